@@ -1,0 +1,35 @@
+# Everything is set up in .venv by the targets themselves; nothing else is touched.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: quickstart test lint types clean
+
+$(VENV)/.run: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) --editable .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.run
+	$(PIP) --editable '.[dev]'
+	touch $@
+
+quickstart: $(VENV)/.run  ## build the embedded sets, run the systems, print the leaderboard
+	$(BIN)/tsebench run quickstart
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+# mypy wants the package under its own name; the repository root is the package.
+types: $(VENV)/.dev
+	rm -rf build/types && mkdir -p build/types/tsebench
+	cd build/types/tsebench && ln -s ../../../*.py ../../../py.typed ../../../bench ../../../datasets ../../../reports ../../../systems .
+	cd build/types && MYPYPATH=. ../../$(BIN)/mypy --config-file ../../pyproject.toml -p tsebench
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""How it is judged: configs, loader, runner, metrics, rows, statistics, tracking."""

@@ -1,0 +1,1 @@
+"""Metrics: one value for each trial, with its signature, unit and edges."""

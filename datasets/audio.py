@@ -1,0 +1,162 @@
+"""Audio files in and out, and resampling. No other module decodes, writes or resamples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+from numpy.typing import NDArray
+
+from ..errors import AudioError, OutputError
+
+Samples = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudioInfo:
+    """Header of an audio file: length at its own rate, rate and channels."""
+
+    frames: int
+    sample_rate_hz: int
+    channels: int
+
+
+def info(path: Path) -> AudioInfo:
+    """Read the header of any file that libsndfile knows.
+
+    Raises:
+        AudioError: the file is missing, not audio, or has no samples.
+    """
+    try:
+        header = soundfile.info(str(path))
+    except (soundfile.LibsndfileError, OSError) as error:
+        raise _unreadable(path, error) from None
+    if header.frames <= 0:
+        raise AudioError(f"audio file {str(path)!r} has no samples; replace or remove it")
+    return AudioInfo(
+        frames=header.frames, sample_rate_hz=header.samplerate, channels=header.channels
+    )
+
+
+def read(path: Path, start: int = 0, frames: int | None = None) -> tuple[Samples, int]:
+    """Decode a stretch of a file.
+
+    Args:
+        path: any file that libsndfile knows (wav, flac, ogg, mp3, ...).
+        start: first frame, at the file's own rate.
+        frames: number of frames; all that follow if None.
+
+    Returns:
+        float32 samples [C, T], full scale ±1, and the sample rate in Hz.
+
+    Raises:
+        AudioError: the file is missing, corrupt, shorter than asked, empty, or holds NaN or inf.
+    """
+    try:
+        with soundfile.SoundFile(str(path)) as file:
+            rate = int(file.samplerate)
+            file.seek(start)
+            samples = file.read(-1 if frames is None else frames, dtype="float32", always_2d=True)
+    except (soundfile.LibsndfileError, OSError) as error:
+        raise _unreadable(path, error) from None
+    if frames is not None and len(samples) < frames:
+        raise AudioError(
+            f"audio file {str(path)!r} ends at frame {start + len(samples)}, but frames {start} to "
+            f"{start + frames} are asked for; is it cut, or of another version of the corpus?"
+        )
+    if not len(samples):
+        raise AudioError(f"audio file {str(path)!r} has no samples; replace or remove it")
+    if not np.isfinite(samples).all():
+        raise AudioError(f"audio file {str(path)!r} holds NaN or inf; replace or remove it")
+    return np.ascontiguousarray(samples.T), rate
+
+
+def read_mono(
+    path: Path, start: int = 0, frames: int | None = None, *, channel: int | str | None = None
+) -> tuple[Samples, int]:
+    """Decode a stretch of a file as one channel [T].
+
+    Args:
+        path: the file.
+        start: first frame, at the file's own rate.
+        frames: number of frames; all that follow if None.
+        channel: which channel of a file with several, or "mean"; None refuses such files.
+
+    Raises:
+        AudioError: as `read`, or the file has several channels and `channel` does not say which.
+    """
+    samples, rate = read(path, start, frames)
+    if len(samples) == 1 and channel in (None, "mean", 0):
+        return samples[0], rate
+    if channel == "mean":
+        return samples.mean(axis=0, dtype=np.float32), rate
+    if isinstance(channel, int) and 0 <= channel < len(samples):
+        return samples[channel], rate
+    raise AudioError(
+        f"audio file {str(path)!r} has {len(samples)} channels where mono is needed"
+        + (f" and channel {channel!r} is asked for" if channel is not None else "")
+        + "; set `channel` to 0, 1, ... or mean"
+    )
+
+
+def resample(samples: Samples, *, from_hz: int, to_hz: int) -> Samples:
+    """Resample [..., T] along the last axis with soxr (very high quality).
+
+    Returns:
+        float32, exactly ceil(T * to_hz / from_hz) samples long.
+    """
+    if from_hz == to_hz:
+        return samples
+    length = -(-samples.shape[-1] * to_hz // from_hz)
+    flat = samples.reshape(-1, samples.shape[-1])
+    out = np.zeros((len(flat), length), dtype=np.float32)
+    for row, signal in zip(out, flat, strict=True):
+        resampled = soxr.resample(signal, from_hz, to_hz, quality="VHQ")[:length]
+        row[: len(resampled)] = resampled
+    return out.reshape(*samples.shape[:-1], length)
+
+
+def quantise_int16(samples: Samples) -> Samples:
+    """What a 16-bit file would hold, as floats: libsndfile floors and clips to [-1, 1)."""
+    codes = np.clip(np.floor(samples * np.float32(32768.0)), -32768, 32767)
+    quantised: Samples = (codes / np.float32(32768.0)).astype(np.float32)
+    return quantised
+
+
+def write(path: Path, samples: Samples, sample_rate_hz: int, *, subtype: str = "FLOAT") -> None:
+    """Write [T] or [C, T] samples as wav or flac (by suffix), through a temporary name.
+
+    Args:
+        path: its folder is made if it is missing.
+        samples: float32, full scale ±1.
+        sample_rate_hz: rate in Hz.
+        subtype: "FLOAT", "PCM_16" or "PCM_24".
+
+    Raises:
+        OutputError: the folder is read-only or the disk is full.
+    """
+    kind = path.suffix.lstrip(".").upper()
+    draft = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(str(draft), samples.T, sample_rate_hz, subtype=subtype, format=kind)
+        draft.replace(path)
+    except (soundfile.LibsndfileError, OSError) as error:
+        draft.unlink(missing_ok=True)
+        raise OutputError(
+            f"cannot write {str(path)!r}: {_reason(error)}; free the disk or choose another folder"
+        ) from None
+
+
+def _unreadable(path: Path, error: Exception) -> AudioError:
+    if not path.exists():
+        return AudioError(f"audio file {str(path)!r} does not exist")
+    return AudioError(f"cannot decode audio file {str(path)!r}: {_reason(error)}; replace it")
+
+
+def _reason(error: Exception) -> str:
+    text = getattr(error, "error_string", None) or getattr(error, "strerror", None) or str(error)
+    return text.strip().rstrip(".") or type(error).__name__

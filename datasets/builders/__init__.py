@@ -1,0 +1,1 @@
+"""Builders: how a benchmark set is drawn from corpora, one module for each."""

@@ -1,0 +1,1 @@
+"""Corpora: recordings on disk or synthesised, one module for each."""

@@ -1,0 +1,173 @@
+"""The nouns of a dataset: recipes (clips, sources, mixtures, trials) and what they render to.
+
+Audio is float32 with full scale ±1, shape [C, T] (C channels, T samples) unless stated.
+Ids are stable: letters, digits, `_`, `-`, `.` and `+` only, so that they can be file names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Tag = str | int | float | bool
+Role = Literal["foreground", "background"]
+ClueKind = Literal["enrollment", "classes", "text"]
+ConditionKind = Literal["FMQ", "PMQ", "FUQ"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clip:
+    """A stretch of one file of a corpus.
+
+    Attributes:
+        corpus: name of the corpus in the dataset's config.
+        path: relative to the corpus root, with forward slashes.
+        start: first frame, at the file's own rate.
+        frames: number of frames, at the file's own rate.
+    """
+
+    corpus: str
+    path: str
+    start: int
+    frames: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One sound in a mixture.
+
+    Attributes:
+        id: unique in its mixture, for example "s1" or "background".
+        label: speaker or sound class.
+        clip: where it comes from; it is resampled to the mixture's rate.
+        gain: linear factor, applied after resampling.
+        onset: first sample in the mixture, at the mixture's rate.
+        fade: samples of the raised-cosine fade at both ends.
+        transcript: words of the whole clip, if it is speech.
+    """
+
+    id: str
+    label: str
+    role: Role
+    clip: Clip
+    gain: float
+    onset: int = 0
+    fade: int = 0
+    transcript: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mixture:
+    """A recipe; rendering it is deterministic.
+
+    Attributes:
+        quantise: "int16" renders what a 16-bit file would hold; "none" keeps float32.
+        tags: properties that reports slice by (input level, overlap, scene, ...).
+    """
+
+    id: str
+    sample_rate_hz: int
+    num_samples: int
+    sources: tuple[Source, ...]
+    quantise: Literal["none", "int16"] = "none"
+    tags: Mapping[str, Tag] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClueSpec:
+    """What the system is told, as a recipe; any combination.
+
+    `classes` is sorted, so that its order does not give away which class is active;
+    `enrollments` follow the order of `classes` where both are given.
+    """
+
+    enrollments: tuple[Clip, ...] = ()
+    classes: tuple[str, ...] = ()
+    text: str | None = None
+
+    def kinds(self) -> frozenset[ClueKind]:
+        """The kinds of clue that are present."""
+        present: list[ClueKind] = []
+        if self.enrollments:
+            present.append("enrollment")
+        if self.classes:
+            present.append("classes")
+        if self.text is not None:
+            present.append("text")
+        return frozenset(present)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """A query condition (n_active : n_inactive), as in the query-refinement paper."""
+
+    n_active: int
+    n_inactive: int
+
+    @property
+    def kind(self) -> ConditionKind:
+        """FMQ names only active classes, FUQ only inactive ones, PMQ both."""
+        if self.n_inactive == 0:
+            return "FMQ"
+        return "PMQ" if self.n_active else "FUQ"
+
+    def __str__(self) -> str:
+        return f"{self.n_active}:{self.n_inactive}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """One question: a mixture, a clue, and which sources are the answer.
+
+    Attributes:
+        target_ids: sources whose sum is the reference; empty if the target is absent.
+        cluster: trials of one cluster are resampled together (the mixture's id).
+    """
+
+    id: str
+    mixture_id: str
+    clue: ClueSpec
+    target_ids: tuple[str, ...]
+    condition: Condition
+    cluster: str
+    tags: Mapping[str, Tag] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clues:
+    """A rendered clue: enrollments are mono float32 tensors [T_k] at the query's rate."""
+
+    enrollments: tuple[Tensor, ...] = ()
+    classes: tuple[str, ...] = ()
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """All that a system may see: the mixture [C, T] and the clues."""
+
+    id: str
+    mixture: Tensor
+    sample_rate_hz: int
+    clues: Clues
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Truth:
+    """What a system never sees, except a privileged one.
+
+    Attributes:
+        target: [C, T], or None if the target is absent.
+        interferers: [S, T], every source that is not part of the target, background included.
+        active_classes: labels of the foreground sources of the mixture.
+        transcript: words of the target, if it is one utterance.
+    """
+
+    target: Tensor | None
+    interferers: Tensor
+    active_classes: tuple[str, ...]
+    transcript: str | None

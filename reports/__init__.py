@@ -1,0 +1,1 @@
+"""What is told: reports made from score rows alone."""

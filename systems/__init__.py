@@ -1,0 +1,1 @@
+"""Who answers: the systems, their networks, training, and wrappers of outside models."""

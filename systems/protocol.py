@@ -1,0 +1,107 @@
+"""What a system is: a card, and an answer to a batch of queries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, runtime_checkable
+
+from torch import Tensor
+
+from ..datasets.types import ClueKind, Clues, Truth
+
+Family = Literal["baseline", "oracle", "discriminative", "generative", "cascade", "external"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SystemCard:
+    """What must be known of a system to run it, to cite it and to cache its answers.
+
+    Attributes:
+        clues: kinds of clue that it can use; empty if it ignores the clue.
+        sample_rate_hz: its own rate, or None if it works at any.
+        padding_neutral: its answer does not depend on the padding of the batch.
+        privileged: it reads the truth (an oracle); every report says so.
+        sha256: hash of its weights or of its program, if it has any.
+        classes: its vocabulary of sound classes, or None if it has none.
+        options: what it was built with, as far as it changes the answer.
+    """
+
+    name: str
+    family: Family
+    description: str
+    clues: frozenset[ClueKind] = frozenset()
+    sample_rate_hz: int | None = None
+    causal: bool | None = None
+    padding_neutral: bool = True
+    privileged: bool = False
+    checkpoint: str | None = None
+    sha256: str | None = None
+    licence: str = "Apache-2.0"
+    training_data: tuple[str, ...] = ()
+    classes: tuple[str, ...] | None = None
+    options: Mapping[str, str | int | float | bool | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryBatch:
+    """Queries padded with zeros to one length, on the system's device.
+
+    Attributes:
+        mixture: [B, C, T] float32.
+        lengths: [B] int64, true number of samples of each mixture.
+        clues: one for each query; enrollments are tensors [T_k] on the same device.
+    """
+
+    ids: tuple[str, ...]
+    mixture: Tensor
+    lengths: Tensor
+    sample_rate_hz: int
+    clues: tuple[Clues, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extraction:
+    """The answer to a batch.
+
+    Attributes:
+        estimate: [B, T] float, T as in the batch's mixture; what lies past a length is ignored.
+        class_probabilities: [B, K] over the card's classes, if the system has such a head.
+        transcripts: what the system heard, if it recognises speech.
+        failures: reason by query id, for queries that this system cannot answer;
+            their rows of `estimate` are ignored.
+    """
+
+    estimate: Tensor
+    class_probabilities: Tensor | None = None
+    transcripts: tuple[str | None, ...] | None = None
+    failures: Mapping[str, str] = field(default_factory=dict)
+
+
+@runtime_checkable
+class System(Protocol):
+    """Extracts one wanted signal for each query of a batch."""
+
+    card: SystemCard
+
+    def extract(self, batch: QueryBatch) -> Extraction:
+        """Answer a batch at the card's sample rate.
+
+        Raises:
+            ExtractionError: the batch cannot be answered; the harness retries its queries alone.
+        """
+        ...
+
+
+@runtime_checkable
+class PrivilegedSystem(Protocol):
+    """An oracle: it reads the truth. Its card has `privileged=True`."""
+
+    card: SystemCard
+
+    def extract_with_truth(self, batch: QueryBatch, truths: Sequence[Truth]) -> Extraction:
+        """Answer a batch; `truths` are at the batch's rate, unpadded."""
+        ...
+
+
+AnySystem = System | PrivilegedSystem

@@ -1,0 +1,31 @@
+"""The registry of systems and the one way to build them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..registry import Registry
+from ..validation import call_with
+from .protocol import AnySystem
+
+SystemFactory = Callable[..., AnySystem]
+
+SYSTEMS: Registry[SystemFactory] = Registry(
+    "system", package="tsebench.systems", group="tsebench.systems"
+)
+register_system = SYSTEMS.register
+
+
+def load_system(name: str, *, device: str = "cpu", **options: Any) -> AnySystem:
+    """Build a registered system on a device ("cpu", "cuda", "cuda:1", ...).
+
+    Every factory takes the keyword `device`; `options` are checked against its signature.
+
+    Raises:
+        UnknownNameError: no such system.
+        ConfigError: an option is unknown or has the wrong type.
+        CheckpointError: its weights are missing, unsafe or do not fit.
+    """
+    factory = SYSTEMS.get(name)
+    return call_with(factory, {**options, "device": device}, where=f"system {name!r}")

@@ -1,0 +1,1 @@
+"""Training of networks on mixtures that are drawn on the fly."""

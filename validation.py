@@ -1,0 +1,80 @@
+"""Pydantic at the edges: options checked against a factory's signature, errors told in one line."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+
+from .errors import ConfigError, suggest
+
+T = TypeVar("T")
+M = TypeVar("M", bound=BaseModel)
+
+
+class StrictModel(BaseModel):
+    """A config section: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def parse(model: type[M], data: object, *, where: str) -> M:
+    """Validate `data` as `model`.
+
+    Raises:
+        ConfigError: naming `where`, the key, its value, what is allowed and the nearest key.
+    """
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError(explain(error, model, where=where)) from None
+
+
+def explain(error: ValidationError, model: type[BaseModel], *, where: str) -> str:
+    """One line for the first problem of a pydantic validation error, and a count of the others."""
+    problems = error.errors()
+    first = problems[0]
+    path = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        known = _fields_at(model, first["loc"][:-1])
+        line = f"{where}: unknown key {path!r}{suggest(str(first['loc'][-1]), known)}"
+    elif first["type"] == "missing":
+        line = f"{where}: key {path!r} is missing; add it"
+    elif first["type"] == "value_error":
+        line = f"{where}: {path or 'value'}: {first['ctx']['error']}"
+    else:
+        line = f"{where}: {path or 'value'} = {first['input']!r}: {first['msg']}"
+    more = len(problems) - 1
+    return line + (f" (and {more} more problem{'s' if more > 1 else ''})" if more else "")
+
+
+def call_with(factory: Callable[..., T], options: Mapping[str, Any], *, where: str) -> T:
+    """Call `factory(**options)` after checking names and types against its signature.
+
+    Raises:
+        ConfigError: for an unknown, missing or ill-typed option.
+    """
+    target = factory.__init__ if isinstance(factory, type) else factory  # type: ignore[misc]
+    hints = get_type_hints(target)
+    fields: dict[str, Any] = {}
+    for name, parameter in inspect.signature(factory).parameters.items():
+        default = ... if parameter.default is inspect.Parameter.empty else parameter.default
+        fields[name] = (hints.get(name, Any), default)
+    config = ConfigDict(extra="forbid", arbitrary_types_allowed=True, protected_namespaces=())
+    model = create_model("Options", __config__=config, **fields)
+    checked = parse(model, dict(options), where=where)
+    return factory(**{name: getattr(checked, name) for name in options})
+
+
+def _fields_at(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
+    """Keys allowed at a nested place of a model."""
+    for part in path:
+        field = model.model_fields.get(str(part))
+        nested = field.annotation if field else None
+        candidates = [nested, *getattr(nested, "__args__", ())]
+        found = [c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)]
+        if found:
+            model = found[0]
+    return list(model.model_fields)
