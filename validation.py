@@ -50,22 +50,36 @@ def explain(error: ValidationError, model: type[BaseModel], *, where: str) -> st
     return line + (f" (and {more} more problem{'s' if more > 1 else ''})" if more else "")
 
 
-def call_with(factory: Callable[..., T], options: Mapping[str, Any], *, where: str) -> T:
-    """Call `factory(**options)` after checking names and types against its signature.
+def call_with(
+    factory: Callable[..., T],
+    options: Mapping[str, Any],
+    *,
+    where: str,
+    given: Mapping[str, object] | None = None,
+) -> T:
+    """Call `factory(**options, **given)` after checking the options against its signature.
+
+    Args:
+        factory: a function or class with annotated keyword arguments.
+        options: what a user wrote.
+        where: start of an error's line.
+        given: what the program adds; it is not checked, and users cannot set it.
 
     Raises:
         ConfigError: for an unknown, missing or ill-typed option.
     """
+    given = given or {}
     target = factory.__init__ if isinstance(factory, type) else factory  # type: ignore[misc]
     hints = get_type_hints(target)
     fields: dict[str, Any] = {}
     for name, parameter in inspect.signature(factory).parameters.items():
         default = ... if parameter.default is inspect.Parameter.empty else parameter.default
-        fields[name] = (hints.get(name, Any), default)
+        if name not in given:
+            fields[name] = (hints.get(name, Any), default)
     config = ConfigDict(extra="forbid", arbitrary_types_allowed=True, protected_namespaces=())
     model = create_model("Options", __config__=config, **fields)
     checked = parse(model, dict(options), where=where)
-    return factory(**{name: getattr(checked, name) for name in options})
+    return factory(**{name: getattr(checked, name) for name in options}, **given)
 
 
 def _fields_at(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:

@@ -1,0 +1,81 @@
+"""Finding and reading YAML: shipped configs by name, a user's own by path, corpus folders."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .errors import ConfigError, suggest
+
+SHIPPED = Path(__file__).resolve().parent / "configs"
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML mapping.
+
+    Raises:
+        ConfigError: the file is missing, is not YAML, or does not hold a mapping.
+    """
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read config {str(path)!r}: {error}") from None
+    except yaml.YAMLError as error:
+        problem = " ".join(str(error).split())
+        raise ConfigError(f"config {str(path)!r} is not YAML: {problem}") from None
+    if not isinstance(data, dict):
+        raise ConfigError(f"config {str(path)!r} must hold `key: value` lines at its top level")
+    return data
+
+
+def find_config(reference: str, *, folder: str = ".") -> Path:
+    """The file that a config reference means.
+
+    Args:
+        reference: a path to a YAML file, or the name of a shipped config ("quickstart",
+            "configs/quickstart.yaml", "datasets/mini_sounds").
+        folder: sub-folder of the shipped configs that bare names are looked up in first.
+
+    Raises:
+        ConfigError: nothing fits; the message suggests the nearest shipped name.
+    """
+    path = Path(reference)
+    if path.is_file():
+        return path
+    bare = reference.removeprefix("configs/").removesuffix(".yaml")
+    if ".." not in Path(bare).parts and not Path(bare).is_absolute():
+        for base in (SHIPPED / folder, SHIPPED):
+            shipped = base / f"{bare}.yaml"
+            if shipped.is_file():
+                return shipped
+    known = shipped_names(folder)
+    raise ConfigError(f"no config {reference!r}: not a file, nor shipped{suggest(bare, known)}")
+
+
+def shipped_names(folder: str = ".") -> list[str]:
+    """Names of the shipped configs of one sub-folder, sorted."""
+    return sorted(path.stem for path in (SHIPPED / folder).glob("*.yaml"))
+
+
+def corpus_dirs(overrides: Mapping[str, Path] | None = None) -> dict[str, Path]:
+    """Folders of the user's corpora by name.
+
+    They come from the user file (`$TSEBENCH_CORPORA`, or `~/.config/tsebench/corpora.yaml`, with
+    lines `name: folder`); `overrides` (the option `--corpus NAME=DIR`) win.
+
+    Raises:
+        ConfigError: the user file is not a mapping of names to folders.
+    """
+    named = os.environ.get("TSEBENCH_CORPORA")
+    path = Path(named) if named else Path.home() / ".config" / "tsebench" / "corpora.yaml"
+    found: dict[str, Path] = {}
+    if named or path.is_file():
+        for name, folder in read_yaml(path).items():
+            if not isinstance(folder, str):
+                raise ConfigError(f"{str(path)!r}: {name} = {folder!r} is not a folder's path")
+            found[str(name)] = Path(folder).expanduser()
+    return {**found, **(overrides or {})}

@@ -1,0 +1,209 @@
+"""Speech mixtures: N speakers, one of them asked for by an enrollment of the same voice."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from ...errors import ConfigError
+from ..builder import (
+    BUILDERS,
+    BuildContext,
+    Drawn,
+    Pool,
+    Selection,
+    enrollment_clips,
+    open_pool,
+    stretch,
+)
+from ..corpus import Recording
+from ..mixing import db_to_gain, overlap_onsets, power_db
+from ..render import Rendered, input_snr, limit_peak, render_clip
+from ..seeding import generator
+from ..types import Clip, ClueSpec, Condition, Mixture, Source, Trial
+
+
+@BUILDERS.register("speech_mix")
+class SpeechMix:
+    """Mixtures of N different speakers, with optional noise.
+
+    Levels are mean powers over the whole utterance: the first speaker stands at `level_db`, each
+    other one `snr_db` below it, the noise `noise_snr_db` below it.
+
+    Args:
+        context: identity of the set and open corpora.
+        speech: utterances; their labels are the speakers.
+        noise: recordings of noise, or None.
+        count: number of mixtures.
+        sample_rate_hz: rate of the mixtures.
+        n_speakers: speakers in each mixture.
+        snr_db: lowest and highest power ratio of the first speaker to each other one.
+        noise_snr_db: lowest and highest power ratio of the first speaker to the noise.
+        mode: "min" cuts all to the shortest utterance, "max" pads all to the end of the last.
+            A transcript is kept only for an utterance that is heard to its end.
+        overlap: "max" mode only: lowest and highest share of the shorter utterance that overlaps
+            the one before it; None lets all start together.
+        targets: ask for each speaker in turn, or for the first only.
+        enrollments: enrollment utterances for each trial.
+        enrollment_s: longest enrollment; longer utterances are cut.
+        level_db: power of the first speaker re full scale.
+        peak: a mixture whose peak is higher is scaled down to it, sources and all.
+        quantise: "int16" renders what 16-bit files would hold.
+    """
+
+    vocabulary: tuple[str, ...] = ()
+
+    def __init__(
+        self,
+        *,
+        context: BuildContext,
+        speech: Selection,
+        noise: Selection | None = None,
+        count: int,
+        sample_rate_hz: int = 8000,
+        n_speakers: int = 2,
+        snr_db: tuple[float, float] = (-5.0, 5.0),
+        noise_snr_db: tuple[float, float] = (10.0, 20.0),
+        mode: Literal["min", "max"] = "min",
+        overlap: tuple[float, float] | None = None,
+        targets: Literal["all", "first"] = "all",
+        enrollments: int = 1,
+        enrollment_s: float = 10.0,
+        level_db: float = -25.0,
+        peak: float = 0.9,
+        quantise: Literal["none", "int16"] = "none",
+    ) -> None:
+        self.count, self.sample_rate_hz = count, sample_rate_hz
+        self._context = context
+        self._speech = open_pool(speech, context)
+        self._noise = open_pool(noise, context) if noise else None
+        self._n_speakers, self._snr_db, self._noise_snr_db = n_speakers, snr_db, noise_snr_db
+        self._mode, self._overlap, self._targets = mode, overlap, targets
+        self._enrollments, self._enrollment_s = enrollments, enrollment_s
+        self._level_db, self._peak = level_db, peak
+        self._quantise: Literal["none", "int16"] = quantise
+        self._check()
+
+    def draw(self, index: int) -> Drawn:
+        """Recipe and trials of mixture `index`."""
+        mixture_id = f"{self._context.split}-{index:06d}"
+        rng = generator(*self._context.key(mixture_id))
+        chosen = rng.choice(self._speech.labels, size=self._n_speakers, replace=False)
+        utterances = [self._speech.pick(str(speaker), rng) for speaker in chosen]
+        levels = [0.0, *(-rng.uniform(*self._snr_db, size=self._n_speakers - 1))]
+        onsets, num_samples = self._timing(utterances, rng)
+        sources = [
+            self._source(f"s{n}", recording, level, onset, num_samples)
+            for n, (recording, level, onset) in enumerate(
+                zip(utterances, levels, onsets, strict=True), 1
+            )
+        ]
+        if self._noise:
+            sources.append(self._draw_noise(self._noise, num_samples, rng))
+        mixture = Mixture(
+            id=mixture_id,
+            sample_rate_hz=self.sample_rate_hz,
+            num_samples=num_samples,
+            sources=tuple(sources),
+            quantise=self._quantise,
+            tags={"n_speakers": self._n_speakers},
+        )
+        mixture, rendered = limit_peak(mixture, self._peak, self._context.corpora)
+        speakers = [source for source in mixture.sources if source.role == "foreground"]
+        asked = speakers if self._targets == "all" else speakers[:1]
+        return Drawn(
+            mixture=mixture, trials=tuple(self._trial(mixture, rendered, s) for s in asked)
+        )
+
+    def _check(self) -> None:
+        speakers = len(self._speech.labels)
+        if not 1 <= self._n_speakers <= speakers:
+            raise ConfigError(
+                f"n_speakers = {self._n_speakers} must lie within 1 and the {speakers} speakers of "
+                f"corpus {self._speech.corpus!r} in split {self._context.split!r}"
+            )
+        if self._overlap and self._mode == "min":
+            raise ConfigError("overlap needs `mode: max`; in min mode all speakers start together")
+
+    def _length(self, recording: Recording) -> int:
+        return -(-recording.frames * self.sample_rate_hz // recording.sample_rate_hz)
+
+    def _timing(
+        self, utterances: list[Recording], rng: np.random.Generator
+    ) -> tuple[list[int], int]:
+        lengths = [self._length(recording) for recording in utterances]
+        if self._mode == "min":
+            return [0] * len(lengths), min(lengths)
+        onsets = [0] * len(lengths)
+        if self._overlap:
+            onsets = overlap_onsets(lengths, float(rng.uniform(*self._overlap)))
+        return onsets, max(on + length for on, length in zip(onsets, lengths, strict=True))
+
+    def _source(
+        self, source_id: str, recording: Recording, level_db: float, onset: int, num_samples: int
+    ) -> Source:
+        clip = Clip(
+            corpus=self._speech.corpus, path=recording.path, start=0, frames=recording.frames
+        )
+        whole = onset + self._length(recording) <= num_samples
+        return Source(
+            id=source_id,
+            label=recording.label,
+            role="foreground",
+            clip=clip,
+            gain=self._gain(clip, self._level_db + level_db),
+            onset=onset,
+            transcript=recording.transcript if whole else None,
+        )
+
+    def _draw_noise(self, pool: Pool, num_samples: int, rng: np.random.Generator) -> Source:
+        seconds = num_samples / self.sample_rate_hz
+        label = str(rng.choice(pool.labels))
+        long_enough = [r for r in pool.by_label[label] if self._length(r) >= num_samples]
+        if not long_enough:
+            raise ConfigError(
+                f"noise {label!r} of corpus {pool.corpus!r} has no recording of {seconds:.1f} s, "
+                "the length of the mixture; choose longer noise or shorter speech"
+            )
+        recording = long_enough[int(rng.integers(len(long_enough)))]
+        clip = stretch(pool, recording, seconds=seconds, position=float(rng.random()))
+        level = self._level_db - float(rng.uniform(*self._noise_snr_db))
+        return Source(
+            id="noise", label=label, role="background", clip=clip, gain=self._gain(clip, level)
+        )
+
+    def _gain(self, clip: Clip, target_db: float) -> float:
+        samples = render_clip(
+            clip, sample_rate_hz=self.sample_rate_hz, corpora=self._context.corpora
+        )
+        level = power_db(samples)
+        if not np.isfinite(level):
+            raise ConfigError(
+                f"recording {clip.path!r} of corpus {clip.corpus!r} is silent; remove it"
+            )
+        return db_to_gain(target_db - level)
+
+    def _trial(self, mixture: Mixture, rendered: Rendered, target: Source) -> Trial:
+        key = self._context.key(mixture.id)
+        clips = enrollment_clips(
+            self._speech,
+            target.label,
+            used=[source.clip for source in mixture.sources],
+            rng=generator(*key, "enrollment", target.id),
+            count=self._enrollments,
+            max_s=self._enrollment_s,
+        )
+        return Trial(
+            id=f"{mixture.id}_{target.id}",
+            mixture_id=mixture.id,
+            clue=ClueSpec(enrollments=clips),
+            target_ids=(target.id,),
+            condition=Condition(n_active=1, n_inactive=0),
+            cluster=mixture.id,
+            tags={
+                "target": target.label,
+                "n_speakers": self._n_speakers,
+                **input_snr(mixture, rendered, (target.id,)),
+            },
+        )

@@ -1,0 +1,105 @@
+"""Dataset configs: which builder, which corpora, which parameters. Never a machine's path."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from ..config_files import find_config, read_yaml
+from ..errors import CorpusError
+from ..validation import StrictModel, call_with, parse
+from .builder import BUILDERS, BuildContext, Builder
+from .corpus import CORPORA, Corpus
+
+
+class CorpusConfig(StrictModel):
+    """One corpus of a dataset: its kind (a registered name) and that kind's options."""
+
+    kind: str
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+class DatasetConfig(StrictModel):
+    """A benchmark set as a recipe."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$")
+    version: str = "1"
+    description: str = ""
+    builder: str
+    split: str = "test"
+    seed: int = 0
+    corpora: dict[str, CorpusConfig]
+    params: dict[str, Any]
+
+
+class CollectionConfig(StrictModel):
+    """Several sets under one name."""
+
+    datasets: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedBuilder:
+    """A builder with what it was made of."""
+
+    config: DatasetConfig
+    corpora: dict[str, Corpus]
+    builder: Builder
+
+
+def load_dataset_configs(reference: str) -> list[DatasetConfig]:
+    """Read a dataset config, or all of a collection (by path or by shipped name)."""
+    path = find_config(reference, folder="datasets")
+    data = read_yaml(path)
+    if set(data) == {"datasets"}:
+        names = parse(CollectionConfig, data, where=path.name).datasets
+        return [config for name in names for config in load_dataset_configs(name)]
+    return [parse(DatasetConfig, data, where=path.name)]
+
+
+def open_corpora(
+    configs: Mapping[str, CorpusConfig], corpus_dirs: Mapping[str, Path]
+) -> dict[str, Corpus]:
+    """Open corpora; one that lives on disk needs its folder in `corpus_dirs`.
+
+    Raises:
+        CorpusError: a folder is not given.
+        ConfigError: an option is wrong.
+    """
+    corpora: dict[str, Corpus] = {}
+    for name, config in configs.items():
+        given: dict[str, object] = {"name": name}
+        factory = CORPORA.get(config.kind)
+        if getattr(factory, "on_disk", False):
+            if name not in corpus_dirs:
+                raise CorpusError(
+                    f"corpus {name!r} ({config.kind}) needs its folder: add --corpus {name}=DIR, "
+                    f"or a line `{name}: DIR` to the user file of corpora"
+                )
+            given["root"] = corpus_dirs[name]
+        corpora[name] = call_with(factory, config.options, where=f"corpus {name!r}", given=given)
+    return corpora
+
+
+def open_builder(config: DatasetConfig, corpus_dirs: Mapping[str, Path]) -> OpenedBuilder:
+    """Open the corpora of a set and make its builder.
+
+    Raises:
+        ConfigError: a parameter is unknown or wrong.
+    """
+    factory = BUILDERS.get(config.builder)
+    corpora = open_corpora(config.corpora, corpus_dirs)
+    context = BuildContext(
+        name=config.name,
+        version=config.version,
+        seed=config.seed,
+        split=config.split,
+        corpora=corpora,
+    )
+    where = f"dataset {config.name!r} ({config.builder})"
+    builder = call_with(factory, config.params, where=where, given={"context": context})
+    return OpenedBuilder(config, corpora, builder)

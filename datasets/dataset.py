@@ -1,0 +1,84 @@
+"""An open dataset: trials by index, rendered when they are asked for."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from pathlib import Path
+from threading import Lock
+
+from ..config_files import corpus_dirs as user_corpus_dirs
+from .config import open_corpora
+from .corpus import Corpora
+from .manifest import DatasetCard, Manifest, read_manifest
+from .render import Rendered, render
+from .trials import render_trial
+from .types import Query, Trial, Truth
+
+_KEPT_MIXTURES = 16
+
+
+class Dataset:
+    """Trials of a manifest over open corpora. Reading is safe from several threads.
+
+    Attributes:
+        card: what the dataset is.
+        trials: all trials, in the manifest's order.
+        mixtures: recipes by id.
+        corpora: open corpora by name.
+    """
+
+    def __init__(self, manifest: Manifest, corpora: Corpora) -> None:
+        self.card: DatasetCard = manifest.card
+        self.manifest = manifest
+        self.trials: tuple[Trial, ...] = tuple(manifest.trials)
+        self.mixtures = {mixture.id: mixture for mixture in manifest.mixtures}
+        self.corpora = corpora
+        self._rendered: OrderedDict[str, Rendered] = OrderedDict()
+        self._lock = Lock()
+
+    def __len__(self) -> int:
+        return len(self.trials)
+
+    def __getitem__(self, index: int) -> tuple[Query, Truth]:
+        """Query and truth of one trial.
+
+        Raises:
+            AudioError: a recording is missing, damaged, or not the one of the manifest.
+        """
+        trial = self.trials[index]
+        mixture = self.mixtures[trial.mixture_id]
+        return render_trial(trial, mixture, self.corpora, self._signals(trial.mixture_id))
+
+    def length(self, index: int) -> int:
+        """Samples of the mixture of one trial, without rendering it."""
+        return self.mixtures[self.trials[index].mixture_id].num_samples
+
+    def _signals(self, mixture_id: str) -> Rendered:
+        """The mixture's signals; the trials of a mixture follow each other and share them."""
+        with self._lock:
+            if mixture_id in self._rendered:
+                self._rendered.move_to_end(mixture_id)
+                return self._rendered[mixture_id]
+        rendered = render(self.mixtures[mixture_id], self.corpora)
+        with self._lock:
+            self._rendered[mixture_id] = rendered
+            while len(self._rendered) > _KEPT_MIXTURES:
+                self._rendered.popitem(last=False)
+        return rendered
+
+
+def load_dataset(folder: str | Path, *, corpus_dirs: Mapping[str, Path] | None = None) -> Dataset:
+    """Open a dataset folder.
+
+    Args:
+        folder: made by `tsebench build`.
+        corpus_dirs: folders of corpora by name, beside those of the user file.
+
+    Raises:
+        DatasetError: the folder holds no dataset, or a damaged one.
+        CorpusError: the folder of a corpus is not given.
+    """
+    manifest = read_manifest(Path(folder))
+    corpora = open_corpora(manifest.card.corpora, user_corpus_dirs(corpus_dirs))
+    return Dataset(manifest, corpora)

@@ -1,0 +1,100 @@
+"""Query conditions FMQ, PMQ and FUQ: which classes a query names.
+
+A condition (n_active : n_inactive) follows the query-refinement paper; what the paper leaves open
+is settled so: the pool of inactive classes is the vocabulary without *all* classes of the mixture;
+one permutation for each mixture makes the draws nest (FUQ 0:1 ⊂ PMQ 1:1 ⊂ PMQ 1:3).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from ..errors import ConfigError, DatasetError
+from .seeding import generator
+from .types import Condition
+
+Targets = Literal["one", "all"]
+Key = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassQuery:
+    """The classes that one query names, active ones in the mixture and inactive ones not."""
+
+    condition: Condition
+    active: tuple[str, ...]
+    inactive: tuple[str, ...]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """All named classes, sorted, so that the order does not tell which are active."""
+        return tuple(sorted((*self.active, *self.inactive)))
+
+
+def parse_condition(text: str) -> Condition:
+    """Read "n_active:n_inactive", for example "1:3".
+
+    Raises:
+        ConfigError: the text has another form, or names no class at all.
+    """
+    found = re.fullmatch(r"(\d+):(\d+)", text)
+    if not found or int(found[1]) + int(found[2]) == 0:
+        raise ConfigError(
+            f"condition {text!r} is not n_active:n_inactive with at least one class; "
+            "write for example '1:0' (FMQ), '1:3' (PMQ) or '0:1' (FUQ), in quotes"
+        )
+    return Condition(n_active=int(found[1]), n_inactive=int(found[2]))
+
+
+def draw_queries(
+    *,
+    active: Collection[str],
+    present: Collection[str],
+    pool: Collection[str],
+    conditions: Sequence[Condition],
+    targets: Targets,
+    key: Key,
+) -> list[ClassQuery]:
+    """The queries of one mixture.
+
+    Args:
+        active: classes of the mixture that can be a target (their source is not silent).
+        present: all classes of the mixture, and any that must not count as inactive in it.
+        pool: classes that may be drawn as inactive; those of `present` are taken out here.
+        conditions: which conditions to ask for.
+        targets: with n_active = 1, one target for each mixture or every active class in turn.
+        key: (dataset, version, seed, mixture id), the seed of both permutations.
+
+    Raises:
+        DatasetError: a condition needs more classes than there are.
+    """
+    inactive = _permuted(sorted(set(pool) - set(present)), (*key, "inactive"))
+    order = _permuted(sorted(active), (*key, "active"))
+    queries: list[ClassQuery] = []
+    for condition in conditions:
+        if condition.n_inactive > len(inactive):
+            raise DatasetError(
+                f"condition {condition} asks for {condition.n_inactive} inactive classes, but only "
+                f"{len(inactive)} of the vocabulary are not in the mixture; ask for fewer"
+            )
+        if condition.n_active > len(order):
+            continue  # too few audible targets: the builder counts the mixture as excluded
+        drawn = tuple(inactive[: condition.n_inactive])
+        queries += [
+            ClassQuery(condition=condition, active=chosen, inactive=drawn)
+            for chosen in _active_sets(order, condition.n_active, targets)
+        ]
+    return queries
+
+
+def _active_sets(order: Sequence[str], n_active: int, targets: Targets) -> list[tuple[str, ...]]:
+    if n_active == 1 and targets == "all":
+        return [(name,) for name in order]
+    return [tuple(order[:n_active])]
+
+
+def _permuted(names: Sequence[str], key: Key) -> list[str]:
+    return [names[i] for i in generator(*key).permutation(len(names))]

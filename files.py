@@ -1,0 +1,46 @@
+"""Writing results so that a kill or a full disk never leaves half a file behind."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from .errors import OutputError
+
+
+def make_folder(path: Path) -> Path:
+    """Create a folder and check that it can be written to.
+
+    Raises:
+        OutputError: it is a file, read-only, or the disk is full.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        probe = path / f".probe-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise OutputError(
+            f"cannot write to folder {str(path)!r}: {error.strerror}; choose another with --out"
+        ) from None
+    return path
+
+
+def write_atomic(path: Path, content: bytes | str) -> None:
+    """Write a file through a temporary name in the same folder, flushed to disk.
+
+    Raises:
+        OutputError: the folder is read-only or the disk is full; an older file stays as it was.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    draft = path.with_name(f".{path.name}.part")
+    try:
+        with draft.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except OSError as error:
+        raise OutputError(
+            f"cannot write {str(path)!r}: {error.strerror}; free the disk or choose another folder"
+        ) from None
