@@ -41,13 +41,16 @@ def info(path: Path) -> AudioInfo:
     )
 
 
-def read(path: Path, start: int = 0, frames: int | None = None) -> tuple[Samples, int]:
+def read(
+    path: Path, start: int = 0, frames: int | None = None, *, finite: bool = True
+) -> tuple[Samples, int]:
     """Decode a stretch of a file.
 
     Args:
         path: any file that libsndfile knows (wav, flac, ogg, mp3, ...).
         start: first frame, at the file's own rate.
         frames: number of frames; all that follow if None.
+        finite: refuse NaN and inf.
 
     Returns:
         float32 samples [C, T], full scale ±1, and the sample rate in Hz.
@@ -69,13 +72,18 @@ def read(path: Path, start: int = 0, frames: int | None = None) -> tuple[Samples
         )
     if not len(samples):
         raise AudioError(f"audio file {str(path)!r} has no samples; replace or remove it")
-    if not np.isfinite(samples).all():
+    if finite and not np.isfinite(samples).all():
         raise AudioError(f"audio file {str(path)!r} holds NaN or inf; replace or remove it")
     return np.ascontiguousarray(samples.T), rate
 
 
 def read_mono(
-    path: Path, start: int = 0, frames: int | None = None, *, channel: int | str | None = None
+    path: Path,
+    start: int = 0,
+    frames: int | None = None,
+    *,
+    channel: int | str | None = None,
+    finite: bool = True,
 ) -> tuple[Samples, int]:
     """Decode a stretch of a file as one channel [T].
 
@@ -84,11 +92,12 @@ def read_mono(
         start: first frame, at the file's own rate.
         frames: number of frames; all that follow if None.
         channel: which channel of a file with several, or "mean"; None refuses such files.
+        finite: refuse NaN and inf.
 
     Raises:
         AudioError: as `read`, or the file has several channels and `channel` does not say which.
     """
-    samples, rate = read(path, start, frames)
+    samples, rate = read(path, start, frames, finite=finite)
     if len(samples) == 1 and channel in (None, "mean", 0):
         return samples[0], rate
     if channel == "mean":

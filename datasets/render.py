@@ -57,7 +57,7 @@ def render(mixture: Mixture, corpora: Corpora) -> Rendered:
             for source in mixture.sources
         ]
     )
-    total = np.sum(sources, axis=0, dtype=np.float32)
+    total: Samples = np.add.reduce(sources, axis=0)
     if mixture.quantise == "int16":
         return Rendered(sources=quantise_int16(sources), mixture=quantise_int16(total))
     return Rendered(sources=sources, mixture=total)

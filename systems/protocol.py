@@ -66,13 +66,15 @@ class Extraction:
 
     Attributes:
         estimate: [B, T] float, T as in the batch's mixture; what lies past a length is ignored.
+            A system that reads files made elsewhere gives one tensor [T_b] for each query, as it
+            found them: whether a length is right is for the scorer to judge.
         class_probabilities: [B, K] over the card's classes, if the system has such a head.
         transcripts: what the system heard, if it recognises speech.
         failures: reason by query id, for queries that this system cannot answer;
-            their rows of `estimate` are ignored.
+            their part of `estimate` is ignored.
     """
 
-    estimate: Tensor
+    estimate: Tensor | Sequence[Tensor]
     class_probabilities: Tensor | None = None
     transcripts: tuple[str | None, ...] | None = None
     failures: Mapping[str, str] = field(default_factory=dict)

@@ -17,7 +17,7 @@ SYSTEMS: Registry[SystemFactory] = Registry(
 register_system = SYSTEMS.register
 
 
-def load_system(name: str, *, device: str = "cpu", **options: Any) -> AnySystem:
+def load_system(name: str, /, *, device: str = "cpu", **options: Any) -> AnySystem:
     """Build a registered system on a device ("cpu", "cuda", "cuda:1", ...).
 
     Every factory takes the keyword `device`; `options` are checked against its signature.
@@ -28,4 +28,4 @@ def load_system(name: str, *, device: str = "cpu", **options: Any) -> AnySystem:
         CheckpointError: its weights are missing, unsafe or do not fit.
     """
     factory = SYSTEMS.get(name)
-    return call_with(factory, {**options, "device": device}, where=f"system {name!r}")
+    return call_with(factory, options, where=f"system {name!r}", given={"device": device})

@@ -1,0 +1,96 @@
+"""Batches of queries of similar length, padded with zeros, on the device of the system."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+from ..datasets.audio import resample
+from ..datasets.types import Clues, Query, Truth
+from ..systems.protocol import QueryBatch
+
+Tensor = torch.Tensor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One trial on its way through the harness."""
+
+    index: int
+    query: Query
+    truth: Truth
+
+    @property
+    def length(self) -> int:
+        """Samples of the mixture."""
+        return int(self.query.mixture.shape[-1])
+
+
+def bucket(
+    items: Sequence[Item], *, batch_size: int, equal_lengths: bool = False
+) -> list[list[Item]]:
+    """Sort by length and cut into batches.
+
+    Args:
+        items: any order.
+        batch_size: most items in a batch.
+        equal_lengths: put only items of one length together, for systems whose answer depends on
+            the padding.
+    """
+    batches: list[list[Item]] = []
+    for item in sorted(items, key=lambda item: (item.length, item.index)):
+        last = batches[-1] if batches else None
+        fits = last is not None and len(last) < batch_size
+        if last is not None and fits and not (equal_lengths and last[0].length != item.length):
+            last.append(item)
+        else:
+            batches.append([item])
+    return batches
+
+
+def collate(items: Sequence[Item], device: str) -> QueryBatch:
+    """Pad the mixtures to one length and move everything to the device."""
+    lengths = torch.tensor([item.length for item in items])
+    channels = items[0].query.mixture.shape[0]
+    mixture = torch.zeros(len(items), channels, int(lengths.max()))
+    for row, item in zip(mixture, items, strict=True):
+        row[:, : item.length] = item.query.mixture
+    return QueryBatch(
+        ids=tuple(item.query.id for item in items),
+        mixture=mixture.to(device),
+        lengths=lengths.to(device),
+        sample_rate_hz=items[0].query.sample_rate_hz,
+        clues=tuple(_clues_on(item.query.clues, device) for item in items),
+    )
+
+
+def at_rate(item: Item, rate_hz: int | None) -> Item:
+    """The item as a system of another rate sees it; unchanged if the rate is None or its own."""
+    query, truth = item.query, item.truth
+    source_hz = query.sample_rate_hz
+    if rate_hz is None or rate_hz == source_hz:
+        return item
+    clues = replace(
+        query.clues,
+        enrollments=tuple(resampled(clip, source_hz, rate_hz) for clip in query.clues.enrollments),
+    )
+    mixture = resampled(query.mixture, source_hz, rate_hz)
+    target = None if truth.target is None else resampled(truth.target, source_hz, rate_hz)
+    return Item(
+        index=item.index,
+        query=replace(query, mixture=mixture, sample_rate_hz=rate_hz, clues=clues),
+        truth=replace(
+            truth, target=target, interferers=resampled(truth.interferers, source_hz, rate_hz)
+        ),
+    )
+
+
+def resampled(samples: Tensor, from_hz: int, to_hz: int) -> Tensor:
+    """Resample a tensor [..., T] on the CPU."""
+    return torch.from_numpy(resample(samples.cpu().numpy(), from_hz=from_hz, to_hz=to_hz))
+
+
+def _clues_on(clues: Clues, device: str) -> Clues:
+    return replace(clues, enrollments=tuple(clip.to(device) for clip in clues.enrollments))

@@ -1,0 +1,183 @@
+"""Score rows: one value of one metric for one trial and one system, and their Parquet shards.
+
+A run keeps its rows in `rows/part-*.parquet`. A shard appears whole or not at all: it is written
+under a temporary name in the same folder, flushed to the disk and renamed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ..datasets.types import ConditionKind, Tag
+from ..errors import ConfigError, DatasetError, OutputError
+from ..files import make_folder, write_atomic
+
+Status = Literal["ok", "undefined", "failed"]
+
+TAG_PREFIX = "tag_"
+SCHEMA = pa.schema(
+    [
+        pa.field("run_id", pa.string(), nullable=False),
+        pa.field("system", pa.string(), nullable=False),
+        pa.field("dataset", pa.string(), nullable=False),
+        pa.field("trial_id", pa.string(), nullable=False),
+        pa.field("mixture_id", pa.string(), nullable=False),
+        pa.field("condition", pa.string(), nullable=False),
+        pa.field("n_active", pa.int32(), nullable=False),
+        pa.field("n_inactive", pa.int32(), nullable=False),
+        pa.field("cluster", pa.string(), nullable=False),
+        pa.field("metric", pa.string(), nullable=False),
+        pa.field("signature", pa.string(), nullable=False),
+        pa.field("value", pa.float64(), nullable=False),
+        pa.field("status", pa.string(), nullable=False),
+        pa.field("reason", pa.string(), nullable=False),
+    ]
+)
+_ORDER = ["system", "dataset", "trial_id", "metric", "signature", "run_id"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreRow:
+    """One value of one metric for one trial and one system.
+
+    Attributes:
+        cluster: trials of one cluster are resampled together.
+        signature: the metric with every setting that changes its value.
+        value: in the metric's unit; NaN unless the status is "ok".
+        reason: why it is undefined or failed, or a note on an ok value (`floored`, `trimmed`).
+        tags: properties that reports slice by; stored as text.
+    """
+
+    run_id: str
+    system: str
+    dataset: str
+    trial_id: str
+    mixture_id: str
+    condition: ConditionKind
+    n_active: int
+    n_inactive: int
+    cluster: str
+    metric: str
+    signature: str
+    value: float
+    status: Status
+    reason: str = ""
+    tags: Mapping[str, Tag] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if math.isnan(self.value) == (self.status == "ok"):
+            raise ValueError(
+                f"row {self.system}/{self.trial_id}/{self.metric}: value {self.value} does not fit "
+                f"status {self.status!r}; a value is NaN exactly when its status is not 'ok'"
+            )
+
+
+def write_shard(path: Path, rows: Sequence[ScoreRow]) -> None:
+    """Write rows as one Parquet file, atomically; the same rows in any order give the same bytes.
+
+    Raises:
+        OutputError: the folder is read-only, the disk is full, or there is nothing to write.
+    """
+    if not rows:
+        raise OutputError(f"no rows to write to {str(path)!r}; leave the shard out")
+    content = pa.BufferOutputStream()
+    pq.write_table(_table(rows), content, compression="zstd")
+    make_folder(path.parent)
+    write_atomic(path, content.getvalue().to_pybytes())
+
+
+def read_shard(path: Path) -> pd.DataFrame:
+    """The rows of one shard: the columns of `SCHEMA`, then its `tag_` columns.
+
+    Raises:
+        DatasetError: the file is damaged or is not a shard of score rows.
+    """
+    return _frame(_read_table(path))
+
+
+def read_rows(run_dirs: str | Path | Sequence[str | Path]) -> pd.DataFrame:
+    """All score rows of one run folder or of several, one line for each.
+
+    The columns are those of `SCHEMA`, then every tag of any shard, sorted; a tag that a row does
+    not have is missing (NaN). Lines are sorted by system, dataset, trial and metric. A row that
+    one run holds twice, equal in everything, is given once.
+
+    Raises:
+        ConfigError: a folder is missing or holds no rows.
+        DatasetError: a shard is damaged, or one run has two values for one trial and metric.
+    """
+    folders = [run_dirs] if isinstance(run_dirs, str | Path) else list(run_dirs)
+    if not folders:
+        raise ConfigError("no run folder given; name at least one")
+    runs = [_read_run(Path(folder)) for folder in folders]
+    rows = _frame(pa.concat_tables(runs, promote_options="default"))
+    rows = rows.drop_duplicates().sort_values(_ORDER, kind="stable", ignore_index=True)
+    _check_unique(rows)
+    return rows
+
+
+def _read_run(folder: Path) -> pa.Table:
+    if not folder.is_dir():
+        raise ConfigError(f"run folder {str(folder)!r} does not exist; give the folder of a run")
+    shards = sorted((folder / "rows").glob("part-*.parquet"))
+    if not shards:
+        raise ConfigError(
+            f"run folder {str(folder)!r} holds no score rows (rows/part-*.parquet); "
+            "run or score something into it first"
+        )
+    return pa.concat_tables([_read_table(path) for path in shards], promote_options="default")
+
+
+def _read_table(path: Path) -> pa.Table:
+    try:
+        with pq.ParquetFile(path) as file:
+            table = file.read()
+    except (OSError, pa.ArrowException) as error:
+        raise DatasetError(
+            f"shard {str(path)!r} is damaged ({' '.join(str(error).split())}); "
+            "delete it and start the run again: only its trials are repeated"
+        ) from None
+    tags = [name for name in table.column_names if name.startswith(TAG_PREFIX)]
+    wanted = pa.schema([*SCHEMA, *(pa.field(name, pa.string()) for name in sorted(tags))])
+    if not set(wanted.names) <= set(table.column_names):
+        missing = sorted(set(wanted.names) - set(table.column_names))
+        raise DatasetError(
+            f"shard {str(path)!r} is not a file of score rows: columns {missing} are missing"
+        )
+    return table.select(wanted.names).cast(wanted)
+
+
+def _table(rows: Sequence[ScoreRow]) -> pa.Table:
+    columns = {name: [getattr(row, name) for row in rows] for name in SCHEMA.names}
+    schema = SCHEMA
+    for tag in sorted({tag for row in rows for tag in row.tags}):
+        values = [str(row.tags[tag]) if tag in row.tags else None for row in rows]
+        schema = schema.append(pa.field(TAG_PREFIX + tag, pa.string()))
+        columns[TAG_PREFIX + tag] = values
+    table = pa.table(columns, schema=schema)
+    return table.sort_by([(name, "ascending") for name in [*_ORDER, "status", "value"]])
+
+
+def _frame(table: pa.Table) -> pd.DataFrame:
+    tags = sorted(name for name in table.column_names if name.startswith(TAG_PREFIX))
+    frame: pd.DataFrame = table.select([*SCHEMA.names, *tags]).to_pandas()
+    return frame
+
+
+def _check_unique(rows: pd.DataFrame) -> None:
+    twice = rows[rows.duplicated(_ORDER)]
+    if len(twice):
+        row = twice.iloc[0]
+        raise DatasetError(
+            f"{len(twice)} rows of run {row['run_id']!r} are there twice with different contents, "
+            f"first {row['system']}/{row['dataset']}/{row['trial_id']}/{row['metric']}; "
+            "start that run afresh, or give only one of two folders of the same run"
+        )

@@ -1,0 +1,342 @@
+"""A run: every system of a config on every dataset, into one folder that can be resumed.
+
+The folder holds `run.json`, `rows/part-*.parquet`, `datasets/` (sets that the run built itself) and
+`estimates/` if they are kept. A shard's name says which chunk of which (system, dataset, metrics)
+it holds, and a shard appears whole or not at all; so a run that was killed goes on with the shards
+that are missing, and its rows are those of an undisturbed run.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..config_files import corpus_dirs as user_corpus_dirs
+from ..datasets.build import build
+from ..datasets.config import load_dataset_configs
+from ..datasets.dataset import Dataset, load_dataset
+from ..datasets.seeding import digest
+from ..errors import ConfigError, OutputError
+from ..datasets.types import Trial
+from ..files import make_folder
+from ..progress import Advance, ProgressFactory, quiet
+from ..systems.protocol import AnySystem
+from ..systems.registry import load_system
+from .cache import ScoreCache, default_cache_dir, system_identity
+from .config import RunConfig
+from .evaluation import Asked, ChunkScores, Evaluation
+from .pool import FilePool
+from .provenance import resolve_device
+from .record import (
+    RunRecord,
+    SystemRecord,
+    dataset_record,
+    finished,
+    new_record,
+    read_record,
+    write_record,
+)
+from .rows import ScoreRow, read_shard, write_shard
+from .scoring import MetricPlan, Score, improvements, plan_metrics
+
+BASELINE = "mixture"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """How a run is carried out; nothing here changes a value.
+
+    Attributes:
+        out: run folder.
+        device: "auto", "cpu", "cuda", ...
+        jobs: processes for metrics of one file, and threads that build datasets.
+        fresh: empty the run folder first, and do not read scores from the cache.
+        corpus_dirs: folders of corpora by name, beside those of the user file.
+        cache: folder of the score cache; None is the user's.
+    """
+
+    out: Path
+    device: str = "auto"
+    jobs: int = 2
+    fresh: bool = False
+    corpus_dirs: Mapping[str, Path] = field(default_factory=dict)
+    cache: Path | None = None
+    progress: ProgressFactory = quiet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult:
+    """What a run came to: its record, and trials for which a system gave nothing usable."""
+
+    out: Path
+    record: RunRecord
+    trials: int
+    failed_trials: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Set:
+    dataset: Dataset
+    plan: MetricPlan
+    systems: tuple[str, ...]
+    skipped: Mapping[str, str]
+
+
+def run(config: RunConfig, options: RunOptions) -> RunResult:
+    """Carry out a run, or what is missing of it.
+
+    Raises:
+        ConfigError: something in the config does not exist or does not fit.
+        OutputError: the folder holds another run, or cannot be written.
+    """
+    device = resolve_device(options.device)
+    _prepare(config, options)
+    systems = {
+        spec.title: load_system(spec.name, device=device, **spec.options) for spec in config.systems
+    }
+    sets = list(_open_sets(config, options, systems))
+    record = _record(config, sets, systems, device)
+    write_record(options.out, record)
+    cache = ScoreCache(options.cache or default_cache_dir(), read=not options.fresh)
+    shards: list[Path] = []
+    trials = 0
+    with FilePool(options.jobs) as pool:
+        for each in sets:
+            evaluation = Evaluation(
+                each.dataset,
+                each.plan,
+                device=device,
+                batch_size=config.batch_size,
+                pool=pool,
+                cache=cache,
+            )
+            estimates = options.out / "estimates" if config.keep_estimates else None
+            work = _SetRun(
+                each, evaluation, _Target(options.out, estimates, record.run_id, options.progress)
+            )
+            shards += work.run(systems, baseline=load_system(BASELINE, device=device))
+            trials += len(each.dataset) * len(each.systems)
+    _remove_others(options.out / "rows", shards)
+    failed = sum(_failed_trials(path) for path in shards)
+    record = finished(record, trials=trials, failed_trials=failed)
+    write_record(options.out, record)
+    return RunResult(out=options.out, record=record, trials=trials, failed_trials=failed)
+
+
+def _prepare(config: RunConfig, options: RunOptions) -> None:
+    """Make the run folder, and refuse one that holds another run."""
+    if options.fresh and (options.out / "run.json").is_file():
+        for name in ("rows", "datasets", "estimates", "report"):
+            shutil.rmtree(options.out / name, ignore_errors=True)
+        (options.out / "run.json").unlink()
+    before = read_record(options.out)
+    if before is not None and before.name != config.name:
+        raise OutputError(
+            f"folder {str(options.out)!r} holds run {before.name!r}, not {config.name!r}; "
+            "choose another with --out, or empty it with --fresh"
+        )
+    make_folder(options.out / "rows")
+
+
+def _open_sets(
+    config: RunConfig, options: RunOptions, systems: Mapping[str, AnySystem]
+) -> Iterator[_Set]:
+    """Open the datasets of a run, building those that are given as configs."""
+    dirs = user_corpus_dirs(options.corpus_dirs)
+    seen: set[str] = set()
+    for spec in config.datasets:
+        plan = plan_metrics(spec.metrics or config.metrics)
+        for dataset in _datasets(spec.dataset, options, dirs):
+            if dataset.card.name in seen:
+                raise ConfigError(
+                    f"{config.name}: two datasets are called {dataset.card.name!r}; rename one"
+                )
+            seen.add(dataset.card.name)
+            titles = spec.systems or tuple(systems)
+            skipped = _unfit(dataset, {title: systems[title] for title in titles})
+            fit = tuple(title for title in titles if title not in skipped)
+            yield _Set(dataset=dataset, plan=plan, systems=fit, skipped=skipped)
+
+
+def _datasets(reference: str, options: RunOptions, dirs: Mapping[str, Path]) -> Iterator[Dataset]:
+    if (Path(reference) / "card.json").is_file():
+        yield load_dataset(reference, corpus_dirs=dirs)
+        return
+    for config in load_dataset_configs(reference):
+        yield build(
+            config,
+            options.out / "datasets" / config.name,
+            corpus_dirs=dirs,
+            jobs=options.jobs,
+            reuse=True,
+            progress=options.progress,
+        )
+
+
+def _unfit(dataset: Dataset, systems: Mapping[str, AnySystem]) -> dict[str, str]:
+    """Systems that can use no clue of a dataset, with the reason."""
+    given = frozenset[str]().union(*(trial.clue.kinds() for trial in dataset.trials))
+    return {
+        title: f"needs {' or '.join(sorted(system.card.clues))}; "
+        f"the set gives {', '.join(sorted(given))}"
+        for title, system in systems.items()
+        if system.card.clues and not system.card.clues & given
+    }
+
+
+def _record(
+    config: RunConfig, sets: Sequence[_Set], systems: Mapping[str, AnySystem], device: str
+) -> RunRecord:
+    rates = {s.dataset.card.sample_rate_hz for s in sets}
+    return new_record(
+        name=config.name,
+        config=config,
+        systems={
+            title: SystemRecord(
+                privileged=system.card.privileged,
+                family=system.card.family,
+                card=system.card,
+                identity=system_identity(system),
+                resampled_from_hz=tuple(
+                    sorted(rates - {system.card.sample_rate_hz})
+                    if system.card.sample_rate_hz
+                    else ()
+                ),
+            )
+            for title, system in systems.items()
+        },
+        datasets={
+            s.dataset.card.name: dataset_record(s.dataset, systems=s.systems, skipped=s.skipped)
+            for s in sets
+        },
+        device=device,
+        seed=config.seed,
+    )
+
+
+def _remove_others(folder: Path, shards: Sequence[Path]) -> None:
+    """Remove shards of an earlier state of the config, or of weights that have changed."""
+    wanted = set(shards)
+    for path in folder.glob("part-*.parquet"):
+        if path not in wanted:
+            path.unlink()
+
+
+def _failed_trials(shard: Path) -> int:
+    """Trials of which no metric has a value, and at least one failed."""
+    statuses = read_shard(shard).groupby("trial_id")["status"].agg(set)
+    return sum(1 for found in statuses if "failed" in found and "ok" not in found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """Where the results of a run go."""
+
+    out: Path
+    estimates: Path | None
+    run_id: str
+    progress: ProgressFactory
+
+
+class _SetRun:
+    """All systems of a run on one dataset."""
+
+    def __init__(self, each: _Set, evaluation: Evaluation, target: _Target) -> None:
+        self._set, self._evaluation, self._target = each, evaluation, target
+        self._name = each.dataset.card.name
+        self._chunks = evaluation.chunks()
+        self._baseline: dict[str, list[Score]] = {}
+        self._baseline_identity = ""
+
+    def run(self, systems: Mapping[str, AnySystem], *, baseline: AnySystem) -> list[Path]:
+        """Write what is missing; returns the shards of all systems."""
+        if self._set.plan.improvements:
+            self._score_baseline(baseline)
+        shards: list[Path] = []
+        for title in self._set.systems:
+            shards += self._score(title, self._asked(title, systems[title]))
+        return shards
+
+    def _asked(self, title: str, system: AnySystem) -> Asked:
+        identity = system_identity(system)
+        kept = self._target.estimates
+        if kept is not None:
+            kept = kept / self._name / f"{title}-{identity[:12]}"
+        return Asked(system=system, identity=identity, estimates=kept)
+
+    def _score_baseline(self, system: AnySystem) -> None:
+        """Scores of the unprocessed mixture by trial; every improvement is a join against them."""
+        self._baseline_identity = system_identity(system)
+        asked = Asked(system=system, identity=self._baseline_identity, estimates=None)
+        with self._progress("mixture scores") as advance:
+            for part in self._evaluation.run(asked, range(len(self._chunks))):
+                for score in part.scores:
+                    self._baseline.setdefault(score.trial_id, []).append(score)
+                advance(len(part.trials))
+
+    def _score(self, title: str, asked: Asked) -> list[Path]:
+        """Write the shards that are missing; returns all."""
+        paths = [self._shard(title, asked, chunk) for chunk in range(len(self._chunks))]
+        missing = [chunk for chunk, path in enumerate(paths) if not path.is_file()]
+        with self._progress(title) as advance:
+            there = set(range(len(self._chunks))) - set(missing)
+            advance(sum(len(self._chunks[chunk]) for chunk in there))
+            for part in self._parts(asked, missing):
+                write_shard(paths[part.chunk], list(self._rows(title, part)))
+                advance(len(part.trials))
+        return paths
+
+    def _parts(self, asked: Asked, missing: Sequence[int]) -> Iterator[ChunkScores]:
+        if self._baseline and asked.identity == self._baseline_identity:
+            trials = self._set.dataset.trials
+            for chunk in missing:
+                known = [s for i in self._chunks[chunk] for s in self._baseline[trials[i].id]]
+                yield ChunkScores(chunk=chunk, trials=self._chunks[chunk], scores=known)
+        else:
+            yield from self._evaluation.run(asked, missing)
+
+    def _progress(self, what: str) -> AbstractContextManager[Advance]:
+        return self._target.progress(f"{self._name}: {what}", len(self._set.dataset))
+
+    def _shard(self, title: str, asked: Asked, chunk: int) -> Path:
+        card = self._set.dataset.card
+        plan, rate = self._set.plan, card.sample_rate_hz
+        signatures = [m.signature(rate) for m in (*plan.metrics, *plan.improvements)]
+        key = digest(self._target.run_id, asked.identity, card.fingerprint, *signatures)[:12]
+        return self._target.out / "rows" / f"part-{self._name}-{title}-{key}-{chunk:05d}.parquet"
+
+    def _rows(self, title: str, part: ChunkScores) -> Iterator[ScoreRow]:
+        by_trial: dict[str, list[Score]] = {}
+        for score in part.scores:
+            by_trial.setdefault(score.trial_id, []).append(score)
+        for index in part.trials:
+            trial = self._set.dataset.trials[index]
+            scores = by_trial[trial.id]
+            gained = improvements(
+                self._set.plan, system=scores, mixture=self._baseline.get(trial.id, [])
+            )
+            for score in [*scores, *gained]:
+                yield _row(score, trial, title, self._name, self._target.run_id)
+
+
+def _row(score: Score, trial: Trial, system: str, dataset: str, run_id: str) -> ScoreRow:
+    return ScoreRow(
+        run_id=run_id,
+        system=system,
+        dataset=dataset,
+        trial_id=trial.id,
+        mixture_id=trial.mixture_id,
+        condition=trial.condition.kind,
+        n_active=trial.condition.n_active,
+        n_inactive=trial.condition.n_inactive,
+        cluster=trial.cluster,
+        metric=score.metric,
+        signature=score.signature,
+        value=score.value,
+        status=score.status,
+        reason=score.reason,
+        tags=trial.tags,
+    )

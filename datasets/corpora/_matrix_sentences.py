@@ -1,0 +1,44 @@
+"""Matrix sentences: six slots of ten words each, one million sentences of one shape.
+
+Every sentence is as likely as every other and no word predicts the next, so a recogniser cannot
+guess: the same idea as the matrix tests of audiology (Hagerman 1982). The words are in the CMU
+pronouncing dictionary and were chosen so that no two of a slot sound alike.
+"""
+
+from __future__ import annotations
+
+NAMES = "ALICE DAVID EMMA GEORGE JULIA MARTIN OSCAR ROBERT SARAH VICTOR"
+VERBS = "BOUGHT CARRIED DELIVERED FOUND HIDES KEEPS PAINTED RETURNED SELLS WANTS"
+NUMBERS = "TWO THREE FOUR SIX SEVEN NINE TEN FIFTEEN TWENTY THIRTY"
+ADJECTIVES = "BROKEN CHEAP GIANT HEAVY LITTLE MODERN OLD PRETTY SHINY WET"
+COLOURS = "BLACK BROWN GOLDEN GREEN ORANGE PURPLE RED SILVER WHITE YELLOW"
+NOUNS = "BASKETS BICYCLES CANDLES FLOWERS GUITARS HAMMERS LADDERS PENCILS TABLES WINDOWS"
+
+SLOTS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("name", tuple(NAMES.split())),
+    ("verb", tuple(VERBS.split())),
+    ("number", tuple(NUMBERS.split())),
+    ("adjective", tuple(ADJECTIVES.split())),
+    ("colour", tuple(COLOURS.split())),
+    ("noun", tuple(NOUNS.split())),
+)
+
+
+def sentence(draw: bytes) -> str:
+    """The sentence that random bytes choose, upper case without punctuation.
+
+    Args:
+        draw: at least four bytes for each slot; the bias of a 32-bit number modulo ten is 1e-9.
+    """
+    numbers = (int.from_bytes(draw[4 * k : 4 * k + 4], "big") for k in range(len(SLOTS)))
+    return " ".join(
+        words[number % len(words)] for number, (_, words) in zip(numbers, SLOTS, strict=True)
+    )
+
+
+def jsgf() -> str:
+    """The grammar of all sentences in the Java Speech Grammar Format, lower case."""
+    rules = [f"<{slot}> = {' | '.join(words).lower()};" for slot, words in SLOTS]
+    shape = " ".join(f"<{slot}>" for slot, _ in SLOTS)
+    head = ["#JSGF V1.0;", "grammar matrix_sentences;"]
+    return "\n".join([*head, *rules, f"public <sentence> = {shape};", ""])

@@ -1,0 +1,210 @@
+"""`command`: any program, in any language, that reads and writes wav files.
+
+The program is started once for each query, or once for each batch so that a model is loaded once.
+Its words hold placeholders:
+
+    {mixture}      float wav of the mixture, all channels
+    {enrollment}   wav of the first enrollment; a query without one fails
+    {enrollments}  all enrollments: the word that holds it is repeated for each
+    {classes}      labels of sound classes, joined by commas
+    {text}         the text clue, empty if there is none
+    {output}       the mono wav to write: rate and length of the mixture
+    {query}        a JSON file: id, sample_rate_hz, mixture, enrollments, classes, text, output
+    {batch}        a JSON file: the list of such objects for all queries of a batch; it goes alone
+
+Five lines of Python, `program: python my_system.py {batch}`:
+
+    import json, soundfile, sys
+    for query in json.load(open(sys.argv[1])):
+        mixture, rate = soundfile.read(query["mixture"])
+        estimate = my_model(mixture, [soundfile.read(path)[0] for path in query["enrollments"]])
+        soundfile.write(query["output"], estimate, rate, subtype="FLOAT")
+
+And with what is installed already:
+
+    program: sox {mixture} -e floating-point {output} sinc 300-3400
+    program: ffmpeg -loglevel error -i {mixture} -af highpass=f=200 -c:a pcm_f32le {output}
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ..datasets import audio
+from ..datasets.audio import Samples
+from ..datasets.types import ClueKind
+from ..errors import ConfigError, ExtractionError
+from ._files import read_estimate, sha256_of
+from ._program import Job, Program, run_program
+from .protocol import Extraction, QueryBatch, SystemCard
+from .registry import register_system
+
+
+@register_system("command")
+class CommandSystem:
+    """Runs a program on wav files.
+
+    What goes wrong costs its own query: an exit code, the time limit, and an output that is
+    missing, unreadable, not mono, not finite, or of the wrong rate or length. If the program fails
+    on a batch of several, the whole batch is refused, for the harness to ask its queries alone.
+    The card's hash covers the program and every file among its words, so that a changed script
+    never reuses an old score. A package that it imports is not seen: name it in `depends`.
+
+    Args:
+        program: a command line (split as a shell would, but no shell runs it) or a list of words.
+        time_limit_s: seconds for each query; a batch of B gets B times as much.
+        sample_rate_hz: the program's own rate; None if it works at any.
+        clues: kinds of clue that it uses; None tells them from the placeholders.
+        depends: further files that decide the answer (modules, weights).
+        name: what the system is called in reports.
+        device: given to the program as TSEBENCH_DEVICE.
+
+    Raises:
+        ConfigError: the program is not found or not executable, a placeholder is unknown, per-query
+            and batch placeholders are mixed, the time limit is not above zero, or a file of
+            `depends` is missing.
+    """
+
+    def __init__(
+        self,
+        *,
+        program: str | list[str],
+        time_limit_s: float = 60.0,
+        sample_rate_hz: int | None = None,
+        clues: list[ClueKind] | None = None,
+        depends: Sequence[Path] = (),
+        name: str | None = None,
+        device: str = "cpu",
+    ) -> None:
+        if not time_limit_s > 0:
+            raise ConfigError(f"system 'command': time_limit_s = {time_limit_s:g} must be above 0")
+        self._program = Program.parse(program)
+        self._time_limit_s = time_limit_s
+        self._device = device
+        line = program if isinstance(program, str) else shlex.join(program)
+        self.card = SystemCard(
+            name=name or "command",
+            family="external",
+            description=f"program {Path(self._program.words[0]).name}",
+            clues=_clue_kinds(self._program) if clues is None else frozenset(clues),
+            sample_rate_hz=sample_rate_hz,
+            sha256=_digest([*self._program.files(), *depends]),
+            licence="unknown",
+            options={"program": line, "time_limit_s": time_limit_s},
+        )
+
+    def extract(self, batch: QueryBatch) -> Extraction:
+        """Answer a batch by running the program.
+
+        Raises:
+            ExtractionError: the program failed on a batch of several queries.
+        """
+        estimate = torch.zeros_like(batch.mixture[:, 0], device=self._device)
+        failures: dict[str, str] = {}
+        with tempfile.TemporaryDirectory(prefix="tsebench-", ignore_cleanup_errors=True) as name:
+            folder = Path(name)
+            jobs = [_write_job(batch, row, folder / f"{row:04d}") for row in range(len(batch.ids))]
+            refusal = self._run_batch(jobs, folder) if self._program.batched else None
+            for row, job, length in zip(estimate, jobs, batch.lengths.tolist(), strict=True):
+                samples = refusal or self._answer(job, folder, length)
+                if isinstance(samples, str):
+                    failures[job.id] = samples
+                else:
+                    row[:length] = torch.from_numpy(samples)
+        return Extraction(estimate=estimate, failures=failures)
+
+    def _answer(self, job: Job, folder: Path, length: int) -> Samples | str:
+        """The estimate [length] of one query, or why there is none."""
+        try:
+            if not self._program.batched:
+                query_file = _write_json(job.output.with_name("query.json"), job.as_json())
+                self._run(self._program.fill_query(job, query_file=query_file), folder, queries=1)
+            return read_estimate(job.output, length=length, sample_rate_hz=job.sample_rate_hz)
+        except ExtractionError as error:
+            return _tell(error, folder)
+
+    def _run_batch(self, jobs: Sequence[Job], folder: Path) -> str | None:
+        """Run the program on all queries; the reason if it failed on a single one."""
+        listing = ",\n".join(job.as_json() for job in jobs)
+        batch_file = _write_json(folder / "batch.json", f"[{listing}]")
+        try:
+            words = self._program.fill_batch(batch_file=batch_file)
+            self._run(words, folder, queries=len(jobs))
+        except ExtractionError as error:
+            if len(jobs) > 1:
+                raise ExtractionError(_tell(error, folder)) from None
+            return _tell(error, folder)
+        return None
+
+    def _run(self, words: Sequence[str], folder: Path, *, queries: int) -> None:
+        run_program(
+            words,
+            stderr=folder / "stderr.txt",
+            time_limit_s=self._time_limit_s * queries,
+            device=self._device,
+        )
+
+
+def _write_job(batch: QueryBatch, row: int, folder: Path) -> Job:
+    """Write the wav files of one query at their true lengths."""
+    clues, rate = batch.clues[row], batch.sample_rate_hz
+    mixture = folder / "mixture.wav"
+    audio.write(mixture, _samples(batch.mixture[row, :, : int(batch.lengths[row])]), rate)
+    enrollments = tuple(folder / f"enrollment-{k}.wav" for k in range(len(clues.enrollments)))
+    for path, enrollment in zip(enrollments, clues.enrollments, strict=True):
+        audio.write(path, _samples(enrollment), rate)
+    return Job(
+        id=batch.ids[row],
+        sample_rate_hz=rate,
+        mixture=mixture,
+        enrollments=enrollments,
+        classes=clues.classes,
+        text=clues.text,
+        output=folder / "output.wav",
+    )
+
+
+def _write_json(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def _samples(signal: Tensor) -> Samples:
+    return signal.detach().cpu().float().numpy()
+
+
+def _tell(error: ExtractionError, folder: Path) -> str:
+    """The reason without the temporary folder, so that it is the same in every run."""
+    return str(error).replace(f"{folder}{os.sep}", "")
+
+
+def _clue_kinds(program: Program) -> frozenset[ClueKind]:
+    """The kinds of clue that the placeholders give to the program."""
+    given = program.placeholders
+    if given & {"query", "batch"}:
+        return frozenset({"enrollment", "classes", "text"})
+    kinds: list[ClueKind] = []
+    if given & {"enrollment", "enrollments"}:
+        kinds.append("enrollment")
+    if "classes" in given:
+        kinds.append("classes")
+    if "text" in given:
+        kinds.append("text")
+    return frozenset(kinds)
+
+
+def _digest(files: Sequence[Path]) -> str:
+    try:
+        return sha256_of(files)
+    except OSError as error:
+        raise ConfigError(
+            f"system 'command': cannot read {error.filename!r}: {error.strerror}; "
+            "correct the program or `depends`"
+        ) from None

@@ -1,0 +1,128 @@
+"""`precomputed`: a folder of estimates that were made elsewhere, one audio file for each query.
+
+For example, to score what another toolkit wrote:
+
+    system: {name: precomputed, options: {folder: exp/conv_tasnet/wav, name: conv_tasnet}}
+"""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import re
+from pathlib import Path, PurePosixPath
+
+import torch
+
+from ..errors import ConfigError, ExtractionError
+from ._files import read_estimate, sha256_of
+from .protocol import Extraction, QueryBatch, SystemCard
+from .registry import register_system
+
+# The letters of ids, see datasets/types.py. An id cannot lead out of the folder.
+_ID = re.compile(r"(?!\.{1,2}$)[\w.+-]+", re.ASCII)
+
+
+@register_system("precomputed")
+class PrecomputedSystem:
+    """Reads `<folder>/<query id>.wav`.
+
+    A file that is missing, corrupt, not mono, not finite, or of the wrong rate or length costs its
+    own query only. The card's hash covers names and contents of all files, so that an estimate
+    written anew never reuses an old score.
+
+    Args:
+        folder: where the files are.
+        pattern: path of a file below the folder; `{id}` stands for the query's id.
+        resample: convert files of another sample rate instead of refusing them.
+        name: what the system is called in reports.
+        device: where the estimate is put.
+
+    Raises:
+        ConfigError: the folder is missing or holds no such file, or the pattern is wrong.
+    """
+
+    def __init__(
+        self,
+        *,
+        folder: Path,
+        pattern: str = "{id}.wav",
+        resample: bool = False,
+        name: str = "precomputed",
+        device: str = "cpu",
+    ) -> None:
+        _check_pattern(pattern)
+        self._folder = folder.expanduser()
+        self._pattern = pattern
+        self._resample = resample
+        self._device = torch.device(device)
+        self.card = SystemCard(
+            name=name,
+            family="external",
+            description="estimates read from a folder",
+            sha256=_digest(self._folder, _matches(self._folder, pattern)),
+            licence="unknown",
+            options={"pattern": pattern, "resample": resample},
+        )
+
+    def extract(self, batch: QueryBatch) -> Extraction:
+        """Answer a batch from the folder."""
+        estimate = torch.zeros_like(batch.mixture[:, 0], device=self._device)
+        failures: dict[str, str] = {}
+        for row, query_id, length in zip(estimate, batch.ids, batch.lengths.tolist(), strict=True):
+            try:
+                samples = read_estimate(
+                    self._path(query_id),
+                    length=length,
+                    sample_rate_hz=batch.sample_rate_hz,
+                    resample=self._resample,
+                )
+            except ExtractionError as error:
+                failures[query_id] = str(error)
+            else:
+                row[:length] = torch.from_numpy(samples)
+        return Extraction(estimate=estimate, failures=failures)
+
+    def _path(self, query_id: str) -> Path:
+        if not _ID.fullmatch(query_id):
+            raise ExtractionError(
+                f"id: {query_id!r} cannot be a file name; use letters, digits, `_`, `-`, `.`, `+`"
+            )
+        return self._folder / self._pattern.replace("{id}", query_id)
+
+
+def _check_pattern(pattern: str) -> None:
+    path = PurePosixPath(pattern)
+    if "{id}" not in pattern or path.is_absolute() or ".." in path.parts:
+        raise ConfigError(
+            f"system 'precomputed': pattern = {pattern!r} must hold {{id}} and stay below the "
+            "folder; use for example {id}.wav or {id}/estimate.flac"
+        )
+
+
+def _matches(folder: Path, pattern: str) -> list[Path]:
+    """All files that the pattern can name, sorted."""
+    if not folder.is_dir():
+        raise ConfigError(
+            f"system 'precomputed': folder {str(folder)!r} "
+            f"{'is not a folder' if folder.exists() else 'does not exist'}; "
+            "give the folder that holds the estimates"
+        )
+    wildcard = "*".join(glob.escape(part) for part in pattern.split("{id}"))
+    found = sorted(path for path in folder.glob(wildcard) if path.is_file())
+    if not found:
+        raise ConfigError(
+            f"system 'precomputed': folder {str(folder)!r} holds no file {pattern!r}; "
+            "give another folder or set `pattern`"
+        )
+    return found
+
+
+def _digest(folder: Path, files: list[Path]) -> str:
+    names = "\n".join(path.relative_to(folder).as_posix() for path in files)
+    try:
+        return hashlib.sha256(f"{names}\n{sha256_of(files)}".encode()).hexdigest()
+    except OSError as error:
+        raise ConfigError(
+            f"system 'precomputed': cannot read {error.filename!r}: {error.strerror}"
+        ) from None
