@@ -112,11 +112,13 @@ def train(
 ) -> None:
     """Train a network on mixtures drawn on the fly; started again, it goes on."""
     from .bench.provenance import resolve_device
-    from .config_files import corpus_dirs
-    from .systems.training.config import load_train_config
+    from .config_files import corpus_dirs, find_config, read_yaml
+    from .systems.training.config import TrainConfig
     from .systems.training.engine import train as train_network
+    from .validation import parse
 
-    settings = load_train_config(config)
+    path = find_config(config, folder="train")
+    settings = parse(TrainConfig, read_yaml(path), where=path.name)
     result = train_network(
         settings,
         out=out or Path("runs") / "train" / settings.name,
@@ -138,7 +140,7 @@ def run(
     corpus: Corpus = None,
     tracking_uri: Tracking = None,
 ) -> None:
-    """Run systems on datasets, score them, and write the report. A killed run can be started again."""
+    """Run systems on datasets and report; a killed run goes on when started again."""
     from .bench.config import load_run_config
     from .bench.runner import RunOptions
     from .bench.runner import run as run_all
@@ -194,6 +196,9 @@ def score(
             progress=on_console(console),
         ),
     )
+    if result.unpaired:
+        first = ", ".join(result.unpaired[:3])
+        _say(f"{len(result.unpaired)} estimates have no reference and are left out: {first}")
     _tell(out, tracking_uri)
     if result.failed_trials:
         _say(f"{result.failed_trials} of {result.trials} files failed; the report says why")
@@ -222,7 +227,7 @@ def doctor(
     ] = None,
     device: Device = "auto",
 ) -> None:
-    """Check this machine, or one system: lengths, batch invariance, silence, levels, determinism."""
+    """Check this machine, or one system: lengths, batching, silence, levels, determinism."""
     from .doctor import check_machine, check_one
 
     results = check_one(system, option or [], device) if system else check_machine(device)

@@ -68,7 +68,7 @@ def check(item: Scorable, sample_rate_hz: int) -> Checked:
     usable = item.estimate if failure is None else None
     return Checked(
         trial_id=item.trial_id,
-        estimate=_fit(judge.new_zeros(0) if usable is None else usable, length),
+        estimate=_fit(judge.new_zeros(0) if usable is None else usable.detach(), length),
         reference=judge.new_zeros(length) if item.reference is None else judge,
         mixture=_fit(item.mixture, length),
         present=item.reference is not None,

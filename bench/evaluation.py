@@ -2,17 +2,15 @@
 
 Trials go through in chunks of fixed composition. A thread renders the chunks ahead; this thread
 runs the system and the batched metrics; the pool of processes runs the metrics of one file. At
-most `_AHEAD` chunks are in flight on either side, however long the dataset is.
+most `AHEAD` chunks are in flight on either side, however long the dataset is.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
 
 import torch
 
@@ -25,13 +23,10 @@ from .batching import Item
 from .cache import ScoreCache
 from .inference import Answer, Inference
 from .pool import FilePool
+from .prefetch import AHEAD, ahead
 from .scoring import MetricPlan, Pending, Scorable, Score, Scorer
 
-S = TypeVar("S")
-R = TypeVar("R")
-
 CHUNK_TRIALS = 32
-_AHEAD = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +40,7 @@ class ChunkScores:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """A system as a run uses it: loaded only if something is missing.
+    """A system as a run uses it.
 
     Attributes:
         identity: see `cache.system_identity`.
@@ -122,10 +117,10 @@ class Evaluation:
         inference = Inference(asked.system, device=self._device, batch_size=self._batch_size)
         keys = self._keys(asked.identity)
         waiting: deque[_Scoring] = deque()
-        for loaded in _ahead(lambda chunk: self._load(chunk, keys), list(wanted)):
+        for loaded in ahead(lambda chunk: self._load(chunk, keys), list(wanted)):
             pending = self._submit(asked, inference, loaded)
             waiting.append(_Scoring(loaded.chunk, loaded.known, pending))
-            if len(waiting) > _AHEAD:
+            if len(waiting) > AHEAD:
                 yield self._finish(waiting.popleft(), keys)
         while waiting:
             yield self._finish(waiting.popleft(), keys)
@@ -211,15 +206,3 @@ def _scorable(item: Item, answer: Answer) -> Scorable:
         reference=None if target is None else target[0],
         mixture=item.query.mixture[0],
     )
-
-
-def _ahead(load: Callable[[S], R], items: Sequence[S]) -> Iterator[R]:
-    """Results of `load` in order, computed by a thread at most `_AHEAD` items ahead."""
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        futures: deque[Future[R]] = deque()
-        for item in items:
-            futures.append(pool.submit(load, item))
-            if len(futures) > _AHEAD:
-                yield futures.popleft().result()
-        while futures:
-            yield futures.popleft().result()

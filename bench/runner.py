@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,16 +17,14 @@ from ..config_files import corpus_dirs as user_corpus_dirs
 from ..datasets.build import build
 from ..datasets.config import load_dataset_configs
 from ..datasets.dataset import Dataset, load_dataset
-from ..datasets.seeding import digest
 from ..errors import ConfigError, OutputError
-from ..datasets.types import Trial
 from ..files import make_folder
-from ..progress import Advance, ProgressFactory, quiet
+from ..progress import ProgressFactory, quiet
 from ..systems.protocol import AnySystem
 from ..systems.registry import load_system
 from .cache import ScoreCache, default_cache_dir, system_identity
 from .config import RunConfig
-from .evaluation import Asked, ChunkScores, Evaluation
+from .evaluation import Evaluation
 from .pool import FilePool
 from .provenance import resolve_device
 from .record import (
@@ -39,8 +36,9 @@ from .record import (
     read_record,
     write_record,
 )
-from .rows import ScoreRow, read_shard, write_shard
-from .scoring import MetricPlan, Score, improvements, plan_metrics
+from .rows import read_shard
+from .scoring import plan_metrics
+from .set_run import OpenSet, SetRun, Target
 
 BASELINE = "mixture"
 
@@ -77,14 +75,6 @@ class RunResult:
     failed_trials: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Set:
-    dataset: Dataset
-    plan: MetricPlan
-    systems: tuple[str, ...]
-    skipped: Mapping[str, str]
-
-
 def run(config: RunConfig, options: RunOptions) -> RunResult:
     """Carry out a run, or what is missing of it.
 
@@ -114,8 +104,8 @@ def run(config: RunConfig, options: RunOptions) -> RunResult:
                 cache=cache,
             )
             estimates = options.out / "estimates" if config.keep_estimates else None
-            work = _SetRun(
-                each, evaluation, _Target(options.out, estimates, record.run_id, options.progress)
+            work = SetRun(
+                each, evaluation, Target(options.out, estimates, record.run_id, options.progress)
             )
             shards += work.run(systems, baseline=load_system(BASELINE, device=device))
             trials += len(each.dataset) * len(each.systems)
@@ -143,7 +133,7 @@ def _prepare(config: RunConfig, options: RunOptions) -> None:
 
 def _open_sets(
     config: RunConfig, options: RunOptions, systems: Mapping[str, AnySystem]
-) -> Iterator[_Set]:
+) -> Iterator[OpenSet]:
     """Open the datasets of a run, building those that are given as configs."""
     dirs = user_corpus_dirs(options.corpus_dirs)
     seen: set[str] = set()
@@ -158,7 +148,7 @@ def _open_sets(
             titles = spec.systems or tuple(systems)
             skipped = _unfit(dataset, {title: systems[title] for title in titles})
             fit = tuple(title for title in titles if title not in skipped)
-            yield _Set(dataset=dataset, plan=plan, systems=fit, skipped=skipped)
+            yield OpenSet(dataset=dataset, plan=plan, systems=fit, skipped=skipped)
 
 
 def _datasets(reference: str, options: RunOptions, dirs: Mapping[str, Path]) -> Iterator[Dataset]:
@@ -188,7 +178,7 @@ def _unfit(dataset: Dataset, systems: Mapping[str, AnySystem]) -> dict[str, str]
 
 
 def _record(
-    config: RunConfig, sets: Sequence[_Set], systems: Mapping[str, AnySystem], device: str
+    config: RunConfig, sets: Sequence[OpenSet], systems: Mapping[str, AnySystem], device: str
 ) -> RunRecord:
     rates = {s.dataset.card.sample_rate_hz for s in sets}
     return new_record(
@@ -229,114 +219,3 @@ def _failed_trials(shard: Path) -> int:
     """Trials of which no metric has a value, and at least one failed."""
     statuses = read_shard(shard).groupby("trial_id")["status"].agg(set)
     return sum(1 for found in statuses if "failed" in found and "ok" not in found)
-
-
-@dataclass(frozen=True, slots=True)
-class _Target:
-    """Where the results of a run go."""
-
-    out: Path
-    estimates: Path | None
-    run_id: str
-    progress: ProgressFactory
-
-
-class _SetRun:
-    """All systems of a run on one dataset."""
-
-    def __init__(self, each: _Set, evaluation: Evaluation, target: _Target) -> None:
-        self._set, self._evaluation, self._target = each, evaluation, target
-        self._name = each.dataset.card.name
-        self._chunks = evaluation.chunks()
-        self._baseline: dict[str, list[Score]] = {}
-        self._baseline_identity = ""
-
-    def run(self, systems: Mapping[str, AnySystem], *, baseline: AnySystem) -> list[Path]:
-        """Write what is missing; returns the shards of all systems."""
-        if self._set.plan.improvements:
-            self._score_baseline(baseline)
-        shards: list[Path] = []
-        for title in self._set.systems:
-            shards += self._score(title, self._asked(title, systems[title]))
-        return shards
-
-    def _asked(self, title: str, system: AnySystem) -> Asked:
-        identity = system_identity(system)
-        kept = self._target.estimates
-        if kept is not None:
-            kept = kept / self._name / f"{title}-{identity[:12]}"
-        return Asked(system=system, identity=identity, estimates=kept)
-
-    def _score_baseline(self, system: AnySystem) -> None:
-        """Scores of the unprocessed mixture by trial; every improvement is a join against them."""
-        self._baseline_identity = system_identity(system)
-        asked = Asked(system=system, identity=self._baseline_identity, estimates=None)
-        with self._progress("mixture scores") as advance:
-            for part in self._evaluation.run(asked, range(len(self._chunks))):
-                for score in part.scores:
-                    self._baseline.setdefault(score.trial_id, []).append(score)
-                advance(len(part.trials))
-
-    def _score(self, title: str, asked: Asked) -> list[Path]:
-        """Write the shards that are missing; returns all."""
-        paths = [self._shard(title, asked, chunk) for chunk in range(len(self._chunks))]
-        missing = [chunk for chunk, path in enumerate(paths) if not path.is_file()]
-        with self._progress(title) as advance:
-            there = set(range(len(self._chunks))) - set(missing)
-            advance(sum(len(self._chunks[chunk]) for chunk in there))
-            for part in self._parts(asked, missing):
-                write_shard(paths[part.chunk], list(self._rows(title, part)))
-                advance(len(part.trials))
-        return paths
-
-    def _parts(self, asked: Asked, missing: Sequence[int]) -> Iterator[ChunkScores]:
-        if self._baseline and asked.identity == self._baseline_identity:
-            trials = self._set.dataset.trials
-            for chunk in missing:
-                known = [s for i in self._chunks[chunk] for s in self._baseline[trials[i].id]]
-                yield ChunkScores(chunk=chunk, trials=self._chunks[chunk], scores=known)
-        else:
-            yield from self._evaluation.run(asked, missing)
-
-    def _progress(self, what: str) -> AbstractContextManager[Advance]:
-        return self._target.progress(f"{self._name}: {what}", len(self._set.dataset))
-
-    def _shard(self, title: str, asked: Asked, chunk: int) -> Path:
-        card = self._set.dataset.card
-        plan, rate = self._set.plan, card.sample_rate_hz
-        signatures = [m.signature(rate) for m in (*plan.metrics, *plan.improvements)]
-        key = digest(self._target.run_id, asked.identity, card.fingerprint, *signatures)[:12]
-        return self._target.out / "rows" / f"part-{self._name}-{title}-{key}-{chunk:05d}.parquet"
-
-    def _rows(self, title: str, part: ChunkScores) -> Iterator[ScoreRow]:
-        by_trial: dict[str, list[Score]] = {}
-        for score in part.scores:
-            by_trial.setdefault(score.trial_id, []).append(score)
-        for index in part.trials:
-            trial = self._set.dataset.trials[index]
-            scores = by_trial[trial.id]
-            gained = improvements(
-                self._set.plan, system=scores, mixture=self._baseline.get(trial.id, [])
-            )
-            for score in [*scores, *gained]:
-                yield _row(score, trial, title, self._name, self._target.run_id)
-
-
-def _row(score: Score, trial: Trial, system: str, dataset: str, run_id: str) -> ScoreRow:
-    return ScoreRow(
-        run_id=run_id,
-        system=system,
-        dataset=dataset,
-        trial_id=trial.id,
-        mixture_id=trial.mixture_id,
-        condition=trial.condition.kind,
-        n_active=trial.condition.n_active,
-        n_inactive=trial.condition.n_inactive,
-        cluster=trial.cluster,
-        metric=score.metric,
-        signature=score.signature,
-        value=score.value,
-        status=score.status,
-        reason=score.reason,
-        tags=trial.tags,
-    )

@@ -96,7 +96,11 @@ class Pending:
         self._scores: list[Score] | None = None
 
     def result(self) -> list[Score]:
-        """Wait; one score for each trial (outer) and metric (inner), in the order submitted."""
+        """Wait; one score for each trial (outer) and metric (inner), in the order submitted.
+
+        Raises:
+            TsebenchError: the pool cannot start a worker process.
+        """
         if self._scores is None:
             self._scores = [cell.score() for cell in self._cells]
             self._cells = ()

@@ -174,17 +174,12 @@ def paired_difference(
         ConfigError: `level`, `resamples` or a column is wrong.
     """
     check_arguments(rows, level=level, resamples=resamples)
-    ok = rows[(rows["dataset"] == dataset) & (rows["metric"] == metric) & (rows["status"] == "ok")]
-    ok = with_condition_labels(ok[ok["system"].isin([system, baseline])])
-    ok = ok[ok["condition"] == condition].sort_values("trial_id", kind="stable")
-    left, right = ok[ok["system"] == system], ok[ok["system"] == baseline]
-    pairs = left.merge(right[["trial_id", "value"]], on="trial_id", suffixes=("", "_baseline"))
-    with np.errstate(invalid="ignore"):  # two infinite values have no difference
-        differences = (pairs["value"] - pairs["value_baseline"]).to_numpy(np.float64)
+    stratum = rows[(rows["dataset"] == dataset) & (rows["metric"] == metric)]
+    clusters, differences = _paired(stratum, system, baseline, condition)
     low, high = _interval(
         differences,
         np.ones_like(differences),
-        pairs["cluster"],
+        clusters,
         level=level,
         resamples=resamples,
         rng=generator("bootstrap", seed, dataset, condition, metric),
@@ -232,6 +227,19 @@ def _cell(
         ci_low=low,
         ci_high=high,
     )
+
+
+def _paired(
+    rows: pd.DataFrame, system: str, baseline: str, condition: str
+) -> tuple[pd.Series, FloatArray]:
+    """Cluster and difference of each trial for which both systems have a value."""
+    ok = with_condition_labels(rows[rows["status"] == "ok"])
+    ok = ok[ok["condition"] == condition].sort_values("trial_id", kind="stable")
+    left, right = ok[ok["system"] == system], ok[ok["system"] == baseline]
+    pairs = left.merge(right[["trial_id", "value"]], on="trial_id", suffixes=("", "_baseline"))
+    with np.errstate(invalid="ignore"):  # two infinite values have no difference
+        differences = pairs["value"].to_numpy(np.float64) - pairs["value_baseline"].to_numpy()
+    return pairs["cluster"], differences
 
 
 def _ratio(numerators: FloatArray, denominators: FloatArray) -> float:

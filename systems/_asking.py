@@ -7,10 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
+from torch.nn import functional as F
 
 from ..errors import ExtractionError, TsebenchError
 from ._probes import Probe, collate, make_probe
 from .protocol import AnySystem, Extraction, PrivilegedSystem, QueryBatch
+
+LENGTH_TOLERANCE_S = 0.010  # the scorer's; only a system that answers with a sequence can use it
 
 # What code of others is known to raise; whatever else comes out ends the program, as it should.
 _CRASHES = (
@@ -82,27 +85,46 @@ class Bench:
 
 def _sort_out(extraction: Extraction, batch: QueryBatch) -> list[Answer]:
     """One answer for each query; what breaks the contract becomes a problem."""
-    estimate, expected = extraction.estimate, (len(batch.ids), batch.mixture.shape[-1])
-    problem = None
-    if tuple(estimate.shape) != expected:
-        problem = f"estimate has shape {tuple(estimate.shape)} instead of {expected}"
-    elif not estimate.is_floating_point():
-        problem = f"estimate has dtype {estimate.dtype} instead of float"
-    elif estimate.device.type != batch.mixture.device.type:
-        problem = f"estimate is on {estimate.device} and its batch on {batch.mixture.device}"
-    elif set(extraction.failures) - set(batch.ids):
-        problem = f"failures names unknown ids {sorted(set(extraction.failures) - set(batch.ids))}"
+    problem = _breach(extraction, batch)
     if problem:
         return [Answer(problem=problem)] * len(batch.ids)
-    answers = []
-    for query_id, row, length in zip(batch.ids, estimate, batch.lengths.tolist(), strict=True):
-        if query_id in extraction.failures:
-            answers.append(Answer(refusal=extraction.failures[query_id]))
-        elif not row[:length].isfinite().all():
-            answers.append(Answer(problem="estimate holds NaN or inf"))
-        else:
-            answers.append(Answer(estimate=row[:length].cpu()))
-    return answers
+    padded = isinstance(extraction.estimate, Tensor)
+    rows = zip(batch.ids, extraction.estimate, batch.lengths.tolist(), strict=True)
+    return [
+        Answer(refusal=extraction.failures[query_id])
+        if query_id in extraction.failures
+        else _judged(row[:length] if padded else row, length, batch)
+        for query_id, row, length in rows
+    ]
+
+
+def _breach(extraction: Extraction, batch: QueryBatch) -> str | None:
+    """What is wrong with the answer to a batch as a whole."""
+    estimate, expected = extraction.estimate, (len(batch.ids), batch.mixture.shape[-1])
+    if isinstance(estimate, Tensor) and tuple(estimate.shape) != expected:
+        return f"estimate has shape {tuple(estimate.shape)} instead of {expected}"
+    if len(estimate) != len(batch.ids):
+        return f"estimate has {len(estimate)} tensors for {len(batch.ids)} queries"
+    unknown = sorted(set(extraction.failures) - set(batch.ids))
+    return f"failures names unknown ids {unknown}" if unknown else None
+
+
+def _judged(estimate: object, length: int, batch: QueryBatch) -> Answer:
+    """The estimate of one query, brought to its length as the scorer does, or what is wrong."""
+    if not isinstance(estimate, Tensor):
+        return Answer(problem=f"estimate is a {type(estimate).__name__} instead of a tensor")
+    if estimate.ndim != 1 or not estimate.is_floating_point():
+        kind = f"{estimate.dtype} {tuple(estimate.shape)}"
+        return Answer(problem=f"estimate of a query is {kind} instead of float ({length},)")
+    if estimate.device.type != batch.mixture.device.type:
+        devices = f"{estimate.device} and its batch on {batch.mixture.device}"
+        return Answer(problem=f"estimate is on {devices}")
+    missing = length - len(estimate)
+    if abs(missing) >= LENGTH_TOLERANCE_S * batch.sample_rate_hz:
+        return Answer(problem=f"estimate has {len(estimate)} samples and its query {length}")
+    if not estimate.isfinite().all():
+        return Answer(problem="estimate holds NaN or inf")
+    return Answer(estimate=F.pad(estimate, (0, missing)).cpu())
 
 
 def complaint_of(answers: Sequence[Answer]) -> str | None:

@@ -1,40 +1,53 @@
-"""Estimates that were made elsewhere: reading, checking and hashing the files."""
+"""Estimates that were made elsewhere: reading and hashing the files."""
 
 from __future__ import annotations
 
 import hashlib
-import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-import numpy as np
+import torch
+from torch import Tensor
 
 from ..datasets import audio
 from ..datasets.audio import Samples
 from ..errors import AudioError, ExtractionError
-
-_LOG = logging.getLogger(__name__)
-_MS_TRIMMED = 10
+from .protocol import Extraction
 
 
-def read_estimate(
-    path: Path, *, length: int, sample_rate_hz: int, resample: bool = False
-) -> Samples:
-    """The mono estimate of one query, at the query's rate and length.
+def extract_each(ids: Sequence[str], read: Callable[[str], Samples], *, device: str) -> Extraction:
+    """Answer the queries of a batch one by one, so that an ExtractionError costs one of them.
+
+    Args:
+        ids: the queries.
+        read: gives the estimate [T_b] of a query.
+        device: where the estimates are put.
+    """
+    estimates: list[Tensor] = []
+    failures: dict[str, str] = {}
+    for query_id in ids:
+        try:
+            estimates.append(torch.from_numpy(read(query_id)).to(device))
+        except ExtractionError as error:
+            estimates.append(torch.zeros(0, device=device))
+            failures[query_id] = str(error)
+    return Extraction(estimate=estimates, failures=failures)
+
+
+def read_estimate(path: Path, *, sample_rate_hz: int, resample: bool = False) -> Samples:
+    """The mono estimate of one query at the query's rate; for the rest as it is found.
 
     Args:
         path: any file that libsndfile knows.
-        length: samples of the query's mixture.
         sample_rate_hz: rate of the query.
         resample: convert a file of another rate instead of refusing it.
 
     Returns:
-        float32 [length].
+        float32 [T] of any length, which may hold NaN or inf.
 
     Raises:
-        ExtractionError: the file is missing, corrupt, not mono, not finite, or of another rate or
-            length; the message starts with `missing:`, `audio:`, `channels:`, `sample_rate:` or
-            `length:`.
+        ExtractionError: the file is missing, corrupt, empty, not mono, or of another rate; the
+            message starts with `missing:`, `audio:`, `channels:` or `sample_rate:`.
     """
     if not path.is_file():
         raise ExtractionError(f"missing: no file {str(path)!r}; write the estimate there")
@@ -49,31 +62,10 @@ def read_estimate(
                 f"sample_rate: {str(path)!r} is at {header.sample_rate_hz} Hz and the query at "
                 f"{sample_rate_hz} Hz; write the estimate at the query's rate"
             )
-        samples, rate = audio.read_mono(path)
+        samples, rate = audio.read_mono(path, finite=False)
     except AudioError as error:
         raise ExtractionError(f"audio: {error}") from None
-    samples = audio.resample(samples, from_hz=rate, to_hz=sample_rate_hz)
-    return fit_length(samples, length=length, sample_rate_hz=sample_rate_hz)
-
-
-def fit_length(samples: Samples, *, length: int, sample_rate_hz: int) -> Samples:
-    """Trim or pad with zeros an estimate [T] that is off by less than 10 ms.
-
-    Returns:
-        float32 [length].
-
-    Raises:
-        ExtractionError: it is off by 10 ms or more; the message starts with `length:`.
-    """
-    excess = len(samples) - length
-    if abs(excess) * 1000 >= _MS_TRIMMED * sample_rate_hz:
-        raise ExtractionError(
-            f"length: the estimate has {len(samples)} samples and the query {length} "
-            f"({1000 * excess / sample_rate_hz:+.1f} ms); less than {_MS_TRIMMED} ms is allowed"
-        )
-    if excess:
-        _LOG.info("an estimate is off by %+d samples and was trimmed or padded", excess)
-    return np.pad(samples[:length], (0, max(0, -excess)))
+    return audio.resample(samples, from_hz=rate, to_hz=sample_rate_hz)
 
 
 def sha256_of(paths: Iterable[Path]) -> str:

@@ -32,7 +32,8 @@ class Stft:
 
     Synthesis divides the overlap-added frames by the sum of the squared windows (Griffin and Lim,
     1984), so unchanged spectra give the signal back for any window and hop. All is computed
-    in float64: a row of a batch then rounds to the same float32 samples as the row alone.
+    in float64: a row of a batch then rounds to the same float32 samples as the row alone. In
+    float32 the last bits of a masked row depend on how threads share out the batch.
 
     Attributes:
         window_ms: length of the window, and of the transform.

@@ -57,7 +57,7 @@ def check_system(
 
 
 def _lengths(bench: Bench) -> CheckResult:
-    """Mixtures of every length get a finite estimate of the same length."""
+    """Mixtures of every length get a finite estimate of that length."""
     for duration_s in bench.lengths_s:
         complaint = complaint_of(bench.ask(bench.probe(f"length-{duration_s:g}s", duration_s)))
         if complaint:

@@ -31,17 +31,17 @@ from __future__ import annotations
 import os
 import shlex
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from ..datasets import audio
 from ..datasets.audio import Samples
 from ..datasets.types import ClueKind
 from ..errors import ConfigError, ExtractionError
-from ._files import read_estimate, sha256_of
+from ._files import extract_each, read_estimate, sha256_of
 from ._program import Job, Program, run_program
 from .protocol import Extraction, QueryBatch, SystemCard
 from .registry import register_system
@@ -52,8 +52,9 @@ class CommandSystem:
     """Runs a program on wav files.
 
     What goes wrong costs its own query: an exit code, the time limit, and an output that is
-    missing, unreadable, not mono, not finite, or of the wrong rate or length. If the program fails
-    on a batch of several, the whole batch is refused, for the harness to ask its queries alone.
+    missing, unreadable, not mono or of the wrong rate. Its length and values stay as they are: the
+    scorer judges them. If the program fails on a batch, the whole batch is refused, for the harness
+    to ask its queries alone.
     The card's hash covers the program and every file among its words, so that a changed script
     never reuses an old score. A package that it imports is not seen: name it in `depends`.
 
@@ -64,7 +65,7 @@ class CommandSystem:
         clues: kinds of clue that it uses; None tells them from the placeholders.
         depends: further files that decide the answer (modules, weights).
         name: what the system is called in reports.
-        device: given to the program as TSEBENCH_DEVICE.
+        device: given to the program as TSEBENCH_DEVICE; where the estimates are put.
 
     Raises:
         ConfigError: the program is not found or not executable, a placeholder is unknown, per-query
@@ -104,44 +105,35 @@ class CommandSystem:
         """Answer a batch by running the program.
 
         Raises:
-            ExtractionError: the program failed on a batch of several queries.
+            ExtractionError: the program failed on the whole batch.
         """
-        estimate = torch.zeros_like(batch.mixture[:, 0], device=self._device)
-        failures: dict[str, str] = {}
         with tempfile.TemporaryDirectory(prefix="tsebench-", ignore_cleanup_errors=True) as name:
             folder = Path(name)
             jobs = [_write_job(batch, row, folder / f"{row:04d}") for row in range(len(batch.ids))]
-            refusal = self._run_batch(jobs, folder) if self._program.batched else None
-            for row, job, length in zip(estimate, jobs, batch.lengths.tolist(), strict=True):
-                samples = refusal or self._answer(job, folder, length)
-                if isinstance(samples, str):
-                    failures[job.id] = samples
-                else:
-                    row[:length] = torch.from_numpy(samples)
-        return Extraction(estimate=estimate, failures=failures)
+            if self._program.batched:
+                self._run_batch(jobs, folder)
+            by_id = {job.id: job for job in jobs}
+            return extract_each(
+                batch.ids,
+                lambda query_id: self._answer(by_id[query_id], folder),
+                device=self._device,
+            )
 
-    def _answer(self, job: Job, folder: Path, length: int) -> Samples | str:
-        """The estimate [length] of one query, or why there is none."""
-        try:
+    def _answer(self, job: Job, folder: Path) -> Samples:
+        """The estimate [T_b] of one query."""
+        with _told_without(folder):
             if not self._program.batched:
                 query_file = _write_json(job.output.with_name("query.json"), job.as_json())
                 self._run(self._program.fill_query(job, query_file=query_file), folder, queries=1)
-            return read_estimate(job.output, length=length, sample_rate_hz=job.sample_rate_hz)
-        except ExtractionError as error:
-            return _tell(error, folder)
+            return read_estimate(job.output, sample_rate_hz=job.sample_rate_hz)
 
-    def _run_batch(self, jobs: Sequence[Job], folder: Path) -> str | None:
-        """Run the program on all queries; the reason if it failed on a single one."""
+    def _run_batch(self, jobs: Sequence[Job], folder: Path) -> None:
+        """Run the program on all queries."""
         listing = ",\n".join(job.as_json() for job in jobs)
         batch_file = _write_json(folder / "batch.json", f"[{listing}]")
-        try:
+        with _told_without(folder):
             words = self._program.fill_batch(batch_file=batch_file)
             self._run(words, folder, queries=len(jobs))
-        except ExtractionError as error:
-            if len(jobs) > 1:
-                raise ExtractionError(_tell(error, folder)) from None
-            return _tell(error, folder)
-        return None
 
     def _run(self, words: Sequence[str], folder: Path, *, queries: int) -> None:
         run_program(
@@ -180,9 +172,13 @@ def _samples(signal: Tensor) -> Samples:
     return signal.detach().cpu().float().numpy()
 
 
-def _tell(error: ExtractionError, folder: Path) -> str:
-    """The reason without the temporary folder, so that it is the same in every run."""
-    return str(error).replace(f"{folder}{os.sep}", "")
+@contextmanager
+def _told_without(folder: Path) -> Iterator[None]:
+    """Errors without the temporary folder, so that a reason is the same in every run."""
+    try:
+        yield
+    except ExtractionError as error:
+        raise ExtractionError(str(error).replace(f"{folder}{os.sep}", "")) from None
 
 
 def _clue_kinds(program: Program) -> frozenset[ClueKind]:

@@ -12,10 +12,9 @@ import hashlib
 import re
 from pathlib import Path, PurePosixPath
 
-import torch
-
+from ..datasets.audio import Samples
 from ..errors import ConfigError, ExtractionError
-from ._files import read_estimate, sha256_of
+from ._files import extract_each, read_estimate, sha256_of
 from .protocol import Extraction, QueryBatch, SystemCard
 from .registry import register_system
 
@@ -27,16 +26,16 @@ _ID = re.compile(r"(?!\.{1,2}$)[\w.+-]+", re.ASCII)
 class PrecomputedSystem:
     """Reads `<folder>/<query id>.wav`.
 
-    A file that is missing, corrupt, not mono, not finite, or of the wrong rate or length costs its
-    own query only. The card's hash covers names and contents of all files, so that an estimate
-    written anew never reuses an old score.
+    A file that is missing, corrupt, not mono or of the wrong rate costs its own query only. Length
+    and values stay as they are: the scorer judges them. The card's hash covers names and contents
+    of all files, so that an estimate written anew never reuses an old score.
 
     Args:
         folder: where the files are.
         pattern: path of a file below the folder; `{id}` stands for the query's id.
         resample: convert files of another sample rate instead of refusing them.
         name: what the system is called in reports.
-        device: where the estimate is put.
+        device: where the estimates are put.
 
     Raises:
         ConfigError: the folder is missing or holds no such file, or the pattern is wrong.
@@ -55,7 +54,7 @@ class PrecomputedSystem:
         self._folder = folder.expanduser()
         self._pattern = pattern
         self._resample = resample
-        self._device = torch.device(device)
+        self._device = device
         self.card = SystemCard(
             name=name,
             family="external",
@@ -67,21 +66,12 @@ class PrecomputedSystem:
 
     def extract(self, batch: QueryBatch) -> Extraction:
         """Answer a batch from the folder."""
-        estimate = torch.zeros_like(batch.mixture[:, 0], device=self._device)
-        failures: dict[str, str] = {}
-        for row, query_id, length in zip(estimate, batch.ids, batch.lengths.tolist(), strict=True):
-            try:
-                samples = read_estimate(
-                    self._path(query_id),
-                    length=length,
-                    sample_rate_hz=batch.sample_rate_hz,
-                    resample=self._resample,
-                )
-            except ExtractionError as error:
-                failures[query_id] = str(error)
-            else:
-                row[:length] = torch.from_numpy(samples)
-        return Extraction(estimate=estimate, failures=failures)
+
+        def read(query_id: str) -> Samples:
+            path = self._path(query_id)
+            return read_estimate(path, sample_rate_hz=batch.sample_rate_hz, resample=self._resample)
+
+        return extract_each(batch.ids, read, device=self._device)
 
     def _path(self, query_id: str) -> Path:
         if not _ID.fullmatch(query_id):

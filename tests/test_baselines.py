@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 import scipy.signal
@@ -150,8 +152,9 @@ def test_masks_agree_with_scipy(name: str) -> None:
         mask = np.clip(np.abs(s) / np.abs(x) * np.cos(np.angle(s) - np.angle(x)), 0, 1)
     expected = scipy.signal.istft(mask * x, **frames)[1][:8000]
     estimate = estimate_of(name, torch.from_numpy(target).float(), torch.from_numpy(other).float())
-    # Beyond the last window the two pad differently.
-    np.testing.assert_allclose(estimate[:-256], expected[:-256], rtol=0, atol=1e-6)
+    # Beyond the last window the two pad differently. The rest is correctly rounded float32, which
+    # only a computation in float64 gives: half a unit in the last place is 2^-24 of the value.
+    np.testing.assert_allclose(estimate[:-256], expected[:-256], rtol=1.001 * 2**-24, atol=1e-12)
 
 
 def test_oracles_are_ordered_as_theory_says() -> None:
@@ -177,6 +180,25 @@ def test_batch_changes_no_bit(name: str) -> None:
     for row, pair, length in zip(together, sources, lengths, strict=True):
         assert torch.equal(row[:length], estimate_of(name, *pair))
         assert not row[length:].any()
+
+
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.usefixtures("two_threads")
+@pytest.mark.parametrize("name", ["oracle_irm", "oracle_psm"])
+def test_threads_change_no_bit(name: str) -> None:
+    # Threads cut a batch elsewhere than a row alone: a mask in float32 has other last bits then.
+    sources = [(noise(8001, seed=k), noise(8001, seed=10 + k)) for k in range(5)]
+    batch = batch_of([(target + other)[None] for target, other in sources])
+    together = answer(name, batch, [truth_of(*pair) for pair in sources])
+    for row, pair in zip(together, sources, strict=True):
+        assert torch.equal(row, estimate_of(name, *pair))
 
 
 @pytest.mark.parametrize("name", ORACLES)

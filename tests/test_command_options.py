@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tsebench.errors import ConfigError
-from tsebench.systems.registry import SYSTEMS, load_system
+from tsebench.systems.registry import load_system
 
 RATE_HZ = 8000
 COPY = "cp {mixture} {output}"
@@ -88,7 +88,7 @@ def test_hash_follows_every_file_among_the_words(script: Script, tmp_path: Path)
 
 def test_card_tells_program_limits_and_clues() -> None:
     words = ["cp", "{mixture}", "{output}"]
-    card = SYSTEMS.get("command")(program=words, name="copy", sample_rate_hz=RATE_HZ).card
+    card = load_system("command", program=words, name="copy", sample_rate_hz=RATE_HZ).card
     assert (card.name, card.sample_rate_hz, card.clues) == ("copy", RATE_HZ, frozenset())
     assert card.options == {"program": "cp '{mixture}' '{output}'", "time_limit_s": 60.0}
     kinds = [

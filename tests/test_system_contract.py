@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import get_args
@@ -14,7 +14,10 @@ import soundfile
 import torch
 import tsebench.systems
 from torch import Tensor
+from torch.nn import functional as F
+from tsebench.bench import edges
 from tsebench.datasets.types import ClueKind
+from tsebench.systems import _asking
 from tsebench.systems._probes import collate, make_probe
 from tsebench.systems.check import CheckResult, check_system
 from tsebench.systems.protocol import (
@@ -39,7 +42,7 @@ Options = Mapping[str, object]
 class Broken:
     """The mixture as a system, with one thing wrong."""
 
-    answer: Callable[[QueryBatch], Tensor]
+    answer: Callable[[QueryBatch], Tensor | Sequence[Tensor]]
     card: SystemCard = field(
         default_factory=lambda: SystemCard(name="b", family="external", description="broken")
     )
@@ -162,10 +165,14 @@ def test_plain_estimate_is_float32_on_the_cpu(system: AnySystem) -> None:
     batch = own_batch(system.card)
     extraction = system.extract(batch)
     assert extraction.failures == {}
-    assert extraction.estimate.shape == (2, batch.mixture.shape[-1])
-    assert extraction.estimate.dtype == torch.float32
-    assert extraction.estimate.device == batch.mixture.device
-    assert not extraction.estimate.requires_grad
+    longest = batch.mixture.shape[-1]
+    padded = isinstance(extraction.estimate, Tensor)
+    lengths = [longest, longest] if padded else batch.lengths.tolist()
+    assert [tuple(estimate.shape) for estimate in extraction.estimate] == [(t,) for t in lengths]
+    for estimate in extraction.estimate:
+        assert estimate.dtype == torch.float32
+        assert estimate.device == batch.mixture.device
+        assert not estimate.requires_grad
     if extraction.class_probabilities is not None:
         assert extraction.class_probabilities.shape == (2, len(system.card.classes or ()))
 
@@ -231,12 +238,43 @@ def test_breaches_are_told() -> None:
         (in_place, "0.3 s: changed the mixture of its batch in place"),
         (lambda b: channel(b)[:, 1:], "0.3 s: estimate has shape (1, 2399) instead of (1, 2400)"),
         (lambda b: channel(b) / 0.0, "0.3 s: estimate holds NaN or inf"),
-        (lambda b: channel(b).int(), "0.3 s: estimate has dtype torch.int32 instead of float"),
-    ]
+        (lambda b: channel(b).int(), 
+         "0.3 s: estimate of a query is torch.int32 (2400,) instead of float (2400,)"),
+    ]  # fmt: skip
     for answer, detail in cases:
         assert failed(Broken(answer))["lengths"] == detail
     stray = failed(Broken(channel, failures={"other": "no"}))
     assert stray["lengths"] == "0.3 s: failures names unknown ids ['other']"
+
+
+def cut(batch: QueryBatch, excess: int) -> list[Tensor]:
+    """The mixtures at their own lengths, changed by `excess` samples at the end."""
+    rows = zip(channel(batch), batch.lengths.tolist(), strict=True)
+    return [F.pad(row[:length], (0, excess)) for row, length in rows]
+
+
+@pytest.mark.parametrize("excess", [-79, 0, 79])
+def test_one_tensor_for_each_query_may_be_off_by_less_than_ten_ms(excess: int) -> None:
+    assert failed(Broken(lambda batch: cut(batch, excess))) == {}
+
+
+def test_breaches_of_one_tensor_for_each_query_are_told() -> None:
+    cases: list[tuple[Callable[[QueryBatch], Sequence[Tensor]], str]] = [
+        (lambda b: cut(b, -80), "0.3 s: estimate has 2320 samples and its query 2400"),
+        (lambda b: cut(b, 80), "0.3 s: estimate has 2480 samples and its query 2400"),
+        (lambda b: [row / 0.0 for row in cut(b, 0)], "0.3 s: estimate holds NaN or inf"),
+        (lambda b: [], "0.3 s: estimate has 0 tensors for 1 queries"),
+        (lambda b: [row[None] for row in cut(b, 0)],
+         "0.3 s: estimate of a query is torch.float32 (1, 2400) instead of float (2400,)"),
+        (lambda b: [row.numpy() for row in cut(b, 0)],
+         "0.3 s: estimate is a ndarray instead of a tensor"),
+    ]  # fmt: skip
+    for answer, detail in cases:
+        assert failed(Broken(answer))["lengths"] == detail
+
+
+def test_length_is_judged_as_the_scorer_does() -> None:
+    assert _asking.LENGTH_TOLERANCE_S == edges.LENGTH_TOLERANCE_S
 
 
 def test_silent_and_quiet_input_is_tried() -> None:

@@ -42,7 +42,7 @@ class FolderCorpus:
         path_column: column of the paths.
         label_column: column of the labels (speaker or sound class).
         split_column: column of the splits; all files are of `default_split` without one.
-        group_column: column of what must not be on both sides of a split (uploader, session).
+        group_column: column of what must not be on both sides of a split (uploader, original file).
         text_column: column of the transcripts.
         splits: name of a split to values of the split column; files with other values are left
             out. Without it the values are the names.

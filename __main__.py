@@ -1,0 +1,5 @@
+"""`python -m tsebench`."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,246 @@
+"""Scoring folders of audio files, paired by name: the quickest way in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..datasets.seeding import digest
+from ..errors import AudioError, ConfigError, OutputError
+from ..files import make_folder
+from ..progress import ProgressFactory, quiet
+from ..systems.protocol import SystemCard
+from .cache import ScoreCache, default_cache_dir
+from .folder_files import PairedFiles, pair_folders, read_signal
+from .pool import FilePool
+from .prefetch import ahead
+from .provenance import resolve_device
+from .record import DatasetRecord, RunRecord, SystemRecord, new_record, read_record, write_record
+from .rows import ScoreRow, write_shard
+from .scoring import MetricPlan, Scorable, Score, Scorer, improvements, plan_metrics
+
+_CHUNK = 32
+_DATASET = "files"
+_MIXTURE = "mixture"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreOptions:
+    """How folders are scored.
+
+    Attributes:
+        out: run folder; scoring a second system into it puts both on one leaderboard.
+        metrics: names; energy metrics, and their improvements where there are mixtures, if empty.
+        system: name of the system in rows and reports.
+        channel: channel of files with several; None refuses them.
+    """
+
+    out: Path
+    metrics: tuple[str, ...] = ()
+    system: str = "estimates"
+    channel: int | None = None
+    device: str = "auto"
+    jobs: int = 2
+    cache: Path | None = None
+    progress: ProgressFactory = quiet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderScores:
+    """What came out.
+
+    Attributes:
+        trials: references that were scored.
+        failed_trials: those without any usable value.
+        unpaired: estimates that have no reference, and were left out.
+    """
+
+    record: RunRecord
+    trials: int
+    failed_trials: int
+    unpaired: tuple[str, ...]
+
+
+def score_folders(
+    *, estimates: Path, references: Path, mixtures: Path | None, options: ScoreOptions
+) -> FolderScores:
+    """Score every reference against the estimate of the same name.
+
+    A missing, unreadable, non-finite or ill-sized estimate is a failed row.
+
+    Raises:
+        ConfigError: a folder is missing or empty, a mixture is missing, rates or channels differ.
+        AudioError: a reference or mixture cannot be read.
+        OutputError: the run folder holds scores against other references.
+    """
+    make_folder(options.out / "rows")
+    files = pair_folders(estimates, references, mixtures, options.channel)
+    names = options.metrics or _default_metrics(mixtures is not None)
+    plan = plan_metrics(names)
+    if plan.improvements and mixtures is None:
+        raise ConfigError(
+            f"metric {plan.improvements[0].info.name!r} compares with the mixture: "
+            "add --mixtures DIR, or leave it out"
+        )
+    device = resolve_device(options.device)
+    record = _record(files, options, device)
+    cache = ScoreCache(options.cache or default_cache_dir())
+    with FilePool(options.jobs) as pool:
+        scorer = Scorer(plan, sample_rate_hz=files.sample_rate_hz, device=device, pool=pool)
+        work = _Work(files, scorer, cache, options)
+        baseline = work.mixture_scores() if mixtures is not None else {}
+        scores = work.estimate_scores()
+    if baseline:
+        _write(options.out, _MIXTURE, _rows(_MIXTURE, plan, baseline, baseline))
+    _write(options.out, options.system, _rows(options.system, plan, scores, baseline))
+    record = replace(record, trials=len(files.keys), failed_trials=_failed(scores))
+    write_record(options.out, record)
+    return FolderScores(
+        record=record,
+        trials=len(files.keys),
+        failed_trials=_failed(scores),
+        unpaired=tuple(sorted(set(files.estimates) - set(files.keys))),
+    )
+
+
+class _Work:
+    """Scores of estimates and of mixtures by key."""
+
+    def __init__(
+        self, files: PairedFiles, scorer: Scorer, cache: ScoreCache, options: ScoreOptions
+    ) -> None:
+        self._files, self._scorer, self._cache, self._options = files, scorer, cache, options
+        self._chunks = [
+            files.keys[start : start + _CHUNK] for start in range(0, len(files.keys), _CHUNK)
+        ]
+
+    def estimate_scores(self) -> dict[str, list[Score]]:
+        """Scores of what the system gave."""
+        return self._scores(self._options.system, self._files.estimates, keep=False)
+
+    def mixture_scores(self) -> dict[str, list[Score]]:
+        """Scores of the mixtures, computed once for each set of references and mixtures."""
+        return self._scores(_MIXTURE, self._files.mixtures, keep=True)
+
+    def _scores(
+        self, what: str, folder: Mapping[str, Path], *, keep: bool
+    ) -> dict[str, list[Score]]:
+        by_key: dict[str, list[Score]] = {key: [] for key in self._files.keys}
+        metrics = self._scorer.plan.metrics
+        signatures = [metric.signature(self._files.sample_rate_hz) for metric in metrics]
+        cache_key = digest("files", self._files.fingerprint, *signatures)
+        with self._options.progress(what, len(self._files.keys)) as advance:
+            numbers = list(range(len(self._chunks)))
+            known = {n: self._cache.load(cache_key, n) if keep else None for n in numbers}
+            missing = [n for n in numbers if known[n] is None]
+            loads = ahead(lambda n: self._load(self._chunks[n], folder), missing)
+            for number in numbers:
+                scores = known[number] or self._scorer.submit(next(loads)).result()
+                if keep:
+                    self._cache.store(cache_key, number, scores)
+                for score in scores:
+                    by_key[score.trial_id].append(score)
+                advance(len(self._chunks[number]))
+        return by_key
+
+    def _load(self, keys: Sequence[str], folder: Mapping[str, Path]) -> list[Scorable]:
+        return [self._scorable(key, folder.get(key)) for key in keys]
+
+    def _scorable(self, key: str, path: Path | None) -> Scorable:
+        files = self._files
+        reference = read_signal(files.references[key], files.channel)
+        estimate, failure = None, None
+        if path is None:
+            failure = "missing"
+        else:
+            try:
+                estimate = read_signal(path, files.channel, finite=False)
+            except AudioError as error:
+                failure = f"unreadable: {error}"
+        mixture = reference
+        if key in files.mixtures:
+            mixture = read_signal(files.mixtures[key], files.channel)
+        return Scorable(
+            trial_id=key, estimate=estimate, failure=failure, reference=reference, mixture=mixture
+        )
+
+
+def _default_metrics(with_mixtures: bool) -> tuple[str, ...]:
+    return ("sdri", "si_sdri", "snri") if with_mixtures else ("sdr", "si_sdr", "snr")
+
+
+def _record(files: PairedFiles, options: ScoreOptions, device: str) -> RunRecord:
+    """The record of this run and of the systems that were scored into the folder before."""
+    before = read_record(options.out)
+    systems: dict[str, SystemRecord] = {}
+    if before is not None:
+        known = before.datasets.get(_DATASET)
+        if known is None or known.fingerprint != files.fingerprint:
+            raise OutputError(
+                f"folder {str(options.out)!r} holds scores of other files; choose another --out"
+            )
+        systems.update(before.systems)
+    titles = [options.system, *([_MIXTURE] if files.mixtures else [])]
+    for title in titles:
+        card = SystemCard(name=title, family="external", description="scored files")
+        systems[title] = SystemRecord(
+            privileged=False, family="external", card=card, identity=digest("files", title)
+        )
+    return new_record(
+        name="score",
+        config=None,
+        systems=systems,
+        datasets={_DATASET: _dataset(files, tuple(systems))},
+        device=device,
+        seed=0,
+    )
+
+
+def _dataset(files: PairedFiles, systems: tuple[str, ...]) -> DatasetRecord:
+    return DatasetRecord(
+        fingerprint=files.fingerprint,
+        version="",
+        builder="files",
+        sample_rate_hz=files.sample_rate_hz,
+        licences=(),
+        trials={"FMQ 1:0": len(files.keys)},
+        systems=systems,
+    )
+
+
+def _write(out: Path, system: str, rows: Iterator[ScoreRow]) -> None:
+    write_shard(out / "rows" / f"part-{digest(system)[:12]}.parquet", list(rows))
+
+
+def _rows(
+    system: str,
+    plan: MetricPlan,
+    scores: Mapping[str, list[Score]],
+    baseline: Mapping[str, list[Score]],
+) -> Iterator[ScoreRow]:
+    for key, found in scores.items():
+        gained = improvements(plan, system=found, mixture=baseline.get(key, []))
+        for score in [*found, *gained]:
+            yield ScoreRow(
+                run_id="score",
+                system=system,
+                dataset=_DATASET,
+                trial_id=key,
+                mixture_id=key,
+                condition="FMQ",
+                n_active=1,
+                n_inactive=0,
+                cluster=key,
+                metric=score.metric,
+                signature=score.signature,
+                value=score.value,
+                status=score.status,
+                reason=score.reason,
+            )
+
+
+def _failed(scores: Mapping[str, list[Score]]) -> int:
+    """References of which no metric has a value, and at least one failed."""
+    statuses = [{score.status for score in found} for found in scores.values()]
+    return sum(1 for found in statuses if "failed" in found and "ok" not in found)

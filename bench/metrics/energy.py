@@ -1,0 +1,143 @@
+"""Metrics that are ratios of energies, computed in float64 for a whole batch on the device."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from ... import ratios
+from .protocol import METRICS, MetricInfo, Signals
+
+REVISION = "tsebench:1"
+"""Last part of the signatures of tsebench's own metrics; it grows whenever a value would change."""
+
+FLOOR_DB = -30.0
+"""Default value of a silent estimate of a present target."""
+
+
+class Snr:
+    """`snr`: 10 log10(‖s‖² / ‖s − ŝ‖²). A silent estimate has 0 dB by this formula."""
+
+    def __init__(self) -> None:
+        self.info = MetricInfo(
+            name="snr",
+            unit="dB",
+            higher_is_better=True,
+            description="signal-to-noise ratio; depends on the level of the estimate",
+            improvement="snri",
+        )
+
+    def signature(self, sample_rate_hz: int) -> str:  # noqa: ARG002 - the same at every rate
+        """`snr|f64|tsebench:1`."""
+        return f"snr|f64|{REVISION}"
+
+    def compute(self, signals: Signals) -> Tensor:
+        """SNR [B] in dB, float64."""
+        return ratios.snr_db(
+            estimate=signals.estimate.double(), reference=signals.reference.double()
+        )
+
+
+class SiSdr:
+    """`si_sdr`: scale-invariant SDR (Le Roux et al., 2019).
+
+    Args:
+        zero_mean: remove the mean of both signals first.
+        floor_db: value of a silent estimate, and of anything below it.
+    """
+
+    def __init__(self, *, zero_mean: bool = True, floor_db: float = FLOOR_DB) -> None:
+        self.zero_mean = zero_mean
+        self.info = MetricInfo(
+            name="si_sdr",
+            unit="dB",
+            higher_is_better=True,
+            description="scale-invariant signal-to-distortion ratio",
+            improvement="si_sdri",
+            floor_db=floor_db,
+        )
+
+    def signature(self, sample_rate_hz: int) -> str:  # noqa: ARG002 - the same at every rate
+        """`si_sdr|zero_mean:true|f64|floor:-30|tsebench:1`."""
+        return _scaled_signature(self.info, zero_mean=self.zero_mean)
+
+    def compute(self, signals: Signals) -> Tensor:
+        """SI-SDR [B] in dB, float64."""
+        return ratios.si_sdr_db(
+            estimate=signals.estimate.double(),
+            reference=signals.reference.double(),
+            zero_mean=self.zero_mean,
+            lengths=signals.lengths,
+        )
+
+
+class SdSdr:
+    """`sd_sdr`: scale-dependent SDR (Le Roux et al., 2019).
+
+    Args:
+        zero_mean: remove the mean of both signals first.
+        floor_db: value of a silent estimate, and of anything below it.
+    """
+
+    def __init__(self, *, zero_mean: bool = True, floor_db: float = FLOOR_DB) -> None:
+        self.zero_mean = zero_mean
+        self.info = MetricInfo(
+            name="sd_sdr",
+            unit="dB",
+            higher_is_better=True,
+            description="scale-dependent signal-to-distortion ratio",
+            improvement="sd_sdri",
+            floor_db=floor_db,
+        )
+
+    def signature(self, sample_rate_hz: int) -> str:  # noqa: ARG002 - the same at every rate
+        """`sd_sdr|zero_mean:true|f64|floor:-30|tsebench:1`."""
+        return _scaled_signature(self.info, zero_mean=self.zero_mean)
+
+    def compute(self, signals: Signals) -> Tensor:
+        """SD-SDR [B] in dB, float64."""
+        return ratios.sd_sdr_db(
+            estimate=signals.estimate.double(),
+            reference=signals.reference.double(),
+            zero_mean=self.zero_mean,
+            lengths=signals.lengths,
+        )
+
+
+class Attenuation:
+    """`attenuation`: level of the output against the mixture, where the target is absent.
+
+    Args:
+        floor_db: value of a silent output, and of anything below it.
+    """
+
+    def __init__(self, *, floor_db: float = -120.0) -> None:
+        self.info = MetricInfo(
+            name="attenuation",
+            unit="dB",
+            higher_is_better=False,
+            description="level of the output against the mixture where the target is absent",
+            scope="absent",
+            floor_db=floor_db,
+            needs_reference_energy=False,
+        )
+
+    def signature(self, sample_rate_hz: int) -> str:  # noqa: ARG002 - the same at every rate
+        """`attenuation|f64|floor:-120|tsebench:1`."""
+        return f"attenuation|f64|floor:{self.info.floor_db:g}|{REVISION}"
+
+    def compute(self, signals: Signals) -> Tensor:
+        """Attenuation [B] in dB, float64; down is better."""
+        return ratios.attenuation_db(
+            mixture=signals.mixture.double(), estimate=signals.estimate.double()
+        )
+
+
+def _scaled_signature(info: MetricInfo, *, zero_mean: bool) -> str:
+    mean = str(zero_mean).lower()
+    return f"{info.name}|zero_mean:{mean}|f64|floor:{info.floor_db:g}|{REVISION}"
+
+
+METRICS.register("snr")(Snr())
+METRICS.register("si_sdr")(SiSdr())
+METRICS.register("sd_sdr")(SdSdr())
+METRICS.register("attenuation")(Attenuation())

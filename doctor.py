@@ -1,0 +1,101 @@
+"""What `tsebench doctor` checks: this machine, or one system."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+import yaml
+
+from .bench.cache import default_cache_dir
+from .bench.metrics.protocol import METRICS
+from .bench.plan import plan_metrics
+from .bench.pool import FilePool
+from .bench.provenance import device_name, resolve_device, versions
+from .bench.scoring import Scorable, Scorer
+from .datasets.audio import resample
+from .datasets.corpora.synthetic_speech import SyntheticSpeech
+from .datasets.mixing import snr_gain
+from .datasets.seeding import generator
+from .errors import ConfigError, TsebenchError
+from .files import make_folder
+from .systems.check import CheckResult, check_system
+from .systems.registry import load_system
+
+_RATE_HZ = 8000
+
+
+def check_machine(device: str) -> list[CheckResult]:
+    """Versions, device, and one real pass through speech synthesis and every metric."""
+    chosen = resolve_device(device)
+    found = ", ".join(f"{name} {version}" for name, version in versions().items())
+    return [
+        _passed("versions", found),
+        _attempt("device", lambda: device_name(chosen)),
+        _attempt("cache folder", lambda: str(make_folder(default_cache_dir()))),
+        _attempt("speech and metrics", lambda: _score_speech(chosen)),
+    ]
+
+
+def check_one(system: str, options: Sequence[str], device: str) -> list[CheckResult]:
+    """All checks of one system.
+
+    Args:
+        system: registered name.
+        options: KEY=VALUE, values as in YAML.
+        device: "auto", "cpu", "cuda", ...
+
+    Raises:
+        ConfigError: an option is not KEY=VALUE, or the system does not know it.
+    """
+    chosen = resolve_device(device)
+    settings: dict[str, Any] = {}
+    for option in options:
+        key, separator, value = option.partition("=")
+        if not separator:
+            raise ConfigError(f"--option {option!r} is not KEY=VALUE")
+        settings[key] = yaml.safe_load(value)
+    loaded = load_system(system, device=chosen, **settings)
+    rate = loaded.card.sample_rate_hz or 8000
+    return check_system(loaded, sample_rate_hz=rate, device=chosen)
+
+
+def _attempt(name: str, check: Callable[[], str]) -> CheckResult:
+    try:
+        return _passed(name, check())
+    except (TsebenchError, OSError, RuntimeError, ImportError) as error:
+        return CheckResult(name=name, passed=False, detail=" ".join(str(error).split()))
+
+
+def _passed(name: str, detail: str) -> CheckResult:
+    return CheckResult(name=name, passed=True, detail=detail)
+
+
+def _score_speech(device: str) -> str:
+    """Every metric on a synthetic utterance in noise at 10 dB SNR, through the process pool.
+
+    Raises:
+        TsebenchError: a metric that applies to speech has no value.
+    """
+    corpus = SyntheticSpeech(utterances=1)
+    speech, rate = corpus.read(corpus.recordings()[0].path)
+    clean = resample(speech, from_hz=rate, to_hz=_RATE_HZ)
+    noise = generator("doctor").standard_normal(len(clean)).astype(np.float32)
+    noisy = clean + noise * np.float32(snr_gain(signal=clean, noise=noise, snr_db=10.0))
+    item = Scorable(
+        trial_id="doctor",
+        estimate=torch.from_numpy(noisy),
+        reference=torch.from_numpy(clean),
+        mixture=torch.from_numpy(noisy),
+    )
+    with FilePool(1) as pool:
+        scorer = Scorer(
+            plan_metrics(METRICS.names()), sample_rate_hz=_RATE_HZ, device=device, pool=pool
+        )
+        scores = scorer.submit([item]).result()
+    broken = [f"{score.metric}: {score.reason}" for score in scores if score.status == "failed"]
+    if broken:
+        raise TsebenchError("; ".join(broken))
+    return ", ".join(f"{s.metric} {s.value:.2f}" for s in scores if s.status == "ok")

@@ -1,0 +1,122 @@
+"""The nouns of a leaderboard; every report format reads these and nothing else."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from ..bench.statistics import Aggregate, Difference
+from .facts import MetricFacts
+from .provenance import RunFacts, SystemFacts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One metric of a table.
+
+    Attributes:
+        key: the metric's name; with a number behind it if the table has two signatures of it.
+        best: systems with the best mean among those that may be ranked by this metric.
+    """
+
+    key: str
+    facts: MetricFacts
+    signature: str
+    best: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One system in a table.
+
+    Attributes:
+        system: as shown; the run's name follows if two runs disagree on a system's values.
+        rank: from 1, or None; `note` says why.
+        n_missing: expected trials without a row of the primary metric.
+        n_failed: trials whose primary metric failed.
+        cells: one for each column; None where there are no rows.
+        gap: primary metric of this system minus that of the table's leader, on paired trials.
+    """
+
+    system: str
+    facts: SystemFacts
+    rank: int | None
+    note: str
+    n_missing: int
+    n_failed: int
+    cells: tuple[Aggregate | None, ...]
+    gap: Difference | None = None
+
+    @property
+    def complete(self) -> bool:
+        """No trial is missing or failed."""
+        return self.n_missing == 0 and self.n_failed == 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """One stratum of one dataset.
+
+    Attributes:
+        condition: label of the stratum, for example "PMQ 1:3".
+        n_trials: how many trials each system should have.
+        primary: index of the column that sorts the table, or None if no direction is known.
+        leader: best ranked system that is no baseline, if any; else the best ranked.
+        rival: what the leader is compared with in the summary.
+    """
+
+    dataset: str
+    condition: str
+    n_trials: int
+    columns: tuple[Column, ...]
+    entries: tuple[Entry, ...]
+    primary: int | None
+    leader: str | None = None
+    rival: str | None = None
+
+    def entry(self, system: str | None) -> Entry | None:
+        """The entry of a system, or None."""
+        return next((entry for entry in self.entries if entry.system == system), None)
+
+    def primary_cell(self, entry: Entry) -> Aggregate | None:
+        """The cell that sorts the table, None without a value."""
+        cell = None if self.primary is None else entry.cells[self.primary]
+        return None if cell is None or math.isnan(cell.mean) else cell
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issue:
+    """Trials of one system that are missing, failed, undefined or flagged for one reason."""
+
+    dataset: str
+    condition: str
+    system: str
+    status: str
+    reason: str
+    metrics: tuple[str, ...]
+    n_trials: int
+    first_trials: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leaderboard:
+    """All tables, what went wrong, and where the numbers come from."""
+
+    tables: tuple[Table, ...]
+    issues: tuple[Issue, ...]
+    runs: tuple[RunFacts, ...] = field(default=())
+    level: float = 0.95
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """Names of the datasets, in the order of the tables."""
+        return tuple(dict.fromkeys(table.dataset for table in self.tables))
+
+    @property
+    def systems(self) -> tuple[str, ...]:
+        """Names of the systems, sorted."""
+        return tuple(sorted({entry.system for table in self.tables for entry in table.entries}))
+
+    def of(self, dataset: str) -> tuple[Table, ...]:
+        """The tables of one dataset."""
+        return tuple(table for table in self.tables if table.dataset == dataset)

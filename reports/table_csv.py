@@ -1,0 +1,68 @@
+"""The report `csv`: one line for each system, stratum and metric, at full precision."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from ..files import make_folder, write_atomic
+from .board import Column, Entry, Leaderboard, Table
+from .registry import REPORTS
+
+
+def frame(board: Leaderboard) -> pd.DataFrame:
+    """The leaderboard as a long table, for a notebook or a spreadsheet."""
+    lines = pd.DataFrame(
+        [
+            _line(table, entry, index, column)
+            for table in board.tables
+            for entry in table.entries
+            for index, column in enumerate(table.columns)
+            if entry.cells[index] is not None
+        ]
+    )
+    return lines.astype({"rank": "Int64"})
+
+
+@REPORTS.register("csv")
+def write_csv(board: Leaderboard, out: Path) -> list[Path]:
+    """Write `report.csv`.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    path = make_folder(out) / "report.csv"
+    write_atomic(path, frame(board).to_csv(index=False, lineterminator="\n"))
+    return [path]
+
+
+def _line(
+    table: Table, entry: Entry, index: int, column: Column
+) -> dict[str, str | int | float | bool | None]:
+    cell = entry.cells[index]
+    if cell is None:
+        return {}
+    primary = index == table.primary
+    return {
+        "dataset": table.dataset,
+        "condition": table.condition,
+        "system": entry.system,
+        "privileged": entry.facts.privileged,
+        "rank": entry.rank if primary else None,
+        "note": entry.note if primary else "",
+        "metric": column.key,
+        "unit": column.facts.unit,
+        "mean": cell.mean,
+        "ci_low": cell.ci_low,
+        "ci_high": cell.ci_high,
+        "median": cell.median,
+        "n": cell.n,
+        "n_expected": table.n_trials,
+        "n_missing": entry.n_missing,
+        "n_failed": cell.n_failed,
+        "n_undefined": cell.n_undefined,
+        "n_inapplicable": cell.n_inapplicable,
+        "n_floored": cell.n_floored,
+        "signature": column.signature,
+    }

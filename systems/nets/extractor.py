@@ -1,0 +1,163 @@
+"""Conv-TasNet whose features are conditioned, after its first stacks, on an embedding of a clue.
+
+The body that SoundBeam, SpeakerBeam and their relatives share; what makes the embedding is theirs.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ...validation import StrictModel
+from .conditioning import conditioning
+from .filterbank import Decoder, Encoder
+from .tcn import NormName, PReLU, Stack, apply_mask, frame_mask, layer_norm
+
+Positive = Annotated[int, Field(gt=0)]
+
+
+class ExtractorConfig(StrictModel):
+    """Hyper-parameters in the letters of Conv-TasNet (Luo and Mesgarani, 2019, Table 1).
+
+    Attributes:
+        num_filters: N.
+        filter_length: L, in samples.
+        stride: in samples; L/2 unless set.
+        bottleneck: B.
+        hidden: H.
+        kernel: P.
+        blocks: X, in a stack.
+        stacks: R.
+        skip: Sc, channels of the skip paths; 0 takes the mask from the residual path.
+        conditioned_after: stacks before the embedding comes in.
+        embedding_dim: D.
+        conditioning: how the embedding comes in.
+        norm: "global", or "cumulative" for a causal network.
+        causal: look back only, except for the encoder's own window.
+        mask: non-linearity of the mask.
+    """
+
+    num_filters: Positive = 256
+    filter_length: Positive = 20
+    stride: Positive | None = None
+    bottleneck: Positive = 256
+    hidden: Positive = 512
+    kernel: Annotated[int, Field(gt=1)] = 3
+    blocks: Annotated[int, Field(gt=0, le=14)] = 8
+    stacks: Annotated[int, Field(gt=1, le=64)] = 4
+    skip: Annotated[int, Field(ge=0)] = 0
+    conditioned_after: Positive = 1
+    embedding_dim: Positive = 256
+    conditioning: str = "multiplication"
+    norm: NormName = "global"
+    causal: bool = False
+    mask: Literal["relu", "sigmoid"] = "relu"
+
+    @model_validator(mode="after")
+    def _check(self) -> ExtractorConfig:
+        if self.hop > self.filter_length:
+            raise ValueError(
+                f"stride {self.hop} is longer than filter_length {self.filter_length}; "
+                "samples between the frames would be lost"
+            )
+        if self.conditioned_after >= self.stacks:
+            raise ValueError(
+                f"conditioned_after = {self.conditioned_after} leaves no stack after the clue; "
+                f"it must be less than stacks = {self.stacks}"
+            )
+        if self.causal and self.norm == "global":
+            raise ValueError("a causal network needs norm: cumulative; global norm looks ahead")
+        return self
+
+    @property
+    def hop(self) -> int:
+        """Stride in samples."""
+        return self.stride or max(1, self.filter_length // 2)
+
+
+class Extractor(nn.Module):
+    """Encoder, mask network conditioned on an embedding, decoder.
+
+    The mixture is brought to unit RMS inside and the estimate back to the mixture's level, so that
+    the answer scales with the input: a sum of squares of a signal near full scale and of one at
+    −80 dB are the same to the network.
+    """
+
+    def __init__(self, config: ExtractorConfig) -> None:
+        super().__init__()
+        c = config
+        bank = {"num_filters": c.num_filters, "filter_length": c.filter_length, "stride": c.hop}
+        self.encoder = Encoder(**bank)
+        self.decoder = Decoder(**bank)
+        self.norm = layer_norm(c.norm, c.num_filters)
+        self.bottleneck = nn.Conv1d(c.num_filters, c.bottleneck, 1)
+        self.before = self._stacks(c, c.conditioned_after)
+        self.conditioning = conditioning(
+            c.conditioning, num_channels=c.bottleneck, embedding_dim=c.embedding_dim
+        )
+        self.after = self._stacks(c, c.stacks - c.conditioned_after)
+        self.output_activation = PReLU()
+        self.output = nn.Conv1d(c.skip or c.bottleneck, c.num_filters, 1)
+        self.activation = F.relu if c.mask == "relu" else torch.sigmoid
+
+    @staticmethod
+    def _stacks(config: ExtractorConfig, count: int) -> nn.ModuleList:
+        return nn.ModuleList(
+            Stack(
+                num_blocks=config.blocks,
+                bottleneck=config.bottleneck,
+                hidden=config.hidden,
+                kernel=config.kernel,
+                norm=config.norm,
+                causal=config.causal,
+                skip=config.skip,
+            )
+            for _ in range(count)
+        )
+
+    def forward(self, mixture: Tensor, lengths: Tensor, embedding: Tensor) -> Tensor:
+        """Extract what the embedding asks for.
+
+        Args:
+            mixture: [B, T], zeros past each length.
+            lengths: [B], true numbers of samples.
+            embedding: [B, D].
+
+        Returns:
+            The estimate [B, T] at the mixture's level.
+        """
+        level = rms(mixture, lengths)
+        encoded = self.encoder(mixture / level)
+        counts = self.encoder.frame_counts(lengths)
+        mask = frame_mask(counts, num_frames=encoded.shape[-1])
+        gain = self.activation(self._mask_logits(encoded, embedding, mask))
+        estimate: Tensor = self.decoder(
+            apply_mask(encoded * gain, mask), num_samples=mixture.shape[-1]
+        )
+        return estimate * level
+
+    def _mask_logits(self, encoded: Tensor, embedding: Tensor, mask: Tensor | None) -> Tensor:
+        features = apply_mask(self.bottleneck(self.norm(encoded, mask)), mask)
+        skips: list[Tensor] = []
+        for stack in self.before:
+            features, skipped = stack(features, mask)
+            skips += [] if skipped is None else [self.conditioning(skipped, embedding)]
+        features = self.conditioning(features, embedding)
+        for stack in self.after:
+            features, skipped = stack(features, mask)
+            skips += [] if skipped is None else [skipped]
+        total = torch.stack(skips).sum(dim=0) if skips else features
+        logits: Tensor = self.output(self.output_activation(total))
+        return logits
+
+
+def rms(signal: Tensor, lengths: Tensor) -> Tensor:
+    """Root mean square [B, 1] of signals [B, T] over their lengths [B]; 1 for a silent one."""
+    # In double, since the squares of a very quiet signal are below float32's smallest number.
+    power = signal.double().square().sum(dim=-1) / lengths.clamp_min(1)
+    level = power.sqrt().to(signal.dtype)
+    return torch.where(level > 0, level, torch.ones_like(level))[:, None]

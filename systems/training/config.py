@@ -1,0 +1,92 @@
+"""The config of `tsebench train`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from ...config_files import find_config, read_yaml
+from ...validation import StrictModel, parse
+from .losses import LossConfig
+
+Positive = Annotated[int, Field(gt=0)]
+
+
+class DataConfig(StrictModel):
+    """Where mixtures come from; they are drawn on the fly and none is used twice in training.
+
+    Attributes:
+        dataset: path or shipped name of a dataset config.
+        overrides: builder parameters that differ from it.
+        per_epoch: mixtures of an epoch.
+        valid: mixtures of the validation list, the same in every epoch.
+        render_threads: threads that render ahead; 0 renders between the steps.
+    """
+
+    dataset: str
+    train_split: str = "train"
+    valid_split: str = "valid"
+    overrides: dict[str, Any] = Field(default_factory=dict)
+    per_epoch: Positive
+    valid: Positive
+    render_threads: Annotated[int, Field(ge=0, le=64)] = 1
+
+
+class OptimiserConfig(StrictModel):
+    """Adam, its schedule, and when to stop.
+
+    Attributes:
+        lr: highest learning rate.
+        gradient_clip: largest norm of the gradient; null does not clip.
+        max_minutes: training stops after this time, counted over all resumed parts.
+        patience: epochs without a better validation loss before training stops.
+        schedule: after the warm-up, "cosine" falls to 0 at the last epoch or minute, whichever
+            is nearer; "plateau" multiplies by `plateau_factor` after `plateau_patience` epochs
+            without a better validation loss.
+        warmup_steps: steps of linear increase from 0.
+    """
+
+    lr: Annotated[float, Field(gt=0)] = 1e-3
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    gradient_clip: Annotated[float, Field(gt=0)] | None = 5.0
+    batch_size: Positive = 8
+    epochs: Positive = 200
+    max_minutes: Annotated[float, Field(gt=0)] | None = None
+    patience: Positive | None = None
+    schedule: Literal["constant", "cosine", "plateau"] = "constant"
+    warmup_steps: Annotated[int, Field(ge=0)] = 0
+    plateau_factor: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    plateau_patience: Positive = 3
+
+
+class TrainConfig(StrictModel):
+    """One training run.
+
+    Attributes:
+        system: name of a system that can be trained.
+        net: its hyper-parameters.
+        precision: of the arithmetic; "bf16" and "16" are mixed precision.
+        threads: CPU threads of the arithmetic; torch's own choice if null.
+    """
+
+    name: str
+    description: str = ""
+    system: str
+    net: dict[str, Any] = Field(default_factory=dict)
+    data: DataConfig
+    optimiser: OptimiserConfig = OptimiserConfig()
+    loss: LossConfig = LossConfig()
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    precision: Literal["32", "bf16", "16"] = "32"
+    threads: Positive | None = None
+
+
+def load_train_config(reference: str) -> TrainConfig:
+    """Read a training config: a path, or the name of a shipped one.
+
+    Raises:
+        ConfigError: it is missing, not YAML, or wrong; the message names the key.
+    """
+    path = find_config(reference, folder="train")
+    return parse(TrainConfig, read_yaml(path), where=str(path))

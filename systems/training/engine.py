@@ -1,0 +1,230 @@
+"""Train a system's network from a config, go on where an earlier part stopped, export the best."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+from rich.console import Console
+
+from ...errors import DatasetError
+from ...files import make_folder
+from ...validation import StrictModel, parse
+from ..checkpoint import CheckpointCard
+from .config import TrainConfig
+from .data import EpochBatches, TrialStream
+from .keeper import Keeper
+from .module import ExtractionModule
+from .resume import Progress, identity, load_snapshot
+from .task import TASKS
+from .trainer import fit
+from .watch import watchers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainResult:
+    """What a run came to.
+
+    Attributes:
+        best_loss: lowest validation loss, in dB.
+        epochs: that were done, over all parts of the run.
+        seconds: of training, over all parts of the run.
+        checkpoint: folder that `load_system(..., checkpoint=...)` opens.
+    """
+
+    best_loss: float
+    epochs: int
+    steps: int
+    seconds: float
+    checkpoint: Path
+
+
+def train(
+    config: TrainConfig,
+    *,
+    out: Path,
+    device: str = "auto",
+    corpus_dirs: Mapping[str, Path],
+    tracking_uri: str | None = None,
+    console: Console | None = None,
+) -> TrainResult:
+    """Train on mixtures drawn from a dataset's recipe; a run in `out` is continued.
+
+    Args:
+        config: of the run.
+        out: gets `model.pt`, `card.json`, `train.log.jsonl` and `last.ckpt`.
+        device: "auto", "cpu" or "cuda".
+        corpus_dirs: folders of the corpora that live on disk.
+        tracking_uri: of an MLflow server or store, if the run is to be logged there.
+        console: gets a line for each epoch, and a progress bar if it is a terminal.
+
+    Raises:
+        ConfigError: an option is wrong, or `out` holds a run of another config.
+        DatasetError: the training data cannot be opened.
+        TsebenchError: training diverged.
+    """
+    # Imported late: the streams need only to be there when a dataset's recipe is trained on.
+    from ...datasets.dynamic import open_stream  # noqa: PLC0415
+
+    data = config.data
+    streams = [
+        open_stream(
+            data.dataset,
+            split=split,
+            seed=config.seed,
+            corpus_dirs=corpus_dirs,
+            overrides=data.overrides,
+        )
+        for split in (data.train_split, data.valid_split)
+    ]
+    return train_on(
+        config,
+        train_stream=streams[0],
+        valid_stream=streams[1],
+        out=out,
+        device=device,
+        tracking_uri=tracking_uri,
+        console=console,
+    )
+
+
+def train_on(
+    config: TrainConfig,
+    *,
+    train_stream: TrialStream,
+    valid_stream: TrialStream,
+    out: Path,
+    device: str = "auto",
+    tracking_uri: str | None = None,
+    console: Console | None = None,
+) -> TrainResult:
+    """`train` on streams that are open already."""
+    task = TASKS.get(config.system)
+    net_config = parse(task.net_config, config.net, where=f"train config {config.name!r}, net")
+    _check_streams(config, train_stream, valid_stream)
+    make_folder(out)
+    fingerprints = (train_stream.fingerprint, valid_stream.fingerprint)
+    same = identity(config, fingerprints=fingerprints)
+    snapshot = load_snapshot(out, identity=same)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        net = task.build(net_config, classes=train_stream.classes)
+    if snapshot is not None:
+        net.load_state_dict(dict(snapshot.net))
+    module = ExtractionModule(
+        net,
+        task,
+        config,
+        progress=snapshot.progress if snapshot else Progress(),
+        optimiser_state=snapshot.optimiser if snapshot else None,
+    )
+    batches = _batches(config, module, train_stream, valid_stream)
+    total = len(batches[0]) * config.optimiser.epochs
+    with watchers(
+        config, total=total, done=module.steps, console=console, tracking_uri=tracking_uri
+    ) as watching:
+        keeper = Keeper(
+            out=out,
+            card=_card(config, net_config, train_stream),
+            identity=same,
+            best=dict(snapshot.best) if snapshot else None,
+            watchers=watching,
+        )
+        if not _finished(module):
+            fit(module, keeper, batches, device=device)
+        keeper.export(module)
+    progress = module.progress
+    return TrainResult(
+        best_loss=progress.best_loss,
+        epochs=progress.epochs,
+        steps=progress.steps,
+        seconds=progress.seconds,
+        checkpoint=out,
+    )
+
+
+def _finished(module: ExtractionModule) -> bool:
+    limits, progress = module.config.optimiser, module.progress
+    if not progress.epochs:
+        return False
+    stale = limits.patience is not None and progress.stale >= limits.patience
+    return stale or progress.epochs >= limits.epochs or module.out_of_time
+
+
+def _check_streams(config: TrainConfig, train: TrialStream, valid: TrialStream) -> None:
+    """Refuse streams that do not belong together or are too short.
+
+    Raises:
+        DatasetError: vocabulary or rate differ, or a stream is too short.
+    """
+    if (train.classes, train.sample_rate_hz) != (valid.classes, valid.sample_rate_hz):
+        raise DatasetError(
+            f"train config {config.name!r}: the training and validation streams differ in classes "
+            f"or rate ({len(train.classes)} classes at {train.sample_rate_hz} Hz, "
+            f"{len(valid.classes)} at {valid.sample_rate_hz} Hz)"
+        )
+    needed = config.data.per_epoch * config.optimiser.epochs
+    for name, stream, count in (
+        ("training", train, needed),
+        ("validation", valid, config.data.valid),
+    ):
+        if len(stream) < count:
+            raise DatasetError(
+                f"train config {config.name!r}: the {name} stream has {len(stream)} mixtures, "
+                f"but {count} are needed; lower data.per_epoch, data.valid or optimiser.epochs"
+            )
+
+
+def _batches(
+    config: TrainConfig, module: ExtractionModule, train: TrialStream, valid: TrialStream
+) -> tuple[EpochBatches, EpochBatches]:
+    size, threads = config.optimiser.batch_size, config.data.render_threads
+    return (
+        EpochBatches(
+            train,
+            per_epoch=config.data.per_epoch,
+            batch_size=size,
+            threads=threads,
+            epoch=lambda: module.epoch,
+        ),
+        EpochBatches(
+            valid,
+            per_epoch=config.data.valid,
+            batch_size=size,
+            threads=threads,
+            epoch=lambda: 0,
+            keep=True,
+        ),
+    )
+
+
+def _card(config: TrainConfig, net: StrictModel, stream: TrialStream) -> CheckpointCard:
+    return CheckpointCard(
+        architecture=config.system,
+        net=net.model_dump(mode="json"),
+        classes=tuple(stream.classes),
+        sample_rate_hz=stream.sample_rate_hz,
+        sha256="",
+        training_data=(f"{config.data.dataset}/{config.data.train_split}",),
+        data_fingerprint=stream.fingerprint,
+        loss=config.loss.name,
+        seed=config.seed,
+        git_commit=_git_commit(),
+        tsebench_version=version("tsebench"),
+    )
+
+
+def _git_commit() -> str | None:
+    """Commit of the checkout that this package runs from, or None for an installed one."""
+    root = Path(__file__).resolve().parents[2]
+    git = shutil.which("git")
+    if git is None or not (root / ".git").exists():
+        return None
+    command = [git, "-C", str(root), "rev-parse", "HEAD"]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    return answer.stdout.strip() if answer.returncode == 0 else None

@@ -1,0 +1,76 @@
+"""Losses of estimates, by the name they have in a config; one value for each item, in dB."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from ...errors import ConfigError
+from ...ratios import snr_db, thresholded_residual_db, thresholded_snr_db
+from ...validation import StrictModel
+from .task import ExtractionLoss
+
+Decibels = Annotated[float, Field(gt=0, le=100)]
+
+
+class LossConfig(StrictModel):
+    """Which loss, and its thresholds.
+
+    Attributes:
+        name: "neg_snr" (SoundBeam, eq. 6) or "thresholded_snr" (query refinement), which also
+            has a value where the target is absent.
+        max_db: SNR that is good enough.
+        absent_max_db: attenuation that is good enough where the target is absent.
+    """
+
+    name: Literal["neg_snr", "thresholded_snr"] = "neg_snr"
+    max_db: Decibels = 30.0
+    absent_max_db: Decibels = 20.0
+
+
+class NegativeSnr:
+    """−SNR; it has no value where the target is absent."""
+
+    def __call__(
+        self, *, estimate: Tensor, reference: Tensor, mixture: Tensor, present: Tensor
+    ) -> Tensor:
+        """Signals [B, T] and `present` [B] to losses [B].
+
+        Raises:
+            ConfigError: the training data hold absent targets.
+        """
+        del mixture
+        if not bool(present.all()):
+            raise ConfigError(
+                "loss.name = 'neg_snr' has no value where the target is absent; use "
+                "'thresholded_snr', or training data without absent targets"
+            )
+        return -snr_db(estimate=estimate, reference=reference)
+
+
+class ThresholdedSnr:
+    """−thresholded SNR, or the thresholded residual where the target is absent."""
+
+    def __init__(self, *, max_db: float, absent_max_db: float) -> None:
+        self._max_db = max_db
+        self._absent_max_db = absent_max_db
+
+    def __call__(
+        self, *, estimate: Tensor, reference: Tensor, mixture: Tensor, present: Tensor
+    ) -> Tensor:
+        """Signals [B, T] and `present` [B] to losses [B]."""
+        found = -thresholded_snr_db(estimate=estimate, reference=reference, max_db=self._max_db)
+        absent = thresholded_residual_db(
+            estimate=estimate, mixture=mixture, max_db=self._absent_max_db
+        )
+        return torch.where(present, found, absent)
+
+
+def build_loss(config: LossConfig) -> ExtractionLoss:
+    """The loss that a config names."""
+    if config.name == "neg_snr":
+        return NegativeSnr()
+    return ThresholdedSnr(max_db=config.max_db, absent_max_db=config.absent_max_db)

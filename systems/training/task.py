@@ -1,0 +1,72 @@
+"""What the training engine must know of a system: how to build its network, and its loss.
+
+A system that can be trained registers a `Task` under its own name, in its own module.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from ...registry import Registry
+from ...validation import StrictModel
+from ..protocol import QueryBatch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainBatch:
+    """Queries with their answers.
+
+    Attributes:
+        target: [B, T], zeros where the target is absent and past the lengths.
+        present: [B] bool, whether the mixture holds the target.
+    """
+
+    queries: QueryBatch
+    target: Tensor
+    present: Tensor
+
+    def to(self, device: torch.device, non_blocking: bool = False) -> TrainBatch:
+        """The same on another device, as Lightning asks for it; clues stay where they are."""
+
+        def moved(tensor: Tensor) -> Tensor:
+            return tensor.to(device, non_blocking=non_blocking)
+
+        queries = replace(
+            self.queries,
+            mixture=moved(self.queries.mixture),
+            lengths=moved(self.queries.lengths),
+        )
+        return TrainBatch(queries=queries, target=moved(self.target), present=moved(self.present))
+
+
+class ExtractionLoss(Protocol):
+    """A loss of estimates, one value for each item."""
+
+    def __call__(
+        self, *, estimate: Tensor, reference: Tensor, mixture: Tensor, present: Tensor
+    ) -> Tensor:
+        """Signals [B, T] and `present` [B] to losses [B]."""
+        ...
+
+
+class Task(Protocol):
+    """One kind of network, as the engine sees it."""
+
+    net_config: type[StrictModel]
+
+    def build(self, net: StrictModel, *, classes: tuple[str, ...]) -> nn.Module:
+        """A network with fresh weights, drawn from torch's global generator."""
+        ...
+
+    def loss(self, net: nn.Module, batch: TrainBatch, criterion: ExtractionLoss) -> Tensor:
+        """Losses [B]; `criterion` is the configured loss of estimates."""
+        ...
+
+
+TASKS: Registry[Task] = Registry(
+    "trainable system", package="tsebench.systems", group="tsebench.tasks"
+)
