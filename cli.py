@@ -112,19 +112,18 @@ def train(
 ) -> None:
     """Train a network on mixtures drawn on the fly; started again, it goes on."""
     from .bench.provenance import resolve_device
-    from .config_files import corpus_dirs, find_config, read_yaml
-    from .systems.training.config import TrainConfig
+    from .config_files import corpus_dirs
+    from .systems.training.config import load_train_config
     from .systems.training.engine import train as train_network
-    from .validation import parse
 
-    path = find_config(config, folder="train")
-    settings = parse(TrainConfig, read_yaml(path), where=path.name)
+    settings = load_train_config(config)
     result = train_network(
         settings,
         out=out or Path("runs") / "train" / settings.name,
         device=resolve_device(device),
         corpus_dirs=corpus_dirs(_corpora(corpus)),
         tracking_uri=None if tracking_uri == "none" else tracking_uri,
+        console=console,
     )
     _say(f"{result.checkpoint}: best validation loss {result.best_loss:.3f}")
 
@@ -261,10 +260,11 @@ def _tell(folder: Path, tracking_uri: str | None) -> None:
     """Print the leaderboard, write the report, track the run."""
     from .bench.tracking import default_tracking_uri, track
     from .reports.console import print_leaderboard
-    from .reports.write import open_board, write_reports
+    from .reports.write import open_board, write_board
 
-    print_leaderboard(open_board([folder]), console)
-    written = write_reports([folder], folder / "report", ["html", "md", "csv"])
+    board = open_board([folder])
+    print_leaderboard(board, console)
+    written = write_board(board, folder / "report", ["html", "md", "csv"])
     if tracking_uri != "none":
         uri = tracking_uri or default_tracking_uri(folder)
         track(folder, uri=uri)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
+from typing import TypeVar
 
 from .bench.plan import known_metrics
 from .config_files import find_config, read_yaml, shipped_names
@@ -14,6 +15,7 @@ from .reports.registry import REPORTS
 from .systems.registry import SYSTEMS
 
 Lines = Iterator[tuple[str, str]]
+T = TypeVar("T")
 
 
 def rows_of(what: str) -> Lines:
@@ -21,7 +23,7 @@ def rows_of(what: str) -> Lines:
     yield from LISTINGS[what]()
 
 
-def _documented(registry: Registry[Callable[..., object]]) -> Callable[[], Lines]:
+def _documented(registry: Registry[T]) -> Callable[[], Lines]:
     """Entries with the first line of their docstring."""
 
     def lines() -> Lines:

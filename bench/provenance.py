@@ -45,7 +45,7 @@ def device_name(device: str) -> str:
 
 
 def resolve_device(device: str) -> str:
-    """ "auto" becomes "cuda" where there is a GPU and "cpu" elsewhere."""
+    """Resolve "auto": "cuda" where there is a GPU, "cpu" elsewhere."""
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     return device

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,7 @@ def open_corpora(
     for name, config in configs.items():
         given: dict[str, object] = {"name": name}
         factory = CORPORA.get(config.kind)
-        if getattr(factory, "on_disk", False):
+        if "root" in signature(factory).parameters:
             if name not in corpus_dirs:
                 raise CorpusError(
                     f"corpus {name!r} ({config.kind}) needs its folder: add --corpus {name}=DIR, "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from ..datasets.seeding import generator
 from ..datasets.types import Clues, Query, Truth
 from .protocol import QueryBatch, SystemCard
 
@@ -66,7 +66,7 @@ def make_probe(
         seed: another seed gives other signals.
     """
     query_id = f"probe-{seed}-{name}"
-    rng = _generator(query_id)
+    rng = generator(query_id)
     frames = max(1, round(duration_s * sample_rate_hz))
     target = _tone(rng, frames, sample_rate_hz)
     interferers = np.stack([_noise(rng, frames, smooth) for smooth in (1, 8)])
@@ -106,11 +106,6 @@ def collate(queries: Sequence[Query], *, device: str) -> QueryBatch:
             for query in queries
         ),
     )
-
-
-def _generator(text: str) -> np.random.Generator:
-    digest = hashlib.sha256(text.encode()).digest()
-    return np.random.Generator(np.random.PCG64(int.from_bytes(digest[:16], "big")))
 
 
 def _tone(rng: np.random.Generator, frames: int, sample_rate_hz: int) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from string import Formatter
 
@@ -42,17 +42,7 @@ class Job:
 
     def as_json(self) -> str:
         """A JSON object with the fields of this class; paths are absolute."""
-        return json.dumps(
-            {
-                "id": self.id,
-                "sample_rate_hz": self.sample_rate_hz,
-                "mixture": str(self.mixture),
-                "enrollments": [str(path) for path in self.enrollments],
-                "classes": list(self.classes),
-                "text": self.text,
-                "output": str(self.output),
-            }
-        )
+        return json.dumps(asdict(self), default=str)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -142,16 +142,17 @@ def test_interferers_are_summed_before_the_mask() -> None:
 
 @pytest.mark.parametrize("name", ["oracle_irm", "oracle_psm"])
 def test_masks_agree_with_scipy(name: str) -> None:
-    target, other = noise(8000).double().numpy(), noise(8000, seed=1).double().numpy()
+    target, other = noise(8000), noise(8000, seed=1)
+    signals = [signal.double().numpy() for signal in (target, other, target + other)]
     window = np.sqrt(scipy.signal.get_window("hann", 256))
     frames = {"window": window, "nperseg": 256, "noverlap": 192}
-    s, n, x = (scipy.signal.stft(v, **frames)[2] for v in (target, other, target + other))
+    s, n, x = (scipy.signal.stft(signal, **frames)[2] for signal in signals)
     if name == "oracle_irm":
         mask = np.sqrt(np.abs(s) ** 2 / (np.abs(s) ** 2 + np.abs(n) ** 2))
     else:
         mask = np.clip(np.abs(s) / np.abs(x) * np.cos(np.angle(s) - np.angle(x)), 0, 1)
     expected = scipy.signal.istft(mask * x, **frames)[1][:8000]
-    estimate = estimate_of(name, torch.from_numpy(target).float(), torch.from_numpy(other).float())
+    estimate = estimate_of(name, target, other)
     # Beyond the last window the two pad differently. The rest is correctly rounded float32, which
     # only a computation in float64 gives: half a unit in the last place is 2^-24 of the value.
     np.testing.assert_allclose(estimate[:-256], expected[:-256], rtol=1.001 * 2**-24, atol=1e-12)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from tsebench.bench.edges import Checked, Scorable, check
 from tsebench.datasets.types import Clues
 from tsebench.errors import ConfigError
 from tsebench.systems.protocol import Extraction, QueryBatch, System
@@ -84,22 +85,38 @@ def test_each_bad_file_costs_its_own_query(tmp_path: Path) -> None:
     np.testing.assert_array_equal(extraction.estimate[-1], noise())
 
 
-# 40 samples are 5 ms, 400 are 50 ms; what becomes of them is the scorer's to say.
-@pytest.mark.parametrize("excess", [-400, -40, 40])
-def test_length_stays_as_it_is(tmp_path: Path, excess: int) -> None:
+def scored(extraction: Extraction) -> Checked:
+    """What the scorer says of the estimate of a single query."""
+    signal = torch.from_numpy(noise(seed=1))
+    estimate = extraction.estimate[0]
+    return check(
+        Scorable(trial_id="a", estimate=estimate, reference=signal, mixture=signal), RATE_HZ
+    )
+
+
+# 40 samples are 5 ms, 400 are 50 ms.
+@pytest.mark.parametrize(
+    ("excess", "failure", "notes"),
+    [(-400, "length", ()), (-40, None, ("padded",)), (0, None, ()), (40, None, ("trimmed",))],
+)
+def test_length_is_left_to_the_scorer(
+    tmp_path: Path, excess: int, failure: str | None, notes: tuple[str, ...]
+) -> None:
     save(tmp_path / "a.wav", noise(LENGTH + excess))
     extraction = ask(tmp_path, "a")
     assert extraction.failures == {}
     np.testing.assert_array_equal(extraction.estimate[0], noise(LENGTH + excess))
+    assert (scored(extraction).failure, scored(extraction).notes) == (failure, notes)
 
 
-def test_nan_and_inf_stay_as_they_are(tmp_path: Path) -> None:
+def test_nan_and_inf_are_left_to_the_scorer(tmp_path: Path) -> None:
     samples = noise()
     samples[[7, 8, 9]] = np.nan, np.inf, -np.inf
     save(tmp_path / "a.wav", samples)
     extraction = ask(tmp_path, "a")
     assert extraction.failures == {}
     np.testing.assert_array_equal(extraction.estimate[0], samples)
+    assert scored(extraction).failure == "non_finite"
 
 
 def test_nan_survives_resampling(tmp_path: Path) -> None:

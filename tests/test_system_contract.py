@@ -238,7 +238,7 @@ def test_breaches_are_told() -> None:
         (in_place, "0.3 s: changed the mixture of its batch in place"),
         (lambda b: channel(b)[:, 1:], "0.3 s: estimate has shape (1, 2399) instead of (1, 2400)"),
         (lambda b: channel(b) / 0.0, "0.3 s: estimate holds NaN or inf"),
-        (lambda b: channel(b).int(), 
+        (lambda b: channel(b).int(),
          "0.3 s: estimate of a query is torch.int32 (2400,) instead of float (2400,)"),
     ]  # fmt: skip
     for answer, detail in cases:
