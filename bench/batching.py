@@ -1,4 +1,4 @@
-"""Batches of queries of similar length, padded with zeros, on the device of the system."""
+"""Batches of queries of similar length, at the rate of the system."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from ..datasets.audio import resample
-from ..datasets.types import Clues, Query, Truth
-from ..systems.protocol import QueryBatch
+from ..datasets.types import Query, Truth
 
 Tensor = torch.Tensor
 
@@ -50,22 +49,6 @@ def bucket(
     return batches
 
 
-def collate(items: Sequence[Item], device: str) -> QueryBatch:
-    """Pad the mixtures to one length and move everything to the device."""
-    lengths = torch.tensor([item.length for item in items])
-    channels = items[0].query.mixture.shape[0]
-    mixture = torch.zeros(len(items), channels, int(lengths.max()))
-    for row, item in zip(mixture, items, strict=True):
-        row[:, : item.length] = item.query.mixture
-    return QueryBatch(
-        ids=tuple(item.query.id for item in items),
-        mixture=mixture.to(device),
-        lengths=lengths.to(device),
-        sample_rate_hz=items[0].query.sample_rate_hz,
-        clues=tuple(_clues_on(item.query.clues, device) for item in items),
-    )
-
-
 def at_rate(item: Item, rate_hz: int | None) -> Item:
     """The item as a system of another rate sees it; unchanged if the rate is None or its own."""
     query, truth = item.query, item.truth
@@ -90,7 +73,3 @@ def at_rate(item: Item, rate_hz: int | None) -> Item:
 def resampled(samples: Tensor, from_hz: int, to_hz: int) -> Tensor:
     """Resample a tensor [..., T] on the CPU."""
     return torch.from_numpy(resample(samples.cpu().numpy(), from_hz=from_hz, to_hz=to_hz))
-
-
-def _clues_on(clues: Clues, device: str) -> Clues:
-    return replace(clues, enrollments=tuple(clip.to(device) for clip in clues.enrollments))

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..systems.protocol import LENGTH_TOLERANCE_S
 from .metrics.protocol import MetricInfo
 from .worker import Outcome, failed
 
 SILENCE = 1e-30
-LENGTH_TOLERANCE_S = 0.010
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import torch
 
 from ..errors import TsebenchError
+from ..systems.batch import collate
 from ..systems.protocol import AnySystem, Extraction, PrivilegedSystem, QueryBatch, System
-from .batching import Item, at_rate, bucket, collate, resampled
+from .batching import Item, at_rate, bucket, resampled
 
 Tensor = torch.Tensor
 
@@ -66,7 +67,7 @@ class Inference:
 
     @torch.inference_mode()
     def _ask(self, items: Sequence[Item]) -> dict[int, Answer]:
-        batch = collate(items, self._device)
+        batch = collate([item.query for item in items], device=self._device)
         if isinstance(self._system, PrivilegedSystem):
             truths = [item.truth for item in items]
             extraction = self._system.extract_with_truth(batch, truths)

@@ -14,9 +14,10 @@ from ..datasets.dataset import Dataset
 from ..datasets.seeding import digest
 from ..errors import DatasetError
 from ..files import write_atomic
+from ..revision import git_commit
 from ..systems.protocol import SystemCard
 from .config import RunConfig
-from .provenance import device_name, git_commit, versions
+from .provenance import device_name, versions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,10 +10,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..errors import ExtractionError, TsebenchError
-from ._probes import Probe, collate, make_probe
-from .protocol import AnySystem, Extraction, PrivilegedSystem, QueryBatch
-
-LENGTH_TOLERANCE_S = 0.010  # the scorer's; only a system that answers with a sequence can use it
+from ._probes import Probe, make_probe
+from .batch import collate
+from .protocol import LENGTH_TOLERANCE_S, AnySystem, Extraction, PrivilegedSystem, QueryBatch
 
 # What code of others is known to raise; whatever else comes out ends the program, as it should.
 _CRASHES = (

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
 
 from ..datasets.seeding import generator
 from ..datasets.types import Clues, Query, Truth
-from .protocol import QueryBatch, SystemCard
+from .protocol import SystemCard
 
 _UNNAMED_CLASS = "some_sound"
 _TEXT = "the sound of a bell"
@@ -85,25 +83,6 @@ def make_probe(
             interferers=_tensor(interferers),
             active_classes=(label,),
             transcript=None,
-        ),
-    )
-
-
-def collate(queries: Sequence[Query], *, device: str) -> QueryBatch:
-    """Queries of one rate, padded with zeros to the longest, on a device."""
-    mixtures = [query.mixture.T for query in queries]
-    padded = pad_sequence(mixtures, batch_first=True).transpose(1, 2).contiguous()
-    return QueryBatch(
-        ids=tuple(query.id for query in queries),
-        mixture=padded.to(device),
-        lengths=torch.tensor([len(mixture) for mixture in mixtures], device=device),
-        sample_rate_hz=queries[0].sample_rate_hz,
-        clues=tuple(
-            replace(
-                query.clues,
-                enrollments=tuple(signal.to(device) for signal in query.clues.enrollments),
-            )
-            for query in queries
         ),
     )
 

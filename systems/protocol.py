@@ -10,6 +10,9 @@ from torch import Tensor
 
 from ..datasets.types import ClueKind, Clues, Truth
 
+LENGTH_TOLERANCE_S = 0.010
+"""An estimate that is off by less is trimmed or padded and noted; by more, it is not scored."""
+
 Family = Literal["baseline", "oracle", "discriminative", "generative", "cascade", "external"]
 
 

@@ -15,10 +15,9 @@ import torch
 import tsebench.systems
 from torch import Tensor
 from torch.nn import functional as F
-from tsebench.bench import edges
 from tsebench.datasets.types import ClueKind
-from tsebench.systems import _asking
-from tsebench.systems._probes import collate, make_probe
+from tsebench.systems._probes import make_probe
+from tsebench.systems.batch import collate
 from tsebench.systems.check import CheckResult, check_system
 from tsebench.systems.protocol import (
     AnySystem,
@@ -271,10 +270,6 @@ def test_breaches_of_one_tensor_for_each_query_are_told() -> None:
     ]  # fmt: skip
     for answer, detail in cases:
         assert failed(Broken(answer))["lengths"] == detail
-
-
-def test_length_is_judged_as_the_scorer_does() -> None:
-    assert _asking.LENGTH_TOLERANCE_S == edges.LENGTH_TOLERANCE_S
 
 
 def test_silent_and_quiet_input_is_tried() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -14,6 +12,7 @@ from rich.console import Console
 
 from ...errors import DatasetError
 from ...files import make_folder
+from ...revision import git_commit
 from ...validation import StrictModel, parse
 from ..checkpoint import CheckpointCard
 from .config import TrainConfig
@@ -214,17 +213,8 @@ def _card(config: TrainConfig, net: StrictModel, stream: TrialStream) -> Checkpo
         data_fingerprint=stream.fingerprint,
         loss=config.loss.name,
         seed=config.seed,
-        git_commit=_git_commit(),
+        git_commit=git_commit(),
         tsebench_version=version("tsebench"),
     )
 
 
-def _git_commit() -> str | None:
-    """Commit of the checkout that this package runs from, or None for an installed one."""
-    root = Path(__file__).resolve().parents[2]
-    git = shutil.which("git")
-    if git is None or not (root / ".git").exists():
-        return None
-    command = [git, "-C", str(root), "rev-parse", "HEAD"]
-    answer = subprocess.run(command, capture_output=True, text=True, check=False)
-    return answer.stdout.strip() if answer.returncode == 0 else None

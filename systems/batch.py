@@ -1,0 +1,31 @@
+"""Queries put together for a system."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from torch.nn.utils.rnn import pad_sequence
+
+from ..datasets.types import Query
+from .protocol import QueryBatch
+
+
+def collate(queries: Sequence[Query], *, device: str) -> QueryBatch:
+    """Queries of one rate, padded with zeros to the longest, on a device."""
+    mixtures = [query.mixture.T for query in queries]
+    padded = pad_sequence(mixtures, batch_first=True).transpose(1, 2).contiguous()
+    return QueryBatch(
+        ids=tuple(query.id for query in queries),
+        mixture=padded.to(device),
+        lengths=torch.tensor([len(mixture) for mixture in mixtures], device=device),
+        sample_rate_hz=queries[0].sample_rate_hz,
+        clues=tuple(
+            replace(
+                query.clues,
+                enrollments=tuple(signal.to(device) for signal in query.clues.enrollments),
+            )
+            for query in queries
+        ),
+    )
