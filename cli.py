@@ -5,67 +5,59 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import NoReturn
 
-import click
 import typer
 from rich.console import Console
 
-from .errors import ConfigError, TsebenchError
+from . import __version__
+from . import cli_options as options
+from .cli_options import UsageError, corpora_of, names_of, usage_line
+from .errors import TsebenchError, UnknownNameError
 from .progress import on_console
 
-app = typer.Typer(
-    help=(
-        "Benchmark target speech and sound extraction.\n\n"
-        "First steps: `tsebench run quickstart` builds small embedded sets, runs systems on them "
-        "and prints the leaderboard. `tsebench score --estimates DIR --references DIR --out DIR` "
-        "scores folders of wav files."
-    ),
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
+_INTERRUPTED = 130
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 console = Console()
 
-Config = Annotated[str, typer.Argument(help="YAML file, or the name of a shipped config.")]
-Corpus = Annotated[
-    list[str] | None,
-    typer.Option("--corpus", help="Folder of a corpus, NAME=DIR; may be given several times."),
-]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
-Jobs = Annotated[int, typer.Option(min=1, help="Processes (metrics) and threads (building).")]
-Tracking = Annotated[
-    str | None,
-    typer.Option(
-        help="MLflow tracking server or store; 'none' turns it off. "
-        "Default: mlflow.db beside the run folder."
-    ),
-]
+
+@app.callback(
+    invoke_without_command=True, epilog="`tsebench COMMAND --help` tells more about a command."
+)
+def top(context: typer.Context, version: options.Version = False) -> None:
+    """Benchmark target speech and sound extraction.
+
+    \b
+    First steps:
+      tsebench run     builds small embedded sets, runs systems on them and
+                       prints the leaderboard; there is nothing to download
+      tsebench score   scores folders of wav files that you have already
+    """  # noqa: D301 - \b keeps the lines as they are
+    if version:
+        _say(f"tsebench {__version__}")
+    elif context.invoked_subcommand is None:
+        _say(context.get_help())
 
 
-@app.command("list")
-def list_names(
-    what: Annotated[str, typer.Argument(help="systems, datasets, metrics, corpora or reports.")],
-) -> None:
+@app.command("list", short_help="List systems, datasets, metrics, corpora, builders or reports.")
+def list_names(what: options.Kind) -> None:
     """List what is registered or shipped, one line each."""
     from .listing import LISTINGS, rows_of
 
     if what not in LISTINGS:
-        raise ConfigError(f"cannot list {what!r}; choose one of {', '.join(LISTINGS)}")
+        raise UnknownNameError("kind of listing", what, LISTINGS)
     for name, text in rows_of(what):
         console.print(f"{name:<18} {text}", highlight=False, markup=False, soft_wrap=True)
 
 
-@app.command()
+@app.command(short_help="Build benchmark sets from a config.")
 def build(
-    config: Config,
-    out: Annotated[Path, typer.Option(help="Folder that gets one sub-folder for each set.")] = Path(
-        "data"
-    ),
-    materialise: Annotated[bool, typer.Option(help="Write wav files too.")] = False,
-    jobs: Jobs = 2,
-    corpus: Corpus = None,
+    config: options.Config,
+    out: options.BuildOut = Path("data"),
+    materialise: options.Materialise = False,
+    jobs: options.Threads = 2,
+    corpus: options.Corpus = None,
 ) -> None:
     """Build benchmark sets as recipes; mixtures are rendered when they are read."""
     from .config_files import corpus_dirs
@@ -73,7 +65,7 @@ def build(
     from .datasets.build import materialise as write_audio
     from .datasets.config import load_dataset_configs
 
-    dirs = corpus_dirs(_corpora(corpus))
+    dirs = corpus_dirs(corpora_of(corpus))
     progress = on_console(console)
     for dataset_config in load_dataset_configs(config):
         folder = out / dataset_config.name
@@ -84,16 +76,13 @@ def build(
         _say(f"{folder}: {counts}; fingerprint {dataset.card.fingerprint[:12]}")
 
 
-@app.command()
-def validate(
-    folder: Annotated[Path, typer.Argument(help="A dataset folder made by `tsebench build`.")],
-    corpus: Corpus = None,
-) -> None:
+@app.command(short_help="Check a dataset folder.")
+def validate(folder: options.DatasetFolder, corpus: options.Corpus = None) -> None:
     """Check a dataset folder: recordings, rendering, leaks, query conditions."""
     from .datasets.dataset import load_dataset
     from .datasets.validate import validate as check
 
-    dataset = load_dataset(folder, corpus_dirs=_corpora(corpus))
+    dataset = load_dataset(folder, corpus_dirs=corpora_of(corpus))
     findings = check(dataset, progress=on_console(console))
     for finding in findings:
         verdict = "ok" if finding.ok else "PROBLEM"
@@ -102,13 +91,15 @@ def validate(
         raise typer.Exit(2)
 
 
-@app.command()
+@app.command(
+    short_help="Train a network on mixtures drawn on the fly.", epilog=options.TRAIN_EXAMPLES
+)
 def train(
-    config: Config,
-    out: Annotated[Path | None, typer.Option(help="Default: runs/train/NAME.")] = None,
-    device: Device = "auto",
-    corpus: Corpus = None,
-    tracking_uri: Tracking = "none",
+    config: options.Config,
+    out: options.TrainOut = None,
+    device: options.Device = "auto",
+    corpus: options.Corpus = None,
+    tracking_uri: options.Tracking = "none",
 ) -> None:
     """Train a network on mixtures drawn on the fly; started again, it goes on."""
     from .bench.provenance import resolve_device
@@ -121,23 +112,25 @@ def train(
         settings,
         out=out or Path("runs") / "train" / settings.name,
         device=resolve_device(device),
-        corpus_dirs=corpus_dirs(_corpora(corpus)),
+        corpus_dirs=corpus_dirs(corpora_of(corpus)),
         tracking_uri=None if tracking_uri == "none" else tracking_uri,
         console=console,
     )
     _say(f"{result.checkpoint}: best validation loss {result.best_loss:.3f}")
 
 
-@app.command()
+@app.command(
+    short_help="Run systems on datasets and print the leaderboard.", epilog=options.RUN_EXAMPLES
+)
 def run(
-    config: Config = "quickstart",
-    out: Annotated[Path | None, typer.Option(help="Run folder; default: runs/NAME.")] = None,
-    fresh: Annotated[bool, typer.Option(help="Start over instead of going on.")] = False,
-    device: Device = "auto",
-    executor: Annotated[str, typer.Option(help="Where the work is done: local.")] = "local",
-    jobs: Jobs = 2,
-    corpus: Corpus = None,
-    tracking_uri: Tracking = None,
+    config: options.Config = "quickstart",
+    out: options.RunOut = None,
+    fresh: options.Fresh = False,
+    device: options.Device = "auto",
+    executor: options.Executor = "local",
+    jobs: options.Processes = 2,
+    corpus: options.Corpus = None,
+    tracking_uri: options.RunTracking = None,
 ) -> None:
     """Run systems on datasets and report; a killed run goes on when started again."""
     from .bench.config import load_run_config
@@ -145,7 +138,7 @@ def run(
     from .bench.runner import run as run_all
 
     if executor != "local":
-        raise ConfigError(f"unknown executor {executor!r} (known: local)")
+        raise UnknownNameError("executor", executor, ["local"])
     settings = load_run_config(config)
     folder = out or Path("runs") / settings.name
     result = run_all(
@@ -155,7 +148,7 @@ def run(
             device=device,
             jobs=jobs,
             fresh=fresh,
-            corpus_dirs=_corpora(corpus),
+            corpus_dirs=corpora_of(corpus),
             progress=on_console(console),
         ),
     )
@@ -165,18 +158,18 @@ def run(
         raise typer.Exit(3)
 
 
-@app.command()
+@app.command(short_help="Score folders of wav files; no config.", epilog=options.SCORE_EXAMPLES)
 def score(
-    estimates: Annotated[Path, typer.Option(help="Folder of estimates to score.")],
-    references: Annotated[Path, typer.Option(help="Folder of references; files pair by stem.")],
-    out: Annotated[Path, typer.Option(help="Run folder for the rows and the report.")],
-    mixtures: Annotated[Path | None, typer.Option(help="Folder of mixtures.")] = None,
-    metrics: Annotated[str, typer.Option(help="Comma-separated names.")] = "",
-    system: Annotated[str, typer.Option(help="Name of the system in the report.")] = "estimates",
-    channel: Annotated[int | None, typer.Option(help="Channel of files with several.")] = None,
-    device: Device = "auto",
-    jobs: Jobs = 2,
-    tracking_uri: Tracking = "none",
+    estimates: options.Estimates,
+    references: options.References,
+    out: options.ScoreOut,
+    mixtures: options.Mixtures = None,
+    metrics: options.Metrics = "",
+    system: options.Title = "estimates",
+    channel: options.Channel = None,
+    device: options.Device = "auto",
+    jobs: options.Processes = 2,
+    tracking_uri: options.Tracking = "none",
 ) -> None:
     """Score wav folders: no config, files are paired by name."""
     from .bench.folders import ScoreOptions, score_folders
@@ -187,7 +180,7 @@ def score(
         mixtures=mixtures,
         options=ScoreOptions(
             out=out,
-            metrics=tuple(name.strip() for name in metrics.split(",") if name.strip()),
+            metrics=names_of(metrics),
             system=system,
             channel=channel,
             device=device,
@@ -204,27 +197,22 @@ def score(
         raise typer.Exit(3)
 
 
-@app.command()
+@app.command(short_help="Write a report of one run or of several.")
 def report(
-    runs: Annotated[list[Path], typer.Argument(help="Run folders.")],
-    out: Annotated[Path, typer.Option(help="Folder of the report.")],
-    formats: Annotated[str, typer.Option("--format", help="html, md, csv.")] = "html,md,csv",
+    runs: options.Runs, out: options.ReportOut, formats: options.Formats = "html,md,csv"
 ) -> None:
     """Write a report of one run or of several, from their score rows alone."""
     from .reports.write import write_reports
 
-    names = [name.strip() for name in formats.split(",") if name.strip()]
-    for path in write_reports(runs, out, names):
+    for path in write_reports(runs, out, names_of(formats)):
         _say(str(path))
 
 
-@app.command()
+@app.command(short_help="Check this machine, or a system.")
 def doctor(
-    system: Annotated[str | None, typer.Argument(help="Registered name of a system.")] = None,
-    option: Annotated[
-        list[str] | None, typer.Option(help="Option of the system, KEY=VALUE.")
-    ] = None,
-    device: Device = "auto",
+    system: options.System = None,
+    option: options.SystemOption = None,
+    device: options.Device = "auto",
 ) -> None:
     """Check this machine, or one system: lengths, batching, silence, levels, determinism."""
     from .doctor import check_machine, check_one
@@ -233,26 +221,24 @@ def doctor(
     for result in results:
         _say(f"{'ok' if result.passed else 'PROBLEM':<8} {result.name}: {result.detail}")
     if not all(result.passed for result in results):
-        raise typer.Exit(1)
+        raise typer.Exit(2)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Entry point: errors become one line on standard error and an exit code."""
+    given = list(arguments) if arguments is not None else None
     try:
-        code = app(args=list(arguments) if arguments is not None else None, standalone_mode=False)
-    except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
-    except click.ClickException as error:
-        error.show()
+        code = app(args=given, prog_name="tsebench", standalone_mode=False)
+    except UsageError as error:
+        _complain(usage_line(error))
         sys.exit(2)
     except TsebenchError as error:
-        Console(stderr=True).print(
-            f"tsebench: {error}", style="red", markup=False, highlight=False, soft_wrap=True
-        )
+        _complain(str(error))
         sys.exit(error.exit_code)
-    except (KeyboardInterrupt, click.Abort):
-        Console(stderr=True).print("tsebench: interrupted; start the same command again to go on")
-        sys.exit(130)
+    except (KeyboardInterrupt, typer.Abort):
+        code = _INTERRUPTED
+    if code == _INTERRUPTED:
+        _complain("interrupted; start the same command again to go on")
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -274,15 +260,15 @@ def _tell(folder: Path, tracking_uri: str | None) -> None:
     _say(f"report: {page.resolve()}")
 
 
-def _corpora(pairs: Sequence[str] | None) -> dict[str, Path]:
-    folders: dict[str, Path] = {}
-    for pair in pairs or ():
-        name, separator, folder = pair.partition("=")
-        if not separator or not name or not folder:
-            raise ConfigError(f"--corpus {pair!r} is not NAME=DIR; write for example esc10=DIR")
-        folders[name] = Path(folder).expanduser()
-    return folders
-
-
 def _say(text: str) -> None:
     console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _complain(text: str) -> None:
+    Console(stderr=True).print(
+        f"tsebench: {' '.join(text.split())}",
+        style="red",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field, field_validator
 
 from ..config_files import find_config, read_yaml
 from ..errors import ConfigError, suggest
 from ..validation import StrictModel, parse
 
 _LABEL = r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$"
+
+MetricNames = Annotated[tuple[str, ...], Field(min_length=1)]
 
 
 class SystemSpec(StrictModel):
@@ -32,14 +34,6 @@ class SystemSpec(StrictModel):
         return self.label or self.name
 
 
-def _bare_system(value: object) -> object:
-    return {"name": value} if isinstance(value, str) else value
-
-
-def _bare_dataset(value: object) -> object:
-    return {"dataset": value} if isinstance(value, str) else value
-
-
 class DatasetSpec(StrictModel):
     """One dataset of a run; a bare string in the YAML means all systems and the run's metrics.
 
@@ -50,8 +44,8 @@ class DatasetSpec(StrictModel):
     """
 
     dataset: str
-    metrics: tuple[str, ...] | None = None
-    systems: tuple[str, ...] | None = None
+    metrics: MetricNames | None = None
+    systems: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
 
 
 class BootstrapSpec(StrictModel):
@@ -65,7 +59,8 @@ class RunConfig(StrictModel):
     """An experiment.
 
     Attributes:
-        batch_size: most queries in one batch; memory errors halve it for the rest of the run.
+        batch_size: most queries in one batch; when memory runs out, it is halved for the rest of
+            what that system does on that set.
         keep_estimates: write every estimate as wav, so that a metric added later needs no
             inference.
         seed: of the bootstrap; datasets carry their own.
@@ -73,15 +68,30 @@ class RunConfig(StrictModel):
 
     name: str = Field(pattern=_LABEL)
     description: str = ""
-    datasets: tuple[Annotated[DatasetSpec, BeforeValidator(_bare_dataset)], ...] = Field(
-        min_length=1
-    )
-    systems: tuple[Annotated[SystemSpec, BeforeValidator(_bare_system)], ...] = Field(min_length=1)
-    metrics: tuple[str, ...] = ("sdri", "si_sdri")
+    datasets: tuple[DatasetSpec, ...] = Field(min_length=1)
+    systems: tuple[SystemSpec, ...] = Field(min_length=1)
+    metrics: MetricNames = ("sdri", "si_sdri")
     batch_size: int = Field(default=8, ge=1)
     keep_estimates: bool = False
     seed: int = 0
     bootstrap: BootstrapSpec = BootstrapSpec()
+
+    @field_validator("datasets", mode="before")
+    @classmethod
+    def _bare_datasets(cls, value: object) -> object:
+        return _spelt_out(value, key="dataset")
+
+    @field_validator("systems", mode="before")
+    @classmethod
+    def _bare_systems(cls, value: object) -> object:
+        return _spelt_out(value, key="name")
+
+
+def _spelt_out(entries: object, *, key: str) -> object:
+    """Entries of a list, a bare string `x` written as `{key: x}`."""
+    if not isinstance(entries, list | tuple):
+        return entries
+    return [{key: entry} if isinstance(entry, str) else entry for entry in entries]
 
 
 def load_run_config(reference: str) -> RunConfig:
@@ -92,18 +102,33 @@ def load_run_config(reference: str) -> RunConfig:
     """
     path = find_config(reference)
     config = parse(RunConfig, read_yaml(path), where=path.name)
+    check_titles(config, where=path.name)
+    return config
+
+
+def check_titles(config: RunConfig, *, where: str) -> None:
+    """Check that every system has a title of its own, and that datasets name these.
+
+    Raises:
+        ConfigError: starting with `where`.
+    """
     titles = [spec.title for spec in config.systems]
     for title in titles:
         if titles.count(title) > 1:
             raise ConfigError(
-                f"{path.name}: {titles.count(title)} systems are called {title!r}; "
+                f"{where}: {titles.count(title)} systems are called {title!r}; "
                 "give each its own `label`"
             )
     for dataset in config.datasets:
-        for title in dataset.systems or ():
+        named = dataset.systems or ()
+        for title in named:
             if title not in titles:
                 raise ConfigError(
-                    f"{path.name}: dataset {dataset.dataset!r} names system "
+                    f"{where}: dataset {dataset.dataset!r} names system "
                     f"{title!r}{suggest(title, titles)}"
                 )
-    return config
+            if named.count(title) > 1:
+                raise ConfigError(
+                    f"{where}: dataset {dataset.dataset!r} names system {title!r} "
+                    f"{named.count(title)} times; name it once"
+                )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
+from ..datasets.types import Query, Truth
 from ..errors import TsebenchError
 from ..systems.batch import collate
 from ..systems.protocol import AnySystem, Extraction, PrivilegedSystem, QueryBatch, System
@@ -39,64 +40,89 @@ class Inference:
 
     def answer(self, items: Sequence[Item]) -> dict[int, Answer]:
         """Answers by item index, at each item's own rate."""
-        card = self._system.card
-        asked = [at_rate(item, card.sample_rate_hz) for item in items]
+        asked = [at_rate(item, self._system.card.sample_rate_hz) for item in items]
         answers: dict[int, Answer] = {}
-        batches = bucket(asked, batch_size=self.batch_size, equal_lengths=not card.padding_neutral)
+        batches = self._bucket(asked)
         while batches:
             batch = batches.pop(0)
             try:
-                result = self._ask(batch)
+                answers.update(self._ask(batch))
+                continue
             except torch.OutOfMemoryError:
-                if len(batch) == 1:
-                    answers[batch[0].index] = Answer(failure="out of memory")
-                    continue
-                self.batch_size = max(1, len(batch) // 2)
-                batches[:0] = bucket(batch, batch_size=self.batch_size)
+                failure = "out of memory"
+                if len(batch) > 1:
+                    self.batch_size = min(self.batch_size, len(batch) // 2)
+                    batches = self._bucket([item for rest in [batch, *batches] for item in rest])
             except Exception as error:  # noqa: BLE001 - systems are anybody's code; the row says why
-                if len(batch) == 1:
-                    answers[batch[0].index] = Answer(failure=_reason(error))
-                    continue
-                batches[:0] = [[item] for item in batch]
-            else:
-                answers.update(result)
+                failure = _reason(error)
+                if len(batch) > 1:
+                    batches[:0] = [[item] for item in batch]
+            if len(batch) == 1:
+                answers[batch[0].index] = Answer(failure=failure)
         return {
             item.index: _back(answers[item.index], at_own_rate, item)
             for item, at_own_rate in zip(items, asked, strict=True)
         }
 
+    def _bucket(self, items: Sequence[Item]) -> list[list[Item]]:
+        equal_lengths = not self._system.card.padding_neutral
+        return bucket(items, batch_size=self.batch_size, equal_lengths=equal_lengths)
+
     @torch.inference_mode()
     def _ask(self, items: Sequence[Item]) -> dict[int, Answer]:
-        batch = collate([item.query for item in items], device=self._device)
+        batch = collate([_own_query(item.query) for item in items], device=self._device)
         if isinstance(self._system, PrivilegedSystem):
-            truths = [item.truth for item in items]
+            truths = [_own_truth(item.truth) for item in items]
             extraction = self._system.extract_with_truth(batch, truths)
         elif isinstance(self._system, System):
             extraction = self._system.extract(batch)
         else:
             raise TypeError(f"{type(self._system).__name__} has no method extract(batch)")
+        lengths = [item.length for item in items]
         return {
             item.index: _answer(extraction, item, estimate)
-            for item, estimate in zip(items, _estimates(extraction, batch), strict=True)
+            for item, estimate in zip(items, _estimates(extraction, batch, lengths), strict=True)
         }
 
 
-def _estimates(extraction: Extraction, batch: QueryBatch) -> list[Tensor]:
+def _own_query(query: Query) -> Query:
+    """A copy of the clues, because a system may work in place; collating copies the mixture."""
+    enrollments = tuple(signal.clone() for signal in query.clues.enrollments)
+    return replace(query, clues=replace(query.clues, enrollments=enrollments))
+
+
+def _own_truth(truth: Truth) -> Truth:
+    """A copy, because a system may work in place, and its answer is scored against the truth."""
+    target = None if truth.target is None else truth.target.clone()
+    return replace(truth, target=target, interferers=truth.interferers.clone())
+
+
+def _estimates(extraction: object, batch: QueryBatch, lengths: Sequence[int]) -> list[Tensor]:
     """One estimate [T_b] for each query, on the CPU, without the padding of the batch.
 
     Raises:
+        TypeError: it is not an extraction, or the estimates are not real signals.
         ValueError: the shape is not that of the batch's mixtures.
     """
+    if not isinstance(extraction, Extraction):
+        raise TypeError(f"the system gave {type(extraction).__name__}, not an Extraction")
     size, _, length = batch.mixture.shape
     estimate = extraction.estimate
     if not isinstance(estimate, Tensor):
         if len(estimate) != size:
             raise ValueError(f"{len(estimate)} estimates for {size} queries")
-        return [row.detach().to("cpu", torch.float32) for row in estimate]
+        return [_on_cpu(row) for row in estimate]
     if estimate.shape != (size, length):
         raise ValueError(f"estimate has shape {list(estimate.shape)}, not {[size, length]}")
-    rows = estimate.detach().to("cpu", torch.float32)
-    return [row[:true].clone() for row, true in zip(rows, batch.lengths.tolist(), strict=True)]
+    return [row[:true].clone() for row, true in zip(_on_cpu(estimate), lengths, strict=True)]
+
+
+def _on_cpu(estimate: object) -> Tensor:
+    if not isinstance(estimate, Tensor):
+        raise TypeError(f"estimate is of type {type(estimate).__name__}, not a tensor")
+    if estimate.is_complex():
+        raise TypeError(f"estimate is {estimate.dtype}, not real")
+    return estimate.detach().to("cpu", torch.float32)
 
 
 def _answer(extraction: Extraction, item: Item, estimate: Tensor) -> Answer:
@@ -105,14 +131,21 @@ def _answer(extraction: Extraction, item: Item, estimate: Tensor) -> Answer:
 
 
 def _back(answer: Answer, asked: Item, item: Item) -> Answer:
-    """The answer at the dataset's rate; resampling there and back may round a length up by one."""
+    """The answer at the dataset's rate; resampling there and back may round a length up by one.
+
+    What is no signal stays as it is: the scorer says what is wrong with it.
+    """
     from_hz, to_hz = asked.query.sample_rate_hz, item.query.sample_rate_hz
-    if answer.estimate is None or from_hz == to_hz:
+    estimate = answer.estimate
+    if from_hz == to_hz or estimate is None or not is_signal(estimate):
         return answer
-    estimate = resampled(answer.estimate, from_hz, to_hz)
-    return Answer(
-        estimate=estimate[: item.length] if len(answer.estimate) == asked.length else estimate
-    )
+    back = resampled(estimate, from_hz, to_hz)
+    return Answer(estimate=back[: item.length] if len(estimate) == asked.length else back)
+
+
+def is_signal(estimate: Tensor) -> bool:
+    """Whether a tensor is a finite, non-empty signal [T]."""
+    return estimate.ndim == 1 and len(estimate) > 0 and bool(estimate.isfinite().all())
 
 
 def _reason(error: Exception) -> str:

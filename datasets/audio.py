@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from numpy.typing import NDArray
 from ..errors import AudioError, OutputError
 
 Samples = NDArray[np.float32]
+
+# soundfile raises a TypeError for a suffix that means headerless audio (.raw).
+_NOT_AUDIO = (soundfile.LibsndfileError, OSError, TypeError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +36,7 @@ def info(path: Path) -> AudioInfo:
     """
     try:
         header = soundfile.info(str(path))
-    except (soundfile.LibsndfileError, OSError) as error:
+    except _NOT_AUDIO as error:
         raise _unreadable(path, error) from None
     if header.frames <= 0:
         raise AudioError(f"audio file {str(path)!r} has no samples; replace or remove it")
@@ -61,15 +65,14 @@ def read(
     try:
         with soundfile.SoundFile(str(path)) as file:
             rate = int(file.samplerate)
+            _check_stretch(path, file.frames, start, frames)
             file.seek(start)
             samples = file.read(-1 if frames is None else frames, dtype="float32", always_2d=True)
-    except (soundfile.LibsndfileError, OSError) as error:
+    except _NOT_AUDIO as error:
         raise _unreadable(path, error) from None
     if frames is not None and len(samples) < frames:
-        raise AudioError(
-            f"audio file {str(path)!r} ends at frame {start + len(samples)}, but frames {start} to "
-            f"{start + frames} are asked for; is it cut, or of another version of the corpus?"
-        )
+        # The header promised more than there is.
+        _check_stretch(path, start + len(samples), start, frames)
     if not len(samples):
         raise AudioError(f"audio file {str(path)!r} has no samples; replace or remove it")
     if finite and not np.isfinite(samples).all():
@@ -115,9 +118,10 @@ def resample(samples: Samples, *, from_hz: int, to_hz: int) -> Samples:
     """Resample [..., T] along the last axis with soxr (very high quality).
 
     Returns:
-        float32, exactly ceil(T * to_hz / from_hz) samples long.
+        float32, exactly ceil(T * to_hz / from_hz) samples long: soxr rounds the length, so the last
+        sample may be a zero that is added here.
     """
-    if from_hz == to_hz:
+    if from_hz == to_hz or not samples.size:
         return samples
     length = -(-samples.shape[-1] * to_hz // from_hz)
     flat = samples.reshape(-1, samples.shape[-1])
@@ -129,9 +133,14 @@ def resample(samples: Samples, *, from_hz: int, to_hz: int) -> Samples:
 
 
 def quantise_int16(samples: Samples) -> Samples:
-    """What a 16-bit file would hold, as floats: libsndfile floors and clips to [-1, 1)."""
-    codes = np.clip(np.floor(samples * np.float32(32768.0)), -32768, 32767)
-    quantised: Samples = (codes / np.float32(32768.0)).astype(np.float32)
+    """What a 16-bit wav file would hold, as floats in [-1, 1).
+
+    libsndfile scales to 32-bit codes, rounds these to nearest, clips, and drops the lower 16 bits:
+    a floor but for values within 2^-32 below a code. (Its FLAC writer rounds to nearest instead.)
+    """
+    codes = np.rint(samples.astype(np.float64) * 2.0**31)
+    codes = np.floor(np.clip(codes, -(2.0**31), 2.0**31 - 1.0) / 2.0**16)
+    quantised: Samples = (codes / 2.0**15).astype(np.float32)
     return quantised
 
 
@@ -145,19 +154,35 @@ def write(path: Path, samples: Samples, sample_rate_hz: int, *, subtype: str = "
         subtype: "FLOAT", "PCM_16" or "PCM_24".
 
     Raises:
-        OutputError: the folder is read-only or the disk is full.
+        OutputError: the folder is read-only, the disk is full, or the suffix does not hold samples
+            of that kind.
     """
     kind = path.suffix.lstrip(".").upper()
+    if not soundfile.check_format(kind, subtype):
+        raise OutputError(
+            f"cannot write {subtype} samples to {str(path)!r}; use the suffix .wav, or .flac for "
+            "PCM_16 and PCM_24"
+        )
     draft = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         soundfile.write(str(draft), samples.T, sample_rate_hz, subtype=subtype, format=kind)
         draft.replace(path)
     except (soundfile.LibsndfileError, OSError) as error:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
         raise OutputError(
             f"cannot write {str(path)!r}: {_reason(error)}; free the disk or choose another folder"
         ) from None
+
+
+def _check_stretch(path: Path, known: int, start: int, frames: int | None) -> None:
+    stop = known if frames is None else start + frames
+    if not 0 <= start <= stop <= known:
+        raise AudioError(
+            f"audio file {str(path)!r} has {known} frames, but frames {start} to {stop} are asked "
+            "for; is it cut, or of another version of the corpus?"
+        )
 
 
 def _unreadable(path: Path, error: Exception) -> AudioError:

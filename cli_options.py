@@ -1,0 +1,174 @@
+"""Options and arguments of the commands, with their help, and the examples below it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Protocol, cast
+
+import typer
+from typer import Argument, Option
+
+from .errors import ConfigError, suggest
+
+Version = Annotated[bool, Option("--version", help="Show the version and exit.")]
+Kind = Annotated[
+    str,
+    Argument(metavar="KIND", help="systems, datasets, metrics, corpora, builders or reports."),
+]
+Config = Annotated[
+    str, Argument(metavar="CONFIG", help="YAML file, or the name of a shipped config.")
+]
+Corpus = Annotated[
+    list[str] | None,
+    Option(
+        "--corpus",
+        metavar="NAME=DIR",
+        help="Folder of a corpus that a dataset names; may be given several times.",
+    ),
+]
+Device = Annotated[str, Option(metavar="DEVICE", help="auto, cpu, cuda or cuda:N.")]
+Threads = Annotated[int, Option(min=1, metavar="N", help="Threads that draw mixtures.")]
+Processes = Annotated[
+    int, Option(min=1, metavar="N", help="Processes for metrics such as PESQ and STOI.")
+]
+Tracking = Annotated[
+    str, Option(metavar="URI", help="MLflow server or store that the result is logged to.")
+]
+BuildOut = Annotated[
+    Path, Option(metavar="DIR", help="Folder that gets a sub-folder for each set.")
+]
+Materialise = Annotated[bool, Option("--materialise", help="Write wav files too, for other tools.")]
+DatasetFolder = Annotated[
+    Path, Argument(metavar="DIR", help="A dataset folder made by `tsebench build`.")
+]
+TrainOut = Annotated[
+    Path | None,
+    Option(metavar="DIR", help="Folder of the training.  [default: runs/train/NAME]"),
+]
+RunOut = Annotated[Path | None, Option(metavar="DIR", help="Run folder.  [default: runs/NAME]")]
+Fresh = Annotated[bool, Option("--fresh", help="Start over instead of going on.")]
+Executor = Annotated[str, Option(metavar="NAME", help="Where the work is done: local.")]
+RunTracking = Annotated[
+    str | None,
+    Option(
+        metavar="URI",
+        help="MLflow server or store that the run is logged to, or none.  "
+        "[default: mlflow.db beside the run folder]",
+    ),
+]
+Estimates = Annotated[
+    Path, Option(metavar="DIR", help="What a system gave: one file for each reference.")
+]
+References = Annotated[
+    Path, Option(metavar="DIR", help="The targets; files pair by name without suffix.")
+]
+Mixtures = Annotated[
+    Path | None,
+    Option(metavar="DIR", help="What the system was given; needed for improvements."),
+]
+ScoreOut = Annotated[Path, Option(metavar="DIR", help="Run folder, for the rows and the report.")]
+Metrics = Annotated[
+    str,
+    Option(
+        metavar="A,B,...",
+        help="Names from `tsebench list metrics`.  "
+        "[default: sdri,si_sdri,snri with mixtures, else sdr,si_sdr,snr]",
+    ),
+]
+Title = Annotated[str, Option(metavar="NAME", help="What the system is called in the report.")]
+Channel = Annotated[
+    int | None, Option(min=0, metavar="N", help="Channel (from 0) of files with several.")
+]
+Runs = Annotated[list[Path], Argument(metavar="DIR", help="Run folders.")]
+ReportOut = Annotated[Path, Option(metavar="DIR", help="Folder of the report.")]
+Formats = Annotated[
+    str, Option("--format", metavar="A,B,...", help="Names from `tsebench list reports`.")
+]
+System = Annotated[
+    str | None,
+    Argument(metavar="SYSTEM", help="Registered name; without one, this machine is checked."),
+]
+SystemOption = Annotated[
+    list[str] | None,
+    Option(
+        "--option", metavar="KEY=VALUE", help="Option of the system; may be given several times."
+    ),
+]
+
+# \b keeps the lines of a paragraph from being filled.
+RUN_EXAMPLES = """
+\b
+Examples:
+  tsebench run
+  tsebench run my_run.yaml --out runs/first --device cuda
+  tsebench run my_run.yaml --corpus esc10=/data/ESC-10
+"""
+SCORE_EXAMPLES = """
+\b
+Examples:
+  tsebench score --estimates est --references ref --out runs/mine
+  tsebench score --estimates est --references ref --mixtures mix \\
+      --metrics sdri,pesq,estoi --system mine --out runs/mine
+
+A second system that is scored into the same --out joins the leaderboard.
+"""
+TRAIN_EXAMPLES = """
+\b
+Examples:
+  tsebench train soundbeam_mini
+  tsebench train my_net.yaml --out runs/train/mine --device cuda
+  tsebench train soundbeam_esc10 --corpus esc10=/data/ESC-10
+"""
+
+# By its version, typer uses the package click or a copy of its own, and only this class of either
+# is public.
+UsageError: type[Exception] = typer.BadParameter.__mro__[2]
+
+
+class _Usage(Protocol):
+    """What typer's errors of wrong use have in common."""
+
+    ctx: Any
+
+    def format_message(self) -> str: ...
+
+
+def usage_line(error: Exception) -> str:
+    """One line for wrong use of the command line: what is wrong, with its value, and the help.
+
+    Args:
+        error: a `UsageError`.
+    """
+    usage = cast(_Usage, error)
+    context = usage.ctx
+    line = usage.format_message().strip().rstrip(".")
+    details = getattr(error.__cause__, "errors", None)
+    if details is not None:
+        line += f", not {details()[0]['input']!r}"
+    unknown = getattr(error, "option_name", None)
+    if unknown is not None and context is not None:
+        known = [name for parameter in context.command.params for name in parameter.opts]
+        line = f"unknown option {unknown!r}{suggest(unknown, [*known, '--help'])}"
+    command = context.command_path if context is not None else "tsebench"
+    return f"{line[:1].lower()}{line[1:]}; see `{command} --help`"
+
+
+def corpora_of(pairs: Sequence[str] | None) -> dict[str, Path]:
+    """Folders by corpus name, from the values of `--corpus`.
+
+    Raises:
+        ConfigError: a value is not NAME=DIR.
+    """
+    folders: dict[str, Path] = {}
+    for pair in pairs or ():
+        name, separator, folder = pair.partition("=")
+        if not separator or not name or not folder:
+            raise ConfigError(f"--corpus {pair!r} is not NAME=DIR; write for example esc10=DIR")
+        folders[name] = Path(folder).expanduser()
+    return folders
+
+
+def names_of(text: str) -> tuple[str, ...]:
+    """Names in a comma-separated value."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
