@@ -13,7 +13,7 @@ from rich.console import Console
 from . import __version__
 from . import cli_options as options
 from .cli_options import UsageError, corpora_of, names_of, usage_line
-from .errors import TsebenchError, UnknownNameError
+from .errors import ConfigError, TsebenchError, UnknownNameError
 from .progress import on_console
 
 _INTERRUPTED = 130
@@ -189,8 +189,9 @@ def score(
         ),
     )
     if result.unpaired:
-        first = ", ".join(result.unpaired[:3])
-        _say(f"{len(result.unpaired)} estimates have no reference and are left out: {first}")
+        more = ", ..." if len(result.unpaired) > 3 else ""
+        first = ", ".join(result.unpaired[:3]) + more
+        _say(f"left out, because they have no reference: {len(result.unpaired)} ({first})")
     _tell(out, tracking_uri)
     if result.failed_trials:
         _say(f"{result.failed_trials} of {result.trials} files failed; the report says why")
@@ -204,7 +205,10 @@ def report(
     """Write a report of one run or of several, from their score rows alone."""
     from .reports.write import write_reports
 
-    for path in write_reports(runs, out, names_of(formats)):
+    names = names_of(formats)
+    if not names:
+        raise ConfigError(f"--format {formats!r} names no format; write for example html,md")
+    for path in write_reports(runs, out, names):
         _say(str(path))
 
 

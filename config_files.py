@@ -14,6 +14,19 @@ from .errors import ConfigError, suggest
 SHIPPED = Path(__file__).resolve().parent / "configs"
 
 
+class _OnceLoader(yaml.SafeLoader):
+    """YAML's safe loader, but a key that is written twice is an error, not the last one."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.constructor.ConstructorError(
+                    problem=f"key {key!r} is written twice", problem_mark=node.start_mark
+                )
+        return super().construct_mapping(node, deep=deep)
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
     """Read a YAML mapping.
 
@@ -21,12 +34,14 @@ def read_yaml(path: Path) -> dict[str, Any]:
         ConfigError: the file is missing, is not YAML, or does not hold a mapping.
     """
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_OnceLoader)  # noqa: S506 (safe)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read config {str(path)!r}: {error}") from None
     except yaml.YAMLError as error:
         problem = " ".join(str(error).split())
         raise ConfigError(f"config {str(path)!r} is not YAML: {problem}") from None
+    except RecursionError:
+        raise ConfigError(f"config {str(path)!r} is nested too deeply; is it a config?") from None
     if not isinstance(data, dict):
         raise ConfigError(f"config {str(path)!r} must hold `key: value` lines at its top level")
     return data
@@ -43,17 +58,22 @@ def find_config(reference: str, *, folder: str = ".") -> Path:
     Raises:
         ConfigError: nothing fits; the message suggests the nearest shipped name.
     """
-    path = Path(reference)
-    if path.is_file():
-        return path
     bare = reference.removeprefix("configs/").removesuffix(".yaml")
+    candidates = [Path(reference)]
     if ".." not in Path(bare).parts and not Path(bare).is_absolute():
-        for base in (SHIPPED / folder, SHIPPED):
-            shipped = base / f"{bare}.yaml"
-            if shipped.is_file():
-                return shipped
+        candidates += [base / f"{bare}.yaml" for base in (SHIPPED / folder, SHIPPED)]
+    for path in candidates:
+        if _is_file(path):
+            return path
     known = shipped_names(folder)
     raise ConfigError(f"no config {reference!r}: not a file, nor shipped{suggest(bare, known)}")
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that no file can have, or a folder that may not be looked into
+        return False
 
 
 def shipped_names(folder: str = ".") -> list[str]:
@@ -65,7 +85,7 @@ def corpus_dirs(overrides: Mapping[str, Path] | None = None) -> dict[str, Path]:
     """Folders of the user's corpora by name.
 
     They come from the user file (`$TSEBENCH_CORPORA`, or `~/.config/tsebench/corpora.yaml`, with
-    lines `name: folder`); `overrides` (the option `--corpus NAME=DIR`) win.
+    lines `name: folder`, relative to that file); `overrides` (the option `--corpus NAME=DIR`) win.
 
     Raises:
         ConfigError: the user file is not a mapping of names to folders.
@@ -77,5 +97,6 @@ def corpus_dirs(overrides: Mapping[str, Path] | None = None) -> dict[str, Path]:
         for name, folder in read_yaml(path).items():
             if not isinstance(folder, str):
                 raise ConfigError(f"{str(path)!r}: {name} = {folder!r} is not a folder's path")
-            found[str(name)] = Path(folder).expanduser()
-    return {**found, **(overrides or {})}
+            found[str(name)] = path.parent / Path(folder).expanduser()
+    given = {name: folder.expanduser() for name, folder in (overrides or {}).items()}
+    return {**found, **given}

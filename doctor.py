@@ -51,15 +51,22 @@ def check_one(system: str, options: Sequence[str], device: str) -> list[CheckRes
         ConfigError: an option is not KEY=VALUE, or the system does not know it.
     """
     chosen = resolve_device(device)
-    settings: dict[str, Any] = {}
-    for option in options:
-        key, separator, value = option.partition("=")
-        if not separator:
-            raise ConfigError(f"--option {option!r} is not KEY=VALUE")
-        settings[key] = yaml.safe_load(value)
-    loaded = load_system(system, device=chosen, **settings)
+    loaded = load_system(system, device=chosen, **dict(_setting(option) for option in options))
     rate = loaded.card.sample_rate_hz or 8000
     return check_system(loaded, sample_rate_hz=rate, device=chosen)
+
+
+def _setting(option: str) -> tuple[str, Any]:
+    key, separator, value = option.partition("=")
+    if not separator or not key:
+        raise ConfigError(f"--option {option!r} is not KEY=VALUE; write for example folder=DIR")
+    try:
+        return key, yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        problem = getattr(error, "problem", None) or "it cannot be parsed"
+        raise ConfigError(
+            f"the value of --option {option!r} is not YAML: {problem}; put quotes around it"
+        ) from None
 
 
 def _attempt(name: str, check: Callable[[], str]) -> CheckResult:

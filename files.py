@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from .errors import OutputError
@@ -20,8 +21,9 @@ def make_folder(path: Path) -> Path:
         probe.touch()
         probe.unlink()
     except OSError as error:
+        reason = "it is a file" if path.is_file() else error.strerror
         raise OutputError(
-            f"cannot write to folder {str(path)!r}: {error.strerror}; choose another with --out"
+            f"cannot write to folder {str(path)!r}: {reason}; choose another with --out"
         ) from None
     return path
 
@@ -41,6 +43,8 @@ def write_atomic(path: Path, content: bytes | str) -> None:
             os.fsync(file.fileno())
         draft.replace(path)
     except OSError as error:
+        with suppress(OSError):
+            draft.unlink()
         raise OutputError(
             f"cannot write {str(path)!r}: {error.strerror}; free the disk or choose another folder"
         ) from None

@@ -9,7 +9,7 @@ from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 from typing import Generic, TypeVar
 
-from .errors import DuplicateNameError, UnknownNameError
+from .errors import ConfigError, DuplicateNameError, UnknownNameError
 
 T = TypeVar("T")
 
@@ -57,6 +57,7 @@ class Registry(Generic[T]):
 
         Raises:
             UnknownNameError: no such entry; the message suggests the nearest name.
+            ConfigError: a plug-in cannot be loaded.
         """
         if name not in self._entries and name in self._modules():
             self._import(name)
@@ -95,6 +96,13 @@ class Registry(Generic[T]):
         self._scanned = True
 
     def _add(self, point: EntryPoint) -> None:
-        loaded = point.load()
+        try:
+            loaded = point.load()
+        except (ImportError, AttributeError) as error:
+            package = point.dist.name if point.dist else "unknown"
+            raise ConfigError(
+                f"{self.kind} plug-in {point.name!r} ({point.value}) of package {package!r} cannot "
+                f"be loaded: {error}; repair or uninstall the package"
+            ) from error
         if not isinstance(loaded, ModuleType):
             self.register(point.name)(loaded)

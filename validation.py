@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar, get_type_hints
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from .errors import ConfigError, suggest
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
@@ -33,10 +36,14 @@ def parse(model: type[M], data: object, *, where: str) -> M:
 
 
 def explain(error: ValidationError, model: type[BaseModel], *, where: str) -> str:
-    """One line for the first problem of a pydantic validation error, and a count of the others."""
+    """One line for the first problem of a pydantic validation error, and a count of the others.
+
+    An unknown key comes first: a key that is missing besides is often the same one, misspelt.
+    """
     problems = error.errors()
-    first = problems[0]
-    path = ".".join(str(part) for part in first["loc"])
+    first = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
+    loc, told = _branches(problems, first, model)
+    path = ".".join(str(part) for part in loc)
     if first["type"] == "extra_forbidden":
         known = _fields_at(model, first["loc"][:-1])
         line = f"{where}: unknown key {path!r}{suggest(str(first['loc'][-1]), known)}"
@@ -45,8 +52,9 @@ def explain(error: ValidationError, model: type[BaseModel], *, where: str) -> st
     elif first["type"] == "value_error":
         line = f"{where}: {path or 'value'}: {first['ctx']['error']}"
     else:
-        line = f"{where}: {path or 'value'} = {first['input']!r}: {first['msg']}"
-    more = len(problems) - 1
+        messages = " or ".join(str(problem["msg"]) for problem in told)
+        line = f"{where}: {path or 'value'} = {_short(first['input'])}: {messages}"
+    more = len(problems) - len(told)
     return line + (f" (and {more} more problem{'s' if more > 1 else ''})" if more else "")
 
 
@@ -60,7 +68,8 @@ def call_with(
     """Call `factory(**options, **given)` after checking the options against its signature.
 
     Args:
-        factory: a function or class with annotated keyword arguments.
+        factory: a function or class with annotated keyword arguments; constraints of pydantic in
+            `Annotated` hold, and `**kwargs` takes options of any name.
         options: what a user wrote.
         where: start of an error's line.
         given: what the program adds; it is not checked, and users cannot set it.
@@ -70,16 +79,41 @@ def call_with(
     """
     given = given or {}
     target = factory.__init__ if isinstance(factory, type) else factory  # type: ignore[misc]
-    hints = get_type_hints(target)
+    hints = get_type_hints(target, include_extras=True)
     fields: dict[str, Any] = {}
+    extra: Literal["forbid", "allow"] = "forbid"
     for name, parameter in inspect.signature(factory).parameters.items():
         default = ... if parameter.default is inspect.Parameter.empty else parameter.default
-        if name not in given:
+        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            extra = "allow"
+        elif parameter.kind is not inspect.Parameter.VAR_POSITIONAL and name not in given:
             fields[name] = (hints.get(name, Any), default)
-    config = ConfigDict(extra="forbid", arbitrary_types_allowed=True, protected_namespaces=())
+    config = ConfigDict(extra=extra, arbitrary_types_allowed=True, protected_namespaces=())
     model = create_model("Options", __config__=config, **fields)
     checked = parse(model, dict(options), where=where)
     return factory(**{name: getattr(checked, name) for name in options}, **given)
+
+
+def _branches(
+    problems: Sequence[ErrorDetails], first: ErrorDetails, model: type[BaseModel]
+) -> tuple[tuple[int | str, ...], list[ErrorDetails]]:
+    """Where the first problem is, and the problems that are told with it.
+
+    For `int | Literal["mean"]` pydantic reports one problem for each branch, with the branch as the
+    last part of the place; these are one problem.
+    """
+    loc = first["loc"]
+    if first["type"] in {"missing", "extra_forbidden", "value_error"}:
+        return loc, [first]
+    if len(loc) < 2 or not isinstance(loc[-1], str) or loc[-1] in _fields_at(model, loc[:-1]):
+        return loc, [first]
+    same = [p for p in problems if p["loc"][:-1] == loc[:-1] and p["input"] is first["input"]]
+    return (loc[:-1], same) if len(same) > 1 else (loc, [first])
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def _fields_at(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:

@@ -11,14 +11,15 @@ import hashlib
 import inspect
 import json
 import os
+import uuid
 from collections.abc import Sequence
 from dataclasses import asdict
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from .. import __version__
 from ..datasets.seeding import digest
-from ..files import write_atomic
+from ..errors import OutputError
 from ..systems.protocol import AnySystem
 from .scoring import Score
 
@@ -33,15 +34,16 @@ def system_identity(system: AnySystem) -> str:
     """SHA-256 (hex) of all that determines a system's answers, as far as it can be seen.
 
     The card with its options and the hash of its weights, the release of tsebench, the source of
-    its networks, and the module that defines the system.
+    what systems share, the module that defines the class, and the one that the card is named for.
     """
     card = asdict(system.card)
-    for key in ("description", "checkpoint", "licence", "training_data"):
+    for key in ("description", "licence", "training_data"):
         card.pop(key)
+    if card["sha256"] is not None:
+        card.pop("checkpoint")  # the weights are what counts, not where they lie
     card["clues"] = sorted(card["clues"])
-    module = inspect.getsourcefile(type(system))
-    source = _hash_files((Path(module),)) if module else ""
-    return digest("system", __version__, json.dumps(card, sort_keys=True), source, _systems_code())
+    facts = json.dumps(card, sort_keys=True, default=str)
+    return digest("system", __version__, facts, _source(type(system)), _own_code(system.card.name))
 
 
 class ScoreCache:
@@ -59,30 +61,56 @@ class ScoreCache:
     def load(self, key: str, chunk: int) -> list[Score] | None:
         """The scores of one chunk, or None if they are not all there."""
         path = self._path(key, chunk)
-        if not self._read or not path.is_file():
+        if not self._read:
             return None
         try:
             return [Score(**record) for record in json.loads(path.read_bytes())]
-        except (ValueError, TypeError):
-            path.unlink(missing_ok=True)  # damaged: compute it again
+        except OSError:
+            return None
+        except (ValueError, TypeError):  # damaged: it is computed again, and replaced
             return None
 
     def store(self, key: str, chunk: int, scores: Sequence[Score]) -> None:
-        """Keep the scores of one chunk, unless one of them failed."""
+        """Keep the scores of one chunk, unless one of them failed.
+
+        Raises:
+            OutputError: the cache cannot be written.
+        """
         if any(score.status == "failed" for score in scores):
             return
         path = self._path(key, chunk)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, json.dumps([asdict(score) for score in scores]))
+        # A name of its own: two runs may store the same chunk at the same time.
+        draft = path.with_suffix(f".{uuid.uuid4().hex}")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            draft.write_text(json.dumps([asdict(score) for score in scores]))
+            draft.replace(path)
+        except OSError as error:
+            raise OutputError(
+                f"cannot write to the score cache {str(self._root)!r}: {error.strerror}; "
+                "set TSEBENCH_CACHE to another folder"
+            ) from None
 
     def _path(self, key: str, chunk: int) -> Path:
         return self._root / "scores" / key[:2] / key / f"{chunk:05d}.json"
 
 
-@lru_cache(maxsize=1)
-def _systems_code() -> str:
+@cache
+def _source(kind: type) -> str:
+    """Hash of the module of a class; unlike any other if it has none, as in a notebook."""
+    try:
+        return _hash_files((Path(inspect.getfile(kind)),))
+    except (OSError, TypeError):
+        return uuid.uuid4().hex
+
+
+@lru_cache
+def _own_code(name: str) -> str:
+    """Hash of the networks, of the modules that systems share, and of the one of that name."""
     folder = Path(__file__).resolve().parents[1] / "systems"
-    return _hash_files(tuple(sorted((folder / "nets").glob("*.py"))))
+    shared = [*(folder / "nets").glob("*.py"), *folder.glob("_*.py")]
+    own = [path for path in folder.glob("*.py") if path.stem == name]
+    return _hash_files(tuple(sorted({*shared, *own})))
 
 
 def _hash_files(paths: tuple[Path, ...]) -> str:

@@ -11,17 +11,19 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Event
 
 import torch
 
 from ..datasets.audio import read_mono, write
 from ..datasets.dataset import Dataset
 from ..datasets.seeding import digest
-from ..errors import AudioError
+from ..errors import AudioError, TsebenchError
 from ..systems.protocol import AnySystem
 from .batching import Item
 from .cache import ScoreCache
-from .inference import Answer, Inference
+from .inference import Answer, Inference, is_signal
+from .metrics.protocol import Metric
 from .pool import FilePool
 from .prefetch import AHEAD, ahead
 from .scoring import MetricPlan, Pending, Scorable, Score, Scorer
@@ -53,6 +55,16 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class _Task:
+    """One system, the metrics that are wanted, and their cache keys by name."""
+
+    asked: Asked
+    metrics: tuple[Metric, ...]
+    keys: dict[str, str]
+    stopped: Event
+
+
+@dataclass(frozen=True, slots=True)
 class _Loaded:
     """A chunk on its way to the system: scores that are known, and trials if some are not."""
 
@@ -67,7 +79,7 @@ class _Scoring:
 
     chunk: int
     known: dict[str, list[Score]]
-    pending: Pending | None
+    pending: list[Pending]
 
 
 class Evaluation:
@@ -80,6 +92,7 @@ class Evaluation:
         batch_size: most queries in a batch.
         pool: processes for metrics of one file.
         cache: scores from before.
+        chunk_trials: trials of a chunk.
     """
 
     def __init__(
@@ -91,6 +104,7 @@ class Evaluation:
         batch_size: int,
         pool: FilePool,
         cache: ScoreCache,
+        chunk_trials: int = CHUNK_TRIALS,
     ) -> None:
         self._dataset = dataset
         self._plan = plan
@@ -99,79 +113,113 @@ class Evaluation:
         self._pool = pool
         self._cache = cache
         self._rate_hz = dataset.card.sample_rate_hz
+        self._chunk_trials = chunk_trials
+        total = len(dataset)
+        self._chunks = tuple(
+            range(start, min(start + chunk_trials, total))
+            for start in range(0, total, chunk_trials)
+        )
 
-    def chunks(self) -> list[range]:
-        """Trials of each chunk; they depend on the dataset alone."""
-        total = len(self._dataset)
-        return [
-            range(start, min(start + CHUNK_TRIALS, total))
-            for start in range(0, total, CHUNK_TRIALS)
-        ]
+    def chunks(self) -> tuple[range, ...]:
+        """Trials of each chunk; they depend on the dataset and the chunks' length alone."""
+        return self._chunks
 
-    def run(self, asked: Asked, wanted: Iterable[int]) -> Iterator[ChunkScores]:
+    def run(
+        self, asked: Asked, wanted: Iterable[int], *, metrics: Sequence[Metric] | None = None
+    ) -> Iterator[ChunkScores]:
         """Scores of the wanted chunks, in order.
 
+        Args:
+            asked: the system.
+            wanted: numbers of chunks.
+            metrics: base metrics; those of the plan if None.
+
         Raises:
-            AudioError: a recording of the dataset is missing or damaged.
+            AudioError: a recording of the dataset is missing or damaged; the chunks before it are
+                given first.
         """
         inference = Inference(asked.system, device=self._device, batch_size=self._batch_size)
-        keys = self._keys(asked.identity)
+        task = self._task(asked, self._plan.metrics if metrics is None else metrics)
         waiting: deque[_Scoring] = deque()
-        for loaded in ahead(lambda chunk: self._load(chunk, keys), list(wanted)):
-            pending = self._submit(asked, inference, loaded)
-            waiting.append(_Scoring(loaded.chunk, loaded.known, pending))
-            if len(waiting) > AHEAD:
-                yield self._finish(waiting.popleft(), keys)
-        while waiting:
-            yield self._finish(waiting.popleft(), keys)
+        loads = ahead(lambda chunk: self._load(chunk, task), list(wanted))
+        try:
+            for loaded in loads:
+                pending = self._submit(task, inference, loaded)
+                waiting.append(_Scoring(loaded.chunk, loaded.known, pending))
+                if len(waiting) > AHEAD:
+                    yield self._finish(waiting.popleft(), task)
+        except TsebenchError:
+            yield from self._finish_all(waiting, task)
+            raise
+        finally:
+            task.stopped.set()
+            loads.close()
+        yield from self._finish_all(waiting, task)
 
-    def _keys(self, identity: str) -> dict[str, str]:
-        """Cache key by base metric."""
-        fingerprint = self._dataset.card.fingerprint
-        return {
-            metric.info.name: digest(
-                "score", identity, fingerprint, metric.signature(self._rate_hz)
-            )
-            for metric in self._plan.metrics
-        }
+    def _task(self, asked: Asked, metrics: Sequence[Metric]) -> _Task:
+        facts = (asked.identity, self._dataset.card.fingerprint, str(self._chunk_trials))
+        keys = {m.info.name: digest("score", *facts, m.signature(self._rate_hz)) for m in metrics}
+        return _Task(asked, tuple(metrics), keys, Event())
 
-    def _load(self, chunk: int, keys: dict[str, str]) -> _Loaded:
+    def _load(self, chunk: int, task: _Task) -> _Loaded:
         """What is known of a chunk, and its rendered trials if that is not all."""
-        found = {name: self._cache.load(key, chunk) for name, key in keys.items()}
-        known = {name: scores for name, scores in found.items() if scores is not None}
+        ids = [self._dataset.trials[index].id for index in self._chunks[chunk]]
+        found = {name: self._cache.load(key, chunk) for name, key in task.keys.items()}
+        known = {
+            name: scores
+            for name, scores in found.items()
+            if scores is not None and [score.trial_id for score in scores] == ids
+        }
         items: list[Item] = []
-        if len(known) < len(keys):
-            for index in self.chunks()[chunk]:
+        if len(known) < len(task.keys) or not _all_kept(task.asked, ids):
+            for index in self._chunks[chunk]:
+                if task.stopped.is_set():
+                    break
                 query, truth = self._dataset[index]
                 items.append(Item(index=index, query=query, truth=truth))
         return _Loaded(chunk, known, items)
 
-    def _submit(self, asked: Asked, inference: Inference, loaded: _Loaded) -> Pending | None:
+    def _submit(self, task: _Task, inference: Inference, loaded: _Loaded) -> list[Pending]:
         if not loaded.items:
-            return None
-        answers = self._kept(asked, loaded.items)
+            return []
+        answers = self._kept(task.asked, loaded.items)
         fresh = [item for item in loaded.items if item.index not in answers]
         if fresh:
             found = inference.answer(fresh)
-            self._keep(asked, fresh, found)
+            self._keep(task.asked, fresh, found)
             answers.update(found)
-        lacking = tuple(m for m in self._plan.metrics if m.info.name not in loaded.known)
-        scorer = Scorer(
-            replace(self._plan, metrics=lacking, improvements=()),
-            sample_rate_hz=self._rate_hz,
-            device=self._device,
-            pool=self._pool,
-        )
-        return scorer.submit([_scorable(item, answers[item.index]) for item in loaded.items])
+        lacking = tuple(m for m in task.metrics if m.info.name not in loaded.known)
+        plan = replace(self._plan, metrics=lacking, improvements=())
+        batch = [_scorable(item, answers[item.index]) for item in loaded.items]
+        return self._score(plan, batch, self._device) if lacking else []
 
-    def _finish(self, scoring: _Scoring, keys: dict[str, str]) -> ChunkScores:
+    def _score(self, plan: MetricPlan, batch: Sequence[Scorable], device: str) -> list[Pending]:
+        """Score a batch; when memory runs out in halves, and at last on the CPU."""
+        scorer = Scorer(plan, sample_rate_hz=self._rate_hz, device=device, pool=self._pool)
+        try:
+            return [scorer.submit(batch)]
+        except torch.OutOfMemoryError:
+            half = len(batch) // 2
+        if half:
+            halves = (batch[:half], batch[half:])
+            return [pending for part in halves for pending in self._score(plan, part, device)]
+        if device != "cpu":
+            return self._score(plan, batch, "cpu")
+        failed = replace(batch[0], estimate=None, failure="out of memory while scoring")
+        return [scorer.submit([failed])]
+
+    def _finish_all(self, waiting: deque[_Scoring], task: _Task) -> Iterator[ChunkScores]:
+        while waiting:
+            yield self._finish(waiting.popleft(), task)
+
+    def _finish(self, scoring: _Scoring, task: _Task) -> ChunkScores:
         scores = [score for known in scoring.known.values() for score in known]
-        fresh = scoring.pending.result() if scoring.pending else []
-        for name, key in keys.items():
+        fresh = [score for pending in scoring.pending for score in pending.result()]
+        for name, key in task.keys.items():
             named = [score for score in fresh if score.metric == name]
             if named:
                 self._cache.store(key, scoring.chunk, named)
-        trials = self.chunks()[scoring.chunk]
+        trials = self._chunks[scoring.chunk]
         return ChunkScores(chunk=scoring.chunk, trials=trials, scores=[*scores, *fresh])
 
     def _kept(self, asked: Asked, items: Sequence[Item]) -> dict[int, Answer]:
@@ -179,7 +227,7 @@ class Evaluation:
             return {}
         answers: dict[int, Answer] = {}
         for item in items:
-            path = asked.estimates / f"{item.query.id}.wav"
+            path = _wav(asked.estimates, item.query.id)
             if path.is_file():
                 try:
                     answers[item.index] = Answer(estimate=torch.from_numpy(read_mono(path)[0]))
@@ -192,9 +240,18 @@ class Evaluation:
             return
         for item in items:
             estimate = answers[item.index].estimate
-            if estimate is not None and bool(estimate.isfinite().all()):
-                path = asked.estimates / f"{item.query.id}.wav"
-                write(path, estimate.numpy(), self._rate_hz)
+            if estimate is not None and is_signal(estimate):
+                write(_wav(asked.estimates, item.query.id), estimate.numpy(), self._rate_hz)
+
+
+def _wav(folder: Path, trial_id: str) -> Path:
+    return folder / f"{trial_id}.wav"
+
+
+def _all_kept(asked: Asked, ids: Sequence[str]) -> bool:
+    """Whether no estimate has to be written; one that failed is asked for again."""
+    folder = asked.estimates
+    return folder is None or all(_wav(folder, trial_id).is_file() for trial_id in ids)
 
 
 def _scorable(item: Item, answer: Answer) -> Scorable:

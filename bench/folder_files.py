@@ -12,14 +12,20 @@ import torch
 
 from ..datasets.audio import info, read_mono
 from ..datasets.seeding import digest
-from ..errors import AudioError, ConfigError, suggest
+from ..errors import AudioError, ConfigError
+from ..systems.protocol import LENGTH_TOLERANCE_S
 
 _SUFFIXES = {".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif", ".opus"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairedFiles:
-    """References by key (path below the folder, without suffix), with what goes with them."""
+    """References by key (path below the folder, without suffix), with what goes with them.
+
+    Attributes:
+        fingerprint: of references, mixtures and channel: what any system is scored against.
+        answers: of the estimates.
+    """
 
     keys: tuple[str, ...]
     references: Mapping[str, Path]
@@ -28,11 +34,17 @@ class PairedFiles:
     sample_rate_hz: int
     channel: int | None
     fingerprint: str
+    answers: str
 
 
 def read_signal(path: Path, channel: int | None, *, finite: bool = True) -> torch.Tensor:
-    """One channel [T] of a file."""
-    return torch.from_numpy(read_mono(path, channel=channel, finite=finite)[0])
+    """One channel [T] of a file; `channel` counts where there are several.
+
+    Raises:
+        AudioError: the file is missing, corrupt or empty, or not finite though it must be.
+    """
+    wanted = channel if info(path).channels > 1 else None
+    return torch.from_numpy(read_mono(path, channel=wanted, finite=finite)[0])
 
 
 def pair_folders(
@@ -42,6 +54,7 @@ def pair_folders(
 
     Raises:
         ConfigError: nothing to score, a mixture is missing, or headers do not fit.
+        AudioError: a reference or a mixture cannot be read.
     """
     of_references = _listing(references, "references")
     of_estimates = _listing(estimates, "estimates")
@@ -49,21 +62,23 @@ def pair_folders(
     keys = tuple(sorted(of_references))
     if not set(keys) & set(of_estimates):
         raise ConfigError(
-            f"no file of {str(estimates)!r} has the name of a reference in {str(references)!r} "
-            f"(for example {keys[0]!r}{suggest(keys[0], list(of_estimates)[:3])}); "
-            "files are paired by name without suffix"
+            f"no file of {str(estimates)!r} has the name of a reference in {str(references)!r}: "
+            f"{keys[0]!r} is wanted and {next(iter(of_estimates))!r} is there; files are paired "
+            "by their path below the folder, without suffix"
         )
     lost = [key for key in keys if mixtures and key not in of_mixtures]
     if lost:
         raise ConfigError(
             f"{len(lost)} of {len(keys)} references have no mixture in {str(mixtures)!r}, "
-            f"the first is {lost[0]!r}"
+            f"the first is {lost[0]!r}; add it, or leave out --mixtures"
         )
-    rate = _common_rate([of_references[key] for key in keys], channel)
+    targets = [of_references[key] for key in keys]
     others = [of_mixtures[key] for key in keys if of_mixtures]
-    _check_headers(others, rate, channel, readable=True)
-    wanted = [of_estimates[key] for key in keys if key in of_estimates]
-    _check_headers(wanted, rate, channel, readable=False)
+    answered = {key: of_estimates[key] for key in keys if key in of_estimates}
+    rate = info(targets[0]).sample_rate_hz
+    _check_headers([*targets, *others], rate, channel, readable=True)
+    _check_headers(list(answered.values()), rate, channel, readable=False)
+    _check_lengths(targets, others)
     return PairedFiles(
         keys=keys,
         references=of_references,
@@ -71,34 +86,35 @@ def pair_folders(
         mixtures=of_mixtures,
         sample_rate_hz=rate,
         channel=channel,
-        fingerprint=_fingerprint(keys, [of_references[key] for key in keys], others, channel),
+        fingerprint=digest("files", str(channel), *keys, *_hashes([*targets, *others])),
+        answers=digest("answers", *answered, *_hashes(list(answered.values()))),
     )
 
 
 def _listing(folder: Path, what: str) -> dict[str, Path]:
+    """Audio files below a folder by key; hidden files and folders are passed over."""
     if not folder.is_dir():
-        raise ConfigError(f"folder of {what} {str(folder)!r} does not exist")
+        problem = "is not a folder" if folder.exists() else "does not exist"
+        raise ConfigError(f"folder of {what} {str(folder)!r} {problem}; check --{what}")
     found: dict[str, Path] = {}
     for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in _SUFFIXES and not path.name.startswith("."):
-            key = path.relative_to(folder).with_suffix("").as_posix()
-            if key in found:
-                raise ConfigError(
-                    f"{what}: {found[key].name!r} and {path.name!r} have one name; remove one"
-                )
-            found[key] = path
+        relative = path.relative_to(folder)
+        hidden = any(part.startswith(".") for part in relative.parts)
+        if hidden or path.suffix.lower() not in _SUFFIXES or path.is_dir():
+            continue
+        key = relative.with_suffix("").as_posix()
+        if key in found:
+            raise ConfigError(
+                f"{what}: {str(found[key])!r} and {str(path)!r} have one name without suffix; "
+                "remove one"
+            )
+        found[key] = path
     if not found:
         raise ConfigError(
             f"folder of {what} {str(folder)!r} holds no audio files "
-            f"({', '.join(sorted(_SUFFIXES))})"
+            f"({', '.join(sorted(_SUFFIXES))}); check --{what}"
         )
     return found
-
-
-def _common_rate(paths: Sequence[Path], channel: int | None) -> int:
-    rate = info(paths[0]).sample_rate_hz
-    _check_headers(paths, rate, channel, readable=True)
-    return rate
 
 
 def _check_headers(
@@ -117,23 +133,33 @@ def _check_headers(
                 f"{str(path)!r} is at {header.sample_rate_hz} Hz, but the references are at "
                 f"{rate} Hz; resample it first, so that all have one rate"
             )
-        if header.channels > 1 and channel is None:
+        if header.channels > 1 and (channel is None or channel >= header.channels):
+            asked = "" if channel is None else f", and --channel is {channel}"
             raise ConfigError(
-                f"{str(path)!r} has {header.channels} channels where mono is needed; "
-                "choose one with --channel 0"
+                f"{str(path)!r} has {header.channels} channels where mono is needed{asked}; "
+                f"choose one with --channel 0 ... {header.channels - 1}"
             )
 
 
-def _fingerprint(
-    keys: Sequence[str],
-    references: Sequence[Path],
-    mixtures: Sequence[Path],
-    channel: int | None,
-) -> str:
+def _check_lengths(references: Sequence[Path], mixtures: Sequence[Path]) -> None:
+    for reference, mixture in zip(references, mixtures, strict=False):  # there may be no mixtures
+        wanted, found = info(reference), info(mixture)
+        if abs(found.frames - wanted.frames) >= LENGTH_TOLERANCE_S * wanted.sample_rate_hz:
+            raise ConfigError(
+                f"mixture {str(mixture)!r} has {found.frames} samples, but its reference "
+                f"{str(reference)!r} has {wanted.frames}; is one of them cut?"
+            )
+
+
+def _hashes(paths: Sequence[Path]) -> list[str]:
     with ThreadPoolExecutor() as pool:
-        hashes = list(pool.map(_sha256, [*references, *mixtures]))
-    return digest("files", str(channel), *keys, *hashes)
+        return list(pool.map(_sha256, paths))
 
 
 def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    """Hash of the content; a file that cannot be opened is told of when it is scored."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return "unreadable"

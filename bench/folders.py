@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from ..datasets.seeding import digest
 from ..errors import AudioError, ConfigError, OutputError
 from ..files import make_folder
 from ..progress import ProgressFactory, quiet
-from ..systems.protocol import SystemCard
+from ..systems.protocol import Family, SystemCard
 from .cache import ScoreCache, default_cache_dir
 from .folder_files import PairedFiles, pair_folders, read_signal
 from .pool import FilePool
@@ -74,8 +74,7 @@ def score_folders(
         AudioError: a reference or mixture cannot be read.
         OutputError: the run folder holds scores against other references.
     """
-    make_folder(options.out / "rows")
-    files = pair_folders(estimates, references, mixtures, options.channel)
+    _check_title(options.system, mixtures)
     names = options.metrics or _default_metrics(mixtures is not None)
     plan = plan_metrics(names)
     if plan.improvements and mixtures is None:
@@ -84,16 +83,19 @@ def score_folders(
             "add --mixtures DIR, or leave it out"
         )
     device = resolve_device(options.device)
+    files = pair_folders(estimates, references, mixtures, options.channel)
     record = _record(files, options, device)
+    make_folder(options.out / "rows")
     cache = ScoreCache(options.cache or default_cache_dir())
     with FilePool(options.jobs) as pool:
         scorer = Scorer(plan, sample_rate_hz=files.sample_rate_hz, device=device, pool=pool)
         work = _Work(files, scorer, cache, options)
         baseline = work.mixture_scores() if mixtures is not None else {}
         scores = work.estimate_scores()
+    made = _RowMaker(record.run_id, plan, baseline)
     if baseline:
-        _write(options.out, _MIXTURE, _rows(_MIXTURE, plan, baseline, baseline))
-    _write(options.out, options.system, _rows(options.system, plan, scores, baseline))
+        _write_mixture(options.out, made.rows(_MIXTURE, baseline))
+    _write(options.out, options.system, made.rows(options.system, scores))
     record = replace(record, trials=len(files.keys), failed_trials=_failed(scores))
     write_record(options.out, record)
     return FolderScores(
@@ -170,6 +172,15 @@ def _default_metrics(with_mixtures: bool) -> tuple[str, ...]:
     return ("sdri", "si_sdri", "snri") if with_mixtures else ("sdr", "si_sdr", "snr")
 
 
+def _check_title(title: str, mixtures: Path | None) -> None:
+    if not title.strip():
+        raise ConfigError(f"--system {title!r} is empty; give the system a name")
+    if title == _MIXTURE and mixtures is not None:
+        raise ConfigError(
+            f"--system {title!r} is what the mixtures themselves are called; choose another name"
+        )
+
+
 def _record(files: PairedFiles, options: ScoreOptions, device: str) -> RunRecord:
     """The record of this run and of the systems that were scored into the folder before."""
     before = read_record(options.out)
@@ -178,22 +189,29 @@ def _record(files: PairedFiles, options: ScoreOptions, device: str) -> RunRecord
         known = before.datasets.get(_DATASET)
         if known is None or known.fingerprint != files.fingerprint:
             raise OutputError(
-                f"folder {str(options.out)!r} holds scores of other files; choose another --out"
+                f"folder {str(options.out)!r} holds scores against other references, mixtures or "
+                "channels; choose another --out"
             )
         systems.update(before.systems)
-    titles = [options.system, *([_MIXTURE] if files.mixtures else [])]
-    for title in titles:
-        card = SystemCard(name=title, family="external", description="scored files")
-        systems[title] = SystemRecord(
-            privileged=False, family="external", card=card, identity=digest("files", title)
-        )
-    return new_record(
-        name="score",
+    systems[options.system] = _scored(options.system, "external", files.answers)
+    if files.mixtures:
+        systems[_MIXTURE] = _scored(_MIXTURE, "baseline", files.fingerprint)
+    record = new_record(
+        name=options.out.resolve().name or "score",
         config=None,
         systems=systems,
         datasets={_DATASET: _dataset(files, tuple(systems))},
         device=device,
         seed=0,
+    )
+    # One run, however many systems join it.
+    return record if before is None else replace(record, run_id=before.run_id)
+
+
+def _scored(title: str, family: Family, sha256: str) -> SystemRecord:
+    card = SystemCard(name=title, family=family, description="scored files", sha256=sha256)
+    return SystemRecord(
+        privileged=False, family=family, card=card, identity=digest("files", title, sha256)
     )
 
 
@@ -209,35 +227,55 @@ def _dataset(files: PairedFiles, systems: tuple[str, ...]) -> DatasetRecord:
     )
 
 
-def _write(out: Path, system: str, rows: Iterator[ScoreRow]) -> None:
-    write_shard(out / "rows" / f"part-{digest(system)[:12]}.parquet", list(rows))
+def _write(out: Path, key: str, rows: Iterable[ScoreRow]) -> None:
+    write_shard(out / "rows" / f"part-{digest(key)[:12]}.parquet", list(rows))
 
 
-def _rows(
-    system: str,
-    plan: MetricPlan,
-    scores: Mapping[str, list[Score]],
-    baseline: Mapping[str, list[Score]],
-) -> Iterator[ScoreRow]:
-    for key, found in scores.items():
-        gained = improvements(plan, system=found, mixture=baseline.get(key, []))
-        for score in [*found, *gained]:
-            yield ScoreRow(
-                run_id="score",
-                system=system,
-                dataset=_DATASET,
-                trial_id=key,
-                mixture_id=key,
-                condition="FMQ",
-                n_active=1,
-                n_inactive=0,
-                cluster=key,
-                metric=score.metric,
-                signature=score.signature,
-                value=score.value,
-                status=score.status,
-                reason=score.reason,
-            )
+def _write_mixture(out: Path, rows: Iterable[ScoreRow]) -> None:
+    """One shard for each metric, so that scoring with other metrics leaves these rows there.
+
+    They hold for all that is scored into the folder. Those of a system do not, because its files
+    may be others the next time: they are replaced.
+    """
+    by_signature: dict[str, list[ScoreRow]] = {}
+    for row in rows:
+        by_signature.setdefault(row.signature, []).append(row)
+    for signature, same in by_signature.items():
+        _write(out, f"{_MIXTURE}|{signature}", same)
+
+
+@dataclass(frozen=True, slots=True)
+class _RowMaker:
+    """Rows of scores and improvements; `baseline` has the scores of the mixtures."""
+
+    run_id: str
+    plan: MetricPlan
+    baseline: Mapping[str, list[Score]]
+
+    def rows(self, system: str, scores: Mapping[str, list[Score]]) -> Iterator[ScoreRow]:
+        """All rows of one system."""
+        for key, found in scores.items():
+            mixture = self.baseline.get(key, [])
+            for score in [*found, *improvements(self.plan, system=found, mixture=mixture)]:
+                yield self._row(system, score)
+
+    def _row(self, system: str, score: Score) -> ScoreRow:
+        return ScoreRow(
+            run_id=self.run_id,
+            system=system,
+            dataset=_DATASET,
+            trial_id=score.trial_id,
+            mixture_id=score.trial_id,
+            condition="FMQ",
+            n_active=1,
+            n_inactive=0,
+            cluster=score.trial_id,
+            metric=score.metric,
+            signature=score.signature,
+            value=score.value,
+            status=score.status,
+            reason=score.reason,
+        )
 
 
 def _failed(scores: Mapping[str, list[Score]]) -> int:

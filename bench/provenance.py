@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 import torch
 
 from .. import __version__
+from ..errors import ConfigError
 
 _PACKAGES = ("torch", "numpy", "scipy", "soundfile", "soxr", "pesq", "pystoi", "espeakng-loader")
 
@@ -31,7 +32,20 @@ def device_name(device: str) -> str:
 
 
 def resolve_device(device: str) -> str:
-    """Resolve "auto": "cuda" where there is a GPU, "cpu" elsewhere."""
+    """Resolve "auto": "cuda" where there is a GPU, "cpu" elsewhere.
+
+    Raises:
+        ConfigError: the name is unknown, or there is no such GPU here.
+    """
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
+    kind, _, number = device.partition(":")
+    if device != "cpu" and (kind != "cuda" or (device != kind and not number.isdecimal())):
+        raise ConfigError(f"unknown device {device!r} (known: auto, cpu, cuda, cuda:N)")
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if kind == "cuda" and int(number or 0) >= count:
+        raise ConfigError(
+            f"device {device!r} is asked for, but torch sees {count or 'no'} GPUs here; use "
+            f"{f'cuda:0 to cuda:{count - 1}' if count else '--device cpu'}"
+        )
     return device

@@ -57,7 +57,7 @@ class DatasetRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
-    """A run. `run_id` depends on what determines the values, not on when or where it ran.
+    """A run. `run_id` depends on what determines the rows, not on when or where it ran.
 
     Attributes:
         config: the config as it was read (None for scored folders).
@@ -95,9 +95,9 @@ def new_record(
         name=name,
         run_id=digest(
             name,
-            config.model_dump_json(exclude={"description", "batch_size"}) if config else "",
+            _what_is_run(config) if config else "",
             *(f"{title} {record.identity}" for title, record in sorted(systems.items())),
-            *(f"{title} {record.fingerprint}" for title, record in sorted(datasets.items())),
+            *(f"{title} {record.fingerprint}" for title, record in datasets.items()),
         )[:16],
         config=config,
         systems=systems,
@@ -107,6 +107,22 @@ def new_record(
         device=device_name(device),
         seed=seed,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def _what_is_run(config: RunConfig) -> str:
+    """The config without what changes no row, and without paths.
+
+    A dataset and a system may lie elsewhere on another machine: the fingerprint of the one and the
+    identity of the other say what they are.
+    """
+    return config.model_dump_json(
+        exclude={
+            "description": True,
+            "batch_size": True,
+            "datasets": {"__all__": {"dataset"}},
+            "systems": {"__all__": {"options"}},
+        }
     )
 
 
@@ -125,6 +141,13 @@ def dataset_record(
         systems=tuple(systems),
         skipped=skipped,
     )
+
+
+def resumed(record: RunRecord, before: RunRecord | None) -> RunRecord:
+    """The record of a run that goes on: it keeps when it began and where it is tracked."""
+    if before is None or before.run_id != record.run_id:
+        return record
+    return replace(record, created=before.created, tracking=before.tracking)
 
 
 def finished(record: RunRecord, *, trials: int, failed_trials: int) -> RunRecord:

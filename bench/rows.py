@@ -10,7 +10,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 import pandas as pd
 import pyarrow as pa
@@ -19,8 +18,7 @@ import pyarrow.parquet as pq
 from ..datasets.types import ConditionKind, Tag
 from ..errors import ConfigError, DatasetError, OutputError
 from ..files import make_folder, write_atomic
-
-Status = Literal["ok", "undefined", "failed"]
+from .worker import Status
 
 TAG_PREFIX = "tag_"
 SCHEMA = pa.schema(

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ..config_files import corpus_dirs as user_corpus_dirs
 from ..datasets.build import build
-from ..datasets.config import load_dataset_configs
+from ..datasets.config import DatasetConfig, load_dataset_configs
 from ..datasets.dataset import Dataset, load_dataset
 from ..errors import ConfigError, OutputError
 from ..files import make_folder
@@ -23,8 +23,8 @@ from ..progress import ProgressFactory, quiet
 from ..systems.protocol import AnySystem
 from ..systems.registry import load_system
 from .cache import ScoreCache, default_cache_dir, system_identity
-from .config import RunConfig
-from .evaluation import Evaluation
+from .config import DatasetSpec, RunConfig, check_titles
+from .evaluation import CHUNK_TRIALS, Evaluation
 from .pool import FilePool
 from .provenance import resolve_device
 from .record import (
@@ -34,10 +34,11 @@ from .record import (
     finished,
     new_record,
     read_record,
+    resumed,
     write_record,
 )
 from .rows import read_shard
-from .scoring import plan_metrics
+from .scoring import MetricPlan, plan_metrics
 from .set_run import OpenSet, SetRun, Target
 
 BASELINE = "mixture"
@@ -52,6 +53,7 @@ class RunOptions:
         device: "auto", "cpu", "cuda", ...
         jobs: processes for metrics of one file, and threads that build datasets.
         fresh: empty the run folder first, and do not read scores from the cache.
+        chunk_trials: trials of a shard; a run that goes on must keep it to find its shards.
         corpus_dirs: folders of corpora by name, beside those of the user file.
         cache: folder of the score cache; None is the user's.
     """
@@ -60,9 +62,19 @@ class RunOptions:
     device: str = "auto"
     jobs: int = 2
     fresh: bool = False
+    chunk_trials: int = CHUNK_TRIALS
     corpus_dirs: Mapping[str, Path] = field(default_factory=dict)
     cache: Path | None = None
     progress: ProgressFactory = quiet
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A dataset of a run; `recipe` is None if it is a folder."""
+
+    spec: DatasetSpec
+    plan: MetricPlan
+    recipe: DatasetConfig | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,47 +93,66 @@ def run(config: RunConfig, options: RunOptions) -> RunResult:
     Raises:
         ConfigError: something in the config does not exist or does not fit.
         OutputError: the folder holds another run, or cannot be written.
+        AudioError: a recording of a dataset is missing or damaged; finished shards stay.
     """
+    check_titles(config, where=config.name)
+    sources = list(_sources(config))
     device = resolve_device(options.device)
-    _prepare(config, options)
     systems = {
         spec.title: load_system(spec.name, device=device, **spec.options) for spec in config.systems
     }
-    sets = list(_open_sets(config, options, systems))
-    record = _record(config, sets, systems, device)
+    before = _prepare(config, options)
+    sets = list(_open_sets(config, sources, options, systems))
+    record = resumed(_record(config, sets, systems, device), before)
     write_record(options.out, record)
     cache = ScoreCache(options.cache or default_cache_dir(), read=not options.fresh)
-    shards: list[Path] = []
-    trials = 0
+    estimates = options.out / "estimates" if config.keep_estimates else None
+    target = Target(options.out, estimates, record.run_id, options.progress)
     with FilePool(options.jobs) as pool:
-        for each in sets:
-            evaluation = Evaluation(
-                each.dataset,
-                each.plan,
-                device=device,
-                batch_size=config.batch_size,
-                pool=pool,
-                cache=cache,
+        work = [
+            SetRun(
+                each,
+                _evaluation(each, config, options, device=device, pool=pool, cache=cache),
+                target,
+                systems,
             )
-            estimates = options.out / "estimates" if config.keep_estimates else None
-            work = SetRun(
-                each, evaluation, Target(options.out, estimates, record.run_id, options.progress)
-            )
-            shards += work.run(systems, baseline=load_system(BASELINE, device=device))
-            trials += len(each.dataset) * len(each.systems)
-    _remove_others(options.out / "rows", shards)
+            for each in sets
+        ]
+        shards = [path for each in work for path in each.shards]
+        _remove_others(options.out / "rows", shards)
+        for each in work:
+            each.run(baseline=load_system(BASELINE, device=device))
+    trials = sum(len(each.dataset) * len(each.systems) for each in sets)
     failed = sum(_failed_trials(path) for path in shards)
     record = finished(record, trials=trials, failed_trials=failed)
     write_record(options.out, record)
     return RunResult(out=options.out, record=record, trials=trials, failed_trials=failed)
 
 
-def _prepare(config: RunConfig, options: RunOptions) -> None:
-    """Make the run folder, and refuse one that holds another run."""
+def _evaluation(
+    each: OpenSet,
+    config: RunConfig,
+    options: RunOptions,
+    *,
+    device: str,
+    pool: FilePool,
+    cache: ScoreCache,
+) -> Evaluation:
+    return Evaluation(
+        each.dataset,
+        each.plan,
+        device=device,
+        batch_size=config.batch_size,
+        pool=pool,
+        cache=cache,
+        chunk_trials=options.chunk_trials,
+    )
+
+
+def _prepare(config: RunConfig, options: RunOptions) -> RunRecord | None:
+    """Make the run folder, and refuse one that holds another run; the record of the run so far."""
     if options.fresh and (options.out / "run.json").is_file():
-        for name in ("rows", "datasets", "estimates", "report"):
-            shutil.rmtree(options.out / name, ignore_errors=True)
-        (options.out / "run.json").unlink()
+        _empty(options.out)
     before = read_record(options.out)
     if before is not None and before.name != config.name:
         raise OutputError(
@@ -129,41 +160,67 @@ def _prepare(config: RunConfig, options: RunOptions) -> None:
             "choose another with --out, or empty it with --fresh"
         )
     make_folder(options.out / "rows")
+    return before
+
+
+def _empty(folder: Path) -> None:
+    try:
+        for name in ("rows", "datasets", "estimates", "report"):
+            if (folder / name).exists():
+                shutil.rmtree(folder / name)
+        (folder / "run.json").unlink()
+    except OSError as error:
+        raise OutputError(
+            f"cannot empty {str(error.filename)!r}: {error.strerror}; choose another with --out"
+        ) from None
+
+
+def _sources(config: RunConfig) -> Iterator[_Source]:
+    """The datasets of a run, before the first of them is opened or built.
+
+    Raises:
+        ConfigError: a dataset or a metric does not exist.
+    """
+    for spec in config.datasets:
+        plan = plan_metrics(spec.metrics or config.metrics)
+        is_folder = (Path(spec.dataset) / "card.json").is_file()
+        for recipe in [None] if is_folder else load_dataset_configs(spec.dataset):
+            yield _Source(spec, plan, recipe)
 
 
 def _open_sets(
-    config: RunConfig, options: RunOptions, systems: Mapping[str, AnySystem]
+    config: RunConfig,
+    sources: Sequence[_Source],
+    options: RunOptions,
+    systems: Mapping[str, AnySystem],
 ) -> Iterator[OpenSet]:
     """Open the datasets of a run, building those that are given as configs."""
     dirs = user_corpus_dirs(options.corpus_dirs)
     seen: set[str] = set()
-    for spec in config.datasets:
-        plan = plan_metrics(spec.metrics or config.metrics)
-        for dataset in _datasets(spec.dataset, options, dirs):
-            if dataset.card.name in seen:
-                raise ConfigError(
-                    f"{config.name}: two datasets are called {dataset.card.name!r}; rename one"
-                )
-            seen.add(dataset.card.name)
-            titles = spec.systems or tuple(systems)
-            skipped = _unfit(dataset, {title: systems[title] for title in titles})
-            fit = tuple(title for title in titles if title not in skipped)
-            yield OpenSet(dataset=dataset, plan=plan, systems=fit, skipped=skipped)
+    for source in sources:
+        dataset = _dataset(source, options, dirs)
+        if dataset.card.name in seen:
+            raise ConfigError(
+                f"{config.name}: two datasets are called {dataset.card.name!r}; rename one"
+            )
+        seen.add(dataset.card.name)
+        titles = source.spec.systems or tuple(systems)
+        skipped = _unfit(dataset, {title: systems[title] for title in titles})
+        fit = tuple(title for title in titles if title not in skipped)
+        yield OpenSet(dataset=dataset, plan=source.plan, systems=fit, skipped=skipped)
 
 
-def _datasets(reference: str, options: RunOptions, dirs: Mapping[str, Path]) -> Iterator[Dataset]:
-    if (Path(reference) / "card.json").is_file():
-        yield load_dataset(reference, corpus_dirs=dirs)
-        return
-    for config in load_dataset_configs(reference):
-        yield build(
-            config,
-            options.out / "datasets" / config.name,
-            corpus_dirs=dirs,
-            jobs=options.jobs,
-            reuse=True,
-            progress=options.progress,
-        )
+def _dataset(source: _Source, options: RunOptions, dirs: Mapping[str, Path]) -> Dataset:
+    if source.recipe is None:
+        return load_dataset(source.spec.dataset, corpus_dirs=dirs)
+    return build(
+        source.recipe,
+        options.out / "datasets" / source.recipe.name,
+        corpus_dirs=dirs,
+        jobs=options.jobs,
+        reuse=True,
+        progress=options.progress,
+    )
 
 
 def _unfit(dataset: Dataset, systems: Mapping[str, AnySystem]) -> dict[str, str]:
@@ -171,7 +228,7 @@ def _unfit(dataset: Dataset, systems: Mapping[str, AnySystem]) -> dict[str, str]
     given = frozenset[str]().union(*(trial.clue.kinds() for trial in dataset.trials))
     return {
         title: f"needs {' or '.join(sorted(system.card.clues))}; "
-        f"the set gives {', '.join(sorted(given))}"
+        f"the set gives {', '.join(sorted(given)) or 'no clue'}"
         for title, system in systems.items()
         if system.card.clues and not system.card.clues & given
     }
@@ -180,7 +237,6 @@ def _unfit(dataset: Dataset, systems: Mapping[str, AnySystem]) -> dict[str, str]
 def _record(
     config: RunConfig, sets: Sequence[OpenSet], systems: Mapping[str, AnySystem], device: str
 ) -> RunRecord:
-    rates = {s.dataset.card.sample_rate_hz for s in sets}
     return new_record(
         name=config.name,
         config=config,
@@ -190,11 +246,7 @@ def _record(
                 family=system.card.family,
                 card=system.card,
                 identity=system_identity(system),
-                resampled_from_hz=tuple(
-                    sorted(rates - {system.card.sample_rate_hz})
-                    if system.card.sample_rate_hz
-                    else ()
-                ),
+                resampled_from_hz=_resampled_from_hz(title, system, sets),
             )
             for title, system in systems.items()
         },
@@ -207,12 +259,23 @@ def _record(
     )
 
 
+def _resampled_from_hz(title: str, system: AnySystem, sets: Sequence[OpenSet]) -> tuple[int, ...]:
+    """Rates of the sets that a system runs on, other than its own."""
+    own = system.card.sample_rate_hz
+    rates = {each.dataset.card.sample_rate_hz for each in sets if title in each.systems}
+    return () if own is None else tuple(sorted(rates - {own}))
+
+
 def _remove_others(folder: Path, shards: Sequence[Path]) -> None:
-    """Remove shards of an earlier state of the config, or of weights that have changed."""
+    """Remove shards of an earlier state of the config, or of weights that have changed.
+
+    This comes first, so that the folder never holds rows of two states, however the run ends.
+    """
     wanted = set(shards)
-    for path in folder.glob("part-*.parquet"):
+    drafts = folder.glob(".part-*.part")
+    for path in [*folder.glob("part-*.parquet"), *drafts]:
         if path not in wanted:
-            path.unlink()
+            path.unlink(missing_ok=True)
 
 
 def _failed_trials(shard: Path) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,55 +39,79 @@ class Target:
 
 
 class SetRun:
-    """All systems of a run on one dataset."""
+    """All systems of a run on one dataset.
 
-    def __init__(self, each: OpenSet, evaluation: Evaluation, target: Target) -> None:
+    Args:
+        each: the dataset, its metrics and systems.
+        evaluation: computes their scores.
+        target: where rows and estimates go.
+        systems: the systems of the run by title.
+    """
+
+    def __init__(
+        self,
+        each: OpenSet,
+        evaluation: Evaluation,
+        target: Target,
+        systems: Mapping[str, AnySystem],
+    ) -> None:
         self._set, self._evaluation, self._target = each, evaluation, target
         self._name = each.dataset.card.name
         self._chunks = evaluation.chunks()
+        self._asked = {title: self._ask(title, systems[title]) for title in each.systems}
+        self._paths = {title: self._shards(title) for title in each.systems}
         self._baseline: dict[str, list[Score]] = {}
         self._baseline_identity = ""
 
-    def run(self, systems: Mapping[str, AnySystem], *, baseline: AnySystem) -> list[Path]:
-        """Write what is missing; returns the shards of all systems."""
-        if self._set.plan.improvements:
-            self._score_baseline(baseline)
-        shards: list[Path] = []
-        for title in self._set.systems:
-            shards += self._score(title, self._asked(title, systems[title]))
-        return shards
+    @property
+    def shards(self) -> list[Path]:
+        """The shards of all systems, also those that are not written yet."""
+        return [path for paths in self._paths.values() for path in paths]
 
-    def _asked(self, title: str, system: AnySystem) -> Asked:
+    def run(self, *, baseline: AnySystem) -> None:
+        """Write the shards that are missing."""
+        missing = {title: self._missing(title) for title in self._paths}
+        wanted = sorted({chunk for chunks in missing.values() for chunk in chunks})
+        if self._set.plan.improvements and wanted:
+            self._score_baseline(baseline, wanted)
+        for title, chunks in missing.items():
+            self._score(title, chunks)
+
+    def _ask(self, title: str, system: AnySystem) -> Asked:
         identity = system_identity(system)
         kept = self._target.estimates
         if kept is not None:
-            kept = kept / self._name / f"{title}-{identity[:12]}"
+            answers = digest(identity, self._set.dataset.card.fingerprint)
+            kept = kept / self._name / f"{title}-{answers[:12]}"
         return Asked(system=system, identity=identity, estimates=kept)
 
-    def _score_baseline(self, system: AnySystem) -> None:
+    def _missing(self, title: str) -> list[int]:
+        return [chunk for chunk, path in enumerate(self._paths[title]) if not path.is_file()]
+
+    def _score_baseline(self, system: AnySystem, wanted: Sequence[int]) -> None:
         """Scores of the unprocessed mixture by trial; every improvement is a join against them."""
-        self._baseline_identity = system_identity(system)
-        asked = Asked(system=system, identity=self._baseline_identity, estimates=None)
-        with self._progress("mixture scores") as advance:
-            for part in self._evaluation.run(asked, range(len(self._chunks))):
+        identity = self._baseline_identity = system_identity(system)
+        same = (asked for asked in self._asked.values() if asked.identity == identity)
+        asked = next(same, None)
+        # Of a mixture that is not in the table, only what improvements need.
+        metrics = None if asked else [gain.base for gain in self._set.plan.improvements]
+        asked = asked or Asked(system=system, identity=identity, estimates=None)
+        with self._progress("mixture scores", wanted) as advance:
+            for part in self._evaluation.run(asked, wanted, metrics=metrics):
                 for score in part.scores:
                     self._baseline.setdefault(score.trial_id, []).append(score)
                 advance(len(part.trials))
 
-    def _score(self, title: str, asked: Asked) -> list[Path]:
-        """Write the shards that are missing; returns all."""
-        paths = [self._shard(title, asked, chunk) for chunk in range(len(self._chunks))]
-        missing = [chunk for chunk, path in enumerate(paths) if not path.is_file()]
-        with self._progress(title) as advance:
-            there = set(range(len(self._chunks))) - set(missing)
-            advance(sum(len(self._chunks[chunk]) for chunk in there))
-            for part in self._parts(asked, missing):
-                write_shard(paths[part.chunk], list(self._rows(title, part)))
+    def _score(self, title: str, missing: Sequence[int]) -> None:
+        """Write the shards of one system that are missing."""
+        with self._progress(title, range(len(self._chunks))) as advance:
+            advance(len(self._set.dataset) - self._count(missing))
+            for part in self._parts(self._asked[title], missing):
+                write_shard(self._paths[title][part.chunk], list(self._rows(title, part)))
                 advance(len(part.trials))
-        return paths
 
     def _parts(self, asked: Asked, missing: Sequence[int]) -> Iterator[ChunkScores]:
-        if self._baseline and asked.identity == self._baseline_identity:
+        if asked.identity == self._baseline_identity:
             trials = self._set.dataset.trials
             for chunk in missing:
                 known = [s for i in self._chunks[chunk] for s in self._baseline[trials[i].id]]
@@ -95,15 +119,24 @@ class SetRun:
         else:
             yield from self._evaluation.run(asked, missing)
 
-    def _progress(self, what: str) -> AbstractContextManager[Advance]:
-        return self._target.progress(f"{self._name}: {what}", len(self._set.dataset))
+    def _count(self, chunks: Iterable[int]) -> int:
+        return sum(len(self._chunks[chunk]) for chunk in chunks)
 
-    def _shard(self, title: str, asked: Asked, chunk: int) -> Path:
-        card = self._set.dataset.card
-        plan, rate = self._set.plan, card.sample_rate_hz
+    def _progress(self, what: str, chunks: Iterable[int]) -> AbstractContextManager[Advance]:
+        return self._target.progress(f"{self._name}: {what}", self._count(chunks))
+
+    def _shards(self, title: str) -> list[Path]:
+        """Paths by chunk; a name holds all that determines the rows."""
+        card, plan = self._set.dataset.card, self._set.plan
+        rate, identity = card.sample_rate_hz, self._asked[title].identity
         signatures = [m.signature(rate) for m in (*plan.metrics, *plan.improvements)]
-        key = digest(self._target.run_id, asked.identity, card.fingerprint, *signatures)[:12]
-        return self._target.out / "rows" / f"part-{self._name}-{title}-{key}-{chunk:05d}.parquet"
+        trials = str([len(chunk) for chunk in self._chunks[:1]])
+        key = digest(self._target.run_id, identity, card.fingerprint, trials, *signatures)[:12]
+        folder = self._target.out / "rows"
+        return [
+            folder / f"part-{self._name}-{title}-{key}-{chunk:05d}.parquet"
+            for chunk in range(len(self._chunks))
+        ]
 
     def _rows(self, title: str, part: ChunkScores) -> Iterator[ScoreRow]:
         by_trial: dict[str, list[Score]] = {}

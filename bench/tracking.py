@@ -10,14 +10,16 @@ from __future__ import annotations
 import logging
 import os
 import re
+import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import ConfigError, DatasetError
+from ..errors import ConfigError, DatasetError, OutputError
+from ..files import make_folder
 from .record import RunRecord, read_record, write_record
 from .rows import read_rows
 from .statistics import Aggregate, aggregate
@@ -26,11 +28,16 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 _PARENT = "tsebench"
+_SQLITE = "sqlite:///"
+# MLflow's own patience with a server that does not answer is several minutes.
+_IMPATIENT = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
+_QUIET = {"MLFLOW_ENABLE_ASYNC_LOGGING": "false", "GIT_PYTHON_REFRESH": "quiet"}
+_MOST_METRICS, _MOST_PARAMETERS = 1000, 100  # of one request to MLflow
 
 
 def default_tracking_uri(run_dir: Path) -> str:
     """SQLite file beside the run folder, shared by the runs of one place."""
-    return f"sqlite:///{run_dir.resolve().parent / 'mlflow.db'}"
+    return f"{_SQLITE}{run_dir.resolve().parent / 'mlflow.db'}"
 
 
 def track(run_dir: Path, *, uri: str) -> None:
@@ -47,17 +54,17 @@ def track(run_dir: Path, *, uri: str) -> None:
     record = read_record(run_dir)
     if record is None:
         raise DatasetError(f"{str(run_dir)!r} holds no run.json; run something into it first")
+    by_system = _by_system(record, run_dir)
     with _client(uri) as client:
         experiment = _experiment(client, record.name, run_dir, uri)
-        before = {k: v for k, v in record.tracking.items() if record.tracking.get("uri") == uri}
+        before = record.tracking if record.tracking.get("uri") == uri else {}
         parent = _run(client, experiment, record.name, before.get(_PARENT), {})
         tracked = {"uri": uri, _PARENT: parent}
         _log_parent(client, parent, record, run_dir)
-        for cell_system, cells in _by_system(record, run_dir).items():
-            tags = {"mlflow.parentRunId": parent}
-            child = _run(client, experiment, cell_system, before.get(cell_system), tags)
-            tracked[cell_system] = child
-            _log_system(client, child, record, cell_system, cells)
+        for system, cells in by_system.items():
+            key, tags = f"system:{system}", {"mlflow.parentRunId": parent}
+            child = tracked[key] = _run(client, experiment, system, before.get(key), tags)
+            _log_system(client, child, record, system, cells)
             client.set_terminated(child)
         client.set_terminated(parent)
     write_record(run_dir, replace(record, tracking=tracked))
@@ -70,23 +77,48 @@ def _client(uri: str) -> Iterator[MlflowClient]:
     Raises:
         ConfigError: the store cannot be reached.
     """
-    os.environ.setdefault("MLFLOW_ENABLE_ASYNC_LOGGING", "false")
-    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _environment(_QUIET):
         warnings.simplefilter("ignore")
         from mlflow import MlflowClient  # noqa: PLC0415 - takes a second to import
         from mlflow.exceptions import MlflowException  # noqa: PLC0415
+        from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
 
         logging.getLogger("alembic").setLevel(logging.WARNING)
-        logging.getLogger("mlflow").setLevel(logging.WARNING)
+        logging.getLogger("mlflow").setLevel(logging.ERROR)
         try:
-            yield MlflowClient(tracking_uri=uri)
-        except MlflowException as error:
+            with _environment(_IMPATIENT):
+                _check_folder(uri)
+                client = MlflowClient(tracking_uri=uri)
+                client.search_experiments(max_results=1)
+            yield client
+        except (MlflowException, SQLAlchemyError, OSError, OutputError) as error:
             first = str(error).partition("\n")[0]
             raise ConfigError(
                 f"MLflow at {uri!r} cannot be used: {first}; "
                 "check --tracking-uri, or turn tracking off with --tracking-uri none"
             ) from None
+
+
+@contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    """Environment variables for a while; one that the user has set stays."""
+    added = {name: value for name, value in values.items() if name not in os.environ}
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        for name in added:
+            os.environ.pop(name, None)
+
+
+def _check_folder(uri: str) -> None:
+    """MLflow would try for minutes to open a database where it cannot be.
+
+    Raises:
+        OutputError: the folder of an SQLite file cannot be written.
+    """
+    if uri.startswith(_SQLITE) and uri != _SQLITE:
+        make_folder(Path(uri.removeprefix(_SQLITE)).parent)
 
 
 def _experiment(client: MlflowClient, name: str, run_dir: Path, uri: str) -> str:
@@ -103,9 +135,15 @@ def _run(
     client: MlflowClient, experiment: str, name: str, before: str | None, tags: Mapping[str, str]
 ) -> str:
     """Id of the run to log into: the one from before if it is still there, or a new one."""
-    known = {run.info.run_id for run in client.search_runs([experiment])}
-    if before in known:
-        return str(before)
+    from mlflow.exceptions import MlflowException  # noqa: PLC0415
+
+    if before is not None:
+        try:
+            found = client.get_run(before).info
+        except MlflowException:
+            found = None  # removed for good
+        if found is not None and found.lifecycle_stage == "active":
+            return before
     return str(client.create_run(experiment, run_name=name, tags=dict(tags)).info.run_id)
 
 
@@ -118,7 +156,7 @@ def _log_parent(client: MlflowClient, run_id: str, record: RunRecord, run_dir: P
         **{f"dataset.{name}": found.fingerprint for name, found in record.datasets.items()},
         **{f"version.{name}": found for name, found in record.versions.items()},
     }
-    _log_parameters(client, run_id, parameters)
+    _log(client, run_id, parameters=parameters, metrics={})
     for name in ("rows", "report"):
         if (run_dir / name).is_dir():
             client.log_artifacts(run_id, str(run_dir / name), artifact_path=name)
@@ -126,28 +164,46 @@ def _log_parent(client: MlflowClient, run_id: str, record: RunRecord, run_dir: P
 
 
 def _log_system(
-    client: MlflowClient, run_id: str, record: RunRecord, system: str, cells: list[Aggregate]
+    client: MlflowClient, run_id: str, record: RunRecord, system: str, cells: Sequence[Aggregate]
 ) -> None:
+    parameters: dict[str, object] = {}
     if system in record.systems:
         card = record.systems[system].card
-        facts = {"name": card.name, "family": card.family, "sha256": card.sha256 or ""}
-        _log_parameters(
-            client, run_id, {**facts, **{f"option.{k}": v for k, v in card.options.items()}}
-        )
+        parameters = {"name": card.name, "family": card.family, "sha256": card.sha256 or ""}
+        parameters |= {f"option.{name}": value for name, value in card.options.items()}
+    metrics: dict[str, float] = {}
     for cell in cells:
         where = f"{cell.dataset}/{cell.condition}/{cell.metric}"
-        for suffix, value in (("", cell.mean), ("_n", cell.n), ("_failed", cell.n_failed)):
-            client.log_metric(run_id, _key(where + suffix), value)
+        metrics |= {f"{where}_n": cell.n, f"{where}_failed": cell.n_failed}
+        if cell.n:
+            metrics[where] = cell.mean
+    _log(client, run_id, parameters=parameters, metrics=metrics)
 
 
-def _log_parameters(client: MlflowClient, run_id: str, values: Mapping[str, object]) -> None:
-    logged = client.get_run(run_id).data.params
-    for name, value in values.items():
-        if _key(name) not in logged:
-            client.log_param(run_id, _key(name), str(value)[:500])
+def _log(
+    client: MlflowClient,
+    run_id: str,
+    *,
+    parameters: Mapping[str, object],
+    metrics: Mapping[str, float],
+) -> None:
+    """Log what is not there yet; MLflow refuses a parameter with another value."""
+    from mlflow.entities import Metric, Param  # noqa: PLC0415
+
+    there = client.get_run(run_id).data
+    now_ms = int(time.time() * 1000)
+    named = {_key(name): value for name, value in metrics.items()}
+    new = [Metric(k, v, now_ms, 0) for k, v in named.items() if there.metrics.get(k) != v]
+    for start in range(0, len(new), _MOST_METRICS):
+        client.log_batch(run_id, metrics=new[start : start + _MOST_METRICS])
+    texts = {_key(name): str(value)[:500] for name, value in parameters.items()}
+    missing = [Param(key, text) for key, text in texts.items() if key not in there.params]
+    for start in range(0, len(missing), _MOST_PARAMETERS):
+        client.log_batch(run_id, params=missing[start : start + _MOST_PARAMETERS])
 
 
 def _by_system(record: RunRecord, run_dir: Path) -> dict[str, list[Aggregate]]:
+    """The cells that apply; also of a system that failed everywhere."""
     settings = record.config.bootstrap if record.config else None
     cells = aggregate(
         read_rows(run_dir),
@@ -157,11 +213,11 @@ def _by_system(record: RunRecord, run_dir: Path) -> dict[str, list[Aggregate]]:
     )
     found: dict[str, list[Aggregate]] = {}
     for cell in cells:
-        if cell.n:
+        if cell.applies:
             found.setdefault(cell.system, []).append(cell)
     return found
 
 
 def _key(name: str) -> str:
-    """MLflow allows letters, digits, `_ - . / :` and spaces in names."""
+    """MLflow allows letters, digits, `_ - . /` and spaces in names everywhere."""
     return re.sub(r"[^A-Za-z0-9_\-./ ]", "-", name)

@@ -20,6 +20,7 @@ from .manifest import (
     DatasetCard,
     FileHash,
     Manifest,
+    check_manifest,
     clips_of,
     fingerprint,
     read_card,
@@ -52,7 +53,7 @@ def build(
         DatasetError: nothing can be drawn, or the folder holds another dataset.
     """
     if (folder / "card.json").is_file():
-        card = read_card(folder)
+        card = _card_of(folder)
         if not card.matches(config):
             raise DatasetError(
                 f"folder {str(folder)!r} holds dataset {card.name!r} made from another config; "
@@ -62,6 +63,7 @@ def build(
             return load_dataset(folder, corpus_dirs=corpus_dirs)
     opened = open_builder(config, corpus_dirs)
     manifest = _manifest(opened, jobs, progress)
+    check_manifest(manifest, where=f"dataset {config.name!r}")
     write_manifest(folder, manifest)
     return Dataset(manifest, opened.corpora)
 
@@ -83,6 +85,15 @@ def materialise(dataset: Dataset, folder: Path, *, progress: ProgressFactory = q
         for number, clip in enumerate(trial.clue.enrollments):
             samples = render_clip(clip, sample_rate_hz=rate, corpora=dataset.corpora)
             write(root / "enrollment" / f"{trial.id}_{number}.wav", samples, rate)
+
+
+def _card_of(folder: Path) -> DatasetCard:
+    try:
+        return read_card(folder)
+    except DatasetError as error:
+        raise DatasetError(
+            f"{error}, after removing folder {str(folder)!r}, or choose another with --out"
+        ) from None
 
 
 def _write_mixture(mixture: Mixture, corpora: Corpora, root: Path) -> None:
@@ -124,10 +135,14 @@ def _manifest(opened: OpenedBuilder, jobs: int, progress: ProgressFactory) -> Ma
 
 def _draw_all(opened: OpenedBuilder, jobs: int, progress: ProgressFactory) -> Iterator[Drawn]:
     """Mixtures in order; each draw depends on its index alone."""
+
+    def draw(index: int) -> Drawn:
+        return replace(opened.builder.draw(index), rendered=None)  # signals of all would fill RAM
+
     count = opened.builder.count
     what = f"build {opened.config.name}"
     with ThreadPoolExecutor(max_workers=max(1, jobs)) as pool, progress(what, count) as advance:
-        for drawn in pool.map(opened.builder.draw, range(count)):
+        for drawn in pool.map(draw, range(count)):
             advance(1)
             yield drawn
 
@@ -135,8 +150,8 @@ def _draw_all(opened: OpenedBuilder, jobs: int, progress: ProgressFactory) -> It
 def _counts(drawn: list[Drawn], trials: list[Trial], files: int) -> dict[str, int]:
     counts = Counter({"mixtures": sum(1 for item in drawn if item.trials), "trials": len(trials)})
     counts["files"] = files
-    for trial in trials:
-        counts[f"trials_{trial.condition.kind}_{trial.condition}"] += 1
+    kinds = [f"trials_{trial.condition.kind}_{trial.condition}" for trial in trials]
+    counts.update(Counter(sorted(kinds)))
     for item in drawn:
         for reason, number in item.excluded.items():
             counts[f"excluded_{reason}"] += number

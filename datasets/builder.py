@@ -2,17 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Annotated, Protocol
 
 import numpy as np
+from pydantic import AfterValidator, Field
 
 from ..errors import ConfigError, DatasetError, suggest
 from ..registry import Registry
 from ..validation import StrictModel
 from .corpus import Corpora, Corpus, Recording
+from .render import Rendered
 from .types import Clip, Mixture, Trial
+
+
+def _rising(value: tuple[float, float]) -> tuple[float, float]:
+    if value[0] > value[1]:
+        raise ValueError(f"{list(value)} falls; write the lowest first")
+    return value
+
+
+_Finite = Annotated[float, Field(allow_inf_nan=False)]
+_Share = Annotated[float, Field(ge=0, le=1)]
+
+Count = Annotated[int, Field(gt=0)]
+Level = _Finite
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Peak = Annotated[float, Field(gt=0, le=1)]
+LevelSpan = Annotated[tuple[_Finite, _Finite], AfterValidator(_rising)]
+SecondsSpan = Annotated[tuple[Seconds, Seconds], AfterValidator(_rising)]
+ShareSpan = Annotated[tuple[_Share, _Share], AfterValidator(_rising)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +46,10 @@ class BuildContext:
     split: str
     corpora: Corpora
 
+    def mixture_id(self, index: int) -> str:
+        """Id of mixture `index`, whatever characters the split's name has."""
+        return f"{re.sub(r'[^A-Za-z0-9_.+-]', '_', self.split)}-{index:06d}"
+
     def key(self, mixture_id: str) -> tuple[str | int, ...]:
         """Seed of all draws of one mixture."""
         return (self.name, self.version, self.seed, mixture_id)
@@ -32,11 +57,17 @@ class BuildContext:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawn:
-    """One mixture with its trials; `excluded` counts queries left out, by reason."""
+    """One mixture with its trials.
+
+    Attributes:
+        excluded: number of queries left out, by reason.
+        rendered: the mixture's signals, if the builder has them at hand.
+    """
 
     mixture: Mixture
     trials: tuple[Trial, ...]
     excluded: dict[str, int] = field(default_factory=dict)
+    rendered: Rendered | None = field(default=None, repr=False, compare=False)
 
 
 class Builder(Protocol):
@@ -78,10 +109,11 @@ class Selection(StrictModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
-    """Selected recordings by label, both sorted."""
+    """Selected recordings by label, both sorted, and the group of every path of the corpus."""
 
     corpus: str
     by_label: dict[str, tuple[Recording, ...]]
+    group_of: Mapping[str, str] = field(repr=False)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -98,8 +130,8 @@ def open_pool(selection: Selection, context: BuildContext) -> Pool:
     """Resolve a selection.
 
     Raises:
-        ConfigError: an unknown corpus or label.
-        DatasetError: nothing is left.
+        ConfigError: an unknown corpus or label, or all labels are excluded.
+        DatasetError: nothing is left, or nothing of a label that `labels` names.
     """
     corpus = _named_corpus(selection.corpus, context.corpora)
     split = selection.split or context.split
@@ -110,20 +142,31 @@ def open_pool(selection: Selection, context: BuildContext) -> Pool:
             raise ConfigError(
                 f"corpus {selection.corpus!r} has no label {label!r}{suggest(label, known)}"
             )
-    wanted = (set(selection.labels) if selection.labels else known) - set(selection.exclude)
+    named = known if selection.labels is None else set(selection.labels)
+    wanted = named - set(selection.exclude)
+    if not wanted:
+        raise ConfigError(
+            f"corpus {selection.corpus!r}: no label is left of labels = "
+            f"{list(named) if selection.labels is not None else 'all'} without exclude = "
+            f"{list(selection.exclude)}; correct one of them"
+        )
     by_label: dict[str, list[Recording]] = {}
     for recording in everything:
         long_enough = recording.frames >= selection.min_s * recording.sample_rate_hz
         if recording.label in wanted and recording.split == split and long_enough:
             by_label.setdefault(recording.label, []).append(recording)
-    if not by_label:
+    absent = [] if selection.labels is None else sorted(wanted - set(by_label))
+    if not by_label or absent:
         splits = ", ".join(sorted({recording.split for recording in everything}))
         raise DatasetError(
-            f"corpus {selection.corpus!r} has no recording of at least {selection.min_s} s in "
-            f"split {split!r} (its splits: {splits})"
+            f"corpus {selection.corpus!r} has no recording "
+            f"{f'of label {absent[0]!r} ' if absent else ''}of at least {selection.min_s} s in "
+            f"split {split!r} (its splits: {splits}); correct the selection"
         )
     return Pool(
-        corpus=selection.corpus, by_label={name: tuple(by_label[name]) for name in sorted(by_label)}
+        corpus=selection.corpus,
+        by_label={name: tuple(by_label[name]) for name in sorted(by_label)},
+        group_of={recording.path: recording.group for recording in everything},
     )
 
 
@@ -145,21 +188,23 @@ def enrollment_clips(
 ) -> tuple[Clip, ...]:
     """Clips of `label` from recordings, and groups of recordings, that the mixture does not use.
 
+    The generator puts the recordings of the label in an order, and the first free ones are taken:
+    for a given generator this is a fixed list from which only what the mixture uses is left out.
+
     Raises:
         DatasetError: the label has too few other recordings.
     """
-    taken = {clip.path for clip in used if clip.corpus == pool.corpus}
-    groups = {r.group for choices in pool.by_label.values() for r in choices if r.path in taken}
-    free = [r for r in pool.by_label[label] if r.path not in taken and r.group not in groups]
+    groups = {pool.group_of[clip.path] for clip in used if clip.corpus == pool.corpus}
+    choices = pool.by_label[label]
+    order = [choices[int(place)] for place in rng.permutation(len(choices))]
+    free = [recording for recording in order if recording.group not in groups]
     if len(free) < count:
         raise DatasetError(
             f"label {label!r} of corpus {pool.corpus!r} has {len(free)} recordings that the "
-            f"mixture does not use, but {count} are needed as enrollment"
+            f"mixture does not use, but {count} are needed as enrollment; add recordings, exclude "
+            "the label, or ask for fewer"
         )
-    return tuple(
-        stretch(pool, free[int(i)], seconds=max_s)
-        for i in rng.choice(len(free), size=count, replace=False)
-    )
+    return tuple(stretch(pool, recording, seconds=max_s) for recording in free[:count])
 
 
 def _named_corpus(name: str, corpora: Corpora) -> Corpus:

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import Field
 
 from ..config_files import find_config, read_yaml
-from ..errors import CorpusError
+from ..errors import ConfigError, CorpusError
 from ..validation import StrictModel, call_with, parse
 from .builder import BUILDERS, BuildContext, Builder
 from .corpus import CORPORA, Corpus
@@ -40,7 +40,7 @@ class DatasetConfig(StrictModel):
 class CollectionConfig(StrictModel):
     """Several sets under one name."""
 
-    datasets: tuple[str, ...]
+    datasets: tuple[str, ...] = Field(min_length=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +53,35 @@ class OpenedBuilder:
 
 
 def load_dataset_configs(reference: str) -> list[DatasetConfig]:
-    """Read a dataset config, or all of a collection (by path or by shipped name)."""
-    path = find_config(reference, folder="datasets")
+    """Read a dataset config, or all of a collection (by path or by shipped name).
+
+    A collection names datasets by path, relative to the working folder or to its own, or by shipped
+    name.
+
+    Raises:
+        ConfigError: a file is missing or wrong, a collection holds itself, or two sets have one
+            name.
+    """
+    configs = _configs(find_config(reference, folder="datasets"), ())
+    names = [config.name for config in configs]
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigError(f"{reference!r} holds two datasets named {name!r}; rename one")
+    return configs
+
+
+def _configs(path: Path, above: tuple[Path, ...]) -> list[DatasetConfig]:
+    if path.resolve() in above:
+        raise ConfigError(f"collection {str(path)!r} holds itself; take it out of `datasets`")
     data = read_yaml(path)
-    if set(data) == {"datasets"}:
-        names = parse(CollectionConfig, data, where=path.name).datasets
-        return [config for name in names for config in load_dataset_configs(name)]
-    return [parse(DatasetConfig, data, where=path.name)]
+    if set(data) != {"datasets"}:
+        return [parse(DatasetConfig, data, where=path.name)]
+    found: list[DatasetConfig] = []
+    for name in parse(CollectionConfig, data, where=path.name).datasets:
+        beside = path.parent / name
+        member = beside if beside.is_file() else find_config(name, folder="datasets")
+        found += _configs(member, (*above, path.resolve()))
+    return found
 
 
 def open_corpora(

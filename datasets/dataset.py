@@ -8,12 +8,13 @@ from pathlib import Path
 from threading import Lock
 
 from ..config_files import corpus_dirs as user_corpus_dirs
+from ..errors import AudioError
 from .config import open_corpora
 from .corpus import Corpora
-from .manifest import DatasetCard, Manifest, read_manifest
+from .manifest import DatasetCard, Manifest, clips_of, read_manifest
 from .render import Rendered, render
 from .trials import render_trial
-from .types import Query, Trial, Truth
+from .types import Clip, Query, Trial, Truth
 
 _KEPT_MIXTURES = 16
 
@@ -34,6 +35,7 @@ class Dataset:
         self.trials: tuple[Trial, ...] = tuple(manifest.trials)
         self.mixtures = {mixture.id: mixture for mixture in manifest.mixtures}
         self.corpora = corpora
+        self._unverified = {(file.corpus, file.path): file.sha256 for file in manifest.files}
         self._rendered: OrderedDict[str, Rendered] = OrderedDict()
         self._lock = Lock()
 
@@ -48,11 +50,25 @@ class Dataset:
         """
         trial = self.trials[index]
         mixture = self.mixtures[trial.mixture_id]
+        for clip in clips_of([mixture], [trial]):
+            self._verify(clip)
         return render_trial(trial, mixture, self.corpora, self._signals(trial.mixture_id))
 
     def length(self, index: int) -> int:
         """Samples of the mixture of one trial, without rendering it."""
         return self.mixtures[self.trials[index].mixture_id].num_samples
+
+    def _verify(self, clip: Clip) -> None:
+        """Hash a recording when it is used for the first time: other bytes are another test."""
+        expected = self._unverified.get((clip.corpus, clip.path))
+        if expected is None:
+            return
+        if self.corpora[clip.corpus].digest(clip.path) != expected:
+            raise AudioError(
+                f"recording {clip.path!r} of corpus {clip.corpus!r} is not the one that dataset "
+                f"{self.card.name!r} was built from; restore it, or build the dataset again"
+            )
+        self._unverified.pop((clip.corpus, clip.path), None)
 
     def _signals(self, mixture_id: str) -> Rendered:
         """The mixture's signals; the trials of a mixture follow each other and share them."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from ..errors import ConfigError, DatasetError
 from .config import DatasetConfig, OpenedBuilder, load_dataset_configs, open_builder
 from .seeding import digest
 from .trials import render_trial
 from .types import Query, Truth
 
 UNBOUNDED = 2**31
+_TRIES = 100
 
 
 class TrialStream:
@@ -31,12 +33,23 @@ class TrialStream:
         return UNBOUNDED
 
     def __getitem__(self, index: int) -> tuple[Query, Truth]:
-        """The first trial of mixture `index`; mixtures without one are passed over, onwards."""
-        while True:
-            drawn = self._opened.builder.draw(index)
+        """The first trial of mixture `index`; mixtures without one are passed over, onwards.
+
+        Raises:
+            IndexError: the index is negative or beyond the end.
+            DatasetError: no mixture has a trial.
+        """
+        if not 0 <= index < UNBOUNDED:
+            raise IndexError(f"stream index {index} must lie within 0 and {UNBOUNDED - 1}")
+        for number in range(index, index + _TRIES * UNBOUNDED, UNBOUNDED):
+            drawn = self._opened.builder.draw(number)
             if drawn.trials:
-                return render_trial(drawn.trials[0], drawn.mixture, self._opened.corpora)
-            index += UNBOUNDED
+                trial, corpora = drawn.trials[0], self._opened.corpora
+                return render_trial(trial, drawn.mixture, corpora, drawn.rendered)
+        raise DatasetError(
+            f"dataset {self._opened.config.name!r}: {_TRIES} mixtures in a row have no audible "
+            "target; check its recordings and `conditions`"
+        )
 
 
 def open_stream(
@@ -55,8 +68,17 @@ def open_stream(
         seed: seed of the draws.
         corpus_dirs: folders of the corpora that live on disk.
         overrides: builder parameters that differ, for example `{"conditions": ["1:0"]}`.
+
+    Raises:
+        ConfigError: the dataset is a collection, or a parameter is wrong.
     """
-    config = load_dataset_configs(dataset)[0]
+    configs = load_dataset_configs(dataset)
+    if len(configs) != 1:
+        raise ConfigError(
+            f"{dataset!r} is a collection of the datasets "
+            f"{', '.join(config.name for config in configs)}; name one of them"
+        )
+    config = configs[0]
     changed: DatasetConfig = config.model_copy(
         update={"split": split, "seed": seed, "params": {**config.params, **(overrides or {})}}
     )

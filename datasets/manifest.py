@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -11,12 +12,14 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from ..errors import DatasetError
+from ..errors import DatasetError, OutputError
 from ..files import make_folder, write_atomic
 from .config import CorpusConfig, DatasetConfig
 from .types import Clip, Mixture, Trial
 
 T = TypeVar("T")
+
+_SAFE_ID = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9_.+-]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +65,7 @@ class DatasetCard:
         same = ("name", "version", "builder", "split", "seed")
         return all(getattr(self, key) == getattr(config, key) for key in same) and (
             _canonical(self.params) == _canonical(config.params)
-            and dict(self.corpora) == dict(config.corpora)
+            and _corpora(self.corpora) == _corpora(config.corpora)
         )
 
 
@@ -83,9 +86,14 @@ _FILE: TypeAdapter[FileHash] = TypeAdapter(FileHash)
 
 
 def fingerprint(manifest: Manifest) -> str:
-    """SHA-256 (hex) over name, version, recipes, trials and recordings; not over the folder."""
+    """SHA-256 (hex) over all that decides a score, and nothing else.
+
+    That is name, version, rate, vocabulary, recipes, trials and the hashes of the recordings; the
+    folder, the description and the release of tsebench do not count.
+    """
     summary = hashlib.sha256()
-    head = [manifest.card.name, manifest.card.version, manifest.card.sample_rate_hz]
+    card = manifest.card
+    head = [card.name, card.version, card.sample_rate_hz, card.vocabulary]
     summary.update(_canonical(head).encode())
     for content in _parts(manifest).values():
         summary.update(hashlib.sha256(content).digest())
@@ -99,9 +107,14 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
         OutputError: the folder cannot be written.
     """
     make_folder(folder)
+    card = folder / "card.json"
+    try:
+        card.unlink(missing_ok=True)  # of an older build, which is no longer complete from here on
+    except OSError as error:
+        raise OutputError(f"cannot replace {str(card)!r}: {error.strerror}; remove it") from None
     for name, content in _parts(manifest).items():
         write_atomic(folder / name, content)
-    write_atomic(folder / "card.json", _CARD.dump_json(manifest.card, indent=2) + b"\n")
+    write_atomic(card, _CARD.dump_json(manifest.card, indent=2) + b"\n")
 
 
 def read_card(folder: Path) -> DatasetCard:
@@ -123,8 +136,8 @@ def read_manifest(folder: Path) -> Manifest:
     """Read a dataset folder and check that its parts fit together.
 
     Raises:
-        DatasetError: a part is missing, damaged, names a path outside its corpus, refers to what
-            is not there, or does not have the content that the fingerprint was made from.
+        DatasetError: a part is missing or damaged, does not fit (see `check_manifest`), or does not
+            have the content that the fingerprint was made from.
     """
     manifest = Manifest(
         card=read_card(folder),
@@ -132,14 +145,35 @@ def read_manifest(folder: Path) -> Manifest:
         trials=_read_lines(_TRIAL, folder / "trials.jsonl"),
         files=_read_lines(_FILE, folder / "files.jsonl"),
     )
-    _check_paths(manifest, folder)
-    _check_references(manifest, folder)
+    check_manifest(manifest, where=f"dataset {str(folder)!r}")
     if fingerprint(manifest) != manifest.card.fingerprint:
         raise DatasetError(
             f"dataset {str(folder)!r} was changed after it was built (its fingerprint does not "
             "fit); build it again"
         )
     return manifest
+
+
+def check_manifest(manifest: Manifest, *, where: str) -> None:
+    """Check that the parts of a manifest fit together.
+
+    Raises:
+        DatasetError: an id is used twice or cannot be a file name, a path leaves its corpus, or
+            something refers to what is not there. The line begins with `where`.
+    """
+    sources = {mixture.id: {s.id for s in mixture.sources} for mixture in manifest.mixtures}
+    _check_ids([mixture.id for mixture in manifest.mixtures], f"{where}: mixture")
+    _check_ids([trial.id for trial in manifest.trials], f"{where}: trial")
+    for mixture in manifest.mixtures:
+        _check_ids([s.id for s in mixture.sources], f"{where}: mixture {mixture.id!r}: source")
+    _check_clips(manifest, where)
+    for trial in manifest.trials:
+        missing = set(trial.target_ids) - sources.get(trial.mixture_id, set())
+        if trial.mixture_id not in sources or missing:
+            raise DatasetError(
+                f"{where}: trial {trial.id!r} refers to mixture {trial.mixture_id!r} and sources "
+                f"{list(trial.target_ids)}, which are not there; build it again"
+            )
 
 
 def clips_of(mixtures: Iterable[Mixture], trials: Iterable[Trial]) -> Iterable[Clip]:
@@ -181,26 +215,35 @@ def _read_one(adapter: TypeAdapter[T], content: bytes, where: str) -> T:
         ) from None
 
 
-def _check_paths(manifest: Manifest, folder: Path) -> None:
-    for clip in clips_of(manifest.mixtures, manifest.trials):
-        path = PurePosixPath(clip.path)
-        if path.is_absolute() or ".." in path.parts or "\\" in clip.path:
-            raise DatasetError(
-                f"dataset {str(folder)!r}: path {clip.path!r} leaves the folder of corpus "
-                f"{clip.corpus!r}; only relative paths without '..' are allowed"
-            )
+def _corpora(configs: Mapping[str, CorpusConfig]) -> str:
+    return _canonical({name: config.model_dump() for name, config in configs.items()})
 
 
-def _check_references(manifest: Manifest, folder: Path) -> None:
-    sources = {mixture.id: {s.id for s in mixture.sources} for mixture in manifest.mixtures}
+def _check_ids(ids: Sequence[str], what: str) -> None:
     seen: set[str] = set()
-    for trial in manifest.trials:
-        if trial.id in seen:
-            raise DatasetError(f"dataset {str(folder)!r}: trial id {trial.id!r} appears twice")
-        seen.add(trial.id)
-        missing = set(trial.target_ids) - sources.get(trial.mixture_id, set())
-        if trial.mixture_id not in sources or missing:
+    for name in ids:
+        if not _SAFE_ID.fullmatch(name):
             raise DatasetError(
-                f"dataset {str(folder)!r}: trial {trial.id!r} refers to mixture "
-                f"{trial.mixture_id!r} and sources {list(trial.target_ids)}, which are not there"
+                f"{what} id {name!r} cannot be a file name; only letters, digits and _ . + - are "
+                "allowed"
             )
+        if name in seen:
+            raise DatasetError(f"{what} id {name!r} appears twice; build the dataset again")
+        seen.add(name)
+
+
+def _check_clips(manifest: Manifest, where: str) -> None:
+    """Every clip lies inside a corpus of the card, and its recording has a hash."""
+    hashed = {(file.corpus, file.path) for file in manifest.files}
+    clips = {(c.corpus, c.path) for c in clips_of(manifest.mixtures, manifest.trials)}
+    for corpus, path in sorted(clips | hashed):
+        inside = PurePosixPath(path)
+        if inside.is_absolute() or ".." in inside.parts or "\\" in path:
+            raise DatasetError(
+                f"{where}: path {path!r} leaves the folder of corpus {corpus!r}; only relative "
+                "paths without '..' and '\\' are allowed"
+            )
+        if corpus not in manifest.card.corpora:
+            raise DatasetError(f"{where}: {path!r} is of corpus {corpus!r}, which the card lacks")
+        if (corpus, path) not in hashed:
+            raise DatasetError(f"{where}: {path!r} of corpus {corpus!r} is not in files.jsonl")

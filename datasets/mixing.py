@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
+from threading import Lock
 from typing import Literal
 
 import numpy as np
@@ -17,7 +18,13 @@ Samples = NDArray[np.float32]
 LevelScale = Literal["lufs", "power"]
 
 LUFS_FLOOR = -70.0
+SILENT_DB = -80.0
+"""Mean power re full scale at or below which a source counts as silent, and is no target."""
+
 _LOUDNESS_BLOCK_S = 0.5
+
+# pyloudnorm switches warnings off and on again, which only one thread may do at a time.
+_METER_LOCK = Lock()
 
 
 def db_to_gain(level_db: float) -> float:
@@ -35,7 +42,7 @@ def round_gain(gain: float) -> float:
 
 def power_db(samples: Samples) -> float:
     """Mean power in dB re full scale, 10 log10(mean x²); −inf for silence."""
-    power = float(np.mean(np.square(samples, dtype=np.float64)))
+    power = float(np.mean(np.square(samples, dtype=np.float64))) if samples.size else 0.0
     return 10.0 * float(np.log10(power)) if power > 0 else float("-inf")
 
 
@@ -44,12 +51,13 @@ def loudness_lufs(samples: Samples, sample_rate_hz: int) -> float:
 
     Signals under 0.5 s are tiled to that length, as Scaper does, since a gating block is 0.4 s.
     """
+    if not samples.any():
+        return LUFS_FLOOR
     shortest = int(np.ceil(_LOUDNESS_BLOCK_S * sample_rate_hz))
     if len(samples) < shortest:
         samples = np.tile(samples, -(-shortest // len(samples)))[:shortest]
-    if not samples.any():
-        return LUFS_FLOOR
-    loudness = _meter(sample_rate_hz).integrated_loudness(samples.astype(np.float64))
+    with _METER_LOCK:
+        loudness = _meter(sample_rate_hz).integrated_loudness(samples.astype(np.float64))
     return max(float(loudness), LUFS_FLOOR) if np.isfinite(loudness) else LUFS_FLOOR
 
 
@@ -83,10 +91,17 @@ def fade_ends(samples: Samples, length: int) -> Samples:
 
 
 def place(samples: Samples, *, onset: int, length: int) -> Samples:
-    """A signal of `length` zeros with `samples` from `onset` on; what sticks out is cut."""
+    """A signal of `length` zeros with `samples` from `onset` on; what sticks out is cut.
+
+    Args:
+        samples: [T].
+        onset: where they begin; negative onsets lie before the signal.
+        length: of the signal.
+    """
     placed = np.zeros(length, dtype=np.float32)
-    stop = min(onset + len(samples), length)
-    placed[onset:stop] = samples[: stop - onset]
+    start, stop = max(onset, 0), min(onset + len(samples), length)
+    if start < stop:
+        placed[start:stop] = samples[start - onset : stop - onset]
     return placed
 
 

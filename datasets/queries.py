@@ -10,7 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator
 
 from ..errors import ConfigError, DatasetError
 from .seeding import generator
@@ -18,6 +20,19 @@ from .types import Condition
 
 Targets = Literal["one", "all"]
 Key = tuple[str | int, ...]
+
+
+def _in_quotes(value: object) -> object:
+    if isinstance(value, int):
+        raise ValueError(  # noqa: TRY004 (pydantic wants a ValueError)
+            f"YAML reads {value // 60}:{value % 60} without quotes as the number {value}; "
+            f"write '{value // 60}:{value % 60}'"
+        )
+    return value
+
+
+ConditionText = Annotated[str, BeforeValidator(_in_quotes)]
+"""A condition in a config: "n_active:n_inactive"."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +55,7 @@ def parse_condition(text: str) -> Condition:
     Raises:
         ConfigError: the text has another form, or names no class at all.
     """
-    found = re.fullmatch(r"(\d+):(\d+)", text)
+    found = re.fullmatch(r"([0-9]+):([0-9]+)", text)
     if not found or int(found[1]) + int(found[2]) == 0:
         raise ConfigError(
             f"condition {text!r} is not n_active:n_inactive with at least one class; "

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +16,7 @@ from .mixing import fade_ends, peak_gain, place, power_db, round_gain
 from .types import Clip, Mixture, Source
 
 Samples = NDArray[np.float32]
+ClipReader = Callable[[Clip], Samples]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,44 +38,42 @@ def render_clip(clip: Clip, *, sample_rate_hz: int, corpora: Corpora) -> Samples
     return resample(samples, from_hz=rate, to_hz=sample_rate_hz)
 
 
-def render_source(
-    source: Source, *, sample_rate_hz: int, num_samples: int, corpora: Corpora
-) -> Samples:
-    """One source as it is in the mixture, [T]: resampled, faded, scaled, placed, cut."""
-    samples = render_clip(source.clip, sample_rate_hz=sample_rate_hz, corpora=corpora)
-    samples = fade_ends(samples, source.fade) * np.float32(source.gain)
-    return place(samples, onset=source.onset, length=num_samples)
+def clip_reader(*, sample_rate_hz: int, corpora: Corpora, keep: int = 32) -> ClipReader:
+    """`render_clip` that keeps what it read last: a clip is measured first and mixed then."""
+    return lru_cache(maxsize=keep)(
+        partial(render_clip, sample_rate_hz=sample_rate_hz, corpora=corpora)
+    )
 
 
 def render(mixture: Mixture, corpora: Corpora) -> Rendered:
     """All sources and their sum, in float32, in the order of the recipe."""
-    sources = np.stack(
-        [
-            render_source(
-                source,
-                sample_rate_hz=mixture.sample_rate_hz,
-                num_samples=mixture.num_samples,
-                corpora=corpora,
-            )
-            for source in mixture.sources
-        ]
-    )
-    total: Samples = np.add.reduce(sources, axis=0)
-    if mixture.quantise == "int16":
-        return Rendered(sources=quantise_int16(sources), mixture=quantise_int16(total))
-    return Rendered(sources=sources, mixture=total)
+    rate = mixture.sample_rate_hz
+    return _mix(mixture, [_clip(source, rate, corpora) for source in mixture.sources])
 
 
-def limit_peak(mixture: Mixture, peak: float, corpora: Corpora) -> tuple[Mixture, Rendered]:
+def limit_peak(
+    mixture: Mixture, peak: float, corpora: Corpora, *, read: ClipReader | None = None
+) -> tuple[Mixture, Rendered]:
     """Scale all gains so that neither the mixture nor a source exceeds `peak`.
 
+    Args:
+        mixture: the recipe.
+        peak: largest magnitude.
+        corpora: open corpora.
+        read: a reader at the mixture's rate that keeps what it read; None reads every clip.
+
     Returns:
-        the scaled recipe, and the signals as they were before the scaling, not quantised.
+        the scaled recipe, and its signals, the same that `render` makes.
     """
-    rendered = render(replace(mixture, quantise="none"), corpora)
-    gain = peak_gain([rendered.mixture, *rendered.sources], peak)
+    rate = mixture.sample_rate_hz
+    clips = [
+        read(source.clip) if read else _clip(source, rate, corpora) for source in mixture.sources
+    ]
+    loud = _mix(replace(mixture, quantise="none"), clips)
+    gain = peak_gain([loud.mixture, *loud.sources], peak)
     sources = tuple(replace(s, gain=round_gain(s.gain * gain)) for s in mixture.sources)
-    return replace(mixture, sources=sources), rendered
+    scaled = replace(mixture, sources=sources)
+    return scaled, _mix(scaled, clips)
 
 
 def input_snr(
@@ -81,7 +82,31 @@ def input_snr(
     """Tag `input_snr_db`: power of the target against the rest of the mixture, in 0.1 dB."""
     if not target_ids:
         return {}
-    wanted = [source.id in target_ids for source in mixture.sources]
-    target = rendered.sources[wanted].sum(axis=0)
-    ratio_db = power_db(target) - power_db(rendered.mixture - target)
-    return {"input_snr_db": round(ratio_db, 1)} if np.isfinite(ratio_db) else {}
+    wanted = np.array([source.id in target_ids for source in mixture.sources])
+    target, rest = (rendered.sources[part].sum(axis=0) for part in (wanted, ~wanted))
+    target_db, rest_db = power_db(target), power_db(rest)
+    if not (np.isfinite(target_db) and np.isfinite(rest_db)):
+        return {}
+    return {"input_snr_db": round(target_db - rest_db, 1)}
+
+
+def _clip(source: Source, sample_rate_hz: int, corpora: Corpora) -> Samples:
+    return render_clip(source.clip, sample_rate_hz=sample_rate_hz, corpora=corpora)
+
+
+def _mix(mixture: Mixture, clips: Sequence[Samples]) -> Rendered:
+    """Fade, scale, place and add up the clips [T_k] of a recipe's sources."""
+    sources = np.stack(
+        [
+            place(
+                fade_ends(clip, source.fade) * np.float32(source.gain),
+                onset=source.onset,
+                length=mixture.num_samples,
+            )
+            for source, clip in zip(mixture.sources, clips, strict=True)
+        ]
+    )
+    total: Samples = np.add.reduce(sources, axis=0)
+    if mixture.quantise == "int16":
+        return Rendered(sources=quantise_int16(sources), mixture=quantise_int16(total))
+    return Rendered(sources=sources, mixture=total)

@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import AudioError, CorpusError
 from ..progress import ProgressFactory, quiet
 from .dataset import Dataset
+from .mixing import SILENT_DB, power_db
 from .types import Trial
 
 
@@ -52,7 +53,7 @@ def _recordings(dataset: Dataset) -> Iterator[str]:
 
 
 def _rendering(dataset: Dataset, progress: ProgressFactory) -> Iterator[str]:
-    """Every mixture renders, is finite, and its peak is at most full scale."""
+    """Every mixture and the enrollments of its first trial render, and have a sane level."""
     first = {trial.mixture_id: index for index, trial in reversed(list(enumerate(dataset.trials)))}
     with progress(f"validate {dataset.card.name}", len(first)) as advance:
         for mixture_id, index in first.items():
@@ -63,12 +64,15 @@ def _rendering(dataset: Dataset, progress: ProgressFactory) -> Iterator[str]:
 def _rendering_problems(dataset: Dataset, mixture_id: str, index: int) -> Iterator[str]:
     try:
         query, _ = dataset[index]
-    except AudioError as error:
+    except (AudioError, CorpusError) as error:
         yield f"mixture {mixture_id!r}: {error}"
         return
     peak = float(np.abs(query.mixture.numpy()).max())
     if not 0.0 < peak <= 1.0:
         yield f"mixture {mixture_id!r} has peak {peak:.3g}; it must lie in (0, 1]"
+    for enrollment in query.clues.enrollments:
+        if power_db(enrollment.numpy()) <= SILENT_DB:
+            yield f"trial {query.id!r} has a silent enrollment"
 
 
 def _leaks(dataset: Dataset) -> Iterator[str]:

@@ -56,8 +56,9 @@ def _print_verdict(table: Table, level: float, console: Console) -> None:
 
 
 def _grid(tables: tuple[Table, ...]) -> Grid:
-    keys = list(dict.fromkeys(column.key for table in tables for column in table.columns))
     columns = {column.key: column for table in tables for column in table.columns}
+    # A terminal is narrow: where there is an improvement, the value itself is left to the reports.
+    keys = [key for key, column in columns.items() if column.facts.improvement not in columns]
     grid = Grid(
         title=Text(tables[0].dataset, style="bold"),
         title_justify="left",

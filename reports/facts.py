@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
-from ..bench.metrics.protocol import METRICS, MetricInfo
+from ..bench.metrics.protocol import METRICS, MetricInfo, Scope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,6 +15,8 @@ class MetricFacts:
     Attributes:
         higher_is_better: None if the metric is not known here: it is shown, never ranked by.
         floor_db: value given to a silent estimate, or None.
+        improvement: name of the improvement over the mixture, or None.
+        scope: whether it applies where the target is "present", or where it is "absent".
     """
 
     name: str
@@ -22,6 +24,8 @@ class MetricFacts:
     higher_is_better: bool | None = None
     description: str = ""
     floor_db: float | None = None
+    improvement: str | None = None
+    scope: Scope = "present"
 
 
 @cache
@@ -45,6 +49,8 @@ def _direct(info: MetricInfo) -> MetricFacts:
         higher_is_better=info.higher_is_better,
         description=info.description,
         floor_db=info.floor_db,
+        improvement=info.improvement,
+        scope=info.scope,
     )
 
 
@@ -55,5 +61,5 @@ def _improvement(info: MetricInfo) -> MetricFacts:
         unit=info.unit,
         higher_is_better=info.higher_is_better,
         description=f"{info.name} of the estimate minus {info.name} of the mixture",
-        floor_db=None,
+        scope=info.scope,
     )

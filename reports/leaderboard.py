@@ -241,8 +241,14 @@ def _leader(table: Table) -> str | None:
 
 
 def _rival(table: Table, leader: str) -> str | None:
-    """The next contender; without one the unprocessed mixture; else the best other."""
+    """Whom the leader must beat: the best ranked other system, be it only silence or the mixture.
+
+    Where the target is absent, silence is right by definition and says nothing: there the next
+    contender, or else the unprocessed mixture.
+    """
     others = [e for e in table.entries if e.rank is not None and e.system != leader]
+    if table.primary is None or table.columns[table.primary].facts.scope == "present":
+        return next((e.system for e in others), None)
     contenders = [e for e in others if e.facts.family != "baseline"]
     mixture = [e for e in others if e.system == "mixture"]
     return next((e.system for e in (*contenders, *mixture, *others)), None)

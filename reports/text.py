@@ -125,8 +125,8 @@ def unranked(table: Table) -> list[str]:
 def trouble(board: Leaderboard) -> str:
     """One sentence on what failed or is missing; "" if nothing."""
     parts = []
-    for status in ("failed", "missing"):
+    for status, what in (("failed", "with a value that failed"), ("missing", "missing")):
         count = sum(issue.n_trials for issue in board.issues if issue.status == status)
         if count:
-            parts.append(f"{count} {status}")
-    return f"{' and '.join(parts)} trials, counted for each system" if parts else ""
+            parts.append(f"{plural(count, 'trial')} {what}")
+    return f"{' and '.join(parts)}, counted for each system" if parts else ""

@@ -30,7 +30,7 @@ def oracle_irm(
     beta: float = 0.5,
     device: str = "cpu",
 ) -> MaskOracle:
-    """Build the ideal-ratio-mask oracle.
+    """Ideal ratio mask on the STFT of the mixture (oracle).
 
     Args:
         window_ms: square-root Hann window on both sides.

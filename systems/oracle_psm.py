@@ -20,7 +20,7 @@ from .registry import register_system
 
 @register_system("oracle_psm")
 def oracle_psm(*, window_ms: float = 32.0, hop_ms: float = 8.0, device: str = "cpu") -> MaskOracle:
-    """Build the phase-sensitive-mask oracle.
+    """Phase-sensitive mask on the STFT of the mixture (oracle).
 
     Args:
         window_ms: square-root Hann window on both sides.

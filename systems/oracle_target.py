@@ -14,7 +14,7 @@ from .registry import register_system
 
 @register_system("oracle_target")
 class TargetOracle:
-    """Returns the first channel of the reference, zeros if the target is absent.
+    """The reference itself, zeros if the target is absent (oracle).
 
     Args:
         device: where the estimate is put.

@@ -24,7 +24,7 @@ _ID = re.compile(r"(?!\.{1,2}$)[\w.+-]+", re.ASCII)
 
 @register_system("precomputed")
 class PrecomputedSystem:
-    """Reads `<folder>/<query id>.wav`.
+    """Reads estimates made elsewhere, `<folder>/<query id>.wav`.
 
     A file that is missing, corrupt, not mono or of the wrong rate costs its own query only. Length
     and values stay as they are: the scorer judges them. The card's hash covers names and contents

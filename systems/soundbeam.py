@@ -52,7 +52,7 @@ class SoundBeamNet(nn.Module):
 
 
 class SoundBeam:
-    """Target sound extraction by class labels.
+    """Target sound extraction by class labels (1-hot SoundBeam).
 
     Args:
         checkpoint: a folder, a weights file with its card beside it, or a shipped name.

@@ -329,7 +329,7 @@ def test_html_shows_failures_and_no_nan(tmp_path: Path) -> None:
     assert any("—" in cell and "40 failed" in cell for cell in cells)
     evil = next(line for line in page.rows if any(EVIL in cell for cell in line))
     assert "not ranked: 1 trial failed" in " ".join(evil)
-    assert "41 failed trials" in " ".join(page.text)
+    assert "41 trials with a value that failed" in " ".join(page.text)
     assert any("non_finite" in " ".join(line) and "t000" in " ".join(line) for line in page.rows)
 
 
@@ -371,7 +371,7 @@ def test_console_fits(tmp_path: Path, width: int) -> None:
     print_leaderboard(full(tmp_path), Console(file=stream, width=width))
     text = stream.getvalue()
     assert max(len(line) for line in text.splitlines()) <= width
-    for part in ("FMQ 1:0", "FUQ 0:1", "oracle", "41 failed trials", "net is", "snri"):
+    for part in ("FMQ 1:0", "FUQ 0:1", "oracle", "41 trials with a value that failed", "net is", "snri"):
         assert part in text
     assert "nan" not in text
 

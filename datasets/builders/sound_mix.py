@@ -3,29 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache, partial
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
+from pydantic import Field
 
 from ...errors import ConfigError, suggest
 from ..builder import (
     BUILDERS,
     BuildContext,
+    Count,
     Drawn,
+    Level,
+    LevelSpan,
+    Peak,
     Pool,
+    Seconds,
+    SecondsSpan,
     Selection,
     enrollment_clips,
     open_pool,
     stretch,
 )
-from ..mixing import LevelScale, db_to_gain, level_db, power_db
-from ..queries import ClassQuery, Targets, draw_queries, parse_condition
-from ..render import Rendered, input_snr, limit_peak, render_clip
+from ..mixing import SILENT_DB, LevelScale, db_to_gain, level_db, power_db
+from ..queries import ClassQuery, ConditionText, Targets, draw_queries, parse_condition
+from ..render import Rendered, clip_reader, input_snr, limit_peak
 from ..seeding import generator
 from ..types import Clip, ClueSpec, Mixture, Source, Trial
 
-_SILENT_DB = -80.0
+Clue = Literal["classes", "enrollment"]
+
 _TRIES = 10
 
 
@@ -39,7 +46,8 @@ class SoundMix:
     Args:
         context: identity of the set and open corpora.
         events: recordings of the foreground classes; their labels are the vocabulary.
-        background: recordings of the background, or None.
+        background: recordings of the background, or None; those shorter than a mixture are left
+            out.
         count: number of mixtures.
         sample_rate_hz: rate of the mixtures.
         duration_s: length of each mixture.
@@ -67,21 +75,21 @@ class SoundMix:
         context: BuildContext,
         events: Selection,
         background: Selection | None = None,
-        count: int,
-        sample_rate_hz: int = 16000,
-        duration_s: float = 6.0,
+        count: Count,
+        sample_rate_hz: Count = 16000,
+        duration_s: Seconds = 6.0,
         n_classes: tuple[int, int] = (3, 3),
-        event_s: tuple[float, float] = (2.0, 5.0),
-        snr_db: tuple[float, float] = (15.0, 25.0),
-        background_db: float = -50.0,
+        event_s: SecondsSpan = (2.0, 5.0),
+        snr_db: LevelSpan = (15.0, 25.0),
+        background_db: Level = -50.0,
         level: LevelScale = "lufs",
-        peak: float = 0.9,
-        fade_ms: float = 10.0,
-        conditions: tuple[str, ...] = ("1:0",),
+        peak: Peak = 0.9,
+        fade_ms: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 10.0,
+        conditions: Annotated[tuple[ConditionText, ...], Field(min_length=1)] = ("1:0",),
         targets: Targets = "one",
-        clues: tuple[Literal["classes", "enrollment"], ...] = ("classes",),
-        enrollments: int = 1,
-        enrollment_s: float = 5.0,
+        clues: Annotated[tuple[Clue, ...], Field(min_length=1)] = ("classes",),
+        enrollments: Count = 1,
+        enrollment_s: Seconds = 5.0,
         inactive_labels: tuple[str, ...] | None = None,
         confusable: Mapping[str, tuple[str, ...]] | None = None,
         quantise: Literal["none", "int16"] = "none",
@@ -89,9 +97,12 @@ class SoundMix:
         self.count, self.sample_rate_hz = count, sample_rate_hz
         self._context = context
         self._events = open_pool(events, context)
-        self._background = open_pool(background, context) if background else None
         self.vocabulary = self._events.labels
         self._num_samples = round(duration_s * sample_rate_hz)
+        self._background = None
+        if background:
+            longer = background.model_copy(update={"min_s": max(background.min_s, duration_s)})
+            self._background = open_pool(longer, context)
         self._n_classes, self._event_s, self._snr_db = n_classes, event_s, snr_db
         self._background_db, self._level, self._peak = background_db, level, peak
         self._fade = round(fade_ms * 1e-3 * sample_rate_hz)
@@ -101,15 +112,12 @@ class SoundMix:
         self._inactive = inactive_labels or self.vocabulary
         self._confusable = dict(confusable or {})
         self._quantise: Literal["none", "int16"] = quantise
-        # A clip is looked at for silence, length and level before it is mixed.
-        self._render = lru_cache(maxsize=32)(
-            partial(render_clip, sample_rate_hz=sample_rate_hz, corpora=context.corpora)
-        )
+        self._read = clip_reader(sample_rate_hz=sample_rate_hz, corpora=context.corpora)
         self._check()
 
     def draw(self, index: int) -> Drawn:
         """Recipe and trials of mixture `index`."""
-        mixture_id = f"{self._context.split}-{index:06d}"
+        mixture_id = self._context.mixture_id(index)
         rng = generator(*self._context.key(mixture_id))
         sources = [self._draw_background(self._background, rng)] if self._background else []
         labels = self._draw_labels(rng)
@@ -124,7 +132,7 @@ class SoundMix:
             quantise=self._quantise,
             tags={"n_classes": len(labels)},
         )
-        mixture, rendered = limit_peak(mixture, self._peak, self._context.corpora)
+        mixture, rendered = limit_peak(mixture, self._peak, self._context.corpora, read=self._read)
         return self._ask(mixture, rendered)
 
     def _check(self) -> None:
@@ -134,7 +142,14 @@ class SoundMix:
                 f"n_classes = {list(self._n_classes)} must be rising and lie within 1 and the "
                 f"{len(self.vocabulary)} classes of the vocabulary"
             )
-        for condition in self._conditions:
+        if self._event_s[1] > self._num_samples / self.sample_rate_hz:
+            raise ConfigError(
+                f"event_s = {list(self._event_s)} holds events longer than the mixture; lower it "
+                "or raise duration_s"
+            )
+        for number, condition in enumerate(self._conditions):
+            if condition in self._conditions[:number]:
+                raise ConfigError(f"condition {condition} is asked for twice; name it once")
             if condition.n_active > self._n_classes[0]:
                 raise ConfigError(
                     f"condition {condition} asks for {condition.n_active} active classes, but a "
@@ -160,7 +175,7 @@ class SoundMix:
     def _draw_event(self, source_id: str, label: str, rng: np.random.Generator) -> Source:
         clip = self._draw_clip(self._events, label, float(rng.uniform(*self._event_s)), rng)
         level = self._background_db + float(rng.uniform(*self._snr_db))
-        length = len(self._render(clip))
+        length = len(self._read(clip))
         onset = int(rng.integers(max(0, self._num_samples - length) + 1))
         return Source(
             id=source_id,
@@ -177,42 +192,44 @@ class SoundMix:
         for _ in range(_TRIES):
             recording = pool.pick(label, rng)
             clip = stretch(pool, recording, seconds=seconds, position=float(rng.random()))
-            if power_db(self._render(clip)) > _SILENT_DB:
+            if power_db(self._read(clip)) > SILENT_DB:
                 break
         return clip
 
     def _gain(self, clip: Clip, target_db: float) -> float:
-        samples = self._render(clip)
-        if power_db(samples) <= _SILENT_DB:
+        samples = self._read(clip)
+        if power_db(samples) <= SILENT_DB:
             return 1.0  # nothing to measure; the silent source is never a target
         return db_to_gain(target_db - level_db(samples, self.sample_rate_hz, scale=self._level))
 
     def _ask(self, mixture: Mixture, rendered: Rendered) -> Drawn:
         events = {s.label: s for s in mixture.sources if s.role == "foreground"}
-        levels = {
-            s.label: power_db(samples)
+        audible = [
+            s.label
             for s, samples in zip(mixture.sources, rendered.sources, strict=True)
-        }
-        audible = [label for label in events if levels[label] > _SILENT_DB]
+            if s.role == "foreground" and power_db(samples) > SILENT_DB
+        ]
         present = {s.label for s in mixture.sources}
         for label in sorted(present):
             present |= set(self._confusable.get(label, ()))
+        key = self._context.key(mixture.id)
         queries = draw_queries(
             active=audible,
             present=present,
             pool=self._inactive,
             conditions=self._conditions,
             targets=self._targets,
-            key=self._context.key(mixture.id),
+            key=key,
         )
+        # Systems see a trial's id: neither it nor the order may tell which condition this is.
+        order = generator(*key, "order").permutation(len(queries))
         trials = tuple(
-            self._trial(mixture, events, query, rendered, number)
-            for number, query in enumerate(queries)
+            self._trial(mixture, events, queries[int(place)], rendered, number)
+            for number, place in enumerate(order)
         )
         silent = len(events) - len(audible)
-        return Drawn(
-            mixture=mixture, trials=trials, excluded={"silent_target": silent} if silent else {}
-        )
+        excluded = {"silent_target": silent} if silent else {}
+        return Drawn(mixture=mixture, trials=trials, excluded=excluded, rendered=rendered)
 
     def _trial(
         self,
@@ -225,7 +242,6 @@ class SoundMix:
         target_ids = tuple(events[label].id for label in query.active)
         name = "+".join(query.active) or "none"
         return Trial(
-            # Systems see the id: it must not tell which of the queried classes is active.
             id=f"{mixture.id}_q{number}",
             mixture_id=mixture.id,
             clue=self._clue(mixture, query),

@@ -10,16 +10,22 @@ from ...errors import ConfigError
 from ..builder import (
     BUILDERS,
     BuildContext,
+    Count,
     Drawn,
+    Level,
+    LevelSpan,
+    Peak,
     Pool,
+    Seconds,
     Selection,
+    ShareSpan,
     enrollment_clips,
     open_pool,
     stretch,
 )
 from ..corpus import Recording
-from ..mixing import db_to_gain, overlap_onsets, power_db
-from ..render import Rendered, input_snr, limit_peak, render_clip
+from ..mixing import SILENT_DB, db_to_gain, overlap_onsets, power_db
+from ..render import Rendered, clip_reader, input_snr, limit_peak
 from ..seeding import generator
 from ..types import Clip, ClueSpec, Condition, Mixture, Source, Trial
 
@@ -60,18 +66,18 @@ class SpeechMix:
         context: BuildContext,
         speech: Selection,
         noise: Selection | None = None,
-        count: int,
-        sample_rate_hz: int = 8000,
-        n_speakers: int = 2,
-        snr_db: tuple[float, float] = (-5.0, 5.0),
-        noise_snr_db: tuple[float, float] = (10.0, 20.0),
+        count: Count,
+        sample_rate_hz: Count = 8000,
+        n_speakers: Count = 2,
+        snr_db: LevelSpan = (-5.0, 5.0),
+        noise_snr_db: LevelSpan = (10.0, 20.0),
         mode: Literal["min", "max"] = "min",
-        overlap: tuple[float, float] | None = None,
+        overlap: ShareSpan | None = None,
         targets: Literal["all", "first"] = "all",
-        enrollments: int = 1,
-        enrollment_s: float = 10.0,
-        level_db: float = -25.0,
-        peak: float = 0.9,
+        enrollments: Count = 1,
+        enrollment_s: Seconds = 10.0,
+        level_db: Level = -25.0,
+        peak: Peak = 0.9,
         quantise: Literal["none", "int16"] = "none",
     ) -> None:
         self.count, self.sample_rate_hz = count, sample_rate_hz
@@ -83,11 +89,12 @@ class SpeechMix:
         self._enrollments, self._enrollment_s = enrollments, enrollment_s
         self._level_db, self._peak = level_db, peak
         self._quantise: Literal["none", "int16"] = quantise
+        self._read = clip_reader(sample_rate_hz=sample_rate_hz, corpora=context.corpora)
         self._check()
 
     def draw(self, index: int) -> Drawn:
         """Recipe and trials of mixture `index`."""
-        mixture_id = f"{self._context.split}-{index:06d}"
+        mixture_id = self._context.mixture_id(index)
         rng = generator(*self._context.key(mixture_id))
         chosen = rng.choice(self._speech.labels, size=self._n_speakers, replace=False)
         utterances = [self._speech.pick(str(speaker), rng) for speaker in chosen]
@@ -109,19 +116,28 @@ class SpeechMix:
             quantise=self._quantise,
             tags={"n_speakers": self._n_speakers},
         )
-        mixture, rendered = limit_peak(mixture, self._peak, self._context.corpora)
-        speakers = [source for source in mixture.sources if source.role == "foreground"]
-        asked = speakers if self._targets == "all" else speakers[:1]
+        mixture, rendered = limit_peak(mixture, self._peak, self._context.corpora, read=self._read)
+        asked = mixture.sources[: self._n_speakers if self._targets == "all" else 1]
+        # In min mode, what is left of an utterance may be the pause that it begins with.
+        audible = [
+            source
+            for source, samples in zip(asked, rendered.sources, strict=False)
+            if power_db(samples) > SILENT_DB
+        ]
+        silent = len(asked) - len(audible)
         return Drawn(
-            mixture=mixture, trials=tuple(self._trial(mixture, rendered, s) for s in asked)
+            mixture=mixture,
+            trials=tuple(self._trial(mixture, rendered, source) for source in audible),
+            excluded={"silent_target": silent} if silent else {},
+            rendered=rendered,
         )
 
     def _check(self) -> None:
         speakers = len(self._speech.labels)
-        if not 1 <= self._n_speakers <= speakers:
+        if self._n_speakers > speakers:
             raise ConfigError(
-                f"n_speakers = {self._n_speakers} must lie within 1 and the {speakers} speakers of "
-                f"corpus {self._speech.corpus!r} in split {self._context.split!r}"
+                f"n_speakers = {self._n_speakers} is more than the {speakers} speakers of corpus "
+                f"{self._speech.corpus!r} in split {self._context.split!r}; lower it"
             )
         if self._overlap and self._mode == "min":
             raise ConfigError("overlap needs `mode: max`; in min mode all speakers start together")
@@ -174,10 +190,7 @@ class SpeechMix:
         )
 
     def _gain(self, clip: Clip, target_db: float) -> float:
-        samples = render_clip(
-            clip, sample_rate_hz=self.sample_rate_hz, corpora=self._context.corpora
-        )
-        level = power_db(samples)
+        level = power_db(self._read(clip))
         if not np.isfinite(level):
             raise ConfigError(
                 f"recording {clip.path!r} of corpus {clip.corpus!r} is silent; remove it"
