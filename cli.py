@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from pathlib import Path
 from typing import NoReturn
 
@@ -231,6 +232,9 @@ def doctor(
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Entry point: errors become one line on standard error and an exit code."""
     given = list(arguments) if arguments is not None else None
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal may know no arrows or minus signs
     try:
         code = app(args=given, prog_name="tsebench", standalone_mode=False)
     except UsageError as error:

@@ -148,8 +148,9 @@ def usage_line(error: Exception) -> str:
         line += f", not {details()[0]['input']!r}"
     unknown = getattr(error, "option_name", None)
     if unknown is not None and context is not None:
-        known = [name for parameter in context.command.params for name in parameter.opts]
-        line = f"unknown option {unknown!r}{suggest(unknown, [*known, '--help'])}"
+        names = [name for parameter in context.command.params for name in parameter.opts]
+        known = [name for name in [*names, "--help"] if name.startswith("-")]
+        line = f"unknown option {unknown!r}{suggest(unknown, known)}"
     command = context.command_path if context is not None else "tsebench"
     return f"{line[:1].lower()}{line[1:]}; see `{command} --help`"
 

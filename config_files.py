@@ -18,12 +18,13 @@ class _OnceLoader(yaml.SafeLoader):
     """YAML's safe loader, but a key that is written twice is an error, not the last one."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
                 raise yaml.constructor.ConstructorError(
-                    problem=f"key {key!r} is written twice", problem_mark=node.start_mark
+                    problem=f"key {key.value!r} is written twice", problem_mark=key.start_mark
                 )
+            seen.add(str(key.value))
         return super().construct_mapping(node, deep=deep)
 
 

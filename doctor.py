@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,13 +16,14 @@ from .bench.plan import plan_metrics
 from .bench.pool import FilePool
 from .bench.provenance import device_name, resolve_device, versions
 from .bench.scoring import Scorable, Scorer
-from .datasets.audio import resample
+from .datasets.audio import read_mono, resample
 from .datasets.corpora.synthetic_speech import SyntheticSpeech
 from .datasets.mixing import snr_gain
 from .datasets.seeding import generator
-from .errors import ConfigError, TsebenchError
+from .errors import AudioError, ConfigError, TsebenchError
 from .files import make_folder
 from .systems.check import CheckResult, check_system
+from .systems.precomputed import PrecomputedSystem
 from .systems.registry import load_system
 
 _RATE_HZ = 8000
@@ -40,7 +42,7 @@ def check_machine(device: str) -> list[CheckResult]:
 
 
 def check_one(system: str, options: Sequence[str], device: str) -> list[CheckResult]:
-    """All checks of one system.
+    """All checks of one system; of `precomputed`, its files, as it cannot answer other queries.
 
     Args:
         system: registered name.
@@ -52,6 +54,8 @@ def check_one(system: str, options: Sequence[str], device: str) -> list[CheckRes
     """
     chosen = resolve_device(device)
     loaded = load_system(system, device=chosen, **dict(_setting(option) for option in options))
+    if isinstance(loaded, PrecomputedSystem):
+        return [_check_files(loaded.files)]
     rate = loaded.card.sample_rate_hz or 8000
     return check_system(loaded, sample_rate_hz=rate, device=chosen)
 
@@ -74,6 +78,22 @@ def _attempt(name: str, check: Callable[[], str]) -> CheckResult:
         return _passed(name, check())
     except (TsebenchError, OSError, RuntimeError, ImportError) as error:
         return CheckResult(name=name, passed=False, detail=" ".join(str(error).split()))
+
+
+def _check_files(files: Sequence[Path]) -> CheckResult:
+    """Every estimate can be read, is mono and finite; the rates are told."""
+    problems: list[str] = []
+    rates: set[int] = set()
+    for path in files:
+        try:
+            rates.add(read_mono(path)[1])
+        except AudioError as error:
+            problems.append(str(error))
+    if problems:
+        detail = f"{len(problems)} of {len(files)} cannot be used, the first: {problems[0]}"
+        return CheckResult(name="files", passed=False, detail=detail)
+    found = " and ".join(f"{rate} Hz" for rate in sorted(rates))
+    return _passed("files", f"{len(files)} estimates at {found}")
 
 
 def _passed(name: str, detail: str) -> CheckResult:

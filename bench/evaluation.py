@@ -81,6 +81,10 @@ class _Scoring:
     known: dict[str, list[Score]]
     pending: list[Pending]
 
+    @property
+    def done(self) -> bool:
+        return all(pending.done for pending in self.pending)
+
 
 class Evaluation:
     """Computes base-metric scores of systems on one dataset.
@@ -146,7 +150,7 @@ class Evaluation:
             for loaded in loads:
                 pending = self._submit(task, inference, loaded)
                 waiting.append(_Scoring(loaded.chunk, loaded.known, pending))
-                if len(waiting) > AHEAD:
+                while waiting and (len(waiting) > AHEAD or waiting[0].done):
                     yield self._finish(waiting.popleft(), task)
         except TsebenchError:
             yield from self._finish_all(waiting, task)

@@ -121,6 +121,8 @@ class _Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=_environment(),
+            # Out of reach of Ctrl-C, also before it can ignore it: the parent ends it.
+            process_group=0,
         )
         if self._receive() != READY:
             self.close()

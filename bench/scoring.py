@@ -95,6 +95,12 @@ class Pending:
         self._cells = cells
         self._scores: list[Score] | None = None
 
+    @property
+    def done(self) -> bool:
+        """Whether `result` comes without waiting."""
+        outcomes = (cell.outcome for cell in self._cells)
+        return all(o.done() for o in outcomes if isinstance(o, Future))
+
     def result(self) -> list[Score]:
         """Wait; one score for each trial (outer) and metric (inner), in the order submitted.
 

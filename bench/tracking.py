@@ -10,16 +10,16 @@ from __future__ import annotations
 import logging
 import os
 import re
+import sqlite3
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import ConfigError, DatasetError, OutputError
-from ..files import make_folder
+from ..errors import ConfigError, DatasetError
 from .record import RunRecord, read_record, write_record
 from .rows import read_rows
 from .statistics import Aggregate, aggregate
@@ -87,11 +87,11 @@ def _client(uri: str) -> Iterator[MlflowClient]:
         logging.getLogger("mlflow").setLevel(logging.ERROR)
         try:
             with _environment(_IMPATIENT):
-                _check_folder(uri)
+                _check_file(uri)
                 client = MlflowClient(tracking_uri=uri)
                 client.search_experiments(max_results=1)
             yield client
-        except (MlflowException, SQLAlchemyError, OSError, OutputError) as error:
+        except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
             first = str(error).partition("\n")[0]
             raise ConfigError(
                 f"MLflow at {uri!r} cannot be used: {first}; "
@@ -111,14 +111,17 @@ def _environment(values: Mapping[str, str]) -> Iterator[None]:
             os.environ.pop(name, None)
 
 
-def _check_folder(uri: str) -> None:
-    """MLflow would try for minutes to open a database where it cannot be.
+def _check_file(uri: str) -> None:
+    """Open an SQLite file once, because MLflow tries for minutes to open one that cannot be.
 
     Raises:
-        OutputError: the folder of an SQLite file cannot be written.
+        OSError, sqlite3.Error: its folder cannot be made, or it is no database.
     """
-    if uri.startswith(_SQLITE) and uri != _SQLITE:
-        make_folder(Path(uri.removeprefix(_SQLITE)).parent)
+    path = Path(uri.removeprefix(_SQLITE))
+    if uri.startswith(_SQLITE) and path.name:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(path)) as database:
+            database.execute("PRAGMA schema_version").fetchone()
 
 
 def _experiment(client: MlflowClient, name: str, run_dir: Path, uri: str) -> str:

@@ -64,6 +64,11 @@ class PrecomputedSystem:
             options={"pattern": pattern, "resample": resample},
         )
 
+    @property
+    def files(self) -> list[Path]:
+        """All estimates, sorted."""
+        return _matches(self._folder, self._pattern)
+
     def extract(self, batch: QueryBatch) -> Extraction:
         """Answer a batch from the folder."""
 

@@ -18,6 +18,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from ...errors import ConfigError
 from .config import TrainConfig
 from .resume import EpochLog
 
@@ -118,23 +119,43 @@ def watchers(
 
 @contextmanager
 def _mlflow(config: TrainConfig, tracking_uri: str) -> Iterator[MlflowWatcher]:
+    """Opens a run before training starts.
+
+    Raises:
+        ConfigError: the server or store cannot be used.
+    """
     # Imported late: it takes seconds, and most runs do without.
     from mlflow import MlflowClient  # noqa: PLC0415
+    from mlflow.exceptions import MlflowException  # noqa: PLC0415
+    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
 
-    client = MlflowClient(tracking_uri=tracking_uri)
-    experiment = client.get_experiment_by_name("tsebench-train")
-    number = experiment.experiment_id if experiment else client.create_experiment("tsebench-train")
-    run_id = client.create_run(number, run_name=config.name).info.run_id
-    for section, values in config.model_dump(mode="json").items():
-        nested = values if isinstance(values, dict) else {"": values}
-        for key, value in nested.items():
-            client.log_param(run_id, f"{section}.{key}".rstrip("."), value)
+    try:
+        client = MlflowClient(tracking_uri=tracking_uri)
+        run_id = _open_run(client, config)
+    except (MlflowException, SQLAlchemyError, OSError) as error:
+        first = str(error).partition("\n")[0]
+        raise ConfigError(
+            f"MLflow at {tracking_uri!r} cannot be used: {first}; "
+            "check --tracking-uri, or turn tracking off with --tracking-uri none"
+        ) from None
     status = "FAILED"
     try:
         yield MlflowWatcher(client, run_id)
         status = "FINISHED"
     finally:
         client.set_terminated(run_id, status=status)
+
+
+def _open_run(client: MlflowClient, config: TrainConfig) -> str:
+    """Id of a new run that has the config as its parameters."""
+    experiment = client.get_experiment_by_name("tsebench-train")
+    number = experiment.experiment_id if experiment else client.create_experiment("tsebench-train")
+    run_id = str(client.create_run(number, run_name=config.name).info.run_id)
+    for section, values in config.model_dump(mode="json").items():
+        nested = values if isinstance(values, dict) else {"": values}
+        for key, value in nested.items():
+            client.log_param(run_id, f"{section}.{key}".rstrip("."), value)
+    return run_id
 
 
 def _columns() -> tuple[ProgressColumn, ...]:
