@@ -35,7 +35,7 @@ def write_atomic(path: Path, content: bytes | str) -> None:
         OutputError: the folder is read-only or the disk is full; an older file stays as it was.
     """
     data = content.encode() if isinstance(content, str) else content
-    draft = path.with_name(f".{path.name}.part")
+    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with draft.open("wb") as file:
             file.write(data)

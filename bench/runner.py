@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ..config_files import corpus_dirs as user_corpus_dirs
 from ..datasets.build import build
-from ..datasets.config import DatasetConfig, load_dataset_configs
+from ..datasets.config import DatasetConfig, load_dataset_configs, open_builder
 from ..datasets.dataset import Dataset, load_dataset
 from ..errors import ConfigError, OutputError
 from ..files import make_folder
@@ -101,6 +101,8 @@ def run(config: RunConfig, options: RunOptions) -> RunResult:
     systems = {
         spec.title: load_system(spec.name, device=device, **spec.options) for spec in config.systems
     }
+    if options.fresh:
+        _check_recipes(sources, options)
     before = _prepare(config, options)
     sets = list(_open_sets(config, sources, options, systems))
     record = resumed(_record(config, sets, systems, device), before)
@@ -186,6 +188,19 @@ def _sources(config: RunConfig) -> Iterator[_Source]:
         is_folder = (Path(spec.dataset) / "card.json").is_file()
         for recipe in [None] if is_folder else load_dataset_configs(spec.dataset):
             yield _Source(spec, plan, recipe)
+
+
+def _check_recipes(sources: Sequence[_Source], options: RunOptions) -> None:
+    """Open every corpus and builder before an earlier run is removed.
+
+    Raises:
+        CorpusError: a corpus is missing or damaged.
+        ConfigError: a parameter of a builder is wrong.
+    """
+    dirs = user_corpus_dirs(options.corpus_dirs)
+    for source in sources:
+        if source.recipe is not None:
+            open_builder(source.recipe, dirs)
 
 
 def _open_sets(

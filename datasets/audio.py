@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -163,7 +164,7 @@ def write(path: Path, samples: Samples, sample_rate_hz: int, *, subtype: str = "
             f"cannot write {subtype} samples to {str(path)!r}; use the suffix .wav, or .flac for "
             "PCM_16 and PCM_24"
         )
-    draft = path.with_name(f".{path.name}.part")
+    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         soundfile.write(str(draft), samples.T, sample_rate_hz, subtype=subtype, format=kind)

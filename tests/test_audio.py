@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 from numpy.typing import NDArray
+
 from tsebench.datasets import audio
 from tsebench.errors import AudioError, OutputError
 

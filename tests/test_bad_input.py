@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+
 from tsebench import cli, files
 from tsebench.bench.rows import read_rows
 

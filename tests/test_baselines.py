@@ -10,6 +10,7 @@ import scipy.signal
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
 from tsebench.datasets.types import Clues, Truth
 from tsebench.errors import ConfigError
 from tsebench.systems._masks import Stft

@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+
 from tsebench.bench.batching import Item, at_rate, bucket, resampled
 from tsebench.datasets.types import Clues, Query, Truth
 

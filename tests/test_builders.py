@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from tsebench.config_files import shipped_names
 from tsebench.datasets.builder import (
     BUILDERS,

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import soundfile
 import typer
+
 from tsebench import __version__, cli
 from tsebench.bench.rows import read_rows
 from tsebench.config_files import shipped_names

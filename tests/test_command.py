@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
+
 from tsebench.datasets.types import Clues
 from tsebench.errors import ExtractionError
 from tsebench.systems.protocol import Extraction, QueryBatch, System

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from tsebench.errors import ConfigError
 from tsebench.systems.registry import load_system
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from tsebench.bench.config import RunConfig, check_titles, load_run_config
 from tsebench.bench.provenance import resolve_device, versions
 from tsebench.config_files import shipped_names

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from tsebench.config_files import SHIPPED, corpus_dirs, find_config, read_yaml, shipped_names
 from tsebench.datasets.config import load_dataset_configs
 from tsebench.errors import ConfigError

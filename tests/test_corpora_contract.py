@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+
 from tsebench.datasets.config import CorpusConfig, open_corpora
 from tsebench.datasets.corpus import CORPORA, Corpus, Recording
 from tsebench.errors import AudioError, TsebenchError

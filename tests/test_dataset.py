@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+
 from tsebench.datasets.build import build
 from tsebench.datasets.config import DatasetConfig, load_dataset_configs
 from tsebench.datasets.dataset import Dataset, load_dataset

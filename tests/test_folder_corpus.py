@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+
 from tsebench.datasets.audio import read as decode
 from tsebench.datasets.corpora.folder import FolderCorpus
 from tsebench.datasets.corpus import CORPORA

@@ -14,6 +14,7 @@ import pesq
 import pystoi
 import pytest
 import soundfile
+
 from tsebench import cli
 from tsebench.bench.record import read_record
 from tsebench.bench.rows import read_rows

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+
 from tsebench.bench.batching import Item
 from tsebench.bench.inference import Answer, Inference
 from tsebench.datasets.types import Clues, Query, Truth

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+
 from tsebench.bench.rows import read_rows
 from tsebench.datasets.audio import write
 from tsebench.datasets.build import build

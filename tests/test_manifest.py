@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+
 from tsebench.datasets import manifest as manifest_module
 from tsebench.datasets.build import build, materialise
 from tsebench.datasets.config import DatasetConfig

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pesq import pesq
 from pystoi import stoi
 from torch import Tensor
+
 from tsebench.bench.metrics.bsseval import Sdr, bss_eval_sdr_db
 from tsebench.bench.metrics.energy import SiSdr
 from tsebench.bench.metrics.protocol import (

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+
 from tsebench.datasets import mixing
 from tsebench.datasets.seeding import digest, generator
 from tsebench.errors import DatasetError

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
+
 from tsebench.errors import ConfigError, UnknownNameError
 from tsebench.systems.nets.conditioning import Multiplication, conditioning
 from tsebench.systems.nets.extractor import Extractor, ExtractorConfig, rms

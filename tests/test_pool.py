@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from tsebench.bench.metrics.protocol import METRICS, FileMetric
 from tsebench.bench.pool import FilePool
 from tsebench.bench.worker import Outcome

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+
 from tsebench.bench.edges import Checked, Scorable, check
 from tsebench.datasets.types import Clues
 from tsebench.errors import ConfigError

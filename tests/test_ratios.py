@@ -12,6 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
+
 from tsebench import ratios
 
 CEILING_DB = {torch.float64: 156.536, torch.float32: 69.237}

@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+
 from tsebench import registry as registry_module
 from tsebench.errors import ConfigError, DuplicateNameError, TsebenchError, UnknownNameError
 from tsebench.registry import Registry

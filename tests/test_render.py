@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+
 from tsebench.datasets.audio import resample
 from tsebench.datasets.corpus import Recording, Samples
 from tsebench.datasets.mixing import fade_ends

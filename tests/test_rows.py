@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+
 from tsebench.bench.rows import SCHEMA, ScoreRow, read_rows, read_shard, write_shard
 from tsebench.errors import ConfigError, DatasetError, OutputError
 

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 import soundfile
 import torch
+
 from tsebench.bench import evaluation as evaluation_module
 from tsebench.bench.cache import ScoreCache, system_identity
 from tsebench.bench.config import RunConfig, load_run_config
@@ -32,6 +33,7 @@ from tsebench.datasets.dataset import Dataset, load_dataset
 from tsebench.datasets.manifest import fingerprint, read_manifest, write_manifest
 from tsebench.errors import (
     ConfigError,
+    CorpusError,
     DatasetError,
     OutputError,
     TsebenchError,
@@ -871,3 +873,26 @@ def test_work_ahead_is_bounded_ordered_and_can_be_dropped() -> None:
     with pytest.raises(ValueError, match="twenty"):
         found.extend(ahead(work, range(100)))
     assert max(begun) <= 20 + AHEAD + 1
+
+
+def test_fresh_keeps_the_old_run_if_a_corpus_is_missing(tmp_path: Path) -> None:
+    recipe = tmp_path / "needs_corpus.yaml"
+    out = tmp_path / "out"
+    folder = tmp_path / "corpus"
+    for label in ("a", "b", "c"):
+        for number in range(2):
+            noise = np.random.default_rng(number).standard_normal(8000).astype(np.float32) * 0.1
+            write(folder / label / f"{number}.wav", noise, 8000)
+    recipe.write_text(
+        "name: needs_corpus\nbuilder: sound_mix\ncorpora: {mine: {kind: folder}}\n"
+        "params: {count: 2, sample_rate_hz: 8000, duration_s: 2.0, n_classes: [2, 2],"
+        " event_s: [0.5, 1.0], events: {corpus: mine}}\n"
+    )
+    config = RunConfig.model_validate(
+        {"name": "r", "datasets": [str(recipe)], "systems": ["silence"], "metrics": ["snr"]}
+    )
+    run(config, RunOptions(out=out, cache=tmp_path / "cache", corpus_dirs={"mine": folder}))
+    before = sorted(path.name for path in (out / "rows").iterdir())
+    with pytest.raises(CorpusError, match="--corpus mine=DIR"):
+        run(config, RunOptions(out=out, cache=tmp_path / "cache", fresh=True))
+    assert sorted(path.name for path in (out / "rows").iterdir()) == before

@@ -13,6 +13,7 @@ import torch
 from pesq import pesq
 from pystoi import stoi
 from torch import Tensor
+
 from tsebench.bench import scoring
 from tsebench.bench.edges import is_silent
 from tsebench.bench.metrics.bsseval import bss_eval_sdr_db

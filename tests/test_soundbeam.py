@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from tsebench.datasets.types import Clues
 from tsebench.errors import CheckpointError, ExtractionError
 from tsebench.systems import checkpoint as checkpoints

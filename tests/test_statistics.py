@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+
 from tsebench.bench.statistics import Aggregate, aggregate, condition_key, paired_difference
 from tsebench.errors import ConfigError
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy import signal
+
 from tsebench.datasets.corpora.synthetic_sounds import (
     BACKGROUND_LABEL,
     NEW_CLASSES,

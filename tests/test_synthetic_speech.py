@@ -18,6 +18,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+
 from tsebench.datasets.audio import resample
 from tsebench.datasets.corpora import _espeak, synthetic_speech
 from tsebench.datasets.corpora._cache import SampleCache

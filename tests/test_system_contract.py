@@ -12,9 +12,10 @@ from typing import get_args
 import pytest
 import soundfile
 import torch
-import tsebench.systems
 from torch import Tensor
 from torch.nn import functional as F
+
+import tsebench.systems
 from tsebench.datasets.types import ClueKind
 from tsebench.systems._probes import make_probe
 from tsebench.systems.batch import collate

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
 from tsebench.bench.config import RunConfig
 from tsebench.bench.record import DatasetRecord, SystemRecord, new_record, read_record, write_record
 from tsebench.bench.rows import ScoreRow, write_shard

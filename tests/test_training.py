@@ -15,6 +15,7 @@ import pytest
 import torch
 from rich.console import Console
 from torch import nn
+
 from tsebench.config_files import shipped_names
 from tsebench.datasets.types import Clues, Query, Truth
 from tsebench.errors import CheckpointError, ConfigError, DatasetError, OutputError, TsebenchError

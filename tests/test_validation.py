@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 import pytest
 from pydantic import Field
+
 from tsebench.errors import ConfigError
 from tsebench.validation import StrictModel, call_with, parse
 

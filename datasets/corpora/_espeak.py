@@ -14,9 +14,11 @@ import _ctypes
 import ctypes
 import functools
 import importlib
+import os
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -76,6 +78,18 @@ def synthesise(text: str, *, voice: Voice, seed: int) -> Codes:
     Raises:
         CorpusError: the library or its data cannot be used; the message says what to install.
     """
+    # Python delivers Ctrl-C to the main thread, and an exception inside a callback from C is lost:
+    # another thread speaks, so that an interrupt ends the wait instead of a stretch of the audio.
+    return _speaker(os.getpid()).submit(_speak, text, voice, seed).result()
+
+
+@functools.lru_cache(maxsize=1)
+def _speaker(_process: int) -> ThreadPoolExecutor:
+    """The thread that speaks; a forked process starts its own."""
+    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="espeak")
+
+
+def _speak(text: str, voice: Voice, seed: int) -> Codes:
     chunks: list[Codes] = []
 
     def collect(samples: Any, count: int, _events: object) -> int:

@@ -216,5 +216,3 @@ def _card(config: TrainConfig, net: StrictModel, stream: TrialStream) -> Checkpo
         git_commit=git_commit(),
         tsebench_version=version("tsebench"),
     )
-
-
