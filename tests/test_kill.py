@@ -163,12 +163,17 @@ def test_a_killed_run_goes_on_to_the_same_rows(
     assert not draft.exists()
 
 
+def _hear_interrupts() -> None:
+    """A background job, as these tests may be, is started with Ctrl-C ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_an_interrupt_ends_at_once_and_can_be_resumed(
     place: Path, undisturbed: pd.DataFrame, slow: Path
 ) -> None:
     out = place / "interrupted"
     # A group of its own, interrupted as a whole: as Ctrl-C does on a terminal.
-    process = start(place, out, start_new_session=True)
+    process = start(place, out, start_new_session=True, preexec_fn=_hear_interrupts)
     wait_for_shard(process, out)
     os.killpg(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=60)  # a hang, not slowness, fails here
