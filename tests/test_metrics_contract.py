@@ -102,9 +102,7 @@ def test_a_useless_answer_is_a_row_with_a_reason(
     good = item(name, speech[0], 5.0)
     cases = [None, torch.full_like(speech[0], torch.nan), speech[0][:100]]
     items = [
-        Scorable(
-            trial_id=str(n), estimate=estimate, reference=good.reference, mixture=good.mixture
-        )
+        Scorable(trial_id=str(n), estimate=estimate, reference=good.reference, mixture=good.mixture)
         for n, estimate in enumerate(cases)
     ]
     found = [(score.status, score.reason) for score in scores(name, items, pool)]

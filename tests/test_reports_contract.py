@@ -57,9 +57,7 @@ def test_tells_every_system_and_loses_nothing(
 
 
 @pytest.mark.parametrize("name", REPORTS.names())
-def test_the_same_board_gives_the_same_bytes(
-    name: str, board: Leaderboard, tmp_path: Path
-) -> None:
+def test_the_same_board_gives_the_same_bytes(name: str, board: Leaderboard, tmp_path: Path) -> None:
     first = REPORTS.get(name)(board, tmp_path / "a")
     second = REPORTS.get(name)(board, tmp_path / "b")
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
