@@ -171,10 +171,14 @@ def score(
     device: options.Device = "auto",
     jobs: options.Processes = 2,
     tracking_uri: options.Tracking = "none",
+    variants: options.Variants = False,
+    claimed: options.Claimed = None,
 ) -> None:
     """Score wav folders: no config, files are paired by name."""
+    from .bench.claims import claims_of
     from .bench.folders import ScoreOptions, score_folders
 
+    claims = claims_of(claimed) if claimed is not None else ()
     result = score_folders(
         estimates=estimates,
         references=references,
@@ -194,6 +198,15 @@ def score(
         first = ", ".join(result.unpaired[:3]) + more
         _say(f"left out, because they have no reference: {len(result.unpaired)} ({first})")
     _tell(out, tracking_uri)
+    if variants or claims:
+        from .bench.variants import score_variants
+        from .reports.variants import report_variants
+
+        progress = on_console(console)
+        scores = score_variants(
+            result.files, system=system, device=device, jobs=jobs, progress=progress
+        )
+        _say(f"variants: {report_variants(scores, claims, out, console)}")
     if result.failed_trials:
         _say(f"{result.failed_trials} of {result.trials} files failed; the report says why")
         raise typer.Exit(3)
@@ -213,15 +226,23 @@ def report(
         _say(str(path))
 
 
-@app.command(short_help="Check this machine, or a system.")
+@app.command(short_help="Check this machine, the metrics, or a system.")
 def doctor(
     system: options.System = None,
     option: options.SystemOption = None,
     device: options.Device = "auto",
 ) -> None:
-    """Check this machine, or one system: lengths, batching, silence, levels, determinism."""
-    from .doctor import check_machine, check_one
+    """Check this machine, or one system: lengths, batching, silence, levels, determinism.
 
+    `tsebench doctor metrics` compares every metric with its reference implementation.
+    """
+    from .doctor import check_machine, check_one
+    from .doctor_metrics import RESERVED, report_metrics
+
+    if system == RESERVED:
+        if not report_metrics(device, console):
+            raise typer.Exit(2)
+        return
     results = check_one(system, option or [], device) if system else check_machine(device)
     for result in results:
         _say(f"{'ok' if result.passed else 'PROBLEM':<8} {result.name}: {result.detail}")

@@ -80,6 +80,21 @@ Title = Annotated[str, Option(metavar="NAME", help="What the system is called in
 Channel = Annotated[
     int | None, Option(min=0, metavar="N", help="Channel (from 0) of files with several.")
 ]
+Variants = Annotated[
+    bool,
+    Option(
+        "--variants",
+        help="Also compare all variants of the metrics that papers give under one name.",
+    ),
+]
+Claimed = Annotated[
+    str | None,
+    Option(
+        metavar="NAME=X,...",
+        help="A paper's numbers, for example si_sdr=15.2,pesq=3.1: mark the variant "
+        "nearest to each.  [implies --variants]",
+    ),
+]
 Runs = Annotated[list[Path], Argument(metavar="DIR", help="Run folders.")]
 ReportOut = Annotated[Path, Option(metavar="DIR", help="Folder of the report.")]
 Formats = Annotated[
@@ -87,7 +102,10 @@ Formats = Annotated[
 ]
 System = Annotated[
     str | None,
-    Argument(metavar="SYSTEM", help="Registered name; without one, this machine is checked."),
+    Argument(
+        metavar="SYSTEM",
+        help="Registered name, or `metrics`; without one, this machine is checked.",
+    ),
 ]
 SystemOption = Annotated[
     list[str] | None,
@@ -110,6 +128,8 @@ Examples:
   tsebench score --estimates est --references ref --out runs/mine
   tsebench score --estimates est --references ref --mixtures mix \\
       --metrics sdri,pesq,estoi --system mine --out runs/mine
+  tsebench score --estimates est --references ref --mixtures mix \\
+      --claimed si_sdr=15.2,pesq=3.1 --out runs/mine
 
 A second system that is scored into the same --out joins the leaderboard.
 """

@@ -99,6 +99,15 @@ def verdict(info: MetricInfo, item: Checked) -> Outcome | None:
     return None
 
 
+def settled(info: MetricInfo, value: float) -> Outcome:
+    """What becomes of a value of a batched metric."""
+    if math.isfinite(value):
+        return Outcome(value=value, status="ok")
+    if math.isnan(value) and info.undefined_reason is not None:
+        return _undefined(info.undefined_reason)
+    return failed("non_finite_value")
+
+
 def is_silent(signal: Tensor) -> bool:
     """Whether a signal [T] carries no sound: it is empty or constant.
 

@@ -14,6 +14,7 @@ from ..datasets.audio import info, read_mono
 from ..datasets.seeding import digest
 from ..errors import AudioError, ConfigError
 from ..systems.protocol import LENGTH_TOLERANCE_S
+from .edges import Scorable
 
 _SUFFIXES = {".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif", ".opus"}
 
@@ -45,6 +46,34 @@ def read_signal(path: Path, channel: int | None, *, finite: bool = True) -> torc
     """
     wanted = channel if info(path).channels > 1 else None
     return torch.from_numpy(read_mono(path, channel=wanted, finite=finite)[0])
+
+
+def read_scorable(files: PairedFiles, key: str, path: Path | None) -> Scorable:
+    """What is scored against the reference `key`; an estimate that cannot be read is a failure.
+
+    Args:
+        files: where the reference and the mixture are.
+        key: name of the reference.
+        path: the estimate, or None if there is none.
+
+    Raises:
+        AudioError: the reference or the mixture cannot be read.
+    """
+    reference = read_signal(files.references[key], files.channel)
+    estimate, failure = None, None
+    if path is None:
+        failure = "missing"
+    else:
+        try:
+            estimate = read_signal(path, files.channel, finite=False)
+        except AudioError as error:
+            failure = f"unreadable: {error}"
+    mixture = reference
+    if key in files.mixtures:
+        mixture = read_signal(files.mixtures[key], files.channel)
+    return Scorable(
+        trial_id=key, estimate=estimate, failure=failure, reference=reference, mixture=mixture
+    )
 
 
 def pair_folders(

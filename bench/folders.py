@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..datasets.seeding import digest
-from ..errors import AudioError, ConfigError, OutputError
+from ..errors import ConfigError, OutputError
 from ..files import make_folder
 from ..progress import ProgressFactory, quiet
 from ..systems.protocol import Family, SystemCard
 from .cache import ScoreCache, default_cache_dir
-from .folder_files import PairedFiles, pair_folders, read_signal
+from .folder_files import PairedFiles, pair_folders, read_scorable
 from .pool import FilePool
 from .prefetch import ahead
 from .provenance import resolve_device
@@ -54,12 +54,14 @@ class FolderScores:
         trials: references that were scored.
         failed_trials: those without any usable value.
         unpaired: estimates that have no reference, and were left out.
+        files: what was scored.
     """
 
     record: RunRecord
     trials: int
     failed_trials: int
     unpaired: tuple[str, ...]
+    files: PairedFiles
 
 
 def score_folders(
@@ -103,6 +105,7 @@ def score_folders(
         trials=len(files.keys),
         failed_trials=_failed(scores),
         unpaired=tuple(sorted(set(files.estimates) - set(files.keys))),
+        files=files,
     )
 
 
@@ -147,25 +150,7 @@ class _Work:
         return by_key
 
     def _load(self, keys: Sequence[str], folder: Mapping[str, Path]) -> list[Scorable]:
-        return [self._scorable(key, folder.get(key)) for key in keys]
-
-    def _scorable(self, key: str, path: Path | None) -> Scorable:
-        files = self._files
-        reference = read_signal(files.references[key], files.channel)
-        estimate, failure = None, None
-        if path is None:
-            failure = "missing"
-        else:
-            try:
-                estimate = read_signal(path, files.channel, finite=False)
-            except AudioError as error:
-                failure = f"unreadable: {error}"
-        mixture = reference
-        if key in files.mixtures:
-            mixture = read_signal(files.mixtures[key], files.channel)
-        return Scorable(
-            trial_id=key, estimate=estimate, failure=failure, reference=reference, mixture=mixture
-        )
+        return [read_scorable(self._files, key, folder.get(key)) for key in keys]
 
 
 def _default_metrics(with_mixtures: bool) -> tuple[str, ...]:

@@ -17,11 +17,11 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from .edges import Checked, Scorable, check, verdict
+from .edges import Checked, Scorable, check, settled, verdict
 from .metrics.protocol import BatchMetric, FileMetric, Metric, MetricInfo, Signals
 from .plan import Improvement, MetricPlan, plan_metrics
 from .pool import FilePool
-from .worker import Outcome, Status, failed
+from .worker import Outcome, Status
 
 __all__ = ["MetricPlan", "Pending", "Scorable", "Score", "Scorer", "improvements", "plan_metrics"]
 
@@ -152,8 +152,8 @@ class Scorer:
 
     def _column(self, metric: Metric, checked: Sequence[Checked], groups: _Groups) -> list[_Cell]:
         """One metric for every item; `groups` keeps padded signals for the next metric."""
-        settled = [verdict(metric.info, item) for item in checked]
-        rows = tuple(row for row, outcome in enumerate(settled) if outcome is None)
+        known = [verdict(metric.info, item) for item in checked]
+        rows = tuple(row for row, outcome in enumerate(known) if outcome is None)
         computed = self._values(metric, rows, checked, groups)
         signature = metric.signature(self.sample_rate_hz)
         return [
@@ -162,7 +162,7 @@ class Scorer:
                 info=metric.info,
                 signature=signature,
                 notes=item.notes,
-                outcome=settled[row] or computed[row],
+                outcome=known[row] or computed[row],
             )
             for row, item in enumerate(checked)
         ]
@@ -175,9 +175,7 @@ class Scorer:
         if rows not in groups:
             groups[rows] = list(self._padded(rows, checked))
         return {
-            row: Outcome(value=value, status="ok")
-            if math.isfinite(value)
-            else failed("non_finite_value")
+            row: settled(metric.info, value)
             for group in groups[rows]
             for row, value in zip(
                 group.rows, cast(BatchMetric, metric).compute(group.signals).tolist(), strict=True

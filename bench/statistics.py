@@ -1,4 +1,4 @@
-"""Means over trials with bootstrap intervals, and paired differences between two systems.
+"""Means over trials with bootstrap intervals; `comparison` has the differences of two systems.
 
 The interval is the percentile bootstrap (Efron & Tibshirani 1993, ch. 13) over clusters: trials
 of one mixture are not independent, so whole clusters are drawn with replacement (Field & Welsh
@@ -7,18 +7,17 @@ of one mixture are not independent, so whole clusters are drawn with replacement
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from ..datasets.seeding import generator
 from ..errors import ConfigError
+from .resampling import FloatArray, resampled_ratios
 
-FloatArray = NDArray[np.float64]
 # An aggregate is sum(numerators) / sum(denominators) over the ok rows of a cell.
 Rule = Callable[[pd.DataFrame], tuple[FloatArray, FloatArray]]
 
@@ -29,7 +28,6 @@ _COLUMNS = (
     *("system", "dataset", "trial_id", "condition", "n_active", "n_inactive"),
     *("cluster", "metric", "value", "status", "reason"),
 )
-_BLOCK = 2**21  # bootstrap draws held in memory at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,30 +64,6 @@ class Aggregate:
         return self.n + self.n_undefined + self.n_failed > 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
-    """value(system) − value(baseline) over the trials where both have a value.
-
-    Attributes:
-        mean: in the metric's unit; NaN if n is 0.
-    """
-
-    system: str
-    baseline: str
-    dataset: str
-    condition: str
-    metric: str
-    n: int
-    mean: float
-    ci_low: float
-    ci_high: float
-
-    @property
-    def significant(self) -> bool:
-        """The interval excludes zero."""
-        return self.ci_low > 0.0 or self.ci_high < 0.0
-
-
 def mean_over_trials(rows: pd.DataFrame) -> tuple[FloatArray, FloatArray]:
     """The rule of every metric that is not in `RULES`: all trials weigh the same."""
     values = rows["value"].to_numpy(np.float64)
@@ -113,10 +87,13 @@ def condition_key(label: str) -> tuple[int, int, int, str]:
 
 def with_condition_labels(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows with `condition` replaced by the label of their stratum."""
-    parts = rows[["condition", "n_active", "n_inactive"]].drop_duplicates()
-    labels = {tuple(part): condition_label(*part) for part in parts.itertuples(index=False)}
-    keys = zip(rows["condition"], rows["n_active"], rows["n_inactive"], strict=True)
-    return rows.assign(condition=[labels[key] for key in keys])
+    columns = ["condition", "n_active", "n_inactive"]
+    labels = [
+        condition_label(*part) for part in rows[columns].drop_duplicates().itertuples(index=False)
+    ]
+    # Groups are numbered as they appear, which is the order that drop_duplicates keeps.
+    codes = rows.groupby(columns, sort=False).ngroup().to_numpy()
+    return rows.assign(condition=np.asarray(labels, object)[codes])
 
 
 def aggregate(
@@ -139,79 +116,39 @@ def aggregate(
     check_arguments(rows, level=level, resamples=resamples)
     ordered = with_condition_labels(rows).sort_values(["trial_id", "value"], kind="stable")
     cells = [
-        _cell(group, tuple(key), level=level, resamples=resamples, seed=seed)
-        for key, group in ordered.groupby(["system", "dataset", "condition", "metric"])
+        cell
+        for key, group in ordered.groupby(["dataset", "condition", "metric"])
+        for cell in _cells(group, tuple(key), level=level, resamples=resamples, seed=seed)
     ]
     return sorted(cells, key=lambda c: (c.dataset, condition_key(c.condition), c.system, c.metric))
 
 
-def paired_difference(
-    rows: pd.DataFrame,
-    *,
-    system: str,
-    baseline: str,
-    dataset: str,
-    condition: str,
-    metric: str,
-    level: float = 0.95,
-    resamples: int = 1000,
-    seed: int = 0,
-) -> Difference:
-    """Mean difference of two systems on the same trials, with a clustered bootstrap interval.
-
-    Args:
-        rows: as `read_rows` gives them.
-        system: whose values count positively.
-        baseline: whose values are subtracted.
-        dataset: name of the dataset.
-        condition: label of the stratum, for example "PMQ 1:3".
-        metric: name of the metric.
-        level: coverage of the interval, in (0, 1).
-        resamples: number of bootstrap draws.
-        seed: another seed, another interval.
-
-    Raises:
-        ConfigError: `level`, `resamples` or a column is wrong.
-    """
-    check_arguments(rows, level=level, resamples=resamples)
-    stratum = rows[(rows["dataset"] == dataset) & (rows["metric"] == metric)]
-    clusters, differences = _paired(stratum, system, baseline, condition)
-    low, high = _interval(
-        differences,
-        np.ones_like(differences),
-        clusters,
-        level=level,
-        resamples=resamples,
-        rng=generator("bootstrap", seed, dataset, condition, metric),
-    )
-    return Difference(
-        system=system,
-        baseline=baseline,
-        dataset=dataset,
-        condition=condition,
-        metric=metric,
-        n=len(differences),
-        mean=_ratio(differences, np.ones_like(differences)),
-        ci_low=low,
-        ci_high=high,
-    )
+def _cells(
+    rows: pd.DataFrame, key: tuple[Any, ...], *, level: float, resamples: int, seed: int
+) -> list[Aggregate]:
+    """The aggregates of all systems in one (dataset, stratum, metric)."""
+    rule = RULES.get(key[2], mean_over_trials)
+    groups = [(str(system), group) for system, group in rows.groupby("system")]
+    scored = [group[group["status"] == "ok"] for _, group in groups]
+    sums = [_sums(*rule(ok), ok["cluster"]) for ok in scored]
+    ends = _intervals(sums, (seed, *key), level=level, resamples=resamples)
+    return [
+        _cell(system, key, group, ok=ok, rule=rule, ends=ends[i])
+        for i, ((system, group), ok) in enumerate(zip(groups, scored, strict=True))
+    ]
 
 
 def _cell(
-    group: pd.DataFrame, key: tuple[Any, ...], *, level: float, resamples: int, seed: int
+    system: str,
+    key: tuple[Any, ...],
+    group: pd.DataFrame,
+    *,
+    ok: pd.DataFrame,
+    rule: Rule,
+    ends: tuple[float, float],
 ) -> Aggregate:
-    system, dataset, condition, metric = key
-    ok = group[group["status"] == "ok"]
+    dataset, condition, metric = key
     inapplicable = (group["status"] == "undefined") & group["reason"].isin(INAPPLICABLE)
-    numerators, denominators = RULES.get(metric, mean_over_trials)(ok)
-    low, high = _interval(
-        numerators,
-        denominators,
-        ok["cluster"],
-        level=level,
-        resamples=resamples,
-        rng=generator("bootstrap", seed, dataset, condition, metric),
-    )
     return Aggregate(
         system=system,
         dataset=dataset,
@@ -222,24 +159,11 @@ def _cell(
         n_inapplicable=int(inapplicable.sum()),
         n_failed=int((group["status"] == "failed").sum()),
         n_floored=int(ok["reason"].str.contains(_FLOORED).sum()),
-        mean=_ratio(numerators, denominators),
+        mean=_ratio(*rule(ok)),
         median=float(ok["value"].median()),
-        ci_low=low,
-        ci_high=high,
+        ci_low=ends[0],
+        ci_high=ends[1],
     )
-
-
-def _paired(
-    rows: pd.DataFrame, system: str, baseline: str, condition: str
-) -> tuple[pd.Series, FloatArray]:
-    """Cluster and difference of each trial for which both systems have a value."""
-    ok = with_condition_labels(rows[rows["status"] == "ok"])
-    ok = ok[ok["condition"] == condition].sort_values("trial_id", kind="stable")
-    left, right = ok[ok["system"] == system], ok[ok["system"] == baseline]
-    pairs = left.merge(right[["trial_id", "value"]], on="trial_id", suffixes=("", "_baseline"))
-    with np.errstate(invalid="ignore"):  # two infinite values have no difference
-        differences = pairs["value"].to_numpy(np.float64) - pairs["value_baseline"].to_numpy()
-    return pairs["cluster"], differences
 
 
 def _ratio(numerators: FloatArray, denominators: FloatArray) -> float:
@@ -247,34 +171,48 @@ def _ratio(numerators: FloatArray, denominators: FloatArray) -> float:
         return float(np.divide(numerators.sum(), denominators.sum()))
 
 
-def _interval(
-    numerators: FloatArray,
-    denominators: FloatArray,
-    clusters: pd.Series,
-    *,
-    level: float,
-    resamples: int,
-    rng: np.random.Generator,
-) -> tuple[float, float]:
-    """Percentile interval of the ratio of sums; NaN with fewer than two clusters or any inf.
+@dataclass(frozen=True, slots=True)
+class _Sums:
+    """A cell's numerators and denominators, summed over each of its clusters [K]."""
 
-    A draw of K of the K clusters needs only the K sums of each, so a resample costs K look-ups
-    however many trials there are.
+    clusters: tuple[str, ...]
+    tops: FloatArray
+    bottoms: FloatArray
+
+
+def _sums(numerators: FloatArray, denominators: FloatArray, clusters: pd.Series) -> _Sums:
+    codes, names = pd.factorize(clusters, sort=True)
+    tops, bottoms = (
+        np.asarray(np.bincount(codes, weights=parts, minlength=len(names)), np.float64)
+        for parts in (numerators, denominators)
+    )
+    return _Sums(tuple(names), tops, bottoms)
+
+
+def _intervals(
+    cells: Sequence[_Sums], names: tuple[str | int, ...], *, level: float, resamples: int
+) -> list[tuple[float, float]]:
+    """Percentile intervals; NaN with fewer than two clusters or any inf.
+
+    Cells with the same clusters have the same draws, so one set of draws serves them all.
     """
-    names, codes = np.unique(clusters.to_numpy(dtype=np.str_), return_inverse=True)
-    if len(names) < 2 or not np.isfinite(numerators).all():
-        return np.nan, np.nan
-    tops = np.bincount(codes, weights=numerators)
-    bottoms = np.bincount(codes, weights=denominators)
-    means = np.empty(resamples)
-    step = max(1, _BLOCK // len(names))
-    for start in range(0, resamples, step):
-        block = means[start : start + step]
-        drawn = rng.integers(len(names), size=(len(block), len(names)))
-        block[:] = tops[drawn].sum(axis=1) / bottoms[drawn].sum(axis=1)
+    ends = [(np.nan, np.nan)] * len(cells)
+    alike: dict[tuple[str, ...], list[int]] = {}
+    for i, cell in enumerate(cells):
+        if len(cell.clusters) > 1 and np.isfinite(cell.tops).all():
+            alike.setdefault(cell.clusters, []).append(i)
     tail = (1.0 - level) / 2.0
-    low, high = np.quantile(means, [tail, 1.0 - tail])
-    return float(low), float(high)
+    for members in alike.values():
+        ratios = resampled_ratios(
+            np.stack([cells[i].tops for i in members], axis=1),
+            np.stack([cells[i].bottoms for i in members], axis=1),
+            resamples=resamples,
+            rng=generator("bootstrap", *names),
+        )
+        low, high = np.quantile(ratios, [tail, 1.0 - tail], axis=0)
+        for place, i in enumerate(members):
+            ends[i] = float(low[place]), float(high[place])
+    return ends
 
 
 def check_arguments(rows: pd.DataFrame, *, level: float, resamples: int) -> None:

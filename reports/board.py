@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from ..bench.statistics import Aggregate, Difference
+from ..bench.comparison import Difference
+from ..bench.statistics import Aggregate
 from .facts import MetricFacts
 from .provenance import RunFacts, SystemFacts
 
@@ -31,11 +32,13 @@ class Entry:
 
     Attributes:
         system: as shown; the run's name follows if two runs disagree on a system's values.
-        rank: from 1, or None; `note` says why.
+        rank: from 1, shared by systems that do not differ significantly; or None, and `note` says
+            why.
         n_missing: expected trials without a row of the primary metric.
         n_failed: trials whose primary metric failed.
         cells: one for each column; None where there are no rows.
-        gap: primary metric of this system minus that of the table's leader, on paired trials.
+        gap: primary metric of this system minus that of the table's leader, on paired trials; the
+            p-value is corrected for all comparisons of the table.
     """
 
     system: str
@@ -61,7 +64,7 @@ class Table:
         condition: label of the stratum, for example "PMQ 1:3".
         n_trials: how many trials each system should have.
         primary: index of the column that sorts the table, or None if no direction is known.
-        leader: best ranked system that is no baseline, if any; else the best ranked.
+        leader: ranked system with the best mean that is no baseline, if any; else the best ranked.
         rival: what the leader is compared with in the summary.
     """
 

@@ -10,13 +10,16 @@ from rich.text import Text
 from .board import Column, Entry, Leaderboard, Table
 from .text import (
     NOTHING,
+    RANKS,
     certainty,
     flags,
     half_width,
     heading,
     number,
+    p_digits,
     plural,
     rank,
+    tied,
     trouble,
     unranked,
     verdict,
@@ -31,7 +34,7 @@ def print_leaderboard(board: Leaderboard, console: Console) -> None:
     for dataset in board.datasets:
         console.print(_grid(board.of(dataset)))
         for table in board.of(dataset):
-            _print_verdict(table, board.level, console)
+            _print_verdict(table, console)
         console.print()
     if trouble(board):
         console.print(Text(trouble(board), style="bold red"))
@@ -39,17 +42,19 @@ def print_leaderboard(board: Leaderboard, console: Console) -> None:
     console.print(
         Text(
             f"mean ± half of the {board.level:.0%} interval; ○ oracle (reads the truth); "
-            "– not ranked; ! failed, undefined or floored trials",
+            "– not ranked; ! failed, undefined or floored trials; "
+            f"p: of the difference to the leader; {RANKS}",
             style="dim",
         )
     )
 
 
-def _print_verdict(table: Table, level: float, console: Console) -> None:
+def _print_verdict(table: Table, console: Console) -> None:
     if table.leader:
         line = Text(f"{table.condition}: ", style="dim")
         line.append(table.leader, style="bold")
-        line.append(f" is {', '.join(filter(None, (verdict(table), certainty(table, level))))}")
+        facts = filter(None, (verdict(table), certainty(table), tied(table)))
+        line.append(f" is {', '.join(facts)}")
         console.print(line)
     for note in unranked(table):
         console.print(Text(f"{table.condition}: {note}", style="yellow"))
@@ -72,9 +77,10 @@ def _grid(tables: tuple[Table, ...]) -> Grid:
     for key in keys:
         name, _, unit = heading(columns[key]).partition(" ")
         grid.add_column(Text(f"{name}\n{unit}"), justify="right", overflow="fold")
+    grid.add_column("p", justify="right")
     for table in tables:
         section = Text(f"{table.condition}\n{plural(table.n_trials, 'trial')}", style="cyan")
-        grid.add_row("", section, *[""] * len(keys))
+        grid.add_row("", section, *[""] * (len(keys) + 1))
         for entry in table.entries:
             grid.add_row(*_row(table, entry, keys))
         grid.add_section()
@@ -92,7 +98,8 @@ def _row(table: Table, entry: Entry, keys: list[str]) -> list[Text]:
         _cell(table, entry, table.columns[places[key]], places[key]) if key in places else Text("")
         for key in keys
     ]
-    return [Text(rank(entry), style=dim), name, *cells]
+    chance = p_digits(entry.gap).replace("< 0.", "<.") if entry.gap else ""
+    return [Text(rank(entry), style=dim), name, *cells, Text(chance, style="dim")]
 
 
 def _cell(table: Table, entry: Entry, column: Column, index: int) -> Text:

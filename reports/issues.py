@@ -51,7 +51,8 @@ def _absent(
     rows: pd.DataFrame, expected: Mapping[tuple[str, str], int], runs: Sequence[RunFacts]
 ) -> list[Issue]:
     """Systems without any row on a dataset that they should have run on."""
-    seen = set(zip(rows["base_system"], rows["dataset"], strict=True))
+    pairs = rows[["base_system", "dataset"]].drop_duplicates()
+    seen = set(zip(pairs["base_system"], pairs["dataset"], strict=True))
     wanted = {(s, name) for run in runs for name, d in run.datasets.items() for s in d.systems}
     return [
         Issue(
@@ -80,7 +81,8 @@ def _missing(rows: pd.DataFrame, expected: Mapping[tuple[str, str], int]) -> lis
         trials = set(part["trial_id"])
         unseen = max(0, expected.get((dataset, condition), 0) - len(trials))
         for (system, metric), own in _groups(part, ["system", "metric"]):
-            lacking = tuple(sorted(trials - set(own["trial_id"])))
+            complete = own["trial_id"].nunique() == len(trials)
+            lacking = () if complete else tuple(sorted(trials - set(own["trial_id"])))
             if lacking or unseen:
                 found.setdefault((dataset, condition, system, lacking, unseen), []).append(metric)
     return [

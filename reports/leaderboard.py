@@ -10,11 +10,9 @@ import pandas as pd
 
 from ..bench.statistics import (
     Aggregate,
-    Difference,
     aggregate,
     check_arguments,
     condition_key,
-    paired_difference,
     with_condition_labels,
 )
 from .board import Column, Entry, Leaderboard, Table
@@ -22,6 +20,7 @@ from .facts import metric_facts
 from .issues import find_issues
 from .merge import merge_runs
 from .provenance import RunFacts, SystemFacts
+from .ranking import ranked
 from .text import plural
 
 # The first of these that a stratum has sorts its table.
@@ -44,8 +43,9 @@ def leaderboard(
 ) -> Leaderboard:
     """Rank systems on each dataset and stratum.
 
-    A system with missing or failed trials is shown but not ranked, and so is one that reads the
-    truth. Rows of several runs may be given together.
+    Systems that do not differ significantly share a rank. One with missing or failed trials is
+    shown but not ranked, and so is one that reads the truth. Rows of several runs may be given
+    together.
 
     Args:
         rows: as `read_rows` gives them.
@@ -105,7 +105,7 @@ class _TableBuilder:
         primary = self._primary(columns)
         systems = sorted(self.rows["system"].unique())
         entries = [self._entry(name, columns, primary) for name in systems]
-        entries = _ranked(entries, columns, primary)
+        entries = _sorted(entries, columns, primary)
         columns = [_with_best(column, i, entries) for i, column in enumerate(columns)]
         table = Table(
             dataset=dataset,
@@ -115,7 +115,13 @@ class _TableBuilder:
             entries=tuple(entries),
             primary=primary,
         )
-        return self._compared(table)
+        return ranked(
+            table,
+            self.rows,
+            level=self.settings.level,
+            resamples=self.settings.resamples,
+            seed=self.settings.seed,
+        )
 
     def _columns(self) -> list[Column]:
         """Metrics that apply to at least one trial, the better known first."""
@@ -161,32 +167,6 @@ class _TableBuilder:
         )
         return replace(entry, note=_note(entry, primary))
 
-    def _compared(self, table: Table) -> Table:
-        """Add the leader, its rival and the gap of every other system to the leader."""
-        leader = _leader(table)
-        if leader is None or table.primary is None:
-            return table
-        settings = self.settings
-
-        def gap(system: str) -> Difference:
-            return paired_difference(
-                self.rows,
-                system=system,
-                baseline=leader,
-                dataset=table.dataset,
-                condition=table.condition,
-                metric=table.columns[table.primary or 0].key,
-                level=settings.level,
-                resamples=settings.resamples,
-                seed=settings.seed,
-            )
-
-        entries = tuple(
-            entry if entry.system == leader else replace(entry, gap=gap(entry.system))
-            for entry in table.entries
-        )
-        return replace(table, entries=entries, leader=leader, rival=_rival(table, leader))
-
 
 def _note(entry: Entry, primary: int | None) -> str:
     """Why a system has no rank; "" if it may have one."""
@@ -202,10 +182,10 @@ def _note(entry: Entry, primary: int | None) -> str:
     return ""
 
 
-def _ranked(
+def _sorted(
     entries: Sequence[Entry], columns: Sequence[Column], primary: int | None
 ) -> list[Entry]:
-    """Best first, incomplete ones last; equal means share a rank."""
+    """Best first, incomplete ones last."""
     if primary is None:
         return list(entries)
     sign = -1.0 if columns[primary].facts.higher_is_better else 1.0
@@ -214,9 +194,7 @@ def _ranked(
         cell = entry.cells[primary]
         return math.inf if cell is None or math.isnan(cell.mean) else sign * cell.mean
 
-    ordered = sorted(entries, key=lambda e: (not e.complete, cost(e), e.system))
-    costs = sorted(cost(entry) for entry in ordered if not entry.note)
-    return [e if e.note else replace(e, rank=costs.index(cost(e)) + 1) for e in ordered]
+    return sorted(entries, key=lambda entry: (not entry.complete, cost(entry), entry.system))
 
 
 def _with_best(column: Column, index: int, entries: Sequence[Entry]) -> Column:
@@ -232,26 +210,6 @@ def _with_best(column: Column, index: int, entries: Sequence[Entry]) -> Column:
         return column
     top = max(values.values()) if column.facts.higher_is_better else min(values.values())
     return replace(column, best=tuple(name for name, value in values.items() if value == top))
-
-
-def _leader(table: Table) -> str | None:
-    ranked = [entry for entry in table.entries if entry.rank is not None]
-    contenders = [entry for entry in ranked if entry.facts.family != "baseline"]
-    return next((entry.system for entry in (*contenders, *ranked)), None)
-
-
-def _rival(table: Table, leader: str) -> str | None:
-    """Whom the leader must beat: the best ranked other system, be it only silence or the mixture.
-
-    Where the target is absent, silence is right by definition and says nothing: there the next
-    contender, or else the unprocessed mixture.
-    """
-    others = [e for e in table.entries if e.rank is not None and e.system != leader]
-    if table.primary is None or table.columns[table.primary].facts.scope == "present":
-        return next((e.system for e in others), None)
-    contenders = [e for e in others if e.facts.family != "baseline"]
-    mixture = [e for e in others if e.system == "mixture"]
-    return next((e.system for e in (*contenders, *mixture, *others)), None)
 
 
 def _expected(runs: Sequence[RunFacts]) -> dict[tuple[str, str], int]:

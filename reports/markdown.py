@@ -9,6 +9,7 @@ from .board import Entry, Leaderboard, Table
 from .registry import REPORTS
 from .text import (
     NOTHING,
+    RANKS,
     certainty,
     flags,
     gap,
@@ -18,6 +19,7 @@ from .text import (
     plural,
     rank,
     status,
+    tied,
     title,
     trouble,
     unranked,
@@ -41,23 +43,25 @@ def markdown(board: Leaderboard) -> str:
     """The whole report as GitHub-flavoured Markdown."""
     blocks = ["# Leaderboard", *([f"**{trouble(board)}.**"] if trouble(board) else [])]
     for table in board.tables:
-        blocks += [f"## {_safe(title(table))}", *_table(table, board.level)]
+        blocks += [f"## {_safe(title(table))}", *_table(table)]
     blocks += ["## Failed, missing, undefined and flagged trials", _issues(board)]
     blocks += [
         f"Means over trials with {board.level:.0%} bootstrap intervals clustered by mixture. "
-        "○ marks an oracle, which reads the truth; – marks a system that is not ranked."
+        "○ marks an oracle, which reads the truth; – marks a system that is not ranked; "
+        f"{RANKS}. Δ is the difference on paired trials, with an interval of its own; its p-value "
+        "is that of a sign-flip test over mixtures, corrected for all comparisons of the table."
     ]
     return "\n\n".join(blocks) + "\n"
 
 
-def _table(table: Table, level: float) -> list[str]:
+def _table(table: Table) -> list[str]:
     gaps = f"Δ to {table.leader}" if table.leader else "Δ"
     header = ["#", "system", *(heading(column) for column in table.columns), gaps]
     lines = [_line(header), _line(["---"] * len(header))]
     lines += [_line(_cells(table, entry)) for entry in table.entries]
     signatures = [f"`{_code(c.key)}`: `{_code(c.signature)}`" for c in table.columns]
     notes = [_safe(note) for note in unranked(table)]
-    facts = [verdict(table), *filter(None, [certainty(table, level)])]
+    facts = [verdict(table), *filter(None, [certainty(table), tied(table)])]
     lead = f"{_safe(table.leader)} is {_safe(', '.join(facts))}." if table.leader else ""
     ending = [f"{plural(table.n_trials, 'trial')}. {lead}".strip(), *notes, *signatures]
     return ["\n".join(lines), "\n".join(f"- {item}" for item in ending)]

@@ -12,7 +12,11 @@ from .registry import REPORTS
 
 
 def frame(board: Leaderboard) -> pd.DataFrame:
-    """The leaderboard as a long table, for a notebook or a spreadsheet."""
+    """The leaderboard as a long table, for a notebook or a spreadsheet.
+
+    Rank and difference to the leader stand in the line of the primary metric: systems of one rank
+    do not differ significantly; `p_adjusted` is corrected for all comparisons of the table.
+    """
     lines = pd.DataFrame(
         [
             _line(table, entry, index, column)
@@ -22,7 +26,7 @@ def frame(board: Leaderboard) -> pd.DataFrame:
             if entry.cells[index] is not None
         ]
     )
-    return lines.astype({"rank": "Int64"})
+    return lines.astype({"rank": "Int64", "n_paired": "Int64"})
 
 
 @REPORTS.register("csv")
@@ -44,6 +48,7 @@ def _line(
     if cell is None:
         return {}
     primary = index == table.primary
+    gap = entry.gap if primary else None
     return {
         "dataset": table.dataset,
         "condition": table.condition,
@@ -64,5 +69,12 @@ def _line(
         "n_undefined": cell.n_undefined,
         "n_inapplicable": cell.n_inapplicable,
         "n_floored": cell.n_floored,
+        "leader": table.leader if primary else None,
+        "difference": gap.mean if gap else None,
+        "difference_low": gap.ci_low if gap else None,
+        "difference_high": gap.ci_high if gap else None,
+        "n_paired": gap.n if gap else None,
+        "p_value": gap.p_value if gap else None,
+        "p_adjusted": gap.p_adjusted if gap else None,
         "signature": column.signature,
     }

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import math
 
-from ..bench.statistics import Aggregate, Difference
+from ..bench.comparison import ALPHA, Difference
+from ..bench.statistics import Aggregate
 from .board import Column, Entry, Issue, Leaderboard, Table
 
 NOTHING = "—"
+RANKS = (
+    f"ranks are groups: systems of one rank do not differ significantly (p ≥ {ALPHA:g} after Holm)"
+)
 _DECIMALS = {"dB": 2, "%": 1, "MOS-LQO": 2, "MOS": 2}
+_SMALLEST_P = 0.001  # smaller ones are given as "< 0.001"
 
 
 def number(value: float, unit: str, *, signed: bool = False) -> str:
@@ -70,12 +75,29 @@ def title(table: Table) -> str:
 
 
 def gap(difference: Difference | None, unit: str) -> str:
-    """Signed difference with its interval; "" for the leader itself."""
+    """Signed difference with interval and p-value; "" for the leader itself."""
     if difference is None:
         return ""
     mean = number(difference.mean, unit, signed=True)
     ends = interval(difference.ci_low, difference.ci_high, unit, signed=True)
-    return f"{mean} {ends}".strip()
+    return " ".join(part for part in (mean, ends, p_value(difference)) if part)
+
+
+def p_value(difference: Difference) -> str:
+    """The adjusted p-value as "p = 0.012" or "p < 0.001"; "" if there is none."""
+    digits = p_digits(difference)
+    return f"p {digits if digits.startswith('<') else f'= {digits}'}" if digits else ""
+
+
+def p_digits(difference: Difference) -> str:
+    """The adjusted p-value as "0.012", "< 0.001" or ""; never rounded across the threshold."""
+    p = difference.p_adjusted
+    if math.isnan(p):
+        return ""
+    if p < _SMALLEST_P:
+        return f"< {_SMALLEST_P:g}"
+    digits = f"{p:.3f}"
+    return digits if (float(digits) < ALPHA) == difference.significant else f"{p:.6f}"
 
 
 def verdict(table: Table) -> str:
@@ -95,12 +117,23 @@ def verdict(table: Table) -> str:
     return f"{amount} {word} than {rival.system} {ends} on {difference.n} paired trials"
 
 
-def certainty(table: Table, level: float) -> str:
-    """Whether the lead is significant; "" where nothing is compared."""
+def certainty(table: Table) -> str:
+    """Whether the lead is significant, with the p-value; "" where nothing is compared."""
     rival = table.entry(table.rival)
-    if rival is None or rival.gap is None or math.isnan(rival.gap.ci_low):
+    if rival is None or rival.gap is None or not p_value(rival.gap):
         return ""
-    return f"{'' if rival.gap.significant else 'not '}significant at {level:.0%}"
+    return f"{'' if rival.gap.significant else 'not '}significant, {p_value(rival.gap)}"
+
+
+def tied(table: Table) -> str:
+    """Whom the leader shares its rank with; "" if nobody."""
+    lead = table.entry(table.leader)
+    names = [
+        entry.system
+        for entry in table.entries
+        if lead and entry.rank == lead.rank is not None and entry.system != lead.system
+    ]
+    return f"shares rank {lead.rank} with {', '.join(names)}" if lead and names else ""
 
 
 def status(issue: Issue) -> str:

@@ -156,15 +156,14 @@ def test_registered_metrics_can_cross_to_a_worker() -> None:
     generator = np.random.default_rng(0)
     reference = generator.standard_normal(16000).astype(np.float32)
     estimate = reference + generator.standard_normal(16000).astype(np.float32)
-    for name in ("stoi", "pesq"):
-        metric = METRICS.get(name)
-        assert isinstance(metric, FileMetric)
-        outcomes = []
-        for jobs in (0, 1):
-            with FilePool(jobs) as pool:
-                future = pool.submit(
-                    metric, estimate=estimate, reference=reference, sample_rate_hz=16000
-                )
-                outcomes.append(future.result())
-        assert outcomes[0] == outcomes[1]
-        assert outcomes[0].status == "ok"
+    metric = METRICS.get("pesq")
+    assert isinstance(metric, FileMetric)
+    outcomes = []
+    for jobs in (0, 1):
+        with FilePool(jobs) as pool:
+            future = pool.submit(
+                metric, estimate=estimate, reference=reference, sample_rate_hz=16000
+            )
+            outcomes.append(future.result())
+    assert outcomes[0] == outcomes[1]
+    assert outcomes[0].status == "ok"

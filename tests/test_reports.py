@@ -7,6 +7,7 @@ import json
 import math
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from tsebench.reports.markdown import markdown
 from tsebench.reports.profile import panels
 from tsebench.reports.provenance import RunFacts, read_runs
 from tsebench.reports.registry import REPORTS
-from tsebench.reports.text import interval, number
+from tsebench.reports.text import interval, number, p_value
 from tsebench.reports.write import write_reports
 
 EVIL = "<script>alert('x')</script> & |pipe|"
@@ -127,7 +128,94 @@ def test_ranks_leader_rival_and_gap(tmp_path: Path) -> None:
     assert gap is not None
     assert gap.mean == pytest.approx(-1.0, abs=0.1)
     assert gap.significant
+    assert gap.p_adjusted <= 0.05
     assert table.entries[1].gap is None
+
+
+def close() -> list[ScoreRow]:
+    """Forty trials of 20 mixtures: two nets that differ by noise, an old one 2 dB below."""
+    rng = np.random.default_rng(4)
+    gains = {"net": 5.0, "twin": 5.0, "old": 3.0, "oracle": 20.0}
+    return [
+        row(system, trial, gain + float(rng.normal(scale=0.5)))
+        for system, gain in gains.items()
+        for trial in range(40)
+    ]
+
+
+def test_systems_that_do_not_differ_share_a_rank(tmp_path: Path) -> None:
+    table = only(board_of(tmp_path, close()))
+    first, second = (entry.system for entry in table.entries[1:3])
+    assert {first, second} == {"net", "twin"}
+    ranks = [(entry.system, entry.rank) for entry in table.entries]
+    assert ranks == [("oracle", None), (first, 1), (second, 1), ("old", 3)]
+    assert (table.leader, table.rival) == (first, second)
+    means = [cell.mean for entry in table.entries if (cell := table.primary_cell(entry))]
+    assert means == sorted(means, reverse=True)  # inside a group too
+    gaps = {entry.system: entry.gap for entry in table.entries}
+    assert gaps[second] is not None
+    assert not gaps[second].significant
+    # The family: the three pairs of ranked systems, and the oracle with the leader.
+    assert gaps["old"] is not None
+    assert gaps["old"].p_value == 1 / 10_000
+    assert gaps["old"].p_adjusted == pytest.approx(4 / 10_000)
+
+
+def test_too_few_mixtures_for_ranks(tmp_path: Path) -> None:
+    """Five mixtures: the smallest p-value is 1/16, however far the systems are apart."""
+    table = only(board_of(tmp_path, [r for r in ordinary() if r.trial_id < "t010"]))
+    assert [entry.rank for entry in table.entries] == [None, 1, 1, 1]
+    gap = table.entries[2].gap
+    assert gap is not None
+    assert gap.p_value == 1 / 16
+
+
+def test_all_formats_tell_groups_and_p_values(tmp_path: Path) -> None:
+    board = board_of(tmp_path / "run", close())
+    table = only(board)
+    first, second = table.entries[1:3]
+    assert second.gap is not None
+    told = f"p = {second.gap.p_adjusted:.3f}"
+    page = Page(render(board))
+    shown = {line[1].split()[0]: line for line in page.rows if len(line) > 3}
+    assert [shown[name][0].strip() for name in (first.system, second.system, "old")] == [*"113"]
+    assert f"{told}, not significant" in shown[second.system][-1]
+    assert "p < 0.001" in shown["old"][-1]
+    text = markdown(board)
+    assert f"| 1 | {second.system} |" in text
+    assert "| 3 | old |" in text
+    assert told in text
+    stream = io.StringIO()
+    print_leaderboard(board, Console(file=stream, width=100))
+    lines = stream.getvalue().splitlines()
+    line = next(line for line in lines if line.split()[:2] == ["1", second.system])
+    assert line.split()[-1] == f"{second.gap.p_adjusted:.3f}"
+    line = next(line for line in lines if line.split()[:2] == ["3", "old"])
+    assert line.split()[-1] == "<.001"
+    (path,) = REPORTS.get("csv")(board, tmp_path / "out")
+    csv = pd.read_csv(path).set_index("system")
+    assert csv.loc[["net", "twin", "old"], "rank"].tolist() == [1, 1, 3]
+    assert csv.loc["old", "p_adjusted"] == pytest.approx(4 / 10_000)
+    assert csv.loc[second.system, "difference"] == pytest.approx(second.gap.mean)
+    for seen in (" ".join(page.text), text, " ".join(stream.getvalue().split())):
+        assert "anks are groups: systems of one rank do not differ significantly" in seen
+        assert f"shares rank 1 with {second.system}" in seen
+
+
+@pytest.mark.parametrize(
+    ("p", "text"),
+    [
+        (0.0004, "p < 0.001"),
+        (0.0312, "p = 0.031"),
+        (0.04996, "p = 0.049960"),  # 0.050 would look as if it were not significant
+        (1.0, "p = 1.000"),
+        (math.nan, ""),
+    ],
+)
+def test_p_values_as_text(tmp_path: Path, p: float, text: str) -> None:
+    gap = only(board_of(tmp_path, close())).entries[-1].gap
+    assert gap is not None
+    assert p_value(replace(gap, p_adjusted=p)) == text
 
 
 def test_lower_attenuation_wins_and_metrics_that_do_not_apply_are_left_out(tmp_path: Path) -> None:

@@ -194,6 +194,7 @@ EDGES = {
             "sd_sdr": FLOORED,
             "sdr": FLOORED,
             "stoi": ("ok", "", 0.0),
+            "estoi": ("ok", "", 0.0),
             "pesq": ("failed", "pesq_silent_estimate", None),
         },
     ),
@@ -209,6 +210,14 @@ EDGES = {
     "whispered recording": (
         {"estimate": 1e-12 * GOOD, "reference": 1e-12 * REFERENCE, "mixture": 1e-12 * MIXTURE},
         dict.fromkeys(("snr", "si_sdr", "sdr"), ("ok", "", "alone")),
+    ),
+    "too short for a segment": (
+        {"estimate": GOOD[:3000], "reference": REFERENCE[:3000], "mixture": MIXTURE[:3000]},
+        {
+            "stoi": ("undefined", "too_short", None),
+            "estoi": ("undefined", "too_short", None),
+            "snr": ("ok", "", None),
+        },
     ),
     "perfect": (
         {"estimate": REFERENCE},
@@ -314,7 +323,19 @@ class Broken:
         return f"broken|fs:{sample_rate_hz}"
 
     def compute(self, signals: Signals) -> Tensor:
-        return torch.tensor([math.nan] + [1.0] * (len(signals.estimate) - 1))
+        return torch.tensor([math.nan, math.inf] + [1.0] * (len(signals.estimate) - 2))
+
+
+class Partial(Broken):
+    """A plug-in that says what a missing value means."""
+
+    info = MetricInfo(
+        name="partial",
+        unit="",
+        higher_is_better=True,
+        description="for tests",
+        undefined_reason="too_quiet",
+    )
 
 
 CRASHING = """
@@ -366,14 +387,18 @@ def test_groups_are_bounded_padded_with_zeros_and_hold_nothing_unusable(
             assert signal.abs().amax(dim=-1).gt(0).all()
 
 
-def test_a_metric_without_a_value_fails_its_own_row(
+def test_a_metric_without_a_value_costs_its_own_row(
     pool: FilePool, plug_in: dict[str, Metric]
 ) -> None:
     plug_in["broken"] = Broken()
-    scores = score(pool, [scorable("a"), scorable("b")], "broken", "snr")
-    assert scores["a", "broken"].status == "failed"
-    assert scores["a", "broken"].reason == "non_finite_value"
-    assert scores["b", "broken"].value == 1.0
+    plug_in["partial"] = Partial()
+    scores = score(pool, [scorable(name) for name in "abc"], "broken", "partial", "snr")
+    found = {key: (value.status, value.reason) for key, value in scores.items()}
+    assert found["a", "broken"] == found["b", "broken"] == ("failed", "non_finite_value")
+    assert found["a", "partial"] == ("undefined", "too_quiet")
+    assert found["b", "partial"] == ("failed", "non_finite_value")
+    assert scores["c", "broken"].value == scores["c", "partial"].value == 1.0
+    assert math.isnan(scores["a", "partial"].value)
     assert scores["a", "snr"].status == "ok"
 
 

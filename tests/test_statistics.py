@@ -1,4 +1,4 @@
-"""Means, intervals and paired differences against closed forms and a simulation."""
+"""Means and intervals against closed forms and a simulation."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tsebench.bench.statistics import Aggregate, aggregate, condition_key, paired_difference
+from tsebench.bench.statistics import Aggregate, aggregate, condition_key
 from tsebench.errors import ConfigError
 
 
@@ -114,7 +114,8 @@ def test_strata_are_never_pooled() -> None:
 def test_neither_order_nor_other_systems_matter() -> None:
     rng = np.random.default_rng(5)
     rows = frame(list(rng.normal(size=60)), cluster=[f"m{i // 3}" for i in range(60)])
-    other = frame(list(rng.normal(size=60)), system="aaa")
+    names = [f"m{i // 3}" for i in range(60)]
+    other = frame(list(rng.normal(size=60)), system="aaa", cluster=names)
     shuffled = pd.concat([other, rows.sample(frac=1.0, random_state=1)])
     assert one(rows) == aggregate(shuffled)[1]
     assert one(rows) != one(rows, seed=1)
@@ -140,44 +141,6 @@ def coverage(*, clustered: bool) -> float:
 def test_coverage_needs_the_clusters() -> None:
     assert 0.91 <= coverage(clustered=True) <= 0.98
     assert coverage(clustered=False) < 0.85
-
-
-def test_paired_difference_uses_the_trials_of_both() -> None:
-    rng = np.random.default_rng(7)
-    level = rng.normal(scale=10.0, size=50)  # shared by both systems: pairing removes it
-    left = frame(list(level + 1.0 + rng.normal(scale=0.1, size=50)))
-    right = frame(list(level), system="old")
-    left.loc[0, ["value", "status"]] = [math.nan, "failed"]
-    difference = paired_difference(
-        pd.concat([right, left]),
-        system="net",
-        baseline="old",
-        dataset="mini",
-        condition="FMQ 1:0",
-        metric="snri",
-    )
-    expected = (left["value"] - right["value"])[1:]
-    assert difference.n == 49
-    assert difference.mean == pytest.approx(expected.mean(), abs=1e-12)
-    half = 1.96 * expected.std() / math.sqrt(49)
-    assert difference.ci_high - difference.ci_low == pytest.approx(2 * half, rel=0.2)
-    assert difference.significant
-    cells = aggregate(pd.concat([right, left]))
-    assert cells[0].ci_high - cells[0].ci_low > 20 * half  # unpaired, the level drowns it
-
-
-def test_paired_difference_of_nothing() -> None:
-    difference = paired_difference(
-        frame([1.0]),
-        system="net",
-        baseline="none",
-        dataset="mini",
-        condition="FMQ 1:0",
-        metric="snri",
-    )
-    assert difference.n == 0
-    assert math.isnan(difference.mean)
-    assert not difference.significant
 
 
 def test_wrong_arguments() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from ... import ratios
+from .chunks import in_chunks
 from .protocol import METRICS, MetricInfo, Signals
 
 REVISION = "tsebench:1"
@@ -32,6 +33,9 @@ class Snr:
 
     def compute(self, signals: Signals) -> Tensor:
         """SNR [B] in dB, float64."""
+        return in_chunks(self._values, signals)
+
+    def _values(self, signals: Signals) -> Tensor:
         return ratios.snr_db(
             estimate=signals.estimate.double(), reference=signals.reference.double()
         )
@@ -62,6 +66,9 @@ class SiSdr:
 
     def compute(self, signals: Signals) -> Tensor:
         """SI-SDR [B] in dB, float64."""
+        return in_chunks(self._values, signals)
+
+    def _values(self, signals: Signals) -> Tensor:
         return ratios.si_sdr_db(
             estimate=signals.estimate.double(),
             reference=signals.reference.double(),
@@ -95,6 +102,9 @@ class SdSdr:
 
     def compute(self, signals: Signals) -> Tensor:
         """SD-SDR [B] in dB, float64."""
+        return in_chunks(self._values, signals)
+
+    def _values(self, signals: Signals) -> Tensor:
         return ratios.sd_sdr_db(
             estimate=signals.estimate.double(),
             reference=signals.reference.double(),
@@ -127,6 +137,9 @@ class Attenuation:
 
     def compute(self, signals: Signals) -> Tensor:
         """Attenuation [B] in dB, float64; down is better."""
+        return in_chunks(self._values, signals)
+
+    def _values(self, signals: Signals) -> Tensor:
         return ratios.attenuation_db(
             mixture=signals.mixture.double(), estimate=signals.estimate.double()
         )

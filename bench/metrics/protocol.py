@@ -37,6 +37,8 @@ class MetricInfo:
         improvement: name of value(system) − value(mixture), or None if it makes no sense.
         floor_db: value given to a silent estimate and to anything below it, or None.
         needs_reference_energy: a silent reference makes the value undefined.
+        undefined_reason: why a value of a batched metric that is NaN is undefined; without it NaN
+            is a failure.
     """
 
     name: str
@@ -47,6 +49,7 @@ class MetricInfo:
     improvement: str | None = None
     floor_db: float | None = None
     needs_reference_energy: bool = True
+    undefined_reason: str | None = None
 
 
 class UndefinedValueError(Exception):
@@ -59,7 +62,7 @@ class FailedValueError(Exception):
 
 @runtime_checkable
 class BatchMetric(Protocol):
-    """A metric of energies, computed for a batch on the device."""
+    """A metric computed for a batch on the device."""
 
     info: MetricInfo
 
@@ -68,7 +71,11 @@ class BatchMetric(Protocol):
         ...
 
     def compute(self, signals: Signals) -> Tensor:
-        """Values [B], float64. NaN is never returned for finite, non-silent input."""
+        """Values [B], float64.
+
+        For finite, non-silent input NaN is returned only where the metric is not defined, and
+        `info.undefined_reason` says why.
+        """
         ...
 
 

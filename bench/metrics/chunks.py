@@ -1,0 +1,42 @@
+"""A batch in parts that suit the device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from .protocol import Signals
+
+CPU_SAMPLES, DEVICE_SAMPLES = 1 << 18, 1 << 22
+"""Samples of a part: on a CPU so few that what is worked on stays near its caches, on other
+devices so many that they are busy."""
+MAX_TRIALS = 32
+"""Trials of a part; normal equations that are factorised take 4 MB each."""
+
+
+def in_chunks(compute: Callable[[Signals], Tensor], signals: Signals) -> Tensor:
+    """Values [B] of a batch, computed for a bounded number of samples at a time.
+
+    Every part has at least one trial, however long.
+
+    Args:
+        compute: values of a part.
+        signals: the batch, which may be empty.
+    """
+    trials, frames = signals.estimate.shape
+    samples = CPU_SAMPLES if signals.estimate.device.type == "cpu" else DEVICE_SAMPLES
+    size = max(1, min(MAX_TRIALS, samples // max(1, frames)))
+    starts = range(0, max(1, trials), size)
+    return torch.cat([compute(_part(signals, start, start + size)) for start in starts])
+
+
+def _part(signals: Signals, start: int, stop: int) -> Signals:
+    return Signals(
+        estimate=signals.estimate[start:stop],
+        reference=signals.reference[start:stop],
+        mixture=signals.mixture[start:stop],
+        lengths=signals.lengths[start:stop],
+        sample_rate_hz=signals.sample_rate_hz,
+    )

@@ -1,0 +1,152 @@
+"""Draws over clusters: the sign-flip test and the bootstrap of means and paired differences.
+
+The p-value is that of a clustered sign-flip test (Fisher 1935, sec. 21; for few clusters Canay,
+Romano & Shaikh 2017). Under the hypothesis that two systems are alike, the sum of differences in
+a cluster is as likely to be −d as d, so the observed mean is compared with those of all 2^K
+assignments of signs to K clusters. Its level is exact for any K if the sums are symmetric, where
+the bootstrap's is not: for 20 normal clusters 5 %, against 7 % for the percentile bootstrap, and
+17 % for 5. Flips keep the sum of squares, so the test of the mean and that of its t-statistic are
+one and the same, which is why it tends to the right level without symmetry too (Janssen 1999):
+for exponential sums 8 % at 20 clusters and 7 % at 40, less than the percentile bootstrap's. It
+cannot call anything significant with fewer than 6 clusters: the smallest p-value is 2^(1−K).
+
+The interval is the percentile bootstrap over clusters with tails widened for small K (Hesterberg
+2015, the expanded percentile interval). Over 20 clusters it covers 1.2 to 2.7 points more than
+the plain one (normal: 94.7 instead of 92.8 % at 95 %). The studentised bootstrap does better for
+skewed differences, but covers 85 % where two systems differ on a fifth of the mixtures only.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+FloatArray = NDArray[np.float64]
+
+FLIPS = 9999  # random sign assignments where 2^K are too many
+_EXACT = 14  # clusters up to which all are tried: 2^13, since a sign common to all is no matter
+_BLOCK = 2**18  # numbers held in memory at once: few enough for the cache
+_SAME = 1e-9  # of the sum of magnitudes: sums closer than this are equal but for rounding
+
+
+def sign_flip_p_values(
+    totals: FloatArray, *, rng: np.random.Generator, flips: int = FLIPS
+) -> FloatArray:
+    """Two-sided p-values of the hypothesis that clusters' sums are symmetric around 0.
+
+    All assignments of signs are tried where at most 14 sums of a column differ from 0. Otherwise
+    `flips` are drawn, common to all columns, and the observed one counts as one more, so that the
+    level holds for any number of draws (Phipson & Smyth 2010).
+
+    Args:
+        totals: [K, P], finite: sum of the differences in each cluster, for each of P comparisons.
+        rng: source of the random signs.
+        flips: number of random assignments.
+
+    Returns:
+        [P], each in (0, 1].
+    """
+    observed = np.abs(totals.sum(axis=0))
+    limits = observed - _SAME * np.abs(totals).sum(axis=0)
+    n_nonzero = np.count_nonzero(totals, axis=0)
+    p_values = np.ones(totals.shape[1])
+    for i in np.flatnonzero(n_nonzero <= _EXACT):
+        sums = totals[totals[:, i] != 0.0, i]
+        p_values[i] = np.mean(np.abs(_all_signs(len(sums)) @ sums) >= limits[i])
+    drawn = np.flatnonzero(n_nonzero > _EXACT)
+    if len(drawn):
+        reached = _count_reached(totals[:, drawn], limits[drawn], rng, flips)
+        p_values[drawn] = (1.0 + reached) / (1.0 + flips)
+    return p_values
+
+
+def resampled_ratios(
+    totals: FloatArray, sizes: FloatArray, *, resamples: int, rng: np.random.Generator
+) -> FloatArray:
+    """sum(totals) / sum(sizes) of P columns over K of the K clusters, drawn with replacement.
+
+    A draw needs only the sums of each cluster, however many trials there are, and one draw serves
+    all columns.
+
+    Args:
+        totals: [K, P], sum of the values in each cluster.
+        sizes: [K, P], number of values (or another denominator) in each cluster.
+        resamples: number of draws.
+        rng: source of the draws.
+
+    Returns:
+        [resamples, P].
+    """
+    n_clusters = len(totals)
+    ratios = np.empty((resamples, totals.shape[1]))
+    # Column by column: a product of matrices rounds otherwise with another number of columns.
+    columns = list(zip(np.ascontiguousarray(totals.T), np.ascontiguousarray(sizes.T), strict=True))
+    step = max(1, _BLOCK // n_clusters)
+    for start in range(0, resamples, step):
+        block = ratios[start : start + step]
+        drawn = rng.integers(n_clusters, size=(len(block), n_clusters))
+        drawn += n_clusters * np.arange(len(block))[:, None]
+        times = np.bincount(drawn.ravel(), minlength=len(block) * n_clusters)
+        weights = times.reshape(len(block), n_clusters).astype(np.float64)
+        for i, (total, size) in enumerate(columns):
+            block[:, i] = (weights @ total) / (weights @ size)
+    return ratios
+
+
+def expanded_intervals(
+    totals: FloatArray,
+    sizes: FloatArray,
+    *,
+    level: float,
+    resamples: int,
+    rng: np.random.Generator,
+) -> tuple[FloatArray, FloatArray]:
+    """Expanded percentile intervals of P means, all with the same draws of clusters.
+
+    Args:
+        totals: [K, P], finite: sum of the differences in each cluster.
+        sizes: [K, P], at least 1: number of differences in each cluster.
+        level: coverage, in (0, 1).
+        resamples: number of bootstrap draws.
+        rng: source of the draws.
+
+    Returns:
+        Lower and upper ends, each [P]; NaN with a single cluster.
+    """
+    n_clusters, n_pairs = totals.shape
+    if n_clusters < 2:
+        return np.full(n_pairs, np.nan), np.full(n_pairs, np.nan)
+    means = resampled_ratios(totals, sizes, resamples=resamples, rng=rng)
+    # Hesterberg 2015: the tails that make a normal quantile as wide as t's with K − 1.
+    quantile = stats.t.ppf((1.0 - level) / 2.0, n_clusters - 1)
+    tail = float(stats.norm.cdf(math.sqrt(n_clusters / (n_clusters - 1)) * quantile))
+    ends: FloatArray = np.quantile(means, [tail, 1.0 - tail], axis=0)
+    return ends[0], ends[1]
+
+
+def _all_signs(n_clusters: int) -> FloatArray:
+    """All signs [2^(K−1), K] of K clusters, up to a sign common to all."""
+    codes = np.arange(2 ** max(0, n_clusters - 1))[:, None] >> np.arange(n_clusters)
+    return np.asarray(1 - 2 * (codes & 1), np.float64)
+
+
+def _count_reached(
+    totals: FloatArray, limits: FloatArray, rng: np.random.Generator, flips: int
+) -> FloatArray:
+    """How many of `flips` random assignments reach each limit [P]; totals are [K, P]."""
+    n_clusters, n_pairs = totals.shape
+    n_bytes = -(-n_clusters // 8)
+    reached = np.zeros(n_pairs)
+    # A multiple of 8, so that the length of a block leaves no trace in the stream of bytes.
+    step = max(8, _BLOCK // max(8 * n_bytes, n_pairs) // 8 * 8)
+    for start in range(0, flips, step):
+        length = min(step, flips - start)
+        packed = np.frombuffer(rng.bytes(length * n_bytes), np.uint8).reshape(length, n_bytes)
+        bits = np.unpackbits(packed, axis=1, count=n_clusters).astype(np.float64)
+        # Signs are 2 bits − 1, and so are their sums.
+        flipped = 2.0 * (bits @ totals) - totals.sum(axis=0)
+        reached += np.count_nonzero(np.abs(flipped) >= limits, axis=0)
+    return reached

@@ -1,0 +1,86 @@
+"""Built-in signals on which metrics are compared with their references; nothing to download."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .datasets.audio import Samples, resample
+from .datasets.corpora.synthetic_speech import SPEAKERS, SyntheticSpeech
+from .datasets.mixing import snr_gain
+from .datasets.seeding import generator
+
+_LENGTHS_S = {"very short": 0.3, "short": 1.0, "utterance": 2.0, "long": 8.0}  # STOI needs 0.4 s
+_ALL_ESTIMATES = "utterance"
+_SNRS_DB = (-20.0, -5.0, 0.0, 5.0, 20.0)
+_NEARLY_PERFECT_DB = 60.0
+_FEW = ("noise 5 dB", "another voice")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """Signals [T] of one length, float32, with a name for messages."""
+
+    name: str
+    estimate: Samples
+    reference: Samples
+    mixture: Samples
+    sample_rate_hz: int
+
+
+def built_in_cases() -> list[Case]:
+    """Synthetic speech at two rates, short and long, and estimates from bad to nearly perfect."""
+    corpus = SyntheticSpeech(utterances=2)
+    first, second = (
+        [r.path for r in corpus.recordings() if r.label == voice] for voice in SPEAKERS["test"][:2]
+    )
+    cases = []
+    for rate in (8000, 16000):
+        voice, other = (_speech(corpus, paths, rate) for paths in (first, second))
+        for length, seconds in _LENGTHS_S.items():
+            frames = int(seconds * rate)
+            target, interferer = np.resize(voice, frames), np.resize(other, frames)
+            cases += [
+                Case(
+                    name=f"{kind}, {length}, {rate} Hz",
+                    estimate=estimate.astype(np.float32),
+                    reference=target,
+                    mixture=target + interferer,
+                    sample_rate_hz=rate,
+                )
+                for kind, estimate in _estimates(target, interferer, rate)
+                if length == _ALL_ESTIMATES or kind in _FEW
+            ]
+    return cases
+
+
+def _speech(corpus: SyntheticSpeech, paths: Sequence[str], rate_hz: int) -> Samples:
+    """All utterances of one voice, one after the other."""
+    read = [corpus.read(path) for path in paths]
+    return np.concatenate(
+        [resample(samples, from_hz=rate, to_hz=rate_hz) for samples, rate in read]
+    )
+
+
+def _estimates(target: Samples, other: Samples, rate_hz: int) -> Iterator[tuple[str, Samples]]:
+    """Estimates [T] of a target, by what is wrong with them."""
+    noise = generator("doctor metrics").standard_normal(len(target)).astype(np.float32)
+
+    def noisy(signal: Samples, snr_db: float) -> Samples:
+        return signal + noise * np.float32(snr_gain(signal=signal, noise=noise, snr_db=snr_db))
+
+    for snr_db in _SNRS_DB:
+        yield f"noise {snr_db:g} dB", noisy(target, snr_db)
+    delay = rate_hz // 200
+    late = np.concatenate([np.zeros(delay, np.float32), target[:-delay]])
+    peak = float(np.abs(target).max())
+    yield "nearly perfect", noisy(target, _NEARLY_PERFECT_DB)
+    yield "another voice", target + np.float32(0.5) * other
+    yield "delayed 5 ms", noisy(late, 20.0)
+    yield "scaled by 0.1", np.float32(0.1) * noisy(target, 15.0)
+    yield "clipped", np.clip(target, -0.2 * peak, 0.2 * peak)
+    yield "inverted", -noisy(target, 10.0)
+    yield "with an offset", noisy(target, 10.0) + np.float32(0.1 * peak)
+    yield "noise alone", np.float32(0.1) * noise

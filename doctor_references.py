@@ -1,0 +1,128 @@
+"""What the metrics must agree with: packages, and closed forms in plain float64 NumPy.
+
+They are written apart from the metrics on purpose, as second implementations.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .doctor_cases import Case
+
+_Signal = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """A second implementation of a metric.
+
+    Attributes:
+        value: the value of a case; NaN where there is none.
+        tolerance: largest difference that is allowed, in the unit of the metric.
+        package: what must be installed, or None for a closed form.
+    """
+
+    value: Callable[[Case], float]
+    tolerance: float
+    package: str | None = None
+
+
+def _snr_db(case: Case) -> float:
+    """10 log10(‖s‖² / ‖s − ŝ‖²)."""
+    estimate, reference = _pair(case)
+    return _ratio_db(reference, reference - estimate)
+
+
+def _si_sdr_db(case: Case) -> float:
+    """10 log10(‖αs‖² / ‖αs − ŝ‖²), α = ⟨ŝ, s⟩ / ‖s‖² (Le Roux et al., 2019)."""
+    estimate, reference = (signal - signal.mean() for signal in _pair(case))
+    target = reference * (estimate @ reference) / (reference @ reference)
+    return _ratio_db(target, target - estimate)
+
+
+def _sd_sdr_db(case: Case) -> float:
+    """10 log10(‖αs‖² / ‖s − ŝ‖²), α as above."""
+    estimate, reference = (signal - signal.mean() for signal in _pair(case))
+    target = reference * (estimate @ reference) / (reference @ reference)
+    return _ratio_db(target, reference - estimate)
+
+
+def _attenuation_db(case: Case) -> float:
+    """−10 log10(‖x‖² / ‖ŝ‖²) (query-refinement paper, eq. 9)."""
+    return -_ratio_db(case.mixture.astype(np.float64), case.estimate.astype(np.float64))
+
+
+def _sdr_by_mir_eval(case: Case) -> float:
+    from mir_eval.separation import bss_eval_sources  # noqa: PLC0415
+
+    estimate, reference = _pair(case)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # it announces to drop the module
+        found = bss_eval_sources(reference[None], estimate[None], compute_permutation=False)
+    return float(found[0][0])
+
+
+def _si_sdr_by_fast_bss_eval(case: Case) -> float:
+    from fast_bss_eval import si_sdr  # noqa: PLC0415
+
+    estimate, reference = _pair(case)
+    return float(np.squeeze(si_sdr(reference[None], estimate[None], zero_mean=True)))
+
+
+def _pesq_by_pesq(case: Case) -> float:
+    from pesq import PesqError, pesq  # noqa: PLC0415
+
+    mode = "nb" if case.sample_rate_hz == 8000 else "wb"
+    try:
+        return float(pesq(case.sample_rate_hz, case.reference, case.estimate, mode))
+    except PesqError:
+        return math.nan
+
+
+def _stoi_by_pystoi(case: Case) -> float:
+    return _by_pystoi(case, extended=False)
+
+
+def _estoi_by_pystoi(case: Case) -> float:
+    return _by_pystoi(case, extended=True)
+
+
+def _by_pystoi(case: Case, *, extended: bool) -> float:
+    from pystoi import stoi  # noqa: PLC0415
+
+    estimate, reference = _pair(case)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "Not enough STFT frames", RuntimeWarning)
+        try:
+            return float(stoi(reference, estimate, case.sample_rate_hz, extended=extended))
+        except RuntimeWarning:
+            return math.nan
+
+
+def _pair(case: Case) -> tuple[_Signal, _Signal]:
+    return case.estimate.astype(np.float64), case.reference.astype(np.float64)
+
+
+def _ratio_db(signal: _Signal, noise: _Signal) -> float:
+    return 10.0 * math.log10(float(signal @ signal) / float(noise @ noise))
+
+
+REFERENCES: Mapping[str, tuple[Reference, ...]] = {
+    "sdr": (Reference(value=_sdr_by_mir_eval, tolerance=1e-4, package="mir_eval"),),
+    "si_sdr": (
+        Reference(value=_si_sdr_db, tolerance=1e-5),
+        Reference(value=_si_sdr_by_fast_bss_eval, tolerance=1e-5, package="fast_bss_eval"),
+    ),
+    "sd_sdr": (Reference(value=_sd_sdr_db, tolerance=1e-5),),
+    "snr": (Reference(value=_snr_db, tolerance=1e-6),),
+    "attenuation": (Reference(value=_attenuation_db, tolerance=1e-6),),
+    "pesq": (Reference(value=_pesq_by_pesq, tolerance=0.0, package="pesq"),),
+    "stoi": (Reference(value=_stoi_by_pystoi, tolerance=1e-6, package="pystoi"),),
+    "estoi": (Reference(value=_estoi_by_pystoi, tolerance=1e-6, package="pystoi"),),
+}

@@ -1,0 +1,229 @@
+"""`tsebench doctor metrics`: it passes here, and it finds a metric that is wrong."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+from collections.abc import Callable, Mapping
+from importlib.machinery import ModuleSpec
+
+import numpy as np
+import pytest
+from torch import Tensor
+
+from tsebench import cli, doctor_metrics
+from tsebench.bench.metrics.energy import Snr
+from tsebench.bench.metrics.protocol import METRICS, MetricInfo, Signals
+from tsebench.doctor_cases import Case, built_in_cases
+from tsebench.doctor_metrics import RESERVED, Agreement, check_metrics
+from tsebench.doctor_references import REFERENCES, Reference
+from tsebench.errors import ConfigError
+from tsebench.systems.registry import SYSTEMS
+
+TOLERANCES = {
+    ("attenuation", "closed form"): 1e-6,
+    ("estoi", "pystoi"): 1e-6,
+    ("pesq", "pesq"): 0.0,
+    ("sd_sdr", "closed form"): 1e-5,
+    ("sdr", "mir_eval"): 1e-4,
+    ("si_sdr", "closed form"): 1e-5,
+    ("si_sdr", "fast_bss_eval"): 1e-5,
+    ("snr", "closed form"): 1e-6,
+    ("stoi", "pystoi"): 1e-6,
+}
+
+
+@pytest.fixture(scope="module")
+def agreements() -> dict[tuple[str, str], Agreement]:
+    found = check_metrics("cpu", jobs=1)
+    return {(one.metric, _package(one)): one for one in found}
+
+
+def _package(one: Agreement) -> str:
+    return one.beside if one.beside == "closed form" else one.beside.split()[0]
+
+
+class Biased(Snr):
+    """`snr` with a constant error."""
+
+    def __init__(self, error_db: float) -> None:
+        super().__init__()
+        self._error_db = error_db
+
+    def compute(self, signals: Signals) -> Tensor:
+        return super().compute(signals) + self._error_db
+
+
+class Raising(Snr):
+    """`snr` on a device that has no such kernel."""
+
+    def compute(self, signals: Signals) -> Tensor:
+        raise RuntimeError("no kernel")
+
+
+@pytest.fixture
+def only(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, object], None]:
+    """Let one metric be the only one."""
+
+    def replace(name: str, metric: object) -> None:
+        monkeypatch.setattr(METRICS, "names", lambda: [name])
+        monkeypatch.setattr(METRICS, "get", lambda _name: metric)
+
+    return replace
+
+
+def _call(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["doctor", "metrics", "--device", "cpu", *arguments])
+    captured = capsys.readouterr()
+    assert isinstance(stop.value.code, int)
+    return stop.value.code, captured.out, captured.err
+
+
+# Here ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("metric", "beside"), TOLERANCES)
+def test_metrics_agree_here(
+    agreements: Mapping[tuple[str, str], Agreement], metric: str, beside: str
+) -> None:
+    found = agreements[metric, beside]
+    assert found.checked
+    assert found.tolerance == TOLERANCES[metric, beside]
+    assert found.difference <= found.tolerance, found.remark
+    assert found.cases >= 30
+
+
+def test_every_metric_is_told_of(agreements: Mapping[tuple[str, str], Agreement]) -> None:
+    assert {metric for metric, _ in agreements} == set(METRICS.names())
+    assert all(found.passed for found in agreements.values())
+
+
+def test_a_case_too_short_for_stoi_is_left_out_on_both_sides(
+    agreements: Mapping[tuple[str, str], Agreement],
+) -> None:
+    cases = built_in_cases()
+    short = sum(case.name.split(", ")[1] == "very short" for case in cases)
+    assert short > 0
+    assert agreements["stoi", "pystoi"].cases == len(cases) - short
+    assert agreements["snr", "closed form"].cases == len(cases)
+
+
+def test_cases_are_what_they_are_called() -> None:
+    cases = {case.name: case for case in built_in_cases()}
+    assert {case.sample_rate_hz for case in cases.values()} == {8000, 16000}
+    for rate in (8000, 16000):
+        for snr_db in (-20, -5, 0, 5, 20):
+            case = cases[f"noise {snr_db} dB, utterance, {rate} Hz"]
+            noise = case.estimate - case.reference
+            ratio = np.sum(case.reference**2.0) / np.sum(noise**2.0)
+            assert 10 * math.log10(ratio) == pytest.approx(snr_db, abs=0.01)
+        inverted = cases[f"inverted, utterance, {rate} Hz"]
+        assert float(inverted.estimate @ inverted.reference) < 0
+        clipped = cases[f"clipped, utterance, {rate} Hz"]
+        assert np.abs(clipped.estimate).max() < 0.3 * np.abs(clipped.reference).max()
+        lengths = {len(c.reference) for c in cases.values() if c.sample_rate_hz == rate}
+        assert lengths == {int(s * rate) for s in (0.3, 1.0, 2.0, 8.0)}
+
+
+def test_closed_forms_have_known_values() -> None:
+    """s = (2, −2, 2, −2), ŝ = s + (1, 1, −1, −1): orthogonal, ratio 4; mixture at twice ŝ."""
+    reference = np.array([2, -2, 2, -2], np.float32)
+    estimate = reference + np.array([1, 1, -1, -1], np.float32)
+    case = Case(
+        name="known",
+        estimate=estimate,
+        reference=reference,
+        mixture=2 * estimate,
+        sample_rate_hz=8000,
+    )
+    expected = {"snr": 6.0206, "si_sdr": 6.0206, "sd_sdr": 6.0206, "attenuation": -6.0206}
+    for name, value_db in expected.items():
+        assert REFERENCES[name][0].value(case) == pytest.approx(value_db, abs=1e-4)
+
+
+# What is wrong is found ---------------------------------------------------------------------------
+
+
+def test_a_metric_that_is_off_is_found(
+    only: Callable[[str, object], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    only("snr", Biased(1e-2))
+    code, out, err = _call(capsys)
+    assert (code, err) == (2, "")
+    assert "PROBLEM" in out
+    assert "1.0e-02 dB" in out
+    only("snr", Biased(1e-8))
+    code, out, _ = _call(capsys)
+    assert code == 0
+    assert "PROBLEM" not in out
+
+
+@pytest.mark.parametrize(
+    ("metric", "words"), [(Raising(), "no kernel"), (Biased(math.nan), "fail")]
+)
+def test_a_metric_that_breaks_is_found(
+    only: Callable[[str, object], None], metric: Snr, words: str
+) -> None:
+    only("snr", metric)
+    (found,) = check_metrics("cpu", jobs=0)
+    assert not found.passed
+    assert found.difference == math.inf
+    assert words in found.remark
+
+
+# What cannot be checked is told, and is no failure ------------------------------------------------
+
+
+def test_a_package_that_is_not_installed(
+    only: Callable[[str, object], None],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def without(name: str) -> ModuleSpec | None:
+        return None if name == "fast_bss_eval" else importlib.util.find_spec(name)
+
+    metric = METRICS.get("si_sdr")
+    only("si_sdr", metric)
+    monkeypatch.setattr(doctor_metrics, "find_spec", without)
+    monkeypatch.setenv("COLUMNS", "100")
+    code, out, err = _call(capsys)
+    assert (code, err) == (0, "")
+    assert "not checked: pip install fast_bss_eval" in out
+    assert "closed form" in out
+    assert max(len(line) for line in out.splitlines()) <= 100
+
+
+def test_a_metric_without_a_reference(only: Callable[[str, object], None]) -> None:
+    metric = Snr()
+    metric.info = MetricInfo(name="mine", unit="", higher_is_better=True, description="a plug-in")
+    only("mine", metric)
+    (found,) = check_metrics("cpu", jobs=0)
+    assert (found.checked, found.passed, found.remark) == (False, True, "no reference is known")
+
+
+def test_a_reference_that_breaks(
+    only: Callable[[str, object], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(case: Case) -> float:
+        raise AttributeError("module has no attribute")
+
+    reference = Reference(value=broken, tolerance=1e-6, package="pystoi")
+    monkeypatch.setattr(doctor_metrics, "REFERENCES", {"snr": (reference,)})
+    only("snr", Snr())
+    (found,) = check_metrics("cpu", jobs=0)
+    assert (found.checked, found.passed) == (False, True)
+    assert found.remark == "pystoi breaks: AttributeError: module has no attribute"
+
+
+# The word -----------------------------------------------------------------------------------------
+
+
+def test_no_system_has_the_reserved_name() -> None:
+    assert RESERVED not in SYSTEMS.names()
+
+
+def test_a_system_of_the_reserved_name_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SYSTEMS, "names", lambda: ["metrics", "mixture"])
+    with pytest.raises(ConfigError, match="reserves for the check of the metrics; rename"):
+        check_metrics("cpu")
