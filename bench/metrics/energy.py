@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import ClassVar
+
 from torch import Tensor
 
 from ... import ratios
@@ -41,35 +44,40 @@ class Snr:
         )
 
 
-class SiSdr:
-    """`si_sdr`: scale-invariant SDR (Le Roux et al., 2019).
+class _ScaledSdr:
+    """What SI-SDR and SD-SDR share (Le Roux et al., 2019).
 
     Args:
         zero_mean: remove the mean of both signals first.
         floor_db: value of a silent estimate, and of anything below it.
     """
 
+    _name: ClassVar[str]
+    _description: ClassVar[str]
+    _ratio: ClassVar[Callable[..., Tensor]]
+
     def __init__(self, *, zero_mean: bool = True, floor_db: float = FLOOR_DB) -> None:
         self.zero_mean = zero_mean
         self.info = MetricInfo(
-            name="si_sdr",
+            name=self._name,
             unit="dB",
             higher_is_better=True,
-            description="scale-invariant signal-to-distortion ratio",
-            improvement="si_sdri",
+            description=self._description,
+            improvement=f"{self._name}i",
             floor_db=floor_db,
         )
 
     def signature(self, sample_rate_hz: int) -> str:  # noqa: ARG002 - the same at every rate
         """`si_sdr|zero_mean:true|f64|floor:-30|tsebench:1`."""
-        return _scaled_signature(self.info, zero_mean=self.zero_mean)
+        mean = str(self.zero_mean).lower()
+        return f"{self._name}|zero_mean:{mean}|f64|floor:{self.info.floor_db:g}|{REVISION}"
 
     def compute(self, signals: Signals) -> Tensor:
-        """SI-SDR [B] in dB, float64."""
+        """Values [B] in dB, float64."""
         return in_chunks(self._values, signals)
 
     def _values(self, signals: Signals) -> Tensor:
-        return ratios.si_sdr_db(
+        return self._ratio(
             estimate=signals.estimate.double(),
             reference=signals.reference.double(),
             zero_mean=self.zero_mean,
@@ -77,40 +85,20 @@ class SiSdr:
         )
 
 
-class SdSdr:
-    """`sd_sdr`: scale-dependent SDR (Le Roux et al., 2019).
+class SiSdr(_ScaledSdr):
+    """`si_sdr`: scale-invariant SDR."""
 
-    Args:
-        zero_mean: remove the mean of both signals first.
-        floor_db: value of a silent estimate, and of anything below it.
-    """
+    _name = "si_sdr"
+    _description = "scale-invariant signal-to-distortion ratio"
+    _ratio = staticmethod(ratios.si_sdr_db)
 
-    def __init__(self, *, zero_mean: bool = True, floor_db: float = FLOOR_DB) -> None:
-        self.zero_mean = zero_mean
-        self.info = MetricInfo(
-            name="sd_sdr",
-            unit="dB",
-            higher_is_better=True,
-            description="scale-dependent signal-to-distortion ratio",
-            improvement="sd_sdri",
-            floor_db=floor_db,
-        )
 
-    def signature(self, sample_rate_hz: int) -> str:  # noqa: ARG002 - the same at every rate
-        """`sd_sdr|zero_mean:true|f64|floor:-30|tsebench:1`."""
-        return _scaled_signature(self.info, zero_mean=self.zero_mean)
+class SdSdr(_ScaledSdr):
+    """`sd_sdr`: scale-dependent SDR."""
 
-    def compute(self, signals: Signals) -> Tensor:
-        """SD-SDR [B] in dB, float64."""
-        return in_chunks(self._values, signals)
-
-    def _values(self, signals: Signals) -> Tensor:
-        return ratios.sd_sdr_db(
-            estimate=signals.estimate.double(),
-            reference=signals.reference.double(),
-            zero_mean=self.zero_mean,
-            lengths=signals.lengths,
-        )
+    _name = "sd_sdr"
+    _description = "scale-dependent signal-to-distortion ratio"
+    _ratio = staticmethod(ratios.sd_sdr_db)
 
 
 class Attenuation:
@@ -143,11 +131,6 @@ class Attenuation:
         return ratios.attenuation_db(
             mixture=signals.mixture.double(), estimate=signals.estimate.double()
         )
-
-
-def _scaled_signature(info: MetricInfo, *, zero_mean: bool) -> str:
-    mean = str(zero_mean).lower()
-    return f"{info.name}|zero_mean:{mean}|f64|floor:{info.floor_db:g}|{REVISION}"
 
 
 METRICS.register("snr")(Snr())
