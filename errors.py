@@ -56,12 +56,6 @@ class OutputError(TsebenchError):
     """A result cannot be written: read-only folder, full disk, or another run's folder."""
 
 
-class IncompleteRunError(TsebenchError):
-    """The run ended, but trials failed or are missing."""
-
-    exit_code = 3
-
-
 def suggest(name: str, known: Iterable[str]) -> str:
     """The end of an error line: the nearest known name, and all that are known.
 

@@ -1,23 +1,14 @@
 """Ways to tell a network what to extract: features [B, N, K] meet an embedding [B, D].
 
-One more way is one more class, added to `CONDITIONINGS`.
+One more way is one more class, added to `CONDITIONINGS`. It gives features [B, N, K] again, and
+must keep zeros past the end of a signal at zero.
 """
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from torch import Tensor, nn
 
 from ...errors import UnknownNameError
-
-
-class Conditioning(Protocol):
-    """What every way has in common; it must keep zeros past the end of a signal at zero."""
-
-    def __call__(self, features: Tensor, embedding: Tensor) -> Tensor:
-        """Features [B, N, K] and embedding [B, D] to features [B, N, K]."""
-        ...
 
 
 class Multiplication(nn.Module):
