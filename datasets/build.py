@@ -13,6 +13,7 @@ from ..errors import DatasetError
 from ..progress import ProgressFactory, quiet
 from .audio import write
 from .builder import Drawn
+from .clips import render_clip
 from .config import DatasetConfig, OpenedBuilder, open_builder
 from .corpus import Corpora
 from .dataset import Dataset, load_dataset
@@ -26,8 +27,8 @@ from .manifest import (
     read_card,
     write_manifest,
 )
-from .render import render, render_clip
-from .types import Mixture, Trial
+from .render import render
+from .types import Mixture, MixtureClip, Trial
 
 
 def build(
@@ -83,7 +84,11 @@ def materialise(dataset: Dataset, folder: Path, *, progress: ProgressFactory = q
     for trial in dataset.trials:
         rate = dataset.card.sample_rate_hz
         for number, clip in enumerate(trial.clue.enrollments):
-            samples = render_clip(clip, sample_rate_hz=rate, corpora=dataset.corpora)
+            samples = (
+                dataset.separated(clip)
+                if isinstance(clip, MixtureClip)
+                else render_clip(clip, sample_rate_hz=rate, corpora=dataset.corpora)
+            )
             write(root / "enrollment" / f"{trial.id}_{number}.wav", samples, rate)
 
 

@@ -14,7 +14,7 @@ from ..errors import ConfigError, DatasetError, suggest
 from ..registry import Registry
 from ..validation import StrictModel
 from .corpus import Corpora, Corpus, Recording
-from .render import Rendered
+from .renderer import Rendered
 from .types import Clip, Mixture, Trial
 
 

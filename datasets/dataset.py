@@ -12,9 +12,10 @@ from ..errors import AudioError
 from .config import open_corpora
 from .corpus import Corpora
 from .manifest import DatasetCard, Manifest, clips_of, read_manifest
-from .render import Rendered, render
-from .trials import render_trial
-from .types import Clip, Query, Trial, Truth
+from .render import render
+from .renderer import Rendered
+from .trials import Samples, render_trial, source_signal
+from .types import Clip, MixtureClip, Query, Trial, Truth
 
 _KEPT_MIXTURES = 16
 
@@ -52,11 +53,36 @@ class Dataset:
         mixture = self.mixtures[trial.mixture_id]
         for clip in clips_of([mixture], [trial]):
             self._verify(clip)
-        return render_trial(trial, mixture, self.corpora, self._signals(trial.mixture_id))
+        signals = self.signals(trial.mixture_id)
+        return render_trial(trial, mixture, self.corpora, signals, separated=self.separated)
+
+    def separated(self, clip: MixtureClip) -> Samples:
+        """A source [T] of any mixture of the set, as it is rendered there.
+
+        Raises:
+            AudioError: a recording is missing, damaged, or not the one of the manifest.
+        """
+        mixture = self.mixtures[clip.mixture_id]
+        for used in clips_of([mixture], []):
+            self._verify(used)
+        return source_signal(clip.source_id, mixture, self.signals(clip.mixture_id))
 
     def length(self, index: int) -> int:
         """Samples of the mixture of one trial, without rendering it."""
         return self.mixtures[self.trials[index].mixture_id].num_samples
+
+    def signals(self, mixture_id: str) -> Rendered:
+        """A mixture's signals; the trials of a mixture follow each other and share them."""
+        with self._lock:
+            if mixture_id in self._rendered:
+                self._rendered.move_to_end(mixture_id)
+                return self._rendered[mixture_id]
+        rendered = render(self.mixtures[mixture_id], self.corpora)
+        with self._lock:
+            self._rendered[mixture_id] = rendered
+            while len(self._rendered) > _KEPT_MIXTURES:
+                self._rendered.popitem(last=False)
+        return rendered
 
     def _verify(self, clip: Clip) -> None:
         """Hash a recording when it is used for the first time: other bytes are another test."""
@@ -69,19 +95,6 @@ class Dataset:
                 f"{self.card.name!r} was built from; restore it, or build the dataset again"
             )
         self._unverified.pop((clip.corpus, clip.path), None)
-
-    def _signals(self, mixture_id: str) -> Rendered:
-        """The mixture's signals; the trials of a mixture follow each other and share them."""
-        with self._lock:
-            if mixture_id in self._rendered:
-                self._rendered.move_to_end(mixture_id)
-                return self._rendered[mixture_id]
-        rendered = render(self.mixtures[mixture_id], self.corpora)
-        with self._lock:
-            self._rendered[mixture_id] = rendered
-            while len(self._rendered) > _KEPT_MIXTURES:
-                self._rendered.popitem(last=False)
-        return rendered
 
 
 def load_dataset(folder: str | Path, *, corpus_dirs: Mapping[str, Path] | None = None) -> Dataset:

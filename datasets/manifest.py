@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from ..errors import DatasetError, OutputError
 from ..files import make_folder, write_atomic
 from .config import CorpusConfig, DatasetConfig
-from .types import Clip, Mixture, Trial
+from .types import Clip, Mixture, MixtureClip, Trial
 
 T = TypeVar("T")
 
@@ -174,6 +174,14 @@ def check_manifest(manifest: Manifest, *, where: str) -> None:
                 f"{where}: trial {trial.id!r} refers to mixture {trial.mixture_id!r} and sources "
                 f"{list(trial.target_ids)}, which are not there; build it again"
             )
+        for clip in trial.clue.enrollments:
+            if isinstance(clip, MixtureClip) and clip.source_id not in sources.get(
+                clip.mixture_id, set()
+            ):
+                raise DatasetError(
+                    f"{where}: trial {trial.id!r} enrolls with source {clip.source_id!r} of "
+                    f"mixture {clip.mixture_id!r}, which is not there; build it again"
+                )
 
 
 def clips_of(mixtures: Iterable[Mixture], trials: Iterable[Trial]) -> Iterable[Clip]:
@@ -181,8 +189,13 @@ def clips_of(mixtures: Iterable[Mixture], trials: Iterable[Trial]) -> Iterable[C
     for mixture in mixtures:
         for source in mixture.sources:
             yield source.clip
+            if source.impulse_response is not None:
+                yield source.impulse_response
     for trial in trials:
-        yield from trial.clue.enrollments
+        yield from (clip for clip in trial.clue.enrollments if isinstance(clip, Clip))
+        if trial.clue.video is not None:
+            video = trial.clue.video
+            yield Clip(corpus=video.corpus, path=video.path, start=video.start, frames=video.frames)
 
 
 def _parts(manifest: Manifest) -> dict[str, bytes]:

@@ -2,53 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..errors import DatasetError
-from .audio import quantise_int16, resample
+from .clips import ClipReader, render_clip
 from .corpus import Corpora
-from .mixing import fade_ends, peak_gain, place, power_db, round_gain
-from .types import Clip, Mixture, Source
-
-Samples = NDArray[np.float32]
-ClipReader = Callable[[Clip], Samples]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rendered:
-    """A mixture's signals: `sources` [S, T] in the recipe's order, and their sum `mixture` [T]."""
-
-    sources: Samples
-    mixture: Samples
-
-
-def render_clip(clip: Clip, *, sample_rate_hz: int, corpora: Corpora) -> Samples:
-    """Mono samples [T] of a clip at the given rate; it is cut first and resampled then."""
-    if clip.corpus not in corpora:
-        raise DatasetError(
-            f"clip {clip.path!r} is of corpus {clip.corpus!r}, which is not open "
-            f"(open: {', '.join(sorted(corpora)) or 'none'})"
-        )
-    samples, rate = corpora[clip.corpus].read(clip.path, clip.start, clip.frames)
-    return resample(samples, from_hz=rate, to_hz=sample_rate_hz)
-
-
-def clip_reader(*, sample_rate_hz: int, corpora: Corpora, keep: int = 32) -> ClipReader:
-    """`render_clip` that keeps what it read last: a clip is measured first and mixed then."""
-    return lru_cache(maxsize=keep)(
-        partial(render_clip, sample_rate_hz=sample_rate_hz, corpora=corpora)
-    )
+from .mixing import peak_gain, power_db, round_gain
+from .renderer import RENDERERS, Rendered
+from .renderers.standard import mix
+from .types import Mixture
 
 
 def render(mixture: Mixture, corpora: Corpora) -> Rendered:
     """All sources and their sum, in float32, in the order of the recipe."""
-    rate = mixture.sample_rate_hz
-    return _mix(mixture, [_clip(source, rate, corpora) for source in mixture.sources])
+    return RENDERERS.get(mixture.renderer)(mixture, corpora)
 
 
 def limit_peak(
@@ -57,7 +25,7 @@ def limit_peak(
     """Scale all gains so that neither the mixture nor a source exceeds `peak`.
 
     Args:
-        mixture: the recipe.
+        mixture: the recipe, of the standard renderer.
         peak: largest magnitude.
         corpora: open corpora.
         read: a reader at the mixture's rate that keeps what it read; None reads every clip.
@@ -67,13 +35,14 @@ def limit_peak(
     """
     rate = mixture.sample_rate_hz
     clips = [
-        read(source.clip) if read else _clip(source, rate, corpora) for source in mixture.sources
+        read(s.clip) if read else render_clip(s.clip, sample_rate_hz=rate, corpora=corpora)
+        for s in mixture.sources
     ]
-    loud = _mix(replace(mixture, quantise="none"), clips)
+    loud = mix(replace(mixture, quantise="none"), clips, corpora)
     gain = peak_gain([loud.mixture, *loud.sources], peak)
     sources = tuple(replace(s, gain=round_gain(s.gain * gain)) for s in mixture.sources)
     scaled = replace(mixture, sources=sources)
-    return scaled, _mix(scaled, clips)
+    return scaled, mix(scaled, clips, corpora)
 
 
 def input_snr(
@@ -83,30 +52,9 @@ def input_snr(
     if not target_ids:
         return {}
     wanted = np.array([source.id in target_ids for source in mixture.sources])
-    target, rest = (rendered.sources[part].sum(axis=0) for part in (wanted, ~wanted))
+    heard = np.array([source.role != "auxiliary" for source in mixture.sources])
+    target, rest = (rendered.sources[part].sum(axis=0) for part in (wanted, heard & ~wanted))
     target_db, rest_db = power_db(target), power_db(rest)
     if not (np.isfinite(target_db) and np.isfinite(rest_db)):
         return {}
     return {"input_snr_db": round(target_db - rest_db, 1)}
-
-
-def _clip(source: Source, sample_rate_hz: int, corpora: Corpora) -> Samples:
-    return render_clip(source.clip, sample_rate_hz=sample_rate_hz, corpora=corpora)
-
-
-def _mix(mixture: Mixture, clips: Sequence[Samples]) -> Rendered:
-    """Fade, scale, place and add up the clips [T_k] of a recipe's sources."""
-    sources = np.stack(
-        [
-            place(
-                fade_ends(clip, source.fade) * np.float32(source.gain),
-                onset=source.onset,
-                length=mixture.num_samples,
-            )
-            for source, clip in zip(mixture.sources, clips, strict=True)
-        ]
-    )
-    total: Samples = np.add.reduce(sources, axis=0)
-    if mixture.quantise == "int16":
-        return Rendered(sources=quantise_int16(sources), mixture=quantise_int16(total))
-    return Rendered(sources=sources, mixture=total)

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Tag = str | int | float | bool
-Role = Literal["foreground", "background"]
-ClueKind = Literal["enrollment", "classes", "text"]
+Role = Literal["foreground", "background", "auxiliary"]
+ClueKind = Literal["enrollment", "classes", "text", "video"]
 ConditionKind = Literal["FMQ", "PMQ", "FUQ"]
 
 
@@ -37,17 +37,43 @@ class Clip:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MixtureClip:
+    """A source of another mixture of the same set, as it is rendered there.
+
+    Some protocols enroll with the separated file of another mixture, scaled and cut as it is.
+    """
+
+    mixture_id: str
+    source_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoClip:
+    """A stretch of one video of a corpus; `start` and `frames` count pictures of the video."""
+
+    corpus: str
+    path: str
+    start: int
+    frames: int
+
+
+EnrollmentClip = Clip | MixtureClip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """One sound in a mixture.
 
     Attributes:
         id: unique in its mixture, for example "s1" or "background".
         label: speaker or sound class.
+        role: "auxiliary" signals are scaled with the mixture and are not in it.
         clip: where it comes from; it is resampled to the mixture's rate.
         gain: linear factor, applied after resampling.
         onset: first sample in the mixture, at the mixture's rate.
         fade: samples of the raised-cosine fade at both ends.
         transcript: words of the whole clip, if it is speech.
+        impulse_response: a room that the clip is convolved with, or None.
     """
 
     id: str
@@ -58,6 +84,7 @@ class Source:
     onset: int = 0
     fade: int = 0
     transcript: str | None = None
+    impulse_response: Clip | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +93,7 @@ class Mixture:
 
     Attributes:
         quantise: "int16" renders what a 16-bit file would hold; "none" keeps float32.
+        renderer: registered name of what makes its signals; some official scripts have their own.
         tags: properties that reports slice by (input level, overlap, scene, ...).
     """
 
@@ -74,6 +102,7 @@ class Mixture:
     num_samples: int
     sources: tuple[Source, ...]
     quantise: Literal["none", "int16"] = "none"
+    renderer: str = "standard"
     tags: Mapping[str, Tag] = field(default_factory=dict)
 
 
@@ -85,9 +114,10 @@ class ClueSpec:
     `enrollments` follow the order of `classes` where both are given.
     """
 
-    enrollments: tuple[Clip, ...] = ()
+    enrollments: tuple[EnrollmentClip, ...] = ()
     classes: tuple[str, ...] = ()
     text: str | None = None
+    video: VideoClip | None = None
 
     def kinds(self) -> frozenset[ClueKind]:
         """The kinds of clue that are present."""
@@ -98,6 +128,8 @@ class ClueSpec:
             present.append("classes")
         if self.text is not None:
             present.append("text")
+        if self.video is not None:
+            present.append("video")
         return frozenset(present)
 
 
@@ -139,11 +171,19 @@ class Trial:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clues:
-    """A rendered clue: enrollments are mono float32 tensors [T_k] at the query's rate."""
+    """A rendered clue.
+
+    Attributes:
+        enrollments: mono float32 tensors [T_k] at the query's rate.
+        video: [F, H, W] float32 in 0..1, grey, as many pictures as the mixture lasts.
+        video_fps: pictures per second.
+    """
 
     enrollments: tuple[Tensor, ...] = ()
     classes: tuple[str, ...] = ()
     text: str | None = None
+    video: Tensor | None = None
+    video_fps: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

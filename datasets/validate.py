@@ -11,7 +11,7 @@ from ..errors import AudioError, CorpusError
 from ..progress import ProgressFactory, quiet
 from .dataset import Dataset
 from .mixing import SILENT_DB, power_db
-from .types import Trial
+from .types import Clip, EnrollmentClip, Trial
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,10 +79,23 @@ def _leaks(dataset: Dataset) -> Iterator[str]:
     """No enrollment is a recording of the mixture that it is used with."""
     for trial in dataset.trials:
         mixture = dataset.mixtures[trial.mixture_id]
-        used = {(source.clip.corpus, source.clip.path) for source in mixture.sources}
-        for clip in trial.clue.enrollments:
+        used = {
+            (source.clip.corpus, source.clip.path)
+            for source in mixture.sources
+            if source.role != "auxiliary"
+        }
+        for enrolled in trial.clue.enrollments:
+            clip = _clip(dataset, enrolled)
             if (clip.corpus, clip.path) in used:
                 yield f"trial {trial.id!r}: enrollment {clip.path!r} is in its own mixture"
+
+
+def _clip(dataset: Dataset, enrolled: EnrollmentClip) -> Clip:
+    """The recording that an enrollment is of."""
+    if isinstance(enrolled, Clip):
+        return enrolled
+    sources = dataset.mixtures[enrolled.mixture_id].sources
+    return next(source.clip for source in sources if source.id == enrolled.source_id)
 
 
 def _conditions(dataset: Dataset) -> Iterator[str]:

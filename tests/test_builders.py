@@ -23,10 +23,11 @@ from tsebench.datasets.builder import (
     open_pool,
     stretch,
 )
+from tsebench.datasets.clips import render_clip
 from tsebench.datasets.config import DatasetConfig, load_dataset_configs, open_builder
 from tsebench.datasets.corpus import Corpus, Recording, Samples
 from tsebench.datasets.mixing import SILENT_DB, loudness_lufs, power_db
-from tsebench.datasets.render import render, render_clip
+from tsebench.datasets.render import render
 from tsebench.datasets.seeding import generator
 from tsebench.datasets.types import Mixture, Trial
 from tsebench.errors import ConfigError, CorpusError, DatasetError, TsebenchError

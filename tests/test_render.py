@@ -12,15 +12,10 @@ import soundfile
 import torch
 
 from tsebench.datasets.audio import resample
+from tsebench.datasets.clips import clip_reader, render_clip
 from tsebench.datasets.corpus import Recording, Samples
 from tsebench.datasets.mixing import fade_ends
-from tsebench.datasets.render import (
-    clip_reader,
-    input_snr,
-    limit_peak,
-    render,
-    render_clip,
-)
+from tsebench.datasets.render import input_snr, limit_peak, render
 from tsebench.datasets.trials import render_trial
 from tsebench.datasets.types import Clip, ClueSpec, Condition, Mixture, Source, Trial
 from tsebench.errors import DatasetError

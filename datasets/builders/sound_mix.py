@@ -25,9 +25,11 @@ from ..builder import (
     open_pool,
     stretch,
 )
+from ..clips import clip_reader
 from ..mixing import SILENT_DB, LevelScale, db_to_gain, level_db, power_db
 from ..queries import ClassQuery, ConditionText, Targets, draw_queries, parse_condition
-from ..render import Rendered, clip_reader, input_snr, limit_peak
+from ..render import input_snr, limit_peak
+from ..renderer import Rendered
 from ..seeding import generator
 from ..types import Clip, ClueSpec, Mixture, Source, Trial
 

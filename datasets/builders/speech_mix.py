@@ -23,9 +23,11 @@ from ..builder import (
     open_pool,
     stretch,
 )
+from ..clips import clip_reader
 from ..corpus import Recording
 from ..mixing import SILENT_DB, db_to_gain, overlap_onsets, power_db
-from ..render import Rendered, clip_reader, input_snr, limit_peak
+from ..render import input_snr, limit_peak
+from ..renderer import Rendered
 from ..seeding import generator
 from ..types import Clip, ClueSpec, Condition, Mixture, Source, Trial
 

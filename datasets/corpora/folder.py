@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import posixpath
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Literal
 
-from ...errors import AudioError, ConfigError, CorpusError
-from .. import audio as audio_files
+from ...errors import ConfigError, CorpusError
 from ..corpus import CORPORA, Recording, Samples
-from ._cache import SampleCache
-from ._folder_listing import Columns, Entry, assign_splits, found, hold_out, listed, locate
+from ._audio_tree import AudioTree, Channel
+from ._folder_listing import Columns, Entry, assign_splits, found, hold_out, listed
 from ._table import read_table
-
-_CACHE_BYTES = 256 * 2**20
-
-# Formats in which a seek lands on the very frame. In Ogg Vorbis and MP3 it does not (measured: 4 %
-# of the stretches of ESC-10 differ from the same stretch of the whole file), so these are decoded
-# whole and kept for a while.
-_EXACT_SEEK = frozenset({".aif", ".aiff", ".au", ".caf", ".flac", ".rf64", ".w64", ".wav"})
-
 
 @CORPORA.register("folder")
 class FolderCorpus:
@@ -72,7 +59,7 @@ class FolderCorpus:
         splits: dict[str, list[str]] | None = None,
         valid_share: float = 0.0,
         default_split: str = "test",
-        channel: int | Literal["mean"] | None = None,
+        channel: Channel = None,
         licence: str = "unknown",
         version: str = "unknown",
         min_s: float = 0.0,
@@ -80,7 +67,6 @@ class FolderCorpus:
         self.name = name
         self.version = version
         self.licence = licence
-        self.root = Path(root).expanduser().absolute()
         self._audio = posixpath.normpath(audio)
         self._metadata = metadata
         self._columns = Columns(
@@ -93,11 +79,11 @@ class FolderCorpus:
         self._splits = splits
         self._valid_share = valid_share
         self._default_split = default_split
-        self._channel = channel
         self._min_s = min_s
         self._where = f"corpus {name!r}"
         self._recordings: tuple[Recording, ...] = ()
-        self._cache = SampleCache(_CACHE_BYTES)
+        self._files = AudioTree(root, where=self._where, channel=channel)
+        self.root = self._files.root
         self._check_options()
 
     def recordings(self) -> Sequence[Recording]:
@@ -108,7 +94,7 @@ class FolderCorpus:
         """
         if not self._recordings:
             entries = sorted(self._entries(), key=lambda entry: entry.path)
-            every = tuple(self._with_headers(entries))
+            every = self._with_headers(entries)
             kept = tuple(r for r in every if r.frames >= self._min_s * r.sample_rate_hz)
             if not kept:
                 raise CorpusError(
@@ -125,20 +111,7 @@ class FolderCorpus:
             AudioError: the file is missing, outside the root, corrupt, empty, shorter than asked,
                 not finite, or of several channels while `channel` is not set.
         """
-        file = locate(self.root, path, error=AudioError)
-        if file.suffix.lower() in _EXACT_SEEK:
-            return audio_files.read_mono(file, start, frames, channel=self._channel)
-        rate = audio_files.info(file).sample_rate_hz
-        whole = self._cache.get_or_make(
-            path, lambda: audio_files.read_mono(file, channel=self._channel)[0]
-        )
-        stop = len(whole) if frames is None else start + frames
-        if not 0 <= start < stop <= len(whole):
-            raise AudioError(
-                f"audio file {str(file)!r} has {len(whole)} frames, but frames {start} to {stop} "
-                "are asked for; is it cut, or of another version of the corpus?"
-            )
-        return whole[start:stop].copy(), rate
+        return self._files.read(path, start, frames)
 
     def digest(self, path: str) -> str:
         """SHA-256 (hex) of the bytes of a file.
@@ -146,14 +119,7 @@ class FolderCorpus:
         Raises:
             AudioError: the file cannot be read.
         """
-        file = locate(self.root, path, error=AudioError)
-        try:
-            with file.open("rb") as stream:
-                return hashlib.file_digest(stream, "sha256").hexdigest()
-        except OSError as error:
-            raise AudioError(
-                f"cannot read audio file {str(file)!r}: {error.strerror}; complete the corpus"
-            ) from None
+        return self._files.digest(path)
 
     def _check_options(self) -> None:
         columns = self._columns
@@ -195,39 +161,16 @@ class FolderCorpus:
         return entries
 
     def _with_headers(self, entries: Sequence[Entry]) -> list[Recording]:
-        # Opening files waits for the disk, or for a network drive, so more threads than cores.
-        with ThreadPoolExecutor(max_workers=min(32, 4 * (os.cpu_count() or 1))) as pool:
-            scanned = list(pool.map(self._recording, entries))
-        errors = [result for result in scanned if isinstance(result, AudioError)]
-        if errors:
-            raise CorpusError(
-                f"{self._where}: {len(errors)} of {len(scanned)} files cannot be used; the first: "
-                f"{errors[0]}"
+        headers = self._files.headers([entry.path for entry in entries])
+        return [
+            Recording(
+                path=entry.path,
+                label=entry.label,
+                frames=header.frames,
+                sample_rate_hz=header.sample_rate_hz,
+                split=entry.split,
+                group=entry.group,
+                transcript=entry.transcript,
             )
-        return [result for result in scanned if isinstance(result, Recording)]
-
-    def _recording(self, entry: Entry) -> Recording | AudioError:
-        try:
-            header = audio_files.info(self.root / entry.path)
-        except AudioError as error:
-            return error
-        if not self._mono(header.channels):
-            return AudioError(
-                f"audio file {str(self.root / entry.path)!r} has {header.channels} channels, and "
-                f"channel = {self._channel}; set `channel` to 0 ... {header.channels - 1} or mean"
-            )
-        return Recording(
-            path=entry.path,
-            label=entry.label,
-            frames=header.frames,
-            sample_rate_hz=header.sample_rate_hz,
-            split=entry.split,
-            group=entry.group,
-            transcript=entry.transcript,
-        )
-
-    def _mono(self, channels: int) -> bool:
-        """Does `channel` make one channel of so many?"""
-        if self._channel is None:
-            return channels == 1
-        return self._channel == "mean" or 0 <= self._channel < channels
+            for entry, header in zip(entries, headers, strict=True)
+        ]

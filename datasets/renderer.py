@@ -1,0 +1,34 @@
+"""What a renderer is: a function from a recipe to its signals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..registry import Registry
+from .corpus import Corpora
+from .types import Mixture
+
+Samples = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """A mixture's signals: `sources` [S, T] in the recipe's order, and their sum `mixture` [T].
+
+    Auxiliary sources are among `sources`, whatever their length is, cut or padded to T.
+    """
+
+    sources: Samples
+    mixture: Samples
+
+
+Renderer = Callable[[Mixture, Corpora], Rendered]
+"""Renders a recipe; the same recipe gives the same samples, on any machine and in any order."""
+
+RENDERERS: Registry[Renderer] = Registry(
+    "renderer", package="tsebench.datasets.renderers", group="tsebench.renderers"
+)

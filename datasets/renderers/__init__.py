@@ -1,0 +1,1 @@
+"""Renderers, one in each file."""

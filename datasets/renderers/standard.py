@@ -1,0 +1,57 @@
+"""The renderer of the sets that this package draws itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.signal import fftconvolve
+
+from ..audio import quantise_int16
+from ..clips import render_clip
+from ..corpus import Corpora
+from ..mixing import fade_ends, place
+from ..renderer import RENDERERS, Rendered
+from ..types import Mixture, Source
+
+Samples = NDArray[np.float32]
+
+
+@RENDERERS.register("standard")
+def standard(mixture: Mixture, corpora: Corpora) -> Rendered:
+    """All sources and their sum, in float32, in the order of the recipe."""
+    rate = mixture.sample_rate_hz
+    clips = [
+        render_clip(source.clip, sample_rate_hz=rate, corpora=corpora) for source in mixture.sources
+    ]
+    return mix(mixture, clips, corpora)
+
+
+def mix(mixture: Mixture, clips: Sequence[Samples], corpora: Corpora) -> Rendered:
+    """Fade, convolve, scale, place and add up the clips [T_k] of a recipe's sources."""
+    sources = np.stack(
+        [
+            place(
+                _in_room(fade_ends(clip, source.fade), source, mixture.sample_rate_hz, corpora)
+                * np.float32(source.gain),
+                onset=source.onset,
+                length=mixture.num_samples,
+            )
+            for source, clip in zip(mixture.sources, clips, strict=True)
+        ]
+    )
+    heard = [source.role != "auxiliary" for source in mixture.sources]
+    total: Samples = np.add.reduce(sources[heard], axis=0)
+    if mixture.quantise == "int16":
+        return Rendered(sources=quantise_int16(sources), mixture=quantise_int16(total))
+    return Rendered(sources=sources, mixture=total)
+
+
+def _in_room(samples: Samples, source: Source, sample_rate_hz: int, corpora: Corpora) -> Samples:
+    """The signal convolved with its impulse response, as long as before."""
+    if source.impulse_response is None:
+        return samples
+    response = render_clip(source.impulse_response, sample_rate_hz=sample_rate_hz, corpora=corpora)
+    convolved: Samples = fftconvolve(samples, response)[: len(samples)].astype(np.float32)
+    return convolved
