@@ -12,6 +12,7 @@ from ._audio_tree import AudioTree, Channel
 from ._folder_listing import Columns, Entry, assign_splits, found, hold_out, listed
 from ._table import read_table
 
+
 @CORPORA.register("folder")
 class FolderCorpus:
     """A user's own recordings.
