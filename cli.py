@@ -166,6 +166,8 @@ def score(
     out: options.ScoreOut,
     mixtures: options.Mixtures = None,
     metrics: options.Metrics = "",
+    option: options.MetricOption = None,
+    transcripts: options.Transcripts = None,
     system: options.Title = "estimates",
     channel: options.Channel = None,
     device: options.Device = "auto",
@@ -175,6 +177,7 @@ def score(
     claimed: options.Claimed = None,
 ) -> None:
     """Score wav folders: no config, files are paired by name."""
+    from .bench.choices import choices_of
     from .bench.claims import claims_of
     from .bench.folders import ScoreOptions, score_folders
 
@@ -185,7 +188,8 @@ def score(
         mixtures=mixtures,
         options=ScoreOptions(
             out=out,
-            metrics=names_of(metrics),
+            metrics=choices_of(names_of(metrics), option or []),
+            transcripts=transcripts,
             system=system,
             channel=channel,
             device=device,

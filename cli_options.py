@@ -76,6 +76,21 @@ Metrics = Annotated[
         "[default: sdri,si_sdri,snri with mixtures, else sdr,si_sdr,snr]",
     ),
 ]
+MetricOption = Annotated[
+    list[str] | None,
+    Option(
+        "--option",
+        metavar="METRIC.KEY=VALUE",
+        help="Setting of a metric, for example wer.backend=whisper:base.en; may be repeated.",
+    ),
+]
+Transcripts = Annotated[
+    Path | None,
+    Option(
+        metavar="CSV",
+        help="What the references say, for wer: columns name (without suffix) and text.",
+    ),
+]
 Title = Annotated[str, Option(metavar="NAME", help="What the system is called in the report.")]
 Channel = Annotated[
     int | None, Option(min=0, metavar="N", help="Channel (from 0) of files with several.")

@@ -101,3 +101,25 @@ def corpus_dirs(overrides: Mapping[str, Path] | None = None) -> dict[str, Path]:
             found[str(name)] = path.parent / Path(folder).expanduser()
     given = {name: folder.expanduser() for name, folder in (overrides or {}).items()}
     return {**found, **given}
+
+
+def setting(option: str, *, example: str) -> tuple[str, Any]:
+    """Key and value of a command-line option KEY=VALUE; the value is YAML.
+
+    Args:
+        option: as the user wrote it.
+        example: of what is right, for the message.
+
+    Raises:
+        ConfigError: it is not KEY=VALUE, or the value is not YAML.
+    """
+    key, separator, value = option.partition("=")
+    if not separator or not key:
+        raise ConfigError(f"--option {option!r} is not KEY=VALUE; write for example {example}")
+    try:
+        return key, yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        problem = getattr(error, "problem", None) or "it cannot be parsed"
+        raise ConfigError(
+            f"the value of --option {option!r} is not YAML: {problem}; put quotes around it"
+        ) from None

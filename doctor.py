@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-import yaml
 
 from .bench.cache import default_cache_dir
-from .bench.metrics.protocol import METRICS
+from .bench.metrics.loading import known_infos
 from .bench.plan import plan_metrics
 from .bench.pool import FilePool
 from .bench.provenance import device_name, resolve_device, versions
 from .bench.scoring import Scorable, Scorer
+from .config_files import setting
 from .datasets.audio import read_mono, resample
 from .datasets.corpora.synthetic_speech import SyntheticSpeech
 from .datasets.mixing import snr_gain
 from .datasets.seeding import generator
-from .errors import AudioError, ConfigError, TsebenchError
+from .errors import AudioError, TsebenchError
 from .files import make_folder
 from .systems.check import CheckResult, check_system
 from .systems.precomputed import PrecomputedSystem
@@ -53,24 +52,12 @@ def check_one(system: str, options: Sequence[str], device: str) -> list[CheckRes
         ConfigError: an option is not KEY=VALUE, or the system does not know it.
     """
     chosen = resolve_device(device)
-    loaded = load_system(system, device=chosen, **dict(_setting(option) for option in options))
+    settings = dict(setting(option, example="folder=DIR") for option in options)
+    loaded = load_system(system, device=chosen, **settings)
     if isinstance(loaded, PrecomputedSystem):
         return [_check_files(loaded.files)]
     rate = loaded.card.sample_rate_hz or 8000
     return check_system(loaded, sample_rate_hz=rate, device=chosen)
-
-
-def _setting(option: str) -> tuple[str, Any]:
-    key, separator, value = option.partition("=")
-    if not separator or not key:
-        raise ConfigError(f"--option {option!r} is not KEY=VALUE; write for example folder=DIR")
-    try:
-        return key, yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        problem = getattr(error, "problem", None) or "it cannot be parsed"
-        raise ConfigError(
-            f"the value of --option {option!r} is not YAML: {problem}; put quotes around it"
-        ) from None
 
 
 def _attempt(name: str, check: Callable[[], str]) -> CheckResult:
@@ -117,10 +104,9 @@ def _score_speech(device: str) -> str:
         reference=torch.from_numpy(clean),
         mixture=torch.from_numpy(noisy),
     )
+    plan = plan_metrics([info.name for info in known_infos() if not info.options])
     with FilePool(1) as pool:
-        scorer = Scorer(
-            plan_metrics(METRICS.names()), sample_rate_hz=_RATE_HZ, device=device, pool=pool
-        )
+        scorer = Scorer(plan, sample_rate_hz=_RATE_HZ, device=device, pool=pool)
         scores = scorer.submit([item]).result()
     broken = [f"{score.metric}: {score.reason}" for score in scores if score.status == "failed"]
     if broken:

@@ -20,7 +20,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from .bench.metrics.protocol import METRICS, Metric
+from .bench.metrics.loading import known_infos, load_metric
+from .bench.metrics.protocol import Metric
 from .bench.plan import MetricPlan
 from .bench.pool import FilePool
 from .bench.provenance import resolve_device
@@ -84,7 +85,8 @@ def check_metrics(
             f"a system is registered as {RESERVED!r}, which `tsebench doctor {RESERVED}` reserves "
             "for the check of the metrics; rename the system"
         )
-    chosen, cases, names = resolve_device(device), built_in_cases(), METRICS.names()
+    chosen, cases = resolve_device(device), built_in_cases()
+    names = [info.name for info in known_infos() if not info.options]
     found: list[Agreement] = []
     with (
         FilePool(jobs) as pool,
@@ -92,7 +94,7 @@ def check_metrics(
         progress("metrics", len(names)) as advance,
     ):
         for name in names:
-            found += _compared(METRICS.get(name), cases, chosen, pool, beside)
+            found += _compared(load_metric(name), cases, chosen, pool, beside)
             advance(1)
     return found
 
@@ -164,7 +166,7 @@ def _values(
     metric: Metric, cases: Sequence[Case], device: str, pool: FilePool
 ) -> dict[str, float | str]:
     """Value, or why there is none, by case; all cases of one rate are one batch."""
-    plan = MetricPlan(metrics=(metric,), improvements=(), infos=(metric.info,))
+    plan = MetricPlan(metrics=(metric,), improvements=(), reference_values=(), infos=(metric.info,))
     absent = metric.info.scope == "absent"
     pending = []
     for rate, same in groupby(cases, key=lambda case: case.sample_rate_hz):

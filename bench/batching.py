@@ -50,7 +50,10 @@ def bucket(
 
 
 def at_rate(item: Item, rate_hz: int | None) -> Item:
-    """The item as a system of another rate sees it; unchanged if the rate is None or its own."""
+    """The item as a system of another rate sees it; unchanged if the rate is None or its own.
+
+    A video keeps its pictures, which do not depend on the rate of the sound.
+    """
     query, truth = item.query, item.truth
     source_hz = query.sample_rate_hz
     if rate_hz is None or rate_hz == source_hz:

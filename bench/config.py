@@ -2,17 +2,48 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any
 
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator
 
 from ..config_files import find_config, read_yaml
 from ..errors import ConfigError, suggest
 from ..validation import StrictModel, parse
+from .choices import MetricChoice
 
 _LABEL = r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$"
 
-MetricNames = Annotated[tuple[str, ...], Field(min_length=1)]
+
+def _spelt_out(entries: object, *, key: str) -> object:
+    """Entries of a list, a bare string `x` written as `{key: x}`."""
+    if not isinstance(entries, list | tuple):
+        return entries
+    return [{key: entry} if isinstance(entry, str) else entry for entry in entries]
+
+
+class MetricSpec(StrictModel):
+    """One metric of a run; a bare name in the YAML means its defaults.
+
+    Attributes:
+        name: a metric, or the improvement of one.
+        options: settings of the metric.
+    """
+
+    name: str
+    options: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def choice(self) -> MetricChoice:
+        """As `plan_metrics` takes it."""
+        return MetricChoice(name=self.name, options=self.options)
+
+
+Metrics = Annotated[
+    tuple[MetricSpec, ...],
+    Field(min_length=1),
+    BeforeValidator(partial(_spelt_out, key="name")),
+]
 
 
 class SystemSpec(StrictModel):
@@ -44,7 +75,7 @@ class DatasetSpec(StrictModel):
     """
 
     dataset: str
-    metrics: MetricNames | None = None
+    metrics: Metrics | None = None
     systems: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
 
 
@@ -61,6 +92,7 @@ class RunConfig(StrictModel):
     Attributes:
         batch_size: most queries in one batch; when memory runs out, it is halved for the rest of
             what that system does on that set.
+        measure_cost: measure parameters, operations, time and memory of every system first.
         keep_estimates: write every estimate as wav, so that a metric added later needs no
             inference.
         seed: of the bootstrap; datasets carry their own.
@@ -70,9 +102,10 @@ class RunConfig(StrictModel):
     description: str = ""
     datasets: tuple[DatasetSpec, ...] = Field(min_length=1)
     systems: tuple[SystemSpec, ...] = Field(min_length=1)
-    metrics: MetricNames = ("sdri", "si_sdri")
+    metrics: Metrics = (MetricSpec(name="sdri"), MetricSpec(name="si_sdri"))
     batch_size: int = Field(default=8, ge=1)
     keep_estimates: bool = False
+    measure_cost: bool = True
     seed: int = 0
     bootstrap: BootstrapSpec = BootstrapSpec()
 
@@ -85,13 +118,6 @@ class RunConfig(StrictModel):
     @classmethod
     def _bare_systems(cls, value: object) -> object:
         return _spelt_out(value, key="name")
-
-
-def _spelt_out(entries: object, *, key: str) -> object:
-    """Entries of a list, a bare string `x` written as `{key: x}`."""
-    if not isinstance(entries, list | tuple):
-        return entries
-    return [{key: entry} if isinstance(entry, str) else entry for entry in entries]
 
 
 def load_run_config(reference: str) -> RunConfig:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import Tensor
 from torch.nn import functional as F
 
 from ..systems.protocol import LENGTH_TOLERANCE_S
-from .metrics.protocol import MetricInfo
-from .worker import Outcome, failed
+from .metrics.outcome import Outcome, failed, undefined
+from .metrics.protocol import Answered, Facts, MetricInfo
 
 SILENCE = 1e-30
 
@@ -25,6 +25,7 @@ class Scorable:
         mixture: what the system was given.
         failure: why there is no estimate.
         notes: a remark that goes into the reason of every ok score.
+        facts: what else is known of the trial and the answer.
     """
 
     trial_id: str
@@ -33,6 +34,7 @@ class Scorable:
     mixture: Tensor
     failure: str | None = None
     notes: str = ""
+    facts: Facts = field(default_factory=Facts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +57,18 @@ class Checked:
     silent: bool
     failure: str | None
     notes: tuple[str, ...]
+    facts: Facts
+
+    @property
+    def answered(self) -> Answered:
+        """What a metric of whole answers sees."""
+        return Answered(
+            trial_id=self.trial_id,
+            estimate=self.estimate,
+            reference=self.reference,
+            mixture=self.mixture,
+            facts=self.facts,
+        )
 
 
 def check(item: Scorable, sample_rate_hz: int) -> Checked:
@@ -75,6 +89,7 @@ def check(item: Scorable, sample_rate_hz: int) -> Checked:
         silent=is_silent(judge),
         failure=failure,
         notes=tuple(remark for remark in (item.notes, note) if remark),
+        facts=item.facts,
     )
 
 
@@ -87,15 +102,15 @@ def verdict(info: MetricInfo, item: Checked) -> Outcome | None:
     where the formula has no value the ratios give their least one, which is below every floor.
     """
     if info.scope == "present" and not item.present:
-        return _undefined("absent_target")
+        return undefined("absent_target")
     if info.scope == "absent" and item.present:
-        return _undefined("present_target")
+        return undefined("present_target")
     if item.failure is not None:
         return failed(item.failure)
     if item.silent and not item.present:
-        return _undefined("silent_mixture")
+        return undefined("silent_mixture")
     if item.silent and info.needs_reference_energy:
-        return _undefined("silent_reference")
+        return undefined("silent_reference")
     return None
 
 
@@ -104,7 +119,7 @@ def settled(info: MetricInfo, value: float) -> Outcome:
     if math.isfinite(value):
         return Outcome(value=value, status="ok")
     if math.isnan(value) and info.undefined_reason is not None:
-        return _undefined(info.undefined_reason)
+        return undefined(info.undefined_reason)
     return failed("non_finite_value")
 
 
@@ -135,7 +150,3 @@ def _fault(item: Scorable, length: int, sample_rate_hz: int) -> tuple[str | None
 def _fit(signal: Tensor, length: int) -> Tensor:
     """Trimmed or zero-padded at the end."""
     return F.pad(signal, (0, length - len(signal)))
-
-
-def _undefined(reason: str) -> Outcome:
-    return Outcome(value=math.nan, status="undefined", reason=reason)

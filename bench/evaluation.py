@@ -7,6 +7,7 @@ most `AHEAD` chunks are in flight on either side, however long the dataset is.
 
 from __future__ import annotations
 
+import json
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -19,16 +20,18 @@ from ..datasets.audio import read_mono, write
 from ..datasets.dataset import Dataset
 from ..datasets.seeding import digest
 from ..errors import AudioError, TsebenchError
+from ..files import make_folder, write_atomic
 from ..systems.protocol import AnySystem
 from .batching import Item
 from .cache import ScoreCache
 from .inference import Answer, Inference, is_signal
-from .metrics.protocol import Metric
+from .metrics.protocol import Facts, Metric
 from .pool import FilePool
 from .prefetch import AHEAD, ahead
 from .scoring import MetricPlan, Pending, Scorable, Score, Scorer
 
 CHUNK_TRIALS = 32
+_PROBABILITIES = ".classes.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,7 +175,7 @@ class Evaluation:
         known = {
             name: scores
             for name, scores in found.items()
-            if scores is not None and [score.trial_id for score in scores] == ids
+            if scores is not None and list(dict.fromkeys(s.trial_id for s in scores)) == ids
         }
         items: list[Item] = []
         if len(known) < len(task.keys) or not _all_kept(task.asked, ids):
@@ -193,8 +196,9 @@ class Evaluation:
             self._keep(task.asked, fresh, found)
             answers.update(found)
         lacking = tuple(m for m in task.metrics if m.info.name not in loaded.known)
-        plan = replace(self._plan, metrics=lacking, improvements=())
-        batch = [_scorable(item, answers[item.index]) for item in loaded.items]
+        plan = replace(self._plan, metrics=lacking, improvements=(), reference_values=())
+        classes = task.asked.system.card.classes
+        batch = [_scorable(item, answers[item.index], classes) for item in loaded.items]
         return self._score(plan, batch, self._device) if lacking else []
 
     def _score(self, plan: MetricPlan, batch: Sequence[Scorable], device: str) -> list[Pending]:
@@ -219,10 +223,11 @@ class Evaluation:
     def _finish(self, scoring: _Scoring, task: _Task) -> ChunkScores:
         scores = [score for known in scoring.known.values() for score in known]
         fresh = [score for pending in scoring.pending for score in pending.result()]
-        for name, key in task.keys.items():
-            named = [score for score in fresh if score.metric == name]
+        for metric in task.metrics:
+            names = {metric.info.name, *(part.name for part in metric.info.parts)}
+            named = [score for score in fresh if score.metric in names]
             if named:
-                self._cache.store(key, scoring.chunk, named)
+                self._cache.store(task.keys[metric.info.name], scoring.chunk, named)
         trials = self._chunks[scoring.chunk]
         return ChunkScores(chunk=scoring.chunk, trials=trials, scores=[*scores, *fresh])
 
@@ -234,7 +239,10 @@ class Evaluation:
             path = _wav(asked.estimates, item.query.id)
             if path.is_file():
                 try:
-                    answers[item.index] = Answer(estimate=torch.from_numpy(read_mono(path)[0]))
+                    answers[item.index] = Answer(
+                        estimate=torch.from_numpy(read_mono(path)[0]),
+                        class_probabilities=_kept_probabilities(path),
+                    )
                 except AudioError:
                     path.unlink()  # cut by a crash, or not finite: ask the system again
         return answers
@@ -243,9 +251,21 @@ class Evaluation:
         if asked.estimates is None:
             return
         for item in items:
-            estimate = answers[item.index].estimate
+            answer = answers[item.index]
+            estimate, probabilities = answer.estimate, answer.class_probabilities
             if estimate is not None and is_signal(estimate):
-                write(_wav(asked.estimates, item.query.id), estimate.numpy(), self._rate_hz)
+                path = _wav(asked.estimates, item.query.id)
+                if probabilities is not None:
+                    text = json.dumps([float(value) for value in probabilities])
+                    make_folder(path.parent)
+                    write_atomic(path.with_suffix(_PROBABILITIES), text.encode())
+                write(path, estimate.numpy(), self._rate_hz)
+
+
+def _kept_probabilities(wav: Path) -> torch.Tensor | None:
+    """Class probabilities [K] that were kept beside an estimate; they are written before it."""
+    path = wav.with_suffix(_PROBABILITIES)
+    return torch.tensor(json.loads(path.read_bytes())) if path.is_file() else None
 
 
 def _wav(folder: Path, trial_id: str) -> Path:
@@ -258,12 +278,21 @@ def _all_kept(asked: Asked, ids: Sequence[str]) -> bool:
     return folder is None or all(_wav(folder, trial_id).is_file() for trial_id in ids)
 
 
-def _scorable(item: Item, answer: Answer) -> Scorable:
-    target = item.truth.target
+def _scorable(item: Item, answer: Answer, classes: tuple[str, ...] | None) -> Scorable:
+    target, enrollments = item.truth.target, item.query.clues.enrollments
+    facts = Facts(
+        interferers=item.truth.interferers,
+        transcript=item.truth.transcript,
+        active_classes=item.truth.active_classes,
+        classes=classes,
+        class_probabilities=answer.class_probabilities,
+        enrollment=enrollments[0] if enrollments else None,
+    )
     return Scorable(
         trial_id=item.query.id,
         estimate=answer.estimate,
         failure=answer.failure,
         reference=None if target is None else target[0],
         mixture=item.query.mixture[0],
+        facts=facts,
     )

@@ -6,15 +6,17 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import torch
 
 from ..datasets.audio import info, read_mono
+from ..datasets.corpora._table import read_table
 from ..datasets.seeding import digest
 from ..errors import AudioError, ConfigError
 from ..systems.protocol import LENGTH_TOLERANCE_S
 from .edges import Scorable
+from .metrics.protocol import Facts
 
 _SUFFIXES = {".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif", ".opus"}
 
@@ -26,6 +28,7 @@ class PairedFiles:
     Attributes:
         fingerprint: of references, mixtures and channel: what any system is scored against.
         answers: of the estimates.
+        transcripts: what the references say, by key; empty if that is not given.
     """
 
     keys: tuple[str, ...]
@@ -36,6 +39,7 @@ class PairedFiles:
     channel: int | None
     fingerprint: str
     answers: str
+    transcripts: Mapping[str, str]
 
 
 def read_signal(path: Path, channel: int | None, *, finite: bool = True) -> torch.Tensor:
@@ -68,18 +72,37 @@ def read_scorable(files: PairedFiles, key: str, path: Path | None) -> Scorable:
             estimate = read_signal(path, files.channel, finite=False)
         except AudioError as error:
             failure = f"unreadable: {error}"
-    mixture = reference
+    mixture, interferers = reference, None
     if key in files.mixtures:
         mixture = read_signal(files.mixtures[key], files.channel)
+        shorter = min(len(mixture), len(reference))
+        interferers = (mixture[:shorter] - reference[:shorter])[None]
     return Scorable(
-        trial_id=key, estimate=estimate, failure=failure, reference=reference, mixture=mixture
+        trial_id=key,
+        estimate=estimate,
+        failure=failure,
+        reference=reference,
+        mixture=mixture,
+        facts=Facts(interferers=interferers, transcript=files.transcripts.get(key)),
     )
 
 
 def pair_folders(
-    estimates: Path, references: Path, mixtures: Path | None, channel: int | None
+    estimates: Path,
+    references: Path,
+    mixtures: Path | None,
+    *,
+    channel: int | None,
+    transcripts: Path | None = None,
 ) -> PairedFiles:
     """List the folders and compare their headers.
+
+    Args:
+        estimates: what a system gave.
+        references: the targets.
+        mixtures: what the system was given, or None.
+        channel: channel of files with several; None refuses them.
+        transcripts: CSV file with the columns `name` and `text`, or None.
 
     Raises:
         ConfigError: nothing to score, a mixture is missing, or headers do not fit.
@@ -108,6 +131,7 @@ def pair_folders(
     _check_headers([*targets, *others], rate, channel, readable=True)
     _check_headers(list(answered.values()), rate, channel, readable=False)
     _check_lengths(targets, others)
+    said = _read_transcripts(transcripts, keys) if transcripts else {}
     return PairedFiles(
         keys=keys,
         references=of_references,
@@ -115,9 +139,32 @@ def pair_folders(
         mixtures=of_mixtures,
         sample_rate_hz=rate,
         channel=channel,
-        fingerprint=digest("files", str(channel), *keys, *_hashes([*targets, *others])),
+        fingerprint=digest(
+            "files", str(channel), *keys, *_hashes([*targets, *others]), *said.values()
+        ),
         answers=digest("answers", *answered, *_hashes(list(answered.values()))),
+        transcripts=said,
     )
+
+
+def _read_transcripts(path: Path, keys: Sequence[str]) -> dict[str, str]:
+    """Texts by key, in the order of the keys; a name may have a suffix, which does not count."""
+    table = read_table(path)
+    names = table.full_column("name", option="--transcripts")
+    texts = table.column("text", option="--transcripts")
+    known = {_key(name): text for name, text in zip(names, texts, strict=True)}
+    found = {key: known[key] for key in keys if known.get(key)}
+    if not found:
+        raise ConfigError(
+            f"{str(path)!r} names none of the references: {keys[0]!r} is wanted and {names[0]!r} "
+            "is there; its column `name` holds their path below the folder, without suffix"
+        )
+    return found
+
+
+def _key(name: str) -> str:
+    path = PurePosixPath(name)
+    return path.with_suffix("").as_posix() if path.suffix.lower() in _SUFFIXES else name
 
 
 def _listing(folder: Path, what: str) -> dict[str, Path]:

@@ -12,17 +12,28 @@ from ..files import make_folder
 from ..progress import ProgressFactory, quiet
 from ..systems.protocol import Family, SystemCard
 from .cache import ScoreCache, default_cache_dir
+from .choices import MetricChoice
 from .folder_files import PairedFiles, pair_folders, read_scorable
+from .metrics.loading import MetricContext
 from .pool import FilePool
 from .prefetch import ahead
 from .provenance import resolve_device
 from .record import DatasetRecord, RunRecord, SystemRecord, new_record, read_record, write_record
 from .rows import ScoreRow, write_shard
-from .scoring import MetricPlan, Scorable, Score, Scorer, improvements, plan_metrics
+from .scoring import (
+    MetricPlan,
+    Scorable,
+    Score,
+    Scorer,
+    improvements,
+    plan_metrics,
+    reference_values,
+)
 
 _CHUNK = 32
 _DATASET = "files"
 _MIXTURE = "mixture"
+_REFERENCE = "reference"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,13 +42,15 @@ class ScoreOptions:
 
     Attributes:
         out: run folder; scoring a second system into it puts both on one leaderboard.
-        metrics: names; energy metrics, and their improvements where there are mixtures, if empty.
+        metrics: energy metrics, and their improvements where there are mixtures, if empty.
         system: name of the system in rows and reports.
         channel: channel of files with several; None refuses them.
+        transcripts: CSV file with the columns `name` (of the reference, without suffix) and `text`.
     """
 
     out: Path
-    metrics: tuple[str, ...] = ()
+    metrics: tuple[str | MetricChoice, ...] = ()
+    transcripts: Path | None = None
     system: str = "estimates"
     channel: int | None = None
     device: str = "auto"
@@ -77,15 +90,17 @@ def score_folders(
         OutputError: the run folder holds scores against other references.
     """
     _check_title(options.system, mixtures)
-    names = options.metrics or _default_metrics(mixtures is not None)
-    plan = plan_metrics(names)
+    device = resolve_device(options.device)
+    choices = options.metrics or _default_metrics(mixtures is not None)
+    plan = plan_metrics(choices, context=MetricContext(device=device))
     if plan.improvements and mixtures is None:
         raise ConfigError(
             f"metric {plan.improvements[0].info.name!r} compares with the mixture: "
             "add --mixtures DIR, or leave it out"
         )
-    device = resolve_device(options.device)
-    files = pair_folders(estimates, references, mixtures, options.channel)
+    files = pair_folders(
+        estimates, references, mixtures, channel=options.channel, transcripts=options.transcripts
+    )
     record = _record(files, options, device)
     make_folder(options.out / "rows")
     cache = ScoreCache(options.cache or default_cache_dir())
@@ -93,8 +108,9 @@ def score_folders(
         scorer = Scorer(plan, sample_rate_hz=files.sample_rate_hz, device=device, pool=pool)
         work = _Work(files, scorer, cache, options)
         baseline = work.mixture_scores() if mixtures is not None else {}
+        perfect = work.reference_scores() if plan.reference_values else {}
         scores = work.estimate_scores()
-    made = _RowMaker(record.run_id, plan, baseline)
+    made = _RowMaker(record.run_id, plan, baseline, perfect)
     if baseline:
         _write_mixture(options.out, made.rows(_MIXTURE, baseline))
     _write(options.out, options.system, made.rows(options.system, scores))
@@ -128,20 +144,27 @@ class _Work:
         """Scores of the mixtures, computed once for each set of references and mixtures."""
         return self._scores(_MIXTURE, self._files.mixtures, keep=True)
 
+    def reference_scores(self) -> dict[str, list[Score]]:
+        """What the references themselves come to, for metrics that show it."""
+        return self._scores(_REFERENCE, self._files.references, keep=True)
+
     def _scores(
         self, what: str, folder: Mapping[str, Path], *, keep: bool
     ) -> dict[str, list[Score]]:
         by_key: dict[str, list[Score]] = {key: [] for key in self._files.keys}
-        metrics = self._scorer.plan.metrics
+        scorer = self._scorer
+        if what == _REFERENCE:
+            scorer = scorer.restricted([value.base for value in scorer.plan.reference_values])
+        metrics = scorer.plan.metrics
         signatures = [metric.signature(self._files.sample_rate_hz) for metric in metrics]
-        cache_key = digest("files", self._files.fingerprint, *signatures)
+        cache_key = digest("files", what, self._files.fingerprint, *signatures)
         with self._options.progress(what, len(self._files.keys)) as advance:
             numbers = list(range(len(self._chunks)))
             known = {n: self._cache.load(cache_key, n) if keep else None for n in numbers}
             missing = [n for n in numbers if known[n] is None]
             loads = ahead(lambda n: self._load(self._chunks[n], folder), missing)
             for number in numbers:
-                scores = known[number] or self._scorer.submit(next(loads)).result()
+                scores = known[number] or scorer.submit(next(loads)).result()
                 if keep:
                     self._cache.store(cache_key, number, scores)
                 for score in scores:
@@ -231,17 +254,19 @@ def _write_mixture(out: Path, rows: Iterable[ScoreRow]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _RowMaker:
-    """Rows of scores and improvements; `baseline` has the scores of the mixtures."""
+    """Rows of all scores; `baseline` has those of the mixtures, `perfect` of the references."""
 
     run_id: str
     plan: MetricPlan
     baseline: Mapping[str, list[Score]]
+    perfect: Mapping[str, list[Score]]
 
     def rows(self, system: str, scores: Mapping[str, list[Score]]) -> Iterator[ScoreRow]:
         """All rows of one system."""
         for key, found in scores.items():
-            mixture = self.baseline.get(key, [])
-            for score in [*found, *improvements(self.plan, system=found, mixture=mixture)]:
+            judged = reference_values(self.plan, system=found, reference=self.perfect.get(key, []))
+            gained = improvements(self.plan, system=found, mixture=self.baseline.get(key, []))
+            for score in [*found, *judged, *gained]:
                 yield self._row(system, score)
 
     def _row(self, system: str, score: Score) -> ScoreRow:
@@ -260,6 +285,8 @@ class _RowMaker:
             value=score.value,
             status=score.status,
             reason=score.reason,
+            weight=score.weight,
+            detail=score.detail,
         )
 
 

@@ -10,7 +10,14 @@ import torch
 from ..datasets.types import Query, Truth
 from ..errors import TsebenchError
 from ..systems.batch import collate
-from ..systems.protocol import AnySystem, Extraction, PrivilegedSystem, QueryBatch, System
+from ..systems.protocol import (
+    AnySystem,
+    Extraction,
+    PrivilegedSystem,
+    QueryBatch,
+    System,
+    SystemCard,
+)
 from .batching import Item, at_rate, bucket, resampled
 
 Tensor = torch.Tensor
@@ -18,10 +25,17 @@ Tensor = torch.Tensor
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What a system gave for one trial: an estimate [T] at the dataset's rate, or a reason."""
+    """What a system gave for one trial.
+
+    Attributes:
+        estimate: [T] at the dataset's rate, or None.
+        failure: why there is no estimate.
+        class_probabilities: [K] over the classes of its card, if it has such a head.
+    """
 
     estimate: Tensor | None = None
     failure: str | None = None
+    class_probabilities: Tensor | None = None
 
 
 class Inference:
@@ -80,15 +94,21 @@ class Inference:
             raise TypeError(f"{type(self._system).__name__} has no method extract(batch)")
         lengths = [item.length for item in items]
         return {
-            item.index: _answer(extraction, item, estimate)
-            for item, estimate in zip(items, _estimates(extraction, batch, lengths), strict=True)
+            item.index: _answer(extraction, item, estimate, probabilities)
+            for item, estimate, probabilities in zip(
+                items,
+                _estimates(extraction, batch, lengths),
+                _probabilities(extraction, len(items), self._system.card),
+                strict=True,
+            )
         }
 
 
 def _own_query(query: Query) -> Query:
     """A copy of the clues, because a system may work in place; collating copies the mixture."""
     enrollments = tuple(signal.clone() for signal in query.clues.enrollments)
-    return replace(query, clues=replace(query.clues, enrollments=enrollments))
+    video = None if query.clues.video is None else query.clues.video.clone()
+    return replace(query, clues=replace(query.clues, enrollments=enrollments, video=video))
 
 
 def _own_truth(truth: Truth) -> Truth:
@@ -125,9 +145,31 @@ def _on_cpu(estimate: object) -> Tensor:
     return estimate.detach().to("cpu", torch.float32)
 
 
-def _answer(extraction: Extraction, item: Item, estimate: Tensor) -> Answer:
+def _probabilities(extraction: Extraction, size: int, card: SystemCard) -> Sequence[Tensor | None]:
+    """Class probabilities [K] of each query, on the CPU, or None.
+
+    Raises:
+        ValueError: they do not fit the classes of the card.
+    """
+    given = extraction.class_probabilities
+    if given is None:
+        return [None] * size
+    wanted = (size, len(card.classes or ()))
+    if tuple(given.shape) != wanted:
+        raise ValueError(
+            f"class_probabilities have shape {list(given.shape)}, not {list(wanted)}: one for each "
+            "query and class of the card"
+        )
+    return list(given.detach().to("cpu", torch.float32))
+
+
+def _answer(
+    extraction: Extraction, item: Item, estimate: Tensor, probabilities: Tensor | None
+) -> Answer:
     failure = extraction.failures.get(item.query.id)
-    return Answer(failure=failure) if failure is not None else Answer(estimate=estimate)
+    if failure is not None:
+        return Answer(failure=failure)
+    return Answer(estimate=estimate, class_probabilities=probabilities)
 
 
 def _back(answer: Answer, asked: Item, item: Item) -> Answer:
@@ -140,7 +182,7 @@ def _back(answer: Answer, asked: Item, item: Item) -> Answer:
     if from_hz == to_hz or estimate is None or not is_signal(estimate):
         return answer
     back = resampled(estimate, from_hz, to_hz)
-    return Answer(estimate=back[: item.length] if len(estimate) == asked.length else back)
+    return replace(answer, estimate=back[: item.length] if len(estimate) == asked.length else back)
 
 
 def is_signal(estimate: Tensor) -> bool:

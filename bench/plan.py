@@ -1,11 +1,14 @@
-"""Which metrics a run computes: names resolved to metrics, improvements implied and described."""
+"""Which metrics a run computes: names resolved to metrics, and what follows from them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
-from ..errors import UnknownNameError
+from ..errors import ConfigError, UnknownNameError
+from .choices import MetricChoice
+from .metrics.loading import MetricContext, known_infos, load_metric
 from .metrics.protocol import METRICS, Metric, MetricInfo
 
 
@@ -22,17 +25,32 @@ class Improvement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReferenceValue:
+    """value(reference) of a base metric: what a perfect answer comes to."""
+
+    info: MetricInfo
+    base: Metric
+
+    def signature(self, sample_rate_hz: int) -> str:
+        """`wer_reference|` and the signature of the base metric."""
+        return f"{self.info.name}|{self.base.signature(sample_rate_hz)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MetricPlan:
     """The metrics of a run, in the order in which they were asked for.
 
     Attributes:
         metrics: base metrics, asked for or implied by an improvement.
         improvements: the improvements that were asked for.
-        infos: what reports need to know of all of them; a base metric comes before its improvement.
+        reference_values: those that stand beside a metric.
+        infos: what reports need to know of all of them; a base metric comes before its parts, the
+            value of its reference and its improvement.
     """
 
     metrics: tuple[Metric, ...]
     improvements: tuple[Improvement, ...]
+    reference_values: tuple[ReferenceValue, ...]
     infos: tuple[MetricInfo, ...]
 
     @property
@@ -52,54 +70,93 @@ class MetricPlan:
         raise UnknownNameError("metric", name, self.names)
 
 
-def plan_metrics(names: Sequence[str]) -> MetricPlan:
-    """Resolve names of metrics and improvements; `si_sdri` implies `si_sdr`.
+def plan_metrics(
+    choices: Sequence[str | MetricChoice], *, context: MetricContext | None = None
+) -> MetricPlan:
+    """Resolve metrics and improvements; `si_sdri` implies `si_sdr`.
+
+    Args:
+        choices: names, or names with settings.
+        context: what the harness knows.
 
     Raises:
         UnknownNameError: neither a metric nor an improvement; the message lists all that are known.
+        ConfigError: a setting is unknown or wrong, or one metric is asked for with two settings.
     """
-    base_of = _improvement_names()
+    base_of = {info.improvement: info.name for info in known_infos() if info.improvement}
     metrics: dict[str, Metric] = {}
+    settings: dict[str, Mapping[str, Any]] = {}
     improvements: dict[str, Improvement] = {}
-    infos: dict[str, MetricInfo] = {}
-    for name in names:
-        if name not in METRICS and name not in base_of:
-            raise UnknownNameError("metric", name, [*METRICS, *base_of])
-        base = METRICS.get(base_of.get(name, name))
-        metrics.setdefault(base.info.name, base)
-        infos.setdefault(base.info.name, base.info)
-        if name in base_of:
-            improvements[name] = Improvement(info=_improvement_info(base.info, name), base=base)
-            infos[name] = improvements[name].info
+    for choice in (MetricChoice(name=c) if isinstance(c, str) else c for c in choices):
+        if choice.name not in METRICS and choice.name not in base_of:
+            raise UnknownNameError("metric", choice.name, [*METRICS, *base_of])
+        name = base_of.get(choice.name, choice.name)
+        if name not in metrics:
+            metrics[name] = load_metric(name, choice.options, context=context)
+            settings[name] = choice.options
+        elif dict(choice.options or settings[name]) != dict(settings[name]):
+            raise ConfigError(
+                f"metric {name!r} is asked for with the settings {dict(settings[name])} and "
+                f"{dict(choice.options)}; a run has one of each: use two runs"
+            )
+        if choice.name in base_of:
+            base = metrics[name]
+            improvements[choice.name] = Improvement(
+                info=_improvement_info(base.info, choice.name), base=base
+            )
+    values = [
+        ReferenceValue(info=_reference_info(metric.info, metric.info.reference_value), base=metric)
+        for metric in metrics.values()
+        if metric.info.reference_value is not None
+    ]
     return MetricPlan(
         metrics=tuple(metrics.values()),
         improvements=tuple(improvements.values()),
-        infos=tuple(infos.values()),
+        reference_values=tuple(values),
+        infos=tuple(_ordered(metrics.values(), improvements)),
     )
 
 
 def known_metrics() -> list[MetricInfo]:
-    """All registered metrics, sorted by name, each followed by its improvement."""
-    infos = []
-    for name in METRICS:
-        info = METRICS.get(name).info
-        infos.append(info)
-        if info.improvement is not None:
-            infos.append(_improvement_info(info, info.improvement))
-    return infos
+    """All registered metrics, sorted by name, each followed by what is derived from it."""
+    return [info for known in known_infos() for info in derived(known)]
 
 
-def _improvement_names() -> dict[str, str]:
-    """Base metric by name of its improvement."""
-    bases = {name: METRICS.get(name).info.improvement for name in METRICS}
-    return {improvement: name for name, improvement in bases.items() if improvement is not None}
+def derived(info: MetricInfo) -> Iterator[MetricInfo]:
+    """A metric, its parts, the value of its reference, and its improvement."""
+    yield info
+    yield from info.parts
+    if info.reference_value is not None:
+        yield _reference_info(info, info.reference_value)
+    if info.improvement is not None:
+        yield _improvement_info(info, info.improvement)
+
+
+def _ordered(
+    metrics: Iterable[Metric], improvements: Mapping[str, Improvement]
+) -> Iterator[MetricInfo]:
+    for metric in metrics:
+        for info in derived(metric.info):
+            if info.name != metric.info.improvement or info.name in improvements:
+                yield info
 
 
 def _improvement_info(base: MetricInfo, name: str) -> MetricInfo:
+    return _derived_info(base, name, f"{base.name} of the system − {base.name} of the mixture")
+
+
+def _reference_info(base: MetricInfo, name: str) -> MetricInfo:
+    return _derived_info(base, name, f"{base.name} of the reference itself")
+
+
+def _derived_info(base: MetricInfo, name: str, description: str) -> MetricInfo:
     return replace(
         base,
         name=name,
-        description=f"{base.name} of the system − {base.name} of the mixture",
+        description=description,
         improvement=None,
         floor_db=None,
+        parts=(),
+        reference_value=None,
+        options=(),
     )

@@ -19,12 +19,10 @@ from pathlib import Path
 from queue import LifoQueue
 from types import TracebackType
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ..errors import TsebenchError
-from .metrics.protocol import FileMetric
-from .worker import READY, Outcome, Task, attempt, failed, read_frame, write_frame
+from .metrics.outcome import Outcome, failed
+from .metrics.protocol import Job
+from .worker import READY, attempt, read_frame, write_frame
 
 TIME_LIMIT_S = 120.0
 _SERVE = "from tsebench.bench.worker import serve; serve()"
@@ -72,29 +70,19 @@ class FilePool:
             if idle := self._idle.get():
                 idle.close()
 
-    def submit(
-        self,
-        metric: FileMetric,
-        *,
-        estimate: NDArray[np.float32],
-        reference: NDArray[np.float32],
-        sample_rate_hz: int,
-    ) -> Future[Outcome]:
-        """Compute one value of mono signals [T] of one length.
+    def submit(self, job: Job) -> Future[Outcome]:
+        """Do one job, which gives a value or an outcome and can be pickled.
 
-        The future raises only if no worker can be started or the metric cannot be pickled.
+        The future raises only if no worker can be started or the job cannot be pickled.
         """
-        task = Task(
-            metric=metric, estimate=estimate, reference=reference, sample_rate_hz=sample_rate_hz
-        )
         if self._threads is not None:
-            return self._threads.submit(self._run, task)
+            return self._threads.submit(self._run, job)
         done: Future[Outcome] = Future()
-        done.set_result(attempt(task))
+        done.set_result(attempt(job))
         return done
 
-    def _run(self, task: Task) -> Outcome:
-        payload = pickle.dumps(task, protocol=pickle.HIGHEST_PROTOCOL)
+    def _run(self, job: Job) -> Outcome:
+        payload = pickle.dumps(job, protocol=pickle.HIGHEST_PROTOCOL)
         worker = self._idle.get()
         try:
             worker = worker or _Worker()

@@ -17,6 +17,7 @@ from ..files import write_atomic
 from ..revision import git_commit
 from ..systems.protocol import SystemCard
 from .config import RunConfig
+from .cost import Cost
 from .provenance import device_name, versions
 
 
@@ -26,6 +27,7 @@ class SystemRecord:
 
     Attributes:
         resampled_from_hz: rates of datasets that were resampled to the system's own rate.
+        cost: what it takes to run it, measured on the first set that it ran on.
     """
 
     privileged: bool
@@ -33,6 +35,7 @@ class SystemRecord:
     card: SystemCard
     identity: str
     resampled_from_hz: tuple[int, ...] = ()
+    cost: Cost | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +125,7 @@ def _what_is_run(config: RunConfig) -> str:
             "batch_size": True,
             "datasets": {"__all__": {"dataset"}},
             "systems": {"__all__": {"options"}},
+            "measure_cost": True,
         }
     )
 

@@ -19,6 +19,7 @@ skewed differences, but covers 85 % where two systems differ on a fifth of the m
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,68 +64,122 @@ def sign_flip_p_values(
     return p_values
 
 
-def resampled_ratios(
-    totals: FloatArray, sizes: FloatArray, *, resamples: int, rng: np.random.Generator
-) -> FloatArray:
-    """sum(totals) / sum(sizes) of P columns over K of the K clusters, drawn with replacement.
+def cluster_sums(summands: FloatArray, codes: NDArray[np.int64], n_clusters: int) -> FloatArray:
+    """Summands [N, D] added up over clusters [K, D]; `codes` [N] are the clusters' numbers."""
+    sums = np.zeros((n_clusters, summands.shape[1]))
+    for place, column in enumerate(np.ascontiguousarray(summands.T)):
+        sums[:, place] = np.bincount(codes, weights=column, minlength=n_clusters)
+    return sums
+
+
+def resampled_sums(sums: FloatArray, *, resamples: int, rng: np.random.Generator) -> FloatArray:
+    """Sums over K of K clusters, drawn with replacement.
 
     A draw needs only the sums of each cluster, however many trials there are, and one draw serves
     all columns.
 
     Args:
-        totals: [K, P], sum of the values in each cluster.
-        sizes: [K, P], number of values (or another denominator) in each cluster.
-        resamples: number of draws.
+        sums: [K, P], of each cluster.
+        resamples: number of draws R.
         rng: source of the draws.
 
     Returns:
-        [resamples, P].
+        [R, P].
     """
-    n_clusters = len(totals)
-    ratios = np.empty((resamples, totals.shape[1]))
+    n_clusters = len(sums)
+    drawn_sums = np.empty((resamples, sums.shape[1]))
     # Column by column: a product of matrices rounds otherwise with another number of columns.
-    columns = list(zip(np.ascontiguousarray(totals.T), np.ascontiguousarray(sizes.T), strict=True))
+    columns = list(np.ascontiguousarray(sums.T))
     step = max(1, _BLOCK // n_clusters)
     for start in range(0, resamples, step):
-        block = ratios[start : start + step]
+        block = drawn_sums[start : start + step]
         drawn = rng.integers(n_clusters, size=(len(block), n_clusters))
         drawn += n_clusters * np.arange(len(block))[:, None]
         times = np.bincount(drawn.ravel(), minlength=len(block) * n_clusters)
         weights = times.reshape(len(block), n_clusters).astype(np.float64)
-        for i, (total, size) in enumerate(columns):
-            block[:, i] = (weights @ total) / (weights @ size)
-    return ratios
+        for i, column in enumerate(columns):
+            block[:, i] = weights @ column
+    return drawn_sums
 
 
-def expanded_intervals(
-    totals: FloatArray,
-    sizes: FloatArray,
-    *,
-    level: float,
-    resamples: int,
-    rng: np.random.Generator,
-) -> tuple[FloatArray, FloatArray]:
-    """Expanded percentile intervals of P means, all with the same draws of clusters.
+def resampled_ratios(
+    totals: FloatArray, sizes: FloatArray, *, resamples: int, rng: np.random.Generator
+) -> FloatArray:
+    """sum(totals) / sum(sizes) of P columns over K of K clusters, drawn with replacement.
 
     Args:
-        totals: [K, P], finite: sum of the differences in each cluster.
-        sizes: [K, P], at least 1: number of differences in each cluster.
-        level: coverage, in (0, 1).
-        resamples: number of bootstrap draws.
+        totals: [K, P], sum of the values in each cluster.
+        sizes: [K, P], number of values (or another denominator) in each cluster.
+        resamples: number of draws R.
         rng: source of the draws.
 
     Returns:
-        Lower and upper ends, each [P]; NaN with a single cluster.
+        [R, P].
     """
-    n_clusters, n_pairs = totals.shape
+    both = np.concatenate([totals, sizes], axis=1)
+    drawn = resampled_sums(both, resamples=resamples, rng=rng)
+    return np.asarray(drawn[:, : totals.shape[1]] / drawn[:, totals.shape[1] :], np.float64)
+
+
+def expanded_intervals(values: FloatArray, *, n_clusters: int, level: float) -> FloatArray:
+    """Expanded percentile intervals of resampled values.
+
+    Args:
+        values: [R, P], for each of P quantities.
+        n_clusters: that were drawn from.
+        level: coverage, in (0, 1).
+
+    Returns:
+        [2, P] lower and upper ends; NaN with a single cluster.
+    """
     if n_clusters < 2:
-        return np.full(n_pairs, np.nan), np.full(n_pairs, np.nan)
-    means = resampled_ratios(totals, sizes, resamples=resamples, rng=rng)
+        return np.full((2, values.shape[1]), np.nan)
     # Hesterberg 2015: the tails that make a normal quantile as wide as t's with K − 1.
     quantile = stats.t.ppf((1.0 - level) / 2.0, n_clusters - 1)
     tail = float(stats.norm.cdf(math.sqrt(n_clusters / (n_clusters - 1)) * quantile))
-    ends: FloatArray = np.quantile(means, [tail, 1.0 - tail], axis=0)
-    return ends[0], ends[1]
+    return np.asarray(np.nanquantile(values, [tail, 1.0 - tail], axis=0), np.float64)
+
+
+def exchange_p_value(
+    ours: FloatArray,
+    theirs: FloatArray,
+    value: Callable[[FloatArray], FloatArray],
+    *,
+    rng: np.random.Generator,
+    flips: int = FLIPS,
+) -> float:
+    """Two-sided p-value of the hypothesis that two systems can be exchanged in every cluster.
+
+    For means it is the sign-flip test; it also holds for values that are no means, such as an F1
+    score: the clusters' sums of two systems are exchanged at random, and the difference of the
+    values is looked at again.
+
+    Args:
+        ours: [K, D] sums of each cluster.
+        theirs: [K, D].
+        value: of sums [..., D].
+        rng: source of the random exchanges.
+        flips: number of them, beside the observed one.
+    """
+    half, middle = 0.5 * (ours - theirs), 0.5 * (ours + theirs).sum(axis=0)
+    apart = np.abs(half).sum(axis=1) > 0
+    half = half[apart]
+
+    def difference(sums: FloatArray) -> FloatArray:
+        return np.abs(value(middle + sums) - value(middle - sums))
+
+    observed = float(difference(half.sum(axis=0)))
+    if np.isnan(observed):
+        return math.nan
+    limit = observed - _SAME * max(1.0, observed)
+    if len(half) <= _EXACT:
+        return float(np.mean(difference(_all_signs(len(half)) @ half) >= limit))
+    reached = 0
+    step = max(1, _BLOCK // max(len(half), half.shape[1]))
+    for start in range(0, flips, step):
+        signs = rng.integers(2, size=(min(step, flips - start), len(half))) * 2.0 - 1.0
+        reached += int(np.count_nonzero(difference(signs @ half) >= limit))
+    return (1.0 + reached) / (1.0 + flips)
 
 
 def _all_signs(n_clusters: int) -> FloatArray:

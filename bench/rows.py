@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from ..datasets.types import ConditionKind, Tag
 from ..errors import ConfigError, DatasetError, OutputError
 from ..files import make_folder, write_atomic
-from .worker import Status
+from .metrics.outcome import Status
 
 TAG_PREFIX = "tag_"
 SCHEMA = pa.schema(
@@ -37,6 +37,8 @@ SCHEMA = pa.schema(
         pa.field("value", pa.float64(), nullable=False),
         pa.field("status", pa.string(), nullable=False),
         pa.field("reason", pa.string(), nullable=False),
+        pa.field("weight", pa.float64(), nullable=False),
+        pa.field("detail", pa.string(), nullable=False),
     ]
 )
 _ORDER = ["system", "dataset", "trial_id", "metric", "signature", "run_id"]
@@ -51,6 +53,8 @@ class ScoreRow:
         signature: the metric with every setting that changes its value.
         value: in the metric's unit; NaN unless the status is "ok".
         reason: why it is undefined or failed, or a note on an ok value (`floored`, `trimmed`).
+        weight: of the trial in a pooled mean.
+        detail: what comes with the value: a transcript, decisions on classes.
         tags: properties that reports slice by; stored as text.
     """
 
@@ -68,6 +72,8 @@ class ScoreRow:
     value: float
     status: Status
     reason: str = ""
+    weight: float = 1.0
+    detail: str = ""
     tags: Mapping[str, Tag] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -9,39 +9,34 @@ that are missing, and its rows are those of an undisturbed run.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..config_files import corpus_dirs as user_corpus_dirs
-from ..datasets.build import build
-from ..datasets.config import DatasetConfig, load_dataset_configs, open_builder
-from ..datasets.dataset import Dataset, load_dataset
-from ..errors import ConfigError, OutputError
+from ..errors import OutputError
 from ..files import make_folder
 from ..progress import ProgressFactory, quiet
-from ..systems.protocol import AnySystem
 from ..systems.registry import load_system
-from .cache import ScoreCache, default_cache_dir, system_identity
-from .config import DatasetSpec, RunConfig, check_titles
+from .cache import ScoreCache, default_cache_dir
+from .config import RunConfig, check_titles
 from .evaluation import CHUNK_TRIALS, Evaluation
+from .opening import OpenOptions, check_recipes, open_sets, open_sources
 from .pool import FilePool
 from .provenance import resolve_device
 from .record import (
     RunRecord,
-    SystemRecord,
-    dataset_record,
     finished,
-    new_record,
     read_record,
     resumed,
     write_record,
 )
 from .rows import read_shard
-from .scoring import MetricPlan, plan_metrics
+from .run_record import measure_costs, record_of
 from .set_run import OpenSet, SetRun, Target
 
 BASELINE = "mixture"
+PERFECT = "oracle_target"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,15 +63,6 @@ class RunOptions:
     progress: ProgressFactory = quiet
 
 
-@dataclass(frozen=True, slots=True)
-class _Source:
-    """A dataset of a run; `recipe` is None if it is a folder."""
-
-    spec: DatasetSpec
-    plan: MetricPlan
-    recipe: DatasetConfig | None
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunResult:
     """What a run came to: its record, and trials for which a system gave nothing usable."""
@@ -96,16 +82,24 @@ def run(config: RunConfig, options: RunOptions) -> RunResult:
         AudioError: a recording of a dataset is missing or damaged; finished shards stay.
     """
     check_titles(config, where=config.name)
-    sources = list(_sources(config))
+    sources = list(open_sources(config))
     device = resolve_device(options.device)
     systems = {
         spec.title: load_system(spec.name, device=device, **spec.options) for spec in config.systems
     }
+    opening = OpenOptions(
+        folder=options.out / "datasets",
+        corpus_dirs=user_corpus_dirs(options.corpus_dirs),
+        device=device,
+        jobs=options.jobs,
+        progress=options.progress,
+    )
     if options.fresh:
-        _check_recipes(sources, options)
+        check_recipes(sources, opening)
     before = _prepare(config, options)
-    sets = list(_open_sets(config, sources, options, systems))
-    record = resumed(_record(config, sets, systems, device), before)
+    sets = list(open_sets(config, sources, opening, systems))
+    costs = measure_costs(sets, systems, device, before) if config.measure_cost else {}
+    record = resumed(record_of(config, sets, systems, costs, device), before)
     write_record(options.out, record)
     cache = ScoreCache(options.cache or default_cache_dir(), read=not options.fresh)
     estimates = options.out / "estimates" if config.keep_estimates else None
@@ -123,7 +117,10 @@ def run(config: RunConfig, options: RunOptions) -> RunResult:
         shards = [path for each in work for path in each.shards]
         _remove_others(options.out / "rows", shards)
         for each in work:
-            each.run(baseline=load_system(BASELINE, device=device))
+            each.run(
+                baseline=load_system(BASELINE, device=device),
+                perfect=load_system(PERFECT, device=device),
+            )
     trials = sum(len(each.dataset) * len(each.systems) for each in sets)
     failed = sum(_failed_trials(path) for path in shards)
     record = finished(record, trials=trials, failed_trials=failed)
@@ -175,110 +172,6 @@ def _empty(folder: Path) -> None:
         raise OutputError(
             f"cannot empty {str(error.filename)!r}: {error.strerror}; choose another with --out"
         ) from None
-
-
-def _sources(config: RunConfig) -> Iterator[_Source]:
-    """The datasets of a run, before the first of them is opened or built.
-
-    Raises:
-        ConfigError: a dataset or a metric does not exist.
-    """
-    for spec in config.datasets:
-        plan = plan_metrics(spec.metrics or config.metrics)
-        is_folder = (Path(spec.dataset) / "card.json").is_file()
-        for recipe in [None] if is_folder else load_dataset_configs(spec.dataset):
-            yield _Source(spec, plan, recipe)
-
-
-def _check_recipes(sources: Sequence[_Source], options: RunOptions) -> None:
-    """Open every corpus and builder before an earlier run is removed.
-
-    Raises:
-        CorpusError: a corpus is missing or damaged.
-        ConfigError: a parameter of a builder is wrong.
-    """
-    dirs = user_corpus_dirs(options.corpus_dirs)
-    for source in sources:
-        if source.recipe is not None:
-            open_builder(source.recipe, dirs)
-
-
-def _open_sets(
-    config: RunConfig,
-    sources: Sequence[_Source],
-    options: RunOptions,
-    systems: Mapping[str, AnySystem],
-) -> Iterator[OpenSet]:
-    """Open the datasets of a run, building those that are given as configs."""
-    dirs = user_corpus_dirs(options.corpus_dirs)
-    seen: set[str] = set()
-    for source in sources:
-        dataset = _dataset(source, options, dirs)
-        if dataset.card.name in seen:
-            raise ConfigError(
-                f"{config.name}: two datasets are called {dataset.card.name!r}; rename one"
-            )
-        seen.add(dataset.card.name)
-        titles = source.spec.systems or tuple(systems)
-        skipped = _unfit(dataset, {title: systems[title] for title in titles})
-        fit = tuple(title for title in titles if title not in skipped)
-        yield OpenSet(dataset=dataset, plan=source.plan, systems=fit, skipped=skipped)
-
-
-def _dataset(source: _Source, options: RunOptions, dirs: Mapping[str, Path]) -> Dataset:
-    if source.recipe is None:
-        return load_dataset(source.spec.dataset, corpus_dirs=dirs)
-    return build(
-        source.recipe,
-        options.out / "datasets" / source.recipe.name,
-        corpus_dirs=dirs,
-        jobs=options.jobs,
-        reuse=True,
-        progress=options.progress,
-    )
-
-
-def _unfit(dataset: Dataset, systems: Mapping[str, AnySystem]) -> dict[str, str]:
-    """Systems that can use no clue of a dataset, with the reason."""
-    given = frozenset[str]().union(*(trial.clue.kinds() for trial in dataset.trials))
-    return {
-        title: f"needs {' or '.join(sorted(system.card.clues))}; "
-        f"the set gives {', '.join(sorted(given)) or 'no clue'}"
-        for title, system in systems.items()
-        if system.card.clues and not system.card.clues & given
-    }
-
-
-def _record(
-    config: RunConfig, sets: Sequence[OpenSet], systems: Mapping[str, AnySystem], device: str
-) -> RunRecord:
-    return new_record(
-        name=config.name,
-        config=config,
-        systems={
-            title: SystemRecord(
-                privileged=system.card.privileged,
-                family=system.card.family,
-                card=system.card,
-                identity=system_identity(system),
-                resampled_from_hz=_resampled_from_hz(title, system, sets),
-            )
-            for title, system in systems.items()
-        },
-        datasets={
-            s.dataset.card.name: dataset_record(s.dataset, systems=s.systems, skipped=s.skipped)
-            for s in sets
-        },
-        device=device,
-        seed=config.seed,
-    )
-
-
-def _resampled_from_hz(title: str, system: AnySystem, sets: Sequence[OpenSet]) -> tuple[int, ...]:
-    """Rates of the sets that a system runs on, other than its own."""
-    own = system.card.sample_rate_hz
-    rates = {each.dataset.card.sample_rate_hz for each in sets if title in each.systems}
-    return () if own is None else tuple(sorted(rates - {own}))
 
 
 def _remove_others(folder: Path, shards: Sequence[Path]) -> None:

@@ -10,7 +10,8 @@ import inspect
 import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import cast
 
 import torch
@@ -18,10 +19,10 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from .edges import Checked, Scorable, check, settled, verdict
-from .metrics.protocol import BatchMetric, FileMetric, Metric, MetricInfo, Signals
-from .plan import Improvement, MetricPlan, plan_metrics
+from .metrics.outcome import Outcome, Status
+from .metrics.protocol import AnswerMetric, BatchMetric, FileMetric, Metric, MetricInfo, Signals
+from .plan import Improvement, MetricPlan, ReferenceValue, plan_metrics
 from .pool import FilePool
-from .worker import Outcome, Status
 
 __all__ = ["MetricPlan", "Pending", "Scorable", "Score", "Scorer", "improvements", "plan_metrics"]
 
@@ -37,6 +38,8 @@ class Score:
         value: in the metric's unit; NaN unless the status is "ok".
         reason: why there is no value; or the remarks on an ok one, joined by `;`: `floored`,
             `trimmed`, `padded`.
+        weight: of the trial in a pooled mean.
+        detail: what comes with the value: a transcript, decisions.
     """
 
     trial_id: str
@@ -45,11 +48,13 @@ class Score:
     value: float
     status: Status
     reason: str = ""
+    weight: float = 1.0
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Cell:
-    """A score to be; it holds no signals."""
+    """A score to be, and its parts; it holds no signals."""
 
     trial_id: str
     info: MetricInfo
@@ -57,9 +62,24 @@ class _Cell:
     notes: tuple[str, ...]
     outcome: Outcome | Future[Outcome]
 
-    def score(self) -> Score:
-        """Wait for the value, and raise it to the floor of the metric."""
+    def scores(self) -> list[Score]:
+        """Wait for the value and its parts."""
         found = self.outcome.result() if isinstance(self.outcome, Future) else self.outcome
+        whole = self._score(found)
+        parts = found.parts or (math.nan,) * len(self.info.parts)
+        return [whole] + [
+            replace(
+                whole,
+                metric=info.name,
+                signature=f"{info.name}|{self.signature}",
+                value=value,
+                detail="",
+            )
+            for info, value in zip(self.info.parts, parts, strict=True)
+        ]
+
+    def _score(self, found: Outcome) -> Score:
+        """The score, raised to the floor of the metric."""
         value, reason, floor = found.value, found.reason, self.info.floor_db
         if found.status == "ok":
             notes = list(self.notes)
@@ -74,6 +94,8 @@ class _Cell:
             value=value,
             status=found.status,
             reason=reason,
+            weight=found.weight,
+            detail=found.detail,
         )
 
 
@@ -102,13 +124,13 @@ class Pending:
         return all(o.done() for o in outcomes if isinstance(o, Future))
 
     def result(self) -> list[Score]:
-        """Wait; one score for each trial (outer) and metric (inner), in the order submitted.
+        """Wait; scores of each trial (outer), metric and its parts, in the order submitted.
 
         Raises:
             TsebenchError: the pool cannot start a worker process.
         """
         if self._scores is None:
-            self._scores = [cell.score() for cell in self._cells]
+            self._scores = [score for cell in self._cells for score in cell.scores()]
             self._cells = ()
         return self._scores
 
@@ -135,6 +157,11 @@ class Scorer:
         self.sample_rate_hz = sample_rate_hz
         self.device = torch.device(device)
         self._pool = pool
+
+    def restricted(self, metrics: Sequence[Metric]) -> Scorer:
+        """A scorer of some of these metrics."""
+        plan = replace(self.plan, metrics=tuple(metrics), improvements=(), reference_values=())
+        return Scorer(plan, sample_rate_hz=self.sample_rate_hz, device=self.device, pool=self._pool)
 
     @torch.no_grad()
     def submit(self, batch: Sequence[Scorable]) -> Pending:
@@ -170,6 +197,8 @@ class Scorer:
     def _values(
         self, metric: Metric, rows: tuple[int, ...], checked: Sequence[Checked], groups: _Groups
     ) -> dict[int, Outcome | Future[Outcome]]:
+        if isinstance(metric, AnswerMetric):
+            return self._judged(metric, rows, checked)
         if _is_file_metric(metric):
             return {row: self._file_value(cast(FileMetric, metric), checked[row]) for row in rows}
         if rows not in groups:
@@ -183,12 +212,22 @@ class Scorer:
         }
 
     def _file_value(self, metric: FileMetric, item: Checked) -> Future[Outcome]:
-        return self._pool.submit(
-            metric,
+        job = partial(
+            metric.compute,
             estimate=item.estimate.to("cpu", torch.float32).numpy(),
             reference=item.reference.to("cpu", torch.float32).numpy(),
             sample_rate_hz=self.sample_rate_hz,
         )
+        return self._pool.submit(job)
+
+    def _judged(
+        self, metric: AnswerMetric, rows: tuple[int, ...], checked: Sequence[Checked]
+    ) -> dict[int, Outcome | Future[Outcome]]:
+        answers = [checked[row].answered for row in rows]
+        outcomes = metric.judge(
+            answers, sample_rate_hz=self.sample_rate_hz, submit=self._pool.submit
+        )
+        return dict(zip(rows, outcomes, strict=True))
 
     def _padded(self, rows: Sequence[int], checked: Sequence[Checked]) -> Iterator[_Group]:
         for part in _parts(rows, [len(item.mixture) for item in checked]):
@@ -232,6 +271,40 @@ def improvements(
     ]
 
 
+def reference_values(
+    plan: MetricPlan, *, system: Sequence[Score], reference: Sequence[Score]
+) -> list[Score]:
+    """What the references themselves come to, for each trial of a system.
+
+    Args:
+        plan: which metrics have such a value.
+        system: scores of the system, also of other metrics.
+        reference: scores of the references, for the same trials and signatures.
+    """
+    known = {(score.trial_id, score.signature): score for score in reference}
+    wanted = {value.base.info.name: value for value in plan.reference_values}
+    return [
+        _of_reference(wanted[score.metric], score, known.get((score.trial_id, score.signature)))
+        for score in system
+        if score.metric in wanted
+    ]
+
+
+def _of_reference(value: ReferenceValue, system: Score, reference: Score | None) -> Score:
+    signature = f"{value.info.name}|{system.signature}"
+    if reference is None:
+        return replace(
+            system,
+            metric=value.info.name,
+            signature=signature,
+            value=math.nan,
+            status="failed",
+            reason="reference:missing",
+            detail="",
+        )
+    return replace(reference, metric=value.info.name, signature=signature)
+
+
 def _difference(improvement: Improvement, system: Score, mixture: Score | None) -> Score:
     value = math.nan
     status: Status = "failed"
@@ -255,7 +328,7 @@ def _difference(improvement: Improvement, system: Score, mixture: Score | None) 
     )
 
 
-def _is_file_metric(metric: Metric) -> bool:
+def _is_file_metric(metric: BatchMetric | FileMetric) -> bool:
     """The methods of both protocols have the same names; only the parameters tell them apart."""
     return "estimate" in inspect.signature(metric.compute).parameters
 

@@ -15,7 +15,7 @@ from ..systems.protocol import AnySystem
 from .cache import system_identity
 from .evaluation import Asked, ChunkScores, Evaluation
 from .rows import ScoreRow, write_shard
-from .scoring import MetricPlan, Score, improvements
+from .scoring import MetricPlan, Score, improvements, reference_values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +61,7 @@ class SetRun:
         self._asked = {title: self._ask(title, systems[title]) for title in each.systems}
         self._paths = {title: self._shards(title) for title in each.systems}
         self._baseline: dict[str, list[Score]] = {}
+        self._references: dict[str, list[Score]] = {}
         self._baseline_identity = ""
 
     @property
@@ -68,12 +69,19 @@ class SetRun:
         """The shards of all systems, also those that are not written yet."""
         return [path for paths in self._paths.values() for path in paths]
 
-    def run(self, *, baseline: AnySystem) -> None:
-        """Write the shards that are missing."""
+    def run(self, *, baseline: AnySystem, perfect: AnySystem) -> None:
+        """Write the shards that are missing.
+
+        Args:
+            baseline: gives the mixture; improvements are over it.
+            perfect: gives the reference.
+        """
         missing = {title: self._missing(title) for title in self._paths}
         wanted = sorted({chunk for chunks in missing.values() for chunk in chunks})
         if self._set.plan.improvements and wanted:
             self._score_baseline(baseline, wanted)
+        if self._set.plan.reference_values and wanted:
+            self._score_references(perfect, wanted)
         for title, chunks in missing.items():
             self._score(title, chunks)
 
@@ -100,6 +108,16 @@ class SetRun:
             for part in self._evaluation.run(asked, wanted, metrics=metrics):
                 for score in part.scores:
                     self._baseline.setdefault(score.trial_id, []).append(score)
+                advance(len(part.trials))
+
+    def _score_references(self, system: AnySystem, wanted: Sequence[int]) -> None:
+        """Scores of the references themselves by trial."""
+        asked = Asked(system=system, identity=system_identity(system), estimates=None)
+        metrics = [value.base for value in self._set.plan.reference_values]
+        with self._progress("reference scores", wanted) as advance:
+            for part in self._evaluation.run(asked, wanted, metrics=metrics):
+                for score in part.scores:
+                    self._references.setdefault(score.trial_id, []).append(score)
                 advance(len(part.trials))
 
     def _score(self, title: str, missing: Sequence[int]) -> None:
@@ -129,7 +147,8 @@ class SetRun:
         """Paths by chunk; a name holds all that determines the rows."""
         card, plan = self._set.dataset.card, self._set.plan
         rate, identity = card.sample_rate_hz, self._asked[title].identity
-        signatures = [m.signature(rate) for m in (*plan.metrics, *plan.improvements)]
+        columns = (*plan.metrics, *plan.reference_values, *plan.improvements)
+        signatures = [column.signature(rate) for column in columns]
         trials = str([len(chunk) for chunk in self._chunks[:1]])
         key = digest(self._target.run_id, identity, card.fingerprint, trials, *signatures)[:12]
         folder = self._target.out / "rows"
@@ -145,10 +164,12 @@ class SetRun:
         for index in part.trials:
             trial = self._set.dataset.trials[index]
             scores = by_trial[trial.id]
-            gained = improvements(
-                self._set.plan, system=scores, mixture=self._baseline.get(trial.id, [])
+            plan = self._set.plan
+            judged = reference_values(
+                plan, system=scores, reference=self._references.get(trial.id, [])
             )
-            for score in [*scores, *gained]:
+            gained = improvements(plan, system=scores, mixture=self._baseline.get(trial.id, []))
+            for score in [*scores, *judged, *gained]:
                 yield _row(score, trial, title, self._name, self._target.run_id)
 
 
@@ -168,5 +189,7 @@ def _row(score: Score, trial: Trial, system: str, dataset: str, run_id: str) -> 
         value=score.value,
         status=score.status,
         reason=score.reason,
+        weight=score.weight,
+        detail=score.detail,
         tags=trial.tags,
     )

@@ -7,7 +7,7 @@ of one mixture are not independent, so whole clusters are drawn with replacement
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,17 +16,15 @@ import pandas as pd
 
 from ..datasets.seeding import generator
 from ..errors import ConfigError
-from .resampling import FloatArray, resampled_ratios
-
-# An aggregate is sum(numerators) / sum(denominators) over the ok rows of a cell.
-Rule = Callable[[pd.DataFrame], tuple[FloatArray, FloatArray]]
+from .pooling import Pooling, pooling_of
+from .resampling import FloatArray, cluster_sums, resampled_sums
 
 INAPPLICABLE = ("absent_target", "present_target")
 _FLOORED = r"(?:^|;)floored(?:;|$)"  # one of the notes; not "mixture:floored"
 _KINDS = ("FMQ", "PMQ", "FUQ")
 _COLUMNS = (
     *("system", "dataset", "trial_id", "condition", "n_active", "n_inactive"),
-    *("cluster", "metric", "value", "status", "reason"),
+    *("cluster", "metric", "value", "status", "reason", "weight", "detail"),
 )
 
 
@@ -40,7 +38,9 @@ class Aggregate:
         n_undefined: trials for which the metric has no value for a reason of their own.
         n_inapplicable: trials that the metric does not apply to (target absent or present).
         n_floored: trials of `n` whose value is the metric's floor.
-        mean: in the metric's unit; NaN if n is 0.
+        mean: in the metric's unit; NaN if n is 0. Of a pooled metric, the value of all trials
+            together (all errors over all words).
+        trial_mean: mean over trials that all weigh the same.
         ci_low: lower end of the interval of the mean; NaN with fewer than two clusters.
     """
 
@@ -54,6 +54,7 @@ class Aggregate:
     n_failed: int
     n_floored: int
     mean: float
+    trial_mean: float
     median: float
     ci_low: float
     ci_high: float
@@ -62,15 +63,6 @@ class Aggregate:
     def applies(self) -> bool:
         """False if the metric applies to no trial of the cell: tables leave it out."""
         return self.n + self.n_undefined + self.n_failed > 0
-
-
-def mean_over_trials(rows: pd.DataFrame) -> tuple[FloatArray, FloatArray]:
-    """The rule of every metric that is not in `RULES`: all trials weigh the same."""
-    values = rows["value"].to_numpy(np.float64)
-    return values, np.ones_like(values)
-
-
-RULES: Mapping[str, Rule] = {}
 
 
 def condition_label(kind: str, n_active: int, n_inactive: int) -> str:
@@ -127,13 +119,13 @@ def _cells(
     rows: pd.DataFrame, key: tuple[Any, ...], *, level: float, resamples: int, seed: int
 ) -> list[Aggregate]:
     """The aggregates of all systems in one (dataset, stratum, metric)."""
-    rule = RULES.get(key[2], mean_over_trials)
+    pooling = pooling_of(str(rows["base_metric"].iloc[0]) if "base_metric" in rows else key[2])
     groups = [(str(system), group) for system, group in rows.groupby("system")]
     scored = [group[group["status"] == "ok"] for _, group in groups]
-    sums = [_sums(*rule(ok), ok["cluster"]) for ok in scored]
-    ends = _intervals(sums, (seed, *key), level=level, resamples=resamples)
+    sums = [_sums(pooling, ok) for ok in scored]
+    ends = _intervals(sums, pooling, (seed, *key), level=level, resamples=resamples)
     return [
-        _cell(system, key, group, ok=ok, rule=rule, ends=ends[i])
+        _cell(system, key, group, ok=ok, mean=sums[i].mean(pooling), ends=ends[i])
         for i, ((system, group), ok) in enumerate(zip(groups, scored, strict=True))
     ]
 
@@ -144,7 +136,7 @@ def _cell(
     group: pd.DataFrame,
     *,
     ok: pd.DataFrame,
-    rule: Rule,
+    mean: float,
     ends: tuple[float, float],
 ) -> Aggregate:
     dataset, condition, metric = key
@@ -159,38 +151,38 @@ def _cell(
         n_inapplicable=int(inapplicable.sum()),
         n_failed=int((group["status"] == "failed").sum()),
         n_floored=int(ok["reason"].str.contains(_FLOORED).sum()),
-        mean=_ratio(*rule(ok)),
+        mean=mean,
+        trial_mean=float(ok["value"].mean()),
         median=float(ok["value"].median()),
         ci_low=ends[0],
         ci_high=ends[1],
     )
 
 
-def _ratio(numerators: FloatArray, denominators: FloatArray) -> float:
-    with np.errstate(invalid="ignore"):  # 0/0: the mean of nothing is NaN
-        return float(np.divide(numerators.sum(), denominators.sum()))
-
-
 @dataclass(frozen=True, slots=True)
 class _Sums:
-    """A cell's numerators and denominators, summed over each of its clusters [K]."""
+    """A cell's summands, summed over each of its clusters [K, D]."""
 
     clusters: tuple[str, ...]
-    tops: FloatArray
-    bottoms: FloatArray
+    sums: FloatArray
+
+    def mean(self, pooling: Pooling) -> float:
+        return float(pooling.value(self.sums.sum(axis=0)))
 
 
-def _sums(numerators: FloatArray, denominators: FloatArray, clusters: pd.Series) -> _Sums:
-    codes, names = pd.factorize(clusters, sort=True)
-    tops, bottoms = (
-        np.asarray(np.bincount(codes, weights=parts, minlength=len(names)), np.float64)
-        for parts in (numerators, denominators)
-    )
-    return _Sums(tuple(names), tops, bottoms)
+def _sums(pooling: Pooling, ok: pd.DataFrame) -> _Sums:
+    codes, names = pd.factorize(ok["cluster"], sort=True)
+    summands = pooling.summands(ok, pooling.names(ok))
+    return _Sums(tuple(names), cluster_sums(summands, codes, len(names)))
 
 
 def _intervals(
-    cells: Sequence[_Sums], names: tuple[str | int, ...], *, level: float, resamples: int
+    cells: Sequence[_Sums],
+    pooling: Pooling,
+    names: tuple[str | int, ...],
+    *,
+    level: float,
+    resamples: int,
 ) -> list[tuple[float, float]]:
     """Percentile intervals; NaN with fewer than two clusters or any inf.
 
@@ -199,19 +191,19 @@ def _intervals(
     ends = [(np.nan, np.nan)] * len(cells)
     alike: dict[tuple[str, ...], list[int]] = {}
     for i, cell in enumerate(cells):
-        if len(cell.clusters) > 1 and np.isfinite(cell.tops).all():
+        if len(cell.clusters) > 1 and np.isfinite(cell.sums).all():
             alike.setdefault(cell.clusters, []).append(i)
     tail = (1.0 - level) / 2.0
     for members in alike.values():
-        ratios = resampled_ratios(
-            np.stack([cells[i].tops for i in members], axis=1),
-            np.stack([cells[i].bottoms for i in members], axis=1),
+        drawn = resampled_sums(
+            np.concatenate([cells[i].sums for i in members], axis=1),
             resamples=resamples,
             rng=generator("bootstrap", *names),
         )
-        low, high = np.quantile(ratios, [tail, 1.0 - tail], axis=0)
-        for place, i in enumerate(members):
-            ends[i] = float(low[place]), float(high[place])
+        widths = np.cumsum([cells[i].sums.shape[1] for i in members])[:-1]
+        for i, own in zip(members, np.split(drawn, widths, axis=1), strict=True):
+            low, high = np.nanquantile(pooling.value(own), [tail, 1.0 - tail])
+            ends[i] = float(low), float(high)
     return ends
 
 

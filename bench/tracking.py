@@ -15,7 +15,7 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -175,6 +175,11 @@ def _log_system(
         parameters = {"name": card.name, "family": card.family, "sha256": card.sha256 or ""}
         parameters |= {f"option.{name}": value for name, value in card.options.items()}
     metrics: dict[str, float] = {}
+    if system in record.systems and (cost := record.systems[system].cost) is not None:
+        known = asdict(cost).items()
+        metrics |= {
+            f"cost/{name}": float(value) for name, value in known if isinstance(value, int | float)
+        }
     for cell in cells:
         where = f"{cell.dataset}/{cell.condition}/{cell.metric}"
         metrics |= {f"{where}_n": cell.n, f"{where}_failed": cell.n_failed}

@@ -13,9 +13,11 @@ import numpy as np
 from ..progress import ProgressFactory, quiet
 from .edges import Scorable, check
 from .folder_files import PairedFiles, read_scorable
-from .metrics.energy import SdSdr, SiSdr
+from .metrics.bsseval import Sdr
+from .metrics.energy import SdSdr, SiSdr, Snr
 from .metrics.pesq import Pesq
-from .metrics.protocol import METRICS, Metric
+from .metrics.protocol import Metric
+from .metrics.stoi import Stoi
 from .plan import MetricPlan
 from .pool import FilePool
 from .prefetch import ahead
@@ -94,26 +96,26 @@ def variants() -> tuple[Variant, ...]:
     SI-SDR depends on the angle between the signals alone, so that swapping them changes nothing.
     """
     plain = (
-        Variant(name="sdr", label="BSSEval SDR", family="sdr", metric=METRICS.get("sdr")),
-        Variant(name="si_sdr", label="SI-SDR", family="sdr", metric=METRICS.get("si_sdr")),
+        Variant(name="sdr", label="BSSEval SDR", family="sdr", metric=Sdr()),
+        Variant(name="si_sdr", label="SI-SDR", family="sdr", metric=SiSdr()),
         Variant(
             name="si_sdr_mean_kept",
             label="SI-SDR, mean kept",
             family="sdr",
             metric=SiSdr(zero_mean=False),
         ),
-        Variant(name="sd_sdr", label="SD-SDR", family="sdr", metric=METRICS.get("sd_sdr")),
+        Variant(name="sd_sdr", label="SD-SDR", family="sdr", metric=SdSdr()),
         Variant(
             name="sd_sdr_mean_kept",
             label="SD-SDR, mean kept",
             family="sdr",
             metric=SdSdr(zero_mean=False),
         ),
-        Variant(name="snr", label="SNR", family="sdr", metric=METRICS.get("snr")),
+        Variant(name="snr", label="SNR", family="sdr", metric=Snr()),
         Variant(name="pesq_wb", label="PESQ wide band", family="pesq", metric=Pesq(mode="wb")),
         Variant(name="pesq_nb", label="PESQ narrow band", family="pesq", metric=Pesq(mode="nb")),
-        Variant(name="stoi", label="STOI", family="stoi", metric=METRICS.get("stoi")),
-        Variant(name="estoi", label="ESTOI", family="stoi", metric=METRICS.get("estoi")),
+        Variant(name="stoi", label="STOI", family="stoi", metric=Stoi()),
+        Variant(name="estoi", label="ESTOI", family="stoi", metric=Stoi(extended=True)),
     )
     return tuple(with_swaps for variant in plain for with_swaps in _with_swap(variant))
 
@@ -198,6 +200,7 @@ class _Work:
         plan = MetricPlan(
             metrics=tuple(variant.metric for variant in side),
             improvements=(),
+            reference_values=(),
             infos=tuple(variant.metric.info for variant in side),
         )
         return Scorer(

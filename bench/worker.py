@@ -11,42 +11,18 @@ import pickle
 import signal
 import struct
 import sys
-from dataclasses import dataclass
 from types import TracebackType
-from typing import IO, Literal
+from typing import IO
 
-import numpy as np
-from numpy.typing import NDArray
-
-from .metrics.protocol import FailedValueError, FileMetric, UndefinedValueError
-
-Status = Literal["ok", "undefined", "failed"]
+from .metrics.outcome import Outcome, failed, undefined
+from .metrics.protocol import FailedValueError, Job, UndefinedValueError
 
 READY = b"ready"
 _LENGTH = struct.Struct("<Q")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What became of one value; `value` is NaN unless `status` is "ok"."""
-
-    value: float
-    status: Status
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
-    """One value to compute, of mono signals [T] of one length."""
-
-    metric: FileMetric
-    estimate: NDArray[np.float32]
-    reference: NDArray[np.float32]
-    sample_rate_hz: int
-
-
 def serve() -> None:
-    """The worker's side: answer tasks from standard input until it closes."""
+    """The worker's side: answer jobs from standard input until it closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt ends
     with os.fdopen(os.dup(1), "wb") as replies:
         os.dup2(2, 1)  # what a package prints must not end up between the replies
@@ -73,35 +49,25 @@ class _Caught:
         return isinstance(error, Exception)
 
 
-def attempt(task: Task | bytes) -> Outcome:
-    """Compute one value; whatever the metric raises becomes a status and a reason.
+def attempt(job: Job | bytes) -> Outcome:
+    """Do one job; whatever it raises becomes a status and a reason.
 
     Args:
-        task: the task, or its pickle.
+        job: gives a value or an outcome; or its pickle.
     """
     with _Caught() as caught:
-        known: Task = pickle.loads(task) if isinstance(task, bytes) else task  # noqa: S301 - ours
-        value = float(
-            known.metric.compute(
-                estimate=known.estimate,
-                reference=known.reference,
-                sample_rate_hz=known.sample_rate_hz,
-            )
-        )
-        if math.isfinite(value):
-            return Outcome(value=value, status="ok")
-        return failed("non_finite_value")
+        known: Job = pickle.loads(job) if isinstance(job, bytes) else job  # noqa: S301 - ours
+        found = known()
+        outcome = found if isinstance(found, Outcome) else Outcome(value=float(found), status="ok")
+        if outcome.status == "ok" and not math.isfinite(outcome.value):
+            return failed("non_finite_value")
+        return outcome
     if isinstance(caught.error, UndefinedValueError):
-        return Outcome(value=math.nan, status="undefined", reason=str(caught.error))
+        return undefined(str(caught.error))
     if isinstance(caught.error, FailedValueError):
         return failed(str(caught.error))
     line = " ".join(str(caught.error).split())[:200]
     return failed(f"{type(caught.error).__name__}: {line}")
-
-
-def failed(reason: str) -> Outcome:
-    """A value that could not be computed."""
-    return Outcome(value=math.nan, status="failed", reason=reason)
 
 
 def write_frame(stream: IO[bytes], payload: bytes) -> None:

@@ -31,6 +31,7 @@ class Entry:
     """One system in a table.
 
     Attributes:
+        parts: cells of the table's part columns.
         system: as shown; the run's name follows if two runs disagree on a system's values.
         rank: from 1, shared by systems that do not differ significantly; or None, and `note` says
             why.
@@ -48,6 +49,7 @@ class Entry:
     n_missing: int
     n_failed: int
     cells: tuple[Aggregate | None, ...]
+    parts: tuple[Aggregate | None, ...]
     gap: Difference | None = None
 
     @property
@@ -62,6 +64,7 @@ class Table:
 
     Attributes:
         condition: label of the stratum, for example "PMQ 1:3".
+        parts: metrics that are parts of one of the columns, and are told in its cells.
         n_trials: how many trials each system should have.
         primary: index of the column that sorts the table, or None if no direction is known.
         leader: ranked system with the best mean that is no baseline, if any; else the best ranked.
@@ -72,6 +75,7 @@ class Table:
     condition: str
     n_trials: int
     columns: tuple[Column, ...]
+    parts: tuple[Column, ...]
     entries: tuple[Entry, ...]
     primary: int | None
     leader: str | None = None

@@ -10,6 +10,7 @@ from ..files import make_folder, write_atomic
 from . import text
 from .board import Leaderboard
 from .charts import bars
+from .cost import HEADINGS, cost_lines
 from .profile import legend, panels
 from .provenance import plain
 from .registry import REPORTS
@@ -40,5 +41,12 @@ def render(board: Leaderboard) -> str:
     )
     template = environment.get_template("report.html.j2")
     return template.render(
-        board=board, text=text, bars=bars, legend=legend, panels=panels, plain=plain
+        board=board,
+        text=text,
+        bars=bars,
+        legend=legend,
+        panels=panels,
+        plain=plain,
+        costs=cost_lines(board),
+        cost_headings=HEADINGS,
     )

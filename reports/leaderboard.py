@@ -27,7 +27,8 @@ from .text import plural
 PRIMARY = ("snri", "si_sdri", "attenuation", "si_sdr", "snr", "sdri", "sdr")
 _ORDER = (
     *("snri", "si_sdri", "sdri", "pesqi", "stoii", "estoii"),
-    *("snr", "si_sdr", "sdr", "pesq", "stoi", "estoi", "attenuation"),
+    *("snr", "si_sdr", "sdr", "pesq", "stoi", "estoi", "wer", "wer_reference", "attenuation"),
+    *("macro_f1", "micro_f1", "wrong_target_rate"),
 )
 
 
@@ -101,10 +102,12 @@ class _TableBuilder:
     settings: _Settings
 
     def build(self, dataset: str, condition: str) -> Table:
-        columns = self._columns()
+        every = self._columns()
+        columns = [column for column in every if column.facts.part_of is None]
+        parts = [column for column in every if column.facts.part_of is not None]
         primary = self._primary(columns)
         systems = sorted(self.rows["system"].unique())
-        entries = [self._entry(name, columns, primary) for name in systems]
+        entries = [self._entry(name, columns, parts, primary) for name in systems]
         entries = _sorted(entries, columns, primary)
         columns = [_with_best(column, i, entries) for i, column in enumerate(columns)]
         table = Table(
@@ -112,6 +115,7 @@ class _TableBuilder:
             condition=condition,
             n_trials=self.n_trials,
             columns=tuple(columns),
+            parts=tuple(parts),
             entries=tuple(entries),
             primary=primary,
         )
@@ -148,7 +152,13 @@ class _TableBuilder:
         directed = (i for i, c in enumerate(columns) if c.facts.higher_is_better is not None)
         return next(directed, None)
 
-    def _entry(self, system: str, columns: Sequence[Column], primary: int | None) -> Entry:
+    def _entry(
+        self,
+        system: str,
+        columns: Sequence[Column],
+        parts: Sequence[Column],
+        primary: int | None,
+    ) -> Entry:
         own = {cell.metric: cell for cell in self.cells if cell.system == system}
         found = [own.get(column.key) for column in columns]
         trials = self.rows[self.rows["system"] == system]
@@ -164,6 +174,7 @@ class _TableBuilder:
             n_missing=n_missing,
             n_failed=n_failed,
             cells=tuple(found),
+            parts=tuple(own.get(column.key) for column in parts),
         )
         return replace(entry, note=_note(entry, primary))
 
@@ -206,7 +217,7 @@ def _with_best(column: Column, index: int, entries: Sequence[Entry]) -> Column:
         and not (entry.facts.privileged or entry.n_missing or cell.n_failed)
         and not math.isnan(cell.mean)
     }
-    if column.facts.higher_is_better is None or len(values) < 2:
+    if column.facts.higher_is_better is None or len(set(values.values())) < 2:
         return column
     top = max(values.values()) if column.facts.higher_is_better else min(values.values())
     return replace(column, best=tuple(name for name, value in values.items() if value == top))

@@ -6,10 +6,12 @@ from pathlib import Path
 
 from ..files import make_folder, write_atomic
 from .board import Entry, Leaderboard, Table
+from .cost import HEADINGS, cost_lines
 from .registry import REPORTS
 from .text import (
     NOTHING,
     RANKS,
+    beside,
     certainty,
     flags,
     gap,
@@ -44,6 +46,11 @@ def markdown(board: Leaderboard) -> str:
     blocks = ["# Leaderboard", *([f"**{trouble(board)}.**"] if trouble(board) else [])]
     for table in board.tables:
         blocks += [f"## {_safe(title(table))}", *_table(table)]
+    costs = cost_lines(board)
+    if costs:
+        lines = [_line([*HEADINGS, "remarks"]), _line(["---"] * (len(HEADINGS) + 1))]
+        lines += [_line([*line.cells, "; ".join(line.notes)]) for line in costs]
+        blocks += ["## Cost", "\n".join(lines)]
     blocks += ["## Failed, missing, undefined and flagged trials", _issues(board)]
     blocks += [
         f"Means over trials with {board.level:.0%} bootstrap intervals clustered by mixture. "
@@ -69,14 +76,14 @@ def _table(table: Table) -> list[str]:
 
 def _cells(table: Table, entry: Entry) -> list[str]:
     values = []
-    for column, cell in zip(table.columns, entry.cells, strict=True):
+    for index, (column, cell) in enumerate(zip(table.columns, entry.cells, strict=True)):
         if cell is None or not cell.applies:
             values.append(NOTHING)
             continue
         unit = column.facts.unit
         mean = number(cell.mean, unit)
         mean = f"**{mean}**" if entry.system in column.best else mean
-        notes = flags(cell, table.n_trials)
+        notes = (*flags(cell, table.n_trials), *beside(table, entry, index))
         ends = interval(cell.ci_low, cell.ci_high, unit)
         values.append(" ".join([mean, ends, f"({', '.join(notes)})" if notes else ""]).strip())
     unit = "" if table.primary is None else table.columns[table.primary].facts.unit

@@ -21,11 +21,24 @@ class _Facts(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
+class CostFacts(_Facts):
+    """What a system costs; None where it is not known, and `notes` say why."""
+
+    params: int | None = None
+    macs_per_s: float | None = None
+    macs_per_query: float | None = None
+    rtf: float | None = None
+    peak_memory_mb: float | None = None
+    device: str = ""
+    notes: tuple[str, ...] = ()
+
+
 class SystemFacts(_Facts):
     """What a report says of a system; `card` is its SystemCard as JSON."""
 
     privileged: bool = False
     family: str = ""
+    cost: CostFacts | None = None
     card: Mapping[str, Any] = {}
 
     def text(self, key: str) -> str:

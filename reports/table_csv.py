@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 
+from ..bench.statistics import Aggregate
 from ..files import make_folder, write_atomic
 from .board import Column, Entry, Leaderboard, Table
 from .registry import REPORTS
@@ -19,11 +21,11 @@ def frame(board: Leaderboard) -> pd.DataFrame:
     """
     lines = pd.DataFrame(
         [
-            _line(table, entry, index, column)
+            _line(table, entry, index, column, cell)
             for table in board.tables
             for entry in table.entries
-            for index, column in enumerate(table.columns)
-            if entry.cells[index] is not None
+            for index, (column, cell) in enumerate(_columns(table, entry))
+            if cell is not None
         ]
     )
     return lines.astype({"rank": "Int64", "n_paired": "Int64"})
@@ -41,12 +43,14 @@ def write_csv(board: Leaderboard, out: Path) -> list[Path]:
     return [path]
 
 
+def _columns(table: Table, entry: Entry) -> Iterator[tuple[Column, Aggregate | None]]:
+    yield from zip(table.columns, entry.cells, strict=True)
+    yield from zip(table.parts, entry.parts, strict=True)
+
+
 def _line(
-    table: Table, entry: Entry, index: int, column: Column
+    table: Table, entry: Entry, index: int, column: Column, cell: Aggregate
 ) -> dict[str, str | int | float | bool | None]:
-    cell = entry.cells[index]
-    if cell is None:
-        return {}
     primary = index == table.primary
     gap = entry.gap if primary else None
     return {
@@ -59,6 +63,7 @@ def _line(
         "metric": column.key,
         "unit": column.facts.unit,
         "mean": cell.mean,
+        "trial_mean": cell.trial_mean,
         "ci_low": cell.ci_low,
         "ci_high": cell.ci_high,
         "median": cell.median,

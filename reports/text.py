@@ -41,6 +41,20 @@ def half_width(cell: Aggregate, unit: str) -> str:
     return f"±{number((cell.ci_high - cell.ci_low) / 2.0, unit)}"
 
 
+def beside(table: Table, entry: Entry, index: int) -> tuple[str, ...]:
+    """What comes with a pooled value: its parts, and the mean over trials."""
+    column, cell = table.columns[index], entry.cells[index]
+    if cell is None or not column.facts.pooled or math.isnan(cell.mean):
+        return ()
+    unit = column.facts.unit
+    parts = [
+        f"{part.facts.name.removeprefix(f'{column.facts.name}_')} {number(found.mean, unit)}"
+        for part, found in zip(table.parts, entry.parts, strict=True)
+        if found is not None and part.facts.part_of == column.facts.name
+    ]
+    return (*parts, f"mean over trials {number(cell.trial_mean, unit)}")
+
+
 def flags(cell: Aggregate, n_trials: int) -> tuple[str, ...]:
     """What a reader of the mean must know: fewer trials, failed, undefined or floored ones."""
     applicable = n_trials - cell.n_inapplicable

@@ -38,6 +38,8 @@ def frame(values: list[float], system: str = "net", **columns: object) -> pd.Dat
         "value": values,
         "status": ["failed" if math.isnan(value) else "ok" for value in values],
         "reason": "",
+        "weight": 1.0,
+        "detail": "",
     }
     return pd.DataFrame({**defaults, **columns})
 
@@ -143,7 +145,8 @@ def test_alike_systems_are_seldom_split() -> None:
 def test_coverage_at_twenty_clusters_is_that_of_the_level() -> None:
     rng = np.random.default_rng(14)
     totals, sizes = rng.normal(size=(20, 3000)), np.full((20, 3000), 3.0)
-    low, high = expanded_intervals(totals, sizes, level=0.95, resamples=600, rng=rng)
+    drawn = resampled_ratios(totals, sizes, resamples=600, rng=rng)
+    low, high = expanded_intervals(drawn, n_clusters=20, level=0.95)
     covered = np.mean((low <= 0.0) & (high >= 0.0))
     assert covered == pytest.approx(0.95, abs=4 * math.sqrt(0.05 * 0.95 / 3000))
     plain = resampled_ratios(totals, sizes, resamples=600, rng=rng)

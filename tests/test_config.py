@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tsebench.bench.config import RunConfig, check_titles, load_run_config
+from tsebench.bench.config import MetricSpec, RunConfig, check_titles, load_run_config
 from tsebench.bench.provenance import resolve_device, versions
 from tsebench.config_files import shipped_names
 from tsebench.errors import ConfigError
@@ -26,7 +26,7 @@ def test_defaults_and_bare_names(tmp_path: Path) -> None:
     assert config.datasets[0].dataset == "mini_sounds"
     assert config.datasets[0].metrics is None
     assert config.systems[0].name == config.systems[0].title == "mixture"
-    assert config.metrics == ("sdri", "si_sdri")
+    assert [spec.name for spec in config.metrics] == ["sdri", "si_sdri"]
     assert (config.batch_size, config.keep_estimates, config.seed) == (8, False, 0)
 
 
@@ -48,7 +48,7 @@ def test_everything_spelt_out(tmp_path: Path) -> None:
     )
     assert [spec.title for spec in config.systems] == ["beam", "silence"]
     assert config.systems[0].options == {"checkpoint": "soundbeam_mini"}
-    assert config.datasets[1].metrics == ("snri",)
+    assert config.datasets[1].metrics == (MetricSpec(name="snri"),)
     assert config.datasets[1].systems == ("beam",)
     assert config.bootstrap.level == 0.9
     assert RunConfig.model_validate_json(config.model_dump_json()) == config

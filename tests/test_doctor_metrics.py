@@ -13,6 +13,7 @@ from torch import Tensor
 
 from tsebench import cli, doctor_metrics
 from tsebench.bench.metrics.energy import Snr
+from tsebench.bench.metrics.loading import load_metric
 from tsebench.bench.metrics.protocol import METRICS, MetricInfo, Signals
 from tsebench.doctor_cases import Case, built_in_cases
 from tsebench.doctor_metrics import RESERVED, Agreement, check_metrics
@@ -183,7 +184,7 @@ def test_a_package_that_is_not_installed(
     def without(name: str) -> ModuleSpec | None:
         return None if name == "fast_bss_eval" else importlib.util.find_spec(name)
 
-    metric = METRICS.get("si_sdr")
+    metric = load_metric("si_sdr")
     only("si_sdr", metric)
     monkeypatch.setattr(doctor_metrics, "find_spec", without)
     monkeypatch.setenv("COLUMNS", "100")

@@ -16,8 +16,8 @@ from torch import Tensor
 from tsebench.bench.metrics import bsseval
 from tsebench.bench.metrics.bsseval import Sdr, bss_eval_sdr_db
 from tsebench.bench.metrics.energy import SiSdr
+from tsebench.bench.metrics.loading import load_metric
 from tsebench.bench.metrics.protocol import (
-    METRICS,
     BatchMetric,
     FailedValueError,
     FileMetric,
@@ -65,13 +65,13 @@ def batch(estimate: Tensor, reference: Tensor, lengths: Tensor | None = None) ->
 
 
 def batched(name: str) -> BatchMetric:
-    metric = METRICS.get(name)
+    metric = load_metric(name)
     assert isinstance(metric, BatchMetric)
     return metric
 
 
 def per_file(name: str) -> FileMetric:
-    metric = METRICS.get(name)
+    metric = load_metric(name)
     assert isinstance(metric, FileMetric)
     return metric
 
@@ -268,7 +268,7 @@ def test_pesq_fails_with_a_reason(estimate: Tensor, reference: Tensor, reason: s
 
 
 def test_signatures_name_every_setting() -> None:
-    assert {name: METRICS.get(name).signature(8000) for name in BATCHED} == {
+    assert {name: load_metric(name).signature(8000) for name in BATCHED} == {
         "attenuation": "attenuation|f64|floor:-120|tsebench:1",
         "estoi": "estoi|torch|f64|fs:8000>10000|pystoi:0.4.1|tsebench:2",
         "sd_sdr": "sd_sdr|zero_mean:true|f64|floor:-30|tsebench:1",
@@ -280,7 +280,7 @@ def test_signatures_name_every_setting() -> None:
     assert SiSdr(zero_mean=False, floor_db=-50).signature(8000) == (
         "si_sdr|zero_mean:false|f64|floor:-50|tsebench:1"
     )
-    rates = {rate: METRICS.get("pesq").signature(rate) for rate in (8000, 16000, 44100)}
+    rates = {rate: load_metric("pesq").signature(rate) for rate in (8000, 16000, 44100)}
     assert rates[8000].startswith("pesq|nb|pesq:")
     assert rates[8000].endswith("|fs:8000")
     assert rates[16000].startswith("pesq|wb|pesq:")
@@ -289,11 +289,11 @@ def test_signatures_name_every_setting() -> None:
 
 @pytest.mark.parametrize("name", [*BATCHED, *PER_FILE])
 def test_every_metric_describes_itself(name: str) -> None:
-    info = METRICS.get(name).info
+    info = load_metric(name).info
     assert isinstance(info, MetricInfo)
     assert info.name == name
     assert info.description
-    assert METRICS.get(name).signature(16000).split("|")[0] == name
+    assert load_metric(name).signature(16000).split("|")[0] == name
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")

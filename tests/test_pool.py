@@ -7,6 +7,7 @@ import os
 import shutil
 import time
 from concurrent.futures import Future
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tsebench.bench.metrics.protocol import METRICS, FileMetric
+from tsebench.bench.metrics.loading import load_metric
+from tsebench.bench.metrics.outcome import Outcome
+from tsebench.bench.metrics.protocol import FileMetric
 from tsebench.bench.pool import FilePool
-from tsebench.bench.worker import Outcome
 from tsebench.errors import TsebenchError
 
 PLUG_IN = '''
@@ -61,10 +63,12 @@ def wild(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FileMetric:
 
 def ask(pool: FilePool, metric: FileMetric, deed: int, value: float = 0.5) -> Future[Outcome]:
     return pool.submit(
-        metric,
-        estimate=np.full(4, value, dtype=np.float32),
-        reference=np.full(4, deed, dtype=np.float32),
-        sample_rate_hz=8000,
+        partial(
+            metric.compute,
+            estimate=np.full(4, value, dtype=np.float32),
+            reference=np.full(4, deed, dtype=np.float32),
+            sample_rate_hz=8000,
+        )
     )
 
 
@@ -156,13 +160,15 @@ def test_registered_metrics_can_cross_to_a_worker() -> None:
     generator = np.random.default_rng(0)
     reference = generator.standard_normal(16000).astype(np.float32)
     estimate = reference + generator.standard_normal(16000).astype(np.float32)
-    metric = METRICS.get("pesq")
+    metric = load_metric("pesq")
     assert isinstance(metric, FileMetric)
     outcomes = []
     for jobs in (0, 1):
         with FilePool(jobs) as pool:
             future = pool.submit(
-                metric, estimate=estimate, reference=reference, sample_rate_hz=16000
+                partial(
+                    metric.compute, estimate=estimate, reference=reference, sample_rate_hz=16000
+                )
             )
             outcomes.append(future.result())
     assert outcomes[0] == outcomes[1]

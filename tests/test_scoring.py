@@ -17,7 +17,8 @@ from torch import Tensor
 from tsebench.bench import scoring
 from tsebench.bench.edges import is_silent
 from tsebench.bench.metrics.bsseval import bss_eval_sdr_db
-from tsebench.bench.metrics.protocol import METRICS, Metric, MetricInfo, Signals
+from tsebench.bench.metrics.loading import load_metric
+from tsebench.bench.metrics.protocol import METRICS, MetricFactory, MetricInfo, Signals
 from tsebench.bench.plan import known_metrics
 from tsebench.bench.pool import FilePool
 from tsebench.bench.scoring import Scorable, Score, Scorer, improvements, plan_metrics
@@ -63,7 +64,7 @@ def score(pool: FilePool, items: list[Scorable], *names: str) -> dict[tuple[str,
 
 def test_a_plan_keeps_the_order_and_implies_the_base() -> None:
     plan = plan_metrics(["sdri", "attenuation", "si_sdr", "pesqi", "sdr", "si_sdri", "sdri"])
-    assert plan.names == ("sdr", "sdri", "attenuation", "si_sdr", "pesq", "pesqi", "si_sdri")
+    assert plan.names == ("sdr", "sdri", "attenuation", "si_sdr", "si_sdri", "pesq", "pesqi")
     assert [m.info.name for m in plan.metrics] == ["sdr", "attenuation", "si_sdr", "pesq"]
     assert [i.info.name for i in plan.improvements] == ["sdri", "pesqi", "si_sdri"]
     assert plan.info("sdri").unit == "dB"
@@ -71,7 +72,7 @@ def test_a_plan_keeps_the_order_and_implies_the_base() -> None:
     assert plan.info("sdri").higher_is_better
     assert not plan.info("attenuation").higher_is_better
     assert plan.info("sdri").floor_db is None
-    assert plan.improvements[0].signature(RATE) == f"sdri|{METRICS.get('sdr').signature(RATE)}"
+    assert plan.improvements[0].signature(RATE) == f"sdri|{load_metric('sdr').signature(RATE)}"
 
 
 def test_unknown_metrics_name_the_nearest_and_all_that_are_known() -> None:
@@ -110,7 +111,7 @@ def test_values_equal_direct_calls(pool: FilePool) -> None:
         assert scores["t", name].value == pytest.approx(value, abs=1e-6), name
         assert scores["t", name].status == "ok"
         assert scores["t", name].reason == ""
-        assert scores["t", name].signature == METRICS.get(name).signature(RATE)
+        assert scores["t", name].signature == load_metric(name).signature(RATE)
 
 
 REFERENCE = scorable().reference
@@ -354,7 +355,7 @@ class Crashing:
 
 
 @pytest.fixture
-def plug_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Metric]]:
+def plug_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, MetricFactory]]:
     """The registry's entries; what a test adds is gone after it."""
     METRICS.names()
     entries = dict(METRICS._entries)
@@ -363,9 +364,10 @@ def plug_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Metric]]:
 
 
 def test_groups_are_bounded_padded_with_zeros_and_hold_nothing_unusable(
-    pool: FilePool, plug_in: dict[str, Metric], monkeypatch: pytest.MonkeyPatch
+    pool: FilePool, plug_in: dict[str, MetricFactory], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plug_in["spy"] = spy = Spy()
+    spy = Spy()
+    plug_in["spy"] = lambda: spy
     monkeypatch.setattr(scoring, "MAX_SAMPLES", 2000)
     lengths = [900, 100, 3000, 400, 300, 900, 500]
     items = [scorable(str(n), seed=n, frames=length) for n, length in enumerate(lengths)]
@@ -388,10 +390,10 @@ def test_groups_are_bounded_padded_with_zeros_and_hold_nothing_unusable(
 
 
 def test_a_metric_without_a_value_costs_its_own_row(
-    pool: FilePool, plug_in: dict[str, Metric]
+    pool: FilePool, plug_in: dict[str, MetricFactory]
 ) -> None:
-    plug_in["broken"] = Broken()
-    plug_in["partial"] = Partial()
+    plug_in["broken"] = Broken
+    plug_in["partial"] = Partial
     scores = score(pool, [scorable(name) for name in "abc"], "broken", "partial", "snr")
     found = {key: (value.status, value.reason) for key, value in scores.items()}
     assert found["a", "broken"] == found["b", "broken"] == ("failed", "non_finite_value")
@@ -403,11 +405,11 @@ def test_a_metric_without_a_value_costs_its_own_row(
 
 
 def test_a_crashing_file_metric_costs_one_value(
-    plug_in: dict[str, Metric], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    plug_in: dict[str, MetricFactory], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "crashing_metric.py").write_text(CRASHING)
     monkeypatch.syspath_prepend(tmp_path)
-    plug_in["crashing"] = import_module("crashing_metric").Crashing()
+    plug_in["crashing"] = import_module("crashing_metric").Crashing
     items = [scorable("a", frames=300), scorable("b", frames=100), scorable("c", frames=200)]
     with FilePool(1) as pool:
         scores = score(pool, items, "snr", "crashing")
@@ -421,7 +423,7 @@ def test_a_crashing_file_metric_costs_one_value(
 
 
 def row(trial: str, value: float, status: str = "ok", reason: str = "") -> Score:
-    signature = METRICS.get("si_sdr").signature(RATE)
+    signature = load_metric("si_sdr").signature(RATE)
     return Score(
         trial_id=trial,
         metric="si_sdr",
@@ -464,7 +466,7 @@ def test_improvements_join_by_trial_and_keep_every_row() -> None:
     assert values[5] == 0.0
     assert np.isnan(values[1:5]).all()
     assert {f.metric for f in found} == {"si_sdri"}
-    assert {f.signature for f in found} == {"si_sdri|" + METRICS.get("si_sdr").signature(RATE)}
+    assert {f.signature for f in found} == {"si_sdri|" + load_metric("si_sdr").signature(RATE)}
 
 
 def test_improvements_that_were_not_asked_for_are_not_made() -> None:

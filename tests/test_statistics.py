@@ -26,6 +26,8 @@ def frame(values: list[float], **columns: object) -> pd.DataFrame:
         "value": values,
         "status": ["failed" if math.isnan(value) else "ok" for value in values],
         "reason": "",
+        "weight": 1.0,
+        "detail": "",
     }
     return pd.DataFrame({**defaults, **columns})
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tsebench.bench.config import RunConfig
+from tsebench.bench.config import MetricSpec, RunConfig
 from tsebench.bench.record import DatasetRecord, SystemRecord, new_record, read_record, write_record
 from tsebench.bench.rows import ScoreRow, write_shard
 from tsebench.bench.runner import RunOptions, run
@@ -215,7 +215,7 @@ def test_a_run_that_goes_on_keeps_its_place(tracked: Path, tmp_path: Path) -> No
     run(config, options)
     track(options.out, uri=uri)
     assert read_record(options.out) == first
-    run(config.model_copy(update={"metrics": ("si_sdr",)}), options)
+    run(config.model_copy(update={"metrics": (MetricSpec(name="si_sdr"),)}), options)
     track(options.out, uri=uri)
     other = read_record(options.out)
     assert first is not None

@@ -197,4 +197,4 @@ def _factorised(autocorrelation: Tensor, correlation: Tensor) -> Tensor:
     return torch.cholesky_solve(correlation[..., None], factor)[..., 0]
 
 
-METRICS.register("sdr")(Sdr())
+METRICS.register("sdr")(Sdr)

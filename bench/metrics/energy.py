@@ -133,7 +133,7 @@ class Attenuation:
         )
 
 
-METRICS.register("snr")(Snr())
-METRICS.register("si_sdr")(SiSdr())
-METRICS.register("sd_sdr")(SdSdr())
-METRICS.register("attenuation")(Attenuation())
+METRICS.register("snr")(Snr)
+METRICS.register("si_sdr")(SiSdr)
+METRICS.register("sd_sdr")(SdSdr)
+METRICS.register("attenuation")(Attenuation)

@@ -98,4 +98,4 @@ def _resampled(signal: NDArray[np.float32], *, from_hz: int, to_hz: int) -> NDAr
     return resample(signal, from_hz=from_hz, to_hz=to_hz)
 
 
-METRICS.register("pesq")(Pesq())
+METRICS.register("pesq")(Pesq)

@@ -238,5 +238,13 @@ def _bands(device: torch.device) -> Tensor:
     return torch.from_numpy(inside.astype(np.float64)).to(device)
 
 
-METRICS.register("stoi")(Stoi())
-METRICS.register("estoi")(Stoi(extended=True))
+@METRICS.register("stoi")
+def _stoi() -> Stoi:
+    """STOI: it has no settings."""
+    return Stoi()
+
+
+@METRICS.register("estoi")
+def _estoi() -> Stoi:
+    """ESTOI: it has no settings."""
+    return Stoi(extended=True)

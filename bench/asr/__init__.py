@@ -1,0 +1,1 @@
+"""Speech recognisers, text normalisers and word-error counts: what the word error rate needs."""

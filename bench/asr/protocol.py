@@ -1,0 +1,124 @@
+"""What a speech recogniser is, and how a spec such as `whisper:base.en` becomes one.
+
+Worker processes import this module, so that it must stay cheap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from types import ModuleType
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import ConfigError
+from ...registry import Registry
+
+SAMPLE_RATE_HZ = 16000  # of all recognisers here; other rates are resampled to it
+
+
+class Recogniser(Protocol):
+    """Speech to text, of a fixed model with fixed settings.
+
+    Instances pickle cheaply: they hold no model, which every process loads when it first
+    transcribes, and keeps.
+
+    Attributes:
+        batched: True runs in the calling process on a device, and wants many signals at once;
+            False runs one signal at a time, in worker processes.
+    """
+
+    @property
+    def batched(self) -> bool:
+        """Whether it runs on a device with many signals at once."""
+        ...
+
+    def signature(self) -> str:
+        """The model, its version and every setting that changes a transcript, joined by `|`."""
+        ...
+
+    def transcribe(self, signals: Sequence[NDArray[np.float32]], sample_rate_hz: int) -> list[str]:
+        """Text of each signal, as the model writes it; "" where it hears no words.
+
+        A text depends on its own signal only: not on the others, nor on what came before.
+
+        Args:
+            signals: mono [T_k], finite, full scale ±1, of any lengths.
+            sample_rate_hz: their rate; they are resampled with `datasets.audio.resample`.
+        """
+        ...
+
+
+class RecogniserFactory(Protocol):
+    """Makes a recogniser from what follows the scheme in a spec."""
+
+    def __call__(
+        self, argument: str, *, device: str, grammar: str | None, batch_size: int
+    ) -> Recogniser:
+        """A recogniser that is known to work: files and packages are there and are sound.
+
+        Args:
+            argument: what follows the first colon of the spec; "" without a colon.
+            device: "cpu", "cuda" or "cuda:N", for batched recognisers.
+            grammar: JSGF text of all that can be said, or None; not every recogniser uses it.
+            batch_size: most windows that go through a batched model at once.
+
+        Raises:
+            ConfigError: the argument or the grammar is wrong, or a package is missing.
+            CheckpointError: a model file is damaged or unsafe to load.
+        """
+        ...
+
+
+RECOGNISERS: Registry[RecogniserFactory] = Registry(
+    "recogniser", package="tsebench.bench.asr", group="tsebench.recognisers"
+)
+
+
+def open_recogniser(
+    spec: str, *, device: str, grammar: str | None = None, batch_size: int = 16
+) -> Recogniser:
+    """The recogniser that a spec names.
+
+    Args:
+        spec: "whisper:<size or path of a checkpoint>" or "pocketsphinx", or the scheme of a
+            plug-in; see `RecogniserFactory` for the others.
+        device: "cpu", "cuda" or "cuda:N".
+        grammar: of the dataset, if it has one.
+        batch_size: at least 1.
+
+    Raises:
+        ConfigError: unknown scheme or size, missing file, missing package, or a bad grammar.
+        CheckpointError: a model file is damaged or unsafe to load.
+    """
+    if batch_size < 1:
+        raise ConfigError(f"recogniser {spec!r}: batch_size = {batch_size}; set it to 1 or more")
+    scheme, _, argument = spec.partition(":")
+    factory = RECOGNISERS.get(scheme)
+    return factory(argument, device=device, grammar=grammar, batch_size=batch_size)
+
+
+def import_package(module: str, *, distribution: str) -> ModuleType:
+    """Import a module of the extra `asr`; only where it is used, because it may take seconds.
+
+    Args:
+        module: dotted name.
+        distribution: the package it must come from; other packages use some of the names.
+
+    Raises:
+        ConfigError: it is not installed or does not import; the message names the extra.
+    """
+    try:
+        version(distribution)
+        return import_module(module)
+    except PackageNotFoundError:
+        reason = "is not installed"
+    except ImportError as error:
+        reason = f"cannot be imported ({error})"
+    raise ConfigError(
+        f"package {distribution!r} {reason}, and word error rates need it: "
+        "pip install 'tsebench[asr]'"
+    )

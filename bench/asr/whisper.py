@@ -1,0 +1,270 @@
+"""Whisper (Radford et al. 2023), by the package of its authors, in batches on a device.
+
+Decoding is greedy, in windows of 30 s, without timestamps and without the fallbacks of the
+package's `transcribe`: no other temperature, no prompt from earlier windows, no silence threshold.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import CheckpointError, ConfigError, suggest
+from .protocol import RECOGNISERS, SAMPLE_RATE_HZ, import_package
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Samples = NDArray[np.float32]
+
+WINDOW_S = 30
+_WINDOW = WINDOW_S * SAMPLE_RATE_HZ
+# What the package takes for granted: 20 ms frames of a window, and its own vocabularies (English,
+# multilingual, multilingual since large-v3).
+_ALLOWED = {"n_mels": (80, 128), "n_audio_ctx": (1500,), "n_vocab": (51864, 51865, 51866)}
+_DISTRIBUTION = "openai-whisper"
+_GIVE = "give a size (whisper:base.en) or a path (whisper:/models/base.en.pt)"
+
+
+class WhisperRecogniser:
+    """Many signals at once, on a device; see `Recogniser`.
+
+    Numbers are float16 on a GPU and float32 elsewhere, so that transcripts may differ between
+    the two.
+
+    Args:
+        path: checkpoint in the format of the package.
+        name: what signatures call the model.
+        sha256: hash of the file, in hex; a file that changes later is refused.
+        device: "cpu", "cuda" or "cuda:N".
+        batch_size: most windows that go through the model at once.
+    """
+
+    batched = True
+
+    def __init__(
+        self, path: Path, *, name: str, sha256: str, device: str, batch_size: int = 16
+    ) -> None:
+        self.path = path
+        self.name = name
+        self.sha256 = sha256
+        self.device = device
+        self.batch_size = batch_size
+
+    @property
+    def half(self) -> bool:
+        """Whether the model computes in float16."""
+        return self.device.startswith("cuda")
+
+    def signature(self) -> str:
+        """For example `whisper:base.en|openai-whisper:20250625|sha256:25a8566e|greedy|...`."""
+        return "|".join(
+            (
+                f"whisper:{self.name}",
+                f"{_DISTRIBUTION}:{version(_DISTRIBUTION)}",
+                f"sha256:{self.sha256[:8]}",
+                "greedy",
+                "no_timestamps",
+                "fp16" if self.half else "fp32",
+                "lang:en",
+                f"windows:{WINDOW_S}s",
+            )
+        )
+
+    def transcribe(self, signals: Sequence[Samples], sample_rate_hz: int) -> list[str]:
+        """Text of mono signals [T_k]; longer ones than 30 s are cut into windows.
+
+        The windows of a signal follow each other without overlap, and their texts are joined by
+        spaces. A signal without samples gives "".
+
+        Raises:
+            CheckpointError: the file of the model is damaged, or changed since it was opened.
+        """
+        windows = [
+            (index, window)
+            for index, signal in enumerate(signals)
+            for window in _windows(signal, sample_rate_hz)
+        ]
+        heard: list[list[str]] = [[] for _ in signals]
+        for start in range(0, len(windows), self.batch_size):
+            batch = windows[start : start + self.batch_size]
+            for (index, _), text in zip(batch, self._decode([w for _, w in batch]), strict=True):
+                heard[index].append(text)
+        return [" ".join(" ".join(texts).split()) for texts in heard]
+
+    def _decode(self, windows: Sequence[Samples]) -> list[str]:
+        """Texts of windows [T ≤ 480000] at 16 kHz."""
+        import torch  # noqa: PLC0415
+
+        package = _package()
+        model = _model(self.path, self.sha256, self.device)
+        # One by one: the dynamic range of the spectrogram is limited below its own maximum.
+        mel = [
+            package.log_mel_spectrogram(
+                package.pad_or_trim(torch.tensor(window, device=self.device)), model.dims.n_mels
+            )
+            for window in windows
+        ]
+        options = package.DecodingOptions(
+            task="transcribe",
+            language="en",
+            temperature=0.0,
+            without_timestamps=True,
+            fp16=self.half,
+        )
+        return [result.text for result in package.decode(model, torch.stack(mel), options)]
+
+
+@RECOGNISERS.register("whisper")
+def open_whisper(
+    argument: str,
+    *,
+    device: str,
+    grammar: str | None,  # noqa: ARG001 - it knows English
+    batch_size: int,
+) -> WhisperRecogniser:
+    """`whisper:<size>` or `whisper:<path>`.
+
+    A size is one of the package (tiny.en, base.en, ...): its file is taken from the cache folder
+    of the package, or downloaded there. A path never uses the network.
+
+    Raises:
+        ConfigError: unknown size, no such file, a failed download, or the package is missing.
+        CheckpointError: the file is damaged, unsafe to load or no checkpoint of Whisper.
+    """
+    sizes: Mapping[str, str] = _package()._MODELS
+    path = _fetch(argument, sizes[argument]) if argument in sizes else _find(argument, sizes)
+    digest, _, _ = _read(path)
+    official = {_digest_of(url): Path(url).stem for url in sizes.values()}
+    return WhisperRecogniser(
+        path,
+        name=official.get(digest, "custom"),
+        sha256=digest,
+        device=device,
+        batch_size=batch_size,
+    )
+
+
+def _package() -> ModuleType:
+    return import_package("whisper", distribution=_DISTRIBUTION)
+
+
+def _find(argument: str, sizes: Mapping[str, str]) -> Path:
+    """The file at a path."""
+    path = Path(argument)
+    if argument.startswith("~"):
+        path = Path(os.path.expanduser(argument))  # noqa: PTH111 - an unknown user is no error
+    if argument and path.is_file():
+        return path.resolve()
+    if path.name != argument or path.suffix == ".pt":
+        raise ConfigError(f"recogniser 'whisper:{argument}': no file {str(path)!r}; {_GIVE}")
+    raise ConfigError(
+        f"recogniser 'whisper:{argument}': no such size{suggest(argument, sizes)}; {_GIVE}"
+    )
+
+
+def _fetch(size: str, url: str) -> Path:
+    """The file of a size: from the package's cache folder, or downloaded by the package."""
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    path = Path(home) / "whisper" / Path(url).name
+    if path.is_file() and _sha256(_read_bytes(path)) == _digest_of(url):
+        return path
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that a damaged file is fetched again
+            _package()._download(url, str(path.parent), False)
+    except (OSError, RuntimeError) as error:  # no network, a full disk, or a wrong hash
+        raise ConfigError(
+            f"recogniser 'whisper:{size}': cannot download {url}: {_reason(error)}; fetch it "
+            f"elsewhere and put it at {str(path)!r}, or give its path"
+        ) from None
+    return path
+
+
+def _digest_of(url: str) -> str:
+    """The package keeps the SHA-256 of a model in its address, as the last folder."""
+    return url.split("/")[-2]
+
+
+@lru_cache(maxsize=1)
+def _model(path: Path, sha256: str, device: str) -> Any:
+    """The model on its device, once for the process."""
+    package = _package()
+    digest, dims, state = _read(path)
+    if digest != sha256:
+        raise CheckpointError(f"{str(path)!r} changed since the run began; begin it again")
+    try:
+        model = package.model.Whisper(dims)
+        model.load_state_dict(state)
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"checkpoint {str(path)!r}: the weights do not fit its 'dims': {_reason(error)}"
+        ) from None
+    return model.to(device).eval()
+
+
+def _read(path: Path) -> tuple[str, Any, Mapping[str, Tensor]]:
+    """SHA-256, dimensions and weights of a checkpoint; nothing in it is run."""
+    from ...systems.checkpoint import from_bytes  # noqa: PLC0415
+
+    archive = _read_bytes(path)
+    content = from_bytes(archive, path=path)
+    if not isinstance(content, dict) or not {"dims", "model_state_dict"} <= content.keys():
+        raise CheckpointError(
+            f"checkpoint {str(path)!r} is not of openai-whisper: it needs the entries 'dims' and "
+            "'model_state_dict'"
+        )
+    return _sha256(archive), _dimensions(content["dims"], path), content["model_state_dict"]
+
+
+def _dimensions(dims: object, path: Path) -> Any:
+    """The dimensions of a checkpoint, checked as far as the package relies on them."""
+    kind = _package().model.ModelDimensions
+    names = sorted(field.name for field in fields(kind))
+    if not isinstance(dims, dict) or set(dims) != set(names):
+        raise CheckpointError(f"checkpoint {str(path)!r}: 'dims' must name {', '.join(names)}")
+    for name, size in dims.items():
+        allowed = _ALLOWED.get(name, ())
+        if type(size) is not int or size < 1 or (allowed and size not in allowed):
+            raise CheckpointError(
+                f"checkpoint {str(path)!r}: {name} of 'dims' is {size!r}, where Whisper has "
+                f"{' or '.join(map(str, allowed)) or 'a positive integer'}"
+            )
+    return kind(**dims)
+
+
+def _windows(signal: Samples, sample_rate_hz: int) -> Iterator[Samples]:
+    """Windows [T ≤ 480000] at 16 kHz of a signal [T]."""
+    from ...datasets.audio import resample  # noqa: PLC0415
+
+    resampled = resample(signal, from_hz=sample_rate_hz, to_hz=SAMPLE_RATE_HZ)
+    for start in range(0, len(resampled), _WINDOW):
+        yield resampled[start : start + _WINDOW]
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"cannot read {str(path)!r}: {_reason(error)}") from None
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _reason(error: Exception) -> str:
+    """One short line."""
+    text = getattr(error, "strerror", None) or str(getattr(error, "reason", error))
+    return " ".join(text.split())[:200].rstrip(".") or type(error).__name__

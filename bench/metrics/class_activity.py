@@ -1,0 +1,80 @@
+"""Classes that a system finds in the mixture: precision, recall and F1 of its decisions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Annotated
+
+import pandas as pd
+from pydantic import Field
+
+from ..pooling import POOLINGS, decisions
+from .outcome import Outcome, undefined
+from .protocol import METRICS, Answered, Metric, MetricInfo, Submit
+
+Threshold = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class ClassActivity:
+    """`macro_f1` and its kin: class probabilities against the active classes of the mixture.
+
+    The value of a row is that of its own decisions; over a set, all decisions count together, for
+    each class (macro) or at once (micro). Probabilities and truth are the `detail` of a row, so
+    that every threshold can be looked at later (`bench.activity.threshold_sweep`).
+
+    Args:
+        name: "macro_f1", "micro_precision", ...
+        threshold: a class whose probability reaches it is found.
+    """
+
+    def __init__(self, name: str, *, threshold: float = 0.5) -> None:
+        self._threshold = threshold
+        average, quantity = name.split("_")
+        self.info = MetricInfo(
+            name=name,
+            unit="0..1",
+            higher_is_better=True,
+            description=f"{quantity} of the classes found in the mixture, {average} over classes",
+            scope="any",
+            needs_reference_energy=False,
+        )
+
+    def signature(self, sample_rate_hz: int) -> str:  # noqa: ARG002 - it hears nothing
+        """`macro_f1|threshold:0.5|tsebench:1`."""
+        return f"{self.info.name}|threshold:{self._threshold:g}|tsebench:1"
+
+    def judge(
+        self,
+        answers: Sequence[Answered],
+        *,
+        sample_rate_hz: int,  # noqa: ARG002
+        submit: Submit,  # noqa: ARG002
+    ) -> Sequence[Outcome]:
+        """The score of each answer's own decisions; a system without such a head has none."""
+        return [self._outcome(answer) for answer in answers]
+
+    def _outcome(self, answer: Answered) -> Outcome:
+        facts = answer.facts
+        if facts.class_probabilities is None or facts.classes is None:
+            return undefined("no_class_probabilities")
+        probabilities = facts.class_probabilities.tolist()
+        detail = decisions(facts.classes, probabilities, facts.active_classes, self._threshold)
+        pooling = POOLINGS[self.info.name]
+        row = pd.DataFrame({"detail": [detail]})
+        value = float(pooling.value(pooling.summands(row, pooling.names(row)))[0])
+        if math.isnan(value):  # no class is there or found, as far as this score looks
+            return undefined("no_class")
+        return Outcome(value=value, status="ok", detail=detail)
+
+
+def _factory(name: str) -> Callable[..., Metric]:
+    def make(*, threshold: Threshold = 0.5) -> ClassActivity:
+        return ClassActivity(name, threshold=threshold)
+
+    make.__doc__ = f"`{name}`, see `ClassActivity`."
+    return make
+
+
+for _name in POOLINGS:
+    METRICS.register(_name)(_factory(_name))

@@ -1,0 +1,145 @@
+"""From the scores of a cell to one number: sums over its trials, and a function of the sums.
+
+A pooled value is not a mean of values of trials: the word error rate of a set is all errors over
+all words, its F1 score is of all decisions. Each is a function of sums over trials, so that one
+bootstrap over clusters and one test serve them all.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+
+
+class Pooling(Protocol):
+    """How scores become one number."""
+
+    def summands(self, rows: pd.DataFrame, names: Sequence[str]) -> FloatArray:
+        """[N, D]: what each trial adds; `names` are `self.names` of all rows that are compared."""
+        ...
+
+    def names(self, rows: pd.DataFrame) -> Sequence[str]:
+        """Names of what is summed apart, sorted: classes; empty if there is no such thing."""
+        ...
+
+    def value(self, sums: FloatArray) -> FloatArray:
+        """[...]: the number that sums [..., D] come to; NaN for none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class WeightedMean:
+    """The mean of the values, weighted by the column `weight`: 1, but words for a pooled rate."""
+
+    def names(self, rows: pd.DataFrame) -> Sequence[str]:  # noqa: ARG002 - nothing is summed apart
+        """None."""
+        return ()
+
+    def summands(self, rows: pd.DataFrame, names: Sequence[str]) -> FloatArray:  # noqa: ARG002
+        """[N, 2]: weighted values and weights."""
+        weights = rows["weight"].to_numpy(np.float64)
+        return np.stack([rows["value"].to_numpy(np.float64) * weights, weights], axis=1)
+
+    def value(self, sums: FloatArray) -> FloatArray:
+        """First sum over second."""
+        with np.errstate(invalid="ignore", divide="ignore"):  # 0/0: the mean of nothing is NaN
+            return np.asarray(sums[..., 0] / sums[..., 1], np.float64)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Classification:
+    """Precision, recall or F1 of class decisions, macro or micro over classes.
+
+    A class that is neither there nor found in any trial has no F1, and does not count in a macro
+    mean; neither does one that is never found for precision, or never there for recall
+    (`zero_division=nan` of scikit-learn).
+
+    Args:
+        quantity: "precision", "recall" or "f1".
+        macro: mean over classes, or all decisions together.
+    """
+
+    quantity: str
+    macro: bool
+
+    def names(self, rows: pd.DataFrame) -> Sequence[str]:
+        """Classes of which something is decided."""
+        return sorted({name for text in rows["detail"].unique() for name in _decisions(text)[0]})
+
+    def summands(self, rows: pd.DataFrame, names: Sequence[str]) -> FloatArray:
+        """[N, 3 K]: hits, decisions and truths of each class."""
+        places = {name: k for k, name in enumerate(names)}
+        counts = np.zeros((len(rows), 3, len(names)))
+        for row, text in enumerate(rows["detail"]):
+            classes, found, there = _decisions(text)
+            at = [places[name] for name in classes]
+            counts[row, 0, at] = found & there
+            counts[row, 1, at] = found
+            counts[row, 2, at] = there
+        return counts.reshape(len(rows), -1)
+
+    def value(self, sums: FloatArray) -> FloatArray:
+        """The score of sums [..., 3 K], 0 to 1."""
+        hits, found, there = np.split(sums, 3, axis=-1)
+        if not self.macro:
+            hits, found, there = (x.sum(axis=-1, keepdims=True) for x in (hits, found, there))
+        below = {"precision": found, "recall": there, "f1": 0.5 * (found + there)}[self.quantity]
+        counted = below > 0
+        scores = np.divide(hits, below, out=np.zeros_like(hits), where=counted)
+        n = counted.sum(axis=-1)
+        return np.where(n > 0, scores.sum(axis=-1) / np.maximum(n, 1), np.nan)
+
+
+MEAN = WeightedMean()
+
+POOLINGS: Mapping[str, Pooling] = {
+    f"{average}_{quantity}": Classification(quantity=quantity, macro=average == "macro")
+    for average in ("macro", "micro")
+    for quantity in ("precision", "recall", "f1")
+}
+"""By metric; all others are weighted means."""
+
+
+def pooling_of(metric: str) -> Pooling:
+    """How the scores of a metric become one number; `metric` may be marked by its signature."""
+    return POOLINGS.get(metric, MEAN)
+
+
+def decisions(
+    classes: Sequence[str], probabilities: Sequence[float], active: Sequence[str], threshold: float
+) -> str:
+    """The `detail` of a row: classes that are there or found, with probabilities.
+
+    Args:
+        classes: [K] vocabulary of the system.
+        probabilities: [K].
+        active: classes of the mixture.
+        threshold: a class whose probability reaches it is found.
+    """
+    return json.dumps(
+        {
+            "threshold": threshold,
+            "probabilities": {
+                name: round(float(p), 6) for name, p in zip(classes, probabilities, strict=True)
+            },
+            "active": sorted(set(active) & set(classes)),
+        },
+        separators=(",", ":"),
+    )
+
+
+def _decisions(text: str) -> tuple[list[str], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Classes [K], whether each is found, and whether it is there."""
+    told = json.loads(text)
+    classes = list(told["probabilities"])
+    found = np.array([p >= told["threshold"] for p in told["probabilities"].values()], np.bool_)
+    there = np.isin(classes, told["active"])
+    return classes, found, there
