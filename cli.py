@@ -182,13 +182,14 @@ def score(
     from .bench.folders import ScoreOptions, score_folders
 
     claims = claims_of(claimed) if claimed is not None else ()
+    choices = choices_of(names_of(metrics), option or [])
     result = score_folders(
         estimates=estimates,
         references=references,
         mixtures=mixtures,
         options=ScoreOptions(
             out=out,
-            metrics=choices_of(names_of(metrics), option or []),
+            metrics=choices,
             transcripts=transcripts,
             system=system,
             channel=channel,
@@ -203,12 +204,17 @@ def score(
         _say(f"left out, because they have no reference: {len(result.unpaired)} ({first})")
     _tell(out, tracking_uri)
     if variants or claims:
-        from .bench.variants import score_variants
+        from .bench.variants import score_variants, word_error_rate
         from .reports.variants import report_variants
 
         progress = on_console(console)
         scores = score_variants(
-            result.files, system=system, device=device, jobs=jobs, progress=progress
+            result.files,
+            system=system,
+            device=device,
+            wer=word_error_rate(choices, device) if transcripts else None,
+            jobs=jobs,
+            progress=progress,
         )
         _say(f"variants: {report_variants(scores, claims, out, console)}")
     if result.failed_trials:

@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Literal
 
 from ..errors import ConfigError, UnknownNameError
-from .variants import Family, VariantLine, VariantScores
+from .variant_lines import Family, VariantLine, VariantScores
 
 Statistic = Literal["mean", "median"]
 
@@ -18,6 +18,7 @@ _NAMES: Mapping[Family, tuple[str, ...]] = {
     "sdr": ("sdr", "si_sdr", "sd_sdr", "snr", "sdri", "si_sdri", "sd_sdri", "snri"),
     "pesq": ("pesq", "pesqi"),
     "stoi": ("stoi", "estoi", "stoii", "estoii"),
+    "wer": ("wer",),
 }
 _FAMILY_OF = {name: family for family, names in _NAMES.items() for name in names}
 
@@ -124,5 +125,7 @@ def _candidates(scores: VariantScores, family: Family) -> Iterator[Candidate]:
     for line in scores.lines:
         for statistic in statistics:
             value = line.mean if statistic == "mean" else line.median
-            if line.variant.family == family and not math.isnan(value):
+            # A paper's word error rate is never an improvement.
+            claimable = family != "wer" or line.quantity == "value"
+            if line.variant.family == family and claimable and not math.isnan(value):
                 yield Candidate(line=line, statistic=statistic, value=value)

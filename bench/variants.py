@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
 from ..progress import ProgressFactory, quiet
+from .choices import MetricChoice
 from .edges import Scorable, check
 from .folder_files import PairedFiles, read_scorable
 from .metrics.bsseval import Sdr
 from .metrics.energy import SdSdr, SiSdr, Snr
+from .metrics.loading import MetricContext, load_metric
 from .metrics.pesq import Pesq
 from .metrics.protocol import Metric
 from .metrics.stoi import Stoi
@@ -23,71 +24,10 @@ from .pool import FilePool
 from .prefetch import ahead
 from .provenance import resolve_device
 from .scoring import Score, Scorer
-
-Family = Literal["sdr", "pesq", "stoi"]
-Quantity = Literal["value", "improvement"]
+from .variant_lines import Quantity, Variant, VariantLine, VariantScores
+from .word_variants import word_lines
 
 _CHUNK = 32
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Variant:
-    """One reading of a name.
-
-    Attributes:
-        name: for files, for example `si_sdr_mean_kept` or `snr_swapped`.
-        label: for people.
-        family: variants that are confused with each other.
-        swapped: the estimate takes the place of the reference.
-    """
-
-    name: str
-    label: str
-    family: Family
-    metric: Metric
-    swapped: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VariantLine:
-    """What a variant gives for one system: over the trials that have a value.
-
-    Attributes:
-        quantity: the value itself, or value(system) − value(mixture).
-        n: trials with a value; those with none are `n_failed` and `n_undefined`.
-        n_floored: trials that were raised to the floor of the metric.
-        mean: NaN without trials, as `median`.
-        signature: of the metric; a resampling is in it.
-    """
-
-    variant: Variant
-    quantity: Quantity
-    n: int
-    n_failed: int
-    n_undefined: int
-    n_floored: int
-    mean: float
-    median: float
-    signature: str
-
-    @property
-    def resampled(self) -> str:
-        """`8000>16000` if the signals were resampled, from the signature; else empty.
-
-        STOI works at 10 kHz by definition, which is no choice to be told of.
-        """
-        if self.variant.family == "stoi":
-            return ""
-        parts = (part.removeprefix("fs:") for part in self.signature.split("|"))
-        return next((part for part in parts if ">" in part), "")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VariantScores:
-    """All variants of one system; a variant's value comes before its improvement."""
-
-    system: str
-    lines: tuple[VariantLine, ...]
 
 
 def variants() -> tuple[Variant, ...]:
@@ -120,11 +60,22 @@ def variants() -> tuple[Variant, ...]:
     return tuple(with_swaps for variant in plain for with_swaps in _with_swap(variant))
 
 
+def word_error_rate(choices: Sequence[MetricChoice], device: str) -> Metric:
+    """The word error rate that is asked for, or the default one.
+
+    Raises:
+        ConfigError: a setting is unknown or wrong.
+    """
+    options = next((choice.options for choice in choices if choice.name == "wer"), {})
+    return load_metric("wer", options, context=MetricContext(device=resolve_device(device)))
+
+
 def score_variants(
     files: PairedFiles,
     *,
     system: str,
     device: str,
+    wer: Metric | None = None,
     jobs: int = 2,
     progress: ProgressFactory = quiet,
 ) -> VariantScores:
@@ -134,6 +85,7 @@ def score_variants(
         files: what is scored.
         system: its name.
         device: where batched metrics are computed: "auto", "cpu", "cuda", ...
+        wer: a word error rate; its variants join the others where there are transcripts.
         jobs: processes for metrics of one file.
         progress: told of every chunk of trials.
 
@@ -141,7 +93,7 @@ def score_variants(
         AudioError: a reference or a mixture cannot be read.
         TsebenchError: a worker process does not start.
     """
-    chosen = variants()
+    chosen = [*variants(), *([_words(wer)] if wer and files.transcripts else [])]
     with FilePool(jobs) as pool:
         work = _Work(files, chosen, resolve_device(device), pool)
         found = work.scores("variants", files.estimates, progress)
@@ -151,6 +103,10 @@ def score_variants(
     lines: list[VariantLine] = []
     for variant in chosen:
         values = found[variant.name]
+        if variant.family == "wer":
+            mixture = base.get(variant.name, [])
+            lines += word_lines(variant.metric, values, mixture, files.transcripts)
+            continue
         lines.append(_line(variant, "value", values))
         if base:
             lines.append(_line(variant, "improvement", _gains(values, base[variant.name])))
@@ -193,8 +149,10 @@ class _Work:
         ]
         for side, batch in zip(self._sides, pending, strict=True):
             scores = batch.result()  # trials outer, variants inner
-            for start in range(0, len(scores), len(side)):
-                yield from zip(side, scores[start : start + len(side)], strict=True)
+            names = {variant.metric.info.name for variant in side}
+            whole = [score for score in scores if score.metric in names]  # without their parts
+            for start in range(0, len(whole), len(side)):
+                yield from zip(side, whole[start : start + len(side)], strict=True)
 
     def _scorer(self, side: Sequence[Variant]) -> Scorer:
         plan = MetricPlan(
@@ -209,6 +167,10 @@ class _Work:
             device=self._device,
             pool=self._pool,
         )
+
+
+def _words(metric: Metric) -> Variant:
+    return Variant(name="wer", label="WER", family="wer", metric=metric)
 
 
 def _with_swap(variant: Variant) -> Iterable[Variant]:

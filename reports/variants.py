@@ -12,7 +12,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from ..bench.claims import Claim, Match, Statistic, nearest
-from ..bench.variants import VariantLine, VariantScores
+from ..bench.variant_lines import VariantLine, VariantScores
 from ..errors import OutputError
 from ..files import make_folder, write_atomic
 from .text import number, plural

@@ -81,8 +81,14 @@ class _ScaledSdr:
             estimate=signals.estimate.double(),
             reference=signals.reference.double(),
             zero_mean=self.zero_mean,
-            lengths=signals.lengths,
+            lengths=_lengths(signals),
         )
+
+
+def _lengths(signals: Signals) -> Tensor | None:
+    """None where nothing is padded, so that means need no mask."""
+    padded = bool((signals.lengths < signals.estimate.shape[-1]).any())
+    return signals.lengths if padded else None
 
 
 class SiSdr(_ScaledSdr):

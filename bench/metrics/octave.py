@@ -9,11 +9,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F
 
 REJECTION_DB = 60.0
 ROLL_OFF = 0.1
 """Width of the transition, of the cutoff frequency."""
+GROUP = 36
+"""Outputs of one product of matrices: a multiple of 12, which suits a register file, and few, so
+that the inputs of the group are not many more than those of one output."""
 
 
 def resampled(signals: Tensor, *, from_hz: int, to_hz: int) -> Tensor:
@@ -24,18 +26,27 @@ def resampled(signals: Tensor, *, from_hz: int, to_hz: int) -> Tensor:
     up, down = _ratio(from_hz, to_hz)
     if up == down:
         return signals
-    repeats, products = _products(up, down, signals.device)
-    period, frames = repeats * down, signals.shape[-1]
-    count = max(1, -(-frames // period))
-    before = -min(start for start, _ in products)
-    after = max(start + len(matrix) for start, matrix in products)
-    padded = F.pad(signals, (before, (count - 1) * period + after - frames))
-    # Output samples of one group, of every period, are one product of matrices.
-    groups = [
-        padded[..., before + start :].unfold(-1, len(matrix), period)[..., :count, :] @ matrix
-        for start, matrix in products
-    ]
-    return torch.cat(groups, dim=-1).flatten(-2)
+    products = _products(up, down, signals.device)
+    outputs = len(products) * GROUP
+    period = outputs * down // up
+    before = -products[0][0]
+    reach = max(start + len(matrix) for start, matrix in products)
+    # Rows of one product must not overlap in memory, so that it takes every n-th period.
+    every = -(-max(len(matrix) for _, matrix in products) // period)
+    step = every * period
+    items, frames = signals.shape[:-1].numel(), signals.shape[-1]
+    rows = -(-(before + frames + reach) // step)
+    padded = signals.new_zeros((items * rows + 1) * step + before + reach)
+    padded[: items * rows * step].view(items, -1)[:, before : before + frames] = signals.reshape(
+        items, frames
+    )
+    result = padded.new_empty(items * rows, every, len(products), GROUP)
+    for turn in range(every):
+        for group, (start, matrix) in enumerate(products):
+            inputs = padded[turn * period + before + start :]
+            windows = inputs.as_strided((items * rows, len(matrix)), (step, 1))
+            torch.mm(windows, matrix, out=result[:, turn, group])
+    return result.reshape(*signals.shape[:-1], rows * every * outputs)
 
 
 def resampled_length(lengths: Tensor, *, from_hz: int, to_hz: int) -> Tensor:
@@ -65,29 +76,22 @@ def _low_pass(up: int, down: int) -> NDArray[np.float64]:
 
 
 @lru_cache(maxsize=8)
-def _products(
-    up: int, down: int, device: torch.device
-) -> tuple[int, tuple[tuple[int, Tensor], ...]]:
-    """The filter as matrices [inputs, outputs], and the first input of each.
+def _products(up: int, down: int, device: torch.device) -> tuple[tuple[int, Tensor], ...]:
+    """The filter as matrices [inputs, GROUP] for consecutive outputs, and the first input of each.
 
-    Outputs m and m + p have the same weights, on inputs k and k + q; so much is one period, or
-    several where it is short. A group of outputs spans about as many inputs as the filter, so that
-    a third to a half of each matrix is zero.
-
-    Returns:
-        Number of p outputs in a period; matrices for the groups of a period.
+    Outputs m and m + p have the same weights, on inputs k and k + q: the groups cover some whole
+    p outputs, and then come again. A group spans the inputs of a filter and a few more, so that a
+    quarter to a half of each matrix is zero.
     """
     taps = _low_pass(up, down)
     half = len(taps) // 2
-    size = max(1, half // down)
-    repeats = -(-size // up)
     products = []
-    for first in range(0, repeats * up, size):
-        outputs = np.arange(first, min(first + size, repeats * up))
+    for first in range(0, math.lcm(up, GROUP), GROUP):
+        outputs = np.arange(first, first + GROUP)
         start = (first * down - half) // up
         inputs = np.arange(start, (int(outputs[-1]) * down + half) // up + 1)
         places = half + outputs * down - inputs[:, None] * up
         inside = (places >= 0) & (places < len(taps))
         matrix = np.where(inside, taps[np.where(inside, places, 0)], 0.0)
         products.append((start, torch.from_numpy(matrix).to(device)))
-    return repeats, tuple(products)
+    return tuple(products)

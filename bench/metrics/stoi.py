@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import lru_cache
+from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -13,20 +11,15 @@ from torch.nn import functional as F
 from .chunks import in_chunks
 from .octave import resampled, resampled_length
 from .protocol import METRICS, MetricInfo, Signals
+from .third_octaves import EPS, RATE_HZ, envelopes, loud_frames
 
 REVISION = "pystoi:0.4.1|tsebench:2"
-RATE_HZ = 10000
-FRAME, HOP, FFT = 256, 128, 512
-BANDS, LOWEST_HZ = 15, 150.0
 SEGMENT = 30
 """Frames of a segment: 0.384 s."""
-RANGE_DB = 40.0
-"""Frames of the reference that are further below the loudest one are left out."""
 CLIP = 1.0 + 10.0 ** (15.0 / 20.0)
 """A band is clipped where its SDR would be under −15 dB."""
-EPS = torch.finfo(torch.float64).eps
-CPU_VALUES, DEVICE_VALUES = 1 << 17, 1 << 24
-"""Values in each step from blocks to envelopes, and in the segments compared; see `chunks`."""
+CPU_VALUES, DEVICE_VALUES = 1 << 16, 1 << 24
+"""Values in each step from envelopes to segments that are compared; see `chunks`."""
 
 
 class Stoi:
@@ -105,115 +98,128 @@ def stoi(
     pair = torch.stack([reference[..., :longest], estimate[..., :longest]]).double()
     pair = resampled(pair, from_hz=sample_rate_hz, to_hz=RATE_HZ)
     lengths = resampled_length(lengths, from_hz=sample_rate_hz, to_hz=RATE_HZ)
-    blocks, counts = _loud_blocks(pair, lengths)
-    # The frames of pystoi's transforms stop before the last one that would fit.
-    segments = counts - 1 - (SEGMENT - 1)
-    total = pair.new_zeros(pair.shape[1])
+    loud = loud_frames(pair[0], lengths)
+    # N frames of a trial have N − 1 transforms, of which pystoi takes no more than these.
+    segments = loud.counts - 1 - (SEGMENT - 1)
+    total = pair.new_zeros(len(lengths))
     if bool((segments > 0).any()):
-        envelopes = _envelopes(blocks)
         measure = _extended_intelligibility if extended else _intelligibility
-        for start, part in _segments(envelopes):
-            scores = measure(*part)
-            place = torch.arange(start, start + scores.shape[-1], device=scores.device)
-            total += torch.where(place < segments[:, None], scores, 0.0).sum(dim=-1)
+        scores = measure(*envelopes(pair, loud))
+        last = len(scores)
+        scores.masked_fill_(loud.order[:last] >= segments[loud.trial[:last]], 0.0)
+        total.index_add_(0, loud.trial[:last], scores)
     return torch.where(segments > 0, total / segments, torch.nan)
 
 
-def _window(device: torch.device) -> Tensor:
-    """Hann, of 258 points without the zeros at its ends."""
-    return torch.hann_window(FRAME + 2, periodic=False, dtype=torch.float64, device=device)[1:-1]
+def _intelligibility(reference: Tensor, estimate: Tensor) -> Tensor:
+    """STOI of all segments of envelopes [15, N]: [N − 29] (equations 2 to 6)."""
+    bands, frames = reference.shape
+    # One band after the other, so that what follows has one dimension. The segments that would
+    # reach into the next band are left out at the end.
+    whole = [F.pad(signal.flatten(), (0, SEGMENT - 1)) for signal in (reference, estimate)]
+    reference, estimate = whole
+    x, y = (_Run.of(signal) for signal in whole)
+    clipped = _clipped(reference, estimate, x.norm / (y.norm + EPS))
+    covariance = clipped.crossed.addcmul_(x.total, clipped.total, value=-1.0 / SEGMENT)
+    deviation = clipped.squares.addcmul_(clipped.total, clipped.total, value=-1.0 / SEGMENT)
+    deviation = deviation.clamp_(min=0.0).sqrt_()
+    correlation = covariance / ((deviation + EPS) * (x.squares.sqrt() + EPS))
+    return correlation.view(bands, frames).mean(dim=0)[: frames - SEGMENT + 1]
 
 
-def _loud_blocks(pair: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-    """Both signals without the frames in which the reference is silent.
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Moments of `size` values in a row, from each place on: Σ x [N] and Σ (x − x̄)² [N].
 
-    The frames that are left are windowed, and overlapped by half and added. What comes out is in
-    blocks of half a frame, because the sum of frames k and k + 1 is block k + 1.
-
-    Args:
-        pair: reference and estimate [2, B, T].
-        lengths: [B].
-
-    Returns:
-        Blocks [2, B, K + 1, 128], and the number of frames that are left [B]; K is its maximum.
-        Blocks past the end of an item are arbitrary.
+    Runs that follow each other are joined as by Chan, Golub and LeVeque ("Algorithms for computing
+    the sample variance", 1983, equation 1.5): nothing is subtracted from a sum of squares.
     """
-    # pystoi has no frame that ends with the signal: frames start at 0, 128, ... < T − 256.
-    frames = (lengths - FRAME + HOP - 1).clamp(min=0) // HOP
-    most = int(frames.max())
-    pair = F.pad(pair, (0, max(0, (most + 1) * HOP - pair.shape[-1])))
-    blocks = pair[..., : (most + 1) * HOP].reshape(*pair.shape[:-1], most + 1, HOP)
-    window = _window(pair.device)
-    rising, falling = window[:HOP], window[HOP:]
-    halves = blocks[0].square() @ torch.stack([rising, falling], dim=-1).square()
-    energies = halves[:, :-1, 0] + halves[:, 1:, 1]
-    levels = 20.0 * torch.log10(energies.sqrt() + EPS)
-    inside = torch.arange(most, device=pair.device) < frames[:, None]
-    levels = torch.where(inside, levels, -torch.inf)
-    if most:
-        inside &= levels.amax(dim=-1, keepdim=True) - RANGE_DB - levels < 0
-    counts = inside.sum(dim=-1)
-    # Frames that are left come first, in their order.
-    kept = (~inside).to(torch.uint8).argsort(dim=-1, stable=True)[:, : int(counts.max())]
-    places = kept + (most + 1) * torch.arange(len(kept), device=pair.device)[:, None]
-    loud = _at(blocks, F.pad(places, (0, 1))) * rising
-    loud[..., -1, :] = 0.0
-    loud[..., 1:, :] += _at(blocks, places + 1) * falling
-    return loud, counts
+
+    size: int
+    total: Tensor
+    squares: Tensor
+
+    @classmethod
+    def of(cls, values: Tensor) -> _Run:
+        """All segments of values [N]: N − 29 places; 30 = 2 + 4 + 8 + 16."""
+        places = len(values) - SEGMENT + 1
+        run = cls(1, values, torch.zeros_like(values))
+        whole: _Run | None = None
+        while whole is None or whole.size < SEGMENT:
+            rest = len(run.total) - run.size
+            run = run._at(0, rest)._joined(run._at(run.size, rest))
+            part = run._at(whole.size if whole else 0, places)
+            whole = whole._joined(part) if whole else part
+        return whole
+
+    @property
+    def norm(self) -> Tensor:
+        """Root of Σ x²."""
+        return self.squares.addcmul(self.total, self.total, value=1.0 / self.size).sqrt_()
+
+    def _at(self, start: int, places: int) -> _Run:
+        part = slice(start, start + places)
+        return _Run(self.size, self.total[part], self.squares[part])
+
+    def _joined(self, other: _Run) -> _Run:
+        size = self.size + other.size
+        apart = self.total * (other.size / self.size) - other.total
+        weight = self.size / (other.size * size)
+        squares = (self.squares + other.squares).addcmul_(apart, apart, value=weight)
+        return _Run(size, self.total + other.total, squares)
 
 
-def _at(blocks: Tensor, places: Tensor) -> Tensor:
-    """Blocks [2, B, N, 128] at places [B, K] of the flat [B · N]: [2, B, K, 128]."""
-    found = blocks.flatten(1, 2).index_select(1, places.flatten())
-    return found.reshape(len(blocks), *places.shape, HOP)
+@dataclass(frozen=True, slots=True)
+class _Clipped:
+    """Σ z, Σ z² and Σ z x over each segment [M], with z = y − y[0] of the clipped estimate y."""
+
+    total: Tensor
+    squares: Tensor
+    crossed: Tensor
 
 
-def _envelopes(blocks: Tensor) -> Tensor:
-    """Root energies [2, B, 15, K − 1] of the third-octave bands of every frame (equation 1)."""
-    window, bands = _window(blocks.device), _bands(blocks.device)
-    size = max(1, _values(blocks.device) // (blocks[..., 0, 0].numel() * FFT))
+def _clipped(reference: Tensor, estimate: Tensor, scale: Tensor) -> _Clipped:
+    """Sums over the segments of the estimate, scaled by α [M] and clipped against the reference.
+
+    The first value of a segment is subtracted before anything is squared, so that an envelope
+    that hardly changes keeps its digits.
+    """
+    sums = _Clipped(*scale.new_empty(3, len(scale)))
+    ceiling = reference * CLIP
+    size = max(1, _values(scale.device) // SEGMENT)
+    for start in range(0, len(scale), size):
+        part = slice(start, start + size)
+        x, y, top = (
+            signal[start : start + size + SEGMENT - 1].unfold(0, len(scale[part]), 1)
+            for signal in (reference, estimate, ceiling)
+        )
+        clipped = torch.minimum(y * scale[part], top)
+        clipped -= clipped[0].clone()
+        torch.sum(clipped, 0, out=sums.total[part])
+        torch.sum(clipped * x, 0, out=sums.crossed[part])
+        torch.sum(clipped.square_(), 0, out=sums.squares[part])
+    return sums
+
+
+def _extended_intelligibility(reference: Tensor, estimate: Tensor) -> Tensor:
+    """ESTOI of all segments of envelopes [15, N]: [N − 29]; rows are normalised, then columns."""
+    bands, frames = reference.shape
+    size = max(1, _values(reference.device) // (bands * SEGMENT))
     parts = []
-    for start in range(0, blocks.shape[-2] - 2, size):
-        reach = blocks[..., start : min(start + size + 1, blocks.shape[-2] - 1), :]
-        frames = torch.cat([reach[..., :-1, :], reach[..., 1:, :]], dim=-1)
-        spectra = torch.fft.rfft(frames.mul_(window), FFT)[..., : bands.shape[-1]]
-        parts.append((spectra.real.square() + spectra.imag.square()) @ bands.mT)
-    return torch.cat(parts, dim=-2).sqrt_().mT.contiguous()
+    for start in range(0, frames - SEGMENT + 1, size):
+        normal = []
+        for signal in (reference, estimate):
+            reach = signal[:, start : start + size + SEGMENT - 1]
+            rows = _centred(reach.unfold(-1, reach.shape[-1] - SEGMENT + 1, 1), -2)
+            columns = _centred(rows.mul_(1.0 / (_norm(rows, -2) + EPS)), 0)
+            normal.append((columns, _norm(columns, 0) + EPS))
+        (one, its_norm), (other, other_norm) = normal
+        parts.append((one.mul_(other).sum(dim=0) / (its_norm * other_norm)[0]).mean(dim=0))
+    return torch.cat(parts)
 
 
 def _values(device: torch.device) -> int:
     return CPU_VALUES if device.type == "cpu" else DEVICE_VALUES
-
-
-def _segments(envelopes: Tensor) -> Iterator[tuple[int, tuple[Tensor, Tensor]]]:
-    """Reference and estimate in segments [B, 15, 30, M], a bounded number of M at a time."""
-    _, trials, bands, frames = envelopes.shape
-    size = max(1, _values(envelopes.device) // (trials * bands * SEGMENT))
-    for start in range(0, frames - SEGMENT + 1, size):
-        reach = envelopes[..., start : start + size + SEGMENT - 1]
-        windows = reach.unfold(-1, reach.shape[-1] - SEGMENT + 1, 1)
-        yield start, (windows[0], windows[1])
-
-
-def _intelligibility(reference: Tensor, estimate: Tensor) -> Tensor:
-    """STOI of segments [B, 15, 30, M]: [B, M] (equations 2 to 6)."""
-    scale = _norm(reference, -2) / (_norm(estimate, -2) + EPS)
-    clipped = torch.minimum(estimate * scale, reference * CLIP)
-    return _correlation(clipped, reference, -2).mean(dim=-2)
-
-
-def _extended_intelligibility(reference: Tensor, estimate: Tensor) -> Tensor:
-    """ESTOI of segments [B, 15, 30, M]: [B, M]; rows are normalised, then columns."""
-    rows = [_centred(signal, -2) for signal in (reference, estimate)]
-    one, other = (row.mul_(1.0 / (_norm(row, -2) + EPS)) for row in rows)
-    return _correlation(one, other, -3).mean(dim=-2)
-
-
-def _correlation(one: Tensor, other: Tensor, dim: int) -> Tensor:
-    """Σ x y / (‖x‖ ‖y‖) along a dimension, without the means; 0 where one of them is constant."""
-    one, other = _centred(one, dim), _centred(other, dim)
-    norms = (_norm(one, dim) + EPS) * (_norm(other, dim) + EPS)
-    return one.mul_(other).sum(dim=dim) / norms.squeeze(dim)
 
 
 def _centred(values: Tensor, dim: int) -> Tensor:
@@ -222,20 +228,6 @@ def _centred(values: Tensor, dim: int) -> Tensor:
 
 def _norm(values: Tensor, dim: int) -> Tensor:
     return values.square().sum(dim=dim, keepdim=True).sqrt()
-
-
-@lru_cache(maxsize=4)
-def _bands(device: torch.device) -> Tensor:
-    """Which of the lowest bins belong to which band [15, bins].
-
-    Bands are a third of an octave wide, and their edges are at the nearest bins.
-    """
-    bins = np.linspace(0, RATE_HZ, FFT + 1)[: FFT // 2 + 1]
-    edges = LOWEST_HZ * np.exp2((2.0 * np.arange(BANDS + 1) - 1.0) / 6.0)
-    nearest = np.abs(bins - edges[:, None]).argmin(axis=-1)
-    places = np.arange(nearest[-1])
-    inside = (places >= nearest[:-1, None]) & (places < nearest[1:, None])
-    return torch.from_numpy(inside.astype(np.float64)).to(device)
 
 
 @METRICS.register("stoi")
