@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -105,7 +106,10 @@ def _basic(text: str) -> str:
 @cache
 def _whisper_english() -> Any:
     """The normaliser of the package; it reads a table of spellings."""
-    return import_package("whisper.normalizers", distribution=_WHISPER).EnglishTextNormalizer()
+    module = import_package("whisper.normalizers", distribution=_WHISPER)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # the package leaves its table open
+        return module.EnglishTextNormalizer()
 
 
 def _whisper(text: str) -> str:
