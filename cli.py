@@ -247,9 +247,10 @@ def doctor(
     `tsebench doctor metrics` compares every metric with its reference implementation.
     """
     from .doctor import check_machine, check_one
-    from .doctor_metrics import RESERVED, report_metrics
+    from .doctor_metrics import report_metrics
+    from .systems.registry import RESERVED
 
-    if system == RESERVED:
+    if system in RESERVED:
         if not report_metrics(device, console):
             raise typer.Exit(2)
         return

@@ -16,18 +16,30 @@ _LENGTHS_S = {"very short": 0.3, "short": 1.0, "utterance": 2.0, "long": 8.0}  #
 _ALL_ESTIMATES = "utterance"
 _SNRS_DB = (-20.0, -5.0, 0.0, 5.0, 20.0)
 _NEARLY_PERFECT_DB = 60.0
+CLASSES = ("bell", "dog", "rain", "siren", "speech")
 _FEW = ("noise 5 dB", "another voice")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """Signals [T] of one length, float32, with a name for messages."""
+    """Signals [T] of one length, float32, with a name for messages.
+
+    Attributes:
+        interferer: what is in the mixture beside the reference.
+        transcript: some words; what is said in so short a cut is nobody's concern here.
+        active_classes: some of `CLASSES`.
+        class_probabilities: of `CLASSES`.
+    """
 
     name: str
     estimate: Samples
     reference: Samples
     mixture: Samples
+    interferer: Samples
     sample_rate_hz: int
+    transcript: str
+    active_classes: tuple[str, ...]
+    class_probabilities: tuple[float, ...]
 
 
 def built_in_cases() -> list[Case]:
@@ -43,17 +55,26 @@ def built_in_cases() -> list[Case]:
             frames = int(seconds * rate)
             target, interferer = np.resize(voice, frames), np.resize(other, frames)
             cases += [
-                Case(
-                    name=f"{kind}, {length}, {rate} Hz",
-                    estimate=estimate.astype(np.float32),
-                    reference=target,
-                    mixture=target + interferer,
-                    sample_rate_hz=rate,
-                )
+                _case(f"{kind}, {length}, {rate} Hz", estimate, target, interferer, rate)
                 for kind, estimate in _estimates(target, interferer, rate)
                 if length == _ALL_ESTIMATES or kind in _FEW
             ]
     return cases
+
+
+def _case(name: str, estimate: Samples, target: Samples, interferer: Samples, rate_hz: int) -> Case:
+    rng = generator("doctor metrics", name)
+    return Case(
+        name=name,
+        estimate=estimate.astype(np.float32),
+        reference=target,
+        mixture=target + interferer,
+        interferer=interferer,
+        sample_rate_hz=rate_hz,
+        transcript=" ".join(rng.choice(["BIN", "BLUE", "AT", "F", "TWO", "NOW"], size=5)),
+        active_classes=tuple(c for c in CLASSES if rng.random() < 0.5),
+        class_probabilities=tuple(round(float(p), 3) for p in rng.random(len(CLASSES))),
+    )
 
 
 def _speech(corpus: SyntheticSpeech, paths: Sequence[str], rate_hz: int) -> Samples:

@@ -20,19 +20,17 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from .bench.metrics.loading import known_infos, load_metric
-from .bench.metrics.protocol import Metric
+from .bench.metrics.loading import MetricContext, known_infos, load_metric
+from .bench.metrics.protocol import Facts, Metric
 from .bench.plan import MetricPlan
 from .bench.pool import FilePool
 from .bench.provenance import resolve_device
 from .bench.scoring import Scorable, Score, Scorer
-from .doctor_cases import Case, built_in_cases
+from .datasets.corpora.synthetic_speech import SyntheticSpeech
+from .doctor_cases import CLASSES, Case, built_in_cases
 from .doctor_references import REFERENCES, Reference
-from .errors import ConfigError
 from .progress import ProgressFactory, on_console, quiet
-from .systems.registry import SYSTEMS
 
-RESERVED = "metrics"
 """What `tsebench doctor` takes for this check, so that no system may be called so."""
 
 _BROKEN = (ArithmeticError, AttributeError, ImportError, RuntimeError, TypeError, ValueError)
@@ -80,13 +78,9 @@ def check_metrics(
         ConfigError: the device is unknown, or a system has the reserved name.
         TsebenchError: there is no speech synthesiser, or a worker process does not start.
     """
-    if RESERVED in SYSTEMS:
-        raise ConfigError(
-            f"a system is registered as {RESERVED!r}, which `tsebench doctor {RESERVED}` reserves "
-            "for the check of the metrics; rename the system"
-        )
     chosen, cases = resolve_device(device), built_in_cases()
     names = [info.name for info in known_infos() if not info.options]
+    context = MetricContext(device=chosen, grammar=SyntheticSpeech.grammar())
     found: list[Agreement] = []
     with (
         FilePool(jobs) as pool,
@@ -94,7 +88,8 @@ def check_metrics(
         progress("metrics", len(names)) as advance,
     ):
         for name in names:
-            found += _compared(load_metric(name), cases, chosen, pool, beside)
+            metric = load_metric(name, context=context)
+            found += _compared(metric, cases, chosen, pool, beside)
             advance(1)
     return found
 
@@ -147,6 +142,7 @@ def _compared(
     if not references:
         remark = "no reference is known"
         return [Agreement(metric=name, beside="", unit=unit, checked=False, remark=remark)]
+    cases = [case for case in cases if any(r.suits(case) for r in references)]
     # References start before the pool has work, so that both go on at once.
     expected = [
         beside.submit(_expected, reference, cases) if _installed(reference) else None
@@ -179,12 +175,22 @@ def _values(
                         estimate=torch.from_numpy(case.estimate),
                         reference=None if absent else torch.from_numpy(case.reference),
                         mixture=torch.from_numpy(case.mixture),
+                        facts=Facts(
+                            interferers=torch.from_numpy(case.interferer)[None],
+                            transcript=case.transcript,
+                            active_classes=case.active_classes,
+                            classes=CLASSES,
+                            class_probabilities=torch.tensor(
+                                case.class_probabilities, dtype=torch.float64
+                            ),
+                        ),
                     )
                     for case in same
                 ]
             )
         )
-    return {score.trial_id: _found(score) for batch in pending for score in batch.result()}
+    scores = [score for batch in pending for score in batch.result()]
+    return {s.trial_id: _found(s) for s in scores if s.metric == metric.info.name}
 
 
 def _found(score: Score) -> float | str:
@@ -212,7 +218,11 @@ def _agreement(
         tolerance=reference.tolerance,
     )
     if theirs is None:
-        return replace(blank, checked=False, remark=f"pip install {reference.package}")
+        return replace(
+            blank,
+            checked=False,
+            remark=f"pip install {reference.distribution or reference.package}",
+        )
     try:
         return _judged(blank, ours, theirs.result(), metric.info.floor_db)
     except _BROKEN as error:
@@ -223,10 +233,11 @@ def _agreement(
 def _beside(reference: Reference) -> str:
     if reference.package is None:
         return "closed form"
+    distribution = reference.distribution or reference.package
     try:
-        return f"{reference.package} {version(reference.package)}"
+        return f"{distribution} {version(distribution)}"
     except PackageNotFoundError:
-        return reference.package
+        return distribution
 
 
 def _judged(

@@ -8,12 +8,15 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .doctor_cases import Case
+from .bench.asr.protocol import open_recogniser
+from .datasets.corpora.synthetic_speech import SyntheticSpeech
+from .doctor_cases import CLASSES, Case
 
 _Signal = NDArray[np.float64]
 
@@ -25,12 +28,16 @@ class Reference:
     Attributes:
         value: the value of a case; NaN where there is none.
         tolerance: largest difference that is allowed, in the unit of the metric.
-        package: what must be installed, or None for a closed form.
+        package: module that must be there, or None for a closed form.
+        distribution: what to install for it, if it has another name.
+        suits: which cases are looked at; a recogniser takes its time.
     """
 
     value: Callable[[Case], float]
     tolerance: float
     package: str | None = None
+    distribution: str | None = None
+    suits: Callable[[Case], bool] = lambda _: True
 
 
 def _snr_db(case: Case) -> float:
@@ -105,6 +112,56 @@ def _by_pystoi(case: Case, *, extended: bool) -> float:
             return math.nan
 
 
+def _wer_by_hand(case: Case) -> float:
+    """Levenshtein distance of the words over their number, in percent."""
+    said, heard = case.transcript.lower().split(), _heard(case)
+    row = np.arange(len(heard) + 1)
+    for n, word in enumerate(said, 1):
+        best = np.minimum(row[1:] + 1, row[:-1] + [word != other for other in heard])
+        row = np.minimum.accumulate(np.concatenate([[n], best]) - np.arange(len(heard) + 1))
+        row = row + np.arange(len(heard) + 1)
+    return 100.0 * float(row[-1]) / len(said)
+
+
+def _wer_by_jiwer(case: Case) -> float:
+    from jiwer import wer  # noqa: PLC0415
+
+    return 100.0 * float(wer(case.transcript.lower(), " ".join(_heard(case))))
+
+
+def _heard(case: Case) -> list[str]:
+    """What the recogniser of the metric makes of the estimate, in a decoder of its own."""
+    recogniser = open_recogniser("pocketsphinx", device="cpu", grammar=SyntheticSpeech.grammar())
+    (text,) = recogniser.transcribe([case.estimate], case.sample_rate_hz)
+    return text.lower().split()
+
+
+def _wrong_target(case: Case) -> float:
+    """100 if SI-SDR to the interferer is higher than to the target."""
+    other = replace(case, reference=case.interferer)
+    return 100.0 * (_si_sdr_db(other) > _si_sdr_db(case))
+
+
+def _by_scikit_learn(case: Case, *, average: str, place: int) -> float:
+    from sklearn.metrics import precision_recall_fscore_support  # noqa: PLC0415
+
+    found = np.array([[p >= 0.5 for p in case.class_probabilities]])
+    there = np.isin(CLASSES, case.active_classes)[None]
+    scores = precision_recall_fscore_support(there, found, average=average, zero_division=np.nan)
+    return float(scores[place])
+
+
+def _classification(average: str, place: int) -> tuple[Reference, ...]:
+    value = partial(_by_scikit_learn, average=average, place=place)
+    return (
+        Reference(value=value, tolerance=1e-12, package="sklearn", distribution="scikit-learn"),
+    )
+
+
+def _is_utterance(case: Case) -> bool:
+    return "utterance, 16000" in case.name
+
+
 def _pair(case: Case) -> tuple[_Signal, _Signal]:
     return case.estimate.astype(np.float64), case.reference.astype(np.float64)
 
@@ -125,4 +182,14 @@ REFERENCES: Mapping[str, tuple[Reference, ...]] = {
     "pesq": (Reference(value=_pesq_by_pesq, tolerance=0.0, package="pesq"),),
     "stoi": (Reference(value=_stoi_by_pystoi, tolerance=1e-6, package="pystoi"),),
     "estoi": (Reference(value=_estoi_by_pystoi, tolerance=1e-6, package="pystoi"),),
+    "wer": (
+        Reference(value=_wer_by_hand, tolerance=1e-9, suits=_is_utterance),
+        Reference(value=_wer_by_jiwer, tolerance=1e-9, package="jiwer", suits=_is_utterance),
+    ),
+    "wrong_target_rate": (Reference(value=_wrong_target, tolerance=0.0),),
+    **{
+        f"{average}_{quantity}": _classification(average, place)
+        for average in ("macro", "micro")
+        for place, quantity in enumerate(("precision", "recall", "f1"))
+    },
 }

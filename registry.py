@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 from typing import Generic, TypeVar
@@ -26,12 +26,16 @@ class Registry(Generic[T]):
         kind: what an entry is called in messages, for example "system".
         package: dotted name of the package whose modules hold the built-in entries.
         group: entry-point group of outside plug-ins.
+        reserved: names that mean something else to the commands.
     """
 
-    def __init__(self, kind: str, *, package: str, group: str) -> None:
+    def __init__(
+        self, kind: str, *, package: str, group: str, reserved: Collection[str] = ()
+    ) -> None:
         self.kind = kind
         self._package = package
         self._group = group
+        self._reserved = reserved
         self._entries: dict[str, T] = {}
         self._scanned = False
 
@@ -39,8 +43,12 @@ class Registry(Generic[T]):
         """Decorator that adds an entry under `name`.
 
         Raises:
-            DuplicateNameError: another entry has that name.
+            DuplicateNameError: another entry has that name, or it is reserved.
         """
+        if name in self._reserved:
+            raise DuplicateNameError(
+                f"{self.kind} {name!r}: the name is reserved for a command of tsebench; rename it"
+            )
 
         def add(entry: T) -> T:
             if self._entries.setdefault(name, entry) is not entry:

@@ -9,10 +9,13 @@ from ..registry import Registry
 from ..validation import call_with
 from .protocol import AnySystem
 
+RESERVED = ("metrics",)
+"""`tsebench doctor metrics` checks the metrics."""
+
 SystemFactory = Callable[..., AnySystem]
 
 SYSTEMS: Registry[SystemFactory] = Registry(
-    "system", package="tsebench.systems", group="tsebench.systems"
+    "system", package="tsebench.systems", group="tsebench.systems", reserved=RESERVED
 )
 register_system = SYSTEMS.register
 
