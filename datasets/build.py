@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .. import __version__
-from ..errors import DatasetError
+from ..errors import AudioError, DatasetError
 from ..progress import ProgressFactory, quiet
-from .audio import write
 from .builder import Drawn
-from .clips import render_clip
 from .config import DatasetConfig, OpenedBuilder, open_builder
 from .corpus import Corpora
 from .dataset import Dataset, load_dataset
@@ -27,8 +25,28 @@ from .manifest import (
     read_card,
     write_manifest,
 )
-from .render import render
+from .materialise import materialise
+from .missing import FileKey, MissingRecordingsError, leave_out, named, refusal
 from .types import Mixture, MixtureClip, Trial
+
+__all__ = ["build", "materialise"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Draws:
+    """What a builder drew.
+
+    Attributes:
+        drawn: in the builder's order.
+        lost: number of mixtures that could not be drawn, for want of recordings.
+        hashes: SHA-256 of every recording that is used.
+        missing: why each recording that is used cannot be.
+    """
+
+    drawn: Sequence[Drawn]
+    lost: int
+    hashes: Mapping[FileKey, str]
+    missing: Mapping[FileKey, str]
 
 
 def build(
@@ -38,20 +56,25 @@ def build(
     corpus_dirs: Mapping[str, Path],
     jobs: int = 1,
     reuse: bool = False,
+    allow_missing: bool = False,
     progress: ProgressFactory = quiet,
 ) -> Dataset:
-    """Build a dataset folder.
+    """Build a dataset folder; a build that is killed leaves no card, and starts over.
 
     Args:
         config: the recipe.
         folder: where it goes.
         corpus_dirs: folders of the corpora that live on disk.
         jobs: threads that draw mixtures; the result does not depend on it.
-        reuse: open the folder as it is if it was built from the same config.
+        reuse: open the folder as it is if it was built from the same config, and wholly unless
+            `allow_missing`.
+        allow_missing: leave out mixtures and trials whose recordings are missing; the card counts
+            them and names the first recordings.
         progress: shows how far it is.
 
     Raises:
-        DatasetError: nothing can be drawn, or the folder holds another dataset.
+        DatasetError: nothing can be drawn, recordings are missing, or the folder holds another
+            dataset.
     """
     if (folder / "card.json").is_file():
         card = _card_of(folder)
@@ -60,36 +83,26 @@ def build(
                 f"folder {str(folder)!r} holds dataset {card.name!r} made from another config; "
                 "remove it or choose another with --out"
             )
-        if reuse:
+        if reuse and (allow_missing or not card.missing):
             return load_dataset(folder, corpus_dirs=corpus_dirs)
     opened = open_builder(config, corpus_dirs)
-    manifest = _manifest(opened, jobs, progress)
+    draws = _draw(opened, jobs, progress)
+    whole = _complete(draws)
+    if draws.missing and not allow_missing:
+        raise refusal(config.name, draws.missing, lost=whole.lost)
+    mixtures, trials = _used(whole.drawn)
+    if not trials:
+        raise DatasetError(
+            f"dataset {config.name!r} has no trial{_why(draws)}; check its corpora and `params`"
+        )
+    manifest = _manifest(opened, whole, mixtures, trials)
     check_manifest(manifest, where=f"dataset {config.name!r}")
     write_manifest(folder, manifest)
     return Dataset(manifest, opened.corpora)
 
 
-def materialise(dataset: Dataset, folder: Path, *, progress: ProgressFactory = quiet) -> None:
-    """Write wav files for other tools.
-
-    `audio/mixture/<mixture>.wav`, `audio/<source>/<mixture>.wav` for each source, and
-    `audio/enrollment/<trial>_<k>.wav`; 16-bit if the recipe says so, float otherwise.
-    """
-    root = folder / "audio"
-    mixtures = list(dataset.mixtures.values())
-    with progress(f"write {dataset.card.name}", len(mixtures)) as advance:
-        for mixture in mixtures:
-            _write_mixture(mixture, dataset.corpora, root)
-            advance(1)
-    for trial in dataset.trials:
-        rate = dataset.card.sample_rate_hz
-        for number, clip in enumerate(trial.clue.enrollments):
-            samples = (
-                dataset.separated(clip)
-                if isinstance(clip, MixtureClip)
-                else render_clip(clip, sample_rate_hz=rate, corpora=dataset.corpora)
-            )
-            write(root / "enrollment" / f"{trial.id}_{number}.wav", samples, rate)
+def _why(draws: _Draws) -> str:
+    return f", since {len(draws.missing)} recordings are missing" if draws.missing else ""
 
 
 def _card_of(folder: Path) -> DatasetCard:
@@ -101,23 +114,12 @@ def _card_of(folder: Path) -> DatasetCard:
         ) from None
 
 
-def _write_mixture(mixture: Mixture, corpora: Corpora, root: Path) -> None:
-    rendered = render(mixture, corpora)
-    subtype = "PCM_16" if mixture.quantise == "int16" else "FLOAT"
-    names = ["mixture", *(source.id for source in mixture.sources)]
-    for name, samples in zip(names, [rendered.mixture, *rendered.sources], strict=True):
-        target = root / name / f"{mixture.id}.wav"
-        write(target, samples, mixture.sample_rate_hz, subtype=subtype)
-
-
-def _manifest(opened: OpenedBuilder, jobs: int, progress: ProgressFactory) -> Manifest:
+def _manifest(
+    opened: OpenedBuilder, draws: _Draws, mixtures: Sequence[Mixture], trials: Sequence[Trial]
+) -> Manifest:
     builder, config = opened.builder, opened.config
-    drawn = list(_draw_all(opened, jobs, progress))
-    mixtures = [item.mixture for item in drawn if item.trials]
-    trials = [trial for item in drawn for trial in item.trials]
-    if not trials:
-        raise DatasetError(f"dataset {config.name!r} has no trial; check `count` and `conditions`")
-    files = _hashes(mixtures, trials, opened.corpora)
+    used = sorted({(clip.corpus, clip.path) for clip in clips_of(mixtures, trials)})
+    files = [FileHash(corpus=key[0], path=key[1], sha256=draws.hashes[key]) for key in used]
     card = DatasetCard(
         name=config.name,
         version=config.version,
@@ -131,18 +133,49 @@ def _manifest(opened: OpenedBuilder, jobs: int, progress: ProgressFactory) -> Ma
         corpus_versions={name: corpus.version for name, corpus in opened.corpora.items()},
         licences={name: corpus.licence for name, corpus in opened.corpora.items()},
         vocabulary=builder.vocabulary,
-        counts=_counts(drawn, trials, len(files)),
+        counts=_counts(draws, mixtures, trials, len(files)),
         tsebench_version=__version__,
+        notes=getattr(builder, "notes", ()),
+        missing=named(draws.missing),
     )
     manifest = Manifest(card=card, mixtures=mixtures, trials=trials, files=files)
     return replace(manifest, card=replace(card, fingerprint=fingerprint(manifest)))
 
 
-def _draw_all(opened: OpenedBuilder, jobs: int, progress: ProgressFactory) -> Iterator[Drawn]:
+def _draw(opened: OpenedBuilder, jobs: int, progress: ProgressFactory) -> _Draws:
+    """Draw all mixtures and hash the recordings that they use."""
+    drawn: list[Drawn] = []
+    missing: dict[FileKey, str] = {}
+    lost = 0
+    for item in _draw_all(opened, jobs, progress):
+        if isinstance(item, Drawn):
+            drawn.append(item)
+        else:
+            missing.update(item.reasons)
+            lost += 1
+    mixtures = [item.mixture for item in drawn]
+    used = clips_of(mixtures, [trial for item in drawn for trial in item.trials])
+    hashes: dict[FileKey, str] = {}
+    keys = sorted({(clip.corpus, clip.path) for clip in used})
+    for key, found in _hash_all(opened.corpora, keys, f"hash {opened.config.name}", progress):
+        if isinstance(found, AudioError):
+            missing[key] = str(found)
+        else:
+            hashes[key] = found
+    return _Draws(drawn=drawn, lost=lost, hashes=hashes, missing=missing)
+
+
+def _draw_all(
+    opened: OpenedBuilder, jobs: int, progress: ProgressFactory
+) -> Iterator[Drawn | MissingRecordingsError]:
     """Mixtures in order; each draw depends on its index alone."""
 
-    def draw(index: int) -> Drawn:
-        return replace(opened.builder.draw(index), rendered=None)  # signals of all would fill RAM
+    def draw(index: int) -> Drawn | MissingRecordingsError:
+        try:
+            drawn = opened.builder.draw(index)
+        except MissingRecordingsError as error:
+            return error
+        return replace(drawn, rendered=None)  # signals of all would fill RAM
 
     count = opened.builder.count
     what = f"build {opened.config.name}"
@@ -152,22 +185,53 @@ def _draw_all(opened: OpenedBuilder, jobs: int, progress: ProgressFactory) -> It
             yield drawn
 
 
-def _counts(drawn: list[Drawn], trials: list[Trial], files: int) -> dict[str, int]:
-    counts = Counter({"mixtures": sum(1 for item in drawn if item.trials), "trials": len(trials)})
-    counts["files"] = files
-    kinds = [f"trials_{trial.condition.kind}_{trial.condition}" for trial in trials]
-    counts.update(Counter(sorted(kinds)))
-    for item in drawn:
+def _hash_all(
+    corpora: Corpora, keys: Sequence[FileKey], what: str, progress: ProgressFactory
+) -> Iterator[tuple[FileKey, str | AudioError]]:
+    def digest(key: FileKey) -> str | AudioError:
+        try:
+            return corpora[key[0]].digest(key[1])
+        except AudioError as error:
+            return error
+
+    with ThreadPoolExecutor() as pool, progress(what, len(keys)) as advance:
+        for key, found in zip(keys, pool.map(digest, keys), strict=True):
+            advance(1)
+            yield key, found
+
+
+def _complete(draws: _Draws) -> _Draws:
+    """What is left without the recordings that are missing."""
+    kept = leave_out(draws.drawn, draws.missing.keys())
+    return replace(draws, drawn=kept, lost=draws.lost + len(draws.drawn) - len(kept))
+
+
+def _used(drawn: Sequence[Drawn]) -> tuple[list[Mixture], list[Trial]]:
+    """Mixtures that have a trial, or whose sources enroll in one; and all trials."""
+    trials = [trial for item in drawn for trial in item.trials]
+    enrolled = {
+        clip.mixture_id
+        for trial in trials
+        for clip in trial.clue.enrollments
+        if isinstance(clip, MixtureClip)
+    }
+    mixtures = [item.mixture for item in drawn if item.trials or item.mixture.id in enrolled]
+    return mixtures, trials
+
+
+def _counts(
+    draws: _Draws, mixtures: Sequence[Mixture], trials: Sequence[Trial], files: int
+) -> dict[str, int]:
+    asked = {trial.mixture_id for trial in trials}
+    counts = Counter({"mixtures": len(asked), "trials": len(trials), "files": files})
+    if len(mixtures) > len(asked):
+        counts["mixtures_enrollment_only"] = len(mixtures) - len(asked)
+    counts.update(Counter(sorted(f"trials_{t.condition.kind}_{t.condition}" for t in trials)))
+    if draws.lost:
+        counts["excluded_mixtures_missing_recording"] = draws.lost
+    if draws.missing:
+        counts["missing_recordings"] = len(draws.missing)
+    for item in draws.drawn:
         for reason, number in item.excluded.items():
             counts[f"excluded_{reason}"] += number
     return dict(counts)
-
-
-def _hashes(mixtures: list[Mixture], trials: list[Trial], corpora: Corpora) -> list[FileHash]:
-    used = sorted({(clip.corpus, clip.path) for clip in clips_of(mixtures, trials)})
-    with ThreadPoolExecutor() as pool:
-        digests = pool.map(lambda item: corpora[item[0]].digest(item[1]), used)
-        return [
-            FileHash(corpus=corpus, path=path, sha256=sha256)
-            for (corpus, path), sha256 in zip(used, digests, strict=True)
-        ]

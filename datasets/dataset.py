@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 
 from ..config_files import corpus_dirs as user_corpus_dirs
 from ..errors import AudioError
 from .config import open_corpora
-from .corpus import Corpora
+from .corpus import Corpora, SpokenGrammar
+from .extras import source_renderer_of
 from .manifest import DatasetCard, Manifest, clips_of, read_manifest
 from .render import render
 from .renderer import Rendered
@@ -63,9 +65,20 @@ class Dataset:
             AudioError: a recording is missing, damaged, or not the one of the manifest.
         """
         mixture = self.mixtures[clip.mixture_id]
-        for used in clips_of([mixture], []):
+        alone = source_renderer_of(mixture.renderer)
+        if alone is None:
+            for used in clips_of([mixture], []):
+                self._verify(used)
+            return source_signal(clip.source_id, mixture, self.signals(clip.mixture_id))
+        wanted = [source for source in mixture.sources if source.id == clip.source_id]
+        for used in clips_of([replace(mixture, sources=tuple(wanted))], []):
             self._verify(used)
-        return source_signal(clip.source_id, mixture, self.signals(clip.mixture_id))
+        return alone(mixture, clip.source_id, self.corpora)
+
+    def grammar(self) -> str | None:
+        """The JSGF grammar of what is said in the set, if its only corpus of speech has one."""
+        found = [c.grammar() for c in self.corpora.values() if isinstance(c, SpokenGrammar)]
+        return found[0] if len(found) == 1 else None
 
     def length(self, index: int) -> int:
         """Samples of the mixture of one trial, without rendering it."""
@@ -98,7 +111,7 @@ class Dataset:
 
 
 def load_dataset(folder: str | Path, *, corpus_dirs: Mapping[str, Path] | None = None) -> Dataset:
-    """Open a dataset folder.
+    """Open a dataset folder, and the corpora that its recordings are of.
 
     Args:
         folder: made by `tsebench build`.
@@ -109,5 +122,7 @@ def load_dataset(folder: str | Path, *, corpus_dirs: Mapping[str, Path] | None =
         CorpusError: the folder of a corpus is not given.
     """
     manifest = read_manifest(Path(folder))
-    corpora = open_corpora(manifest.card.corpora, user_corpus_dirs(corpus_dirs))
+    used = {file.corpus for file in manifest.files}
+    configs = {name: config for name, config in manifest.card.corpora.items() if name in used}
+    corpora = open_corpora(configs, user_corpus_dirs(corpus_dirs))
     return Dataset(manifest, corpora)

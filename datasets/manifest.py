@@ -40,6 +40,9 @@ class DatasetCard:
         corpora: configs of the corpora, without folders.
         licences: licence by corpus.
         counts: mixtures, trials, trials by condition, exclusions by reason, files.
+        notes: what its builder tells whoever reads the scores, one sentence each.
+        missing: the first recordings that were missing, as `corpus:path`; their mixtures are left
+            out, and `counts` says how many.
         vocabulary: sound classes of the set, sorted; empty for speech.
         fingerprint: SHA-256 (hex) over recipes, trials and the hashes of all recordings.
     """
@@ -58,6 +61,8 @@ class DatasetCard:
     vocabulary: tuple[str, ...]
     counts: Mapping[str, int]
     tsebench_version: str
+    notes: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
     fingerprint: str = ""
 
     def matches(self, config: DatasetConfig) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +20,12 @@ class Rendered:
     """A mixture's signals: `sources` [S, T] in the recipe's order, and their sum `mixture` [T].
 
     Auxiliary sources are among `sources`, whatever their length is, cut or padded to T.
+    `auxiliary` holds them as they are, by source id, if the renderer keeps them whole.
     """
 
     sources: Samples
     mixture: Samples
+    auxiliary: Mapping[str, Samples] = field(default_factory=dict)
 
 
 Renderer = Callable[[Mixture, Corpora], Rendered]

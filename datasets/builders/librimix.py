@@ -1,0 +1,207 @@
+"""Libri2Mix, Libri3Mix and so on, from their official metadata."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Literal, TypeVar
+
+from ...errors import ConfigError, CorpusError, suggest
+from ..builder import BUILDERS, BuildContext, Count, Drawn
+from ..corpora.librimix_metadata import LibriMixMetadata
+from ..corpora.librispeech import LibriSpeech
+from ..corpora.wham import Wham
+from ..corpus import Corpora
+from ..render import input_snr, render
+from ..renderers.librimix import MIX, MODE
+from ..types import Clip, ClueSpec, Condition, EnrollmentClip, Mixture, Source, Trial
+from ._librimix_map import EnrollmentMap
+from ._librimix_recipe import Mix, Mode, Recipes
+from ._librimix_speech import Utterances
+from ._librimix_tables import Row, mixture_rows
+
+C = TypeVar("C", LibriMixMetadata, LibriSpeech, Wham)
+
+_CUT = (
+    "min mode cuts utterances, and a transcript is kept only for one that is not cut; ask for word "
+    "error rates on a set with `mode: max`"
+)
+
+
+@BUILDERS.register("librimix")
+class LibriMix:
+    """LibriMix as its official script makes it, with an enrollment for each target.
+
+    Mixtures have the official ids, and their sources are called s1, s2, ... and noise. Rendered,
+    they are sample for sample the files that the script writes.
+
+    Args:
+        context: identity of the set and open corpora.
+        metadata: table of the mixtures, below the corpus `lists`.
+        sample_rate_hz: 8000 or 16000.
+        mode: "min" cuts all to the shortest utterance, "max" pads all to the longest.
+        mix: "clean" is speech alone, "both" is speech and noise, "single" is s1 and noise.
+        targets: ask for each speaker in turn, or for s1 only.
+        enrollment: "map" reads `enrollment_map`; "drawn" draws another utterance of the speaker,
+            of 3 s and more, by the set's seed.
+        enrollment_map: file below the corpus `lists`, of lines `mixture utterance s1/mixture`: the
+            enrollment is the file of a source of another mixture, scaled and cut as it is there.
+        leak_free: leave out trials that enroll with the utterance that they ask for, as some of the
+            map's do.
+        limit: only the first mixtures of the table.
+        measure_snr: tag trials with `input_snr_db`, which renders every mixture.
+        speech: name of the LibriSpeech corpus.
+        noise: name of the WHAM corpus.
+        lists: name of the corpus of LibriMix's metadata.
+    """
+
+    vocabulary: tuple[str, ...] = ()
+
+    def __init__(
+        self,
+        *,
+        context: BuildContext,
+        metadata: str,
+        sample_rate_hz: Literal[8000, 16000] = 8000,
+        mode: Mode = MODE,
+        mix: Mix = MIX,
+        targets: Literal["all", "first"] = "all",
+        enrollment: Literal["drawn", "map"] = "drawn",
+        enrollment_map: str | None = None,
+        leak_free: bool = False,
+        limit: Count | None = None,
+        measure_snr: bool = False,
+        speech: str = "librispeech",
+        noise: str = "wham",
+        lists: str = "librimix",
+    ) -> None:
+        self.sample_rate_hz: int = sample_rate_hz
+        self._context = context
+        self._mode, self._mix, self._targets = mode, mix, targets
+        self._leak_free, self._measure_snr = leak_free, measure_snr
+        tables = _open(context.corpora, lists, LibriMixMetadata)
+        self._speech = Utterances(_open(context.corpora, speech, LibriSpeech), tables)
+        self._recipes = Recipes(
+            speech=self._speech,
+            noise=None if mix == "clean" else _open(context.corpora, noise, Wham),
+            sample_rate_hz=sample_rate_hz,
+            mode=mode,
+            mix=mix,
+        )
+        every = mixture_rows(tables.table(metadata))
+        self._by_id = {row.mixture_id: row for row in every}
+        self._map: EnrollmentMap | None = None
+        if (enrollment == "map") != (enrollment_map is not None):
+            raise ConfigError(
+                f"enrollment = {enrollment!r} and enrollment_map = {enrollment_map!r} do not go "
+                "together; set `enrollment: map` and the map's file, or neither"
+            )
+        if enrollment_map is not None:
+            self._map = EnrollmentMap(
+                tables.lines(enrollment_map),
+                where=f"enrollment map {str(tables.root / enrollment_map)!r}",
+                rows=self._by_id,
+            )
+        self._asked = every[:limit]
+        self._rows = (*self._asked, *self._enrolled_only())
+        self.count = len(self._rows)
+        self.notes = self._notes()
+
+    def draw(self, index: int) -> Drawn:
+        """Recipe and trials of row `index`, from the first again after the last.
+
+        Raises:
+            MissingRecordingsError: recordings or transcripts are not there.
+        """
+        turn, place = divmod(index, len(self._rows))
+        row = self._rows[place]
+        mixture = self._recipes.mixture(row)
+        snr: dict[str, dict[str, float]] = {}
+        targets = self._target_ids(row) if place < len(self._asked) else ()
+        rendered = render(mixture, self._context.corpora) if self._measure_snr and targets else None
+        if rendered is not None:
+            snr = {name: input_snr(mixture, rendered, (name,)) for name in targets}
+        trials = [self._trial(row, mixture, name, turn, snr.get(name, {})) for name in targets]
+        kept = [t for t in trials if not (self._leak_free and t.tags["enrollment"] != "other")]
+        leaks = len(trials) - len(kept)
+        return Drawn(
+            mixture=mixture,
+            trials=tuple(kept),
+            excluded={"enrollment_is_target": leaks} if leaks else {},
+            rendered=rendered,
+        )
+
+    def _target_ids(self, row: Row) -> tuple[str, ...]:
+        first = self._targets == "first" or self._mix == "single"
+        return tuple(f"s{n}" for n in range(1, 2 if first else len(row.speech) + 1))
+
+    def _trial(
+        self, row: Row, mixture: Mixture, target_id: str, turn: int, snr: dict[str, float]
+    ) -> Trial:
+        target = next(source for source in mixture.sources if source.id == target_id)
+        clip: EnrollmentClip = (
+            self._draw_enrollment(row, target, turn)
+            if self._map is None
+            else self._map.clip(row, target_id)
+        )
+        kind = self._map.kind(row, target_id) if self._map else "other"
+        return Trial(
+            id=f"{row.mixture_id}_{target_id}",
+            mixture_id=row.mixture_id,
+            clue=ClueSpec(enrollments=(clip,)),
+            target_ids=(target_id,),
+            condition=Condition(n_active=1, n_inactive=0),
+            cluster=row.mixture_id,
+            tags={"target": target.label, "enrollment": kind, **mixture.tags, **snr},
+        )
+
+    def _draw_enrollment(self, row: Row, target: Source, turn: int) -> Clip:
+        # A training stream goes through the table again, and draws anew.
+        again = (turn,) if turn else ()
+        key = (*self._context.key(row.mixture_id), "enrollment", target.id, *again)
+        used = frozenset(part.path for part in row.speech)
+        path = self._speech.draw_other(target.clip.path, used=used, key=key)
+        frames = self._speech.frames(path)
+        return Clip(corpus=target.clip.corpus, path=path, start=0, frames=frames)
+
+    def _enrolled_only(self) -> tuple[Row, ...]:
+        """Rows beyond the limit whose sources enroll in trials within it."""
+        if self._map is None:
+            return ()
+        asked = {row.mixture_id for row in self._asked}
+        enrolled = {
+            self._map.clip(row, name).mixture_id
+            for row in self._asked
+            for name in self._target_ids(row)
+        }
+        return tuple(self._by_id[name] for name in sorted(enrolled - asked))
+
+    def _notes(self) -> tuple[str, ...]:
+        notes = [_CUT] if self._mode == "min" else []
+        if self._map is not None:
+            kinds = Counter(
+                self._map.kind(row, name) for row in self._asked for name in self._target_ids(row)
+            )
+            leaks = kinds["same_utterance"] + kinds["same_file"]
+            then = "are left out" if self._leak_free else "stay, as in the standard protocol"
+            notes.append(
+                f"of {kinds.total()} enrollments, {leaks} are of the target's own utterance, "
+                f"{kinds['same_file']} of these its very file; these trials {then}"
+            )
+        return tuple(notes)
+
+
+def _open(corpora: Corpora, name: str, kind: type[C]) -> C:
+    if name not in corpora:
+        raise ConfigError(f"no corpus {name!r} in this config{suggest(name, corpora)}")
+    corpus = corpora[name]
+    if not isinstance(corpus, kind):
+        raise ConfigError(
+            f"corpus {name!r} is a {type(corpus).__name__}, but LibriMix needs a {kind.__name__} "
+            "there; correct its `kind`"
+        )
+    if not corpus.root.is_dir():
+        raise CorpusError(
+            f"corpus {name!r}: folder {str(corpus.root)!r} does not exist; correct --corpus "
+            f"{name}=DIR"
+        )
+    return corpus

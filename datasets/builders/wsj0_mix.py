@@ -1,0 +1,264 @@
+"""WSJ0-2mix as MERL made it, WSJ0-2mix-extr, the protocol of SpEx+, and reverberant kin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal
+
+from ...errors import ConfigError, DatasetError, suggest
+from ..builder import BUILDERS, BuildContext, Count, Drawn, Seconds, Selection
+from ..corpora.wsj0 import Wsj0
+from ..corpora.wsj0_mix_lists import Wsj0MixLists
+from ..corpus import Corpora, Corpus, Recording
+from ..renderers.wsj0_mix import MODES, Mode, Protocol, part_name
+from ..seeding import generator
+from ..types import Mixture, Source, Tag
+from ._wsj0_lists import ListedMixture, read_mixtures
+from ._wsj0_names import utterance_id
+from ._wsj0_rooms import Rooms, RoomTarget
+from ._wsj0_speech import Level, ListedLevels, MeasuredLevels, gain_to, open_speech
+from ._wsj0_trials import (
+    Enroll,
+    enroll_by_draw,
+    enroll_by_list,
+    enroll_with_auxiliary,
+    make_trial,
+)
+
+Targets = Literal["all", "first"]
+
+_TARGETS: Mapping[Protocol, Targets] = {"wsj0_2mix": "all", "extr": "first", "spex": "all"}
+_CUT = (
+    "min mode cuts utterances, and a transcript is kept only for one that is not cut; ask for word "
+    "error rates on a set with `mode: max`"
+)
+_MEASURED = (
+    "active levels are measured here, not the published ones; mixtures differ from the official "
+    "ones in the last bits"
+)
+
+
+@BUILDERS.register("wsj0_mix")
+class Wsj0Mix:
+    """Mixtures of WSJ0 from their official lists, with an enrollment for each target.
+
+    Mixtures have the names of the official files, and their sources are called s1, s2, ...
+    Rendered, they are what the scripts of MERL write, but for the last bits that the resampler
+    decides (see the renderer `wsj0_mix`).
+
+    The protocols: `wsj0_2mix` asks for both speakers, with enrollments drawn by the set's seed.
+    `extr` is WSJ0-2mix-extr: it asks for s1 with the auxiliary utterance of the list, which is
+    scaled with the mixture and has part in its peak. `spex` is what SpEx+ is measured by: the
+    mixtures of WSJ0-2mix (min, 8 kHz), both speakers, and auxiliary utterances as they are. Names
+    of trials are those of the official files, for `wsj0_2mix` with `_s1` or `_s2` at the end.
+
+    Args:
+        context: identity of the set and open corpora; its split is tr, cv or tt.
+        protocol: see above.
+        sample_rate_hz: 8000 or 16000; levels are those at 8 kHz in both cases.
+        mode: "min" cuts to the shortest utterance, "max" pads to the longest; None is the
+            protocol's own: "max" for `extr`, else "min".
+        n_speakers: speakers of each mixture, 2 to 5.
+        mixture_list: list of the mixtures, below the corpus `lists`; None is
+            `mix_2_spk_tt.txt`, or `mix_2_spk_tt_extr.txt` for `extr`, with the numbers and letters
+            that fit.
+        levels: "files" takes the published active levels, and reads no audio; "computed" measures
+            them.
+        targets: ask for each speaker in turn, or for s1 only; None is the protocol's own.
+        enrollment_list: list of auxiliary utterances, below the corpus `lists`: one with the
+            utterance in a fifth column, or the `aux.scp` of SpEx+. None draws them.
+        enrollments: enrollment utterances for each trial, where they are drawn.
+        enrollment_s: longest enrollment that is drawn; longer utterances are cut. None: whole ones.
+        impulse_responses: rooms to put the speakers into; None leaves speech dry. Enrollments stay
+            dry.
+        room_target: "reverberant", or "early" for what arrives up to 50 ms after the direct sound.
+        limit: only the first mixtures of the list.
+        speech: name of the WSJ0 corpus.
+        lists: name of the corpus of lists.
+    """
+
+    vocabulary: tuple[str, ...] = ()
+
+    def __init__(
+        self,
+        *,
+        context: BuildContext,
+        protocol: Protocol = "wsj0_2mix",
+        sample_rate_hz: Literal[8000, 16000] = 8000,
+        mode: Mode | None = None,
+        n_speakers: Count = 2,
+        mixture_list: str | None = None,
+        levels: Literal["files", "computed"] = "files",
+        targets: Targets | None = None,
+        enrollment_list: str | None = None,
+        enrollments: Count = 1,
+        enrollment_s: Seconds | None = None,
+        impulse_responses: Selection | None = None,
+        room_target: RoomTarget = "reverberant",
+        limit: Count | None = None,
+        speech: str = "wsj0",
+        lists: str = "wsj0_mix",
+    ) -> None:
+        self.sample_rate_hz: int = sample_rate_hz
+        self._context, self._protocol = context, protocol
+        self._mode = mode or MODES[protocol]
+        self._targets = targets or _TARGETS[protocol]
+        self._check_protocol(enrollment_list, n_speakers)
+        if room_target == "early" and impulse_responses is None:
+            raise ConfigError("room_target = 'early' needs `impulse_responses`; set them")
+        tables = _open_lists(lists, context.corpora)
+        part = part_name(context.split)
+        suffix = "_extr" if protocol == "extr" else ""
+        name = mixture_list or f"mix_{n_speakers}_spk_{part}{suffix}.txt"
+        every = read_mixtures(tables.file(name))
+        self._rows = every[:limit]
+        self._check_rows(name, n_speakers)
+        self._speech = open_speech(speech, context.corpora)
+        self._sexes = _sexes(context.corpora[speech])
+        self._level: Level = MeasuredLevels(context.corpora)
+        if levels == "files":
+            self._level = ListedLevels(tables, [p for row in self._rows for p in self._paths(row)])
+        self._enroll: Enroll = enroll_by_draw(
+            self._speech, context, count=enrollments, max_s=enrollment_s
+        )
+        if protocol == "extr":
+            self._enroll = enroll_with_auxiliary
+        elif enrollment_list is not None:
+            self._enroll = enroll_by_list(tables.file(enrollment_list), every, self._speech)
+        self._rooms: Rooms | None = None
+        if impulse_responses is not None:
+            self._rooms = Rooms(
+                impulse_responses,
+                target=room_target,
+                places=n_speakers,
+                sample_rate_hz=sample_rate_hz,
+                context=context,
+            )
+        self.count = len(self._rows)
+        cut, measured = self._mode == "min", levels == "computed"
+        self.notes = (*([_CUT] if cut else []), *([_MEASURED] if measured else []))
+
+    def draw(self, index: int) -> Drawn:
+        """Recipe and trials of row `index`, from the first again after the last.
+
+        Raises:
+            MissingRecordingsError: an utterance is not in the corpus.
+        """
+        turn, place = divmod(index, self.count)
+        row = self._rows[place]
+        mixture = self._mixture(row, self._speech.recordings(self._paths(row)))
+        speakers = [source for source in mixture.sources if source.role == "foreground"]
+        asked = speakers[:1] if self._targets == "first" else speakers
+        enrolled = [(target, self._enroll(mixture, target, turn)) for target in asked]
+        trials = tuple(
+            make_trial(row, mixture, target, found) for target, found in enrolled if found
+        )
+        lost = len(asked) - len(trials)
+        excluded = {"no_listed_enrollment": lost} if lost else {}
+        return Drawn(mixture=mixture, trials=trials, excluded=excluded)
+
+    def _check_protocol(self, enrollment_list: str | None, n_speakers: int) -> None:
+        if self._protocol == "extr" and (self._targets != "first" or enrollment_list is not None):
+            raise ConfigError(
+                "protocol 'extr' asks for s1 with the auxiliary utterance of its own list; leave "
+                "out `targets` and `enrollment_list`, or choose another protocol"
+            )
+        plain = (self._mode, self.sample_rate_hz, self._targets, n_speakers)
+        if self._protocol == "spex" and plain != ("min", 8000, "all", 2):
+            raise ConfigError(
+                "protocol 'spex' has mode = 'min', sample_rate_hz = 8000, targets = 'all' and "
+                f"n_speakers = 2, not {plain}; use protocol 'wsj0_2mix' for other sets"
+            )
+
+    def _check_rows(self, name: str, n_speakers: int) -> None:
+        listed = len(self._rows[0].paths)
+        if listed != n_speakers:
+            raise ConfigError(
+                f"list {name!r} has {listed} speakers in a mixture, and n_speakers = {n_speakers}; "
+                "correct one of them"
+            )
+        lacking = sum(row.auxiliary is None for row in self._rows)
+        if self._protocol == "extr" and lacking:
+            raise DatasetError(
+                f"{lacking} of {len(self._rows)} rows of list {name!r} have no auxiliary "
+                "utterance; name a list of WSJ0-2mix-extr"
+            )
+
+    def _paths(self, row: ListedMixture) -> tuple[str, ...]:
+        """The utterances that a mixture is rendered from, as the list has them."""
+        if self._protocol == "extr" and row.auxiliary is not None:
+            return (*row.paths, row.auxiliary)
+        return row.paths
+
+    def _mixture(self, row: ListedMixture, recordings: Sequence[Recording]) -> Mixture:
+        spoken, auxiliary = recordings[: len(row.paths)], recordings[len(row.paths) :]
+        lengths = [self._length(recording) for recording in spoken]
+        num_samples = min(lengths) if self._mode == "min" else max(lengths)
+        mixture_id = "_".join([row.name, *(utterance_id(aux.path) for aux in auxiliary)])
+        sources = [
+            self._source(f"s{number}", recording, float(snr), whole=length <= num_samples)
+            for number, (recording, snr, length) in enumerate(
+                zip(spoken, row.snrs, lengths, strict=True), 1
+            )
+        ]
+        sources = list(self._in_room(sources, mixture_id))
+        sources += [self._source("aux", recording, 0.0, whole=True) for recording in auxiliary]
+        return Mixture(
+            id=mixture_id,
+            sample_rate_hz=self.sample_rate_hz,
+            num_samples=num_samples,
+            sources=tuple(sources),
+            quantise="int16",
+            renderer="wsj0_mix",
+            tags=self._tags(spoken, lengths),
+        )
+
+    def _length(self, recording: Recording) -> int:
+        return -(-recording.frames * self.sample_rate_hz // recording.sample_rate_hz)
+
+    def _source(
+        self, source_id: str, recording: Recording, snr_db: float, *, whole: bool
+    ) -> Source:
+        clip = self._speech.clip(recording)
+        return Source(
+            id=source_id,
+            label=recording.label,
+            role="auxiliary" if source_id == "aux" else "foreground",
+            clip=clip,
+            gain=gain_to(snr_db, self._level(clip)),
+            transcript=recording.transcript if whole else None,
+        )
+
+    def _in_room(self, sources: Sequence[Source], mixture_id: str) -> Iterator[Source]:
+        if self._rooms is None:
+            yield from sources
+            return
+        responses = self._rooms.draw(generator(*self._context.key(mixture_id), "room"))
+        for source, response in zip(sources, responses, strict=True):
+            yield from self._rooms.put(source, response)
+
+    def _tags(self, spoken: Sequence[Recording], lengths: Sequence[int]) -> dict[str, Tag]:
+        tags: dict[str, Tag] = {"n_speakers": len(spoken)}
+        sexes = [self._sexes.get(recording.label) for recording in spoken]
+        if None not in sexes:
+            tags["gender_pair"] = "".join(sorted(sex for sex in sexes if sex))
+        if self._mode == "max":
+            tags["overlap"] = round(min(lengths) / max(lengths), 1)
+        if self._rooms is not None:
+            tags["room"] = True
+        return tags
+
+
+def _open_lists(name: str, corpora: Corpora) -> Wsj0MixLists:
+    corpus = corpora.get(name)
+    if not isinstance(corpus, Wsj0MixLists):
+        what = "no corpus" if corpus is None else "no lists in corpus"
+        raise ConfigError(
+            f"{what} {name!r}{suggest(name, corpora)}; WSJ0 mixtures need one of kind "
+            "wsj0_mix_lists, named by `lists`"
+        )
+    return corpus
+
+
+def _sexes(corpus: Corpus) -> Mapping[str, str]:
+    return corpus.sexes() if isinstance(corpus, Wsj0) else {}

@@ -1,0 +1,173 @@
+"""AudioSet clips of the user's own: AudioSet distributes no audio, so a list says what is meant."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from ...errors import AudioError, CorpusError
+from ..corpus import CORPORA
+from ._audio_tree import Channel
+from ._disk import DiskCorpus
+from ._folder_listing import Entry
+from ._layout import Part, Release
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Clip:
+    """One row of the list."""
+
+    labels: tuple[str, ...]
+    sha256: str
+    split: str
+    group: str
+
+
+@CORPORA.register("audioset")
+class AudioSet(DiskCorpus):
+    """Clips that a CSV file lists, each with its SHA-256, so that two users have the same corpus.
+
+    The columns are `path` (relative to the root), `labels` (separated by `;`, the first is the
+    label of the clip), `sha256`, and, if wanted, `split` ("test" without one) and `group` (what
+    must not be on both sides of a split; the path where it is empty or not there).
+
+    Args:
+        name: what datasets call the corpus.
+        root: folder of the list and of the clips.
+        metadata: name of the list, relative to the root.
+        single: only clips with one label.
+        channel: channel to read of files with several, or "mean"; None refuses such files.
+        valid_share: this share of the groups of "train" becomes "valid", chosen by SHA-256.
+        splits: only these splits; the headers of the other files are not read.
+        allow_missing: leave out clips that the list names and that are not there.
+    """
+
+    release = Release(
+        title="AudioSet list", source="whoever made the list (AudioSet distributes no audio)"
+    )
+    version = "user's list"
+    licence = "labels CC-BY-4.0; clips: that of each video"
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        root: Path,
+        metadata: str = "audioset.csv",
+        single: bool = False,
+        channel: Channel = "mean",
+        valid_share: Annotated[float, Field(ge=0, lt=1)] = 0.0,
+        splits: tuple[str, ...] | None = None,
+        allow_missing: bool = False,
+    ) -> None:
+        self._metadata = metadata
+        self._single = single
+        super().__init__(
+            name=name,
+            root=root,
+            splits=splits,
+            valid_share=valid_share,
+            channel=channel,
+            allow_missing=allow_missing,
+        )
+
+    @cached_property
+    def root(self) -> Path:
+        """Folder that all paths are relative to."""
+        return self._given.expanduser().absolute()
+
+    def labels(self, path: str) -> tuple[str, ...]:
+        """All labels of one clip.
+
+        Raises:
+            CorpusError: the list does not name the clip.
+        """
+        if path not in self._clips:
+            raise CorpusError(f"{self._where}: {self._metadata} does not list {path!r}; add it")
+        return self._clips[path].labels
+
+    def digest(self, path: str) -> str:
+        """SHA-256 (hex) of the bytes of a file.
+
+        Raises:
+            AudioError: the file cannot be read, or is not the one that the list means.
+        """
+        digest = super().digest(path)
+        listed = self._clips[path].sha256 if path in self._clips else "nothing of it"
+        if digest != listed:
+            raise AudioError(
+                f"{self._where}: {path!r} has SHA-256 {digest}, but {self._metadata} says "
+                f"{listed}; get the listed file, or correct the list"
+            )
+        return digest
+
+    def problems(self) -> tuple[str, ...]:
+        """Clips that are missing or whose content is not the listed one; reads all files.
+
+        Raises:
+            CorpusError: the list cannot be read.
+        """
+        lines = list(super().problems())
+        for path in self._clips:
+            if (self.root / path).is_file():
+                try:
+                    self.digest(path)
+                except AudioError as error:
+                    lines.append(str(error))
+        return tuple(lines)
+
+    @cached_property
+    def _clips(self) -> Mapping[str, _Clip]:
+        """The rows of the list by path."""
+        table = self._table(self._metadata)
+        blank = ("",) * len(table.rows)
+        rows = zip(
+            table.full_column("path", option="metadata"),
+            table.full_column("labels", option="metadata"),
+            table.full_column("sha256", option="metadata"),
+            table.column("split", option="metadata") if "split" in table.header else blank,
+            table.column("group", option="metadata") if "group" in table.header else blank,
+            table.lines,
+            strict=True,
+        )
+        clips: dict[str, _Clip] = {}
+        for cell, labels, sha256, split, group, line in rows:
+            path = posixpath.normpath(cell)
+            if path in clips or not _SHA256.fullmatch(sha256.lower()) or not _labels(labels):
+                raise CorpusError(
+                    f"{str(table.path)!r}, line {line}: {cell!r} is listed twice, or has no label, "
+                    f"or {sha256!r} is not a SHA-256 of 64 hex digits; correct the line"
+                )
+            clips[path] = _Clip(
+                labels=_labels(labels),
+                sha256=sha256.lower(),
+                split=split or "test",
+                group=group or path,
+            )
+        return clips
+
+    def _layout_parts(self) -> tuple[Part, ...]:
+        return (Part(name="list", folder=".", splits=self._splits or ("test",)),)
+
+    def _list(self, part: Part) -> Sequence[Entry]:  # noqa: ARG002 - there is one part
+        return [
+            Entry(path=path, label=clip.labels[0], split=clip.split, group=clip.group)
+            for path, clip in self._clips.items()
+        ]
+
+    def _arrange(self, entries: Sequence[Entry]) -> Sequence[Entry]:
+        arranged = super()._arrange(entries)
+        return [e for e in arranged if not self._single or len(self._clips[e.path].labels) == 1]
+
+
+def _labels(cell: str) -> tuple[str, ...]:
+    return tuple(label.strip() for label in cell.split(";") if label.strip())

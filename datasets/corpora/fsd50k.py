@@ -1,0 +1,244 @@
+"""FSD50K: 51,197 Freesound clips of 200 classes of a hierarchy (Fonseca et al., 2022)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from ...errors import CorpusError
+from ..corpus import CORPORA
+from ._disk import DiskCorpus
+from ._folder_listing import Entry
+from ._layout import Part, Release
+from ._smeared_labels import ancestors, most_specific
+
+_TRUTH = "FSD50K.ground_truth"
+_META = "FSD50K.metadata"
+_SPLITS = {"train": "train", "val": "valid"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelledClip:
+    """What the ground truth says of one clip.
+
+    Attributes:
+        fname: its Freesound id, which is the stem of its file name.
+        labels: all its labels as they stand there, smeared: ancestors are among them.
+        leaves: those labels that are no ancestor of another of them, in the same order.
+        split: "train", "valid" or "test".
+    """
+
+    fname: str
+    labels: tuple[str, ...]
+    leaves: tuple[str, ...]
+    split: str
+
+
+class _ClipInfo(BaseModel):
+    """One clip in the metadata; the other keys are of no use here."""
+
+    uploader: str
+
+
+@CORPORA.register("fsd50k")
+class Fsd50k(DiskCorpus):
+    """FSD50K as Zenodo has it: dev in splits "train" and "valid", eval as "test".
+
+    The label of a clip is the first of its most specific labels. The table lists labels smeared to
+    their ancestors, and an ancestor may stand before a label below it; the hierarchy is read off
+    the ground truth of both parts, so it does not depend on which audio is there. The group of a
+    clip is its uploader if `FSD50K.metadata` is there, else the clip itself.
+
+    Args:
+        name: what datasets call the corpus.
+        root: folder of the corpus, the one above it, or one of its own folders.
+        labels: "leaf" leaves out clips whose label has classes below it (a "Guitar" that is not
+            said to be acoustic or electric); "all" keeps them.
+        single: only clips with one most specific label, so nothing else is known to sound.
+        splits: only these splits; the headers of the other files are not read.
+        allow_missing: leave out files that the corpus lists and that are not there.
+    """
+
+    release = Release(
+        title="FSD50K 1.0", source="Zenodo record 4060432 (https://zenodo.org/records/4060432)"
+    )
+    parts = (
+        Part(name="dev", folder="FSD50K.dev_audio", splits=("train", "valid"), files=40_966),
+        Part(name="eval", folder="FSD50K.eval_audio", splits=("test",), files=10_231),
+    )
+    beside = (_TRUTH, _META)
+    version = "1.0"
+    licence = "CC-BY-4.0; clips CC0, CC-BY, CC-BY-NC or CC Sampling+, see its metadata"
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        root: Path,
+        labels: Literal["leaf", "all"] = "all",
+        single: bool = False,
+        splits: tuple[str, ...] | None = None,
+        allow_missing: bool = False,
+    ) -> None:
+        super().__init__(name=name, root=root, splits=splits, allow_missing=allow_missing)
+        self._labels = labels
+        self._single = single
+
+    @cached_property
+    def vocabulary(self) -> tuple[str, ...]:
+        """The classes, as `vocabulary.csv` lists them (200 in the release).
+
+        Raises:
+            CorpusError: the file is missing or has other columns.
+        """
+        table = self._table(f"{_TRUTH}/vocabulary.csv")
+        if len(table.header) != 3:
+            raise CorpusError(
+                f"{self._where}: {str(table.path)!r} has {len(table.header)} columns, not 3 "
+                f"(index, label, mid); get {_TRUTH} again"
+            )
+        # The file has no header: its first line is a class too.
+        return tuple(row[1] for row in (table.header, *table.rows))
+
+    @cached_property
+    def ground_truth(self) -> tuple[LabelledClip, ...]:
+        """The labels of all clips, dev first; the audio need not be there.
+
+        Raises:
+            CorpusError: a table is missing or wrong.
+        """
+        return tuple(
+            LabelledClip(
+                fname=fname, labels=labels, leaves=most_specific(labels, self._above), split=split
+            )
+            for fname, labels, split in self._rows
+        )
+
+    @cached_property
+    def uploaders(self) -> Mapping[str, str]:
+        """Who uploaded each clip, by `fname`; empty if `FSD50K.metadata` is not there.
+
+        Raises:
+            CorpusError: the metadata cannot be read.
+        """
+        files = [self.root / _META / f"{part.name}_clips_info_FSD50K.json" for part in self.parts]
+        return {
+            fname: uploader
+            for file in files
+            if file.is_file()
+            for fname, uploader in self._uploaders(file).items()
+        }
+
+    def classes(self, path: str) -> tuple[str, ...]:
+        """All labels of one clip, ancestors included.
+
+        Raises:
+            CorpusError: the ground truth does not list the clip.
+        """
+        fname = PurePosixPath(path).stem
+        if fname not in self._clips:
+            raise CorpusError(f"{self._where}: no clip {path!r} in {_TRUTH}; correct the path")
+        return self._clips[fname].labels
+
+    def problems(self) -> tuple[str, ...]:
+        """How this copy differs from the release, and uploaders on both sides of a split.
+
+        Raises:
+            CorpusError: the corpus is not there, or its metadata cannot be read.
+        """
+        lines = list(super().problems())
+        splits: dict[str, set[str]] = {}
+        for part in self.parts:
+            for entry in self._list(part):
+                splits.setdefault(entry.group, set()).add(entry.split)
+        shared = sum(len(names) > 1 for names in splits.values())
+        if shared:
+            lines.append(
+                f"{self._where}: {shared} of {len(splits)} uploaders are in several splits"
+            )
+        if not (self.root / _META).is_dir():
+            lines.append(f"{self._where}: {_META} is not there, so uploaders are not known")
+        return tuple(lines)
+
+    @cached_property
+    def _clips(self) -> Mapping[str, LabelledClip]:
+        return {clip.fname: clip for clip in self.ground_truth}
+
+    @cached_property
+    def _parents(self) -> frozenset[str]:
+        """Classes that have classes below them."""
+        return frozenset(label for labels in self._above.values() for label in labels)
+
+    @cached_property
+    def _above(self) -> Mapping[str, frozenset[str]]:
+        """The classes above each class."""
+        return ancestors([labels for _, labels, _ in self._rows])
+
+    @cached_property
+    def _rows(self) -> list[tuple[str, tuple[str, ...], str]]:
+        """Name, labels and split of each clip of both parts."""
+        return [row for part in self.parts for row in self._rows_of(part)]
+
+    def _rows_of(self, part: Part) -> list[tuple[str, tuple[str, ...], str]]:
+        table = self._table(f"{_TRUTH}/{part.name}.csv")
+        names = table.full_column("fname", option="root")
+        labels = table.full_column("labels", option="root")
+        splits: Sequence[str] = ["test"] * len(names)
+        if part.name == "dev":
+            splits = [self._split(cell) for cell in table.full_column("split", option="root")]
+        known = set(self.vocabulary)
+        rows = []
+        for fname, cell, split in zip(names, labels, splits, strict=True):
+            clip_labels = tuple(label.strip() for label in cell.split(","))
+            if not known.issuperset(clip_labels):
+                raise CorpusError(
+                    f"{self._where}: clip {fname} of {table.path.name} has labels {cell!r}, which "
+                    f"are not all in vocabulary.csv; get {_TRUTH} again"
+                )
+            rows.append((fname, clip_labels, split))
+        return rows
+
+    def _split(self, cell: str) -> str:
+        if cell not in _SPLITS:
+            raise CorpusError(
+                f"{self._where}: split {cell!r} in dev.csv, where train and val are allowed; get "
+                f"{_TRUTH} again"
+            )
+        return _SPLITS[cell]
+
+    def _list(self, part: Part) -> Sequence[Entry]:
+        entries = []
+        for clip in self.ground_truth:
+            if clip.split in part.splits:
+                path = f"{part.folder}/{clip.fname}.wav"
+                group = self.uploaders.get(clip.fname, path)
+                entries.append(
+                    Entry(path=path, label=clip.leaves[0], split=clip.split, group=group)
+                )
+        return entries
+
+    def _arrange(self, entries: Sequence[Entry]) -> Sequence[Entry]:
+        return [
+            entry
+            for entry in super()._arrange(entries)
+            if (self._labels == "all" or entry.label not in self._parents)
+            and not (self._single and len(self._leaves(entry)) > 1)
+        ]
+
+    def _leaves(self, entry: Entry) -> tuple[str, ...]:
+        return self._clips[PurePosixPath(entry.path).stem].leaves
+
+    def _uploaders(self, file: Path) -> Mapping[str, str]:
+        try:
+            clips = TypeAdapter(dict[str, _ClipInfo]).validate_json(file.read_bytes())
+        except (OSError, ValidationError):
+            raise CorpusError(
+                f"{self._where}: {str(file)!r} does not give the uploader of each clip; get "
+                f"{_META} again from {self.release.source}"
+            ) from None
+        return {fname: clip.uploader for fname, clip in clips.items()}

@@ -1,0 +1,188 @@
+"""FUSS: sources, rooms and mixtures for universal separation (Wisdom et al., 2021)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from ...errors import ConfigError, CorpusError, suggest
+from ..corpus import CORPORA, Recording
+from ._disk import DiskCorpus
+from ._folder_listing import Entry, locate
+from ._layout import Part, Release
+from .fsd50k import Fsd50k
+
+BACKGROUND, FOREGROUND = "background", "foreground"
+_BACKGROUND_S = 10.0
+_FOLDERS = {"train": "train", "valid": "validation", "test": "eval"}
+_SOURCES = {"train": 7237, "valid": 2883, "test": 2257}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """One released mixture, which is the sum of its sources; paths relative to the root."""
+
+    mixture: str
+    background: str
+    foregrounds: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """One simulated room: impulse responses by role, paths relative to the root."""
+
+    name: str
+    background: tuple[str, ...]
+    foreground: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassJoin:
+    """FUSS sources that are clips of FSD50K.
+
+    Attributes:
+        label_of: path of a source to its most specific FSD50K label, the first of several.
+        labels_of: path of a source to all its FSD50K labels.
+        uploader_of: path of a source to its uploader, if the metadata of FSD50K is there.
+        missed: sources that FSD50K does not list; FUSS was made from a version before its release.
+    """
+
+    label_of: Mapping[str, str]
+    labels_of: Mapping[str, tuple[str, ...]]
+    uploader_of: Mapping[str, str]
+    missed: tuple[str, ...]
+
+
+@CORPORA.register("fuss")
+class Fuss(DiskCorpus):
+    """FUSS as Zenodo has it, splits "train", "valid" (validation) and "test" (eval).
+
+    The recordings are the sources in `fsd_data/<split>/sound`. Their label is "background" if they
+    are longer than 10 s, else "foreground", which is the rule that the released mixtures were made
+    by; FUSS has no classes, but `classes` finds them in FSD50K. The released mixtures and rooms
+    are read by path, see `examples` and `rooms`.
+
+    Args:
+        name: what datasets call the corpus.
+        root: folder that holds `fsd_data`, `ssdata`, ..., the one above it, or one of these.
+        splits: only these splits; the headers of the other files are not read.
+    """
+
+    release = Release(
+        title="FUSS", source="Zenodo record 3743844 (https://zenodo.org/records/3743844)"
+    )
+    parts = tuple(
+        Part(name=split, folder=f"fsd_data/{folder}/sound", splits=(split,), files=_SOURCES[split])
+        for split, folder in _FOLDERS.items()
+    )
+    beside = ("ssdata", "ssdata_reverb", "rir_data")
+    version = "Zenodo 3743844"
+    licence = "CC-BY-4.0; sources CC0-1.0"
+
+    def __init__(self, *, name: str, root: Path, splits: tuple[str, ...] | None = None) -> None:
+        # Rooms have one microphone; if a file has more channels, the first is used, as in the
+        # released mixtures.
+        super().__init__(name=name, root=root, splits=splits, channel=0)
+
+    def examples(self, split: str, *, reverb: bool) -> tuple[Example, ...]:
+        """The released mixtures of a split, in the order of their list.
+
+        Raises:
+            CorpusError: the list is missing, or a row is not a mixture with a background.
+            ConfigError: there is no such split.
+        """
+        folder = "ssdata_reverb" if reverb else "ssdata"
+        file = self.root / folder / f"{self._folder(split)}_example_list.txt"
+        try:
+            lines = file.read_text(encoding="utf-8").splitlines()
+        except OSError as error:
+            raise CorpusError(
+                f"{self._where}: cannot read {str(file)!r}: {error.strerror}; get FUSS_{folder} "
+                f"from {self.release.source}"
+            ) from None
+        rows = [(n, line.split("\t")) for n, line in enumerate(lines, start=1) if line.strip()]
+        return tuple(self._example(folder, cells, f"{str(file)!r}, line {n}") for n, cells in rows)
+
+    def rooms(self, split: str) -> tuple[Room, ...]:
+        """The simulated rooms of a split, sorted by name.
+
+        Raises:
+            CorpusError: they are missing.
+            ConfigError: there is no such split.
+        """
+        folder = f"rir_data/{self._folder(split)}"
+        files: dict[str, list[str]] = {}
+        for path in self._found(folder) if (self.root / folder).is_dir() else ():
+            files.setdefault(PurePosixPath(path).parent.name, []).append(path)
+        if not files:
+            raise CorpusError(
+                f"{self._where}: no rooms in {str(self.root / folder)!r}; get FUSS_rir_data from "
+                f"{self.release.source}"
+            )
+        return tuple(
+            Room(
+                name=name,
+                background=_of_role(BACKGROUND, files[name]),
+                foreground=_of_role(FOREGROUND, files[name]),
+            )
+            for name in sorted(files)
+        )
+
+    def classes(self, fsd50k: Fsd50k) -> ClassJoin:
+        """Classes of the sources: their file names are Freesound ids, as in FSD50K.
+
+        Args:
+            fsd50k: only its ground truth need be there.
+
+        Raises:
+            CorpusError: the sources or the ground truth are not there.
+        """
+        clips = {clip.fname: clip for clip in fsd50k.ground_truth}
+        paths = sorted(entry.path for part in self._wanted() for entry in self._list(part))
+        joined = {p: clips[_stem(p)] for p in paths if _stem(p) in clips}
+        return ClassJoin(
+            label_of={path: clip.leaves[0] for path, clip in joined.items()},
+            labels_of={path: clip.labels for path, clip in joined.items()},
+            uploader_of={
+                path: fsd50k.uploaders[clip.fname]
+                for path, clip in joined.items()
+                if clip.fname in fsd50k.uploaders
+            },
+            missed=tuple(path for path in paths if path not in joined),
+        )
+
+    def _list(self, part: Part) -> Sequence[Entry]:
+        paths = self._found(part.folder)
+        return [Entry(path=p, label=FOREGROUND, split=part.name, group=p) for p in paths]
+
+    def _with_headers(self, entries: Sequence[Entry]) -> tuple[Recording, ...]:
+        return tuple(
+            replace(r, label=BACKGROUND) if r.frames > _BACKGROUND_S * r.sample_rate_hz else r
+            for r in super()._with_headers(entries)
+        )
+
+    def _folder(self, split: str) -> str:
+        if split not in _FOLDERS:
+            raise ConfigError(f"{self._where}: no split {split!r}{suggest(split, _FOLDERS)}")
+        return _FOLDERS[split]
+
+    def _example(self, folder: str, cells: Sequence[str], line: str) -> Example:
+        paths = [f"{folder}/{cell.strip()}" for cell in cells]
+        for path in paths:
+            locate(self.root, path)
+        names = [PurePosixPath(path).name for path in paths[1:]]
+        if not names or not names[0].startswith(BACKGROUND):
+            raise CorpusError(
+                f"{self._where}: {line}: {len(names)} sources, of which the first is not a "
+                f"background; get FUSS_{folder} again from {self.release.source}"
+            )
+        return Example(mixture=paths[0], background=paths[1], foregrounds=tuple(paths[2:]))
+
+
+def _stem(path: str) -> str:
+    return PurePosixPath(path).stem
+
+
+def _of_role(role: str, paths: Sequence[str]) -> tuple[str, ...]:
+    return tuple(sorted(path for path in paths if PurePosixPath(path).name.startswith(role)))

@@ -1,0 +1,107 @@
+"""The noise of the REVERB challenge: 60 eight-channel recordings of six rooms (Kinoshita, 2013)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+from ...errors import ConfigError
+from ..corpus import CORPORA
+from ._audio_tree import Channel
+from ._disk import DiskCorpus
+from ._folder_listing import Entry
+from ._layout import Part, Release
+
+_FILE = re.compile(
+    r"(?:Noise_|RVB2014_type1_noise_)(small|medium|large)room([12])_(\d+)\.wav", re.IGNORECASE
+)
+ALL = "all"
+"""Split of all recordings, unless `shares` says otherwise: the corpus has no splits."""
+
+
+@CORPORA.register("reverb_noise")
+class ReverbNoise(DiskCorpus):
+    """Background noise of the REVERB challenge's training data, in either of its two releases.
+
+    The challenge's own tools have `NOISE/Noise_SmallRoom1_1.wav`, and OpenSLR 28 has it as
+    `RIRS_NOISES/real_rirs_isotropic_noises/RVB2014_type1_noise_smallroom1_1.wav`. The label is the
+    room, "SmallRoom1" to "LargeRoom2", with ten recordings of each.
+
+    Args:
+        name: what datasets call the corpus.
+        root: folder that holds either of these folders, the one above it, or one of them.
+        channel: 0 ... 7 or "mean"; papers that use this noise rarely say which.
+        shares: name of a split to the numbers 1 ... 10 of its recordings of each room; numbers
+            that are not named are left out. None: everything is in split "all".
+        splits: only these splits; the headers of the other files are not read.
+
+    Raises:
+        ConfigError: `shares` names no number, or one twice.
+    """
+
+    release = Release(
+        title="noise of the REVERB challenge",
+        source="OpenSLR 28 (https://openslr.org/28) or the challenge's tools for training data",
+    )
+    parts = tuple(
+        Part(name=name, folder=folder, splits=(ALL,), files=60)
+        for name, folder in (
+            ("challenge", "NOISE"),
+            ("slr28", "real_rirs_isotropic_noises"),
+        )
+    )
+    version = "2014"
+    licence = "Apache-2.0 (OpenSLR 28)"
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        root: Path,
+        channel: Channel = 0,
+        shares: dict[str, list[int]] | None = None,
+        splits: tuple[str, ...] | None = None,
+    ) -> None:
+        self._share_of = _inverted(shares, where=f"corpus {name!r}")
+        self._share_names = tuple(shares) if shares else (ALL,)
+        super().__init__(name=name, root=root, splits=splits, channel=channel)
+
+    def _layout_parts(self) -> tuple[Part, ...]:
+        return tuple(replace(part, splits=self._share_names) for part in self.parts)
+
+    def _parts_here(self) -> tuple[Part, ...]:
+        there = [part for part in self._layout_parts() if (self.root / part.folder).is_dir()]
+        return tuple(there[:1])
+
+    def _list(self, part: Part) -> Sequence[Entry]:
+        entries = []
+        for path in self._found(part.folder):
+            if match := _FILE.fullmatch(PurePosixPath(path).name):
+                size, room, _ = match.groups()
+                label = f"{size.capitalize()}Room{room}"
+                entries.append(Entry(path=path, label=label, split=ALL, group=path))
+        return entries
+
+    def _arrange(self, entries: Sequence[Entry]) -> Sequence[Entry]:
+        if self._share_of is None:
+            return entries
+        shared = [(entry, self._share_of.get(_number(entry.path))) for entry in entries]
+        return [replace(entry, split=split) for entry, split in shared if split is not None]
+
+
+def _number(path: str) -> int:
+    return int(PurePosixPath(path).stem.rpartition("_")[2])
+
+
+def _inverted(shares: Mapping[str, Sequence[int]] | None, *, where: str) -> dict[int, str] | None:
+    if shares is None:
+        return None
+    numbers = [number for names in shares.values() for number in names]
+    if not numbers or len(set(numbers)) < len(numbers) or not set(numbers) <= set(range(1, 11)):
+        raise ConfigError(
+            f"{where}: shares = {dict(shares)}; name each of the numbers 1 ... 10 once at most, "
+            "and one at least"
+        )
+    return {number: split for split, names in shares.items() for number in names}

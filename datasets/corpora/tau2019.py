@@ -1,0 +1,117 @@
+"""TAU Urban Acoustic Scenes 2019: 10 s of ten city scenes, binaural (Mesaros et al., 2018)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from ..corpus import CORPORA
+from ._audio_tree import Channel
+from ._disk import DiskCorpus
+from ._folder_listing import Entry
+from ._layout import Part, Release
+
+_DEV = "TAU-urban-acoustic-scenes-2019-development"
+_EVAL = "TAU-urban-acoustic-scenes-2019-evaluation"
+UNLABELLED = "unlabelled"
+"""Label of the evaluation files: their scenes were never published."""
+
+
+@CORPORA.register("tau2019")
+class Tau2019(DiskCorpus):
+    """TAU Urban Acoustic Scenes 2019, development and evaluation set.
+
+    The label is the scene and the group is the recording location. The development set is split as
+    its own setup does (fold 1): "train" 9,185, "valid" 4,185 and "unused" 1,030 files, or by
+    `valid_share` of its locations. The evaluation set is "test"; it was published without scenes
+    and locations, so its label is "unlabelled" and each file is a group, unless a `meta.csv` as
+    that of the development set lies beside it.
+
+    Args:
+        name: what datasets call the corpus.
+        root: folder that holds the two sets, the one above it, or one of the sets.
+        channel: 0 (left ear), 1 or "mean".
+        valid_share: this share of the locations of the whole development set becomes "valid", the
+            others "train". None: the official setup.
+        splits: only these splits; the headers of the other files are not read.
+        allow_missing: leave out files that the corpus lists and that are not there.
+    """
+
+    release = Release(
+        title="TAU Urban Acoustic Scenes 2019",
+        source="Zenodo records 2589280 (development) and 3063822 (evaluation)",
+    )
+    parts = (
+        Part(
+            name="development",
+            folder=f"{_DEV}/audio",
+            splits=("train", "valid", "unused"),
+            files=14_400,
+        ),
+        Part(name="evaluation", folder=f"{_EVAL}/audio", splits=("test",), files=7_200),
+    )
+    version = "2019"
+    licence = "Tampere University: non-commercial, academic use"
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        root: Path,
+        channel: Channel = "mean",
+        valid_share: Annotated[float, Field(ge=0, lt=1)] | None = None,
+        splits: tuple[str, ...] | None = None,
+        allow_missing: bool = False,
+    ) -> None:
+        super().__init__(
+            name=name,
+            root=root,
+            splits=splits,
+            valid_share=valid_share or 0.0,
+            channel=channel,
+            allow_missing=allow_missing,
+        )
+        self._official = valid_share is None
+
+    def _list(self, part: Part) -> Sequence[Entry]:
+        if part.name == "development":
+            return self._labelled(_DEV, split="train")
+        if (self.root / _EVAL / "meta.csv").is_file():
+            return self._labelled(_EVAL, split="test")
+        table = self._table(f"{_EVAL}/evaluation_setup/test.csv")
+        paths = [f"{_EVAL}/{cell}" for cell in table.full_column("filename", option="root")]
+        return [Entry(path=p, label=UNLABELLED, split="test", group=p) for p in paths]
+
+    def _labelled(self, folder: str, *, split: str) -> Sequence[Entry]:
+        table = self._table(f"{folder}/meta.csv")
+        return [
+            Entry(path=f"{folder}/{filename}", label=scene, split=split, group=location)
+            for filename, scene, location in zip(
+                table.full_column("filename", option="root"),
+                table.full_column("scene_label", option="root"),
+                table.full_column("identifier", option="root"),
+                strict=True,
+            )
+        ]
+
+    def _arrange(self, entries: Sequence[Entry]) -> Sequence[Entry]:
+        if not self._official or all(entry.split == "test" for entry in entries):
+            return super()._arrange(entries)
+        split_of = self._fold()
+        return [
+            e if e.split == "test" else replace(e, split=split_of.get(e.path, "unused"))
+            for e in entries
+        ]
+
+    def _fold(self) -> Mapping[str, str]:
+        """Splits of the files that the official setup of the development set uses."""
+        split_of: dict[str, str] = {}
+        for split, file in (("train", "fold1_train.csv"), ("valid", "fold1_evaluate.csv")):
+            table = self._table(f"{_DEV}/evaluation_setup/{file}")
+            cells = table.full_column("filename", option="root")
+            split_of.update({f"{_DEV}/{cell}": split for cell in cells})
+        return split_of

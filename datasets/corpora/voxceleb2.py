@@ -1,0 +1,172 @@
+"""VoxCeleb2: videos of 6,112 speakers, with their speech exported as audio (Chung et al., 2018)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Annotated
+
+from pydantic import Field
+
+from ...errors import AudioError, CorpusError
+from ..corpus import CORPORA, Pictures, VideoInfo
+from ..video import LIP_SIZE
+from ._disk import DiskCorpus
+from ._folder_listing import Entry, hold_out
+from ._layout import Part, Release
+from ._video_tree import LipVideos
+
+_AUDIO = (".wav", ".flac")
+_VIDEO = ".mp4"
+_EXPORT = "ffmpeg -i FILE -vn -ac 1 -ar 16000 FILE.wav"
+_RELEASED = {"dev": 1_092_009, "test": 36_237}
+_SPLITS = {"dev": ("train", "valid"), "train": ("train", "valid"), "test": ("test",)}
+
+
+@CORPORA.register("voxceleb2")
+class VoxCeleb2(DiskCorpus):
+    """VoxCeleb2: "train" is its dev part, "test" its test part; label speaker, group video.
+
+    The recordings are audio files below a folder that is a copy of the tree of videos. In the
+    release's layout `dev/mp4/id00012/<video>/00001.mp4` goes with
+    `dev/<audio>/id00012/<video>/00001.wav`; in the layout of MuSE and its successors
+    `orig/train/id00012/<video>/00001.mp4` with `<audio>/train/id00012/<video>/00001.wav`.
+
+    Args:
+        name: what datasets call the corpus.
+        root: folder that holds `dev` and `test`, or `orig`, the one above it, or one inside.
+        audio: name of the folder of the audio files, .wav or .flac. (The release's own audio,
+            .m4a, cannot be decoded here.)
+        lip_size: side of the grey crops of the mouth, in pixels.
+        landmarks: crop by `00001.lips.csv` beside each video, with the columns frame,x,y,side (the
+            middle of the mouth and the side of the square around it, in pixels). Without, the
+            crop is the middle of the picture.
+        valid_share: this share of the speakers of "train" becomes "valid".
+        splits: only these splits. The dev part has a million files, so name "test" where it does.
+    """
+
+    release = Release(
+        title="VoxCeleb2", source="https://www.robots.ox.ac.uk/~vgg/data/voxceleb/vox2.html"
+    )
+    beside = ("dev/mp4", "test/mp4", "orig/train", "orig/test")
+    version = "2018"
+    licence = "CC-BY-4.0"
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        root: Path,
+        audio: str = "wav",
+        lip_size: Annotated[int, Field(gt=0)] = LIP_SIZE,
+        landmarks: bool = False,
+        valid_share: Annotated[float, Field(ge=0, lt=1)] = 0.0,
+        splits: tuple[str, ...] | None = None,
+    ) -> None:
+        self._audio = audio
+        self._lip_size = lip_size
+        self._landmarks = landmarks
+        super().__init__(name=name, root=root, splits=splits, valid_share=valid_share)
+
+    def digest(self, path: str) -> str:
+        """SHA-256 (hex) of the bytes of an audio file, or of what determines a video's crops.
+
+        Raises:
+            AudioError: a file cannot be read.
+        """
+        return self._lips.digest(path) if path.endswith(_VIDEO) else super().digest(path)
+
+    def video_path(self, path: str) -> str:
+        """Path of the video that a recording is the sound of.
+
+        Raises:
+            AudioError: the path is not that of a recording of this corpus.
+        """
+        for part in self._layout_parts():
+            if PurePosixPath(path).is_relative_to(part.folder):
+                inside = PurePosixPath(path).relative_to(part.folder).with_suffix(_VIDEO)
+                return (PurePosixPath(_videos(part)) / inside).as_posix()
+        raise AudioError(
+            f"{self._where}: {path!r} is in none of its folders of audio; give the path of a "
+            "recording"
+        )
+
+    def video_info(self, path: str) -> VideoInfo:
+        """Length and rate of a video.
+
+        Raises:
+            AudioError: it is missing, outside the root, or cannot be decoded.
+        """
+        return self._lips.info(path)
+
+    def read_video(
+        self, path: str, start: int = 0, frames: int | None = None
+    ) -> tuple[Pictures, float]:
+        """Grey crops [F, S, S] of the mouth in a stretch of a video, and its pictures per second.
+
+        Raises:
+            AudioError: the video, or its landmarks, are missing, outside the root, corrupt, or
+                shorter than asked.
+        """
+        return self._lips.read(path, start, frames)
+
+    @cached_property
+    def _lips(self) -> LipVideos:
+        return LipVideos(
+            self.root, where=self._where, size=self._lip_size, landmarks=self._landmarks
+        )
+
+    def _layout_parts(self) -> tuple[Part, ...]:
+        released = [(name, f"{name}/{self._audio}") for name in ("dev", "test")]
+        muse = [(name, f"{self._audio}/{name}") for name in ("train", "test")]
+        return tuple(
+            Part(name=name, folder=folder, splits=_SPLITS[name], files=_RELEASED.get(name))
+            for name, folder in (*released, *muse)
+        )
+
+    def _parts_here(self) -> tuple[Part, ...]:
+        released, muse = self._layout_parts()[:2], self._layout_parts()[2:]
+        folders = ["orig", *(part.folder for part in muse)]
+        return muse if any((self.root / folder).is_dir() for folder in folders) else released
+
+    def _wanted(self) -> list[Part]:
+        try:
+            return super()._wanted()
+        except CorpusError as error:
+            raise CorpusError(f"{error}, or make audio of its videos with `{_EXPORT}`") from None
+
+    def _list(self, part: Part) -> Sequence[Entry]:
+        paths = list(self._found(part.folder, (*_AUDIO, ".m4a")))
+        audio = [path for path in paths if PurePosixPath(path).suffix.lower() in _AUDIO]
+        if paths and not audio:
+            raise CorpusError(
+                f"{self._where}: {part.folder} holds .m4a files, which cannot be decoded here; "
+                f"convert each with `{_EXPORT}` and name their folder as `audio`"
+            )
+        return [self._entry(part, path) for path in audio]
+
+    def _entry(self, part: Part, path: str) -> Entry:
+        inside = PurePosixPath(path).relative_to(part.folder).parts
+        if len(inside) != 3:
+            raise CorpusError(
+                f"{self._where}: {path!r} is not <speaker>/<video>/<number> in {part.folder}; "
+                "lay the audio out as the videos are"
+            )
+        speaker, video, _ = inside
+        return Entry(path=path, label=speaker, split=part.splits[0], group=f"{speaker}/{video}")
+
+    def _arrange(self, entries: Sequence[Entry]) -> Sequence[Entry]:
+        if not self._valid_share:
+            return entries
+        # Speakers are held out, not single videos of speakers that are trained on.
+        by_speaker = [replace(entry, group=entry.label) for entry in entries]
+        moved = hold_out(by_speaker, self._valid_share, where=self._where)
+        return [replace(e, split=m.split) for e, m in zip(entries, moved, strict=True)]
+
+
+def _videos(part: Part) -> str:
+    """Folder of the videos that go with the audio of a part."""
+    first, second = PurePosixPath(part.folder).parts[0], PurePosixPath(part.folder).name
+    return f"{first}/mp4" if first in _RELEASED else f"orig/{second}"

@@ -1,0 +1,129 @@
+"""LibriMix: sample for sample what its official script writes.
+
+The script reads float32 at 16 kHz, scales by the gains of the metadata, resamples with SciPy, cuts
+or pads all signals to one length, adds them up, and writes 16-bit files.
+
+Source: J. Cosentino et al., "LibriMix: an open-source dataset for generalizable speech separation",
+arXiv:2005.11262, and its script create_librimix_from_metadata.py.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.signal import resample_poly
+
+from ...errors import AudioError, DatasetError
+from ..audio import quantise_int16
+from ..clips import read_clip
+from ..corpus import Corpora
+from ..extras import SOURCE_RENDERERS, TREES
+from ..manifest import DatasetCard
+from ..renderer import RENDERERS, Rendered
+from ..types import Mixture, Source
+
+SOURCE_RATE_HZ = 16_000
+"""Rate of LibriSpeech and WHAM, at which gains are applied and noise is extended."""
+
+MODE: Final = "min"
+MIX: Final = "clean"
+"""What the builder's options of these names are when a config leaves them out."""
+
+# The script's crossfade: half a Hann window of 1 s, rising, with both of its ends.
+_FADE = SOURCE_RATE_HZ // 2 + 1
+
+Samples = NDArray[np.float32]
+# The extended noise is float64, since NumPy's windows are, and all else float32.
+Signal = NDArray[np.floating[Any]]
+
+
+@RENDERERS.register("librimix")
+def librimix(mixture: Mixture, corpora: Corpora) -> Rendered:
+    """All sources and their sum, in the order of the recipe; auxiliary ones are not in the sum.
+
+    Raises:
+        AudioError: a recording cannot be read, has another rate, or is shorter than the recipe's.
+        DatasetError: a noise is too short to be extended.
+    """
+    signals = [_signal(source, mixture, corpora) for source in mixture.sources]
+    total = np.zeros(mixture.num_samples, dtype=np.float32)
+    for source, signal in zip(mixture.sources, signals, strict=True):
+        if source.role != "auxiliary":
+            total += signal
+    return Rendered(
+        sources=np.stack([_written(signal, mixture) for signal in signals]),
+        mixture=_written(total, mixture),
+    )
+
+
+@SOURCE_RENDERERS.register("librimix")
+def librimix_source(mixture: Mixture, source_id: str, corpora: Corpora) -> Samples:
+    """One source [T], without reading the others."""
+    source = next(source for source in mixture.sources if source.id == source_id)
+    return _written(_signal(source, mixture, corpora), mixture)
+
+
+@TREES.register("librimix")
+def librimix_tree(card: DatasetCard, mixture: Mixture, signal: str) -> str:
+    """The script's own names, such as `Libri2Mix/wav8k/min/test/mix_clean/<mixture>.wav`."""
+    speakers = sum(source.role != "background" for source in mixture.sources)
+    rate = f"wav{mixture.sample_rate_hz // 1000}k"
+    mode, mix = card.params.get("mode", MODE), card.params.get("mix", MIX)
+    table = str(card.params["metadata"]).rpartition("/")[2]
+    part = table.removesuffix(".csv").replace(f"libri{speakers}mix_", "").replace("-clean", "")
+    folder = f"mix_{mix}" if signal == "mixture" else signal
+    return f"Libri{speakers}Mix/{rate}/{mode}/{part}/{folder}/{mixture.id}.wav"
+
+
+def extend_noise(noise: Samples, length: int) -> NDArray[np.float64]:
+    """Repeat noise [T] with crossfades until it is `length` samples long.
+
+    Each repetition begins within the last half second of what is there: the old end fades out, the
+    new beginning fades in, and their weights sin² and cos² add up to 1.
+
+    Raises:
+        DatasetError: the noise is not longer than a crossfade.
+    """
+    if len(noise) <= _FADE:
+        raise DatasetError(
+            f"a noise of {len(noise)} samples cannot be extended to {length}, since a crossfade "
+            f"takes {_FADE}; is the recording cut?"
+        )
+    rising = np.hanning(SOURCE_RATE_HZ + 1)[:_FADE]
+    extended = noise.astype(np.float64)
+    while len(extended) < length:
+        seam = extended[-_FADE:] * rising[::-1] + noise[:_FADE] * rising
+        extended = np.concatenate((extended[:-_FADE], seam, noise[_FADE:]))
+    return extended[:length]
+
+
+def _signal(source: Source, mixture: Mixture, corpora: Corpora) -> Signal:
+    """A source [num_samples] as it is added up."""
+    samples, rate = read_clip(source.clip, corpora)
+    if rate != SOURCE_RATE_HZ:
+        raise AudioError(
+            f"recording {source.clip.path!r} of corpus {source.clip.corpus!r} has {rate} Hz, but "
+            f"LibriMix is made from {SOURCE_RATE_HZ} Hz; restore the original"
+        )
+    signal: Signal = samples
+    if source.role == "background":
+        # The script compares with the longest utterance, whatever the mixture is cut to after.
+        longest = max(s.clip.frames for s in mixture.sources if s.role != "background")
+        if len(samples) < longest:
+            signal = extend_noise(samples, longest)
+    # The gain is a Python float, so that float32 stays float32.
+    scaled = signal * float(source.gain)
+    if mixture.sample_rate_hz != SOURCE_RATE_HZ:
+        scaled = resample_poly(scaled, mixture.sample_rate_hz, SOURCE_RATE_HZ)
+    fitted = np.zeros(mixture.num_samples, dtype=scaled.dtype)
+    heard = scaled[: mixture.num_samples]
+    fitted[: len(heard)] = heard
+    return fitted
+
+
+def _written(signal: Signal, mixture: Mixture) -> Samples:
+    if mixture.quantise == "int16":
+        return quantise_int16(signal)
+    return signal.astype(np.float32)
