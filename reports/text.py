@@ -42,17 +42,21 @@ def half_width(cell: Aggregate, unit: str) -> str:
 
 
 def beside(table: Table, entry: Entry, index: int) -> tuple[str, ...]:
-    """What comes with a pooled value: its parts, and the mean over trials."""
+    """What comes with a pooled value: its parts (sub, del, ins), and the mean over trials."""
     column, cell = table.columns[index], entry.cells[index]
     if cell is None or not column.facts.pooled or math.isnan(cell.mean):
         return ()
     unit = column.facts.unit
     parts = [
-        f"{part.facts.name.removeprefix(f'{column.facts.name}_')} {number(found.mean, unit)}"
+        f"{part.facts.name.removeprefix(f'{column.facts.name}_')[:3]} {number(found.mean, unit)}"
         for part, found in zip(table.parts, entry.parts, strict=True)
         if found is not None and part.facts.part_of == column.facts.name
     ]
-    return (*parts, f"mean over trials {number(cell.trial_mean, unit)}")
+    over_trials = number(cell.trial_mean, unit)
+    told = [" · ".join(parts)] if parts else []
+    if over_trials != number(cell.mean, unit):
+        told.append(f"mean over trials {over_trials}")
+    return tuple(told)
 
 
 def flags(cell: Aggregate, n_trials: int) -> tuple[str, ...]:
