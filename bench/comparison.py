@@ -7,26 +7,16 @@ are corrected together, and ranks are groups of systems that do not differ signi
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from ..datasets.seeding import generator
 from ..errors import ConfigError
-from .pooling import MEAN, Pooling, pooling_of
-from .resampling import (
-    FLIPS,
-    FloatArray,
-    cluster_sums,
-    exchange_p_value,
-    expanded_intervals,
-    resampled_ratios,
-    resampled_sums,
-    sign_flip_p_values,
-)
+from .paired import Draws, mean_differences, pooled_difference
+from .pooling import MEAN, pooling_of
+from .resampling import FLIPS, FloatArray
 from .statistics import check_arguments, with_condition_labels
 
 ALPHA = 0.05  # a difference is significant if its adjusted p-value is smaller
@@ -139,11 +129,13 @@ def compare_pairs(
     ok = _scored(rows, dataset, condition, metric)
     base = str(ok["base_metric"].iloc[0]) if "base_metric" in ok and len(ok) else metric
     pooling = pooling_of(base)
-    draws = _Draws((seed, dataset, condition, metric), level, resamples, len(pairs))
+    # Many comparisons need small p-values, and the smallest is 1 / (1 + flips).
+    flips = max(FLIPS, math.ceil(4 * len(pairs) / ALPHA))
+    draws = Draws((seed, dataset, condition, metric), level, resamples, flips)
     compared = (
-        _mean_differences(ok, pairs, draws)
+        mean_differences(ok, pairs, draws)
         if pooling is MEAN
-        else [_pooled_difference(ok, pair, pooling, draws) for pair in pairs]
+        else [pooled_difference(ok, pair, pooling, draws) for pair in pairs]
     )
     adjusted = holm([found.p_value for found in compared])
     return [
@@ -210,36 +202,6 @@ def rank_groups(systems: Sequence[str], differences: Sequence[Difference]) -> tu
     return tuple(ranks)
 
 
-@dataclass(frozen=True, slots=True)
-class _Draws:
-    """Where the draws of a family of comparisons come from, and how many there are."""
-
-    names: tuple[str | int, ...]
-    level: float
-    resamples: int
-    n_pairs: int
-
-    @property
-    def flips(self) -> int:
-        """Many comparisons need small p-values, and the smallest is 1 / (1 + flips)."""
-        return max(FLIPS, math.ceil(4 * self.n_pairs / ALPHA))
-
-    def generator(self, purpose: str) -> np.random.Generator:
-        return generator(purpose, *self.names)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Found:
-    """What a comparison came to, before it is corrected for the others."""
-
-    n: int
-    n_clusters: int
-    value: float
-    ci_low: float
-    ci_high: float
-    p_value: float
-
-
 def _scored(rows: pd.DataFrame, dataset: str, condition: str, metric: str) -> pd.DataFrame:
     """Rows with a value of one stratum."""
     ok = rows[(rows["dataset"] == dataset) & (rows["metric"] == metric) & (rows["status"] == "ok")]
@@ -253,110 +215,3 @@ def _scored(rows: pd.DataFrame, dataset: str, condition: str, metric: str) -> pd
             "compare the rows of one run, or give each run's system a name of its own"
         )
     return ok
-
-
-def _mean_differences(
-    ok: pd.DataFrame, pairs: Sequence[tuple[str, str]], draws: _Draws
-) -> list[_Found]:
-    """Differences of weighted means, all with the same draws."""
-    totals, sizes, counts = _sums(ok, pairs)
-    low, high, p_values = (np.full(len(pairs), np.nan) for _ in range(3))
-    usable = np.asarray(np.isfinite(totals).all(axis=0) & (sizes > 0).any(axis=0), np.bool_)
-    for which, clusters in _same_clusters(sizes, usable):
-        own = totals[clusters][:, which], sizes[clusters][:, which]
-        p_values[which] = sign_flip_p_values(
-            own[0], rng=draws.generator("flips"), flips=draws.flips
-        )
-        drawn = resampled_ratios(*own, resamples=draws.resamples, rng=draws.generator("bootstrap"))
-        low[which], high[which] = expanded_intervals(
-            drawn, n_clusters=len(own[0]), level=draws.level
-        )
-    with np.errstate(invalid="ignore"):  # 0/0: the mean of nothing is NaN
-        # Contiguous: a sum down a column rounds otherwise with another number of columns.
-        means = np.ascontiguousarray(totals.T).sum(axis=1) / sizes.sum(axis=0)
-    return [
-        _Found(
-            n=int(counts[i]),
-            n_clusters=int(np.count_nonzero(sizes[:, i])),
-            value=float(means[i]),
-            ci_low=float(low[i]),
-            ci_high=float(high[i]),
-            p_value=float(p_values[i]),
-        )
-        for i in range(len(pairs))
-    ]
-
-
-def _pooled_difference(
-    ok: pd.DataFrame, pair: tuple[str, str], pooling: Pooling, draws: _Draws
-) -> _Found:
-    """Difference of values that are no means, such as F1 scores."""
-    both = [ok[ok["system"] == name].set_index("trial_id").sort_index() for name in pair]
-    common = both[0].index.intersection(both[1].index)
-    ours, theirs = (rows.loc[common] for rows in both)
-    clusters, codes = np.unique(ours["cluster"].to_numpy(dtype=np.str_), return_inverse=True)
-    if not len(clusters):
-        return _Found(
-            n=0, n_clusters=0, value=np.nan, ci_low=np.nan, ci_high=np.nan, p_value=np.nan
-        )
-    names = pooling.names(pd.concat([ours, theirs]))
-    sums = [
-        cluster_sums(pooling.summands(rows, names), codes, len(clusters)) for rows in (ours, theirs)
-    ]
-    drawn = resampled_sums(
-        np.concatenate(sums, axis=1),
-        resamples=draws.resamples,
-        rng=draws.generator("bootstrap"),
-    )
-    first, second = (pooling.value(part) for part in np.split(drawn, 2, axis=1))
-    low, high = expanded_intervals(
-        (first - second)[:, None], n_clusters=len(clusters), level=draws.level
-    )
-    value = pooling.value(sums[0].sum(axis=0)) - pooling.value(sums[1].sum(axis=0))
-    rng = draws.generator("flips")
-    p_value = exchange_p_value(sums[0], sums[1], pooling.value, rng=rng, flips=draws.flips)
-    return _Found(
-        n=len(common),
-        n_clusters=len(clusters),
-        value=float(value),
-        ci_low=float(low[0]),
-        ci_high=float(high[0]),
-        p_value=p_value,
-    )
-
-
-def _sums(
-    ok: pd.DataFrame, pairs: Sequence[tuple[str, str]]
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Weighted sums of the differences and of the weights [clusters, pairs], and trials [pairs].
-
-    A weight belongs to the trial (the words of its reference), so both systems have the same.
-    """
-    values = ok.pivot(index="trial_id", columns="system", values="value")
-    facts = ok.drop_duplicates("trial_id").set_index("trial_id").loc[values.index]
-    names, codes = np.unique(facts["cluster"].to_numpy(dtype=np.str_), return_inverse=True)
-    weights = facts["weight"].to_numpy(np.float64)
-    columns = {str(name): values[name].to_numpy(np.float64) for name in values.columns}
-    nothing = np.full(len(values), np.nan)
-    totals, sizes = (np.zeros((len(names), len(pairs))) for _ in range(2))
-    counts = np.zeros(len(pairs))
-    for i, (system, baseline) in enumerate(pairs):
-        left, right = columns.get(system, nothing), columns.get(baseline, nothing)
-        both = ~np.isnan(left) & ~np.isnan(right)
-        with np.errstate(invalid="ignore"):  # two infinite values have no difference
-            differences = (left[both] - right[both]) * weights[both]
-        totals[:, i] = np.bincount(codes[both], weights=differences, minlength=len(names))
-        sizes[:, i] = np.bincount(codes[both], weights=weights[both], minlength=len(names))
-        counts[i] = np.count_nonzero(both)
-    return totals, sizes, counts
-
-
-def _same_clusters(
-    sizes: FloatArray, usable: NDArray[np.bool_]
-) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
-    """Masks of the pairs that share a set of clusters, and of that set; mostly there is but one."""
-    present = sizes > 0
-    if not usable.any():
-        return
-    for clusters in np.unique(present[:, usable], axis=1).T:
-        yield usable & (present == clusters[:, None]).all(axis=0), clusters
