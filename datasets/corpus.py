@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from ..registry import Registry
 
 Samples = NDArray[np.float32]
+Pictures = NDArray[np.uint8]
+"""Grey pictures [F, H, W], 0 (black) to 255 (white)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +64,57 @@ class Corpus(Protocol):
 
     def digest(self, path: str) -> str:
         """SHA-256 (hex) of what determines the samples of one recording."""
+        ...
+
+
+@runtime_checkable
+class SpokenGrammar(Protocol):
+    """A corpus whose sentences follow a grammar."""
+
+    def grammar(self) -> str:
+        """All that can be said in it, as a JSGF grammar of words in lower case."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoInfo:
+    """Number of pictures of a video, and its constant rate in pictures per second."""
+
+    frames: int
+    fps: float
+
+
+@runtime_checkable
+class VideoCorpus(Corpus, Protocol):
+    """A corpus whose recordings were filmed; picture and sound begin together.
+
+    `digest` of the path of a video covers all that determines its pictures.
+    """
+
+    def video_path(self, path: str) -> str:
+        """Path of the video of a recording; it may be the recording's own.
+
+        Raises:
+            AudioError: no such recording.
+        """
+        ...
+
+    def video_info(self, path: str) -> VideoInfo:
+        """Length and rate of the video at `path`.
+
+        Raises:
+            AudioError: the video is missing, cannot be decoded, or has no constant rate.
+        """
+        ...
+
+    def read_video(
+        self, path: str, start: int = 0, frames: int | None = None
+    ) -> tuple[Pictures, float]:
+        """Pictures [F, H, W] of a stretch of the video at `path`, and its rate in pictures per s.
+
+        Raises:
+            AudioError: as `video_info`, or the video is shorter than asked.
+        """
         ...
 
 

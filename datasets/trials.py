@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from ..errors import DatasetError
 from .clips import render_clip
-from .corpus import Corpora
+from .corpus import Corpora, VideoCorpus
 from .render import render
 from .renderer import Rendered
-from .types import Clues, EnrollmentClip, Mixture, MixtureClip, Query, Trial, Truth
+from .types import Clues, EnrollmentClip, Mixture, MixtureClip, Query, Trial, Truth, VideoClip
 
 Samples = NDArray[np.float32]
 Separated = Callable[[MixtureClip], Samples]
@@ -38,7 +38,8 @@ def render_trial(
         separated: gives enrollments that are sources of other mixtures.
 
     Raises:
-        DatasetError: such an enrollment is wanted, and `separated` is None.
+        DatasetError: such an enrollment is wanted, and `separated` is None; or the corpus of the
+            video has none.
     """
     signals = rendered or render(mixture, corpora)
     rate = mixture.sample_rate_hz
@@ -55,24 +56,20 @@ def render_trial(
             )
         return separated(clip)
 
-    clues = Clues(
-        enrollments=tuple(
-            torch.from_numpy(enrollment(clip).copy()) for clip in trial.clue.enrollments
-        ),
-        classes=trial.clue.classes,
-        text=trial.clue.text,
-    )
+    enrolled = tuple(torch.from_numpy(enrollment(clip).copy()) for clip in trial.clue.enrollments)
+    video, fps = _video(trial.clue.video, mixture, corpora)
+    classes, text = trial.clue.classes, trial.clue.text
     query = Query(
         id=trial.id,
         mixture=torch.from_numpy(signals.mixture[None].copy()),
         sample_rate_hz=rate,
-        clues=clues,
+        clues=Clues(enrollments=enrolled, classes=classes, text=text, video=video, video_fps=fps),
     )
     return query, _truth(trial, mixture, signals)
 
 
 def source_signal(source_id: str, mixture: Mixture, signals: Rendered) -> Samples:
-    """One source [T] of a mixture.
+    """One source [T] of a mixture; an auxiliary one with its own length, if that is kept.
 
     Raises:
         DatasetError: the mixture has no such source.
@@ -84,7 +81,30 @@ def source_signal(source_id: str, mixture: Mixture, signals: Rendered) -> Sample
             "build the set again"
         )
     samples: Samples = signals.sources[ids.index(source_id)]
-    return samples
+    return signals.auxiliary.get(source_id, samples)
+
+
+def _video(
+    clip: VideoClip | None, mixture: Mixture, corpora: Corpora
+) -> tuple[torch.Tensor | None, float | None]:
+    """Pictures [F, H, W] in 0..1, as many as fit into the mixture, and their rate.
+
+    The last picture stays if the video is shorter, as it is where sound outlasts it in a file.
+    """
+    if clip is None:
+        return None, None
+    corpus = corpora[clip.corpus]
+    if not isinstance(corpus, VideoCorpus):
+        raise DatasetError(
+            f"video {clip.path!r} is of corpus {clip.corpus!r}, which has no videos; use one that "
+            "has, such as synthetic_av or voxceleb2"
+        )
+    pictures, fps = corpus.read_video(clip.path, clip.start, clip.frames)
+    seconds = mixture.num_samples / mixture.sample_rate_hz
+    frames = max(1, int(seconds * fps + 1e-6))  # 1e-6: a product such as 3.9999 is 4 pictures
+    last = len(pictures) - 1
+    fitted = pictures[np.minimum(np.arange(frames), last)].astype(np.float32) / np.float32(255)
+    return torch.from_numpy(fitted), fps
 
 
 def _truth(trial: Trial, mixture: Mixture, signals: Rendered) -> Truth:

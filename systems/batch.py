@@ -25,6 +25,7 @@ def collate(queries: Sequence[Query], *, device: str) -> QueryBatch:
             replace(
                 query.clues,
                 enrollments=tuple(signal.to(device) for signal in query.clues.enrollments),
+                video=None if query.clues.video is None else query.clues.video.to(device),
             )
             for query in queries
         ),

@@ -53,7 +53,9 @@ class QueryBatch:
     Attributes:
         mixture: [B, C, T] float32.
         lengths: [B] int64, true number of samples of each mixture.
-        clues: one for each query; enrollments are tensors [T_k] on the same device.
+        clues: one for each query; enrollments are tensors [T_k] on the same device, and so are
+            videos [F_b, H, W] in 0..1, of `video_fps` pictures per second, unpadded. A system
+            normalises them itself: MuSE and reentry take (x − 0.4161) / 0.1688.
     """
 
     ids: tuple[str, ...]

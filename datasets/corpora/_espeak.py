@@ -34,7 +34,8 @@ SAMPLE_RATE_HZ = 22050
 
 # Constants of the C header speak_lib.h.
 _AUDIO_OUTPUT_SYNCHRONOUS = 2
-_INITIALIZE_DONT_EXIT = 0x8000
+_INITIALIZE_PHONEME_EVENTS, _INITIALIZE_DONT_EXIT = 0x0001, 0x8000
+_EVENT_LIST_TERMINATED, _EVENT_PHONEME = 0, 7
 _POS_CHARACTER = 1
 _CHARS_UTF8 = 1
 _RATE, _VOLUME, _PITCH = 1, 2, 3
@@ -43,8 +44,28 @@ _CURRENT = 1
 # Of 200; the default of 100 clips the loudest voices.
 _VOLUME_VALUE = 60
 
+
+class _EventValue(ctypes.Union):
+    _fields_ = (("name", ctypes.c_void_p), ("phoneme", ctypes.c_char * 8))
+
+
+class _Event(ctypes.Structure):
+    """`espeak_EVENT` of speak_lib.h."""
+
+    _fields_ = (
+        ("type", ctypes.c_int),
+        ("unique_identifier", ctypes.c_uint),
+        ("text_position", ctypes.c_int),
+        ("length", ctypes.c_int),
+        ("audio_position", ctypes.c_int),
+        ("sample", ctypes.c_int),
+        ("user_data", ctypes.c_void_p),
+        ("id", _EventValue),
+    )
+
+
 _CALLBACK = ctypes.CFUNCTYPE(
-    ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p
+    ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event)
 )
 _LOCK = threading.Lock()
 
@@ -64,7 +85,28 @@ class Voice:
     rate: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Phoneme:
+    """A phoneme by its name in espeak-ng ("'aI", "t", "_:" for a pause), and its first sample."""
+
+    name: str
+    start: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Speech:
+    """What was said: 16-bit samples [T], and the phonemes in their order."""
+
+    codes: Codes
+    phonemes: tuple[Phoneme, ...]
+
+
 def synthesise(text: str, *, voice: Voice, seed: int) -> Codes:
+    """The samples [T] of `speak`."""
+    return speak(text, voice=voice, seed=seed).codes
+
+
+def speak(text: str, *, voice: Voice, seed: int) -> Speech:
     """Say `text`: a pure function of its arguments, safe from several threads.
 
     Args:
@@ -73,7 +115,7 @@ def synthesise(text: str, *, voice: Voice, seed: int) -> Codes:
         seed: of the noise in breath and fricatives, 1..2**31 - 1.
 
     Returns:
-        16-bit samples [T] at `SAMPLE_RATE_HZ`, with the silence around them.
+        Speech at `SAMPLE_RATE_HZ`, with the silence around it.
 
     Raises:
         CorpusError: the library or its data cannot be used; the message says what to install.
@@ -89,12 +131,14 @@ def _speaker(_process: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max_workers=1, thread_name_prefix="espeak")
 
 
-def _speak(text: str, voice: Voice, seed: int) -> Codes:
+def _speak(text: str, voice: Voice, seed: int) -> Speech:
     chunks: list[Codes] = []
+    phonemes: list[Phoneme] = []
 
-    def collect(samples: Any, count: int, _events: object) -> int:
+    def collect(samples: Any, count: int, events: Any) -> int:
         if samples and count > 0:
             chunks.append(np.ctypeslib.as_array(samples, shape=(count,)).copy())
+        phonemes.extend(_phonemes(events))
         return 0
 
     callback = _CALLBACK(collect)  # must live as long as the library may call it
@@ -109,7 +153,16 @@ def _speak(text: str, voice: Voice, seed: int) -> Codes:
         library.espeak_Synchronize()
     if failed or not chunks:
         raise CorpusError(f"espeak-ng cannot say {text!r} with voice {voice} (status {failed})")
-    return np.concatenate(chunks)
+    return Speech(codes=np.concatenate(chunks), phonemes=tuple(phonemes))
+
+
+def _phonemes(events: Any) -> Iterator[Phoneme]:
+    """The phonemes in a list of events that ends with a terminator; the library owns it."""
+    place = 0
+    while events and events[place].type != _EVENT_LIST_TERMINATED:
+        if events[place].type == _EVENT_PHONEME:
+            yield Phoneme(name=events[place].id.phoneme.decode(), start=events[place].sample)
+        place += 1
 
 
 @functools.cache
@@ -128,7 +181,10 @@ def _prepare(library: ctypes.CDLL, voice: Voice) -> None:
     """Start the library and choose the voice."""
     data_path = str(_loader().get_data_path())
     library.espeak_Initialize(
-        _AUDIO_OUTPUT_SYNCHRONOUS, 0, data_path.encode(), _INITIALIZE_DONT_EXIT
+        _AUDIO_OUTPUT_SYNCHRONOUS,
+        0,
+        data_path.encode(),
+        _INITIALIZE_DONT_EXIT | _INITIALIZE_PHONEME_EVENTS,
     )
     name = f"en-us+{voice.variant}"
     if library.espeak_SetVoiceByName(name.encode()):

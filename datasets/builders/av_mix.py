@@ -1,0 +1,285 @@
+"""Audio-visual mixtures: a speaker who is seen, one who is only heard, and what disturbs them.
+
+After Yoshinaga, Tanaka and Morishima, "Audio-visual speech enhancement with selective off-screen
+speech extraction" (2023), section IV-A. What is wanted is the sum of the on-screen speech, whose
+clue is a video of the lips, and of the off-screen speech, whose clue is an enrollment.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from ...errors import ConfigError
+from ..active_level import active_level
+from ..builder import (
+    BUILDERS,
+    BuildContext,
+    Count,
+    Drawn,
+    Level,
+    LevelSpan,
+    Peak,
+    Seconds,
+    Selection,
+    enrollment_clips,
+)
+from ..clips import clip_reader
+from ..mixing import SILENT_DB, db_to_gain, power_db
+from ..render import input_snr, limit_peak
+from ..renderer import Rendered
+from ..seeding import generator
+from ..types import Clip, ClueSpec, Condition, Mixture, Source, Trial
+from ._av_pools import Films, Pools
+from ._av_scenes import Onset, Rules, Scenario, Scene, Scenes
+
+Clue = Literal["video", "enrollment"]
+Share = Annotated[float, Field(ge=0, le=1)]
+_NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+@BUILDERS.register("av_mix")
+class AvMix:
+    """On-screen speech of a fixed length, off-screen speech of another length, and interference.
+
+    The paper gives the lengths, the range of the SNRs and the four scenarios. It does not give how
+    the SNR is measured, where the shorter signals lie, and how loud interfering speech is: these
+    are parameters here, and their defaults are a choice.
+
+    Wherever a speaker is drawn, the corpus is drawn first, with equal chances, then the speaker,
+    then the recording, then the crop; of noise, every recording has the same chance. A crop that
+    is silent, or a pause 40 dB below its recording, is drawn again.
+
+    Args:
+        context: identity of the set and open corpora.
+        on_screen: filmed speech, from a corpus with videos.
+        off_screen: speech of those who are not seen; selections of one corpus are put together.
+        interferers: interfering speech; the selections of `on_screen` and `off_screen` if None.
+        noise: recordings of noise, for the scenarios that have it.
+        scenario: what disturbs: noise, one speaker, both, or two speakers.
+        count: number of mixtures.
+        sample_rate_hz: rate of the mixtures.
+        duration_s: length of the mixture, of the on-screen speech and of the noise.
+        off_screen_s: shortest and longest off-screen speech; the paper has 2 to 4 s in training and
+            0 to 4 s in the test. A shorter recording is taken whole. At 0 there is no off-screen
+            speech; the enrollment is given all the same.
+        off_screen_speaker: "other" is the paper's: another speaker than the one on the screen.
+            "same" lets the one on the screen talk on without being seen, with another recording.
+        off_screen_onset: where the off-screen speech begins: anywhere so that it fits, or so that
+            it begins or ends with the mixture.
+        off_screen_snr_db: lowest and highest power ratio of on-screen to off-screen speech.
+        interferer_snr_db: the same for each interfering speaker.
+        noise_snr_db: the same for the noise.
+        snr_reference: "whole" takes the mean power of a signal from its first to its last sample,
+            pauses included; "active" that of its active parts (ITU-T P.56). The silence in which a
+            shorter signal is placed never counts.
+        clues: what each trial gives. Video asks for the on-screen, enrollment for the off-screen
+            speech, both for their sum. With `off_screen_speaker: same` an enrollment asks for both.
+        enrollments: enrollment recordings for each trial, of the off-screen speaker, others than in
+            the mixture.
+        enrollment_s: longest enrollment; longer recordings are cut.
+        mute_on_screen: share of mixtures in which only the picture is left of the on-screen speech
+            (the muting strategy; 0.2 in the paper's training).
+        mute_off_screen: share of mixtures without off-screen speech (the same).
+        level_db: power of the on-screen speech re full scale, measured as the SNRs are; None keeps
+            that of its recording.
+        peak: a mixture whose peak is higher is scaled down to it, sources and all.
+        quantise: "int16" renders what 16-bit files would hold.
+    """
+
+    vocabulary: tuple[str, ...] = ()
+
+    def __init__(
+        self,
+        *,
+        context: BuildContext,
+        on_screen: Selection,
+        off_screen: tuple[Selection, ...],
+        interferers: tuple[Selection, ...] | None = None,
+        noise: Selection | None = None,
+        scenario: Scenario,
+        count: Count,
+        sample_rate_hz: Count = 16_000,
+        duration_s: Seconds = 4.0,
+        off_screen_s: tuple[_NotNegative, _NotNegative] = (0.0, 4.0),
+        off_screen_speaker: Literal["other", "same"] = "other",
+        off_screen_onset: Onset = "random",
+        off_screen_snr_db: LevelSpan = (-2.5, 2.5),
+        interferer_snr_db: LevelSpan = (-2.5, 2.5),
+        noise_snr_db: LevelSpan = (-2.5, 2.5),
+        snr_reference: Literal["whole", "active"] = "whole",
+        clues: tuple[tuple[Clue, ...], ...] = (("video", "enrollment"),),
+        enrollments: Count = 1,
+        enrollment_s: Seconds = 10.0,
+        mute_on_screen: Share = 0.0,
+        mute_off_screen: Share = 0.0,
+        level_db: Level | None = None,
+        peak: Peak = 0.9,
+        quantise: Literal["none", "int16"] = "none",
+    ) -> None:
+        self.count, self.sample_rate_hz = count, sample_rate_hz
+        self._context = context
+        self._same, self._active = off_screen_speaker == "same", snr_reference == "active"
+        self._clues = tuple(frozenset(names) for names in clues)
+        self._enrollments, self._enrollment_s = enrollments, enrollment_s
+        self._level_db, self._peak = level_db, peak
+        self._quantise: Literal["none", "int16"] = quantise
+        self._rules = Rules(
+            scenario=scenario,
+            sample_rate_hz=sample_rate_hz,
+            duration_s=duration_s,
+            off_screen_s=off_screen_s,
+            same_speaker=self._same,
+            off_screen_onset=off_screen_onset,
+            off_screen_snr_db=off_screen_snr_db,
+            interferer_snr_db=interferer_snr_db,
+            noise_snr_db=noise_snr_db,
+            mute=(mute_on_screen, mute_off_screen),
+        )
+        self._check(noise)
+        self._read = clip_reader(sample_rate_hz=sample_rate_hz, corpora=context.corpora)
+        others = (on_screen, *off_screen) if interferers is None else interferers
+        self._scenes = self._open(on_screen, off_screen, others, noise)
+
+    def draw(self, index: int) -> Drawn:
+        """Recipe and trials of mixture `index`."""
+        mixture_id = self._context.mixture_id(index)
+        scene = self._scenes.draw(self._context.key(mixture_id))
+        mixture = Mixture(
+            id=mixture_id,
+            sample_rate_hz=self.sample_rate_hz,
+            num_samples=round(self._rules.duration_s * self.sample_rate_hz),
+            sources=self._sources(scene),
+            quantise=self._quantise,
+            tags={"scenario": self._rules.scenario, "off_screen_s": self._off_screen_s(scene)},
+        )
+        mixture, rendered = limit_peak(mixture, self._peak, self._context.corpora, read=self._read)
+        trials = self._trials(mixture, rendered, scene)
+        silent = len(self._clues) - len(trials)
+        return Drawn(
+            mixture=mixture,
+            trials=trials,
+            excluded={"silent_target": silent} if silent else {},
+            rendered=rendered,
+        )
+
+    def _open(
+        self,
+        on_screen: Selection,
+        off_screen: tuple[Selection, ...],
+        interferers: tuple[Selection, ...],
+        noise: Selection | None,
+    ) -> Scenes:
+        rules, context, read = self._rules, self._context, self._read
+        speakers, noises = interferers if "spk" in rules.scenario else (), [noise] if noise else []
+        return Scenes(
+            rules,
+            films=Films(on_screen, context, read, seconds=rules.duration_s),
+            off_screen=Pools(off_screen, context, read),
+            interferers=Pools(speakers, context, read),
+            noise=Pools(noises, context, read, min_s=rules.duration_s),
+            read=read,
+        )
+
+    def _check(self, noise: Selection | None) -> None:
+        rules = self._rules
+        low, high = rules.off_screen_s
+        if not low <= high <= rules.duration_s:
+            raise ConfigError(
+                f"off_screen_s = {[low, high]} must rise, up to duration_s = {rules.duration_s:g}"
+            )
+        if ("noise" in rules.scenario) != (noise is not None):
+            raise ConfigError(
+                f"scenario {rules.scenario!r} {'needs' if noise is None else 'has no'} noise; "
+                f"{'add' if noise is None else 'take out'} `noise`"
+            )
+        if not self._clues or len(set(self._clues)) < len(self._clues) or not all(self._clues):
+            raise ConfigError(
+                "clues must list different combinations, such as [[video, enrollment], [video]]"
+            )
+        if sum(rules.mute) > 1:
+            raise ConfigError(
+                f"mute_on_screen + mute_off_screen = {sum(rules.mute):g} is more than 1; lower one"
+            )
+
+    def _sources(self, scene: Scene) -> tuple[Source, ...]:
+        loud_db = self._measure(scene.on_screen.clip) if self._level_db is None else self._level_db
+        return tuple(
+            Source(
+                id=part.id,
+                label=part.crop.label,
+                role=part.role,
+                clip=part.crop.clip,
+                gain=db_to_gain(loud_db - part.snr_db - self._measure(part.crop.clip)),
+                onset=part.onset,
+            )
+            for part in scene.parts
+        )
+
+    def _measure(self, clip: Clip) -> float:
+        """Level of a clip in dB re full scale, as `snr_reference` says."""
+        samples = self._read(clip)
+        if self._active:
+            return active_level(samples, self.sample_rate_hz).level_db
+        return power_db(samples)
+
+    def _off_screen_s(self, scene: Scene) -> float:
+        lengths = [len(self._read(p.crop.clip)) for p in scene.parts if p.id == "off"]
+        return round(sum(lengths) / self.sample_rate_hz, 3)
+
+    def _trials(self, mixture: Mixture, rendered: Rendered, scene: Scene) -> tuple[Trial, ...]:
+        """One for each combination of clues that asks for something audible."""
+        audible = [
+            source.id
+            for source, samples in zip(mixture.sources, rendered.sources, strict=True)
+            if power_db(samples) > SILENT_DB
+        ]
+        enrolled = enrollment_clips(
+            scene.off_pool,
+            scene.off_label,
+            used=[scene.on_screen.clip, *(source.clip for source in mixture.sources)],
+            rng=generator(*self._context.key(mixture.id), "enrollment"),
+            count=self._enrollments,
+            max_s=self._enrollment_s,
+        )
+        trials: list[Trial] = []
+        for number, kinds in enumerate(self._clues):
+            clue = ClueSpec(
+                enrollments=enrolled if "enrollment" in kinds else (),
+                video=scene.video if "video" in kinds else None,
+            )
+            targets = tuple(name for name in self._asked(kinds) if name in audible)
+            if targets:
+                trials.append(
+                    self._trial(f"{mixture.id}_q{number}", mixture, clue, targets, rendered)
+                )
+        return tuple(trials)
+
+    def _asked(self, kinds: frozenset[Clue]) -> list[str]:
+        """Ids of the sources that clues ask for."""
+        on_screen = ["on"] if "video" in kinds or self._same else []
+        return [*on_screen, *(["off"] if "enrollment" in kinds else [])]
+
+    @staticmethod
+    def _trial(
+        trial_id: str,
+        mixture: Mixture,
+        clue: ClueSpec,
+        targets: tuple[str, ...],
+        rendered: Rendered,
+    ) -> Trial:
+        return Trial(
+            id=trial_id,
+            mixture_id=mixture.id,
+            clue=clue,
+            target_ids=targets,
+            condition=Condition(n_active=len(targets), n_inactive=0),
+            cluster=mixture.id,
+            tags={
+                **mixture.tags,
+                "target": "+".join(targets),
+                "clues": "+".join(sorted(clue.kinds(), reverse=True)),
+                **input_snr(mixture, rendered, targets),
+            },
+        )

@@ -1,0 +1,242 @@
+"""Mixtures of filmed speakers from a list, as MuSE and reentry make them of VoxCeleb2.
+
+Pan, Ge and Li, "MuSE: multi-modal target speaker extraction with visual cues" (ICASSP 2021), and
+"Selective listening by synchronizing speech with lips" (TASLP 2022).
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+from ...errors import ConfigError, CorpusError, DatasetError
+from ..builder import BUILDERS, BuildContext, Count, Drawn, Peak
+from ..clips import clip_reader
+from ..corpora.voxceleb2 import VoxCeleb2
+from ..corpus import Recording
+from ..missing import MissingRecordingsError
+from ..mixing import power_db, snr_gain
+from ..render import input_snr, limit_peak
+from ..renderer import Rendered
+from ..types import Clip, ClueSpec, Condition, Mixture, Source, Trial, VideoClip
+from ._av_pools import video_info
+
+LIST = "audio_mixture/2_mix_min_800/mixture_data_list_2mix.csv"
+_PARTITIONS = {"train": "train", "valid": "val", "test": "test"}
+_ROUNDING_S = 0.1  # by which another decoder may make an utterance longer or shorter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Row:
+    """One row of the list: speaker/video/number of each utterance, and its level in dB.
+
+    Attributes:
+        line: of the file.
+        levels_db: power of each utterance over that of the first.
+        seconds: length of the mixture.
+    """
+
+    line: int
+    utterances: tuple[str, ...]
+    levels_db: tuple[float, ...]
+    seconds: float
+
+
+@BUILDERS.register("vox2_mix")
+class Vox2Mix:
+    """The mixtures of `mixture_data_list_2mix.csv`; the video of a speaker is the clue.
+
+    Each row has a partition, then split, speaker, utterance and level for each speaker, then the
+    length in seconds; there is no header. As the script does, utterances are scaled by their mean
+    powers, before all are cut to the shortest. The script then divides the mixture by its peak;
+    here sources and mixture together are scaled to `peak`, so that they fit each other.
+
+    Args:
+        context: identity of the set and open corpora; split "train", "valid" or "test".
+        corpus: name of the corpus voxceleb2 in the config.
+        mixture_list: the list, relative to the folder of that corpus.
+        count: number of mixtures from the top of the list; all if None.
+        sample_rate_hz: rate of the mixtures.
+        targets: ask for the first speaker only, as reentry's evaluation does, or for all in turn.
+        peak: largest magnitude of a mixture and its sources.
+        quantise: "int16" renders what 16-bit files would hold.
+    """
+
+    vocabulary: tuple[str, ...] = ()
+
+    def __init__(
+        self,
+        *,
+        context: BuildContext,
+        corpus: str = "voxceleb2",
+        mixture_list: str = LIST,
+        count: Count | None = None,
+        sample_rate_hz: Count = 16_000,
+        targets: Literal["first", "all"] = "first",
+        peak: Peak = 0.9,
+        quantise: Literal["none", "int16"] = "none",
+    ) -> None:
+        self.sample_rate_hz = sample_rate_hz
+        self._context, self._targets, self._peak = context, targets, peak
+        self._quantise: Literal["none", "int16"] = quantise
+        videos = context.corpora.get(corpus)
+        if not isinstance(videos, VoxCeleb2):
+            raise ConfigError(
+                f"vox2_mix needs a corpus {corpus!r} of kind voxceleb2; add it to `corpora`"
+            )
+        self._videos = videos
+        self._rows = _read_list(videos.root / mixture_list, split=context.split)
+        self.count = len(self._rows) if count is None else count
+        if self.count > len(self._rows):
+            raise ConfigError(
+                f"count = {count} is more than the {len(self._rows)} rows of split "
+                f"{context.split!r} in {mixture_list!r}; lower it"
+            )
+        self._read = clip_reader(sample_rate_hz=sample_rate_hz, corpora=context.corpora)
+
+    def draw(self, index: int) -> Drawn:
+        """Recipe and trials of row `index`, from the first again after the last.
+
+        Raises:
+            MissingRecordingsError: an utterance or the video of a target is missing.
+            DatasetError: the utterances are not those that the list was made from.
+        """
+        row = self._rows[index % self.count]
+        recordings = self._recordings_of(row)
+        clips = [
+            Clip(corpus=self._videos.name, path=r.path, start=0, frames=r.frames)
+            for r in recordings
+        ]
+        num_samples = min(len(self._read(clip)) for clip in clips)
+        if abs(num_samples / self.sample_rate_hz - row.seconds) > _ROUNDING_S:
+            raise DatasetError(
+                f"line {row.line} of the list says {row.seconds:g} s, but its shortest utterance "
+                f"lasts {num_samples / self.sample_rate_hz:.3f} s; use the list of this corpus"
+            )
+        mixture = Mixture(
+            id=self._context.mixture_id(index),
+            sample_rate_hz=self.sample_rate_hz,
+            num_samples=num_samples,
+            sources=self._sources(row, recordings, clips),
+            quantise=self._quantise,
+            tags={"n_speakers": len(clips)},
+        )
+        mixture, rendered = limit_peak(mixture, self._peak, self._context.corpora, read=self._read)
+        asked = mixture.sources if self._targets == "all" else mixture.sources[:1]
+        return Drawn(
+            mixture=mixture,
+            trials=tuple(self._trial(mixture, rendered, source) for source in asked),
+            rendered=rendered,
+        )
+
+    @cached_property
+    def _recordings(self) -> Mapping[str, Recording]:
+        """Recordings by speaker/video/number."""
+        return {_utterance(recording.path): recording for recording in self._videos.recordings()}
+
+    def _recordings_of(self, row: _Row) -> list[Recording]:
+        missing = [name for name in row.utterances if name not in self._recordings]
+        if missing:
+            where = f"line {row.line} of the list"
+            raise MissingRecordingsError(
+                {
+                    (self._videos.name, name): f"{where} names {name!r}, which has no audio"
+                    for name in missing
+                }
+            )
+        return [self._recordings[name] for name in row.utterances]
+
+    def _sources(
+        self, row: _Row, recordings: Sequence[Recording], clips: Sequence[Clip]
+    ) -> tuple[Source, ...]:
+        # At full power the peak is above any limit, so that limiting it sets it.
+        first = self._read(clips[0])
+        loudest = 10 ** (-power_db(first) / 20)
+        return tuple(
+            Source(
+                id=f"s{number}",
+                label=recording.label,
+                role="foreground",
+                clip=clip,
+                gain=loudest * snr_gain(signal=first, noise=self._read(clip), snr_db=-level_db),
+            )
+            for number, (recording, clip, level_db) in enumerate(
+                zip(recordings, clips, row.levels_db, strict=True), 1
+            )
+        )
+
+    def _trial(self, mixture: Mixture, rendered: Rendered, target: Source) -> Trial:
+        path = self._videos.video_path(target.clip.path)
+        known = video_info(self._videos, path)
+        frames = math.ceil(mixture.num_samples / mixture.sample_rate_hz * known.fps)
+        video = VideoClip(
+            corpus=target.clip.corpus, path=path, start=0, frames=min(frames, known.frames)
+        )
+        return Trial(
+            id=f"{mixture.id}_{target.id}",
+            mixture_id=mixture.id,
+            clue=ClueSpec(video=video),
+            target_ids=(target.id,),
+            condition=Condition(n_active=1, n_inactive=0),
+            cluster=mixture.id,
+            tags={
+                "target": target.label,
+                **mixture.tags,
+                **input_snr(mixture, rendered, (target.id,)),
+            },
+        )
+
+
+def _utterance(path: str) -> str:
+    """speaker/video/number of a recording."""
+    return "/".join(PurePosixPath(path).with_suffix("").parts[-3:])
+
+
+def _read_list(path: Path, *, split: str) -> tuple[_Row, ...]:
+    """The rows of one partition.
+
+    Raises:
+        ConfigError: the split has no partition.
+        CorpusError: the file is missing, or not such a list.
+    """
+    if split not in _PARTITIONS:
+        raise ConfigError(
+            f"split {split!r} is not in such lists; use one of {', '.join(_PARTITIONS)}"
+        )
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = [_row(path, line, cells) for line, cells in enumerate(csv.reader(file), 1)]
+    except (OSError, UnicodeDecodeError) as error:
+        raise CorpusError(
+            f"cannot read the list {str(path)!r}: {error}; take mixture_data_list_2mix.csv from "
+            "github.com/zexupan/MuSE, and put it there or set `mixture_list`"
+        ) from None
+    chosen = tuple(row for partition, row in rows if partition == _PARTITIONS[split])
+    if not chosen:
+        raise CorpusError(f"the list {str(path)!r} has no row of {_PARTITIONS[split]!r}")
+    return chosen
+
+
+def _row(path: Path, line: int, cells: list[str]) -> tuple[str, _Row]:
+    """The partition of a row, and the row."""
+    if len(cells) < 10 or (len(cells) - 2) % 4:
+        raise CorpusError(
+            f"{str(path)!r}, line {line}: {len(cells)} cells; a row has a partition, four cells "
+            "for each of two or more speakers, and a length"
+        )
+    speakers = [cells[place : place + 4] for place in range(1, len(cells) - 1, 4)]
+    try:
+        row = _Row(
+            line=line,
+            utterances=tuple(f"{speaker}/{utterance}" for _, speaker, utterance, _ in speakers),
+            levels_db=tuple(float(level) for _, _, _, level in speakers),
+            seconds=float(cells[-1]),
+        )
+    except ValueError as error:
+        raise CorpusError(f"{str(path)!r}, line {line}: {error}; correct the list") from None
+    return cells[0], row
