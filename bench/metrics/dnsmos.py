@@ -1,0 +1,279 @@
+"""DNSMOS: opinion scores of speech without a reference, by the user's copy of its models.
+
+P.835 (Reddy, Gopal & Cutler 2022, "DNSMOS P.835") judges speech, background and the whole; P.808
+(Reddy, Gopal & Cutler 2021, "DNSMOS") the whole. The models are those of Microsoft's DNS
+Challenge, and signals are cut as its script `dnsmos_local.py` does.
+
+Worker processes import this module, so that it must stay cheap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import ConfigError
+from ..mel import p808_features
+from ..models import Model, carry_out, open_model
+from .outcome import Outcome
+from .protocol import METRICS, Answered, FailedValueError, MetricInfo, Submit, UndefinedValueError
+
+RATE_HZ = 16000
+WINDOW_S = 9.01
+WINDOW = 144160
+_P808_UNHEARD = 160  # samples at the end of a window
+_P808_SHAPE = (900, 120)
+
+Windows = Literal["official", "all"]
+Array = NDArray[np.float32]
+Scoring = Callable[[Model, Iterable[Array]], NDArray[np.float64]]
+"""Means over windows [9.01 s] of the value and its parts."""
+
+# From raw scores to opinion scores, highest power first: speech, background, overall.
+_FIT = (
+    (-0.08397278, 1.22083953, 0.0052439),
+    (-0.13166888, 1.60915514, -0.39604546),
+    (-0.06766283, 1.11546468, 0.04602535),
+)
+_PERSONALIZED_FIT = (
+    (-0.01019296, 0.02751166, 1.19576786, -0.24348726),
+    (-0.04976499, 0.44276479, -0.1644611, 0.96883132),
+    (-0.00533021, 0.005101, 1.18058466, -0.11236046),
+)
+
+
+def window_starts(length: int, windows: Windows) -> list[int]:
+    """Where windows of 9.01 s begin, in seconds.
+
+    "all" are those that fit, one every second. "official" are those of the script: it counts
+    whole seconds of the signal less 9.01, rounded up, and cuts a window off at
+    int((start + 9.01) · 16000), which rounding makes one sample too short for starts of 7 to 23
+    and 119 to 122 s; it leaves these windows out, without a word.
+
+    Args:
+        length: samples at 16 kHz, at least one window.
+        windows: which.
+    """
+    if windows == "all":
+        return list(range(1 + (length - WINDOW) // RATE_HZ))
+    starts = range(1 + int(length // RATE_HZ - WINDOW_S))
+    return [s for s in starts if int((s + WINDOW_S) * RATE_HZ) - s * RATE_HZ >= WINDOW]
+
+
+def looped(signal: Array) -> Array:
+    """A signal [T ≥ 1], doubled until it is as long as a window, as the script does."""
+    while len(signal) < WINDOW:
+        signal = np.concatenate([signal, signal])
+    return signal
+
+
+class _Windowed:
+    """A metric that hears windows of the estimate.
+
+    Args:
+        info: what it is.
+        settings: of the signature.
+        windows: which are heard.
+        scoring: what the model makes of them.
+    """
+
+    def __init__(
+        self,
+        info: MetricInfo,
+        model: Model | None,
+        *,
+        settings: str,
+        windows: Windows,
+        scoring: Scoring,
+    ) -> None:
+        self.info = info
+        self._given, self._settings = model, settings
+        self._windows: Windows = windows
+        self._scoring = scoring
+
+    def signature(self, sample_rate_hz: int) -> str:
+        """`dnsmos|model:...|sha256:...|onnxruntime:...|<settings>|windows:...|fs:16000`."""
+        rate = f"fs:{RATE_HZ}"
+        if sample_rate_hz != RATE_HZ:
+            rate = f"fs:{sample_rate_hz}>{RATE_HZ}|soxr:VHQ"
+        settings = f"{self._settings}|windows:{self._windows}"
+        return f"{self.info.name}|{self._model.signature()}|{settings}|{rate}"
+
+    def judge(
+        self, answers: Sequence[Answered], *, sample_rate_hz: int, submit: Submit
+    ) -> Sequence[Outcome | Future[Outcome]]:
+        """Scores of each estimate."""
+        model = self._model
+        jobs = (
+            _Job(
+                signal=answer.estimate.detach().cpu().float().numpy(),
+                sample_rate_hz=sample_rate_hz,
+                model=model,
+                windows=self._windows,
+                scoring=self._scoring,
+            )
+            for answer in answers
+        )
+        return [carry_out(job, model=model, submit=submit) for job in jobs]
+
+    @property
+    def _model(self) -> Model:
+        if self._given is None:
+            raise ConfigError(
+                f"metric {self.info.name!r} needs its setting 'model': the path of an ONNX file"
+            )
+        return self._given
+
+
+class Dnsmos(_Windowed):
+    """`dnsmos`: overall quality by DNSMOS P.835; its parts are those of speech and background.
+
+    Args:
+        model: `sig_bak_ovr.onnx` of the DNS Challenge, in its folder `DNSMOS` or `pDNSMOS`.
+        personalized: the model is the one of `pDNSMOS`, which minds other talkers, too.
+        polynomial: map the model's raw scores to opinion scores, as the script does.
+        windows: "official" or "all", see `window_starts`.
+        on_cpu: compute it on the CPU, in worker processes, even if the run has a GPU.
+        device: given by the harness.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: Path | None = None,
+        personalized: bool = False,
+        polynomial: bool = True,
+        windows: Windows = "official",
+        on_cpu: bool = False,
+        device: str = "cpu",
+    ) -> None:
+        fit = _PERSONALIZED_FIT if personalized else _FIT
+        info = _info("dnsmos", "overall quality by DNSMOS P.835, without a reference")
+        super().__init__(
+            info,
+            _opened(info, model, (WINDOW,), "cpu" if on_cpu else device, "sig_bak_ovr.onnx"),
+            settings=f"personalized:{personalized}|polynomial:{polynomial}".lower(),
+            windows=windows,
+            scoring=partial(_p835, fit=fit if polynomial else None),
+        )
+
+
+class DnsmosP808(_Windowed):
+    """`dnsmos_p808`: overall quality by DNSMOS P.808.
+
+    Args:
+        model: `model_v8.onnx` of the DNS Challenge.
+        windows: as for `dnsmos`.
+        on_cpu: as for `dnsmos`.
+        device: given by the harness.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: Path | None = None,
+        windows: Windows = "official",
+        on_cpu: bool = False,
+        device: str = "cpu",
+    ) -> None:
+        info = _info("dnsmos_p808", "overall quality by DNSMOS P.808, without a reference")
+        super().__init__(
+            info,
+            _opened(info, model, _P808_SHAPE, "cpu" if on_cpu else device, "model_v8.onnx"),
+            settings="mel:zero_padded",
+            windows=windows,
+            scoring=_p808,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Job:
+    """The judgement of one signal [T], for any process."""
+
+    signal: Array
+    sample_rate_hz: int
+    model: Model
+    windows: Windows
+    scoring: Scoring
+
+    def __call__(self) -> Outcome:
+        from ...datasets.audio import resample  # noqa: PLC0415
+
+        if not len(self.signal):
+            raise UndefinedValueError("too_short")
+        signal = looped(resample(self.signal, from_hz=self.sample_rate_hz, to_hz=RATE_HZ))
+        starts = (s * RATE_HZ for s in window_starts(len(signal), self.windows))
+        windows = (signal[start : start + WINDOW] for start in starts)
+        value, *parts = self.scoring(self.model, windows).tolist()
+        if not np.isfinite([value, *parts]).all():
+            raise FailedValueError("non_finite_value")
+        return Outcome(value=value, status="ok", parts=tuple(parts))
+
+
+def _p835(
+    model: Model, windows: Iterable[Array], fit: Sequence[Sequence[float]] | None
+) -> NDArray[np.float64]:
+    """Overall, speech and background score [3]; the model gives the first one last."""
+    scores = model.run(windows).astype(np.float64)
+    if fit is not None:
+        scores = np.stack([np.polyval(c, scores[:, k]) for k, c in enumerate(fit)], axis=1)
+    return np.asarray(scores.mean(axis=0)[[2, 0, 1]])
+
+
+def _p808(model: Model, windows: Iterable[Array]) -> NDArray[np.float64]:
+    """The score [1]."""
+    heard = (p808_features(window[:-_P808_UNHEARD]) for window in windows)
+    return np.asarray(model.run(heard).astype(np.float64).mean(axis=0))
+
+
+def _opened(
+    info: MetricInfo, path: Path | None, shape: tuple[int, ...], device: str, name: str
+) -> Model | None:
+    """The model, tried out on one window of a shape.
+
+    Raises:
+        ConfigError: it cannot be loaded, or is not the one of the metric.
+    """
+    if path is None:
+        return None
+    where, hint = f"metric {info.name!r}", f"give {name} of the DNS Challenge"
+    model = open_model(path, where=where, device=device)
+    found, wanted = model.width(*shape, where=where, hint=hint), 1 + len(info.parts)
+    if found != wanted:
+        raise ConfigError(
+            f"{where}: model {str(path)!r} gives {found} scores, not {wanted}; {hint}"
+        )
+    return model
+
+
+def _info(name: str, description: str) -> MetricInfo:
+    whole = MetricInfo(
+        name=name,
+        unit="MOS",
+        higher_is_better=True,
+        description=description,
+        needs_reference_energy=False,
+        reference_value=f"{name}_reference",
+        options=("model",),
+    )
+    if name != "dnsmos":
+        return whole
+    part = replace(whole, part_of=name, reference_value=None, options=())
+    return replace(
+        whole,
+        parts=(
+            replace(part, name="dnsmos_sig", description="quality of the speech by DNSMOS P.835"),
+            replace(part, name="dnsmos_bak", description="quality of what is not speech"),
+        ),
+    )
+
+
+METRICS.register("dnsmos")(Dnsmos)
+METRICS.register("dnsmos_p808")(DnsmosP808)
