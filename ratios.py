@@ -12,8 +12,15 @@ silence and at perfection, gradients are zero, never NaN.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import torch
 from torch import Tensor
+
+_Energies = Callable[[Tensor, Tensor, Tensor | None], tuple[Tensor, ...]]
+"""The energies above and below the line of a ratio [...], and any other that was divided by; of two
+signals [..., T] with their lengths [...] if they are padded."""
 
 
 def snr_db(*, estimate: Tensor, reference: Tensor) -> Tensor:
@@ -26,8 +33,7 @@ def snr_db(*, estimate: Tensor, reference: Tensor) -> Tensor:
     Returns:
         dB [...]. A silent estimate has 0 dB; a silent reference −C.
     """
-    estimate, reference = levelled(estimate, reference)
-    return energy_ratio_db(_energy(reference), _energy(reference - estimate))
+    return _ratio_db(lambda e, s, _: (_energy(s), _energy(s - e)), estimate, reference)
 
 
 def si_sdr_db(
@@ -46,11 +52,8 @@ def si_sdr_db(
 
     Source: Le Roux et al., "SDR: half-baked or well done?", ICASSP 2019.
     """
-    (estimate,), (reference,) = levelled(estimate), levelled(reference)
-    if zero_mean:
-        estimate, reference = _centred(estimate, lengths), _centred(reference, lengths)
-    target = _projected(estimate, onto=reference)
-    return energy_ratio_db(_energy(target), _energy(target - estimate))
+    energies = partial(_scaled_energies, scaled=True, zero_mean=zero_mean)
+    return _ratio_db(energies, estimate, reference, lengths, apart=True)
 
 
 def sd_sdr_db(
@@ -71,11 +74,8 @@ def sd_sdr_db(
 
     Source: Le Roux et al., "SDR: half-baked or well done?", ICASSP 2019.
     """
-    estimate, reference = levelled(estimate, reference)
-    if zero_mean:
-        estimate, reference = _centred(estimate, lengths), _centred(reference, lengths)
-    target = _projected(estimate, onto=reference)
-    return energy_ratio_db(_energy(target), _energy(reference - estimate))
+    energies = partial(_scaled_energies, scaled=False, zero_mean=zero_mean)
+    return _ratio_db(energies, estimate, reference, lengths)
 
 
 def thresholded_snr_db(*, estimate: Tensor, reference: Tensor, max_db: float = 30.0) -> Tensor:
@@ -137,8 +137,7 @@ def attenuation_db(*, mixture: Tensor, estimate: Tensor) -> Tensor:
 
     Source: the query-refinement paper, eq. 9, after SoundBeam (Delcroix et al., 2022).
     """
-    mixture, estimate = levelled(mixture, estimate)
-    return energy_ratio_db(_energy(estimate), _energy(mixture))
+    return _ratio_db(lambda e, x, _: (_energy(e), _energy(x)), estimate, mixture)
 
 
 def energy_ratio_db(signal: Tensor, noise: Tensor) -> Tensor:
@@ -149,15 +148,91 @@ def energy_ratio_db(signal: Tensor, noise: Tensor) -> Tensor:
     return 10.0 * (torch.log10(above) - torch.log10(below))
 
 
+def _ratio_db(
+    energies: _Energies,
+    one: Tensor,
+    other: Tensor,
+    lengths: Tensor | None = None,
+    *,
+    apart: bool = False,
+) -> Tensor:
+    """Ratio of two energies in dB, of signals over their peak.
+
+    Args:
+        energies: of the two signals.
+        one: [..., T].
+        other: [..., T].
+        lengths: [...] true lengths of padded signals; all are T if None.
+        apart: each signal is taken over its own peak, not both over the common one.
+    """
+    if _is_scored(one, other):
+        above, below, *others = _row_by_row(energies, one, other, lengths)
+        values = energy_ratio_db(above, below)
+        safe = torch.stack([_is_safe(x) for x in (torch.maximum(above, below), *others)]).all(dim=0)
+        if bool(safe.all()):
+            return values
+        # Where it must be and nowhere else: a silent trial leaves no trace in its neighbours.
+        return torch.where(safe, values, _levelled_ratio_db(energies, one, other, lengths, apart))
+    return _levelled_ratio_db(energies, one, other, lengths, apart)
+
+
+def _levelled_ratio_db(
+    energies: _Energies, one: Tensor, other: Tensor, lengths: Tensor | None, apart: bool
+) -> Tensor:
+    """The ratio of signals that are divided by their peak."""
+    if apart:
+        (one,), (other,) = levelled(one), levelled(other)
+    else:
+        one, other = levelled(one, other)
+    above, below, *_ = energies(one, other, lengths)
+    return energy_ratio_db(above, below)
+
+
+def _is_scored(one: Tensor, other: Tensor) -> bool:
+    """Whether the signals are float64, on a CPU, and wanted without gradients.
+
+    Then they need not be divided by a peak, which costs as much as all else: the energies show
+    whether anything overflowed or vanished, and looking at them costs nothing.
+    """
+    wanted = torch.is_grad_enabled() and (one.requires_grad or other.requires_grad)
+    return one.dtype == other.dtype == torch.float64 and one.device.type == "cpu" and not wanted
+
+
+def _is_safe(energies: Tensor) -> Tensor:
+    """[...]: which float64 energies are far from both ends of what float64 can hold."""
+    return (energies > 1e-200) & (energies < 1e200)
+
+
+def _row_by_row(
+    energies: _Energies, one: Tensor, other: Tensor, lengths: Tensor | None
+) -> list[Tensor]:
+    """Energies [...] of one pair of signals after the other, which fit into a cache."""
+    shape: torch.Size = torch.broadcast_shapes(one.shape, other.shape)  # type: ignore[no-untyped-call]
+    rows = zip(*(x.expand(shape).reshape(-1, shape[-1]) for x in (one, other)), strict=True)
+    cuts: list[int | None] = [None] * shape[:-1].numel()
+    if lengths is not None:
+        cuts = lengths.clamp(min=1).flatten().tolist()
+    found = [energies(x[:cut], y[:cut], None) for (x, y), cut in zip(rows, cuts, strict=True)]
+    return [torch.stack(column).view(shape[:-1]) for column in zip(*found, strict=True)]
+
+
+def _scaled_energies(
+    estimate: Tensor, reference: Tensor, lengths: Tensor | None, *, scaled: bool, zero_mean: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    """‖αs‖²; ‖αs − ŝ‖², or ‖s − ŝ‖² if not `scaled`; ‖s‖². α = 0 if the reference is silent."""
+    if zero_mean:
+        estimate, reference = _centred(estimate, lengths), _centred(reference, lengths)
+    energy = _energy(reference)
+    tiny = torch.finfo(energy.dtype).tiny
+    scale = torch.linalg.vecdot(estimate, reference) / energy.clamp(min=tiny)
+    gain = -scale.unsqueeze(-1) if scaled else scale.new_tensor(-1.0)
+    residual = torch.addcmul(estimate, reference, gain)
+    return scale.square() * energy, _energy(residual), energy
+
+
 def _energy(signal: Tensor) -> Tensor:
-    return signal.square().sum(dim=-1)
-
-
-def _projected(signal: Tensor, *, onto: Tensor) -> Tensor:
-    """αs, the part of `signal` along `onto`; zero if `onto` is silent."""
-    tiny = torch.finfo(onto.dtype).tiny
-    scale = (signal * onto).sum(dim=-1) / _energy(onto).clamp(min=tiny)
-    return scale.unsqueeze(-1) * onto
+    energy: Tensor = torch.linalg.vecdot(signal, signal)
+    return energy
 
 
 def _centred(signal: Tensor, lengths: Tensor | None) -> Tensor:
@@ -177,8 +252,13 @@ def levelled(*signals: Tensor) -> list[Tensor]:
     fixed is the exact one. Peaks under tiny / eps (1e-31 in float32, 1e-292 in float64) count as
     silence: the gradient there, about 1 / peak, would overflow.
     """
-    peaks = [signal.detach().abs().amax(dim=-1, keepdim=True) for signal in signals]
+    peaks = [_peak(signal.detach()) for signal in signals]
     peak = peaks[0] if len(peaks) == 1 else torch.maximum(*peaks)
     limits = torch.finfo(peak.dtype)
     divisor = torch.where(peak > limits.tiny / limits.eps, peak, torch.inf)
     return [signal / divisor for signal in signals]
+
+
+def _peak(signal: Tensor) -> Tensor:
+    """Largest |s| [..., 1]."""
+    return torch.maximum(signal.amax(dim=-1, keepdim=True), -signal.amin(dim=-1, keepdim=True))

@@ -126,9 +126,10 @@ def compare_pairs(
         ConfigError: an argument or a column is wrong, or a system has two values for a trial.
     """
     check_arguments(rows, level=level, resamples=resamples)
-    ok = _scored(rows, dataset, condition, metric)
-    base = str(ok["base_metric"].iloc[0]) if "base_metric" in ok and len(ok) else metric
+    of = rows[(rows["dataset"] == dataset) & (rows["metric"] == metric)]
+    base = str(of["base_metric"].iloc[0]) if "base_metric" in of and len(of) else metric
     pooling = pooling_of(base)
+    ok = _scored(of[pooling.counted(of)], condition, metric)
     # Many comparisons need small p-values, and the smallest is 1 / (1 + flips).
     flips = max(FLIPS, math.ceil(4 * len(pairs) / ALPHA))
     draws = Draws((seed, dataset, condition, metric), level, resamples, flips)
@@ -202,10 +203,9 @@ def rank_groups(systems: Sequence[str], differences: Sequence[Difference]) -> tu
     return tuple(ranks)
 
 
-def _scored(rows: pd.DataFrame, dataset: str, condition: str, metric: str) -> pd.DataFrame:
-    """Rows with a value of one stratum."""
-    ok = rows[(rows["dataset"] == dataset) & (rows["metric"] == metric) & (rows["status"] == "ok")]
-    ok = with_condition_labels(ok)
+def _scored(rows: pd.DataFrame, condition: str, metric: str) -> pd.DataFrame:
+    """Rows of one stratum, at most one for each system and trial."""
+    ok = with_condition_labels(rows)
     ok = ok[ok["condition"] == condition]
     twice = ok[ok.duplicated(["system", "trial_id"])]
     if len(twice):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -130,7 +131,7 @@ def is_silent(signal: Tensor) -> bool:
     a swing under 1e-30 (−600 dB, far below the rounding of any signal chain) counts as none. A
     constant is an offset without sound, and zero once the mean is removed.
     """
-    return signal.numel() == 0 or float(signal.max() - signal.min()) <= SILENCE
+    return signal.numel() == 0 or float(signal.max()) - float(signal.min()) <= SILENCE
 
 
 def _fault(item: Scorable, length: int, sample_rate_hz: int) -> tuple[str | None, str]:
@@ -139,7 +140,10 @@ def _fault(item: Scorable, length: int, sample_rate_hz: int) -> tuple[str | None
         return item.failure or "no_estimate", ""
     if item.estimate.ndim != 1:
         return "shape", ""
-    if not bool(item.estimate.isfinite().all()):
+    if item.estimate.is_complex() or item.estimate.dtype == torch.bool:
+        return "dtype", ""
+    # What float32 cannot hold, PESQ and recognisers cannot take, and overflows when squared.
+    if not bool(item.estimate.float().isfinite().all()):
         return "non_finite", ""
     excess = len(item.estimate) - length
     if abs(excess) >= LENGTH_TOLERANCE_S * sample_rate_hz:

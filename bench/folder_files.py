@@ -209,7 +209,7 @@ def _check_headers(
                 f"{str(path)!r} is at {header.sample_rate_hz} Hz, but the references are at "
                 f"{rate} Hz; resample it first, so that all have one rate"
             )
-        if header.channels > 1 and (channel is None or channel >= header.channels):
+        if header.channels > 1 and (channel is None or not 0 <= channel < header.channels):
             asked = "" if channel is None else f", and --channel is {channel}"
             raise ConfigError(
                 f"{str(path)!r} has {header.channels} channels where mono is needed{asked}; "

@@ -22,6 +22,10 @@ FloatArray = NDArray[np.float64]
 class Pooling(Protocol):
     """How scores become one number."""
 
+    def counted(self, rows: pd.DataFrame) -> NDArray[np.bool_]:
+        """[N]: whether a row adds to the sums; one that failed does not."""
+        ...
+
     def summands(self, rows: pd.DataFrame, names: Sequence[str]) -> FloatArray:
         """[N, D]: what each trial adds; `names` are `self.names` of all rows that are compared."""
         ...
@@ -38,6 +42,10 @@ class Pooling(Protocol):
 @dataclass(frozen=True, slots=True)
 class WeightedMean:
     """The mean of the values, weighted by the column `weight`: 1, but words for a pooled rate."""
+
+    def counted(self, rows: pd.DataFrame) -> NDArray[np.bool_]:
+        """Rows with a value."""
+        return (rows["status"] == "ok").to_numpy(np.bool_)
 
     def names(self, rows: pd.DataFrame) -> Sequence[str]:  # noqa: ARG002 - nothing is summed apart
         """None."""
@@ -69,6 +77,10 @@ class Classification:
 
     quantity: str
     macro: bool
+
+    def counted(self, rows: pd.DataFrame) -> NDArray[np.bool_]:
+        """Rows with decisions, also those whose own score is 0 over 0."""
+        return ((rows["status"] != "failed") & (rows["detail"] != "")).to_numpy(np.bool_)
 
     def names(self, rows: pd.DataFrame) -> Sequence[str]:
         """Classes of which something is decided."""
@@ -128,7 +140,9 @@ def decisions(
         {
             "threshold": threshold,
             "probabilities": {
-                name: round(float(p), 6) for name, p in zip(classes, probabilities, strict=True)
+                # All digits of a float32, so that a decision is that of the probability itself.
+                name: float(f"{p:.9g}")
+                for name, p in zip(classes, probabilities, strict=True)
             },
             "active": sorted(set(active) & set(classes)),
         },

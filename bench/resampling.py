@@ -130,13 +130,15 @@ def expanded_intervals(values: FloatArray, *, n_clusters: int, level: float) -> 
         level: coverage, in (0, 1).
 
     Returns:
-        [2, P] lower and upper ends; NaN with a single cluster.
+        [2, P] lower and upper ends; NaN with a single cluster or without any value.
     """
     if n_clusters < 2:
         return np.full((2, values.shape[1]), np.nan)
     # Hesterberg 2015: the tails that make a normal quantile as wide as t's with K − 1.
     quantile = stats.t.ppf((1.0 - level) / 2.0, n_clusters - 1)
     tail = float(stats.norm.cdf(math.sqrt(n_clusters / (n_clusters - 1)) * quantile))
+    if np.isnan(values).all():
+        return np.full((2, values.shape[1]), np.nan)
     return np.asarray(np.nanquantile(values, [tail, 1.0 - tail], axis=0), np.float64)
 
 
@@ -172,13 +174,19 @@ def exchange_p_value(
     if np.isnan(observed):
         return math.nan
     limit = observed - _SAME * max(1.0, observed)
+
+    def reaches(sums: FloatArray) -> NDArray[np.bool_]:
+        # An exchange that leaves a system without a value (NaN) is no evidence against the
+        # hypothesis: it counts as one that reaches the limit.
+        return np.asarray(~(difference(sums) < limit), np.bool_)
+
     if len(half) <= _EXACT:
-        return float(np.mean(difference(_all_signs(len(half)) @ half) >= limit))
+        return float(np.mean(reaches(_all_signs(len(half)) @ half)))
     reached = 0
     step = max(1, _BLOCK // max(len(half), half.shape[1]))
     for start in range(0, flips, step):
         signs = rng.integers(2, size=(min(step, flips - start), len(half))) * 2.0 - 1.0
-        reached += int(np.count_nonzero(difference(signs @ half) >= limit))
+        reached += int(np.count_nonzero(reaches(signs @ half)))
     return (1.0 + reached) / (1.0 + flips)
 
 

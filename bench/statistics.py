@@ -122,7 +122,7 @@ def _cells(
     pooling = pooling_of(str(rows["base_metric"].iloc[0]) if "base_metric" in rows else key[2])
     groups = [(str(system), group) for system, group in rows.groupby("system")]
     scored = [group[group["status"] == "ok"] for _, group in groups]
-    sums = [_sums(pooling, ok) for ok in scored]
+    sums = [_sums(pooling, group[pooling.counted(group)]) for _, group in groups]
     ends = _intervals(sums, pooling, (seed, *key), level=level, resamples=resamples)
     return [
         _cell(system, key, group, ok=ok, mean=sums[i].mean(pooling), ends=ends[i])
@@ -170,9 +170,9 @@ class _Sums:
         return float(pooling.value(self.sums.sum(axis=0)))
 
 
-def _sums(pooling: Pooling, ok: pd.DataFrame) -> _Sums:
-    codes, names = pd.factorize(ok["cluster"], sort=True)
-    summands = pooling.summands(ok, pooling.names(ok))
+def _sums(pooling: Pooling, rows: pd.DataFrame) -> _Sums:
+    codes, names = pd.factorize(rows["cluster"], sort=True)
+    summands = pooling.summands(rows, pooling.names(rows))
     return _Sums(tuple(names), cluster_sums(summands, codes, len(names)))
 
 
@@ -202,8 +202,10 @@ def _intervals(
         )
         widths = np.cumsum([cells[i].sums.shape[1] for i in members])[:-1]
         for i, own in zip(members, np.split(drawn, widths, axis=1), strict=True):
-            low, high = np.nanquantile(pooling.value(own), [tail, 1.0 - tail])
-            ends[i] = float(low), float(high)
+            values = pooling.value(own)
+            if not np.isnan(values).all():
+                low, high = np.nanquantile(values, [tail, 1.0 - tail])
+                ends[i] = float(low), float(high)
     return ends
 
 

@@ -80,7 +80,7 @@ def by_pystoi(pair: Pair, rate_hz: int, *, extended: bool) -> float:
 def test_resampling_is_that_of_pystoi(rate_hz: int) -> None:
     signal = noise(3001)
     theirs = resample_oct(signal, 10000, rate_hz)
-    ours = resampled(torch.from_numpy(signal)[None], from_hz=rate_hz, to_hz=10000)[0]
+    ours = resampled([torch.from_numpy(signal)], from_hz=rate_hz, to_hz=10000)[0]
     length = resampled_length(torch.tensor(3001), from_hz=rate_hz, to_hz=10000)
     assert int(length) == len(theirs)
     np.testing.assert_allclose(ours[: len(theirs)].numpy(), theirs, rtol=0, atol=1e-12)

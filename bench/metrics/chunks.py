@@ -16,7 +16,9 @@ MAX_TRIALS = 32
 """Trials of a part; normal equations that are factorised take 4 MB each."""
 
 
-def in_chunks(compute: Callable[[Signals], Tensor], signals: Signals) -> Tensor:
+def in_chunks(
+    compute: Callable[[Signals], Tensor], signals: Signals, *, row_by_row: bool = False
+) -> Tensor:
     """Values [B] of a batch, computed for a bounded number of samples at a time.
 
     Every part has at least one trial, however long.
@@ -24,8 +26,11 @@ def in_chunks(compute: Callable[[Signals], Tensor], signals: Signals) -> Tensor:
     Args:
         compute: values of a part.
         signals: the batch, which may be empty.
+        row_by_row: on a CPU `compute` takes one trial after the other already.
     """
     trials, frames = signals.estimate.shape
+    if trials and row_by_row and signals.estimate.device.type == "cpu":
+        return compute(signals)
     samples = CPU_SAMPLES if signals.estimate.device.type == "cpu" else DEVICE_SAMPLES
     size = max(1, min(MAX_TRIALS, samples // max(1, frames)))
     starts = range(0, max(1, trials), size)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Annotated
 
 import pandas as pd
 from pydantic import Field
 
 from ..pooling import POOLINGS, decisions
-from .outcome import Outcome, undefined
+from .outcome import Outcome, failed, undefined
 from .protocol import METRICS, Answered, Metric, MetricInfo, Submit
 
 Threshold = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -41,8 +42,8 @@ class ClassActivity:
         )
 
     def signature(self, sample_rate_hz: int) -> str:  # noqa: ARG002 - it hears nothing
-        """`macro_f1|threshold:0.5|tsebench:1`."""
-        return f"{self.info.name}|threshold:{self._threshold:g}|tsebench:1"
+        """`macro_f1|threshold:0.5|tsebench:2`."""
+        return f"{self.info.name}|threshold:{self._threshold:g}|tsebench:2"
 
     def judge(
         self,
@@ -59,12 +60,18 @@ class ClassActivity:
         if facts.class_probabilities is None or facts.classes is None:
             return undefined("no_class_probabilities")
         probabilities = facts.class_probabilities.tolist()
+        if len(probabilities) != len(facts.classes):
+            return failed("class_probabilities_shape")
+        if not all(map(math.isfinite, probabilities)):
+            return failed("class_probabilities_non_finite")
         detail = decisions(facts.classes, probabilities, facts.active_classes, self._threshold)
         pooling = POOLINGS[self.info.name]
         row = pd.DataFrame({"detail": [detail]})
         value = float(pooling.value(pooling.summands(row, pooling.names(row)))[0])
-        if math.isnan(value):  # no class is there or found, as far as this score looks
-            return undefined("no_class")
+        if math.isnan(value):
+            # No class is there or found, as far as this score looks. The decisions are kept: they
+            # count in pooled values, in comparisons, and at other thresholds.
+            return replace(undefined("no_class"), detail=detail)
         return Outcome(value=value, status="ok", detail=detail)
 
 

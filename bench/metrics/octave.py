@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -18,15 +19,17 @@ GROUP = 36
 that the inputs of the group are not many more than those of one output."""
 
 
-def resampled(signals: Tensor, *, from_hz: int, to_hz: int) -> Tensor:
-    """Signals [..., T] at another rate, float64, y[m] = Σ_k h[m q − k p] s[k] for rates q : p.
+def resampled(signals: Sequence[Tensor], *, from_hz: int, to_hz: int) -> Tensor:
+    """So many signals [..., T] at another rate [n, ..., T'], float64.
 
-    The samples past `resampled_length` of an item are those of its fading filter.
+    y[m] = Σ_k h[m q − k p] s[k] for rates q : p. The samples past `resampled_length` of an item are
+    those of its fading filter.
     """
     up, down = _ratio(from_hz, to_hz)
     if up == down:
-        return signals
-    products = _products(up, down, signals.device)
+        return torch.stack([signal.double() for signal in signals])
+    shape, frames = signals[0].shape[:-1], signals[0].shape[-1]
+    products = _products(up, down, signals[0].device)
     outputs = len(products) * GROUP
     period = outputs * down // up
     before = -products[0][0]
@@ -34,19 +37,19 @@ def resampled(signals: Tensor, *, from_hz: int, to_hz: int) -> Tensor:
     # Rows of one product must not overlap in memory, so that it takes every n-th period.
     every = -(-max(len(matrix) for _, matrix in products) // period)
     step = every * period
-    items, frames = signals.shape[:-1].numel(), signals.shape[-1]
     rows = -(-(before + frames + reach) // step)
-    padded = signals.new_zeros((items * rows + 1) * step + before + reach)
-    padded[: items * rows * step].view(items, -1)[:, before : before + frames] = signals.reshape(
-        items, frames
-    )
-    result = padded.new_empty(items * rows, every, len(products), GROUP)
+    count = len(signals) * shape.numel() * rows
+    padded = signals[0].new_zeros((count + 1) * step + before + reach, dtype=torch.float64)
+    places = padded[: count * step].view(len(signals), *shape, rows * step)
+    for place, signal in zip(places, signals, strict=True):
+        place[..., before : before + frames] = signal
+    result = padded.new_empty(count, every, len(products), GROUP)
     for turn in range(every):
         for group, (start, matrix) in enumerate(products):
             inputs = padded[turn * period + before + start :]
-            windows = inputs.as_strided((items * rows, len(matrix)), (step, 1))
+            windows = inputs.as_strided((count, len(matrix)), (step, 1))
             torch.mm(windows, matrix, out=result[:, turn, group])
-    return result.reshape(*signals.shape[:-1], rows * every * outputs)
+    return result.view(len(signals), *shape, rows * every * outputs)
 
 
 def resampled_length(lengths: Tensor, *, from_hz: int, to_hz: int) -> Tensor:

@@ -18,7 +18,7 @@ SEGMENT = 30
 """Frames of a segment: 0.384 s."""
 CLIP = 1.0 + 10.0 ** (15.0 / 20.0)
 """A band is clipped where its SDR would be under −15 dB."""
-CPU_VALUES, DEVICE_VALUES = 1 << 16, 1 << 24
+CPU_VALUES, DEVICE_VALUES = 1 << 17, 1 << 24
 """Values in each step from envelopes to segments that are compared; see `chunks`."""
 
 
@@ -95,8 +95,8 @@ def stoi(
     if not len(lengths):
         return estimate.new_zeros(0, dtype=torch.float64)
     longest = int(lengths.max())
-    pair = torch.stack([reference[..., :longest], estimate[..., :longest]]).double()
-    pair = resampled(pair, from_hz=sample_rate_hz, to_hz=RATE_HZ)
+    both = [reference[..., :longest], estimate[..., :longest]]
+    pair = resampled(both, from_hz=sample_rate_hz, to_hz=RATE_HZ)
     lengths = resampled_length(lengths, from_hz=sample_rate_hz, to_hz=RATE_HZ)
     loud = loud_frames(pair[0], lengths)
     # N frames of a trial have N − 1 transforms, of which pystoi takes no more than these.
@@ -118,8 +118,8 @@ def _intelligibility(reference: Tensor, estimate: Tensor) -> Tensor:
     # reach into the next band are left out at the end.
     whole = [F.pad(signal.flatten(), (0, SEGMENT - 1)) for signal in (reference, estimate)]
     reference, estimate = whole
-    x, y = (_Run.of(signal) for signal in whole)
-    clipped = _clipped(reference, estimate, x.norm / (y.norm + EPS))
+    x, y_energy = _Run.of(reference), _Run.of(estimate.square()).total
+    clipped = _clipped(reference, estimate, x.norm / (y_energy.sqrt() + EPS))
     covariance = clipped.crossed.addcmul_(x.total, clipped.total, value=-1.0 / SEGMENT)
     deviation = clipped.squares.addcmul_(clipped.total, clipped.total, value=-1.0 / SEGMENT)
     deviation = deviation.clamp_(min=0.0).sqrt_()
@@ -163,7 +163,7 @@ class _Run:
 
     def _joined(self, other: _Run) -> _Run:
         size = self.size + other.size
-        apart = self.total * (other.size / self.size) - other.total
+        apart = torch.sub(other.total, self.total, alpha=other.size / self.size)
         weight = self.size / (other.size * size)
         squares = (self.squares + other.squares).addcmul_(apart, apart, value=weight)
         return _Run(size, self.total + other.total, squares)
@@ -186,18 +186,18 @@ def _clipped(reference: Tensor, estimate: Tensor, scale: Tensor) -> _Clipped:
     """
     sums = _Clipped(*scale.new_empty(3, len(scale)))
     ceiling = reference * CLIP
-    size = max(1, _values(scale.device) // SEGMENT)
+    size = max(1, min(len(scale), _values(scale.device) // SEGMENT))
+    space = scale.new_empty(2, SEGMENT, size)
     for start in range(0, len(scale), size):
-        part = slice(start, start + size)
-        x, y, top = (
-            signal[start : start + size + SEGMENT - 1].unfold(0, len(scale[part]), 1)
-            for signal in (reference, estimate, ceiling)
-        )
-        clipped = torch.minimum(y * scale[part], top)
-        clipped -= clipped[0].clone()
-        torch.sum(clipped, 0, out=sums.total[part])
-        torch.sum(clipped * x, 0, out=sums.crossed[part])
-        torch.sum(clipped.square_(), 0, out=sums.squares[part])
+        part = slice(start, min(start + size, len(scale)))
+        reach, count = slice(start, part.stop + SEGMENT - 1), part.stop - start
+        x, y, top = (v[reach].unfold(0, count, 1) for v in (reference, estimate, ceiling))
+        z, product = space[..., :count]
+        torch.minimum(torch.mul(y, scale[part], out=z), top, out=z)
+        z -= z[0].clone()
+        torch.sum(z, 0, out=sums.total[part])
+        torch.sum(torch.mul(z, x, out=product), 0, out=sums.crossed[part])
+        torch.sum(torch.mul(z, z, out=product), 0, out=sums.squares[part])
     return sums
 
 

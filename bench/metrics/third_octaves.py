@@ -18,8 +18,10 @@ BANDS, LOWEST_HZ = 15, 150.0
 RANGE_DB = 40.0
 """Frames of the reference that are further below the loudest one are left out."""
 EPS = torch.finfo(torch.float64).eps
-CPU_FRAMES, DEVICE_FRAMES = 512, 1 << 15
+CPU_FRAMES, DEVICE_FRAMES = 256, 1 << 15
 """Frames of a transform: on a CPU so few that they stay in its caches."""
+NEIGHBOURS = (0, 8, 12, 15)
+"""Bands that are summed by one product of matrices: many narrow ones, or few wide ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +52,7 @@ def loud_frames(reference: Tensor, lengths: Tensor) -> LoudFrames:
     most = int(frames.max())
     inside = torch.arange(most, device=reference.device) < frames[:, None]
     if most:
-        halves = reference[:, : (most + 1) * HOP].unflatten(-1, (-1, HOP)).square()
+        halves = reference[:, : (most + 1) * HOP].reshape(len(frames), -1, HOP).square()
         energies = halves @ _windows(reference.device).square().mT
         energies = energies[:, :-1, 0] + energies[:, 1:, 1]
         levels = energies.sqrt_().add_(EPS).log10_().mul_(20.0)
@@ -76,14 +78,14 @@ def envelopes(pair: Tensor, loud: LoudFrames) -> tuple[Tensor, Tensor]:
     """
     signals = _Halves(pair, loud)
     size = CPU_FRAMES if pair.device.type == "cpu" else DEVICE_FRAMES
-    edges = _band_edges()
-    result = pair.new_empty(BANDS, len(signals.at))
+    energies = pair.new_empty(BANDS, len(signals.at))
     for start, frames in signals.windowed(size):
         spectra = torch.view_as_real(torch.fft.rfft(frames)).flatten(-2)
-        for band, (low, high) in zip(result, pairwise(edges), strict=True):
-            root = band[start : start + len(frames)]
-            torch.linalg.vector_norm(spectra[:, 2 * low : 2 * high], dim=-1, out=root)
-    reference, estimate = result.chunk(2, dim=-1)
+        squares = spectra.mul_(spectra).mT
+        for group in _groups(pair.device):
+            out = energies[group.bands, start : start + len(frames)]
+            torch.mm(group.members, squares[group.values], out=out)
+    reference, estimate = energies.sqrt_().chunk(2, dim=-1)
     return reference, estimate
 
 
@@ -116,13 +118,17 @@ class _Halves:
         window = torch.cat([rising, falling]) * (rising + falling).repeat(2)
         whole = self._samples.unfold(0, FRAME, self._unit)
         padded = whole.new_zeros(min(size, len(self.at)), FFT)
-        starts = torch.arange(0, len(self.at), size, device=self.at.device)
-        broken = self._broken.tensor_split(torch.searchsorted(self._broken, starts[1:]).cpu())
-        for start, places in zip(starts.tolist(), broken, strict=True):
+        gathered = whole.new_empty(len(padded), FRAME)
+        starts = range(0, len(self.at), size)
+        ends = torch.tensor(starts[1:], dtype=torch.long, device=self.at.device)
+        splits = torch.searchsorted(self._broken, ends).tolist()
+        broken = self._broken.tensor_split(splits)
+        overlapped = self._overlapped(self._broken).tensor_split(splits)
+        for start, places, repaired in zip(starts, broken, overlapped, strict=True):
             at = self.at[start : start + size]
-            frames = padded[: len(at), :FRAME]
-            torch.mul(whole.index_select(0, at), window, out=frames)
-            frames.index_copy_(0, places - start, self._overlapped(places))
+            frames, found = padded[: len(at), :FRAME], gathered[: len(at)]
+            torch.mul(torch.index_select(whole, 0, at, out=found), window, out=frames)
+            frames.index_copy_(0, places - start, repaired)
             yield start, padded[: len(at)]
 
     def _overlapped(self, places: Tensor) -> Tensor:
@@ -144,9 +150,26 @@ def _windows(device: torch.device) -> Tensor:
     return window[1:-1].reshape(2, HOP).clone()
 
 
-@lru_cache(maxsize=1)
-def _band_edges() -> tuple[int, ...]:
-    """First bins of the 15 bands, a third of an octave wide, and the one after the last."""
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Neighbouring bands, the real and imaginary parts of their bins, and which is whose."""
+
+    bands: slice
+    values: slice
+    members: Tensor
+
+
+@lru_cache(maxsize=4)
+def _groups(device: torch.device) -> tuple[_Group, ...]:
+    """All bands; each is a third of an octave wide, with its edges at the nearest bins."""
     bins = np.linspace(0, RATE_HZ, FFT + 1)[: FFT // 2 + 1]
-    edges = LOWEST_HZ * np.exp2((2.0 * np.arange(BANDS + 1) - 1.0) / 6.0)
-    return tuple(np.abs(bins - edges[:, None]).argmin(axis=-1).tolist())
+    wanted = LOWEST_HZ * np.exp2((2.0 * np.arange(BANDS + 1) - 1.0) / 6.0)
+    edges = np.abs(bins - wanted[:, None]).argmin(axis=-1)
+    groups = []
+    for first, last in pairwise(NEIGHBOURS):
+        places = np.arange(edges[first], edges[last]).repeat(2)
+        inside = (places >= edges[first:last, None]) & (places < edges[first + 1 : last + 1, None])
+        members = torch.from_numpy(inside.astype(np.float64)).to(device)
+        values = slice(2 * int(edges[first]), 2 * int(edges[last]))
+        groups.append(_Group(slice(first, last), values, members))
+    return tuple(groups)

@@ -10,6 +10,9 @@ from ... import ratios
 from .outcome import Outcome, undefined
 from .protocol import METRICS, Answered, MetricInfo, Submit
 
+TIE_DB = 1e-6
+"""An interferer that is closer by no more is as close: a copy of the target, up to rounding."""
+
 
 class WrongTarget:
     """`wrong_target_rate`: share of trials whose estimate is closer to an interferer (SI-SDR).
@@ -57,7 +60,7 @@ class WrongTarget:
         references = torch.cat([answer.reference.to(others.device, torch.float64)[None], others])
         estimates = answer.estimate.double().expand_as(references)
         closeness = ratios.si_sdr_db(estimate=estimates, reference=references, zero_mean=True)
-        wrong = bool((closeness[1:] > closeness[0]).any())
+        wrong = bool((closeness[1:] > closeness[0] + TIE_DB).any())
         return Outcome(value=100.0 * wrong, status="ok")
 
 
