@@ -20,6 +20,7 @@ import torch
 from pydantic import BaseModel, ValidationError, field_validator
 from torch import Tensor, nn
 
+from ..datasets.contents import Contents
 from ..errors import CheckpointError, ConfigError, suggest
 from ..files import make_folder, write_atomic
 from ..validation import StrictModel, explain, parse
@@ -52,6 +53,8 @@ class CheckpointCard(StrictModel):
         architecture: name of the registered system.
         net: its hyper-parameters.
         sha256: hash of the weights file.
+        training_data: names of sets and of parts of corpora, see `datasets/overlap.py`.
+        trained_on: the recordings and speakers themselves, if they are known.
         data_fingerprint: of the training stream.
         best_valid_loss: in the unit of the loss (dB).
     """
@@ -62,6 +65,7 @@ class CheckpointCard(StrictModel):
     sample_rate_hz: int
     sha256: str
     training_data: tuple[str, ...] = ()
+    trained_on: Contents | None = None
     data_fingerprint: str = ""
     loss: str = ""
     seed: int | None = None
@@ -158,6 +162,20 @@ def find_checkpoint(checkpoint: str | Path) -> Path:
         f"no checkpoint at {str(checkpoint)!r}: give a folder with {WEIGHTS} and {CARD}, its "
         f"{WEIGHTS}, or a shipped name{suggest(str(checkpoint), shipped)}"
     )
+
+
+def trained_on(checkpoint: str | None) -> Contents | None:
+    """The recordings and speakers that a checkpoint was trained on, if its card tells them.
+
+    Args:
+        checkpoint: as on the card of a system; it need not be one of ours.
+    """
+    if checkpoint is None:
+        return None
+    try:
+        return _read_card(find_checkpoint(checkpoint).with_name(CARD)).trained_on
+    except CheckpointError:
+        return None
 
 
 def net_config(model: type[M], checkpoint: Checkpoint) -> M:

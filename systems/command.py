@@ -65,6 +65,7 @@ class CommandSystem:
         clues: kinds of clue that it uses; None tells them from the placeholders.
         depends: further files that decide the answer (modules, weights).
         name: what the system is called in reports.
+        training_data: what it was trained on, as on the card of a system.
         device: given to the program as TSEBENCH_DEVICE; where the estimates are put.
 
     Raises:
@@ -82,6 +83,7 @@ class CommandSystem:
         clues: list[ClueKind] | None = None,
         depends: Sequence[Path] = (),
         name: str | None = None,
+        training_data: tuple[str, ...] = (),
         device: str = "cpu",
     ) -> None:
         if not time_limit_s > 0:
@@ -98,6 +100,7 @@ class CommandSystem:
             sample_rate_hz=sample_rate_hz,
             sha256=_digest([*self._program.files(), *depends]),
             licence="unknown",
+            training_data=tuple(training_data),
             options={"program": line, "time_limit_s": time_limit_s},
         )
 

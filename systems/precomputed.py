@@ -35,6 +35,7 @@ class PrecomputedSystem:
         pattern: path of a file below the folder; `{id}` stands for the query's id.
         resample: convert files of another sample rate instead of refusing them.
         name: what the system is called in reports.
+        training_data: what it was trained on, as on the card of a system.
         device: where the estimates are put.
 
     Raises:
@@ -48,6 +49,7 @@ class PrecomputedSystem:
         pattern: str = "{id}.wav",
         resample: bool = False,
         name: str = "precomputed",
+        training_data: tuple[str, ...] = (),
         device: str = "cpu",
     ) -> None:
         _check_pattern(pattern)
@@ -61,6 +63,7 @@ class PrecomputedSystem:
             description="estimates read from a folder",
             sha256=_digest(self._folder, _matches(self._folder, pattern)),
             licence="unknown",
+            training_data=tuple(training_data),
             options={"pattern": pattern, "resample": resample},
         )
 

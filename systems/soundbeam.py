@@ -1,158 +1,153 @@
-"""SoundBeam with class labels as the clue (Delcroix et al., Interspeech 2021, section 2.1)."""
+"""SoundBeam: class labels or enrollments as the clue (Delcroix et al., Interspeech 2021)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from ..errors import ExtractionError, suggest
-from ..validation import StrictModel
+from ..datasets.types import ClueKind, Clues
+from ..errors import ConfigError
+from ._class_queries import check_rate, multi_hot, refusal
 from .checkpoint import fill, load_checkpoint, net_config
-from .nets.extractor import Extractor, ExtractorConfig
+from .nets.soundbeam_net import Clips, SoundBeamConfig, SoundBeamNet, by_class
 from .protocol import Extraction, QueryBatch, SystemCard
 from .registry import register_system
-from .training.task import TASKS, ExtractionLoss, TrainBatch
+from .training.soundbeam_task import SoundBeamTask
+from .training.task import TASKS
+
+__all__ = ["NAME", "SoundBeam", "SoundBeamNet", "multi_hot"]
 
 NAME = "soundbeam"
 
-
-class SoundBeamNet(nn.Module):
-    """Conditioned Conv-TasNet with one embedding for each class.
-
-    Args:
-        config: hyper-parameters.
-        classes: vocabulary, V labels.
-    """
-
-    def __init__(self, config: ExtractorConfig, *, classes: tuple[str, ...]) -> None:
-        super().__init__()
-        self.classes = classes
-        self.extractor = Extractor(config)
-        # Rows are the columns of the paper's W. Around one, so that training starts from a network
-        # in which the clue neither mutes nor flips channels.
-        columns = 1.0 + 0.5 * torch.randn(len(classes), config.embedding_dim)
-        self.embedding = nn.Parameter(columns)
-
-    def forward(self, mixture: Tensor, lengths: Tensor, query: Tensor) -> Tensor:
-        """Extract the sum of the classes asked for.
-
-        Args:
-            mixture: [B, T], zeros past each length.
-            lengths: [B].
-            query: [B, V] multi-hot o; the embedding is W o (eq. 3).
-
-        Returns:
-            The estimate [B, T].
-        """
-        estimate: Tensor = self.extractor(mixture, lengths, query @ self.embedding)
-        return estimate
+QueryKind = Literal["auto", "classes", "enrollment"]
+Plan = tuple[str, ...] | list[Clips] | str
+"""What answers a query: known labels, recordings of each class, or why it is refused."""
 
 
 class SoundBeam:
-    """Target sound extraction by class labels (1-hot SoundBeam).
+    """Target sound extraction by class labels, by enrollments, or by either.
 
     Args:
         checkpoint: a folder, a weights file with its card beside it, or a shipped name.
+        query: the clue that is used: "classes", "enrollment", or "auto": the classes where the
+            network knows all of them, else the enrollments. Several enrollments of a class are
+            averaged after they are encoded (eq. 8).
         device: "cpu", "cuda", ...
 
     Raises:
         CheckpointError: the checkpoint is missing, damaged, unsafe or does not fit.
+        ConfigError: the network cannot use such clues.
     """
 
     card: SystemCard
 
-    def __init__(self, *, checkpoint: str, device: str = "cpu") -> None:
+    def __init__(self, *, checkpoint: str, query: QueryKind = "auto", device: str = "cpu") -> None:
         opened = load_checkpoint(checkpoint, architecture=NAME)
         card = opened.card
-        config = net_config(ExtractorConfig, opened)
+        config = net_config(SoundBeamConfig, opened)
+        kinds = _kinds(config, query, checkpoint)
         # Without memory or random numbers until the weights are known to fit.
         with torch.device("meta"):
             self._net = SoundBeamNet(config, classes=card.classes)
         fill(self._net, opened)
         self._net.to(device).eval()
         self._device = device
-        self._classes = card.classes
+        self._classes = card.classes if config.knows_classes else ()
+        self._kinds = kinds
         self.card = SystemCard(
             name=NAME,
             family="discriminative",
-            description="Conv-TasNet conditioned on class labels (Delcroix et al., 2021)",
-            clues=frozenset({"classes"}),
+            description=f"Conv-TasNet conditioned on {_CLUES[kinds]} (Delcroix et al., 2021)",
+            clues=kinds,
             sample_rate_hz=card.sample_rate_hz,
             causal=config.causal,
             checkpoint=checkpoint,
             sha256=card.sha256,
             licence=card.licence,
             training_data=card.training_data,
-            classes=card.classes,
-            options=dict(card.net),
+            classes=card.classes if "classes" in kinds else None,
+            options={**card.net, **({"query": query} if config.hears_enrollments else {})},
         )
 
     @torch.inference_mode()
     def extract(self, batch: QueryBatch) -> Extraction:
-        """Answer a batch; queries without a known class fail alone.
+        """Answer a batch; queries without a usable clue fail alone.
 
         Raises:
             ExtractionError: the batch is not at the card's sample rate.
         """
-        if batch.sample_rate_hz != self.card.sample_rate_hz:
-            raise ExtractionError(
-                f"system {NAME!r} works at {self.card.sample_rate_hz} Hz, but the batch is at "
-                f"{batch.sample_rate_hz} Hz; resample it"
-            )
+        check_rate(batch, self.card)
+        plans = [self._plan(clues) for clues in batch.clues]
         failures = {
-            name: reason
-            for name, clues in zip(batch.ids, batch.clues, strict=True)
-            if (reason := self._reason(clues.classes))
+            query_id: plan
+            for query_id, plan in zip(batch.ids, plans, strict=True)
+            if isinstance(plan, str)
         }
-        labels = [
-            () if q in failures else c.classes for q, c in zip(batch.ids, batch.clues, strict=True)
-        ]
-        query = multi_hot(labels, self._classes).to(self._device)
         mixture = batch.mixture[:, 0].to(self._device)
-        estimate = self._net(mixture, batch.lengths.to(self._device), query)
+        lengths = batch.lengths.to(self._device)
+        estimate = self._net.extractor(mixture, lengths, self._embeddings(plans))
         return Extraction(estimate=estimate, failures=failures)
 
-    def _reason(self, labels: Sequence[str]) -> str | None:
-        """Why these labels cannot be answered, or None."""
-        if not labels:
-            return "the query names no sound class, and this system needs at least one"
-        unknown = next((label for label in labels if label not in self._classes), None)
-        if unknown is None:
-            return None
-        return f"unknown sound class {unknown!r}{suggest(unknown, self._classes)}"
+    def _plan(self, clues: Clues) -> Plan:
+        reason = refusal(clues.classes, self._classes)
+        if "classes" in self._kinds and reason is None:
+            return clues.classes
+        if "enrollment" not in self._kinds:
+            return str(reason)
+        if not clues.enrollments:
+            known = f"{reason}, and it" if "classes" in self._kinds else "the query"
+            return f"{known} has no enrollment that could be used"
+        if any(len(clip) == 0 for clip in clues.enrollments):
+            return "an enrollment of the query has no samples"
+        try:
+            return by_class(clues.enrollments, num_classes=len(clues.classes))
+        except ValueError as error:
+            return str(error)
+
+    def _embeddings(self, plans: Sequence[Plan]) -> Tensor:
+        """[B, D]; zeros for queries that are refused."""
+        dim = self._net.config.embedding_dim
+        embeddings = torch.zeros(len(plans), dim, device=self._device)
+        named = {row: plan for row, plan in enumerate(plans) if isinstance(plan, tuple)}
+        heard = {row: plan for row, plan in enumerate(plans) if isinstance(plan, list)}
+        if named:
+            query = multi_hot(list(named.values()), self._classes).to(self._device)
+            embeddings[list(named)] = self._net.class_embedding(query)
+        if heard:
+            embeddings[list(heard)] = self._net.enrollment_embedding(list(heard.values()))
+        return embeddings
 
 
-def multi_hot(labels: Sequence[Sequence[str]], classes: Sequence[str]) -> Tensor:
-    """Labels of B queries as a float matrix [B, V] over the vocabulary `classes`."""
-    index = {label: column for column, label in enumerate(classes)}
-    query = torch.zeros(len(labels), len(classes))
-    for row, names in zip(query, labels, strict=True):
-        for name in names:
-            row[index[name]] = 1.0
-    return query
+_BOTH: frozenset[ClueKind] = frozenset({"classes", "enrollment"})
+_CLUES = {
+    frozenset({"classes"}): "class labels",
+    frozenset({"enrollment"}): "enrollments",
+    _BOTH: "class labels or enrollments",
+}
 
 
-class SoundBeamTask:
-    """How the engine trains it."""
+def _kinds(config: SoundBeamConfig, query: QueryKind, checkpoint: str) -> frozenset[ClueKind]:
+    """The clues that are used.
 
-    net_config: type[StrictModel] = ExtractorConfig
-
-    def build(self, net: StrictModel, *, classes: tuple[str, ...]) -> nn.Module:
-        """A network with fresh weights."""
-        return SoundBeamNet(cast(ExtractorConfig, net), classes=classes)
-
-    def loss(self, net: nn.Module, batch: TrainBatch, criterion: ExtractionLoss) -> Tensor:
-        """Losses [B] of the estimates."""
-        soundbeam = cast(SoundBeamNet, net)
-        mixture = batch.queries.mixture[:, 0]
-        query = multi_hot([clues.classes for clues in batch.queries.clues], soundbeam.classes)
-        estimate = soundbeam(mixture, batch.queries.lengths, query.to(mixture.device))
-        return criterion(
-            estimate=estimate, reference=batch.target, mixture=mixture, present=batch.present
+    Raises:
+        ConfigError: the network has no way to use those asked for.
+    """
+    can: dict[ClueKind, bool] = {
+        "classes": config.knows_classes,
+        "enrollment": config.hears_enrollments,
+    }
+    if query == "auto":
+        return frozenset(kind for kind, able in can.items() if able)
+    if not can[query]:
+        raise ConfigError(
+            f"query = {query!r}, but checkpoint {checkpoint!r} is the variant "
+            f"{config.variant!r}, which cannot use that clue; "
+            "use query: auto, or a checkpoint of a mixed variant"
         )
+    return frozenset({query})
 
 
 register_system(NAME)(SoundBeam)

@@ -125,7 +125,7 @@ def test_it_learns_and_the_system_opens_what_it_wrote(tmp_path):
     card = load_checkpoint(tmp_path, architecture="soundbeam").card
     assert card.best_valid_loss == pytest.approx(result.best_loss)
     assert (card.classes, card.sample_rate_hz, card.seed) == (("noise", "tone"), 8000, 0)
-    assert (card.training_data, card.data_fingerprint) == (("tones/train",), "tones-1")
+    assert (card.training_data, card.data_fingerprint) == (("tones:train",), "tones-1")
 
 
 def test_log_has_a_line_for_each_epoch(tmp_path, caplog):
@@ -448,7 +448,9 @@ def test_shipped_recipe_is_drawn_from_its_dataset(tmp_path):
     assert result.steps == 1
     card = load_checkpoint(tmp_path, architecture="soundbeam").card
     assert (len(card.classes), card.sample_rate_hz) == (16, 8000)
-    assert card.training_data == ("mini_sounds/train",)
+    assert card.training_data == ("mini_sounds:train", "synthetic_sounds:train")
+    assert card.trained_on is not None
+    assert len(card.trained_on.recordings) == 40 * 17  # 16 classes and the background
 
 
 class Gain(nn.Module):

@@ -1,11 +1,12 @@
 """Ways to tell a network what to extract: features [B, N, K] meet an embedding [B, D].
 
-One more way is one more class, added to `CONDITIONINGS`. It gives features [B, N, K] again, and
-must keep zeros past the end of a signal at zero.
+One more way is one more class, added to `CONDITIONINGS`. It gives features [B, N, K] again; what it
+gives past the end of a signal does not count.
 """
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from ...errors import UnknownNameError
@@ -30,7 +31,95 @@ class Multiplication(nn.Module):
         return features * gain[:, :, None]
 
 
-CONDITIONINGS = {"multiplication": Multiplication}
+class Addition(nn.Module):
+    """To each channel its entry of V e, a bias that depends on the clue.
+
+    Args:
+        num_channels: N.
+        embedding_dim: D.
+    """
+
+    def __init__(self, *, num_channels: int, embedding_dim: int) -> None:
+        super().__init__()
+        self.bias = nn.Linear(embedding_dim, num_channels, bias=False)
+
+    def forward(self, features: Tensor, embedding: Tensor) -> Tensor:
+        """Features [B, N, K] and embedding [B, D] to features [B, N, K]."""
+        bias: Tensor = self.bias(embedding)
+        return features + bias[:, :, None]
+
+
+class Concatenation(nn.Module):
+    """A linear layer of the features with the embedding below them, W [f; e] + b.
+
+    Args:
+        num_channels: N.
+        embedding_dim: D.
+    """
+
+    def __init__(self, *, num_channels: int, embedding_dim: int) -> None:
+        super().__init__()
+        # The columns of W that meet the embedding give the same sum in every frame: taken apart,
+        # it is computed once.
+        self.features = nn.Conv1d(num_channels, num_channels, 1)
+        self.embedding = nn.Linear(embedding_dim, num_channels, bias=False)
+
+    def forward(self, features: Tensor, embedding: Tensor) -> Tensor:
+        """Features [B, N, K] and embedding [B, D] to features [B, N, K]."""
+        mapped: Tensor = self.features(features)
+        bias: Tensor = self.embedding(embedding)
+        return mapped + bias[:, :, None]
+
+
+class Film(nn.Module):
+    """Feature-wise linear modulation γ(e)·f + β(e) (Perez et al., 2018).
+
+    Args:
+        num_channels: N.
+        embedding_dim: D.
+    """
+
+    def __init__(self, *, num_channels: int, embedding_dim: int) -> None:
+        super().__init__()
+        self.modulation = nn.Linear(embedding_dim, 2 * num_channels)
+
+    def forward(self, features: Tensor, embedding: Tensor) -> Tensor:
+        """Features [B, N, K] and embedding [B, D] to features [B, N, K]."""
+        gain, bias = self.modulation(embedding)[:, :, None].chunk(2, dim=1)
+        # Around one, so that training starts from features that pass.
+        modulated: Tensor = features * (1.0 + gain) + bias
+        return modulated
+
+
+class Factorised(nn.Module):
+    """Σ_i α_i (W_i f + b_i), the factorised layer of SpeakerBeam (Žmolíková et al., 2017).
+
+    Args:
+        num_channels: N.
+        embedding_dim: D = number of sub-layers; the embedding is their weights α.
+    """
+
+    def __init__(self, *, num_channels: int, embedding_dim: int) -> None:
+        super().__init__()
+        bound = num_channels**-0.5
+        shape = (embedding_dim, num_channels, num_channels)
+        self.weight = nn.Parameter(torch.empty(shape).uniform_(-bound, bound))
+        self.bias = nn.Parameter(torch.zeros(embedding_dim, num_channels))
+
+    def forward(self, features: Tensor, embedding: Tensor) -> Tensor:
+        """Features [B, N, K] and weights [B, D] to features [B, N, K]."""
+        # The sum of the matrices first: one product with the features instead of D.
+        weight = torch.einsum("bd,dnm->bnm", embedding, self.weight)
+        return torch.baddbmm((embedding @ self.bias)[:, :, None], weight, features)
+
+
+CONDITIONINGS: dict[str, type[nn.Module]] = {
+    "multiplication": Multiplication,
+    "addition": Addition,
+    "concatenation": Concatenation,
+    "film": Film,
+    "factorised": Factorised,
+}
 
 
 def conditioning(name: str, *, num_channels: int, embedding_dim: int) -> nn.Module:

@@ -90,9 +90,9 @@ class Extractor(nn.Module):
     def __init__(self, config: ExtractorConfig) -> None:
         super().__init__()
         c = config
-        bank = {"num_filters": c.num_filters, "filter_length": c.filter_length, "stride": c.hop}
-        self.encoder = Encoder(**bank)
-        self.decoder = Decoder(**bank)
+        size, length = c.num_filters, c.filter_length
+        self.encoder = Encoder(num_filters=size, filter_length=length, stride=c.hop)
+        self.decoder = Decoder(num_filters=size, filter_length=length, stride=c.hop)
         self.norm = layer_norm(c.norm, c.num_filters)
         self.bottleneck = nn.Conv1d(c.num_filters, c.bottleneck, 1)
         self.before = self._stacks(c, c.conditioned_after)
@@ -145,14 +145,17 @@ class Extractor(nn.Module):
         skips: list[Tensor] = []
         for stack in self.before:
             features, skipped = stack(features, mask)
-            skips += [] if skipped is None else [self.conditioning(skipped, embedding)]
-        features = self.conditioning(features, embedding)
+            skips += [] if skipped is None else [self._told(skipped, embedding, mask)]
+        features = self._told(features, embedding, mask)
         for stack in self.after:
             features, skipped = stack(features, mask)
             skips += [] if skipped is None else [skipped]
         total = torch.stack(skips).sum(dim=0) if skips else features
         logits: Tensor = self.output(self.output_activation(total))
         return logits
+
+    def _told(self, features: Tensor, embedding: Tensor, mask: Tensor | None) -> Tensor:
+        return apply_mask(self.conditioning(features, embedding), mask)
 
 
 def rms(signal: Tensor, lengths: Tensor) -> Tensor:

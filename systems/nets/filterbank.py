@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 
 class Encoder(nn.Module):
-    """Strided convolution and ReLU (Luo and Mesgarani, 2019, eq. 2).
+    """Strided convolution, and ReLU unless it is linear (Luo and Mesgarani, 2019, eq. 2).
 
     The signal is padded so that each of its samples is covered by the same number of frames and
     the frames of a signal do not change when zeros follow it: padding a batch is neutral here.
@@ -17,12 +17,16 @@ class Encoder(nn.Module):
         num_filters: N.
         filter_length: L, in samples.
         stride: hop, in samples.
+        rectify: whether the features pass a ReLU.
     """
 
-    def __init__(self, *, num_filters: int, filter_length: int, stride: int) -> None:
+    def __init__(
+        self, *, num_filters: int, filter_length: int, stride: int, rectify: bool = True
+    ) -> None:
         super().__init__()
         self.filter_length = filter_length
         self.stride = stride
+        self.rectify = rectify
         self.filters = nn.Conv1d(1, num_filters, filter_length, stride=stride, bias=False)
 
     def num_frames(self, num_samples: int) -> int:
@@ -39,13 +43,13 @@ class Encoder(nn.Module):
         return torch.div(last, self.stride, rounding_mode="floor") + 1
 
     def forward(self, signal: Tensor) -> Tensor:
-        """Signal [B, T] to non-negative features [B, N, K]."""
+        """Signal [B, T] to features [B, N, K], non-negative if rectified."""
         num_samples = signal.shape[-1]
         before = self.filter_length - self.stride
         needed = (self.num_frames(num_samples) - 1) * self.stride + self.filter_length
         padded = F.pad(signal, (before, needed - before - num_samples))
         features: Tensor = self.filters(padded[:, None])
-        return F.relu(features)
+        return F.relu(features) if self.rectify else features
 
 
 class Decoder(nn.Module):

@@ -163,12 +163,16 @@ class Block(nn.Module):
 
     def forward(self, features: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Features [B, N, K] to the next features, and the skip output [B, Sc, K] if it has one."""
-        hidden = apply_mask(self.widen_activation(self.widen(features)), mask)
+        residual, skipped = self.paths(self.widen(features), mask)
+        return features + residual, skipped
+
+    def paths(self, widened: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Widened features [B, H, K] to the residual [B, N, K] and the skip output."""
+        hidden = apply_mask(self.widen_activation(widened), mask)
         hidden = self.depthwise(self.widen_norm(hidden, mask))
         hidden = apply_mask(self.depthwise_activation(hidden), mask)
         hidden = self.depthwise_norm(hidden, mask)
-        skipped = None if self.skip is None else self.skip(hidden)
-        return features + self.residual(hidden), skipped
+        return self.residual(hidden), None if self.skip is None else self.skip(hidden)
 
 
 class Stack(nn.Module):

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from ...config_files import find_config, read_yaml
 from ...validation import StrictModel, parse
 from .losses import LossConfig
 
 Positive = Annotated[int, Field(gt=0)]
+_Factor = Annotated[float, Field(ge=0.5, le=2.0)]
+
+
+def _rising(span: tuple[float, float]) -> tuple[float, float]:
+    if span[0] > span[1]:
+        raise ValueError(f"{list(span)} falls; write the lowest first")
+    return span
+
+
+Span = Annotated[tuple[_Factor, _Factor], AfterValidator(_rising)]
 
 
 class DataConfig(StrictModel):
@@ -22,6 +32,9 @@ class DataConfig(StrictModel):
         per_epoch: mixtures of an epoch.
         valid: mixtures of the validation list, the same in every epoch.
         render_threads: threads that render ahead; 0 renders between the steps.
+        segment_s: longest mixture and longest enrollment; longer ones are cut at a drawn place.
+        speed: slowest and fastest factor at which sources are played in training, a drawn one for
+            each; the enrollments are played like the target. Makes new voices of those there are.
     """
 
     dataset: str
@@ -31,6 +44,8 @@ class DataConfig(StrictModel):
     per_epoch: Positive
     valid: Positive
     render_threads: Annotated[int, Field(ge=0, le=64)] = 1
+    segment_s: Annotated[float, Field(gt=0)] | None = None
+    speed: Span | None = None
 
 
 class OptimiserConfig(StrictModel):
@@ -42,7 +57,8 @@ class OptimiserConfig(StrictModel):
         max_minutes: training stops after this time, counted over all resumed parts.
         patience: epochs without a better validation loss before training stops.
         schedule: after the warm-up, "cosine" falls to 0 at the last epoch or minute, whichever
-            is nearer; "plateau" multiplies by `plateau_factor` after `plateau_patience` epochs
+            is nearer, from the first step on; "warmup_cosine" does so from the end of the
+            warm-up on; "plateau" multiplies by `plateau_factor` after `plateau_patience` epochs
             without a better validation loss.
         warmup_steps: steps of linear increase from 0.
     """
@@ -54,7 +70,7 @@ class OptimiserConfig(StrictModel):
     epochs: Positive = 200
     max_minutes: Annotated[float, Field(gt=0)] | None = None
     patience: Positive | None = None
-    schedule: Literal["constant", "cosine", "plateau"] = "constant"
+    schedule: Literal["constant", "cosine", "warmup_cosine", "plateau"] = "constant"
     warmup_steps: Annotated[int, Field(ge=0)] = 0
     plateau_factor: Annotated[float, Field(gt=0, lt=1)] = 0.5
     plateau_patience: Positive = 3

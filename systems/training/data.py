@@ -43,6 +43,7 @@ class EpochBatches:
         threads: that render ahead.
         epoch: asked when iteration begins.
         keep: render once and keep the batches; for a list that does not change.
+        sources: batches hold the interferers too.
     """
 
     def __init__(
@@ -54,12 +55,14 @@ class EpochBatches:
         threads: int,
         epoch: Callable[[], int],
         keep: bool = False,
+        sources: bool = False,
     ) -> None:
         self._stream = stream
         self._per_epoch = per_epoch
         self._batch_size = batch_size
         self._threads = threads
         self._epoch = epoch
+        self._sources = sources
         self._kept: list[TrainBatch] | None = [] if keep else None
 
     def __len__(self) -> int:
@@ -81,7 +84,7 @@ class EpochBatches:
         return prefetch(lambda i: self._render(parts[i]), count=len(parts), threads=self._threads)
 
     def _render(self, indices: Sequence[int]) -> TrainBatch:
-        return collate([self._stream[index] for index in indices])
+        return collate([self._stream[index] for index in indices], sources=self._sources)
 
 
 def prefetch(
@@ -104,8 +107,12 @@ def prefetch(
         pool.shutdown(cancel_futures=True)
 
 
-def collate(items: Sequence[tuple[Query, Truth]]) -> TrainBatch:
+def collate(items: Sequence[tuple[Query, Truth]], *, sources: bool = False) -> TrainBatch:
     """Pad trials with zeros to one batch; the first channel is the one that is extracted.
+
+    Args:
+        items: trials and their answers.
+        sources: keep the interferers.
 
     Raises:
         DatasetError: the items do not have one sample rate.
@@ -126,7 +133,14 @@ def collate(items: Sequence[tuple[Query, Truth]]) -> TrainBatch:
         clues=tuple(query.clues for query in queries),
     )
     present = torch.tensor([truth.target is not None for _, truth in items])
-    return TrainBatch(queries=batch, target=_padded(targets), present=present)
+    return TrainBatch(
+        queries=batch,
+        target=_padded(targets),
+        present=present,
+        active_classes=tuple(truth.active_classes for _, truth in items),
+        target_labels=tuple(truth.target_labels for _, truth in items),
+        interferers=tuple(truth.interferers for _, truth in items) if sources else (),
+    )
 
 
 def _padded(signals: Sequence[Tensor]) -> Tensor:

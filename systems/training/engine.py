@@ -10,11 +10,14 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
+from ...datasets.dynamic import TrialStream as RecipeStream
+from ...datasets.dynamic import open_stream
 from ...errors import DatasetError
 from ...files import make_folder
 from ...revision import git_commit
 from ...validation import StrictModel, parse
 from ..checkpoint import CheckpointCard
+from .augment import prepared
 from .config import TrainConfig
 from .data import EpochBatches, TrialStream
 from .keeper import Keeper
@@ -67,9 +70,6 @@ def train(
         DatasetError: the training data cannot be opened.
         TsebenchError: training diverged.
     """
-    # Imported late: the streams need only to be there when a dataset's recipe is trained on.
-    from ...datasets.dynamic import open_stream  # noqa: PLC0415
-
     data = config.data
     streams = [
         open_stream(
@@ -103,6 +103,9 @@ def train_on(
     console: Console | None = None,
 ) -> TrainResult:
     """`train` on streams that are open already."""
+    source = train_stream
+    train_stream = prepared(source, config.data, training=True)
+    valid_stream = prepared(valid_stream, config.data, training=False)
     task = TASKS.get(config.system)
     net_config = parse(task.net_config, config.net, where=f"train config {config.name!r}, net")
     _check_streams(config, train_stream, valid_stream)
@@ -129,7 +132,7 @@ def train_on(
     ) as watching:
         keeper = Keeper(
             out=out,
-            card=_card(config, net_config, train_stream),
+            card=_card(config, net_config, train_stream, source),
             identity=same,
             best=dict(snapshot.best) if snapshot else None,
             watchers=watching,
@@ -183,6 +186,7 @@ def _batches(
     config: TrainConfig, module: ExtractionModule, train: TrialStream, valid: TrialStream
 ) -> tuple[EpochBatches, EpochBatches]:
     size, threads = config.optimiser.batch_size, config.data.render_threads
+    sources = bool(getattr(TASKS.get(config.system), "needs_sources", False))
     return (
         EpochBatches(
             train,
@@ -190,6 +194,7 @@ def _batches(
             batch_size=size,
             threads=threads,
             epoch=lambda: module.epoch,
+            sources=sources,
         ),
         EpochBatches(
             valid,
@@ -198,18 +203,25 @@ def _batches(
             threads=threads,
             epoch=lambda: 0,
             keep=True,
+            sources=sources,
         ),
     )
 
 
-def _card(config: TrainConfig, net: StrictModel, stream: TrialStream) -> CheckpointCard:
+def _card(
+    config: TrainConfig, net: StrictModel, stream: TrialStream, source: TrialStream
+) -> CheckpointCard:
+    title, contents = f"{config.data.dataset}:{config.data.train_split}", None
+    if isinstance(source, RecipeStream):
+        title, contents = source.title, source.contents()
     return CheckpointCard(
         architecture=config.system,
         net=net.model_dump(mode="json"),
         classes=tuple(stream.classes),
         sample_rate_hz=stream.sample_rate_hz,
         sha256="",
-        training_data=(f"{config.data.dataset}/{config.data.train_split}",),
+        training_data=(title, *(contents.parts if contents else ())),
+        trained_on=contents,
         data_fingerprint=stream.fingerprint,
         loss=config.loss.name,
         seed=config.seed,

@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor
 
 from ...errors import ConfigError
-from ...ratios import snr_db, thresholded_residual_db, thresholded_snr_db
+from ...ratios import si_sdr_db, snr_db, thresholded_residual_db, thresholded_snr_db
 from ...validation import StrictModel
 from .task import ExtractionLoss
 
@@ -20,19 +20,24 @@ class LossConfig(StrictModel):
     """Which loss, and its thresholds.
 
     Attributes:
-        name: "neg_snr" (SoundBeam, eq. 6) or "thresholded_snr" (query refinement), which also
-            has a value where the target is absent.
+        name: "neg_snr" (SoundBeam, eq. 6), "neg_si_sdr" (TD-SpeakerBeam, SpEx+), which leaves the
+            level of the estimate open, or "thresholded_snr" (query refinement), which also has a
+            value where the target is absent.
         max_db: SNR that is good enough.
         absent_max_db: attenuation that is good enough where the target is absent.
     """
 
-    name: Literal["neg_snr", "thresholded_snr"] = "neg_snr"
+    name: Literal["neg_snr", "neg_si_sdr", "thresholded_snr"] = "neg_snr"
     max_db: Decibels = 30.0
     absent_max_db: Decibels = 20.0
 
 
 class NegativeSnr:
-    """−SNR; it has no value where the target is absent."""
+    """−SNR, or −SI-SDR of signals without their means; no value where the target is absent."""
+
+    def __init__(self, *, scale_invariant: bool = False) -> None:
+        self._name = "neg_si_sdr" if scale_invariant else "neg_snr"
+        self._ratio = si_sdr_db if scale_invariant else snr_db
 
     def __call__(
         self, *, estimate: Tensor, reference: Tensor, mixture: Tensor, present: Tensor
@@ -45,10 +50,10 @@ class NegativeSnr:
         del mixture
         if not bool(present.all()):
             raise ConfigError(
-                "loss.name = 'neg_snr' has no value where the target is absent; use "
+                f"loss.name = {self._name!r} has no value where the target is absent; use "
                 "'thresholded_snr', or training data without absent targets"
             )
-        return -snr_db(estimate=estimate, reference=reference)
+        return -self._ratio(estimate=estimate, reference=reference)
 
 
 class ThresholdedSnr:
@@ -71,6 +76,6 @@ class ThresholdedSnr:
 
 def build_loss(config: LossConfig) -> ExtractionLoss:
     """The loss that a config names."""
-    if config.name == "neg_snr":
-        return NegativeSnr()
+    if config.name != "thresholded_snr":
+        return NegativeSnr(scale_invariant=config.name == "neg_si_sdr")
     return ThresholdedSnr(max_db=config.max_db, absent_max_db=config.absent_max_db)

@@ -23,14 +23,24 @@ class TrainBatch:
     Attributes:
         target: [B, T], zeros where the target is absent and past the lengths.
         present: [B] bool, whether the mixture holds the target.
+        active_classes: labels of the sounds of each mixture, target or not.
+        target_labels: labels of the sounds of each target.
+        interferers: [S_b, T_b] of each mixture, where they are; only for a task with
+            `needs_sources = True`, else empty.
     """
 
     queries: QueryBatch
     target: Tensor
     present: Tensor
+    active_classes: tuple[tuple[str, ...], ...] = ()
+    target_labels: tuple[tuple[str, ...], ...] = ()
+    interferers: tuple[Tensor, ...] = ()
 
     def to(self, device: torch.device, non_blocking: bool = False) -> TrainBatch:
-        """The same on another device, as Lightning asks for it; clues stay where they are."""
+        """The same on another device, as Lightning asks for it.
+
+        Clues and interferers stay where they are.
+        """
 
         def moved(tensor: Tensor) -> Tensor:
             return tensor.to(device, non_blocking=non_blocking)
@@ -40,7 +50,9 @@ class TrainBatch:
             mixture=moved(self.queries.mixture),
             lengths=moved(self.queries.lengths),
         )
-        return TrainBatch(queries=queries, target=moved(self.target), present=moved(self.present))
+        return replace(
+            self, queries=queries, target=moved(self.target), present=moved(self.present)
+        )
 
 
 class ExtractionLoss(Protocol):
@@ -54,7 +66,10 @@ class ExtractionLoss(Protocol):
 
 
 class Task(Protocol):
-    """One kind of network, as the engine sees it."""
+    """One kind of network, as the engine sees it.
+
+    A class attribute `needs_sources = True` asks for the interferers of each mixture besides.
+    """
 
     net_config: type[StrictModel]
 

@@ -1,0 +1,77 @@
+"""The extraction network of TD-SpeakerBeam: a Conv-TasNet of which one block is adapted."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from torch import Tensor
+
+from .conditioning import conditioning
+from .extractor import Extractor, ExtractorConfig
+from .tcn import Block, apply_mask
+
+
+class AdaptedConfig(ExtractorConfig):
+    """Hyper-parameters of TD-SpeakerBeam (Delcroix et al., ICASSP 2020; its public recipe, 8 kHz).
+
+    Attributes:
+        embedding_dim: D, for each of the paths that are adapted.
+        encoder: whether the encoders have a ReLU; those of the public recipe are linear.
+        adapted: what the clue meets: the outputs of one "block", as in the public recipe, or the
+            "features" that the first stacks sum up to, as in SoundBeam.
+    """
+
+    num_filters: int = 512
+    filter_length: int = 16
+    bottleneck: int = 128
+    skip: int = 128
+    stacks: int = 3
+    embedding_dim: int = 128
+    encoder: Literal["relu", "linear"] = "linear"
+    adapted: Literal["block", "features"] = "block"
+
+
+class AdaptedExtractor(Extractor):
+    """Conv-TasNet in which the clue meets the outputs of the last block before `conditioned_after`.
+
+    The block's residual and its skip output meet one half of the embedding each, before they are
+    added to what the other blocks gave; with `adapted: features`, the sums meet them.
+    """
+
+    def __init__(self, config: AdaptedConfig) -> None:
+        super().__init__(config)
+        self.encoder.rectify = config.encoder == "relu"
+        self.adapted_block = config.conditioned_after * config.blocks - 1
+        self.adapts_sums = config.adapted == "features"
+        self.num_paths = 2 if config.skip else 1
+        if config.skip:
+            self.skip_conditioning = conditioning(
+                config.conditioning, num_channels=config.skip, embedding_dim=config.embedding_dim
+            )
+
+    def _mask_logits(self, encoded: Tensor, embedding: Tensor, mask: Tensor | None) -> Tensor:
+        """Of features [B, N, K] and an embedding [B, 2 D], or [B, D] without skip paths."""
+        features = apply_mask(self.bottleneck(self.norm(encoded, mask)), mask)
+        total: Tensor | None = None
+        for index, block in enumerate(self._blocks()):
+            residual, skipped = block.paths(block.widen(features), mask)
+            here = index == self.adapted_block
+            if here and not self.adapts_sums:
+                residual, skipped = self._adapted(residual, skipped, embedding, mask)
+            features = features + residual
+            if skipped is not None:
+                total = skipped if total is None else total + skipped
+            if here and self.adapts_sums:
+                features, total = self._adapted(features, total, embedding, mask)
+        logits: Tensor = self.output(self.output_activation(features if total is None else total))
+        return logits
+
+    def _adapted(
+        self, features: Tensor, skipped: Tensor | None, embedding: Tensor, mask: Tensor | None
+    ) -> tuple[Tensor, Tensor | None]:
+        clues = embedding.chunk(self.num_paths, dim=1)
+        features = apply_mask(self.conditioning(features, clues[0]), mask)
+        return features, None if skipped is None else self.skip_conditioning(skipped, clues[1])
+
+    def _blocks(self) -> list[Block]:
+        return [block for stack in (*self.before, *self.after) for block in stack.blocks]

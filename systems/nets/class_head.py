@@ -1,0 +1,114 @@
+"""Which classes a clip holds: a recurrent head, and what its loss is."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+_TINY = 1e-7
+
+
+class ClassHead(nn.Module):
+    """Bidirectional GRU and a linear layer for frames, linear-softmax pooling for the clip.
+
+    Args:
+        channels: of the features.
+        units: of the GRU, in each direction.
+        layers: of the GRU.
+        num_classes: V.
+        pool: frames that are averaged to one before the GRU.
+    """
+
+    def __init__(
+        self, *, channels: int, units: int, layers: int, num_classes: int, pool: int = 1
+    ) -> None:
+        super().__init__()
+        self.pool = pool
+        self.gru = nn.GRU(channels, units, num_layers=layers, batch_first=True, bidirectional=True)
+        self.output = nn.Linear(2 * units, num_classes)
+
+    def forward(self, features: Tensor, counts: Tensor) -> Tensor:
+        """Probabilities of the classes.
+
+        Args:
+            features: [B, N, K] with zeros past the end.
+            counts: [B], true frames.
+
+        Returns:
+            [B, V], that the class is somewhere in the clip.
+        """
+        averaged, counts = average_frames(features, counts, size=self.pool)
+        frames = torch.sigmoid(self.output(self._recurrent(averaged.mT, counts)).float())
+        inside = torch.arange(frames.shape[1], device=frames.device) < counts[:, None]
+        return linear_softmax(frames, inside)
+
+    def _recurrent(self, sequence: Tensor, counts: Tensor) -> Tensor:
+        """States [B, K, 2·units]; a backward pass begins at the end of each clip."""
+        if bool((counts == sequence.shape[1]).all()):
+            states: Tensor = self.gru(sequence)[0]
+            return states
+        packed = pack_padded_sequence(
+            sequence, counts.cpu(), batch_first=True, enforce_sorted=False
+        )
+        padded: Tensor = pad_packed_sequence(
+            self.gru(packed)[0], batch_first=True, total_length=sequence.shape[1]
+        )[0]
+        return padded
+
+
+def average_frames(features: Tensor, counts: Tensor, *, size: int) -> tuple[Tensor, Tensor]:
+    """Means over `size` frames, the last over those that are left.
+
+    Args:
+        features: [B, N, K] with zeros past the end.
+        counts: [B], true frames.
+        size: frames that become one.
+
+    Returns:
+        Means [B, N, ⌈K / size⌉] and their counts [B].
+    """
+    if size == 1:
+        return features, counts
+    missing = -features.shape[-1] % size
+    totals = F.pad(features, (0, missing)).unfold(-1, size, size).sum(dim=-1)
+    starts = torch.arange(totals.shape[-1], device=counts.device) * size
+    shares = (counts[:, None] - starts).clamp(1, size)
+    means = totals / shares[:, None].to(totals.dtype)
+    return means, torch.div(counts + size - 1, size, rounding_mode="floor")
+
+
+def linear_softmax(probabilities: Tensor, inside: Tensor) -> Tensor:
+    """Frame probabilities to those of the clip: Σ_k y_k² / Σ_k y_k.
+
+    Args:
+        probabilities: y [B, K, V].
+        inside: [B, K] bool, the true frames.
+
+    Returns:
+        [B, V]; 0 where all frames are 0.
+
+    Source: Wang, Li and Metze, "A comparison of five multiple instance learning pooling functions
+        for sound event detection with weak labeling", ICASSP 2019, eq. 6.
+    """
+    true = probabilities * inside[..., None].to(probabilities.dtype)
+    return true.square().sum(dim=1) / true.sum(dim=1).clamp_min(_TINY)
+
+
+def class_loss(*, probabilities: Tensor, labels: Tensor, known: Tensor | None = None) -> Tensor:
+    """Binary cross-entropy in nats, the mean over classes.
+
+    Args:
+        probabilities: [..., V].
+        labels: [..., V], 0 or 1.
+        known: [..., V] bool, the classes that count; all if None.
+
+    Returns:
+        [...]; 0 where no class counts.
+    """
+    # It is not allowed under autocast, where it would be taken in half precision.
+    with torch.autocast(probabilities.device.type, enabled=False):
+        losses = F.binary_cross_entropy(probabilities.float(), labels.float(), reduction="none")
+    weights = torch.ones_like(losses) if known is None else known.to(losses.dtype)
+    return (losses * weights).sum(dim=-1) / weights.sum(dim=-1).clamp_min(1.0)

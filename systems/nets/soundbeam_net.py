@@ -1,0 +1,175 @@
+"""SoundBeam's network: class embeddings, an enrollment encoder, or both in one space."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from .enrollment import StackEmbedder, join_enrollments
+from .extractor import Extractor, ExtractorConfig
+from .label_embedding import embed, fresh_columns
+
+_AT_ONCE = 16
+
+Variant = Literal["1hot", "enrl", "mixed", "mixed_el"]
+
+
+class SoundBeamConfig(ExtractorConfig):
+    """Hyper-parameters of the extraction network, and those of the clues.
+
+    Attributes:
+        variant: "1hot" has class embeddings, "enrl" an enrollment encoder, "mixed" both, trained
+            together; "mixed_el" also draws the two embeddings of a query together.
+        enrollment_blocks: X of the enrollment encoder, which is one stack; that of the
+            extraction network unless set.
+        embedding_weight: α of the training loss (eq. 5), for "mixed_el".
+    """
+
+    variant: Variant = "1hot"
+    enrollment_blocks: Annotated[int, Field(gt=0, le=14)] | None = None
+    embedding_weight: Annotated[float, Field(ge=0)] = 3.0
+
+    @property
+    def knows_classes(self) -> bool:
+        """Whether there are class embeddings."""
+        return self.variant != "enrl"
+
+    @property
+    def hears_enrollments(self) -> bool:
+        """Whether there is an enrollment encoder."""
+        return self.variant != "1hot"
+
+
+Clips = Sequence[Tensor]
+"""Recordings [T_k] of one class."""
+
+
+class SoundBeamNet(nn.Module):
+    """Conditioned Conv-TasNet and what makes its embeddings.
+
+    Args:
+        config: hyper-parameters; without those of the clues it is the "1hot" variant.
+        classes: vocabulary, V labels.
+    """
+
+    embedding: nn.Parameter | None
+
+    def __init__(self, config: ExtractorConfig, *, classes: tuple[str, ...]) -> None:
+        super().__init__()
+        self.classes = classes
+        self.config = _with_clues(config)
+        c = self.config
+        self.extractor = Extractor(c)
+        # Rows are the columns of the paper's W.
+        columns = nn.Parameter(fresh_columns(len(classes), c.embedding_dim))
+        self.register_parameter("embedding", columns if c.knows_classes else None)
+        self.enrollment = _enrollment_encoder(c) if c.hears_enrollments else None
+
+    def class_embedding(self, query: Tensor) -> Tensor:
+        """W o [B, D] of multi-hot queries o [B, V] (eq. 3).
+
+        Raises:
+            TypeError: the variant has no class embeddings.
+        """
+        if self.embedding is None:
+            raise TypeError(f"variant {self.config.variant!r} has no class embeddings")
+        return embed(query, self.embedding)
+
+    def enrollment_embedding(self, queries: Sequence[Sequence[Clips]]) -> Tensor:
+        """Embeddings [B, D] of recordings.
+
+        The recordings of a class are averaged after they are encoded (eq. 8), and the classes of a
+        query are summed, as they are in W o.
+
+        Args:
+            queries: recordings of each class of each query; each has at least one.
+
+        Raises:
+            TypeError: the variant has no enrollment encoder.
+        """
+        encoded = self._encoded([clip for query in queries for clips in query for clip in clips])
+        rows: list[Tensor] = []
+        start = 0
+        for query in queries:
+            means: list[Tensor] = []
+            for clips in query:
+                means.append(encoded[start : start + len(clips)].mean(dim=0))
+                start += len(clips)
+            rows.append(torch.stack(means).sum(dim=0))
+        return torch.stack(rows)
+
+    def _encoded(self, clips: Clips) -> Tensor:
+        """Embeddings [K, D] of recordings, a few at a time: there may be ten for each query."""
+        if self.enrollment is None:
+            raise TypeError(f"variant {self.config.variant!r} has no enrollment encoder")
+        device = self.extractor.bottleneck.weight.device
+        parts: list[Tensor] = []
+        for start in range(0, len(clips), _AT_ONCE):
+            some = [[clip] for clip in clips[start : start + _AT_ONCE]]
+            parts.append(self.enrollment(*join_enrollments(some, device=device)))
+        return torch.cat(parts)
+
+    def forward(self, mixture: Tensor, lengths: Tensor, query: Tensor) -> Tensor:
+        """Extract the sum of the classes asked for.
+
+        Args:
+            mixture: [B, T], zeros past each length.
+            lengths: [B].
+            query: [B, V] multi-hot.
+
+        Returns:
+            The estimate [B, T].
+        """
+        estimate: Tensor = self.extractor(mixture, lengths, self.class_embedding(query))
+        return estimate
+
+
+def _enrollment_encoder(config: SoundBeamConfig) -> StackEmbedder:
+    c = config
+    encoder = StackEmbedder(
+        num_filters=c.num_filters,
+        filter_length=c.filter_length,
+        stride=c.hop,
+        rectify=True,
+        blocks=c.enrollment_blocks or c.blocks,
+        bottleneck=c.bottleneck,
+        hidden=c.hidden,
+        kernel=c.kernel,
+        skip=c.skip,
+        norm=c.norm,
+        embedding_dim=c.embedding_dim,
+    )
+    # Around one as the class embeddings are: a clue that neither mutes nor flips channels.
+    with torch.no_grad():
+        dict(encoder.output.named_parameters())["bias"].add_(1.0)
+    return encoder
+
+
+def _with_clues(config: ExtractorConfig) -> SoundBeamConfig:
+    if isinstance(config, SoundBeamConfig):
+        return config
+    return SoundBeamConfig(**config.model_dump())
+
+
+def by_class(clips: Clips, *, num_classes: int) -> list[Clips]:
+    """Enrollments in the order of the classes of a query, shared out among them.
+
+    Args:
+        clips: as many for each class.
+        num_classes: of the query; 0 where it names none, and all clips are of one target.
+
+    Raises:
+        ValueError: the clips cannot be shared out.
+    """
+    groups = max(1, num_classes)
+    size, left = divmod(len(clips), groups)
+    if left or not size:
+        raise ValueError(
+            f"{len(clips)} enrollments cannot be shared out among {groups} classes; "
+            "give as many for each class"
+        )
+    return [clips[start : start + size] for start in range(0, len(clips), size)]

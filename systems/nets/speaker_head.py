@@ -1,0 +1,69 @@
+"""A classifier of the speakers in the training data, for losses that help embeddings to differ."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ...errors import ConfigError
+
+
+class SpeakerHead(nn.Module):
+    """Linear classifier that gives each new speaker of the training data its next free output.
+
+    Training streams come in the same order on every machine, so the order of the speakers is the
+    same too; it is kept with the weights, as hashes of the names, for a run that goes on.
+
+    Args:
+        embedding_dim: D.
+        num_speakers: S.
+    """
+
+    keys: Tensor
+
+    def __init__(self, *, embedding_dim: int, num_speakers: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(embedding_dim, num_speakers)
+        self.register_buffer("keys", torch.zeros(num_speakers, dtype=torch.int64))
+
+    def forward(self, embedding: Tensor) -> Tensor:
+        """Logits [B, S] of embeddings [B, D]."""
+        logits: Tensor = self.linear(embedding)
+        return logits
+
+    def loss(self, embedding: Tensor, speakers: Sequence[str]) -> Tensor:
+        """Cross-entropies [B] of embeddings [B, D], in nats.
+
+        Raises:
+            ConfigError: there are more speakers than outputs.
+        """
+        outputs = torch.tensor([self.output_of(name) for name in speakers], device=embedding.device)
+        return F.cross_entropy(self(embedding), outputs, reduction="none")
+
+    def output_of(self, speaker: str) -> int:
+        """Index of a speaker's output; a speaker that is new gets the next free one.
+
+        Raises:
+            ConfigError: no output is free.
+        """
+        key = _key(speaker)
+        known = self.keys.tolist()
+        if key in known:
+            return known.index(key)
+        if 0 not in known:
+            raise ConfigError(
+                f"speaker {speaker!r} of the training data is one more than net.speakers = "
+                f"{len(known)}; set it to their number"
+            )
+        free = known.index(0)
+        self.keys[free] = key
+        return free
+
+
+def _key(speaker: str) -> int:
+    """63 bits of a hash of the name, never 0."""
+    return 1 + int.from_bytes(hashlib.sha256(speaker.encode()).digest()[:8], "big") % (2**63 - 1)

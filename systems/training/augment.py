@@ -1,0 +1,139 @@
+"""Training items made shorter and more various; what is drawn for an item depends on its index."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...datasets.audio import resample
+from ...datasets.seeding import generator
+from ...datasets.types import Clues, Query, Truth
+from .config import DataConfig
+from .data import TrialStream
+
+Item = tuple[Query, Truth]
+
+_TRIES = 10
+
+
+def prepared(stream: TrialStream, config: DataConfig, *, training: bool) -> TrialStream:
+    """A stream as a config wants it; voices are changed in training only."""
+    speed = config.speed if training else None
+    if speed is None and config.segment_s is None:
+        return stream
+    return _Prepared(stream, segment_s=config.segment_s, speed=speed)
+
+
+class _Prepared:
+    """A stream whose items are changed one by one."""
+
+    def __init__(
+        self, stream: TrialStream, *, segment_s: float | None, speed: tuple[float, float] | None
+    ) -> None:
+        self.classes = stream.classes
+        self.sample_rate_hz = stream.sample_rate_hz
+        self.fingerprint = stream.fingerprint
+        self._stream = stream
+        self._segment_s = segment_s
+        self._speed = speed
+
+    def __len__(self) -> int:
+        return len(self._stream)
+
+    def __getitem__(self, index: int) -> Item:
+        item = self._stream[index]
+        rng = generator("prepared", self.fingerprint, index)
+        if self._speed is not None:
+            item = at_other_speeds(item, self._speed, rng)
+        if self._segment_s is not None:
+            item = cut(item, round(self._segment_s * self.sample_rate_hz), rng)
+        return item
+
+
+def at_other_speeds(item: Item, speed: tuple[float, float], rng: np.random.Generator) -> Item:
+    """Play each source of a mixture, and the enrollments, at a drawn speed.
+
+    A speed of f multiplies all frequencies by f, pitch and formants alike: another voice. Target
+    and enrollments keep one voice. The mixture is cut to its shortest source.
+
+    Args:
+        item: a trial; only the first channel is kept.
+        speed: lowest and highest factor, drawn from evenly on a logarithmic scale.
+        rng: of the item.
+    """
+    query, truth = item
+    target = [] if truth.target is None else [truth.target[0]]
+    sources = [*target, *truth.interferers]
+    lowest, highest = np.log(speed)
+    factors = np.exp(rng.uniform(lowest, highest, size=1 + len(truth.interferers)))
+    used = factors if target else factors[1:]
+    rate = query.sample_rate_hz
+    played = [_played(s, factor, rate) for s, factor in zip(sources, used, strict=True)]
+    shortest = min(len(signal) for signal in played)
+    together = torch.stack([signal[:shortest] for signal in played])
+    enrollments = tuple(_played(s, factors[0], rate) for s in query.clues.enrollments)
+    return (
+        replace(
+            query,
+            mixture=together.sum(dim=0, keepdim=True),
+            clues=replace(query.clues, enrollments=enrollments),
+        ),
+        replace(
+            truth,
+            target=together[:1] if target else None,
+            interferers=together[len(target) :],
+        ),
+    )
+
+
+def cut(item: Item, num_samples: int, rng: np.random.Generator) -> Item:
+    """Cut the mixture, and each enrollment, to `num_samples` at drawn places.
+
+    Places in which the target is silent are drawn again, a few times.
+
+    Args:
+        item: a trial.
+        num_samples: most that is left.
+        rng: of the item.
+    """
+    query, truth = item
+    whole = query.mixture.shape[-1]
+    for _ in range(_TRIES):
+        start = _start(whole, num_samples, rng)
+        stop = min(whole, start + num_samples)
+        if truth.target is None or bool(truth.target[:, start:stop].any()):
+            break
+    return (
+        replace(
+            query,
+            mixture=query.mixture[:, start:stop],
+            clues=_cut_clues(query.clues, num_samples, rng),
+        ),
+        replace(
+            truth,
+            target=None if truth.target is None else truth.target[:, start:stop],
+            interferers=truth.interferers[:, start:stop],
+        ),
+    )
+
+
+def _cut_clues(clues: Clues, num_samples: int, rng: np.random.Generator) -> Clues:
+    starts = [_start(len(signal), num_samples, rng) for signal in clues.enrollments]
+    pairs = zip(clues.enrollments, starts, strict=True)
+    return replace(
+        clues, enrollments=tuple(signal[start : start + num_samples] for signal, start in pairs)
+    )
+
+
+def _start(whole: int, part: int, rng: np.random.Generator) -> int:
+    return int(rng.integers(max(0, whole - part) + 1))
+
+
+def _played(signal: Tensor, factor: float, rate_hz: int) -> Tensor:
+    """A signal [T] played `factor` times as fast, [T / factor]."""
+    # soxr wants whole rates: a step is 0.01 % at 8 kHz.
+    faster_hz = round(rate_hz * factor)
+    return torch.from_numpy(resample(signal.numpy(), from_hz=faster_hz, to_hz=rate_hz))

@@ -1,0 +1,75 @@
+"""Permutation-invariant training: which output is which source is decided by the losses."""
+
+from __future__ import annotations
+
+import torch
+from scipy.optimize import linear_sum_assignment
+from torch import Tensor
+
+from .task import ExtractionLoss
+
+
+def assigned_losses(
+    criterion: ExtractionLoss,
+    *,
+    outputs: Tensor,
+    sources: Tensor,
+    mixture: Tensor,
+    present: Tensor,
+) -> tuple[Tensor, Tensor]:
+    """Losses of the best assignment of outputs to sources.
+
+    Args:
+        criterion: loss of estimates [B, T].
+        outputs: [B, N, T].
+        sources: [B, N, T], zeros where `present` is False.
+        mixture: [B, T].
+        present: [B, N] bool.
+
+    Returns:
+        Losses [B, N] of each source, and the output [B, N] that it was given.
+
+    Source: Yu et al., "Permutation invariant training of deep models for speaker-independent
+        multi-talker speech separation", ICASSP 2017.
+    """
+    count = sources.shape[1]
+    with torch.no_grad():
+        # Row s·N + n of each item holds source s and output n.
+        every = _losses(
+            criterion,
+            outputs.repeat(1, count, 1),
+            sources.repeat_interleave(count, dim=1),
+            mixture,
+            present.repeat_interleave(count, dim=1),
+        )
+    chosen = best_assignment(every.view(-1, count, count))
+    picked = outputs.gather(1, chosen[:, :, None].expand_as(sources))
+    return _losses(criterion, picked, sources, mixture, present), chosen
+
+
+def best_assignment(losses: Tensor) -> Tensor:
+    """The output of each source with the least total loss.
+
+    Args:
+        losses: [B, S, N] of source s and output n, S ≤ N.
+
+    Returns:
+        [B, S] int64.
+    """
+    tables = losses.detach().double().cpu().numpy()
+    chosen = [torch.from_numpy(linear_sum_assignment(table)[1]) for table in tables]
+    return torch.stack(chosen).to(losses.device)
+
+
+def _losses(
+    criterion: ExtractionLoss, outputs: Tensor, sources: Tensor, mixture: Tensor, present: Tensor
+) -> Tensor:
+    """Losses [B, M] of pairs [B, M, T]."""
+    count = sources.shape[1]
+    losses = criterion(
+        estimate=outputs.flatten(0, 1),
+        reference=sources.flatten(0, 1),
+        mixture=mixture.repeat_interleave(count, dim=0),
+        present=present.flatten(),
+    )
+    return losses.view(-1, count)
