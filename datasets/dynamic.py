@@ -7,6 +7,8 @@ from pathlib import Path
 
 from ..errors import ConfigError, DatasetError
 from .config import DatasetConfig, OpenedBuilder, load_dataset_configs, open_builder
+from .contents import Contents
+from .recipe_contents import contents_of_recipe
 from .seeding import digest
 from .trials import render_trial
 from .types import Query, Truth
@@ -28,6 +30,19 @@ class TrialStream:
         self.classes = opened.builder.vocabulary
         self.sample_rate_hz = opened.builder.sample_rate_hz
         self.fingerprint = digest("stream", opened.config.model_dump_json())
+
+    @property
+    def title(self) -> str:
+        """Name of the recipe and the split, for example "mini_sounds:train"."""
+        return f"{self._opened.config.name}:{self._opened.config.split}"
+
+    def contents(self) -> Contents:
+        """The recordings and speakers that it draws from.
+
+        Raises:
+            CorpusError: a corpus is missing or damaged.
+        """
+        return contents_of_recipe(self._opened)
 
     def __len__(self) -> int:
         return UNBOUNDED

@@ -120,4 +120,5 @@ def _truth(trial: Trial, mixture: Mixture, signals: Rendered) -> Truth:
         interferers=torch.from_numpy(signals.sources[heard & ~wanted].copy()),
         active_classes=tuple(s.label for s in mixture.sources if s.role == "foreground"),
         transcript=targets[0].transcript if len(targets) == 1 else None,
+        target_labels=tuple(source.label for source in targets),
     )

@@ -205,9 +205,11 @@ class Truth:
         interferers: [S, T], every source that is not part of the target, background included.
         active_classes: labels of the foreground sources of the mixture.
         transcript: words of the target, if it is one utterance.
+        target_labels: labels of the sources of the target.
     """
 
     target: Tensor | None
     interferers: Tensor
     active_classes: tuple[str, ...]
     transcript: str | None
+    target_labels: tuple[str, ...] = ()
