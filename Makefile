@@ -22,7 +22,7 @@ quickstart: $(VENV)/.run  ## build the embedded sets, run the systems, print the
 	$(BIN)/tsebench run quickstart
 
 test: $(VENV)/.dev  ## run all tests
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4
 
 lint: $(VENV)/.dev  ## ruff
 	$(BIN)/ruff check .

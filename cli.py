@@ -58,6 +58,7 @@ def build(
     out: options.BuildOut = Path("data"),
     materialise: options.Materialise = False,
     jobs: options.Threads = 2,
+    allow_missing: options.AllowMissing = False,
     corpus: options.Corpus = None,
 ) -> None:
     """Build benchmark sets as recipes; mixtures are rendered when they are read."""
@@ -65,29 +66,55 @@ def build(
     from .datasets.build import build as build_set
     from .datasets.build import materialise as write_audio
     from .datasets.config import load_dataset_configs
+    from .reports.dataset_tables import print_summary
 
     dirs = corpus_dirs(corpora_of(corpus))
     progress = on_console(console)
     for dataset_config in load_dataset_configs(config):
         folder = out / dataset_config.name
-        dataset = build_set(dataset_config, folder, corpus_dirs=dirs, jobs=jobs, progress=progress)
+        dataset = build_set(
+            dataset_config,
+            folder,
+            corpus_dirs=dirs,
+            jobs=jobs,
+            allow_missing=allow_missing,
+            progress=progress,
+        )
         if materialise:
-            write_audio(dataset, folder, progress=progress)
+            write_audio(dataset, folder, jobs=jobs, progress=progress)
+        print_summary(dataset, console)
         counts = ", ".join(f"{name} {count}" for name, count in dataset.card.counts.items())
         _say(f"{folder}: {counts}; fingerprint {dataset.card.fingerprint[:12]}")
 
 
 @app.command(short_help="Check a dataset folder.")
-def validate(folder: options.DatasetFolder, corpus: options.Corpus = None) -> None:
-    """Check a dataset folder: recordings, rendering, leaks, query conditions."""
+def validate(
+    folder: options.DatasetFolder,
+    against: options.Against = None,
+    sample: options.Sample = None,
+    jobs: options.RenderThreads = 2,
+    corpus: options.Corpus = None,
+) -> None:
+    """Check a dataset folder: recordings, rendering, levels, leaks, query conditions.
+
+    A PROBLEM makes the set unfit, and the exit code 2; a remark is a property of its protocol, or
+    of what the set does not need.
+    """
     from .datasets.dataset import load_dataset
     from .datasets.validate import validate as check
+    from .reports.dataset_tables import print_findings, print_numbers
 
-    dataset = load_dataset(folder, corpus_dirs=corpora_of(corpus))
-    findings = check(dataset, progress=on_console(console))
-    for finding in findings:
-        verdict = "ok" if finding.ok else "PROBLEM"
-        _say(f"{verdict:<8} {finding.check}: {finding.looked_at} looked at {finding.detail}")
+    dirs = corpora_of(corpus)
+    dataset = load_dataset(folder, corpus_dirs=dirs)
+    findings = check(
+        dataset,
+        against=[load_dataset(other, corpus_dirs=dirs) for other in against or ()],
+        jobs=jobs,
+        sample=sample,
+        progress=on_console(console),
+    )
+    print_numbers(dataset, console)
+    print_findings(findings, console)
     if not all(finding.ok for finding in findings):
         raise typer.Exit(2)
 

@@ -28,7 +28,7 @@ Corpus = Annotated[
     ),
 ]
 Device = Annotated[str, Option(metavar="DEVICE", help="auto, cpu, cuda or cuda:N.")]
-Threads = Annotated[int, Option(min=1, metavar="N", help="Threads that draw mixtures.")]
+Threads = Annotated[int, Option(min=1, metavar="N", help="Threads that draw and render mixtures.")]
 Processes = Annotated[
     int, Option(min=1, metavar="N", help="Processes for metrics such as PESQ and STOI.")
 ]
@@ -39,6 +39,31 @@ BuildOut = Annotated[
     Path, Option(metavar="DIR", help="Folder that gets a sub-folder for each set.")
 ]
 Materialise = Annotated[bool, Option("--materialise", help="Write wav files too, for other tools.")]
+AllowMissing = Annotated[
+    bool,
+    Option(
+        "--allow-missing",
+        help="Leave out mixtures whose recordings are missing, and count them on the card.",
+    ),
+]
+Against = Annotated[
+    list[Path] | None,
+    Option(
+        "--against",
+        metavar="DIR",
+        help="Another dataset folder, such as the training split: recordings, groups and "
+        "speakers in both are a PROBLEM; may be given several times.",
+    ),
+]
+Sample = Annotated[
+    int | None,
+    Option(
+        min=1,
+        metavar="N",
+        help="Hash and render only N recordings and mixtures, evenly spread.  [default: all]",
+    ),
+]
+RenderThreads = Annotated[int, Option(min=1, metavar="N", help="Threads that hash and render.")]
 DatasetFolder = Annotated[
     Path, Argument(metavar="DIR", help="A dataset folder made by `tsebench build`.")
 ]

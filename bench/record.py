@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from ..datasets.contents import Summary, contents_of, summary_of
 from ..datasets.dataset import Dataset
+from ..datasets.overlap import Overlap, overlap
 from ..datasets.seeding import digest
 from ..errors import DatasetError
 from ..files import write_atomic
 from ..revision import git_commit
+from ..systems.checkpoint import trained_on
 from ..systems.protocol import SystemCard
 from .config import RunConfig
 from .cost import Cost
@@ -46,6 +49,8 @@ class DatasetRecord:
         trials: number of trials by condition, for example "PMQ 1:3".
         systems: titles of those that ran on it.
         skipped: those that did not, and why.
+        contents: parts of corpora, and how many recordings and speakers.
+        overlaps: what is known of systems that were trained on some of it, by title.
     """
 
     fingerprint: str
@@ -56,6 +61,8 @@ class DatasetRecord:
     trials: Mapping[str, int]
     systems: tuple[str, ...]
     skipped: Mapping[str, str] = field(default_factory=dict)
+    contents: Summary | None = None
+    overlaps: Mapping[str, Overlap] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,10 +138,27 @@ def _what_is_run(config: RunConfig) -> str:
 
 
 def dataset_record(
-    dataset: Dataset, *, systems: Sequence[str], skipped: Mapping[str, str]
+    dataset: Dataset,
+    *,
+    systems: Mapping[str, SystemCard],
+    skipped: Mapping[str, str],
 ) -> DatasetRecord:
-    """What a run keeps of a dataset."""
+    """What a run keeps of a dataset.
+
+    Args:
+        dataset: the set.
+        systems: cards of those that run on it, by title.
+        skipped: those that do not, and why.
+    """
     card = dataset.card
+    overlaps = {
+        title: overlap(
+            dataset,
+            training_data=system.training_data,
+            trained_on=trained_on(system.checkpoint),
+        )
+        for title, system in systems.items()
+    }
     return DatasetRecord(
         fingerprint=card.fingerprint,
         version=card.version,
@@ -144,6 +168,8 @@ def dataset_record(
         trials=Counter(f"{t.condition.kind} {t.condition}" for t in dataset.trials),
         systems=tuple(systems),
         skipped=skipped,
+        contents=summary_of(contents_of(dataset)),
+        overlaps={title: found for title, found in overlaps.items() if found},
     )
 
 

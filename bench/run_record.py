@@ -79,7 +79,11 @@ def record_of(
             for title, system in systems.items()
         },
         datasets={
-            s.dataset.card.name: dataset_record(s.dataset, systems=s.systems, skipped=s.skipped)
+            s.dataset.card.name: dataset_record(
+                s.dataset,
+                systems={title: systems[title].card for title in s.systems},
+                skipped=s.skipped,
+            )
             for s in sets
         },
         device=device,

@@ -13,6 +13,7 @@ from ..errors import AudioError, DatasetError
 from ..progress import ProgressFactory, quiet
 from .builder import Drawn
 from .config import DatasetConfig, OpenedBuilder, open_builder
+from .contents import parts_of
 from .corpus import Corpora
 from .dataset import Dataset, load_dataset
 from .manifest import (
@@ -137,6 +138,7 @@ def _manifest(
         tsebench_version=__version__,
         notes=getattr(builder, "notes", ()),
         missing=named(draws.missing),
+        parts=parts_of(used, config.corpora, opened.corpora),
     )
     manifest = Manifest(card=card, mixtures=mixtures, trials=trials, files=files)
     return replace(manifest, card=replace(card, fingerprint=fingerprint(manifest)))

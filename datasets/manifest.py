@@ -43,6 +43,7 @@ class DatasetCard:
         notes: what its builder tells whoever reads the scores, one sentence each.
         missing: the first recordings that were missing, as `corpus:path`; their mixtures are left
             out, and `counts` says how many.
+        parts: `corpus:split` of every recording, sorted; empty in sets of older releases.
         vocabulary: sound classes of the set, sorted; empty for speech.
         fingerprint: SHA-256 (hex) over recipes, trials and the hashes of all recordings.
     """
@@ -63,6 +64,7 @@ class DatasetCard:
     tsebench_version: str
     notes: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
     fingerprint: str = ""
 
     def matches(self, config: DatasetConfig) -> bool:

@@ -40,6 +40,7 @@ class Entry:
         cells: one for each column; None where there are no rows.
         gap: primary metric of this system minus that of the table's leader, on paired trials; the
             p-value is corrected for all comparisons of the table.
+        warning: that it was trained on part of the dataset, "" if nothing is known of that.
     """
 
     system: str
@@ -51,6 +52,7 @@ class Entry:
     cells: tuple[Aggregate | None, ...]
     parts: tuple[Aggregate | None, ...]
     gap: Difference | None = None
+    warning: str = ""
 
     @property
     def complete(self) -> bool:
@@ -93,7 +95,10 @@ class Table:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issue:
-    """Trials of one system that are missing, failed, undefined or flagged for one reason."""
+    """Trials of one system that are missing, failed, undefined or flagged for one reason.
+
+    Or those that it may know from its training: then `status` is "contaminated".
+    """
 
     dataset: str
     condition: str

@@ -23,6 +23,7 @@ from .text import (
     trouble,
     unranked,
     verdict,
+    warnings,
 )
 
 _NAME = 24  # characters of a system's name that are never wrapped
@@ -56,6 +57,8 @@ def _print_verdict(table: Table, console: Console) -> None:
         facts = filter(None, (verdict(table), certainty(table), tied(table)))
         line.append(f" is {', '.join(facts)}")
         console.print(line)
+    for warning in warnings(table):
+        console.print(Text(f"{table.condition}: {warning}", style="bold red"))
     for note in unranked(table):
         console.print(Text(f"{table.condition}: {note}", style="yellow"))
 
@@ -93,6 +96,8 @@ def _row(table: Table, entry: Entry, keys: list[str]) -> list[Text]:
     if not entry.complete:
         lost = entry.n_missing + entry.n_failed
         name.append(f"\n{lost}/{table.n_trials} lost", style="red")
+    if entry.warning:
+        name.append("\ntrained on test data", style="red")
     places = {column.key: i for i, column in enumerate(table.columns)}
     cells = [
         _cell(table, entry, table.columns[places[key]], places[key]) if key in places else Text("")

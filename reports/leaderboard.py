@@ -16,6 +16,7 @@ from ..bench.statistics import (
     with_condition_labels,
 )
 from .board import Column, Entry, Leaderboard, Table
+from .contamination import contamination_issues, find_overlaps, with_warnings
 from .facts import metric_facts
 from .issues import find_issues
 from .merge import merge_runs
@@ -68,16 +69,17 @@ def leaderboard(
     labelled = with_condition_labels(merged)
     counts = _expected(runs) | dict(expected or {})
     facts = _system_facts(labelled, runs)
+    overlaps = find_overlaps(merged, runs)
     tables = []
     for key, part in labelled.groupby(["dataset", "condition"]):
         dataset, condition = str(key[0]), str(key[1])
         here = [c for c in cells if (c.dataset, c.condition) == (dataset, condition)]
         n_trials = max(part["trial_id"].nunique(), counts.get((dataset, condition), 0))
         builder = _TableBuilder(merged.loc[part.index], here, facts, n_trials, settings)
-        tables.append(builder.build(dataset, condition))
+        tables.append(with_warnings(builder.build(dataset, condition), overlaps))
     return Leaderboard(
         tables=tuple(sorted(tables, key=lambda t: (t.dataset, condition_key(t.condition)))),
-        issues=find_issues(labelled, counts, runs),
+        issues=(*contamination_issues(overlaps), *find_issues(labelled, counts, runs)),
         runs=tuple(runs),
         level=level,
     )

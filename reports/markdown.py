@@ -26,6 +26,7 @@ from .text import (
     trouble,
     unranked,
     verdict,
+    warnings,
 )
 
 
@@ -51,7 +52,7 @@ def markdown(board: Leaderboard) -> str:
         lines = [_line([*HEADINGS, "remarks"]), _line(["---"] * (len(HEADINGS) + 1))]
         lines += [_line([*line.cells, "; ".join(line.notes)]) for line in costs]
         blocks += ["## Cost", "\n".join(lines)]
-    blocks += ["## Failed, missing, undefined and flagged trials", _issues(board)]
+    blocks += ["## Contaminated, failed, missing, undefined and flagged trials", _issues(board)]
     blocks += [
         f"Means over trials with {board.level:.0%} bootstrap intervals clustered by mixture. "
         "○ marks an oracle, which reads the truth; – marks a system that is not ranked; "
@@ -67,7 +68,7 @@ def _table(table: Table) -> list[str]:
     lines = [_line(header), _line(["---"] * len(header))]
     lines += [_line(_cells(table, entry)) for entry in table.entries]
     signatures = [f"`{_code(c.key)}`: `{_code(c.signature)}`" for c in table.columns]
-    notes = [_safe(note) for note in unranked(table)]
+    notes = [*(_safe(f"⚠ {note}") for note in warnings(table)), *map(_safe, unranked(table))]
     facts = [verdict(table), *filter(None, [certainty(table), tied(table)])]
     lead = f"{_safe(table.leader)} is {_safe(', '.join(facts))}." if table.leader else ""
     ending = [f"{plural(table.n_trials, 'trial')}. {lead}".strip(), *notes, *signatures]
@@ -88,7 +89,7 @@ def _cells(table: Table, entry: Entry) -> list[str]:
         values.append(" ".join([mean, ends, f"({', '.join(notes)})" if notes else ""]).strip())
     unit = "" if table.primary is None else table.columns[table.primary].facts.unit
     lead = "leader" if entry.system == table.leader else gap(entry.gap, unit)
-    return [rank(entry), entry.system, *values, lead]
+    return [rank(entry), f"{entry.system}{' ⚠' if entry.warning else ''}", *values, lead]
 
 
 def _issues(board: Leaderboard) -> str:

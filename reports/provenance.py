@@ -46,6 +46,32 @@ class SystemFacts(_Facts):
         return plain(self.card.get(key))
 
 
+class OverlapFacts(_Facts):
+    """What a test set and the training data of a system share; see `datasets/overlap.py`."""
+
+    named: tuple[str, ...] = ()
+    listed: bool = False
+    recordings: int = 0
+    of_recordings: int = 0
+    speakers: int = 0
+    of_speakers: int = 0
+    trials: int = 0
+
+
+class ContentsFacts(_Facts):
+    """What a dataset is made of."""
+
+    parts: tuple[str, ...] = ()
+    recordings: int = 0
+    speakers: int = 0
+
+    def text(self) -> str:
+        """Parts and counts in a row."""
+        counts = [f"{self.recordings} recordings"]
+        counts += [f"{self.speakers} speakers"] if self.speakers else []
+        return ", ".join([*self.parts, *counts])
+
+
 class DatasetFacts(_Facts):
     """What a report says of a dataset.
 
@@ -54,6 +80,7 @@ class DatasetFacts(_Facts):
         counts: numbers of its card; `trials_PMQ_1:3` is the number of trials of a stratum.
         systems: which should have run on it.
         skipped: why others did not.
+        overlaps: systems that were trained on some of it.
     """
 
     fingerprint: str = ""
@@ -61,6 +88,8 @@ class DatasetFacts(_Facts):
     counts: Mapping[str, int] = {}
     systems: tuple[str, ...] = ()
     skipped: Mapping[str, str] = {}
+    contents: ContentsFacts | None = None
+    overlaps: Mapping[str, OverlapFacts] = {}
 
     def trials(self) -> dict[str, int]:
         """Number of trials by condition label, for example "PMQ 1:3"."""
@@ -97,6 +126,11 @@ class RunFacts(_Facts):
     versions: Mapping[str, str | None] = {}
     systems: Mapping[str, SystemFacts] = {}
     datasets: Mapping[str, DatasetFacts] = {}
+
+    def overlap(self, dataset: str, system: str) -> OverlapFacts | None:
+        """What a dataset and the training data of a system share; None if nothing is known."""
+        facts = self.datasets.get(dataset)
+        return facts.overlaps.get(system) if facts else None
 
     @property
     def title(self) -> str:

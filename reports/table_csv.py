@@ -60,6 +60,7 @@ def _line(
         "privileged": entry.facts.privileged,
         "rank": entry.rank if primary else None,
         "note": entry.note if primary else "",
+        "warning": entry.warning,
         "metric": column.key,
         "unit": column.facts.unit,
         "mean": cell.mean,

@@ -164,6 +164,11 @@ def plural(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
+def warnings(table: Table) -> list[str]:
+    """Which systems were trained on part of the dataset: "net: trained on ..."."""
+    return [f"{entry.system}: {entry.warning}" for entry in table.entries if entry.warning]
+
+
 def unranked(table: Table) -> list[str]:
     """Why systems that are no oracles have no rank: "soundbeam: not ranked: ..."."""
     return [
@@ -174,10 +179,14 @@ def unranked(table: Table) -> list[str]:
 
 
 def trouble(board: Leaderboard) -> str:
-    """One sentence on what failed or is missing; "" if nothing."""
+    """One sentence on what failed, is missing, or was trained on; "" if nothing."""
     parts = []
     for status, what in (("failed", "with a value that failed"), ("missing", "missing")):
         count = sum(issue.n_trials for issue in board.issues if issue.status == status)
         if count:
             parts.append(f"{plural(count, 'trial')} {what}")
-    return f"{' and '.join(parts)}, counted for each system" if parts else ""
+    told = [f"{' and '.join(parts)}, counted for each system"] if parts else []
+    trained = {issue.system for issue in board.issues if issue.status == "contaminated"}
+    if trained:
+        told.append(f"trained on part of a test set: {', '.join(sorted(trained))}")
+    return "; ".join(told)

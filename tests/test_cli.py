@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import shutil
 import subprocess
 import sys
@@ -244,20 +245,47 @@ def test_build_validate_and_break(tsebench: Command, speech: tuple[Path, Path]) 
     folder = Path("sets") / "spoken"
     assert "spoken" in said.out
     assert "mixtures 2, trials 4" in said.out
+    assert re.search(r"speakers +3 *\n", said.out)
     assert not (folder / "audio").exists()
 
     said = tsebench("validate", folder, *given)
     assert (said.code, said.err) == (0, "")
-    verdicts = [line.split()[0] for line in said.out.splitlines() if line.startswith(("ok", "PR"))]
-    assert verdicts == ["ok"] * 4
+    assert _verdicts(said.out) == dict.fromkeys(CHECKS, "ok")
 
     used = next(iter((folder / "files.jsonl").read_text().splitlines()))
     path = corpus / used.partition('"path":"')[2].partition('"')[0]
     path.write_bytes(path.read_bytes()[:-2] + b"\x01\x01")
     said = tsebench("validate", folder, *given)
     assert (said.code, said.err) == (2, "")
-    assert "PROBLEM  recordings: " in said.out
+    assert _verdicts(said.out)["recordings"] == "PROBLEM"
     assert path.name in said.out
+
+
+CHECKS = (
+    *("counts", "corpora", "recordings", "rendering", "lengths", "levels", "enrollment leak"),
+    "query conditions",
+)
+
+
+def _verdicts(out: str) -> dict[str, str]:
+    """Verdicts by check, from the table."""
+    line = r"^ *({}) +[\d,]+(?: of [\d,]+)? +(ok|remark|PROBLEM)"
+    return dict(re.findall(line.format("|".join(CHECKS)), out, flags=re.MULTILINE))
+
+
+def test_validate_a_sample_and_against_another_set(
+    tsebench: Command, speech: tuple[Path, Path]
+) -> None:
+    config, corpus = speech
+    given = ("--corpus", f"mine={corpus}")
+    assert tsebench("build", config, "--out", "sets", *given).code == 0
+    folder = Path("sets") / "spoken"
+    said = tsebench("validate", folder, "--sample", 1, "--jobs", 2, *given)
+    assert said.code == 0
+    assert re.search(r"rendering +1 of 2 +ok", said.out)
+    said = tsebench("validate", folder, "--against", folder, *given)
+    assert said.code == 2
+    assert re.search(r"apart from spoken +\d+ +PROBLEM", said.out)
 
 
 def test_build_materialise_writes_what_is_rendered(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import pickle
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 import soundfile
 
 from tsebench.datasets.config import CorpusConfig, open_corpora
+from tsebench.datasets.contents import Listed, entries_of
 from tsebench.datasets.corpus import CORPORA, Corpus, Recording
 from tsebench.errors import AudioError, TsebenchError
 
@@ -24,6 +26,17 @@ OPTIONS: dict[str, dict[str, Any]] = {
 EMBEDDED = [
     name for name in CORPORA if "root" not in inspect.signature(CORPORA.get(name)).parameters
 ]
+TREES = Path(__file__).parent / "trees"
+WITH_TREES = [name for name in CORPORA if (TREES / f"{name}.py").is_file()]
+
+
+def _tree(kind: str, root: Path) -> Path:
+    """What a user has on disk; a file outside of it must stay out of reach."""
+    soundfile.write(str(root.parent / "outside.wav"), np.zeros(100), 16_000)
+    if kind not in WITH_TREES:
+        return _folder(root)
+    made: Path = getattr(import_module(f"trees.{kind}"), f"make_{kind}")(root)
+    return made
 
 
 def _folder(root: Path) -> Path:
@@ -31,7 +44,6 @@ def _folder(root: Path) -> Path:
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         noise = np.random.default_rng(k).uniform(-0.5, 0.5, 6000 + k).astype(np.float32)
         soundfile.write(str(root / path), noise, 16_000)
-    soundfile.write(str(root.parent / "outside.wav"), noise, 16_000)
     return root
 
 
@@ -40,14 +52,14 @@ def _open(kind: str, root: Path) -> Corpus:
     return open_corpora({"mine": config}, {"mine": root})["mine"]
 
 
-@pytest.fixture(params=[*EMBEDDED, "folder"])
+@pytest.fixture(params=[*EMBEDDED, "folder", *WITH_TREES])
 def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return _folder(tmp_path / "corpus")
+def root(kind: str, tmp_path: Path) -> Path:
+    return _tree(kind, tmp_path / "corpus")
 
 
 @pytest.fixture
@@ -90,6 +102,16 @@ def test_a_group_has_one_split(corpus: Corpus) -> None:
     for recording in corpus.recordings():
         splits.setdefault(recording.group, set()).add(recording.split)
     assert all(len(names) == 1 for names in splits.values())
+
+
+def test_entries_and_splits_without_headers_are_those_of_the_recordings(corpus: Corpus) -> None:
+    recordings = corpus.recordings()
+    places = [(r.path, r.split, r.group) for r in recordings]
+    assert [(e.path, e.split, e.group) for e in entries_of(corpus)] == places
+    if isinstance(corpus, Listed):
+        for recording in recordings:
+            assert corpus.split_of(recording.path) in {None, recording.split}
+        assert corpus.split_of("no/such.wav") is None
 
 
 def test_reading_gives_what_is_promised(corpus: Corpus) -> None:

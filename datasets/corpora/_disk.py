@@ -90,10 +90,24 @@ class DiskCorpus(ABC):
             CorpusError: the corpus is missing, incomplete, or not laid out as it was published.
         """
         if not self._recordings:
-            entries = [entry for part in self._wanted() for entry in self._complete(part)]
-            chosen = [e for e in self._arrange(entries) if self._chosen(e.split)]
-            self._recordings = self._with_headers(sorted(chosen, key=lambda entry: entry.path))
+            self._recordings = self._with_headers(self.entries())
         return self._recordings
+
+    def entries(self) -> Sequence[Entry]:
+        """All files with split and group, sorted by path; no header is read.
+
+        Raises:
+            CorpusError: the corpus is missing, incomplete, or not laid out as it was published.
+        """
+        entries = [entry for part in self._wanted() for entry in self._complete(part)]
+        chosen = [entry for entry in self._arrange(entries) if self._chosen(entry.split)]
+        return sorted(chosen, key=lambda entry: entry.path)
+
+    def split_of(self, path: str) -> str | None:
+        """The split of a file, if its folder tells it: that of a part with one split."""
+        inside = [p for p in self._layout_parts() if path.startswith(f"{p.folder}/")]
+        splits = {split for part in inside for split in part.splits}
+        return splits.pop() if len(splits) == 1 else None
 
     def read(self, path: str, start: int = 0, frames: int | None = None) -> tuple[Samples, int]:
         """Mono samples [T] of a stretch of one file, and its rate in Hz.

@@ -152,6 +152,11 @@ class Fuss(DiskCorpus):
             missed=tuple(path for path in paths if path not in joined),
         )
 
+    def split_of(self, path: str) -> str | None:
+        """The split of a file, also of a released mixture or a room: its second folder."""
+        folder = PurePosixPath(path).parts[1:2]
+        return next((split for split, name in _FOLDERS.items() if (name,) == folder), None)
+
     def _list(self, part: Part) -> Sequence[Entry]:
         paths = self._found(part.folder)
         return [Entry(path=p, label=FOREGROUND, split=part.name, group=p) for p in paths]

@@ -1,13 +1,14 @@
 """SoX's effect `rate -h`, which Scaper resamples with, as one linear-phase filter.
 
-Measured on soxbindings 1.2.3 with sines, from 8 to 192 kHz: all its stages together are a sinc
-windowed by a Kaiser window, with its −6 dB point at 0.95681 of the lower Nyquist frequency, to
-within 2e-7 for ratios of small integers and 4e-5 (4e-4 where a rate rises) for the others. Window
-and length depend on the number of stages alone, which share one stop-band attenuation: each
-doubling of their number takes 6.02 dB more.
+Measured on soxbindings 1.2.3 with sines, from 8 to 192 kHz: all its stages together are a sinc with
+its −6 dB point at 0.95681 of the lower Nyquist frequency in a Kaiser window, to within 2e-7 where
+the ratio is of small integers. Each doubling of the number of stages, which share a stop-band
+attenuation, takes 6.02 dB more, and a longer window; its taps are rounded up to 4n + 1. Other
+ratios have an interpolator besides, which droops by up to 4e-5 (4e-4 where the rate rises).
 
 Here the filter is applied by overlap-save in the frequency domain, and the spectrum is cut or
 extended to the new rate: a block of k*from/g samples becomes one of k*to/g, with g = gcd(from, to).
+White noise of −20 dB comes out within 1e-5 of SoX's.
 """
 
 from __future__ import annotations
@@ -19,14 +20,13 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import irfft, rfft
-from scipy.signal.windows import kaiser
+
+from ._sox_start import start_loss
+from ._sox_window import LowPass, low_pass
 
 Samples = NDArray[np.float32]
 
-_CUTOFF = 0.95681
-_BETA, _BETA_PER_DB = 13.040, 0.1115
-_WIDTH, _WIDTH_PER_DB = 194.2, 1.62
-_BLOCK = 16_384
+_BLOCK = 8192
 
 
 def sox_rate(samples: Samples, *, from_hz: int, to_hz: int) -> Samples:
@@ -42,8 +42,12 @@ def sox_rate(samples: Samples, *, from_hz: int, to_hz: int) -> Samples:
     blocks = np.lib.stride_tricks.sliding_window_view(padded, plan.block_in)[:: plan.hop_in]
     spectra = rfft(blocks, axis=1)[:, : len(plan.gain)] * plan.gain
     out = irfft(spectra, n=plan.block_out, axis=1)[:, plan.margin_out :][:, : plan.hop_out]
-    resampled: Samples = np.clip(out.reshape(-1)[:length], -1.0, 1.0)
-    return resampled
+    resampled: Samples = out.reshape(-1)[:length]
+    if plan.loss.any():
+        first = padded[plan.margin_in :][: plan.loss.shape[1]]
+        lost = plan.loss[:length, : len(first)] @ first
+        resampled[: len(lost)] -= lost
+    return np.clip(resampled, -1.0, 1.0, out=resampled)
 
 
 def sox_length(frames: int, *, from_hz: int, to_hz: int) -> int:
@@ -53,13 +57,23 @@ def sox_length(frames: int, *, from_hz: int, to_hz: int) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Plan:
-    """Sizes of the blocks before and after, and the gain of each bin of the smaller spectrum."""
+    """How to resample by one ratio.
+
+    Attributes:
+        block_in: samples of a block before.
+        block_out: samples of a block after.
+        margin_in: of these, at either end, what wraps around.
+        margin_out: the same after.
+        gain: of each bin of the smaller spectrum.
+        loss: of the first samples, see `_sox_start`.
+    """
 
     block_in: int
     block_out: int
     margin_in: int
     margin_out: int
     gain: NDArray[np.float32] = field(repr=False)
+    loss: NDArray[np.float32] = field(repr=False)
 
     @property
     def hop_in(self) -> int:
@@ -74,15 +88,13 @@ class _Plan:
 def _plan(from_hz: int, to_hz: int) -> _Plan:
     common = math.gcd(from_hz, to_hz)
     unit_in, unit_out = from_hz // common, to_hz // common
-    extra_db = 20.0 * math.log10(_stages(from_hz, to_hz))
-    width = _WIDTH + _WIDTH_PER_DB * extra_db  # in samples of the lower rate
-    margin = math.ceil(width / 2 / min(unit_in, unit_out)) + 1
-    units = max(8 * margin, 2 ** round(math.log2(_BLOCK / max(unit_in, unit_out))))
-    units += units % 2
+    filtered = low_pass(from_hz, to_hz)
+    margin = math.ceil(filtered.width / 2 / min(unit_in, unit_out))  # no less than half the taps
+    # Powers of two are fast, and margins may take an eighth of a block at most.
+    size = 2 ** round(math.log2(_BLOCK / max(unit_in, unit_out)))
+    units = max(size, 2 ** math.ceil(math.log2(16 * margin)))
     block_in, block_out = units * unit_in, units * unit_out
-    response = _response(
-        from_hz / min(from_hz, to_hz), width, _BETA + _BETA_PER_DB * extra_db, block_in
-    )
+    response = _response(filtered, block_in)
     bins = min(block_in, block_out) // 2 + 1
     gain = response[:bins] * (block_out / block_in)
     return _Plan(
@@ -91,30 +103,18 @@ def _plan(from_hz: int, to_hz: int) -> _Plan:
         margin_in=margin * unit_in,
         margin_out=margin * unit_out,
         gain=gain.astype(np.float32),
+        loss=start_loss(filtered, from_hz=from_hz, to_hz=to_hz).astype(np.float32),
     )
 
 
-def _response(density: float, width: float, beta: float, size: int) -> NDArray[np.float64]:
-    """Gain of the windowed sinc at the bins of a block; `density` is samples per unit of `width`.
+def _response(filtered: LowPass, size: int) -> NDArray[np.float64]:
+    """Gain of the filter at the bins of a block.
 
-    When a rate rises the block has the lower rate, whose spectrum the sinc fills but for its edge.
+    When a rate rises the block has the lower rate, whose spectrum the filter passes but for its
+    edge.
     """
-    half = math.floor(width / 2 * density)
-    times = np.arange(-half, half + 1) / density
-    window = kaiser(2 * half + 1, beta)
-    taps = np.sinc(_CUTOFF * times) * window
+    times = np.arange(-filtered.reach, filtered.reach + 1)
     wrapped = np.zeros(size)
-    wrapped[np.arange(-half, half + 1)] = taps / taps.sum()
+    wrapped[times] = filtered.taps(times.astype(np.float64))
     gain: NDArray[np.float64] = rfft(wrapped).real
     return gain
-
-
-def _stages(from_hz: int, to_hz: int) -> int:
-    """Number of filters in a row that SoX makes of a ratio."""
-    ratio = max(from_hz, to_hz) / min(from_hz, to_hz)
-    halvings = max(1, math.floor(math.log2(ratio)))
-    common = math.gcd(from_hz, to_hz)
-    small = max(from_hz, to_hz) // common <= 32  # others need an interpolator besides
-    if from_hz < to_hz:
-        return halvings if small else 4
-    return halvings if small else 2 * halvings

@@ -6,14 +6,12 @@ event is faded with quarter sines and placed; the mixture is the sum. So here a 
 the level that its clip is brought to, 10^(LUFS/20), and not a factor: recipes hold levels, and no
 audio need be read to draw one.
 
-Scaper works in double precision and SoX in 32-bit integers. What is here differs by some 1e-7, by
-what `_sox_rate` says, and in the first samples of a background: where SoX resamples in several
-stages (44.1 to 16 kHz, but not 48 or 16), it drops what the first one makes before time zero.
+Scaper works in double precision and SoX in 32-bit integers; what is here differs by some 1e-6 of
+the level, see `_sox_rate` and `_sox_start`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -25,9 +23,10 @@ from ..audio import quantise_int16
 from ..clips import read_clip
 from ..corpus import Corpora
 from ..extras import SOURCE_RENDERERS, TREES
-from ..mixing import db_to_gain, loudness_lufs, place
+from ..mixing import db_to_gain
 from ..renderer import RENDERERS, Rendered
 from ..types import Mixture, Source
+from ._loudness import loudness
 from ._sox_rate import sox_rate
 
 if TYPE_CHECKING:
@@ -37,7 +36,6 @@ Samples = NDArray[np.float32]
 
 PLAIN, FIX_CLIPPING, NORMALISED = "scaper", "scaper_fix_clipping", "scaper_peak_normalised"
 
-_SHORTEST_S = 0.5
 # Scaper has 1e-10; in single precision the scaled sources add up to a little more than full scale.
 _HEADROOM = 1e-6
 
@@ -45,7 +43,7 @@ _HEADROOM = 1e-6
 @RENDERERS.register(PLAIN)
 def scaper(mixture: Mixture, corpora: Corpora) -> Rendered:
     """All sources and their sum, in float32, in the order of the recipe."""
-    return _finished(mixture, [_stem(source, mixture, corpora) for source in mixture.sources])
+    return _finished(mixture, _stems(mixture, corpora))
 
 
 @RENDERERS.register(FIX_CLIPPING)
@@ -91,23 +89,24 @@ def scaper_tree(_card: DatasetCard, mixture: Mixture, signal: str) -> str:
     return f"{mixture.id}_events/{event_names(mixture).get(signal, signal)}.wav"
 
 
-def loudness(samples: Samples, sample_rate_hz: int) -> float:
-    """Loudness in LUFS; a signal under 0.5 s is repeated whole until it is that long."""
-    copies = int(np.ceil(_SHORTEST_S * sample_rate_hz / len(samples)))
-    tiled = np.tile(samples, copies) if copies > 1 else samples
-    return loudness_lufs(tiled, sample_rate_hz)
+def _stems(mixture: Mixture, corpora: Corpora) -> Samples:
+    """All sources [S, T] at their places and levels, before a common scale."""
+    stems = np.zeros((len(mixture.sources), mixture.num_samples), dtype=np.float32)
+    for stem, source in zip(stems, mixture.sources, strict=True):
+        sound = _levelled(source, mixture, corpora)[: max(0, mixture.num_samples - source.onset)]
+        stem[source.onset : source.onset + len(sound)] = sound
+    return stems
 
 
-def _stem(source: Source, mixture: Mixture, corpora: Corpora) -> Samples:
-    """One source at its place and level, before a common scale."""
+def _levelled(source: Source, mixture: Mixture, corpora: Corpora) -> Samples:
+    """The clip of a source at its level, with its fade."""
     rate = mixture.sample_rate_hz
     samples, own_rate = read_clip(source.clip, corpora)
     if source.role == "background":
         samples = np.resize(samples, max(len(samples), mixture.num_samples * own_rate // rate))
     samples = sox_rate(samples, from_hz=own_rate, to_hz=rate)
     gain = source.gain / db_to_gain(loudness(samples, rate))
-    levelled = _faded(samples * np.float32(gain), source.fade)
-    return place(levelled, onset=source.onset, length=mixture.num_samples)
+    return _faded(samples * np.float32(gain), source.fade)
 
 
 def _faded(samples: Samples, length: int) -> Samples:
@@ -121,26 +120,21 @@ def _faded(samples: Samples, length: int) -> Samples:
 
 
 def _scaled(mixture: Mixture, corpora: Corpora, *, always: bool) -> Rendered:
-    stems = [_stem(source, mixture, corpora) for source in mixture.sources]
+    stems = _stems(mixture, corpora)
     peak = float(np.abs(_total(mixture, stems)).max(initial=0.0))
     if always or peak > 1.0:
-        scale = np.float32(1.0 / (peak * (1.0 + _HEADROOM) or 1.0))
-        stems = [stem * scale for stem in stems]
+        stems *= np.float32(1.0 / (peak * (1.0 + _HEADROOM) or 1.0))
     return _finished(mixture, stems)
 
 
-def _finished(mixture: Mixture, stems: Sequence[Samples]) -> Rendered:
-    sources, total = np.stack(stems), _total(mixture, stems)
+def _finished(mixture: Mixture, stems: Samples) -> Rendered:
+    total = _total(mixture, stems)
     if mixture.quantise == "int16":
-        return Rendered(sources=quantise_int16(sources), mixture=quantise_int16(total))
-    return Rendered(sources=sources, mixture=total)
+        return Rendered(sources=quantise_int16(stems), mixture=quantise_int16(total))
+    return Rendered(sources=stems, mixture=total)
 
 
-def _total(mixture: Mixture, stems: Sequence[Samples]) -> Samples:
-    heard = [
-        stem
-        for stem, source in zip(stems, mixture.sources, strict=True)
-        if source.role != "auxiliary"
-    ]
-    total: Samples = np.add.reduce(heard, axis=0)
+def _total(mixture: Mixture, stems: Samples) -> Samples:
+    heard = [source.role != "auxiliary" for source in mixture.sources]
+    total: Samples = np.add.reduce(stems if all(heard) else stems[heard], axis=0)
     return total

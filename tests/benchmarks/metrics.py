@@ -1,41 +1,31 @@
-"""How long the metrics take, against the packages that they agree with; nothing here is a test.
+"""How long one trial takes in every metric, against the package that it agrees with.
 
-    python tests/benchmarks/metrics.py           prints the tables
-    python tests/benchmarks/metrics.py --write   and writes docs/benchmarks.md
-
-Both sides of a row run in turn, on one thread, so that a busy machine slows down both.
+Both sides of a row run in turn, on one thread, and the fastest repeat counts, because a busy machine
+only ever adds to it.
 """
 
 from __future__ import annotations
 
-import argparse
-import os
-import platform
 import subprocess
 import sys
 import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import version
-from pathlib import Path
-from statistics import median
-
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # before NumPy and torch start their threads
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-os.environ.setdefault("MKL_NUM_THREADS", "1")
 
 import numpy as np
 import torch
+from common import table
 from numpy.typing import NDArray
 
-from tsebench.bench.metrics.protocol import METRICS, BatchMetric, Signals
+from tsebench.bench.allocator import keep_freed_memory
+from tsebench.bench.metrics.loading import load_metric
+from tsebench.bench.metrics.protocol import BatchMetric, Signals
 from tsebench.datasets.audio import resample
 from tsebench.datasets.corpora.synthetic_speech import SyntheticSpeech
 
-RATE_HZ, LENGTH_S, BATCH, REPEATS = 8000, 6.0, 16, 9
-MEMORY_METRICS = ("snr", "si_sdr", "sd_sdr", "sdr")
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
+RATE_HZ, LENGTH_S, BATCH, REPEATS = 8000, 6.0, 16, 20
+MEMORY_METRICS = ("snr", "si_sdr", "sd_sdr", "sdr", "stoi")
 
 Signal = NDArray[np.float64]
 Peer = Callable[[Signal, Signal], float]
@@ -107,42 +97,39 @@ def numpy_si_sdr(estimate: Signal, reference: Signal) -> float:
 
 
 def batched(name: str) -> BatchMetric:
-    metric = METRICS.get(name)
+    metric = load_metric(name)
     if not isinstance(metric, BatchMetric):
         raise TypeError(f"{name} is not batched")
     return metric
 
 
 def timed(name: str, peer_name: str, peer: Peer) -> Row:
-    """Medians over repeats, in each of which ours and theirs take their turn."""
+    """The fastest of some repeats, in which ours and theirs take turns to go first."""
     estimate, reference = speech(BATCH)
     signals, metric = batch(estimate, reference), batched(name)
-    ours, theirs, difference = [], [], 0.0
-    for repeat in range(REPEATS + 1):
-        begin = time.perf_counter()
-        values = metric.compute(signals)
-        middle = time.perf_counter()
-        expected = [peer(e, r) for e, r in zip(estimate, reference, strict=True)]
-        end = time.perf_counter()
-        difference = max(
-            difference, float((values - torch.tensor(expected, dtype=values.dtype)).abs().max())
-        )
-        if repeat:  # the first one warms up
-            ours.append(middle - begin)
-            theirs.append(end - middle)
+    pairs = list(zip(estimate, reference, strict=True))
+    sides = (lambda: metric.compute(signals).tolist(), lambda: [peer(e, r) for e, r in pairs])
+    seconds: tuple[list[float], list[float]] = ([], [])
+    for repeat in range(REPEATS):
+        values: list[list[float]] = [[], []]
+        for side in (0, 1) if repeat % 2 else (1, 0):
+            begin = time.perf_counter()
+            values[side] = sides[side]()
+            seconds[side].append(time.perf_counter() - begin)
+    ours_ms, theirs_ms = (1e3 * min(side) / BATCH for side in seconds)
     return Row(
         metric=name,
         peer=peer_name,
-        ours_ms=1e3 * median(ours) / BATCH,
-        theirs_ms=1e3 * median(theirs) / BATCH,
-        difference=difference,
+        ours_ms=ours_ms,
+        theirs_ms=theirs_ms,
+        difference=max(abs(one - other) for one, other in zip(*values, strict=True)),
     )
 
 
 def peak_mb(trials: int) -> float:
     """Peak memory of a process that scores so many trials in batches, in MB."""
     done = subprocess.run(
-        [sys.executable, __file__, "--score", str(trials)],
+        [sys.executable, __file__, str(trials)],
         check=True,
         capture_output=True,
         text=True,
@@ -164,59 +151,10 @@ def score_and_measure(trials: int) -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0
 
 
-def machine() -> str:
-    """The processor, and versions of what is compared."""
-    model = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        lines = cpuinfo.read_text(encoding="utf-8").splitlines()
-        model = next((x.partition(":")[2].strip() for x in lines if "model name" in x), model)
-    packages = ("torch", "numpy", "scipy", "pystoi", "mir_eval")
-    versions = ", ".join(f"{name} {version(name)}" for name in packages)
-    return f"{model}, {os.cpu_count()} cores, one thread; Python {platform.python_version()}, {versions}"  # fmt: skip  # noqa: E501
-
-
-def page(rows: list[Row], memory: dict[int, float]) -> str:
-    table = [
-        "| metric | ours, ms | compared with | theirs, ms | times faster | largest difference |",
-        "| --- | ---: | --- | ---: | ---: | ---: |",
-        *(
-            f"| `{row.metric}` | {row.ours_ms:.2f} | {row.peer} | {row.theirs_ms:.2f} "
-            f"| {row.theirs_ms / row.ours_ms:.1f} | {row.difference:.0e} |"
-            for row in rows
-        ),
-    ]
-    few, many = sorted(memory)
-    return "\n".join(
-        [
-            "# Benchmarks",
-            "",
-            "Written by `python tests/benchmarks/metrics.py --write`.",
-            "",
-            f"Machine: {machine()}.",
-            "",
-            f"Milliseconds for one trial of {LENGTH_S:g} s at {RATE_HZ} Hz (synthetic speech), in "
-            f"batches of {BATCH} in float64; medians of {REPEATS} repeats, in which both sides "
-            "take turns. The others compute one file at a time.",
-            "",
-            *table,
-            "",
-            f"Peak memory of a process that scores {', '.join(MEMORY_METRICS)}: "
-            f"{memory[few]:.0f} MB for {few} trials, {memory[many]:.0f} MB for {many}.",
-            "",
-        ]
-    )
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md")
-    parser.add_argument("--score", type=int, help=argparse.SUPPRESS)
-    options = parser.parse_args()
+def report() -> str:
+    """The section of the page."""
+    keep_freed_memory()  # as the commands do; for both sides
     torch.set_num_threads(1)
-    if options.score is not None:
-        print(score_and_measure(options.score))
-        return
     rows = [
         timed("stoi", "pystoi", pystoi_value(extended=False)),
         timed("estoi", "pystoi", pystoi_value(extended=True)),
@@ -224,11 +162,31 @@ def main() -> None:
         timed("si_sdr", "NumPy", numpy_si_sdr),
         timed("snr", "NumPy", numpy_snr),
     ]
-    text = page(rows, {trials: peak_mb(trials) for trials in (300, 3000)})
-    print(text)
-    if options.write:
-        PAGE.write_text(text, encoding="utf-8")
+    few, many = ((trials, peak_mb(trials)) for trials in (300, 3000))
+    return "\n\n".join(
+        [
+            "## Metrics",
+            f"Milliseconds for one trial of {LENGTH_S:g} s at {RATE_HZ} Hz (synthetic speech), in "
+            f"batches of {BATCH} in float64, on one thread; the fastest of {REPEATS} repeats, in "
+            "which both sides take turns. The others compute one file at a time.",
+            table(
+                ["metric", "ours, ms", "theirs, ms", "times faster", "largest difference"],
+                [
+                    [
+                        f"`{row.metric}` against {row.peer}",
+                        f"{row.ours_ms:.2f}",
+                        f"{row.theirs_ms:.2f}",
+                        f"{row.theirs_ms / row.ours_ms:.1f}",
+                        f"{row.difference:.0e}",
+                    ]
+                    for row in rows
+                ],
+            ),
+            f"Peak memory of a process that scores {', '.join(MEMORY_METRICS)}: "
+            f"{few[1]:.0f} MB for {few[0]} trials, {many[1]:.0f} MB for {many[0]}.",
+        ]
+    )
 
 
 if __name__ == "__main__":
-    main()
+    print(score_and_measure(int(sys.argv[1])))

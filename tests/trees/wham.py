@@ -8,9 +8,21 @@ from pathlib import Path
 
 from trees.audio import save
 
+FRAMES = {
+    "tr/01to030v_0.76421_20ga010m_-0.76421.wav": 1000,
+    "tr/01to030v_0.76421_20ga010m_-0.76421sp08.wav": 1250,
+    "cv/050a050b_0.37193_443c020s_-0.37193.wav": 1100,
+    "tt/440c020a_1.2_22gc010b_-1.2.wav": 900,
+}
+"""One file of each part, and a copy of other speed, in lengths of samples."""
+
 
 def make_wham(
-    root: Path, frames: Mapping[str, int], *, backwards: bool = False, rate_hz: int = 16_000
+    root: Path,
+    frames: Mapping[str, int] = FRAMES,
+    *,
+    backwards: bool = False,
+    rate_hz: int = 16_000,
 ) -> Path:
     """Write `wham_noise/` with two channels of noise of given lengths.
 

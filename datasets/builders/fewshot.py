@@ -1,0 +1,238 @@
+"""Few-shot mixtures: classes that a system was trained on, and one that it knows K clips of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from ...errors import ConfigError
+from ..builder import (
+    BUILDERS,
+    BuildContext,
+    Count,
+    Drawn,
+    Level,
+    LevelSpan,
+    Peak,
+    Seconds,
+    SecondsSpan,
+    Selection,
+    open_pool,
+)
+from ..mixing import LevelScale
+from ..queries import Targets
+from ..seeding import generator
+from ..types import Clip, Mixture, Tag
+from ._asking import Asker, Clue, PoolEnrollments, check_labels
+from ._audibility import Audibility
+from ._conditions import ConditionList, expand_conditions
+from ._scenes import Renderer, SceneOptions, Scenes, Stored
+from ._shots import Shots, without_groups
+
+Part = Literal["test", "adaptation"]
+Known = Literal["seen", "new", "all"]
+
+
+@BUILDERS.register("fewshot")
+class FewShot:
+    """Mixtures of seen and new classes, as in the few-shot experiments of SoundBeam.
+
+    Of each new class the first `reserved` clips of a fixed order are kept from the test mixtures,
+    with all clips of their groups (uploaders), of seen classes too if they are of the same corpus;
+    the first `shots` of them are the enrollments. In the part "adaptation" the new class is one of
+    these clips itself, and any enrollment is another. Sets of one `family`, version and seed have
+    the same test mixtures and nested shots, whatever their name and `shots` are.
+
+    Args:
+        context: identity of the set and open corpora.
+        seen: recordings of the seen classes.
+        new: recordings of the new classes; its labels are the list of new classes.
+        part: "test", or "adaptation" for mixtures to adapt a system with.
+        shots: K, the known clips of each new class.
+        reserved: clips of each new class that no test mixture may hold; the largest K.
+        shots_split: split of the corpus of `new` that the shots are taken from; that of `new` if
+            None.
+        family: see above; the set's own name if None.
+        background: recordings of the background, or None.
+        count: number of mixtures.
+        sample_rate_hz: rate of the mixtures.
+        duration_s: length of each mixture.
+        n_seen: seen classes in each mixture.
+        n_new: new classes in each mixture.
+        event_s: shortest and longest event; a shorter recording is used whole.
+        snr_db: lowest and highest level of an event above the background.
+        background_db: level of the background.
+        level: scale of the levels.
+        peak: as in `sound_mix`.
+        fade_ms: fade at both ends of each event.
+        conditions: query conditions "n_active:n_inactive", or sweeps of them.
+        targets: with n_active = 1, one target for each mixture or every one that `ask` allows.
+        ask: which classes can be targets.
+        inactive: which classes can be drawn as inactive.
+        clues: kinds of clue that each trial carries.
+        enrollment_s: longest enrollment clip; seen classes have as many as new ones.
+        confusable: label -> classes that do not count as inactive beside it.
+        quantise: "int16" renders what 16-bit files would hold.
+        renderer: as in `sound_mix`.
+    """
+
+    def __init__(
+        self,
+        *,
+        context: BuildContext,
+        seen: Selection,
+        new: Selection,
+        part: Part = "test",
+        shots: Count = 5,
+        reserved: Count = 10,
+        shots_split: str | None = None,
+        family: str | None = None,
+        background: Selection | None = None,
+        count: Count,
+        sample_rate_hz: Count = 8000,
+        duration_s: Seconds = 6.0,
+        n_seen: Count = 2,
+        n_new: Count = 1,
+        event_s: SecondsSpan = (2.0, 5.0),
+        snr_db: LevelSpan = (15.0, 25.0),
+        background_db: Level = -50.0,
+        level: LevelScale = "lufs",
+        peak: Peak | None = 1.0,
+        fade_ms: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 10.0,
+        conditions: ConditionList = ("1:0",),
+        targets: Targets = "one",
+        ask: Known = "new",
+        inactive: Known = "all",
+        clues: Annotated[tuple[Clue, ...], Field(min_length=1)] = ("enrollment",),
+        enrollment_s: Seconds = 5.0,
+        confusable: Mapping[str, tuple[str, ...]] | None = None,
+        quantise: Literal["none", "int16"] = "none",
+        renderer: Renderer = "scaper",
+    ) -> None:
+        self.count, self.sample_rate_hz = count, sample_rate_hz
+        self._context = replace(context, name=family or context.name)
+        self._counts, self._ask, self._k = (n_seen, n_new), ask, shots
+        options = SceneOptions(
+            sample_rate_hz=sample_rate_hz,
+            duration_s=duration_s,
+            event_s=event_s,
+            snr_db=snr_db,
+            background_db=background_db,
+            level=level,
+            peak=peak,
+            fade_ms=fade_ms,
+            quantise=quantise,
+            renderer=renderer,
+        )
+        self._scenes = Scenes(self._context, options, background)
+        audibility = self._audibility(options)
+        self._seen = open_pool(seen, context)
+        self._new = open_pool(new, context)
+        self._check(shots, reserved, part, clues)
+        self._shots = Shots.choose(
+            open_pool(new.model_copy(update={"split": shots_split or new.split}), context),
+            self._new,
+            key=(self._context.name, context.version, context.seed),
+            shots=shots,
+            reserved=reserved,
+            max_s=enrollment_s,
+            audibility=audibility,
+        )
+        if self._seen.corpus == self._new.corpus:
+            self._seen = without_groups(self._seen, self._shots.groups)
+        self._mixed_new = self._shots.known if part == "adaptation" else self._shots.others
+        self.vocabulary = tuple(sorted({*self._seen.labels, *self._new.labels}))
+        check_labels(
+            vocabulary=self.vocabulary,
+            scenes=self._scenes.background_labels,
+            inactive=(),
+            confusable=confusable or {},
+        )
+        self._asker = Asker(
+            context=self._context,
+            conditions=expand_conditions(conditions, most_active=self._most_active()),
+            targets=targets,
+            clues=clues,
+            inactive=self._labels(inactive),
+            confusable=confusable or {},
+            enrollments=_Enrollments(
+                self._shots,
+                PoolEnrollments(
+                    self._context,
+                    self._seen,
+                    count=shots if part == "test" else max(1, shots - 1),
+                    max_s=enrollment_s,
+                    audibility=audibility,
+                ),
+            ),
+        )
+
+    def draw(self, index: int) -> Drawn:
+        """Recipe and trials of mixture `index`."""
+        mixture_id = self._context.mixture_id(index)
+        rng = generator(*self._context.key(mixture_id))
+        sources = self._scenes.backgrounds(rng)
+        for pool, count in zip((self._seen, self._mixed_new), self._counts, strict=True):
+            for label in rng.choice(pool.labels, size=count, replace=False):
+                name = f"s{sum(source.role == 'foreground' for source in sources) + 1}"
+                sources.append(self._scenes.event(name, pool, str(label), rng))
+        mixed = self._scenes.mix(mixture_id, sources)
+        return self._asker.ask(mixed, candidates=self._labels(self._ask), tags=self._tags)
+
+    def _audibility(self, options: SceneOptions) -> Audibility:
+        levels = self._scenes.levels
+        if isinstance(levels, Stored):
+            return levels.audibility
+        return Audibility(
+            self._context.corpora,
+            sample_rate_hz=options.sample_rate_hz,
+            fade_s=options.fade_ms * 1e-3,
+        )
+
+    def _labels(self, known: Known) -> tuple[str, ...]:
+        seen = () if known == "new" else self._seen.labels
+        new = () if known == "seen" else self._new.labels
+        return tuple(sorted((*seen, *new)))
+
+    def _most_active(self) -> int:
+        seen, new = self._counts
+        return {"seen": seen, "new": new, "all": seen + new}[self._ask]
+
+    def _tags(self, labels: tuple[str, ...]) -> Mapping[str, Tag]:
+        kinds = {"new" if label in self._new.by_label else "seen" for label in labels}
+        return {"target_class": "+".join(sorted(kinds)) or "none", "shots": self._k}
+
+    def _check(self, shots: int, reserved: int, part: Part, clues: Sequence[Clue]) -> None:
+        both = sorted(set(self._seen.labels) & set(self._new.labels))
+        if both:
+            raise ConfigError(f"class {both[0]!r} is both seen and new; exclude it from one")
+        for name, pool, count in (
+            ("n_seen", self._seen, self._counts[0]),
+            ("n_new", self._new, self._counts[1]),
+        ):
+            if count > len(pool.labels):
+                raise ConfigError(
+                    f"{name} = {count}, but there are {len(pool.labels)} such classes"
+                )
+        if shots > reserved:
+            raise ConfigError(f"shots = {shots} is above reserved = {reserved}; raise reserved")
+        if part == "adaptation" and shots == 1 and "enrollment" in clues:
+            raise ConfigError(
+                "adaptation with shots = 1 has no other clip to enroll with; set clues: [classes]"
+            )
+
+
+class _Enrollments:
+    """The known clips of new classes, and clips of the pool for seen ones."""
+
+    def __init__(self, shots: Shots, seen: PoolEnrollments) -> None:
+        self._shots, self._seen = shots, seen
+
+    def clips(self, mixture: Mixture, label: str, *, active: bool) -> tuple[Clip, ...]:
+        """Clips of `label` that are not in the mixture."""
+        if label in self._shots.known.by_label:
+            return self._shots.clips(label, mixture)
+        return self._seen.clips(mixture, label, active=active)

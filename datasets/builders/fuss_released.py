@@ -1,0 +1,142 @@
+"""The released mixtures of FUSS, as they are (Wisdom et al., ICASSP 2021)."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import Annotated, TypeVar
+
+from pydantic import Field
+
+from ...errors import ConfigError, CorpusError, suggest
+from ..builder import BUILDERS, BuildContext, Count, Drawn, Seconds
+from ..corpora.fsd50k import Fsd50k
+from ..corpora.fuss import Example, Fuss
+from ..corpus import Corpus
+from ..queries import Targets
+from ..soundscapes import safe_id
+from ..types import Clip, Mixture, Source
+from ._asking import Asker, Clue, PoolEnrollments
+from ._audibility import Audibility
+from ._conditions import ConditionList, expand_conditions
+from ._fuss_classes import FussClasses
+from ._scenes import Mixed
+from ._source_trials import NOTE, ask_for_sources
+
+C = TypeVar("C", bound=Corpus)
+
+_RATE_HZ = 16_000
+_SAMPLES = 160_000
+_MOST_SOURCES = 4
+
+
+@BUILDERS.register("fuss_released")
+class FussReleased:
+    """FUSS from its example lists; a mixture is the sum of its sources as they were written.
+
+    FUSS has no classes, so a trial names a source and carries no clue. With `classes`, a corpus of
+    kind fsd50k, the JAMS file beside each mixture tells which clips its sources are, and trials are
+    asked by class or enrollment, of background sources too. Mixtures with a source that FSD50K does
+    not list are left out then, since what is absent from them is not known; `counts` says how many.
+
+    Args:
+        context: identity of the set and open corpora.
+        corpus: name of a corpus of kind fuss.
+        reverb: the reverberant mixtures, or the dry ones.
+        count: the first mixtures of the list; all if None.
+        classes: name of a corpus of kind fsd50k; only its ground truth need be there.
+        conditions: with `classes`: query conditions "n_active:n_inactive", or sweeps of them.
+        targets: with n_active = 1, one target for each mixture or every class in it.
+        clues: with `classes`: kinds of clue; enrollments are sources of FUSS of the same split.
+        enrollments: clips for each queried class, if enrollment is a clue.
+        enrollment_s: longest enrollment clip.
+    """
+
+    def __init__(
+        self,
+        *,
+        context: BuildContext,
+        corpus: str = "fuss",
+        reverb: bool = True,
+        count: Count | None = None,
+        classes: str | None = None,
+        conditions: ConditionList = ("1:0",),
+        targets: Targets = "one",
+        clues: Annotated[tuple[Clue, ...], Field(min_length=1)] = ("classes",),
+        enrollments: Count = 1,
+        enrollment_s: Seconds = 5.0,
+    ) -> None:
+        opened = _of_kind(Fuss, "fuss", corpus, context)
+        self._corpus = corpus
+        self._examples = opened.examples(context.split, reverb=reverb)[:count]
+        if not self._examples:
+            raise CorpusError(f"corpus {corpus!r} lists no mixture in split {context.split!r}")
+        self.count, self.sample_rate_hz = len(self._examples), _RATE_HZ
+        self._audibility = Audibility(context.corpora, sample_rate_hz=_RATE_HZ, fade_s=0.0)
+        self._classes: FussClasses | None = None
+        self.vocabulary: tuple[str, ...] = ()
+        self.notes: tuple[str, ...] = (NOTE,)
+        if classes is None:
+            return
+        truth = _of_kind(Fsd50k, "fsd50k", classes, context)
+        self._classes = FussClasses(opened, truth, context.split)
+        self.vocabulary, self.notes = self._classes.vocabulary, (self._classes.note,)
+        self._asker = Asker(
+            context=context,
+            conditions=expand_conditions(conditions, most_active=_MOST_SOURCES),
+            targets=targets,
+            clues=clues,
+            inactive=self.vocabulary,
+            confusable={},
+            enrollments=PoolEnrollments(
+                context,
+                self._classes.pool,
+                count=enrollments,
+                max_s=enrollment_s,
+                audibility=self._audibility,
+            ),
+        )
+
+    def draw(self, index: int) -> Drawn:
+        """Recipe and trials of example `index`; beyond the last one they begin again."""
+        again, place = divmod(index, self.count)
+        example = self._examples[place]
+        mixture = Mixture(
+            id=safe_id(PurePosixPath(example.mixture).stem) + (f"+{again}" if again else ""),
+            sample_rate_hz=_RATE_HZ,
+            num_samples=_SAMPLES,
+            sources=self._sources(example),
+            tags={"n_sources": 1 + len(example.foregrounds)},
+        )
+        audible = frozenset(s.id for s in mixture.sources if self._audibility.audible(s.clip))
+        if self._classes is None:
+            return ask_for_sources(Mixed(mixture=mixture, audible=audible))
+        origins = self._classes.origins(example)
+        if origins is None:
+            return Drawn(mixture=mixture, trials=(), excluded={"mixture_without_classes": 1})
+        named = self._classes.named(mixture, origins)
+        origin = self._classes.taken_from(named, origins)
+        mixed = Mixed(mixture=named, audible=audible, origin=origin)
+        return self._asker.ask(mixed, present=self._classes.labels(origins))
+
+    def _sources(self, example: Example) -> tuple[Source, ...]:
+        paths = {"background": example.background}
+        paths |= {f"s{place}": path for place, path in enumerate(example.foregrounds, 1)}
+        return tuple(
+            Source(
+                id=name,
+                label=name,
+                role="background" if name == "background" else "foreground",
+                clip=Clip(corpus=self._corpus, path=path, start=0, frames=_SAMPLES),
+                gain=1.0,
+            )
+            for name, path in paths.items()
+        )
+
+
+def _of_kind(kind: type[C], title: str, name: str, context: BuildContext) -> C:
+    corpus = context.corpora.get(name)
+    if corpus is None:
+        raise ConfigError(f"no corpus {name!r} in this config{suggest(name, context.corpora)}")
+    if not isinstance(corpus, kind):
+        raise ConfigError(f"corpus {name!r} must be of kind {title}; correct the config")
+    return corpus

@@ -1,0 +1,168 @@
+"""Existing sets of Scaper: JAMS files become mixtures with query conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import Field
+
+from ...errors import ConfigError, CorpusError, DatasetError, suggest
+from ..builder import BUILDERS, BuildContext, Count, Drawn, Seconds, Selection, open_pool
+from ..corpora._table import read_table
+from ..corpora.scaper_set import ScaperSet
+from ..queries import Targets
+from ..soundscapes import safe_id
+from ._asking import Asker, Clue, PoolEnrollments, check_labels
+from ._audibility import Audibility
+from ._conditions import ConditionList, expand_conditions
+from ._jams_mixtures import FilesByName, Isolated, JamsMixtures
+from ._scenes import Mixed
+
+
+@BUILDERS.register("jams")
+class JamsSet:
+    """The soundscapes of a folder, as Scaper renders them, asked for by class or enrollment.
+
+    Files that the JAMS name are looked up in the corpora of `events` and `background` by name, and
+    by the folders above it if several have the same name. Pitch and time changes cannot be rendered
+    here: such a soundscape is read from its isolated events, if they were written, or refused.
+    Conditions that ask for more classes than a soundscape holds are left out there, and counted.
+
+    Args:
+        context: identity of the set and open corpora.
+        soundscapes: name of a corpus of kind `scaper_set`.
+        events: recordings of the foreground, which enrollments are taken from; needed unless all
+            is read from isolated events.
+        background: recordings of the background, if they are of another corpus.
+        folder: only JAMS files below this folder of the set, for example "test".
+        conditions: query conditions "n_active:n_inactive", or sweeps of them.
+        targets: with n_active = 1, one target for each mixture or every active class.
+        listed_targets: the targets are the first n_active labels of `gt_events.csv` beside the
+            JAMS file, as in Waveformer's sets.
+        clues: kinds of clue that each trial carries.
+        enrollments: clips for each queried class, if enrollment is a clue.
+        enrollment_s: longest enrollment clip.
+        vocabulary: the classes; all that sound in the set or are in `events` if None.
+        inactive_labels: classes that may be drawn as inactive; the vocabulary if None.
+        confusable: label -> classes that do not count as inactive beside it.
+        isolated: read the rendered isolated events "never", "always", or where "needed".
+    """
+
+    def __init__(
+        self,
+        *,
+        context: BuildContext,
+        soundscapes: str,
+        events: Selection | None = None,
+        background: Selection | None = None,
+        folder: str = ".",
+        conditions: ConditionList = ("1:0",),
+        targets: Targets = "one",
+        listed_targets: bool = False,
+        clues: Annotated[tuple[Clue, ...], Field(min_length=1)] = ("classes",),
+        enrollments: Count = 1,
+        enrollment_s: Seconds = 5.0,
+        vocabulary: tuple[str, ...] | None = None,
+        inactive_labels: tuple[str, ...] | None = None,
+        confusable: Mapping[str, tuple[str, ...]] | None = None,
+        isolated: Isolated = "needed",
+    ) -> None:
+        self._context, self._listed = context, listed_targets
+        self._set = _scaper_set(soundscapes, context)
+        self._mixtures = JamsMixtures(
+            self._set,
+            folder=folder,
+            finders=_finders(events, background, context),
+            isolated=isolated,
+        )
+        if not self._mixtures.paths:
+            raise ConfigError(
+                f"corpus {soundscapes!r} has no JAMS file below folder = {folder!r}; correct it"
+            )
+        self.count = len(self._mixtures.paths)
+        self.sample_rate_hz = self._one_rate()
+        pool = open_pool(events, context) if events else None
+        heard = {*self._mixtures.labels("foreground"), *(pool.labels if pool else ())}
+        self.vocabulary = tuple(sorted(vocabulary or heard))
+        self._audibility = Audibility(
+            context.corpora, sample_rate_hz=self.sample_rate_hz, fade_s=0.0
+        )
+        check_labels(
+            vocabulary=self.vocabulary,
+            scenes=self._mixtures.labels("background"),
+            inactive=inactive_labels or (),
+            confusable=confusable or {},
+        )
+        if "enrollment" in clues and pool is None:
+            raise ConfigError("enrollment clips are taken from `events`; set it, or clues: classes")
+        self._asker = Asker(
+            context=context,
+            conditions=expand_conditions(conditions, most_active=len(self.vocabulary)),
+            targets=targets,
+            clues=clues,
+            inactive=inactive_labels or self.vocabulary,
+            confusable=confusable or {},
+            enrollments=None
+            if pool is None
+            else PoolEnrollments(
+                context,
+                pool,
+                count=enrollments,
+                max_s=enrollment_s,
+                audibility=self._audibility,
+            ),
+        )
+
+    def draw(self, index: int) -> Drawn:
+        """Recipe and trials of soundscape `index`; beyond the last one they begin again."""
+        again, place = divmod(index, self.count)
+        path = self._mixtures.paths[place]
+        mixture_id = safe_id(path.removesuffix(".jams")) + (f"+{again}" if again else "")
+        made = self._mixtures.mixture(path, mixture_id)
+        sources = [s for s in made.mixture.sources if s.role == "foreground"]
+        audible = frozenset(s.id for s in sources if self._audibility.audible(s.clip))
+        mixed = Mixed(mixture=made.mixture, audible=audible, origin=made.origin)
+        if self._listed:
+            return self._asker.ask(mixed, candidates=self._targets_of(path), in_order=True)
+        return self._asker.ask(mixed)
+
+    def _one_rate(self) -> int:
+        rates = self._mixtures.rates()
+        if len(rates) > 1:
+            raise DatasetError(
+                f"corpus {self._set.name!r} has soundscapes of {rates[0]} Hz and of {rates[1]} Hz; "
+                "name a `folder` of one rate"
+            )
+        return rates[0]
+
+    def _targets_of(self, path: str) -> tuple[str, ...]:
+        listed = self._set.listed_events(path)
+        if listed is None:
+            raise DatasetError(
+                f"JAMS file {path!r} has no gt_events.csv beside it; set listed_targets to false"
+            )
+        return tuple(read_table(listed).column("label", option="listed_targets"))
+
+
+def _scaper_set(name: str, context: BuildContext) -> ScaperSet:
+    corpus = context.corpora.get(name)
+    if corpus is None:
+        raise ConfigError(f"no corpus {name!r} in this config{suggest(name, context.corpora)}")
+    if not isinstance(corpus, ScaperSet):
+        raise CorpusError(f"corpus {name!r} holds no JAMS files; its kind must be scaper_set")
+    return corpus
+
+
+def _finders(
+    events: Selection | None, background: Selection | None, context: BuildContext
+) -> dict[str, FilesByName]:
+    """Where to look for the files of each role; a background may be among the events."""
+    names = [selection.corpus for selection in (background, events) if selection]
+    for name in names:
+        if name not in context.corpora:
+            raise ConfigError(f"no corpus {name!r} in this config{suggest(name, context.corpora)}")
+    return {
+        "foreground": FilesByName(context.corpora, [events.corpus] if events else []),
+        "background": FilesByName(context.corpora, names[:1]),
+    }
