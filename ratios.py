@@ -168,7 +168,9 @@ def _ratio_db(
     if _is_scored(one, other):
         above, below, *others = _row_by_row(energies, one, other, lengths)
         values = energy_ratio_db(above, below)
-        safe = torch.stack([_is_safe(x) for x in (torch.maximum(above, below), *others)]).all(dim=0)
+        safe = _is_safe(torch.maximum(above, below))
+        for energy in others:
+            safe &= _is_safe(energy)
         if bool(safe.all()):
             return values
         # Where it must be and nowhere else: a silent trial leaves no trace in its neighbours.
@@ -207,13 +209,18 @@ def _row_by_row(
     energies: _Energies, one: Tensor, other: Tensor, lengths: Tensor | None
 ) -> list[Tensor]:
     """Energies [...] of one pair of signals after the other, which fit into a cache."""
-    shape: torch.Size = torch.broadcast_shapes(one.shape, other.shape)  # type: ignore[no-untyped-call]
-    rows = zip(*(x.expand(shape).reshape(-1, shape[-1]) for x in (one, other)), strict=True)
-    cuts: list[int | None] = [None] * shape[:-1].numel()
+    if one.shape != other.shape:
+        one, other = torch.broadcast_tensors(one, other)  # type: ignore[no-untyped-call]
+    shape = one.shape[:-1]
+    pairs = [(one, other)]
+    if shape:
+        rows = (signal.flatten(end_dim=-2) for signal in (one, other))
+        pairs = list(zip(*rows, strict=True))
     if lengths is not None:
         cuts = lengths.clamp(min=1).flatten().tolist()
-    found = [energies(x[:cut], y[:cut], None) for (x, y), cut in zip(rows, cuts, strict=True)]
-    return [torch.stack(column).view(shape[:-1]) for column in zip(*found, strict=True)]
+        pairs = [(x[:cut], y[:cut]) for (x, y), cut in zip(pairs, cuts, strict=True)]
+    found = [energies(x, y, None) for x, y in pairs]
+    return [torch.stack(column).view(shape) for column in zip(*found, strict=True)]
 
 
 def _scaled_energies(

@@ -1,11 +1,11 @@
-"""What a renderer may offer besides mixtures: official file names, and one source alone.
+"""What a renderer may offer besides mixtures: official file names, other files, one source alone.
 
-Both go by the renderer's name and live in its module; neither is needed.
+All go by the renderer's name; none is needed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,12 +26,23 @@ Tree = Callable[["DatasetCard", Mixture, str], str]
 SourceRenderer = Callable[[Mixture, str, Corpora], Samples]
 """One source [T] of a recipe, by its id, the same samples as in the whole mixture."""
 
+Sidecars = Callable[[Mixture, Corpora], Mapping[str, bytes]]
+"""What the official script writes beside the signals of a mixture: contents by relative path."""
+
 TREES: Registry[Tree] = Registry(
     "tree", package="tsebench.datasets.renderers", group="tsebench.trees"
 )
 SOURCE_RENDERERS: Registry[SourceRenderer] = Registry(
     "source renderer", package="tsebench.datasets.renderers", group="tsebench.source_renderers"
 )
+SIDECARS: Registry[Sidecars] = Registry(
+    "sidecar", package="tsebench.datasets.renderers", group="tsebench.sidecars"
+)
+
+
+def sidecars_of(renderer: str) -> Sidecars:
+    """What goes beside the signals of a renderer; nothing for most."""
+    return SIDECARS.get(renderer) if renderer in SIDECARS else lambda _mixture, _corpora: {}
 
 
 def tree_of(renderer: str) -> Tree:

@@ -13,7 +13,7 @@ from ..progress import ProgressFactory, quiet
 from .audio import write
 from .clips import render_clip
 from .dataset import Dataset
-from .extras import Tree, tree_of
+from .extras import Tree, sidecars_of, tree_of
 from .render import render
 from .trials import source_signal
 from .types import Mixture, MixtureClip, Trial
@@ -30,7 +30,8 @@ def materialise(
 
     The signals of a mixture go where the official script of the set puts them (see `TREES`), or
     else to `mixture/<mixture>.wav` and `<source>/<mixture>.wav`; enrollments to
-    `enrollment/<trial>_<k>.wav`. They have 16 bits if the recipe says so, and are float otherwise.
+    `enrollment/<trial>_<k>.wav`. A set of Scaper's has its JAMS files
+    too. Signals have 16 bits if the recipe says so, and are float otherwise.
 
     Args:
         dataset: the set.
@@ -46,6 +47,9 @@ def materialise(
     _claim(root, dataset.card.fingerprint)
 
     def mixture_files(mixture: Mixture) -> None:
+        for path, content in sidecars_of(mixture.renderer)(mixture, dataset.corpora).items():
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            write_atomic(root / path, content)
         _write_mixture(mixture, dataset, root, tree_of(mixture.renderer))
 
     def enrollment_files(trial: Trial) -> None:

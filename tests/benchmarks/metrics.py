@@ -1,7 +1,7 @@
 """How long one trial takes in every metric, against the package that it agrees with.
 
-Both sides of a row run in turn, on one thread, and the fastest repeat counts, because a busy machine
-only ever adds to it.
+Both sides of a row run in turn, on one thread, and the fastest repeat counts, because a busy
+machine only ever adds to it.
 """
 
 from __future__ import annotations
