@@ -9,6 +9,7 @@ from importlib.machinery import ModuleSpec
 
 import numpy as np
 import pytest
+from rich.console import Console
 from torch import Tensor
 
 from tsebench import cli, doctor_metrics
@@ -202,7 +203,7 @@ def test_a_package_that_is_not_installed(
     metric = load_metric("si_sdr")
     only("si_sdr", metric)
     monkeypatch.setattr(doctor_metrics, "find_spec", without)
-    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setattr(cli, "console", Console(width=100))
     code, out, err = _call(capsys)
     assert (code, err) == (0, "")
     assert "not checked: pip install fast_bss_eval" in out

@@ -136,6 +136,19 @@ def test_level_of_the_recording_does_not_matter(
         )
 
 
+@every_ratio
+@pytest.mark.parametrize("scale", [1e-280, 1e-170, 1e-101, 1e99, 1e170, 1e280])
+def test_squares_that_float64_cannot_hold_cost_no_digits(
+    ratio: Callable[..., Tensor], scale: float
+) -> None:
+    target = noise(2, 500, seed=1)
+    estimate = 0.8 * target + 0.1 * noise(2, 500, seed=2)
+    scales = torch.tensor([[scale], [1.0]], dtype=torch.float64)  # the neighbour keeps its value
+    torch.testing.assert_close(
+        ratio(scales * estimate, scales * target), ratio(estimate, target), atol=1e-11, rtol=0
+    )
+
+
 @pytest.mark.parametrize("scale", SCALES)
 def test_si_sdr_does_not_depend_on_the_level_of_the_estimate(scale: float) -> None:
     target = noise(500, seed=1, dtype=torch.float32)

@@ -14,7 +14,7 @@ from pystoi.utils import resample_oct
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from tsebench.bench.metrics import chunks
+from tsebench.bench.metrics import chunks, third_octaves
 from tsebench.bench.metrics import stoi as module
 from tsebench.bench.metrics.loading import load_metric
 from tsebench.bench.metrics.octave import resampled, resampled_length
@@ -168,6 +168,48 @@ def test_chunks_do_not_change_a_value(extended: bool, monkeypatch: pytest.Monkey
     assert found[0].isnan().tolist() == [False] * 4 + [True]
     for other in found[1:]:
         torch.testing.assert_close(other, found[0], rtol=0, atol=1e-9, equal_nan=True)
+
+
+@both
+@pytest.mark.parametrize("rate_hz", [8000, 10000])
+@pytest.mark.parametrize("period", [3, 7, 40])
+def test_frames_after_every_kind_of_gap_are_those_of_pystoi(
+    extended: bool, rate_hz: int, period: int
+) -> None:
+    # Silences of one to three frames, so often that most frames that are left have a gap beside
+    # them, at the beginning and at the end too.
+    block = np.arange(40000) // 128
+    pairs = []
+    for number in range(3):
+        loud = (block + number) % period > number
+        reference = noise(40000, seed=number) * np.where(loud, 1.0, 1e-4)
+        pairs.append((reference + 0.5 * noise(40000, seed=9 + number), reference))
+    expected = [by_pystoi(pair, rate_hz, extended=extended) for pair in pairs]
+    np.testing.assert_allclose(together(pairs, rate_hz, extended=extended), expected, atol=1e-9)
+    alone = [together([pair], rate_hz, extended=extended)[0] for pair in pairs]
+    np.testing.assert_allclose(alone, expected, atol=1e-9)
+
+
+@pytest.mark.parametrize("frames", [1, 7, 1 << 20])
+def test_the_size_of_a_transform_does_not_change_a_value(
+    monkeypatch: pytest.MonkeyPatch, frames: int
+) -> None:
+    reference = noise(30000) * (np.arange(30000) % 9000 < 7000)
+    pairs = [(reference + noise(30000, seed=seed), reference) for seed in (1, 2)]
+    expected = together(pairs, 10000, extended=False)
+    monkeypatch.setattr(third_octaves, "CPU_FRAMES", frames)
+    np.testing.assert_allclose(together(pairs, 10000, extended=False), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("deviation", [1.0, 1e-6, 1e-12, 0.0])
+def test_moments_of_segments_keep_the_digits_of_small_deviations(deviation: float) -> None:
+    values = 1000.0 + 1000.0 * deviation * noise(200)
+    run = module._Run.of(torch.from_numpy(values))
+    for place in range(171):
+        segment = values[place : place + 30].astype(np.longdouble)
+        squares = float(((segment - segment.mean()) ** 2).sum())
+        assert float(run.total[place]) == pytest.approx(float(segment.sum()), rel=1e-14)
+        assert float(run.squares[place]) == pytest.approx(squares, rel=1e-3, abs=1e-24)
 
 
 @both

@@ -32,7 +32,9 @@ def in_chunks(
     if trials and row_by_row and signals.estimate.device.type == "cpu":
         return compute(signals)
     samples = CPU_SAMPLES if signals.estimate.device.type == "cpu" else DEVICE_SAMPLES
-    size = max(1, min(MAX_TRIALS, samples // max(1, frames)))
+    most = max(1, min(MAX_TRIALS, samples // max(1, frames)))
+    parts = max(1, -(-trials // most))
+    size = max(1, -(-trials // parts))  # parts of about one size
     starts = range(0, max(1, trials), size)
     return torch.cat([compute(_part(signals, start, start + size)) for start in starts])
 
