@@ -161,12 +161,14 @@ def run(
     tracking_uri: options.RunTracking = None,
 ) -> None:
     """Run systems on datasets and report; a killed run goes on when started again."""
+    from .bench.allocator import keep_freed_memory
     from .bench.config import load_run_config
     from .bench.runner import RunOptions
     from .bench.runner import run as run_all
 
     if executor != "local":
         raise UnknownNameError("executor", executor, ["local"])
+    keep_freed_memory()
     settings = load_run_config(config)
     folder = out or Path("runs") / settings.name
     result = run_all(
@@ -204,10 +206,12 @@ def score(
     claimed: options.Claimed = None,
 ) -> None:
     """Score wav folders: no config, files are paired by name."""
+    from .bench.allocator import keep_freed_memory
     from .bench.choices import choices_of
     from .bench.claims import claims_of
     from .bench.folders import ScoreOptions, score_folders
 
+    keep_freed_memory()
     claims = claims_of(claimed) if claimed is not None else ()
     choices = choices_of(names_of(metrics), option or [])
     result = score_folders(
