@@ -220,10 +220,19 @@ def test_seed_decides_the_weights(tmp_path):
     assert a != c
 
 
-def test_threads_that_render_do_not_change_the_result(tmp_path):
-    for threads in (0, 3):
-        fit(config(data={"render_threads": threads}), tmp_path / str(threads))
-    assert (tmp_path / "0/model.pt").read_bytes() == (tmp_path / "3/model.pt").read_bytes()
+def test_threads_and_processes_that_render_do_not_change_the_result(tmp_path):
+    ways = {"none": {"render_threads": 0}, "threads": {"render_threads": 3}}
+    ways["processes"] = {"render_processes": 2}
+    for name, way in ways.items():
+        fit(config(data=way), tmp_path / name)
+    weights = {(tmp_path / name / "model.pt").read_bytes() for name in ways}
+    assert len(weights) == 1
+
+
+def test_an_error_in_a_process_that_renders_is_one_clear_line(tmp_path):
+    stream = Failing(1, at=5, error=DatasetError("clip 5 is damaged"))
+    with pytest.raises(TsebenchError, match=r"^clip 5 is damaged$"):
+        fit(config(data={"render_processes": 1}), tmp_path, stream=stream)
 
 
 def test_state_of_another_run_is_refused(tmp_path):

@@ -32,6 +32,8 @@ class DataConfig(StrictModel):
         per_epoch: mixtures of an epoch.
         valid: mixtures of the validation list, the same in every epoch.
         render_threads: threads that render ahead; 0 renders between the steps.
+        render_processes: processes that render ahead, instead of threads; what a GPU needs. The
+            items are the same.
         segment_s: longest mixture and longest enrollment; longer ones are cut at a drawn place.
         speed: slowest and fastest factor at which sources are played in training, a drawn one for
             each; the enrollments are played like the target. Makes new voices of those there are.
@@ -44,6 +46,7 @@ class DataConfig(StrictModel):
     per_epoch: Positive
     valid: Positive
     render_threads: Annotated[int, Field(ge=0, le=64)] = 1
+    render_processes: Annotated[int, Field(ge=0, le=256)] = 0
     segment_s: Annotated[float, Field(gt=0)] | None = None
     speed: Span | None = None
 

@@ -1,4 +1,4 @@
-"""Batches for training: rendered ahead by threads, in order, and the same on every machine."""
+"""Batches for training: rendered ahead, in order, and the same on every machine."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from ...datasets.types import Query, Truth
-from ...errors import DatasetError
+from ...errors import DatasetError, TsebenchError
 from ..protocol import QueryBatch
 from .task import TrainBatch
 
@@ -41,6 +43,7 @@ class EpochBatches:
         per_epoch: items of an epoch; epoch e has the indices e·per_epoch to (e+1)·per_epoch − 1.
         batch_size: items of a batch; the last one may be smaller.
         threads: that render ahead.
+        processes: that render ahead, instead of threads.
         epoch: asked when iteration begins.
         keep: render once and keep the batches; for a list that does not change.
         sources: batches hold the interferers too.
@@ -54,6 +57,7 @@ class EpochBatches:
         batch_size: int,
         threads: int,
         epoch: Callable[[], int],
+        processes: int = 0,
         keep: bool = False,
         sources: bool = False,
     ) -> None:
@@ -62,6 +66,7 @@ class EpochBatches:
         self._batch_size = batch_size
         self._threads = threads
         self._epoch = epoch
+        self._loader = self._workers(processes, keep=keep) if processes else None
         self._sources = sources
         self._kept: list[TrainBatch] | None = [] if keep else None
 
@@ -77,14 +82,69 @@ class EpochBatches:
         yield from self._kept
 
     def _rendered(self) -> Iterator[TrainBatch]:
-        first = self._epoch() * self._per_epoch
-        indices = range(first, first + self._per_epoch)
-        size = self._batch_size
-        parts = [indices[start : start + size] for start in range(0, len(indices), size)]
+        if self._loader is not None:
+            return map(_checked, self._loader)
+        parts = self._parts()
         return prefetch(lambda i: self._render(parts[i]), count=len(parts), threads=self._threads)
+
+    def _workers(self, count: int, *, keep: bool) -> DataLoader[TrainBatch | _Failed]:
+        """Processes that render batches of the epoch, in order; a kept list needs them once."""
+        return DataLoader(
+            _Rendering(self._render),
+            sampler=_Asked(self._parts, count=len(self)),
+            batch_size=None,
+            num_workers=count,
+            persistent_workers=not keep,
+            multiprocessing_context="fork",
+        )
+
+    def _parts(self) -> list[range]:
+        first, size = self._epoch() * self._per_epoch, self._batch_size
+        indices = range(first, first + self._per_epoch)
+        return [indices[start : start + size] for start in range(0, len(indices), size)]
 
     def _render(self, indices: Sequence[int]) -> TrainBatch:
         return collate([self._stream[index] for index in indices], sources=self._sources)
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """Why another process could not render; the loader would put its traceback in the message."""
+
+    message: str
+
+
+def _checked(batch: TrainBatch | _Failed) -> TrainBatch:
+    if isinstance(batch, _Failed):
+        raise TsebenchError(batch.message)
+    return batch
+
+
+class _Rendering(Dataset["TrainBatch | _Failed"]):
+    """Batches by the indices of their items, for torch's loader."""
+
+    def __init__(self, render: Callable[[Sequence[int]], TrainBatch]) -> None:
+        self._render = render
+
+    def __getitem__(self, part: Sequence[int]) -> TrainBatch | _Failed:
+        try:
+            return self._render(part)
+        except TsebenchError as error:
+            return _Failed(str(error))
+
+
+class _Asked(Sampler[Sequence[int]]):
+    """The parts of the epoch that is on when iteration begins."""
+
+    def __init__(self, parts: Callable[[], list[range]], *, count: int) -> None:
+        self._parts = parts
+        self._count = count
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[Sequence[int]]:
+        return iter(self._parts())
 
 
 def prefetch(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -12,7 +13,7 @@ from rich.console import Console
 
 from ...datasets.dynamic import TrialStream as RecipeStream
 from ...datasets.dynamic import open_stream
-from ...errors import DatasetError
+from ...errors import ConfigError, DatasetError
 from ...files import make_folder
 from ...revision import git_commit
 from ...validation import StrictModel, parse
@@ -186,6 +187,7 @@ def _batches(
     config: TrainConfig, module: ExtractionModule, train: TrialStream, valid: TrialStream
 ) -> tuple[EpochBatches, EpochBatches]:
     size, threads = config.optimiser.batch_size, config.data.render_threads
+    processes = _processes(config)
     sources = bool(getattr(TASKS.get(config.system), "needs_sources", False))
     return (
         EpochBatches(
@@ -193,6 +195,7 @@ def _batches(
             per_epoch=config.data.per_epoch,
             batch_size=size,
             threads=threads,
+            processes=processes,
             epoch=lambda: module.epoch,
             sources=sources,
         ),
@@ -201,11 +204,27 @@ def _batches(
             per_epoch=config.data.valid,
             batch_size=size,
             threads=threads,
+            processes=processes,
             epoch=lambda: 0,
             keep=True,
             sources=sources,
         ),
     )
+
+
+def _processes(config: TrainConfig) -> int:
+    """How many processes render.
+
+    Raises:
+        ConfigError: the platform cannot fork, so streams cannot be shared with other processes.
+    """
+    count = config.data.render_processes
+    if count and "fork" not in multiprocessing.get_all_start_methods():
+        raise ConfigError(
+            f"train config {config.name!r}: data.render_processes = {count} needs a platform that "
+            "can fork processes (Linux); use data.render_threads"
+        )
+    return count
 
 
 def _card(

@@ -6,7 +6,27 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from .task import ExtractionLoss
+from ...errors import ConfigError
+from .task import ExtractionLoss, TrainBatch
+
+
+def all_sources(batch: TrainBatch, num_outputs: int) -> Tensor:
+    """The target and then the interferers of each mixture [B, N, T], zeros where there are fewer.
+
+    Raises:
+        ConfigError: there are more than N.
+    """
+    target = batch.target
+    sources = target.new_zeros(len(target), num_outputs, target.shape[-1])
+    sources[:, 0] = target
+    for row, others in zip(sources, batch.interferers, strict=True):
+        if 1 + len(others) > num_outputs:
+            raise ConfigError(
+                f"a training mixture has {1 + len(others)} sources, background included, but "
+                f"net.num_outputs = {num_outputs}; set it to {1 + len(others)} or more"
+            )
+        row[1 : 1 + len(others), : others.shape[-1]] = others
+    return sources
 
 
 def assigned_losses(

@@ -82,7 +82,7 @@ def identity(config: TrainConfig, *, fingerprints: tuple[str, str]) -> str:
     exclude: Any = {
         "description": True,
         "threads": True,
-        "data": {"render_threads"},
+        "data": {"render_threads", "render_processes"},
         "optimiser": limits,
     }
     return config.model_dump_json(exclude=exclude) + " ".join(fingerprints)

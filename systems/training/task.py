@@ -37,21 +37,27 @@ class TrainBatch:
     interferers: tuple[Tensor, ...] = ()
 
     def to(self, device: torch.device, non_blocking: bool = False) -> TrainBatch:
-        """The same on another device, as Lightning asks for it.
-
-        Clues and interferers stay where they are.
-        """
+        """The same on another device, as Lightning asks for it."""
 
         def moved(tensor: Tensor) -> Tensor:
             return tensor.to(device, non_blocking=non_blocking)
 
+        clues = tuple(
+            replace(clue, enrollments=tuple(moved(signal) for signal in clue.enrollments))
+            for clue in self.queries.clues
+        )
         queries = replace(
             self.queries,
             mixture=moved(self.queries.mixture),
             lengths=moved(self.queries.lengths),
+            clues=clues,
         )
         return replace(
-            self, queries=queries, target=moved(self.target), present=moved(self.present)
+            self,
+            queries=queries,
+            target=moved(self.target),
+            present=moved(self.present),
+            interferers=tuple(moved(signals) for signals in self.interferers),
         )
 
 

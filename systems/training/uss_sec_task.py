@@ -7,12 +7,11 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from ...errors import ConfigError
 from ...validation import StrictModel
 from .._class_queries import multi_hot
 from ..nets.class_head import class_loss
 from ..nets.uss_sec_net import UssSecConfig, UssSecNet
-from .pit import assigned_losses
+from .pit import all_sources, assigned_losses
 from .query_refinement_task import active_labels
 from .task import ExtractionLoss, TrainBatch
 
@@ -35,7 +34,7 @@ class UssSecTask:
         """
         network = cast(UssSecNet, net)
         mixture = batch.queries.mixture[:, 0]
-        sources = all_sources(batch, network.config.num_outputs).to(mixture.device)
+        sources = all_sources(batch, network.config.num_outputs)
         separated = network(mixture, batch.queries.lengths)
         losses, chosen = assigned_losses(
             criterion,
@@ -51,27 +50,6 @@ class UssSecTask:
             known=known.to(mixture.device),
         )
         return losses.mean(dim=1) + network.config.class_weight * wrong.mean(dim=1)
-
-
-def all_sources(batch: TrainBatch, num_outputs: int) -> Tensor:
-    """The target and then the interferers of each mixture [B, N, T], zeros where there are fewer.
-
-    Raises:
-        ConfigError: there are more than N.
-    """
-    length = batch.target.shape[-1]
-    rows: list[Tensor] = []
-    for target, others in zip(batch.target.cpu(), batch.interferers, strict=True):
-        if 1 + len(others) > num_outputs:
-            raise ConfigError(
-                f"a training mixture has {1 + len(others)} sources, background included, but "
-                f"net.num_outputs = {num_outputs}; set it to {1 + len(others)} or more"
-            )
-        row = torch.zeros(num_outputs, length)
-        row[0] = target
-        row[1 : 1 + len(others), : others.shape[-1]] = others
-        rows.append(row)
-    return torch.stack(rows)
 
 
 def output_labels(
