@@ -125,7 +125,7 @@ class PrintedTable:
                 "\\centering",
                 f"\\caption{{{tex(self.caption)}}}",
                 f"\\label{{tab:{_label(self.name)}}}",
-                "\\small",
+                "\\vspace{4pt}\\small",
                 "\n\\par\\medskip\n".join(_tabular(part) for part in parts),
                 *(["\\par\\smallskip", *_notes(self.notes)] if self.notes else []),
                 f"\\end{{table{star}}}",
@@ -216,7 +216,7 @@ def _tabular(table: PrintedTable) -> str:
         if row.title:
             span = len(table.heads)
             lines.append(f"\\multicolumn{{{span}}}{{l}}{{\\emph{{{tex(row.title)}}}}} \\\\")
-        lines += _row(row)
+        lines.append(f"{' & '.join(_latex_cell(cell) for cell in row.cells)} \\\\")
     lines += ["\\bottomrule", "\\end{tabular}"]
     # The box is measured first: a table that fits keeps its size.
     return "\n".join(
@@ -224,7 +224,7 @@ def _tabular(table: PrintedTable) -> str:
             "\\setbox0=\\hbox{%",
             *lines[:-1],
             f"{lines[-1]}}}%",
-            "\\ifdim\\wd0>\\linewidth\\resizebox{\\linewidth}{!}{\\box0}\\else\\box0\\fi",
+            "\\ifdim\\wd0>\\linewidth\\resizebox{\\linewidth}{!}{\\box0}\\else\\leavevmode\\box0\\fi",
         ]
     )
 
@@ -255,23 +255,18 @@ def _head(table: PrintedTable) -> list[str]:
     return lines
 
 
-def _row(row: Row) -> list[str]:
-    """A line of values and, if there are any, a line of details right below it."""
-    first = " & ".join(_latex_cell(cell) for cell in row.cells)
-    if not any(cell.detail for cell in row.cells):
-        return [f"{first} \\\\"]
-    details = [f"{{\\scriptsize {tex(c.detail)}}}" if c.detail else "" for c in row.cells]
-    return [f"{first} \\\\[-2pt]", f"{' & '.join(details)} \\\\"]
-
-
 def _latex_cell(cell: Cell) -> str:
     text = tex(cell.text, breakable=len(cell.text) > _LONG)
     text = f"\\textbf{{{text}}}" if cell.bold else text
     text = f"\\underline{{{text}}}" if cell.underlined else text
-    if not cell.marks:
+    if cell.marks:
+        # Marks take no room, so that digits stay below each other.
+        marks = ",".join(tex(mark) for mark in cell.marks)
+        text += f"\\rlap{{\\textsuperscript{{{marks}}}}}"
+    if not cell.detail:
         return text
-    # Marks take no room, so that digits stay below each other.
-    return f"{text}\\rlap{{\\textsuperscript{{{','.join(tex(mark) for mark in cell.marks)}}}}}"
+    detail = f"{{\\scriptsize {tex(cell.detail)}}}"
+    return f"\\begin{{tabular}}[t]{{@{{}}r@{{}}}}{text}\\\\[-2pt]{detail}\\end{{tabular}}"
 
 
 def _notes(notes: Sequence[Note]) -> list[str]:

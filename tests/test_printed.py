@@ -89,17 +89,17 @@ def test_latex_of_a_table() -> None:
     assert "{\\scriptsize {[}7.02, 7.60{]}}" in text
     assert "\\textsuperscript{a}n=3 of 4" in text
     assert "\\texttt{snri\\textbar{}" in text
-    assert text.count("\\begin{tabular}") == 1
+    assert text.count("\\toprule") == 1
 
 
 def test_a_wide_table_takes_the_page_then_parts_that_lose_no_column() -> None:
     assert table(columns=7).to_latex().startswith("\\begin{table*}")
     assert table(columns=7).to_latex(place="column").startswith("\\begin{table}[t]")
     text = table(columns=20).to_latex()
-    assert text.count("\\begin{tabular}") > 1
+    assert text.count("\\toprule") > 1
     heads = re.findall(r"\bm(\d+)\b", text)
     assert sorted(map(int, heads)) == list(range(20))
-    assert text.count("net & ") == text.count("\\begin{tabular}")  # the stub is repeated
+    assert text.count("net & ") == text.count("\\toprule")  # the stub is repeated
 
 
 def test_groups_span_their_columns() -> None:
