@@ -11,7 +11,7 @@ from torch import Tensor
 from ..errors import ConfigError, ExtractionError
 from .checkpoint import fill, load_checkpoint, net_config
 from .nets.enrollment import join_enrollments
-from .protocol import Extraction, QueryBatch, SystemCard
+from .protocol import Extraction, Family, QueryBatch, SystemCard
 from .training.task import Task, TrainBatch
 
 
@@ -19,7 +19,8 @@ class EnrolledSystem:
     """Target speech extraction by an enrollment of the wanted voice.
 
     The network takes mixtures [B, T] and lengths [B], enrollments [B, T'] and their lengths, and
-    gives estimates [B, T]. A subclass names itself and the task that builds its network.
+    gives estimates [B, T]. A subclass names itself and the task that builds its network; a cascade
+    names its family too.
 
     Args:
         checkpoint: a folder, a weights file with its card beside it, or a shipped name.
@@ -31,6 +32,7 @@ class EnrolledSystem:
 
     name: ClassVar[str]
     description: ClassVar[str]
+    family: ClassVar[Family] = "discriminative"
     task: ClassVar[Task]
     card: SystemCard
 
@@ -46,7 +48,7 @@ class EnrolledSystem:
         self._device = device
         self.card = SystemCard(
             name=self.name,
-            family="discriminative",
+            family=self.family,
             description=self.description,
             clues=frozenset({"enrollment"}),
             sample_rate_hz=card.sample_rate_hz,

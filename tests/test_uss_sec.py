@@ -20,9 +20,9 @@ from tsebench.systems.nets.uss_sec_net import UssSecConfig, UssSecNet
 from tsebench.systems.protocol import QueryBatch, System
 from tsebench.systems.registry import load_system
 from tsebench.systems.training.losses import LossConfig, build_loss
-from tsebench.systems.training.pit import assigned_losses, best_assignment
+from tsebench.systems.training.pit import all_sources, assigned_losses, best_assignment
 from tsebench.systems.training.task import TrainBatch
-from tsebench.systems.training.uss_sec_task import UssSecTask, all_sources, output_labels
+from tsebench.systems.training.uss_sec_task import UssSecTask, output_labels
 from tsebench.systems.uss_sec import pick
 from tsebench.validation import parse
 

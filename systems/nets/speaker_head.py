@@ -64,6 +64,29 @@ class SpeakerHead(nn.Module):
         return free
 
 
+class CosineSpeakerHead(SpeakerHead):
+    """Its logits are cosines with one direction for each speaker, over a temperature.
+
+    Args:
+        embedding_dim: D.
+        num_speakers: S.
+        temperature: what the cosines are divided by.
+
+    Source: NormFace (Wang et al., ACM Multimedia 2017), eq. 9.
+    """
+
+    def __init__(self, *, embedding_dim: int, num_speakers: int, temperature: float) -> None:
+        super().__init__(embedding_dim=embedding_dim, num_speakers=num_speakers)
+        self.linear = nn.Linear(embedding_dim, num_speakers, bias=False)
+        self.temperature = temperature
+
+    def forward(self, embedding: Tensor) -> Tensor:
+        """Logits [B, S] of embeddings [B, D]."""
+        directions = F.normalize(self.linear.weight, dim=-1)
+        cosines: Tensor = F.linear(F.normalize(embedding, dim=-1), directions)
+        return cosines / self.temperature
+
+
 def _key(speaker: str) -> int:
     """63 bits of a hash of the name, never 0."""
     return 1 + int.from_bytes(hashlib.sha256(speaker.encode()).digest()[:8], "big") % (2**63 - 1)
