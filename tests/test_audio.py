@@ -93,6 +93,47 @@ def test_float_wav_round_trip_keeps_every_bit(tmp_path: Path) -> None:
     assert [file.name for file in (tmp_path / "new").iterdir()] == ["a.wav"]
 
 
+_KINDS = ("PCM_16", "PCM_24", "PCM_32", "PCM_U8", "FLOAT", "DOUBLE", "ALAW", "VORBIS")
+_FORMATS = [
+    (kind, subtype)
+    for kind in sorted(set(soundfile.available_formats()) - {"RAW", "SD2", "MP3"})
+    for subtype in _KINDS
+    if soundfile.check_format(kind, subtype)
+]
+
+
+@pytest.mark.parametrize(("kind", "subtype"), _FORMATS)
+def test_every_format_is_read_as_soundfile_reads_floats(
+    tmp_path: Path, kind: str, subtype: str
+) -> None:
+    """Bit for bit, whatever way the samples take; all 65536 codes are among them."""
+    codes = np.concatenate([CODES, CODES[::-1], CODES[::7]]) / 32768
+    file = tmp_path / "a.audio"
+    for channels in (1, 2, 8):
+        samples = np.stack([np.roll(codes, 1000 * k) for k in range(channels)], axis=1)
+        try:
+            soundfile.write(str(file), samples, RATE, subtype=subtype, format=kind)
+        except soundfile.LibsndfileError:
+            assert channels > 1  # the format holds mono only
+            continue
+        whole = soundfile.read(str(file), dtype="float32", always_2d=True)[0].T
+        np.testing.assert_array_equal(audio.read(file)[0], whole)
+        with soundfile.SoundFile(str(file)) as opened:
+            opened.seek(1001)
+            frames = opened.read(5003, dtype="float32", always_2d=True)
+        stretch = np.ascontiguousarray(frames.T)
+        read = audio.read(file, 1001, 5003)[0]
+        assert read.dtype == np.float32
+        assert read.flags.c_contiguous
+        np.testing.assert_array_equal(read, stretch)
+        for channel in range(channels):
+            one = audio.read_mono(file, 1001, 5003, channel=channel)[0]
+            assert one.flags.c_contiguous
+            np.testing.assert_array_equal(one, stretch[channel])
+        mean = audio.read_mono(file, 1001, 5003, channel="mean")[0]
+        np.testing.assert_array_equal(mean, stretch.mean(axis=0, dtype=np.float32))
+
+
 @pytest.mark.parametrize(("start", "frames"), [(0, 1000), (10, 20), (999, 1), (500, None)])
 def test_a_stretch_is_a_slice(tmp_path: Path, start: int, frames: int | None) -> None:
     samples = _noise(1000)
