@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
 
 from ..bench.comparison import Difference
 from ..bench.statistics import Aggregate
@@ -112,12 +115,25 @@ class Issue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leaderboard:
-    """All tables, what went wrong, and where the numbers come from."""
+    """All tables, what went wrong, and where the numbers come from.
+
+    Attributes:
+        level: coverage of the intervals.
+        resamples: number of bootstrap draws behind them.
+        seed: of these draws.
+        rows: merged rows behind the tables, with the labels of the strata in `condition`, and
+            `system` and `metric` as the tables name them; for slices, single trials and figures.
+        folders: the run folders, as far as they are known; the players look there for audio.
+    """
 
     tables: tuple[Table, ...]
     issues: tuple[Issue, ...]
     runs: tuple[RunFacts, ...] = field(default=())
     level: float = 0.95
+    resamples: int = 1000
+    seed: int = 0
+    rows: pd.DataFrame = field(default_factory=pd.DataFrame, compare=False, repr=False)
+    folders: tuple[Path, ...] = field(default=(), compare=False)
 
     @property
     def datasets(self) -> tuple[str, ...]:
@@ -132,3 +148,9 @@ class Leaderboard:
     def of(self, dataset: str) -> tuple[Table, ...]:
         """The tables of one dataset."""
         return tuple(table for table in self.tables if table.dataset == dataset)
+
+    def to_frame(self) -> pd.DataFrame:
+        """One line for each system, stratum and metric, as in the report `csv`."""
+        from .table_csv import frame  # noqa: PLC0415 - it reads this module's nouns
+
+        return frame(self)

@@ -82,6 +82,9 @@ def leaderboard(
         issues=(*contamination_issues(overlaps), *find_issues(labelled, counts, runs)),
         runs=tuple(runs),
         level=level,
+        resamples=resamples,
+        seed=seed,
+        rows=labelled,
     )
 
 
