@@ -29,13 +29,14 @@ def in_chunks(
         row_by_row: on a CPU `compute` takes one trial after the other already.
     """
     trials, frames = signals.estimate.shape
-    if trials and row_by_row and signals.estimate.device.type == "cpu":
+    if not trials:
+        return signals.estimate.new_empty(0, dtype=torch.float64)
+    if row_by_row and signals.estimate.device.type == "cpu":
         return compute(signals)
     samples = CPU_SAMPLES if signals.estimate.device.type == "cpu" else DEVICE_SAMPLES
     most = max(1, min(MAX_TRIALS, samples // max(1, frames)))
-    parts = max(1, -(-trials // most))
-    size = max(1, -(-trials // parts))  # parts of about one size
-    starts = range(0, max(1, trials), size)
+    size = -(-trials // -(-trials // most))  # parts of about one size
+    starts = range(0, trials, size)
     return torch.cat([compute(_part(signals, start, start + size)) for start in starts])
 
 

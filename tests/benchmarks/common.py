@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
 PACKAGES = ("torch", "numpy", "scipy", "pystoi", "mir_eval", "pesq")
+
+
+def put_section(text: str) -> None:
+    """Put a section into the page, in the place of the one with its heading, or at the end."""
+    heading = text.partition("\n")[0]
+    sections = re.split(r"\n(?=## )", PAGE.read_text(encoding="utf-8"))
+    places = [n for n, old in enumerate(sections) if old.partition("\n")[0] == heading]
+    place = slice(places[0], places[0] + 1) if places else slice(len(sections), None)
+    sections[place] = [text]
+    PAGE.write_text("\n\n".join(part.strip() for part in sections) + "\n", encoding="utf-8")
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
