@@ -9,13 +9,14 @@ from pathlib import Path
 
 from ..datasets.dataset import Dataset
 from ..datasets.seeding import digest
-from ..datasets.types import Trial
+from ..datasets.types import Tag, Trial
 from ..progress import Advance, ProgressFactory
 from ..systems.protocol import AnySystem
 from .cache import system_identity
 from .evaluation import Asked, ChunkScores, Evaluation
 from .rows import ScoreRow, write_shard
 from .scoring import MetricPlan, Score, improvements, reference_values
+from .traits import VERSION, Traits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +59,7 @@ class SetRun:
         self._set, self._evaluation, self._target = each, evaluation, target
         self._name = each.dataset.card.name
         self._chunks = evaluation.chunks()
+        self._traits = Traits(each.dataset)
         self._asked = {title: self._ask(title, systems[title]) for title in each.systems}
         self._paths = {title: self._shards(title) for title in each.systems}
         self._baseline: dict[str, list[Score]] = {}
@@ -150,7 +152,8 @@ class SetRun:
         columns = (*plan.metrics, *plan.reference_values, *plan.improvements)
         signatures = [column.signature(rate) for column in columns]
         trials = str([len(chunk) for chunk in self._chunks[:1]])
-        key = digest(self._target.run_id, identity, card.fingerprint, trials, *signatures)[:12]
+        facts = (self._target.run_id, identity, card.fingerprint, VERSION)
+        key = digest(*facts, trials, *signatures)[:12]
         folder = self._target.out / "rows"
         return [
             folder / f"part-{self._name}-{title}-{key}-{chunk:05d}.parquet"
@@ -163,6 +166,7 @@ class SetRun:
             by_trial.setdefault(score.trial_id, []).append(score)
         for index in part.trials:
             trial = self._set.dataset.trials[index]
+            tags = self._traits.tags(trial)
             scores = by_trial[trial.id]
             plan = self._set.plan
             judged = reference_values(
@@ -170,10 +174,19 @@ class SetRun:
             )
             gained = improvements(plan, system=scores, mixture=self._baseline.get(trial.id, []))
             for score in [*scores, *judged, *gained]:
-                yield _row(score, trial, title, self._name, self._target.run_id)
+                yield _row(
+                    score,
+                    trial,
+                    tags=tags,
+                    system=title,
+                    dataset=self._name,
+                    run_id=self._target.run_id,
+                )
 
 
-def _row(score: Score, trial: Trial, system: str, dataset: str, run_id: str) -> ScoreRow:
+def _row(
+    score: Score, trial: Trial, *, tags: Mapping[str, Tag], system: str, dataset: str, run_id: str
+) -> ScoreRow:
     return ScoreRow(
         run_id=run_id,
         system=system,
@@ -191,5 +204,5 @@ def _row(score: Score, trial: Trial, system: str, dataset: str, run_id: str) -> 
         reason=score.reason,
         weight=score.weight,
         detail=score.detail,
-        tags=trial.tags,
+        tags=tags,
     )

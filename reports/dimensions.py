@@ -1,0 +1,158 @@
+"""How a set can be cut: the nouns of slices, and the dimensions that reports know."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+
+CONDITION = "condition"
+NOT_TOLD = "not_told"
+"""Value of the trials that have no such tag, where others of the set have it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slice:
+    """One value of a dimension.
+
+    Attributes:
+        name: of the dimension, as gates and files spell it: "input_snr".
+        value: as gates and files spell it: "0..5" (0 <= x < 5), "..-10", "10..", "dog", "FM".
+        text: the value as people read it, with its unit: "0 to 5 dB".
+    """
+
+    name: str
+    value: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.name}={self.value}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dimension:
+    """One way to cut a set.
+
+    Attributes:
+        name: as gates and files spell it.
+        title: for people.
+        tags: names of tags; a row has the first of them that it holds.
+        unit: of the edges.
+        edges: of the bins of a number, low included, high not; empty for what is no number.
+        scale: what the tag is multiplied with to be in `unit`.
+        several: values joined by `+` are in several slices at once (the classes of a target).
+        unless: a tag that says more; a row that has it has no value here.
+    """
+
+    name: str
+    title: str
+    tags: tuple[str, ...]
+    unit: str = ""
+    edges: tuple[float, ...] = ()
+    scale: float = 1.0
+    several: bool = False
+    unless: str = ""
+
+    @cached_property
+    def bins(self) -> tuple[Slice, ...]:
+        """All slices of a binned number, from low to high."""
+        ends = [-math.inf, *self.edges, math.inf]
+        return tuple(self._bin(low, high) for low, high in pairwise(ends))
+
+    def slices(self, text: str) -> tuple[Slice, ...]:
+        """The slices that a trial with this value is in."""
+        if not self.edges:
+            values = sorted(set(text.split("+"))) if self.several else [text]
+            return tuple(self._slice(value, value) for value in values)
+        try:
+            number = float(text) * self.scale
+        except ValueError:
+            number = math.nan
+        if math.isnan(number):
+            return (self.not_told,)
+        return (self.bins[int(np.searchsorted(self.edges, number, side="right"))],)
+
+    @property
+    def not_told(self) -> Slice:
+        """The slice of trials that have no such tag."""
+        return self._slice(NOT_TOLD, "not told")
+
+    def order(self, part: Slice) -> tuple[int, float, str]:
+        """Sort key of slices: bins and numbers by size, then words, what is not told last."""
+        if part.value == NOT_TOLD:
+            return (2, 0.0, "")
+        if self.edges:
+            return (0, float(self.bins.index(part)), "")
+        try:
+            return (0, float(part.value), "")
+        except ValueError:
+            return (1, 0.0, part.value)
+
+    def _bin(self, low: float, high: float) -> Slice:
+        ends = ["" if math.isinf(end) else f"{end:g}" for end in (low, high)]
+        shown = [end.replace("-", "−") for end in ends]
+        text = f"{shown[0]} to {shown[1]}"
+        if not shown[0]:
+            text = f"< {shown[1]}"
+        elif not shown[1]:
+            text = f"≥ {shown[0]}"
+        return self._slice("..".join(ends), f"{text} {self.unit}".strip())
+
+    def _slice(self, value: str, text: str) -> Slice:
+        return Slice(name=self.name, value=value, text=text)
+
+
+_SNR_EDGES_DB = (-10.0, -5.0, 0.0, 5.0, 10.0)
+
+DIMENSIONS = (
+    Dimension(name="class", title="class", tags=("class",), several=True),
+    Dimension(name="target", title="target", tags=("target",), unless="class"),
+    Dimension(name="gender_pair", title="gender pair", tags=("gender_pair",)),
+    Dimension(name="n_sources", title="speakers or sources", tags=("n_speakers", "n_sources")),
+    Dimension(name="n_classes", title="classes in the mixture", tags=("n_classes",)),
+    Dimension(
+        name="input_snr", title="input SNR", tags=("input_snr_db",), unit="dB", edges=_SNR_EDGES_DB
+    ),
+    Dimension(
+        name="input_snr_lufs",
+        title="input SNR (loudness)",
+        tags=("input_snr_lufs_db",),
+        unit="dB",
+        edges=_SNR_EDGES_DB,
+    ),
+    Dimension(
+        name="overlap",
+        title="overlap",
+        tags=("overlap",),
+        unit="%",
+        edges=(20.0, 40.0, 60.0, 80.0),
+        scale=100.0,
+    ),
+    Dimension(
+        name="enrollment",
+        title="enrollment length",
+        tags=("enrollment_s",),
+        unit="s",
+        edges=(2.0, 5.0, 10.0, 20.0),
+    ),
+    Dimension(
+        name="duration",
+        title="mixture length",
+        tags=("duration_s",),
+        unit="s",
+        edges=(2.0, 4.0, 8.0, 16.0),
+    ),
+)
+"""What reports know; any other tag with 2 to 20 values is a dimension of its own name."""
+
+
+def condition_slices(condition: str) -> tuple[Slice, Slice]:
+    """The slices of a stratum: "PMQ 1:3" is in condition=PMQ and in condition=PMQ 1:3."""
+    kind = condition.partition(" ")[0]
+    return (
+        Slice(name=CONDITION, value=kind, text=kind),
+        Slice(name=CONDITION, value=condition, text=condition),
+    )
