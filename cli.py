@@ -14,7 +14,8 @@ from rich.console import Console
 from . import __version__
 from . import cli_options as options
 from .cli_options import UsageError, corpora_of, names_of, usage_line
-from .errors import ConfigError, TsebenchError, UnknownNameError
+from .cli_report import report
+from .errors import TsebenchError, UnknownNameError
 from .progress import on_console
 
 _INTERRUPTED = 130
@@ -253,18 +254,7 @@ def score(
         raise typer.Exit(3)
 
 
-@app.command(short_help="Write a report of one run or of several.")
-def report(
-    runs: options.Runs, out: options.ReportOut, formats: options.Formats = "html,md,csv"
-) -> None:
-    """Write a report of one run or of several, from their score rows alone."""
-    from .reports.write import write_reports
-
-    names = names_of(formats)
-    if not names:
-        raise ConfigError(f"--format {formats!r} names no format; write for example html,md")
-    for path in write_reports(runs, out, names):
-        _say(str(path))
+app.command(short_help="Write a report of one run or of several.")(report)
 
 
 @app.command(short_help="Check this machine, the metrics, or a system.")

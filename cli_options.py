@@ -140,6 +140,14 @@ ReportOut = Annotated[Path, Option(metavar="DIR", help="Folder of the report.")]
 Formats = Annotated[
     str, Option("--format", metavar="A,B,...", help="Names from `tsebench list reports`.")
 ]
+ReportOption = Annotated[
+    list[str] | None,
+    Option(
+        "--option",
+        metavar="FORMAT.KEY=VALUE",
+        help="Setting of a format, for example latex.intervals=false; may be repeated.",
+    ),
+]
 System = Annotated[
     str | None,
     Argument(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -103,23 +103,56 @@ def corpus_dirs(overrides: Mapping[str, Path] | None = None) -> dict[str, Path]:
     return {**found, **given}
 
 
-def setting(option: str, *, example: str) -> tuple[str, Any]:
+def setting(option: str, *, example: str, flag: str = "--option") -> tuple[str, Any]:
     """Key and value of a command-line option KEY=VALUE; the value is YAML.
 
     Args:
         option: as the user wrote it.
         example: of what is right, for the message.
+        flag: the option's name, for the message.
 
     Raises:
         ConfigError: it is not KEY=VALUE, or the value is not YAML.
     """
     key, separator, value = option.partition("=")
     if not separator or not key:
-        raise ConfigError(f"--option {option!r} is not KEY=VALUE; write for example {example}")
+        raise ConfigError(f"{flag} {option!r} is not KEY=VALUE; write for example {example}")
     try:
         return key, yaml.safe_load(value)
     except yaml.YAMLError as error:
         problem = getattr(error, "problem", None) or "it cannot be parsed"
         raise ConfigError(
-            f"the value of --option {option!r} is not YAML: {problem}; put quotes around it"
+            f"the value of {flag} {option!r} is not YAML: {problem}; put quotes around it"
         ) from None
+
+
+def settings_of(
+    options: Sequence[str], owners: Sequence[str], *, kind: str, named_by: str, example: str
+) -> dict[str, dict[str, Any]]:
+    """Settings by owner, from command-line options OWNER.KEY=VALUE; values as in YAML.
+
+    Args:
+        options: as the user wrote them.
+        owners: names that may have settings; each gets a mapping.
+        kind: what an owner is, for example "metric".
+        named_by: option of the command line that names the owners.
+        example: of what is right, for the message.
+
+    Raises:
+        ConfigError: one is not OWNER.KEY=VALUE, or is of an owner that is not asked for.
+    """
+    found: dict[str, dict[str, Any]] = {name: {} for name in owners}
+    for text in options:
+        place, value = setting(text, example=example)
+        owner, dot, key = place.partition(".")
+        if not (dot and owner and key):
+            raise ConfigError(
+                f"--option {text!r} is not {kind.upper()}.KEY=VALUE; write for example {example}"
+            )
+        if owner not in found:
+            raise ConfigError(
+                f"--option {text!r} is of {kind} {owner!r}, which {named_by} does not name"
+                f"{suggest(owner, owners)}"
+            )
+        found[owner][key] = value
+    return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
@@ -78,6 +78,21 @@ def call_with(
         ConfigError: for an unknown, missing or ill-typed option.
     """
     given = given or {}
+    return factory(**checked_options(factory, options, where=where, given=[*given]), **given)
+
+
+def checked_options(
+    factory: Callable[..., object],
+    options: Mapping[str, Any],
+    *,
+    where: str,
+    given: Collection[str] = (),
+) -> dict[str, Any]:
+    """The options of a factory, checked as `call_with` does, without calling it.
+
+    Raises:
+        ConfigError: for an unknown, missing or ill-typed option.
+    """
     target = factory.__init__ if isinstance(factory, type) else factory  # type: ignore[misc]
     hints = get_type_hints(target, include_extras=True)
     fields: dict[str, Any] = {}
@@ -91,7 +106,7 @@ def call_with(
     config = ConfigDict(extra=extra, arbitrary_types_allowed=True, protected_namespaces=())
     model = create_model("Options", __config__=config, **fields)
     checked = parse(model, dict(options), where=where)
-    return factory(**{name: getattr(checked, name) for name in options}, **given)
+    return {name: getattr(checked, name) for name in options}
 
 
 def _branches(

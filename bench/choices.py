@@ -6,10 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..config_files import setting
-from ..errors import ConfigError, suggest
-
-_EXAMPLE = "wer.backend=pocketsphinx"
+from ..config_files import settings_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,18 +27,7 @@ def choices_of(names: Sequence[str], settings: Sequence[str]) -> tuple[MetricCho
     Raises:
         ConfigError: a setting is not METRIC.KEY=VALUE, or is of a metric that is not asked for.
     """
-    options: dict[str, dict[str, Any]] = {name: {} for name in names}
-    for text in settings:
-        place, value = setting(text, example=_EXAMPLE)
-        metric, dot, key = place.partition(".")
-        if not (dot and metric and key):
-            raise ConfigError(
-                f"--option {text!r} is not METRIC.KEY=VALUE; write for example {_EXAMPLE}"
-            )
-        if metric not in options:
-            raise ConfigError(
-                f"--option {text!r} is of metric {metric!r}, which --metrics does not name"
-                f"{suggest(metric, names)}"
-            )
-        options[metric][key] = value
+    options = settings_of(
+        settings, names, kind="metric", named_by="--metrics", example="wer.backend=pocketsphinx"
+    )
     return tuple(MetricChoice(name=name, options=options[name]) for name in names)

@@ -15,6 +15,7 @@ ROOF = {
     "__main__",
     "cli",
     "cli_options",
+    "cli_report",
     "doctor",
     "doctor_cases",
     "doctor_metrics",
