@@ -20,7 +20,7 @@ from .pooling import Pooling, pooling_of
 from .resampling import FloatArray, cluster_sums, resampled_sums
 
 INAPPLICABLE = ("absent_target", "present_target")
-_FLOORED = r"(?:^|;)floored(?:;|$)"  # one of the notes; not "mixture:floored"
+FLOORED = r"(?:^|;)floored(?:;|$)"  # one of the notes; not "mixture:floored"
 _KINDS = ("FMQ", "PMQ", "FUQ")
 _COLUMNS = (
     *("system", "dataset", "trial_id", "condition", "n_active", "n_inactive"),
@@ -123,7 +123,7 @@ def _cells(
     groups = [(str(system), group) for system, group in rows.groupby("system")]
     scored = [group[group["status"] == "ok"] for _, group in groups]
     sums = [_sums(pooling, group[pooling.counted(group)]) for _, group in groups]
-    ends = _intervals(sums, pooling, (seed, *key), level=level, resamples=resamples)
+    ends = intervals(sums, pooling, (seed, *key), level=level, resamples=resamples)
     return [
         _cell(system, key, group, ok=ok, mean=sums[i].mean(pooling), ends=ends[i])
         for i, ((system, group), ok) in enumerate(zip(groups, scored, strict=True))
@@ -150,7 +150,7 @@ def _cell(
         n_undefined=int((group["status"] == "undefined").sum() - inapplicable.sum()),
         n_inapplicable=int(inapplicable.sum()),
         n_failed=int((group["status"] == "failed").sum()),
-        n_floored=int(ok["reason"].str.contains(_FLOORED).sum()),
+        n_floored=int(ok["reason"].str.contains(FLOORED).sum()),
         mean=mean,
         trial_mean=float(ok["value"].mean()),
         median=float(ok["value"].median()),
@@ -160,24 +160,25 @@ def _cell(
 
 
 @dataclass(frozen=True, slots=True)
-class _Sums:
+class ClusterSums:
     """A cell's summands, summed over each of its clusters [K, D]."""
 
     clusters: tuple[str, ...]
     sums: FloatArray
 
     def mean(self, pooling: Pooling) -> float:
+        """What all clusters together come to."""
         return float(pooling.value(self.sums.sum(axis=0)))
 
 
-def _sums(pooling: Pooling, rows: pd.DataFrame) -> _Sums:
+def _sums(pooling: Pooling, rows: pd.DataFrame) -> ClusterSums:
     codes, names = pd.factorize(rows["cluster"], sort=True)
     summands = pooling.summands(rows, pooling.names(rows))
-    return _Sums(tuple(names), cluster_sums(summands, codes, len(names)))
+    return ClusterSums(tuple(names), cluster_sums(summands, codes, len(names)))
 
 
-def _intervals(
-    cells: Sequence[_Sums],
+def intervals(
+    cells: Sequence[ClusterSums],
     pooling: Pooling,
     names: tuple[str | int, ...],
     *,
@@ -187,6 +188,13 @@ def _intervals(
     """Percentile intervals; NaN with fewer than two clusters or any inf.
 
     Cells with the same clusters have the same draws, so one set of draws serves them all.
+
+    Args:
+        cells: of one (dataset, stratum, metric).
+        pooling: how their sums become one number.
+        names: what the draws depend on.
+        level: coverage, in (0, 1).
+        resamples: number of bootstrap draws.
     """
     ends = [(np.nan, np.nan)] * len(cells)
     alike: dict[tuple[str, ...], list[int]] = {}

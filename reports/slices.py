@@ -16,8 +16,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..bench.part_statistics import aggregate_parts
 from ..bench.rows import TAG_PREFIX
-from ..bench.statistics import Aggregate, aggregate, condition_key
+from ..bench.statistics import Aggregate, condition_key
 from .dimensions import DIMENSIONS, Dimension, Slice
 
 FEW = 20  # values up to which a tag that nobody described is offered
@@ -123,12 +124,12 @@ def aggregate_slices(
     for dimension in chosen:
         parts = list(parts_of(rows, dimension))
         cut = _strata_that_are_cut(rows, parts)
+        masks = [part.mask & cut for part in parts]
+        every = aggregate_parts(rows, masks, level=level, resamples=resamples, seed=seed)
         cells = [
             SliceCell(slice=part.slice, cell=cell)
-            for part in parts
-            for cell in aggregate(
-                rows[part.mask & cut], level=level, resamples=resamples, seed=seed
-            )
+            for part, own in zip(parts, every, strict=True)
+            for cell in own
             if cell.applies
         ]
         found += sorted(cells, key=lambda c: (*_order(c), dimension.order(c.slice), *_who(c)))

@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tsebench.bench.part_statistics import aggregate_parts
 from tsebench.bench.pooling import decisions
+from tsebench.bench.statistics import Aggregate, aggregate
 from tsebench.reports.dimensions import DIMENSIONS, NOT_TOLD, Dimension, condition_slices
 from tsebench.reports.slices import aggregate_slices, dimensions_of, parts_of, slice_parts
 
@@ -190,3 +192,47 @@ def test_a_stratum_is_in_the_slice_of_its_kind_and_of_its_own() -> None:
         "condition=PMQ",
         "condition=PMQ 1:3",
     ]
+
+
+def untidy(rng: np.random.Generator) -> pd.DataFrame:
+    """Two systems, three strata, two metrics, failed, undefined and floored trials, any order."""
+    rows = []
+    for system in ("net", "old"):
+        for n_inactive, condition in ((0, "FMQ"), (1, "PMQ"), (3, "PMQ")):
+            for metric in ("snri", "wer"):
+                made = frame(list(rng.normal(size=30)), system, metric=metric, condition=condition)
+                made["n_inactive"] = n_inactive
+                made["trial_id"] += f"{condition}{n_inactive}"
+                made["cluster"] = [f"m{i // 3}" for i in range(30)]
+                made["weight"] = rng.integers(1, 9, size=30).astype(float)
+                rows.append(made)
+    found = pd.concat(rows, ignore_index=True)
+    lost = rng.choice(["failed", "undefined", "ok"], size=len(found), p=[0.05, 0.1, 0.85])
+    found["status"] = lost
+    found.loc[lost != "ok", "value"] = math.nan
+    found.loc[lost == "undefined", "reason"] = rng.choice(
+        ["absent_target", "too_short"], size=int((lost == "undefined").sum())
+    )
+    found.loc[(lost == "ok") & (rng.random(len(found)) < 0.1), "reason"] = "trimmed;floored"
+    return found.sample(frac=1.0, random_state=int(rng.integers(1000)))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_aggregates_of_parts_are_those_of_their_rows(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    rows = untidy(rng)
+    masks = [rng.random(len(rows)) < share for share in (0.0, 0.02, 0.5, 1.0)]
+
+    def line(cell: Aggregate) -> tuple[object, ...]:
+        counts = (cell.n, cell.n_undefined, cell.n_inapplicable, cell.n_failed, cell.n_floored)
+        return (cell.dataset, cell.condition, cell.system, cell.metric, *counts)
+
+    def numbers(cell: Aggregate) -> list[float]:
+        return [cell.mean, cell.trial_mean, cell.median, cell.ci_low, cell.ci_high]
+
+    for mask, found in zip(masks, aggregate_parts(rows, masks, resamples=50), strict=True):
+        wanted = aggregate(rows[mask], resamples=50) if mask.any() else []
+        ours, theirs = sorted(found, key=line), sorted(wanted, key=line)
+        assert [line(cell) for cell in ours] == [line(cell) for cell in theirs]
+        for one, other in zip(ours, theirs, strict=True):
+            assert numbers(one) == pytest.approx(numbers(other), abs=1e-12, nan_ok=True)
