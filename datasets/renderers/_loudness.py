@@ -45,7 +45,7 @@ def loudness(samples: Samples, sample_rate_hz: int) -> float:
 
 def _block_powers(samples: Samples, sample_rate_hz: int) -> NDArray[np.float64]:
     """Mean squares of the weighted signal in blocks of 400 ms, a quarter of a block apart."""
-    weighted = sosfilt(_weighting(sample_rate_hz), samples.astype(np.float64))
+    weighted = sosfilt(_weighting(sample_rate_hz), samples)  # in float64, as the sections are
     np.square(weighted, out=weighted)
     seconds = len(samples) / sample_rate_hz
     blocks = np.arange(int(np.round((seconds - _BLOCK_S) / (_BLOCK_S * _STEP)) + 1))

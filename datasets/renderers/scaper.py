@@ -103,7 +103,8 @@ def _levelled(source: Source, mixture: Mixture, corpora: Corpora) -> Samples:
     rate = mixture.sample_rate_hz
     samples, own_rate = read_clip(source.clip, corpora)
     if source.role == "background":
-        samples = np.resize(samples, max(len(samples), mixture.num_samples * own_rate // rate))
+        needed = mixture.num_samples * own_rate // rate
+        samples = samples if len(samples) >= needed else np.resize(samples, needed)
     samples = sox_rate(samples, from_hz=own_rate, to_hz=rate)
     gain = source.gain / db_to_gain(loudness(samples, rate))
     return _faded(samples * np.float32(gain), source.fade)
