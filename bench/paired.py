@@ -53,7 +53,22 @@ def mean_differences(
 ) -> list[Found]:
     """Differences of weighted means, all with the same draws."""
     totals, sizes, counts = _sums(ok, pairs)
-    low, high, p_values = (np.full(len(pairs), np.nan) for _ in range(3))
+    return summed_differences(totals, sizes, counts, draws)
+
+
+def summed_differences(
+    totals: FloatArray, sizes: FloatArray, counts: FloatArray, draws: Draws
+) -> list[Found]:
+    """Differences of weighted means from their sums over clusters, all with the same draws.
+
+    Args:
+        totals: [K, P] weighted sums of the differences in each cluster, for each of P comparisons.
+        sizes: [K, P] sums of the weights; 0 where a comparison has no trial in a cluster.
+        counts: [P] trials.
+        draws: of the test and of the intervals.
+    """
+    n_pairs = totals.shape[1]
+    low, high, p_values = (np.full(n_pairs, np.nan) for _ in range(3))
     usable = np.asarray(np.isfinite(totals).all(axis=0) & (sizes > 0).any(axis=0), np.bool_)
     for which, clusters in _same_clusters(sizes, usable):
         own = totals[clusters][:, which], sizes[clusters][:, which]
@@ -76,7 +91,7 @@ def mean_differences(
             ci_high=float(high[i]),
             p_value=float(p_values[i]),
         )
-        for i in range(len(pairs))
+        for i in range(n_pairs)
     ]
 
 

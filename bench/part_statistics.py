@@ -54,17 +54,17 @@ def aggregate_parts(
     found: list[list[Aggregate]] = [[] for _ in masks]
     ordered = with_condition_labels(rows).reset_index(drop=True)
     ordered = ordered.sort_values(["trial_id", "value"], kind="stable")
-    places = ordered.index.to_numpy()
-    for key, inside in ordered.groupby(["dataset", "condition", "metric"]).indices.items():
-        group = ordered.iloc[inside]
-        base = str(group["base_metric"].iloc[0]) if "base_metric" in group else key[2]
-        own = [mask[places[inside]] for mask in masks]
+    for key, group in ordered.groupby(["dataset", "condition", "metric"]):
+        dataset, condition, metric = (str(part) for part in key)
+        places = group.index.to_numpy()
+        own = [mask[places] for mask in masks]
+        base = str(group["base_metric"].iloc[0]) if "base_metric" in group else metric
         if pooling_of(base) is MEAN:
-            stratum = _Stratum(group, key)
+            stratum = _Stratum(group, (dataset, condition, metric))
             cells = stratum.cells(own, level=level, resamples=resamples, seed=seed)
         else:
             # Sums for each of many classes: one part at a time, to bound the memory.
-            columns = rows.iloc[places[inside]]
+            columns = rows.iloc[places]
             cells = [
                 aggregate(columns[mask], level=level, resamples=resamples, seed=seed)
                 if mask.any()
