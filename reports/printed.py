@@ -20,6 +20,11 @@ _BETWEEN = 2.6  # columns of a table
 _SMALLER = 0.78  # \scriptsize beside \small
 _SQUEEZE = 1.2  # a table this much too wide is still readable when it is shrunk
 _LONG = 26  # a name that is broken over lines
+_LONGEST_STEM = 100
+_VALUE_WITH = (
+    "\\providecommand{\\valuewith}[2]"
+    "{\\begin{tabular}[t]{@{}r@{}}#1\\\\[-2pt]{\\scriptsize #2}\\end{tabular}}"
+)
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
@@ -124,8 +129,9 @@ class PrintedTable:
                 f"\\begin{{table{star}}}[t]",
                 "\\centering",
                 f"\\caption{{{tex(self.caption)}}}",
-                f"\\label{{tab:{_label(self.name)}}}",
+                f"\\label{{tab:{file_stem(self.name)}}}",
                 "\\vspace{4pt}\\small",
+                *([_VALUE_WITH] if any(c.detail for row in self.rows for c in row.cells) else []),
                 "\n\\par\\medskip\n".join(_tabular(part) for part in parts),
                 *(["\\par\\smallskip", *_notes(self.notes)] if self.notes else []),
                 f"\\end{{table{star}}}",
@@ -216,7 +222,8 @@ def _tabular(table: PrintedTable) -> str:
         if row.title:
             span = len(table.heads)
             lines.append(f"\\multicolumn{{{span}}}{{l}}{{\\emph{{{tex(row.title)}}}}} \\\\")
-        lines.append(f"{' & '.join(_latex_cell(cell) for cell in row.cells)} \\\\")
+        apart = "[2pt]" if any(cell.detail for cell in row.cells) else ""
+        lines.append(f"{' & '.join(_latex_cell(cell) for cell in row.cells)} \\\\{apart}")
     lines += ["\\bottomrule", "\\end{tabular}"]
     # The box is measured first: a table that fits keeps its size.
     return "\n".join(
@@ -265,22 +272,30 @@ def _latex_cell(cell: Cell) -> str:
         text += f"\\rlap{{\\textsuperscript{{{marks}}}}}"
     if not cell.detail:
         return text
-    detail = f"{{\\scriptsize {tex(cell.detail)}}}"
-    return f"\\begin{{tabular}}[t]{{@{{}}r@{{}}}}{text}\\\\[-2pt]{detail}\\end{{tabular}}"
+    return f"\\valuewith{{{text}}}{{{tex(cell.detail)}}}"
 
 
 def _notes(notes: Sequence[Note]) -> list[str]:
-    lines = []
-    for note in notes:
-        mark = f"\\textsuperscript{{{tex(note.mark)}}}" if note.mark else ""
-        text = tex(note.text, breakable=note.code)
-        lines.append(f"{mark}\\texttt{{{text}}}" if note.code else f"{mark}{text}")
-    body = "\\\\\n".join(lines)
+    """Notes in running text, and signatures in a paragraph of their own."""
+    paragraphs: list[str] = []
+    for code, members in groupby(notes, key=lambda note: note.code):
+        texts = []
+        for note in members:
+            mark = f"\\textsuperscript{{{tex(note.mark)}}}\\," if note.mark else ""
+            text = tex(note.text, breakable=note.code)
+            texts.append(f"{mark}\\texttt{{{text}}}" if code else f"{mark}{text}")
+        paragraphs.append(("\\quad\n" if not code else ";\n").join(texts))
+    body = "\\par\n".join(paragraphs)
     return [f"\\parbox{{\\linewidth}}{{\\raggedright\\scriptsize\n{body}}}"]
 
 
-def _label(name: str) -> str:
-    return "".join(c if c.isascii() and (c.isalnum() or c in "-.") else "-" for c in name)
+def file_stem(name: str) -> str:
+    """A name as the stem of a file: ASCII letters, digits, `_` and `-` alone.
+
+    Different names may have one stem; the caller tells them apart.
+    """
+    stem = "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "-" for c in name)
+    return stem[:_LONGEST_STEM]
 
 
 def _pipes(cells: Sequence[str]) -> str:

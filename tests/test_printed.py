@@ -82,12 +82,12 @@ def test_latex_of_a_table() -> None:
     text = table().to_latex()
     assert text.startswith("\\begin{table}[t]")
     assert "\\caption{A 5\\% table}" in text
-    assert "\\label{tab:set-1}" in text
+    assert "\\label{tab:set_1}" in text
     assert "\\textbf{7.31}\\rlap{\\textsuperscript{a}}" in text
     assert "\\underline{\\textminus{}0.50}" in text
     assert "\\emph{Part two}" in text
-    assert "{\\scriptsize {[}7.02, 7.60{]}}" in text
-    assert "\\textsuperscript{a}n=3 of 4" in text
+    assert "{{[}7.02, 7.60{]}} &" in text
+    assert "\\textsuperscript{a}\\,n=3 of 4" in text
     assert "\\texttt{snri\\textbar{}" in text
     assert text.count("\\toprule") == 1
 
