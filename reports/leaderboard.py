@@ -233,7 +233,7 @@ def _expected(runs: Sequence[RunFacts]) -> dict[tuple[str, str], int]:
         (name, condition): count
         for run in runs
         for name, facts in run.datasets.items()
-        for condition, count in facts.trials().items()
+        for condition, count in facts.expected_trials().items()
     }
 
 

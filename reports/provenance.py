@@ -78,6 +78,7 @@ class DatasetFacts(_Facts):
     Attributes:
         licences: by corpus, or in a row.
         counts: numbers of its card; `trials_PMQ_1:3` is the number of trials of a stratum.
+        trials: number of trials by label of the stratum, for example "PMQ 1:3".
         systems: which should have run on it.
         skipped: why others did not.
         overlaps: systems that were trained on some of it.
@@ -86,14 +87,15 @@ class DatasetFacts(_Facts):
     fingerprint: str = ""
     licences: Mapping[str, str] | tuple[str, ...] = ()
     counts: Mapping[str, int] = {}
+    trials: Mapping[str, int] = {}
     systems: tuple[str, ...] = ()
     skipped: Mapping[str, str] = {}
     contents: ContentsFacts | None = None
     overlaps: Mapping[str, OverlapFacts] = {}
 
-    def trials(self) -> dict[str, int]:
-        """Number of trials by condition label, for example "PMQ 1:3"."""
-        return {
+    def expected_trials(self) -> dict[str, int]:
+        """Number of trials by label of the stratum; empty if the run does not say."""
+        return dict(self.trials) or {
             key.removeprefix(_TRIALS).replace("_", " "): count
             for key, count in self.counts.items()
             if key.startswith(_TRIALS)
