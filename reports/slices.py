@@ -23,7 +23,7 @@ from .dimensions import DIMENSIONS, Dimension, Slice
 
 FEW = 20  # values up to which a tag that nobody described is offered
 
-_KNOWN_TAGS = frozenset(tag for dimension in DIMENSIONS for tag in dimension.tags)
+_OF_ANY_SIZE = tuple(dimension for dimension in DIMENSIONS if dimension.name != "target")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,25 +48,36 @@ class SliceCell:
     cell: Aggregate
 
 
-def dimensions_of(rows: pd.DataFrame) -> tuple[Dimension, ...]:
-    """The dimensions that cut at least one dataset into two slices or more.
+def known_dimensions(rows: pd.DataFrame) -> tuple[Dimension, ...]:
+    """A dimension for every tag of the rows, whether it cuts them or not.
 
     Args:
         rows: as `read_rows` gives them.
     """
     tags = [str(name) for name in rows.columns if str(name).startswith(TAG_PREFIX)]
     names = [tag.removeprefix(TAG_PREFIX) for tag in tags]
-    known = [d for d in DIMENSIONS if any(tag in names for tag in d.tags)]
+    described = {tag for dimension in DIMENSIONS for tag in dimension.tags}
     taken = {dimension.name for dimension in DIMENSIONS}
-    others = [
+    others = (
         # A tag may have the name of a dimension that is made of another tag.
         Dimension(name=f"tag_{tag}" if tag in taken else tag, title=_title(tag), tags=(tag,))
         for tag in names
-        if tag not in _KNOWN_TAGS
-    ]
-    found = [d for d in known if _cuts(rows, d, FEW if d.name == "target" else math.inf)]
-    found += [dimension for dimension in others if _cuts(rows, dimension, FEW)]
-    return tuple(found)
+        if tag not in described
+    )
+    return (*(d for d in DIMENSIONS if any(tag in names for tag in d.tags)), *others)
+
+
+def dimensions_of(rows: pd.DataFrame) -> tuple[Dimension, ...]:
+    """The dimensions that cut at least one dataset into two slices or more.
+
+    Args:
+        rows: as `read_rows` gives them.
+    """
+    return tuple(
+        dimension
+        for dimension in known_dimensions(rows)
+        if _cuts(rows, dimension, math.inf if dimension in _OF_ANY_SIZE else FEW)
+    )
 
 
 def parts_of(rows: pd.DataFrame, dimension: Dimension) -> Iterator[Part]:

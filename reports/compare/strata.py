@@ -1,0 +1,253 @@
+"""The trials of two runs side by side: one stratum at a time, as arrays."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ...bench.comparison import ALPHA
+from ...bench.paired import Draws, Found, pooled_difference, summed_differences
+from ...bench.pooling import MEAN, Pooling, pooling_of
+from ...bench.resampling import FLIPS, cluster_sums
+from ...bench.rows import TAG_PREFIX
+from ...bench.statistics import INAPPLICABLE, condition_key, with_condition_labels
+from .nouns import Coverage
+from .pairing import Matched, SystemPair
+
+Mask = NDArray[np.bool_]
+_FIRST = 3  # trial ids that are named
+_COLUMNS = ["value", "status", "reason", "weight", "detail"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How differences are resampled: coverage of the intervals, number of draws, seed."""
+
+    level: float = 0.95
+    resamples: int = 1000
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """A difference before it is corrected for others.
+
+    Attributes:
+        base: value of the paired trials.
+        candidate: likewise.
+        n_changed: clusters with a paired trial whose value is another.
+    """
+
+    base: float
+    candidate: float
+    found: Found
+    coverage: Coverage
+    n_changed: int
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Cell:
+    """One metric of one pair of systems in one stratum: N trials of either run.
+
+    Attributes:
+        trials: [N] ids, sorted; with cluster and tags.
+        base: [N] rows of the base system, NaN where it has none.
+        candidate: likewise.
+    """
+
+    pair: SystemPair
+    dataset: str
+    condition: str
+    metric: str
+    trials: pd.DataFrame = field(repr=False)
+    base: pd.DataFrame = field(repr=False)
+    candidate: pd.DataFrame = field(repr=False)
+
+    @property
+    def pooling(self) -> Pooling:
+        """How the values of the metric become one number."""
+        return pooling_of(self.metric)
+
+    def everything(self) -> Mask:
+        """[N], all true."""
+        return np.ones(len(self.trials), np.bool_)
+
+    def counted(self) -> tuple[Mask, Mask]:
+        """[N] each: trials with a value in the base, and in the candidate."""
+        return self._counted(self.base), self._counted(self.candidate)
+
+    def inapplicable(self) -> Mask:
+        """[N]: trials that the metric does not apply to, in all runs that have them."""
+        aside = [_aside(side) | side["status"].isna().to_numpy() for side in self._sides]
+        known = [side["status"].notna().to_numpy() for side in self._sides]
+        return np.asarray(aside[0] & aside[1] & (known[0] | known[1]), np.bool_)
+
+    def coverage(self, mask: Mask) -> Coverage:
+        """Which trials of a part have a value where."""
+        mask = mask & ~self.inapplicable()
+        ours, theirs = self.counted()
+        lone = mask & (ours != theirs)
+        return Coverage(
+            paired=int((mask & ours & theirs).sum()),
+            base_only=int((lone & ours).sum()),
+            candidate_only=int((lone & theirs).sum()),
+            neither=int((mask & ~ours & ~theirs).sum()),
+            first=tuple(map(str, self.trials.index[lone][:_FIRST])),
+        )
+
+    def unchanged(self, mask: Mask) -> bool:
+        """Is nothing of a part different, neither value nor status nor decisions?"""
+        ours, theirs = (side.loc[mask, ["value", "status", "detail"]] for side in self._sides)
+        return bool(ours.equals(theirs))
+
+    def measure(self, mask: Mask, settings: Settings, *, family: int = 1) -> Measured:
+        """Values of both on the paired trials of a part, and their difference.
+
+        Where the first draws give the smallest p-value that they can, and the family of comparisons
+        needs smaller ones, more are drawn. The second p-value stands by itself: the level holds.
+
+        Args:
+            mask: [N], the trials of the part.
+            settings: of the draws.
+            family: comparisons that the p-value will be corrected for.
+        """
+        first = self._measure(mask, settings, FLIPS)
+        needed = math.ceil(4 * family / ALPHA)
+        if needed > FLIPS and first.found.p_value <= 1.0 / (1 + FLIPS):
+            return self._measure(mask, settings, needed)
+        return first
+
+    def _measure(self, mask: Mask, settings: Settings, flips: int) -> Measured:
+        names = (settings.seed, self.dataset, self.condition, self.metric)
+        draws = Draws(names, settings.level, settings.resamples, flips)
+        ours, theirs = self.counted()
+        both = mask & ours & theirs
+        measure = self._means if self.pooling is MEAN else self._pooled
+        base, candidate, found = measure(both, draws)
+        return Measured(
+            base=base,
+            candidate=candidate,
+            found=found,
+            coverage=self.coverage(mask),
+            n_changed=self._n_changed(both),
+        )
+
+    def _n_changed(self, both: Mask) -> int:
+        """Clusters in which any value, or any decision on a class, is another."""
+        told = ["value", "detail"] if self.pooling is not MEAN else ["value"]
+        other = np.zeros(len(self.trials), np.bool_)
+        for name in told:
+            ours, theirs = (side[name] for side in self._sides)
+            other |= (ours.ne(theirs) & ~(ours.isna() & theirs.isna())).to_numpy(np.bool_)
+        return int(self.trials["cluster"][both & other].nunique())
+
+    @property
+    def _sides(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        return self.base, self.candidate
+
+    def _counted(self, side: pd.DataFrame) -> Mask:
+        there = side["status"].notna().to_numpy()
+        counted = np.zeros(len(side), np.bool_)
+        counted[there] = self.pooling.counted(side[there])
+        return counted
+
+    def _means(self, both: Mask, draws: Draws) -> tuple[float, float, Found]:
+        base, candidate = (side["value"].to_numpy(np.float64)[both] for side in self._sides)
+        # A weight belongs to the trial (the words of its reference): both runs have the same.
+        weights = self.base["weight"].to_numpy(np.float64)[both]
+        codes, names = pd.factorize(self.trials["cluster"].to_numpy()[both], sort=True)
+        with np.errstate(invalid="ignore"):  # two infinite values have no difference
+            summands = np.stack([(candidate - base) * weights, weights], axis=1)
+            values = [_ratio(side, weights) for side in (base, candidate)]
+        sums = cluster_sums(summands, codes.astype(np.int64), len(names))
+        counts = np.array([float(both.sum())])
+        (found,) = summed_differences(sums[:, :1], sums[:, 1:], counts, draws)
+        return values[0], values[1], found
+
+    def _pooled(self, both: Mask, draws: Draws) -> tuple[float, float, Found]:
+        parts = [
+            side[both].assign(
+                system=name, trial_id=self.trials.index[both], cluster=self.trials["cluster"][both]
+            )
+            for name, side in zip(("candidate", "base"), self._sides[::-1], strict=True)
+        ]
+        rows = pd.concat(parts)
+        found = pooled_difference(rows, ("candidate", "base"), self.pooling, draws)
+        names = self.pooling.names(rows) if len(rows) else ()
+        candidate, base = (
+            float(self.pooling.value(self.pooling.summands(part, names).sum(axis=0)))
+            if len(part)
+            else math.nan
+            for part in parts
+        )
+        return base, candidate, found
+
+
+def cells_of(matched: Matched) -> Iterator[Cell]:
+    """The cells of two runs, by dataset, stratum, pair and metric; empty ones are left out."""
+    sides = [_labelled(matched, side.rows) for side in (matched.base, matched.candidate)]
+    every = pd.concat(sides)
+    strata = every[["dataset", "condition"]].drop_duplicates().itertuples(index=False)
+    for dataset, condition in sorted(strata, key=lambda s: (s[0], condition_key(s[1]))):
+        own = [_stratum(side, dataset, condition) for side in sides]
+        trials = _trials(own)
+        metrics = [metric for name, metric in matched.metrics if name == dataset]
+        groups = [dict(list(side.groupby(["system", "metric"]))) for side in own]
+        for pair in matched.pairs:
+            for metric in metrics:
+                found = [
+                    group.get((name, metric))
+                    for group, name in zip(groups, (pair.base, pair.candidate), strict=True)
+                ]
+                cell = Cell(
+                    pair=pair,
+                    dataset=dataset,
+                    condition=condition,
+                    metric=metric,
+                    trials=trials,
+                    base=_aligned(found[0], trials),
+                    candidate=_aligned(found[1], trials),
+                )
+                if not cell.inapplicable().all() and any(part is not None for part in found):
+                    yield cell
+
+
+def _labelled(matched: Matched, rows: pd.DataFrame) -> pd.DataFrame:
+    return with_condition_labels(rows[rows["dataset"].isin(matched.datasets)])
+
+
+def _stratum(rows: pd.DataFrame, dataset: str, condition: str) -> pd.DataFrame:
+    return rows[(rows["dataset"] == dataset) & (rows["condition"] == condition)]
+
+
+def _trials(sides: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Cluster and tags of every trial of either run; the candidate's, else the base's."""
+    facts = []
+    for rows in reversed(sides):
+        tags = [name for name in rows.columns if name.startswith(TAG_PREFIX)]
+        facts.append(
+            rows.drop_duplicates("trial_id").set_index("trial_id")[["dataset", "cluster", *tags]]
+        )
+    return facts[0].combine_first(facts[1]).sort_index()
+
+
+def _aligned(rows: pd.DataFrame | None, trials: pd.DataFrame) -> pd.DataFrame:
+    if rows is None:
+        return pd.DataFrame(np.nan, index=trials.index, columns=_COLUMNS, dtype=object).astype(
+            {"value": np.float64, "weight": np.float64}
+        )
+    return rows.set_index("trial_id")[_COLUMNS].reindex(trials.index)
+
+
+def _aside(side: pd.DataFrame) -> Mask:
+    aside = (side["status"] == "undefined") & side["reason"].isin(INAPPLICABLE)
+    return aside.fillna(False).to_numpy(np.bool_)
+
+
+def _ratio(values: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
+    return float((values * weights).sum() / weights.sum()) if len(values) else math.nan
