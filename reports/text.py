@@ -23,8 +23,13 @@ def number(value: float, unit: str, *, signed: bool = False) -> str:
     sign = "−" if value < 0 else "+" if signed and value > 0 else ""
     if math.isinf(value):
         return f"{sign}∞"
-    digits = f"{abs(value):.{_DECIMALS.get(unit, 3)}f}"
+    digits = f"{abs(value):.{decimals(unit)}f}"
     return digits if float(digits) == 0.0 else sign + digits
+
+
+def decimals(unit: str) -> int:
+    """How many digits after the point a value of that unit is shown with."""
+    return _DECIMALS.get(unit, 3)
 
 
 def interval(low: float, high: float, unit: str, *, signed: bool = False) -> str:

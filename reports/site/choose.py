@@ -1,0 +1,173 @@
+"""Which trials are told by themselves: the worst and best of each system, or those asked for."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import pandas as pd
+
+from ...errors import ConfigError, suggest
+from ..board import Column, Entry, Leaderboard, Table
+
+_NAMED = 40  # ids that an error message looks through for the nearest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Valued:
+    """A trial and the value that a system has for it."""
+
+    dataset: str
+    trial_id: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extremes:
+    """The worst and the best trials of a system in one table, the most extreme first."""
+
+    table: Table
+    column: Column
+    worst: tuple[Valued, ...]
+    best: tuple[Valued, ...]
+
+
+class TrialOrder:
+    """Trials by value, for every table of a board.
+
+    Args:
+        board: with rows; without them there are no trials.
+    """
+
+    def __init__(self, board: Leaderboard) -> None:
+        self._board = board
+
+    def worst_first(self, table: Table, system: str) -> tuple[Valued, ...]:
+        """Trials of a system by the primary metric, the worst first; those without a value last.
+
+        A trial without a value is told among the failures, so it is left out here.
+        """
+        column = primary_column(table)
+        values = self._values.get((table.dataset, table.condition))
+        if column is None or values is None or system not in values:
+            return ()
+        ordered = values[system].dropna().sort_index()
+        ordered = ordered.sort_values(
+            ascending=column.facts.higher_is_better is not False, kind="stable"
+        )
+        return tuple(
+            Valued(dataset=table.dataset, trial_id=str(trial), value=float(value))
+            for trial, value in ordered.items()
+        )
+
+    def extremes(self, system: str, count: int) -> tuple[Extremes, ...]:
+        """Up to `count` worst and best trials of a system in each table; none is in both lists."""
+        found = []
+        for table in self._board.tables:
+            column, ordered = primary_column(table), self.worst_first(table, system)
+            if column is not None and ordered:
+                half = min(count, (len(ordered) + 1) // 2)
+                best = ordered[max(half, len(ordered) - count) :][::-1]
+                found.append(Extremes(table=table, column=column, worst=ordered[:half], best=best))
+        return tuple(found)
+
+    def telling(self) -> Iterator[Valued]:
+        """Trials in the order in which they are worth a look.
+
+        Turn by turn, each system of each table gives its worst, its best, its second worst trial,
+        and so on: leaders first, then other contenders, then baselines and oracles.
+        """
+        queues: dict[int, list[Iterator[Valued]]] = {}
+        for table in self._board.tables:
+            for entry in table.entries:
+                queue = _ends_first(self.worst_first(table, entry.system))
+                queues.setdefault(_place(entry, table), []).append(queue)
+        for place in sorted(queues):
+            turns = itertools.zip_longest(*queues[place])
+            yield from (found for turn in turns for found in turn if found is not None)
+
+    @cached_property
+    def _values(self) -> dict[tuple[str, str], pd.DataFrame]:
+        """Values of the primary metric [trials, systems] by dataset and stratum."""
+        rows = self._board.rows
+        found: dict[tuple[str, str], pd.DataFrame] = {}
+        if rows.empty:
+            return found
+        for table in self._board.tables:
+            column = primary_column(table)
+            if column is not None:
+                own = rows[
+                    (rows["dataset"] == table.dataset)
+                    & (rows["condition"] == table.condition)
+                    & (rows["metric"] == column.key)
+                    & (rows["status"] == "ok")
+                ]
+                found[table.dataset, table.condition] = own.pivot(
+                    index="trial_id", columns="system", values="value"
+                )
+        return found
+
+
+def choose(
+    board: Leaderboard, order: TrialOrder, *, count: int, wanted: Sequence[str] = ()
+) -> tuple[tuple[str, str], ...]:
+    """The trials that get a page, by dataset and id: those wanted, then the telling ones.
+
+    Args:
+        board: with rows.
+        order: of its trials.
+        count: most trials beside those wanted.
+        wanted: ids that must be among them; all trials of such an id.
+
+    Raises:
+        ConfigError: there is no trial of that id.
+    """
+    chosen = dict.fromkeys(wanted_trials(board, wanted))
+    limit = len(chosen) + count
+    for found in order.telling():
+        if len(chosen) >= limit:
+            break
+        chosen.setdefault((found.dataset, found.trial_id))
+    return tuple(chosen)
+
+
+def wanted_trials(board: Leaderboard, wanted: Sequence[str]) -> list[tuple[str, str]]:
+    """Dataset and id of the trials that are named.
+
+    Raises:
+        ConfigError: there is no trial of that id.
+    """
+    if not wanted:
+        return []
+    pairs = board.rows[["dataset", "trial_id"]].drop_duplicates()
+    found = []
+    for name in wanted:
+        own = pairs[pairs["trial_id"] == name]
+        if own.empty:
+            near = suggest(name, [str(known) for known in pairs["trial_id"].unique()[:_NAMED]])
+            raise ConfigError(f"there is no trial {name!r}{near}")
+        found += [(str(dataset), name) for dataset in own["dataset"]]
+    return found
+
+
+def primary_column(table: Table) -> Column | None:
+    """The column that sorts a table, or None."""
+    return None if table.primary is None else table.columns[table.primary]
+
+
+def _place(entry: Entry, table: Table) -> int:
+    if entry.system == table.leader:
+        return 0
+    return 2 if entry.facts.privileged or entry.facts.family == "baseline" else 1
+
+
+def _ends_first(ordered: Sequence[Valued]) -> Iterator[Valued]:
+    """Worst, best, second worst, second best, ..."""
+    low, high = 0, len(ordered) - 1
+    while low <= high:
+        yield ordered[low]
+        if high > low:
+            yield ordered[high]
+        low, high = low + 1, high - 1

@@ -1,0 +1,89 @@
+"""What all pages share: names that are safe as files, the templates, the policy for browsers."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from .. import text
+from ..provenance import plain
+
+_TEMPLATES = Path(__file__).resolve().parents[1] / "templates"
+_UNSAFE = re.compile(r"[^a-z0-9_.-]+")
+_LONGEST = 48
+_DIGITS = 8
+_JSON = {"ensure_ascii": False, "separators": (",", ":"), "allow_nan": False}
+
+
+def file_name(*parts: str) -> str:
+    """A name for a file that is like the parts, unlike any other, and stays in its folder.
+
+    What is not plain lower-case text gets a hash, so that two names never meet in one file, on no
+    file system.
+    """
+    whole = "/".join(parts)
+    readable = _UNSAFE.sub("-", whole.lower()).strip(".-")[:_LONGEST]
+    if readable == whole:
+        return readable
+    digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:_DIGITS]
+    return f"{readable}-{digest}" if readable else digest
+
+
+def system_page(system: str) -> str:
+    """The page of a system, from the report's folder."""
+    return f"systems/{file_name(system)}.html"
+
+
+def trial_page(dataset: str, trial_id: str) -> str:
+    """The page of a trial, from the report's folder."""
+    return f"trials/{file_name(dataset, trial_id)}.html"
+
+
+def render_page(template: str, *, scripts: tuple[str, ...], **values: Any) -> str:
+    """A whole page; every name is escaped, and only the page's own scripts may run.
+
+    Args:
+        template: file in `templates`.
+        scripts: files in `templates` that the page runs.
+        values: what the template reads.
+    """
+    code = "\n".join(_source(name) for name in scripts)
+    return _environment().get_template(template).render(code=code, policy=_policy(code), **values)
+
+
+def _policy(code: str) -> str:
+    """Nothing from the network; one script, known by its hash; audio and pictures beside."""
+    digest = base64.b64encode(hashlib.sha256(f"\n{code}\n".encode()).digest()).decode()
+    return (
+        f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; "
+        "img-src 'self' data:; media-src 'self' blob:; connect-src 'self'; base-uri 'none'; "
+        "form-action 'none'"
+    )
+
+
+@cache
+def _source(name: str) -> str:
+    return (_TEMPLATES / name).read_text(encoding="utf-8").strip()
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    # The filter `tojson` escapes <, > and &, so that no text can end the script tag.
+    environment.policies["json.dumps_kwargs"] = _JSON
+    environment.globals.update(
+        text=text, plain=plain, system_page=system_page, trial_page=trial_page
+    )
+    return environment

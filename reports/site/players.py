@@ -1,0 +1,146 @@
+"""Players: the tracks of a trial as files beside the page, with a picture of each."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from ...files import make_folder, write_atomic
+from . import pictures
+
+Samples = NDArray[np.float32]
+
+_DIGITS = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sound:
+    """A track to be written.
+
+    Attributes:
+        role: "mixture", "enrollment", "target" or "estimate".
+        samples: [T], or None, and `reason` says why there are none.
+        system: of an estimate.
+    """
+
+    role: str
+    title: str
+    samples: Samples | None
+    sample_rate_hz: int = 0
+    system: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Track:
+    """A track of a player.
+
+    Attributes:
+        sound: the file, from the report's folder; "" if there is nothing to hear.
+        picture: spectrogram, from the report's folder.
+        wave: SVG path.
+        gain_db: what its level was lowered by, so that 16 bits can hold it; 0 mostly.
+        own_clock: it does not lie on the time axis of the others (an enrollment).
+    """
+
+    role: str
+    title: str
+    system: str = ""
+    reason: str = ""
+    sound: str = ""
+    picture: str = ""
+    wave: str = ""
+    duration_s: float = 0.0
+    top_khz: float = 0.0
+    gain_db: float = 0.0
+    own_clock: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Player:
+    """Tracks that are heard side by side: those of one clock keep the position."""
+
+    tracks: tuple[Track, ...]
+    files: tuple[Path, ...]
+
+    @property
+    def audible(self) -> bool:
+        """Whether there is anything to hear."""
+        return any(track.sound for track in self.tracks)
+
+
+def write_player(sounds: Sequence[Sound], out: Path) -> Player:
+    """Write the tracks of one trial: `audio/HASH.wav` and `images/HASH.png` in a report's folder.
+
+    Names are hashes of what the files hold, so that trials share the mixture, and no name of a
+    dataset or a system reaches the disk. Levels and colours of all tracks are on one scale.
+
+    Args:
+        sounds: in the order in which they are shown.
+        out: the report's folder.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    heard = [sound for sound in sounds if sound.samples is not None and len(sound.samples)]
+    powers = {id(s): pictures.power(_samples(s), sample_rate_hz=s.sample_rate_hz) for s in heard}
+    # What is asked for sets the scale: one loud estimate must not darken all the others.
+    shared = [s for s in heard if s.role in {"mixture", "target"}] or heard
+    top = max((float(powers[id(s)].max()) for s in shared), default=0.0)
+    peak = max((float(np.abs(_samples(s)).max()) for s in shared), default=0.0)
+    files: list[Path] = []
+    tracks = []
+    for sound in sounds:
+        if sound.samples is None or not len(sound.samples):
+            reason = sound.reason or "empty"
+            tracks.append(
+                Track(role=sound.role, title=sound.title, system=sound.system, reason=reason)
+            )
+            continue
+        content, gain_db = _wav(sound.samples, sound.sample_rate_hz)
+        image = pictures.spectrogram_png(powers[id(sound)], top=top)
+        written = [_write(out, "audio", "wav", content), _write(out, "images", "png", image)]
+        files += written
+        tracks.append(
+            Track(
+                role=sound.role,
+                title=sound.title,
+                system=sound.system,
+                sound=f"audio/{written[0].name}",
+                picture=f"images/{written[1].name}",
+                wave=pictures.waveform_path(sound.samples, peak=peak),
+                duration_s=len(sound.samples) / sound.sample_rate_hz,
+                top_khz=sound.sample_rate_hz / 2000.0,
+                gain_db=gain_db,
+                own_clock=sound.role == "enrollment",
+            )
+        )
+    return Player(tracks=tuple(tracks), files=tuple(files))
+
+
+def _samples(sound: Sound) -> Samples:
+    return np.zeros(0, np.float32) if sound.samples is None else sound.samples
+
+
+def _wav(samples: Samples, sample_rate_hz: int) -> tuple[bytes, float]:
+    """A 16-bit wav file, and by how many dB it was lowered to fit."""
+    peak = float(np.abs(samples).max())
+    gain = 1.0 if peak < 1.0 else 0.999 / peak
+    content = io.BytesIO()
+    soundfile.write(content, samples * gain, sample_rate_hz, format="WAV", subtype="PCM_16")
+    return content.getvalue(), 20.0 * float(np.log10(gain))
+
+
+def _write(out: Path, folder: str, suffix: str, content: bytes) -> Path:
+    name = hashlib.sha256(content).hexdigest()[:_DIGITS]
+    path = make_folder(out / folder) / f"{name}.{suffix}"
+    if not path.is_file():
+        write_atomic(path, content)
+    return path

@@ -1,0 +1,195 @@
+"""The report as a folder of pages: the leaderboard, a page for each system and for some trials."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from ...files import make_folder, write_atomic
+from ..audio_files import RunAudio, open_audio
+from ..board import Column, Entry, Leaderboard, Table
+from ..charts import bars
+from ..cost import HEADINGS, cost_lines
+from ..profile import legend, panels
+from .choose import TrialOrder, choose
+from .pages import render_page, system_page, trial_page
+from .pareto import charts
+from .players import Player, write_player
+from .slice_data import Sliced, slice_json, sliced
+from .trials import TrialFacts, sounds_of, trial_facts
+
+INDEX = "report.html"
+TRIALS = 12
+_LISTED = 8  # worst and best trials on the page of a system
+_MOST_BARS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """A trial with its player, and why something of it cannot be heard."""
+
+    trial: TrialFacts
+    player: Player
+    why_not: tuple[str, ...]
+
+
+def write_site(
+    board: Leaderboard,
+    out: Path,
+    *,
+    trials: int = TRIALS,
+    chosen: Sequence[str] = (),
+    corpus_dirs: Mapping[str, Path] | None = None,
+) -> list[Path]:
+    """Write `report.html`, `systems/`, `trials/`, and the sounds and pictures of the players.
+
+    Args:
+        board: the leaderboard; its rows and folders give slices and trials.
+        out: the report's folder.
+        trials: most trials that get a page, beside those that are chosen.
+        chosen: ids of trials that get one.
+        corpus_dirs: folders of corpora by name, beside those of the user file.
+
+    Returns:
+        All files, the leaderboard first.
+
+    Raises:
+        ConfigError: there is no trial of a chosen id.
+        OutputError: the folder cannot be written.
+    """
+    make_folder(out)
+    order = TrialOrder(board)
+    audio = open_audio(board.folders, corpus_dirs=corpus_dirs)
+    pairs = choose(board, order, count=trials, wanted=chosen)
+    heard = [_hear(facts, audio, out) for facts in _facts(board, pairs, audio)]
+    slices = sliced(board)
+    written = [_write(out, INDEX, _index(board, slices, heard))]
+    for system in board.systems:
+        page = _system(board, system, slices, order, set(pairs))
+        written.append(_write(out, system_page(system), page))
+    for before, each, after in zip([None, *heard], heard, [*heard[1:], None], strict=False):
+        path = trial_page(each.trial.dataset, each.trial.trial_id)
+        written.append(_write(out, path, _trial(each, before, after)))
+    return [*written, *dict.fromkeys(path for each in heard for path in each.player.files)]
+
+
+def render(board: Leaderboard) -> str:
+    """The leaderboard page alone, as it is without any page of a trial."""
+    return _index(board, sliced(board), [])
+
+
+def _facts(
+    board: Leaderboard, pairs: Sequence[tuple[str, str]], audio: Mapping[str, RunAudio]
+) -> Iterable[TrialFacts]:
+    if not pairs:
+        return
+    rows = board.rows
+    near = rows[rows["trial_id"].isin({trial for _, trial in pairs})]
+    groups: dict[tuple[str, str], pd.DataFrame] = {
+        (str(dataset), str(trial)): group
+        for (dataset, trial), group in near.groupby(["dataset", "trial_id"])
+    }
+    for pair in pairs:
+        yield trial_facts(board, groups[pair], audio)
+
+
+def _hear(facts: TrialFacts, audio: Mapping[str, RunAudio], out: Path) -> _Heard:
+    sounds, why_not = sounds_of(facts, audio)
+    return _Heard(facts, write_player(sounds, out), why_not)
+
+
+def _index(board: Leaderboard, slices: Sliced, heard: Sequence[_Heard]) -> str:
+    tables = {
+        str(number): slice_json(table, slices.get((table.dataset, table.condition), []))
+        for number, table in enumerate(board.tables, 1)
+    }
+    looked_at = [each.trial for each in heard]
+    return render_page(
+        "report.html.j2",
+        scripts=("theme.js", "sort.js", "tables.js"),
+        board=board,
+        bars=bars,
+        charts=charts,
+        legend=legend,
+        panels=panels,
+        slices=slices,
+        most_bars=_MOST_BARS,
+        looked_at=looked_at,
+        chosen={(trial.dataset, trial.trial_id) for trial in looked_at},
+        players=any(each.player.audible for each in heard),
+        why_silent=list(dict.fromkeys(why for each in heard for why in each.why_not)),
+        costs=cost_lines(board),
+        cost_headings=HEADINGS,
+        data={"tables": tables},
+    )
+
+
+def _system(
+    board: Leaderboard,
+    system: str,
+    slices: Sliced,
+    order: TrialOrder,
+    chosen: set[tuple[str, str]],
+) -> str:
+    found = [(t, entry) for t in board.tables if (entry := t.entry(system)) is not None]
+    facts = found[0][1].facts
+    line = next((x for x in cost_lines(board) if facts.cost and x.cells[0] == system), None)
+    parts = []
+    for table, _ in found:
+        own = slices.get((table.dataset, table.condition), [])
+        for title in dict.fromkeys(part.title for part in own):
+            parts.append((table, title, [part for part in own if part.title == title]))
+    return render_page(
+        "system.html.j2",
+        scripts=("theme.js", "sort.js"),
+        board=board,
+        system=system,
+        facts=facts,
+        cost=list(zip(HEADINGS[1:], line.cells[1:], strict=True)) if line else [],
+        warnings=list(dict.fromkeys(entry.warning for _, entry in found if entry.warning)),
+        scores=[_scores(dataset, found) for dataset in dict.fromkeys(t.dataset for t, _ in found)],
+        parts=parts,
+        extremes=order.extremes(system, _LISTED),
+        chosen=chosen,
+        issues=[issue for issue in board.issues if issue.system == system],
+    )
+
+
+def _scores(
+    dataset: str, found: Sequence[tuple[Table, Entry]]
+) -> tuple[str, list[Column], list[tuple[Table, Entry, list[object]]]]:
+    """Columns of all strata of a dataset side by side, and a line for each stratum."""
+    own = [(table, entry) for table, entry in found if table.dataset == dataset]
+    columns = {column.key: column for table, _ in own for column in table.columns}
+    lines: list[tuple[Table, Entry, list[object]]] = []
+    for table, entry in own:
+        cells = {c.key: cell for c, cell in zip(table.columns, entry.cells, strict=True)}
+        lines.append((table, entry, [cells.get(key) for key in columns]))
+    return dataset, list(columns.values()), lines
+
+
+def _trial(each: _Heard, before: _Heard | None, after: _Heard | None) -> str:
+    player = each.player
+    main = [track.duration_s for track in player.tracks if track.sound and not track.own_clock]
+    return render_page(
+        "trial.html.j2",
+        scripts=("theme.js", "players.js"),
+        trial=each.trial,
+        before=before.trial if before else None,
+        after=after.trial if after else None,
+        player=player,
+        longest=max(main, default=1.0),
+        why_not=each.why_not,
+        answers={answer.entry.system: answer for answer in each.trial.answers},
+        heard=[answer for answer in each.trial.answers if answer.words],
+    )
+
+
+def _write(out: Path, name: str, page: str) -> Path:
+    path = out / name
+    make_folder(path.parent)
+    write_atomic(path, page)
+    return path

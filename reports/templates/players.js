@@ -1,0 +1,101 @@
+// Players: tracks of one clock keep the position when another one is chosen.
+(() => {
+  let sounding = null;
+
+  // A web server need not serve parts of a file, and without them a browser cannot seek.
+  const load = async (track) => {
+    if (track.ready || !location.protocol.startsWith("http")) return;
+    const blob = await (await fetch(track.audio.currentSrc || track.audio.src)).blob();
+    track.audio.src = URL.createObjectURL(blob);
+    track.ready = true;
+  };
+  const known = (audio) => audio.readyState > 0 ? Promise.resolve() : new Promise((done) => {
+    audio.addEventListener("loadedmetadata", done, { once: true });
+    audio.addEventListener("error", done, { once: true });
+    audio.load();
+  });
+
+  const setUp = (root) => {
+    const tracks = [...root.querySelectorAll("[data-track]")].map((row) => ({
+      row, audio: row.querySelector("audio"), pick: row.querySelector("[data-pick]"),
+      view: row.querySelector("[data-view]"), head: row.querySelector(".head"),
+      own: row.hasAttribute("data-own"), ready: false,
+    })).filter((track) => track.audio);
+    if (!tracks.length) return;
+    const find = (name) => root.querySelector(`[data-${name}]`);
+    const play = find("play"), seek = find("seek"), time = find("time");
+    const player = { pause: () => now.audio.pause() };
+    let now = tracks[0], turn = 0;
+
+    const draw = () => {
+      const { currentTime: at, duration } = now.audio, whole = duration || 0;
+      seek.max = whole || 1;
+      seek.value = at;
+      seek.setAttribute("aria-valuetext", `${at.toFixed(1)} of ${whole.toFixed(1)} seconds`);
+      time.textContent = `${at.toFixed(1)} / ${whole.toFixed(1)} s`;
+      for (const track of tracks) {
+        const same = track === now || (!track.own && !now.own);
+        const share = same && whole ? Math.min(1, at / (track.audio.duration || whole)) : 0;
+        track.head.style.left = `${100 * share}%`;
+        track.head.hidden = !same;
+      }
+      root.classList.toggle("playing", !now.audio.paused);
+      play.setAttribute("aria-pressed", String(!now.audio.paused));
+      if (!now.audio.paused) requestAnimationFrame(draw);
+    };
+    const start = async () => {
+      if (sounding && sounding !== player) sounding.pause();
+      sounding = player;
+      try { await now.audio.play(); } catch (error) { if (error.name !== "AbortError") throw error; }
+      draw();
+    };
+    // Switch to a track; `at` in seconds, or the position of the track before.
+    const choose = async (track, { at = null, sound = true } = {}) => {
+      const mine = ++turn;
+      await load(track);
+      await known(track.audio);
+      if (mine !== turn) return;
+      const before = now, kept = before.own === track.own ? before.audio.currentTime : null;
+      const position = at ?? (before === track ? null : kept);
+      const ended = position !== null && position >= track.audio.duration - 0.02;
+      if (position !== null) track.audio.currentTime = ended ? 0 : position;
+      if (before !== track) before.audio.pause();
+      now = track;
+      for (const each of tracks) each.pick.setAttribute("aria-pressed", String(each === now));
+      for (const each of tracks) each.row.classList.toggle("chosen", each === now);
+      if (sound) await start(); else draw();
+    };
+
+    for (const track of tracks) {
+      track.audio.controls = false;
+      track.audio.addEventListener("pause", draw);
+      track.audio.addEventListener("seeked", draw);
+      track.audio.addEventListener("loadedmetadata", draw);
+      track.pick.disabled = false;
+      track.pick.addEventListener("click", () => {
+        if (track === now && !now.audio.paused) now.audio.pause(); else choose(track);
+      });
+      track.view.addEventListener("click", (event) => {
+        const box = track.view.getBoundingClientRect();
+        const at = (event.clientX - box.left) / box.width * (track.audio.duration || 0);
+        choose(track, { at, sound: !now.audio.paused });
+      });
+    }
+    find("transport").hidden = false;
+    play.addEventListener("click", () => now.audio.paused ? choose(now) : now.audio.pause());
+    seek.addEventListener("input", () => choose(now, { at: Number(seek.value), sound: !now.audio.paused }));
+    root.addEventListener("keydown", (event) => {
+      if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input")) return;
+      const number = Number(event.key);
+      if (number >= 1 && number <= tracks.length) choose(tracks[number - 1]);
+      else if (event.key === " " && !event.target.matches("button")) play.click();
+      else return;
+      event.preventDefault();
+    });
+    root.classList.add("ready");
+    tracks[0].row.classList.add("chosen");
+    tracks[0].pick.setAttribute("aria-pressed", "true");
+    draw();
+  };
+  document.querySelectorAll("[data-player]").forEach(setUp);
+})();
