@@ -11,7 +11,7 @@ from typing import NoReturn
 import typer
 from rich.console import Console
 
-from . import __version__
+from . import __version__, cli_adapt, cli_compare
 from . import cli_options as options
 from .cli_options import UsageError, corpora_of, names_of, usage_line
 from .cli_report import report
@@ -129,6 +129,7 @@ def train(
     device: options.Device = "auto",
     corpus: options.Corpus = None,
     tracking_uri: options.Tracking = "none",
+    settings: options.Settings = None,
 ) -> None:
     """Train a network on mixtures drawn on the fly; started again, it goes on."""
     from .bench.provenance import resolve_device
@@ -136,16 +137,21 @@ def train(
     from .systems.training.config import load_train_config
     from .systems.training.engine import train as train_network
 
-    settings = load_train_config(config)
+    chosen = load_train_config(config, settings or ())
     result = train_network(
-        settings,
-        out=out or Path("runs") / "train" / settings.name,
+        chosen,
+        out=out or Path("runs") / "train" / chosen.name,
         device=resolve_device(device),
         corpus_dirs=corpus_dirs(corpora_of(corpus)),
         tracking_uri=None if tracking_uri == "none" else tracking_uri,
         console=console,
     )
     _say(f"{result.checkpoint}: best validation loss {result.best_loss:.3f}")
+
+
+app.command(short_help="Add sound classes to a trained SoundBeam.", epilog=cli_adapt.EXAMPLES)(
+    cli_adapt.adapt
+)
 
 
 @app.command(
@@ -160,6 +166,7 @@ def run(
     jobs: options.Processes = 2,
     corpus: options.Corpus = None,
     tracking_uri: options.RunTracking = None,
+    settings: options.Settings = None,
 ) -> None:
     """Run systems on datasets and report; a killed run goes on when started again."""
     from .bench.allocator import keep_freed_memory
@@ -170,10 +177,10 @@ def run(
     if executor != "local":
         raise UnknownNameError("executor", executor, ["local"])
     keep_freed_memory()
-    settings = load_run_config(config)
-    folder = out or Path("runs") / settings.name
+    chosen = load_run_config(config, settings or ())
+    folder = out or Path("runs") / chosen.name
     result = run_all(
-        settings,
+        chosen,
         RunOptions(
             out=folder,
             device=device,
@@ -255,6 +262,9 @@ def score(
 
 
 app.command(short_help="Write a report of one run or of several.")(report)
+app.command(short_help="Compare two runs; fails on a regression.", epilog=cli_compare.EXAMPLES)(
+    cli_compare.compare
+)
 
 
 @app.command(short_help="Check this machine, the metrics, or a system.")

@@ -14,6 +14,8 @@ FLOORS = ["ground", "datasets", "systems", "bench", "reports", "roof"]
 ROOF = {
     "__main__",
     "cli",
+    "cli_adapt",
+    "cli_compare",
     "cli_options",
     "cli_report",
     "doctor",
@@ -31,6 +33,7 @@ GROUND = {
     "ratios",
     "registry",
     "revision",
+    "settings",
     "validation",
 }
 

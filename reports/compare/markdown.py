@@ -1,0 +1,135 @@
+"""A comparison for a pull request: the regressions first, the rest folded away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ..text import number, plural
+from .nouns import Change, ChangedTrial, Check, Comparison
+from .words import HOW, OUTCOMES, headline, remarks, run_line, trials, value_cells, worst_first
+
+_SLICES = 15
+_WORST = 10
+_MARKS = {0: "✅", 1: "❌", 3: "⚠️"}
+
+
+def comparison_markdown(comparison: Comparison) -> str:
+    """The comparison as GitHub-flavoured Markdown."""
+    mark = _MARKS[comparison.exit_code]
+    blocks = [f"### {mark} {safe(headline(comparison))}"]
+    grave = [check for check in comparison.checks if check.outcome != "passed"]
+    if grave:
+        blocks.append(_checks(grave))
+    blocks += [f"- {safe(remark)}" for remark in remarks(comparison)]
+    worse = [change for change in comparison.changes if change.verdict == "worse"]
+    if worse:
+        blocks += ["**Significantly worse**", _changes(worse)]
+    if comparison.worst:
+        blocks += [_folded("Trials that got worse most", _trials(_first(comparison)))]
+    title = f"All {plural(len(comparison.changes), 'difference')} of whole strata"
+    if comparison.changes:
+        blocks.append(_folded(title, _changes(comparison.changes)))
+    slices = [change for change in comparison.slices if change.verdict in ("worse", "better")]
+    if slices:
+        shown = worst_first(slices)[:_SLICES]
+        title = (
+            f"Slices that changed significantly: {len(slices)} of {len(comparison.slices)}"
+            f"{f', the worst {_SLICES}' if len(slices) > _SLICES else ''}"
+        )
+        blocks.append(_folded(title, _changes(shown)))
+    if comparison.gates:
+        rules = ", ".join(f"`{_code(str(gate))}`" for gate in comparison.gates)
+        blocks.append(f"Gates: {rules}; one fails if {HOW[comparison.decide]}.")
+    blocks.append(
+        f"Base: {safe(run_line(comparison.base))}  \n"
+        f"Candidate: {safe(run_line(comparison.candidate))}  \n"
+        f"Differences are candidate − base on paired trials, with {comparison.level:.0%} intervals "
+        "clustered by mixture; p-values are corrected for all of their table (Holm), slices by "
+        "dimension."
+    )
+    return "\n\n".join(blocks) + "\n"
+
+
+def safe(text: str) -> str:
+    """Text that cannot end a cell, open an HTML tag, make a link or turn `_` into emphasis."""
+    marks = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "|": "\\|", "_": "\\_", "[": "\\[", "*": "\\*"}
+    for mark, written in marks.items():
+        text = text.replace(mark, written)
+    return " ".join(text.split())
+
+
+def _checks(checks: Sequence[Check]) -> str:
+    header = ["gate", "where", "system", "", "difference"]
+    lines = [_line(header), _rule(header)]
+    order = {"failed": 0, "incomplete": 1, "unproven": 2}
+    for check in sorted(checks, key=lambda c: order[c.outcome]):
+        change = check.change
+        outcome = OUTCOMES[check.outcome]
+        told = [change.where, change.system, outcome, check.reason]
+        lines.append(_line([f"`{_code(str(check.gate))}`", *map(safe, told)]))
+    return "\n".join(lines)
+
+
+def _changes(changes: Iterable[Change]) -> str:
+    header = ["where", "system", "metric", "base", "candidate", "difference", "p", "trials", ""]
+    lines = [_line(header), _rule(header)]
+    for change in worst_first(changes):
+        metric = f"{change.metric.name} {change.metric.unit}".strip()
+        values = map(safe, value_cells(change))
+        verdict = "" if change.verdict == "same" else change.verdict
+        told = [safe(change.where), safe(change.system), safe(metric), *values]
+        lines.append(_line([*told, safe(trials(change)), verdict]))
+    return "\n".join(lines)
+
+
+def _first(comparison: Comparison) -> list[ChangedTrial]:
+    """Trials of the strata where a gate failed, then the others; lost ones first."""
+    failed = {(c.change.dataset, c.change.condition, c.change.system) for c in comparison.failed}
+    return sorted(
+        comparison.worst,
+        key=lambda t: ((t.dataset, t.condition, t.system) not in failed, _loss(t)),
+    )[:_WORST]
+
+
+def _loss(trial: ChangedTrial) -> tuple[bool, float]:
+    lost = trial.difference != trial.difference
+    sign = 1.0 if trial.metric.higher_is_better else -1.0
+    return not lost, 0.0 if lost else sign * trial.difference
+
+
+def _trials(found: Sequence[ChangedTrial]) -> str:
+    listen = any(trial.audio for trial in found)
+    header = ["trial", "where", "system", "metric", "base", "candidate", "difference"]
+    header += ["listen"] if listen else []
+    lines = [_line(header), _rule(header)]
+    for trial in found:
+        unit = trial.metric.unit
+        values = [
+            f"{number(value, unit)}{f' ({reason})' if reason else ''}"
+            for value, reason in (
+                (trial.base, trial.base_reason),
+                (trial.candidate, trial.candidate_reason),
+            )
+        ]
+        where = f"{trial.dataset} · {trial.condition}"
+        told = [trial.trial_id, where, trial.system, f"{trial.metric.name} {unit}", *values]
+        told.append(number(trial.difference, unit, signed=True))
+        links = [" ".join(f"[{safe(word)}]({link})" for word, link in trial.audio)] * listen
+        lines.append(_line([*map(safe, told), *links]))
+    return "\n".join(lines)
+
+
+def _folded(title: str, content: str) -> str:
+    return f"<details><summary>{safe(title)}</summary>\n\n{content}\n\n</details>"
+
+
+def _line(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _rule(header: Sequence[str]) -> str:
+    return _line(["---"] * len(header))
+
+
+def _code(text: str) -> str:
+    return text.replace("`", "'").replace("|", "\\|")

@@ -1,0 +1,83 @@
+"""A comparison as tables, at full precision."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from .nouns import Change, Comparison
+
+
+def change_frame(comparison: Comparison) -> pd.DataFrame:
+    """One line for each difference, of whole strata and of slices."""
+    return pd.DataFrame([_change(change) for change in (*comparison.changes, *comparison.slices)])
+
+
+def check_frame(comparison: Comparison) -> pd.DataFrame:
+    """One line for each check of a gate."""
+    return pd.DataFrame(
+        [
+            {
+                "gate": str(check.gate),
+                "threshold": check.gate.threshold,
+                "outcome": check.outcome,
+                "reason": check.reason,
+                **_change(check.change),
+            }
+            for check in comparison.checks
+        ]
+    )
+
+
+def trial_frame(comparison: Comparison) -> pd.DataFrame:
+    """One line for each of the trials that got worse most."""
+    return pd.DataFrame(
+        [
+            {
+                "system": trial.system,
+                "dataset": trial.dataset,
+                "condition": trial.condition,
+                "trial_id": trial.trial_id,
+                "metric": trial.metric.name,
+                "unit": trial.metric.unit,
+                "base": trial.base,
+                "candidate": trial.candidate,
+                "difference": trial.difference,
+                "base_reason": trial.base_reason,
+                "candidate_reason": trial.candidate_reason,
+                **{f"audio_{word}": link for word, link in trial.audio},
+            }
+            for trial in comparison.worst
+        ]
+    )
+
+
+def csv(frame: pd.DataFrame) -> str:
+    """A table as CSV; an empty one has a single empty line."""
+    return str(frame.to_csv(index=False, lineterminator="\n"))
+
+
+def _change(change: Change) -> dict[str, str | int | float | bool]:
+    found, coverage = change.difference, change.coverage
+    return {
+        "system": change.system,
+        "dataset": change.dataset,
+        "condition": change.condition,
+        "slice": change.slice.name if change.slice else "",
+        "slice_value": change.slice.value if change.slice else "",
+        "metric": change.metric.name,
+        "unit": change.metric.unit,
+        "base": change.base,
+        "candidate": change.candidate,
+        "difference": found.mean,
+        "ci_low": found.ci_low,
+        "ci_high": found.ci_high,
+        "p_value": found.p_value,
+        "p_adjusted": found.p_adjusted,
+        "verdict": change.verdict,
+        "n_paired": coverage.paired,
+        "n_clusters": found.n_clusters,
+        "n_changed_clusters": change.n_changed,
+        "n_base_only": coverage.base_only,
+        "n_candidate_only": coverage.candidate_only,
+        "n_neither": coverage.neither,
+    }
