@@ -72,6 +72,14 @@ TrainOut = Annotated[
     Option(metavar="DIR", help="Folder of the training.  [default: runs/train/NAME]"),
 ]
 RunOut = Annotated[Path | None, Option(metavar="DIR", help="Run folder.  [default: runs/NAME]")]
+Settings = Annotated[
+    list[str] | None,
+    Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Set a key of the config, for example batch_size=2 or a.b=1; may be repeated.",
+    ),
+]
 Fresh = Annotated[bool, Option("--fresh", help="Start over instead of going on.")]
 Executor = Annotated[str, Option(metavar="NAME", help="Where the work is done: local.")]
 RunTracking = Annotated[
@@ -169,6 +177,7 @@ Examples:
   tsebench run
   tsebench run my_run.yaml --out runs/first --device cuda
   tsebench run my_run.yaml --corpus esc10=/data/ESC-10
+  tsebench run paper/query_refinement_table1 --set scale=mini
 """
 SCORE_EXAMPLES = """
 \b

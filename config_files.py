@@ -67,6 +67,8 @@ def find_config(reference: str, *, folder: str = ".") -> Path:
         if _is_file(path):
             return path
     known = shipped_names(folder)
+    if folder == ".":
+        known += [f"paper/{name}" for name in shipped_names("paper")]
     raise ConfigError(f"no config {reference!r}: not a file, nor shipped{suggest(bare, known)}")
 
 

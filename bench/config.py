@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Annotated, Any
 
@@ -9,6 +10,8 @@ from pydantic import BeforeValidator, Field, field_validator
 
 from ..config_files import find_config, read_yaml
 from ..errors import ConfigError, suggest
+from ..settings import with_settings
+from ..systems.adaptation import AdaptOptions
 from ..validation import StrictModel, parse
 from .choices import MetricChoice
 
@@ -46,6 +49,23 @@ Metrics = Annotated[
 ]
 
 
+class AdaptSpec(AdaptOptions):
+    """Few-shot adaptation of a system's checkpoint before the run, as `tsebench adapt` does it.
+
+    Attributes:
+        dataset: config of the mixtures to adapt with.
+        enroll_from: config whose trials enroll the new classes; `dataset` if None.
+    """
+
+    dataset: str
+    enroll_from: str | None = None
+
+    @property
+    def how(self) -> AdaptOptions:
+        """The options alone."""
+        return AdaptOptions(**self.model_dump(exclude={"dataset", "enroll_from"}))
+
+
 class SystemSpec(StrictModel):
     """One system of a run; a bare name in the YAML means its defaults.
 
@@ -53,11 +73,13 @@ class SystemSpec(StrictModel):
         name: registered name.
         label: name in rows and reports; the registered name if None.
         options: keyword arguments of the system.
+        adapt: the option `checkpoint` is adapted to new classes first, and the result is run.
     """
 
     name: str
     label: str = Field(default="", pattern=_LABEL + "|^$")
     options: dict[str, Any] = Field(default_factory=dict)
+    adapt: AdaptSpec | None = None
 
     @property
     def title(self) -> str:
@@ -72,9 +94,11 @@ class DatasetSpec(StrictModel):
         dataset: a dataset folder, a dataset config, or the shipped name of one.
         metrics: metrics on this set, instead of the run's.
         systems: titles of the systems that run on it, instead of all that can.
+        role: what a paper's table calls it, see `paper_tables`.
     """
 
     dataset: str
+    role: str = ""
     metrics: Metrics | None = None
     systems: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
 
@@ -86,10 +110,36 @@ class BootstrapSpec(StrictModel):
     level: float = Field(default=0.95, gt=0.0, lt=1.0)
 
 
+FULL = "full"
+"""Scale of a config as it is written."""
+
+
+class ScaleSpec(StrictModel):
+    """The same experiment at another scale: what it replaces.
+
+    Attributes:
+        datasets: instead of the config's.
+        systems: by title, keys of a system that differ, options by option.
+        metrics: instead of the config's.
+    """
+
+    datasets: Annotated[tuple[DatasetSpec, ...], Field(min_length=1)] | None = None
+    systems: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    metrics: Metrics | None = None
+
+    @field_validator("datasets", mode="before")
+    @classmethod
+    def _bare_datasets(cls, value: object) -> object:
+        return _spelt_out(value, key="dataset")
+
+
 class RunConfig(StrictModel):
     """An experiment.
 
     Attributes:
+        scale: which of `scales` is run; "full" is the config as it is written.
+        scales: the same experiment on other data, by name; `--set scale=NAME` picks one.
+        paper_tables: names of papers' tables that the results are shown in, see `reports/papers`.
         batch_size: most queries in one batch; when memory runs out, it is halved for the rest of
             what that system does on that set.
         measure_cost: measure parameters, operations, time and memory of every system first.
@@ -108,6 +158,9 @@ class RunConfig(StrictModel):
     measure_cost: bool = True
     seed: int = 0
     bootstrap: BootstrapSpec = BootstrapSpec()
+    scale: str = FULL
+    scales: dict[str, ScaleSpec] = Field(default_factory=dict)
+    paper_tables: tuple[str, ...] = ()
 
     @field_validator("datasets", mode="before")
     @classmethod
@@ -120,16 +173,63 @@ class RunConfig(StrictModel):
         return _spelt_out(value, key="name")
 
 
-def load_run_config(reference: str) -> RunConfig:
-    """Read a run config by path or shipped name.
+def load_run_config(reference: str, settings: Sequence[str] = ()) -> RunConfig:
+    """Read a run config by path or shipped name, at the scale that it, or a setting, asks for.
+
+    Args:
+        reference: path or shipped name.
+        settings: KEY=VALUE, laid over what is read.
 
     Raises:
-        ConfigError: unknown or wrong keys, or two systems with one title.
+        ConfigError: unknown or wrong keys, an unknown scale, or two systems with one title.
     """
     path = find_config(reference)
-    config = parse(RunConfig, read_yaml(path), where=path.name)
+    data = with_settings(read_yaml(path), settings, where=path.name)
+    config = at_scale(parse(RunConfig, data, where=path.name), where=path.name)
     check_titles(config, where=path.name)
     return config
+
+
+def at_scale(config: RunConfig, *, where: str) -> RunConfig:
+    """The config at its scale, with a name of its own and without the other scales.
+
+    Raises:
+        ConfigError: an unknown scale, or one that names an unknown system; starting with `where`.
+    """
+    if config.scale not in {FULL, *config.scales}:
+        known = {FULL, *config.scales}
+        raise ConfigError(f"{where}: unknown scale {config.scale!r}{suggest(config.scale, known)}")
+    if config.scale == FULL:
+        return config.model_copy(update={"scales": {}})
+    scale = config.scales[config.scale]
+    titles = [spec.title for spec in config.systems]
+    for title in scale.systems:
+        if title not in titles:
+            raise ConfigError(
+                f"{where}: scale {config.scale!r} names system {title!r}{suggest(title, titles)}"
+            )
+    place = f"{where}: scales.{config.scale}.systems"
+    return config.model_copy(
+        update={
+            "name": f"{config.name}_{config.scale}",
+            "datasets": scale.datasets or config.datasets,
+            "systems": tuple(
+                _changed(spec, scale.systems.get(spec.title, {}), where=f"{place}.{spec.title}")
+                for spec in config.systems
+            ),
+            "metrics": scale.metrics or config.metrics,
+            "scales": {},
+        }
+    )
+
+
+def _changed(spec: SystemSpec, changes: dict[str, Any], *, where: str) -> SystemSpec:
+    data = spec.model_dump(exclude_unset=True)
+    for key, value in changes.items():
+        before = data.get(key)
+        merges = isinstance(before, dict) and isinstance(value, dict)
+        data[key] = {**(before or {}), **value} if merges else value
+    return parse(SystemSpec, data, where=where)
 
 
 def check_titles(config: RunConfig, *, where: str) -> None:

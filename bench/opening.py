@@ -91,7 +91,8 @@ def open_sets(
         fit = tuple(title for title in titles if title not in skipped)
         context = MetricContext(device=options.device, grammar=dataset.grammar())
         plan = plan_metrics(source.metrics, context=context)
-        yield OpenSet(dataset=dataset, plan=plan, systems=fit, skipped=skipped)
+        role = source.spec.role
+        yield OpenSet(dataset=dataset, plan=plan, systems=fit, skipped=skipped, role=role)
 
 
 def _dataset(source: Source, options: OpenOptions) -> Dataset:

@@ -51,6 +51,7 @@ class DatasetRecord:
         skipped: those that did not, and why.
         contents: parts of corpora, and how many recordings and speakers.
         overlaps: what is known of systems that were trained on some of it, by title.
+        role: what a paper's table calls it; "" without one.
     """
 
     fingerprint: str
@@ -63,6 +64,7 @@ class DatasetRecord:
     skipped: Mapping[str, str] = field(default_factory=dict)
     contents: Summary | None = None
     overlaps: Mapping[str, Overlap] = field(default_factory=dict)
+    role: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,9 +132,12 @@ def _what_is_run(config: RunConfig) -> str:
         exclude={
             "description": True,
             "batch_size": True,
-            "datasets": {"__all__": {"dataset"}},
-            "systems": {"__all__": {"options"}},
+            "datasets": {"__all__": {"dataset", "role"}},
+            "systems": {"__all__": {"options", "adapt"}},
             "measure_cost": True,
+            "scale": True,
+            "scales": True,
+            "paper_tables": True,
         }
     )
 
@@ -142,6 +147,7 @@ def dataset_record(
     *,
     systems: Mapping[str, SystemCard],
     skipped: Mapping[str, str],
+    role: str = "",
 ) -> DatasetRecord:
     """What a run keeps of a dataset.
 
@@ -149,6 +155,7 @@ def dataset_record(
         dataset: the set.
         systems: cards of those that run on it, by title.
         skipped: those that do not, and why.
+        role: what a paper's table calls it.
     """
     card = dataset.card
     overlaps = {
@@ -170,6 +177,7 @@ def dataset_record(
         skipped=skipped,
         contents=summary_of(contents_of(dataset)),
         overlaps={title: found for title, found in overlaps.items() if found},
+        role=role,
     )
 
 

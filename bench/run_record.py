@@ -83,6 +83,7 @@ def record_of(
                 s.dataset,
                 systems={title: systems[title].card for title in s.systems},
                 skipped=s.skipped,
+                role=s.role,
             )
             for s in sets
         },

@@ -1,9 +1,10 @@
 """A run: every system of a config on every dataset, into one folder that can be resumed.
 
-The folder holds `run.json`, `rows/part-*.parquet`, `datasets/` (sets that the run built itself) and
-`estimates/` if they are kept. A shard's name says which chunk of which (system, dataset, metrics)
-it holds, and a shard appears whole or not at all; so a run that was killed goes on with the shards
-that are missing, and its rows are those of an undisturbed run.
+The folder holds `run.json`, `rows/part-*.parquet`, `datasets/` (sets that the run built itself),
+`adapted/` (checkpoints that it adapted to new classes) and `estimates/` if they are kept. A shard's
+name says which chunk of which (system, dataset, metrics) it holds, and a shard appears whole or not
+at all; so a run that was killed goes on with the shards that are missing, and its rows are those of
+an undisturbed run.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from ..errors import OutputError
 from ..files import make_folder
 from ..progress import ProgressFactory, quiet
 from ..systems.registry import load_system
+from .adaptation import load_systems
 from .cache import ScoreCache, default_cache_dir
 from .config import RunConfig, check_titles
 from .evaluation import CHUNK_TRIALS, Evaluation
@@ -83,13 +85,20 @@ def run(config: RunConfig, options: RunOptions) -> RunResult:
     """
     check_titles(config, where=config.name)
     sources = list(open_sources(config))
+    _check_folder(config, options)
     device = resolve_device(options.device)
-    systems = {
-        spec.title: load_system(spec.name, device=device, **spec.options) for spec in config.systems
-    }
+    corpus_dirs = user_corpus_dirs(options.corpus_dirs)
+    systems = load_systems(
+        config,
+        folder=options.out / "adapted",
+        device=device,
+        corpus_dirs=corpus_dirs,
+        reuse=not options.fresh,
+        progress=options.progress,
+    )
     opening = OpenOptions(
         folder=options.out / "datasets",
-        corpus_dirs=user_corpus_dirs(options.corpus_dirs),
+        corpus_dirs=corpus_dirs,
         device=device,
         jobs=options.jobs,
         progress=options.progress,
@@ -149,16 +158,22 @@ def _evaluation(
 
 
 def _prepare(config: RunConfig, options: RunOptions) -> RunRecord | None:
-    """Make the run folder, and refuse one that holds another run; the record of the run so far."""
+    """Make the run folder; the record of the run so far."""
     if options.fresh and (options.out / "run.json").is_file():
         _empty(options.out)
-    before = read_record(options.out)
+    before = _check_folder(config, options)
+    make_folder(options.out / "rows")
+    return before
+
+
+def _check_folder(config: RunConfig, options: RunOptions) -> RunRecord | None:
+    """Refuse a folder that holds another run; the record of the run so far."""
+    before = None if options.fresh else read_record(options.out)
     if before is not None and before.name != config.name:
         raise OutputError(
             f"folder {str(options.out)!r} holds run {before.name!r}, not {config.name!r}; "
             "choose another with --out, or empty it with --fresh"
         )
-    make_folder(options.out / "rows")
     return before
 
 

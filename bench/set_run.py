@@ -27,6 +27,7 @@ class OpenSet:
     plan: MetricPlan
     systems: tuple[str, ...]
     skipped: Mapping[str, str]
+    role: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..errors import ConfigError, DatasetError
+from .builder import Drawn
 from .config import DatasetConfig, OpenedBuilder, load_dataset_configs, open_builder
 from .contents import Contents
 from .recipe_contents import contents_of_recipe
@@ -54,13 +55,22 @@ class TrialStream:
             IndexError: the index is negative or beyond the end.
             DatasetError: no mixture has a trial.
         """
+        drawn = self.drawn(index)
+        return render_trial(drawn.trials[0], drawn.mixture, self._opened.corpora, drawn.rendered)
+
+    def drawn(self, index: int) -> Drawn:
+        """The recipe of item `index`; its first trial is the item's.
+
+        Raises:
+            IndexError: the index is negative or beyond the end.
+            DatasetError: no mixture has a trial.
+        """
         if not 0 <= index < UNBOUNDED:
             raise IndexError(f"stream index {index} must lie within 0 and {UNBOUNDED - 1}")
         for number in range(index, index + _TRIES * UNBOUNDED, UNBOUNDED):
             drawn = self._opened.builder.draw(number)
             if drawn.trials:
-                trial, corpora = drawn.trials[0], self._opened.corpora
-                return render_trial(trial, drawn.mixture, corpora, drawn.rendered)
+                return drawn
         raise DatasetError(
             f"dataset {self._opened.config.name!r}: {_TRIES} mixtures in a row have no audible "
             "target; check its recordings and `conditions`"

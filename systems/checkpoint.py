@@ -24,6 +24,7 @@ from ..datasets.contents import Contents
 from ..errors import CheckpointError, ConfigError, suggest
 from ..files import make_folder, write_atomic
 from ..validation import StrictModel, explain, parse
+from .adaptation import Adaptation
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -57,6 +58,7 @@ class CheckpointCard(StrictModel):
         trained_on: the recordings and speakers themselves, if they are known.
         data_fingerprint: of the training stream.
         best_valid_loss: in the unit of the loss (dB).
+        adapted: how its last classes were added, if they were not trained with the others.
     """
 
     architecture: str
@@ -75,6 +77,7 @@ class CheckpointCard(StrictModel):
     licence: str = "Apache-2.0"
     git_commit: str | None = None
     tsebench_version: str = ""
+    adapted: Adaptation | None = None
 
     @field_validator("classes")
     @classmethod
@@ -164,6 +167,15 @@ def find_checkpoint(checkpoint: str | Path) -> Path:
     )
 
 
+def read_checkpoint_card(checkpoint: str | Path) -> CheckpointCard:
+    """The card of a checkpoint alone; the weights may have changed since.
+
+    Raises:
+        CheckpointError: there is none, or it is damaged.
+    """
+    return _read_card(find_checkpoint(checkpoint).with_name(CARD))
+
+
 def trained_on(checkpoint: str | None) -> Contents | None:
     """The recordings and speakers that a checkpoint was trained on, if its card tells them.
 
@@ -173,7 +185,7 @@ def trained_on(checkpoint: str | None) -> Contents | None:
     if checkpoint is None:
         return None
     try:
-        return _read_card(find_checkpoint(checkpoint).with_name(CARD)).trained_on
+        return read_checkpoint_card(checkpoint).trained_on
     except CheckpointError:
         return None
 

@@ -23,7 +23,7 @@ from tsebench.errors import TsebenchError
 from tsebench.systems.registry import SYSTEMS
 
 RATE_HZ = 8000
-COMMANDS = ("list", "build", "validate", "train", "run", "score", "report", "doctor")
+COMMANDS = ("list", "build", "validate", "train", "adapt", "run", "score", "report", "doctor")
 HEAVY = {"torch", "pandas", "mlflow", "scipy", "numpy", "soundfile", "pytorch_lightning"}
 
 SOUNDS = """
@@ -180,7 +180,7 @@ def test_help_of_a_command_fits_80_columns(tsebench: Command, command: str) -> N
     assert max(len(line) for line in said.out.splitlines()) <= 80
 
 
-@pytest.mark.parametrize("command", ["run", "score", "train"])
+@pytest.mark.parametrize("command", ["run", "score", "train", "adapt"])
 def test_help_ends_with_examples_that_name_real_options(tsebench: Command, command: str) -> None:
     usage, _, examples = tsebench(command, "--help").out.partition("Examples:\n")
     lines = examples.splitlines()

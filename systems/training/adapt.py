@@ -7,51 +7,32 @@ for the classes that it knew stays the same to the last bit.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import torch
-from rich.console import Console
 from torch import Tensor
 
-from ...errors import ConfigError, TsebenchError
-from .._class_queries import multi_hot
-from ..checkpoint import Checkpoint, fill, load_checkpoint, net_config, save_checkpoint
-from ..nets.label_embedding import embed, fresh_columns
+from ...datasets.seeding import digest
+from ...errors import CheckpointError, ConfigError
+from ..adaptation import Adaptation, AdaptOptions
+from ..checkpoint import (
+    Checkpoint,
+    fill,
+    load_checkpoint,
+    net_config,
+    read_checkpoint_card,
+    save_checkpoint,
+)
 from ..nets.soundbeam_net import SoundBeamConfig, SoundBeamNet
-from .data import EpochBatches, TrialStream
-from .losses import NegativeSnr
-from .shots import find_enrollments
-from .task import TrainBatch
+from .columns import Telling, start_columns, train_columns
+from .data import TrialStream
+from .shots import find_enrollments, known_clips
+
+__all__ = ["AdaptOptions", "AdaptResult", "Telling", "adapt", "adapt_on"]
 
 ARCHITECTURE = "soundbeam"
-
-Init = Literal["avg", "rnd"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AdaptOptions:
-    """How new columns are found; the defaults are the paper's (section 5.2).
-
-    Attributes:
-        init: start from the average embedding ("avg") or at random ("rnd").
-        epochs: over the same mixtures; 0 keeps the columns as they start.
-        lr: learning rate of Adam.
-        mixtures: to adapt with.
-        batch_size: not told by the paper.
-        seed: of random columns.
-        threads: that render mixtures ahead.
-    """
-
-    init: Init = "avg"
-    epochs: int = 10
-    lr: float = 1e-3
-    mixtures: int = 1000
-    batch_size: int = 8
-    seed: int = 0
-    threads: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,16 +40,27 @@ class AdaptResult:
     """What an adaptation came to.
 
     Attributes:
-        new_classes: in the order of their columns.
-        shots: recordings that each of them was averaged over; 0 with random columns.
-        losses: mean training loss of each epoch, in dB.
+        adapted: what the card of the checkpoint tells of it.
         checkpoint: folder that `load_system("soundbeam", checkpoint=...)` opens.
     """
 
-    new_classes: tuple[str, ...]
-    shots: Mapping[str, int]
-    losses: tuple[float, ...]
+    adapted: Adaptation
     checkpoint: Path
+
+    @property
+    def new_classes(self) -> tuple[str, ...]:
+        """In the order of their columns."""
+        return self.adapted.classes
+
+    @property
+    def shots(self) -> Mapping[str, int]:
+        """Recordings that each column was averaged over; 0 with random columns."""
+        return self.adapted.shots
+
+    @property
+    def losses(self) -> tuple[float, ...]:
+        """Mean training loss of each epoch, in dB."""
+        return self.adapted.losses
 
 
 def adapt(
@@ -80,7 +72,8 @@ def adapt(
     options: AdaptOptions | None = None,
     device: str = "cpu",
     corpus_dirs: Mapping[str, Path] | None = None,
-    console: Console | None = None,
+    telling: Telling | None = None,
+    reuse: bool = False,
 ) -> AdaptResult:
     """Adapt a SoundBeam to the classes of a few-shot dataset that it does not know.
 
@@ -94,7 +87,8 @@ def adapt(
         options: how.
         device: "cpu", "cuda", ...
         corpus_dirs: folders of the corpora that live on disk.
-        console: gets a line for each epoch.
+        telling: of how far it is.
+        reuse: take what is in `out` if it was made of the same in the same way.
 
     Raises:
         CheckpointError: the checkpoint is missing, damaged or unsafe.
@@ -111,7 +105,8 @@ def adapt(
         out=out,
         options=options or AdaptOptions(),
         device=device,
-        console=console,
+        telling=telling,
+        reuse=reuse,
     )
 
 
@@ -124,24 +119,47 @@ def adapt_on(
     out: Path,
     options: AdaptOptions,
     device: str = "cpu",
-    console: Console | None = None,
+    telling: Telling | None = None,
+    reuse: bool = False,
 ) -> AdaptResult:
     """`adapt` on streams that are open already; `name` is told of in the card."""
     opened = load_checkpoint(checkpoint, architecture=ARCHITECTURE)
     net = _network(opened, options).to(device)
     new = tuple(label for label in stream.classes if label not in opened.card.classes)
     _check(opened, stream, new)
-    recordings = find_enrollments(enrolled, new) if options.init == "avg" else {}
-    columns = _start(net, recordings, len(new), options).to(device)
-    classes = (*opened.card.classes, *new)
-    losses = _trained(net, columns, classes, stream, options=options, console=console)
-    _save(opened, columns, new, name=name, out=out)
-    return AdaptResult(
-        new_classes=new,
-        shots={label: len(recordings.get(label, ())) for label in new},
-        losses=losses,
-        checkpoint=out,
+    averaged = enrolled if options.init == "avg" else None
+    heard = [stream] if averaged is None else [stream, averaged]
+    asked = Adaptation(
+        **options.model_dump(),
+        parent_sha256=opened.card.sha256,
+        classes=new,
+        clips=known_clips(stream, averaged, new, mixtures=options.mixtures),
+        dataset=name,
+        data_fingerprint=digest(*(each.fingerprint for each in heard)),
     )
+    before = _made_before(out) if reuse else None
+    if before is not None and before.same_recipe(asked):
+        return AdaptResult(adapted=before, checkpoint=out)
+    recordings = find_enrollments(enrolled, new) if options.init == "avg" else {}
+    columns = start_columns(net, recordings, len(new), options).to(device)
+    classes = (*opened.card.classes, *new)
+    losses = train_columns(
+        net, columns, classes, stream, options=options, telling=telling or Telling()
+    )
+    shots = {label: len(recordings.get(label, ())) for label in new}
+    adapted = asked.model_copy(update={"losses": losses, "shots": shots})
+    _save(opened, columns, adapted, out=out)
+    return AdaptResult(adapted=adapted, checkpoint=out)
+
+
+def _made_before(out: Path) -> Adaptation | None:
+    """What an intact checkpoint in a folder tells of its adaptation; None without one."""
+    try:
+        if read_checkpoint_card(out).adapted is None:
+            return None
+        return load_checkpoint(out, architecture=ARCHITECTURE).card.adapted
+    except CheckpointError:
+        return None
 
 
 def _open(dataset: str, corpus_dirs: Mapping[str, Path]) -> TrialStream:
@@ -200,91 +218,16 @@ def _check(opened: Checkpoint, stream: TrialStream, new: tuple[str, ...]) -> Non
         )
 
 
-def _start(
-    net: SoundBeamNet, recordings: Mapping[str, Sequence[Tensor]], count: int, options: AdaptOptions
-) -> Tensor:
-    """Columns [N, D] before training."""
-    if options.init == "avg":
-        with torch.no_grad():
-            return net.enrollment_embedding([[clips] for clips in recordings.values()])
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(options.seed)
-        return fresh_columns(count, net.config.embedding_dim)
-
-
-def _trained(
-    net: SoundBeamNet,
-    columns: Tensor,
-    classes: tuple[str, ...],
-    stream: TrialStream,
-    *,
-    options: AdaptOptions,
-    console: Console | None,
-) -> tuple[float, ...]:
-    """Train the columns in place; the mean loss of each epoch."""
-    columns.requires_grad_(True)
-    adam = torch.optim.Adam([columns], lr=options.lr)
-    batches = EpochBatches(
-        stream,
-        per_epoch=options.mixtures,
-        batch_size=options.batch_size,
-        threads=options.threads,
-        epoch=lambda: 0,
-    )
-    losses: list[float] = []
-    for epoch in range(options.epochs):
-        values: list[Tensor] = []
-        for losses_of_batch in _steps(net, columns, classes, batches):
-            adam.zero_grad()
-            torch.autograd.backward(losses_of_batch.mean())
-            adam.step()
-            values.append(losses_of_batch.detach())
-        losses.append(float(torch.cat(values).double().mean()))
-        if console is not None:
-            console.print(f"epoch {epoch}: train {losses[-1]:.2f} dB", highlight=False)
-    columns.requires_grad_(False)
-    return tuple(losses)
-
-
-def _steps(
-    net: SoundBeamNet, columns: Tensor, classes: tuple[str, ...], batches: EpochBatches
-) -> Iterator[Tensor]:
-    """Losses [B] of each batch with the columns as they are then.
-
-    Raises:
-        TsebenchError: one is not finite.
-    """
-    seen = net.embedding
-    for rendered in batches:
-        batch: TrainBatch = rendered.to(columns.device)
-        known = columns if seen is None else torch.cat([seen, columns])
-        query = multi_hot([clue.classes for clue in batch.queries.clues], classes)
-        mixture = batch.queries.mixture[:, 0]
-        estimate = net.extractor(
-            mixture, batch.queries.lengths, embed(query.to(columns.device), known)
-        )
-        losses = NegativeSnr()(
-            estimate=estimate, reference=batch.target, mixture=mixture, present=batch.present
-        )
-        if not bool(torch.isfinite(losses).all()):
-            raise TsebenchError(
-                f"adaptation diverged: a loss is not finite (mixtures "
-                f"{', '.join(batch.queries.ids)}); set a lower lr"
-            )
-        yield losses
-
-
-def _save(
-    opened: Checkpoint, columns: Tensor, new: tuple[str, ...], *, name: str, out: Path
-) -> None:
+def _save(opened: Checkpoint, columns: Tensor, adapted: Adaptation, *, out: Path) -> None:
     """The checkpoint with W' = [W, columns] (eq. 9); all other weights are the same bits."""
     # `trained_on` stays: no test mixture holds a known recording of a new class.
     state = dict(opened.state)
     state["embedding"] = torch.cat([state["embedding"], columns.detach().cpu()])
     card = opened.card.model_copy(
         update={
-            "classes": (*opened.card.classes, *new),
-            "training_data": (*opened.card.training_data, name),
+            "classes": (*opened.card.classes, *adapted.classes),
+            "training_data": (*opened.card.training_data, adapted.dataset),
+            "adapted": adapted,
         }
     )
     save_checkpoint(out, state=state, card=card)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
 from ...config_files import find_config, read_yaml
+from ...settings import with_settings
 from ...validation import StrictModel, parse
 from .losses import LossConfig
 
@@ -101,11 +103,16 @@ class TrainConfig(StrictModel):
     threads: Positive | None = None
 
 
-def load_train_config(reference: str) -> TrainConfig:
+def load_train_config(reference: str, settings: Sequence[str] = ()) -> TrainConfig:
     """Read a training config: a path, or the name of a shipped one.
+
+    Args:
+        reference: path or name.
+        settings: KEY=VALUE, laid over what is read.
 
     Raises:
         ConfigError: it is missing, not YAML, or wrong; the message names the key.
     """
     path = find_config(reference, folder="train")
-    return parse(TrainConfig, read_yaml(path), where=str(path))
+    data = with_settings(read_yaml(path), settings, where=path.name)
+    return parse(TrainConfig, data, where=str(path))

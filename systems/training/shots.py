@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
+from ...datasets.dynamic import TrialStream as RecipeStream
+from ...datasets.types import Clip
 from ...errors import DatasetError
 from .data import TrialStream
 
@@ -41,6 +43,35 @@ def find_enrollments(stream: TrialStream, labels: Sequence[str]) -> dict[str, tu
             "or init: rnd"
         )
     return {label: tuple(clips[key] for key in sorted(clips)) for label, clips in found.items()}
+
+
+def known_clips(
+    mixed: TrialStream, enrolled: TrialStream | None, labels: Sequence[str], *, mixtures: int
+) -> dict[str, tuple[str, ...]]:
+    """The recordings of some classes that are adapted with, as CORPUS/PATH, sorted.
+
+    Args:
+        mixed: its first mixtures are adapted with; tells nothing if it is no recipe.
+        enrolled: its trials enroll the classes, see `find_enrollments`; what it mixes is not heard.
+        labels: the classes.
+        mixtures: of `mixed`.
+
+    Returns:
+        Recordings of each class that has any.
+    """
+    found: dict[str, set[str]] = {label: set() for label in labels}
+    if isinstance(mixed, RecipeStream):
+        for index in range(mixtures):
+            for source in mixed.drawn(index).mixture.sources:
+                if source.label in found:
+                    found[source.label].add(f"{source.clip.corpus}/{source.clip.path}")
+    if isinstance(enrolled, RecipeStream):
+        for index in range(ENROLLMENT_TRIALS):
+            clue = enrolled.drawn(index).trials[0].clue
+            if len(clue.classes) == 1 and clue.classes[0] in found:
+                clips = [clip for clip in clue.enrollments if isinstance(clip, Clip)]
+                found[clue.classes[0]].update(f"{clip.corpus}/{clip.path}" for clip in clips)
+    return {label: tuple(sorted(paths)) for label, paths in found.items() if paths}
 
 
 def _digest(clip: Tensor) -> str:
