@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from io import TextIOWrapper
 from pathlib import Path
 from typing import NoReturn
@@ -190,7 +190,7 @@ def run(
             progress=on_console(console),
         ),
     )
-    _tell(folder, tracking_uri)
+    _tell(folder, tracking_uri, corpora_of(corpus))
     if result.failed_trials:
         _say(f"{result.failed_trials} of {result.trials} trials failed; the report says why")
         raise typer.Exit(3)
@@ -313,7 +313,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _tell(folder: Path, tracking_uri: str | None) -> None:
+def _tell(
+    folder: Path, tracking_uri: str | None, corpora: Mapping[str, Path] | None = None
+) -> None:
     """Print the leaderboard, write the report, track the run."""
     from .bench.tracking import default_tracking_uri, track
     from .reports.console import print_leaderboard
@@ -321,7 +323,8 @@ def _tell(folder: Path, tracking_uri: str | None) -> None:
 
     board = open_board([folder])
     print_leaderboard(board, console)
-    written = write_board(board, folder / "report", ["html", "md", "csv"])
+    options = {"html": {"corpora": corpora}}
+    written = write_board(board, folder / "report", ["html", "md", "csv"], options)
     if tracking_uri != "none":
         uri = tracking_uri or default_tracking_uri(folder)
         track(folder, uri=uri)

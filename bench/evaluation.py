@@ -24,6 +24,7 @@ from ..files import make_folder, write_atomic
 from ..systems.protocol import AnySystem
 from .batching import Item
 from .cache import ScoreCache
+from .estimates import estimate_path
 from .inference import Answer, Inference, is_signal
 from .metrics.protocol import Facts, Metric
 from .pool import FilePool
@@ -236,7 +237,7 @@ class Evaluation:
             return {}
         answers: dict[int, Answer] = {}
         for item in items:
-            path = _wav(asked.estimates, item.query.id)
+            path = estimate_path(asked.estimates, item.query.id)
             if path.is_file():
                 try:
                     answers[item.index] = Answer(
@@ -254,7 +255,7 @@ class Evaluation:
             answer = answers[item.index]
             estimate, probabilities = answer.estimate, answer.class_probabilities
             if estimate is not None and is_signal(estimate):
-                path = _wav(asked.estimates, item.query.id)
+                path = estimate_path(asked.estimates, item.query.id)
                 if probabilities is not None:
                     text = json.dumps([float(value) for value in probabilities])
                     make_folder(path.parent)
@@ -268,14 +269,10 @@ def _kept_probabilities(wav: Path) -> torch.Tensor | None:
     return torch.tensor(json.loads(path.read_bytes())) if path.is_file() else None
 
 
-def _wav(folder: Path, trial_id: str) -> Path:
-    return folder / f"{trial_id}.wav"
-
-
 def _all_kept(asked: Asked, ids: Sequence[str]) -> bool:
     """Whether no estimate has to be written; one that failed is asked for again."""
     folder = asked.estimates
-    return folder is None or all(_wav(folder, trial_id).is_file() for trial_id in ids)
+    return folder is None or all(estimate_path(folder, trial_id).is_file() for trial_id in ids)
 
 
 def _scorable(item: Item, answer: Answer, classes: tuple[str, ...] | None) -> Scorable:

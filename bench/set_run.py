@@ -13,6 +13,7 @@ from ..datasets.types import Tag, Trial
 from ..progress import Advance, ProgressFactory
 from ..systems.protocol import AnySystem
 from .cache import system_identity
+from .estimates import estimates_folder
 from .evaluation import Asked, ChunkScores, Evaluation
 from .rows import ScoreRow, write_shard
 from .scoring import MetricPlan, Score, improvements, reference_values
@@ -92,8 +93,13 @@ class SetRun:
         identity = system_identity(system)
         kept = self._target.estimates
         if kept is not None:
-            answers = digest(identity, self._set.dataset.card.fingerprint)
-            kept = kept / self._name / f"{title}-{answers[:12]}"
+            kept = estimates_folder(
+                kept,
+                dataset=self._name,
+                title=title,
+                identity=identity,
+                fingerprint=self._set.dataset.card.fingerprint,
+            )
         return Asked(system=system, identity=identity, estimates=kept)
 
     def _missing(self, title: str) -> list[int]:

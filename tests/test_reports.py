@@ -22,12 +22,12 @@ from tsebench.reports.board import Leaderboard, Table
 from tsebench.reports.charts import axis, bars, ticks
 from tsebench.reports.console import print_leaderboard
 from tsebench.reports.facts import metric_facts
-from tsebench.reports.html import render
 from tsebench.reports.leaderboard import leaderboard
 from tsebench.reports.markdown import markdown
 from tsebench.reports.profile import panels
 from tsebench.reports.provenance import RunFacts, read_runs
 from tsebench.reports.registry import REPORTS
+from tsebench.reports.site.site import render
 from tsebench.reports.text import interval, number, p_value
 from tsebench.reports.write import write_reports
 
@@ -364,7 +364,7 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
-        if tag not in {"meta", "link", "br"}:
+        if tag not in {"meta", "link", "br", "input", "img"}:
             self.open.append(tag)
         found = dict(attrs)
         self.ids += [found["id"] or ""] if "id" in found else []
@@ -396,16 +396,32 @@ def full(folder: Path) -> Leaderboard:
     return board_of(folder, rows)
 
 
-def test_html_is_one_safe_page(tmp_path: Path) -> None:
-    html = render(full(tmp_path))
-    page = Page(html)
-    assert page.open == []
-    assert len(page.ids) == len(set(page.ids))
-    assert all(link.startswith(("#", "data:")) for link in page.links)
-    assert {link[1:] for link in page.links if link.startswith("#")} <= set(page.ids)
-    assert page.tags.count("script") == 1
-    assert "http" not in html.replace('http-equiv="', "")
-    seen = " ".join(page.text)
+def test_every_page_of_the_site_is_safe(tmp_path: Path) -> None:
+    """Tags are balanced, links lead somewhere inside the site, and only our own scripts may run."""
+    out = tmp_path / "site"
+    pages = REPORTS.get("html")(full(tmp_path / "run"), out)
+    assert pages[0] == out / "report.html"
+    assert len(pages) == len(set(pages))
+    kinds = {path.parent.name for path in pages}
+    assert kinds == {"site", "systems", "trials"}
+    for path in pages:
+        html = path.read_text(encoding="utf-8")
+        page = Page(html)
+        assert page.open == []
+        assert len(page.ids) == len(set(page.ids))
+        local = [link[1:] for link in page.links if link.startswith("#")]
+        assert set(local) <= set(page.ids)
+        for link in page.links:
+            if not link.startswith(("#", "data:")):
+                target = (path.parent / link.partition("#")[0]).resolve()
+                assert target in pages
+        assert page.tags.count("script") == (2 if path == pages[0] else 1)
+        assert "http" not in html.replace('http-equiv="', "").replace('"http"', "")
+        assert EVIL not in html
+
+
+def test_the_leaderboard_page_tells_where_numbers_come_from(tmp_path: Path) -> None:
+    seen = " ".join(Page(render(full(tmp_path))).text)
     assert EVIL in seen
     for fact in ("CC BY-NC 3.0", "f1", "cpu: x86", "abc123", "snri|f64", "trial run"):
         assert fact in seen
@@ -468,13 +484,15 @@ def test_console_fits(tmp_path: Path, width: int) -> None:
 def test_write_reports(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", ordinary())
     paths = write_reports([run], tmp_path / "out" / "deep", ["html", "csv", "md", "html"])
-    assert [path.name for path in paths] == ["report.html", "report.csv", "report.md"]
+    whole = tmp_path / "out" / "deep"
+    names = [path.name for path in paths if path.parent == whole]
+    assert names == ["report.html", "report.csv", "report.md"]
     assert all(path.stat().st_size > 500 for path in paths)
     first = [path.read_bytes() for path in paths]
     assert [
         p.read_bytes() for p in write_reports([run], tmp_path / "again", ["html", "csv", "md"])
     ] == first
-    assert "90%" in paths[2].read_text()  # the level that the run asks for
+    assert "90%" in paths[-1].read_text()  # the level that the run asks for
     with pytest.raises(UnknownNameError, match="unknown report 'htm'; did you mean 'html'"):
         write_reports([run], tmp_path, ["htm"])
     (tmp_path / "file").write_text("")

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import io
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
 
+from ...datasets.audio import write
 from ...files import make_folder, write_atomic
 from . import pictures
 
 Samples = NDArray[np.float32]
 
 _DIGITS = 16
+_LOWERED_PEAK = 0.999
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,9 +105,12 @@ def write_player(sounds: Sequence[Sound], out: Path) -> Player:
                 Track(role=sound.role, title=sound.title, system=sound.system, reason=reason)
             )
             continue
-        content, gain_db = _wav(sound.samples, sound.sample_rate_hz)
+        samples, gain_db = _fitting(sound.samples)
         image = pictures.spectrogram_png(powers[id(sound)], top=top)
-        written = [_write(out, "audio", "wav", content), _write(out, "images", "png", image)]
+        written = [
+            _write_sound(out, samples, sound.sample_rate_hz),
+            _write_picture(out, image),
+        ]
         files += written
         tracks.append(
             Track(
@@ -129,18 +133,29 @@ def _samples(sound: Sound) -> Samples:
     return np.zeros(0, np.float32) if sound.samples is None else sound.samples
 
 
-def _wav(samples: Samples, sample_rate_hz: int) -> tuple[bytes, float]:
-    """A 16-bit wav file, and by how many dB it was lowered to fit."""
+def _fitting(samples: Samples) -> tuple[Samples, float]:
+    """The samples as 16 bits can hold them, and by how many dB they were lowered for it."""
     peak = float(np.abs(samples).max())
-    gain = 1.0 if peak < 1.0 else 0.999 / peak
-    content = io.BytesIO()
-    soundfile.write(content, samples * gain, sample_rate_hz, format="WAV", subtype="PCM_16")
-    return content.getvalue(), 20.0 * float(np.log10(gain))
+    if peak < 1.0:
+        return samples, 0.0
+    gain = _LOWERED_PEAK / peak
+    return samples * np.float32(gain), 20.0 * math.log10(gain)
 
 
-def _write(out: Path, folder: str, suffix: str, content: bytes) -> Path:
-    name = hashlib.sha256(content).hexdigest()[:_DIGITS]
-    path = make_folder(out / folder) / f"{name}.{suffix}"
+def _write_sound(out: Path, samples: Samples, sample_rate_hz: int) -> Path:
+    content = f"{sample_rate_hz}".encode() + samples.astype("<f4").tobytes()
+    path = out / "audio" / f"{_name(content)}.wav"
+    if not path.is_file():
+        write(path, samples, sample_rate_hz, subtype="PCM_16")
+    return path
+
+
+def _write_picture(out: Path, content: bytes) -> Path:
+    path = make_folder(out / "images") / f"{_name(content)}.png"
     if not path.is_file():
         write_atomic(path, content)
     return path
+
+
+def _name(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:_DIGITS]
