@@ -16,6 +16,10 @@ from ..errors import AudioError, OutputError
 
 Samples = NDArray[np.float32]
 
+_BELOW_1 = np.nextafter(np.float32(1.0), np.float32(0.0))
+_BELOW_HALF_STEP = np.nextafter(np.float32(2.0**-17), np.float32(0.0))
+_REST_OF_HALF_STEP = np.float32(2.0**-41)
+
 # soundfile raises a TypeError for a suffix that means headerless audio (.raw).
 _NOT_AUDIO = (soundfile.LibsndfileError, OSError, TypeError)
 
@@ -120,16 +124,31 @@ def resample(samples: Samples, *, from_hz: int, to_hz: int) -> Samples:
     return out.reshape(*samples.shape[:-1], length)
 
 
-def quantise_int16(samples: Samples) -> Samples:
+def quantise_int16(samples: Samples | NDArray[np.float64]) -> Samples:
     """What a 16-bit wav file would hold, as floats in [-1, 1).
 
     libsndfile scales to 32-bit codes, rounds these to nearest, clips, and drops the lower 16 bits:
     a floor but for values within 2^-32 below a code. (Its FLAC writer rounds to nearest instead.)
+
+    In float32 it is the floor of a sum of three (compared for all 2^32 floats): where codes have
+    fractions as fine as 2^-17, adding that lifts the values in question over the next code, a tie
+    included; where they have not, it is less than half a step and changes nothing. Two summands,
+    since 2^-17 itself would be half a step from 128 on.
     """
-    codes = np.rint(samples.astype(np.float64) * 2.0**31)
-    codes = np.floor(np.clip(codes, -(2.0**31), 2.0**31 - 1.0) / 2.0**16)
-    quantised: Samples = (codes / 2.0**15).astype(np.float32)
-    return quantised
+    if samples.dtype == np.float32:
+        scaled: Samples = np.clip(samples, np.float32(-1.0), _BELOW_1) * np.float32(2.0**15)
+        scaled += _BELOW_HALF_STEP
+        scaled += _REST_OF_HALF_STEP
+        np.floor(scaled, out=scaled)
+        scaled *= np.float32(2.0**-15)
+        return scaled
+    codes = samples.astype(np.float64) * 2.0**31
+    np.rint(codes, out=codes)
+    np.clip(codes, -(2.0**31), 2.0**31 - 1.0, out=codes)
+    codes *= 2.0**-16
+    np.floor(codes, out=codes)
+    codes *= 2.0**-15
+    return codes.astype(np.float32)
 
 
 def write(path: Path, samples: Samples, sample_rate_hz: int, *, subtype: str = "FLOAT") -> None:

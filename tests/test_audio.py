@@ -63,6 +63,26 @@ def test_int16_is_what_soundfile_writes_and_reads(tmp_path: Path, samples: Sampl
     np.testing.assert_array_equal(quantised, _pcm16(tmp_path / "a.wav", samples))
 
 
+def test_both_precisions_make_the_same_codes() -> None:
+    """float64, in which the arithmetic is that of libsndfile, and the shorter way of float32."""
+    codes = np.concatenate([CODES, CODES + 0.5]) / 32768
+    half_step = 2.0**-32 * np.array([-1.0, -0.999, 0.0, 0.999, 1.0])
+    near = (codes[:, None] + half_step).astype(np.float32).ravel()
+    bits = np.random.default_rng(0).integers(0, 2**32, 2**20, dtype=np.uint32)
+    anything = bits.view(np.float32)
+    samples = np.concatenate(
+        [
+            near,
+            np.nextafter(near, np.float32(-2)),
+            np.nextafter(near, np.float32(2)),
+            anything[np.isfinite(anything)],
+            np.float32([np.inf, -np.inf]),
+        ]
+    )
+    exact = audio.quantise_int16(samples.astype(np.float64))
+    np.testing.assert_array_equal(audio.quantise_int16(samples), exact)
+
+
 def test_int16_floors_and_clips() -> None:
     lsb = 1 / 32768
     samples = np.array([1.0, 2.0, -1.0, -2.0, 0.9 * lsb, -0.1 * lsb], dtype=np.float32)

@@ -9,6 +9,9 @@ arXiv:2005.11262, and its script create_librimix_from_metadata.py.
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -22,7 +25,8 @@ from ..corpus import Corpora
 from ..extras import SOURCE_RENDERERS, TREES
 from ..manifest import DatasetCard
 from ..renderer import RENDERERS, Rendered
-from ..types import Mixture, Source
+from ..types import Clip, Mixture, Source
+from ._halved import halved
 
 SOURCE_RATE_HZ = 16_000
 """Rate of LibriSpeech and WHAM, at which gains are applied and noise is extended."""
@@ -33,6 +37,9 @@ MIX: Final = "clean"
 
 # The script's crossfade: half a Hann window of 1 s, rising, with both of its ends.
 _FADE = SOURCE_RATE_HZ // 2 + 1
+
+# Of the filter of `resample_poly`, on either side of the middle, at the lower rate.
+_ZERO_CROSSINGS = 10
 
 Samples = NDArray[np.float32]
 # The extended noise is float64, since NumPy's windows are, and all else float32.
@@ -52,10 +59,10 @@ def librimix(mixture: Mixture, corpora: Corpora) -> Rendered:
     for source, signal in zip(mixture.sources, signals, strict=True):
         if source.role != "auxiliary":
             total += signal
-    return Rendered(
-        sources=np.stack([_written(signal, mixture) for signal in signals]),
-        mixture=_written(total, mixture),
-    )
+    sources = np.empty((len(signals), mixture.num_samples), dtype=np.float32)
+    for row, signal in zip(sources, signals, strict=True):
+        row[:] = _written(signal, mixture)
+    return Rendered(sources=sources, mixture=_written(total, mixture))
 
 
 @SOURCE_RENDERERS.register("librimix")
@@ -91,7 +98,7 @@ def extend_noise(noise: Samples, length: int) -> NDArray[np.float64]:
             f"a noise of {len(noise)} samples cannot be extended to {length}, since a crossfade "
             f"takes {_FADE}; is the recording cut?"
         )
-    rising = np.hanning(SOURCE_RATE_HZ + 1)[:_FADE]
+    rising = _rising()
     extended = noise.astype(np.float64)
     while len(extended) < length:
         seam = extended[-_FADE:] * rising[::-1] + noise[:_FADE] * rising
@@ -99,31 +106,50 @@ def extend_noise(noise: Samples, length: int) -> NDArray[np.float64]:
     return extended[:length]
 
 
+@lru_cache(maxsize=1)
+def _rising() -> NDArray[np.float64]:
+    window: NDArray[np.float64] = np.hanning(SOURCE_RATE_HZ + 1)[:_FADE]
+    return window
+
+
 def _signal(source: Source, mixture: Mixture, corpora: Corpora) -> Signal:
     """A source [num_samples] as it is added up."""
-    samples, rate = read_clip(source.clip, corpora)
+    # The script compares with the longest utterance, whatever the mixture is cut to after.
+    longest = max((s.clip.frames for s in mixture.sources if s.role != "background"), default=0)
+    extended = source.role == "background" and source.clip.frames < longest
+    clip = source.clip
+    if not extended:
+        clip = replace(clip, frames=_heard(mixture, clip.frames))
+    samples, rate = read_clip(clip, corpora)
     if rate != SOURCE_RATE_HZ:
         raise AudioError(
             f"recording {source.clip.path!r} of corpus {source.clip.corpus!r} has {rate} Hz, but "
             f"LibriMix is made from {SOURCE_RATE_HZ} Hz; restore the original"
         )
     signal: Signal = samples
-    if source.role == "background":
-        # The script compares with the longest utterance, whatever the mixture is cut to after.
-        longest = max(s.clip.frames for s in mixture.sources if s.role != "background")
-        if len(samples) < longest:
-            signal = extend_noise(samples, longest)
+    if extended:
+        signal = extend_noise(samples, longest)[: _heard(mixture, longest)]
     # The gain is a Python float, so that float32 stays float32.
     scaled = signal * float(source.gain)
-    if mixture.sample_rate_hz != SOURCE_RATE_HZ:
+    if 2 * mixture.sample_rate_hz == SOURCE_RATE_HZ:
+        scaled = halved(scaled)
+    elif mixture.sample_rate_hz != SOURCE_RATE_HZ:
         scaled = resample_poly(scaled, mixture.sample_rate_hz, SOURCE_RATE_HZ)
+    if len(scaled) >= mixture.num_samples:
+        return scaled[: mixture.num_samples]
     fitted = np.zeros(mixture.num_samples, dtype=scaled.dtype)
-    heard = scaled[: mixture.num_samples]
-    fitted[: len(heard)] = heard
+    fitted[: len(scaled)] = scaled
     return fitted
+
+
+def _heard(mixture: Mixture, frames: int) -> int:
+    """How many of a source's frames the samples of a mixture depend on: in min mode, not all."""
+    ratio = SOURCE_RATE_HZ / mixture.sample_rate_hz
+    reach = math.ceil(_ZERO_CROSSINGS * max(1.0, ratio))
+    return min(frames, math.ceil(mixture.num_samples * ratio) + reach)
 
 
 def _written(signal: Signal, mixture: Mixture) -> Samples:
     if mixture.quantise == "int16":
         return quantise_int16(signal)
-    return signal.astype(np.float32)
+    return signal.astype(np.float32, copy=False)
