@@ -11,7 +11,7 @@ from typing import NoReturn
 import typer
 from rich.console import Console
 
-from . import __version__, cli_adapt, cli_compare
+from . import __version__, cli_adapt, cli_compare, cli_demo
 from . import cli_options as options
 from .cli_options import UsageError, corpora_of, names_of, usage_line
 from .cli_report import report
@@ -262,6 +262,7 @@ def score(
 
 
 app.command(short_help="Write a report of one run or of several.")(report)
+app.command(short_help="Write a demo page with players.", epilog=cli_demo.EXAMPLES)(cli_demo.demo)
 app.command(short_help="Compare two runs; fails on a regression.", epilog=cli_compare.EXAMPLES)(
     cli_compare.compare
 )

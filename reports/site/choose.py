@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,10 +10,8 @@ from functools import cached_property
 
 import pandas as pd
 
-from ...errors import ConfigError, suggest
+from ...errors import ConfigError
 from ..board import Column, Entry, Leaderboard, Table
-
-_NAMED = 40  # ids that an error message looks through for the nearest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,17 +38,19 @@ class TrialOrder:
 
     Args:
         board: with rows; without them there are no trials.
+        metric: by whose values; the one that sorts each table if None.
     """
 
-    def __init__(self, board: Leaderboard) -> None:
+    def __init__(self, board: Leaderboard, *, metric: str | None = None) -> None:
         self._board = board
+        self._metric = metric
 
     def worst_first(self, table: Table, system: str) -> tuple[Valued, ...]:
-        """Trials of a system by the primary metric, the worst first; those without a value last.
+        """Trials of a system, the worst first.
 
         A trial without a value is told among the failures, so it is left out here.
         """
-        column = primary_column(table)
+        column = self._column(table)
         values = self._values.get((table.dataset, table.condition))
         if column is None or values is None or system not in values:
             return ()
@@ -66,7 +67,7 @@ class TrialOrder:
         """Up to `count` worst and best trials of a system in each table; none is in both lists."""
         found = []
         for table in self._board.tables:
-            column, ordered = primary_column(table), self.worst_first(table, system)
+            column, ordered = self._column(table), self.worst_first(table, system)
             if column is not None and ordered:
                 half = min(count, (len(ordered) + 1) // 2)
                 best = ordered[max(half, len(ordered) - count) :][::-1]
@@ -90,13 +91,13 @@ class TrialOrder:
 
     @cached_property
     def _values(self) -> dict[tuple[str, str], pd.DataFrame]:
-        """Values of the primary metric [trials, systems] by dataset and stratum."""
+        """Values of the metric [trials, systems] by dataset and stratum."""
         rows = self._board.rows
         found: dict[tuple[str, str], pd.DataFrame] = {}
         if rows.empty:
             return found
         for table in self._board.tables:
-            column = primary_column(table)
+            column = self._column(table)
             if column is not None:
                 own = rows[
                     (rows["dataset"] == table.dataset)
@@ -108,6 +109,11 @@ class TrialOrder:
                     index="trial_id", columns="system", values="value"
                 )
         return found
+
+    def _column(self, table: Table) -> Column | None:
+        if self._metric is None:
+            return primary_column(table)
+        return next((column for column in table.columns if column.key == self._metric), None)
 
 
 def choose(
@@ -146,8 +152,12 @@ def wanted_trials(board: Leaderboard, wanted: Sequence[str]) -> list[tuple[str, 
     for name in wanted:
         own = pairs[pairs["trial_id"] == name]
         if own.empty:
-            near = suggest(name, [str(known) for known in pairs["trial_id"].unique()[:_NAMED]])
-            raise ConfigError(f"there is no trial {name!r}{near}")
+            known = [str(trial) for trial in pairs["trial_id"].unique()]
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
+            raise ConfigError(
+                f"there is no trial {name!r} among the {len(known)} of the run; "
+                f"the nearest id is {near[0]!r}"
+            )
         found += [(str(dataset), name) for dataset in own["dataset"]]
     return found
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import pandas as pd
 
 from ...files import make_folder, write_atomic
 from ..audio_files import RunAudio, open_audio
@@ -19,7 +17,7 @@ from .pages import render_page, system_page, trial_page
 from .pareto import charts
 from .players import Player, write_player
 from .slice_data import Sliced, slice_json, sliced
-from .trials import TrialFacts, sounds_of, trial_facts
+from .trials import TrialFacts, facts_of, sounds_of
 
 INDEX = "report.html"
 TRIALS = 12
@@ -64,7 +62,7 @@ def write_site(
     order = TrialOrder(board)
     audio = open_audio(board.folders, corpus_dirs=corpus_dirs)
     pairs = choose(board, order, count=trials, wanted=chosen)
-    heard = [_hear(facts, audio, out) for facts in _facts(board, pairs, audio)]
+    heard = [_hear(facts, audio, out) for facts in facts_of(board, pairs, audio)]
     slices = sliced(board)
     written = [_write(out, INDEX, _index(board, slices, heard))]
     for system in board.systems:
@@ -79,21 +77,6 @@ def write_site(
 def render(board: Leaderboard) -> str:
     """The leaderboard page alone, as it is without any page of a trial."""
     return _index(board, sliced(board), [])
-
-
-def _facts(
-    board: Leaderboard, pairs: Sequence[tuple[str, str]], audio: Mapping[str, RunAudio]
-) -> Iterable[TrialFacts]:
-    if not pairs:
-        return
-    rows = board.rows
-    near = rows[rows["trial_id"].isin({trial for _, trial in pairs})]
-    groups: dict[tuple[str, str], pd.DataFrame] = {
-        (str(dataset), str(trial)): group
-        for (dataset, trial), group in near.groupby(["dataset", "trial_id"])
-    }
-    for pair in pairs:
-        yield trial_facts(board, groups[pair], audio)
 
 
 def _hear(facts: TrialFacts, audio: Mapping[str, RunAudio], out: Path) -> _Heard:

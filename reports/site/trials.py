@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -11,7 +11,7 @@ from ...bench.rows import TAG_PREFIX
 from ..audio_files import RunAudio, Signals, Told
 from ..board import Entry, Leaderboard, Table
 from .players import Sound
-from .words import Words, is_transcript, words_of
+from .words import OF_ESTIMATES, OF_REFERENCES, Words, words_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +48,7 @@ class TrialFacts:
     Attributes:
         tags: what reports slice by.
         told: what the recipe says, None where the set is not at hand.
+        clean: what was recognised in the target itself, if anybody listened to it.
     """
 
     dataset: str
@@ -57,6 +58,28 @@ class TrialFacts:
     tags: Mapping[str, str]
     answers: tuple[Answer, ...]
     told: Told | None
+    clean: Words | None
+
+    @property
+    def beside(self) -> tuple[int, ...]:
+        """Columns whose values stand beside a track: the primary, and one that tells more."""
+        columns, primary = self.table.columns, self.table.primary
+        if primary is None:
+            return ()
+        same = {
+            primary,
+            *(
+                i
+                for i, c in enumerate(columns)
+                if c.facts.improvement == columns[primary].facts.name
+            ),
+        }
+        more = [
+            i
+            for i, column in enumerate(columns)
+            if i not in same and not column.facts.name.endswith("_reference")
+        ]
+        return (primary, *more[:1])
 
     @property
     def transcript(self) -> str:
@@ -70,6 +93,22 @@ class TrialFacts:
         if clue is None:
             return ""
         return ", ".join([*clue.classes, *([f"“{clue.text}”"] if clue.text else [])])
+
+
+def facts_of(
+    board: Leaderboard, pairs: Sequence[tuple[str, str]], audio: Mapping[str, RunAudio]
+) -> Iterator[TrialFacts]:
+    """What is known of some trials, by dataset and id."""
+    if not pairs:
+        return
+    rows = board.rows
+    near = rows[rows["trial_id"].isin({trial for _, trial in pairs})]
+    groups: dict[tuple[str, str], pd.DataFrame] = {
+        (str(dataset), str(trial)): group
+        for (dataset, trial), group in near.groupby(["dataset", "trial_id"])
+    }
+    for pair in pairs:
+        yield trial_facts(board, groups[pair], audio)
 
 
 def trial_facts(
@@ -102,6 +141,7 @@ def trial_facts(
         },
         answers=tuple(_answer(entry, table, rows, said) for entry in table.entries),
         told=told,
+        clean=_words(rows, OF_REFERENCES, said),
     )
 
 
@@ -169,18 +209,23 @@ def _answer(entry: Entry, table: Table, rows: pd.DataFrame, said: str) -> Answer
     own = rows[rows["system"] == entry.system]
     by_metric = {str(row["metric"]): row for _, row in own.iterrows()}
     scores = [by_metric.get(column.key) for column in table.columns]
-    spoken = own[own["base_metric"].map(is_transcript) & (own["detail"] != "")]
-    heard = spoken.iloc[0] if len(spoken) else None
     first = own.iloc[0] if len(own) else None
     return Answer(
         entry=entry,
         scores=tuple(None if row is None else _score(row) for row in scores),
-        words=None
-        if heard is None
-        else words_of(str(heard["detail"]), said, str(heard["signature"])),
+        words=_words(own, OF_ESTIMATES, said),
         run_id="" if first is None else str(first["run_id"]),
         title="" if first is None else str(first["base_system"]),
     )
+
+
+def _words(rows: pd.DataFrame, metric: str, said: str) -> Words | None:
+    """What was recognised, also if it is nothing; None where nobody listened."""
+    spoken = rows[(rows["base_metric"] == metric) & (rows["status"] == "ok")]
+    if spoken.empty:
+        return None
+    row = spoken.iloc[0]
+    return words_of(str(row["detail"]), said, str(row["signature"]))
 
 
 def _score(row: pd.Series) -> Score:

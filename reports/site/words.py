@@ -10,7 +10,8 @@ from ...bench.metrics.protocol import UndefinedValueError
 from ...errors import TsebenchError
 
 _NORMALISERS = ("whisper_en", "basic", "none")
-_METRICS = ("wer", "wer_reference")
+OF_ESTIMATES, OF_REFERENCES = "wer", "wer_reference"
+"""Metrics whose rows hold what was recognised."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,11 +25,6 @@ class Words:
 
     text: str
     chunks: tuple[Chunk, ...]
-
-
-def is_transcript(metric: str) -> bool:
-    """Whether the `detail` of a metric's rows is what was recognised."""
-    return metric in _METRICS
 
 
 def words_of(heard: str, said: str, signature: str) -> Words:
