@@ -27,7 +27,8 @@ Corpus = Annotated[
         help="Folder of a corpus that a dataset names; may be given several times.",
     ),
 ]
-Device = Annotated[str, Option(metavar="DEVICE", help="auto, cpu, cuda or cuda:N.")]
+# Named: typer 0.27 writes --DEVICE if the name of the value is that of the option.
+Device = Annotated[str, Option("--device", metavar="DEVICE", help="auto, cpu, cuda or cuda:N.")]
 Threads = Annotated[int, Option(min=1, metavar="N", help="Threads that draw and render mixtures.")]
 Processes = Annotated[
     int, Option(min=1, metavar="N", help="Processes for metrics such as PESQ and STOI.")
