@@ -107,7 +107,7 @@ def _threads(count: int | None) -> Iterator[None]:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Without Lightning's advertisements and its advice on things that are meant as they are."""
-    chatter = logging.getLogger("pytorch_lightning.utilities.rank_zero")
+    chatter = logging.getLogger("pytorch_lightning")
     level = chatter.level
     handler = signal.getsignal(signal.SIGINT) if _in_main_thread() else None
     chatter.setLevel(logging.ERROR)
