@@ -20,13 +20,20 @@ class Slice:
 
     Attributes:
         name: of the dimension, as gates and files spell it: "input_snr".
+        title: of the dimension, for people: "input SNR".
         value: as gates and files spell it: "0..5" (0 <= x < 5), "..-10", "10..", "dog", "FM".
         text: the value as people read it, with its unit: "0 to 5 dB".
     """
 
     name: str
+    title: str
     value: str
     text: str
+
+    @property
+    def label(self) -> str:
+        """What is in it, for people: "input SNR 0 to 5 dB"."""
+        return f"{self.title} {self.text}"
 
     def __str__(self) -> str:
         return f"{self.name}={self.value}"
@@ -102,7 +109,7 @@ class Dimension:
         return self._slice("..".join(ends), f"{text} {self.unit}".strip())
 
     def _slice(self, value: str, text: str) -> Slice:
-        return Slice(name=self.name, value=value, text=text)
+        return Slice(name=self.name, title=self.title, value=value, text=text)
 
 
 _SNR_EDGES_DB = (-10.0, -5.0, 0.0, 5.0, 10.0)
@@ -153,6 +160,6 @@ def condition_slices(condition: str) -> tuple[Slice, Slice]:
     """The slices of a stratum: "PMQ 1:3" is in condition=PMQ and in condition=PMQ 1:3."""
     kind = condition.partition(" ")[0]
     return (
-        Slice(name=CONDITION, value=kind, text=kind),
-        Slice(name=CONDITION, value=condition, text=condition),
+        Slice(name=CONDITION, title=CONDITION, value=kind, text=kind),
+        Slice(name=CONDITION, title=CONDITION, value=condition, text=condition),
     )

@@ -284,6 +284,7 @@ def failures(gate: str, shift: float, *, n: int, strata: int, seeds: int) -> int
     return failed
 
 
+@pytest.mark.slow
 def test_false_alarms_are_as_rare_as_documented() -> None:
     """No change but noise: 2.5 % for all checks of a gate together, with the strictest threshold.
 
@@ -292,6 +293,7 @@ def test_false_alarms_are_as_rare_as_documented() -> None:
     assert failures("si_sdri<0", 0.0, n=40, strata=3, seeds=100) <= 8
 
 
+@pytest.mark.slow
 def test_a_threshold_leaves_fewer_false_alarms_and_a_real_loss_is_found() -> None:
     assert failures("si_sdri<-0.2", 0.0, n=200, strata=2, seeds=40) <= 4  # 0.2 % beyond
     assert failures("si_sdri<-0.2", -0.5, n=200, strata=2, seeds=40) == 40
@@ -517,6 +519,7 @@ def test_the_worst_trials_are_named_the_lost_ones_first(tmp_path: Path) -> None:
     assert found.worst[1].difference == pytest.approx(-9.0)
 
 
+@pytest.mark.slow
 def test_a_real_difference_survives_the_correction_for_many(tmp_path: Path) -> None:
     """With 300 comparisons the first 9999 signs could not tell anything; more are drawn."""
     rng = np.random.default_rng(0)

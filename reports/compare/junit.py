@@ -1,5 +1,7 @@
 """A comparison as JUnit XML: one test case for each check of a gate, and for each difference.
 
+Names of cases hold no values, so that a server can follow a case from build to build.
+
 The file is valid against the schema of Ant's JUnit task, which CI servers read; it holds no time of
 day of its own, so that the same comparison gives the same bytes.
 """
@@ -22,14 +24,20 @@ _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff
 def junit_xml(comparison: Comparison) -> str:
     """The comparison as JUnit XML."""
     root = ET.Element("testsuites")
-    remarked = "\n".join([headline(comparison), *remarks(comparison)])
+    checks = [
+        f"{check.gate} · {check.change.where} · {check.change.system}: {check.reason}"
+        for check in comparison.checks
+    ]
+    remarked = "\n".join([headline(comparison), *remarks(comparison), *checks])
     cases = [_check_case(check) for check in comparison.checks]
     cases += [_completeness(comparison)]
     _add_suite(root, comparison, "tsebench.compare.gates", cases, remarked)
     for dataset in dict.fromkeys(change.dataset for change in comparison.changes):
         every = (*comparison.changes, *comparison.slices)
-        own = [_change_case(change) for change in every if change.dataset == dataset]
-        _add_suite(root, comparison, f"tsebench.compare.{dataset}", own, "")
+        own = [change for change in every if change.dataset == dataset]
+        told = "\n".join(_line(change) for change in own)
+        cases = [_change_case(change) for change in own]
+        _add_suite(root, comparison, f"tsebench.compare.{dataset}", cases, told)
     ET.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
 
@@ -37,7 +45,8 @@ def junit_xml(comparison: Comparison) -> str:
 def _add_suite(
     root: ET.Element, comparison: Comparison, name: str, cases: Sequence[ET.Element], out: str
 ) -> None:
-    counts = {kind: sum(len(case.findall(kind)) for case in cases) for kind in ("failure", "error")}
+    kinds = ("failure", "error", "skipped")
+    counts = {kind: sum(len(case.findall(kind)) for case in cases) for kind in kinds}
     suite = ET.SubElement(
         root,
         "testsuite",
@@ -50,6 +59,7 @@ def _add_suite(
             "tests": str(len(cases)),
             "failures": str(counts["failure"]),
             "errors": str(counts["error"]),
+            "skipped": str(counts["skipped"]),
             "time": "0",
         },
     )
@@ -69,7 +79,7 @@ def _add_suite(
 
 def _check_case(check: Check) -> ET.Element:
     change = check.change
-    case = _case(str(check.gate), f"{change.where} · {change.system}: {check.reason}")
+    case = _case(str(check.gate), f"{change.where} · {change.system}")
     if check.outcome == "failed":
         _fail(case, "failure", "regression", check.reason, _details(change))
     elif check.outcome == "incomplete":
@@ -93,10 +103,7 @@ def _completeness(comparison: Comparison) -> ET.Element:
 
 def _change_case(change: Change) -> ET.Element:
     """A difference without a gate: it cannot fail, and is skipped without a value."""
-    base, candidate, difference, p = value_cells(change)
-    told = f"{base} → {candidate}, {difference} {change.metric.unit}".rstrip()
-    name = f"{change.where} · {change.system}: {told}{f' (p {p})' if p else ''}"
-    case = _case(change.metric.name, f"{name}, {change.verdict}")
+    case = _case(change.metric.name, f"{change.where} · {change.system}")
     if change.verdict == "no value":
         ET.SubElement(case, "skipped")
     return case
@@ -109,6 +116,14 @@ def _case(classname: str, name: str) -> ET.Element:
 def _fail(case: ET.Element, kind: str, word: str, message: str, text: str) -> None:
     element = ET.SubElement(case, kind, {"message": clean(message), "type": word})
     element.text = clean(text)
+
+
+def _line(change: Change) -> str:
+    """One difference with its values."""
+    base, candidate, difference, p = value_cells(change)
+    unit = change.metric.unit
+    values = f"{base} → {candidate} {unit}, {difference}{f', p {p}' if p else ''}"
+    return f"{change.metric.name} · {change.where} · {change.system}: {values}, {change.verdict}"
 
 
 def _details(change: Change) -> str:

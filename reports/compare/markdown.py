@@ -85,10 +85,15 @@ def _changes(changes: Iterable[Change]) -> str:
 def _first(comparison: Comparison) -> list[ChangedTrial]:
     """Trials of the strata where a gate failed, then the others; lost ones first."""
     failed = {(c.change.dataset, c.change.condition, c.change.system) for c in comparison.failed}
-    return sorted(
+    ordered = sorted(
         comparison.worst,
         key=lambda t: ((t.dataset, t.condition, t.system) not in failed, _loss(t)),
-    )[:_WORST]
+    )
+    # A trial is named once, by the metric in which it lost most.
+    once = {(trial.dataset, trial.trial_id, trial.system): trial for trial in reversed(ordered)}
+    return [
+        trial for trial in ordered if once[trial.dataset, trial.trial_id, trial.system] is trial
+    ][:_WORST]
 
 
 def _loss(trial: ChangedTrial) -> tuple[bool, float]:

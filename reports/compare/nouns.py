@@ -88,7 +88,7 @@ class Change:
     def where(self) -> str:
         """Dataset, stratum and slice in a row."""
         parts = [self.dataset, self.condition]
-        return " · ".join([*parts, *([_told(self.slice)] if self.slice else [])])
+        return " · ".join([*parts, *([self.slice.label] if self.slice else [])])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,7 +180,3 @@ class Comparison:
         if self.failed:
             return 1
         return 3 if self.incomplete and not self.allow_incomplete else 0
-
-
-def _told(part: Slice) -> str:
-    return f"{part.name.replace('_', ' ')} {part.text}"

@@ -31,6 +31,7 @@ def looked_at(gate: Gate, cells: Sequence[Cell]) -> list[Asked]:
     own = _of_metric(gate, cells)
     dimensions = {d.name: d for d in known_dimensions(pd.concat([c.trials for c in own]))}
     masks = {id(cell): cell.everything() for cell in own}
+    slices: list[Slice] = []
     for part in gate.restrictions:
         if part.name not in _NAMES and part.name not in dimensions:
             known = suggest(part.name, [*_NAMES, *dimensions])
@@ -39,14 +40,15 @@ def looked_at(gate: Gate, cells: Sequence[Cell]) -> list[Asked]:
         for cell in own:
             inside, there = _inside(cell, part, dimensions.get(part.name))
             masks[id(cell)] = masks[id(cell)] & inside
-            values |= there
+            values |= {found.value for found in there}
+            slices += [f for f in there if (f.name, f.value) == (part.name, part.value)]
         if part.value not in values:
             known = suggest(part.value, values)
             raise ConfigError(
                 f"--fail-on {str(gate)!r}: no trial has {part.name} {part.value!r}{known}"
             )
     found = [
-        Asked(cell, masks[id(cell)], _slice(gate.restrictions))
+        Asked(cell, masks[id(cell)], _joined(slices))
         for cell in own
         if (masks[id(cell)] & ~cell.inapplicable()).any()
     ]
@@ -73,28 +75,31 @@ def _of_metric(gate: Gate, cells: Sequence[Cell]) -> list[Cell]:
     return own
 
 
-def _inside(cell: Cell, part: Restriction, dimension: Dimension | None) -> tuple[Mask, set[str]]:
-    """Which trials of a cell are in a slice, and the values that the cell has there."""
-    values = {
+def _inside(cell: Cell, part: Restriction, dimension: Dimension | None) -> tuple[Mask, list[Slice]]:
+    """Which trials of a cell are in a slice, and the slices that the cell has there."""
+    nothing = ~cell.everything()
+    if dimension is not None:
+        parts = [found for found in parts_of(cell.trials, dimension) if found.mask.any()]
+        mask = next((found.mask for found in parts if found.slice.value == part.value), nothing)
+        return mask, [found.slice for found in parts]
+    names = {
         "dataset": [cell.dataset],
         "system": [cell.pair.title, cell.pair.candidate, cell.pair.base],
         CONDITION: [found.value for found in condition_slices(cell.condition)],
-    }.get(part.name)
-    nothing = ~cell.everything()
-    if values is not None:
-        return (cell.everything() if part.value in values else nothing), set(values)
-    parts = list(parts_of(cell.trials, dimension)) if dimension is not None else []
-    mask = next((found.mask for found in parts if found.slice.value == part.value), nothing)
-    return mask, {found.slice.value for found in parts if found.mask.any()}
+    }[part.name]
+    there = [Slice(name=part.name, title=part.name, value=name, text=name) for name in names]
+    return (cell.everything() if part.value in names else nothing), there
 
 
-def _slice(restrictions: Iterable[Restriction]) -> Slice | None:
-    """The slices within a stratum, joined."""
-    inside = [part for part in restrictions if part.name not in _NAMES]
-    if not inside:
-        return None
+def _joined(slices: Iterable[Slice]) -> Slice | None:
+    """The slices within a stratum as one."""
+    inside = [part for part in dict.fromkeys(slices) if part.name not in _NAMES]
+    if len(inside) < 2:
+        return inside[0] if inside else None
+    first, *others = inside
     return Slice(
         name="+".join(part.name for part in inside),
+        title=first.title,
         value="+".join(part.value for part in inside),
-        text=" and ".join(part.value for part in inside),
+        text=" · ".join([first.text, *(part.label for part in others)]),
     )

@@ -230,9 +230,8 @@ def _trials(sides: Sequence[pd.DataFrame]) -> pd.DataFrame:
     facts = []
     for rows in reversed(sides):
         tags = [name for name in rows.columns if name.startswith(TAG_PREFIX)]
-        facts.append(
-            rows.drop_duplicates("trial_id").set_index("trial_id")[["dataset", "cluster", *tags]]
-        )
+        # Of each trial the first that is told: some rows may hold fewer tags than others.
+        facts.append(rows.groupby("trial_id")[["dataset", "cluster", *tags]].first())
     return facts[0].combine_first(facts[1]).sort_index()
 
 

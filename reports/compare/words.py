@@ -15,6 +15,7 @@ OUTCOMES = {
     "unproven": "unproven",
     "incomplete": "no value",
 }
+_STEPS = {"dB": 1.0, "%": 1.0, "MOS": 0.1, "MOS-LQO": 0.1}
 HOW = {
     "significant": "the mean is beyond the threshold, and p < 0.05 against no change "
     "(sign-flip test over mixtures, Holm over all checks)",
@@ -97,9 +98,9 @@ def without_value(changes: Sequence[Change]) -> str:
 
 
 def worst_first(changes: Iterable[Change]) -> list[Change]:
-    """Significantly worse ones first, by the size of the loss in standard errors, better ones last.
+    """Significantly worse ones first, the largest loss before smaller ones; better ones last.
 
-    Metrics have different units, so p-values and then the share of the interval's width order them.
+    A loss of 1 dB weighs as much as one of 1 %, of 0.1 MOS, or of 0.01 on a scale from 0 to 1.
     """
     rank = {"worse": 0, "no value": 1, "changed": 2, "same": 3, "better": 4}
     return sorted(changes, key=lambda c: (rank[c.verdict], _size(c)))
@@ -142,9 +143,5 @@ def _worse(changes: Sequence[Change]) -> str:
 
 
 def _size(change: Change) -> float:
-    """Loss in units of the interval's half width: what is largest beside its noise comes first."""
-    found = change.difference
-    width = (found.ci_high - found.ci_low) / 2.0
-    if math.isnan(change.gain) or math.isnan(width):
-        return 0.0
-    return change.gain / width if width > 0 else math.copysign(math.inf, change.gain)
+    """Gain in steps of its unit; a loss is negative."""
+    return 0.0 if math.isnan(change.gain) else change.gain / _STEPS.get(change.metric.unit, 0.01)
