@@ -9,8 +9,8 @@ from torch import Tensor
 
 from .protocol import Signals
 
-CPU_SAMPLES, DEVICE_SAMPLES = 1 << 18, 1 << 22
-"""Samples of a part: on a CPU so few that what is worked on stays near its caches, on other
+CPU_SAMPLES, DEVICE_SAMPLES = 1 << 20, 1 << 22
+"""Samples of a part: on a CPU so few that they stay in the cache that its cores share, on other
 devices so many that they are busy."""
 MAX_TRIALS = 32
 """Trials of a part; normal equations that are factorised take 4 MB each."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -18,9 +16,9 @@ BANDS, LOWEST_HZ = 15, 150.0
 RANGE_DB = 40.0
 """Frames of the reference that are further below the loudest one are left out."""
 EPS = torch.finfo(torch.float64).eps
-CPU_FRAMES, DEVICE_FRAMES = 256, 1 << 15
+CPU_FRAMES, DEVICE_FRAMES = 240, 1 << 15
 """Frames of a transform: on a CPU so few that they stay in its caches."""
-NEIGHBOURS = (0, 8, 12, 15)
+NEIGHBOURS = (0, 8, 12, 13, 14, 15)
 """Bands that are summed by one product of matrices: many narrow ones, or few wide ones."""
 
 
@@ -32,11 +30,29 @@ class LoudFrames:
         trial: [N] which trial a frame is of.
         place: [N] its number in the trial; a frame starts at sample 128 · place.
         counts: [B] frames of each trial.
+        most: frames P of the longest trial, also the silent ones.
     """
 
     trial: Tensor
     place: Tensor
     counts: Tensor
+    most: int
+
+    @property
+    def flat(self) -> Tensor:
+        """[N] number of a frame, P for each trial."""
+        return self.trial * self.most + self.place
+
+    @property
+    def new(self) -> Tensor:
+        """[N] which frames are the first of their trial."""
+        return self.trial.diff(prepend=self.trial[:1] - 1) != 0
+
+    @property
+    def broken(self) -> Tensor:
+        """Numbers of the frames that do not follow one in the signal, or are not followed."""
+        gap = self.new | (self.place.diff(prepend=self.place[:1]) != 1)
+        return (gap | gap.roll(-1)).nonzero()[:, 0]
 
     @property
     def order(self) -> Tensor:
@@ -59,7 +75,7 @@ def loud_frames(reference: Tensor, lengths: Tensor) -> LoudFrames:
         levels.masked_fill_(~inside, -torch.inf)
         inside &= levels.amax(dim=-1, keepdim=True) - RANGE_DB - levels < 0
     trial, place = inside.nonzero().unbind(dim=-1)
-    return LoudFrames(trial=trial, place=place, counts=inside.sum(dim=-1))
+    return LoudFrames(trial=trial, place=place, counts=inside.sum(dim=-1), most=most)
 
 
 def envelopes(pair: Tensor, loud: LoudFrames) -> tuple[Tensor, Tensor]:
@@ -69,6 +85,10 @@ def envelopes(pair: Tensor, loud: LoudFrames) -> tuple[Tensor, Tensor]:
     are of windowed frames of the sum. So transform k is of frames k and k + 1 of a trial, and its
     last one, which has no frame after it, is arbitrary here.
 
+    Where a frame, the one before and the one after it follow each other also in the signal, the
+    windows of all steps are one. So all frames are taken as if they did, from where they lie, and
+    those beside a gap once more.
+
     Args:
         pair: reference and estimate [2, B, T] at 10 kHz.
         loud: which frames are left.
@@ -76,71 +96,104 @@ def envelopes(pair: Tensor, loud: LoudFrames) -> tuple[Tensor, Tensor]:
     Returns:
         Two of [15, N].
     """
-    signals = _Halves(pair, loud)
-    size = CPU_FRAMES if pair.device.type == "cpu" else DEVICE_FRAMES
-    energies = pair.new_empty(BANDS, len(signals.at))
-    for start, frames in signals.windowed(size):
-        spectra = torch.view_as_real(torch.fft.rfft(frames)).flatten(-2)
-        squares = spectra.mul_(spectra).mT
-        for group in _groups(pair.device):
-            out = energies[group.bands, start : start + len(frames)]
-            torch.mm(group.members, squares[group.values], out=out)
-    reference, estimate = energies.sqrt_().chunk(2, dim=-1)
+    rising, falling = _windows(pair.device)
+    window = torch.cat([rising, falling]) * (rising + falling).repeat(2)
+    energies = pair.new_empty(BANDS, 2, pair.shape[1] * loud.most)
+    blocks = _blocks(pair, loud)
+    padded = pair.new_zeros(max((block.count for block in blocks), default=0), FFT)
+    for block in blocks:
+        frames = padded[: block.count]
+        columns = slice(block.start, block.start + block.count)
+        for role, signals in enumerate(pair):
+            torch.mul(block.of(signals), window, out=block.shaped(frames))
+            _add_up(frames, energies[:, role, columns])
+    kept = energies.index_select(-1, loud.flat)
+    _repair(kept, pair, loud)
+    reference, estimate = kept.sqrt_().unbind(dim=1)
     return reference, estimate
 
 
-class _Halves:
-    """Half frames by their place in memory, for all frames that are left in both signals.
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """Frames of some places in some trials: all places, or those of one trial."""
 
-    Attributes:
-        at: [2 N] where a frame starts, in units of the greatest step that leads to all of them.
-    """
+    trials: range
+    places: range
+    most: int
 
-    def __init__(self, pair: Tensor, loud: LoudFrames) -> None:
-        _, trials, length = pair.shape
-        unit = math.gcd(length, HOP)
-        row, self._hop = length // unit, HOP // unit
-        at = loud.trial * row + loud.place * self._hop
-        self.at = torch.cat([at, at + trials * row])
-        self._samples, self._unit = pair.flatten(), unit
-        new = loud.trial.diff(prepend=loud.trial[:1] - 1) != 0
-        gap = new | (loud.place.diff(prepend=loud.place[:1]) != 1)
-        self._new = new.repeat(2)
-        self._broken = (gap | gap.roll(-1)).repeat(2).nonzero()[:, 0]
+    @property
+    def start(self) -> int:
+        """Number of the first frame, P for each trial."""
+        return self.trials.start * self.most + self.places.start
 
-    def windowed(self, size: int) -> Iterator[tuple[int, Tensor]]:
-        """Windowed frames of the sum, so many at a time, followed by as many zeros.
+    @property
+    def count(self) -> int:
+        return len(self.trials) * len(self.places)
 
-        Where a frame, the one before and the one after it follow each other also in the signal,
-        the windows of all steps are one.
-        """
-        rising, falling = _windows(self.at.device)
-        window = torch.cat([rising, falling]) * (rising + falling).repeat(2)
-        whole = self._samples.unfold(0, FRAME, self._unit)
-        padded = whole.new_zeros(min(size, len(self.at)), FFT)
-        gathered = whole.new_empty(len(padded), FRAME)
-        starts = range(0, len(self.at), size)
-        ends = torch.tensor(starts[1:], dtype=torch.long, device=self.at.device)
-        splits = torch.searchsorted(self._broken, ends).tolist()
-        broken = self._broken.tensor_split(splits)
-        overlapped = self._overlapped(self._broken).tensor_split(splits)
-        for start, places, repaired in zip(starts, broken, overlapped, strict=True):
-            at = self.at[start : start + size]
-            frames, found = padded[: len(at), :FRAME], gathered[: len(at)]
-            torch.mul(torch.index_select(whole, 0, at, out=found), window, out=frames)
-            frames.index_copy_(0, places - start, repaired)
-            yield start, padded[: len(at)]
+    def of(self, signals: Tensor) -> Tensor:
+        """These frames [b, p, 256] of signals [B, T], where they lie."""
+        rows = signals[self.trials.start : self.trials.stop, self.places.start * HOP :]
+        shape = (len(self.trials), len(self.places), FRAME)
+        return rows.as_strided(shape, (rows.stride(0), HOP, 1))
 
-    def _overlapped(self, places: Tensor) -> Tensor:
-        """Windowed frames [n, 256] of the sum, at places [n] with a gap before or after them."""
-        rising, falling = _windows(self.at.device)
-        halves = self._samples.unfold(0, HOP, self._unit)
-        at = self.at[places]
-        before = halves[self.at[places - 1] + self._hop] * ~self._new[places, None]
-        after = halves[self.at[(places + 1) % len(self.at)]]
-        first = halves[at] * rising + before * falling
-        second = after * rising + halves[at + self._hop] * falling
-        return torch.cat([first * rising, second * falling], dim=-1)
+    def shaped(self, frames: Tensor) -> Tensor:
+        """The part [b, p, 256] before the zeros of padded frames [b p, 512]."""
+        return frames.view(len(self.trials), len(self.places), FFT)[..., :FRAME]
+
+
+def _blocks(pair: Tensor, loud: LoudFrames) -> list[_Block]:
+    """Blocks of at most so many frames that have any that is left."""
+    if not len(loud.trial):
+        return []
+    most, trials = loud.most, pair.shape[1]
+    size = CPU_FRAMES if pair.device.type == "cpu" else DEVICE_FRAMES
+    rows = max(1, size // most)
+    columns = -(-most // -(-most // size))
+    blocks = [
+        _Block(range(row, min(row + rows, trials)), range(place, min(place + columns, most)), most)
+        for row in range(0, trials, rows)
+        for place in range(0, most, columns)
+    ]
+    starts = torch.tensor([block.start for block in blocks[1:]], device=pair.device)
+    before = [0, *torch.searchsorted(loud.flat, starts).tolist(), len(loud.trial)]
+    return [
+        block for block, (one, other) in zip(blocks, pairwise(before), strict=True) if other > one
+    ]
+
+
+def _add_up(frames: Tensor, energies: Tensor) -> None:
+    """Energies of the bands [15, n] in the transforms of frames [n, 512]."""
+    spectra = torch.view_as_real(torch.fft.rfft(frames)).flatten(-2)
+    squares = spectra.mul_(spectra).mT
+    for group in _groups(frames.device):
+        torch.mm(group.members, squares[group.values], out=energies[group.bands])
+
+
+def _repair(energies: Tensor, pair: Tensor, loud: LoudFrames) -> None:
+    """Replace the energies [15, 2, N] of the frames that have a gap before or after them."""
+    size = CPU_FRAMES if pair.device.type == "cpu" else DEVICE_FRAMES
+    for places in loud.broken.split(size):
+        frames = pair.new_zeros(2, len(places), FFT)
+        _overlap(pair, loud, places, out=frames[..., :FRAME].unflatten(-1, (2, HOP)))
+        repaired = pair.new_empty(BANDS, 2 * len(places))
+        _add_up(frames.flatten(end_dim=1), repaired)
+        energies.index_copy_(-1, places, repaired.view(BANDS, 2, -1))
+
+
+def _overlap(pair: Tensor, loud: LoudFrames, places: Tensor, *, out: Tensor) -> None:
+    """Windowed frames [2, n, 2, 128] of the sum of frames, by their numbers [n], in halves."""
+    rising, falling = _windows(pair.device)
+    last = len(loud.trial) - 1
+    # Each frame with the one before and the one after it.
+    numbers = torch.stack([places, places - 1, places + 1], dim=-1).clamp_(0, last)
+    rows = pair[..., : (loud.most + 1) * HOP].unflatten(-1, (-1, HOP))
+    trial, place = loud.trial[numbers], loud.place[numbers]
+    place[:, 1] += 1  # of the one before, its second half
+    own, before, after = rows[:, trial, place].unbind(dim=-2)
+    second = rows[:, trial[:, 0], place[:, 0] + 1]
+    before = before * ~loud.new[places, None]
+    torch.mul(own * rising + before * falling, rising, out=out[:, :, 0])
+    torch.mul(after * rising + second * falling, falling, out=out[:, :, 1])
 
 
 @lru_cache(maxsize=4)
