@@ -194,7 +194,7 @@ A second system that is scored into the same --out joins the leaderboard.
 TRAIN_EXAMPLES = """
 \b
 Examples:
-  tsebench train soundbeam_mini
+  tsebench train soundbeam_mini_1hot
   tsebench train my_net.yaml --out runs/train/mine --device cuda
   tsebench train soundbeam_esc10 --corpus esc10=/data/ESC-10
 """

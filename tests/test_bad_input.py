@@ -23,7 +23,7 @@ from tsebench import cli, files
 from tsebench.bench.rows import read_rows
 
 RATE_HZ = 8000
-ZOO = Path(cli.__file__).resolve().parent / "systems" / "zoo" / "soundbeam_mini"
+ZOO = Path(cli.__file__).resolve().parent / "systems" / "zoo" / "soundbeam_mini_1hot"
 
 DATASET = """
 name: spoken
@@ -163,7 +163,10 @@ CORPUS = ("--corpus", "mine=corpus")
         (("run", "run.yaml", "--device", "gpu"), ("'gpu'", "auto, cpu, cuda")),
         (("train", "train.yaml", "--device", "cpux"), ("'cpux'", "auto, cpu, cuda")),
         (("run", "quikstart"), ("'quikstart'", "did you mean 'quickstart'?")),
-        (("train", "soundbeam_mni"), ("'soundbeam_mni'", "did you mean 'soundbeam_mini'?")),
+        (
+            ("train", "soundbeam_mini_1ht"),
+            ("'soundbeam_mini_1ht'", "did you mean 'soundbeam_mini_1hot'?"),
+        ),
         (("build", "mini_sound"), ("'mini_sound'", "did you mean 'mini_sounds'?")),
         (("run", "x" * 300), ("not a file, nor shipped",)),
         (("run", "corpus"), ("'corpus'", "not a file")),
@@ -500,11 +503,13 @@ def test_a_hostile_training_state_is_not_run(refused: Refused) -> None:
     assert not Path("executed").exists()
 
 
-@pytest.mark.parametrize("name", ["nowhere", "soundbeam_mni", "corpus", "x" * 300, "~nobody/x"])
+@pytest.mark.parametrize(
+    "name", ["nowhere", "soundbeam_mini_1ht", "corpus", "x" * 300, "~nobody/x"]
+)
 def test_checkpoint_missing(refused: Refused, name: str) -> None:
     line = refused("doctor", "soundbeam", "--option", f"checkpoint={name}")
     assert f"no checkpoint at {name!r}" in line
-    assert "soundbeam_mini" in line
+    assert "soundbeam_mini_1hot" in line
 
 
 def test_checkpoint_not_given(refused: Refused) -> None:

@@ -39,7 +39,7 @@ def test_everything_spelt_out(tmp_path: Path) -> None:
           - mini_speech
           - {dataset: mini_sounds, metrics: [snri], systems: [beam]}
         systems:
-          - {name: soundbeam, label: beam, options: {checkpoint: soundbeam_mini}}
+          - {name: soundbeam, label: beam, options: {checkpoint: soundbeam_mini_1hot}}
           - silence
         metrics: [sdri]
         batch_size: 2
@@ -47,7 +47,7 @@ def test_everything_spelt_out(tmp_path: Path) -> None:
         """,
     )
     assert [spec.title for spec in config.systems] == ["beam", "silence"]
-    assert config.systems[0].options == {"checkpoint": "soundbeam_mini"}
+    assert config.systems[0].options == {"checkpoint": "soundbeam_mini_1hot"}
     assert config.datasets[1].metrics == (MetricSpec(name="snri"),)
     assert config.datasets[1].systems == ("beam",)
     assert config.bootstrap.level == 0.9

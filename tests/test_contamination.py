@@ -33,7 +33,7 @@ from tsebench.reports.write import open_board
 from tsebench.systems.checkpoint import ZOO, CheckpointCard, trained_on
 from tsebench.systems.registry import load_system
 
-MINI = "soundbeam_mini"
+MINI = "soundbeam_mini_1hot"
 
 
 def small(name: str, **params: Any) -> DatasetConfig:

@@ -116,7 +116,7 @@ def test_wheel_works_alone(alone: Path, tmp_path: Path) -> None:
             {
                 "name": "tiny",
                 "datasets": ["few.yaml"],
-                "systems": [{"name": "soundbeam", "options": {"checkpoint": "soundbeam_mini"}}],
+                "systems": [{"name": "soundbeam", "options": {"checkpoint": "soundbeam_mini_1hot"}}],
                 "metrics": ["snri"],
             }
         )

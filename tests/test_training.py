@@ -445,7 +445,7 @@ def test_shipped_configs_build_their_networks(name):
 
 
 def test_shipped_recipe_is_drawn_from_its_dataset(tmp_path):
-    shipped = load_train_config("soundbeam_mini")
+    shipped = load_train_config("soundbeam_mini_1hot")
     settings = shipped.model_copy(
         update={
             "net": NET,
