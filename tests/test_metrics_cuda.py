@@ -72,7 +72,7 @@ def agree(metric: BatchMetric, signals: Signals, tolerance: float = 1e-9) -> Non
 
 @needs_cuda
 @every_metric
-@pytest.mark.parametrize("trials", [1, 7, 3 * chunks.MAX_TRIALS + 1])
+@pytest.mark.parametrize("trials", [1, 7, chunks.DEVICE_TRIALS + 1])
 def test_values_of_any_batch_are_those_of_the_cpu(metric: BatchMetric, trials: int) -> None:
     agree(metric, ragged(trials))
 

@@ -201,6 +201,29 @@ def test_the_size_of_a_transform_does_not_change_a_value(
     np.testing.assert_allclose(together(pairs, 10000, extended=False), expected, atol=1e-12)
 
 
+def test_how_bands_are_grouped_does_not_change_a_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    pairs = [(noise(30000) + noise(30000, seed=1), noise(30000))]
+    expected = together(pairs, 10000, extended=False)
+    monkeypatch.setattr(third_octaves, "NEIGHBOURS", (0, third_octaves.BANDS))  # as on a GPU
+    third_octaves._groups.cache_clear()
+    try:
+        np.testing.assert_allclose(together(pairs, 10000, extended=False), expected, atol=1e-12)
+    finally:
+        third_octaves._groups.cache_clear()
+
+
+@both
+def test_a_few_words_in_long_silences_have_the_values_of_pystoi(extended: bool) -> None:
+    # Silences longer than what is transformed at once, and another trial that has none.
+    seconds = np.arange(300000) / 10000
+    speaks = ((seconds > 9.0) & (seconds < 10.5)) | ((seconds > 21.0) & (seconds < 21.7))
+    reference = noise(300000) * np.where(speaks, 1.0, 1e-5)
+    pairs = [(reference + 0.3 * noise(300000, seed=1), reference)]
+    pairs.append((noise(20000, seed=2) + noise(20000, seed=3), noise(20000, seed=2)))
+    expected = [by_pystoi(pair, 10000, extended=extended) for pair in pairs]
+    np.testing.assert_allclose(together(pairs, 10000, extended=extended), expected, atol=1e-9)
+
+
 @pytest.mark.parametrize("deviation", [1.0, 1e-6, 1e-12, 0.0])
 def test_moments_of_segments_keep_the_digits_of_small_deviations(deviation: float) -> None:
     values = 1000.0 + 1000.0 * deviation * noise(200)

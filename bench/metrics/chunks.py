@@ -9,10 +9,10 @@ from torch import Tensor
 
 from .protocol import Signals
 
-CPU_SAMPLES, DEVICE_SAMPLES = 1 << 20, 1 << 22
+CPU_SAMPLES, DEVICE_SAMPLES = 1 << 20, 1 << 24
 """Samples of a part: on a CPU so few that they stay in the cache that its cores share, on other
 devices so many that they are busy."""
-MAX_TRIALS = 32
+CPU_TRIALS, DEVICE_TRIALS = 32, 256
 """Trials of a part; normal equations that are factorised take 4 MB each."""
 
 
@@ -31,10 +31,11 @@ def in_chunks(
     trials, frames = signals.estimate.shape
     if not trials:
         return signals.estimate.new_empty(0, dtype=torch.float64)
-    if row_by_row and signals.estimate.device.type == "cpu":
+    on_cpu = signals.estimate.device.type == "cpu"
+    if row_by_row and on_cpu:
         return compute(signals)
-    samples = CPU_SAMPLES if signals.estimate.device.type == "cpu" else DEVICE_SAMPLES
-    most = max(1, min(MAX_TRIALS, samples // max(1, frames)))
+    samples, limit = (CPU_SAMPLES, CPU_TRIALS) if on_cpu else (DEVICE_SAMPLES, DEVICE_TRIALS)
+    most = max(1, min(limit, samples // max(1, frames)))
     size = -(-trials // -(-trials // most))  # parts of about one size
     starts = range(0, trials, size)
     return torch.cat([compute(_part(signals, start, start + size)) for start in starts])
