@@ -173,11 +173,14 @@ def run(
     from .bench.config import load_run_config
     from .bench.runner import RunOptions
     from .bench.runner import run as run_all
+    from .reports.papers.nouns import PAPER_TABLES
 
     if executor != "local":
         raise UnknownNameError("executor", executor, ["local"])
     keep_freed_memory()
     chosen = load_run_config(config, settings or ())
+    for name in chosen.paper_tables:
+        PAPER_TABLES.get(name)  # a typo shows before the run, not after it
     folder = out or Path("runs") / chosen.name
     result = run_all(
         chosen,
@@ -320,12 +323,14 @@ def _tell(
     """Print the leaderboard, write the report, track the run."""
     from .bench.tracking import default_tracking_uri, track
     from .reports.console import print_leaderboard
+    from .reports.papers.grid import print_papers
     from .reports.write import open_board, write_board
 
     board = open_board([folder])
     print_leaderboard(board, console)
+    papers = print_papers(board, console)
     options = {"html": {"corpora": corpora}}
-    written = write_board(board, folder / "report", ["html", "md", "csv"], options)
+    written = write_board(board, folder / "report", ["html", "md", "csv", *papers], options)
     if tracking_uri != "none":
         uri = tracking_uri or default_tracking_uri(folder)
         track(folder, uri=uri)

@@ -82,6 +82,7 @@ class DatasetFacts(_Facts):
         systems: which should have run on it.
         skipped: why others did not.
         overlaps: systems that were trained on some of it.
+        role: what a paper's table calls it.
     """
 
     fingerprint: str = ""
@@ -92,6 +93,8 @@ class DatasetFacts(_Facts):
     skipped: Mapping[str, str] = {}
     contents: ContentsFacts | None = None
     overlaps: Mapping[str, OverlapFacts] = {}
+    role: str = ""
+    sample_rate_hz: int = 0
 
     def expected_trials(self) -> dict[str, int]:
         """Number of trials by label of the stratum; empty if the run does not say."""
@@ -113,6 +116,8 @@ class ConfigFacts(_Facts):
     """The part of a run's config that reports follow."""
 
     bootstrap: BootstrapFacts = BootstrapFacts()
+    paper_tables: tuple[str, ...] = ()
+    scale: str = "full"
 
 
 class RunFacts(_Facts):
@@ -125,6 +130,8 @@ class RunFacts(_Facts):
     git: Any = None
     seed: int | None = None
     config: ConfigFacts | None = None
+    trials: int | None = None
+    failed_trials: int | None = None
     versions: Mapping[str, str | None] = {}
     systems: Mapping[str, SystemFacts] = {}
     datasets: Mapping[str, DatasetFacts] = {}
@@ -133,6 +140,11 @@ class RunFacts(_Facts):
         """What a dataset and the training data of a system share; None if nothing is known."""
         facts = self.datasets.get(dataset)
         return facts.overlaps.get(system) if facts else None
+
+    @property
+    def finished(self) -> bool:
+        """False for a run that is going on, or was killed; True also where nothing is said."""
+        return not ("trials" in self.model_fields_set and self.trials is None)
 
     @property
     def title(self) -> str:

@@ -1,0 +1,1 @@
+"""Tables of papers in the papers' own layout, our numbers beside the published ones."""

@@ -1,0 +1,160 @@
+"""Which of a paper's orderings hold in a run: paired differences, intervals and a verdict.
+
+The interval of the paired difference decides: an ordering holds if all of it is on the paper's
+side of zero, fails if all of it is on the other side, and is undecided if zero lies within.
+p-values are corrected (Holm) for all orderings of the table.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import pandas as pd
+
+from ...bench.comparison import Difference, holm, paired_difference
+from ..published import PublishedTable
+from .nouns import Claim, Measured, PaperTable
+from .results import RunResults, higher_is_better
+
+Verdict = Literal["holds", "fails", "undecided", "not measured"]
+_SET = "paired"
+_SIDES = ("better", "worse")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ordering:
+    """A claim, and what became of it.
+
+    Attributes:
+        difference: number that should be better minus the other, on paired trials; None without.
+        changed: of a claim that values are the same, on how many trials they are not.
+        published: both numbers of the paper, where it gives them.
+    """
+
+    claim: Claim
+    verdict: Verdict
+    difference: Difference | None = None
+    changed: int = 0
+    published: tuple[float, float] | None = None
+
+
+def orderings(
+    table: PaperTable, published: PublishedTable | None, results: RunResults
+) -> tuple[Ordering, ...]:
+    """All claims of a table, judged on one run."""
+    judged = [_judge(claim, results) for claim in table.claims]
+    quoted = [replace(o, published=_published(table, published, o.claim)) for o in judged]
+    return _corrected(quoted)
+
+
+def verdict_of(difference: Difference, *, higher_is_better: bool) -> Verdict:
+    """Whether the first number of a difference is the better one, by its interval."""
+    sign = 1.0 if higher_is_better else -1.0
+    low, high = sorted((sign * difference.ci_low, sign * difference.ci_high))
+    if difference.n == 0 or math.isnan(difference.mean):
+        return "not measured"
+    if low > 0.0:
+        return "holds"
+    return "fails" if high < 0.0 else "undecided"
+
+
+def _judge(claim: Claim, results: RunResults) -> Ordering:
+    sides = [results.rows(side) for side in (claim.better, claim.worse)]
+    paired = _paired(sides, by_trial=_one_stratum(claim))
+    if paired.empty:
+        return Ordering(claim=claim, verdict="not measured")
+    if claim.same:
+        return _judge_same(claim, paired)
+    difference = paired_difference(
+        paired,
+        system=_SIDES[0],
+        baseline=_SIDES[1],
+        dataset=_SET,
+        condition="FMQ 1:0",
+        metric=claim.better.metric,
+        level=results.board.level,
+        resamples=results.board.resamples,
+        seed=results.board.seed,
+    )
+    direction = higher_is_better(claim.better.metric)
+    return Ordering(
+        claim=claim,
+        verdict=verdict_of(difference, higher_is_better=direction),
+        difference=difference,
+    )
+
+
+def _judge_same(claim: Claim, paired: pd.DataFrame) -> Ordering:
+    values = paired.pivot(index="trial_id", columns="system", values="value")
+    statuses = paired.pivot(index="trial_id", columns="system", values="status")
+    first, second = (values[side] for side in _SIDES)
+    equal = (first == second) | (first.isna() & second.isna())
+    equal &= statuses[_SIDES[0]] == statuses[_SIDES[1]]
+    changed = int((~equal).sum())
+    return Ordering(claim=claim, verdict="fails" if changed else "holds", changed=changed)
+
+
+def _one_stratum(claim: Claim) -> bool:
+    def place(side: Measured) -> tuple[str, str]:
+        return side.role, side.condition
+
+    return place(claim.better) == place(claim.worse)
+
+
+def _paired(sides: Sequence[pd.DataFrame], *, by_trial: bool) -> pd.DataFrame:
+    """Rows of both sides under one stratum, as far as the trials have a partner.
+
+    Trials of different strata or sets are partners if their mixture and target are the same.
+    """
+    frames = []
+    for name, rows in zip(_SIDES, sides, strict=True):
+        keys = rows["trial_id"]
+        if not by_trial and len(rows):
+            targets = rows["tag_target"] if "tag_target" in rows else pd.Series("", rows.index)
+            keys = rows["mixture_id"] + "|" + targets.fillna("")
+        frames.append(
+            rows.assign(
+                system=name,
+                trial_id=keys,
+                dataset=_SET,
+                condition="FMQ",
+                n_active=1,
+                n_inactive=0,
+            )
+        )
+    common = set(frames[0]["trial_id"]) & set(frames[1]["trial_id"])
+    both = pd.concat([frame[frame["trial_id"].isin(common)] for frame in frames])
+    return both.assign(metric=both["base_metric"]) if len(both) else both
+
+
+def _published(
+    table: PaperTable, published: PublishedTable | None, claim: Claim
+) -> tuple[float, float] | None:
+    if published is None:
+        return None
+    values = []
+    for side in (claim.better, claim.worse):
+        quoted = table.published_of(side)
+        found = None if quoted is None else published.find(**_key(quoted))
+        if found is None:
+            return None
+        values.append(found.value)
+    return values[0], values[1]
+
+
+def _key(quoted: object) -> dict[str, str]:
+    return {name: getattr(quoted, name) for name in ("system", "metric", "variant", "condition")}
+
+
+def _corrected(judged: Sequence[Ordering]) -> tuple[Ordering, ...]:
+    """With p-values that are corrected for all comparisons of the table."""
+    p_values = [o.difference.p_value if o.difference else math.nan for o in judged]
+    return tuple(
+        o
+        if o.difference is None
+        else replace(o, difference=replace(o.difference, p_adjusted=float(adjusted)))
+        for o, adjusted in zip(judged, holm(p_values), strict=True)
+    )
