@@ -119,6 +119,8 @@ class Leaderboard:
 
     Attributes:
         level: coverage of the intervals.
+        remarks: what a reader must know of the runs: unfinished, merged by id alone, of other
+            versions; and which systems and metrics of one name are told apart.
         resamples: number of bootstrap draws behind them.
         seed: of these draws.
         rows: merged rows behind the tables, with the labels of the strata in `condition`, and
@@ -130,6 +132,7 @@ class Leaderboard:
     issues: tuple[Issue, ...]
     runs: tuple[RunFacts, ...] = field(default=())
     level: float = 0.95
+    remarks: tuple[str, ...] = ()
     resamples: int = 1000
     seed: int = 0
     rows: pd.DataFrame = field(default_factory=pd.DataFrame, compare=False, repr=False)
@@ -148,6 +151,13 @@ class Leaderboard:
     def of(self, dataset: str) -> tuple[Table, ...]:
         """The tables of one dataset."""
         return tuple(table for table in self.tables if table.dataset == dataset)
+
+    @property
+    def score_rows(self) -> pd.DataFrame:
+        """`rows` with the kind alone in `condition`, as `bench.statistics` takes them."""
+        if self.rows.empty:
+            return self.rows
+        return self.rows.assign(condition=self.rows["condition"].str.partition(" ")[0])
 
     def to_frame(self) -> pd.DataFrame:
         """One line for each system, stratum and metric, as in the report `csv`."""

@@ -37,6 +37,8 @@ def print_leaderboard(board: Leaderboard, console: Console) -> None:
         for table in board.of(dataset):
             _print_verdict(table, console)
         console.print()
+    for remark in board.remarks:
+        console.print(Text(f"note: {remark}", style="yellow"))
     if trouble(board):
         console.print(Text(trouble(board), style="bold red"))
         _print_issues(board, console)

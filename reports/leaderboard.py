@@ -20,6 +20,7 @@ from .contamination import contamination_issues, find_overlaps, with_warnings
 from .facts import metric_facts
 from .issues import find_issues
 from .merge import merge_runs
+from .mixing import name_remarks, other_weights, run_remarks
 from .provenance import RunFacts, SystemFacts
 from .ranking import ranked
 from .text import plural
@@ -64,7 +65,8 @@ def leaderboard(
     """
     settings = _Settings(level=level, resamples=resamples, seed=seed, primary=primary)
     check_arguments(rows, level=level, resamples=resamples)
-    merged = merge_runs(rows, {run.run_id: run.title for run in runs})
+    apart = other_weights(rows, runs)
+    merged = merge_runs(rows, {run.run_id: run.title for run in runs}, apart=apart)
     cells = aggregate(merged, level=level, resamples=resamples, seed=seed)
     labelled = with_condition_labels(merged)
     counts = _expected(runs) | dict(expected or {})
@@ -82,6 +84,7 @@ def leaderboard(
         issues=(*contamination_issues(overlaps), *find_issues(labelled, counts, runs)),
         runs=tuple(runs),
         level=level,
+        remarks=(*run_remarks(rows, runs), *name_remarks(merged, apart)),
         resamples=resamples,
         seed=seed,
         rows=labelled,

@@ -45,6 +45,7 @@ def write_markdown(board: Leaderboard, out: Path) -> list[Path]:
 def markdown(board: Leaderboard) -> str:
     """The whole report as GitHub-flavoured Markdown."""
     blocks = ["# Leaderboard", *([f"**{trouble(board)}.**"] if trouble(board) else [])]
+    blocks += [f"- {_safe(remark)}" for remark in board.remarks]
     for table in board.tables:
         blocks += [f"## {_safe(title(table))}", *_table(table)]
     costs = cost_lines(board)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,9 @@ _TRIAL = ["system", "dataset", "trial_id", "metric", "signature"]
 _SAME = 1e-4
 
 
-def merge_runs(rows: pd.DataFrame, titles: Mapping[str, str]) -> pd.DataFrame:
+def merge_runs(
+    rows: pd.DataFrame, titles: Mapping[str, str], *, apart: Collection[str] = ()
+) -> pd.DataFrame:
     """One row for each system, trial, metric and signature; adds `base_system`, `base_metric`.
 
     A system that several runs scored alike (the mixture, most often) is given once. One whose
@@ -22,9 +24,10 @@ def merge_runs(rows: pd.DataFrame, titles: Mapping[str, str]) -> pd.DataFrame:
     Args:
         rows: as `read_rows` gives them.
         titles: names of runs by id; two runs of one name are told apart by their ids.
+        apart: systems that are known to be another in each run, whatever their values.
     """
     rows = rows.assign(base_system=rows["system"], base_metric=rows["metric"])
-    differing = rows["system"].isin(_differing(rows))
+    differing = rows["system"].isin({*_differing(rows), *apart})
     unique = {run: name for run, name in titles.items() if [*titles.values()].count(name) == 1}
     runs = rows["run_id"].map(lambda run: unique.get(run) or run)
     names = rows["system"] + " (" + runs + ")"

@@ -57,7 +57,7 @@ def test_the_console_says_what_matters(tmp_path: Path) -> None:
     assert re.search(r"FAILED set · FMQ 1:0 · net: −0\.52 dB \[−0\.5\d, −0\.5\d\]", told)
     assert "gate si_sdri<-2@gender_pair=FF: 2 passed" in text
     assert "unchanged, value by value: mixture" in text
-    assert text.rstrip().endswith("Regression: 1 check of 3 failed (si_sdri<-0.2)")
+    assert text.rstrip().endswith("Regression: 1 check of 4 failed (si_sdri<-0.2)")
 
 
 def test_the_markdown_begins_with_the_regression(tmp_path: Path) -> None:
