@@ -126,7 +126,8 @@ def _group(
     systems: Sequence[str],
 ) -> _Group:
     tracks = [track for _, player in players for track in player.tracks]
-    clues = sorted({track.title for track in tracks if track.role == "enrollment"})
+    most = max(len(_enrollments(player.tracks)) for _, player in players)
+    clues = ("Enrollment",) if most == 1 else tuple(f"Enrollment {n + 1}" for n in range(most))
     shown = [name for name in systems if any(track.system == name for track in tracks)]
     return _Group(
         dataset=dataset,
@@ -134,7 +135,7 @@ def _group(
         rows=tuple(
             _Row(
                 trial=facts,
-                tracks=_in_columns(player.tracks, clues, shown),
+                tracks=_in_columns(player.tracks, most, shown),
                 scores=_scores(facts),
                 why=why[facts.dataset, facts.trial_id],
             )
@@ -144,17 +145,22 @@ def _group(
 
 
 def _in_columns(
-    tracks: Sequence[Track], clues: Sequence[str], systems: Sequence[str]
+    tracks: Sequence[Track], clues: int, systems: Sequence[str]
 ) -> tuple[Track | None, ...]:
-    given = {track.title: track for track in tracks if track.role == "enrollment"}
+    given = _enrollments(tracks)
     roles = {track.role: track for track in tracks}
     estimates = {track.system: track for track in tracks if track.role == "estimate"}
     return (
         roles.get("mixture"),
-        *(given.get(name) for name in clues),
+        *given,
+        *[None] * (clues - len(given)),
         *(estimates.get(name) for name in systems),
         roles.get("target"),
     )
+
+
+def _enrollments(tracks: Sequence[Track]) -> list[Track]:
+    return [track for track in tracks if track.role == "enrollment"]
 
 
 def _scores(facts: TrialFacts) -> dict[str, str]:

@@ -49,14 +49,15 @@
       try { await now.audio.play(); } catch (error) { if (error.name !== "AbortError") throw error; }
       draw();
     };
-    // Switch to a track; `at` in seconds, or the position of the track before.
-    const choose = async (track, { at = null, sound = true } = {}) => {
+    // Switch to a track: to `at` seconds, to a share of its length, or where the one before is.
+    const choose = async (track, { at = null, share = null, sound = true } = {}) => {
       const mine = ++turn;
       await load(track);
       await known(track.audio);
       if (mine !== turn) return;
       const before = now, kept = before.own === track.own ? before.audio.currentTime : null;
-      const position = at ?? (before === track ? null : kept);
+      const asked = share === null ? at : share * (track.audio.duration || 0);
+      const position = asked ?? (before === track ? null : kept);
       const ended = position !== null && position >= track.audio.duration - 0.02;
       if (position !== null) track.audio.currentTime = ended ? 0 : position;
       if (before !== track) before.audio.pause();
@@ -77,8 +78,8 @@
       });
       track.view.addEventListener("click", (event) => {
         const box = track.view.getBoundingClientRect();
-        const at = (event.clientX - box.left) / box.width * (track.audio.duration || 0);
-        choose(track, { at, sound: !now.audio.paused });
+        const share = (event.clientX - box.left) / box.width;
+        choose(track, { share, sound: !now.audio.paused });
       });
     }
     find("transport").hidden = false;
