@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tsebench.bench.mel import kaldi_fbank, p808_features, slaney_filters
+from tsebench.mel import kaldi_fbank, p808_features, slaney_filters
 
 RATE_HZ = 16000
 Array = NDArray[np.float32]

@@ -21,14 +21,14 @@ import torch
 from numpy.typing import NDArray
 
 from tsebench import cli
-from tsebench.bench import model_sessions
+from tsebench import onnx_sessions
 from tsebench.bench.choices import MetricChoice
 from tsebench.bench.config import RunConfig
-from tsebench.bench.mel import kaldi_fbank, p808_features
+from tsebench.mel import kaldi_fbank, p808_features
 from tsebench.bench.metrics.dnsmos import WINDOW, looped, window_starts
 from tsebench.bench.metrics.loading import load_metric, metric_info
 from tsebench.bench.metrics.protocol import Answered, AnswerMetric, Facts
-from tsebench.bench.models import open_model
+from tsebench.onnx_models import open_model
 from tsebench.bench.plan import plan_metrics
 from tsebench.bench.pool import FilePool
 from tsebench.bench.rows import read_rows
@@ -471,15 +471,15 @@ def test_jobs_hold_no_weights_and_models_load_once(models: dict[str, Path]) -> N
     model = open_model(models["dnsmos"], where="test")
     assert len(pickle.dumps(model)) < 1000
     assert pickle.loads(pickle.dumps(model)) == model
-    before = model_sessions.session.cache_info().misses
+    before = onnx_sessions.session.cache_info().misses
     model.run([noise(9.01)])
     open_model(models["dnsmos"], where="test")
-    assert model_sessions.session.cache_info().misses == before
+    assert onnx_sessions.session.cache_info().misses == before
 
 
 def test_modules_are_cheap_to_import() -> None:
-    modules = ("models", "mel", "metrics.dnsmos", "metrics.speaker_similarity")
-    program = "import sys\n" + "".join(f"import tsebench.bench.{m}\n" for m in modules)
+    modules = ("mel", "onnx_models", "bench.metrics.dnsmos", "bench.metrics.speaker_similarity")
+    program = "import sys\n" + "".join(f"import tsebench.{m}\n" for m in modules)
     program += "print(*{name.partition('.')[0] for name in sys.modules})"
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
@@ -656,7 +656,7 @@ def test_a_file_that_changes_during_a_run_fails(tmp_path: Path, pool: FilePool) 
     metric = load_metric("dnsmos", {"model": str(path)})
     assert isinstance(metric, AnswerMetric)
     p808_model(path)
-    model_sessions.session.cache_clear()
+    onnx_sessions.session.cache_clear()
     plan = plan_metrics(["snr"])
     scorer = Scorer(plan, sample_rate_hz=RATE_HZ, device="cpu", pool=pool).restricted([metric])
     (found, *_) = scorer.submit([trial(noise(10.0))]).result()
@@ -695,7 +695,7 @@ def test_a_gpu_is_used_or_refused(models: dict[str, Path], monkeypatch: pytest.M
         open_model(models["dnsmos"], where="test", device="cuda:1")
     exact = {"device_id": "1", "use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"}
     assert asked == [[("CUDAExecutionProvider", exact)]]
-    model_sessions.session.cache_clear()
+    onnx_sessions.session.cache_clear()
 
 
 def test_on_a_gpu_it_runs_here_and_not_in_the_pool(models: dict[str, Path]) -> None:
@@ -710,11 +710,11 @@ def test_on_a_gpu_it_runs_here_and_not_in_the_pool(models: dict[str, Path]) -> N
     with FilePool(0) as pool:
         there = metric.judge(answers, sample_rate_hz=RATE_HZ, submit=pool.submit)
     on_gpu = dataclasses.replace(model, device="cuda", batch_size=16)
-    sessions = model_sessions.session
+    sessions = onnx_sessions.session
     metric._given = on_gpu
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            "tsebench.bench.models.session",
+            "tsebench.onnx_models.session",
             lambda path, sha256, device: sessions(path, sha256, "cpu"),
         )
         here = metric.judge(answers, sample_rate_hz=RATE_HZ, submit=never)

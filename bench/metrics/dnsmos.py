@@ -20,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import ConfigError
-from ..mel import p808_features
-from ..models import Model, carry_out, open_model
+from ...mel import p808_features
+from ...onnx_models import Model, open_model
+from ..models import carry_out
 from .outcome import Outcome
 from .protocol import METRICS, Answered, FailedValueError, MetricInfo, Submit, UndefinedValueError
 

@@ -15,16 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import ConfigError
-from ..mel import kaldi_fbank
-from ..models import Model, carry_out, open_model
+from ...systems.speaker_models import Input, SpeakerModel, open_speaker_model
+from ..models import carry_out
 from .outcome import Outcome, undefined
 from .protocol import METRICS, Answered, MetricInfo, Submit, UndefinedValueError
 
 _NAME = "speaker_similarity"
-_MELS = 80
-_LEAST_HZ = 1000
 
-Input = Literal["waveform", "fbank80"]
 Array = NDArray[np.float32]
 
 
@@ -56,13 +53,7 @@ class SpeakerSimilarity:
         on_cpu: bool = False,
         device: str = "cpu",
     ) -> None:
-        if sample_rate_hz < _LEAST_HZ:
-            raise ConfigError(
-                f"metric {_NAME!r}: sample_rate_hz = {sample_rate_hz}; set it to {_LEAST_HZ} or "
-                "more, as the model was trained"
-            )
-        self._input: Input = input
-        self._against, self._rate_hz = against, sample_rate_hz
+        self._against = against
         self.info = MetricInfo(
             name=_NAME,
             unit="−1..1",
@@ -72,25 +63,32 @@ class SpeakerSimilarity:
             reference_value=f"{_NAME}_reference" if against == "enrollment" else None,
             options=("model",),
         )
-        self._model: Model | None = None
+        self._model: SpeakerModel | None = None
         if model is not None:
-            self._model = self._opened(model, "cpu" if on_cpu else device, output)
+            self._model = open_speaker_model(
+                model,
+                where=f"metric {_NAME!r}",
+                input=input,
+                sample_rate_hz=sample_rate_hz,
+                output=output,
+                device="cpu" if on_cpu else device,
+            )
 
     def signature(self, sample_rate_hz: int) -> str:
         """`speaker_similarity|model:...|sha256:...|onnxruntime:...|output:...|...|fs:16000`."""
-        model = self._needed()
-        rate = f"fs:{self._rate_hz}"
-        if sample_rate_hz != self._rate_hz:
-            rate = f"fs:{sample_rate_hz}>{self._rate_hz}|soxr:VHQ"
-        heard = f"input:{self._input}" + ("|dither:0" if self._input == "fbank80" else "")
-        settings = f"output:{model.output}|{heard}|against:{self._against}"
-        return f"{_NAME}|{model.signature()}|{settings}|{rate}|tsebench:1"
+        voice = self._needed()
+        rate = f"fs:{voice.sample_rate_hz}"
+        if sample_rate_hz != voice.sample_rate_hz:
+            rate = f"fs:{sample_rate_hz}>{voice.sample_rate_hz}|soxr:VHQ"
+        heard = f"input:{voice.input}" + ("|dither:0" if voice.input == "fbank80" else "")
+        settings = f"output:{voice.model.output}|{heard}|against:{self._against}"
+        return f"{_NAME}|{voice.model.signature()}|{settings}|{rate}|tsebench:1"
 
     def judge(
         self, answers: Sequence[Answered], *, sample_rate_hz: int, submit: Submit
     ) -> Sequence[Outcome | Future[Outcome]]:
         """The similarity of each estimate; one without an enrollment to compare with has none."""
-        model = self._needed()
+        voice = self._needed()
         found: list[Outcome | Future[Outcome]] = []
         for answer in answers:
             enrollment = answer.facts.enrollment
@@ -104,43 +102,17 @@ class SpeakerSimilarity:
                     other.detach().cpu().float().numpy(),
                 ),
                 sample_rate_hz=sample_rate_hz,
-                model=model,
-                model_rate_hz=self._rate_hz,
-                input=self._input,
+                voice=voice,
             )
-            found.append(carry_out(job, model=model, submit=submit))
+            found.append(carry_out(job, model=voice.model, submit=submit))
         return found
 
-    def _needed(self) -> Model:
+    def _needed(self) -> SpeakerModel:
         if self._model is None:
             raise ConfigError(
                 f"metric {_NAME!r} needs its setting 'model': the path of an ONNX file"
             )
         return self._model
-
-    def _opened(self, path: Path, device: str, output: str | None) -> Model:
-        """The model, tried out on two lengths.
-
-        Raises:
-            ConfigError: it cannot be loaded, or gives no embedding of fixed size.
-        """
-        where = f"metric {_NAME!r}"
-        model = open_model(path, where=where, device=device, output=output)
-        shapes = [
-            (seconds * 100, _MELS) if self._input == "fbank80" else (seconds * self._rate_hz,)
-            for seconds in (1, 2)
-        ]
-        hint = (
-            f"give a model that takes {self._input} of any length, or set `input` to "
-            f"{'waveform' if self._input == 'fbank80' else 'fbank80'}"
-        )
-        sizes = {model.width(*shape, where=where, hint=hint) for shape in shapes}
-        if len(sizes) > 1:
-            raise ConfigError(
-                f"{where}: output {model.output!r} of model {str(path)!r} grows with the signal, "
-                "where an embedding has one size; set `output` to that of the embedding"
-            )
-        return model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,9 +121,7 @@ class _Job:
 
     signals: tuple[Array, Array]
     sample_rate_hz: int
-    model: Model
-    model_rate_hz: int
-    input: Input
+    voice: SpeakerModel
 
     def __call__(self) -> float:
         first, second = (self._embedding(signal) for signal in self.signals)
@@ -159,14 +129,10 @@ class _Job:
         return float(np.clip(first @ second / norms, -1.0, 1.0)) if norms else float("nan")
 
     def _embedding(self, signal: Array) -> NDArray[np.float64]:
-        from ...datasets.audio import resample  # noqa: PLC0415
-
-        heard = resample(signal, from_hz=self.sample_rate_hz, to_hz=self.model_rate_hz)
-        if self.input == "fbank80":
-            heard = kaldi_fbank(heard, n_mels=_MELS, sample_rate_hz=self.model_rate_hz)
-        if not len(heard):
+        found = self.voice.embedding(signal, sample_rate_hz=self.sample_rate_hz)
+        if found is None:
             raise UndefinedValueError("too_short")
-        return np.asarray(self.model.run([heard])[0], dtype=np.float64)
+        return found
 
 
 METRICS.register(_NAME)(SpeakerSimilarity)

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from ..errors import ConfigError
+from .errors import ConfigError
 
 CUDA = "CUDAExecutionProvider"
 ON_CPU = "install onnxruntime-gpu instead of onnxruntime, or set the metric's `on_cpu: true`"
