@@ -34,10 +34,8 @@ def tiers(board: Leaderboard, table: Table, index: int) -> Mapping[str, int]:
     names = sorted(means, key=lambda name: (means[name], name))
     if board.rows.empty:
         return _dense({name: 1 + sum(m < means[name] for m in means.values()) for name in names})
-    # The rows carry labels of strata, which comparisons make themselves.
-    kinds = board.rows["condition"].str.partition(" ")[0]
     differences = compare_pairs(
-        board.rows.assign(condition=kinds),
+        board.score_rows,
         pairs=list(combinations(names, 2)),
         dataset=table.dataset,
         condition=table.condition,

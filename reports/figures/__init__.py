@@ -1,0 +1,1 @@
+"""Figures of a leaderboard for papers, one module for each kind."""
