@@ -59,7 +59,6 @@ def test_tells_every_system_and_loses_nothing(
     written = REPORTS.get(name)(board, out)
     assert written
     assert all(path.is_file() and path.is_relative_to(out) for path in written)
-    texts = [path for path in written if path.suffix not in BINARY]
     text = "\n".join(shown(path) for path in written)
     assert "good" in text
     assert "6.25" in text
