@@ -8,8 +8,10 @@ from pathlib import Path
 
 from ..files import make_folder, write_atomic
 from .board import Leaderboard
+from .escapes import markdown
 from .papers.printing import PaperResult, paper_results
 from .printed import Cell, Head, PrintedTable, Row
+from .printed_board import print_table
 from .registry import REPORTS
 
 _INTRODUCTION = (
@@ -17,6 +19,10 @@ _INTRODUCTION = (
     "became of the orderings that the papers find. Nothing here is typed by hand: this file is "
     "written by `tsebench report RUN_DIR... --format results --out DIR` from the rows of the runs "
     "`tsebench run paper/NAME --set scale=SCALE`."
+)
+_WITHOUT = (
+    "No run of this report names a paper's table (`paper_tables` in its config): these are the "
+    "tables of the leaderboard."
 )
 _VERDICTS = ("holds", "fails", "undecided", "not measured")
 
@@ -26,7 +32,8 @@ def write_results(board: Leaderboard, out: Path) -> list[Path]:
     """Tables of papers, ours beside published, and which of their orderings hold.
 
     Args:
-        board: its runs name the tables in their configs; without any, nothing is written.
+        board: its runs name the tables in their configs; where none does, the tables of the
+            leaderboard itself are written.
         out: gets `results.md`, and `results/*.tex` for each table.
 
     Raises:
@@ -34,32 +41,25 @@ def write_results(board: Leaderboard, out: Path) -> list[Path]:
         OutputError: the folder cannot be written.
     """
     results = paper_results(board)
-    if not results:
-        return []
+    summary = _summary(results)
+    parts = [(result.run, list(_tables(result))) for result in results] or [
+        ("Leaderboard", [print_table(board, table) for table in board.tables])
+    ]
+    blocks = ["# Results", _INTRODUCTION if results else _WITHOUT]
+    blocks += [summary.to_markdown()] if summary else []
+    for title, tables in parts:
+        blocks += [f"## {markdown(title)}", *(table.to_markdown() for table in tables)]
     paths = [make_folder(out) / "results.md"]
-    write_atomic(paths[0], results_markdown(results))
+    write_atomic(paths[0], "\n\n".join(block.rstrip("\n") for block in blocks) + "\n")
     folder = make_folder(out / "results")
-    for result in results:
-        for table in filter(None, (result.table, result.orderings)):
-            paths.append(folder / f"table_{table.name}.tex")
-            write_atomic(paths[-1], table.to_latex())
+    for table in (table for _, tables in parts for table in tables):
+        paths.append(folder / f"table_{table.name}.tex")
+        write_atomic(paths[-1], table.to_latex())
     return paths
 
 
-def results_markdown(results: Sequence[PaperResult]) -> str:
-    """All tables and orderings, with a summary first."""
-    blocks = ["# Results", _INTRODUCTION]
-    summary = _summary(results)
-    if summary is not None:
-        blocks.append(summary.to_markdown())
-    for result in results:
-        blocks += [f"## {result.run}", *_tables(result)]
-    return "\n\n".join(block.rstrip("\n") for block in blocks) + "\n"
-
-
-def _tables(result: PaperResult) -> Iterator[str]:
-    for table in filter(None, (result.table, result.orderings)):
-        yield table.to_markdown()
+def _tables(result: PaperResult) -> Iterator[PrintedTable]:
+    yield from filter(None, (result.table, result.orderings))
 
 
 def _summary(results: Sequence[PaperResult]) -> PrintedTable | None:

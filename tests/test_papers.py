@@ -383,12 +383,14 @@ def test_an_unknown_table_is_told_before_the_run(spoken: Path, capsys) -> None:
     assert not Path("r").exists()
 
 
-def test_a_run_without_tables_writes_no_results(tmp_path: Path) -> None:
+def test_without_a_papers_table_the_leaderboard_is_written(tmp_path: Path) -> None:
     rows = [row("a", i, 1.0) for i in range(3)]
     board: Leaderboard = results_of(rows, tmp_path).board
     assert paper_results(board) == ()
-    assert write_results(board, tmp_path / "out") == []
-    assert not (tmp_path / "out").exists()
+    first, *tables = write_results(board, tmp_path / "out")
+    assert "No run of this report names a paper's table" in first.read_text()
+    assert "| a |" in first.read_text()
+    assert len(tables) == 1
 
 
 def test_two_runs_have_a_part_each(tmp_path: Path) -> None:
