@@ -9,7 +9,8 @@ import typer
 from rich.console import Console
 from typer import Argument, Option
 
-from .cli_options import names_of
+from .cli_options import Corpus, corpora_of, names_of
+from .cli_report import listed
 from .errors import ConfigError, suggest
 
 _DECIDE: tuple[Literal["significant", "mean", "interval"], ...] = (
@@ -66,7 +67,7 @@ AllowIncomplete = Annotated[
 ]
 Out = Annotated[
     Path | None,
-    Option(metavar="DIR", help="Folder for compare.md, junit.xml and tables as CSV."),
+    Option(metavar="DIR", help="Folder for compare.md, junit.xml, tables as CSV, and players."),
 ]
 
 EXAMPLES = """
@@ -98,6 +99,7 @@ def compare(
     slices: Slices = True,
     allow_incomplete: AllowIncomplete = False,
     out: Out = None,
+    corpus: Corpus = None,
 ) -> None:
     """Compare a candidate run with a base run, on the trials of both."""
     from .reports.compare.console import print_comparison
@@ -121,7 +123,8 @@ def compare(
     console = Console()
     print_comparison(comparison, console)
     if out is not None:
-        for path in write_comparison(comparison, out):
-            console.print(str(path), markup=False, highlight=False, soft_wrap=True)
+        written = write_comparison(comparison, out, corpus_dirs=corpora_of(corpus))
+        for line in listed(written, out):
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
     if comparison.exit_code:
         raise typer.Exit(comparison.exit_code)

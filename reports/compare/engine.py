@@ -15,7 +15,7 @@ from .gates import Gate
 from .nouns import Comparison, Decide
 from .pairing import Matched, match_runs
 from .strata import Cell, Settings, cells_of
-from .worst import Audio, silent, worst_trials
+from .worst import worst_trials
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,6 @@ class CompareOptions:
         metrics: which; empty for all, but not what says the same twice.
         slices: compare slices of strata too.
         allow_incomplete: trials with a value in one run only do not fail.
-        audio: says what can be heard of a trial.
     """
 
     gates: tuple[Gate, ...] = ()
@@ -39,7 +38,6 @@ class CompareOptions:
     metrics: tuple[str, ...] = ()
     slices: bool = True
     allow_incomplete: bool = False
-    audio: Audio = silent
 
 
 def compare_runs(base: Path, candidate: Path, options: CompareOptions) -> Comparison:
@@ -82,12 +80,13 @@ def compare_runs(base: Path, candidate: Path, options: CompareOptions) -> Compar
         unchanged=unchanged,
         gates=options.gates,
         checks=checks,
-        worst=tuple(worst_trials(_listened(changed, options.gates), audio=options.audio)),
+        worst=tuple(worst_trials(_listened(changed, options.gates))),
         notes=matched.notes,
         gaps=matched.gaps,
         level=settings.level,
         decide=options.decide,
         allow_incomplete=options.allow_incomplete,
+        folders=(base, candidate),
     )
 
 

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from ..text import number, plural
 from .nouns import Change, ChangedTrial, Check, Comparison
 from .words import HOW, OUTCOMES, headline, remarks, run_line, trials, value_cells, worst_first
+from .worst import named_trials
 
 _SLICES = 15
-_WORST = 10
 _MARKS = {0: "✅", 1: "❌", 3: "⚠️"}
 
 
-def comparison_markdown(comparison: Comparison) -> str:
-    """The comparison as GitHub-flavoured Markdown."""
+def comparison_markdown(
+    comparison: Comparison, links: Mapping[ChangedTrial, str] | None = None
+) -> str:
+    """The comparison as GitHub-flavoured Markdown.
+
+    Args:
+        comparison: the comparison.
+        links: where trials can be heard, relative to the file.
+    """
     mark = _MARKS[comparison.exit_code]
     blocks = [f"### {mark} {safe(headline(comparison))}"]
     grave = [check for check in comparison.checks if check.outcome != "passed"]
@@ -25,7 +32,9 @@ def comparison_markdown(comparison: Comparison) -> str:
     if worse:
         blocks += ["**Significantly worse**", _changes(worse)]
     if comparison.worst:
-        blocks += [_folded("Trials that got worse most", _trials(_first(comparison)))]
+        blocks += [
+            _folded("Trials that got worse most", _trials(named_trials(comparison), links or {}))
+        ]
     title = f"All {plural(len(comparison.changes), 'difference')} of whole strata"
     if comparison.changes:
         blocks.append(_folded(title, _changes(comparison.changes)))
@@ -82,30 +91,9 @@ def _changes(changes: Iterable[Change]) -> str:
     return "\n".join(lines)
 
 
-def _first(comparison: Comparison) -> list[ChangedTrial]:
-    """Trials of the strata where a gate failed, then the others; lost ones first."""
-    failed = {(c.change.dataset, c.change.condition, c.change.system) for c in comparison.failed}
-    ordered = sorted(
-        comparison.worst,
-        key=lambda t: ((t.dataset, t.condition, t.system) not in failed, _loss(t)),
-    )
-    # A trial is named once, by the metric in which it lost most.
-    once = {(trial.dataset, trial.trial_id, trial.system): trial for trial in reversed(ordered)}
-    return [
-        trial for trial in ordered if once[trial.dataset, trial.trial_id, trial.system] is trial
-    ][:_WORST]
-
-
-def _loss(trial: ChangedTrial) -> tuple[bool, float]:
-    lost = trial.difference != trial.difference
-    sign = 1.0 if trial.metric.higher_is_better else -1.0
-    return not lost, 0.0 if lost else sign * trial.difference
-
-
-def _trials(found: Sequence[ChangedTrial]) -> str:
-    listen = any(trial.audio for trial in found)
+def _trials(found: Sequence[ChangedTrial], links: Mapping[ChangedTrial, str]) -> str:
     header = ["trial", "where", "system", "metric", "base", "candidate", "difference"]
-    header += ["listen"] if listen else []
+    header += ["listen"] if links else []
     lines = [_line(header), _rule(header)]
     for trial in found:
         unit = trial.metric.unit
@@ -119,8 +107,8 @@ def _trials(found: Sequence[ChangedTrial]) -> str:
         where = f"{trial.dataset} · {trial.condition}"
         told = [trial.trial_id, where, trial.system, f"{trial.metric.name} {unit}", *values]
         told.append(number(trial.difference, unit, signed=True))
-        links = [" ".join(f"[{safe(word)}]({link})" for word, link in trial.audio)] * listen
-        lines.append(_line([*map(safe, told), *links]))
+        listen = [f"[players]({links[trial]})" if trial in links else ""] if links else []
+        lines.append(_line([*map(safe, told), *listen]))
     return "\n".join(lines)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from ...bench.comparison import Difference
@@ -109,10 +110,11 @@ class ChangedTrial:
         base: NaN without a value.
         candidate: NaN without a value.
         base_reason: why there is no value, or a note on it.
-        audio: links to what can be heard, with a word for each; empty if nothing was kept.
+        names: of the system in the base run and in the candidate run.
     """
 
     system: str
+    names: tuple[str, str]
     dataset: str
     condition: str
     trial_id: str
@@ -121,7 +123,6 @@ class ChangedTrial:
     candidate: float
     base_reason: str
     candidate_reason: str
-    audio: tuple[tuple[str, str], ...] = ()
 
     @property
     def difference(self) -> float:
@@ -142,6 +143,7 @@ class Comparison:
         notes: what is compared with nothing, and why.
         gaps: trials that a run should have and has not.
         allow_incomplete: one-sided trials and gaps do not fail.
+        folders: of the base run and of the candidate run.
     """
 
     base: RunFacts
@@ -156,7 +158,8 @@ class Comparison:
     gaps: tuple[str, ...]
     level: float
     decide: Decide
-    allow_incomplete: bool = field(default=False)
+    allow_incomplete: bool
+    folders: tuple[Path, Path] = field(compare=False)
 
     @property
     def failed(self) -> tuple[Check, ...]:

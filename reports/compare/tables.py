@@ -44,7 +44,6 @@ def trial_frame(comparison: Comparison) -> pd.DataFrame:
                 "difference": trial.difference,
                 "base_reason": trial.base_reason,
                 "candidate_reason": trial.candidate_reason,
-                **{f"audio_{word}": link for word, link in trial.audio},
             }
             for trial in comparison.worst
         ]

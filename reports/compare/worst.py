@@ -3,39 +3,49 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from ..facts import metric_facts
-from .nouns import ChangedTrial
+from .nouns import ChangedTrial, Comparison
 from .strata import Cell
 
-Audio = Callable[[Cell, str], tuple[tuple[str, str], ...]]
-"""Links to what can be heard of one trial of a cell, each with a word for it."""
-
 PER_CELL = 5
+NAMED = 10
 
 
-def silent(_cell: Cell, _trial_id: str) -> tuple[tuple[str, str], ...]:
-    """Nothing can be heard."""
-    return ()
-
-
-def worst_trials(
-    cells: Sequence[Cell], *, audio: Audio = silent, count: int = PER_CELL
-) -> list[ChangedTrial]:
+def worst_trials(cells: Sequence[Cell], *, count: int = PER_CELL) -> list[ChangedTrial]:
     """The trials of each cell that lost their value, then those that got worse most.
 
     Args:
         cells: of metrics that have a direction; others are left out.
-        audio: says what can be heard of a trial.
         count: trials of each cell.
     """
-    return [trial for cell in cells for trial in _worst(cell, audio, count)]
+    return [trial for cell in cells for trial in _worst(cell, count)]
 
 
-def _worst(cell: Cell, audio: Audio, count: int) -> Iterator[ChangedTrial]:
+def named_trials(comparison: Comparison, count: int = NAMED) -> list[ChangedTrial]:
+    """Those to look at first: of strata where a gate failed, then others; lost ones first."""
+    failed = {(c.change.dataset, c.change.condition, c.change.system) for c in comparison.failed}
+    ordered = sorted(
+        comparison.worst,
+        key=lambda t: ((t.dataset, t.condition, t.system) not in failed, _loss(t)),
+    )
+    # A trial is named once, by the metric in which it lost most.
+    once = {(trial.dataset, trial.trial_id, trial.system): trial for trial in reversed(ordered)}
+    return [
+        trial for trial in ordered if once[trial.dataset, trial.trial_id, trial.system] is trial
+    ][:count]
+
+
+def _loss(trial: ChangedTrial) -> tuple[bool, float]:
+    lost = trial.difference != trial.difference
+    sign = 1.0 if trial.metric.higher_is_better else -1.0
+    return not lost, 0.0 if lost else sign * trial.difference
+
+
+def _worst(cell: Cell, count: int) -> Iterator[ChangedTrial]:
     facts = metric_facts(cell.metric)
     if facts.higher_is_better is None:
         return
@@ -58,6 +68,7 @@ def _worst(cell: Cell, audio: Audio, count: int) -> Iterator[ChangedTrial]:
         ]
         yield ChangedTrial(
             system=cell.pair.title,
+            names=(cell.pair.base, cell.pair.candidate),
             dataset=cell.dataset,
             condition=cell.condition,
             trial_id=name,
@@ -66,7 +77,6 @@ def _worst(cell: Cell, audio: Audio, count: int) -> Iterator[ChangedTrial]:
             candidate=float(candidate[place]),
             base_reason=reasons[0],
             candidate_reason=reasons[1],
-            audio=audio(cell, name),
         )
 
 

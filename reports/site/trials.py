@@ -171,12 +171,13 @@ def _given(facts: TrialFacts, audio: Mapping[str, RunAudio]) -> tuple[list[Sound
             continue
         signals, reason = audio[run_id].signals(facts.dataset, facts.trial_id)
         if signals is not None:
-            return list(_sounds(signals)), ()
+            return list(given_sounds(signals)), ()
         reasons[reason] = None
     return [], tuple(reasons)
 
 
-def _sounds(signals: Signals) -> Iterator[Sound]:
+def given_sounds(signals: Signals) -> Iterator[Sound]:
+    """The tracks of mixture, enrollments and target."""
     rate = signals.sample_rate_hz
     yield Sound(role="mixture", title="Mixture", samples=signals.mixture, sample_rate_hz=rate)
     several = len(signals.enrollments) > 1
