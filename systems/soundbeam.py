@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import torch
@@ -115,10 +115,14 @@ class SoundBeam:
         heard = {row: plan for row, plan in enumerate(plans) if isinstance(plan, list)}
         if named:
             query = multi_hot(list(named.values()), self._classes).to(self._device)
-            embeddings[list(named)] = self._net.class_embedding(query)
+            embeddings.index_copy_(0, self._rows(named), self._net.class_embedding(query))
         if heard:
-            embeddings[list(heard)] = self._net.enrollment_embedding(list(heard.values()))
+            clips = self._net.enrollment_embedding(list(heard.values()))
+            embeddings.index_copy_(0, self._rows(heard), clips)
         return embeddings
+
+    def _rows(self, plans: Mapping[int, Plan]) -> Tensor:
+        return torch.tensor([*plans], device=self._device)
 
 
 _BOTH: frozenset[ClueKind] = frozenset({"classes", "enrollment"})

@@ -80,7 +80,7 @@ class StftBank(nn.Module):
     def analyse(self, signal: Tensor) -> Tensor:
         """Signal [B, T] to spectra [B, F, K], complex."""
         before = self.filter_length - self.stride
-        frames = int(self.frame_counts(torch.tensor(signal.shape[-1])))
+        frames = (signal.shape[-1] - 1 + before) // self.stride + 1
         after = (frames - 1) * self.stride + self.filter_length - before - signal.shape[-1]
         cut = F.pad(signal, (before, after)).unfold(-1, self.filter_length, self.stride)
         spectra: Tensor = torch.fft.rfft(cut * self.window).mT

@@ -25,7 +25,7 @@ def all_sources(batch: TrainBatch, num_outputs: int) -> Tensor:
                 f"a training mixture has {1 + len(others)} sources, background included, but "
                 f"net.num_outputs = {num_outputs}; set it to {1 + len(others)} or more"
             )
-        row[1 : 1 + len(others), : others.shape[-1]] = others
+        row[1 : 1 + len(others), : others.shape[-1]] = others.to(row.device)
     return sources
 
 
