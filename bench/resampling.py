@@ -30,6 +30,9 @@ FloatArray = NDArray[np.float64]
 FLIPS = 9999  # random sign assignments where 2^K are too many
 _EXACT = 14  # clusters up to which all are tried: 2^13, since a sign common to all is no matter
 _BLOCK = 2**18  # numbers held in memory at once: few enough for the cache
+_MANY = 200  # comparisons from which a factorisation pays
+_SPARE = 8  # columns of a sketch beyond the rank that is looked for
+_NEGLIGIBLE = 0.01  # of the tolerance below
 _SAME = 1e-9  # of the sum of magnitudes: sums closer than this are equal but for rounding
 
 
@@ -116,7 +119,9 @@ def resampled_ratios(
     Returns:
         [R, P].
     """
-    both = np.concatenate([totals, sizes], axis=1)
+    # Mostly all columns are of the same trials, and then one column of sizes serves them all.
+    alike = bool((sizes == sizes[:, :1]).all())
+    both = np.concatenate([totals, sizes[:, :1] if alike else sizes], axis=1)
     drawn = resampled_sums(both, resamples=resamples, rng=rng)
     return np.asarray(drawn[:, : totals.shape[1]] / drawn[:, totals.shape[1] :], np.float64)
 
@@ -202,6 +207,8 @@ def _count_reached(
     """How many of `flips` random assignments reach each limit [P]; totals are [K, P]."""
     n_clusters, n_pairs = totals.shape
     n_bytes = -(-n_clusters // 8)
+    left, right = _factors(totals)
+    sums = totals.sum(axis=0)
     reached = np.zeros(n_pairs)
     # A multiple of 8, so that the length of a block leaves no trace in the stream of bytes.
     step = max(8, _BLOCK // max(8 * n_bytes, n_pairs) // 8 * 8)
@@ -210,6 +217,28 @@ def _count_reached(
         packed = np.frombuffer(rng.bytes(length * n_bytes), np.uint8).reshape(length, n_bytes)
         bits = np.unpackbits(packed, axis=1, count=n_clusters).astype(np.float64)
         # Signs are 2 bits − 1, and so are their sums.
-        flipped = 2.0 * (bits @ totals) - totals.sum(axis=0)
+        flipped = 2.0 * (bits @ left if right is None else (bits @ left) @ right) - sums
         reached += np.count_nonzero(np.abs(flipped) >= limits, axis=0)
     return reached
+
+
+def _factors(totals: FloatArray) -> tuple[FloatArray, FloatArray | None]:
+    """Two factors of totals [K, P] whose product is within rounding of them, or these and None.
+
+    All P = S (S − 1) / 2 pairs of S systems that answered the same trials are differences of S
+    columns, so that their rank is below S, and a product of signs with S columns is enough. The
+    range is found by a random sketch (Halko, Martinsson & Tropp 2011, algorithm 4.1), and what is
+    left over is compared with `_SAME`: a sum that the rounding could move to the other side of a
+    limit lies within the tolerance of the limit already.
+    """
+    n_pairs = totals.shape[1]
+    width = math.ceil(math.sqrt(2 * n_pairs)) + _SPARE
+    if n_pairs < _MANY or width >= min(totals.shape):
+        return totals, None
+    sketch = totals @ np.random.default_rng(0).standard_normal((n_pairs, width))
+    basis = np.linalg.qr(sketch)[0]
+    weights = basis.T @ totals
+    left_over = np.abs(totals - basis @ weights).sum(axis=0)
+    if (left_over > _NEGLIGIBLE * _SAME * np.abs(totals).sum(axis=0)).any():
+        return totals, None
+    return basis, weights

@@ -164,6 +164,22 @@ def test_a_column_has_the_interval_that_it_has_alone() -> None:
     np.testing.assert_array_equal(together[:, 3:4], alone)
 
 
+def test_many_pairs_have_the_p_values_that_they_have_alone() -> None:
+    """The pairs of 25 systems, which are of rank 24, and as many columns that are of full rank."""
+    rng = np.random.default_rng(16)
+    systems = np.round(rng.normal(size=(60, 25)) + np.linspace(0.0, 0.5, 25), 1)  # with ties
+    left, right = np.triu_indices(25, 1)
+    pairs = systems[:, left] - systems[:, right]
+    for totals in (pairs, rng.normal(size=pairs.shape)):
+        together = sign_flip_p_values(totals, rng=np.random.default_rng(2))
+        alone = [
+            sign_flip_p_values(totals[:, first : first + 50], rng=np.random.default_rng(2))
+            for first in range(0, 300, 50)
+        ]
+        np.testing.assert_array_equal(together, np.concatenate(alone))
+        assert len(np.unique(together)) > 100
+
+
 @pytest.mark.parametrize(
     ("given", "expected"),
     [

@@ -1,0 +1,165 @@
+"""The report of 50 systems on 10,000 trials: time to build, size of the page, time to first paint.
+
+The rows are simulated. A child process builds the site, so that its start is in the time; Chromium
+opens the leaderboard from its file.
+
+    python tests/benchmarks/report_site.py            prints the section
+    python tests/benchmarks/report_site.py --write    and puts it into docs/benchmarks.md
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import common
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+SYSTEMS, TRIALS = 50, 10_000
+METRICS = {"si_sdri": 1.0, "sdri": 1.0, "pesqi": 0.1, "stoii": 0.01}
+BUILD = """
+import sys
+from pathlib import Path
+from tsebench.reports.write import write_reports
+write_reports([Path(sys.argv[1])], Path(sys.argv[2]), ["html"])
+"""
+OPENED = 5
+
+
+def simulate(folder: Path, *, systems: int = SYSTEMS, trials: int = TRIALS) -> None:
+    """A run folder: two trials to a mixture, failed values of PESQ, tags to slice by."""
+    rng = np.random.default_rng(0)
+    (folder / "rows").mkdir(parents=True)
+    mixtures = [f"m{trial // 2:05d}" for trial in range(trials)]
+    tags = {
+        "input_snr_db": [f"{value:.1f}" for value in rng.uniform(-12, 12, trials)],
+        "overlap": [f"{value:.2f}" for value in rng.uniform(0, 1, trials)],
+        "enrollment_s": [f"{value:.1f}" for value in rng.uniform(1, 25, trials)],
+        "gender_pair": rng.choice(["FF", "FM", "MM"], trials),
+        "n_speakers": rng.choice(["2", "3"], trials),
+    }
+    common_part = {
+        "run_id": ["sim"] * trials,
+        "dataset": ["simulated"] * trials,
+        "trial_id": [f"t{trial:05d}" for trial in range(trials)],
+        "mixture_id": mixtures,
+        "condition": ["FMQ"] * trials,
+        "n_active": np.ones(trials, np.int32),
+        "n_inactive": np.zeros(trials, np.int32),
+        "cluster": mixtures,
+        "weight": np.ones(trials),
+        "detail": [""] * trials,
+        **{f"tag_{name}": values for name, values in tags.items()},
+    }
+    hard = rng.normal(scale=2.0, size=trials)
+    costs = {}
+    for place in range(systems):
+        name = f"system_{place:02d}"
+        quality = 4.0 + 12.0 * place / systems
+        costs[name] = {"params": 10.0 ** rng.uniform(5, 8) // 1, "rtf": 10.0 ** rng.uniform(-3, 0)}
+        for metric, scale in METRICS.items():
+            values = scale * (quality + hard + rng.normal(scale=1.5, size=trials))
+            failed = np.zeros(trials, np.bool_)
+            if metric == "pesqi" and place % 7 == 0:
+                failed[rng.choice(trials, 20, replace=False)] = True
+            table = {
+                **common_part,
+                "system": [name] * trials,
+                "metric": [metric] * trials,
+                "signature": [f"{metric}|simulated"] * trials,
+                "value": np.where(failed, np.nan, values),
+                "status": np.where(failed, "failed", "ok"),
+                "reason": np.where(failed, "pesq_no_utterance", ""),
+            }
+            path = folder / "rows" / f"part-{name}-{metric}.parquet"
+            pq.write_table(pa.table(table), path, compression="zstd")
+    facts = {name: {"family": "discriminative", "cost": cost} for name, cost in costs.items()}
+    record = {"run_id": "sim", "name": "simulated", "systems": facts}
+    (folder / "run.json").write_text(json.dumps(record), encoding="utf-8")
+
+
+def build(run: Path, out: Path) -> tuple[float, float]:
+    """Seconds of wall clock and of the processor."""
+    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    subprocess.run([sys.executable, "-c", BUILD, str(run), str(out)], check=True)
+    wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def first_paints(page: Path) -> list[float]:
+    """Milliseconds to the first contentful paint, each in a fresh browser; none without one."""
+    if not (shutil.which("chromium") and shutil.which("chromedriver")):
+        return []
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    from browser import chromium
+
+    found = []
+    for _ in range(OPENED):
+        with tempfile.TemporaryDirectory() as profile, chromium(Path(profile)) as driver:
+            driver.get("about:blank")
+            driver.get(page.as_uri())
+            script = "return performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
+            paint = None
+            while paint is None:
+                paint = driver.execute_script(script)
+            found.append(float(paint))
+    return found
+
+
+def report() -> str:
+    """The section of docs/benchmarks.md."""
+    with tempfile.TemporaryDirectory() as place:
+        run, out = Path(place) / "run", Path(place) / "site"
+        simulate(run)
+        wall, cpu = build(run, out)
+        page = out / "report.html"
+        size = page.stat().st_size
+        whole = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
+        paints = first_paints(page)
+    paint = (
+        f"{statistics.median(paints):.0f} (largest {max(paints):.0f})" if paints else "no browser"
+    )
+    rows = SYSTEMS * TRIALS * len(METRICS)
+    lines = [
+        ["build, s of wall clock", f"{wall:.1f}"],
+        ["build, s of processor time", f"{cpu:.1f}"],
+        ["leaderboard page, MB", f"{size / 1e6:.2f}"],
+        ["whole site, MB", f"{whole / 1e6:.1f}"],
+        [f"first contentful paint in Chromium, ms, median of {OPENED}", paint],
+    ]
+    load = os.getloadavg()[0]
+    return (
+        "## Report site\n\n"
+        f"`tsebench report --format html` of {SYSTEMS} systems on {TRIALS:,} trials, "
+        f"{len(METRICS)} metrics ({rows:,} simulated rows), with ranks, intervals, slices, and pages "
+        "of all systems and of 12 trials; by `python tests/benchmarks/report_site.py` with one "
+        f"thread of linear algebra, at a load average of {load:.1f} on {os.cpu_count()} cores.\n\n"
+        + common.table(["", "measured"], lines)
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--write", action="store_true", help="put it into docs/benchmarks.md")
+    options = parser.parse_args()
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+    text = report()
+    print(text)
+    if options.write:
+        common.put_section(text)
+
+
+if __name__ == "__main__":
+    main()
