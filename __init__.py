@@ -9,6 +9,7 @@ __version__ = "0.1.0"
 
 _PUBLIC = {
     "evaluate": ".bench.api",
+    "find_runs": ".bench.tracking_search",
     "leaderboard": ".reports.leaderboard",
     "load_dataset": ".datasets.dataset",
     "load_system": ".systems.registry",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from io import TextIOWrapper
 from pathlib import Path
 from typing import NoReturn
@@ -14,7 +14,7 @@ from rich.console import Console
 from . import __version__, cli_adapt, cli_compare, cli_demo
 from . import cli_options as options
 from .cli_options import UsageError, corpora_of, names_of, usage_line
-from .cli_report import report
+from .cli_report import FORMATS, formats_of, report, tell
 from .errors import TsebenchError, UnknownNameError
 from .progress import on_console
 
@@ -166,6 +166,7 @@ def run(
     jobs: options.Processes = 2,
     corpus: options.Corpus = None,
     tracking_uri: options.RunTracking = None,
+    formats: options.Formats = FORMATS,
     settings: options.Settings = None,
 ) -> None:
     """Run systems on datasets and report; a killed run goes on when started again."""
@@ -177,6 +178,7 @@ def run(
 
     if executor != "local":
         raise UnknownNameError("executor", executor, ["local"])
+    names = formats_of(formats)
     keep_freed_memory()
     chosen = load_run_config(config, settings or ())
     for name in chosen.paper_tables:
@@ -193,7 +195,7 @@ def run(
             progress=on_console(console),
         ),
     )
-    _tell(folder, tracking_uri, corpora_of(corpus))
+    tell(folder, console, names, tracking_uri, corpora_of(corpus))
     if result.failed_trials:
         _say(f"{result.failed_trials} of {result.trials} trials failed; the report says why")
         raise typer.Exit(3)
@@ -244,7 +246,7 @@ def score(
         more = ", ..." if len(result.unpaired) > 3 else ""
         first = ", ".join(result.unpaired[:3]) + more
         _say(f"left out, because they have no reference: {len(result.unpaired)} ({first})")
-    _tell(out, tracking_uri)
+    tell(out, console, names_of(FORMATS), tracking_uri)
     if variants or claims:
         from .bench.variants import score_variants, word_error_rate
         from .reports.variants import report_variants
@@ -315,29 +317,6 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     if code == _INTERRUPTED:
         _complain("interrupted; start the same command again to go on")
     sys.exit(code if isinstance(code, int) else 0)
-
-
-def _tell(
-    folder: Path, tracking_uri: str | None, corpora: Mapping[str, Path] | None = None
-) -> None:
-    """Print the leaderboard, write the report, track the run."""
-    from .bench.tracking import default_tracking_uri, track
-    from .reports.console import print_leaderboard
-    from .reports.papers.grid import print_papers
-    from .reports.write import open_board, write_board
-
-    board = open_board([folder])
-    print_leaderboard(board, console)
-    papers = print_papers(board, console)
-    options = {"html": {"corpora": corpora}}
-    written = write_board(board, folder / "report", ["html", "md", "csv", *papers], options)
-    if tracking_uri != "none":
-        uri = tracking_uri or default_tracking_uri(folder)
-        track(folder, uri=uri)
-        _say(f"tracked in MLflow: {uri}")
-    page = next((path for path in written if path.suffix == ".html"), folder)
-    _say(f"rows: {folder / 'rows'}")
-    _say(f"report: {page.resolve()}")
 
 
 def _say(text: str) -> None:

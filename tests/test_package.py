@@ -23,6 +23,7 @@ def test_public_names() -> None:
     expected = {
         "__version__",
         "evaluate",
+        "find_runs",
         "leaderboard",
         "load_dataset",
         "load_system",

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import math
+import os
+import signal
+import socket
+import subprocess
+import sys
 import time
+import urllib.request
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,8 +21,10 @@ from tsebench.bench.config import MetricSpec, RunConfig
 from tsebench.bench.record import DatasetRecord, SystemRecord, new_record, read_record, write_record
 from tsebench.bench.rows import ScoreRow, write_shard
 from tsebench.bench.runner import RunOptions, run
-from tsebench.bench.tracking import default_tracking_uri, track
+from tsebench.bench.tracking import default_tracking_uri, track, track_report
+from tsebench.bench.tracking_search import find_runs
 from tsebench.errors import ConfigError, DatasetError
+from tsebench.reports.write import open_board, write_board
 from tsebench.systems.protocol import SystemCard
 
 if TYPE_CHECKING:
@@ -145,17 +154,23 @@ def test_parameters(client: MlflowClient, tracked: Path) -> None:
     child = client.get_run(record.tracking["system:good"]).data.params
     assert child["sha256"] == "ab" * 32
     assert child["option.gain"] == "0.5"
-    assert child["option.odd -name-"] == "x" * 500
+    assert child["option.odd_-name-"] == "x" * 500
 
 
 def test_metrics_are_the_aggregates(client: MlflowClient, tracked: Path) -> None:
     record = read_record(tracked)
     assert record is not None
     found = {t: client.get_run(record.tracking[f"system:{t}"]).data.metrics for t in VALUES}
-    key = "set/PMQ 1-1/si_sdr"
-    assert found["good"] == {key: 10.0, f"{key}_n": 3, f"{key}_failed": 0}
-    assert found["bad"] == {key: 2.0, f"{key}_n": 2, f"{key}_failed": 1}
-    assert found["lost"] == {f"{key}_n": 0, f"{key}_failed": 3}  # nothing vanishes
+    key = "set/PMQ_1-1/si_sdr"
+    n, n_failed = f"counts/{key}_n", f"counts/{key}_failed"
+    ends = {t: {k for k in found[t] if k.startswith("interval/")} for t in VALUES}
+    means = {t: {k: v for k, v in found[t].items() if k not in ends[t]} for t in VALUES}
+    assert means["good"] == {key: 10.0, n: 3, n_failed: 0}
+    assert means["bad"] == {key: 2.0, n: 2, n_failed: 1}
+    assert means["lost"] == {n: 0, n_failed: 3}  # nothing vanishes
+    assert ends["good"] == {f"interval/{key}_low", f"interval/{key}_high"}
+    assert ends["lost"] == set()
+    assert found["good"][f"interval/{key}_low"] <= 10.0 <= found["good"][f"interval/{key}_high"]
 
 
 def test_artifacts_are_files_that_can_be_read(client: MlflowClient, tracked: Path) -> None:
@@ -179,7 +194,7 @@ def test_tracking_again_adds_no_run_and_no_value(client: MlflowClient, tracked: 
     experiment = client.get_experiment_by_name("tracked")
     assert experiment is not None
     assert len(client.search_runs([experiment.experiment_id])) == 1 + len(VALUES)
-    history = client.get_metric_history(after.tracking["system:good"], "set/PMQ 1-1/si_sdr")
+    history = client.get_metric_history(after.tracking["system:good"], "set/PMQ_1-1/si_sdr")
     assert len(history) == 1
 
 
@@ -261,3 +276,151 @@ def test_the_environment_is_left_as_it_was(monkeypatch: pytest.MonkeyPatch, tmp_
     with pytest.raises(ConfigError):
         track(make_run(tmp_path / "run"), uri="http://127.0.0.1:9")
     assert dict(os.environ) == before
+
+
+def test_an_interrupted_tracking_goes_on_in_its_runs(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The runs are written down before anything is logged into them."""
+    from tsebench.bench import tracking
+
+    folder = make_run(place / "broken_off")
+    uri = default_tracking_uri(folder)
+
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tracking, "log", stop)
+        with pytest.raises(KeyboardInterrupt):
+            track(folder, uri=uri)
+    begun = read_record(folder)
+    assert begun is not None
+    assert set(begun.tracking) == {"uri", "tsebench", *(f"system:{title}" for title in VALUES)}
+    track(folder, uri=uri)
+    assert read_record(folder) == begun
+    found = find_runs(uri, system="good")
+    mine = next(run for run in found if run.parent_id == begun.tracking["tsebench"])
+    assert mine.metrics["set/PMQ_1-1/si_sdr"] == 10.0
+
+
+def test_runs_are_found_by_fingerprint_dataset_and_system(tracked: Path) -> None:
+    uri, record = default_tracking_uri(tracked), read_record(tracked)
+    assert record is not None
+
+    def systems(**wanted: str) -> set[str]:
+        parent = record.tracking["tsebench"] if record else ""
+        return {run.system for run in find_runs(uri, **wanted) if run.parent_id == parent}
+
+    assert systems() == set(VALUES)
+    assert systems(fingerprint="f" * 12) == set(VALUES)
+    assert systems(fingerprint="f" * 64, dataset="set", system="good") == {"good"}
+    assert systems(dataset="other") == set()
+    assert systems(fingerprint="e" * 12) == set()
+    assert systems(system="best") == set()
+    (good,) = (
+        run for run in find_runs(uri, system="good") if run.parent_id == record.tracking["tsebench"]
+    )
+    assert good.mlflow_id == record.tracking["system:good"]
+    assert good.run_id == record.run_id
+    assert good.experiment == "tracked"
+    assert good.fingerprints == {"set": "f" * 64}
+    assert good.metrics["set/PMQ_1-1/si_sdr"] == 10.0
+
+
+@pytest.mark.parametrize("wrong", ["abc", "not hex", "%' OR 1=1 --", "f" * 65])
+def test_a_fingerprint_that_is_none_is_told(wrong: str) -> None:
+    with pytest.raises(ConfigError, match="is not 6 to 64 of the digits 0-9a-f"):
+        find_runs("sqlite://", fingerprint=wrong)
+
+
+def test_the_documented_query_finds_the_same(tracked: Path, client: MlflowClient) -> None:
+    experiment = client.get_experiment_by_name("tracked")
+    assert experiment is not None
+    query = f"tags.`tsebench.fingerprints` LIKE '%{'f' * 12}%' AND tags.`tsebench.system` = 'good'"
+    found = {run.info.run_id for run in client.search_runs([experiment.experiment_id], query)}
+    assert found == {r.mlflow_id for r in find_runs(default_tracking_uri(tracked), system="good")}
+    by_digest = client.search_runs(
+        [experiment.experiment_id], f"dataset.digest = '{'f' * 36}' AND dataset.name = 'set'"
+    )
+    assert found < {run.info.run_id for run in by_digest}
+
+
+def test_the_files_of_a_report_become_artifacts(place: Path) -> None:
+    from mlflow import MlflowClient
+
+    folder, out = make_run(place / "reported"), place / "papers"
+    board = open_board([folder])
+    files = write_board(board, out, ["latex", "figures"], {"figures": {"only": ["box"]}})
+    uri = default_tracking_uri(folder)
+    track_report(folder, files, folder=out, uri=uri)
+    record = read_record(folder)
+    assert record is not None
+    client, parent = MlflowClient(tracking_uri=uri), record.tracking["tsebench"]
+    tables = {item.path for item in client.list_artifacts(parent, "report/latex")}
+    assert {"report/latex/tables.tex", "report/latex/table_set_PMQ-1-1.tex"} <= tables
+    figures = {item.path for item in client.list_artifacts(parent, "report/figures")}
+    assert {f"report/figures/box_set_PMQ-1-1.{s}" for s in ("pdf", "svg", "png", "csv")} < figures
+    assert client.list_artifacts(parent, "report")[-1].path == "report/report.md"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real MLflow server on a free port of this machine, stopped at the end."""
+    folder = tmp_path_factory.mktemp("server")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
+    command += ["--workers", "1", "--backend-store-uri", f"sqlite:///{folder}/server.db"]
+    command += ["--artifacts-destination", str(folder / "artifacts")]
+    quiet = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    with (folder / "log").open("w") as told:
+        process = subprocess.Popen(
+            command, stdout=told, stderr=told, env=quiet, cwd=folder, start_new_session=True
+        )
+    try:
+        _wait_for(f"http://127.0.0.1:{port}/health", process, folder / "log")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)  # its workers too
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait(20)
+
+
+def _wait_for(url: str, process: subprocess.Popen[bytes], told: Path) -> None:
+    end = time.monotonic() + 240
+    while time.monotonic() < end:
+        assert process.poll() is None, told.read_text()[-2000:]
+        try:
+            with urllib.request.urlopen(url, timeout=2):
+                return
+        except OSError:
+            time.sleep(0.2)
+    pytest.fail(f"the server did not start: {told.read_text()[-2000:]}")
+
+
+@pytest.mark.slow
+def test_a_real_server(server: str, tmp_path: Path) -> None:
+    """Tracked, tracked again, found again, and the artifacts read back over HTTP."""
+    from mlflow import MlflowClient
+
+    folder = make_run(tmp_path / "run")
+    track(folder, uri=server)
+    first = read_record(folder)
+    track(folder, uri=server)
+    assert read_record(folder) == first
+    assert first is not None
+    assert first.tracking["uri"] == server
+    client = MlflowClient(tracking_uri=server)
+    (good,) = find_runs(server, fingerprint="f" * 12, system="good")
+    assert good.mlflow_id == first.tracking["system:good"]
+    assert client.get_run(good.mlflow_id).data.metrics["set/PMQ_1-1/si_sdr"] == 10.0
+    assert client.get_run(good.mlflow_id).info.status == "FINISHED"
+    assert len(find_runs(server)) == len(VALUES)
+    local = client.download_artifacts(good.parent_id, "report/report.md", str(tmp_path))
+    assert Path(local).read_text() == "# Report"
+    assert not (tmp_path / "mlartifacts").exists()  # the server keeps them
