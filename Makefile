@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help quickstart test lint types clean
+.PHONY: help quickstart results test lint types clean
 
 help:  ## show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/'
@@ -20,6 +20,14 @@ $(VENV)/.dev: $(VENV)/.run
 
 quickstart: $(VENV)/.run  ## build the embedded sets, run the systems, print the leaderboard
 	$(BIN)/tsebench run quickstart
+
+PAPERS = soundbeam_table1 soundbeam_table2 query_refinement_table1 query_refinement_fig3 \
+         speakerbeam_conditioning tse_vs_cascade
+# RUNS=DIR... adds runs at other scales to the page.
+results: $(VENV)/.run  ## run the papers' experiments on embedded data, write docs/results.md
+	set -e; for paper in $(PAPERS); do $(BIN)/tsebench run paper/$$paper --set scale=mini; done
+	$(BIN)/tsebench report $(PAPERS:%=runs/%_mini) $(RUNS) --out docs --format results \
+	    --option results.latex=false
 
 test: $(VENV)/.dev  ## run all tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4

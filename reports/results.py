@@ -28,13 +28,14 @@ _VERDICTS = ("holds", "fails", "undecided", "not measured")
 
 
 @REPORTS.register("results")
-def write_results(board: Leaderboard, out: Path) -> list[Path]:
+def write_results(board: Leaderboard, out: Path, *, latex: bool = True) -> list[Path]:
     """Tables of papers, ours beside published, and which of their orderings hold.
 
     Args:
         board: its runs name the tables in their configs; where none does, the tables of the
             leaderboard itself are written.
         out: gets `results.md`, and `results/*.tex` for each table.
+        latex: write the tables as LaTeX too.
 
     Raises:
         UnknownNameError: a run names a table that is not there.
@@ -51,8 +52,8 @@ def write_results(board: Leaderboard, out: Path) -> list[Path]:
         blocks += [f"## {markdown(title)}", *(table.to_markdown() for table in tables)]
     paths = [make_folder(out) / "results.md"]
     write_atomic(paths[0], "\n\n".join(block.rstrip("\n") for block in blocks) + "\n")
-    folder = make_folder(out / "results")
-    for table in (table for _, tables in parts for table in tables):
+    folder = make_folder(out / "results") if latex else out
+    for table in (table for _, tables in parts for table in tables if latex):
         paths.append(folder / f"table_{table.name}.tex")
         write_atomic(paths[-1], table.to_latex())
     return paths

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import PurePath
 
 from ..board import Leaderboard
 from ..facts import metric_facts
@@ -104,6 +105,7 @@ class _Printer:
             notes=(
                 *self._notes.notes(),
                 Note(text=self._sources()),
+                *([Note(text=f"Checkpoints: {weights}.")] if (weights := self._weights()) else []),
                 *(Note(text=text, code=True) for text in self._signatures),
             ),
             stub=len(self._table.stub),
@@ -160,6 +162,16 @@ class _Printer:
             return f"{ours} The paper gives no numbers beside these."
         theirs = ", ".join(self._published.datasets)
         return f"{ours} Published: {theirs}. {CAVEAT}"
+
+    def _weights(self) -> str:
+        """The checkpoints behind the table, so that a stale table is found out."""
+        found: dict[str, None] = {}
+        for wanted in (cell.ours for row in self._table.rows for cell in row.cells):
+            facts = self._results.run.systems.get(wanted.system) if wanted else None
+            if facts is not None and facts.text("sha256"):
+                name = PurePath(facts.text("checkpoint")).name
+                found.setdefault(f"{name} ({facts.text('sha256')[:8]})")
+        return ", ".join(found)
 
     def _sets(self) -> Iterator[str]:
         """Each set once, with its rate and the trials of its strata."""
