@@ -6,26 +6,15 @@ All texts are plain: they are escaped here, and marks such as ± − ↑ become 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from itertools import groupby
+from dataclasses import dataclass
 from typing import Literal
 
-from .escapes import markdown, tex
+from .escapes import markdown
 
 Place = Literal["auto", "column", "page"]
 
-# Of text in \small (9 pt) on a page of two columns, in characters of 4.6 pt.
-_COLUMN, _PAGE = 53.0, 110.0
-_BETWEEN = 2.6  # columns of a table
-_SMALLER = 0.78  # \scriptsize beside \small
-_SQUEEZE = 1.2  # a table this much too wide is still readable when it is shrunk
-_LONG = 26  # a name that is broken over lines
-_LONGEST_STEM = 100
-_VALUE_WITH = (
-    "\\providecommand{\\valuewith}[2]"
-    "{\\begin{tabular}[t]{@{}r@{}}#1\\\\[-2pt]{\\scriptsize #2}\\end{tabular}}"
-)
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
+_LONGEST_STEM = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,29 +104,14 @@ class PrintedTable:
         """A `table`, or a `table*` over the page; needs booktabs, array and graphicx.
 
         A table that is too wide for the page is cut into parts below each other, and what is then
-        slightly too wide is shrunk.
+        slightly too wide is shrunk. One that is too long goes on in a table of its own.
 
         Args:
             place: for a column or a page; "auto" takes the column if the table is readable there.
         """
-        fits = _width(self) <= _COLUMN * _SQUEEZE
-        narrow = place == "column" or (place == "auto" and fits)
-        star = "" if narrow else "*"
-        parts = _parts(self, _COLUMN if narrow else _PAGE)
-        return "\n".join(
-            [
-                f"\\begin{{table{star}}}[t]",
-                "\\centering",
-                f"\\caption{{{tex(self.caption)}}}",
-                f"\\label{{tab:{file_stem(self.name)}}}",
-                "\\vspace{4pt}\\small",
-                *([_VALUE_WITH] if any(c.detail for row in self.rows for c in row.cells) else []),
-                "\n\\par\\medskip\n".join(_tabular(part) for part in parts),
-                *(["\\par\\smallskip", *_notes(self.notes)] if self.notes else []),
-                f"\\end{{table{star}}}",
-                "",
-            ]
-        )
+        from .printed_latex import latex  # noqa: PLC0415 - it reads this module's nouns
+
+        return latex(self, place=place)
 
     def to_markdown(self) -> str:
         """A table of GitHub-flavoured Markdown, its notes in a list below it."""
@@ -172,121 +146,6 @@ class Notes:
     def notes(self) -> tuple[Note, ...]:
         """All notes, in the order of their marks."""
         return tuple(Note(text=text, mark=mark) for text, mark in self._marks.items())
-
-
-def _width(table: PrintedTable) -> float:
-    """About how many characters wide a table is."""
-    return sum(_widths(table)) + _BETWEEN * len(table.heads)
-
-
-def _widths(table: PrintedTable) -> list[float]:
-    found = []
-    for index, head in enumerate(table.heads):
-        cells = [row.cells[index] for row in table.rows]
-        lengths = [float(len(cell.text)) for cell in cells]
-        lengths += [_SMALLER * len(cell.detail) for cell in cells]
-        widest = max(lengths, default=0.0)
-        words = head.text.split() or [""]
-        found.append(max(min(widest, _LONG), *(float(len(word)) for word in words)))
-    return found
-
-
-def _parts(table: PrintedTable, room: float) -> list[PrintedTable]:
-    """The table, or parts of its columns that each fit, with the stub before each."""
-    if _width(table) <= room * _SQUEEZE:
-        return [table]
-    widths = _widths(table)
-    stub = list(range(table.stub))
-    parts: list[list[int]] = [[]]
-    for index in range(table.stub, len(table.heads)):
-        tried = [*stub, *parts[-1], index]
-        wide = sum(widths[i] for i in tried) + _BETWEEN * len(tried) > room
-        if wide and parts[-1]:
-            parts.append([])
-        parts[-1].append(index)
-    return [_columns(table, [*stub, *part]) for part in parts]
-
-
-def _columns(table: PrintedTable, places: Sequence[int]) -> PrintedTable:
-    rows = tuple(replace(row, cells=tuple(row.cells[i] for i in places)) for row in table.rows)
-    return replace(table, heads=tuple(table.heads[i] for i in places), rows=rows)
-
-
-def _tabular(table: PrintedTable) -> str:
-    """The rules and lines, shrunk to the width where they are wider."""
-    aligns = "".join(_align(table, index) for index in range(len(table.heads)))
-    lines = [f"\\begin{{tabular}}{{{aligns}}}", "\\toprule", *_head(table), "\\midrule"]
-    for place, row in enumerate(table.rows):
-        if place and (row.rule or row.title):
-            lines.append("\\midrule")
-        if row.title:
-            span = len(table.heads)
-            lines.append(f"\\multicolumn{{{span}}}{{l}}{{\\emph{{{tex(row.title)}}}}} \\\\")
-        apart = "[2pt]" if any(cell.detail for cell in row.cells) else ""
-        lines.append(f"{' & '.join(_latex_cell(cell) for cell in row.cells)} \\\\{apart}")
-    lines += ["\\bottomrule", "\\end{tabular}"]
-    # The box is measured first: a table that fits keeps its size.
-    return "\n".join(
-        [
-            "\\setbox0=\\hbox{%",
-            *lines[:-1],
-            f"{lines[-1]}}}%",
-            "\\ifdim\\wd0>\\linewidth\\resizebox{\\linewidth}{!}{\\box0}\\else\\leavevmode\\box0\\fi",
-        ]
-    )
-
-
-def _align(table: PrintedTable, index: int) -> str:
-    longest = max((len(row.cells[index].text) for row in table.rows), default=0)
-    if table.heads[index].align == "l" and longest > _LONG:
-        return ">{\\raggedright\\arraybackslash\\hangindent=0.8em}p{11em}"
-    return table.heads[index].align
-
-
-def _head(table: PrintedTable) -> list[str]:
-    """Groups with a rule under each, then the heads, at most two lines high."""
-    lines = []
-    if any(head.group for head in table.heads):
-        cells, rules, place = [], [], 1
-        for group, members in groupby(table.heads, key=lambda head: head.group):
-            count = len(list(members))
-            cells.append(f"\\multicolumn{{{count}}}{{c}}{{{tex(group)}}}")
-            if group:
-                rules.append(f"\\cmidrule(lr){{{place}-{place + count - 1}}}")
-            place += count
-        lines += [f"{' & '.join(cells)} \\\\", "".join(rules)]
-    split = [head.text.partition(" ") for head in table.heads]
-    lines.append(f"{' & '.join(tex(first) for first, _, _ in split)} \\\\")
-    if any(rest for _, _, rest in split):
-        lines.append(f"{' & '.join(tex(rest) for _, _, rest in split)} \\\\")
-    return lines
-
-
-def _latex_cell(cell: Cell) -> str:
-    text = tex(cell.text, breakable=len(cell.text) > _LONG)
-    text = f"\\textbf{{{text}}}" if cell.bold else text
-    text = f"\\underline{{{text}}}" if cell.underlined else text
-    if cell.marks:
-        # Marks take no room, so that digits stay below each other.
-        marks = ",".join(tex(mark) for mark in cell.marks)
-        text += f"\\rlap{{\\textsuperscript{{{marks}}}}}"
-    if not cell.detail:
-        return text
-    return f"\\valuewith{{{text}}}{{{tex(cell.detail)}}}"
-
-
-def _notes(notes: Sequence[Note]) -> list[str]:
-    """Notes in running text, and signatures in a paragraph of their own."""
-    paragraphs: list[str] = []
-    for code, members in groupby(notes, key=lambda note: note.code):
-        texts = []
-        for note in members:
-            mark = f"\\textsuperscript{{{tex(note.mark)}}}\\," if note.mark else ""
-            text = tex(note.text, breakable=note.code)
-            texts.append(f"{mark}\\texttt{{{text}}}" if code else f"{mark}{text}")
-        paragraphs.append(("\\quad\n" if not code else ";\n").join(texts))
-    body = "\\par\n".join(paragraphs)
-    return [f"\\parbox{{\\linewidth}}{{\\raggedright\\scriptsize\n{body}}}"]
 
 
 def file_stem(name: str) -> str:

@@ -102,6 +102,16 @@ def test_a_wide_table_takes_the_page_then_parts_that_lose_no_column() -> None:
     assert text.count("net & ") == text.count("\\toprule")  # the stub is repeated
 
 
+def test_a_long_table_goes_on_in_another_and_loses_no_row() -> None:
+    row = table().rows[0]
+    rows = tuple(replace(row, cells=(Cell(text=f"net{i}."), *row.cells[1:])) for i in range(50))
+    text = replace(table(), rows=rows).to_latex()
+    assert text.count("\\begin{table}") == text.count("\\toprule") == 3  # 46 lines each, 3 of heads
+    assert text.count("\\label{") == text.count("\\parbox{") == 1
+    assert text.count("\\addtocounter{table}{-1}") == text.count("(continued)") == 2
+    assert [int(n) for n in re.findall(r"net(\d+)\.", text)] == list(range(50))
+
+
 def test_groups_span_their_columns() -> None:
     heads = (
         Head(text="system", align="l"),
@@ -145,5 +155,7 @@ def test_evil_names_and_wide_tables_compile_and_fit(tmp_path: Path) -> None:
     evil = replace(table(name=EVIL), caption=EVIL, notes=(Note(text=EVIL, mark=EVIL),))
     long = table(name="a_very_long_name_of_a_system-with_options=" * 3)
     bodies = [made.to_latex() for made in (evil, long, table(columns=7), table(columns=20))]
+    bodies.append(replace(table(), rows=table().rows * 30).to_latex())
     log = compiled("\n".join(bodies), tmp_path)
     assert "Overfull \\hbox" not in log
+    assert "Float too large" not in log
