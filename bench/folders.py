@@ -11,6 +11,7 @@ from ..errors import ConfigError, OutputError
 from ..files import make_folder
 from ..progress import ProgressFactory, quiet
 from ..systems.protocol import Family, SystemCard
+from .allocator import give_back_freed_memory
 from .cache import ScoreCache, default_cache_dir
 from .choices import MetricChoice
 from .folder_files import PairedFiles, pair_folders, read_scorable
@@ -110,6 +111,7 @@ def score_folders(
         baseline = work.mixture_scores() if mixtures is not None else {}
         perfect = work.reference_scores() if plan.reference_values else {}
         scores = work.estimate_scores()
+    give_back_freed_memory()
     made = _RowMaker(record.run_id, plan, baseline, perfect)
     if baseline:
         _write_mixture(options.out, made.rows(_MIXTURE, baseline))

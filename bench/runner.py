@@ -20,6 +20,7 @@ from ..files import make_folder
 from ..progress import ProgressFactory, quiet
 from ..systems.registry import load_system
 from .adaptation import load_systems
+from .allocator import give_back_freed_memory
 from .cache import ScoreCache, default_cache_dir
 from .config import RunConfig, check_titles
 from .evaluation import CHUNK_TRIALS, Evaluation
@@ -130,6 +131,7 @@ def run(config: RunConfig, options: RunOptions) -> RunResult:
                 baseline=load_system(BASELINE, device=device),
                 perfect=load_system(PERFECT, device=device),
             )
+    give_back_freed_memory()
     trials = sum(len(each.dataset) * len(each.systems) for each in sets)
     failed = sum(_failed_trials(path) for path in shards)
     record = finished(record, trials=trials, failed_trials=failed)
