@@ -29,15 +29,18 @@ def report(
     """
     from .bench.tracking import track_report
     from .config_files import settings_of
-    from .reports.write import write_reports
+    from .reports.console import print_remarks
+    from .reports.write import open_board, write_board
 
     names = formats_of(formats)
     settings = settings_of(
         option or [], names, kind="format", named_by="--format", example="latex.intervals=false"
     )
     html = {"corpora": corpora_of(corpus), **settings.get("html", {})}
-    written = write_reports(runs, out, names, {**settings, "html": html})
     console = Console()
+    board = open_board(runs)
+    print_remarks(board, console)
+    written = write_board(board, out, names, {**settings, "html": html})
     for line in listed(written, out):
         _say(console, line)
     if tracking_uri != "none":

@@ -37,11 +37,7 @@ def print_leaderboard(board: Leaderboard, console: Console) -> None:
         for table in board.of(dataset):
             _print_verdict(table, console)
         console.print()
-    for remark in board.remarks:
-        console.print(Text(f"note: {remark}", style="yellow"))
-    if trouble(board):
-        console.print(Text(trouble(board), style="bold red"))
-        _print_issues(board, console)
+    print_remarks(board, console)
     console.print(
         Text(
             f"mean ± half of the {board.level:.0%} interval; ○ oracle (reads the truth); "
@@ -50,6 +46,15 @@ def print_leaderboard(board: Leaderboard, console: Console) -> None:
             style="dim",
         )
     )
+
+
+def print_remarks(board: Leaderboard, console: Console) -> None:
+    """Print what is told apart, left out or unfinished, and what failed or is missing."""
+    for remark in board.remarks:
+        console.print(Text(f"note: {remark}", style="yellow"))
+    if trouble(board):
+        console.print(Text(trouble(board), style="bold red"))
+        _print_issues(board, console)
 
 
 def _print_verdict(table: Table, console: Console) -> None:
