@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from ..datasets.types import Truth
 from ..errors import ConfigError
+from .batch import equal_lengths
 from .protocol import Extraction, QueryBatch, SystemCard
 
 
@@ -105,7 +106,7 @@ class MaskOracle:
         mixture = batch.mixture[:, 0].to(self._device)
         estimate = torch.zeros_like(mixture)
         targets = present_targets(truths)
-        for length, rows in _equal_lengths(batch, targets):
+        for length, rows in equal_lengths(batch, targets):
             target = torch.stack([targets[row] for row in rows])
             interference = torch.stack([truths[row].interferers.sum(dim=0) for row in rows])
             spectra = Spectra(
@@ -131,14 +132,6 @@ def safe_ratio(numerator: Tensor, denominator: Tensor) -> Tensor:
     """Elementwise quotient, and 0 where the denominator is 0."""
     empty = denominator == 0
     return torch.where(empty, 0.0, numerator / torch.where(empty, 1.0, denominator))
-
-
-def _equal_lengths(batch: QueryBatch, rows: Iterable[int]) -> Iterator[tuple[int, list[int]]]:
-    """Lengths in samples, and those of `rows` that have this length."""
-    groups: dict[int, list[int]] = {}
-    for row in rows:
-        groups.setdefault(int(batch.lengths[row]), []).append(row)
-    yield from groups.items()
 
 
 def _sqrt_hann(length: int, device: torch.device) -> Tensor:

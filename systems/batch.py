@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import torch
@@ -30,3 +30,11 @@ def collate(queries: Sequence[Query], *, device: str) -> QueryBatch:
             for query in queries
         ),
     )
+
+
+def equal_lengths(batch: QueryBatch, rows: Iterable[int]) -> Iterator[tuple[int, list[int]]]:
+    """Lengths in samples, and those of `rows` that have this length."""
+    groups: dict[int, list[int]] = {}
+    for row in rows:
+        groups.setdefault(int(batch.lengths[row]), []).append(row)
+    yield from groups.items()

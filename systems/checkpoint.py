@@ -32,7 +32,7 @@ WEIGHTS, CARD = "model.pt", "card.json"
 ZOO = Path(__file__).with_name("zoo")
 
 # What torch.load is known to raise for files that are cut, corrupt, hostile or no checkpoint.
-_UNREADABLE = (
+UNREADABLE = (
     pickle.UnpicklingError,
     RuntimeError,
     EOFError,
@@ -250,7 +250,7 @@ def from_bytes(archive: bytes, *, path: Path) -> object:
             return torch.load(io.BytesIO(archive), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         reason = "it is damaged or holds more than tensors and plain values; nothing in it was run"
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         reason = f"it is damaged or cut short ({type(error).__name__})"
     raise CheckpointError(f"cannot load checkpoint {str(path)!r}: {reason}") from None
 
@@ -282,13 +282,20 @@ def _state_dict(content: object, *, path: Path) -> Mapping[str, Tensor]:
     if not isinstance(content, dict) or not content:
         raise CheckpointError(f"checkpoint {str(path)!r} holds no state dictionary of weights")
     for name, tensor in content.items():
-        if not isinstance(name, str) or not isinstance(tensor, Tensor):
-            raise CheckpointError(
-                f"checkpoint {str(path)!r}: entry {name!r} is a {type(tensor).__name__}, not a "
-                "tensor; save the state_dict alone"
-            )
-        if not bool(torch.isfinite(tensor).all()):
-            raise CheckpointError(
-                f"checkpoint {str(path)!r}: weight {name!r} holds NaN or inf; train it again"
-            )
+        check_finite(name, tensor, where=f"checkpoint {str(path)!r}")
     return content
+
+
+def check_finite(name: object, tensor: object, *, where: str) -> None:
+    """Check one entry of a state dictionary.
+
+    Raises:
+        CheckpointError: it is no tensor with a name, or not finite; the line starts with `where`.
+    """
+    if not isinstance(name, str) or not isinstance(tensor, Tensor):
+        raise CheckpointError(
+            f"{where}: entry {name!r} is a {type(tensor).__name__}, not a "
+            "tensor; save the state_dict alone"
+        )
+    if not bool(torch.isfinite(tensor).all()):
+        raise CheckpointError(f"{where}: weight {name!r} holds NaN or inf; train it again")

@@ -1,0 +1,207 @@
+"""Separation models of asteroid (Pariente et al., Interspeech 2020), and how an output is chosen.
+
+A separation model knows no target: of its outputs the one nearest to the enrollment is the answer
+(`asteroid`), or, as an upper limit, the one nearest to the truth (`asteroid_oracle`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from ..datasets.types import Truth
+from ..errors import CheckpointError, ExtractionError
+from ..ratios import si_sdr_db
+from ._asteroid_models import build_model, open_package
+from ._class_queries import check_rate
+from ._enrolled import has_samples
+from ._voices import most_alike, open_embedder
+from .batch import equal_lengths
+from .protocol import Extraction, QueryBatch, SystemCard
+from .registry import register_system
+from .speaker_models import Input
+
+NAME, ORACLE = "asteroid", "asteroid_oracle"
+
+
+class Separation:
+    """An opened model, and all of its outputs for a batch.
+
+    Args:
+        name: of the system.
+        model: a file, or a name on Hugging Face's hub.
+        device: "cpu", "cuda", ...
+    """
+
+    def __init__(self, name: str, *, model: str, device: str) -> None:
+        package = open_package(model)
+        self.net = build_model(package).to(device)
+        self._device = device
+        rate = getattr(self.net, "sample_rate", None) or package.args.get("sample_rate")
+        if not isinstance(rate, int | float) or rate <= 0 or rate != int(rate):
+            raise CheckpointError(
+                f"{package.where} has the sample rate {rate!r}; write a whole number of Hz to "
+                "model_args['sample_rate'] and save it again"
+            )
+        self.card = SystemCard(
+            name=name,
+            family="cascade",
+            description=f"asteroid's {package.name}, then the output nearest to the enrollment",
+            clues=frozenset({"enrollment"}),
+            sample_rate_hz=int(rate),
+            checkpoint=model,
+            sha256=package.sha256,
+            licence="as the model's makers say",
+            options={"model_name": package.name, "trained_on": _told(package.infos, "dataset")},
+        )
+
+    def outputs(self, batch: QueryBatch) -> dict[int, Tensor]:
+        """Signals [N, T_b] of each row; every mixture goes through the model at its own length.
+
+        Raises:
+            ExtractionError: the batch is at another rate, or the model gives something else.
+        """
+        check_rate(batch, self.card)
+        mixture = batch.mixture[:, :1].to(self._device)
+        found: dict[int, Tensor] = {}
+        for length, rows in equal_lengths(batch, range(len(batch.ids))):
+            separated = self.net(mixture[rows, :, :length])
+            if separated.ndim != 3 or separated.shape[::2] != (len(rows), length):
+                raise ExtractionError(
+                    f"the model gave shape {list(separated.shape)} for mixtures "
+                    f"[{len(rows)}, 1, {length}]"
+                )
+            found |= dict(zip(rows, separated, strict=True))
+        return found
+
+
+@register_system(NAME)
+class Asteroid:
+    """A separation model of asteroid; of its outputs, the voice nearest to the enrollment.
+
+    Outputs keep the level that the model gives them, which is open where it was trained by SI-SDR.
+
+    Args:
+        model: a file that asteroid saved (model_name, model_args, state_dict), or its name on
+            Hugging Face's hub. Needs the package asteroid: `pip install 'tsebench[asteroid]'`.
+        embedder: what compares voices: a checkpoint of separate_then_identify, or an ONNX file of a
+            speaker model, as the metric speaker_similarity takes it.
+        embedder_input: of an ONNX file: "waveform" or "fbank80".
+        embedder_rate_hz: of an ONNX file: rate that it was trained at.
+        embedder_output: of an ONNX file: name of its output; by default its only one.
+        device: "cpu", "cuda", ...
+
+    Raises:
+        CheckpointError: a model is missing, damaged, unsafe or does not fit.
+        ConfigError: a package is missing, or an ONNX file cannot be used.
+    """
+
+    card: SystemCard
+
+    def __init__(
+        self,
+        *,
+        model: str,
+        embedder: str,
+        embedder_input: Input = "waveform",
+        embedder_rate_hz: int = 16000,
+        embedder_output: str | None = None,
+        device: str = "cpu",
+    ) -> None:
+        self._separation = Separation(NAME, model=model, device=device)
+        self._embedder = open_embedder(
+            embedder,
+            where=f"system {NAME!r}",
+            input=embedder_input,
+            sample_rate_hz=embedder_rate_hz,
+            output=embedder_output,
+            device=device,
+        )
+        card = self._separation.card
+        both = f"{card.sha256} {self._embedder.sha256}"
+        self.card = replace(
+            card,
+            # Of both parts: another embedder gives another answer.
+            sha256=hashlib.sha256(both.encode()).hexdigest(),
+            options={**card.options, "embedder": embedder},
+        )
+
+    @torch.inference_mode()
+    def extract(self, batch: QueryBatch) -> Extraction:
+        """Answer a batch; queries without an enrollment fail alone.
+
+        Raises:
+            ExtractionError: the batch is not at the card's sample rate.
+        """
+        estimate = torch.zeros_like(batch.mixture[:, 0])
+        failures: dict[str, str] = {}
+        for row, outputs in self._separation.outputs(batch).items():
+            enrollments = batch.clues[row].enrollments
+            if not has_samples(enrollments):
+                failures[batch.ids[row]] = "the query has no enrollment to compare voices with"
+                continue
+            chosen = most_alike(
+                list(outputs),
+                torch.cat([*enrollments]),
+                embedder=self._embedder,
+                sample_rate_hz=batch.sample_rate_hz,
+            )
+            estimate[row, : outputs.shape[-1]] = outputs[chosen]
+        return Extraction(estimate=estimate, failures=failures)
+
+
+@register_system(ORACLE)
+class AsteroidOracle:
+    """The same models with an oracle choice: the output with the highest SI-SDR to the target.
+
+    Where the target is absent, the output with the least energy.
+
+    Args:
+        model: as of `asteroid`.
+        device: "cpu", "cuda", ...
+
+    Raises:
+        CheckpointError: the model is missing, damaged, unsafe or does not fit.
+        ConfigError: a package is missing.
+    """
+
+    card: SystemCard
+
+    def __init__(self, *, model: str, device: str = "cpu") -> None:
+        self._separation = Separation(ORACLE, model=model, device=device)
+        card = self._separation.card
+        self.card = replace(
+            card,
+            family="oracle",
+            privileged=True,
+            clues=frozenset(),
+            description=f"asteroid's {card.options['model_name']}, the output nearest to the truth",
+        )
+
+    @torch.inference_mode()
+    def extract_with_truth(self, batch: QueryBatch, truths: Sequence[Truth]) -> Extraction:
+        """Answer a batch; `truths` are at the batch's rate, unpadded.
+
+        Raises:
+            ExtractionError: the batch is not at the card's sample rate.
+        """
+        estimate = torch.zeros_like(batch.mixture[:, 0])
+        for row, outputs in self._separation.outputs(batch).items():
+            target = truths[row].target
+            if target is None:
+                fitness = -outputs.square().sum(dim=-1)
+            else:
+                reference = target[0].to(outputs.device).expand_as(outputs)
+                fitness = si_sdr_db(estimate=outputs, reference=reference).nan_to_num(-torch.inf)
+            estimate[row, : outputs.shape[-1]] = outputs[int(fitness.argmax())]
+        return Extraction(estimate=estimate)
+
+
+def _told(infos: object, key: str) -> str | None:
+    """What the makers of a model say of it, if they do."""
+    value = infos.get(key) if isinstance(infos, dict) else None
+    return value if isinstance(value, str) else None
