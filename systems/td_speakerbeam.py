@@ -86,6 +86,8 @@ def _auxiliary(config: TdSpeakerBeamConfig, *, num_paths: int) -> StackEmbedder:
         skip=config.skip,
         norm="global",
         embedding_dim=num_paths * config.embedding_dim,
+        covering=config.frames == "covering",
+        normalise=config.normalise,
     )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, cast
 
 from torch import Tensor
 
 from .conditioning import conditioning
 from .extractor import Extractor, ExtractorConfig
+from .filterbank import Decoder, Encoder
 from .tcn import Block, apply_mask
 
 
@@ -19,6 +20,10 @@ class AdaptedConfig(ExtractorConfig):
         encoder: whether the encoders have a ReLU; those of the public recipe are linear.
         adapted: what the clue meets: the outputs of one "block", as in the public recipe, or the
             "features" that the first stacks sum up to, as in SoundBeam.
+        frames: "covering" puts as many over each sample; "inside" has those that lie inside of the
+            signal, as the public code.
+        normalise: whether signals are brought to unit RMS inside, and the estimate back to the
+            level of the mixture; the public code takes them as they are.
     """
 
     num_filters: int = 512
@@ -29,6 +34,8 @@ class AdaptedConfig(ExtractorConfig):
     embedding_dim: int = 128
     encoder: Literal["relu", "linear"] = "linear"
     adapted: Literal["block", "features"] = "block"
+    frames: Literal["covering", "inside"] = "covering"
+    normalise: bool = True
 
 
 class AdaptedExtractor(Extractor):
@@ -40,7 +47,7 @@ class AdaptedExtractor(Extractor):
 
     def __init__(self, config: AdaptedConfig) -> None:
         super().__init__(config)
-        self.encoder.rectify = config.encoder == "relu"
+        self.normalises = config.normalise
         self.adapted_block = config.conditioned_after * config.blocks - 1
         self.adapts_sums = config.adapted == "features"
         self.num_paths = 2 if config.skip else 1
@@ -48,6 +55,15 @@ class AdaptedExtractor(Extractor):
             self.skip_conditioning = conditioning(
                 config.conditioning, num_channels=config.skip, embedding_dim=config.embedding_dim
             )
+
+    def _bank(self, config: ExtractorConfig) -> tuple[Encoder, Decoder]:
+        c = cast(AdaptedConfig, config)
+        bank = {"num_filters": c.num_filters, "filter_length": c.filter_length, "stride": c.hop}
+        covering = c.frames == "covering"
+        return (
+            Encoder(**bank, rectify=c.encoder == "relu", covering=covering),
+            Decoder(**bank, covering=covering),
+        )
 
     def _mask_logits(self, encoded: Tensor, embedding: Tensor, mask: Tensor | None) -> Tensor:
         """Of features [B, N, K] and an embedding [B, 2 D], or [B, D] without skip paths."""

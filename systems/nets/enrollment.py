@@ -10,7 +10,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from .extractor import rms
 from .filterbank import Encoder
-from .tcn import NormName, PReLU, Stack, apply_mask, frame_mask, layer_norm
+from .tcn import NormName, PReLU, Stack, apply_mask, layer_norm
 
 
 def join_enrollments(
@@ -52,6 +52,8 @@ class StackEmbedder(nn.Module):
         skip: Sc; 0 takes the embedding from the residual path.
         norm: normalisation; not causal in any case, for the enrollment is there beforehand.
         embedding_dim: D.
+        covering: of the encoder.
+        normalise: whether enrollments are brought to unit RMS.
     """
 
     def __init__(
@@ -68,10 +70,17 @@ class StackEmbedder(nn.Module):
         skip: int,
         norm: NormName,
         embedding_dim: int,
+        covering: bool = True,
+        normalise: bool = True,
     ) -> None:
         super().__init__()
+        self.normalises = normalise
         self.encoder = Encoder(
-            num_filters=num_filters, filter_length=filter_length, stride=stride, rectify=rectify
+            num_filters=num_filters,
+            filter_length=filter_length,
+            stride=stride,
+            rectify=rectify,
+            covering=covering,
         )
         self.norm = layer_norm(norm, num_filters)
         self.bottleneck = nn.Conv1d(num_filters, bottleneck, 1)
@@ -88,8 +97,8 @@ class StackEmbedder(nn.Module):
 
     def forward(self, signals: Tensor, lengths: Tensor) -> Tensor:
         """Enrollments [B, T], zeros past the lengths [B], to embeddings [B, D]."""
-        encoded = self.encoder(signals / rms(signals, lengths))
-        mask = frame_mask(self.encoder.frame_counts(lengths), num_frames=encoded.shape[-1])
+        heard = signals / rms(signals, lengths) if self.normalises else signals
+        encoded, mask = self.encoder.heard(heard, lengths)
         features = apply_mask(self.bottleneck(self.norm(encoded, mask)), mask)
         features, skipped = self.stack(features, mask)
         total = features if skipped is None else skipped

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from ...validation import StrictModel
 from .conditioning import conditioning
 from .filterbank import Decoder, Encoder
-from .tcn import NormName, PReLU, Stack, apply_mask, frame_mask, layer_norm
+from .tcn import NormName, PReLU, Stack, apply_mask, layer_norm
 
 Positive = Annotated[int, Field(gt=0)]
 
@@ -90,9 +90,8 @@ class Extractor(nn.Module):
     def __init__(self, config: ExtractorConfig) -> None:
         super().__init__()
         c = config
-        size, length = c.num_filters, c.filter_length
-        self.encoder = Encoder(num_filters=size, filter_length=length, stride=c.hop)
-        self.decoder = Decoder(num_filters=size, filter_length=length, stride=c.hop)
+        self.encoder, self.decoder = self._bank(c)
+        self.normalises = True
         self.norm = layer_norm(c.norm, c.num_filters)
         self.bottleneck = nn.Conv1d(c.num_filters, c.bottleneck, 1)
         self.before = self._stacks(c, c.conditioned_after)
@@ -103,6 +102,13 @@ class Extractor(nn.Module):
         self.output_activation = PReLU()
         self.output = nn.Conv1d(c.skip or c.bottleneck, c.num_filters, 1)
         self.activation = F.relu if c.mask == "relu" else torch.sigmoid
+
+    def _bank(self, config: ExtractorConfig) -> tuple[Encoder, Decoder]:
+        size, length = config.num_filters, config.filter_length
+        return (
+            Encoder(num_filters=size, filter_length=length, stride=config.hop),
+            Decoder(num_filters=size, filter_length=length, stride=config.hop),
+        )
 
     @staticmethod
     def _stacks(config: ExtractorConfig, count: int) -> nn.ModuleList:
@@ -130,10 +136,8 @@ class Extractor(nn.Module):
         Returns:
             The estimate [B, T] at the mixture's level.
         """
-        level = rms(mixture, lengths)
-        encoded = self.encoder(mixture / level)
-        counts = self.encoder.frame_counts(lengths)
-        mask = frame_mask(counts, num_frames=encoded.shape[-1])
+        level = rms(mixture, lengths) if self.normalises else mixture.new_ones(len(mixture), 1)
+        encoded, mask = self.encoder.heard(mixture / level, lengths)
         gain = self.activation(self._mask_logits(encoded, embedding, mask))
         estimate: Tensor = self.decoder(
             apply_mask(encoded * gain, mask), num_samples=mixture.shape[-1]

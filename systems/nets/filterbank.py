@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .tcn import apply_mask, frame_mask
+
 
 class Encoder(nn.Module):
     """Strided convolution, and ReLU unless it is linear (Luo and Mesgarani, 2019, eq. 2).
@@ -18,12 +20,22 @@ class Encoder(nn.Module):
         filter_length: L, in samples.
         stride: hop, in samples.
         rectify: whether the features pass a ReLU.
+        covering: whether the frames cover all samples alike; else only those frames are there that
+            lie inside of the signal, as where a convolution is not padded, but at least one.
     """
 
     def __init__(
-        self, *, num_filters: int, filter_length: int, stride: int, rectify: bool = True
+        self,
+        *,
+        num_filters: int,
+        filter_length: int,
+        stride: int,
+        rectify: bool = True,
+        covering: bool = True,
     ) -> None:
         super().__init__()
+        self.before = filter_length - stride if covering else 0
+        self.covering = covering
         self.filter_length = filter_length
         self.stride = stride
         self.rectify = rectify
@@ -35,21 +47,35 @@ class Encoder(nn.Module):
         Frame k starts at sample k·stride − (L − stride), so that the last one is the last that
         starts before the signal ends.
         """
-        return (num_samples - 1 + self.filter_length - self.stride) // self.stride + 1
+        if not self.covering:
+            return max(0, num_samples - self.filter_length) // self.stride + 1
+        return (num_samples - 1 + self.before) // self.stride + 1
 
     def frame_counts(self, lengths: Tensor) -> Tensor:
         """`num_frames` of each length [B]."""
-        last = lengths - 1 + self.filter_length - self.stride
+        last = lengths - 1 + self.before
+        if not self.covering:
+            last = (lengths - self.filter_length).clamp_min(0)
         return torch.div(last, self.stride, rounding_mode="floor") + 1
 
     def forward(self, signal: Tensor) -> Tensor:
         """Signal [B, T] to features [B, N, K], non-negative if rectified."""
         num_samples = signal.shape[-1]
-        before = self.filter_length - self.stride
         needed = (self.num_frames(num_samples) - 1) * self.stride + self.filter_length
-        padded = F.pad(signal, (before, needed - before - num_samples))
+        # Samples after the last frame are left out: the second number may be negative.
+        padded = F.pad(signal, (self.before, needed - self.before - num_samples))
         features: Tensor = self.filters(padded[:, None])
         return F.relu(features) if self.rectify else features
+
+    def heard(self, signal: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Features [B, N, K] of signals [B, T], zeros past each length, and the mask of frames.
+
+        The features are zero past the end too: where frames lie inside of the signal alone, those
+        that follow would hear its last samples.
+        """
+        features = self(signal)
+        mask = frame_mask(self.frame_counts(lengths), num_frames=features.shape[-1])
+        return features if self.covering else apply_mask(features, mask), mask
 
 
 class Decoder(nn.Module):
@@ -59,14 +85,19 @@ class Decoder(nn.Module):
         num_filters: N.
         filter_length: L, in samples.
         stride: hop, in samples.
+        covering: of the `Encoder`.
     """
 
-    def __init__(self, *, num_filters: int, filter_length: int, stride: int) -> None:
+    def __init__(
+        self, *, num_filters: int, filter_length: int, stride: int, covering: bool = True
+    ) -> None:
         super().__init__()
-        self.before = filter_length - stride
+        self.before = filter_length - stride if covering else 0
         self.basis = nn.ConvTranspose1d(num_filters, 1, filter_length, stride=stride, bias=False)
 
     def forward(self, features: Tensor, *, num_samples: int) -> Tensor:
         """Features [B, N, K] of an `Encoder` to a signal [B, T], T = `num_samples`."""
         signal: Tensor = self.basis(features)[:, 0]
-        return signal[:, self.before : self.before + num_samples]
+        stop = self.before + num_samples
+        # Zeros where no frame lies; frames that cover all samples leave none out.
+        return F.pad(signal[:, self.before : stop], (0, max(0, stop - signal.shape[-1])))

@@ -1,0 +1,245 @@
+"""Models of the public SpeakerBeam repository, in our own TD-SpeakerBeam.
+
+The repository, BUTSpeechFIT/speakerbeam, saves its `TimeDomainSpeakerBeam` as asteroid does. Its
+weights have other names and some other shapes here, and mean the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..errors import CheckpointError, ConfigError
+from ..validation import parse
+from ._enrolled import EnrolledSystem
+from ._packages import Package, read_package
+from .checkpoint import Checkpoint, CheckpointCard, fill
+from .protocol import SystemCard
+from .registry import register_system
+from .td_speakerbeam import NAME as ARCHITECTURE
+from .td_speakerbeam import TdSpeakerBeam, TdSpeakerBeamConfig
+
+NAME = "speakerbeam_repo"
+MODEL = "TimeDomainSpeakerBeam"
+
+_CONDITIONINGS = {"mul": "multiplication", "concat": "concatenation"}
+# The repository's defaults of what a file need not say, and the only values that are known here.
+_FIXED = {
+    "fb_name": ("free", "FreeFB"),
+    "norm_type": ("gLN",),
+    "causal": (False,),
+    "encoder_activation": (None, "linear"),
+    "n_src": (1,),
+}
+_DEFAULTS: Mapping[str, Any] = {
+    "n_blocks": 8,
+    "n_repeats": 3,
+    "bn_chan": 128,
+    "hid_chan": 512,
+    "skip_chan": 128,
+    "conv_kernel_size": 3,
+    "mask_act": "sigmoid",
+    "kernel_size": 16,
+    "n_filters": 512,
+    "stride": 8,
+    "sample_rate": 8000,
+}
+_BLOCK = {
+    "shared_block.0": "widen",
+    "shared_block.1": "widen_activation",
+    "shared_block.2": "widen_norm",
+    "shared_block.3": "depthwise",
+    "shared_block.4": "depthwise_activation",
+    "shared_block.5": "depthwise_norm",
+    "res_conv": "residual",
+    "skip_conv": "skip",
+}
+_PART = {"bottleneck.0": "norm", "bottleneck.1": "bottleneck", "mask_net.1": "output"}
+_LEAF = {"gamma": "weight", "beta": "bias"}
+
+
+@register_system(NAME)
+class SpeakerBeamRepo(EnrolledSystem):
+    """A model.pth of the public SpeakerBeam repository (class TimeDomainSpeakerBeam).
+
+    Args:
+        model: the file. Its signals go through the network at their own level, and its frames lie
+            inside of the signal, as in the repository.
+        device: "cpu", "cuda", ...
+
+    Raises:
+        CheckpointError: the file is missing, damaged, unsafe, or of a network that is not known.
+    """
+
+    name = NAME
+    description = "TD-SpeakerBeam with weights of its public repository (Delcroix et al., 2020)"
+    task = TdSpeakerBeam.task
+
+    def __init__(self, *, model: str, device: str = "cpu") -> None:
+        package = read_package(Path(model).expanduser())
+        config = config_of(package)
+        with torch.device("meta"):
+            self._net = self.task.build(config, classes=())
+        rate = package.args.get("sample_rate", _DEFAULTS["sample_rate"])
+        opened = Checkpoint(
+            card=CheckpointCard(
+                architecture=ARCHITECTURE,
+                net=config.model_dump(mode="json"),
+                classes=(),
+                sample_rate_hz=int(rate),
+                sha256=package.sha256,
+            ),
+            state=own_state(package, config),
+            path=Path(model),
+        )
+        fill(self._net, opened)
+        self._net.to(device).eval()
+        self._device = device
+        self.card = SystemCard(
+            name=NAME,
+            family=self.family,
+            description=self.description,
+            clues=frozenset({"enrollment"}),
+            sample_rate_hz=opened.card.sample_rate_hz,
+            causal=False,
+            checkpoint=model,
+            sha256=package.sha256,
+            licence="as the model's makers say",
+            options=dict(opened.card.net),
+        )
+
+
+def config_of(package: Package) -> TdSpeakerBeamConfig:
+    """Our hyper-parameters of a network of the repository.
+
+    Raises:
+        CheckpointError: it is another class, or has a part that is not known here.
+    """
+    if package.name != MODEL:
+        raise CheckpointError(
+            f"{package.where} holds a {package.name!r}, and system {NAME!r} opens {MODEL!r}; "
+            "separation models of asteroid are opened by system 'asteroid'"
+        )
+    args = {**_DEFAULTS, **{key: value for key, value in package.args.items() if value is not None}}
+    _check(package, args)
+    blocks, at = args["n_blocks"], args["i_adapt_layer"]
+    content = {
+        "num_filters": args["n_filters"],
+        "filter_length": args["kernel_size"],
+        "stride": args["stride"],
+        "bottleneck": args["bn_chan"],
+        "hidden": args["hid_chan"],
+        "kernel": args["conv_kernel_size"],
+        "blocks": blocks,
+        "stacks": args["n_repeats"],
+        "skip": package.args.get("skip_chan", _DEFAULTS["skip_chan"]) or 0,
+        "conditioned_after": (at + 1) // blocks,
+        "embedding_dim": args["adapt_enroll_dim"],
+        "conditioning": _CONDITIONINGS[args["adapt_layer_type"]],
+        "mask": args["mask_act"],
+        "encoder": "linear",
+        "adapted": "block",
+        "frames": "inside",
+        "normalise": False,
+    }
+    try:
+        return parse(TdSpeakerBeamConfig, content, where=package.where)
+    except ConfigError as error:
+        raise CheckpointError(str(error)) from None
+
+
+def _check(package: Package, args: Mapping[str, Any]) -> None:
+    """Refuse what the repository can build and our network cannot.
+
+    Raises:
+        CheckpointError: for the first such argument.
+    """
+    allowed = {**_FIXED, "adapt_layer_type": tuple(_CONDITIONINGS), "mask_act": ("relu", "sigmoid")}
+    for key, values in allowed.items():
+        found = args.get(key, values[0])
+        if found not in values:
+            known = ", ".join(repr(value) for value in values)
+            raise CheckpointError(
+                f"{package.where}: model_args[{key!r}] = {found!r} is not known here ({known})"
+            )
+    blocks, at = args["n_blocks"], args.get("i_adapt_layer")
+    if not isinstance(blocks, int) or not isinstance(at, int) or blocks < 1 or (at + 1) % blocks:
+        raise CheckpointError(
+            f"{package.where}: model_args['i_adapt_layer'] = {at!r} with n_blocks = {blocks!r}; "
+            "only the last block of a repeat can be adapted here"
+        )
+
+
+def own_state(package: Package, config: TdSpeakerBeamConfig) -> dict[str, Tensor]:
+    """The weights of a model of the repository under our names.
+
+    Raises:
+        CheckpointError: a weight has no place in our network.
+    """
+    state: dict[str, Tensor] = {}
+    for key, tensor in package.state.items():
+        renamed = dict(_renamed(key, tensor, config))
+        if not renamed:
+            raise CheckpointError(
+                f"{package.where} has the weight {key!r}, for which the network of its model_args "
+                "has no place"
+            )
+        state |= renamed
+    return state
+
+
+def _renamed(key: str, tensor: Tensor, config: TdSpeakerBeamConfig) -> Iterator[tuple[str, Tensor]]:
+    """Our names and shapes of one weight; none if it is not known."""
+    parts = {"encoder": "extractor.encoder.filters", "decoder": "extractor.decoder.basis"}
+    parts["auxiliary.1"] = "auxiliary.encoder.filters"
+    bank, _, rest = key.partition(".filterbank.")
+    if rest == "_filters" and bank in parts:
+        yield f"{parts[bank]}.weight", tensor
+    elif key.startswith("masker.adapt_layer.transform."):
+        yield from _concatenation(key.split(".")[3:], tensor, config)
+    elif key.startswith("masker."):
+        yield from _of_network(key.removeprefix("masker."), tensor, config, ours="extractor")
+    elif key.startswith("auxiliary.2."):
+        yield from _of_network(key.removeprefix("auxiliary.2."), tensor, config, ours="auxiliary")
+
+
+def _of_network(
+    key: str, tensor: Tensor, config: TdSpeakerBeamConfig, *, ours: str
+) -> Iterator[tuple[str, Tensor]]:
+    """Names of a weight of asteroid's TDConvNet, in the extraction or the auxiliary network."""
+    *stem, leaf = key.split(".")
+    leaf = _LEAF.get(leaf, leaf)
+    part = ".".join(stem)
+    if part in _PART:
+        yield f"{ours}.{_PART[part]}.{leaf}", tensor
+    elif part == "mask_net.0":
+        name = "output_activation" if ours == "extractor" else "activation"
+        yield f"{ours}.{name}.{leaf}", tensor.reshape(())
+    elif stem[0] == "TCN" and stem[1].isdigit() and ".".join(stem[2:]) in _BLOCK:
+        stack, block = divmod(int(stem[1]), config.blocks)
+        name = _BLOCK[".".join(stem[2:])]
+        # A PReLU has one slope, which asteroid keeps as [1] and we as a number.
+        value = tensor.reshape(()) if name.endswith("activation") else tensor
+        after = stack - config.conditioned_after
+        where = f"after.{after}" if after >= 0 else f"before.{stack}"
+        where = "stack" if ours == "auxiliary" else where
+        yield f"{ours}.{where}.blocks.{block}.{name}.{leaf}", value
+
+
+def _concatenation(
+    rest: list[str], tensor: Tensor, config: TdSpeakerBeamConfig
+) -> Iterator[tuple[str, Tensor]]:
+    """The columns of W [f; e] + b that meet the features, and those that meet the embedding."""
+    names = {"0": "conditioning", "1": "skip_conditioning"}
+    if len(rest) != 2 or rest[0] not in names:
+        return
+    name = f"extractor.{names[rest[0]]}"
+    if rest[1] == "bias":
+        yield f"{name}.features.bias", tensor
+        return
+    yield f"{name}.features.weight", tensor[:, : config.bottleneck, None].clone()
+    yield f"{name}.embedding.weight", tensor[:, config.bottleneck :].clone()
