@@ -236,6 +236,14 @@ def test_a_few_broken_mixtures_fail_though_no_test_could_find_them(tmp_path: Pat
     assert "the mean decides" in check.reason
 
 
+def test_an_infinite_loss_fails(tmp_path: Path) -> None:
+    """An infinite value in the base run: no test is possible, and the loss is no less real."""
+    base = rows_of([math.inf, *BASE[1:]])
+    (check,) = compared(tmp_path, base, shifted(0.0), "si_sdri<-0.2").checks
+    assert check.change.difference.mean == -math.inf
+    assert check.outcome == "failed"
+
+
 def matched(rng: np.random.Generator, shift: float, n: int, strata: int) -> Matched:
     """Two runs whose values are noise of 1 dB, and a mean that differs by `shift`."""
 

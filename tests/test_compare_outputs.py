@@ -95,6 +95,19 @@ def test_rows_of_markdown_have_as_many_cells_as_their_heads(tmp_path: Path) -> N
         assert cells == width, line
 
 
+def test_a_long_comparison_still_fits_into_a_comment(tmp_path: Path) -> None:
+    names = [f"system-with-quite-a-long-name-{i:03d}" for i in range(60)]
+    runs = [
+        make_run(tmp_path / folder, [row for name in names for row in rows_of(values[:8], name)])
+        for folder, values in (("base", BASE), ("cand", WORSE))
+    ]
+    options = CompareOptions(gates=parse_gates(["si_sdri<-0.2"]))
+    text = comparison_markdown(compare_runs(runs[0], runs[1], options))
+    assert len(text) < 65536
+    assert "and 20 more in `checks.csv`" in text
+    assert "and 20 more in `changes.csv`" in text
+
+
 def test_names_are_no_markup(tmp_path: Path) -> None:
     found = comparison(tmp_path, "si_sdri<-0.2", name=EVIL)
     text = comparison_markdown(found)

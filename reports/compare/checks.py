@@ -96,6 +96,8 @@ def _significant(gate: Gate, change: Change, family: int) -> tuple[Outcome, str]
         return "failed", ""
     if change.difference.significant:
         return "failed", ""
+    if math.isnan(change.difference.p_value):
+        return "failed", " (infinite values cannot be tested: the mean decides)"
     if _powerless(change, family):
         changed = plural(change.n_changed, "changed mixture")
         return "failed", f" ({changed} for {plural(family, 'check')}: the mean decides)"

@@ -10,6 +10,7 @@ from .words import HOW, OUTCOMES, headline, remarks, run_line, trials, value_cel
 from .worst import named_trials
 
 _SLICES = 15
+_ROWS = 40  # of a table: a comment on GitHub holds 65536 characters
 _MARKS = {0: "✅", 1: "❌", 3: "⚠️"}
 
 
@@ -71,24 +72,30 @@ def _checks(checks: Sequence[Check]) -> str:
     header = ["gate", "where", "system", "", "difference"]
     lines = [_line(header), _rule(header)]
     order = {"failed": 0, "incomplete": 1, "unproven": 2}
-    for check in sorted(checks, key=lambda c: order[c.outcome]):
+    for check in sorted(checks, key=lambda c: order[c.outcome])[:_ROWS]:
         change = check.change
         outcome = OUTCOMES[check.outcome]
         told = [change.where, change.system, outcome, check.reason]
         lines.append(_line([f"`{_code(str(check.gate))}`", *map(safe, told)]))
-    return "\n".join(lines)
+    return "\n".join([*lines, *_more(checks, "checks.csv")])
 
 
-def _changes(changes: Iterable[Change]) -> str:
+def _changes(changes: Sequence[Change]) -> str:
     header = ["where", "system", "metric", "base", "candidate", "difference", "p", "trials", ""]
     lines = [_line(header), _rule(header)]
-    for change in worst_first(changes):
+    for change in worst_first(changes)[:_ROWS]:
         metric = f"{change.metric.name} {change.metric.unit}".strip()
         values = map(safe, value_cells(change))
         verdict = "" if change.verdict == "same" else change.verdict
         told = [safe(change.where), safe(change.system), safe(metric), *values]
         lines.append(_line([*told, safe(trials(change)), verdict]))
-    return "\n".join(lines)
+    return "\n".join([*lines, *_more(changes, "changes.csv")])
+
+
+def _more(lines: Sequence[object], name: str) -> list[str]:
+    """That a table was cut, and where the rest is."""
+    cut = len(lines) - _ROWS
+    return ["", f"and {cut} more in `{name}`"] if cut > 0 else []
 
 
 def _trials(found: Sequence[ChangedTrial], links: Mapping[ChangedTrial, str]) -> str:
