@@ -3,8 +3,8 @@
 Three ways to decide, all on the mean difference of the paired trials:
 
 - `significant` (the default): the mean is beyond the threshold, and the sign-flip test tells it
-  apart from no change (p < 0.05, Holm over all that the gates look at). Where nothing but noise
-  differs, all gates of one direction together fail in 2.5 % of comparisons at most.
+  apart from no change (p < 0.05, Holm over all that the gates look at). Where nothing but symmetric
+  noise differs, all gates together fail in 2.5 % of comparisons at most.
 - `mean`: the mean is beyond the threshold, whatever the noise.
 - `interval`: the whole interval is beyond the threshold.
 
