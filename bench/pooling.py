@@ -96,7 +96,7 @@ class Classification:
             counts[row, 0, at] = found & there
             counts[row, 1, at] = found
             counts[row, 2, at] = there
-        return counts.reshape(len(rows), -1)
+        return counts.reshape(len(rows), 3 * len(names))  # also where there is no row
 
     def value(self, sums: FloatArray) -> FloatArray:
         """The score of sums [..., 3 K], 0 to 1."""

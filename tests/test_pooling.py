@@ -150,6 +150,23 @@ def test_a_decision_is_that_of_the_probability_itself(probability: float, thresh
     assert found == (given >= threshold)
 
 
+@pytest.mark.parametrize("name", sorted(POOLINGS))
+def test_a_system_without_a_classifier_has_no_score_beside_one_that_has(name: str) -> None:
+    told = frame(
+        name, value=[1.0, 1.0], detail=[decisions(CLASSES, [1, 0, 0, 0], ["bell"], 0.5)] * 2
+    )
+    silent = frame(name, "plain", value=[math.nan] * 2).assign(
+        status="undefined", reason="no_class_probabilities"
+    )
+    net, plain = aggregate(pd.concat([told, silent], ignore_index=True), resamples=20)
+    assert (net.system, net.n, net.mean) == ("net", 2, 1.0)
+    assert (plain.system, plain.n, plain.n_undefined) == ("plain", 0, 2)
+    assert math.isnan(plain.mean)
+    # Alone, it decides on no class at all.
+    (alone,) = aggregate(silent, resamples=20)
+    assert math.isnan(alone.mean)
+
+
 def test_corpus_word_error_rate_is_all_errors_over_all_words() -> None:
     rng = np.random.default_rng(2)
     words = rng.integers(1, 20, 50)
