@@ -24,10 +24,10 @@ _MIXTURE = "mixture"  # the system that gives its input: the column "Unprocessed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Row:
-    """A trial with one track for each column."""
+    """A trial: the tracks of each column, of which an enrollment may have several."""
 
     trial: TrialFacts
-    tracks: tuple[Track | None, ...]
+    cells: tuple[tuple[Track, ...], ...]
     scores: Mapping[str, str]
     why: str
 
@@ -126,8 +126,7 @@ def _group(
     systems: Sequence[str],
 ) -> _Group:
     tracks = [track for _, player in players for track in player.tracks]
-    most = max(len(_enrollments(player.tracks)) for _, player in players)
-    clues = ("Enrollment",) if most == 1 else tuple(f"Enrollment {n + 1}" for n in range(most))
+    clues = ("Enrollment",) if any(track.role == "enrollment" for track in tracks) else ()
     shown = [name for name in systems if any(track.system == name for track in tracks)]
     return _Group(
         dataset=dataset,
@@ -135,7 +134,7 @@ def _group(
         rows=tuple(
             _Row(
                 trial=facts,
-                tracks=_in_columns(player.tracks, most, shown),
+                cells=_cells(player.tracks, clues, shown),
                 scores=_scores(facts),
                 why=why[facts.dataset, facts.trial_id],
             )
@@ -144,23 +143,18 @@ def _group(
     )
 
 
-def _in_columns(
-    tracks: Sequence[Track], clues: int, systems: Sequence[str]
-) -> tuple[Track | None, ...]:
-    given = _enrollments(tracks)
-    roles = {track.role: track for track in tracks}
-    estimates = {track.system: track for track in tracks if track.role == "estimate"}
+def _cells(
+    tracks: Sequence[Track], clues: Sequence[str], systems: Sequence[str]
+) -> tuple[tuple[Track, ...], ...]:
+    def of(role: str, system: str = "") -> tuple[Track, ...]:
+        return tuple(track for track in tracks if (track.role, track.system) == (role, system))
+
     return (
-        roles.get("mixture"),
-        *given,
-        *[None] * (clues - len(given)),
-        *(estimates.get(name) for name in systems),
-        roles.get("target"),
+        of("mixture"),
+        *(of("enrollment") for _ in clues),
+        *(of("estimate", name) for name in systems),
+        of("target"),
     )
-
-
-def _enrollments(tracks: Sequence[Track]) -> list[Track]:
-    return [track for track in tracks if track.role == "enrollment"]
 
 
 def _scores(facts: TrialFacts) -> dict[str, str]:

@@ -142,7 +142,7 @@ def report() -> str:
     return (
         "## Report site\n\n"
         f"`tsebench report --format html` of {SYSTEMS} systems on {TRIALS:,} trials, "
-        f"{len(METRICS)} metrics ({rows:,} simulated rows), with ranks, intervals, slices, and pages "
+        f"{len(METRICS)} metrics ({rows:,} simulated rows): ranks, intervals, slices, and pages "
         "of all systems and of 12 trials; by `python tests/benchmarks/report_site.py` with one "
         f"thread of linear algebra, at a load average of {load:.1f} on {os.cpu_count()} cores.\n\n"
         + common.table(["", "measured"], lines)
