@@ -57,7 +57,11 @@ def check_leaks(dataset: Dataset) -> Finding:
 
 
 def check_apart(dataset: Dataset, other: Dataset) -> Finding:
-    """Two sets share no recording, no group of recordings, and no speaker."""
+    """Two sets share no recording, no group of recordings, and no speaker.
+
+    Sets of the same split, such as one test set in min and in max mode, share what they are made
+    of: of these it is a remark.
+    """
     ours, theirs = _by_hash(dataset), _by_hash(other)
     recordings = sorted(ours[content] for content in ours.keys() & theirs.keys())
     shared = {
@@ -70,12 +74,31 @@ def check_apart(dataset: Dataset, other: Dataset) -> Finding:
         for what, names in shared.items()
         if names
     ]
+    same = _same_split(dataset, other)
+    why = f"both are of {', '.join(same)}, split {dataset.card.split!r}: " if same else ""
+    found = [f"{why}{'; '.join(told)}"] if told else []
     return judged(
         f"apart from {other.card.name}",
         looked_at=len(ours),
-        problems=["; ".join(told)] if told else [],
+        problems=[] if same else found,
+        remarks=found if same else [],
         measured=f"{len(ours)} and {len(theirs)} recordings",
     )
+
+
+def _same_split(dataset: Dataset, other: Dataset) -> list[str]:
+    """The parts of corpora that both sets draw from, if these and the split's name are the same.
+
+    The name alone may be that of a config which leaves it out; and who trains on a test part
+    beside others has other parts.
+    """
+    if dataset.card.split != other.card.split:
+        return []
+    ours, theirs = (set(contents_of(each).parts) for each in (dataset, other))
+    both = {part.rpartition(":")[0] for part in ours} & {part.rpartition(":")[0] for part in theirs}
+    mine, others = ({part for part in parts if part.rpartition(":")[0] in both}
+                    for parts in (ours, theirs))  # fmt: skip
+    return sorted(mine) if mine == others else []
 
 
 def _key(dataset: Dataset, enrolled: EnrollmentClip) -> FileKey:

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 import typer
+import yaml
 
 from tsebench import __version__, cli
 from tsebench.bench.rows import read_rows
@@ -284,8 +285,16 @@ def test_validate_a_sample_and_against_another_set(
     assert said.code == 0
     assert re.search(r"rendering +1 of 2 +ok", said.out)
     said = tsebench("validate", folder, "--against", folder, *given)
+    assert said.code == 0
+    assert re.search(r"apart from spoken +\d+ +remark", said.out)
+    training = config.with_name("training.yaml")
+    recipe = yaml.safe_load(config.read_text()) | {"name": "training", "split": "train"}
+    recipe["params"]["speech"]["split"] = "test"  # which it should not
+    training.write_text(yaml.safe_dump(recipe))
+    assert tsebench("build", training, "--out", "sets", *given).code == 0
+    said = tsebench("validate", folder, "--against", Path("sets") / "training", *given)
     assert said.code == 2
-    assert re.search(r"apart from spoken +\d+ +PROBLEM", said.out)
+    assert re.search(r"apart from training +\d+ +PROBLEM", said.out)
 
 
 def test_build_materialise_writes_what_is_rendered(

@@ -332,7 +332,7 @@ def test_a_map_that_does_not_fit_is_told(
         ("one two\n", "entry 1 is 'one two'"),
         (f"{IDS[0]} a-1 s1\n", "entry 1"),
         (f"x y s1/{IDS[0]}\nx y s1/{IDS[1]}\n", "'x y' is there twice"),
-        (None, "does not exist"),
+        (None, f"has no {MAP}; get it with"),
     ],
 )
 def test_a_map_that_is_none_is_told(
@@ -545,7 +545,7 @@ def test_a_clean_set_needs_no_noise(place: Place, tmp_path: Path) -> None:
         ({"mode": "mid"}, "mode = 'mid'"),
         ({"enrollment": "map"}, "do not go together"),
         ({"enrollment_map": MAP}, "do not go together"),
-        ({"metadata": "Libri2Mix/none.csv"}, "none.csv' does not exist"),
+        ({"metadata": "Libri2Mix/none.csv"}, "has no Libri2Mix/none.csv; get it with"),
         ({"metadata": "../secret.csv"}, "leads out of the corpus folder"),
         ({"speech": "speech"}, "no corpus 'speech' in this config"),
         ({"speech": "librimix"}, "needs a LibriSpeech there"),

@@ -171,9 +171,9 @@ def test_metadata_are_tables_without_recordings(tmp_path: Path) -> None:
         assert corpus.has("lines")
         assert not corpus.has("words")
         assert len(corpus.digest("lines")) == 64
-    with pytest.raises(AudioError, match="holds tables, not audio"):
+    with pytest.raises(AudioError, match="holds lists, not audio"):
         corpus.read("lines")
-    with pytest.raises(CorpusError, match="words' does not exist; get it with `git clone"):
+    with pytest.raises(CorpusError, match="has no words; get it with `git clone"):
         corpus.lines("words")
     for path in ("../metadata/../x", "/etc/passwd", "words"):
         for ask in (corpus.digest, corpus.table):

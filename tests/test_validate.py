@@ -359,6 +359,7 @@ def test_splits_that_are_apart_and_splits_that_are_not(tmp_path: Path) -> None:
         config("train", split="train", count=12), tmp_path / "train2", corpus_dirs={"mine": other}
     )
     (found,) = validate(test, against=[train], sample=1)[len(CHECKS) :]
+    assert found.verdict == "PROBLEM"
     assert found.detail == (
         "recordings in both: 1 (the first is 'mine:bell/test-0.wav'); "
         "groups in both: 1 (the first is 'mine:zoe')"
@@ -373,7 +374,32 @@ def test_speakers_in_both_sets_are_found(place: Place, tmp_path: Path) -> None:
     apart = make_librimix(tmp_path / "apart", rows, speech, {"tt/a.wav": 60_000})
     other = build(librimix_config(name="other"), tmp_path / "other", corpus_dirs=apart.dirs)
     (found,) = validate(dataset, against=[other], sample=1)[len(CHECKS) :]
-    assert found.detail == ("speakers in both: 2 (the first is 'librispeech:60')")
+    told = "speakers in both: 2 (the first is 'librispeech:60')"
+    one_split = "both are of librispeech:test-clean, split 'test': "
+    assert (found.verdict, found.detail) == ("remark", f"{one_split}{told}; 8 and 4 recordings")
+    # The same files, said to be what a network is trained on.
+    card = replace(other.manifest.card, split="train")
+    training = Dataset(replace(other.manifest, card=card), other.corpora)
+    (found,) = validate(dataset, against=[training], sample=1)[len(CHECKS) :]
+    assert (found.verdict, found.detail) == ("PROBLEM", told)
+    # A split that the config does not name, and parts that are not those of the test set.
+    parts = ("librispeech:test-clean", "librispeech:train-clean-100")
+    card = replace(other.manifest.card, parts=parts)
+    training = Dataset(replace(other.manifest, card=card), other.corpora)
+    (found,) = validate(dataset, against=[training], sample=1)[len(CHECKS) :]
+    assert (found.verdict, found.detail) == ("PROBLEM", told)
+
+
+def test_min_and_max_of_one_test_set_may_share_everything(place: Place, tmp_path: Path) -> None:
+    sets = [
+        build(librimix_config(name=name, **params), tmp_path / name, corpus_dirs=place.dirs)
+        for name, params in (("min", {}), ("max", {"mode": "max", "mix": "both"}))
+    ]
+    (found,) = validate(sets[0], against=sets[1:], sample=1)[len(CHECKS) :]
+    assert found.verdict == "remark"
+    assert found.detail.startswith(
+        "both are of librispeech:test-clean, split 'test': recordings in both: 8 (the first is "
+    )
 
 
 # How it is told -----------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ from ..corpus import Corpora
 from ..extras import SOURCE_RENDERERS, TREES
 from ..manifest import DatasetCard
 from ..renderer import RENDERERS, Rendered
-from ..types import Clip, Mixture, Source
+from ..types import Mixture, Source
 from ._halved import halved
 
 SOURCE_RATE_HZ = 16_000
