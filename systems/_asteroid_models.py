@@ -87,7 +87,8 @@ def build_model(package: Package) -> nn.Module:
         raise CheckpointError(
             f"{package.where}: asteroid cannot build its {package.name}: {_line(error)}"
         ) from None
-    return model.eval()
+    model.eval()
+    return model
 
 
 def _fetched(model: str) -> Path:

@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -104,7 +104,7 @@ def _loaded(content: bytes, where: str) -> Any:
 
 def _plain_values() -> list[Callable[..., Any] | tuple[Callable[..., Any], str]]:
     """What NumPy's numbers and torch's own version are made by: values, and nothing else."""
-    scalar = np.float64(0).__reduce__()[0]
+    scalar = cast(Callable[..., Any], np.float64(0).__reduce__()[0])
     kinds = {type(np.dtype(code)) for code in "?bBhHiIlLqQefd"}
     # Files of older versions of NumPy know the module by its former name.
     return [
