@@ -27,7 +27,11 @@ _HEADER = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedResult:
-    """One number of one paper; the module tells what the fields hold."""
+    """One number of one paper; the module tells what the fields hold.
+
+    Attributes:
+        text: the value as the paper prints it.
+    """
 
     paper: str
     table: str
@@ -39,6 +43,7 @@ class PublishedResult:
     value: float
     unit: str
     note: str
+    text: str
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -114,12 +119,13 @@ def _read(line: list[str], where: str) -> PublishedResult:
     if len(line) != len(_HEADER):
         raise DatasetError(f"{where}: {len(line)} cells under {len(_HEADER)} columns")
     cells = dict(zip(_HEADER, line, strict=True))
+    text = cells.pop("value")
     try:
-        value = float(cells.pop("value"))
+        value = float(text)
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise DatasetError(f"{where}: value {line[_HEADER.index('value')]!r} is not a number")
+        raise DatasetError(f"{where}: value {text!r} is not a number")
     for name in ("paper", "table", "system", "metric"):
         if not cells[name]:
             raise DatasetError(f"{where}: column {name!r} is empty; fill it in")
@@ -127,4 +133,4 @@ def _read(line: list[str], where: str) -> PublishedResult:
         raise DatasetError(
             f"{where}: unit {cells['unit']!r} is unknown (known: {', '.join(filter(None, UNITS))})"
         )
-    return PublishedResult(value=value, **cells)
+    return PublishedResult(value=value, text=text, **cells)

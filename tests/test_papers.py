@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -83,9 +84,7 @@ def test_a_claim_is_of_one_metric_and_the_paper_agrees(name: str) -> None:
         values = []
         for side in (claim.better, claim.worse):
             key = table.published_of(side)
-            found = key and published_table(table.paper, table.table).find(
-                system=key.system, metric=key.metric, variant=key.variant, condition=key.condition
-            )
+            found = key and key.find(published_table(table.paper, table.table))
             values.append(found.value if found else math.nan)
         lower = claim.better.metric == "attenuation"
         assert not (values[0] > values[1] if lower else values[0] < values[1]), claim.text
@@ -201,6 +200,20 @@ def test_the_interval_of_the_paired_difference_decides(gap, verdict, tmp_path) -
     assert ordering.difference is not None
     assert ordering.difference.n == 40
     assert ordering.difference.mean == pytest.approx(gap, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("gap", "shown"),
+    [(1.0, "+1.00 dB"), (-0.0034, "−0.0034 dB"), (0.0, "0.00 dB"), (-12.345, "−12.35 dB")],
+)
+def test_a_small_difference_is_not_shown_as_none(gap: float, shown: str, tmp_path: Path) -> None:
+    rows = [row("td_speakerbeam", i, gap, metric="si_sdri") for i in range(5)]
+    rows += [row("separate_then_identify", i, 0.0, metric="si_sdri") for i in range(5)]
+    board = results_of(rows, tmp_path).board
+    run = board.runs[0].model_copy(update={"config": ConfigFacts(paper_tables=("tse_vs_cascade",))})
+    (result,) = paper_results(replace(board, runs=(run,)))
+    assert result.orderings is not None
+    assert result.orderings.rows[0].cells[3].text == shown
 
 
 def test_lower_is_better_for_attenuation(tmp_path) -> None:

@@ -38,6 +38,7 @@ def test_values(line: str) -> None:
     )
     assert found is not None
     assert found.value == float(value)
+    assert found.text in {value, f"{float(value):.2f}"}
 
 
 def test_what_is_shipped_is_whole() -> None:

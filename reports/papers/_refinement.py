@@ -26,7 +26,7 @@ def attenuation(system: str) -> Measured:
 def degrades(system: str, n_inactive: int, name: str) -> Claim:
     """Partially matched queries are harder than fully matched ones."""
     return Claim(
-        text=f"{n_inactive} inactive classes in the query degrade {name}",
+        text=f"{name} suffers from {_inactive(n_inactive)} in the query",
         better=snri(system, FMQ),
         worse=snri(system, pmq(n_inactive)),
     )
@@ -35,7 +35,11 @@ def degrades(system: str, n_inactive: int, name: str) -> Claim:
 def refinement_helps(n_inactive: int, theta: str) -> Claim:
     """Refined queries are better than unrefined ones."""
     return Claim(
-        text=f"refinement (θ = {theta}) helps queries with {n_inactive} inactive classes",
+        text=f"refinement (θ = {theta}) helps queries with {_inactive(n_inactive)}",
         better=snri(f"proposed_{theta}", pmq(n_inactive)),
         worse=snri("proposed_0.00", pmq(n_inactive)),
     )
+
+
+def _inactive(count: int) -> str:
+    return f"{count} inactive class{'es' if count > 1 else ''}"

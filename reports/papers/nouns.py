@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...registry import Registry
+from ..published import PublishedResult, PublishedTable
 
 FMQ = "FMQ 1:0"
 
@@ -36,6 +37,15 @@ class Quoted:
     metric: str
     variant: str = ""
     condition: str = ""
+
+    def find(self, table: PublishedTable) -> PublishedResult | None:
+        """The number in its table, or None where the paper has a gap."""
+        return table.find(
+            system=self.system,
+            metric=self.metric,
+            variant=self.variant,
+            condition=self.condition,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import Literal
 import pandas as pd
 
 from ...bench.comparison import Difference, holm, paired_difference
-from ..published import PublishedTable
+from ..published import PublishedResult, PublishedTable
 from .nouns import Claim, Measured, PaperTable
 from .results import RunResults, higher_is_better
 
@@ -38,7 +38,7 @@ class Ordering:
     verdict: Verdict
     difference: Difference | None = None
     changed: int = 0
-    published: tuple[float, float] | None = None
+    published: tuple[PublishedResult, PublishedResult] | None = None
 
 
 def orderings(
@@ -132,21 +132,17 @@ def _paired(sides: Sequence[pd.DataFrame], *, by_trial: bool) -> pd.DataFrame:
 
 def _published(
     table: PaperTable, published: PublishedTable | None, claim: Claim
-) -> tuple[float, float] | None:
+) -> tuple[PublishedResult, PublishedResult] | None:
     if published is None:
         return None
     values = []
     for side in (claim.better, claim.worse):
         quoted = table.published_of(side)
-        found = None if quoted is None else published.find(**_key(quoted))
+        found = None if quoted is None else quoted.find(published)
         if found is None:
             return None
-        values.append(found.value)
+        values.append(found)
     return values[0], values[1]
-
-
-def _key(quoted: object) -> dict[str, str]:
-    return {name: getattr(quoted, name) for name in ("system", "metric", "variant", "condition")}
 
 
 def _corrected(judged: Sequence[Ordering]) -> tuple[Ordering, ...]:

@@ -11,8 +11,8 @@ from ..board import Leaderboard
 from ..facts import metric_facts
 from ..printed import Cell, Head, Note, Notes, PrintedTable, Row
 from ..provenance import RunFacts
-from ..published import PublishedTable, published_table
-from ..text import NOTHING, interval, number, p_value, plural
+from ..published import PublishedResult, PublishedTable, published_table
+from ..text import NOTHING, decimals, interval, number, p_value, plural
 from .nouns import PAPER_TABLES, Measured, PaperCell, PaperTable, Quoted
 from .orderings import Ordering, orderings
 from .results import RunResults, Value, unit_of
@@ -127,13 +127,8 @@ class _Printer:
     def _quote(self, quoted: Quoted | None) -> str:
         if quoted is None or self._published is None:
             return NOTHING
-        found = self._published.find(
-            system=quoted.system,
-            metric=quoted.metric,
-            variant=quoted.variant,
-            condition=quoted.condition,
-        )
-        return NOTHING if found is None else _as_published(found.value)
+        found = quoted.find(self._published)
+        return NOTHING if found is None else _as_published(found)
 
     def _ours(self, wanted: Measured | None) -> Cell:
         value = None if wanted is None else self._results.value(wanted)
@@ -195,9 +190,9 @@ def _text(value: Value) -> str:
     return f"−{digits}" if value.mean < 0 and float(digits) else digits
 
 
-def _as_published(value: float) -> str:
+def _as_published(result: PublishedResult) -> str:
     """As the paper has it, with a minus sign."""
-    return f"{value:g}".replace("-", "−")
+    return result.text.replace("-", "−")
 
 
 def _print_orderings(
@@ -239,8 +234,10 @@ def _ordering_cells(ordering: Ordering) -> tuple[Cell, ...]:
         ours, chance, trials = Cell(text=NOTHING), NOTHING, NOTHING
     else:
         unit = unit_of(metric_facts(found.metric))
-        ends = interval(found.ci_low, found.ci_high, unit, signed=True)
-        ours = Cell(text=f"{number(found.mean, unit, signed=True)} {unit}".strip(), detail=ends)
+        digits = _digits(found.mean, unit)
+        low, high = (_signed(end, digits) for end in (found.ci_low, found.ci_high))
+        text = f"{_signed(found.mean, digits)} {unit}".strip()
+        ours = Cell(text=text, detail="" if low == NOTHING else f"[{low}, {high}]")
         chance, trials = p_value(found).removeprefix("p ").removeprefix("= "), str(found.n)
     return (
         Cell(text=ordering.claim.text),
@@ -250,3 +247,19 @@ def _ordering_cells(ordering: Ordering) -> tuple[Cell, ...]:
         Cell(text=chance or NOTHING),
         Cell(text=trials),
     )
+
+
+def _digits(difference: float, unit: str) -> int:
+    """Decimals of a difference: those of its unit, or more if it would be shown as 0."""
+    usual = decimals(unit)
+    if difference == 0.0 or not math.isfinite(difference):
+        return usual
+    return min(9, max(usual, 1 - math.floor(math.log10(abs(difference)))))
+
+
+def _signed(value: float, digits: int) -> str:
+    """A difference with its sign; 0 has none."""
+    if math.isnan(value):
+        return NOTHING
+    text = f"{value:+.{digits}f}"
+    return text.replace("-", "−") if float(text) else text[1:]
