@@ -156,7 +156,13 @@ def _read_table(path: Path) -> pa.Table:
         raise DatasetError(
             f"shard {str(path)!r} is not a file of score rows: columns {missing} are missing"
         )
-    return table.select(wanted.names).cast(wanted)
+    try:
+        return table.select(wanted.names).cast(wanted)
+    except (ValueError, pa.ArrowException) as error:  # null in a column of `SCHEMA`, or other types
+        raise DatasetError(
+            f"shard {str(path)!r} is not a file of score rows ({' '.join(str(error).split())}); "
+            "delete it and start the run again: only its trials are repeated"
+        ) from None
 
 
 def _table(rows: Sequence[ScoreRow]) -> pa.Table:

@@ -133,6 +133,19 @@ def test_folders_without_rows(tmp_path: Path) -> None:
         read_rows([])
 
 
+@pytest.mark.parametrize(("column", "value"), [("trial_id", None), ("value", "loud")])
+def test_a_shard_with_holes_or_other_types_is_named(
+    tmp_path: Path, column: str, value: object
+) -> None:
+    path = tmp_path / "rows" / "part-0.parquet"
+    write_shard(path, [row()])
+    frame = pd.read_parquet(path)
+    frame[column] = [value]
+    frame.to_parquet(path)
+    with pytest.raises(DatasetError, match=r"part-0\.parquet.*not a file of score rows"):
+        read_rows(tmp_path)
+
+
 def test_no_rows_are_no_shard(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="no rows"):
         write_shard(shard(tmp_path), [])
