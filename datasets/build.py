@@ -27,7 +27,15 @@ from .manifest import (
     write_manifest,
 )
 from .materialise import materialise
-from .missing import FileKey, MissingRecordingsError, leave_out, named, refusal
+from .missing import (
+    MISSING_ENROLLMENT,
+    FileKey,
+    MissingRecordingsError,
+    absent_from,
+    leave_out,
+    named,
+    refusal,
+)
 from .types import Mixture, MixtureClip, Trial
 
 __all__ = ["build", "materialise"]
@@ -69,8 +77,9 @@ def build(
         jobs: threads that draw mixtures; the result does not depend on it.
         reuse: open the folder as it is if it was built from the same config, and wholly unless
             `allow_missing`.
-        allow_missing: leave out mixtures and trials whose recordings are missing; the card counts
-            them and names the first recordings.
+        allow_missing: leave out mixtures and trials whose recordings are missing, and draw from
+            what there is of a corpus that mixtures are drawn from; the card counts the recordings
+            and names the first of them.
         progress: shows how far it is.
 
     Raises:
@@ -86,15 +95,21 @@ def build(
             )
         if reuse and (allow_missing or not card.missing):
             return load_dataset(folder, corpus_dirs=corpus_dirs)
-    opened = open_builder(config, corpus_dirs)
+    opened = open_builder(config, corpus_dirs, allow_missing=allow_missing)
     draws = _draw(opened, jobs, progress)
     whole = _complete(draws)
     if draws.missing and not allow_missing:
-        raise refusal(config.name, draws.missing, lost=whole.lost)
+        raise refusal(
+            config.name,
+            draws.missing,
+            mixtures=whole.lost,
+            trials=sum(item.excluded.get(MISSING_ENROLLMENT, 0) for item in whole.drawn),
+        )
+    whole = replace(whole, missing={**absent_from(opened.corpora), **whole.missing})
     mixtures, trials = _used(whole.drawn)
     if not trials:
         raise DatasetError(
-            f"dataset {config.name!r} has no trial{_why(draws)}; check its corpora and `params`"
+            f"dataset {config.name!r} has no trial{_why(whole)}; check its corpora and `params`"
         )
     manifest = _manifest(opened, whole, mixtures, trials)
     check_manifest(manifest, where=f"dataset {config.name!r}")

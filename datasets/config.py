@@ -85,9 +85,17 @@ def _configs(path: Path, above: tuple[Path, ...]) -> list[DatasetConfig]:
 
 
 def open_corpora(
-    configs: Mapping[str, CorpusConfig], corpus_dirs: Mapping[str, Path]
+    configs: Mapping[str, CorpusConfig],
+    corpus_dirs: Mapping[str, Path],
+    *,
+    allow_missing: bool = False,
 ) -> dict[str, Corpus]:
     """Open corpora; one that lives on disk needs its folder in `corpus_dirs`.
+
+    Args:
+        configs: by name.
+        corpus_dirs: folders by name.
+        allow_missing: have those that can leave out files which they list and which are not there.
 
     Raises:
         CorpusError: a folder is not given.
@@ -97,7 +105,10 @@ def open_corpora(
     for name, config in configs.items():
         given: dict[str, object] = {"name": name}
         factory = CORPORA.get(config.kind)
-        if "root" in signature(factory).parameters:
+        known = signature(factory).parameters
+        if allow_missing and "allow_missing" in known and "allow_missing" not in config.options:
+            given["allow_missing"] = True
+        if "root" in known:
             if name not in corpus_dirs:
                 raise CorpusError(
                     f"corpus {name!r} ({config.kind}) needs its folder: add --corpus {name}=DIR, "
@@ -108,14 +119,16 @@ def open_corpora(
     return corpora
 
 
-def open_builder(config: DatasetConfig, corpus_dirs: Mapping[str, Path]) -> OpenedBuilder:
-    """Open the corpora of a set and make its builder.
+def open_builder(
+    config: DatasetConfig, corpus_dirs: Mapping[str, Path], *, allow_missing: bool = False
+) -> OpenedBuilder:
+    """Open the corpora of a set, as `open_corpora` does, and make its builder.
 
     Raises:
         ConfigError: a parameter is unknown or wrong.
     """
     factory = BUILDERS.get(config.builder)
-    corpora = open_corpora(config.corpora, corpus_dirs)
+    corpora = open_corpora(config.corpora, corpus_dirs, allow_missing=allow_missing)
     context = BuildContext(
         name=config.name,
         version=config.version,

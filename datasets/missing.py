@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import replace
+from typing import Protocol, runtime_checkable
 
 from ..errors import AudioError, DatasetError
 from .builder import Drawn
+from .corpus import Corpora
 from .manifest import clips_of
 from .types import EnrollmentClip, MixtureClip, Trial
 
 FileKey = tuple[str, str]
 """Corpus and path of a recording."""
+
+MISSING_ENROLLMENT = "missing_enrollment"
+"""Reason by which `excluded` counts trials whose enrollment is missing."""
 
 NAMED = 10
 """How many missing recordings a card names."""
@@ -30,21 +35,45 @@ class MissingRecordingsError(AudioError):
         super().__init__(next(iter(self.reasons.values())))
 
 
-def refusal(name: str, reasons: Mapping[FileKey, str], *, lost: int) -> DatasetError:
+@runtime_checkable
+class Incomplete(Protocol):
+    """A corpus that leaves out files which it lists and which are not there."""
+
+    def absent(self) -> tuple[str, ...]:
+        """Their paths, sorted."""
+        ...
+
+
+def absent_from(corpora: Corpora) -> dict[FileKey, str]:
+    """What corpora have left out, and why."""
+    return {
+        (name, path): f"recording {path!r} of corpus {name!r} is not there"
+        for name, corpus in corpora.items()
+        if isinstance(corpus, Incomplete)
+        for path in corpus.absent()
+    }
+
+
+def refusal(
+    name: str, reasons: Mapping[FileKey, str], *, mixtures: int, trials: int
+) -> DatasetError:
     """One line that counts and names what is missing.
 
     Args:
         name: of the dataset.
         reasons: why each recording cannot be used.
-        lost: number of mixtures that need one of them.
+        mixtures: how many need one of them.
+        trials: how many of other mixtures enroll with one of them.
     """
     counts = Counter(corpus for corpus, _ in reasons)
     told = " and ".join(f"{count} of corpus {corpus!r}" for corpus, count in sorted(counts.items()))
     first = min(reasons)
+    why = reasons[first].partition("; ")[0]  # what follows is advice, and given below for all
+    enrolled = f" and the trials that enroll with them ({trials})" if trials else ""
     return DatasetError(
         f"dataset {name!r}: recordings are missing or unreadable ({told}), the first is "
-        f"{first[1]!r}: {reasons[first]}; complete the corpus, or leave out the mixtures that "
-        f"need them ({lost}) with --allow-missing"
+        f"{first[1]!r}: {why}; complete the corpus, or leave out the mixtures that need them "
+        f"({mixtures}){enrolled} with --allow-missing"
     )
 
 
@@ -81,5 +110,5 @@ def _with_enrollments(item: Drawn, missing: Set[FileKey], there: Set[str]) -> Dr
     lost = len(item.trials) - len(trials)
     if not lost:
         return item
-    excluded = {**item.excluded, "missing_enrollment": lost}
+    excluded = {**item.excluded, MISSING_ENROLLMENT: lost}
     return replace(item, trials=trials, excluded=excluded)

@@ -7,11 +7,12 @@ from typing import Annotated, TypeVar
 
 from pydantic import Field
 
-from ...errors import ConfigError, CorpusError, suggest
+from ...errors import AudioError, ConfigError, CorpusError, suggest
 from ..builder import BUILDERS, BuildContext, Count, Drawn, Seconds
 from ..corpora.fsd50k import Fsd50k
 from ..corpora.fuss import Example, Fuss
 from ..corpus import Corpus
+from ..missing import MissingRecordingsError
 from ..queries import Targets
 from ..soundscapes import safe_id
 from ..types import Clip, Mixture, Source
@@ -97,7 +98,11 @@ class FussReleased:
         )
 
     def draw(self, index: int) -> Drawn:
-        """Recipe and trials of example `index`; beyond the last one they begin again."""
+        """Recipe and trials of example `index`; beyond the last one they begin again.
+
+        Raises:
+            MissingRecordingsError: files of sources are not there or cannot be read.
+        """
         again, place = divmod(index, self.count)
         example = self._examples[place]
         mixture = Mixture(
@@ -107,7 +112,7 @@ class FussReleased:
             sources=self._sources(example),
             tags={"n_sources": 1 + len(example.foregrounds)},
         )
-        audible = frozenset(s.id for s in mixture.sources if self._audibility.audible(s.clip))
+        audible = self._audible(mixture)
         if self._classes is None:
             return ask_for_sources(Mixed(mixture=mixture, audible=audible))
         origins = self._classes.origins(example)
@@ -117,6 +122,18 @@ class FussReleased:
         origin = self._classes.taken_from(named, origins)
         mixed = Mixed(mixture=named, audible=audible, origin=origin)
         return self._asker.ask(mixed, present=self._classes.labels(origins))
+
+    def _audible(self, mixture: Mixture) -> frozenset[str]:
+        audible, missing = set(), {}
+        for source in mixture.sources:
+            try:
+                if self._audibility.audible(source.clip):
+                    audible.add(source.id)
+            except AudioError as error:
+                missing[source.clip.corpus, source.clip.path] = str(error)
+        if missing:
+            raise MissingRecordingsError(missing)
+        return frozenset(audible)
 
     def _sources(self, example: Example) -> tuple[Source, ...]:
         paths = {"background": example.background}

@@ -61,6 +61,7 @@ class DiskCorpus(ABC):
         self._channel = channel
         self._allow_missing = allow_missing
         self._recordings: tuple[Recording, ...] = ()
+        self._absent: set[str] = set()
         if not 0 <= valid_share < 1:
             raise ConfigError(
                 f"{self._where}: valid_share = {valid_share}; set it to 0 or more, below 1"
@@ -102,6 +103,10 @@ class DiskCorpus(ABC):
         entries = [entry for part in self._wanted() for entry in self._complete(part)]
         chosen = [entry for entry in self._arrange(entries) if self._chosen(entry.split)]
         return sorted(chosen, key=lambda entry: entry.path)
+
+    def absent(self) -> tuple[str, ...]:
+        """Files that were looked for so far, are not there, and were left out; sorted."""
+        return tuple(sorted(self._absent))
 
     def split_of(self, path: str) -> str | None:
         """The split of a file, if its folder tells it: that of a part with one split."""
@@ -222,9 +227,10 @@ class DiskCorpus(ABC):
         if missing and not self._allow_missing:
             raise CorpusError(
                 f"{self._where}: {_lacking(part, missing, len(listed))}; complete the corpus from "
-                f"{self.release.source}, or set `allow_missing`"
+                f"{self.release.source}, or leave them out with --allow-missing"
             )
         gone = set(missing)
+        self._absent |= gone
         return [entry for entry in listed if entry.path not in gone]
 
     def _missing(self, entries: Sequence[Entry]) -> list[str]:
