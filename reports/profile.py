@@ -14,6 +14,7 @@ from .text import number
 # The drawing area of a panel, in SVG units.
 _LEFT, _TOP, _HEIGHT, _STEP, _PAD = 40.0, 12.0, 190.0, 108.0, 44.0
 _SPREAD = 36.0  # systems of one stratum are set side by side over this width
+MOST = 10  # systems that can be told apart; the tables have them all
 _COLOURS = 8  # --c0 to --c7 in report.css
 
 
@@ -66,13 +67,20 @@ def panels(board: Leaderboard, dataset: str) -> tuple[Panel, ...]:
     groups: dict[str, list[Table]] = {}
     for table in tables:
         groups.setdefault(table.columns[table.primary or 0].key, []).append(table)
-    return tuple(_panel(group, board.systems) for group in groups.values())
+    systems = _shown(tables)
+    return tuple(_panel(group, systems) for group in groups.values())
 
 
 def legend(drawn: Sequence[Panel]) -> tuple[Line, ...]:
     """One line of each system that the panels show."""
     lines = {line.system: line for panel in drawn for line in panel.lines}
     return tuple(lines[system] for system in sorted(lines))
+
+
+def _shown(tables: Sequence[Table]) -> list[str]:
+    """All systems, or, where these are too many, the best of the first stratum; sorted."""
+    names = list(dict.fromkeys(entry.system for table in tables for entry in table.entries))
+    return sorted(names[:MOST])
 
 
 def _panel(tables: Sequence[Table], systems: Sequence[str]) -> Panel:

@@ -11,7 +11,7 @@ from ..audio_files import RunAudio, open_audio
 from ..board import Column, Entry, Leaderboard, Table
 from ..charts import bars
 from ..cost import HEADINGS, cost_lines
-from ..profile import legend, panels
+from ..profile import MOST, legend, panels
 from .choose import TrialOrder, choose
 from .pages import render_page, system_page, trial_page
 from .pareto import charts
@@ -100,6 +100,7 @@ def _index(board: Leaderboard, slices: Sliced, heard: Sequence[_Heard]) -> str:
         panels=panels,
         slices=slices,
         most_bars=_MOST_BARS,
+        most_lines=MOST,
         looked_at=looked_at,
         chosen={(trial.dataset, trial.trial_id) for trial in looked_at},
         players=any(each.player.audible for each in heard),
