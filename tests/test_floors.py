@@ -16,6 +16,7 @@ ROOF = {
     "cli",
     "cli_adapt",
     "cli_compare",
+    "cli_demo",
     "cli_options",
     "cli_report",
     "doctor",
