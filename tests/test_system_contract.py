@@ -12,6 +12,7 @@ from typing import get_args
 import pytest
 import soundfile
 import torch
+from small_nets import architecture_of, random_checkpoint, small_configs
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -30,9 +31,10 @@ from tsebench.systems.protocol import (
     SystemCard,
 )
 from tsebench.systems.registry import SYSTEMS, load_system
+from tsebench.systems.training.task import TASKS
 
 RATE_HZ = 8000
-LENGTHS_S = (0.3, 4.0)
+LENGTHS_S = (0.3, 4.0, 30.0)
 ZOO = Path(tsebench.systems.__file__).parent / "zoo"
 
 Options = Mapping[str, object]
@@ -72,10 +74,31 @@ def command_options(tmp_path: Path) -> Options:
     return {"program": "cp {mixture} {output}"}
 
 
-# Systems that cannot be built without options; those with shipped weights need no line here.
+def speakerbeam_repo_options(tmp_path: Path) -> Options:
+    from test_speakerbeam_repo import saved
+
+    return {"model": saved(tmp_path)}
+
+
+def asteroid_oracle_options(tmp_path: Path) -> Options:
+    pytest.importorskip("asteroid", reason="pip install 'tsebench[asteroid]'", exc_type=ImportError)
+    from test_asteroid import saved
+
+    return {"model": saved("ConvTasNet", tmp_path)}
+
+
+def asteroid_options(tmp_path: Path) -> Options:
+    embedder = random_checkpoint("separate_then_identify_mini", tmp_path / "embedder")
+    return {**asteroid_oracle_options(tmp_path), "embedder": embedder}
+
+
+# Systems that cannot be built without options; those with weights of our own need no line here.
 OPTIONS: dict[str, Callable[[Path], Options]] = {
-    "precomputed": precomputed_options,
+    "asteroid": asteroid_options,
+    "asteroid_oracle": asteroid_oracle_options,
     "command": command_options,
+    "precomputed": precomputed_options,
+    "speakerbeam_repo": speakerbeam_repo_options,
 }
 
 
@@ -91,16 +114,25 @@ def required(name: str) -> list[str]:
     return [p.name for p in parameters if p.default is inspect.Parameter.empty]
 
 
-def options_of(name: str, tmp_path: Path) -> Options:
+def weights_of(name: str) -> list[str]:
+    """Shipped checkpoints of a system, and configs whose network can be filled at random."""
+    if name in OPTIONS or required(name) != ["checkpoint"]:
+        return [""]
+    architecture = architecture_of(name) or ""
+    return [*shipped(architecture), *(f"random:{c}" for c in small_configs(architecture))] or [""]
+
+
+CASES = [(name, weights) for name in SYSTEMS.names() for weights in weights_of(name)]
+
+
+def options_of(name: str, weights: str, tmp_path: Path) -> Options:
     if name in OPTIONS:
         return OPTIONS[name](tmp_path)
-    missing = required(name)
-    if missing == ["checkpoint"]:
-        weights = shipped(name)
-        if not weights:
-            pytest.skip(f"no checkpoint of {name!r} is shipped in systems/zoo")
-        return {"checkpoint": weights[0]}
-    if missing:
+    if weights.startswith("random:"):
+        return {"checkpoint": random_checkpoint(weights.removeprefix("random:"), tmp_path)}
+    if weights:
+        return {"checkpoint": weights}
+    if missing := required(name):
         pytest.skip(f"{name!r} needs the options {missing}, and OPTIONS has none for it")
     return {}
 
@@ -114,14 +146,19 @@ def own_batch(card: SystemCard) -> QueryBatch:
     return collate([probe.query for probe in probes], device="cpu")
 
 
-@pytest.fixture(params=SYSTEMS.names())
-def name(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+@pytest.fixture(params=CASES, ids=lambda case: "-".join(part for part in case if part))
+def case(request: pytest.FixtureRequest) -> tuple[str, str]:
+    return request.param
 
 
 @pytest.fixture
-def system(name: str, tmp_path: Path) -> AnySystem:
-    return load_system(name, **options_of(name, tmp_path))
+def name(case: tuple[str, str]) -> str:
+    return case[0]
+
+
+@pytest.fixture
+def system(case: tuple[str, str], tmp_path: Path) -> AnySystem:
+    return load_system(case[0], **options_of(*case, tmp_path))
 
 
 def test_every_check_passes(system: AnySystem) -> None:
@@ -129,6 +166,21 @@ def test_every_check_passes(system: AnySystem) -> None:
     assert [result for result in results if not result.passed] == []
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
+def test_every_check_passes_on_a_gpu(case: tuple[str, str], tmp_path: Path) -> None:
+    if case[0] == "precomputed":
+        pytest.skip("its files are made for the checks on the CPU")
+    system = load_system(case[0], device="cuda", **options_of(*case, tmp_path))
+    results = check_system(system, sample_rate_hz=RATE_HZ, lengths_s=LENGTHS_S, device="cuda")
+    assert [result for result in results if not result.passed] == []
+
+
+def test_every_trainable_system_is_tried() -> None:
+    tried = {name for name, weights in CASES if weights}
+    assert set(TASKS.names()) <= tried
+
+
+@pytest.mark.parametrize("name", SYSTEMS.names())
 def test_factory_takes_keywords_and_a_device(name: str) -> None:
     parameters = inspect.signature(SYSTEMS.get(name)).parameters
     assert {p.kind for p in parameters.values()} == {inspect.Parameter.KEYWORD_ONLY}
@@ -154,8 +206,8 @@ def test_card_is_sane(name: str, system: AnySystem) -> None:
         assert isinstance(value, str | int | float | bool | None)
 
 
-def test_card_is_the_same_when_built_again(name: str, tmp_path: Path) -> None:
-    options = options_of(name, tmp_path)
+def test_card_is_the_same_when_built_again(case: tuple[str, str], tmp_path: Path) -> None:
+    name, options = case[0], options_of(*case, tmp_path)
     assert load_system(name, **options).card == load_system(name, **options).card
 
 
