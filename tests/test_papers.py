@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from tsebench import cli
+from tsebench.bench.comparison import Difference
 from tsebench.bench.config import RunConfig, load_run_config
 from tsebench.bench.opening import open_sources
 from tsebench.bench.pooling import decisions
@@ -29,7 +30,7 @@ from tsebench.reports.papers.nouns import (
     PaperTable,
     Quoted,
 )
-from tsebench.reports.papers.orderings import orderings
+from tsebench.reports.papers.orderings import orderings, verdict_of
 from tsebench.reports.papers.printing import paper_results
 from tsebench.reports.papers.results import RunResults
 from tsebench.reports.provenance import ConfigFacts, CostFacts, DatasetFacts, RunFacts, SystemFacts
@@ -285,6 +286,28 @@ def test_p_values_are_corrected_for_the_table(tmp_path) -> None:
     for ordering in three:
         assert ordering.difference is not None
         assert ordering.difference.p_adjusted == pytest.approx(3 * one.difference.p_value)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "p_adjusted", "verdict"),
+    [
+        (0.1, 0.5, 0.01, "holds"),
+        (-0.5, -0.1, 0.01, "fails"),
+        (-0.1, 0.5, 0.01, "undecided"),
+        (0.1, 0.5, 0.06, "undecided"),  # alone it would hold, but there are others
+        (math.nan, math.nan, 1.0, "undecided"),  # one mixture
+    ],
+)
+def test_interval_and_corrected_p_value_decide(low, high, p_adjusted, verdict) -> None:
+    difference = Difference(
+        system="a", baseline="b", dataset="d", condition="FMQ 1:0", metric="m", n=9, n_clusters=9,
+        mean=0.3, ci_low=low, ci_high=high, p_value=0.01,
+        p_adjusted=p_adjusted,
+    )  # fmt: skip
+    assert verdict_of(difference, higher_is_better=True) == verdict
+    opposite = {"holds": "fails", "fails": "holds"}
+    assert verdict_of(difference, higher_is_better=False) == opposite.get(verdict, verdict)
+    assert verdict_of(replace(difference, n=0), higher_is_better=True) == "not measured"
 
 
 # Values -------------------------------------------------------------------------------------------

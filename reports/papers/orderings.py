@@ -1,8 +1,9 @@
 """Which of a paper's orderings hold in a run: paired differences, intervals and a verdict.
 
 The interval of the paired difference decides: an ordering holds if all of it is on the paper's
-side of zero, fails if all of it is on the other side, and is undecided if zero lies within.
-p-values are corrected (Holm) for all orderings of the table.
+side of zero, fails if all of it is on the other side, and is undecided if zero lies within. Many
+orderings are looked at together, so one is undecided too whose p-value, corrected (Holm) for all of
+the table, is not below `ALPHA`.
 """
 
 from __future__ import annotations
@@ -51,14 +52,14 @@ def orderings(
 
 
 def verdict_of(difference: Difference, *, higher_is_better: bool) -> Verdict:
-    """Whether the first number of a difference is the better one, by its interval."""
+    """Whether the first number of a difference is the better one, by interval and p-value."""
     sign = 1.0 if higher_is_better else -1.0
     low, high = sorted((sign * difference.ci_low, sign * difference.ci_high))
     if difference.n == 0 or math.isnan(difference.mean):
         return "not measured"
-    if low > 0.0:
-        return "holds"
-    return "fails" if high < 0.0 else "undecided"
+    if not difference.significant or low <= 0.0 <= high:
+        return "undecided"
+    return "holds" if low > 0.0 else "fails"
 
 
 def _judge(claim: Claim, results: RunResults) -> Ordering:
@@ -79,12 +80,7 @@ def _judge(claim: Claim, results: RunResults) -> Ordering:
         resamples=results.board.resamples,
         seed=results.board.seed,
     )
-    direction = higher_is_better(claim.better.metric)
-    return Ordering(
-        claim=claim,
-        verdict=verdict_of(difference, higher_is_better=direction),
-        difference=difference,
-    )
+    return Ordering(claim=claim, verdict="undecided", difference=difference)
 
 
 def _judge_same(claim: Claim, paired: pd.DataFrame) -> Ordering:
@@ -146,11 +142,16 @@ def _published(
 
 
 def _corrected(judged: Sequence[Ordering]) -> tuple[Ordering, ...]:
-    """With p-values that are corrected for all comparisons of the table."""
+    """With p-values that are corrected for all comparisons of the table, and verdicts by them."""
     p_values = [o.difference.p_value if o.difference else math.nan for o in judged]
-    return tuple(
-        o
-        if o.difference is None
-        else replace(o, difference=replace(o.difference, p_adjusted=float(adjusted)))
-        for o, adjusted in zip(judged, holm(p_values), strict=True)
-    )
+    adjusted = [float(p_value) for p_value in holm(p_values)]
+    return tuple(_decided(o, p_value) for o, p_value in zip(judged, adjusted, strict=True))
+
+
+def _decided(ordering: Ordering, p_adjusted: float) -> Ordering:
+    if ordering.difference is None:
+        return ordering
+    difference = replace(ordering.difference, p_adjusted=p_adjusted)
+    direction = higher_is_better(difference.metric)
+    verdict = verdict_of(difference, higher_is_better=direction)
+    return replace(ordering, difference=difference, verdict=verdict)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePath
 
+from ...bench.comparison import ALPHA
 from ..board import Leaderboard
 from ..facts import metric_facts
 from ..printed import Cell, Head, Note, Notes, PrintedTable, Row
@@ -215,7 +216,7 @@ def _print_orderings(
             Note(
                 text=f"Paired differences with {level} intervals, clustered by mixture; p-values "
                 "are corrected for all orderings of the table. An ordering holds or fails if its "
-                "interval is wholly on one side of zero, else it is undecided."
+                f"interval is wholly on one side of zero and p < {ALPHA:g}, else it is undecided."
             ),
         ),
     )
