@@ -6,6 +6,7 @@ import math
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib as mpl
@@ -48,10 +49,10 @@ def run_facts() -> RunFacts:
         systems={
             "mixture": SystemFacts(family="baseline", cost=CostFacts(params=0, rtf=1e-6)),
             "oracle": SystemFacts(family="oracle", privileged=True),
-            "net_a": facts("net", theta=0.5, size=1).model_copy(
+            "net_a": facts("net", theta=0.5, zize=1).model_copy(
                 update={"cost": CostFacts(**costly)}
             ),
-            "net_b": facts("net", theta=0.9, size=2).model_copy(
+            "net_b": facts("net", theta=0.9, zize=2).model_copy(
                 update={"cost": CostFacts(**cheap)}
             ),
             EVIL: facts("other"),
@@ -240,7 +241,7 @@ def test_metric_against_metric(drawn: Callable[..., object]) -> None:
 
 
 def test_heatmap_over_an_option_and_the_inactive_classes(drawn: Callable[..., object]) -> None:
-    plot, fig = drawn("heatmap", "theta_n_inactive")  # type: ignore[misc]
+    plot, fig = drawn("heatmap", "_n_inactive")  # type: ignore[misc]
     found = {(p.n_inactive, p.theta): p.mean for p in plot.data.itertuples()}
     expected = {(n, 0.5): 8.0 - 2 * n for n in range(3)} | {(n, 0.9): 7.0 - n for n in range(3)}
     assert found == pytest.approx(expected)
@@ -250,10 +251,66 @@ def test_heatmap_over_an_option_and_the_inactive_classes(drawn: Callable[..., ob
     assert array.tolist() == pytest.approx([8.0, 6.0, 4.0, 7.0, 6.0, 5.0])
 
 
-def test_heatmap_says_what_is_ambiguous(made: dict[str, list[Plot | LeftOut]]) -> None:
-    two = [found for found in made["heatmap"] if found.name.endswith("size_theta")]
-    assert len(two) == len(STRATA)  # both options vary together: half of each grid is hatched
-    assert all(isinstance(found, Plot) for found in two)
+def options_board(board: Leaderboard, options: dict[str, dict[str, object]]) -> Leaderboard:
+    """The board with other options: `net_a`, `net_b` and a third are one system."""
+    tables = tuple(
+        replace(
+            table,
+            entries=tuple(
+                replace(entry, facts=facts("net", **options[entry.system]))
+                for entry in table.entries
+                if entry.system in options
+            ),
+        )
+        for table in board.tables
+    )
+    return replace(board, tables=tables)
+
+
+def test_heatmap_of_two_options_that_are_crossed(board: Leaderboard) -> None:
+    crossed = {
+        "net_a": {"theta": 0.5, "size": 1},
+        "net_b": {"theta": 0.9, "size": 1},
+        EVIL: {"theta": 0.5, "size": 2},
+    }
+    plots = [p for p in FIGURES.get("heatmap")(options_board(board, crossed)) if "_size_" in p.name]
+    plot = next(p for p in plots if isinstance(p, Plot) and "PMQ 1:1" in p.name)
+    found = {(p.size, p.theta): p.mean for p in plot.data.itertuples()}
+    assert found[1, 0.5] == found[1, 0.9] == pytest.approx(6.0)
+    assert (2, 0.9) not in found
+    with styled():
+        fig = plot.draw()
+    array = np.ma.asarray(fig.axes[0].collections[0].get_array()).reshape(2, 2)
+    assert array.mask.tolist() == [
+        [False, False],
+        [False, True],
+    ]  # theta upwards, size to the right
+
+
+def test_systems_of_a_heatmap_agree_in_all_else(board: Leaderboard) -> None:
+    """`net_b` has another mask: it does not belong into the sweep of theta."""
+    three = {
+        "net_a": {"theta": 0.5, "mask": "x"},
+        EVIL: {"theta": 0.7, "mask": "x"},
+        "net_b": {"theta": 0.0, "mask": "y"},
+    }
+    made = FIGURES.get("heatmap")(options_board(board, three))
+    (plot,) = [found for found in made if isinstance(found, Plot)]
+    assert set(plot.data["system"]) == {"net_a", EVIL}
+    assert "; mask = x. Hatched" in plot.caption
+
+
+def test_heatmap_says_where_options_vary_together(board: Leaderboard) -> None:
+    together = {
+        "net_a": {"kind": "a", "mask": "x"},
+        "net_b": {"kind": "b", "mask": "y"},
+    }
+    found = list(FIGURES.get("heatmap")(options_board(board, together)))
+    assert [(p.name, p.reason) for p in found if isinstance(p, LeftOut)] == [
+        (f"set_net_{metric}", "its options vary together, or more of them than two at once")
+        for metric in ("snri", "attenuation")
+    ]
+    assert len(found) == 2
 
 
 @pytest.mark.parametrize("name", FIGURES.names())

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 COLUMN_IN, PAGE_IN = 3.5, 7.16  # of a two-column paper
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#7A4B9E", "#5C3A21")
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "h", "p", "*")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "h", "H", ".")
 _DASHES: tuple[Any, ...] = ("-", (0, (5, 1)), (0, (3, 1, 1, 1)))
 _ORACLE_DASHES: tuple[Any, ...] = ((0, (4, 2)), (0, (4, 1, 1, 1)), (0, (6, 3)), (0, (2, 2)))
 _BASELINE_DASHES: tuple[Any, ...] = ((0, (1, 1)), (0, (1, 2)), (0, (1, 3)), (0, (2, 1, 1, 1)))
@@ -115,8 +115,9 @@ def _look(name: str, kind: str, place: int) -> Look:
     return Look(
         label=plain(name),
         colour=of(colours),
-        # Marks of a kind of their own, so that grey and black systems do not share one.
-        marker=of(_MARKERS) if not kind else of(("x", "+", "1", "2", "3", "4")),
+        marker=of(
+            {"oracle": ("*", "d", "8", "p"), "baseline": ("x", "+", "1", "2")}.get(kind, _MARKERS)
+        ),
         dash=of(dashes) if dashes else _DASHES[place // len(_COLOURS) % len(_DASHES)],
         hatch=of(_HATCHES) if not kind else of(("////", "\\\\\\\\", "xxxx", "....")),
         privileged=kind == "oracle",
@@ -159,7 +160,7 @@ def legend_below(fig: Figure, handles: Sequence[Any], names: Sequence[str]) -> N
 
 def wrap(text: str, width: int) -> str:
     """A name over as many lines as it needs, broken after spaces and punctuation."""
-    spaced = "".join(c + "\u200b" if c in "_-/=:.,;|()+" else c for c in text)
+    spaced = "".join(c + "\u200b" if c in "_-/=:;|()+" else c for c in text)
     pieces: list[str] = []
     for word in spaced.replace(" ", " \u200b").split("\u200b"):
         if pieces and len(pieces[-1]) + len(word.rstrip()) <= width:

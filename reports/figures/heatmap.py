@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -26,7 +26,10 @@ from .registry import FIGURES, LeftOut, Plot
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+K = TypeVar("K")
+
 INACTIVE = "n_inactive"
+_WEIGHTS = "weights"
 _LONG = 24  # an option with longer values is a file or a program, not a hyper-parameter
 _CELL_IN = (0.42, 0.26)
 _MOST_PLACES = 20
@@ -57,43 +60,84 @@ def heatmap(board: Leaderboard) -> Iterator[Plot | LeftOut]:
                 table=table, index=table.primary, entry=entry, options=_options(entry.facts.card)
             )
             groups[table.dataset, name, table.columns[table.primary].key].append(point)
-    made = False
-    for (dataset, name, _), points in groups.items():
-        for found in _grids(f"{dataset}_{name}", points):
-            made = True
-            yield found
-    if not made:
+    for (dataset, name, metric), points in groups.items():
+        if not any(_varying(points)):
+            continue
+        grids = list(_grids(f"{dataset}_{name}", points))
+        yield from grids
+        if not grids:
+            reason = "its options vary together, or more of them than two at once"
+            yield LeftOut(name=f"{dataset}_{name}_{metric}", reason=reason)
+    if not any(any(_varying(points)) for points in groups.values()):
         yield LeftOut(name="all", reason="no system was run with several values of an option")
 
 
 def _options(card: Mapping[str, object]) -> dict[str, Option]:
-    given = card.get("options")
-    if not isinstance(given, Mapping):
-        return {}
-    return {
+    """What a system was built with, its weights included."""
+    given, weights = card.get("options"), card.get("sha256")
+    options = given if isinstance(given, Mapping) else {}
+    found: dict[str, Option] = {
         str(key): value
-        for key, value in given.items()
+        for key, value in options.items()
         if value is None or (isinstance(value, str | int | float) and len(str(value)) <= _LONG)
     }
+    return {**found, _WEIGHTS: weights[:12]} if isinstance(weights, str) else found
 
 
-def _grids(name: str, points: Sequence[_Point]) -> Iterator[Plot | LeftOut]:
-    """Grids of every pair of options that vary, and of each option with the inactive classes."""
+def _varying(points: Sequence[_Point]) -> list[str]:
+    """Options with several values, one of those that vary together."""
     keys = sorted({key for point in points for key in point.options})
-    varying = [key for key in keys if len({_value(p, key) for p in points}) > 1]
-    for first, second in combinations(varying, 2):
-        strata: dict[str, list[_Point]] = defaultdict(list)
-        for point in points:
-            strata[point.table.condition].append(point)
-        for condition, here in strata.items():
-            yield _grid(f"{name}_{condition}_{first}_{second}", here, (first, second))
+    systems = {point.entry.system: point for point in points}
+    found: dict[tuple[frozenset[str], ...], str] = {}
+    for key in keys:
+        groups: dict[Option, set[str]] = defaultdict(set)
+        for system, point in systems.items():
+            groups[_value(point, key)].add(system)
+        if len(groups) > 1:
+            found.setdefault(tuple(sorted(map(frozenset, groups.values()), key=sorted)), key)
+    return list(found.values())
+
+
+def _grids(name: str, points: Sequence[_Point]) -> Iterator[Plot]:
+    """Grids of every pair of options that are crossed, and of options with the inactive classes.
+
+    Within a grid, the systems agree in all else.
+    """
+    varying = _varying(points)
+    for pair in combinations(varying, 2):
+        rest = [key for key in varying if key not in pair]
+        for condition, strata in _split(points, lambda p: p.table.condition).items():
+            for fixed, here in _split(strata, partial(_fixed, rest=rest)).items():
+                if _is_grid(here, pair):
+                    yield _grid(f"{name}_{condition}_{pair[0]}_{pair[1]}", here, pair, fixed)
     for key in varying:
-        sweeps: dict[int, list[_Point]] = defaultdict(list)
-        for point in points:
-            sweeps[counts_of(point.table.condition)[0]].append(point)
-        for active, here in sweeps.items():
-            if active and len({_value(p, INACTIVE) for p in here}) > 1:
-                yield _grid(f"{name}_{active}_active_{key}_{INACTIVE}", here, (INACTIVE, key))
+        rest = [other for other in varying if other != key]
+        for active, sweep in _split(points, lambda p: counts_of(p.table.condition)[0]).items():
+            for fixed, here in _split(sweep, partial(_fixed, rest=rest)).items():
+                numbers = {v for p in here if isinstance(v := _value(p, key), int | float)}
+                if active and len(numbers) > 1 and _is_grid(here, (INACTIVE, key)):
+                    whole = f"{name}_{active}_active_{key}_{INACTIVE}"
+                    yield _grid(whole, here, (INACTIVE, key), fixed)
+
+
+def _split(points: Sequence[_Point], key: Callable[[_Point], K]) -> dict[K, list[_Point]]:
+    groups: dict[K, list[_Point]] = defaultdict(list)
+    for point in points:
+        groups[key(point)].append(point)
+    return groups
+
+
+def _fixed(point: _Point, *, rest: Sequence[str]) -> str:
+    """The other options that vary somewhere, for example "window_ms = 32.0"."""
+    return ", ".join(f"{key} = {_value(point, key)}" for key in rest)
+
+
+def _is_grid(points: Sequence[_Point], keys: tuple[str, str]) -> bool:
+    """One system at each place, and neither option follows from the other."""
+    places = [(_value(point, keys[0]), _value(point, keys[1])) for point in points]
+    axes = {x for x, _ in places}, {y for _, y in places}
+    crossed = all(len(set(places)) > len(axis) > 1 for axis in axes)
+    return crossed and len(set(places)) == len(places) and max(map(len, axes)) <= _MOST_PLACES
 
 
 def _value(point: _Point, key: str) -> Option:
@@ -102,17 +146,11 @@ def _value(point: _Point, key: str) -> Option:
     return point.options.get(key)
 
 
-def _grid(name: str, points: Sequence[_Point], keys: tuple[str, str]) -> Plot | LeftOut:
-    places: dict[tuple[Option, Option], list[str]] = defaultdict(list)
-    for point in points:
-        places[_value(point, keys[0]), _value(point, keys[1])].append(point.entry.system)
-    double = next((systems for systems in places.values() if len(systems) > 1), None)
-    if double is not None:
-        reason = f"{' and '.join(double)} have the same {keys[0]} and {keys[1]}"
-        return LeftOut(name=name, reason=reason)
-    axes = _ordered({x for x, _ in places}), _ordered({y for _, y in places})
-    if min(len(axis) for axis in axes) < 2 or max(len(axis) for axis in axes) > _MOST_PLACES:
-        return LeftOut(name=name, reason=f"{keys[0]} and {keys[1]} have one value or too many")
+def _grid(name: str, points: Sequence[_Point], keys: tuple[str, str], fixed: str) -> Plot:
+    axes = (
+        _ordered({_value(point, keys[0]) for point in points}),
+        _ordered({_value(point, keys[1]) for point in points}),
+    )
     data = pd.DataFrame(
         [
             {keys[0]: _value(p, keys[0]), keys[1]: _value(p, keys[1]), **record(cell)}
@@ -132,9 +170,11 @@ def _grid(name: str, points: Sequence[_Point], keys: tuple[str, str]) -> Plot | 
         cell = point.entry.cells[point.index]
         x, y = (axes[i].index(_value(point, keys[i])) for i in (0, 1))
         means[y, x] = math.nan if cell is None else cell.mean
+    rest = f"; {fixed}" if fixed else ""
     caption = (
         f"Mean {label(column)} over {keys[0]} and {keys[1]} of {first.entry.facts.text('name')}; "
-        f"{first.table.dataset} · {conditions}. Hatched: not run, or without a value.{told}"
+        f"{first.table.dataset} · {conditions}{rest}. "
+        f"Hatched: not run, or without a value.{told}"
     )
     return Plot(
         name=name, caption=caption, data=data, draw=partial(_draw, means, axes, keys, column)

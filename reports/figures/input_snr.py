@@ -23,9 +23,14 @@ _NAMES = ("input_snr", "input_snr_lufs")
 def input_snr(board: Leaderboard) -> Iterator[Plot | LeftOut]:
     """Primary metric against the SNR of the mixture, in bins."""
     styles = looks(board)
-    known = [d for d in dimensions_of(board.score_rows) if d.name in _NAMES]
-    cells = aggregate_slices(
-        board.score_rows, known[:1], level=board.level, resamples=board.resamples, seed=board.seed
+    rows = board.score_rows
+    known = [] if rows.empty else [d for d in dimensions_of(rows) if d.name in _NAMES]
+    cells = (
+        aggregate_slices(
+            rows, known[:1], level=board.level, resamples=board.resamples, seed=board.seed
+        )
+        if known
+        else ()
     )
     for table in board.tables:
         own = [] if table.primary is None else _of(cells, table, table.columns[table.primary])
