@@ -71,7 +71,8 @@ def read_scorable(files: PairedFiles, key: str, path: Path | None) -> Scorable:
         try:
             estimate = read_signal(path, files.channel, finite=False)
         except AudioError as error:
-            failure = f"unreadable: {error}"
+            # Without its folder, so that rows of two machines are equal.
+            failure = f"unreadable: {error}".replace(str(path), f"{key}{path.suffix}")
     mixture, interferers = reference, None
     if key in files.mixtures:
         mixture = read_signal(files.mixtures[key], files.channel)

@@ -22,7 +22,7 @@ from types import TracebackType
 from ..errors import TsebenchError
 from .metrics.outcome import Outcome, failed
 from .metrics.protocol import Job
-from .worker import READY, attempt, read_frame, write_frame
+from .worker import READY, attempt, raised, read_frame, write_frame
 
 TIME_LIMIT_S = 120.0
 _SERVE = "from tsebench.bench.worker import serve; serve()"
@@ -73,7 +73,7 @@ class FilePool:
     def submit(self, job: Job) -> Future[Outcome]:
         """Do one job, which gives a value or an outcome and can be pickled.
 
-        The future raises only if no worker can be started or the job cannot be pickled.
+        The future raises only if no worker can be started.
         """
         if self._threads is not None:
             return self._threads.submit(self._run, job)
@@ -82,7 +82,10 @@ class FilePool:
         return done
 
     def _run(self, job: Job) -> Outcome:
-        payload = pickle.dumps(job, protocol=pickle.HIGHEST_PROTOCOL)
+        try:
+            payload = pickle.dumps(job, protocol=pickle.HIGHEST_PROTOCOL)
+        except (pickle.PicklingError, AttributeError, TypeError, RecursionError) as error:
+            return raised(error)  # the metric cannot be sent to a worker
         worker = self._idle.get()
         try:
             worker = worker or _Worker()

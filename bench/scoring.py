@@ -18,7 +18,8 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from .edges import Checked, Scorable, check, settled, verdict
+from .edges import Checked, Scorable, check, verdict
+from .fence import answer_outcomes, batch_outcomes
 from .metrics.outcome import Outcome, Status
 from .metrics.protocol import AnswerMetric, BatchMetric, FileMetric, Metric, MetricInfo, Signals
 from .plan import Improvement, MetricPlan, ReferenceValue, plan_metrics
@@ -204,10 +205,10 @@ class Scorer:
         if rows not in groups:
             groups[rows] = list(self._padded(rows, checked))
         return {
-            row: settled(metric.info, value)
+            row: outcome
             for group in groups[rows]
-            for row, value in zip(
-                group.rows, cast(BatchMetric, metric).compute(group.signals).tolist(), strict=True
+            for row, outcome in zip(
+                group.rows, batch_outcomes(cast(BatchMetric, metric), group.signals), strict=True
             )
         }
 
@@ -224,8 +225,8 @@ class Scorer:
         self, metric: AnswerMetric, rows: tuple[int, ...], checked: Sequence[Checked]
     ) -> dict[int, Outcome | Future[Outcome]]:
         answers = [checked[row].answered for row in rows]
-        outcomes = metric.judge(
-            answers, sample_rate_hz=self.sample_rate_hz, submit=self._pool.submit
+        outcomes = answer_outcomes(
+            metric, answers, sample_rate_hz=self.sample_rate_hz, submit=self._pool.submit
         )
         return dict(zip(rows, outcomes, strict=True))
 

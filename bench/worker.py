@@ -66,8 +66,13 @@ def attempt(job: Job | bytes) -> Outcome:
         return undefined(str(caught.error))
     if isinstance(caught.error, FailedValueError):
         return failed(str(caught.error))
-    line = " ".join(str(caught.error).split())[:200]
-    return failed(f"{type(caught.error).__name__}: {line}")
+    return raised(caught.error)
+
+
+def raised(error: BaseException | None) -> Outcome:
+    """What a value fails with: type and message of what a metric raised."""
+    line = " ".join(str(error).split())[:200]
+    return failed(f"{type(error).__name__}: {line}".removesuffix(": "))
 
 
 def write_frame(stream: IO[bytes], payload: bytes) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -66,6 +68,15 @@ def read_estimate(path: Path, *, sample_rate_hz: int, resample: bool = False) ->
     except AudioError as error:
         raise ExtractionError(f"audio: {error}") from None
     return audio.resample(samples, from_hz=rate, to_hz=sample_rate_hz)
+
+
+@contextmanager
+def told_without(folder: Path) -> Iterator[None]:
+    """Errors without the path of a folder, so that a reason is the same on every machine."""
+    try:
+        yield
+    except ExtractionError as error:
+        raise ExtractionError(str(error).replace(f"{folder}{os.sep}", "")) from None
 
 
 def sha256_of(paths: Iterable[Path]) -> str:

@@ -28,11 +28,9 @@ And with what is installed already:
 
 from __future__ import annotations
 
-import os
 import shlex
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 from torch import Tensor
@@ -40,8 +38,8 @@ from torch import Tensor
 from ..datasets import audio
 from ..datasets.audio import Samples
 from ..datasets.types import ClueKind
-from ..errors import ConfigError, ExtractionError
-from ._files import extract_each, read_estimate, sha256_of
+from ..errors import ConfigError
+from ._files import extract_each, read_estimate, sha256_of, told_without
 from ._program import Job, Program, run_program
 from .protocol import Extraction, QueryBatch, SystemCard
 from .registry import register_system
@@ -124,7 +122,7 @@ class CommandSystem:
 
     def _answer(self, job: Job, folder: Path) -> Samples:
         """The estimate [T_b] of one query."""
-        with _told_without(folder):
+        with told_without(folder):
             if not self._program.batched:
                 query_file = _write_json(job.output.with_name("query.json"), job.as_json())
                 self._run(self._program.fill_query(job, query_file=query_file), folder, queries=1)
@@ -134,7 +132,7 @@ class CommandSystem:
         """Run the program on all queries."""
         listing = ",\n".join(job.as_json() for job in jobs)
         batch_file = _write_json(folder / "batch.json", f"[{listing}]")
-        with _told_without(folder):
+        with told_without(folder):
             words = self._program.fill_batch(batch_file=batch_file)
             self._run(words, folder, queries=len(jobs))
 
@@ -173,15 +171,6 @@ def _write_json(path: Path, text: str) -> Path:
 
 def _samples(signal: Tensor) -> Samples:
     return signal.detach().cpu().float().numpy()
-
-
-@contextmanager
-def _told_without(folder: Path) -> Iterator[None]:
-    """Errors without the temporary folder, so that a reason is the same in every run."""
-    try:
-        yield
-    except ExtractionError as error:
-        raise ExtractionError(str(error).replace(f"{folder}{os.sep}", "")) from None
 
 
 def _clue_kinds(program: Program) -> frozenset[ClueKind]:

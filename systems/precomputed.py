@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from ..datasets.audio import Samples
 from ..errors import ConfigError, ExtractionError
-from ._files import extract_each, read_estimate, sha256_of
+from ._files import extract_each, read_estimate, sha256_of, told_without
 from .protocol import Extraction, QueryBatch, SystemCard
 from .registry import register_system
 
@@ -77,7 +77,10 @@ class PrecomputedSystem:
 
         def read(query_id: str) -> Samples:
             path = self._path(query_id)
-            return read_estimate(path, sample_rate_hz=batch.sample_rate_hz, resample=self._resample)
+            with told_without(self._folder):
+                return read_estimate(
+                    path, sample_rate_hz=batch.sample_rate_hz, resample=self._resample
+                )
 
         return extract_each(batch.ids, read, device=self._device)
 
