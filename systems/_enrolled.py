@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..errors import ConfigError, ExtractionError
-from .checkpoint import fill, load_checkpoint, net_config
+from .checkpoint import Checkpoint, fill, load_checkpoint, net_config
 from .nets.enrollment import join_enrollments
 from .protocol import Extraction, Family, QueryBatch, SystemCard
 from .training.task import Task, TrainBatch
@@ -38,6 +38,14 @@ class EnrolledSystem:
 
     def __init__(self, *, checkpoint: str, device: str = "cpu") -> None:
         opened = load_checkpoint(checkpoint, architecture=self.name)
+        self._set_up(opened, checkpoint=checkpoint, device=device)
+
+    def _set_up(self, opened: Checkpoint, *, checkpoint: str, device: str) -> None:
+        """Network and card of an opened checkpoint, which the user called `checkpoint`.
+
+        Raises:
+            CheckpointError: its weights or hyper-parameters do not fit.
+        """
         card = opened.card
         config = net_config(self.task.net_config, opened)
         # Without memory or random numbers until the weights are known to fit.

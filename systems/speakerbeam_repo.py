@@ -10,15 +10,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from ..errors import CheckpointError, ConfigError
 from ..validation import parse
 from ._enrolled import EnrolledSystem
 from ._packages import Package, read_package
-from .checkpoint import Checkpoint, CheckpointCard, fill
-from .protocol import SystemCard
+from .checkpoint import Checkpoint, CheckpointCard
 from .registry import register_system
 from .td_speakerbeam import NAME as ARCHITECTURE
 from .td_speakerbeam import TdSpeakerBeam, TdSpeakerBeamConfig
@@ -26,6 +24,7 @@ from .td_speakerbeam import TdSpeakerBeam, TdSpeakerBeamConfig
 NAME = "speakerbeam_repo"
 MODEL = "TimeDomainSpeakerBeam"
 
+_RATE_HZ = 8000
 _CONDITIONINGS = {"mul": "multiplication", "concat": "concatenation"}
 # The repository's defaults of what a file need not say, and the only values that are known here.
 _FIXED = {
@@ -46,7 +45,6 @@ _DEFAULTS: Mapping[str, Any] = {
     "kernel_size": 16,
     "n_filters": 512,
     "stride": 8,
-    "sample_rate": 8000,
 }
 _BLOCK = {
     "shared_block.0": "widen",
@@ -82,35 +80,19 @@ class SpeakerBeamRepo(EnrolledSystem):
     def __init__(self, *, model: str, device: str = "cpu") -> None:
         package = read_package(Path(model).expanduser())
         config = config_of(package)
-        with torch.device("meta"):
-            self._net = self.task.build(config, classes=())
-        rate = package.args.get("sample_rate", _DEFAULTS["sample_rate"])
         opened = Checkpoint(
             card=CheckpointCard(
                 architecture=ARCHITECTURE,
                 net=config.model_dump(mode="json"),
                 classes=(),
-                sample_rate_hz=int(rate),
+                sample_rate_hz=int(package.args.get("sample_rate", _RATE_HZ)),
                 sha256=package.sha256,
+                licence="as the model's makers say",
             ),
             state=own_state(package, config),
             path=Path(model),
         )
-        fill(self._net, opened)
-        self._net.to(device).eval()
-        self._device = device
-        self.card = SystemCard(
-            name=NAME,
-            family=self.family,
-            description=self.description,
-            clues=frozenset({"enrollment"}),
-            sample_rate_hz=opened.card.sample_rate_hz,
-            causal=False,
-            checkpoint=model,
-            sha256=package.sha256,
-            licence="as the model's makers say",
-            options=dict(opened.card.net),
-        )
+        self._set_up(opened, checkpoint=model, device=device)
 
 
 def config_of(package: Package) -> TdSpeakerBeamConfig:
