@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import inspect
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -81,7 +82,8 @@ def speakerbeam_repo_options(tmp_path: Path) -> Options:
 
 
 def asteroid_oracle_options(tmp_path: Path) -> Options:
-    pytest.importorskip("asteroid", reason="pip install 'tsebench[asteroid]'", exc_type=ImportError)
+    if importlib.util.find_spec("asteroid") is None:
+        pytest.skip("asteroid is not installed: pip install 'tsebench[asteroid]'")
     from test_asteroid import saved
 
     return {"model": saved("ConvTasNet", tmp_path)}
