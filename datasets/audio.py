@@ -136,7 +136,8 @@ def quantise_int16(samples: Samples | NDArray[np.float64]) -> Samples:
     since 2^-17 itself would be half a step from 128 on.
     """
     if samples.dtype == np.float32:
-        scaled: Samples = np.clip(samples, np.float32(-1.0), _BELOW_1) * np.float32(2.0**15)
+        scaled: Samples = np.clip(samples, np.float32(-1.0), _BELOW_1)
+        scaled *= np.float32(2.0**15)
         scaled += _BELOW_HALF_STEP
         scaled += _REST_OF_HALF_STEP
         np.floor(scaled, out=scaled)
