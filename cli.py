@@ -63,12 +63,14 @@ def build(
     corpus: options.Corpus = None,
 ) -> None:
     """Build benchmark sets as recipes; mixtures are rendered when they are read."""
+    from .bench.allocator import keep_freed_memory
     from .config_files import corpus_dirs
     from .datasets.build import build as build_set
     from .datasets.build import materialise as write_audio
     from .datasets.config import load_dataset_configs
     from .reports.dataset_tables import print_summary
 
+    keep_freed_memory()
     dirs = corpus_dirs(corpora_of(corpus))
     progress = on_console(console)
     for dataset_config in load_dataset_configs(config):
@@ -101,10 +103,12 @@ def validate(
     A PROBLEM makes the set unfit, and the exit code 2; a remark is a property of its protocol, or
     of what the set does not need.
     """
+    from .bench.allocator import keep_freed_memory
     from .datasets.dataset import load_dataset
     from .datasets.validate import validate as check
     from .reports.dataset_tables import print_findings, print_numbers
 
+    keep_freed_memory()
     dirs = corpora_of(corpus)
     dataset = load_dataset(folder, corpus_dirs=dirs)
     findings = check(

@@ -53,7 +53,8 @@ Against = Annotated[
         "--against",
         metavar="DIR",
         help="Another dataset folder, such as the training split: recordings, groups and "
-        "speakers in both are a PROBLEM; may be given several times.",
+        "speakers in both are a PROBLEM, or a remark if both are of the same split; may be "
+        "given several times.",
     ),
 ]
 Sample = Annotated[
