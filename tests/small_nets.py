@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 
 import torch
 
 import tsebench
 from tsebench.systems.checkpoint import CheckpointCard, save_checkpoint
+from tsebench.systems.registry import SYSTEMS
 from tsebench.systems.training.config import load_train_config
 from tsebench.systems.training.task import TASKS
 from tsebench.validation import parse
@@ -18,7 +20,9 @@ RATE_HZ = 8000
 
 
 def architecture_of(system: str) -> str | None:
-    """The trainable network that a system opens: that of its own name, or of its name's start."""
+    """The trainable network that a system opens as a checkpoint, by the start of its name."""
+    if "checkpoint" not in inspect.signature(SYSTEMS.get(system)).parameters:
+        return None
     fitting = [name for name in TASKS.names() if system == name or system.startswith(f"{name}_")]
     return max(fitting, key=len, default=None)
 
