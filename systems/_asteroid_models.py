@@ -121,7 +121,8 @@ def _fetched(model: str) -> Path:
 def _models() -> ModuleType:
     """`asteroid.models`, which loads beside a torch for CPUs too."""
     with _without_torch_stoi():
-        return _imported("asteroid.models", why="system 'asteroid' needs it")
+        module: ModuleType = _imported("asteroid.models", why="system 'asteroid' needs it")
+    return module
 
 
 @contextmanager
