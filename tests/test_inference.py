@@ -273,3 +273,16 @@ def test_an_interrupt_is_not_an_answer() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         ask(Fake(stop))
+
+
+def test_systems_run_in_full_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    seen: list[bool] = []
+
+    def look(batch: QueryBatch) -> Extraction:
+        seen.append(torch.backends.cudnn.allow_tf32)
+        return copy(batch)
+
+    ask(Fake(look), batch_size=len(ITEMS))
+    assert seen == [False]
+    assert torch.backends.cudnn.allow_tf32 is True
