@@ -29,7 +29,7 @@ def batch_outcomes(metric: BatchMetric, signals: Signals) -> list[Outcome]:
     """
     trials = len(signals.lengths)
     try:
-        values = metric.compute(signals)
+        values: object = metric.compute(signals)
     except (TsebenchError, torch.OutOfMemoryError):
         raise
     except Exception as error:  # noqa: BLE001 - see above; the row says what it was

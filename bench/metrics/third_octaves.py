@@ -172,9 +172,9 @@ def _add_up(frames: Tensor, energies: Tensor) -> None:
 def _repair(energies: Tensor, pair: Tensor, loud: LoudFrames) -> None:
     """Replace the energies [15, 2, N] of the frames that have a gap before or after them."""
     size = CPU_FRAMES if pair.device.type == "cpu" else DEVICE_FRAMES
-    for places in loud.broken.split(size):
+    for places in torch.split(loud.broken, size):  # type: ignore[no-untyped-call]
         frames = pair.new_zeros(2, len(places), FFT)
-        _overlap(pair, loud, places, out=frames[..., :FRAME].unflatten(-1, (2, HOP)))
+        _overlap(pair, loud, places, out=frames[..., :FRAME].view(2, -1, 2, HOP))
         repaired = pair.new_empty(BANDS, 2 * len(places))
         _add_up(frames.flatten(end_dim=1), repaired)
         energies.index_copy_(-1, places, repaired.view(BANDS, 2, -1))
@@ -186,7 +186,7 @@ def _overlap(pair: Tensor, loud: LoudFrames, places: Tensor, *, out: Tensor) -> 
     last = len(loud.trial) - 1
     # Each frame with the one before and the one after it.
     numbers = torch.stack([places, places - 1, places + 1], dim=-1).clamp_(0, last)
-    rows = pair[..., : (loud.most + 1) * HOP].unflatten(-1, (-1, HOP))
+    rows = pair[..., : (loud.most + 1) * HOP].view(2, pair.shape[1], -1, HOP)
     trial, place = loud.trial[numbers], loud.place[numbers]
     place[:, 1] += 1  # of the one before, its second half
     own, before, after = rows[:, trial, place].unbind(dim=-2)
