@@ -172,7 +172,7 @@ def _add_up(frames: Tensor, energies: Tensor) -> None:
 def _repair(energies: Tensor, pair: Tensor, loud: LoudFrames) -> None:
     """Replace the energies [15, 2, N] of the frames that have a gap before or after them."""
     size = CPU_FRAMES if pair.device.type == "cpu" else DEVICE_FRAMES
-    for places in torch.split(loud.broken, size):  # type: ignore[no-untyped-call]
+    for places in torch.split(loud.broken, size):
         frames = pair.new_zeros(2, len(places), FFT)
         _overlap(pair, loud, places, out=frames[..., :FRAME].view(2, -1, 2, HOP))
         repaired = pair.new_empty(BANDS, 2 * len(places))
