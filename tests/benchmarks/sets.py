@@ -149,8 +149,8 @@ def _decoded(rows: Sequence[Pair]) -> str:
     return (
         "Rendering a mixture and all of its sources from the recipe, against decoding the same "
         "stretches by soundfile alone (FLAC and 16-bit stereo for Libri2Mix; 16-bit wav and 24-bit "
-        f"stereo scenes for `fsd_query_test`). Milliseconds for one of {RENDERED} mixtures on one "
-        f"thread; the fastest of {REPEATS} runs, in which both take turns. {_load()}\n\n"
+        f"stereo scenes for `fsd_query_test`). Milliseconds of the processor for one of {RENDERED} "
+        f"mixtures; the fastest of {REPEATS} runs, in which both take turns. {_load()}\n\n"
         + table(["set", "rendering, ms", "decoding, ms", "ratio"], lines)
     )
 
@@ -173,8 +173,8 @@ def _scaper() -> str:
     ]  # fmt: skip
     return (
         "Rendering the same JAMS files here and in Scaper 1.6.5: three events at 44.1 kHz and a "
-        "background at 48 kHz, 6 s, on one thread; medians over mixtures of the fastest of some "
-        "runs, in which both take turns.\n\n"
+        "background at 48 kHz, 6 s. Milliseconds of the processor; medians over mixtures of the "
+        f"fastest of {REPEATS} runs, in which both take turns. {_load()}\n\n"
         + table(
             [
                 "rate",
