@@ -5,26 +5,26 @@ from __future__ import annotations
 import ctypes
 from contextlib import suppress
 
-_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
+_TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8
 _KEPT_BYTES = 1 << 28
-_LARGEST_BYTES = 1 << 25
-"""The most that the allocator takes: larger blocks still go back at once."""
 _ARENAS = 2
 
 
 def keep_freed_memory() -> None:
-    """Have the C library keep freed blocks of up to 32 MB for the process; for commands only.
+    """Have the C library keep freed blocks, 256 MB in all, for the process; for commands only.
 
-    glibc gives a large block back to the system when it is freed, and every page of the next one
-    costs a page fault, which for short signals takes as long as the arithmetic. Few arenas also
-    keep threads from holding freed memory each for itself. Nothing happens with other libraries.
+    glibc maps a large block by itself and gives it back to the system when it is freed, and every
+    page of the next one costs a page fault. For short signals, and for a large network whose
+    layers give more than 32 MB, that takes as long as the arithmetic. So no block is mapped by
+    itself. Few arenas also keep threads from holding freed memory each for itself. Nothing
+    happens with other libraries.
 
     Source: mallopt(3).
     """
     with suppress(AttributeError, OSError, TypeError):
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(_TRIM_THRESHOLD, _KEPT_BYTES)
-        mallopt(_MMAP_THRESHOLD, _LARGEST_BYTES)
+        mallopt(_MMAP_MAX, 0)
         mallopt(_ARENA_MAX, _ARENAS)
 
 

@@ -1,7 +1,7 @@
 """How long things take, against the packages that they agree with; nothing here is a test.
 
     python tests/benchmarks                                     prints the tables
-    python tests/benchmarks --write                             and writes docs/benchmarks.md
+    python tests/benchmarks --write                             and puts them in docs/benchmarks.md
     python tests/benchmarks --asteroid-python PATH              and compares with asteroid
 
 asteroid has dependencies that tsebench has not, so it lives in an environment of its own:
@@ -22,12 +22,12 @@ SUBJECTS = ("metrics", "score")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("subjects", nargs="*", help=f"of {', '.join(SUBJECTS)}; all if none")
-    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md")
+    parser.add_argument("--write", action="store_true", help="put it into docs/benchmarks.md")
     parser.add_argument("--asteroid-python", type=Path, help="interpreter that has asteroid")
     options = parser.parse_args()
     unknown = set(options.subjects) - set(SUBJECTS)
-    if unknown or (options.subjects and options.write):
-        parser.error("--write wants all subjects" if options.write else f"unknown: {unknown}")
+    if unknown:
+        parser.error(f"unknown: {', '.join(sorted(unknown))}")
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")  # before NumPy and torch start their threads
     import common
@@ -35,16 +35,16 @@ def main() -> None:
     import score
 
     chosen = options.subjects or SUBJECTS
-    parts = [f"# Benchmarks\n\nWritten by `python tests/benchmarks --write`.\n\n"
-             f"Machine: {common.machine()}."]  # fmt: skip
+    sections = []
     if "metrics" in chosen:
-        parts.append(metrics.report())
+        sections.append(metrics.report())
     if "score" in chosen:
-        parts.append(score.report(options.asteroid_python))
-    text = "\n\n".join(parts) + "\n"
-    print(text)
+        sections.append(score.report(options.asteroid_python))
+    print("\n\n".join([common.head(), *sections]))
     if options.write:
-        common.PAGE.write_text(text, encoding="utf-8")
+        common.put_head()
+        for section in sections:
+            common.put_section(section)
 
 
 if __name__ == "__main__":

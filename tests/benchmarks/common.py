@@ -15,14 +15,37 @@ REPEATS = 15
 PACKAGES = ("torch", "numpy", "scipy", "pystoi", "mir_eval", "pesq")
 
 
+def head() -> str:
+    """What comes before the sections; a section of another machine says so itself."""
+    return (
+        "# Benchmarks\n\nWritten by `python tests/benchmarks --write`, and by the modules beside "
+        f"it that have an option `--write`.\n\nMachine: {machine()}."
+    )
+
+
+def put_head() -> None:
+    """Bring what comes before the sections of the page up to date."""
+    _, *sections = _parts()
+    _write([head(), *sections])
+
+
 def put_section(text: str) -> None:
     """Put a section into the page, in the place of the one with its heading, or at the end."""
     heading = text.partition("\n")[0]
-    sections = re.split(r"\n(?=## )", PAGE.read_text(encoding="utf-8"))
-    places = [n for n, old in enumerate(sections) if old.partition("\n")[0] == heading]
-    place = slice(places[0], places[0] + 1) if places else slice(len(sections), None)
-    sections[place] = [text]
-    PAGE.write_text("\n\n".join(part.strip() for part in sections) + "\n", encoding="utf-8")
+    parts = _parts()
+    places = [n for n, old in enumerate(parts) if old.partition("\n")[0] == heading]
+    place = slice(places[0], places[0] + 1) if places else slice(len(parts), None)
+    parts[place] = [text]
+    _write(parts)
+
+
+def _parts() -> list[str]:
+    """The head of the page, and its sections."""
+    return re.split(r"\n(?=## )", PAGE.read_text(encoding="utf-8"))
+
+
+def _write(parts: Sequence[str]) -> None:
+    PAGE.write_text("\n\n".join(part.strip() for part in parts) + "\n", encoding="utf-8")
 
 
 def fastest(*works: Callable[[], object]) -> list[float]:
