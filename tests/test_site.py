@@ -24,7 +24,7 @@ from tsebench.reports.board import Leaderboard
 from tsebench.reports.site.choose import TrialOrder, choose
 from tsebench.reports.site.demo import write_demo
 from tsebench.reports.site.demo_choice import DemoChoice, choose_demo
-from tsebench.reports.site.pages import file_name
+from tsebench.reports.site.pages import breakable, file_name
 from tsebench.reports.site.pareto import charts
 from tsebench.reports.site.pictures import power, spectrogram_png, waveform_path
 from tsebench.reports.site.players import Sound, write_player
@@ -357,3 +357,7 @@ def test_a_demo_page_has_the_columns_of_the_paper(board: Leaderboard, tmp_path: 
     assert "<b>Mine" not in page
     for facts in facts_of(board, list(choose_demo(board, choice)), open_audio(board.folders)):
         assert facts.transcript in page
+
+
+def test_names_break_behind_underscores_and_stay_escaped() -> None:
+    assert breakable("a_b<script>") == "a_<wbr>b&lt;script&gt;"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from .. import text
 from ..provenance import plain
@@ -57,6 +58,11 @@ def render_page(template: str, *, scripts: tuple[str, ...], **values: Any) -> st
     return _environment().get_template(template).render(code=code, policy=_policy(code), **values)
 
 
+def breakable(name: str) -> Markup:
+    """A name, escaped, whose lines may break behind an underscore."""
+    return escape(name).replace("_", Markup("_<wbr>"))
+
+
 def _policy(code: str) -> str:
     """Nothing from the network; one script, known by its hash; audio and pictures beside."""
     digest = base64.b64encode(hashlib.sha256(f"\n{code}\n".encode()).digest()).decode()
@@ -86,4 +92,5 @@ def _environment() -> Environment:
     environment.globals.update(
         text=text, plain=plain, system_page=system_page, trial_page=trial_page
     )
+    environment.filters["breakable"] = breakable
     return environment
