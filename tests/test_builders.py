@@ -155,7 +155,8 @@ class TestContract:
             rendered = render(item.mixture, opened.corpora)
             assert rendered.mixture.shape == (item.mixture.num_samples,)
             assert 0 < np.abs(rendered.mixture).max() <= limit
-            assert np.abs(rendered.sources).max() <= limit
+            if not item.mixture.renderer.startswith("scaper"):  # Scaper looks at the sum alone
+                assert np.abs(rendered.sources).max() <= limit
             for trial in item.trials:
                 targets = [source.id in trial.target_ids for source in item.mixture.sources]
                 assert all(power_db(x) > SILENT_DB for x in rendered.sources[targets])

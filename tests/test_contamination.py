@@ -25,9 +25,9 @@ from tsebench.datasets.overlap import Overlap, overlap
 from tsebench.reports.board import Leaderboard
 from tsebench.reports.console import print_leaderboard
 from tsebench.reports.contamination import sentence
-from tsebench.reports.html import render
 from tsebench.reports.markdown import markdown
 from tsebench.reports.provenance import OverlapFacts
+from tsebench.reports.site.site import render
 from tsebench.reports.table_csv import frame
 from tsebench.reports.write import open_board
 from tsebench.systems.checkpoint import ZOO, CheckpointCard, trained_on
