@@ -20,15 +20,12 @@ import soundfile
 import torch
 from numpy.typing import NDArray
 
-from tsebench import cli
-from tsebench import onnx_sessions
+from tsebench import cli, onnx_sessions
 from tsebench.bench.choices import MetricChoice
 from tsebench.bench.config import RunConfig
-from tsebench.mel import kaldi_fbank, p808_features
 from tsebench.bench.metrics.dnsmos import WINDOW, looped, window_starts
 from tsebench.bench.metrics.loading import load_metric, metric_info
 from tsebench.bench.metrics.protocol import Answered, AnswerMetric, Facts
-from tsebench.onnx_models import open_model
 from tsebench.bench.plan import plan_metrics
 from tsebench.bench.pool import FilePool
 from tsebench.bench.rows import read_rows
@@ -36,6 +33,8 @@ from tsebench.bench.runner import RunOptions, run
 from tsebench.bench.scoring import Scorable, Score, Scorer
 from tsebench.datasets.audio import resample
 from tsebench.errors import ConfigError
+from tsebench.mel import kaldi_fbank, p808_features
+from tsebench.onnx_models import open_model
 
 onnx = pytest.importorskip("onnx", reason="onnx is not installed")
 onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")

@@ -117,7 +117,9 @@ def test_wheel_works_alone(alone: Path, tmp_path: Path) -> None:
             {
                 "name": "tiny",
                 "datasets": ["few.yaml"],
-                "systems": [{"name": "soundbeam", "options": {"checkpoint": "soundbeam_mini_1hot"}}],
+                "systems": [
+                    {"name": "soundbeam", "options": {"checkpoint": "soundbeam_mini_1hot"}}
+                ],
                 "metrics": ["snri"],
             }
         )

@@ -299,7 +299,10 @@ def test_a_dataset_is_the_same_as_config_and_as_folder(sounds: Path, tmp_path: P
 def test_batches_change_no_value(
     batch_size: int, ragged: Path, speech: Path, tmp_path: Path
 ) -> None:
-    systems = [{"name": "soundbeam", "options": {"checkpoint": "soundbeam_mini_1hot"}}, "oracle_irm"]
+    systems = [
+        {"name": "soundbeam", "options": {"checkpoint": "soundbeam_mini_1hot"}},
+        "oracle_irm",
+    ]
     for name, size in (("alone", 1), ("batched", batch_size)):
         go(tmp_path / name, ragged, speech, systems=systems, batch_size=size, fresh=True)
     alone, batched = rows_of(tmp_path / "alone"), rows_of(tmp_path / "batched")
