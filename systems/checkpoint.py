@@ -151,7 +151,7 @@ def find_checkpoint(checkpoint: str | Path) -> Path:
     Raises:
         CheckpointError: there is no such file, folder or name of the zoo.
     """
-    shipped = [folder.name for folder in ZOO.iterdir()] if ZOO.is_dir() else []
+    shipped = sorted(path.parent.name for path in ZOO.glob(f"*/{WEIGHTS}"))
     candidates = [Path(checkpoint), Path(checkpoint) / WEIGHTS]
     if str(checkpoint) in shipped:
         candidates.append(ZOO / checkpoint / WEIGHTS)
