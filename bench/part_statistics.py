@@ -21,6 +21,7 @@ from .statistics import (
     aggregate,
     check_arguments,
     intervals,
+    own_columns,
     with_condition_labels,
 )
 
@@ -52,6 +53,7 @@ def aggregate_parts(
     """
     check_arguments(rows, level=level, resamples=resamples)
     found: list[list[Aggregate]] = [[] for _ in masks]
+    rows = own_columns(rows)
     ordered = with_condition_labels(rows).reset_index(drop=True)
     ordered = ordered.sort_values(["trial_id", "value"], kind="stable")
     for key, group in ordered.groupby(["dataset", "condition", "metric"]):

@@ -123,9 +123,10 @@ def read_rows(run_dirs: str | Path | Sequence[str | Path]) -> pd.DataFrame:
         raise ConfigError("no run folder given; name at least one")
     runs = [_read_run(Path(folder)) for folder in folders]
     rows = _frame(pa.concat_tables(runs, promote_options="default"))
-    rows = rows.drop_duplicates().sort_values(_ORDER, kind="stable", ignore_index=True)
-    _check_unique(rows)
-    return rows
+    if rows.duplicated(_ORDER).any():  # whole rows take long to compare, and seldom need it
+        rows = rows.drop_duplicates()
+        _check_unique(rows)
+    return rows.sort_values(_ORDER, kind="stable", ignore_index=True)
 
 
 def _read_run(folder: Path) -> pa.Table:

@@ -77,6 +77,7 @@ def _missing(rows: pd.DataFrame, expected: Mapping[tuple[str, str], int]) -> lis
     Trials that nobody has can be counted, not named.
     """
     found: dict[tuple[str, str, str, tuple[str, ...], int], list[str]] = {}
+    rows = rows[["dataset", "condition", "system", "metric", "trial_id"]]
     for (dataset, condition), part in _groups(rows, ["dataset", "condition"]):
         trials = set(part["trial_id"])
         unseen = max(0, expected.get((dataset, condition), 0) - len(trials))

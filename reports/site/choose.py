@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import overload
 
 import pandas as pd
 
@@ -21,6 +22,36 @@ class Valued:
     dataset: str
     trial_id: str
     value: float
+
+
+class ValuedTrials(Sequence[Valued]):
+    """Trials in an order, made when they are asked for: of thousands, the ends alone are told.
+
+    Args:
+        dataset: of all of them.
+        values: by trial id, in the order.
+    """
+
+    def __init__(self, dataset: str, values: pd.Series) -> None:
+        self._dataset = dataset
+        self._values = values
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    @overload
+    def __getitem__(self, index: int) -> Valued: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Valued, ...]: ...
+    def __getitem__(self, index: int | slice) -> Valued | tuple[Valued, ...]:
+        """One trial, or a stretch of them."""
+        if isinstance(index, slice):
+            return tuple(self[place] for place in range(*index.indices(len(self))))
+        return Valued(
+            dataset=self._dataset,
+            trial_id=str(self._values.index[index]),
+            value=float(self._values.iloc[index]),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +76,7 @@ class TrialOrder:
         self._board = board
         self._metric = metric
 
-    def worst_first(self, table: Table, system: str) -> tuple[Valued, ...]:
+    def worst_first(self, table: Table, system: str) -> Sequence[Valued]:
         """Trials of a system, the worst first.
 
         A trial without a value is told among the failures, so it is left out here.
@@ -58,10 +89,7 @@ class TrialOrder:
         ordered = ordered.sort_values(
             ascending=column.facts.higher_is_better is not False, kind="stable"
         )
-        return tuple(
-            Valued(dataset=table.dataset, trial_id=str(trial), value=float(value))
-            for trial, value in ordered.items()
-        )
+        return ValuedTrials(table.dataset, ordered)
 
     def extremes(self, system: str, count: int) -> tuple[Extremes, ...]:
         """Up to `count` worst and best trials of a system in each table; none is in both lists."""
@@ -70,8 +98,10 @@ class TrialOrder:
             column, ordered = self._column(table), self.worst_first(table, system)
             if column is not None and ordered:
                 half = min(count, (len(ordered) + 1) // 2)
-                best = ordered[max(half, len(ordered) - count) :][::-1]
-                found.append(Extremes(table=table, column=column, worst=ordered[:half], best=best))
+                best = tuple(ordered[max(half, len(ordered) - count) :])[::-1]
+                found.append(
+                    Extremes(table=table, column=column, worst=tuple(ordered[:half]), best=best)
+                )
         return tuple(found)
 
     def telling(self) -> Iterator[Valued]:
