@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from rich.console import Console
-
 from runs import facts_of, make_run, rows_of
+
 from tsebench.cli import main
 from tsebench.reports.compare.console import print_comparison
 from tsebench.reports.compare.engine import CompareOptions, compare_runs
