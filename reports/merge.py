@@ -27,18 +27,27 @@ def merge_runs(
         apart: systems that are known to be another in each run, whatever their values.
     """
     rows = rows.assign(base_system=rows["system"], base_metric=rows["metric"])
-    differing = rows["system"].isin({*_differing(rows), *apart})
-    unique = {run: name for run, name in titles.items() if [*titles.values()].count(name) == 1}
-    runs = rows["run_id"].map(lambda run: unique.get(run) or run)
-    names = rows["system"] + " (" + runs + ")"
-    rows = rows.assign(system=rows["system"].where(~differing, names))
-    rows = rows.drop_duplicates(_TRIAL)
+    twice = rows[rows.duplicated(_TRIAL, keep=False)]
+    others = {*_differing(twice), *apart}
+    if others:
+        rows = rows.assign(system=_with_runs(rows, others, titles))
+    if len(twice):
+        rows = rows.drop_duplicates(_TRIAL)
     return rows.assign(metric=_numbered(rows))
 
 
-def _differing(rows: pd.DataFrame) -> list[str]:
+def _with_runs(
+    rows: pd.DataFrame, systems: Collection[str], titles: Mapping[str, str]
+) -> pd.Series:
+    """Names of the systems, with that of the run behind those that differ between runs."""
+    unique = {run: name for run, name in titles.items() if [*titles.values()].count(name) == 1}
+    runs = rows["run_id"].map({run: unique.get(run) or run for run in rows["run_id"].unique()})
+    names = rows["system"] + " (" + runs + ")"
+    return rows["system"].where(~rows["system"].isin(systems), names)
+
+
+def _differing(twice: pd.DataFrame) -> list[str]:
     """Systems with two results for one trial and metric in different runs."""
-    twice = rows[rows.duplicated(_TRIAL, keep=False)]
     groups = twice.groupby(_TRIAL)
     with np.errstate(invalid="ignore"):  # infinite values are equal or far apart, never in between
         spread = (groups["value"].max() - groups["value"].min()).fillna(0.0) > _SAME
@@ -50,6 +59,8 @@ def _differing(rows: pd.DataFrame) -> list[str]:
 def _numbered(rows: pd.DataFrame) -> pd.Series:
     """Metric names, with a number for each signature where one stratum has several."""
     stratum = ["dataset", "condition", "n_active", "n_inactive", "metric"]
+    if not rows[[*stratum, "signature"]].drop_duplicates().duplicated(stratum).any():
+        return rows["metric"]
     order = rows.groupby(stratum)["signature"].rank(method="dense").astype(int)
     several = order.groupby([rows[name] for name in stratum]).transform("max") > 1
     return rows["metric"].where(~several, rows["metric"] + " [" + order.astype(str) + "]")
