@@ -222,7 +222,7 @@ def _processes(config: TrainConfig) -> int:
     if count and "fork" not in multiprocessing.get_all_start_methods():
         raise ConfigError(
             f"train config {config.name!r}: data.render_processes = {count} needs a platform that "
-            "can fork processes (Linux); use data.render_threads"
+            "can fork processes (Linux); set it to 0, and threads render"
         )
     return count
 
