@@ -14,8 +14,8 @@ from pystoi.utils import resample_oct
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from tsebench.bench.metrics import chunks, third_octaves
 from tsebench.bench.metrics import stoi as module
+from tsebench.bench.metrics import third_octaves
 from tsebench.bench.metrics.loading import load_metric
 from tsebench.bench.metrics.octave import resampled, resampled_length
 from tsebench.bench.metrics.protocol import BatchMetric, Signals
@@ -162,7 +162,7 @@ def test_chunks_do_not_change_a_value(extended: bool, monkeypatch: pytest.Monkey
     assert isinstance(metric, BatchMetric)
     found: list[Tensor] = []
     for samples, values in [(1, 1), (1 << 16, 20000), (1 << 24, 1 << 24)]:
-        monkeypatch.setattr(chunks, "CPU_SAMPLES", samples)
+        monkeypatch.setattr(module, "CPU_SAMPLES", samples)
         monkeypatch.setattr(module, "CPU_VALUES", values)
         found.append(metric.compute(signals))
     assert found[0].isnan().tolist() == [False] * 4 + [True]

@@ -19,6 +19,8 @@ REVISION = "tsebench:2"
 TAPS = 512
 BLOCK = 4096
 """Length of the short transforms, in samples."""
+CPU_SAMPLES = 1 << 18
+"""Samples of a part; see `chunks`."""
 REMAINDER = 1e-11
 """‖b − G h‖ / ‖b‖ above which a recursive solution of the normal equations is not kept."""
 MAX_LOADINGS = 17
@@ -50,7 +52,7 @@ class Sdr:
 
     def compute(self, signals: Signals) -> Tensor:
         """SDR [B] in dB, float64."""
-        return in_chunks(self._values, signals)
+        return in_chunks(self._values, signals, cpu_samples=CPU_SAMPLES)
 
     def _values(self, signals: Signals) -> Tensor:
         return bss_eval_sdr_db(

@@ -8,37 +8,42 @@ import torch
 from torch import Tensor
 
 from .protocol import Signals
+from .threads import threaded
 
-CPU_SAMPLES, DEVICE_SAMPLES = 1 << 20, 1 << 24
-"""Samples of a part: on a CPU so few that they stay in the cache that its cores share, on other
-devices so many that they are busy."""
+DEVICE_SAMPLES = 1 << 24
+"""Samples of a part on other devices than a CPU: so many that they are busy."""
 CPU_TRIALS, DEVICE_TRIALS = 32, 256
 """Trials of a part; normal equations that are factorised take 4 MB each."""
 
 
 def in_chunks(
-    compute: Callable[[Signals], Tensor], signals: Signals, *, row_by_row: bool = False
+    compute: Callable[[Signals], Tensor], signals: Signals, *, cpu_samples: int | None
 ) -> Tensor:
-    """Values [B] of a batch, computed for a bounded number of samples at a time.
+    """Values [B] of a batch, computed in parts of a bounded number of samples.
 
-    Every part has at least one trial, however long.
+    Every part has at least one trial, however long. The parts do not depend on the number of
+    threads that share them on a CPU.
 
     Args:
-        compute: values of a part.
+        compute: values of a part; called from several threads.
         signals: the batch, which may be empty.
-        row_by_row: on a CPU `compute` takes one trial after the other already.
+        cpu_samples: samples of a part on a CPU, so few that what `compute` makes of them stays in
+            caches; None where it takes one trial after the other already.
     """
     trials, frames = signals.estimate.shape
     if not trials:
         return signals.estimate.new_empty(0, dtype=torch.float64)
     on_cpu = signals.estimate.device.type == "cpu"
-    if row_by_row and on_cpu:
+    if not on_cpu:
+        samples, limit = DEVICE_SAMPLES, DEVICE_TRIALS
+    elif cpu_samples is not None:
+        samples, limit = cpu_samples, CPU_TRIALS
+    else:
         return compute(signals)
-    samples, limit = (CPU_SAMPLES, CPU_TRIALS) if on_cpu else (DEVICE_SAMPLES, DEVICE_TRIALS)
     most = max(1, min(limit, samples // max(1, frames)))
     size = -(-trials // -(-trials // most))  # parts of about one size
-    starts = range(0, trials, size)
-    return torch.cat([compute(_part(signals, start, start + size)) for start in starts])
+    parts = [_part(signals, start, start + size) for start in range(0, trials, size)]
+    return torch.cat(threaded(compute, parts) if on_cpu else [compute(part) for part in parts])
 
 
 def _part(signals: Signals, start: int, stop: int) -> Signals:

@@ -36,7 +36,7 @@ class Snr:
 
     def compute(self, signals: Signals) -> Tensor:
         """SNR [B] in dB, float64."""
-        return in_chunks(self._values, signals, row_by_row=True)
+        return in_chunks(self._values, signals, cpu_samples=None)
 
     def _values(self, signals: Signals) -> Tensor:
         return ratios.snr_db(
@@ -74,7 +74,7 @@ class _ScaledSdr:
 
     def compute(self, signals: Signals) -> Tensor:
         """Values [B] in dB, float64."""
-        return in_chunks(self._values, signals, row_by_row=True)
+        return in_chunks(self._values, signals, cpu_samples=None)
 
     def _values(self, signals: Signals) -> Tensor:
         return self._ratio(
@@ -131,7 +131,7 @@ class Attenuation:
 
     def compute(self, signals: Signals) -> Tensor:
         """Attenuation [B] in dB, float64; down is better."""
-        return in_chunks(self._values, signals, row_by_row=True)
+        return in_chunks(self._values, signals, cpu_samples=None)
 
     def _values(self, signals: Signals) -> Tensor:
         return ratios.attenuation_db(

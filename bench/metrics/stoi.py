@@ -18,6 +18,8 @@ SEGMENT = 30
 """Frames of a segment: 0.384 s."""
 CLIP = 1.0 + 10.0 ** (15.0 / 20.0)
 """A band is clipped where its SDR would be under −15 dB."""
+CPU_SAMPLES = 1 << 19
+"""Samples of a part; see `chunks`."""
 CPU_VALUES, DEVICE_VALUES = 1 << 17, 1 << 24
 """Values in each step from envelopes to segments that are compared; see `chunks`."""
 
@@ -52,7 +54,7 @@ class Stoi:
         NaN where the reference has fewer than 31 frames of 25.6 ms, half overlapping, within
         40 dB of the loudest one.
         """
-        return in_chunks(self._values, signals)
+        return in_chunks(self._values, signals, cpu_samples=CPU_SAMPLES)
 
     def _values(self, signals: Signals) -> Tensor:
         return stoi(
@@ -118,8 +120,8 @@ def _intelligibility(reference: Tensor, estimate: Tensor) -> Tensor:
     # reach into the next band are left out at the end.
     whole = [F.pad(signal.flatten(), (0, SEGMENT - 1)) for signal in (reference, estimate)]
     reference, estimate = whole
-    x, y_energy = _Run.of(reference), _Run.of(estimate.square()).total
-    clipped = _clipped(reference, estimate, x.norm / (y_energy.sqrt() + EPS))
+    x, y_norm = _Run.of(reference), _running_sum(estimate.square()).sqrt_()
+    clipped = _clipped(reference, estimate, x.norm / y_norm.add_(EPS))
     covariance = clipped.crossed.addcmul_(x.total, clipped.total, value=-1.0 / SEGMENT)
     deviation = clipped.squares.addcmul_(clipped.total, clipped.total, value=-1.0 / SEGMENT)
     deviation = deviation.clamp_(min=0.0).sqrt_()
@@ -167,6 +169,20 @@ class _Run:
         weight = self.size / (other.size * size)
         squares = (self.squares + other.squares).addcmul_(apart, apart, value=weight)
         return _Run(size, self.total + other.total, squares)
+
+
+def _running_sum(values: Tensor) -> Tensor:
+    """Sum of each segment of values [N]: [N − 29]; added as `_Run` adds."""
+    places = len(values) - SEGMENT + 1
+    size, covered = 1, 0
+    run, total = values, values.new_zeros(places)
+    while covered < SEGMENT:
+        rest = len(run) - size
+        run = run[:rest] + run[size : size + rest]
+        size *= 2
+        total += run[covered : covered + places]
+        covered += size
+    return total
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ BANDS, LOWEST_HZ = 15, 150.0
 RANGE_DB = 40.0
 """Frames of the reference that are further below the loudest one are left out."""
 EPS = torch.finfo(torch.float64).eps
-CPU_FRAMES, DEVICE_FRAMES = 240, 1 << 15
+CPU_FRAMES, DEVICE_FRAMES = 480, 1 << 15
 """Frames of a transform: on a CPU so few that they stay in its caches."""
 NEIGHBOURS = (0, 8, 12, 13, 14, 15)
 """Bands that a CPU sums by one product of matrices: many narrow ones, or a wide one."""
