@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 import torch
 
-from ..datasets.audio import info, read_mono
+from ..datasets.audio import AudioInfo, info, read_mono
 from ..datasets.corpora._table import read_table
 from ..datasets.seeding import digest
 from ..errors import AudioError, ConfigError
@@ -129,9 +129,10 @@ def pair_folders(
     others = [of_mixtures[key] for key in keys if of_mixtures]
     answered = {key: of_estimates[key] for key in keys if key in of_estimates}
     rate = info(targets[0]).sample_rate_hz
-    _check_headers([*targets, *others], rate, channel, readable=True)
+    wanted = _check_headers(targets, rate, channel, readable=True)
+    found = _check_headers(others, rate, channel, readable=True)
     _check_headers(list(answered.values()), rate, channel, readable=False)
-    _check_lengths(targets, others)
+    _check_lengths(wanted, found)
     said = _read_transcripts(transcripts, keys) if transcripts else {}
     return PairedFiles(
         keys=keys,
@@ -196,8 +197,9 @@ def _listing(folder: Path, what: str) -> dict[str, Path]:
 
 def _check_headers(
     paths: Sequence[Path], rate: int, channel: int | None, *, readable: bool
-) -> None:
+) -> dict[Path, AudioInfo]:
     """Rates and channels; a file that cannot be read is an error only if it must be readable."""
+    headers: dict[Path, AudioInfo] = {}
     for path in paths:
         try:
             header = info(path)
@@ -216,11 +218,17 @@ def _check_headers(
                 f"{str(path)!r} has {header.channels} channels where mono is needed{asked}; "
                 f"choose one with --channel 0 ... {header.channels - 1}"
             )
+        headers[path] = header
+    return headers
 
 
-def _check_lengths(references: Sequence[Path], mixtures: Sequence[Path]) -> None:
-    for reference, mixture in zip(references, mixtures, strict=False):  # there may be no mixtures
-        wanted, found = info(reference), info(mixture)
+def _check_lengths(
+    references: Mapping[Path, AudioInfo], mixtures: Mapping[Path, AudioInfo]
+) -> None:
+    # There may be no mixtures.
+    for (reference, wanted), (mixture, found) in zip(
+        references.items(), mixtures.items(), strict=False
+    ):
         if abs(found.frames - wanted.frames) >= LENGTH_TOLERANCE_S * wanted.sample_rate_hz:
             raise ConfigError(
                 f"mixture {str(mixture)!r} has {found.frames} samples, but its reference "

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,13 +18,15 @@ from .cache import ScoreCache, default_cache_dir
 from .choices import MetricChoice
 from .folder_files import PairedFiles, pair_folders, read_scorable
 from .metrics.loading import MetricContext
+from .metrics.threads import spared_threads
 from .pool import FilePool
-from .prefetch import ahead
+from .prefetch import AHEAD, ahead
 from .provenance import resolve_device
 from .record import DatasetRecord, RunRecord, SystemRecord, new_record, read_record, write_record
 from .rows import ScoreRow, write_shard
 from .scoring import (
     MetricPlan,
+    Pending,
     Scorable,
     Score,
     Scorer,
@@ -99,13 +103,20 @@ def score_folders(
             f"metric {plan.improvements[0].info.name!r} compares with the mixture: "
             "add --mixtures DIR, or leave it out"
         )
-    files = pair_folders(
-        estimates, references, mixtures, channel=options.channel, transcripts=options.transcripts
-    )
-    record = _record(files, options, device)
-    make_folder(options.out / "rows")
-    cache = ScoreCache(options.cache or default_cache_dir())
-    with FilePool(options.jobs) as pool:
+    with FilePool(options.jobs) as pool, ExitStack() as stack:
+        if plan.of_files:
+            pool.start()
+            stack.enter_context(spared_threads(options.jobs))
+        files = pair_folders(
+            estimates,
+            references,
+            mixtures,
+            channel=options.channel,
+            transcripts=options.transcripts,
+        )
+        record = _record(files, options, device)
+        make_folder(options.out / "rows")
+        cache = ScoreCache(options.cache or default_cache_dir())
         scorer = Scorer(plan, sample_rate_hz=files.sample_rate_hz, device=device, pool=pool)
         work = _Work(files, scorer, cache, options)
         baseline = work.mixture_scores() if mixtures is not None else {}
@@ -161,18 +172,32 @@ class _Work:
         signatures = [metric.signature(self._files.sample_rate_hz) for metric in metrics]
         cache_key = digest("files", what, self._files.fingerprint, *signatures)
         with self._options.progress(what, len(self._files.keys)) as advance:
-            numbers = list(range(len(self._chunks)))
+            numbers = range(len(self._chunks))
             known = {n: self._cache.load(cache_key, n) if keep else None for n in numbers}
             missing = [n for n in numbers if known[n] is None]
-            loads = ahead(lambda n: self._load(self._chunks[n], folder), missing)
+            computed = self._computed(scorer, missing, folder)
             for number in numbers:
-                scores = known[number] or scorer.submit(next(loads)).result()
-                if keep:
-                    self._cache.store(cache_key, number, scores)
+                scores = known[number]
+                if scores is None:
+                    scores = next(computed)
+                    if keep:
+                        self._cache.store(cache_key, number, scores)
                 for score in scores:
                     by_key[score.trial_id].append(score)
                 advance(len(self._chunks[number]))
         return by_key
+
+    def _computed(
+        self, scorer: Scorer, numbers: Sequence[int], folder: Mapping[str, Path]
+    ) -> Iterator[list[Score]]:
+        """Scores of these chunks in order; the pool has the next ones before it is done."""
+        waiting: deque[Pending] = deque()
+        for items in ahead(lambda n: self._load(self._chunks[n], folder), numbers):
+            waiting.append(scorer.submit(items))
+            if len(waiting) > AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
     def _load(self, keys: Sequence[str], folder: Mapping[str, Path]) -> list[Scorable]:
         return [read_scorable(self._files, key, folder.get(key)) for key in keys]

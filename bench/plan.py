@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from ..errors import ConfigError, UnknownNameError
 from .choices import MetricChoice
 from .metrics.loading import MetricContext, known_infos, load_metric
-from .metrics.protocol import METRICS, Metric, MetricInfo
+from .metrics.protocol import METRICS, AnswerMetric, Metric, MetricInfo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +59,11 @@ class MetricPlan:
         """Names of all metrics and improvements, in order."""
         return tuple(info.name for info in self.infos)
 
+    @property
+    def of_files(self) -> bool:
+        """Whether any metric is computed in worker processes, one file at a time."""
+        return any(is_file_metric(metric) for metric in self.metrics)
+
     def info(self, name: str) -> MetricInfo:
         """Unit, direction and scope of a metric or an improvement of this plan.
 
@@ -68,6 +74,13 @@ class MetricPlan:
             if info.name == name:
                 return info
         raise UnknownNameError("metric", name, self.names)
+
+
+def is_file_metric(metric: Metric) -> bool:
+    """The methods of two protocols have the same names; only the parameters tell them apart."""
+    if isinstance(metric, AnswerMetric):
+        return False
+    return "estimate" in inspect.signature(metric.compute).parameters
 
 
 def plan_metrics(

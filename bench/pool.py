@@ -15,6 +15,7 @@ import sys
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from queue import LifoQueue
 from types import TracebackType
@@ -69,6 +70,12 @@ class FilePool:
         while not self._idle.empty():
             if idle := self._idle.get():
                 idle.close()
+
+    def start(self) -> None:
+        """Start the workers now, so that the first jobs need not wait for them."""
+        if self._threads is not None:
+            for _ in range(self._idle.qsize()):
+                self._threads.submit(self._run, partial(float, 0.0))
 
     def submit(self, job: Job) -> Future[Outcome]:
         """Do one job, which gives a value or an outcome and can be pickled.

@@ -23,7 +23,7 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 FloatArray = NDArray[np.float64]
 
@@ -140,8 +140,8 @@ def expanded_intervals(values: FloatArray, *, n_clusters: int, level: float) -> 
     if n_clusters < 2:
         return np.full((2, values.shape[1]), np.nan)
     # Hesterberg 2015: the tails that make a normal quantile as wide as t's with K − 1.
-    quantile = stats.t.ppf((1.0 - level) / 2.0, n_clusters - 1)
-    tail = float(stats.norm.cdf(math.sqrt(n_clusters / (n_clusters - 1)) * quantile))
+    quantile = special.stdtrit(n_clusters - 1, (1.0 - level) / 2.0)
+    tail = float(special.ndtr(math.sqrt(n_clusters / (n_clusters - 1)) * quantile))
     if np.isnan(values).all():
         return np.full((2, values.shape[1]), np.nan)
     return np.asarray(np.nanquantile(values, [tail, 1.0 - tail], axis=0), np.float64)

@@ -6,7 +6,6 @@ and a reason. The policy is in `edges.py`.
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
@@ -22,7 +21,7 @@ from .edges import Checked, Scorable, check, verdict
 from .fence import answer_outcomes, batch_outcomes
 from .metrics.outcome import Outcome, Status
 from .metrics.protocol import AnswerMetric, BatchMetric, FileMetric, Metric, MetricInfo, Signals
-from .plan import Improvement, MetricPlan, ReferenceValue, plan_metrics
+from .plan import Improvement, MetricPlan, ReferenceValue, is_file_metric, plan_metrics
 from .pool import FilePool
 
 __all__ = ["MetricPlan", "Pending", "Scorable", "Score", "Scorer", "improvements", "plan_metrics"]
@@ -175,7 +174,10 @@ class Scorer:
         """
         checked = [check(item, self.sample_rate_hz) for item in batch]
         groups: _Groups = {}
-        columns = [self._column(metric, checked, groups) for metric in self.plan.metrics]
+        # The pool begins with its part while this process does its own.
+        order = sorted(self.plan.metrics, key=is_file_metric, reverse=True)
+        found = {id(metric): self._column(metric, checked, groups) for metric in order}
+        columns = [found[id(metric)] for metric in self.plan.metrics]
         return Pending([cell for row in zip(*columns, strict=True) for cell in row])
 
     def _column(self, metric: Metric, checked: Sequence[Checked], groups: _Groups) -> list[_Cell]:
@@ -200,7 +202,7 @@ class Scorer:
     ) -> dict[int, Outcome | Future[Outcome]]:
         if isinstance(metric, AnswerMetric):
             return self._judged(metric, rows, checked)
-        if _is_file_metric(metric):
+        if is_file_metric(metric):
             return {row: self._file_value(cast(FileMetric, metric), checked[row]) for row in rows}
         if rows not in groups:
             groups[rows] = list(self._padded(rows, checked))
@@ -327,11 +329,6 @@ def _difference(improvement: Improvement, system: Score, mixture: Score | None) 
         status=status,
         reason=reason,
     )
-
-
-def _is_file_metric(metric: BatchMetric | FileMetric) -> bool:
-    """The methods of both protocols have the same names; only the parameters tell them apart."""
-    return "estimate" in inspect.signature(metric.compute).parameters
 
 
 def _parts(rows: Sequence[int], lengths: Sequence[int]) -> Iterator[tuple[int, ...]]:

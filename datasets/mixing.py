@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
 from threading import Lock
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import pyloudnorm
 from numpy.typing import NDArray
 
 from ..errors import DatasetError
+
+if TYPE_CHECKING:
+    import pyloudnorm
 
 Samples = NDArray[np.float32]
 LevelScale = Literal["lufs", "power"]
@@ -127,4 +129,6 @@ def peak_gain(signals: Sequence[Samples], peak: float) -> float:
 
 @lru_cache(maxsize=8)
 def _meter(sample_rate_hz: int) -> pyloudnorm.Meter:
+    import pyloudnorm  # noqa: PLC0415 - with scipy.signal; whoever scores files measures none
+
     return pyloudnorm.Meter(sample_rate_hz)

@@ -6,7 +6,6 @@ from contextlib import suppress
 
 import numpy as np
 import torch
-from scipy.linalg import solve_toeplitz
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -153,6 +152,8 @@ def _solve_toeplitz(autocorrelation: Tensor, correlation: Tensor) -> Tensor:
 
 def _recursive(autocorrelation: Tensor, correlation: Tensor) -> Tensor:
     """Levinson's recursion [B, taps]; NaN where it breaks down."""
+    from scipy.linalg import solve_toeplitz  # noqa: PLC0415 - slow to import; the pool works then
+
     solution = torch.full_like(correlation, torch.nan)
     pairs = zip(autocorrelation.numpy(), correlation.numpy(), strict=True)
     for row, (lags, right) in enumerate(pairs):

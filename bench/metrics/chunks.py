@@ -42,15 +42,27 @@ def in_chunks(
         return compute(signals)
     most = max(1, min(limit, samples // max(1, frames)))
     size = -(-trials // -(-trials // most))  # parts of about one size
-    parts = [_part(signals, start, start + size) for start in range(0, trials, size)]
-    return torch.cat(threaded(compute, parts) if on_cpu else [compute(part) for part in parts])
+    starts = range(0, trials, size)
+    if not on_cpu:
+        parts = (_part(signals, start, start + size, frames) for start in starts)
+        return torch.cat([compute(part) for part in parts])
+    longest = signals.lengths.split(size)
+    return torch.cat(
+        threaded(
+            compute,
+            [
+                _part(signals, start, start + size, int(lengths.max()))
+                for start, lengths in zip(starts, longest, strict=True)
+            ],
+        )
+    )
 
 
-def _part(signals: Signals, start: int, stop: int) -> Signals:
+def _part(signals: Signals, start: int, stop: int, frames: int) -> Signals:
     return Signals(
-        estimate=signals.estimate[start:stop],
-        reference=signals.reference[start:stop],
-        mixture=signals.mixture[start:stop],
+        estimate=signals.estimate[start:stop, :frames],
+        reference=signals.reference[start:stop, :frames],
+        mixture=signals.mixture[start:stop, :frames],
         lengths=signals.lengths[start:stop],
         sample_rate_hz=signals.sample_rate_hz,
     )

@@ -7,8 +7,9 @@ costs more than it gains; whole parts share well.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import TypeVar
 
@@ -31,6 +32,17 @@ def threaded(compute: Callable[[_Part], Tensor], parts: Sequence[_Part]) -> list
         return list(_threads(count, os.getpid()).map(compute, parts))
     finally:
         torch.set_num_threads(count)
+
+
+@contextmanager
+def spared_threads(count: int) -> Iterator[None]:
+    """Torch leaves so many of its threads, but one, to processes that keep cores busy."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(max(1, before - count))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @lru_cache(maxsize=1)

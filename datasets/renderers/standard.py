@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import fftconvolve
 
 from ..audio import quantise_int16
 from ..clips import render_clip
@@ -52,6 +51,8 @@ def _in_room(samples: Samples, source: Source, sample_rate_hz: int, corpora: Cor
     """The signal convolved with its impulse response, as long as before."""
     if source.impulse_response is None:
         return samples
+    from scipy.signal import fftconvolve  # noqa: PLC0415 - slow to import, and few have rooms
+
     response = render_clip(source.impulse_response, sample_rate_hz=sample_rate_hz, corpora=corpora)
     convolved: Samples = fftconvolve(samples, response)[: len(samples)].astype(np.float32)
     return convolved

@@ -8,7 +8,6 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy import signal
 
 Samples = NDArray[np.float32]
 
@@ -50,6 +49,8 @@ def power(samples: Samples, *, sample_rate_hz: int) -> NDArray[np.float64]:
         samples: [T].
         sample_rate_hz: rate in Hz.
     """
+    from scipy import signal  # noqa: PLC0415 - slow to import, and needed for players alone
+
     window = max(16, round(_WINDOW_S * sample_rate_hz))
     hop = max(1, min(window // 2, math.ceil(len(samples) / WIDTH)))
     padded = np.pad(samples.astype(np.float64), (0, max(0, window - len(samples))))

@@ -187,10 +187,10 @@ def report() -> str:
         [
             "## Metrics",
             f"Milliseconds for one trial of {LENGTH_S:g} s at {RATE_HZ} Hz (synthetic speech), in "
-            f"batches of {BATCH} in float64; the fastest of {2 * REPEATS} repeats, in which both sides "
-            "take turns, and how many times faster ours is. Both may use one thread, or as many as "
-            "the machine has cores; the others compute one file at a time and gain little from a "
-            "second thread.",
+            f"batches of {BATCH} in float64; the fastest of {2 * REPEATS} repeats, in which both "
+            "sides take turns, and how many times faster ours is. Both may use one thread, or as "
+            "many as the machine has cores; the others compute one file at a time and gain little "
+            "from a second thread.",
             table(
                 [*columns, "largest difference"],
                 [
