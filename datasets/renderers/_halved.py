@@ -9,12 +9,13 @@ on ARM) or has another filter, a comparison at the first use shows it, and SciPy
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import firwin, resample_poly
 
-Samples = NDArray[np.float32]
+Real = TypeVar("Real", np.float32, np.float64)
 
 _REACH = 20
 """Taps on either side of the middle: SciPy has 10 for each unit of the larger factor."""
@@ -23,35 +24,35 @@ _BETA = 5.0
 _TRIED = 4099
 
 
-def halved(samples: Samples) -> Samples:
+def halved(samples: NDArray[Real]) -> NDArray[Real]:
     """[T] at half the rate: ceil(T / 2) samples, those of `resample_poly(samples, 1, 2)`."""
-    if samples.dtype == np.float32 and _as_scipy():
+    if _as_scipy(samples.dtype):
         return _halved(samples)
-    resampled: Samples = resample_poly(samples, 1, 2)
+    resampled: NDArray[Real] = resample_poly(samples, 1, 2)
     return resampled
 
 
-def _halved(samples: Samples) -> Samples:
+def _halved(samples: NDArray[Real]) -> NDArray[Real]:
     length = -(-len(samples) // 2)
-    padded = np.zeros(2 * (length + _REACH), dtype=np.float32)
+    padded = np.zeros(2 * (length + _REACH), dtype=samples.dtype)
     padded[_REACH : _REACH + len(samples)] = samples
     phases = [np.ascontiguousarray(padded[phase::2]) for phase in (0, 1)]
-    total, product = np.zeros(length, dtype=np.float32), np.empty(length, dtype=np.float32)
-    for place, tap in enumerate(_taps()):
+    total, product = np.zeros(length, padded.dtype), np.empty(length, padded.dtype)
+    for place, tap in enumerate(_taps(padded.dtype)):
         start = place // 2
         np.multiply(phases[place % 2][start : start + length], tap, out=product)
         total += product
     return total
 
 
-@lru_cache(maxsize=1)
-def _taps() -> tuple[np.float32, ...]:
+@lru_cache(maxsize=2)
+def _taps(kind: np.dtype[Real]) -> tuple[Real, ...]:
     """From the oldest sample to the newest; the filter is symmetric."""
-    return tuple(firwin(2 * _REACH + 1, 0.5, window=("kaiser", _BETA)).astype(np.float32))
+    return tuple(firwin(2 * _REACH + 1, 0.5, window=("kaiser", _BETA)).astype(kind))
 
 
-@lru_cache(maxsize=1)
-def _as_scipy() -> bool:
-    """Does SciPy add up in this order, too?"""
-    noise = np.random.default_rng(0).standard_normal(_TRIED).astype(np.float32)
+@lru_cache(maxsize=8)
+def _as_scipy(kind: np.dtype[Real]) -> bool:
+    """Does SciPy add up floats of this kind in this order, too?"""
+    noise = np.random.default_rng(0).standard_normal(_TRIED).astype(kind)
     return np.array_equal(_halved(noise), resample_poly(noise, 1, 2))
