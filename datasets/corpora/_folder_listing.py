@@ -49,17 +49,23 @@ def locate(root: Path, path: str, *, error: type[TsebenchError] = CorpusError) -
     Raises:
         TsebenchError: of class `error`, if the path is absolute or leads out of the root.
     """
-    absolute = PurePosixPath(path).is_absolute() or Path(path).is_absolute()
-    if (
-        absolute
-        or "\0" in path
-        or not Path(os.path.realpath(root / path)).is_relative_to(_real(root))
-    ):
+    absolute = path.startswith("/") or os.path.isabs(path)  # noqa: PTH117
+    if absolute or "\0" in path or not _inside(root, path):
         raise error(
             f"path {path!r} leads out of the corpus folder {str(root)!r}; paths are relative to it "
             "and links stay inside: move the file there, or choose a root that holds it"
         )
     return root / path
+
+
+def _inside(root: Path, path: str) -> bool:
+    """Whether a path stays below the root when all links are followed."""
+    folder, name = os.path.split(os.path.join(root, path))  # noqa: PTH118 - read for every clip
+    place = f"{_real(folder)}{os.sep}{name}"
+    if name in {"", os.curdir, os.pardir} or os.path.islink(place):  # noqa: PTH114
+        place = os.path.realpath(place)
+    top = _real(root)
+    return place == top or place.startswith(top.rstrip(os.sep) + os.sep)
 
 
 def listed(root: Path, audio: str, table: Table, columns: Columns, default: str) -> list[Entry]:
@@ -73,8 +79,8 @@ def listed(root: Path, audio: str, table: Table, columns: Columns, default: str)
         default: split of all files if the table has no column for it.
 
     Raises:
-        CorpusError: a column or a cell is missing, a path is listed twice or leads out of the
-            root, or files are missing.
+        CorpusError: a column or a cell is missing, or a path is listed twice or leads out of the
+            root.
     """
     paths = _paths(root, audio, table, columns.path)
     blank = ("",) * len(paths)
@@ -95,14 +101,15 @@ def listed(root: Path, audio: str, table: Table, columns: Columns, default: str)
 def found(root: Path, audio: str, default: str) -> list[Entry]:
     """The audio files in the label folders, with the transcripts and speakers of `TRANSCRIPTS`.
 
+    Files that `TRANSCRIPTS` lists and that are not there are among them.
+
     Args:
         root: folder of the corpus.
         audio: folder of the label folders, relative to the root, normalised.
         default: split of all files.
 
     Raises:
-        CorpusError: a folder cannot be listed, there are no label folders with audio, or a file
-            with a transcript is missing.
+        CorpusError: a folder cannot be listed, or there are no label folders with audio.
     """
     base = root / audio
     files = [
@@ -123,7 +130,9 @@ def found(root: Path, audio: str, default: str) -> list[Entry]:
         for path in files
     ]
     transcripts = root / TRANSCRIPTS
-    return _with_transcripts(root, audio, transcripts, entries) if transcripts.exists() else entries
+    if not transcripts.exists():
+        return entries
+    return _with_transcripts(root, audio, transcripts, entries, default)
 
 
 def assign_splits(
@@ -170,7 +179,7 @@ def hold_out(entries: Iterable[Entry], share: float, *, where: str) -> list[Entr
 
 
 def _paths(root: Path, audio: str, table: Table, column: str) -> list[str]:
-    """Paths of a table relative to the root; every one exists, is inside, and occurs once."""
+    """Paths of a table relative to the root; every one is inside, and occurs once."""
     cells = table.full_column(column, option="path_column")
     for cell in cells:
         if PurePosixPath(cell).is_absolute():
@@ -179,30 +188,25 @@ def _paths(root: Path, audio: str, table: Table, column: str) -> list[str]:
     twice = [path for path, count in Counter(paths).items() if count > 1]
     if twice:
         raise CorpusError(f"{str(table.path)!r} lists {twice[0]!r} twice; remove one of the rows")
-    missing = [path for path in paths if not locate(root, path).is_file()]
-    if missing:
-        raise CorpusError(
-            f"{len(missing)} of the {len(paths)} files listed in {str(table.path)!r} are missing, "
-            f"the first is {str(root / missing[0])!r}; complete the corpus, or set `audio` to the "
-            "folder that the paths are relative to"
-        )
+    for path in paths:
+        locate(root, path)
     return paths
 
 
-def _with_transcripts(root: Path, audio: str, file: Path, entries: list[Entry]) -> list[Entry]:
+def _with_transcripts(
+    root: Path, audio: str, file: Path, entries: list[Entry], default: str
+) -> list[Entry]:
     table = read_table(file)
     paths = _paths(root, audio, table, "path")
     speakers = table.full_column("speaker", option="metadata")
     texts = table.column("text", option="metadata")
-    said = {
-        path: (speaker, text) for path, speaker, text in zip(paths, speakers, texts, strict=True)
-    }
-    return [
-        replace(entry, label=said[entry.path][0], transcript=_words(said[entry.path][1]))
-        if entry.path in said
-        else entry
-        for entry in entries
-    ]
+    known = {entry.path: entry for entry in entries}
+    for path, speaker, text in zip(paths, speakers, texts, strict=True):
+        if path in known or not (root / path).is_file():
+            known[path] = Entry(
+                path=path, label=speaker, split=default, group=path, transcript=_words(text)
+            )
+    return list(known.values())
 
 
 def _words(text: str) -> str | None:
@@ -235,6 +239,6 @@ def _refuse(error: OSError) -> NoReturn:
     ) from None
 
 
-@functools.lru_cache(maxsize=16)
-def _real(root: Path) -> str:
-    return os.path.realpath(root)
+@functools.lru_cache(maxsize=4096)
+def _real(folder: Path | str) -> str:
+    return os.path.realpath(folder)

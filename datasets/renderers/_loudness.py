@@ -47,16 +47,28 @@ def _block_powers(samples: Samples, sample_rate_hz: int) -> NDArray[np.float64]:
     """Mean squares of the weighted signal in blocks of 400 ms, a quarter of a block apart."""
     weighted = sosfilt(_weighting(sample_rate_hz), samples)  # in float64, as the sections are
     np.square(weighted, out=weighted)
-    seconds = len(samples) / sample_rate_hz
+    edges, places = _edges(len(samples), sample_rate_hz)
+    energy = np.zeros(len(edges) + 1)
+    np.cumsum(np.add.reduceat(weighted, edges), out=energy[1:])
+    starts, stops = energy[places]
+    powers: NDArray[np.float64] = (stops - starts) / (_BLOCK_S * sample_rate_hz)
+    return powers
+
+
+@lru_cache(maxsize=512)
+def _edges(length: int, sample_rate_hz: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Where blocks start and stop.
+
+    Returns:
+        Edges between which energy is summed up once, though blocks overlap; and numbers of the
+        edges where the blocks [2, N] start and stop.
+    """
+    seconds = length / sample_rate_hz
     blocks = np.arange(int(np.round((seconds - _BLOCK_S) / (_BLOCK_S * _STEP)) + 1))
     starts = (_BLOCK_S * (blocks * _STEP) * sample_rate_hz).astype(int)
     stops = (_BLOCK_S * (blocks * _STEP + 1) * sample_rate_hz).astype(int)
-    # Blocks overlap: the energy between any two edges is summed up once.
-    ends, place = np.unique(np.minimum([starts, stops], len(samples)), return_inverse=True)
-    between = np.add.reduceat(weighted, ends[ends < len(samples)])
-    energy = np.concatenate([[0.0], np.cumsum(between)])[place].reshape(2, -1)
-    powers: NDArray[np.float64] = (energy[1] - energy[0]) / (_BLOCK_S * sample_rate_hz)
-    return powers
+    edges, places = np.unique(np.minimum([starts, stops], length), return_inverse=True)
+    return edges[edges < length], places.reshape(2, -1)
 
 
 @lru_cache(maxsize=8)
