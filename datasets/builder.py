@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Annotated, Protocol
 
@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field
 from ..errors import ConfigError, DatasetError, suggest
 from ..registry import Registry
 from ..validation import StrictModel
-from .corpus import Corpora, Corpus, Recording
+from .corpus import Corpora, Corpus, Listed, Recording, entries_of, recordings_of
 from .renderer import Rendered
 from .types import Clip, Mixture, Trial
 
@@ -109,11 +109,11 @@ class Selection(StrictModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
-    """Selected recordings by label, both sorted, and the group of every path of the corpus."""
+    """Selected recordings by label, both sorted; `group_of` finds the group of any path there."""
 
     corpus: str
     by_label: dict[str, tuple[Recording, ...]]
-    group_of: Mapping[str, str] = field(repr=False)
+    group_of: Callable[[str], str] = field(repr=False)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -127,37 +127,27 @@ class Pool:
 
 
 def open_pool(selection: Selection, context: BuildContext) -> Pool:
-    """Resolve a selection.
+    """Resolve a selection; what a corpus on disk lacks in other splits does not matter.
 
     Raises:
         ConfigError: an unknown corpus or label, or all labels are excluded.
         DatasetError: nothing is left, or nothing of a label that `labels` names.
+        CorpusError: the split is missing or incomplete.
     """
     corpus = _named_corpus(selection.corpus, context.corpora)
     split = selection.split or context.split
-    everything = corpus.recordings()
-    known = {recording.label for recording in everything}
-    for label in (*(selection.labels or ()), *selection.exclude):
-        if label not in known:
-            raise ConfigError(
-                f"corpus {selection.corpus!r} has no label {label!r}{suggest(label, known)}"
-            )
-    named = known if selection.labels is None else set(selection.labels)
-    wanted = named - set(selection.exclude)
-    if not wanted:
-        raise ConfigError(
-            f"corpus {selection.corpus!r}: no label is left of labels = "
-            f"{list(named) if selection.labels is not None else 'all'} without exclude = "
-            f"{list(selection.exclude)}; correct one of them"
-        )
+    of_split = recordings_of(corpus, split)
+    there = {recording.label for recording in of_split}
+    _check_labels(selection, corpus, there)
+    wanted = (there if selection.labels is None else {*selection.labels}) - {*selection.exclude}
     by_label: dict[str, list[Recording]] = {}
-    for recording in everything:
+    for recording in of_split:
         long_enough = recording.frames >= selection.min_s * recording.sample_rate_hz
-        if recording.label in wanted and recording.split == split and long_enough:
+        if recording.label in wanted and long_enough:
             by_label.setdefault(recording.label, []).append(recording)
     absent = [] if selection.labels is None else sorted(wanted - set(by_label))
     if not by_label or absent:
-        splits = ", ".join(sorted({recording.split for recording in everything}))
+        splits = ", ".join(sorted({entry.split for entry in entries_of(corpus)}))
         raise DatasetError(
             f"corpus {selection.corpus!r} has no recording "
             f"{f'of label {absent[0]!r} ' if absent else ''}of at least {selection.min_s} s in "
@@ -166,8 +156,15 @@ def open_pool(selection: Selection, context: BuildContext) -> Pool:
     return Pool(
         corpus=selection.corpus,
         by_label={name: tuple(by_label[name]) for name in sorted(by_label)},
-        group_of={recording.path: recording.group for recording in everything},
+        group_of=groups_of(corpus),
     )
+
+
+def groups_of(corpus: Corpus) -> Callable[[str], str]:
+    """Finds the group of a path of a corpus."""
+    if isinstance(corpus, Listed):
+        return corpus.group_of
+    return {recording.path: recording.group for recording in corpus.recordings()}.__getitem__
 
 
 def stretch(pool: Pool, recording: Recording, *, seconds: float, position: float = 0.0) -> Clip:
@@ -194,7 +191,7 @@ def enrollment_clips(
     Raises:
         DatasetError: the label has too few other recordings.
     """
-    groups = {pool.group_of[clip.path] for clip in used if clip.corpus == pool.corpus}
+    groups = {pool.group_of(clip.path) for clip in used if clip.corpus == pool.corpus}
     choices = pool.by_label[label]
     order = [choices[int(place)] for place in rng.permutation(len(choices))]
     free = [recording for recording in order if recording.group not in groups]
@@ -211,3 +208,24 @@ def _named_corpus(name: str, corpora: Corpora) -> Corpus:
     if name not in corpora:
         raise ConfigError(f"no corpus {name!r} in this config{suggest(name, corpora)}")
     return corpora[name]
+
+
+def _check_labels(selection: Selection, corpus: Corpus, there: Set[str]) -> None:
+    """Labels of other splits are looked at only where those of the own one do not do."""
+    named = (*(selection.labels or ()), *selection.exclude)
+    chosen = there if selection.labels is None else {*selection.labels}
+    if {*named} <= there and chosen - {*selection.exclude}:
+        return
+    known = {*there, *(entry.label for entry in entries_of(corpus))}
+    for label in named:
+        if label not in known:
+            raise ConfigError(
+                f"corpus {selection.corpus!r} has no label {label!r}{suggest(label, known)}"
+            )
+    chosen = known if selection.labels is None else {*selection.labels}
+    if not chosen - {*selection.exclude}:
+        raise ConfigError(
+            f"corpus {selection.corpus!r}: no label is left of labels = "
+            f"{list(selection.labels) if selection.labels is not None else 'all'} without exclude "
+            f"= {list(selection.exclude)}; correct one of them"
+        )

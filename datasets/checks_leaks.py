@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from ..errors import AudioError, CorpusError
-from .contents import contents_of, entries_of, title_of
+from .contents import contents_of, title_of
+from .corpus import entries_of
 from .dataset import Dataset
 from .findings import Finding, judged
 from .manifest import clips_of

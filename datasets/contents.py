@@ -6,15 +6,15 @@ compared whatever they are called and wherever their files lie.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Protocol, runtime_checkable
+from typing import Annotated
 
 from pydantic import BeforeValidator, PlainSerializer
 
 from ..errors import AudioError, CorpusError
 from .config import CorpusConfig
-from .corpus import Corpora, Corpus
+from .corpus import Corpora, Corpus, Listed, entries_of
 from .dataset import Dataset
 from .manifest import Manifest
 from .missing import FileKey
@@ -62,42 +62,6 @@ class Summary:
     speakers_sha256: str
 
 
-class Placed(Protocol):
-    """A recording, or a file of which only the place is known."""
-
-    @property
-    def path(self) -> str:
-        """Relative to the corpus."""
-        ...
-
-    @property
-    def split(self) -> str:
-        """Part of the corpus."""
-        ...
-
-    @property
-    def group(self) -> str:
-        """What must be on one side of a split."""
-        ...
-
-
-@runtime_checkable
-class Listed(Protocol):
-    """A corpus that knows its files without their headers, as those on disk do."""
-
-    def split_of(self, path: str) -> str | None:
-        """The split of a file, if its folder tells it."""
-        ...
-
-    def entries(self) -> Sequence[Placed]:
-        """All files, sorted by path.
-
-        Raises:
-            CorpusError: the corpus is missing or incomplete.
-        """
-        ...
-
-
 def contents_of(dataset: Dataset) -> Contents:
     """The contents of a set."""
     manifest = dataset.manifest
@@ -143,15 +107,6 @@ def parts_of(
         for split in _splits(corpora[name], some)
     }
     return tuple(sorted(found))
-
-
-def entries_of(corpus: Corpus) -> Sequence[Placed]:
-    """All that a corpus holds, without reading headers where that is possible.
-
-    Raises:
-        CorpusError: the corpus is missing or incomplete.
-    """
-    return corpus.entries() if isinstance(corpus, Listed) else corpus.recordings()
 
 
 def is_speech(manifest: Manifest) -> bool:

@@ -67,6 +67,67 @@ class Corpus(Protocol):
         ...
 
 
+class Placed(Protocol):
+    """A recording, or a file of which only the place is known."""
+
+    @property
+    def path(self) -> str:
+        """Relative to the corpus."""
+        ...
+
+    @property
+    def label(self) -> str:
+        """Speaker or sound class, as far as it is known without reading."""
+        ...
+
+    @property
+    def split(self) -> str:
+        """Part of the corpus."""
+        ...
+
+    @property
+    def group(self) -> str:
+        """What must be on one side of a split."""
+        ...
+
+
+@runtime_checkable
+class Listed(Protocol):
+    """A corpus that knows its files without their headers, as those on disk do."""
+
+    def split_of(self, path: str) -> str | None:
+        """The split of a file, if its folder tells it."""
+        ...
+
+    def group_of(self, path: str) -> str:
+        """The group of a file; the path itself if it is not listed."""
+        ...
+
+    def entries(self) -> Sequence[Placed]:
+        """All files that are listed, there or not, sorted by path.
+
+        Raises:
+            CorpusError: the corpus is missing, or its list cannot be read.
+        """
+        ...
+
+    def recording(self, path: str) -> Recording:
+        """One recording, whatever else is there.
+
+        Raises:
+            CorpusError: it is not listed, not there, or damaged.
+        """
+        ...
+
+    def recordings_of(self, split: str) -> Sequence[Recording]:
+        """The recordings of one split, sorted by path; what others lack does not matter.
+
+        Raises:
+            CorpusError: the split is missing or incomplete.
+        """
+        ...
+
+
 @runtime_checkable
 class SpokenGrammar(Protocol):
     """A corpus whose sentences follow a grammar."""
@@ -124,3 +185,23 @@ Corpora = Mapping[str, Corpus]
 CORPORA: Registry[CorpusFactory] = Registry(
     "corpus", package="tsebench.datasets.corpora", group="tsebench.corpora"
 )
+
+
+def entries_of(corpus: Corpus) -> Sequence[Placed]:
+    """All that a corpus holds, without reading headers where that is possible.
+
+    Raises:
+        CorpusError: the corpus is missing.
+    """
+    return corpus.entries() if isinstance(corpus, Listed) else corpus.recordings()
+
+
+def recordings_of(corpus: Corpus, split: str) -> Sequence[Recording]:
+    """The recordings of one split of a corpus, sorted by path.
+
+    Raises:
+        CorpusError: the split is missing or incomplete, or the corpus of one that is not `Listed`.
+    """
+    if isinstance(corpus, Listed):
+        return corpus.recordings_of(split)
+    return [recording for recording in corpus.recordings() if recording.split == split]

@@ -14,8 +14,7 @@ import pytest
 import soundfile
 
 from tsebench.datasets.config import CorpusConfig, open_corpora
-from tsebench.datasets.contents import Listed, entries_of
-from tsebench.datasets.corpus import CORPORA, Corpus, Recording
+from tsebench.datasets.corpus import CORPORA, Corpus, Listed, Recording, entries_of
 from tsebench.errors import AudioError, TsebenchError
 
 # Options that keep an embedded corpus small, where its own default is large.

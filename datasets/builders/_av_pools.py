@@ -160,7 +160,7 @@ class Films:
 
     def group(self, clip: Clip) -> str:
         """The group of the recording that a clip is of."""
-        return self._pool.group_of[clip.path]
+        return self._pool.group_of(clip.path)
 
     def draw(self, rng: np.random.Generator) -> tuple[Crop, VideoClip]:
         """On-screen speech and its pictures.

@@ -30,8 +30,7 @@ class FussClasses:
         self._label_of, self._labels_of = join.label_of, join.labels_of
         self._recordings = {
             PurePosixPath(recording.path).name: recording
-            for recording in corpus.recordings()
-            if recording.split == split
+            for recording in corpus.recordings_of(split)
         }
         paths = [recording.path for recording in self._recordings.values()]
         listed = [path for path in paths if path in self._label_of]
@@ -99,5 +98,5 @@ class FussClasses:
         return Pool(
             corpus=self._corpus.name,
             by_label={label: tuple(found) for label, found in by_label.items()},
-            group_of={r.path: r.group for r in self._corpus.recordings()},
+            group_of=self._corpus.group_of,
         )

@@ -77,8 +77,8 @@ class Mixed:
 class Levels(Protocol):
     """Lengths, gains and silence of clips on their way into a mixture."""
 
-    def length(self, clip: Clip) -> int:
-        """Samples of a clip at the mixture's rate."""
+    def length(self, clip: Clip, own_hz: int) -> int:
+        """Samples of a clip, whose recording has a rate of its own, at the mixture's rate."""
         ...
 
     def gain(self, clip: Clip, target_db: float) -> float:
@@ -132,16 +132,16 @@ class Scenes:
         if pool is None:
             return []
         label = str(rng.choice(pool.labels))
-        clip = self._clip(pool, label, self._options.duration_s, rng)
+        clip, _ = self._clip(pool, label, self._options.duration_s, rng)
         gain = self.levels.gain(clip, self._options.background_db)
         return [Source(id="background", label=label, role="background", clip=clip, gain=gain)]
 
     def event(self, source_id: str, pool: Pool, label: str, rng: np.random.Generator) -> Source:
         """One event of a class, somewhere in the mixture."""
         options = self._options
-        clip = self._clip(pool, label, float(rng.uniform(*options.event_s)), rng)
+        clip, own_hz = self._clip(pool, label, float(rng.uniform(*options.event_s)), rng)
         level = options.background_db + float(rng.uniform(*options.snr_db))
-        length = self.levels.length(clip)
+        length = self.levels.length(clip, own_hz)
         onset = int(rng.integers(max(0, options.num_samples - length) + 1))
         return Source(
             id=source_id,
@@ -170,8 +170,13 @@ class Scenes:
         )
         return self.levels.finish(mixture)
 
-    def _clip(self, pool: Pool, label: str, seconds: float, rng: np.random.Generator) -> Clip:
-        """A stretch that is not silent, if a few draws find one: recordings may hold long gaps."""
+    def _clip(
+        self, pool: Pool, label: str, seconds: float, rng: np.random.Generator
+    ) -> tuple[Clip, int]:
+        """A stretch that is not silent, if a few draws find one, and the rate of its recording.
+
+        Recordings may hold long gaps.
+        """
         for _ in range(_TRIES):
             recording = pool.pick(label, rng)
             clip = stretch(pool, recording, seconds=seconds, position=float(rng.random()))
@@ -179,7 +184,7 @@ class Scenes:
                 break  # a silent background is no target, and backgrounds are long to read
             if not self.levels.silent(clip):
                 break
-        return clip
+        return clip, recording.sample_rate_hz
 
 
 class Measured:
@@ -191,7 +196,7 @@ class Measured:
         self._corpora = context.corpora
         self._read = clip_reader(sample_rate_hz=self._rate_hz, corpora=context.corpora)
 
-    def length(self, clip: Clip) -> int:
+    def length(self, clip: Clip, own_hz: int) -> int:  # noqa: ARG002 (as the others)
         """Samples of a clip at the mixture's rate."""
         return len(self._read(clip))
 
@@ -223,18 +228,12 @@ class Stored:
     def __init__(self, context: BuildContext, options: SceneOptions) -> None:
         self._rate_hz = options.sample_rate_hz
         self._renderer = scaper.PLAIN if options.peak is None else scaper.FIX_CLIPPING
-        self._rates = {
-            (name, recording.path): recording.sample_rate_hz
-            for name, corpus in context.corpora.items()
-            for recording in corpus.recordings()
-        }
         self.audibility = Audibility(
             context.corpora, sample_rate_hz=self._rate_hz, fade_s=options.fade_ms * 1e-3
         )
 
-    def length(self, clip: Clip) -> int:
+    def length(self, clip: Clip, own_hz: int) -> int:
         """Samples of a clip at the mixture's rate."""
-        own_hz = self._rates[clip.corpus, clip.path]
         return sox_length(clip.frames, from_hz=own_hz, to_hz=self._rate_hz)
 
     def gain(self, clip: Clip, target_db: float) -> float:  # noqa: ARG002 (as the others)

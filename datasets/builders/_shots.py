@@ -81,7 +81,7 @@ class Shots:
             DatasetError: there is none.
         """
         used = {
-            self.known.group_of[source.clip.path]
+            self.known.group_of(source.clip.path)
             for source in mixture.sources
             if source.clip.corpus == self.known.corpus
         }

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from ...errors import ConfigError, DatasetError, suggest
 from ..active_level import active_level
-from ..builder import Pool
+from ..builder import Pool, groups_of
 from ..corpora.wsj0_mix_lists import Wsj0MixLists
 from ..corpus import Corpora, Recording
 from ..missing import MissingRecordingsError
@@ -75,7 +75,7 @@ def open_speech(name: str, corpora: Corpora) -> Speech:
     pool = Pool(
         corpus=name,
         by_label={label: tuple(by_label[label]) for label in sorted(by_label)},
-        group_of={recording.path: recording.group for recording in recordings},
+        group_of=groups_of(corpora[name]),
     )
     return Speech(pool, {utterance_id(recording.path): recording for recording in recordings})
 

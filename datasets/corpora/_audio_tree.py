@@ -78,6 +78,10 @@ class AudioTree:
                 f"cannot read audio file {str(file)!r}: {error.strerror}; complete the corpus"
             ) from None
 
+    def unreadable(self, paths: Sequence[str]) -> set[str]:
+        """Those of some files that are missing or damaged; reads all their headers."""
+        return {path for path in paths if isinstance(self._info(path), AudioError)}
+
     def headers(self, paths: Sequence[str]) -> list[AudioInfo]:
         """The headers of many files, in their order.
 
@@ -97,16 +101,19 @@ class AudioTree:
         return [result for result in scanned if isinstance(result, AudioInfo)]
 
     def _header(self, path: str) -> AudioInfo | AudioError:
-        try:
-            header = audio_files.info(locate(self.root, path, error=AudioError))
-        except AudioError as error:
-            return error
-        if not self._mono(header.channels):
+        header = self._info(path)
+        if isinstance(header, AudioInfo) and not self._mono(header.channels):
             return AudioError(
                 f"audio file {str(self.root / path)!r} has {header.channels} channels, and "
                 f"channel = {self._channel}; set `channel` to 0 ... {header.channels - 1} or mean"
             )
         return header
+
+    def _info(self, path: str) -> AudioInfo | AudioError:
+        try:
+            return audio_files.info(locate(self.root, path, error=AudioError))
+        except AudioError as error:
+            return error
 
     def _mono(self, channels: int) -> bool:
         """Does `channel` make one channel of so many?"""

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import os
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import ClassVar, NoReturn
 
 from ...errors import ConfigError, CorpusError, suggest
-from ..corpus import Recording, Samples
-from ._audio_tree import AudioTree, Channel
-from ._folder_listing import Entry, hold_out, locate
+from ._audio_tree import Channel
+from ._folder_listing import Entry, hold_out
 from ._layout import Part, Release, find_root
+from ._listed import Batch, ListedCorpus, lacking_of
 from ._table import Table, read_table
 
 
-class DiskCorpus(ABC):
+class DiskCorpus(ListedCorpus):
     """A published corpus on disk; a subclass names its parts and lists the files of each.
 
-    A part whose folder is not there is left out. A part that lacks files is an error, because what
-    is drawn from a corpus depends on all that it holds, unless `allow_missing` is set.
+    A part whose folder is not there is left out.
 
     Args:
         name: what datasets call the corpus.
@@ -53,15 +52,11 @@ class DiskCorpus(ABC):
         channel: Channel = None,
         allow_missing: bool = False,
     ) -> None:
-        self.name = name
-        self._where = f"corpus {name!r}"
+        super().__init__(name=name, channel=channel, allow_missing=allow_missing)
         self._given = Path(root)
         self._splits = splits
         self._valid_share = valid_share
-        self._channel = channel
-        self._allow_missing = allow_missing
-        self._recordings: tuple[Recording, ...] = ()
-        self._absent: set[str] = set()
+        self._read_parts: dict[str, Batch] = {}
         if not 0 <= valid_share < 1:
             raise ConfigError(
                 f"{self._where}: valid_share = {valid_share}; set it to 0 or more, below 1"
@@ -84,52 +79,11 @@ class DiskCorpus(ABC):
         parts = self._layout_parts()
         return {part.name: part.files for part in parts if part.files is not None}
 
-    def recordings(self) -> Sequence[Recording]:
-        """All recordings, sorted by path; the first call reads their headers.
-
-        Raises:
-            CorpusError: the corpus is missing, incomplete, or not laid out as it was published.
-        """
-        if not self._recordings:
-            self._recordings = self._with_headers(self.entries())
-        return self._recordings
-
-    def entries(self) -> Sequence[Entry]:
-        """All files with split and group, sorted by path; no header is read.
-
-        Raises:
-            CorpusError: the corpus is missing, incomplete, or not laid out as it was published.
-        """
-        entries = [entry for part in self._wanted() for entry in self._complete(part)]
-        chosen = [entry for entry in self._arrange(entries) if self._chosen(entry.split)]
-        return sorted(chosen, key=lambda entry: entry.path)
-
-    def absent(self) -> tuple[str, ...]:
-        """Files that were looked for so far, are not there, and were left out; sorted."""
-        return tuple(sorted(self._absent))
-
     def split_of(self, path: str) -> str | None:
         """The split of a file, if its folder tells it: that of a part with one split."""
         inside = [p for p in self._layout_parts() if path.startswith(f"{p.folder}/")]
         splits = {split for part in inside for split in part.splits}
         return splits.pop() if len(splits) == 1 else None
-
-    def read(self, path: str, start: int = 0, frames: int | None = None) -> tuple[Samples, int]:
-        """Mono samples [T] of a stretch of one file, and its rate in Hz.
-
-        Raises:
-            AudioError: the file is missing, outside the root, corrupt, empty, shorter than asked,
-                not finite, or of several channels while `channel` is not set.
-        """
-        return self._files.read(path, start, frames)
-
-    def digest(self, path: str) -> str:
-        """SHA-256 (hex) of the bytes of a file.
-
-        Raises:
-            AudioError: the file cannot be read.
-        """
-        return self._files.digest(path)
 
     def problems(self) -> tuple[str, ...]:
         """How this copy differs from the release, one line each; no header is read.
@@ -155,9 +109,9 @@ class DiskCorpus(ABC):
         """The parts of a complete copy; a corpus that comes in several layouts overrides it."""
         return self._layout_parts()
 
-    def _arrange(self, entries: Sequence[Entry]) -> Sequence[Entry]:
-        """The files that the options keep, with their final splits."""
-        if self._valid_share and entries:
+    def _arrange(self, part: Part, entries: Sequence[Entry]) -> Sequence[Entry]:
+        """The files of a part that the options keep, with their final splits."""
+        if self._valid_share and entries and {"train", "valid"} & {*part.splits}:
             return hold_out(entries, self._valid_share, where=self._where)
         return entries
 
@@ -183,10 +137,6 @@ class DiskCorpus(ABC):
                 if not name.startswith(".") and Path(name).suffix.lower() in suffixes:
                     yield (inside / name).as_posix()
 
-    @cached_property
-    def _files(self) -> AudioTree:
-        return AudioTree(self.root, where=self._where, channel=self._channel)
-
     def _check_splits(self) -> None:
         known = {split for part in self._layout_parts() for split in part.splits}
         for split in self._splits or ():
@@ -198,11 +148,20 @@ class DiskCorpus(ABC):
     def _chosen(self, split: str) -> bool:
         return self._splits is None or split in self._splits
 
-    def _wanted(self) -> list[Part]:
-        """The parts to read: those that are there and may hold a chosen split."""
-        able = [part for part in self._parts_here() if any(map(self._chosen, part.splits))]
+    def _may_hold(self, part: Part, split: str | None) -> bool:
+        """May a part have files of a split, or of any that is chosen?"""
+        asked = part.splits if split is None else (split,)
+        return any(one in part.splits and self._chosen(one) for one in asked)
+
+    def _wanted(self, split: str | None = None) -> list[Part]:
+        """The parts to read: those that are there and may hold a split, or any chosen one.
+
+        Raises:
+            CorpusError: none of them is there.
+        """
+        able = [part for part in self._parts_here() if self._may_hold(part, split)]
         there = [part for part in able if (self.root / part.folder).is_dir()]
-        if not there:
+        if not there and (able or split is None):
             looked_for = " and no ".join(part.folder for part in able)
             raise CorpusError(
                 f"{self._where}: {str(self.root)!r} has no {looked_for}; get it from "
@@ -210,31 +169,34 @@ class DiskCorpus(ABC):
             )
         return there
 
-    def _complete(self, part: Part) -> Sequence[Entry]:
-        """The files of a part, all of which are there.
+    def _batches(self, split: str | None) -> list[Batch]:
+        return [self._batch(part) for part in self._wanted(split)]
+
+    def _holding(self, path: str) -> list[Batch]:
+        inside = [p for p in self._wanted() if PurePosixPath(path).is_relative_to(p.folder)]
+        return [self._batch(part) for part in inside]
+
+    def _batch(self, part: Part) -> Batch:
+        """The files of a part that have chosen splits.
 
         Raises:
-            CorpusError: files are missing, or listed twice.
+            CorpusError: its metadata cannot be read, or lists a file twice.
         """
-        listed = self._list(part)
-        twice = [path for path, n in Counter(entry.path for entry in listed).items() if n > 1]
-        if twice:
-            raise CorpusError(
-                f"{self._where}: the metadata of {part.folder} lists {twice[0]!r} twice; get it "
-                f"again from {self.release.source}"
-            )
-        missing = self._missing(listed)
-        if missing and not self._allow_missing:
-            raise CorpusError(
-                f"{self._where}: {_lacking(part, missing, len(listed))}; complete the corpus from "
-                f"{self.release.source}, or leave them out with --allow-missing"
-            )
-        gone = set(missing)
-        self._absent |= gone
-        return [entry for entry in listed if entry.path not in gone]
+        if part.folder not in self._read_parts:
+            listed = self._list(part)
+            twice = [path for path, n in Counter(e.path for e in listed).items() if n > 1]
+            if twice:
+                raise CorpusError(
+                    f"{self._where}: the metadata of {part.folder} lists {twice[0]!r} twice; get "
+                    f"it again from {self.release.source}"
+                )
+            arranged = self._arrange(part, listed)
+            chosen = {entry.path: entry for entry in arranged if self._chosen(entry.split)}
+            self._read_parts[part.folder] = Batch(title=f"of {part.folder}", entries=chosen)
+        return self._read_parts[part.folder]
 
-    def _missing(self, entries: Sequence[Entry]) -> list[str]:
-        return [e.path for e in entries if not locate(self.root, e.path).is_file()]
+    def _cure(self) -> str:
+        return f"complete the corpus from {self.release.source}"
 
     def _problems_of(self, part: Part) -> Iterator[str]:
         if not (self.root / part.folder).is_dir():
@@ -243,38 +205,12 @@ class DiskCorpus(ABC):
             return
         listed = self._list(part)
         if missing := self._missing(listed):
-            yield f"{self._where}: {_lacking(part, missing, len(listed))}"
+            yield f"{self._where}: {lacking_of(f'of {part.folder}', missing, len(listed))}"
         if part.files not in {None, len(listed)}:
             yield (
                 f"{self._where}: {part.folder} has {len(listed)} files, {self.release.title} has "
                 f"{part.files}"
             )
-
-    def _with_headers(self, entries: Sequence[Entry]) -> tuple[Recording, ...]:
-        if not entries:
-            raise CorpusError(
-                f"{self._where}: no recording is left in {str(self.root)!r}; relax its options"
-            )
-        headers = self._files.headers([entry.path for entry in entries])
-        return tuple(
-            Recording(
-                path=entry.path,
-                label=entry.label,
-                frames=header.frames,
-                sample_rate_hz=header.sample_rate_hz,
-                split=entry.split,
-                group=entry.group,
-                transcript=entry.transcript,
-            )
-            for entry, header in zip(entries, headers, strict=True)
-        )
-
-
-def _lacking(part: Part, missing: Sequence[str], listed: int) -> str:
-    return (
-        f"{len(missing)} of the {listed} files of {part.folder} are missing, the first is "
-        f"{missing[0]!r}"
-    )
 
 
 def _refuse(error: OSError) -> NoReturn:

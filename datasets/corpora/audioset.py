@@ -19,6 +19,7 @@ from ._disk import DiskCorpus
 from ._folder_listing import Entry
 from ._layout import Part, Release
 
+_SPLITS = ("train", "valid", "test")  # of most lists; one may have others
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -156,7 +157,10 @@ class AudioSet(DiskCorpus):
         return clips
 
     def _layout_parts(self) -> tuple[Part, ...]:
-        return (Part(name="list", folder=".", splits=self._splits or ("test",)),)
+        return (Part(name="list", folder=".", splits=self._splits or _SPLITS),)
+
+    def _may_hold(self, part: Part, split: str | None) -> bool:  # noqa: ARG002 - its list says
+        return split is None or self._chosen(split)
 
     def _list(self, part: Part) -> Sequence[Entry]:  # noqa: ARG002 - there is one part
         return [
@@ -164,8 +168,8 @@ class AudioSet(DiskCorpus):
             for path, clip in self._clips.items()
         ]
 
-    def _arrange(self, entries: Sequence[Entry]) -> Sequence[Entry]:
-        arranged = super()._arrange(entries)
+    def _arrange(self, part: Part, entries: Sequence[Entry]) -> Sequence[Entry]:
+        arranged = super()._arrange(part, entries)
         return [e for e in arranged if not self._single or len(self._clips[e.path].labels) == 1]
 
 

@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 from ...errors import ConfigError, CorpusError
-from ..corpus import CORPORA, Recording, Samples
-from ._audio_tree import AudioTree, Channel
-from ._folder_listing import Columns, Entry, assign_splits, found, hold_out, listed
+from ..corpus import CORPORA, Recording
+from ._audio_tree import Channel
+from ._folder_listing import (
+    TRANSCRIPTS,
+    Columns,
+    Entry,
+    assign_splits,
+    found,
+    hold_out,
+    listed,
+)
+from ._listed import Batch, ListedCorpus
 from ._table import read_table
 
 
 @CORPORA.register("folder")
-class FolderCorpus:
+class FolderCorpus(ListedCorpus):
     """A user's own recordings.
 
     Without `metadata`, `<root>/<audio>/<label>/` holds the files of one label, and a file
@@ -40,6 +50,7 @@ class FolderCorpus:
         licence: of the recordings.
         version: of the corpus.
         min_s: shorter recordings are left out.
+        allow_missing: leave out files that a CSV file lists and that are not there.
 
     Raises:
         ConfigError: options contradict each other.
@@ -64,8 +75,10 @@ class FolderCorpus:
         licence: str = "unknown",
         version: str = "unknown",
         min_s: float = 0.0,
+        allow_missing: bool = False,
     ) -> None:
-        self.name = name
+        super().__init__(name=name, channel=channel, allow_missing=allow_missing)
+        self._root = Path(root).expanduser().absolute()
         self.version = version
         self.licence = licence
         self._audio = posixpath.normpath(audio)
@@ -81,46 +94,38 @@ class FolderCorpus:
         self._valid_share = valid_share
         self._default_split = default_split
         self._min_s = min_s
-        self._where = f"corpus {name!r}"
-        self._recordings: tuple[Recording, ...] = ()
-        self._files = AudioTree(root, where=self._where, channel=channel)
-        self.root = self._files.root
         self._check_options()
 
-    def recordings(self) -> Sequence[Recording]:
-        """All recordings, sorted by path; the first call reads the headers of all files.
+    @property
+    def root(self) -> Path:
+        """Folder that all paths are relative to."""
+        return self._root
 
-        Raises:
-            CorpusError: the folder, its metadata or its files are not as described above.
-        """
-        if not self._recordings:
-            entries = sorted(self._entries(), key=lambda entry: entry.path)
-            every = self._with_headers(entries)
-            kept = tuple(r for r in every if r.frames >= self._min_s * r.sample_rate_hz)
-            if not kept:
-                raise CorpusError(
-                    f"{self._where}: none of the {len(every)} recordings in {str(self.root)!r} is "
-                    f"{self._min_s} s long; set `min_s` lower"
-                )
-            self._recordings = kept
-        return self._recordings
+    def _batches(self, split: str | None) -> Sequence[Batch]:  # noqa: ARG002 - there is one list
+        return (self._listing,)
 
-    def read(self, path: str, start: int = 0, frames: int | None = None) -> tuple[Samples, int]:
-        """Mono samples [T] of a stretch of one file, and its rate in Hz.
+    @cached_property
+    def _listing(self) -> Batch:
+        entries = {entry.path: entry for entry in self._entries()}
+        table = self.root / (self._metadata or TRANSCRIPTS)
+        return Batch(title=f"listed in {str(table)!r}", entries=entries)
 
-        Raises:
-            AudioError: the file is missing, outside the root, corrupt, empty, shorter than asked,
-                not finite, or of several channels while `channel` is not set.
-        """
-        return self._files.read(path, start, frames)
+    def _cure(self) -> str:
+        cure = f"complete the corpus in {str(self.root)!r}"
+        return f"{cure}, set `audio` to the folder that the paths are relative to"
 
-    def digest(self, path: str) -> str:
-        """SHA-256 (hex) of the bytes of a file.
+    def _whole(self) -> tuple[Recording, ...]:
+        kept = super()._whole()
+        if not kept:
+            raise CorpusError(
+                f"{self._where}: none of the {len(self._listing.entries)} recordings in "
+                f"{str(self.root)!r} is {self._min_s} s long; set `min_s` lower"
+            )
+        return kept
 
-        Raises:
-            AudioError: the file cannot be read.
-        """
-        return self._files.digest(path)
+    def _with_headers(self, entries: Sequence[Entry]) -> tuple[Recording, ...]:
+        every = super()._with_headers(entries)
+        return tuple(r for r in every if r.frames >= self._min_s * r.sample_rate_hz)
 
     def _check_options(self) -> None:
         columns = self._columns
@@ -160,18 +165,3 @@ class FolderCorpus:
         if self._valid_share:
             entries = hold_out(entries, self._valid_share, where=self._where)
         return entries
-
-    def _with_headers(self, entries: Sequence[Entry]) -> list[Recording]:
-        headers = self._files.headers([entry.path for entry in entries])
-        return [
-            Recording(
-                path=entry.path,
-                label=entry.label,
-                frames=header.frames,
-                sample_rate_hz=header.sample_rate_hz,
-                split=entry.split,
-                group=entry.group,
-                transcript=entry.transcript,
-            )
-            for entry, header in zip(entries, headers, strict=True)
-        ]

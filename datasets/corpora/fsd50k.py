@@ -222,10 +222,10 @@ class Fsd50k(DiskCorpus):
                 )
         return entries
 
-    def _arrange(self, entries: Sequence[Entry]) -> Sequence[Entry]:
+    def _arrange(self, part: Part, entries: Sequence[Entry]) -> Sequence[Entry]:
         return [
             entry
-            for entry in super()._arrange(entries)
+            for entry in super()._arrange(part, entries)
             if (self._labels == "all" or entry.label not in self._parents)
             and not (self._single and len(self._leaves(entry)) > 1)
         ]

@@ -93,11 +93,11 @@ class FsdKaggle2018(DiskCorpus):
             if usage != "Ignored" and label != "None"
         ]
 
-    def _arrange(self, entries: Sequence[Entry]) -> Sequence[Entry]:
+    def _arrange(self, part: Part, entries: Sequence[Entry]) -> Sequence[Entry]:
         if self._manually_verified and any(entry.split == "train" for entry in entries):
             checked = self._checked()
             entries = [e for e in entries if e.split != "train" or e.path in checked]
-        return super()._arrange(entries)
+        return super()._arrange(part, entries)
 
     def _checked(self) -> set[str]:
         table = self._table(_TABLES["train"])

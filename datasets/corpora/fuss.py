@@ -161,10 +161,10 @@ class Fuss(DiskCorpus):
         paths = self._found(part.folder)
         return [Entry(path=p, label=FOREGROUND, split=part.name, group=p) for p in paths]
 
-    def _with_headers(self, entries: Sequence[Entry]) -> tuple[Recording, ...]:
+    def _recordings_from(self, entries: Sequence[Entry]) -> tuple[Recording, ...]:
         return tuple(
             replace(r, label=BACKGROUND) if r.frames > _BACKGROUND_S * r.sample_rate_hz else r
-            for r in super()._with_headers(entries)
+            for r in super()._recordings_from(entries)
         )
 
     def _folder(self, split: str) -> str:

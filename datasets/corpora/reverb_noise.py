@@ -84,9 +84,9 @@ class ReverbNoise(DiskCorpus):
                 entries.append(Entry(path=path, label=label, split=ALL, group=path))
         return entries
 
-    def _arrange(self, entries: Sequence[Entry]) -> Sequence[Entry]:
+    def _arrange(self, part: Part, entries: Sequence[Entry]) -> Sequence[Entry]:
         if self._share_of is None:
-            return entries
+            return super()._arrange(part, entries)
         shared = [(entry, self._share_of.get(_number(entry.path))) for entry in entries]
         return [replace(entry, split=split) for entry, split in shared if split is not None]
 

@@ -98,9 +98,9 @@ class Tau2019(DiskCorpus):
             )
         ]
 
-    def _arrange(self, entries: Sequence[Entry]) -> Sequence[Entry]:
+    def _arrange(self, part: Part, entries: Sequence[Entry]) -> Sequence[Entry]:
         if not self._official or all(entry.split == "test" for entry in entries):
-            return super()._arrange(entries)
+            return super()._arrange(part, entries)
         split_of = self._fold()
         return [
             e if e.split == "test" else replace(e, split=split_of.get(e.path, "unused"))

@@ -131,9 +131,9 @@ class VoxCeleb2(DiskCorpus):
         folders = ["orig", *(part.folder for part in muse)]
         return muse if any((self.root / folder).is_dir() for folder in folders) else released
 
-    def _wanted(self) -> list[Part]:
+    def _wanted(self, split: str | None = None) -> list[Part]:
         try:
-            return super()._wanted()
+            return super()._wanted(split)
         except CorpusError as error:
             raise CorpusError(f"{error}, or make audio of its videos with `{_EXPORT}`") from None
 
@@ -157,8 +157,8 @@ class VoxCeleb2(DiskCorpus):
         speaker, video, _ = inside
         return Entry(path=path, label=speaker, split=part.splits[0], group=f"{speaker}/{video}")
 
-    def _arrange(self, entries: Sequence[Entry]) -> Sequence[Entry]:
-        if not self._valid_share:
+    def _arrange(self, part: Part, entries: Sequence[Entry]) -> Sequence[Entry]:
+        if not self._valid_share or "train" not in part.splits:
             return entries
         # Speakers are held out, not single videos of speakers that are trained on.
         by_speaker = [replace(entry, group=entry.label) for entry in entries]
