@@ -58,6 +58,7 @@ class CheckpointCard(StrictModel):
         trained_on: the recordings and speakers themselves, if they are known.
         data_fingerprint: of the training stream.
         best_valid_loss: in the unit of the loss (dB).
+        prepared: what was fitted before training, and to what; "" if nothing was.
         adapted: how its last classes were added, if they were not trained with the others.
     """
 
@@ -74,6 +75,7 @@ class CheckpointCard(StrictModel):
     epochs: int | None = None
     steps: int | None = None
     best_valid_loss: float | None = None
+    prepared: str = ""
     licence: str = "Apache-2.0"
     git_commit: str | None = None
     tsebench_version: str = ""

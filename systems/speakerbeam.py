@@ -2,12 +2,14 @@
 
 Žmolíková et al., "Speaker-aware neural network based beamformer for speaker extraction in speech
 mixtures", Interspeech 2017, and "SpeakerBeam", IEEE JSTSP 13(4), 2019, of which this is the network
-for one microphone with a jointly learned embedding. (The papers' i-vectors and speaker posteriors
-need extractors of their own, and are not here.) Sizes that the papers leave open are parameters.
+for one microphone. The auxiliary network hears the enrollment, and learns its embedding with the
+rest, or is given an i-vector. (The papers' speaker posteriors are not here.) Sizes that the papers
+leave open are parameters.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Literal, cast
 
 import torch
@@ -15,16 +17,20 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..errors import ConfigError
+from ..progress import ProgressFactory
 from ..validation import StrictModel
 from ._enrolled import EnrolledSystem, enrollments_of
 from .nets.conditioning import Addition, conditioning
 from .nets.enrollment import mean_over_frames
 from .nets.extractor import rms
+from .nets.i_vector import IVectorConfig, IVectorExtractor
+from .nets.i_vector_fit import fit_extractor
 from .nets.spectral_mask import Blstm, FrameAttention, FrameSummary, LogAmplitude
 from .nets.spectrum import Spectrum
 from .nets.tcn import apply_mask, frame_mask
 from .registry import register_system
-from .training.task import TASKS, ExtractionLoss, TrainBatch
+from .training.task import TASKS, ExtractionLoss, FirstItems, TrainBatch
 
 NAME = "speakerbeam"
 
@@ -40,8 +46,8 @@ ClueName = Literal[
 ]
 
 
-class SpeakerBeamConfig(StrictModel):
-    """Hyper-parameters.
+class SpeakerBeamConfig(IVectorConfig):
+    """Hyper-parameters; those of `IVectorConfig` count with i-vectors alone.
 
     Attributes:
         window: of the Fourier transform, in samples.
@@ -55,6 +61,8 @@ class SpeakerBeamConfig(StrictModel):
         embedding_dim: D; the number of sub-layers of the factorised layer.
         conditioning: how the clue comes in: as a bias of the input features, at the first fully
             connected layer, or there by attention to the frames of the enrollment.
+        representation: what the auxiliary network is given: the frames of the enrollment, of which
+            it learns to make an embedding, or an i-vector, fitted before training.
     """
 
     window: Annotated[int, Field(gt=1)] = 256
@@ -67,6 +75,7 @@ class SpeakerBeamConfig(StrictModel):
     aux_layers: Annotated[int, Field(ge=0)] = 2
     embedding_dim: Positive = 30
     conditioning: ClueName = "factorised"
+    representation: Literal["jointly_learned", "i_vector"] = "jointly_learned"
 
     @model_validator(mode="after")
     def _check(self) -> SpeakerBeamConfig:
@@ -74,6 +83,11 @@ class SpeakerBeamConfig(StrictModel):
             raise ValueError(
                 f"stride {self.stride} is more than half of window {self.window}; "
                 "the samples would not be covered evenly"
+            )
+        if self.representation == "i_vector" and self.conditioning == "attention":
+            raise ValueError(
+                "conditioning attention looks at the frames of the enrollment, and representation "
+                "i_vector has none; set representation: jointly_learned, or another conditioning"
             )
         return self
 
@@ -87,9 +101,13 @@ class SpeakerBeamNet(nn.Module):
         self.spectrum = Spectrum(window=c.window, stride=c.stride)
         bins = self.spectrum.num_bins
         self.features = LogAmplitude(bins)
-        self.aux_features = LogAmplitude(bins)
+        self.i_vectors: IVectorExtractor | None = None
+        if c.representation == "i_vector":
+            self.i_vectors = IVectorExtractor(c)
+        else:
+            self.aux_features = LogAmplitude(bins)
         self.summary = FrameSummary(
-            num_features=bins,
+            num_features=bins if self.i_vectors is None else c.i_vector_dim,
             hidden=c.aux_hidden,
             num_layers=c.aux_layers,
             embedding_dim=c.embedding_dim,
@@ -143,7 +161,9 @@ class SpeakerBeamNet(nn.Module):
         return level * self.spectrum.synthesise(gain * spectra, num_samples=mixture.shape[-1])
 
     def _listen(self, enrollment: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Vectors [B, D, K'] of the frames of the enrollment, and their mask."""
+        """Vectors [B, D, K'] of the frames of the enrollment, or one of it, and their mask."""
+        if self.i_vectors is not None:
+            return self.summary(self.i_vectors(enrollment, lengths)[:, :, None]), None
         spectra = self.spectrum.analyse(enrollment / rms(enrollment, lengths))
         counts = self.spectrum.frame_counts(lengths)
         mask = frame_mask(counts, num_frames=spectra.shape[-1])
@@ -169,6 +189,30 @@ class SpeakerBeamTask:
         del classes
         return SpeakerBeamNet(cast(SpeakerBeamConfig, net))
 
+    def prepare(
+        self, net: nn.Module, first_items: FirstItems, *, seed: int, progress: ProgressFactory
+    ) -> str:
+        """Fit the extractor of i-vectors to the enrollments of the first trials.
+
+        Raises:
+            ConfigError: a trial has no enrollment, or another sample rate.
+        """
+        extractor = cast(SpeakerBeamNet, net).i_vectors
+        if extractor is None:
+            return ""
+        config = extractor.config
+
+        def recordings() -> Iterator[tuple[Tensor, Tensor]]:
+            for batch in first_items(config.i_vector_recordings):
+                _check_rate(batch, config)
+                yield enrollments_of(batch)
+
+        report = fit_extractor(extractor, recordings, seed=seed, progress=progress)
+        return (
+            "i-vector extractor, fitted to the enrollments of the first "
+            f"{report.recordings} trials of training ({report.seconds:.0f} s of speech)"
+        )
+
     def loss(self, net: nn.Module, batch: TrainBatch, criterion: ExtractionLoss) -> Tensor:
         """Losses [B] of the estimates.
 
@@ -179,6 +223,15 @@ class SpeakerBeamTask:
         estimate = net(mixture, batch.queries.lengths, *enrollments_of(batch))
         return criterion(
             estimate=estimate, reference=batch.target, mixture=mixture, present=batch.present
+        )
+
+
+def _check_rate(batch: TrainBatch, config: IVectorConfig) -> None:
+    rate_hz = batch.queries.sample_rate_hz
+    if rate_hz != config.mfcc_rate_hz:
+        raise ConfigError(
+            f"mfcc_rate_hz is {config.mfcc_rate_hz}, but the training data are at {rate_hz} Hz; "
+            f"set net.mfcc_rate_hz: {rate_hz}, with mfcc_window and mfcc_stride to go with it"
         )
 
 

@@ -46,6 +46,7 @@ class EpochBatches:
         processes: that render ahead, instead of threads.
         epoch: asked when iteration begins.
         keep: render once and keep the batches; for a list that does not change.
+        once: it is gone through once; processes that render end with it.
         sources: batches hold the interferers too.
     """
 
@@ -59,6 +60,7 @@ class EpochBatches:
         epoch: Callable[[], int],
         processes: int = 0,
         keep: bool = False,
+        once: bool = False,
         sources: bool = False,
     ) -> None:
         self._stream = stream
@@ -66,7 +68,7 @@ class EpochBatches:
         self._batch_size = batch_size
         self._threads = threads
         self._epoch = epoch
-        self._loader = self._workers(processes, keep=keep) if processes else None
+        self._loader = self._workers(processes, stay=not (keep or once)) if processes else None
         self._sources = sources
         self._kept: list[TrainBatch] | None = [] if keep else None
 
@@ -87,14 +89,14 @@ class EpochBatches:
         parts = self._parts()
         return prefetch(lambda i: self._render(parts[i]), count=len(parts), threads=self._threads)
 
-    def _workers(self, count: int, *, keep: bool) -> DataLoader[TrainBatch | _Failed]:
-        """Processes that render batches of the epoch, in order; a kept list needs them once."""
+    def _workers(self, count: int, *, stay: bool) -> DataLoader[TrainBatch | _Failed]:
+        """Processes that render batches of the epoch, in order; they may stay for the next."""
         return DataLoader(
             _Rendering(self._render),
             sampler=_Asked(self._parts, count=len(self)),
             batch_size=None,
             num_workers=count,
-            persistent_workers=not keep,
+            persistent_workers=stay,
             multiprocessing_context="fork",
         )
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 import torch
 from rich.console import Console
+from torch import nn
 
 from ...datasets.dynamic import TrialStream as RecipeStream
 from ...datasets.dynamic import open_stream
 from ...errors import ConfigError, DatasetError
 from ...files import make_folder
+from ...progress import on_console, quiet
 from ...revision import git_commit
 from ...validation import StrictModel, parse
 from ..checkpoint import CheckpointCard
@@ -23,9 +25,9 @@ from .config import TrainConfig
 from .data import EpochBatches, TrialStream
 from .keeper import Keeper
 from .module import ExtractionModule
-from .resume import Progress, identity, load_snapshot
-from .task import TASKS
-from .trainer import fit
+from .resume import Progress, Snapshot, identity, load_snapshot, save_snapshot
+from .task import TASKS, PreparingTask, TrainBatch
+from .trainer import fit, using_threads
 from .watch import watchers
 
 
@@ -117,14 +119,18 @@ def train_on(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         net = task.build(net_config, classes=train_stream.classes)
-    if snapshot is not None:
-        net.load_state_dict(dict(snapshot.net))
+    if snapshot is None:
+        snapshot = _prepare(config, net, train_stream, console=console)
+        if snapshot.prepared:
+            # Before the first step, so that a run that is killed in the first epoch has it.
+            save_snapshot(out, snapshot, identity=same)
+    net.load_state_dict(dict(snapshot.net))
     module = ExtractionModule(
         net,
         task,
         config,
-        progress=snapshot.progress if snapshot else Progress(),
-        optimiser_state=snapshot.optimiser if snapshot else None,
+        progress=snapshot.progress,
+        optimiser_state=snapshot.optimiser or None,
     )
     batches = _batches(config, module, train_stream, valid_stream)
     total = len(batches[0]) * config.optimiser.epochs
@@ -133,9 +139,9 @@ def train_on(
     ) as watching:
         keeper = Keeper(
             out=out,
-            card=_card(config, net_config, train_stream, source),
+            card=_card(config, net_config, train_stream, source, snapshot.prepared),
             identity=same,
-            best=dict(snapshot.best) if snapshot else None,
+            best=dict(snapshot.best),
             watchers=watching,
         )
         if not _finished(module):
@@ -148,6 +154,30 @@ def train_on(
         steps=progress.steps,
         seconds=progress.seconds,
         checkpoint=out,
+    )
+
+
+def _prepare(
+    config: TrainConfig, net: nn.Module, stream: TrialStream, *, console: Console | None
+) -> Snapshot:
+    """The state before the first step, with what the task fits beforehand."""
+    task, prepared_as = TASKS.get(config.system), ""
+
+    def first_items(count: int) -> Iterable[TrainBatch]:
+        if len(stream) < count:
+            raise DatasetError(
+                f"train config {config.name!r}: the training stream has {len(stream)} mixtures, "
+                f"but system {config.system!r} is fitted to {count} before training; lower the "
+                "number in net, or give it more data"
+            )
+        return _epoch_batches(config, stream, per_epoch=count, once=True)
+
+    if isinstance(task, PreparingTask):
+        progress = quiet if console is None else on_console(console)
+        with using_threads(config.threads):
+            prepared_as = task.prepare(net, first_items, seed=config.seed, progress=progress)
+    return Snapshot(
+        progress=Progress(), net=net.state_dict(), best={}, optimiser={}, prepared=prepared_as
     )
 
 
@@ -186,29 +216,32 @@ def _check_streams(config: TrainConfig, train: TrialStream, valid: TrialStream) 
 def _batches(
     config: TrainConfig, module: ExtractionModule, train: TrialStream, valid: TrialStream
 ) -> tuple[EpochBatches, EpochBatches]:
-    size, threads = config.optimiser.batch_size, config.data.render_threads
-    processes = _processes(config)
-    sources = bool(getattr(TASKS.get(config.system), "needs_sources", False))
+    data = config.data
     return (
-        EpochBatches(
-            train,
-            per_epoch=config.data.per_epoch,
-            batch_size=size,
-            threads=threads,
-            processes=processes,
-            epoch=lambda: module.epoch,
-            sources=sources,
-        ),
-        EpochBatches(
-            valid,
-            per_epoch=config.data.valid,
-            batch_size=size,
-            threads=threads,
-            processes=processes,
-            epoch=lambda: 0,
-            keep=True,
-            sources=sources,
-        ),
+        _epoch_batches(config, train, per_epoch=data.per_epoch, epoch=lambda: module.epoch),
+        _epoch_batches(config, valid, per_epoch=data.valid, keep=True),
+    )
+
+
+def _epoch_batches(
+    config: TrainConfig,
+    stream: TrialStream,
+    *,
+    per_epoch: int,
+    epoch: Callable[[], int] = lambda: 0,
+    keep: bool = False,
+    once: bool = False,
+) -> EpochBatches:
+    return EpochBatches(
+        stream,
+        per_epoch=per_epoch,
+        batch_size=config.optimiser.batch_size,
+        threads=config.data.render_threads,
+        processes=_processes(config),
+        epoch=epoch,
+        keep=keep,
+        once=once,
+        sources=bool(getattr(TASKS.get(config.system), "needs_sources", False)),
     )
 
 
@@ -228,7 +261,11 @@ def _processes(config: TrainConfig) -> int:
 
 
 def _card(
-    config: TrainConfig, net: StrictModel, stream: TrialStream, source: TrialStream
+    config: TrainConfig,
+    net: StrictModel,
+    stream: TrialStream,
+    source: TrialStream,
+    prepared_as: str,
 ) -> CheckpointCard:
     title, contents = f"{config.data.dataset}:{config.data.train_split}", None
     if isinstance(source, RecipeStream):
@@ -243,6 +280,7 @@ def _card(
         trained_on=contents,
         data_fingerprint=stream.fingerprint,
         loss=config.loss.name,
+        prepared=prepared_as,
         seed=config.seed,
         git_commit=git_commit(),
         tsebench_version=version("tsebench"),

@@ -82,6 +82,7 @@ class Keeper(lightning.Callback):
             net=_copied(module),
             best=self._best,
             optimiser=trainer.optimizers[0].state_dict(),
+            prepared=self._card.prepared,
         )
         save_snapshot(self._out, snapshot, identity=self._identity)
         if progress.best_epoch == progress.epochs - 1:

@@ -68,12 +68,19 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """Content of `last.ckpt`."""
+    """Content of `last.ckpt`.
+
+    Attributes:
+        best: weights of the best epoch; none before the first one.
+        optimiser: its state; none before the first epoch.
+        prepared: what was fitted before the first epoch, see `task.PreparingTask`.
+    """
 
     progress: Progress
     net: Mapping[str, Tensor]
     best: Mapping[str, Tensor]
     optimiser: Mapping[str, Any]
+    prepared: str = ""
 
 
 def identity(config: TrainConfig, *, fingerprints: tuple[str, str]) -> str:
@@ -100,6 +107,7 @@ def save_snapshot(out: Path, snapshot: Snapshot, *, identity: str) -> None:
         "net": dict(snapshot.net),
         "best": dict(snapshot.best),
         "optimiser": dict(snapshot.optimiser),
+        "prepared": snapshot.prepared,
     }
     write_atomic(out / LAST, to_bytes(content))
 
@@ -116,7 +124,7 @@ def load_snapshot(out: Path, *, identity: str) -> Snapshot | None:
         return None
     content = from_bytes(path.read_bytes(), path=path)
     keys = {"identity", "progress", "net", "best", "optimiser"}
-    if not isinstance(content, dict) or set(content) != keys:
+    if not isinstance(content, dict) or set(content) - {"prepared"} != keys:
         raise CheckpointError(f"{str(path)!r} is not a training state; delete it to start afresh")
     if content["identity"] != identity:
         raise ConfigError(
@@ -130,4 +138,5 @@ def load_snapshot(out: Path, *, identity: str) -> Snapshot | None:
         net=content["net"],
         best=content["best"],
         optimiser=content["optimiser"],
+        prepared=str(content.get("prepared", "")),
     )

@@ -5,12 +5,14 @@ A system that can be trained registers a `Task` under its own name, in its own m
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
+from ...progress import ProgressFactory
 from ...registry import Registry
 from ...validation import StrictModel
 from ..protocol import QueryBatch
@@ -85,6 +87,31 @@ class Task(Protocol):
 
     def loss(self, net: nn.Module, batch: TrainBatch, criterion: ExtractionLoss) -> Tensor:
         """Losses [B]; `criterion` is the configured loss of estimates."""
+        ...
+
+
+FirstItems = Callable[[int], Iterable[TrainBatch]]
+"""Batches of the first n items of training, the same at each call."""
+
+
+@runtime_checkable
+class PreparingTask(Task, Protocol):
+    """A task that fits a part of the network to the training data before the first step."""
+
+    def prepare(
+        self, net: nn.Module, first_items: FirstItems, *, seed: int, progress: ProgressFactory
+    ) -> str:
+        """Fit that part, the same for the same data and seed.
+
+        Args:
+            net: with fresh weights, on the CPU; is changed.
+            first_items: the training data; asked as often as they are gone through.
+            seed: of what is drawn.
+            progress: of the work.
+
+        Returns:
+            What was fitted to what, for the checkpoint's card; "" if this network has no such part.
+        """
         ...
 
 

@@ -52,7 +52,7 @@ def fit(
     config = module.config
     accelerator, devices = _devices(device)
     precision = {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}[config.precision]
-    with _quiet(), _threads(config.threads):
+    with _quiet(), using_threads(config.threads):
         trainer = lightning.Trainer(
             accelerator=accelerator,
             devices=devices,
@@ -95,7 +95,8 @@ def _devices(device: str) -> tuple[str, int | list[int]]:
 
 
 @contextmanager
-def _threads(count: int | None) -> Iterator[None]:
+def using_threads(count: int | None) -> Iterator[None]:
+    """Torch's arithmetic on `count` CPU threads; its own choice if None."""
     before = torch.get_num_threads()
     torch.set_num_threads(count or before)
     try:
