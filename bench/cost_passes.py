@@ -15,6 +15,7 @@ from ..datasets.types import Clues
 from ..errors import ExtractionError
 from ..systems._probes import make_probe
 from ..systems.batch import collate
+from ..systems.precision import full_float32
 from ..systems.protocol import AnySystem, PrivilegedSystem, QueryBatch, SystemCard
 from .batching import Item, at_rate
 from .memory import LiveTensors
@@ -129,10 +130,11 @@ class Passes:
         Raises:
             ExtractionError: it is refused.
         """
-        if isinstance(self.system, PrivilegedSystem):
-            extraction = self.system.extract_with_truth(batch, [item.truth])
-        else:
-            extraction = self.system.extract(batch)
+        with full_float32():  # as in a run
+            if isinstance(self.system, PrivilegedSystem):
+                extraction = self.system.extract_with_truth(batch, [item.truth])
+            else:
+                extraction = self.system.extract(batch)
         if item.query.id in extraction.failures:
             raise ExtractionError(extraction.failures[item.query.id])
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -11,6 +10,7 @@ import torch
 from ..datasets.types import Query, Truth
 from ..errors import TsebenchError
 from ..systems.batch import collate
+from ..systems.precision import full_float32
 from ..systems.protocol import (
     AnySystem,
     Extraction,
@@ -94,7 +94,7 @@ class Inference:
     @torch.inference_mode()
     def _ask(self, items: Sequence[Item]) -> dict[int, Answer]:
         batch = collate([_own_query(item.query) for item in items], device=self._device)
-        with _full_float32():
+        with full_float32():
             extraction = self._extraction(batch, items)
         lengths = [item.length for item in items]
         return {
@@ -106,21 +106,6 @@ class Inference:
                 strict=True,
             )
         }
-
-
-@contextmanager
-def _full_float32() -> Iterator[None]:
-    """Convolutions on a GPU in float32 as it is written.
-
-    torch lets them use TF32, whose fractions have 10 bits: errors of about −60 dB that depend on
-    the card and on the size of the batch.
-    """
-    before = torch.backends.cudnn.allow_tf32
-    torch.backends.cudnn.allow_tf32 = False
-    try:
-        yield
-    finally:
-        torch.backends.cudnn.allow_tf32 = before
 
 
 def _own_query(query: Query) -> Query:

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from ..errors import ExtractionError, TsebenchError
 from ._probes import Probe, make_probe
 from .batch import collate
+from .precision import full_float32
 from .protocol import LENGTH_TOLERANCE_S, AnySystem, Extraction, PrivilegedSystem, QueryBatch
 
 # What code of others is known to raise; whatever else comes out ends the program, as it should.
@@ -64,7 +65,8 @@ class Bench:
         batch = collate([probe.query for probe in probes], device=self.device)
         untouched = batch.mixture.clone()
         try:
-            extraction = self._extract(batch, probes)
+            with full_float32():
+                extraction = self._extract(batch, probes)
         except ExtractionError as error:
             if len(probes) > 1:
                 return [self.ask(probe)[0] for probe in probes]

@@ -177,6 +177,20 @@ def test_every_check_passes_on_a_gpu(case: tuple[str, str], tmp_path: Path) -> N
     assert [result for result in results if not result.passed] == []
 
 
+def test_checks_ask_in_full_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    """TF32 would make answers depend on the batch; a run does not use it either."""
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    seen: set[bool] = set()
+
+    def look(batch: QueryBatch) -> Tensor:
+        seen.add(torch.backends.cudnn.allow_tf32)
+        return batch.mixture[:, 0]
+
+    check_system(Broken(look), sample_rate_hz=RATE_HZ, lengths_s=LENGTHS_S)
+    assert seen == {False}
+    assert torch.backends.cudnn.allow_tf32 is True
+
+
 def test_every_trainable_system_is_tried() -> None:
     tried = {name for name, weights in CASES if weights}
     assert set(TASKS.names()) <= tried
