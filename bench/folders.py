@@ -35,7 +35,8 @@ from .scoring import (
     reference_values,
 )
 
-_CHUNK = 32
+_CPU_CHUNK, _DEVICE_CHUNK = 32, 256
+"""Trials that are scored at once: on a GPU enough to keep it busy."""
 _DATASET = "files"
 _MIXTURE = "mixture"
 _REFERENCE = "reference"
@@ -145,8 +146,10 @@ class _Work:
         self, files: PairedFiles, scorer: Scorer, cache: ScoreCache, options: ScoreOptions
     ) -> None:
         self._files, self._scorer, self._cache, self._options = files, scorer, cache, options
+        self._size = _CPU_CHUNK if scorer.device.type == "cpu" else _DEVICE_CHUNK
         self._chunks = [
-            files.keys[start : start + _CHUNK] for start in range(0, len(files.keys), _CHUNK)
+            files.keys[start : start + self._size]
+            for start in range(0, len(files.keys), self._size)
         ]
 
     def estimate_scores(self) -> dict[str, list[Score]]:
@@ -170,7 +173,7 @@ class _Work:
             scorer = scorer.restricted([value.base for value in scorer.plan.reference_values])
         metrics = scorer.plan.metrics
         signatures = [metric.signature(self._files.sample_rate_hz) for metric in metrics]
-        cache_key = digest("files", what, self._files.fingerprint, *signatures)
+        cache_key = digest("files", what, self._files.fingerprint, str(self._size), *signatures)
         with self._options.progress(what, len(self._files.keys)) as advance:
             numbers = range(len(self._chunks))
             known = {n: self._cache.load(cache_key, n) if keep else None for n in numbers}
