@@ -115,7 +115,8 @@ class Listed(Protocol):
         """One recording, whatever else is there.
 
         Raises:
-            CorpusError: it is not listed, not there, or damaged.
+            CorpusError: it is not listed.
+            AudioError: it is not there, or damaged.
         """
         ...
 

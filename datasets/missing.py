@@ -24,7 +24,9 @@ NAMED = 10
 
 
 class MissingRecordingsError(AudioError):
-    """Recordings of one mixture are not there or cannot be read; a builder raises it in `draw`.
+    """Recordings of one mixture are not there or cannot be read.
+
+    A builder raises it in `draw`, or a corpus that it reads from does.
 
     Args:
         reasons: one line for each recording.
@@ -33,6 +35,10 @@ class MissingRecordingsError(AudioError):
     def __init__(self, reasons: Mapping[FileKey, str]) -> None:
         self.reasons = dict(reasons)
         super().__init__(next(iter(self.reasons.values())))
+
+    def __reduce__(self) -> tuple[type[MissingRecordingsError], tuple[Mapping[FileKey, str]]]:
+        """Worker processes send it home."""
+        return type(self), (self.reasons,)
 
 
 @runtime_checkable
@@ -47,7 +53,7 @@ class Incomplete(Protocol):
 def absent_from(corpora: Corpora) -> dict[FileKey, str]:
     """What corpora have left out, and why."""
     return {
-        (name, path): f"recording {path!r} of corpus {name!r} is not there"
+        (name, path): f"recording {path!r} of corpus {name!r} is not there or cannot be read"
         for name, corpus in corpora.items()
         if isinstance(corpus, Incomplete)
         for path in corpus.absent()

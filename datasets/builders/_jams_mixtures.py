@@ -2,60 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Literal
 
 from ...errors import DatasetError
 from ..corpora.scaper_set import ScaperSet
-from ..corpus import Corpora, Recording
+from ..corpus import Recording
 from ..jams_files import SoundEvent, Soundscape, read_jams
+from ..missing import FileKey, MissingRecordingsError
 from ..renderers.scaper import event_names
 from ..soundscapes import FoundFile, mixture_of
 from ..types import Clip, Mixture, Source, Tag
+from ._files_by_name import FilesByName
 
 Isolated = Literal["never", "needed", "always"]
-
-
-class FilesByName:
-    """Finds the recording that a JAMS file means, wherever its files lay when it was written.
-
-    Args:
-        corpora: open corpora.
-        names: those to look in.
-    """
-
-    def __init__(self, corpora: Corpora, names: Sequence[str]) -> None:
-        self._names = tuple(dict.fromkeys(names))
-        self._by_name: dict[str, list[FoundFile]] = {}
-        for name in self._names:
-            for recording in corpora[name].recordings():
-                found = FoundFile(corpus=name, recording=recording)
-                self._by_name.setdefault(PurePosixPath(recording.path).name, []).append(found)
-
-    def find(self, event: SoundEvent) -> FoundFile:
-        """The recording with that file name; of several, the one whose folders fit best.
-
-        Raises:
-            DatasetError: there is none, or several fit equally well.
-        """
-        path = PurePosixPath(event.source_file.replace("\\", "/"))
-        known = self._by_name.get(path.name, [])
-        fits = [_common_tail(path, PurePosixPath(one.recording.path)) for one in known]
-        best = [one for one, fit in zip(known, fits, strict=True) if fit == max(fits)]
-        if len(best) == 1:
-            return best[0]
-        where = " and ".join(repr(name) for name in self._names) or "none"
-        problem = (
-            f"{best[0].recording.path!r} and {best[1].recording.path!r} both fit"
-            if best
-            else "no recording has that name"
-        )
-        raise DatasetError(
-            f"event {event.label!r} is of file {event.source_file!r}: {problem} (corpora looked "
-            f"in: {where}); correct `events`, `background` or their folders"
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,19 +75,22 @@ class JamsMixtures:
         """The recipe of one JAMS file.
 
         Raises:
-            DatasetError: it has changes of pitch or time and no isolated events, or what no source
-                has (reverberation, a cut after it was made), or a file is not found.
+            MissingRecordingsError: files that it is made of are not there.
+            DatasetError: it has changes of pitch or time and is not to be read from its isolated
+                events, or it has what no source has (reverberation, a cut after it was made).
         """
         scape = self._read[path]
         self._refuse(path, scape)
         tags = self._tags(scape)
-        isolated = self._set.isolated(path) if self._mode != "never" else {}
         if self._mode == "always" or _changed(scape):
-            if not isolated:
+            if not self._isolated(path):
                 raise self._no_isolated(path, scape)
             origin = self._scaper(scape, mixture_id, tags, path) if self._known(scape) else None
             return JamsMixture(mixture=self._written(path, mixture_id, tags), origin=origin)
         return JamsMixture(mixture=self._scaper(scape, mixture_id, tags, path))
+
+    def _isolated(self, path: str) -> Mapping[str, Recording]:
+        return self._set.isolated(path) if self._mode != "never" else {}
 
     def _tags(self, scape: Soundscape) -> Mapping[str, Tag]:
         labels = {event.label for event in scape.events if event.role == "foreground"}
@@ -136,32 +101,46 @@ class JamsMixtures:
     def _scaper(
         self, scape: Soundscape, mixture_id: str, tags: Mapping[str, Tag], path: str
     ) -> Mixture:
+        self._look_for(scape, path)
         try:
-            return mixture_of(
-                scape, mixture_id, lambda event: self._finders[event.role].find(event), tags=tags
-            )
+            return mixture_of(scape, mixture_id, self._find, tags=tags)
         except DatasetError as error:
             raise DatasetError(f"JAMS file {path!r}: {error}") from None
 
+    def _find(self, event: SoundEvent) -> FoundFile:
+        return self._finders[event.role].find(event)
+
+    def _look_for(self, scape: Soundscape, path: str) -> None:
+        """Find all files before one is used, so that all that are missing are counted."""
+        reasons: dict[FileKey, str] = {}
+        for event in scape.events:
+            try:
+                self._find(event)
+            except MissingRecordingsError as error:
+                reasons |= {key: f"JAMS file {path!r}: {why}" for key, why in error.reasons.items()}
+            except DatasetError as error:
+                raise DatasetError(f"JAMS file {path!r}: {error}") from None
+        if reasons:
+            raise MissingRecordingsError(reasons)
+
     def _known(self, scape: Soundscape) -> bool:
-        """Can all files be looked up?"""
-        try:
-            for event in scape.events:
-                self._finders[event.role].find(event)
-        except DatasetError:
-            return False
-        return True
+        """Do the corpora have all files? Of rendered audio they need not."""
+        return all(self._finders[event.role].lists(event) for event in scape.events)
 
     def _written(self, path: str, mixture_id: str, tags: Mapping[str, Tag]) -> Mixture:
         """The mixture of the isolated events, as they were written."""
         scape, files = self._read[path], self._set.isolated(path)
         plan = mixture_of(scape, mixture_id, _any_file, tags=tags)
         names = event_names(plan)
-        lost = sorted(set(names.values()) - set(files))
-        if lost:
-            raise DatasetError(
-                f"JAMS file {path!r}: its isolated event {lost[0]!r} is missing; complete the set"
+        folder = self._set.event_folder(path)
+        lost = {
+            (self._set.name, f"{folder}/{name}.wav"): (
+                f"JAMS file {path!r}: its isolated event {name!r} is missing; complete the set"
             )
+            for name in sorted(set(names.values()) - set(files))
+        }
+        if lost:
+            raise MissingRecordingsError(lost)
         sources = tuple(self._as_written(s, files[names[s.id]], plan) for s in plan.sources)
         return replace(plan, sources=sources, renderer="standard")
 
@@ -190,14 +169,19 @@ class JamsMixtures:
         if what:
             raise DatasetError(f"JAMS file {path!r} {what}; this cannot be read, remove it")
 
-    def _no_isolated(self, path: str, scape: Soundscape) -> DatasetError:
+    def _no_isolated(self, path: str, scape: Soundscape) -> DatasetError | MissingRecordingsError:
+        """Isolated events of some soundscapes may be missing; of all: they were not written."""
         label = next((event.label for event in scape.events if _is_changed(event)), None)
         why = f"changes pitch or time of {label!r}" if label else "is to be read as rendered"
-        return DatasetError(
-            f"JAMS file {path!r} {why}, and there are no isolated events beside it "
-            f"({path.removesuffix('.jams')}_events/) that can be read; make it again with "
-            "save_isolated_events=True, and do not set `isolated: never`"
+        folder = self._set.event_folder(path)
+        line = (
+            f"JAMS file {path!r} {why}, and there are no isolated events beside it ({folder}/) "
+            "that can be read; make it again with save_isolated_events=True, and do not set "
+            "`isolated: never`"
         )
+        if self._mode == "never" or not any(map(self._set.isolated, self.paths)):
+            return DatasetError(line)
+        return MissingRecordingsError({(self._set.name, f"{folder}/"): line})
 
 
 def _changed(scape: Soundscape) -> bool:
@@ -220,11 +204,3 @@ def _any_file(event: SoundEvent) -> FoundFile:
         group=event.source_file,
     )
     return FoundFile(corpus="", recording=recording)
-
-
-def _common_tail(one: PurePosixPath, other: PurePosixPath) -> int:
-    """How many parts two paths share, counted from their ends."""
-    pairs = zip(reversed(one.parts), reversed(other.parts), strict=False)
-    return next(
-        (n for n, (a, b) in enumerate(pairs) if a != b), min(len(one.parts), len(other.parts))
-    )

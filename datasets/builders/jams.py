@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import PurePosixPath
 from typing import Annotated
 
 from pydantic import Field
@@ -11,12 +12,14 @@ from ...errors import ConfigError, CorpusError, DatasetError, suggest
 from ..builder import BUILDERS, BuildContext, Count, Drawn, Seconds, Selection, open_pool
 from ..corpora._table import read_table
 from ..corpora.scaper_set import ScaperSet
+from ..missing import MissingRecordingsError
 from ..queries import Targets
 from ..soundscapes import safe_id
 from ._asking import Asker, Clue, PoolEnrollments, check_labels
 from ._audibility import Audibility
 from ._conditions import ConditionList, expand_conditions
-from ._jams_mixtures import FilesByName, Isolated, JamsMixtures
+from ._files_by_name import FilesByName
+from ._jams_mixtures import Isolated, JamsMixtures
 from ._scenes import Mixed
 
 
@@ -115,7 +118,11 @@ class JamsSet:
         )
 
     def draw(self, index: int) -> Drawn:
-        """Recipe and trials of soundscape `index`; beyond the last one they begin again."""
+        """Recipe and trials of soundscape `index`; beyond the last one they begin again.
+
+        Raises:
+            MissingRecordingsError: files that it is made of are not there.
+        """
         again, place = divmod(index, self.count)
         path = self._mixtures.paths[place]
         mixture_id = safe_id(path.removesuffix(".jams")) + (f"+{again}" if again else "")
@@ -139,9 +146,11 @@ class JamsSet:
     def _targets_of(self, path: str) -> tuple[str, ...]:
         listed = self._set.listed_events(path)
         if listed is None:
-            raise DatasetError(
-                f"JAMS file {path!r} has no gt_events.csv beside it; set listed_targets to false"
-            )
+            line = f"JAMS file {path!r} has no gt_events.csv beside it; set listed_targets to false"
+            if not any(map(self._set.listed_events, self._mixtures.paths)):
+                raise DatasetError(line)
+            name = PurePosixPath(path).with_name("gt_events.csv").as_posix()
+            raise MissingRecordingsError({(self._set.name, name): line})
         return tuple(read_table(listed).column("label", option="listed_targets"))
 
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from ...errors import CorpusError
+from ...errors import AudioError, CorpusError
 from ..corpus import Recording, Samples
+from ..missing import MissingRecordingsError
 from ._audio_tree import AudioTree, Channel
 from ._folder_listing import Entry, locate
 
@@ -80,11 +81,16 @@ class ListedCorpus(ABC):
         """One recording, whatever else is there.
 
         Raises:
-            CorpusError: the corpus does not list it, or its header cannot be read.
+            CorpusError: the corpus does not list it, or it has channels that `channel` does not
+                make one.
+            MissingRecordingsError: it is not there, or damaged.
         """
         entry = self._entry_at(path)
         if entry is None:
             raise CorpusError(f"{self._where}: no recording {path!r}; correct the path")
+        if self._files.unreadable([path]):
+            reason = f"recording {path!r} of corpus {self.name!r} is not there or cannot be read"
+            raise MissingRecordingsError({(self.name, path): reason})
         return self._recordings_from([entry])[0]
 
     def entries(self) -> Sequence[Entry]:
@@ -113,10 +119,13 @@ class ListedCorpus(ABC):
         """Mono samples [T] of a stretch of one file, and its rate in Hz.
 
         Raises:
-            AudioError: the file is missing, outside the root, corrupt, empty, shorter than asked,
-                not finite, or of several channels while `channel` is not set.
+            MissingRecordingsError: the file is missing, outside the root, corrupt, empty, shorter
+                than asked, not finite, or of several channels while `channel` is not set.
         """
-        return self._files.read(path, start, frames)
+        try:
+            return self._files.read(path, start, frames)
+        except AudioError as error:
+            raise MissingRecordingsError({(self.name, path): str(error)}) from None
 
     def digest(self, path: str) -> str:
         """SHA-256 (hex) of the bytes of a file.

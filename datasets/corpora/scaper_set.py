@@ -88,6 +88,10 @@ class ScaperSet:
         """The isolated events of a JAMS file by Scaper's name (`foreground0_dog`); may be empty."""
         return self._by_soundscape.get(path, {})
 
+    def event_folder(self, path: str) -> str:
+        """Folder of the isolated events of a JAMS file; where it would be if there is none."""
+        return self._event_folder(path) or f"{path.removesuffix('.jams')}{_EVENT_FOLDERS[0]}"
+
     def read(self, path: str, start: int = 0, frames: int | None = None) -> tuple[Samples, int]:
         """Mono samples [T] of a stretch of one isolated event, and its rate in Hz.
 
