@@ -125,7 +125,7 @@ def _normalised(features: Tensor, active: Tensor, how: Normalise) -> Tensor:
     """Features [B, K, D] without the mean, or at zero mean and unit variance, over active ones."""
     if how == "none":
         return features
-    weight = active[:, :, None] / active.sum(dim=1)[:, None, None]
+    weight = active[:, :, None] / active.sum(dim=1)[:, None, None].to(features.dtype)
     centred = features - (features * weight).sum(dim=1, keepdim=True)
     if how == "mean":
         return centred
