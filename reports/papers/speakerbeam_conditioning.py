@@ -10,14 +10,29 @@ def _ours(system: str) -> Measured:
 
 
 def _rows(name: str, system: str, published: str, *, rule: bool) -> tuple[PaperRow, PaperRow]:
-    """i-vectors, which are not here, and jointly learned embeddings."""
-    quoted = [
-        Quoted(system="speakerbeam", variant=f"{published} + {kind}", metric="sdri")
-        for kind in ("i-vector", "jointly learned")
-    ]
+    """i-vectors and jointly learned embeddings."""
+    given, learned = (
+        PaperCell(
+            _ours(title),
+            Quoted(system="speakerbeam", variant=f"{published} + {kind}", metric="sdri"),
+        )
+        for title, kind in ((_with_i_vector(system), "i-vector"), (system, "jointly learned"))
+    )
     return (
-        PaperRow(names=(name, "i-vector"), cells=(PaperCell(None, quoted[0]),), rule=rule),
-        PaperRow(names=("", "jointly learned"), cells=(PaperCell(_ours(system), quoted[1]),)),
+        PaperRow(names=(name, "i-vector"), cells=(given,), rule=rule),
+        PaperRow(names=("", "jointly learned"), cells=(learned,)),
+    )
+
+
+def _with_i_vector(system: str) -> str:
+    return f"{system}_i_vector"
+
+
+def _learned_is_better(text: str, system: str) -> Claim:
+    return Claim(
+        text=f"{text}: a jointly learned embedding beats the i-vector",
+        better=_ours(system),
+        worse=_ours(_with_i_vector(system)),
     )
 
 
@@ -59,6 +74,9 @@ PAPER_TABLES.register("speakerbeam_conditioning")(
                 better=_ours("factorised"),
                 worse=_ours("multiplication"),
             ),
+            _learned_is_better("input bias", "input_bias"),
+            _learned_is_better("factorised layer", "factorised"),
+            _learned_is_better("multiplication", "multiplication"),
         ),
     )
 )
