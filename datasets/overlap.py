@@ -60,7 +60,9 @@ def overlap(
     named = tuple(item for item in stated if _names(item, dataset.card, tested.parts))
     recordings = set(tested.recordings) & set(trained.recordings)
     speakers = set(tested.speakers) & set(trained.speakers)
-    if not (named or recordings or speakers):
+    # Where recordings are compared one by one, a part of a corpus that both use proves nothing.
+    unlisted = set(named) - (set(trained.parts) if trained.recordings else set())
+    if not (unlisted or recordings or speakers):
         return None
     return Overlap(
         named=named,

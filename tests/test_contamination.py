@@ -185,6 +185,16 @@ def test_recordings_are_counted_with_the_trials_that_hold_them(sounds: Dataset) 
     )
 
 
+def test_a_common_part_is_nothing_where_recordings_are_known_and_differ(sounds: Dataset) -> None:
+    part = contents_of(sounds).parts[0]
+    others = Contents(parts=(part,), recordings=("0" * 16,))
+    assert overlap(sounds, training_data=[part], trained_on=others) is None
+    assert overlap(sounds, training_data=[part], trained_on=Contents(parts=(part,))) is not None
+    found = overlap(sounds, training_data=["mini_sounds"], trained_on=others)
+    assert found is not None  # more was trained on than what is listed
+    assert (found.named, found.recordings) == (("mini_sounds", part), 0)
+
+
 def test_speakers_are_counted_though_recordings_differ(speech: Dataset) -> None:
     speaker = contents_of(speech).speakers[0]
     found = overlap(speech, training_data=(), trained_on=Contents(speakers=(speaker, "vctk:p225")))
