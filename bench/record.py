@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from ..datasets.contents import Summary, contents_of, summary_of
 from ..datasets.dataset import Dataset
+from ..datasets.missing import told
 from ..datasets.overlap import Overlap, overlap
 from ..datasets.seeding import digest
 from ..errors import DatasetError
@@ -52,6 +53,7 @@ class DatasetRecord:
         contents: parts of corpora, and how many recordings and speakers.
         overlaps: what is known of systems that were trained on some of it, by title.
         role: what a paper's table calls it; "" without one.
+        missing: what it lacks, in words, if it was built without recordings that were missing.
     """
 
     fingerprint: str
@@ -65,6 +67,7 @@ class DatasetRecord:
     contents: Summary | None = None
     overlaps: Mapping[str, Overlap] = field(default_factory=dict)
     role: str = ""
+    missing: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,6 +181,7 @@ def dataset_record(
         contents=summary_of(contents_of(dataset)),
         overlaps={title: found for title, found in overlaps.items() if found},
         role=role,
+        missing=told(card),
     )
 
 

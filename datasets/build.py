@@ -11,7 +11,7 @@ from pathlib import Path
 from .. import __version__
 from ..errors import AudioError, DatasetError
 from ..progress import ProgressFactory, quiet
-from .builder import Drawn
+from .builder import Drawn, TooFewRecordingsError
 from .config import DatasetConfig, OpenedBuilder, open_builder
 from .contents import parts_of
 from .corpus import Corpora
@@ -28,6 +28,8 @@ from .manifest import (
 )
 from .materialise import materialise
 from .missing import (
+    LOST,
+    MISSING,
     MISSING_ENROLLMENT,
     FileKey,
     MissingRecordingsError,
@@ -35,10 +37,14 @@ from .missing import (
     leave_out,
     named,
     refusal,
+    shortfalls_of,
 )
 from .types import Mixture, MixtureClip, Trial
 
 __all__ = ["build", "materialise"]
+
+_Item = Drawn | MissingRecordingsError | TooFewRecordingsError
+"""What drawing one mixture came to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +157,7 @@ def _manifest(
         vocabulary=builder.vocabulary,
         counts=_counts(draws, mixtures, trials, len(files)),
         tsebench_version=__version__,
-        notes=getattr(builder, "notes", ()),
+        notes=(*getattr(builder, "notes", ()), *shortfalls_of(opened.corpora)),
         missing=named(draws.missing),
         parts=parts_of(used, config.corpora, opened.corpora),
     )
@@ -163,13 +169,19 @@ def _draw(opened: OpenedBuilder, jobs: int, progress: ProgressFactory) -> _Draws
     """Draw all mixtures and hash the recordings that they use."""
     drawn: list[Drawn] = []
     missing: dict[FileKey, str] = {}
+    short: list[TooFewRecordingsError] = []
     lost = 0
     for item in _draw_all(opened, jobs, progress):
         if isinstance(item, Drawn):
             drawn.append(item)
+            continue
+        lost += 1
+        if isinstance(item, TooFewRecordingsError):
+            short.append(item)
         else:
             missing.update(item.reasons)
-            lost += 1
+    if short and not missing and not absent_from(opened.corpora):
+        raise short[0]
     mixtures = [item.mixture for item in drawn]
     used = clips_of(mixtures, [trial for item in drawn for trial in item.trials])
     hashes: dict[FileKey, str] = {}
@@ -182,15 +194,13 @@ def _draw(opened: OpenedBuilder, jobs: int, progress: ProgressFactory) -> _Draws
     return _Draws(drawn=drawn, lost=lost, hashes=hashes, missing=missing)
 
 
-def _draw_all(
-    opened: OpenedBuilder, jobs: int, progress: ProgressFactory
-) -> Iterator[Drawn | MissingRecordingsError]:
+def _draw_all(opened: OpenedBuilder, jobs: int, progress: ProgressFactory) -> Iterator[_Item]:
     """Mixtures in order; each draw depends on its index alone."""
 
-    def draw(index: int) -> Drawn | MissingRecordingsError:
+    def draw(index: int) -> _Item:
         try:
             drawn = opened.builder.draw(index)
-        except MissingRecordingsError as error:
+        except (MissingRecordingsError, TooFewRecordingsError) as error:
             return error
         return replace(drawn, rendered=None)  # signals of all would fill RAM
 
@@ -245,9 +255,9 @@ def _counts(
         counts["mixtures_enrollment_only"] = len(mixtures) - len(asked)
     counts.update(Counter(sorted(f"trials_{t.condition.kind}_{t.condition}" for t in trials)))
     if draws.lost:
-        counts["excluded_mixtures_missing_recording"] = draws.lost
+        counts[LOST] = draws.lost
     if draws.missing:
-        counts["missing_recordings"] = len(draws.missing)
+        counts[MISSING] = len(draws.missing)
     for item in draws.drawn:
         for reason, number in item.excluded.items():
             counts[f"excluded_{reason}"] += number

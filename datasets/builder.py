@@ -89,6 +89,10 @@ BUILDERS: Registry[BuilderFactory] = Registry(
 )
 
 
+class TooFewRecordingsError(DatasetError):
+    """A label has too few recordings for one mixture, perhaps since some are missing."""
+
+
 class Selection(StrictModel):
     """Which recordings of a corpus take part.
 
@@ -189,14 +193,14 @@ def enrollment_clips(
     for a given generator this is a fixed list from which only what the mixture uses is left out.
 
     Raises:
-        DatasetError: the label has too few other recordings.
+        TooFewRecordingsError: the label has too few other recordings.
     """
     groups = {pool.group_of(clip.path) for clip in used if clip.corpus == pool.corpus}
     choices = pool.by_label[label]
     order = [choices[int(place)] for place in rng.permutation(len(choices))]
     free = [recording for recording in order if recording.group not in groups]
     if len(free) < count:
-        raise DatasetError(
+        raise TooFewRecordingsError(
             f"label {label!r} of corpus {pool.corpus!r} has {len(free)} recordings that the "
             f"mixture does not use, but {count} are needed as enrollment; add recordings, exclude "
             "the label, or ask for fewer"

@@ -12,6 +12,7 @@ from ..progress import ProgressFactory
 from .dataset import Dataset
 from .findings import Finding, judged, spread
 from .manifest import FileHash
+from .missing import told as missing_recordings
 from .types import Trial
 
 
@@ -37,12 +38,9 @@ def check_counts(dataset: Dataset) -> Finding:
         for name in sorted(names)
         if told.get(name, 0) != counted.get(name, 0)
     ]
-    missing = told.get("missing_recordings", 0)
-    lost = told.get("excluded_mixtures_missing_recording", 0)
-    first = f" (the first is {dataset.card.missing[0]!r})" if dataset.card.missing else ""
-    remarks = [f"recordings missing: {missing}{first}, mixtures left out for them: {lost}"]
+    missing = missing_recordings(dataset.card)
     return judged(
-        "counts", looked_at=len(names), problems=problems, remarks=remarks if missing else ()
+        "counts", looked_at=len(names), problems=problems, remarks=[missing] if missing else ()
     )
 
 

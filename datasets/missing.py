@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 from ..errors import AudioError, DatasetError
 from .builder import Drawn
 from .corpus import Corpora
-from .manifest import clips_of
+from .manifest import DatasetCard, clips_of
 from .types import EnrollmentClip, MixtureClip, Trial
 
 FileKey = tuple[str, str]
@@ -18,6 +18,12 @@ FileKey = tuple[str, str]
 
 MISSING_ENROLLMENT = "missing_enrollment"
 """Reason by which `excluded` counts trials whose enrollment is missing."""
+
+MISSING = "missing_recordings"
+"""What a card calls the number of recordings that are missing."""
+
+LOST = "excluded_mixtures_missing_recording"
+"""What a card calls the number of mixtures that are left out for them."""
 
 NAMED = 10
 """How many missing recordings a card names."""
@@ -48,6 +54,21 @@ class Incomplete(Protocol):
     def absent(self) -> tuple[str, ...]:
         """Their paths, sorted."""
         ...
+
+
+@runtime_checkable
+class Countable(Protocol):
+    """A corpus that knows how many files its release has."""
+
+    def shortfalls(self) -> tuple[str, ...]:
+        """Parts that recordings were taken from so far and that hold fewer files; one line each."""
+        ...
+
+
+def shortfalls_of(corpora: Corpora) -> tuple[str, ...]:
+    """What may be missing of corpora that list their own folders, one line each."""
+    countable = (corpus for corpus in corpora.values() if isinstance(corpus, Countable))
+    return tuple(line for corpus in countable for line in corpus.shortfalls())
 
 
 def absent_from(corpora: Corpora) -> dict[FileKey, str]:
@@ -86,6 +107,21 @@ def refusal(
 def named(reasons: Iterable[FileKey]) -> tuple[str, ...]:
     """The first of some recordings, as `corpus:path`."""
     return tuple(f"{corpus}:{path}" for corpus, path in sorted(reasons)[:NAMED])
+
+
+def told(card: DatasetCard, *, first: bool = True) -> str:
+    """In words what a set lacks, if wanted with the first recording; "" if it is whole."""
+    missing = card.counts.get(MISSING, 0)
+    if not missing:
+        return ""
+    named = f" (the first is {card.missing[0]!r})" if first and card.missing else ""
+    parts = [
+        f"recordings missing: {missing}{named}",
+        f"mixtures left out for them: {card.counts.get(LOST, 0)}",
+    ]
+    if trials := card.counts.get(f"excluded_{MISSING_ENROLLMENT}", 0):
+        parts.append(f"trials left out for their enrollments: {trials}")
+    return ", ".join(parts)
 
 
 def leave_out(drawn: Sequence[Drawn], missing: Set[FileKey]) -> list[Drawn]:

@@ -11,30 +11,22 @@ from rich.text import Text
 
 from ..datasets.dataset import Dataset
 from ..datasets.findings import Finding
+from ..datasets.missing import LOST, told
 from ..datasets.numbers import Number, numbers_of
 
 _STYLES = {"ok": "green", "remark": "yellow", "PROBLEM": "bold red"}
 _EXCLUDED = "excluded_"
-# Told with the missing recordings.
-_BY_MISSING = "excluded_mixtures_missing_recording"
 
 
 def print_summary(dataset: Dataset, console: Console) -> None:
     """Print what a build made; what was missing comes first."""
     card = dataset.card
-    missing = card.counts.get("missing_recordings", 0)
-    if missing:
-        console.print(
-            Text(
-                f"recordings missing: {missing}, mixtures left out for them: "
-                f"{card.counts.get(_BY_MISSING, 0)}; the first: {', '.join(card.missing)}",
-                style="bold red",
-            )
-        )
+    if missing := told(card, first=False):
+        console.print(Text(f"{missing}; the first: {', '.join(card.missing)}", style="bold red"))
     excluded = {
         name.removeprefix(_EXCLUDED).replace("_", " "): count
         for name, count in card.counts.items()
-        if name.startswith(_EXCLUDED) and name != _BY_MISSING
+        if name.startswith(_EXCLUDED) and name != LOST
     }
     lines = [Number(f"excluded: {why}", f"{count:,}") for why, count in excluded.items()]
     console.print(_numbers(card.name, [*numbers_of(dataset), *lines]))

@@ -35,13 +35,18 @@ def other_weights(rows: pd.DataFrame, runs: Sequence[RunFacts]) -> dict[str, str
 
 
 def run_remarks(rows: pd.DataFrame, runs: Sequence[RunFacts]) -> tuple[str, ...]:
-    """Sentences on runs that are unfinished, unknown, or of other versions.
+    """Sentences on runs that are unfinished, unknown, of other versions or of parts of a set.
 
     Args:
         rows: as `read_rows` gives them.
         runs: as `read_runs` gives them.
     """
-    return (*_unfinished(runs), *_unknown_builds(rows, runs), *_versions(runs))
+    return (
+        *_unfinished(runs),
+        *_incomplete_sets(runs),
+        *_unknown_builds(rows, runs),
+        *_versions(runs),
+    )
 
 
 def name_remarks(merged: pd.DataFrame, reasons: Mapping[str, str]) -> tuple[str, ...]:
@@ -86,6 +91,14 @@ def _unfinished(runs: Sequence[RunFacts]) -> Iterator[str]:
     for run in runs:
         if not run.finished:
             yield f"run {run.title} did not finish: systems that lack trials are not ranked"
+
+
+def _incomplete_sets(runs: Sequence[RunFacts]) -> Iterator[str]:
+    """Of one name there is one build, so that all runs say the same."""
+    missing = {name: facts.missing for run in runs for name, facts in run.datasets.items()}
+    for name, told in sorted(missing.items()):
+        if told:
+            yield f"dataset {name} is not whole: {told}"
 
 
 def _unknown_builds(rows: pd.DataFrame, runs: Sequence[RunFacts]) -> Iterator[str]:

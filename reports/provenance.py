@@ -83,6 +83,7 @@ class DatasetFacts(_Facts):
         skipped: why others did not.
         overlaps: systems that were trained on some of it.
         role: what a paper's table calls it.
+        missing: what it lacks, if it was built without recordings that were missing.
     """
 
     fingerprint: str = ""
@@ -94,6 +95,7 @@ class DatasetFacts(_Facts):
     contents: ContentsFacts | None = None
     overlaps: Mapping[str, OverlapFacts] = {}
     role: str = ""
+    missing: str = ""
     sample_rate_hz: int = 0
 
     def expected_trials(self) -> dict[str, int]:

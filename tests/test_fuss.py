@@ -24,6 +24,7 @@ from tsebench.datasets.config import (
 )
 from tsebench.datasets.corpus import Corpus, Recording, Samples
 from tsebench.datasets.jams_files import SoundEvent, Soundscape, dump_jams
+from tsebench.datasets.missing import MissingRecordingsError
 from tsebench.datasets.render import render
 from tsebench.datasets.seeding import generator
 from tsebench.datasets.soundscapes import soundscape_of
@@ -213,6 +214,16 @@ class TestReleased:
         lone = _open({**dirs, "fuss": _fuss(tmp_path / "fuss")})
         next((tmp_path / "fuss").rglob("ssdata_reverb/eval/example00000.jams")).unlink()
         builder = _make("fuss_released", lone, classes="fsd50k")
+        with pytest.raises(MissingRecordingsError, match=r"need its JAMS file .*00000\.jams"):
+            builder.draw(0)
+        (tmp_path / "fuss/fsd_data/eval/sound/12.wav").unlink()
+        builder = _make(
+            "fuss_released", _open({**dirs, "fuss": tmp_path / "fuss"}), classes="fsd50k"
+        )
+        with pytest.raises(MissingRecordingsError, match=r"names '12\.wav', which is not among"):
+            builder.draw(2)
+        for path in (tmp_path / "fuss").rglob("*.jams"):
+            path.unlink()
         with pytest.raises(CorpusError, match=r"need its JAMS file .*leave out `classes`"):
             builder.draw(0)
 

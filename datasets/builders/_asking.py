@@ -58,7 +58,7 @@ class PoolEnrollments:
         """Clips of `label`; an inactive class draws from a fixed list, the same for every mixture.
 
         Raises:
-            DatasetError: the label has too few other recordings.
+            TooFewRecordingsError: the label has too few other recordings.
         """
         pool = self._pool
         if self._audibility is not None:

@@ -8,7 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...errors import AudioError, ConfigError, DatasetError
-from ..builder import BuildContext, Pool, Selection, open_pool, stretch
+from ..builder import (
+    BuildContext,
+    Pool,
+    Selection,
+    TooFewRecordingsError,
+    open_pool,
+    stretch,
+)
 from ..clips import ClipReader
 from ..corpus import Corpora, Recording, VideoCorpus, VideoInfo
 from ..missing import MissingRecordingsError
@@ -121,11 +128,11 @@ class Pools:
             used: groups of recordings to leave out.
 
         Raises:
-            DatasetError: no recording is left.
+            TooFewRecordingsError: no recording is left.
         """
         free = [r for r in pool.by_label[label] if r.group not in used]
         if not free:
-            raise DatasetError(
+            raise TooFewRecordingsError(
                 f"label {label!r} of corpus {pool.corpus!r} has no recording besides those that "
                 "the mixture has; add recordings, or exclude the label"
             )

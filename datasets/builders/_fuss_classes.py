@@ -12,6 +12,7 @@ from ..corpora.fsd50k import Fsd50k
 from ..corpora.fuss import Example, Fuss
 from ..corpus import Recording
 from ..jams_files import read_jams
+from ..missing import MissingRecordingsError
 from ..types import Clip, Mixture
 
 
@@ -27,6 +28,7 @@ class FussClasses:
     def __init__(self, corpus: Fuss, fsd50k: Fsd50k, split: str) -> None:
         join = corpus.classes(fsd50k)
         self._corpus = corpus
+        self._folder = next(part.folder for part in corpus.parts if part.name == split)
         self._label_of, self._labels_of = join.label_of, join.labels_of
         self._recordings = {
             PurePosixPath(recording.path).name: recording
@@ -44,15 +46,20 @@ class FussClasses:
         """The recordings that a mixture was made of, background first; None if one has no class.
 
         Raises:
-            CorpusError: the JAMS file of the mixture is not there, or is of another one.
+            MissingRecordingsError: its JAMS file, or one that it names, is not there.
+            CorpusError: there are no JAMS files, or that of the mixture is of another one.
             DatasetError: it cannot be read.
         """
         jams = self._corpus.root / PurePosixPath(example.mixture).with_suffix(".jams")
         if not jams.is_file():
-            raise CorpusError(
+            line = (
                 f"classes of {example.mixture!r} need its JAMS file {str(jams)!r}, which is not "
                 "there; complete the corpus, or leave out `classes`"
             )
+            if not any(jams.parent.glob("*.jams")):
+                raise CorpusError(line)
+            path = jams.relative_to(self._corpus.root).as_posix()
+            raise MissingRecordingsError({(self._corpus.name, path): line})
         events = read_jams(jams).events
         ordered = [e for role in ("background", "foreground") for e in events if e.role == role]
         if len(ordered) != 1 + len(example.foregrounds):
@@ -61,9 +68,14 @@ class FussClasses:
                 f"{1 + len(example.foregrounds)} sources; get the corpus again"
             )
         names = [PurePosixPath(event.source_file).name for event in ordered]
-        found = tuple(self._recordings[name] for name in names if name in self._recordings)
-        listed = all(recording.path in self._label_of for recording in found)
-        return found if len(found) == len(names) and listed else None
+        absent = [name for name in names if name not in self._recordings]
+        if absent:
+            line = f"{str(jams)!r} names {{!r}}, which is not among the sources of its split"
+            raise MissingRecordingsError(
+                {(self._corpus.name, f"{self._folder}/{n}"): line.format(n) for n in absent}
+            )
+        found = tuple(self._recordings[name] for name in names)
+        return found if all(recording.path in self._label_of for recording in found) else None
 
     def named(self, mixture: Mixture, origins: tuple[Recording, ...]) -> Mixture:
         """The mixture with its sources' classes; any of them can be a target, so all are events."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 
-from ...errors import AudioError, DatasetError
+from ...errors import AudioError
+from ..builder import TooFewRecordingsError
 from ..corpora.librimix_metadata import LibriMixMetadata
 from ..corpora.librispeech import LibriSpeech, speaker_of
+from ..missing import MissingRecordingsError
 from ..renderers.librimix import SOURCE_RATE_HZ
 from ..seeding import digest
 from ._librimix_tables import Utterance, subset_of, utterance_rows
@@ -68,14 +70,19 @@ class Utterances:
             key: seed of the draw.
 
         Raises:
-            DatasetError: the speaker has no other.
+            TooFewRecordingsError: the speaker has no other.
+            MissingRecordingsError: one that comes before it is not there.
         """
         seed = digest(*key)
         candidates = [other for other in self._of_speaker(path) if other not in used]
         for other in sorted(candidates, key=lambda other: _rank(seed, other)):
-            if self.frames(other) >= SHORTEST_FRAMES:
+            try:
+                frames = self.frames(other)
+            except AudioError as error:
+                raise MissingRecordingsError({(self.corpus.name, other): str(error)}) from None
+            if frames >= SHORTEST_FRAMES:
                 return other
-        raise DatasetError(
+        raise TooFewRecordingsError(
             f"speaker {speaker_of(path)!r} of corpus {self.corpus.name!r} has no utterance of 3 s "
             f"besides {path!r} to enroll with; complete the corpus"
         )

@@ -192,7 +192,12 @@ class DiskCorpus(ListedCorpus):
                 )
             arranged = self._arrange(part, listed)
             chosen = {entry.path: entry for entry in arranged if self._chosen(entry.split)}
-            self._read_parts[part.folder] = Batch(title=f"of {part.folder}", entries=chosen)
+            self._read_parts[part.folder] = Batch(
+                title=f"of {part.folder}",
+                entries=chosen,
+                listed=len(listed),
+                released=part.files,
+            )
         return self._read_parts[part.folder]
 
     def _cure(self) -> str:

@@ -24,10 +24,14 @@ class Batch:
     Attributes:
         title: what they are, as "of audio_train" in "2 of the 5 files of audio_train".
         entries: the files by path, whether or not they are there.
+        listed: how many files there are, before options leave some out.
+        released: how many the release has, if that is known.
     """
 
     title: str
     entries: Mapping[str, Entry]
+    listed: int = 0
+    released: int | None = None
 
 
 class ListedCorpus(ABC):
@@ -51,6 +55,7 @@ class ListedCorpus(ABC):
         self._recordings: tuple[Recording, ...] = ()
         self._of_split: dict[str, tuple[Recording, ...]] = {}
         self._absent: set[str] = set()
+        self._used: dict[str, Batch] = {}
 
     @property
     @abstractmethod
@@ -105,6 +110,15 @@ class ListedCorpus(ABC):
     def absent(self) -> tuple[str, ...]:
         """Files that were looked for so far and were left out, sorted."""
         return tuple(sorted(self._absent))
+
+    def shortfalls(self) -> tuple[str, ...]:
+        """Parts that recordings were taken from so far and that hold fewer files than released."""
+        return tuple(
+            f"{self._where} has {batch.listed} of the {batch.released} files {batch.title}; which "
+            "ones are missing cannot be told, and a complete copy gives another set"
+            for batch in self._used.values()
+            if batch.released is not None and batch.listed < batch.released
+        )
 
     def split_of(self, path: str) -> str | None:  # noqa: ARG002 - a subclass may know
         """The split of a file, if its folder tells it."""
@@ -171,6 +185,7 @@ class ListedCorpus(ABC):
         for batch in self._batches(split):
             every = batch.entries.values()
             chosen = [entry for entry in every if split is None or entry.split == split]
+            self._used.setdefault(batch.title, batch)
             missing = self._missing(chosen)
             if missing:
                 part = "" if len(chosen) == len(every) else f" in split {split!r}"

@@ -68,10 +68,18 @@ class LibriSpeech(DiskCorpus):
         return info(locate(self.root, path, error=AudioError))
 
     def utterances(self, subset: str, speaker: str) -> list[str]:
-        """Paths of what is there of one speaker, sorted; no file is opened."""
+        """Paths of what a speaker says in the chapters that are there, sorted.
+
+        Utterances that the transcripts of these chapters name are among them, there or not.
+        """
         folder = posixpath.join(subset, speaker)
-        there = (self.root / folder).is_dir()
-        return sorted(self._found(folder, (".flac",))) if there else []
+        if not (self.root / folder).is_dir():
+            return []
+        files = set(self._found(folder, (".flac", ".txt")))
+        chapters = {posixpath.dirname(path) for path in files}
+        read = [chapter for chapter in chapters if _transcripts(chapter) in files]
+        named = {f"{chapter}/{name}.flac" for chapter in read for name in self._chapter(chapter)}
+        return sorted(named | {path for path in files if path.endswith(".flac")})
 
     def sex(self, speaker: str) -> str:
         """Sex of a speaker, "F" or "M", as SPEAKERS.TXT says.

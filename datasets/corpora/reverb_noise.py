@@ -17,6 +17,13 @@ from ._layout import Part, Release
 _FILE = re.compile(
     r"(?:Noise_|RVB2014_type1_noise_)(small|medium|large)room([12])_(\d+)\.wav", re.IGNORECASE
 )
+_RECORDINGS = tuple(
+    (f"{size}Room{room}", number)
+    for size in ("Small", "Medium", "Large")
+    for room in (1, 2)
+    for number in range(1, 11)
+)
+"""Room and number of each."""
 ALL = "all"
 """Split of all recordings, unless `shares` says otherwise: the corpus has no splits."""
 
@@ -76,19 +83,29 @@ class ReverbNoise(DiskCorpus):
         return tuple(there[:1])
 
     def _list(self, part: Part) -> Sequence[Entry]:
-        entries = []
+        known = {
+            (room, number): f"{part.folder}/{_file_name(part.name, room, number)}"
+            for room, number in _RECORDINGS
+        }
         for path in self._found(part.folder):
             if match := _FILE.fullmatch(PurePosixPath(path).name):
-                size, room, _ = match.groups()
-                label = f"{size.capitalize()}Room{room}"
-                entries.append(Entry(path=path, label=label, split=ALL, group=path))
-        return entries
+                size, room, number = match.groups()
+                known[f"{size.capitalize()}Room{room}", int(number)] = path
+        return [
+            Entry(path=path, label=room, split=ALL, group=path) for (room, _), path in known.items()
+        ]
 
     def _arrange(self, part: Part, entries: Sequence[Entry]) -> Sequence[Entry]:
         if self._share_of is None:
             return super()._arrange(part, entries)
         shared = [(entry, self._share_of.get(_number(entry.path))) for entry in entries]
         return [replace(entry, split=split) for entry, split in shared if split is not None]
+
+
+def _file_name(part: str, room: str, number: int) -> str:
+    if part == "slr28":
+        return f"RVB2014_type1_noise_{room.lower()}_{number}.wav"
+    return f"Noise_{room}_{number}.wav"
 
 
 def _number(path: str) -> int:
