@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 from rich.console import Console
 from torch import Tensor
@@ -26,6 +29,7 @@ from tsebench.systems.training.resume import LAST
 from tsebench.validation import parse
 
 NAME = "speakerbeam"
+DIGITS = Path(__file__).parents[2] / "shared/data/digits"
 TINY = {"window": 64, "stride": 16, "lstm_hidden": 8, "hidden": 10, "aux_hidden": 6}
 TINY |= {"embedding_dim": 4, "conditioning": "multiplication", "representation": "i_vector"}
 TINY |= {"i_vector_dim": 3, "i_vector_recordings": 24, "ubm_components": 4, "ubm_frames": 2000}
@@ -108,6 +112,24 @@ def test_sentences_of_one_unheard_voice_are_nearer_than_those_of_two(normalise):
     fitted = equal_error_rate(extractor(*recordings), labels)
     assert fitted < 0.15
     assert fitted < 0.6 * random
+
+
+@pytest.mark.skipif(not DIGITS.is_dir(), reason="shared/data/digits is missing")
+def test_real_talkers_are_told_apart():
+    config = IVectorConfig(
+        i_vector_dim=3, i_vector_recordings=120, ubm_components=32, ubm_frames=30_000,
+        ubm_rounds=8, i_vector_rounds=6,
+    )  # fmt: skip
+    files = sorted(DIGITS.glob("*/*.flac"))
+    signals = [(torch.from_numpy(soundfile.read(path, dtype="float32")[0]),) for path in files]
+    assert len(files) == 240
+    # Every second sentence of the four talkers is heard, the others are asked for.
+    heard, asked = (join_enrollments(signals[first::2], device="cpu") for first in (0, 1))
+    torch.manual_seed(0)
+    extractor = IVectorExtractor(config)
+    fit_extractor(extractor, lambda: [heard], seed=0)
+    labels = [path.parent.name for path in files[1::2]]
+    assert equal_error_rate(extractor(*asked), labels) < 0.05
 
 
 # Training.
@@ -217,8 +239,6 @@ class Faster(Voices):
     sample_rate_hz = 16000
 
     def __getitem__(self, index: int) -> tuple[Query, Truth]:
-        from dataclasses import replace
-
         query, truth = super().__getitem__(index)
         return replace(query, sample_rate_hz=16000), truth
 
