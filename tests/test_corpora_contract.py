@@ -14,7 +14,14 @@ import pytest
 import soundfile
 
 from tsebench.datasets.config import CorpusConfig, open_corpora
-from tsebench.datasets.corpus import CORPORA, Corpus, Listed, Recording, entries_of
+from tsebench.datasets.corpus import (
+    CORPORA,
+    Corpus,
+    Listed,
+    Recording,
+    entries_of,
+    recordings_of,
+)
 from tsebench.errors import AudioError, TsebenchError
 
 # Options that keep an embedded corpus small, where its own default is large.
@@ -111,6 +118,22 @@ def test_entries_and_splits_without_headers_are_those_of_the_recordings(corpus: 
         for recording in recordings:
             assert corpus.split_of(recording.path) in {None, recording.split}
         assert corpus.split_of("no/such.wav") is None
+
+
+def test_splits_can_be_had_one_without_another(corpus: Corpus, kind: str) -> None:
+    recordings = corpus.recordings()
+    for split in sorted({recording.split for recording in recordings}):
+        of_split = [recording for recording in recordings if recording.split == split]
+        assert list(recordings_of(corpus, split)) == of_split
+    assert list(recordings_of(corpus, "no such split")) == []
+    if isinstance(corpus, Listed):
+        assert "allow_missing" in inspect.signature(CORPORA.get(kind)).parameters
+        for recording in recordings:
+            assert corpus.group_of(recording.path) == recording.group
+            assert corpus.recording(recording.path) == recording
+        assert corpus.group_of("no/such.wav") == "no/such.wav"
+        with pytest.raises(TsebenchError, match=r"no recording 'no/such\.wav'"):
+            corpus.recording("no/such.wav")
 
 
 def test_reading_gives_what_is_promised(corpus: Corpus) -> None:

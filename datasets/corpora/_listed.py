@@ -198,7 +198,7 @@ class ListedCorpus(ABC):
         return sorted((e for e in wanted if e.path not in gone), key=lambda entry: entry.path)
 
     def _missing(self, entries: Iterable[Entry]) -> list[str]:
-        return [e.path for e in entries if not locate(self.root, e.path).is_file()]
+        return sorted(e.path for e in entries if not locate(self.root, e.path).is_file())
 
     def _whole(self) -> tuple[Recording, ...]:
         there = self._there(None)

@@ -67,6 +67,7 @@ class Fuss(DiskCorpus):
         name: what datasets call the corpus.
         root: folder that holds `fsd_data`, `ssdata`, ..., the one above it, or one of these.
         splits: only these splits; the headers of the other files are not read.
+        allow_missing: leave out files that cannot be read, instead of an error.
     """
 
     release = Release(
@@ -80,10 +81,19 @@ class Fuss(DiskCorpus):
     version = "Zenodo 3743844"
     licence = "CC-BY-4.0; sources CC0-1.0"
 
-    def __init__(self, *, name: str, root: Path, splits: tuple[str, ...] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        name: str,
+        root: Path,
+        splits: tuple[str, ...] | None = None,
+        allow_missing: bool = False,
+    ) -> None:
         # Rooms have one microphone; if a file has more channels, the first is used, as in the
         # released mixtures.
-        super().__init__(name=name, root=root, splits=splits, channel=0)
+        super().__init__(
+            name=name, root=root, splits=splits, channel=0, allow_missing=allow_missing
+        )
 
     def examples(self, split: str, *, reverb: bool) -> tuple[Example, ...]:
         """The released mixtures of a split, in the order of their list.

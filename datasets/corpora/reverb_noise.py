@@ -43,6 +43,7 @@ class ReverbNoise(DiskCorpus):
         shares: name of a split to the numbers 1 ... 10 of its recordings of each room; numbers
             that are not named are left out. None: everything is in split "all".
         splits: only these splits; the headers of the other files are not read.
+        allow_missing: leave out files of the release that are not there.
 
     Raises:
         ConfigError: `shares` names no number, or one twice.
@@ -70,10 +71,13 @@ class ReverbNoise(DiskCorpus):
         channel: Channel = 0,
         shares: dict[str, list[int]] | None = None,
         splits: tuple[str, ...] | None = None,
+        allow_missing: bool = False,
     ) -> None:
         self._share_of = _inverted(shares, where=f"corpus {name!r}")
         self._share_names = tuple(shares) if shares else (ALL,)
-        super().__init__(name=name, root=root, splits=splits, channel=channel)
+        super().__init__(
+            name=name, root=root, splits=splits, channel=channel, allow_missing=allow_missing
+        )
 
     def _layout_parts(self) -> tuple[Part, ...]:
         return tuple(replace(part, splits=self._share_names) for part in self.parts)

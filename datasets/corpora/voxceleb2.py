@@ -45,6 +45,7 @@ class VoxCeleb2(DiskCorpus):
             crop is the middle of the picture.
         valid_share: this share of the speakers of "train" becomes "valid".
         splits: only these splits. The dev part has a million files, so name "test" where it does.
+        allow_missing: leave out files that cannot be read, instead of an error.
     """
 
     release = Release(
@@ -64,11 +65,18 @@ class VoxCeleb2(DiskCorpus):
         landmarks: bool = False,
         valid_share: Annotated[float, Field(ge=0, lt=1)] = 0.0,
         splits: tuple[str, ...] | None = None,
+        allow_missing: bool = False,
     ) -> None:
         self._audio = audio
         self._lip_size = lip_size
         self._landmarks = landmarks
-        super().__init__(name=name, root=root, splits=splits, valid_share=valid_share)
+        super().__init__(
+            name=name,
+            root=root,
+            splits=splits,
+            valid_share=valid_share,
+            allow_missing=allow_missing,
+        )
 
     def digest(self, path: str) -> str:
         """SHA-256 (hex) of the bytes of an audio file, or of what determines a video's crops.

@@ -27,6 +27,7 @@ class Wham(DiskCorpus):
         name: what datasets call the corpus.
         root: the folder `wham_noise`, or the one above it.
         splits: only these parts; all that are there if None.
+        allow_missing: leave out files that cannot be read, instead of an error.
     """
 
     release = Release(title="WHAM noise", source="http://wham.whisper.ai (wham_noise.zip)")
@@ -39,8 +40,17 @@ class Wham(DiskCorpus):
     version = "WHAM!"
     licence = "CC BY-NC 4.0"
 
-    def __init__(self, *, name: str, root: Path, splits: tuple[str, ...] | None = None) -> None:
-        super().__init__(name=name, root=root, splits=splits, channel=0)
+    def __init__(
+        self,
+        *,
+        name: str,
+        root: Path,
+        splits: tuple[str, ...] | None = None,
+        allow_missing: bool = False,
+    ) -> None:
+        super().__init__(
+            name=name, root=root, splits=splits, channel=0, allow_missing=allow_missing
+        )
 
     def header(self, path: str) -> AudioInfo:
         """Length, rate and channels of one file.

@@ -39,6 +39,7 @@ class Wsj0(DiskCorpus):
             punctuation (`,COMMA`).
         licence: of the recordings.
         version: of the corpus.
+        allow_missing: leave out files that cannot be read, instead of an error.
     """
 
     release = Release(
@@ -61,10 +62,11 @@ class Wsj0(DiskCorpus):
         transcripts: str | None = None,
         licence: str = "LDC",
         version: str = "LDC93S6A",
+        allow_missing: bool = False,
     ) -> None:
         self.licence, self.version = licence, version
         self._transcripts = transcripts
-        super().__init__(name=name, root=root, splits=splits)
+        super().__init__(name=name, root=root, splits=splits, allow_missing=allow_missing)
 
     def sexes(self) -> Mapping[str, str]:
         """Sex ("F" or "M") by speaker, from `doc/spkrinfo.txt` or its kin, if it is there."""

@@ -39,7 +39,7 @@ def _mixture(folder: Path, number: int) -> str:
     names = ["background0", *(f"foreground{k}" for k in range(number))]
     paths = [f"{stem}_sources/{name}_sound.wav" for name in names]
     for k, path in enumerate(paths):
-        save(folder / path, frames=1600, seed=10 * number + k)
+        save(folder / path, frames=160_000, seed=10 * number + k)
     total = sum(soundfile.read(str(folder / path), dtype="int16")[0] // 4 for path in paths)
     soundfile.write(str(folder / f"{stem}.wav"), np.asarray(total, dtype=np.int16), RATE_HZ)
     return "\t".join([f"{stem}.wav", *paths])
