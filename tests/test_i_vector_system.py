@@ -23,7 +23,6 @@ from tsebench.systems.nets.i_vector import IVectorConfig, IVectorExtractor
 from tsebench.systems.nets.i_vector_fit import fit_extractor
 from tsebench.systems.registry import load_system
 from tsebench.systems.speakerbeam import SpeakerBeamConfig
-from tsebench.systems.training import task as tasks
 from tsebench.systems.training.engine import train_on
 from tsebench.systems.training.resume import LAST
 from tsebench.validation import parse
@@ -210,14 +209,6 @@ def test_progress_of_the_fit_is_told(tmp_path):
         "statistics for i-vectors: 24/24",
         "fitting the total variability: 3/3",
     ]
-
-
-def test_only_one_task_of_this_package_prepares():
-    preparing = [
-        name for name in tasks.TASKS.names()
-        if isinstance(tasks.TASKS.get(name), tasks.PreparingTask)
-    ]  # fmt: skip
-    assert preparing == [NAME]
 
 
 # Checkpoints and errors.

@@ -66,7 +66,7 @@ def fit_gmm(
     """Fit a mixture to frames.
 
     Args:
-        frames: [M, D]; taken to float64 a part at a time.
+        frames: [M, D]; EM takes them to float64 a part at a time.
         num_components: C.
         iterations: rounds of EM after the k-means that they start from.
         variance_floor: smallest variance, as a fraction of that of all frames.
