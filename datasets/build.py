@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .. import __version__
-from ..errors import AudioError, DatasetError
+from ..errors import AudioError, DatasetError, TsebenchError
 from ..progress import ProgressFactory, quiet
 from .builder import Drawn, TooFewRecordingsError
 from .config import DatasetConfig, OpenedBuilder, open_builder
@@ -32,8 +32,10 @@ from .missing import (
     MISSING,
     MISSING_ENROLLMENT,
     FileKey,
+    IncompleteCorpusError,
     MissingRecordingsError,
     absent_from,
+    counted,
     leave_out,
     named,
     refusal,
@@ -101,7 +103,7 @@ def build(
             )
         if reuse and (allow_missing or not card.missing):
             return load_dataset(folder, corpus_dirs=corpus_dirs)
-    opened = open_builder(config, corpus_dirs, allow_missing=allow_missing)
+    opened = _open(config, corpus_dirs, allow_missing=allow_missing)
     draws = _draw(opened, jobs, progress)
     whole = _complete(draws)
     if draws.missing and not allow_missing:
@@ -121,6 +123,25 @@ def build(
     check_manifest(manifest, where=f"dataset {config.name!r}")
     write_manifest(folder, manifest)
     return Dataset(manifest, opened.corpora)
+
+
+def _open(
+    config: DatasetConfig, corpus_dirs: Mapping[str, Path], *, allow_missing: bool
+) -> OpenedBuilder:
+    """Open a builder; the error that corpora are incomplete counts all that the set lacks."""
+    try:
+        return open_builder(config, corpus_dirs, allow_missing=allow_missing)
+    except IncompleteCorpusError as error:
+        first = error
+    try:
+        lacking = absent_from(open_builder(config, corpus_dirs, allow_missing=True).corpora)
+    except TsebenchError:  # what is left is not enough for the set
+        raise first from None
+    if len(lacking) <= first.missing:
+        raise first
+    raise IncompleteCorpusError(
+        f"{first} (the set lacks {len(lacking)} recordings: {counted(lacking)})", len(lacking)
+    )
 
 
 def _why(draws: _Draws) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
-from ..errors import AudioError, DatasetError
+from ..errors import AudioError, CorpusError, DatasetError
 from .builder import Drawn
 from .corpus import Corpora
 from .manifest import DatasetCard, clips_of
@@ -45,6 +45,19 @@ class MissingRecordingsError(AudioError):
     def __reduce__(self) -> tuple[type[MissingRecordingsError], tuple[Mapping[FileKey, str]]]:
         """Worker processes send it home."""
         return type(self), (self.reasons,)
+
+
+class IncompleteCorpusError(CorpusError):
+    """A corpus lacks files of a split that is asked for.
+
+    Args:
+        message: one line.
+        missing: how many.
+    """
+
+    def __init__(self, message: str, missing: int = 0) -> None:
+        self.missing = missing
+        super().__init__(message)
 
 
 @runtime_checkable
@@ -92,16 +105,20 @@ def refusal(
         mixtures: how many need one of them.
         trials: how many of other mixtures enroll with one of them.
     """
-    counts = Counter(corpus for corpus, _ in reasons)
-    told = " and ".join(f"{count} of corpus {corpus!r}" for corpus, count in sorted(counts.items()))
     first = min(reasons)
     why = reasons[first].partition("; ")[0]  # what follows is advice, and given below for all
     enrolled = f" and the trials that enroll with them ({trials})" if trials else ""
     return DatasetError(
-        f"dataset {name!r}: recordings are missing or unreadable ({told}), the first is "
-        f"{first[1]!r}: {why}; complete the corpus, or leave out the mixtures that need them "
+        f"dataset {name!r}: recordings are missing or unreadable ({counted(reasons)}), the first "
+        f"is {first[1]!r}: {why}; complete the corpus, or leave out the mixtures that need them "
         f"({mixtures}){enrolled} with --allow-missing"
     )
+
+
+def counted(reasons: Iterable[FileKey]) -> str:
+    """How many recordings of which corpora, for example "3 of corpus 'a' and 1 of corpus 'b'"."""
+    counts = Counter(corpus for corpus, _ in reasons)
+    return " and ".join(f"{count} of corpus {corpus!r}" for corpus, count in sorted(counts.items()))
 
 
 def named(reasons: Iterable[FileKey]) -> tuple[str, ...]:
@@ -119,8 +136,11 @@ def told(card: DatasetCard, *, first: bool = True) -> str:
         f"recordings missing: {missing}{named}",
         f"mixtures left out for them: {card.counts.get(LOST, 0)}",
     ]
-    if trials := card.counts.get(f"excluded_{MISSING_ENROLLMENT}", 0):
+    trials = card.counts.get(f"excluded_{MISSING_ENROLLMENT}", 0)
+    if trials:
         parts.append(f"trials left out for their enrollments: {trials}")
+    if not (trials or card.counts.get(LOST, 0)):
+        parts.append("since mixtures are drawn from what there is")
     return ", ".join(parts)
 
 

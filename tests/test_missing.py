@@ -18,7 +18,7 @@ from tsebench.datasets.config import CorpusConfig, DatasetConfig, open_corpora
 from tsebench.datasets.dataset import load_dataset
 from tsebench.datasets.missing import MissingRecordingsError
 from tsebench.datasets.validate import validate
-from tsebench.errors import TsebenchError
+from tsebench.errors import CorpusError, TsebenchError
 
 
 @pytest.fixture(params=sorted(CASES))
@@ -124,6 +124,30 @@ def test_files_without_a_header_can_be_left_out(content: bytes, tmp_path: Path) 
     part = build(case.config, tmp_path / "set", corpus_dirs=case.folders, allow_missing=True)
     assert part.card.counts["missing_recordings"] == 3
     assert part.card.missing == tuple(f"sounds:{path}" for path in case.gone)
+
+
+def test_several_corpora_and_splits_are_counted_in_one_line(tmp_path: Path) -> None:
+    case = CASES["fewshot_of_a_table"](tmp_path / "corpora")
+    tau = CASES["sound_mix_on_tau2019"](tmp_path / "tau")
+    params = {**case.config.params, "background": {"corpus": "tau2019"}, "duration_s": 0.01}
+    params = {**params, "event_s": [0.005, 0.01], "level": "power", "renderer": "standard"}
+    content = {**case.config.model_dump(), "params": params}
+    content["corpora"] |= {"tau2019": {"kind": "tau2019"}}
+    config = DatasetConfig.model_validate(content)
+    folders = {**case.folders, "tau2019": tau.folders["tau2019"]}
+    whole = build(config, tmp_path / "whole", corpus_dirs=folders)
+    gone = [*(case.root / path for path in case.gone), case.root / "class1/1.wav"]  # a known clip
+    for path in (*gone, *(tau.root / path for path in tau.gone)):
+        path.unlink()
+    with pytest.raises(
+        CorpusError,
+        match=r"1 of the 3 files .* \(the set lacks 5 recordings: 4 of corpus 'sounds' and 1 of "
+        r"corpus 'tau2019'\)$",
+    ):
+        build(config, tmp_path / "set", corpus_dirs=folders)
+    part = build(config, tmp_path / "set", corpus_dirs=folders, allow_missing=True)
+    assert part.card.counts["missing_recordings"] == 5
+    assert whole.card.missing == ()
 
 
 def test_splits_do_not_depend_on_what_is_there(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ...errors import AudioError, CorpusError
 from ..corpus import Recording, Samples
-from ..missing import MissingRecordingsError
+from ..missing import IncompleteCorpusError, MissingRecordingsError
 from ._audio_tree import AudioTree, Channel
 from ._folder_listing import Entry, locate
 
@@ -177,7 +177,7 @@ class ListedCorpus(ABC):
         """The files of a split, or of all that are wanted, sorted by path; all are there.
 
         Raises:
-            CorpusError: files are missing, and `allow_missing` is not set.
+            IncompleteCorpusError: files are missing, and `allow_missing` is not set.
         """
         wanted: list[Entry] = []
         gone: set[str] = set()
@@ -193,7 +193,8 @@ class ListedCorpus(ABC):
             wanted += chosen
             gone.update(missing)
         if gone and not self._allow_missing:
-            raise CorpusError(f"{self._where}: {' and '.join(lacking)}; {self._cure()}{ADVICE}")
+            line = f"{self._where}: {' and '.join(lacking)}; {self._cure()}{ADVICE}"
+            raise IncompleteCorpusError(line, len(gone))
         self._absent |= gone
         return sorted((e for e in wanted if e.path not in gone), key=lambda entry: entry.path)
 
@@ -221,7 +222,7 @@ class ListedCorpus(ABC):
             if not unreadable:
                 raise
             if not self._allow_missing:
-                raise CorpusError(f"{error}{ADVICE}") from None
+                raise IncompleteCorpusError(f"{error}{ADVICE}", len(unreadable)) from None
         self._absent |= unreadable
         return self._recordings_from([e for e in entries if e.path not in unreadable])
 

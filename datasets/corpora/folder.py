@@ -19,7 +19,7 @@ from ._folder_listing import (
     hold_out,
     listed,
 )
-from ._listed import Batch, ListedCorpus
+from ._listed import Batch, ListedCorpus, lacking_of
 from ._table import read_table
 
 
@@ -100,6 +100,18 @@ class FolderCorpus(ListedCorpus):
     def root(self) -> Path:
         """Folder that all paths are relative to."""
         return self._root
+
+    def problems(self) -> tuple[str, ...]:
+        """What is missing of a folder that a CSV file lists; no header is read.
+
+        Raises:
+            CorpusError: the folder, or its metadata, is not as described above.
+        """
+        missing = self._missing(self._listing.entries.values())
+        if not missing:
+            return ()
+        lacking = lacking_of(self._listing.title, missing, len(self._listing.entries))
+        return (f"{self._where}: {lacking}",)
 
     def _batches(self, split: str | None) -> Sequence[Batch]:  # noqa: ARG002 - there is one list
         return (self._listing,)
