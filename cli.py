@@ -102,8 +102,7 @@ def validate(
 ) -> None:
     """Check a dataset folder: recordings, rendering, levels, leaks, query conditions.
 
-    A PROBLEM makes the set unfit, and the exit code 2; a remark is a property of its protocol, or
-    of what the set does not need.
+    A PROBLEM makes the set unfit, and the exit code 2; a remark tells what is worth knowing.
     """
     from .bench.allocator import keep_freed_memory
     from .datasets.dataset import load_dataset
@@ -115,6 +114,7 @@ def validate(
     dataset = load_dataset(folder, corpus_dirs=dirs)
     findings = check(
         dataset,
+        folder=folder,
         against=[load_dataset(other, corpus_dirs=dirs) for other in against or ()],
         jobs=jobs,
         sample=sample,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from ..progress import ProgressFactory, quiet
+from .checks_files import check_files
 from .checks_leaks import check_apart, check_leaks
 from .checks_manifest import check_conditions, check_corpora, check_counts, check_recordings
 from .checks_rendering import check_rendering
@@ -17,6 +19,7 @@ __all__ = ["Finding", "validate"]
 def validate(
     dataset: Dataset,
     *,
+    folder: Path | None = None,
     against: Sequence[Dataset] = (),
     jobs: int = 1,
     sample: int | None = None,
@@ -26,6 +29,7 @@ def validate(
 
     Args:
         dataset: the set.
+        folder: of the set; if it was materialised, its wav files are looked for.
         against: sets that must have nothing in common with it, such as its training split.
         jobs: threads that hash and render; the findings do not depend on it.
         sample: hash and render at most so many recordings and mixtures, evenly spread; all if None.
@@ -35,6 +39,7 @@ def validate(
         check_counts(dataset),
         check_corpora(dataset),
         check_recordings(dataset, jobs=jobs, sample=sample, progress=progress),
+        *(check_files(dataset, folder) if folder else ()),
         *check_rendering(dataset, jobs=jobs, sample=sample, progress=progress),
         check_leaks(dataset),
         check_conditions(dataset),

@@ -12,10 +12,11 @@ from trees.fuss import make_fuss
 from trees.partial import CASES, Partial
 
 from tsebench.bench.record import dataset_record
-from tsebench.datasets.build import build
+from tsebench.datasets.build import build, materialise
 from tsebench.datasets.builder import BUILDERS
 from tsebench.datasets.config import CorpusConfig, DatasetConfig, open_corpora
 from tsebench.datasets.dataset import load_dataset
+from tsebench.datasets.findings import Finding
 from tsebench.datasets.missing import MissingRecordingsError
 from tsebench.datasets.validate import validate
 from tsebench.errors import CorpusError, TsebenchError
@@ -99,6 +100,34 @@ def test_validate_counts_and_names_what_was_deleted_later(case: Partial, tmp_pat
     assert not finding.ok
     assert Path(used[0]).name in finding.detail
     assert finding.detail.endswith("(2 in all)") == (len(used) > 1)
+
+
+def test_validate_counts_and_names_materialised_files(tmp_path: Path) -> None:
+    case = CASES["librimix_of_librispeech"](tmp_path / "corpora")
+    folder = tmp_path / "set"
+    dataset = build(case.config, folder, corpus_dirs=case.folders)
+    assert "files" not in {finding.check for finding in validate(dataset, folder=folder)}
+    materialise(dataset, folder)
+
+    def files() -> Finding:
+        (found,) = (f for f in validate(dataset, folder=folder) if f.check == "files")
+        return found
+
+    written = sorted((folder / "audio").rglob("*.wav"))
+    assert (files().ok, files().looked_at) == (True, len(written))
+    written[1].unlink()
+    cut = written[2].read_bytes()
+    written[2].write_bytes(cut[:-2])  # one sample
+    first = written[1].relative_to(folder).as_posix()
+    assert files().detail.startswith(
+        f"2 of the {len(written)} files of audio/ are missing or cut, the first is {first!r}; "
+    )
+    assert not files().ok
+    materialise(dataset, folder)
+    assert files().ok
+    assert written[2].read_bytes() == cut
+    (folder / "audio" / "fingerprint").write_text("another\n")
+    assert "holds files of another build (fingerprint another, not " in files().detail
 
 
 def test_a_half_copied_file_counts_as_missing(tmp_path: Path) -> None:
