@@ -16,13 +16,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trees.audio import save
 
+from tsebench.datasets.build import build
 from tsebench.datasets.builder import BUILDERS, BuildContext
-from tsebench.datasets.config import CorpusConfig, open_corpora
+from tsebench.datasets.config import CorpusConfig, DatasetConfig, open_corpora
 from tsebench.datasets.corpus import Corpus
 from tsebench.datasets.jams_files import SoundEvent, Soundscape, dump_jams, read_jams
 from tsebench.datasets.missing import MissingRecordingsError
 from tsebench.datasets.mixing import SILENT_DB, db_to_gain, power_db
 from tsebench.datasets.render import render
+from tsebench.datasets.renderer import Rendered
 from tsebench.datasets.soundscapes import jams_sidecars, soundscape_of
 from tsebench.datasets.types import Mixture
 from tsebench.errors import ConfigError, CorpusError, DatasetError, TsebenchError
@@ -179,6 +181,46 @@ def test_jams_and_scaper_read_what_is_written(bank: Path, tmp_path: Path) -> Non
         np.testing.assert_allclose(ours.sources, np.stack(events)[..., 0], atol=1e-4)
 
 
+def _write_isolated(bank: Path, folder: Path) -> dict[int, Rendered]:
+    """The isolated events of a set, as Scaper writes them; returns the signals by index."""
+    plain, corpora = _jams_set(bank, folder), _corpora(bank)
+    rendered = {}
+    for index in range(plain.count):
+        mixture = plain.draw(index).mixture
+        rendered[index] = render(mixture, corpora)
+        events = folder / f"{index:08d}" / "mixture_events"
+        events.mkdir()
+        fg = 0
+        for source, samples in zip(mixture.sources, rendered[index].sources, strict=True):
+            name = f"background0_{source.label}"
+            if source.role == "foreground":
+                name, fg = f"foreground{fg}_{source.label}", fg + 1
+            soundfile.write(events / f"{name}.wav", samples, RATE, subtype="FLOAT")
+    return rendered
+
+
+LISTED = {"listed_targets": True}
+ISOLATED = {"isolated": "always"}
+
+
+def _config(bank: Path, folder: Path, **params: Any) -> tuple[DatasetConfig, dict[str, Path]]:
+    corpora = {"events": {"kind": "folder"}, "scenes": {"kind": "folder"}}
+    content = {
+        "name": "set",
+        "builder": "jams",
+        "seed": 1,
+        "corpora": {**corpora, "set": {"kind": "scaper_set"}},
+        "params": {
+            "soundscapes": "set",
+            "events": {"corpus": "events"},
+            "background": {"corpus": "scenes"},
+            **params,
+        },
+    }
+    dirs = {"events": bank / "events", "scenes": bank / "scenes", "set": folder}
+    return DatasetConfig.model_validate(content), dirs
+
+
 class TestQueries:
     """Conditions over a set that Scaper made."""
 
@@ -238,19 +280,7 @@ class TestQueries:
 
     def test_isolated_events_are_read_if_asked_for(self, bank: Path, folder: Path) -> None:
         plain = _jams_set(bank, folder)
-        corpora = _corpora(bank)
-        rendered = {}
-        for index in range(plain.count):
-            mixture = plain.draw(index).mixture
-            rendered[index] = render(mixture, corpora)
-            events = folder / f"{index:08d}" / "mixture_events"
-            events.mkdir()
-            fg = 0
-            for source, samples in zip(mixture.sources, rendered[index].sources, strict=True):
-                name = f"background0_{source.label}"
-                if source.role == "foreground":
-                    name, fg = f"foreground{fg}_{source.label}", fg + 1
-                soundfile.write(events / f"{name}.wav", samples, RATE, subtype="FLOAT")
+        rendered = _write_isolated(bank, folder)
         every = _jams_set(bank, folder, isolated="always", clues=["enrollment"])
         opened = _corpora(bank, folder)
         for index in range(every.count):
@@ -260,6 +290,56 @@ class TestQueries:
             original = {s.clip.path for s in plain.draw(index).mixture.sources}
             for trial in drawn.trials:
                 assert not original & {clip.path for clip in trial.clue.enrollments}
+
+    @pytest.mark.parametrize(
+        ("gone", "named"),
+        [
+            (["*1/gt_events.csv", "*2/gt_events.csv"], "00000001/gt_events.csv"),
+            (["*1/mixture_events/fore*0_*"], "00000001/mixture_events/foreground0_"),
+            (["*3/mixture_events/*", "*3/mixture_events"], "00000003/mixture_events/"),
+        ],
+    )
+    def test_what_is_missing_of_the_set_is_counted(
+        self, bank: Path, folder: Path, tmp_path: Path, gone: list[str], named: str
+    ) -> None:
+        _write_isolated(bank, folder)
+        listed = "gt_events" in named
+        config, dirs = _config(bank, folder, **(LISTED if listed else ISOLATED))
+        whole = build(config, tmp_path / "whole", corpus_dirs=dirs)
+        for pattern in gone:
+            for path in folder.glob(pattern):
+                path.rmdir() if path.is_dir() else path.unlink()
+        lost = 2 if listed else 1
+        message = rf"\({lost} of corpus 'set'\), the first is '{named}"
+        with pytest.raises(DatasetError, match=message):
+            build(config, tmp_path / "made", corpus_dirs=dirs)
+        part = build(config, tmp_path / "made", corpus_dirs=dirs, allow_missing=True)
+        assert part.card.counts["missing_recordings"] == lost
+        assert part.card.counts["excluded_mixtures_missing_recording"] == lost
+        assert len(part.mixtures) == len(whole.mixtures) - lost
+
+    @pytest.mark.parametrize("which", ["mixture.jams", "mixture_events/foreground0_*.wav"])
+    @pytest.mark.parametrize("length", [0, 100, 5000])
+    def test_half_copied_files_of_the_set_are_counted(
+        self, bank: Path, folder: Path, tmp_path: Path, which: str, length: int
+    ) -> None:
+        _write_isolated(bank, folder)
+        config, dirs = _config(bank, folder, **ISOLATED)
+        (file,) = (folder / "00000002").glob(which)
+        file.write_bytes(file.read_bytes()[: min(length, file.stat().st_size - 9)])
+        with pytest.raises(DatasetError, match=r"1 of corpus 'set'") as caught:
+            build(config, tmp_path / "made", corpus_dirs=dirs)
+        assert repr(file.relative_to(folder).as_posix()) in str(caught.value)
+        part = build(config, tmp_path / "made", corpus_dirs=dirs, allow_missing=True)
+        assert part.card.counts["excluded_mixtures_missing_recording"] == 1
+        assert len(part.mixtures) == 3
+
+    def test_isolated_events_that_nobody_wrote_are_not_missing(
+        self, bank: Path, folder: Path, tmp_path: Path
+    ) -> None:
+        config, dirs = _config(bank, folder, **ISOLATED)
+        with pytest.raises(DatasetError, match="make it again with save_isolated_events=True"):
+            build(config, tmp_path / "made", corpus_dirs=dirs, allow_missing=True)
 
 
 Damage = Callable[[dict[str, Any]], object]

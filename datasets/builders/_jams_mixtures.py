@@ -43,7 +43,7 @@ class JamsMixtures:
         isolated: read the rendered isolated events "never", "always", or where "needed".
 
     Raises:
-        DatasetError: a JAMS file cannot be read, or its mixture cannot be made.
+        DatasetError: no JAMS file can be read.
     """
 
     def __init__(
@@ -55,12 +55,18 @@ class JamsMixtures:
         isolated: Isolated,
     ) -> None:
         self._set, self._finders, self._mode = soundscapes, finders, isolated
-        self._read = {
-            path: read_jams(soundscapes.file(path))
-            for path in soundscapes.soundscapes
-            if PurePosixPath(path).is_relative_to(folder)
-        }
-        self.paths = tuple(self._read)
+        self.paths = tuple(
+            path for path in soundscapes.soundscapes if PurePosixPath(path).is_relative_to(folder)
+        )
+        self._read: dict[str, Soundscape] = {}
+        self._damaged: dict[str, DatasetError] = {}
+        for path in self.paths:
+            try:
+                self._read[path] = read_jams(soundscapes.file(path))
+            except DatasetError as error:
+                self._damaged[path] = error
+        if self._damaged and not self._read:
+            raise self._damaged[self.paths[0]]
 
     def labels(self, role: str) -> tuple[str, ...]:
         """All labels of events or backgrounds, sorted."""
@@ -75,10 +81,12 @@ class JamsMixtures:
         """The recipe of one JAMS file.
 
         Raises:
-            MissingRecordingsError: files that it is made of are not there.
+            MissingRecordingsError: it, or files that it is made of, cannot be read.
             DatasetError: it has changes of pitch or time and is not to be read from its isolated
                 events, or it has what no source has (reverberation, a cut after it was made).
         """
+        if path in self._damaged:
+            raise MissingRecordingsError({(self._set.name, path): str(self._damaged[path])})
         scape = self._read[path]
         self._refuse(path, scape)
         tags = self._tags(scape)
@@ -135,9 +143,10 @@ class JamsMixtures:
         folder = self._set.event_folder(path)
         lost = {
             (self._set.name, f"{folder}/{name}.wav"): (
-                f"JAMS file {path!r}: its isolated event {name!r} is missing; complete the set"
+                f"JAMS file {path!r}: its isolated event {name!r} is missing, cut or unreadable"
             )
-            for name in sorted(set(names.values()) - set(files))
+            for name in sorted(names.values())
+            if name not in files or _is_cut(files[name], plan)
         }
         if lost:
             raise MissingRecordingsError(lost)
@@ -182,6 +191,10 @@ class JamsMixtures:
         if self._mode == "never" or not any(map(self._set.isolated, self.paths)):
             return DatasetError(line)
         return MissingRecordingsError({(self._set.name, f"{folder}/"): line})
+
+
+def _is_cut(file: Recording, plan: Mixture) -> bool:
+    return file.sample_rate_hz == plan.sample_rate_hz and file.frames < plan.num_samples
 
 
 def _changed(scape: Soundscape) -> bool:

@@ -8,8 +8,10 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import NoReturn
 
-from ...errors import CorpusError
+from ...errors import AudioError, CorpusError
+from ..audio import AudioInfo
 from ..corpus import CORPORA, Recording, Samples
+from ..missing import MissingRecordingsError
 from ._audio_tree import AudioTree
 from ._folder_listing import locate
 
@@ -96,10 +98,13 @@ class ScaperSet:
         """Mono samples [T] of a stretch of one isolated event, and its rate in Hz.
 
         Raises:
-            AudioError: the file is missing, outside the root, corrupt, shorter than asked, or not
-                mono.
+            MissingRecordingsError: the file is missing, outside the root, corrupt, shorter than
+                asked, or not mono.
         """
-        return self._files.read(path, start, frames)
+        try:
+            return self._files.read(path, start, frames)
+        except AudioError as error:
+            raise MissingRecordingsError({(self.name, path): str(error)}) from None
 
     def digest(self, path: str) -> str:
         """SHA-256 (hex) of the bytes of a file.
@@ -118,8 +123,7 @@ class ScaperSet:
     def _by_soundscape(self) -> Mapping[str, Mapping[str, Recording]]:
         folders = {path: self._event_folder(path) for path in self.soundscapes}
         paths = {path: self._wavs(folder) for path, folder in folders.items() if folder}
-        flat = [wav for wavs in paths.values() for wav in wavs]
-        headers = dict(zip(flat, self._files.headers(flat), strict=True))
+        headers = self._headers([wav for wavs in paths.values() for wav in wavs])
         return {
             path: {
                 PurePosixPath(wav).stem: Recording(
@@ -131,9 +135,21 @@ class ScaperSet:
                     group=path,
                 )
                 for wav in wavs
+                if wav in headers
             }
             for path, wavs in paths.items()
         }
+
+    def _headers(self, paths: Sequence[str]) -> Mapping[str, AudioInfo]:
+        """Headers by path; a file that cannot be read is as one that is not there."""
+        try:
+            return dict(zip(paths, self._files.headers(paths), strict=True))
+        except CorpusError:
+            unreadable = self._files.unreadable(paths)
+            if not unreadable:
+                raise
+        left = [path for path in paths if path not in unreadable]
+        return dict(zip(left, self._files.headers(left), strict=True))
 
     def _event_folder(self, path: str) -> str | None:
         stem = path.removesuffix(".jams")
