@@ -7,7 +7,6 @@ most `AHEAD` chunks are in flight on either side, however long the dataset is.
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -16,23 +15,20 @@ from threading import Event
 
 import torch
 
-from ..datasets.audio import read_mono, write
 from ..datasets.dataset import Dataset
 from ..datasets.seeding import digest
-from ..errors import AudioError, TsebenchError
-from ..files import make_folder, write_atomic
+from ..errors import TsebenchError
 from ..systems.protocol import AnySystem
 from .batching import Item
 from .cache import ScoreCache
-from .estimates import estimate_path
-from .inference import Answer, Inference, is_signal
+from .inference import Answer, Answering, Inference
+from .kept import all_kept, keep_answers, kept_answers
 from .metrics.protocol import Facts, Metric
 from .pool import FilePool
 from .prefetch import AHEAD, ahead
 from .scoring import MetricPlan, Pending, Scorable, Score, Scorer
 
 CHUNK_TRIALS = 32
-_PROBABILITIES = ".classes.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +71,30 @@ class _Loaded:
     chunk: int
     known: dict[str, list[Score]]
     items: list[Item]
+
+
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    """A chunk with an answer for each of its trials, of which some are fresh."""
+
+    loaded: _Loaded
+    answers: dict[int, Answer]
+    fresh: list[Item]
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A chunk that the system may be answering; what was kept of it is known."""
+
+    loaded: _Loaded
+    kept: dict[int, Answer]
+    fresh: list[Item]
+    answering: Answering | None
+
+    def finish(self) -> _Answered:
+        """Wait for the answers."""
+        found = self.answering.finish() if self.answering else {}
+        return _Answered(self.loaded, self.kept | found, self.fresh)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +171,9 @@ class Evaluation:
         waiting: deque[_Scoring] = deque()
         loads = ahead(lambda chunk: self._load(chunk, task), list(wanted))
         try:
-            for loaded in loads:
-                pending = self._submit(task, inference, loaded)
+            for answered in self._answered(task, inference, loads):
+                pending = self._scored(task, answered)
+                loaded = answered.loaded
                 waiting.append(_Scoring(loaded.chunk, loaded.known, pending))
                 while waiting and (len(waiting) > AHEAD or waiting[0].done):
                     yield self._finish(waiting.popleft(), task)
@@ -179,7 +200,7 @@ class Evaluation:
             if scores is not None and list(dict.fromkeys(s.trial_id for s in scores)) == ids
         }
         items: list[Item] = []
-        if len(known) < len(task.keys) or not _all_kept(task.asked, ids):
+        if len(known) < len(task.keys) or not all_kept(task.asked.estimates, ids):
             for index in self._chunks[chunk]:
                 if task.stopped.is_set():
                     break
@@ -187,19 +208,41 @@ class Evaluation:
                 items.append(Item(index=index, query=query, truth=truth))
         return _Loaded(chunk, known, items)
 
-    def _submit(self, task: _Task, inference: Inference, loaded: _Loaded) -> list[Pending]:
-        if not loaded.items:
-            return []
-        answers = self._kept(task.asked, loaded.items)
+    def _answered(
+        self, task: _Task, inference: Inference, loads: Iterable[_Loaded]
+    ) -> Iterator[_Answered]:
+        """Chunks with the answers; a GPU has begun with the next one when one is given."""
+        before: _Begun | None = None
+        try:
+            for loaded in loads:
+                answered = before.finish() if before else None
+                before = self._begin(task, inference, loaded)
+                if answered:
+                    yield answered
+                if not inference.batches_ahead:
+                    yield before.finish()
+                    before = None
+        except TsebenchError:
+            if before:
+                yield before.finish()
+            raise
+        if before:
+            yield before.finish()
+
+    def _begin(self, task: _Task, inference: Inference, loaded: _Loaded) -> _Begun:
+        answers = kept_answers(task.asked.estimates, loaded.items)
         fresh = [item for item in loaded.items if item.index not in answers]
-        if fresh:
-            found = inference.answer(fresh)
-            self._keep(task.asked, fresh, found)
-            answers.update(found)
-        lacking = tuple(m for m in task.metrics if m.info.name not in loaded.known)
+        return _Begun(loaded, answers, fresh, inference.begin(fresh) if fresh else None)
+
+    def _scored(self, task: _Task, answered: _Answered) -> list[Pending]:
+        items, answers = answered.loaded.items, answered.answers
+        if not items:
+            return []
+        keep_answers(task.asked.estimates, answered.fresh, answers, self._rate_hz)
+        lacking = tuple(m for m in task.metrics if m.info.name not in answered.loaded.known)
         plan = replace(self._plan, metrics=lacking, improvements=(), reference_values=())
         classes = task.asked.system.card.classes
-        batch = [_scorable(item, answers[item.index], classes) for item in loaded.items]
+        batch = [_scorable(item, answers[item.index], classes) for item in items]
         return self._score(plan, batch, self._device) if lacking else []
 
     def _score(self, plan: MetricPlan, batch: Sequence[Scorable], device: str) -> list[Pending]:
@@ -231,48 +274,6 @@ class Evaluation:
                 self._cache.store(task.keys[metric.info.name], scoring.chunk, named)
         trials = self._chunks[scoring.chunk]
         return ChunkScores(chunk=scoring.chunk, trials=trials, scores=[*scores, *fresh])
-
-    def _kept(self, asked: Asked, items: Sequence[Item]) -> dict[int, Answer]:
-        if asked.estimates is None:
-            return {}
-        answers: dict[int, Answer] = {}
-        for item in items:
-            path = estimate_path(asked.estimates, item.query.id)
-            if path.is_file():
-                try:
-                    answers[item.index] = Answer(
-                        estimate=torch.from_numpy(read_mono(path)[0]),
-                        class_probabilities=_kept_probabilities(path),
-                    )
-                except AudioError:
-                    path.unlink()  # cut by a crash, or not finite: ask the system again
-        return answers
-
-    def _keep(self, asked: Asked, items: Sequence[Item], answers: dict[int, Answer]) -> None:
-        if asked.estimates is None:
-            return
-        for item in items:
-            answer = answers[item.index]
-            estimate, probabilities = answer.estimate, answer.class_probabilities
-            if estimate is not None and is_signal(estimate):
-                path = estimate_path(asked.estimates, item.query.id)
-                if probabilities is not None:
-                    text = json.dumps([float(value) for value in probabilities])
-                    make_folder(path.parent)
-                    write_atomic(path.with_suffix(_PROBABILITIES), text.encode())
-                write(path, estimate.numpy(), self._rate_hz)
-
-
-def _kept_probabilities(wav: Path) -> torch.Tensor | None:
-    """Class probabilities [K] that were kept beside an estimate; they are written before it."""
-    path = wav.with_suffix(_PROBABILITIES)
-    return torch.tensor(json.loads(path.read_bytes())) if path.is_file() else None
-
-
-def _all_kept(asked: Asked, ids: Sequence[str]) -> bool:
-    """Whether no estimate has to be written; one that failed is asked for again."""
-    folder = asked.estimates
-    return folder is None or all(estimate_path(folder, trial_id).is_file() for trial_id in ids)
 
 
 def _scorable(item: Item, answer: Answer, classes: tuple[str, ...] | None) -> Scorable:

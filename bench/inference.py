@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeVar
 
 import torch
 
@@ -22,6 +25,7 @@ from ..systems.protocol import (
 from .batching import Item, at_rate, bucket, resampled
 
 Tensor = torch.Tensor
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,31 +59,19 @@ class Inference:
 
     def answer(self, items: Sequence[Item]) -> dict[int, Answer]:
         """Answers by item index, at each item's own rate."""
-        asked = [at_rate(item, self._system.card.sample_rate_hz) for item in items]
-        answers: dict[int, Answer] = {}
-        batches = self._bucket(asked)
-        while batches:
-            batch = batches.pop(0)
-            try:
-                answers.update(self._ask(batch))
-                continue
-            except torch.OutOfMemoryError:
-                failure = "out of memory"
-                if len(batch) > 1:
-                    self.batch_size = min(self.batch_size, len(batch) // 2)
-                    batches = self._bucket([item for rest in [batch, *batches] for item in rest])
-            except Exception as error:  # noqa: BLE001 - systems are anybody's code; the row says why
-                failure = _reason(error)
-                if len(batch) > 1:
-                    batches[:0] = [[item] for item in batch]
-            if len(batch) == 1:
-                answers[batch[0].index] = Answer(failure=failure)
-        return {
-            item.index: _back(answers[item.index], at_own_rate, item)
-            for item, at_own_rate in zip(items, asked, strict=True)
-        }
+        return self.begin(items).finish()
 
-    def _bucket(self, items: Sequence[Item]) -> list[list[Item]]:
+    def begin(self, items: Sequence[Item]) -> Answering:
+        """Have trials answered; on a GPU the first batch is under way when this returns."""
+        return Answering(self, items, [at_rate(i, self._system.card.sample_rate_hz) for i in items])
+
+    @property
+    def batches_ahead(self) -> int:
+        """Batches that are begun before the one before them has come back."""
+        return int(self._device.startswith("cuda"))
+
+    def bucket(self, items: Sequence[Item]) -> list[list[Item]]:
+        """Batches of trials at the system's rate."""
         equal_lengths = not self._system.card.padding_neutral
         return bucket(items, batch_size=self.batch_size, equal_lengths=equal_lengths)
 
@@ -92,20 +84,90 @@ class Inference:
         raise TypeError(f"{type(self._system).__name__} has no method extract(batch)")
 
     @torch.inference_mode()
-    def _ask(self, items: Sequence[Item]) -> dict[int, Answer]:
-        batch = collate([_own_query(item.query) for item in items], device=self._device)
+    def begin_batch(self, items: Sequence[Item]) -> Callable[[], dict[int, Answer]]:
+        """Ask the system; what is returned waits for the answers, by item index."""
+        on_cpu = self._device == "cpu"
+        queries = [_own_query(item.query) if on_cpu else item.query for item in items]
+        batch = collate(queries, device=self._device)
         with full_float32():
             extraction = self._extraction(batch, items)
-        lengths = [item.length for item in items]
+        estimates = _estimates(extraction, batch)
+        probabilities = _probabilities(extraction, len(items), self._system.card)
+        waits = [torch.cuda.current_stream(d).record_event() for d in _gpus(extraction)]
+
+        @torch.inference_mode()
+        def finish() -> dict[int, Answer]:
+            for event in waits:
+                event.synchronize()
+            own = estimates
+            if isinstance(own, Tensor):
+                own = [row[: i.length].clone() for row, i in zip(own, items, strict=True)]
+            return {
+                item.index: _answer(extraction, item, estimate, given)
+                for item, estimate, given in zip(items, own, probabilities, strict=True)
+            }
+
+        return finish
+
+
+class Answering:
+    """Trials on their way through a system; a batch that fails is asked again in smaller ones.
+
+    Args:
+        inference: the system.
+        items: the trials.
+        asked: the same at the system's rate.
+    """
+
+    def __init__(self, inference: Inference, items: Sequence[Item], asked: list[Item]) -> None:
+        self._inference, self._items, self._asked = inference, items, asked
+        self._answers: dict[int, Answer] = {}
+        self._batches = inference.bucket(asked)
+        self._begun: deque[tuple[list[Item], Callable[[], dict[int, Answer]]]] = deque()
+        while self._batches and len(self._begun) < inference.batches_ahead:
+            self._begin()
+
+    def finish(self) -> dict[int, Answer]:
+        """Answers by item index, at each item's own rate."""
+        while self._batches or self._begun:
+            if self._batches and len(self._begun) <= self._inference.batches_ahead:
+                self._begin()
+            if len(self._begun) > self._inference.batches_ahead or not self._batches:
+                self._end()
         return {
-            item.index: _answer(extraction, item, estimate, probabilities)
-            for item, estimate, probabilities in zip(
-                items,
-                _estimates(extraction, batch, lengths),
-                _probabilities(extraction, len(items), self._system.card),
-                strict=True,
-            )
+            item.index: _back(self._answers[item.index], at_own_rate, item)
+            for item, at_own_rate in zip(self._items, self._asked, strict=True)
         }
+
+    def _begin(self) -> None:
+        batch = self._batches.pop(0)
+        finish = self._tried(batch, partial(self._inference.begin_batch, batch))
+        if finish is not None:
+            self._begun.append((batch, finish))
+
+    def _end(self) -> None:
+        if self._begun:
+            batch, finish = self._begun.popleft()
+            self._answers.update(self._tried(batch, finish) or {})
+
+    def _tried(self, batch: list[Item], work: Callable[[], T]) -> T | None:
+        """What the work returns; if it fails, its trials are to be asked again, or have failed."""
+        try:
+            return work()
+        except torch.OutOfMemoryError:
+            failure = "out of memory"
+            if len(batch) > 1:
+                size = min(self._inference.batch_size, len(batch) // 2)
+                self._inference.batch_size = size
+                rest = [item for waiting in [batch, *self._batches] for item in waiting]
+                self._batches = self._inference.bucket(rest)
+        except Exception as error:  # noqa: BLE001 - systems are anybody's code; the row says why
+            failure = _reason(error)
+            if len(batch) > 1:
+                self._batches[:0] = [[item] for item in batch]
+        if len(batch) == 1:
+            self._answers[batch[0].index] = Answer(failure=failure)
+        return None
 
 
 def _own_query(query: Query) -> Query:
@@ -121,8 +183,8 @@ def _own_truth(truth: Truth) -> Truth:
     return replace(truth, target=target, interferers=truth.interferers.clone())
 
 
-def _estimates(extraction: object, batch: QueryBatch, lengths: Sequence[int]) -> list[Tensor]:
-    """One estimate [T_b] for each query, on the CPU, without the padding of the batch.
+def _estimates(extraction: object, batch: QueryBatch) -> Tensor | list[Tensor]:
+    """Estimates on their way to the CPU: one [T_b] for each query, or all [B, T] with the padding.
 
     Raises:
         TypeError: it is not an extraction, or the estimates are not real signals.
@@ -135,18 +197,25 @@ def _estimates(extraction: object, batch: QueryBatch, lengths: Sequence[int]) ->
     if not isinstance(estimate, Tensor):
         if len(estimate) != size:
             raise ValueError(f"{len(estimate)} estimates for {size} queries")
-        return [_on_cpu(row) for row in estimate]
+        return [_to_cpu(row) for row in estimate]
     if estimate.shape != (size, length):
         raise ValueError(f"estimate has shape {list(estimate.shape)}, not {[size, length]}")
-    return [row[:true].clone() for row, true in zip(_on_cpu(estimate), lengths, strict=True)]
+    return _to_cpu(estimate)
 
 
-def _on_cpu(estimate: object) -> Tensor:
+def _to_cpu(estimate: object) -> Tensor:
     if not isinstance(estimate, Tensor):
         raise TypeError(f"estimate is of type {type(estimate).__name__}, not a tensor")
     if estimate.is_complex():
         raise TypeError(f"estimate is {estimate.dtype}, not real")
-    return estimate.detach().to("cpu", torch.float32)
+    return estimate.detach().float().to("cpu", non_blocking=estimate.is_cuda)
+
+
+def _gpus(extraction: Extraction) -> set[torch.device]:
+    """Where copies to the CPU may be under way."""
+    rows = extraction.estimate
+    found = [*([rows] if isinstance(rows, Tensor) else rows), extraction.class_probabilities]
+    return {tensor.device for tensor in found if tensor is not None and tensor.is_cuda}
 
 
 def _probabilities(extraction: Extraction, size: int, card: SystemCard) -> Sequence[Tensor | None]:
@@ -164,7 +233,7 @@ def _probabilities(extraction: Extraction, size: int, card: SystemCard) -> Seque
             f"class_probabilities have shape {list(given.shape)}, not {list(wanted)}: one for each "
             "query and class of the card"
         )
-    return list(given.detach().to("cpu", torch.float32))
+    return list(_to_cpu(given))
 
 
 def _answer(

@@ -248,8 +248,11 @@ class Scorer:
 
     def _stack(self, signals: Sequence[Tensor]) -> Tensor:
         """[B, T] float64 on the device, zero past the end of each signal."""
-        moved = [signal.to(self.device, torch.float64) for signal in signals]
-        return pad_sequence(moved, batch_first=True)
+        if self.device.type == "cpu" or len({signal.dtype for signal in signals}) > 1:
+            signals = [signal.to(self.device, torch.float64) for signal in signals]
+        # To a GPU all go at once, as they are, and become float64 there.
+        padded = pad_sequence(list(signals), batch_first=True)
+        return padded.to(self.device).double()
 
 
 def improvements(

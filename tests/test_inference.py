@@ -41,6 +41,13 @@ def make_item(index: int, length: int) -> Item:
 ITEMS = [make_item(index, length) for index, length in enumerate(LENGTHS)]
 
 
+@pytest.fixture(autouse=True, params=[0, 1, 2])
+def batches_ahead(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    """As on a CPU, and as on a GPU, where batches are begun before others have come back."""
+    monkeypatch.setattr(Inference, "batches_ahead", request.param)
+    return request.param
+
+
 class Fake:
     """Answers with `function(batch)`, and writes down what it was asked."""
 

@@ -19,6 +19,7 @@ from tsebench.bench import evaluation as evaluation_module
 from tsebench.bench.cache import ScoreCache, system_identity
 from tsebench.bench.config import RunConfig, load_run_config
 from tsebench.bench.evaluation import Asked, Evaluation
+from tsebench.bench.inference import Inference
 from tsebench.bench.plan import plan_metrics
 from tsebench.bench.pool import FilePool
 from tsebench.bench.prefetch import AHEAD, ahead
@@ -320,6 +321,23 @@ def test_jobs_change_no_value(speech: Path, tmp_path: Path) -> None:
     assert_same(tmp_path / "1", tmp_path / "2")
 
 
+def test_batches_that_are_begun_ahead_change_no_row(
+    ragged: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a GPU: also where some trials fail, and where some answers are there already."""
+    bad = load_dataset(ragged).trials[1].id
+    systems = ("mixture", "scripted", {**bad_system("raise", bad), "label": "bad"})
+    go(tmp_path / "a", ragged, systems=systems)
+    monkeypatch.setattr(Inference, "batches_ahead", 1)
+    go(tmp_path / "b", ragged, systems=systems, fresh=True)
+    assert_same(tmp_path / "a", tmp_path / "b")
+    assert "failed" in set(rows_of(tmp_path / "b").query("trial_id == @bad").status)
+    shard = min((tmp_path / "b" / "rows").iterdir())
+    shard.unlink()
+    go(tmp_path / "b", ragged, systems=systems)
+    assert_same(tmp_path / "a", tmp_path / "b")
+
+
 @pytest.mark.parametrize("rate_hz", [None, 8000, 11025])
 def test_a_systems_own_rate_is_recorded(rate_hz: int | None, sounds: Path, tmp_path: Path) -> None:
     system = {"name": "scripted", "options": {"rate_hz": rate_hz}}
@@ -550,8 +568,12 @@ def recorded(tmp_path: Path) -> tuple[Path, dict[str, Any]]:
     return tmp_path / "corpus", {**SOUNDS, "name": "disk", "corpora": corpora, "params": params}
 
 
+@pytest.mark.parametrize("ahead", [0, 1])
 def test_a_damaged_recording_ends_the_run_and_keeps_what_is_done(
-    recorded: tuple[Path, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ahead: int,
+    recorded: tuple[Path, dict[str, Any]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It breaks while the run is going on, after it was seen to be the one of the manifest."""
     corpus, recipe = recorded
@@ -574,6 +596,7 @@ def test_a_damaged_recording_ends_the_run_and_keeps_what_is_done(
     with monkeypatch.context() as patch:
         patch.setattr(Scripted, "extract", spoil)
         patch.setattr(Pending, "done", False)  # as if the pool were slow
+        patch.setattr(Inference, "batches_ahead", ahead)  # 1 on a GPU
         with pytest.raises(TsebenchError, match=re.escape(clip)) as caught:
             run(spec, options)
     assert "\n" not in str(caught.value)

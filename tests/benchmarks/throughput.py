@@ -27,6 +27,7 @@ from tsebench.bench.config import DatasetSpec, MetricSpec, RunConfig, SystemSpec
 from tsebench.bench.runner import RunOptions, run
 from tsebench.config_files import find_config, read_yaml
 from tsebench.systems.checkpoint import CheckpointCard, save_checkpoint
+from tsebench.systems.precision import full_float32
 from tsebench.systems.protocol import Extraction, QueryBatch
 from tsebench.systems.registry import load_system
 from tsebench.systems.td_speakerbeam import TdSpeakerBeam, TdSpeakerBeamConfig, TdSpeakerBeamTask
@@ -86,9 +87,10 @@ class Work:
 
     @torch.inference_mode()
     def bare(self) -> None:
-        """The network alone; the answers are waited for."""
-        for batch in self._batches:
-            self._net.extract(batch).estimate.cpu()
+        """The network alone, in float32 as in a run; the answers are waited for."""
+        with full_float32():
+            for batch in self._batches:
+                self._net.extract(batch).estimate.cpu()
 
     def _run(self, dataset: str, out: str, system: SystemSpec) -> None:
         config = RunConfig(
