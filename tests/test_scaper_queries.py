@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from trees.audio import save
+from trees.reverb_noise import make_reverb_noise
 
 from tsebench.datasets.builder import BUILDERS, BuildContext, Drawn
 from tsebench.datasets.builders._conditions import Sweep, expand_conditions
@@ -331,6 +332,8 @@ def _tau(root: Path) -> Path:
 
 
 def _reverb_noise(root: Path) -> Path:
+    """Two rooms; the noise of the others is too short for a mixture."""
+    make_reverb_noise(root)
     for number in range(1, 11):
         for room in ("SmallRoom1", "LargeRoom2"):
             path = root / "NOISE" / f"Noise_{room}_{number}.wav"

@@ -172,9 +172,12 @@ class DiskCorpus(ListedCorpus):
     def _batches(self, split: str | None) -> list[Batch]:
         return [self._batch(part) for part in self._wanted(split)]
 
-    def _holding(self, path: str) -> list[Batch]:
-        inside = [p for p in self._wanted() if PurePosixPath(path).is_relative_to(p.folder)]
-        return [self._batch(part) for part in inside]
+    def _holding(self, path: str) -> Iterator[Batch]:
+        """The parts that were read already come first, so that no other folder is looked for."""
+        yield from tuple(self._read_parts.values())
+        for part in self._wanted():
+            if PurePosixPath(path).is_relative_to(part.folder):
+                yield self._batch(part)
 
     def _batch(self, part: Part) -> Batch:
         """The files of a part that have chosen splits.

@@ -14,7 +14,10 @@ from ..missing import IncompleteCorpusError, MissingRecordingsError
 from ._audio_tree import AudioTree, Channel
 from ._folder_listing import Entry, locate
 
-ADVICE = ", or leave them out with --allow-missing"
+ADVICE = (
+    ", or leave them out with --allow-missing of `tsebench build`, or for other commands with the "
+    "corpus option `allow_missing: true`"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
