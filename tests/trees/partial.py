@@ -13,6 +13,7 @@ from trees.audio import save
 from trees.audioset import make_audioset
 from trees.fsd50k import make_fsd50k
 from trees.fsdkaggle2018 import make_fsdkaggle2018
+from trees.librimix import librimix_config, make_librimix, mixture_row, utterance
 from trees.librispeech import make_librispeech
 from trees.reverb_noise import make_reverb_noise
 from trees.tau2019 import make_tau2019
@@ -177,6 +178,25 @@ def librimix_of_librispeech(root: Path) -> Partial:
     )
 
 
+def librimix_on_wham(root: Path) -> Partial:
+    """Two of three mixtures have the noise that is gone."""
+    speakers = (60, 61, 121)
+    lengths = {utterance(s, n): 48_000 + 10 * s + n for s in speakers for n in (1, 2, 3)}
+    noises = {"tt/a.wav": 60_000, "tt/b.wav": 61_000, "tr/c.wav": 62_000}
+    rows = [
+        mixture_row({utterance(a, 1): 0.1, utterance(b, 2): 0.1}, f"tt/{noise}.wav", 0.2)
+        for a, b, noise in ((60, 61, "a"), (61, 121, "b"), (121, 60, "b"))
+    ]
+    return Partial(
+        config=librimix_config(mix="both"),
+        folders=make_librimix(root, rows, lengths, noises).dirs,
+        corpus="wham",
+        gone=("tt/b.wav",),
+        lost=2,
+        other=("tr/c.wav",),
+    )
+
+
 def wsj0_mix_of_wsj0(root: Path) -> Partial:
     """A mixture lacks a speaker, and another one all that it could enroll the speaker with."""
     config, folders = builds.wsj0_mix(root)
@@ -262,7 +282,13 @@ CASES: dict[str, Callable[[Path], Partial]] = {
         *(sound_mix_of_fsdkaggle2018, sound_mix_of_fsd50k, sound_mix_on_tau2019),
         *(sound_mix_on_reverb_noise, sound_mix_of_audioset),
         *(speech_mix_of_librispeech, speech_mix_of_a_folder, fewshot_of_a_table),
-        *(jams_of_a_table, jams_without_a_scene, librimix_of_librispeech, wsj0_mix_of_wsj0),
+        *(
+            jams_of_a_table,
+            jams_without_a_scene,
+            librimix_of_librispeech,
+            librimix_on_wham,
+            wsj0_mix_of_wsj0,
+        ),
         *(fuss_style_of_a_table, fuss_released_of_fuss),
         *(vox2_mix_without_sound, vox2_mix_without_pictures, av_mix_in_noise),
     )
