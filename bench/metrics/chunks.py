@@ -44,18 +44,11 @@ def in_chunks(
     size = -(-trials // -(-trials // most))  # parts of about one size
     starts = range(0, trials, size)
     if not on_cpu:
-        parts = (_part(signals, start, start + size, frames) for start in starts)
+        parts = [_part(signals, start, start + size, frames) for start in starts]
         return torch.cat([compute(part) for part in parts])
-    longest = signals.lengths.split(size)
-    return torch.cat(
-        threaded(
-            compute,
-            [
-                _part(signals, start, start + size, int(lengths.max()))
-                for start, lengths in zip(starts, longest, strict=True)
-            ],
-        )
-    )
+    longest = [int(lengths.max()) for lengths in signals.lengths.split(size)]
+    parts = [_part(signals, a, a + size, n) for a, n in zip(starts, longest, strict=True)]
+    return torch.cat(threaded(compute, parts))
 
 
 def _part(signals: Signals, start: int, stop: int, frames: int) -> Signals:
