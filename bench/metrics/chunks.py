@@ -46,7 +46,7 @@ def in_chunks(
     if not on_cpu:
         parts = [_part(signals, start, start + size, frames) for start in starts]
         return torch.cat([compute(part) for part in parts])
-    longest = [int(lengths.max()) for lengths in signals.lengths.split(size)]
+    longest = [int(signals.lengths[start : start + size].max()) for start in starts]
     parts = [_part(signals, a, a + size, n) for a, n in zip(starts, longest, strict=True)]
     return torch.cat(threaded(compute, parts))
 
