@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -327,6 +326,20 @@ def test_values_costs_and_gaps(tmp_path) -> None:
     assert results.value(snri("b")) is None
     assert results.value(Measured(system="b", metric="params", condition="")) is None
     assert results.count(snri("a")) == 5
+
+
+def test_the_best_is_the_best_of_its_own_run(tmp_path) -> None:
+    """Another run on the same set has a better system, and two that are worse."""
+    levels = {"a": 9.0, "b": 5.0, "elsewhere": 15.0, "c": 0.0}
+    rows = [row(name, i, gap + 0.1 * NOISE[i]) for name, gap in levels.items() for i in range(20)]
+    merged = results_of(rows, tmp_path)
+    systems = {name: merged.run.systems[name] for name in ("a", "b")}
+    own = merged.run.model_copy(update={"systems": systems})
+    found = {name: merged.value(snri(name)) for name in levels}
+    assert [name for name, value in found.items() if value and value.best] == ["elsewhere"]
+    alone = RunResults(merged.board, own)
+    found = {name: alone.value(snri(name)) for name in ("a", "b")}
+    assert [name for name, value in found.items() if value and value.best] == ["a"]
 
 
 def test_f1_is_taken_at_the_threshold_of_the_row(tmp_path) -> None:

@@ -151,7 +151,7 @@ class _Printer:
         level = f"{self._results.board.level:.0%}"
         ours = (
             f"Ours: {', '.join(self._sets()) or 'nothing was measured'} (scale {scale}); brackets "
-            f"are {level} intervals, bold is the best of a set with all that do not differ "
+            f"are {level} intervals, bold is the best of the run with all that do not differ "
             "significantly from it."
         )
         if self._published is None:

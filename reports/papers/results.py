@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import pandas as pd
@@ -29,7 +29,7 @@ class Value:
         unit: dB, %, M, ...; "" for a range such as 0..1.
         ci_low: NaN where there is no interval.
         remarks: what a reader of the mean must know.
-        best: it is the best of its stratum or does not differ significantly from that.
+        best: it is the best of its run and stratum, or does not differ significantly from that.
     """
 
     mean: float
@@ -52,6 +52,28 @@ class _Place:
     @property
     def column(self) -> Column:
         return self.table.columns[self.index]
+
+
+class _Groups(dict[tuple[str, str, int], Mapping[str, int]]):
+    """Which group each system of a run is in, by set, condition and column.
+
+    Systems of other runs on the same set do not count: a paper's table is of one run.
+    """
+
+    def __init__(
+        self, board: Leaderboard, tables: Mapping[tuple[str, str], Table], systems: Set[str]
+    ) -> None:
+        super().__init__()
+        self._board, self._tables, self._systems = board, tables, systems
+
+    def __missing__(self, key: tuple[str, str, int]) -> Mapping[str, int]:
+        dataset, condition, index = key
+        table = self._tables[dataset, condition]
+        own = tuple(entry for entry in table.entries if entry.system in self._systems)
+        if len(own) < len(table.entries):
+            table = replace(table, entries=own, primary=None)
+        found = self[key] = tiers(self._board, table, index)
+        return found
 
 
 @dataclass(frozen=True)
@@ -140,8 +162,12 @@ class RunResults:
         return with_run if with_run in self.board.systems else title
 
     def _is_best(self, place: _Place) -> bool:
-        groups = tiers(self.board, place.table, place.index)
+        groups = self._groups[place.table.dataset, place.table.condition, place.index]
         return len(set(groups.values())) > 1 and groups.get(place.entry.system) == 1
+
+    @cached_property
+    def _groups(self) -> _Groups:
+        return _Groups(self.board, self._tables, {self._shown(title) for title in self.run.systems})
 
     def _at_threshold(self, wanted: Measured, place: _Place, remarks: tuple[str, ...]) -> Value:
         """A score of decisions on classes at another threshold than the metric's own."""
