@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,10 @@ Samples = NDArray[np.float32]
 _BELOW_1 = np.nextafter(np.float32(1.0), np.float32(0.0))
 _BELOW_HALF_STEP = np.nextafter(np.float32(2.0**-17), np.float32(0.0))
 _REST_OF_HALF_STEP = np.float32(2.0**-41)
+
+_SAMPLE_BYTES = re.compile(r"^ ?(?:data|SSND) : (\d+) \(should be (\d+)\)", re.MULTILINE)
+_UNKNOWN_LENGTH = 0x7FFF0000
+"""Programs that write to a pipe put a size near 2³¹ or 2³² into the header."""
 
 # soundfile raises a TypeError for a suffix that means headerless audio (.raw).
 _NOT_AUDIO = (soundfile.LibsndfileError, OSError, TypeError)
@@ -37,7 +42,7 @@ def info(path: Path) -> AudioInfo:
     """Read the header of any file that libsndfile knows.
 
     Raises:
-        AudioError: the file is missing, not audio, or has no samples.
+        AudioError: the file is missing, not audio, has no samples, or fewer than its header says.
     """
     try:
         header = soundfile.info(str(path))
@@ -45,6 +50,13 @@ def info(path: Path) -> AudioInfo:
         raise _unreadable(path, error) from None
     if header.frames <= 0:
         raise AudioError(f"audio file {str(path)!r} has no samples; replace or remove it")
+    # libsndfile takes the length from the size of the file, and only its log tells of the header.
+    for stated, found in _SAMPLE_BYTES.findall(header.extra_info):
+        if int(found) < int(stated) < _UNKNOWN_LENGTH:
+            raise AudioError(
+                f"audio file {str(path)!r} is cut: {found} bytes of samples are there, and its "
+                f"header says {stated}; copy it again"
+            )
     return AudioInfo(
         frames=header.frames, sample_rate_hz=header.samplerate, channels=header.channels
     )

@@ -234,6 +234,36 @@ def test_a_flac_that_is_cut_off_is_refused(tmp_path: Path) -> None:
         audio.read(tmp_path / "a.flac", 0, 20_000)
 
 
+@pytest.mark.parametrize("name", ["a.wav", "a.aiff"])
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "FLOAT"])
+def test_a_file_that_is_cut_off_is_told_by_its_header(
+    tmp_path: Path, name: str, subtype: str
+) -> None:
+    path = tmp_path / name
+    soundfile.write(path, np.linspace(-0.5, 0.5, 4001), 8000, subtype=subtype)
+    assert audio.info(path).frames == 4001
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(AudioError, match=r"is cut: \d+ bytes .* header says \d+; copy it again"):
+        audio.info(path)
+
+
+@pytest.mark.parametrize("size", [0x7FFFFFFF, 0x7FFFF000, 0xFFFFFFFF, 0])
+def test_a_length_that_the_writer_did_not_know_is_no_cut(tmp_path: Path, size: int) -> None:
+    """sox and ffmpeg put such a size into the header of a wav file that they write to a pipe."""
+    path = tmp_path / "pipe.wav"
+    soundfile.write(path, np.linspace(-0.5, 0.5, 4001), 8000, subtype="PCM_16")
+    content = bytearray(path.read_bytes())
+    place = content.index(b"data") + 4
+    content[place : place + 4] = size.to_bytes(4, "little")
+    path.write_bytes(content)
+    if size:
+        assert audio.info(path).frames == 4001
+    else:
+        with pytest.raises(AudioError, match="has no samples"):
+            audio.info(path)
+
+
 @pytest.mark.parametrize("name", ["a.flac", "a.xyz", "a"])
 def test_a_suffix_that_cannot_hold_floats_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(OutputError, match=rf"cannot write FLOAT samples to .*{name}'; use"):
