@@ -62,6 +62,30 @@ def info(path: Path) -> AudioInfo:
     )
 
 
+def check_whole(path: Path) -> None:
+    """Notice a file that was copied in part, without decoding all of it.
+
+    The last sample of a FLAC file is read, since its header tells of all of them in any case; other
+    files are compared with their header.
+
+    Raises:
+        AudioError: something is missing at the end, or as `info`.
+    """
+    frames = info(path).frames
+    if path.suffix.lower() == ".flac":
+        try:
+            with soundfile.SoundFile(str(path)) as file:
+                file.seek(frames - 1)
+                found = len(file.read(1))
+        except _NOT_AUDIO:
+            found = 0
+        if not found:
+            raise AudioError(
+                f"audio file {str(path)!r} is cut: its header tells of {frames} samples, and the "
+                "last one is not there; copy it again"
+            )
+
+
 def read(
     path: Path, start: int = 0, frames: int | None = None, *, finite: bool = True
 ) -> tuple[Samples, int]:

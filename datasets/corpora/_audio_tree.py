@@ -67,16 +67,18 @@ class AudioTree:
         """SHA-256 (hex) of the bytes of a file.
 
         Raises:
-            AudioError: the file cannot be read.
+            AudioError: the file cannot be read, or was copied in part.
         """
         file = locate(self.root, path, error=AudioError)
         try:
             with file.open("rb") as stream:
-                return hashlib.file_digest(stream, "sha256").hexdigest()
+                found = hashlib.file_digest(stream, "sha256").hexdigest()
         except OSError as error:
             raise AudioError(
                 f"cannot read audio file {str(file)!r}: {error.strerror}; complete the corpus"
             ) from None
+        audio_files.check_whole(file)
+        return found
 
     def unreadable(self, paths: Sequence[str]) -> set[str]:
         """Those of some files that are missing or damaged; reads all their headers."""
