@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import re
 import shutil
@@ -153,6 +154,20 @@ def test_no_command_shows_the_help(tsebench: Command) -> None:
 
 def test_version(tsebench: Command) -> None:
     assert tsebench("--version") == Said(0, f"tsebench {__version__}\n", "")
+
+
+def test_only_a_process_of_its_own_changes_the_collector(tsebench: Command) -> None:
+    before = gc.get_threshold()
+    tsebench("--version")  # in this process
+    assert gc.get_threshold() == before
+    program = (
+        "import gc, sys; sys.argv = ['tsebench', '--version']\n"
+        "from tsebench.cli import main\n"
+        "try: main()\n"
+        "finally: print(gc.get_threshold()[0])"
+    )
+    said = subprocess.check_output([sys.executable, "-c", program], text=True)
+    assert int(said.split()[-1]) > before[0]
 
 
 def test_the_commands_are_those_of_the_contract() -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tsebench.bench import pool as pool_module
 from tsebench.bench.metrics.loading import load_metric
 from tsebench.bench.metrics.outcome import Outcome
 from tsebench.bench.metrics.protocol import FileMetric
@@ -114,6 +115,28 @@ def test_a_hang_is_ended_by_the_time_limit(wild: FileMetric) -> None:
         assert hanging.result(timeout=30).reason == "time_limit"
         assert next_one.result(timeout=30).value == 0.5
     assert time.monotonic() - begin < 15
+
+
+def test_workers_that_are_started_early_do_the_first_tasks(
+    wild: FileMetric, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[object] = []
+
+    class Counted(pool_module._Worker):
+        def __init__(self) -> None:
+            started.append(self)
+            super().__init__()
+
+    monkeypatch.setattr(pool_module, "_Worker", Counted)
+    with FilePool(2) as pool:
+        pool.start()
+        deadline = time.monotonic() + 30
+        while len(started) < 2 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert len(started) == 2
+        assert [ask(pool, wild, NOTHING).result(timeout=30).value for _ in range(4)] == [0.5] * 4
+    assert len(started) == 2
+    FilePool(0).start()  # has no workers
 
 
 def test_a_worker_serves_many_tasks_and_uses_one_thread(wild: FileMetric) -> None:

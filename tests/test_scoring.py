@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from concurrent.futures import Future
 from importlib import import_module
 from pathlib import Path
 
@@ -16,9 +17,18 @@ from torch import Tensor
 
 from tsebench.bench import scoring
 from tsebench.bench.edges import is_silent
+from tsebench.bench.fence import batch_outcomes
 from tsebench.bench.metrics.bsseval import bss_eval_sdr_db
 from tsebench.bench.metrics.loading import load_metric
-from tsebench.bench.metrics.protocol import METRICS, MetricFactory, MetricInfo, Signals
+from tsebench.bench.metrics.outcome import Outcome
+from tsebench.bench.metrics.protocol import (
+    METRICS,
+    BatchMetric,
+    Job,
+    MetricFactory,
+    MetricInfo,
+    Signals,
+)
 from tsebench.bench.plan import known_metrics
 from tsebench.bench.pool import FilePool
 from tsebench.bench.scoring import Scorable, Score, Scorer, improvements, plan_metrics
@@ -420,6 +430,24 @@ def test_a_crashing_file_metric_costs_one_value(
         "crashed",
     )
     assert scores["b", "snr"].status == "ok"
+
+
+def test_the_pool_begins_before_the_batched_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+
+    class Watched(FilePool):
+        def submit(self, job: Job) -> Future[Outcome]:
+            done.append("file")
+            return super().submit(job)
+
+    def batched(metric: BatchMetric, signals: Signals) -> list[Outcome]:
+        done.append("batch")
+        return batch_outcomes(metric, signals)
+
+    monkeypatch.setattr(scoring, "batch_outcomes", batched)
+    with Watched(0) as pool:  # as asked for, the file metric is in the middle
+        score(pool, [scorable("a"), scorable("b")], "snr", "pesq", "si_sdr")
+    assert done == ["file", "file", "batch", "batch"]
 
 
 def row(trial: str, value: float, status: str = "ok", reason: str = "") -> Score:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from torch import Tensor
 from tsebench.bench.metrics import bsseval, stoi
 from tsebench.bench.metrics.loading import load_metric
 from tsebench.bench.metrics.protocol import BatchMetric, Signals
-from tsebench.bench.metrics.threads import threaded
+from tsebench.bench.metrics.threads import spared_threads, threaded
 
 
 @pytest.fixture(autouse=True)
@@ -72,6 +73,15 @@ def test_what_a_part_raises_comes_out_and_the_number_of_threads_comes_back() -> 
         threaded(fail, range(4))
     assert torch.get_num_threads() == 2
     assert torch.cat(threaded(lambda part: torch.tensor([part]), range(4))).tolist() == [0, 1, 2, 3]
+
+
+def test_threads_are_left_to_processes_and_come_back() -> None:
+    torch.set_num_threads(4)
+    for busy, left in ((0, 4), (1, 3), (3, 1), (16, 1)):
+        with suppress(ValueError), spared_threads(busy):
+            assert torch.get_num_threads() == left
+            raise ValueError
+        assert torch.get_num_threads() == 4
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
