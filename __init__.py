@@ -9,8 +9,8 @@ __version__ = "0.1.0"
 
 _PUBLIC = {
     "evaluate": ".bench.api",
-    "find_runs": ".bench.tracking_search",
-    "leaderboard": ".reports.leaderboard",
+    "find_runs": ".bench.tracking.search",
+    "leaderboard": ".reports.leaderboard.build",
     "load_dataset": ".datasets.dataset",
     "load_system": ".systems.registry",
     "read_rows": ".bench.rows",

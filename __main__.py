@@ -1,5 +1,5 @@
 """`python -m tsebench`."""
 
-from .cli import main
+from .cli.main import main
 
 main()

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from .config import RunConfig, load_run_config
-from .folders import FolderScores, ScoreOptions, score_folders
-from .runner import RunOptions, RunResult, run
+from .folders.score import FolderScores, ScoreOptions, score_folders
+from .run.runner import RunOptions, RunResult, run
 
 
 def evaluate(

@@ -8,12 +8,11 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, field_validator
 
-from ..config_files import find_config, read_yaml
-from ..errors import ConfigError, suggest
-from ..settings import with_settings
-from ..systems.adaptation import AdaptOptions
-from ..validation import StrictModel, parse
-from .choices import MetricChoice
+from ..core.config_files import find_config, read_yaml, with_settings
+from ..core.errors import ConfigError, suggest
+from ..core.validation import StrictModel, parse
+from ..systems.checkpoints.adaptation_card import AdaptOptions
+from .scoring.plan import MetricChoice
 
 _LABEL = r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$"
 

@@ -15,10 +15,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ..core.errors import ConfigError, DatasetError, OutputError
+from ..core.files import make_folder, write_atomic
 from ..datasets.types import ConditionKind, Tag
-from ..errors import ConfigError, DatasetError, OutputError
-from ..files import make_folder, write_atomic
-from .metrics.outcome import Status
+from .outcome import Status
 
 TAG_PREFIX = "tag_"
 SCHEMA = pa.schema(

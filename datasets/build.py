@@ -9,12 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .. import __version__
-from ..errors import AudioError, DatasetError, TsebenchError
-from ..progress import ProgressFactory, quiet
-from .builder import Drawn, TooFewRecordingsError
+from ..core.errors import AudioError, DatasetError, TsebenchError
+from ..core.progress import ProgressFactory, quiet
 from .config import DatasetConfig, OpenedBuilder, open_builder
 from .contents import parts_of
-from .corpus import Corpora
 from .dataset import Dataset, load_dataset
 from .manifest import (
     DatasetCard,
@@ -41,6 +39,8 @@ from .missing import (
     refusal,
     shortfalls_of,
 )
+from .protocols.builder import Drawn, TooFewRecordingsError
+from .protocols.corpus import Corpora
 from .types import Mixture, MixtureClip, Trial
 
 __all__ = ["build", "materialise"]

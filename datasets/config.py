@@ -10,11 +10,11 @@ from typing import Any
 
 from pydantic import Field
 
-from ..config_files import find_config, read_yaml
-from ..errors import ConfigError, CorpusError
-from ..validation import StrictModel, call_with, parse
-from .builder import BUILDERS, BuildContext, Builder
-from .corpus import CORPORA, Corpus
+from ..core.config_files import find_config, read_yaml
+from ..core.errors import ConfigError, CorpusError
+from ..core.validation import StrictModel, call_with, parse
+from .protocols.builder import BUILDERS, BuildContext, Builder
+from .protocols.corpus import CORPORA, Corpus
 
 
 class CorpusConfig(StrictModel):

@@ -12,12 +12,12 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, PlainSerializer
 
-from ..errors import AudioError, CorpusError
+from ..core.errors import AudioError, CorpusError
 from .config import CorpusConfig
-from .corpus import Corpora, Corpus, Listed, entries_of
 from .dataset import Dataset
 from .manifest import Manifest
 from .missing import FileKey
+from .protocols.corpus import Corpora, Corpus, Listed, entries_of
 from .seeding import digest
 from .types import Mixture, Trial
 

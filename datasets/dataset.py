@@ -8,14 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 
-from ..config_files import corpus_dirs as user_corpus_dirs
-from ..errors import AudioError
+from ..core.config_files import corpus_dirs as user_corpus_dirs
+from ..core.errors import AudioError
 from .config import open_corpora
-from .corpus import Corpora, SpokenGrammar
-from .extras import source_renderer_of
 from .manifest import DatasetCard, Manifest, clips_of, read_manifest
+from .protocols.corpus import Corpora, SpokenGrammar
+from .protocols.renderer import Rendered
 from .render import render
-from .renderer import Rendered
+from .renderer_extras import source_renderer_of
 from .trials import Samples, render_trial, source_signal
 from .types import Clip, MixtureClip, Query, Trial, Truth
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from ..errors import ConfigError, DatasetError
-from .builder import Drawn
+from ..core.errors import ConfigError, DatasetError
 from .config import DatasetConfig, OpenedBuilder, load_dataset_configs, open_builder
 from .contents import Contents
-from .recipe_contents import contents_of_recipe
+from .contents_of_recipe import contents_of_recipe
+from .protocols.builder import Drawn
 from .seeding import digest
 from .trials import render_trial
 from .types import Query, Truth

@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from ..errors import DatasetError, OutputError
-from ..files import make_folder, write_atomic
+from ..core.errors import DatasetError, OutputError
+from ..core.files import make_folder, write_atomic
 from .config import CorpusConfig, DatasetConfig
 from .types import Clip, Mixture, MixtureClip, Trial
 

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from ..errors import DatasetError
-from ..files import make_folder, write_atomic
-from ..progress import ProgressFactory, quiet
-from .audio import write
-from .clips import render_clip
+from ..core.errors import DatasetError
+from ..core.files import make_folder, write_atomic
+from ..core.progress import ProgressFactory, quiet
 from .dataset import Dataset
-from .extras import sidecars_of, tree_of
 from .render import render
+from .renderer_extras import sidecars_of, tree_of
+from .signals.audio import write
+from .signals.clips import render_clip
 from .trials import source_signal
 from .types import Mixture, MixtureClip, Trial
 

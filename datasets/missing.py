@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
-from ..errors import AudioError, CorpusError, DatasetError
-from .builder import Drawn
-from .corpus import Corpora
+from ..core.errors import AudioError, CorpusError, DatasetError
 from .manifest import DatasetCard, clips_of
+from .protocols.builder import Drawn
+from .protocols.corpus import Corpora
 from .types import EnrollmentClip, MixtureClip, Trial
 
 FileKey = tuple[str, str]

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from .clips import ClipReader, render_clip
-from .corpus import Corpora
-from .mixing import peak_gain, power_db, round_gain
-from .renderer import RENDERERS, Rendered
+from .protocols.corpus import Corpora
+from .protocols.renderer import RENDERERS, Rendered
 from .renderers.standard import mix
+from .signals.clips import ClipReader, render_clip
+from .signals.mixing import peak_gain, power_db, round_gain
 from .types import Mixture
 
 

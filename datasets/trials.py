@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..errors import DatasetError
-from .clips import render_clip
-from .corpus import Corpora, VideoCorpus
+from ..core.errors import DatasetError
+from .protocols.corpus import Corpora, VideoCorpus
+from .protocols.renderer import Rendered
 from .render import render
-from .renderer import Rendered
+from .signals.clips import render_clip
 from .types import Clues, EnrollmentClip, Mixture, MixtureClip, Query, Trial, Truth, VideoClip
 
 Samples = NDArray[np.float32]

@@ -13,17 +13,17 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from ..core.errors import CheckpointError, ExtractionError
+from ..core.ratios import si_sdr_db
 from ..datasets.types import Truth
-from ..errors import CheckpointError, ExtractionError
-from ..ratios import si_sdr_db
-from ._asteroid_models import build_model, open_package
-from ._class_queries import check_rate
-from ._enrolled import has_samples
-from ._voices import most_alike, open_embedder
-from .batch import equal_lengths
 from .protocol import Extraction, QueryBatch, SystemCard
 from .registry import register_system
-from .speaker_models import Input
+from .shared.asking import equal_lengths
+from .shared.asteroid_models import build_model, open_package
+from .shared.class_queries import check_rate
+from .shared.enrolled import has_samples
+from .shared.speaker_models import Input
+from .shared.voices import most_alike, open_embedder
 
 NAME, ORACLE = "asteroid", "asteroid_oracle"
 

@@ -35,14 +35,14 @@ from pathlib import Path
 
 from torch import Tensor
 
-from ..datasets import audio
-from ..datasets.audio import Samples
+from ..core.errors import ConfigError
+from ..datasets.signals import audio
+from ..datasets.signals.audio import Samples
 from ..datasets.types import ClueKind
-from ..errors import ConfigError
-from ._files import extract_each, read_estimate, sha256_of, told_without
-from ._program import Job, Program, run_program
 from .protocol import Extraction, QueryBatch, SystemCard
 from .registry import register_system
+from .shared.estimate_files import extract_each, read_estimate, sha256_of, told_without
+from .shared.program import Job, Program, run_program
 
 
 @register_system("command")

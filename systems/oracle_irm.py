@@ -15,10 +15,10 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from ..errors import ConfigError
-from ._masks import MaskOracle, Spectra, Stft, safe_ratio
+from ..core.errors import ConfigError
 from .protocol import SystemCard
 from .registry import register_system
+from .shared.masks import MaskOracle, Spectra, Stft, safe_ratio
 
 
 @register_system("oracle_irm")

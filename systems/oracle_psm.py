@@ -13,9 +13,9 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from ._masks import MaskOracle, Spectra, Stft, safe_ratio
 from .protocol import SystemCard
 from .registry import register_system
+from .shared.masks import MaskOracle, Spectra, Stft, safe_ratio
 
 
 @register_system("oracle_psm")

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import torch
 
 from ..datasets.types import Truth
-from ._masks import present_targets
 from .protocol import Extraction, QueryBatch, SystemCard
 from .registry import register_system
+from .shared.masks import present_targets
 
 
 @register_system("oracle_target")

@@ -12,11 +12,11 @@ import hashlib
 import re
 from pathlib import Path, PurePosixPath
 
-from ..datasets.audio import Samples
-from ..errors import ConfigError, ExtractionError
-from ._files import extract_each, read_estimate, sha256_of, told_without
+from ..core.errors import ConfigError, ExtractionError
+from ..datasets.signals.audio import Samples
 from .protocol import Extraction, QueryBatch, SystemCard
 from .registry import register_system
+from .shared.estimate_files import extract_each, read_estimate, sha256_of, told_without
 
 # The letters of ids, see datasets/types.py. An id cannot lead out of the folder.
 _ID = re.compile(r"(?!\.{1,2}$)[\w.+-]+", re.ASCII)

@@ -26,7 +26,7 @@ class SystemCard:
         padding_neutral: its answer does not depend on the padding of the batch.
         privileged: it reads the truth (an oracle); every report says so.
         sha256: hash of its weights or of its program, if it has any.
-        training_data: what it was trained on, by the names of `datasets/overlap.py`, for example
+        training_data: what it was trained on, by the names of `datasets/contamination.py`, for example
             "librispeech:train-clean-100"; test sets that hold some of it are flagged.
         classes: its vocabulary of sound classes, or None if it has none.
         options: what it was built with, as far as it changes the answer.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..registry import Registry
-from ..validation import call_with
+from ..core.registry import Registry
+from ..core.validation import call_with
 from .protocol import AnySystem
 
 RESERVED = ("metrics",)

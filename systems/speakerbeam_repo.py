@@ -12,14 +12,15 @@ from typing import Any
 
 from torch import Tensor
 
-from ..errors import CheckpointError, ConfigError
-from ..validation import parse
-from ._enrolled import EnrolledSystem
-from ._packages import Package, read_package
-from .checkpoint import Checkpoint, CheckpointCard
+from ..core.errors import CheckpointError, ConfigError
+from ..core.validation import parse
+from .checkpoints.checkpoint import Checkpoint, CheckpointCard
+from .nets.td_speakerbeam import TdSpeakerBeamConfig
 from .registry import register_system
+from .shared.asteroid_packages import Package, read_package
+from .shared.enrolled import EnrolledSystem
 from .td_speakerbeam import NAME as ARCHITECTURE
-from .td_speakerbeam import TdSpeakerBeam, TdSpeakerBeamConfig
+from .td_speakerbeam import TdSpeakerBeam
 
 NAME = "speakerbeam_repo"
 MODEL = "TimeDomainSpeakerBeam"

@@ -61,7 +61,7 @@ def test_every_package_is_in_the_wheel() -> None:
     listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
     folders = {
         ".".join(["tsebench", *path.parent.relative_to(ROOT).parts])
-        for top in ("bench", "datasets", "reports", "systems")
+        for top in ("bench", "cli", "core", "datasets", "doctor", "reports", "systems")
         for path in (ROOT / top).rglob("*.py")
     }
     assert folders | {"tsebench"} == set(listed)

@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from ..metrics.protocol import UndefinedValueError
+from ..outcome import UndefinedValueError
 from .protocol import import_package
 
 

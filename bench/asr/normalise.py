@@ -15,7 +15,7 @@ from functools import cache
 from importlib.metadata import version
 from typing import Any
 
-from ...errors import UnknownNameError
+from ...core.errors import UnknownNameError
 from .protocol import import_package
 
 _WHISPER = "openai-whisper"

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import ConfigError
+from ...core.errors import ConfigError
 from .protocol import RECOGNISERS, SAMPLE_RATE_HZ, import_package
 
 _NAME = "pocketsphinx"
@@ -118,7 +118,7 @@ def _problem(decoder: Any, grammar: str) -> str:
 
 def _codes(signal: NDArray[np.float32], sample_rate_hz: int) -> bytes:
     """What a 16-bit wav file of the signal [T] would hold at 16 kHz."""
-    from ...datasets.audio import quantise_int16, resample  # noqa: PLC0415
+    from ...datasets.signals.audio import quantise_int16, resample  # noqa: PLC0415
 
     resampled = resample(signal, from_hz=sample_rate_hz, to_hz=SAMPLE_RATE_HZ)
     return (quantise_int16(resampled) * 2**15).astype("<i2").tobytes()

@@ -14,8 +14,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import ConfigError
-from ...registry import Registry
+from ...core.errors import ConfigError
+from ...core.registry import Registry
 
 SAMPLE_RATE_HZ = 16000  # of all recognisers here; other rates are resampled to it
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import CheckpointError, ConfigError, suggest
+from ...core.errors import CheckpointError, ConfigError, suggest
 from .protocol import RECOGNISERS, SAMPLE_RATE_HZ, import_package
 
 if TYPE_CHECKING:
@@ -216,7 +216,7 @@ def _model(path: Path, sha256: str, device: str) -> Any:
 
 def _read(path: Path) -> tuple[str, Any, Mapping[str, Tensor]]:
     """SHA-256, dimensions and weights of a checkpoint; nothing in it is run."""
-    from ...systems.checkpoint import from_bytes  # noqa: PLC0415
+    from ...systems.checkpoints.checkpoint import from_bytes  # noqa: PLC0415
 
     archive = _read_bytes(path)
     content = from_bytes(archive, path=path)
@@ -246,7 +246,7 @@ def _dimensions(dims: object, path: Path) -> Any:
 
 def _windows(signal: Samples, sample_rate_hz: int) -> Iterator[Samples]:
     """Windows [T ≤ 480000] at 16 kHz of a signal [T]."""
-    from ...datasets.audio import resample  # noqa: PLC0415
+    from ...datasets.signals.audio import resample  # noqa: PLC0415
 
     resampled = resample(signal, from_hz=sample_rate_hz, to_hz=SAMPLE_RATE_HZ)
     for start in range(0, len(resampled), _WINDOW):

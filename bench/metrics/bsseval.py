@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ...ratios import energy_ratio_db, levelled
-from .chunks import in_chunks
+from ...core.ratios import energy_ratio_db, levelled
 from .energy import FLOOR_DB
-from .protocol import METRICS, MetricInfo, Signals
+from .protocol import MetricInfo, Signals
+from .registry import METRICS
+from .shared.batches import in_chunks
 
 REVISION = "tsebench:2"
 TAPS = 512

@@ -10,9 +10,10 @@ from typing import Annotated
 import pandas as pd
 from pydantic import Field
 
-from ..pooling import POOLINGS, decisions
-from .outcome import Outcome, failed, undefined
-from .protocol import METRICS, Answered, Metric, MetricInfo, Submit
+from ..outcome import Outcome, Submit, failed, undefined
+from ..statistics.pooling import POOLINGS, decisions
+from .protocol import Answered, Metric, MetricInfo
+from .registry import METRICS
 
 Threshold = Annotated[float, Field(ge=0.0, le=1.0)]
 

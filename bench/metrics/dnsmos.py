@@ -19,12 +19,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import ConfigError
-from ...mel import p808_features
-from ...onnx_models import Model, open_model
-from ..models import carry_out
-from .outcome import Outcome
-from .protocol import METRICS, Answered, FailedValueError, MetricInfo, Submit, UndefinedValueError
+from ...core.errors import ConfigError
+from ...core.mel import p808_features
+from ...core.onnx import Model, open_model
+from ..outcome import FailedValueError, Outcome, Submit, UndefinedValueError
+from .protocol import Answered, MetricInfo
+from .registry import METRICS
+from .shared.model_jobs import carry_out
 
 RATE_HZ = 16000
 WINDOW_S = 9.01
@@ -205,7 +206,7 @@ class _Job:
     scoring: Scoring
 
     def __call__(self) -> Outcome:
-        from ...datasets.audio import resample  # noqa: PLC0415
+        from ...datasets.signals.audio import resample  # noqa: PLC0415
 
         if not len(self.signal):
             raise UndefinedValueError("too_short")

@@ -7,9 +7,10 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from ... import ratios
-from .chunks import in_chunks
-from .protocol import METRICS, MetricInfo, Signals
+from ...core import ratios
+from .protocol import MetricInfo, Signals
+from .registry import METRICS
+from .shared.batches import in_chunks
 
 REVISION = "tsebench:1"
 """Last part of the signatures of tsebench's own metrics; it grows whenever a value would change."""

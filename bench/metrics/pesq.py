@@ -12,7 +12,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .protocol import METRICS, FailedValueError, MetricInfo
+from ..outcome import FailedValueError
+from .protocol import MetricInfo
+from .registry import METRICS
 
 WIDE_BAND_HZ = 16000
 NARROW_BAND_HZ = 8000
@@ -93,7 +95,7 @@ def _pesq_mode(sample_rate_hz: int, mode: Literal["wb", "nb"] | None) -> tuple[s
 def _resampled(signal: NDArray[np.float32], *, from_hz: int, to_hz: int) -> NDArray[np.float32]:
     if from_hz == to_hz:
         return signal
-    from ...datasets.audio import resample  # noqa: PLC0415
+    from ...datasets.signals.audio import resample  # noqa: PLC0415
 
     return resample(signal, from_hz=from_hz, to_hz=to_hz)
 

@@ -6,7 +6,7 @@ Three shapes: batched on the device, one file at a time in a process pool, or of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from ...registry import Registry
-from .outcome import Outcome
+from ..outcome import Outcome, Submit
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -101,14 +100,6 @@ class Answered:
     facts: Facts
 
 
-class UndefinedValueError(Exception):
-    """A per-file metric has no value for this input; the message is the reason of the row."""
-
-
-class FailedValueError(Exception):
-    """A per-file metric broke on this input; the message is the reason of the row."""
-
-
 @runtime_checkable
 class BatchMetric(Protocol):
     """A metric computed for a batch on the device."""
@@ -154,11 +145,6 @@ class FileMetric(Protocol):
         ...
 
 
-Job = Callable[[], "float | Outcome"]
-Submit = Callable[[Job], "Future[Outcome]"]
-"""Hands a job that can be pickled to a worker process."""
-
-
 @runtime_checkable
 class AnswerMetric(Protocol):
     """A metric of whole answers: of what was said, of classes, of the other sources."""
@@ -183,13 +169,3 @@ class AnswerMetric(Protocol):
 
 
 Metric = BatchMetric | FileMetric | AnswerMetric
-MetricFactory = Callable[..., Metric]
-
-METRICS: Registry[MetricFactory] = Registry(
-    "metric", package="tsebench.bench.metrics", group="tsebench.metrics"
-)
-"""Makers of metrics by name.
-
-All their arguments are keywords with defaults: a metric's settings. Those called `device` and
-`grammar` are given by the harness, see `loading.MetricContext`.
-"""

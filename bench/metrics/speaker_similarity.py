@@ -14,11 +14,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import ConfigError
-from ...systems.speaker_models import Input, SpeakerModel, open_speaker_model
-from ..models import carry_out
-from .outcome import Outcome, undefined
-from .protocol import METRICS, Answered, MetricInfo, Submit, UndefinedValueError
+from ...core.errors import ConfigError
+from ...systems.shared.speaker_models import Input, SpeakerModel, open_speaker_model
+from ..outcome import Outcome, Submit, UndefinedValueError, undefined
+from .protocol import Answered, MetricInfo
+from .registry import METRICS
+from .shared.model_jobs import carry_out
 
 _NAME = "speaker_similarity"
 

@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .chunks import in_chunks
-from .octave import resampled, resampled_length
-from .protocol import METRICS, MetricInfo, Signals
-from .third_octaves import EPS, RATE_HZ, envelopes, loud_frames
+from .protocol import MetricInfo, Signals
+from .registry import METRICS
+from .shared.batches import in_chunks
+from .shared.octave import resampled, resampled_length
+from .shared.third_octaves import EPS, RATE_HZ, envelopes, loud_frames
 
 REVISION = "pystoi:0.4.1|tsebench:2"
 SEGMENT = 30

@@ -12,12 +12,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ...errors import ConfigError
+from ...core.errors import ConfigError
 from ..asr.counting import count_errors
 from ..asr.normalise import Normaliser, clean_reference, open_normaliser
 from ..asr.protocol import SAMPLE_RATE_HZ, Recogniser, open_recogniser
-from .outcome import Outcome, undefined
-from .protocol import METRICS, Answered, MetricInfo, Submit, UndefinedValueError
+from ..outcome import Outcome, Submit, UndefinedValueError, undefined
+from .protocol import Answered, MetricInfo
+from .registry import METRICS
 
 _KINDS = ("substitutions", "deletions", "insertions")
 

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import torch
 
-from ... import ratios
-from .outcome import Outcome, undefined
-from .protocol import METRICS, Answered, MetricInfo, Submit
+from ...core import ratios
+from ..outcome import Outcome, Submit, undefined
+from .protocol import Answered, MetricInfo
+from .registry import METRICS
 
 TIE_DB = 1e-6
 """An interferer that is closer by no more is as close: a copy of the target, up to rounding."""

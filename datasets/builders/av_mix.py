@@ -11,9 +11,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from ...errors import ConfigError
-from ..active_level import active_level
-from ..builder import (
+from ...core.errors import ConfigError
+from ..protocols.builder import (
     BUILDERS,
     BuildContext,
     Count,
@@ -25,14 +24,15 @@ from ..builder import (
     Selection,
     enrollment_clips,
 )
-from ..clips import clip_reader
-from ..mixing import SILENT_DB, db_to_gain, power_db
+from ..protocols.renderer import Rendered
 from ..render import input_snr, limit_peak
-from ..renderer import Rendered
 from ..seeding import generator
+from ..signals.active_level import active_level
+from ..signals.clips import clip_reader
+from ..signals.mixing import SILENT_DB, db_to_gain, power_db
 from ..types import Clip, ClueSpec, Condition, Mixture, Source, Trial
-from ._av_pools import Films, Pools
-from ._av_scenes import Onset, Rules, Scenario, Scene, Scenes
+from .shared.av.pools import Films, Pools
+from .shared.av.scenes import Onset, Rules, Scenario, Scene, Scenes
 
 Clue = Literal["video", "enrollment"]
 Share = Annotated[float, Field(ge=0, le=1)]

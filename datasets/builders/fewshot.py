@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from ...errors import ConfigError
-from ..builder import (
+from ...core.errors import ConfigError
+from ..protocols.builder import (
     BUILDERS,
     BuildContext,
     Count,
@@ -22,15 +22,14 @@ from ..builder import (
     Selection,
     open_pool,
 )
-from ..mixing import LevelScale
-from ..queries import Targets
+from ..queries import ConditionList, Targets, expand_conditions
 from ..seeding import generator
+from ..signals.mixing import LevelScale
 from ..types import Clip, Mixture, Tag
-from ._asking import Asker, Clue, PoolEnrollments, check_labels
-from ._audibility import Audibility
-from ._conditions import ConditionList, expand_conditions
-from ._scenes import Renderer, SceneOptions, Scenes, Stored
-from ._shots import Shots, without_groups
+from .shared.audibility import Audibility
+from .shared.class_trials import Asker, Clue, PoolEnrollments, check_labels
+from .shared.shots import Shots, without_groups
+from .shared.sound_scenes import Renderer, SceneOptions, Scenes, Stored
 
 Part = Literal["test", "adaptation"]
 Known = Literal["seen", "new", "all"]

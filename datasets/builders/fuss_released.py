@@ -7,21 +7,20 @@ from typing import Annotated, TypeVar
 
 from pydantic import Field
 
-from ...errors import AudioError, ConfigError, CorpusError, suggest
-from ..builder import BUILDERS, BuildContext, Count, Drawn, Seconds
+from ...core.errors import AudioError, ConfigError, CorpusError, suggest
 from ..corpora.fsd50k import Fsd50k
 from ..corpora.fuss import Example, Fuss
-from ..corpus import Corpus
+from ..jams.soundscapes import safe_id
 from ..missing import MissingRecordingsError
-from ..queries import Targets
-from ..soundscapes import safe_id
+from ..protocols.builder import BUILDERS, BuildContext, Count, Drawn, Seconds
+from ..protocols.corpus import Corpus
+from ..queries import ConditionList, Targets, expand_conditions
 from ..types import Clip, Mixture, Source
-from ._asking import Asker, Clue, PoolEnrollments
-from ._audibility import Audibility
-from ._conditions import ConditionList, expand_conditions
-from ._fuss_classes import FussClasses
-from ._scenes import Mixed
-from ._source_trials import NOTE, ask_for_sources
+from .shared.audibility import Audibility
+from .shared.class_trials import Asker, Clue, PoolEnrollments
+from .shared.fuss_classes import FussClasses
+from .shared.sound_scenes import Mixed
+from .shared.source_trials import NOTE, ask_for_sources
 
 C = TypeVar("C", bound=Corpus)
 

@@ -8,8 +8,9 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from ...errors import ConfigError, DatasetError, suggest
-from ..builder import (
+from ...core.errors import ConfigError, DatasetError, suggest
+from ..corpora.fuss import Fuss, Room
+from ..protocols.builder import (
     BUILDERS,
     BuildContext,
     Count,
@@ -22,20 +23,18 @@ from ..builder import (
     open_pool,
     stretch,
 )
-from ..corpora.fuss import Fuss, Room
-from ..corpus import Recording
-from ..mixing import db_to_gain, round_gain
-from ..queries import Targets
-from ..renderers._sox_rate import sox_length
+from ..protocols.corpus import Recording
+from ..queries import ConditionList, Targets, expand_conditions
 from ..renderers.fuss import FUSS
 from ..renderers.scaper import PLAIN
+from ..renderers.shared.sox_rate import sox_length
 from ..seeding import generator
+from ..signals.mixing import db_to_gain, round_gain
 from ..types import Clip, Mixture, Source
-from ._asking import Asker, Clue, PoolEnrollments
-from ._audibility import Audibility
-from ._conditions import ConditionList, expand_conditions
-from ._scenes import Mixed
-from ._source_trials import NOTE, ask_for_sources
+from .shared.audibility import Audibility
+from .shared.class_trials import Asker, Clue, PoolEnrollments
+from .shared.sound_scenes import Mixed
+from .shared.source_trials import NOTE, ask_for_sources
 
 _FADE_S = 0.01
 

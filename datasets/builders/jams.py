@@ -8,19 +8,18 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ...errors import ConfigError, CorpusError, DatasetError, suggest
-from ..builder import BUILDERS, BuildContext, Count, Drawn, Seconds, Selection, open_pool
-from ..corpora._table import read_table
+from ...core.errors import ConfigError, CorpusError, DatasetError, suggest
+from ..corpora.disk.table import read_table
 from ..corpora.scaper_set import ScaperSet
+from ..jams.soundscapes import safe_id
 from ..missing import MissingRecordingsError
-from ..queries import Targets
-from ..soundscapes import safe_id
-from ._asking import Asker, Clue, PoolEnrollments, check_labels
-from ._audibility import Audibility
-from ._conditions import ConditionList, expand_conditions
-from ._files_by_name import FilesByName
-from ._jams_mixtures import Isolated, JamsMixtures
-from ._scenes import Mixed
+from ..protocols.builder import BUILDERS, BuildContext, Count, Drawn, Seconds, Selection, open_pool
+from ..queries import ConditionList, Targets, expand_conditions
+from .shared.audibility import Audibility
+from .shared.class_trials import Asker, Clue, PoolEnrollments, check_labels
+from .shared.jams.files_by_name import FilesByName
+from .shared.jams.mixtures import Isolated, JamsMixtures
+from .shared.sound_scenes import Mixed
 
 
 @BUILDERS.register("jams")

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from typing import Literal, TypeVar
 
-from ...errors import ConfigError, CorpusError, suggest
-from ..builder import BUILDERS, BuildContext, Count, Drawn
+from ...core.errors import ConfigError, CorpusError, suggest
 from ..corpora.librimix_metadata import LibriMixMetadata
 from ..corpora.librispeech import LibriSpeech
 from ..corpora.wham import Wham
-from ..corpus import Corpora
+from ..protocols.builder import BUILDERS, BuildContext, Count, Drawn
+from ..protocols.corpus import Corpora
 from ..render import input_snr, render
 from ..renderers.librimix import MIX, MODE
 from ..types import Clip, ClueSpec, Condition, EnrollmentClip, Mixture, Source, Trial
-from ._librimix_map import EnrollmentMap
-from ._librimix_recipe import Mix, Mode, Recipes
-from ._librimix_speech import Utterances
-from ._librimix_tables import Row, mixture_rows
+from .shared.librimix.map import EnrollmentMap
+from .shared.librimix.recipe import Mix, Mode, Recipes
+from .shared.librimix.speech import Utterances
+from .shared.librimix.tables import Row, mixture_rows
 
 C = TypeVar("C", LibriMixMetadata, LibriSpeech, Wham)
 

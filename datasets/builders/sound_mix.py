@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from ...errors import ConfigError
-from ..builder import (
+from ...core.errors import ConfigError
+from ..protocols.builder import (
     BUILDERS,
     BuildContext,
     Count,
@@ -23,12 +23,11 @@ from ..builder import (
     Selection,
     open_pool,
 )
-from ..mixing import LevelScale
-from ..queries import Targets
+from ..queries import ConditionList, Targets, expand_conditions
 from ..seeding import generator
-from ._asking import Asker, Clue, PoolEnrollments, check_labels
-from ._conditions import ConditionList, expand_conditions
-from ._scenes import Renderer, SceneOptions, Scenes, Stored
+from ..signals.mixing import LevelScale
+from .shared.class_trials import Asker, Clue, PoolEnrollments, check_labels
+from .shared.sound_scenes import Renderer, SceneOptions, Scenes, Stored
 
 
 @BUILDERS.register("sound_mix")

@@ -6,8 +6,8 @@ from typing import Literal
 
 import numpy as np
 
-from ...errors import ConfigError
-from ..builder import (
+from ...core.errors import ConfigError
+from ..protocols.builder import (
     BUILDERS,
     BuildContext,
     Count,
@@ -23,12 +23,12 @@ from ..builder import (
     open_pool,
     stretch,
 )
-from ..clips import clip_reader
-from ..corpus import Recording
-from ..mixing import SILENT_DB, db_to_gain, overlap_onsets, power_db
+from ..protocols.corpus import Recording
+from ..protocols.renderer import Rendered
 from ..render import input_snr, limit_peak
-from ..renderer import Rendered
 from ..seeding import generator
+from ..signals.clips import clip_reader
+from ..signals.mixing import SILENT_DB, db_to_gain, overlap_onsets, power_db
 from ..types import Clip, ClueSpec, Condition, Mixture, Source, Trial
 
 

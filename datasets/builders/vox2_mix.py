@@ -14,17 +14,17 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from ...errors import ConfigError, CorpusError, DatasetError
-from ..builder import BUILDERS, BuildContext, Count, Drawn, Peak
-from ..clips import clip_reader
+from ...core.errors import ConfigError, CorpusError, DatasetError
 from ..corpora.voxceleb2 import VoxCeleb2
-from ..corpus import Recording
 from ..missing import MissingRecordingsError
-from ..mixing import power_db, snr_gain
+from ..protocols.builder import BUILDERS, BuildContext, Count, Drawn, Peak
+from ..protocols.corpus import Recording
+from ..protocols.renderer import Rendered
 from ..render import input_snr, limit_peak
-from ..renderer import Rendered
+from ..signals.clips import clip_reader
+from ..signals.mixing import power_db, snr_gain
 from ..types import Clip, ClueSpec, Condition, Mixture, Source, Trial, VideoClip
-from ._av_pools import video_info
+from .shared.av.pools import video_info
 
 LIST = "audio_mixture/2_mix_min_800/mixture_data_list_2mix.csv"
 _PARTITIONS = {"train": "train", "valid": "val", "test": "test"}

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
-from ...errors import ConfigError, DatasetError, suggest
-from ..builder import BUILDERS, BuildContext, Count, Drawn, Seconds, Selection
+from ...core.errors import ConfigError, DatasetError, suggest
 from ..corpora.wsj0 import Wsj0
 from ..corpora.wsj0_mix_lists import Wsj0MixLists
-from ..corpus import Corpora, Corpus, Recording
+from ..protocols.builder import BUILDERS, BuildContext, Count, Drawn, Seconds, Selection
+from ..protocols.corpus import Corpora, Corpus, Recording
 from ..renderers.wsj0_mix import MODES, Mode, Protocol, part_name
 from ..seeding import generator
 from ..types import Mixture, Source, Tag
-from ._wsj0_lists import ListedMixture, read_mixtures
-from ._wsj0_names import utterance_id
-from ._wsj0_rooms import Rooms, RoomTarget
-from ._wsj0_speech import Level, ListedLevels, MeasuredLevels, gain_to, open_speech
-from ._wsj0_trials import (
+from .shared.wsj0.lists import ListedMixture, read_mixtures
+from .shared.wsj0.names import utterance_id
+from .shared.wsj0.rooms import Rooms, RoomTarget
+from .shared.wsj0.speech import Level, ListedLevels, MeasuredLevels, gain_to, open_speech
+from .shared.wsj0.trials import (
     Enroll,
     enroll_by_draw,
     enroll_by_list,

@@ -12,12 +12,12 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ...errors import AudioError, CorpusError
-from ..corpus import CORPORA
-from ._audio_tree import Channel
-from ._disk import DiskCorpus
-from ._folder_listing import Entry
-from ._layout import Part, Release
+from ...core.errors import AudioError, CorpusError
+from ..protocols.corpus import CORPORA
+from .disk.audio_tree import Channel
+from .disk.folder_listing import Entry
+from .disk.layout import Part, Release
+from .disk.published import DiskCorpus
 
 _SPLITS = ("train", "valid", "test")  # of most lists; one may have others
 _SHA256 = re.compile(r"[0-9a-f]{64}")

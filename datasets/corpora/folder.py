@@ -7,20 +7,12 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
-from ...errors import ConfigError, CorpusError
-from ..corpus import CORPORA, Recording
-from ._audio_tree import Channel
-from ._folder_listing import (
-    TRANSCRIPTS,
-    Columns,
-    Entry,
-    assign_splits,
-    found,
-    hold_out,
-    listed,
-)
-from ._listed import Batch, ListedCorpus, lacking_of
-from ._table import read_table
+from ...core.errors import ConfigError, CorpusError
+from ..protocols.corpus import CORPORA, Recording
+from .disk.audio_tree import Channel
+from .disk.folder_listing import TRANSCRIPTS, Columns, Entry, assign_splits, found, hold_out, listed
+from .disk.listed import Batch, ListedCorpus, lacking_of
+from .disk.table import read_table
 
 
 @CORPORA.register("folder")

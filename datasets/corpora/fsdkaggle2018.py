@@ -8,10 +8,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ..corpus import CORPORA
-from ._disk import DiskCorpus
-from ._folder_listing import Entry
-from ._layout import Part, Release
+from ..protocols.corpus import CORPORA
+from .disk.folder_listing import Entry
+from .disk.layout import Part, Release
+from .disk.published import DiskCorpus
 
 _META = "FSDKaggle2018.meta"
 _TABLES = {

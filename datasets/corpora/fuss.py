@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from ...errors import ConfigError, CorpusError, suggest
-from ..corpus import CORPORA, Recording
-from ._disk import DiskCorpus
-from ._folder_listing import Entry, locate
-from ._layout import Part, Release
+from ...core.errors import ConfigError, CorpusError, suggest
+from ..protocols.corpus import CORPORA, Recording
+from .disk.folder_listing import Entry, locate
+from .disk.layout import Part, Release
+from .disk.published import DiskCorpus
 from .fsd50k import Fsd50k
 
 BACKGROUND, FOREGROUND = "background", "foreground"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ...errors import CorpusError
-from ..corpus import CORPORA
-from ._lists import Lists
-from ._table import Table, read_table
+from ...core.errors import CorpusError
+from ..protocols.corpus import CORPORA
+from .disk.lists import Lists
+from .disk.table import Table, read_table
 
 
 @CORPORA.register("librimix_metadata")

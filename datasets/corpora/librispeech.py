@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
-from ...errors import AudioError, CorpusError
-from ..audio import AudioInfo, info
-from ..corpus import CORPORA
-from ._disk import DiskCorpus
-from ._folder_listing import Entry, locate
-from ._layout import Part, Release
+from ...core.errors import AudioError, CorpusError
+from ..protocols.corpus import CORPORA
+from ..signals.audio import AudioInfo, info
+from .disk.folder_listing import Entry, locate
+from .disk.layout import Part, Release
+from .disk.published import DiskCorpus
 
 _SPEAKERS = "SPEAKERS.TXT"
 _FILES = {

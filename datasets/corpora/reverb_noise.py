@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from ...errors import ConfigError
-from ..corpus import CORPORA
-from ._audio_tree import Channel
-from ._disk import DiskCorpus
-from ._folder_listing import Entry
-from ._layout import Part, Release
+from ...core.errors import ConfigError
+from ..protocols.corpus import CORPORA
+from .disk.audio_tree import Channel
+from .disk.folder_listing import Entry
+from .disk.layout import Part, Release
+from .disk.published import DiskCorpus
 
 _FILE = re.compile(
     r"(?:Noise_|RVB2014_type1_noise_)(small|medium|large)room([12])_(\d+)\.wav", re.IGNORECASE

@@ -8,12 +8,12 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import NoReturn
 
-from ...errors import AudioError, CorpusError
-from ..audio import AudioInfo
-from ..corpus import CORPORA, Recording, Samples
+from ...core.errors import AudioError, CorpusError
 from ..missing import MissingRecordingsError
-from ._audio_tree import AudioTree
-from ._folder_listing import locate
+from ..protocols.corpus import CORPORA, Recording, Samples
+from ..signals.audio import AudioInfo
+from .disk.audio_tree import AudioTree
+from .disk.folder_listing import locate
 
 _EVENT_FOLDERS = ("_events", "_sources")
 _LISTED = "gt_events.csv"

@@ -10,15 +10,15 @@ import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 
-from ...errors import ConfigError
-from ..corpus import CORPORA, Pictures, Samples, VideoInfo
+from ...core.errors import ConfigError
+from ..protocols.corpus import CORPORA, Pictures, Samples, VideoInfo
 from ..seeding import generator
-from . import _matrix_sentences
-from ._cache import SampleCache
-from ._espeak import Speech, speak
-from ._mouth_pictures import draw_face, draw_grain, draw_motion, draw_pictures
-from ._mouth_shapes import Track, track
-from ._voices import VoiceCorpus, audible_span, level, noise_seed, voice_of
+from .disk.cache import SampleCache
+from .synthesis import matrix_sentences as _matrix_sentences
+from .synthesis.espeak import Speech, speak
+from .synthesis.mouth_pictures import draw_face, draw_grain, draw_motion, draw_pictures
+from .synthesis.mouth_shapes import Track, track
+from .synthesis.voices import VoiceCorpus, audible_span, level, noise_seed, voice_of
 
 KIND = "synthetic_av"
 FPS = 25.0

@@ -8,13 +8,13 @@ from functools import cached_property, partial
 import numpy as np
 from numpy.random import Generator
 
-from ...errors import AudioError, ConfigError, suggest
-from ..corpus import CORPORA, Recording, Samples
+from ...core.errors import AudioError, ConfigError, suggest
+from ..protocols.corpus import CORPORA, Recording, Samples
 from ..seeding import digest, generator
-from . import _sound_recipes_noise as noisy
-from . import _sound_recipes_tonal as tonal
-from ._cache import SampleCache
-from ._sound_parts import RATE_HZ, Recipe, Signal, log_uniform, seconds
+from .disk.cache import SampleCache
+from .synthesis import noisy_sounds as noisy
+from .synthesis import tonal_sounds as tonal
+from .synthesis.sound_parts import RATE_HZ, Recipe, Signal, log_uniform, seconds
 
 CORPUS_NAME = "synthetic_sounds"
 VERSION = "1"

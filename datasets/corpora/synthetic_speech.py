@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import hashlib
 
-from ..corpus import CORPORA, Samples
-from . import _matrix_sentences, _voices
-from ._cache import SampleCache
-from ._espeak import Codes, synthesise
-from ._voices import VoiceCorpus, audible_span, level, noise_seed, voice_of
+from ..protocols.corpus import CORPORA, Samples
+from .disk.cache import SampleCache
+from .synthesis import matrix_sentences as _matrix_sentences
+from .synthesis import voices as _voices
+from .synthesis.espeak import Codes, synthesise
+from .synthesis.voices import VoiceCorpus, audible_span, level, noise_seed, voice_of
 
 KIND = "synthetic_speech"
 SPEAKERS = _voices.SPEAKERS

@@ -9,11 +9,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ..corpus import CORPORA
-from ._audio_tree import Channel
-from ._disk import DiskCorpus
-from ._folder_listing import Entry
-from ._layout import Part, Release
+from ..protocols.corpus import CORPORA
+from .disk.audio_tree import Channel
+from .disk.folder_listing import Entry
+from .disk.layout import Part, Release
+from .disk.published import DiskCorpus
 
 _DEV = "TAU-urban-acoustic-scenes-2019-development"
 _EVAL = "TAU-urban-acoustic-scenes-2019-evaluation"

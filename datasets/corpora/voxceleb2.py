@@ -10,13 +10,13 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ...errors import AudioError, CorpusError
-from ..corpus import CORPORA, Pictures, VideoInfo
-from ..video import LIP_SIZE
-from ._disk import DiskCorpus
-from ._folder_listing import Entry, hold_out
-from ._layout import Part, Release
-from ._video_tree import LipVideos
+from ...core.errors import AudioError, CorpusError
+from ..protocols.corpus import CORPORA, Pictures, VideoInfo
+from ..signals.video import LIP_SIZE
+from .disk.folder_listing import Entry, hold_out
+from .disk.layout import Part, Release
+from .disk.published import DiskCorpus
+from .disk.video_tree import LipVideos
 
 _AUDIO = (".wav", ".flac")
 _VIDEO = ".mp4"

@@ -6,12 +6,12 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from ...errors import AudioError
-from ..audio import AudioInfo, info
-from ..corpus import CORPORA
-from ._disk import DiskCorpus
-from ._folder_listing import Entry, locate
-from ._layout import Part, Release
+from ...core.errors import AudioError
+from ..protocols.corpus import CORPORA
+from ..signals.audio import AudioInfo, info
+from .disk.folder_listing import Entry, locate
+from .disk.layout import Part, Release
+from .disk.published import DiskCorpus
 
 _SPED = re.compile(r"sp(08|12)\.wav$")
 

@@ -8,12 +8,12 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from ...errors import CorpusError
-from ..corpus import CORPORA
-from ._disk import DiskCorpus
-from ._folder_listing import Entry
-from ._layout import Part, Release
-from ._wsj0_texts import read_speakers, read_transcripts
+from ...core.errors import CorpusError
+from ..protocols.corpus import CORPORA
+from .disk.folder_listing import Entry
+from .disk.layout import Part, Release
+from .disk.published import DiskCorpus
+from .disk.wsj0_texts import read_speakers, read_transcripts
 
 _NAME = re.compile(r"([0-9a-z]{8})\.(.+)")
 # What follows the id, the best first; the second microphone (wv2) has no part in WSJ0-2mix.

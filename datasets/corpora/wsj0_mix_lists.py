@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..corpus import CORPORA
-from ._lists import Lists
+from ..protocols.corpus import CORPORA
+from .disk.lists import Lists
 
 
 @CORPORA.register("wsj0_mix_lists")

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 from scipy.signal import fftconvolve
 
-from ..clips import render_clip
-from ..corpus import Corpora
-from ..renderer import RENDERERS, Rendered
+from ..protocols.corpus import Corpora
+from ..protocols.renderer import RENDERERS, Rendered
+from ..signals.clips import render_clip
 from ..types import Mixture
 from .scaper import scaper
 

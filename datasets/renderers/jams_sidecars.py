@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..extras import SIDECARS
-from ..soundscapes import jams_sidecars
+from ..jams.soundscapes import jams_sidecars
+from ..renderer_extras import SIDECARS
 
 for _renderer in ("scaper", "scaper_fix_clipping", "scaper_peak_normalised"):
     SIDECARS.register(_renderer)(jams_sidecars)

@@ -18,15 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
-from ...errors import AudioError, DatasetError
-from ..audio import quantise_int16
-from ..clips import read_clip
-from ..corpus import Corpora
-from ..extras import SOURCE_RENDERERS, TREES
+from ...core.errors import AudioError, DatasetError
 from ..manifest import DatasetCard
-from ..renderer import RENDERERS, Rendered
+from ..protocols.corpus import Corpora
+from ..protocols.renderer import RENDERERS, Rendered
+from ..renderer_extras import SOURCE_RENDERERS, TREES
+from ..signals.audio import quantise_int16
+from ..signals.clips import read_clip
 from ..types import Mixture, Source
-from ._halved import halved
+from .shared.halved import halved
 
 SOURCE_RATE_HZ = 16_000
 """Rate of LibriSpeech and WHAM, at which gains are applied and noise is extended."""

@@ -18,16 +18,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import DatasetError
-from ..audio import quantise_int16
-from ..clips import read_clip
-from ..corpus import Corpora
-from ..extras import SOURCE_RENDERERS, TREES
-from ..mixing import db_to_gain
-from ..renderer import RENDERERS, Rendered
+from ...core.errors import DatasetError
+from ..protocols.corpus import Corpora
+from ..protocols.renderer import RENDERERS, Rendered
+from ..renderer_extras import SOURCE_RENDERERS, TREES
+from ..signals.audio import quantise_int16
+from ..signals.clips import read_clip
+from ..signals.mixing import db_to_gain
 from ..types import Mixture, Source
-from ._loudness import loudness
-from ._sox_rate import sox_rate
+from .shared.loudness import loudness
+from .shared.sox_rate import sox_rate
 
 if TYPE_CHECKING:
     from ..manifest import DatasetCard

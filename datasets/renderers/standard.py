@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..audio import quantise_int16
-from ..clips import render_clip
-from ..corpus import Corpora
-from ..mixing import fade_ends, place
-from ..renderer import RENDERERS, Rendered
+from ..protocols.corpus import Corpora
+from ..protocols.renderer import RENDERERS, Rendered
+from ..signals.audio import quantise_int16
+from ..signals.clips import render_clip
+from ..signals.mixing import fade_ends, place
 from ..types import Mixture, Source
 
 Samples = NDArray[np.float32]

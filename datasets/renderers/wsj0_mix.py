@@ -20,11 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import fftconvolve, resample_poly
 
-from ..clips import read_clip
-from ..corpus import Corpora
-from ..extras import TREES
 from ..manifest import DatasetCard
-from ..renderer import RENDERERS, Rendered
+from ..protocols.corpus import Corpora
+from ..protocols.renderer import RENDERERS, Rendered
+from ..renderer_extras import TREES
+from ..signals.clips import read_clip
 from ..types import Clip, Mixture, Source
 
 Samples = NDArray[np.float32]

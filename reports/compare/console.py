@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
-from .nouns import Change, Check, Comparison
-from .words import (
+from .comparison import Change, Check, Comparison
+from .wording import (
     HOW,
     OUTCOMES,
     headline,

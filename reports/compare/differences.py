@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from ...bench.comparison import Difference, holm
-from ..dimensions import Dimension, Slice
-from ..facts import metric_facts
-from ..slices import Part, dimensions_of, parts_of
-from .nouns import Change
+from ...bench.statistics.comparison import Difference, holm
+from ..leaderboard.metric_facts import metric_facts
+from ..slices.dimensions import Dimension, Slice
+from ..slices.slices import Part, dimensions_of, parts_of
+from .comparison import Change
 from .strata import Cell, Mask, Measured, Settings
 
 

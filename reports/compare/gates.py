@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from ...errors import ConfigError
+from ...core.errors import ConfigError
 
 _GATE = re.compile(
     r"\s*(?P<metric>[^<>@\s]+)\s*(?P<sign>[<>])\s*(?P<number>[^@]+?)\s*(@\s*(?P<at>.*))?"

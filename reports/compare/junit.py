@@ -12,9 +12,9 @@ import re
 from collections.abc import Iterable, Sequence
 from xml.etree import ElementTree as ET
 
-from ..text import number
-from .nouns import Change, Check, Comparison
-from .words import HOW, headline, remarks, run_line, trials, value_cells
+from ..leaderboard.wording import number
+from .comparison import Change, Check, Comparison
+from .wording import HOW, headline, remarks, run_line, trials, value_cells
 
 _NO_TIME = "1970-01-01T00:00:00"
 # XML 1.0 has no place for these characters, not even escaped.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from ..text import number, plural
-from .nouns import Change, ChangedTrial, Check, Comparison
-from .words import HOW, OUTCOMES, headline, remarks, run_line, trials, value_cells, worst_first
+from ..leaderboard.wording import number, plural
+from .comparison import Change, ChangedTrial, Check, Comparison
+from .wording import HOW, OUTCOMES, headline, remarks, run_line, trials, value_cells, worst_first
 from .worst import named_trials
 
 _SLICES = 15

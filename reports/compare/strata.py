@@ -10,14 +10,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ...bench.comparison import ALPHA
-from ...bench.paired import Draws, Found, pooled_difference, summed_differences
-from ...bench.pooling import MEAN, Pooling, pooling_of
-from ...bench.resampling import FLIPS, cluster_sums
 from ...bench.rows import TAG_PREFIX
-from ...bench.statistics import INAPPLICABLE, condition_key, with_condition_labels
-from .nouns import Coverage
-from .pairing import Matched, SystemPair
+from ...bench.statistics.aggregate import INAPPLICABLE, condition_key, with_condition_labels
+from ...bench.statistics.comparison import ALPHA
+from ...bench.statistics.paired import Draws, Found, pooled_difference, summed_differences
+from ...bench.statistics.pooling import MEAN, Pooling, pooling_of
+from ...bench.statistics.resampling import FLIPS, cluster_sums
+from .comparison import Coverage
+from .matched_runs import Matched, SystemPair
 
 Mask = NDArray[np.bool_]
 _FIRST = 3  # trial ids that are named

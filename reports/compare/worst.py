@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from ..facts import metric_facts
-from .nouns import ChangedTrial, Comparison
+from ..leaderboard.metric_facts import metric_facts
+from .comparison import ChangedTrial, Comparison
 from .strata import Cell
 
 PER_CELL = 5

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..board import Column, Leaderboard, Table
-from ..text import title
-from ._cells import label, remarks
-from ._style import Look, figure, legend_below, looks
-from ._values import Spread, spread_of, values_of
+from ..leaderboard.board import Column, Leaderboard, Table
+from ..leaderboard.wording import title
 from .registry import FIGURES, LeftOut, Plot
+from .shared.cells import label, remarks
+from .shared.style import Look, figure, legend_below, looks
+from .shared.values import Spread, spread_of, values_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -13,14 +13,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ..board import Column, Leaderboard, Table
-from ..dimensions import NOT_TOLD
-from ..slices import SliceCell, aggregate_slices, dimensions_of
-from ..text import title
-from ._axes import Scale, scale_of
-from ._cells import bounds, errors, label, record, remarks
-from ._style import COLUMN_IN, PAGE_IN, Look, figure, grid_along, legend_below, looks, plain, wrap
+from ..leaderboard.board import Column, Leaderboard, Table
+from ..leaderboard.wording import title
+from ..slices.dimensions import NOT_TOLD
+from ..slices.slices import SliceCell, aggregate_slices, dimensions_of
 from .registry import FIGURES, LeftOut, Plot
+from .shared.axes import Scale, scale_of
+from .shared.cells import bounds, errors, label, record, remarks
+from .shared.style import (
+    COLUMN_IN,
+    PAGE_IN,
+    Look,
+    figure,
+    grid_along,
+    legend_below,
+    looks,
+    plain,
+    wrap,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ..board import Column, Entry, Leaderboard, Table
-from ..text import title
-from ._axes import scale_of, with_prefix
-from ._cells import COLUMNS, bounds, errors, label, primaries, record, remarks
-from ._style import Look, figure, legend_below, looks
+from ..leaderboard.board import Column, Entry, Leaderboard, Table
+from ..leaderboard.wording import title
 from .registry import FIGURES, LeftOut, Plot
+from .shared.axes import scale_of, with_prefix
+from .shared.cells import COLUMNS, bounds, errors, label, primaries, record, remarks
+from .shared.style import Look, figure, legend_below, looks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

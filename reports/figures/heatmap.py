@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 import pandas as pd
 
-from ..board import Column, Entry, Leaderboard, Table
-from ..text import number
-from ._cells import counts_of, label, record, remarks
-from ._style import COLUMN_IN, PAGE_IN, figure, plain, wrap
+from ..leaderboard.board import Column, Entry, Leaderboard, Table
+from ..leaderboard.wording import number
 from .registry import FIGURES, LeftOut, Plot
+from .shared.cells import counts_of, label, record, remarks
+from .shared.style import COLUMN_IN, PAGE_IN, figure, plain, wrap
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -7,14 +7,14 @@ from functools import partial
 
 import pandas as pd
 
-from ..board import Column, Leaderboard, Table
-from ..dimensions import NOT_TOLD, Dimension
-from ..slices import SliceCell, aggregate_slices, dimensions_of
-from ..text import title
-from ._cells import bounds, label, record, remarks
-from ._lines import draw_lines
-from ._style import Look, looks
+from ..leaderboard.board import Column, Leaderboard, Table
+from ..leaderboard.wording import title
+from ..slices.dimensions import NOT_TOLD, Dimension
+from ..slices.slices import SliceCell, aggregate_slices, dimensions_of
 from .registry import FIGURES, LeftOut, Plot
+from .shared.cells import bounds, label, record, remarks
+from .shared.lines import draw_lines
+from .shared.style import Look, looks
 
 _NAMES = ("input_snr", "input_snr_lufs")
 

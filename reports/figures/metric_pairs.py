@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ..board import Column, Leaderboard, Table
-from ..text import title
-from ._axes import limits, scale_of
-from ._cells import bounds, errors, label, record, remarks
-from ._style import Look, figure, legend_below, looks
-from ._values import values_of
+from ..leaderboard.board import Column, Leaderboard, Table
+from ..leaderboard.wording import title
 from .registry import FIGURES, LeftOut, Plot
+from .shared.axes import limits, scale_of
+from .shared.cells import bounds, errors, label, record, remarks
+from .shared.style import Look, figure, legend_below, looks
+from .shared.values import values_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from ..board import Column, Leaderboard, Table
-from ._cells import bounds, counts_of, label, record, remarks, trials
-from ._lines import draw_lines
-from ._style import Look, looks
+from ..leaderboard.board import Column, Leaderboard, Table
 from .registry import FIGURES, LeftOut, Plot
+from .shared.cells import bounds, counts_of, label, record, remarks, trials
+from .shared.lines import draw_lines
+from .shared.style import Look, looks
 
 
 class _Stop(NamedTuple):

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from ...registry import Registry
-from ..board import Leaderboard
+from ...core.registry import Registry
+from ..leaderboard.board import Leaderboard
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ..board import Leaderboard
-from ._rows import ROW_IN, plots_of_rows
-from ._style import Look
+from ..leaderboard.board import Leaderboard
 from .registry import FIGURES, LeftOut, Plot
+from .shared.rows import ROW_IN, plots_of_rows
+from .shared.style import Look
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

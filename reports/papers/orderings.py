@@ -15,10 +15,10 @@ from typing import Literal
 
 import pandas as pd
 
-from ...bench.comparison import Difference, holm, paired_difference
-from ..published import PublishedResult, PublishedTable
-from .nouns import Claim, Measured, PaperTable
-from .results import RunResults, higher_is_better
+from ...bench.statistics.comparison import Difference, holm, paired_difference
+from .measured import RunResults, higher_is_better
+from .paper_table import Claim, Measured, PaperTable
+from .published import PublishedResult, PublishedTable
 
 Verdict = Literal["holds", "fails", "undecided", "not measured"]
 _SET = "paired"

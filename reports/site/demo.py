@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...errors import ConfigError
-from ...files import make_folder, write_atomic
-from .. import text
-from ..audio_files import RunAudio, open_audio
-from ..board import Leaderboard
-from .choose import primary_column
-from .demo_choice import DemoChoice, choose_demo
+from ...core.errors import ConfigError
+from ...core.files import make_folder, write_atomic
+from ..leaderboard import wording as text
+from ..leaderboard.board import Leaderboard
+from ..trial_audio import RunAudio, open_audio
+from .choose_demo import DemoChoice, choose_demo
+from .choose_trials import primary_column
 from .pages import render_page
 from .players import Player, Sound, Track, write_player
-from .trials import TrialFacts, facts_of, sounds_of
+from .trial_facts import TrialFacts, facts_of, sounds_of
 
 PAGE = "index.html"
 UNPROCESSED, TRUTH = "Unprocessed", "Ground truth"

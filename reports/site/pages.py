@@ -12,10 +12,10 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from .. import text
-from ..provenance import plain
+from ..leaderboard import wording as text
+from ..run_facts import plain
 
-_TEMPLATES = Path(__file__).resolve().parents[1] / "templates"
+_TEMPLATES = Path(__file__).with_name("templates")
 _UNSAFE = re.compile(r"[^a-z0-9_.-]+")
 _LONGEST = 48
 _DIGITS = 8

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ...datasets.audio import write
-from ...files import make_folder, write_atomic
+from ...core.files import make_folder, write_atomic
+from ...datasets.signals.audio import write
 from . import pictures
 
 Samples = NDArray[np.float32]

@@ -6,18 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...files import make_folder, write_atomic
-from ..audio_files import RunAudio, open_audio
-from ..board import Column, Entry, Leaderboard, Table
-from ..charts import bars
-from ..cost import HEADINGS, cost_lines
-from ..profile import MOST, legend, panels
-from .choose import TrialOrder, choose
+from ...core.files import make_folder, write_atomic
+from ..leaderboard.board import Column, Entry, Leaderboard, Table
+from ..tables.cost import HEADINGS, cost_lines
+from ..trial_audio import RunAudio, open_audio
+from .charts.axes import bars
+from .charts.conditions import MOST, legend, panels
+from .charts.pareto import charts
+from .choose_trials import TrialOrder, choose
 from .pages import render_page, system_page, trial_page
-from .pareto import charts
 from .players import Player, write_player
-from .slice_data import Sliced, slice_json, sliced
-from .trials import TrialFacts, facts_of, sounds_of
+from .slice_tables import Sliced, slice_json, sliced
+from .trial_facts import TrialFacts, facts_of, sounds_of
 
 INDEX = "report.html"
 TRIALS = 12

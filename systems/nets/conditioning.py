@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ...errors import UnknownNameError
+from ...core.errors import UnknownNameError
 
 
 class Multiplication(nn.Module):

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...validation import StrictModel
+from ...core.validation import StrictModel
 from .conditioning import conditioning
 from .filterbank import Decoder, Encoder
 from .tcn import NormName, PReLU, Stack, apply_mask, layer_norm

@@ -9,11 +9,10 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...validation import StrictModel
+from ...core.validation import StrictModel
 from .banks import BankName, make_bank
 from .extractor import Positive, rms
-from .tcn import frame_mask
-from .tcn_part import TcnPart
+from .tcn import TcnPart, frame_mask
 
 
 class SeparatorConfig(StrictModel):

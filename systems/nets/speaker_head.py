@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...errors import ConfigError
+from ...core.errors import ConfigError
 
 
 class SpeakerHead(nn.Module):

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...datasets.audio import resample
 from ...datasets.seeding import generator
+from ...datasets.signals.audio import resample
 from ...datasets.types import Clues, Query, Truth
 from .config import DataConfig
 from .data import TrialStream

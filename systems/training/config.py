@@ -7,9 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from ...config_files import find_config, read_yaml
-from ...settings import with_settings
-from ...validation import StrictModel, parse
+from ...core.config_files import find_config, read_yaml, with_settings
+from ...core.validation import StrictModel, parse
 from .losses import LossConfig
 
 Positive = Annotated[int, Field(gt=0)]

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from ...core.errors import DatasetError, TsebenchError
 from ...datasets.types import Query, Truth
-from ...errors import DatasetError, TsebenchError
 from ..protocol import QueryBatch
-from .task import TrainBatch
+from ..trainable import TrainBatch
 
 
 class TrialStream(Protocol):

@@ -8,10 +8,10 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from ...errors import ConfigError
-from ...ratios import si_sdr_db, snr_db, thresholded_residual_db, thresholded_snr_db
-from ...validation import StrictModel
-from .task import ExtractionLoss
+from ...core.errors import ConfigError
+from ...core.ratios import si_sdr_db, snr_db, thresholded_residual_db, thresholded_snr_db
+from ...core.validation import StrictModel
+from ..trainable import ExtractionLoss
 
 Decibels = Annotated[float, Field(gt=0, le=100)]
 

@@ -6,8 +6,8 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from ...errors import ConfigError
-from .task import ExtractionLoss, TrainBatch
+from ...core.errors import ConfigError
+from ..trainable import ExtractionLoss, TrainBatch
 
 
 def all_sources(batch: TrainBatch, num_outputs: int) -> Tensor:

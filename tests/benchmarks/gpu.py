@@ -25,11 +25,11 @@ from numpy.typing import NDArray
 from scipy.signal import lfilter
 from torch import Tensor
 
-from tsebench.bench.allocator import keep_freed_memory
 from tsebench.bench.metrics.bsseval import Sdr
 from tsebench.bench.metrics.energy import Attenuation, SdSdr, SiSdr, Snr
 from tsebench.bench.metrics.protocol import BatchMetric, Signals
 from tsebench.bench.metrics.stoi import Stoi
+from tsebench.core.allocator import keep_freed_memory
 
 RATE_HZ, LENGTH_S = 8000, 6.0
 TRIALS, BATCH = 6000, 240

@@ -23,13 +23,13 @@ import soundfile
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from trees.librimix import librimix_config
-from trees.librispeech import HEAD, words_of
+from helpers.trees.librimix import librimix_config
+from helpers.trees.librispeech import HEAD, words_of
 
+from tsebench.core.progress import Advance
 from tsebench.datasets.build import build
 from tsebench.datasets.dataset import Dataset
 from tsebench.datasets.types import MixtureClip
-from tsebench.progress import Advance
 
 METADATA = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "librimix" / "metadata"
 TABLE = "Libri2Mix/libri2mix_test-clean.csv"

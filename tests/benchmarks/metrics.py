@@ -20,11 +20,11 @@ import torch
 from common import table
 from numpy.typing import NDArray
 
-from tsebench.bench.allocator import keep_freed_memory
-from tsebench.bench.metrics.loading import load_metric
 from tsebench.bench.metrics.protocol import BatchMetric, Signals
-from tsebench.datasets.audio import resample
+from tsebench.bench.metrics.registry import load_metric
+from tsebench.core.allocator import keep_freed_memory
 from tsebench.datasets.corpora.synthetic_speech import SyntheticSpeech
+from tsebench.datasets.signals.audio import resample
 
 RATE_HZ, LENGTH_S, BATCH, REPEATS = 8000, 6.0, 16, 10
 SETTLE_S = 0.1

@@ -102,7 +102,7 @@ def first_paints(page: Path) -> list[float]:
     if not (shutil.which("chromium") and shutil.which("chromedriver")):
         return []
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-    from browser import chromium
+    from helpers.browser import chromium
 
     found = []
     for _ in range(OPENED):

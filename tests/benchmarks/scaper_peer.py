@@ -14,12 +14,12 @@ import numpy as np
 import soundfile
 from common import fastest
 
-from tsebench.datasets.builder import BUILDERS, BuildContext, Selection
 from tsebench.datasets.config import CorpusConfig, open_corpora
-from tsebench.datasets.corpus import Corpora
+from tsebench.datasets.jams.soundscapes import jams_sidecars
+from tsebench.datasets.protocols.builder import BUILDERS, BuildContext, Selection
+from tsebench.datasets.protocols.corpus import Corpora
 from tsebench.datasets.render import render
 from tsebench.datasets.seeding import generator
-from tsebench.datasets.soundscapes import jams_sidecars
 from tsebench.datasets.types import Mixture
 
 MIXTURES = 12

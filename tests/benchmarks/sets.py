@@ -28,7 +28,7 @@ import soundfile
 from common import REPEATS, fastest, machine, put_section, table
 from sound_trees import make_sounds
 
-from tsebench.bench.allocator import keep_freed_memory
+from tsebench.core.allocator import keep_freed_memory
 from tsebench.datasets.build import build
 from tsebench.datasets.config import DatasetConfig, load_dataset_configs, open_builder
 from tsebench.datasets.render import render

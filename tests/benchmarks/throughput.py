@@ -22,15 +22,16 @@ import yaml
 from common import put_section, table
 from trials import DIGITS
 
-from tsebench.bench.allocator import keep_freed_memory
 from tsebench.bench.config import DatasetSpec, MetricSpec, RunConfig, SystemSpec
-from tsebench.bench.runner import RunOptions, run
-from tsebench.config_files import find_config, read_yaml
-from tsebench.systems.checkpoint import CheckpointCard, save_checkpoint
-from tsebench.systems.precision import full_float32
+from tsebench.bench.run.runner import RunOptions, run
+from tsebench.core.allocator import keep_freed_memory
+from tsebench.core.config_files import find_config, read_yaml
+from tsebench.systems.checkpoints.checkpoint import CheckpointCard, save_checkpoint
+from tsebench.systems.nets.td_speakerbeam import TdSpeakerBeamConfig
 from tsebench.systems.protocol import Extraction, QueryBatch
 from tsebench.systems.registry import load_system
-from tsebench.systems.td_speakerbeam import TdSpeakerBeam, TdSpeakerBeamConfig, TdSpeakerBeamTask
+from tsebench.systems.shared.asking import full_float32
+from tsebench.systems.td_speakerbeam import TdSpeakerBeam, TdSpeakerBeamTask
 
 METRICS = ("si_sdr", "snr")
 

@@ -22,11 +22,11 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
-from trees.wsj0 import RATE_HZ, UTTERANCES, babble, make_wsj0, make_wsj0_lists, write_speech
+from helpers.trees.wsj0 import RATE_HZ, UTTERANCES, babble, make_wsj0, make_wsj0_lists, write_speech
 
-from tsebench.datasets.active_level import active_level
 from tsebench.datasets.build import build
 from tsebench.datasets.config import load_dataset_configs
+from tsebench.datasets.signals.active_level import active_level
 
 LENGTH_S, REPEATS = 7.0, 9
 

@@ -1,0 +1,150 @@
+"""What a system costs: parameters, operations, time and memory, measured on a few queries.
+
+Every pass asks one query at the system's own rate (the harness's resampling is left out), under
+`torch.inference_mode` as in a run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import NamedTuple, TypeVar
+
+import torch
+from torch import nn
+
+from ...core.errors import TsebenchError
+from ...systems.protocol import AnySystem
+from ..inference.batching import Item
+from .networks import Size, find_networks, size_of
+from .passes import Counts, Passes, Timing, cost_items
+
+_BYTES_PER_MB = 1e6
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """The cost of a system; None where it cannot be known, and then a note says why.
+
+    Attributes:
+        params: parameters of its networks, frozen ones included and shared ones once; no buffers.
+        macs_per_s: multiply-accumulate operations for each second of mixture, see `flops`: the
+            slope between mixtures of about 1 s and 5 s.
+        macs_per_query: MACs that do not grow with the mixture: those for the clue (an enrollment
+            lasts 4 s unless an example was given) and for padding at the ends.
+        rtf: real-time factor: median wall time over duration, one mixture of about 5 s.
+        peak_memory_mb: for that mixture, in 10⁶ bytes: parameters, buffers, and the most that
+            tensors took while it was answered. On a CPU without what a kernel frees before it
+            returns, and with compiled networks run uncompiled; never with what is not torch's.
+        device: where it was measured.
+        notes: how it was measured, and what could not be.
+    """
+
+    params: int | None
+    macs_per_s: float | None
+    macs_per_query: float | None
+    rtf: float | None
+    peak_memory_mb: float | None
+    device: str
+    notes: tuple[str, ...]
+
+
+def measure_cost(
+    system: AnySystem,
+    *,
+    sample_rate_hz: int,
+    device: str,
+    example: Item | None = None,
+    repeats: int = 5,
+) -> Cost:
+    """Measure a system, and leave it and torch's random numbers as they were.
+
+    An external system is not run. What a system raises becomes a note.
+
+    Args:
+        system: the system, on its device.
+        sample_rate_hz: rate of the queries, if the card does not name one.
+        device: where the batches go.
+        example: a trial whose signals and clue are used, cut or repeated to the lengths needed;
+            without one they are made up to fit the card.
+        repeats: most timed passes; no further one begins once they took 2 s together.
+    """
+    notes: list[str] = []
+    if system.card.family == "external":
+        notes.append("an external system is not run to be measured")
+        return _cost(_Parts(), device=device, notes=notes)
+    networks = _attempt(lambda: find_networks(system), notes) or ()
+    with _left_as_it_was(networks, device):
+        items = _attempt(lambda: cost_items(system.card, sample_rate_hz, example), notes)
+        passes = Passes(system=system, items=items, device=device) if items else None
+        timing = _attempt(lambda: passes.time(repeats=repeats), notes) if passes else None
+        counts = _attempt(passes.count, notes) if passes and timing else None
+    # Anew, because some networks are built, or get their shapes, with their first input.
+    networks = _attempt(lambda: find_networks(system), notes) or ()
+    size = _size(networks, needed=_has_networks(system), notes=notes)
+    if counts and not counts.macs_per_s and _has_networks(system):
+        notes.append("no MACs were seen: the network may run in other threads or outside of torch")
+        counts = replace(counts, macs_per_s=None, macs_per_query=None)
+    return _cost(_Parts(timing, counts, size), device=device, notes=notes)
+
+
+def _has_networks(system: AnySystem) -> bool:
+    """Whether one without networks is a surprise."""
+    return system.card.family not in {"baseline", "oracle"}
+
+
+class _Parts(NamedTuple):
+    timing: Timing | None = None
+    counts: Counts | None = None
+    size: Size | None = None
+
+
+def _cost(parts: _Parts, *, device: str, notes: Sequence[str]) -> Cost:
+    timing, counts, size = parts
+    peaks = [part.peak_bytes for part in (timing, counts) if part and part.peak_bytes is not None]
+    said = [part.note for part in (timing, counts) if part and part.note]
+    return Cost(
+        params=size.params if size else None,
+        macs_per_s=counts.macs_per_s if counts else None,
+        macs_per_query=counts.macs_per_query if counts else None,
+        rtf=timing.rtf if timing else None,
+        peak_memory_mb=(size.num_bytes + peaks[0]) / _BYTES_PER_MB if size and peaks else None,
+        device=device,
+        notes=tuple(dict.fromkeys([*said, *notes])),
+    )
+
+
+def _size(networks: Sequence[nn.Module], *, needed: bool, notes: list[str]) -> Size | None:
+    if needed and not networks:
+        notes.append("no torch network among its attributes; name them in a method networks()")
+        return None
+    size = size_of(networks)
+    if size is None:
+        notes.append("a network has parameters whose shape is not known yet")
+    return size
+
+
+def _attempt(measure: Callable[[], T], notes: list[str]) -> T | None:
+    """A measurement, or None and a note with what was raised."""
+    try:
+        return measure()
+    except Exception as error:  # noqa: BLE001 - systems are anybody's code; the note says why
+        text = " ".join(str(error).split())
+        raised = "" if isinstance(error, TsebenchError) else f"{type(error).__name__}: "
+        notes.append(f"could not be measured: {raised}{text}"[:300])
+        return None
+
+
+@contextmanager
+def _left_as_it_was(networks: Sequence[nn.Module], device: str) -> Iterator[None]:
+    """Training flags and torch's random numbers come out as they went in."""
+    training = {module: module.training for network in networks for module in network.modules()}
+    with torch.random.fork_rng(devices=[device] if device.startswith("cuda") else []):
+        try:
+            yield
+        finally:
+            for module, flag in training.items():
+                module.training = flag

@@ -1,0 +1,220 @@
+"""The passes behind `cost`: one query at several lengths, timed, counted and weighed."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from ...core.errors import ExtractionError
+from ...datasets.types import Clues
+from ...systems.protocol import AnySystem, PrivilegedSystem, QueryBatch, SystemCard
+from ...systems.shared.asking import collate, full_float32
+from ...systems.shared.probes import make_probe
+from ..inference.batching import Item, at_rate
+from .peak_memory import LiveTensors
+
+_UNIT = 7680
+"""Lengths are multiples of 2⁹·3·5 samples, which most hops and chunks fill exactly."""
+_RELATIVE_LENGTHS = (1, 2, 5)
+_ENROLLMENT_S = 4.0
+_TIMED_S = 2.0
+_LINEAR_WITHIN = 0.01
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """Real-time factor, and the peak of the tensors where the allocator tells it (CUDA)."""
+
+    rtf: float
+    peak_bytes: int | None
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """MACs, and the peak of the tensors where no allocator tells it.
+
+    Attributes:
+        macs_per_query: None if the MACs are no linear function of the duration.
+    """
+
+    macs_per_s: float | None
+    macs_per_query: float | None
+    peak_bytes: int | None
+    note: str | None
+
+
+def cost_items(card: SystemCard, sample_rate_hz: int, example: Item | None) -> tuple[Item, ...]:
+    """One query at the system's rate, cut or repeated to about 1, 2 and 5 s; the clue stays."""
+    if example is None:
+        item = _made_up(card, card.sample_rate_hz or sample_rate_hz)
+    else:
+        item = at_rate(example, card.sample_rate_hz)
+    unit = _UNIT * max(1, round(item.query.sample_rate_hz / _UNIT))
+    return tuple(_of_length(item, unit * factor) for factor in _RELATIVE_LENGTHS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passes:
+    """A system and what it is asked.
+
+    Attributes:
+        items: the same query at three lengths, the shortest first.
+        device: where the batches go.
+    """
+
+    system: AnySystem
+    items: tuple[Item, ...]
+    device: str
+
+    def time(self, *, repeats: int) -> Timing:
+        """Time the longest query, after a pass to warm up."""
+        item = self.items[-1]
+        self._timed(item)
+        passes: list[tuple[float, int]] = []
+        while not passes or (len(passes) < repeats and sum(s for s, _ in passes) < _TIMED_S):
+            passes.append(self._timed(item))
+        duration_s = _duration_s(item)
+        threads = torch.get_num_threads()
+        where = "" if self._cuda else f" on {threads} CPU thread{'s' if threads > 1 else ''}"
+        return Timing(
+            rtf=statistics.median(seconds for seconds, _ in passes) / duration_s,
+            peak_bytes=max(peak for _, peak in passes) if self._cuda else None,
+            note=f"timed {len(passes)}× with {duration_s:.3g} s{where}",
+        )
+
+    def count(self) -> Counts:
+        """Count the MACs of all lengths, and the memory of the longest."""
+        from .macs import MacCounter  # noqa: PLC0415 - imports a compiler where torch has one
+
+        counter, memory = MacCounter(), LiveTensors()
+        macs: list[int] = []
+        for item in self.items:
+            with ExitStack() as watchers:
+                batch = self._batch(item)
+                if item is self.items[-1] and not self._cuda:
+                    watchers.enter_context(memory)
+                watchers.enter_context(counter.counting())
+                self._ask(item, batch)
+            macs.append(counter.macs)
+        return _growth(
+            macs,
+            [_duration_s(item) for item in self.items],
+            peak_bytes=None if self._cuda else memory.peak_bytes,
+        )
+
+    def _timed(self, item: Item) -> tuple[float, int]:
+        """Wall time of one answer in seconds, and the peak of its tensors in bytes (CUDA)."""
+        batch = self._batch(item)
+        before = self._start_peak()
+        start = time.perf_counter()
+        self._ask(item, batch)
+        peak = self._wait()
+        return time.perf_counter() - start, peak - before
+
+    @torch.inference_mode()
+    def _batch(self, item: Item) -> QueryBatch:
+        return collate([item.query], device=self.device)
+
+    @torch.inference_mode()
+    def _ask(self, item: Item, batch: QueryBatch) -> None:
+        """Have one query answered.
+
+        Raises:
+            ExtractionError: it is refused.
+        """
+        with full_float32():  # as in a run
+            if isinstance(self.system, PrivilegedSystem):
+                extraction = self.system.extract_with_truth(batch, [item.truth])
+            else:
+                extraction = self.system.extract(batch)
+        if item.query.id in extraction.failures:
+            raise ExtractionError(extraction.failures[item.query.id])
+
+    @property
+    def _cuda(self) -> bool:
+        return self.device.startswith("cuda")
+
+    def _start_peak(self) -> int:
+        """Forget the peak on CUDA; bytes that are taken now."""
+        if not self._cuda:
+            return 0
+        torch.cuda.synchronize(self.device)
+        torch.cuda.reset_peak_memory_stats(self.device)
+        return torch.cuda.memory_allocated(self.device)
+
+    def _wait(self) -> int:
+        """Wait for the device; on CUDA, the most bytes that were taken."""
+        if not self._cuda:
+            return 0
+        torch.cuda.synchronize(self.device)
+        return torch.cuda.max_memory_allocated(self.device)
+
+
+def _growth(macs: Sequence[int], durations_s: Sequence[float], *, peak_bytes: int | None) -> Counts:
+    """The line through the first and the last count; the one between tells whether it is one."""
+    first, middle, last = macs
+    per_s = (last - first) / (durations_s[-1] - durations_s[0])
+    rest = first - per_s * durations_s[0]
+    linear = abs(middle - rest - per_s * durations_s[1]) <= _LINEAR_WITHIN * middle
+    note = (
+        "MACs are not linear in the duration; macs_per_s is their mean slope from "
+        f"{durations_s[0]:.3g} to {durations_s[-1]:.3g} s"
+    )
+    return Counts(
+        macs_per_s=per_s,
+        # Below zero where no padding makes up for the context that the first frame needs.
+        macs_per_query=max(0.0, rest) if linear else None,
+        peak_bytes=peak_bytes,
+        note=None if linear else note,
+    )
+
+
+def _made_up(card: SystemCard, sample_rate_hz: int) -> Item:
+    probe = make_probe(card, name="cost", duration_s=1.0, sample_rate_hz=sample_rate_hz, seed=0)
+    clues = probe.query.clues
+    length = round(_ENROLLMENT_S * sample_rate_hz)
+    enrollments = tuple(_looped(clip, length) for clip in clues.enrollments)
+    query = replace(probe.query, clues=replace(clues, enrollments=enrollments))
+    return Item(index=0, query=query, truth=probe.truth)
+
+
+def _of_length(item: Item, length: int) -> Item:
+    """A copy with signals of `length` samples."""
+    query, truth = item.query, item.truth
+    clues = _own_clues(query.clues, duration_s=length / query.sample_rate_hz)
+    return Item(
+        index=item.index,
+        query=replace(query, mixture=_looped(query.mixture, length), clues=clues),
+        truth=replace(
+            truth,
+            target=None if truth.target is None else _looped(truth.target, length),
+            interferers=_looped(truth.interferers, length),
+        ),
+    )
+
+
+def _own_clues(clues: Clues, *, duration_s: float) -> Clues:
+    """A copy, with as many pictures of a video as the mixture lasts."""
+    video = clues.video
+    if video is not None and clues.video_fps:
+        pictures = max(1, round(duration_s * clues.video_fps))
+        video = _looped(video.movedim(0, -1), pictures).movedim(-1, 0)
+    enrollments = tuple(clip.clone() for clip in clues.enrollments)
+    return replace(clues, enrollments=enrollments, video=video)
+
+
+def _looped(signal: Tensor, length: int) -> Tensor:
+    """A copy of a signal [..., T], repeated or cut to `length`."""
+    times = -(-length // signal.shape[-1])
+    return signal.repeat(*[1] * (signal.ndim - 1), times)[..., :length].clone()
+
+
+def _duration_s(item: Item) -> float:
+    return item.length / item.query.sample_rate_hz

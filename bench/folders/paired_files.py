@@ -1,0 +1,250 @@
+"""Folders of audio files, paired by name, their headers compared before anything is scored."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import torch
+
+from ...core.errors import AudioError, ConfigError
+from ...datasets.corpora.disk.table import read_table
+from ...datasets.seeding import digest
+from ...datasets.signals.audio import AudioInfo, info, read_mono
+from ...systems.protocol import LENGTH_TOLERANCE_S
+from ..metrics.protocol import Facts
+from ..scoring.edges import Scorable
+
+_SUFFIXES = {".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif", ".opus"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairedFiles:
+    """References by key (path below the folder, without suffix), with what goes with them.
+
+    Attributes:
+        fingerprint: of references, mixtures and channel: what any system is scored against.
+        answers: of the estimates.
+        transcripts: what the references say, by key; empty if that is not given.
+    """
+
+    keys: tuple[str, ...]
+    references: Mapping[str, Path]
+    estimates: Mapping[str, Path]
+    mixtures: Mapping[str, Path]
+    sample_rate_hz: int
+    channel: int | None
+    fingerprint: str
+    answers: str
+    transcripts: Mapping[str, str]
+
+
+def read_signal(path: Path, channel: int | None, *, finite: bool = True) -> torch.Tensor:
+    """One channel [T] of a file; `channel` counts where there are several.
+
+    Raises:
+        AudioError: the file is missing, corrupt or empty, or not finite though it must be.
+    """
+    wanted = channel if info(path).channels > 1 else None
+    return torch.from_numpy(read_mono(path, channel=wanted, finite=finite)[0])
+
+
+def read_scorable(files: PairedFiles, key: str, path: Path | None) -> Scorable:
+    """What is scored against the reference `key`; an estimate that cannot be read is a failure.
+
+    Args:
+        files: where the reference and the mixture are.
+        key: name of the reference.
+        path: the estimate, or None if there is none.
+
+    Raises:
+        AudioError: the reference or the mixture cannot be read.
+    """
+    reference = read_signal(files.references[key], files.channel)
+    estimate, failure = None, None
+    if path is None:
+        failure = "missing"
+    else:
+        try:
+            estimate = read_signal(path, files.channel, finite=False)
+        except AudioError as error:
+            # Without its folder, so that rows of two machines are equal.
+            failure = f"unreadable: {error}".replace(str(path), f"{key}{path.suffix}")
+    mixture, interferers = reference, None
+    if key in files.mixtures:
+        mixture = read_signal(files.mixtures[key], files.channel)
+        shorter = min(len(mixture), len(reference))
+        interferers = (mixture[:shorter] - reference[:shorter])[None]
+    return Scorable(
+        trial_id=key,
+        estimate=estimate,
+        failure=failure,
+        reference=reference,
+        mixture=mixture,
+        facts=Facts(interferers=interferers, transcript=files.transcripts.get(key)),
+    )
+
+
+def pair_folders(
+    estimates: Path,
+    references: Path,
+    mixtures: Path | None,
+    *,
+    channel: int | None,
+    transcripts: Path | None = None,
+) -> PairedFiles:
+    """List the folders and compare their headers.
+
+    Args:
+        estimates: what a system gave.
+        references: the targets.
+        mixtures: what the system was given, or None.
+        channel: channel of files with several; None refuses them.
+        transcripts: CSV file with the columns `name` and `text`, or None.
+
+    Raises:
+        ConfigError: nothing to score, a mixture is missing, or headers do not fit.
+        AudioError: a reference or a mixture cannot be read.
+    """
+    of_references = _listing(references, "references")
+    of_estimates = _listing(estimates, "estimates")
+    of_mixtures = _listing(mixtures, "mixtures") if mixtures else {}
+    keys = tuple(sorted(of_references))
+    if not set(keys) & set(of_estimates):
+        raise ConfigError(
+            f"no file of {str(estimates)!r} has the name of a reference in {str(references)!r}: "
+            f"{keys[0]!r} is wanted and {next(iter(of_estimates))!r} is there; files are paired "
+            "by their path below the folder, without suffix"
+        )
+    lost = [key for key in keys if mixtures and key not in of_mixtures]
+    if lost:
+        raise ConfigError(
+            f"{len(lost)} of {len(keys)} references have no mixture in {str(mixtures)!r}, "
+            f"the first is {lost[0]!r}; add it, or leave out --mixtures"
+        )
+    targets = [of_references[key] for key in keys]
+    others = [of_mixtures[key] for key in keys if of_mixtures]
+    answered = {key: of_estimates[key] for key in keys if key in of_estimates}
+    rate = info(targets[0]).sample_rate_hz
+    wanted = _check_headers(targets, rate, channel, readable=True)
+    found = _check_headers(others, rate, channel, readable=True)
+    _check_headers(list(answered.values()), rate, channel, readable=False)
+    _check_lengths(wanted, found)
+    said = _read_transcripts(transcripts, keys) if transcripts else {}
+    return PairedFiles(
+        keys=keys,
+        references=of_references,
+        estimates=of_estimates,
+        mixtures=of_mixtures,
+        sample_rate_hz=rate,
+        channel=channel,
+        fingerprint=digest(
+            "files", str(channel), *keys, *_hashes([*targets, *others]), *said.values()
+        ),
+        answers=digest("answers", *answered, *_hashes(list(answered.values()))),
+        transcripts=said,
+    )
+
+
+def _read_transcripts(path: Path, keys: Sequence[str]) -> dict[str, str]:
+    """Texts by key, in the order of the keys; a name may have a suffix, which does not count."""
+    table = read_table(path)
+    names = table.full_column("name", option="--transcripts")
+    texts = table.column("text", option="--transcripts")
+    known = {_key(name): text for name, text in zip(names, texts, strict=True)}
+    found = {key: known[key] for key in keys if known.get(key)}
+    if not found:
+        raise ConfigError(
+            f"{str(path)!r} names none of the references: {keys[0]!r} is wanted and {names[0]!r} "
+            "is there; its column `name` holds their path below the folder, without suffix"
+        )
+    return found
+
+
+def _key(name: str) -> str:
+    path = PurePosixPath(name)
+    return path.with_suffix("").as_posix() if path.suffix.lower() in _SUFFIXES else name
+
+
+def _listing(folder: Path, what: str) -> dict[str, Path]:
+    """Audio files below a folder by key; hidden files and folders are passed over."""
+    if not folder.is_dir():
+        problem = "is not a folder" if folder.exists() else "does not exist"
+        raise ConfigError(f"folder of {what} {str(folder)!r} {problem}; check --{what}")
+    found: dict[str, Path] = {}
+    for path in sorted(folder.rglob("*")):
+        relative = path.relative_to(folder)
+        hidden = any(part.startswith(".") for part in relative.parts)
+        if hidden or path.suffix.lower() not in _SUFFIXES or path.is_dir():
+            continue
+        key = relative.with_suffix("").as_posix()
+        if key in found:
+            raise ConfigError(
+                f"{what}: {str(found[key])!r} and {str(path)!r} have one name without suffix; "
+                "remove one"
+            )
+        found[key] = path
+    if not found:
+        raise ConfigError(
+            f"folder of {what} {str(folder)!r} holds no audio files "
+            f"({', '.join(sorted(_SUFFIXES))}); check --{what}"
+        )
+    return found
+
+
+def _check_headers(
+    paths: Sequence[Path], rate: int, channel: int | None, *, readable: bool
+) -> dict[Path, AudioInfo]:
+    """Rates and channels; a file that cannot be read is an error only if it must be readable."""
+    headers: dict[Path, AudioInfo] = {}
+    for path in paths:
+        try:
+            header = info(path)
+        except AudioError:
+            if readable:
+                raise
+            continue
+        if header.sample_rate_hz != rate:
+            raise ConfigError(
+                f"{str(path)!r} is at {header.sample_rate_hz} Hz, but the references are at "
+                f"{rate} Hz; resample it first, so that all have one rate"
+            )
+        if header.channels > 1 and (channel is None or not 0 <= channel < header.channels):
+            asked = "" if channel is None else f", and --channel is {channel}"
+            raise ConfigError(
+                f"{str(path)!r} has {header.channels} channels where mono is needed{asked}; "
+                f"choose one with --channel 0 ... {header.channels - 1}"
+            )
+        headers[path] = header
+    return headers
+
+
+def _check_lengths(
+    references: Mapping[Path, AudioInfo], mixtures: Mapping[Path, AudioInfo]
+) -> None:
+    # There may be no mixtures.
+    for (reference, wanted), (mixture, found) in zip(
+        references.items(), mixtures.items(), strict=False
+    ):
+        if abs(found.frames - wanted.frames) >= LENGTH_TOLERANCE_S * wanted.sample_rate_hz:
+            raise ConfigError(
+                f"mixture {str(mixture)!r} has {found.frames} samples, but its reference "
+                f"{str(reference)!r} has {wanted.frames}; is one of them cut?"
+            )
+
+
+def _hashes(paths: Sequence[Path]) -> list[str]:
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(_sha256, paths))
+
+
+def _sha256(path: Path) -> str:
+    """Hash of the content; a file that cannot be opened is told of when it is scored."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return "unreadable"

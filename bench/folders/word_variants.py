@@ -1,0 +1,142 @@
+"""Variants of the word error rate: what is normalised, what is pooled, and which text is which."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+
+import numpy as np
+
+from ..asr.counting import WordErrors, count_errors
+from ..asr.normalise import Normaliser, clean_reference, open_normaliser
+from ..metrics.protocol import Metric
+from ..outcome import UndefinedValueError
+from ..scoring.scorer import Score
+from .variant import Quantity, Variant, VariantLine
+
+_NORMALISERS = ("none", "basic", "whisper_en")
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """How texts become a rate."""
+
+    normaliser: Normaliser
+    pooled: bool
+    swapped: bool
+
+    @property
+    def name(self) -> str:
+        ending = "_pooled" * self.pooled + "_swapped" * self.swapped
+        return f"wer_{self.normaliser.name}{ending}"
+
+    @property
+    def label(self) -> str:
+        over = "all words" if self.pooled else "each trial"
+        return f"WER over {over}, {self.normaliser.name}{', swapped' * self.swapped}"
+
+
+def word_lines(
+    metric: Metric,
+    scores: Sequence[Score],
+    mixture: Sequence[Score],
+    transcripts: Mapping[str, str],
+) -> list[VariantLine]:
+    """Lines of every reading of "WER".
+
+    Args:
+        metric: the word error rate that gave the scores.
+        scores: of a system; their details are what was recognised.
+        mixture: of the mixtures for the same trials, or none.
+        transcripts: what was said, by trial.
+    """
+    return [
+        line
+        for reading in _readings()
+        for line in _lines(reading, metric, scores, mixture, transcripts)
+    ]
+
+
+def _readings() -> Iterator[_Reading]:
+    """The normaliser of Whisper only where its package is installed."""
+    for name in _NORMALISERS:
+        if name != "whisper_en" or find_spec("whisper") is not None:
+            normaliser = open_normaliser(name)
+            yield _Reading(normaliser, pooled=True, swapped=False)
+            yield _Reading(normaliser, pooled=False, swapped=False)
+            yield _Reading(normaliser, pooled=True, swapped=True)
+
+
+def _lines(
+    reading: _Reading,
+    metric: Metric,
+    scores: Sequence[Score],
+    mixture: Sequence[Score],
+    transcripts: Mapping[str, str],
+) -> Iterator[VariantLine]:
+    ours, theirs = (
+        {s.trial_id: _errors(reading, s, transcripts) for s in side} for side in (scores, mixture)
+    )
+    statuses = [score.status for score in scores]
+    line = VariantLine(
+        variant=Variant(
+            name=reading.name,
+            label=reading.label,
+            family="wer",
+            metric=metric,
+            swapped=reading.swapped,
+        ),
+        quantity="value",
+        n=sum(1 for errors in ours.values() if errors is not None),
+        n_failed=statuses.count("failed"),
+        n_undefined=statuses.count("undefined"),
+        n_floored=0,
+        mean=math.nan,
+        median=math.nan,
+        signature=f"{scores[0].signature}|{reading.name}",
+    )
+    yield _filled(line, reading, _counted(ours), "value")
+    if mixture:
+        both = [key for key in ours if ours[key] and theirs.get(key)]
+        pair = [_counted({key: side[key] for key in both}) for side in (ours, theirs)]
+        mean, median = (
+            a - b
+            for a, b in zip(_summary(reading, pair[0]), _summary(reading, pair[1]), strict=True)
+        )
+        yield replace(line, quantity="improvement", n=len(both), mean=mean, median=median)
+
+
+def _filled(
+    line: VariantLine, reading: _Reading, errors: Sequence[WordErrors], quantity: Quantity
+) -> VariantLine:
+    mean, median = _summary(reading, errors)
+    return replace(line, quantity=quantity, mean=mean, median=median)
+
+
+def _summary(reading: _Reading, errors: Sequence[WordErrors]) -> tuple[float, float]:
+    """Mean and median over trials; or the pooled rate, which has no median."""
+    if not errors:
+        return math.nan, math.nan
+    if reading.pooled:
+        words = sum(found.words for found in errors)
+        return 100.0 * sum(found.edits for found in errors) / words, math.nan
+    rates = [found.rate for found in errors]
+    return float(np.mean(rates)), float(np.median(rates))
+
+
+def _counted(errors: Mapping[str, WordErrors | None]) -> list[WordErrors]:
+    return [found for found in errors.values() if found is not None]
+
+
+def _errors(reading: _Reading, score: Score, transcripts: Mapping[str, str]) -> WordErrors | None:
+    """Errors of one trial; None where a rate does not exist."""
+    if score.status != "ok":
+        return None
+    said = reading.normaliser(clean_reference(transcripts[score.trial_id]))
+    heard = reading.normaliser(score.detail)
+    try:
+        return count_errors(heard, said) if reading.swapped else count_errors(said, heard)
+    except UndefinedValueError:
+        return None

@@ -1,0 +1,269 @@
+"""Asking a system: one batch at a time, so that a failure costs one trial and never the run."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeVar
+
+import torch
+
+from ...core.errors import TsebenchError
+from ...datasets.types import Query, Truth
+from ...systems.protocol import (
+    AnySystem,
+    Extraction,
+    PrivilegedSystem,
+    QueryBatch,
+    System,
+    SystemCard,
+)
+from ...systems.shared.asking import collate, full_float32
+from .batching import Item, at_rate, bucket, resampled
+
+Tensor = torch.Tensor
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a system gave for one trial.
+
+    Attributes:
+        estimate: [T] at the dataset's rate, or None.
+        failure: why there is no estimate.
+        class_probabilities: [K] over the classes of its card, if it has such a head.
+    """
+
+    estimate: Tensor | None = None
+    failure: str | None = None
+    class_probabilities: Tensor | None = None
+
+
+class Inference:
+    """Runs one system over trials, in batches that shrink when memory runs out.
+
+    Args:
+        system: the system, on its device.
+        device: where its batches go.
+        batch_size: most queries in a batch.
+    """
+
+    def __init__(self, system: AnySystem, *, device: str, batch_size: int) -> None:
+        self._system = system
+        self._device = device
+        self.batch_size = batch_size
+
+    def answer(self, items: Sequence[Item]) -> dict[int, Answer]:
+        """Answers by item index, at each item's own rate."""
+        return self.begin(items).finish()
+
+    def begin(self, items: Sequence[Item]) -> Answering:
+        """Have trials answered; on a GPU the first batch is under way when this returns."""
+        return Answering(self, items, [at_rate(i, self._system.card.sample_rate_hz) for i in items])
+
+    @property
+    def batches_ahead(self) -> int:
+        """Batches that are begun before the one before them has come back."""
+        return int(self._device.startswith("cuda"))
+
+    def bucket(self, items: Sequence[Item]) -> list[list[Item]]:
+        """Batches of trials at the system's rate."""
+        equal_lengths = not self._system.card.padding_neutral
+        return bucket(items, batch_size=self.batch_size, equal_lengths=equal_lengths)
+
+    def _extraction(self, batch: QueryBatch, items: Sequence[Item]) -> Extraction:
+        if isinstance(self._system, PrivilegedSystem):
+            truths = [_own_truth(item.truth) for item in items]
+            return self._system.extract_with_truth(batch, truths)
+        if isinstance(self._system, System):
+            return self._system.extract(batch)
+        raise TypeError(f"{type(self._system).__name__} has no method extract(batch)")
+
+    @torch.inference_mode()
+    def begin_batch(self, items: Sequence[Item]) -> Callable[[], dict[int, Answer]]:
+        """Ask the system; what is returned waits for the answers, by item index."""
+        on_cpu = self._device == "cpu"
+        queries = [_own_query(item.query) if on_cpu else item.query for item in items]
+        batch = collate(queries, device=self._device)
+        with full_float32():
+            extraction = self._extraction(batch, items)
+        estimates = _estimates(extraction, batch)
+        probabilities = _probabilities(extraction, len(items), self._system.card)
+        waits = [torch.cuda.current_stream(d).record_event() for d in _gpus(extraction)]
+
+        @torch.inference_mode()
+        def finish() -> dict[int, Answer]:
+            for event in waits:
+                event.synchronize()
+            own = estimates
+            if isinstance(own, Tensor):
+                own = [row[: i.length].clone() for row, i in zip(own, items, strict=True)]
+            return {
+                item.index: _answer(extraction, item, estimate, given)
+                for item, estimate, given in zip(items, own, probabilities, strict=True)
+            }
+
+        return finish
+
+
+class Answering:
+    """Trials on their way through a system; a batch that fails is asked again in smaller ones.
+
+    Args:
+        inference: the system.
+        items: the trials.
+        asked: the same at the system's rate.
+    """
+
+    def __init__(self, inference: Inference, items: Sequence[Item], asked: list[Item]) -> None:
+        self._inference, self._items, self._asked = inference, items, asked
+        self._answers: dict[int, Answer] = {}
+        self._batches = inference.bucket(asked)
+        self._begun: deque[tuple[list[Item], Callable[[], dict[int, Answer]]]] = deque()
+        while self._batches and len(self._begun) < inference.batches_ahead:
+            self._begin()
+
+    def finish(self) -> dict[int, Answer]:
+        """Answers by item index, at each item's own rate."""
+        while self._batches or self._begun:
+            if self._batches and len(self._begun) <= self._inference.batches_ahead:
+                self._begin()
+            if len(self._begun) > self._inference.batches_ahead or not self._batches:
+                self._end()
+        return {
+            item.index: _back(self._answers[item.index], at_own_rate, item)
+            for item, at_own_rate in zip(self._items, self._asked, strict=True)
+        }
+
+    def _begin(self) -> None:
+        batch = self._batches.pop(0)
+        finish = self._tried(batch, partial(self._inference.begin_batch, batch))
+        if finish is not None:
+            self._begun.append((batch, finish))
+
+    def _end(self) -> None:
+        if self._begun:
+            batch, finish = self._begun.popleft()
+            self._answers.update(self._tried(batch, finish) or {})
+
+    def _tried(self, batch: list[Item], work: Callable[[], T]) -> T | None:
+        """What the work returns; if it fails, its trials are to be asked again, or have failed."""
+        try:
+            return work()
+        except torch.OutOfMemoryError:
+            failure = "out of memory"
+            if len(batch) > 1:
+                size = min(self._inference.batch_size, len(batch) // 2)
+                self._inference.batch_size = size
+                rest = [item for waiting in [batch, *self._batches] for item in waiting]
+                self._batches = self._inference.bucket(rest)
+        except Exception as error:  # noqa: BLE001 - systems are anybody's code; the row says why
+            failure = _reason(error)
+            if len(batch) > 1:
+                self._batches[:0] = [[item] for item in batch]
+        if len(batch) == 1:
+            self._answers[batch[0].index] = Answer(failure=failure)
+        return None
+
+
+def _own_query(query: Query) -> Query:
+    """A copy of the clues, because a system may work in place; collating copies the mixture."""
+    enrollments = tuple(signal.clone() for signal in query.clues.enrollments)
+    video = None if query.clues.video is None else query.clues.video.clone()
+    return replace(query, clues=replace(query.clues, enrollments=enrollments, video=video))
+
+
+def _own_truth(truth: Truth) -> Truth:
+    """A copy, because a system may work in place, and its answer is scored against the truth."""
+    target = None if truth.target is None else truth.target.clone()
+    return replace(truth, target=target, interferers=truth.interferers.clone())
+
+
+def _estimates(extraction: object, batch: QueryBatch) -> Tensor | list[Tensor]:
+    """Estimates on their way to the CPU: one [T_b] for each query, or all [B, T] with the padding.
+
+    Raises:
+        TypeError: it is not an extraction, or the estimates are not real signals.
+        ValueError: the shape is not that of the batch's mixtures.
+    """
+    if not isinstance(extraction, Extraction):
+        raise TypeError(f"the system gave {type(extraction).__name__}, not an Extraction")
+    size, _, length = batch.mixture.shape
+    estimate = extraction.estimate
+    if not isinstance(estimate, Tensor):
+        if len(estimate) != size:
+            raise ValueError(f"{len(estimate)} estimates for {size} queries")
+        return [_to_cpu(row) for row in estimate]
+    if estimate.shape != (size, length):
+        raise ValueError(f"estimate has shape {list(estimate.shape)}, not {[size, length]}")
+    return _to_cpu(estimate)
+
+
+def _to_cpu(estimate: object) -> Tensor:
+    if not isinstance(estimate, Tensor):
+        raise TypeError(f"estimate is of type {type(estimate).__name__}, not a tensor")
+    if estimate.is_complex():
+        raise TypeError(f"estimate is {estimate.dtype}, not real")
+    return estimate.detach().float().to("cpu", non_blocking=estimate.is_cuda)
+
+
+def _gpus(extraction: Extraction) -> set[torch.device]:
+    """Where copies to the CPU may be under way."""
+    rows = extraction.estimate
+    found = [*([rows] if isinstance(rows, Tensor) else rows), extraction.class_probabilities]
+    return {tensor.device for tensor in found if tensor is not None and tensor.is_cuda}
+
+
+def _probabilities(extraction: Extraction, size: int, card: SystemCard) -> Sequence[Tensor | None]:
+    """Class probabilities [K] of each query, on the CPU, or None.
+
+    Raises:
+        ValueError: they do not fit the classes of the card.
+    """
+    given = extraction.class_probabilities
+    if given is None:
+        return [None] * size
+    wanted = (size, len(card.classes or ()))
+    if tuple(given.shape) != wanted:
+        raise ValueError(
+            f"class_probabilities have shape {list(given.shape)}, not {list(wanted)}: one for each "
+            "query and class of the card"
+        )
+    return list(_to_cpu(given))
+
+
+def _answer(
+    extraction: Extraction, item: Item, estimate: Tensor, probabilities: Tensor | None
+) -> Answer:
+    failure = extraction.failures.get(item.query.id)
+    if failure is not None:
+        return Answer(failure=failure)
+    return Answer(estimate=estimate, class_probabilities=probabilities)
+
+
+def _back(answer: Answer, asked: Item, item: Item) -> Answer:
+    """The answer at the dataset's rate; resampling there and back may round a length up by one.
+
+    What is no signal stays as it is: the scorer says what is wrong with it.
+    """
+    from_hz, to_hz = asked.query.sample_rate_hz, item.query.sample_rate_hz
+    estimate = answer.estimate
+    if from_hz == to_hz or estimate is None or not is_signal(estimate):
+        return answer
+    back = resampled(estimate, from_hz, to_hz)
+    return replace(answer, estimate=back[: item.length] if len(estimate) == asked.length else back)
+
+
+def is_signal(estimate: Tensor) -> bool:
+    """Whether a tensor is a finite, non-empty signal [T]."""
+    return estimate.ndim == 1 and len(estimate) > 0 and bool(estimate.isfinite().all())
+
+
+def _reason(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    if isinstance(error, TsebenchError):
+        return text
+    return f"{type(error).__name__}: {text}"[:300]

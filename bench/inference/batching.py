@@ -1,0 +1,78 @@
+"""Batches of queries of similar length, at the rate of the system."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+from ...datasets.signals.audio import resample
+from ...datasets.types import Query, Truth
+
+Tensor = torch.Tensor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One trial on its way through the harness."""
+
+    index: int
+    query: Query
+    truth: Truth
+
+    @property
+    def length(self) -> int:
+        """Samples of the mixture."""
+        return int(self.query.mixture.shape[-1])
+
+
+def bucket(
+    items: Sequence[Item], *, batch_size: int, equal_lengths: bool = False
+) -> list[list[Item]]:
+    """Sort by length and cut into batches.
+
+    Args:
+        items: any order.
+        batch_size: most items in a batch.
+        equal_lengths: put only items of one length together, for systems whose answer depends on
+            the padding.
+    """
+    batches: list[list[Item]] = []
+    for item in sorted(items, key=lambda item: (item.length, item.index)):
+        last = batches[-1] if batches else None
+        fits = last is not None and len(last) < batch_size
+        if last is not None and fits and not (equal_lengths and last[0].length != item.length):
+            last.append(item)
+        else:
+            batches.append([item])
+    return batches
+
+
+def at_rate(item: Item, rate_hz: int | None) -> Item:
+    """The item as a system of another rate sees it; unchanged if the rate is None or its own.
+
+    A video keeps its pictures, which do not depend on the rate of the sound.
+    """
+    query, truth = item.query, item.truth
+    source_hz = query.sample_rate_hz
+    if rate_hz is None or rate_hz == source_hz:
+        return item
+    clues = replace(
+        query.clues,
+        enrollments=tuple(resampled(clip, source_hz, rate_hz) for clip in query.clues.enrollments),
+    )
+    mixture = resampled(query.mixture, source_hz, rate_hz)
+    target = None if truth.target is None else resampled(truth.target, source_hz, rate_hz)
+    return Item(
+        index=item.index,
+        query=replace(query, mixture=mixture, sample_rate_hz=rate_hz, clues=clues),
+        truth=replace(
+            truth, target=target, interferers=resampled(truth.interferers, source_hz, rate_hz)
+        ),
+    )
+
+
+def resampled(samples: Tensor, from_hz: int, to_hz: int) -> Tensor:
+    """Resample a tensor [..., T] on the CPU."""
+    return torch.from_numpy(resample(samples.cpu().numpy(), from_hz=from_hz, to_hz=to_hz))

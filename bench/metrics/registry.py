@@ -1,0 +1,84 @@
+"""Metrics by name and settings."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ...core.errors import ConfigError
+from ...core.registry import Registry
+from ...core.validation import call_with
+from .protocol import Metric, MetricInfo
+
+MetricFactory = Callable[..., Metric]
+
+METRICS: Registry[MetricFactory] = Registry(
+    "metric", package="tsebench.bench.metrics", group="tsebench.metrics"
+)
+"""Makers of metrics by name.
+
+All their arguments are keywords with defaults: a metric's settings. Those called `device` and
+`grammar` are given by the harness, see `MetricContext`.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricContext:
+    """What the harness tells metrics that ask for it.
+
+    Attributes:
+        device: where a metric that has a network runs it.
+        grammar: JSGF grammar of all that is said in the dataset, or None.
+    """
+
+    device: str = "cpu"
+    grammar: str | None = None
+
+
+def load_metric(
+    name: str,
+    options: Mapping[str, Any] | None = None,
+    *,
+    context: MetricContext | None = None,
+) -> Metric:
+    """Make a metric.
+
+    Args:
+        name: registered name.
+        options: its settings.
+        context: what the harness knows.
+
+    Raises:
+        UnknownNameError: no such metric.
+        ConfigError: a setting is unknown or wrong.
+    """
+    factory = METRICS.get(name)
+    known = inspect.signature(factory).parameters
+    chosen = context or MetricContext()
+    told = {"device": chosen.device, "grammar": chosen.grammar}
+    given = {key: value for key, value in told.items() if key in known}
+    metric: Metric = call_with(factory, options or {}, where=f"metric {name!r}", given=given)
+    missing = [option for option in metric.info.options if option not in (options or {})]
+    if missing:
+        raise ConfigError(
+            f"metric {name!r} needs its setting {missing[0]!r}; write "
+            f"`{{name: {name}, options: {{{missing[0]}: ...}}}}` in a config, or give "
+            f"`--option {name}.{missing[0]}=...`"
+        )
+    return metric
+
+
+def metric_info(name: str) -> MetricInfo:
+    """What a registered metric is, with its default settings.
+
+    Raises:
+        UnknownNameError: no such metric.
+    """
+    return METRICS.get(name)().info
+
+
+def known_infos() -> list[MetricInfo]:
+    """All registered metrics, sorted by name."""
+    return [metric_info(name) for name in METRICS]

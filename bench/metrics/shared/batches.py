@@ -1,0 +1,100 @@
+"""A batch in parts that suit the device."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from ..protocol import Signals
+
+DEVICE_SAMPLES = 1 << 24
+"""Samples of a part on other devices than a CPU: so many that they are busy."""
+CPU_TRIALS, DEVICE_TRIALS = 32, 256
+"""Trials of a part; normal equations that are factorised take 4 MB each."""
+
+
+def in_chunks(
+    compute: Callable[[Signals], Tensor], signals: Signals, *, cpu_samples: int | None
+) -> Tensor:
+    """Values [B] of a batch, computed in parts of a bounded number of samples.
+
+    Every part has at least one trial, however long. The parts do not depend on the number of
+    threads that share them on a CPU.
+
+    Args:
+        compute: values of a part; called from several threads.
+        signals: the batch, which may be empty.
+        cpu_samples: samples of a part on a CPU, so few that what `compute` makes of them stays in
+            caches; None where it takes one trial after the other already.
+    """
+    trials, frames = signals.estimate.shape
+    if not trials:
+        return signals.estimate.new_empty(0, dtype=torch.float64)
+    on_cpu = signals.estimate.device.type == "cpu"
+    if not on_cpu:
+        samples, limit = DEVICE_SAMPLES, DEVICE_TRIALS
+    elif cpu_samples is not None:
+        samples, limit = cpu_samples, CPU_TRIALS
+    else:
+        return compute(signals)
+    most = max(1, min(limit, samples // max(1, frames)))
+    size = -(-trials // -(-trials // most))  # parts of about one size
+    starts = range(0, trials, size)
+    if not on_cpu:
+        parts = [_part(signals, start, start + size, frames) for start in starts]
+        return torch.cat([compute(part) for part in parts])
+    longest = [int(signals.lengths[start : start + size].max()) for start in starts]
+    parts = [_part(signals, a, a + size, n) for a, n in zip(starts, longest, strict=True)]
+    return torch.cat(threaded(compute, parts))
+
+
+def _part(signals: Signals, start: int, stop: int, frames: int) -> Signals:
+    return Signals(
+        estimate=signals.estimate[start:stop, :frames],
+        reference=signals.reference[start:stop, :frames],
+        mixture=signals.mixture[start:stop, :frames],
+        lengths=signals.lengths[start:stop],
+        sample_rate_hz=signals.sample_rate_hz,
+    )
+
+
+_Part = TypeVar("_Part")
+
+
+def threaded(compute: Callable[[_Part], Tensor], parts: Sequence[_Part]) -> list[Tensor]:
+    """What `compute` returns for each part, in order; as many at once as torch has threads.
+
+    The values do not depend on the number of threads, since every part is computed by one.
+    """
+    count = torch.get_num_threads()
+    if count == 1 or len(parts) == 1:
+        return [compute(part) for part in parts]
+    torch.set_num_threads(1)  # also of the linear algebra in the other threads
+    try:
+        return list(_threads(count, os.getpid()).map(compute, parts))
+    finally:
+        torch.set_num_threads(count)
+
+
+@contextmanager
+def spared_threads(count: int) -> Iterator[None]:
+    """Torch leaves so many of its threads, but one, to processes that keep cores busy."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(max(1, before - count))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@lru_cache(maxsize=1)
+def _threads(count: int, process: int) -> ThreadPoolExecutor:  # noqa: ARG001 - a fork has none
+    """So many threads that wait between calls, each with one thread for its own operations."""
+    return ThreadPoolExecutor(count, "part", initializer=torch.set_num_threads, initargs=(1,))

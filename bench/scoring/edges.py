@@ -1,0 +1,156 @@
+"""The edge policy: what is scored, and what becomes of a value that cannot be computed."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ...systems.protocol import LENGTH_TOLERANCE_S
+from ..metrics.protocol import Answered, Facts, MetricInfo
+from ..outcome import Outcome, failed, undefined
+
+SILENCE = 1e-30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scorable:
+    """One answer to one trial; mono signals [T] at one rate, unpadded, on any device.
+
+    Attributes:
+        estimate: the system's output as it is, or None if it failed.
+        reference: the target, or None if it is absent from the mixture.
+        mixture: what the system was given.
+        failure: why there is no estimate.
+        notes: a remark that goes into the reason of every ok score.
+        facts: what else is known of the trial and the answer.
+    """
+
+    trial_id: str
+    estimate: Tensor | None
+    reference: Tensor | None
+    mixture: Tensor
+    failure: str | None = None
+    notes: str = ""
+    facts: Facts = field(default_factory=Facts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """A scorable that went through the checks; its signals [T] have one length.
+
+    Attributes:
+        reference: zeros if the target is absent.
+        present: the target is in the mixture.
+        silent: the signal to compare with is: the reference, or the mixture if there is none.
+        failure: why the estimate is not scored.
+        notes: remarks for the reason of an ok score.
+    """
+
+    trial_id: str
+    estimate: Tensor
+    reference: Tensor
+    mixture: Tensor
+    present: bool
+    silent: bool
+    failure: str | None
+    notes: tuple[str, ...]
+    facts: Facts
+
+    @property
+    def answered(self) -> Answered:
+        """What a metric of whole answers sees."""
+        return Answered(
+            trial_id=self.trial_id,
+            estimate=self.estimate,
+            reference=self.reference,
+            mixture=self.mixture,
+            facts=self.facts,
+        )
+
+
+def check(item: Scorable, sample_rate_hz: int) -> Checked:
+    """Look at an answer once, and bring a usable one to the length of the trial.
+
+    A length that is off by less than 10 ms is trimmed or zero-padded at the end, and noted.
+    """
+    judge = item.mixture if item.reference is None else item.reference
+    length = len(judge)
+    failure, note = _fault(item, length, sample_rate_hz)
+    usable = item.estimate if failure is None else None
+    return Checked(
+        trial_id=item.trial_id,
+        estimate=_fit(judge.new_zeros(0) if usable is None else usable.detach(), length),
+        reference=judge.new_zeros(length) if item.reference is None else judge,
+        mixture=_fit(item.mixture, length),
+        present=item.reference is not None,
+        silent=is_silent(judge),
+        failure=failure,
+        notes=tuple(remark for remark in (item.notes, note) if remark),
+        facts=item.facts,
+    )
+
+
+def verdict(info: MetricInfo, item: Checked) -> Outcome | None:
+    """What is known of a value before it is computed, or None if it can be computed.
+
+    In this order: the metric does not apply to the trial (the same for every system, so that also
+    a failing system has the same trials); the system failed, or its estimate is unusable; there
+    is nothing to compare with. A silent estimate is computed like any other: its SNR is 0 dB, and
+    where the formula has no value the ratios give their least one, which is below every floor.
+    """
+    if info.scope == "present" and not item.present:
+        return undefined("absent_target")
+    if info.scope == "absent" and item.present:
+        return undefined("present_target")
+    if item.failure is not None:
+        return failed(item.failure)
+    if item.silent and not item.present:
+        return undefined("silent_mixture")
+    if item.silent and info.needs_reference_energy:
+        return undefined("silent_reference")
+    return None
+
+
+def settled(info: MetricInfo, value: float) -> Outcome:
+    """What becomes of a value of a batched metric."""
+    if math.isfinite(value):
+        return Outcome(value=value, status="ok")
+    if math.isnan(value) and info.undefined_reason is not None:
+        return undefined(info.undefined_reason)
+    return failed("non_finite_value")
+
+
+def is_silent(signal: Tensor) -> bool:
+    """Whether a signal [T] carries no sound: it is empty or constant.
+
+    A low level alone is not silence, because every ratio is exact at 1e-12 of full scale too. Only
+    a swing under 1e-30 (−600 dB, far below the rounding of any signal chain) counts as none. A
+    constant is an offset without sound, and zero once the mean is removed.
+    """
+    return signal.numel() == 0 or float(signal.max()) - float(signal.min()) <= SILENCE
+
+
+def _fault(item: Scorable, length: int, sample_rate_hz: int) -> tuple[str | None, str]:
+    """Why an estimate cannot be scored; a remark if it can."""
+    if item.failure is not None or item.estimate is None:
+        return item.failure or "no_estimate", ""
+    if item.estimate.ndim != 1:
+        return "shape", ""
+    if item.estimate.is_complex() or item.estimate.dtype == torch.bool:
+        return "dtype", ""
+    # What float32 cannot hold, PESQ and recognisers cannot take, and overflows when squared.
+    if not bool(item.estimate.float().isfinite().all()):
+        return "non_finite", ""
+    excess = len(item.estimate) - length
+    if abs(excess) >= LENGTH_TOLERANCE_S * sample_rate_hz:
+        return "length", ""
+    return None, "trimmed" if excess > 0 else "padded" if excess < 0 else ""
+
+
+def _fit(signal: Tensor, length: int) -> Tensor:
+    """Trimmed or zero-padded at the end."""
+    return F.pad(signal, (0, length - len(signal)))

@@ -1,0 +1,83 @@
+"""A metric may be anybody's code: what it raises costs the trials that it was asked about, no more.
+
+Only the call of the metric is fenced. An error of the harness itself stops the run, as it should,
+and so does one that the user must repair (`TsebenchError`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from ...core.errors import TsebenchError
+from ..metrics.protocol import Answered, AnswerMetric, BatchMetric, Signals
+from ..outcome import Outcome, Submit, failed, raised
+from .edges import settled
+
+
+def batch_outcomes(metric: BatchMetric, signals: Signals) -> list[Outcome]:
+    """Outcomes [B] of a batched metric; after an error every trial is tried alone.
+
+    Raises:
+        torch.OutOfMemoryError: the batch does not fit on the device.
+        TsebenchError: something that the user must repair.
+    """
+    trials = len(signals.lengths)
+    try:
+        values: object = metric.compute(signals)
+    except (TsebenchError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:  # noqa: BLE001 - see above; the row says what it was
+        if trials == 1:
+            return [raised(error)]
+        rows = (_alone(signals, row) for row in range(trials))
+        return [outcome for row in rows for outcome in batch_outcomes(metric, row)]
+    if not isinstance(values, Tensor):
+        return [failed(f"the metric gave {type(values).__name__}, not a tensor")] * trials
+    if tuple(values.shape) != (trials,):
+        shape = list(values.shape)
+        return [failed(f"the metric gave values of shape {shape}, not {[trials]}")] * trials
+    return [settled(metric.info, float(value)) for value in values.tolist()]
+
+
+def answer_outcomes(
+    metric: AnswerMetric, answers: Sequence[Answered], *, sample_rate_hz: int, submit: Submit
+) -> list[Outcome | Future[Outcome]]:
+    """Outcomes of a metric of whole answers; after an error every answer is tried alone.
+
+    Raises:
+        torch.OutOfMemoryError: the answers do not fit on the device.
+        TsebenchError: something that the user must repair.
+    """
+    try:
+        outcomes = list(metric.judge(answers, sample_rate_hz=sample_rate_hz, submit=submit))
+    except (TsebenchError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:  # noqa: BLE001 - see above; the row says what it was
+        if len(answers) <= 1:
+            return [raised(error) for _ in answers]
+        alone = (
+            answer_outcomes(metric, [answer], sample_rate_hz=sample_rate_hz, submit=submit)
+            for answer in answers
+        )
+        return [outcome for outcomes in alone for outcome in outcomes]
+    if len(outcomes) != len(answers):
+        count = f"the metric gave {len(outcomes)} outcomes for {len(answers)} answers"
+        return [failed(count) for _ in answers]
+    return outcomes
+
+
+def _alone(signals: Signals, row: int) -> Signals:
+    """One trial without padding."""
+    length = int(signals.lengths[row])
+    return replace(
+        signals,
+        estimate=signals.estimate[row : row + 1, :length],
+        reference=signals.reference[row : row + 1, :length],
+        mixture=signals.mixture[row : row + 1, :length],
+        lengths=signals.lengths[row : row + 1],
+    )

@@ -1,0 +1,199 @@
+"""Which metrics a run computes: names resolved to metrics, and what follows from them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ...core.config_files import settings_of
+from ...core.errors import ConfigError, UnknownNameError
+from ..metrics.protocol import AnswerMetric, Metric, MetricInfo
+from ..metrics.registry import METRICS, MetricContext, known_infos, load_metric
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Improvement:
+    """value(system) − value(mixture) of a base metric."""
+
+    info: MetricInfo
+    base: Metric
+
+    def signature(self, sample_rate_hz: int) -> str:
+        """`si_sdri|` and the signature of the base metric."""
+        return f"{self.info.name}|{self.base.signature(sample_rate_hz)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferenceValue:
+    """value(reference) of a base metric: what a perfect answer comes to."""
+
+    info: MetricInfo
+    base: Metric
+
+    def signature(self, sample_rate_hz: int) -> str:
+        """`wer_reference|` and the signature of the base metric."""
+        return f"{self.info.name}|{self.base.signature(sample_rate_hz)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricPlan:
+    """The metrics of a run, in the order in which they were asked for.
+
+    Attributes:
+        metrics: base metrics, asked for or implied by an improvement.
+        improvements: the improvements that were asked for.
+        reference_values: those that stand beside a metric.
+        infos: what reports need to know of all of them; a base metric comes before its parts, the
+            value of its reference and its improvement.
+    """
+
+    metrics: tuple[Metric, ...]
+    improvements: tuple[Improvement, ...]
+    reference_values: tuple[ReferenceValue, ...]
+    infos: tuple[MetricInfo, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all metrics and improvements, in order."""
+        return tuple(info.name for info in self.infos)
+
+    @property
+    def of_files(self) -> bool:
+        """Whether any metric is computed in worker processes, one file at a time."""
+        return any(is_file_metric(metric) for metric in self.metrics)
+
+    def info(self, name: str) -> MetricInfo:
+        """Unit, direction and scope of a metric or an improvement of this plan.
+
+        Raises:
+            UnknownNameError: it is not in the plan.
+        """
+        for info in self.infos:
+            if info.name == name:
+                return info
+        raise UnknownNameError("metric", name, self.names)
+
+
+def is_file_metric(metric: Metric) -> bool:
+    """The methods of two protocols have the same names; only the parameters tell them apart."""
+    if isinstance(metric, AnswerMetric):
+        return False
+    return "estimate" in inspect.signature(metric.compute).parameters
+
+
+def plan_metrics(
+    choices: Sequence[str | MetricChoice], *, context: MetricContext | None = None
+) -> MetricPlan:
+    """Resolve metrics and improvements; `si_sdri` implies `si_sdr`.
+
+    Args:
+        choices: names, or names with settings.
+        context: what the harness knows.
+
+    Raises:
+        UnknownNameError: neither a metric nor an improvement; the message lists all that are known.
+        ConfigError: a setting is unknown or wrong, or one metric is asked for with two settings.
+    """
+    base_of = {info.improvement: info.name for info in known_infos() if info.improvement}
+    metrics: dict[str, Metric] = {}
+    settings: dict[str, Mapping[str, Any]] = {}
+    improvements: dict[str, Improvement] = {}
+    for choice in (MetricChoice(name=c) if isinstance(c, str) else c for c in choices):
+        if choice.name not in METRICS and choice.name not in base_of:
+            raise UnknownNameError("metric", choice.name, [*METRICS, *base_of])
+        name = base_of.get(choice.name, choice.name)
+        if name not in metrics:
+            metrics[name] = load_metric(name, choice.options, context=context)
+            settings[name] = choice.options
+        elif dict(choice.options or settings[name]) != dict(settings[name]):
+            raise ConfigError(
+                f"metric {name!r} is asked for with the settings {dict(settings[name])} and "
+                f"{dict(choice.options)}; a run has one of each: use two runs"
+            )
+        if choice.name in base_of:
+            base = metrics[name]
+            improvements[choice.name] = Improvement(
+                info=_improvement_info(base.info, choice.name), base=base
+            )
+    values = [
+        ReferenceValue(info=_reference_info(metric.info, metric.info.reference_value), base=metric)
+        for metric in metrics.values()
+        if metric.info.reference_value is not None
+    ]
+    return MetricPlan(
+        metrics=tuple(metrics.values()),
+        improvements=tuple(improvements.values()),
+        reference_values=tuple(values),
+        infos=tuple(_ordered(metrics.values(), improvements)),
+    )
+
+
+def known_metrics() -> list[MetricInfo]:
+    """All registered metrics, sorted by name, each followed by what is derived from it."""
+    return [info for known in known_infos() for info in derived(known)]
+
+
+def derived(info: MetricInfo) -> Iterator[MetricInfo]:
+    """A metric, its parts, the value of its reference, and its improvement."""
+    yield info
+    yield from info.parts
+    if info.reference_value is not None:
+        yield _reference_info(info, info.reference_value)
+    if info.improvement is not None:
+        yield _improvement_info(info, info.improvement)
+
+
+def _ordered(
+    metrics: Iterable[Metric], improvements: Mapping[str, Improvement]
+) -> Iterator[MetricInfo]:
+    for metric in metrics:
+        for info in derived(metric.info):
+            if info.name != metric.info.improvement or info.name in improvements:
+                yield info
+
+
+def _improvement_info(base: MetricInfo, name: str) -> MetricInfo:
+    return _derived_info(base, name, f"{base.name} of the system − {base.name} of the mixture")
+
+
+def _reference_info(base: MetricInfo, name: str) -> MetricInfo:
+    return _derived_info(base, name, f"{base.name} of the reference itself")
+
+
+def _derived_info(base: MetricInfo, name: str, description: str) -> MetricInfo:
+    return replace(
+        base,
+        name=name,
+        description=description,
+        improvement=None,
+        floor_db=None,
+        parts=(),
+        reference_value=None,
+        options=(),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricChoice:
+    """A metric or an improvement as a user asks for it: its name, and settings of the metric."""
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+def choices_of(names: Sequence[str], settings: Sequence[str]) -> tuple[MetricChoice, ...]:
+    """Metrics with their settings, as the command line gives them.
+
+    Args:
+        names: metrics and improvements.
+        settings: METRIC.KEY=VALUE, values as in YAML.
+
+    Raises:
+        ConfigError: a setting is not METRIC.KEY=VALUE, or is of a metric that is not asked for.
+    """
+    options = settings_of(
+        settings, names, kind="metric", named_by="--metrics", example="wer.backend=pocketsphinx"
+    )
+    return tuple(MetricChoice(name=name, options=options[name]) for name in names)

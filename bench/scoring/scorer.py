@@ -1,0 +1,346 @@
+"""The scoring engine: signals in, one score for each trial and metric out, whatever goes wrong.
+
+Nothing that a system does can make a score vanish or stop a run: an edge is a score with a status
+and a reason. The policy is in `edges.py`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import cast
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from ..metrics.protocol import AnswerMetric, BatchMetric, FileMetric, Metric, MetricInfo, Signals
+from ..outcome import Outcome, Status
+from .edges import Checked, Scorable, check, verdict
+from .guarded_metrics import answer_outcomes, batch_outcomes
+from .plan import Improvement, MetricPlan, ReferenceValue, is_file_metric, plan_metrics
+from .pool import FilePool
+
+__all__ = ["MetricPlan", "Pending", "Scorable", "Score", "Scorer", "improvements", "plan_metrics"]
+
+MAX_SAMPLES = 1 << 23
+"""Samples of a padded group, 64 MB for each of its three float64 signals."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """One value of one metric for one trial.
+
+    Attributes:
+        value: in the metric's unit; NaN unless the status is "ok".
+        reason: why there is no value; or the remarks on an ok one, joined by `;`: `floored`,
+            `trimmed`, `padded`.
+        weight: of the trial in a pooled mean.
+        detail: what comes with the value: a transcript, decisions.
+    """
+
+    trial_id: str
+    metric: str
+    signature: str
+    value: float
+    status: Status
+    reason: str = ""
+    weight: float = 1.0
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Cell:
+    """A score to be, and its parts; it holds no signals."""
+
+    trial_id: str
+    info: MetricInfo
+    signature: str
+    notes: tuple[str, ...]
+    outcome: Outcome | Future[Outcome]
+
+    def scores(self) -> list[Score]:
+        """Wait for the value and its parts."""
+        found = self.outcome.result() if isinstance(self.outcome, Future) else self.outcome
+        whole = self._score(found)
+        parts = found.parts or (math.nan,) * len(self.info.parts)
+        return [whole] + [
+            replace(
+                whole,
+                metric=info.name,
+                signature=f"{info.name}|{self.signature}",
+                value=value,
+                detail="",
+            )
+            for info, value in zip(self.info.parts, parts, strict=True)
+        ]
+
+    def _score(self, found: Outcome) -> Score:
+        """The score, raised to the floor of the metric."""
+        value, reason, floor = found.value, found.reason, self.info.floor_db
+        if found.status == "ok":
+            notes = list(self.notes)
+            if floor is not None and value < floor:
+                value = floor
+                notes.append("floored")
+            reason = ";".join(notes)
+        return Score(
+            trial_id=self.trial_id,
+            metric=self.info.name,
+            signature=self.signature,
+            value=value,
+            status=found.status,
+            reason=reason,
+            weight=found.weight,
+            detail=found.detail,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Group:
+    """Some items of a batch, padded to one length, on the device."""
+
+    rows: tuple[int, ...]
+    signals: Signals
+
+
+_Groups = dict[tuple[int, ...], list[_Group]]
+
+
+class Pending:
+    """Scores of a batch, some of which the pool may still be computing."""
+
+    def __init__(self, cells: Sequence[_Cell]) -> None:
+        self._cells = cells
+        self._scores: list[Score] | None = None
+
+    @property
+    def done(self) -> bool:
+        """Whether `result` comes without waiting."""
+        outcomes = (cell.outcome for cell in self._cells)
+        return all(o.done() for o in outcomes if isinstance(o, Future))
+
+    def result(self) -> list[Score]:
+        """Wait; scores of each trial (outer), metric and its parts, in the order submitted.
+
+        Raises:
+            TsebenchError: the pool cannot start a worker process.
+        """
+        if self._scores is None:
+            self._scores = [score for cell in self._cells for score in cell.scores()]
+            self._cells = ()
+        return self._scores
+
+
+class Scorer:
+    """Computes the base metrics of a plan.
+
+    Args:
+        plan: which metrics.
+        sample_rate_hz: rate of all signals.
+        device: where batched metrics are computed, in float64.
+        pool: where file metrics are computed.
+    """
+
+    def __init__(
+        self,
+        plan: MetricPlan,
+        *,
+        sample_rate_hz: int,
+        device: torch.device | str,
+        pool: FilePool,
+    ) -> None:
+        self.plan = plan
+        self.sample_rate_hz = sample_rate_hz
+        self.device = torch.device(device)
+        self._pool = pool
+
+    def restricted(self, metrics: Sequence[Metric]) -> Scorer:
+        """A scorer of some of these metrics."""
+        plan = replace(self.plan, metrics=tuple(metrics), improvements=(), reference_values=())
+        return Scorer(plan, sample_rate_hz=self.sample_rate_hz, device=self.device, pool=self._pool)
+
+    @torch.no_grad()
+    def submit(self, batch: Sequence[Scorable]) -> Pending:
+        """Score a batch: batched metrics now, file metrics in the pool.
+
+        Values do not depend on what else is in the batch.
+
+        Raises:
+            torch.OutOfMemoryError: a group of the batch does not fit on the device.
+        """
+        checked = [check(item, self.sample_rate_hz) for item in batch]
+        groups: _Groups = {}
+        # The pool begins with its part while this process does its own.
+        order = sorted(self.plan.metrics, key=is_file_metric, reverse=True)
+        found = {id(metric): self._column(metric, checked, groups) for metric in order}
+        columns = [found[id(metric)] for metric in self.plan.metrics]
+        return Pending([cell for row in zip(*columns, strict=True) for cell in row])
+
+    def _column(self, metric: Metric, checked: Sequence[Checked], groups: _Groups) -> list[_Cell]:
+        """One metric for every item; `groups` keeps padded signals for the next metric."""
+        known = [verdict(metric.info, item) for item in checked]
+        rows = tuple(row for row, outcome in enumerate(known) if outcome is None)
+        computed = self._values(metric, rows, checked, groups)
+        signature = metric.signature(self.sample_rate_hz)
+        return [
+            _Cell(
+                trial_id=item.trial_id,
+                info=metric.info,
+                signature=signature,
+                notes=item.notes,
+                outcome=known[row] or computed[row],
+            )
+            for row, item in enumerate(checked)
+        ]
+
+    def _values(
+        self, metric: Metric, rows: tuple[int, ...], checked: Sequence[Checked], groups: _Groups
+    ) -> dict[int, Outcome | Future[Outcome]]:
+        if isinstance(metric, AnswerMetric):
+            return self._judged(metric, rows, checked)
+        if is_file_metric(metric):
+            return {row: self._file_value(cast(FileMetric, metric), checked[row]) for row in rows}
+        if rows not in groups:
+            groups[rows] = list(self._padded(rows, checked))
+        return {
+            row: outcome
+            for group in groups[rows]
+            for row, outcome in zip(
+                group.rows, batch_outcomes(cast(BatchMetric, metric), group.signals), strict=True
+            )
+        }
+
+    def _file_value(self, metric: FileMetric, item: Checked) -> Future[Outcome]:
+        job = partial(
+            metric.compute,
+            estimate=item.estimate.to("cpu", torch.float32).numpy(),
+            reference=item.reference.to("cpu", torch.float32).numpy(),
+            sample_rate_hz=self.sample_rate_hz,
+        )
+        return self._pool.submit(job)
+
+    def _judged(
+        self, metric: AnswerMetric, rows: tuple[int, ...], checked: Sequence[Checked]
+    ) -> dict[int, Outcome | Future[Outcome]]:
+        answers = [checked[row].answered for row in rows]
+        outcomes = answer_outcomes(
+            metric, answers, sample_rate_hz=self.sample_rate_hz, submit=self._pool.submit
+        )
+        return dict(zip(rows, outcomes, strict=True))
+
+    def _padded(self, rows: Sequence[int], checked: Sequence[Checked]) -> Iterator[_Group]:
+        for part in _parts(rows, [len(item.mixture) for item in checked]):
+            items = [checked[row] for row in part]
+            yield _Group(
+                rows=part,
+                signals=Signals(
+                    estimate=self._stack([item.estimate for item in items]),
+                    reference=self._stack([item.reference for item in items]),
+                    mixture=self._stack([item.mixture for item in items]),
+                    lengths=torch.tensor([len(i.mixture) for i in items], device=self.device),
+                    sample_rate_hz=self.sample_rate_hz,
+                ),
+            )
+
+    def _stack(self, signals: Sequence[Tensor]) -> Tensor:
+        """[B, T] float64 on the device, zero past the end of each signal."""
+        if self.device.type == "cpu" or len({signal.dtype for signal in signals}) > 1:
+            signals = [signal.to(self.device, torch.float64) for signal in signals]
+        # To a GPU all go at once, as they are, and become float64 there.
+        padded = pad_sequence(list(signals), batch_first=True)
+        return padded.to(self.device).double()
+
+
+def improvements(
+    plan: MetricPlan, *, system: Sequence[Score], mixture: Sequence[Score]
+) -> list[Score]:
+    """value(system) − value(mixture) for every improvement of the plan, joined by trial.
+
+    A score that is not ok propagates with its reason; what comes from the mixture is marked by
+    `mixture:`.
+
+    Args:
+        plan: which improvements.
+        system: scores of the system, also of other metrics.
+        mixture: scores of the unprocessed mixture, for the same trials and signatures.
+    """
+    baseline = {(score.trial_id, score.signature): score for score in mixture}
+    wanted = {improvement.base.info.name: improvement for improvement in plan.improvements}
+    return [
+        _difference(wanted[score.metric], score, baseline.get((score.trial_id, score.signature)))
+        for score in system
+        if score.metric in wanted
+    ]
+
+
+def reference_values(
+    plan: MetricPlan, *, system: Sequence[Score], reference: Sequence[Score]
+) -> list[Score]:
+    """What the references themselves come to, for each trial of a system.
+
+    Args:
+        plan: which metrics have such a value.
+        system: scores of the system, also of other metrics.
+        reference: scores of the references, for the same trials and signatures.
+    """
+    known = {(score.trial_id, score.signature): score for score in reference}
+    wanted = {value.base.info.name: value for value in plan.reference_values}
+    return [
+        _of_reference(wanted[score.metric], score, known.get((score.trial_id, score.signature)))
+        for score in system
+        if score.metric in wanted
+    ]
+
+
+def _of_reference(value: ReferenceValue, system: Score, reference: Score | None) -> Score:
+    signature = f"{value.info.name}|{system.signature}"
+    if reference is None:
+        return replace(
+            system,
+            metric=value.info.name,
+            signature=signature,
+            value=math.nan,
+            status="failed",
+            reason="reference:missing",
+            detail="",
+        )
+    return replace(reference, metric=value.info.name, signature=signature)
+
+
+def _difference(improvement: Improvement, system: Score, mixture: Score | None) -> Score:
+    value = math.nan
+    status: Status = "failed"
+    if system.status != "ok":
+        status, reason = system.status, system.reason
+    elif mixture is None:
+        reason = "mixture:missing"
+    elif mixture.status != "ok":
+        status, reason = mixture.status, f"mixture:{mixture.reason}"
+    else:
+        value, status = system.value - mixture.value, "ok"
+        marked = [f"mixture:{note}" for note in mixture.reason.split(";") if note]
+        reason = ";".join([*([system.reason] if system.reason else []), *marked])
+    return Score(
+        trial_id=system.trial_id,
+        metric=improvement.info.name,
+        signature=f"{improvement.info.name}|{system.signature}",
+        value=value,
+        status=status,
+        reason=reason,
+    )
+
+
+def _parts(rows: Sequence[int], lengths: Sequence[int]) -> Iterator[tuple[int, ...]]:
+    """Rows in groups of at most MAX_SAMPLES when padded; similar lengths go together."""
+    part: list[int] = []
+    for row in sorted(rows, key=lambda row: lengths[row]):
+        if part and (len(part) + 1) * lengths[row] > MAX_SAMPLES:
+            yield tuple(part)
+            part = []
+        part.append(row)
+    if part:
+        yield tuple(part)

@@ -1,0 +1,238 @@
+"""Means over trials with bootstrap intervals; `comparison` has the differences of two systems.
+
+The interval is the percentile bootstrap (Efron & Tibshirani 1993, ch. 13) over clusters: trials
+of one mixture are not independent, so whole clusters are drawn with replacement (Field & Welsh
+2007). Strata (dataset, condition kind, n_active:n_inactive) are never pooled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ...core.errors import ConfigError
+from ...datasets.seeding import generator
+from .pooling import Pooling, pooling_of
+from .resampling import FloatArray, cluster_sums, resampled_sums
+
+INAPPLICABLE = ("absent_target", "present_target")
+FLOORED = r"(?:^|;)floored(?:;|$)"  # one of the notes; not "mixture:floored"
+_KINDS = ("FMQ", "PMQ", "FUQ")
+_COLUMNS = (
+    *("system", "dataset", "trial_id", "condition", "n_active", "n_inactive"),
+    *("cluster", "metric", "value", "status", "reason", "weight", "detail"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aggregate:
+    """One metric of one system in one stratum of one dataset.
+
+    Attributes:
+        condition: the stratum, for example "PMQ 1:3" (active : inactive).
+        n: trials with a value; the mean is over these.
+        n_undefined: trials for which the metric has no value for a reason of their own.
+        n_inapplicable: trials that the metric does not apply to (target absent or present).
+        n_floored: trials of `n` whose value is the metric's floor.
+        mean: in the metric's unit; NaN if n is 0. Of a pooled metric, the value of all trials
+            together (all errors over all words).
+        trial_mean: mean over trials that all weigh the same.
+        ci_low: lower end of the interval of the mean; NaN with fewer than two clusters.
+    """
+
+    system: str
+    dataset: str
+    condition: str
+    metric: str
+    n: int
+    n_undefined: int
+    n_inapplicable: int
+    n_failed: int
+    n_floored: int
+    mean: float
+    trial_mean: float
+    median: float
+    ci_low: float
+    ci_high: float
+
+    @property
+    def applies(self) -> bool:
+        """False if the metric applies to no trial of the cell: tables leave it out."""
+        return self.n + self.n_undefined + self.n_failed > 0
+
+
+def condition_label(kind: str, n_active: int, n_inactive: int) -> str:
+    """Name of a stratum: ("PMQ", 1, 3) gives "PMQ 1:3"."""
+    return f"{kind} {n_active}:{n_inactive}"
+
+
+def condition_key(label: str) -> tuple[int, int, int, str]:
+    """Sort key of labels: FMQ, PMQ, FUQ, and within a kind by active, then inactive, number."""
+    kind, _, numbers = label.partition(" ")
+    active, _, inactive = numbers.partition(":")
+    return _KINDS.index(kind) if kind in _KINDS else len(_KINDS), int(active), int(inactive), kind
+
+
+def with_condition_labels(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows with `condition` replaced by the label of their stratum."""
+    columns = ["condition", "n_active", "n_inactive"]
+    labels = [
+        condition_label(*part) for part in rows[columns].drop_duplicates().itertuples(index=False)
+    ]
+    # Groups are numbered as they appear, which is the order that drop_duplicates keeps.
+    codes = rows.groupby(columns, sort=False).ngroup().to_numpy()
+    return rows.assign(condition=np.asarray(labels, object)[codes])
+
+
+def own_columns(rows: pd.DataFrame) -> pd.DataFrame:
+    """What an aggregate reads of the rows; to sort and group all their tags takes far longer."""
+    return rows[[name for name in (*_COLUMNS, "base_metric") if name in rows]]
+
+
+def aggregate(
+    rows: pd.DataFrame, *, level: float = 0.95, resamples: int = 1000, seed: int = 0
+) -> list[Aggregate]:
+    """Aggregate every (system, dataset, stratum, metric), sorted by dataset, stratum and system.
+
+    The draws depend on (seed, dataset, stratum, metric) and the clusters alone: neither on the
+    order of the rows nor on which other systems are there.
+
+    Args:
+        rows: as `read_rows` gives them.
+        level: coverage of the interval, in (0, 1).
+        resamples: number of bootstrap draws.
+        seed: another seed, another interval.
+
+    Raises:
+        ConfigError: `level`, `resamples` or a column is wrong.
+    """
+    check_arguments(rows, level=level, resamples=resamples)
+    ordered = with_condition_labels(own_columns(rows))
+    ordered = ordered.sort_values(["trial_id", "value"], kind="stable")
+    cells = [
+        cell
+        for key, group in ordered.groupby(["dataset", "condition", "metric"])
+        for cell in _cells(group, tuple(key), level=level, resamples=resamples, seed=seed)
+    ]
+    return sorted(cells, key=lambda c: (c.dataset, condition_key(c.condition), c.system, c.metric))
+
+
+def _cells(
+    rows: pd.DataFrame, key: tuple[Any, ...], *, level: float, resamples: int, seed: int
+) -> list[Aggregate]:
+    """The aggregates of all systems in one (dataset, stratum, metric)."""
+    pooling = pooling_of(str(rows["base_metric"].iloc[0]) if "base_metric" in rows else key[2])
+    groups = [(str(system), group) for system, group in rows.groupby("system")]
+    scored = [group[group["status"] == "ok"] for _, group in groups]
+    sums = [_sums(pooling, group[pooling.counted(group)]) for _, group in groups]
+    ends = intervals(sums, pooling, (seed, *key), level=level, resamples=resamples)
+    return [
+        _cell(system, key, group, ok=ok, mean=sums[i].mean(pooling), ends=ends[i])
+        for i, ((system, group), ok) in enumerate(zip(groups, scored, strict=True))
+    ]
+
+
+def _cell(
+    system: str,
+    key: tuple[Any, ...],
+    group: pd.DataFrame,
+    *,
+    ok: pd.DataFrame,
+    mean: float,
+    ends: tuple[float, float],
+) -> Aggregate:
+    dataset, condition, metric = key
+    inapplicable = (group["status"] == "undefined") & group["reason"].isin(INAPPLICABLE)
+    return Aggregate(
+        system=system,
+        dataset=dataset,
+        condition=condition,
+        metric=metric,
+        n=len(ok),
+        n_undefined=int((group["status"] == "undefined").sum() - inapplicable.sum()),
+        n_inapplicable=int(inapplicable.sum()),
+        n_failed=int((group["status"] == "failed").sum()),
+        n_floored=int(ok["reason"].str.contains(FLOORED).sum()),
+        mean=mean,
+        trial_mean=float(ok["value"].mean()),
+        median=float(ok["value"].median()),
+        ci_low=ends[0],
+        ci_high=ends[1],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterSums:
+    """A cell's summands, summed over each of its clusters [K, D]."""
+
+    clusters: tuple[str, ...]
+    sums: FloatArray
+
+    def mean(self, pooling: Pooling) -> float:
+        """What all clusters together come to."""
+        return float(pooling.value(self.sums.sum(axis=0)))
+
+
+def _sums(pooling: Pooling, rows: pd.DataFrame) -> ClusterSums:
+    codes, names = pd.factorize(rows["cluster"], sort=True)
+    summands = pooling.summands(rows, pooling.names(rows))
+    return ClusterSums(tuple(names), cluster_sums(summands, codes, len(names)))
+
+
+def intervals(
+    cells: Sequence[ClusterSums],
+    pooling: Pooling,
+    names: tuple[str | int, ...],
+    *,
+    level: float,
+    resamples: int,
+) -> list[tuple[float, float]]:
+    """Percentile intervals; NaN with fewer than two clusters or any inf.
+
+    Cells with the same clusters have the same draws, so one set of draws serves them all.
+
+    Args:
+        cells: of one (dataset, stratum, metric).
+        pooling: how their sums become one number.
+        names: what the draws depend on.
+        level: coverage, in (0, 1).
+        resamples: number of bootstrap draws.
+    """
+    ends = [(np.nan, np.nan)] * len(cells)
+    alike: dict[tuple[str, ...], list[int]] = {}
+    for i, cell in enumerate(cells):
+        if len(cell.clusters) > 1 and np.isfinite(cell.sums).all():
+            alike.setdefault(cell.clusters, []).append(i)
+    tail = (1.0 - level) / 2.0
+    for members in alike.values():
+        drawn = resampled_sums(
+            np.concatenate([cells[i].sums for i in members], axis=1),
+            resamples=resamples,
+            rng=generator("bootstrap", *names),
+        )
+        widths = np.cumsum([cells[i].sums.shape[1] for i in members])[:-1]
+        for i, own in zip(members, np.split(drawn, widths, axis=1), strict=True):
+            values = pooling.value(own)
+            if not np.isnan(values).all():
+                low, high = np.nanquantile(values, [tail, 1.0 - tail])
+                ends[i] = float(low), float(high)
+    return ends
+
+
+def check_arguments(rows: pd.DataFrame, *, level: float, resamples: int) -> None:
+    """Check what `aggregate` is given.
+
+    Raises:
+        ConfigError: `level`, `resamples` or a column is wrong.
+    """
+    if not 0.0 < level < 1.0:
+        raise ConfigError(f"level = {level} must lie between 0 and 1; 0.95 is usual")
+    if resamples < 1:
+        raise ConfigError(f"resamples = {resamples} must be at least 1; 1000 is usual")
+    missing = [name for name in _COLUMNS if name not in rows.columns]
+    if missing:
+        raise ConfigError(f"the rows have no columns {missing}; read them with read_rows")

@@ -1,0 +1,173 @@
+"""Aggregates of many parts of the same rows at once: what slices are made of.
+
+`aggregate` of each part gives the same numbers; here the rows of a stratum are turned into arrays
+once, and each part is a mask of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from .aggregate import (
+    FLOORED,
+    INAPPLICABLE,
+    Aggregate,
+    ClusterSums,
+    aggregate,
+    check_arguments,
+    intervals,
+    own_columns,
+    with_condition_labels,
+)
+from .pooling import MEAN, pooling_of
+
+Mask = NDArray[np.bool_]
+
+
+def aggregate_parts(
+    rows: pd.DataFrame,
+    masks: Sequence[Mask],
+    *,
+    level: float = 0.95,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> list[list[Aggregate]]:
+    """The aggregates of each part of some rows; see `statistics.aggregate`.
+
+    Args:
+        rows: as `read_rows` gives them, N of them.
+        masks: [N] each, the rows of a part; parts may overlap.
+        level: coverage of the intervals, in (0, 1).
+        resamples: number of bootstrap draws.
+        seed: another seed, other intervals.
+
+    Returns:
+        For each part, its aggregates.
+
+    Raises:
+        ConfigError: `level`, `resamples` or a column is wrong.
+    """
+    check_arguments(rows, level=level, resamples=resamples)
+    found: list[list[Aggregate]] = [[] for _ in masks]
+    rows = own_columns(rows)
+    ordered = with_condition_labels(rows).reset_index(drop=True)
+    ordered = ordered.sort_values(["trial_id", "value"], kind="stable")
+    for key, group in ordered.groupby(["dataset", "condition", "metric"]):
+        dataset, condition, metric = (str(part) for part in key)
+        places = group.index.to_numpy()
+        own = [mask[places] for mask in masks]
+        base = str(group["base_metric"].iloc[0]) if "base_metric" in group else metric
+        if pooling_of(base) is MEAN:
+            stratum = _Stratum(group, (dataset, condition, metric))
+            cells = stratum.cells(own, level=level, resamples=resamples, seed=seed)
+        else:
+            # Sums for each of many classes: one part at a time, to bound the memory.
+            columns = rows.iloc[places]
+            cells = [
+                aggregate(columns[mask], level=level, resamples=resamples, seed=seed)
+                if mask.any()
+                else []
+                for mask in own
+            ]
+        for part, more in zip(found, cells, strict=True):
+            part.extend(more)
+    return found
+
+
+class _Stratum:
+    """The rows of one (dataset, stratum, metric) as arrays, sorted by system.
+
+    Args:
+        group: its rows, sorted by trial and value.
+        key: dataset, label of the stratum, metric.
+    """
+
+    def __init__(self, group: pd.DataFrame, key: tuple[str, str, str]) -> None:
+        self._key = key
+        codes, names = pd.factorize(group["system"], sort=True)
+        self._systems = [str(name) for name in names]
+        self._order = np.argsort(codes, kind="stable")
+        group, self._system = group.iloc[self._order], codes[self._order]
+        codes, clusters = pd.factorize(group["cluster"], sort=True)
+        self._cluster, self._clusters = codes, np.asarray(clusters, object)
+        status = group["status"].to_numpy(np.str_)
+        self._ok = status == "ok"
+        self._failed = status == "failed"
+        undefined = status == "undefined"
+        self._inapplicable = undefined & group["reason"].isin(INAPPLICABLE).to_numpy(np.bool_)
+        self._undefined = undefined & ~self._inapplicable
+        self._floored = self._ok & group["reason"].str.contains(FLOORED).to_numpy(np.bool_)
+        self._values = group["value"].to_numpy(np.float64)
+        self._summands = MEAN.summands(group, ())
+
+    def cells(
+        self, masks: Sequence[Mask], *, level: float, resamples: int, seed: int
+    ) -> list[list[Aggregate]]:
+        """The aggregates of each part, a cell for each system that has rows in it."""
+        found = []
+        for mask in (given[self._order] for given in masks):
+            rows = self._count(mask)
+            systems = [place for place, count in enumerate(rows) if count]
+            sums = self._sums(mask & self._ok)
+            own = [sums[place] for place in systems]
+            names = (seed, *self._key)
+            ends = intervals(own, MEAN, names, level=level, resamples=resamples)
+            found.append(list(self._cells(mask, systems, own, ends)))
+        return found
+
+    def _cells(
+        self,
+        mask: Mask,
+        systems: Sequence[int],
+        sums: Sequence[ClusterSums],
+        ends: Sequence[tuple[float, float]],
+    ) -> Iterator[Aggregate]:
+        dataset, condition, metric = self._key
+        counts = {
+            "n_undefined": self._count(mask & self._undefined),
+            "n_inapplicable": self._count(mask & self._inapplicable),
+            "n_failed": self._count(mask & self._failed),
+            "n_floored": self._count(mask & self._floored),
+        }
+        ok = self._count(mask & self._ok)
+        values = np.split(self._values[mask & self._ok], np.cumsum(ok)[:-1])
+        for place, own, (low, high) in zip(systems, sums, ends, strict=True):
+            some = values[place]
+            yield Aggregate(
+                system=self._systems[place],
+                dataset=dataset,
+                condition=condition,
+                metric=metric,
+                n=int(ok[place]),
+                mean=own.mean(MEAN),
+                trial_mean=float(some.mean()) if len(some) else np.nan,
+                median=float(np.median(some)) if len(some) else np.nan,
+                ci_low=low,
+                ci_high=high,
+                **{name: int(count[place]) for name, count in counts.items()},
+            )
+
+    def _count(self, mask: Mask) -> NDArray[np.int64]:
+        """Rows of each system."""
+        return np.bincount(self._system[mask], minlength=len(self._systems))
+
+    def _sums(self, mask: Mask) -> list[ClusterSums]:
+        """Sums over the clusters of each system that has any."""
+        shape = len(self._systems), len(self._clusters)
+        cells = self._system[mask] * shape[1] + self._cluster[mask]
+        present = np.bincount(cells, minlength=shape[0] * shape[1]).reshape(shape) > 0
+        sums = np.stack(
+            [
+                np.bincount(cells, weights=column[mask], minlength=shape[0] * shape[1])
+                for column in self._summands.T
+            ],
+            axis=1,
+        ).reshape(*shape, -1)
+        return [
+            ClusterSums(tuple(self._clusters[some]), own[some])
+            for some, own in zip(present, sums, strict=True)
+        ]

@@ -1,0 +1,112 @@
+"""`tsebench adapt`: add sound classes to a trained SoundBeam."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Option
+
+from . import options
+from .options import corpora_of
+from .output import console, say
+
+EXAMPLES = """
+\b
+Examples:
+  tsebench adapt soundbeam_mini_mixed_el --mixtures 100 \\
+      --to fewshot_synthetic_5shot_adaptation
+  tsebench adapt runs/train/mine --to my_adaptation.yaml \\
+      --enroll-from my_test.yaml --init rnd --epochs 20 --out runs/adapt/mine
+"""
+
+Checkpoint = Annotated[
+    str,
+    Argument(
+        metavar="CHECKPOINT",
+        help="Of soundbeam: a folder, a weights file, or a shipped name.",
+        show_default=False,
+    ),
+]
+To = Annotated[
+    str,
+    Option(
+        "--to",
+        metavar="CONFIG",
+        help="Dataset config whose mixtures hold the known clips of the new classes.",
+    ),
+]
+EnrollFrom = Annotated[
+    str | None,
+    Option(
+        metavar="CONFIG",
+        help="Dataset config whose trials enroll the new classes; needed where the mixtures "
+        "enroll with nothing, as with one clip for each class.  [default: that of --to]",
+    ),
+]
+Init = Annotated[
+    str,
+    Option(
+        metavar="NAME",
+        help="Where embeddings start: avg (average of the clips) or rnd (random).",
+    ),
+]
+Epochs = Annotated[int, Option(metavar="N", help="Epochs over the same mixtures; 0: no training.")]
+Rate = Annotated[float, Option("--lr", metavar="X", help="Learning rate of Adam.")]
+Count = Annotated[int, Option(metavar="N", help="Mixtures to adapt with.")]
+BatchSize = Annotated[int, Option(metavar="N", help="Mixtures of one step.")]
+Seed = Annotated[int, Option(metavar="N", help="Of random embeddings.")]
+Out = Annotated[
+    Path | None,
+    Option(metavar="DIR", help="Folder of the new checkpoint.  [default: runs/adapt/NAME of --to]"),
+]
+
+
+def adapt(
+    checkpoint: Checkpoint,
+    to: To,
+    enroll_from: EnrollFrom = None,
+    init: Init = "avg",
+    epochs: Epochs = 10,
+    lr: Rate = 1e-3,
+    mixtures: Count = 1000,
+    batch_size: BatchSize = 8,
+    seed: Seed = 0,
+    out: Out = None,
+    device: options.Device = "auto",
+    corpus: options.Corpus = None,
+) -> None:
+    """Add sound classes to a trained SoundBeam, from a few clips of each.
+
+    Only the embeddings of the new classes are trained: what the network answers for the classes
+    that it knew stays the same, to the last bit.
+    """
+    from ..core.config_files import corpus_dirs
+    from ..core.provenance import resolve_device
+    from ..core.validation import parse
+    from ..systems.checkpoints.adaptation_card import AdaptOptions
+    from ..systems.training.adaptation.adapt import Telling
+    from ..systems.training.adaptation.adapt import adapt as adapt_checkpoint
+
+    asked = {
+        "init": init,
+        "epochs": epochs,
+        "lr": lr,
+        "mixtures": mixtures,
+        "batch_size": batch_size,
+        "seed": seed,
+    }
+    result = adapt_checkpoint(
+        checkpoint,
+        dataset=to,
+        enroll_from=enroll_from,
+        out=out or Path("runs") / "adapt" / f"{Path(to).stem}_{init}",
+        options=parse(AdaptOptions, asked, where="adapt"),
+        device=resolve_device(device),
+        corpus_dirs=corpus_dirs(corpora_of(corpus)),
+        telling=Telling(console=console),
+    )
+    added = ", ".join(
+        f"{name} ({clips} clips)" if clips else name for name, clips in result.shots.items()
+    )
+    say(f"{result.checkpoint}: added {added}")

@@ -1,0 +1,46 @@
+"""`tsebench build`: build benchmark sets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..core.progress import on_console
+from . import options
+from .options import corpora_of
+from .output import console, say
+
+
+def build(
+    config: options.Config,
+    out: options.BuildOut = Path("data"),
+    materialise: options.Materialise = False,
+    jobs: options.Threads = 2,
+    allow_missing: options.AllowMissing = False,
+    corpus: options.Corpus = None,
+) -> None:
+    """Build benchmark sets as recipes; mixtures are rendered when they are read."""
+    from ..core.allocator import keep_freed_memory
+    from ..core.config_files import corpus_dirs
+    from ..datasets.build import build as build_set
+    from ..datasets.build import materialise as write_audio
+    from ..datasets.config import load_dataset_configs
+    from ..reports.terminal.datasets import print_summary
+
+    keep_freed_memory()
+    dirs = corpus_dirs(corpora_of(corpus))
+    progress = on_console(console)
+    for dataset_config in load_dataset_configs(config):
+        folder = out / dataset_config.name
+        dataset = build_set(
+            dataset_config,
+            folder,
+            corpus_dirs=dirs,
+            jobs=jobs,
+            allow_missing=allow_missing,
+            progress=progress,
+        )
+        if materialise:
+            write_audio(dataset, folder, jobs=jobs, progress=progress)
+        print_summary(dataset, console)
+        counts = ", ".join(f"{name} {count}" for name, count in dataset.card.counts.items())
+        say(f"{folder}: {counts}; fingerprint {dataset.card.fingerprint[:12]}")

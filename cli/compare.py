@@ -1,0 +1,128 @@
+"""The command `compare`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from typer import Argument, Option
+
+from ..core.errors import ConfigError, suggest
+from .options import Corpus, corpora_of, names_of
+from .output import console, listed, say
+
+_DECIDE: tuple[Literal["significant", "mean", "interval"], ...] = (
+    "significant",
+    "mean",
+    "interval",
+)
+
+Base = Annotated[Path, Argument(metavar="BASE_RUN", help="Run folder to compare with.")]
+Candidate = Annotated[Path, Argument(metavar="CANDIDATE_RUN", help="Run folder that is judged.")]
+FailOn = Annotated[
+    list[str] | None,
+    Option(
+        "--fail-on",
+        metavar="GATE",
+        help="What is a regression: METRIC<NUMBER or METRIC>NUMBER of the mean difference "
+        "(candidate − base), in the metric's unit, then @SLICE=VALUE,... for some trials only; "
+        "may be given several times.",
+    ),
+]
+DecideBy = Annotated[
+    str,
+    Option(
+        "--decide",
+        metavar="HOW",
+        help="A mean beyond the threshold fails if it is significant against no change, "
+        "with mean always, with interval if the whole interval is beyond it.",
+    ),
+]
+BaseSystem = Annotated[
+    str | None,
+    Option(
+        metavar="NAME",
+        help="Compare this system of the base run.  [default: all that both runs have]",
+    ),
+]
+CandidateSystem = Annotated[
+    str | None, Option(metavar="NAME", help="With this one.  [default: of the same name]")
+]
+Metrics = Annotated[
+    str,
+    Option(
+        metavar="A,B,...",
+        help="Only these.  [default: all, but a value whose improvement is there]",
+    ),
+]
+Slices = Annotated[bool, Option("--slices/--no-slices", help="Compare slices of strata too.")]
+AllowIncomplete = Annotated[
+    bool,
+    Option(
+        "--allow-incomplete",
+        help="Trials that are missing or have a value in one run only do not fail.",
+    ),
+]
+Out = Annotated[
+    Path | None,
+    Option(metavar="DIR", help="Folder for compare.md, junit.xml, tables as CSV, and players."),
+]
+
+EXAMPLES = """
+\b
+Examples:
+  tsebench compare runs/main runs/mine
+  tsebench compare runs/main runs/mine --fail-on "si_sdri<-0.2" --out compared
+  tsebench compare runs/main runs/mine --fail-on "wer>+1.0@condition=FMQ"
+  tsebench compare runs/main runs/mine \\
+      --fail-on "snri<-0.5@input_snr=..-10" --decide mean
+  tsebench compare runs/all runs/all --base-system old --candidate-system new
+
+\b
+Slices: dataset, system, condition (FMQ, or PMQ 1:3) and what the rows are tagged
+with: class, gender_pair, n_sources, input_snr, overlap, enrollment, ...
+Exit codes: 0 fine, 1 a regression, 2 wrong use, 3 trials are missing or have a
+value in one run only.
+"""
+
+
+def compare(
+    base: Base,
+    candidate: Candidate,
+    fail_on: FailOn = None,
+    decide: DecideBy = "significant",
+    base_system: BaseSystem = None,
+    candidate_system: CandidateSystem = None,
+    metrics: Metrics = "",
+    slices: Slices = True,
+    allow_incomplete: AllowIncomplete = False,
+    out: Out = None,
+    corpus: Corpus = None,
+) -> None:
+    """Compare a candidate run with a base run, on the trials of both."""
+    from ..reports.compare.compare import CompareOptions, compare_runs
+    from ..reports.compare.console import print_comparison
+    from ..reports.compare.files import write_comparison
+    from ..reports.compare.gates import parse_gates
+
+    how = next((name for name in _DECIDE if name == decide), None)
+    if how is None:
+        raise ConfigError(f"unknown --decide {decide!r}{suggest(decide, _DECIDE)}")
+    options = CompareOptions(
+        gates=parse_gates(fail_on or []),
+        decide=how,
+        base_system=base_system,
+        candidate_system=candidate_system,
+        metrics=names_of(metrics),
+        slices=slices,
+        allow_incomplete=allow_incomplete,
+    )
+    comparison = compare_runs(base, candidate, options)
+    print_comparison(comparison, console)
+    if out is not None:
+        written = write_comparison(comparison, out, corpus_dirs=corpora_of(corpus))
+        for line in listed(written, out):
+            say(line)
+    if comparison.exit_code:
+        raise typer.Exit(comparison.exit_code)

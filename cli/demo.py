@@ -1,0 +1,102 @@
+"""The command `demo`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Option
+
+from ..core.errors import ConfigError
+from . import options
+from .options import corpora_of, names_of
+from .output import listed, say
+
+EXAMPLES = """
+\b
+Examples:
+  tsebench demo runs/mine --out demo
+  tsebench demo runs/mine --out demo --quantile si_sdri=0.1,0.5,0.9
+  tsebench demo runs/mine --out demo --trial test-000003_s1 --systems net,oracle_irm
+
+The run must have kept its estimates: `keep_estimates: true` in its config.
+"""
+
+Out = Annotated[Path, Option(metavar="DIR", help="Folder of the page.")]
+Trial = Annotated[
+    list[str] | None,
+    Option("--trial", metavar="ID", help="A trial to show; may be given several times."),
+]
+Quantile = Annotated[
+    str | None,
+    Option(
+        metavar="METRIC=Q,...",
+        help="Trials at these quantiles of a metric, 0 the worst, 1 the best, in each stratum.",
+    ),
+]
+By = Annotated[
+    str | None,
+    Option(metavar="SYSTEM", help="Whose values --quantile is about.  [default: the leader]"),
+]
+Random = Annotated[
+    int, Option("--random", min=1, metavar="N", help="Trials of each set, drawn at random.")
+]
+Seed = Annotated[int, Option(metavar="N", help="Another seed draws other trials.")]
+Systems = Annotated[
+    str, Option(metavar="A,B,...", help="Systems to show, in this order.  [default: all]")
+]
+Title = Annotated[str, Option(metavar="TEXT", help="Title of the page.")]
+
+
+def demo(
+    runs: options.Runs,
+    out: Out,
+    trial: Trial = None,
+    quantile: Quantile = None,
+    by: By = None,
+    count: Random = 6,
+    seed: Seed = 0,
+    systems: Systems = "",
+    title: Title = "",
+    corpus: options.Corpus = None,
+) -> None:
+    """Write a demo page: mixture, enrollment, each system and ground truth of chosen trials."""
+    from ..reports.formats.write import open_board
+    from ..reports.site.choose_demo import DemoChoice
+    from ..reports.site.demo import write_demo
+
+    if trial and quantile:
+        raise ConfigError("--trial and --quantile both choose the trials; give one of them")
+    metric, levels = quantile_of(quantile) if quantile else ("", ())
+    choice = DemoChoice(
+        trials=tuple(trial or ()),
+        metric=metric,
+        quantiles=levels,
+        by=by,
+        count=count,
+        seed=seed,
+        systems=tuple(names_of(systems)),
+    )
+    board = open_board(runs)
+    written = write_demo(board, out, choice, title=title, corpus_dirs=corpora_of(corpus))
+    for line in listed(written, out):
+        say(line)
+
+
+def quantile_of(text: str) -> tuple[str, tuple[float, ...]]:
+    """Metric and quantiles of "si_sdri=0.1,0.5,0.9".
+
+    Raises:
+        ConfigError: it is not like that, or a quantile lies outside 0..1.
+    """
+    metric, separator, levels = text.partition("=")
+    try:
+        found = tuple(float(level) for level in levels.split(","))
+    except ValueError:
+        found = ()
+    if not separator or not metric or not found or not all(0.0 <= q <= 1.0 for q in found):
+        raise ConfigError(
+            f"--quantile {text!r} is not METRIC=Q,... with quantiles from 0 to 1; write for "
+            "example si_sdri=0.1,0.5,0.9"
+        )
+    return metric.strip(), found

@@ -1,0 +1,32 @@
+"""`tsebench doctor`: check this machine, the metrics, or one system."""
+
+from __future__ import annotations
+
+import typer
+
+from . import options
+from .output import console, say
+
+
+def doctor(
+    system: options.System = None,
+    option: options.SystemOption = None,
+    device: options.Device = "auto",
+) -> None:
+    """Check this machine, or one system: lengths, batching, silence, levels, determinism.
+
+    `tsebench doctor metrics` compares every metric with its reference implementation.
+    """
+    from ..doctor.machine import check_machine, check_one
+    from ..doctor.metrics import report_metrics
+    from ..systems.registry import RESERVED
+
+    if system in RESERVED:
+        if not report_metrics(device, console):
+            raise typer.Exit(2)
+        return
+    results = check_one(system, option or [], device) if system else check_machine(device)
+    for result in results:
+        say(f"{'ok' if result.passed else 'PROBLEM':<8} {result.name}: {result.detail}")
+    if not all(result.passed for result in results):
+        raise typer.Exit(2)

@@ -1,0 +1,82 @@
+"""Console output that commands share: lines, errors, and the report of a finished run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from ..core.errors import ConfigError
+from .options import names_of
+
+FORMATS = "html,md,csv"
+
+console = Console()
+
+
+def say(text: str) -> None:
+    """Print a plain line to standard output."""
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def complain(text: str) -> None:
+    """Print one line to standard error."""
+    Console(stderr=True).print(
+        f"tsebench: {' '.join(text.split())}",
+        style="red",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def formats_of(text: str) -> tuple[str, ...]:
+    """Names of report formats, checked before any long work.
+
+    Raises:
+        ConfigError: there is none.
+        UnknownNameError: no such format.
+    """
+    from ..reports.formats.registry import load_report
+
+    names = names_of(text)
+    if not names:
+        raise ConfigError(f"--format {text!r} names no format; write for example html,md")
+    for name in names:
+        load_report(name)
+    return names
+
+
+def tell(
+    folder: Path,
+    formats: Sequence[str],
+    tracking_uri: str | None,
+    corpora: Mapping[str, Path] | None = None,
+) -> None:
+    """Print the leaderboard of a run, write its report, track it."""
+    from ..bench.tracking.log import default_tracking_uri, track
+    from ..reports.formats.write import open_board, write_board
+    from ..reports.terminal.leaderboard import print_leaderboard
+    from ..reports.terminal.papers import print_papers
+
+    board = open_board([folder])
+    print_leaderboard(board, console)
+    papers = print_papers(board, console)
+    settings = {"html": {"corpora": corpora}}
+    written = write_board(board, folder / "report", [*formats, *papers], settings)
+    if tracking_uri != "none":
+        uri = tracking_uri or default_tracking_uri(folder)
+        track(folder, uri=uri)
+        say(f"tracked in MLflow: {uri}")
+    page = next((path for path in written if path.suffix == ".html"), folder / "report")
+    say(f"rows: {folder / 'rows'}")
+    say(f"report: {page.resolve()}")
+
+
+def listed(written: Sequence[Path], out: Path) -> list[str]:
+    """The files of a report in lines: those at its top by name, others by folder and number."""
+    top = [str(path) for path in written if path.parent == out]
+    below = Counter(path.relative_to(out).parts[0] for path in written if path.parent != out)
+    return top + [f"{out / name}: {count} files" for name, count in sorted(below.items())]

@@ -1,0 +1,43 @@
+"""`tsebench train`: train a network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from . import options
+from .options import corpora_of
+from .output import console, say
+
+EXAMPLES = """
+\b
+Examples:
+  tsebench train soundbeam_mini_1hot
+  tsebench train my_net.yaml --out runs/train/mine --device cuda
+  tsebench train soundbeam_esc10 --corpus esc10=/data/ESC-10
+"""
+
+
+def train(
+    config: options.Config,
+    out: options.TrainOut = None,
+    device: options.Device = "auto",
+    corpus: options.Corpus = None,
+    tracking_uri: options.Tracking = "none",
+    settings: options.Settings = None,
+) -> None:
+    """Train a network on mixtures drawn on the fly; started again, it goes on."""
+    from ..core.config_files import corpus_dirs
+    from ..core.provenance import resolve_device
+    from ..systems.training.config import load_train_config
+    from ..systems.training.train import train as train_network
+
+    chosen = load_train_config(config, settings or ())
+    result = train_network(
+        chosen,
+        out=out or Path("runs") / "train" / chosen.name,
+        device=resolve_device(device),
+        corpus_dirs=corpus_dirs(corpora_of(corpus)),
+        tracking_uri=None if tracking_uri == "none" else tracking_uri,
+        console=console,
+    )
+    say(f"{result.checkpoint}: best validation loss {result.best_loss:.3f}")

@@ -1,0 +1,204 @@
+"""Finding and reading YAML: shipped configs by name, a user's own by path, corpus folders."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .errors import ConfigError, suggest
+
+SHIPPED = Path(__file__).resolve().parents[1] / "configs"
+
+
+class _OnceLoader(yaml.SafeLoader):
+    """YAML's safe loader, but a key that is written twice is an error, not the last one."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    problem=f"key {key.value!r} is written twice", problem_mark=key.start_mark
+                )
+            seen.add(str(key.value))
+        return super().construct_mapping(node, deep=deep)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML mapping.
+
+    Raises:
+        ConfigError: the file is missing, is not YAML, or does not hold a mapping.
+    """
+    try:
+        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_OnceLoader)  # noqa: S506 (safe)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read config {str(path)!r}: {error}") from None
+    except yaml.YAMLError as error:
+        problem = " ".join(str(error).split())
+        raise ConfigError(f"config {str(path)!r} is not YAML: {problem}") from None
+    except RecursionError:
+        raise ConfigError(f"config {str(path)!r} is nested too deeply; is it a config?") from None
+    if not isinstance(data, dict):
+        raise ConfigError(f"config {str(path)!r} must hold `key: value` lines at its top level")
+    return data
+
+
+def find_config(reference: str, *, folder: str = ".") -> Path:
+    """The file that a config reference means.
+
+    Args:
+        reference: a path to a YAML file, or the name of a shipped config ("quickstart",
+            "configs/quickstart.yaml", "datasets/mini_sounds").
+        folder: sub-folder of the shipped configs that bare names are looked up in first.
+
+    Raises:
+        ConfigError: nothing fits; the message suggests the nearest shipped name.
+    """
+    bare = reference.removeprefix("configs/").removesuffix(".yaml")
+    candidates = [Path(reference)]
+    if ".." not in Path(bare).parts and not Path(bare).is_absolute():
+        candidates += [base / f"{bare}.yaml" for base in (SHIPPED / folder, SHIPPED)]
+    for path in candidates:
+        if _is_file(path):
+            return path
+    known = shipped_names(folder)
+    if folder == ".":
+        known += [f"paper/{name}" for name in shipped_names("paper")]
+    raise ConfigError(f"no config {reference!r}: not a file, nor shipped{suggest(bare, known)}")
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that no file can have, or a folder that may not be looked into
+        return False
+
+
+def shipped_names(folder: str = ".") -> list[str]:
+    """Names of the shipped configs of one sub-folder, sorted."""
+    return sorted(path.stem for path in (SHIPPED / folder).glob("*.yaml"))
+
+
+def corpus_dirs(overrides: Mapping[str, Path] | None = None) -> dict[str, Path]:
+    """Folders of the user's corpora by name.
+
+    They come from the user file (`$TSEBENCH_CORPORA`, or `~/.config/tsebench/corpora.yaml`, with
+    lines `name: folder`, relative to that file); `overrides` (the option `--corpus NAME=DIR`) win.
+
+    Raises:
+        ConfigError: the user file is not a mapping of names to folders.
+    """
+    named = os.environ.get("TSEBENCH_CORPORA")
+    path = Path(named) if named else Path.home() / ".config" / "tsebench" / "corpora.yaml"
+    found: dict[str, Path] = {}
+    if named or path.is_file():
+        for name, folder in read_yaml(path).items():
+            if not isinstance(folder, str):
+                raise ConfigError(f"{str(path)!r}: {name} = {folder!r} is not a folder's path")
+            found[str(name)] = path.parent / Path(folder).expanduser()
+    given = {name: folder.expanduser() for name, folder in (overrides or {}).items()}
+    return {**found, **given}
+
+
+def setting(option: str, *, example: str, flag: str = "--option") -> tuple[str, Any]:
+    """Key and value of a command-line option KEY=VALUE; the value is YAML.
+
+    Args:
+        option: as the user wrote it.
+        example: of what is right, for the message.
+        flag: the option's name, for the message.
+
+    Raises:
+        ConfigError: it is not KEY=VALUE, or the value is not YAML.
+    """
+    key, separator, value = option.partition("=")
+    if not separator or not key:
+        raise ConfigError(f"{flag} {option!r} is not KEY=VALUE; write for example {example}")
+    try:
+        return key, yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        problem = getattr(error, "problem", None) or "it cannot be parsed"
+        raise ConfigError(
+            f"the value of {flag} {option!r} is not YAML: {problem}; put quotes around it"
+        ) from None
+
+
+def settings_of(
+    options: Sequence[str], owners: Sequence[str], *, kind: str, named_by: str, example: str
+) -> dict[str, dict[str, Any]]:
+    """Settings by owner, from command-line options OWNER.KEY=VALUE; values as in YAML.
+
+    Args:
+        options: as the user wrote them.
+        owners: names that may have settings; each gets a mapping.
+        kind: what an owner is, for example "metric".
+        named_by: option of the command line that names the owners.
+        example: of what is right, for the message.
+
+    Raises:
+        ConfigError: one is not OWNER.KEY=VALUE, or is of an owner that is not asked for.
+    """
+    found: dict[str, dict[str, Any]] = {name: {} for name in owners}
+    for text in options:
+        place, value = setting(text, example=example)
+        owner, dot, key = place.partition(".")
+        if not (dot and owner and key):
+            raise ConfigError(
+                f"--option {text!r} is not {kind.upper()}.KEY=VALUE; write for example {example}"
+            )
+        if owner not in found:
+            raise ConfigError(
+                f"--option {text!r} is of {kind} {owner!r}, which {named_by} does not name"
+                f"{suggest(owner, owners)}"
+            )
+        found[owner][key] = value
+    return found
+
+
+_EXAMPLE = "seed=1"
+
+
+def with_settings(
+    data: Mapping[str, Any], settings: Sequence[str], *, where: str
+) -> dict[str, Any]:
+    """A config with values set by key; what the key and the value may be, its model checks.
+
+    Args:
+        data: a config as it was read.
+        settings: KEY=VALUE; a dot goes into a section (`optimiser.epochs=2`), a number is a place
+            in a list, from 0 (`systems.1.label=mine`), and the value is YAML.
+        where: start of an error's line.
+
+    Raises:
+        ConfigError: one is not KEY=VALUE, or goes into something that is no section and no list.
+    """
+    changed: Any = dict(data)
+    for text in settings:
+        key, value = setting(text, example=_EXAMPLE, flag="--set")
+        changed = _set(changed, key.split("."), value, where=f"{where}: --set {key}")
+    result: dict[str, Any] = changed
+    return result
+
+
+def _set(section: object, parts: Sequence[str], value: object, *, where: str) -> object:
+    """A copy of a section with one value changed; a section that is missing is made."""
+    if not parts:
+        return value
+    first, *rest = parts
+    if section is None or isinstance(section, Mapping):
+        inner = dict(section or {})
+        return {**inner, first: _set(inner.get(first), rest, value, where=where)}
+    if not isinstance(section, list):
+        raise ConfigError(f"{where}: {first!r} cannot be set inside {section!r}; set the whole key")
+    if not first.isdigit() or int(first) >= len(section):
+        raise ConfigError(
+            f"{where}: {first!r} is no place in a list of {len(section)}; the first is 0"
+        )
+    place = int(first)
+    inner_value = _set(section[place], rest, value, where=where)
+    return [*section[:place], inner_value, *section[place + 1 :]]

@@ -1,0 +1,252 @@
+"""A user's own model in one ONNX file, run by onnxruntime; nothing is shipped or downloaded.
+
+Worker processes import this module, so that it must stay cheap.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import import_module
+from itertools import islice
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import ConfigError, suggest
+
+_GPU_BATCH = 16
+_NUMBERS = ("tensor(float)", "tensor(float16)", "tensor(double)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """A model with one input, and one output that is looked at.
+
+    It pickles cheaply, because it holds no weights: every process loads them when it first needs
+    them, and keeps them.
+
+    Attributes:
+        path: the file.
+        sha256: hash of the file in hex; a file that changes later is refused.
+        device: "cpu", "cuda" or "cuda:N".
+        output: name of the output.
+        batch_size: items that go through at once.
+    """
+
+    path: Path
+    sha256: str
+    device: str
+    output: str
+    batch_size: int
+
+    def signature(self) -> str:
+        """For example `model:sig_bak_ovr.onnx|sha256:269fbebd|onnxruntime:1.31.1`."""
+        version = package().__version__
+        return f"model:{self.path.name}|sha256:{self.sha256[:8]}|onnxruntime:{version}"
+
+    def run(self, items: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
+        """What the model gives for each of N ≥ 1 items of one shape, flattened: [N, D].
+
+        Raises:
+            ConfigError: the file changed.
+            Exception: one of `onnx_sessions.load_errors`, for an input that does not fit.
+        """
+        opened = session(self.path, self.sha256, self.device)
+        name, waiting = opened.get_inputs()[0].name, iter(items)
+        found: list[NDArray[np.float32]] = []
+        while batch := list(islice(waiting, self.batch_size)):
+            (given,) = opened.run([self.output], {name: np.stack(batch)})
+            found.append(given.reshape(len(batch), -1))
+        return np.concatenate(found)
+
+    def width(self, *shape: int, where: str, hint: str) -> int:
+        """How many numbers it gives for an item of zeros of this shape.
+
+        Args:
+            shape: of the item.
+            where: start of an error's line.
+            hint: end of it: which model is meant.
+
+        Raises:
+            ConfigError: it does not take such an item.
+        """
+        try:
+            return len(self.run([np.zeros(shape, dtype=np.float32)])[0])
+        except load_errors() as error:
+            size = ", ".join(map(str, (1, *shape)))
+            raise ConfigError(
+                f"{where}: model {str(self.path)!r} does not take a float32 input of shape "
+                f"[{size}]: {_line(error)}; {hint}"
+            ) from None
+
+
+def open_model(path: Path, *, where: str, device: str = "cpu", output: str | None = None) -> Model:
+    """A model that is known to load.
+
+    Args:
+        path: an ONNX file that holds all its weights.
+        where: start of an error's line.
+        device: "cpu", "cuda" or "cuda:N"; there is no silent way back from a GPU to the CPU.
+        output: name of the output; None takes the only one.
+
+    Raises:
+        ConfigError: onnxruntime is missing or too old, or lacks the device; the file is missing,
+            no ONNX model, or keeps weights in other files; it has several inputs, or no such
+            output.
+    """
+    # Links are not followed: their names have the suffix, where those of a store may have none.
+    file = Path(os.path.expanduser(path)).absolute()  # noqa: PTH111 - an unknown user is no error
+    what = f"{where}: model {str(path)!r}"
+    if file.suffix.lower() != ".onnx":
+        raise ConfigError(
+            f"{what} is not an .onnx file; other formats (.pt, .pth, .pkl) can run code when they "
+            "are loaded: export the model with torch.onnx.export"
+        )
+    check_package(where, device)
+    try:
+        sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+        opened = session(file, sha256, device)
+    except OSError as error:
+        raise ConfigError(
+            f"{where}: cannot read model {str(path)!r}: {error.strerror}; give the path of a file"
+        ) from None
+    except load_errors() as error:
+        raise ConfigError(
+            f"{what} cannot be loaded: {_line(error)}; give an ONNX file that holds all its weights"
+        ) from None
+    if device != "cpu" and CUDA not in opened.get_providers():
+        raise ConfigError(f"{where}: onnxruntime cannot use {device!r}; {ON_CPU}")
+    return Model(
+        path=file,
+        sha256=sha256,
+        device=device,
+        output=_chosen_output(opened, what, output),
+        batch_size=1 if device == "cpu" else _batch_size(opened),
+    )
+
+
+def _batch_size(opened: Any) -> int:
+    """Many at once if the first axis of the input has no fixed length."""
+    shape = opened.get_inputs()[0].shape
+    return _GPU_BATCH if shape and not isinstance(shape[0], int) else 1
+
+
+def _chosen_output(opened: Any, what: str, output: str | None) -> str:
+    inputs: list[str] = [port.name for port in opened.get_inputs()]
+    outputs: list[str] = [port.name for port in opened.get_outputs() if port.type in _NUMBERS]
+    if len(inputs) != 1:
+        raise ConfigError(
+            f"{what} has {len(inputs)} inputs ({', '.join(inputs)}); export one that takes the "
+            "signal alone"
+        )
+    if output is None and len(outputs) == 1:
+        return outputs[0]
+    if output in outputs:
+        return str(output)
+    if output is not None:
+        raise ConfigError(f"{what} has no output {output!r} of numbers{suggest(output, outputs)}")
+    raise ConfigError(
+        f"{what} has {len(outputs)} outputs of numbers ({', '.join(outputs)}) where one is needed; "
+        "name it with the setting `output` if the metric has it, or give another model"
+    )
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200].rstrip(".")
+
+
+CUDA = "CUDAExecutionProvider"
+ON_CPU = "install onnxruntime-gpu instead of onnxruntime, or set the metric's `on_cpu: true`"
+_OLDEST = (1, 24)  # earlier ones read weights from any other file that a model names
+_INSTALL = "pip install 'tsebench[models]'"
+
+
+@lru_cache(maxsize=4)
+def session(path: Path, sha256: str, device: str) -> Any:
+    """A model, loaded once for the process; what is loaded is what was hashed.
+
+    Args:
+        path: an ONNX file. Weights that it names in other files are refused.
+        sha256: of the file, in hex.
+        device: "cpu", on one thread, or "cuda", or "cuda:N".
+
+    Raises:
+        ConfigError: the file changed.
+        OSError: it cannot be read.
+        Exception: one of `load_errors`.
+    """
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise ConfigError(f"model {str(path)!r} changed since the run began; begin it again")
+    runtime = package()
+    options = runtime.SessionOptions()
+    options.log_severity_level = 4  # what matters is raised, and told in one line
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.use_deterministic_compute = True
+    options.add_session_config_entry("session.load_model_format", "ONNX")
+    # Weights beside the file have no part in the hash; in a folder that is a file there are none.
+    folder = "session.model_external_initializers_file_folder_path"
+    options.add_session_config_entry(folder, str(path))
+    return runtime.InferenceSession(
+        content,
+        options,
+        providers=[_provider(device)],
+        enable_fallback=0,
+        read_config_from_model=0,
+    )
+
+
+def check_package(where: str, device: str) -> None:
+    """Check that onnxruntime is there, is new enough, and knows the kind of device.
+
+    Raises:
+        ConfigError: starting with `where`, if it is there at all.
+    """
+    runtime = package()
+    if tuple(int(part) for part in runtime.__version__.split(".")[:2]) < _OLDEST:
+        raise ConfigError(
+            f"{where}: onnxruntime {runtime.__version__} is older than "
+            f"{'.'.join(map(str, _OLDEST))}; {_INSTALL}"
+        )
+    if device != "cpu" and CUDA not in runtime.get_available_providers():
+        raise ConfigError(
+            f"{where}: device {device!r} is asked for, and onnxruntime {runtime.__version__} has "
+            f"no CUDA; {ON_CPU}"
+        )
+
+
+def package() -> ModuleType:
+    """The package.
+
+    Raises:
+        ConfigError: it cannot be imported.
+    """
+    try:
+        return import_module("onnxruntime")
+    except ImportError as error:
+        raise ConfigError(
+            f"package 'onnxruntime' cannot be imported ({error}), and metrics that run a model "
+            f"need it: {_INSTALL}"
+        ) from None
+
+
+def load_errors() -> tuple[type[Exception], ...]:
+    """What onnxruntime raises for a bad model or input: most of it has no base of its own."""
+    kinds = vars(import_module("onnxruntime.capi.onnxruntime_pybind11_state")).values()
+    own = (k for k in kinds if isinstance(k, type) and issubclass(k, Exception))
+    return (*own, RuntimeError, ValueError)
+
+
+def _provider(device: str) -> str | tuple[str, dict[str, str]]:
+    if device == "cpu":
+        return "CPUExecutionProvider"
+    number = device.partition(":")[2] or "0"
+    # Full float32, and no choice of algorithms by timing, as on the CPU.
+    return (CUDA, {"device_id": number, "use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"})

@@ -1,0 +1,76 @@
+"""Where a number comes from: versions and device."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import torch
+
+from .. import __version__
+from .errors import ConfigError
+
+_PACKAGES = ("torch", "numpy", "scipy", "soundfile", "soxr", "pesq", "pystoi", "espeakng-loader")
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python, tsebench and the packages that values depend on."""
+    found = {"python": platform.python_version(), "tsebench": __version__}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def device_name(device: str) -> str:
+    """What a device is, in words."""
+    if device.startswith("cuda"):
+        return f"{device}: {torch.cuda.get_device_name(device)}"
+    return f"{device}: {platform.machine()}, {torch.get_num_threads()} threads"
+
+
+def resolve_device(device: str) -> str:
+    """Resolve "auto": "cuda" where there is a GPU, "cpu" elsewhere.
+
+    Raises:
+        ConfigError: the name is unknown, or there is no such GPU here.
+    """
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    kind, _, number = device.partition(":")
+    if device != "cpu" and (kind != "cuda" or (device != kind and not number.isdecimal())):
+        raise ConfigError(f"unknown device {device!r} (known: auto, cpu, cuda, cuda:N)")
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if kind == "cuda" and int(number or 0) >= count:
+        raise ConfigError(
+            f"device {device!r} is asked for, but torch sees {count or 'no'} GPUs here; use "
+            f"{f'cuda:0 to cuda:{count - 1}' if count else '--device cpu'}"
+        )
+    return device
+
+
+def git_commit() -> str | None:
+    """Commit of the checkout that tsebench runs from, with `+changes` if it was edited.
+
+    None for an installed package, or where there is no git.
+    """
+    root = Path(__file__).resolve().parents[1]
+    git = shutil.which("git")
+    if git is None or not (root / ".git").exists():
+        return None
+    commit = _answer(git, root, "rev-parse", "HEAD")
+    if commit is None:
+        return None
+    return commit + ("+changes" if _answer(git, root, "status", "--porcelain") else "")
+
+
+def _answer(git: str, folder: Path, *arguments: str) -> str | None:
+    done = subprocess.run(
+        [git, "-C", str(folder), *arguments], capture_output=True, text=True, check=False
+    )
+    return done.stdout.strip() if done.returncode == 0 else None

@@ -1,0 +1,115 @@
+"""A generic, lazy registry: built-in modules are found by file, plug-ins by entry point."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Collection, Iterator
+from importlib.metadata import EntryPoint, entry_points
+from types import ModuleType
+from typing import Generic, TypeVar
+
+from .errors import ConfigError, DuplicateNameError, UnknownNameError
+
+T = TypeVar("T")
+
+
+class Registry(Generic[T]):
+    """Names to entries of one kind.
+
+    Nothing is imported until a name is asked for. A built-in entry lives in a module of `package`,
+    which registers itself with the decorator `register`; the module that carries the entry's name
+    is tried first. An entry point of `group` adds an entry from an installed package: it names
+    either the entry itself or a module that registers it.
+
+    Args:
+        kind: what an entry is called in messages, for example "system".
+        package: dotted name of the package whose modules hold the built-in entries.
+        group: entry-point group of outside plug-ins.
+        reserved: names that mean something else to the commands.
+    """
+
+    def __init__(
+        self, kind: str, *, package: str, group: str, reserved: Collection[str] = ()
+    ) -> None:
+        self.kind = kind
+        self._package = package
+        self._group = group
+        self._reserved = reserved
+        self._entries: dict[str, T] = {}
+        self._scanned = False
+
+    def register(self, name: str) -> Callable[[T], T]:
+        """Decorator that adds an entry under `name`.
+
+        Raises:
+            DuplicateNameError: another entry has that name, or it is reserved.
+        """
+        if name in self._reserved:
+            raise DuplicateNameError(
+                f"{self.kind} {name!r}: the name is reserved for a command of tsebench; rename it"
+            )
+
+        def add(entry: T) -> T:
+            if self._entries.setdefault(name, entry) is not entry:
+                raise DuplicateNameError(
+                    f"{self.kind} {name!r} is registered twice: "
+                    f"{self._entries[name]!r} and {entry!r}; rename one of them"
+                )
+            return entry
+
+        return add
+
+    def get(self, name: str) -> T:
+        """The entry called `name`.
+
+        Raises:
+            UnknownNameError: no such entry; the message suggests the nearest name.
+            ConfigError: a plug-in cannot be loaded.
+        """
+        if name not in self._entries and name in self._modules():
+            self._import(name)
+        if name not in self._entries:
+            self._scan()
+        if name not in self._entries:
+            raise UnknownNameError(self.kind, name, self._entries)
+        return self._entries[name]
+
+    def names(self) -> list[str]:
+        """All names, sorted; imports every built-in module and plug-in."""
+        self._scan()
+        return sorted(self._entries)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.names()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names())
+
+    def _modules(self) -> list[str]:
+        package = importlib.import_module(self._package)
+        return [m.name for m in pkgutil.iter_modules(package.__path__) if not m.ispkg]
+
+    def _import(self, module: str) -> ModuleType:
+        return importlib.import_module(f"{self._package}.{module}")
+
+    def _scan(self) -> None:
+        if self._scanned:
+            return
+        for module in self._modules():
+            self._import(module)
+        for point in entry_points(group=self._group):
+            self._add(point)
+        self._scanned = True
+
+    def _add(self, point: EntryPoint) -> None:
+        try:
+            loaded = point.load()
+        except (ImportError, AttributeError) as error:
+            package = point.dist.name if point.dist else "unknown"
+            raise ConfigError(
+                f"{self.kind} plug-in {point.name!r} ({point.value}) of package {package!r} cannot "
+                f"be loaded: {error}; repair or uninstall the package"
+            ) from error
+        if not isinstance(loaded, ModuleType):
+            self.register(point.name)(loaded)

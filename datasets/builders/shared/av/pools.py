@@ -1,0 +1,254 @@
+"""Who speaks in audio-visual mixtures, and which stretch of which recording is heard and seen."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from .....core.errors import AudioError, ConfigError, DatasetError
+from ....missing import MissingRecordingsError
+from ....protocols.builder import (
+    BuildContext,
+    Pool,
+    Selection,
+    TooFewRecordingsError,
+    open_pool,
+    stretch,
+)
+from ....protocols.corpus import Corpora, Recording, VideoCorpus, VideoInfo
+from ....signals.clips import ClipReader
+from ....signals.mixing import SILENT_DB, power_db
+from ....types import Clip, VideoClip
+
+_TRIES = 10
+_PAUSE_DB = 40.0  # a crop so much below its recording is a pause
+_SHORTER_S = 0.2  # what a video may lack at the end; the last picture stays
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crop:
+    """A stretch of a recording, and who or what it is of."""
+
+    label: str
+    clip: Clip
+
+
+class Pools:
+    """Recordings of one or several corpora; a corpus is drawn first, with equal chances.
+
+    Args:
+        selections: what takes part; selections of one corpus are put together.
+        context: identity of the set and open corpora.
+        read: reads clips at the rate of the mixtures.
+        min_s: shortest recording, if the selections do not ask for longer ones.
+    """
+
+    def __init__(
+        self,
+        selections: Iterable[Selection],
+        context: BuildContext,
+        read: ClipReader,
+        *,
+        min_s: float = 0.0,
+    ) -> None:
+        found: dict[str, Pool] = {}
+        for selection in selections:
+            longer = selection.model_copy(update={"min_s": max(min_s, selection.min_s)})
+            pool = open_pool(longer, context)
+            before = found.get(pool.corpus)
+            found[pool.corpus] = _together(before, pool) if before else pool
+        self._pools = tuple(found.values())
+        self._read = read
+
+    def pool(self, corpus: str) -> Pool:
+        """The recordings of a corpus."""
+        return next(pool for pool in self._pools if pool.corpus == corpus)
+
+    def draw_label(
+        self,
+        rng: np.random.Generator,
+        *,
+        without: Collection[str] = (),
+        by_recording: bool = False,
+    ) -> tuple[Pool, str]:
+        """A label that is not among `without`, and the recordings that it is of.
+
+        Args:
+            rng: of the draws.
+            without: labels to leave out.
+            by_recording: every recording has the same chance, not every label.
+
+        Raises:
+            ConfigError: there is none.
+        """
+        left = [(pool, [x for x in pool.labels if x not in without]) for pool in self._pools]
+        left = [(pool, labels) for pool, labels in left if labels]
+        if not left:
+            raise ConfigError(
+                f"corpora {', '.join(repr(pool.corpus) for pool in self._pools)} have no speaker "
+                f"but {', '.join(sorted(without))}, who are in the mixture already; add speakers"
+            )
+        pool, labels = left[int(rng.integers(len(left)))]
+        if by_recording:
+            labels = [label for label in labels for _ in pool.by_label[label]]
+        return pool, labels[int(rng.integers(len(labels)))]
+
+    def with_label(self, label: str, rng: np.random.Generator) -> tuple[Pool, str]:
+        """The given label, and the recordings that it is of.
+
+        Raises:
+            ConfigError: no corpus has it.
+        """
+        pools = [pool for pool in self._pools if label in pool.by_label]
+        if not pools:
+            raise ConfigError(
+                f"corpora {', '.join(repr(pool.corpus) for pool in self._pools)} have no speaker "
+                f"{label!r}, who is on the screen; take `off_screen` from the same corpus"
+            )
+        return pools[int(rng.integers(len(pools)))], label
+
+    def crop(
+        self,
+        pool: Pool,
+        label: str,
+        rng: np.random.Generator,
+        *,
+        seconds: float,
+        used: Collection[str] = (),
+    ) -> Crop | None:
+        """A stretch of at most `seconds` of a recording; None if all that is tried is silent.
+
+        Args:
+            pool: where it is from.
+            label: who or what it is of.
+            rng: of the draws.
+            seconds: longest stretch; a shorter recording is taken whole.
+            used: groups of recordings to leave out.
+
+        Raises:
+            TooFewRecordingsError: no recording is left.
+        """
+        free = [r for r in pool.by_label[label] if r.group not in used]
+        if not free:
+            raise TooFewRecordingsError(
+                f"label {label!r} of corpus {pool.corpus!r} has no recording besides those that "
+                "the mixture has; add recordings, or exclude the label"
+            )
+        for _ in range(_TRIES):
+            recording = free[int(rng.integers(len(free)))]
+            clip = stretch(pool, recording, seconds=seconds, position=float(rng.random()))
+            if is_audible(clip, recording, self._read):
+                return Crop(label=label, clip=clip)
+        return None
+
+
+class Films:
+    """On-screen speech: stretches of recordings that begin with a picture of their video.
+
+    Args:
+        selection: what takes part, from a corpus with videos.
+        context: identity of the set and open corpora.
+        read: reads clips at the rate of the mixtures.
+        seconds: length of the stretches.
+
+    Raises:
+        ConfigError: the corpus has no videos.
+    """
+
+    def __init__(
+        self, selection: Selection, context: BuildContext, read: ClipReader, *, seconds: float
+    ) -> None:
+        longer = selection.model_copy(update={"min_s": max(seconds, selection.min_s)})
+        self._pool = open_pool(longer, context)
+        self._videos = videos_of(selection.corpus, context.corpora)
+        self._read, self._seconds = read, seconds
+
+    def group(self, clip: Clip) -> str:
+        """The group of the recording that a clip is of."""
+        return self._pool.group_of(clip.path)
+
+    def draw(self, rng: np.random.Generator) -> tuple[Crop, VideoClip]:
+        """On-screen speech and its pictures.
+
+        Raises:
+            DatasetError: all that is tried is silent.
+            MissingRecordingsError: a video is missing, or much shorter than its sound.
+        """
+        for _ in range(_TRIES):
+            label = str(rng.choice(self._pool.labels))
+            recording = self._pool.pick(label, rng)
+            clip, video = self._cut(recording, float(rng.random()))
+            if is_audible(clip, recording, self._read):
+                return Crop(label=label, clip=clip), video
+        raise DatasetError(
+            f"corpus {self._pool.corpus!r}: {_TRIES} stretches in a row are silent; exclude silent "
+            "recordings"
+        )
+
+    def _cut(self, recording: Recording, position: float) -> tuple[Clip, VideoClip]:
+        path = self._videos.video_path(recording.path)
+        known = video_info(self._videos, path)
+        rate = recording.sample_rate_hz
+        spare_s = recording.frames / rate - self._seconds
+        pictures = round(self._seconds * known.fps)
+        if known.frames / known.fps < self._seconds - _SHORTER_S:
+            reason = (
+                f"video {path!r} of corpus {self._pool.corpus!r} lasts "
+                f"{known.frames / known.fps:.2f} s, less than the {self._seconds:g} s of its sound"
+            )
+            raise MissingRecordingsError({(self._pool.corpus, path): reason})
+        places = max(0, min(int(spare_s * known.fps), known.frames - pictures))
+        first = min(int(position * (places + 1)), places)
+        frames = min(round(self._seconds * rate), recording.frames)
+        start = min(round(first / known.fps * rate), recording.frames - frames)
+        clip = Clip(corpus=self._pool.corpus, path=recording.path, start=start, frames=frames)
+        shown = min(pictures, known.frames - first)
+        return clip, VideoClip(corpus=self._pool.corpus, path=path, start=first, frames=shown)
+
+
+def videos_of(name: str, corpora: Corpora) -> VideoCorpus:
+    """The corpus of that name.
+
+    Raises:
+        ConfigError: it has no videos.
+    """
+    corpus = corpora[name]
+    if not isinstance(corpus, VideoCorpus):
+        raise ConfigError(
+            f"corpus {name!r} has no videos; use one that has, such as synthetic_av or voxceleb2"
+        )
+    return corpus
+
+
+def video_info(videos: VideoCorpus, path: str) -> VideoInfo:
+    """Length and rate of a video.
+
+    Raises:
+        MissingRecordingsError: it is missing, or cannot be read.
+    """
+    try:
+        return videos.video_info(path)
+    except AudioError as error:
+        raise MissingRecordingsError({(videos.name, path): str(error)}) from None
+
+
+def is_audible(clip: Clip, recording: Recording, read: ClipReader) -> bool:
+    """Whether a clip is neither silent nor a pause of its recording."""
+    whole = Clip(corpus=clip.corpus, path=clip.path, start=0, frames=recording.frames)
+    floor_db = max(SILENT_DB, power_db(read(whole)) - _PAUSE_DB)
+    return power_db(read(clip)) > floor_db
+
+
+def _together(one: Pool, other: Pool) -> Pool:
+    """All recordings of two selections of one corpus, each once."""
+    by_label: Mapping[str, set[Recording]] = {
+        label: {*one.by_label.get(label, ()), *other.by_label.get(label, ())}
+        for label in (*one.labels, *other.labels)
+    }
+    ordered = {
+        label: tuple(sorted(by_label[label], key=lambda recording: recording.path))
+        for label in sorted(by_label)
+    }
+    return Pool(corpus=one.corpus, by_label=ordered, group_of=one.group_of)

@@ -1,0 +1,219 @@
+"""From the JAMS files of a set to mixtures: files found by name, isolated events where needed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+from typing import Literal
+
+from .....core.errors import DatasetError
+from ....corpora.scaper_set import ScaperSet
+from ....jams.files import SoundEvent, Soundscape, read_jams
+from ....jams.soundscapes import FoundFile, mixture_of
+from ....missing import FileKey, MissingRecordingsError
+from ....protocols.corpus import Recording
+from ....renderers.scaper import event_names
+from ....types import Clip, Mixture, Source, Tag
+from .files_by_name import FilesByName
+
+Isolated = Literal["never", "needed", "always"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JamsMixture:
+    """A recipe of a JAMS file.
+
+    Attributes:
+        origin: the same with the files that the events were taken from, if the recipe has their
+            rendered audio instead and these files are known.
+    """
+
+    mixture: Mixture
+    origin: Mixture | None = None
+
+
+class JamsMixtures:
+    """The soundscapes below a folder of a set.
+
+    Args:
+        soundscapes: the set.
+        folder: only JAMS files below it.
+        finders: where to look for files, by role.
+        isolated: read the rendered isolated events "never", "always", or where "needed".
+
+    Raises:
+        DatasetError: no JAMS file can be read.
+    """
+
+    def __init__(
+        self,
+        soundscapes: ScaperSet,
+        *,
+        folder: str,
+        finders: Mapping[str, FilesByName],
+        isolated: Isolated,
+    ) -> None:
+        self._set, self._finders, self._mode = soundscapes, finders, isolated
+        self.paths = tuple(
+            path for path in soundscapes.soundscapes if PurePosixPath(path).is_relative_to(folder)
+        )
+        self._read: dict[str, Soundscape] = {}
+        self._damaged: dict[str, DatasetError] = {}
+        for path in self.paths:
+            try:
+                self._read[path] = read_jams(soundscapes.file(path))
+            except DatasetError as error:
+                self._damaged[path] = error
+        if self._damaged and not self._read:
+            raise self._damaged[self.paths[0]]
+
+    def labels(self, role: str) -> tuple[str, ...]:
+        """All labels of events or backgrounds, sorted."""
+        every = (event for scape in self._read.values() for event in scape.events)
+        return tuple(sorted({event.label for event in every if event.role == role}))
+
+    def rates(self) -> tuple[int, ...]:
+        """All sample rates in Hz, sorted."""
+        return tuple(sorted({scape.sample_rate_hz for scape in self._read.values()}))
+
+    def mixture(self, path: str, mixture_id: str) -> JamsMixture:
+        """The recipe of one JAMS file.
+
+        Raises:
+            MissingRecordingsError: it, or files that it is made of, cannot be read.
+            DatasetError: it has changes of pitch or time and is not to be read from its isolated
+                events, or it has what no source has (reverberation, a cut after it was made).
+        """
+        if path in self._damaged:
+            raise MissingRecordingsError({(self._set.name, path): str(self._damaged[path])})
+        scape = self._read[path]
+        self._refuse(path, scape)
+        tags = self._tags(scape)
+        if self._mode == "always" or _changed(scape):
+            if not self._isolated(path):
+                raise self._no_isolated(path, scape)
+            origin = self._scaper(scape, mixture_id, tags, path) if self._known(scape) else None
+            return JamsMixture(mixture=self._written(path, mixture_id, tags), origin=origin)
+        return JamsMixture(mixture=self._scaper(scape, mixture_id, tags, path))
+
+    def _isolated(self, path: str) -> Mapping[str, Recording]:
+        return self._set.isolated(path) if self._mode != "never" else {}
+
+    def _tags(self, scape: Soundscape) -> Mapping[str, Tag]:
+        labels = {event.label for event in scape.events if event.role == "foreground"}
+        scenes = sorted({event.label for event in scape.events if event.role == "background"})
+        several = len(self.labels("background")) > 1
+        return {"n_classes": len(labels), **({"scene": "+".join(scenes)} if several else {})}
+
+    def _scaper(
+        self, scape: Soundscape, mixture_id: str, tags: Mapping[str, Tag], path: str
+    ) -> Mixture:
+        self._look_for(scape, path)
+        try:
+            return mixture_of(scape, mixture_id, self._find, tags=tags)
+        except DatasetError as error:
+            raise DatasetError(f"JAMS file {path!r}: {error}") from None
+
+    def _find(self, event: SoundEvent) -> FoundFile:
+        return self._finders[event.role].find(event)
+
+    def _look_for(self, scape: Soundscape, path: str) -> None:
+        """Find all files before one is used, so that all that are missing are counted."""
+        reasons: dict[FileKey, str] = {}
+        for event in scape.events:
+            try:
+                self._find(event)
+            except MissingRecordingsError as error:
+                reasons |= {key: f"JAMS file {path!r}: {why}" for key, why in error.reasons.items()}
+            except DatasetError as error:
+                raise DatasetError(f"JAMS file {path!r}: {error}") from None
+        if reasons:
+            raise MissingRecordingsError(reasons)
+
+    def _known(self, scape: Soundscape) -> bool:
+        """Do the corpora have all files? Of rendered audio they need not."""
+        return all(self._finders[event.role].lists(event) for event in scape.events)
+
+    def _written(self, path: str, mixture_id: str, tags: Mapping[str, Tag]) -> Mixture:
+        """The mixture of the isolated events, as they were written."""
+        scape, files = self._read[path], self._set.isolated(path)
+        plan = mixture_of(scape, mixture_id, _any_file, tags=tags)
+        names = event_names(plan)
+        folder = self._set.event_folder(path)
+        lost = {
+            (self._set.name, f"{folder}/{name}.wav"): (
+                f"JAMS file {path!r}: its isolated event {name!r} is missing, cut or unreadable"
+            )
+            for name in sorted(names.values())
+            if name not in files or _is_cut(files[name], plan)
+        }
+        if lost:
+            raise MissingRecordingsError(lost)
+        sources = tuple(self._as_written(s, files[names[s.id]], plan) for s in plan.sources)
+        return replace(plan, sources=sources, renderer="standard")
+
+    def _as_written(self, source: Source, file: Recording, plan: Mixture) -> Source:
+        if (file.sample_rate_hz, file.frames) != (plan.sample_rate_hz, plan.num_samples):
+            raise DatasetError(
+                f"isolated event {file.path!r} has {file.frames} samples at {file.sample_rate_hz} "
+                f"Hz, its JAMS file says {plan.num_samples} at {plan.sample_rate_hz} Hz; they do "
+                "not belong together"
+            )
+        clip = Clip(corpus=self._set.name, path=file.path, start=0, frames=file.frames)
+        return replace(source, clip=clip, gain=1.0, onset=0, fade=0)
+
+    def _refuse(self, path: str, scape: Soundscape) -> None:
+        what = None
+        if scape.reverb is not None:
+            what = "has reverberation of the whole mixture, which no isolated source has"
+        elif scape.trimmed:
+            what = "was trimmed after it was made"
+        elif scape.fade_in_s != scape.fade_out_s:
+            what = f"fades in over {scape.fade_in_s} s and out over {scape.fade_out_s} s"
+        elif scape.n_channels != 1:
+            what = f"has {scape.n_channels} channels"
+        elif not scape.events:
+            what = "has no events"
+        if what:
+            raise DatasetError(f"JAMS file {path!r} {what}; this cannot be read, remove it")
+
+    def _no_isolated(self, path: str, scape: Soundscape) -> DatasetError | MissingRecordingsError:
+        """Isolated events of some soundscapes may be missing; of all: they were not written."""
+        label = next((event.label for event in scape.events if _is_changed(event)), None)
+        why = f"changes pitch or time of {label!r}" if label else "is to be read as rendered"
+        folder = self._set.event_folder(path)
+        line = (
+            f"JAMS file {path!r} {why}, and there are no isolated events beside it ({folder}/) "
+            "that can be read; make it again with save_isolated_events=True, and do not set "
+            "`isolated: never`"
+        )
+        if self._mode == "never" or not any(map(self._set.isolated, self.paths)):
+            return DatasetError(line)
+        return MissingRecordingsError({(self._set.name, f"{folder}/"): line})
+
+
+def _is_cut(file: Recording, plan: Mixture) -> bool:
+    return file.sample_rate_hz == plan.sample_rate_hz and file.frames < plan.num_samples
+
+
+def _changed(scape: Soundscape) -> bool:
+    return any(map(_is_changed, scape.events))
+
+
+def _is_changed(event: SoundEvent) -> bool:
+    return event.pitch_shift is not None or event.time_stretch is not None
+
+
+def _any_file(event: SoundEvent) -> FoundFile:
+    """Stands for a file that is not read; only names and times of the plan are used."""
+    frames = int((event.source_time_s + event.event_duration_s) * 1000) + 2
+    recording = Recording(
+        path=event.source_file,
+        label=event.label,
+        frames=frames,
+        sample_rate_hz=1000,
+        split="",
+        group=event.source_file,
+    )
+    return FoundFile(corpus="", recording=recording)

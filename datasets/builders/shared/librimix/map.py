@@ -1,0 +1,91 @@
+"""A fixed map of enrollments for LibriMix: files of sources of other mixtures of the same set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from .....core.errors import CorpusError, DatasetError
+from ....corpora.librispeech import speaker_of, utterance_of
+from ....types import MixtureClip
+from .tables import Part, Row
+
+Kind = Literal["other", "same_utterance", "same_file"]
+
+
+class EnrollmentMap:
+    """Which file each target is enrolled with.
+
+    Args:
+        lines: such as `A-1_B-2 A-1 s1/A-3_C-4`: mixture, target utterance, and the enrollment as
+            folder and name of a file.
+        where: the map, for messages.
+        rows: mixtures of the set by id.
+
+    Raises:
+        CorpusError: a line is not like that, or two are of one target.
+    """
+
+    def __init__(self, lines: Sequence[str], *, where: str, rows: Mapping[str, Row]) -> None:
+        self._where = where
+        self._rows = rows
+        self._clips: dict[tuple[str, str], MixtureClip] = {}
+        for number, line in enumerate(lines, 1):
+            cells = line.split()
+            source, separator, mixture = cells[-1].partition("/")
+            if len(cells) != 3 or not separator:
+                raise CorpusError(
+                    f"{where}: entry {number} is {line[:80]!r}, not `mixture utterance "
+                    "s1/mixture`; correct it"
+                )
+            key = (cells[0], cells[1])
+            if key in self._clips:
+                raise CorpusError(f"{where}: {' '.join(key)!r} is there twice; remove one")
+            self._clips[key] = MixtureClip(mixture_id=mixture, source_id=source)
+
+    def clip(self, row: Row, target_id: str) -> MixtureClip:
+        """The enrollment of a target.
+
+        Raises:
+            DatasetError: the map has none, or names a file that the set does not have, or one of
+                another speaker.
+        """
+        target = source_part(row, target_id)
+        clip = self._clips.get((row.mixture_id, utterance_of(target.path)))
+        if clip is None:
+            raise DatasetError(
+                f"{self._where} has no line for mixture {row.mixture_id!r} and utterance "
+                f"{utterance_of(target.path)!r}; name the map of this set"
+            )
+        enrolled = self._part(clip)
+        if enrolled is None:
+            raise DatasetError(
+                f"{self._where}: {clip.source_id}/{clip.mixture_id}, for mixture "
+                f"{row.mixture_id!r}, is not in this set; name the set's own map"
+            )
+        if speaker_of(enrolled.path) != speaker_of(target.path):
+            raise DatasetError(
+                f"{self._where}: {clip.source_id}/{clip.mixture_id}, for mixture "
+                f"{row.mixture_id!r}, is speaker {speaker_of(enrolled.path)!r}, but the target is "
+                f"{speaker_of(target.path)!r}; correct the map"
+            )
+        return clip
+
+    def kind(self, row: Row, target_id: str) -> Kind:
+        """Is the enrollment another utterance than the target, the same one, or the very file?"""
+        clip = self.clip(row, target_id)
+        if (clip.mixture_id, clip.source_id) == (row.mixture_id, target_id):
+            return "same_file"
+        enrolled = source_part(self._rows[clip.mixture_id], clip.source_id)
+        same = enrolled.path == source_part(row, target_id).path
+        return "same_utterance" if same else "other"
+
+    def _part(self, clip: MixtureClip) -> Part | None:
+        row = self._rows.get(clip.mixture_id)
+        names = [] if row is None else [f"s{n}" for n in range(1, len(row.speech) + 1)]
+        return source_part(row, clip.source_id) if row and clip.source_id in names else None
+
+
+def source_part(row: Row, source_id: str) -> Part:
+    """The recording of source s1, s2, ... of a mixture."""
+    return row.speech[int(source_id[1:]) - 1]

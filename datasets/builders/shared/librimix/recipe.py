@@ -1,0 +1,143 @@
+"""From a row of LibriMix's table to the recipe of a mixture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from .....core.errors import AudioError, ConfigError, CorpusError
+from ....corpora.librispeech import speaker_of
+from ....corpora.wham import Wham
+from ....missing import FileKey, MissingRecordingsError
+from ....renderers.librimix import SOURCE_RATE_HZ
+from ....signals.audio import AudioInfo
+from ....types import Clip, Mixture, Role, Source, Tag
+from .speech import Utterances
+from .tables import Part, Row
+
+Mode = Literal["min", "max"]
+Mix = Literal["clean", "both", "single"]
+
+
+class Recipes:
+    """Makes recipes; the i-th source of a mixture is called s1, s2, ..., the last one noise.
+
+    Args:
+        speech: the utterances.
+        noise: the noise; None without.
+        sample_rate_hz: of the mixtures.
+        mode: "min" cuts all to the shortest utterance, "max" pads all to the longest.
+        mix: which sources are in the mixture.
+    """
+
+    def __init__(
+        self, *, speech: Utterances, noise: Wham | None, sample_rate_hz: int, mode: Mode, mix: Mix
+    ) -> None:
+        self._speech, self._noise = speech, noise
+        self._sample_rate_hz, self._mode, self._mix = sample_rate_hz, mode, mix
+
+    def mixture(self, row: Row) -> Mixture:
+        """The recipe of one row.
+
+        Raises:
+            MissingRecordingsError: recordings, or what is said in them, are not there.
+            CorpusError: nothing says the sex of a speaker.
+            ConfigError: noise is asked for, and the table has none.
+        """
+        missing: dict[FileKey, str] = {}
+        frames = [self._frames(part, missing) for part in row.speech]
+        lengths = [-(-count * self._sample_rate_hz // SOURCE_RATE_HZ) for count in frames]
+        num_samples = min(lengths) if self._mode == "min" else max(lengths)
+        sources = [
+            self._utterance(number, part, count, whole=length <= num_samples, missing=missing)
+            for number, (part, count, length) in enumerate(
+                zip(row.speech, frames, lengths, strict=True), 1
+            )
+        ]
+        if self._noise is not None:
+            sources.append(self._background(row, self._noise, max(frames), missing))
+        if missing:
+            raise MissingRecordingsError({**self._absent(row), **missing})
+        return Mixture(
+            id=row.mixture_id,
+            sample_rate_hz=self._sample_rate_hz,
+            num_samples=num_samples,
+            sources=tuple(sources),
+            quantise="int16",
+            renderer="librimix",
+            tags=self._tags(row, lengths),
+        )
+
+    def _frames(self, part: Part, missing: dict[FileKey, str]) -> int:
+        try:
+            return self._speech.frames(part.path)
+        except AudioError as error:
+            missing[self._speech.corpus.name, part.path] = str(error)
+            return 1
+
+    def _absent(self, row: Row) -> dict[FileKey, str]:
+        """All utterances of a row that are not there, also those whose length a list gives."""
+        corpus = self._speech.corpus
+        errors = {part.path: _error(corpus.header, part.path) for part in row.speech}
+        return {(corpus.name, path): error for path, error in errors.items() if error}
+
+    def _utterance(
+        self, number: int, part: Part, frames: int, *, whole: bool, missing: dict[FileKey, str]
+    ) -> Source:
+        corpus = self._speech.corpus
+        transcript = None
+        try:
+            transcript = corpus.transcript(part.path) if whole else None
+        except CorpusError as error:
+            missing.setdefault((corpus.name, part.path), str(error))
+        # The script cuts s1 and noise to the length of all, also where it does not mix s2 in.
+        role: Role = "auxiliary" if self._mix == "single" and number > 1 else "foreground"
+        return Source(
+            id=f"s{number}",
+            label=speaker_of(part.path),
+            role=role,
+            clip=Clip(corpus=corpus.name, path=part.path, start=0, frames=frames),
+            gain=part.gain,
+            transcript=transcript,
+        )
+
+    def _background(
+        self, row: Row, corpus: Wham, longest: int, missing: dict[FileKey, str]
+    ) -> Source:
+        if row.noise is None:
+            raise ConfigError(
+                f"the table of mixtures has no column noise_path, but mix = {self._mix!r}; set "
+                "`mix: clean`, or name another table"
+            )
+        frames = 1
+        try:
+            # The script reads noise up to the longest utterance.
+            frames = min(longest, corpus.header(row.noise.path).frames)
+        except AudioError as error:
+            missing[corpus.name, row.noise.path] = str(error)
+        return Source(
+            id="noise",
+            label="noise",
+            role="background",
+            clip=Clip(corpus=corpus.name, path=row.noise.path, start=0, frames=frames),
+            gain=row.noise.gain,
+        )
+
+    def _tags(self, row: Row, lengths: Sequence[int]) -> dict[str, Tag]:
+        heard = row.speech[:1] if self._mix == "single" else row.speech
+        tags: dict[str, Tag] = {
+            "n_speakers": len(heard),
+            "gender_pair": "".join(sorted(self._speech.sex(part.path) for part in heard)),
+            "noise": "none" if self._noise is None else "wham",
+        }
+        if self._mode == "max" and len(heard) == 2:
+            tags["overlap"] = round(min(lengths) / max(lengths), 1)
+        return tags
+
+
+def _error(read: Callable[[str], AudioInfo], path: str) -> str | None:
+    try:
+        read(path)
+    except AudioError as error:
+        return str(error)
+    return None

@@ -1,0 +1,129 @@
+"""The K known clips of new classes, and the recordings that have nothing to do with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from ....core.errors import DatasetError
+from ...protocols.builder import Pool, stretch
+from ...protocols.corpus import Recording
+from ...seeding import generator
+from ...types import Clip, Mixture
+from .audibility import Audibility
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shots:
+    """The known clips of each new class.
+
+    Attributes:
+        known: K recordings of each class.
+        others: recordings of the same classes, none of the group of a reserved one.
+        groups: groups of all reserved recordings.
+        max_s: longest enrollment clip.
+    """
+
+    known: Pool
+    others: Pool
+    groups: frozenset[str]
+    max_s: float
+
+    @classmethod
+    def choose(
+        cls,
+        source: Pool,
+        tested: Pool,
+        *,
+        key: tuple[str | int, ...],
+        shots: int,
+        reserved: int,
+        max_s: float,
+        audibility: Audibility,
+    ) -> Shots:
+        """Choose the clips.
+
+        Args:
+            source: recordings that shots are taken from.
+            tested: recordings that test mixtures are made of; may be the same.
+            key: seed of the order of the recordings of each class.
+            shots: K; the clips for a smaller K are the first of these.
+            reserved: clips in that order that, with their groups, no test mixture may hold.
+            max_s: longest enrollment clip.
+            audibility: leaves out recordings whose clip would be silent.
+
+        Raises:
+            DatasetError: a class has too few recordings, or none is left for the test.
+        """
+        kept: dict[str, tuple[Recording, ...]] = {}
+        for label in tested.labels:
+            audible = _audible(source, label, key, max_s, audibility)
+            kept[label] = tuple(islice(audible, reserved))
+            if len(kept[label]) < shots:
+                raise DatasetError(
+                    f"new class {label!r} of corpus {source.corpus!r} has {len(kept[label])} "
+                    f"audible recordings to take shots = {shots} from; lower it, or exclude the "
+                    "class"
+                )
+        groups = frozenset(recording.group for some in kept.values() for recording in some)
+        return cls(
+            known=replace(source, by_label={label: some[:shots] for label, some in kept.items()}),
+            others=without_groups(tested, groups),
+            groups=groups,
+            max_s=max_s,
+        )
+
+    def clips(self, label: str, mixture: Mixture) -> tuple[Clip, ...]:
+        """Enrollment clips of a class: the known ones whose group the mixture does not hold.
+
+        Raises:
+            DatasetError: there is none.
+        """
+        used = {
+            self.known.group_of(source.clip.path)
+            for source in mixture.sources
+            if source.clip.corpus == self.known.corpus
+        }
+        free = [r for r in self.known.by_label[label] if r.group not in used]
+        if not free:
+            raise DatasetError(
+                f"mixture {mixture.id!r} holds all groups of the known clips of new class "
+                f"{label!r}; raise `shots`, or set clues: [classes]"
+            )
+        return tuple(stretch(self.known, recording, seconds=self.max_s) for recording in free)
+
+
+def without_groups(pool: Pool, groups: frozenset[str]) -> Pool:
+    """A pool without the recordings of some groups.
+
+    Raises:
+        DatasetError: a class has no other recording.
+    """
+    by_label = {
+        label: tuple(recording for recording in recordings if recording.group not in groups)
+        for label, recordings in pool.by_label.items()
+    }
+    for label, left in by_label.items():
+        if not left:
+            raise DatasetError(
+                f"class {label!r} of corpus {pool.corpus!r} has no recording for mixtures beside "
+                "the reserved clips of new classes and their groups; lower `reserved`, set "
+                "`shots_split`, or exclude the class"
+            )
+    return replace(pool, by_label=by_label)
+
+
+def _audible(
+    pool: Pool,
+    label: str,
+    key: tuple[str | int, ...],
+    max_s: float,
+    audibility: Audibility,
+) -> Iterator[Recording]:
+    """The audible recordings of a class in an order that depends on names alone."""
+    choices = pool.by_label.get(label, ())
+    for place in generator(*key, "shots", label).permutation(len(choices)):
+        recording = choices[int(place)]
+        if audibility.audible(stretch(pool, recording, seconds=max_s)):
+            yield recording

@@ -1,0 +1,149 @@
+"""Names of WSJ0 utterances and of mixtures of them, and how names of other spelling are matched."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from .....core.errors import DatasetError
+
+_PARTS = ("si_tr_s", "si_dt_05", "si_et_05")
+_UTTERANCE = re.compile(r"[0-9a-z]{8}")
+_ROUNDING_DB = 0.5 + 1e-9
+_NUMBER = re.compile(r"-?\d+(?:\.\d*)?(?:e[+-]?\d+)?")
+
+
+def utterance_id(path: str) -> str:
+    """The eight characters that name an utterance, whatever folder, case and suffix are.
+
+    `wsj0/si_et_05/445/445c0206.wav`, `445C0206.WV1` and `445c0206` are one utterance.
+
+    Raises:
+        DatasetError: the file's name is not one of WSJ0's.
+    """
+    name = PurePosixPath(path.replace("\\", "/")).name.partition(".")[0].lower()
+    if not _UTTERANCE.fullmatch(name):
+        raise DatasetError(
+            f"{path!r} does not name an utterance of WSJ0 (eight letters and digits, such as "
+            "445c0206); correct the list"
+        )
+    return name
+
+
+def speaker_of(utterance: str) -> str:
+    """The first three characters of an utterance's id."""
+    return utterance[:3]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MixtureName:
+    """What a mixture's name says: `<utterance>_<snr>_<utterance>_<snr>[_<auxiliary>]`."""
+
+    utterances: tuple[str, ...]
+    snrs_db: tuple[float, ...]
+    auxiliary: str | None = None
+
+
+def parse_name(name: str) -> MixtureName | None:
+    """Read the name of a mixture, with or without folders and a suffix such as `.wav`.
+
+    Returns:
+        what it says, or None if it is not of that form.
+    """
+    stem = PurePosixPath(name.replace("\\", "/")).name.lower()
+    parts = re.sub(r"\.(wav|flac|wv1)$", "", stem).split("_")
+    pairs = len(parts) // 2
+    utterances, snrs = parts[: 2 * pairs : 2], parts[1 : 2 * pairs : 2]
+    odd = parts[2 * pairs :]
+    if not (
+        pairs
+        and all(_UTTERANCE.fullmatch(part) for part in (*utterances, *odd))
+        and all(_NUMBER.fullmatch(part) for part in snrs)
+    ):
+        return None
+    return MixtureName(
+        utterances=tuple(utterances),
+        snrs_db=tuple(float(snr) for snr in snrs),
+        auxiliary=odd[0] if odd else None,
+    )
+
+
+class NameIndex:
+    """Finds mixtures by names that others gave them.
+
+    Programs write the SNRs with different numbers of digits: MATLAB `0.059714`, Python `0.05971`,
+    demo pages `0.1`. So utterances are compared, and the SNRs only choose between mixtures of the
+    same utterances, and must not differ by more than rounding to whole dB does.
+
+    Args:
+        mixture_ids: ids of the mixtures; those of another form are never found.
+    """
+
+    def __init__(self, mixture_ids: Iterable[str]) -> None:
+        self._known: dict[tuple[str, ...], list[tuple[str, MixtureName]]] = {}
+        for mixture_id in mixture_ids:
+            parsed = parse_name(mixture_id)
+            if parsed is not None:
+                self._known.setdefault(parsed.utterances, []).append((mixture_id, parsed))
+
+    def match(self, name: str) -> str:
+        """Id of the mixture that `name` means.
+
+        An auxiliary utterance in the name counts where the ids carry one too.
+
+        Raises:
+            DatasetError: the name is of another form, or no mixture, or more than one, fits it.
+        """
+        wanted = parse_name(name)
+        if wanted is None:
+            raise DatasetError(
+                f"{name!r} is not the name of a WSJ0 mixture; it should look like "
+                "445c0206_0.60431_22gc0105_-0.60431.wav"
+            )
+        fitting = [
+            (distance, mixture_id)
+            for mixture_id, parsed in self._known.get(wanted.utterances, [])
+            if None in {wanted.auxiliary, parsed.auxiliary} or wanted.auxiliary == parsed.auxiliary
+            if (distance := _distance(wanted, parsed)) <= _ROUNDING_DB
+        ]
+        nearest = [found for distance, found in fitting if distance == min(fitting)[0]]
+        if len(nearest) != 1:
+            listed = f" ({', '.join(nearest)})" if nearest else ""
+            raise DatasetError(
+                f"{len(nearest) or 'no'} mixtures{listed} fit the utterances and SNRs of {name!r}; "
+                "is it of another list?"
+            )
+        return nearest[0]
+
+
+def match_name(name: str, mixture_ids: Iterable[str]) -> str:
+    """`NameIndex.match` for a single name.
+
+    Raises:
+        DatasetError: no mixture, or more than one, fits the name.
+    """
+    return NameIndex(mixture_ids).match(name)
+
+
+def _distance(one: MixtureName, other: MixtureName) -> float:
+    """Largest difference of their SNRs, in dB."""
+    return max(abs(a - b) for a, b in zip(one.snrs_db, other.snrs_db, strict=True))
+
+
+def part_of(path: str) -> str:
+    """The folder of WSJ0 that a path names: `si_et_05` of `wsj0/si_et_05/445/445c0206.wav`.
+
+    Copies at another rate (`si_et_05_8k`) count as the folder that they were made from.
+
+    Raises:
+        DatasetError: the path has no such folder.
+    """
+    for folder in PurePosixPath(path.lower().replace("\\", "/")).parts[:-1]:
+        for part in _PARTS:
+            if folder.startswith(part):
+                return part
+    raise DatasetError(
+        f"{path!r} does not name a folder of WSJ0 ({', '.join(_PARTS)}); correct the list"
+    )

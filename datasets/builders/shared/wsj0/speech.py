@@ -1,0 +1,151 @@
+"""Utterances of WSJ0 by name: clips, lengths and the gains that bring them to one active level."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from .....core.errors import ConfigError, DatasetError, suggest
+from ....corpora.wsj0_mix_lists import Wsj0MixLists
+from ....missing import MissingRecordingsError
+from ....protocols.builder import Pool, groups_of
+from ....protocols.corpus import Corpora, Recording
+from ....renderers.wsj0_mix import resampled
+from ....signals.active_level import active_level
+from ....signals.mixing import db_to_gain, round_gain
+from ....types import Clip
+from .lists import read_levels
+from .names import part_of, utterance_id
+
+Level = Callable[[Clip], float]
+"""Mean power of an utterance while active, at 8 kHz."""
+
+LEVEL_RATE_HZ = 8000
+"""Levels are measured at this rate, whatever the rate of the mixtures is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """Utterances of one corpus.
+
+    Attributes:
+        pool: all recordings by speaker.
+    """
+
+    pool: Pool
+    _by_id: Mapping[str, Recording] = field(repr=False)
+
+    def recordings(self, paths: Iterable[str]) -> tuple[Recording, ...]:
+        """The recordings that a list means.
+
+        Raises:
+            MissingRecordingsError: some are not in the corpus.
+        """
+        wanted = {path: self._by_id.get(utterance_id(path)) for path in paths}
+        absent = {
+            (self.pool.corpus, f"{part_of(path)}/{utterance_id(path)[:3]}/{utterance_id(path)}.wav")
+            for path, recording in wanted.items()
+            if recording is None
+        }
+        if absent:
+            reason = f"utterance {{}} is not in the splits that corpus {self.pool.corpus!r} has"
+            raise MissingRecordingsError({key: reason.format(repr(key[1])) for key in absent})
+        return tuple(recording for recording in wanted.values() if recording is not None)
+
+    def clip(self, recording: Recording) -> Clip:
+        """The whole of a recording."""
+        return Clip(corpus=self.pool.corpus, path=recording.path, start=0, frames=recording.frames)
+
+
+def open_speech(name: str, corpora: Corpora) -> Speech:
+    """Index a corpus.
+
+    Raises:
+        ConfigError: there is no such corpus.
+        CorpusError: it is not laid out as expected.
+    """
+    if name not in corpora:
+        raise ConfigError(f"no corpus {name!r} in this config{suggest(name, corpora)}")
+    by_label: dict[str, list[Recording]] = {}
+    recordings = corpora[name].recordings()
+    for recording in recordings:
+        by_label.setdefault(recording.label, []).append(recording)
+    pool = Pool(
+        corpus=name,
+        by_label={label: tuple(by_label[label]) for label in sorted(by_label)},
+        group_of=groups_of(corpora[name]),
+    )
+    return Speech(pool, {utterance_id(recording.path): recording for recording in recordings})
+
+
+class ListedLevels:
+    """Levels as they were published.
+
+    Args:
+        lists: holds `activlev_<part>.txt`, or a folder `activlev` of such files.
+        paths: the utterances whose levels are needed.
+
+    Raises:
+        CorpusError: a file is missing.
+        DatasetError: an utterance is missing.
+    """
+
+    def __init__(self, lists: Wsj0MixLists, paths: Iterable[str]) -> None:
+        wanted = set(paths)
+        self._levels: dict[str, float] = {}
+        for part in sorted({part_of(path) for path in wanted}):
+            name = f"activlev_{part}.txt"
+            self._levels.update(read_levels(lists.file(f"activlev/{name}", name)))
+        absent = sorted({utterance_id(path) for path in wanted} - set(self._levels))
+        if absent:
+            raise DatasetError(
+                f"the active levels of {len(absent)} utterances, the first is {absent[0]!r}, are "
+                f"not in the files of corpus {lists.name!r}; complete them, or set "
+                "`levels: computed`"
+            )
+
+    def __call__(self, clip: Clip) -> float:
+        """Mean power of an utterance while active."""
+        return self._levels[utterance_id(clip.path)]
+
+
+class MeasuredLevels:
+    """Levels measured as the published ones were, with six significant digits.
+
+    Rounding keeps recipes the same on every processor. The published levels differ by a common
+    factor, the gain of MATLAB's resampler (0.1 % of the power in some releases), which cancels.
+    """
+
+    def __init__(self, corpora: Corpora) -> None:
+        self._corpora = corpora
+        self._measured = lru_cache(maxsize=None)(self._measure)
+
+    def __call__(self, clip: Clip) -> float:
+        """Mean power of an utterance while active.
+
+        Raises:
+            ConfigError: it is silent.
+            AudioError: it cannot be read.
+        """
+        return self._measured(clip)
+
+    def _measure(self, clip: Clip) -> float:
+        samples = resampled(clip, LEVEL_RATE_HZ, self._corpora)
+        level = active_level(
+            samples, LEVEL_RATE_HZ, high_pass_hz=200.0, thresholds_per_octave=2
+        ).power
+        if level <= 0:
+            raise ConfigError(
+                f"recording {clip.path!r} of corpus {clip.corpus!r} is silent; replace it"
+            )
+        return round_gain(level)
+
+
+def gain_to(snr_db: float, level: float) -> float:
+    """10^(snr/20) / sqrt(level).
+
+    Twelve digits are far more than 16 bits can show, and hide what differs between processors.
+    """
+    return float(f"{db_to_gain(snr_db) / math.sqrt(level):.12g}")

@@ -1,0 +1,122 @@
+"""Trials on WSJ0 mixtures: which utterance enrolls a speaker, by protocol."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from .....core.errors import DatasetError
+from ....protocols.builder import BuildContext, enrollment_clips
+from ....seeding import generator
+from ....types import Clip, ClueSpec, Condition, EnrollmentClip, Mixture, MixtureClip, Source, Trial
+from .lists import ListedMixture, read_auxiliaries
+from .names import NameIndex, speaker_of, utterance_id
+from .speech import Speech
+
+_WHOLE_S = 86_400.0  # longer than any utterance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enrolled:
+    """The enrollment of one target, and the name of the trial."""
+
+    clips: tuple[EnrollmentClip, ...]
+    trial_id: str
+
+
+Enroll = Callable[[Mixture, Source, int], Enrolled | None]
+"""Enrolls a target of a mixture on the n-th pass through the list; None if nothing is listed."""
+
+
+def enroll_with_auxiliary(mixture: Mixture, _target: Source, _turn: int) -> Enrolled:
+    """As in WSJ0-2mix-extr: by the auxiliary signal of the mixture itself."""
+    clip = MixtureClip(mixture_id=mixture.id, source_id="aux")
+    return Enrolled(clips=(clip,), trial_id=mixture.id)
+
+
+def enroll_by_draw(
+    speech: Speech, context: BuildContext, *, count: int, max_s: float | None
+) -> Enroll:
+    """By utterances that the mixture does not use, drawn by the seed of the set."""
+
+    def enroll(mixture: Mixture, target: Source, turn: int) -> Enrolled:
+        again = (turn,) if turn else ()
+        clips = enrollment_clips(
+            speech.pool,
+            target.label,
+            used=[source.clip for source in mixture.sources],
+            rng=generator(*context.key(mixture.id), "enrollment", target.id, *again),
+            count=count,
+            max_s=max_s or _WHOLE_S,
+        )
+        return Enrolled(clips=clips, trial_id=f"{mixture.id}_{target.id}")
+
+    return enroll
+
+
+def enroll_by_list(path: Path, rows: Sequence[ListedMixture], speech: Speech) -> Enroll:
+    """By a list of auxiliary utterances; each is for the speaker who says it.
+
+    Args:
+        path: of the list.
+        rows: the mixtures.
+        speech: the utterances.
+
+    Raises:
+        DatasetError: the list cannot be read, names a mixture that is not there, or an utterance of
+            somebody who is not in the mixture, or two for one speaker.
+    """
+    known = {row.name: row for row in rows}
+    index = NameIndex(known)
+    paths: dict[tuple[str, str], str] = {}
+    for listed in read_auxiliaries(path):
+        name = listed.mixture if listed.mixture in known else index.match(listed.mixture)
+        speaker = speaker_of(utterance_id(listed.path))
+        if speaker not in {speaker_of(utterance) for utterance in known[name].utterances}:
+            raise DatasetError(
+                f"list {str(path)!r} gives mixture {name!r} the auxiliary utterance "
+                f"{listed.path!r}, of somebody who is not in it; correct the list"
+            )
+        if paths.setdefault((name, speaker), listed.path) != listed.path:
+            raise DatasetError(
+                f"list {str(path)!r} gives speaker {speaker!r} of mixture {name!r} two auxiliary "
+                "utterances; correct the list"
+            )
+
+    def enroll(mixture: Mixture, target: Source, _turn: int) -> Enrolled | None:
+        listed = paths.get((mixture.id, target.label))
+        if listed is None:
+            return None
+        (recording,) = speech.recordings([listed])
+        name = f"{mixture.id}_{utterance_id(listed)}"
+        return Enrolled(clips=(speech.clip(recording),), trial_id=name)
+
+    return enroll
+
+
+def make_trial(row: ListedMixture, mixture: Mixture, target: Source, enrolled: Enrolled) -> Trial:
+    """The trial that asks for one source of a mixture.
+
+    The tag `input_snr_db` is the active level of the target against that of all others, as the list
+    has them.
+    """
+    levels_db = dict(zip(row.utterances, map(float, row.snrs), strict=True))
+    own_db = levels_db.pop(utterance_id(target.clip.path))
+    others = sum(10.0 ** (level / 10.0) for level in levels_db.values())
+    same = any(isinstance(c, Clip) and c.path == target.clip.path for c in enrolled.clips)
+    return Trial(
+        id=enrolled.trial_id,
+        mixture_id=mixture.id,
+        clue=ClueSpec(enrollments=enrolled.clips),
+        target_ids=(target.id,),
+        condition=Condition(n_active=1, n_inactive=0),
+        cluster=mixture.id,
+        tags={
+            "target": target.label,
+            "enrollment": "same_utterance" if same else "other",
+            "input_snr_db": round(own_db - 10.0 * math.log10(others), 1),
+            **mixture.tags,
+        },
+    )

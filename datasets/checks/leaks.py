@@ -1,0 +1,164 @@
+"""Checks of who is where: between clue and mixture, and between two sets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from ...core.errors import AudioError, CorpusError
+from ..contents import contents_of, title_of
+from ..dataset import Dataset
+from ..manifest import clips_of
+from ..missing import FileKey
+from ..protocols.corpus import entries_of
+from ..types import Clip, EnrollmentClip, Trial
+from .finding import Finding, judged
+
+_DECLARED = ("same_utterance", "same_file")
+"""Values of the tag `enrollment` by which a set says that it follows a protocol with leaks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Groups:
+    """What must be on one side, by recording; a recording without such a group is left out.
+
+    Attributes:
+        unknown: corpora whose groups cannot be told, and why.
+    """
+
+    of: Mapping[FileKey, str]
+    unknown: Mapping[str, str]
+
+
+def check_leaks(dataset: Dataset) -> Finding:
+    """No enrollment is a recording of the mixture that it is used with, or of the same group.
+
+    A leak that a trial's tag declares is part of the protocol: it is counted, and no problem.
+    """
+    groups = _groups(dataset)
+    problems: list[str] = []
+    declared: dict[str, str] = {}
+    for trial in dataset.trials:
+        kind = str(trial.tags.get("enrollment", ""))
+        for clip in trial.clue.enrollments:
+            key = _key(dataset, clip)
+            if kind in _DECLARED and key in _used(dataset, trial, target=True):
+                declared[trial.id] = kind
+            else:
+                problems += _leaks(dataset, trial, key, groups.of)
+    remarks = [f"groups of corpus {name!r} unknown: {why}" for name, why in groups.unknown.items()]
+    if declared:
+        files = list(declared.values()).count("same_file")
+        remarks.insert(
+            0,
+            f"known to the protocol: in {len(declared)} of {len(dataset)} trials the enrollment is "
+            f"the target's own utterance{f', in {files} its very file' if files else ''}",
+        )
+    return judged("enrollment leak", looked_at=len(dataset), problems=problems, remarks=remarks)
+
+
+def check_apart(dataset: Dataset, other: Dataset) -> Finding:
+    """Two sets share no recording, no group of recordings, and no speaker.
+
+    Sets of the same split, such as one test set in min and in max mode, share what they are made
+    of: of these it is a remark.
+    """
+    ours, theirs = _by_hash(dataset), _by_hash(other)
+    recordings = sorted(ours[content] for content in ours.keys() & theirs.keys())
+    shared = {
+        "recordings": recordings,
+        "groups": sorted(_group_names(dataset) & _group_names(other)),
+        "speakers": sorted(set(contents_of(dataset).speakers) & set(contents_of(other).speakers)),
+    }
+    told = [
+        f"{what} in both: {len(names)} (the first is {names[0]!r})"
+        for what, names in shared.items()
+        if names
+    ]
+    same = _same_split(dataset, other)
+    why = f"both are of {', '.join(same)}, split {dataset.card.split!r}: " if same else ""
+    found = [f"{why}{'; '.join(told)}"] if told else []
+    return judged(
+        f"apart from {other.card.name}",
+        looked_at=len(ours),
+        problems=[] if same else found,
+        remarks=found if same else [],
+        measured=f"{len(ours)} and {len(theirs)} recordings",
+    )
+
+
+def _same_split(dataset: Dataset, other: Dataset) -> list[str]:
+    """The parts of corpora that both sets draw from, if these and the split's name are the same.
+
+    The name alone may be that of a config which leaves it out; and who trains on a test part
+    beside others has other parts.
+    """
+    if dataset.card.split != other.card.split:
+        return []
+    ours, theirs = (set(contents_of(each).parts) for each in (dataset, other))
+    both = {part.rpartition(":")[0] for part in ours} & {part.rpartition(":")[0] for part in theirs}
+    mine, others = ({part for part in parts if part.rpartition(":")[0] in both}
+                    for parts in (ours, theirs))  # fmt: skip
+    return sorted(mine) if mine == others else []
+
+
+def _key(dataset: Dataset, enrolled: EnrollmentClip) -> FileKey:
+    """The recording that an enrollment is of."""
+    if isinstance(enrolled, Clip):
+        return enrolled.corpus, enrolled.path
+    sources = dataset.mixtures[enrolled.mixture_id].sources
+    clip = next(source.clip for source in sources if source.id == enrolled.source_id)
+    return clip.corpus, clip.path
+
+
+def _used(dataset: Dataset, trial: Trial, *, target: bool = False) -> list[FileKey]:
+    """Recordings that are heard in the mixture of a trial, or in its target alone."""
+    return [
+        (source.clip.corpus, source.clip.path)
+        for source in dataset.mixtures[trial.mixture_id].sources
+        if source.role != "auxiliary" and (not target or source.id in trial.target_ids)
+    ]
+
+
+def _leaks(
+    dataset: Dataset, trial: Trial, key: FileKey, groups: Mapping[FileKey, str]
+) -> Iterator[str]:
+    used = _used(dataset, trial)
+    if key in used:
+        part = "target" if key in _used(dataset, trial, target=True) else "other sources"
+        yield f"trial {trial.id!r}: enrollment {key[1]!r} is in its own mixture, in the {part}"
+    elif key in groups:
+        kin = [k for k in used if k[0] == key[0] and groups.get(k) == groups[key]]
+        if kin:
+            yield (
+                f"trial {trial.id!r}: enrollment {key[1]!r} is of the same group "
+                f"({groups[key]!r}) as {kin[0][1]!r} in its mixture"
+            )
+
+
+def _groups(dataset: Dataset) -> _Groups:
+    wanted = {
+        (clip.corpus, clip.path) for clip in clips_of(dataset.manifest.mixtures, dataset.trials)
+    }
+    known: dict[FileKey, str] = {}
+    unknown: dict[str, str] = {}
+    for name in sorted({name for name, _ in wanted}):
+        try:
+            entries = entries_of(dataset.corpora[name])
+        except (AudioError, CorpusError) as error:
+            unknown[name] = str(error)
+            continue
+        for entry in entries:
+            if (name, entry.path) in wanted and entry.group != entry.path:
+                known[name, entry.path] = entry.group
+    return _Groups(of=known, unknown=unknown)
+
+
+def _group_names(dataset: Dataset) -> set[str]:
+    corpora = dataset.card.corpora
+    found: Iterable[tuple[FileKey, str]] = _groups(dataset).of.items()
+    return {f"{title_of(key[0], corpora[key[0]])}:{group}" for key, group in found}
+
+
+def _by_hash(dataset: Dataset) -> dict[str, str]:
+    return {file.sha256: f"{file.corpus}:{file.path}" for file in dataset.manifest.files}

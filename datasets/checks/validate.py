@@ -1,0 +1,46 @@
+"""All checks of a dataset folder: counts, recordings, rendering, levels, leaks, conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ...core.progress import ProgressFactory, quiet
+from ..dataset import Dataset
+from .finding import Finding
+from .leaks import check_apart, check_leaks
+from .manifest import check_conditions, check_corpora, check_counts, check_files, check_recordings
+from .rendering import check_rendering
+
+__all__ = ["Finding", "validate"]
+
+
+def validate(
+    dataset: Dataset,
+    *,
+    folder: Path | None = None,
+    against: Sequence[Dataset] = (),
+    jobs: int = 1,
+    sample: int | None = None,
+    progress: ProgressFactory = quiet,
+) -> list[Finding]:
+    """Run all checks.
+
+    Args:
+        dataset: the set.
+        folder: of the set; if it was materialised, its wav files are looked for.
+        against: sets that must have nothing in common with it, such as its training split.
+        jobs: threads that hash and render; the findings do not depend on it.
+        sample: hash and render at most so many recordings and mixtures, evenly spread; all if None.
+        progress: shows how far it is.
+    """
+    return [
+        check_counts(dataset),
+        check_corpora(dataset),
+        check_recordings(dataset, jobs=jobs, sample=sample, progress=progress),
+        *(check_files(dataset, folder) if folder else ()),
+        *check_rendering(dataset, jobs=jobs, sample=sample, progress=progress),
+        check_leaks(dataset),
+        check_conditions(dataset),
+        *(check_apart(dataset, other) for other in against),
+    ]

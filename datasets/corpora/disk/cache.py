@@ -1,0 +1,60 @@
+"""A bounded, thread-safe cache of decoded or synthesised recordings."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+
+import numpy as np
+
+from ...protocols.corpus import Samples
+
+
+class SampleCache:
+    """Keeps the samples used last, up to a number of bytes.
+
+    What it hands out is shared and therefore read-only: a caller copies the stretch it returns.
+    `make` runs outside the lock, so that slow decoding in one thread does not stop the others; two
+    threads that miss the same key at once both make it, which is harmless for a pure function.
+    A pickled cache arrives empty: a worker process fills its own.
+
+    Args:
+        max_bytes: the samples kept never exceed this; a recording larger than it is not kept.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self.max_bytes = max_bytes
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[Hashable, Samples] = OrderedDict()
+        self._bytes = 0
+
+    def get_or_make(self, key: Hashable, make: Callable[[], Samples]) -> Samples:
+        """The samples under `key`, read-only; `make` is called if they are not kept."""
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        # A copy, because a view (one row of a stereo file) would keep all of its base alive.
+        samples = np.array(make(), dtype=np.float32)
+        samples.flags.writeable = False
+        with self._lock:
+            self._put(key, samples)
+        return samples
+
+    def nbytes(self) -> int:
+        """Bytes of the samples that are kept now."""
+        with self._lock:
+            return self._bytes
+
+    def _put(self, key: Hashable, samples: Samples) -> None:
+        if key in self._kept or samples.nbytes > self.max_bytes:
+            return
+        self._kept[key] = samples
+        self._bytes += samples.nbytes
+        while self._bytes > self.max_bytes:
+            _, dropped = self._kept.popitem(last=False)
+            self._bytes -= dropped.nbytes
+
+    def __reduce__(self) -> tuple[type[SampleCache], tuple[int]]:
+        return type(self), (self.max_bytes,)

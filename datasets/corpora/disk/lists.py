@@ -1,0 +1,84 @@
+"""What corpora without audio share: a folder of lists and tables that sets are made from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from ....core.errors import AudioError, CorpusError
+from ...protocols.corpus import Recording, Samples
+from .folder_listing import locate
+
+
+class Lists:
+    """A folder of text files; a subclass says what they are.
+
+    It has no recordings, and is needed to build a set, and not to open one.
+
+    Args:
+        name: what datasets call it.
+        root: the folder, or the one that holds `metadata`.
+    """
+
+    title: ClassVar[str]
+    get: ClassVar[str]
+    """How to get the files, up to `--corpus`."""
+    version: str
+    licence: str
+
+    def __init__(self, *, name: str, root: Path) -> None:
+        self.name = name
+        self._where = f"corpus {name!r} ({self.title})"
+        root = Path(root).expanduser().absolute()
+        inner = root / "metadata"
+        self.root = inner if inner.is_dir() else root
+
+    def recordings(self) -> Sequence[Recording]:
+        """None: these are lists."""
+        return ()
+
+    def read(self, path: str, start: int = 0, frames: int | None = None) -> tuple[Samples, int]:  # noqa: ARG002
+        """Nothing can be heard here.
+
+        Raises:
+            AudioError: always.
+        """
+        raise AudioError(f"{self._where} holds lists, not audio; {path!r} cannot be read")
+
+    def digest(self, path: str) -> str:
+        """SHA-256 (hex) of the bytes of a file.
+
+        Raises:
+            AudioError: the file cannot be read.
+        """
+        file = locate(self.root, path, error=AudioError)
+        try:
+            return hashlib.sha256(file.read_bytes()).hexdigest()
+        except OSError as error:
+            raise AudioError(
+                f"{self._where}: cannot read {path!r}: {error.strerror}; complete the folder"
+            ) from None
+
+    def has(self, path: str) -> bool:
+        """Is there such a file?
+
+        Raises:
+            CorpusError: the path leads out of the folder.
+        """
+        return locate(self.root, path).is_file()
+
+    def file(self, *paths: str) -> Path:
+        """The first of several places of a list where there is a file.
+
+        Raises:
+            CorpusError: there is none, or a path leads out of the folder.
+        """
+        for path in paths:
+            if self.has(path):
+                return self.root / path
+        raise CorpusError(
+            f"{self._where}: {str(self.root)!r} has no {' and no '.join(paths)}; {self.get} "
+            f"{self.name}=DIR, or correct the file's name in the config"
+        )

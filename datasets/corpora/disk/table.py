@@ -1,0 +1,103 @@
+"""CSV files that come with corpora: every cell is text, and what is wrong is said with its line."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+from ....core.errors import CorpusError, suggest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A CSV file with a header.
+
+    Attributes:
+        path: where it was read from, for messages.
+        header: names of the columns.
+        rows: cells without surrounding blanks, as many in each row as the header has.
+        lines: line of the file at which each row ends.
+    """
+
+    path: Path
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    lines: tuple[int, ...]
+
+    def column(self, name: str, *, option: str) -> tuple[str, ...]:
+        """The cells of one column.
+
+        Args:
+            name: of the column.
+            option: what the user sets to choose it, for the message.
+
+        Raises:
+            CorpusError: no such column; the message suggests the nearest.
+        """
+        if name not in self.header:
+            raise CorpusError(
+                f"{str(self.path)!r} has no column {name!r}{suggest(name, self.header)}; "
+                f"set `{option}` to one of them"
+            )
+        index = self.header.index(name)
+        return tuple(row[index] for row in self.rows)
+
+    def full_column(self, name: str, *, option: str) -> tuple[str, ...]:
+        """As `column`, but a column that may not have empty cells.
+
+        Raises:
+            CorpusError: no such column, or a cell is empty.
+        """
+        cells = self.column(name, option=option)
+        if "" in cells:
+            line = self.lines[cells.index("")]
+            raise CorpusError(
+                f"{str(self.path)!r}, line {line}: column {name!r} is empty in {cells.count('')} "
+                f"of {len(cells)} rows; fill it in, or remove the row"
+            )
+        return cells
+
+
+def read_table(path: Path) -> Table:
+    """Read a comma- or tab-separated UTF-8 file, with or without a byte-order mark.
+
+    Raises:
+        CorpusError: the file is missing, not text, empty, or a row has too few or too many cells.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text))
+        stripped = [(reader.line_num, tuple(cell.strip() for cell in row)) for row in reader]
+    except OSError as error:
+        raise CorpusError(
+            f"cannot read {str(path)!r}: {error.strerror}; check its name and `root`"
+        ) from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise CorpusError(
+            f"{str(path)!r} is not a CSV file in UTF-8: {error}; save it as one"
+        ) from None
+    numbered = [(line, row) for line, row in stripped if any(row)]
+    if len(numbered) < 2:
+        raise CorpusError(
+            f"{str(path)!r} has no rows{'' if numbered else ' and no header'}; complete it"
+        )
+    (_, header), *body = numbered
+    for line, row in body:
+        if len(row) != len(header):
+            raise CorpusError(
+                f"{str(path)!r}, line {line}: {len(row)} cells where the header has {len(header)}; "
+                "quote cells that hold the separator"
+            )
+    return Table(
+        path=path,
+        header=header,
+        rows=tuple(row for _, row in body),
+        lines=tuple(line for line, _ in body),
+    )
+
+
+def _delimiter(text: str) -> str:
+    first = text.lstrip().partition("\n")[0]
+    return "\t" if "\t" in first and "," not in first else ","

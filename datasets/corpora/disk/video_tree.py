@@ -1,0 +1,107 @@
+"""Videos of mouths below one folder, for corpora on disk."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+from ....core.errors import AudioError, CorpusError
+from ...protocols.corpus import Pictures, VideoInfo
+from ...signals import video
+from .folder_listing import locate
+from .table import read_table
+
+LANDMARKS = ".lips.csv"
+_COLUMNS = ("frame", "x", "y", "side")
+
+
+class LipVideos:
+    """The videos of one corpus, by path relative to its root, cropped to the mouth.
+
+    Without landmarks the crop is the middle of the picture: a quarter of its area. With landmarks
+    each video `00001.mp4` has a file `00001.lips.csv` beside it, with the columns `frame,x,y,side`:
+    for pictures counted from 0, the middle of the mouth and the side of a square around it, in
+    pixels of the video. Pictures between two rows are interpolated, and those before the first or
+    after the last are as these are.
+
+    Args:
+        root: folder of the corpus.
+        where: begins every message, for example "corpus 'voxceleb2'".
+        size: side of the crops in pixels.
+        landmarks: crop by landmarks, which must then be there for each video.
+    """
+
+    def __init__(
+        self, root: Path, *, where: str, size: int = video.LIP_SIZE, landmarks: bool = False
+    ) -> None:
+        self.root = Path(root).expanduser().absolute()
+        self._where = where
+        self._size = size
+        self._landmarks = landmarks
+
+    def info(self, path: str) -> VideoInfo:
+        """Length and rate of a video.
+
+        Raises:
+            AudioError: the file is missing, outside the root, or not a video.
+        """
+        return video.info(locate(self.root, path, error=AudioError))
+
+    def read(self, path: str, start: int = 0, frames: int | None = None) -> tuple[Pictures, float]:
+        """Grey crops [F, size, size] of a stretch of a video, and its rate in pictures per second.
+
+        Raises:
+            AudioError: the file, or that of its landmarks, is missing, outside the root, corrupt,
+                or shorter than asked.
+        """
+        file = locate(self.root, path, error=AudioError)
+        track = self._track(file) if self._landmarks else None
+        pictures, fps = video.read(file, start, frames)
+        if track is None:
+            return video.crop_centre(pictures, self._size), fps
+        places = np.arange(start, start + len(pictures))
+        at = np.column_stack([np.interp(places, track[:, 0], row) for row in track.T[1:]])
+        return video.crop_lips(pictures, at, self._size), fps
+
+    def digest(self, path: str) -> str:
+        """SHA-256 (hex) of what determines the crops: the file, its landmarks, and the size.
+
+        Raises:
+            AudioError: a file cannot be read.
+        """
+        file = locate(self.root, path, error=AudioError)
+        content = hashlib.sha256(f"lips {self._size}\n".encode())
+        try:
+            for part in (file, file.with_suffix(LANDMARKS)) if self._landmarks else (file,):
+                with part.open("rb") as stream:
+                    content.update(hashlib.file_digest(stream, "sha256").digest())
+        except OSError as error:
+            raise AudioError(
+                f"cannot read file {str(error.filename)!r}: {error.strerror}; complete the corpus"
+            ) from None
+        return content.hexdigest()
+
+    def _track(self, file: Path) -> video.Track:
+        """Landmarks of a video [R, 4]: frame, x, y, side, by rising frame."""
+        path = file.with_suffix(LANDMARKS)
+        try:
+            table = read_table(path)
+            columns = [table.full_column(name, option="landmarks") for name in _COLUMNS]
+            track = np.array(columns, dtype=np.float64).T
+        except (CorpusError, ValueError) as error:
+            raise AudioError(
+                f"{self._where}: landmarks of {file.name!r} cannot be used: {error}; write "
+                f"{path.name!r} with the columns {','.join(_COLUMNS)}, or set `landmarks` to false"
+            ) from None
+        if (
+            not np.isfinite(track).all()
+            or (np.diff(track[:, 0]) <= 0).any()
+            or track[:, 3].min() < 1
+        ):
+            raise AudioError(
+                f"{self._where}: landmarks {str(path)!r} need rising frames, finite numbers, and "
+                "sides of 1 pixel or more; correct them"
+            )
+        return track

@@ -1,0 +1,280 @@
+"""JAMS files as Scaper reads and writes them: what sounds when, from which file, and how loud.
+
+JAMS is JSON (Humphrey et al., ISMIR 2014); Scaper keeps its events in one annotation of namespace
+"scaper" and its settings in that annotation's sandbox.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field, ValidationError
+
+from ... import __version__
+from ...core.errors import DatasetError
+
+SCAPER_VERSION = "1.6.5"
+"""The version of Scaper whose files these are."""
+
+_OLD_RATE_HZ = 44_100
+_NAMESPACE = "scaper"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SoundEvent:
+    """One sound of a soundscape; the stretch of its file begins at `source_time_s`.
+
+    Attributes:
+        snr_db: loudness above the reference level, in LU; 0 for a background.
+        pitch_shift: in semitones, or None.
+        time_stretch: factor of its duration, or None.
+    """
+
+    role: Literal["background", "foreground"]
+    label: str
+    source_file: str
+    source_time_s: float
+    event_time_s: float
+    event_duration_s: float
+    snr_db: float
+    pitch_shift: float | None = None
+    time_stretch: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Soundscape:
+    """What one JAMS file of Scaper says.
+
+    Attributes:
+        ref_db: loudness of the background, in LUFS.
+        reverb: amount of SoX's reverberation of the mixture, or None.
+        trimmed: it was cut after it was made.
+        fg_path: folder that the files of events are below.
+        bg_path: folder that the files of backgrounds are below.
+        events: in order of time.
+    """
+
+    duration_s: float
+    sample_rate_hz: int
+    ref_db: float
+    fade_in_s: float
+    fade_out_s: float
+    events: tuple[SoundEvent, ...]
+    n_channels: int = 1
+    reverb: float | None = None
+    fix_clipping: bool = False
+    peak_normalization: bool = False
+    trimmed: bool = False
+    fg_path: str = ""
+    bg_path: str = ""
+
+
+_NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+_Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+_Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class _Value(BaseModel):
+    """An observation's value; the names are Scaper's."""
+
+    label: str
+    source_file: str
+    source_time: _NotNegative
+    event_time: _NotNegative
+    event_duration: _Positive
+    snr: _Finite
+    role: Literal["background", "foreground"]
+    pitch_shift: _Finite | None = None
+    time_stretch: _Positive | None = None
+
+
+class _Observation(BaseModel):
+    value: _Value
+
+
+class _Settings(BaseModel):
+    """Scaper's sandbox; releases before 1.6 lack some of it."""
+
+    duration: _Positive
+    original_duration: _Positive | None = None
+    sr: Annotated[int, Field(gt=0)] = _OLD_RATE_HZ
+    ref_db: _Finite
+    n_channels: int = 1
+    fade_in_len: _NotNegative
+    fade_out_len: _NotNegative
+    reverb: float | None = None
+    fix_clipping: bool | None = None
+    peak_normalization: bool | None = None
+    fg_path: str = ""
+    bg_path: str = ""
+
+
+class _Sandbox(BaseModel):
+    scaper: _Settings
+    slice: list[Any] = []
+
+
+class _Annotation(BaseModel):
+    data: list[_Observation]
+    sandbox: _Sandbox
+
+
+def read_jams(path: Path) -> Soundscape:
+    """Read a JAMS file of Scaper.
+
+    Raises:
+        DatasetError: it is missing, not JAMS, or not of Scaper.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        every = content["annotations"]
+        found = [one for one in every if one["namespace"] == _NAMESPACE]
+    except OSError as error:
+        raise DatasetError(f"cannot read JAMS file {str(path)!r}: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError):
+        raise DatasetError(
+            f"{str(path)!r} is not a JAMS file (JSON with `annotations`); replace or remove it"
+        ) from None
+    if not found:
+        raise DatasetError(
+            f"JAMS file {str(path)!r} has no annotation of namespace {_NAMESPACE!r}; only files "
+            "that Scaper 1.0 or later wrote can be read"
+        )
+    try:
+        annotation = _Annotation.model_validate(found[0])
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise DatasetError(
+            f"JAMS file {str(path)!r} is damaged: {place}: {first['msg']}; replace or remove it"
+        ) from None
+    return _soundscape(annotation)
+
+
+def dump_jams(soundscape: Soundscape) -> bytes:
+    """The JAMS file of a soundscape; `scaper.generate_from_jams` makes its audio."""
+    ordered = sorted(soundscape.events, key=lambda event: event.event_time_s)
+    annotation = {
+        "annotation_metadata": {
+            "curator": {"name": "", "email": ""},
+            "annotator": {},
+            "version": "",
+            "corpus": "",
+            "annotation_tools": f"tsebench {__version__}",
+            "annotation_rules": "",
+            "validation": "",
+            "data_source": "",
+        },
+        "namespace": _NAMESPACE,
+        "data": [_observation(event) for event in ordered],
+        "sandbox": {"scaper": _settings(soundscape)},
+        "time": 0,
+        "duration": soundscape.duration_s,
+    }
+    content = {
+        "annotations": [annotation],
+        "file_metadata": {
+            "title": "",
+            "artist": "",
+            "release": "",
+            "duration": soundscape.duration_s,
+            "identifiers": {},
+            "jams_version": "0.3.5",
+        },
+        "sandbox": {},
+    }
+    return json.dumps(content, indent=1).encode() + b"\n"
+
+
+def frames_of(seconds: float, rate_hz: int) -> int:
+    """Scaper's rounding of a time to samples: down."""
+    return int(seconds * rate_hz)
+
+
+def seconds_of(frames: int, rate_hz: int, *, after_s: float = 0.0) -> float:
+    """The time at which Scaper finds a sample again, counted from `after_s`.
+
+    `int(t * rate)` of t = frames / rate may be one sample less than `frames`.
+    """
+    seconds = max(0.0, frames / rate_hz - after_s)
+    while frames_of(after_s + seconds, rate_hz) < frames:
+        seconds = math.nextafter(max(seconds, after_s * 2.0**-52), math.inf)
+    return seconds
+
+
+def _soundscape(annotation: _Annotation) -> Soundscape:
+    settings = annotation.sandbox.scaper
+    return Soundscape(
+        duration_s=settings.original_duration or settings.duration,
+        sample_rate_hz=settings.sr,
+        ref_db=settings.ref_db,
+        fade_in_s=settings.fade_in_len,
+        fade_out_s=settings.fade_out_len,
+        n_channels=settings.n_channels,
+        reverb=settings.reverb,
+        fix_clipping=bool(settings.fix_clipping),
+        peak_normalization=bool(settings.peak_normalization),
+        trimmed=bool(annotation.sandbox.slice),
+        fg_path=settings.fg_path,
+        bg_path=settings.bg_path,
+        events=_events([observation.value for observation in annotation.data]),
+    )
+
+
+def _events(values: Sequence[_Value]) -> tuple[SoundEvent, ...]:
+    events = [
+        SoundEvent(
+            role=value.role,
+            label=value.label,
+            source_file=value.source_file,
+            source_time_s=value.source_time,
+            event_time_s=value.event_time,
+            event_duration_s=value.event_duration,
+            snr_db=value.snr,
+            pitch_shift=value.pitch_shift,
+            time_stretch=value.time_stretch,
+        )
+        for value in values
+    ]
+    return tuple(sorted(events, key=lambda event: event.event_time_s))
+
+
+def _observation(event: SoundEvent) -> dict[str, object]:
+    stretched_s = event.event_duration_s * (event.time_stretch or 1.0)
+    value = asdict(event)
+    for name in ("source_time", "event_time", "event_duration"):
+        value[name] = value.pop(f"{name}_s")
+    value["snr"] = value.pop("snr_db")
+    return {
+        "time": event.event_time_s,
+        "duration": stretched_s,
+        "value": value,
+        "confidence": 1.0,
+    }
+
+
+def _settings(soundscape: Soundscape) -> dict[str, object]:
+    """Scaper's sandbox, as far as Scaper reads it."""
+    return {
+        "duration": soundscape.duration_s,
+        "original_duration": soundscape.duration_s,
+        "fg_path": soundscape.fg_path,
+        "bg_path": soundscape.bg_path,
+        "protected_labels": [],
+        "sr": soundscape.sample_rate_hz,
+        "ref_db": soundscape.ref_db,
+        "n_channels": soundscape.n_channels,
+        "fade_in_len": soundscape.fade_in_s,
+        "fade_out_len": soundscape.fade_out_s,
+        "n_events": sum(event.role == "foreground" for event in soundscape.events),
+        "reverb": soundscape.reverb,
+        "scaper_version": SCAPER_VERSION,
+        "fix_clipping": soundscape.fix_clipping,
+        "peak_normalization": soundscape.peak_normalization,
+        "quick_pitch_time": False,
+    }

@@ -1,0 +1,235 @@
+"""What a builder is: a function from an index to a mixture recipe and its trials."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence, Set
+from dataclasses import dataclass, field
+from typing import Annotated, Protocol
+
+import numpy as np
+from pydantic import AfterValidator, Field
+
+from ...core.errors import ConfigError, DatasetError, suggest
+from ...core.registry import Registry
+from ...core.validation import StrictModel
+from ..types import Clip, Mixture, Trial
+from .corpus import Corpora, Corpus, Listed, Recording, entries_of, recordings_of
+from .renderer import Rendered
+
+
+def _rising(value: tuple[float, float]) -> tuple[float, float]:
+    if value[0] > value[1]:
+        raise ValueError(f"{list(value)} falls; write the lowest first")
+    return value
+
+
+_Finite = Annotated[float, Field(allow_inf_nan=False)]
+_Share = Annotated[float, Field(ge=0, le=1)]
+
+Count = Annotated[int, Field(gt=0)]
+Level = _Finite
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Peak = Annotated[float, Field(gt=0, le=1)]
+LevelSpan = Annotated[tuple[_Finite, _Finite], AfterValidator(_rising)]
+SecondsSpan = Annotated[tuple[Seconds, Seconds], AfterValidator(_rising)]
+ShareSpan = Annotated[tuple[_Share, _Share], AfterValidator(_rising)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildContext:
+    """What every builder is given: the identity of the set, and the open corpora."""
+
+    name: str
+    version: str
+    seed: int
+    split: str
+    corpora: Corpora
+
+    def mixture_id(self, index: int) -> str:
+        """Id of mixture `index`, whatever characters the split's name has."""
+        return f"{re.sub(r'[^A-Za-z0-9_.+-]', '_', self.split)}-{index:06d}"
+
+    def key(self, mixture_id: str) -> tuple[str | int, ...]:
+        """Seed of all draws of one mixture."""
+        return (self.name, self.version, self.seed, mixture_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawn:
+    """One mixture with its trials.
+
+    Attributes:
+        excluded: number of queries left out, by reason.
+        rendered: the mixture's signals, if the builder has them at hand.
+    """
+
+    mixture: Mixture
+    trials: tuple[Trial, ...]
+    excluded: dict[str, int] = field(default_factory=dict)
+    rendered: Rendered | None = field(default=None, repr=False, compare=False)
+
+
+class Builder(Protocol):
+    """Draws the mixtures of a set; the i-th one does not depend on the others."""
+
+    count: int
+    sample_rate_hz: int
+    vocabulary: tuple[str, ...]
+
+    def draw(self, index: int) -> Drawn:
+        """Recipe and trials of mixture `index`, which may exceed `count` (training streams)."""
+        ...
+
+
+BuilderFactory = Callable[..., Builder]
+
+BUILDERS: Registry[BuilderFactory] = Registry(
+    "builder", package="tsebench.datasets.builders", group="tsebench.datasets"
+)
+
+
+class TooFewRecordingsError(DatasetError):
+    """A label has too few recordings for one mixture, perhaps since some are missing."""
+
+
+class Selection(StrictModel):
+    """Which recordings of a corpus take part.
+
+    Attributes:
+        corpus: name of a corpus in the config's `corpora`.
+        labels: only these labels; all if None.
+        exclude: never these labels.
+        split: part of the corpus; the dataset's own split if None.
+        min_s: shortest recording, in seconds.
+    """
+
+    corpus: str
+    labels: tuple[str, ...] | None = None
+    exclude: tuple[str, ...] = ()
+    split: str | None = None
+    min_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pool:
+    """Selected recordings by label, both sorted; `group_of` finds the group of any path there."""
+
+    corpus: str
+    by_label: dict[str, tuple[Recording, ...]]
+    group_of: Callable[[str], str] = field(repr=False)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """All labels, sorted."""
+        return tuple(self.by_label)
+
+    def pick(self, label: str, rng: np.random.Generator) -> Recording:
+        """One recording of a label."""
+        choices = self.by_label[label]
+        return choices[int(rng.integers(len(choices)))]
+
+
+def open_pool(selection: Selection, context: BuildContext) -> Pool:
+    """Resolve a selection; what a corpus on disk lacks in other splits does not matter.
+
+    Raises:
+        ConfigError: an unknown corpus or label, or all labels are excluded.
+        DatasetError: nothing is left, or nothing of a label that `labels` names.
+        CorpusError: the split is missing or incomplete.
+    """
+    corpus = _named_corpus(selection.corpus, context.corpora)
+    split = selection.split or context.split
+    of_split = recordings_of(corpus, split)
+    there = {recording.label for recording in of_split}
+    _check_labels(selection, corpus, there)
+    wanted = (there if selection.labels is None else {*selection.labels}) - {*selection.exclude}
+    by_label: dict[str, list[Recording]] = {}
+    for recording in of_split:
+        long_enough = recording.frames >= selection.min_s * recording.sample_rate_hz
+        if recording.label in wanted and long_enough:
+            by_label.setdefault(recording.label, []).append(recording)
+    absent = [] if selection.labels is None else sorted(wanted - set(by_label))
+    if not by_label or absent:
+        splits = ", ".join(sorted({entry.split for entry in entries_of(corpus)}))
+        raise DatasetError(
+            f"corpus {selection.corpus!r} has no recording "
+            f"{f'of label {absent[0]!r} ' if absent else ''}of at least {selection.min_s} s in "
+            f"split {split!r} (its splits: {splits}); correct the selection"
+        )
+    return Pool(
+        corpus=selection.corpus,
+        by_label={name: tuple(by_label[name]) for name in sorted(by_label)},
+        group_of=groups_of(corpus),
+    )
+
+
+def groups_of(corpus: Corpus) -> Callable[[str], str]:
+    """Finds the group of a path of a corpus."""
+    if isinstance(corpus, Listed):
+        return corpus.group_of
+    return {recording.path: recording.group for recording in corpus.recordings()}.__getitem__
+
+
+def stretch(pool: Pool, recording: Recording, *, seconds: float, position: float = 0.0) -> Clip:
+    """A clip of at most `seconds`, placed at the share `position` (0..1) of what is left over."""
+    frames = min(recording.frames, max(1, round(seconds * recording.sample_rate_hz)))
+    start = int(position * (recording.frames - frames))
+    return Clip(corpus=pool.corpus, path=recording.path, start=start, frames=frames)
+
+
+def enrollment_clips(
+    pool: Pool,
+    label: str,
+    *,
+    used: Sequence[Clip],
+    rng: np.random.Generator,
+    count: int,
+    max_s: float,
+) -> tuple[Clip, ...]:
+    """Clips of `label` from recordings, and groups of recordings, that the mixture does not use.
+
+    The generator puts the recordings of the label in an order, and the first free ones are taken:
+    for a given generator this is a fixed list from which only what the mixture uses is left out.
+
+    Raises:
+        TooFewRecordingsError: the label has too few other recordings.
+    """
+    groups = {pool.group_of(clip.path) for clip in used if clip.corpus == pool.corpus}
+    choices = pool.by_label[label]
+    order = [choices[int(place)] for place in rng.permutation(len(choices))]
+    free = [recording for recording in order if recording.group not in groups]
+    if len(free) < count:
+        raise TooFewRecordingsError(
+            f"label {label!r} of corpus {pool.corpus!r} has {len(free)} recordings that the "
+            f"mixture does not use, but {count} are needed as enrollment; add recordings, exclude "
+            "the label, or ask for fewer"
+        )
+    return tuple(stretch(pool, recording, seconds=max_s) for recording in free[:count])
+
+
+def _named_corpus(name: str, corpora: Corpora) -> Corpus:
+    if name not in corpora:
+        raise ConfigError(f"no corpus {name!r} in this config{suggest(name, corpora)}")
+    return corpora[name]
+
+
+def _check_labels(selection: Selection, corpus: Corpus, there: Set[str]) -> None:
+    """Labels of other splits are looked at only where those of the own one do not do."""
+    named = (*(selection.labels or ()), *selection.exclude)
+    chosen = there if selection.labels is None else {*selection.labels}
+    if {*named} <= there and chosen - {*selection.exclude}:
+        return
+    known = {*there, *(entry.label for entry in entries_of(corpus))}
+    for label in named:
+        if label not in known:
+            raise ConfigError(
+                f"corpus {selection.corpus!r} has no label {label!r}{suggest(label, known)}"
+            )
+    chosen = known if selection.labels is None else {*selection.labels}
+    if not chosen - {*selection.exclude}:
+        raise ConfigError(
+            f"corpus {selection.corpus!r}: no label is left of labels = "
+            f"{list(selection.labels) if selection.labels is not None else 'all'} without exclude "
+            f"= {list(selection.exclude)}; correct one of them"
+        )

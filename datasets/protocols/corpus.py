@@ -1,0 +1,208 @@
+"""What a corpus is: recordings with labels, readable by path, wherever they come from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...core.registry import Registry
+
+Samples = NDArray[np.float32]
+Pictures = NDArray[np.uint8]
+"""Grey pictures [F, H, W], 0 (black) to 255 (white)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recording:
+    """One recording of a corpus.
+
+    Attributes:
+        path: relative to the corpus root (a virtual path in a synthetic corpus).
+        label: speaker or sound class.
+        frames: length at its own rate.
+        split: "train", "valid", "test", or whatever the corpus calls its parts.
+        group: recordings of one group must not be on both sides of a query or a split
+            (same uploader, same original file); the path itself where nothing is known.
+        transcript: what is said, upper case without punctuation, if it is speech.
+    """
+
+    path: str
+    label: str
+    frames: int
+    sample_rate_hz: int
+    split: str
+    group: str
+    transcript: str | None = None
+
+
+class Corpus(Protocol):
+    """Recordings with labels. Reading is deterministic and safe from several threads."""
+
+    name: str
+    version: str
+    licence: str
+
+    def recordings(self) -> Sequence[Recording]:
+        """All recordings, sorted by path, whatever the order of the directory listing.
+
+        Raises:
+            CorpusError: the corpus is missing, empty or not laid out as expected.
+        """
+        ...
+
+    def read(self, path: str, start: int = 0, frames: int | None = None) -> tuple[Samples, int]:
+        """Mono samples [T] of a stretch of one recording, and its sample rate in Hz.
+
+        Raises:
+            AudioError: the file is missing, corrupt, empty, not finite, or not mono.
+        """
+        ...
+
+    def digest(self, path: str) -> str:
+        """SHA-256 (hex) of what determines the samples of one recording."""
+        ...
+
+
+class Placed(Protocol):
+    """A recording, or a file of which only the place is known."""
+
+    @property
+    def path(self) -> str:
+        """Relative to the corpus."""
+        ...
+
+    @property
+    def label(self) -> str:
+        """Speaker or sound class, as far as it is known without reading."""
+        ...
+
+    @property
+    def split(self) -> str:
+        """Part of the corpus."""
+        ...
+
+    @property
+    def group(self) -> str:
+        """What must be on one side of a split."""
+        ...
+
+
+@runtime_checkable
+class Listed(Protocol):
+    """A corpus that knows its files without their headers, as those on disk do."""
+
+    def split_of(self, path: str) -> str | None:
+        """The split of a file, if its folder tells it."""
+        ...
+
+    def group_of(self, path: str) -> str:
+        """The group of a file; the path itself if it is not listed."""
+        ...
+
+    def entries(self) -> Sequence[Placed]:
+        """All files that are listed, there or not, sorted by path.
+
+        Raises:
+            CorpusError: the corpus is missing, or its list cannot be read.
+        """
+        ...
+
+    def recording(self, path: str) -> Recording:
+        """One recording, whatever else is there.
+
+        Raises:
+            CorpusError: it is not listed.
+            AudioError: it is not there, or damaged.
+        """
+        ...
+
+    def recordings_of(self, split: str) -> Sequence[Recording]:
+        """The recordings of one split, sorted by path; what others lack does not matter.
+
+        Raises:
+            CorpusError: the split is missing or incomplete.
+        """
+        ...
+
+
+@runtime_checkable
+class SpokenGrammar(Protocol):
+    """A corpus whose sentences follow a grammar."""
+
+    def grammar(self) -> str:
+        """All that can be said in it, as a JSGF grammar of words in lower case."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoInfo:
+    """Number of pictures of a video, and its constant rate in pictures per second."""
+
+    frames: int
+    fps: float
+
+
+@runtime_checkable
+class VideoCorpus(Corpus, Protocol):
+    """A corpus whose recordings were filmed; picture and sound begin together.
+
+    `digest` of the path of a video covers all that determines its pictures.
+    """
+
+    def video_path(self, path: str) -> str:
+        """Path of the video of a recording; it may be the recording's own.
+
+        Raises:
+            AudioError: no such recording.
+        """
+        ...
+
+    def video_info(self, path: str) -> VideoInfo:
+        """Length and rate of the video at `path`.
+
+        Raises:
+            AudioError: the video is missing, cannot be decoded, or has no constant rate.
+        """
+        ...
+
+    def read_video(
+        self, path: str, start: int = 0, frames: int | None = None
+    ) -> tuple[Pictures, float]:
+        """Pictures [F, H, W] of a stretch of the video at `path`, and its rate in pictures per s.
+
+        Raises:
+            AudioError: as `video_info`, or the video is shorter than asked.
+        """
+        ...
+
+
+CorpusFactory = Callable[..., Corpus]
+Corpora = Mapping[str, Corpus]
+
+CORPORA: Registry[CorpusFactory] = Registry(
+    "corpus", package="tsebench.datasets.corpora", group="tsebench.corpora"
+)
+
+
+def entries_of(corpus: Corpus) -> Sequence[Placed]:
+    """All that a corpus holds, without reading headers where that is possible.
+
+    Raises:
+        CorpusError: the corpus is missing.
+    """
+    return corpus.entries() if isinstance(corpus, Listed) else corpus.recordings()
+
+
+def recordings_of(corpus: Corpus, split: str) -> Sequence[Recording]:
+    """The recordings of one split of a corpus, sorted by path.
+
+    Raises:
+        CorpusError: the split is missing or incomplete, or the corpus of one that is not `Listed`.
+    """
+    if isinstance(corpus, Listed):
+        return corpus.recordings_of(split)
+    return [recording for recording in corpus.recordings() if recording.split == split]

@@ -1,0 +1,273 @@
+"""Audio files in and out, and resampling. No other module decodes, writes or resamples."""
+
+from __future__ import annotations
+
+import os
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+from numpy.typing import NDArray
+
+from ...core.errors import AudioError, OutputError
+
+Samples = NDArray[np.float32]
+
+_BELOW_1 = np.nextafter(np.float32(1.0), np.float32(0.0))
+_BELOW_HALF_STEP = np.nextafter(np.float32(2.0**-17), np.float32(0.0))
+_REST_OF_HALF_STEP = np.float32(2.0**-41)
+
+_SAMPLE_BYTES = re.compile(r"^ ?(?:data|SSND) : (\d+) \(should be (\d+)\)", re.MULTILINE)
+_UNKNOWN_LENGTH = 0x7FFF0000
+"""Programs that write to a pipe put a size near 2³¹ or 2³² into the header."""
+
+# soundfile raises a TypeError for a suffix that means headerless audio (.raw).
+_NOT_AUDIO = (soundfile.LibsndfileError, OSError, TypeError)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudioInfo:
+    """Header of an audio file: length at its own rate, rate and channels."""
+
+    frames: int
+    sample_rate_hz: int
+    channels: int
+
+
+def info(path: Path) -> AudioInfo:
+    """Read the header of any file that libsndfile knows.
+
+    Raises:
+        AudioError: the file is missing, not audio, has no samples, or fewer than its header says.
+    """
+    try:
+        header = soundfile.info(str(path))
+    except _NOT_AUDIO as error:
+        raise _unreadable(path, error) from None
+    if header.frames <= 0:
+        raise AudioError(f"audio file {str(path)!r} has no samples; replace or remove it")
+    # libsndfile takes the length from the size of the file, and only its log tells of the header.
+    for stated, found in _SAMPLE_BYTES.findall(header.extra_info):
+        if int(found) < int(stated) < _UNKNOWN_LENGTH:
+            raise AudioError(
+                f"audio file {str(path)!r} is cut: {found} bytes of samples are there, and its "
+                f"header says {stated}; copy it again"
+            )
+    return AudioInfo(
+        frames=header.frames, sample_rate_hz=header.samplerate, channels=header.channels
+    )
+
+
+def check_whole(path: Path) -> None:
+    """Notice a file that was copied in part, without decoding all of it.
+
+    The last sample of a FLAC file is read, since its header tells of all of them in any case; other
+    files are compared with their header.
+
+    Raises:
+        AudioError: something is missing at the end, or as `info`.
+    """
+    frames = info(path).frames
+    if path.suffix.lower() == ".flac":
+        try:
+            with soundfile.SoundFile(str(path)) as file:
+                file.seek(frames - 1)
+                found = len(file.read(1))
+        except _NOT_AUDIO:
+            found = 0
+        if not found:
+            raise AudioError(
+                f"audio file {str(path)!r} is cut: its header tells of {frames} samples, and the "
+                "last one is not there; copy it again"
+            )
+
+
+def read(
+    path: Path, start: int = 0, frames: int | None = None, *, finite: bool = True
+) -> tuple[Samples, int]:
+    """Decode a stretch of a file.
+
+    Args:
+        path: any file that libsndfile knows (wav, flac, ogg, mp3, ...).
+        start: first frame, at the file's own rate.
+        frames: number of frames; all that follow if None.
+        finite: refuse NaN and inf.
+
+    Returns:
+        float32 samples [C, T], full scale ±1, and the sample rate in Hz.
+
+    Raises:
+        AudioError: the file is missing, corrupt, shorter than asked, empty, or holds NaN or inf.
+    """
+    decoded, rate = _decode(path, start, frames, finite=finite)
+    return _full_scale_1(decoded.T), rate
+
+
+def read_mono(
+    path: Path,
+    start: int = 0,
+    frames: int | None = None,
+    *,
+    channel: int | str | None = None,
+    finite: bool = True,
+) -> tuple[Samples, int]:
+    """Decode a stretch of a file as one channel [T].
+
+    Args:
+        path: the file.
+        start: first frame, at the file's own rate.
+        frames: number of frames; all that follow if None.
+        channel: which channel of a file with several, or "mean"; None refuses such files.
+        finite: refuse NaN and inf.
+
+    Raises:
+        AudioError: as `read`, or the file has several channels and `channel` does not say which.
+    """
+    decoded, rate = _decode(path, start, frames, finite=finite)
+    channels = decoded.shape[1]
+    if channels == 1 and channel in (None, "mean", 0):
+        return _full_scale_1(decoded[:, 0]), rate
+    if channel == "mean":
+        return _full_scale_1(decoded.T).mean(axis=0, dtype=np.float32), rate
+    if isinstance(channel, int) and 0 <= channel < channels:
+        return _full_scale_1(decoded[:, channel]), rate
+    raise AudioError(
+        f"audio file {str(path)!r} has {channels} channels where mono is needed"
+        + (f" and channel {channel!r} is asked for" if channel is not None else "")
+        + "; set `channel` to 0, 1, ... or mean"
+    )
+
+
+def resample(samples: Samples, *, from_hz: int, to_hz: int) -> Samples:
+    """Resample [..., T] along the last axis with soxr (very high quality).
+
+    Returns:
+        float32, exactly ceil(T * to_hz / from_hz) samples long: soxr rounds the length, so the last
+        sample may be a zero that is added here.
+    """
+    if from_hz == to_hz or not samples.size:
+        return samples
+    length = -(-samples.shape[-1] * to_hz // from_hz)
+    flat = samples.reshape(-1, samples.shape[-1])
+    out = np.zeros((len(flat), length), dtype=np.float32)
+    for row, signal in zip(out, flat, strict=True):
+        resampled = soxr.resample(signal, from_hz, to_hz, quality="VHQ")[:length]
+        row[: len(resampled)] = resampled
+    return out.reshape(*samples.shape[:-1], length)
+
+
+def quantise_int16(samples: Samples | NDArray[np.float64]) -> Samples:
+    """What a 16-bit wav file would hold, as floats in [-1, 1).
+
+    libsndfile scales to 32-bit codes, rounds these to nearest, clips, and drops the lower 16 bits:
+    a floor but for values within 2^-32 below a code. (Its FLAC writer rounds to nearest instead.)
+
+    In float32 it is the floor of a sum of three (compared for all 2^32 floats): where codes have
+    fractions as fine as 2^-17, adding that lifts the values in question over the next code, a tie
+    included; where they have not, it is less than half a step and changes nothing. Two summands,
+    since 2^-17 itself would be half a step from 128 on.
+    """
+    if samples.dtype == np.float32:
+        scaled: Samples = np.clip(samples, np.float32(-1.0), _BELOW_1)
+        scaled *= np.float32(2.0**15)
+        scaled += _BELOW_HALF_STEP
+        scaled += _REST_OF_HALF_STEP
+        np.floor(scaled, out=scaled)
+        scaled *= np.float32(2.0**-15)
+        return scaled
+    codes = samples.astype(np.float64) * 2.0**31
+    np.rint(codes, out=codes)
+    np.clip(codes, -(2.0**31), 2.0**31 - 1.0, out=codes)
+    codes *= 2.0**-16
+    np.floor(codes, out=codes)
+    codes *= 2.0**-15
+    return codes.astype(np.float32)
+
+
+def write(path: Path, samples: Samples, sample_rate_hz: int, *, subtype: str = "FLOAT") -> None:
+    """Write [T] or [C, T] samples as wav or flac (by suffix), through a temporary name.
+
+    Args:
+        path: its folder is made if it is missing.
+        samples: float32, full scale ±1.
+        sample_rate_hz: rate in Hz.
+        subtype: "FLOAT", "PCM_16" or "PCM_24".
+
+    Raises:
+        OutputError: the folder is read-only, the disk is full, or the suffix does not hold samples
+            of that kind.
+    """
+    kind = path.suffix.lstrip(".").upper()
+    if not soundfile.check_format(kind, subtype):
+        raise OutputError(
+            f"cannot write {subtype} samples to {str(path)!r}; use the suffix .wav, or .flac for "
+            "PCM_16 and PCM_24"
+        )
+    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(str(draft), samples.T, sample_rate_hz, subtype=subtype, format=kind)
+        draft.replace(path)
+    except (soundfile.LibsndfileError, OSError) as error:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise OutputError(
+            f"cannot write {str(path)!r}: {_reason(error)}; free the disk or choose another folder"
+        ) from None
+
+
+def _decode(
+    path: Path, start: int, frames: int | None, *, finite: bool
+) -> tuple[NDArray[np.int16] | Samples, int]:
+    """A stretch of a file [T, C], 16-bit codes as they are and all else as floats; and its rate."""
+    try:
+        with soundfile.SoundFile(str(path)) as file:
+            rate = int(file.samplerate)
+            _check_stretch(path, file.frames, start, frames)
+            file.seek(start)
+            # libsndfile makes floats of the codes one by one, NumPy many at once: the same floats,
+            # in a sixth of the time.
+            kind = "int16" if file.subtype == "PCM_16" else "float32"
+            decoded = file.read(-1 if frames is None else frames, dtype=kind, always_2d=True)
+    except _NOT_AUDIO as error:
+        raise _unreadable(path, error) from None
+    if frames is not None and len(decoded) < frames:
+        # The header promised more than there is.
+        _check_stretch(path, start + len(decoded), start, frames)
+    if not len(decoded):
+        raise AudioError(f"audio file {str(path)!r} has no samples; replace or remove it")
+    if finite and kind == "float32" and not np.isfinite(decoded).all():
+        raise AudioError(f"audio file {str(path)!r} holds NaN or inf; replace or remove it")
+    return decoded, rate
+
+
+def _full_scale_1(decoded: NDArray[np.int16] | Samples) -> Samples:
+    """Contiguous floats of what was decoded, full scale ±1."""
+    samples: Samples = np.ascontiguousarray(decoded, dtype=np.float32)
+    if decoded.dtype == np.int16:
+        samples *= np.float32(2.0**-15)
+    return samples
+
+
+def _check_stretch(path: Path, known: int, start: int, frames: int | None) -> None:
+    stop = known if frames is None else start + frames
+    if not 0 <= start <= stop <= known:
+        raise AudioError(
+            f"audio file {str(path)!r} has {known} frames, but frames {start} to {stop} are asked "
+            "for; is it cut, or of another version of the corpus?"
+        )
+
+
+def _unreadable(path: Path, error: Exception) -> AudioError:
+    if not path.exists():
+        return AudioError(f"audio file {str(path)!r} does not exist")
+    return AudioError(f"cannot decode audio file {str(path)!r}: {_reason(error)}; replace it")
+
+
+def _reason(error: Exception) -> str:
+    text = getattr(error, "error_string", None) or getattr(error, "strerror", None) or str(error)
+    return text.strip().rstrip(".") or type(error).__name__

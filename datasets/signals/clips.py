@@ -1,0 +1,45 @@
+"""Clips of corpora as mono signals at the rate of a mixture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache, partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...core.errors import DatasetError
+from ..protocols.corpus import Corpora
+from ..types import Clip
+from .audio import resample
+
+Samples = NDArray[np.float32]
+ClipReader = Callable[[Clip], Samples]
+
+
+def read_clip(clip: Clip, corpora: Corpora) -> tuple[Samples, int]:
+    """Mono samples [T] of a clip at its own rate, and that rate in Hz.
+
+    Raises:
+        DatasetError: its corpus is not open.
+        AudioError: its file cannot be read.
+    """
+    if clip.corpus not in corpora:
+        raise DatasetError(
+            f"clip {clip.path!r} is of corpus {clip.corpus!r}, which is not open "
+            f"(open: {', '.join(sorted(corpora)) or 'none'})"
+        )
+    return corpora[clip.corpus].read(clip.path, clip.start, clip.frames)
+
+
+def render_clip(clip: Clip, *, sample_rate_hz: int, corpora: Corpora) -> Samples:
+    """Mono samples [T] of a clip at the given rate; it is cut first and resampled then."""
+    samples, rate = read_clip(clip, corpora)
+    return resample(samples, from_hz=rate, to_hz=sample_rate_hz)
+
+
+def clip_reader(*, sample_rate_hz: int, corpora: Corpora, keep: int = 32) -> ClipReader:
+    """`render_clip` that keeps what it read last: a clip is measured first and mixed then."""
+    return lru_cache(maxsize=keep)(
+        partial(render_clip, sample_rate_hz=sample_rate_hz, corpora=corpora)
+    )

@@ -1,0 +1,114 @@
+"""What `tsebench doctor` checks: this machine, or one system."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ..bench.metrics.registry import known_infos
+from ..bench.scoring.cache import default_cache_dir
+from ..bench.scoring.plan import plan_metrics
+from ..bench.scoring.pool import FilePool
+from ..bench.scoring.scorer import Scorable, Scorer
+from ..core.config_files import setting
+from ..core.errors import AudioError, TsebenchError
+from ..core.files import make_folder
+from ..core.provenance import device_name, resolve_device, versions
+from ..datasets.corpora.synthetic_speech import SyntheticSpeech
+from ..datasets.seeding import generator
+from ..datasets.signals.audio import read_mono, resample
+from ..datasets.signals.mixing import snr_gain
+from ..systems.precomputed import PrecomputedSystem
+from ..systems.registry import load_system
+from .system_checks import CheckResult, check_system
+
+_RATE_HZ = 8000
+
+
+def check_machine(device: str) -> list[CheckResult]:
+    """Versions, device, and one real pass through speech synthesis and every metric."""
+    chosen = resolve_device(device)
+    found = ", ".join(f"{name} {version}" for name, version in versions().items())
+    return [
+        _passed("versions", found),
+        _attempt("device", lambda: device_name(chosen)),
+        _attempt("cache folder", lambda: str(make_folder(default_cache_dir()))),
+        _attempt("speech and metrics", lambda: _score_speech(chosen)),
+    ]
+
+
+def check_one(system: str, options: Sequence[str], device: str) -> list[CheckResult]:
+    """All checks of one system; of `precomputed`, its files, as it cannot answer other queries.
+
+    Args:
+        system: registered name.
+        options: KEY=VALUE, values as in YAML.
+        device: "auto", "cpu", "cuda", ...
+
+    Raises:
+        ConfigError: an option is not KEY=VALUE, or the system does not know it.
+    """
+    chosen = resolve_device(device)
+    settings = dict(setting(option, example="folder=DIR") for option in options)
+    loaded = load_system(system, device=chosen, **settings)
+    if isinstance(loaded, PrecomputedSystem):
+        return [_check_files(loaded.files)]
+    rate = loaded.card.sample_rate_hz or 8000
+    return check_system(loaded, sample_rate_hz=rate, device=chosen)
+
+
+def _attempt(name: str, check: Callable[[], str]) -> CheckResult:
+    try:
+        return _passed(name, check())
+    except (TsebenchError, OSError, RuntimeError, ImportError) as error:
+        return CheckResult(name=name, passed=False, detail=" ".join(str(error).split()))
+
+
+def _check_files(files: Sequence[Path]) -> CheckResult:
+    """Every estimate can be read, is mono and finite; the rates are told."""
+    problems: list[str] = []
+    rates: set[int] = set()
+    for path in files:
+        try:
+            rates.add(read_mono(path)[1])
+        except AudioError as error:
+            problems.append(str(error))
+    if problems:
+        detail = f"{len(problems)} of {len(files)} cannot be used, the first: {problems[0]}"
+        return CheckResult(name="files", passed=False, detail=detail)
+    found = " and ".join(f"{rate} Hz" for rate in sorted(rates))
+    return _passed("files", f"{len(files)} estimates at {found}")
+
+
+def _passed(name: str, detail: str) -> CheckResult:
+    return CheckResult(name=name, passed=True, detail=detail)
+
+
+def _score_speech(device: str) -> str:
+    """Every metric on a synthetic utterance in noise at 10 dB SNR, through the process pool.
+
+    Raises:
+        TsebenchError: a metric that applies to speech has no value.
+    """
+    corpus = SyntheticSpeech(utterances=1)
+    speech, rate = corpus.read(corpus.recordings()[0].path)
+    clean = resample(speech, from_hz=rate, to_hz=_RATE_HZ)
+    noise = generator("doctor").standard_normal(len(clean)).astype(np.float32)
+    noisy = clean + noise * np.float32(snr_gain(signal=clean, noise=noise, snr_db=10.0))
+    item = Scorable(
+        trial_id="doctor",
+        estimate=torch.from_numpy(noisy),
+        reference=torch.from_numpy(clean),
+        mixture=torch.from_numpy(noisy),
+    )
+    plan = plan_metrics([info.name for info in known_infos() if not info.options])
+    with FilePool(1) as pool:
+        scorer = Scorer(plan, sample_rate_hz=_RATE_HZ, device=device, pool=pool)
+        scores = scorer.submit([item]).result()
+    broken = [f"{score.metric}: {score.reason}" for score in scores if score.status == "failed"]
+    if broken:
+        raise TsebenchError("; ".join(broken))
+    return ", ".join(f"{s.metric} {s.value:.2f}" for s in scores if s.status == "ok")

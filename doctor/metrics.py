@@ -1,0 +1,268 @@
+"""What `tsebench doctor metrics` checks: every metric beside its reference, on this machine.
+
+The values come the way that they come in a run: padded batches of different lengths on the device,
+and the process pool. What they are compared with is in `doctor/reference_values.py`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from itertools import groupby
+
+import torch
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ..bench.metrics.protocol import Facts, Metric
+from ..bench.metrics.registry import MetricContext, known_infos, load_metric
+from ..bench.scoring.plan import MetricPlan
+from ..bench.scoring.pool import FilePool
+from ..bench.scoring.scorer import Scorable, Score, Scorer
+from ..core.progress import ProgressFactory, on_console, quiet
+from ..core.provenance import resolve_device
+from ..datasets.corpora.synthetic_speech import SyntheticSpeech
+from .reference_values import REFERENCES, Reference
+from .signals import CLASSES, Case, built_in_cases
+
+"""What `tsebench doctor` takes for this check, so that no system may be called so."""
+
+_BROKEN = (ArithmeticError, AttributeError, ImportError, RuntimeError, TypeError, ValueError)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agreement:
+    """A metric beside one reference.
+
+    Attributes:
+        beside: the package, or "closed form".
+        cases: signals for which at least one of both has a value.
+        difference: the largest one; infinite where one of both has no value, NaN without cases.
+        tolerance: what is allowed, in the unit of the metric.
+        remark: the case that is outside, or why nothing was compared.
+        checked: something was compared.
+    """
+
+    metric: str
+    beside: str
+    unit: str
+    cases: int = 0
+    difference: float = math.nan
+    tolerance: float = math.nan
+    remark: str = ""
+    checked: bool = True
+
+    @property
+    def passed(self) -> bool:
+        """Within the tolerance, or not checked at all."""
+        return not self.checked or self.difference <= self.tolerance
+
+
+def check_metrics(
+    device: str, *, jobs: int = 2, progress: ProgressFactory = quiet
+) -> list[Agreement]:
+    """Compare every registered metric with each of its references.
+
+    Args:
+        device: "auto", "cpu", "cuda", ...
+        jobs: processes for metrics of one file.
+        progress: told of every metric.
+
+    Raises:
+        ConfigError: the device is unknown, or a system has the reserved name.
+        TsebenchError: there is no speech synthesiser, or a worker process does not start.
+    """
+    chosen, cases = resolve_device(device), built_in_cases()
+    names = [info.name for info in known_infos() if not info.options]
+    context = MetricContext(device=chosen, grammar=SyntheticSpeech.grammar())
+    found: list[Agreement] = []
+    with (
+        FilePool(jobs) as pool,
+        ThreadPoolExecutor(1) as beside,
+        progress("metrics", len(names)) as advance,
+    ):
+        for name in names:
+            metric = load_metric(name, context=context)
+            found += _compared(metric, cases, chosen, pool, beside)
+            advance(1)
+    return found
+
+
+def report_metrics(device: str, console: Console) -> bool:
+    """Print how every metric agrees with its references.
+
+    Returns:
+        Whether nothing is outside its tolerance.
+    """
+    agreements = check_metrics(device, progress=on_console(console))
+    console.print(agreement_table(agreements))
+    return all(found.passed for found in agreements)
+
+
+def agreement_table(agreements: Sequence[Agreement]) -> Table:
+    """One line for each metric and reference."""
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for heading in ("metric", "beside"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("cases", "largest\ndifference", "allowed"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("verdict", overflow="fold")
+    for found in agreements:
+        unit = "" if ".." in found.unit else f" {found.unit}"
+        allowed = f"{found.tolerance:.0e}{unit}" if found.tolerance else "equal"
+        numbers = [str(found.cases), f"{found.difference:.1e}{unit}", allowed]
+        shown = numbers if found.checked else [""] * 3
+        table.add_row(found.metric, found.beside, *shown, _verdict(found))
+    return table
+
+
+def _verdict(found: Agreement) -> Text:
+    """Ok, what is wrong, or why it is not known."""
+    if not found.checked:
+        return Text(f"not checked: {found.remark}", style="yellow")
+    return Text("ok", style="green") if found.passed else Text(f"PROBLEM: {found.remark}", "red")
+
+
+def _compared(
+    metric: Metric,
+    cases: Sequence[Case],
+    device: str,
+    pool: FilePool,
+    beside: ThreadPoolExecutor,
+) -> list[Agreement]:
+    """One metric and all its references, which are computed while the pool is at work."""
+    name, unit = metric.info.name, metric.info.unit
+    references = REFERENCES.get(name, ())
+    if not references:
+        remark = "no reference is known"
+        return [Agreement(metric=name, beside="", unit=unit, checked=False, remark=remark)]
+    cases = [case for case in cases if any(r.suits(case) for r in references)]
+    # References start before the pool has work, so that both go on at once.
+    expected = [
+        beside.submit(_expected, reference, cases) if _installed(reference) else None
+        for reference in references
+    ]
+    try:
+        ours = _values(metric, cases, device, pool)
+    except _BROKEN as error:
+        ours = {case.name: f"{type(error).__name__}: {error}" for case in cases}
+    return [
+        _agreement(metric, reference, ours, theirs)
+        for reference, theirs in zip(references, expected, strict=True)
+    ]
+
+
+def _values(
+    metric: Metric, cases: Sequence[Case], device: str, pool: FilePool
+) -> dict[str, float | str]:
+    """Value, or why there is none, by case; all cases of one rate are one batch."""
+    plan = MetricPlan(metrics=(metric,), improvements=(), reference_values=(), infos=(metric.info,))
+    absent = metric.info.scope == "absent"
+    pending = []
+    for rate, same in groupby(cases, key=lambda case: case.sample_rate_hz):
+        scorer = Scorer(plan, sample_rate_hz=rate, device=device, pool=pool)
+        pending.append(
+            scorer.submit(
+                [
+                    Scorable(
+                        trial_id=case.name,
+                        estimate=torch.from_numpy(case.estimate),
+                        reference=None if absent else torch.from_numpy(case.reference),
+                        mixture=torch.from_numpy(case.mixture),
+                        facts=Facts(
+                            interferers=torch.from_numpy(case.interferer)[None],
+                            transcript=case.transcript,
+                            active_classes=case.active_classes,
+                            classes=CLASSES,
+                            class_probabilities=torch.tensor(
+                                case.class_probabilities, dtype=torch.float64
+                            ),
+                        ),
+                    )
+                    for case in same
+                ]
+            )
+        )
+    scores = [score for batch in pending for score in batch.result()]
+    return {s.trial_id: _found(s) for s in scores if s.metric == metric.info.name}
+
+
+def _found(score: Score) -> float | str:
+    return score.value if score.status == "ok" else f"{score.status}: {score.reason}"
+
+
+def _expected(reference: Reference, cases: Sequence[Case]) -> dict[str, float]:
+    return {case.name: reference.value(case) for case in cases}
+
+
+def _installed(reference: Reference) -> bool:
+    return reference.package is None or find_spec(reference.package) is not None
+
+
+def _agreement(
+    metric: Metric,
+    reference: Reference,
+    ours: Mapping[str, float | str],
+    theirs: Future[dict[str, float]] | None,
+) -> Agreement:
+    blank = Agreement(
+        metric=metric.info.name,
+        beside=_beside(reference),
+        unit=metric.info.unit,
+        tolerance=reference.tolerance,
+    )
+    if theirs is None:
+        return replace(
+            blank,
+            checked=False,
+            remark=f"pip install {reference.distribution or reference.package}",
+        )
+    try:
+        return _judged(blank, ours, theirs.result(), metric.info.floor_db)
+    except _BROKEN as error:
+        remark = f"{reference.package} breaks: {type(error).__name__}: {error}"
+        return replace(blank, checked=False, remark=remark)
+
+
+def _beside(reference: Reference) -> str:
+    if reference.package is None:
+        return "closed form"
+    distribution = reference.distribution or reference.package
+    try:
+        return f"{distribution} {version(distribution)}"
+    except PackageNotFoundError:
+        return distribution
+
+
+def _judged(
+    blank: Agreement,
+    ours: Mapping[str, float | str],
+    theirs: Mapping[str, float],
+    floor_db: float | None,
+) -> Agreement:
+    floor = -math.inf if floor_db is None else floor_db
+    worst, name, cases = -math.inf, "", 0
+    for case, value in ours.items():
+        # max(NaN, x) is NaN: a reference without a value stays without one.
+        expected = max(theirs[case], floor)
+        if isinstance(value, str) and math.isnan(expected):
+            continue
+        difference = math.inf
+        if not isinstance(value, str) and not math.isnan(expected):
+            difference = abs(value - expected)
+        cases += 1
+        if difference > worst:
+            worst, name = difference, f"{case}: {_told(value)}, not {_told(expected)}"
+    if not cases:
+        return replace(blank, checked=False, remark="no case has a value")
+    return replace(blank, cases=cases, difference=worst, remark=name)
+
+
+def _told(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:.6g}"

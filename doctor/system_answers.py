@@ -1,0 +1,155 @@
+"""Asking a system as the harness does, and sorting out what comes back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..core.errors import ExtractionError, TsebenchError
+from ..systems.protocol import (
+    LENGTH_TOLERANCE_S,
+    AnySystem,
+    Extraction,
+    PrivilegedSystem,
+    QueryBatch,
+)
+from ..systems.shared.asking import collate, full_float32
+from ..systems.shared.probes import Probe, make_probe
+
+# What code of others is known to raise; whatever else comes out ends the program, as it should.
+_CRASHES = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    ImportError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    TsebenchError,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What came back for one query: an estimate [T], or a refusal, or a breach of contract."""
+
+    estimate: Tensor | None = None
+    refusal: str | None = None
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """A system, and where and how it is tried."""
+
+    system: AnySystem
+    sample_rate_hz: int
+    seed: int
+    device: str
+    lengths_s: tuple[float, ...]
+
+    def probe(self, name: str, duration_s: float = 1.0) -> Probe:
+        """A made-up query that fits the system's card."""
+        return make_probe(
+            self.system.card,
+            name=name,
+            duration_s=duration_s,
+            sample_rate_hz=self.sample_rate_hz,
+            seed=self.seed,
+        )
+
+    def ask(self, *probes: Probe) -> list[Answer]:
+        """Answers to one batch; a batch that is refused as a whole is asked one by one."""
+        batch = collate([probe.query for probe in probes], device=self.device)
+        untouched = batch.mixture.clone()
+        try:
+            with full_float32():
+                extraction = self._extract(batch, probes)
+        except ExtractionError as error:
+            if len(probes) > 1:
+                return [self.ask(probe)[0] for probe in probes]
+            return [Answer(refusal=str(error))]
+        except _CRASHES as error:
+            line = " ".join(str(error).split())
+            return [Answer(problem=f"raised {type(error).__name__}: {line}")] * len(probes)
+        if not untouched.equal(batch.mixture):
+            return [Answer(problem="changed the mixture of its batch in place")] * len(probes)
+        return _sort_out(extraction, batch)
+
+    def _extract(self, batch: QueryBatch, probes: Sequence[Probe]) -> Extraction:
+        if isinstance(self.system, PrivilegedSystem):
+            return self.system.extract_with_truth(batch, [probe.truth for probe in probes])
+        return self.system.extract(batch)
+
+
+def _sort_out(extraction: Extraction, batch: QueryBatch) -> list[Answer]:
+    """One answer for each query; what breaks the contract becomes a problem."""
+    problem = _breach(extraction, batch)
+    if problem:
+        return [Answer(problem=problem)] * len(batch.ids)
+    padded = isinstance(extraction.estimate, Tensor)
+    rows = zip(batch.ids, extraction.estimate, batch.lengths.tolist(), strict=True)
+    return [
+        Answer(refusal=extraction.failures[query_id])
+        if query_id in extraction.failures
+        else _judged(row[:length] if padded else row, length, batch)
+        for query_id, row, length in rows
+    ]
+
+
+def _breach(extraction: Extraction, batch: QueryBatch) -> str | None:
+    """What is wrong with the answer to a batch as a whole."""
+    estimate, expected = extraction.estimate, (len(batch.ids), batch.mixture.shape[-1])
+    if isinstance(estimate, Tensor) and tuple(estimate.shape) != expected:
+        return f"estimate has shape {tuple(estimate.shape)} instead of {expected}"
+    if len(estimate) != len(batch.ids):
+        return f"estimate has {len(estimate)} tensors for {len(batch.ids)} queries"
+    unknown = sorted(set(extraction.failures) - set(batch.ids))
+    return f"failures names unknown ids {unknown}" if unknown else None
+
+
+def _judged(estimate: object, length: int, batch: QueryBatch) -> Answer:
+    """The estimate of one query, brought to its length as the scorer does, or what is wrong."""
+    if not isinstance(estimate, Tensor):
+        return Answer(problem=f"estimate is a {type(estimate).__name__} instead of a tensor")
+    if estimate.ndim != 1 or not estimate.is_floating_point():
+        kind = f"{estimate.dtype} {tuple(estimate.shape)}"
+        return Answer(problem=f"estimate of a query is {kind} instead of float ({length},)")
+    if estimate.device.type != batch.mixture.device.type:
+        devices = f"{estimate.device} and its batch on {batch.mixture.device}"
+        return Answer(problem=f"estimate is on {devices}")
+    missing = length - len(estimate)
+    if abs(missing) >= LENGTH_TOLERANCE_S * batch.sample_rate_hz:
+        return Answer(problem=f"estimate has {len(estimate)} samples and its query {length}")
+    if not estimate.isfinite().all():
+        return Answer(problem="estimate holds NaN or inf")
+    return Answer(estimate=F.pad(estimate, (0, missing)).cpu())
+
+
+def complaint_of(answers: Sequence[Answer]) -> str | None:
+    """The first reason why one of the answers is no estimate."""
+    for answer in answers:
+        if answer.problem:
+            return answer.problem
+        if answer.refusal:
+            return f"refused: {answer.refusal}"
+    return None
+
+
+def difference_db(first: Answer, second: Answer) -> float:
+    """10 log10(‖a − b‖² / ‖a‖²) of two estimates; −inf if they are identical."""
+    if first.estimate is None or second.estimate is None:
+        return math.nan
+    reference, other = first.estimate.double(), second.estimate.double()
+    error = float((reference - other).square().sum())
+    energy = float(reference.square().sum())
+    if error == 0:
+        return -math.inf
+    return 10 * math.log10(error / energy) if energy else math.inf

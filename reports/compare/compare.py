@@ -1,0 +1,134 @@
+"""Compare two runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..leaderboard.build import PRIMARY
+from ..leaderboard.metric_facts import metric_facts
+from ..run_facts import BootstrapFacts
+from .comparison import Comparison, Decide
+from .differences import sliced, whole_strata
+from .gate_checks import check_gates
+from .gates import Gate
+from .matched_runs import Matched, match_runs
+from .strata import Cell, Settings, cells_of
+from .worst import worst_trials
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompareOptions:
+    """What is compared, and what fails.
+
+    Attributes:
+        gates: what counts as a regression.
+        decide: when a difference beyond a threshold is one; see `checks`.
+        base_system: compare this one alone, with `candidate_system`.
+        metrics: which; empty for all, but not what says the same twice.
+        slices: compare slices of strata too.
+        allow_incomplete: trials with a value in one run only do not fail.
+    """
+
+    gates: tuple[Gate, ...] = ()
+    decide: Decide = "significant"
+    base_system: str | None = None
+    candidate_system: str | None = None
+    metrics: tuple[str, ...] = ()
+    slices: bool = True
+    allow_incomplete: bool = False
+
+
+def compare_runs(base: Path, candidate: Path, options: CompareOptions) -> Comparison:
+    """Compare a candidate run with a base run, on the trials of both.
+
+    Args:
+        base: run folder.
+        candidate: run folder.
+        options: what is compared, and what fails.
+
+    Raises:
+        ConfigError: the runs cannot be compared, or a gate names what there is not.
+        DatasetError: a shard of rows is damaged.
+    """
+    wanted = [*options.metrics, *(g.metric for g in options.gates)] if options.metrics else []
+    matched = match_runs(
+        base,
+        candidate,
+        base_system=options.base_system,
+        candidate_system=options.candidate_system,
+        metrics=tuple(dict.fromkeys(wanted)),
+    )
+    settings = _settings(matched)
+    cells = list(cells_of(matched))
+    checks = check_gates(
+        options.gates,
+        cells,
+        decide=options.decide,
+        settings=settings,
+        allow_incomplete=options.allow_incomplete,
+    )
+    shown = _shown(cells, options)
+    unchanged = _unchanged(shown)
+    changed = [cell for cell in shown if cell.pair.title not in unchanged]
+    return Comparison(
+        base=matched.base.facts,
+        candidate=matched.candidate.facts,
+        changes=tuple(whole_strata(changed, settings)),
+        slices=tuple(sliced(changed, settings)) if options.slices else (),
+        unchanged=unchanged,
+        gates=options.gates,
+        checks=checks,
+        worst=tuple(worst_trials(_listened(changed, options.gates))),
+        notes=matched.notes,
+        gaps=matched.gaps,
+        level=settings.level,
+        decide=options.decide,
+        allow_incomplete=options.allow_incomplete,
+        folders=(base, candidate),
+    )
+
+
+def _settings(matched: Matched) -> Settings:
+    """Intervals as the base run asks for them."""
+    runs = (matched.base.facts, matched.candidate.facts)
+    wanted = next((run.config.bootstrap for run in runs if run.config), BootstrapFacts())
+    seed = next((run.seed for run in runs if run.seed is not None), 0)
+    return Settings(level=wanted.level, resamples=wanted.resamples, seed=seed)
+
+
+def _shown(cells: Sequence[Cell], options: CompareOptions) -> list[Cell]:
+    """Cells without what says the same twice: parts, and values whose improvement is there.
+
+    The mixture is the same in both runs, so an improvement changes by what the value itself does.
+    """
+    if options.metrics:
+        return [cell for cell in cells if cell.metric in options.metrics]
+    there = {(cell.dataset, cell.metric) for cell in cells}
+    return [
+        cell
+        for cell in cells
+        if metric_facts(cell.metric).part_of is None
+        and (cell.dataset, metric_facts(cell.metric).improvement) not in there
+    ]
+
+
+def _unchanged(cells: Sequence[Cell]) -> tuple[str, ...]:
+    """Systems of which no value changed."""
+    titles = dict.fromkeys(cell.pair.title for cell in cells)
+    other = {cell.pair.title for cell in cells if not cell.unchanged(cell.everything())}
+    return tuple(title for title in titles if title not in other)
+
+
+def _listened(cells: Sequence[Cell], gates: Sequence[Gate]) -> list[Cell]:
+    """Cells whose worst trials are named: of the gates' metrics, and of the first of `PRIMARY`."""
+    wanted = {gate.metric for gate in gates}
+    found = []
+    for key in dict.fromkeys((cell.dataset, cell.condition) for cell in cells):
+        here = [cell for cell in cells if (cell.dataset, cell.condition) == key]
+        names = {cell.metric for cell in here}
+        first = next((name for name in PRIMARY if name in names), min(names))
+        chosen = wanted & names or {first}
+        found += [cell for cell in here if cell.metric in chosen]
+    return found

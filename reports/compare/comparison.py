@@ -1,0 +1,185 @@
+"""The nouns of a comparison; every output reads these and nothing else."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from ...bench.statistics.comparison import Difference
+from ..leaderboard.metric_facts import MetricFacts
+from ..run_facts import RunFacts
+from ..slices.dimensions import Slice
+from .gates import Gate
+
+Outcome = Literal["passed", "failed", "unproven", "incomplete"]
+"""unproven: beyond the threshold, but not told apart from no change at all."""
+
+Decide = Literal["significant", "mean", "interval"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coverage:
+    """How many trials stand behind a difference.
+
+    Attributes:
+        paired: both runs have a value.
+        base_only: the base run alone has a value: missing, failed or undefined in the candidate.
+        candidate_only: the other way round.
+        neither: asked for in both runs, with a value in none.
+        first: ids of the first trials with a value in one run only.
+    """
+
+    paired: int
+    base_only: int
+    candidate_only: int
+    neither: int
+    first: tuple[str, ...] = ()
+
+    @property
+    def one_sided(self) -> int:
+        """Trials with a value in one run only."""
+        return self.base_only + self.candidate_only
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One metric of one system in one stratum, or in a slice of it: candidate minus base.
+
+    Attributes:
+        system: title of the pair.
+        slice: None for the whole stratum.
+        base: value over the paired trials; pooled where the metric is.
+        candidate: likewise.
+        difference: with interval and p-value, adjusted for the table that it stands in.
+        n_changed: mixtures with a paired trial whose value is another.
+    """
+
+    system: str
+    dataset: str
+    condition: str
+    metric: MetricFacts
+    slice: Slice | None
+    base: float
+    candidate: float
+    difference: Difference
+    coverage: Coverage
+    n_changed: int
+
+    @property
+    def gain(self) -> float:
+        """The difference with the sign that more is better; NaN if no direction is known."""
+        if self.metric.higher_is_better is None:
+            return math.nan
+        return self.difference.mean if self.metric.higher_is_better else -self.difference.mean
+
+    @property
+    def verdict(self) -> Literal["better", "worse", "changed", "same", "no value"]:
+        """Unless the difference is significant, "same"; without a direction, "changed"."""
+        if math.isnan(self.difference.mean):
+            return "no value"
+        if not self.difference.significant or self.difference.mean == 0:
+            return "same"
+        if self.metric.higher_is_better is None:
+            return "changed"
+        return "better" if self.gain > 0 else "worse"
+
+    @property
+    def where(self) -> str:
+        """Dataset, stratum and slice in a row."""
+        parts = [self.dataset, self.condition]
+        return " · ".join([*parts, *([self.slice.label] if self.slice else [])])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """What a gate says of one change; `reason` is a sentence for the log."""
+
+    gate: Gate
+    change: Change
+    outcome: Outcome
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangedTrial:
+    """One trial that got worse.
+
+    Attributes:
+        base: NaN without a value.
+        candidate: NaN without a value.
+        base_reason: why there is no value, or a note on it.
+        names: of the system in the base run and in the candidate run.
+    """
+
+    system: str
+    names: tuple[str, str]
+    dataset: str
+    condition: str
+    trial_id: str
+    metric: MetricFacts
+    base: float
+    candidate: float
+    base_reason: str
+    candidate_reason: str
+
+    @property
+    def difference(self) -> float:
+        """Candidate minus base; NaN without one of them."""
+        return self.candidate - self.base
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Two runs side by side.
+
+    Attributes:
+        changes: of whole strata.
+        slices: of slices of strata.
+        unchanged: systems whose values are all equal; their changes are 0.
+        checks: what the gates say.
+        worst: trials that got worse most, or lost their value.
+        notes: what is compared with nothing, and why.
+        gaps: trials that a run should have and has not.
+        allow_incomplete: one-sided trials and gaps do not fail.
+        folders: of the base run and of the candidate run.
+    """
+
+    base: RunFacts
+    candidate: RunFacts
+    changes: tuple[Change, ...]
+    slices: tuple[Change, ...]
+    unchanged: tuple[str, ...]
+    gates: tuple[Gate, ...]
+    checks: tuple[Check, ...]
+    worst: tuple[ChangedTrial, ...]
+    notes: tuple[str, ...]
+    gaps: tuple[str, ...]
+    level: float
+    decide: Decide
+    allow_incomplete: bool
+    folders: tuple[Path, Path] = field(compare=False)
+
+    @property
+    def failed(self) -> tuple[Check, ...]:
+        """Checks that found a regression."""
+        return tuple(check for check in self.checks if check.outcome == "failed")
+
+    @property
+    def one_sided(self) -> tuple[Change, ...]:
+        """Changes with trials that have a value in one run only."""
+        return tuple(change for change in self.changes if change.coverage.one_sided)
+
+    @property
+    def incomplete(self) -> bool:
+        """Is a trial missing or without a value on one side, or a check without any value?"""
+        undecided = any(check.outcome == "incomplete" for check in self.checks)
+        return bool(undecided or self.one_sided or self.gaps)
+
+    @property
+    def exit_code(self) -> int:
+        """0 fine, 1 a regression, 3 incomplete and not allowed to be."""
+        if self.failed:
+            return 1
+        return 3 if self.incomplete and not self.allow_incomplete else 0

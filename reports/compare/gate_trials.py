@@ -1,0 +1,105 @@
+"""Which trials a gate looks at; a name or value that there is not is an error, never a pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import pandas as pd
+
+from ...core.errors import ConfigError, suggest
+from ..leaderboard.metric_facts import metric_facts
+from ..slices.dimensions import CONDITION, Dimension, Slice, condition_slices
+from ..slices.slices import known_dimensions, parts_of
+from .differences import Asked
+from .gates import Gate, Restriction
+from .strata import Cell, Mask
+
+_NAMES = ("dataset", "system", CONDITION)
+
+
+def looked_at(gate: Gate, cells: Sequence[Cell]) -> list[Asked]:
+    """The parts of cells that a gate looks at.
+
+    Args:
+        gate: as the user wrote it.
+        cells: every metric of every pair and stratum.
+
+    Raises:
+        ConfigError: the gate names a metric, slice or value that there is not, is the wrong way
+            round, or looks at no trial.
+    """
+    own = _of_metric(gate, cells)
+    dimensions = {d.name: d for d in known_dimensions(pd.concat([c.trials for c in own]))}
+    masks = {id(cell): cell.everything() for cell in own}
+    slices: list[Slice] = []
+    for part in gate.restrictions:
+        if part.name not in _NAMES and part.name not in dimensions:
+            known = suggest(part.name, [*_NAMES, *dimensions])
+            raise ConfigError(f"--fail-on {str(gate)!r}: unknown slice {part.name!r}{known}")
+        values: set[str] = set()
+        for cell in own:
+            inside, there = _inside(cell, part, dimensions.get(part.name))
+            masks[id(cell)] = masks[id(cell)] & inside
+            values |= {found.value for found in there}
+            slices += [f for f in there if (f.name, f.value) == (part.name, part.value)]
+        if part.value not in values:
+            known = suggest(part.value, values)
+            raise ConfigError(
+                f"--fail-on {str(gate)!r}: no trial has {part.name} {part.value!r}{known}"
+            )
+    found = [
+        Asked(cell, masks[id(cell)], _joined(slices))
+        for cell in own
+        if (masks[id(cell)] & ~cell.inapplicable()).any()
+    ]
+    if not found:
+        raise ConfigError(
+            f"--fail-on {str(gate)!r} looks at no trial: no trial is in all of its slices; "
+            "drop one of them"
+        )
+    return found
+
+
+def _of_metric(gate: Gate, cells: Sequence[Cell]) -> list[Cell]:
+    own = [cell for cell in cells if cell.metric == gate.metric]
+    if not own:
+        known = suggest(gate.metric, {cell.metric for cell in cells})
+        raise ConfigError(f"--fail-on {str(gate)!r}: unknown metric {gate.metric!r}{known}")
+    higher = metric_facts(gate.metric).higher_is_better
+    if higher is not None and higher != (gate.sign == "<"):
+        better, sign = ("higher", "<") if higher else ("lower", ">")
+        raise ConfigError(
+            f"--fail-on {str(gate)!r} fails when {gate.metric} gets better: {better} is better; "
+            f"write {gate.metric}{sign}NUMBER"
+        )
+    return own
+
+
+def _inside(cell: Cell, part: Restriction, dimension: Dimension | None) -> tuple[Mask, list[Slice]]:
+    """Which trials of a cell are in a slice, and the slices that the cell has there."""
+    nothing = ~cell.everything()
+    if dimension is not None:
+        parts = [found for found in parts_of(cell.trials, dimension) if found.mask.any()]
+        mask = next((found.mask for found in parts if found.slice.value == part.value), nothing)
+        return mask, [found.slice for found in parts]
+    names = {
+        "dataset": [cell.dataset],
+        "system": [cell.pair.title, cell.pair.candidate, cell.pair.base],
+        CONDITION: [found.value for found in condition_slices(cell.condition)],
+    }[part.name]
+    there = [Slice(name=part.name, title=part.name, value=name, text=name) for name in names]
+    return (cell.everything() if part.value in names else nothing), there
+
+
+def _joined(slices: Iterable[Slice]) -> Slice | None:
+    """The slices within a stratum as one."""
+    inside = [part for part in dict.fromkeys(slices) if part.name not in _NAMES]
+    if len(inside) < 2:
+        return inside[0] if inside else None
+    first, *others = inside
+    return Slice(
+        name="+".join(part.name for part in inside),
+        title=first.title,
+        value="+".join(part.value for part in inside),
+        text=" · ".join([first.text, *(part.label for part in others)]),
+    )

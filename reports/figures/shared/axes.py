@@ -1,0 +1,102 @@
+"""Limits of an axis that one perfect or silent system would squash, and numbers at ticks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from ...leaderboard.wording import number
+from .style import Look
+
+_FAR = 3.0  # an oracle this many times beyond all others is off the scale
+_MARGIN = 0.06
+_PREFIXES = ((1e9, " G"), (1e6, " M"), (1e3, " k"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """Limits of an axis, and what lies outside: by system, its mean as text."""
+
+    low: float
+    high: float
+    off: Mapping[str, str] = field(default_factory=dict)
+
+    def label(self, system: str, look: Look) -> str:
+        """The system's name, and its mean if it is not in the picture."""
+        found = self.off.get(system)
+        return look.label if found is None else f"{look.label} (off scale: {found})"
+
+
+def scale_of(
+    data: pd.DataFrame, styles: Mapping[str, Look], *, unit: str = "", zero: bool = False
+) -> Scale:
+    """The scale of means with intervals.
+
+    A system whose every value is the metric's floor, an oracle many times beyond all others, and
+    an infinite mean do not stretch the axis.
+
+    Args:
+        data: columns system, mean, ci_low, ci_high, n, n_floored.
+        styles: which systems are oracles.
+        unit: of the metric.
+        zero: the axis holds zero, as bars need.
+    """
+    off = off_scale(data, styles)
+    inside = data[~data["system"].isin(off)]
+    marks = inside[["mean", "ci_low", "ci_high"]].to_numpy(float).ravel()
+    finite = [float(mark) for mark in marks if math.isfinite(mark)]
+    low, high = limits([*finite, *([0.0] if zero or not finite else [])], zero=zero)
+    told = {}
+    for system in off:
+        means = data.loc[data["system"] == system, "mean"]
+        ends = (number(float(end), unit) for end in (means.min(), means.max()))
+        told[system] = " to ".join(dict.fromkeys(ends))
+    return Scale(low=low, high=high, off=told)
+
+
+def off_scale(data: pd.DataFrame, styles: Mapping[str, Look]) -> list[str]:
+    """Systems that would squash all the others; none if nobody would be left."""
+    largest = {
+        str(system): float(part["mean"].abs().max()) for system, part in data.groupby("system")
+    }
+    floored = [
+        str(system)
+        for system, part in data.groupby("system")
+        if (part["n_floored"] == part["n"]).all() and part["n"].sum() > 0
+    ]
+    ordinary = [
+        value
+        for system, value in largest.items()
+        if system not in floored and not styles[system].privileged and math.isfinite(value)
+    ]
+    far = [
+        system
+        for system, value in largest.items()
+        if styles[system].privileged and ordinary and value > _FAR * max(ordinary) > 0.0
+    ]
+    infinite = [system for system, value in largest.items() if math.isinf(value)]
+    off = sorted({*floored, *far, *infinite})
+    return [] if len(off) == len(largest) else off
+
+
+def limits(values: Sequence[float], *, zero: bool = False) -> tuple[float, float]:
+    """Ends of an axis with some room beyond the values; none beyond zero where bars stand on it."""
+    low, high = min(values), max(values)
+    if low == high == 0.0:
+        return -1.0, 1.0
+    room = _MARGIN * (high - low) or 0.1 * abs(high)
+    return (
+        low if zero and low == 0.0 else low - room,
+        high if zero and high == 0.0 else high + room,
+    )
+
+
+def with_prefix(value: float) -> str:
+    """A number at a tick of a logarithmic axis: 760 k, 0.02."""
+    for size, prefix in _PREFIXES:
+        if value >= size:
+            return f"{value / size:g}{prefix}"
+    return f"{value:g}"

@@ -1,0 +1,21 @@
+"""The report `csv`: one line for each system, stratum and metric, at full precision."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ...core.files import make_folder, write_atomic
+from ..leaderboard.board import Leaderboard, frame
+from .registry import REPORTS
+
+
+@REPORTS.register("csv")
+def write_csv(board: Leaderboard, out: Path) -> list[Path]:
+    """Write `report.csv`.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    path = make_folder(out) / "report.csv"
+    write_atomic(path, frame(board).to_csv(index=False, lineterminator="\n"))
+    return [path]

@@ -1,0 +1,94 @@
+"""The report `figures`: figures for a paper, with the data behind each and what was left out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from ...core.files import make_folder, write_atomic
+from ..figures.registry import FIGURES, LeftOut, Plot
+from ..figures.shared.style import rendered, settle, styled
+from ..leaderboard.board import Issue, Leaderboard
+from ..leaderboard.wording import plural, status
+from ..tables.escapes import markdown
+from ..tables.table import file_stem
+from .registry import REPORTS
+
+Kind = Literal["pdf", "svg", "png"]
+
+
+@REPORTS.register("figures")
+def write_figures(
+    board: Leaderboard,
+    out: Path,
+    *,
+    only: tuple[str, ...] = (),
+    files: tuple[Kind, ...] = ("pdf", "svg", "png"),
+) -> list[Path]:
+    """Figures for a paper (PDF, SVG, PNG) and their data (CSV), in `figures/`.
+
+    Args:
+        board: the leaderboard, with its rows.
+        out: folder of the report.
+        only: names of figures; all if empty.
+        files: what each figure is written as, beside its data.
+
+    Returns:
+        `figures.md`, which has all captions and says what was left out and why; then the files.
+
+    Raises:
+        UnknownNameError: no such figure.
+        OutputError: the folder cannot be written.
+    """
+    folder = make_folder(out / "figures")
+    index = folder / "figures.md"
+    paths, blocks = [index], ["# Figures"]
+    left_out: list[str] = []
+    stems: set[str] = set()
+    for name in only or FIGURES.names():
+        for made in FIGURES.get(name)(board):
+            if isinstance(made, LeftOut):
+                left_out.append(f"- {name}, {markdown(made.name)}: {markdown(made.reason)}")
+                continue
+            stem = _unique(file_stem(f"{name}_{made.name}"), stems)
+            paths += _write(made, folder, stem, files)
+            blocks += _told(made, stem, files)
+    blocks += ["## Left out", "\n".join(left_out) or "Nothing."]
+    lost = [_lost(issue) for issue in board.issues if issue.status != "ok"]
+    blocks += ["## Failed, missing and undefined trials", "\n".join(lost) or "None."]
+    write_atomic(index, "\n\n".join(blocks) + "\n")
+    return paths
+
+
+def _write(plot: Plot, folder: Path, stem: str, files: Sequence[Kind]) -> list[Path]:
+    paths = [folder / f"{stem}.csv", *(folder / f"{stem}.{suffix}" for suffix in files)]
+    write_atomic(paths[0], plot.data.to_csv(index=False, lineterminator="\n"))
+    with styled():
+        fig = plot.draw()
+        settle(fig)
+        for path, suffix in zip(paths[1:], files, strict=True):
+            write_atomic(path, rendered(fig, suffix))
+    return paths
+
+
+def _told(plot: Plot, stem: str, files: Sequence[Kind]) -> list[str]:
+    links = " · ".join(f"[{suffix}]({stem}.{suffix})" for suffix in (*files, "csv"))
+    picture = [f"![{stem}]({stem}.png)"] if "png" in files else []
+    return [f"## {markdown(stem)}", *picture, markdown(plot.caption), links]
+
+
+def _unique(stem: str, taken: set[str]) -> str:
+    """The stem, with a number if another figure has it, also where case does not count."""
+    found, number = stem, 1
+    while found.lower() in taken:
+        number += 1
+        found = f"{stem}_{number}"
+    taken.add(found.lower())
+    return found
+
+
+def _lost(issue: Issue) -> str:
+    where = f"{issue.system}, {issue.dataset} {issue.condition}"
+    what = f"{plural(issue.n_trials, 'trial')} {status(issue)}: {issue.reason}"
+    return f"- {markdown(f'{where}: {what}')}"

@@ -1,0 +1,45 @@
+"""The report `html`: a folder of pages that need no network, light and dark, for a phone too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+
+from ..leaderboard.board import Leaderboard
+from ..site.site import TRIALS, write_site
+from .registry import REPORTS
+
+
+def _several(value: object) -> object:
+    """A list; one name alone, or names between commas, are a list too."""
+    if isinstance(value, str):
+        return [name.strip() for name in value.split(",") if name.strip()]
+    return value
+
+
+@REPORTS.register("html")
+def write_html(
+    board: Leaderboard,
+    out: Path,
+    *,
+    trials: Annotated[int, Field(ge=0)] = TRIALS,
+    trial: Annotated[Sequence[str], BeforeValidator(_several)] = (),
+    corpora: Mapping[str, Path] | None = None,
+) -> list[Path]:
+    """Pages: the leaderboard, each system, and the telling trials with players.
+
+    Args:
+        board: the leaderboard.
+        out: the report's folder.
+        trials: most trials that get a page: the worst and best of each system, turn by turn.
+        trial: ids of trials that get a page too.
+        corpora: folders of corpora by name, beside those of the user file; players need them.
+
+    Raises:
+        ConfigError: there is no trial of such an id.
+        OutputError: the folder cannot be written.
+    """
+    return write_site(board, out, trials=trials, chosen=trial, corpus_dirs=corpora)

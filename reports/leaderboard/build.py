@@ -1,0 +1,252 @@
+"""From score rows to a leaderboard: tables by dataset and stratum, ranks, gaps and issues."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from ...bench.statistics.aggregate import (
+    Aggregate,
+    aggregate,
+    check_arguments,
+    condition_key,
+    with_condition_labels,
+)
+from ..run_facts import RunFacts, SystemFacts
+from .board import Column, Entry, Leaderboard, Table
+from .contamination import contamination_issues, find_overlaps, with_warnings
+from .issues import find_issues
+from .merge_runs import merge_runs
+from .metric_facts import metric_facts
+from .ranking import ranked
+from .run_remarks import name_remarks, other_weights, run_remarks
+from .wording import plural
+
+# The first of these that a stratum has sorts its table.
+PRIMARY = ("snri", "si_sdri", "attenuation", "si_sdr", "snr", "sdri", "sdr")
+_ORDER = (
+    *("snri", "si_sdri", "sdri", "pesqi", "stoii", "estoii"),
+    *("snr", "si_sdr", "sdr", "pesq", "stoi", "estoi", "wer", "wer_reference", "attenuation"),
+    *("macro_f1", "micro_f1", "wrong_target_rate"),
+)
+
+
+def leaderboard(
+    rows: pd.DataFrame,
+    *,
+    runs: Sequence[RunFacts] = (),
+    expected: Mapping[tuple[str, str], int] | None = None,
+    primary: str | None = None,
+    level: float = 0.95,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> Leaderboard:
+    """Rank systems on each dataset and stratum.
+
+    Systems that do not differ significantly share a rank. One with missing or failed trials is
+    shown but not ranked, and so is one that reads the truth. Rows of several runs may be given
+    together.
+
+    Args:
+        rows: as `read_rows` gives them.
+        runs: as `read_runs` gives them: which systems are privileged, versions, licences.
+        expected: number of trials by (dataset, condition label); what it leaves out comes from
+            the runs, or is the number of different trials that the rows hold.
+        primary: metric that sorts the tables that have it; default: the first of `PRIMARY`.
+        level: coverage of the intervals.
+        resamples: number of bootstrap draws.
+        seed: another seed, other intervals.
+
+    Raises:
+        ConfigError: `level`, `resamples` or the columns of `rows` are wrong.
+    """
+    settings = _Settings(level=level, resamples=resamples, seed=seed, primary=primary)
+    check_arguments(rows, level=level, resamples=resamples)
+    apart = other_weights(rows, runs)
+    merged = merge_runs(rows, {run.run_id: run.title for run in runs}, apart=apart)
+    cells = aggregate(merged, level=level, resamples=resamples, seed=seed)
+    labelled = with_condition_labels(merged)
+    counts = _expected(runs) | dict(expected or {})
+    facts = _system_facts(labelled, runs)
+    overlaps = find_overlaps(merged, runs)
+    tables = []
+    for key, part in labelled.groupby(["dataset", "condition"]):
+        dataset, condition = str(key[0]), str(key[1])
+        here = [c for c in cells if (c.dataset, c.condition) == (dataset, condition)]
+        n_trials = max(part["trial_id"].nunique(), counts.get((dataset, condition), 0))
+        builder = _TableBuilder(merged.loc[part.index], here, facts, n_trials, settings)
+        tables.append(with_warnings(builder.build(dataset, condition), overlaps))
+    return Leaderboard(
+        tables=tuple(sorted(tables, key=lambda t: (t.dataset, condition_key(t.condition)))),
+        issues=(*contamination_issues(overlaps), *find_issues(labelled, counts, runs)),
+        runs=tuple(runs),
+        level=level,
+        remarks=(*run_remarks(rows, runs), *name_remarks(merged, apart)),
+        resamples=resamples,
+        seed=seed,
+        rows=labelled,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Settings:
+    level: float
+    resamples: int
+    seed: int
+    primary: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _TableBuilder:
+    """One stratum: its rows, its aggregates, and what is known of the systems."""
+
+    rows: pd.DataFrame
+    cells: Sequence[Aggregate]
+    facts: Mapping[str, SystemFacts]
+    n_trials: int
+    settings: _Settings
+
+    def build(self, dataset: str, condition: str) -> Table:
+        every = self._columns()
+        columns = [column for column in every if column.facts.part_of is None]
+        parts = [column for column in every if column.facts.part_of is not None]
+        primary = self._primary(columns)
+        systems = sorted(self.rows["system"].unique())
+        entries = [self._entry(name, columns, parts, primary) for name in systems]
+        entries = _sorted(entries, columns, primary)
+        columns = [_with_best(column, i, entries) for i, column in enumerate(columns)]
+        table = Table(
+            dataset=dataset,
+            condition=condition,
+            n_trials=self.n_trials,
+            columns=tuple(columns),
+            parts=tuple(parts),
+            entries=tuple(entries),
+            primary=primary,
+        )
+        return ranked(
+            table,
+            self.rows,
+            level=self.settings.level,
+            resamples=self.settings.resamples,
+            seed=self.settings.seed,
+        )
+
+    def _columns(self) -> list[Column]:
+        """Metrics that apply to at least one trial, the better known first."""
+        present = {cell.metric for cell in self.cells if cell.applies}
+        first = self.rows.drop_duplicates("metric").set_index("metric")
+        columns = [
+            Column(
+                key=metric,
+                facts=metric_facts(str(first.loc[metric, "base_metric"])),
+                signature=str(first.loc[metric, "signature"]),
+            )
+            for metric in present
+        ]
+        known = {name: i for i, name in enumerate(_ORDER)}
+        return sorted(columns, key=lambda c: (known.get(c.facts.name, len(known)), c.key))
+
+    def _primary(self, columns: Sequence[Column]) -> int | None:
+        wanted = [*([self.settings.primary] if self.settings.primary else []), *PRIMARY]
+        for name in wanted:
+            found = [i for i, column in enumerate(columns) if column.facts.name == name]
+            if found:
+                scored = self.rows.groupby("metric")["system"].nunique()
+                return max(found, key=lambda i: int(scored[columns[i].key]))
+        directed = (i for i, c in enumerate(columns) if c.facts.higher_is_better is not None)
+        return next(directed, None)
+
+    def _entry(
+        self,
+        system: str,
+        columns: Sequence[Column],
+        parts: Sequence[Column],
+        primary: int | None,
+    ) -> Entry:
+        own = {cell.metric: cell for cell in self.cells if cell.system == system}
+        found = [own.get(column.key) for column in columns]
+        trials = self.rows[self.rows["system"] == system]
+        if primary is not None:
+            trials = trials[trials["metric"] == columns[primary].key]
+        n_missing = self.n_trials - trials["trial_id"].nunique()
+        n_failed = trials.loc[trials["status"] == "failed", "trial_id"].nunique()
+        entry = Entry(
+            system=system,
+            facts=self.facts[system],
+            rank=None,
+            note="",
+            n_missing=n_missing,
+            n_failed=n_failed,
+            cells=tuple(found),
+            parts=tuple(own.get(column.key) for column in parts),
+        )
+        return replace(entry, note=_note(entry, primary))
+
+
+def _note(entry: Entry, primary: int | None) -> str:
+    """Why a system has no rank; "" if it may have one."""
+    if entry.n_missing:
+        return f"not ranked: {plural(entry.n_missing, 'trial')} missing"
+    if entry.n_failed:
+        return f"not ranked: {plural(entry.n_failed, 'trial')} failed"
+    if entry.facts.privileged:
+        return "oracle: reads the truth"
+    cell = None if primary is None else entry.cells[primary]
+    if cell is None or math.isnan(cell.mean):
+        return "not ranked: no value of the primary metric"
+    return ""
+
+
+def _sorted(
+    entries: Sequence[Entry], columns: Sequence[Column], primary: int | None
+) -> list[Entry]:
+    """Best first, incomplete ones last."""
+    if primary is None:
+        return list(entries)
+    sign = -1.0 if columns[primary].facts.higher_is_better else 1.0
+
+    def cost(entry: Entry) -> float:
+        cell = entry.cells[primary]
+        return math.inf if cell is None or math.isnan(cell.mean) else sign * cell.mean
+
+    return sorted(entries, key=lambda entry: (not entry.complete, cost(entry), entry.system))
+
+
+def _with_best(column: Column, index: int, entries: Sequence[Entry]) -> Column:
+    """Mark the best of a column among systems that could be ranked by it."""
+    values = {
+        entry.system: cell.mean
+        for entry in entries
+        if (cell := entry.cells[index]) is not None
+        and not (entry.facts.privileged or entry.n_missing or cell.n_failed)
+        and not math.isnan(cell.mean)
+    }
+    if column.facts.higher_is_better is None or len(set(values.values())) < 2:
+        return column
+    top = max(values.values()) if column.facts.higher_is_better else min(values.values())
+    return replace(column, best=tuple(name for name, value in values.items() if value == top))
+
+
+def _expected(runs: Sequence[RunFacts]) -> dict[tuple[str, str], int]:
+    return {
+        (name, condition): count
+        for run in runs
+        for name, facts in run.datasets.items()
+        for condition, count in facts.expected_trials().items()
+    }
+
+
+def _system_facts(rows: pd.DataFrame, runs: Sequence[RunFacts]) -> dict[str, SystemFacts]:
+    """Facts by shown name: from the run that scored the system, else from any that names it."""
+    facts: dict[str, SystemFacts] = {}
+    for part in rows.drop_duplicates(["system", "run_id"]).itertuples():
+        base = str(part.base_system)
+        own = [run for run in runs if run.run_id == part.run_id and base in run.systems]
+        named = own or [run for run in runs if base in run.systems]
+        found = named[0].systems[base] if named else SystemFacts()
+        facts.setdefault(str(part.system), found)
+    return facts

@@ -1,0 +1,77 @@
+"""Systems that were trained on part of a test set: told beside their names and among the issues."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import pandas as pd
+
+from ..run_facts import OverlapFacts, RunFacts
+from .board import Issue, Table
+
+STATUS = "contaminated"
+
+Overlaps = Mapping[tuple[str, str], OverlapFacts]
+"""By dataset and system, as they are shown."""
+
+
+def find_overlaps(
+    rows: pd.DataFrame, runs: Sequence[RunFacts]
+) -> dict[tuple[str, str], OverlapFacts]:
+    """What is known of systems that were trained on part of a test set.
+
+    Args:
+        rows: merged.
+        runs: as `read_runs` gives them.
+    """
+    found: dict[tuple[str, str], OverlapFacts] = {}
+    keys = ["dataset", "system", "base_system", "run_id"]
+    for dataset, system, base, run_id in rows[keys].drop_duplicates().itertuples(index=False):
+        own = [run for run in runs if run.run_id == run_id]
+        for run in own or runs:
+            overlap = run.overlap(str(dataset), str(base))
+            if overlap is not None:
+                found.setdefault((str(dataset), str(system)), overlap)
+    return found
+
+
+def with_warnings(table: Table, overlaps: Overlaps) -> Table:
+    """The table with a warning at every system that was trained on part of its dataset."""
+    entries = tuple(
+        replace(entry, warning=sentence(overlaps[table.dataset, entry.system]))
+        if (table.dataset, entry.system) in overlaps
+        else entry
+        for entry in table.entries
+    )
+    return replace(table, entries=entries)
+
+
+def contamination_issues(overlaps: Overlaps) -> tuple[Issue, ...]:
+    """One issue for each system and dataset; it is about the trials that hold what is shared."""
+    return tuple(
+        Issue(
+            dataset=dataset,
+            condition="all",
+            system=system,
+            status=STATUS,
+            reason=sentence(overlap),
+            metrics=(),
+            n_trials=overlap.trials,
+            first_trials=(),
+        )
+        for (dataset, system), overlap in sorted(overlaps.items())
+    )
+
+
+def sentence(overlap: OverlapFacts) -> str:
+    """For example "trained on part of this test set: 12 of 40 clips (esc10:test)"."""
+    counts = []
+    if overlap.listed or overlap.recordings:
+        counts.append(f"{overlap.recordings} of {overlap.of_recordings} clips")
+    if overlap.speakers:
+        counts.append(f"{overlap.speakers} of {overlap.of_speakers} speakers")
+    named = ", ".join(overlap.named)
+    if not counts:
+        return f"trained on part of this test set: {named}"
+    return f"trained on part of this test set: {', '.join(counts)}{f' ({named})' if named else ''}"

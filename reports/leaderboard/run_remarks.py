@@ -1,0 +1,149 @@
+"""What a reader must know where rows of several runs, machines or people stand in one table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import combinations
+
+import pandas as pd
+
+from ..run_facts import RunFacts
+
+_SHA_DIGITS = 12
+
+
+def other_weights(rows: pd.DataFrame, runs: Sequence[RunFacts]) -> dict[str, str]:
+    """Systems that are not the same in all runs, by their cards, with the reason.
+
+    Runs may call two systems by one name. Where they have trials in common, the values tell whether
+    it is one system (see `merge_runs`); where they have none, the weights and options do.
+
+    Args:
+        rows: as `read_rows` gives them.
+        runs: as `read_runs` gives them.
+    """
+    found = {}
+    facts = {run.run_id: run for run in runs}
+    for system, own in rows.groupby("system"):
+        known = [str(run) for run in own["run_id"].unique() if _weights(facts, run, system)]
+        for one, other in combinations(sorted(known), 2):
+            reason = _difference(facts[one], facts[other], str(system))
+            if reason and not _shared(own, one, other):
+                found[str(system)] = reason
+    return found
+
+
+def run_remarks(rows: pd.DataFrame, runs: Sequence[RunFacts]) -> tuple[str, ...]:
+    """Sentences on runs that are unfinished, unknown, of other versions or of parts of a set.
+
+    Args:
+        rows: as `read_rows` gives them.
+        runs: as `read_runs` gives them.
+    """
+    return (
+        *_unfinished(runs),
+        *_incomplete_sets(runs),
+        *_unknown_builds(rows, runs),
+        *_versions(runs),
+    )
+
+
+def name_remarks(merged: pd.DataFrame, reasons: Mapping[str, str]) -> tuple[str, ...]:
+    """Sentences on systems and metrics that are kept apart though they have one name.
+
+    Args:
+        merged: with `base_system` and `base_metric`.
+        reasons: why a system is kept apart, if not for its values.
+    """
+    return (*_systems(merged, reasons), *_metrics(merged))
+
+
+def _difference(one: RunFacts, other: RunFacts, system: str) -> str:
+    ours, theirs = (run.systems[system] for run in (one, other))
+    named = f"in {one.title} and {other.title}"
+    if ours.text("sha256") != theirs.text("sha256"):
+        digests = [facts.text("sha256")[:_SHA_DIGITS] or "none" for facts in (ours, theirs)]
+        return f"its weights differ {named} (sha256 {digests[0]} and {digests[1]})"
+    if _options(ours.card) != _options(theirs.card):
+        return f"its options differ {named}"
+    return ""
+
+
+def _options(card: Mapping[str, object]) -> str:
+    return json.dumps(card.get("options"), sort_keys=True, default=str)
+
+
+def _weights(facts: Mapping[str, RunFacts], run_id: str, system: object) -> bool:
+    """Does a run say what a system is?"""
+    run = facts.get(run_id)
+    return bool(run and run.systems.get(str(system)) and run.systems[str(system)].card)
+
+
+def _shared(rows: pd.DataFrame, one: str, other: str) -> bool:
+    """Do two runs have a value for the same trial and metric?"""
+    keys = ["dataset", "trial_id", "metric", "signature"]
+    both = [rows.loc[rows["run_id"] == run, keys] for run in (one, other)]
+    return len(both[0].merge(both[1], on=keys)) > 0
+
+
+def _unfinished(runs: Sequence[RunFacts]) -> Iterator[str]:
+    for run in runs:
+        if not run.finished:
+            yield f"run {run.title} did not finish: systems that lack trials are not ranked"
+
+
+def _incomplete_sets(runs: Sequence[RunFacts]) -> Iterator[str]:
+    """Of one name there is one build, so that all runs say the same."""
+    missing = {name: facts.missing for run in runs for name, facts in run.datasets.items()}
+    for name, told in sorted(missing.items()):
+        if told:
+            yield f"dataset {name} is not whole: {told}"
+
+
+def _unknown_builds(rows: pd.DataFrame, runs: Sequence[RunFacts]) -> Iterator[str]:
+    """Datasets of several runs of which one does not say what it is."""
+    known = {
+        (run.run_id, name)
+        for run in runs
+        for name, facts in run.datasets.items()
+        if facts.fingerprint
+    }
+    for dataset, own in rows.groupby("dataset"):
+        ids = [str(run) for run in own["run_id"].unique()]
+        lacking = [run for run in ids if (run, str(dataset)) not in known]
+        if len(ids) > 1 and lacking:
+            titles = _titles(runs, lacking)
+            yield f"dataset {dataset} has no fingerprint in {titles}: its trials are merged by id"
+
+
+def _versions(runs: Sequence[RunFacts]) -> Iterator[str]:
+    told = [run for run in runs if run.versions]
+    names = sorted({name for run in told for name in run.versions})
+    for name in names:
+        by_version: dict[str, list[str]] = {}
+        for run in told:
+            by_version.setdefault(run.versions.get(name) or "unknown", []).append(run.title)
+        if len(by_version) > 1:
+            parts = [f"{version} in {', '.join(who)}" for version, who in by_version.items()]
+            yield f"{name} is {' and '.join(parts)}"
+
+
+def _systems(merged: pd.DataFrame, reasons: Mapping[str, str]) -> Iterator[str]:
+    pairs = merged[["base_system", "system"]].drop_duplicates()
+    for base, own in pairs.groupby("base_system"):
+        if set(own["system"]) != {base}:
+            why = reasons.get(str(base), "its values differ between runs")
+            yield f"{base} is told apart by run: {why}"
+
+
+def _metrics(merged: pd.DataFrame) -> Iterator[str]:
+    split = merged[merged["metric"] != merged["base_metric"]]
+    for base, own in split.groupby("base_metric"):
+        signatures = ", ".join(sorted(map(str, own["signature"].unique())))
+        yield f"{base} has several signatures, one column for each: {signatures}"
+
+
+def _titles(runs: Sequence[RunFacts], ids: Iterable[str]) -> str:
+    names = {run.run_id: run.title for run in runs}
+    return ", ".join(names.get(run, run) for run in ids)

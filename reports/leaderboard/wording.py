@@ -1,0 +1,197 @@
+"""Numbers and sentences as people read them; the same in every report."""
+
+from __future__ import annotations
+
+import math
+
+from ...bench.statistics.aggregate import Aggregate
+from ...bench.statistics.comparison import ALPHA, Difference
+from .board import Column, Entry, Issue, Leaderboard, Table
+
+NOTHING = "—"
+RANKS = (
+    f"ranks are groups: systems of one rank do not differ significantly (p ≥ {ALPHA:g} after Holm)"
+)
+_DECIMALS = {"dB": 2, "%": 1, "MOS-LQO": 2, "MOS": 2}
+_SMALLEST_P = 0.001  # smaller ones are given as "< 0.001"
+
+
+def number(value: float, unit: str, *, signed: bool = False) -> str:
+    """A value with the decimals of its unit; "—" for NaN, "∞" for infinity."""
+    if math.isnan(value):
+        return NOTHING
+    sign = "−" if value < 0 else "+" if signed and value > 0 else ""
+    if math.isinf(value):
+        return f"{sign}∞"
+    digits = f"{abs(value):.{decimals(unit)}f}"
+    return digits if float(digits) == 0.0 else sign + digits
+
+
+def decimals(unit: str) -> int:
+    """How many digits after the point a value of that unit is shown with."""
+    return _DECIMALS.get(unit, 3)
+
+
+def interval(low: float, high: float, unit: str, *, signed: bool = False) -> str:
+    """Both ends in brackets, or "" if there is no interval."""
+    if math.isnan(low) or math.isnan(high):
+        return ""
+    return f"[{number(low, unit, signed=signed)}, {number(high, unit, signed=signed)}]"
+
+
+def half_width(cell: Aggregate, unit: str) -> str:
+    """Half the length of the interval as ±0.56, where there is no room for both ends."""
+    if math.isnan(cell.ci_low) or math.isnan(cell.ci_high):
+        return ""
+    return f"±{number((cell.ci_high - cell.ci_low) / 2.0, unit)}"
+
+
+def beside(table: Table, entry: Entry, index: int) -> tuple[str, ...]:
+    """What comes with a pooled value: its parts (sub, del, ins), and the mean over trials."""
+    column, cell = table.columns[index], entry.cells[index]
+    if cell is None or not column.facts.pooled or math.isnan(cell.mean):
+        return ()
+    unit = column.facts.unit
+    parts = [
+        f"{part.facts.name.removeprefix(f'{column.facts.name}_')[:3]} {number(found.mean, unit)}"
+        for part, found in zip(table.parts, entry.parts, strict=True)
+        if found is not None and part.facts.part_of == column.facts.name
+    ]
+    over_trials = number(cell.trial_mean, unit)
+    told = [" · ".join(parts)] if parts else []
+    if over_trials != number(cell.mean, unit):
+        told.append(f"mean over trials {over_trials}")
+    return tuple(told)
+
+
+def flags(cell: Aggregate, n_trials: int) -> tuple[str, ...]:
+    """What a reader of the mean must know: fewer trials, failed, undefined or floored ones."""
+    applicable = n_trials - cell.n_inapplicable
+    found = [f"n={cell.n}"] if cell.n != applicable else []
+    for count, word in (
+        (cell.n_failed, "failed"),
+        (cell.n_undefined, "undefined"),
+        (cell.n_floored, "floored"),
+    ):
+        if count:
+            found.append(f"{count} {word}")
+    return tuple(found)
+
+
+def heading(column: Column) -> str:
+    """Metric, unit and direction, for example "snri dB ↑"; a range (0..1) is no unit."""
+    arrow = {True: "↑", False: "↓", None: ""}[column.facts.higher_is_better]
+    unit = "" if ".." in column.facts.unit else column.facts.unit
+    return " ".join(part for part in (column.key, unit, arrow) if part)
+
+
+def rank(entry: Entry) -> str:
+    """The rank, or a mark in its place: ○ for an oracle, – for an unranked system."""
+    if entry.rank is not None:
+        return str(entry.rank)
+    return "○" if entry.complete and entry.facts.privileged else "–"
+
+
+def title(table: Table) -> str:
+    """Dataset and stratum, for example "mini_sounds · PMQ 1:3"."""
+    return f"{table.dataset} · {table.condition}"
+
+
+def gap(difference: Difference | None, unit: str) -> str:
+    """Signed difference with interval and p-value; "" for the leader itself."""
+    if difference is None:
+        return ""
+    mean = number(difference.mean, unit, signed=True)
+    ends = interval(difference.ci_low, difference.ci_high, unit, signed=True)
+    return " ".join(part for part in (mean, ends, p_value(difference)) if part)
+
+
+def p_value(difference: Difference) -> str:
+    """The adjusted p-value as "p = 0.012" or "p < 0.001"; "" if there is none."""
+    digits = p_digits(difference)
+    return f"p {digits if digits.startswith('<') else f'= {digits}'}" if digits else ""
+
+
+def p_digits(difference: Difference) -> str:
+    """The adjusted p-value as "0.012", "< 0.001" or ""; never rounded across the threshold."""
+    p = difference.p_adjusted
+    if math.isnan(p):
+        return ""
+    if p < _SMALLEST_P:
+        return f"< {_SMALLEST_P:g}"
+    digits = f"{p:.3f}"
+    return digits if (float(digits) < ALPHA) == difference.significant else f"{p:.6f}"
+
+
+def verdict(table: Table) -> str:
+    """By how much the leader is ahead of its rival on the primary metric."""
+    rival = table.entry(table.rival)
+    if table.primary is None or rival is None or rival.gap is None:
+        return "alone in its table"
+    facts, difference = table.columns[table.primary].facts, rival.gap
+    if math.isnan(difference.mean):
+        return f"without a difference to {rival.system} that has a value"
+    sign = -1.0 if facts.higher_is_better else 1.0  # the gap is rival − leader
+    ahead = sign * difference.mean
+    low, high = sorted((sign * difference.ci_low, sign * difference.ci_high))
+    amount = f"{number(abs(ahead), facts.unit)} {facts.unit}".strip()
+    word = "better" if ahead >= 0 else "worse"
+    ends = interval(low, high, facts.unit, signed=True)
+    return f"{amount} {word} than {rival.system} {ends} on {difference.n} paired trials"
+
+
+def certainty(table: Table) -> str:
+    """Whether the lead is significant, with the p-value; "" where nothing is compared."""
+    rival = table.entry(table.rival)
+    if rival is None or rival.gap is None or not p_value(rival.gap):
+        return ""
+    return f"{'' if rival.gap.significant else 'not '}significant, {p_value(rival.gap)}"
+
+
+def tied(table: Table) -> str:
+    """Whom the leader shares its rank with; "" if nobody."""
+    lead = table.entry(table.leader)
+    names = [
+        entry.system
+        for entry in table.entries
+        if lead and entry.rank == lead.rank is not None and entry.system != lead.system
+    ]
+    return f"shares rank {lead.rank} with {', '.join(names)}" if lead and names else ""
+
+
+def status(issue: Issue) -> str:
+    """The status of an issue as a word: an ok value with a note is flagged."""
+    return "flagged" if issue.status == "ok" else issue.status
+
+
+def plural(count: int, noun: str) -> str:
+    """Count and noun, for example "1 trial" or "2 trials"."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def warnings(table: Table) -> list[str]:
+    """Which systems were trained on part of the dataset: "net: trained on ..."."""
+    return [f"{entry.system}: {entry.warning}" for entry in table.entries if entry.warning]
+
+
+def unranked(table: Table) -> list[str]:
+    """Why systems that are no oracles have no rank: "soundbeam: not ranked: ..."."""
+    return [
+        f"{entry.system}: {entry.note}"
+        for entry in table.entries
+        if entry.note and not (entry.complete and entry.facts.privileged)
+    ]
+
+
+def trouble(board: Leaderboard) -> str:
+    """One sentence on what failed, is missing, or was trained on; "" if nothing."""
+    parts = []
+    for status, what in (("failed", "with a value that failed"), ("missing", "missing")):
+        count = sum(issue.n_trials for issue in board.issues if issue.status == status)
+        if count:
+            parts.append(f"{plural(count, 'trial')} {what}")
+    told = [f"{' and '.join(parts)}, counted for each system"] if parts else []
+    trained = {issue.system for issue in board.issues if issue.status == "contaminated"}
+    if trained:
+        told.append(f"trained on part of a test set: {', '.join(sorted(trained))}")
+    return "; ".join(told)

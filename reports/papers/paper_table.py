@@ -1,0 +1,130 @@
+"""What a paper's table is made of: cells that name a number of a run and a published one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...core.registry import Registry
+from .published import PublishedResult, PublishedTable
+
+FMQ = "FMQ 1:0"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """A number of a run.
+
+    Attributes:
+        system: title in the run.
+        metric: name of a metric, or "params" or "macs_per_s".
+        condition: label of the stratum; a cost has none.
+        role: of the dataset in the run's config; "" in a run that gives none.
+        threshold: of decisions on classes, where it is not the metric's own.
+    """
+
+    system: str
+    metric: str
+    condition: str = FMQ
+    role: str = ""
+    threshold: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quoted:
+    """A published number, as `published.PublishedTable.find` looks it up."""
+
+    system: str
+    metric: str
+    variant: str = ""
+    condition: str = ""
+
+    def find(self, table: PublishedTable) -> PublishedResult | None:
+        """The number in its table, or None where the paper has a gap."""
+        return table.find(
+            system=self.system,
+            metric=self.metric,
+            variant=self.variant,
+            condition=self.condition,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PaperCell:
+    """Ours and the published number; None where there is none."""
+
+    ours: Measured | None = None
+    published: Quoted | None = None
+
+
+EMPTY = PaperCell()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaperRow:
+    """One line.
+
+    Attributes:
+        names: what stands in the leading columns.
+        cells: one for each column of the table.
+        rule: a rule above it.
+    """
+
+    names: tuple[str, ...]
+    cells: tuple[PaperCell, ...]
+    rule: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """An ordering that the paper finds: one number is better than another, or just the same.
+
+    Numbers of different strata or sets are compared where the mixture and the target are the same.
+
+    Attributes:
+        text: in words.
+        better: the number that is better in the metric's direction.
+        worse: the other; of the same metric.
+        same: every single value is equal, to the last bit.
+    """
+
+    text: str
+    better: Measured
+    worse: Measured
+    same: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaperTable:
+    """One table of one paper.
+
+    Attributes:
+        title: which table of which paper it is.
+        paper: in `published_results.csv`.
+        table: in `published_results.csv`; "" if no number of it is published.
+        stub: headings of the leading columns.
+        columns: headings of the columns, each of ours and published.
+        claims: orderings that the paper finds in it.
+    """
+
+    title: str
+    paper: str
+    table: str
+    stub: tuple[str, ...]
+    columns: tuple[str, ...]
+    rows: tuple[PaperRow, ...]
+    claims: tuple[Claim, ...] = ()
+
+    def __post_init__(self) -> None:
+        for row in self.rows:
+            if (len(row.names), len(row.cells)) != (len(self.stub), len(self.columns)):
+                raise ValueError(f"{self.title}: row {row.names} does not fit the headings")
+
+    def published_of(self, ours: Measured) -> Quoted | None:
+        """The published number that stands beside one of ours."""
+        cells = (cell for row in self.rows for cell in row.cells if cell.ours == ours)
+        return next((cell.published for cell in cells), None)
+
+
+PAPER_TABLES: Registry[PaperTable] = Registry(
+    "paper table", package="tsebench.reports.papers.tables", group="tsebench.paper_tables"
+)

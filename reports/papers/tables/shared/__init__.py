@@ -1,0 +1,1 @@
+"""reports/papers/tables/shared"""

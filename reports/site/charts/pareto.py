@@ -1,0 +1,238 @@
+"""Quality against cost: which systems nobody beats at their price; geometry of the charts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from ....bench.statistics.aggregate import Aggregate
+from ...leaderboard.board import Entry, Leaderboard, Table
+from ...run_facts import CostFacts
+from ..choose_trials import primary_column
+from .axes import axis, ticks
+
+WIDTH, HEIGHT = 540.0, 300.0
+LEFT, RIGHT, TOP, BOTTOM = 52.0, 16.0, 14.0, 44.0
+_CHAR = 6.4  # width of a letter of the labels, about
+_NEAR = 13.0  # labels closer than this, from above to below, would touch
+_LABELLED = 14
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """A system, in SVG units.
+
+    Attributes:
+        best: no system is both cheaper and better.
+        label: its name, or "" where there is no room for it.
+        anchor: "start" or "end": on which side of its place the label lies.
+    """
+
+    entry: Entry
+    cell: Aggregate
+    cost: float
+    x: float
+    y: float
+    low: float
+    high: float
+    best: bool
+    label: str = ""
+    label_x: float = 0.0
+    label_y: float = 0.0
+    anchor: str = "start"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chart:
+    """Quality against one kind of cost.
+
+    Attributes:
+        front: corners of the line that joins the best.
+        left_out: systems without a value or a cost, or off the scale.
+    """
+
+    table: Table
+    title: str
+    x_label: str
+    y_label: str
+    x_ticks: tuple[tuple[float, str], ...]
+    y_ticks: tuple[tuple[float, float], ...]
+    points: tuple[Point, ...]
+    front: tuple[tuple[float, float], ...]
+    left_out: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Axis:
+    """A logarithmic axis from `low` to `high`, or a linear one."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+    log: bool
+
+    def place(self, value: float) -> float:
+        low, high, at = (
+            (math.log10(v) for v in (self.low, self.high, value))
+            if self.log
+            else (self.low, self.high, value)
+        )
+        return self.start + (self.end - self.start) * (at - low) / (high - low)
+
+
+_COSTS: tuple[tuple[str, str, Callable[[CostFacts], float | None]], ...] = (
+    ("real-time factor", "real-time factor (log scale)", lambda cost: cost.rtf),
+    ("parameters", "parameters (log scale)", lambda cost: cost.params),
+)
+
+
+def charts(board: Leaderboard, dataset: str) -> tuple[Chart, ...]:
+    """Quality against each cost, in the first stratum of a dataset; needs two systems.
+
+    Systems that cost nothing (the mixture has no parameters) have no place on a logarithmic axis,
+    and are named below.
+    """
+    table = next((t for t in board.of(dataset) if primary_column(t) is not None), None)
+    if table is None:
+        return ()
+    found = [_chart(board, table, *cost) for cost in _COSTS]
+    return tuple(chart for chart in found if chart is not None)
+
+
+def costs_of(board: Leaderboard) -> dict[str, CostFacts]:
+    """Costs by the name that a table shows."""
+    return {
+        entry.system: entry.facts.cost
+        for table in board.tables
+        for entry in table.entries
+        if entry.facts.cost is not None
+    }
+
+
+def _chart(
+    board: Leaderboard,
+    table: Table,
+    title: str,
+    x_label: str,
+    read: Callable[[CostFacts], float | None],
+) -> Chart | None:
+    column = primary_column(table)
+    costs = costs_of(board)
+    low, high = axis([table])
+    found: list[tuple[Entry, Aggregate, float]] = []
+    left_out: list[str] = []
+    for entry in table.entries:
+        cell, cost = table.primary_cell(entry), costs.get(entry.system)
+        price = (read(cost) if cost else None) or 0.0
+        if cell is None or price <= 0.0 or not low <= cell.mean <= high:
+            left_out.append(entry.system)
+        else:
+            found.append((entry, cell, float(price)))
+    if column is None or len(found) < 2:
+        return None
+    x, y = _axes([price for _, _, price in found], low, high)
+    higher = column.facts.higher_is_better is not False
+    best = _front(found, higher=higher)
+    points = _labelled([_point(*item, x, y, best=item[0].system in best) for item in found])
+    front = sorted((p.x, p.y) for p in points if p.best)
+    return Chart(
+        table=table,
+        title=title,
+        x_label=x_label,
+        y_label=f"{column.key}{f' [{column.facts.unit}]' if column.facts.unit else ''}",
+        x_ticks=tuple(_log_ticks(x)),
+        y_ticks=tuple((y.place(value), value) for value in ticks(y.low, y.high)),
+        points=points,
+        front=_steps(front),
+        left_out=tuple(left_out),
+    )
+
+
+def _axes(prices: Sequence[float], low: float, high: float) -> tuple[_Axis, _Axis]:
+    margin = 0.06 * (high - low)
+    ends = math.log10(min(prices)), math.log10(max(prices))
+    room = 0.08 * max(ends[1] - ends[0], 0.5)
+    x = _Axis(10 ** (ends[0] - room), 10 ** (ends[1] + room), LEFT, WIDTH - RIGHT, True)
+    return x, _Axis(low - margin, high + margin, HEIGHT - BOTTOM, TOP, False)
+
+
+def _front(found: Sequence[tuple[Entry, Aggregate, float]], *, higher: bool) -> set[str]:
+    """Systems that are better than every cheaper one; an oracle is a bound, no competitor."""
+    sign = 1.0 if higher else -1.0
+    fair = [(p, sign * cell.mean, e.system) for e, cell, p in found if not e.facts.privileged]
+    return {
+        name
+        for price, value, name in fair
+        if not any((p <= price and v >= value) and (p, v) != (price, value) for p, v, _ in fair)
+    }
+
+
+def _steps(front: Sequence[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
+    corners = list(front[:1])
+    for x, y in front[1:]:
+        corners += [(x, corners[-1][1]), (x, y)]
+    return tuple(corners)
+
+
+def _point(entry: Entry, cell: Aggregate, cost: float, x: _Axis, y: _Axis, *, best: bool) -> Point:
+    ends = [cell.mean if math.isnan(end) else end for end in (cell.ci_low, cell.ci_high)]
+    low, high = (min(max(y.place(end), TOP), HEIGHT - BOTTOM) for end in ends)
+    return Point(
+        entry=entry,
+        cell=cell,
+        cost=cost,
+        x=x.place(cost),
+        y=y.place(cell.mean),
+        low=low,
+        high=high,
+        best=best,
+    )
+
+
+def _labelled(points: Sequence[Point]) -> tuple[Point, ...]:
+    """Names beside points as far as there is room, those of the front first."""
+    placed: list[tuple[float, float, float]] = []
+    named: dict[str, Point] = {}
+    for point in sorted(points, key=lambda p: (not p.best, p.x))[:_LABELLED]:
+        name, width = point.entry.system, _CHAR * len(point.entry.system)
+        for anchor in ("start", "end"):
+            left = point.x + 8.0 if anchor == "start" else point.x - 8.0 - width
+            inside = left >= LEFT and left + width <= WIDTH
+            free = all(
+                left + width < a or b < left or abs(point.y - at) > _NEAR for a, b, at in placed
+            ) and not any(
+                other is not point
+                and left - 6.0 < other.x < left + width + 6.0
+                and abs(other.y - point.y) < 9.0
+                for other in points
+            )
+            if inside and free:
+                placed.append((left, left + width, point.y))
+                at = left if anchor == "start" else left + width
+                named[name] = _with_label(point, at, anchor)
+                break
+    return tuple(named.get(point.entry.system, point) for point in points)
+
+
+def _with_label(point: Point, at: float, anchor: str) -> Point:
+    return replace(
+        point, label=point.entry.system, label_x=at, label_y=point.y + 4.0, anchor=anchor
+    )
+
+
+def _log_ticks(x: _Axis) -> list[tuple[float, str]]:
+    """Powers of ten, with 2 and 5 times these where there are few."""
+    first, last = math.floor(math.log10(x.low)), math.ceil(math.log10(x.high))
+    powers = [10.0**n for n in range(first, last + 1)]
+    many = [p * m for p in powers for m in (1.0, 2.0, 5.0)]
+    wide = last - first > 3
+    return [(x.place(v), _short(v)) for v in (powers if wide else many) if x.low <= v <= x.high]
+
+
+def _short(value: float) -> str:
+    for size, prefix in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
+        if value >= size:
+            return f"{value / size:g}{prefix}"
+    return f"{value:g}"

@@ -1,0 +1,213 @@
+"""Which trials are told by themselves: the worst and best of each system, or those asked for."""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import overload
+
+import pandas as pd
+
+from ...core.errors import ConfigError
+from ..leaderboard.board import Column, Entry, Leaderboard, Table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Valued:
+    """A trial and the value that a system has for it."""
+
+    dataset: str
+    trial_id: str
+    value: float
+
+
+class ValuedTrials(Sequence[Valued]):
+    """Trials in an order, made when they are asked for: of thousands, the ends alone are told.
+
+    Args:
+        dataset: of all of them.
+        values: by trial id, in the order.
+    """
+
+    def __init__(self, dataset: str, values: pd.Series) -> None:
+        self._dataset = dataset
+        self._values = values
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    @overload
+    def __getitem__(self, index: int) -> Valued: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Valued, ...]: ...
+    def __getitem__(self, index: int | slice) -> Valued | tuple[Valued, ...]:
+        """One trial, or a stretch of them."""
+        if isinstance(index, slice):
+            return tuple(self[place] for place in range(*index.indices(len(self))))
+        return Valued(
+            dataset=self._dataset,
+            trial_id=str(self._values.index[index]),
+            value=float(self._values.iloc[index]),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extremes:
+    """The worst and the best trials of a system in one table, the most extreme first."""
+
+    table: Table
+    column: Column
+    worst: tuple[Valued, ...]
+    best: tuple[Valued, ...]
+
+
+class TrialOrder:
+    """Trials by value, for every table of a board.
+
+    Args:
+        board: with rows; without them there are no trials.
+        metric: by whose values; the one that sorts each table if None.
+    """
+
+    def __init__(self, board: Leaderboard, *, metric: str | None = None) -> None:
+        self._board = board
+        self._metric = metric
+
+    def worst_first(self, table: Table, system: str) -> Sequence[Valued]:
+        """Trials of a system, the worst first.
+
+        A trial without a value is told among the failures, so it is left out here.
+        """
+        column = self._column(table)
+        values = self._values.get((table.dataset, table.condition))
+        if column is None or values is None or system not in values:
+            return ()
+        ordered = values[system].dropna().sort_index()
+        ordered = ordered.sort_values(
+            ascending=column.facts.higher_is_better is not False, kind="stable"
+        )
+        return ValuedTrials(table.dataset, ordered)
+
+    def extremes(self, system: str, count: int) -> tuple[Extremes, ...]:
+        """Up to `count` worst and best trials of a system in each table; none is in both lists."""
+        found = []
+        for table in self._board.tables:
+            column, ordered = self._column(table), self.worst_first(table, system)
+            if column is not None and ordered:
+                half = min(count, (len(ordered) + 1) // 2)
+                best = tuple(ordered[max(half, len(ordered) - count) :])[::-1]
+                found.append(
+                    Extremes(table=table, column=column, worst=tuple(ordered[:half]), best=best)
+                )
+        return tuple(found)
+
+    def telling(self) -> Iterator[Valued]:
+        """Trials in the order in which they are worth a look.
+
+        Turn by turn, each system of each table gives its worst, its best, its second worst trial,
+        and so on: leaders first, then other contenders, then baselines and oracles.
+        """
+        queues: dict[int, list[Iterator[Valued]]] = {}
+        for table in self._board.tables:
+            for entry in table.entries:
+                queue = _ends_first(self.worst_first(table, entry.system))
+                queues.setdefault(_place(entry, table), []).append(queue)
+        for place in sorted(queues):
+            turns = itertools.zip_longest(*queues[place])
+            yield from (found for turn in turns for found in turn if found is not None)
+
+    @cached_property
+    def _values(self) -> dict[tuple[str, str], pd.DataFrame]:
+        """Values of the metric [trials, systems] by dataset and stratum."""
+        rows = self._board.rows
+        found: dict[tuple[str, str], pd.DataFrame] = {}
+        if rows.empty:
+            return found
+        for table in self._board.tables:
+            column = self._column(table)
+            if column is not None:
+                own = rows[
+                    (rows["dataset"] == table.dataset)
+                    & (rows["condition"] == table.condition)
+                    & (rows["metric"] == column.key)
+                    & (rows["status"] == "ok")
+                ]
+                found[table.dataset, table.condition] = own.pivot(
+                    index="trial_id", columns="system", values="value"
+                )
+        return found
+
+    def _column(self, table: Table) -> Column | None:
+        if self._metric is None:
+            return primary_column(table)
+        return next((column for column in table.columns if column.key == self._metric), None)
+
+
+def choose(
+    board: Leaderboard, order: TrialOrder, *, count: int, wanted: Sequence[str] = ()
+) -> tuple[tuple[str, str], ...]:
+    """The trials that get a page, by dataset and id: those wanted, then the telling ones.
+
+    Args:
+        board: with rows.
+        order: of its trials.
+        count: most trials beside those wanted.
+        wanted: ids that must be among them; all trials of such an id.
+
+    Raises:
+        ConfigError: there is no trial of that id.
+    """
+    chosen = dict.fromkeys(wanted_trials(board, wanted))
+    limit = len(chosen) + count
+    for found in order.telling():
+        if len(chosen) >= limit:
+            break
+        chosen.setdefault((found.dataset, found.trial_id))
+    return tuple(chosen)
+
+
+def wanted_trials(board: Leaderboard, wanted: Sequence[str]) -> list[tuple[str, str]]:
+    """Dataset and id of the trials that are named.
+
+    Raises:
+        ConfigError: there is no trial of that id.
+    """
+    if not wanted:
+        return []
+    pairs = board.rows[["dataset", "trial_id"]].drop_duplicates()
+    found = []
+    for name in wanted:
+        own = pairs[pairs["trial_id"] == name]
+        if own.empty:
+            known = [str(trial) for trial in pairs["trial_id"].unique()]
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
+            raise ConfigError(
+                f"there is no trial {name!r} among the {len(known)} of the run; "
+                f"the nearest id is {near[0]!r}"
+            )
+        found += [(str(dataset), name) for dataset in own["dataset"]]
+    return found
+
+
+def primary_column(table: Table) -> Column | None:
+    """The column that sorts a table, or None."""
+    return None if table.primary is None else table.columns[table.primary]
+
+
+def _place(entry: Entry, table: Table) -> int:
+    if entry.system == table.leader:
+        return 0
+    return 2 if entry.facts.privileged or entry.facts.family == "baseline" else 1
+
+
+def _ends_first(ordered: Sequence[Valued]) -> Iterator[Valued]:
+    """Worst, best, second worst, second best, ..."""
+    low, high = 0, len(ordered) - 1
+    while low <= high:
+        yield ordered[low]
+        if high > low:
+            yield ordered[high]
+        low, high = low + 1, high - 1

@@ -1,0 +1,160 @@
+"""The tables of a leaderboard as a paper prints them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ..leaderboard.board import Column, Entry, Leaderboard, Table
+from ..leaderboard.metric_facts import written
+from ..leaderboard.ranking import tiers
+from ..leaderboard.wording import (
+    NOTHING,
+    beside,
+    flags,
+    heading,
+    interval,
+    number,
+    plural,
+    rank,
+    title,
+)
+from .cost import HEADINGS, cost_lines
+from .table import Cell, Head, Note, Notes, PrintedTable, Row, file_stem
+
+_BASELINE, _ORACLE = "†", "○"
+_MARKS = {_ORACLE: "oracle: it reads the truth and is not ranked", _BASELINE: "baseline"}
+
+
+def print_table(board: Leaderboard, table: Table, *, intervals: bool = True) -> PrintedTable:
+    """A table of a leaderboard, with a note at every cell that is not over all trials.
+
+    Bold is the best of a column with all systems that do not differ significantly from it, and
+    underlined is the next group; a column without any difference has neither.
+
+    Args:
+        board: the leaderboard, with its rows.
+        table: one of its tables.
+        intervals: print the interval below each mean.
+    """
+    return _Printer(board, table, intervals).printed()
+
+
+def print_costs(board: Leaderboard) -> PrintedTable | None:
+    """What systems cost; None if nothing was measured."""
+    lines = cost_lines(board)
+    notes = Notes()
+    rows = []
+    for line in lines:
+        marks = tuple(notes.mark(text) for text in line.notes)
+        named = Cell(text=line.cells[0], marks=marks)
+        rows.append(Row(cells=(named, *(Cell(text=text) for text in line.cells[1:]))))
+    heads = (Head(text=HEADINGS[0], align="l"), *(Head(text=text) for text in HEADINGS[1:]))
+    if not rows:
+        return None
+    return PrintedTable(
+        name="cost",
+        caption="Cost of the systems",
+        heads=heads,
+        rows=tuple(rows),
+        notes=notes.notes(),
+    )
+
+
+@dataclass(slots=True)
+class _Printer:
+    board: Leaderboard
+    table: Table
+    intervals: bool
+    notes: Notes = field(default_factory=Notes)
+
+    def printed(self) -> PrintedTable:
+        columns = range(len(self.table.columns))
+        groups = [tiers(self.board, self.table, index) for index in columns]
+        heads = [Head(text=self._heading(index)) for index in columns]
+        rows = tuple(self._row(entry, groups) for entry in self.table.entries)
+        return PrintedTable(
+            name=self._name(),
+            caption=f"{title(self.table)}, {plural(self.table.n_trials, 'trial')}",
+            heads=(Head(text="#"), Head(text="system", align="l"), *heads),
+            rows=rows,
+            notes=tuple(self._notes(groups, rows)),
+            stub=2,
+        )
+
+    def _row(self, entry: Entry, groups: list[Mapping[str, int]]) -> Row:
+        marks = [
+            *([_BASELINE] if entry.facts.family == "baseline" else []),
+            *([_ORACLE] if entry.facts.privileged and rank(entry) != _ORACLE else []),
+            *(self.notes.mark(note) for note in self._told(entry) if note),
+        ]
+        values = (self._value(entry, index, group) for index, group in enumerate(groups))
+        named = Cell(text=entry.system, marks=tuple(marks))
+        return Row(cells=(Cell(text=rank(entry)), named, *values))
+
+    def _told(self, entry: Entry) -> tuple[str, str]:
+        """What is said of a system as a whole: why it is not ranked, what it was trained on."""
+        oracle = entry.complete and entry.facts.privileged
+        return ("" if oracle else entry.note), entry.warning
+
+    def _value(self, entry: Entry, index: int, group: Mapping[str, int]) -> Cell:
+        cell, unit = entry.cells[index], self.table.columns[index].facts.unit
+        if cell is None or not cell.applies:
+            return Cell(text=NOTHING)
+        told = [*flags(cell, self.table.n_trials), *beside(self.table, entry, index)]
+        reasons = self._reasons(entry, index) if cell.n_failed or cell.n_undefined else ""
+        note = "; ".join([", ".join(told), reasons] if reasons else [", ".join(told)])
+        return Cell(
+            text=number(cell.mean, unit),
+            detail=interval(cell.ci_low, cell.ci_high, unit) if self.intervals else "",
+            bold=group.get(entry.system) == 1,
+            underlined=group.get(entry.system) == 2,
+            marks=(self.notes.mark(note),) if told else (),
+        )
+
+    def _reasons(self, entry: Entry, index: int) -> str:
+        """Why values of a cell are not there, for example "failed: length"."""
+        here = (self.table.dataset, self.table.condition, entry.system)
+        found = [
+            f"{issue.status}: {issue.reason}"
+            for issue in self.board.issues
+            if (issue.dataset, issue.condition, issue.system) == here
+            and issue.status in {"failed", "undefined"}
+            and self.table.columns[index].key in issue.metrics
+        ]
+        return "; ".join(dict.fromkeys(found))
+
+    def _heading(self, index: int) -> str:
+        column = self.table.columns[index]
+        return written(column.key) + heading(column).removeprefix(column.key)
+
+    def _name(self) -> str:
+        """A file name of its own for each table, whatever the datasets are called."""
+        stems = [file_stem(f"{t.dataset}_{t.condition}") for t in self.board.tables]
+        place = self.board.tables.index(self.table)
+        again = stems[:place].count(stems[place])
+        return f"{stems[place]}_{again + 1}" if again else stems[place]
+
+    def _notes(self, groups: list[Mapping[str, int]], rows: tuple[Row, ...]) -> list[Note]:
+        used = {mark for row in rows for cell in row.cells for mark in (*cell.marks, cell.text)}
+        ends = f" with {self.board.level:.0%} intervals" if self.intervals else ""
+        legend = (
+            f"Means over trials{ends} (bootstrap over mixtures)" if ends else "Means over trials"
+        )
+        pooled = [written(c.key) for c in self.table.columns if c.facts.pooled]
+        legend += f"; {', '.join(pooled)} of all trials together" if pooled else ""
+        if any(groups):
+            legend += (
+                "; bold: the best and all that do not differ significantly from it, "
+                "underlined: the next group"
+            )
+        marked = [Note(text=text, mark=mark) for mark, text in _MARKS.items() if mark in used]
+        shown = (*self.table.columns, *self.table.parts)
+        signatures = [Note(text=_signature(c), code=True) for c in shown]
+        return [Note(text=f"{legend}."), *marked, *self.notes.notes(), *signatures]
+
+
+def _signature(column: Column) -> str:
+    """The signature, with the column's key before it if it does not begin with that."""
+    own = column.signature.partition("|")[0] == column.key
+    return column.signature if own else f"{column.key}: {column.signature}"

@@ -1,0 +1,137 @@
+"""The leaderboard in a terminal: one table for each dataset, one section for each condition."""
+
+from __future__ import annotations
+
+from rich import box
+from rich.console import Console
+from rich.table import Table as Grid
+from rich.text import Text
+
+from ..leaderboard.board import Column, Entry, Leaderboard, Table
+from ..leaderboard.wording import (
+    NOTHING,
+    RANKS,
+    certainty,
+    flags,
+    half_width,
+    heading,
+    number,
+    p_digits,
+    plural,
+    rank,
+    tied,
+    trouble,
+    unranked,
+    verdict,
+    warnings,
+)
+
+_NAME = 24  # characters of a system's name that are never wrapped
+_ISSUES = 5  # named below the tables; the reports have them all
+
+
+def print_leaderboard(board: Leaderboard, console: Console) -> None:
+    """Print tables, verdicts and what went wrong; looks right from 80 columns on."""
+    for dataset in board.datasets:
+        console.print(_grid(board.of(dataset)))
+        for table in board.of(dataset):
+            _print_verdict(table, console)
+        console.print()
+    print_remarks(board, console)
+    console.print(
+        Text(
+            f"mean ± half of the {board.level:.0%} interval; ○ oracle (reads the truth); "
+            "– not ranked; ! failed, undefined or floored trials; "
+            f"p: of the difference to the leader; {RANKS}",
+            style="dim",
+        )
+    )
+
+
+def print_remarks(board: Leaderboard, console: Console) -> None:
+    """Print what is told apart, left out or unfinished, and what failed or is missing."""
+    for remark in board.remarks:
+        console.print(Text(f"note: {remark}", style="yellow"))
+    if trouble(board):
+        console.print(Text(trouble(board), style="bold red"))
+        _print_issues(board, console)
+
+
+def _print_verdict(table: Table, console: Console) -> None:
+    if table.leader:
+        line = Text(f"{table.condition}: ", style="dim")
+        line.append(table.leader, style="bold")
+        facts = filter(None, (verdict(table), certainty(table), tied(table)))
+        line.append(f" is {', '.join(facts)}")
+        console.print(line)
+    for warning in warnings(table):
+        console.print(Text(f"{table.condition}: {warning}", style="bold red"))
+    for note in unranked(table):
+        console.print(Text(f"{table.condition}: {note}", style="yellow"))
+
+
+def _grid(tables: tuple[Table, ...]) -> Grid:
+    columns = {column.key: column for table in tables for column in table.columns}
+    # A terminal is narrow: where there is an improvement, the value itself is left to the reports.
+    keys = [key for key, column in columns.items() if column.facts.improvement not in columns]
+    grid = Grid(
+        title=Text(tables[0].dataset, style="bold"),
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
+    grid.add_column("#", justify="right")
+    longest = max(len(entry.system) for table in tables for entry in table.entries)
+    grid.add_column("system", overflow="fold", min_width=min(longest, _NAME))
+    for key in keys:
+        name, _, unit = heading(columns[key]).partition(" ")
+        grid.add_column(Text(f"{name}\n{unit}"), justify="right", overflow="fold")
+    grid.add_column("p", justify="right")
+    for table in tables:
+        section = Text(f"{table.condition}\n{plural(table.n_trials, 'trial')}", style="cyan")
+        grid.add_row("", section, *[""] * (len(keys) + 1))
+        for entry in table.entries:
+            grid.add_row(*_row(table, entry, keys))
+        grid.add_section()
+    return grid
+
+
+def _row(table: Table, entry: Entry, keys: list[str]) -> list[Text]:
+    dim = "" if entry.rank is not None else "dim"
+    name = Text(entry.system, style="bold" if entry.system == table.leader else dim)
+    if not entry.complete:
+        lost = entry.n_missing + entry.n_failed
+        name.append(f"\n{lost}/{table.n_trials} lost", style="red")
+    if entry.warning:
+        name.append("\ntrained on test data", style="red")
+    places = {column.key: i for i, column in enumerate(table.columns)}
+    cells = [
+        _cell(table, entry, table.columns[places[key]], places[key]) if key in places else Text("")
+        for key in keys
+    ]
+    chance = p_digits(entry.gap).replace("< 0.", "<.") if entry.gap else ""
+    return [Text(rank(entry), style=dim), name, *cells, Text(chance, style="dim")]
+
+
+def _cell(table: Table, entry: Entry, column: Column, index: int) -> Text:
+    cell = entry.cells[index]
+    if cell is None or not cell.applies:
+        return Text(NOTHING, style="dim")
+    style = "bold green" if entry.system in column.best else ""
+    text = Text(number(cell.mean, column.facts.unit), style=style)
+    text.append(f" {half_width(cell, column.facts.unit)}", style="dim not bold default")
+    if flags(cell, table.n_trials):
+        text.append("!", style="red")
+    return text
+
+
+def _print_issues(board: Leaderboard, console: Console) -> None:
+    grave = [issue for issue in board.issues if issue.status in ("failed", "missing")]
+    for issue in grave[:_ISSUES]:
+        first = f" ({', '.join(issue.first_trials)})" if issue.first_trials else ""
+        what = f"{issue.n_trials} {issue.status}: {issue.reason}"
+        where = f"{issue.system}, {issue.dataset} {issue.condition}"
+        console.print(Text(f"  {where}: {what}{first}"))
+    if len(grave) > _ISSUES:
+        console.print(Text(f"  and {len(grave) - _ISSUES} more; the reports list them all"))

@@ -1,0 +1,165 @@
+"""Variants of one metric side by side: a table in the terminal, and `variants.csv`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+from rich import box
+from rich.console import Console
+from rich.table import Table as Grid
+from rich.text import Text
+
+from ...bench.folders.claimed_numbers import Claim, Match, Statistic, nearest
+from ...bench.folders.variant import VariantLine, VariantScores
+from ...core.errors import OutputError
+from ...core.files import make_folder, write_atomic
+from ..leaderboard.wording import number, plural
+
+FILE_NAME = "variants.csv"
+_ALSO = 3  # others that agree with a claim; the table has them all
+
+
+def report_variants(
+    scores: VariantScores, claims: Sequence[Claim], out: Path, console: Console
+) -> Path:
+    """Print the table with what comes nearest to each claim, and write `variants.csv`.
+
+    Raises:
+        OutputError: see `write_variants`.
+    """
+    matches = [nearest(scores, claim) for claim in claims]
+    print_variants(scores, matches, console)
+    return write_variants(scores, matches, out)
+
+
+def print_variants(scores: VariantScores, matches: Sequence[Match], console: Console) -> None:
+    """Print every variant, mark the nearest to each claim; looks right from 80 columns on."""
+    improved = {line.variant.name: line for line in scores.lines if line.quantity == "improvement"}
+    grid = Grid(
+        title=Text(f"variants of {scores.system}", style="bold"),
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
+    grid.add_column("variant", overflow="fold")
+    headings = ["n", "mean", "median"]
+    for heading in headings + ["improvement\nmean", "improvement\nmedian"] * bool(improved):
+        grid.add_column(heading, justify="right")
+    family = ""
+    for line in scores.lines:
+        if line.quantity == "improvement":
+            continue
+        if family and line.variant.family != family:
+            grid.add_section()
+        family = line.variant.family
+        grid.add_row(*_cells(line, improved.get(line.variant.name), matches))
+    console.print(grid)
+    for text in [*_remarks(scores), *(_told(match) for match in matches)]:
+        console.print(text, soft_wrap=True)
+
+
+def write_variants(scores: VariantScores, matches: Sequence[Match], out: Path) -> Path:
+    """Write `variants.csv` at full precision; the lines of other systems in it stay.
+
+    Raises:
+        OutputError: the folder cannot be written, or an older file cannot be read.
+    """
+    path = make_folder(out) / FILE_NAME
+    frame = pd.DataFrame([_record(scores.system, line, matches) for line in scores.lines])
+    if path.exists():
+        others = _read(path)
+        frame = pd.concat([others[others["system"] != scores.system], frame])
+    write_atomic(path, frame.to_csv(index=False, lineterminator="\n"))
+    return path
+
+
+def _read(path: Path) -> pd.DataFrame:
+    """All as text, so that no digit of another system changes."""
+    try:
+        frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        raise OutputError(f"cannot read {str(path)!r}: {error}; remove it") from None
+    if "system" not in frame.columns:
+        raise OutputError(f"{str(path)!r} is no table of variants; remove it")
+    return frame
+
+
+def _record(
+    system: str, line: VariantLine, matches: Sequence[Match]
+) -> dict[str, str | int | float]:
+    here = [match for match in matches if match.nearest and match.nearest.line is line]
+    return {
+        "system": system,
+        "family": line.variant.family,
+        "variant": line.variant.name,
+        "quantity": line.quantity,
+        "swapped": str(line.variant.swapped).lower(),
+        "unit": line.variant.metric.info.unit,
+        "mean": line.mean,
+        "median": line.median,
+        "n": line.n,
+        "n_failed": line.n_failed,
+        "n_undefined": line.n_undefined,
+        "n_floored": line.n_floored,
+        "resampled_hz": line.resampled,
+        "signature": line.signature,
+        "claimed": ";".join(match.claim.text for match in here),
+        "claimed_statistic": ";".join(match.nearest.statistic for match in here if match.nearest),
+        "claimed_difference": ";".join(f"{match.difference:.6g}" for match in here),
+    }
+
+
+def _cells(value: VariantLine, gain: VariantLine | None, matches: Sequence[Match]) -> list[Text]:
+    label = Text(value.variant.label + "*" * bool(value.resampled))
+    trials = value.n + value.n_failed + value.n_undefined
+    count = Text(str(value.n) if value.n == trials else f"{value.n}/{trials}")
+    cells = [label, count]
+    for line in (value, gain):
+        if line is not None:
+            cells += [_cell(line, "mean", matches), _cell(line, "median", matches)]
+    return cells
+
+
+def _cell(line: VariantLine, statistic: Statistic, matches: Sequence[Match]) -> Text:
+    value = line.mean if statistic == "mean" else line.median
+    text = Text(number(value, line.variant.metric.info.unit))
+    for match in matches:
+        found = match.nearest
+        if found is not None and found.line is line and found.statistic == statistic:
+            text.stylize("bold green")
+            text = Text("► ", style="bold green") + text
+            break
+    return text
+
+
+def _remarks(scores: VariantScores) -> list[Text]:
+    """Resampling, floors, and roles, where there are any."""
+    resampled = {
+        f"{line.variant.label.partition(',')[0]} {line.resampled.replace('>', ' > ')} Hz"
+        for line in scores.lines
+        if line.resampled
+    }
+    notes = [f"* resampled: {', '.join(sorted(resampled))}"] if resampled else []
+    floored = sum(line.n_floored for line in scores.lines if line.quantity == "value")
+    if floored:
+        notes.append(f"{plural(floored, 'value')} below the floor of a metric count as the floor")
+    notes.append("swapped: estimate and reference exchanged; SI-SDR is the same either way")
+    return [Text(note, style="dim") for note in notes]
+
+
+def _told(match: Match) -> Text:
+    found = match.nearest
+    if found is None:
+        return Text(f"claimed {match.claim.text}: no variant has a value", style="yellow")
+    unit = found.line.variant.metric.info.unit
+    shown = f"{number(found.value, unit)} ({number(match.difference, unit, signed=True)})"
+    text = Text(f"► claimed {match.claim.text}: nearest is ")
+    text.append(found.label, style="bold").append(f": {shown}", style="not bold")
+    if match.also:
+        more = f" and {len(match.also) - _ALSO} more" if len(match.also) > _ALSO else ""
+        names = "; ".join(candidate.label for candidate in match.also[:_ALSO])
+        text.append(f"; as near when rounded: {names}{more}")
+    return text

@@ -1,0 +1,224 @@
+"""Audio of trials, for players: rendered from the sets of a run, and its kept estimates.
+
+Every other report reads rows alone. A set is only used if its fingerprint is the one that the run
+was scored on; what cannot be heard has a reason instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..bench.run.estimate_store import FOLDER, estimate_path, estimates_folder
+from ..bench.run.record import RunRecord, read_record
+from ..core.errors import TsebenchError
+from ..datasets.dataset import Dataset, load_dataset
+from ..datasets.manifest import read_card, read_manifest
+from ..datasets.signals.audio import read_mono
+from ..datasets.types import Mixture, Trial
+
+Samples = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signals:
+    """What is heard of one trial.
+
+    Attributes:
+        mixture: [T], the first channel.
+        target: [T], or None if the target is absent.
+        enrollments: [T_k] each.
+    """
+
+    sample_rate_hz: int
+    mixture: Samples
+    target: Samples | None
+    enrollments: tuple[Samples, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What the recipe says of a trial, without any audio.
+
+    Attributes:
+        transcript: what the target says, if it is one utterance whose words are known.
+    """
+
+    trial: Trial
+    mixture: Mixture
+    transcript: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """What a system gave for one trial: samples [T], or None and the reason."""
+
+    samples: Samples | None
+    sample_rate_hz: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Set:
+    """A dataset of a run: its recipes, and, where its corpora are at hand, its audio."""
+
+    told: Mapping[str, tuple[Trial, Mixture]] = field(default_factory=dict)
+    places: Mapping[str, int] = field(default_factory=dict)
+    dataset: Dataset | None = None
+    reason: str = ""
+
+
+class RunAudio:
+    """Audio of one run; nothing is opened before it is asked for.
+
+    Args:
+        folder: the run folder.
+        corpus_dirs: folders of corpora by name, beside those of the user file.
+    """
+
+    def __init__(self, folder: Path, *, corpus_dirs: Mapping[str, Path] | None = None) -> None:
+        self._folder = folder
+        self._corpus_dirs = corpus_dirs
+        self._sets: dict[str, _Set] = {}
+        self._record: RunRecord | None = None
+        self._no_record = ""
+        try:
+            self._record = read_record(folder)
+        except TsebenchError as error:
+            self._no_record = str(error)
+
+    @property
+    def run_id(self) -> str:
+        """The run's id, "" if it is not known."""
+        return self._record.run_id if self._record else ""
+
+    @property
+    def keeps_estimates(self) -> bool:
+        """Whether the run has any estimate on disk."""
+        return any((self._folder / FOLDER).glob("*/*/*.wav"))
+
+    def told(self, dataset: str, trial_id: str) -> Told | None:
+        """What the recipe says of a trial, or None where the set is not at hand."""
+        found = self._set(dataset).told.get(trial_id)
+        if found is None:
+            return None
+        trial, mixture = found
+        return Told(trial=trial, mixture=mixture, transcript=_transcript(trial, mixture))
+
+    def signals(self, dataset: str, trial_id: str) -> tuple[Signals | None, str]:
+        """Mixture, target and enrollments of a trial; None and the reason if they cannot be had."""
+        opened = self._set(dataset)
+        if opened.dataset is None:
+            return None, opened.reason
+        if trial_id not in opened.places:
+            return None, f"dataset {dataset!r} has no trial {trial_id!r}"
+        try:
+            query, truth = opened.dataset[opened.places[trial_id]]
+        except TsebenchError as error:
+            return None, str(error)
+        return Signals(
+            sample_rate_hz=query.sample_rate_hz,
+            mixture=query.mixture[0].numpy(),
+            target=None if truth.target is None else truth.target[0].numpy(),
+            enrollments=tuple(clip.numpy() for clip in query.clues.enrollments),
+        ), ""
+
+    def estimate(self, dataset: str, title: str, trial_id: str) -> Estimate:
+        """What a system gave for a trial, as far as it was kept.
+
+        Args:
+            dataset: name of the set.
+            title: of the system in the run.
+            trial_id: which trial; one that is not of the set is not looked for on disk.
+        """
+        record = self._record
+        if record is None or title not in record.systems or dataset not in record.datasets:
+            return Estimate(samples=None, reason="the run does not say which system it was")
+        opened = self._set(dataset)
+        if opened.told and trial_id not in opened.told:
+            return Estimate(samples=None, reason=f"dataset {dataset!r} has no such trial")
+        if Path(trial_id).name != trial_id:
+            return Estimate(samples=None, reason="its id is not a file name")
+        folder = estimates_folder(
+            self._folder / FOLDER,
+            dataset=dataset,
+            title=title,
+            identity=record.systems[title].identity,
+            fingerprint=record.datasets[dataset].fingerprint,
+        )
+        path = estimate_path(folder, trial_id)
+        if not path.is_file():
+            kept = folder.is_dir()
+            return Estimate(
+                samples=None,
+                reason="no estimate: the system failed here" if kept else "no estimate was kept",
+            )
+        try:
+            samples, rate = read_mono(path)
+        except TsebenchError as error:
+            return Estimate(samples=None, reason=str(error))
+        return Estimate(samples=samples, sample_rate_hz=rate)
+
+    def _set(self, name: str) -> _Set:
+        if name not in self._sets:
+            try:
+                self._sets[name] = self._open(name)
+            except TsebenchError as error:
+                self._sets[name] = _Set(reason=str(error))
+        return self._sets[name]
+
+    def _open(self, name: str) -> _Set:
+        if self._record is None:
+            return _Set(reason=self._no_record or "the run folder has no run.json")
+        if name not in self._record.datasets or self._record.config is None:
+            return _Set(reason="the trials were scored from folders, which the run does not hold")
+        wanted = self._record.datasets[name].fingerprint
+        folder = self._find(name, wanted)
+        if folder is None:
+            return _Set(reason=f"dataset {name!r} with fingerprint {wanted[:12]} is not at hand")
+        manifest = read_manifest(folder)
+        mixtures = {mixture.id: mixture for mixture in manifest.mixtures}
+        told = {trial.id: (trial, mixtures[trial.mixture_id]) for trial in manifest.trials}
+        places = {trial.id: place for place, trial in enumerate(manifest.trials)}
+        try:
+            dataset = load_dataset(folder, corpus_dirs=self._corpus_dirs)
+        except TsebenchError as error:
+            return _Set(told, places, None, str(error))
+        return _Set(told, places, dataset)
+
+    def _find(self, name: str, fingerprint: str) -> Path | None:
+        """The folder of the set: one that the run built, or one that its config names."""
+        config = self._record.config if self._record else None
+        named = [Path(spec.dataset) for spec in config.datasets] if config else []
+        for folder in (self._folder / "datasets" / name, *named):
+            if (folder / "card.json").is_file():
+                card = read_card(folder)
+                if (card.name, card.fingerprint) == (name, fingerprint):
+                    return folder
+        return None
+
+
+def open_audio(
+    folders: Sequence[Path], *, corpus_dirs: Mapping[str, Path] | None = None
+) -> dict[str, RunAudio]:
+    """Audio of several runs by run id; a folder without `run.json` has none.
+
+    Args:
+        folders: the run folders.
+        corpus_dirs: folders of corpora by name, beside those of the user file.
+    """
+    found: dict[str, RunAudio] = {}
+    for folder in folders:
+        audio = RunAudio(folder, corpus_dirs=corpus_dirs)
+        if audio.run_id:
+            found.setdefault(audio.run_id, audio)
+    return found
+
+
+def _transcript(trial: Trial, mixture: Mixture) -> str | None:
+    said = [source.transcript for source in mixture.sources if source.id in trial.target_ids]
+    return said[0] if len(said) == 1 else None

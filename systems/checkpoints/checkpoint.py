@@ -1,0 +1,303 @@
+"""Checkpoints: a folder with `model.pt` (tensors only) and `card.json` (what they are).
+
+Weights are read with `weights_only=True`: a file that needs more than tensors and plain values
+to be opened is refused, and nothing in it runs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import pickle
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from pydantic import BaseModel, ValidationError, field_validator
+from torch import Tensor, nn
+
+from ...core.errors import CheckpointError, ConfigError, suggest
+from ...core.files import make_folder, write_atomic
+from ...core.validation import StrictModel, explain, parse
+from ...datasets.contents import Contents
+from .adaptation_card import Adaptation
+
+M = TypeVar("M", bound=BaseModel)
+
+WEIGHTS, CARD = "model.pt", "card.json"
+ZOO = Path(__file__).resolve().parents[1] / "zoo"
+
+# What torch.load is known to raise for files that are cut, corrupt, hostile or no checkpoint.
+UNREADABLE = (
+    pickle.UnpicklingError,
+    RuntimeError,
+    EOFError,
+    OSError,
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    MemoryError,
+    OverflowError,
+)
+
+
+class CheckpointCard(StrictModel):
+    """What must be known to build the network again, and where its weights come from.
+
+    Attributes:
+        architecture: name of the registered system.
+        net: its hyper-parameters.
+        sha256: hash of the weights file.
+        training_data: names of sets and of parts of corpora, see `datasets/contamination.py`.
+        trained_on: the recordings and speakers themselves, if they are known.
+        data_fingerprint: of the training stream.
+        best_valid_loss: in the unit of the loss (dB).
+        prepared: what was fitted before training, and to what; "" if nothing was.
+        adapted: how its last classes were added, if they were not trained with the others.
+    """
+
+    architecture: str
+    net: dict[str, str | int | float | bool | None]
+    classes: tuple[str, ...]
+    sample_rate_hz: int
+    sha256: str
+    training_data: tuple[str, ...] = ()
+    trained_on: Contents | None = None
+    data_fingerprint: str = ""
+    loss: str = ""
+    seed: int | None = None
+    epochs: int | None = None
+    steps: int | None = None
+    best_valid_loss: float | None = None
+    prepared: str = ""
+    licence: str = "Apache-2.0"
+    git_commit: str | None = None
+    tsebench_version: str = ""
+    adapted: Adaptation | None = None
+
+    @field_validator("classes")
+    @classmethod
+    def _distinct(cls, classes: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(classes)) != len(classes):
+            raise ValueError(f"the labels {list(classes)} are not distinct")
+        return classes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """An opened checkpoint: its card, its weights on the CPU, and where they were found."""
+
+    card: CheckpointCard
+    state: Mapping[str, Tensor]
+    path: Path
+
+
+def save_checkpoint(folder: Path, *, state: Mapping[str, Tensor], card: CheckpointCard) -> Path:
+    """Write `model.pt` and `card.json`, each through a temporary name.
+
+    Args:
+        folder: made if it is missing.
+        state: the network's `state_dict`.
+        card: its `sha256` is set here.
+
+    Returns:
+        The path of the weights.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    weights = to_bytes({name: tensor.detach().cpu() for name, tensor in state.items()})
+    signed = card.model_copy(update={"sha256": hashlib.sha256(weights).hexdigest()})
+    make_folder(folder)
+    write_atomic(folder / WEIGHTS, weights)
+    write_atomic(folder / CARD, signed.model_dump_json(indent=2) + "\n")
+    return folder / WEIGHTS
+
+
+def load_checkpoint(checkpoint: str | Path, *, architecture: str) -> Checkpoint:
+    """Open a checkpoint safely.
+
+    Args:
+        checkpoint: a folder, a weights file with its card beside it, or a name of the zoo.
+        architecture: the system that asks; another system's checkpoint is refused.
+
+    Raises:
+        CheckpointError: missing, damaged, unsafe to load, of another system, or not finite.
+    """
+    path = find_checkpoint(checkpoint)
+    card = _read_card(path.with_name(CARD))
+    if card.architecture != architecture:
+        raise CheckpointError(
+            f"checkpoint {str(path)!r} is of system {card.architecture!r}, "
+            f"but system {architecture!r} was asked to load it"
+        )
+    weights = _read_bytes(path)
+    state = _state_dict(from_bytes(weights, path=path), path=path)
+    if hashlib.sha256(weights).hexdigest() != card.sha256:
+        raise CheckpointError(
+            f"checkpoint {str(path)!r} does not match the sha256 {card.sha256[:12]}… of its "
+            f"{CARD}; one of the two was changed or copied from elsewhere: fetch both again"
+        )
+    return Checkpoint(card=card, state=state, path=path)
+
+
+def find_checkpoint(checkpoint: str | Path) -> Path:
+    """Path of the weights file that `checkpoint` means.
+
+    Raises:
+        CheckpointError: there is no such file, folder or name of the zoo.
+    """
+    shipped = sorted(path.parent.name for path in ZOO.glob(f"*/{WEIGHTS}"))
+    candidates = [Path(checkpoint), Path(checkpoint) / WEIGHTS]
+    if str(checkpoint) in shipped:
+        candidates.append(ZOO / checkpoint / WEIGHTS)
+    for candidate in candidates:
+        try:
+            if candidate.expanduser().is_file():
+                return candidate.expanduser()
+        except (OSError, RuntimeError):
+            break  # a name that no file can have, or the home of nobody
+    raise CheckpointError(
+        f"no checkpoint at {str(checkpoint)!r}: give a folder with {WEIGHTS} and {CARD}, its "
+        f"{WEIGHTS}, or a shipped name{suggest(str(checkpoint), shipped)}"
+    )
+
+
+def read_checkpoint_card(checkpoint: str | Path) -> CheckpointCard:
+    """The card of a checkpoint alone; the weights may have changed since.
+
+    Raises:
+        CheckpointError: there is none, or it is damaged.
+    """
+    return _read_card(find_checkpoint(checkpoint).with_name(CARD))
+
+
+def trained_on(checkpoint: str | None) -> Contents | None:
+    """The recordings and speakers that a checkpoint was trained on, if its card tells them.
+
+    Args:
+        checkpoint: as on the card of a system; it need not be one of ours.
+    """
+    if checkpoint is None:
+        return None
+    try:
+        return read_checkpoint_card(checkpoint).trained_on
+    except CheckpointError:
+        return None
+
+
+def net_config(model: type[M], checkpoint: Checkpoint) -> M:
+    """The hyper-parameters of a checkpoint's network.
+
+    Raises:
+        CheckpointError: they do not fit the network.
+    """
+    try:
+        return parse(model, checkpoint.card.net, where=f"net of {str(checkpoint.path)!r}")
+    except ConfigError as error:
+        raise CheckpointError(str(error)) from None
+
+
+def fill(net: nn.Module, checkpoint: Checkpoint) -> None:
+    """Give a network its weights; it may be built on the device "meta".
+
+    Raises:
+        CheckpointError: a key is missing or unknown, or a shape or type differs.
+    """
+    expected = net.state_dict()
+    where = f"checkpoint {str(checkpoint.path)!r}"
+    missing = sorted(set(expected) - set(checkpoint.state))
+    extra = sorted(set(checkpoint.state) - set(expected))
+    if missing or extra:
+        name, problem = (missing[0], "lacks") if missing else (extra[0], "has the unknown")
+        raise CheckpointError(
+            f"{where} {problem} key {name!r} ({len(missing)} missing, {len(extra)} unknown); "
+            f"it does not fit the network that its {CARD} describes"
+        )
+    for name, tensor in expected.items():
+        found = checkpoint.state[name]
+        if (found.shape, found.dtype) != (tensor.shape, tensor.dtype):
+            raise CheckpointError(
+                f"{where}: {name!r} is {_kind(found)}, but the network of its {CARD} needs "
+                f"{_kind(tensor)}"
+            )
+    net.load_state_dict(dict(checkpoint.state), assign=True)
+
+
+def to_bytes(content: Mapping[str, Any]) -> bytes:
+    """Tensors and plain values as a torch archive; equal content gives equal bytes."""
+    buffer = io.BytesIO()
+    torch.save(dict(content), buffer)
+    return buffer.getvalue()
+
+
+def from_bytes(archive: bytes, *, path: Path) -> object:
+    """What `to_bytes` wrote, on the CPU; `path` is for messages.
+
+    Raises:
+        CheckpointError: not a torch archive, damaged, or it holds more than tensors and values.
+    """
+    if not archive.startswith(b"PK\x03\x04"):
+        raise CheckpointError(f"checkpoint {str(path)!r} is not a torch archive; save it again")
+    try:
+        with warnings.catch_warnings():
+            # TorchScript archives are told of twice, the second time by an error.
+            warnings.simplefilter("ignore")
+            return torch.load(io.BytesIO(archive), map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:
+        reason = "it is damaged or holds more than tensors and plain values; nothing in it was run"
+    except UNREADABLE as error:
+        reason = f"it is damaged or cut short ({type(error).__name__})"
+    raise CheckpointError(f"cannot load checkpoint {str(path)!r}: {reason}") from None
+
+
+def _kind(tensor: Tensor) -> str:
+    return f"{str(tensor.dtype).removeprefix('torch.')} {list(tensor.shape)}"
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"cannot read {str(path)!r}: {error.strerror or error}") from None
+
+
+def _read_card(path: Path) -> CheckpointCard:
+    if not path.is_file():
+        raise CheckpointError(f"no {CARD} at {str(path)!r}: it belongs beside the weights")
+    try:
+        return CheckpointCard.model_validate(json.loads(_read_bytes(path)))
+    except ValidationError as error:
+        raise CheckpointError(explain(error, CheckpointCard, where=str(path))) from None
+    except ValueError as error:
+        raise CheckpointError(f"{str(path)!r} is not JSON: {error}") from None
+
+
+def _state_dict(content: object, *, path: Path) -> Mapping[str, Tensor]:
+    """The content of a weights file, checked to be named, dense, finite tensors."""
+    if not isinstance(content, dict) or not content:
+        raise CheckpointError(f"checkpoint {str(path)!r} holds no state dictionary of weights")
+    for name, tensor in content.items():
+        check_finite(name, tensor, where=f"checkpoint {str(path)!r}")
+    return content
+
+
+def check_finite(name: object, tensor: object, *, where: str) -> None:
+    """Check one entry of a state dictionary.
+
+    Raises:
+        CheckpointError: it is no tensor with a name, or not finite; the line starts with `where`.
+    """
+    if not isinstance(name, str) or not isinstance(tensor, Tensor):
+        raise CheckpointError(
+            f"{where}: entry {name!r} is a {type(tensor).__name__}, not a "
+            "tensor; save the state_dict alone"
+        )
+    if not bool(torch.isfinite(tensor).all()):
+        raise CheckpointError(f"{where}: weight {name!r} holds NaN or inf; train it again")

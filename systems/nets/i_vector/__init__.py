@@ -1,0 +1,1 @@
+"""systems/nets/i_vector"""

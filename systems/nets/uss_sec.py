@@ -1,0 +1,112 @@
+"""The network of the cascade: a separator, and a classifier that hears each of its outputs."""
+
+from __future__ import annotations
+
+from typing import Annotated, NamedTuple
+
+from pydantic import Field
+from torch import Tensor, nn
+
+from .class_head import ClassHead
+from .extractor import Positive, rms
+from .filterbank import Encoder
+from .separator import Separator, SeparatorConfig
+from .tcn import TcnPart, frame_mask
+
+
+class UssSecConfig(SeparatorConfig):
+    """Hyper-parameters of the separator, and of the classifier.
+
+    Attributes:
+        event_filters: N of the classifier's own filterbank.
+        event_filter_length: its L, in samples; its stride is L/2.
+        event_bottleneck: B of its stack.
+        event_hidden: H of its stack.
+        event_blocks: X of its stack.
+        event_units: of its GRU, in each direction.
+        event_pool: frames averaged to one before the GRU.
+        class_weight: weight of its loss in training; it does not reach the separator.
+    """
+
+    event_filters: Positive = 128
+    event_filter_length: Positive = 128
+    event_bottleneck: Positive = 128
+    event_hidden: Positive = 256
+    event_blocks: Annotated[int, Field(gt=0, le=14)] = 6
+    event_units: Positive = 64
+    event_pool: Positive = 4
+    class_weight: Annotated[float, Field(ge=0)] = 1.0
+
+
+class EventClassifier(nn.Module):
+    """Which classes are in a signal; its level does not matter.
+
+    Args:
+        config: hyper-parameters.
+        num_classes: V.
+    """
+
+    def __init__(self, config: UssSecConfig, *, num_classes: int) -> None:
+        super().__init__()
+        c = config
+        self.encoder = Encoder(
+            num_filters=c.event_filters,
+            filter_length=c.event_filter_length,
+            stride=max(1, c.event_filter_length // 2),
+        )
+        self.body = TcnPart(
+            channels_in=c.event_filters,
+            channels_out=c.event_bottleneck,
+            bottleneck=c.event_bottleneck,
+            hidden=c.event_hidden,
+            kernel=c.kernel,
+            blocks=c.event_blocks,
+            stacks=1,
+        )
+        self.head = ClassHead(
+            channels=c.event_bottleneck,
+            units=c.event_units,
+            layers=1,
+            num_classes=num_classes,
+            pool=c.event_pool,
+        )
+
+    def forward(self, signal: Tensor, lengths: Tensor) -> Tensor:
+        """Signals [B, T] with zeros past `lengths` [B] to probabilities [B, V]."""
+        encoded = self.encoder(signal / rms(signal, lengths))
+        counts = self.encoder.frame_counts(lengths)
+        features = self.body(encoded, frame_mask(counts, num_frames=encoded.shape[-1]))
+        probabilities: Tensor = self.head(features, counts)
+        return probabilities
+
+
+class Separated(NamedTuple):
+    """Outputs [B, N, T] of the separator, and probabilities [B, N, V] of the classes in each."""
+
+    outputs: Tensor
+    probabilities: Tensor
+
+
+class UssSecNet(nn.Module):
+    """Separator and classifier.
+
+    Args:
+        config: hyper-parameters.
+        classes: vocabulary, V labels.
+    """
+
+    def __init__(self, config: UssSecConfig, *, classes: tuple[str, ...]) -> None:
+        super().__init__()
+        self.classes = classes
+        self.config = config
+        self.separator = Separator(config)
+        self.events = EventClassifier(config, num_classes=len(classes))
+
+    def forward(self, mixture: Tensor, lengths: Tensor) -> Separated:
+        """Mixtures [B, T] with zeros past `lengths` [B]."""
+        outputs = self.separator(mixture, lengths)
+        count = outputs.shape[1]
+        # The two are trained side by side, not as one: a cascade's parts know nothing of another.
+        heard = outputs.detach().flatten(0, 1)
+        probabilities = self.events(heard, lengths.repeat_interleave(count))
+        return Separated(outputs, probabilities.view(-1, count, len(self.classes)))

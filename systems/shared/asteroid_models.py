@@ -1,0 +1,177 @@
+"""Asteroid's separation models: the package, and models from files and from Hugging Face's hub."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from torch import nn
+
+from ...core.errors import CheckpointError, ConfigError, suggest
+from .asteroid_packages import Package, read_package
+
+MODELS = (
+    "ConvTasNet",
+    "DCCRNet",
+    "DCUNet",
+    "DPRNNTasNet",
+    "DPTNet",
+    "DeMask",
+    "LSTMTasNet",
+    "SuDORMRFImprovedNet",
+    "SuDORMRFNet",
+)
+"""Those that take one channel of samples and give one signal for each source."""
+
+_FILES = ("pytorch_model.bin", "model.pth")
+_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
+_INSTALL = "pip install 'tsebench[asteroid]'"
+
+
+def open_package(model: str) -> Package:
+    """The content of a model file.
+
+    Args:
+        model: a file, a folder that holds one under its usual name, or a name on Hugging Face's
+            hub, "maker/name" or "maker/name@revision".
+
+    Raises:
+        ConfigError: the hub is needed, and its package is missing.
+        CheckpointError: there is no such model, or its file cannot be opened safely.
+    """
+    given = Path(model)
+    for candidate in (given, *(given / name for name in _FILES)):
+        try:
+            if candidate.expanduser().is_file():
+                return read_package(candidate.expanduser())
+        except (OSError, RuntimeError):
+            break  # a name that no file can have, or the home of nobody
+    if not _HUB_NAME.fullmatch(model):
+        raise CheckpointError(
+            f"no model at {model!r}: give a file, a folder with {' or '.join(_FILES)}, or a name "
+            "on Hugging Face's hub, such as 'JorisCos/ConvTasNet_Libri2Mix_sepclean_16k'"
+        )
+    return read_package(_fetched(model))
+
+
+def build_model(package: Package) -> nn.Module:
+    """Asteroid's model of a package, with its weights, on the CPU.
+
+    Raises:
+        ConfigError: asteroid is not installed.
+        CheckpointError: the model is of another kind, or its weights do not fit it.
+    """
+    if package.name not in MODELS:
+        raise CheckpointError(
+            f"{package.where} holds a {package.name!r}, and only models from one channel to one "
+            f"signal for each source can be used{suggest(package.name, MODELS)}"
+        )
+    models = _models()
+    content = {
+        "model_name": package.name,
+        "model_args": dict(package.args),
+        "state_dict": package.state,
+    }
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model: nn.Module = getattr(models, package.name).from_pretrained(content)
+    except (RuntimeError, TypeError, ValueError, AttributeError, AssertionError) as error:
+        raise CheckpointError(
+            f"{package.where}: asteroid cannot build its {package.name}: {_line(error)}"
+        ) from None
+    model.eval()
+    return model
+
+
+def _fetched(model: str) -> Path:
+    """The file of a model on the hub, from its cache where it is there already.
+
+    Raises:
+        ConfigError: the package `huggingface_hub` is missing.
+        CheckpointError: there is no such model, or the hub cannot be reached.
+    """
+    hub = _imported("huggingface_hub", why=f"model {model!r} is not a file and has a hub's name")
+    name, _, revision = model.partition("@")
+    problem = ""
+    for file in _FILES:
+        try:
+            return Path(hub.hf_hub_download(name, file, revision=revision or None))
+        except hub.errors.EntryNotFoundError as error:
+            problem = _line(error)
+            # Not reached, and nothing in the cache: the other file would not be either.
+            if isinstance(error, hub.errors.LocalEntryNotFoundError):
+                break
+        except (OSError, ValueError, RuntimeError, hub.errors.HfHubHTTPError) as error:
+            problem = _line(error)
+            break
+    raise CheckpointError(
+        f"model {model!r} is no file here, and Hugging Face's hub does not give it: {problem}; "
+        "download it and give the file"
+    )
+
+
+def _models() -> ModuleType:
+    """`asteroid.models`, which loads beside a torch for CPUs too."""
+    with _without_torch_stoi():
+        module: ModuleType = _imported("asteroid.models", why="system 'asteroid' needs it")
+    return module
+
+
+@contextmanager
+def _without_torch_stoi() -> Iterator[None]:
+    """While torchaudio does not load, imports of torch_stoi say that it is not installed.
+
+    Importing asteroid's models imports all of its losses; one of them imports torch_stoi, and that
+    imports torchaudio, whose wheel from PyPI cannot load its library beside a torch for CPUs. The
+    models need none of it, and asteroid can do without torch_stoi: for torch.hub it leaves that
+    loss out where the import raises ModuleNotFoundError. None in `sys.modules` does that, and is
+    taken away again.
+    """
+    if "asteroid.losses" in sys.modules or "torch_stoi" in sys.modules or _torchaudio_loads():
+        yield
+        return
+    sys.modules["torch_stoi"] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules["torch_stoi"]
+
+
+def _torchaudio_loads() -> bool:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            importlib.import_module("torchaudio")
+    except (ImportError, OSError, RuntimeError, AttributeError):
+        return False
+    return True
+
+
+def _imported(name: str, *, why: str) -> Any:
+    """A module of a package that is installed on demand.
+
+    Raises:
+        ConfigError: it cannot be imported.
+    """
+    try:
+        with warnings.catch_warnings():
+            # Of old uses of pkg_resources and of torch that are asteroid's own business.
+            warnings.simplefilter("ignore")
+            return importlib.import_module(name)
+    except (ImportError, OSError) as error:
+        package = name.partition(".")[0]
+        raise ConfigError(
+            f"package {package!r} cannot be imported ({_line(error)}), and {why}: {_INSTALL}"
+        ) from None
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300].rstrip(".") or type(error).__name__

@@ -1,0 +1,92 @@
+"""Estimates that were made elsewhere: reading and hashing the files."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ...core.errors import AudioError, ExtractionError
+from ...datasets.signals import audio
+from ...datasets.signals.audio import Samples
+from ..protocol import Extraction
+
+
+def extract_each(ids: Sequence[str], read: Callable[[str], Samples], *, device: str) -> Extraction:
+    """Answer the queries of a batch one by one, so that an ExtractionError costs one of them.
+
+    Args:
+        ids: the queries.
+        read: gives the estimate [T_b] of a query.
+        device: where the estimates are put.
+    """
+    estimates: list[Tensor] = []
+    failures: dict[str, str] = {}
+    for query_id in ids:
+        try:
+            estimates.append(torch.from_numpy(read(query_id)).to(device))
+        except ExtractionError as error:
+            estimates.append(torch.zeros(0, device=device))
+            failures[query_id] = str(error)
+    return Extraction(estimate=estimates, failures=failures)
+
+
+def read_estimate(path: Path, *, sample_rate_hz: int, resample: bool = False) -> Samples:
+    """The mono estimate of one query at the query's rate; for the rest as it is found.
+
+    Args:
+        path: any file that libsndfile knows.
+        sample_rate_hz: rate of the query.
+        resample: convert a file of another rate instead of refusing it.
+
+    Returns:
+        float32 [T] of any length, which may hold NaN or inf.
+
+    Raises:
+        ExtractionError: the file is missing, corrupt, empty, not mono, or of another rate; the
+            message starts with `missing:`, `audio:`, `channels:` or `sample_rate:`.
+    """
+    if not path.is_file():
+        raise ExtractionError(f"missing: no file {str(path)!r}; write the estimate there")
+    try:
+        header = audio.info(path)
+        if header.channels != 1:
+            raise ExtractionError(
+                f"channels: {str(path)!r} has {header.channels} channels; an estimate has one"
+            )
+        if header.sample_rate_hz != sample_rate_hz and not resample:
+            raise ExtractionError(
+                f"sample_rate: {str(path)!r} is at {header.sample_rate_hz} Hz and the query at "
+                f"{sample_rate_hz} Hz; write the estimate at the query's rate"
+            )
+        samples, rate = audio.read_mono(path, finite=False)
+    except AudioError as error:
+        raise ExtractionError(f"audio: {error}") from None
+    return audio.resample(samples, from_hz=rate, to_hz=sample_rate_hz)
+
+
+@contextmanager
+def told_without(folder: Path) -> Iterator[None]:
+    """Errors without the path of a folder, so that a reason is the same on every machine."""
+    try:
+        yield
+    except ExtractionError as error:
+        raise ExtractionError(str(error).replace(f"{folder}{os.sep}", "")) from None
+
+
+def sha256_of(paths: Iterable[Path]) -> str:
+    """SHA-256 (hex) of the contents of files, in the order given; names do not count.
+
+    Raises:
+        OSError: a file cannot be read.
+    """
+    whole = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as file:
+            whole.update(hashlib.file_digest(file, "sha256").digest())
+    return whole.hexdigest()

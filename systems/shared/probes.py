@@ -1,0 +1,110 @@
+"""Made-up queries with known truth, to try a system on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ...datasets.seeding import generator
+from ...datasets.types import Clues, Query, Truth
+from ..protocol import SystemCard
+
+_UNNAMED_CLASS = "some_sound"
+_TEXT = "the sound of a bell"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """A query and its truth."""
+
+    query: Query
+    truth: Truth
+
+    def scaled(self, factor: float, *, suffix: str) -> Probe:
+        """The same question with mixture, target and interferers times `factor`."""
+        target = self.truth.target
+        return Probe(
+            query=replace(
+                self.query, id=f"{self.query.id}-{suffix}", mixture=self.query.mixture * factor
+            ),
+            truth=replace(
+                self.truth,
+                target=None if target is None else target * factor,
+                interferers=self.truth.interferers * factor,
+            ),
+        )
+
+    def asking(self, clues: Clues, *, suffix: str) -> Probe:
+        """The same mixture with another clue."""
+        return replace(self, query=replace(self.query, id=f"{self.query.id}-{suffix}", clues=clues))
+
+    def without_target(self, *, suffix: str) -> Probe:
+        """The interferers alone, and the same clue."""
+        mixture = self.truth.interferers.sum(dim=0, keepdim=True)
+        return Probe(
+            query=replace(self.query, id=f"{self.query.id}-{suffix}", mixture=mixture),
+            truth=replace(self.truth, target=None, active_classes=()),
+        )
+
+
+def make_probe(
+    card: SystemCard, *, name: str, duration_s: float, sample_rate_hz: int, seed: int
+) -> Probe:
+    """A harmonic tone in two kinds of noise, and every kind of clue that the card names.
+
+    Args:
+        card: tells clue kinds and classes.
+        name: the query is called `probe-<seed>-<name>`; its samples follow from this id alone.
+        duration_s: length of the mixture.
+        sample_rate_hz: rate of all signals.
+        seed: another seed gives other signals.
+    """
+    query_id = f"probe-{seed}-{name}"
+    rng = generator(query_id)
+    frames = max(1, round(duration_s * sample_rate_hz))
+    target = _tone(rng, frames, sample_rate_hz)
+    interferers = np.stack([_noise(rng, frames, smooth) for smooth in (1, 8)])
+    label = str(rng.choice(card.classes)) if card.classes else _UNNAMED_CLASS
+    enrollment = _tone(rng, round(rng.uniform(0.6, 1.6) * sample_rate_hz), sample_rate_hz)
+    clues = Clues(
+        enrollments=(_tensor(enrollment),) if "enrollment" in card.clues else (),
+        classes=(label,) if "classes" in card.clues else (),
+        text=_TEXT if "text" in card.clues else None,
+    )
+    mixture = _tensor(target + interferers.sum(axis=0))[None]
+    return Probe(
+        query=Query(id=query_id, mixture=mixture, sample_rate_hz=sample_rate_hz, clues=clues),
+        truth=Truth(
+            target=_tensor(target)[None],
+            interferers=_tensor(interferers),
+            active_classes=(label,),
+            transcript=None,
+        ),
+    )
+
+
+def _tone(rng: np.random.Generator, frames: int, sample_rate_hz: int) -> NDArray[np.float64]:
+    """Four harmonics under a slow envelope, about -20 dB RMS."""
+    time_s = np.arange(frames) / sample_rate_hz
+    f0_hz = rng.uniform(100.0, 300.0)
+    phases = rng.uniform(0.0, 2 * np.pi, size=4)
+    tone = sum(
+        np.sin(2 * np.pi * k * f0_hz * time_s + phase) / k for k, phase in enumerate(phases, 1)
+    )
+    envelope = 1.0 + 0.5 * np.sin(2 * np.pi * rng.uniform(2.0, 5.0) * time_s)
+    return np.asarray(0.1 * envelope * tone)
+
+
+def _noise(rng: np.random.Generator, frames: int, smooth: int) -> NDArray[np.float64]:
+    """White noise under a moving average of `smooth` samples, about -26 dB RMS."""
+    white = rng.standard_normal(frames + smooth - 1)
+    averaged = np.convolve(white, np.ones(smooth), mode="valid")
+    return np.asarray(0.05 / np.sqrt(smooth) * averaged)
+
+
+def _tensor(samples: NDArray[np.float64]) -> Tensor:
+    return torch.from_numpy(samples.astype(np.float32))

@@ -1,0 +1,235 @@
+"""Starting a user's program: words with placeholders, a time limit, and what it said at the end."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from string import Formatter
+
+from ...core.errors import ConfigError, ExtractionError, suggest
+
+PLACEHOLDERS = (
+    "batch",
+    "classes",
+    "enrollment",
+    "enrollments",
+    "mixture",
+    "output",
+    "query",
+    "text",
+)
+_STDERR_TAIL_BYTES = 4096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One query on disk: what the program reads, and the file that it must write."""
+
+    id: str
+    sample_rate_hz: int
+    mixture: Path
+    enrollments: tuple[Path, ...]
+    classes: tuple[str, ...]
+    text: str | None
+    output: Path
+
+    def as_json(self) -> str:
+        """A JSON object with the fields of this class; paths are absolute."""
+        return json.dumps(asdict(self), default=str)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """A program and its arguments, as templates.
+
+    Attributes:
+        words: the program (an absolute path) and its arguments.
+        placeholders: names in braces that the arguments hold.
+    """
+
+    words: tuple[str, ...]
+    placeholders: frozenset[str]
+
+    @classmethod
+    def parse(cls, command: str | Sequence[str]) -> Program:
+        """Split a command line as a POSIX shell would, and check it; no shell ever runs it.
+
+        Raises:
+            ConfigError: it is empty, has an open quote, an unknown placeholder, the wrong set of
+                placeholders, or its program is not found or cannot be executed.
+        """
+        words = _split(command)
+        placeholders = frozenset(name for word in words for name in _names(word))
+        _check_placeholders(placeholders)
+        return cls(words=(_find(words[0]), *words[1:]), placeholders=placeholders)
+
+    @property
+    def batched(self) -> bool:
+        """The program is started once for a batch."""
+        return "batch" in self.placeholders
+
+    def files(self) -> list[Path]:
+        """The files that the words name, `--key=file` included, in order."""
+        literal = [word for word in self.words if not _names(word)]
+        candidates = [part for word in literal for part in (word, word.partition("=")[2]) if part]
+        return [Path(part) for part in candidates if _is_file(part)]
+
+    def fill_query(self, job: Job, *, query_file: Path) -> list[str]:
+        """The words for one query; a word with `{enrollments}` is repeated for each of them.
+
+        Raises:
+            ExtractionError: the program wants an enrollment and the query has none.
+        """
+        if "enrollment" in self.placeholders and not job.enrollments:
+            raise ExtractionError("clue: the program takes an {enrollment}, the query has none")
+        filled: list[str] = []
+        for word in self.words:
+            paths = job.enrollments if "enrollments" in _names(word) else (None,)
+            filled += [
+                word.format(
+                    classes=",".join(job.classes),
+                    enrollment=job.enrollments[0] if job.enrollments else "",
+                    enrollments=path,
+                    mixture=job.mixture,
+                    output=job.output,
+                    query=query_file,
+                    text=job.text or "",
+                )
+                for path in paths
+            ]
+        return filled
+
+    def fill_batch(self, *, batch_file: Path) -> list[str]:
+        """The words for a batch."""
+        return [word.format(batch=batch_file) for word in self.words]
+
+
+def run_program(words: Sequence[str], *, stderr: Path, time_limit_s: float, device: str) -> None:
+    """Run a program to its end, in its own process group and without a shell.
+
+    Args:
+        words: program and arguments.
+        stderr: file that takes what it says; its last line is told if the program fails.
+        time_limit_s: then the whole group is killed, children of the program included.
+        device: given to it as TSEBENCH_DEVICE.
+
+    Raises:
+        ExtractionError: it cannot start, exits with another code than 0, or takes too long.
+    """
+    environment = os.environ | {"TSEBENCH_DEVICE": device}
+    with stderr.open("wb") as errors:
+        try:
+            process = subprocess.Popen(
+                words,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                env=environment,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise ExtractionError(f"exit: cannot start {words[0]!r}: {error.strerror}") from None
+        try:
+            code = process.wait(timeout=time_limit_s)
+        except subprocess.TimeoutExpired:
+            raise ExtractionError(
+                f"timeout: killed after {time_limit_s:g} s{_last_line(stderr)}; raise time_limit_s"
+            ) from None
+        finally:
+            # Also on Ctrl-C: the new session does not get the terminal's signal.
+            if process.returncode is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+    if code:
+        raise ExtractionError(f"exit: {_exit(code)}{_last_line(stderr)}")
+
+
+def _split(command: str | Sequence[str]) -> list[str]:
+    try:
+        words = shlex.split(command) if isinstance(command, str) else list(command)
+    except ValueError as error:
+        raise _wrong(f"program = {command!r}: {error}; close it") from None
+    if not words:
+        raise _wrong("program is empty; give a command such as `my_model {mixture} {output}`")
+    return words
+
+
+def _names(word: str) -> list[str]:
+    """The placeholders of one word; `{{` and `}}` are braces.
+
+    Raises:
+        ConfigError: a brace is open, or a placeholder is unknown.
+    """
+    try:
+        fields = [part[1:] for part in Formatter().parse(word)]
+    except ValueError as error:
+        raise _wrong(f"program: word {word!r}: {error}; write {{{{ and }}}} for braces") from None
+    names: list[str] = []
+    for name, spec, conversion in fields:
+        if name is None:
+            continue
+        if name not in PLACEHOLDERS or spec or conversion:
+            raise _wrong(
+                f"program: unknown placeholder {{{name}}} in {word!r}{suggest(name, PLACEHOLDERS)}"
+            )
+        names.append(name)
+    return names
+
+
+def _check_placeholders(names: frozenset[str]) -> None:
+    if "batch" in names and len(names) > 1:
+        others = ", ".join(f"{{{name}}}" for name in sorted(names - {"batch"}))
+        raise _wrong(
+            f"program: {{batch}} starts it once for a batch, {others} once for a query; keep one"
+        )
+    if not names & {"batch", "query", "output"}:
+        raise _wrong(
+            "program: nothing tells it where to write the estimate; "
+            "give it {output}, {query} or {batch}"
+        )
+
+
+def _find(program: str) -> str:
+    found = shutil.which(program)
+    if found:
+        # Links stay: a virtual environment's python finds its packages by the name of the link.
+        return str(Path(found).absolute())
+    if _is_file(program):
+        raise _wrong(f"program {program!r} is not executable; chmod +x it or name its interpreter")
+    raise _wrong(f"program {program!r} is not found; give its path or put its folder on PATH")
+
+
+def _is_file(name: str) -> bool:
+    try:
+        return Path(name).is_file()
+    except (OSError, ValueError):  # a word too long for a name, or with a zero byte
+        return False
+
+
+def _exit(code: int) -> str:
+    if code > 0:
+        return f"the program ended with exit code {code}"
+    try:
+        return f"the program was killed by signal {signal.Signals(-code).name}"
+    except ValueError:
+        return f"the program was killed by signal {-code}"
+
+
+def _last_line(stderr: Path) -> str:
+    """What the program said last, ready to be appended, or nothing."""
+    with stderr.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - _STDERR_TAIL_BYTES))
+        lines = file.read().decode(errors="replace").strip().splitlines()
+    return f" and said: {lines[-1].strip()}" if lines else " and said nothing"
+
+
+def _wrong(message: str) -> ConfigError:
+    return ConfigError(f"system 'command': {message}")

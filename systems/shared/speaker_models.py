@@ -1,0 +1,95 @@
+"""A user's own speaker model in an ONNX file: the embedding of a voice.
+
+Worker processes import this module, so that it must stay cheap.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...core.errors import ConfigError
+from ...core.mel import kaldi_fbank
+from ...core.onnx import Model, open_model
+
+MELS = 80
+_LEAST_HZ = 1000
+
+Input = Literal["waveform", "fbank80"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeakerModel:
+    """An opened model, and what it hears.
+
+    Attributes:
+        input: "waveform", [1, T] samples, full scale ±1; or "fbank80", [1, frames, 80] features of
+            WeSpeaker's models, see `mel.kaldi_fbank`.
+        sample_rate_hz: rate that it was trained at.
+    """
+
+    model: Model
+    input: Input
+    sample_rate_hz: int
+
+    def embedding(
+        self, signal: NDArray[np.float32], *, sample_rate_hz: int
+    ) -> NDArray[np.float64] | None:
+        """The embedding [D] of a signal [T]; None if it is too short to be heard at all."""
+        from ...datasets.signals.audio import resample  # noqa: PLC0415
+
+        heard = resample(signal, from_hz=sample_rate_hz, to_hz=self.sample_rate_hz)
+        if self.input == "fbank80":
+            heard = kaldi_fbank(heard, n_mels=MELS, sample_rate_hz=self.sample_rate_hz)
+        if not len(heard):
+            return None
+        return np.asarray(self.model.run([heard])[0], dtype=np.float64)
+
+
+def open_speaker_model(
+    path: Path,
+    *,
+    where: str,
+    input: Input,  # noqa: A002 - what users write
+    sample_rate_hz: int,
+    output: str | None,
+    device: str,
+) -> SpeakerModel:
+    """A speaker model, tried out on two lengths.
+
+    Args:
+        path: ONNX file of a model for signals of any length, which gives one embedding.
+        where: start of an error's line.
+        input: what it hears.
+        sample_rate_hz: rate that it was trained at, at least 1000.
+        output: name of the model's output; None takes the only one.
+        device: "cpu", "cuda" or "cuda:N".
+
+    Raises:
+        ConfigError: it cannot be loaded, or gives no embedding of fixed size.
+    """
+    if sample_rate_hz < _LEAST_HZ:
+        raise ConfigError(
+            f"{where}: sample_rate_hz = {sample_rate_hz}; set it to {_LEAST_HZ} or "
+            "more, as the model was trained"
+        )
+    model = open_model(path, where=where, device=device, output=output)
+    shapes = [
+        (seconds * 100, MELS) if input == "fbank80" else (seconds * sample_rate_hz,)
+        for seconds in (1, 2)
+    ]
+    hint = (
+        f"give a model that takes {input} of any length, or set `input` to "
+        f"{'waveform' if input == 'fbank80' else 'fbank80'}"
+    )
+    sizes = {model.width(*shape, where=where, hint=hint) for shape in shapes}
+    if len(sizes) > 1:
+        raise ConfigError(
+            f"{where}: output {model.output!r} of model {str(path)!r} grows with the signal, "
+            "where an embedding has one size; set `output` to that of the embedding"
+        )
+    return SpeakerModel(model=model, input=input, sample_rate_hz=sample_rate_hz)

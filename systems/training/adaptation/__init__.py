@@ -1,0 +1,1 @@
+"""systems/training/adaptation"""

@@ -1,0 +1,170 @@
+"""The Lightning module: any trainable network, its loss, its optimiser and its learning rate."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import pytorch_lightning as lightning
+import torch
+from torch import Tensor, nn
+
+from ...core.errors import TsebenchError
+from ..trainable import Task, TrainBatch
+from .config import OptimiserConfig, TrainConfig
+from .losses import build_loss
+from .snapshot import Progress
+
+
+class ExtractionModule(lightning.LightningModule):
+    """One training run.
+
+    Args:
+        net: the network.
+        task: how its loss is taken.
+        config: of the run.
+        progress: of the earlier parts of the run; the module counts on from it.
+        optimiser_state: of the earlier parts, or None.
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        task: Task,
+        config: TrainConfig,
+        *,
+        progress: Progress,
+        optimiser_state: Mapping[str, Any] | None,
+    ) -> None:
+        super().__init__()
+        self.net = net
+        self.config = config
+        self.progress = progress
+        self.steps = progress.steps
+        self.train_loss = Mean()
+        self.valid_loss = Mean()
+        self._task = task
+        self._criterion = build_loss(config.loss)
+        self._optimiser_state = optimiser_state
+        self._first_epoch = progress.epochs
+        self._before_s = progress.seconds
+        self._started_s: float | None = None
+
+    @property
+    def epoch(self) -> int:
+        """Epochs done, over all parts of the run."""
+        return self._first_epoch + self.current_epoch
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of training, over all parts of the run."""
+        this_part = 0.0 if self._started_s is None else time.monotonic() - self._started_s
+        return self._before_s + this_part
+
+    @property
+    def out_of_time(self) -> bool:
+        """Whether the limit of minutes is reached."""
+        limit = self.config.optimiser.max_minutes
+        return limit is not None and self.seconds >= 60.0 * limit
+
+    @property
+    def lr(self) -> float:
+        """Learning rate of the next step."""
+        optimiser = self.config.optimiser
+        per_epoch = math.ceil(self.config.data.per_epoch / optimiser.batch_size)
+        done = self.steps / (per_epoch * optimiser.epochs)
+        if optimiser.max_minutes is not None:
+            done = max(done, self.seconds / (60.0 * optimiser.max_minutes))
+        reductions = self.progress.reductions
+        return optimiser.lr * lr_factor(
+            optimiser, step=self.steps, progress=done, reductions=reductions
+        )
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Adam with decoupled weight decay, as far as an earlier part had come."""
+        optimiser = self.config.optimiser
+        adam = torch.optim.AdamW(
+            self.net.parameters(), lr=optimiser.lr, weight_decay=optimiser.weight_decay
+        )
+        if self._optimiser_state is not None:
+            adam.load_state_dict(dict(self._optimiser_state))
+        return adam
+
+    def on_fit_start(self) -> None:
+        """Start the clock."""
+        self._started_s = time.monotonic()
+
+    def on_train_epoch_start(self) -> None:
+        """Begin the means of an epoch."""
+        self.train_loss, self.valid_loss = Mean(), Mean()
+
+    def on_train_batch_start(self, *_: object) -> None:
+        """Set the learning rate."""
+        for group in self.optimizers().param_groups:  # type: ignore[union-attr]
+            group["lr"] = self.lr
+
+    def training_step(self, batch: TrainBatch) -> Tensor:
+        """Mean loss of a batch.
+
+        Raises:
+            TsebenchError: it is not finite.
+        """
+        losses = self._losses(batch)
+        self.train_loss.add(losses)
+        self.steps += 1
+        return losses.mean()
+
+    def validation_step(self, batch: TrainBatch) -> None:
+        """Count the losses of a batch of the validation list."""
+        self.valid_loss.add(self._losses(batch))
+
+    def _losses(self, batch: TrainBatch) -> Tensor:
+        losses = self._task.loss(self.net, batch, self._criterion)
+        if not bool(torch.isfinite(losses).all()):
+            raise TsebenchError(
+                f"training diverged: a loss is not finite at epoch {self.epoch}, step {self.steps} "
+                f"(mixtures {', '.join(batch.queries.ids)}); set a lower optimiser.lr or "
+                "optimiser.gradient_clip"
+            )
+        return losses
+
+
+class Mean:
+    """Running mean of losses."""
+
+    def __init__(self) -> None:
+        self._total = 0.0
+        self._count = 0
+
+    def add(self, losses: Tensor) -> None:
+        """Count losses [B]."""
+        self._total += float(losses.detach().double().sum())
+        self._count += len(losses)
+
+    @property
+    def value(self) -> float:
+        """The mean; NaN of nothing."""
+        return self._total / self._count if self._count else math.nan
+
+
+def lr_factor(config: OptimiserConfig, *, step: int, progress: float, reductions: int) -> float:
+    """Fraction of `config.lr` for a step.
+
+    Args:
+        config: names the schedule.
+        step: steps done before.
+        progress: 0 at the start to 1 at the end of training, by epochs or by time.
+        reductions: how often a plateau was met.
+    """
+    warmup = min(1.0, (step + 1) / config.warmup_steps) if config.warmup_steps else 1.0
+    if config.schedule == "cosine":
+        return warmup * 0.5 * (1.0 + math.cos(math.pi * min(1.0, max(0.0, progress))))
+    if config.schedule == "warmup_cosine" and step > config.warmup_steps:
+        done = min(1.0, progress)
+        begun = done * config.warmup_steps / step  # progress at the end of the warm-up
+        return 0.5 * (1.0 + math.cos(math.pi * (done - begun) / (1.0 - begun)))
+    if config.schedule == "plateau":
+        return warmup * config.plateau_factor**reductions
+    return warmup

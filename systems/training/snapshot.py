@@ -1,0 +1,142 @@
+"""What a training run must remember to go on after it was stopped: tensors and plain values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from ...core.errors import CheckpointError, ConfigError
+from ...core.files import write_atomic
+from ..checkpoints.checkpoint import from_bytes, to_bytes
+from .config import TrainConfig
+
+LAST = "last.ckpt"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpochLog:
+    """One line of `train.log.jsonl`; losses in dB, seconds since training began."""
+
+    epoch: int
+    steps: int
+    train_loss: float
+    valid_loss: float
+    lr: float
+    seconds: float
+
+
+@dataclass(slots=True, kw_only=True)
+class Progress:
+    """How far training has come.
+
+    Attributes:
+        epochs: that are done.
+        seconds: of training, over all parts.
+        stale: epochs since the best one.
+        plateau: epochs since the best one or the last reduction of the learning rate.
+    """
+
+    epochs: int = 0
+    steps: int = 0
+    seconds: float = 0.0
+    best_loss: float = math.inf
+    best_epoch: int = -1
+    stale: int = 0
+    plateau: int = 0
+    reductions: int = 0
+    history: list[EpochLog] = field(default_factory=list)
+
+    def add(self, log: EpochLog, *, plateau_patience: int) -> bool:
+        """Count an epoch; True if its validation loss is the best so far."""
+        self.history.append(log)
+        self.epochs, self.steps, self.seconds = log.epoch + 1, log.steps, log.seconds
+        if log.valid_loss < self.best_loss:
+            self.best_loss, self.best_epoch = log.valid_loss, log.epoch
+            self.stale = self.plateau = 0
+            return True
+        self.stale += 1
+        self.plateau += 1
+        if self.plateau >= plateau_patience:
+            self.reductions, self.plateau = self.reductions + 1, 0
+        return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """Content of `last.ckpt`.
+
+    Attributes:
+        best: weights of the best epoch; none before the first one.
+        optimiser: its state; none before the first epoch.
+        prepared: what was fitted before the first epoch, see `task.PreparingTask`.
+    """
+
+    progress: Progress
+    net: Mapping[str, Tensor]
+    best: Mapping[str, Tensor]
+    optimiser: Mapping[str, Any]
+    prepared: str = ""
+
+
+def identity(config: TrainConfig, *, fingerprints: tuple[str, str]) -> str:
+    """What must stay the same for a run to be resumed; limits of time may change."""
+    limits = {"epochs", "max_minutes", "patience"}
+    exclude: Any = {
+        "description": True,
+        "threads": True,
+        "data": {"render_threads", "render_processes"},
+        "optimiser": limits,
+    }
+    return config.model_dump_json(exclude=exclude) + " ".join(fingerprints)
+
+
+def save_snapshot(out: Path, snapshot: Snapshot, *, identity: str) -> None:
+    """Write `last.ckpt`, whole or not at all.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    content = {
+        "identity": identity,
+        "progress": asdict(snapshot.progress),
+        "net": dict(snapshot.net),
+        "best": dict(snapshot.best),
+        "optimiser": dict(snapshot.optimiser),
+        "prepared": snapshot.prepared,
+    }
+    write_atomic(out / LAST, to_bytes(content))
+
+
+def load_snapshot(out: Path, *, identity: str) -> Snapshot | None:
+    """The state of an earlier part of this run, or None if there is none.
+
+    Raises:
+        CheckpointError: the file is damaged or unsafe.
+        ConfigError: it belongs to a run with another config.
+    """
+    path = out / LAST
+    if not path.is_file():
+        return None
+    content = from_bytes(path.read_bytes(), path=path)
+    keys = {"identity", "progress", "net", "best", "optimiser"}
+    if not isinstance(content, dict) or set(content) - {"prepared"} != keys:
+        raise CheckpointError(f"{str(path)!r} is not a training state; delete it to start afresh")
+    if content["identity"] != identity:
+        raise ConfigError(
+            f"{str(path)!r} belongs to a run with another config or other data; choose another "
+            "--out, or delete it to start afresh"
+        )
+    progress = dict(content["progress"])
+    history = [EpochLog(**line) for line in progress.pop("history")]
+    return Snapshot(
+        progress=Progress(**progress, history=history),
+        net=content["net"],
+        best=content["best"],
+        optimiser=content["optimiser"],
+        prepared=str(content.get("prepared", "")),
+    )

@@ -1,0 +1,295 @@
+"""Asking systems: batches, rates, truths, and answers of every shape."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+import torch
+
+from tsebench.bench.inference.ask import Answer, Inference
+from tsebench.bench.inference.batching import Item
+from tsebench.core.errors import ExtractionError
+from tsebench.datasets.types import Clues, Query, Truth
+from tsebench.systems.protocol import Extraction, QueryBatch, SystemCard
+from tsebench.systems.registry import load_system
+
+LENGTHS = (900, 700, 900, 800, 700, 900)
+
+
+def make_item(index: int, length: int) -> Item:
+    """A tone, which resampling keeps, in a mixture of two."""
+    time = torch.arange(length) / 8000
+    tones = torch.stack([torch.sin(2 * torch.pi * hz * time) for hz in (300 + 50 * index, 1000)])
+    clip = tones[0, :100].clone()
+    query = Query(
+        id=f"t{index}",
+        mixture=tones.sum(dim=0, keepdim=True),
+        sample_rate_hz=8000,
+        clues=Clues(enrollments=(clip,)),
+    )
+    truth = Truth(
+        target=tones[:1].clone(),
+        interferers=tones[1:].clone(),
+        active_classes=(),
+        transcript=None,
+    )
+    return Item(index=index, query=query, truth=truth)
+
+
+ITEMS = [make_item(index, length) for index, length in enumerate(LENGTHS)]
+
+
+@pytest.fixture(autouse=True, params=[0, 1, 2])
+def batches_ahead(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    """As on a CPU, and as on a GPU, where batches are begun before others have come back."""
+    monkeypatch.setattr(Inference, "batches_ahead", request.param)
+    return request.param
+
+
+class Fake:
+    """Answers with `function(batch)`, and writes down what it was asked."""
+
+    def __init__(self, function: Callable[[QueryBatch], Any], **card: Any) -> None:
+        self._function = function
+        self.asked: list[QueryBatch] = []
+        self.card = SystemCard(name="fake", family="external", description="", **card)
+
+    def extract(self, batch: QueryBatch) -> Extraction:
+        self.asked.append(batch)
+        found: Extraction = self._function(batch)
+        return found
+
+
+def copy(batch: QueryBatch) -> Extraction:
+    return Extraction(estimate=batch.mixture[:, 0])
+
+
+def ask(system: Any, *, batch_size: int = 4, items: Sequence[Item] = ITEMS) -> dict[int, Answer]:
+    return Inference(system, device="cpu", batch_size=batch_size).answer(items)
+
+
+def sizes(fake: Fake) -> list[int]:
+    return [len(batch.ids) for batch in fake.asked]
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 4, 9])
+def test_answers_are_cut_to_their_own_length(batch_size: int) -> None:
+    answers = ask(Fake(copy), batch_size=batch_size)
+    assert list(answers) == list(range(len(ITEMS)))
+    for item in ITEMS:
+        torch.testing.assert_close(answers[item.index].estimate, item.query.mixture[0])
+
+
+def test_batches_have_similar_lengths_and_zero_padding() -> None:
+    fake = Fake(copy)
+    ask(fake)
+    assert [batch.lengths.tolist() for batch in fake.asked] == [[700, 700, 800, 900], [900, 900]]
+    first = fake.asked[0]
+    assert first.mixture.shape == (4, 1, 900)
+    assert first.mixture[0, 0, 700:].abs().max() == 0
+    assert first.ids == ("t1", "t4", "t3", "t0")
+    assert all(len(clues.enrollments) == 1 for clues in first.clues)
+
+
+def test_a_system_that_minds_padding_gets_none() -> None:
+    fake = Fake(copy, padding_neutral=False)
+    ask(fake, batch_size=2)
+    assert [batch.lengths.tolist() for batch in fake.asked] == [[700, 700], [800], [900] * 2, [900]]
+
+
+def test_no_items_no_question() -> None:
+    fake = Fake(copy)
+    assert ask(fake, items=[]) == {}
+    assert fake.asked == []
+
+
+@pytest.mark.parametrize("rate_hz", [16000, 11025, 22050])
+def test_a_system_of_another_rate(rate_hz: int) -> None:
+    """It sees its own rate, and its answer comes back at the dataset's, as long as it was."""
+    fake = Fake(copy, sample_rate_hz=rate_hz)
+    answers = ask(fake)
+    assert {batch.sample_rate_hz for batch in fake.asked} == {rate_hz}
+    assert sorted(length for batch in fake.asked for length in batch.lengths.tolist()) == sorted(
+        -(-length * rate_hz // 8000) for length in LENGTHS
+    )
+    assert len(fake.asked[0].clues[0].enrollments[0]) == -(-100 * rate_hz // 8000)
+    for item in ITEMS:
+        estimate = answers[item.index].estimate
+        assert estimate is not None
+        assert estimate.shape == (item.length,)
+        middle = slice(100, item.length - 100)
+        expected = item.query.mixture[0]
+        torch.testing.assert_close(estimate[middle], expected[middle], atol=2e-3, rtol=0)
+
+
+def test_a_wrong_length_at_another_rate_stays_wrong() -> None:
+    def half(batch: QueryBatch) -> Extraction:
+        return Extraction(estimate=[row[0, :500] for row in batch.mixture])
+
+    answers = ask(Fake(half, sample_rate_hz=16000))
+    assert {len(a.estimate) for a in answers.values() if a.estimate is not None} == {250}
+
+
+def test_a_privileged_system_gets_truths_in_the_order_and_rate_of_the_batch() -> None:
+    class Oracle:
+        card = SystemCard(
+            name="o", family="oracle", description="", privileged=True, sample_rate_hz=16000
+        )
+
+        def extract_with_truth(self, batch: QueryBatch, truths: Sequence[Truth]) -> Extraction:
+            estimates = []
+            for truth, length in zip(truths, batch.lengths.tolist(), strict=True):
+                assert truth.target is not None
+                assert truth.target.shape == (1, length)
+                assert truth.interferers.shape == (1, length)
+                estimates.append(truth.target[0])
+            return Extraction(estimate=estimates)
+
+    answers = ask(Oracle())
+    for item in ITEMS:
+        estimate = answers[item.index].estimate
+        assert estimate is not None
+        assert item.truth.target is not None
+        middle = slice(100, item.length - 100)
+        target = item.truth.target[0]
+        torch.testing.assert_close(estimate[middle], target[middle], atol=2e-3, rtol=0)
+
+
+def test_the_shipped_oracle_is_exact_at_the_datasets_rate() -> None:
+    answers = ask(load_system("oracle_target"))
+    for item in ITEMS:
+        assert item.truth.target is not None
+        torch.testing.assert_close(answers[item.index].estimate, item.truth.target[0])
+
+
+def test_a_sequence_of_estimates_is_taken_as_it_is() -> None:
+    """Trimming is for padding that the harness added; the scorer judges other lengths."""
+
+    def longer(batch: QueryBatch) -> Extraction:
+        rows = zip(batch.mixture[:, 0], batch.lengths.tolist(), strict=True)
+        return Extraction(estimate=tuple(torch.cat([row[:n], row[:3]]) for row, n in rows))
+
+    for item, answer in zip(ITEMS, ask(Fake(longer)).values(), strict=True):
+        assert answer.estimate is not None
+        assert len(answer.estimate) == item.length + 3
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16])
+def test_estimates_become_float32(dtype: torch.dtype) -> None:
+    answers = ask(Fake(lambda batch: Extraction(estimate=batch.mixture[:, 0].to(dtype))))
+    assert {a.estimate.dtype for a in answers.values() if a.estimate is not None} == {torch.float32}
+
+
+def test_an_error_costs_the_trial_that_causes_it() -> None:
+    def picky(batch: QueryBatch) -> Extraction:
+        if "t3" in batch.ids:
+            raise ExtractionError("no answer\nto t3")
+        return copy(batch)
+
+    fake = Fake(picky)
+    answers = ask(fake)
+    assert answers[3] == Answer(failure="no answer to t3")
+    assert all(answers[n].estimate is not None for n in (0, 1, 2, 4, 5))
+    assert sizes(fake) == [4, 1, 1, 1, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (lambda batch: None, "TypeError: the system gave NoneType, not an Extraction"),
+        (lambda batch: batch.mixture, "TypeError: the system gave Tensor, not an Extraction"),
+        (lambda batch: Extraction(estimate=[]), "ValueError: 0 estimates for 1 queries"),
+        (lambda batch: 1 / 0, "ZeroDivisionError: division by zero"),
+    ],
+)
+def test_what_is_no_answer_says_so(answer: Callable[[QueryBatch], Any], reason: str) -> None:
+    answers = ask(Fake(answer), items=ITEMS[:2])
+    assert [answers[n].failure for n in (0, 1)] == [reason, reason]
+
+
+def test_a_long_reason_is_cut_to_one_line() -> None:
+    def shout(batch: QueryBatch) -> Extraction:
+        raise RuntimeError("x\n" * 5000)
+
+    reason = ask(Fake(shout), items=ITEMS[:1])[0].failure
+    assert reason is not None
+    assert len(reason) == 300
+    assert "\n" not in reason
+
+
+def test_what_is_no_system_says_so() -> None:
+    class Neither:
+        card = SystemCard(name="n", family="external", description="")
+
+    reason = ask(Neither(), items=ITEMS[:1])[0].failure
+    assert reason == "TypeError: Neither has no method extract(batch)"
+
+
+@pytest.mark.parametrize("most", [1, 2, 3])
+def test_memory_errors_shrink_batches_and_never_grow_them(most: int) -> None:
+    def small(batch: QueryBatch) -> Extraction:
+        if len(batch.ids) > most:
+            raise torch.OutOfMemoryError
+        return copy(batch)
+
+    fake = Fake(small)
+    inference = Inference(fake, device="cpu", batch_size=6)
+    for item, answer in zip(ITEMS, inference.answer(ITEMS).values(), strict=True):
+        torch.testing.assert_close(answer.estimate, item.query.mixture[0])
+    assert sizes(fake) == {1: [6, 3] + [1] * 6, 2: [6, 3] + [1] * 6, 3: [6, 3, 3]}[most]
+    before = inference.batch_size
+    inference.answer(ITEMS)
+    assert inference.batch_size == before <= most
+    assert max(sizes(fake)[-3:]) <= most
+
+
+def test_memory_that_one_trial_alone_exceeds_fails_it() -> None:
+    def small(batch: QueryBatch) -> Extraction:
+        if batch.mixture.shape[-1] > 800:
+            raise torch.OutOfMemoryError
+        return copy(batch)
+
+    answers = ask(Fake(small))
+    failures = {n: answer.failure for n, answer in answers.items()}
+    assert failures == {n: "out of memory" if LENGTHS[n] > 800 else None for n in range(6)}
+
+
+def test_a_system_that_works_in_place_spoils_nothing() -> None:
+    def wreck(batch: QueryBatch) -> Extraction:
+        estimate = batch.mixture[:, 0].clone()
+        batch.mixture.zero_()
+        for clues in batch.clues:
+            clues.enrollments[0].zero_()
+        if len(batch.ids) > 1:
+            raise RuntimeError("only after the damage")
+        return Extraction(estimate=estimate)
+
+    before = [(i.query.mixture.clone(), i.query.clues.enrollments[0].clone()) for i in ITEMS]
+    answers = ask(Fake(wreck))
+    for item, (mixture, enrollment) in zip(ITEMS, before, strict=True):
+        torch.testing.assert_close(answers[item.index].estimate, mixture[0])
+        torch.testing.assert_close(item.query.mixture, mixture)
+        torch.testing.assert_close(item.query.clues.enrollments[0], enrollment)
+
+
+def test_an_interrupt_is_not_an_answer() -> None:
+    def stop(batch: QueryBatch) -> Extraction:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ask(Fake(stop))
+
+
+def test_systems_run_in_full_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    seen: list[bool] = []
+
+    def look(batch: QueryBatch) -> Extraction:
+        seen.append(torch.backends.cudnn.allow_tf32)
+        return copy(batch)
+
+    ask(Fake(look), batch_size=len(ITEMS))
+    assert seen == [False]
+    assert torch.backends.cudnn.allow_tf32 is True

@@ -1,0 +1,924 @@
+"""The runner: every row once, the same rows whatever happens, and nothing old taken for new."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+import torch
+
+from tsebench.bench.config import RunConfig, load_run_config
+from tsebench.bench.inference.ask import Inference
+from tsebench.bench.rows import read_rows
+from tsebench.bench.run import evaluation as evaluation_module
+from tsebench.bench.run.evaluation import Asked, Evaluation
+from tsebench.bench.run.record import read_record
+from tsebench.bench.run.runner import RunOptions, RunResult, run
+from tsebench.bench.scoring.cache import ScoreCache, system_identity
+from tsebench.bench.scoring.plan import plan_metrics
+from tsebench.bench.scoring.pool import FilePool
+from tsebench.bench.scoring.scorer import Pending, Score, Scorer
+from tsebench.core.errors import (
+    ConfigError,
+    CorpusError,
+    DatasetError,
+    OutputError,
+    TsebenchError,
+    UnknownNameError,
+)
+from tsebench.core.prefetch import AHEAD, ahead
+from tsebench.datasets.build import build
+from tsebench.datasets.config import DatasetConfig
+from tsebench.datasets.dataset import Dataset, load_dataset
+from tsebench.datasets.manifest import fingerprint, read_manifest, write_manifest
+from tsebench.datasets.signals.audio import write
+from tsebench.systems.protocol import Extraction, QueryBatch, SystemCard
+from tsebench.systems.registry import SYSTEMS, load_system
+
+SOUNDS: dict[str, Any] = {
+    "name": "sounds",
+    "builder": "sound_mix",
+    "corpora": {"sounds": {"kind": "synthetic_sounds"}},
+    "params": {
+        "count": 4,
+        "sample_rate_hz": 8000,
+        "duration_s": 1.0,
+        "event_s": [0.5, 0.9],
+        "events": {"corpus": "sounds", "labels": ["bell", "dog_bark", "flute", "siren"]},
+        "background": {"corpus": "sounds", "labels": ["background"]},
+        "conditions": ["1:0", "1:1", "0:1"],
+        "clues": ["classes"],
+    },
+}
+SPEECH: dict[str, Any] = {
+    "name": "speech",
+    "builder": "speech_mix",
+    "corpora": {"speech": {"kind": "synthetic_speech"}},
+    "params": {
+        "count": 3,
+        "sample_rate_hz": 8000,
+        "n_speakers": 2,
+        "mode": "max",
+        "speech": {"corpus": "speech"},
+    },
+}
+METRICS = ("snri", "si_sdri", "attenuation")
+NAMES = plan_metrics(METRICS).names
+
+
+class Scripted:
+    """Gives half of the mixture, and does what `act` says to the trials of `bad`.
+
+    Args:
+        gain: factor of the mixture.
+        act: what goes wrong.
+        bad: comma-separated ids.
+        weights: a file whose hash goes into the card.
+    """
+
+    batches: ClassVar[list[tuple[str, ...]]] = []
+    broken: ClassVar[bool] = False
+    stop_after: ClassVar[int | None] = None
+
+    def __init__(
+        self,
+        *,
+        gain: float = 0.5,
+        act: str = "none",
+        bad: str = "",
+        weights: Path | None = None,
+        rate_hz: int | None = None,
+        device: str = "cpu",
+    ) -> None:
+        self._gain, self._act, self._bad = gain, act, bad.split(",")
+        self.card = SystemCard(
+            name="scripted",
+            family="external",
+            description="a fake",
+            sample_rate_hz=rate_hz,
+            sha256=weights and hashlib.sha256(weights.read_bytes()).hexdigest(),
+            options={"gain": gain, "act": act, "bad": bad},
+        )
+
+    def extract(self, batch: QueryBatch) -> Extraction:
+        Scripted.batches.append(batch.ids)
+        if Scripted.stop_after is not None and len(Scripted.batches) > Scripted.stop_after:
+            raise KeyboardInterrupt
+        if Scripted.broken:
+            raise RuntimeError("out of order")
+        if self._act == "memory" and len(batch.ids) > int(self._bad[0]):
+            raise torch.OutOfMemoryError
+        found = [row for row, name in enumerate(batch.ids) if name in self._bad]
+        estimates: list[Any] = [
+            self._gain * batch.mixture[row, 0, :length] for row, length in enumerate(batch.lengths)
+        ]
+        if found and self._act in {"raise", "nothing", "batch shape", "too few"}:
+            return self._broken_batch(batch, estimates)
+        for row in found:
+            estimates[row] = self._spoilt(estimates[row])
+        reasons = {batch.ids[row]: "no clue for it" for row in found if self._act == "refuse"}
+        return Extraction(estimate=estimates, failures=reasons)
+
+    def _broken_batch(self, batch: QueryBatch, estimates: list[Any]) -> Any:
+        if self._act == "raise":
+            raise RuntimeError("broken\nhere")
+        if self._act == "batch shape":
+            return Extraction(estimate=batch.mixture)
+        return None if self._act == "nothing" else Extraction(estimate=estimates[1:])
+
+    def _spoilt(self, estimate: torch.Tensor) -> Any:
+        spoilt: dict[str, Any] = {
+            "nan": torch.where(torch.arange(len(estimate)) == 7, torch.nan, estimate),
+            "inf": torch.where(torch.arange(len(estimate)) == 7, torch.inf, estimate),
+            "shape": estimate.repeat(2, 1),
+            "row of one": estimate[None],
+            "number": estimate[0],
+            "long": torch.cat([estimate, estimate]),
+            "empty": estimate[:0],
+            "silence": torch.zeros_like(estimate),
+            "list": estimate.tolist(),
+            "complex": estimate.to(torch.complex64),
+        }
+        return spoilt.get(self._act, estimate)
+
+
+@pytest.fixture(autouse=True)
+def scripted(monkeypatch: pytest.MonkeyPatch) -> type[Scripted]:
+    """Registers the fake as `scripted`."""
+    monkeypatch.setitem(SYSTEMS._entries, "scripted", Scripted)
+    monkeypatch.setattr(Scripted, "batches", [])
+    monkeypatch.setattr(Scripted, "broken", False)
+    monkeypatch.setattr(Scripted, "stop_after", None)
+    return Scripted
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    cache = tmp_path / "cache"
+    monkeypatch.setenv("TSEBENCH_CACHE", str(cache))
+    monkeypatch.setenv("TSEBENCH_CORPORA", "")
+    return cache
+
+
+@pytest.fixture(scope="module")
+def sounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """12 trials of 1 s."""
+    folder = tmp_path_factory.mktemp("sets") / "sounds"
+    build(DatasetConfig.model_validate(SOUNDS), folder, corpus_dirs={})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def ragged(sounds: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with mixtures of four lengths."""
+    manifest = read_manifest(sounds)
+    mixtures = [
+        replace(mixture, num_samples=8000 - 613 * number)
+        for number, mixture in enumerate(manifest.mixtures)
+    ]
+    cut = replace(manifest, mixtures=mixtures, card=replace(manifest.card, name="ragged"))
+    cut = replace(cut, card=replace(cut.card, fingerprint=fingerprint(cut)))
+    folder = tmp_path_factory.mktemp("sets") / "ragged"
+    write_manifest(folder, cut)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def speech(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """6 trials of different lengths, with enrollments."""
+    folder = tmp_path_factory.mktemp("sets") / "speech"
+    dataset = build(DatasetConfig.model_validate(SPEECH), folder, corpus_dirs={})
+    assert len({mixture.num_samples for mixture in dataset.mixtures.values()}) == 3
+    return folder
+
+
+def config(*datasets: object, systems: object = ("scripted",), **more: Any) -> RunConfig:
+    named = [d if isinstance(d, Mapping) else str(d) for d in datasets]
+    given = {"name": "test", "metrics": METRICS, "systems": systems, "datasets": named}
+    return RunConfig.model_validate({**given, **more})
+
+
+def go(out: Path, *datasets: object, fresh: bool = False, **more: Any) -> RunResult:
+    options = RunOptions(out=out, device="cpu", jobs=0, fresh=fresh, chunk_trials=4)
+    return run(config(*datasets, **more), options)
+
+
+def rows_of(out: Path) -> pd.DataFrame:
+    """Rows of a run, having checked that none is there twice in its shards."""
+    shards = pd.concat([pd.read_parquet(p) for p in sorted((out / "rows").glob("part-*"))])
+    rows = read_rows(out)
+    assert len(shards) == len(rows)
+    return rows
+
+
+def assert_same(a: Path, b: Path) -> None:
+    pd.testing.assert_frame_equal(rows_of(a), rows_of(b), check_exact=True)
+
+
+def bad_system(act: str, bad: str = "", **options: Any) -> dict[str, Any]:
+    return {"name": "scripted", "options": {"act": act, "bad": bad, **options}}
+
+
+# ---------------------------------------------------------------- completeness and sameness
+
+
+def test_every_system_trial_and_metric_has_one_row(
+    sounds: Path, speech: Path, tmp_path: Path
+) -> None:
+    result = go(tmp_path / "a", sounds, speech, systems=["mixture", "silence", "scripted"])
+    rows = rows_of(tmp_path / "a")
+    keys = list(zip(rows.system, rows.dataset, rows.trial_id, rows.metric, strict=True))
+    expected = {
+        (system, folder.name, trial.id, metric)
+        for system in ("mixture", "silence", "scripted")
+        for folder in (sounds, speech)
+        for trial in load_dataset(folder).trials
+        for metric in NAMES
+    }
+    assert len(keys) == len(set(keys))
+    assert set(keys) == expected
+    assert result.trials == 3 * (12 + 6)
+    assert result.failed_trials == 0
+    of_mixture = rows[(rows.system == "mixture") & rows.metric.isin(["snri", "si_sdri"])]
+    assert set(of_mixture.value.dropna()) == {0.0}
+    record = read_record(tmp_path / "a")
+    assert record is not None
+    assert record.run_id == rows.run_id.unique().item()
+    assert (record.trials, record.failed_trials) == (54, 0)
+
+
+def test_rows_hold_the_facts_of_their_trial(sounds: Path, tmp_path: Path) -> None:
+    go(tmp_path / "a", sounds)
+    rows = rows_of(tmp_path / "a").set_index("trial_id")
+    for trial in load_dataset(sounds).trials:
+        found = rows.loc[trial.id]
+        assert set(found.mixture_id) == {trial.mixture_id}
+        assert set(found.condition) == {trial.condition.kind}
+        assert set(zip(found.n_active, found.n_inactive, strict=True)) == {
+            (trial.condition.n_active, trial.condition.n_inactive)
+        }
+
+
+def test_values_are_those_of_the_closed_form(sounds: Path, tmp_path: Path) -> None:
+    """Scaling by g leaves SI-SDR as it is; of an absent target, 20 log10 g remains."""
+    go(tmp_path / "a", sounds, systems=[{"name": "scripted", "options": {"gain": 0.25}}])
+    rows = rows_of(tmp_path / "a")
+    si_sdri = rows[(rows.metric == "si_sdri") & (rows.status == "ok")]
+    assert len(si_sdri) == 8
+    assert si_sdri.value.abs().max() < 1e-9
+    attenuation = rows[(rows.metric == "attenuation") & (rows.status == "ok")]
+    assert len(attenuation) == 4
+    np.testing.assert_allclose(attenuation.value, 20 * np.log10(0.25), atol=1e-5)
+
+
+def test_a_fresh_run_elsewhere_gives_identical_rows(
+    sounds: Path, speech: Path, tmp_path: Path
+) -> None:
+    for name in ("a", "b"):
+        go(tmp_path / name, sounds, speech, systems=["oracle_irm", "mixture"], fresh=True)
+    assert_same(tmp_path / "a", tmp_path / "b")
+
+
+def test_a_dataset_is_the_same_as_config_and_as_folder(sounds: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "sounds.yaml"
+    recipe.write_text(str(SOUNDS).replace("'", '"'))  # flow style
+    go(tmp_path / "by_config", recipe)
+    go(tmp_path / "by_folder", sounds)
+    assert (tmp_path / "by_config" / "datasets" / "sounds" / "card.json").is_file()
+    assert_same(tmp_path / "by_config", tmp_path / "by_folder")
+
+
+@pytest.mark.parametrize("batch_size", [3, 8])
+def test_batches_change_no_value(
+    batch_size: int, ragged: Path, speech: Path, tmp_path: Path
+) -> None:
+    systems = [
+        {"name": "soundbeam", "options": {"checkpoint": "soundbeam_mini_1hot"}},
+        "oracle_irm",
+    ]
+    for name, size in (("alone", 1), ("batched", batch_size)):
+        go(tmp_path / name, ragged, speech, systems=systems, batch_size=size, fresh=True)
+    alone, batched = rows_of(tmp_path / "alone"), rows_of(tmp_path / "batched")
+    assert set(alone.system) == {"soundbeam", "oracle_irm"}
+    pd.testing.assert_frame_equal(alone.drop(columns="value"), batched.drop(columns="value"))
+    np.testing.assert_allclose(alone.value, batched.value, atol=1e-4, rtol=0)
+
+
+def test_jobs_change_no_value(speech: Path, tmp_path: Path) -> None:
+    spec = config(speech, systems=["mixture"], metrics=("stoi",))
+    for jobs in (0, 1, 2):
+        run(spec, RunOptions(out=tmp_path / str(jobs), device="cpu", jobs=jobs, fresh=True))
+    assert (rows_of(tmp_path / "0").status == "ok").all()
+    assert_same(tmp_path / "0", tmp_path / "1")
+    assert_same(tmp_path / "1", tmp_path / "2")
+
+
+def test_batches_that_are_begun_ahead_change_no_row(
+    ragged: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a GPU: also where some trials fail, and where some answers are there already."""
+    bad = load_dataset(ragged).trials[1].id
+    systems = ("mixture", "scripted", {**bad_system("raise", bad), "label": "bad"})
+    go(tmp_path / "a", ragged, systems=systems)
+    monkeypatch.setattr(Inference, "batches_ahead", 1)
+    go(tmp_path / "b", ragged, systems=systems, fresh=True)
+    assert_same(tmp_path / "a", tmp_path / "b")
+    assert "failed" in set(rows_of(tmp_path / "b").query("trial_id == @bad").status)
+    shard = min((tmp_path / "b" / "rows").iterdir())
+    shard.unlink()
+    go(tmp_path / "b", ragged, systems=systems)
+    assert_same(tmp_path / "a", tmp_path / "b")
+
+
+@pytest.mark.parametrize("rate_hz", [None, 8000, 11025])
+def test_a_systems_own_rate_is_recorded(rate_hz: int | None, sounds: Path, tmp_path: Path) -> None:
+    system = {"name": "scripted", "options": {"rate_hz": rate_hz}}
+    go(tmp_path / "a", sounds, systems=[system])
+    record = read_record(tmp_path / "a")
+    assert record is not None
+    expected = (8000,) if rate_hz == 11025 else ()
+    assert record.systems["scripted"].resampled_from_hz == expected
+
+
+# ---------------------------------------------------------------- what a system can do wrong
+
+FAILURES = {
+    "raise": "RuntimeError: broken here",
+    "nothing": "TypeError: the system gave NoneType, not an Extraction",
+    "batch shape": r"ValueError: estimate has shape [1, 1, 8000], not [1, 8000]",
+    "too few": "ValueError: 0 estimates for 1 queries",
+    "refuse": "no clue for it",
+    "nan": "non_finite",
+    "inf": "non_finite",
+    "shape": "shape",
+    "row of one": "shape",
+    "number": "shape",
+    "long": "length",
+    "empty": "length",
+    "list": "TypeError: estimate is of type list, not a tensor",
+    "complex": "TypeError: estimate is torch.complex64, not real",
+}
+
+
+# Where the estimate is resampled, what is no signal must get to the scorer as it is.
+RESAMPLED = ["raise", "nan", "inf", "shape", "number", "long", "empty", "silence"]
+
+
+@pytest.fixture(scope="module")
+def clean(sounds: Path, tmp_path_factory: pytest.TempPathFactory) -> Mapping[int | None, Any]:
+    """Rows of the fake when nothing goes wrong, by its rate."""
+    found = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(SYSTEMS._entries, "scripted", Scripted)
+        for rate_hz in (None, 11025):
+            out = tmp_path_factory.mktemp("clean")
+            patch.setenv("TSEBENCH_CACHE", str(out / "cache"))
+            go(out / "run", sounds, systems=[bad_system("none", rate_hz=rate_hz)])
+            found[rate_hz] = rows_of(out / "run")
+    return found
+
+
+@pytest.mark.parametrize(
+    ("act", "rate_hz"),
+    [*((act, None) for act in (*FAILURES, "silence")), *((act, 11025) for act in RESAMPLED)],
+)
+def test_a_bad_answer_costs_its_own_trial(
+    act: str, rate_hz: int | None, clean: Mapping[int | None, Any], sounds: Path, tmp_path: Path
+) -> None:
+    bad = load_dataset(sounds).trials[3].id  # 1:0, among others in its batch
+    system = bad_system(act, bad, rate_hz=rate_hz)
+    result = go(tmp_path / "bad", sounds, systems=[system], keep_estimates=True)
+    rows, good = rows_of(tmp_path / "bad"), clean[rate_hz]
+    hit = (rows.trial_id == bad) & ~rows.metric.isin(["attenuation"])
+    same = ["trial_id", "metric", "signature", "value", "status", "reason"]
+    pd.testing.assert_frame_equal(rows.loc[~hit, same], good.loc[~hit, same], check_exact=True)
+    assert hit.sum() == 4
+    if act == "silence":
+        assert set(rows[hit].status) == {"ok"}
+        assert rows[hit].set_index("metric").value["si_sdr"] == -30.0
+        assert result.failed_trials == 0
+        return
+    reason = FAILURES[act].replace("8000", str(rate_hz or 8000))
+    assert set(rows[hit].status) == {"failed"}
+    assert set(rows[hit].reason) == {reason}
+    assert result.failed_trials == 1
+    kept = list((tmp_path / "bad" / "estimates").rglob("*.wav"))
+    assert len(kept) == (12 if act == "long" else 11)  # none that could pass for a good one
+
+
+def test_memory_that_runs_out_halves_the_batch(ragged: Path, tmp_path: Path) -> None:
+    go(tmp_path / "a", ragged, systems=[bad_system("memory", "1")], batch_size=4)
+    sizes = [len(ids) for ids in Scripted.batches]
+    # Chunks of four: 4 and 2 do not fit, 1 does; the size stays down for the chunks after that.
+    assert sizes == [4, 2] + [1] * 12
+    go(tmp_path / "b", ragged, systems=[bad_system("memory", "9")], batch_size=4)
+    same = ["trial_id", "metric", "value", "status", "reason"]
+    pd.testing.assert_frame_equal(rows_of(tmp_path / "a")[same], rows_of(tmp_path / "b")[same])
+
+
+def test_memory_that_never_suffices_fails_the_trials(sounds: Path, tmp_path: Path) -> None:
+    result = go(tmp_path / "a", sounds, systems=[bad_system("memory", "0")])
+    rows = rows_of(tmp_path / "a")
+    assert set(rows[rows.status == "failed"].reason) == {"out of memory"}
+    assert result.failed_trials == 12
+
+
+@pytest.mark.parametrize("most", [0, 1, 3])
+def test_memory_that_runs_out_while_scoring_splits_the_chunk(
+    most: int, sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go(tmp_path / "whole", sounds, fresh=True)
+    submit = Scorer.submit
+
+    def small(self: Scorer, batch: Any) -> Pending:
+        if sum(item.failure is None for item in batch) > most:
+            raise torch.OutOfMemoryError
+        return submit(self, batch)
+
+    monkeypatch.setattr(Scorer, "submit", small)
+    if most:
+        go(tmp_path / "split", sounds, fresh=True)
+        assert_same(tmp_path / "whole", tmp_path / "split")
+    else:
+        go(tmp_path / "split", sounds, fresh=True, metrics=("si_sdr",))
+        failed = rows_of(tmp_path / "split").query("status == 'failed'")
+        assert set(failed.reason) == {"out of memory while scoring"}
+        assert len(failed) == 8
+
+
+def test_a_system_may_work_in_place(
+    sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An oracle that spoils what it reads does not spoil what it is judged by."""
+
+    class Vandal:
+        card = SystemCard(name="vandal", family="oracle", description="a fake", privileged=True)
+
+        def __init__(self, *, device: str = "cpu") -> None: ...
+
+        def extract_with_truth(self, batch: QueryBatch, truths: Any) -> Extraction:
+            estimate = batch.mixture[:, 0].clone()
+            for row, truth in enumerate(truths):
+                if truth.target is not None:
+                    estimate[row] = truth.target[0]
+                    truth.target.zero_()
+                truth.interferers.zero_()
+            batch.mixture.zero_()
+            return Extraction(estimate=estimate)
+
+    monkeypatch.setitem(SYSTEMS._entries, "vandal", Vandal)
+    go(tmp_path / "a", sounds, systems=["vandal", "oracle_target"])
+    rows = rows_of(tmp_path / "a").pivot_table(
+        index=["trial_id", "metric"], columns="system", values="value"
+    )
+    present = rows.loc[rows.index.get_level_values("metric") == "si_sdr"]
+    assert len(present) == 8
+    np.testing.assert_array_equal(present.vandal, present.oracle_target)
+
+
+def test_a_system_whose_clue_does_not_fit_is_recorded(
+    sounds: Path, speech: Path, tmp_path: Path
+) -> None:
+    beam = {"name": "soundbeam", "options": {"checkpoint": "soundbeam_mini_1hot"}}
+    go(tmp_path / "a", sounds, speech, systems=[beam, "mixture"])
+    record = read_record(tmp_path / "a")
+    assert record is not None
+    assert record.datasets["speech"].systems == ("mixture",)
+    assert record.datasets["speech"].skipped == {
+        "soundbeam": "needs classes; the set gives enrollment"
+    }
+    assert record.datasets["sounds"].systems == ("soundbeam", "mixture")
+    rows = rows_of(tmp_path / "a")
+    assert set(rows[rows.system == "soundbeam"].dataset) == {"sounds"}
+
+
+# ---------------------------------------------------------------- stopping and going on
+
+
+def test_a_run_that_stops_between_shards_goes_on(sounds: Path, tmp_path: Path) -> None:
+    out = tmp_path / "stopped"
+    Scripted.stop_after = 10
+    with pytest.raises(KeyboardInterrupt):
+        go(out, sounds, batch_size=1)
+    record = read_record(out)
+    assert record is not None
+    assert record.trials is None
+    there = sorted(path.name for path in (out / "rows").glob("part-*"))
+    assert 0 < len(there) < 3
+    Scripted.stop_after, Scripted.batches = None, []
+    go(out, sounds, batch_size=1)
+    assert len(Scripted.batches) == 12 - 4 * len(there)
+    go(tmp_path / "undisturbed", sounds, fresh=True)
+    assert_same(out, tmp_path / "undisturbed")
+
+
+def test_a_finished_run_does_nothing_again(
+    sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = go(tmp_path / "a", sounds)
+    before = {p: p.stat().st_mtime_ns for p in (tmp_path / "a" / "rows").iterdir()}
+    monkeypatch.setattr(Dataset, "__getitem__", None)
+    again = go(tmp_path / "a", sounds)
+    assert {p: p.stat().st_mtime_ns for p in (tmp_path / "a" / "rows").iterdir()} == before
+    assert again.record.created == first.record.created
+    assert (again.trials, again.failed_trials) == (first.trials, first.failed_trials)
+
+
+def test_left_overs_and_shards_of_before_are_removed(sounds: Path, tmp_path: Path) -> None:
+    out = tmp_path / "a"
+    go(out, sounds)
+    before = {path.name for path in (out / "rows").glob("part-*")}
+    (out / "rows" / ".part-sounds-x-00000.parquet.part").write_bytes(b"half a file")
+    Scripted.stop_after = len(Scripted.batches) + 1
+    changed = [{"name": "scripted", "options": {"gain": 0.1}}]
+    with pytest.raises(KeyboardInterrupt):
+        go(out, sounds, systems=changed, batch_size=2)
+    assert list((out / "rows").iterdir()) == []  # nothing of the run that it no longer is
+    Scripted.stop_after = None
+    go(out, sounds, systems=changed)
+    after = {path.name for path in (out / "rows").iterdir()}
+    assert len(after) == 3
+    assert not after & before
+    go(tmp_path / "b", sounds, systems=changed, fresh=True)
+    assert_same(out, tmp_path / "b")
+
+
+@pytest.fixture
+def recorded(tmp_path: Path) -> tuple[Path, dict[str, Any]]:
+    """A corpus on disk, and a set of 12 trials made from it."""
+    generator = np.random.default_rng(0)
+    for label in ("a", "b", "c"):
+        for number in range(8):
+            path = tmp_path / "corpus" / label / f"{number}.wav"
+            write(path, generator.uniform(-0.5, 0.5, 8000).astype(np.float32), 8000)
+    params = {
+        **{k: SOUNDS["params"][k] for k in ("sample_rate_hz", "duration_s", "event_s")},
+        "count": 12,
+        "events": {"corpus": "disk"},
+    }
+    corpora = {"disk": {"kind": "folder"}}
+    return tmp_path / "corpus", {**SOUNDS, "name": "disk", "corpora": corpora, "params": params}
+
+
+@pytest.mark.parametrize("ahead", [0, 1])
+def test_a_damaged_recording_ends_the_run_and_keeps_what_is_done(
+    ahead: int,
+    recorded: tuple[Path, dict[str, Any]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It breaks while the run is going on, after it was seen to be the one of the manifest."""
+    corpus, recipe = recorded
+    dirs = {"disk": corpus}
+    dataset = build(DatasetConfig.model_validate(recipe), tmp_path / "set", corpus_dirs=dirs)
+    uses = [{s.clip.path for s in dataset.mixtures[t.mixture_id].sources} for t in dataset.trials]
+    first = {clip: n for n, clips in reversed(list(enumerate(uses))) for clip in clips}
+    clip = max(sorted(first), key=first.__getitem__)
+    assert first[clip] > 2 * AHEAD  # later than what is loaded when the system is asked first
+    sound = (corpus / clip).read_bytes()
+    extract = Scripted.extract
+
+    def spoil(self: Scripted, batch: QueryBatch) -> Extraction:
+        (corpus / clip).write_bytes(b"not audio at all")
+        return extract(self, batch)
+
+    spec = config(tmp_path / "set", metrics=("si_sdr",))
+    options = RunOptions(out=tmp_path / "a", device="cpu", jobs=0, chunk_trials=1)
+    options = replace(options, corpus_dirs=dirs)
+    with monkeypatch.context() as patch:
+        patch.setattr(Scripted, "extract", spoil)
+        patch.setattr(Pending, "done", False)  # as if the pool were slow
+        patch.setattr(Inference, "batches_ahead", ahead)  # 1 on a GPU
+        with pytest.raises(TsebenchError, match=re.escape(clip)) as caught:
+            run(spec, options)
+    assert "\n" not in str(caught.value)
+    assert len(list((tmp_path / "a" / "rows").iterdir())) == first[clip]
+    (corpus / clip).write_bytes(sound)
+    run(spec, options)
+    run(spec, replace(options, out=tmp_path / "b", fresh=True))
+    assert_same(tmp_path / "a", tmp_path / "b")
+
+
+def test_the_folder_of_another_run_is_refused(sounds: Path, tmp_path: Path) -> None:
+    go(tmp_path / "a", sounds)
+    before = rows_of(tmp_path / "a")
+    with pytest.raises(OutputError, match=r"holds run 'test', not 'other'.*--fresh"):
+        go(tmp_path / "a", sounds, name="other")
+    pd.testing.assert_frame_equal(rows_of(tmp_path / "a"), before)
+    go(tmp_path / "a", sounds, name="other", fresh=True)
+    assert len(rows_of(tmp_path / "a")) == len(before)
+
+
+def test_a_damaged_record_or_shard_is_told(sounds: Path, tmp_path: Path) -> None:
+    go(tmp_path / "a", sounds)
+    shard = next((tmp_path / "a" / "rows").iterdir())
+    content = shard.read_bytes()
+    shard.write_bytes(content[:100])
+    with pytest.raises(DatasetError, match="delete it and start the run again"):
+        go(tmp_path / "a", sounds)
+    shard.unlink()
+    go(tmp_path / "a", sounds)
+    (tmp_path / "a" / "run.json").write_text("{}")
+    with pytest.raises(DatasetError, match="use --fresh"):
+        go(tmp_path / "a", sounds)
+
+
+def test_a_config_that_cannot_work_leaves_the_folder_alone(sounds: Path, tmp_path: Path) -> None:
+    go(tmp_path / "a", sounds)
+    before = rows_of(tmp_path / "a")
+    wrong: list[dict[str, Any]] = [
+        {"metrics": ("si_sdrr",)},
+        {"systems": ["mixure"]},
+        {"systems": [{"name": "scripted", "options": {"gian": 1.0}}]},
+    ]
+    for change in wrong:
+        with pytest.raises(ConfigError, match=r"did you mean|unknown key 'gian'"):
+            go(tmp_path / "a", sounds, fresh=True, **change)
+    with pytest.raises(UnknownNameError, match="did you mean 'si_sdri'"):
+        go(tmp_path / "b", sounds, {"dataset": str(sounds), "metrics": ["si_sdrii"]})
+    with pytest.raises(ConfigError, match="no config 'nowhere'"):
+        go(tmp_path / "b", sounds, "nowhere")
+    assert not (tmp_path / "b").exists()  # told before anything was built
+    pd.testing.assert_frame_equal(rows_of(tmp_path / "a"), before)
+
+
+def test_two_systems_or_sets_of_one_name_are_refused(sounds: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="2 systems are called 'mixture'; give each its own"):
+        go(tmp_path / "a", sounds, systems=["mixture", "mixture"])
+    file = tmp_path / "run.yaml"
+    file.write_text("{name: x, datasets: [mini_sounds], systems: [silence, silence]}")
+    with pytest.raises(ConfigError, match=r"run\.yaml: 2 systems are called 'silence'"):
+        load_run_config(str(file))
+    with pytest.raises(ConfigError, match="two datasets are called 'sounds'"):
+        go(tmp_path / "a", sounds, sounds)
+    labelled = [{"name": "mixture", "label": "again"}, "mixture"]
+    go(tmp_path / "b", sounds, systems=labelled)
+    assert set(rows_of(tmp_path / "b").system) == {"mixture", "again"}
+
+
+# ---------------------------------------------------------------- the cache
+
+
+def test_changed_weights_or_options_never_reuse_a_score(sounds: Path, tmp_path: Path) -> None:
+    weights = tmp_path / "weights.bin"
+    weights.write_bytes(b"1")
+    system = {"name": "scripted", "options": {"weights": str(weights)}}
+    go(tmp_path / "a", sounds, systems=[system], keep_estimates=True)
+    asked, first = len(Scripted.batches), rows_of(tmp_path / "a")
+    weights.write_bytes(b"2")
+    go(tmp_path / "a", sounds, systems=[system], keep_estimates=True)
+    assert len(Scripted.batches) == 2 * asked
+    second = rows_of(tmp_path / "a")
+    assert set(first.run_id).isdisjoint(second.run_id)
+    louder = {"name": "scripted", "options": {"weights": str(weights), "gain": 0.6}}
+    go(tmp_path / "a", sounds, systems=[louder], keep_estimates=True)
+    assert len(Scripted.batches) == 3 * asked
+    third = rows_of(tmp_path / "a")
+    snr = (third.metric == "snr") & (third.status == "ok")
+    assert not np.isclose(third.value[snr], second.value[snr]).any()
+
+
+def test_a_changed_estimate_of_a_folder_changes_its_row_alone(sounds: Path, tmp_path: Path) -> None:
+    dataset = load_dataset(sounds)
+    for number, trial in enumerate(dataset.trials):
+        mixture = dataset[number][0].mixture[0].numpy()
+        write(tmp_path / "wav" / f"{trial.id}.wav", 0.5 * mixture, 8000)
+    system = {"name": "precomputed", "options": {"folder": str(tmp_path / "wav")}}
+    go(tmp_path / "a", sounds, systems=[system])
+    before = rows_of(tmp_path / "a")
+    changed = dataset.trials[0].id
+    soundfile.write(tmp_path / "wav" / f"{changed}.wav", np.ones(8000) / 4, 8000, subtype="FLOAT")
+    go(tmp_path / "a", sounds, systems=[system])
+    after = rows_of(tmp_path / "a")
+    moved = set(after.trial_id[(after.value != before.value) & after.value.notna()])
+    assert moved == {changed}
+
+
+def test_a_changed_dataset_never_reuses_an_estimate(sounds: Path, tmp_path: Path) -> None:
+    """Same folder, same name, same trial ids, other audio."""
+    manifest = read_manifest(sounds)
+    folder = tmp_path / "set"
+    for samples in (8000, 7000):
+        mixtures = [replace(mixture, num_samples=samples) for mixture in manifest.mixtures]
+        cut = replace(manifest, mixtures=mixtures)
+        cut = replace(cut, card=replace(cut.card, fingerprint=fingerprint(cut)))
+        write_manifest(folder, cut)
+        result = go(tmp_path / "a", folder, keep_estimates=True)
+        assert result.failed_trials == 0
+    assert {len(soundfile.read(p)[0]) for p in (tmp_path / "a").rglob("*.wav")} == {8000, 7000}
+
+
+def test_a_metric_that_is_added_asks_no_system_again(sounds: Path, tmp_path: Path) -> None:
+    systems = ["scripted", "mixture"]
+    go(tmp_path / "a", sounds, systems=systems, keep_estimates=True, metrics=("snri",))
+    asked = len(Scripted.batches)
+    assert asked > 0
+    assert len(list((tmp_path / "a").rglob("*.wav"))) == 2 * 12
+    go(tmp_path / "a", sounds, systems=systems, keep_estimates=True, metrics=("snri", "si_sdri"))
+    assert len(Scripted.batches) == asked
+    go(tmp_path / "b", sounds, systems=systems, metrics=("snri", "si_sdri"), fresh=True)
+    shown = ["system", "trial_id", "metric", "signature", "value", "status", "reason"]
+    kept, asked_anew = rows_of(tmp_path / "a"), rows_of(tmp_path / "b")
+    pd.testing.assert_frame_equal(kept[shown], asked_anew[shown], check_exact=True)
+
+
+def test_a_cut_estimate_is_asked_for_again(sounds: Path, tmp_path: Path) -> None:
+    go(tmp_path / "a", sounds, keep_estimates=True, metrics=("snr",))
+    Scripted.batches.clear()
+    wavs = sorted((tmp_path / "a").rglob("*.wav"))
+    wavs[0].write_bytes(wavs[0].read_bytes()[:20])
+    go(tmp_path / "a", sounds, keep_estimates=True, metrics=("snr", "si_sdr"))
+    assert Scripted.batches == [(wavs[0].stem,)]
+
+
+def test_estimates_are_kept_also_where_all_scores_are_known(sounds: Path, tmp_path: Path) -> None:
+    go(tmp_path / "a", sounds)
+    go(tmp_path / "b", sounds, keep_estimates=True)
+    assert len(list((tmp_path / "b").rglob("*.wav"))) == 12
+
+
+def test_two_folders_share_the_cache(
+    sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go(tmp_path / "a", sounds)
+    Scripted.batches.clear()
+    with monkeypatch.context() as patch:
+        patch.setattr(Dataset, "__getitem__", None)  # nothing is rendered
+        go(tmp_path / "b", sounds)
+    assert Scripted.batches == []
+    assert_same(tmp_path / "a", tmp_path / "b")
+    go(tmp_path / "b", sounds, fresh=True)
+    assert len(Scripted.batches) == 3
+
+
+def test_chunks_of_another_length_share_nothing(sounds: Path, tmp_path: Path) -> None:
+    for trials in (4, 5, 4):
+        options = RunOptions(out=tmp_path / "a", device="cpu", jobs=0, chunk_trials=trials)
+        run(config(sounds), options)
+        assert len(rows_of(tmp_path / "a")) == 12 * len(NAMES)
+    go(tmp_path / "b", sounds, fresh=True)
+    assert_same(tmp_path / "a", tmp_path / "b")
+
+
+def test_failed_scores_are_tried_again(sounds: Path, tmp_path: Path) -> None:
+    Scripted.broken = True
+    assert go(tmp_path / "a", sounds).failed_trials == 12
+    Scripted.broken = False
+    assert go(tmp_path / "b", sounds).failed_trials == 0
+    go(tmp_path / "c", sounds, fresh=True)
+    assert_same(tmp_path / "b", tmp_path / "c")
+
+
+SCORE = Score(trial_id="t", metric="snr", signature="snr|x", value=1.5, status="ok", reason="")
+
+
+@pytest.mark.parametrize("damage", ["", "[", "{}", '["a"]', '[{"no": 1}]', "\x00"])
+def test_a_damaged_cache_entry_is_computed_again(damage: str, tmp_path: Path) -> None:
+    cache = ScoreCache(tmp_path)
+    assert cache.load("key", 0) is None
+    cache.store("key", 0, [SCORE])
+    assert cache.load("key", 0) == [SCORE]
+    assert ScoreCache(tmp_path, read=False).load("key", 0) is None
+    file = next(path for path in tmp_path.rglob("*") if path.is_file())
+    file.write_text(damage)
+    assert not cache.load("key", 0)
+    cache.store("key", 0, [SCORE])
+    assert cache.load("key", 0) == [SCORE]
+    assert len([path for path in tmp_path.rglob("*") if path.is_file()]) == 1
+
+
+def test_an_entry_of_other_trials_is_not_used(sounds: Path, tmp_path: Path) -> None:
+    go(tmp_path / "a", sounds)
+    for file in (tmp_path / "cache").rglob("*.json"):
+        file.write_text("[]")
+    go(tmp_path / "b", sounds)
+    assert_same(tmp_path / "a", tmp_path / "b")
+
+
+def test_a_cache_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match=r"score cache .*file.*TSEBENCH_CACHE"):
+        ScoreCache(tmp_path / "file").store("key", 0, [SCORE])
+
+
+def test_identity_tells_systems_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    same = [system_identity(load_system("oracle_irm")) for _ in range(2)]
+    other = system_identity(load_system("oracle_irm", beta=0.6))
+    psm = system_identity(load_system("oracle_psm"))
+    assert same[0] == same[1]
+    assert len({same[0], other, psm}) == 3
+    # A class without a source file, as in a notebook, may have changed since any score.
+    typed = {}
+    for name in ("one", "two"):
+        card = SystemCard(name="noted", family="external", description="")
+        typed[name] = type("Noted", (), {"card": card, "__module__": "__main__"})
+    monkeypatch.delattr("__main__.__file__", raising=False)
+    identities = {system_identity(kind()) for kind in typed.values()}
+    assert len(identities) == 2
+    assert system_identity(typed["one"]()) in identities
+
+
+# ---------------------------------------------------------------- memory
+
+
+def test_chunks_in_flight_are_bounded(
+    sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long the set: a few chunks loaded, a few being scored."""
+    waiting, most, rendered = 0, 0, 0
+
+    class Counted(Scorer):
+        def submit(self, batch: Any) -> Pending:
+            nonlocal waiting, most
+            waiting += 1
+            most = max(most, waiting)
+            pending = super().submit(batch)
+            result = pending.result
+
+            def count() -> list[Score]:
+                nonlocal waiting
+                waiting -= 1
+                return result()
+
+            pending.result = count  # type: ignore[method-assign]
+            return pending
+
+    render = Dataset.__getitem__
+
+    def counted(self: Dataset, index: int) -> Any:
+        nonlocal rendered
+        rendered += 1
+        return render(self, index)
+
+    monkeypatch.setattr(evaluation_module, "Scorer", Counted)
+    monkeypatch.setattr(Pending, "done", False)  # as if the pool were slow
+    monkeypatch.setattr(Dataset, "__getitem__", counted)
+    with FilePool(0) as pool:
+        evaluation = Evaluation(
+            load_dataset(sounds),
+            plan_metrics(["snr"]),
+            device="cpu",
+            batch_size=8,
+            pool=pool,
+            cache=ScoreCache(tmp_path / "c"),
+            chunk_trials=1,
+        )
+        asked = Asked(system=Scripted(), identity="x", estimates=None)
+        parts: Iterator[Any] = evaluation.run(asked, range(12))
+        first = next(parts)
+        assert first.chunk == 0
+        assert rendered <= 2 * (AHEAD + 1)
+        assert [part.chunk for part in parts] == list(range(1, 12))
+    assert rendered == 12
+    assert waiting == 0
+    assert most == AHEAD + 1
+
+
+def test_work_ahead_is_bounded_ordered_and_can_be_dropped() -> None:
+    begun: list[int] = []
+
+    def work(item: int) -> int:
+        begun.append(item)
+        if item == 20:
+            raise ValueError("twenty")
+        return item * item
+
+    results = ahead(work, range(100))
+    assert [next(results) for _ in range(3)] == [0, 1, 4]
+    results.close()
+    assert len(begun) <= 3 + AHEAD + 1
+    found = []
+    with pytest.raises(ValueError, match="twenty"):
+        found.extend(ahead(work, range(100)))
+    assert max(begun) <= 20 + AHEAD + 1
+
+
+def test_fresh_keeps_the_old_run_if_a_corpus_is_missing(tmp_path: Path) -> None:
+    recipe = tmp_path / "needs_corpus.yaml"
+    out = tmp_path / "out"
+    folder = tmp_path / "corpus"
+    for label in ("a", "b", "c"):
+        for number in range(2):
+            noise = np.random.default_rng(number).standard_normal(8000).astype(np.float32) * 0.1
+            write(folder / label / f"{number}.wav", noise, 8000)
+    recipe.write_text(
+        "name: needs_corpus\nbuilder: sound_mix\ncorpora: {mine: {kind: folder}}\n"
+        "params: {count: 2, sample_rate_hz: 8000, duration_s: 2.0, n_classes: [2, 2],"
+        " event_s: [0.5, 1.0], events: {corpus: mine}}\n"
+    )
+    config = RunConfig.model_validate(
+        {"name": "r", "datasets": [str(recipe)], "systems": ["silence"], "metrics": ["snr"]}
+    )
+    run(config, RunOptions(out=out, cache=tmp_path / "cache", corpus_dirs={"mine": folder}))
+    before = sorted(path.name for path in (out / "rows").iterdir())
+    with pytest.raises(CorpusError, match="--corpus mine=DIR"):
+        run(config, RunOptions(out=out, cache=tmp_path / "cache", fresh=True))
+    assert sorted(path.name for path in (out / "rows").iterdir()) == before

@@ -1,0 +1,198 @@
+"""The process pool: values, crashes, hangs, and what a metric may do to its process."""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+import time
+from concurrent.futures import Future
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tsebench.bench.metrics.protocol import FileMetric
+from tsebench.bench.metrics.registry import load_metric
+from tsebench.bench.outcome import Outcome
+from tsebench.bench.scoring import pool as pool_module
+from tsebench.bench.scoring.pool import FilePool
+from tsebench.core.errors import TsebenchError
+
+PLUG_IN = '''
+import os, signal, sys, time
+from tsebench.bench.metrics.protocol import FailedValueError, MetricInfo, UndefinedValueError
+
+class Wild:
+    """Does what the first sample of the reference says; otherwise the mean of the estimate."""
+
+    info = MetricInfo(name="wild", unit="", higher_is_better=True, description="for tests")
+
+    def signature(self, sample_rate_hz):
+        return f"wild|fs:{sample_rate_hz}"
+
+    def compute(self, *, estimate, reference, sample_rate_hz):
+        deed = int(reference[0])
+        if deed == 1: os._exit(3)
+        if deed == 2: time.sleep(60)
+        if deed == 3: raise KeyError("no such\\n  band")
+        if deed == 4: os.kill(os.getpid(), signal.SIGSEGV)
+        if deed == 5: print("noise on standard output"); sys.stdout.flush(); os.write(1, b"x" * 99)
+        if deed == 6: raise UndefinedValueError("no_frames")
+        if deed == 7: raise FailedValueError("no_utterance")
+        if deed == 8: return float("nan")
+        if deed == 9: time.sleep(0.2)
+        if deed == 10: return os.getpid()
+        if deed == 11: return int(os.environ["OMP_NUM_THREADS"])
+        return float(estimate.mean())
+'''
+NOTHING, EXIT, HANG, RAISE, SEGFAULT, PRINT, UNDEFINED, FAIL, NAN, SLOW, PID, THREADS = range(12)
+
+
+@pytest.fixture
+def wild(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FileMetric:
+    """A metric that lives where only this process's import path finds it."""
+    (tmp_path / "wild_metric.py").write_text(PLUG_IN)
+    monkeypatch.syspath_prepend(tmp_path)
+    metric = import_module("wild_metric").Wild()
+    assert isinstance(metric, FileMetric)
+    return metric
+
+
+def ask(pool: FilePool, metric: FileMetric, deed: int, value: float = 0.5) -> Future[Outcome]:
+    return pool.submit(
+        partial(
+            metric.compute,
+            estimate=np.full(4, value, dtype=np.float32),
+            reference=np.full(4, deed, dtype=np.float32),
+            sample_rate_hz=8000,
+        )
+    )
+
+
+ORDINARY = {
+    NOTHING: (0.5, "ok", ""),
+    RAISE: (math.nan, "failed", "KeyError: 'no such\\n band'"),
+    PRINT: (0.5, "ok", ""),
+    UNDEFINED: (math.nan, "undefined", "no_frames"),
+    FAIL: (math.nan, "failed", "no_utterance"),
+    NAN: (math.nan, "failed", "non_finite_value"),
+}
+
+
+@pytest.mark.parametrize("jobs", [0, 1])
+def test_values_and_reasons(wild: FileMetric, jobs: int, capfd: Any) -> None:
+    with FilePool(jobs) as pool:
+        futures = {deed: ask(pool, wild, deed) for deed in ORDINARY}
+    for deed, (value, status, reason) in ORDINARY.items():
+        outcome = futures[deed].result()
+        assert outcome.value == pytest.approx(value, nan_ok=True)
+        assert outcome.status == status
+        assert "".join(outcome.reason.split()) == "".join(reason.split())
+        assert "\n" not in outcome.reason
+    capfd.readouterr()
+
+
+def test_a_crash_costs_its_own_value_only(wild: FileMetric) -> None:
+    crashes = {3: EXIT, 4: SEGFAULT}
+    with FilePool(2) as pool:
+        futures = [ask(pool, wild, crashes.get(i, SLOW), value=i) for i in range(10)]
+        outcomes = [future.result(timeout=60) for future in futures]
+    for i, outcome in enumerate(outcomes):
+        if i in crashes:
+            assert (outcome.status, outcome.reason) == ("failed", "crashed")
+        else:
+            assert (outcome.status, outcome.value) == ("ok", float(i))
+
+
+def test_a_hang_is_ended_by_the_time_limit(wild: FileMetric) -> None:
+    with FilePool(1, time_limit_s=0.5) as pool:
+        begin = time.monotonic()
+        hanging, next_one = ask(pool, wild, HANG), ask(pool, wild, NOTHING)
+        assert hanging.result(timeout=30).reason == "time_limit"
+        assert next_one.result(timeout=30).value == 0.5
+    assert time.monotonic() - begin < 15
+
+
+def test_workers_that_are_started_early_do_the_first_tasks(
+    wild: FileMetric, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[object] = []
+
+    class Counted(pool_module._Worker):
+        def __init__(self) -> None:
+            started.append(self)
+            super().__init__()
+
+    monkeypatch.setattr(pool_module, "_Worker", Counted)
+    with FilePool(2) as pool:
+        pool.start()
+        deadline = time.monotonic() + 30
+        while len(started) < 2 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert len(started) == 2
+        assert [ask(pool, wild, NOTHING).result(timeout=30).value for _ in range(4)] == [0.5] * 4
+    assert len(started) == 2
+    FilePool(0).start()  # has no workers
+
+
+def test_a_worker_serves_many_tasks_and_uses_one_thread(wild: FileMetric) -> None:
+    with FilePool(3) as pool:
+        pids = [ask(pool, wild, PID).result().value for _ in range(6)]
+        assert ask(pool, wild, THREADS).result().value == 1
+    assert len(set(pids)) == 1
+    assert pids[0] != os.getpid()
+
+
+def test_workers_are_gone_after_the_pool_is_left(wild: FileMetric) -> None:
+    with FilePool(1) as pool:
+        pid = int(ask(pool, wild, PID).result().value)
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def test_an_error_in_the_caller_does_not_wait_for_hanging_metrics(wild: FileMetric) -> None:
+    futures: list[Future[Outcome]] = []
+
+    def interrupted() -> None:
+        with FilePool(1) as pool:
+            ask(pool, wild, NOTHING).result()
+            futures.extend(ask(pool, wild, HANG) for _ in range(3))
+            time.sleep(0.3)
+            raise KeyboardInterrupt
+
+    begin = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert time.monotonic() - begin < 15
+    assert [future.cancelled() for future in futures] == [False, True, True]
+
+
+def test_a_worker_that_cannot_start_is_a_clear_error(
+    wild: FileMetric, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.executable", shutil.which("false"))
+    with FilePool(1) as pool, pytest.raises(TsebenchError, match="does not start: exit code 1"):
+        ask(pool, wild, NOTHING).result(timeout=30)
+
+
+def test_registered_metrics_can_cross_to_a_worker() -> None:
+    generator = np.random.default_rng(0)
+    reference = generator.standard_normal(16000).astype(np.float32)
+    estimate = reference + generator.standard_normal(16000).astype(np.float32)
+    metric = load_metric("pesq")
+    assert isinstance(metric, FileMetric)
+    outcomes = []
+    for jobs in (0, 1):
+        with FilePool(jobs) as pool:
+            future = pool.submit(
+                partial(
+                    metric.compute, estimate=estimate, reference=reference, sample_rate_hz=16000
+                )
+            )
+            outcomes.append(future.result())
+    assert outcomes[0] == outcomes[1]
+    assert outcomes[0].status == "ok"

@@ -1,0 +1,95 @@
+"""`tsebench report` and the report at the end of a run: formats, their settings, tracking."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tsebench.bench.rows import ScoreRow, write_shard
+from tsebench.cli import main as cli
+
+pytestmark = pytest.mark.filterwarnings("default")  # MLflow's own
+
+
+@pytest.fixture
+def run_dir(tmp_path: Path) -> Path:
+    rows = [
+        ScoreRow(
+            run_id="r",
+            system=system,
+            dataset="set",
+            trial_id=f"t{trial}",
+            mixture_id=f"t{trial}",
+            condition="FMQ",
+            n_active=1,
+            n_inactive=0,
+            cluster=f"t{trial}",
+            metric="snri",
+            signature="snri|f64",
+            value=gain + 0.1 * trial,
+            status="ok",
+        )
+        for system, gain in (("mixture", 0.0), ("net", 3.0))
+        for trial in range(8)
+    ]
+    write_shard(tmp_path / "run" / "rows" / "part-0.parquet", rows)
+    return tmp_path / "run"
+
+
+def call(*arguments: str | Path) -> int:
+    with pytest.raises(SystemExit) as ended:
+        cli.main([str(argument) for argument in arguments])
+    return int(ended.value.code or 0)
+
+
+def test_formats_with_settings(run_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = run_dir.parent / "out"
+    settings = ["latex.intervals=false", "figures.only=[box]", "figures.files=[svg, png]"]
+    options = [word for text in settings for word in ("--option", text)]
+    assert call("report", run_dir, "--out", out, "--format", "latex,figures", *options) == 0
+    assert "valuewith" not in (out / "latex" / "table_set_FMQ-1-0.tex").read_text()
+    names = {path.name for path in (out / "figures").iterdir()}
+    stem = "box_set_FMQ-1-0"
+    assert names == {"figures.md", f"{stem}.csv", f"{stem}.svg", f"{stem}.png"}
+    told = "".join(capsys.readouterr().out.split())
+    assert f"{out}/latex:2files" in told
+    assert f"{out}/figures:4files" in told
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--format", "latx"], "unknown report 'latx'; did you mean 'latex'"),
+        (["--format", ","], "--format ',' names no format"),
+        (["--option", "latex.intervals=no"], "which --format does not name"),
+        (["--format", "latex", "--option", "intervals=no"], "is not FORMAT.KEY=VALUE"),
+        (["--format", "latex", "--option", "latex.interval=no"], "unknown key 'interval'"),
+        (["--format", "figures", "--option", "figures.files=[gif]"], "files"),
+        (["--format", "figures", "--option", "figures.only=[bax]"], "unknown figure 'bax'"),
+    ],
+)
+def test_a_mistake_is_one_line(
+    options: list[str], told: str, run_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call("report", run_dir, "--out", run_dir.parent / "out", *options) == 2
+    error = capsys.readouterr().err
+    assert told in " ".join(error.split())
+    assert "Traceback" not in error
+
+
+def test_a_misspelt_format_of_a_run_is_told_before_it_starts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call("run", "quickstart", "--out", tmp_path / "run", "--format", "html,figure") == 2
+    assert "did you mean 'figures'" in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_report_of_rows_without_a_record_cannot_be_tracked(
+    run_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    uri = f"sqlite:///{run_dir.parent}/mlflow.db"
+    options = ["--format", "csv", "--tracking-uri", uri]
+    assert call("report", run_dir, "--out", run_dir.parent / "out", *options) == 2
+    assert "holds no run.json" in " ".join(capsys.readouterr().err.split())

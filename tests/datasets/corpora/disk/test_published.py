@@ -1,0 +1,198 @@
+"""What all published corpora on disk share: finding the root, parts, splits, what is missing."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers.trees.audioset import make_audioset
+from helpers.trees.fsd50k import make_fsd50k
+from helpers.trees.fsdkaggle2018 import make_fsdkaggle2018
+from helpers.trees.fuss import make_fuss
+from helpers.trees.reverb_noise import make_reverb_noise
+from helpers.trees.tau2019 import make_tau2019
+from helpers.trees.voxceleb2 import make_voxceleb2
+
+from tsebench.core.errors import AudioError, ConfigError, CorpusError
+from tsebench.datasets.config import CorpusConfig, open_corpora
+from tsebench.datasets.corpora.disk.layout import Release, find_root
+from tsebench.datasets.corpora.disk.published import DiskCorpus
+from tsebench.datasets.corpora.fsdkaggle2018 import FsdKaggle2018
+
+TREES: dict[str, Callable[[Path], Path]] = {
+    "audioset": make_audioset,
+    "fsd50k": make_fsd50k,
+    "fsdkaggle2018": make_fsdkaggle2018,
+    "fuss": make_fuss,
+    "reverb_noise": make_reverb_noise,
+    "tau2019": make_tau2019,
+    "voxceleb2": make_voxceleb2,
+}
+INNER = {
+    "fsd50k": ("FSD50K.dev_audio", "FSD50K.ground_truth", "FSD50K.metadata"),
+    "fsdkaggle2018": ("FSDKaggle2018.audio_test", "FSDKaggle2018.meta"),
+    "fuss": ("fsd_data", "fsd_data/eval", "fsd_data/train/sound", "ssdata", "rir_data"),
+    "reverb_noise": ("NOISE",),
+    "tau2019": (
+        "TAU-urban-acoustic-scenes-2019-development",
+        "TAU-urban-acoustic-scenes-2019-evaluation/audio",
+    ),
+    "voxceleb2": ("dev", "test/wav", "dev/mp4"),
+}
+RELEASE = Release(title="A Corpus 1.0", source="Zenodo record 1")
+
+
+def _open(kind: str, root: Path, **options: Any) -> DiskCorpus:
+    config = CorpusConfig(kind=kind, options=options)
+    corpus = open_corpora({"mine": config}, {"mine": root})["mine"]
+    assert isinstance(corpus, DiskCorpus)
+    return corpus
+
+
+@pytest.mark.parametrize("kind", sorted(INNER))
+def test_paths_are_the_same_whatever_folder_is_named(kind: str, tmp_path: Path) -> None:
+    root = TREES[kind](tmp_path / "above" / "the corpus")
+    expected = [recording.path for recording in _open(kind, root).recordings()]
+    for given in (root.parent, *(root / inner for inner in INNER[kind])):
+        corpus = _open(kind, given)
+        assert corpus.root == root
+        assert [recording.path for recording in corpus.recordings()] == expected
+        assert corpus.read(expected[0])[0].size
+
+
+@pytest.mark.parametrize("kind", sorted(INNER))
+def test_a_missing_corpus_is_said_with_its_source(kind: str, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    for given in (tmp_path, tmp_path / "gone"):
+        with pytest.raises(CorpusError) as caught:
+            _open(kind, given).recordings()
+        message = str(caught.value)
+        assert "\n" not in message
+        assert message.startswith("corpus 'mine': no ")
+        assert str(given) in message
+        assert "looked for" in message
+        assert any(word in message for word in ("Zenodo record", "OpenSLR 28", "https://"))
+        assert "--corpus mine=DIR" in message
+
+
+def test_the_root_is_below_beside_or_above(tmp_path: Path) -> None:
+    (tmp_path / "x" / "corpus" / "a" / "b").mkdir(parents=True)
+
+    def find(given: Path) -> Path:
+        return find_root(given, ["a/b", "c"], release=RELEASE, corpus="mine")
+
+    root = tmp_path / "x" / "corpus"
+    for given in (root, root.parent, root / "a", root / "a" / "b"):
+        assert find(given) == root
+    for given in (tmp_path, root / "a" / "b" / "c", root / "b"):
+        with pytest.raises(CorpusError, match=r"no A Corpus 1\.0 in .*looked for a/b or c; get it"):
+            find(given)
+    (root.parent / "copy" / "c").mkdir(parents=True)
+    with pytest.raises(CorpusError, match=r"more than once \('copy', 'corpus'\)"):
+        find(root.parent)
+
+
+@pytest.mark.parametrize("kind", sorted(TREES))
+def test_unknown_splits_and_options_suggest_the_nearest(kind: str, tmp_path: Path) -> None:
+    root = TREES[kind](tmp_path / "corpus")
+    with pytest.raises(ConfigError, match="corpus 'mine': unknown key 'splitz'; did you mean"):
+        _open(kind, root, splitz=["test"])
+    with pytest.raises(ConfigError, match="`splits` is empty"):
+        _open(kind, root, splits=[])
+    with pytest.raises((ConfigError, CorpusError), match=r"no split 'tset'|no recording is left"):
+        _open(kind, root, splits=["tset"]).recordings()
+
+
+@pytest.mark.parametrize("kind", sorted(set(TREES) - {"reverb_noise"}))
+def test_splits_are_what_is_left_of_all(kind: str, tmp_path: Path) -> None:
+    root = TREES[kind](tmp_path / "corpus")
+    every = _open(kind, root).recordings()
+    for split in sorted({recording.split for recording in every}):
+        some = _open(kind, root, splits=[split]).recordings()
+        assert list(some) == [recording for recording in every if recording.split == split]
+
+
+def test_headers_of_other_splits_are_not_read(tmp_path: Path) -> None:
+    root = make_fsdkaggle2018(tmp_path)
+    (root / "FSDKaggle2018.audio_train/002d256b.wav").write_bytes(b"damaged")
+    assert len(_open("fsdkaggle2018", root, splits=["test"]).recordings()) == 2
+    with pytest.raises(CorpusError, match=r"1 of 7 files cannot be used.*002d256b\.wav"):
+        _open("fsdkaggle2018", root).recordings()
+
+
+@pytest.mark.parametrize("kind", sorted(set(TREES) - {"audioset"}))
+def test_a_tree_differs_from_the_release_only_in_its_counts(kind: str, tmp_path: Path) -> None:
+    corpus = _open(kind, TREES[kind](tmp_path / "corpus"))
+    assert corpus.expected_counts
+    problems = [line for line in corpus.problems() if "uploaders" not in line]
+    if kind == "reverb_noise":
+        assert problems == []
+        return
+    assert len(problems) == len(corpus.expected_counts)
+    for line, count in zip(problems, corpus.expected_counts.values(), strict=True):
+        assert line.startswith("corpus 'mine': ")
+        assert line.endswith(f" has {count}")
+
+
+def test_a_part_is_enough_and_the_other_is_a_problem(tmp_path: Path) -> None:
+    root = make_fsdkaggle2018(tmp_path)
+    shutil.rmtree(root / "FSDKaggle2018.audio_train")
+    corpus = _open("fsdkaggle2018", root)
+    assert [recording.split for recording in corpus.recordings()] == ["test", "test"]
+    assert corpus.problems()[0] == (
+        "corpus 'mine': FSDKaggle2018.audio_train (9473 files) is not there"
+    )
+    with pytest.raises(CorpusError, match=r"has no FSDKaggle2018\.audio_train; get it from Zenodo"):
+        _open("fsdkaggle2018", root, splits=["train"]).recordings()
+
+
+def test_missing_files_are_counted_and_may_be_left_out(tmp_path: Path) -> None:
+    root = make_fsdkaggle2018(tmp_path)
+    for name in ("0033e230", "002d256b"):
+        (root / f"FSDKaggle2018.audio_train/{name}.wav").unlink()
+    said = r"2 of the 5 files of FSDKaggle2018\.audio_train are missing, the first is '.*002d256b"
+    with pytest.raises(
+        CorpusError, match=said + ".*; complete the corpus from Zenodo record 2552860"
+    ):
+        _open("fsdkaggle2018", root).recordings()
+    corpus = _open("fsdkaggle2018", root, allow_missing=True)
+    assert len(corpus.recordings()) == 5
+    assert "2 of the 5 files" in corpus.problems()[0]
+
+
+def test_metadata_that_is_missing_or_lists_a_file_twice(tmp_path: Path) -> None:
+    root = make_fsdkaggle2018(tmp_path)
+    table = root / "FSDKaggle2018.meta/test_post_competition_scoring_clips.csv"
+    table.write_text(table.read_text() + "00326aa9.wav,Oboe,Private,355125,Attribution\n")
+    with pytest.raises(CorpusError, match=r"lists '.*00326aa9\.wav' twice; get it again"):
+        _open("fsdkaggle2018", root).recordings()
+    table.unlink()
+    with pytest.raises(
+        CorpusError,
+        match=r"scoring_clips\.csv' is missing; it comes with FSDKaggle2018, from Zenodo",
+    ):
+        _open("fsdkaggle2018", root).recordings()
+
+
+@pytest.mark.parametrize("name", ["../../outside.wav", "/etc/passwd", "link.wav"])
+def test_names_in_metadata_stay_in_the_root(name: str, tmp_path: Path) -> None:
+    root = make_fsdkaggle2018(tmp_path / "corpus")
+    outside = shutil.copy(root / "FSDKaggle2018.audio_test/00326aa9.wav", tmp_path / "outside.wav")
+    (root / "FSDKaggle2018.audio_test/link.wav").symlink_to(outside)
+    table = root / "FSDKaggle2018.meta/test_post_competition_scoring_clips.csv"
+    table.write_text(table.read_text() + f"{name},Oboe,Private,1,Attribution\n")
+    with pytest.raises(CorpusError, match=r"leads out of the corpus folder|are missing"):
+        _open("fsdkaggle2018", root).recordings()
+    with pytest.raises(AudioError, match="leads out of the corpus folder"):
+        _open("fsdkaggle2018", root).read("../outside.wav")
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.0, 2])
+def test_shares_are_checked_with_and_without_a_config(share: float, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="valid_share"):
+        _open("fsdkaggle2018", tmp_path, valid_share=share)
+    with pytest.raises(ConfigError, match=r"valid_share = .*; set it to 0 or more, below 1"):
+        FsdKaggle2018(name="mine", root=tmp_path, valid_share=share)

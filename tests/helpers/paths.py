@@ -1,0 +1,10 @@
+"""Folders that tests read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+TESTS = Path(__file__).resolve().parents[1]
+ROOT = TESTS.parent
+SHARED = ROOT.parent / "shared" / "data"
+"""Real audio and lists beside the project; tests that need them skip where they are missing."""

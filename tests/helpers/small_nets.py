@@ -1,0 +1,52 @@
+"""Checkpoints with random weights of every trainable system, in the sizes of its small configs."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+import torch
+
+import tsebench
+from tsebench.core.validation import parse
+from tsebench.systems.checkpoints.checkpoint import CheckpointCard, save_checkpoint
+from tsebench.systems.registry import SYSTEMS
+from tsebench.systems.trainable import TASKS
+from tsebench.systems.training.config import load_train_config
+
+CONFIGS = Path(tsebench.__file__).parent / "configs/train"
+CLASSES = ("bell", "dog_bark", "rain")
+RATE_HZ = 8000
+
+
+def architecture_of(system: str) -> str | None:
+    """The trainable network that a system opens as a checkpoint, by the start of its name."""
+    if "checkpoint" not in inspect.signature(SYSTEMS.get(system)).parameters:
+        return None
+    fitting = [name for name in TASKS.names() if system == name or system.startswith(f"{name}_")]
+    return max(fitting, key=len, default=None)
+
+
+def small_configs(architecture: str) -> list[str]:
+    """Names of the configs `<architecture>_mini*.yaml` that train it."""
+    names = [path.stem for path in sorted(CONFIGS.glob(f"{architecture}_mini*.yaml"))]
+    return [name for name in names if load_train_config(name).system == architecture]
+
+
+def random_checkpoint(config_name: str, folder: Path) -> str:
+    """A checkpoint of the network of a training config, with weights drawn from seed 1."""
+    config = load_train_config(config_name)
+    task = TASKS.get(config.system)
+    net_config = parse(task.net_config, config.net, where=config_name)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        state = task.build(net_config, classes=CLASSES).state_dict()
+    card = CheckpointCard(
+        architecture=config.system,
+        net=net_config.model_dump(mode="json"),
+        classes=CLASSES,
+        sample_rate_hz=RATE_HZ,
+        sha256="",
+    )
+    save_checkpoint(folder, state=state, card=card)
+    return str(folder)
