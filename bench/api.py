@@ -33,9 +33,7 @@ def evaluate(
         TsebenchError: see `bench.runner.run`.
     """
     settings = load_run_config(config) if isinstance(config, str) else config
-    options = RunOptions(
-        out=Path(out), device=device, jobs=jobs, fresh=fresh, corpus_dirs=corpus_dirs or {}
-    )
+    options = RunOptions(out=Path(out), device=device, jobs=jobs, fresh=fresh, corpus_dirs=corpus_dirs or {})
     return run(settings, options)
 
 
@@ -59,7 +57,5 @@ def score(
         estimates=Path(estimates),
         references=Path(references),
         mixtures=None if mixtures is None else Path(mixtures),
-        options=ScoreOptions(
-            out=Path(out), metrics=tuple(metrics), system=system, device=device, jobs=jobs
-        ),
+        options=ScoreOptions(out=Path(out), metrics=tuple(metrics), system=system, device=device, jobs=jobs),
     )

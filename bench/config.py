@@ -42,9 +42,7 @@ class MetricSpec(StrictModel):
 
 
 Metrics = Annotated[
-    tuple[MetricSpec, ...],
-    Field(min_length=1),
-    BeforeValidator(partial(_spelt_out, key="name")),
+    tuple[MetricSpec, ...], Field(min_length=1), BeforeValidator(partial(_spelt_out, key="name"))
 ]
 
 
@@ -241,16 +239,14 @@ def check_titles(config: RunConfig, *, where: str) -> None:
     for title in titles:
         if titles.count(title) > 1:
             raise ConfigError(
-                f"{where}: {titles.count(title)} systems are called {title!r}; "
-                "give each its own `label`"
+                f"{where}: {titles.count(title)} systems are called {title!r}; give each its own `label`"
             )
     for dataset in config.datasets:
         named = dataset.systems or ()
         for title in named:
             if title not in titles:
                 raise ConfigError(
-                    f"{where}: dataset {dataset.dataset!r} names system "
-                    f"{title!r}{suggest(title, titles)}"
+                    f"{where}: dataset {dataset.dataset!r} names system {title!r}{suggest(title, titles)}"
                 )
             if named.count(title) > 1:
                 raise ConfigError(

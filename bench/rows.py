@@ -154,9 +154,7 @@ def _read_table(path: Path) -> pa.Table:
     wanted = pa.schema([*SCHEMA, *(pa.field(name, pa.string()) for name in sorted(tags))])
     if not set(wanted.names) <= set(table.column_names):
         missing = sorted(set(wanted.names) - set(table.column_names))
-        raise DatasetError(
-            f"shard {str(path)!r} is not a file of score rows: columns {missing} are missing"
-        )
+        raise DatasetError(f"shard {str(path)!r} is not a file of score rows: columns {missing} are missing")
     try:
         return table.select(wanted.names).cast(wanted)
     except (ValueError, pa.ArrowException) as error:  # null in a column of `SCHEMA`, or other types

@@ -45,11 +45,7 @@ EnrollFrom = Annotated[
     ),
 ]
 Init = Annotated[
-    str,
-    Option(
-        metavar="NAME",
-        help="Where embeddings start: avg (average of the clips) or rnd (random).",
-    ),
+    str, Option(metavar="NAME", help="Where embeddings start: avg (average of the clips) or rnd (random).")
 ]
 Epochs = Annotated[int, Option(metavar="N", help="Epochs over the same mixtures; 0: no training.")]
 Rate = Annotated[float, Option("--lr", metavar="X", help="Learning rate of Adam.")]
@@ -106,7 +102,5 @@ def adapt(
         corpus_dirs=corpus_dirs(corpora_of(corpus)),
         telling=Telling(console=console),
     )
-    added = ", ".join(
-        f"{name} ({clips} clips)" if clips else name for name, clips in result.shots.items()
-    )
+    added = ", ".join(f"{name} ({clips} clips)" if clips else name for name, clips in result.shots.items())
     say(f"{result.checkpoint}: added {added}")

@@ -12,11 +12,7 @@ from ..core.errors import ConfigError, suggest
 from .options import Corpus, corpora_of, names_of
 from .output import console, listed, say
 
-_DECIDE: tuple[Literal["significant", "mean", "interval"], ...] = (
-    "significant",
-    "mean",
-    "interval",
-)
+_DECIDE: tuple[Literal["significant", "mean", "interval"], ...] = ("significant", "mean", "interval")
 
 Base = Annotated[Path, Argument(metavar="BASE_RUN", help="Run folder to compare with.")]
 Candidate = Annotated[Path, Argument(metavar="CANDIDATE_RUN", help="Run folder that is judged.")]
@@ -41,32 +37,21 @@ DecideBy = Annotated[
 ]
 BaseSystem = Annotated[
     str | None,
-    Option(
-        metavar="NAME",
-        help="Compare this system of the base run.  [default: all that both runs have]",
-    ),
+    Option(metavar="NAME", help="Compare this system of the base run.  [default: all that both runs have]"),
 ]
 CandidateSystem = Annotated[
     str | None, Option(metavar="NAME", help="With this one.  [default: of the same name]")
 ]
 Metrics = Annotated[
-    str,
-    Option(
-        metavar="A,B,...",
-        help="Only these.  [default: all, but a value whose improvement is there]",
-    ),
+    str, Option(metavar="A,B,...", help="Only these.  [default: all, but a value whose improvement is there]")
 ]
 Slices = Annotated[bool, Option("--slices/--no-slices", help="Compare slices of strata too.")]
 AllowIncomplete = Annotated[
     bool,
-    Option(
-        "--allow-incomplete",
-        help="Trials that are missing or have a value in one run only do not fail.",
-    ),
+    Option("--allow-incomplete", help="Trials that are missing or have a value in one run only do not fail."),
 ]
 Out = Annotated[
-    Path | None,
-    Option(metavar="DIR", help="Folder for compare.md, junit.xml, tables as CSV, and players."),
+    Path | None, Option(metavar="DIR", help="Folder for compare.md, junit.xml, tables as CSV, and players.")
 ]
 
 EXAMPLES = """

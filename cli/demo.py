@@ -24,8 +24,7 @@ The run must have kept its estimates: `keep_estimates: true` in its config.
 
 Out = Annotated[Path, Option(metavar="DIR", help="Folder of the page.")]
 Trial = Annotated[
-    list[str] | None,
-    Option("--trial", metavar="ID", help="A trial to show; may be given several times."),
+    list[str] | None, Option("--trial", metavar="ID", help="A trial to show; may be given several times.")
 ]
 Quantile = Annotated[
     str | None,
@@ -35,16 +34,11 @@ Quantile = Annotated[
     ),
 ]
 By = Annotated[
-    str | None,
-    Option(metavar="SYSTEM", help="Whose values --quantile is about.  [default: the leader]"),
+    str | None, Option(metavar="SYSTEM", help="Whose values --quantile is about.  [default: the leader]")
 ]
-Random = Annotated[
-    int, Option("--random", min=1, metavar="N", help="Trials of each set, drawn at random.")
-]
+Random = Annotated[int, Option("--random", min=1, metavar="N", help="Trials of each set, drawn at random.")]
 Seed = Annotated[int, Option(metavar="N", help="Another seed draws other trials.")]
-Systems = Annotated[
-    str, Option(metavar="A,B,...", help="Systems to show, in this order.  [default: all]")
-]
+Systems = Annotated[str, Option(metavar="A,B,...", help="Systems to show, in this order.  [default: all]")]
 Title = Annotated[str, Option(metavar="TEXT", help="Title of the page.")]
 
 

@@ -9,9 +9,7 @@ from .output import console, say
 
 
 def doctor(
-    system: options.System = None,
-    option: options.SystemOption = None,
-    device: options.Device = "auto",
+    system: options.System = None, option: options.SystemOption = None, device: options.Device = "auto"
 ) -> None:
     """Check this machine, or one system: lengths, batching, silence, levels, determinism.
 

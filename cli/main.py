@@ -23,9 +23,7 @@ _INTERRUPTED = 130
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
-@app.callback(
-    invoke_without_command=True, epilog="`tsebench COMMAND --help` explains each command."
-)
+@app.callback(invoke_without_command=True, epilog="`tsebench COMMAND --help` explains each command.")
 def top(context: typer.Context, version: options.Version = False) -> None:
     """Benchmark target speech and sound extraction.
 
@@ -47,21 +45,13 @@ app.command("list", short_help="List systems, datasets, metrics, corpora, builde
 )
 app.command(short_help="Build benchmark sets from a config.")(build.build)
 app.command(short_help="Check a dataset folder.")(validate.validate)
-app.command(short_help="Train a network on mixtures drawn on the fly.", epilog=train.EXAMPLES)(
-    train.train
-)
-app.command(short_help="Add sound classes to a trained SoundBeam.", epilog=adapt.EXAMPLES)(
-    adapt.adapt
-)
-app.command(short_help="Run systems on datasets and print the leaderboard.", epilog=run.EXAMPLES)(
-    run.run
-)
+app.command(short_help="Train a network on mixtures drawn on the fly.", epilog=train.EXAMPLES)(train.train)
+app.command(short_help="Add sound classes to a trained SoundBeam.", epilog=adapt.EXAMPLES)(adapt.adapt)
+app.command(short_help="Run systems on datasets and print the leaderboard.", epilog=run.EXAMPLES)(run.run)
 app.command(short_help="Score folders of wav files; no config.", epilog=score.EXAMPLES)(score.score)
 app.command(short_help="Write a report of one run or of several.")(report.report)
 app.command(short_help="Write a demo page with players.", epilog=demo.EXAMPLES)(demo.demo)
-app.command(short_help="Compare two runs; fails on a regression.", epilog=compare.EXAMPLES)(
-    compare.compare
-)
+app.command(short_help="Compare two runs; fails on a regression.", epilog=compare.EXAMPLES)(compare.compare)
 app.command(short_help="Check this machine, the metrics, or a system.")(doctor.doctor)
 
 

@@ -13,12 +13,9 @@ from ..core.errors import ConfigError, suggest
 
 Version = Annotated[bool, Option("--version", help="Show the version and exit.")]
 Kind = Annotated[
-    str,
-    Argument(metavar="KIND", help="systems, datasets, metrics, corpora, builders or reports."),
+    str, Argument(metavar="KIND", help="systems, datasets, metrics, corpora, builders or reports.")
 ]
-Config = Annotated[
-    str, Argument(metavar="CONFIG", help="YAML file, or the name of a shipped config.")
-]
+Config = Annotated[str, Argument(metavar="CONFIG", help="YAML file, or the name of a shipped config.")]
 Corpus = Annotated[
     list[str] | None,
     Option(
@@ -30,21 +27,14 @@ Corpus = Annotated[
 # Named: typer 0.27 writes --DEVICE if the name of the value is that of the option.
 Device = Annotated[str, Option("--device", metavar="DEVICE", help="auto, cpu, cuda or cuda:N.")]
 Threads = Annotated[int, Option(min=1, metavar="N", help="Threads that draw and render mixtures.")]
-Processes = Annotated[
-    int, Option(min=1, metavar="N", help="Processes for metrics such as PESQ and STOI.")
-]
-Tracking = Annotated[
-    str, Option(metavar="URI", help="MLflow server or store that the result is logged to.")
-]
-BuildOut = Annotated[
-    Path, Option(metavar="DIR", help="Folder that gets a sub-folder for each set.")
-]
+Processes = Annotated[int, Option(min=1, metavar="N", help="Processes for metrics such as PESQ and STOI.")]
+Tracking = Annotated[str, Option(metavar="URI", help="MLflow server or store that the result is logged to.")]
+BuildOut = Annotated[Path, Option(metavar="DIR", help="Folder that gets a sub-folder for each set.")]
 Materialise = Annotated[bool, Option("--materialise", help="Write wav files too, for other tools.")]
 AllowMissing = Annotated[
     bool,
     Option(
-        "--allow-missing",
-        help="Leave out mixtures whose recordings are missing, and count them on the card.",
+        "--allow-missing", help="Leave out mixtures whose recordings are missing, and count them on the card."
     ),
 ]
 Against = Annotated[
@@ -66,12 +56,9 @@ Sample = Annotated[
     ),
 ]
 RenderThreads = Annotated[int, Option(min=1, metavar="N", help="Threads that hash and render.")]
-DatasetFolder = Annotated[
-    Path, Argument(metavar="DIR", help="A dataset folder made by `tsebench build`.")
-]
+DatasetFolder = Annotated[Path, Argument(metavar="DIR", help="A dataset folder made by `tsebench build`.")]
 TrainOut = Annotated[
-    Path | None,
-    Option(metavar="DIR", help="Folder of the training.  [default: runs/train/NAME]"),
+    Path | None, Option(metavar="DIR", help="Folder of the training.  [default: runs/train/NAME]")
 ]
 RunOut = Annotated[Path | None, Option(metavar="DIR", help="Run folder.  [default: runs/NAME]")]
 Settings = Annotated[
@@ -92,15 +79,10 @@ RunTracking = Annotated[
         "[default: mlflow.db beside the run folder]",
     ),
 ]
-Estimates = Annotated[
-    Path, Option(metavar="DIR", help="What a system gave: one file for each reference.")
-]
-References = Annotated[
-    Path, Option(metavar="DIR", help="The targets; files pair by name without suffix.")
-]
+Estimates = Annotated[Path, Option(metavar="DIR", help="What a system gave: one file for each reference.")]
+References = Annotated[Path, Option(metavar="DIR", help="The targets; files pair by name without suffix.")]
 Mixtures = Annotated[
-    Path | None,
-    Option(metavar="DIR", help="What the system was given; needed for improvements."),
+    Path | None, Option(metavar="DIR", help="What the system was given; needed for improvements.")
 ]
 ScoreOut = Annotated[Path, Option(metavar="DIR", help="Run folder, for the rows and the report.")]
 Metrics = Annotated[
@@ -121,21 +103,13 @@ MetricOption = Annotated[
 ]
 Transcripts = Annotated[
     Path | None,
-    Option(
-        metavar="CSV",
-        help="What the references say, for wer: columns name (without suffix) and text.",
-    ),
+    Option(metavar="CSV", help="What the references say, for wer: columns name (without suffix) and text."),
 ]
 Title = Annotated[str, Option(metavar="NAME", help="What the system is called in the report.")]
-Channel = Annotated[
-    int | None, Option(min=0, metavar="N", help="Channel (from 0) of files with several.")
-]
+Channel = Annotated[int | None, Option(min=0, metavar="N", help="Channel (from 0) of files with several.")]
 Variants = Annotated[
     bool,
-    Option(
-        "--variants",
-        help="Also compare all variants of the metrics that papers give under one name.",
-    ),
+    Option("--variants", help="Also compare all variants of the metrics that papers give under one name."),
 ]
 Claimed = Annotated[
     str | None,
@@ -147,9 +121,7 @@ Claimed = Annotated[
 ]
 Runs = Annotated[list[Path], Argument(metavar="DIR", help="Run folders.")]
 ReportOut = Annotated[Path, Option(metavar="DIR", help="Folder of the report.")]
-Formats = Annotated[
-    str, Option("--format", metavar="A,B,...", help="Names from `tsebench list reports`.")
-]
+Formats = Annotated[str, Option("--format", metavar="A,B,...", help="Names from `tsebench list reports`.")]
 ReportOption = Annotated[
     list[str] | None,
     Option(
@@ -160,16 +132,11 @@ ReportOption = Annotated[
 ]
 System = Annotated[
     str | None,
-    Argument(
-        metavar="SYSTEM",
-        help="Registered name, or `metrics`; without one, this machine is checked.",
-    ),
+    Argument(metavar="SYSTEM", help="Registered name, or `metrics`; without one, this machine is checked."),
 ]
 SystemOption = Annotated[
     list[str] | None,
-    Option(
-        "--option", metavar="KEY=VALUE", help="Option of the system; may be given several times."
-    ),
+    Option("--option", metavar="KEY=VALUE", help="Option of the system; may be given several times."),
 ]
 
 

@@ -24,11 +24,7 @@ def say(text: str) -> None:
 def complain(text: str) -> None:
     """Print one line to standard error."""
     Console(stderr=True).print(
-        f"tsebench: {' '.join(text.split())}",
-        style="red",
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
+        f"tsebench: {' '.join(text.split())}", style="red", markup=False, highlight=False, soft_wrap=True
     )
 
 
@@ -50,10 +46,7 @@ def formats_of(text: str) -> tuple[str, ...]:
 
 
 def tell(
-    folder: Path,
-    formats: Sequence[str],
-    tracking_uri: str | None,
-    corpora: Mapping[str, Path] | None = None,
+    folder: Path, formats: Sequence[str], tracking_uri: str | None, corpora: Mapping[str, Path] | None = None
 ) -> None:
     """Print the leaderboard of a run, write its report, track it."""
     from ..bench.tracking.log import default_tracking_uri, track

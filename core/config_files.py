@@ -163,9 +163,7 @@ def settings_of(
 _EXAMPLE = "seed=1"
 
 
-def with_settings(
-    data: Mapping[str, Any], settings: Sequence[str], *, where: str
-) -> dict[str, Any]:
+def with_settings(data: Mapping[str, Any], settings: Sequence[str], *, where: str) -> dict[str, Any]:
     """A config with values set by key; what the key and the value may be, its model checks.
 
     Args:
@@ -196,9 +194,7 @@ def _set(section: object, parts: Sequence[str], value: object, *, where: str) ->
     if not isinstance(section, list):
         raise ConfigError(f"{where}: {first!r} cannot be set inside {section!r}; set the whole key")
     if not first.isdigit() or int(first) >= len(section):
-        raise ConfigError(
-            f"{where}: {first!r} is no place in a list of {len(section)}; the first is 0"
-        )
+        raise ConfigError(f"{where}: {first!r} is no place in a list of {len(section)}; the first is 0")
     place = int(first)
     inner_value = _set(section[place], rest, value, where=where)
     return [*section[:place], inner_value, *section[place + 1 :]]

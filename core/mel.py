@@ -66,9 +66,7 @@ def slaney_filters(n_mels: int, *, n_fft: int, sample_rate_hz: int) -> FloatArra
     return _triangles(corners_hz, bins_hz) * heights[:, None]
 
 
-def kaldi_fbank(
-    signal: NDArray[np.float32], *, n_mels: int, sample_rate_hz: int
-) -> NDArray[np.float32]:
+def kaldi_fbank(signal: NDArray[np.float32], *, n_mels: int, sample_rate_hz: int) -> NDArray[np.float32]:
     """Kaldi's log mel spectrum as WeSpeaker's ONNX models take it, its mean over time removed.
 
     Frames of 25 ms every 10 ms inside the signal, their mean removed, pre-emphasis of 0.97,

@@ -143,8 +143,7 @@ def _chosen_output(opened: Any, what: str, output: str | None) -> str:
     outputs: list[str] = [port.name for port in opened.get_outputs() if port.type in _NUMBERS]
     if len(inputs) != 1:
         raise ConfigError(
-            f"{what} has {len(inputs)} inputs ({', '.join(inputs)}); export one that takes the "
-            "signal alone"
+            f"{what} has {len(inputs)} inputs ({', '.join(inputs)}); export one that takes the signal alone"
         )
     if output is None and len(outputs) == 1:
         return outputs[0]
@@ -195,11 +194,7 @@ def session(path: Path, sha256: str, device: str) -> Any:
     folder = "session.model_external_initializers_file_folder_path"
     options.add_session_config_entry(folder, str(path))
     return runtime.InferenceSession(
-        content,
-        options,
-        providers=[_provider(device)],
-        enable_fallback=0,
-        read_config_from_model=0,
+        content, options, providers=[_provider(device)], enable_fallback=0, read_config_from_model=0
     )
 
 

@@ -70,7 +70,5 @@ def git_commit() -> str | None:
 
 
 def _answer(git: str, folder: Path, *arguments: str) -> str | None:
-    done = subprocess.run(
-        [git, "-C", str(folder), *arguments], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([git, "-C", str(folder), *arguments], capture_output=True, text=True, check=False)
     return done.stdout.strip() if done.returncode == 0 else None

@@ -149,12 +149,7 @@ def energy_ratio_db(signal: Tensor, noise: Tensor) -> Tensor:
 
 
 def _ratio_db(
-    energies: _Energies,
-    one: Tensor,
-    other: Tensor,
-    lengths: Tensor | None = None,
-    *,
-    apart: bool = False,
+    energies: _Energies, one: Tensor, other: Tensor, lengths: Tensor | None = None, *, apart: bool = False
 ) -> Tensor:
     """Ratio of two energies in dB, of signals over their peak.
 
@@ -205,9 +200,7 @@ def _is_safe(energies: Tensor) -> Tensor:
     return (energies > 1e-200) & (energies < 1e200)
 
 
-def _row_by_row(
-    energies: _Energies, one: Tensor, other: Tensor, lengths: Tensor | None
-) -> list[Tensor]:
+def _row_by_row(energies: _Energies, one: Tensor, other: Tensor, lengths: Tensor | None) -> list[Tensor]:
     """Energies [...] of one pair of signals after the other, which fit into a cache."""
     if one.shape != other.shape:
         one, other = torch.broadcast_tensors(one, other)  # type: ignore[no-untyped-call]

@@ -29,9 +29,7 @@ class Registry(Generic[T]):
         reserved: names that mean something else to the commands.
     """
 
-    def __init__(
-        self, kind: str, *, package: str, group: str, reserved: Collection[str] = ()
-    ) -> None:
+    def __init__(self, kind: str, *, package: str, group: str, reserved: Collection[str] = ()) -> None:
         self.kind = kind
         self._package = package
         self._group = group

@@ -82,11 +82,7 @@ def call_with(
 
 
 def checked_options(
-    factory: Callable[..., object],
-    options: Mapping[str, Any],
-    *,
-    where: str,
-    given: Collection[str] = (),
+    factory: Callable[..., object], options: Mapping[str, Any], *, where: str, given: Collection[str] = ()
 ) -> dict[str, Any]:
     """The options of a factory, checked as `call_with` does, without calling it.
 

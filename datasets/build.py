@@ -125,9 +125,7 @@ def build(
     return Dataset(manifest, opened.corpora)
 
 
-def _open(
-    config: DatasetConfig, corpus_dirs: Mapping[str, Path], *, allow_missing: bool
-) -> OpenedBuilder:
+def _open(config: DatasetConfig, corpus_dirs: Mapping[str, Path], *, allow_missing: bool) -> OpenedBuilder:
     """Open a builder; the error that corpora are incomplete counts all that the set lacks."""
     try:
         return open_builder(config, corpus_dirs, allow_missing=allow_missing)

@@ -85,10 +85,7 @@ def _configs(path: Path, above: tuple[Path, ...]) -> list[DatasetConfig]:
 
 
 def open_corpora(
-    configs: Mapping[str, CorpusConfig],
-    corpus_dirs: Mapping[str, Path],
-    *,
-    allow_missing: bool = False,
+    configs: Mapping[str, CorpusConfig], corpus_dirs: Mapping[str, Path], *, allow_missing: bool = False
 ) -> dict[str, Corpus]:
     """Open corpora; one that lives on disk needs its folder in `corpus_dirs`.
 
@@ -130,11 +127,7 @@ def open_builder(
     factory = BUILDERS.get(config.builder)
     corpora = open_corpora(config.corpora, corpus_dirs, allow_missing=allow_missing)
     context = BuildContext(
-        name=config.name,
-        version=config.version,
-        seed=config.seed,
-        split=config.split,
-        corpora=corpora,
+        name=config.name, version=config.version, seed=config.seed, split=config.split, corpora=corpora
     )
     where = f"dataset {config.name!r} ({config.builder})"
     builder = call_with(factory, config.params, where=where, given={"context": context})

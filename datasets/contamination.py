@@ -90,11 +90,7 @@ def _names(item: str, card: DatasetCard, parts: Iterable[str]) -> bool:
 
 def _touched(dataset: Dataset, recordings: Collection[str], speakers: Collection[str]) -> int:
     """Trials with one of these recordings, or speakers, in their mixture or clue."""
-    shared = {
-        (file.corpus, file.path)
-        for file in dataset.manifest.files
-        if short(file.sha256) in recordings
-    }
+    shared = {(file.corpus, file.path) for file in dataset.manifest.files if short(file.sha256) in recordings}
 
     def touched(trial: Trial) -> bool:
         mixture = dataset.mixtures[trial.mixture_id]

@@ -27,9 +27,7 @@ def _unpacked(value: object) -> object:
 
 
 # In a file, one line of hashes and not thousands.
-_Hashes = Annotated[
-    tuple[str, ...], BeforeValidator(_unpacked), PlainSerializer(" ".join, return_type=str)
-]
+_Hashes = Annotated[tuple[str, ...], BeforeValidator(_unpacked), PlainSerializer(" ".join, return_type=str)]
 _DIGITS = 16  # of a hash; two of a million recordings agree with a chance of 3e-8
 _UNKNOWN = "?"
 # Kinds that hold anybody's files: what tells them apart is their name in the config.

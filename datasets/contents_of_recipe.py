@@ -41,9 +41,7 @@ def contents_of_recipe(opened: OpenedBuilder) -> Contents:
         for r in some
     }
     speakers = {
-        f"{title_of(p.corpus, config.corpora[p.corpus])}:{label}"
-        for p in pools
-        for label in p.labels
+        f"{title_of(p.corpus, config.corpora[p.corpus])}:{label}" for p in pools for label in p.labels
     }
     return Contents(
         parts=tuple(sorted(splits)),
@@ -56,11 +54,7 @@ def _pools(opened: OpenedBuilder) -> Iterator[Pool]:
     """The recordings of every selection among a recipe's parameters."""
     config = opened.config
     context = BuildContext(
-        name=config.name,
-        version=config.version,
-        seed=config.seed,
-        split=config.split,
-        corpora=opened.corpora,
+        name=config.name, version=config.version, seed=config.seed, split=config.split, corpora=opened.corpora
     )
     for key, value in config.params.items():
         for item in value if isinstance(value, list | tuple) else [value]:

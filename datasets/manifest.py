@@ -182,9 +182,7 @@ def check_manifest(manifest: Manifest, *, where: str) -> None:
                 f"{list(trial.target_ids)}, which are not there; build it again"
             )
         for clip in trial.clue.enrollments:
-            if isinstance(clip, MixtureClip) and clip.source_id not in sources.get(
-                clip.mixture_id, set()
-            ):
+            if isinstance(clip, MixtureClip) and clip.source_id not in sources.get(clip.mixture_id, set()):
                 raise DatasetError(
                     f"{where}: trial {trial.id!r} enrolls with source {clip.source_id!r} of "
                     f"mixture {clip.mixture_id!r}, which is not there; build it again"
@@ -230,9 +228,7 @@ def _read_one(adapter: TypeAdapter[T], content: bytes, where: str) -> T:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
-        raise DatasetError(
-            f"{where} is damaged: {key}: {first['msg']}; build the dataset again"
-        ) from None
+        raise DatasetError(f"{where} is damaged: {key}: {first['msg']}; build the dataset again") from None
 
 
 def _corpora(configs: Mapping[str, CorpusConfig]) -> str:
@@ -244,8 +240,7 @@ def _check_ids(ids: Sequence[str], what: str) -> None:
     for name in ids:
         if not _SAFE_ID.fullmatch(name):
             raise DatasetError(
-                f"{what} id {name!r} cannot be a file name; only letters, digits and _ . + - are "
-                "allowed"
+                f"{what} id {name!r} cannot be a file name; only letters, digits and _ . + - are allowed"
             )
         if name in seen:
             raise DatasetError(f"{what} id {name!r} appears twice; build the dataset again")

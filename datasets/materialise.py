@@ -43,9 +43,7 @@ class WavFile:
         return self.path.is_file() and self.path.stat().st_size >= _HEADER_BYTES + self.data_bytes
 
 
-def materialise(
-    dataset: Dataset, folder: Path, *, jobs: int = 1, progress: ProgressFactory = quiet
-) -> None:
+def materialise(dataset: Dataset, folder: Path, *, jobs: int = 1, progress: ProgressFactory = quiet) -> None:
     """Write wav files for other tools below `audio/`; what is there already is not written again.
 
     The signals of a mixture go where the official script of the set puts them (see `TREES`), or
@@ -99,11 +97,7 @@ def other_build(dataset: Dataset, folder: Path) -> str:
 
 
 def _each(
-    work: Callable[[T], None],
-    items: Iterable[T],
-    jobs: int,
-    what: str,
-    progress: ProgressFactory,
+    work: Callable[[T], None], items: Iterable[T], jobs: int, what: str, progress: ProgressFactory
 ) -> None:
     todo = list(items)
     with ThreadPoolExecutor(max_workers=max(1, jobs)) as pool, progress(what, len(todo)) as advance:

@@ -94,9 +94,7 @@ def absent_from(corpora: Corpora) -> dict[FileKey, str]:
     }
 
 
-def refusal(
-    name: str, reasons: Mapping[FileKey, str], *, mixtures: int, trials: int
-) -> DatasetError:
+def refusal(name: str, reasons: Mapping[FileKey, str], *, mixtures: int, trials: int) -> DatasetError:
     """One line that counts and names what is missing.
 
     Args:

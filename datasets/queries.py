@@ -131,8 +131,7 @@ def _kind(item: object) -> str:
 
 
 ConditionItem = Annotated[
-    Annotated[ConditionText, Tag("text")] | Annotated[Sweep, Tag("sweep")],
-    Discriminator(_kind),
+    Annotated[ConditionText, Tag("text")] | Annotated[Sweep, Tag("sweep")], Discriminator(_kind)
 ]
 """A condition "n_active:n_inactive", or a sweep."""
 

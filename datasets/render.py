@@ -45,9 +45,7 @@ def limit_peak(
     return scaled, mix(scaled, clips, corpora)
 
 
-def input_snr(
-    mixture: Mixture, rendered: Rendered, target_ids: tuple[str, ...]
-) -> dict[str, float]:
+def input_snr(mixture: Mixture, rendered: Rendered, target_ids: tuple[str, ...]) -> dict[str, float]:
     """Tag `input_snr_db`: power of the target against the rest of the mixture, in 0.1 dB."""
     if not target_ids:
         return {}

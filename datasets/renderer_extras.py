@@ -29,9 +29,7 @@ SourceRenderer = Callable[[Mixture, str, Corpora], Samples]
 Sidecars = Callable[[Mixture, Corpora], Mapping[str, bytes]]
 """What the official script writes beside the signals of a mixture: contents by relative path."""
 
-TREES: Registry[Tree] = Registry(
-    "tree", package="tsebench.datasets.renderers", group="tsebench.trees"
-)
+TREES: Registry[Tree] = Registry("tree", package="tsebench.datasets.renderers", group="tsebench.trees")
 SOURCE_RENDERERS: Registry[SourceRenderer] = Registry(
     "source renderer", package="tsebench.datasets.renderers", group="tsebench.source_renderers"
 )

@@ -64,9 +64,7 @@ class Agreement:
         return not self.checked or self.difference <= self.tolerance
 
 
-def check_metrics(
-    device: str, *, jobs: int = 2, progress: ProgressFactory = quiet
-) -> list[Agreement]:
+def check_metrics(device: str, *, jobs: int = 2, progress: ProgressFactory = quiet) -> list[Agreement]:
     """Compare every registered metric with each of its references.
 
     Args:
@@ -82,11 +80,7 @@ def check_metrics(
     names = [info.name for info in known_infos() if not info.options]
     context = MetricContext(device=chosen, grammar=SyntheticSpeech.grammar())
     found: list[Agreement] = []
-    with (
-        FilePool(jobs) as pool,
-        ThreadPoolExecutor(1) as beside,
-        progress("metrics", len(names)) as advance,
-    ):
+    with FilePool(jobs) as pool, ThreadPoolExecutor(1) as beside, progress("metrics", len(names)) as advance:
         for name in names:
             metric = load_metric(name, context=context)
             found += _compared(metric, cases, chosen, pool, beside)
@@ -130,11 +124,7 @@ def _verdict(found: Agreement) -> Text:
 
 
 def _compared(
-    metric: Metric,
-    cases: Sequence[Case],
-    device: str,
-    pool: FilePool,
-    beside: ThreadPoolExecutor,
+    metric: Metric, cases: Sequence[Case], device: str, pool: FilePool, beside: ThreadPoolExecutor
 ) -> list[Agreement]:
     """One metric and all its references, which are computed while the pool is at work."""
     name, unit = metric.info.name, metric.info.unit
@@ -158,9 +148,7 @@ def _compared(
     ]
 
 
-def _values(
-    metric: Metric, cases: Sequence[Case], device: str, pool: FilePool
-) -> dict[str, float | str]:
+def _values(metric: Metric, cases: Sequence[Case], device: str, pool: FilePool) -> dict[str, float | str]:
     """Value, or why there is none, by case; all cases of one rate are one batch."""
     plan = MetricPlan(metrics=(metric,), improvements=(), reference_values=(), infos=(metric.info,))
     absent = metric.info.scope == "absent"
@@ -180,9 +168,7 @@ def _values(
                             transcript=case.transcript,
                             active_classes=case.active_classes,
                             classes=CLASSES,
-                            class_probabilities=torch.tensor(
-                                case.class_probabilities, dtype=torch.float64
-                            ),
+                            class_probabilities=torch.tensor(case.class_probabilities, dtype=torch.float64),
                         ),
                     )
                     for case in same
@@ -219,9 +205,7 @@ def _agreement(
     )
     if theirs is None:
         return replace(
-            blank,
-            checked=False,
-            remark=f"pip install {reference.distribution or reference.package}",
+            blank, checked=False, remark=f"pip install {reference.distribution or reference.package}"
         )
     try:
         return _judged(blank, ours, theirs.result(), metric.info.floor_db)
@@ -241,10 +225,7 @@ def _beside(reference: Reference) -> str:
 
 
 def _judged(
-    blank: Agreement,
-    ours: Mapping[str, float | str],
-    theirs: Mapping[str, float],
-    floor_db: float | None,
+    blank: Agreement, ours: Mapping[str, float | str], theirs: Mapping[str, float], floor_db: float | None
 ) -> Agreement:
     floor = -math.inf if floor_db is None else floor_db
     worst, name, cases = -math.inf, "", 0

@@ -153,9 +153,7 @@ def _by_scikit_learn(case: Case, *, average: str, place: int) -> float:
 
 def _classification(average: str, place: int) -> tuple[Reference, ...]:
     value = partial(_by_scikit_learn, average=average, place=place)
-    return (
-        Reference(value=value, tolerance=1e-12, package="sklearn", distribution="scikit-learn"),
-    )
+    return (Reference(value=value, tolerance=1e-12, package="sklearn", distribution="scikit-learn"),)
 
 
 def _is_utterance(case: Case) -> bool:

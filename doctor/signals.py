@@ -80,9 +80,7 @@ def _case(name: str, estimate: Samples, target: Samples, interferer: Samples, ra
 def _speech(corpus: SyntheticSpeech, paths: Sequence[str], rate_hz: int) -> Samples:
     """All utterances of one voice, one after the other."""
     read = [corpus.read(path) for path in paths]
-    return np.concatenate(
-        [resample(samples, from_hz=rate, to_hz=rate_hz) for samples, rate in read]
-    )
+    return np.concatenate([resample(samples, from_hz=rate, to_hz=rate_hz) for samples, rate in read])
 
 
 def _estimates(target: Samples, other: Samples, rate_hz: int) -> Iterator[tuple[str, Samples]]:

@@ -10,13 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..core.errors import ExtractionError, TsebenchError
-from ..systems.protocol import (
-    LENGTH_TOLERANCE_S,
-    AnySystem,
-    Extraction,
-    PrivilegedSystem,
-    QueryBatch,
-)
+from ..systems.protocol import LENGTH_TOLERANCE_S, AnySystem, Extraction, PrivilegedSystem, QueryBatch
 from ..systems.shared.asking import collate, full_float32
 from ..systems.shared.probes import Probe, make_probe
 

@@ -154,8 +154,7 @@ class RunAudio:
         if not path.is_file():
             kept = folder.is_dir()
             return Estimate(
-                samples=None,
-                reason="no estimate: the system failed here" if kept else "no estimate was kept",
+                samples=None, reason="no estimate: the system failed here" if kept else "no estimate was kept"
             )
         try:
             samples, rate = read_mono(path)

@@ -72,8 +72,7 @@ class Separation:
             separated = self.net(mixture[rows, :, :length])
             if separated.ndim != 3 or separated.shape[::2] != (len(rows), length):
                 raise ExtractionError(
-                    f"the model gave shape {list(separated.shape)} for mixtures "
-                    f"[{len(rows)}, 1, {length}]"
+                    f"the model gave shape {list(separated.shape)} for mixtures [{len(rows)}, 1, {length}]"
                 )
             found |= dict(zip(rows, separated, strict=True))
         return found

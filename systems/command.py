@@ -115,9 +115,7 @@ class CommandSystem:
                 self._run_batch(jobs, folder)
             by_id = {job.id: job for job in jobs}
             return extract_each(
-                batch.ids,
-                lambda query_id: self._answer(by_id[query_id], folder),
-                device=self._device,
+                batch.ids, lambda query_id: self._answer(by_id[query_id], folder), device=self._device
             )
 
     def _answer(self, job: Job, folder: Path) -> Samples:

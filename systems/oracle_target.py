@@ -23,10 +23,7 @@ class TargetOracle:
     def __init__(self, *, device: str = "cpu") -> None:
         self._device = torch.device(device)
         self.card = SystemCard(
-            name="oracle_target",
-            family="oracle",
-            description="the reference itself",
-            privileged=True,
+            name="oracle_target", family="oracle", description="the reference itself", privileged=True
         )
 
     def extract_with_truth(self, batch: QueryBatch, truths: Sequence[Truth]) -> Extraction:

@@ -78,9 +78,7 @@ class PrecomputedSystem:
         def read(query_id: str) -> Samples:
             path = self._path(query_id)
             with told_without(self._folder):
-                return read_estimate(
-                    path, sample_rate_hz=batch.sample_rate_hz, resample=self._resample
-                )
+                return read_estimate(path, sample_rate_hz=batch.sample_rate_hz, resample=self._resample)
 
         return extract_each(batch.ids, read, device=self._device)
 
@@ -124,6 +122,4 @@ def _digest(folder: Path, files: list[Path]) -> str:
     try:
         return hashlib.sha256(f"{names}\n{sha256_of(files)}".encode()).hexdigest()
     except OSError as error:
-        raise ConfigError(
-            f"system 'precomputed': cannot read {error.filename!r}: {error.strerror}"
-        ) from None
+        raise ConfigError(f"system 'precomputed': cannot read {error.filename!r}: {error.strerror}") from None

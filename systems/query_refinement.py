@@ -173,12 +173,8 @@ class QueryRefinementOracle:
 
     card: SystemCard
 
-    def __init__(
-        self, *, checkpoint: str, empty_query: EmptyQuery = "network", device: str = "cpu"
-    ) -> None:
-        self._refiner = Refiner(
-            ORACLE, checkpoint=checkpoint, empty_query=empty_query, device=device
-        )
+    def __init__(self, *, checkpoint: str, empty_query: EmptyQuery = "network", device: str = "cpu") -> None:
+        self._refiner = Refiner(ORACLE, checkpoint=checkpoint, empty_query=empty_query, device=device)
         self.card = replace(self._refiner.card, family="oracle", privileged=True)
 
     @torch.inference_mode()
@@ -228,9 +224,7 @@ def active_labels(batch: TrainBatch, classes: tuple[str, ...]) -> Tensor:
     return multi_hot(known, classes)
 
 
-def with_inactive_samples(
-    batch: TrainBatch, classes: tuple[str, ...], *, share: float
-) -> TrainBatch:
+def with_inactive_samples(batch: TrainBatch, classes: tuple[str, ...], *, share: float) -> TrainBatch:
     """Ask for one class that is not in the mixture, in a share of the items; the answer is silence.
 
     Which items, and which class, follows from the id of the query alone.
@@ -263,9 +257,7 @@ def with_inactive_samples(
     )
 
 
-def _inactive(
-    query_id: str, active: tuple[str, ...], classes: tuple[str, ...], share: float
-) -> str | None:
+def _inactive(query_id: str, active: tuple[str, ...], classes: tuple[str, ...], share: float) -> str | None:
     """The inactive class that is asked for, or None if the query stays as it is."""
     rng = generator("inactive sample", query_id)
     absent = [label for label in classes if label not in active]

@@ -13,11 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ..core.validation import StrictModel
-from .nets.separate_then_identify import (
-    SeparateThenIdentifyConfig,
-    SeparateThenIdentifyNet,
-    similarities,
-)
+from .nets.separate_then_identify import SeparateThenIdentifyConfig, SeparateThenIdentifyNet, similarities
 from .registry import register_system
 from .shared.enrolled import EnrolledSystem, enrollments_of, speakers_of
 from .trainable import TASKS, ExtractionLoss, TrainBatch

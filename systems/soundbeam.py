@@ -84,9 +84,7 @@ class SoundBeam:
         check_rate(batch, self.card)
         plans = [self._plan(clues) for clues in batch.clues]
         failures = {
-            query_id: plan
-            for query_id, plan in zip(batch.ids, plans, strict=True)
-            if isinstance(plan, str)
+            query_id: plan for query_id, plan in zip(batch.ids, plans, strict=True) if isinstance(plan, str)
         }
         mixture = batch.mixture[:, 0].to(self._device)
         lengths = batch.lengths.to(self._device)
@@ -141,10 +139,7 @@ def _kinds(config: SoundBeamConfig, query: QueryKind, checkpoint: str) -> frozen
     Raises:
         ConfigError: the network has no way to use those asked for.
     """
-    can: dict[ClueKind, bool] = {
-        "classes": config.knows_classes,
-        "enrollment": config.hears_enrollments,
-    }
+    can: dict[ClueKind, bool] = {"classes": config.knows_classes, "enrollment": config.hears_enrollments}
     if query == "auto":
         return frozenset(kind for kind, able in can.items() if able)
     if not can[query]:

@@ -17,11 +17,7 @@ from torch import Tensor, nn
 from ..core.progress import ProgressFactory
 from ..core.validation import StrictModel
 from .nets.i_vector.fit import fit_extractor
-from .nets.speakerbeam import (
-    SpeakerBeamConfig,
-    SpeakerBeamNet,
-    _check_rate,
-)
+from .nets.speakerbeam import SpeakerBeamConfig, SpeakerBeamNet, _check_rate
 from .registry import register_system
 from .shared.enrolled import EnrolledSystem, enrollments_of
 from .trainable import TASKS, ExtractionLoss, FirstItems, TrainBatch
@@ -71,9 +67,7 @@ class SpeakerBeamTask:
         """
         mixture = batch.queries.mixture[:, 0]
         estimate = net(mixture, batch.queries.lengths, *enrollments_of(batch))
-        return criterion(
-            estimate=estimate, reference=batch.target, mixture=mixture, present=batch.present
-        )
+        return criterion(estimate=estimate, reference=batch.target, mixture=mixture, present=batch.present)
 
 
 @register_system(NAME)

@@ -7,12 +7,7 @@ from typing import cast
 from torch import Tensor, nn
 
 from ..core.validation import StrictModel
-from .nets.spex_plus import (
-    _LONG_WEIGHT,
-    _MIDDLE_WEIGHT,
-    SpExPlusConfig,
-    SpExPlusNet,
-)
+from .nets.spex_plus import _LONG_WEIGHT, _MIDDLE_WEIGHT, SpExPlusConfig, SpExPlusNet
 from .registry import register_system
 from .shared.enrolled import EnrolledSystem, enrollments_of, speakers_of
 from .trainable import TASKS, ExtractionLoss, TrainBatch
@@ -40,9 +35,7 @@ class SpExPlusTask:
         mixture = batch.queries.mixture[:, 0]
         embedding = model.embed(*enrollments_of(batch))
         short, middle, long = (
-            criterion(
-                estimate=estimate, reference=batch.target, mixture=mixture, present=batch.present
-            )
+            criterion(estimate=estimate, reference=batch.target, mixture=mixture, present=batch.present)
             for estimate in model.extract(mixture, batch.queries.lengths, embedding)
         )
         rest = 1.0 - _MIDDLE_WEIGHT - _LONG_WEIGHT

@@ -7,10 +7,7 @@ from typing import cast
 from torch import Tensor, nn
 
 from ..core.validation import StrictModel
-from .nets.td_speakerbeam import (
-    TdSpeakerBeamConfig,
-    TdSpeakerBeamNet,
-)
+from .nets.td_speakerbeam import TdSpeakerBeamConfig, TdSpeakerBeamNet
 from .registry import register_system
 from .shared.enrolled import EnrolledSystem, enrollments_of, speakers_of
 from .trainable import TASKS, ExtractionLoss, TrainBatch
@@ -38,9 +35,7 @@ class TdSpeakerBeamTask:
         mixture = batch.queries.mixture[:, 0]
         embedding = model.auxiliary(*enrollments_of(batch))
         estimate = model.extractor(mixture, batch.queries.lengths, embedding)
-        losses = criterion(
-            estimate=estimate, reference=batch.target, mixture=mixture, present=batch.present
-        )
+        losses = criterion(estimate=estimate, reference=batch.target, mixture=mixture, present=batch.present)
         # Other voices than those of training have no output of their own.
         if model.speakers is None or not model.training:
             return losses

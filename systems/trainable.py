@@ -66,9 +66,7 @@ class TrainBatch:
 class ExtractionLoss(Protocol):
     """A loss of estimates, one value for each item."""
 
-    def __call__(
-        self, *, estimate: Tensor, reference: Tensor, mixture: Tensor, present: Tensor
-    ) -> Tensor:
+    def __call__(self, *, estimate: Tensor, reference: Tensor, mixture: Tensor, present: Tensor) -> Tensor:
         """Signals [B, T] and `present` [B] to losses [B]."""
         ...
 
@@ -115,6 +113,4 @@ class PreparingTask(Task, Protocol):
         ...
 
 
-TASKS: Registry[Task] = Registry(
-    "trainable system", package="tsebench.systems", group="tsebench.tasks"
-)
+TASKS: Registry[Task] = Registry("trainable system", package="tsebench.systems", group="tsebench.tasks")

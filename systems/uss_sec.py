@@ -83,11 +83,7 @@ class UssSec:
         picked = pick(probabilities, query, threshold=self._threshold)
         # Not a product with 0 and 1: an output that is not wanted may hold anything.
         estimate = outputs.where(picked[:, :, None], 0.0).sum(dim=1)
-        return Extraction(
-            estimate=estimate,
-            class_probabilities=probabilities.amax(dim=1),
-            failures=failures,
-        )
+        return Extraction(estimate=estimate, class_probabilities=probabilities.amax(dim=1), failures=failures)
 
 
 def pick(probabilities: Tensor, query: Tensor, *, threshold: float) -> Tensor:
@@ -143,9 +139,7 @@ class UssSecTask:
         return losses.mean(dim=1) + network.config.class_weight * wrong.mean(dim=1)
 
 
-def output_labels(
-    batch: TrainBatch, classes: tuple[str, ...], chosen: Tensor
-) -> tuple[Tensor, Tensor]:
+def output_labels(batch: TrainBatch, classes: tuple[str, ...], chosen: Tensor) -> tuple[Tensor, Tensor]:
     """What is known of the classes in each output.
 
     The output that was given the target holds the classes asked for. Of the others it is not told

@@ -63,9 +63,7 @@ def test_class_has_at_most_fifteen_lines():
     tree = ast.parse((HERE / "tsebench_example.py").read_text())
     (example,) = (node for node in tree.body if isinstance(node, ast.ClassDef))
     docstrings = [n for n in ast.walk(example) if isinstance(n, ast.ClassDef | ast.FunctionDef)]
-    documented = sum(
-        n.body[0].end_lineno - n.body[0].lineno + 1 for n in docstrings if ast.get_docstring(n)
-    )
+    documented = sum(n.body[0].end_lineno - n.body[0].lineno + 1 for n in docstrings if ast.get_docstring(n))
     blank = 2
     assert example.end_lineno - example.lineno + 1 - documented - blank <= 15
 

@@ -77,11 +77,7 @@ def _at_import_time(tree: ast.Module) -> list[ast.stmt]:
 
 @pytest.mark.parametrize("module", sorted(modules()))
 def test_imports_only_go_down(module: str) -> None:
-    above = [
-        name
-        for name in imports(module, modules()[module], lazy=True)
-        if floor(name) > floor(module)
-    ]
+    above = [name for name in imports(module, modules()[module], lazy=True) if floor(name) > floor(module)]
     assert not above, f"{module} imports from a floor above: {above}"
 
 

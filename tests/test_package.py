@@ -40,11 +40,7 @@ def test_public_names() -> None:
 
 def test_datasets_does_not_pose_as_another_package() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", "import datasets"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
+        [sys.executable, "-c", "import datasets"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 1
     assert "this folder is tsebench.datasets" in done.stderr
@@ -117,17 +113,13 @@ def test_wheel_works_alone(alone: Path, tmp_path: Path) -> None:
             {
                 "name": "tiny",
                 "datasets": ["few.yaml"],
-                "systems": [
-                    {"name": "soundbeam", "options": {"checkpoint": "soundbeam_mini_1hot"}}
-                ],
+                "systems": [{"name": "soundbeam", "options": {"checkpoint": "soundbeam_mini_1hot"}}],
                 "metrics": ["snri"],
             }
         )
     )
     shipped = (ROOT / "configs" / "datasets" / "mini_sounds.yaml").read_text()
     (tmp_path / "few.yaml").write_text(shipped.replace("count: 40", "count: 2"))
-    told = in_wheel(
-        alone, "-m", "tsebench", "run", "tiny.yaml", "--tracking-uri", "none", cwd=tmp_path
-    )
+    told = in_wheel(alone, "-m", "tsebench", "run", "tiny.yaml", "--tracking-uri", "none", cwd=tmp_path)
     assert "soundbeam" in told
     assert (tmp_path / "runs" / "tiny" / "report" / "report.html").is_file()

@@ -55,9 +55,7 @@ class Recogniser(Protocol):
 class RecogniserFactory(Protocol):
     """Makes a recogniser from what follows the scheme in a spec."""
 
-    def __call__(
-        self, argument: str, *, device: str, grammar: str | None, batch_size: int
-    ) -> Recogniser:
+    def __call__(self, argument: str, *, device: str, grammar: str | None, batch_size: int) -> Recogniser:
         """A recogniser that is known to work: files and packages are there and are sound.
 
         Args:
@@ -119,6 +117,5 @@ def import_package(module: str, *, distribution: str) -> ModuleType:
     except ImportError as error:
         reason = f"cannot be imported ({error})"
     raise ConfigError(
-        f"package {distribution!r} {reason}, and word error rates need it: "
-        "pip install 'tsebench[asr]'"
+        f"package {distribution!r} {reason}, and word error rates need it: pip install 'tsebench[asr]'"
     )

@@ -53,9 +53,7 @@ class WhisperRecogniser:
 
     batched = True
 
-    def __init__(
-        self, path: Path, *, name: str, sha256: str, device: str, batch_size: int = 16
-    ) -> None:
+    def __init__(self, path: Path, *, name: str, sha256: str, device: str, batch_size: int = 16) -> None:
         self.path = path
         self.name = name
         self.sha256 = sha256
@@ -117,11 +115,7 @@ class WhisperRecogniser:
             for window in windows
         ]
         options = package.DecodingOptions(
-            task="transcribe",
-            language="en",
-            temperature=0.0,
-            without_timestamps=True,
-            fp16=self.half,
+            task="transcribe", language="en", temperature=0.0, without_timestamps=True, fp16=self.half
         )
         return [result.text for result in package.decode(model, torch.stack(mel), options)]
 
@@ -148,11 +142,7 @@ def open_whisper(
     digest, _, _ = _read(path)
     official = {_digest_of(url): Path(url).stem for url in sizes.values()}
     return WhisperRecogniser(
-        path,
-        name=official.get(digest, "custom"),
-        sha256=digest,
-        device=device,
-        batch_size=batch_size,
+        path, name=official.get(digest, "custom"), sha256=digest, device=device, batch_size=batch_size
     )
 
 
@@ -169,9 +159,7 @@ def _find(argument: str, sizes: Mapping[str, str]) -> Path:
         return path.resolve()
     if path.name != argument or path.suffix == ".pt":
         raise ConfigError(f"recogniser 'whisper:{argument}': no file {str(path)!r}; {_GIVE}")
-    raise ConfigError(
-        f"recogniser 'whisper:{argument}': no such size{suggest(argument, sizes)}; {_GIVE}"
-    )
+    raise ConfigError(f"recogniser 'whisper:{argument}': no such size{suggest(argument, sizes)}; {_GIVE}")
 
 
 def _fetch(size: str, url: str) -> Path:

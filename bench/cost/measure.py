@@ -53,12 +53,7 @@ class Cost:
 
 
 def measure_cost(
-    system: AnySystem,
-    *,
-    sample_rate_hz: int,
-    device: str,
-    example: Item | None = None,
-    repeats: int = 5,
+    system: AnySystem, *, sample_rate_hz: int, device: str, example: Item | None = None, repeats: int = 5
 ) -> Cost:
     """Measure a system, and leave it and torch's random numbers as they were.
 

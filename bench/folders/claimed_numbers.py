@@ -107,14 +107,10 @@ def _claim(part: str) -> Claim:
     except InvalidOperation:
         number = Decimal("NaN")
     if not number.is_finite():
-        raise ConfigError(
-            f"--claimed {part!r}: {digits!r} is not a number; write for example {name}=15.2"
-        )
+        raise ConfigError(f"--claimed {part!r}: {digits!r} is not a number; write for example {name}=15.2")
     family = _FAMILY_OF[name]
     if family == "stoi" and abs(number) > 1:
-        raise ConfigError(
-            f"--claimed {part!r}: STOI is between 0 and 1 here; write {name}={number / 100}"
-        )
+        raise ConfigError(f"--claimed {part!r}: STOI is between 0 and 1 here; write {name}={number / 100}")
     exponent = number.as_tuple().exponent
     decimals = max(0, -exponent) if isinstance(exponent, int) else 0
     return Claim(text=f"{name}={digits}", family=family, value=float(number), decimals=decimals)

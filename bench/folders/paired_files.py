@@ -141,9 +141,7 @@ def pair_folders(
         mixtures=of_mixtures,
         sample_rate_hz=rate,
         channel=channel,
-        fingerprint=digest(
-            "files", str(channel), *keys, *_hashes([*targets, *others]), *said.values()
-        ),
+        fingerprint=digest("files", str(channel), *keys, *_hashes([*targets, *others]), *said.values()),
         answers=digest("answers", *answered, *_hashes(list(answered.values()))),
         transcripts=said,
     )
@@ -183,8 +181,7 @@ def _listing(folder: Path, what: str) -> dict[str, Path]:
         key = relative.with_suffix("").as_posix()
         if key in found:
             raise ConfigError(
-                f"{what}: {str(found[key])!r} and {str(path)!r} have one name without suffix; "
-                "remove one"
+                f"{what}: {str(found[key])!r} and {str(path)!r} have one name without suffix; remove one"
             )
         found[key] = path
     if not found:
@@ -222,13 +219,9 @@ def _check_headers(
     return headers
 
 
-def _check_lengths(
-    references: Mapping[Path, AudioInfo], mixtures: Mapping[Path, AudioInfo]
-) -> None:
+def _check_lengths(references: Mapping[Path, AudioInfo], mixtures: Mapping[Path, AudioInfo]) -> None:
     # There may be no mixtures.
-    for (reference, wanted), (mixture, found) in zip(
-        references.items(), mixtures.items(), strict=False
-    ):
+    for (reference, wanted), (mixture, found) in zip(references.items(), mixtures.items(), strict=False):
         if abs(found.frames - wanted.frames) >= LENGTH_TOLERANCE_S * wanted.sample_rate_hz:
             raise ConfigError(
                 f"mixture {str(mixture)!r} has {found.frames} samples, but its reference "

@@ -19,14 +19,7 @@ from ...systems.protocol import Family, SystemCard
 from ..metrics.registry import MetricContext
 from ..metrics.shared.batches import spared_threads
 from ..rows import ScoreRow, write_shard
-from ..run.record import (
-    DatasetRecord,
-    RunRecord,
-    SystemRecord,
-    new_record,
-    read_record,
-    write_record,
-)
+from ..run.record import DatasetRecord, RunRecord, SystemRecord, new_record, read_record, write_record
 from ..scoring.cache import ScoreCache, default_cache_dir
 from ..scoring.plan import MetricChoice
 from ..scoring.pool import FilePool
@@ -116,11 +109,7 @@ def score_folders(
             pool.start()
             stack.enter_context(spared_threads(options.jobs))
         files = pair_folders(
-            estimates,
-            references,
-            mixtures,
-            channel=options.channel,
-            transcripts=options.transcripts,
+            estimates, references, mixtures, channel=options.channel, transcripts=options.transcripts
         )
         record = _record(files, options, device)
         make_folder(options.out / "rows")
@@ -149,14 +138,11 @@ def score_folders(
 class _Work:
     """Scores of estimates and of mixtures by key."""
 
-    def __init__(
-        self, files: PairedFiles, scorer: Scorer, cache: ScoreCache, options: ScoreOptions
-    ) -> None:
+    def __init__(self, files: PairedFiles, scorer: Scorer, cache: ScoreCache, options: ScoreOptions) -> None:
         self._files, self._scorer, self._cache, self._options = files, scorer, cache, options
         self._size = _CPU_CHUNK if scorer.device.type == "cpu" else _DEVICE_CHUNK
         self._chunks = [
-            files.keys[start : start + self._size]
-            for start in range(0, len(files.keys), self._size)
+            files.keys[start : start + self._size] for start in range(0, len(files.keys), self._size)
         ]
 
     def estimate_scores(self) -> dict[str, list[Score]]:
@@ -171,9 +157,7 @@ class _Work:
         """What the references themselves come to, for metrics that show it."""
         return self._scores(_REFERENCE, self._files.references, keep=True)
 
-    def _scores(
-        self, what: str, folder: Mapping[str, Path], *, keep: bool
-    ) -> dict[str, list[Score]]:
+    def _scores(self, what: str, folder: Mapping[str, Path], *, keep: bool) -> dict[str, list[Score]]:
         by_key: dict[str, list[Score]] = {key: [] for key in self._files.keys}
         scorer = self._scorer
         if what == _REFERENCE:
@@ -255,9 +239,7 @@ def _record(files: PairedFiles, options: ScoreOptions, device: str) -> RunRecord
 
 def _scored(title: str, family: Family, sha256: str) -> SystemRecord:
     card = SystemCard(name=title, family=family, description="scored files", sha256=sha256)
-    return SystemRecord(
-        privileged=False, family=family, card=card, identity=digest("files", title, sha256)
-    )
+    return SystemRecord(privileged=False, family=family, card=card, identity=digest("files", title, sha256))
 
 
 def _dataset(files: PairedFiles, systems: tuple[str, ...]) -> DatasetRecord:

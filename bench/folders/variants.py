@@ -38,17 +38,11 @@ def variants() -> tuple[Variant, ...]:
         Variant(name="sdr", label="BSSEval SDR", family="sdr", metric=Sdr()),
         Variant(name="si_sdr", label="SI-SDR", family="sdr", metric=SiSdr()),
         Variant(
-            name="si_sdr_mean_kept",
-            label="SI-SDR, mean kept",
-            family="sdr",
-            metric=SiSdr(zero_mean=False),
+            name="si_sdr_mean_kept", label="SI-SDR, mean kept", family="sdr", metric=SiSdr(zero_mean=False)
         ),
         Variant(name="sd_sdr", label="SD-SDR", family="sdr", metric=SdSdr()),
         Variant(
-            name="sd_sdr_mean_kept",
-            label="SD-SDR, mean kept",
-            family="sdr",
-            metric=SdSdr(zero_mean=False),
+            name="sd_sdr_mean_kept", label="SD-SDR, mean kept", family="sdr", metric=SdSdr(zero_mean=False)
         ),
         Variant(name="snr", label="SNR", family="sdr", metric=Snr()),
         Variant(name="pesq_wb", label="PESQ wide band", family="pesq", metric=Pesq(mode="wb")),
@@ -96,9 +90,7 @@ def score_variants(
     with FilePool(jobs) as pool:
         work = _Work(files, chosen, resolve_device(device), pool)
         found = work.scores("variants", files.estimates, progress)
-        base = (
-            work.scores("variants of mixture", files.mixtures, progress) if files.mixtures else {}
-        )
+        base = work.scores("variants of mixture", files.mixtures, progress) if files.mixtures else {}
     lines: list[VariantLine] = []
     for variant in chosen:
         values = found[variant.name]
@@ -115,9 +107,7 @@ def score_variants(
 class _Work:
     """Scores of every variant for files of one kind."""
 
-    def __init__(
-        self, files: PairedFiles, chosen: Sequence[Variant], device: str, pool: FilePool
-    ) -> None:
+    def __init__(self, files: PairedFiles, chosen: Sequence[Variant], device: str, pool: FilePool) -> None:
         self._files, self._device, self._pool = files, device, pool
         # As given, and swapped: two batches of the same trials.
         self._sides = [[v for v in chosen if v.swapped == swapped] for swapped in (False, True)]
@@ -142,10 +132,7 @@ class _Work:
     def _chunk(self, items: Sequence[Scorable]) -> Iterator[tuple[Variant, Score]]:
         rate = self._files.sample_rate_hz
         batches = [items, [_swapped(item, rate) for item in items]]
-        pending = [
-            self._scorer(side).submit(batch)
-            for side, batch in zip(self._sides, batches, strict=True)
-        ]
+        pending = [self._scorer(side).submit(batch) for side, batch in zip(self._sides, batches, strict=True)]
         for side, batch in zip(self._sides, pending, strict=True):
             scores = batch.result()  # trials outer, variants inner
             names = {variant.metric.info.name for variant in side}
@@ -160,12 +147,7 @@ class _Work:
             reference_values=(),
             infos=tuple(variant.metric.info for variant in side),
         )
-        return Scorer(
-            plan,
-            sample_rate_hz=self._files.sample_rate_hz,
-            device=self._device,
-            pool=self._pool,
-        )
+        return Scorer(plan, sample_rate_hz=self._files.sample_rate_hz, device=self._device, pool=self._pool)
 
 
 def _words(metric: Metric) -> Variant:
@@ -182,17 +164,13 @@ def _with_swap(variant: Variant) -> Iterable[Variant]:
 def _swapped(item: Scorable, sample_rate_hz: int) -> Scorable:
     """Roles exchanged, after the checks that only look at an estimate."""
     checked = check(item, sample_rate_hz)
-    return replace(
-        item, estimate=checked.reference, reference=checked.estimate, failure=checked.failure
-    )
+    return replace(item, estimate=checked.reference, reference=checked.estimate, failure=checked.failure)
 
 
 def _gains(system: Sequence[Score], mixture: Sequence[Score]) -> list[Score]:
     """System − mixture by trial; without a value where either has none."""
     return [
-        replace(ours, value=ours.value - base.value)
-        if base.status == "ok" or ours.status != "ok"
-        else base
+        replace(ours, value=ours.value - base.value) if base.status == "ok" or ours.status != "ok" else base
         for ours, base in zip(system, mixture, strict=True)
     ]
 

@@ -39,10 +39,7 @@ class _Reading:
 
 
 def word_lines(
-    metric: Metric,
-    scores: Sequence[Score],
-    mixture: Sequence[Score],
-    transcripts: Mapping[str, str],
+    metric: Metric, scores: Sequence[Score], mixture: Sequence[Score], transcripts: Mapping[str, str]
 ) -> list[VariantLine]:
     """Lines of every reading of "WER".
 
@@ -52,11 +49,7 @@ def word_lines(
         mixture: of the mixtures for the same trials, or none.
         transcripts: what was said, by trial.
     """
-    return [
-        line
-        for reading in _readings()
-        for line in _lines(reading, metric, scores, mixture, transcripts)
-    ]
+    return [line for reading in _readings() for line in _lines(reading, metric, scores, mixture, transcripts)]
 
 
 def _readings() -> Iterator[_Reading]:
@@ -82,11 +75,7 @@ def _lines(
     statuses = [score.status for score in scores]
     line = VariantLine(
         variant=Variant(
-            name=reading.name,
-            label=reading.label,
-            family="wer",
-            metric=metric,
-            swapped=reading.swapped,
+            name=reading.name, label=reading.label, family="wer", metric=metric, swapped=reading.swapped
         ),
         quantity="value",
         n=sum(1 for errors in ours.values() if errors is not None),
@@ -102,8 +91,7 @@ def _lines(
         both = [key for key in ours if ours[key] and theirs.get(key)]
         pair = [_counted({key: side[key] for key in both}) for side in (ours, theirs)]
         mean, median = (
-            a - b
-            for a, b in zip(_summary(reading, pair[0]), _summary(reading, pair[1]), strict=True)
+            a - b for a, b in zip(_summary(reading, pair[0]), _summary(reading, pair[1]), strict=True)
         )
         yield replace(line, quantity="improvement", n=len(both), mean=mean, median=median)
 

@@ -12,14 +12,7 @@ import torch
 
 from ...core.errors import TsebenchError
 from ...datasets.types import Query, Truth
-from ...systems.protocol import (
-    AnySystem,
-    Extraction,
-    PrivilegedSystem,
-    QueryBatch,
-    System,
-    SystemCard,
-)
+from ...systems.protocol import AnySystem, Extraction, PrivilegedSystem, QueryBatch, System, SystemCard
 from ...systems.shared.asking import collate, full_float32
 from .batching import Item, at_rate, bucket, resampled
 
@@ -235,9 +228,7 @@ def _probabilities(extraction: Extraction, size: int, card: SystemCard) -> Seque
     return list(_to_cpu(given))
 
 
-def _answer(
-    extraction: Extraction, item: Item, estimate: Tensor, probabilities: Tensor | None
-) -> Answer:
+def _answer(extraction: Extraction, item: Item, estimate: Tensor, probabilities: Tensor | None) -> Answer:
     failure = extraction.failures.get(item.query.id)
     if failure is not None:
         return Answer(failure=failure)

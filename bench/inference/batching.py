@@ -27,9 +27,7 @@ class Item:
         return int(self.query.mixture.shape[-1])
 
 
-def bucket(
-    items: Sequence[Item], *, batch_size: int, equal_lengths: bool = False
-) -> list[list[Item]]:
+def bucket(items: Sequence[Item], *, batch_size: int, equal_lengths: bool = False) -> list[list[Item]]:
     """Sort by length and cut into batches.
 
     Args:
@@ -67,9 +65,7 @@ def at_rate(item: Item, rate_hz: int | None) -> Item:
     return Item(
         index=item.index,
         query=replace(query, mixture=mixture, sample_rate_hz=rate_hz, clues=clues),
-        truth=replace(
-            truth, target=target, interferers=resampled(truth.interferers, source_hz, rate_hz)
-        ),
+        truth=replace(truth, target=target, interferers=resampled(truth.interferers, source_hz, rate_hz)),
     )
 
 

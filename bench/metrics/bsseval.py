@@ -55,9 +55,7 @@ class Sdr:
         return in_chunks(self._values, signals, cpu_samples=CPU_SAMPLES)
 
     def _values(self, signals: Signals) -> Tensor:
-        return bss_eval_sdr_db(
-            estimate=signals.estimate, reference=signals.reference, taps=self.taps
-        )
+        return bss_eval_sdr_db(estimate=signals.estimate, reference=signals.reference, taps=self.taps)
 
 
 def bss_eval_sdr_db(*, estimate: Tensor, reference: Tensor, taps: int = TAPS) -> Tensor:
@@ -81,9 +79,7 @@ def bss_eval_sdr_db(*, estimate: Tensor, reference: Tensor, taps: int = TAPS) ->
     (estimate,), (reference,) = levelled(estimate.double()), levelled(reference.double())
     blocks = _Blocks(reference, taps)
     estimated = blocks.cut(estimate)
-    distortion = _solve_toeplitz(
-        blocks.correlated(blocks.cut(reference)), blocks.correlated(estimated)
-    )
+    distortion = _solve_toeplitz(blocks.correlated(blocks.cut(reference)), blocks.correlated(estimated))
     projected = blocks.filtered(distortion)
     residual = projected - estimated
     return energy_ratio_db(_energy(projected), _energy(residual))

@@ -87,13 +87,7 @@ class _Windowed:
     """
 
     def __init__(
-        self,
-        info: MetricInfo,
-        model: Model | None,
-        *,
-        settings: str,
-        windows: Windows,
-        scoring: Scoring,
+        self, info: MetricInfo, model: Model | None, *, settings: str, windows: Windows, scoring: Scoring
     ) -> None:
         self.info = info
         self._given, self._settings = model, settings
@@ -249,9 +243,7 @@ def _opened(
     model = open_model(path, where=where, device=device)
     found, wanted = model.width(*shape, where=where, hint=hint), 1 + len(info.parts)
     if found != wanted:
-        raise ConfigError(
-            f"{where}: model {str(path)!r} gives {found} scores, not {wanted}; {hint}"
-        )
+        raise ConfigError(f"{where}: model {str(path)!r} gives {found} scores, not {wanted}; {hint}")
     return model
 
 

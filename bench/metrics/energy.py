@@ -40,9 +40,7 @@ class Snr:
         return in_chunks(self._values, signals, cpu_samples=None)
 
     def _values(self, signals: Signals) -> Tensor:
-        return ratios.snr_db(
-            estimate=signals.estimate.double(), reference=signals.reference.double()
-        )
+        return ratios.snr_db(estimate=signals.estimate.double(), reference=signals.reference.double())
 
 
 class _ScaledSdr:
@@ -135,9 +133,7 @@ class Attenuation:
         return in_chunks(self._values, signals, cpu_samples=None)
 
     def _values(self, signals: Signals) -> Tensor:
-        return ratios.attenuation_db(
-            mixture=signals.mixture.double(), estimate=signals.estimate.double()
-        )
+        return ratios.attenuation_db(mixture=signals.mixture.double(), estimate=signals.estimate.double())
 
 
 METRICS.register("snr")(Snr)

@@ -49,11 +49,7 @@ class Pesq:
         return f"{head}{sample_rate_hz}>{rate}|soxr:VHQ"
 
     def compute(
-        self,
-        *,
-        estimate: NDArray[np.float32],
-        reference: NDArray[np.float32],
-        sample_rate_hz: int,
+        self, *, estimate: NDArray[np.float32], reference: NDArray[np.float32], sample_rate_hz: int
     ) -> float:
         """MOS-LQO, from about 1 to 4.64 (wide band) or 4.55 (narrow band).
 
@@ -67,8 +63,7 @@ class Pesq:
             raise FailedValueError("pesq_silent_estimate")
         mode, rate = _pesq_mode(sample_rate_hz, self.mode)
         estimate, reference = (
-            _resampled(signal, from_hz=sample_rate_hz, to_hz=rate)
-            for signal in (estimate, reference)
+            _resampled(signal, from_hz=sample_rate_hz, to_hz=rate) for signal in (estimate, reference)
         )
         try:
             value = float(pesq(rate, reference, estimate, mode))

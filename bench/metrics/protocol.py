@@ -130,11 +130,7 @@ class FileMetric(Protocol):
         ...
 
     def compute(
-        self,
-        *,
-        estimate: NDArray[np.float32],
-        reference: NDArray[np.float32],
-        sample_rate_hz: int,
+        self, *, estimate: NDArray[np.float32], reference: NDArray[np.float32], sample_rate_hz: int
     ) -> float:
         """The value for mono signals [T] of one length.
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from ...core.errors import ConfigError
 from ...core.registry import Registry
-from ...core.validation import call_with
 from .protocol import Metric, MetricInfo
 
 MetricFactory = Callable[..., Metric]
@@ -38,10 +37,7 @@ class MetricContext:
 
 
 def load_metric(
-    name: str,
-    options: Mapping[str, Any] | None = None,
-    *,
-    context: MetricContext | None = None,
+    name: str, options: Mapping[str, Any] | None = None, *, context: MetricContext | None = None
 ) -> Metric:
     """Make a metric.
 
@@ -54,6 +50,9 @@ def load_metric(
         UnknownNameError: no such metric.
         ConfigError: a setting is unknown or wrong.
     """
+    # Worker processes import this module, and must start quickly: no pydantic before it is needed.
+    from ...core.validation import call_with  # noqa: PLC0415
+
     factory = METRICS.get(name)
     known = inspect.signature(factory).parameters
     chosen = context or MetricContext()

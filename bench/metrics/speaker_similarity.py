@@ -110,9 +110,7 @@ class SpeakerSimilarity:
 
     def _needed(self) -> SpeakerModel:
         if self._model is None:
-            raise ConfigError(
-                f"metric {_NAME!r} needs its setting 'model': the path of an ONNX file"
-            )
+            raise ConfigError(f"metric {_NAME!r} needs its setting 'model': the path of an ONNX file")
         return self._model
 
 

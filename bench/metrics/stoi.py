@@ -68,12 +68,7 @@ class Stoi:
 
 
 def stoi(
-    *,
-    estimate: Tensor,
-    reference: Tensor,
-    lengths: Tensor,
-    sample_rate_hz: int,
-    extended: bool = False,
+    *, estimate: Tensor, reference: Tensor, lengths: Tensor, sample_rate_hz: int, extended: bool = False
 ) -> Tensor:
     """Mean correlation of the band envelopes of two signals, over segments of 0.384 s.
 

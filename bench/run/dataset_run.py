@@ -52,11 +52,7 @@ class SetRun:
     """
 
     def __init__(
-        self,
-        each: OpenSet,
-        evaluation: Evaluation,
-        target: Target,
-        systems: Mapping[str, AnySystem],
+        self, each: OpenSet, evaluation: Evaluation, target: Target, systems: Mapping[str, AnySystem]
     ) -> None:
         self._set, self._evaluation, self._target = each, evaluation, target
         self._name = each.dataset.card.name
@@ -176,18 +172,11 @@ class SetRun:
             tags = self._traits.tags(trial)
             scores = by_trial[trial.id]
             plan = self._set.plan
-            judged = reference_values(
-                plan, system=scores, reference=self._references.get(trial.id, [])
-            )
+            judged = reference_values(plan, system=scores, reference=self._references.get(trial.id, []))
             gained = improvements(plan, system=scores, mixture=self._baseline.get(trial.id, []))
             for score in [*scores, *judged, *gained]:
                 yield _row(
-                    score,
-                    trial,
-                    tags=tags,
-                    system=title,
-                    dataset=self._name,
-                    run_id=self._target.run_id,
+                    score, trial, tags=tags, system=title, dataset=self._name, run_id=self._target.run_id
                 )
 
 

@@ -19,9 +19,7 @@ FOLDER = "estimates"
 _DIGITS = 12
 
 
-def estimates_folder(
-    root: Path, *, dataset: str, title: str, identity: str, fingerprint: str
-) -> Path:
+def estimates_folder(root: Path, *, dataset: str, title: str, identity: str, fingerprint: str) -> Path:
     """The folder of one system's estimates on one dataset; other weights have another folder.
 
     Args:

@@ -144,8 +144,7 @@ class Evaluation:
         self._chunk_trials = chunk_trials
         total = len(dataset)
         self._chunks = tuple(
-            range(start, min(start + chunk_trials, total))
-            for start in range(0, total, chunk_trials)
+            range(start, min(start + chunk_trials, total)) for start in range(0, total, chunk_trials)
         )
 
     def chunks(self) -> tuple[range, ...]:
@@ -208,9 +207,7 @@ class Evaluation:
                 items.append(Item(index=index, query=query, truth=truth))
         return _Loaded(chunk, known, items)
 
-    def _answered(
-        self, task: _Task, inference: Inference, loads: Iterable[_Loaded]
-    ) -> Iterator[_Answered]:
+    def _answered(self, task: _Task, inference: Inference, loads: Iterable[_Loaded]) -> Iterator[_Answered]:
         """Chunks with the answers; a GPU has begun with the next one when one is given."""
         before: _Begun | None = None
         try:

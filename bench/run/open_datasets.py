@@ -71,19 +71,14 @@ def check_recipes(sources: Sequence[Source], options: OpenOptions) -> None:
 
 
 def open_sets(
-    config: RunConfig,
-    sources: Sequence[Source],
-    options: OpenOptions,
-    systems: Mapping[str, AnySystem],
+    config: RunConfig, sources: Sequence[Source], options: OpenOptions, systems: Mapping[str, AnySystem]
 ) -> Iterator[OpenSet]:
     """Open the datasets of a run, building those that are given as configs."""
     seen: set[str] = set()
     for source in sources:
         dataset = _dataset(source, options)
         if dataset.card.name in seen:
-            raise ConfigError(
-                f"{config.name}: two datasets are called {dataset.card.name!r}; rename one"
-            )
+            raise ConfigError(f"{config.name}: two datasets are called {dataset.card.name!r}; rename one")
         seen.add(dataset.card.name)
         titles = source.spec.systems or tuple(systems)
         skipped = _unfit(dataset, {title: systems[title] for title in titles})

@@ -145,11 +145,7 @@ def _what_is_run(config: RunConfig) -> str:
 
 
 def dataset_record(
-    dataset: Dataset,
-    *,
-    systems: Mapping[str, SystemCard],
-    skipped: Mapping[str, str],
-    role: str = "",
+    dataset: Dataset, *, systems: Mapping[str, SystemCard], skipped: Mapping[str, str], role: str = ""
 ) -> DatasetRecord:
     """What a run keeps of a dataset.
 
@@ -161,11 +157,7 @@ def dataset_record(
     """
     card = dataset.card
     overlaps = {
-        title: overlap(
-            dataset,
-            training_data=system.training_data,
-            trained_on=trained_on(system.checkpoint),
-        )
+        title: overlap(dataset, training_data=system.training_data, trained_on=trained_on(system.checkpoint))
         for title, system in systems.items()
     }
     return DatasetRecord(

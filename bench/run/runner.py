@@ -134,8 +134,7 @@ def run(config: RunConfig, options: RunOptions) -> RunResult:
         _remove_others(options.out / "rows", shards)
         for each in work:
             each.run(
-                baseline=load_system(BASELINE, device=device),
-                perfect=load_system(PERFECT, device=device),
+                baseline=load_system(BASELINE, device=device), perfect=load_system(PERFECT, device=device)
             )
     give_back_freed_memory()
     trials = sum(len(each.dataset) * len(each.systems) for each in sets)
@@ -146,13 +145,7 @@ def run(config: RunConfig, options: RunOptions) -> RunResult:
 
 
 def _evaluation(
-    each: OpenSet,
-    config: RunConfig,
-    options: RunOptions,
-    *,
-    device: str,
-    pool: FilePool,
-    cache: ScoreCache,
+    each: OpenSet, config: RunConfig, options: RunOptions, *, device: str, pool: FilePool, cache: ScoreCache
 ) -> Evaluation:
     return Evaluation(
         each.dataset,
@@ -216,10 +209,7 @@ def _failed_trials(shard: Path) -> int:
 
 
 def measure_costs(
-    sets: Sequence[OpenSet],
-    systems: Mapping[str, AnySystem],
-    device: str,
-    before: RunRecord | None,
+    sets: Sequence[OpenSet], systems: Mapping[str, AnySystem], device: str, before: RunRecord | None
 ) -> dict[str, Cost]:
     """Costs by title, each measured on the first set that the system runs on.
 
@@ -228,15 +218,7 @@ def measure_costs(
     costs: dict[str, Cost] = {}
     for title, system in systems.items():
         known = before.systems.get(title) if before else None
-        if (
-            known
-            and known.cost
-            and (known.identity, known.cost.device)
-            == (
-                system_identity(system),
-                device,
-            )
-        ):
+        if known and known.cost and (known.identity, known.cost.device) == (system_identity(system), device):
             costs[title] = known.cost
             continue
         dataset = next((each.dataset for each in sets if title in each.systems), None)

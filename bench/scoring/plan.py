@@ -114,9 +114,7 @@ def plan_metrics(
             )
         if choice.name in base_of:
             base = metrics[name]
-            improvements[choice.name] = Improvement(
-                info=_improvement_info(base.info, choice.name), base=base
-            )
+            improvements[choice.name] = Improvement(info=_improvement_info(base.info, choice.name), base=base)
     values = [
         ReferenceValue(info=_reference_info(metric.info, metric.info.reference_value), base=metric)
         for metric in metrics.values()
@@ -145,9 +143,7 @@ def derived(info: MetricInfo) -> Iterator[MetricInfo]:
         yield _improvement_info(info, info.improvement)
 
 
-def _ordered(
-    metrics: Iterable[Metric], improvements: Mapping[str, Improvement]
-) -> Iterator[MetricInfo]:
+def _ordered(metrics: Iterable[Metric], improvements: Mapping[str, Improvement]) -> Iterator[MetricInfo]:
     for metric in metrics:
         for info in derived(metric.info):
             if info.name != metric.info.improvement or info.name in improvements:

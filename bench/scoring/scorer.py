@@ -69,11 +69,7 @@ class _Cell:
         parts = found.parts or (math.nan,) * len(self.info.parts)
         return [whole] + [
             replace(
-                whole,
-                metric=info.name,
-                signature=f"{info.name}|{self.signature}",
-                value=value,
-                detail="",
+                whole, metric=info.name, signature=f"{info.name}|{self.signature}", value=value, detail=""
             )
             for info, value in zip(self.info.parts, parts, strict=True)
         ]
@@ -146,12 +142,7 @@ class Scorer:
     """
 
     def __init__(
-        self,
-        plan: MetricPlan,
-        *,
-        sample_rate_hz: int,
-        device: torch.device | str,
-        pool: FilePool,
+        self, plan: MetricPlan, *, sample_rate_hz: int, device: torch.device | str, pool: FilePool
     ) -> None:
         self.plan = plan
         self.sample_rate_hz = sample_rate_hz
@@ -255,9 +246,7 @@ class Scorer:
         return padded.to(self.device).double()
 
 
-def improvements(
-    plan: MetricPlan, *, system: Sequence[Score], mixture: Sequence[Score]
-) -> list[Score]:
+def improvements(plan: MetricPlan, *, system: Sequence[Score], mixture: Sequence[Score]) -> list[Score]:
     """value(system) − value(mixture) for every improvement of the plan, joined by trial.
 
     A score that is not ok propagates with its reason; what comes from the mixture is marked by
@@ -277,9 +266,7 @@ def improvements(
     ]
 
 
-def reference_values(
-    plan: MetricPlan, *, system: Sequence[Score], reference: Sequence[Score]
-) -> list[Score]:
+def reference_values(plan: MetricPlan, *, system: Sequence[Score], reference: Sequence[Score]) -> list[Score]:
     """What the references themselves come to, for each trial of a system.
 
     Args:

@@ -13,9 +13,7 @@ import sys
 from typing import IO
 
 from ...core.allocator import keep_freed_memory
-from ..outcome import (
-    attempt,
-)
+from ..outcome import attempt
 
 READY = b"ready"
 _LENGTH = struct.Struct("<Q")

@@ -80,9 +80,7 @@ def condition_key(label: str) -> tuple[int, int, int, str]:
 def with_condition_labels(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows with `condition` replaced by the label of their stratum."""
     columns = ["condition", "n_active", "n_inactive"]
-    labels = [
-        condition_label(*part) for part in rows[columns].drop_duplicates().itertuples(index=False)
-    ]
+    labels = [condition_label(*part) for part in rows[columns].drop_duplicates().itertuples(index=False)]
     # Groups are numbered as they appear, which is the order that drop_duplicates keeps.
     codes = rows.groupby(columns, sort=False).ngroup().to_numpy()
     return rows.assign(condition=np.asarray(labels, object)[codes])

@@ -29,12 +29,7 @@ Mask = NDArray[np.bool_]
 
 
 def aggregate_parts(
-    rows: pd.DataFrame,
-    masks: Sequence[Mask],
-    *,
-    level: float = 0.95,
-    resamples: int = 1000,
-    seed: int = 0,
+    rows: pd.DataFrame, masks: Sequence[Mask], *, level: float = 0.95, resamples: int = 1000, seed: int = 0
 ) -> list[list[Aggregate]]:
     """The aggregates of each part of some rows; see `statistics.aggregate`.
 
@@ -68,9 +63,7 @@ def aggregate_parts(
             # Sums for each of many classes: one part at a time, to bound the memory.
             columns = rows.iloc[places]
             cells = [
-                aggregate(columns[mask], level=level, resamples=resamples, seed=seed)
-                if mask.any()
-                else []
+                aggregate(columns[mask], level=level, resamples=resamples, seed=seed) if mask.any() else []
                 for mask in own
             ]
         for part, more in zip(found, cells, strict=True):

@@ -25,9 +25,7 @@ _PLACE = ("system", "dataset", "condition", "n_active", "n_inactive", "trial_id"
 _COLUMNS = (*_PLACE, "metric", "detail")
 
 
-def threshold_sweep(
-    rows: pd.DataFrame, *, thresholds: Sequence[float] | None = None
-) -> pd.DataFrame:
+def threshold_sweep(rows: pd.DataFrame, *, thresholds: Sequence[float] | None = None) -> pd.DataFrame:
     """Precision, recall and F1 of the decisions at each threshold.
 
     Macro and micro values are those that `pooling` gives to all trials of a stratum together, so
@@ -153,11 +151,7 @@ def _cells(rows: pd.DataFrame) -> Iterator[_Cell]:
         classes = _ranked(groups[key])
         if classes:
             yield _Cell(
-                system=system,
-                dataset=dataset,
-                condition=condition,
-                n=len(groups[key]),
-                classes=classes,
+                system=system, dataset=dataset, condition=condition, n=len(groups[key]), classes=classes
             )
 
 

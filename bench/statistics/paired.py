@@ -48,9 +48,7 @@ class Found:
     p_value: float
 
 
-def mean_differences(
-    ok: pd.DataFrame, pairs: Sequence[tuple[str, str]], draws: Draws
-) -> list[Found]:
+def mean_differences(ok: pd.DataFrame, pairs: Sequence[tuple[str, str]], draws: Draws) -> list[Found]:
     """Differences of weighted means, all with the same draws."""
     totals, sizes, counts = _sums(ok, pairs)
     return summed_differences(totals, sizes, counts, draws)
@@ -72,13 +70,9 @@ def summed_differences(
     usable = np.asarray(np.isfinite(totals).all(axis=0) & (sizes > 0).any(axis=0), np.bool_)
     for which, clusters in _same_clusters(sizes, usable):
         own = totals[clusters][:, which], sizes[clusters][:, which]
-        p_values[which] = sign_flip_p_values(
-            own[0], rng=draws.generator("flips"), flips=draws.flips
-        )
+        p_values[which] = sign_flip_p_values(own[0], rng=draws.generator("flips"), flips=draws.flips)
         drawn = resampled_ratios(*own, resamples=draws.resamples, rng=draws.generator("bootstrap"))
-        low[which], high[which] = expanded_intervals(
-            drawn, n_clusters=len(own[0]), level=draws.level
-        )
+        low[which], high[which] = expanded_intervals(drawn, n_clusters=len(own[0]), level=draws.level)
     with np.errstate(invalid="ignore"):  # 0/0: the mean of nothing is NaN
         # Contiguous: a sum down a column rounds otherwise with another number of columns.
         means = np.ascontiguousarray(totals.T).sum(axis=1) / sizes.sum(axis=0)
@@ -95,9 +89,7 @@ def summed_differences(
     ]
 
 
-def pooled_difference(
-    ok: pd.DataFrame, pair: tuple[str, str], pooling: Pooling, draws: Draws
-) -> Found:
+def pooled_difference(ok: pd.DataFrame, pair: tuple[str, str], pooling: Pooling, draws: Draws) -> Found:
     """Difference of values that are no means, such as F1 scores."""
     both = [ok[ok["system"] == name].set_index("trial_id").sort_index() for name in pair]
     common = both[0].index.intersection(both[1].index)
@@ -106,18 +98,12 @@ def pooled_difference(
     if not len(clusters):
         return Found(n=0, n_clusters=0, value=np.nan, ci_low=np.nan, ci_high=np.nan, p_value=np.nan)
     names = pooling.names(pd.concat([ours, theirs]))
-    sums = [
-        cluster_sums(pooling.summands(rows, names), codes, len(clusters)) for rows in (ours, theirs)
-    ]
+    sums = [cluster_sums(pooling.summands(rows, names), codes, len(clusters)) for rows in (ours, theirs)]
     drawn = resampled_sums(
-        np.concatenate(sums, axis=1),
-        resamples=draws.resamples,
-        rng=draws.generator("bootstrap"),
+        np.concatenate(sums, axis=1), resamples=draws.resamples, rng=draws.generator("bootstrap")
     )
     first, second = (pooling.value(part) for part in np.split(drawn, 2, axis=1))
-    low, high = expanded_intervals(
-        (first - second)[:, None], n_clusters=len(clusters), level=draws.level
-    )
+    low, high = expanded_intervals((first - second)[:, None], n_clusters=len(clusters), level=draws.level)
     value = pooling.value(sums[0].sum(axis=0)) - pooling.value(sums[1].sum(axis=0))
     rng = draws.generator("flips")
     p_value = exchange_p_value(sums[0], sums[1], pooling.value, rng=rng, flips=draws.flips)
@@ -131,9 +117,7 @@ def pooled_difference(
     )
 
 
-def _sums(
-    ok: pd.DataFrame, pairs: Sequence[tuple[str, str]]
-) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _sums(ok: pd.DataFrame, pairs: Sequence[tuple[str, str]]) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Weighted sums of the differences and of the weights [clusters, pairs], and trials [pairs].
 
     A weight belongs to the trial (the words of its reference), so both systems have the same.

@@ -36,9 +36,7 @@ _NEGLIGIBLE = 0.01  # of the tolerance below
 _SAME = 1e-9  # of the sum of magnitudes: sums closer than this are equal but for rounding
 
 
-def sign_flip_p_values(
-    totals: FloatArray, *, rng: np.random.Generator, flips: int = FLIPS
-) -> FloatArray:
+def sign_flip_p_values(totals: FloatArray, *, rng: np.random.Generator, flips: int = FLIPS) -> FloatArray:
     """Two-sided p-values of the hypothesis that clusters' sums are symmetric around 0.
 
     All assignments of signs are tried where at most 14 sums of a column differ from 0. Otherwise

@@ -157,9 +157,7 @@ def _log_system(
     metrics: dict[str, float] = {}
     if system in record.systems and (cost := record.systems[system].cost) is not None:
         known = asdict(cost).items()
-        metrics |= {
-            f"cost/{name}": float(value) for name, value in known if isinstance(value, int | float)
-        }
+        metrics |= {f"cost/{name}": float(value) for name, value in known if isinstance(value, int | float)}
     for cell in cells:
         metrics |= _numbers(cell)
     log(client, run_id, parameters=parameters, metrics=metrics)

@@ -50,11 +50,7 @@ class TrackedRun:
 
 
 def find_runs(
-    uri: str,
-    *,
-    fingerprint: str | None = None,
-    dataset: str | None = None,
-    system: str | None = None,
+    uri: str, *, fingerprint: str | None = None, dataset: str | None = None, system: str | None = None
 ) -> tuple[TrackedRun, ...]:
     """Tracked runs of systems that fit all that is given, the newest first.
 
@@ -84,13 +80,9 @@ def find_runs(
     return tuple(sorted(fitting, key=lambda run: (run.started, run.system), reverse=True))
 
 
-def _fits(
-    run: TrackedRun, fingerprint: str | None, dataset: str | None, system: str | None
-) -> bool:
+def _fits(run: TrackedRun, fingerprint: str | None, dataset: str | None, system: str | None) -> bool:
     named = {
-        name: found
-        for name, found in run.fingerprints.items()
-        if dataset is None or name == key_of(dataset)
+        name: found for name, found in run.fingerprints.items() if dataset is None or name == key_of(dataset)
     }
     return (
         bool(named or dataset is None)
@@ -129,9 +121,7 @@ def _tracked(run: Run, experiments: Mapping[str, str]) -> TrackedRun:
         run_id=tags.get("tsebench.run_id", ""),
         system=tags["tsebench.system"],
         fingerprints={
-            key.removeprefix(_DATASET): value
-            for key, value in tags.items()
-            if key.startswith(_DATASET)
+            key.removeprefix(_DATASET): value for key, value in tags.items() if key.startswith(_DATASET)
         },
         metrics=dict(run.data.metrics),
         started=started.isoformat(timespec="milliseconds"),

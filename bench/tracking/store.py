@@ -111,11 +111,7 @@ def run_of(
 
 
 def log(
-    client: MlflowClient,
-    run_id: str,
-    *,
-    parameters: Mapping[str, object],
-    metrics: Mapping[str, float],
+    client: MlflowClient, run_id: str, *, parameters: Mapping[str, object], metrics: Mapping[str, float]
 ) -> None:
     """Log what is not there yet; MLflow refuses a parameter with another value."""
     from mlflow.entities import Metric, Param  # noqa: PLC0415

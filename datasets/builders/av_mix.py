@@ -251,9 +251,7 @@ class AvMix:
             )
             targets = tuple(name for name in self._asked(kinds) if name in audible)
             if targets:
-                trials.append(
-                    self._trial(f"{mixture.id}_q{number}", mixture, clue, targets, rendered)
-                )
+                trials.append(self._trial(f"{mixture.id}_q{number}", mixture, clue, targets, rendered))
         return tuple(trials)
 
     def _asked(self, kinds: frozenset[Clue]) -> list[str]:
@@ -263,11 +261,7 @@ class AvMix:
 
     @staticmethod
     def _trial(
-        trial_id: str,
-        mixture: Mixture,
-        clue: ClueSpec,
-        targets: tuple[str, ...],
-        rendered: Rendered,
+        trial_id: str, mixture: Mixture, clue: ClueSpec, targets: tuple[str, ...], rendered: Rendered
     ) -> Trial:
         return Trial(
             id=trial_id,

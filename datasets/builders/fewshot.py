@@ -186,9 +186,7 @@ class FewShot:
         if isinstance(levels, Stored):
             return levels.audibility
         return Audibility(
-            self._context.corpora,
-            sample_rate_hz=options.sample_rate_hz,
-            fade_s=options.fade_ms * 1e-3,
+            self._context.corpora, sample_rate_hz=options.sample_rate_hz, fade_s=options.fade_ms * 1e-3
         )
 
     def _labels(self, known: Known) -> tuple[str, ...]:
@@ -213,9 +211,7 @@ class FewShot:
             ("n_new", self._new, self._counts[1]),
         ):
             if count > len(pool.labels):
-                raise ConfigError(
-                    f"{name} = {count}, but there are {len(pool.labels)} such classes"
-                )
+                raise ConfigError(f"{name} = {count}, but there are {len(pool.labels)} such classes")
         if shots > reserved:
             raise ConfigError(f"shots = {shots} is above reserved = {reserved}; raise reserved")
         if part == "adaptation" and shots == 1 and "enrollment" in clues:

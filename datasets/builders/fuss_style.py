@@ -102,9 +102,7 @@ class FussStyle:
         )
         self._rooms = self._open_rooms(rooms, rooms_split or context.split)
         self._room_corpus = rooms or ""
-        self._audibility = Audibility(
-            context.corpora, sample_rate_hz=sample_rate_hz, fade_s=_FADE_S
-        )
+        self._audibility = Audibility(context.corpora, sample_rate_hz=sample_rate_hz, fade_s=_FADE_S)
         self.vocabulary = self._events.labels if conditions else ()
         self.notes: tuple[str, ...] = () if conditions else (NOTE,)
         self._asker = conditions and Asker(
@@ -115,11 +113,7 @@ class FussStyle:
             inactive=self.vocabulary,
             confusable={},
             enrollments=PoolEnrollments(
-                context,
-                self._events,
-                count=enrollments,
-                max_s=enrollment_s,
-                audibility=self._audibility,
+                context, self._events, count=enrollments, max_s=enrollment_s, audibility=self._audibility
             ),
         )
 
@@ -151,9 +145,7 @@ class FussStyle:
 
     def _background(self, rng: np.random.Generator) -> Source:
         recording = _any(self._backgrounds, rng)
-        clip = stretch(
-            self._backgrounds, recording, seconds=self._duration_s, position=float(rng.random())
-        )
+        clip = stretch(self._backgrounds, recording, seconds=self._duration_s, position=float(rng.random()))
         return Source(
             id="background",
             label=recording.label,
@@ -165,9 +157,7 @@ class FussStyle:
     def _event(self, rng: np.random.Generator) -> Source:
         recording = _any(self._events, rng)
         clip = stretch(self._events, recording, seconds=self._duration_s)
-        length = sox_length(
-            clip.frames, from_hz=recording.sample_rate_hz, to_hz=self.sample_rate_hz
-        )
+        length = sox_length(clip.frames, from_hz=recording.sample_rate_hz, to_hz=self.sample_rate_hz)
         onset = min(int(rng.integers(self._num_samples)), self._num_samples - length)
         level = self._background_db + float(rng.uniform(*self._snr_db))
         return Source(
@@ -186,9 +176,7 @@ class FussStyle:
         corpus = self._context.corpora.get(name)
         if not isinstance(corpus, Fuss):
             known = suggest(name, self._context.corpora)
-            raise ConfigError(
-                f"rooms = {name!r} is not a corpus of kind fuss in this config{known}"
-            )
+            raise ConfigError(f"rooms = {name!r} is not a corpus of kind fuss in this config{known}")
         rooms = corpus.rooms(split)
         able = tuple(r for r in rooms if r.background and len(r.foreground) >= self._n_events[1])
         if not able:

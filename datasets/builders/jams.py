@@ -73,10 +73,7 @@ class JamsSet:
         self._context, self._listed = context, listed_targets
         self._set = _scaper_set(soundscapes, context)
         self._mixtures = JamsMixtures(
-            self._set,
-            folder=folder,
-            finders=_finders(events, background, context),
-            isolated=isolated,
+            self._set, folder=folder, finders=_finders(events, background, context), isolated=isolated
         )
         if not self._mixtures.paths:
             raise ConfigError(
@@ -87,9 +84,7 @@ class JamsSet:
         pool = open_pool(events, context) if events else None
         heard = {*self._mixtures.labels("foreground"), *(pool.labels if pool else ())}
         self.vocabulary = tuple(sorted(vocabulary or heard))
-        self._audibility = Audibility(
-            context.corpora, sample_rate_hz=self.sample_rate_hz, fade_s=0.0
-        )
+        self._audibility = Audibility(context.corpora, sample_rate_hz=self.sample_rate_hz, fade_s=0.0)
         check_labels(
             vocabulary=self.vocabulary,
             scenes=self._mixtures.labels("background"),
@@ -108,11 +103,7 @@ class JamsSet:
             enrollments=None
             if pool is None
             else PoolEnrollments(
-                context,
-                pool,
-                count=enrollments,
-                max_s=enrollment_s,
-                audibility=self._audibility,
+                context, pool, count=enrollments, max_s=enrollment_s, audibility=self._audibility
             ),
         )
 

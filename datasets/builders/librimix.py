@@ -134,14 +134,10 @@ class LibriMix:
         first = self._targets == "first" or self._mix == "single"
         return tuple(f"s{n}" for n in range(1, 2 if first else len(row.speech) + 1))
 
-    def _trial(
-        self, row: Row, mixture: Mixture, target_id: str, turn: int, snr: dict[str, float]
-    ) -> Trial:
+    def _trial(self, row: Row, mixture: Mixture, target_id: str, turn: int, snr: dict[str, float]) -> Trial:
         target = next(source for source in mixture.sources if source.id == target_id)
         clip: EnrollmentClip = (
-            self._draw_enrollment(row, target, turn)
-            if self._map is None
-            else self._map.clip(row, target_id)
+            self._draw_enrollment(row, target, turn) if self._map is None else self._map.clip(row, target_id)
         )
         kind = self._map.kind(row, target_id) if self._map else "other"
         return Trial(
@@ -169,9 +165,7 @@ class LibriMix:
             return ()
         asked = {row.mixture_id for row in self._asked}
         enrolled = {
-            self._map.clip(row, name).mixture_id
-            for row in self._asked
-            for name in self._target_ids(row)
+            self._map.clip(row, name).mixture_id for row in self._asked for name in self._target_ids(row)
         }
         return tuple(self._by_id[name] for name in sorted(enrolled - asked))
 
@@ -201,7 +195,6 @@ def _open(corpora: Corpora, name: str, kind: type[C]) -> C:
         )
     if not corpus.root.is_dir():
         raise CorpusError(
-            f"corpus {name!r}: folder {str(corpus.root)!r} does not exist; correct --corpus "
-            f"{name}=DIR"
+            f"corpus {name!r}: folder {str(corpus.root)!r} does not exist; correct --corpus {name}=DIR"
         )
     return corpus

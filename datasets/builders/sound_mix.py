@@ -150,8 +150,7 @@ class SoundMix:
         sources = self._scenes.backgrounds(rng)
         labels = self._draw_labels(rng)
         sources += [
-            self._scenes.event(f"s{place}", self._events, label, rng)
-            for place, label in enumerate(labels, 1)
+            self._scenes.event(f"s{place}", self._events, label, rng) for place, label in enumerate(labels, 1)
         ]
         return self._asker.ask(self._scenes.mix(mixture_id, sources))
 

@@ -104,9 +104,7 @@ class SpeechMix:
         onsets, num_samples = self._timing(utterances, rng)
         sources = [
             self._source(f"s{n}", recording, level, onset, num_samples)
-            for n, (recording, level, onset) in enumerate(
-                zip(utterances, levels, onsets, strict=True), 1
-            )
+            for n, (recording, level, onset) in enumerate(zip(utterances, levels, onsets, strict=True), 1)
         ]
         if self._noise:
             sources.append(self._draw_noise(self._noise, num_samples, rng))
@@ -147,9 +145,7 @@ class SpeechMix:
     def _length(self, recording: Recording) -> int:
         return -(-recording.frames * self.sample_rate_hz // recording.sample_rate_hz)
 
-    def _timing(
-        self, utterances: list[Recording], rng: np.random.Generator
-    ) -> tuple[list[int], int]:
+    def _timing(self, utterances: list[Recording], rng: np.random.Generator) -> tuple[list[int], int]:
         lengths = [self._length(recording) for recording in utterances]
         if self._mode == "min":
             return [0] * len(lengths), min(lengths)
@@ -161,9 +157,7 @@ class SpeechMix:
     def _source(
         self, source_id: str, recording: Recording, level_db: float, onset: int, num_samples: int
     ) -> Source:
-        clip = Clip(
-            corpus=self._speech.corpus, path=recording.path, start=0, frames=recording.frames
-        )
+        clip = Clip(corpus=self._speech.corpus, path=recording.path, start=0, frames=recording.frames)
         whole = onset + self._length(recording) <= num_samples
         return Source(
             id=source_id,
@@ -187,16 +181,12 @@ class SpeechMix:
         recording = long_enough[int(rng.integers(len(long_enough)))]
         clip = stretch(pool, recording, seconds=seconds, position=float(rng.random()))
         level = self._level_db - float(rng.uniform(*self._noise_snr_db))
-        return Source(
-            id="noise", label=label, role="background", clip=clip, gain=self._gain(clip, level)
-        )
+        return Source(id="noise", label=label, role="background", clip=clip, gain=self._gain(clip, level))
 
     def _gain(self, clip: Clip, target_db: float) -> float:
         level = power_db(self._read(clip))
         if not np.isfinite(level):
-            raise ConfigError(
-                f"recording {clip.path!r} of corpus {clip.corpus!r} is silent; remove it"
-            )
+            raise ConfigError(f"recording {clip.path!r} of corpus {clip.corpus!r} is silent; remove it")
         return db_to_gain(target_db - level)
 
     def _trial(self, mixture: Mixture, rendered: Rendered, target: Source) -> Trial:

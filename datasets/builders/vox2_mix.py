@@ -86,9 +86,7 @@ class Vox2Mix:
         self._quantise: Literal["none", "int16"] = quantise
         videos = context.corpora.get(corpus)
         if not isinstance(videos, VoxCeleb2):
-            raise ConfigError(
-                f"vox2_mix needs a corpus {corpus!r} of kind voxceleb2; add it to `corpora`"
-            )
+            raise ConfigError(f"vox2_mix needs a corpus {corpus!r} of kind voxceleb2; add it to `corpora`")
         self._videos = videos
         self._rows = _read_list(videos.root / mixture_list, split=context.split)
         self.count = len(self._rows) if count is None else count
@@ -108,10 +106,7 @@ class Vox2Mix:
         """
         row = self._rows[index % self.count]
         recordings = self._recordings_of(row)
-        clips = [
-            Clip(corpus=self._videos.name, path=r.path, start=0, frames=r.frames)
-            for r in recordings
-        ]
+        clips = [Clip(corpus=self._videos.name, path=r.path, start=0, frames=r.frames) for r in recordings]
         num_samples = min(len(self._read(clip)) for clip in clips)
         if abs(num_samples / self.sample_rate_hz - row.seconds) > _ROUNDING_S:
             raise DatasetError(
@@ -144,10 +139,7 @@ class Vox2Mix:
         if missing:
             where = f"line {row.line} of the list"
             raise MissingRecordingsError(
-                {
-                    (self._videos.name, name): f"{where} names {name!r}, which has no audio"
-                    for name in missing
-                }
+                {(self._videos.name, name): f"{where} names {name!r}, which has no audio" for name in missing}
             )
         return [self._recordings[name] for name in row.utterances]
 
@@ -174,9 +166,7 @@ class Vox2Mix:
         path = self._videos.video_path(target.clip.path)
         known = video_info(self._videos, path)
         frames = math.ceil(mixture.num_samples / mixture.sample_rate_hz * known.fps)
-        video = VideoClip(
-            corpus=target.clip.corpus, path=path, start=0, frames=min(frames, known.frames)
-        )
+        video = VideoClip(corpus=target.clip.corpus, path=path, start=0, frames=min(frames, known.frames))
         return Trial(
             id=f"{mixture.id}_{target.id}",
             mixture_id=mixture.id,
@@ -184,11 +174,7 @@ class Vox2Mix:
             target_ids=(target.id,),
             condition=Condition(n_active=1, n_inactive=0),
             cluster=mixture.id,
-            tags={
-                "target": target.label,
-                **mixture.tags,
-                **input_snr(mixture, rendered, (target.id,)),
-            },
+            tags={"target": target.label, **mixture.tags, **input_snr(mixture, rendered, (target.id,))},
         )
 
 
@@ -205,9 +191,7 @@ def _read_list(path: Path, *, split: str) -> tuple[_Row, ...]:
         CorpusError: the file is missing, or not such a list.
     """
     if split not in _PARTITIONS:
-        raise ConfigError(
-            f"split {split!r} is not in such lists; use one of {', '.join(_PARTITIONS)}"
-        )
+        raise ConfigError(f"split {split!r} is not in such lists; use one of {', '.join(_PARTITIONS)}")
     try:
         with path.open(newline="", encoding="utf-8") as file:
             rows = [_row(path, line, cells) for line, cells in enumerate(csv.reader(file), 1)]

@@ -17,13 +17,7 @@ from .shared.wsj0.lists import ListedMixture, read_mixtures
 from .shared.wsj0.names import utterance_id
 from .shared.wsj0.rooms import Rooms, RoomTarget
 from .shared.wsj0.speech import Level, ListedLevels, MeasuredLevels, gain_to, open_speech
-from .shared.wsj0.trials import (
-    Enroll,
-    enroll_by_draw,
-    enroll_by_list,
-    enroll_with_auxiliary,
-    make_trial,
-)
+from .shared.wsj0.trials import Enroll, enroll_by_draw, enroll_by_list, enroll_with_auxiliary, make_trial
 
 Targets = Literal["all", "first"]
 
@@ -118,9 +112,7 @@ class Wsj0Mix:
         self._level: Level = MeasuredLevels(context.corpora)
         if levels == "files":
             self._level = ListedLevels(tables, [p for row in self._rows for p in self._paths(row)])
-        self._enroll: Enroll = enroll_by_draw(
-            self._speech, context, count=enrollments, max_s=enrollment_s
-        )
+        self._enroll: Enroll = enroll_by_draw(self._speech, context, count=enrollments, max_s=enrollment_s)
         if protocol == "extr":
             self._enroll = enroll_with_auxiliary
         elif enrollment_list is not None:
@@ -150,9 +142,7 @@ class Wsj0Mix:
         speakers = [source for source in mixture.sources if source.role == "foreground"]
         asked = speakers[:1] if self._targets == "first" else speakers
         enrolled = [(target, self._enroll(mixture, target, turn)) for target in asked]
-        trials = tuple(
-            make_trial(row, mixture, target, found) for target, found in enrolled if found
-        )
+        trials = tuple(make_trial(row, mixture, target, found) for target, found in enrolled if found)
         lost = len(asked) - len(trials)
         excluded = {"no_listed_enrollment": lost} if lost else {}
         return Drawn(mixture=mixture, trials=trials, excluded=excluded)
@@ -197,9 +187,7 @@ class Wsj0Mix:
         mixture_id = "_".join([row.name, *(utterance_id(aux.path) for aux in auxiliary)])
         sources = [
             self._source(f"s{number}", recording, float(snr), whole=length <= num_samples)
-            for number, (recording, snr, length) in enumerate(
-                zip(spoken, row.snrs, lengths, strict=True), 1
-            )
+            for number, (recording, snr, length) in enumerate(zip(spoken, row.snrs, lengths, strict=True), 1)
         ]
         sources = list(self._in_room(sources, mixture_id))
         sources += [self._source("aux", recording, 0.0, whole=True) for recording in auxiliary]
@@ -216,9 +204,7 @@ class Wsj0Mix:
     def _length(self, recording: Recording) -> int:
         return -(-recording.frames * self.sample_rate_hz // recording.sample_rate_hz)
 
-    def _source(
-        self, source_id: str, recording: Recording, snr_db: float, *, whole: bool
-    ) -> Source:
+    def _source(self, source_id: str, recording: Recording, snr_db: float, *, whole: bool) -> Source:
         clip = self._speech.clip(recording)
         return Source(
             id=source_id,

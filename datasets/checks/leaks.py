@@ -71,9 +71,7 @@ def check_apart(dataset: Dataset, other: Dataset) -> Finding:
         "speakers": sorted(set(contents_of(dataset).speakers) & set(contents_of(other).speakers)),
     }
     told = [
-        f"{what} in both: {len(names)} (the first is {names[0]!r})"
-        for what, names in shared.items()
-        if names
+        f"{what} in both: {len(names)} (the first is {names[0]!r})" for what, names in shared.items() if names
     ]
     same = _same_split(dataset, other)
     why = f"both are of {', '.join(same)}, split {dataset.card.split!r}: " if same else ""
@@ -120,9 +118,7 @@ def _used(dataset: Dataset, trial: Trial, *, target: bool = False) -> list[FileK
     ]
 
 
-def _leaks(
-    dataset: Dataset, trial: Trial, key: FileKey, groups: Mapping[FileKey, str]
-) -> Iterator[str]:
+def _leaks(dataset: Dataset, trial: Trial, key: FileKey, groups: Mapping[FileKey, str]) -> Iterator[str]:
     used = _used(dataset, trial)
     if key in used:
         part = "target" if key in _used(dataset, trial, target=True) else "other sources"
@@ -137,9 +133,7 @@ def _leaks(
 
 
 def _groups(dataset: Dataset) -> _Groups:
-    wanted = {
-        (clip.corpus, clip.path) for clip in clips_of(dataset.manifest.mixtures, dataset.trials)
-    }
+    wanted = {(clip.corpus, clip.path) for clip in clips_of(dataset.manifest.mixtures, dataset.trials)}
     known: dict[FileKey, str] = {}
     unknown: dict[str, str] = {}
     for name in sorted({name for name, _ in wanted}):

@@ -41,9 +41,7 @@ def check_counts(dataset: Dataset) -> Finding:
         if told.get(name, 0) != counted.get(name, 0)
     ]
     missing = missing_recordings(dataset.card)
-    return judged(
-        "counts", looked_at=len(names), problems=problems, remarks=[missing] if missing else ()
-    )
+    return judged("counts", looked_at=len(names), problems=problems, remarks=[missing] if missing else ())
 
 
 def check_corpora(dataset: Dataset) -> Finding:

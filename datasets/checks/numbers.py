@@ -33,9 +33,7 @@ def _numbers(dataset: Dataset) -> Iterator[Number]:
     seconds = [dataset.mixtures[name].num_samples / card.sample_rate_hz for name in sorted(asked)]
     lengths = ""
     if seconds:
-        lengths = (
-            f" ({min(seconds):.1f} to {max(seconds):.1f} s, median {np.median(seconds):.1f} s)"
-        )
+        lengths = f" ({min(seconds):.1f} to {max(seconds):.1f} s, median {np.median(seconds):.1f} s)"
     yield Number("mixtures", f"{len(asked):,}{lengths}")
     yield Number("duration", f"{sum(seconds) / 3600:.3f} h at {card.sample_rate_hz} Hz")
     yield Number("trials", f"{len(dataset):,}")

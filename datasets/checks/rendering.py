@@ -150,9 +150,7 @@ def _wrong_enrollments(dataset: Dataset, index: int, query: Query) -> Iterator[s
             # An auxiliary signal may have a length of its own.
             expected = len(enrollment) if source.role == "auxiliary" else mixture.num_samples
         if len(enrollment) != expected or not expected:
-            yield (
-                f"an enrollment of trial {trial.id!r} has {len(enrollment)} samples, not {expected}"
-            )
+            yield (f"an enrollment of trial {trial.id!r} has {len(enrollment)} samples, not {expected}")
 
 
 def _length(clip: Clip, sample_rate_hz: int, dataset: Dataset) -> int:

@@ -52,9 +52,7 @@ class AudioSet(DiskCorpus):
         allow_missing: leave out clips that the list names and that are not there.
     """
 
-    release = Release(
-        title="AudioSet list", source="whoever made the list (AudioSet distributes no audio)"
-    )
+    release = Release(title="AudioSet list", source="whoever made the list (AudioSet distributes no audio)")
     version = "user's list"
     licence = "labels CC-BY-4.0; clips: that of each video"
 
@@ -149,10 +147,7 @@ class AudioSet(DiskCorpus):
                     f"or {sha256!r} is not a SHA-256 of 64 hex digits; correct the line"
                 )
             clips[path] = _Clip(
-                labels=_labels(labels),
-                sha256=sha256.lower(),
-                split=split or "test",
-                group=group or path,
+                labels=_labels(labels), sha256=sha256.lower(), split=split or "test", group=group or path
             )
         return clips
 

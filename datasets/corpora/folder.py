@@ -76,11 +76,7 @@ class FolderCorpus(ListedCorpus):
         self._audio = posixpath.normpath(audio)
         self._metadata = metadata
         self._columns = Columns(
-            path=path_column,
-            label=label_column,
-            split=split_column,
-            group=group_column,
-            text=text_column,
+            path=path_column, label=label_column, split=split_column, group=group_column, text=text_column
         )
         self._splits = splits
         self._valid_share = valid_share
@@ -139,9 +135,7 @@ class FolderCorpus(ListedCorpus):
             raise ConfigError(f"{self._where}: `splits` needs `split_column`; set it")
         values = [value for values in (self._splits or {}).values() for value in values]
         if self._splits is not None and not values:
-            raise ConfigError(
-                f"{self._where}: `splits` names no values; fill it in or leave it out"
-            )
+            raise ConfigError(f"{self._where}: `splits` names no values; fill it in or leave it out")
         twice = sorted({value for value in values if values.count(value) > 1})
         if twice:
             raise ConfigError(f"{self._where}: `splits` names {twice[0]!r} twice; name it once")

@@ -64,9 +64,7 @@ class Fsd50k(DiskCorpus):
         allow_missing: leave out files that the corpus lists and that are not there.
     """
 
-    release = Release(
-        title="FSD50K 1.0", source="Zenodo record 4060432 (https://zenodo.org/records/4060432)"
-    )
+    release = Release(title="FSD50K 1.0", source="Zenodo record 4060432 (https://zenodo.org/records/4060432)")
     parts = (
         Part(name="dev", folder="FSD50K.dev_audio", splits=("train", "valid"), files=40_966),
         Part(name="eval", folder="FSD50K.eval_audio", splits=("test",), files=10_231),
@@ -113,9 +111,7 @@ class Fsd50k(DiskCorpus):
             CorpusError: a table is missing or wrong.
         """
         return tuple(
-            LabelledClip(
-                fname=fname, labels=labels, leaves=most_specific(labels, self._above), split=split
-            )
+            LabelledClip(fname=fname, labels=labels, leaves=most_specific(labels, self._above), split=split)
             for fname, labels, split in self._rows
         )
 
@@ -158,9 +154,7 @@ class Fsd50k(DiskCorpus):
                 splits.setdefault(entry.group, set()).add(entry.split)
         shared = sum(len(names) > 1 for names in splits.values())
         if shared:
-            lines.append(
-                f"{self._where}: {shared} of {len(splits)} uploaders are in several splits"
-            )
+            lines.append(f"{self._where}: {shared} of {len(splits)} uploaders are in several splits")
         if not (self.root / _META).is_dir():
             lines.append(f"{self._where}: {_META} is not there, so uploaders are not known")
         return tuple(lines)
@@ -217,9 +211,7 @@ class Fsd50k(DiskCorpus):
             if clip.split in part.splits:
                 path = f"{part.folder}/{clip.fname}.wav"
                 group = self.uploaders.get(clip.fname, path)
-                entries.append(
-                    Entry(path=path, label=clip.leaves[0], split=clip.split, group=group)
-                )
+                entries.append(Entry(path=path, label=clip.leaves[0], split=clip.split, group=group))
         return entries
 
     def _arrange(self, part: Part, entries: Sequence[Entry]) -> Sequence[Entry]:
@@ -261,9 +253,7 @@ def ancestors(rows: Sequence[Sequence[str]]) -> Mapping[str, frozenset[str]]:
             always[label] = always.get(label, labels) & labels
     ahead = _ahead(rows, always)
     return {
-        a: frozenset(
-            b for b in together if b != a and (a not in always[b] or ahead[a, b] > ahead[b, a])
-        )
+        a: frozenset(b for b in together if b != a and (a not in always[b] or ahead[a, b] > ahead[b, a]))
         for a, together in always.items()
     }
 
@@ -279,9 +269,7 @@ def most_specific(labels: Sequence[str], above: Mapping[str, frozenset[str]]) ->
     return tuple(label for label in labels if label not in covered)
 
 
-def _ahead(
-    rows: Sequence[Sequence[str]], always: Mapping[str, frozenset[str]]
-) -> Counter[tuple[str, str]]:
+def _ahead(rows: Sequence[Sequence[str]], always: Mapping[str, frozenset[str]]) -> Counter[tuple[str, str]]:
     """In how many rows a stands before b, for classes that never come apart."""
     ahead: Counter[tuple[str, str]] = Counter()
     for row in rows:

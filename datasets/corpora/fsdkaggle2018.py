@@ -39,16 +39,10 @@ class FsdKaggle2018(DiskCorpus):
     """
 
     release = Release(
-        title="FSDKaggle2018",
-        source="Zenodo record 2552860 (https://zenodo.org/records/2552860)",
+        title="FSDKaggle2018", source="Zenodo record 2552860 (https://zenodo.org/records/2552860)"
     )
     parts = (
-        Part(
-            name="train",
-            folder="FSDKaggle2018.audio_train",
-            splits=("train", "valid"),
-            files=9473,
-        ),
+        Part(name="train", folder="FSDKaggle2018.audio_train", splits=("train", "valid"), files=9473),
         Part(name="test", folder="FSDKaggle2018.audio_test", splits=("test",), files=1600),
     )
     beside = (_META,)
@@ -66,11 +60,7 @@ class FsdKaggle2018(DiskCorpus):
         allow_missing: bool = False,
     ) -> None:
         super().__init__(
-            name=name,
-            root=root,
-            splits=splits,
-            valid_share=valid_share,
-            allow_missing=allow_missing,
+            name=name, root=root, splits=splits, valid_share=valid_share, allow_missing=allow_missing
         )
         self._manually_verified = manually_verified
 
@@ -104,7 +94,5 @@ class FsdKaggle2018(DiskCorpus):
         flags = table.full_column("manually_verified", option="root")
         names = table.full_column("fname", option="root")
         return {
-            f"{self.parts[0].folder}/{fname}"
-            for fname, flag in zip(names, flags, strict=True)
-            if flag == "1"
+            f"{self.parts[0].folder}/{fname}" for fname, flag in zip(names, flags, strict=True) if flag == "1"
         }

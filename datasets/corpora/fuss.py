@@ -70,9 +70,7 @@ class Fuss(DiskCorpus):
         allow_missing: leave out files that cannot be read, instead of an error.
     """
 
-    release = Release(
-        title="FUSS", source="Zenodo record 3743844 (https://zenodo.org/records/3743844)"
-    )
+    release = Release(title="FUSS", source="Zenodo record 3743844 (https://zenodo.org/records/3743844)")
     parts = tuple(
         Part(name=split, folder=f"fsd_data/{folder}/sound", splits=(split,), files=_SOURCES[split])
         for split, folder in _FOLDERS.items()
@@ -82,18 +80,11 @@ class Fuss(DiskCorpus):
     licence = "CC-BY-4.0; sources CC0-1.0"
 
     def __init__(
-        self,
-        *,
-        name: str,
-        root: Path,
-        splits: tuple[str, ...] | None = None,
-        allow_missing: bool = False,
+        self, *, name: str, root: Path, splits: tuple[str, ...] | None = None, allow_missing: bool = False
     ) -> None:
         # Rooms have one microphone; if a file has more channels, the first is used, as in the
         # released mixtures.
-        super().__init__(
-            name=name, root=root, splits=splits, channel=0, allow_missing=allow_missing
-        )
+        super().__init__(name=name, root=root, splits=splits, channel=0, allow_missing=allow_missing)
 
     def examples(self, split: str, *, reverb: bool) -> tuple[Example, ...]:
         """The released mixtures of a split, in the order of their list.

@@ -42,19 +42,12 @@ class LibriSpeech(DiskCorpus):
     """
 
     release = Release(title="LibriSpeech", source="https://www.openslr.org/12")
-    parts = tuple(
-        Part(name=name, folder=name, splits=(name,), files=files) for name, files in _FILES.items()
-    )
+    parts = tuple(Part(name=name, folder=name, splits=(name,), files=files) for name, files in _FILES.items())
     version = "OpenSLR 12"
     licence = "CC BY 4.0"
 
     def __init__(
-        self,
-        *,
-        name: str,
-        root: Path,
-        splits: tuple[str, ...] | None = None,
-        allow_missing: bool = False,
+        self, *, name: str, root: Path, splits: tuple[str, ...] | None = None, allow_missing: bool = False
     ) -> None:
         super().__init__(name=name, root=root, splits=splits, allow_missing=allow_missing)
         self._said: dict[str, Mapping[str, str]] = {}
@@ -172,8 +165,6 @@ def _transcripts(chapter: str) -> str:
 def _read_sexes(text: str) -> dict[str, str]:
     """Sex by speaker from lines `ID | SEX | SUBSET | MINUTES | NAME`; a name may hold `|` too."""
     rows = [
-        [cell.strip() for cell in line.split("|")]
-        for line in text.splitlines()
-        if not line.startswith(";")
+        [cell.strip() for cell in line.split("|")] for line in text.splitlines() if not line.startswith(";")
     ]
     return {row[0]: row[1] for row in rows if len(row) >= 5}

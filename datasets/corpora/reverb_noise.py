@@ -14,9 +14,7 @@ from .disk.folder_listing import Entry
 from .disk.layout import Part, Release
 from .disk.published import DiskCorpus
 
-_FILE = re.compile(
-    r"(?:Noise_|RVB2014_type1_noise_)(small|medium|large)room([12])_(\d+)\.wav", re.IGNORECASE
-)
+_FILE = re.compile(r"(?:Noise_|RVB2014_type1_noise_)(small|medium|large)room([12])_(\d+)\.wav", re.IGNORECASE)
 _RECORDINGS = tuple(
     (f"{size}Room{room}", number)
     for size in ("Small", "Medium", "Large")
@@ -55,10 +53,7 @@ class ReverbNoise(DiskCorpus):
     )
     parts = tuple(
         Part(name=name, folder=folder, splits=(ALL,), files=60)
-        for name, folder in (
-            ("challenge", "NOISE"),
-            ("slr28", "real_rirs_isotropic_noises"),
-        )
+        for name, folder in (("challenge", "NOISE"), ("slr28", "real_rirs_isotropic_noises"))
     )
     version = "2014"
     licence = "Apache-2.0 (OpenSLR 28)"
@@ -75,9 +70,7 @@ class ReverbNoise(DiskCorpus):
     ) -> None:
         self._share_of = _inverted(shares, where=f"corpus {name!r}")
         self._share_names = tuple(shares) if shares else (ALL,)
-        super().__init__(
-            name=name, root=root, splits=splits, channel=channel, allow_missing=allow_missing
-        )
+        super().__init__(name=name, root=root, splits=splits, channel=channel, allow_missing=allow_missing)
 
     def _layout_parts(self) -> tuple[Part, ...]:
         return tuple(replace(part, splits=self._share_names) for part in self.parts)
@@ -95,9 +88,7 @@ class ReverbNoise(DiskCorpus):
             if match := _FILE.fullmatch(PurePosixPath(path).name):
                 size, room, number = match.groups()
                 known[f"{size.capitalize()}Room{room}", int(number)] = path
-        return [
-            Entry(path=path, label=room, split=ALL, group=path) for (room, _), path in known.items()
-        ]
+        return [Entry(path=path, label=room, split=ALL, group=path) for (room, _), path in known.items()]
 
     def _arrange(self, part: Part, entries: Sequence[Entry]) -> Sequence[Entry]:
         if self._share_of is None:

@@ -34,9 +34,7 @@ class ScaperSet:
         licence: of the set.
     """
 
-    def __init__(
-        self, *, name: str, root: Path, version: str = "unknown", licence: str = "unknown"
-    ) -> None:
+    def __init__(self, *, name: str, root: Path, version: str = "unknown", licence: str = "unknown") -> None:
         self.name, self.version, self.licence = name, version, licence
         self._where = f"corpus {name!r} (a set of Scaper)"
         self._files = AudioTree(root, where=self._where)

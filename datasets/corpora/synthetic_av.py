@@ -42,14 +42,10 @@ class SyntheticAv(VoiceCorpus):
     kind = KIND
     version = "1"
 
-    def __init__(
-        self, *, name: str = KIND, seed: int = 0, utterances: int = 6, size: int = 64
-    ) -> None:
+    def __init__(self, *, name: str = KIND, seed: int = 0, utterances: int = 6, size: int = 64) -> None:
         super().__init__(name=name, seed=seed, utterances=utterances)
         if not _SMALLEST <= size <= _LARGEST:
-            raise ConfigError(
-                f"corpus {name!r}: size = {size} pixels; set it to {_SMALLEST} ... {_LARGEST}"
-            )
+            raise ConfigError(f"corpus {name!r}: size = {size} pixels; set it to {_SMALLEST} ... {_LARGEST}")
         self.size = size
 
     def digest(self, path: str) -> str:
@@ -83,9 +79,7 @@ class SyntheticAv(VoiceCorpus):
         """
         return VideoInfo(frames=len(self.shapes(path)), fps=FPS)
 
-    def read_video(
-        self, path: str, start: int = 0, frames: int | None = None
-    ) -> tuple[Pictures, float]:
+    def read_video(self, path: str, start: int = 0, frames: int | None = None) -> tuple[Pictures, float]:
         """Pictures [F, size, size] of a stretch of one recording, and 25 pictures per second.
 
         Raises:

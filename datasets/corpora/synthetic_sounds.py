@@ -79,13 +79,7 @@ class SyntheticSounds:
     licence = "CC0-1.0"
 
     def __init__(
-        self,
-        *,
-        name: str = CORPUS_NAME,
-        seed: int = 0,
-        train: int = 40,
-        valid: int = 10,
-        test: int = 10,
+        self, *, name: str = CORPUS_NAME, seed: int = 0, train: int = 40, valid: int = 10, test: int = 10
     ) -> None:
         self.name = name
         self._seed = seed

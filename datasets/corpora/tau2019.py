@@ -46,12 +46,7 @@ class Tau2019(DiskCorpus):
         source="Zenodo records 2589280 (development) and 3063822 (evaluation)",
     )
     parts = (
-        Part(
-            name="development",
-            folder=f"{_DEV}/audio",
-            splits=("train", "valid", "unused"),
-            files=14_400,
-        ),
+        Part(name="development", folder=f"{_DEV}/audio", splits=("train", "valid", "unused"), files=14_400),
         Part(name="evaluation", folder=f"{_EVAL}/audio", splits=("test",), files=7_200),
     )
     version = "2019"
@@ -102,10 +97,7 @@ class Tau2019(DiskCorpus):
         if not self._official or all(entry.split == "test" for entry in entries):
             return super()._arrange(part, entries)
         split_of = self._fold()
-        return [
-            e if e.split == "test" else replace(e, split=split_of.get(e.path, "unused"))
-            for e in entries
-        ]
+        return [e if e.split == "test" else replace(e, split=split_of.get(e.path, "unused")) for e in entries]
 
     def _fold(self) -> Mapping[str, str]:
         """Splits of the files that the official setup of the development set uses."""

@@ -48,9 +48,7 @@ class VoxCeleb2(DiskCorpus):
         allow_missing: leave out files that cannot be read, instead of an error.
     """
 
-    release = Release(
-        title="VoxCeleb2", source="https://www.robots.ox.ac.uk/~vgg/data/voxceleb/vox2.html"
-    )
+    release = Release(title="VoxCeleb2", source="https://www.robots.ox.ac.uk/~vgg/data/voxceleb/vox2.html")
     beside = ("dev/mp4", "test/mp4", "orig/train", "orig/test")
     version = "2018"
     licence = "CC-BY-4.0"
@@ -71,11 +69,7 @@ class VoxCeleb2(DiskCorpus):
         self._lip_size = lip_size
         self._landmarks = landmarks
         super().__init__(
-            name=name,
-            root=root,
-            splits=splits,
-            valid_share=valid_share,
-            allow_missing=allow_missing,
+            name=name, root=root, splits=splits, valid_share=valid_share, allow_missing=allow_missing
         )
 
     def digest(self, path: str) -> str:
@@ -97,8 +91,7 @@ class VoxCeleb2(DiskCorpus):
                 inside = PurePosixPath(path).relative_to(part.folder).with_suffix(_VIDEO)
                 return (PurePosixPath(_videos(part)) / inside).as_posix()
         raise AudioError(
-            f"{self._where}: {path!r} is in none of its folders of audio; give the path of a "
-            "recording"
+            f"{self._where}: {path!r} is in none of its folders of audio; give the path of a recording"
         )
 
     def video_info(self, path: str) -> VideoInfo:
@@ -109,9 +102,7 @@ class VoxCeleb2(DiskCorpus):
         """
         return self._lips.info(path)
 
-    def read_video(
-        self, path: str, start: int = 0, frames: int | None = None
-    ) -> tuple[Pictures, float]:
+    def read_video(self, path: str, start: int = 0, frames: int | None = None) -> tuple[Pictures, float]:
         """Grey crops [F, S, S] of the mouth in a stretch of a video, and its pictures per second.
 
         Raises:
@@ -122,9 +113,7 @@ class VoxCeleb2(DiskCorpus):
 
     @cached_property
     def _lips(self) -> LipVideos:
-        return LipVideos(
-            self.root, where=self._where, size=self._lip_size, landmarks=self._landmarks
-        )
+        return LipVideos(self.root, where=self._where, size=self._lip_size, landmarks=self._landmarks)
 
     def _layout_parts(self) -> tuple[Part, ...]:
         released = [(name, f"{name}/{self._audio}") for name in ("dev", "test")]

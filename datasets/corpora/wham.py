@@ -41,16 +41,9 @@ class Wham(DiskCorpus):
     licence = "CC BY-NC 4.0"
 
     def __init__(
-        self,
-        *,
-        name: str,
-        root: Path,
-        splits: tuple[str, ...] | None = None,
-        allow_missing: bool = False,
+        self, *, name: str, root: Path, splits: tuple[str, ...] | None = None, allow_missing: bool = False
     ) -> None:
-        super().__init__(
-            name=name, root=root, splits=splits, channel=0, allow_missing=allow_missing
-        )
+        super().__init__(name=name, root=root, splits=splits, channel=0, allow_missing=allow_missing)
 
     def header(self, path: str) -> AudioInfo:
         """Length, rate and channels of one file.

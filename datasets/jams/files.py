@@ -250,12 +250,7 @@ def _observation(event: SoundEvent) -> dict[str, object]:
     for name in ("source_time", "event_time", "event_duration"):
         value[name] = value.pop(f"{name}_s")
     value["snr"] = value.pop("snr_db")
-    return {
-        "time": event.event_time_s,
-        "duration": stretched_s,
-        "value": value,
-        "confidence": 1.0,
-    }
+    return {"time": event.event_time_s, "duration": stretched_s, "value": value, "confidence": 1.0}
 
 
 def _settings(soundscape: Soundscape) -> dict[str, object]:

@@ -38,9 +38,7 @@ _RENDERERS: Mapping[tuple[bool, bool], str] = {
 }
 
 
-def mixture_of(
-    soundscape: Soundscape, mixture_id: str, find: Finder, *, tags: Mapping[str, Tag]
-) -> Mixture:
+def mixture_of(soundscape: Soundscape, mixture_id: str, find: Finder, *, tags: Mapping[str, Tag]) -> Mixture:
     """The recipe of a soundscape; sources are background(s), then s1, s2, ... in order of time.
 
     Raises:
@@ -204,6 +202,5 @@ def _check(mixture: Mixture) -> None:
         what = "has backgrounds of several levels, or events with several fades"
     if what:
         raise DatasetError(
-            f"mixture {mixture.id!r} {what}, which JAMS files of Scaper cannot hold; write wav "
-            "files only"
+            f"mixture {mixture.id!r} {what}, which JAMS files of Scaper cannot hold; write wav files only"
         )

@@ -179,13 +179,7 @@ def stretch(pool: Pool, recording: Recording, *, seconds: float, position: float
 
 
 def enrollment_clips(
-    pool: Pool,
-    label: str,
-    *,
-    used: Sequence[Clip],
-    rng: np.random.Generator,
-    count: int,
-    max_s: float,
+    pool: Pool, label: str, *, used: Sequence[Clip], rng: np.random.Generator, count: int, max_s: float
 ) -> tuple[Clip, ...]:
     """Clips of `label` from recordings, and groups of recordings, that the mixture does not use.
 
@@ -223,9 +217,7 @@ def _check_labels(selection: Selection, corpus: Corpus, there: Set[str]) -> None
     known = {*there, *(entry.label for entry in entries_of(corpus))}
     for label in named:
         if label not in known:
-            raise ConfigError(
-                f"corpus {selection.corpus!r} has no label {label!r}{suggest(label, known)}"
-            )
+            raise ConfigError(f"corpus {selection.corpus!r} has no label {label!r}{suggest(label, known)}")
     chosen = known if selection.labels is None else {*selection.labels}
     if not chosen - {*selection.exclude}:
         raise ConfigError(

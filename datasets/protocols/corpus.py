@@ -169,9 +169,7 @@ class VideoCorpus(Corpus, Protocol):
         """
         ...
 
-    def read_video(
-        self, path: str, start: int = 0, frames: int | None = None
-    ) -> tuple[Pictures, float]:
+    def read_video(self, path: str, start: int = 0, frames: int | None = None) -> tuple[Pictures, float]:
         """Pictures [F, H, W] of a stretch of the video at `path`, and its rate in pictures per s.
 
         Raises:

@@ -21,9 +21,7 @@ Samples = NDArray[np.float32]
 def standard(mixture: Mixture, corpora: Corpora) -> Rendered:
     """All sources and their sum, in float32, in the order of the recipe."""
     rate = mixture.sample_rate_hz
-    clips = [
-        render_clip(source.clip, sample_rate_hz=rate, corpora=corpora) for source in mixture.sources
-    ]
+    clips = [render_clip(source.clip, sample_rate_hz=rate, corpora=corpora) for source in mixture.sources]
     return mix(mixture, clips, corpora)
 
 

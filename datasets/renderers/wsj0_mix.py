@@ -63,9 +63,7 @@ def wsj0_mix(mixture: Mixture, corpora: Corpora) -> Rendered:
         for source, signal in zip(mixture.sources, signals, strict=True)
         if source.role == "auxiliary"
     }
-    peak = max(
-        float(np.abs(signal).max(initial=0.0)) for signal in (total, placed, *aside.values())
-    )
+    peak = max(float(np.abs(signal).max(initial=0.0)) for signal in (total, placed, *aside.values()))
     scale = PEAK / peak if peak > 0 else 1.0
     quantise = mixture.quantise == "int16"
     return Rendered(

@@ -91,9 +91,7 @@ def _held_envelope(signal: Signal, sample_rate_hz: int) -> Signal:
     envelope = lfilter([(1.0 - pole) ** 2], [1.0, -2.0 * pole, pole**2], np.abs(signal))
     size = int(np.ceil(_HANGOVER_S * sample_rate_hz)) + 1
     # SciPy centres the window at half its size; this origin lets it end at the sample itself.
-    held: Signal = maximum_filter1d(
-        envelope, size, mode="constant", cval=0.0, origin=(size - 1) // 2
-    )
+    held: Signal = maximum_filter1d(envelope, size, mode="constant", cval=0.0, origin=(size - 1) // 2)
     return held
 
 

@@ -57,9 +57,7 @@ def info(path: Path) -> AudioInfo:
                 f"audio file {str(path)!r} is cut: {found} bytes of samples are there, and its "
                 f"header says {stated}; copy it again"
             )
-    return AudioInfo(
-        frames=header.frames, sample_rate_hz=header.samplerate, channels=header.channels
-    )
+    return AudioInfo(frames=header.frames, sample_rate_hz=header.samplerate, channels=header.channels)
 
 
 def check_whole(path: Path) -> None:

@@ -40,6 +40,4 @@ def render_clip(clip: Clip, *, sample_rate_hz: int, corpora: Corpora) -> Samples
 
 def clip_reader(*, sample_rate_hz: int, corpora: Corpora, keep: int = 32) -> ClipReader:
     """`render_clip` that keeps what it read last: a clip is measured first and mixed then."""
-    return lru_cache(maxsize=keep)(
-        partial(render_clip, sample_rate_hz=sample_rate_hz, corpora=corpora)
-    )
+    return lru_cache(maxsize=keep)(partial(render_clip, sample_rate_hz=sample_rate_hz, corpora=corpora))

@@ -100,9 +100,7 @@ def _print_slices(comparison: Comparison, console: Console) -> None:
     for change in worse[:_SLICES]:
         unit = change.metric.unit
         difference = value_cells(change)[2]
-        console.print(
-            Text(f"  {change.where}: {change.system} {change.metric.name} {difference} {unit}")
-        )
+        console.print(Text(f"  {change.where}: {change.system} {change.metric.name} {difference} {unit}"))
     console.print()
 
 

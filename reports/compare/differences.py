@@ -38,9 +38,7 @@ def changes_of(asked: Sequence[Asked], settings: Settings) -> list[Change]:
     same = [one.cell.unchanged(one.mask) for one in asked]
     family = same.count(False)
     measured = [one.cell.measure(one.mask, settings, family=family) for one in asked]
-    adjusted = holm(
-        [math.nan if i else m.found.p_value for i, m in zip(same, measured, strict=True)]
-    )
+    adjusted = holm([math.nan if i else m.found.p_value for i, m in zip(same, measured, strict=True)])
     return [
         _change(one, m, m.found.p_value if i else float(p))
         for one, m, p, i in zip(asked, measured, adjusted, same, strict=True)
@@ -59,9 +57,7 @@ def sliced(cells: Sequence[Cell], settings: Settings) -> list[Change]:
     found: list[Change] = []
     for dimension in dimensions_of(pd.concat([cell.trials for cell in cells])):
         asked = [
-            Asked(cell, part.mask, part.slice)
-            for cell in cells
-            for part in cutting_parts(cell, dimension)
+            Asked(cell, part.mask, part.slice) for cell in cells for part in cutting_parts(cell, dimension)
         ]
         found += changes_of(asked, settings)
     return found

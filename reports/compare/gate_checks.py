@@ -117,11 +117,7 @@ def _interval(gate: Gate, change: Change, _family: int) -> tuple[Outcome, str]:
     return "unproven", ", but not all of its interval"
 
 
-_JUDGES: Mapping[Decide, _Judge] = {
-    "significant": _significant,
-    "mean": _mean,
-    "interval": _interval,
-}
+_JUDGES: Mapping[Decide, _Judge] = {"significant": _significant, "mean": _mean, "interval": _interval}
 
 
 def _powerless(change: Change, family: int) -> bool:

@@ -44,9 +44,7 @@ def looked_at(gate: Gate, cells: Sequence[Cell]) -> list[Asked]:
             slices += [f for f in there if (f.name, f.value) == (part.name, part.value)]
         if part.value not in values:
             known = suggest(part.value, values)
-            raise ConfigError(
-                f"--fail-on {str(gate)!r}: no trial has {part.name} {part.value!r}{known}"
-            )
+            raise ConfigError(f"--fail-on {str(gate)!r}: no trial has {part.name} {part.value!r}{known}")
     found = [
         Asked(cell, masks[id(cell)], _joined(slices))
         for cell in own
@@ -54,8 +52,7 @@ def looked_at(gate: Gate, cells: Sequence[Cell]) -> list[Asked]:
     ]
     if not found:
         raise ConfigError(
-            f"--fail-on {str(gate)!r} looks at no trial: no trial is in all of its slices; "
-            "drop one of them"
+            f"--fail-on {str(gate)!r} looks at no trial: no trial is in all of its slices; drop one of them"
         )
     return found
 

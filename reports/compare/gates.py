@@ -20,9 +20,7 @@ from typing import Literal
 
 from ...core.errors import ConfigError
 
-_GATE = re.compile(
-    r"\s*(?P<metric>[^<>@\s]+)\s*(?P<sign>[<>])\s*(?P<number>[^@]+?)\s*(@\s*(?P<at>.*))?"
-)
+_GATE = re.compile(r"\s*(?P<metric>[^<>@\s]+)\s*(?P<sign>[<>])\s*(?P<number>[^@]+?)\s*(@\s*(?P<at>.*))?")
 _NAME = re.compile(r"(?:^|,)\s*(?P<name>[A-Za-z_]\w*)\s*=")
 _EXAMPLE = 'write for example "si_sdri<-0.2" or "wer>+1.0@condition=FMQ"'
 
@@ -103,9 +101,7 @@ def _number(text: str, gate: str) -> float:
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise ConfigError(
-            f"--fail-on {gate!r}: {text!r} is not a number in the metric's unit; {_EXAMPLE}"
-        )
+        raise ConfigError(f"--fail-on {gate!r}: {text!r} is not a number in the metric's unit; {_EXAMPLE}")
     return number
 
 
@@ -124,9 +120,7 @@ def _restrictions(text: str | None, gate: str) -> tuple[Restriction, ...]:
     names = [part.name for part in found]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
-        raise ConfigError(
-            f"--fail-on {gate!r} names slice {twice!r} twice; write one gate for each value"
-        )
+        raise ConfigError(f"--fail-on {gate!r} names slice {twice!r} twice; write one gate for each value")
     if any(not part.value for part in found):
         raise ConfigError(f"--fail-on {gate!r}: a slice has no value; {_EXAMPLE}")
     return found

@@ -90,10 +90,7 @@ def _check_case(check: Check) -> ET.Element:
 def _completeness(comparison: Comparison) -> ET.Element:
     """Whether both runs have all trials: a gap is an error, or allowed and skipped."""
     case = _case("completeness", "every trial has a value in both runs")
-    gaps = [
-        *comparison.gaps,
-        *(f"{c.where} · {c.system}: {trials(c)}" for c in comparison.one_sided),
-    ]
+    gaps = [*comparison.gaps, *(f"{c.where} · {c.system}: {trials(c)}" for c in comparison.one_sided)]
     if gaps and comparison.allow_incomplete:
         ET.SubElement(case, "skipped")
     elif gaps:

@@ -14,9 +14,7 @@ _ROWS = 40  # of a table: a comment on GitHub holds 65536 characters
 _MARKS = {0: "✅", 1: "❌", 3: "⚠️"}
 
 
-def comparison_markdown(
-    comparison: Comparison, links: Mapping[ChangedTrial, str] | None = None
-) -> str:
+def comparison_markdown(comparison: Comparison, links: Mapping[ChangedTrial, str] | None = None) -> str:
     """The comparison as GitHub-flavoured Markdown.
 
     Args:
@@ -33,9 +31,7 @@ def comparison_markdown(
     if worse:
         blocks += ["**Significantly worse**", _changes(worse)]
     if comparison.worst:
-        blocks += [
-            _folded("Trials that got worse most", _trials(named_trials(comparison), links or {}))
-        ]
+        blocks += [_folded("Trials that got worse most", _trials(named_trials(comparison), links or {}))]
     title = f"All {plural(len(comparison.changes), 'difference')} of whole strata"
     if comparison.changes:
         blocks.append(_folded(title, _changes(comparison.changes)))
@@ -106,10 +102,7 @@ def _trials(found: Sequence[ChangedTrial], links: Mapping[ChangedTrial, str]) ->
         unit = trial.metric.unit
         values = [
             f"{number(value, unit)}{f' ({reason})' if reason else ''}"
-            for value, reason in (
-                (trial.base, trial.base_reason),
-                (trial.candidate, trial.candidate_reason),
-            )
+            for value, reason in ((trial.base, trial.base_reason), (trial.candidate, trial.candidate_reason))
         ]
         where = f"{trial.dataset} · {trial.condition}"
         told = [trial.trial_id, where, trial.system, f"{trial.metric.name} {unit}", *values]

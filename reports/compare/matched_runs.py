@@ -131,9 +131,7 @@ def _shared(sides: Sequence[Side], column: str, fix: str) -> tuple[str, ...]:
     return shared
 
 
-def _pairs(
-    base: Side, candidate: Side, ours: str | None, theirs: str | None
-) -> tuple[SystemPair, ...]:
+def _pairs(base: Side, candidate: Side, ours: str | None, theirs: str | None) -> tuple[SystemPair, ...]:
     if ours is not None and theirs is not None:
         for what, side, name in (("base", base, ours), ("candidate", candidate, theirs)):
             if name not in _values(side, "system"):
@@ -196,11 +194,7 @@ def _listed(keys: Iterable[tuple[str, str]]) -> str:
 
 
 def _notes(
-    sides: Sequence[Side],
-    pairs: Sequence[SystemPair],
-    datasets: Sequence[str],
-    *,
-    all_systems: bool,
+    sides: Sequence[Side], pairs: Sequence[SystemPair], datasets: Sequence[str], *, all_systems: bool
 ) -> Iterable[str]:
     """What one run has and the other has not, as far as nobody asked to leave it out."""
     for what, side, paired in zip(("base", "candidate"), sides, _names(pairs), strict=True):

@@ -101,9 +101,7 @@ def _estimate(trial: ChangedTrial, run: RunAudio, name: str, which: str) -> Soun
     )
 
 
-def _given(
-    trial: ChangedTrial, runs: Sequence[RunAudio]
-) -> tuple[tuple[Sound, ...], tuple[str, ...]]:
+def _given(trial: ChangedTrial, runs: Sequence[RunAudio]) -> tuple[tuple[Sound, ...], tuple[str, ...]]:
     """Mixture, enrollments and target, from the first run that can render them."""
     reasons = []
     for run in runs:

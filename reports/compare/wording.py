@@ -9,12 +9,7 @@ from ..leaderboard.wording import interval, number, p_digits, plural
 from ..run_facts import RunFacts, plain
 from .comparison import Change, Check, Comparison
 
-OUTCOMES = {
-    "passed": "passed",
-    "failed": "FAILED",
-    "unproven": "unproven",
-    "incomplete": "no value",
-}
+OUTCOMES = {"passed": "passed", "failed": "FAILED", "unproven": "unproven", "incomplete": "no value"}
 _STEPS = {"dB": 1.0, "%": 1.0, "MOS": 0.1, "MOS-LQO": 0.1}
 HOW = {
     "significant": "the mean is beyond the threshold, and p < 0.05 against no change "
@@ -137,9 +132,7 @@ def outcome_counts(checks: Sequence[Check]) -> str:
 def _worse(changes: Sequence[Change]) -> str:
     worse = sum(change.verdict == "worse" for change in changes)
     better = sum(change.verdict == "better" for change in changes)
-    return (
-        f": {worse} significantly worse, {better} better, of {plural(len(changes), 'difference')}"
-    )
+    return f": {worse} significantly worse, {better} better, of {plural(len(changes), 'difference')}"
 
 
 def _size(change: Change) -> float:

@@ -29,14 +29,11 @@ def named_trials(comparison: Comparison, count: int = NAMED) -> list[ChangedTria
     """Those to look at first: of strata where a gate failed, then others; lost ones first."""
     failed = {(c.change.dataset, c.change.condition, c.change.system) for c in comparison.failed}
     ordered = sorted(
-        comparison.worst,
-        key=lambda t: ((t.dataset, t.condition, t.system) not in failed, _loss(t)),
+        comparison.worst, key=lambda t: ((t.dataset, t.condition, t.system) not in failed, _loss(t))
     )
     # A trial is named once, by the metric in which it lost most.
     once = {(trial.dataset, trial.trial_id, trial.system): trial for trial in reversed(ordered)}
-    return [
-        trial for trial in ordered if once[trial.dataset, trial.trial_id, trial.system] is trial
-    ][:count]
+    return [trial for trial in ordered if once[trial.dataset, trial.trial_id, trial.system] is trial][:count]
 
 
 def _loss(trial: ChangedTrial) -> tuple[bool, float]:

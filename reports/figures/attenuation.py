@@ -32,9 +32,7 @@ def attenuation(board: Leaderboard) -> Iterator[Plot | LeftOut]:
         yield LeftOut(name="all", reason="no metric of absent targets (such as attenuation)")
 
 
-def _plot(
-    board: Leaderboard, table: Table, index: int, styles: Mapping[str, Look]
-) -> Plot | LeftOut:
+def _plot(board: Leaderboard, table: Table, index: int, styles: Mapping[str, Look]) -> Plot | LeftOut:
     column = table.columns[index]
     name = f"{table.dataset}_{table.condition}_{column.key}"
     data = values_of(board, table, column)

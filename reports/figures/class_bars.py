@@ -20,17 +20,7 @@ from ..slices.slices import SliceCell, aggregate_slices, dimensions_of
 from .registry import FIGURES, LeftOut, Plot
 from .shared.axes import Scale, scale_of
 from .shared.cells import bounds, errors, label, record, remarks
-from .shared.style import (
-    COLUMN_IN,
-    PAGE_IN,
-    Look,
-    figure,
-    grid_along,
-    legend_below,
-    looks,
-    plain,
-    wrap,
-)
+from .shared.style import COLUMN_IN, PAGE_IN, Look, figure, grid_along, legend_below, looks, plain, wrap
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,18 +56,12 @@ def class_bars(board: Leaderboard) -> Iterator[Plot | LeftOut]:
         if own:
             yield _plot(board, table, own, styles)
         else:
-            yield LeftOut(
-                name=f"{table.dataset}_{table.condition}", reason="fewer than two sound classes"
-            )
+            yield LeftOut(name=f"{table.dataset}_{table.condition}", reason="fewer than two sound classes")
 
 
-def _plot(
-    board: Leaderboard, table: Table, cells: Sequence[SliceCell], styles: Mapping[str, Look]
-) -> Plot:
+def _plot(board: Leaderboard, table: Table, cells: Sequence[SliceCell], styles: Mapping[str, Look]) -> Plot:
     column = table.columns[table.primary or 0]
-    sizes = {
-        found.slice.text: max(_size(f) for f in cells if f.slice == found.slice) for found in cells
-    }
+    sizes = {found.slice.text: max(_size(f) for f in cells if f.slice == found.slice) for found in cells}
     data = pd.DataFrame([{"class": f.slice.text, **record(f.cell)} for f in cells])
     told = remarks((f"{f.cell.system}, {f.slice.text}", f.cell, sizes[f.slice.text]) for f in cells)
     shares = ", ".join(f"{name} {size}" for name, size in sorted(sizes.items()))

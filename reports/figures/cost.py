@@ -20,10 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_AXES = {
-    "rtf": "real-time factor",
-    "params": "parameters",
-}
+_AXES = {"rtf": "real-time factor", "params": "parameters"}
 _MOST_TICKS = 7
 _FEWEST = 2  # systems that make a trade-off
 
@@ -126,9 +123,7 @@ def _point(axes: Axes, own: pd.DataFrame, look: Look) -> Any:
 
 def _x_axis(axes: Axes, values: Sequence[float], what: str) -> None:
     """Ticks at 1, 2 and 5 times powers of ten around the values, or fewer where these are many."""
-    exponents = range(
-        math.floor(math.log10(min(values))) - 1, math.ceil(math.log10(max(values))) + 1
-    )
+    exponents = range(math.floor(math.log10(min(values))) - 1, math.ceil(math.log10(max(values))) + 1)
     marks = [m * 10.0**e for e in exponents for m in (1.0, 2.0, 5.0)]
     first = max(mark for mark in marks if mark <= min(values))
     last = min(mark for mark in [*marks, 10.0**exponents.stop] if mark >= max(values))

@@ -56,9 +56,7 @@ def heatmap(board: Leaderboard) -> Iterator[Plot | LeftOut]:
             continue
         for entry in table.entries:
             name = entry.facts.text("name") or entry.system
-            point = _Point(
-                table=table, index=table.primary, entry=entry, options=_options(entry.facts.card)
-            )
+            point = _Point(table=table, index=table.primary, entry=entry, options=_options(entry.facts.card))
             groups[table.dataset, name, table.columns[table.primary].key].append(point)
     for (dataset, name, metric), points in groups.items():
         if not any(_varying(points)):
@@ -162,8 +160,7 @@ def _grid(name: str, points: Sequence[_Point], keys: tuple[str, str], fixed: str
     column = first.table.columns[first.index]
     conditions = ", ".join(dict.fromkeys(point.table.condition for point in points))
     told = remarks(
-        (f"{p.entry.system} in {p.table.condition}", p.entry.cells[p.index], p.table.n_trials)
-        for p in points
+        (f"{p.entry.system} in {p.table.condition}", p.entry.cells[p.index], p.table.n_trials) for p in points
     )
     means = np.full((len(axes[1]), len(axes[0])), math.nan)
     for point in points:
@@ -176,9 +173,7 @@ def _grid(name: str, points: Sequence[_Point], keys: tuple[str, str], fixed: str
         f"{first.table.dataset} · {conditions}{rest}. "
         f"Hatched: not run, or without a value.{told}"
     )
-    return Plot(
-        name=name, caption=caption, data=data, draw=partial(_draw, means, axes, keys, column)
-    )
+    return Plot(name=name, caption=caption, data=data, draw=partial(_draw, means, axes, keys, column))
 
 
 def _ordered(values: Iterable[Option]) -> list[Option]:
@@ -201,9 +196,7 @@ def _draw(
     unit = column.facts.unit
     texts = [[number(value, unit) for value in line] for line in means]
     wide = 1.1 + _CELL_IN[0] * means.shape[1]
-    fig = figure(
-        width_in=min(PAGE_IN, max(COLUMN_IN, wide)), height_in=0.6 + _CELL_IN[1] * len(means)
-    )
+    fig = figure(width_in=min(PAGE_IN, max(COLUMN_IN, wide)), height_in=0.6 + _CELL_IN[1] * len(means))
     axes = fig.subplots()
     finite = means[np.isfinite(means)]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
@@ -218,12 +211,7 @@ def _draw(
             dark = np.isfinite(means[y, x]) and (means[y, x] - low) / span < 0.55
             if np.isfinite(means[y, x]):
                 axes.text(
-                    x + 0.5,
-                    y + 0.5,
-                    text,
-                    ha="center",
-                    va="center",
-                    color="#FFFFFF" if dark else "#000000",
+                    x + 0.5, y + 0.5, text, ha="center", va="center", color="#FFFFFF" if dark else "#000000"
                 )
     axes.set_xticks(np.arange(means.shape[1]) + 0.5, [_told(v) for v in axes_values[0]])
     axes.set_yticks(np.arange(len(means)) + 0.5, [_told(v) for v in axes_values[1]])

@@ -26,9 +26,7 @@ def input_snr(board: Leaderboard) -> Iterator[Plot | LeftOut]:
     rows = board.score_rows
     known = [] if rows.empty else [d for d in dimensions_of(rows) if d.name in _NAMES]
     cells = (
-        aggregate_slices(
-            rows, known[:1], level=board.level, resamples=board.resamples, seed=board.seed
-        )
+        aggregate_slices(rows, known[:1], level=board.level, resamples=board.resamples, seed=board.seed)
         if known
         else ()
     )
@@ -69,8 +67,7 @@ def _plot(
         ]
     ).sort_values(["system", "place"], ignore_index=True)
     told = remarks(
-        (f"{found.cell.system} at {found.slice.text}", found.cell, sizes[found.slice])
-        for found in cells
+        (f"{found.cell.system} at {found.slice.text}", found.cell, sizes[found.slice]) for found in cells
     )
     shares = ", ".join(f"{part.text}: {sizes[part]}" for part in bins)
     return Plot(

@@ -105,15 +105,12 @@ def _axis(means: pd.DataFrame, suffix: str) -> pd.DataFrame:
     return own.rename(columns=lambda name: name.removesuffix(suffix))
 
 
-def _draw_means(
-    means: pd.DataFrame, columns: tuple[Column, Column], styles: Mapping[str, Look]
-) -> Figure:
+def _draw_means(means: pd.DataFrame, columns: tuple[Column, Column], styles: Mapping[str, Look]) -> Figure:
     fig = figure()
     axes = fig.subplots()
     sides = [_axis(means, suffix) for suffix in ("_x", "_y")]
     scales = [
-        scale_of(side, styles, unit=column.facts.unit)
-        for side, column in zip(sides, columns, strict=True)
+        scale_of(side, styles, unit=column.facts.unit) for side, column in zip(sides, columns, strict=True)
     ]
     handles = []
     for system in means["system"]:
@@ -143,9 +140,7 @@ def _draw_means(
     return fig
 
 
-def _draw_trials(
-    values: pd.DataFrame, columns: tuple[Column, Column], styles: Mapping[str, Look]
-) -> Figure:
+def _draw_trials(values: pd.DataFrame, columns: tuple[Column, Column], styles: Mapping[str, Look]) -> Figure:
     fig = figure()
     axes = fig.subplots()
     handles: list[Any] = []

@@ -46,16 +46,10 @@ def n_inactive(board: Leaderboard) -> Iterator[Plot | LeftOut]:
             yield LeftOut(name=dataset, reason=reason)
 
 
-def _plot(
-    board: Leaderboard, name: str, active: int, stops: list[_Stop], styles: Mapping[str, Look]
-) -> Plot:
+def _plot(board: Leaderboard, name: str, active: int, stops: list[_Stop], styles: Mapping[str, Look]) -> Plot:
     first = stops[0]
     column: Column = first.table.columns[first.column]
-    cells = [
-        (stop, entry.system, entry.cells[stop.column])
-        for stop in stops
-        for entry in stop.table.entries
-    ]
+    cells = [(stop, entry.system, entry.cells[stop.column]) for stop in stops for entry in stop.table.entries]
     data = pd.DataFrame(
         [
             {"place": stop.n_inactive, "condition": stop.table.condition, **record(cell)}
@@ -64,8 +58,7 @@ def _plot(
         ]
     ).sort_values(["system", "place"], ignore_index=True)
     told = remarks(
-        (f"{system} in {stop.table.condition}", cell, stop.table.n_trials)
-        for stop, system, cell in cells
+        (f"{system} in {stop.table.condition}", cell, stop.table.n_trials) for stop, system, cell in cells
     )
     caption = (
         f"{label(column)} against the number of inactive classes in the query; "

@@ -42,6 +42,4 @@ class LeftOut:
 
 Maker = Callable[[Leaderboard], Iterable[Plot | LeftOut]]
 
-FIGURES: Registry[Maker] = Registry(
-    "figure", package="tsebench.reports.figures", group="tsebench.figures"
-)
+FIGURES: Registry[Maker] = Registry("figure", package="tsebench.reports.figures", group="tsebench.figures")

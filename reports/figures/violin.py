@@ -30,11 +30,7 @@ def violin(board: Leaderboard) -> Iterator[Plot | LeftOut]:
 def _mark(axes: Axes, values: NDArray[np.float64], height: float, look: Look) -> None:
     if np.ptp(values) > 0.0:
         drawn = axes.violinplot(
-            [values],
-            positions=[height],
-            widths=0.85 * ROW_IN,
-            orientation="horizontal",
-            showextrema=False,
+            [values], positions=[height], widths=0.85 * ROW_IN, orientation="horizontal", showextrema=False
         )
         for body in drawn["bodies"]:  # type: ignore[attr-defined]
             body.set(facecolor=f"{look.colour}40", edgecolor=look.colour, linewidth=0.8, alpha=None)

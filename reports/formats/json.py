@@ -66,9 +66,7 @@ def from_json(text: str, *, where: str) -> Leaderboard:
     try:
         data = json.loads(text)
     except ValueError as error:
-        raise ConfigError(
-            f"{where} is not JSON: {error}; write it again with --format json"
-        ) from None
+        raise ConfigError(f"{where} is not JSON: {error}; write it again with --format json") from None
     version = data.get("schema_version") if isinstance(data, dict) else None
     if version != SCHEMA_VERSION:
         raise ConfigError(

@@ -16,9 +16,7 @@ from ..leaderboard.board import Leaderboard
 # defaults and are settings: `--option NAME.KEY=VALUE` sets them.
 Report = Callable[[Leaderboard, Path], list[Path]]
 
-REPORTS: Registry[Report] = Registry(
-    "report", package="tsebench.reports.formats", group="tsebench.reports"
-)
+REPORTS: Registry[Report] = Registry("report", package="tsebench.reports.formats", group="tsebench.reports")
 
 
 def load_report(name: str, options: Mapping[str, Any] | None = None) -> Report:

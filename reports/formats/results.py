@@ -74,6 +74,4 @@ def _summary(results: Sequence[PaperResult]) -> PrintedTable | None:
     if not rows:
         return None
     heads = (Head(text="run", align="l"), *(Head(text=verdict) for verdict in _VERDICTS))
-    return PrintedTable(
-        name="orderings", caption="Orderings of the papers", heads=heads, rows=tuple(rows)
-    )
+    return PrintedTable(name="orderings", caption="Orderings of the papers", heads=heads, rows=tuple(rows))

@@ -19,10 +19,7 @@ Options = Mapping[str, Mapping[str, Any]]
 
 
 def write_reports(
-    run_dirs: Sequence[Path],
-    out: Path,
-    formats: Sequence[str] = FORMATS,
-    options: Options | None = None,
+    run_dirs: Sequence[Path], out: Path, formats: Sequence[str] = FORMATS, options: Options | None = None
 ) -> list[Path]:
     """Write the leaderboard of one or more runs in each format.
 
@@ -48,10 +45,7 @@ def write_reports(
 
 
 def write_board(
-    board: Leaderboard,
-    out: Path,
-    formats: Sequence[str] = FORMATS,
-    options: Options | None = None,
+    board: Leaderboard, out: Path, formats: Sequence[str] = FORMATS, options: Options | None = None
 ) -> list[Path]:
     """Write a leaderboard that is already there in each format.
 

@@ -161,11 +161,7 @@ class _TableBuilder:
         return next(directed, None)
 
     def _entry(
-        self,
-        system: str,
-        columns: Sequence[Column],
-        parts: Sequence[Column],
-        primary: int | None,
+        self, system: str, columns: Sequence[Column], parts: Sequence[Column], primary: int | None
     ) -> Entry:
         own = {cell.metric: cell for cell in self.cells if cell.system == system}
         found = [own.get(column.key) for column in columns]
@@ -201,9 +197,7 @@ def _note(entry: Entry, primary: int | None) -> str:
     return ""
 
 
-def _sorted(
-    entries: Sequence[Entry], columns: Sequence[Column], primary: int | None
-) -> list[Entry]:
+def _sorted(entries: Sequence[Entry], columns: Sequence[Column], primary: int | None) -> list[Entry]:
     """Best first, incomplete ones last."""
     if primary is None:
         return list(entries)

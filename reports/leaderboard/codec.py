@@ -84,9 +84,7 @@ def _table(table: Table, fingerprint: str) -> TablePart:
 
 
 def _column(column: Column) -> ColumnPart:
-    return ColumnPart(
-        key=column.key, metric=column.facts.name, signature=column.signature, best=column.best
-    )
+    return ColumnPart(key=column.key, metric=column.facts.name, signature=column.signature, best=column.best)
 
 
 def _metric(facts: MetricFacts) -> MetricPart:
@@ -123,8 +121,7 @@ def _table_back(part: TablePart, document: BoardDocument) -> Table:
     primary = None if part.primary is None else keys.index(part.primary)
     where = (part.dataset, part.condition)
     entries = (
-        _entry_back(entry, where, (columns, parts), primary, document.systems)
-        for entry in part.entries
+        _entry_back(entry, where, (columns, parts), primary, document.systems) for entry in part.entries
     )
     return Table(
         dataset=part.dataset,
@@ -171,9 +168,7 @@ def _entry_back(
     )
 
 
-def _cell_back(
-    column: Column, system: str, cells: Mapping[str, CellPart], where: _Where
-) -> Aggregate | None:
+def _cell_back(column: Column, system: str, cells: Mapping[str, CellPart], where: _Where) -> Aggregate | None:
     if column.key not in cells:
         return None
     return Aggregate(

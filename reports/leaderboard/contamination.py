@@ -16,9 +16,7 @@ Overlaps = Mapping[tuple[str, str], OverlapFacts]
 """By dataset and system, as they are shown."""
 
 
-def find_overlaps(
-    rows: pd.DataFrame, runs: Sequence[RunFacts]
-) -> dict[tuple[str, str], OverlapFacts]:
+def find_overlaps(rows: pd.DataFrame, runs: Sequence[RunFacts]) -> dict[tuple[str, str], OverlapFacts]:
     """What is known of systems that were trained on part of a test set.
 
     Args:

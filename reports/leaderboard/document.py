@@ -39,9 +39,7 @@ Number = Annotated[
     float,
     BeforeValidator(_read),
     PlainSerializer(_written, return_type=float | str | None, when_used="json"),
-    WithJsonSchema(
-        {"anyOf": [{"type": "number"}, {"enum": ["Infinity", "-Infinity"]}, {"type": "null"}]}
-    ),
+    WithJsonSchema({"anyOf": [{"type": "number"}, {"enum": ["Infinity", "-Infinity"]}, {"type": "null"}]}),
 ]
 
 

@@ -28,13 +28,7 @@ def find_issues(
     return tuple(
         sorted(
             issues,
-            key=lambda i: (
-                _SEVERITY[i.status],
-                i.dataset,
-                condition_key(i.condition),
-                i.system,
-                i.reason,
-            ),
+            key=lambda i: (_SEVERITY[i.status], i.dataset, condition_key(i.condition), i.system, i.reason),
         )
     )
 

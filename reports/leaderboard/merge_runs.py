@@ -12,9 +12,7 @@ _TRIAL = ["system", "dataset", "trial_id", "metric", "signature"]
 _SAME = 1e-4
 
 
-def merge_runs(
-    rows: pd.DataFrame, titles: Mapping[str, str], *, apart: Collection[str] = ()
-) -> pd.DataFrame:
+def merge_runs(rows: pd.DataFrame, titles: Mapping[str, str], *, apart: Collection[str] = ()) -> pd.DataFrame:
     """One row for each system, trial, metric and signature; adds `base_system`, `base_metric`.
 
     A system that several runs scored alike (the mixture, most often) is given once. One whose
@@ -36,9 +34,7 @@ def merge_runs(
     return rows.assign(metric=_numbered(rows))
 
 
-def _with_runs(
-    rows: pd.DataFrame, systems: Collection[str], titles: Mapping[str, str]
-) -> pd.Series:
+def _with_runs(rows: pd.DataFrame, systems: Collection[str], titles: Mapping[str, str]) -> pd.Series:
     """Names of the systems, with that of the run behind those that differ between runs."""
     unique = {run: name for run, name in titles.items() if [*titles.values()].count(name) == 1}
     runs = rows["run_id"].map({run: unique.get(run) or run for run in rows["run_id"].unique()})

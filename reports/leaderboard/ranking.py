@@ -47,8 +47,7 @@ def ranked(table: Table, rows: pd.DataFrame, *, level: float, resamples: int, se
     ranks = dict(zip(names, rank_groups(names, differences), strict=True))
     gaps = {found.system: found for found in differences if found.baseline == leader}
     entries = tuple(
-        replace(entry, rank=ranks.get(entry.system), gap=gaps.get(entry.system))
-        for entry in table.entries
+        replace(entry, rank=ranks.get(entry.system), gap=gaps.get(entry.system)) for entry in table.entries
     )
     return replace(table, entries=entries, leader=leader, rival=_rival(table, leader))
 

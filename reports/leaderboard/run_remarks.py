@@ -41,12 +41,7 @@ def run_remarks(rows: pd.DataFrame, runs: Sequence[RunFacts]) -> tuple[str, ...]
         rows: as `read_rows` gives them.
         runs: as `read_runs` gives them.
     """
-    return (
-        *_unfinished(runs),
-        *_incomplete_sets(runs),
-        *_unknown_builds(rows, runs),
-        *_versions(runs),
-    )
+    return (*_unfinished(runs), *_incomplete_sets(runs), *_unknown_builds(rows, runs), *_versions(runs))
 
 
 def name_remarks(merged: pd.DataFrame, reasons: Mapping[str, str]) -> tuple[str, ...]:
@@ -103,12 +98,7 @@ def _incomplete_sets(runs: Sequence[RunFacts]) -> Iterator[str]:
 
 def _unknown_builds(rows: pd.DataFrame, runs: Sequence[RunFacts]) -> Iterator[str]:
     """Datasets of several runs of which one does not say what it is."""
-    known = {
-        (run.run_id, name)
-        for run in runs
-        for name, facts in run.datasets.items()
-        if facts.fingerprint
-    }
+    known = {(run.run_id, name) for run in runs for name, facts in run.datasets.items() if facts.fingerprint}
     for dataset, own in rows.groupby("dataset"):
         ids = [str(run) for run in own["run_id"].unique()]
         lacking = [run for run in ids if (run, str(dataset)) not in known]

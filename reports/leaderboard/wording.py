@@ -9,9 +9,7 @@ from ...bench.statistics.comparison import ALPHA, Difference
 from .board import Column, Entry, Issue, Leaderboard, Table
 
 NOTHING = "—"
-RANKS = (
-    f"ranks are groups: systems of one rank do not differ significantly (p ≥ {ALPHA:g} after Holm)"
-)
+RANKS = f"ranks are groups: systems of one rank do not differ significantly (p ≥ {ALPHA:g} after Holm)"
 _DECIMALS = {"dB": 2, "%": 1, "MOS-LQO": 2, "MOS": 2}
 _SMALLEST_P = 0.001  # smaller ones are given as "< 0.001"
 

@@ -131,9 +131,7 @@ class RunResults:
     def dataset(self, wanted: Measured) -> tuple[str, DatasetFacts] | None:
         """Name and facts of the set that a number is of."""
         place = next(self._places(wanted), None)
-        return (
-            None if place is None else (place.table.dataset, self.run.datasets[place.table.dataset])
-        )
+        return None if place is None else (place.table.dataset, self.run.datasets[place.table.dataset])
 
     def count(self, wanted: Measured) -> int:
         """Trials of the stratum that a number is of."""

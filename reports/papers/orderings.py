@@ -112,14 +112,7 @@ def _paired(sides: Sequence[pd.DataFrame], *, by_trial: bool) -> pd.DataFrame:
             targets = rows["tag_target"] if "tag_target" in rows else pd.Series("", rows.index)
             keys = rows["mixture_id"] + "|" + targets.fillna("")
         frames.append(
-            rows.assign(
-                system=name,
-                trial_id=keys,
-                dataset=_SET,
-                condition="FMQ",
-                n_active=1,
-                n_inactive=0,
-            )
+            rows.assign(system=name, trial_id=keys, dataset=_SET, condition="FMQ", n_active=1, n_inactive=0)
         )
     common = set(frames[0]["trial_id"]) & set(frames[1]["trial_id"])
     both = pd.concat([frame[frame["trial_id"].isin(common)] for frame in frames])

@@ -224,9 +224,7 @@ def _print_orderings(
 
 def _ordering_cells(ordering: Ordering) -> tuple[Cell, ...]:
     quoted = ordering.published
-    published = (
-        NOTHING if quoted is None else f"{_as_published(quoted[0])} : {_as_published(quoted[1])}"
-    )
+    published = NOTHING if quoted is None else f"{_as_published(quoted[0])} : {_as_published(quoted[1])}"
     found = ordering.difference
     if ordering.claim.same and ordering.verdict != "not measured":
         text = f"{plural(ordering.changed, 'value')} differ" if ordering.changed else "all equal"

@@ -86,9 +86,7 @@ class TrialOrder:
         if column is None or values is None or system not in values:
             return ()
         ordered = values[system].dropna().sort_index()
-        ordered = ordered.sort_values(
-            ascending=column.facts.higher_is_better is not False, kind="stable"
-        )
+        ordered = ordered.sort_values(ascending=column.facts.higher_is_better is not False, kind="stable")
         return ValuedTrials(table.dataset, ordered)
 
     def extremes(self, system: str, count: int) -> tuple[Extremes, ...]:
@@ -99,9 +97,7 @@ class TrialOrder:
             if column is not None and ordered:
                 half = min(count, (len(ordered) + 1) // 2)
                 best = tuple(ordered[max(half, len(ordered) - count) :])[::-1]
-                found.append(
-                    Extremes(table=table, column=column, worst=tuple(ordered[:half]), best=best)
-                )
+                found.append(Extremes(table=table, column=column, worst=tuple(ordered[:half]), best=best))
         return tuple(found)
 
     def telling(self) -> Iterator[Valued]:
@@ -185,8 +181,7 @@ def wanted_trials(board: Leaderboard, wanted: Sequence[str]) -> list[tuple[str, 
             known = [str(trial) for trial in pairs["trial_id"].unique()]
             near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
             raise ConfigError(
-                f"there is no trial {name!r} among the {len(known)} of the run; "
-                f"the nearest id is {near[0]!r}"
+                f"there is no trial {name!r} among the {len(known)} of the run; the nearest id is {near[0]!r}"
             )
         found += [(str(dataset), name) for dataset in own["dataset"]]
     return found

@@ -89,8 +89,6 @@ def _environment() -> Environment:
     )
     # The filter `tojson` escapes <, > and &, so that no text can end the script tag.
     environment.policies["json.dumps_kwargs"] = _JSON
-    environment.globals.update(
-        text=text, plain=plain, system_page=system_page, trial_page=trial_page
-    )
+    environment.globals.update(text=text, plain=plain, system_page=system_page, trial_page=trial_page)
     environment.filters["breakable"] = breakable
     return environment

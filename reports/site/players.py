@@ -101,16 +101,11 @@ def write_player(sounds: Sequence[Sound], out: Path) -> Player:
     for sound in sounds:
         if sound.samples is None or not len(sound.samples):
             reason = sound.reason or "empty"
-            tracks.append(
-                Track(role=sound.role, title=sound.title, system=sound.system, reason=reason)
-            )
+            tracks.append(Track(role=sound.role, title=sound.title, system=sound.system, reason=reason))
             continue
         samples, gain_db = _fitting(sound.samples)
         image = pictures.spectrogram_png(powers[id(sound)], top=top)
-        written = [
-            _write_sound(out, samples, sound.sample_rate_hz),
-            _write_picture(out, image),
-        ]
+        written = [_write_sound(out, samples, sound.sample_rate_hz), _write_picture(out, image)]
         files += written
         tracks.append(
             Track(

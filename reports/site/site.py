@@ -112,11 +112,7 @@ def _index(board: Leaderboard, slices: Sliced, heard: Sequence[_Heard]) -> str:
 
 
 def _system(
-    board: Leaderboard,
-    system: str,
-    slices: Sliced,
-    order: TrialOrder,
-    chosen: set[tuple[str, str]],
+    board: Leaderboard, system: str, slices: Sliced, order: TrialOrder, chosen: set[tuple[str, str]]
 ) -> str:
     found = [(t, entry) for t in board.tables if (entry := t.entry(system)) is not None]
     facts = found[0][1].facts

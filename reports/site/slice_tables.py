@@ -47,9 +47,7 @@ def sliced(board: Leaderboard) -> Sliced:
     kinds = {label: label.partition(" ")[0] for label in board.rows["condition"].unique()}
     rows = board.rows.assign(condition=board.rows["condition"].map(kinds))
     dimensions = dimensions_of(rows)
-    cells = aggregate_slices(
-        rows, dimensions, level=board.level, resamples=wanted.resamples, seed=seed
-    )
+    cells = aggregate_slices(rows, dimensions, level=board.level, resamples=wanted.resamples, seed=seed)
     grouped: dict[tuple[str, str], dict[Slice, list[SliceCell]]] = {}
     for found in cells:
         place = grouped.setdefault((found.cell.dataset, found.cell.condition), {})

@@ -68,11 +68,7 @@ class TrialFacts:
             return ()
         same = {
             primary,
-            *(
-                i
-                for i, c in enumerate(columns)
-                if c.facts.improvement == columns[primary].facts.name
-            ),
+            *(i for i, c in enumerate(columns) if c.facts.improvement == columns[primary].facts.name),
         }
         more = [
             i
@@ -104,16 +100,13 @@ def facts_of(
     rows = board.rows
     near = rows[rows["trial_id"].isin({trial for _, trial in pairs})]
     groups: dict[tuple[str, str], pd.DataFrame] = {
-        (str(dataset), str(trial)): group
-        for (dataset, trial), group in near.groupby(["dataset", "trial_id"])
+        (str(dataset), str(trial)): group for (dataset, trial), group in near.groupby(["dataset", "trial_id"])
     }
     for pair in pairs:
         yield trial_facts(board, groups[pair], audio)
 
 
-def trial_facts(
-    board: Leaderboard, rows: pd.DataFrame, audio: Mapping[str, RunAudio]
-) -> TrialFacts:
+def trial_facts(board: Leaderboard, rows: pd.DataFrame, audio: Mapping[str, RunAudio]) -> TrialFacts:
     """What is known of a trial.
 
     Args:
@@ -123,9 +116,7 @@ def trial_facts(
     """
     first = rows.iloc[0]
     dataset, trial_id = str(first["dataset"]), str(first["trial_id"])
-    table = next(
-        t for t in board.tables if (t.dataset, t.condition) == (dataset, first["condition"])
-    )
+    table = next(t for t in board.tables if (t.dataset, t.condition) == (dataset, first["condition"]))
     runs = [audio[run] for run in rows["run_id"].unique() if run in audio]
     told = next((found for run in runs if (found := run.told(dataset, trial_id))), None)
     said = (told.transcript or "") if told else ""
@@ -145,9 +136,7 @@ def trial_facts(
     )
 
 
-def sounds_of(
-    facts: TrialFacts, audio: Mapping[str, RunAudio]
-) -> tuple[tuple[Sound, ...], tuple[str, ...]]:
+def sounds_of(facts: TrialFacts, audio: Mapping[str, RunAudio]) -> tuple[tuple[Sound, ...], tuple[str, ...]]:
     """The tracks of a trial, and why something of it cannot be heard.
 
     Args:
@@ -185,9 +174,7 @@ def given_sounds(signals: Signals) -> Iterator[Sound]:
         title = f"Enrollment {number}" if several else "Enrollment"
         yield Sound(role="enrollment", title=title, samples=samples, sample_rate_hz=rate)
     absent = "" if signals.target is not None else "absent: the right answer is silence"
-    yield Sound(
-        role="target", title="Target", samples=signals.target, sample_rate_hz=rate, reason=absent
-    )
+    yield Sound(role="target", title="Target", samples=signals.target, sample_rate_hz=rate, reason=absent)
 
 
 def _estimate(facts: TrialFacts, answer: Answer, audio: Mapping[str, RunAudio]) -> Sound:

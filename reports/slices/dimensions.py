@@ -120,9 +120,7 @@ DIMENSIONS = (
     Dimension(name="gender_pair", title="gender pair", tags=("gender_pair",)),
     Dimension(name="n_sources", title="speakers or sources", tags=("n_speakers", "n_sources")),
     Dimension(name="n_classes", title="classes in the mixture", tags=("n_classes",)),
-    Dimension(
-        name="input_snr", title="input SNR", tags=("input_snr_db",), unit="dB", edges=_SNR_EDGES_DB
-    ),
+    Dimension(name="input_snr", title="input SNR", tags=("input_snr_db",), unit="dB", edges=_SNR_EDGES_DB),
     Dimension(
         name="input_snr_lufs",
         title="input SNR (loudness)",
@@ -146,11 +144,7 @@ DIMENSIONS = (
         edges=(2.0, 5.0, 10.0, 20.0),
     ),
     Dimension(
-        name="duration",
-        title="mixture length",
-        tags=("duration_s",),
-        unit="s",
-        edges=(2.0, 4.0, 8.0, 16.0),
+        name="duration", title="mixture length", tags=("duration_s",), unit="s", edges=(2.0, 4.0, 8.0, 16.0)
     ),
 )
 """What reports know; any other tag with 2 to 20 values is a dimension of its own name."""

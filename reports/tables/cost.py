@@ -41,22 +41,14 @@ def cost_lines(board: Leaderboard) -> list[CostLine]:
 
 
 def _line(system: str, cost: CostFacts) -> CostLine:
-    numbers = (
-        cost.params,
-        cost.macs_per_s,
-        cost.macs_per_query,
-        cost.rtf,
-        cost.peak_memory_mb,
-    )
+    numbers = (cost.params, cost.macs_per_s, cost.macs_per_query, cost.rtf, cost.peak_memory_mb)
     shown = (
         *(_large(value) for value in numbers[:3]),
         *(NOTHING if value is None else f"{value:.3g}" for value in numbers[3:]),
     )
     values = (math.nan if value is None else float(value) for value in numbers)
     return CostLine(
-        cells=(system, *shown, cost.device),
-        values=(system, *values, cost.device),
-        notes=cost.notes,
+        cells=(system, *shown, cost.device), values=(system, *values, cost.device), notes=cost.notes
     )
 
 

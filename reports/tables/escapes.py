@@ -54,18 +54,7 @@ _TEX = {
     },
     **{
         letter: f"$\\{name}$"
-        for letter, name in zip(
-            "ΔΘΛΣΦΩ",
-            (
-                "Delta",
-                "Theta",
-                "Lambda",
-                "Sigma",
-                "Phi",
-                "Omega",
-            ),
-            strict=True,
-        )
+        for letter, name in zip("ΔΘΛΣΦΩ", ("Delta", "Theta", "Lambda", "Sigma", "Phi", "Omega"), strict=True)
     },
     **{letter: f"\\{letter}" for letter in "{}$&#%_"},
     # A line of a table that begins with one of these would be an argument of the line before.

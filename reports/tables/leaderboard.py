@@ -8,17 +8,7 @@ from dataclasses import dataclass, field
 from ..leaderboard.board import Column, Entry, Leaderboard, Table
 from ..leaderboard.metric_facts import written
 from ..leaderboard.ranking import tiers
-from ..leaderboard.wording import (
-    NOTHING,
-    beside,
-    flags,
-    heading,
-    interval,
-    number,
-    plural,
-    rank,
-    title,
-)
+from ..leaderboard.wording import NOTHING, beside, flags, heading, interval, number, plural, rank, title
 from .cost import HEADINGS, cost_lines
 from .table import Cell, Head, Note, Notes, PrintedTable, Row, file_stem
 
@@ -53,11 +43,7 @@ def print_costs(board: Leaderboard) -> PrintedTable | None:
     if not rows:
         return None
     return PrintedTable(
-        name="cost",
-        caption="Cost of the systems",
-        heads=heads,
-        rows=tuple(rows),
-        notes=notes.notes(),
+        name="cost", caption="Cost of the systems", heads=heads, rows=tuple(rows), notes=notes.notes()
     )
 
 
@@ -138,9 +124,7 @@ class _Printer:
     def _notes(self, groups: list[Mapping[str, int]], rows: tuple[Row, ...]) -> list[Note]:
         used = {mark for row in rows for cell in row.cells for mark in (*cell.marks, cell.text)}
         ends = f" with {self.board.level:.0%} intervals" if self.intervals else ""
-        legend = (
-            f"Means over trials{ends} (bootstrap over mixtures)" if ends else "Means over trials"
-        )
+        legend = f"Means over trials{ends} (bootstrap over mixtures)" if ends else "Means over trials"
         pooled = [written(c.key) for c in self.table.columns if c.facts.pooled]
         legend += f"; {', '.join(pooled)} of all trials together" if pooled else ""
         if any(groups):

@@ -96,8 +96,7 @@ class PrintedTable:
         for row in self.rows:
             if len(row.cells) != len(self.heads):
                 raise ValueError(
-                    f"table {self.name!r}: a row of {len(row.cells)} cells under "
-                    f"{len(self.heads)} heads"
+                    f"table {self.name!r}: a row of {len(row.cells)} cells under {len(self.heads)} heads"
                 )
 
     def to_latex(self, *, place: Place = "auto") -> str:

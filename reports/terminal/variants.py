@@ -21,9 +21,7 @@ FILE_NAME = "variants.csv"
 _ALSO = 3  # others that agree with a claim; the table has them all
 
 
-def report_variants(
-    scores: VariantScores, claims: Sequence[Claim], out: Path, console: Console
-) -> Path:
+def report_variants(scores: VariantScores, claims: Sequence[Claim], out: Path, console: Console) -> Path:
     """Print the table with what comes nearest to each claim, and write `variants.csv`.
 
     Raises:
@@ -87,9 +85,7 @@ def _read(path: Path) -> pd.DataFrame:
     return frame
 
 
-def _record(
-    system: str, line: VariantLine, matches: Sequence[Match]
-) -> dict[str, str | int | float]:
+def _record(system: str, line: VariantLine, matches: Sequence[Match]) -> dict[str, str | int | float]:
     here = [match for match in matches if match.nearest and match.nearest.line is line]
     return {
         "system": system,

@@ -224,8 +224,7 @@ def fill(net: nn.Module, checkpoint: Checkpoint) -> None:
         found = checkpoint.state[name]
         if (found.shape, found.dtype) != (tensor.shape, tensor.dtype):
             raise CheckpointError(
-                f"{where}: {name!r} is {_kind(found)}, but the network of its {CARD} needs "
-                f"{_kind(tensor)}"
+                f"{where}: {name!r} is {_kind(found)}, but the network of its {CARD} needs {_kind(tensor)}"
             )
     net.load_state_dict(dict(checkpoint.state), assign=True)
 
@@ -296,8 +295,7 @@ def check_finite(name: object, tensor: object, *, where: str) -> None:
     """
     if not isinstance(name, str) or not isinstance(tensor, Tensor):
         raise CheckpointError(
-            f"{where}: entry {name!r} is a {type(tensor).__name__}, not a "
-            "tensor; save the state_dict alone"
+            f"{where}: entry {name!r} is a {type(tensor).__name__}, not a tensor; save the state_dict alone"
         )
     if not bool(torch.isfinite(tensor).all()):
         raise CheckpointError(f"{where}: weight {name!r} holds NaN or inf; train it again")

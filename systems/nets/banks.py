@@ -95,16 +95,12 @@ class StftBank(nn.Module):
         """Spectra [B, F, K] to a signal [B, T]."""
         frames = torch.fft.irfft(analysed.mT, n=self.filter_length) * self.window
         total = (frames.shape[1] - 1) * self.stride + self.filter_length
-        added = F.fold(frames.mT, (1, total), (1, self.filter_length), stride=(1, self.stride))[
-            :, 0, 0
-        ]
+        added = F.fold(frames.mT, (1, total), (1, self.filter_length), stride=(1, self.stride))[:, 0, 0]
         before = self.filter_length - self.stride
         return added[:, before : before + num_samples]
 
 
-def make_bank(
-    name: BankName, *, num_filters: int, filter_length: int, stride: int
-) -> LearnedBank | StftBank:
+def make_bank(name: BankName, *, num_filters: int, filter_length: int, stride: int) -> LearnedBank | StftBank:
     """The filterbank called `name`; the STFT has L/2 + 1 channels whatever `num_filters` is."""
     if name == "stft":
         return StftBank(filter_length=filter_length, stride=stride)

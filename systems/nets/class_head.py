@@ -21,9 +21,7 @@ class ClassHead(nn.Module):
         pool: frames that are averaged to one before the GRU.
     """
 
-    def __init__(
-        self, *, channels: int, units: int, layers: int, num_classes: int, pool: int = 1
-    ) -> None:
+    def __init__(self, *, channels: int, units: int, layers: int, num_classes: int, pool: int = 1) -> None:
         super().__init__()
         self.pool = pool
         self.gru = nn.GRU(channels, units, num_layers=layers, batch_first=True, bidirectional=True)
@@ -49,9 +47,7 @@ class ClassHead(nn.Module):
         if bool((counts == sequence.shape[1]).all()):
             states: Tensor = self.gru(sequence)[0]
             return states
-        packed = pack_padded_sequence(
-            sequence, counts.cpu(), batch_first=True, enforce_sorted=False
-        )
+        packed = pack_padded_sequence(sequence, counts.cpu(), batch_first=True, enforce_sorted=False)
         padded: Tensor = pad_packed_sequence(
             self.gru(packed)[0], batch_first=True, total_length=sequence.shape[1]
         )[0]

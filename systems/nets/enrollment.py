@@ -85,12 +85,7 @@ class StackEmbedder(nn.Module):
         self.norm = layer_norm(norm, num_filters)
         self.bottleneck = nn.Conv1d(num_filters, bottleneck, 1)
         self.stack = Stack(
-            num_blocks=blocks,
-            bottleneck=bottleneck,
-            hidden=hidden,
-            kernel=kernel,
-            norm=norm,
-            skip=skip,
+            num_blocks=blocks, bottleneck=bottleneck, hidden=hidden, kernel=kernel, norm=norm, skip=skip
         )
         self.activation = PReLU()
         self.output = nn.Conv1d(skip or bottleneck, embedding_dim, 1)

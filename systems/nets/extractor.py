@@ -139,9 +139,7 @@ class Extractor(nn.Module):
         level = rms(mixture, lengths) if self.normalises else mixture.new_ones(len(mixture), 1)
         encoded, mask = self.encoder.heard(mixture / level, lengths)
         gain = self.activation(self._mask_logits(encoded, embedding, mask))
-        estimate: Tensor = self.decoder(
-            apply_mask(encoded * gain, mask), num_samples=mixture.shape[-1]
-        )
+        estimate: Tensor = self.decoder(apply_mask(encoded * gain, mask), num_samples=mixture.shape[-1])
         return estimate * level
 
     def _mask_logits(self, encoded: Tensor, embedding: Tensor, mask: Tensor | None) -> Tensor:

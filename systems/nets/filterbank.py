@@ -88,9 +88,7 @@ class Decoder(nn.Module):
         covering: of the `Encoder`.
     """
 
-    def __init__(
-        self, *, num_filters: int, filter_length: int, stride: int, covering: bool = True
-    ) -> None:
+    def __init__(self, *, num_filters: int, filter_length: int, stride: int, covering: bool = True) -> None:
         super().__init__()
         self.before = filter_length - stride if covering else 0
         self.basis = nn.ConvTranspose1d(num_filters, 1, filter_length, stride=stride, bias=False)

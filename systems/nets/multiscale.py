@@ -23,12 +23,9 @@ class MultiScaleEncoder(nn.Module):
 
     def __init__(self, *, num_filters: int, filter_lengths: Sequence[int], stride: int) -> None:
         super().__init__()
-        self.short = Encoder(
-            num_filters=num_filters, filter_length=filter_lengths[0], stride=stride
-        )
+        self.short = Encoder(num_filters=num_filters, filter_length=filter_lengths[0], stride=stride)
         self.longer = nn.ModuleList(
-            nn.Conv1d(1, num_filters, length, stride=stride, bias=False)
-            for length in filter_lengths[1:]
+            nn.Conv1d(1, num_filters, length, stride=stride, bias=False) for length in filter_lengths[1:]
         )
         self.filter_lengths = tuple(filter_lengths)
 
@@ -54,8 +51,7 @@ class MultiScaleDecoder(nn.Module):
         super().__init__()
         self.before = filter_lengths[0] - stride
         self.bases = nn.ModuleList(
-            nn.ConvTranspose1d(num_filters, 1, length, stride=stride, bias=False)
-            for length in filter_lengths
+            nn.ConvTranspose1d(num_filters, 1, length, stride=stride, bias=False) for length in filter_lengths
         )
 
     def forward(self, features: Sequence[Tensor], *, num_samples: int) -> list[Tensor]:
@@ -94,13 +90,7 @@ class InformedStack(nn.Module):
     """
 
     def __init__(
-        self,
-        *,
-        num_blocks: int,
-        bottleneck: int,
-        hidden: int,
-        kernel: int,
-        embedding_dim: int,
+        self, *, num_blocks: int, bottleneck: int, hidden: int, kernel: int, embedding_dim: int
     ) -> None:
         super().__init__()
         self.first, *others = (

@@ -115,12 +115,8 @@ class QueryRefinementNet(nn.Module):
         c = config
         self.classes = classes
         self.config = config
-        self.encoder = Encoder(
-            num_filters=c.num_filters, filter_length=c.filter_length, stride=c.hop
-        )
-        self.decoder = Decoder(
-            num_filters=c.num_filters, filter_length=c.filter_length, stride=c.hop
-        )
+        self.encoder = Encoder(num_filters=c.num_filters, filter_length=c.filter_length, stride=c.hop)
+        self.decoder = Decoder(num_filters=c.num_filters, filter_length=c.filter_length, stride=c.hop)
         self.shared = self._part(c.num_filters, c.bottleneck, c.shared_stacks)
         self.embedding = LabelEmbedding(num_classes=len(classes), dim=c.bottleneck)
         self.conditioning = Multiplication(num_channels=c.bottleneck, embedding_dim=c.bottleneck)

@@ -59,9 +59,7 @@ class Blstm(nn.Module):
         packed = pack_padded_sequence(
             features.transpose(1, 2), counts.cpu(), batch_first=True, enforce_sorted=False
         )
-        out, _ = pad_packed_sequence(
-            self.lstm(packed)[0], batch_first=True, total_length=features.shape[-1]
-        )
+        out, _ = pad_packed_sequence(self.lstm(packed)[0], batch_first=True, total_length=features.shape[-1])
         return out.transpose(1, 2)
 
 
@@ -75,9 +73,7 @@ class FrameSummary(nn.Module):
         embedding_dim: D.
     """
 
-    def __init__(
-        self, *, num_features: int, hidden: int, num_layers: int, embedding_dim: int
-    ) -> None:
+    def __init__(self, *, num_features: int, hidden: int, num_layers: int, embedding_dim: int) -> None:
         super().__init__()
         widths = [num_features, *[hidden] * num_layers]
         self.layers = nn.ModuleList(nn.Conv1d(a, b, 1) for a, b in pairwise(widths))
@@ -173,13 +169,7 @@ Positive = Annotated[int, Field(gt=0)]
 
 
 ClueName = Literal[
-    "input_bias",
-    "factorised",
-    "multiplication",
-    "addition",
-    "concatenation",
-    "film",
-    "attention",
+    "input_bias", "factorised", "multiplication", "addition", "concatenation", "film", "attention"
 ]
 
 
@@ -262,9 +252,7 @@ class SpeakerBeamNet(nn.Module):
             self.conditioning = conditioning(
                 c.conditioning, num_channels=c.hidden, embedding_dim=c.embedding_dim
             )
-        self.layers = nn.ModuleList(
-            nn.Conv1d(c.hidden, c.hidden, 1) for _ in range(c.hidden_layers)
-        )
+        self.layers = nn.ModuleList(nn.Conv1d(c.hidden, c.hidden, 1) for _ in range(c.hidden_layers))
         self.output = nn.Conv1d(c.hidden, bins, 1)
 
     def forward(

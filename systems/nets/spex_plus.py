@@ -13,13 +13,7 @@ from torch.nn import functional as F
 from ...core.validation import StrictModel
 from .enrollment import mean_over_frames
 from .extractor import rms
-from .multiscale import (
-    ChannelNorm,
-    InformedStack,
-    MultiScaleDecoder,
-    MultiScaleEncoder,
-    scale_masks,
-)
+from .multiscale import ChannelNorm, InformedStack, MultiScaleDecoder, MultiScaleEncoder, scale_masks
 from .speaker_head import SpeakerHead
 from .tcn import PReLU, apply_mask, frame_mask
 
@@ -58,9 +52,7 @@ class ResidualBlock(nn.Module):
         self.second_norm = MaskedBatchNorm(channels_out)
         self.second_activation = PReLU()
         same = channels_in == channels_out
-        self.shortcut = (
-            nn.Identity() if same else nn.Conv1d(channels_in, channels_out, 1, bias=False)
-        )
+        self.shortcut = nn.Identity() if same else nn.Conv1d(channels_in, channels_out, 1, bias=False)
 
     def forward(self, features: Tensor, mask: Tensor | None) -> Tensor:
         """Features [B, N, K] to features [B, M, K/3]; a last one or two frames are left out."""
@@ -83,8 +75,7 @@ class ResidualEmbedder(nn.Module):
         self.norm = ChannelNorm(num_features)
         self.input = nn.Conv1d(num_features, channels[0], 1)
         self.blocks = nn.ModuleList(
-            ResidualBlock(channels_in=before, channels_out=after)
-            for before, after in pairwise(channels)
+            ResidualBlock(channels_in=before, channels_out=after) for before, after in pairwise(channels)
         )
         self.output = nn.Conv1d(channels[-1], embedding_dim, 1)
 
@@ -157,12 +148,8 @@ class SpExPlusNet(nn.Module):
         self.config = c = config
         lengths = (c.short, c.middle, c.long)
         stride = c.short // 2
-        self.encoder = MultiScaleEncoder(
-            num_filters=c.num_filters, filter_lengths=lengths, stride=stride
-        )
-        self.decoder = MultiScaleDecoder(
-            num_filters=c.num_filters, filter_lengths=lengths, stride=stride
-        )
+        self.encoder = MultiScaleEncoder(num_filters=c.num_filters, filter_lengths=lengths, stride=stride)
+        self.decoder = MultiScaleDecoder(num_filters=c.num_filters, filter_lengths=lengths, stride=stride)
         self.norm = ChannelNorm(3 * c.num_filters)
         self.bottleneck = nn.Conv1d(3 * c.num_filters, c.bottleneck, 1)
         self.stacks = nn.ModuleList(
@@ -207,9 +194,7 @@ class SpExPlusNet(nn.Module):
         for stack in self.stacks:
             features = stack(features, embedding, mask)
         masked = scale_masks([to_mask(features) for to_mask in self.masks], encoded)
-        estimates = self.decoder(
-            [apply_mask(scale, mask) for scale in masked], num_samples=mixture.shape[-1]
-        )
+        estimates = self.decoder([apply_mask(scale, mask) for scale in masked], num_samples=mixture.shape[-1])
         return [estimate * level for estimate in estimates]
 
     def forward(

@@ -153,9 +153,7 @@ class Block(nn.Module):
         self.widen = nn.Conv1d(bottleneck, hidden, 1)
         self.widen_activation = PReLU()
         self.widen_norm = layer_norm(norm, hidden)
-        self.depthwise = DepthwiseConv(
-            num_channels=hidden, kernel=kernel, dilation=dilation, causal=causal
-        )
+        self.depthwise = DepthwiseConv(num_channels=hidden, kernel=kernel, dilation=dilation, causal=causal)
         self.depthwise_activation = PReLU()
         self.depthwise_norm = layer_norm(norm, hidden)
         self.residual = nn.Conv1d(hidden, bottleneck, 1)
@@ -249,12 +247,7 @@ class TcnPart(nn.Module):
         self.bottleneck = nn.Conv1d(channels_in, bottleneck, 1)
         self.stacks = nn.ModuleList(
             Stack(
-                num_blocks=blocks,
-                bottleneck=bottleneck,
-                hidden=hidden,
-                kernel=kernel,
-                norm=norm,
-                skip=skip,
+                num_blocks=blocks, bottleneck=bottleneck, hidden=hidden, kernel=kernel, norm=norm, skip=skip
             )
             for _ in range(stacks)
         )

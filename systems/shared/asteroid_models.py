@@ -74,11 +74,7 @@ def build_model(package: Package) -> nn.Module:
             f"signal for each source can be used{suggest(package.name, MODELS)}"
         )
     models = _models()
-    content = {
-        "model_name": package.name,
-        "model_args": dict(package.args),
-        "state_dict": package.state,
-    }
+    content = {"model_name": package.name, "model_args": dict(package.args), "state_dict": package.state}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

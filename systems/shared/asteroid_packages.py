@@ -107,14 +107,7 @@ def _plain_values() -> list[Callable[..., Any] | tuple[Callable[..., Any], str]]
     scalar = cast(Callable[..., Any], np.float64(0).__reduce__()[0])
     kinds = {type(np.dtype(code)) for code in "?bBhHiIlLqQefd"}
     # Files of older versions of NumPy know the module by its former name.
-    return [
-        (scalar, "numpy.core.multiarray.scalar"),
-        scalar,
-        np.dtype,
-        codecs.encode,
-        TorchVersion,
-        *kinds,
-    ]
+    return [(scalar, "numpy.core.multiarray.scalar"), scalar, np.dtype, codecs.encode, TorchVersion, *kinds]
 
 
 def _line(error: Exception) -> str:

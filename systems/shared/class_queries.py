@@ -44,9 +44,7 @@ def multi_hot(labels: Sequence[Sequence[str]], classes: Sequence[str]) -> Tensor
     return query
 
 
-def read_labels(
-    batch: QueryBatch, classes: Sequence[str]
-) -> tuple[list[tuple[str, ...]], dict[str, str]]:
+def read_labels(batch: QueryBatch, classes: Sequence[str]) -> tuple[list[tuple[str, ...]], dict[str, str]]:
     """Labels of each query, none where it is refused, and the refusals by query id."""
     failures = {
         query_id: reason

@@ -89,9 +89,7 @@ class EnrolledSystem:
         heard = [signals if has_samples(signals) else () for signals in enrollments]
         mixture = batch.mixture[:, 0].to(self._device)
         estimate = self._net(
-            mixture,
-            batch.lengths.to(self._device),
-            *join_enrollments(heard, device=self._device),
+            mixture, batch.lengths.to(self._device), *join_enrollments(heard, device=self._device)
         )
         return Extraction(estimate=estimate, failures=failures)
 

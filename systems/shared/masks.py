@@ -71,9 +71,7 @@ class Stft:
     def synthesise(self, spectra: Tensor, length: int, sample_rate_hz: int) -> Tensor:
         """Signals [B, length] float64 of spectra [B, F, N]."""
         window, hop = self._samples(sample_rate_hz)
-        return torch.istft(
-            spectra, window, hop, window=_sqrt_hann(window, spectra.device), length=length
-        )
+        return torch.istft(spectra, window, hop, window=_sqrt_hann(window, spectra.device), length=length)
 
     def _samples(self, sample_rate_hz: int) -> tuple[int, int]:
         """Window and hop in samples."""

@@ -28,9 +28,7 @@ class Probe:
         """The same question with mixture, target and interferers times `factor`."""
         target = self.truth.target
         return Probe(
-            query=replace(
-                self.query, id=f"{self.query.id}-{suffix}", mixture=self.query.mixture * factor
-            ),
+            query=replace(self.query, id=f"{self.query.id}-{suffix}", mixture=self.query.mixture * factor),
             truth=replace(
                 self.truth,
                 target=None if target is None else target * factor,
@@ -51,9 +49,7 @@ class Probe:
         )
 
 
-def make_probe(
-    card: SystemCard, *, name: str, duration_s: float, sample_rate_hz: int, seed: int
-) -> Probe:
+def make_probe(card: SystemCard, *, name: str, duration_s: float, sample_rate_hz: int, seed: int) -> Probe:
     """A harmonic tone in two kinds of noise, and every kind of clue that the card names.
 
     Args:
@@ -92,9 +88,7 @@ def _tone(rng: np.random.Generator, frames: int, sample_rate_hz: int) -> NDArray
     time_s = np.arange(frames) / sample_rate_hz
     f0_hz = rng.uniform(100.0, 300.0)
     phases = rng.uniform(0.0, 2 * np.pi, size=4)
-    tone = sum(
-        np.sin(2 * np.pi * k * f0_hz * time_s + phase) / k for k, phase in enumerate(phases, 1)
-    )
+    tone = sum(np.sin(2 * np.pi * k * f0_hz * time_s + phase) / k for k, phase in enumerate(phases, 1))
     envelope = 1.0 + 0.5 * np.sin(2 * np.pi * rng.uniform(2.0, 5.0) * time_s)
     return np.asarray(0.1 * envelope * tone)
 

@@ -15,16 +15,7 @@ from string import Formatter
 
 from ...core.errors import ConfigError, ExtractionError, suggest
 
-PLACEHOLDERS = (
-    "batch",
-    "classes",
-    "enrollment",
-    "enrollments",
-    "mixture",
-    "output",
-    "query",
-    "text",
-)
+PLACEHOLDERS = ("batch", "classes", "enrollment", "enrollments", "mixture", "output", "query", "text")
 _STDERR_TAIL_BYTES = 4096
 
 
@@ -176,9 +167,7 @@ def _names(word: str) -> list[str]:
         if name is None:
             continue
         if name not in PLACEHOLDERS or spec or conversion:
-            raise _wrong(
-                f"program: unknown placeholder {{{name}}} in {word!r}{suggest(name, PLACEHOLDERS)}"
-            )
+            raise _wrong(f"program: unknown placeholder {{{name}}} in {word!r}{suggest(name, PLACEHOLDERS)}")
         names.append(name)
     return names
 
@@ -186,13 +175,10 @@ def _names(word: str) -> list[str]:
 def _check_placeholders(names: frozenset[str]) -> None:
     if "batch" in names and len(names) > 1:
         others = ", ".join(f"{{{name}}}" for name in sorted(names - {"batch"}))
-        raise _wrong(
-            f"program: {{batch}} starts it once for a batch, {others} once for a query; keep one"
-        )
+        raise _wrong(f"program: {{batch}} starts it once for a batch, {others} once for a query; keep one")
     if not names & {"batch", "query", "output"}:
         raise _wrong(
-            "program: nothing tells it where to write the estimate; "
-            "give it {output}, {query} or {batch}"
+            "program: nothing tells it where to write the estimate; give it {output}, {query} or {batch}"
         )
 
 

@@ -36,9 +36,7 @@ class SpeakerModel:
     input: Input
     sample_rate_hz: int
 
-    def embedding(
-        self, signal: NDArray[np.float32], *, sample_rate_hz: int
-    ) -> NDArray[np.float64] | None:
+    def embedding(self, signal: NDArray[np.float32], *, sample_rate_hz: int) -> NDArray[np.float64] | None:
         """The embedding [D] of a signal [T]; None if it is too short to be heard at all."""
         from ...datasets.signals.audio import resample  # noqa: PLC0415
 
@@ -79,8 +77,7 @@ def open_speaker_model(
         )
     model = open_model(path, where=where, device=device, output=output)
     shapes = [
-        (seconds * 100, MELS) if input == "fbank80" else (seconds * sample_rate_hz,)
-        for seconds in (1, 2)
+        (seconds * 100, MELS) if input == "fbank80" else (seconds * sample_rate_hz,) for seconds in (1, 2)
     ]
     hint = (
         f"give a model that takes {input} of any length, or set `input` to "

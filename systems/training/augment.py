@@ -81,11 +81,7 @@ def at_other_speeds(item: Item, speed: tuple[float, float], rng: np.random.Gener
             mixture=together.sum(dim=0, keepdim=True),
             clues=replace(query.clues, enrollments=enrollments),
         ),
-        replace(
-            truth,
-            target=together[:1] if target else None,
-            interferers=together[len(target) :],
-        ),
+        replace(truth, target=together[:1] if target else None, interferers=together[len(target) :]),
     )
 
 
@@ -107,11 +103,7 @@ def cut(item: Item, num_samples: int, rng: np.random.Generator) -> Item:
         if truth.target is None or bool(truth.target[:, start:stop].any()):
             break
     return (
-        replace(
-            query,
-            mixture=query.mixture[:, start:stop],
-            clues=_cut_clues(query.clues, num_samples, rng),
-        ),
+        replace(query, mixture=query.mixture[:, start:stop], clues=_cut_clues(query.clues, num_samples, rng)),
         replace(
             truth,
             target=None if truth.target is None else truth.target[:, start:stop],
@@ -123,9 +115,7 @@ def cut(item: Item, num_samples: int, rng: np.random.Generator) -> Item:
 def _cut_clues(clues: Clues, num_samples: int, rng: np.random.Generator) -> Clues:
     starts = [_start(len(signal), num_samples, rng) for signal in clues.enrollments]
     pairs = zip(clues.enrollments, starts, strict=True)
-    return replace(
-        clues, enrollments=tuple(signal[start : start + num_samples] for signal, start in pairs)
-    )
+    return replace(clues, enrollments=tuple(signal[start : start + num_samples] for signal, start in pairs))
 
 
 def _start(whole: int, part: int, rng: np.random.Generator) -> int:

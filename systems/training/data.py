@@ -149,9 +149,7 @@ class _Asked(Sampler[Sequence[int]]):
         return iter(self._parts())
 
 
-def prefetch(
-    make: Callable[[int], TrainBatch], *, count: int, threads: int
-) -> Iterator[TrainBatch]:
+def prefetch(make: Callable[[int], TrainBatch], *, count: int, threads: int) -> Iterator[TrainBatch]:
     """`make(0)` to `make(count − 1)` in order, with at most `threads` + 1 of them made ahead."""
     if threads == 0:
         yield from map(make, range(count))

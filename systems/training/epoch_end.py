@@ -53,9 +53,7 @@ class Keeper(lightning.Callback):
         for watcher in self._watchers:
             watcher.step(loss=module.train_loss.value)
 
-    def on_train_epoch_end(
-        self, trainer: lightning.Trainer, module: lightning.LightningModule
-    ) -> None:
+    def on_train_epoch_end(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
         """Count the epoch and write everything down; Lightning has validated before."""
         module = _checked(module)
         log = EpochLog(
@@ -95,11 +93,7 @@ class Keeper(lightning.Callback):
         progress = module.progress
         best = progress.history[progress.best_epoch]
         card = self._card.model_copy(
-            update={
-                "epochs": best.epoch + 1,
-                "steps": best.steps,
-                "best_valid_loss": best.valid_loss,
-            }
+            update={"epochs": best.epoch + 1, "steps": best.steps, "best_valid_loss": best.valid_loss}
         )
         return save_checkpoint(self._out, state=self._best, card=card)
 

@@ -78,16 +78,12 @@ class ExtractionModule(lightning.LightningModule):
         if optimiser.max_minutes is not None:
             done = max(done, self.seconds / (60.0 * optimiser.max_minutes))
         reductions = self.progress.reductions
-        return optimiser.lr * lr_factor(
-            optimiser, step=self.steps, progress=done, reductions=reductions
-        )
+        return optimiser.lr * lr_factor(optimiser, step=self.steps, progress=done, reductions=reductions)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Adam with decoupled weight decay, as far as an earlier part had come."""
         optimiser = self.config.optimiser
-        adam = torch.optim.AdamW(
-            self.net.parameters(), lr=optimiser.lr, weight_decay=optimiser.weight_decay
-        )
+        adam = torch.optim.AdamW(self.net.parameters(), lr=optimiser.lr, weight_decay=optimiser.weight_decay)
         if self._optimiser_state is not None:
             adam.load_state_dict(dict(self._optimiser_state))
         return adam

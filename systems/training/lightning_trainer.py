@@ -31,11 +31,7 @@ _ADVICE = (
 
 
 def fit(
-    module: ExtractionModule,
-    keeper: Keeper,
-    batches: tuple[EpochBatches, EpochBatches],
-    *,
-    device: str,
+    module: ExtractionModule, keeper: Keeper, batches: tuple[EpochBatches, EpochBatches], *, device: str
 ) -> None:
     """Train until the epochs, the time or the patience are over.
 

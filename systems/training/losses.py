@@ -39,9 +39,7 @@ class NegativeSnr:
         self._name = "neg_si_sdr" if scale_invariant else "neg_snr"
         self._ratio = si_sdr_db if scale_invariant else snr_db
 
-    def __call__(
-        self, *, estimate: Tensor, reference: Tensor, mixture: Tensor, present: Tensor
-    ) -> Tensor:
+    def __call__(self, *, estimate: Tensor, reference: Tensor, mixture: Tensor, present: Tensor) -> Tensor:
         """Signals [B, T] and `present` [B] to losses [B].
 
         Raises:
@@ -63,14 +61,10 @@ class ThresholdedSnr:
         self._max_db = max_db
         self._absent_max_db = absent_max_db
 
-    def __call__(
-        self, *, estimate: Tensor, reference: Tensor, mixture: Tensor, present: Tensor
-    ) -> Tensor:
+    def __call__(self, *, estimate: Tensor, reference: Tensor, mixture: Tensor, present: Tensor) -> Tensor:
         """Signals [B, T] and `present` [B] to losses [B]."""
         found = -thresholded_snr_db(estimate=estimate, reference=reference, max_db=self._max_db)
-        absent = thresholded_residual_db(
-            estimate=estimate, mixture=mixture, max_db=self._absent_max_db
-        )
+        absent = thresholded_residual_db(estimate=estimate, mixture=mixture, max_db=self._absent_max_db)
         return torch.where(present, found, absent)
 
 

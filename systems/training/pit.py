@@ -30,12 +30,7 @@ def all_sources(batch: TrainBatch, num_outputs: int) -> Tensor:
 
 
 def assigned_losses(
-    criterion: ExtractionLoss,
-    *,
-    outputs: Tensor,
-    sources: Tensor,
-    mixture: Tensor,
-    present: Tensor,
+    criterion: ExtractionLoss, *, outputs: Tensor, sources: Tensor, mixture: Tensor, present: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Losses of the best assignment of outputs to sources.
 

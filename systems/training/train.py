@@ -76,11 +76,7 @@ def train(
     data = config.data
     streams = [
         open_stream(
-            data.dataset,
-            split=split,
-            seed=config.seed,
-            corpus_dirs=corpus_dirs,
-            overrides=data.overrides,
+            data.dataset, split=split, seed=config.seed, corpus_dirs=corpus_dirs, overrides=data.overrides
         )
         for split in (data.train_split, data.valid_split)
     ]
@@ -126,11 +122,7 @@ def train_on(
             save_snapshot(out, snapshot, identity=same)
     net.load_state_dict(dict(snapshot.net))
     module = ExtractionModule(
-        net,
-        task,
-        config,
-        progress=snapshot.progress,
-        optimiser_state=snapshot.optimiser or None,
+        net, task, config, progress=snapshot.progress, optimiser_state=snapshot.optimiser or None
     )
     batches = _batches(config, module, train_stream, valid_stream)
     total = len(batches[0]) * config.optimiser.epochs
@@ -176,9 +168,7 @@ def _prepare(
         progress = quiet if console is None else on_console(console)
         with using_threads(config.threads):
             prepared_as = task.prepare(net, first_items, seed=config.seed, progress=progress)
-    return Snapshot(
-        progress=Progress(), net=net.state_dict(), best={}, optimiser={}, prepared=prepared_as
-    )
+    return Snapshot(progress=Progress(), net=net.state_dict(), best={}, optimiser={}, prepared=prepared_as)
 
 
 def _finished(module: ExtractionModule) -> bool:
@@ -202,10 +192,7 @@ def _check_streams(config: TrainConfig, train: TrialStream, valid: TrialStream) 
             f"{len(valid.classes)} at {valid.sample_rate_hz} Hz)"
         )
     needed = config.data.per_epoch * config.optimiser.epochs
-    for name, stream, count in (
-        ("training", train, needed),
-        ("validation", valid, config.data.valid),
-    ):
+    for name, stream, count in (("training", train, needed), ("validation", valid, config.data.valid)):
         if len(stream) < count:
             raise DatasetError(
                 f"train config {config.name!r}: the {name} stream has {len(stream)} mixtures, "
@@ -261,11 +248,7 @@ def _processes(config: TrainConfig) -> int:
 
 
 def _card(
-    config: TrainConfig,
-    net: StrictModel,
-    stream: TrialStream,
-    source: TrialStream,
-    prepared_as: str,
+    config: TrainConfig, net: StrictModel, stream: TrialStream, source: TrialStream, prepared_as: str
 ) -> CheckpointCard:
     title, contents = f"{config.data.dataset}:{config.data.train_split}", None
     if isinstance(source, RecipeStream):

@@ -91,12 +91,7 @@ class MlflowWatcher:
 
 @contextmanager
 def watchers(
-    config: TrainConfig,
-    *,
-    total: int,
-    done: int,
-    console: Console | None,
-    tracking_uri: str | None,
+    config: TrainConfig, *, total: int, done: int, console: Console | None, tracking_uri: str | None
 ) -> Iterator[tuple[Watcher, ...]]:
     """Those who watch a run: log lines, a bar if the console is a terminal, MLflow if asked for.
 

@@ -71,14 +71,10 @@ def test_shipped_configs_are_right(name: str) -> None:
         ),
         (
             "name: x\ndatasets: [a]\nsystems: [{name: c, option: {}}]",
-            "unknown key 'systems.0.option'; did you mean 'options'? "
-            "(known: adapt, label, name, options)",
+            "unknown key 'systems.0.option'; did you mean 'options'? (known: adapt, label, name, options)",
         ),
         ("name: x\ndatasets: [a]", "key 'systems' is missing; add it"),
-        (
-            "name: x\ndatasets: [{metrics: [a]}]\nsystems: [c]",
-            "key 'datasets.0.dataset' is missing; add it",
-        ),
+        ("name: x\ndatasets: [{metrics: [a]}]\nsystems: [c]", "key 'datasets.0.dataset' is missing; add it"),
         (GOOD + "batch_size: 0", "batch_size = 0: Input should be greater than or equal to 1"),
         (GOOD + "batch_size: many", "batch_size = 'many': Input should be a valid integer"),
         (GOOD + "keep_estimates: 7", "keep_estimates = 7: Input should be a valid boolean"),
@@ -149,11 +145,7 @@ def test_devices(monkeypatch: pytest.MonkeyPatch) -> None:
         resolve_device("cuda:1")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    assert [resolve_device(name) for name in ("auto", "cuda", "cuda:1")] == [
-        "cuda",
-        "cuda",
-        "cuda:1",
-    ]
+    assert [resolve_device(name) for name in ("auto", "cuda", "cuda:1")] == ["cuda", "cuda", "cuda:1"]
     with pytest.raises(ConfigError, match="torch sees 2 GPUs here; use cuda:0 to cuda:1"):
         resolve_device("cuda:2")
 

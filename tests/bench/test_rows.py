@@ -51,11 +51,7 @@ def test_round_trip_keeps_every_field(tmp_path: Path) -> None:
     assert {name: first[name] for name in SCHEMA.names} == {
         name: getattr(row(), name) for name in SCHEMA.names
     }
-    assert (first["tag_scene"], first["tag_snr_db"], first["tag_overlap"]) == (
-        "street",
-        "-2.5",
-        "True",
-    )
+    assert (first["tag_scene"], first["tag_snr_db"], first["tag_overlap"]) == ("street", "-2.5", "True")
     assert second["status"] == "failed"
     assert second["reason"] == "non_finite"
     assert math.isnan(second["value"])
@@ -134,9 +130,7 @@ def test_folders_without_rows(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("column", "value"), [("trial_id", None), ("value", "loud")])
-def test_a_shard_with_holes_or_other_types_is_named(
-    tmp_path: Path, column: str, value: object
-) -> None:
+def test_a_shard_with_holes_or_other_types_is_named(tmp_path: Path, column: str, value: object) -> None:
     path = tmp_path / "rows" / "part-0.parquet"
     write_shard(path, [row()])
     frame = pd.read_parquet(path)

@@ -61,11 +61,7 @@ class Trials:
         moved = [signal[start:stop].to(device, non_blocking=True) for signal in roles]
         lengths = torch.full((stop - start,), FRAMES, device=device)
         return Signals(
-            estimate=moved[0],
-            reference=moved[1],
-            mixture=moved[2],
-            lengths=lengths,
-            sample_rate_hz=RATE_HZ,
+            estimate=moved[0], reference=moved[1], mixture=moved[2], lengths=lengths, sample_rate_hz=RATE_HZ
         )
 
 

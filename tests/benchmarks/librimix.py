@@ -55,11 +55,7 @@ class Stopwatch:
         end = time.perf_counter()
         found = {"open corpora and tables": self.marks[0][1] - self.begin}
         found |= {name: stop - start for name, start, stop in self.marks}
-        return {
-            **found,
-            "check, fingerprint, write": end - self.marks[-1][2],
-            "all": end - self.begin,
-        }
+        return {**found, "check, fingerprint, write": end - self.marks[-1][2], "all": end - self.begin}
 
 
 def make(root: Path, *, full: bool) -> None:
@@ -77,9 +73,7 @@ def make(root: Path, *, full: bool) -> None:
         file_path.parent.mkdir(parents=True, exist_ok=True)
         samples = draws[number : number + frames] if full else np.full(frames, number, np.int16)
         soundfile.write(str(file_path), samples, 16_000)
-        texts.setdefault(file_path.parent, []).append(
-            f"{file_path.stem} {words_of(file_path.stem)}"
-        )
+        texts.setdefault(file_path.parent, []).append(f"{file_path.stem} {words_of(file_path.stem)}")
     for chapter, lines in texts.items():
         name = f"{chapter.parent.name}-{chapter.name}.trans.txt"
         (chapter / name).write_text("\n".join(lines) + "\n")
@@ -100,11 +94,7 @@ def time_build(root: Path, *, lists: bool, mix: str, mode: str) -> Dataset:
         metadata = root / "bare"
         (metadata / "Libri2Mix").mkdir(parents=True, exist_ok=True)
         (metadata / TABLE).write_bytes((METADATA / TABLE).read_bytes())
-    dirs = {
-        "librimix": metadata,
-        "librispeech": root / "LibriSpeech",
-        "wham": root / "wham_noise",
-    }
+    dirs = {"librimix": metadata, "librispeech": root / "LibriSpeech", "wham": root / "wham_noise"}
     watch = Stopwatch()
     dataset = build(
         librimix_config(metadata=TABLE, mix=mix, mode=mode),

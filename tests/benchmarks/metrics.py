@@ -134,9 +134,7 @@ def timed(name: str, peer_name: str, peer: Peer) -> Row:
 
 def measured(*arguments: str, threads: int) -> str:
     """What this script prints in a process of its own, whose libraries have so many threads."""
-    limits = dict.fromkeys(
-        ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads)
-    )
+    limits = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
     done = subprocess.run(
         [sys.executable, __file__, *arguments],
         check=True,
@@ -166,9 +164,7 @@ def score_and_measure(trials: int) -> float:
     signals = batch(estimate, reference)
     # Numbers are kept, not tensors: small tensors between large ones leave holes in the heap.
     kept = [
-        batched(name).compute(signals).tolist()
-        for _ in range(0, trials, BATCH)
-        for name in MEMORY_METRICS
+        batched(name).compute(signals).tolist() for _ in range(0, trials, BATCH) for name in MEMORY_METRICS
     ]
     if not np.isfinite(kept).all():
         raise ValueError("a value is not finite")

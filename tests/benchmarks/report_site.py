@@ -127,9 +127,7 @@ def report() -> str:
         size = page.stat().st_size
         whole = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
         paints = first_paints(page)
-    paint = (
-        f"{statistics.median(paints):.0f} (largest {max(paints):.0f})" if paints else "no browser"
-    )
+    paint = f"{statistics.median(paints):.0f} (largest {max(paints):.0f})" if paints else "no browser"
     rows = SYSTEMS * TRIALS * len(METRICS)
     lines = [
         ["build, s of wall clock", f"{wall:.1f}"],

@@ -44,9 +44,7 @@ def report(asteroid_python: Path | None) -> str:
     return "\n\n".join([head, _explained(), _table(times), *_agreement(differences), _start()])
 
 
-def _round(
-    folders: Folders, place: Path, times: Times, asteroid_python: Path | None
-) -> dict[str, float]:
+def _round(folders: Folders, place: Path, times: Times, asteroid_python: Path | None) -> dict[str, float]:
     """Every side once, on an empty cache of scores; the largest difference of each metric."""
     place.mkdir()
     for system, measured in zip(folders.estimates, (times.first, times.later), strict=True):

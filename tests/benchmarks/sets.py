@@ -80,11 +80,7 @@ def report() -> str:
 
 def _libri_dirs(root: Path) -> Dirs:
     librimix.make(root, full=True)
-    return {
-        "librimix": librimix.METADATA,
-        "librispeech": root / "LibriSpeech",
-        "wham": root / "wham_noise",
-    }
+    return {"librimix": librimix.METADATA, "librispeech": root / "LibriSpeech", "wham": root / "wham_noise"}
 
 
 def _libri(mix: str, rate_hz: int, mode: str) -> DatasetConfig:
@@ -124,8 +120,7 @@ def _decode(mixture: Mixture, dirs: Dirs) -> None:
 
 def _built(rows: Sequence[Built]) -> str:
     lines = [
-        [f"`{row.config.name}`", str(row.mixtures), f"{row.wall_s:.1f}", f"{row.cpu_s:.1f}"]
-        for row in rows
+        [f"`{row.config.name}`", str(row.mixtures), f"{row.wall_s:.1f}", f"{row.cpu_s:.1f}"] for row in rows
     ]
     return (
         f"Building a manifest with `--jobs {JOBS}`, the hashes of all recordings it uses included: "
@@ -176,14 +171,7 @@ def _scaper() -> str:
         "background at 48 kHz, 6 s. Milliseconds of the processor; medians over mixtures of the "
         f"fastest of {REPEATS} runs, in which both take turns. {_load()}\n\n"
         + table(
-            [
-                "rate",
-                "here, ms",
-                "Scaper, ms",
-                "times faster",
-                "least of any mixture",
-                "largest difference",
-            ],
+            ["rate", "here, ms", "Scaper, ms", "times faster", "least of any mixture", "largest difference"],
             lines,
         )
     )

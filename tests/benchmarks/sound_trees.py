@@ -70,9 +70,7 @@ def _scenes(root: Path, part: str, count: int, *, sparse: bool) -> None:
             _table(folder / "evaluation_setup" / f"fold1_{fold}.csv", rows)
 
 
-def _write(
-    path: Path, frames: int, rate_hz: int, channels: int, subtype: str, *, sparse: bool
-) -> None:
+def _write(path: Path, frames: int, rate_hz: int, channels: int, subtype: str, *, sparse: bool) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     if sparse:
         head, size = _silence(frames, rate_hz, channels, subtype)

@@ -50,11 +50,7 @@ def checkpoint(folder: Path) -> Path:
     torch.manual_seed(0)
     net = TdSpeakerBeamTask().build(config, classes=())
     card = CheckpointCard(
-        architecture="td_speakerbeam",
-        net=config.model_dump(),
-        classes=(),
-        sample_rate_hz=8000,
-        sha256="",
+        architecture="td_speakerbeam", net=config.model_dump(), classes=(), sample_rate_hz=8000, sha256=""
     )
     save_checkpoint(folder, state=net.state_dict(), card=card)
     return folder

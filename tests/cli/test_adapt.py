@@ -190,13 +190,7 @@ SYSTEM = {
     "name": "soundbeam",
     "label": "adapted",
     "options": {"checkpoint": "base"},
-    "adapt": {
-        "dataset": "adaptation.yaml",
-        "enroll_from": "few.yaml",
-        "epochs": 1,
-        "mixtures": 8,
-        "lr": 0.1,
-    },
+    "adapt": {"dataset": "adaptation.yaml", "enroll_from": "few.yaml", "epochs": 1, "mixtures": 8, "lr": 0.1},
 }
 
 

@@ -165,10 +165,7 @@ CORPUS = ("--corpus", "mine=corpus")
         (("run", "run.yaml", "--device", "gpu"), ("'gpu'", "auto, cpu, cuda")),
         (("train", "train.yaml", "--device", "cpux"), ("'cpux'", "auto, cpu, cuda")),
         (("run", "quikstart"), ("'quikstart'", "did you mean 'quickstart'?")),
-        (
-            ("train", "soundbeam_mini_1ht"),
-            ("'soundbeam_mini_1ht'", "did you mean 'soundbeam_mini_1hot'?"),
-        ),
+        (("train", "soundbeam_mini_1ht"), ("'soundbeam_mini_1ht'", "did you mean 'soundbeam_mini_1hot'?")),
         (("build", "mini_sound"), ("'mini_sound'", "did you mean 'mini_sounds'?")),
         (("run", "x" * 300), ("not a file, nor shipped",)),
         (("run", "corpus"), ("'corpus'", "not a file")),
@@ -505,9 +502,7 @@ def test_a_hostile_training_state_is_not_run(refused: Refused) -> None:
     assert not Path("executed").exists()
 
 
-@pytest.mark.parametrize(
-    "name", ["nowhere", "soundbeam_mini_1ht", "corpus", "x" * 300, "~nobody/x"]
-)
+@pytest.mark.parametrize("name", ["nowhere", "soundbeam_mini_1ht", "corpus", "x" * 300, "~nobody/x"])
 def test_checkpoint_missing(refused: Refused, name: str) -> None:
     line = refused("doctor", "soundbeam", "--option", f"checkpoint={name}")
     assert f"no checkpoint at {name!r}" in line
@@ -602,9 +597,7 @@ def test_score_mixture_missing(refused: Refused) -> None:
         (("--system", "mixture", "--mixtures", "mix"), ("'mixture'", "another name")),
     ],
 )
-def test_score_options(
-    refused: Refused, arguments: tuple[str, ...], parts: tuple[str, ...]
-) -> None:
+def test_score_options(refused: Refused, arguments: tuple[str, ...], parts: tuple[str, ...]) -> None:
     line = refused(*SCORE, *arguments)
     for part in parts:
         assert part in line
@@ -678,9 +671,7 @@ def test_out_is_read_only(
 
 @pytest.mark.parametrize("command", WRITERS)
 @pytest.mark.usefixtures("ready")
-def test_disk_full_at_the_first_file(
-    refused: Refused, monkeypatch: pytest.MonkeyPatch, command: str
-) -> None:
+def test_disk_full_at_the_first_file(refused: Refused, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
     def fsync(_: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 

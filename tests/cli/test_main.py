@@ -126,7 +126,7 @@ def speech(tmp_path: Path) -> tuple[Path, Path]:
 def test_help_imports_nothing_heavy() -> None:
     code = (
         "import sys\n"
-        "from tsebench.cli.main.main import main\n"
+        "from tsebench.cli.main import main\n"
         "try: main(['run', '--help'])\n"
         "except SystemExit as stop: print(stop.code)\n"
         f"print(sorted({HEAVY} & set(sys.modules)))\n"
@@ -163,7 +163,7 @@ def test_only_a_process_of_its_own_changes_the_collector(tsebench: Command) -> N
     assert gc.get_threshold() == before
     program = (
         "import gc, sys; sys.argv = ['tsebench', '--version']\n"
-        "from tsebench.cli.main.main import main\n"
+        "from tsebench.cli.main import main\n"
         "try: main()\n"
         "finally: print(gc.get_threshold()[0])"
     )
@@ -290,9 +290,7 @@ def _verdicts(out: str) -> dict[str, str]:
     return dict(re.findall(line.format("|".join(CHECKS)), out, flags=re.MULTILINE))
 
 
-def test_validate_a_sample_and_against_another_set(
-    tsebench: Command, speech: tuple[Path, Path]
-) -> None:
+def test_validate_a_sample_and_against_another_set(tsebench: Command, speech: tuple[Path, Path]) -> None:
     config, corpus = speech
     given = ("--corpus", f"mine={corpus}")
     assert tsebench("build", config, "--out", "sets", *given).code == 0
@@ -313,9 +311,7 @@ def test_validate_a_sample_and_against_another_set(
     assert re.search(r"apart from training +\d+ +PROBLEM", said.out)
 
 
-def test_build_materialise_writes_what_is_rendered(
-    tsebench: Command, speech: tuple[Path, Path]
-) -> None:
+def test_build_materialise_writes_what_is_rendered(tsebench: Command, speech: tuple[Path, Path]) -> None:
     config, corpus = speech
     said = tsebench(
         "build", config, "--out", "sets", "--materialise", "--jobs", 1, "--corpus", f"mine={corpus}"
@@ -341,9 +337,7 @@ def test_build_twice_gives_the_same_fingerprint(tsebench: Command, small: Path) 
 
 
 def _run_config(path: Path, dataset: object, systems: str = "[mixture, silence]") -> Path:
-    path.write_text(
-        f"name: try\ndatasets: ['{dataset}']\nsystems: {systems}\nmetrics: [snr, si_sdri]\n"
-    )
+    path.write_text(f"name: try\ndatasets: ['{dataset}']\nsystems: {systems}\nmetrics: [snr, si_sdri]\n")
     return path
 
 
@@ -382,9 +376,7 @@ def test_run_goes_on_and_starts_over(tsebench: Command, tmp_path: Path, small: P
     assert {path: path.stat().st_mtime_ns for path in Path("out/rows").iterdir()} != shards
 
 
-def test_a_run_with_failed_trials_is_incomplete(
-    tsebench: Command, tmp_path: Path, small: Path
-) -> None:
+def test_a_run_with_failed_trials_is_incomplete(tsebench: Command, tmp_path: Path, small: Path) -> None:
     assert tsebench("build", small, "--out", "sets", "--materialise").code == 0
     answers = tmp_path / "answers"
     answers.mkdir()
@@ -430,9 +422,7 @@ def test_a_message_of_several_lines_is_told_in_one(
 # train and report ---------------------------------------------------------------------------------
 
 
-def test_train_two_steps_and_use_the_checkpoint(
-    tsebench: Command, tmp_path: Path, small: Path
-) -> None:
+def test_train_two_steps_and_use_the_checkpoint(tsebench: Command, tmp_path: Path, small: Path) -> None:
     config = tmp_path / "train.yaml"
     config.write_text(TRAINING.replace("DATASET", str(small)))
     said = tsebench("train", config, "--out", "net", "--device", "cpu")
@@ -444,9 +434,7 @@ def test_train_two_steps_and_use_the_checkpoint(
     assert (tmp_path / "net" / "train.log.jsonl").read_text() == log
 
     run = _run_config(
-        tmp_path / "run.yaml",
-        small,
-        f"[{{name: soundbeam, options: {{checkpoint: '{tmp_path / 'net'}'}}}}]",
+        tmp_path / "run.yaml", small, f"[{{name: soundbeam, options: {{checkpoint: '{tmp_path / 'net'}'}}}}]"
     )
     assert tsebench("run", run, "--out", "out", "--tracking-uri", "none").code == 0
     assert set(read_rows("out")["status"]) == {"ok"}

@@ -89,9 +89,7 @@ def test_what_is_no_config(reference: str) -> None:
 
 
 def test_a_misspelt_name_suggests_the_nearest() -> None:
-    with pytest.raises(
-        ConfigError, match=r"no config 'mini_sound': .*; did you mean 'mini_sounds'"
-    ):
+    with pytest.raises(ConfigError, match=r"no config 'mini_sound': .*; did you mean 'mini_sounds'"):
         find_config("mini_sound", folder="datasets")
 
 

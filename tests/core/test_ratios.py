@@ -55,9 +55,7 @@ def orthogonal_pair(*shape: int, energies: tuple[float, float]) -> tuple[Tensor,
 
 
 @pytest.mark.parametrize("shape", [(64,), (3, 64), (2, 3, 64)], ids=str)
-def test_closed_forms_for_half_the_target_plus_orthogonal_noise(
-    shape: tuple[int, ...],
-) -> None:
+def test_closed_forms_for_half_the_target_plus_orthogonal_noise(shape: tuple[int, ...]) -> None:
     target, disturbance = orthogonal_pair(*shape, energies=(4.0, 0.25))
     estimate = 0.5 * target + disturbance
     # ‖s‖² = 4, α = 1/2, ‖αs‖² = 1, ‖αs − ŝ‖² = 1/4, ‖s − ŝ‖² = 1 + 1/4, ‖ŝ‖² = 1 + 1/4.
@@ -104,9 +102,7 @@ def test_residual_has_the_gradients_of_the_published_loss() -> None:
     mixture, estimate = noise(100, seed=1), (0.3 * noise(100, seed=2)).requires_grad_()
     published = 10 * torch.log10(estimate.square().sum() + 0.01 * mixture.square().sum())
     ours = ratios.thresholded_residual_db(estimate=estimate, mixture=mixture, max_db=20.0)
-    torch.testing.assert_close(
-        torch.autograd.grad(ours, estimate), torch.autograd.grad(published, estimate)
-    )
+    torch.testing.assert_close(torch.autograd.grad(ours, estimate), torch.autograd.grad(published, estimate))
 
 
 @pytest.mark.parametrize("zero_mean", [False, True])
@@ -116,17 +112,14 @@ def test_si_sdr_agrees_with_fast_bss_eval(zero_mean: bool, level: float) -> None
     estimate = 0.7 * target + level * noise(4, 8000, seed=2)
     ours = ratios.si_sdr_db(estimate=estimate, reference=target, zero_mean=zero_mean)
     theirs = [
-        fast_bss_eval.si_sdr(target[i : i + 1], estimate[i : i + 1], zero_mean=zero_mean)
-        for i in range(4)
+        fast_bss_eval.si_sdr(target[i : i + 1], estimate[i : i + 1], zero_mean=zero_mean) for i in range(4)
     ]
     torch.testing.assert_close(ours, torch.cat(theirs).double(), atol=1e-5, rtol=0)
 
 
 @every_ratio
 @both_dtypes
-def test_level_of_the_recording_does_not_matter(
-    ratio: Callable[..., Tensor], dtype: torch.dtype
-) -> None:
+def test_level_of_the_recording_does_not_matter(ratio: Callable[..., Tensor], dtype: torch.dtype) -> None:
     target = noise(2, 500, seed=1, dtype=dtype)
     estimate = 0.8 * target + 0.1 * noise(2, 500, seed=2, dtype=dtype)
     tolerance = 2e-5 if dtype == torch.float32 else 1e-11
@@ -138,9 +131,7 @@ def test_level_of_the_recording_does_not_matter(
 
 @every_ratio
 @pytest.mark.parametrize("scale", [1e-280, 1e-170, 1e-101, 1e99, 1e170, 1e280])
-def test_squares_that_float64_cannot_hold_cost_no_digits(
-    ratio: Callable[..., Tensor], scale: float
-) -> None:
+def test_squares_that_float64_cannot_hold_cost_no_digits(ratio: Callable[..., Tensor], scale: float) -> None:
     target = noise(2, 500, seed=1)
     estimate = 0.8 * target + 0.1 * noise(2, 500, seed=2)
     scales = torch.tensor([[scale], [1.0]], dtype=torch.float64)  # the neighbour keeps its value

@@ -191,9 +191,7 @@ def recorded(tmp_path: Path) -> tuple[Path, DatasetConfig]:
     return tmp_path / "corpus", config
 
 
-def test_the_folder_of_a_corpus_is_asked_for(
-    tmp_path: Path, recorded: tuple[Path, DatasetConfig]
-) -> None:
+def test_the_folder_of_a_corpus_is_asked_for(tmp_path: Path, recorded: tuple[Path, DatasetConfig]) -> None:
     corpus, config = recorded
     build(config, tmp_path / "set", corpus_dirs={"x": corpus})
     with pytest.raises(CorpusError, match=r"corpus 'x' \(folder\) needs its folder: add --corpus"):

@@ -103,9 +103,7 @@ def test_tags_keep_their_types(tmp_path: Path, corpus: Path) -> None:
     assert [type(value) for value in read.values()] == [type(value) for value in tags.values()]
 
 
-def test_the_fingerprint_is_the_same_wherever_and_however_it_is_built(
-    tmp_path: Path, corpus: Path
-) -> None:
+def test_the_fingerprint_is_the_same_wherever_and_however_it_is_built(tmp_path: Path, corpus: Path) -> None:
     expected = _build(tmp_path / "a", corpus).card.fingerprint
     moved = _make_corpus(tmp_path / "elsewhere" / "name", backwards=True)
     (moved / "README.txt").write_text("not audio")
@@ -192,25 +190,16 @@ DAMAGE: dict[str, tuple[Callable[[Path], None], str]] = {
     "missing key": (_edit("trials.jsonl", '"cluster":', '"c":'), "line 1 is damaged: cluster"),
     "trial twice": (_twice("trials.jsonl"), "trial id 'test-000000_q0' appears twice"),
     "mixture twice": (_twice("mixtures.jsonl"), "mixture id 'test-000000' appears twice"),
-    "source twice": (
-        _edit("mixtures.jsonl", '"id":"s2"', '"id":"s1"'),
-        "source id 's1' appears tw",
-    ),
+    "source twice": (_edit("mixtures.jsonl", '"id":"s2"', '"id":"s1"'), "source id 's1' appears tw"),
     "mixture lost": (_without_last_line("mixtures.jsonl"), "which are not there"),
     "source lost": (_edit("mixtures.jsonl", '"id":"s2"', '"id":"s9"'), "which are not there"),
     "hash lost": (_without_last_line("files.jsonl"), r"is not in files\.jsonl"),
-    "path up": (
-        _edit("mixtures.jsonl", '"path":"', '"path":"../'),
-        "leaves the folder of corpus 'x'",
-    ),
+    "path up": (_edit("mixtures.jsonl", '"path":"', '"path":"../'), "leaves the folder of corpus 'x'"),
     "path inside": (_edit("trials.jsonl", '"path":"', '"path":"a/../../'), "leaves the folder"),
     "absolute": (_edit("mixtures.jsonl", '"path":"', '"path":"/etc/'), "leaves the folder"),
     "backslash": (_edit("trials.jsonl", '"path":"', '"path":"..\\\\'), "leaves the folder"),
     "hashed path": (_edit("files.jsonl", '"path":"', '"path":"../'), "leaves the folder"),
-    "other corpus": (
-        _edit("mixtures.jsonl", '"corpus":"x"', '"corpus":"y"'),
-        "which the card lacks",
-    ),
+    "other corpus": (_edit("mixtures.jsonl", '"corpus":"x"', '"corpus":"y"'), "which the card lacks"),
     "id climbs": (_edit("trials.jsonl", '"id":"', '"id":"../'), "cannot be a file name"),
     "id is dots": (_edit("mixtures.jsonl", '"id":"test-000000"', '"id":".."'), "cannot be a file"),
     "source id": (_edit("mixtures.jsonl", '"id":"s1"', '"id":"a/b"'), "cannot be a file name"),
@@ -218,10 +207,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], None], str]] = {
     "target": (_edit("trials.jsonl", '"n_classes":2', '"n_classes":3'), "fingerprint does not fit"),
     "hash": (_edit("files.jsonl", '"sha256":"', '"sha256":"0'), "fingerprint does not fit"),
     "vocabulary": (_edit("card.json", '"bell"', '"ball"'), "fingerprint does not fit"),
-    "rate": (
-        _edit("card.json", '"sample_rate_hz": 8000', '"sample_rate_hz": 16000'),
-        "does not fit",
-    ),
+    "rate": (_edit("card.json", '"sample_rate_hz": 8000', '"sample_rate_hz": 16000'), "does not fit"),
     "fingerprint": (_edit("card.json", '"fingerprint": "', '"fingerprint": "0'), "does not fit"),
     "trial lost": (_without_last_line("trials.jsonl"), "fingerprint does not fit"),
 }
@@ -281,9 +267,7 @@ def test_another_set_is_not_overwritten(
 
 def test_a_damaged_card_says_how_to_go_on(folder: Path, corpus: Path) -> None:
     (folder / "card.json").write_text("{}")
-    with pytest.raises(
-        DatasetError, match=r"damaged: .* after removing folder .* or choose another"
-    ):
+    with pytest.raises(DatasetError, match=r"damaged: .* after removing folder .* or choose another"):
         _build(folder, corpus)
 
 
@@ -324,9 +308,7 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path, corpus: Path) -> None:
 def test_a_builder_with_bad_ids_fails_when_it_builds(
     tmp_path: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        "tsebench.datasets.protocols.builder.BuildContext.mixture_id", lambda self, i: "same"
-    )
+    monkeypatch.setattr("tsebench.datasets.protocols.builder.BuildContext.mixture_id", lambda self, i: "same")
     with pytest.raises(DatasetError, match="dataset 'tiny': mixture id 'same' appears twice"):
         _build(tmp_path / "set", corpus)
     assert not (tmp_path / "set").exists()
@@ -354,8 +336,7 @@ def test_written_audio_is_what_is_rendered(tmp_path: Path, corpus: Path, quantis
         assert rate == RATE
         np.testing.assert_array_equal(mixture, query.mixture[0])
         sources = [
-            soundfile.read(str(audio / source / name), dtype="float32")[0]
-            for source in trial.target_ids
+            soundfile.read(str(audio / source / name), dtype="float32")[0] for source in trial.target_ids
         ]
         if truth.target is not None:
             np.testing.assert_array_equal(sum(sources), truth.target[0])

@@ -211,12 +211,7 @@ def test_a_folder_that_lists_itself_tells_how_many_files_its_release_has(tmp_pat
     """Which ones are missing nobody knows, so the set is built, and its card says so."""
     params = {"count": 2, "sounds": {"corpus": "fuss"}, "n_events": [1, 1]}
     config = DatasetConfig.model_validate(
-        {
-            "name": "small",
-            "builder": "fuss_style",
-            "corpora": {"fuss": {"kind": "fuss"}},
-            "params": params,
-        }
+        {"name": "small", "builder": "fuss_style", "corpora": {"fuss": {"kind": "fuss"}}, "params": params}
     )
     built = build(config, tmp_path / "set", corpus_dirs={"fuss": make_fuss(tmp_path / "fuss")})
     assert built.card.notes[-1] == (

@@ -8,13 +8,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from tsebench.core.errors import ConfigError, DatasetError
-from tsebench.datasets.queries import (
-    ClassQuery,
-    ConditionText,
-    Targets,
-    draw_queries,
-    parse_condition,
-)
+from tsebench.datasets.queries import ClassQuery, ConditionText, Targets, draw_queries, parse_condition
 from tsebench.datasets.types import Condition
 
 VOCABULARY = tuple(f"class {n}" for n in range(12))
@@ -33,9 +27,7 @@ def _draw(
     )
 
 
-@pytest.mark.parametrize(
-    ("text", "kind"), [("1:0", "FMQ"), ("2:0", "FMQ"), ("1:3", "PMQ"), ("0:1", "FUQ")]
-)
+@pytest.mark.parametrize(("text", "kind"), [("1:0", "FMQ"), ("2:0", "FMQ"), ("1:3", "PMQ"), ("0:1", "FUQ")])
 def test_conditions_and_their_kinds(text: str, kind: str) -> None:
     condition = parse_condition(text)
     assert (str(condition), condition.kind) == (text, kind)
@@ -58,14 +50,9 @@ def test_a_condition_without_quotes_is_a_number_in_yaml(number: int, text: str) 
     confusable=st.sets(st.sampled_from(VOCABULARY), max_size=2),
     mixture=st.text(max_size=5),
 )
-def test_every_query_fits_its_condition(
-    present: set[str], confusable: set[str], mixture: str
-) -> None:
+def test_every_query_fits_its_condition(present: set[str], confusable: set[str], mixture: str) -> None:
     queries = _draw(
-        *("1:0", "1:1", "1:3", "0:1", "0:4"),
-        mixture=mixture,
-        active=present,
-        present=present | confusable,
+        *("1:0", "1:1", "1:3", "0:1", "0:4"), mixture=mixture, active=present, present=present | confusable
     )
     assert [str(query.condition) for query in queries] == ["1:0", "1:1", "1:3", "0:1", "0:4"]
     for query in queries:
@@ -127,9 +114,7 @@ def test_a_mixture_with_too_few_audible_targets_is_asked_what_it_can_answer() ->
     queries = _draw("1:0", "2:0", "1:1", "0:1", active=PRESENT[:1])
     assert [str(query.condition) for query in queries] == ["1:0", "1:1", "0:1"]
     assert not {name for query in queries for name in query.classes} & set(PRESENT[1:])
-    assert [q.condition for q in _draw("1:0", "0:2", active=())] == [
-        Condition(n_active=0, n_inactive=2)
-    ]
+    assert [q.condition for q in _draw("1:0", "0:2", active=())] == [Condition(n_active=0, n_inactive=2)]
 
 
 def test_the_order_of_classes_does_not_tell_which_is_active() -> None:

@@ -122,15 +122,11 @@ def test_peak_scaling_scales_sources_and_mixture_alike() -> None:
     gains = [s.gain / t.gain for s, t in zip(scaled.sources, THREE.sources, strict=True)]
     np.testing.assert_allclose(gains, 0.25 / peak, rtol=1e-5)
     np.testing.assert_allclose(after.sources, before.sources * 0.25 / peak, rtol=2e-5, atol=1e-9)
-    assert max(np.abs(after.mixture).max(), np.abs(after.sources).max()) == pytest.approx(
-        0.25, rel=2e-5
-    )
+    assert max(np.abs(after.mixture).max(), np.abs(after.sources).max()) == pytest.approx(0.25, rel=2e-5)
 
 
 def test_a_source_that_another_cancels_still_counts_for_the_peak() -> None:
-    twins = _mixture(
-        _source("a", id="s1", gain=1.0), _source("a", id="s2", gain=-1.0), num_samples=6000
-    )
+    twins = _mixture(_source("a", id="s1", gain=1.0), _source("a", id="s2", gain=-1.0), num_samples=6000)
     scaled, after = limit_peak(twins, 0.1, {"noise": Noise()})
     assert np.abs(after.mixture).max() == 0.0
     assert np.abs(after.sources).max() == pytest.approx(0.1, rel=2e-5)
@@ -139,9 +135,7 @@ def test_a_source_that_another_cancels_still_counts_for_the_peak() -> None:
 
 @pytest.mark.parametrize("quantise", ["none", "int16"])
 @pytest.mark.parametrize("peak", [0.05, 1.0])
-def test_the_signals_that_come_with_a_scaled_recipe_are_its_rendering(
-    quantise: str, peak: float
-) -> None:
+def test_the_signals_that_come_with_a_scaled_recipe_are_its_rendering(quantise: str, peak: float) -> None:
     corpora = {"noise": Noise()}
     scaled, signals = limit_peak(replace(THREE, quantise=quantise), peak, corpora)  # type: ignore[arg-type]
     again = render(scaled, corpora)
@@ -157,9 +151,7 @@ def test_a_clip_reader_reads_a_clip_once() -> None:
         read(source.clip)
     _, signals = limit_peak(THREE, 0.9, {"noise": corpus}, read=read)
     assert corpus.reads == ["a", "b", "c"]
-    np.testing.assert_array_equal(
-        signals.mixture, limit_peak(THREE, 0.9, {"noise": Noise()})[1].mixture
-    )
+    np.testing.assert_array_equal(signals.mixture, limit_peak(THREE, 0.9, {"noise": Noise()})[1].mixture)
 
 
 def test_the_input_snr_is_target_against_all_the_rest() -> None:
@@ -191,9 +183,7 @@ def _trial(*target_ids: str, **clue: object) -> Trial:
 
 
 @pytest.mark.parametrize("targets", [("s-b",), ("s-a", "s-b"), ("s-a", "s-b", "s-c")])
-def test_the_target_is_the_sum_of_its_sources_and_the_rest_interferes(
-    targets: tuple[str, ...],
-) -> None:
+def test_the_target_is_the_sum_of_its_sources_and_the_rest_interferes(targets: tuple[str, ...]) -> None:
     corpora = {"noise": Noise()}
     query, truth = render_trial(_trial(*targets, classes=targets), THREE, corpora)
     rendered = render(THREE, corpora)
@@ -218,9 +208,7 @@ def test_an_absent_target_has_no_reference() -> None:
 def test_enrollments_come_at_the_rate_of_the_mixture_and_own_their_memory() -> None:
     clips = tuple(Clip(corpus="noise", path=p, start=10, frames=4001) for p in "ba")
     signals = render(THREE, {"noise": Noise()})
-    query, truth = render_trial(
-        _trial("s-a", enrollments=clips), THREE, {"noise": Noise()}, signals
-    )
+    query, truth = render_trial(_trial("s-a", enrollments=clips), THREE, {"noise": Noise()}, signals)
     assert [tuple(e.shape) for e in query.clues.enrollments] == [(2001,), (2001,)]
     expected = resample(Noise().read("b", 10, 4001)[0], from_hz=16_000, to_hz=RATE)
     np.testing.assert_array_equal(query.clues.enrollments[0], expected)

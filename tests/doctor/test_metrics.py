@@ -107,9 +107,7 @@ def test_metrics_agree_here(
 
 
 def test_every_metric_is_told_of(agreements: Mapping[tuple[str, str], Agreement]) -> None:
-    assert {metric for metric, _ in agreements} == {
-        info.name for info in known_infos() if not info.options
-    }
+    assert {metric for metric, _ in agreements} == {info.name for info in known_infos() if not info.options}
     assert all(found.passed for found in agreements.values())
 
 
@@ -177,12 +175,8 @@ def test_a_metric_that_is_off_is_found(
     assert "PROBLEM" not in out
 
 
-@pytest.mark.parametrize(
-    ("metric", "words"), [(Raising(), "no kernel"), (Biased(math.nan), "fail")]
-)
-def test_a_metric_that_breaks_is_found(
-    only: Callable[[str, object], None], metric: Snr, words: str
-) -> None:
+@pytest.mark.parametrize(("metric", "words"), [(Raising(), "no kernel"), (Biased(math.nan), "fail")])
+def test_a_metric_that_breaks_is_found(only: Callable[[str, object], None], metric: Snr, words: str) -> None:
     only("snr", metric)
     (found,) = check_metrics("cpu", jobs=0)
     assert not found.passed
@@ -194,9 +188,7 @@ def test_a_metric_that_breaks_is_found(
 
 
 def test_a_package_that_is_not_installed(
-    only: Callable[[str, object], None],
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+    only: Callable[[str, object], None], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def without(name: str) -> ModuleSpec | None:
         return None if name == "fast_bss_eval" else importlib.util.find_spec(name)
@@ -204,7 +196,7 @@ def test_a_package_that_is_not_installed(
     metric = load_metric("si_sdr")
     only("si_sdr", metric)
     monkeypatch.setattr(doctor_metrics, "find_spec", without)
-    monkeypatch.setattr(cli, "console", Console(width=100))
+    monkeypatch.setattr("tsebench.cli.doctor.console", Console(width=100))
     code, out, err = _call(capsys)
     assert (code, err) == (0, "")
     assert "not checked: pip install fast_bss_eval" in out

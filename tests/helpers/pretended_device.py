@@ -81,9 +81,7 @@ def items() -> list[tuple[Query, Truth]]:
     for row, frames in enumerate((2000, 1600)):
         sources = torch.rand(2, frames)
         clues = Clues(enrollments=(torch.rand(900 + 100 * row),), classes=(CLASSES[row],))
-        query = Query(
-            id=f"q{row}", mixture=sources.sum(0, keepdim=True), sample_rate_hz=RATE_HZ, clues=clues
-        )
+        query = Query(id=f"q{row}", mixture=sources.sum(0, keepdim=True), sample_rate_hz=RATE_HZ, clues=clues)
         truth = Truth(
             target=sources[:1], interferers=sources[1:], active_classes=CLASSES[:2],
             transcript=None, target_labels=(CLASSES[row],),

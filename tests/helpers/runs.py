@@ -60,9 +60,7 @@ def facts_of(
     }
 
 
-def make_run(
-    folder: Path, rows: Sequence[ScoreRow], facts: Mapping[str, object] | None = None
-) -> Path:
+def make_run(folder: Path, rows: Sequence[ScoreRow], facts: Mapping[str, object] | None = None) -> Path:
     """Write a run folder."""
     write_shard(folder / "rows" / "part-0000.parquet", rows)
     if facts is None:

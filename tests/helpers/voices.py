@@ -78,9 +78,7 @@ def train_config(system: str, net: dict[str, object], **optimiser: object) -> Tr
 
 def fit(settings: TrainConfig, out: Path, *, stream: Voices | None = None) -> TrainResult:
     """Train on `Voices`, on the CPU."""
-    return train_on(
-        settings, train_stream=stream or Voices(1), valid_stream=Voices(2), out=out, device="cpu"
-    )
+    return train_on(settings, train_stream=stream or Voices(1), valid_stream=Voices(2), out=out, device="cpu")
 
 
 def checkpoint(system: str, net: dict[str, object], folder: Path) -> str:
@@ -101,9 +99,7 @@ def checkpoint(system: str, net: dict[str, object], folder: Path) -> str:
     return str(folder)
 
 
-def batch(
-    *enrollments: tuple[Tensor, ...], rate: int = RATE_HZ, num_samples: int = 900
-) -> QueryBatch:
+def batch(*enrollments: tuple[Tensor, ...], rate: int = RATE_HZ, num_samples: int = 900) -> QueryBatch:
     """Noise, and these enrollments."""
     count = len(enrollments)
     return QueryBatch(

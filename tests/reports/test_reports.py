@@ -262,9 +262,7 @@ def test_a_system_without_any_row_is_missed(tmp_path: Path) -> None:
     sets = {"set": {"counts": {"trials_FMQ_1:0": 40}, "systems": ["net", "gone"]}}
     run = make_run(tmp_path, ordinary(), {**RUN, "datasets": sets})
     board = leaderboard(read_rows(run), runs=read_runs([run]), resamples=50)
-    assert [(i.system, i.reason, i.n_trials) for i in board.issues] == [
-        ("gone", "no row at all", 40)
-    ]
+    assert [(i.system, i.reason, i.n_trials) for i in board.issues] == [("gone", "no row at all", 40)]
     assert "gone" in render(board)
 
 
@@ -272,12 +270,7 @@ def test_the_shared_baseline_of_two_runs_counts_once(tmp_path: Path) -> None:
     rows = ordinary()
     first = make_run(tmp_path / "a", rows)
     again = [
-        row(
-            r.system,
-            int(r.trial_id[1:]),
-            r.value + (0.5 if r.system == "net" else 0.0),
-            run_id="r2",
-        )
+        row(r.system, int(r.trial_id[1:]), r.value + (0.5 if r.system == "net" else 0.0), run_id="r2")
         for r in rows
     ]
     second = make_run(tmp_path / "b", again, {**RUN, "run_id": "r2", "name": "later"})
@@ -489,9 +482,7 @@ def test_write_reports(tmp_path: Path) -> None:
     assert names == ["report.html", "report.csv", "report.md"]
     assert all(path.stat().st_size > 500 for path in paths)
     first = [path.read_bytes() for path in paths]
-    assert [
-        p.read_bytes() for p in write_reports([run], tmp_path / "again", ["html", "csv", "md"])
-    ] == first
+    assert [p.read_bytes() for p in write_reports([run], tmp_path / "again", ["html", "csv", "md"])] == first
     assert "90%" in paths[-1].read_text()  # the level that the run asks for
     with pytest.raises(UnknownNameError, match="unknown report 'htm'; did you mean 'html'"):
         write_reports([run], tmp_path, ["htm"])

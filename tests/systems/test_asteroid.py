@@ -212,8 +212,6 @@ def test_torch_stoi_is_hidden_only_while_models_are_imported():
         "import asteroid.losses\n"
         "print(before)\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-1000:]
     assert done.stdout.strip() in {"True", "False"}

@@ -78,9 +78,7 @@ def test_silence_is_zero() -> None:
 
 def test_oracle_target_returns_the_first_channel_of_the_reference() -> None:
     target = noise(2, 700)
-    truth = Truth(
-        target=target, interferers=noise(1, 700, seed=1), active_classes=(), transcript=None
-    )
+    truth = Truth(target=target, interferers=noise(1, 700, seed=1), active_classes=(), transcript=None)
     batch = batch_of([noise(2, 700), noise(2, 900)])
     estimate = answer("oracle_target", batch, [truth, truth_of(None, noise(900))])
     assert torch.equal(estimate[0], F.pad(target[0], (0, 200)))
@@ -98,12 +96,8 @@ def test_oracles_are_marked_and_plain_systems_are_not(name: str) -> None:
 
 
 @pytest.mark.parametrize("length", [1, 63, 64, 255, 256, 257, 4001])
-@pytest.mark.parametrize(
-    ("window_ms", "hop_ms", "rate_hz"), [(32, 8, 8000), (32, 16, 11025), (20, 7, 16000)]
-)
-def test_stft_gives_the_signal_back(
-    window_ms: float, hop_ms: float, rate_hz: int, length: int
-) -> None:
+@pytest.mark.parametrize(("window_ms", "hop_ms", "rate_hz"), [(32, 8, 8000), (32, 16, 11025), (20, 7, 16000)])
+def test_stft_gives_the_signal_back(window_ms: float, hop_ms: float, rate_hz: int, length: int) -> None:
     stft, signal = Stft(window_ms=window_ms, hop_ms=hop_ms), noise(2, length)
     back = stft.synthesise(stft.analyse(signal, rate_hz), length, rate_hz)
     torch.testing.assert_close(back.float(), signal, rtol=0, atol=1e-6)
@@ -111,15 +105,9 @@ def test_stft_gives_the_signal_back(
 
 @pytest.mark.parametrize(
     ("exponent", "beta", "gain"),
-    [
-        (2.0, 0.5, (0.09 / (0.09 + 0.49)) ** 0.5),
-        (2.0, 1.0, 0.09 / (0.09 + 0.49)),
-        (1.0, 1.0, 0.3),
-    ],
+    [(2.0, 0.5, (0.09 / (0.09 + 0.49)) ** 0.5), (2.0, 1.0, 0.09 / (0.09 + 0.49)), (1.0, 1.0, 0.3)],
 )
-def test_ratio_mask_of_proportional_sources_is_a_gain(
-    exponent: float, beta: float, gain: float
-) -> None:
+def test_ratio_mask_of_proportional_sources_is_a_gain(exponent: float, beta: float, gain: float) -> None:
     # S = 0.3 X and N = 0.7 X in every bin, so that M = (0.3^p / (0.3^p + 0.7^p))^β everywhere.
     mixture = noise(3000)
     estimate = estimate_of("oracle_irm", 0.3 * mixture, 0.7 * mixture, exponent=exponent, beta=beta)
@@ -127,9 +115,7 @@ def test_ratio_mask_of_proportional_sources_is_a_gain(
 
 
 @pytest.mark.parametrize(("share", "gain"), [(0.3, 0.3), (1.7, 1.0), (-0.4, 0.0)])
-def test_phase_sensitive_mask_of_proportional_sources_is_a_clipped_gain(
-    share: float, gain: float
-) -> None:
+def test_phase_sensitive_mask_of_proportional_sources_is_a_clipped_gain(share: float, gain: float) -> None:
     mixture = noise(3000)
     estimate = estimate_of("oracle_psm", share * mixture, (1 - share) * mixture)
     torch.testing.assert_close(estimate, gain * mixture, rtol=0, atol=1e-6)
@@ -165,8 +151,7 @@ def test_oracles_are_ordered_as_theory_says() -> None:
     other = noise(16000, seed=1)
     target = torch.from_numpy(scipy.signal.sosfilt(band, noise(16000).numpy())).float()
     values = [
-        snr_db(target, estimate_of(name, target, other))
-        for name in ("mixture", "oracle_irm", "oracle_psm")
+        snr_db(target, estimate_of(name, target, other)) for name in ("mixture", "oracle_irm", "oracle_psm")
     ]
     assert values == sorted(values)
     assert values[1] - values[0] > 5.0
@@ -227,9 +212,7 @@ def test_target_alone_passes(name: str) -> None:
 
 def test_no_interferer_at_all() -> None:
     target = noise(2000)
-    truth = Truth(
-        target=target[None], interferers=torch.zeros(0, 2000), active_classes=(), transcript=None
-    )
+    truth = Truth(target=target[None], interferers=torch.zeros(0, 2000), active_classes=(), transcript=None)
     estimate = answer("oracle_irm", batch_of([target[None]]), [truth])[0]
     torch.testing.assert_close(estimate, target, rtol=0, atol=1e-6)
 

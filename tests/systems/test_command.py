@@ -73,9 +73,7 @@ def ask(program: str | list[str], batch: QueryBatch, **options: object) -> Extra
 
 def assert_copied(extraction: Extraction, batch: QueryBatch) -> None:
     assert extraction.failures == {}
-    for estimate, mixture, length in zip(
-        extraction.estimate, batch.mixture, batch.lengths, strict=True
-    ):
+    for estimate, mixture, length in zip(extraction.estimate, batch.mixture, batch.lengths, strict=True):
         assert torch.equal(estimate, mixture[0, :length])
 
 
@@ -92,9 +90,7 @@ def test_copy_returns_the_mixture(program: str | list[str], own_temporary_folder
 
 
 def test_enrollment_reaches_the_program() -> None:
-    batch = make_batch(
-        Clues(enrollments=(noise(1600, 5),)), Clues(enrollments=(noise(2000, 6), noise(9, 7)))
-    )
+    batch = make_batch(Clues(enrollments=(noise(1600, 5),)), Clues(enrollments=(noise(2000, 6), noise(9, 7))))
     extraction = ask("cp {enrollment} {output}", batch)
     assert extraction.failures == {}
     assert torch.equal(extraction.estimate[0], noise(1600, 5))
@@ -126,9 +122,7 @@ def test_query_file_says_everything(script: Script, tmp_path: Path) -> None:
     batch = make_batch(clues)
     assert_copied(ask(python(path, "{query}"), batch), batch)
     seen = json.loads((tmp_path / "seen.json").read_text())
-    assert set(seen) == {
-        *("id", "sample_rate_hz", "mixture", "enrollments", "classes", "text", "output"),
-    }
+    assert set(seen) == {*("id", "sample_rate_hz", "mixture", "enrollments", "classes", "text", "output")}
     assert (seen["id"], seen["sample_rate_hz"]) == ("q0", RATE_HZ)
     assert (seen["classes"], seen["text"]) == (["cat", "dog"], "ein Hörbeispiel")
     assert len(seen["enrollments"]) == 1
@@ -166,9 +160,7 @@ def test_batch_mode_crash_refuses_the_batch(script: Script) -> None:
 def test_missing_enrollment_costs_its_own_query() -> None:
     batch = make_batch(Clues(), Clues(enrollments=(noise(2000),)))
     extraction = ask("cp {enrollment} {output}", batch)
-    assert extraction.failures == {
-        "q0": "clue: the program takes an {enrollment}, the query has none"
-    }
+    assert extraction.failures == {"q0": "clue: the program takes an {enrollment}, the query has none"}
     assert torch.equal(extraction.estimate[1], noise(2000))
 
 
@@ -257,8 +249,7 @@ def test_environment_and_device_reach_the_program(
 ) -> None:
     monkeypatch.setenv("MY_MODEL_HOME", "here")
     path = script(
-        "import os, sys\n"
-        "sys.exit(os.environ['TSEBENCH_DEVICE'] + ' ' + os.environ['MY_MODEL_HOME'])"
+        "import os, sys\nsys.exit(os.environ['TSEBENCH_DEVICE'] + ' ' + os.environ['MY_MODEL_HOME'])"
     )
     extraction = ask(python(path, "{output}"), make_batch(Clues()), device="cpu")
     assert extraction.failures["q0"].endswith("said: cpu here")

@@ -60,9 +60,7 @@ def precomputed_options(tmp_path: Path) -> Options:
 
     def record(batch: QueryBatch) -> Tensor:
         for query_id, mixture, length in zip(batch.ids, batch.mixture, batch.lengths, strict=True):
-            soundfile.write(
-                tmp_path / f"{query_id}.wav", mixture[0, :length], RATE_HZ, subtype="FLOAT"
-            )
+            soundfile.write(tmp_path / f"{query_id}.wav", mixture[0, :length], RATE_HZ, subtype="FLOAT")
         return batch.mixture[:, 0]
 
     recorder = Broken(record)
@@ -142,8 +140,7 @@ def options_of(name: str, weights: str, tmp_path: Path) -> Options:
 def own_batch(card: SystemCard) -> QueryBatch:
     rate = card.sample_rate_hz or RATE_HZ
     probes = [
-        make_probe(card, name=f"own-{d}", duration_s=d, sample_rate_hz=rate, seed=1)
-        for d in (0.5, 0.8)
+        make_probe(card, name=f"own-{d}", duration_s=d, sample_rate_hz=rate, seed=1) for d in (0.5, 0.8)
     ]
     return collate([probe.query for probe in probes], device="cpu")
 
@@ -246,9 +243,7 @@ def test_plain_estimate_is_float32_on_the_cpu(system: AnySystem) -> None:
 
 
 def failed(system: AnySystem, **options: object) -> dict[str, str]:
-    results: list[CheckResult] = check_system(
-        system, sample_rate_hz=RATE_HZ, lengths_s=(0.3,), **options
-    )
+    results: list[CheckResult] = check_system(system, sample_rate_hz=RATE_HZ, lengths_s=(0.3,), **options)
     return {result.name: result.detail for result in results if not result.passed}
 
 

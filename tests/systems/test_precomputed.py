@@ -52,9 +52,7 @@ def test_float_wav_comes_back_bit_for_bit(tmp_path: Path) -> None:
     np.testing.assert_array_equal(second, noise(seed=0))
 
 
-@pytest.mark.parametrize(
-    ("pattern", "file"), [("{id}.flac", "a.flac"), ("{id}/s1.wav", "a/s1.wav")]
-)
+@pytest.mark.parametrize(("pattern", "file"), [("{id}.flac", "a.flac"), ("{id}/s1.wav", "a/s1.wav")])
 def test_pattern_names_other_layouts(tmp_path: Path, pattern: str, file: str) -> None:
     save(tmp_path / file, noise(), subtype="PCM_16")
     extraction = ask(tmp_path, "a", pattern=pattern)
@@ -90,9 +88,7 @@ def scored(extraction: Extraction) -> Checked:
     """What the scorer says of the estimate of a single query."""
     signal = torch.from_numpy(noise(seed=1))
     estimate = extraction.estimate[0]
-    return check(
-        Scorable(trial_id="a", estimate=estimate, reference=signal, mixture=signal), RATE_HZ
-    )
+    return check(Scorable(trial_id="a", estimate=estimate, reference=signal, mixture=signal), RATE_HZ)
 
 
 # 40 samples are 5 ms, 400 are 50 ms.

@@ -65,9 +65,7 @@ def batch(*labels: tuple[str, ...], num_samples: int = 2000, rate_hz: int = 8000
 
 
 def truth(*active: str) -> Truth:
-    return Truth(
-        target=None, interferers=torch.zeros(1, 2000), active_classes=active, transcript=None
-    )
+    return Truth(target=None, interferers=torch.zeros(1, 2000), active_classes=active, transcript=None)
 
 
 @pytest.mark.parametrize(
@@ -122,9 +120,7 @@ def test_theta_decides_which_classes_are_extracted(tmp_path):
     kept = tuple(CLASSES[i] for i in sorted(ordered.indices[:2].tolist()))
     theta = float(ordered.values[1:3].mean())
     refined = load_system("query_refinement", checkpoint=checkpoint, theta=theta).extract(asked)
-    expected = load_system("query_refinement", checkpoint=checkpoint, theta=0.0).extract(
-        batch(kept)
-    )
+    expected = load_system("query_refinement", checkpoint=checkpoint, theta=0.0).extract(batch(kept))
     torch.testing.assert_close(refined.estimate, expected.estimate)
     assert (refined.estimate - plain.estimate).abs().max() > 1e-4
     torch.testing.assert_close(refined.class_probabilities, plain.class_probabilities)
@@ -157,9 +153,7 @@ def test_options_are_on_the_card_and_must_fit(tmp_path):
     with pytest.raises(ConfigError, match="theta"):
         load_system("query_refinement", checkpoint=proposed, theta=1.5)
     with pytest.raises(ExtractionError, match="works at 8000 Hz"):
-        load_system("query_refinement", checkpoint=proposed).extract(
-            batch(("bell",), rate_hz=16000)
-        )
+        load_system("query_refinement", checkpoint=proposed).extract(batch(("bell",), rate_hz=16000))
     answer = load_system("query_refinement", checkpoint=baseline).extract(batch(("bel",), ()))
     assert answer.class_probabilities is None
     assert "unknown sound class 'bel'; did you mean 'bell'" in answer.failures["q0"]
@@ -268,9 +262,7 @@ def test_both_tasks_are_learnt():
         present = [("bell", "rain"), ("bell", "rain"), ("bell",), ("rain",)]
         asked = [("bell",), ("rain",), ("bell",), ("rain",)]
         wanted = torch.stack([low[0], high[1], low[2], high[3]])
-        queries = replace(
-            batch(*asked, num_samples=1600), mixture=(low + high)[:, None], ids=tuple("abcd")
-        )
+        queries = replace(batch(*asked, num_samples=1600), mixture=(low + high)[:, None], ids=tuple("abcd"))
         made = TrainBatch(
             queries=queries, target=wanted, present=torch.ones(4, dtype=torch.bool),
             active_classes=tuple(present),
@@ -286,8 +278,7 @@ def test_both_tasks_are_learnt():
 def test_cosine_after_the_warm_up():
     options = OptimiserConfig(schedule="warmup_cosine", warmup_steps=10)
     factors = [
-        lr_factor(options, step=step, progress=step / 110, reductions=0)
-        for step in (0, 9, 10, 60, 110)
+        lr_factor(options, step=step, progress=step / 110, reductions=0) for step in (0, 9, 10, 60, 110)
     ]
     assert factors == pytest.approx([0.1, 1.0, 1.0, 0.5, 0.0], abs=1e-12)
 
@@ -318,9 +309,7 @@ systems:
   - {{name: query_refinement, options: {{checkpoint: {tmp_path / "net"}}}}}
 """
     )
-    result = evaluate(
-        load_run_config(str(tmp_path / "run.yaml")), out=tmp_path / "out", device="cpu", jobs=1
-    )
+    result = evaluate(load_run_config(str(tmp_path / "run.yaml")), out=tmp_path / "out", device="cpu", jobs=1)
     rows = read_rows(result.out)
     scores = rows[rows["metric"] == "macro_f1"]
     assert len(scores) == 2 * 4

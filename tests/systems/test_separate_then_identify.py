@@ -22,11 +22,7 @@ from tsebench.systems.nets.separate_then_identify import (
 )
 from tsebench.systems.nets.speaker_head import CosineSpeakerHead
 from tsebench.systems.registry import load_system
-from tsebench.systems.separate_then_identify import (
-    SeparateThenIdentifyTask,
-    identification_losses,
-    in_order,
-)
+from tsebench.systems.separate_then_identify import SeparateThenIdentifyTask, identification_losses, in_order
 from tsebench.systems.trainable import TASKS
 from tsebench.systems.training.config import load_train_config
 from tsebench.systems.training.data import collate

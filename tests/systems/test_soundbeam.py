@@ -148,11 +148,7 @@ def test_wrong_rate_is_refused(folder):
 
 
 def test_multi_hot_matrix():
-    assert multi_hot([("rain",), (), ("bell", "rain")], CLASSES).tolist() == [
-        [0, 0, 1],
-        [0, 0, 0],
-        [1, 0, 1],
-    ]
+    assert multi_hot([("rain",), (), ("bell", "rain")], CLASSES).tolist() == [[0, 0, 1], [0, 0, 0], [1, 0, 1]]
 
 
 class Hostile:

@@ -66,9 +66,7 @@ def test_contract(clue, tmp_path):
 def test_conditionings_are_their_formulas():
     torch.manual_seed(2)
     features, embedding = torch.randn(2, 3, 5), torch.randn(2, 4)
-    built = {
-        name: conditioning(name, num_channels=3, embedding_dim=4) for name in sorted(CONDITIONINGS)
-    }
+    built = {name: conditioning(name, num_channels=3, embedding_dim=4) for name in sorted(CONDITIONINGS)}
     answers = {name: layer(features, embedding) for name, layer in built.items()}
     for b in range(2):
         f, e = features[b], embedding[b]
@@ -123,9 +121,7 @@ def test_number_of_parameters_follows_from_the_sizes():
 @pytest.mark.parametrize("clue", ["multiplication", "attention"])
 def test_it_learns_and_the_system_opens_what_it_wrote(clue, tmp_path):
     net = {**TINY, "conditioning": clue, "embedding_dim": 10, "lstm_hidden": 16, "hidden": 20}
-    settings = train_config(
-        NAME, net, per_epoch=160, batch_size=8, epochs=6, lr=2e-2, schedule="cosine"
-    )
+    settings = train_config(NAME, net, per_epoch=160, batch_size=8, epochs=6, lr=2e-2, schedule="cosine")
     result = fit(settings, tmp_path)
     assert result.best_loss < -6.0
     load_system(NAME, checkpoint=str(result.checkpoint))

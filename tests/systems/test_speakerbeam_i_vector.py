@@ -18,11 +18,7 @@ from tsebench.core.errors import ConfigError, DatasetError, TsebenchError
 from tsebench.core.validation import parse
 from tsebench.datasets.dynamic import open_stream
 from tsebench.datasets.types import Query, Truth
-from tsebench.systems.checkpoints.checkpoint import (
-    find_checkpoint,
-    load_checkpoint,
-    read_checkpoint_card,
-)
+from tsebench.systems.checkpoints.checkpoint import find_checkpoint, load_checkpoint, read_checkpoint_card
 from tsebench.systems.nets.enrollment import join_enrollments
 from tsebench.systems.nets.i_vector.extractor import IVectorConfig, IVectorExtractor
 from tsebench.systems.nets.i_vector.fit import fit_extractor
@@ -140,9 +136,7 @@ def test_real_talkers_are_told_apart():
 
 def test_it_learns_to_follow_an_i_vector(tmp_path):
     net = {**TINY, "embedding_dim": 10, "lstm_hidden": 16, "hidden": 20}
-    settings = train_config(
-        NAME, net, per_epoch=160, batch_size=8, epochs=6, lr=2e-2, schedule="cosine"
-    )
+    settings = train_config(NAME, net, per_epoch=160, batch_size=8, epochs=6, lr=2e-2, schedule="cosine")
     result = fit(settings, tmp_path)
     assert result.best_loss < -6.0
     load_system(NAME, checkpoint=str(result.checkpoint))

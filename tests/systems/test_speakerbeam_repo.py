@@ -4,17 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from helpers.speakerbeam_repo import (
-    STRIDE,
-    H,
-    P,
-    R,
-    State,
-    X,
-    arguments,
-    saved,
-    weights,
-)
+from helpers.speakerbeam_repo import STRIDE, H, P, R, State, X, arguments, saved, weights
 from helpers.voices import batch, noise
 from torch import Tensor
 from torch.nn import functional as F
@@ -41,9 +31,7 @@ def tcn(x: Tensor, state: State, part: str, *, repeats: int, skip: bool, adapt=N
         block, dilation = f"{part}.TCN.{index}", 2 ** (index % X)
 
         def conv(y: Tensor, name: str, block=block, **options) -> Tensor:
-            return F.conv1d(
-                y, state[f"{block}.{name}.weight"], state[f"{block}.{name}.bias"], **options
-            )
+            return F.conv1d(y, state[f"{block}.{name}.weight"], state[f"{block}.{name}.bias"], **options)
 
         y = F.prelu(conv(x, "shared_block.0"), state[f"{block}.shared_block.1.weight"])
         y = norm(y, state, f"{block}.shared_block.2")
@@ -60,14 +48,10 @@ def tcn(x: Tensor, state: State, part: str, *, repeats: int, skip: bool, adapt=N
     return F.conv1d(x, state[f"{part}.mask_net.1.weight"], state[f"{part}.mask_net.1.bias"])
 
 
-def public_answer(
-    state: State, args: dict[str, object], mixture: Tensor, enrollment: Tensor
-) -> Tensor:
+def public_answer(state: State, args: dict[str, object], mixture: Tensor, enrollment: Tensor) -> Tensor:
     """The estimate [T] of the public network, a second implementation."""
     skip, concat = bool(args["skip_chan"]), args["adapt_layer_type"] == "concat"
-    heard = F.conv1d(
-        enrollment[None, None], state["auxiliary.1.filterbank._filters"], stride=STRIDE
-    )
+    heard = F.conv1d(enrollment[None, None], state["auxiliary.1.filterbank._filters"], stride=STRIDE)
     embedding = tcn(heard, state, "auxiliary.2", repeats=1, skip=skip).mean(dim=-1)
     halves = embedding.chunk(2, dim=1) if skip else (embedding, None)
 
@@ -86,9 +70,7 @@ def public_answer(
         adapt=lambda r, s: (told(r, halves[0], 0), told(s, halves[1], 1)),
     )  # fmt: skip
     mask = torch.relu(mask) if args["mask_act"] == "relu" else torch.sigmoid(mask)
-    decoded = F.conv_transpose1d(
-        mask * encoded, state["decoder.filterbank._filters"], stride=STRIDE
-    )
+    decoded = F.conv_transpose1d(mask * encoded, state["decoder.filterbank._filters"], stride=STRIDE)
     return F.pad(decoded[0, 0], (0, len(mixture) - decoded.shape[-1]))
 
 
@@ -139,9 +121,7 @@ def test_published_size_is_built(tmp_path):
         "mask_act": "relu", "bn_chan": 128, "skip_chan": 128, "hid_chan": 512,
         "i_adapt_layer": 7, "adapt_layer_type": "mul", "adapt_enroll_dim": 128,
     }  # fmt: skip
-    package = Package(
-        name="TimeDomainSpeakerBeam", args=args, state={}, infos={}, sha256="", where="file"
-    )
+    package = Package(name="TimeDomainSpeakerBeam", args=args, state={}, infos={}, sha256="", where="file")
     config = config_of(package)
     assert (config.num_filters, config.stacks, config.conditioned_after) == (512, 3, 1)
     assert (config.conditioning, config.mask) == ("multiplication", "relu")
@@ -183,8 +163,6 @@ def test_weights_that_do_not_fit_are_one_line(tmp_path):
 
 
 def test_model_of_asteroid_is_refused(tmp_path):
-    torch.save(
-        {"model_name": "ConvTasNet", "model_args": {}, "state_dict": {}}, tmp_path / "model.pth"
-    )
+    torch.save({"model_name": "ConvTasNet", "model_args": {}, "state_dict": {}}, tmp_path / "model.pth")
     with pytest.raises(CheckpointError, match=r"holds a 'ConvTasNet', .* by system 'asteroid'"):
         load_system(NAME, model=str(tmp_path / "model.pth"))

@@ -11,12 +11,7 @@ from tsebench.core.errors import ConfigError
 from tsebench.core.validation import parse
 from tsebench.doctor.system_checks import check_system
 from tsebench.systems.nets.multiscale import InformedStack, MultiScaleDecoder, MultiScaleEncoder
-from tsebench.systems.nets.spex_plus import (
-    MaskedBatchNorm,
-    ResidualEmbedder,
-    SpExPlusConfig,
-    SpExPlusNet,
-)
+from tsebench.systems.nets.spex_plus import MaskedBatchNorm, ResidualEmbedder, SpExPlusConfig, SpExPlusNet
 from tsebench.systems.nets.tcn import frame_mask
 from tsebench.systems.registry import load_system
 from tsebench.systems.spex_plus import SpExPlusTask
@@ -135,9 +130,7 @@ def test_loss_weighs_three_estimates_and_the_speakers():
     net = network().eval()
     with torch.no_grad():
         heard = items.queries.clues
-        signals = torch.nn.utils.rnn.pad_sequence(
-            [clues.enrollments[0] for clues in heard], batch_first=True
-        )
+        signals = torch.nn.utils.rnn.pad_sequence([clues.enrollments[0] for clues in heard], batch_first=True)
         lengths = torch.tensor([len(clues.enrollments[0]) for clues in heard])
         embedding = net.embed(signals, lengths)
         mixture = items.queries.mixture[:, 0]

@@ -165,9 +165,7 @@ def test_wrong_rate_is_refused(tmp_path):
 
 def test_it_learns_and_the_system_opens_what_it_wrote(tmp_path):
     net = {**NO_SKIP, "num_filters": 24, "bottleneck": 12, "embedding_dim": 12, "hidden": 16}
-    settings = train_config(
-        NAME, net, per_epoch=160, batch_size=8, epochs=5, lr=1e-2, schedule="cosine"
-    )
+    settings = train_config(NAME, net, per_epoch=160, batch_size=8, epochs=5, lr=1e-2, schedule="cosine")
     result = fit(settings, tmp_path)
     # The mixture itself has a loss of 0 dB, and so has the wrong voice or silence.
     assert result.best_loss < -6.0

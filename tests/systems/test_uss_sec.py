@@ -84,11 +84,7 @@ def test_spectra_give_the_signal_back(length, stride, num_samples):
 
 
 @pytest.mark.parametrize(
-    "bank",
-    [
-        StftBank(filter_length=64, stride=16),
-        LearnedBank(num_filters=5, filter_length=12, stride=5),
-    ],
+    "bank", [StftBank(filter_length=64, stride=16), LearnedBank(num_filters=5, filter_length=12, stride=5)]
 )
 def test_frames_do_not_change_when_zeros_follow(bank):
     signal = torch.randn(1, 203)
@@ -125,8 +121,7 @@ def test_assignment_is_the_best_of_all_permutations():
     chosen = best_assignment(losses)
     for table, found in zip(losses, chosen, strict=True):
         totals = {
-            p: sum(table[s, n].item() for s, n in enumerate(p))
-            for p in itertools.permutations(range(4))
+            p: sum(table[s, n].item() for s, n in enumerate(p)) for p in itertools.permutations(range(4))
         }
         assert tuple(found.tolist()) == min(totals, key=totals.__getitem__)
 

@@ -20,9 +20,7 @@ CPU_TRIALS, DEVICE_TRIALS = 32, 256
 """Trials of a part; normal equations that are factorised take 4 MB each."""
 
 
-def in_chunks(
-    compute: Callable[[Signals], Tensor], signals: Signals, *, cpu_samples: int | None
-) -> Tensor:
+def in_chunks(compute: Callable[[Signals], Tensor], signals: Signals, *, cpu_samples: int | None) -> Tensor:
     """Values [B] of a batch, computed in parts of a bounded number of samples.
 
     Every part has at least one trial, however long. The parts do not depend on the number of

@@ -156,9 +156,7 @@ def _blocks(pair: Tensor, loud: LoudFrames) -> list[_Block]:
     ]
     starts = torch.tensor([block.start for block in blocks[1:]], device=pair.device)
     before = [0, *torch.searchsorted(loud.flat, starts).tolist(), len(loud.trial)]
-    return [
-        block for block, (one, other) in zip(blocks, pairwise(before), strict=True) if other > one
-    ]
+    return [block for block, (one, other) in zip(blocks, pairwise(before), strict=True) if other > one]
 
 
 def _add_up(frames: Tensor, energies: Tensor) -> None:

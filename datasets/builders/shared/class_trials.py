@@ -154,12 +154,7 @@ class Asker:
         return {reason: number for reason, number in counts.items() if number}
 
     def _queries(
-        self,
-        audible: Sequence[str],
-        present: set[str],
-        key: tuple[str | int, ...],
-        *,
-        in_order: bool,
+        self, audible: Sequence[str], present: set[str], key: tuple[str | int, ...], *, in_order: bool
     ) -> list[ClassQuery]:
         groups = [[c] for c in self._conditions] if in_order else [self._conditions]
         return [
@@ -223,11 +218,7 @@ def _no_tags(_labels: tuple[str, ...]) -> Mapping[str, Tag]:
 
 
 def check_labels(
-    *,
-    vocabulary: Sequence[str],
-    scenes: Sequence[str],
-    inactive: Sequence[str],
-    confusable: Confusable,
+    *, vocabulary: Sequence[str], scenes: Sequence[str], inactive: Sequence[str], confusable: Confusable
 ) -> None:
     """Are all named labels there?
 

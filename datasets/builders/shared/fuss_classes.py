@@ -31,8 +31,7 @@ class FussClasses:
         self._folder = next(part.folder for part in corpus.parts if part.name == split)
         self._label_of, self._labels_of = join.label_of, join.labels_of
         self._recordings = {
-            PurePosixPath(recording.path).name: recording
-            for recording in corpus.recordings_of(split)
+            PurePosixPath(recording.path).name: recording for recording in corpus.recordings_of(split)
         }
         paths = [recording.path for recording in self._recordings.values()]
         listed = [path for path in paths if path in self._label_of]
@@ -90,9 +89,7 @@ class FussClasses:
 
     def taken_from(self, mixture: Mixture, origins: tuple[Recording, ...]) -> Mixture:
         """The mixture with the files that its sources were made from, to enroll with others."""
-        clips = [
-            Clip(corpus=self._corpus.name, path=r.path, start=0, frames=r.frames) for r in origins
-        ]
+        clips = [Clip(corpus=self._corpus.name, path=r.path, start=0, frames=r.frames) for r in origins]
         pairs = zip(mixture.sources, clips, strict=True)
         return replace(mixture, sources=tuple(replace(s, clip=clip) for s, clip in pairs))
 

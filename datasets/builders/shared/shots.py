@@ -115,11 +115,7 @@ def without_groups(pool: Pool, groups: frozenset[str]) -> Pool:
 
 
 def _audible(
-    pool: Pool,
-    label: str,
-    key: tuple[str | int, ...],
-    max_s: float,
-    audibility: Audibility,
+    pool: Pool, label: str, key: tuple[str | int, ...], max_s: float, audibility: Audibility
 ) -> Iterator[Recording]:
     """The audible recordings of a class in an order that depends on names alone."""
     choices = pool.by_label.get(label, ())

@@ -106,9 +106,7 @@ class Scenes:
         ConfigError: options contradict each other.
     """
 
-    def __init__(
-        self, context: BuildContext, options: SceneOptions, background: Selection | None
-    ) -> None:
+    def __init__(self, context: BuildContext, options: SceneOptions, background: Selection | None) -> None:
         _check(options)
         self._options = options
         self.levels: Levels = (
@@ -117,9 +115,7 @@ class Scenes:
         self._background = None
         if background:
             shortest_s = max(background.min_s, options.duration_s)
-            self._background = open_pool(
-                background.model_copy(update={"min_s": shortest_s}), context
-            )
+            self._background = open_pool(background.model_copy(update={"min_s": shortest_s}), context)
 
     @property
     def background_labels(self) -> tuple[str, ...]:
@@ -153,9 +149,7 @@ class Scenes:
             fade=options.fade,
         )
 
-    def mix(
-        self, mixture_id: str, sources: Sequence[Source], tags: Mapping[str, Tag] | None = None
-    ) -> Mixed:
+    def mix(self, mixture_id: str, sources: Sequence[Source], tags: Mapping[str, Tag] | None = None) -> Mixed:
         """The mixture of sources; its tags are the number of classes, the scene, and others."""
         events = [source for source in sources if source.role == "foreground"]
         scenes = {s.label for s in sources if s.role == "background"}
@@ -170,9 +164,7 @@ class Scenes:
         )
         return self.levels.finish(mixture)
 
-    def _clip(
-        self, pool: Pool, label: str, seconds: float, rng: np.random.Generator
-    ) -> tuple[Clip, int]:
+    def _clip(self, pool: Pool, label: str, seconds: float, rng: np.random.Generator) -> tuple[Clip, int]:
         """A stretch that is not silent, if a few draws find one, and the rate of its recording.
 
         Recordings may hold long gaps.

@@ -52,9 +52,7 @@ class AudioTree:
         if file.suffix.lower() in _EXACT_SEEK:
             return audio_files.read_mono(file, start, frames, channel=self._channel)
         rate = audio_files.info(file).sample_rate_hz
-        whole = self._cache.get_or_make(
-            path, lambda: audio_files.read_mono(file, channel=self._channel)[0]
-        )
+        whole = self._cache.get_or_make(path, lambda: audio_files.read_mono(file, channel=self._channel)[0])
         stop = len(whole) if frames is None else start + frames
         if not 0 <= start < stop <= len(whole):
             raise AudioError(
@@ -97,8 +95,7 @@ class AudioTree:
         errors = [result for result in scanned if isinstance(result, AudioError)]
         if errors:
             raise CorpusError(
-                f"{self._where}: {len(errors)} of {len(scanned)} files cannot be used; the first: "
-                f"{errors[0]}"
+                f"{self._where}: {len(errors)} of {len(scanned)} files cannot be used; the first: {errors[0]}"
             )
         return [result for result in scanned if isinstance(result, AudioInfo)]
 

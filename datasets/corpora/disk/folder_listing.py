@@ -92,9 +92,7 @@ def listed(root: Path, audio: str, table: Table, columns: Columns, default: str)
         splits = table.full_column(columns.split, option="split_column")
     return [
         Entry(path=path, label=label, split=split, group=group or path, transcript=_words(text))
-        for path, label, split, group, text in zip(
-            paths, labels, splits, groups, texts, strict=True
-        )
+        for path, label, split, group, text in zip(paths, labels, splits, groups, texts, strict=True)
     ]
 
 
@@ -126,8 +124,7 @@ def found(root: Path, audio: str, default: str) -> list[Entry]:
         locate(root, path)
     depth = len(PurePosixPath(audio).parts)
     entries = [
-        Entry(path=path, label=PurePosixPath(path).parts[depth], split=default, group=path)
-        for path in files
+        Entry(path=path, label=PurePosixPath(path).parts[depth], split=default, group=path) for path in files
     ]
     transcripts = root / TRANSCRIPTS
     if not transcripts.exists():
@@ -173,9 +170,7 @@ def hold_out(entries: Iterable[Entry], share: float, *, where: str) -> list[Entr
         )
     ranked = sorted(groups, key=lambda group: hashlib.sha256(group.encode()).digest())
     chosen = set(ranked[: min(max(1, round(share * len(ranked))), len(ranked) - 1)])
-    return [
-        replace(e, split="valid") if e.split == "train" and e.group in chosen else e for e in known
-    ]
+    return [replace(e, split="valid") if e.split == "train" and e.group in chosen else e for e in known]
 
 
 def _paths(root: Path, audio: str, table: Table, column: str) -> list[str]:
@@ -193,9 +188,7 @@ def _paths(root: Path, audio: str, table: Table, column: str) -> list[str]:
     return paths
 
 
-def _with_transcripts(
-    root: Path, audio: str, file: Path, entries: list[Entry], default: str
-) -> list[Entry]:
+def _with_transcripts(root: Path, audio: str, file: Path, entries: list[Entry], default: str) -> list[Entry]:
     table = read_table(file)
     paths = _paths(root, audio, table, "path")
     speakers = table.full_column("speaker", option="metadata")
@@ -203,9 +196,7 @@ def _with_transcripts(
     known = {entry.path: entry for entry in entries}
     for path, speaker, text in zip(paths, speakers, texts, strict=True):
         if path in known or not (root / path).is_file():
-            known[path] = Entry(
-                path=path, label=speaker, split=default, group=path, transcript=_words(text)
-            )
+            known[path] = Entry(path=path, label=speaker, split=default, group=path, transcript=_words(text))
     return list(known.values())
 
 

@@ -207,9 +207,7 @@ class ListedCorpus(ABC):
     def _whole(self) -> tuple[Recording, ...]:
         there = self._there(None)
         if not there:
-            raise CorpusError(
-                f"{self._where}: no recording is left in {str(self.root)!r}; relax its options"
-            )
+            raise CorpusError(f"{self._where}: no recording is left in {str(self.root)!r}; relax its options")
         return self._with_headers(there)
 
     def _with_headers(self, entries: Sequence[Entry]) -> tuple[Recording, ...]:

@@ -58,9 +58,7 @@ class DiskCorpus(ListedCorpus):
         self._valid_share = valid_share
         self._read_parts: dict[str, Batch] = {}
         if not 0 <= valid_share < 1:
-            raise ConfigError(
-                f"{self._where}: valid_share = {valid_share}; set it to 0 or more, below 1"
-            )
+            raise ConfigError(f"{self._where}: valid_share = {valid_share}; set it to 0 or more, below 1")
         self._check_splits()
 
     @cached_property
@@ -164,8 +162,7 @@ class DiskCorpus(ListedCorpus):
         if not there and (able or split is None):
             looked_for = " and no ".join(part.folder for part in able)
             raise CorpusError(
-                f"{self._where}: {str(self.root)!r} has no {looked_for}; get it from "
-                f"{self.release.source}"
+                f"{self._where}: {str(self.root)!r} has no {looked_for}; get it from {self.release.source}"
             )
         return there
 
@@ -196,10 +193,7 @@ class DiskCorpus(ListedCorpus):
             arranged = self._arrange(part, listed)
             chosen = {entry.path: entry for entry in arranged if self._chosen(entry.split)}
             self._read_parts[part.folder] = Batch(
-                title=f"of {part.folder}",
-                entries=chosen,
-                listed=len(listed),
-                released=part.files,
+                title=f"of {part.folder}", entries=chosen, listed=len(listed), released=part.files
             )
         return self._read_parts[part.folder]
 
@@ -216,8 +210,7 @@ class DiskCorpus(ListedCorpus):
             yield f"{self._where}: {lacking_of(f'of {part.folder}', missing, len(listed))}"
         if part.files not in {None, len(listed)}:
             yield (
-                f"{self._where}: {part.folder} has {len(listed)} files, {self.release.title} has "
-                f"{part.files}"
+                f"{self._where}: {part.folder} has {len(listed)} files, {self.release.title} has {part.files}"
             )
 
 

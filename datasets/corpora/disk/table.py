@@ -71,18 +71,12 @@ def read_table(path: Path) -> Table:
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text))
         stripped = [(reader.line_num, tuple(cell.strip() for cell in row)) for row in reader]
     except OSError as error:
-        raise CorpusError(
-            f"cannot read {str(path)!r}: {error.strerror}; check its name and `root`"
-        ) from None
+        raise CorpusError(f"cannot read {str(path)!r}: {error.strerror}; check its name and `root`") from None
     except (UnicodeDecodeError, csv.Error) as error:
-        raise CorpusError(
-            f"{str(path)!r} is not a CSV file in UTF-8: {error}; save it as one"
-        ) from None
+        raise CorpusError(f"{str(path)!r} is not a CSV file in UTF-8: {error}; save it as one") from None
     numbered = [(line, row) for line, row in stripped if any(row)]
     if len(numbered) < 2:
-        raise CorpusError(
-            f"{str(path)!r} has no rows{'' if numbered else ' and no header'}; complete it"
-        )
+        raise CorpusError(f"{str(path)!r} has no rows{'' if numbered else ' and no header'}; complete it")
     (_, header), *body = numbered
     for line, row in body:
         if len(row) != len(header):
@@ -91,10 +85,7 @@ def read_table(path: Path) -> Table:
                 "quote cells that hold the separator"
             )
     return Table(
-        path=path,
-        header=header,
-        rows=tuple(row for _, row in body),
-        lines=tuple(line for line, _ in body),
+        path=path, header=header, rows=tuple(row for _, row in body), lines=tuple(line for line, _ in body)
     )
 
 

@@ -95,11 +95,7 @@ class LipVideos:
                 f"{self._where}: landmarks of {file.name!r} cannot be used: {error}; write "
                 f"{path.name!r} with the columns {','.join(_COLUMNS)}, or set `landmarks` to false"
             ) from None
-        if (
-            not np.isfinite(track).all()
-            or (np.diff(track[:, 0]) <= 0).any()
-            or track[:, 3].min() < 1
-        ):
+        if not np.isfinite(track).all() or (np.diff(track[:, 0]) <= 0).any() or track[:, 3].min() < 1:
             raise AudioError(
                 f"{self._where}: landmarks {str(path)!r} need rising frames, finite numbers, and "
                 "sides of 1 pixel or more; correct them"

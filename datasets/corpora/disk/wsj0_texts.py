@@ -13,12 +13,7 @@ _SUFFIXES = (".dot", ".lsn", ".ptx")
 # In .ptx files the number of the prompt follows the utterance.
 _TRANSCRIPT = re.compile(r"(.*)\(([0-9a-z]{8})(?:\s[^()]*)?\)\s*", re.IGNORECASE)
 _SPEAKER = re.compile(r"([0-9a-z]{3})\s+([fm])\b.*", re.IGNORECASE)
-_SPEAKER_FILES = (
-    "doc/spkrinfo.txt",
-    "spkrinfo.txt",
-    "wsj0-train-spkrinfo.txt",
-    "wsj0-eval-spkrinfo.txt",
-)
+_SPEAKER_FILES = ("doc/spkrinfo.txt", "spkrinfo.txt", "wsj0-train-spkrinfo.txt", "wsj0-eval-spkrinfo.txt")
 
 
 def read_transcripts(base: Path, folder: str, *, where: str) -> Mapping[str, str]:
@@ -73,6 +68,4 @@ def _lines(path: Path) -> list[str]:
     try:
         return path.read_text(encoding="latin-1").splitlines()
     except OSError as error:
-        raise CorpusError(
-            f"cannot read {str(path)!r}: {error.strerror}; correct its permissions"
-        ) from None
+        raise CorpusError(f"cannot read {str(path)!r}: {error.strerror}; correct its permissions") from None

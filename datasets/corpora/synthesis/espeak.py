@@ -181,10 +181,7 @@ def _prepare(library: ctypes.CDLL, voice: Voice) -> None:
     """Start the library and choose the voice."""
     data_path = str(_loader().get_data_path())
     library.espeak_Initialize(
-        _AUDIO_OUTPUT_SYNCHRONOUS,
-        0,
-        data_path.encode(),
-        _INITIALIZE_DONT_EXIT | _INITIALIZE_PHONEME_EVENTS,
+        _AUDIO_OUTPUT_SYNCHRONOUS, 0, data_path.encode(), _INITIALIZE_DONT_EXIT | _INITIALIZE_PHONEME_EVENTS
     )
     name = f"en-us+{voice.variant}"
     if library.espeak_SetVoiceByName(name.encode()):

@@ -31,9 +31,7 @@ def sentence(draw: bytes) -> str:
         draw: at least four bytes for each slot; the bias of a 32-bit number modulo ten is 1e-9.
     """
     numbers = (int.from_bytes(draw[4 * k : 4 * k + 4], "big") for k in range(len(SLOTS)))
-    return " ".join(
-        words[number % len(words)] for number, (_, words) in zip(numbers, SLOTS, strict=True)
-    )
+    return " ".join(words[number % len(words)] for number, (_, words) in zip(numbers, SLOTS, strict=True))
 
 
 def jsgf() -> str:

@@ -60,9 +60,7 @@ class Motion:
 
     def stretch(self, start: int, stop: int) -> Motion:
         """The motion in some of the pictures."""
-        x, y, angle, scale = (
-            whole[start:stop] for whole in (self.x, self.y, self.angle, self.scale)
-        )
+        x, y, angle, scale = (whole[start:stop] for whole in (self.x, self.y, self.angle, self.scale))
         return Motion(x=x, y=y, angle=angle, scale=scale)
 
 

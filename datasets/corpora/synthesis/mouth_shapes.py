@@ -43,13 +43,7 @@ _SHAPES = {
     "u: U": (0.25, 0.1, 1.0, 0.0),
 }
 _VISEME = {name: shape for names, shape in _SHAPES.items() for name in names.split()}
-_GLIDES = {
-    "aI": ("a", "I"),
-    "aU": ("a", "U"),
-    "eI": ("e", "I"),
-    "oU": ("o", "U"),
-    "OI": ("O:", "I"),
-}
+_GLIDES = {"aI": ("a", "I"), "aU": ("a", "U"), "eI": ("e", "I"), "oU": ("o", "U"), "OI": ("O:", "I")}
 _STRESSES = "',%="
 
 # Lips that must touch, or touch the teeth, win over their neighbours.
@@ -86,8 +80,7 @@ def track(phonemes: Sequence[Phoneme], *, start: int, stop: int, fps: float) -> 
     times_s = start / SAMPLE_RATE_HZ + (np.arange(frames) + 0.5) / fps
     goals = _goals(phonemes, stop)
     centre_s, spread_s, dominance = (
-        np.array([getattr(goal, name) for goal in goals])
-        for name in ("centre_s", "spread_s", "dominance")
+        np.array([getattr(goal, name) for goal in goals]) for name in ("centre_s", "spread_s", "dominance")
     )
     # The logarithms, so that one phoneme remains where all are far away.
     logs = np.log(dominance) - ((times_s[:, None] - centre_s) / spread_s) ** 2

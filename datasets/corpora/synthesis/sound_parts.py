@@ -92,9 +92,7 @@ def harmonics(f0_hz: ArrayLike, length: int, amplitudes: ArrayLike, start: float
     place = (phase(f0_hz, length, start) % 1.0) * _TABLE_SIZE
     left = place.astype(np.int64)
     share = place - left
-    return np.asarray(
-        table[left % _TABLE_SIZE] * (1.0 - share) + table[(left + 1) % _TABLE_SIZE] * share
-    )
+    return np.asarray(table[left % _TABLE_SIZE] * (1.0 - share) + table[(left + 1) % _TABLE_SIZE] * share)
 
 
 def noise(rng: Generator, length: int, gain: Callable[[Signal], Signal] | None = None) -> Signal:

@@ -101,9 +101,7 @@ class VoiceCorpus(ABC):
             CorpusError: the speech synthesiser cannot be loaded.
         """
         self.speaker(path)
-        return hashlib.sha256(
-            f"{self.key(path)}|espeak-ng {library_version()}".encode()
-        ).hexdigest()
+        return hashlib.sha256(f"{self.key(path)}|espeak-ng {library_version()}".encode()).hexdigest()
 
     def speaker(self, path: str) -> str:
         """Who speaks in a recording.

@@ -182,11 +182,7 @@ def low_pass(from_hz: int, to_hz: int) -> LowPass:
     interpolates = high > _LARGEST_INTEGER
     beta, width = _window(stages, high, rises=from_hz < to_hz, interpolates=interpolates)
     return LowPass(
-        beta=beta,
-        width=width,
-        density=max(1.0, from_hz / to_hz),
-        stages=stages,
-        interpolates=interpolates,
+        beta=beta, width=width, density=max(1.0, from_hz / to_hz), stages=stages, interpolates=interpolates
     )
 
 

@@ -30,9 +30,7 @@ class Scale:
         return look.label if found is None else f"{look.label} (off scale: {found})"
 
 
-def scale_of(
-    data: pd.DataFrame, styles: Mapping[str, Look], *, unit: str = "", zero: bool = False
-) -> Scale:
+def scale_of(data: pd.DataFrame, styles: Mapping[str, Look], *, unit: str = "", zero: bool = False) -> Scale:
     """The scale of means with intervals.
 
     A system whose every value is the metric's floor, an oracle many times beyond all others, and
@@ -59,9 +57,7 @@ def scale_of(
 
 def off_scale(data: pd.DataFrame, styles: Mapping[str, Look]) -> list[str]:
     """Systems that would squash all the others; none if nobody would be left."""
-    largest = {
-        str(system): float(part["mean"].abs().max()) for system, part in data.groupby("system")
-    }
+    largest = {str(system): float(part["mean"].abs().max()) for system, part in data.groupby("system")}
     floored = [
         str(system)
         for system, part in data.groupby("system")
@@ -88,10 +84,7 @@ def limits(values: Sequence[float], *, zero: bool = False) -> tuple[float, float
     if low == high == 0.0:
         return -1.0, 1.0
     room = _MARGIN * (high - low) or 0.1 * abs(high)
-    return (
-        low if zero and low == 0.0 else low - room,
-        high if zero and high == 0.0 else high + room,
-    )
+    return (low if zero and low == 0.0 else low - room, high if zero and high == 0.0 else high + room)
 
 
 def with_prefix(value: float) -> str:

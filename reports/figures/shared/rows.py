@@ -45,9 +45,7 @@ def plots_of_rows(board: Leaderboard, mark: Mark, *, what: str) -> Iterator[Plot
             continue
         told = remarks((e.system, e.cells[index], table.n_trials) for e in table.entries)
         beyond = "".join(f" {name} is off the scale: {m}." for name, m in spread.scale.off.items())
-        caption = (
-            f"{label(column)} of single trials; {title(table)}, {table.n_trials} trials. {what}"
-        )
+        caption = f"{label(column)} of single trials; {title(table)}, {table.n_trials} trials. {what}"
         yield Plot(
             name=name,
             caption=f"{caption}{told}{beyond}",
@@ -58,9 +56,7 @@ def plots_of_rows(board: Leaderboard, mark: Mark, *, what: str) -> Iterator[Plot
 
 def _draw(spread: Spread, column: Column, styles: Mapping[str, Look], mark: Mark) -> Figure:
     names = [wrap(styles[system].label, _NAME) for system in spread.systems]
-    names += [
-        wrap(f"{styles[s].label} (off scale: {m})", _NAME) for s, m in spread.scale.off.items()
-    ]
+    names += [wrap(f"{styles[s].label} (off scale: {m})", _NAME) for s, m in spread.scale.off.items()]
     lines = [name.count("\n") + 1 for name in names]
     tops = np.cumsum([0.0, *(max(_ROW_IN, _TEXT_LINE_IN * n + 0.04) for n in lines)])
     middles = -(tops[:-1] + tops[1:]) / 2.0

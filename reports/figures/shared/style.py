@@ -115,9 +115,7 @@ def _look(name: str, kind: str, place: int) -> Look:
     return Look(
         label=plain(name),
         colour=of(colours),
-        marker=of(
-            {"oracle": ("*", "d", "8", "p"), "baseline": ("x", "+", "1", "2")}.get(kind, _MARKERS)
-        ),
+        marker=of({"oracle": ("*", "d", "8", "p"), "baseline": ("x", "+", "1", "2")}.get(kind, _MARKERS)),
         dash=of(dashes) if dashes else _DASHES[place // len(_COLOURS) % len(_DASHES)],
         hatch=of(_HATCHES) if not kind else of(("////", "\\\\\\\\", "xxxx", "....")),
         privileged=kind == "oracle",

@@ -17,11 +17,7 @@ def _row(name: str, ours: str, published: str, variant: str, *, rule: bool) -> P
     size = PaperCell(own, Quoted(system=published, metric="params"))
     return PaperRow(
         names=(name, marks[am], marks[ms]),
-        cells=(
-            *cells(ours, published, variant, "noise"),
-            *cells(ours, published, variant, "spk"),
-            size,
-        ),
+        cells=(*cells(ours, published, variant, "noise"), *cells(ours, published, variant, "spk"), size),
         rule=rule,
     )
 

@@ -26,8 +26,7 @@ def _rows(scenario: str, *, rule: bool) -> tuple[PaperRow, ...]:
 
 PAPER_TABLES.register("av_table2")(
     PaperTable(
-        title="On-screen and off-screen extraction (Yoshinaga et al.), Table II: complex "
-        "interference",
+        title="On-screen and off-screen extraction (Yoshinaga et al.), Table II: complex interference",
         paper=PAPER,
         table="Table II",
         stub=("interference", "method"),

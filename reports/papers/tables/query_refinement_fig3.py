@@ -24,10 +24,7 @@ PAPER_TABLES.register("query_refinement_fig3")(
         stub=("method",),
         columns=tuple(str(count) for count in _COUNTS),
         rows=tuple(
-            PaperRow(
-                names=(name,),
-                cells=tuple(PaperCell(snri(system, pmq(count))) for count in _COUNTS),
-            )
+            PaperRow(names=(name,), cells=tuple(PaperCell(snri(system, pmq(count))) for count in _COUNTS))
             for name, system in _LINES.items()
         ),
         claims=(

@@ -2,17 +2,7 @@
 
 from __future__ import annotations
 
-from ..paper_table import (
-    EMPTY,
-    FMQ,
-    PAPER_TABLES,
-    Claim,
-    Measured,
-    PaperCell,
-    PaperRow,
-    PaperTable,
-    Quoted,
-)
+from ..paper_table import EMPTY, FMQ, PAPER_TABLES, Claim, Measured, PaperCell, PaperRow, PaperTable, Quoted
 from .shared.refinement import FUQ, PAPER, attenuation, degrades, refinement_helps, snri
 
 _THETAS = ("0.00", "0.05", "0.10", "0.15", "0.20")
@@ -20,13 +10,7 @@ _STRATA = ((FMQ, "snri"), ("PMQ 1:1", "snri"), ("PMQ 1:3", "snri"), (FUQ, "atten
 
 
 def _row(
-    name: str,
-    ours: str,
-    published: str,
-    variant: str = "",
-    *,
-    theta: float = 0.0,
-    rule: bool = False,
+    name: str, ours: str, published: str, variant: str = "", *, theta: float = 0.0, rule: bool = False
 ) -> PaperRow:
     cells = [
         PaperCell(

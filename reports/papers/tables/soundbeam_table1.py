@@ -2,16 +2,7 @@
 
 from __future__ import annotations
 
-from ..paper_table import (
-    EMPTY,
-    PAPER_TABLES,
-    Claim,
-    Measured,
-    PaperCell,
-    PaperRow,
-    PaperTable,
-    Quoted,
-)
+from ..paper_table import EMPTY, PAPER_TABLES, Claim, Measured, PaperCell, PaperRow, PaperTable, Quoted
 
 _MODELS = ("1hot", "enrl", "mixed", "mixed_el")
 
@@ -27,10 +18,7 @@ def _row(query: str, titles: dict[str, str]) -> PaperRow:
             cells.append(EMPTY)
             continue
         quoted = Quoted(
-            system=f"soundbeam_{model}",
-            variant=f"query={query}",
-            condition="FMQ 1:0",
-            metric="sdri",
+            system=f"soundbeam_{model}", variant=f"query={query}", condition="FMQ 1:0", metric="sdri"
         )
         cells.append(PaperCell(_ours(titles[model]), quoted))
     return PaperRow(names=({"1-hot": "1-hot", "enrollment": "Enrl"}[query],), cells=tuple(cells))

@@ -4,16 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..paper_table import (
-    EMPTY,
-    PAPER_TABLES,
-    Claim,
-    Measured,
-    PaperCell,
-    PaperRow,
-    PaperTable,
-    Quoted,
-)
+from ..paper_table import EMPTY, PAPER_TABLES, Claim, Measured, PaperCell, PaperRow, PaperTable, Quoted
 
 _SHOTS = (1, 5, 10)
 

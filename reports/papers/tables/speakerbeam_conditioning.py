@@ -12,10 +12,7 @@ def _ours(system: str) -> Measured:
 def _rows(name: str, system: str, published: str, *, rule: bool) -> tuple[PaperRow, PaperRow]:
     """i-vectors and jointly learned embeddings."""
     given, learned = (
-        PaperCell(
-            _ours(title),
-            Quoted(system="speakerbeam", variant=f"{published} + {kind}", metric="sdri"),
-        )
+        PaperCell(_ours(title), Quoted(system="speakerbeam", variant=f"{published} + {kind}", metric="sdri"))
         for title, kind in ((_with_i_vector(system), "i-vector"), (system, "jointly learned"))
     )
     return (

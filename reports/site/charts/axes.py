@@ -47,9 +47,7 @@ def bars(table: Table) -> Bars:
     if any(cell is not None and cell.mean > high for cell in cells):
         high += stub
     scale = 100.0 / (high - low)
-    drawn = tuple(
-        _bar(entry, cell, low, scale) for entry, cell in zip(table.entries, cells, strict=True)
-    )
+    drawn = tuple(_bar(entry, cell, low, scale) for entry, cell in zip(table.entries, cells, strict=True))
     return Bars(bars=drawn, zero=-low * scale)
 
 

@@ -122,9 +122,7 @@ def _line(
 ) -> Line:
     found = [(x, table, entry) for x, table in places if (entry := table.entry(system))]
     dots = tuple(
-        _dot(x, cell, y)
-        for x, table, entry in found
-        if (cell := table.primary_cell(entry)) and inside(cell)
+        _dot(x, cell, y) for x, table, entry in found if (cell := table.primary_cell(entry)) and inside(cell)
     )
     oracle = any(entry.facts.privileged for _, _, entry in found)
     return Line(system=system, colour=colour % _COLOURS, privileged=oracle, dots=dots)
@@ -136,9 +134,7 @@ def _dot(x: float, cell: Aggregate, y: Callable[[float], float]) -> Dot:
     return Dot(x=x, y=y(cell.mean), low=low, high=high, cell=cell)
 
 
-def _off_scale(
-    tables: Sequence[Table], unit: str, inside: Callable[[Aggregate], bool]
-) -> tuple[str, ...]:
+def _off_scale(tables: Sequence[Table], unit: str, inside: Callable[[Aggregate], bool]) -> tuple[str, ...]:
     means: dict[str, list[str]] = {}
     for table in tables:
         for entry in table.entries:

@@ -112,11 +112,7 @@ def costs_of(board: Leaderboard) -> dict[str, CostFacts]:
 
 
 def _chart(
-    board: Leaderboard,
-    table: Table,
-    title: str,
-    x_label: str,
-    read: Callable[[CostFacts], float | None],
+    board: Leaderboard, table: Table, title: str, x_label: str, read: Callable[[CostFacts], float | None]
 ) -> Chart | None:
     column = primary_column(table)
     costs = costs_of(board)
@@ -217,9 +213,7 @@ def _labelled(points: Sequence[Point]) -> tuple[Point, ...]:
 
 
 def _with_label(point: Point, at: float, anchor: str) -> Point:
-    return replace(
-        point, label=point.entry.system, label_x=at, label_y=point.y + 4.0, anchor=anchor
-    )
+    return replace(point, label=point.entry.system, label_x=at, label_y=point.y + 4.0, anchor=anchor)
 
 
 def _log_ticks(x: _Axis) -> list[tuple[float, str]]:

@@ -40,11 +40,7 @@ class FitReport:
 
 @torch.no_grad()
 def fit_extractor(
-    extractor: IVectorExtractor,
-    recordings: Recordings,
-    *,
-    seed: int,
-    progress: ProgressFactory = quiet,
+    extractor: IVectorExtractor, recordings: Recordings, *, seed: int, progress: ProgressFactory = quiet
 ) -> FitReport:
     """Give an extractor its values; the same ones for the same recordings and seed.
 
@@ -73,11 +69,7 @@ def fit_extractor(
     del frames
     heard = _statistics(extractor, recordings, count, progress)
     variability = fit_total_variability(
-        heard,
-        dim=config.i_vector_dim,
-        iterations=config.i_vector_rounds,
-        seed=seed,
-        progress=progress,
+        heard, dim=config.i_vector_dim, iterations=config.i_vector_rounds, seed=seed, progress=progress
     )
     extractor.total_variability.copy_(variability.matrix)
     _whiten(extractor, heard)

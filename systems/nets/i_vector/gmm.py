@@ -104,9 +104,7 @@ def _round(gmm: DiagonalGmm, frames: Tensor, floor: Tensor) -> tuple[DiagonalGmm
     variances = (second / share - means.square()).maximum(floor)
     weights = counts.clamp_min(_LEAST_OCCUPANCY)
     updated = DiagonalGmm(
-        weights=weights / weights.sum(),
-        means=means,
-        variances=torch.where(used, variances, gmm.variances),
+        weights=weights / weights.sum(), means=means, variances=torch.where(used, variances, gmm.variances)
     )
     return updated, total / len(frames)
 

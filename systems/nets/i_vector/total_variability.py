@@ -105,12 +105,7 @@ class FittedVariability:
 
 
 def fit_total_variability(
-    heard: Statistics,
-    *,
-    dim: int,
-    iterations: int,
-    seed: int,
-    progress: ProgressFactory = quiet,
+    heard: Statistics, *, dim: int, iterations: int, seed: int, progress: ProgressFactory = quiet
 ) -> FittedVariability:
     """Fit T to the statistics of many recordings.
 

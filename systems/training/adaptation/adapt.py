@@ -143,9 +143,7 @@ def adapt_on(
     recordings = find_enrollments(enrolled, new) if options.init == "avg" else {}
     columns = start_columns(net, recordings, len(new), options).to(device)
     classes = (*opened.card.classes, *new)
-    losses = train_columns(
-        net, columns, classes, stream, options=options, telling=telling or Telling()
-    )
+    losses = train_columns(net, columns, classes, stream, options=options, telling=telling or Telling())
     shots = {label: len(recordings.get(label, ())) for label in new}
     adapted = asked.model_copy(update={"losses": losses, "shots": shots})
     _save(opened, columns, adapted, out=out)

@@ -96,9 +96,7 @@ def _steps(
         known = columns if seen is None else torch.cat([seen, columns])
         query = multi_hot([clue.classes for clue in batch.queries.clues], classes)
         mixture = batch.queries.mixture[:, 0]
-        estimate = net.extractor(
-            mixture, batch.queries.lengths, embed(query.to(columns.device), known)
-        )
+        estimate = net.extractor(mixture, batch.queries.lengths, embed(query.to(columns.device), known))
         losses = NegativeSnr()(
             estimate=estimate, reference=batch.target, mixture=mixture, present=batch.present
         )

@@ -18,9 +18,7 @@ from tsebench.bench.asr.protocol import RECOGNISERS, import_package, open_recogn
 from tsebench.bench.outcome import UndefinedValueError
 from tsebench.core.errors import ConfigError, UnknownNameError
 
-needs_jiwer = pytest.mark.skipif(
-    not importlib.util.find_spec("jiwer"), reason="jiwer is not installed"
-)
+needs_jiwer = pytest.mark.skipif(not importlib.util.find_spec("jiwer"), reason="jiwer is not installed")
 WORDS = st.lists(st.sampled_from(["a", "b", "c", "d", "it's"]), max_size=9)
 
 
@@ -124,11 +122,7 @@ def test_normalisers_keep_letters_and_settle(text: str) -> None:
     ("name", "text", "expected"),
     [
         ("none", "  It's  A–B,\tok! ", "It's A–B, ok!"),
-        (
-            "basic",
-            " It’s 'A'–B,\tok!  Twenty-one. ' ¿x_y? café",
-            "it's 'a' b ok twenty one x y café",
-        ),
+        ("basic", " It’s 'A'–B,\tok!  Twenty-one. ' ¿x_y? café", "it's 'a' b ok twenty one x y café"),
         ("basic", "JULIA'S DOGS' 3.5 $5", "julia's dogs' 3 5 5"),
         ("basic", "… -- !", ""),
     ],
@@ -165,8 +159,6 @@ def test_modules_are_cheap_to_import() -> None:
     modules = ("protocol", "counting", "normalise", "pocketsphinx", "whisper")
     program = "import sys\n" + "".join(f"import tsebench.bench.asr.{m}\n" for m in modules)
     program += "print(*{name.partition('.')[0] for name in sys.modules})"
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     heavy = {"torch", "scipy", "pandas", "whisper", "numba", "jiwer", "pocketsphinx", "pydantic"}
     assert not heavy & set(done.stdout.split())

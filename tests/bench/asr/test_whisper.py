@@ -30,9 +30,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
 ENGLISH, MULTILINGUAL = 51864, 51865
 
 
-def make_checkpoint(
-    path: Path, *, n_vocab: int = ENGLISH, seed: int = 0, **changes: object
-) -> Path:
+def make_checkpoint(path: Path, *, n_vocab: int = ENGLISH, seed: int = 0, **changes: object) -> Path:
     """Random weights so large that the transcript depends on the sound; at most 12 tokens."""
     dims = whisper.model.ModelDimensions(
         n_mels=80,
@@ -91,9 +89,7 @@ def decode_alone(path: Path, signal: Samples) -> str:
     """The package's own way for one utterance of at most 30 s at 16 kHz."""
     model = whisper.load_model(str(path), device="cpu")
     mel = whisper.log_mel_spectrogram(whisper.pad_or_trim(signal), model.dims.n_mels)
-    options = whisper.DecodingOptions(
-        language="en", without_timestamps=True, temperature=0.0, fp16=False
-    )
+    options = whisper.DecodingOptions(language="en", without_timestamps=True, temperature=0.0, fp16=False)
     return str(whisper.decode(model, mel, options).text)
 
 
@@ -251,9 +247,7 @@ def published(checkpoint: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -
     return file
 
 
-def test_size_is_downloaded_once(
-    published: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_size_is_downloaded_once(published: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     first = open_recogniser("whisper:tiny.en", device="cpu")
     assert first.signature().startswith("whisper:tiny.en|openai-whisper:")
@@ -276,9 +270,7 @@ def test_size_is_found_in_the_home_folder(
     assert open_recogniser("whisper:tiny.en", device="cpu").batched
 
 
-def test_wrong_download_is_refused(
-    published: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_wrong_download_is_refused(published: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     make_checkpoint(published, seed=4)
     with pytest.raises(ConfigError, match=r"whisper:tiny\.en.*SHA256 checksum does not") as caught:

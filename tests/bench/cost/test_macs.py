@@ -57,9 +57,7 @@ def test_conv2d() -> None:
 @pytest.mark.parametrize(("kind", "gates"), [(nn.RNN, 1), (nn.GRU, 3), (nn.LSTM, 4)])
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("num_layers", [1, 3])
-def test_recurrent(
-    kind: type[nn.RNNBase], gates: int, bidirectional: bool, num_layers: int
-) -> None:
+def test_recurrent(kind: type[nn.RNNBase], gates: int, bidirectional: bool, num_layers: int) -> None:
     layer = kind(5, 6, num_layers, bidirectional=bidirectional, batch_first=True)
     directions = 2 if bidirectional else 1
     first = gates * 6 * (5 + 6)
@@ -79,9 +77,7 @@ def test_lstm_with_projection() -> None:
 
 
 def test_packed_sequences_count_their_true_steps() -> None:
-    packed = nn.utils.rnn.pack_padded_sequence(
-        torch.randn(2, 7, 5), torch.tensor([7, 4]), batch_first=True
-    )
+    packed = nn.utils.rnn.pack_padded_sequence(torch.randn(2, 7, 5), torch.tensor([7, 4]), batch_first=True)
     assert macs(nn.GRU(5, 6), packed) == (7 + 4) * 18 * 11
     assert macs(nn.LSTM(5, 6), packed) == (7 + 4) * 24 * 11
 

@@ -34,11 +34,7 @@ class Fake:
     """A system of `function(batch)`, with what else is given as attributes."""
 
     def __init__(
-        self,
-        function: Callable[[QueryBatch], Any],
-        *,
-        card: SystemCard | None = None,
-        **attributes: Any,
+        self, function: Callable[[QueryBatch], Any], *, card: SystemCard | None = None, **attributes: Any
     ) -> None:
         self.card = card or SystemCard(name="fake", family="discriminative", description="")
         self.asked: list[QueryBatch] = []
@@ -352,9 +348,7 @@ def make_example(*, length: int, sample_rate_hz: int) -> Item:
     return Item(
         index=3,
         query=Query(id="t3", mixture=mixture, sample_rate_hz=sample_rate_hz, clues=clues),
-        truth=Truth(
-            target=None, interferers=mixture.clone(), active_classes=("bell",), transcript=None
-        ),
+        truth=Truth(target=None, interferers=mixture.clone(), active_classes=("bell",), transcript=None),
     )
 
 
@@ -385,9 +379,7 @@ def test_an_empty_example_is_a_note() -> None:
     empty = replace(example, query=replace(example.query, mixture=torch.zeros(1, 0)))
     cost = cost_of(Fake(filtered(nn.PReLU()), net=nn.PReLU()), example=empty)
     assert cost.params == 1
-    assert cost.notes == (
-        "could not be measured: ZeroDivisionError: integer division or modulo by zero",
-    )
+    assert cost.notes == ("could not be measured: ZeroDivisionError: integer division or modulo by zero",)
 
 
 def test_a_system_is_left_as_it_was() -> None:

@@ -89,8 +89,7 @@ def folders(tmp_path: Path) -> Folders:
     mixtures = {key: references[key] + noises[key] for key in KEYS}
     # Not a scaled copy of reference plus noise, so that SDR, SI-SDR and SNR all differ.
     estimates = {
-        key: 0.8 * references[key] + 0.2 * np.roll(references[key], 3) + 0.3 * noises[key]
-        for key in KEYS
+        key: 0.8 * references[key] + 0.2 * np.roll(references[key], 3) + 0.3 * noises[key] for key in KEYS
     }
     for name, signals in (("ref", references), ("mix", mixtures), ("est", estimates)):
         for key, samples in signals.items():
@@ -171,9 +170,7 @@ def test_speech_metrics_are_those_of_their_packages(folders: Folders, score: Sco
         s, e = folders.references[key], folders.estimates[key]
         narrow = pesq.pesq(RATE_HZ, s, e, "nb")
         assert folders.value("estimates", key, "pesq") == pytest.approx(narrow, abs=1e-9)
-        assert folders.value("estimates", key, "stoi") == pytest.approx(
-            pystoi.stoi(s, e, RATE_HZ), abs=1e-6
-        )
+        assert folders.value("estimates", key, "stoi") == pytest.approx(pystoi.stoi(s, e, RATE_HZ), abs=1e-6)
         assert folders.value("estimates", key, "estoi") == pytest.approx(
             pystoi.stoi(s, e, RATE_HZ, extended=True), abs=1e-6
         )
@@ -201,11 +198,7 @@ def test_real_speech_at_a_known_snr(tmp_path: Path, score: Score) -> None:
         noise = rng.standard_normal(len(samples))
         noise *= np.sqrt(np.sum(samples**2) / np.sum(noise**2)) * 10 ** (-level_db / 20)
         key = path.relative_to(DIGITS)
-        save(
-            (tmp_path / "est" / key).with_suffix(".wav"),
-            (samples + noise).astype(np.float32),
-            rate_hz,
-        )
+        save((tmp_path / "est" / key).with_suffix(".wav"), (samples + noise).astype(np.float32), rate_hz)
         (tmp_path / "ref" / key).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "ref" / key).symlink_to(path)
         wanted_db[key.with_suffix("").as_posix()] = level_db
@@ -226,9 +219,7 @@ def test_real_speech_at_a_known_snr(tmp_path: Path, score: Score) -> None:
 # Pairing ------------------------------------------------------------------------------------------
 
 
-def test_nested_folders_and_other_formats_pair_by_path_without_suffix(
-    tmp_path: Path, score: Score
-) -> None:
+def test_nested_folders_and_other_formats_pair_by_path_without_suffix(tmp_path: Path, score: Score) -> None:
     rng = np.random.default_rng(5)
     signals = {key: coloured(rng) for key in ("a/x", "b/x", "b/y.0")}
     for key, samples in signals.items():
@@ -309,9 +300,7 @@ def test_other_metrics_leave_the_rows_of_the_mixture(folders: Folders, score: Sc
     assert of_mixture == {"sdr", "sdri", "stoi", "si_sdr", "si_sdri"}
 
 
-def test_other_references_are_refused_and_nothing_is_touched(
-    folders: Folders, score: Score
-) -> None:
+def test_other_references_are_refused_and_nothing_is_touched(folders: Folders, score: Score) -> None:
     assert score(*folders.arguments()).code == 0
     before = {path: path.read_bytes() for path in (folders.root / "out").rglob("*.*")}
     save(folders.root / "ref" / "u0.wav", folders.references["u1"])
@@ -401,10 +390,7 @@ def test_a_silent_estimate_hurts_and_is_flagged(folders: Folders, score: Score) 
     assert folders.value("estimates", "u1", "sdr") == -30.0
     rows = folders.rows
     floored = rows[rows["reason"] == "floored"]
-    assert set(zip(floored["trial_id"], floored["metric"], strict=True)) == {
-        ("u1", "si_sdr"),
-        ("u1", "sdr"),
-    }
+    assert set(zip(floored["trial_id"], floored["metric"], strict=True)) == {("u1", "si_sdr"), ("u1", "sdr")}
 
 
 def test_a_silent_reference_is_undefined_not_failed(folders: Folders, score: Score) -> None:

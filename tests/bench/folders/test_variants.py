@@ -86,9 +86,7 @@ def table(root: Path, out: str = "out") -> pd.DataFrame:
 
 
 @pytest.fixture
-def score(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Score:
+def score(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Score:
     monkeypatch.setenv("TSEBENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("COLUMNS", "80")
     make(tmp_path)
@@ -131,12 +129,8 @@ def test_improvements_are_over_the_mixture(score: Score, tmp_path: Path) -> None
     found = table(tmp_path)
     gain = MEAN_DB - MIXTURE_DB
     assert found.loc[("si_sdr", "improvement"), "mean"] == pytest.approx(gain, abs=1e-3)
-    assert found.loc[("snr", "improvement"), "mean"] == pytest.approx(
-        gain - OFFSET_COST_DB, abs=1e-3
-    )
-    assert found.loc[("si_sdr", "improvement"), "median"] == pytest.approx(
-        MEDIAN_DB - MIXTURE_DB, abs=1e-3
-    )
+    assert found.loc[("snr", "improvement"), "mean"] == pytest.approx(gain - OFFSET_COST_DB, abs=1e-3)
+    assert found.loc[("si_sdr", "improvement"), "median"] == pytest.approx(MEDIAN_DB - MIXTURE_DB, abs=1e-3)
 
 
 def test_pesq_of_both_bands_and_roles(score: Score, tmp_path: Path) -> None:
@@ -244,9 +238,7 @@ def test_unusable_estimates_count_in_every_variant(score: Score, tmp_path: Path)
     assert "1/3" in said.out
 
 
-def test_a_silent_estimate_is_floored_and_has_no_swapped_value(
-    score: Score, tmp_path: Path
-) -> None:
+def test_a_silent_estimate_is_floored_and_has_no_swapped_value(score: Score, tmp_path: Path) -> None:
     save(tmp_path / "est" / "c.wav", np.zeros(RATE_HZ))
     said = score(*arguments(tmp_path, mixtures=False), "--metrics", "snr", "--variants")
     assert (said.code, said.err) == (0, "")
@@ -346,18 +338,14 @@ def test_bad_claims(text: str, message: str) -> None:
 def test_a_bad_claim_is_one_line_before_any_work(score: Score, tmp_path: Path) -> None:
     said = score(*arguments(tmp_path), "--claimed", "si_sdr:15")
     assert (said.code, said.out) == (2, "")
-    assert said.err == (
-        "tsebench: --claimed 'si_sdr:15' is not NAME=NUMBER; write for example si_sdr=15.2\n"
-    )
+    assert said.err == ("tsebench: --claimed 'si_sdr:15' is not NAME=NUMBER; write for example si_sdr=15.2\n")
     assert not (tmp_path / "out").exists()
 
 
 def test_claimed_marks_the_right_variant(score: Score, tmp_path: Path) -> None:
     """The claim is the median with the mean kept: SI-SDR, SD-SDR and SNR have it, and no other."""
     claimed = round(MEDIAN_DB - OFFSET_COST_DB, 1)
-    said = score(
-        *arguments(tmp_path, mixtures=False), "--metrics", "snr", "--claimed", f"si_sdr={claimed}"
-    )
+    said = score(*arguments(tmp_path, mixtures=False), "--metrics", "snr", "--claimed", f"si_sdr={claimed}")
     assert (said.code, said.err) == (0, "")
     told = next(text for text in said.out.splitlines() if "claimed si_sdr" in text)
     assert "(−0.02)" in told

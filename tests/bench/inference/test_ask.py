@@ -29,12 +29,7 @@ def make_item(index: int, length: int) -> Item:
         sample_rate_hz=8000,
         clues=Clues(enrollments=(clip,)),
     )
-    truth = Truth(
-        target=tones[:1].clone(),
-        interferers=tones[1:].clone(),
-        active_classes=(),
-        transcript=None,
-    )
+    truth = Truth(target=tones[:1].clone(), interferers=tones[1:].clone(), active_classes=(), transcript=None)
     return Item(index=index, query=query, truth=truth)
 
 
@@ -134,9 +129,7 @@ def test_a_wrong_length_at_another_rate_stays_wrong() -> None:
 
 def test_a_privileged_system_gets_truths_in_the_order_and_rate_of_the_batch() -> None:
     class Oracle:
-        card = SystemCard(
-            name="o", family="oracle", description="", privileged=True, sample_rate_hz=16000
-        )
+        card = SystemCard(name="o", family="oracle", description="", privileged=True, sample_rate_hz=16000)
 
         def extract_with_truth(self, batch: QueryBatch, truths: Sequence[Truth]) -> Extraction:
             estimates = []

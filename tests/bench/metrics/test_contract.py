@@ -68,11 +68,7 @@ def item(name: str, signal: torch.Tensor, quality_db: float, *, trial: str = "t"
         class_probabilities=torch.tensor([quality_db > 0.0, quality_db > 15.0, quality_db <= 15.0]),
     )
     return Scorable(
-        trial_id=trial,
-        estimate=degraded(signal, quality_db),
-        reference=signal,
-        mixture=mixture,
-        facts=facts,
+        trial_id=trial, estimate=degraded(signal, quality_db), reference=signal, mixture=mixture, facts=facts
     )
 
 
@@ -92,9 +88,7 @@ def test_names_of_metrics_and_improvements_differ() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_better_answer_has_a_better_value(
-    name: str, speech: list[torch.Tensor], pool: FilePool
-) -> None:
+def test_a_better_answer_has_a_better_value(name: str, speech: list[torch.Tensor], pool: FilePool) -> None:
     items = [item(name, speech[0], quality) for quality in (-10.0, 10.0, 20.0)]
     values = [score.value for score in scores(name, items, pool)]
     assert all(np.isfinite(values))
@@ -103,9 +97,7 @@ def test_a_better_answer_has_a_better_value(
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_batch_does_not_change_a_value(
-    name: str, speech: list[torch.Tensor], pool: FilePool
-) -> None:
+def test_the_batch_does_not_change_a_value(name: str, speech: list[torch.Tensor], pool: FilePool) -> None:
     items = [item(name, s, 10.0, trial=str(n)) for n, s in enumerate(speech)]
     together = [score.value for score in scores(name, items, pool)]
     alone = [score.value for one in items for score in scores(name, [one], pool)]

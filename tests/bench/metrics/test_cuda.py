@@ -66,9 +66,7 @@ def agree(metric: BatchMetric, signals: Signals, tolerance: float = 1e-9) -> Non
     there = metric.compute(on_cuda(signals))
     assert there.is_cuda
     assert there.dtype == torch.float64
-    torch.testing.assert_close(
-        there.cpu(), metric.compute(signals), atol=tolerance, rtol=0.0, equal_nan=True
-    )
+    torch.testing.assert_close(there.cpu(), metric.compute(signals), atol=tolerance, rtol=0.0, equal_nan=True)
 
 
 @needs_cuda

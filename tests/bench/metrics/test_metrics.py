@@ -34,9 +34,7 @@ def mir_eval_sdr(estimate: Tensor, reference: Tensor) -> float:
         warnings.simplefilter("ignore", FutureWarning)  # its own deprecation
         from mir_eval.separation import bss_eval_sources
 
-        sdr, *_ = bss_eval_sources(
-            reference[None].double().numpy(), estimate[None].double().numpy()
-        )
+        sdr, *_ = bss_eval_sources(reference[None].double().numpy(), estimate[None].double().numpy())
     return float(sdr[0])
 
 
@@ -198,9 +196,7 @@ def test_padding_and_company_do_not_change_a_value(name: str) -> None:
             lengths=lengths[row : row + 1],
             sample_rate_hz=8000,
         )
-        torch.testing.assert_close(
-            metric.compute(alone)[0], values[row], atol=1e-6, rtol=0, equal_nan=True
-        )
+        torch.testing.assert_close(metric.compute(alone)[0], values[row], atol=1e-6, rtol=0, equal_nan=True)
 
 
 def test_closed_forms_of_the_registered_ratios() -> None:
@@ -255,9 +251,7 @@ def test_pesq_of_other_rates_is_wide_band_after_resampling() -> None:
 def test_pesq_fails_with_a_reason(estimate: Tensor, reference: Tensor, reason: str) -> None:
     with pytest.raises(FailedValueError, match=f"^{reason}"):
         per_file("pesq").compute(
-            estimate=estimate.float().numpy(),
-            reference=reference.float().numpy(),
-            sample_rate_hz=16000,
+            estimate=estimate.float().numpy(), reference=reference.float().numpy(), sample_rate_hz=16000
         )
 
 

@@ -63,9 +63,7 @@ def save(
     """Write a model; a node is (operator, inputs, output), or a node of onnx."""
     real = onnx.TensorProto.FLOAT
     made = [
-        onnx.helper.make_node(node[0], node[1].split(), [node[2]])
-        if isinstance(node, tuple)
-        else node
+        onnx.helper.make_node(node[0], node[1].split(), [node[2]]) if isinstance(node, tuple) else node
         for node in nodes
     ]
     graph = onnx.helper.make_graph(
@@ -229,9 +227,7 @@ def test_short_signals_are_doubled(length: int, copies: int) -> None:
 
 
 @pytest.mark.parametrize("seconds", [3.0, 9.01, 12.3, 26.0])
-def test_dnsmos_is_the_mean_over_windows(
-    seconds: float, models: dict[str, Path], pool: FilePool
-) -> None:
+def test_dnsmos_is_the_mean_over_windows(seconds: float, models: dict[str, Path], pool: FilePool) -> None:
     signal = 10.0 * noise(seconds)
     long = np.tile(signal, 4) if seconds == 3.0 else signal
     raw = raw_scores(long, window_starts(len(long), "official"))
@@ -308,9 +304,7 @@ def test_similarity_of_waveforms(against: str, models: dict[str, Path], pool: Fi
     item = trial(estimate, enrollment=clue)
     assert item.reference is not None
     other = clue if against == "enrollment" else item.reference.numpy()
-    (found,) = score(
-        pool, [item], "speaker_similarity", model=models["speaker_similarity"], against=against
-    )
+    (found,) = score(pool, [item], "speaker_similarity", model=models["speaker_similarity"], against=against)
     assert values(found) == pytest.approx([cosine(moments(estimate), moments(other))], abs=1e-6)
 
 
@@ -338,12 +332,7 @@ def test_similarity_of_kaldi_features(models: dict[str, Path], pool: FilePool) -
 
 def test_a_signal_without_a_frame_is_too_short(models: dict[str, Path], pool: FilePool) -> None:
     options = {"model": models["fbank"], "input": "fbank80", "output": "embs"}
-    (found,) = score(
-        pool,
-        [trial(noise(1.0), enrollment=noise(1.0)[:399])],
-        "speaker_similarity",
-        **options,
-    )
+    (found,) = score(pool, [trial(noise(1.0), enrollment=noise(1.0)[:399])], "speaker_similarity", **options)
     assert (found[0].status, found[0].reason) == ("undefined", "too_short")
 
 
@@ -388,22 +377,16 @@ def test_every_setting_is_in_the_signature(models: dict[str, Path]) -> None:
         ("speaker_similarity", {"against": "reference"}),
         ("speaker_similarity", {"sample_rate_hz": 8000}),
     ]
-    signatures = [
-        load_metric(name, {**base[name], **more}).signature(RATE_HZ) for name, more in changed
-    ]
+    signatures = [load_metric(name, {**base[name], **more}).signature(RATE_HZ) for name, more in changed]
     assert len(set(signatures)) == len(signatures)
     same = load_metric("dnsmos", {**base["dnsmos"], "on_cpu": True}).signature(RATE_HZ)
     assert same == signatures[0]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_company_and_processes_change_no_value(
-    name: str, models: dict[str, Path], pool: FilePool
-) -> None:
+def test_company_and_processes_change_no_value(name: str, models: dict[str, Path], pool: FilePool) -> None:
     signals = [noise(seconds, seed=k) for k, seconds in enumerate((3.0, 21.0, 0.4, 9.5))]
-    items = [
-        trial(s, name=str(k), enrollment=noise(1.0 + k, seed=50 + k)) for k, s in enumerate(signals)
-    ]
+    items = [trial(s, name=str(k), enrollment=noise(1.0 + k, seed=50 + k)) for k, s in enumerate(signals)]
     together = [values(s) for s in score(pool, items, name, model=models[name])]
     alone = [values(score(pool, [item], name, model=models[name])[0]) for item in items]
     with FilePool(2) as processes:
@@ -433,9 +416,7 @@ def test_edges_are_rows_with_a_reason(name: str, models: dict[str, Path], pool: 
     ]
 
 
-def test_similarity_needs_something_to_compare_with(
-    models: dict[str, Path], pool: FilePool
-) -> None:
+def test_similarity_needs_something_to_compare_with(models: dict[str, Path], pool: FilePool) -> None:
     model = models["speaker_similarity"]
     bare = trial(noise(1.0))
     quiet = dataclasses.replace(bare, reference=torch.zeros(RATE_HZ))
@@ -477,12 +458,10 @@ def test_jobs_hold_no_weights_and_models_load_once(models: dict[str, Path]) -> N
 
 
 def test_modules_are_cheap_to_import() -> None:
-    modules = ("mel", "onnx_models", "bench.metrics.dnsmos", "bench.metrics.speaker_similarity")
+    modules = ("core.mel", "core.onnx", "bench.metrics.dnsmos", "bench.metrics.speaker_similarity")
     program = "import sys\n" + "".join(f"import tsebench.{m}\n" for m in modules)
     program += "print(*{name.partition('.')[0] for name in sys.modules})"
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     heavy = {"torch", "scipy", "pandas", "onnxruntime", "pydantic", "soxr", "soundfile"}
     assert not heavy & set(done.stdout.split())
 
@@ -613,10 +592,7 @@ def test_other_models_are_refused(models: dict[str, Path], tmp_path: Path) -> No
     two = save(tmp_path / "two.onnx", [("Add", "a b", "y")], ["b", "t"], inputs=("a", "b"))
     assert "has 2 inputs (a, b)" in refused("speaker_similarity", two)
     line = refused("speaker_similarity", models["fbank"])
-    assert (
-        "has 2 outputs of numbers (frames, embs) where one is needed; name it with the setting"
-        in line
-    )
+    assert "has 2 outputs of numbers (frames, embs) where one is needed; name it with the setting" in line
     line = refused("speaker_similarity", models["fbank"], output="emb", input="fbank80")
     assert "has no output 'emb' of numbers; did you mean 'embs'" in line
     line = refused("speaker_similarity", models["fbank"], output="frames", input="fbank80")
@@ -663,9 +639,7 @@ def test_a_file_that_changes_during_a_run_fails(tmp_path: Path, pool: FilePool) 
     assert "model.onnx' changed since the run began" in found.reason
 
 
-def test_package_missing_or_too_old(
-    models: dict[str, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_package_missing_or_too_old(models: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(onnxruntime, "__version__", "1.23.2")
     line = refused("dnsmos", models["dnsmos"])
     assert "onnxruntime 1.23.2 is older than 1.24; pip install 'tsebench[models]'" in line
@@ -713,8 +687,7 @@ def test_on_a_gpu_it_runs_here_and_not_in_the_pool(models: dict[str, Path]) -> N
     metric._given = on_gpu
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            "tsebench.core.onnx.session",
-            lambda path, sha256, device: sessions(path, sha256, "cpu"),
+            "tsebench.core.onnx.session", lambda path, sha256, device: sessions(path, sha256, "cpu")
         )
         here = metric.judge(answers, sample_rate_hz=RATE_HZ, submit=never)
     assert here[0].value == pytest.approx(there[0].result().value, abs=1e-6)
@@ -723,9 +696,7 @@ def test_on_a_gpu_it_runs_here_and_not_in_the_pool(models: dict[str, Path]) -> N
 
 def answered(signal: Array) -> Answered:
     estimate = torch.from_numpy(signal)
-    return Answered(
-        trial_id="t", estimate=estimate, reference=estimate, mixture=estimate, facts=Facts()
-    )
+    return Answered(trial_id="t", estimate=estimate, reference=estimate, mixture=estimate, facts=Facts())
 
 
 # -------------------------------------------------------------------------------- runs and folders
@@ -767,9 +738,7 @@ def run_config(tmp_path: Path, metrics: list[object]) -> RunConfig:
 
 @pytest.mark.usefixtures("own_folders")
 def test_a_run_judges_with_the_users_models(tmp_path: Path, models: dict[str, Path]) -> None:
-    metrics: list[object] = [
-        {"name": name, "options": {"model": str(models[name])}} for name in NAMES
-    ]
+    metrics: list[object] = [{"name": name, "options": {"model": str(models[name])}} for name in NAMES]
     out = tmp_path / "out"
     run(run_config(tmp_path, metrics), RunOptions(out=out, device="cpu", jobs=1))
     rows = read_rows(out)
@@ -795,10 +764,7 @@ def test_a_run_judges_with_the_users_models(tmp_path: Path, models: dict[str, Pa
 
 @pytest.mark.usefixtures("own_folders")
 def test_a_run_with_a_wrong_model_does_not_begin(tmp_path: Path) -> None:
-    metrics: list[object] = [
-        "si_sdr",
-        {"name": "dnsmos", "options": {"model": str(tmp_path / "none.onnx")}},
-    ]
+    metrics: list[object] = ["si_sdr", {"name": "dnsmos", "options": {"model": str(tmp_path / "none.onnx")}}]
     out = tmp_path / "out"
     with pytest.raises(ConfigError, match=r"metric 'dnsmos': cannot read model '.*none\.onnx'"):
         run(run_config(tmp_path, metrics), RunOptions(out=out, device="cpu", jobs=0))

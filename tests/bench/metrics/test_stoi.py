@@ -88,9 +88,7 @@ def test_resampling_is_that_of_pystoi(rate_hz: int) -> None:
 @both
 @needs_data
 @pytest.mark.parametrize("rate_hz", [8000, 10000, 16000, 44100])
-def test_real_speech_of_mixed_lengths_has_the_values_of_pystoi(
-    rate_hz: int, extended: bool
-) -> None:
+def test_real_speech_of_mixed_lengths_has_the_values_of_pystoi(rate_hz: int, extended: bool) -> None:
     pairs = speech(rate_hz, [0.2, 60.0 if rate_hz == 8000 else 12.0, 0.9, 3.0, 0.5, 6.0])
     ours = together(pairs, rate_hz, extended=extended)
     theirs = [by_pystoi(pair, rate_hz, extended=extended) for pair in pairs]
@@ -106,9 +104,7 @@ def test_roles_are_not_exchanged(extended: bool) -> None:
     estimate = noise(20000) * (np.arange(20000) >= 5000) + 0.1 * noise(20000, seed=1)
     (value,) = together([(estimate, reference)], 10000, extended=extended)
     (exchanged,) = together([(reference, estimate)], 10000, extended=extended)
-    assert value == pytest.approx(
-        by_pystoi((estimate, reference), 10000, extended=extended), abs=1e-9
-    )
+    assert value == pytest.approx(by_pystoi((estimate, reference), 10000, extended=extended), abs=1e-9)
     assert abs(value - exchanged) > 0.1
 
 
@@ -151,11 +147,7 @@ def test_chunks_do_not_change_a_value(extended: bool, monkeypatch: pytest.Monkey
     reference = torch.from_numpy(noise(100000)).reshape(5, -1) * inside
     estimate = (reference + torch.from_numpy(noise(100000, seed=1)).reshape(5, -1)) * inside
     signals = Signals(
-        estimate=estimate,
-        reference=reference,
-        mixture=estimate,
-        lengths=lengths,
-        sample_rate_hz=8000,
+        estimate=estimate, reference=reference, mixture=estimate, lengths=lengths, sample_rate_hz=8000
     )
     metric = load_metric("estoi" if extended else "stoi")
     assert isinstance(metric, BatchMetric)
@@ -239,11 +231,7 @@ def test_an_empty_batch_has_no_values(extended: bool) -> None:
     nothing = torch.zeros(0, 100)
     lengths = torch.zeros(0, dtype=torch.long)
     values = stoi(
-        estimate=nothing,
-        reference=nothing,
-        lengths=lengths,
-        sample_rate_hz=8000,
-        extended=extended,
+        estimate=nothing, reference=nothing, lengths=lengths, sample_rate_hz=8000, extended=extended
     )
     assert values.shape == (0,)
 

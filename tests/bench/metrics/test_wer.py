@@ -106,8 +106,7 @@ def speech() -> tuple[torch.Tensor, str]:
 
 def scored(items: Sequence[Scorable], **options: object) -> list[Score]:
     plan = plan_metrics(
-        [MetricChoice(name="wer", options=options)],
-        context=MetricContext(grammar=SyntheticSpeech.grammar()),
+        [MetricChoice(name="wer", options=options)], context=MetricContext(grammar=SyntheticSpeech.grammar())
     )
     with FilePool(0) as pool:
         found = Scorer(plan, sample_rate_hz=16000, device="cpu", pool=pool).submit(items).result()
@@ -118,11 +117,7 @@ def item(transcript: str | None, estimate: torch.Tensor | None = None) -> Scorab
     signal, _ = speech()
     heard = signal if estimate is None else estimate
     return Scorable(
-        trial_id="t",
-        estimate=heard,
-        reference=signal,
-        mixture=signal,
-        facts=Facts(transcript=transcript),
+        trial_id="t", estimate=heard, reference=signal, mixture=signal, facts=Facts(transcript=transcript)
     )
 
 

@@ -136,9 +136,7 @@ def slow(place: Path) -> Iterator[Path]:
     (place / "slow").unlink(missing_ok=True)
 
 
-def test_a_killed_run_goes_on_to_the_same_rows(
-    place: Path, undisturbed: pd.DataFrame, slow: Path
-) -> None:
+def test_a_killed_run_goes_on_to_the_same_rows(place: Path, undisturbed: pd.DataFrame, slow: Path) -> None:
     """Killed before there is any shard, killed between shards, then left alone."""
     out = place / "killed"
     process = start(place, out)

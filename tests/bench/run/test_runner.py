@@ -181,8 +181,7 @@ def ragged(sounds: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same with mixtures of four lengths."""
     manifest = read_manifest(sounds)
     mixtures = [
-        replace(mixture, num_samples=8000 - 613 * number)
-        for number, mixture in enumerate(manifest.mixtures)
+        replace(mixture, num_samples=8000 - 613 * number) for number, mixture in enumerate(manifest.mixtures)
     ]
     cut = replace(manifest, mixtures=mixtures, card=replace(manifest.card, name="ragged"))
     cut = replace(cut, card=replace(cut.card, fingerprint=fingerprint(cut)))
@@ -230,9 +229,7 @@ def bad_system(act: str, bad: str = "", **options: Any) -> dict[str, Any]:
 # ---------------------------------------------------------------- completeness and sameness
 
 
-def test_every_system_trial_and_metric_has_one_row(
-    sounds: Path, speech: Path, tmp_path: Path
-) -> None:
+def test_every_system_trial_and_metric_has_one_row(sounds: Path, speech: Path, tmp_path: Path) -> None:
     result = go(tmp_path / "a", sounds, speech, systems=["mixture", "silence", "scripted"])
     rows = rows_of(tmp_path / "a")
     keys = list(zip(rows.system, rows.dataset, rows.trial_id, rows.metric, strict=True))
@@ -279,9 +276,7 @@ def test_values_are_those_of_the_closed_form(sounds: Path, tmp_path: Path) -> No
     np.testing.assert_allclose(attenuation.value, 20 * np.log10(0.25), atol=1e-5)
 
 
-def test_a_fresh_run_elsewhere_gives_identical_rows(
-    sounds: Path, speech: Path, tmp_path: Path
-) -> None:
+def test_a_fresh_run_elsewhere_gives_identical_rows(sounds: Path, speech: Path, tmp_path: Path) -> None:
     for name in ("a", "b"):
         go(tmp_path / name, sounds, speech, systems=["oracle_irm", "mixture"], fresh=True)
     assert_same(tmp_path / "a", tmp_path / "b")
@@ -297,13 +292,8 @@ def test_a_dataset_is_the_same_as_config_and_as_folder(sounds: Path, tmp_path: P
 
 
 @pytest.mark.parametrize("batch_size", [3, 8])
-def test_batches_change_no_value(
-    batch_size: int, ragged: Path, speech: Path, tmp_path: Path
-) -> None:
-    systems = [
-        {"name": "soundbeam", "options": {"checkpoint": "soundbeam_mini_1hot"}},
-        "oracle_irm",
-    ]
+def test_batches_change_no_value(batch_size: int, ragged: Path, speech: Path, tmp_path: Path) -> None:
+    systems = [{"name": "soundbeam", "options": {"checkpoint": "soundbeam_mini_1hot"}}, "oracle_irm"]
     for name, size in (("alone", 1), ("batched", batch_size)):
         go(tmp_path / name, ragged, speech, systems=systems, batch_size=size, fresh=True)
     alone, batched = rows_of(tmp_path / "alone"), rows_of(tmp_path / "batched")
@@ -454,9 +444,7 @@ def test_memory_that_runs_out_while_scoring_splits_the_chunk(
         assert len(failed) == 8
 
 
-def test_a_system_may_work_in_place(
-    sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_system_may_work_in_place(sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An oracle that spoils what it reads does not spoil what it is judged by."""
 
     class Vandal:
@@ -476,25 +464,19 @@ def test_a_system_may_work_in_place(
 
     monkeypatch.setitem(SYSTEMS._entries, "vandal", Vandal)
     go(tmp_path / "a", sounds, systems=["vandal", "oracle_target"])
-    rows = rows_of(tmp_path / "a").pivot_table(
-        index=["trial_id", "metric"], columns="system", values="value"
-    )
+    rows = rows_of(tmp_path / "a").pivot_table(index=["trial_id", "metric"], columns="system", values="value")
     present = rows.loc[rows.index.get_level_values("metric") == "si_sdr"]
     assert len(present) == 8
     np.testing.assert_array_equal(present.vandal, present.oracle_target)
 
 
-def test_a_system_whose_clue_does_not_fit_is_recorded(
-    sounds: Path, speech: Path, tmp_path: Path
-) -> None:
+def test_a_system_whose_clue_does_not_fit_is_recorded(sounds: Path, speech: Path, tmp_path: Path) -> None:
     beam = {"name": "soundbeam", "options": {"checkpoint": "soundbeam_mini_1hot"}}
     go(tmp_path / "a", sounds, speech, systems=[beam, "mixture"])
     record = read_record(tmp_path / "a")
     assert record is not None
     assert record.datasets["speech"].systems == ("mixture",)
-    assert record.datasets["speech"].skipped == {
-        "soundbeam": "needs classes; the set gives enrollment"
-    }
+    assert record.datasets["speech"].skipped == {"soundbeam": "needs classes; the set gives enrollment"}
     assert record.datasets["sounds"].systems == ("soundbeam", "mixture")
     rows = rows_of(tmp_path / "a")
     assert set(rows[rows.system == "soundbeam"].dataset) == {"sounds"}
@@ -570,10 +552,7 @@ def recorded(tmp_path: Path) -> tuple[Path, dict[str, Any]]:
 
 @pytest.mark.parametrize("ahead", [0, 1])
 def test_a_damaged_recording_ends_the_run_and_keeps_what_is_done(
-    ahead: int,
-    recorded: tuple[Path, dict[str, Any]],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    ahead: int, recorded: tuple[Path, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It breaks while the run is going on, after it was seen to be the one of the manifest."""
     corpus, recipe = recorded
@@ -745,9 +724,7 @@ def test_estimates_are_kept_also_where_all_scores_are_known(sounds: Path, tmp_pa
     assert len(list((tmp_path / "b").rglob("*.wav"))) == 12
 
 
-def test_two_folders_share_the_cache(
-    sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_two_folders_share_the_cache(sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     go(tmp_path / "a", sounds)
     Scripted.batches.clear()
     with monkeypatch.context() as patch:
@@ -829,9 +806,7 @@ def test_identity_tells_systems_apart(monkeypatch: pytest.MonkeyPatch) -> None:
 # ---------------------------------------------------------------- memory
 
 
-def test_chunks_in_flight_are_bounded(
-    sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_chunks_in_flight_are_bounded(sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """However long the set: a few chunks loaded, a few being scored."""
     waiting, most, rendered = 0, 0, 0
 

@@ -103,22 +103,11 @@ def spoilt(draw: st.DrawFn, estimate: Tensor) -> Tensor | None:
         estimate = estimate.clone()
         estimate[draw(st.integers(0, len(estimate) - 1))] = bad
     elif fault == "length":
-        estimate = cut(
-            estimate, draw(st.sampled_from([-9000, -100, -80, -79, -1, 1, 79, 80, 9000]))
-        )
+        estimate = cut(estimate, draw(st.sampled_from([-9000, -100, -80, -79, -1, 1, 79, 80, 9000])))
     elif fault == "dtype":
-        kinds = (
-            torch.float64,
-            torch.float16,
-            torch.bfloat16,
-            torch.int16,
-            torch.int64,
-            torch.uint8,
-        )
+        kinds = (torch.float64, torch.float16, torch.bfloat16, torch.int16, torch.int64, torch.uint8)
         estimate = (
-            estimate.clamp(-100, 100)
-            .abs()
-            .to(draw(st.sampled_from([*kinds, torch.bool, torch.complex64])))
+            estimate.clamp(-100, 100).abs().to(draw(st.sampled_from([*kinds, torch.bool, torch.complex64])))
         )
     elif fault == "shape":
         return draw(st.sampled_from([estimate[None], estimate[0], estimate[None, :0]]))
@@ -275,9 +264,7 @@ def same(one: Score, other: Score) -> bool:
 
 @settings(max_examples=50, deadline=None)
 @given(st.lists(items(), min_size=2, max_size=5), st.randoms(use_true_random=False))
-def test_a_value_depends_neither_on_the_batch_nor_on_its_order(
-    drawn: list[Scorable], random: object
-) -> None:
+def test_a_value_depends_neither_on_the_batch_nor_on_its_order(drawn: list[Scorable], random: object) -> None:
     batch = [replace(item, trial_id=f"t{n}") for n, item in enumerate(drawn)]
     together = {(s.trial_id, s.metric): s for s in score(batch, *NAMES)}
     shuffled = batch.copy()
@@ -305,11 +292,7 @@ def test_snr_is_its_closed_form(data: st.DataObject) -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(
-    st.data(),
-    st.floats(-12.0, 12.0),
-    st.sampled_from([1.0, -1.0]),
-)
+@given(st.data(), st.floats(-12.0, 12.0), st.sampled_from([1.0, -1.0]))
 def test_si_sdr_and_sdr_do_not_depend_on_the_level_of_the_estimate(
     data: st.DataObject, exponent: float, sign: float
 ) -> None:
@@ -379,9 +362,7 @@ def joined(system: Score, mixture: Score | None) -> tuple[str, str, float]:
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(items(), min_size=1, max_size=3), st.booleans())
-def test_improvements_are_differences_and_carry_on_what_happened(
-    drawn: list[Scorable], lost: bool
-) -> None:
+def test_improvements_are_differences_and_carry_on_what_happened(drawn: list[Scorable], lost: bool) -> None:
     batch = [replace(item, trial_id=f"t{n}") for n, item in enumerate(drawn)]
     as_mixture = [replace(item, estimate=item.mixture, failure=None) for item in batch]
     plan = plan_of(GAINS)

@@ -243,13 +243,7 @@ CASES: dict[str, tuple[Callable[[Speech], Scorable], Wants]] = {
     "constant reference": (lambda s: s.trial(reference=0 * s.target + 0.3), present(SILENT)),
     "constant estimate": (
         lambda s: s.estimate(lambda x: 0 * x - 0.3),
-        ratios(
-            package(),
-            si_sdr=FLOORED,
-            sd_sdr=FLOORED,
-            stoi=between(-1.0, 1.0),
-            estoi=between(-1.0, 1.0),
-        ),
+        ratios(package(), si_sdr=FLOORED, sd_sdr=FLOORED, stoi=between(-1.0, 1.0), estoi=between(-1.0, 1.0)),
     ),
     # Numbers that are none
     "one NaN": (lambda s: s.estimate(lambda x: spoilt(x, math.nan)), present(NON_FINITE)),
@@ -276,14 +270,8 @@ CASES: dict[str, tuple[Callable[[Speech], Scorable], Wants]] = {
             wrong_target_rate=between(0.0, 100.0),
         ),
     ),
-    "0.1 s": (
-        lambda s: s.cut(5000, 5800),
-        ratios(package(), **SHORT, pesq=failed("pesq_too_short")),
-    ),
-    "9 ms longer": (
-        lambda s: s.estimate(longer(72)),
-        present(as_good(reason="trimmed")),
-    ),
+    "0.1 s": (lambda s: s.cut(5000, 5800), ratios(package(), **SHORT, pesq=failed("pesq_too_short"))),
+    "9 ms longer": (lambda s: s.estimate(longer(72)), present(as_good(reason="trimmed"))),
     "9 ms shorter": (
         lambda s: s.estimate(lambda x: x[:-72]),
         ratios(package("padded"), wer=between(0.0, math.inf, "padded")),
@@ -422,11 +410,7 @@ CASES: dict[str, tuple[Callable[[Speech], Scorable], Wants]] = {
     ),
     "no words, silent interferers": (
         lambda s: s.trial(facts=s.facts(transcript="?!", interferers=0 * s.noise[None])),
-        present(
-            as_good(),
-            wrong_target_rate=undefined("no_interferers"),
-            wer=undefined("no_transcript"),
-        ),
+        present(as_good(), wrong_target_rate=undefined("no_interferers"), wer=undefined("no_transcript")),
     ),
     "no interferers": (
         lambda s: s.trial(facts=s.facts(interferers=s.noise[None][:0])),
@@ -434,9 +418,7 @@ CASES: dict[str, tuple[Callable[[Speech], Scorable], Wants]] = {
     ),
     "interferers that are copies of the target": (
         # As close as the target itself, but for rounding: that is no wrong target.
-        lambda s: s.trial(
-            facts=s.facts(interferers=torch.tensor([[0.1], [0.3], [0.7], [-1.7]]) * s.target)
-        ),
+        lambda s: s.trial(facts=s.facts(interferers=torch.tensor([[0.1], [0.3], [0.7], [-1.7]]) * s.target)),
         present(as_good()),
     ),
     "short interferers": (
@@ -565,9 +547,7 @@ def test_lengths_from_a_fifth_of_a_second_to_a_minute() -> None:
         target *= 1.2 + torch.sin(torch.arange(frames) / 300.0)
         common = {"mixture": target + noise, "facts": Facts(interferers=noise[None])}
         items += [
-            Scorable(
-                trial_id=f"{seconds} {what}", estimate=target + 0.3 * noise, reference=r, **common
-            )
+            Scorable(trial_id=f"{seconds} {what}", estimate=target + 0.3 * noise, reference=r, **common)
             for what, r in (("present", target), ("absent", None))
         ]
     names = (*RATIOS, "stoi", "estoi", "attenuation", "wrong_target_rate")
@@ -592,19 +572,12 @@ def test_a_bad_neighbour_of_the_same_length_leaves_every_digit(bad: str) -> None
     """So that a report does not change in its last digits when another trial's answer does."""
     target, noise = 0.1 * torch.randn(2, 4000, generator=torch.Generator().manual_seed(2))
     items = [
-        Scorable(
-            trial_id=name,
-            estimate=target + 0.3 * noise,
-            reference=reference,
-            mixture=target + noise,
-        )
+        Scorable(trial_id=name, estimate=target + 0.3 * noise, reference=reference, mixture=target + noise)
         for name, reference in (("a", target), ("b", target), ("absent", None), ("lost", None))
     ]
     change = {"silence": 0.0, "silence with an offset": 0.0, "whisper": 1e-30, "thunder": 1e30}[bad]
     spoilt = change * noise + (0.25 if "offset" in bad else 0.0)
-    company = [
-        replace(item, estimate=spoilt) if item.trial_id in {"b", "lost"} else item for item in items
-    ]
+    company = [replace(item, estimate=spoilt) if item.trial_id in {"b", "lost"} else item for item in items]
     names = (*RATIOS, "attenuation")
     before, after = scored(items, names), scored(company, names)
     for name in ("a", "absent"):
@@ -632,27 +605,15 @@ FILES: dict[str, tuple[Callable[[Array, Array, Array], Signals], str, Wants]] = 
     "silent_estimate": (lambda e, s, m: (0 * e, s, m), "FLOAT", from_table("silent estimate")),
     "silent_both": (lambda e, s, m: (0 * e, 0 * s, m), "FLOAT", from_table("all is silent")),
     "silent_mixture": (lambda e, s, m: (e, s, 0 * m), "FLOAT", from_table("silent mixture")),
-    "constant_estimate": (
-        lambda e, s, m: (0 * e - 0.3, s, m),
-        "FLOAT",
-        from_table("constant estimate"),
-    ),
-    "constant_reference": (
-        lambda e, s, m: (e, 0 * s + 0.3, m),
-        "FLOAT",
-        from_table("all is silent"),
-    ),
+    "constant_estimate": (lambda e, s, m: (0 * e - 0.3, s, m), "FLOAT", from_table("constant estimate")),
+    "constant_reference": (lambda e, s, m: (e, 0 * s + 0.3, m), "FLOAT", from_table("all is silent")),
     "nan": (lambda e, s, m: (put(e, np.nan), s, m), "FLOAT", from_table("one NaN")),
     "inf": (lambda e, s, m: (put(e, np.inf), s, m), "DOUBLE", from_table("one inf")),
     "beyond_float32": (lambda e, s, m: (1e200 * e, s, m), "DOUBLE", from_table("beyond float32")),
     "one_sample": (lambda e, s, m: (e[:1], s[:1], m[:1]), "FLOAT", from_table("one sample")),
     "longer_9ms": (lambda e, s, m: (np.pad(e, (0, 72)), s, m), "FLOAT", from_table("9 ms longer")),
     "shorter_9ms": (lambda e, s, m: (e[:-72], s, m), "FLOAT", from_table("9 ms shorter")),
-    "longer_11ms": (
-        lambda e, s, m: (np.pad(e, (0, 88)), s, m),
-        "FLOAT",
-        from_table("11 ms longer"),
-    ),
+    "longer_11ms": (lambda e, s, m: (np.pad(e, (0, 88)), s, m), "FLOAT", from_table("11 ms longer")),
     "shorter_11ms": (lambda e, s, m: (e[:-88], s, m), "FLOAT", from_table("11 ms shorter")),
     "recording_of_2^-40": (
         lambda e, s, m: (2.0**-40 * e, 2.0**-40 * s, 2.0**-40 * m),
@@ -674,11 +635,7 @@ FILES: dict[str, tuple[Callable[[Array, Array, Array], Signals], str, Wants]] = 
         from_table("good", **dict.fromkeys(FILE_NAMES[:7], as_good(0.01))),
     ),
     "float64": (lambda e, s, m: (e, s, m), "DOUBLE", from_table("float64")),
-    "mixture_9ms_shorter": (
-        lambda e, s, m: (e, s, m[:-72]),
-        "FLOAT",
-        from_table("mixture 9 ms longer"),
-    ),
+    "mixture_9ms_shorter": (lambda e, s, m: (e, s, m[:-72]), "FLOAT", from_table("mixture 9 ms longer")),
 }
 
 
@@ -706,15 +663,9 @@ def rows(files: dict[str, Signals], tmp_path_factory: pytest.TempPathFactory) ->
     root = tmp_path_factory.mktemp("folders")
     for name, signals in files.items():
         for folder, samples in zip("erm", signals, strict=True):
-            write(
-                root / folder / f"{name}.wav", samples, FILES[name][1] if folder == "e" else "FLOAT"
-            )
-    options = ScoreOptions(
-        out=root / "out", metrics=FILE_METRICS, jobs=0, cache=root / "cache", device="cpu"
-    )
-    told = score_folders(
-        estimates=root / "e", references=root / "r", mixtures=root / "m", options=options
-    )
+            write(root / folder / f"{name}.wav", samples, FILES[name][1] if folder == "e" else "FLOAT")
+    options = ScoreOptions(out=root / "out", metrics=FILE_METRICS, jobs=0, cache=root / "cache", device="cpu")
+    told = score_folders(estimates=root / "e", references=root / "r", mixtures=root / "m", options=options)
     assert told.trials == len(FILES)
     failing = [name for name, (_, _, wants) in FILES.items() if wants["snr"].status == "failed"]
     assert told.failed_trials == len(failing)
@@ -728,9 +679,7 @@ def row_of(rows: pd.DataFrame, case: str, metric: str, system: str = "estimates"
 
 
 @pytest.mark.parametrize("case", FILES)
-def test_every_file_is_scored_as_defined(
-    case: str, files: dict[str, Signals], rows: pd.DataFrame
-) -> None:
+def test_every_file_is_scored_as_defined(case: str, files: dict[str, Signals], rows: pd.DataFrame) -> None:
     estimate, reference, mixture = (torch.from_numpy(x).float() for x in files[case])
     item = Scorable(trial_id=case, estimate=estimate, reference=reference, mixture=mixture)
     wrong = []
@@ -775,12 +724,7 @@ def stereo(signal: Array) -> Array:
 
 
 REFUSED: dict[str, tuple[tuple[Change, Change, Change], int | None, type[Exception], str]] = {
-    "stereo estimate": (
-        (stereo, same, same),
-        None,
-        ConfigError,
-        r"e/a.wav' has 2.*--channel 0 \.\.\. 1",
-    ),
+    "stereo estimate": ((stereo, same, same), None, ConfigError, r"e/a.wav' has 2.*--channel 0 \.\.\. 1"),
     "stereo reference": ((same, stereo, same), None, ConfigError, r"r/a.wav' has 2.*--channel 0"),
     "stereo mixture": ((same, same, stereo), None, ConfigError, r"m/a.wav' has 2.*--channel 0"),
     "channel too high": ((stereo, same, same), 2, ConfigError, r"--channel is 2; choose one"),
@@ -797,12 +741,7 @@ REFUSED: dict[str, tuple[tuple[Change, Change, Change], int | None, type[Excepti
         AudioError,
         r"m/a.wav' holds NaN or inf",
     ),
-    "empty reference": (
-        (same, lambda x: x[:0], same),
-        None,
-        AudioError,
-        r"r/a.wav' has no samples",
-    ),
+    "empty reference": ((same, lambda x: x[:0], same), None, AudioError, r"r/a.wav' has no samples"),
     "mixture 11 ms shorter": (
         (same, same, lambda x: x[:-88]),
         None,
@@ -812,9 +751,7 @@ REFUSED: dict[str, tuple[tuple[Change, Change, Change], int | None, type[Excepti
 }
 
 
-def scored_alone(
-    root: Path, changes: tuple[Change, Change, Change], channel: int | None
-) -> pd.DataFrame:
+def scored_alone(root: Path, changes: tuple[Change, Change, Change], channel: int | None) -> pd.DataFrame:
     rng = np.random.default_rng(0)
     reference, noise = 0.1 * rng.standard_normal((2, RATE_HZ)).astype(np.float32)
     signals = (reference + 0.3 * noise, reference, reference + noise)
@@ -840,8 +777,6 @@ def test_a_chosen_channel_is_scored(tmp_path: Path) -> None:
     first = scored_alone(tmp_path / "0", (stereo, same, same), 0)
     second = scored_alone(tmp_path / "1", (stereo, same, same), 1)
     mono = scored_alone(tmp_path / "2", (same, same, same), 1)
-    chosen = [
-        frame[frame["system"] == "estimates"]["value"].iloc[0] for frame in (first, second, mono)
-    ]
+    chosen = [frame[frame["system"] == "estimates"]["value"].iloc[0] for frame in (first, second, mono)]
     assert chosen[0] == chosen[2] == pytest.approx(-20 * math.log10(0.3), abs=0.2)
     assert chosen[1] == pytest.approx(-10 * math.log10(1.5**2 + 0.15**2), abs=0.2)

@@ -79,9 +79,7 @@ def pool() -> Iterator[FilePool]:
 
 def trial(name: str, frames: int) -> Scorable:
     target, other = torch.randn(2, frames, generator=torch.Generator().manual_seed(frames))
-    return Scorable(
-        trial_id=name, estimate=target + 0.1 * other, reference=target, mixture=target + other
-    )
+    return Scorable(trial_id=name, estimate=target + 0.1 * other, reference=target, mixture=target + other)
 
 
 TRIALS = [trial("a", 900), trial("b", 400), trial("c", 700)]
@@ -127,9 +125,7 @@ def test_values_of_another_shape_are_failures(pool: FilePool, gives: Compute, re
 
 def test_outcomes_of_another_number_are_failures(pool: FilePool) -> None:
     (found,) = score(pool, CustomJudge(lambda _: [Outcome(value=1.0, status="ok")]))
-    assert {(s.status, s.reason) for s in found} == {
-        ("failed", "the metric gave 1 outcomes for 3 answers")
-    }
+    assert {(s.status, s.reason) for s in found} == {("failed", "the metric gave 1 outcomes for 3 answers")}
 
 
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError("full"), ConfigError("repair it")])
@@ -141,9 +137,7 @@ def test_what_the_harness_or_the_user_must_see_passes(pool: FilePool, error: Exc
         score(pool, Custom(broken))
 
 
-def test_an_error_of_the_harness_is_not_hidden(
-    pool: FilePool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_error_of_the_harness_is_not_hidden(pool: FilePool, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(self: Scorer, signals: Sequence[Tensor]) -> Tensor:
         raise RuntimeError("our own bug")
 

@@ -24,7 +24,8 @@ from tsebench.core.errors import TsebenchError
 
 PLUG_IN = '''
 import os, signal, sys, time
-from tsebench.bench.metrics.protocol import FailedValueError, MetricInfo, UndefinedValueError
+from tsebench.bench.metrics.protocol import MetricInfo
+from tsebench.bench.outcome import FailedValueError, UndefinedValueError
 
 class Wild:
     """Does what the first sample of the reference says; otherwise the mean of the estimate."""
@@ -189,9 +190,7 @@ def test_registered_metrics_can_cross_to_a_worker() -> None:
     for jobs in (0, 1):
         with FilePool(jobs) as pool:
             future = pool.submit(
-                partial(
-                    metric.compute, estimate=estimate, reference=reference, sample_rate_hz=16000
-                )
+                partial(metric.compute, estimate=estimate, reference=reference, sample_rate_hz=16000)
             )
             outcomes.append(future.result())
     assert outcomes[0] == outcomes[1]

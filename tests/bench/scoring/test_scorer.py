@@ -40,9 +40,7 @@ def noise(frames: int = LENGTH, *, seed: int = 0, level: float = 0.1) -> Tensor:
 
 def scorable(name: str = "t", *, seed: int = 0, frames: int = LENGTH) -> Scorable:
     target, rest = noise(frames, seed=seed), noise(frames, seed=seed + 1000)
-    return Scorable(
-        trial_id=name, estimate=target + 0.3 * rest, reference=target, mixture=target + rest
-    )
+    return Scorable(trial_id=name, estimate=target + 0.3 * rest, reference=target, mixture=target + rest)
 
 
 def changed(item: Scorable, **fields: object) -> Scorable:
@@ -130,10 +128,7 @@ EDGES = {
     ),
     "system failed, target absent": (
         {"estimate": None, "failure": "no_clue", "reference": None},
-        {
-            "sdr": ("undefined", "absent_target", None),
-            "attenuation": ("failed", "no_clue", None),
-        },
+        {"sdr": ("undefined", "absent_target", None), "attenuation": ("failed", "no_clue", None)},
     ),
     "system failed without a word": ({"estimate": None}, {"sdr": ("failed", "no_estimate", None)}),
     "one NaN": (
@@ -182,8 +177,7 @@ EDGES = {
     "silent reference": (
         {"reference": 0 * REFERENCE},
         dict.fromkeys(
-            ("snr", "si_sdr", "sdr", "pesq", "stoi", "estoi"),
-            ("undefined", "silent_reference", None),
+            ("snr", "si_sdr", "sdr", "pesq", "stoi", "estoi"), ("undefined", "silent_reference", None)
         ),
     ),
     "reference is an offset": (
@@ -223,18 +217,13 @@ EDGES = {
             "snr": ("ok", "", None),
         },
     ),
-    "perfect": (
-        {"estimate": REFERENCE},
-        {"snr": ("ok", "", 156.536), "si_sdr": ("ok", "", 156.536)},
-    ),
+    "perfect": ({"estimate": REFERENCE}, {"snr": ("ok", "", 156.536), "si_sdr": ("ok", "", 156.536)}),
 }
 
 
 @pytest.mark.parametrize(("fields", "expected"), EDGES.values(), ids=EDGES.keys())
 def test_edges(
-    pool: FilePool,
-    fields: dict[str, object],
-    expected: dict[str, tuple[str, str, float | str | None]],
+    pool: FilePool, fields: dict[str, object], expected: dict[str, tuple[str, str, float | str | None]]
 ) -> None:
     item = changed(scorable(), **fields)
     scores = score(pool, [item, scorable("neighbour", seed=1)], *expected)
@@ -291,9 +280,7 @@ def test_an_empty_batch_has_no_scores(pool: FilePool) -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
-def test_estimates_with_gradients_and_in_double_precision(
-    pool: FilePool, dtype: torch.dtype
-) -> None:
+def test_estimates_with_gradients_and_in_double_precision(pool: FilePool, dtype: torch.dtype) -> None:
     item = scorable()
     assert item.estimate is not None
     other = changed(item, estimate=item.estimate.to(dtype).requires_grad_())
@@ -334,11 +321,7 @@ class Partial(Broken):
     """A plug-in that says what a missing value means."""
 
     info = MetricInfo(
-        name="partial",
-        unit="",
-        higher_is_better=True,
-        description="for tests",
-        undefined_reason="too_quiet",
+        name="partial", unit="", higher_is_better=True, description="for tests", undefined_reason="too_quiet"
     )
 
 
@@ -381,9 +364,7 @@ def test_groups_are_bounded_padded_with_zeros_and_hold_nothing_unusable(
     ]
     scores = score(pool, items, "spy")
     assert [scores[str(n), "spy"].value for n in range(7)] == lengths
-    assert sorted(length for seen in spy.seen for length in seen.lengths.tolist()) == sorted(
-        lengths
-    )
+    assert sorted(length for seen in spy.seen for length in seen.lengths.tolist()) == sorted(lengths)
     for seen in spy.seen:
         for signal in (seen.estimate, seen.reference, seen.mixture):
             assert signal.numel() <= 2000 or len(signal) == 1
@@ -418,10 +399,7 @@ def test_a_crashing_file_metric_costs_one_value(
         scores = score(pool, items, "snr", "crashing")
     assert scores["a", "crashing"].value == 300.0
     assert scores["c", "crashing"].value == 200.0
-    assert (scores["b", "crashing"].status, scores["b", "crashing"].reason) == (
-        "failed",
-        "crashed",
-    )
+    assert (scores["b", "crashing"].status, scores["b", "crashing"].reason) == ("failed", "crashed")
     assert scores["b", "snr"].status == "ok"
 
 

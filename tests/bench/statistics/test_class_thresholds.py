@@ -87,9 +87,9 @@ def test_every_threshold_is_scikit_learns(n: int, levels: int | None) -> None:
     assert set(swept["n"]) == {n}
     for line in swept.to_dict("records"):
         expected = by_sklearn(probabilities, there, line["threshold"])
-        assert {name: line[name] for name in POOLINGS} == pytest.approx(
-            expected, abs=1e-12, nan_ok=True
-        ), line["threshold"]
+        assert {name: line[name] for name in POOLINGS} == pytest.approx(expected, abs=1e-12, nan_ok=True), (
+            line["threshold"]
+        )
 
 
 def test_by_hand() -> None:
@@ -219,10 +219,7 @@ def test_trials_without_a_score_of_their_own_keep_their_probabilities() -> None:
     with FilePool(0) as pool:
         scorer = Scorer(plan_metrics(["macro_f1"]), sample_rate_hz=800, device="cpu", pool=pool)
         scores = scorer.submit(items).result()
-    assert [(score.status, score.reason) for score in scores] == [
-        ("ok", ""),
-        ("undefined", "no_class"),
-    ]
+    assert [(score.status, score.reason) for score in scores] == [("ok", ""), ("undefined", "no_class")]
     rows = pd.DataFrame(
         {
             "system": "net",
@@ -263,9 +260,7 @@ def test_wrong_rows_and_thresholds() -> None:
         threshold_sweep(pd.concat([rows, rows.assign(metric="micro_f1")]))
     with pytest.raises(ConfigError, match=r"rows of the metrics \['snr'\].*macro_f1"):
         average_precision(rows.assign(metric="snr"))
-    with pytest.raises(
-        ConfigError, match=r"'net' has several rows of 'macro_f1' for trial 't0000'"
-    ):
+    with pytest.raises(ConfigError, match=r"'net' has several rows of 'macro_f1' for trial 't0000'"):
         threshold_sweep(pd.concat([rows, rows]))
     with pytest.raises(ConfigError, match=r"no columns \['detail'\]"):
         threshold_sweep(rows.drop(columns="detail"))

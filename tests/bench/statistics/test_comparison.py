@@ -18,11 +18,7 @@ from tsebench.bench.statistics.comparison import (
     paired_difference,
     rank_groups,
 )
-from tsebench.bench.statistics.resampling import (
-    expanded_intervals,
-    resampled_ratios,
-    sign_flip_p_values,
-)
+from tsebench.bench.statistics.resampling import expanded_intervals, resampled_ratios, sign_flip_p_values
 from tsebench.core.errors import ConfigError
 
 WHERE = {"dataset": "mini", "condition": "FMQ 1:0", "metric": "snri"}
@@ -137,9 +133,7 @@ def test_alike_systems_are_seldom_split() -> None:
         totals = np.stack([values[:, i] - values[:, j] for i, j in pairs], axis=1)
         p_values = sign_flip_p_values(totals, rng=rng, flips=999)
         uncorrected += bool((p_values < ALPHA).any())
-        found = [
-            difference(str(i), str(j), p) for (i, j), p in zip(pairs, holm(p_values), strict=True)
-        ]
+        found = [difference(str(i), str(j), p) for (i, j), p in zip(pairs, holm(p_values), strict=True)]
         order = [names[i] for i in np.argsort(-values.mean(axis=0))]
         split += rank_groups(order, found) != (1,) * 5
     assert split / tables <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / tables)
@@ -162,9 +156,7 @@ def test_a_column_has_the_interval_that_it_has_alone() -> None:
     rng = np.random.default_rng(15)
     totals, sizes = rng.normal(size=(30, 7)), rng.integers(1, 5, size=(30, 7)).astype(float)
     together = resampled_ratios(totals, sizes, resamples=50, rng=np.random.default_rng(1))
-    alone = resampled_ratios(
-        totals[:, 3:4], sizes[:, 3:4], resamples=50, rng=np.random.default_rng(1)
-    )
+    alone = resampled_ratios(totals[:, 3:4], sizes[:, 3:4], resamples=50, rng=np.random.default_rng(1))
     np.testing.assert_array_equal(together[:, 3:4], alone)
 
 
@@ -214,10 +206,7 @@ def test_holm_rejects_what_the_step_down_procedure_rejects() -> None:
 
 def groups(order: str, apart: str) -> tuple[int, ...]:
     """Ranks of systems with names of one letter; `apart` lists the pairs that differ."""
-    found = [
-        difference(a, b, 0.01 if f"{a}{b}" in apart.split() else 0.5)
-        for a, b in combinations(order, 2)
-    ]
+    found = [difference(a, b, 0.01 if f"{a}{b}" in apart.split() else 0.5) for a, b in combinations(order, 2)]
     return rank_groups(list(order), found)
 
 

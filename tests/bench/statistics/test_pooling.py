@@ -85,9 +85,7 @@ def class_rows(
 def details_only(found: Decisions, there: Decisions, **columns: object) -> pd.DataFrame:
     """The same, as fast as simulations need it; all trials have a score."""
     texts = {
-        (f, t): decisions(
-            CLASSES, [0.9 if bit else 0.1 for bit in f], list(np.array(CLASSES)[list(t)]), 0.5
-        )
+        (f, t): decisions(CLASSES, [0.9 if bit else 0.1 for bit in f], list(np.array(CLASSES)[list(t)]), 0.5)
         for f, t in set(zip(map(tuple, found.tolist()), map(tuple, there.tolist()), strict=True))
     }
     pairs = zip(map(tuple, found.tolist()), map(tuple, there.tolist()), strict=True)
@@ -111,9 +109,7 @@ def test_pooled_decisions_are_those_of_scikit_learn(seed: int) -> None:
     # Few trials and shy systems, so that classes without truths, decisions or both are common.
     found, there = random_decisions(rng, int(rng.integers(1, 30)), alarm=0.02 * seed)
     for average in ("macro", "micro"):
-        values = precision_recall_fscore_support(
-            there, found, average=average, zero_division=np.nan
-        )
+        values = precision_recall_fscore_support(there, found, average=average, zero_division=np.nan)
         assert values[2] == pytest.approx(
             f1_score(there, found, average=average, zero_division=np.nan), nan_ok=True
         )
@@ -129,9 +125,7 @@ def test_the_value_of_a_trial_is_that_of_its_own_decisions(name: str) -> None:
     average, quantity = name.split("_")
     rows = class_rows(found, there, metric=name)
     for f, t, row in zip(found, there, rows.to_dict("records"), strict=True):
-        values = precision_recall_fscore_support(
-            t[None], f[None], average=average, zero_division=np.nan
-        )
+        values = precision_recall_fscore_support(t[None], f[None], average=average, zero_division=np.nan)
         expected = values[("precision", "recall", "f1").index(quantity)]
         assert row["value"] == pytest.approx(expected, abs=1e-12, nan_ok=True)
         assert (row["status"], row["reason"]) == (
@@ -152,9 +146,7 @@ def test_a_decision_is_that_of_the_probability_itself(probability: float, thresh
 
 @pytest.mark.parametrize("name", sorted(POOLINGS))
 def test_a_system_without_a_classifier_has_no_score_beside_one_that_has(name: str) -> None:
-    told = frame(
-        name, value=[1.0, 1.0], detail=[decisions(CLASSES, [1, 0, 0, 0], ["bell"], 0.5)] * 2
-    )
+    told = frame(name, value=[1.0, 1.0], detail=[decisions(CLASSES, [1, 0, 0, 0], ["bell"], 0.5)] * 2)
     silent = frame(name, "plain", value=[math.nan] * 2).assign(
         status="undefined", reason="no_class_probabilities"
     )
@@ -212,9 +204,7 @@ def test_a_difference_of_pooled_decisions_is_the_difference_of_the_aggregates(me
     rng = np.random.default_rng(4)
     shy, there = random_decisions(rng, 60, hit=0.4, alarm=0.01)
     rash = random_decisions(rng, 60, alarm=0.3)[0] | shy
-    rows = pd.concat(
-        [class_rows(shy, there, metric=metric), class_rows(rash, there, "old", metric=metric)]
-    )
+    rows = pd.concat([class_rows(shy, there, metric=metric), class_rows(rash, there, "old", metric=metric)])
     found = paired_difference(rows, system="net", baseline="old", metric=metric, **WHERE)
     means = {cell.system: cell.mean for cell in aggregate(rows, resamples=1)}
     assert found.mean == pytest.approx(means["net"] - means["old"], abs=1e-12)
@@ -226,10 +216,7 @@ def test_a_system_that_finds_nothing_has_no_precision_and_no_comparison() -> Non
     found, there = random_decisions(rng, 20)
     for metric in ("macro_precision", "micro_precision"):
         rows = pd.concat(
-            [
-                class_rows(0 * found > 0, there, metric=metric),
-                class_rows(found, there, "old", metric=metric),
-            ]
+            [class_rows(0 * found > 0, there, metric=metric), class_rows(found, there, "old", metric=metric)]
         )
         compared = paired_difference(rows, system="net", baseline="old", metric=metric, **WHERE)
         assert math.isnan(compared.mean)
@@ -325,9 +312,7 @@ def test_random_exchanges_of_means_agree_with_sign_flips() -> None:
         there = np.stack([values, ones], axis=1), np.stack([0.0 * ones, ones], axis=1)
         p_value = exchange_p_value(*there, mean_of, rng=rng)
         (expected,) = sign_flip_p_values(values[:, None], rng=rng)
-        assert p_value == pytest.approx(
-            expected, abs=math.sqrt(2) * within(expected, 9999, errors=4)
-        )
+        assert p_value == pytest.approx(expected, abs=math.sqrt(2) * within(expected, 9999, errors=4))
 
 
 def counts(found: Decisions, there: Decisions) -> FloatArray:

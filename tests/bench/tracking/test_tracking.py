@@ -19,13 +19,7 @@ import pytest
 
 from tsebench.bench.config import MetricSpec, RunConfig
 from tsebench.bench.rows import ScoreRow, write_shard
-from tsebench.bench.run.record import (
-    DatasetRecord,
-    SystemRecord,
-    new_record,
-    read_record,
-    write_record,
-)
+from tsebench.bench.run.record import DatasetRecord, SystemRecord, new_record, read_record, write_record
 from tsebench.bench.run.runner import RunOptions, run
 from tsebench.bench.tracking.log import default_tracking_uri, track, track_report
 from tsebench.bench.tracking.search import find_runs
@@ -70,12 +64,7 @@ def make_run(folder: Path) -> Path:
     record = new_record(
         name="tracked",
         config=RunConfig.model_validate(
-            {
-                "name": "tracked",
-                "datasets": ["set"],
-                "systems": list(VALUES),
-                "bootstrap": {"resamples": 10},
-            }
+            {"name": "tracked", "datasets": ["set"], "systems": list(VALUES), "bootstrap": {"resamples": 10}}
         ),
         systems=systems,
         datasets={"set": dataset},
@@ -284,9 +273,7 @@ def test_the_environment_is_left_as_it_was(monkeypatch: pytest.MonkeyPatch, tmp_
     assert dict(os.environ) == before
 
 
-def test_an_interrupted_tracking_goes_on_in_its_runs(
-    place: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupted_tracking_goes_on_in_its_runs(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The runs are written down before anything is logged into them."""
     from tsebench.bench.tracking import log as tracking
 
@@ -324,9 +311,7 @@ def test_runs_are_found_by_fingerprint_dataset_and_system(tracked: Path) -> None
     assert systems(dataset="other") == set()
     assert systems(fingerprint="e" * 12) == set()
     assert systems(system="best") == set()
-    (good,) = (
-        run for run in find_runs(uri, system="good") if run.parent_id == record.tracking["tsebench"]
-    )
+    (good,) = (run for run in find_runs(uri, system="good") if run.parent_id == record.tracking["tsebench"])
     assert good.mlflow_id == record.tracking["system:good"]
     assert good.run_id == record.run_id
     assert good.experiment == "tracked"

@@ -87,9 +87,7 @@ class Seen(Heard):
             raise AudioError(f"no video {path!r}")
         return VideoInfo(frames=round(self.seconds * FPS) - self.shorter, fps=FPS)
 
-    def read_video(
-        self, path: str, start: int = 0, frames: int | None = None
-    ) -> tuple[Pictures, float]:
+    def read_video(self, path: str, start: int = 0, frames: int | None = None) -> tuple[Pictures, float]:
         self.asked.append((path, start, frames))
         stop = self.video_info(path).frames if frames is None else start + frames
         assert 0 <= start < stop <= self.video_info(path).frames
@@ -120,9 +118,7 @@ NOISE = {"corpus": "sounds"}
 
 
 def _builder(corpora: Mapping[str, Any] | None = None, **changed: Any) -> Any:
-    context = BuildContext(
-        name="set", version="1", seed=1, split="test", corpora=corpora or _corpora()
-    )
+    context = BuildContext(name="set", version="1", seed=1, split="test", corpora=corpora or _corpora())
     options = {**OPTIONS, **changed}
     return call_with(BUILDERS.get("av_mix"), options, where="set", given={"context": context})
 
@@ -157,9 +153,7 @@ def test_scenarios(scenario: str, ids: set[str]) -> None:
         assert sources["off"].label in OTHERS
         speakers = [s.label for s in drawn.mixture.sources if s.role == "foreground"]
         assert len(set(speakers)) == len(speakers)
-        assert [s.id for s in drawn.mixture.sources if s.role == "background"] == sorted(
-            ids & {"noise"}
-        )
+        assert [s.id for s in drawn.mixture.sources if s.role == "background"] == sorted(ids & {"noise"})
         corpora_of_interferers |= {sources[name].clip.corpus for name in ids & {"i1", "i2"}}
         (trial,) = drawn.trials
         assert trial.target_ids == ("on", "off")
@@ -204,9 +198,7 @@ def test_snrs_fill_their_range_and_the_on_screen_level_is_kept() -> None:
     for index in range(40):
         sources = _by_id(builder.draw(index))
         assert sources["on"].gain == 1.0
-        ratios.append(
-            power_db(_scaled(sources["on"], corpora)) - power_db(_scaled(sources["off"], corpora))
-        )
+        ratios.append(power_db(_scaled(sources["on"], corpora)) - power_db(_scaled(sources["off"], corpora)))
     assert -2.5 <= min(ratios) < -1.8
     assert 1.8 < max(ratios) <= 2.5
     assert abs(np.mean(ratios)) < 0.8
@@ -267,9 +259,7 @@ def test_the_target_is_the_sum_of_both() -> None:
     signals = render(drawn.mixture, corpora)
     assert truth.target is not None
     np.testing.assert_allclose(truth.target[0], signals.sources[0] + signals.sources[1], atol=1e-7)
-    np.testing.assert_allclose(
-        query.mixture[0], (truth.target[0] + truth.interferers.sum(dim=0)), atol=1e-6
-    )
+    np.testing.assert_allclose(query.mixture[0], (truth.target[0] + truth.interferers.sum(dim=0)), atol=1e-6)
     assert truth.interferers.shape == (1, 4 * RATE)
     assert query.mixture.shape == (1, 4 * RATE)
 
@@ -299,8 +289,7 @@ def test_silent_off_screen_speech_counts_as_none() -> None:
 def test_silent_crops_are_drawn_again() -> None:
     corpora = _corpora(films=Seen("films", FILMED, quiet=("anna", "ben")))
     speakers = {
-        _by_id(_builder(corpora, scenario="noise", noise=NOISE).draw(n))["on"].label
-        for n in range(12)
+        _by_id(_builder(corpora, scenario="noise", noise=NOISE).draw(n))["on"].label for n in range(12)
     }
     assert speakers == {"cleo"}
     silent = _corpora(films=Seen("films", FILMED, quiet=FILMED))
@@ -318,17 +307,11 @@ def test_each_combination_of_clues_asks_for_what_it_can_name() -> None:
         ("same", [("on", "off"), ("on",), ("on", "off")]),
     ):
         off_screen = [{"corpus": "films" if same == "same" else "speech"}]
-        builder = _builder(
-            clues=clues, off_screen_speaker=same, off_screen=off_screen, off_screen_s=[1, 4]
-        )
+        builder = _builder(clues=clues, off_screen_speaker=same, off_screen=off_screen, off_screen_s=[1, 4])
         drawn = builder.draw(3)
         assert [trial.target_ids for trial in drawn.trials] == wanted
         assert [set(t.clue.kinds()) for t in drawn.trials] == [set(names) for names in clues]
-        assert [t.tags["clues"] for t in drawn.trials] == [
-            "video+enrollment",
-            "video",
-            "enrollment",
-        ]
+        assert [t.tags["clues"] for t in drawn.trials] == ["video+enrollment", "video", "enrollment"]
         assert [t.condition.n_active for t in drawn.trials] == [len(ids) for ids in wanted]
         enrolled = {clip for t in drawn.trials for clip in t.clue.enrollments}
         assert len(enrolled) == 1
@@ -347,9 +330,7 @@ def test_the_enrollment_is_another_recording_of_the_off_screen_speaker() -> None
 
 
 def test_muting() -> None:
-    ids = [
-        tuple(_by_id(_builder(mute_on_screen=0.3, mute_off_screen=0.3).draw(n))) for n in range(60)
-    ]
+    ids = [tuple(_by_id(_builder(mute_on_screen=0.3, mute_off_screen=0.3).draw(n))) for n in range(60)]
     counts = {wanted: ids.count((*wanted, "i1")) for wanted in (("on", "off"), ("on",), ("off",))}
     assert sum(counts.values()) == 60
     assert all(10 <= count <= 32 for count in counts.values())
@@ -364,9 +345,7 @@ def test_muting() -> None:
 def test_an_option_changes_its_part_alone() -> None:
     plain = _by_id(_builder(scenario="noise+spk", noise=NOISE).draw(0))
     other = _by_id(
-        _builder(scenario="noise+spk", noise=NOISE, off_screen_s=[2, 4], noise_snr_db=[9, 9]).draw(
-            0
-        )
+        _builder(scenario="noise+spk", noise=NOISE, off_screen_s=[2, 4], noise_snr_db=[9, 9]).draw(0)
     )
     assert (plain["on"], plain["i1"]) == (other["on"], other["i1"])
     assert plain["off"].clip != other["off"].clip
@@ -439,11 +418,7 @@ class TestVideoOfAQuery:
         video, clip = query.clues.video, drawn.trials[0].clue.video
         assert video is not None
         assert clip is not None
-        assert (video.shape, video.dtype, query.clues.video_fps) == (
-            (100, 4, 6),
-            torch.float32,
-            FPS,
-        )
+        assert (video.shape, video.dtype, query.clues.video_fps) == ((100, 4, 6), torch.float32, FPS)
         expected = (clip.start + np.arange(100)) / 255
         np.testing.assert_allclose(video[:, 2, 3], expected, atol=1e-7)
         assert 0.0 <= video.min() <= video.max() <= 1.0

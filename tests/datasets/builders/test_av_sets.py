@@ -180,9 +180,7 @@ def _make_corpora(root: Path) -> dict[str, Path]:
             video = root / f"vox/test/mp4/{name}.mp4"
             video.parent.mkdir(parents=True, exist_ok=True)
             write_video(video, _pictures(114 + n, first=0))
-    for k, (part, speaker) in enumerate(
-        (("si_dt_05", "050"), ("si_et_05", "440"), ("si_et_05", "441"))
-    ):
+    for k, (part, speaker) in enumerate((("si_dt_05", "050"), ("si_et_05", "440"), ("si_et_05", "441"))):
         for n in range(3):
             name = f"{speaker}c020{n + 1}"
             save(root / f"wsj0/{part}/{speaker}/{name}.wav", frames=5 * RATE, seed=100 + 9 * k + n)
@@ -192,8 +190,7 @@ def _make_corpora(root: Path) -> dict[str, Path]:
         lines.append(f"{k}.wav,Rain,{hashlib.sha256(file.read_bytes()).hexdigest()},test")
     (root / "audioset" / "audioset.csv").write_text("\n".join(lines) + "\n")
     return {
-        name: root / path
-        for name, path in (("voxceleb2", "vox"), ("wsj0", "wsj0"), ("audioset", "audioset"))
+        name: root / path for name, path in (("voxceleb2", "vox"), ("wsj0", "wsj0"), ("audioset", "audioset"))
     }
 
 

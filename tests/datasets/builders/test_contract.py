@@ -86,19 +86,13 @@ def test_a_killed_build_starts_over_to_the_same_set(
 LISTED = {
     "librimix": ("librispeech", "test-clean/60/7/60-7-0001.flac", 2),
     "wsj0_mix": ("wsj0", "wsj0/si_dt_05/22g/22gc0101.wav", 2),
-    "fuss_released": (
-        "fuss",
-        "ssdata_reverb/train/example00002_sources/background0_sound.wav",
-        2,
-    ),
+    "fuss_released": ("fuss", "ssdata_reverb/train/example00002_sources/background0_sound.wav", 2),
     "vox2_mix": ("voxceleb2", "orig/test/id00001/aaaaaaaaaaa/00001.mp4", 1),
 }
 
 
 @pytest.mark.parametrize("name", LISTED)
-def test_a_recording_that_is_missing_is_named_and_may_be_left_out(
-    name: str, tmp_path: Path
-) -> None:
+def test_a_recording_that_is_missing_is_named_and_may_be_left_out(name: str, tmp_path: Path) -> None:
     if name == "vox2_mix":
         pytest.importorskip("av", reason="PyAV is not installed")
     config, folders = SETS[name](tmp_path / "corpora")

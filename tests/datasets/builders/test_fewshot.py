@@ -161,10 +161,7 @@ def test_shots_nest_and_tests_are_the_same_for_every_k() -> None:
 
 
 def test_adaptation_mixes_the_known_clips_of_the_test() -> None:
-    test, adaptation = (
-        _builder(family="f"),
-        _builder(family="f", split="train", part="adaptation", count=9),
-    )
+    test, adaptation = (_builder(family="f"), _builder(family="f", split="train", part="adaptation", count=9))
     known: dict[str, set[str]] = {}
     for index in range(30):
         drawn = test.draw(index)
@@ -212,9 +209,7 @@ def test_the_reference_is_heard() -> None:
 
 def test_silent_clips_are_no_shots() -> None:
     silent = frozenset(r.path for r in Sounds().recordings() if r.path.startswith("n1/train"))
-    with pytest.raises(
-        DatasetError, match=r"'n1' of .* has 0 audible recordings to take shots = 3"
-    ):
+    with pytest.raises(DatasetError, match=r"'n1' of .* has 0 audible recordings to take shots = 3"):
         _builder({"sounds": Sounds(silent=silent)})
 
 

@@ -82,12 +82,7 @@ def _example(folder: Path, number: int, stems: Sequence[str]) -> str:
         for place, clip in enumerate(stems)
     )
     scape = Soundscape(
-        duration_s=10.0,
-        sample_rate_hz=RATE,
-        ref_db=-55.0,
-        fade_in_s=0.01,
-        fade_out_s=0.01,
-        events=events,
+        duration_s=10.0, sample_rate_hz=RATE, ref_db=-55.0, fade_in_s=0.01, fade_out_s=0.01, events=events
     )
     (folder / f"{stem}.jams").write_bytes(dump_jams(scape))
     return "\t".join([f"{stem}.wav", *paths])
@@ -137,9 +132,7 @@ class TestReleased:
             written, _ = soundfile.read(folder / f"{mixture.id}.wav", dtype="float32")
             np.testing.assert_array_equal(rendered.mixture, written)
 
-    def test_trials_name_a_source_and_say_that_there_is_no_clue(
-        self, dirs: dict[str, Path]
-    ) -> None:
+    def test_trials_name_a_source_and_say_that_there_is_no_clue(self, dirs: dict[str, Path]) -> None:
         builder = _make("fuss_released", _open(dirs))
         assert "no classes" in builder.notes[0]
         for index, stems in enumerate(EXAMPLES):
@@ -212,9 +205,7 @@ class TestReleased:
         with pytest.raises(MissingRecordingsError, match=r"need its JAMS file .*00000\.jams"):
             builder.draw(0)
         (tmp_path / "fuss/fsd_data/eval/sound/12.wav").unlink()
-        builder = _make(
-            "fuss_released", _open({**dirs, "fuss": tmp_path / "fuss"}), classes="fsd50k"
-        )
+        builder = _make("fuss_released", _open({**dirs, "fuss": tmp_path / "fuss"}), classes="fsd50k")
         with pytest.raises(MissingRecordingsError, match=r"names '12\.wav', which is not among"):
             builder.draw(2)
         for path in (tmp_path / "fuss").rglob("*.jams"):
@@ -308,10 +299,7 @@ class TestStyle:
     @example(index=10_000_000)  # two events of one class: there must be a third for the enrollment
     def test_conditions(self, index: int) -> None:
         builder = _style(
-            conditions=["1:0", "1:1", "0:1"],
-            n_events=[1, 2],
-            targets="all",
-            clues=["enrollment", "classes"],
+            conditions=["1:0", "1:1", "0:1"], n_events=[1, 2], targets="all", clues=["enrollment", "classes"]
         )
         assert builder.vocabulary == ("a", "b", "c", "e", "f")
         drawn = builder.draw(index)
@@ -339,9 +327,7 @@ class TestStyle:
                 room, _ = corpora["fuss"].read(source.impulse_response.path)
                 expected = np.convolve(before.astype(float), 10.0 * room.astype(float), "same")
                 np.testing.assert_allclose(after, expected, atol=1e-5)
-            np.testing.assert_allclose(
-                reverberant.mixture, reverberant.sources.sum(axis=0), atol=1e-6
-            )
+            np.testing.assert_allclose(reverberant.mixture, reverberant.sources.sum(axis=0), atol=1e-6)
 
     @pytest.mark.parametrize(
         ("options", "error", "message"),
@@ -358,9 +344,7 @@ class TestStyle:
             _style(**options)
 
 
-@pytest.mark.parametrize(
-    "name", ["fuss_test", "fuss_test_dry", "fuss_test_classes", "fuss_style_rooms"]
-)
+@pytest.mark.parametrize("name", ["fuss_test", "fuss_test_dry", "fuss_test_classes", "fuss_style_rooms"])
 def test_shipped_sets(dirs: dict[str, Path], name: str) -> None:
     config = load_dataset_configs(name)[0]
     corpora = open_corpora(config.corpora, dirs)

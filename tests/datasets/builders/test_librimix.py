@@ -148,9 +148,7 @@ def test_transcripts_are_kept_for_what_is_not_cut(
     dataset = built(place, tmp_path / "set", mode=mode, sample_rate_hz=rate_hz)
     mixture = dataset.mixtures[IDS[0]]
     assert mixture.num_samples == samples
-    expected = [
-        words_of(Path(path).stem) if kept else None for path, kept in zip((A, B), said, strict=True)
-    ]
+    expected = [words_of(Path(path).stem) if kept else None for path, kept in zip((A, B), said, strict=True)]
     assert [source.transcript for source in mixture.sources] == expected
     assert [dataset[index][1].transcript for index in (0, 1)] == expected
     assert ("max" in "".join(dataset.card.notes)) == (mode == "min")
@@ -224,9 +222,7 @@ def test_measured_snr_is_that_of_the_rendering(place: Place, tmp_path: Path) -> 
 # enrollments --------------------------------------------------------------------------------------
 
 
-def test_drawn_enrollments_are_other_utterances_of_the_speaker(
-    place: Place, tmp_path: Path
-) -> None:
+def test_drawn_enrollments_are_other_utterances_of_the_speaker(place: Place, tmp_path: Path) -> None:
     dataset = built(place, tmp_path / "set")
     for trial in dataset.trials:
         (clip,) = trial.clue.enrollments
@@ -240,9 +236,7 @@ def test_drawn_enrollments_are_other_utterances_of_the_speaker(
     assert [t.clue for t in other.trials] != [t.clue for t in dataset.trials]
 
 
-def test_a_draw_does_not_depend_on_utterances_that_are_not_drawn(
-    place: Place, tmp_path: Path
-) -> None:
+def test_a_draw_does_not_depend_on_utterances_that_are_not_drawn(place: Place, tmp_path: Path) -> None:
     before = built(place, tmp_path / "set")
     drawn = {clip.path for trial in before.trials for clip in trial.clue.enrollments}
     spare = next(p for p in sorted(SPEECH) if p not in drawn | {A, B, C, D, E})
@@ -336,9 +330,7 @@ def test_a_map_that_does_not_fit_is_told(
         (None, f"has no {MAP}; get it with"),
     ],
 )
-def test_a_map_that_is_none_is_told(
-    place: Place, tmp_path: Path, text: str | None, told: str
-) -> None:
+def test_a_map_that_is_none_is_told(place: Place, tmp_path: Path, text: str | None, told: str) -> None:
     if text is not None:
         (place.dirs["librimix"] / MAP).write_text(text)
     with pytest.raises(CorpusError, match=told):
@@ -366,9 +358,7 @@ def test_a_training_stream_goes_round_and_draws_anew(place: Place) -> None:
 
 
 @pytest.mark.parametrize("lists", [True, False])
-def test_missing_recordings_are_counted_and_named(
-    place: Place, tmp_path: Path, *, lists: bool
-) -> None:
+def test_missing_recordings_are_counted_and_named(place: Place, tmp_path: Path, *, lists: bool) -> None:
     if not lists:
         shutil.rmtree(place.dirs["librimix"] / "LibriSpeech")
     (place.dirs["librispeech"] / A).unlink()
@@ -431,11 +421,7 @@ def test_a_mixture_that_is_left_out_cannot_enroll(place: Place, tmp_path: Path) 
         allow_missing=True,
     )
     # Mixture 2 is gone, and with it the enrollments of (0, A), (0, B) and (3, A).
-    assert [trial.id for trial in part.trials] == [
-        f"{IDS[1]}_s1",
-        f"{IDS[1]}_s2",
-        f"{IDS[3]}_s2",
-    ]
+    assert [trial.id for trial in part.trials] == [f"{IDS[1]}_s1", f"{IDS[1]}_s2", f"{IDS[3]}_s2"]
     assert part.card.counts["excluded_missing_enrollment"] == 3
 
 
@@ -490,7 +476,7 @@ def die(*_):
     os.kill(os.getpid(), signal.SIGKILL)
 
 if sys.argv[3] == "hashing":
-    import tsebench.datasets.corpora._audio_tree as tree
+    import tsebench.datasets.corpora.disk.audio_tree as tree
     tree.AudioTree.digest = die
 else:
     write, left = manifest.write_atomic, [int(sys.argv[3])]
@@ -553,9 +539,7 @@ def test_a_clean_set_needs_no_noise(place: Place, tmp_path: Path) -> None:
         ({"limit": 0}, "limit = 0"),
     ],
 )
-def test_wrong_parameters_are_told(
-    place: Place, tmp_path: Path, params: dict[str, Any], told: str
-) -> None:
+def test_wrong_parameters_are_told(place: Place, tmp_path: Path, params: dict[str, Any], told: str) -> None:
     with pytest.raises(TsebenchError, match=told) as caught:
         built(place, tmp_path / "set", **params)
     assert "\n" not in str(caught.value)

@@ -85,9 +85,7 @@ class TestContract:
         rates = {item.mixture.sample_rate_hz for item in drawn.values()}
         assert rates == {opened.builder.sample_rate_hz}
 
-    def test_indices_beyond_the_count_are_drawn_too(
-        self, shipped: tuple[Any, dict[int, Drawn]]
-    ) -> None:
+    def test_indices_beyond_the_count_are_drawn_too(self, shipped: tuple[Any, dict[int, Drawn]]) -> None:
         opened, drawn = shipped
         beyond = opened.builder.draw(opened.builder.count + 10**9)
         assert beyond.mixture.id not in {item.mixture.id for item in drawn.values()}
@@ -272,10 +270,7 @@ def test_events_stand_above_the_background_by_the_snr(level: str) -> None:
     for index in range(4):
         background, *events = builder.draw(index).mixture.sources
         levels = [
-            _level(
-                source.gain * render_clip(source.clip, sample_rate_hz=RATE, corpora={"x": corpus}),
-                level,
-            )
+            _level(source.gain * render_clip(source.clip, sample_rate_hz=RATE, corpora={"x": corpus}), level)
             for source in (background, *events)
         ]
         np.testing.assert_allclose(np.array(levels[1:]) - levels[0], 3.0, atol=2e-4)
@@ -347,9 +342,7 @@ def test_a_background_of_an_event_class_is_not_that_event() -> None:
     silent = {f"silent-test/mute/{n}.wav": RATE * 2 for n in range(3)}
     corpus = _memory(labels=["bell"], **silent, **{"long/mute/0.wav": RATE * 5})
     background = {"corpus": "x", "labels": ["mute"], "split": "long"}
-    builder = _sound(
-        corpus, events={"corpus": "x", "labels": ["bell", "mute"]}, background=background
-    )
+    builder = _sound(corpus, events={"corpus": "x", "labels": ["bell", "mute"]}, background=background)
     drawn = builder.draw(0)
     assert [source.label for source in drawn.mixture.sources].count("mute") == 2
     assert drawn.excluded == {"silent_target": 1}
@@ -389,10 +382,7 @@ def test_ids_tell_neither_label_nor_condition() -> None:
 def test_labels_and_splits_of_any_characters() -> None:
     lengths = {f"fold 1 ä/{label}/{n}.wav": RATE * 2 for label in LABELS for n in range(3)}
     builder = _sound(
-        Memory(lengths, {}),
-        split="fold 1 ä",
-        events={"corpus": "x"},
-        clues=["classes", "enrollment"],
+        Memory(lengths, {}), split="fold 1 ä", events={"corpus": "x"}, clues=["classes", "enrollment"]
     )
     drawn = builder.draw(7)
     assert drawn.mixture.id == "fold_1__-000007"
@@ -406,9 +396,7 @@ def _enrollments(trial: Trial) -> list[tuple[str, str]]:
 
 
 def test_enrollments_follow_the_classes_and_inactive_ones_come_from_a_fixed_list() -> None:
-    builder = _sound(
-        _memory(each=9), conditions=["1:2"], clues=["enrollment", "classes"], enrollments=2
-    )
+    builder = _sound(_memory(each=9), conditions=["1:2"], clues=["enrollment", "classes"], enrollments=2)
     inactive: dict[str, set[tuple[str, ...]]] = {}
     active: dict[str, set[tuple[str, ...]]] = {}
     for index in range(40):
@@ -440,12 +428,8 @@ def test_enrollments_leave_out_groups_of_the_mixture() -> None:
     used = [stretch(wind, wind.by_label["wind"][0], seconds=1.0)]
     for seed in range(10):
         clips = enrollment_clips(pool, "bell", used=used, rng=generator(seed), count=1, max_s=0.5)
-        assert [(clip.path, clip.start, clip.frames) for clip in clips] == [
-            ("test/bell/3.wav", 0, RATE // 2)
-        ]
-    with pytest.raises(
-        DatasetError, match=r"'bell' of corpus 'x' has 1 recordings .* 2 are needed"
-    ):
+        assert [(clip.path, clip.start, clip.frames) for clip in clips] == [("test/bell/3.wav", 0, RATE // 2)]
+    with pytest.raises(DatasetError, match=r"'bell' of corpus 'x' has 1 recordings .* 2 are needed"):
         enrollment_clips(pool, "bell", used=used, rng=generator(0), count=2, max_s=0.5)
 
 
@@ -495,20 +479,14 @@ def test_wrong_parameters_give_one_clear_line(changed: dict[str, Any], message: 
 
 
 def test_labels_and_exclude_together() -> None:
-    events = {
-        "corpus": "x",
-        "labels": ["wind", "bell", "rain drops"],
-        "exclude": ["bell", "öl/fass+2"],
-    }
+    events = {"corpus": "x", "labels": ["wind", "bell", "rain drops"], "exclude": ["bell", "öl/fass+2"]}
     assert _sound(events=events).vocabulary == ("rain drops", "wind")
 
 
 def test_a_named_label_without_recordings_in_the_split_is_an_error() -> None:
     """It would silently be missing from the vocabulary."""
     corpus = _memory(**{"train/owl/0.wav": RATE * 2})
-    with pytest.raises(
-        DatasetError, match=r"no recording of label 'owl' of at least 0\.0 s in split"
-    ):
+    with pytest.raises(DatasetError, match=r"no recording of label 'owl' of at least 0\.0 s in split"):
         _sound(corpus, events={"corpus": "x", "labels": ["bell", "owl", "wind"]})
     assert "owl" not in _sound(corpus).vocabulary
 
@@ -538,9 +516,7 @@ def test_min_mode_cuts_to_the_shortest_and_keeps_the_transcript_of_what_is_whole
 
 
 @pytest.mark.parametrize(("overlap", "share"), [(None, 1.0), ([0.0, 0.0], 0.0), ([0.5, 0.5], 0.5)])
-def test_max_mode_keeps_all_utterances_and_transcripts(
-    overlap: list[float] | None, share: float
-) -> None:
+def test_max_mode_keeps_all_utterances_and_transcripts(overlap: list[float] | None, share: float) -> None:
     builder = _speech(n_speakers=3, mode="max", overlap=overlap)
     for index in range(5):
         mixture = builder.draw(index).mixture
@@ -574,9 +550,7 @@ def test_speech_levels() -> None:
 
 def test_noise_that_is_too_short_is_refused() -> None:
     lengths = {"test/background/9.wav": RATE}
-    corpus = Memory(
-        {k: v for k, v in _memory().lengths.items() if "background" not in k} | lengths, {}
-    )
+    corpus = Memory({k: v for k, v in _memory().lengths.items() if "background" not in k} | lengths, {})
     with pytest.raises(ConfigError, match="has no recording of 2"):
         _speech(corpus, noise=BACKGROUND).draw(0)
 

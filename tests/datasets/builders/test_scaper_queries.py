@@ -81,9 +81,7 @@ def _builder(corpus: Corpus, **changed: Any) -> Any:
         "peak": 1.0,
         **changed,
     }
-    context = BuildContext(
-        name="set", version="1", seed=1, split="test", corpora={"sounds": corpus}
-    )
+    context = BuildContext(name="set", version="1", seed=1, split="test", corpora={"sounds": corpus})
     return call_with(BUILDERS.get("sound_mix"), options, where="s", given={"context": context})
 
 
@@ -136,11 +134,7 @@ def test_what_every_condition_promises(
 
 
 def _check(
-    trial: Trial,
-    label: Mapping[str, str],
-    present: set[str],
-    audible: set[str],
-    corpus: Corpus,
+    trial: Trial, label: Mapping[str, str], present: set[str], audible: set[str], corpus: Corpus
 ) -> None:
     active = {label[name] for name in trial.target_ids}
     inactive = set(trial.clue.classes) - active
@@ -201,14 +195,8 @@ def test_the_reference_is_the_sum_of_the_targets() -> None:
 
 @pytest.mark.parametrize("renderer", ["scaper", "standard"])
 def test_confusable_classes_are_not_inactive(renderer: str) -> None:
-    confusable = {
-        "bus": ["class0", "class1"],
-        "class2": ["class3"],
-        "*": ["class4"],
-    }
-    builder = _builder(
-        Sounds(), conditions=["0:1", "1:1"], confusable=confusable, renderer=renderer
-    )
+    confusable = {"bus": ["class0", "class1"], "class2": ["class3"], "*": ["class4"]}
+    builder = _builder(Sounds(), conditions=["0:1", "1:1"], confusable=confusable, renderer=renderer)
     asked: set[str] = set()
     for index in range(60):
         drawn = builder.draw(index)
@@ -377,9 +365,7 @@ class TestShippedSets:
             ("fsd_query_test", 16_000, {3, 4, 5}, 10_000),
         ],
     )
-    def test_facts(
-        self, dirs: dict[str, Path], name: str, rate: int, classes: set[int], count: int
-    ) -> None:
+    def test_facts(self, dirs: dict[str, Path], name: str, rate: int, classes: set[int], count: int) -> None:
         config = _config(name)
         opened = open_builder(config, dirs)
         builder = opened.builder

@@ -82,9 +82,7 @@ def _build(dirs: Mapping[str, Path], **params: Any) -> Dataset:
 def _levels(lists: Path) -> dict[str, float]:
     files = sorted((lists / "activlev").glob("*.txt"))
     return {
-        cells[0]: float(cells[1])
-        for file in files
-        for cells in map(str.split, file.read_text().splitlines())
+        cells[0]: float(cells[1]) for file in files for cells in map(str.split, file.read_text().splitlines())
     }
 
 
@@ -212,9 +210,7 @@ class TestProtocols:
             "441o0302_5.2094e-07_050c010f_-5.2094e-07",
         ]
         first, second, *_ = dataset.trials
-        assert (first.id, second.id) == tuple(
-            f"440c0201_0.60431_22gc0101_-0.60431_s{n}" for n in (1, 2)
-        )
+        assert (first.id, second.id) == tuple(f"440c0201_0.60431_22gc0101_-0.60431_s{n}" for n in (1, 2))
         assert first.target_ids == ("s1",)
         assert first.tags == {
             "target": "440",
@@ -234,9 +230,7 @@ class TestProtocols:
         assert any("min mode cuts" in note for note in dataset.card.notes)
         assert all(finding.ok for finding in validate(dataset))
 
-    def test_a_seed_draws_other_enrollments_and_the_same_mixtures(
-        self, dirs: dict[str, Path]
-    ) -> None:
+    def test_a_seed_draws_other_enrollments_and_the_same_mixtures(self, dirs: dict[str, Path]) -> None:
         sets = [_build(dirs, seed=seed) for seed in (1, 1, 2, 3, 4)]
         enrolled = [[trial.clue for trial in dataset.trials] for dataset in sets]
         assert enrolled[0] == enrolled[1]
@@ -251,9 +245,7 @@ class TestProtocols:
         assert names[0] == "440c0201_0.60431_22gc0101_-0.60431_440o0301"
         for trial in dataset.trials:
             assert trial.target_ids == ("s1",)
-            assert trial.clue.enrollments == (
-                MixtureClip(mixture_id=trial.mixture_id, source_id="aux"),
-            )
+            assert trial.clue.enrollments == (MixtureClip(mixture_id=trial.mixture_id, source_id="aux"),)
             *_, auxiliary = dataset.mixtures[trial.mixture_id].sources
             assert auxiliary.role == "auxiliary"
         query, truth = dataset[0]
@@ -283,13 +275,7 @@ class TestProtocols:
             "050a0501_2.4_441c0201_-2.4_441c0201",
             "440c0201_1.6043_22gc0101_-1.6043_440c0202",
         ]
-        assert [trial.target_ids for trial in dataset.trials] == [
-            ("s1",),
-            ("s2",),
-            ("s1",),
-            ("s2",),
-            ("s1",),
-        ]
+        assert [trial.target_ids for trial in dataset.trials] == [("s1",), ("s2",), ("s1",), ("s2",), ("s1",)]
         assert dataset.card.counts["excluded_no_listed_enrollment"] == 3
         assert [trial.tags["enrollment"] for trial in dataset.trials].count("same_utterance") == 1
         query, _ = dataset[1]
@@ -319,9 +305,7 @@ class TestProtocols:
             ),
         ],
     )
-    def test_lists_that_do_not_fit_are_refused(
-        self, dirs: dict[str, Path], line: str, message: str
-    ) -> None:
+    def test_lists_that_do_not_fit_are_refused(self, dirs: dict[str, Path], line: str, message: str) -> None:
         (dirs["wsj0_mix"] / "aux.scp").write_text(line)
         with pytest.raises(DatasetError, match=message):
             _build(dirs, enrollment_list="aux.scp")
@@ -358,9 +342,7 @@ def test_transcripts_only_of_utterances_that_are_heard_whole(dirs: dict[str, Pat
 
 
 class TestLevels:
-    def test_measured_levels_make_the_same_mixtures_as_their_file(
-        self, dirs: dict[str, Path]
-    ) -> None:
+    def test_measured_levels_make_the_same_mixtures_as_their_file(self, dirs: dict[str, Path]) -> None:
         levels = {}
         for path in UTTERANCES:
             samples, _ = soundfile.read(str(dirs["wsj0"] / path))
@@ -468,10 +450,7 @@ class TestRooms:
             response = np.zeros(16)
             response[2] = 0.25
             write_speech(path, response)
-        dry, wet = (
-            _build(rooms, sample_rate_hz=16_000),
-            _build(rooms, **self.ROOMS, sample_rate_hz=16_000),
-        )
+        dry, wet = (_build(rooms, sample_rate_hz=16_000), _build(rooms, **self.ROOMS, sample_rate_hz=16_000))
         for mixture_id in dry.mixtures:
             one, other = dry.signals(mixture_id).mixture, wet.signals(mixture_id).mixture
             assert np.abs(_codes(one)[:-2] - _codes(other)[2:]).max() <= 1
@@ -500,13 +479,10 @@ class TestRooms:
 
 
 class TestMissing:
-    def test_missing_utterances_are_counted_and_may_be_left_out(
-        self, dirs: dict[str, Path]
-    ) -> None:
+    def test_missing_utterances_are_counted_and_may_be_left_out(self, dirs: dict[str, Path]) -> None:
         (dirs["wsj0"] / "wsj0/si_et_05/441/441c0201.wav").unlink()
         with pytest.raises(
-            DatasetError,
-            match=r"1 of corpus 'wsj0'.*'si_et_05/441/441c0201.wav'.*--allow-missing",
+            DatasetError, match=r"1 of corpus 'wsj0'.*'si_et_05/441/441c0201.wav'.*--allow-missing"
         ):
             _build(dirs)
         folder = dirs["wsj0"].parent / "partial"
@@ -542,9 +518,7 @@ class TestMissing:
         ({"modus": "min"}, "unknown key 'modus'; did you mean 'mode'"),
     ],
 )
-def test_wrong_parameters_are_told(
-    dirs: dict[str, Path], params: dict[str, Any], message: str
-) -> None:
+def test_wrong_parameters_are_told(dirs: dict[str, Path], params: dict[str, Any], message: str) -> None:
     with pytest.raises(TsebenchError, match=message) as caught:
         _build(dirs, **params)
     assert "\n" not in str(caught.value)
@@ -599,9 +573,7 @@ def test_shipped_configs_build(dirs: dict[str, Path], name: str) -> None:
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="the lists of WSJ0-2mix are not here")
-def test_the_real_test_set_is_built_without_decoding(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_real_test_set_is_built_without_decoding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the real lists and levels, over files of the real names that hold next to nothing."""
 
     def refuse(_corpus: Wsj0, path: str, *_stretch: int) -> None:

@@ -13,14 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 from helpers.trees.audio import save
-from helpers.trees.librimix import (
-    MAP,
-    Place,
-    librimix_config,
-    make_librimix,
-    mixture_row,
-    utterance,
-)
+from helpers.trees.librimix import MAP, Place, librimix_config, make_librimix, mixture_row, utterance
 from rich.console import Console
 
 from tsebench.cli import main as cli
@@ -39,10 +32,7 @@ CHECKS = [
     *("enrollment leak", "query conditions"),
 ]
 A, B, C, D = (utterance(n, 1) for n in (60, 61, 121, 1089))
-ROWS = [
-    mixture_row({A: 0.5, B: 0.25}, "tt/a.wav", 1.5),
-    mixture_row({C: 0.75, D: 0.3}, "tt/a.wav", 1),
-]
+ROWS = [mixture_row({A: 0.5, B: 0.25}, "tt/a.wav", 1.5), mixture_row({C: 0.75, D: 0.3}, "tt/a.wav", 1)]
 
 
 def checks(dataset: Dataset, **options: Any) -> dict[str, Finding]:
@@ -206,8 +196,7 @@ def test_leaks_that_no_tag_declares_are_problems(tiny: Dataset) -> None:
         found = checks(altered(tiny, trials=changed), sample=1)["enrollment leak"]
         part = "target" if source.id in trial.target_ids else "other sources"
         assert found.detail == (
-            f"trial {trial.id!r}: enrollment {source.clip.path!r} is in its own mixture, in the "
-            f"{part}"
+            f"trial {trial.id!r}: enrollment {source.clip.path!r} is in its own mixture, in the {part}"
         )
         # The tag speaks of the target, and excuses nothing else.
         tagged = replace(trial, clue=clue, tags={"enrollment": "same_utterance"})
@@ -254,9 +243,7 @@ def test_wrong_conditions_are_found(tiny: Dataset) -> None:
 # Protocols with leaks, parts that are missing -----------------------------------------------------
 
 
-def test_declared_leaks_of_a_map_are_a_remark_with_their_number(
-    place: Place, tmp_path: Path
-) -> None:
+def test_declared_leaks_of_a_map_are_a_remark_with_their_number(place: Place, tmp_path: Path) -> None:
     ids = [row["mixture_ID"] for row in ROWS]
     stems = [Path(path).stem for path in (A, B, C, D)]
     lines = [f"{ids[k // 2]} {stems[k]} s{1 + k % 2}/{ids[k // 2]}" for k in range(4)]
@@ -273,9 +260,7 @@ def test_declared_leaks_of_a_map_are_a_remark_with_their_number(
     # The same without its tags, or with the other speaker of the mixture, is not the protocol.
     plain = [replace(trial, tags={}) for trial in dataset.trials]
     assert checks(altered(dataset, trials=plain))["enrollment leak"].detail.endswith("(4 in all)")
-    other = replace(
-        dataset.trials[0].clue, enrollments=(MixtureClip(mixture_id=ids[0], source_id="s2"),)
-    )
+    other = replace(dataset.trials[0].clue, enrollments=(MixtureClip(mixture_id=ids[0], source_id="s2"),))
     assert not checks(with_first(dataset, clue=other))["enrollment leak"].ok
 
 
@@ -318,10 +303,7 @@ def test_what_was_left_out_is_told_first(place: Place, tmp_path: Path) -> None:
 
 
 def test_build_leaves_out_what_is_missing_when_told_to(
-    place: Place,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("TSEBENCH_CORPORA", str(tmp_path / "corpora.yaml"))
     lines = [f"{name}: {folder}" for name, folder in place.dirs.items()]
@@ -350,9 +332,7 @@ def test_splits_that_are_apart_and_splits_that_are_not(tmp_path: Path) -> None:
     other = make_corpus(tmp_path / "other", split="train", authors=authors)
     dirs = {"mine": corpus}
     test = build(config(count=12), tmp_path / "test", corpus_dirs=dirs)
-    train = build(
-        config("train", split="train", count=12), tmp_path / "train", corpus_dirs={"mine": other}
-    )
+    train = build(config("train", split="train", count=12), tmp_path / "train", corpus_dirs={"mine": other})
     (found,) = validate(test, against=[train], sample=1)[len(CHECKS) :]
     assert (found.check, found.verdict) == ("apart from train", "ok")
     counts = [dataset.card.counts["files"] for dataset in (test, train)]
@@ -362,9 +342,7 @@ def test_splits_that_are_apart_and_splits_that_are_not(tmp_path: Path) -> None:
     table = corpus / "clips.csv"
     table.write_text(table.read_text().replace("wind/test-1.wav\n", "zoe\n"))
     test = build(config(count=12), tmp_path / "test2", corpus_dirs=dirs)
-    train = build(
-        config("train", split="train", count=12), tmp_path / "train2", corpus_dirs={"mine": other}
-    )
+    train = build(config("train", split="train", count=12), tmp_path / "train2", corpus_dirs={"mine": other})
     (found,) = validate(test, against=[train], sample=1)[len(CHECKS) :]
     assert found.verdict == "PROBLEM"
     assert found.detail == (

@@ -43,9 +43,7 @@ def test_single_labels_and_held_out_groups(root: Path) -> None:
 def test_other_content_is_told(root: Path) -> None:
     corpus = AudioSet(name="mine", root=root)
     save(root / "clips/zzbTaK7CXJY.wav", frames=1003, seed=99)
-    with pytest.raises(
-        AudioError, match=r"has SHA-256 [0-9a-f]{64}, but audioset.csv says [0-9a-f]"
-    ):
+    with pytest.raises(AudioError, match=r"has SHA-256 [0-9a-f]{64}, but audioset.csv says [0-9a-f]"):
         corpus.digest("clips/zzbTaK7CXJY.wav")
     assert len(corpus.problems()) == 1
     save(root / "clips/new.wav")
@@ -74,11 +72,7 @@ def test_split_and_group_are_optional(root: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "pattern"),
     [
-        (
-            "clips/05V0zsBE7aQ.flac",
-            "./clips/zzbTaK7CXJY.wav",
-            "line 5: 'clips/zz.* is listed twice",
-        ),
+        ("clips/05V0zsBE7aQ.flac", "./clips/zzbTaK7CXJY.wav", "line 5: 'clips/zz.* is listed twice"),
         ("Rain;Thunder", " ; ", "line 2: 'clips/-0RWZT-miFs.wav' .*has no label"),
         (",train,-0RWZT-miFs\n", "0,train,x\n", "is not a SHA-256 of 64 hex digits"),
         ("path,labels", "file,labels", "has no column 'path'"),

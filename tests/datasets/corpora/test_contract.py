@@ -16,23 +16,14 @@ from helpers.paths import TESTS
 
 from tsebench.core.errors import AudioError, TsebenchError
 from tsebench.datasets.config import CorpusConfig, open_corpora
-from tsebench.datasets.protocols.corpus import (
-    CORPORA,
-    Corpus,
-    Listed,
-    Recording,
-    entries_of,
-    recordings_of,
-)
+from tsebench.datasets.protocols.corpus import CORPORA, Corpus, Listed, Recording, entries_of, recordings_of
 
 # Options that keep an embedded corpus small, where its own default is large.
 OPTIONS: dict[str, dict[str, Any]] = {
     "synthetic_sounds": {"train": 1, "valid": 1, "test": 1},
     "synthetic_speech": {"utterances": 1},
 }
-EMBEDDED = [
-    name for name in CORPORA if "root" not in inspect.signature(CORPORA.get(name)).parameters
-]
+EMBEDDED = [name for name in CORPORA if "root" not in inspect.signature(CORPORA.get(name)).parameters]
 TREES = TESTS / "helpers" / "trees"
 WITH_TREES = [name for name in CORPORA if (TREES / f"{name}.py").is_file()]
 
@@ -42,7 +33,7 @@ def _tree(kind: str, root: Path) -> Path:
     soundfile.write(str(root.parent / "outside.wav"), np.zeros(100), 16_000)
     if kind not in WITH_TREES:
         return _folder(root)
-    made: Path = getattr(import_module(f"trees.{kind}"), f"make_{kind}")(root)
+    made: Path = getattr(import_module(f"helpers.trees.{kind}"), f"make_{kind}")(root)
     return made
 
 
@@ -151,9 +142,7 @@ def test_a_stretch_is_a_slice(corpus: Corpus) -> None:
     for recording in _some(corpus):
         whole, _ = corpus.read(recording.path)
         third = recording.frames // 3
-        np.testing.assert_array_equal(
-            corpus.read(recording.path, third, third)[0], whole[third : 2 * third]
-        )
+        np.testing.assert_array_equal(corpus.read(recording.path, third, third)[0], whole[third : 2 * third])
         np.testing.assert_array_equal(corpus.read(recording.path, third)[0], whole[third:])
 
 
@@ -208,9 +197,7 @@ def test_stretches_outside_are_refused(corpus: Corpus, start: int, more: int) ->
 
 def test_an_unknown_option_suggests_the_nearest(kind: str, root: Path) -> None:
     with pytest.raises(TsebenchError, match="corpus 'mine': unknown key 'zzz_no_option'"):
-        open_corpora(
-            {"mine": CorpusConfig(kind=kind, options={"zzz_no_option": 1})}, {"mine": root}
-        )
+        open_corpora({"mine": CorpusConfig(kind=kind, options={"zzz_no_option": 1})}, {"mine": root})
 
 
 def test_an_unknown_kind_suggests_the_nearest() -> None:

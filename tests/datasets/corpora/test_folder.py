@@ -88,9 +88,7 @@ def test_label_is_the_first_folder_below_audio(tree: Path) -> None:
     assert len(paths) == 7
 
 
-def test_order_of_the_directory_listing_does_not_matter(
-    tree: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_order_of_the_directory_listing_does_not_matter(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = _corpus(tree).recordings()
     real_walk = os.walk
 
@@ -119,13 +117,8 @@ def test_metadata_with_byte_order_mark_blanks_and_tabs(tree: Path) -> None:
     options = {"metadata": "meta.csv", "group_column": "who", "text_column": "who"}
     for text in ("\ufeff" + "\r\n".join(rows), "\n".join(rows).replace(",", "\t")):
         _table(tree, text)
-        got = [
-            (r.path, r.label, r.group, r.transcript) for r in _corpus(tree, **options).recordings()
-        ]
-        assert got == [
-            ("dog/a.wav", "bark", "ann", "ANN"),
-            ("dog/b.flac", "whine", "dog/b.flac", None),
-        ]
+        got = [(r.path, r.label, r.group, r.transcript) for r in _corpus(tree, **options).recordings()]
+        assert got == [("dog/a.wav", "bark", "ann", "ANN"), ("dog/b.flac", "whine", "dog/b.flac", None)]
 
 
 def _split_table(root: Path, folds: str) -> None:
@@ -140,10 +133,7 @@ def test_splits_come_from_a_column(tmp_path: Path) -> None:
     plain = _corpus(tmp_path, metadata="meta.csv", split_column="fold")
     assert [r.split for r in plain.recordings()] == list("112345")
     named = _corpus(
-        tmp_path,
-        metadata="meta.csv",
-        split_column="fold",
-        splits={"train": ["1", "2"], "test": ["5"]},
+        tmp_path, metadata="meta.csv", split_column="fold", splits={"train": ["1", "2"], "test": ["5"]}
     )
     assert [(r.path[2:4], r.split) for r in named.recordings()] == [
         ("00", "train"),
@@ -169,9 +159,7 @@ def test_valid_share_moves_whole_groups(tmp_path: Path, share: float, groups: in
     assert not valid & {r.group for r in recordings if r.split == "train"}
     assert {r.group for r in recordings if r.split == "test"} == {"g10", "g11"}
     # The definition, a second time: those with the smallest SHA-256.
-    ranked = sorted(
-        (f"g{k}" for k in range(10)), key=lambda g: hashlib.sha256(g.encode()).hexdigest()
-    )
+    ranked = sorted((f"g{k}" for k in range(10)), key=lambda g: hashlib.sha256(g.encode()).hexdigest())
     assert valid == set(ranked[:groups])
     lines = (tmp_path / "meta.csv").read_text().splitlines()
     _table(tmp_path, "\n".join([lines[0], *random.Random(0).sample(lines[1:], 24)]))
@@ -180,9 +168,7 @@ def test_valid_share_moves_whole_groups(tmp_path: Path, share: float, groups: in
 
 def test_short_recordings_are_left_out(tree: Path) -> None:
     assert len(_corpus(tree, min_s=(RATE + 1) / RATE).recordings()) == 4
-    with pytest.raises(
-        CorpusError, match=r"none of the 6 recordings .* is 2.0 s long; set `min_s`"
-    ):
+    with pytest.raises(CorpusError, match=r"none of the 6 recordings .* is 2.0 s long; set `min_s`"):
         _corpus(tree, min_s=2.0).recordings()
 
 
@@ -223,9 +209,7 @@ def test_channels(tmp_path: Path) -> None:
     stereo = _noise(100, channels=2)
     for name in ("s.wav", "s.ogg"):
         _save(tmp_path / "x" / name, stereo, **({"subtype": "FLOAT"} if name == "s.wav" else {}))
-    with pytest.raises(
-        CorpusError, match=r"2 of 2 files .*has 2 channels.*set `channel` to 0 ... 1"
-    ):
+    with pytest.raises(CorpusError, match=r"2 of 2 files .*has 2 channels.*set `channel` to 0 ... 1"):
         _corpus(tmp_path).recordings()
     with pytest.raises(CorpusError, match="channel = 2; set"):
         _corpus(tmp_path, channel=2).recordings()
@@ -236,9 +220,7 @@ def test_channels(tmp_path: Path) -> None:
         assert corpus.read("x/s.ogg", 3, 50)[0].shape == (50,)
 
 
-def _refuses(
-    root: Path, pattern: str, kind: type[TsebenchError] = CorpusError, **options: Any
-) -> None:
+def _refuses(root: Path, pattern: str, kind: type[TsebenchError] = CorpusError, **options: Any) -> None:
     with pytest.raises(kind, match=pattern) as caught:
         _corpus(root, **options).recordings()
     assert "\n" not in str(caught.value)
@@ -262,15 +244,9 @@ def test_root_is_missing_or_a_file_or_empty(tmp_path: Path) -> None:
         ("path,label\n", "has no rows; complete it"),
         ("path,lable\ndog/a.wav,dog\n", "no column 'label'; did you mean 'lable'"),
         ("path,label\ndog/a.wav\n", "line 2: 1 cells where the header has 2"),
-        (
-            "path,label\ndog/a.wav,x\ndog/b.flac, \n",
-            "line 3: column 'label' is empty in 1 of 2 rows",
-        ),
+        ("path,label\ndog/a.wav,x\ndog/b.flac, \n", "line 3: column 'label' is empty in 1 of 2 rows"),
         ("path,label\ndog/a.wav,x\n./dog/a.wav,y\n", "lists 'dog/a.wav' twice"),
-        (
-            "path,label\nno/1.wav,x\ndog/a.wav,x\nno/2.wav,x\n",
-            "2 of the 3 files .*first is .*1.wav",
-        ),
+        ("path,label\nno/1.wav,x\ndog/a.wav,x\nno/2.wav,x\n", "2 of the 3 files .*first is .*1.wav"),
         ("path,label\n../other/a.wav,x\n", "leads out of the corpus folder"),
         ("path,label\n/etc/passwd,x\n", "'/etc/passwd' leads out of the corpus folder"),
         ("path,label\nleak/a.wav,x\n", "leads out of the corpus folder"),
@@ -335,10 +311,7 @@ def test_files_without_samples_or_with_nan(tree: Path) -> None:
         ({"splits": {"train": ["1"]}}, "`splits` needs `split_column`"),
         ({"valid_share": 1.0}, "valid_share = 1.0; set it to 0 or more, below 1"),
         ({"valid_share": -0.1}, "valid_share = -0.1"),
-        (
-            {"metadata": "m", "split_column": "f", "splits": {"a": ["1"], "b": ["1"]}},
-            "names '1' twice",
-        ),
+        ({"metadata": "m", "split_column": "f", "splits": {"a": ["1"], "b": ["1"]}}, "names '1' twice"),
         ({"metadata": "m", "split_column": "f", "splits": {}}, "`splits` names no values"),
     ],
 )
@@ -353,9 +326,7 @@ def test_split_values_are_checked(tmp_path: Path) -> None:
     wrong = {"train": ["1"], "test": ["3"]}
     _refuses(tmp_path, "names '3' for 'test', but .* only 1, 2;", splits=wrong, **options)
     _refuses(tmp_path, "'train', which has 0 of them", valid_share=0.5, **options)
-    _refuses(
-        tmp_path, "no column 'flod'; did you mean 'fold'", metadata="meta.csv", split_column="flod"
-    )
+    _refuses(tmp_path, "no column 'flod'; did you mean 'fold'", metadata="meta.csv", split_column="flod")
 
 
 def test_is_built_from_a_config(tree: Path) -> None:
@@ -380,9 +351,7 @@ def test_esc10() -> None:
     )
     begin = time.perf_counter()
     recordings = corpus.recordings()
-    assert (
-        time.perf_counter() - begin < 5
-    )  # 0.4 s measured on two cores; the rest is for a slow disk
+    assert time.perf_counter() - begin < 5  # 0.4 s measured on two cores; the rest is for a slow disk
     labels = Counter(r.label for r in recordings)
     assert len(recordings) == 320
     assert set(labels.values()) == {32}
@@ -419,8 +388,5 @@ def test_digits() -> None:
     digits = "ZERO ONE TWO THREE FOUR FIVE SIX SEVEN EIGHT NINE"
     assert {word for r in recordings for word in (r.transcript or "?").split()} == {*digits.split()}
     first = recordings[0]
-    assert (first.path, first.transcript) == (
-        "jackson/jackson-0000.flac",
-        "TWO ONE NINE THREE SIX EIGHT",
-    )
+    assert (first.path, first.transcript) == ("jackson/jackson-0000.flac", "TWO ONE NINE THREE SIX EIGHT")
     assert len(corpus.read(first.path)[0]) == first.frames

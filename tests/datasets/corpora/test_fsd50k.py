@@ -101,28 +101,16 @@ def test_without_metadata_each_clip_is_a_group(tmp_path: Path) -> None:
 def test_uploaders_in_several_splits_are_a_problem(root: Path) -> None:
     info = root / "FSD50K.metadata/eval_clips_info_FSD50K.json"
     info.write_text(info.read_text().replace("dan", "bob"))
-    assert "1 of 5 uploaders are in several splits" in " ".join(
-        Fsd50k(name="mine", root=root).problems()
-    )
+    assert "1 of 5 uploaders are in several splits" in " ".join(Fsd50k(name="mine", root=root).problems())
 
 
 @pytest.mark.parametrize(
     ("file", "old", "new", "pattern"),
     [
         ("ground_truth/dev.csv", ",val\n", ",valid\n", "split 'valid' in dev.csv, where train and"),
-        (
-            "ground_truth/eval.csv",
-            "Yell",
-            "Yel",
-            r"clip 353103 of eval.csv .*not all in vocabulary",
-        ),
+        ("ground_truth/eval.csv", "Yell", "Yel", r"clip 353103 of eval.csv .*not all in vocabulary"),
         ("ground_truth/vocabulary.csv", ",/m/", ";/m/", "has 2 columns, not 3"),
-        (
-            "metadata/dev_clips_info_FSD50K.json",
-            "uploader",
-            "user",
-            "does not give the uploader of",
-        ),
+        ("metadata/dev_clips_info_FSD50K.json", "uploader", "user", "does not give the uploader of"),
         ("metadata/dev_clips_info_FSD50K.json", "{", "", "does not give the uploader of each clip"),
     ],
 )

@@ -32,11 +32,7 @@ def test_only_checked_labels(tmp_path: Path) -> None:
     root = make_fsdkaggle2018(tmp_path)
     checked = FsdKaggle2018(name="mine", root=root, manually_verified=True).recordings()
     assert Counter(r.split for r in checked) == {"train": 3, "test": 2}
-    assert {r.label for r in checked if r.split == "train"} == {
-        "Saxophone",
-        "Glockenspiel",
-        "Cough",
-    }
+    assert {r.label for r in checked if r.split == "train"} == {"Saxophone", "Glockenspiel", "Cough"}
 
 
 def test_a_share_is_held_out_by_hash(tmp_path: Path) -> None:

@@ -66,7 +66,5 @@ def test_shares_go_by_number(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("shares", [{}, {"a": []}, {"a": [0]}, {"a": [11]}, {"a": [1], "b": [1]}])
 def test_shares_are_checked(tmp_path: Path, shares: Any) -> None:
-    with pytest.raises(
-        ConfigError, match=r"shares = .* each of the numbers 1 \.\.\. 10 once at most"
-    ):
+    with pytest.raises(ConfigError, match=r"shares = .* each of the numbers 1 \.\.\. 10 once at most"):
         ReverbNoise(name="mine", root=tmp_path, shares=shares)

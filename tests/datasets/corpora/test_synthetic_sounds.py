@@ -192,9 +192,7 @@ def test_what_is_read_may_be_changed_without_harm() -> None:
     np.testing.assert_array_equal(small().read(path)[0], sounds()[path])
 
 
-@pytest.mark.parametrize(
-    ("start", "frames"), [(-1, 10), (0, 0), (5, -5), (0, 10**6), (10**6, None)]
-)
+@pytest.mark.parametrize(("start", "frames"), [(-1, 10), (0, 0), (5, -5), (0, 10**6), (10**6, None)])
 def test_a_stretch_outside_is_refused(start: int, frames: int | None) -> None:
     with pytest.raises(AudioError, match=r"'knock/test-0000.wav' .* has \d+ frames, but frames"):
         small().read("knock/test-0000.wav", start, frames)
@@ -240,9 +238,7 @@ def test_recordings_of_a_class_differ_from_each_other() -> None:
 
 
 @pytest.mark.parametrize(("classes", "least"), [(SEEN_CLASSES, 0.85), (EVENTS, 0.85)])
-def test_the_nearest_centroid_tells_the_classes_apart(
-    classes: tuple[str, ...], least: float
-) -> None:
+def test_the_nearest_centroid_tells_the_classes_apart(classes: tuple[str, ...], least: float) -> None:
     """Trained on split "train", asked about split "test"; chance is 1 in 16 or 1 in 20."""
     train = np.array([[statistics(x) for x in of(label, "train")] for label in classes])
     test = np.array([[statistics(x) for x in of(label, "test")] for label in classes])

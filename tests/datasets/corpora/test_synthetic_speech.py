@@ -150,9 +150,7 @@ def test_level_and_silence_at_the_ends() -> None:
     corpus = SyntheticSpeech()
     for path in PATHS:
         samples, rate = corpus.read(path)
-        assert 10 * np.log10(np.mean(samples.astype(np.float64) ** 2)) == pytest.approx(
-            -26, abs=1e-4
-        )
+        assert 10 * np.log10(np.mean(samples.astype(np.float64) ** 2)) == pytest.approx(-26, abs=1e-4)
         peak = np.abs(samples).max()
         assert peak < 0.7
         loud = np.flatnonzero(np.abs(samples) > peak / 316)
@@ -216,9 +214,7 @@ def test_sentences_fill_every_slot_evenly() -> None:
     corpus = SyntheticSpeech()
     transcripts = [r.transcript or "" for r in corpus.recordings()]
     assert len(set(transcripts)) == 360
-    for (_, words), heard in zip(
-        SLOTS, zip(*(t.split() for t in transcripts), strict=True), strict=True
-    ):
+    for (_, words), heard in zip(SLOTS, zip(*(t.split() for t in transcripts), strict=True), strict=True):
         counts = np.array([heard.count(word) for word in words])
         assert counts.sum() == 360
         # Chi-square with 9 degrees of freedom; 33.7 is exceeded with probability 1e-4.
@@ -249,8 +245,7 @@ def test_survives_pickling() -> None:
 
 
 @pytest.mark.parametrize(
-    "path",
-    ["f1_p50_r150/train-0000.wav", "f1_p50_r150/test-0012.wav", "nobody/test-0000.wav", "../x", ""],
+    "path", ["f1_p50_r150/train-0000.wav", "f1_p50_r150/test-0012.wav", "nobody/test-0000.wav", "../x", ""]
 )
 def test_unknown_path(path: str) -> None:
     with pytest.raises(AudioError, match="has no recording"):

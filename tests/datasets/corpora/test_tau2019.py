@@ -24,26 +24,17 @@ def test_recordings_in_the_official_setup(tmp_path: Path) -> None:
         f"{DEV}/audio/airport-barcelona-0-0-a.wav": ("airport", "train", "barcelona-0"),
         f"{DEV}/audio/airport-barcelona-0-1-a.wav": ("airport", "train", "barcelona-0"),
         f"{DEV}/audio/tram-vienna-285-8639-a.wav": ("tram", "train", "vienna-285"),
-        f"{DEV}/audio/street_pedestrian-lyon-1162-44093-a.wav": (
-            "street_pedestrian",
-            "valid",
-            "lyon-1162",
-        ),
+        f"{DEV}/audio/street_pedestrian-lyon-1162-44093-a.wav": ("street_pedestrian", "valid", "lyon-1162"),
         f"{DEV}/audio/metro-prague-1163-44094-a.wav": ("metro", "valid", "prague-1163"),
         f"{DEV}/audio/park-milan-1164-44095-a.wav": ("park", "unused", "milan-1164"),
-        **{
-            f"{EVAL}/audio/{k}.wav": ("unlabelled", "test", f"{EVAL}/audio/{k}.wav")
-            for k in (0, 1, 10)
-        },
+        **{f"{EVAL}/audio/{k}.wav": ("unlabelled", "test", f"{EVAL}/audio/{k}.wav") for k in (0, 1, 10)},
     }
 
 
 def test_a_share_of_the_locations(tmp_path: Path) -> None:
     root = make_tau2019(tmp_path)
     recordings = Tau2019(name="mine", root=root, valid_share=0.4).recordings()
-    groups = {
-        split: {r.group for r in recordings if r.split == split} for split in ("train", "valid")
-    }
+    groups = {split: {r.group for r in recordings if r.split == split} for split in ("train", "valid")}
     assert len(groups["valid"]) == 2
     assert len(groups["train"]) == 3
     assert Counter(r.split for r in recordings)["test"] == 3
@@ -51,9 +42,7 @@ def test_a_share_of_the_locations(tmp_path: Path) -> None:
     assert Counter(r.split for r in whole) == {"train": len(FOLD), "test": 3}
 
 
-@pytest.mark.parametrize(
-    ("options", "ok"), [({"valid_share": 0.2}, True), ({"channel": "x"}, False)]
-)
+@pytest.mark.parametrize(("options", "ok"), [({"valid_share": 0.2}, True), ({"channel": "x"}, False)])
 def test_options_of_a_config(tmp_path: Path, options: dict[str, Any], ok: bool) -> None:
     config = CorpusConfig(kind="tau2019", options={"splits": ["valid"], **options})
     if ok:
@@ -98,8 +87,4 @@ def test_scenes_of_the_evaluation_set_are_read_if_somebody_has_them(tmp_path: Pa
     header = "filename\tscene_label\tidentifier\tsource_label"
     (root / EVAL / "meta.csv").write_text("\n".join([header, *rows]))
     test = Tau2019(name="mine", root=root, splits=("test",)).recordings()
-    assert [(r.label, r.group) for r in test] == [
-        ("bus", "paris-0"),
-        ("bus", "paris-1"),
-        ("bus", "paris-10"),
-    ]
+    assert [(r.label, r.group) for r in test] == [("bus", "paris-0"), ("bus", "paris-1"), ("bus", "paris-10")]

@@ -33,9 +33,7 @@ def test_both_layouts(tmp_path: Path, muse: bool) -> None:
 
 def test_the_folder_of_the_audio_may_have_another_name(tmp_path: Path) -> None:
     corpus = VoxCeleb2(
-        name="mine",
-        root=make_voxceleb2(tmp_path, muse=True, audio="audio_clean"),
-        audio="audio_clean",
+        name="mine", root=make_voxceleb2(tmp_path, muse=True, audio="audio_clean"), audio="audio_clean"
     )
     paths = [recording.path for recording in corpus.recordings()]
     assert paths[0] == "audio_clean/test/id00017/01dfn2spqyE/00001.wav"
@@ -56,9 +54,7 @@ def test_speakers_are_held_out(tmp_path: Path) -> None:
 
 def test_videos_without_audio_say_how_to_export_it(tmp_path: Path) -> None:
     root = make_voxceleb2(tmp_path, audio=None)
-    with pytest.raises(
-        CorpusError, match=r"has no dev/wav and no test/wav; .*with `ffmpeg -i FILE"
-    ):
+    with pytest.raises(CorpusError, match=r"has no dev/wav and no test/wav; .*with `ffmpeg -i FILE"):
         VoxCeleb2(name="mine", root=root).recordings()
 
 

@@ -94,9 +94,7 @@ def _write(folder: Path, mixture: Mixture, corpora: Mapping[str, Corpus]) -> Non
 
 
 @pytest.mark.parametrize("peak", [1.0, None])
-def test_out_and_in_again_is_the_same_recipe(
-    bank: Path, tmp_path: Path, peak: float | None
-) -> None:
+def test_out_and_in_again_is_the_same_recipe(bank: Path, tmp_path: Path, peak: float | None) -> None:
     drawn = [_drawn(bank, peak=peak).draw(index) for index in range(6)]
     corpora = _corpora(bank)
     for item in drawn:
@@ -115,9 +113,7 @@ def test_levels_are_written_in_short(bank: Path) -> None:
     scape = soundscape_of(mixture, _corpora(bank))
     assert scape.ref_db == -50.0
     assert {event.snr_db for event in scape.events} == {0.0, 20.0}
-    assert {event.source_file for event in scape.events} <= {
-        path.as_posix() for path in bank.rglob("*.wav")
-    }
+    assert {event.source_file for event in scape.events} <= {path.as_posix() for path in bank.rglob("*.wav")}
 
 
 event = st.builds(
@@ -136,10 +132,7 @@ event = st.builds(
 
 @given(events=st.lists(event, max_size=4), ref_db=st.floats(-70, 0), flags=st.booleans())
 def test_every_soundscape_is_read_as_it_was_written(
-    tmp_path_factory: pytest.TempPathFactory,
-    events: list[SoundEvent],
-    ref_db: float,
-    flags: bool,
+    tmp_path_factory: pytest.TempPathFactory, events: list[SoundEvent], ref_db: float, flags: bool
 ) -> None:
     scape = Soundscape(
         duration_s=10.0,
@@ -242,9 +235,7 @@ class TestQueries:
         assert builder.draw(6).mixture.id == "00000002_mixture+1"
 
     def test_conditions(self, bank: Path, folder: Path) -> None:
-        builder = _jams_set(
-            bank, folder, conditions=["1:0", "0:1", {"n_active": 2, "n_inactive": [0, 1]}]
-        )
+        builder = _jams_set(bank, folder, conditions=["1:0", "0:1", {"n_active": 2, "n_inactive": [0, 1]}])
         for index in range(builder.count):
             drawn = builder.draw(index)
             labels = {s.id: s.label for s in drawn.mixture.sources}
@@ -362,10 +353,7 @@ def _value(content: dict[str, Any]) -> dict[str, Any]:
         (lambda c: _value(c).update(time_stretch=0.9), r"there are no isolated events beside it"),
         (lambda c: _settings(c).update(reverb=0.5), "has reverberation of the whole mixture"),
         (lambda c: _settings(c).update(n_channels=2), "has 2 channels"),
-        (
-            lambda c: c["annotations"][0]["sandbox"].update(slice=[{"slice_start": 0}]),
-            "was trimmed after",
-        ),
+        (lambda c: c["annotations"][0]["sandbox"].update(slice=[{"slice_start": 0}]), "was trimmed after"),
         (lambda c: _settings(c).update(fade_out_len=0.5), "fades in over"),
         (lambda c: c["annotations"][0]["data"].clear(), "has no events"),
         (lambda c: _value(c).update(source_file="x/none.wav"), "no recording has that name"),
@@ -376,9 +364,7 @@ def _value(content: dict[str, Any]) -> dict[str, Any]:
         (lambda c: c.clear(), "is not a JAMS file"),
     ],
 )
-def test_what_cannot_be_read_is_told(
-    bank: Path, tmp_path: Path, damage: Damage, message: str
-) -> None:
+def test_what_cannot_be_read_is_told(bank: Path, tmp_path: Path, damage: Damage, message: str) -> None:
     mixture = _drawn(bank).draw(0).mixture
     content = json.loads(dump_jams(soundscape_of(mixture, _corpora(bank))))
     damage(content)
@@ -403,11 +389,7 @@ def test_what_cannot_be_read_is_told(
     ],
 )
 def test_wrong_options(
-    bank: Path,
-    tmp_path: Path,
-    options: dict[str, Any],
-    error: type[TsebenchError],
-    message: str,
+    bank: Path, tmp_path: Path, options: dict[str, Any], error: type[TsebenchError], message: str
 ) -> None:
     _write(tmp_path / "set", _drawn(bank).draw(0).mixture, _corpora(bank))
     with pytest.raises(error, match=message):
@@ -450,9 +432,7 @@ def test_only_recipes_of_scaper_can_be_written(bank: Path) -> None:
         ({"level": "power"}, "renderer scaper has no level 'power'"),
     ],
 )
-def test_what_scaper_cannot_do_is_refused(
-    bank: Path, options: dict[str, Any], message: str
-) -> None:
+def test_what_scaper_cannot_do_is_refused(bank: Path, options: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         _drawn(bank, **options)
 

@@ -11,13 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 from helpers.paths import SHARED
-from helpers.trees.librimix import (
-    Place,
-    librimix_config,
-    make_librimix,
-    mixture_row,
-    utterance,
-)
+from helpers.trees.librimix import Place, librimix_config, make_librimix, mixture_row, utterance
 from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
@@ -56,16 +50,10 @@ ROWS = [
         0.067895498628744,
     ),
     mixture_row(
-        {utterance(60, 5): 0.6015250670106238, utterance(61, 6): 1.787337376171588},
-        "tt/c_-2.5.wav",
-        0.99,
+        {utterance(60, 5): 0.6015250670106238, utterance(61, 6): 1.787337376171588}, "tt/c_-2.5.wav", 0.99
     ),
     # Loud enough to clip.
-    mixture_row(
-        {utterance(1089, 4): 2.75, utterance(60, 1): 1.2},
-        "tt/d.wav",
-        1.4409061659915268,
-    ),
+    mixture_row({utterance(1089, 4): 2.75, utterance(60, 1): 1.2}, "tt/d.wav", 1.4409061659915268),
 ]
 
 
@@ -104,8 +92,7 @@ def by_hand(
     signals = [*speech, _repeated(noise[:longest, 0], longest)]
     gains = [float(row[f"{name}_gain"]) for name in ("source_1", "source_2", "noise")]
     scaled = [
-        resample_poly(samples * gain, rate_hz, 16_000)
-        for samples, gain in zip(signals, gains, strict=True)
+        resample_poly(samples * gain, rate_hz, 16_000) for samples, gain in zip(signals, gains, strict=True)
     ]
     if mode == "min":
         shortest = min(len(samples) for samples in scaled)
@@ -162,8 +149,7 @@ def test_mixtures_are_those_of_the_official_script(
 ) -> None:
     place: Place = request.getfixturevalue(which)
     expected = {
-        row["mixture_ID"]: by_hand(row, place, tmp_path, rate_hz=rate_hz, mode=mode)
-        for row in place.rows
+        row["mixture_ID"]: by_hand(row, place, tmp_path, rate_hz=rate_hz, mode=mode) for row in place.rows
     }
     for mix in ("clean", "both", "single"):
         dataset = built(place, tmp_path / mix, sample_rate_hz=rate_hz, mode=mode, mix=mix)
@@ -192,11 +178,7 @@ def test_a_clean_mixture_is_its_sources_but_for_the_floor(place: Place, tmp_path
     dataset = built(place, tmp_path / "set", mode="min")
     name = next(iter(dataset.mixtures))
     rendered = dataset.signals(name)
-    rest = (
-        codes(rendered.mixture).astype(int)
-        - codes(rendered.sources[0])
-        - codes(rendered.sources[1])
-    )
+    rest = codes(rendered.mixture).astype(int) - codes(rendered.sources[0]) - codes(rendered.sources[1])
     quiet = np.abs(rendered.mixture) < 0.99
     assert set(rest[quiet]) == {0, 1}
     assert abs(rest[quiet].mean() - 0.5) < 0.02

@@ -50,9 +50,7 @@ def test_resampling_does_not_depend_on_blocks(from_hz: int, to_hz: int) -> None:
     total = np.zeros(3 * to_hz)
     for second in range(3):
         part = np.zeros_like(long)
-        part[second * from_hz : (second + 1) * from_hz] = long[
-            second * from_hz : (second + 1) * from_hz
-        ]
+        part[second * from_hz : (second + 1) * from_hz] = long[second * from_hz : (second + 1) * from_hz]
         total += sox_rate(part, from_hz=from_hz, to_hz=to_hz)
     np.testing.assert_allclose(sox_rate(long, from_hz=from_hz, to_hz=to_hz), total, atol=1e-6)
 
@@ -113,9 +111,7 @@ class Noise:
 NOISE = {"noise": Noise()}
 
 
-def _source(
-    name: str, level_db: float, *, onset: int = 0, frames: int = RATE, **more: Any
-) -> Source:
+def _source(name: str, level_db: float, *, onset: int = 0, frames: int = RATE, **more: Any) -> Source:
     clip = Clip(corpus="noise", path=more.pop("path", name), start=0, frames=frames)
     return Source(
         id=name,
@@ -129,13 +125,7 @@ def _source(
 
 
 def _mixture(*sources: Source, renderer: str = "scaper", num_samples: int = 2 * RATE) -> Mixture:
-    return Mixture(
-        id="m",
-        sample_rate_hz=RATE,
-        num_samples=num_samples,
-        sources=sources,
-        renderer=renderer,
-    )
+    return Mixture(id="m", sample_rate_hz=RATE, num_samples=num_samples, sources=sources, renderer=renderer)
 
 
 def test_gain_is_the_loudness_of_an_event_before_its_fade() -> None:
@@ -182,9 +172,7 @@ def test_clipping_is_fixed_by_one_common_scale() -> None:
 
 def test_one_source_alone_is_the_same() -> None:
     mixture = _mixture(_source("a", -30.0), _source("b", -24.5, onset=77, fade=160))
-    np.testing.assert_array_equal(
-        scaper_source(mixture, "b", NOISE), render(mixture, NOISE).sources[1]
-    )
+    np.testing.assert_array_equal(scaper_source(mixture, "b", NOISE), render(mixture, NOISE).sources[1])
     with pytest.raises(DatasetError, match="has no source 'c'"):
         scaper_source(mixture, "c", NOISE)
 
@@ -254,9 +242,7 @@ def _generate(scaper: Any, root: Path, *, sample_rate_hz: int, count: int = 6, *
     bank, out = _bank(root / "bank"), root / "out"
     out.mkdir()
     rendered = {}
-    soundscape = scaper.Scaper(
-        6.0, str(bank / "foreground"), str(bank / "background"), random_state=3
-    )
+    soundscape = scaper.Scaper(6.0, str(bank / "foreground"), str(bank / "background"), random_state=3)
     soundscape.sr, soundscape.ref_db = sample_rate_hz, how.pop("ref_db", -50)
     for number in range(count):
         soundscape.reset_fg_event_spec()
@@ -338,13 +324,9 @@ def test_scales_as_scaper_does(scaper_package: Any, tmp_path: Path, how: dict[st
     _compare(*made, tolerance=1e-4)  # twenty times as loud as above
 
 
-def test_isolated_events_stand_in_for_changes_of_pitch_and_time(
-    scaper_package: Any, tmp_path: Path
-) -> None:
+def test_isolated_events_stand_in_for_changes_of_pitch_and_time(scaper_package: Any, tmp_path: Path) -> None:
     how = {"pitch_shift": ("uniform", -2, 2), "time_stretch": ("uniform", 0.9, 1.1)}
-    bank, out, rendered = _generate(
-        scaper_package, tmp_path, sample_rate_hz=RATE, count=2, save=True, **how
-    )
+    bank, out, rendered = _generate(scaper_package, tmp_path, sample_rate_hz=RATE, count=2, save=True, **how)
     builder, corpora = _opened(bank, out)
     for index in range(builder.count):
         mixture = builder.draw(index).mixture

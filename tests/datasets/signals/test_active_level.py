@@ -78,9 +78,7 @@ def _plain(samples: Signal, rate_hz: int, *, steps: int = 1) -> tuple[float, flo
 @pytest.mark.parametrize("rate_hz", [8000, 16_000])
 @pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize("steps", [1, 2])
-def test_it_agrees_with_a_plain_writing_of_the_standard(
-    rate_hz: int, seed: int, steps: int
-) -> None:
+def test_it_agrees_with_a_plain_writing_of_the_standard(rate_hz: int, seed: int, steps: int) -> None:
     samples = _speech(3.0, seed, rate_hz)
     found = active_level(samples, rate_hz, thresholds_per_octave=steps)
     power, activity = _plain(samples, rate_hz, steps=steps)
@@ -117,9 +115,7 @@ def test_bursts_with_pauses_have_a_closed_form(on_s: float, off_s: float) -> Non
         active_s = on_s + 0.2 + 0.03 * (decay - rise)
         return 10 * math.log10(10**-3 * on_s / active_s), active_s
 
-    threshold = brentq(
-        lambda c: level_and_threshold(c)[0] - 20 * math.log10(c) - 15.9, mean / 50, mean * 0.9
-    )
+    threshold = brentq(lambda c: level_and_threshold(c)[0] - 20 * math.log10(c) - 15.9, mean / 50, mean * 0.9)
     level_db, active_s = level_and_threshold(threshold)
     assert found.level_db == pytest.approx(level_db, abs=0.02)
     assert found.activity == pytest.approx(active_s / (on_s + off_s), rel=0.005)
@@ -184,9 +180,7 @@ def test_the_high_pass_takes_out_hum(rate_hz: int) -> None:
     """−0.25 dB at its edge, −50 dB in the stop band, nothing above."""
     for hz, gain_db, within_db in ((200.0, -0.25, 0.01), (1000.0, 0.0, 0.01), (3900.0, 0.0, 0.01)):
         sine = _sine(8.0, level_db=-20.0, rate_hz=rate_hz, hz=hz)
-        plain, filtered = (
-            active_level(sine, rate_hz, high_pass_hz=edge).level_db for edge in (None, 200.0)
-        )
+        plain, filtered = (active_level(sine, rate_hz, high_pass_hz=edge).level_db for edge in (None, 200.0))
         assert filtered - plain == pytest.approx(gain_db, abs=within_db)
     # 50 dB hold below 79 Hz; a Hann window keeps the beginning from ringing.
     for hz in (30.0, 50.0, 60.0, 75.7):
@@ -197,9 +191,7 @@ def test_the_high_pass_takes_out_hum(rate_hz: int) -> None:
         assert lost_db < -49.9
     speech = _speech(4.0, 8, rate_hz)
     humming = speech + _sine(4.0, level_db=-25.0, rate_hz=rate_hz, hz=50.0)[: len(speech)]
-    clean_db, humming_db = (
-        active_level(x, rate_hz, high_pass_hz=200.0).level_db for x in (speech, humming)
-    )
+    clean_db, humming_db = (active_level(x, rate_hz, high_pass_hz=200.0).level_db for x in (speech, humming))
     assert humming_db == pytest.approx(clean_db, abs=0.3)
 
 
@@ -210,10 +202,7 @@ class TestPublishedLevels:
             part: read_levels(LISTS / "activlev" / f"activlev_{part}.txt")
             for part in ("si_dt_05", "si_et_05")
         }
-        assert {part: len(known) for part, known in levels.items()} == {
-            "si_dt_05": 1206,
-            "si_et_05": 651,
-        }
+        assert {part: len(known) for part, known in levels.items()} == {"si_dt_05": 1206, "si_et_05": 651}
         every = {**levels["si_dt_05"], **levels["si_et_05"]}
         used = {u for row in read_mixtures(LISTS / "mix_2_spk_tt.txt") for u in row.utterances}
         assert len(used) == 1770

@@ -36,21 +36,7 @@ QUANTISED = {
     "just below": np.nextafter((CODES / 32768).astype(np.float32), np.float32(-2.0)),
     "just above": np.nextafter((CODES / 32768).astype(np.float32), np.float32(2.0)),
     "edges": np.array(
-        [
-            1,
-            -1,
-            1 - 2**-24,
-            1 - 2**-16,
-            -1 - 2**-16,
-            7,
-            -7,
-            0.0,
-            -0.0,
-            1e-30,
-            -1e-30,
-            -1e-12,
-            -1e-9,
-        ],
+        [1, -1, 1 - 2**-24, 1 - 2**-16, -1 - 2**-16, 7, -7, 0.0, -0.0, 1e-30, -1e-30, -1e-12, -1e-9],
         dtype=np.float32,
     ),
 }
@@ -91,9 +77,7 @@ def test_int16_floors_and_clips() -> None:
 
 
 @pytest.mark.parametrize("suffix", ["wav", "flac"])
-def test_int16_samples_survive_a_file_and_a_second_quantisation(
-    tmp_path: Path, suffix: str
-) -> None:
+def test_int16_samples_survive_a_file_and_a_second_quantisation(tmp_path: Path, suffix: str) -> None:
     once = audio.quantise_int16(_noise(3, 5000, low=-1.2, high=1.2))
     audio.write(tmp_path / f"a.{suffix}", once, RATE, subtype="PCM_16")
     np.testing.assert_array_equal(audio.read(tmp_path / f"a.{suffix}")[0], once)
@@ -123,9 +107,7 @@ _FORMATS = [
 
 
 @pytest.mark.parametrize(("kind", "subtype"), _FORMATS)
-def test_every_format_is_read_as_soundfile_reads_floats(
-    tmp_path: Path, kind: str, subtype: str
-) -> None:
+def test_every_format_is_read_as_soundfile_reads_floats(tmp_path: Path, kind: str, subtype: str) -> None:
     """Bit for bit, whatever way the samples take; all 65536 codes are among them."""
     codes = np.concatenate([CODES, CODES[::-1], CODES[::7]]) / 32768
     file = tmp_path / "a.audio"
@@ -164,9 +146,7 @@ def test_a_stretch_is_a_slice(tmp_path: Path, start: int, frames: int | None) ->
 
 
 @pytest.mark.parametrize(("start", "frames"), [(990, 20), (2000, None), (-5, 10), (20, -5)])
-def test_a_stretch_outside_the_file_is_refused(
-    tmp_path: Path, start: int, frames: int | None
-) -> None:
+def test_a_stretch_outside_the_file_is_refused(tmp_path: Path, start: int, frames: int | None) -> None:
     audio.write(tmp_path / "a.wav", _noise(1000), RATE)
     with pytest.raises(AudioError, match=rf"a\.wav' has 1000 frames, but frames {start} to "):
         audio.read(tmp_path / "a.wav", start, frames)
@@ -247,9 +227,7 @@ def test_a_flac_that_is_cut_off_is_noticed_without_decoding_it(tmp_path: Path, k
 
 @pytest.mark.parametrize("name", ["a.wav", "a.aiff"])
 @pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "FLOAT"])
-def test_a_file_that_is_cut_off_is_told_by_its_header(
-    tmp_path: Path, name: str, subtype: str
-) -> None:
+def test_a_file_that_is_cut_off_is_told_by_its_header(tmp_path: Path, name: str, subtype: str) -> None:
     path = tmp_path / name
     soundfile.write(path, np.linspace(-0.5, 0.5, 4001), 8000, subtype=subtype)
     assert audio.info(path).frames == 4001

@@ -96,8 +96,7 @@ def test_a_short_event_is_tiled_to_half_a_second(length: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "samples",
-    [np.zeros(8000), np.zeros(0), np.full(8000, 1e-20), _noise(8000, scale=1e-7), np.zeros(3)],
+    "samples", [np.zeros(8000), np.zeros(0), np.full(8000, 1e-20), _noise(8000, scale=1e-7), np.zeros(3)]
 )
 def test_loudness_has_a_floor(samples: NDArray[np.float64]) -> None:
     assert mixing.loudness_lufs(samples.astype(np.float32), 8000) == mixing.LUFS_FLOOR
@@ -175,7 +174,5 @@ def test_seeds_are_sha_256_of_names() -> None:
     assert digest("a", 1) != digest("a", "1")
     assert digest("x", 0) == hashlib.sha256(b'["x", 0]').hexdigest()
     first = generator("set", "1", 0, "test-000000").integers(2**32, size=3)
-    np.testing.assert_array_equal(
-        first, generator("set", "1", 0, "test-000000").integers(2**32, size=3)
-    )
+    np.testing.assert_array_equal(first, generator("set", "1", 0, "test-000000").integers(2**32, size=3))
     assert (first != generator("set", "1", 0, "test-000001").integers(2**32, size=3)).any()

@@ -50,9 +50,7 @@ def _write(
         stream.pix_fmt = "yuv420p"
         stream.codec_context.time_base = Fraction(1, 25)
         for place, picture in enumerate(pictures):
-            frame = av.VideoFrame.from_ndarray(
-                picture, format="rgb24" if picture.ndim == 3 else "gray"
-            )
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24" if picture.ndim == 3 else "gray")
             frame.pts, frame.time_base = (times or range(10**6))[place], Fraction(1, 25)
             container.mux(stream.encode(frame.reformat(format="yuv420p")))
         container.mux(stream.encode(None))
@@ -93,17 +91,13 @@ def test_exactly_the_pictures_that_are_asked_for(numbered: Path) -> None:
 
 
 @pytest.mark.parametrize(("start", "count"), [(60, 1), (50, 11), (60, None), (10**6, 1), (-1, 2)])
-def test_pictures_beyond_the_ends_are_refused(
-    numbered: Path, start: int, count: int | None
-) -> None:
+def test_pictures_beyond_the_ends_are_refused(numbered: Path, start: int, count: int | None) -> None:
     with pytest.raises(AudioError, match=rf"does not have pictures {start} to "):
         video.read(numbered, start, count)
 
 
 def test_grey_is_luma_in_full_range(tmp_path: Path) -> None:
-    colours = np.array(
-        [[0, 0, 0], [255, 255, 255], [128, 128, 128], [200, 50, 100], [10, 220, 30]], np.uint8
-    )
+    colours = np.array([[0, 0, 0], [255, 255, 255], [128, 128, 128], [200, 50, 100], [10, 220, 30]], np.uint8)
     pictures = np.broadcast_to(colours[:, None, None], (5, 32, 32, 3))
     path = _write(tmp_path / "colours.mp4", pictures.copy(), codec="mpeg4", qmin="1", qmax="1")
     grey = video.read(path)[0].mean(axis=(1, 2))

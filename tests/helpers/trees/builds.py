@@ -97,9 +97,7 @@ def jams(root: Path) -> Case:
 def librimix(root: Path) -> Case:
     lengths = {utterance(s, n): 48_000 + 10 * s + n for s in (60, 61, 121) for n in (1, 2, 3)}
     pairs = ((60, 61), (61, 121), (121, 60))
-    rows = [
-        mixture_row({utterance(a, 1): 0.5, utterance(b, 2): 0.4}, "tt/a.wav", 1.5) for a, b in pairs
-    ]
+    rows = [mixture_row({utterance(a, 1): 0.5, utterance(b, 2): 0.4}, "tt/a.wav", 1.5) for a, b in pairs]
     place = make_librimix(root, rows, lengths, {"tt/a.wav": 60_000})
     return librimix_config(mix="both"), place.dirs
 
@@ -207,10 +205,7 @@ def _sounds(root: Path) -> dict[str, Path]:
 
 
 def _config(
-    builder: str,
-    folders: tuple[str, ...],
-    params: dict[str, Any],
-    options: dict[str, Any] | None = None,
+    builder: str, folders: tuple[str, ...], params: dict[str, Any], options: dict[str, Any] | None = None
 ) -> DatasetConfig:
     return DatasetConfig.model_validate(
         {

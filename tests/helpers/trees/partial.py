@@ -171,11 +171,7 @@ def jams_without_a_scene(root: Path) -> Partial:
 def librimix_of_librispeech(root: Path) -> Partial:
     config, folders = builds.librimix(root)
     return Partial(
-        config=config,
-        folders=folders,
-        corpus="librispeech",
-        gone=("test-clean/60/7/60-7-0001.flac",),
-        lost=1,
+        config=config, folders=folders, corpus="librispeech", gone=("test-clean/60/7/60-7-0001.flac",), lost=1
     )
 
 
@@ -202,9 +198,7 @@ def wsj0_mix_of_wsj0(root: Path) -> Partial:
     """A mixture lacks a speaker, and another one all that it could enroll the speaker with."""
     config, folders = builds.wsj0_mix(root)
     gone = ("wsj0/si_dt_05/050/050a0501.wav",)
-    return Partial(
-        config=config, folders=folders, corpus="wsj0", gone=gone, lost=2, named=gone[0][5:]
-    )
+    return Partial(config=config, folders=folders, corpus="wsj0", gone=gone, lost=2, named=gone[0][5:])
 
 
 def fuss_style_of_a_table(root: Path) -> Partial:
@@ -283,13 +277,7 @@ CASES: dict[str, Callable[[Path], Partial]] = {
         *(sound_mix_of_fsdkaggle2018, sound_mix_of_fsd50k, sound_mix_on_tau2019),
         *(sound_mix_on_reverb_noise, sound_mix_of_audioset),
         *(speech_mix_of_librispeech, speech_mix_of_a_folder, fewshot_of_a_table),
-        *(
-            jams_of_a_table,
-            jams_without_a_scene,
-            librimix_of_librispeech,
-            librimix_on_wham,
-            wsj0_mix_of_wsj0,
-        ),
+        *(jams_of_a_table, jams_without_a_scene, librimix_of_librispeech, librimix_on_wham, wsj0_mix_of_wsj0),
         *(fuss_style_of_a_table, fuss_released_of_fuss),
         *(vox2_mix_without_sound, vox2_mix_without_pictures, av_mix_in_noise),
     )

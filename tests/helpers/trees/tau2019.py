@@ -29,18 +29,13 @@ def make_tau2019(root: Path, *, evaluation: bool = True, development: bool = Tru
             rows.append(f"audio/{stem}.wav\t{scene}\t{city}-{location}\t{device}")
         _write(root / DEV / "meta.csv", rows)
         for name in ("train", "evaluate"):
-            files = [
-                f"audio/{stem}.wav\t{stem.split('-')[0]}" for stem in FOLD if FOLD[stem] == name
-            ]
-            _write(
-                root / DEV / f"evaluation_setup/fold1_{name}.csv", ["filename\tscene_label", *files]
-            )
+            files = [f"audio/{stem}.wav\t{stem.split('-')[0]}" for stem in FOLD if FOLD[stem] == name]
+            _write(root / DEV / f"evaluation_setup/fold1_{name}.csv", ["filename\tscene_label", *files])
         _audio(root / DEV, FOLD)
     if evaluation:
         names = ["0", "1", "10"]
         _write(
-            root / EVAL / "evaluation_setup/test.csv",
-            ["filename", *(f"audio/{name}.wav" for name in names)],
+            root / EVAL / "evaluation_setup/test.csv", ["filename", *(f"audio/{name}.wav" for name in names)]
         )
         _audio(root / EVAL, names)
     return root

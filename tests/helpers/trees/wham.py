@@ -18,11 +18,7 @@ FRAMES = {
 
 
 def make_wham(
-    root: Path,
-    frames: Mapping[str, int] = FRAMES,
-    *,
-    backwards: bool = False,
-    rate_hz: int = 16_000,
+    root: Path, frames: Mapping[str, int] = FRAMES, *, backwards: bool = False, rate_hz: int = 16_000
 ) -> Path:
     """Write `wham_noise/` with two channels of noise of given lengths.
 

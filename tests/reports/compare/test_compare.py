@@ -55,12 +55,7 @@ def shifted(by: float, **changes: object) -> list[ScoreRow]:
         (" si_sdri < −0.2 ", Gate(metric="si_sdri", sign="<", threshold=-0.2)),
         (
             "wer>+1.0@condition=FMQ",
-            Gate(
-                metric="wer",
-                sign=">",
-                threshold=1.0,
-                restrictions=(Restriction("condition", "FMQ"),),
-            ),
+            Gate(metric="wer", sign=">", threshold=1.0, restrictions=(Restriction("condition", "FMQ"),)),
         ),
         (
             "snri<-1e-1@input_snr=..-10,condition=PMQ 1:3, class=a,b",
@@ -202,8 +197,7 @@ def noisy(mean: float) -> list[ScoreRow]:
 
 
 @pytest.mark.parametrize(
-    ("decide", "outcome"),
-    [("significant", "unproven"), ("mean", "failed"), ("interval", "unproven")],
+    ("decide", "outcome"), [("significant", "unproven"), ("mean", "failed"), ("interval", "unproven")]
 )
 def test_what_noise_explains(tmp_path: Path, decide: str, outcome: str) -> None:
     found = compared(tmp_path, rows_of(BASE), noisy(-0.3), "si_sdri<-0.2", decide=decide)
@@ -213,9 +207,7 @@ def test_what_noise_explains(tmp_path: Path, decide: str, outcome: str) -> None:
     assert found.exit_code == (1 if outcome == "failed" else 0)
 
 
-def test_significant_is_against_no_change_and_interval_against_the_threshold(
-    tmp_path: Path,
-) -> None:
+def test_significant_is_against_no_change_and_interval_against_the_threshold(tmp_path: Path) -> None:
     """−0.22 ± 0.03 dB is a real loss, but not all of its interval is below −0.2 dB."""
     candidate = shifted(-0.22 - float(np.mean(NOISE)))
     outcomes = {
@@ -334,13 +326,9 @@ def test_strata_are_never_pooled(tmp_path: Path, slices: str, code: int, checks:
 
 def with_tags(by_low: float, by_high: float) -> tuple[list[ScoreRow], list[ScoreRow]]:
     """Half of the trials at an input SNR of −12 dB, and half of each of two women."""
-    tags = [
-        {"input_snr_db": -12 if i % 2 else 3, "gender_pair": "FF" if i < 30 else "FM"}
-        for i in range(60)
-    ]
+    tags = [{"input_snr_db": -12 if i % 2 else 3, "gender_pair": "FF" if i < 30 else "FM"} for i in range(60)]
     values = [
-        x + e + (by_low if i % 2 else by_high)
-        for i, (x, e) in enumerate(zip(BASE, NOISE, strict=True))
+        x + e + (by_low if i % 2 else by_high) for i, (x, e) in enumerate(zip(BASE, NOISE, strict=True))
     ]
     return rows_of(BASE, tags=tags), rows_of(values, tags=tags)
 
@@ -413,9 +401,7 @@ def test_a_trial_that_one_run_lacks_fails_unless_it_is_allowed(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("lost", ["base", "candidate"])
-def test_a_failed_trial_is_one_sided_and_a_regression_weighs_more(
-    tmp_path: Path, lost: str
-) -> None:
+def test_a_failed_trial_is_one_sided_and_a_regression_weighs_more(tmp_path: Path, lost: str) -> None:
     values = {"base": list(BASE), "candidate": [x - 1.0 for x in BASE]}
     values[lost][5] = math.nan
     rows = {name: rows_of(own) for name, own in values.items()}

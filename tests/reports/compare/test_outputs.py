@@ -29,11 +29,7 @@ WORSE = [x - 0.5 - 0.01 * (i % 5) for i, x in enumerate(BASE)]
 
 
 def comparison(
-    folder: Path,
-    *gates: str,
-    name: str = "net",
-    candidate: list[float] | None = None,
-    **options: object,
+    folder: Path, *gates: str, name: str = "net", candidate: list[float] | None = None, **options: object
 ) -> Comparison:
     tags = [{"gender_pair": "FF" if i < 20 else "FM"} for i in range(40)]
     values = WORSE if candidate is None else candidate
@@ -178,9 +174,7 @@ def test_every_gate_and_every_difference_is_a_case(tmp_path: Path) -> None:
         ("si_sdri<-0.2", "set · FMQ 1:0 · net"),
         ("completeness", "every trial has a value in both runs"),
     ]
-    failed = [
-        case.attrib["name"] for case in gates.iter("testcase") if case.find("failure") is not None
-    ]
+    failed = [case.attrib["name"] for case in gates.iter("testcase") if case.find("failure") is not None]
     assert failed == ["set · FMQ 1:0 · net"]
     message = gates.find(".//failure")
     assert message is not None
@@ -223,10 +217,7 @@ def test_the_same_comparison_gives_the_same_bytes(tmp_path: Path) -> None:
 
 def test_versions_that_differ_are_told(tmp_path: Path) -> None:
     newer = facts_of(versions={"tsebench": "0.2.0", "torch": "2.5.0", "pesq": "0.0.4"})
-    runs = [
-        make_run(tmp_path / "base", rows_of(BASE)),
-        make_run(tmp_path / "cand", rows_of(WORSE), newer),
-    ]
+    runs = [make_run(tmp_path / "base", rows_of(BASE)), make_run(tmp_path / "cand", rows_of(WORSE), newer)]
     text = printed(compare_runs(runs[0], runs[1], CompareOptions()))
     assert "versions differ: pesq unknown → 0.0.4, tsebench 0.1.0 → 0.2.0" in text
 

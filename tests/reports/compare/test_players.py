@@ -53,9 +53,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Dataset]
     return folders[0], folders[1], dataset
 
 
-def test_a_worse_run_fails_and_can_be_heard(
-    runs: tuple[Path, Path, Dataset], tmp_path: Path
-) -> None:
+def test_a_worse_run_fails_and_can_be_heard(runs: tuple[Path, Path, Dataset], tmp_path: Path) -> None:
     options = CompareOptions(gates=parse_gates(["snri<-0.2@condition=FMQ"]))
     found = compare_runs(runs[0], runs[1], options)
     assert found.exit_code == 1
@@ -74,9 +72,7 @@ def test_a_worse_run_fails_and_can_be_heard(
     assert list((tmp_path / "out" / "audio").glob("*.wav"))
 
 
-def test_without_kept_estimates_there_is_no_page(
-    runs: tuple[Path, Path, Dataset], tmp_path: Path
-) -> None:
+def test_without_kept_estimates_there_is_no_page(runs: tuple[Path, Path, Dataset], tmp_path: Path) -> None:
     for folder in runs[:2]:
         copy = tmp_path / folder.name
         (copy / "rows").mkdir(parents=True)
@@ -88,9 +84,7 @@ def test_without_kept_estimates_there_is_no_page(
     assert "[players]" not in (tmp_path / "out" / "compare.md").read_text(encoding="utf-8")
 
 
-def test_a_run_that_was_killed_is_incomplete(
-    runs: tuple[Path, Path, Dataset], tmp_path: Path
-) -> None:
+def test_a_run_that_was_killed_is_incomplete(runs: tuple[Path, Path, Dataset], tmp_path: Path) -> None:
     """Half of a candidate's shards, as a kill leaves them."""
     killed = tmp_path / "killed"
     (killed / "rows").mkdir(parents=True)
@@ -146,17 +140,13 @@ def overlap_by_samples(dataset: Dataset, index: int) -> float:
         if source.role == "foreground":
             _, rate = dataset.corpora[source.clip.corpus].read(source.clip.path, 0, 1)
             length = source.clip.frames * mixture.sample_rate_hz // rate
-            spans[source.id] = set(
-                range(source.onset, min(source.onset + length, mixture.num_samples))
-            )
+            spans[source.id] = set(range(source.onset, min(source.onset + length, mixture.num_samples)))
     own = set().union(*(spans[name] for name in trial.target_ids))
     others = set().union(*(span for name, span in spans.items() if name not in trial.target_ids))
     return len(own & others) / len(own)
 
 
-def test_tags_of_the_trial_come_first_and_do_not_change_the_set(
-    runs: tuple[Path, Path, Dataset],
-) -> None:
+def test_tags_of_the_trial_come_first_and_do_not_change_the_set(runs: tuple[Path, Path, Dataset]) -> None:
     dataset = runs[2]
     trial = dataset.trials[0]
     told = Traits(dataset).tags(trial)

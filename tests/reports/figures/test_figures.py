@@ -49,12 +49,8 @@ def run_facts() -> RunFacts:
         systems={
             "mixture": SystemFacts(family="baseline", cost=CostFacts(params=0, rtf=1e-6)),
             "oracle": SystemFacts(family="oracle", privileged=True),
-            "net_a": facts("net", theta=0.5, zize=1).model_copy(
-                update={"cost": CostFacts(**costly)}
-            ),
-            "net_b": facts("net", theta=0.9, zize=2).model_copy(
-                update={"cost": CostFacts(**cheap)}
-            ),
+            "net_a": facts("net", theta=0.5, zize=1).model_copy(update={"cost": CostFacts(**costly)}),
+            "net_b": facts("net", theta=0.9, zize=2).model_copy(update={"cost": CostFacts(**cheap)}),
             EVIL: facts("other"),
         },
     )
@@ -195,8 +191,7 @@ def test_box_is_between_the_quartiles(drawn: Callable[..., object]) -> None:
     own = plot.data[plot.data["system"] == "net_a"]["value"]
     low, high = np.quantile(own, [0.25, 0.75])
     spans = [
-        (p.get_path().vertices[:, 0].min(), p.get_path().vertices[:, 0].max())
-        for p in fig.axes[0].patches
+        (p.get_path().vertices[:, 0].min(), p.get_path().vertices[:, 0].max()) for p in fig.axes[0].patches
     ]
     assert (pytest.approx(low), pytest.approx(high)) in spans
 
@@ -223,9 +218,7 @@ def test_cost_and_its_front(drawn: Callable[..., object]) -> None:
 
 
 def test_pareto() -> None:
-    data = pd.DataFrame(
-        {"system": list("abcde"), "x": [1, 2, 3, 4, 1], "mean": [1.0, 3.0, 2.0, 4.0, 0.5]}
-    )
+    data = pd.DataFrame({"system": list("abcde"), "x": [1, 2, 3, 4, 1], "mean": [1.0, 3.0, 2.0, 4.0, 0.5]})
     assert pareto(data, higher_is_better=True)["system"].tolist() == ["a", "b", "d"]
     assert pareto(data, higher_is_better=False)["system"].tolist() == ["e"]
 
@@ -281,10 +274,7 @@ def test_heatmap_of_two_options_that_are_crossed(board: Leaderboard) -> None:
     with styled():
         fig = plot.draw()
     array = np.ma.asarray(fig.axes[0].collections[0].get_array()).reshape(2, 2)
-    assert array.mask.tolist() == [
-        [False, False],
-        [False, True],
-    ]  # theta upwards, size to the right
+    assert array.mask.tolist() == [[False, False], [False, True]]  # theta upwards, size to the right
 
 
 def test_systems_of_a_heatmap_agree_in_all_else(board: Leaderboard) -> None:
@@ -301,10 +291,7 @@ def test_systems_of_a_heatmap_agree_in_all_else(board: Leaderboard) -> None:
 
 
 def test_heatmap_says_where_options_vary_together(board: Leaderboard) -> None:
-    together = {
-        "net_a": {"kind": "a", "mask": "x"},
-        "net_b": {"kind": "b", "mask": "y"},
-    }
+    together = {"net_a": {"kind": "a", "mask": "x"}, "net_b": {"kind": "b", "mask": "y"}}
     found = list(FIGURES.get("heatmap")(options_board(board, together)))
     assert [(p.name, p.reason) for p in found if isinstance(p, LeftOut)] == [
         (f"set_net_{metric}", "its options vary together, or more of them than two at once")
@@ -314,9 +301,7 @@ def test_heatmap_says_where_options_vary_together(board: Leaderboard) -> None:
 
 
 @pytest.mark.parametrize("name", FIGURES.names())
-def test_every_figure_is_made_or_says_why_not(
-    name: str, made: dict[str, list[Plot | LeftOut]]
-) -> None:
+def test_every_figure_is_made_or_says_why_not(name: str, made: dict[str, list[Plot | LeftOut]]) -> None:
     assert any(isinstance(found, Plot) for found in made[name])
     for found in made[name]:
         if isinstance(found, Plot):
@@ -333,9 +318,7 @@ def test_without_rows_nothing_breaks(name: str) -> None:
 
 
 def test_files_are_the_same_twice_and_hold_no_date(board: Leaderboard, tmp_path: Path) -> None:
-    written = [
-        write_figures(board, tmp_path / name, only=("n_inactive", "heatmap")) for name in "ab"
-    ]
+    written = [write_figures(board, tmp_path / name, only=("n_inactive", "heatmap")) for name in "ab"]
     assert {path.suffix for path in written[0]} == {".md", ".csv", ".pdf", ".svg", ".png"}
     for first, second in zip(*written, strict=True):
         assert first.read_bytes() == second.read_bytes(), first.name

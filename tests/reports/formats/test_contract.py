@@ -52,9 +52,7 @@ def shown(path: Path) -> str:
 
 
 @pytest.mark.parametrize("name", REPORTS.names())
-def test_tells_every_system_and_loses_nothing(
-    name: str, board: Leaderboard, tmp_path: Path
-) -> None:
+def test_tells_every_system_and_loses_nothing(name: str, board: Leaderboard, tmp_path: Path) -> None:
     out = tmp_path / "deep" / "report"
     written = REPORTS.get(name)(board, out)
     assert written

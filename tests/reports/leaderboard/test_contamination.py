@@ -70,9 +70,7 @@ def test_contents_of_a_set(sounds: Dataset, speech: Dataset) -> None:
 
 def test_a_set_of_an_older_release_has_the_same_contents(sounds: Dataset) -> None:
     card = replace(sounds.card, parts=())
-    assert contents_of(Dataset(replace(sounds.manifest, card=card), sounds.corpora)) == contents_of(
-        sounds
-    )
+    assert contents_of(Dataset(replace(sounds.manifest, card=card), sounds.corpora)) == contents_of(sounds)
 
 
 def test_parts_come_from_folders_where_these_tell_them(tmp_path: Path) -> None:

@@ -44,10 +44,7 @@ def board(tmp_path: Path) -> Leaderboard:
         *rows_of([1.0] * 40, metric="wer_substitutions", signature="wer_substitutions|wer"),
         *rows_of([math.nan, math.nan], **absent),
         *rows_of(
-            [-20.0, -30.0],
-            metric="attenuation",
-            signature="att",
-            **{**absent, "status": "ok", "reason": ""},
+            [-20.0, -30.0], metric="attenuation", signature="att", **{**absent, "status": "ok", "reason": ""}
         ),
     ]
     cost = {"params": 7, "rtf": 0.5, "device": "cpu", "notes": ["n"]}
@@ -138,9 +135,7 @@ def check(value: Any, schema: Mapping[str, Any], root: Mapping[str, Any], at: st
         name = schema["$ref"].removeprefix("#/$defs/")
         check(value, root["$defs"][name], root, at)
     if "anyOf" in schema:
-        assert any(passes(value, option, root, at) for option in schema["anyOf"]), (
-            f"{at}: {value!r}"
-        )
+        assert any(passes(value, option, root, at) for option in schema["anyOf"]), f"{at}: {value!r}"
     assert value in schema.get("enum", [value]), at
     assert value == schema.get("const", value), at
     if "type" in schema:

@@ -21,11 +21,7 @@ VALUES = [10.0 + 0.1 * (i % 7) for i in range(40)]
 
 
 def run(
-    folder: Path,
-    name: str,
-    rows: list[ScoreRow],
-    card: Mapping[str, object] | None = None,
-    **changes: object,
+    folder: Path, name: str, rows: list[ScoreRow], card: Mapping[str, object] | None = None, **changes: object
 ) -> Path:
     """A run of its own name and id; `card` is of the system "net"."""
     rows = [row_of(row, name) for row in rows]
@@ -53,10 +49,7 @@ def systems(board: Leaderboard) -> list[str]:
 def test_two_halves_of_one_system_are_one_system(tmp_path: Path) -> None:
     rows = rows_of(VALUES)
     told = {"set": {"fingerprint": "f1", "trials": {"FMQ 1:0": 40}, "systems": ["net"]}}
-    runs = [
-        run(tmp_path, "a", rows[:20], datasets=told),
-        run(tmp_path, "b", rows[20:], datasets=told),
-    ]
+    runs = [run(tmp_path, "a", rows[:20], datasets=told), run(tmp_path, "b", rows[20:], datasets=told)]
     board = open_board(runs)
     (entry,) = only(board).entries
     assert (entry.system, entry.rank, entry.n_missing) == ("net", 1, 0)
@@ -76,8 +69,7 @@ def test_other_weights_without_a_common_trial_are_another_system(tmp_path: Path)
     assert systems(board) == ["net (a)", "net (b)"]
     assert all(entry.n_missing == 20 and entry.rank is None for entry in only(board).entries)
     assert board.remarks == (
-        "net is told apart by run: its weights differ in a and b "
-        "(sha256 aaaaaaaaaaaa and bbbbbbbbbbbb)",
+        "net is told apart by run: its weights differ in a and b (sha256 aaaaaaaaaaaa and bbbbbbbbbbbb)",
     )
 
 
@@ -104,15 +96,10 @@ def test_other_options_without_a_common_trial_are_another_system(tmp_path: Path)
 def test_common_trials_tell_whether_it_is_one_system(tmp_path: Path) -> None:
     rows = rows_of(VALUES)
     cards = [{"sha256": "a" * 64}, {"sha256": "b" * 64}]
-    same = [
-        run(tmp_path / "same", name, rows, card) for name, card in zip("ab", cards, strict=True)
-    ]
+    same = [run(tmp_path / "same", name, rows, card) for name, card in zip("ab", cards, strict=True)]
     assert systems(open_board(same)) == ["net"]
     worse = rows_of([x - 1.0 for x in VALUES])
-    runs = [
-        run(tmp_path / "other", "a", rows, cards[0]),
-        run(tmp_path / "other", "b", worse, cards[0]),
-    ]
+    runs = [run(tmp_path / "other", "a", rows, cards[0]), run(tmp_path / "other", "b", worse, cards[0])]
     board = open_board(runs)
     assert systems(board) == ["net (a)", "net (b)"]
     assert board.remarks == ("net is told apart by run: its values differ between runs",)
@@ -143,9 +130,7 @@ def test_two_signatures_are_two_columns_and_told(tmp_path: Path) -> None:
     ]
     board = open_board(runs)
     assert [column.key for column in only(board).columns] == ["si_sdri [1]", "si_sdri [2]"]
-    assert board.remarks == (
-        "si_sdri has several signatures, one column for each: si_sdri|f32, si_sdri|f64",
-    )
+    assert board.remarks == ("si_sdri has several signatures, one column for each: si_sdri|f32, si_sdri|f64",)
 
 
 def test_a_killed_run_is_told_and_not_ranked(tmp_path: Path) -> None:

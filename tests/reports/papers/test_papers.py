@@ -167,18 +167,14 @@ def results_of(rows: list[ScoreRow], tmp_path: Path, **roles: str) -> RunResults
             name: SystemFacts(cost=CostFacts(params=2_500_000, macs_per_s=1.5e9))
             for name in {r.system for r in rows}
         },
-        datasets={
-            name: DatasetFacts(role=roles.get(name, ""), sample_rate_hz=8000) for name in names
-        },
+        datasets={name: DatasetFacts(role=roles.get(name, ""), sample_rate_hz=8000) for name in names},
     )
     board = leaderboard(read_rows(tmp_path), runs=[run], resamples=200)
     return RunResults(board, run)
 
 
 def judge(claim: Claim, results: RunResults):
-    table = PaperTable(
-        title="t", paper="p", table="", stub=("a",), columns=(), rows=(), claims=(claim,)
-    )
+    table = PaperTable(title="t", paper="p", table="", stub=("a",), columns=(), rows=(), claims=(claim,))
     (ordering,) = orderings(table, None, results)
     return ordering
 
@@ -204,8 +200,7 @@ def test_the_interval_of_the_paired_difference_decides(gap, verdict, tmp_path) -
 
 
 @pytest.mark.parametrize(
-    ("gap", "shown"),
-    [(1.0, "+1.00 dB"), (-0.0034, "−0.0034 dB"), (0.0, "0.00 dB"), (-12.345, "−12.35 dB")],
+    ("gap", "shown"), [(1.0, "+1.00 dB"), (-0.0034, "−0.0034 dB"), (0.0, "0.00 dB"), (-12.345, "−12.35 dB")]
 )
 def test_a_small_difference_is_not_shown_as_none(gap: float, shown: str, tmp_path: Path) -> None:
     rows = [row("td_speakerbeam", i, gap, metric="si_sdri") for i in range(5)]
@@ -277,9 +272,7 @@ def test_p_values_are_corrected_for_the_table(tmp_path) -> None:
     rows += [row("b", i, 0.7 + NOISE[(i + 1) % 40]) for i in range(40)]
     claim = Claim(text="", better=snri("a"), worse=snri("b"))
     one = judge(claim, results_of(rows, tmp_path))
-    table = PaperTable(
-        title="t", paper="p", table="", stub=(), columns=(), rows=(), claims=(claim,) * 3
-    )
+    table = PaperTable(title="t", paper="p", table="", stub=(), columns=(), rows=(), claims=(claim,) * 3)
     three = orderings(table, None, results_of(rows, tmp_path))
     assert one.difference is not None
     assert 0.0 < one.difference.p_value < 1 / 3
@@ -428,9 +421,7 @@ def test_a_run_prints_and_writes_its_papers_table(spoken: Path, capsys) -> None:
 
 def test_an_unknown_table_is_told_before_the_run(spoken: Path, capsys) -> None:
     assert call("run", "run.yaml", "--set", "paper_tables=[tse_cascade]", "--out", "r") == 2
-    assert "unknown paper table 'tse_cascade'; did you mean 'tse_vs_cascade'" in (
-        capsys.readouterr().err
-    )
+    assert "unknown paper table 'tse_cascade'; did you mean 'tse_vs_cascade'" in (capsys.readouterr().err)
     assert not Path("r").exists()
 
 

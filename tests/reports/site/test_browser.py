@@ -54,9 +54,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     facts = {
         "run_id": "r1",
         "name": "run",
-        "systems": {
-            name: {"family": "generative" if name == "twin" else "discriminative"} for name in NETS
-        },
+        "systems": {name: {"family": "generative" if name == "twin" else "discriminative"} for name in NETS},
     }
     write_site(board_of(folder / "run", rows(), facts), folder / "site", trials=2)
     return folder / "site"
@@ -86,9 +84,7 @@ def opened(driver: Chrome, folder: Path, page: str, root: str = "") -> None:
 def order(driver: Chrome) -> list[str]:
     """Systems of the first table, from above, without those that are filtered out."""
     shown = driver.find_elements(By.CSS_SELECTOR, "table.board tbody tr")
-    return [
-        line.find_element(By.CSS_SELECTOR, "th a").text for line in shown if line.is_displayed()
-    ]
+    return [line.find_element(By.CSS_SELECTOR, "th a").text for line in shown if line.is_displayed()]
 
 
 def head(driver: Chrome, text: str) -> WebElement:
@@ -140,9 +136,7 @@ def test_a_slice_takes_the_place_of_all_trials(driver: Chrome, site: Path) -> No
     assert order(driver) == ["net", "twin", "old", EVIL]
     cell = driver.find_element(By.CSS_SELECTOR, "table.board tbody tr td[data-cell]")
     assert cell.text.startswith("4.02\n[")
-    assert (
-        "16 of 24 trials: input SNR 0 to 5 dB" in driver.find_element(By.TAG_NAME, "article").text
-    )
+    assert "16 of 24 trials: input SNR 0 to 5 dB" in driver.find_element(By.TAG_NAME, "article").text
     assert not driver.find_element(By.CSS_SELECTOR, "td.whole").is_displayed()
     select.select_by_index(0)
     assert driver.find_element(By.CSS_SELECTOR, "table.board").text == before
@@ -185,9 +179,7 @@ def test_every_page_is_quiet_and_no_name_is_code(
                 opened(driver, folder, page, root if address == "http" else "")
                 assert "owned" not in driver.title or "document.title" in driver.title
                 assert not driver.find_elements(By.CSS_SELECTOR, "img[src='x']")
-                wide = driver.execute_script(
-                    "return document.documentElement.scrollWidth - innerWidth"
-                )
+                wide = driver.execute_script("return document.documentElement.scrollWidth - innerWidth")
                 assert wide <= 0
                 assert console(driver) == []
 

@@ -260,9 +260,7 @@ def test_the_front_of_quality_and_cost(tmp_path: Path) -> None:
 
 
 def test_trials_of_a_demo(board: Leaderboard) -> None:
-    by_value = choose_demo(
-        board, DemoChoice(metric="si_sdri", quantiles=(0.0, 1.0), by="oracle_irm")
-    )
+    by_value = choose_demo(board, DemoChoice(metric="si_sdri", quantiles=(0.0, 1.0), by="oracle_irm"))
     order = TrialOrder(board).worst_first(board.tables[0], "oracle_irm")
     assert [trial for _, trial in by_value] == [order[0].trial_id, order[-1].trial_id]
     assert next(iter(by_value.values())).startswith("quantile 0 of oracle_irm: si_sdri ")
@@ -279,9 +277,7 @@ def test_trials_of_a_demo(board: Leaderboard) -> None:
         choose_demo(board, DemoChoice(systems=("nett",)))
 
 
-@pytest.mark.parametrize(
-    "text", ["si_sdri", "=0.5", "si_sdri=", "si_sdri=1.5", "si_sdri=a,b", "x=nan"]
-)
+@pytest.mark.parametrize("text", ["si_sdri", "=0.5", "si_sdri=", "si_sdri=1.5", "si_sdri=a,b", "x=nan"])
 def test_wrong_quantiles(text: str) -> None:
     with pytest.raises(ConfigError, match=r"si_sdri=0\.1,0\.5,0\.9"):
         quantile_of(text)

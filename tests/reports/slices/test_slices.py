@@ -113,9 +113,7 @@ def test_a_target_of_two_classes_is_in_both() -> None:
 
 
 def test_speakers_and_sources_are_one_dimension_and_numbers_are_in_order() -> None:
-    rows = frame(
-        [1.0] * 4, tag_n_speakers=["2", "10", None, None], tag_n_sources=[None, None, "3", "2"]
-    )
+    rows = frame([1.0] * 4, tag_n_speakers=["2", "10", None, None], tag_n_sources=[None, None, "3", "2"])
     assert list(counts(rows, "n_sources").items()) == [("2", 2), ("3", 1), ("10", 1)]
 
 
@@ -166,10 +164,7 @@ def test_means_of_slices_are_known_and_strata_stay_apart() -> None:
 def test_failed_trials_are_counted_in_their_slice() -> None:
     rows = frame([1.0, math.nan, 5.0, 9.0], tag_gender_pair=["FF", "FF", "MM", "MM"])
     cells = aggregate_slices(rows, resamples=50)
-    assert [(c.slice.value, c.cell.n, c.cell.n_failed) for c in cells] == [
-        ("FF", 1, 1),
-        ("MM", 2, 0),
-    ]
+    assert [(c.slice.value, c.cell.n, c.cell.n_failed) for c in cells] == [("FF", 1, 1), ("MM", 2, 0)]
 
 
 def test_a_pooled_metric_is_pooled_in_its_slice() -> None:
@@ -177,10 +172,7 @@ def test_a_pooled_metric_is_pooled_in_its_slice() -> None:
     right = decisions(["dog"], [0.9], ["dog"], 0.5)
     wrong = decisions(["dog"], [0.9], [], 0.5)
     rows = frame(
-        [1.0, 0.0, 1.0],
-        metric="micro_f1",
-        detail=[right, wrong, right],
-        tag_gender_pair=["FF", "FF", "MM"],
+        [1.0, 0.0, 1.0], metric="micro_f1", detail=[right, wrong, right], tag_gender_pair=["FF", "FF", "MM"]
     )
     first, second = aggregate_slices(rows, resamples=50)
     assert first.cell.mean == pytest.approx(2 / 3)
@@ -188,10 +180,7 @@ def test_a_pooled_metric_is_pooled_in_its_slice() -> None:
 
 
 def test_a_stratum_is_in_the_slice_of_its_kind_and_of_its_own() -> None:
-    assert [str(part) for part in condition_slices("PMQ 1:3")] == [
-        "condition=PMQ",
-        "condition=PMQ 1:3",
-    ]
+    assert [str(part) for part in condition_slices("PMQ 1:3")] == ["condition=PMQ", "condition=PMQ 1:3"]
 
 
 def untidy(rng: np.random.Generator) -> pd.DataFrame:

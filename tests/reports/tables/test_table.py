@@ -13,10 +13,7 @@ import pytest
 from tsebench.reports.tables.escapes import markdown, tex
 from tsebench.reports.tables.table import Cell, Head, Note, Notes, PrintedTable, Row
 
-EVIL = (
-    r"\input{/etc/passwd} 100% $x_1^2$ #1 & ~ <b> | `a` [q] -- ''z'' é ł Δθ ± − ∞ 中 "
-    + "\x07\u202e"
-)
+EVIL = r"\input{/etc/passwd} 100% $x_1^2$ #1 & ~ <b> | `a` [q] -- ''z'' é ł Δθ ± − ∞ 中 " + "\x07\u202e"
 DOCUMENT = r"""\documentclass[10pt,twocolumn]{article}
 \usepackage[T1]{fontenc}\usepackage[utf8]{inputenc}\usepackage{textcomp}
 \usepackage{booktabs,array,graphicx}
@@ -44,12 +41,7 @@ def compiled(body: str, folder: Path) -> str:
     (folder / "t.tex").write_text(DOCUMENT % body, encoding="utf-8")
     flags = ["-interaction=nonstopmode", "-halt-on-error"] if "pdflatex" in engine else []
     done = subprocess.run(
-        [engine, *flags, "t.tex"],
-        check=False,
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        errors="replace",
+        [engine, *flags, "t.tex"], check=False, cwd=folder, capture_output=True, text=True, errors="replace"
     )
     assert done.returncode == 0, done.stdout[-3000:]
     assert (folder / "t.pdf").stat().st_size > 1000

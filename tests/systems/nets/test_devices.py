@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import pytest
 from helpers import pretended_device
+from helpers.paths import TESTS
 
 # The first one waits for the process that tries them all.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -21,7 +22,8 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str | None]:
     """What went wrong in each case, on a device that only pretends."""
     out = tmp_path_factory.mktemp("pretended") / "found.json"
     done = subprocess.run(
-        [sys.executable, pretended_device.__file__, str(out)],
+        [sys.executable, "-m", "helpers.pretended_device", str(out)],
+        cwd=TESTS,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,

@@ -127,9 +127,7 @@ def test_masks_and_no_masks():
 
 def test_stack_reaches_as_far_as_its_dilations():
     # 1 + 2 + 4 = 7 frames back for P = 3 in a causal stack is 2·7.
-    stack = Stack(
-        num_blocks=3, bottleneck=4, hidden=5, kernel=3, norm="cumulative", causal=True, skip=2
-    )
+    stack = Stack(num_blocks=3, bottleneck=4, hidden=5, kernel=3, norm="cumulative", causal=True, skip=2)
     for block in stack.blocks:
         block.widen_norm = block.depthwise_norm = PassBy()
     features = torch.randn(1, 4, 60, requires_grad=True)
@@ -198,9 +196,7 @@ def test_clue_changes_the_answer():
     net, mixture = extractor(), torch.randn(2, 800)
     mixture[1] = mixture[0]
     with torch.no_grad():
-        answer = net(
-            mixture, torch.tensor([800, 800]), torch.stack([torch.ones(8), -torch.ones(8)])
-        )
+        answer = net(mixture, torch.tensor([800, 800]), torch.stack([torch.ones(8), -torch.ones(8)]))
     assert (answer[0] - answer[1]).abs().max() > 1e-3
 
 

@@ -17,13 +17,7 @@ from rich.console import Console
 from torch import nn
 
 from tsebench.core.config_files import shipped_names
-from tsebench.core.errors import (
-    CheckpointError,
-    ConfigError,
-    DatasetError,
-    OutputError,
-    TsebenchError,
-)
+from tsebench.core.errors import CheckpointError, ConfigError, DatasetError, OutputError, TsebenchError
 from tsebench.core.validation import StrictModel, parse
 from tsebench.datasets.types import Clues, Query, Truth
 from tsebench.systems.checkpoints.checkpoint import load_checkpoint
@@ -69,9 +63,7 @@ class ToneOrNoise:
         )
         target = None if self.absent else 0.1 * sources[wanted][None]
         others = 0.1 * sources[1 - wanted][None]
-        truth = Truth(
-            target=target, interferers=others, active_classes=self.classes, transcript=None
-        )
+        truth = Truth(target=target, interferers=others, active_classes=self.classes, transcript=None)
         return query, truth
 
 
@@ -156,9 +148,7 @@ def test_console_gets_lines_and_a_bar_only_on_a_terminal(tmp_path, terminal):
 def test_no_mixture_is_drawn_twice_and_validation_is_always_the_same(tmp_path):
     train_stream, valid_stream = ToneOrNoise(1), ToneOrNoise(2)
     settings = config(optimiser={"epochs": 3})
-    train_on(
-        settings, train_stream=train_stream, valid_stream=valid_stream, out=tmp_path, device="cpu"
-    )
+    train_on(settings, train_stream=train_stream, valid_stream=valid_stream, out=tmp_path, device="cpu")
     assert sorted(train_stream.asked) == list(range(48))
     assert sorted(valid_stream.asked) == list(range(8))
 
@@ -344,9 +334,7 @@ def test_progress_counts_stale_epochs_and_reductions():
     progress = Progress()
     best = []
     for epoch, loss in enumerate([3.0, 2.0, 2.0, 2.5, 1.0, 1.5]):
-        log = EpochLog(
-            epoch=epoch, steps=epoch, train_loss=0.0, valid_loss=loss, lr=1.0, seconds=1.0
-        )
+        log = EpochLog(epoch=epoch, steps=epoch, train_loss=0.0, valid_loss=loss, lr=1.0, seconds=1.0)
         best.append(progress.add(log, plateau_patience=2))
     assert best == [True, True, False, False, True, False]
     assert (progress.best_loss, progress.best_epoch) == (1.0, 4)
@@ -365,10 +353,7 @@ def test_collate_pads_with_zeros_and_takes_the_first_channel():
             ),
             Truth(target=target, interferers=signal[None], active_classes=(), transcript=None),
         )
-        for name, signal, target in (
-            ("a", long, torch.stack([long, long])),
-            ("b", short, None),
-        )
+        for name, signal, target in (("a", long, torch.stack([long, long])), ("b", short, None))
     ]
     batch = collate(items)
     assert batch.queries.mixture.tolist() == [[[1, 2, 3, 4, 5]], [[1, 2, 0, 0, 0]]]
@@ -430,11 +415,7 @@ def test_wrong_names_are_one_line(tmp_path):
         fit(config(net={"blcks": 3}), tmp_path)
     with pytest.raises(ConfigError, match="device 'cuda:99' is not available"):
         train_on(
-            config(),
-            train_stream=ToneOrNoise(1),
-            valid_stream=ToneOrNoise(2),
-            out=tmp_path,
-            device="cuda:99",
+            config(), train_stream=ToneOrNoise(1), valid_stream=ToneOrNoise(2), out=tmp_path, device="cuda:99"
         )
 
 
@@ -489,10 +470,7 @@ class GainTask:
     def loss(self, net, batch, criterion):
         mixture = batch.queries.mixture[:, 0]
         return criterion(
-            estimate=net.gain * mixture,
-            reference=batch.target,
-            mixture=mixture,
-            present=batch.present,
+            estimate=net.gain * mixture, reference=batch.target, mixture=mixture, present=batch.present
         )
 
 

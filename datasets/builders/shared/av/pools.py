@@ -9,14 +9,7 @@ import numpy as np
 
 from .....core.errors import AudioError, ConfigError, DatasetError
 from ....missing import MissingRecordingsError
-from ....protocols.builder import (
-    BuildContext,
-    Pool,
-    Selection,
-    TooFewRecordingsError,
-    open_pool,
-    stretch,
-)
+from ....protocols.builder import BuildContext, Pool, Selection, TooFewRecordingsError, open_pool, stretch
 from ....protocols.corpus import Corpora, Recording, VideoCorpus, VideoInfo
 from ....signals.clips import ClipReader
 from ....signals.mixing import SILENT_DB, power_db
@@ -46,12 +39,7 @@ class Pools:
     """
 
     def __init__(
-        self,
-        selections: Iterable[Selection],
-        context: BuildContext,
-        read: ClipReader,
-        *,
-        min_s: float = 0.0,
+        self, selections: Iterable[Selection], context: BuildContext, read: ClipReader, *, min_s: float = 0.0
     ) -> None:
         found: dict[str, Pool] = {}
         for selection in selections:
@@ -67,11 +55,7 @@ class Pools:
         return next(pool for pool in self._pools if pool.corpus == corpus)
 
     def draw_label(
-        self,
-        rng: np.random.Generator,
-        *,
-        without: Collection[str] = (),
-        by_recording: bool = False,
+        self, rng: np.random.Generator, *, without: Collection[str] = (), by_recording: bool = False
     ) -> tuple[Pool, str]:
         """A label that is not among `without`, and the recordings that it is of.
 
@@ -110,13 +94,7 @@ class Pools:
         return pools[int(rng.integers(len(pools)))], label
 
     def crop(
-        self,
-        pool: Pool,
-        label: str,
-        rng: np.random.Generator,
-        *,
-        seconds: float,
-        used: Collection[str] = (),
+        self, pool: Pool, label: str, rng: np.random.Generator, *, seconds: float, used: Collection[str] = ()
     ) -> Crop | None:
         """A stretch of at most `seconds` of a recording; None if all that is tried is silent.
 
@@ -183,8 +161,7 @@ class Films:
             if is_audible(clip, recording, self._read):
                 return Crop(label=label, clip=clip), video
         raise DatasetError(
-            f"corpus {self._pool.corpus!r}: {_TRIES} stretches in a row are silent; exclude silent "
-            "recordings"
+            f"corpus {self._pool.corpus!r}: {_TRIES} stretches in a row are silent; exclude silent recordings"
         )
 
     def _cut(self, recording: Recording, position: float) -> tuple[Clip, VideoClip]:

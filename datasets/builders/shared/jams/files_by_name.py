@@ -50,9 +50,7 @@ class FilesByName:
         if len(best) == 1:
             return FoundFile(corpus=best[0][0], recording=self._recording(best[0]))
         where = " and ".join(repr(name) for name in self._names) or "none"
-        problem = (
-            f"{best[0][1]!r} and {best[1][1]!r} both fit" if best else "no recording has that name"
-        )
+        problem = f"{best[0][1]!r} and {best[1][1]!r} both fit" if best else "no recording has that name"
         line = (
             f"event {event.label!r} is of file {event.source_file!r}: {problem} (corpora looked "
             f"in: {where}); correct `events`, `background` or their folders"
@@ -83,6 +81,4 @@ def _path_of(event: SoundEvent) -> PurePosixPath:
 def _common_tail(one: PurePosixPath, other: PurePosixPath) -> int:
     """How many parts two paths share, counted from their ends."""
     pairs = zip(reversed(one.parts), reversed(other.parts), strict=False)
-    return next(
-        (n for n, (a, b) in enumerate(pairs) if a != b), min(len(one.parts), len(other.parts))
-    )
+    return next((n for n, (a, b) in enumerate(pairs) if a != b), min(len(one.parts), len(other.parts)))

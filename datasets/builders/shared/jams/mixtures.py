@@ -47,12 +47,7 @@ class JamsMixtures:
     """
 
     def __init__(
-        self,
-        soundscapes: ScaperSet,
-        *,
-        folder: str,
-        finders: Mapping[str, FilesByName],
-        isolated: Isolated,
+        self, soundscapes: ScaperSet, *, folder: str, finders: Mapping[str, FilesByName], isolated: Isolated
     ) -> None:
         self._set, self._finders, self._mode = soundscapes, finders, isolated
         self.paths = tuple(
@@ -106,9 +101,7 @@ class JamsMixtures:
         several = len(self.labels("background")) > 1
         return {"n_classes": len(labels), **({"scene": "+".join(scenes)} if several else {})}
 
-    def _scaper(
-        self, scape: Soundscape, mixture_id: str, tags: Mapping[str, Tag], path: str
-    ) -> Mixture:
+    def _scaper(self, scape: Soundscape, mixture_id: str, tags: Mapping[str, Tag], path: str) -> Mixture:
         self._look_for(scape, path)
         try:
             return mixture_of(scape, mixture_id, self._find, tags=tags)

@@ -50,9 +50,7 @@ class Recipes:
         num_samples = min(lengths) if self._mode == "min" else max(lengths)
         sources = [
             self._utterance(number, part, count, whole=length <= num_samples, missing=missing)
-            for number, (part, count, length) in enumerate(
-                zip(row.speech, frames, lengths, strict=True), 1
-            )
+            for number, (part, count, length) in enumerate(zip(row.speech, frames, lengths, strict=True), 1)
         ]
         if self._noise is not None:
             sources.append(self._background(row, self._noise, max(frames), missing))
@@ -101,9 +99,7 @@ class Recipes:
             transcript=transcript,
         )
 
-    def _background(
-        self, row: Row, corpus: Wham, longest: int, missing: dict[FileKey, str]
-    ) -> Source:
+    def _background(self, row: Row, corpus: Wham, longest: int, missing: dict[FileKey, str]) -> Source:
         if row.noise is None:
             raise ConfigError(
                 f"the table of mixtures has no column noise_path, but mix = {self._mix!r}; set "

@@ -101,9 +101,7 @@ class Utterances:
         if (subset, speaker) not in self._speakers:
             listed = self._listed(subset)
             paths = [other for other in listed if speaker_of(other) == speaker]
-            self._speakers[subset, speaker] = (
-                paths if listed else self.corpus.utterances(subset, speaker)
-            )
+            self._speakers[subset, speaker] = paths if listed else self.corpus.utterances(subset, speaker)
         return self._speakers[subset, speaker]
 
     def _listed(self, subset: str) -> Mapping[str, Utterance]:

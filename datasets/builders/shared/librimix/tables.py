@@ -70,8 +70,7 @@ def utterance_rows(table: Table) -> dict[str, Utterance]:
         CorpusError: a column is missing, a cell is empty, or a length is no number of samples.
     """
     columns = [
-        table.full_column(name, option=_OPTION)
-        for name in ("origin_path", "speaker_ID", "sex", "length")
+        table.full_column(name, option=_OPTION) for name in ("origin_path", "speaker_ID", "sex", "length")
     ]
     return {
         path: Utterance(path=path, speaker=speaker, sex=sex, frames=_frames(table, line, length))
@@ -100,8 +99,7 @@ def _gain(table: Table, line: int, column: str, cell: str) -> float:
         gain = math.nan
     if not math.isfinite(gain):
         raise CorpusError(
-            f"{str(table.path)!r}, line {line}: {column} = {cell!r} is not a number; restore the "
-            "file"
+            f"{str(table.path)!r}, line {line}: {column} = {cell!r} is not a number; restore the file"
         )
     return gain
 

@@ -144,6 +144,4 @@ def part_of(path: str) -> str:
         for part in _PARTS:
             if folder.startswith(part):
                 return part
-    raise DatasetError(
-        f"{path!r} does not name a folder of WSJ0 ({', '.join(_PARTS)}); correct the list"
-    )
+    raise DatasetError(f"{path!r} does not name a folder of WSJ0 ({', '.join(_PARTS)}); correct the list")

@@ -119,8 +119,5 @@ class Rooms:
         early = min(-(-end // step) * step, clip.frames)
         energy = float(np.sum(np.square(resampled(clip, self._rate, self._corpora))))
         return Response(
-            whole=clip,
-            early=early,
-            onset=early * self._rate // rate,
-            norm=round_gain(math.sqrt(energy)),
+            whole=clip, early=early, onset=early * self._rate // rate, norm=round_gain(math.sqrt(energy))
         )

@@ -133,13 +133,9 @@ class MeasuredLevels:
 
     def _measure(self, clip: Clip) -> float:
         samples = resampled(clip, LEVEL_RATE_HZ, self._corpora)
-        level = active_level(
-            samples, LEVEL_RATE_HZ, high_pass_hz=200.0, thresholds_per_octave=2
-        ).power
+        level = active_level(samples, LEVEL_RATE_HZ, high_pass_hz=200.0, thresholds_per_octave=2).power
         if level <= 0:
-            raise ConfigError(
-                f"recording {clip.path!r} of corpus {clip.corpus!r} is silent; replace it"
-            )
+            raise ConfigError(f"recording {clip.path!r} of corpus {clip.corpus!r} is silent; replace it")
         return round_gain(level)
 
 

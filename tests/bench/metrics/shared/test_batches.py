@@ -25,9 +25,7 @@ def threads() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("name", ["sdr", "stoi", "estoi"])
-def test_values_do_not_depend_on_the_number_of_threads(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_values_do_not_depend_on_the_number_of_threads(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (bsseval, stoi):
         monkeypatch.setattr(module, "CPU_SAMPLES", 20_000)  # two trials in each part
     metric = load_metric(name)

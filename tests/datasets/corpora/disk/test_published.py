@@ -142,9 +142,7 @@ def test_a_part_is_enough_and_the_other_is_a_problem(tmp_path: Path) -> None:
     shutil.rmtree(root / "FSDKaggle2018.audio_train")
     corpus = _open("fsdkaggle2018", root)
     assert [recording.split for recording in corpus.recordings()] == ["test", "test"]
-    assert corpus.problems()[0] == (
-        "corpus 'mine': FSDKaggle2018.audio_train (9473 files) is not there"
-    )
+    assert corpus.problems()[0] == ("corpus 'mine': FSDKaggle2018.audio_train (9473 files) is not there")
     with pytest.raises(CorpusError, match=r"has no FSDKaggle2018\.audio_train; get it from Zenodo"):
         _open("fsdkaggle2018", root, splits=["train"]).recordings()
 
@@ -154,9 +152,7 @@ def test_missing_files_are_counted_and_may_be_left_out(tmp_path: Path) -> None:
     for name in ("0033e230", "002d256b"):
         (root / f"FSDKaggle2018.audio_train/{name}.wav").unlink()
     said = r"2 of the 5 files of FSDKaggle2018\.audio_train are missing, the first is '.*002d256b"
-    with pytest.raises(
-        CorpusError, match=said + ".*; complete the corpus from Zenodo record 2552860"
-    ):
+    with pytest.raises(CorpusError, match=said + ".*; complete the corpus from Zenodo record 2552860"):
         _open("fsdkaggle2018", root).recordings()
     corpus = _open("fsdkaggle2018", root, allow_missing=True)
     assert len(corpus.recordings()) == 5
@@ -171,8 +167,7 @@ def test_metadata_that_is_missing_or_lists_a_file_twice(tmp_path: Path) -> None:
         _open("fsdkaggle2018", root).recordings()
     table.unlink()
     with pytest.raises(
-        CorpusError,
-        match=r"scoring_clips\.csv' is missing; it comes with FSDKaggle2018, from Zenodo",
+        CorpusError, match=r"scoring_clips\.csv' is missing; it comes with FSDKaggle2018, from Zenodo"
     ):
         _open("fsdkaggle2018", root).recordings()
 

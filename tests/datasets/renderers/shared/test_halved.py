@@ -34,9 +34,7 @@ SIGNALS = {
 
 @pytest.mark.parametrize("kind", [np.float32, np.float64])
 @pytest.mark.parametrize("name", SIGNALS)
-def test_it_is_what_scipy_makes_to_the_last_bit(
-    name: str, kind: type[np.float32] | type[np.float64]
-) -> None:
+def test_it_is_what_scipy_makes_to_the_last_bit(name: str, kind: type[np.float32] | type[np.float64]) -> None:
     samples = SIGNALS[name].astype(kind)
     for cut in range(min(3, len(samples))):
         expected = resample_poly(samples[cut:], 8000, 16_000)

@@ -144,9 +144,7 @@ def test_a_known_mixture_is_found_again():
     assert sorted(order.tolist()) == [0, 1, 2]
     # Four standard errors of the rarest component: 6,000 frames, variances of at most 2.
     torch.testing.assert_close(found.means[order], gmm.means, atol=4 * (2 / 6000) ** 0.5, rtol=0)
-    torch.testing.assert_close(
-        found.variances[order], gmm.variances, atol=0, rtol=4 * (2 / 6000) ** 0.5
-    )
+    torch.testing.assert_close(found.variances[order], gmm.variances, atol=0, rtol=4 * (2 / 6000) ** 0.5)
     torch.testing.assert_close(found.weights[order], gmm.weights, atol=4 * 0.5 / 173, rtol=0)
 
 
@@ -260,9 +258,7 @@ def test_background_model_and_total_variability_are_found_from_frames():
     means = base + torch.einsum("cdr,ur->ucd", matrix, w)
     picked = means.gather(1, owner[:, :, None].expand(-1, -1, D))
     frames = picked + randn(count, length, D, seed=11)
-    gmm = fit_gmm(
-        frames.flatten(0, 1), num_components=C, iterations=15, variance_floor=1e-4, seed=0
-    ).gmm
+    gmm = fit_gmm(frames.flatten(0, 1), num_components=C, iterations=15, variance_floor=1e-4, seed=0).gmm
     order = torch.cdist(base, gmm.means).argmin(dim=1)
     assert sorted(order.tolist()) == list(range(C))
     heard = statistics(gmm, frames, torch.ones(count, length, dtype=torch.bool))
@@ -324,9 +320,7 @@ def test_the_vectors_it_was_fitted_to_are_white_and_of_one_length():
     raw = extractor.raw(extractor.statistics(*padded(*signals)))
     white = (raw - extractor.centre) @ extractor.whitening.T.double()
     torch.testing.assert_close(white.mean(dim=0), torch.zeros(4).double(), atol=1e-4, rtol=0)
-    torch.testing.assert_close(
-        torch.cov(white.T, correction=0), torch.eye(4).double(), atol=1e-3, rtol=0
-    )
+    torch.testing.assert_close(torch.cov(white.T, correction=0), torch.eye(4).double(), atol=1e-3, rtol=0)
 
 
 def test_recordings_in_a_batch_have_the_vectors_that_they_have_alone():

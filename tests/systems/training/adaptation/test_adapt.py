@@ -55,9 +55,7 @@ class NewSounds:
             sample_rate_hz=8000,
             clues=Clues(classes=(label,), enrollments=tuple(others) if self.enrolled else ()),
         )
-        truth = Truth(
-            target=target[None], interferers=noise[None], active_classes=(label,), transcript=None
-        )
+        truth = Truth(target=target[None], interferers=noise[None], active_classes=(label,), transcript=None)
         return query, truth
 
 

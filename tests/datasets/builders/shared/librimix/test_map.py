@@ -61,20 +61,14 @@ def planned(rows: list[Row]) -> Planned:
 
 
 @pytest.fixture(scope="module")
-def dirs(
-    rows: list[Row], planned: Planned, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, Path]:
+def dirs(rows: list[Row], planned: Planned, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     root = tmp_path_factory.mktemp("libri")
     for name in (TABLE, LISTS):
         (root / "metadata" / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(METADATA / name, root / "metadata" / name)
     _write_map(root / "metadata", rows, planned.enrolled)
     _write_recordings(root, rows, planned)
-    return {
-        "librimix": root / "metadata",
-        "librispeech": root / "LibriSpeech",
-        "wham": root / "wham_noise",
-    }
+    return {"librimix": root / "metadata", "librispeech": root / "LibriSpeech", "wham": root / "wham_noise"}
 
 
 def _config(*, leak_free: bool = False) -> DatasetConfig:
@@ -108,9 +102,7 @@ def _planned(rows: list[Row]) -> Planned:
     for target in elsewhere:
         enrolled[target] = next(t for t in by_utterance[spoken[target]] if t != target)
     return Planned(
-        enrolled=enrolled,
-        same_utterance=frozenset([*same_file, *elsewhere]),
-        same_file=frozenset(same_file),
+        enrolled=enrolled, same_utterance=frozenset([*same_file, *elsewhere]), same_file=frozenset(same_file)
     )
 
 
@@ -144,9 +136,7 @@ def _write_recordings(root: Path, rows: list[Row], planned: Planned) -> None:
         soundfile.write(str(speech / path), samples, 16_000)
         speaker, chapter, _ = Path(path).stem.split("-")
         stem = Path(path).stem
-        texts[(speech / path).with_name(f"{speaker}-{chapter}.trans.txt")] += (
-            f"{stem} {words_of(stem)}\n"
-        )
+        texts[(speech / path).with_name(f"{speaker}-{chapter}.trans.txt")] += f"{stem} {words_of(stem)}\n"
     for file_path, text in texts.items():
         file_path.write_text(text)
     (speech / "SPEAKERS.TXT").write_text(HEAD)
@@ -165,9 +155,7 @@ def built(dirs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Da
 
 
 @pytest.mark.slow
-def test_every_target_is_enrolled_as_the_map_says(
-    built: Dataset, rows: list[Row], planned: Planned
-) -> None:
+def test_every_target_is_enrolled_as_the_map_says(built: Dataset, rows: list[Row], planned: Planned) -> None:
     assert len(built.mixtures) == len(rows) == 3000
     assert len(built) == 6000
     for trial in built.trials:
@@ -211,9 +199,7 @@ def test_the_leak_free_subset_is_the_rest(
 
 
 @pytest.mark.slow
-def test_enrollments_are_the_rendered_files_of_other_mixtures(
-    built: Dataset, planned: Planned
-) -> None:
+def test_enrollments_are_the_rendered_files_of_other_mixtures(built: Dataset, planned: Planned) -> None:
     for index in range(2 * WHOLE):
         trial = built.trials[index]
         mixture, source = planned.enrolled[trial.mixture_id, trial.target_ids[0]]
@@ -251,7 +237,6 @@ def test_the_plan_has_the_known_leaks(rows: list[Row], planned: Planned) -> None
     """Of the planted ones, by the table alone: the test's own count."""
     spoken = {(r["mixture_ID"], s): _utterance(r, s) for r in rows for s in ("s1", "s2")}
     kinds = Counter(
-        (spoken[target] == spoken[other], target == other)
-        for target, other in planned.enrolled.items()
+        (spoken[target] == spoken[other], target == other) for target, other in planned.enrolled.items()
     )
     assert kinds == {(False, False): 5929, (True, False): 52, (True, True): 19}
