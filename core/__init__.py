@@ -1,1 +1,1 @@
-"""core"""
+"""Common ground that knows nothing of extraction: errors, registry, validation, config files, progress."""

@@ -1,1 +1,1 @@
-"""bench/cost"""
+"""Cost of systems: parameters, multiply-accumulates, real-time factor, peak memory."""

@@ -1,1 +1,1 @@
-"""bench/inference"""
+"""Asking systems: batches of queries in, estimates or failures out."""

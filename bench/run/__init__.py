@@ -1,1 +1,1 @@
-"""bench/run"""
+"""Runs of systems on datasets: planning, evaluation, rows, run.json."""

@@ -1,1 +1,1 @@
-"""bench/scoring"""
+"""From answers to scores: metric plans, edge cases, worker processes, cache."""

@@ -1,1 +1,1 @@
-"""bench/statistics"""
+"""Means, intervals, pooled values and paired comparisons of score rows."""

@@ -1,1 +1,1 @@
-"""bench/tracking"""
+"""Runs in MLflow: logging and search."""

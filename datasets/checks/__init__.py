@@ -1,1 +1,1 @@
-"""datasets/checks"""
+"""Checks of datasets: manifest, recordings, rendering, leaks."""

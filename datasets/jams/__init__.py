@@ -1,1 +1,1 @@
-"""datasets/jams"""
+"""JAMS files in and out."""

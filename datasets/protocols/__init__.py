@@ -1,1 +1,1 @@
-"""datasets/protocols"""
+"""Protocols and registries of corpora, builders and renderers."""

@@ -1,1 +1,1 @@
-"""datasets/signals"""
+"""Audio and video files, levels, and the arithmetic of mixing."""

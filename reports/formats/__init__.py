@@ -1,1 +1,1 @@
-"""reports/formats"""
+"""Report formats: a file's name is the name for `--format`."""

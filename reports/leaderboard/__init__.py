@@ -1,1 +1,1 @@
-"""reports/leaderboard"""
+"""The leaderboard: strata, ranks, facts of metrics and runs, remarks."""

@@ -1,1 +1,1 @@
-"""reports/slices"""
+"""Slices of the trials: dimensions and members."""

@@ -1,1 +1,1 @@
-"""reports/tables"""
+"""Printed tables, and one escaper for each output language."""

@@ -1,1 +1,1 @@
-"""reports/terminal"""
+"""Tables printed to a terminal."""

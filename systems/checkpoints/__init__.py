@@ -1,1 +1,1 @@
-"""systems/checkpoints"""
+"""Checkpoints: weights, cards, cards of adapted networks."""

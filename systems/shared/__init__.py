@@ -1,1 +1,1 @@
-"""systems/shared"""
+"""Code that systems share."""

@@ -1,1 +1,1 @@
-"""bench/metrics/shared"""
+"""Code that metrics share."""

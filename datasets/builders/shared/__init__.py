@@ -1,1 +1,1 @@
-"""datasets/builders/shared"""
+"""Code that builders share."""

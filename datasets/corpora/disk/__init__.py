@@ -1,1 +1,1 @@
-"""datasets/corpora/disk"""
+"""Code that corpora on disk share: layouts, listings, tables."""

@@ -1,1 +1,1 @@
-"""datasets/corpora/synthesis"""
+"""Generators of the embedded corpora: voices, sounds, mouths."""

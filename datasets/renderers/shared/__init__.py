@@ -1,1 +1,1 @@
-"""datasets/renderers/shared"""
+"""Resampling and loudness that renderers share."""

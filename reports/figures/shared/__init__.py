@@ -1,1 +1,1 @@
-"""reports/figures/shared"""
+"""Code that figures share: axes, styles, values."""

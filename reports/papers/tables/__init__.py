@@ -1,1 +1,1 @@
-"""reports/papers/tables"""
+"""Tables of the papers."""

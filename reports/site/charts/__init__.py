@@ -1,1 +1,1 @@
-"""reports/site/charts"""
+"""SVG charts of the pages."""

@@ -1,1 +1,1 @@
-"""systems/nets/i_vector"""
+"""i-vectors: MFCC, universal background model, total variability."""

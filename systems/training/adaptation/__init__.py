@@ -1,1 +1,1 @@
-"""systems/training/adaptation"""
+"""Few-shot adaptation of trained networks to new sound classes."""

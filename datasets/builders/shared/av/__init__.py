@@ -1,1 +1,1 @@
-"""datasets/builders/shared/av"""
+"""Speakers and scenes of the audio-visual builders."""

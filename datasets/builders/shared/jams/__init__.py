@@ -1,1 +1,1 @@
-"""datasets/builders/shared/jams"""
+"""Mixtures of sets that come as JAMS files."""

@@ -1,1 +1,1 @@
-"""datasets/builders/shared/librimix"""
+"""LibriMix's tables, recipes and enrollments."""

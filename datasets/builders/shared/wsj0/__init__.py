@@ -1,1 +1,1 @@
-"""datasets/builders/shared/wsj0"""
+"""Lists, names, levels and trials of WSJ0 mixtures."""

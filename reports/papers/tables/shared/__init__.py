@@ -1,1 +1,1 @@
-"""reports/papers/tables/shared"""
+"""Code that paper tables share."""
