@@ -18,7 +18,7 @@ METRICS = ["si_sdr", "sdr", "stoi", "pesq"]
 
 def main(estimates: str, references: str, mixtures: str, out: str) -> None:
     # torch_stoi, which asteroid imports, imports torchaudio, and the wheel of torchaudio does not
-    # load beside a torch for CPUs. The metrics need nothing of it.
+    # load with a CPU-only torch. The metrics need nothing of it.
     sys.modules["torchaudio"] = types.ModuleType("torchaudio")
     warnings.simplefilter("ignore")
     import soundfile

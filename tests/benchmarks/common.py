@@ -18,8 +18,8 @@ PACKAGES = ("torch", "numpy", "scipy", "pystoi", "mir_eval", "pesq")
 def head() -> str:
     """What comes before the sections; a section of another machine says so itself."""
     return (
-        "# Benchmarks\n\nWritten by `python tests/benchmarks --write`, and by the modules beside "
-        f"it that have an option `--write`.\n\nMachine: {machine()}."
+        "# Benchmarks\n\nWritten by `python tests/benchmarks --write`, and by the other modules in "
+        f"that folder that have an option `--write`.\n\nMachine: {machine()}."
     )
 
 

@@ -3,7 +3,7 @@
     python tests/benchmarks/librimix.py            files of a few kilobytes
     python tests/benchmarks/librimix.py --full     files as large as the real ones, 1.7 GB
 
-The real metadata are needed (`shared/data` beside the repository); the recordings are noise of the
+The real metadata are needed (`../shared/data`); the recordings are noise of the
 real lengths.
 """
 

@@ -3,7 +3,7 @@
     python tests/benchmarks/sets.py              prints the section
     python tests/benchmarks/sets.py --write      and puts it into docs/benchmarks.md
 
-The tables of LibriMix are needed (`shared/data` beside the repository), and the extra `scaper` for
+The tables of LibriMix are needed (`../shared/data`), and the extra `scaper` for
 its rows. Recordings are made: all of Libri2Mix test (1.7 GB), and FSDKaggle2018 and TAU 2019 as
 sparse files.
 """
