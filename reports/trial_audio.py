@@ -192,7 +192,7 @@ class RunAudio:
     def _find(self, name: str, fingerprint: str) -> Path | None:
         """The folder of the set: one that the run built, or one that its config names."""
         config = self._record.config if self._record else None
-        named = [Path(spec.dataset) for spec in config.datasets] if config else []
+        named = [Path(spec["dataset"]) for spec in config.datasets] if config else []
         for folder in (self._folder / "datasets" / name, *named):
             if (folder / "card.json").is_file():
                 card = read_card(folder)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
 import torch
@@ -17,6 +17,7 @@ from torch import nn
 from ...core.errors import TsebenchError
 from ...systems.protocol import AnySystem
 from ..inference.batching import Item
+from ..run.record import CostFacts
 from .networks import Size, find_networks, size_of
 from .passes import Counts, Passes, Timing, cost_items
 
@@ -25,36 +26,9 @@ _BYTES_PER_MB = 1e6
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cost:
-    """The cost of a system; None where it cannot be known, and then a note says why.
-
-    Attributes:
-        params: parameters of its networks, frozen ones included and shared ones once; no buffers.
-        macs_per_s: multiply-accumulate operations for each second of mixture, see `flops`: the
-            slope between mixtures of about 1 s and 5 s.
-        macs_per_query: MACs that do not grow with the mixture: those for the clue (an enrollment
-            lasts 4 s unless an example was given) and for padding at the ends.
-        rtf: real-time factor: median wall time over duration, one mixture of about 5 s.
-        peak_memory_mb: for that mixture, in 10⁶ bytes: parameters, buffers, and the most that
-            tensors took while it was answered. On a CPU without what a kernel frees before it
-            returns, and with compiled networks run uncompiled; never with what is not torch's.
-        device: where it was measured.
-        notes: how it was measured, and what could not be.
-    """
-
-    params: int | None
-    macs_per_s: float | None
-    macs_per_query: float | None
-    rtf: float | None
-    peak_memory_mb: float | None
-    device: str
-    notes: tuple[str, ...]
-
-
 def measure_cost(
     system: AnySystem, *, sample_rate_hz: int, device: str, example: Item | None = None, repeats: int = 5
-) -> Cost:
+) -> CostFacts:
     """Measure a system, and leave it and torch's random numbers as they were.
 
     An external system is not run. What a system raises becomes a note.
@@ -97,11 +71,11 @@ class _Parts(NamedTuple):
     size: Size | None = None
 
 
-def _cost(parts: _Parts, *, device: str, notes: Sequence[str]) -> Cost:
+def _cost(parts: _Parts, *, device: str, notes: Sequence[str]) -> CostFacts:
     timing, counts, size = parts
     peaks = [part.peak_bytes for part in (timing, counts) if part and part.peak_bytes is not None]
     said = [part.note for part in (timing, counts) if part and part.note]
-    return Cost(
+    return CostFacts(
         params=size.params if size else None,
         macs_per_s=counts.macs_per_s if counts else None,
         macs_per_query=counts.macs_per_query if counts else None,

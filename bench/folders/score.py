@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from ...core.allocator import give_back_freed_memory
@@ -19,7 +19,8 @@ from ...systems.protocol import Family, SystemCard
 from ..metrics.registry import MetricContext
 from ..metrics.shared.batches import spared_threads
 from ..rows import ScoreRow, write_shard
-from ..run.record import DatasetRecord, RunRecord, SystemRecord, new_record, read_record, write_record
+from ..run.new_record import finished, new_record, system_record
+from ..run.record import DatasetRecord, RunRecord, SystemRecord, read_record, write_record
 from ..scoring.cache import ScoreCache, default_cache_dir
 from ..scoring.plan import MetricChoice
 from ..scoring.pool import FilePool
@@ -124,7 +125,7 @@ def score_folders(
     if baseline:
         _write_mixture(options.out, made.rows(_MIXTURE, baseline))
     _write(options.out, options.system, made.rows(options.system, scores))
-    record = replace(record, trials=len(files.keys), failed_trials=_failed(scores))
+    record = finished(record, trials=len(files.keys), failed_trials=_failed(scores))
     write_record(options.out, record)
     return FolderScores(
         record=record,
@@ -234,12 +235,12 @@ def _record(files: PairedFiles, options: ScoreOptions, device: str) -> RunRecord
         seed=0,
     )
     # One run, however many systems join it.
-    return record if before is None else replace(record, run_id=before.run_id)
+    return record if before is None else record.model_copy(update={"run_id": before.run_id})
 
 
 def _scored(title: str, family: Family, sha256: str) -> SystemRecord:
     card = SystemCard(name=title, family=family, description="scored files", sha256=sha256)
-    return SystemRecord(privileged=False, family=family, card=card, identity=digest("files", title, sha256))
+    return system_record(card, identity=digest("files", title, sha256))
 
 
 def _dataset(files: PairedFiles, systems: tuple[str, ...]) -> DatasetRecord:

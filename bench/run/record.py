@@ -1,194 +1,241 @@
-"""run.json: what a run was, so that its rows can be understood and made again."""
+"""run.json: what a run was, so that its rows can be understood and made again.
+
+The `Facts` classes hold what reports read, and what `leaderboard.json` carries; every field is optional, so
+that files of older releases, or written by hand, can be reported. The `Record` classes add what only the run
+itself needs. This module must stay cheap to import: reports read it without torch.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
-from ...core.errors import DatasetError
+from ...core.errors import ConfigError, DatasetError
 from ...core.files import write_atomic
-from ...core.provenance import device_name, git_commit, versions
-from ...datasets.contamination import Overlap, overlap
-from ...datasets.contents import Summary, contents_of, summary_of
-from ...datasets.dataset import Dataset
-from ...datasets.missing import told
-from ...datasets.seeding import digest
-from ...systems.checkpoints.checkpoint import trained_on
-from ...systems.protocol import SystemCard
-from ..config import RunConfig
-from ..cost.measure import Cost
+from ...core.validation import parse
+
+_FILE = "run.json"
+_TRIALS = "trials_"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SystemRecord:
-    """One system of a run: its card, its identity, and how the harness fed it.
+class _Facts(BaseModel):
+    """Read-only; unknown keys are ignored."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class CostFacts(_Facts):
+    """Cost of a system; None where it cannot be known, and then a note says why.
 
     Attributes:
+        params: parameters of its networks, frozen ones included and shared ones once; no buffers.
+        macs_per_s: multiply-accumulate operations for each second of mixture, see `bench.cost.macs`: the
+            slope between mixtures of about 1 s and 5 s.
+        macs_per_query: MACs that do not grow with the mixture: those for the clue (an enrollment
+            lasts 4 s unless an example was given) and for padding at the ends.
+        rtf: real-time factor: median wall time over duration, one mixture of about 5 s.
+        peak_memory_mb: for that mixture, in 10⁶ bytes: parameters, buffers, and the most that
+            tensors took while it was answered. On a CPU without what a kernel frees before it
+            returns, and with compiled networks run uncompiled; never with what is not torch's.
+        device: where it was measured.
+        notes: how it was measured, and what could not be.
+    """
+
+    params: int | None = None
+    macs_per_s: float | None = None
+    macs_per_query: float | None = None
+    rtf: float | None = None
+    peak_memory_mb: float | None = None
+    device: str = ""
+    notes: tuple[str, ...] = ()
+
+
+class SystemFacts(_Facts):
+    """A system of a run; `card` is its SystemCard as JSON."""
+
+    privileged: bool = False
+    family: str = ""
+    cost: CostFacts | None = None
+    card: Mapping[str, Any] = {}
+
+    def text(self, key: str) -> str:
+        """One field of the card as text, "" if it is missing."""
+        return plain(self.card.get(key))
+
+
+class SystemRecord(SystemFacts):
+    """A system of a run as the run itself needs it.
+
+    Attributes:
+        identity: see `scoring.cache.system_identity`.
         resampled_from_hz: rates of datasets that were resampled to the system's own rate.
-        cost: what it takes to run it, measured on the first set that it ran on.
     """
 
-    privileged: bool
-    family: str
-    card: SystemCard
-    identity: str
+    identity: str = ""
     resampled_from_hz: tuple[int, ...] = ()
-    cost: Cost | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DatasetRecord:
-    """One dataset of a run.
+class OverlapFacts(_Facts):
+    """Recordings and speakers that a set shares with training data; see `datasets.contamination`."""
+
+    named: tuple[str, ...] = ()
+    listed: bool = False
+    recordings: int = 0
+    of_recordings: int = 0
+    speakers: int = 0
+    of_speakers: int = 0
+    trials: int = 0
+
+
+class OverlapRecord(OverlapFacts):
+    """The same, with the number of trials of the set."""
+
+    of_trials: int = 0
+
+
+class ContentsFacts(_Facts):
+    """Parts of corpora in a dataset, and its numbers of recordings and speakers."""
+
+    parts: tuple[str, ...] = ()
+    recordings: int = 0
+    speakers: int = 0
+
+    def text(self) -> str:
+        """Parts and counts in one line."""
+        counts = [f"{self.recordings} recordings"]
+        counts += [f"{self.speakers} speakers"] if self.speakers else []
+        return ", ".join([*self.parts, *counts])
+
+
+class ContentsRecord(ContentsFacts):
+    """The same, with SHA-256 (hex) of the sorted lists."""
+
+    recordings_sha256: str = ""
+    speakers_sha256: str = ""
+
+
+class DatasetFacts(_Facts):
+    """A dataset of a run.
 
     Attributes:
+        licences: by corpus, or as a list.
+        counts: numbers of its card; `trials_PMQ_1:3` is the number of trials of a condition.
         trials: number of trials by condition, for example "PMQ 1:3".
-        systems: titles of those that ran on it.
-        skipped: those that did not, and why.
-        contents: parts of corpora, and how many recordings and speakers.
-        overlaps: what is known of systems that were trained on some of it, by title.
-        role: what a paper's table calls it; "" without one.
-        missing: what it lacks, in words, if it was built without recordings that were missing.
+        systems: titles of those that run on it.
+        skipped: reason by title for systems that do not.
+        overlaps: by title, what a system's training data shares with the set.
+        role: name of the set in a paper's table, or "".
+        missing: recordings that were missing when it was built, as text; "" if none.
     """
 
-    fingerprint: str
-    version: str
-    builder: str
-    sample_rate_hz: int
-    licences: tuple[str, ...]
-    trials: Mapping[str, int]
-    systems: tuple[str, ...]
-    skipped: Mapping[str, str] = field(default_factory=dict)
-    contents: Summary | None = None
-    overlaps: Mapping[str, Overlap] = field(default_factory=dict)
+    fingerprint: str = ""
+    licences: Mapping[str, str] | tuple[str, ...] = ()
+    counts: Mapping[str, int] = {}
+    trials: Mapping[str, int] = {}
+    systems: tuple[str, ...] = ()
+    skipped: Mapping[str, str] = {}
+    contents: ContentsFacts | None = None
+    overlaps: Mapping[str, OverlapFacts] = {}
     role: str = ""
     missing: str = ""
+    sample_rate_hz: int = 0
+
+    def expected_trials(self) -> dict[str, int]:
+        """Number of trials by condition; empty if unknown."""
+        return dict(self.trials) or {
+            key.removeprefix(_TRIALS).replace("_", " "): count
+            for key, count in self.counts.items()
+            if key.startswith(_TRIALS)
+        }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunRecord:
+class DatasetRecord(DatasetFacts):
+    """A dataset of a run as the run itself needs it."""
+
+    version: str = ""
+    builder: str = ""
+    contents: ContentsRecord | None = None
+    overlaps: Mapping[str, OverlapRecord] = {}
+
+
+class BootstrapFacts(_Facts):
+    """Settings of the confidence intervals."""
+
+    resamples: int = 1000
+    level: float = 0.95
+
+
+class ConfigFacts(_Facts):
+    """The part of a run's config that reports follow."""
+
+    bootstrap: BootstrapFacts = BootstrapFacts()
+    paper_tables: tuple[str, ...] = ()
+    scale: str = "full"
+
+
+class ConfigRecord(ConfigFacts):
+    """The whole config of a run; keys without an attribute here are carried along."""
+
+    model_config = ConfigDict(extra="allow")
+
+    datasets: tuple[Mapping[str, Any], ...] = ()
+
+
+class RunFacts(_Facts):
     """A run. `run_id` depends on what determines the rows, not on when or where it ran.
 
     Attributes:
-        config: the config as it was read (None for scored folders).
-        trials: answers that were asked for, or None while the run is going on.
+        created: when it began (ISO 8601).
+        config: None for scored folders.
+        trials: answers that the run evaluates, or None while it is unfinished.
         failed_trials: those without any usable value.
+    """
+
+    run_id: str = ""
+    name: str = ""
+    created: str = ""
+    device: Any = None
+    git: Any = None
+    seed: int | None = None
+    config: ConfigFacts | None = None
+    trials: int | None = None
+    failed_trials: int | None = None
+    versions: Mapping[str, str | None] = {}
+    systems: Mapping[str, SystemFacts] = {}
+    datasets: Mapping[str, DatasetFacts] = {}
+
+    def overlap(self, dataset: str, system: str) -> OverlapFacts | None:
+        """Overlap of a dataset with the training data of a system; None if nothing is known."""
+        facts = self.datasets.get(dataset)
+        return facts.overlaps.get(system) if facts else None
+
+    @property
+    def finished(self) -> bool:
+        """False for a run that is going on or was killed; True also if the file does not say."""
+        return not ("trials" in self.model_fields_set and self.trials is None)
+
+    @property
+    def title(self) -> str:
+        """The run's name, or its id without one."""
+        return self.name or self.run_id
+
+
+class RunRecord(RunFacts):
+    """The whole of run.json.
+
+    Attributes:
         tracking: ids of the MLflow runs by name, if it was tracked.
     """
 
-    name: str
-    run_id: str
-    config: RunConfig | None
-    systems: Mapping[str, SystemRecord]
-    datasets: Mapping[str, DatasetRecord]
-    versions: Mapping[str, str]
-    git: str | None
-    device: str
-    seed: int
-    created: str
-    trials: int | None = None
-    failed_trials: int | None = None
-    tracking: Mapping[str, str] = field(default_factory=dict)
-
-
-def new_record(
-    *,
-    name: str,
-    config: RunConfig | None,
-    systems: Mapping[str, SystemRecord],
-    datasets: Mapping[str, DatasetRecord],
-    device: str,
-    seed: int,
-) -> RunRecord:
-    """A record of a run that starts now."""
-    return RunRecord(
-        name=name,
-        run_id=digest(
-            name,
-            _what_is_run(config) if config else "",
-            *(f"{title} {record.identity}" for title, record in sorted(systems.items())),
-            *(f"{title} {record.fingerprint}" for title, record in datasets.items()),
-        )[:16],
-        config=config,
-        systems=systems,
-        datasets=datasets,
-        versions=versions(),
-        git=git_commit(),
-        device=device_name(device),
-        seed=seed,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-    )
-
-
-def _what_is_run(config: RunConfig) -> str:
-    """The config without what changes no row, and without paths.
-
-    A dataset and a system may lie elsewhere on another machine: the fingerprint of the one and the
-    identity of the other say what they are.
-    """
-    return config.model_dump_json(
-        exclude={
-            "description": True,
-            "batch_size": True,
-            "datasets": {"__all__": {"dataset", "role"}},
-            "systems": {"__all__": {"options", "adapt"}},
-            "measure_cost": True,
-            "scale": True,
-            "scales": True,
-            "paper_tables": True,
-        }
-    )
-
-
-def dataset_record(
-    dataset: Dataset, *, systems: Mapping[str, SystemCard], skipped: Mapping[str, str], role: str = ""
-) -> DatasetRecord:
-    """What a run keeps of a dataset.
-
-    Args:
-        dataset: the set.
-        systems: cards of those that run on it, by title.
-        skipped: those that do not, and why.
-        role: what a paper's table calls it.
-    """
-    card = dataset.card
-    overlaps = {
-        title: overlap(dataset, training_data=system.training_data, trained_on=trained_on(system.checkpoint))
-        for title, system in systems.items()
-    }
-    return DatasetRecord(
-        fingerprint=card.fingerprint,
-        version=card.version,
-        builder=card.builder,
-        sample_rate_hz=card.sample_rate_hz,
-        licences=tuple(f"{corpus}: {licence}" for corpus, licence in card.licences.items()),
-        trials=Counter(f"{t.condition.kind} {t.condition}" for t in dataset.trials),
-        systems=tuple(systems),
-        skipped=skipped,
-        contents=summary_of(contents_of(dataset)),
-        overlaps={title: found for title, found in overlaps.items() if found},
-        role=role,
-        missing=told(card),
-    )
-
-
-def resumed(record: RunRecord, before: RunRecord | None) -> RunRecord:
-    """The record of a run that goes on: it keeps when it began and where it is tracked."""
-    if before is None or before.run_id != record.run_id:
-        return record
-    return replace(record, created=before.created, tracking=before.tracking)
-
-
-def finished(record: RunRecord, *, trials: int, failed_trials: int) -> RunRecord:
-    """The record of a run that came to its end."""
-    return replace(record, trials=trials, failed_trials=failed_trials)
-
-
-_RECORD: TypeAdapter[RunRecord] = TypeAdapter(RunRecord)
+    seed: int = 0
+    config: ConfigRecord | None = None
+    systems: Mapping[str, SystemRecord] = {}
+    datasets: Mapping[str, DatasetRecord] = {}
+    tracking: Mapping[str, str] = {}
 
 
 def write_record(folder: Path, record: RunRecord) -> None:
@@ -197,23 +244,74 @@ def write_record(folder: Path, record: RunRecord) -> None:
     Raises:
         OutputError: the folder cannot be written.
     """
-    write_atomic(folder / "run.json", _RECORD.dump_json(record, indent=2) + b"\n")
+    write_atomic(folder / _FILE, record.model_dump_json(indent=2).encode() + b"\n")
 
 
 def read_record(folder: Path) -> RunRecord | None:
-    """Read run.json, or None if there is none.
+    """Read run.json to go on with the run, or None if there is none.
 
     Raises:
         DatasetError: it is damaged, or of another release.
     """
-    path = folder / "run.json"
+    path = folder / _FILE
     if not path.is_file():
         return None
     try:
-        return _RECORD.validate_json(path.read_bytes())
+        return RunRecord.model_validate_json(path.read_bytes())
     except ValidationError as error:
         first = error.errors()[0]
         raise DatasetError(
             f"{str(path)!r} is damaged or of another release of tsebench "
             f"({'.'.join(str(p) for p in first['loc'])}: {first['msg']}); use --fresh"
         ) from None
+
+
+def read_runs(run_dirs: Sequence[Path]) -> tuple[RunFacts, ...]:
+    """Facts of each run folder, for reports; a folder without `run.json` gives its name alone.
+
+    Raises:
+        ConfigError: a `run.json` is not readable, or two runs used one name for two datasets.
+    """
+    runs = tuple(_read_facts(Path(folder)) for folder in run_dirs)
+    _check_same_datasets(runs)
+    return runs
+
+
+def plain(value: object) -> str:
+    """A JSON value as text: lists joined by commas, mappings as `key: value`."""
+    if value is None or value == "":
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}: {plain(item) or '–'}" for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(plain(item) for item in value)
+    return str(value)
+
+
+def _read_facts(folder: Path) -> RunFacts:
+    path = folder / _FILE
+    if not path.is_file():
+        return RunFacts(run_id=folder.name)
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"cannot read {str(path)!r}: {error}") from None
+    facts = parse(RunFacts, data, where=str(path))
+    return facts if facts.run_id else facts.model_copy(update={"run_id": folder.name})
+
+
+def _check_same_datasets(runs: Sequence[RunFacts]) -> None:
+    seen: dict[str, tuple[str, str]] = {}
+    for run in runs:
+        for name, facts in run.datasets.items():
+            if not facts.fingerprint:
+                continue
+            fingerprint, first = seen.setdefault(name, (facts.fingerprint, run.run_id))
+            if fingerprint != facts.fingerprint:
+                raise ConfigError(
+                    f"dataset {name!r} is {fingerprint!r} in run {first!r} and "
+                    f"{facts.fingerprint!r} in run {run.run_id!r}: these are different trials; "
+                    "report the two runs separately"
+                )

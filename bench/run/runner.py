@@ -24,25 +24,17 @@ from ...datasets.dataset import Dataset
 from ...systems.protocol import AnySystem
 from ...systems.registry import load_system
 from ..config import RunConfig, check_titles
-from ..cost.measure import Cost, measure_cost
+from ..cost.measure import measure_cost
 from ..inference.batching import Item
 from ..rows import read_shard
 from ..scoring.cache import ScoreCache, default_cache_dir, system_identity
 from ..scoring.pool import FilePool
 from .dataset_run import OpenSet, SetRun, Target
 from .evaluation import CHUNK_TRIALS, Evaluation
+from .new_record import dataset_record, finished, new_record, resumed, system_record
 from .open_datasets import OpenOptions, check_recipes, open_sets, open_sources
 from .open_systems import load_systems
-from .record import (
-    RunRecord,
-    SystemRecord,
-    dataset_record,
-    finished,
-    new_record,
-    read_record,
-    resumed,
-    write_record,
-)
+from .record import CostFacts, RunRecord, read_record, write_record
 
 BASELINE = "mixture"
 PERFECT = "oracle_target"
@@ -210,12 +202,12 @@ def _failed_trials(shard: Path) -> int:
 
 def measure_costs(
     sets: Sequence[OpenSet], systems: Mapping[str, AnySystem], device: str, before: RunRecord | None
-) -> dict[str, Cost]:
+) -> dict[str, CostFacts]:
     """Costs by title, each measured on the first set that the system runs on.
 
     What was measured before on the same device stays.
     """
-    costs: dict[str, Cost] = {}
+    costs: dict[str, CostFacts] = {}
     for title, system in systems.items():
         known = before.systems.get(title) if before else None
         if known and known.cost and (known.identity, known.cost.device) == (system_identity(system), device):
@@ -243,7 +235,7 @@ def record_of(
     config: RunConfig,
     sets: Sequence[OpenSet],
     systems: Mapping[str, AnySystem],
-    costs: Mapping[str, Cost],
+    costs: Mapping[str, CostFacts],
     device: str,
 ) -> RunRecord:
     """The record of a run on these sets."""
@@ -251,10 +243,8 @@ def record_of(
         name=config.name,
         config=config,
         systems={
-            title: SystemRecord(
-                privileged=system.card.privileged,
-                family=system.card.family,
-                card=system.card,
+            title: system_record(
+                system.card,
                 identity=system_identity(system),
                 resampled_from_hz=_resampled_from_hz(title, system, sets),
                 cost=costs.get(title),

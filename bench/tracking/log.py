@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,7 +50,7 @@ def track(run_dir: Path, *, uri: str) -> None:
     with open_store(uri) as client:
         tracked = _runs(client, record, run_dir, uri, list(by_system))
         # Before anything is logged: if that is interrupted, the next attempt goes on in these runs.
-        write_record(run_dir, replace(record, tracking=tracked))
+        write_record(run_dir, record.model_copy(update={"tracking": tracked}))
         _log_parent(client, tracked[_PARENT], record, run_dir)
         for system, cells in by_system.items():
             child = tracked[f"system:{system}"]
@@ -152,11 +151,11 @@ def _log_system(
     parameters: dict[str, object] = {}
     if system in record.systems:
         card = record.systems[system].card
-        parameters = {"name": card.name, "family": card.family, "sha256": card.sha256 or ""}
-        parameters |= {f"option.{name}": value for name, value in card.options.items()}
+        parameters = {key: card.get(key) or "" for key in ("name", "family", "sha256")}
+        parameters |= {f"option.{name}": value for name, value in card.get("options", {}).items()}
     metrics: dict[str, float] = {}
     if system in record.systems and (cost := record.systems[system].cost) is not None:
-        known = asdict(cost).items()
+        known = cost.model_dump().items()
         metrics |= {f"cost/{name}": float(value) for name, value in known if isinstance(value, int | float)}
     for cell in cells:
         metrics |= _numbers(cell)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...bench.run.record import BootstrapFacts
 from ..leaderboard.build import PRIMARY
 from ..leaderboard.metric_facts import metric_facts
-from ..run_facts import BootstrapFacts
 from .comparison import Comparison, Decide
 from .differences import sliced, whole_strata
 from .gate_checks import check_gates

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from ...bench.run.record import RunFacts
 from ...bench.statistics.comparison import Difference
 from ..leaderboard.metric_facts import MetricFacts
-from ..run_facts import RunFacts
 from ..slices.dimensions import Slice
 from .gates import Gate
 

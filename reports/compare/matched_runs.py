@@ -9,9 +9,9 @@ from pathlib import Path
 import pandas as pd
 
 from ...bench.rows import read_rows
+from ...bench.run.record import RunFacts, read_runs
 from ...core.errors import ConfigError, UnknownNameError
 from ..leaderboard.wording import plural
-from ..run_facts import RunFacts, read_runs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

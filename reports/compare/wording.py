@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 
+from ...bench.run.record import RunFacts, plain
 from ..leaderboard.wording import interval, number, p_digits, plural
-from ..run_facts import RunFacts, plain
 from .comparison import Change, Check, Comparison
 
 OUTCOMES = {"passed": "passed", "failed": "FAILED", "unproven": "unproven", "incomplete": "no value"}

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from ...bench.rows import read_rows
+from ...bench.run.record import BootstrapFacts, read_runs
 from ..leaderboard.board import Leaderboard
 from ..leaderboard.build import leaderboard
-from ..run_facts import BootstrapFacts, read_runs
 from .registry import Report, load_report
 
 FORMATS = ("html", "md", "csv")

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from ...bench.run.record import RunFacts, SystemFacts
 from ...bench.statistics.aggregate import Aggregate
 from ...bench.statistics.comparison import Difference
-from ..run_facts import RunFacts, SystemFacts
 from .metric_facts import MetricFacts
 
 

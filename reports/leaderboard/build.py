@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from ...bench.run.record import RunFacts, SystemFacts
 from ...bench.statistics.aggregate import (
     Aggregate,
     aggregate,
@@ -15,7 +16,6 @@ from ...bench.statistics.aggregate import (
     condition_key,
     with_condition_labels,
 )
-from ..run_facts import RunFacts, SystemFacts
 from .board import Column, Entry, Leaderboard, Table
 from .contamination import contamination_issues, find_overlaps, with_warnings
 from .issues import find_issues

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 
 from ... import __version__
+from ...bench.run.record import SystemFacts
 from ...bench.statistics.aggregate import Aggregate
 from ...bench.statistics.comparison import Difference
-from ..run_facts import SystemFacts
 from .board import Column, Entry, Issue, Leaderboard, Table
 from .document import (
     SCHEMA_VERSION,

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from ..run_facts import OverlapFacts, RunFacts
+from ...bench.run.record import OverlapFacts, RunFacts
 from .board import Issue, Table
 
 STATUS = "contaminated"

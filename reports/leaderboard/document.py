@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, WithJsonSchema
 
-from ..run_facts import RunFacts, SystemFacts
+from ...bench.run.record import RunFacts, SystemFacts
 
 SCHEMA_VERSION: Literal["1.0"] = "1.0"
 SCHEMA_FILE = "leaderboard.schema.json"

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
 
+from ...bench.run.record import RunFacts
 from ...bench.statistics.aggregate import INAPPLICABLE, condition_key
-from ..run_facts import RunFacts
 from .board import Issue
 
 _FIRST = 3  # trial ids named for each issue

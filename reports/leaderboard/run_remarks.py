@@ -8,7 +8,7 @@ from itertools import combinations
 
 import pandas as pd
 
-from ..run_facts import RunFacts
+from ...bench.run.record import RunFacts
 
 _SHA_DIGITS = 12
 

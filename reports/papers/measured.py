@@ -9,13 +9,13 @@ from functools import cached_property
 
 import pandas as pd
 
+from ...bench.run.record import DatasetFacts, RunFacts
 from ...bench.statistics.class_thresholds import threshold_sweep
 from ...bench.statistics.pooling import POOLINGS
 from ..leaderboard.board import Column, Entry, Leaderboard, Table
 from ..leaderboard.metric_facts import MetricFacts, metric_facts
 from ..leaderboard.ranking import tiers
 from ..leaderboard.wording import flags
-from ..run_facts import DatasetFacts, RunFacts
 from .paper_table import Measured
 
 _COSTS = {"params": (1e6, "M"), "macs_per_s": (1e9, "G/s")}

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePath
 
+from ...bench.run.record import RunFacts
 from ...bench.statistics.comparison import ALPHA
 from ..leaderboard.board import Leaderboard
 from ..leaderboard.metric_facts import metric_facts
 from ..leaderboard.wording import NOTHING, decimals, interval, number, p_value, plural
-from ..run_facts import RunFacts
 from ..tables.table import Cell, Head, Note, Notes, PrintedTable, Row
 from .measured import RunResults, Value, unit_of
 from .orderings import Ordering, orderings

@@ -12,8 +12,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from ...bench.run.record import plain
 from ..leaderboard import wording as text
-from ..run_facts import plain
 
 _TEMPLATES = Path(__file__).with_name("templates")
 _UNSAFE = re.compile(r"[^a-z0-9_.-]+")

@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ...bench.run.record import BootstrapFacts
 from ...bench.statistics.aggregate import Aggregate
 from ..leaderboard.board import Leaderboard, Table
 from ..leaderboard.wording import decimals
-from ..run_facts import BootstrapFacts
 from ..slices.dimensions import Slice
 from ..slices.slices import SliceCell, aggregate_slices, dimensions_of
 

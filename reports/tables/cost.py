@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from ...bench.run.record import CostFacts
 from ..leaderboard.board import Leaderboard
 from ..leaderboard.wording import NOTHING
-from ..run_facts import CostFacts
 
 HEADINGS = (
     "system",

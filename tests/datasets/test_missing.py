@@ -12,7 +12,7 @@ from helpers.trees.builds import SETS
 from helpers.trees.fuss import make_fuss
 from helpers.trees.partial import CASES, Partial
 
-from tsebench.bench.run.record import dataset_record
+from tsebench.bench.run.new_record import dataset_record
 from tsebench.core.errors import CorpusError, TsebenchError
 from tsebench.datasets.build import build, materialise
 from tsebench.datasets.checks.finding import Finding

@@ -17,6 +17,7 @@ import pytest
 from rich.console import Console
 
 from tsebench.bench.rows import ScoreRow, read_rows, write_shard
+from tsebench.bench.run.record import RunFacts, read_runs
 from tsebench.core.errors import ConfigError, OutputError, UnknownNameError
 from tsebench.reports.formats.md import markdown
 from tsebench.reports.formats.registry import REPORTS
@@ -25,7 +26,6 @@ from tsebench.reports.leaderboard.board import Leaderboard, Table
 from tsebench.reports.leaderboard.build import leaderboard
 from tsebench.reports.leaderboard.metric_facts import metric_facts
 from tsebench.reports.leaderboard.wording import interval, number, p_value
-from tsebench.reports.run_facts import RunFacts, read_runs
 from tsebench.reports.site.charts.axes import axis, bars, ticks
 from tsebench.reports.site.charts.conditions import panels
 from tsebench.reports.site.site import render

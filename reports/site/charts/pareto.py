@@ -6,9 +6,9 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from ....bench.run.record import CostFacts
 from ....bench.statistics.aggregate import Aggregate
 from ...leaderboard.board import Entry, Leaderboard, Table
-from ...run_facts import CostFacts
 from ..choose_trials import primary_column
 from .axes import axis, ticks
 

@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tsebench.bench.cost import passes as cost_passes
-from tsebench.bench.cost.measure import Cost, measure_cost
+from tsebench.bench.cost.measure import measure_cost
 from tsebench.bench.inference.batching import Item
+from tsebench.bench.run.record import CostFacts
 from tsebench.datasets.types import Clues, Query, Truth
 from tsebench.systems.checkpoints.checkpoint import CheckpointCard, save_checkpoint
 from tsebench.systems.nets.extractor import ExtractorConfig
@@ -52,7 +53,7 @@ def filtered(net: nn.Module) -> Callable[[QueryBatch], Tensor]:
     return lambda batch: net(batch.mixture)[:, 0]
 
 
-def cost_of(system: AnySystem, **options: Any) -> Cost:
+def cost_of(system: AnySystem, **options: Any) -> CostFacts:
     return measure_cost(system, sample_rate_hz=RATE_HZ, device="cpu", repeats=1, **options)
 
 
@@ -413,8 +414,8 @@ def test_two_measurements_agree_and_survive_json() -> None:
 
     first, second = (cost_of(Fake(function, net=net)) for _ in range(2))
     assert first.macs_per_s == pytest.approx(RATE_HZ / 16 * 12 * (1 + 4))
-    assert replace(first, rtf=0.0) == replace(second, rtf=0.0)
-    adapter = TypeAdapter(Cost)
+    assert first.model_copy(update={"rtf": 0.0}) == second.model_copy(update={"rtf": 0.0})
+    adapter = TypeAdapter(CostFacts)
     assert adapter.validate_json(adapter.dump_json(first)) == first
 
 

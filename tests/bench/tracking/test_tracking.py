@@ -11,7 +11,6 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +18,8 @@ import pytest
 
 from tsebench.bench.config import MetricSpec, RunConfig
 from tsebench.bench.rows import ScoreRow, write_shard
-from tsebench.bench.run.record import DatasetRecord, SystemRecord, new_record, read_record, write_record
+from tsebench.bench.run.new_record import new_record, system_record
+from tsebench.bench.run.record import DatasetRecord, read_record, write_record
 from tsebench.bench.run.runner import RunOptions, run
 from tsebench.bench.tracking.log import default_tracking_uri, track, track_report
 from tsebench.bench.tracking.search import find_runs
@@ -38,10 +38,8 @@ VALUES = {"good": (8.0, 10.0, 12.0), "bad": (1.0, float("nan"), 3.0), "lost": (f
 def make_run(folder: Path) -> Path:
     """A run folder with known rows: three systems, one of which fails everywhere."""
     systems = {
-        title: SystemRecord(
-            privileged=False,
-            family="external",
-            card=SystemCard(
+        title: system_record(
+            SystemCard(
                 name="fake",
                 family="external",
                 description="",
@@ -197,7 +195,7 @@ def test_a_deleted_child_is_made_anew(client: MlflowClient, tracked: Path) -> No
     before = read_record(tracked)
     assert before is not None
     client.delete_run(before.tracking["system:bad"])
-    gone = replace(before, tracking={**before.tracking, "system:lost": "0" * 32})
+    gone = before.model_copy(update={"tracking": {**before.tracking, "system:lost": "0" * 32}})
     write_record(tracked, gone)
     track(tracked, uri=default_tracking_uri(tracked))
     after = read_record(tracked)

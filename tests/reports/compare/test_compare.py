@@ -11,6 +11,7 @@ import pytest
 from helpers.runs import facts_of, make_run, rows_of
 
 from tsebench.bench.rows import ScoreRow, read_rows
+from tsebench.bench.run.record import RunFacts
 from tsebench.bench.statistics.comparison import compare_pairs, holm, paired_difference
 from tsebench.bench.statistics.pooling import decisions
 from tsebench.core.errors import ConfigError, UnknownNameError
@@ -20,7 +21,6 @@ from tsebench.reports.compare.gate_checks import check_gates
 from tsebench.reports.compare.gates import Gate, Restriction, parse_gate, parse_gates
 from tsebench.reports.compare.matched_runs import Matched, Side, SystemPair
 from tsebench.reports.compare.strata import Settings, cells_of
-from tsebench.reports.run_facts import RunFacts
 
 RNG = np.random.default_rng(5)
 BASE = list(RNG.normal(10.0, 3.0, size=60))

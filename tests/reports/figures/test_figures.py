@@ -17,6 +17,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from tsebench.bench.rows import ScoreRow, read_rows, write_shard
+from tsebench.bench.run.record import CostFacts, RunFacts, SystemFacts
 from tsebench.core.errors import ConfigError, UnknownNameError
 from tsebench.reports.figures.cost import pareto
 from tsebench.reports.figures.registry import FIGURES, LeftOut, Plot
@@ -26,7 +27,6 @@ from tsebench.reports.formats.figures import write_figures
 from tsebench.reports.formats.registry import load_report
 from tsebench.reports.leaderboard.board import Leaderboard
 from tsebench.reports.leaderboard.build import leaderboard
-from tsebench.reports.run_facts import CostFacts, RunFacts, SystemFacts
 
 STRATA = (("FMQ", 1, 0), ("PMQ", 1, 1), ("PMQ", 1, 2), ("FUQ", 0, 1))
 CLASSES = ("bell", "dog")

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from tsebench.bench.rows import ScoreRow, read_rows, write_shard
+from tsebench.bench.run.record import CostFacts, RunFacts, SystemFacts
 from tsebench.core.errors import ConfigError
 from tsebench.reports.formats.latex import write_latex
 from tsebench.reports.formats.registry import REPORTS, load_report
@@ -18,7 +19,6 @@ from tsebench.reports.leaderboard.board import Leaderboard
 from tsebench.reports.leaderboard.build import leaderboard
 from tsebench.reports.leaderboard.metric_facts import written
 from tsebench.reports.leaderboard.ranking import tiers
-from tsebench.reports.run_facts import CostFacts, RunFacts, SystemFacts
 from tsebench.reports.tables.leaderboard import print_costs, print_table
 from tsebench.reports.tables.table import PrintedTable
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from helpers.trees.librimix import librimix_config, make_librimix, mixture_row, 
 from rich.console import Console
 
 from tsebench.bench.config import load_run_config
-from tsebench.bench.run.record import read_record
+from tsebench.bench.run.record import ContentsRecord, OverlapFacts, read_record
 from tsebench.bench.run.runner import RunOptions, run
 from tsebench.datasets.build import build
 from tsebench.datasets.config import DatasetConfig, load_dataset_configs, open_builder
@@ -26,7 +26,6 @@ from tsebench.reports.formats.md import markdown
 from tsebench.reports.formats.write import open_board
 from tsebench.reports.leaderboard.board import Leaderboard, frame
 from tsebench.reports.leaderboard.contamination import sentence
-from tsebench.reports.run_facts import OverlapFacts
 from tsebench.reports.site.site import render
 from tsebench.reports.terminal.leaderboard import print_leaderboard
 from tsebench.systems.checkpoints.checkpoint import ZOO, CheckpointCard, trained_on
@@ -282,7 +281,7 @@ def test_the_record_holds_contents_and_overlaps(tried: Path, sounds: Dataset) ->
     record = read_record(tried)
     assert record is not None
     facts = record.datasets["mini_sounds"]
-    assert facts.contents == summary_of(contents_of(sounds))
+    assert facts.contents == ContentsRecord(**asdict(summary_of(contents_of(sounds))))
     assert set(facts.overlaps) == {"named", "listed"}
     assert facts.overlaps["listed"].recordings == 3
     # The lists themselves stay where they are.

@@ -14,6 +14,7 @@ import pytest
 from tsebench.bench.config import RunConfig, load_run_config
 from tsebench.bench.rows import ScoreRow, read_rows, write_shard
 from tsebench.bench.run.open_datasets import open_sources
+from tsebench.bench.run.record import ConfigFacts, CostFacts, DatasetFacts, RunFacts, SystemFacts
 from tsebench.bench.statistics.comparison import Difference
 from tsebench.bench.statistics.pooling import decisions
 from tsebench.cli import main as cli
@@ -35,7 +36,6 @@ from tsebench.reports.papers.paper_table import (
 )
 from tsebench.reports.papers.print_tables import paper_results
 from tsebench.reports.papers.published import published_table
-from tsebench.reports.run_facts import ConfigFacts, CostFacts, DatasetFacts, RunFacts, SystemFacts
 from tsebench.systems.registry import SYSTEMS
 
 SCALES = [

@@ -1,0 +1,138 @@
+"""The record of a run that begins: its systems, datasets, versions and device."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+from pydantic import TypeAdapter
+
+from ...core.provenance import device_name, git_commit, versions
+from ...datasets.contamination import overlap
+from ...datasets.contents import contents_of, summary_of
+from ...datasets.dataset import Dataset
+from ...datasets.missing import told
+from ...datasets.seeding import digest
+from ...systems.checkpoints.checkpoint import trained_on
+from ...systems.protocol import SystemCard
+from ..config import RunConfig
+from .record import (
+    ConfigRecord,
+    ContentsRecord,
+    CostFacts,
+    DatasetRecord,
+    OverlapRecord,
+    RunRecord,
+    SystemRecord,
+)
+
+_CARD: TypeAdapter[SystemCard] = TypeAdapter(SystemCard)
+
+
+def new_record(
+    *,
+    name: str,
+    config: RunConfig | None,
+    systems: Mapping[str, SystemRecord],
+    datasets: Mapping[str, DatasetRecord],
+    device: str,
+    seed: int,
+) -> RunRecord:
+    """A record of a run that starts now."""
+    return RunRecord(
+        name=name,
+        run_id=digest(
+            name,
+            _what_determines_rows(config) if config else "",
+            *(f"{title} {record.identity}" for title, record in sorted(systems.items())),
+            *(f"{title} {record.fingerprint}" for title, record in datasets.items()),
+        )[:16],
+        config=ConfigRecord.model_validate(config.model_dump(mode="json")) if config else None,
+        systems=systems,
+        datasets=datasets,
+        versions=versions(),
+        git=git_commit(),
+        device=device_name(device),
+        seed=seed,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def _what_determines_rows(config: RunConfig) -> str:
+    """The config without what changes no row, and without paths.
+
+    A dataset and a system may lie elsewhere on another machine: the fingerprint of the one and the
+    identity of the other say what they are.
+    """
+    return config.model_dump_json(
+        exclude={
+            "description": True,
+            "batch_size": True,
+            "datasets": {"__all__": {"dataset", "role"}},
+            "systems": {"__all__": {"options", "adapt"}},
+            "measure_cost": True,
+            "scale": True,
+            "scales": True,
+            "paper_tables": True,
+        }
+    )
+
+
+def system_record(
+    card: SystemCard, *, identity: str, resampled_from_hz: tuple[int, ...] = (), cost: CostFacts | None = None
+) -> SystemRecord:
+    """The record of one system of a run."""
+    return SystemRecord(
+        privileged=card.privileged,
+        family=card.family,
+        card=_CARD.dump_python(card, mode="json"),
+        identity=identity,
+        resampled_from_hz=resampled_from_hz,
+        cost=cost,
+    )
+
+
+def dataset_record(
+    dataset: Dataset, *, systems: Mapping[str, SystemCard], skipped: Mapping[str, str], role: str = ""
+) -> DatasetRecord:
+    """The record of one dataset of a run.
+
+    Args:
+        dataset: the set.
+        systems: cards of those that run on it, by title.
+        skipped: reason by title for those that do not.
+        role: name of the set in a paper's table.
+    """
+    card = dataset.card
+    overlaps = {
+        title: overlap(dataset, training_data=system.training_data, trained_on=trained_on(system.checkpoint))
+        for title, system in systems.items()
+    }
+    return DatasetRecord(
+        fingerprint=card.fingerprint,
+        version=card.version,
+        builder=card.builder,
+        sample_rate_hz=card.sample_rate_hz,
+        licences=tuple(f"{corpus}: {licence}" for corpus, licence in card.licences.items()),
+        trials=Counter(f"{t.condition.kind} {t.condition}" for t in dataset.trials),
+        systems=tuple(systems),
+        skipped=skipped,
+        contents=ContentsRecord(**asdict(summary_of(contents_of(dataset)))),
+        overlaps={title: OverlapRecord(**asdict(found)) for title, found in overlaps.items() if found},
+        role=role,
+        missing=told(card),
+    )
+
+
+def resumed(record: RunRecord, before: RunRecord | None) -> RunRecord:
+    """The record of a run that goes on: it keeps its start time and its MLflow runs."""
+    if before is None or before.run_id != record.run_id:
+        return record
+    return record.model_copy(update={"created": before.created, "tracking": before.tracking})
+
+
+def finished(record: RunRecord, *, trials: int, failed_trials: int) -> RunRecord:
+    """The record of a run that is complete."""
+    return record.model_copy(update={"trials": trials, "failed_trials": failed_trials})
