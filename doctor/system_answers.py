@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from ..core.errors import ExtractionError, TsebenchError
 from ..systems.protocol import LENGTH_TOLERANCE_S, AnySystem, Extraction, PrivilegedSystem, QueryBatch
-from ..systems.shared.asking import collate, full_float32
+from ..systems.shared.batches import collate, full_float32
 from ..systems.shared.probes import Probe, make_probe
 
 # What code of others is known to raise; whatever else comes out ends the program, as it should.

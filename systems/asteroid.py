@@ -18,12 +18,12 @@ from ..core.ratios import si_sdr_db
 from ..datasets.types import Truth
 from .protocol import Extraction, QueryBatch, SystemCard
 from .registry import register_system
-from .shared.asking import equal_lengths
 from .shared.asteroid_models import build_model, open_package
+from .shared.batches import equal_lengths
 from .shared.class_queries import check_rate
 from .shared.enrolled import has_samples
+from .shared.speaker_embedders import closest_voice, open_embedder
 from .shared.speaker_models import Input
-from .shared.voices import most_alike, open_embedder
 
 NAME, ORACLE = "asteroid", "asteroid_oracle"
 
@@ -143,7 +143,7 @@ class Asteroid:
             if not has_samples(enrollments):
                 failures[batch.ids[row]] = "the query has no enrollment to compare voices with"
                 continue
-            chosen = most_alike(
+            chosen = closest_voice(
                 list(outputs),
                 torch.cat([*enrollments]),
                 embedder=self._embedder,

@@ -42,7 +42,7 @@ from ..datasets.types import ClueKind
 from .protocol import Extraction, QueryBatch, SystemCard
 from .registry import register_system
 from .shared.estimate_files import extract_each, read_estimate, sha256_of, told_without
-from .shared.program import Job, Program, run_program
+from .shared.external_program import Job, Program, run_program
 
 
 @register_system("command")

@@ -13,7 +13,7 @@ from ..core.errors import ConfigError
 from ..core.validation import StrictModel
 from ..datasets.types import ClueKind, Clues
 from .checkpoints.checkpoint import fill, load_checkpoint, net_config
-from .nets.extractor import ExtractorConfig
+from .nets.conv_tasnet import ExtractorConfig
 from .nets.soundbeam import Clips, SoundBeamConfig, SoundBeamNet, by_class
 from .protocol import Extraction, QueryBatch, SystemCard
 from .registry import register_system

@@ -14,7 +14,7 @@ from torch import Tensor
 from ...core.errors import ExtractionError
 from ...datasets.types import Clues
 from ...systems.protocol import AnySystem, PrivilegedSystem, QueryBatch, SystemCard
-from ...systems.shared.asking import collate, full_float32
+from ...systems.shared.batches import collate, full_float32
 from ...systems.shared.probes import make_probe
 from ..inference.batching import Item, at_rate
 from .peak_memory import LiveTensors

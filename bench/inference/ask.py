@@ -13,7 +13,7 @@ import torch
 from ...core.errors import TsebenchError
 from ...datasets.types import Query, Truth
 from ...systems.protocol import AnySystem, Extraction, PrivilegedSystem, QueryBatch, System, SystemCard
-from ...systems.shared.asking import collate, full_float32
+from ...systems.shared.batches import collate, full_float32
 from .batching import Item, at_rate, bucket, resampled
 
 Tensor = torch.Tensor

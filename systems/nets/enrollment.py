@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from .extractor import rms
+from .conv_tasnet import rms
 from .filterbank import Encoder
 from .tcn import NormName, PReLU, Stack, apply_mask, layer_norm
 

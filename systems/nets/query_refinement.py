@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from ...core.validation import StrictModel
 from .class_head import ClassHead
 from .conditioning import Multiplication
-from .extractor import Positive, rms
+from .conv_tasnet import Positive, rms
 from .filterbank import Decoder, Encoder
 from .label_embedding import LabelEmbedding
 from .tcn import TcnPart, apply_mask, frame_mask

@@ -9,8 +9,8 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .conv_tasnet import Positive
 from .enrollment import StackEmbedder
-from .extractor import Positive
 from .separator import Separator, SeparatorConfig
 from .speaker_head import CosineSpeakerHead
 

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from ...core.validation import StrictModel
 from .banks import BankName, make_bank
-from .extractor import Positive, rms
+from .conv_tasnet import Positive, rms
 from .tcn import TcnPart, frame_mask
 
 

@@ -9,8 +9,8 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from .conv_tasnet import Extractor, ExtractorConfig
 from .enrollment import StackEmbedder, join_enrollments
-from .extractor import Extractor, ExtractorConfig
 from .label_embedding import embed, fresh_columns
 
 _AT_ONCE = 16

@@ -15,8 +15,8 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from ...core.errors import ConfigError
 from ..trainable import TrainBatch
 from .conditioning import Addition, conditioning
+from .conv_tasnet import rms
 from .enrollment import mean_over_frames
-from .extractor import rms
 from .i_vector.extractor import IVectorConfig, IVectorExtractor
 from .tcn import GlobalLayerNorm, apply_mask, frame_mask
 

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ...core.validation import StrictModel
+from .conv_tasnet import rms
 from .enrollment import mean_over_frames
-from .extractor import rms
 from .multiscale import ChannelNorm, InformedStack, MultiScaleDecoder, MultiScaleEncoder, scale_masks
 from .speaker_head import SpeakerHead
 from .tcn import PReLU, apply_mask, frame_mask

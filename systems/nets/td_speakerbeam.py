@@ -8,8 +8,8 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from .conditioning import conditioning
+from .conv_tasnet import Extractor, ExtractorConfig
 from .enrollment import StackEmbedder
-from .extractor import Extractor, ExtractorConfig
 from .filterbank import Decoder, Encoder
 from .speaker_head import SpeakerHead
 from .tcn import Block, apply_mask

@@ -8,7 +8,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from .class_head import ClassHead
-from .extractor import Positive, rms
+from .conv_tasnet import Positive, rms
 from .filterbank import Encoder
 from .separator import Separator, SeparatorConfig
 from .tcn import TcnPart, frame_mask

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from ...core.errors import ConfigError
 from ...datasets.types import Truth
 from ..protocol import Extraction, QueryBatch, SystemCard
-from .asking import equal_lengths
+from .batches import equal_lengths
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,7 +30,7 @@ from tsebench.systems.checkpoints.checkpoint import CheckpointCard, save_checkpo
 from tsebench.systems.nets.td_speakerbeam import TdSpeakerBeamConfig
 from tsebench.systems.protocol import Extraction, QueryBatch
 from tsebench.systems.registry import load_system
-from tsebench.systems.shared.asking import full_float32
+from tsebench.systems.shared.batches import full_float32
 from tsebench.systems.td_speakerbeam import TdSpeakerBeam, TdSpeakerBeamTask
 
 METRICS = ("si_sdr", "snr")

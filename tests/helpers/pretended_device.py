@@ -31,7 +31,7 @@ from tsebench.systems.nets import speakerbeam as spectral_mask
 from tsebench.systems.nets import spex_plus as residual_embedder
 from tsebench.systems.protocol import PrivilegedSystem
 from tsebench.systems.registry import SYSTEMS, load_system
-from tsebench.systems.shared.asking import collate
+from tsebench.systems.shared.batches import collate
 from tsebench.systems.trainable import TASKS
 from tsebench.systems.training import data, pit
 from tsebench.systems.training.config import load_train_config

@@ -22,7 +22,7 @@ from tsebench.doctor.system_checks import check_system
 from tsebench.systems.asteroid import Asteroid, AsteroidOracle, Separation
 from tsebench.systems.protocol import QueryBatch
 from tsebench.systems.registry import load_system
-from tsebench.systems.shared import voices as _voices
+from tsebench.systems.shared import speaker_embedders
 
 RATE_HZ = 8000
 pytestmark = pytest.mark.skipif(
@@ -151,7 +151,7 @@ def test_another_embedder_is_another_system(tmp_path, embedder):
     model = saved("ConvTasNet", tmp_path)
     first = Asteroid(model=model, embedder=embedder)
     assert first.card.sha256 != Separation("asteroid", model=model, device="cpu").card.sha256
-    assert isinstance(first._embedder, _voices._OwnNetwork)
+    assert isinstance(first._embedder, speaker_embedders._OwnNetwork)
 
 
 def test_onnx_embedder_is_heard_at_its_own_rate(tmp_path):

@@ -30,7 +30,7 @@ from tsebench.systems.protocol import (
     SystemCard,
 )
 from tsebench.systems.registry import SYSTEMS, load_system
-from tsebench.systems.shared.asking import collate
+from tsebench.systems.shared.batches import collate
 from tsebench.systems.shared.probes import make_probe
 from tsebench.systems.trainable import TASKS
 

@@ -15,7 +15,7 @@ from tsebench.core.errors import CheckpointError, ExtractionError
 from tsebench.datasets.types import Clues
 from tsebench.systems.checkpoints import checkpoint as checkpoints
 from tsebench.systems.checkpoints.checkpoint import CheckpointCard, load_checkpoint, save_checkpoint
-from tsebench.systems.nets.extractor import ExtractorConfig
+from tsebench.systems.nets.conv_tasnet import ExtractorConfig
 from tsebench.systems.protocol import QueryBatch, System
 from tsebench.systems.registry import load_system
 from tsebench.systems.soundbeam import SoundBeamNet, multi_hot

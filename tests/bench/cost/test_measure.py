@@ -20,7 +20,7 @@ from tsebench.bench.inference.batching import Item
 from tsebench.bench.run.record import CostFacts
 from tsebench.datasets.types import Clues, Query, Truth
 from tsebench.systems.checkpoints.checkpoint import CheckpointCard, save_checkpoint
-from tsebench.systems.nets.extractor import ExtractorConfig
+from tsebench.systems.nets.conv_tasnet import ExtractorConfig
 from tsebench.systems.protocol import AnySystem, Extraction, QueryBatch, SystemCard
 from tsebench.systems.registry import load_system
 from tsebench.systems.soundbeam import SoundBeamNet

@@ -29,7 +29,7 @@ from tsebench.datasets.signals.mixing import power_db
 from tsebench.datasets.trials import render_trial
 from tsebench.datasets.types import Query, Source, Trial, Truth, VideoClip
 from tsebench.systems.protocol import Extraction, QueryBatch, SystemCard
-from tsebench.systems.shared.asking import collate
+from tsebench.systems.shared.batches import collate
 
 RATE, FPS = 8000, 25.0
 

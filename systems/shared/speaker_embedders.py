@@ -19,7 +19,7 @@ from .speaker_models import Input, SpeakerModel, open_speaker_model
 _ARCHITECTURE = "separate_then_identify"
 
 
-class VoiceEmbedder(Protocol):
+class SpeakerEmbedder(Protocol):
     """Embeddings of voices.
 
     Attributes:
@@ -41,7 +41,7 @@ def open_embedder(
     sample_rate_hz: int,
     output: str | None,
     device: str,
-) -> VoiceEmbedder:
+) -> SpeakerEmbedder:
     """An embedder of voices: a checkpoint of separate_then_identify, or a user's ONNX file.
 
     Args:
@@ -104,8 +104,8 @@ class _OnnxModel:
         return None if found is None else F.normalize(torch.from_numpy(found), dim=-1)
 
 
-def most_alike(
-    outputs: Sequence[Tensor], wanted: Tensor, *, embedder: VoiceEmbedder, sample_rate_hz: int
+def closest_voice(
+    outputs: Sequence[Tensor], wanted: Tensor, *, embedder: SpeakerEmbedder, sample_rate_hz: int
 ) -> int:
     """The place of the output [T] whose embedding has the highest cosine to that of `wanted` [T].
 
