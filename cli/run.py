@@ -39,7 +39,7 @@ def run(
     from ..bench.run.runner import RunOptions
     from ..bench.run.runner import run as run_all
     from ..core.allocator import keep_freed_memory
-    from ..reports.papers.paper_table import PAPER_TABLES
+    from ..reports.papers.table_files import PAPER_TABLES
 
     if executor != "local":
         raise UnknownNameError("executor", executor, ["local"])

@@ -7,7 +7,7 @@ import pkgutil
 from collections.abc import Callable, Collection, Iterator
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from .errors import ConfigError, DuplicateNameError, UnknownNameError
 
@@ -88,8 +88,8 @@ class Registry(Generic[T]):
         package = importlib.import_module(self._package)
         return [m.name for m in pkgutil.iter_modules(package.__path__) if not m.ispkg]
 
-    def _import(self, module: str) -> ModuleType:
-        return importlib.import_module(f"{self._package}.{module}")
+    def _import(self, module: str) -> None:
+        importlib.import_module(f"{self._package}.{module}")
 
     def _scan(self) -> None:
         if self._scanned:
@@ -101,13 +101,17 @@ class Registry(Generic[T]):
         self._scanned = True
 
     def _add(self, point: EntryPoint) -> None:
+        loaded = self._load(point)
+        if not isinstance(loaded, ModuleType):
+            self.register(point.name)(loaded)
+
+    def _load(self, point: EntryPoint) -> Any:
+        """The object or module that an entry point names."""
         try:
-            loaded = point.load()
+            return point.load()
         except (ImportError, AttributeError) as error:
             package = point.dist.name if point.dist else "unknown"
             raise ConfigError(
                 f"{self.kind} plug-in {point.name!r} ({point.value}) of package {package!r} cannot "
                 f"be loaded: {error}; repair or uninstall the package"
             ) from error
-        if not isinstance(loaded, ModuleType):
-            self.register(point.name)(loaded)

@@ -1,18 +1,19 @@
-"""The numbers of one run as the tables of papers ask for them."""
+"""Numbers of one run for the tables of papers."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import pandas as pd
 
-from ...bench.run.record import DatasetFacts, RunFacts
+from ...bench.run.record import RunFacts
 from ...bench.statistics.class_thresholds import threshold_sweep
 from ...bench.statistics.pooling import POOLINGS
-from ..leaderboard.board import Column, Entry, Leaderboard, Table
+from ..leaderboard.board import Entry, Leaderboard, Table
 from ..leaderboard.metric_facts import MetricFacts, metric_facts
 from ..leaderboard.ranking import tiers
 from ..leaderboard.wording import flags
@@ -28,8 +29,8 @@ class Value:
     Attributes:
         unit: dB, %, M, ...; "" for a range such as 0..1.
         ci_low: NaN where there is no interval.
-        remarks: what a reader of the mean must know.
-        best: it is the best of its run and stratum, or does not differ significantly from that.
+        remarks: caveats on the mean, such as failed trials.
+        best: the best of its run and stratum, or not significantly different from it.
     """
 
     mean: float
@@ -41,44 +42,17 @@ class Value:
     signature: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a number stands in a leaderboard."""
+class _Place(NamedTuple):
+    """A cell of a leaderboard: the column's position in the table."""
 
     table: Table
     entry: Entry
-    index: int
-
-    @property
-    def column(self) -> Column:
-        return self.table.columns[self.index]
-
-
-class _Groups(dict[tuple[str, str, int], Mapping[str, int]]):
-    """Which group each system of a run is in, by set, condition and column.
-
-    Systems of other runs on the same set do not count: a paper's table is of one run.
-    """
-
-    def __init__(
-        self, board: Leaderboard, tables: Mapping[tuple[str, str], Table], systems: Set[str]
-    ) -> None:
-        super().__init__()
-        self._board, self._tables, self._systems = board, tables, systems
-
-    def __missing__(self, key: tuple[str, str, int]) -> Mapping[str, int]:
-        dataset, condition, index = key
-        table = self._tables[dataset, condition]
-        own = tuple(entry for entry in table.entries if entry.system in self._systems)
-        if len(own) < len(table.entries):
-            table = replace(table, entries=own, primary=None)
-        found = self[key] = tiers(self._board, table, index)
-        return found
+    position: int
 
 
 @dataclass(frozen=True)
 class RunResults:
-    """One run of a leaderboard, which may hold several."""
+    """Numbers of one run of a leaderboard, which may hold several."""
 
     board: Leaderboard
     run: RunFacts
@@ -87,34 +61,30 @@ class RunResults:
         """A number; None if the run does not have it."""
         if wanted.metric in _COSTS:
             return self._cost(wanted)
-        place = next(self._places(wanted), None)
-        if place is None:
+        place = self._place(wanted)
+        cell = None if place is None else place.entry.cells[place.position]
+        if place is None or cell is None or not cell.applies:
             return None
-        cell = place.entry.cells[place.index]
-        if cell is None or not cell.applies:
-            return None
-        facts, table = place.column.facts, place.table
+        table, entry, column = place.table, place.entry, place.table.columns[place.position]
         remarks = [*flags(cell, table.n_trials)]
-        if place.entry.n_missing:
-            remarks.append(f"{place.entry.n_missing} of {table.n_trials} trials missing")
-        if place.entry.warning:
-            remarks.append(place.entry.warning)
+        if entry.n_missing:
+            remarks.append(f"{entry.n_missing} of {table.n_trials} trials missing")
+        if entry.warning:
+            remarks.append(entry.warning)
+        value = Value(mean=cell.mean, unit=unit_of(column.facts), remarks=tuple(remarks))
         if wanted.threshold is not None:
-            return self._at_threshold(wanted, place, tuple(remarks))
-        return Value(
-            mean=cell.mean,
-            unit=unit_of(facts),
+            return replace(value, mean=self._at_threshold(wanted, wanted.threshold))
+        return replace(
+            value,
             ci_low=cell.ci_low,
             ci_high=cell.ci_high,
-            remarks=tuple(remarks),
             best=self._is_best(place),
-            signature=place.column.signature,
+            signature=column.signature,
         )
 
     def rows(self, wanted: Measured) -> pd.DataFrame:
         """The score rows behind a number, none if the run does not have it."""
-        every = self.board.score_rows
-        place = next(self._places(wanted), None)
+        every, place = self.board.score_rows, self._place(wanted)
         if place is None or every.empty:
             return every.iloc[:0]
         kind, _, numbers = wanted.condition.partition(" ")
@@ -122,60 +92,59 @@ class RunResults:
         return every[
             (every["dataset"] == place.table.dataset)
             & (every["system"] == place.entry.system)
-            & (every["metric"] == place.column.key)
+            & (every["metric"] == place.table.columns[place.position].key)
             & (every["condition"] == kind)
             & (every["n_active"] == int(active))
             & (every["n_inactive"] == int(inactive))
         ]
 
-    def dataset(self, wanted: Measured) -> tuple[str, DatasetFacts] | None:
-        """Name and facts of the set that a number is of."""
-        place = next(self._places(wanted), None)
-        return None if place is None else (place.table.dataset, self.run.datasets[place.table.dataset])
+    def table(self, wanted: Measured) -> Table | None:
+        """The table of the leaderboard that has a number."""
+        place = self._place(wanted)
+        return None if place is None else place.table
 
-    def count(self, wanted: Measured) -> int:
-        """Trials of the stratum that a number is of."""
-        place = next(self._places(wanted), None)
-        return 0 if place is None else place.table.n_trials
-
-    def _places(self, wanted: Measured) -> Iterator[_Place]:
-        """Where a system has such a number, in the sets of that role."""
-        sets = [name for name, facts in self.run.datasets.items() if facts.role == wanted.role]
-        for dataset in sets:
+    def _place(self, wanted: Measured) -> _Place | None:
+        """The first cell of such a system and metric in the sets of that role."""
+        for dataset in (name for name, facts in self.run.datasets.items() if facts.role == wanted.role):
             table = self._tables.get((dataset, wanted.condition))
             entry = table.entry(self._shown(wanted.system)) if table else None
-            if table is None or entry is None:
-                continue
-            for index, column in enumerate(table.columns):
-                if column.facts.name == wanted.metric:
-                    yield _Place(table, entry, index)
+            for index, column in enumerate(table.columns if table and entry else ()):
+                if table and entry and column.facts.name == wanted.metric:
+                    return _Place(table, entry, index)
+        return None
 
     @cached_property
     def _tables(self) -> dict[tuple[str, str], Table]:
         return {(table.dataset, table.condition): table for table in self.board.tables}
 
     def _shown(self, title: str) -> str:
-        """A system as the board names it: with its run, where runs disagree on its values."""
+        """Name of a system on the board: with its run, where runs disagree on its values."""
         with_run = f"{title} ({self.run.title})"
         return with_run if with_run in self.board.systems else title
 
     def _is_best(self, place: _Place) -> bool:
-        groups = self._groups[place.table.dataset, place.table.condition, place.index]
+        """Whether a system is in the best group of its column among the systems of this run."""
+        key = place.table.dataset, place.table.condition, place.position
+        if key not in self._groups:
+            own = {self._shown(title) for title in self.run.systems}
+            table, entries = place.table, tuple(e for e in place.table.entries if e.system in own)
+            if len(entries) < len(table.entries):
+                table = replace(table, entries=entries, primary=None)
+            self._groups[key] = tiers(self.board, table, place.position)
+        groups = self._groups[key]
         return len(set(groups.values())) > 1 and groups.get(place.entry.system) == 1
 
     @cached_property
-    def _groups(self) -> _Groups:
-        return _Groups(self.board, self._tables, {self._shown(title) for title in self.run.systems})
+    def _groups(self) -> dict[tuple[str, str, int], Mapping[str, int]]:
+        return {}
 
-    def _at_threshold(self, wanted: Measured, place: _Place, remarks: tuple[str, ...]) -> Value:
-        """A score of decisions on classes at another threshold than the metric's own."""
-        name, threshold = wanted.metric, wanted.threshold
-        mean = math.nan
+    def _at_threshold(self, wanted: Measured, threshold: float) -> float:
+        """A score of decisions on classes at another threshold than the metric's own; NaN without rows."""
         rows = self.rows(wanted)
-        if name in POOLINGS and threshold is not None and len(rows):
-            swept = threshold_sweep(rows.assign(metric=name), thresholds=[threshold])
-            mean = float(swept[name].iloc[0]) if len(swept) else math.nan
-        return Value(mean=mean, unit=unit_of(place.column.facts), remarks=remarks)
+        if wanted.metric not in POOLINGS or rows.empty:
+            return math.nan
+        swept = threshold_sweep(rows.assign(metric=wanted.metric), thresholds=[threshold])
+        return float(swept[wanted.metric].iloc[0]) if len(swept) else math.nan
 
     def _cost(self, wanted: Measured) -> Value | None:
         facts = self.run.systems.get(wanted.system)

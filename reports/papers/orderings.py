@@ -1,9 +1,8 @@
-"""Which of a paper's orderings hold in a run: paired differences, intervals and a verdict.
+"""Verdicts on a paper's orderings in a run, by paired differences.
 
-The interval of the paired difference decides: an ordering holds if all of it is on the paper's
-side of zero, fails if all of it is on the other side, and is undecided if zero lies within. Many
-orderings are looked at together, so one is undecided too whose p-value, corrected (Holm) for all of
-the table, is not below `ALPHA`.
+An ordering holds if the whole interval of the paired difference is on the paper's side of zero, fails if it
+is wholly on the other side, and is undecided if zero lies within. It is undecided, too, if its p-value,
+corrected (Holm) for all orderings of the table, is not below `ALPHA`.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ import pandas as pd
 
 from ...bench.statistics.comparison import Difference, holm, paired_difference
 from .measured import RunResults, higher_is_better
-from .paper_table import Claim, Measured, PaperTable
+from .paper_table import Claim, PaperTable
 from .published import PublishedResult, PublishedTable
 
 Verdict = Literal["holds", "fails", "undecided", "not measured"]
@@ -27,11 +26,11 @@ _SIDES = ("better", "worse")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ordering:
-    """A claim, and what became of it.
+    """A claim with its verdict.
 
     Attributes:
-        difference: number that should be better minus the other, on paired trials; None without.
-        changed: of a claim that values are the same, on how many trials they are not.
+        difference: number that should be better minus the other, on paired trials; None without pairs.
+        changed: number of trials that differ, for a claim that all values are the same.
         published: both numbers of the paper, where it gives them.
     """
 
@@ -46,9 +45,14 @@ def orderings(
     table: PaperTable, published: PublishedTable | None, results: RunResults
 ) -> tuple[Ordering, ...]:
     """All claims of a table, judged on one run."""
-    judged = [_judge(claim, results) for claim in table.claims]
-    quoted = [replace(o, published=_published(table, published, o.claim)) for o in judged]
-    return _corrected(quoted)
+    judged = [
+        replace(_judge(claim, results), published=_published(table, published, claim))
+        for claim in table.claims
+    ]
+    # Verdicts need p-values that are corrected for all comparisons of the table.
+    p_values = [o.difference.p_value if o.difference else math.nan for o in judged]
+    adjusted = [float(p_value) for p_value in holm(p_values)]
+    return tuple(_decided(o, p_value) for o, p_value in zip(judged, adjusted, strict=True))
 
 
 def verdict_of(difference: Difference, *, higher_is_better: bool) -> Verdict:
@@ -64,7 +68,8 @@ def verdict_of(difference: Difference, *, higher_is_better: bool) -> Verdict:
 
 def _judge(claim: Claim, results: RunResults) -> Ordering:
     sides = [results.rows(side) for side in (claim.better, claim.worse)]
-    paired = _paired(sides, by_trial=_one_stratum(claim))
+    places = {(side.role, side.condition) for side in (claim.better, claim.worse)}
+    paired = _paired(sides, by_trial=len(places) == 1)
     if paired.empty:
         return Ordering(claim=claim, verdict="not measured")
     if claim.same:
@@ -93,17 +98,10 @@ def _judge_same(claim: Claim, paired: pd.DataFrame) -> Ordering:
     return Ordering(claim=claim, verdict="fails" if changed else "holds", changed=changed)
 
 
-def _one_stratum(claim: Claim) -> bool:
-    def place(side: Measured) -> tuple[str, str]:
-        return side.role, side.condition
-
-    return place(claim.better) == place(claim.worse)
-
-
 def _paired(sides: Sequence[pd.DataFrame], *, by_trial: bool) -> pd.DataFrame:
-    """Rows of both sides under one stratum, as far as the trials have a partner.
+    """Rows of both sides under one stratum, as far as the trials can be paired.
 
-    Trials of different strata or sets are partners if their mixture and target are the same.
+    Trials of different strata or sets form a pair if their mixture and target are the same.
     """
     frames = []
     for name, rows in zip(_SIDES, sides, strict=True):
@@ -124,21 +122,10 @@ def _published(
 ) -> tuple[PublishedResult, PublishedResult] | None:
     if published is None:
         return None
-    values = []
-    for side in (claim.better, claim.worse):
-        quoted = table.published_of(side)
-        found = None if quoted is None else quoted.find(published)
-        if found is None:
-            return None
-        values.append(found)
-    return values[0], values[1]
-
-
-def _corrected(judged: Sequence[Ordering]) -> tuple[Ordering, ...]:
-    """With p-values that are corrected for all comparisons of the table, and verdicts by them."""
-    p_values = [o.difference.p_value if o.difference else math.nan for o in judged]
-    adjusted = [float(p_value) for p_value in holm(p_values)]
-    return tuple(_decided(o, p_value) for o, p_value in zip(judged, adjusted, strict=True))
+    better, worse = (
+        key and key.find(published) for key in map(table.published_of, (claim.better, claim.worse))
+    )
+    return (better, worse) if better and worse else None
 
 
 def _decided(ordering: Ordering, p_adjusted: float) -> Ordering:

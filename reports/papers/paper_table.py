@@ -1,13 +1,10 @@
-"""What a paper's table is made of: cells that name a number of a run and a published one."""
+"""A table of a paper: each cell names a number of a run and the published number."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...core.registry import Registry
 from .published import PublishedResult, PublishedTable
-
-FMQ = "FMQ 1:0"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,21 +14,21 @@ class Measured:
     Attributes:
         system: title in the run.
         metric: name of a metric, or "params" or "macs_per_s".
-        condition: label of the stratum; a cost has none.
+        condition: label of the stratum; "" for a cost.
         role: of the dataset in the run's config; "" in a run that gives none.
         threshold: of decisions on classes, where it is not the metric's own.
     """
 
     system: str
     metric: str
-    condition: str = FMQ
+    condition: str = "FMQ 1:0"
     role: str = ""
     threshold: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quoted:
-    """A published number, as `published.PublishedTable.find` looks it up."""
+    """Key of a published number within its table, see `published.PublishedResult`."""
 
     system: str
     metric: str
@@ -47,13 +44,10 @@ class Quoted:
 
 @dataclass(frozen=True, slots=True)
 class PaperCell:
-    """Ours and the published number; None where there is none."""
+    """Our number and the published one; None where there is none."""
 
     ours: Measured | None = None
     published: Quoted | None = None
-
-
-EMPTY = PaperCell()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +55,7 @@ class PaperRow:
     """One line.
 
     Attributes:
-        names: what stands in the leading columns.
+        names: texts of the leading columns.
         cells: one for each column of the table.
         rule: a rule above it.
     """
@@ -78,7 +72,7 @@ class Claim:
     Numbers of different strata or sets are compared where the mixture and the target are the same.
 
     Attributes:
-        text: in words.
+        text: one sentence.
         better: the number that is better in the metric's direction.
         worse: the other; of the same metric.
         same: every single value is equal, to the last bit.
@@ -95,7 +89,7 @@ class PaperTable:
     """One table of one paper.
 
     Attributes:
-        title: which table of which paper it is.
+        title: caption: paper, number of the table, contents.
         paper: in `published_results.csv`.
         table: in `published_results.csv`; "" if no number of it is published.
         stub: headings of the leading columns.
@@ -117,11 +111,6 @@ class PaperTable:
                 raise ValueError(f"{self.title}: row {row.names} does not fit the headings")
 
     def published_of(self, ours: Measured) -> Quoted | None:
-        """The published number that stands beside one of ours."""
+        """The published number in the cell of one of ours."""
         cells = (cell for row in self.rows for cell in row.cells if cell.ours == ours)
         return next((cell.published for cell in cells), None)
-
-
-PAPER_TABLES: Registry[PaperTable] = Registry(
-    "paper table", package="tsebench.reports.papers.tables", group="tsebench.paper_tables"
-)

@@ -1,4 +1,4 @@
-"""A paper's table and its orderings, as tables that are ready to be printed."""
+"""Print a paper's table: our numbers next to the published ones, and the verdicts on its orderings."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from ..leaderboard.wording import NOTHING, decimals, interval, number, p_value, 
 from ..tables.table import Cell, Head, Note, Notes, PrintedTable, Row
 from .measured import RunResults, Value, unit_of
 from .orderings import Ordering, orderings
-from .paper_table import PAPER_TABLES, Measured, PaperCell, PaperTable, Quoted
+from .paper_table import Measured, PaperCell, PaperTable, Quoted
 from .published import PublishedResult, PublishedTable, published_table
+from .table_files import PAPER_TABLES
 
 CAVEAT = (
     "The data differ (other mixtures, and mostly other corpora and smaller networks), so the two "
@@ -30,10 +31,10 @@ class PaperResult:
     """A run in the layout of one paper's table.
 
     Attributes:
-        name: of the template.
+        name: of the paper's table.
         run: title of the run.
-        table: ours beside published.
-        orderings: what became of the paper's orderings; None where it claims none.
+        table: our numbers and the published ones.
+        orderings: verdicts on the paper's orderings; None where it claims none.
         judged: the same, not printed.
     """
 
@@ -48,7 +49,7 @@ def paper_results(board: Leaderboard) -> tuple[PaperResult, ...]:
     """The tables that the runs of a leaderboard ask for, in the order of the runs.
 
     Raises:
-        UnknownNameError: there is no such template.
+        UnknownNameError: a run names an unknown table.
         DatasetError: the published numbers are damaged.
     """
     return tuple(
@@ -66,14 +67,14 @@ def _result(name: str, board: Leaderboard, run: RunFacts) -> PaperResult:
     return PaperResult(
         name=name,
         run=run.title,
-        table=_Printer(name, table, published, results).printed(),
+        table=_PaperPrinter(name, table, published, results).printed(),
         orderings=_print_orderings(name, table, judged, results) if judged else None,
         judged=judged,
     )
 
 
-class _Printer:
-    """One table of ours beside published."""
+class _PaperPrinter:
+    """Prints one table and collects the notes of its cells."""
 
     def __init__(
         self, name: str, table: PaperTable, published: PublishedTable | None, results: RunResults
@@ -120,7 +121,6 @@ class _Printer:
                 yield Head(text="published", group=column)
 
     def _pair(self, place: int, cell: PaperCell) -> Iterator[Cell]:
-        """Ours, and the published number in a column that has any."""
         yield self._ours(cell.ours)
         if self._quoted[place]:
             yield Cell(text=self._quote(cell.published))
@@ -145,7 +145,7 @@ class _Printer:
         )
 
     def _sources(self) -> str:
-        """Where both kinds of numbers come from, and why they differ."""
+        """Data sets of both kinds of numbers, and why the numbers differ."""
         run = self._results.run
         scale = run.config.scale if run.config else "full"
         level = f"{self._results.board.level:.0%}"
@@ -155,12 +155,12 @@ class _Printer:
             "significantly from it."
         )
         if self._published is None:
-            return f"{ours} The paper gives no numbers beside these."
+            return f"{ours} The paper gives no numbers for these."
         theirs = ", ".join(self._published.datasets)
         return f"{ours} Published: {theirs}. {CAVEAT}"
 
     def _weights(self) -> str:
-        """The checkpoints behind the table, so that a stale table is found out."""
+        """Checkpoints behind the table: they show whether a table is stale."""
         found: dict[str, None] = {}
         for wanted in (cell.ours for row in self._table.rows for cell in row.cells):
             facts = self._results.run.systems.get(wanted.system) if wanted else None
@@ -170,18 +170,16 @@ class _Printer:
         return ", ".join(found)
 
     def _sets(self) -> Iterator[str]:
-        """Each set once, with its rate and the trials of its strata."""
+        """Each set once, with its sample rate and the number of trials in its strata."""
         counts: dict[str, set[int]] = {}
-        rates: dict[str, int] = {}
-        for row in self._table.rows:
-            for cell in row.cells:
-                found = self._results.dataset(cell.ours) if cell.ours else None
-                if cell.ours is not None and found is not None:
-                    counts.setdefault(found[0], set()).add(self._results.count(cell.ours))
-                    rates[found[0]] = found[1].sample_rate_hz
+        for cell in (cell for row in self._table.rows for cell in row.cells):
+            found = self._results.table(cell.ours) if cell.ours else None
+            if found is not None:
+                counts.setdefault(found.dataset, set()).add(found.n_trials)
         for name, numbers in counts.items():
+            rate_khz = self._results.run.datasets[name].sample_rate_hz / 1000
             trials = " or ".join(str(count) for count in sorted(numbers))
-            yield f"{name} at {rates[name] / 1000:g} kHz, {trials} trials in a stratum"
+            yield f"{name} at {rate_khz:g} kHz, {trials} trials in a stratum"
 
 
 def _text(value: Value) -> str:
@@ -192,7 +190,6 @@ def _text(value: Value) -> str:
 
 
 def _as_published(result: PublishedResult) -> str:
-    """As the paper has it, with a minus sign."""
     return result.text.replace("-", "−")
 
 
@@ -249,7 +246,7 @@ def _ordering_cells(ordering: Ordering) -> tuple[Cell, ...]:
 
 
 def _digits(difference: float, unit: str) -> int:
-    """Decimals of a difference: those of its unit, or more if it would be shown as 0."""
+    """Decimals of a difference: those of its unit, more if it would be shown as 0."""
     usual = decimals(unit)
     if difference == 0.0 or not math.isfinite(difference):
         return usual

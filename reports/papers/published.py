@@ -1,9 +1,9 @@
-"""The published tables that systems are set beside: `published_results.csv`, read and checked.
+"""Published results to compare with: `published_results.csv`, read and checked.
 
-Columns of the file: paper; table, as the paper numbers it; system; variant, what else tells the
-line apart; dataset, the paper's own; condition, the stratum or "" where there is none; metric, as
-`tsebench list metrics` has it, but "params" (in millions) and "macs_per_s" (in 10⁹ per second of
-audio) for costs, and "sdri" as BSSEval gives it; value; unit: dB, M, G/s, MOS or "" (0..1); note.
+Columns of the file: paper; table, as the paper numbers it; system; variant, anything else that identifies the
+line; dataset, the paper's own; condition, the stratum or "" where there is none; metric, as `tsebench list
+metrics` has it, but "params" (in millions) and "macs_per_s" (in 10⁹ per second of audio) for costs, and
+"sdri" as BSSEval gives it; value; unit: dB, M, G/s, MOS or "" (0..1); note.
 """
 
 from __future__ import annotations
@@ -19,15 +19,12 @@ from ...core.errors import DatasetError, UnknownNameError
 
 PUBLISHED = Path(__file__).with_name("published_results.csv")
 UNITS = ("dB", "M", "G/s", "MOS", "")
-_HEADER = (
-    *("paper", "table", "system", "variant", "dataset", "condition"),
-    *("metric", "value", "unit", "note"),
-)
+_HEADER = ["paper", "table", "system", "variant", "dataset", "condition", "metric", "value", "unit", "note"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedResult:
-    """One number of one paper; the module tells what the fields hold.
+    """One number of one paper; the module's docstring describes the fields.
 
     Attributes:
         text: the value as the paper prints it.
@@ -47,7 +44,7 @@ class PublishedResult:
 
     @property
     def key(self) -> tuple[str, ...]:
-        """What tells it from all others."""
+        """Unique key of the number."""
         return self.paper, self.table, self.system, self.variant, self.condition, self.metric
 
 
@@ -68,7 +65,7 @@ class PublishedTable:
 
     @property
     def datasets(self) -> tuple[str, ...]:
-        """The paper's own datasets of these numbers."""
+        """The paper's own names of the datasets of these numbers."""
         return tuple(dict.fromkeys(r.dataset for r in self.results if r.dataset))
 
 
@@ -99,14 +96,14 @@ def read_published(path: Path) -> tuple[PublishedResult, ...]:
     """All numbers of a file, in its order.
 
     Raises:
-        DatasetError: a column, a value or a unit is wrong, or a number is there twice.
+        DatasetError: a column, a value or a unit is wrong, or a number occurs twice.
     """
     try:
         with path.open(encoding="utf-8", newline="") as file:
             lines = list(csv.reader(file, strict=True))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DatasetError(f"cannot read {str(path)!r}: {error}") from None
-    if not lines or tuple(lines[0]) != _HEADER:
+    if not lines or lines[0] != _HEADER:
         raise DatasetError(f"{str(path)!r} must have the columns {', '.join(_HEADER)}")
     results = tuple(_read(line, f"{path.name}:{i}") for i, line in enumerate(lines[1:], 2))
     twice = [key for key, count in Counter(result.key for result in results).items() if count > 1]

@@ -1,4 +1,4 @@
-"""Tables of papers: templates against the published numbers and the configs, and the verdicts."""
+"""Tables of papers against the published numbers and the configs, and the verdicts."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.runs import rows_of
 
 from tsebench.bench.config import RunConfig, load_run_config
 from tsebench.bench.rows import ScoreRow, read_rows, write_shard
@@ -25,17 +26,10 @@ from tsebench.reports.leaderboard.board import Leaderboard
 from tsebench.reports.leaderboard.build import leaderboard
 from tsebench.reports.papers.measured import RunResults
 from tsebench.reports.papers.orderings import orderings, verdict_of
-from tsebench.reports.papers.paper_table import (
-    PAPER_TABLES,
-    Claim,
-    Measured,
-    PaperCell,
-    PaperRow,
-    PaperTable,
-    Quoted,
-)
+from tsebench.reports.papers.paper_table import Claim, Measured, PaperCell, PaperRow, PaperTable, Quoted
 from tsebench.reports.papers.print_tables import paper_results
 from tsebench.reports.papers.published import published_table
+from tsebench.reports.papers.table_files import PAPER_TABLES
 from tsebench.systems.registry import SYSTEMS
 
 SCALES = [
@@ -45,7 +39,7 @@ SCALES = [
 ]
 
 
-# Templates ----------------------------------------------------------------------------------------
+# Tables -------------------------------------------------------------------------------------------
 
 
 def measured(table: PaperTable) -> Iterator[Measured]:
@@ -60,7 +54,7 @@ def quoted(table: PaperTable) -> list[Quoted]:
 
 
 @pytest.mark.parametrize("name", PAPER_TABLES.names())
-def test_a_template_shows_every_number_of_its_table(name: str) -> None:
+def test_a_table_shows_every_number_of_its_table(name: str) -> None:
     table = PAPER_TABLES.get(name)
     if not table.table:
         assert not quoted(table)
@@ -144,16 +138,13 @@ def conditions(recipe) -> set[str]:
 
 def row(system: str, trial: int, value: float, **more: object) -> ScoreRow:
     facts = {
-        "dataset": "d", "condition": "FMQ", "n_active": 1, "n_inactive": 0, "metric": "snri",
+        "dataset": "d", "metric": "snri", "signature": "s|1", "tags": {"target": "bell"},
         "trial_id": f"m{trial}_q0", "mixture_id": f"m{trial}", "cluster": f"m{trial}",
-        "detail": "", "tags": {"target": "bell"}, **more,
     }  # fmt: skip
-    status = "undefined" if math.isnan(value) else "ok"
-    reason = "silent_reference" if status == "undefined" else ""
-    return ScoreRow(
-        run_id="r", system=system, signature="s|1", value=value, status=status, reason=reason,
-        **facts,  # type: ignore[arg-type]
-    )  # fmt: skip
+    if math.isnan(value):
+        facts |= {"status": "undefined", "reason": "silent_reference"}
+    (made,) = rows_of([value], system, **{**facts, **more})
+    return made
 
 
 def results_of(rows: list[ScoreRow], tmp_path: Path, **roles: str) -> RunResults:
@@ -236,7 +227,7 @@ def test_strata_are_paired_by_mixture_and_target(tmp_path) -> None:
     assert ordering.difference.mean == pytest.approx(2.0, abs=1e-9)
 
 
-def test_sets_are_told_apart_by_their_roles(tmp_path) -> None:
+def test_sets_are_distinguished_by_their_roles(tmp_path) -> None:
     rows = [row("a", i, 5.0 + NOISE[i], dataset="one") for i in range(20)]
     rows += [row("a", i, 8.0 + NOISE[i], dataset="ten") for i in range(20)]
     claim = Claim(text="", better=snri("a", role="K=10"), worse=snri("a", role="K=1"))
@@ -319,7 +310,9 @@ def test_values_costs_and_gaps(tmp_path) -> None:
     assert (params.mean, params.unit, macs.mean, macs.unit) == (2.5, "M", 1.5, "G/s")
     assert results.value(snri("b")) is None
     assert results.value(Measured(system="b", metric="params", condition="")) is None
-    assert results.count(snri("a")) == 5
+    table = results.table(snri("a"))
+    assert table is not None
+    assert table.n_trials == 5
 
 
 def test_the_best_is_the_best_of_its_own_run(tmp_path) -> None:
@@ -338,11 +331,11 @@ def test_the_best_is_the_best_of_its_own_run(tmp_path) -> None:
 
 def test_f1_is_taken_at_the_threshold_of_the_row(tmp_path) -> None:
     # Class x: probabilities 0.9 (there), 0.3 (there), 0.2 (not there).
-    told = [(0.9, ["x"]), (0.3, ["x"]), (0.2, [])]
+    decided = [(0.9, ["x"]), (0.3, ["x"]), (0.2, [])]
     rows = [
         row("a", i, 1.0, metric="macro_f1",
             detail=decisions(["x"], [p], there, 0.5))
-        for i, (p, there) in enumerate(told)
+        for i, (p, there) in enumerate(decided)
     ]  # fmt: skip
     results = results_of(rows, tmp_path)
     # At 0.5 one of two is found: 2·1/(1+2); at 0.25 both; at 0.1 one besides: 2·2/(3+2).
@@ -419,7 +412,7 @@ def test_a_run_prints_and_writes_its_papers_table(spoken: Path, capsys) -> None:
     assert Path("again/results.md").read_text() == text
 
 
-def test_an_unknown_table_is_told_before_the_run(spoken: Path, capsys) -> None:
+def test_an_unknown_table_stops_before_the_run(spoken: Path, capsys) -> None:
     assert call("run", "run.yaml", "--set", "paper_tables=[tse_cascade]", "--out", "r") == 2
     assert "unknown paper table 'tse_cascade'; did you mean 'tse_vs_cascade'" in (capsys.readouterr().err)
     assert not Path("r").exists()

@@ -1,4 +1,4 @@
-"""The published numbers: what is shipped is what the papers say, and a wrong file is told."""
+"""Published numbers: the shipped file agrees with the papers, and a wrong file gives an error."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_unknown_names_are_suggested() -> None:
         (HEADER + "p,t\n", "2 cells under 10 columns"),
     ],
 )
-def test_a_wrong_file_is_told_in_one_line(text: str, line: str, tmp_path: Path) -> None:
+def test_a_wrong_file_gives_one_line(text: str, line: str, tmp_path: Path) -> None:
     path = tmp_path / "p.csv"
     path.write_text(text)
     with pytest.raises(DatasetError) as caught:
@@ -84,6 +84,6 @@ def test_a_wrong_file_is_told_in_one_line(text: str, line: str, tmp_path: Path) 
     assert "\n" not in str(caught.value)
 
 
-def test_a_missing_file_is_told(tmp_path: Path) -> None:
+def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="cannot read"):
         read_published(tmp_path / "none.csv")

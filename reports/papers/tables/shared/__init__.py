@@ -1,1 +1,0 @@
-"""Code that paper tables share."""
