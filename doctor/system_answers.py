@@ -1,4 +1,4 @@
-"""Asking a system as the harness does, and sorting out what comes back."""
+"""Answers of a system to made-up queries, and how they break the contract of `Extraction`."""
 
 from __future__ import annotations
 
@@ -9,30 +9,16 @@ from dataclasses import dataclass
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..core.errors import ExtractionError, TsebenchError
-from ..systems.protocol import LENGTH_TOLERANCE_S, AnySystem, Extraction, PrivilegedSystem, QueryBatch
-from ..systems.shared.batches import collate, full_float32
+from ..bench.inference.ask import Failure, ask, guarded
+from ..core.errors import ExtractionError
+from ..systems.protocol import LENGTH_TOLERANCE_S, AnySystem, Extraction, QueryBatch
+from ..systems.shared.batches import collate
 from ..systems.shared.probes import Probe, make_probe
-
-# What code of others is known to raise; whatever else comes out ends the program, as it should.
-_CRASHES = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    ImportError,
-    LookupError,
-    MemoryError,
-    OSError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    TsebenchError,
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What came back for one query: an estimate [T], or a refusal, or a breach of contract."""
+class ProbeAnswer:
+    """Answer to one query: an estimate [T], or a refusal, or a breach of contract."""
 
     estimate: Tensor | None = None
     refusal: str | None = None
@@ -40,8 +26,8 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bench:
-    """A system, and where and how it is tried."""
+class ProbedSystem:
+    """A system under test, and the settings of its made-up queries."""
 
     system: AnySystem
     sample_rate_hz: int
@@ -59,39 +45,31 @@ class Bench:
             seed=self.seed,
         )
 
-    def ask(self, *probes: Probe) -> list[Answer]:
-        """Answers to one batch; a batch that is refused as a whole is asked one by one."""
+    def answers(self, *probes: Probe) -> list[ProbeAnswer]:
+        """Answers to one batch; a batch that is refused as a whole is repeated query by query."""
         batch = collate([probe.query for probe in probes], device=self.device)
         untouched = batch.mixture.clone()
-        try:
-            with full_float32():
-                extraction = self._extract(batch, probes)
-        except ExtractionError as error:
+        extraction = guarded(lambda: ask(self.system, batch, [probe.truth for probe in probes]))
+        if isinstance(extraction, Failure):
+            if not isinstance(extraction.error, ExtractionError):
+                return [ProbeAnswer(problem=f"raised {extraction.line}")] * len(probes)
             if len(probes) > 1:
-                return [self.ask(probe)[0] for probe in probes]
-            return [Answer(refusal=str(error))]
-        except _CRASHES as error:
-            line = " ".join(str(error).split())
-            return [Answer(problem=f"raised {type(error).__name__}: {line}")] * len(probes)
+                return [self.answers(probe)[0] for probe in probes]
+            return [ProbeAnswer(refusal=str(extraction.error))]
         if not untouched.equal(batch.mixture):
-            return [Answer(problem="changed the mixture of its batch in place")] * len(probes)
+            return [ProbeAnswer(problem="changed the mixture of its batch in place")] * len(probes)
         return _sort_out(extraction, batch)
 
-    def _extract(self, batch: QueryBatch, probes: Sequence[Probe]) -> Extraction:
-        if isinstance(self.system, PrivilegedSystem):
-            return self.system.extract_with_truth(batch, [probe.truth for probe in probes])
-        return self.system.extract(batch)
 
-
-def _sort_out(extraction: Extraction, batch: QueryBatch) -> list[Answer]:
-    """One answer for each query; what breaks the contract becomes a problem."""
+def _sort_out(extraction: Extraction, batch: QueryBatch) -> list[ProbeAnswer]:
+    """One answer for each query; a breach of the contract becomes a problem."""
     problem = _breach(extraction, batch)
     if problem:
-        return [Answer(problem=problem)] * len(batch.ids)
+        return [ProbeAnswer(problem=problem)] * len(batch.ids)
     padded = isinstance(extraction.estimate, Tensor)
     rows = zip(batch.ids, extraction.estimate, batch.lengths.tolist(), strict=True)
     return [
-        Answer(refusal=extraction.failures[query_id])
+        ProbeAnswer(refusal=extraction.failures[query_id])
         if query_id in extraction.failures
         else _judged(row[:length] if padded else row, length, batch)
         for query_id, row, length in rows
@@ -99,7 +77,7 @@ def _sort_out(extraction: Extraction, batch: QueryBatch) -> list[Answer]:
 
 
 def _breach(extraction: Extraction, batch: QueryBatch) -> str | None:
-    """What is wrong with the answer to a batch as a whole."""
+    """Fault in the answer to a batch as a whole."""
     estimate, expected = extraction.estimate, (len(batch.ids), batch.mixture.shape[-1])
     if isinstance(estimate, Tensor) and tuple(estimate.shape) != expected:
         return f"estimate has shape {tuple(estimate.shape)} instead of {expected}"
@@ -109,25 +87,25 @@ def _breach(extraction: Extraction, batch: QueryBatch) -> str | None:
     return f"failures names unknown ids {unknown}" if unknown else None
 
 
-def _judged(estimate: object, length: int, batch: QueryBatch) -> Answer:
-    """The estimate of one query, brought to its length as the scorer does, or what is wrong."""
+def _judged(estimate: object, length: int, batch: QueryBatch) -> ProbeAnswer:
+    """The estimate of one query, brought to its length as the scorer does, or its fault."""
     if not isinstance(estimate, Tensor):
-        return Answer(problem=f"estimate is a {type(estimate).__name__} instead of a tensor")
+        return ProbeAnswer(problem=f"estimate is a {type(estimate).__name__} instead of a tensor")
     if estimate.ndim != 1 or not estimate.is_floating_point():
         kind = f"{estimate.dtype} {tuple(estimate.shape)}"
-        return Answer(problem=f"estimate of a query is {kind} instead of float ({length},)")
+        return ProbeAnswer(problem=f"estimate of a query is {kind} instead of float ({length},)")
     if estimate.device.type != batch.mixture.device.type:
         devices = f"{estimate.device} and its batch on {batch.mixture.device}"
-        return Answer(problem=f"estimate is on {devices}")
+        return ProbeAnswer(problem=f"estimate is on {devices}")
     missing = length - len(estimate)
     if abs(missing) >= LENGTH_TOLERANCE_S * batch.sample_rate_hz:
-        return Answer(problem=f"estimate has {len(estimate)} samples and its query {length}")
+        return ProbeAnswer(problem=f"estimate has {len(estimate)} samples and its query {length}")
     if not estimate.isfinite().all():
-        return Answer(problem="estimate holds NaN or inf")
-    return Answer(estimate=F.pad(estimate, (0, missing)).cpu())
+        return ProbeAnswer(problem="estimate holds NaN or inf")
+    return ProbeAnswer(estimate=F.pad(estimate, (0, missing)).cpu())
 
 
-def complaint_of(answers: Sequence[Answer]) -> str | None:
+def complaint_of(answers: Sequence[ProbeAnswer]) -> str | None:
     """The first reason why one of the answers is no estimate."""
     for answer in answers:
         if answer.problem:
@@ -137,7 +115,7 @@ def complaint_of(answers: Sequence[Answer]) -> str | None:
     return None
 
 
-def difference_db(first: Answer, second: Answer) -> float:
+def difference_db(first: ProbeAnswer, second: ProbeAnswer) -> float:
     """10 log10(‖a − b‖² / ‖a‖²) of two estimates; −inf if they are identical."""
     if first.estimate is None or second.estimate is None:
         return math.nan

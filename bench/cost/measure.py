@@ -14,8 +14,8 @@ from typing import NamedTuple, TypeVar
 import torch
 from torch import nn
 
-from ...core.errors import TsebenchError
 from ...systems.protocol import AnySystem
+from ..inference.ask import Failure, guarded
 from ..inference.batching import Item
 from ..run.record import CostFacts
 from .networks import Size, find_networks, size_of
@@ -97,14 +97,12 @@ def _size(networks: Sequence[nn.Module], *, needed: bool, notes: list[str]) -> S
 
 
 def _attempt(measure: Callable[[], T], notes: list[str]) -> T | None:
-    """A measurement, or None and a note with what was raised."""
-    try:
-        return measure()
-    except Exception as error:  # noqa: BLE001 - systems are anybody's code; the note says why
-        text = " ".join(str(error).split())
-        raised = "" if isinstance(error, TsebenchError) else f"{type(error).__name__}: "
-        notes.append(f"could not be measured: {raised}{text}"[:300])
+    """A measurement, or None and a note with the error."""
+    result = guarded(measure)
+    if isinstance(result, Failure):
+        notes.append(f"could not be measured: {result.reason}"[:300])
         return None
+    return result
 
 
 @contextmanager

@@ -13,9 +13,10 @@ from torch import Tensor
 
 from ...core.errors import ExtractionError
 from ...datasets.types import Clues
-from ...systems.protocol import AnySystem, PrivilegedSystem, QueryBatch, SystemCard
-from ...systems.shared.batches import collate, full_float32
+from ...systems.protocol import AnySystem, QueryBatch, SystemCard
+from ...systems.shared.batches import collate
 from ...systems.shared.probes import make_probe
+from ..inference.ask import ask
 from ..inference.batching import Item, at_rate
 from .peak_memory import LiveTensors
 
@@ -122,18 +123,13 @@ class Passes:
     def _batch(self, item: Item) -> QueryBatch:
         return collate([item.query], device=self.device)
 
-    @torch.inference_mode()
     def _ask(self, item: Item, batch: QueryBatch) -> None:
         """Have one query answered.
 
         Raises:
             ExtractionError: it is refused.
         """
-        with full_float32():  # as in a run
-            if isinstance(self.system, PrivilegedSystem):
-                extraction = self.system.extract_with_truth(batch, [item.truth])
-            else:
-                extraction = self.system.extract(batch)
+        extraction = ask(self.system, batch, [item.truth])
         if item.query.id in extraction.failures:
             raise ExtractionError(extraction.failures[item.query.id])
 

@@ -1,4 +1,4 @@
-"""Asking a system: one batch at a time, so that a failure costs one trial and never the run."""
+"""Systems answer queries batch by batch; a failure costs one trial and never the run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What a system gave for one trial.
+    """Answer of a system to one trial.
 
     Attributes:
         estimate: [T] at the dataset's rate, or None.
@@ -33,6 +33,62 @@ class Answer:
     estimate: Tensor | None = None
     failure: str | None = None
     class_probabilities: Tensor | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Error that a system raised."""
+
+    error: Exception
+
+    @property
+    def line(self) -> str:
+        """Type and message on one line."""
+        return f"{type(self.error).__name__}: {' '.join(str(self.error).split())}"
+
+    @property
+    def reason(self) -> str:
+        """Reason of a row: the message alone if it is one of tsebench's own errors."""
+        if isinstance(self.error, torch.OutOfMemoryError):
+            return "out of memory"
+        own = isinstance(self.error, TsebenchError)
+        return " ".join(str(self.error).split()) if own else self.line[:300]
+
+
+def guarded(work: Callable[[], T]) -> T | Failure:
+    """Call third-party code: whatever it raises becomes a failure. Interrupts pass."""
+    try:
+        return work()
+    except Exception as error:  # noqa: BLE001 - systems are anybody's code
+        return Failure(error)
+
+
+@torch.inference_mode()
+def ask(system: AnySystem, batch: QueryBatch, truths: Sequence[Truth]) -> Extraction:
+    """Have a system answer a batch: in full float32, and an oracle with copies of the truths.
+
+    Runs, `doctor` and the cost measurement all ask in this way; call it through `guarded`.
+
+    Args:
+        system: the system, on the device of the batch.
+        batch: the queries.
+        truths: of the same trials, at the batch's rate; only privileged systems receive them.
+
+    Raises:
+        TypeError: it is no system, or its answer is no extraction.
+        Exception: whatever the system raises.
+    """
+    with full_float32():
+        if isinstance(system, PrivilegedSystem):
+            # Copies: a system may work in place, and is scored against the truth.
+            extraction: object = system.extract_with_truth(batch, [_own_truth(truth) for truth in truths])
+        elif isinstance(system, System):
+            extraction = system.extract(batch)
+        else:
+            raise TypeError(f"{type(system).__name__} has no method extract(batch)")
+    if not isinstance(extraction, Extraction):
+        raise TypeError(f"the system gave {type(extraction).__name__}, not an Extraction")
+    return extraction
 
 
 class Inference:
@@ -49,17 +105,17 @@ class Inference:
         self._device = device
         self.batch_size = batch_size
 
-    def answer(self, items: Sequence[Item]) -> dict[int, Answer]:
-        """Answers by item index, at each item's own rate."""
-        return self.begin(items).finish()
-
     def begin(self, items: Sequence[Item]) -> Answering:
         """Have trials answered; on a GPU the first batch is under way when this returns."""
         return Answering(self, items, [at_rate(i, self._system.card.sample_rate_hz) for i in items])
 
     @property
     def batches_ahead(self) -> int:
-        """Batches that are begun before the one before them has come back."""
+        """Batches that are begun before the previous one is finished.
+
+        One on a GPU, which computes while this thread prepares the next; none on a CPU, where both
+        would compete for the same cores.
+        """
         return int(self._device.startswith("cuda"))
 
     def bucket(self, items: Sequence[Item]) -> list[list[Item]]:
@@ -67,22 +123,13 @@ class Inference:
         equal_lengths = not self._system.card.padding_neutral
         return bucket(items, batch_size=self.batch_size, equal_lengths=equal_lengths)
 
-    def _extraction(self, batch: QueryBatch, items: Sequence[Item]) -> Extraction:
-        if isinstance(self._system, PrivilegedSystem):
-            truths = [_own_truth(item.truth) for item in items]
-            return self._system.extract_with_truth(batch, truths)
-        if isinstance(self._system, System):
-            return self._system.extract(batch)
-        raise TypeError(f"{type(self._system).__name__} has no method extract(batch)")
-
     @torch.inference_mode()
     def begin_batch(self, items: Sequence[Item]) -> Callable[[], dict[int, Answer]]:
-        """Ask the system; what is returned waits for the answers, by item index."""
+        """Ask the system; the function returned waits for the answers, by item index."""
         on_cpu = self._device == "cpu"
         queries = [_own_query(item.query) if on_cpu else item.query for item in items]
         batch = collate(queries, device=self._device)
-        with full_float32():
-            extraction = self._extraction(batch, items)
+        extraction = ask(self._system, batch, [item.truth for item in items])
         estimates = _estimates(extraction, batch)
         probabilities = _probabilities(extraction, len(items), self._system.card)
         waits = [torch.cuda.current_stream(d).record_event() for d in _gpus(extraction)]
@@ -103,7 +150,7 @@ class Inference:
 
 
 class Answering:
-    """Trials on their way through a system; a batch that fails is asked again in smaller ones.
+    """Trials that a system is answering; a batch that fails is repeated in smaller batches.
 
     Args:
         inference: the system.
@@ -143,22 +190,22 @@ class Answering:
             self._answers.update(self._tried(batch, finish) or {})
 
     def _tried(self, batch: list[Item], work: Callable[[], T]) -> T | None:
-        """What the work returns; if it fails, its trials are to be asked again, or have failed."""
-        try:
-            return work()
-        except torch.OutOfMemoryError:
-            failure = "out of memory"
-            if len(batch) > 1:
-                size = min(self._inference.batch_size, len(batch) // 2)
-                self._inference.batch_size = size
-                rest = [item for waiting in [batch, *self._batches] for item in waiting]
-                self._batches = self._inference.bucket(rest)
-        except Exception as error:  # noqa: BLE001 - systems are anybody's code; the row says why
-            failure = _reason(error)
-            if len(batch) > 1:
-                self._batches[:0] = [[item] for item in batch]
+        """The result of the work; None after a failure.
+
+        A single trial has failed then. Out of memory, the batch and all that wait are cut in
+        batches of half the size; after any other error each trial of the batch is repeated alone.
+        """
+        result = guarded(work)
+        if not isinstance(result, Failure):
+            return result
         if len(batch) == 1:
-            self._answers[batch[0].index] = Answer(failure=failure)
+            self._answers[batch[0].index] = Answer(failure=result.reason)
+        elif isinstance(result.error, torch.OutOfMemoryError):
+            self._inference.batch_size = min(self._inference.batch_size, len(batch) // 2)
+            rest = [item for waiting in [batch, *self._batches] for item in waiting]
+            self._batches = self._inference.bucket(rest)
+        else:
+            self._batches[:0] = [[item] for item in batch]
         return None
 
 
@@ -170,20 +217,18 @@ def _own_query(query: Query) -> Query:
 
 
 def _own_truth(truth: Truth) -> Truth:
-    """A copy, because a system may work in place, and its answer is scored against the truth."""
+    """A copy of the signals."""
     target = None if truth.target is None else truth.target.clone()
     return replace(truth, target=target, interferers=truth.interferers.clone())
 
 
-def _estimates(extraction: object, batch: QueryBatch) -> Tensor | list[Tensor]:
+def _estimates(extraction: Extraction, batch: QueryBatch) -> Tensor | list[Tensor]:
     """Estimates on their way to the CPU: one [T_b] for each query, or all [B, T] with the padding.
 
     Raises:
-        TypeError: it is not an extraction, or the estimates are not real signals.
+        TypeError: the estimates are not real signals.
         ValueError: the shape is not that of the batch's mixtures.
     """
-    if not isinstance(extraction, Extraction):
-        raise TypeError(f"the system gave {type(extraction).__name__}, not an Extraction")
     size, _, length = batch.mixture.shape
     estimate = extraction.estimate
     if not isinstance(estimate, Tensor):
@@ -238,7 +283,7 @@ def _answer(extraction: Extraction, item: Item, estimate: Tensor, probabilities:
 def _back(answer: Answer, asked: Item, item: Item) -> Answer:
     """The answer at the dataset's rate; resampling there and back may round a length up by one.
 
-    What is no signal stays as it is: the scorer says what is wrong with it.
+    An estimate that is not a valid signal is left unchanged, for the scorer to reject.
     """
     from_hz, to_hz = asked.query.sample_rate_hz, item.query.sample_rate_hz
     estimate = answer.estimate
@@ -251,10 +296,3 @@ def _back(answer: Answer, asked: Item, item: Item) -> Answer:
 def is_signal(estimate: Tensor) -> bool:
     """Whether a tensor is a finite, non-empty signal [T]."""
     return estimate.ndim == 1 and len(estimate) > 0 and bool(estimate.isfinite().all())
-
-
-def _reason(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    if isinstance(error, TsebenchError):
-        return text
-    return f"{type(error).__name__}: {text}"[:300]

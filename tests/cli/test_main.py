@@ -476,6 +476,21 @@ def test_doctor_of_a_system(tsebench: Command) -> None:
     assert "PROBLEM" not in said.out
 
 
+def test_doctor_of_a_system_with_an_exception_class_of_its_own(
+    tsebench: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class OwnError(Exception):
+        """Derived from none of Python's usual errors."""
+
+    def refuse(self: object, batch: object) -> object:
+        raise OwnError("broken weights")
+
+    monkeypatch.setattr("tsebench.systems.baselines.Silence.extract", refuse)
+    said = tsebench("doctor", "silence")
+    assert (said.code, said.err) == (2, "")
+    assert "PROBLEM  lengths: 0.3 s: raised OwnError: broken weights" in said.out
+
+
 def test_doctor_looks_at_precomputed_files(tsebench: Command, tmp_path: Path) -> None:
     folder = tmp_path / "estimates"
     folder.mkdir()

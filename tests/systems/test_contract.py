@@ -310,6 +310,18 @@ def test_breaches_are_told() -> None:
     assert stray["lengths"] == "0.3 s: failures names unknown ids ['other']"
 
 
+def test_an_exception_class_of_the_systems_own_is_a_problem() -> None:
+    class OwnError(Exception):
+        """Derived from none of Python's usual errors."""
+
+    def crash(batch: QueryBatch) -> Tensor:
+        raise OwnError("broken weights")
+
+    found = failed(Broken(crash))
+    assert found["lengths"] == "0.3 s: raised OwnError: broken weights"
+    assert "missing_clue" not in found  # the card names no clues
+
+
 def cut(batch: QueryBatch, excess: int) -> list[Tensor]:
     """The mixtures at their own lengths, changed by `excess` samples at the end."""
     rows = zip(channel(batch), batch.lengths.tolist(), strict=True)

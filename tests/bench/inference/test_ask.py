@@ -62,7 +62,7 @@ def copy(batch: QueryBatch) -> Extraction:
 
 
 def ask(system: Any, *, batch_size: int = 4, items: Sequence[Item] = ITEMS) -> dict[int, Answer]:
-    return Inference(system, device="cpu", batch_size=batch_size).answer(items)
+    return Inference(system, device="cpu", batch_size=batch_size).begin(items).finish()
 
 
 def sizes(fake: Fake) -> list[int]:
@@ -229,11 +229,11 @@ def test_memory_errors_shrink_batches_and_never_grow_them(most: int) -> None:
 
     fake = Fake(small)
     inference = Inference(fake, device="cpu", batch_size=6)
-    for item, answer in zip(ITEMS, inference.answer(ITEMS).values(), strict=True):
+    for item, answer in zip(ITEMS, inference.begin(ITEMS).finish().values(), strict=True):
         torch.testing.assert_close(answer.estimate, item.query.mixture[0])
     assert sizes(fake) == {1: [6, 3] + [1] * 6, 2: [6, 3] + [1] * 6, 3: [6, 3, 3]}[most]
     before = inference.batch_size
-    inference.answer(ITEMS)
+    inference.begin(ITEMS).finish()
     assert inference.batch_size == before <= most
     assert max(sizes(fake)[-3:]) <= most
 
@@ -265,6 +265,26 @@ def test_a_system_that_works_in_place_spoils_nothing() -> None:
         torch.testing.assert_close(answers[item.index].estimate, mixture[0])
         torch.testing.assert_close(item.query.mixture, mixture)
         torch.testing.assert_close(item.query.clues.enrollments[0], enrollment)
+
+
+def test_an_oracle_that_works_in_place_leaves_the_truth_that_is_scored() -> None:
+    class Wrecker:
+        card = SystemCard(name="w", family="oracle", description="", privileged=True)
+
+        def extract_with_truth(self, batch: QueryBatch, truths: Sequence[Truth]) -> Extraction:
+            for truth in truths:
+                assert truth.target is not None
+                truth.target.zero_()
+                truth.interferers.zero_()
+            return copy(batch)
+
+    items = [make_item(index, length) for index, length in enumerate(LENGTHS)]
+    ask(Wrecker(), items=items)
+    for item, untouched in zip(items, ITEMS, strict=True):
+        assert item.truth.target is not None
+        assert untouched.truth.target is not None
+        assert torch.equal(item.truth.target, untouched.truth.target)
+        assert torch.equal(item.truth.interferers, untouched.truth.interferers)
 
 
 def test_an_interrupt_is_not_an_answer() -> None:
