@@ -48,7 +48,7 @@ class Pesq:
             return f"{head}{rate}"
         return f"{head}{sample_rate_hz}>{rate}|soxr:VHQ"
 
-    def compute(
+    def compute_file(
         self, *, estimate: NDArray[np.float32], reference: NDArray[np.float32], sample_rate_hz: int
     ) -> float:
         """MOS-LQO, from about 1 to 4.64 (wide band) or 4.55 (narrow band).

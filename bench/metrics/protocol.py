@@ -129,7 +129,7 @@ class FileMetric(Protocol):
         """Name, package version and every setting that changes the value, joined by `|`."""
         ...
 
-    def compute(
+    def compute_file(
         self, *, estimate: NDArray[np.float32], reference: NDArray[np.float32], sample_rate_hz: int
     ) -> float:
         """The value for mono signals [T] of one length.

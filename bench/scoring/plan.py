@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ...core.config_files import settings_of
 from ...core.errors import ConfigError, UnknownNameError
-from ..metrics.protocol import AnswerMetric, Metric, MetricInfo
+from ..metrics.protocol import FileMetric, Metric, MetricInfo
 from ..metrics.registry import METRICS, MetricContext, known_infos, load_metric
 
 
@@ -62,7 +61,7 @@ class MetricPlan:
     @property
     def of_files(self) -> bool:
         """Whether any metric is computed in worker processes, one file at a time."""
-        return any(is_file_metric(metric) for metric in self.metrics)
+        return any(isinstance(metric, FileMetric) for metric in self.metrics)
 
     def info(self, name: str) -> MetricInfo:
         """Unit, direction and scope of a metric or an improvement of this plan.
@@ -74,13 +73,6 @@ class MetricPlan:
             if info.name == name:
                 return info
         raise UnknownNameError("metric", name, self.names)
-
-
-def is_file_metric(metric: Metric) -> bool:
-    """The methods of two protocols have the same names; only the parameters tell them apart."""
-    if isinstance(metric, AnswerMetric):
-        return False
-    return "estimate" in inspect.signature(metric.compute).parameters
 
 
 def plan_metrics(

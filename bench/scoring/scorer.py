@@ -11,17 +11,16 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import cast
 
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from ..metrics.protocol import AnswerMetric, BatchMetric, FileMetric, Metric, MetricInfo, Signals
+from ..metrics.protocol import AnswerMetric, FileMetric, Metric, MetricInfo, Signals
 from ..outcome import Outcome, Status
 from .edges import Checked, Scorable, check, verdict
 from .guarded_metrics import answer_outcomes, batch_outcomes
-from .plan import Improvement, MetricPlan, ReferenceValue, is_file_metric, plan_metrics
+from .plan import Improvement, MetricPlan, ReferenceValue, plan_metrics
 from .pool import FilePool
 
 __all__ = ["MetricPlan", "Pending", "Scorable", "Score", "Scorer", "improvements", "plan_metrics"]
@@ -166,7 +165,7 @@ class Scorer:
         checked = [check(item, self.sample_rate_hz) for item in batch]
         groups: _Groups = {}
         # The pool begins with its part while this process does its own.
-        order = sorted(self.plan.metrics, key=is_file_metric, reverse=True)
+        order = sorted(self.plan.metrics, key=lambda metric: isinstance(metric, FileMetric), reverse=True)
         found = {id(metric): self._column(metric, checked, groups) for metric in order}
         columns = [found[id(metric)] for metric in self.plan.metrics]
         return Pending([cell for row in zip(*columns, strict=True) for cell in row])
@@ -193,21 +192,19 @@ class Scorer:
     ) -> dict[int, Outcome | Future[Outcome]]:
         if isinstance(metric, AnswerMetric):
             return self._judged(metric, rows, checked)
-        if is_file_metric(metric):
-            return {row: self._file_value(cast(FileMetric, metric), checked[row]) for row in rows}
+        if isinstance(metric, FileMetric):
+            return {row: self._file_value(metric, checked[row]) for row in rows}
         if rows not in groups:
             groups[rows] = list(self._padded(rows, checked))
         return {
             row: outcome
             for group in groups[rows]
-            for row, outcome in zip(
-                group.rows, batch_outcomes(cast(BatchMetric, metric), group.signals), strict=True
-            )
+            for row, outcome in zip(group.rows, batch_outcomes(metric, group.signals), strict=True)
         }
 
     def _file_value(self, metric: FileMetric, item: Checked) -> Future[Outcome]:
         job = partial(
-            metric.compute,
+            metric.compute_file,
             estimate=item.estimate.to("cpu", torch.float32).numpy(),
             reference=item.reference.to("cpu", torch.float32).numpy(),
             sample_rate_hz=self.sample_rate_hz,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from tsebench.bench.metrics.protocol import Facts
+from tsebench.bench.metrics.protocol import AnswerMetric, BatchMetric, Facts, FileMetric
 from tsebench.bench.metrics.registry import MetricContext, known_infos, load_metric
 from tsebench.bench.scoring.plan import known_metrics, plan_metrics
 from tsebench.bench.scoring.pool import FilePool
@@ -70,6 +70,12 @@ def item(name: str, signal: torch.Tensor, quality_db: float, *, trial: str = "t"
     return Scorable(
         trial_id=trial, estimate=degraded(signal, quality_db), reference=signal, mixture=mixture, facts=facts
     )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_metric_follows_exactly_one_protocol(name: str) -> None:
+    metric = load_metric(name)
+    assert sum(isinstance(metric, kind) for kind in (BatchMetric, FileMetric, AnswerMetric)) == 1
 
 
 @pytest.mark.parametrize("name", NAMES)

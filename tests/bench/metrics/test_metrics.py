@@ -223,7 +223,7 @@ def test_pesq_equals_the_package(mode: str) -> None:
     for estimate, reference, own_rate in degraded_pairs("digits", 3):
         degraded = resample(estimate.numpy(), from_hz=own_rate, to_hz=rate)
         clean = resample(reference.numpy(), from_hz=own_rate, to_hz=rate)
-        value = per_file("pesq").compute(estimate=degraded, reference=clean, sample_rate_hz=rate)
+        value = per_file("pesq").compute_file(estimate=degraded, reference=clean, sample_rate_hz=rate)
         assert value == pesq(rate, clean, degraded, mode)
         assert value != pesq(rate, degraded, clean, mode)
 
@@ -231,7 +231,7 @@ def test_pesq_equals_the_package(mode: str) -> None:
 @needs_data
 def test_pesq_of_other_rates_is_wide_band_after_resampling() -> None:
     estimate, reference, _ = degraded_pairs("digits", 1)[0]
-    value = per_file("pesq").compute(
+    value = per_file("pesq").compute_file(
         estimate=estimate.numpy(), reference=reference.numpy(), sample_rate_hz=11025
     )
     clean, degraded = (
@@ -250,7 +250,7 @@ def test_pesq_of_other_rates_is_wide_band_after_resampling() -> None:
 )
 def test_pesq_fails_with_a_reason(estimate: Tensor, reference: Tensor, reason: str) -> None:
     with pytest.raises(FailedValueError, match=f"^{reason}"):
-        per_file("pesq").compute(
+        per_file("pesq").compute_file(
             estimate=estimate.float().numpy(), reference=reference.float().numpy(), sample_rate_hz=16000
         )
 

@@ -35,7 +35,7 @@ class Wild:
     def signature(self, sample_rate_hz):
         return f"wild|fs:{sample_rate_hz}"
 
-    def compute(self, *, estimate, reference, sample_rate_hz):
+    def compute_file(self, *, estimate, reference, sample_rate_hz):
         deed = int(reference[0])
         if deed == 1: os._exit(3)
         if deed == 2: time.sleep(60)
@@ -66,7 +66,7 @@ def wild(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FileMetric:
 def ask(pool: FilePool, metric: FileMetric, deed: int, value: float = 0.5) -> Future[Outcome]:
     return pool.submit(
         partial(
-            metric.compute,
+            metric.compute_file,
             estimate=np.full(4, value, dtype=np.float32),
             reference=np.full(4, deed, dtype=np.float32),
             sample_rate_hz=8000,
@@ -190,7 +190,7 @@ def test_registered_metrics_can_cross_to_a_worker() -> None:
     for jobs in (0, 1):
         with FilePool(jobs) as pool:
             future = pool.submit(
-                partial(metric.compute, estimate=estimate, reference=reference, sample_rate_hz=16000)
+                partial(metric.compute_file, estimate=estimate, reference=reference, sample_rate_hz=16000)
             )
             outcomes.append(future.result())
     assert outcomes[0] == outcomes[1]

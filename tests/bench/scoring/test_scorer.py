@@ -333,7 +333,7 @@ class Crashing:
     info = MetricInfo(name="crashing", unit="", higher_is_better=True, description="for tests")
     def signature(self, sample_rate_hz):
         return "crashing"
-    def compute(self, *, estimate, reference, sample_rate_hz):
+    def compute_file(self, *, estimate, reference, sample_rate_hz):
         if len(estimate) == 100:
             os._exit(1)
         return float(len(estimate))
