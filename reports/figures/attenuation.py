@@ -1,19 +1,17 @@
-"""How much is left where the target is absent: the distribution of attenuation over trials."""
+"""Distribution over trials of attenuation and other metrics of absent targets."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..leaderboard.board import Column, Leaderboard, Table
-from ..leaderboard.wording import title
+from ..leaderboard.board import Leaderboard
 from .registry import FIGURES, LeftOut, Plot
-from .shared.cells import label, remarks
-from .shared.style import Look, figure, legend_below, looks
-from .shared.values import Spread, spread_of, values_of
+from .shared.columns import PlotColumn, Spread, columns_of
+from .shared.style import legend_below, one_axes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -22,42 +20,29 @@ if TYPE_CHECKING:
 @FIGURES.register("attenuation")
 def attenuation(board: Leaderboard) -> Iterator[Plot | LeftOut]:
     """Distribution of metrics of absent targets, such as attenuation, over trials."""
-    styles, found = looks(board), False
-    for table in board.tables:
-        for index, column in enumerate(table.columns):
-            if column.facts.scope == "absent":
-                found = True
-                yield _plot(board, table, index, styles)
+    found = [shown for shown in columns_of(board) if shown.column.facts.scope == "absent"]
+    yield from map(_plot, found)
     if not found:
         yield LeftOut(name="all", reason="no metric of absent targets (such as attenuation)")
 
 
-def _plot(board: Leaderboard, table: Table, index: int, styles: Mapping[str, Look]) -> Plot | LeftOut:
-    column = table.columns[index]
-    name = f"{table.dataset}_{table.condition}_{column.key}"
-    data = values_of(board, table, column)
+def _plot(shown: PlotColumn) -> Plot | LeftOut:
+    name, data = shown.name(shown.column.key), shown.values()
     if data.empty:
         return LeftOut(name=name, reason="no single trial has a value")
-    spread = spread_of(data, table, index, styles)
-    told = remarks((e.system, e.cells[index], table.n_trials) for e in table.entries)
-    beyond = "".join(f" {name} is off the scale: {m}." for name, m in spread.scale.off.items())
-    return Plot(
-        name=name,
-        caption=(
-            f"Share of the trials without a target whose {label(column)} is at most the value of "
-            f"the axis; {title(table)}, {table.n_trials} trials.{told}{beyond}"
-        ),
-        data=data,
-        draw=partial(_draw, spread, column, styles),
+    spread = shown.spread(data)
+    caption = (
+        f"Share of the trials without a target whose {shown.label} is at most the value of "
+        f"the axis; {shown.heading}.{shown.remarks}{spread.scale.remark}"
     )
+    return Plot(name=name, caption=caption, data=data, draw=partial(_draw, shown, spread))
 
 
-def _draw(spread: Spread, column: Column, styles: Mapping[str, Look]) -> Figure:
-    fig = figure()
-    axes = fig.subplots()
+def _draw(shown: PlotColumn, spread: Spread) -> Figure:
+    fig, axes = one_axes()
     handles: list[Any] = []
     for place, (system, values) in enumerate(spread):
-        look = styles[system]
+        look = shown.looks[system]
         x = np.sort(values)
         y = 100.0 * np.arange(1, len(x) + 1) / len(x)
         step = max(1, len(x) // 4)
@@ -68,16 +53,12 @@ def _draw(spread: Spread, column: Column, styles: Mapping[str, Look]) -> Figure:
             color=look.colour,
             linestyle=look.dash,
             marker=look.marker,
-            # At values, each system at others: never at the ends, which are those of the axis.
+            # Markers at values only, not at the ends of the axis; systems start at different ones.
             markevery=list(range(1 + place % step, 1 + len(x), step)),
         )
-    for system in spread.scale.off:
-        look = styles[system]
+    for look in (shown.looks[system] for system in spread.scale.off):
         handles += axes.plot([], [], color=look.colour, linestyle=look.dash, marker=look.marker)
-    axes.set_xlim(spread.scale.low, spread.scale.high)
-    axes.set_ylim(0.0, 102.0)
-    axes.set_xlabel(label(column))
-    axes.set_ylabel("trials at or below [%]")
-    names = [*spread.systems, *spread.scale.off]
-    legend_below(fig, handles, [spread.scale.label(name, styles[name]) for name in names])
+    axes.set(xlim=(spread.scale.low, spread.scale.high), ylim=(0.0, 102.0))
+    axes.set(xlabel=shown.label, ylabel="trials at or below [%]")
+    legend_below(fig, handles, shown.legend(spread.scale, [*spread.systems, *spread.scale.off]))
     return fig

@@ -1,20 +1,20 @@
-"""Quality against cost, with the front of systems that no cheaper one beats."""
+"""Quality against cost, with the Pareto front."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from ..leaderboard.board import Column, Entry, Leaderboard, Table
-from ..leaderboard.wording import title
+from ..leaderboard.board import Entry, Leaderboard
 from .registry import FIGURES, LeftOut, Plot
-from .shared.axes import scale_of, with_prefix
-from .shared.cells import COLUMNS, bounds, errors, label, primaries, record, remarks
-from .shared.style import Look, figure, legend_below, looks
+from .shared.columns import COLUMNS, PlotColumn, primaries, record
+from .shared.lines import draw_point
+from .shared.scales import with_prefix
+from .shared.style import legend_below, one_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,23 +28,20 @@ _FEWEST = 2  # systems that make a trade-off
 @FIGURES.register("cost")
 def cost(board: Leaderboard) -> Iterator[Plot | LeftOut]:
     """Primary metric against real-time factor and parameters (Pareto front)."""
-    styles = looks(board)
-    for table, column, index in primaries(board):
+    for shown in primaries(board):
         for key, what in _AXES.items():
-            name = f"{table.dataset}_{table.condition}_{key}"
-            data = _data(table, index, key)
-            if (data["x"] > 0.0).sum() < _FEWEST or column.facts.higher_is_better is None:
+            data = _data(shown, key)
+            if (data["x"] > 0.0).sum() < _FEWEST or shown.column.facts.higher_is_better is None:
                 reason = f"fewer than two systems, other than baselines and oracles, with {what}"
-                yield LeftOut(name=name, reason=reason)
+                yield LeftOut(name=shown.name(key), reason=reason)
                 continue
-            told = remarks((e.system, e.cells[index], table.n_trials) for e in table.entries)
             caption = (
-                f"{label(column)} against {what}; {title(table)}, {table.n_trials} trials. Means "
-                f"with {bounds(board)}. The line joins the systems that no cheaper one reaches; "
-                f"baselines and oracles are level lines.{told}{_without(data, what)}"
+                f"{shown.label} against {what}; {shown.heading}. Means with {shown.bounds}. The line "
+                "joins the systems that no cheaper one reaches; baselines and oracles are level lines."
+                f"{shown.remarks}{_without(data, what)}"
             )
-            draw = partial(_draw, data, column, what, styles)
-            yield Plot(name=name, caption=caption, data=data, draw=draw)
+            draw = partial(_draw, shown, data, what)
+            yield Plot(name=shown.name(key), caption=caption, data=data, draw=draw)
 
 
 def pareto(data: pd.DataFrame, *, higher_is_better: bool) -> pd.DataFrame:
@@ -60,12 +57,12 @@ def pareto(data: pd.DataFrame, *, higher_is_better: bool) -> pd.DataFrame:
     return ordered[ordered["loss"] < best_before].drop(columns="loss")
 
 
-def _data(table: Table, index: int, key: str) -> pd.DataFrame:
-    """A line for each system; x is NaN for those that stand for no trade-off."""
+def _data(shown: PlotColumn, key: str) -> pd.DataFrame:
+    """One line for each system; x is NaN for baselines, oracles and unknown costs."""
     lines = [
         {"x": _cost(entry, key), "level": _is_level(entry), **record(cell)}
-        for entry in table.entries
-        if (cell := entry.cells[index]) is not None and cell.n
+        for entry in shown.table.entries
+        if (cell := entry.cells[shown.index]) is not None and cell.n
     ]
     return pd.DataFrame(lines, columns=["x", "level", *COLUMNS])
 
@@ -85,40 +82,27 @@ def _without(data: pd.DataFrame, what: str) -> str:
     return f" Without a value of {what}: {', '.join(lost)}." if lost else ""
 
 
-def _draw(data: pd.DataFrame, column: Column, what: str, styles: Mapping[str, Look]) -> Figure:
-    fig = figure()
-    axes = fig.subplots()
-    scale = scale_of(data, styles, unit=column.facts.unit)
+def _draw(shown: PlotColumn, data: pd.DataFrame, what: str) -> Figure:
+    fig, axes = one_axes()
+    scale = shown.scale(data)
     placed = data[data["x"] > 0.0]
     axes.set_xscale("log")
-    front = pareto(placed, higher_is_better=bool(column.facts.higher_is_better))
+    front = pareto(placed, higher_is_better=bool(shown.column.facts.higher_is_better))
     axes.step(front["x"], front["mean"], where="post", color="#000000", linewidth=0.7, zorder=1)
-    handles = [_point(axes, placed[placed["system"] == s], styles[s]) for s in placed["system"]]
+    handles = [
+        draw_point(axes, own["x"], own, shown.looks[str(name)])
+        for name, own in placed.groupby("system", sort=False)
+    ]
     names = [str(name) for name in placed["system"]]
     level = data[data["level"]]
     for system, mean in zip(level["system"].tolist(), level["mean"].tolist(), strict=True):
-        look = styles[system]
+        look = shown.looks[system]
         handles.append(axes.axhline(mean, color=look.colour, linestyle=look.dash, linewidth=0.9))
         names.append(system)
     _x_axis(axes, placed["x"].tolist(), what)
-    axes.set_ylabel(label(column))
-    axes.set_ylim(scale.low, scale.high)
-    legend_below(fig, handles, [scale.label(name, styles[name]) for name in names])
+    axes.set(ylabel=shown.label, ylim=(scale.low, scale.high))
+    legend_below(fig, handles, shown.legend(scale, names))
     return fig
-
-
-def _point(axes: Axes, own: pd.DataFrame, look: Look) -> Any:
-    return axes.errorbar(
-        own["x"],
-        own["mean"],
-        yerr=errors(own),
-        color=look.colour,
-        marker=look.marker,
-        linestyle="none",
-        markersize=5,
-        elinewidth=0.6,
-        capsize=1.5,
-    )
 
 
 def _x_axis(axes: Axes, values: Sequence[float], what: str) -> None:

@@ -1,7 +1,6 @@
 """The primary metric over two hyper-parameters: options of one system, or the inactive classes.
 
-The options are those of the cards in `run.json`; for example theta against the number of inactive
-classes.
+The options are those of the cards in `run.json`; for example theta against the number of inactive classes.
 """
 
 from __future__ import annotations
@@ -17,11 +16,12 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 import pandas as pd
 
-from ..leaderboard.board import Column, Entry, Leaderboard, Table
+from ...bench.statistics.aggregate import Aggregate
+from ..leaderboard.board import Entry, Leaderboard
 from ..leaderboard.wording import number
 from .registry import FIGURES, LeftOut, Plot
-from .shared.cells import counts_of, label, record, remarks
-from .shared.style import COLUMN_IN, PAGE_IN, figure, plain, wrap
+from .shared.columns import PlotColumn, counts_of, primaries, record, remarks
+from .shared.style import COLUMN_IN, PAGE_IN, one_axes, plain, wrap
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -39,25 +39,34 @@ Option = str | int | float | bool | None
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Point:
-    """One system in one stratum, with what it was built with."""
+    """One system in one stratum, with its options."""
 
-    table: Table
-    index: int
+    shown: PlotColumn
     entry: Entry
     options: Mapping[str, Option]
+
+    @property
+    def condition(self) -> str:
+        return self.shown.table.condition
+
+    @property
+    def cell(self) -> Aggregate | None:
+        return self.entry.cells[self.shown.index]
+
+    def value(self, key: str) -> Option:
+        """Value of an option, or the number of inactive classes."""
+        return counts_of(self.condition)[1] if key == INACTIVE else self.options.get(key)
 
 
 @FIGURES.register("heatmap")
 def heatmap(board: Leaderboard) -> Iterator[Plot | LeftOut]:
     """Primary metric over two options of a system, or one option and the inactive classes."""
     groups: dict[tuple[str, str, str], list[_Point]] = defaultdict(list)
-    for table in board.tables:
-        if table.primary is None:
-            continue
-        for entry in table.entries:
+    for shown in primaries(board):
+        for entry in shown.table.entries:
             name = entry.facts.text("name") or entry.system
-            point = _Point(table=table, index=table.primary, entry=entry, options=_options(entry.facts.card))
-            groups[table.dataset, name, table.columns[table.primary].key].append(point)
+            point = _Point(shown=shown, entry=entry, options=_options(entry.facts.card))
+            groups[shown.table.dataset, name, shown.column.key].append(point)
     for (dataset, name, metric), points in groups.items():
         if not any(_varying(points)):
             continue
@@ -71,7 +80,7 @@ def heatmap(board: Leaderboard) -> Iterator[Plot | LeftOut]:
 
 
 def _options(card: Mapping[str, object]) -> dict[str, Option]:
-    """What a system was built with, its weights included."""
+    """Options of a system, and the start of its weights' hash."""
     given, weights = card.get("options"), card.get("sha256")
     options = given if isinstance(given, Mapping) else {}
     found: dict[str, Option] = {
@@ -83,14 +92,14 @@ def _options(card: Mapping[str, object]) -> dict[str, Option]:
 
 
 def _varying(points: Sequence[_Point]) -> list[str]:
-    """Options with several values, one of those that vary together."""
+    """Options with several values; of options that vary together only the first."""
     keys = sorted({key for point in points for key in point.options})
     systems = {point.entry.system: point for point in points}
     found: dict[tuple[frozenset[str], ...], str] = {}
     for key in keys:
         groups: dict[Option, set[str]] = defaultdict(set)
         for system, point in systems.items():
-            groups[_value(point, key)].add(system)
+            groups[point.value(key)].add(system)
         if len(groups) > 1:
             found.setdefault(tuple(sorted(map(frozenset, groups.values()), key=sorted)), key)
     return list(found.values())
@@ -104,15 +113,15 @@ def _grids(name: str, points: Sequence[_Point]) -> Iterator[Plot]:
     varying = _varying(points)
     for pair in combinations(varying, 2):
         rest = [key for key in varying if key not in pair]
-        for condition, strata in _split(points, lambda p: p.table.condition).items():
+        for condition, strata in _split(points, lambda p: p.condition).items():
             for fixed, here in _split(strata, partial(_fixed, rest=rest)).items():
                 if _is_grid(here, pair):
                     yield _grid(f"{name}_{condition}_{pair[0]}_{pair[1]}", here, pair, fixed)
     for key in varying:
         rest = [other for other in varying if other != key]
-        for active, sweep in _split(points, lambda p: counts_of(p.table.condition)[0]).items():
+        for active, sweep in _split(points, lambda p: counts_of(p.condition)[0]).items():
             for fixed, here in _split(sweep, partial(_fixed, rest=rest)).items():
-                numbers = {v for p in here if isinstance(v := _value(p, key), int | float)}
+                numbers = {v for p in here if isinstance(v := p.value(key), int | float)}
                 if active and len(numbers) > 1 and _is_grid(here, (INACTIVE, key)):
                     whole = f"{name}_{active}_active_{key}_{INACTIVE}"
                     yield _grid(whole, here, (INACTIVE, key), fixed)
@@ -127,57 +136,40 @@ def _split(points: Sequence[_Point], key: Callable[[_Point], K]) -> dict[K, list
 
 def _fixed(point: _Point, *, rest: Sequence[str]) -> str:
     """The other options that vary somewhere, for example "window_ms = 32.0"."""
-    return ", ".join(f"{key} = {_value(point, key)}" for key in rest)
+    return ", ".join(f"{key} = {point.value(key)}" for key in rest)
 
 
 def _is_grid(points: Sequence[_Point], keys: tuple[str, str]) -> bool:
-    """One system at each place, and neither option follows from the other."""
-    places = [(_value(point, keys[0]), _value(point, keys[1])) for point in points]
+    """Whether each place has one system, and neither option follows from the other."""
+    places = [(point.value(keys[0]), point.value(keys[1])) for point in points]
     axes = {x for x, _ in places}, {y for _, y in places}
     crossed = all(len(set(places)) > len(axis) > 1 for axis in axes)
     return crossed and len(set(places)) == len(places) and max(map(len, axes)) <= _MOST_PLACES
 
 
-def _value(point: _Point, key: str) -> Option:
-    if key == INACTIVE:
-        return counts_of(point.table.condition)[1]
-    return point.options.get(key)
-
-
 def _grid(name: str, points: Sequence[_Point], keys: tuple[str, str], fixed: str) -> Plot:
-    axes = (
-        _ordered({_value(point, keys[0]) for point in points}),
-        _ordered({_value(point, keys[1]) for point in points}),
-    )
+    axes = [_ordered({point.value(key) for point in points}) for key in keys]
     data = pd.DataFrame(
-        [
-            {keys[0]: _value(p, keys[0]), keys[1]: _value(p, keys[1]), **record(cell)}
-            for p in points
-            if (cell := p.entry.cells[p.index]) is not None
-        ]
+        [{**{key: p.value(key) for key in keys}, **record(p.cell)} for p in points if p.cell is not None]
     )
     first = points[0]
-    column = first.table.columns[first.index]
-    conditions = ", ".join(dict.fromkeys(point.table.condition for point in points))
-    told = remarks(
-        (f"{p.entry.system} in {p.table.condition}", p.entry.cells[p.index], p.table.n_trials) for p in points
-    )
+    conditions = ", ".join(dict.fromkeys(point.condition for point in points))
+    missing = remarks((f"{p.entry.system} in {p.condition}", p.cell, p.shown.table.n_trials) for p in points)
     means = np.full((len(axes[1]), len(axes[0])), math.nan)
     for point in points:
-        cell = point.entry.cells[point.index]
-        x, y = (axes[i].index(_value(point, keys[i])) for i in (0, 1))
-        means[y, x] = math.nan if cell is None else cell.mean
+        x, y = (axes[i].index(point.value(keys[i])) for i in (0, 1))
+        means[y, x] = math.nan if point.cell is None else point.cell.mean
     rest = f"; {fixed}" if fixed else ""
     caption = (
-        f"Mean {label(column)} over {keys[0]} and {keys[1]} of {first.entry.facts.text('name')}; "
-        f"{first.table.dataset} · {conditions}{rest}. "
-        f"Hatched: not run, or without a value.{told}"
+        f"Mean {first.shown.label} over {keys[0]} and {keys[1]} of {first.entry.facts.text('name')}; "
+        f"{first.shown.table.dataset} · {conditions}{rest}. "
+        f"Hatched: not run, or without a value.{missing}"
     )
-    return Plot(name=name, caption=caption, data=data, draw=partial(_draw, means, axes, keys, column))
+    return Plot(name=name, caption=caption, data=data, draw=partial(_draw, first.shown, means, axes, keys))
 
 
 def _ordered(values: Iterable[Option]) -> list[Option]:
-    """Numbers by size, then words, then what was not set."""
+    """Numbers by size, then texts, then None."""
 
     def key(value: Option) -> tuple[int, float, str]:
         if value is None:
@@ -188,44 +180,39 @@ def _ordered(values: Iterable[Option]) -> list[Option]:
 
 
 def _draw(
+    shown: PlotColumn,
     means: np.ndarray[tuple[int, int], np.dtype[np.float64]],
-    axes_values: tuple[list[Option], list[Option]],
+    values: Sequence[Sequence[Option]],
     keys: tuple[str, str],
-    column: Column,
 ) -> Figure:
-    unit = column.facts.unit
-    texts = [[number(value, unit) for value in line] for line in means]
     wide = 1.1 + _CELL_IN[0] * means.shape[1]
-    fig = figure(width_in=min(PAGE_IN, max(COLUMN_IN, wide)), height_in=0.6 + _CELL_IN[1] * len(means))
-    axes = fig.subplots()
+    size = {"width_in": min(PAGE_IN, max(COLUMN_IN, wide)), "height_in": 0.6 + _CELL_IN[1] * len(means)}
+    fig, axes = one_axes(**size)
     finite = means[np.isfinite(means)]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
     span = high - low or 1.0
     axes.patch.set(hatch="xxxx", facecolor="#FFFFFF", edgecolor="#BBBBBB")
-    # Cividis gets lighter all the way: readable in grey and by the colour-blind.
+    # The lightness of cividis is monotonic: readable in grey and by the colour-blind.
     image = axes.pcolormesh(
         np.ma.masked_invalid(means), cmap="cividis", vmin=low, vmax=low + span, linewidth=0
     )
-    for y, line in enumerate(texts):
-        for x, text in enumerate(line):
-            dark = np.isfinite(means[y, x]) and (means[y, x] - low) / span < 0.55
-            if np.isfinite(means[y, x]):
-                axes.text(
-                    x + 0.5, y + 0.5, text, ha="center", va="center", color="#FFFFFF" if dark else "#000000"
-                )
-    axes.set_xticks(np.arange(means.shape[1]) + 0.5, [_told(v) for v in axes_values[0]])
-    axes.set_yticks(np.arange(len(means)) + 0.5, [_told(v) for v in axes_values[1]])
-    axes.set_xlabel(_title(keys[0]))
-    axes.set_ylabel(_title(keys[1]))
+    for (y, x), mean in np.ndenumerate(means):
+        if np.isfinite(mean):
+            colour = "#FFFFFF" if (mean - low) / span < 0.55 else "#000000"
+            text = number(float(mean), shown.column.facts.unit)
+            axes.text(x + 0.5, y + 0.5, text, ha="center", va="center", color=colour)
+    axes.set_xticks(np.arange(means.shape[1]) + 0.5, [_text(v) for v in values[0]])
+    axes.set_yticks(np.arange(len(means)) + 0.5, [_text(v) for v in values[1]])
+    axes.set(xlabel=_title(keys[0]), ylabel=_title(keys[1]))
     axes.grid(visible=False)
     axes.tick_params(length=0)
     bar = fig.colorbar(image, ax=axes, pad=0.02, aspect=12)
-    bar.set_label(label(column))
+    bar.set_label(shown.label)
     bar.outline.set_visible(False)
     return fig
 
 
-def _told(value: Option) -> str:
+def _text(value: Option) -> str:
     if value is None:
         return "none"
     return wrap(plain(f"{value:g}" if isinstance(value, float) else str(value)), 12)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ..leaderboard.board import Column, Leaderboard, Table
-from ..leaderboard.wording import title
+from ..leaderboard.board import Leaderboard, Table
 from .registry import FIGURES, LeftOut, Plot
-from .shared.axes import limits, scale_of
-from .shared.cells import bounds, errors, label, record, remarks
-from .shared.style import Look, figure, legend_below, looks
-from .shared.values import values_of
+from .shared.columns import COLUMNS, PlotColumn, errors, record, remarks
+from .shared.lines import draw_point
+from .shared.scales import limits
+from .shared.style import legend_below, looks, one_axes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,11 +32,15 @@ def metric_pairs(board: Leaderboard) -> Iterator[Plot | LeftOut]:
             name = f"{table.dataset}_{table.condition}"
             yield LeftOut(name=name, reason="no second metric that is not made of the first")
         for index in others:
-            yield from _plots(board, table, index, styles)
+            x, y = (
+                PlotColumn(board=board, table=table, index=i, looks=styles)
+                for i in (index, table.primary or 0)
+            )
+            yield from _plots(x, y)
 
 
 def _others(table: Table) -> list[int]:
-    """Metrics beside the primary one: neither its base nor its improvement, the better known."""
+    """Indices of metrics to compare with the primary one: the first that are not derived from it."""
     if table.primary is None:
         return []
     first = table.columns[table.primary].facts
@@ -53,101 +56,57 @@ def _others(table: Table) -> list[int]:
     return found[:_MOST_PAIRS]
 
 
-def _plots(
-    board: Leaderboard, table: Table, index: int, styles: Mapping[str, Look]
-) -> Iterator[Plot | LeftOut]:
-    x, y = table.columns[index], table.columns[table.primary or 0]
-    name = f"{table.dataset}_{table.condition}_{x.key}"
-    told = remarks(
-        (f"{e.system}, {c.key}", e.cells[table.columns.index(c)], table.n_trials)
-        for e in table.entries
-        for c in (y, x)
+def _plots(x: PlotColumn, y: PlotColumn) -> Iterator[Plot | LeftOut]:
+    name, n_trials = x.name(x.column.key), x.table.n_trials
+    missing = remarks(
+        (f"{system}, {shown.column.key}", cell, n_trials)
+        for pair in zip(y.cells, x.cells, strict=True)
+        for shown, (system, cell) in zip((y, x), pair, strict=True)
     )
-    what = f"{label(y)} against {label(x)}; {title(table)}, {table.n_trials} trials."
-    values = values_of(board, table, x).merge(
-        values_of(board, table, y), on=["system", "trial_id"], suffixes=("_x", "_y")
-    )
+    what = f"{y.label} against {x.label}; {x.heading}."
+    values = x.values().merge(y.values(), on=["system", "trial_id"], suffixes=("_x", "_y"))
     if len(values):
-        yield Plot(
-            name=f"{name}_trials",
-            caption=f"{what} A mark for each trial with both values.{told}",
-            data=values,
-            draw=partial(_draw_trials, values, (x, y), styles),
-        )
+        caption = f"{what} A mark for each trial with both values.{missing}"
+        draw = partial(_draw_trials, x, y, values)
+        yield Plot(name=f"{name}_trials", caption=caption, data=values, draw=draw)
     else:
         yield LeftOut(name=f"{name}_trials", reason="no trial has both values")
-    means = _means(table, index)
+    sides = [
+        pd.DataFrame([record(cell) for _, cell in shown.cells if cell and cell.n], columns=COLUMNS)
+        for shown in (x, y)
+    ]
+    means = sides[0].merge(sides[1], on="system", suffixes=("_x", "_y"))
     if len(means) > 1:
-        yield Plot(
-            name=f"{name}_systems",
-            caption=f"{what} Means of the systems with {bounds(board)}.{told}",
-            data=means,
-            draw=partial(_draw_means, means, (x, y), styles),
-        )
+        caption = f"{what} Means of the systems with {x.bounds}.{missing}"
+        both = [side[side["system"].isin(means["system"])] for side in sides]
+        draw = partial(_draw_means, x, y, both)
+        yield Plot(name=f"{name}_systems", caption=caption, data=means, draw=draw)
     else:
         yield LeftOut(name=f"{name}_systems", reason="fewer than two systems have both values")
 
 
-def _means(table: Table, index: int) -> pd.DataFrame:
-    """Cells of both metrics side by side: the columns of a cell with _x and _y."""
-    lines = []
-    for entry in table.entries:
-        x, y = entry.cells[index], entry.cells[table.primary or 0]
-        if x is not None and y is not None and x.n and y.n:
-            both = {f"{name}_x": value for name, value in record(x).items() if name != "system"}
-            both |= {f"{name}_y": value for name, value in record(y).items() if name != "system"}
-            lines.append({"system": entry.system, **both})
-    return pd.DataFrame(lines)
-
-
-def _axis(means: pd.DataFrame, suffix: str) -> pd.DataFrame:
-    own = means[["system", *(str(name) for name in means if str(name).endswith(suffix))]]
-    return own.rename(columns=lambda name: name.removesuffix(suffix))
-
-
-def _draw_means(means: pd.DataFrame, columns: tuple[Column, Column], styles: Mapping[str, Look]) -> Figure:
-    fig = figure()
-    axes = fig.subplots()
-    sides = [_axis(means, suffix) for suffix in ("_x", "_y")]
-    scales = [
-        scale_of(side, styles, unit=column.facts.unit) for side, column in zip(sides, columns, strict=True)
-    ]
-    handles = []
-    for system in means["system"]:
-        x, y = (side[side["system"] == system] for side in sides)
-        look = styles[system]
-        handles.append(
-            axes.errorbar(
-                x["mean"],
-                y["mean"],
-                xerr=errors(x),
-                yerr=errors(y),
-                color=look.colour,
-                marker=look.marker,
-                linestyle="none",
-                markersize=5,
-                elinewidth=0.6,
-                capsize=1.5,
-            )
-        )
+def _draw_means(x: PlotColumn, y: PlotColumn, sides: Sequence[pd.DataFrame]) -> Figure:
+    fig, axes = one_axes()
+    scales = [shown.scale(side) for shown, side in zip((x, y), sides, strict=True)]
+    handles, systems = [], sides[0]["system"].tolist()
+    for system in systems:
+        own, other = (side[side["system"] == system] for side in sides)
+        handles.append(draw_point(axes, own["mean"], other, x.looks[system], xerr=errors(own)))
     off = {**scales[0].off, **scales[1].off}
-    names = [styles[s].label + (" (off scale)" if s in off else "") for s in means["system"]]
-    axes.set_xlim(scales[0].low, scales[0].high)
-    axes.set_ylim(scales[1].low, scales[1].high)
-    axes.set_xlabel(label(columns[0]))
-    axes.set_ylabel(label(columns[1]))
+    names = [x.looks[s].label + (" (off scale)" if s in off else "") for s in systems]
+    axes.set(xlim=(scales[0].low, scales[0].high), ylim=(scales[1].low, scales[1].high))
+    axes.set(xlabel=x.label, ylabel=y.label)
     legend_below(fig, handles, names)
     return fig
 
 
-def _draw_trials(values: pd.DataFrame, columns: tuple[Column, Column], styles: Mapping[str, Look]) -> Figure:
-    fig = figure()
-    axes = fig.subplots()
+def _draw_trials(x: PlotColumn, y: PlotColumn, values: pd.DataFrame) -> Figure:
+    fig, axes = one_axes()
     handles: list[Any] = []
     systems = [str(name) for name in sorted(values["system"].unique())]
     for system in systems:
         own = values[values["system"] == system]
-        look = styles[system]
+        look = x.looks[system]
         handles += axes.plot(
             own["value_x"].to_numpy(float),
             own["value_y"].to_numpy(float),
@@ -159,9 +118,7 @@ def _draw_trials(values: pd.DataFrame, columns: tuple[Column, Column], styles: M
             markeredgewidth=0.4,
             rasterized=len(values) > _MANY,
         )
-    axes.set_xlim(*limits(values["value_x"].tolist()))
-    axes.set_ylim(*limits(values["value_y"].tolist()))
-    axes.set_xlabel(label(columns[0]))
-    axes.set_ylabel(label(columns[1]))
-    legend_below(fig, handles, [styles[system].label for system in systems])
+    axes.set(xlim=limits(values["value_x"].tolist()), ylim=limits(values["value_y"].tolist()))
+    axes.set(xlabel=x.label, ylabel=y.label)
+    legend_below(fig, handles, [x.looks[system].label for system in systems])
     return fig

@@ -5,75 +5,55 @@ Figure 3 of the query-refinement paper: SNR improvement over the number of inact
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import NamedTuple
 
 import pandas as pd
 
-from ..leaderboard.board import Column, Leaderboard, Table
+from ..leaderboard.board import Leaderboard
+from ..leaderboard.wording import plural
 from .registry import FIGURES, LeftOut, Plot
-from .shared.cells import bounds, counts_of, label, record, remarks, trials
+from .shared.columns import PlotColumn, counts_of, primaries, record, remarks
 from .shared.lines import draw_lines
-from .shared.style import Look, looks
-
-
-class _Stop(NamedTuple):
-    """One place of the line: a stratum and its primary metric."""
-
-    n_inactive: int
-    table: Table
-    column: int
 
 
 @FIGURES.register("n_inactive")
 def n_inactive(board: Leaderboard) -> Iterator[Plot | LeftOut]:
     """Primary metric against the number of inactive classes in the query."""
-    styles = looks(board)
     for dataset in board.datasets:
-        sweeps: dict[tuple[int, str], list[_Stop]] = {}
-        for table in board.of(dataset):
-            active, inactive = counts_of(table.condition)
-            if active and table.primary is not None:
-                key = (active, table.columns[table.primary].key)
-                sweeps.setdefault(key, []).append(_Stop(inactive, table, table.primary))
-        made = [(key, stops) for key, stops in sweeps.items() if len(stops) > 1]
-        for (active, metric), stops in made:
+        sweeps: dict[tuple[int, str], list[PlotColumn]] = {}
+        for shown in primaries(board):
+            active, _ = counts_of(shown.table.condition)
+            if active and shown.table.dataset == dataset:
+                sweeps.setdefault((active, shown.column.key), []).append(shown)
+        made = [(key, strata) for key, strata in sweeps.items() if len(strata) > 1]
+        for (active, metric), strata in made:
             name = dataset if len(made) == 1 else f"{dataset}_{active}_active_{metric}"
-            yield _plot(board, name, active, stops, styles)
+            yield _plot(name, active, strata)
         if not made:
             reason = "no two conditions with a target that differ in the number of inactive classes"
             yield LeftOut(name=dataset, reason=reason)
 
 
-def _plot(board: Leaderboard, name: str, active: int, stops: list[_Stop], styles: Mapping[str, Look]) -> Plot:
-    first = stops[0]
-    column: Column = first.table.columns[first.column]
-    cells = [(stop, entry.system, entry.cells[stop.column]) for stop in stops for entry in stop.table.entries]
+def _plot(name: str, active: int, strata: Sequence[PlotColumn]) -> Plot:
+    cells = [(shown.table, system, cell) for shown in strata for system, cell in shown.cells]
     data = pd.DataFrame(
         [
-            {"place": stop.n_inactive, "condition": stop.table.condition, **record(cell)}
-            for stop, _, cell in cells
+            {"place": counts_of(table.condition)[1], "condition": table.condition, **record(cell)}
+            for table, _, cell in cells
             if cell is not None
         ]
     ).sort_values(["system", "place"], ignore_index=True)
-    told = remarks(
-        (f"{system} in {stop.table.condition}", cell, stop.table.n_trials) for stop, system, cell in cells
-    )
+    missing = remarks((f"{name} in {table.condition}", cell, table.n_trials) for table, name, cell in cells)
+    sizes = sorted({shown.table.n_trials for shown in strata})
+    trials = plural(sizes[0], "trial") if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]} trials"
+    first = strata[0]
     caption = (
-        f"{label(column)} against the number of inactive classes in the query; "
-        f"{first.table.dataset}, {active} active, "
-        f"{trials(stop.table.n_trials for stop in stops)} at each point. "
-        f"Means with {bounds(board)}.{told}"
+        f"{first.label} against the number of inactive classes in the query; "
+        f"{first.table.dataset}, {active} active, {trials} at each point. "
+        f"Means with {first.bounds}.{missing}"
     )
-    places = sorted(stop.n_inactive for stop in stops)
-    draw = partial(
-        draw_lines,
-        data,
-        column,
-        styles,
-        places=places,
-        names=[str(place) for place in places],
-        xlabel="number of inactive classes in the query",
-    )
+    places = sorted(counts_of(shown.table.condition)[1] for shown in strata)
+    xlabel = "number of inactive classes in the query"
+    draw = partial(draw_lines, first, data, places=places, names=[str(p) for p in places], xlabel=xlabel)
     return Plot(name=name, caption=caption, data=data, draw=draw)

@@ -1,4 +1,4 @@
-"""The registry of figures, and what each module makes: plots, or the reason why there is none."""
+"""The registry of figures; each makes plots, or gives the reason why it makes none."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class Plot:
     """A figure that can be drawn.
 
     Attributes:
-        name: what it shows, for its file: "mini_sounds_PMQ 1:3".
-        caption: what is shown, with units, numbers of trials, and what failed.
-        data: what is plotted, one line for each mark.
-        draw: makes the figure from the data, within the style.
+        name: stem of its file, such as "mini_sounds_PMQ 1:3".
+        caption: contents, with units, numbers of trials, and failures.
+        data: the plotted values, one line for each mark.
+        draw: makes the figure from the data; called within `style.styled`.
     """
 
     name: str

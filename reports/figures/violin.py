@@ -1,4 +1,4 @@
-"""Violin plots of single trials, a line for each system."""
+"""Violin plots of single trials, one row for each system."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..leaderboard.board import Leaderboard
 from .registry import FIGURES, LeftOut, Plot
-from .shared.rows import ROW_IN, plots_of_rows
+from .shared.row_plots import ROW_IN, plots_of_rows
 from .shared.style import Look
 
 if TYPE_CHECKING:
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 @FIGURES.register("violin")
 def violin(board: Leaderboard) -> Iterator[Plot | LeftOut]:
     """Violin plots of the primary metric, for each system."""
-    what = (
+    legend = (
         "Densities (Gaussian kernel, Scott's bandwidth) from the smallest to the largest value; "
         "bars from the first to the third quartile; white dots: medians."
     )
-    yield from plots_of_rows(board, _mark, what=what)
+    yield from plots_of_rows(board, _mark, legend=legend)
 
 
 def _mark(axes: Axes, values: NDArray[np.float64], height: float, look: Look) -> None:

@@ -1,50 +1,46 @@
-"""Means with intervals over a few places, a line for each system."""
+"""Means with intervals as marks and lines."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ...leaderboard.board import Column
-from .axes import scale_of
-from .cells import errors, label
-from .style import Look, figure, legend_below
+from .columns import PlotColumn, errors
+from .style import Look, legend_below, one_axes
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _SPREAD = 0.2  # of the distance of two places: whiskers of different systems stay apart
 
 
+def draw_point(axes: Axes, x: pd.Series[float], own: pd.DataFrame, look: Look, **more: Any) -> Any:
+    """Mark a system at `x` with the interval of its mean; returns the handle for a legend."""
+    style = {"linestyle": "none", "markersize": 5, "elinewidth": 0.6, "capsize": 1.5, **more}
+    return axes.errorbar(x, own["mean"], yerr=errors(own), color=look.colour, marker=look.marker, **style)
+
+
 def draw_lines(
-    data: pd.DataFrame,
-    column: Column,
-    styles: Mapping[str, Look],
-    *,
-    places: Sequence[float],
-    names: Sequence[str],
-    xlabel: str,
+    shown: PlotColumn, data: pd.DataFrame, *, places: Sequence[float], names: Sequence[str], xlabel: str
 ) -> Figure:
     """Draw one line for each system.
 
     Args:
-        data: columns place and those of a cell, sorted by system and place.
-        column: the metric.
-        styles: how systems look.
-        places: where there are ticks, one apart.
+        shown: the metric.
+        data: columns place and `COLUMNS`, sorted by system and place.
+        places: positions of the ticks, one apart.
         names: text at each tick.
-        xlabel: what the places are, with the unit.
+        xlabel: label of the axis of the places, with its unit.
     """
-    fig = figure()
-    axes = fig.subplots()
-    scale = scale_of(data, styles, unit=column.facts.unit)
+    fig, axes = one_axes()
+    scale = shown.scale(data)
     handles = []
     systems = [str(name) for name in sorted(data["system"].unique())]
     for index, system in enumerate(systems):
-        own = data[data["system"] == system]
-        look = styles[system]
+        own, look = data[data["system"] == system], shown.looks[system]
         shift = _SPREAD * (index / max(1, len(systems) - 1) - 0.5)
         handles.append(
             axes.errorbar(
@@ -60,9 +56,7 @@ def draw_lines(
             )
         )
     axes.set_xticks(list(places), list(names))
-    axes.set_xlim(min(places) - 0.4, max(places) + 0.4)
-    axes.set_xlabel(xlabel)
-    axes.set_ylabel(label(column))
-    axes.set_ylim(scale.low, scale.high)
-    legend_below(fig, handles, [scale.label(name, styles[name]) for name in systems])
+    axes.set(xlim=(min(places) - 0.4, max(places) + 0.4), ylim=(scale.low, scale.high))
+    axes.set(xlabel=xlabel, ylabel=shown.label)
+    legend_below(fig, handles, shown.legend(scale, systems))
     return fig

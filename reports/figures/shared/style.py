@@ -1,8 +1,8 @@
-"""One style for all figures: of a paper's column, told apart in colour, in grey and in print.
+"""One style for all figures, sized for a paper's column and readable in colour, in grey and in print.
 
-Colours are those of Okabe and Ito (2008), without the yellow that white paper swallows, and two
-more. A system has one colour, marker, dash and hatch in all figures of a report; oracles are dark
-and dashed, baselines grey and dotted.
+Colours are those of Okabe and Ito (2008), without the yellow, which is too light on white paper, and two
+more. A system has one colour, marker, dash and hatch in all figures of a report; oracles are dark and dashed,
+baselines grey and dotted.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ _RC: Mapping[Any, Any] = {
     "lines.markersize": 4,
     "pdf.fonttype": 42,
     "svg.hashsalt": "tsebench",
-    "text.parse_math": False,  # a system called $x$ is called so
+    "text.parse_math": False,  # names may contain $
     "xtick.labelsize": 7,
     "ytick.labelsize": 7,
 }
@@ -69,7 +69,7 @@ _RC: Mapping[Any, Any] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """How one system looks in every figure of a report."""
+    """Style of one system in every figure of a report."""
 
     label: str
     colour: str
@@ -81,7 +81,7 @@ class Look:
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """Draw and save within this style; what the user set for matplotlib does not count."""
+    """Draw and save within this style; the user's own settings of matplotlib are ignored."""
     import matplotlib as mpl  # noqa: PLC0415 - takes most of a second to import
 
     with mpl.rc_context():
@@ -91,7 +91,7 @@ def styled() -> Iterator[None]:
 
 
 def looks(board: Leaderboard) -> dict[str, Look]:
-    """The look of each system of a board, by name."""
+    """Look of each system of a board, by name."""
     entries: dict[str, Entry] = {}
     for table in board.tables:
         for entry in table.entries:
@@ -127,6 +127,12 @@ def figure(*, width_in: float = COLUMN_IN, height_in: float = 2.3) -> Figure:
     from matplotlib.figure import Figure  # noqa: PLC0415
 
     return Figure(figsize=(width_in, height_in))
+
+
+def one_axes(*, width_in: float = COLUMN_IN, height_in: float = 2.3) -> tuple[Figure, Axes]:
+    """A figure with one pair of axes."""
+    fig = figure(width_in=width_in, height_in=height_in)
+    return fig, fig.subplots()
 
 
 def legend_below(fig: Figure, handles: Sequence[Any], names: Sequence[str]) -> None:
@@ -170,7 +176,7 @@ def wrap(text: str, width: int) -> str:
 
 
 def plain(text: str) -> str:
-    """Text in letters that the font has; others are named as "[U+4E2D]"."""
+    """Text in letters that the font has; others are written as "[U+4E2D]"."""
     known = _letters()
     spaced = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return "".join(c if ord(c) in known else f"[U+{ord(c):04X}]" for c in spaced)
@@ -185,13 +191,13 @@ def _letters() -> frozenset[int]:
 
 
 def grid_along(axes: Axes, axis: str) -> None:
-    """Grid lines of one axis alone."""
+    """Show the grid lines of one axis only."""
     axes.grid(visible=False)
     axes.grid(visible=True, axis=axis)  # type: ignore[arg-type]
 
 
 def settle(fig: Figure) -> None:
-    """Find the layout once, for all files of the figure."""
+    """Compute the layout once, for all files of the figure."""
     fig.draw_without_rendering()
     fig.set_layout_engine("none")
 

@@ -1,4 +1,4 @@
-"""Figures: what is plotted is what the rows say, also with names that are not nice."""
+"""Figures plot the values of the rows, also with awkward names."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.runs import rows_of
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -21,7 +22,7 @@ from tsebench.bench.run.record import CostFacts, RunFacts, SystemFacts
 from tsebench.core.errors import ConfigError, UnknownNameError
 from tsebench.reports.figures.cost import pareto
 from tsebench.reports.figures.registry import FIGURES, LeftOut, Plot
-from tsebench.reports.figures.shared.axes import limits, scale_of, with_prefix
+from tsebench.reports.figures.shared.scales import limits, scale_of, with_prefix
 from tsebench.reports.figures.shared.style import looks, plain, rendered, settle, styled, wrap
 from tsebench.reports.formats.figures import write_figures
 from tsebench.reports.formats.registry import load_report
@@ -63,44 +64,39 @@ def value_of(system: str, trial: int, n_inactive: int, *, absent: bool) -> float
     return value + (0.0 if system == "mixture" else 0.5 * (-1.0) ** trial)
 
 
-def rows_of(systems: tuple[str, ...]) -> list[ScoreRow]:
+def rows_for(systems: tuple[str, ...]) -> list[ScoreRow]:
     rows = []
     for kind, n_active, n_inactive in STRATA:
         for system in systems:
-            for trial in range(N):
-                metrics = ("attenuation",) if n_active == 0 else ("snri", "stoii")
-                for metric in metrics:
-                    value = value_of(system, trial, n_inactive, absent=n_active == 0)
-                    lost = system == EVIL and trial == 0 and metric == "snri"
-                    rows.append(
-                        ScoreRow(
-                            run_id="r",
-                            system=system,
-                            dataset="set",
-                            trial_id=f"{kind}{n_inactive}-{trial}",
-                            mixture_id=f"m{trial}",
-                            condition=kind,  # type: ignore[arg-type]
-                            n_active=n_active,
-                            n_inactive=n_inactive,
-                            cluster=f"m{trial}",
-                            metric=metric,
-                            signature=f"{metric}|f64",
-                            value=math.nan if lost else value * (0.01 if metric == "stoii" else 1),
-                            status="failed" if lost else "ok",
-                            reason="broken" if lost else "",
-                            tags={
-                                "input_snr_db": -2.5 if trial < N // 2 else 2.5,
-                                "class": CLASSES[trial // 2 % 2],
-                            },
-                        )
-                    )
+            values = [value_of(system, trial, n_inactive, absent=n_active == 0) for trial in range(N)]
+            for metric in ("attenuation",) if n_active == 0 else ("snri", "stoii"):
+                shown = [0.01 * value if metric == "stoii" else value for value in values]
+                if system == EVIL and metric == "snri":
+                    shown[0] = math.nan
+                rows += rows_of(
+                    shown,
+                    system,
+                    trial_id=[f"{kind}{n_inactive}-{trial}" for trial in range(N)],
+                    mixture_id=[f"m{trial}" for trial in range(N)],
+                    cluster=[f"m{trial}" for trial in range(N)],
+                    condition=kind,
+                    n_active=n_active,
+                    n_inactive=n_inactive,
+                    metric=metric,
+                    signature=f"{metric}|f64",
+                    reason=["broken" if math.isnan(value) else "" for value in shown],
+                    tags=[
+                        {"input_snr_db": -2.5 if t < N // 2 else 2.5, "class": CLASSES[t // 2 % 2]}
+                        for t in range(N)
+                    ],
+                )
     return rows
 
 
 @pytest.fixture(scope="module")
 def board(tmp_path_factory: pytest.TempPathFactory) -> Leaderboard:
     folder = tmp_path_factory.mktemp("run")
-    write_shard(folder / "rows" / "part-0.parquet", rows_of((*GAINS, EVIL)))
+    write_shard(folder / "rows" / "part-0.parquet", rows_for((*GAINS, EVIL)))
     return leaderboard(read_rows(folder), runs=[run_facts()], resamples=50)
 
 

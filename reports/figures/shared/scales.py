@@ -1,4 +1,4 @@
-"""Limits of an axis that one perfect or silent system would squash, and numbers at ticks."""
+"""Limits of axes, without the systems that would squash all others, and numbers at ticks."""
 
 from __future__ import annotations
 
@@ -18,16 +18,21 @@ _PREFIXES = ((1e9, " G"), (1e6, " M"), (1e3, " k"))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scale:
-    """Limits of an axis, and what lies outside: by system, its mean as text."""
+    """Limits of an axis, and the systems outside of it with their means as text."""
 
     low: float
     high: float
     off: Mapping[str, str] = field(default_factory=dict)
 
     def label(self, system: str, look: Look) -> str:
-        """The system's name, and its mean if it is not in the picture."""
+        """The system's name, and its mean if it is off the scale."""
         found = self.off.get(system)
         return look.label if found is None else f"{look.label} (off scale: {found})"
+
+    @property
+    def remark(self) -> str:
+        """Sentence on the systems off the scale, for a caption; "" without any."""
+        return "".join(f" {name} is off the scale: {mean}." for name, mean in self.off.items())
 
 
 def scale_of(data: pd.DataFrame, styles: Mapping[str, Look], *, unit: str = "", zero: bool = False) -> Scale:
@@ -38,25 +43,25 @@ def scale_of(data: pd.DataFrame, styles: Mapping[str, Look], *, unit: str = "", 
 
     Args:
         data: columns system, mean, ci_low, ci_high, n, n_floored.
-        styles: which systems are oracles.
+        styles: tell oracles from other systems.
         unit: of the metric.
-        zero: the axis holds zero, as bars need.
+        zero: the axis includes zero, as bars need.
     """
     off = off_scale(data, styles)
     inside = data[~data["system"].isin(off)]
     marks = inside[["mean", "ci_low", "ci_high"]].to_numpy(float).ravel()
     finite = [float(mark) for mark in marks if math.isfinite(mark)]
     low, high = limits([*finite, *([0.0] if zero or not finite else [])], zero=zero)
-    told = {}
+    texts = {}
     for system in off:
         means = data.loc[data["system"] == system, "mean"]
         ends = (number(float(end), unit) for end in (means.min(), means.max()))
-        told[system] = " to ".join(dict.fromkeys(ends))
-    return Scale(low=low, high=high, off=told)
+        texts[system] = " to ".join(dict.fromkeys(ends))
+    return Scale(low=low, high=high, off=texts)
 
 
 def off_scale(data: pd.DataFrame, styles: Mapping[str, Look]) -> list[str]:
-    """Systems that would squash all the others; none if nobody would be left."""
+    """Systems that would squash all the others; none if these are all systems."""
     largest = {str(system): float(part["mean"].abs().max()) for system, part in data.groupby("system")}
     floored = [
         str(system)
@@ -79,7 +84,7 @@ def off_scale(data: pd.DataFrame, styles: Mapping[str, Look]) -> list[str]:
 
 
 def limits(values: Sequence[float], *, zero: bool = False) -> tuple[float, float]:
-    """Ends of an axis with some room beyond the values; none beyond zero where bars stand on it."""
+    """Ends of an axis with a margin around the values; `zero` puts no margin beyond zero."""
     low, high = min(values), max(values)
     if low == high == 0.0:
         return -1.0, 1.0
