@@ -19,8 +19,7 @@ from ..datasets.types import Truth
 from .protocol import Extraction, QueryBatch, SystemCard
 from .registry import register_system
 from .shared.asteroid_models import build_model, open_package
-from .shared.batches import equal_lengths
-from .shared.class_queries import check_rate
+from .shared.batches import check_rate, equal_lengths
 from .shared.enrolled import has_samples
 from .shared.speaker_embedders import closest_voice, open_embedder
 from .shared.speaker_models import Input

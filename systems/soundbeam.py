@@ -2,41 +2,103 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Literal, cast
+from collections.abc import Sequence
+from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from ..core.errors import ConfigError
-from ..core.validation import StrictModel
 from ..datasets.types import ClueKind, Clues
-from .checkpoints.checkpoint import fill, load_checkpoint, net_config
-from .nets.conv_tasnet import ExtractorConfig
+from .checkpoints.checkpoint import load_checkpoint
+from .checkpoints.networks import open_net, system_card
 from .nets.soundbeam import Clips, SoundBeamConfig, SoundBeamNet, by_class
 from .protocol import Extraction, QueryBatch, SystemCard
 from .registry import register_system
-from .shared.class_queries import check_rate, multi_hot, refusal
+from .shared.batches import check_rate
+from .shared.class_queries import multi_hot, refusal, requested_classes
 from .trainable import TASKS, ExtractionLoss, TrainBatch
-
-__all__ = ["NAME", "SoundBeam", "SoundBeamNet", "multi_hot"]
 
 NAME = "soundbeam"
 
 QueryKind = Literal["auto", "classes", "enrollment"]
-Plan = tuple[str, ...] | list[Clips] | str
-"""What answers a query: known labels, recordings of each class, or why it is refused."""
+UsableClue = tuple[str, ...] | list[Clips] | str
+"""Clue that answers a query: known labels, recordings of each class, or the reason why it is refused."""
+
+_CLUES: dict[frozenset[ClueKind], str] = {
+    frozenset({"classes"}): "class labels",
+    frozenset({"enrollment"}): "enrollments",
+    frozenset({"classes", "enrollment"}): "class labels or enrollments",
+}
 
 
+class SoundBeamTask:
+    """Sum of the losses of all branches of a variant (eq. 5)."""
+
+    net_config = SoundBeamConfig
+
+    def build(self, config: SoundBeamConfig, *, classes: tuple[str, ...]) -> SoundBeamNet:
+        """Network with fresh weights."""
+        return SoundBeamNet(config, classes=classes)
+
+    def loss(self, net: SoundBeamNet, batch: TrainBatch, criterion: ExtractionLoss) -> Tensor:
+        """Losses [B].
+
+        Raises:
+            ConfigError: the training data have no enrollments, and the variant needs them.
+        """
+        embeddings = branch_embeddings(net, batch)
+        count = len(embeddings)
+        # All branches in one pass: rows 0 to B−1 are the first one's.
+        mixture = batch.mixture.repeat(count, 1)
+        estimates = net.extractor(mixture, batch.queries.lengths.repeat(count), torch.cat(embeddings))
+        losses = criterion(
+            estimate=estimates,
+            reference=batch.target.repeat(count, 1),
+            mixture=mixture,
+            present=batch.present.repeat(count),
+        )
+        total = losses.view(count, -1).sum(dim=0)
+        if net.config.variant != "mixed_el":
+            return total
+        distance: Tensor = 1.0 - F.cosine_similarity(embeddings[0], embeddings[1], dim=-1)
+        return total + net.config.embedding_weight * distance
+
+
+TASKS.register(NAME)(SoundBeamTask())
+
+
+def branch_embeddings(net: SoundBeamNet, batch: TrainBatch) -> list[Tensor]:
+    """Embeddings [B, D] of a batch for each branch, that of the classes first.
+
+    Raises:
+        ConfigError: a query has no enrollments, or not equally many for each class.
+    """
+    embeddings: list[Tensor] = []
+    if net.config.takes_classes:
+        query = requested_classes(batch, net.classes)
+        embeddings.append(net.class_embedding(query.to(batch.mixture.device)))
+    if net.config.takes_enrollments:
+        try:
+            queries = [by_class(c.enrollments, num_classes=len(c.classes)) for c in batch.queries.clues]
+        except ValueError as error:
+            raise ConfigError(
+                f"net.variant = {net.config.variant!r} is trained with enrollments, but in the "
+                f"training data {error}; set data.overrides.clues: [classes, enrollment]"
+            ) from None
+        embeddings.append(net.enrollment_embedding(queries))
+    return embeddings
+
+
+@register_system(NAME)
 class SoundBeam:
     """Target sound extraction by class labels, by enrollments, or by either.
 
     Args:
-        checkpoint: a folder, a weights file with its card beside it, or a shipped name.
-        query: the clue that is used: "classes", "enrollment", or "auto": the classes where the
-            network knows all of them, else the enrollments. Several enrollments of a class are
-            averaged after they are encoded (eq. 8).
+        checkpoint: a folder, a weights file with its card next to it, or a shipped name.
+        query: the clue that is used: "classes", "enrollment", or "auto": the classes where the network knows
+            all of them, else the enrollments. The encoded enrollments of a class are averaged (eq. 8).
         device: "cpu", "cuda", ...
 
     Raises:
@@ -48,30 +110,20 @@ class SoundBeam:
 
     def __init__(self, *, checkpoint: str, query: QueryKind = "auto", device: str = "cpu") -> None:
         opened = load_checkpoint(checkpoint, architecture=NAME)
-        card = opened.card
-        config = net_config(SoundBeamConfig, opened)
-        kinds = _kinds(config, query, checkpoint)
-        # Without memory or random numbers until the weights are known to fit.
-        with torch.device("meta"):
-            self._net = SoundBeamNet(config, classes=card.classes)
-        fill(self._net, opened)
-        self._net.to(device).eval()
+        config, self._net = open_net(SoundBeamTask(), opened, device=device)
         self._device = device
-        self._classes = card.classes if config.knows_classes else ()
-        self._kinds = kinds
-        self.card = SystemCard(
+        self._classes = self._net.classes if config.takes_classes else ()
+        self._kinds = kinds = _kinds(config, query, checkpoint)
+        self.card = system_card(
+            opened,
             name=NAME,
             family="discriminative",
             description=f"Conv-TasNet conditioned on {_CLUES[kinds]} (Delcroix et al., 2021)",
             clues=kinds,
-            sample_rate_hz=card.sample_rate_hz,
+            reference=checkpoint,
             causal=config.causal,
-            checkpoint=checkpoint,
-            sha256=card.sha256,
-            licence=card.licence,
-            training_data=card.training_data,
-            classes=card.classes if "classes" in kinds else None,
-            options={**card.net, **({"query": query} if config.hears_enrollments else {})},
+            classes=self._net.classes if "classes" in kinds else None,
+            options={"query": query} if config.takes_enrollments else None,
         )
 
     @torch.inference_mode()
@@ -82,16 +134,16 @@ class SoundBeam:
             ExtractionError: the batch is not at the card's sample rate.
         """
         check_rate(batch, self.card)
-        plans = [self._plan(clues) for clues in batch.clues]
+        usable = [self._usable(clues) for clues in batch.clues]
         failures = {
-            query_id: plan for query_id, plan in zip(batch.ids, plans, strict=True) if isinstance(plan, str)
+            query_id: clue for query_id, clue in zip(batch.ids, usable, strict=True) if isinstance(clue, str)
         }
         mixture = batch.mixture[:, 0].to(self._device)
         lengths = batch.lengths.to(self._device)
-        estimate = self._net.extractor(mixture, lengths, self._embeddings(plans))
+        estimate = self._net.extractor(mixture, lengths, self._embeddings(usable))
         return Extraction(estimate=estimate, failures=failures)
 
-    def _plan(self, clues: Clues) -> Plan:
+    def _usable(self, clues: Clues) -> UsableClue:
         reason = refusal(clues.classes, self._classes)
         if "classes" in self._kinds and reason is None:
             return clues.classes
@@ -107,39 +159,28 @@ class SoundBeam:
         except ValueError as error:
             return str(error)
 
-    def _embeddings(self, plans: Sequence[Plan]) -> Tensor:
+    def _embeddings(self, usable: Sequence[UsableClue]) -> Tensor:
         """[B, D]; zeros for queries that are refused."""
-        dim = self._net.config.embedding_dim
-        embeddings = torch.zeros(len(plans), dim, device=self._device)
-        named = {row: plan for row, plan in enumerate(plans) if isinstance(plan, tuple)}
-        heard = {row: plan for row, plan in enumerate(plans) if isinstance(plan, list)}
-        if named:
-            query = multi_hot(list(named.values()), self._classes).to(self._device)
-            embeddings.index_copy_(0, self._rows(named), self._net.class_embedding(query))
-        if heard:
-            clips = self._net.enrollment_embedding(list(heard.values()))
-            embeddings.index_copy_(0, self._rows(heard), clips)
+        embeddings = torch.zeros(len(usable), self._net.config.embedding_dim, device=self._device)
+        labels = {row: clue for row, clue in enumerate(usable) if isinstance(clue, tuple)}
+        clips = {row: clue for row, clue in enumerate(usable) if isinstance(clue, list)}
+        if labels:
+            query = multi_hot(list(labels.values()), self._classes).to(self._device)
+            rows = torch.tensor([*labels], device=self._device)
+            embeddings.index_copy_(0, rows, self._net.class_embedding(query))
+        if clips:
+            rows = torch.tensor([*clips], device=self._device)
+            embeddings.index_copy_(0, rows, self._net.enrollment_embedding(list(clips.values())))
         return embeddings
-
-    def _rows(self, plans: Mapping[int, Plan]) -> Tensor:
-        return torch.tensor([*plans], device=self._device)
-
-
-_BOTH: frozenset[ClueKind] = frozenset({"classes", "enrollment"})
-_CLUES = {
-    frozenset({"classes"}): "class labels",
-    frozenset({"enrollment"}): "enrollments",
-    _BOTH: "class labels or enrollments",
-}
 
 
 def _kinds(config: SoundBeamConfig, query: QueryKind, checkpoint: str) -> frozenset[ClueKind]:
-    """The clues that are used.
+    """Kinds of clue that are used.
 
     Raises:
-        ConfigError: the network has no way to use those asked for.
+        ConfigError: the network cannot use the requested kind.
     """
-    can: dict[ClueKind, bool] = {"classes": config.knows_classes, "enrollment": config.hears_enrollments}
+    can: dict[ClueKind, bool] = {"classes": config.takes_classes, "enrollment": config.takes_enrollments}
     if query == "auto":
         return frozenset(kind for kind, able in can.items() if able)
     if not can[query]:
@@ -149,66 +190,3 @@ def _kinds(config: SoundBeamConfig, query: QueryKind, checkpoint: str) -> frozen
             "use query: auto, or a checkpoint of a mixed variant"
         )
     return frozenset({query})
-
-
-class SoundBeamTask:
-    """The sum of the losses of all branches that a variant has (eq. 5)."""
-
-    net_config: type[StrictModel] = SoundBeamConfig
-
-    def build(self, net: StrictModel, *, classes: tuple[str, ...]) -> nn.Module:
-        """A network with fresh weights."""
-        return SoundBeamNet(cast(ExtractorConfig, net), classes=classes)
-
-    def loss(self, net: nn.Module, batch: TrainBatch, criterion: ExtractionLoss) -> Tensor:
-        """Losses [B].
-
-        Raises:
-            ConfigError: the training data have no enrollments, and the variant needs them.
-        """
-        soundbeam = cast(SoundBeamNet, net)
-        embeddings = branch_embeddings(soundbeam, batch)
-        mixture, lengths = batch.queries.mixture[:, 0], batch.queries.lengths
-        count = len(embeddings)
-        # All branches in one pass: rows 0 to B−1 are the first one's.
-        estimates = soundbeam.extractor(
-            mixture.repeat(count, 1), lengths.repeat(count), torch.cat(embeddings)
-        )
-        losses = criterion(
-            estimate=estimates,
-            reference=batch.target.repeat(count, 1),
-            mixture=mixture.repeat(count, 1),
-            present=batch.present.repeat(count),
-        )
-        total = losses.view(count, -1).sum(dim=0)
-        if soundbeam.config.variant != "mixed_el":
-            return total
-        distance: Tensor = 1.0 - F.cosine_similarity(embeddings[0], embeddings[1], dim=-1)
-        return total + soundbeam.config.embedding_weight * distance
-
-
-def branch_embeddings(net: SoundBeamNet, batch: TrainBatch) -> list[Tensor]:
-    """Embeddings [B, D] of a batch for each branch, that of the classes first.
-
-    Raises:
-        ConfigError: a query has no enrollments, or not as many for each class.
-    """
-    clues, device = batch.queries.clues, batch.queries.mixture.device
-    embeddings: list[Tensor] = []
-    if net.config.knows_classes:
-        query = multi_hot([clue.classes for clue in clues], net.classes)
-        embeddings.append(net.class_embedding(query.to(device)))
-    if net.config.hears_enrollments:
-        try:
-            queries = [by_class(c.enrollments, num_classes=len(c.classes)) for c in clues]
-        except ValueError as error:
-            raise ConfigError(
-                f"net.variant = {net.config.variant!r} is trained with enrollments, but in the "
-                f"training data {error}; set data.overrides.clues: [classes, enrollment]"
-            ) from None
-        embeddings.append(net.enrollment_embedding(queries))
-    return embeddings
-
-
-register_system(NAME)(SoundBeam)
-TASKS.register(NAME)(SoundBeamTask())

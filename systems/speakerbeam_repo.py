@@ -93,7 +93,7 @@ class SpeakerBeamRepo(EnrolledSystem):
             state=own_state(package, config),
             path=Path(model),
         )
-        self._set_up(opened, checkpoint=model, device=device)
+        self._set_up(opened, reference=model, device=device)
 
 
 def config_of(package: Package) -> TdSpeakerBeamConfig:

@@ -2,49 +2,34 @@
 
 from __future__ import annotations
 
-from typing import cast
+from torch import Tensor
 
-from torch import Tensor, nn
-
-from ..core.validation import StrictModel
-from .nets.spex_plus import _LONG_WEIGHT, _MIDDLE_WEIGHT, SpExPlusConfig, SpExPlusNet
+from .nets.spex_plus import SpExPlusConfig, SpExPlusNet
 from .registry import register_system
-from .shared.enrolled import EnrolledSystem, enrollments_of, speakers_of
+from .shared.enrolled import EnrolledSystem, EnrolledTask
 from .trainable import TASKS, ExtractionLoss, TrainBatch
 
 NAME = "spex_plus"
 
+_MIDDLE_WEIGHT, _LONG_WEIGHT = 0.1, 0.1  # α and β of eq. 3; the short scale has the rest
 
-class SpExPlusTask:
-    """How the engine trains it."""
 
-    net_config: type[StrictModel] = SpExPlusConfig
+class SpExPlusTask(EnrolledTask[SpExPlusConfig, SpExPlusNet]):
+    """Weighted losses of the three estimates, and that of the speakers."""
 
-    def build(self, net: StrictModel, *, classes: tuple[str, ...]) -> nn.Module:
-        """A network with fresh weights; sound classes do not matter to it."""
-        del classes
-        return SpExPlusNet(cast(SpExPlusConfig, net))
+    net_config = SpExPlusConfig
+    net_class = SpExPlusNet
 
-    def loss(self, net: nn.Module, batch: TrainBatch, criterion: ExtractionLoss) -> Tensor:
-        """Losses [B]: the weighted ones of three estimates, in training plus those of speakers.
-
-        Raises:
-            ConfigError: a trial has no enrollment, or there are more speakers than outputs.
-        """
-        model = cast(SpExPlusNet, net)
-        mixture = batch.queries.mixture[:, 0]
-        embedding = model.embed(*enrollments_of(batch))
+    def estimate_losses(
+        self, net: SpExPlusNet, embedding: Tensor, batch: TrainBatch, criterion: ExtractionLoss
+    ) -> Tensor:
+        """Weighted losses [B] of the three estimates (eq. 3)."""
         short, middle, long = (
-            criterion(estimate=estimate, reference=batch.target, mixture=mixture, present=batch.present)
-            for estimate in model.extract(mixture, batch.queries.lengths, embedding)
+            criterion(estimate=estimate, reference=batch.target, mixture=batch.mixture, present=batch.present)
+            for estimate in net.extract_scales(batch.mixture, batch.queries.lengths, embedding)
         )
         rest = 1.0 - _MIDDLE_WEIGHT - _LONG_WEIGHT
-        losses = rest * short + _MIDDLE_WEIGHT * middle + _LONG_WEIGHT * long
-        # Other voices than those of training have no output of their own.
-        if model.speakers is None or not model.training:
-            return losses
-        weight = model.config.speaker_loss
-        return losses + weight * model.speakers.loss(embedding, speakers_of(batch))
+        return rest * short + _MIDDLE_WEIGHT * middle + _LONG_WEIGHT * long
 
 
 @register_system(NAME)

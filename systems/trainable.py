@@ -1,13 +1,13 @@
-"""What the training engine must know of a system: how to build its network, and its loss.
+"""Interface between the training engine and a system that can be trained: batch, loss and task.
 
-A system that can be trained registers a `Task` under its own name, in its own module.
+A trainable system registers a `Task` under its own name, in its own module.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -17,18 +17,20 @@ from ..core.registry import Registry
 from ..core.validation import StrictModel
 from .protocol import QueryBatch
 
+Config = TypeVar("Config", bound=StrictModel)
+Net = TypeVar("Net", bound=nn.Module)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainBatch:
-    """Queries with their answers.
+    """Queries with their truth.
 
     Attributes:
         target: [B, T], zeros where the target is absent and past the lengths.
         present: [B] bool, whether the mixture holds the target.
         active_classes: labels of the sounds of each mixture, target or not.
         target_labels: labels of the sounds of each target.
-        interferers: [S_b, T_b] of each mixture, where they are; only for a task with
-            `needs_sources = True`, else empty.
+        interferers: [S_b, T_b] of each mixture; only for a task with `needs_sources = True`, else empty.
     """
 
     queries: QueryBatch
@@ -38,21 +40,25 @@ class TrainBatch:
     target_labels: tuple[tuple[str, ...], ...] = ()
     interferers: tuple[Tensor, ...] = ()
 
+    @property
+    def mixture(self) -> Tensor:
+        """First channel [B, T] of the mixtures."""
+        return self.queries.mixture[:, 0]
+
     def to(self, device: torch.device, non_blocking: bool = False) -> TrainBatch:
-        """The same on another device, as Lightning asks for it."""
+        """Copy to a device; Lightning calls this."""
 
         def moved(tensor: Tensor) -> Tensor:
             return tensor.to(device, non_blocking=non_blocking)
 
-        clues = tuple(
-            replace(clue, enrollments=tuple(moved(signal) for signal in clue.enrollments))
-            for clue in self.queries.clues
-        )
         queries = replace(
             self.queries,
             mixture=moved(self.queries.mixture),
             lengths=moved(self.queries.lengths),
-            clues=clues,
+            clues=tuple(
+                replace(clue, enrollments=tuple(moved(signal) for signal in clue.enrollments))
+                for clue in self.queries.clues
+            ),
         )
         return replace(
             self,
@@ -64,53 +70,54 @@ class TrainBatch:
 
 
 class ExtractionLoss(Protocol):
-    """A loss of estimates, one value for each item."""
+    """Loss of estimates, one value for each item."""
 
     def __call__(self, *, estimate: Tensor, reference: Tensor, mixture: Tensor, present: Tensor) -> Tensor:
         """Signals [B, T] and `present` [B] to losses [B]."""
         ...
 
 
-class Task(Protocol):
-    """One kind of network, as the engine sees it.
+class Task(Protocol[Config, Net]):
+    """One architecture for the training engine: its config, its network and its loss.
 
-    A class attribute `needs_sources = True` asks for the interferers of each mixture besides.
+    A class attribute `needs_sources = True` requests batches with the interferers of each mixture.
     """
 
-    net_config: type[StrictModel]
+    net_config: type[Config]
 
-    def build(self, net: StrictModel, *, classes: tuple[str, ...]) -> nn.Module:
-        """A network with fresh weights, drawn from torch's global generator."""
+    def build(self, config: Config, *, classes: tuple[str, ...]) -> Net:
+        """Network with fresh weights from torch's global generator."""
         ...
 
-    def loss(self, net: nn.Module, batch: TrainBatch, criterion: ExtractionLoss) -> Tensor:
+    def loss(self, net: Net, batch: TrainBatch, criterion: ExtractionLoss) -> Tensor:
         """Losses [B]; `criterion` is the configured loss of estimates."""
         ...
 
+
+AnyTask = Task[Any, Any]
+"""Task of a registry, whose config and network types are not known statically."""
 
 FirstItems = Callable[[int], Iterable[TrainBatch]]
 """Batches of the first n items of training, the same at each call."""
 
 
 @runtime_checkable
-class PreparingTask(Task, Protocol):
-    """A task that fits a part of the network to the training data before the first step."""
+class PreparingTask(Task[Config, Net], Protocol[Config, Net]):
+    """Task that fits a part of the network to the training data before the first step."""
 
-    def prepare(
-        self, net: nn.Module, first_items: FirstItems, *, seed: int, progress: ProgressFactory
-    ) -> str:
-        """Fit that part, the same for the same data and seed.
+    def prepare(self, net: Net, first_items: FirstItems, *, seed: int, progress: ProgressFactory) -> str:
+        """Fit that part; the result depends on data and seed alone.
 
         Args:
-            net: with fresh weights, on the CPU; is changed.
-            first_items: the training data; asked as often as they are gone through.
-            seed: of what is drawn.
+            net: network with fresh weights on the CPU; changed in place.
+            first_items: training data; may be iterated several times.
+            seed: of random draws.
             progress: of the work.
 
         Returns:
-            What was fitted to what, for the checkpoint's card; "" if this network has no such part.
+            Line for the checkpoint's card on what was fitted to which data; "" without such a part.
         """
         ...
 
 
-TASKS: Registry[Task] = Registry("trainable system", package="tsebench.systems", group="tsebench.tasks")
+TASKS: Registry[AnyTask] = Registry("trainable system", package="tsebench.systems", group="tsebench.tasks")

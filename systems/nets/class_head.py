@@ -1,4 +1,4 @@
-"""Which classes a clip holds: a recurrent head, and what its loss is."""
+"""Recurrent classifier of the sound classes in a clip, and its loss."""
 
 from __future__ import annotations
 
@@ -28,14 +28,11 @@ class ClassHead(nn.Module):
         self.output = nn.Linear(2 * units, num_classes)
 
     def forward(self, features: Tensor, counts: Tensor) -> Tensor:
-        """Probabilities of the classes.
+        """Probabilities [B, V] that a class occurs in the clip.
 
         Args:
             features: [B, N, K] with zeros past the end.
             counts: [B], true frames.
-
-        Returns:
-            [B, V], that the class is somewhere in the clip.
         """
         averaged, counts = average_frames(features, counts, size=self.pool)
         frames = torch.sigmoid(self.output(self._recurrent(averaged.mT, counts)).float())
@@ -43,7 +40,7 @@ class ClassHead(nn.Module):
         return linear_softmax(frames, inside)
 
     def _recurrent(self, sequence: Tensor, counts: Tensor) -> Tensor:
-        """States [B, K, 2·units]; a backward pass begins at the end of each clip."""
+        """States [B, K, 2·units]; the backward direction begins at the end of each clip."""
         if bool((counts == sequence.shape[1]).all()):
             states: Tensor = self.gru(sequence)[0]
             return states
@@ -55,12 +52,12 @@ class ClassHead(nn.Module):
 
 
 def average_frames(features: Tensor, counts: Tensor, *, size: int) -> tuple[Tensor, Tensor]:
-    """Means over `size` frames, the last over those that are left.
+    """Means over `size` frames; the last one over the frames that are left.
 
     Args:
         features: [B, N, K] with zeros past the end.
         counts: [B], true frames.
-        size: frames that become one.
+        size: number of frames that are averaged.
 
     Returns:
         Means [B, N, ⌈K / size⌉] and their counts [B].
@@ -76,7 +73,7 @@ def average_frames(features: Tensor, counts: Tensor, *, size: int) -> tuple[Tens
 
 
 def linear_softmax(probabilities: Tensor, inside: Tensor) -> Tensor:
-    """Frame probabilities to those of the clip: Σ_k y_k² / Σ_k y_k.
+    """Pool frame probabilities to those of the clip: Σ_k y_k² / Σ_k y_k.
 
     Args:
         probabilities: y [B, K, V].
@@ -93,17 +90,14 @@ def linear_softmax(probabilities: Tensor, inside: Tensor) -> Tensor:
 
 
 def class_loss(*, probabilities: Tensor, labels: Tensor, known: Tensor | None = None) -> Tensor:
-    """Binary cross-entropy in nats, the mean over classes.
+    """Mean binary cross-entropy over classes [...] in nats; 0 where no class is known.
 
     Args:
         probabilities: [..., V].
         labels: [..., V], 0 or 1.
-        known: [..., V] bool, the classes that count; all if None.
-
-    Returns:
-        [...]; 0 where no class counts.
+        known: [..., V] bool, the classes that are averaged; all if None.
     """
-    # It is not allowed under autocast, where it would be taken in half precision.
+    # torch refuses it under autocast, where it would be taken in half precision.
     with torch.autocast(probabilities.device.type, enabled=False):
         losses = F.binary_cross_entropy(probabilities.float(), labels.float(), reduction="none")
     weights = torch.ones_like(losses) if known is None else known.to(losses.dtype)

@@ -1,7 +1,7 @@
-"""Ways to tell a network what to extract: features [B, N, K] meet an embedding [B, D].
+"""Conditioning of features [B, N, K] on an embedding [B, D] of the clue.
 
-One more way is one more class, added to `CONDITIONINGS`. It gives features [B, N, K] again; what it
-gives past the end of a signal does not count.
+N = `num_channels`, D = `embedding_dim`. Features past the end of a signal are undefined after it. A new kind
+is a new class in `CONDITIONINGS`.
 """
 
 from __future__ import annotations
@@ -13,11 +13,9 @@ from ...core.errors import UnknownNameError
 
 
 class Multiplication(nn.Module):
-    """Each channel times its entry of the embedding (Delcroix et al., 2021, Fig. 1), D = N.
+    """Each channel times its entry of the embedding (Delcroix et al., 2021, Fig. 1).
 
-    Args:
-        num_channels: N.
-        embedding_dim: D; a linear map joins them where they differ.
+    A linear map of the embedding comes first if D differs from N.
     """
 
     def __init__(self, *, num_channels: int, embedding_dim: int) -> None:
@@ -32,12 +30,7 @@ class Multiplication(nn.Module):
 
 
 class Addition(nn.Module):
-    """To each channel its entry of V e, a bias that depends on the clue.
-
-    Args:
-        num_channels: N.
-        embedding_dim: D.
-    """
+    """Each channel plus its entry of V e, a bias that depends on the clue."""
 
     def __init__(self, *, num_channels: int, embedding_dim: int) -> None:
         super().__init__()
@@ -50,17 +43,11 @@ class Addition(nn.Module):
 
 
 class Concatenation(nn.Module):
-    """A linear layer of the features with the embedding below them, W [f; e] + b.
-
-    Args:
-        num_channels: N.
-        embedding_dim: D.
-    """
+    """Linear layer of features and embedding, W [f; e] + b."""
 
     def __init__(self, *, num_channels: int, embedding_dim: int) -> None:
         super().__init__()
-        # The columns of W that meet the embedding give the same sum in every frame: taken apart,
-        # it is computed once.
+        # The product of W and the embedding is the same in every frame: it is computed once.
         self.features = nn.Conv1d(num_channels, num_channels, 1)
         self.embedding = nn.Linear(embedding_dim, num_channels, bias=False)
 
@@ -72,12 +59,7 @@ class Concatenation(nn.Module):
 
 
 class Film(nn.Module):
-    """Feature-wise linear modulation γ(e)·f + β(e) (Perez et al., 2018).
-
-    Args:
-        num_channels: N.
-        embedding_dim: D.
-    """
+    """Feature-wise linear modulation γ(e)·f + β(e) (Perez et al., 2018)."""
 
     def __init__(self, *, num_channels: int, embedding_dim: int) -> None:
         super().__init__()
@@ -86,7 +68,7 @@ class Film(nn.Module):
     def forward(self, features: Tensor, embedding: Tensor) -> Tensor:
         """Features [B, N, K] and embedding [B, D] to features [B, N, K]."""
         gain, bias = self.modulation(embedding)[:, :, None].chunk(2, dim=1)
-        # Around one, so that training starts from features that pass.
+        # Around one, so that training starts from features that pass unchanged.
         modulated: Tensor = features * (1.0 + gain) + bias
         return modulated
 
@@ -94,9 +76,7 @@ class Film(nn.Module):
 class Factorised(nn.Module):
     """Σ_i α_i (W_i f + b_i), the factorised layer of SpeakerBeam (Žmolíková et al., 2017).
 
-    Args:
-        num_channels: N.
-        embedding_dim: D = number of sub-layers; the embedding is their weights α.
+    The embedding is the weights α of D sub-layers.
     """
 
     def __init__(self, *, num_channels: int, embedding_dim: int) -> None:
@@ -126,7 +106,7 @@ def conditioning(name: str, *, num_channels: int, embedding_dim: int) -> nn.Modu
     """Build the conditioning called `name`.
 
     Raises:
-        UnknownNameError: there is none of that name.
+        UnknownNameError: no such conditioning.
     """
     if name not in CONDITIONINGS:
         raise UnknownNameError("conditioning", name, CONDITIONINGS)

@@ -1,6 +1,6 @@
 """Conv-TasNet whose features are conditioned, after its first stacks, on an embedding of a clue.
 
-The body that SoundBeam, SpeakerBeam and their relatives share; what makes the embedding is theirs.
+SoundBeam, SpeakerBeam and related systems share this body; each computes the embedding in its own way.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from torch.nn import functional as F
 
 from ...core.validation import StrictModel
 from .conditioning import conditioning
-from .filterbank import Decoder, Encoder
+from .filterbank import Decoder, Encoder, rms
 from .tcn import NormName, PReLU, Stack, apply_mask, layer_norm
 
 Positive = Annotated[int, Field(gt=0)]
 
 
-class ExtractorConfig(StrictModel):
+class TasNetConfig(StrictModel):
     """Hyper-parameters in the letters of Conv-TasNet (Luo and Mesgarani, 2019, Table 1).
 
     Attributes:
@@ -31,14 +31,7 @@ class ExtractorConfig(StrictModel):
         hidden: H.
         kernel: P.
         blocks: X, in a stack.
-        stacks: R.
         skip: Sc, channels of the skip paths; 0 takes the mask from the residual path.
-        conditioned_after: stacks before the embedding comes in.
-        embedding_dim: D.
-        conditioning: how the embedding comes in.
-        norm: "global", or "cumulative" for a causal network.
-        causal: look back only, except for the encoder's own window.
-        mask: non-linearity of the mask.
     """
 
     num_filters: Positive = 256
@@ -48,8 +41,37 @@ class ExtractorConfig(StrictModel):
     hidden: Positive = 512
     kernel: Annotated[int, Field(gt=1)] = 3
     blocks: Annotated[int, Field(gt=0, le=14)] = 8
-    stacks: Annotated[int, Field(gt=1, le=64)] = 4
     skip: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _check_hop(self) -> TasNetConfig:
+        if self.hop > self.filter_length:
+            raise ValueError(
+                f"stride {self.hop} is longer than filter_length {self.filter_length}; "
+                "samples between the frames would be lost"
+            )
+        return self
+
+    @property
+    def hop(self) -> int:
+        """Stride in samples."""
+        return self.stride or max(1, self.filter_length // 2)
+
+
+class ExtractorConfig(TasNetConfig):
+    """Hyper-parameters of a conditioned Conv-TasNet.
+
+    Attributes:
+        stacks: R.
+        conditioned_after: number of stacks before the embedding comes in.
+        embedding_dim: D.
+        conditioning: how the embedding comes in.
+        norm: "global", or "cumulative" for a causal network.
+        causal: use past frames only, except for the encoder's own window.
+        mask: non-linearity of the mask.
+    """
+
+    stacks: Annotated[int, Field(gt=1, le=64)] = 4
     conditioned_after: Positive = 1
     embedding_dim: Positive = 256
     conditioning: str = "multiplication"
@@ -58,12 +80,7 @@ class ExtractorConfig(StrictModel):
     mask: Literal["relu", "sigmoid"] = "relu"
 
     @model_validator(mode="after")
-    def _check(self) -> ExtractorConfig:
-        if self.hop > self.filter_length:
-            raise ValueError(
-                f"stride {self.hop} is longer than filter_length {self.filter_length}; "
-                "samples between the frames would be lost"
-            )
+    def _check_stacks(self) -> ExtractorConfig:
         if self.conditioned_after >= self.stacks:
             raise ValueError(
                 f"conditioned_after = {self.conditioned_after} leaves no stack after the clue; "
@@ -73,24 +90,25 @@ class ExtractorConfig(StrictModel):
             raise ValueError("a causal network needs norm: cumulative; global norm looks ahead")
         return self
 
-    @property
-    def hop(self) -> int:
-        """Stride in samples."""
-        return self.stride or max(1, self.filter_length // 2)
-
 
 class Extractor(nn.Module):
     """Encoder, mask network conditioned on an embedding, decoder.
 
-    The mixture is brought to unit RMS inside and the estimate back to the mixture's level, so that
-    the answer scales with the input: a sum of squares of a signal near full scale and of one at
-    −80 dB are the same to the network.
+    The mixture is normalised to unit RMS inside and the estimate scaled back, so that the network is
+    independent of the level.
+
+    Args:
+        config: hyper-parameters.
+        bank: encoder and decoder, if not those of the config.
     """
 
-    def __init__(self, config: ExtractorConfig) -> None:
+    def __init__(self, config: ExtractorConfig, bank: tuple[Encoder, Decoder] | None = None) -> None:
         super().__init__()
         c = config
-        self.encoder, self.decoder = self._bank(c)
+        self.encoder, self.decoder = bank or (
+            Encoder(num_filters=c.num_filters, filter_length=c.filter_length, stride=c.hop),
+            Decoder(num_filters=c.num_filters, filter_length=c.filter_length, stride=c.hop),
+        )
         self.normalises = True
         self.norm = layer_norm(c.norm, c.num_filters)
         self.bottleneck = nn.Conv1d(c.num_filters, c.bottleneck, 1)
@@ -102,13 +120,6 @@ class Extractor(nn.Module):
         self.output_activation = PReLU()
         self.output = nn.Conv1d(c.skip or c.bottleneck, c.num_filters, 1)
         self.activation = F.relu if c.mask == "relu" else torch.sigmoid
-
-    def _bank(self, config: ExtractorConfig) -> tuple[Encoder, Decoder]:
-        size, length = config.num_filters, config.filter_length
-        return (
-            Encoder(num_filters=size, filter_length=length, stride=config.hop),
-            Decoder(num_filters=size, filter_length=length, stride=config.hop),
-        )
 
     @staticmethod
     def _stacks(config: ExtractorConfig, count: int) -> nn.ModuleList:
@@ -126,7 +137,7 @@ class Extractor(nn.Module):
         )
 
     def forward(self, mixture: Tensor, lengths: Tensor, embedding: Tensor) -> Tensor:
-        """Extract what the embedding asks for.
+        """Extract the signal that the embedding describes.
 
         Args:
             mixture: [B, T], zeros past each length.
@@ -137,7 +148,7 @@ class Extractor(nn.Module):
             The estimate [B, T] at the mixture's level.
         """
         level = rms(mixture, lengths) if self.normalises else mixture.new_ones(len(mixture), 1)
-        encoded, mask = self.encoder.heard(mixture / level, lengths)
+        encoded, mask = self.encoder.with_mask(mixture / level, lengths)
         gain = self.activation(self._mask_logits(encoded, embedding, mask))
         estimate: Tensor = self.decoder(apply_mask(encoded * gain, mask), num_samples=mixture.shape[-1])
         return estimate * level
@@ -147,8 +158,8 @@ class Extractor(nn.Module):
         skips: list[Tensor] = []
         for stack in self.before:
             features, skipped = stack(features, mask)
-            skips += [] if skipped is None else [self._told(skipped, embedding, mask)]
-        features = self._told(features, embedding, mask)
+            skips += [] if skipped is None else [self._conditioned(skipped, embedding, mask)]
+        features = self._conditioned(features, embedding, mask)
         for stack in self.after:
             features, skipped = stack(features, mask)
             skips += [] if skipped is None else [skipped]
@@ -156,13 +167,5 @@ class Extractor(nn.Module):
         logits: Tensor = self.output(self.output_activation(total))
         return logits
 
-    def _told(self, features: Tensor, embedding: Tensor, mask: Tensor | None) -> Tensor:
+    def _conditioned(self, features: Tensor, embedding: Tensor, mask: Tensor | None) -> Tensor:
         return apply_mask(self.conditioning(features, embedding), mask)
-
-
-def rms(signal: Tensor, lengths: Tensor) -> Tensor:
-    """Root mean square [B, 1] of signals [B, T] over their lengths [B]; 1 for a silent one."""
-    # In double, since the squares of a very quiet signal are below float32's smallest number.
-    power = signal.double().square().sum(dim=-1) / lengths.clamp_min(1)
-    level = power.sqrt().to(signal.dtype)
-    return torch.where(level > 0, level, torch.ones_like(level))[:, None]

@@ -1,26 +1,64 @@
-"""Enrollments: put together to a batch, and summed up in one embedding each."""
+"""Enrollments: padding to a batch, and networks that compute and use one embedding of each."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from .conv_tasnet import rms
-from .filterbank import Encoder
+from ...core.validation import StrictModel
+from .filterbank import Encoder, rms
+from .speaker_head import SpeakerHead
 from .tcn import NormName, PReLU, Stack, apply_mask, layer_norm
+
+Config = TypeVar("Config", bound=StrictModel)
+Embedding = TypeVar("Embedding")
+
+
+class EnrolledNet(nn.Module, ABC, Generic[Config, Embedding]):
+    """Network that extracts the speaker of an enrollment from a mixture.
+
+    Attributes:
+        speakers: classifier of the training speakers on the embedding; None has none.
+    """
+
+    speakers: SpeakerHead | None
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.config = config
+        self.speakers = None
+
+    @abstractmethod
+    def embed(self, enrollment: Tensor, lengths: Tensor) -> Embedding:
+        """Embeddings of enrollments [B, T'], zeros past the lengths [B]."""
+
+    @abstractmethod
+    def extract(self, mixture: Tensor, lengths: Tensor, embedding: Embedding) -> Tensor:
+        """Estimates [B, T] from mixtures [B, T], zeros past the lengths [B]."""
+
+    def forward(
+        self, mixture: Tensor, lengths: Tensor, enrollment: Tensor, enrollment_lengths: Tensor
+    ) -> Tensor:
+        """Estimates [B, T] from mixtures [B, T] and enrollments [B, T'], zeros past the lengths [B]."""
+        return self.extract(mixture, lengths, self.embed(enrollment, enrollment_lengths))
+
+
+AnyEnrolledNet = EnrolledNet[Any, Any]
 
 
 def join_enrollments(
     enrollments: Sequence[Sequence[Tensor]], *, device: torch.device | str
 ) -> tuple[Tensor, Tensor]:
-    """Enrollments of B queries; several of one query are heard one after the other.
+    """Pad the enrollments of B queries to a batch; several of one query are concatenated.
 
     Args:
-        enrollments: of each query, signals [T_k]; a query without any is heard as one zero.
-        device: where they are put.
+        enrollments: signals [T_k] of each query; a query without any gets one zero.
+        device: of the result.
 
     Returns:
         Signals [B, T], zeros past each length, and lengths [B].
@@ -44,16 +82,16 @@ class StackEmbedder(nn.Module):
         num_filters: N.
         filter_length: L, in samples.
         stride: in samples.
-        rectify: whether the encoder has a ReLU.
+        rectify: of the `Encoder`.
         blocks: X.
         bottleneck: B.
         hidden: H.
         kernel: P.
         skip: Sc; 0 takes the embedding from the residual path.
-        norm: normalisation; not causal in any case, for the enrollment is there beforehand.
+        norm: normalisation; the convolutions are never causal, since the whole enrollment is given.
         embedding_dim: D.
-        covering: of the encoder.
-        normalise: whether enrollments are brought to unit RMS.
+        covering: of the `Encoder`.
+        normalise: normalise enrollments to unit RMS.
     """
 
     def __init__(
@@ -62,13 +100,13 @@ class StackEmbedder(nn.Module):
         num_filters: int,
         filter_length: int,
         stride: int,
-        rectify: bool,
+        rectify: bool = True,
         blocks: int,
         bottleneck: int,
         hidden: int,
         kernel: int,
-        skip: int,
-        norm: NormName,
+        skip: int = 0,
+        norm: NormName = "global",
         embedding_dim: int,
         covering: bool = True,
         normalise: bool = True,
@@ -92,8 +130,8 @@ class StackEmbedder(nn.Module):
 
     def forward(self, signals: Tensor, lengths: Tensor) -> Tensor:
         """Enrollments [B, T], zeros past the lengths [B], to embeddings [B, D]."""
-        heard = signals / rms(signals, lengths) if self.normalises else signals
-        encoded, mask = self.encoder.heard(heard, lengths)
+        levelled = signals / rms(signals, lengths) if self.normalises else signals
+        encoded, mask = self.encoder.with_mask(levelled, lengths)
         features = apply_mask(self.bottleneck(self.norm(encoded, mask)), mask)
         features, skipped = self.stack(features, mask)
         total = features if skipped is None else skipped

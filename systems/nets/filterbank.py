@@ -1,4 +1,4 @@
-"""Learned analysis and synthesis filterbanks of time-domain networks."""
+"""Learned analysis and synthesis filterbanks of time-domain networks, and their level normalisation."""
 
 from __future__ import annotations
 
@@ -9,19 +9,32 @@ from torch.nn import functional as F
 from .tcn import apply_mask, frame_mask
 
 
+def rms(signal: Tensor, lengths: Tensor) -> Tensor:
+    """Root mean square [B, 1] of signals [B, T] over their lengths [B]; 1 for a silent one."""
+    # In double, since the squares of a very quiet signal are below float32's smallest number.
+    power = signal.double().square().sum(dim=-1) / lengths.clamp_min(1)
+    level = power.sqrt().to(signal.dtype)
+    return torch.where(level > 0, level, torch.ones_like(level))[:, None]
+
+
+def covering_frames(lengths: Tensor, *, filter_length: int, stride: int) -> Tensor:
+    """Number [B] of frames that touch signals of these lengths [B], frame k from k·stride − (L − stride)."""
+    return torch.div(lengths - 1 + filter_length - stride, stride, rounding_mode="floor") + 1
+
+
 class Encoder(nn.Module):
     """Strided convolution, and ReLU unless it is linear (Luo and Mesgarani, 2019, eq. 2).
 
-    The signal is padded so that each of its samples is covered by the same number of frames and
-    the frames of a signal do not change when zeros follow it: padding a batch is neutral here.
+    The signal is padded so that each of its samples is covered by the same number of frames and the frames
+    of a signal do not change when zeros follow it, which makes padding of a batch neutral.
 
     Args:
         num_filters: N.
         filter_length: L, in samples.
         stride: hop, in samples.
-        rectify: whether the features pass a ReLU.
-        covering: whether the frames cover all samples alike; else only those frames are there that
-            lie inside of the signal, as where a convolution is not padded, but at least one.
+        rectify: apply a ReLU to the features.
+        covering: frames cover all samples alike; else, as in a convolution without padding, only the frames
+            inside of the signal are used, but at least one.
     """
 
     def __init__(
@@ -42,21 +55,17 @@ class Encoder(nn.Module):
         self.filters = nn.Conv1d(1, num_filters, filter_length, stride=stride, bias=False)
 
     def num_frames(self, num_samples: int) -> int:
-        """K: frames that touch a signal of `num_samples` ≥ 1 samples.
-
-        Frame k starts at sample k·stride − (L − stride), so that the last one is the last that
-        starts before the signal ends.
-        """
+        """Number of frames of a signal of `num_samples` ≥ 1 samples."""
         if not self.covering:
             return max(0, num_samples - self.filter_length) // self.stride + 1
         return (num_samples - 1 + self.before) // self.stride + 1
 
     def frame_counts(self, lengths: Tensor) -> Tensor:
         """`num_frames` of each length [B]."""
-        last = lengths - 1 + self.before
-        if not self.covering:
-            last = (lengths - self.filter_length).clamp_min(0)
-        return torch.div(last, self.stride, rounding_mode="floor") + 1
+        if self.covering:
+            return covering_frames(lengths, filter_length=self.filter_length, stride=self.stride)
+        inside = (lengths - self.filter_length).clamp_min(0)
+        return torch.div(inside, self.stride, rounding_mode="floor") + 1
 
     def forward(self, signal: Tensor) -> Tensor:
         """Signal [B, T] to features [B, N, K], non-negative if rectified."""
@@ -67,11 +76,11 @@ class Encoder(nn.Module):
         features: Tensor = self.filters(padded[:, None])
         return F.relu(features) if self.rectify else features
 
-    def heard(self, signal: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor | None]:
+    def with_mask(self, signal: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor | None]:
         """Features [B, N, K] of signals [B, T], zeros past each length, and the mask of frames.
 
-        The features are zero past the end too: where frames lie inside of the signal alone, those
-        that follow would hear its last samples.
+        Without `covering` the frames that follow the last inside of a signal contain its last samples; they
+        are set to zero.
         """
         features = self(signal)
         mask = frame_mask(self.frame_counts(lengths), num_frames=features.shape[-1])
@@ -81,11 +90,7 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     """Transposed convolution back to samples: the overlap-add of learned basis signals.
 
-    Args:
-        num_filters: N.
-        filter_length: L, in samples.
-        stride: hop, in samples.
-        covering: of the `Encoder`.
+    See `Encoder` for the arguments.
     """
 
     def __init__(self, *, num_filters: int, filter_length: int, stride: int, covering: bool = True) -> None:

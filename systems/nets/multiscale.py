@@ -1,10 +1,9 @@
-"""SpEx+'s filterbanks of three lengths and its stacks that hear the clue (Ge et al., 2020)."""
+"""Filterbanks of several lengths and clue-informed stacks of SpEx+ (Ge et al., 2020)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -62,11 +61,7 @@ class MultiScaleDecoder(nn.Module):
 
 
 class ChannelNorm(nn.Module):
-    """Channel-wise layer norm: each frame on its own, over its channels.
-
-    Args:
-        num_channels: N.
-    """
+    """Channel-wise layer norm: each frame on its own, over its channels."""
 
     def __init__(self, num_channels: int) -> None:
         super().__init__()
@@ -79,7 +74,7 @@ class ChannelNorm(nn.Module):
 
 
 class InformedStack(nn.Module):
-    """A stack whose first block has the embedding below its input features.
+    """Stack whose first block takes the embedding as additional input channels.
 
     Args:
         num_blocks: X, with dilations 1, 2, ..., 2^(X−1).
@@ -98,7 +93,7 @@ class InformedStack(nn.Module):
             for index in range(num_blocks)
         )
         self.others = nn.ModuleList(others)
-        # The columns of the first 1×1 that meet the embedding, which is the same in every frame.
+        # The columns of the first 1×1 for the embedding, which is the same in every frame.
         self.clue = nn.Linear(embedding_dim, hidden, bias=False)
 
     def forward(self, features: Tensor, embedding: Tensor, mask: Tensor | None) -> Tensor:
@@ -108,8 +103,3 @@ class InformedStack(nn.Module):
         for block in self.others:
             features, _ = block(features, mask)
         return features
-
-
-def scale_masks(logits: Sequence[Tensor], features: Sequence[Tensor]) -> list[Tensor]:
-    """Features [B, N, K] of each scale times the ReLU of the logits of their masks."""
-    return [torch.relu(mask) * encoded for mask, encoded in zip(logits, features, strict=True)]

@@ -1,4 +1,4 @@
-"""SoundBeam's network: class embeddings, an enrollment encoder, or both in one space."""
+"""Network of SoundBeam: class embeddings, an enrollment encoder, or both in one space."""
 
 from __future__ import annotations
 
@@ -13,19 +13,22 @@ from .conv_tasnet import Extractor, ExtractorConfig
 from .enrollment import StackEmbedder, join_enrollments
 from .label_embedding import embed, fresh_columns
 
-_AT_ONCE = 16
+_CLIPS_AT_ONCE = 16
 
 Variant = Literal["1hot", "enrl", "mixed", "mixed_el"]
 
+Clips = Sequence[Tensor]
+"""Recordings [T_k] of one class."""
+
 
 class SoundBeamConfig(ExtractorConfig):
-    """Hyper-parameters of the extraction network, and those of the clues.
+    """Hyper-parameters of the extraction network and of the clues.
 
     Attributes:
-        variant: "1hot" has class embeddings, "enrl" an enrollment encoder, "mixed" both, trained
-            together; "mixed_el" also draws the two embeddings of a query together.
-        enrollment_blocks: X of the enrollment encoder, which is one stack; that of the
-            extraction network unless set.
+        variant: "1hot" has class embeddings, "enrl" an enrollment encoder, "mixed" both, trained together;
+            "mixed_el" adds a loss on the distance of the two embeddings of a query.
+        enrollment_blocks: X of the enrollment encoder, which is one stack; that of the extraction network
+            unless set.
         embedding_weight: α of the training loss (eq. 5), for "mixed_el".
     """
 
@@ -34,40 +37,35 @@ class SoundBeamConfig(ExtractorConfig):
     embedding_weight: Annotated[float, Field(ge=0)] = 3.0
 
     @property
-    def knows_classes(self) -> bool:
+    def takes_classes(self) -> bool:
         """Whether there are class embeddings."""
         return self.variant != "enrl"
 
     @property
-    def hears_enrollments(self) -> bool:
+    def takes_enrollments(self) -> bool:
         """Whether there is an enrollment encoder."""
         return self.variant != "1hot"
 
 
-Clips = Sequence[Tensor]
-"""Recordings [T_k] of one class."""
-
-
 class SoundBeamNet(nn.Module):
-    """Conditioned Conv-TasNet and what makes its embeddings.
+    """Conditioned Conv-TasNet with its embeddings of clues.
 
     Args:
-        config: hyper-parameters; without those of the clues it is the "1hot" variant.
+        config: hyper-parameters.
         classes: vocabulary, V labels.
     """
 
     embedding: nn.Parameter | None
 
-    def __init__(self, config: ExtractorConfig, *, classes: tuple[str, ...]) -> None:
+    def __init__(self, config: SoundBeamConfig, *, classes: tuple[str, ...]) -> None:
         super().__init__()
         self.classes = classes
-        self.config = _with_clues(config)
-        c = self.config
+        self.config = c = config
         self.extractor = Extractor(c)
         # Rows are the columns of the paper's W.
         columns = nn.Parameter(fresh_columns(len(classes), c.embedding_dim))
-        self.register_parameter("embedding", columns if c.knows_classes else None)
-        self.enrollment = _enrollment_encoder(c) if c.hears_enrollments else None
+        self.register_parameter("embedding", columns if c.takes_classes else None)
+        self.enrollment = _enrollment_encoder(c) if c.takes_enrollments else None
 
     def class_embedding(self, query: Tensor) -> Tensor:
         """W o [B, D] of multi-hot queries o [B, V] (eq. 3).
@@ -82,8 +80,8 @@ class SoundBeamNet(nn.Module):
     def enrollment_embedding(self, queries: Sequence[Sequence[Clips]]) -> Tensor:
         """Embeddings [B, D] of recordings.
 
-        The recordings of a class are averaged after they are encoded (eq. 8), and the classes of a
-        query are summed, as they are in W o.
+        The encoded recordings of a class are averaged (eq. 8), and the classes of a query are summed, as they
+        are in W o.
 
         Args:
             queries: recordings of each class of each query; each has at least one.
@@ -108,59 +106,23 @@ class SoundBeamNet(nn.Module):
             raise TypeError(f"variant {self.config.variant!r} has no enrollment encoder")
         device = self.extractor.bottleneck.weight.device
         parts: list[Tensor] = []
-        for start in range(0, len(clips), _AT_ONCE):
-            some = [[clip] for clip in clips[start : start + _AT_ONCE]]
+        for start in range(0, len(clips), _CLIPS_AT_ONCE):
+            some = [[clip] for clip in clips[start : start + _CLIPS_AT_ONCE]]
             parts.append(self.enrollment(*join_enrollments(some, device=device)))
         return torch.cat(parts)
 
     def forward(self, mixture: Tensor, lengths: Tensor, query: Tensor) -> Tensor:
-        """Extract the sum of the classes asked for.
-
-        Args:
-            mixture: [B, T], zeros past each length.
-            lengths: [B].
-            query: [B, V] multi-hot.
-
-        Returns:
-            The estimate [B, T].
-        """
+        """Estimates [B, T] of mixtures [B, T], zeros past the lengths [B], for queries [B, V]."""
         estimate: Tensor = self.extractor(mixture, lengths, self.class_embedding(query))
         return estimate
 
 
-def _enrollment_encoder(config: SoundBeamConfig) -> StackEmbedder:
-    c = config
-    encoder = StackEmbedder(
-        num_filters=c.num_filters,
-        filter_length=c.filter_length,
-        stride=c.hop,
-        rectify=True,
-        blocks=c.enrollment_blocks or c.blocks,
-        bottleneck=c.bottleneck,
-        hidden=c.hidden,
-        kernel=c.kernel,
-        skip=c.skip,
-        norm=c.norm,
-        embedding_dim=c.embedding_dim,
-    )
-    # Around one as the class embeddings are: a clue that neither mutes nor flips channels.
-    with torch.no_grad():
-        dict(encoder.output.named_parameters())["bias"].add_(1.0)
-    return encoder
-
-
-def _with_clues(config: ExtractorConfig) -> SoundBeamConfig:
-    if isinstance(config, SoundBeamConfig):
-        return config
-    return SoundBeamConfig(**config.model_dump())
-
-
 def by_class(clips: Clips, *, num_classes: int) -> list[Clips]:
-    """Enrollments in the order of the classes of a query, shared out among them.
+    """Share enrollments out among the classes of a query, in order.
 
     Args:
-        clips: as many for each class.
-        num_classes: of the query; 0 where it names none, and all clips are of one target.
+        clips: equally many for each class.
+        num_classes: of the query; 0 if it names none, and all clips are of one target.
 
     Raises:
         ValueError: the clips cannot be shared out.
@@ -173,3 +135,23 @@ def by_class(clips: Clips, *, num_classes: int) -> list[Clips]:
             "give as many for each class"
         )
     return [clips[start : start + size] for start in range(0, len(clips), size)]
+
+
+def _enrollment_encoder(config: SoundBeamConfig) -> StackEmbedder:
+    c = config
+    encoder = StackEmbedder(
+        num_filters=c.num_filters,
+        filter_length=c.filter_length,
+        stride=c.hop,
+        blocks=c.enrollment_blocks or c.blocks,
+        bottleneck=c.bottleneck,
+        hidden=c.hidden,
+        kernel=c.kernel,
+        skip=c.skip,
+        norm=c.norm,
+        embedding_dim=c.embedding_dim,
+    )
+    # Around one as the class embeddings are: a clue that neither mutes nor flips channels.
+    with torch.no_grad():
+        dict(encoder.output.named_parameters())["bias"].add_(1.0)
+    return encoder

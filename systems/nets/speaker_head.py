@@ -1,4 +1,4 @@
-"""A classifier of the speakers in the training data, for losses that help embeddings to differ."""
+"""Classifier of the training speakers, for auxiliary losses that separate embeddings."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from ...core.errors import ConfigError
 
 
 class SpeakerHead(nn.Module):
-    """Linear classifier that gives each new speaker of the training data its next free output.
+    """Linear classifier that assigns the next free output to each new speaker of the training data.
 
-    Training streams come in the same order on every machine, so the order of the speakers is the
-    same too; it is kept with the weights, as hashes of the names, for a run that goes on.
+    Training streams have the same order on every machine, and so have the speakers. Hashes of their names are
+    stored with the weights for a run that is resumed.
 
     Args:
         embedding_dim: D.
@@ -45,7 +45,7 @@ class SpeakerHead(nn.Module):
         return F.cross_entropy(self(embedding), outputs, reduction="none")
 
     def output_of(self, speaker: str) -> int:
-        """Index of a speaker's output; a speaker that is new gets the next free one.
+        """Index of a speaker's output; a new speaker gets the next free one.
 
         Raises:
             ConfigError: no output is free.
@@ -65,12 +65,12 @@ class SpeakerHead(nn.Module):
 
 
 class CosineSpeakerHead(SpeakerHead):
-    """Its logits are cosines with one direction for each speaker, over a temperature.
+    """Classifier whose logits are cosines with one direction for each speaker, over a temperature.
 
     Args:
         embedding_dim: D.
         num_speakers: S.
-        temperature: what the cosines are divided by.
+        temperature: divisor of the cosines.
 
     Source: NormFace (Wang et al., ACM Multimedia 2017), eq. 9.
     """

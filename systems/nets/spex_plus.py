@@ -1,4 +1,4 @@
-"""SpEx+'s speaker encoder: residual blocks with pooling over time (Ge et al., 2020)."""
+"""Network of SpEx+: multi-scale encoders shared by mixture and enrollment (Ge et al., 2020)."""
 
 from __future__ import annotations
 
@@ -11,92 +11,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ...core.validation import StrictModel
-from .conv_tasnet import rms
-from .enrollment import mean_over_frames
-from .multiscale import ChannelNorm, InformedStack, MultiScaleDecoder, MultiScaleEncoder, scale_masks
+from .conv_tasnet import Positive
+from .enrollment import EnrolledNet, mean_over_frames
+from .filterbank import rms
+from .multiscale import ChannelNorm, InformedStack, MultiScaleDecoder, MultiScaleEncoder
 from .speaker_head import SpeakerHead
 from .tcn import PReLU, apply_mask, frame_mask
 
 POOL = 3
-
-
-class MaskedBatchNorm(nn.BatchNorm1d):
-    """Batch normalisation whose statistics leave out the frames past the end of a signal."""
-
-    def masked(self, features: Tensor, mask: Tensor | None) -> Tensor:
-        """Features [B, N, K]; what it gives past the end does not count."""
-        if mask is None or not self.training:
-            normed: Tensor = self(features)
-            return normed
-        inside = mask[:, 0] > 0
-        frames = features.transpose(1, 2)
-        normed = frames.new_zeros(frames.shape)
-        normed[inside] = self(frames[inside])
-        return normed.transpose(1, 2)
-
-
-class ResidualBlock(nn.Module):
-    """Two 1×1 convolutions with batch norm, a shortcut, and the maximum of each three frames.
-
-    Args:
-        channels_in: N.
-        channels_out: M.
-    """
-
-    def __init__(self, *, channels_in: int, channels_out: int) -> None:
-        super().__init__()
-        self.first = nn.Conv1d(channels_in, channels_out, 1, bias=False)
-        self.first_norm = MaskedBatchNorm(channels_out)
-        self.first_activation = PReLU()
-        self.second = nn.Conv1d(channels_out, channels_out, 1, bias=False)
-        self.second_norm = MaskedBatchNorm(channels_out)
-        self.second_activation = PReLU()
-        same = channels_in == channels_out
-        self.shortcut = nn.Identity() if same else nn.Conv1d(channels_in, channels_out, 1, bias=False)
-
-    def forward(self, features: Tensor, mask: Tensor | None) -> Tensor:
-        """Features [B, N, K] to features [B, M, K/3]; a last one or two frames are left out."""
-        hidden = self.first_activation(self.first_norm.masked(self.first(features), mask))
-        hidden = self.second_norm.masked(self.second(hidden), mask)
-        return F.max_pool1d(self.second_activation(hidden + self.shortcut(features)), POOL)
-
-
-class ResidualEmbedder(nn.Module):
-    """Channel norm, 1×1, residual blocks, 1×1, and the mean over the true frames.
-
-    Args:
-        num_features: channels in.
-        channels: of the first 1×1, and out of each residual block.
-        embedding_dim: D.
-    """
-
-    def __init__(self, *, num_features: int, channels: tuple[int, ...], embedding_dim: int) -> None:
-        super().__init__()
-        self.norm = ChannelNorm(num_features)
-        self.input = nn.Conv1d(num_features, channels[0], 1)
-        self.blocks = nn.ModuleList(
-            ResidualBlock(channels_in=before, channels_out=after) for before, after in pairwise(channels)
-        )
-        self.output = nn.Conv1d(channels[-1], embedding_dim, 1)
-
-    def forward(self, features: Tensor, counts: Tensor) -> Tensor:
-        """Features [B, N, K], of which the first `counts` [B] are true frames, to [B, D]."""
-        # Too short an enrollment is heard with zeros behind it: the pooling needs some frames.
-        least = POOL ** len(self.blocks)
-        features = F.pad(features, (0, max(0, least - features.shape[-1])))
-        counts = counts.clamp_min(least)
-        hidden = self.input(self.norm(features))
-        for block in self.blocks:
-            hidden = block(hidden, frame_mask(counts, num_frames=hidden.shape[-1]))
-            counts = counts // POOL
-        mask = frame_mask(counts, num_frames=hidden.shape[-1])
-        return mean_over_frames(self.output(hidden), mask)
-
-
-Positive = Annotated[int, Field(gt=0)]
-
-
-_MIDDLE_WEIGHT, _LONG_WEIGHT = 0.1, 0.1  # α and β of eq. 3; the short scale has the rest
 
 
 class SpExPlusConfig(StrictModel):
@@ -111,7 +33,7 @@ class SpExPlusConfig(StrictModel):
         hidden: P, and channels of the other residual blocks.
         kernel: Q.
         blocks: B, in a stack.
-        stacks: that hear the embedding.
+        stacks: number of stacks, each conditioned on the embedding.
         embedding_dim: D.
         speakers: outputs of the classifier of the training speakers; 0 has none.
         speaker_loss: weight of its cross-entropy; for training only.
@@ -140,12 +62,12 @@ class SpExPlusConfig(StrictModel):
         return self
 
 
-class SpExPlusNet(nn.Module):
+class SpExPlusNet(EnrolledNet[SpExPlusConfig, Tensor]):
     """Speech encoders shared by mixture and enrollment, speaker encoder, extractor, decoders."""
 
     def __init__(self, config: SpExPlusConfig) -> None:
-        super().__init__()
-        self.config = c = config
+        super().__init__(config)
+        c = config
         lengths = (c.short, c.middle, c.long)
         stride = c.short // 2
         self.encoder = MultiScaleEncoder(num_filters=c.num_filters, filter_lengths=lengths, stride=stride)
@@ -168,52 +90,103 @@ class SpExPlusNet(nn.Module):
             channels=(c.bottleneck, c.bottleneck, c.hidden, c.hidden),
             embedding_dim=c.embedding_dim,
         )
-        self.speakers: SpeakerHead | None = None
         if c.speakers:
             self.speakers = SpeakerHead(embedding_dim=c.embedding_dim, num_speakers=c.speakers)
 
     def embed(self, enrollment: Tensor, lengths: Tensor) -> Tensor:
         """Embeddings [B, D] of enrollments [B, T], zeros past the lengths [B]."""
-        features = _stacked(self.encoder(enrollment / rms(enrollment, lengths)))
+        features = torch.cat(self.encoder(enrollment / rms(enrollment, lengths)), dim=1)
         embedding: Tensor = self.speaker_encoder(features, self.encoder.frame_counts(lengths))
         return embedding
 
-    def extract(self, mixture: Tensor, lengths: Tensor, embedding: Tensor) -> list[Tensor]:
-        """Estimates [B, T] by the short, the middle and the long filters.
+    def extract(self, mixture: Tensor, lengths: Tensor, embedding: Tensor) -> Tensor:
+        """Estimates [B, T] by the short filters."""
+        return self.extract_scales(mixture, lengths, embedding)[0]
 
-        Args:
-            mixture: [B, T], zeros past each length.
-            lengths: [B].
-            embedding: [B, D].
-        """
+    def extract_scales(self, mixture: Tensor, lengths: Tensor, embedding: Tensor) -> list[Tensor]:
+        """Estimates [B, T] by the short, the middle and the long filters."""
         level = rms(mixture, lengths)
         encoded = self.encoder(mixture / level)
         counts = self.encoder.frame_counts(lengths)
         mask = frame_mask(counts, num_frames=encoded[0].shape[-1])
-        features = apply_mask(self.bottleneck(self.norm(_stacked(encoded))), mask)
+        features = apply_mask(self.bottleneck(self.norm(torch.cat(encoded, dim=1))), mask)
         for stack in self.stacks:
             features = stack(features, embedding, mask)
-        masked = scale_masks([to_mask(features) for to_mask in self.masks], encoded)
-        estimates = self.decoder([apply_mask(scale, mask) for scale in masked], num_samples=mixture.shape[-1])
-        return [estimate * level for estimate in estimates]
-
-    def forward(
-        self, mixture: Tensor, lengths: Tensor, enrollment: Tensor, enrollment_lengths: Tensor
-    ) -> Tensor:
-        """Extract the voice of the enrollment, by the short filters.
-
-        Args:
-            mixture: [B, T], zeros past each length.
-            lengths: [B].
-            enrollment: [B, T'], zeros past each length.
-            enrollment_lengths: [B].
-
-        Returns:
-            The estimate [B, T].
-        """
-        return self.extract(mixture, lengths, self.embed(enrollment, enrollment_lengths))[0]
+        masked = [
+            apply_mask(torch.relu(to_mask(features)) * scale, mask)
+            for to_mask, scale in zip(self.masks, encoded, strict=True)
+        ]
+        return [estimate * level for estimate in self.decoder(masked, num_samples=mixture.shape[-1])]
 
 
-def _stacked(features: list[Tensor]) -> Tensor:
-    """Features [B, N, K] of three scales as [B, 3 N, K]."""
-    return torch.cat(features, dim=1)
+class ResidualEmbedder(nn.Module):
+    """Speaker encoder: channel norm, 1×1, residual blocks, 1×1, and the mean over the true frames.
+
+    Args:
+        num_features: channels in.
+        channels: of the first 1×1, and out of each residual block.
+        embedding_dim: D.
+    """
+
+    def __init__(self, *, num_features: int, channels: tuple[int, ...], embedding_dim: int) -> None:
+        super().__init__()
+        self.norm = ChannelNorm(num_features)
+        self.input = nn.Conv1d(num_features, channels[0], 1)
+        self.blocks = nn.ModuleList(
+            ResidualBlock(channels_in=before, channels_out=after) for before, after in pairwise(channels)
+        )
+        self.output = nn.Conv1d(channels[-1], embedding_dim, 1)
+
+    def forward(self, features: Tensor, counts: Tensor) -> Tensor:
+        """Features [B, N, K], of which the first `counts` [B] are true frames, to [B, D]."""
+        # The pooling needs some frames: zeros are appended to a shorter enrollment.
+        least = POOL ** len(self.blocks)
+        features = F.pad(features, (0, max(0, least - features.shape[-1])))
+        counts = counts.clamp_min(least)
+        hidden = self.input(self.norm(features))
+        for block in self.blocks:
+            hidden = block(hidden, frame_mask(counts, num_frames=hidden.shape[-1]))
+            counts = counts // POOL
+        mask = frame_mask(counts, num_frames=hidden.shape[-1])
+        return mean_over_frames(self.output(hidden), mask)
+
+
+class ResidualBlock(nn.Module):
+    """Two 1×1 convolutions with batch norm, a shortcut, and the maximum of each three frames.
+
+    Args:
+        channels_in: N.
+        channels_out: M.
+    """
+
+    def __init__(self, *, channels_in: int, channels_out: int) -> None:
+        super().__init__()
+        self.first = nn.Conv1d(channels_in, channels_out, 1, bias=False)
+        self.first_norm = MaskedBatchNorm(channels_out)
+        self.first_activation = PReLU()
+        self.second = nn.Conv1d(channels_out, channels_out, 1, bias=False)
+        self.second_norm = MaskedBatchNorm(channels_out)
+        self.second_activation = PReLU()
+        same = channels_in == channels_out
+        self.shortcut = nn.Identity() if same else nn.Conv1d(channels_in, channels_out, 1, bias=False)
+
+    def forward(self, features: Tensor, mask: Tensor | None) -> Tensor:
+        """Features [B, N, K] to features [B, M, K/3]; a last one or two frames are left out."""
+        hidden = self.first_activation(self.first_norm.masked(self.first(features), mask))
+        hidden = self.second_norm.masked(self.second(hidden), mask)
+        return F.max_pool1d(self.second_activation(hidden + self.shortcut(features)), POOL)
+
+
+class MaskedBatchNorm(nn.BatchNorm1d):
+    """Batch normalisation whose statistics leave out the frames past the end of a signal."""
+
+    def masked(self, features: Tensor, mask: Tensor | None) -> Tensor:
+        """Normalise features [B, N, K]; frames past the end are undefined."""
+        if mask is None or not self.training:
+            normed: Tensor = self(features)
+            return normed
+        inside = mask[:, 0] > 0
+        frames = features.transpose(1, 2)
+        normed = frames.new_zeros(frames.shape)
+        normed[inside] = self(frames[inside])
+        return normed.transpose(1, 2)

@@ -1,8 +1,8 @@
-"""Temporal convolutional blocks of Conv-TasNet (Luo and Mesgarani, 2019), safe with padding.
+"""Temporal convolutional blocks of Conv-TasNet (Luo and Mesgarani, 2019), neutral to padding.
 
-`mask` is None where every signal of the batch has the same length, or [B, 1, K] with ones on the
-frames of each signal and zeros past its end. With it, statistics are taken over the true frames
-and nothing flows in from the padding, so that an answer does not depend on the batch.
+Shapes: B items, N or H channels, K frames. `mask` is None where all signals of the batch have the same
+length, or [B, 1, K] with ones on the frames of each signal and zeros past its end. With a mask, statistics
+cover the true frames and no padding leaks in, so that a result does not depend on the rest of the batch.
 """
 
 from __future__ import annotations
@@ -30,16 +30,25 @@ def apply_mask(features: Tensor, mask: Tensor | None) -> Tensor:
     return features if mask is None else features * mask.to(features.dtype)
 
 
-class GlobalLayerNorm(nn.Module):
-    """gLN: mean and variance over channels and frames (Luo and Mesgarani, 2019, eq. 7)."""
+def accumulate(total: Tensor | None, term: Tensor | None) -> Tensor | None:
+    """Running sum of skip outputs; None stands for no output."""
+    return term if total is None else total if term is None else total + term
+
+
+class _Norm(nn.Module):
+    """Gain and bias of each channel."""
 
     def __init__(self, num_channels: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.ones(num_channels))
         self.bias = nn.Parameter(torch.zeros(num_channels))
 
+
+class GlobalLayerNorm(_Norm):
+    """gLN: mean and variance over channels and frames (Luo and Mesgarani, 2019, eq. 7)."""
+
     def forward(self, features: Tensor, mask: Tensor | None) -> Tensor:
-        """Features [B, N, K] with zeros past the end, as its answer has."""
+        """Features [B, N, K] to normalised ones; both are zero past the end."""
         if mask is None:
             return F.group_norm(features, 1, self.weight, self.bias, _EPS)
         count = mask.sum(dim=(1, 2), keepdim=True) * features.shape[1]
@@ -50,16 +59,11 @@ class GlobalLayerNorm(nn.Module):
         return (scaled * self.weight[:, None] + self.bias[:, None]) * mask
 
 
-class CumulativeLayerNorm(nn.Module):
+class CumulativeLayerNorm(_Norm):
     """cLN: mean and variance over channels and the frames so far (eq. 9); causal."""
 
-    def __init__(self, num_channels: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(num_channels))
-        self.bias = nn.Parameter(torch.zeros(num_channels))
-
     def forward(self, features: Tensor, mask: Tensor | None) -> Tensor:
-        """Features [B, N, K] with zeros past the end, as its answer has."""
+        """Features [B, N, K] to normalised ones; both are zero past the end."""
         # Running sums in double: E[x²] − E[x]² loses its digits in float32 on long signals.
         wide = features.double()
         frames = torch.arange(1, features.shape[-1] + 1, device=features.device)
@@ -72,14 +76,14 @@ class CumulativeLayerNorm(nn.Module):
 
 
 def layer_norm(name: NormName, num_channels: int) -> GlobalLayerNorm | CumulativeLayerNorm:
-    """The normalisation called `name`."""
+    """Build the normalisation called `name`."""
     return (GlobalLayerNorm if name == "global" else CumulativeLayerNorm)(num_channels)
 
 
 class PReLU(nn.Module):
     """Leaky rectifier with one learned slope a: relu(x) + a·(x − relu(x)).
 
-    Written as an interpolation, its gradient is several times faster on a CPU than `nn.PReLU`'s.
+    Written as an interpolation, its gradient is several times faster on a CPU than that of `nn.PReLU`.
     """
 
     def __init__(self) -> None:
@@ -94,14 +98,8 @@ class PReLU(nn.Module):
 class DepthwiseConv(nn.Module):
     """Dilated convolution of each channel on its own, as a sum of shifted copies.
 
-    With P = 3 this moves less memory than the convolution of any CPU library, above all in the
-    gradient, which is what training time goes into.
-
-    Args:
-        num_channels: H.
-        kernel: P.
-        dilation: in frames.
-        causal: look back only.
+    With P = 3 this moves less memory than the convolution of any CPU library, above all in the gradient,
+    which dominates training time. See `Block` for the arguments.
     """
 
     def __init__(self, *, num_channels: int, kernel: int, dilation: int, causal: bool) -> None:
@@ -134,7 +132,7 @@ class Block(nn.Module):
         kernel: P, odd unless `causal`.
         dilation: in frames.
         norm: "global", or "cumulative" for causal networks.
-        causal: look back only.
+        causal: use past frames only.
         skip: Sc, channels of the skip output; 0 has none.
     """
 
@@ -206,27 +204,21 @@ class Stack(nn.Module):
         total: Tensor | None = None
         for block in self.blocks:
             features, skipped = block(features, mask)
-            if skipped is not None:
-                total = skipped if total is None else total + skipped
+            total = accumulate(total, skipped)
         return features, total
 
 
-class TcnPart(nn.Module):
+class Tcn(nn.Module):
     """Norm, 1×1 to the bottleneck, R stacks of X blocks, PReLU, 1×1 out.
 
-    With skip paths the output is made of their sum, else of the residual path (Luo and Mesgarani,
-    2019, Fig. 1).
+    The output is made of the sum of the skip paths, or of the residual path if there are none (Luo and
+    Mesgarani, 2019, Fig. 1). See `Block` for the other arguments.
 
     Args:
         channels_in: of the features.
-        channels_out: of the answer.
-        bottleneck: B.
-        hidden: H.
-        kernel: P.
+        channels_out: of the result.
         blocks: X, in a stack.
         stacks: R.
-        skip: Sc; 0 has no skip paths.
-        norm: "global" or "cumulative".
     """
 
     def __init__(
@@ -240,27 +232,22 @@ class TcnPart(nn.Module):
         blocks: int,
         stacks: int,
         skip: int = 0,
-        norm: NormName = "global",
     ) -> None:
         super().__init__()
-        self.norm = layer_norm(norm, channels_in)
+        self.norm = GlobalLayerNorm(channels_in)
         self.bottleneck = nn.Conv1d(channels_in, bottleneck, 1)
         self.stacks = nn.ModuleList(
-            Stack(
-                num_blocks=blocks, bottleneck=bottleneck, hidden=hidden, kernel=kernel, norm=norm, skip=skip
-            )
+            Stack(num_blocks=blocks, bottleneck=bottleneck, hidden=hidden, kernel=kernel, skip=skip)
             for _ in range(stacks)
         )
         self.activation = PReLU()
         self.output = nn.Conv1d(skip or bottleneck, channels_out, 1)
 
     def forward(self, features: Tensor, mask: Tensor | None) -> Tensor:
-        """Features [B, N, K] with zeros past the end to [B, channels_out, K], zeros there too."""
+        """Features [B, N, K] to [B, channels_out, K]; both are zero past the end."""
         features = apply_mask(self.bottleneck(self.norm(features, mask)), mask)
         total: Tensor | None = None
         for stack in self.stacks:
             features, skipped = stack(features, mask)
-            if skipped is not None:
-                total = skipped if total is None else total + skipped
-        chosen = features if total is None else total
-        return apply_mask(self.output(self.activation(chosen)), mask)
+            total = accumulate(total, skipped)
+        return apply_mask(self.output(self.activation(features if total is None else total)), mask)

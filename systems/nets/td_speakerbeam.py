@@ -1,32 +1,41 @@
-"""The extraction network of TD-SpeakerBeam: a Conv-TasNet of which one block is adapted."""
+"""Network of TD-SpeakerBeam: a Conv-TasNet of which one block is adapted to an enrollment."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, cast
+from typing import Annotated, Literal
 
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 
 from .conditioning import conditioning
 from .conv_tasnet import Extractor, ExtractorConfig
-from .enrollment import StackEmbedder
+from .enrollment import EnrolledNet, StackEmbedder
 from .filterbank import Decoder, Encoder
 from .speaker_head import SpeakerHead
-from .tcn import Block, apply_mask
+from .tcn import Block, accumulate, apply_mask
+
+Size = Annotated[int, Field(gt=0)] | None
 
 
-class AdaptedConfig(ExtractorConfig):
-    """Hyper-parameters of TD-SpeakerBeam (Delcroix et al., ICASSP 2020; its public recipe, 8 kHz).
+class TdSpeakerBeamConfig(ExtractorConfig):
+    """Hyper-parameters (Delcroix et al., ICASSP 2020; its public recipe, 8 kHz).
+
+    Those of the auxiliary network are those of the extraction network unless set.
 
     Attributes:
         embedding_dim: D, for each of the paths that are adapted.
         encoder: whether the encoders have a ReLU; those of the public recipe are linear.
-        adapted: what the clue meets: the outputs of one "block", as in the public recipe, or the
-            "features" that the first stacks sum up to, as in SoundBeam.
-        frames: "covering" puts as many over each sample; "inside" has those that lie inside of the
-            signal, as the public code.
-        normalise: whether signals are brought to unit RMS inside, and the estimate back to the
-            level of the mixture; the public code takes them as they are.
+        adapted: features that are conditioned: the outputs of one "block", as in the public recipe, or the
+            sums of the first stacks ("features"), as in SoundBeam.
+        frames: "covering" pads so that all samples lie in equally many frames; "inside" does not pad, as the
+            public code.
+        normalise: normalise signals to unit RMS inside and scale the estimate back; the public code does not.
+        aux_num_filters: N of the auxiliary network.
+        aux_filter_length: L of the auxiliary network, in samples; its stride is L/2.
+        aux_hidden: H of the auxiliary network.
+        aux_blocks: X of the auxiliary network.
+        speakers: outputs of a classifier of the training speakers on the embedding; 0 has none.
+        speaker_loss: weight of its cross-entropy; for training only.
     """
 
     num_filters: int = 512
@@ -39,17 +48,45 @@ class AdaptedConfig(ExtractorConfig):
     adapted: Literal["block", "features"] = "block"
     frames: Literal["covering", "inside"] = "covering"
     normalise: bool = True
+    aux_num_filters: Size = None
+    aux_filter_length: Size = None
+    aux_hidden: Size = None
+    aux_blocks: Annotated[int, Field(gt=0, le=14)] | None = None
+    speakers: Annotated[int, Field(ge=0, le=100_000)] = 0
+    speaker_loss: Annotated[float, Field(ge=0)] = 0.5
+
+
+class TdSpeakerBeamNet(EnrolledNet[TdSpeakerBeamConfig, Tensor]):
+    """Auxiliary network and extraction network."""
+
+    def __init__(self, config: TdSpeakerBeamConfig) -> None:
+        super().__init__(config)
+        self.extractor = AdaptedExtractor(config)
+        self.auxiliary = _auxiliary(config, num_paths=self.extractor.num_paths)
+        if config.speakers:
+            dim = config.embedding_dim * self.extractor.num_paths
+            self.speakers = SpeakerHead(embedding_dim=dim, num_speakers=config.speakers)
+
+    def embed(self, enrollment: Tensor, lengths: Tensor) -> Tensor:
+        """Embeddings [B, 2 D], or [B, D] without skip paths."""
+        embedding: Tensor = self.auxiliary(enrollment, lengths)
+        return embedding
+
+    def extract(self, mixture: Tensor, lengths: Tensor, embedding: Tensor) -> Tensor:
+        """Estimates [B, T]."""
+        estimate: Tensor = self.extractor(mixture, lengths, embedding)
+        return estimate
 
 
 class AdaptedExtractor(Extractor):
-    """Conv-TasNet in which the clue meets the outputs of the last block before `conditioned_after`.
+    """Conv-TasNet that adapts the outputs of the last block before `conditioned_after`.
 
-    The block's residual and its skip output meet one half of the embedding each, before they are
-    added to what the other blocks gave; with `adapted: features`, the sums meet them.
+    The block's residual and its skip output are conditioned on one half of the embedding each, before they
+    are added to those of the other blocks; with `adapted: features`, the sums are conditioned.
     """
 
-    def __init__(self, config: AdaptedConfig) -> None:
-        super().__init__(config)
+    def __init__(self, config: TdSpeakerBeamConfig) -> None:
+        super().__init__(config, bank=_bank(config))
         self.normalises = config.normalise
         self.adapted_block = config.conditioned_after * config.blocks - 1
         self.adapts_sums = config.adapted == "features"
@@ -59,17 +96,7 @@ class AdaptedExtractor(Extractor):
                 config.conditioning, num_channels=config.skip, embedding_dim=config.embedding_dim
             )
 
-    def _bank(self, config: ExtractorConfig) -> tuple[Encoder, Decoder]:
-        c = cast(AdaptedConfig, config)
-        bank = {"num_filters": c.num_filters, "filter_length": c.filter_length, "stride": c.hop}
-        covering = c.frames == "covering"
-        return (
-            Encoder(**bank, rectify=c.encoder == "relu", covering=covering),
-            Decoder(**bank, covering=covering),
-        )
-
     def _mask_logits(self, encoded: Tensor, embedding: Tensor, mask: Tensor | None) -> Tensor:
-        """Of features [B, N, K] and an embedding [B, 2 D], or [B, D] without skip paths."""
         features = apply_mask(self.bottleneck(self.norm(encoded, mask)), mask)
         total: Tensor | None = None
         for index, block in enumerate(self._blocks()):
@@ -78,8 +105,7 @@ class AdaptedExtractor(Extractor):
             if here and not self.adapts_sums:
                 residual, skipped = self._adapted(residual, skipped, embedding, mask)
             features = features + residual
-            if skipped is not None:
-                total = skipped if total is None else total + skipped
+            total = accumulate(total, skipped)
             if here and self.adapts_sums:
                 features, total = self._adapted(features, total, embedding, mask)
         logits: Tensor = self.output(self.output_activation(features if total is None else total))
@@ -96,59 +122,13 @@ class AdaptedExtractor(Extractor):
         return [block for stack in (*self.before, *self.after) for block in stack.blocks]
 
 
-Size = Annotated[int, Field(gt=0)] | None
-
-
-class TdSpeakerBeamConfig(AdaptedConfig):
-    """Hyper-parameters; the auxiliary network has those of the extraction network unless set.
-
-    Attributes:
-        aux_num_filters: N of the auxiliary network.
-        aux_filter_length: L of the auxiliary network, in samples; its stride is L/2.
-        aux_hidden: H of the auxiliary network.
-        aux_blocks: X of the auxiliary network.
-        speakers: outputs of a classifier of the training speakers on the embedding; 0 has none.
-        speaker_loss: weight of its cross-entropy; for training only.
-    """
-
-    aux_num_filters: Size = None
-    aux_filter_length: Size = None
-    aux_hidden: Size = None
-    aux_blocks: Annotated[int, Field(gt=0, le=14)] | None = None
-    speakers: Annotated[int, Field(ge=0, le=100_000)] = 0
-    speaker_loss: Annotated[float, Field(ge=0)] = 0.5
-
-
-class TdSpeakerBeamNet(nn.Module):
-    """Auxiliary network and extraction network."""
-
-    def __init__(self, config: TdSpeakerBeamConfig) -> None:
-        super().__init__()
-        self.config = config
-        self.extractor = AdaptedExtractor(config)
-        self.auxiliary = _auxiliary(config, num_paths=self.extractor.num_paths)
-        self.speakers: SpeakerHead | None = None
-        if config.speakers:
-            dim = config.embedding_dim * self.extractor.num_paths
-            self.speakers = SpeakerHead(embedding_dim=dim, num_speakers=config.speakers)
-
-    def forward(
-        self, mixture: Tensor, lengths: Tensor, enrollment: Tensor, enrollment_lengths: Tensor
-    ) -> Tensor:
-        """Extract the voice of the enrollment.
-
-        Args:
-            mixture: [B, T], zeros past each length.
-            lengths: [B].
-            enrollment: [B, T'], zeros past each length.
-            enrollment_lengths: [B].
-
-        Returns:
-            The estimate [B, T].
-        """
-        embedding = self.auxiliary(enrollment, enrollment_lengths)
-        estimate: Tensor = self.extractor(mixture, lengths, embedding)
-        return estimate
+def _bank(config: TdSpeakerBeamConfig) -> tuple[Encoder, Decoder]:
+    size = {"num_filters": config.num_filters, "filter_length": config.filter_length, "stride": config.hop}
+    covering = config.frames == "covering"
+    return (
+        Encoder(**size, rectify=config.encoder == "relu", covering=covering),
+        Decoder(**size, covering=covering),
+    )
 
 
 def _auxiliary(config: TdSpeakerBeamConfig, *, num_paths: int) -> StackEmbedder:
@@ -163,7 +143,6 @@ def _auxiliary(config: TdSpeakerBeamConfig, *, num_paths: int) -> StackEmbedder:
         hidden=config.aux_hidden or config.hidden,
         kernel=config.kernel,
         skip=config.skip,
-        norm="global",
         embedding_dim=num_paths * config.embedding_dim,
         covering=config.frames == "covering",
         normalise=config.normalise,

@@ -1,4 +1,4 @@
-"""The network of the cascade: a separator, and a classifier that hears each of its outputs."""
+"""Network of the cascade for sounds: a separator, and a classifier of each of its outputs."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from .class_head import ClassHead
-from .conv_tasnet import Positive, rms
-from .filterbank import Encoder
+from .conv_tasnet import Positive
+from .filterbank import Encoder, rms
 from .separator import Separator, SeparatorConfig
-from .tcn import TcnPart, frame_mask
+from .tcn import Tcn, frame_mask
 
 
 class UssSecConfig(SeparatorConfig):
-    """Hyper-parameters of the separator, and of the classifier.
+    """Hyper-parameters of the separator and of the classifier.
 
     Attributes:
         event_filters: N of the classifier's own filterbank.
@@ -25,7 +25,7 @@ class UssSecConfig(SeparatorConfig):
         event_blocks: X of its stack.
         event_units: of its GRU, in each direction.
         event_pool: frames averaged to one before the GRU.
-        class_weight: weight of its loss in training; it does not reach the separator.
+        class_weight: weight of its loss in training, without gradient to the separator.
     """
 
     event_filters: Positive = 128
@@ -39,7 +39,7 @@ class UssSecConfig(SeparatorConfig):
 
 
 class EventClassifier(nn.Module):
-    """Which classes are in a signal; its level does not matter.
+    """Classifier of the sounds in a signal, independent of its level.
 
     Args:
         config: hyper-parameters.
@@ -54,7 +54,7 @@ class EventClassifier(nn.Module):
             filter_length=c.event_filter_length,
             stride=max(1, c.event_filter_length // 2),
         )
-        self.body = TcnPart(
+        self.body = Tcn(
             channels_in=c.event_filters,
             channels_out=c.event_bottleneck,
             bottleneck=c.event_bottleneck,
@@ -97,16 +97,15 @@ class UssSecNet(nn.Module):
 
     def __init__(self, config: UssSecConfig, *, classes: tuple[str, ...]) -> None:
         super().__init__()
-        self.classes = classes
-        self.config = config
+        self.classes, self.config = classes, config
         self.separator = Separator(config)
         self.events = EventClassifier(config, num_classes=len(classes))
 
     def forward(self, mixture: Tensor, lengths: Tensor) -> Separated:
-        """Mixtures [B, T] with zeros past `lengths` [B]."""
+        """Separate and classify mixtures [B, T], zeros past the lengths [B]."""
         outputs = self.separator(mixture, lengths)
         count = outputs.shape[1]
-        # The two are trained side by side, not as one: a cascade's parts know nothing of another.
-        heard = outputs.detach().flatten(0, 1)
-        probabilities = self.events(heard, lengths.repeat_interleave(count))
+        # The parts of a cascade are independent: no gradient from the classifier to the separator.
+        separated = outputs.detach().flatten(0, 1)
+        probabilities = self.events(separated, lengths.repeat_interleave(count))
         return Separated(outputs, probabilities.view(-1, count, len(self.classes)))

@@ -1,29 +1,71 @@
-"""What systems that know their target by an enrollment have in common."""
+"""Base of systems that know their target by an enrollment: system, training task, batches."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Generic, TypeVar
 
 import torch
 from torch import Tensor
 
-from ...core.errors import ConfigError, ExtractionError
-from ..checkpoints.checkpoint import Checkpoint, fill, load_checkpoint, net_config
-from ..nets.enrollment import join_enrollments
+from ...core.errors import ConfigError
+from ...core.validation import StrictModel
+from ..checkpoints.checkpoint import Checkpoint, load_checkpoint
+from ..checkpoints.networks import open_net, system_card
+from ..nets.enrollment import AnyEnrolledNet, join_enrollments
 from ..protocol import Extraction, Family, QueryBatch, SystemCard
-from ..trainable import Task, TrainBatch
+from ..trainable import AnyTask, ExtractionLoss, TrainBatch
+from .batches import check_rate
+
+Config = TypeVar("Config", bound=StrictModel)
+Net = TypeVar("Net", bound=AnyEnrolledNet)
+
+
+class EnrolledTask(Generic[Config, Net]):
+    """Train an `EnrolledNet` on the loss of its estimates and of its speaker head, if it has one.
+
+    Attributes:
+        net_config: class of the hyper-parameters; has `speaker_loss` if the network has a speaker head.
+        net_class: class of the network.
+    """
+
+    net_config: type[Config]
+    net_class: type[Net]
+
+    def build(self, config: Config, *, classes: tuple[str, ...]) -> Net:
+        """Network with fresh weights; sound classes are not used."""
+        del classes
+        return self.net_class(config)
+
+    def loss(self, net: Net, batch: TrainBatch, criterion: ExtractionLoss) -> Tensor:
+        """Losses [B] of the estimates, and in training the weighted ones of the speakers.
+
+        Raises:
+            ConfigError: a trial has no enrollment, or there are more speakers than outputs.
+        """
+        embedding = net.embed(*enrollments_of(batch))
+        losses = self.estimate_losses(net, embedding, batch, criterion)
+        # The speakers of the validation data have no output of their own.
+        if net.speakers is None or not net.training:
+            return losses
+        speaker_losses = net.speakers.loss(embedding, speakers_of(batch))
+        return losses + float(net.config.speaker_loss) * speaker_losses
+
+    def estimate_losses(
+        self, net: Net, embedding: Tensor, batch: TrainBatch, criterion: ExtractionLoss
+    ) -> Tensor:
+        """Losses [B] of the estimates for given embeddings."""
+        estimate: Tensor = net.extract(batch.mixture, batch.queries.lengths, embedding)
+        return criterion(
+            estimate=estimate, reference=batch.target, mixture=batch.mixture, present=batch.present
+        )
 
 
 class EnrolledSystem:
-    """Target speech extraction by an enrollment of the wanted voice.
-
-    The network takes mixtures [B, T] and lengths [B], enrollments [B, T'] and their lengths, and
-    gives estimates [B, T]. A subclass names itself and the task that builds its network; a cascade
-    names its family too.
+    """Target speech extraction by an enrollment of the target speaker.
 
     Args:
-        checkpoint: a folder, a weights file with its card beside it, or a shipped name.
+        checkpoint: a folder, a weights file with its card next to it, or a shipped name.
         device: "cpu", "cuda", ...
 
     Raises:
@@ -33,39 +75,24 @@ class EnrolledSystem:
     name: ClassVar[str]
     description: ClassVar[str]
     family: ClassVar[Family] = "discriminative"
-    task: ClassVar[Task]
+    task: ClassVar[AnyTask]
     card: SystemCard
 
     def __init__(self, *, checkpoint: str, device: str = "cpu") -> None:
         opened = load_checkpoint(checkpoint, architecture=self.name)
-        self._set_up(opened, checkpoint=checkpoint, device=device)
+        self._set_up(opened, reference=checkpoint, device=device)
 
-    def _set_up(self, opened: Checkpoint, *, checkpoint: str, device: str) -> None:
-        """Network and card of an opened checkpoint, which the user called `checkpoint`.
-
-        Raises:
-            CheckpointError: its weights or hyper-parameters do not fit.
-        """
-        card = opened.card
-        config = net_config(self.task.net_config, opened)
-        # Without memory or random numbers until the weights are known to fit.
-        with torch.device("meta"):
-            self._net = self.task.build(config, classes=())
-        fill(self._net, opened)
-        self._net.to(device).eval()
+    def _set_up(self, checkpoint: Checkpoint, *, reference: str, device: str) -> None:
+        config, self._net = open_net(self.task, checkpoint, device=device)
         self._device = device
-        self.card = SystemCard(
+        self.card = system_card(
+            checkpoint,
             name=self.name,
             family=self.family,
             description=self.description,
             clues=frozenset({"enrollment"}),
-            sample_rate_hz=card.sample_rate_hz,
+            reference=reference,
             causal=bool(getattr(config, "causal", False)),
-            checkpoint=checkpoint,
-            sha256=card.sha256,
-            licence=card.licence,
-            training_data=card.training_data,
-            options=dict(card.net),
         )
 
     @torch.inference_mode()
@@ -75,28 +102,24 @@ class EnrolledSystem:
         Raises:
             ExtractionError: the batch is not at the card's sample rate.
         """
-        if batch.sample_rate_hz != self.card.sample_rate_hz:
-            raise ExtractionError(
-                f"system {self.name!r} works at {self.card.sample_rate_hz} Hz, but the batch is at "
-                f"{batch.sample_rate_hz} Hz; resample it"
-            )
-        enrollments = [clues.enrollments for clues in batch.clues]
+        check_rate(batch, self.card)
+        enrollments = [clues.enrollments if has_samples(clues.enrollments) else () for clues in batch.clues]
         failures = {
             query_id: "the query has no enrollment, and this system needs at least one"
             for query_id, signals in zip(batch.ids, enrollments, strict=True)
-            if not has_samples(signals)
+            if not signals
         }
-        heard = [signals if has_samples(signals) else () for signals in enrollments]
-        mixture = batch.mixture[:, 0].to(self._device)
         estimate = self._net(
-            mixture, batch.lengths.to(self._device), *join_enrollments(heard, device=self._device)
+            batch.mixture[:, 0].to(self._device),
+            batch.lengths.to(self._device),
+            *join_enrollments(enrollments, device=self._device),
         )
         return Extraction(estimate=estimate, failures=failures)
 
 
-def has_samples(signals: Sequence[Tensor]) -> bool:
-    """Whether there is anything to hear in these enrollments."""
-    return any(len(signal) for signal in signals)
+def has_samples(enrollments: Sequence[Tensor]) -> bool:
+    """Whether any of these signals [T_k] has samples."""
+    return any(len(signal) for signal in enrollments)
 
 
 def enrollments_of(batch: TrainBatch) -> tuple[Tensor, Tensor]:
@@ -117,10 +140,10 @@ def enrollments_of(batch: TrainBatch) -> tuple[Tensor, Tensor]:
 
 
 def speakers_of(batch: TrainBatch) -> tuple[str, ...]:
-    """Who speaks in the target of each trial of a training batch.
+    """Target speaker of each trial of a training batch.
 
     Raises:
-        ConfigError: a target has not one speaker.
+        ConfigError: a target does not have exactly one speaker.
     """
     for query_id, labels in zip(batch.queries.ids, batch.target_labels, strict=True):
         if len(labels) != 1:

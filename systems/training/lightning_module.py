@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ...core.errors import TsebenchError
-from ..trainable import Task, TrainBatch
+from ..trainable import AnyTask, TrainBatch
 from .config import OptimiserConfig, TrainConfig
 from .losses import build_loss
 from .snapshot import Progress
@@ -32,7 +32,7 @@ class ExtractionModule(lightning.LightningModule):
     def __init__(
         self,
         net: nn.Module,
-        task: Task,
+        task: AnyTask,
         config: TrainConfig,
         *,
         progress: Progress,

@@ -238,8 +238,8 @@ def test_loss_is_that_of_extraction_and_lambda_times_that_of_classes():
     for weight in (0.0, 1.0, 3.0):
         net = network(NET.model_copy(update={"class_weight": weight}))
         losses.append(task.loss(net, made, criterion).detach())
-        heard = net.listen(made.queries.mixture[:, 0], made.queries.lengths)
-        probabilities = net.probabilities(heard)
+        features = net.encode(made.queries.mixture[:, 0], made.queries.lengths)
+        probabilities = net.probabilities(features)
     labels = torch.tensor([[1.0, 0.0, 1.0, 0.0]] * 2)
     expected = F.binary_cross_entropy(probabilities, labels, reduction="none").mean(dim=1).detach()
     torch.testing.assert_close(losses[1] - losses[0], expected, rtol=1e-4, atol=1e-5)

@@ -15,13 +15,13 @@ from tsebench.core.errors import CheckpointError, ExtractionError
 from tsebench.datasets.types import Clues
 from tsebench.systems.checkpoints import checkpoint as checkpoints
 from tsebench.systems.checkpoints.checkpoint import CheckpointCard, load_checkpoint, save_checkpoint
-from tsebench.systems.nets.conv_tasnet import ExtractorConfig
+from tsebench.systems.nets.soundbeam import SoundBeamConfig, SoundBeamNet
 from tsebench.systems.protocol import QueryBatch, System
 from tsebench.systems.registry import load_system
-from tsebench.systems.soundbeam import SoundBeamNet, multi_hot
+from tsebench.systems.shared.class_queries import multi_hot
 
 CLASSES = ("bell", "dog_bark", "rain")
-NET = ExtractorConfig(
+NET = SoundBeamConfig(
     num_filters=12, filter_length=16, bottleneck=8, hidden=10, blocks=2, stacks=2, embedding_dim=8
 )
 

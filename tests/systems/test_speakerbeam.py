@@ -10,14 +10,9 @@ from torch.nn import functional as F
 from tsebench.core.errors import ConfigError
 from tsebench.core.validation import parse
 from tsebench.doctor.system_checks import check_system
+from tsebench.systems.nets.banks import NormalisedStft
 from tsebench.systems.nets.conditioning import CONDITIONINGS, conditioning
-from tsebench.systems.nets.speakerbeam import (
-    Blstm,
-    FrameAttention,
-    SpeakerBeamConfig,
-    SpeakerBeamNet,
-    Spectrum,
-)
+from tsebench.systems.nets.speakerbeam import Blstm, FrameAttention, SpeakerBeamConfig, SpeakerBeamNet
 from tsebench.systems.nets.tcn import frame_mask
 from tsebench.systems.registry import load_system
 
@@ -31,18 +26,18 @@ TINY |= {"embedding_dim": 4}
 @pytest.mark.parametrize(("window", "stride"), [(8, 4), (64, 16), (10, 3), (256, 64)])
 @pytest.mark.parametrize("num_samples", [1, 7, 64, 501])
 def test_spectra_give_the_signal_back(window, stride, num_samples):
-    spectrum = Spectrum(window=window, stride=stride)
+    stft = NormalisedStft(window=window, stride=stride)
     signal = torch.randn(2, num_samples)
-    spectra = spectrum.analyse(signal)
-    counts = spectrum.frame_counts(torch.tensor([num_samples]))
+    spectra = stft.analyse(signal)
+    counts = stft.frame_counts(torch.tensor([num_samples]))
     assert spectra.shape == (2, window // 2 + 1, counts.item())
-    rebuilt = spectrum.synthesise(spectra, num_samples=num_samples)
+    rebuilt = stft.synthesise(spectra, num_samples=num_samples)
     torch.testing.assert_close(rebuilt, signal, atol=1e-5, rtol=1e-4)
 
 
 def test_spectra_are_those_of_torch():
     signal = torch.randn(1, 640)
-    ours = Spectrum(window=64, stride=16).analyse(signal)
+    ours = NormalisedStft(window=64, stride=16).analyse(signal)
     taper = torch.hann_window(64).sqrt()
     theirs = torch.stft(signal, 64, 16, window=taper, center=False, return_complex=True)
     # Three frames begin before the signal.

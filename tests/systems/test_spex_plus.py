@@ -134,7 +134,7 @@ def test_loss_weighs_three_estimates_and_the_speakers():
         lengths = torch.tensor([len(clues.enrollments[0]) for clues in heard])
         embedding = net.embed(signals, lengths)
         mixture = items.queries.mixture[:, 0]
-        estimates = net.extract(mixture, items.queries.lengths, embedding)
+        estimates = net.extract_scales(mixture, items.queries.lengths, embedding)
         short, middle, long = (
             criterion(estimate=e, reference=items.target, mixture=mixture, present=items.present)
             for e in estimates

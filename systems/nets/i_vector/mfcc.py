@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ....core.mel import slaney_filters
-from ..conv_tasnet import rms
+from ..filterbank import rms
 
 Normalise = Literal["none", "mean", "mean_variance"]
 

@@ -187,12 +187,12 @@ def _network(opened: Checkpoint, options: AdaptOptions) -> SoundBeamNet:
         ConfigError: it has no class embeddings, or nothing to average.
     """
     config = net_config(SoundBeamConfig, opened)
-    if not config.knows_classes:
+    if not config.takes_classes:
         raise ConfigError(
             f"checkpoint {str(opened.path)!r} is the variant {config.variant!r}, which has no "
             "class embeddings to add to; use a mixed variant (enrollments need no adaptation)"
         )
-    if options.init == "avg" and not config.hears_enrollments:
+    if options.init == "avg" and not config.takes_enrollments:
         raise ConfigError(
             f"init = 'avg', but checkpoint {str(opened.path)!r} is the variant "
             f"{config.variant!r}, which cannot encode recordings; use init: rnd or a mixed variant"

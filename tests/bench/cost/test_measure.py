@@ -20,10 +20,9 @@ from tsebench.bench.inference.batching import Item
 from tsebench.bench.run.record import CostFacts
 from tsebench.datasets.types import Clues, Query, Truth
 from tsebench.systems.checkpoints.checkpoint import CheckpointCard, save_checkpoint
-from tsebench.systems.nets.conv_tasnet import ExtractorConfig
+from tsebench.systems.nets.soundbeam import SoundBeamConfig, SoundBeamNet
 from tsebench.systems.protocol import AnySystem, Extraction, QueryBatch, SystemCard
 from tsebench.systems.registry import load_system
-from tsebench.systems.soundbeam import SoundBeamNet
 
 RATE_HZ = 8000
 SHORT, LONG = 7680, 38400
@@ -136,7 +135,7 @@ def test_hidden_networks_are_unknown_and_not_free() -> None:
 
 # Whole systems
 
-NET = ExtractorConfig(
+NET = SoundBeamConfig(
     num_filters=12, filter_length=16, bottleneck=8, hidden=10, blocks=2, stacks=3, embedding_dim=6
 )
 CLASSES = ("bell", "dog_bark", "rain")

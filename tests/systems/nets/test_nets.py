@@ -10,8 +10,8 @@ from torch.nn import functional as F
 from tsebench.core.errors import ConfigError, UnknownNameError
 from tsebench.core.validation import parse
 from tsebench.systems.nets.conditioning import Multiplication, conditioning
-from tsebench.systems.nets.conv_tasnet import Extractor, ExtractorConfig, rms
-from tsebench.systems.nets.filterbank import Decoder, Encoder
+from tsebench.systems.nets.conv_tasnet import Extractor, ExtractorConfig
+from tsebench.systems.nets.filterbank import Decoder, Encoder, rms
 from tsebench.systems.nets.tcn import (
     CumulativeLayerNorm,
     DepthwiseConv,
