@@ -1,4 +1,4 @@
-"""The command `demo`."""
+"""`tsebench demo`: write a page with the sounds of chosen trials."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Quantile = Annotated[
     ),
 ]
 By = Annotated[
-    str | None, Option(metavar="SYSTEM", help="Whose values --quantile is about.  [default: the leader]")
+    str | None, Option(metavar="SYSTEM", help="System whose values --quantile uses.  [default: the leader]")
 ]
 Random = Annotated[int, Option("--random", min=1, metavar="N", help="Trials of each set, drawn at random.")]
 Seed = Annotated[int, Option(metavar="N", help="Another seed draws other trials.")]
@@ -81,7 +81,7 @@ def quantile_of(text: str) -> tuple[str, tuple[float, ...]]:
     """Metric and quantiles of "si_sdri=0.1,0.5,0.9".
 
     Raises:
-        ConfigError: it is not like that, or a quantile lies outside 0..1.
+        ConfigError: the text has another form, or a quantile lies outside 0..1.
     """
     metric, separator, levels = text.partition("=")
     try:

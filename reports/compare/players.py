@@ -65,7 +65,7 @@ def write_listening(
         "compare.html.j2",
         scripts=("theme.js", "players.js"),
         title=f"{comparison.base.title} → {comparison.candidate.title}",
-        heard=heard,
+        trials=heard,
     )
     write_atomic(out / PAGE, page)
     files = dict.fromkeys(path for one in heard for path in one.player.files)

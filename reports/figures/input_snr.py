@@ -24,7 +24,7 @@ def input_snr(board: Leaderboard) -> Iterator[Plot | LeftOut]:
         if dimension is not None and len({found.slice for found in cells}) > 1:
             yield _plot(shown, dimension, cells)
         else:
-            reason = "the trials do not differ in input SNR by a bin, or have no tag that tells it"
+            reason = "the trials do not differ in input SNR by a bin, or have no tag of it"
             yield LeftOut(name=shown.name(), reason=reason)
 
 

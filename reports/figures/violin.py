@@ -29,10 +29,10 @@ def violin(board: Leaderboard) -> Iterator[Plot | LeftOut]:
 
 def _mark(axes: Axes, values: NDArray[np.float64], height: float, look: Look) -> None:
     if np.ptp(values) > 0.0:
-        drawn = axes.violinplot(
+        parts = axes.violinplot(
             [values], positions=[height], widths=0.85 * ROW_IN, orientation="horizontal", showextrema=False
         )
-        for body in drawn["bodies"]:  # type: ignore[attr-defined]
+        for body in parts["bodies"]:  # type: ignore[attr-defined]
             body.set(facecolor=f"{look.colour}40", edgecolor=look.colour, linewidth=0.8, alpha=None)
     low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
     axes.plot([low, high], [height, height], color=look.colour, linewidth=2.2)

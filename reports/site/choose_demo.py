@@ -1,4 +1,4 @@
-"""Which trials a demo page shows: by id, by quantile of a metric, or at random with a seed."""
+"""Choose the trials of a demo page: by id, by quantile of a metric, or at random with a seed."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from .choose_trials import TrialOrder, wanted_trials
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoChoice:
-    """Which trials and systems a demo page shows, and how they were chosen.
+    """Trials and systems of a demo page.
 
     Attributes:
         trials: ids; if there are any, only these.
         quantiles: of `metric`, in 0..1, for each stratum of each dataset; 0 is the worst.
-        metric: whose quantiles these are.
+        metric: of the quantiles.
         by: system whose values count; the leader of each table if None.
-        count: trials of each dataset that are drawn at random, if nothing else is asked for.
+        count: trials of each dataset to draw at random, without ids and quantiles.
         seed: of this draw.
         systems: columns, in this order; all that ran if empty.
     """
@@ -35,7 +35,7 @@ class DemoChoice:
 
     @property
     def how(self) -> str:
-        """How the trials were chosen, in words."""
+        """Description of the choice."""
         if self.trials:
             return "by hand"
         if self.quantiles:
@@ -45,10 +45,10 @@ class DemoChoice:
 
 
 def choose_demo(board: Leaderboard, choice: DemoChoice) -> dict[tuple[str, str], str]:
-    """Trials by dataset and id, with why each was chosen.
+    """Trials by dataset and id, with the reason for each.
 
     Raises:
-        ConfigError: a trial, system or metric is not there, or no trial has a value.
+        ConfigError: a trial, system or metric is unknown, or no trial has a value.
     """
     for name in [*choice.systems, *([choice.by] if choice.by else [])]:
         if name not in board.systems:

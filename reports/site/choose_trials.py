@@ -1,4 +1,4 @@
-"""Which trials are told by themselves: the worst and best of each system, or those asked for."""
+"""Choose the trials that get pages of their own: the worst and best of each system, or those named."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Valued:
 
 
 class ValuedTrials(Sequence[Valued]):
-    """Trials in an order, made when they are asked for: of thousands, the ends alone are told.
+    """Trials in an order. Of thousands only the ends are used, so each is made when it is indexed.
 
     Args:
         dataset: of all of them.
@@ -42,16 +42,13 @@ class ValuedTrials(Sequence[Valued]):
     @overload
     def __getitem__(self, index: int) -> Valued: ...
     @overload
-    def __getitem__(self, index: slice) -> tuple[Valued, ...]: ...
-    def __getitem__(self, index: int | slice) -> Valued | tuple[Valued, ...]:
+    def __getitem__(self, index: slice) -> list[Valued]: ...
+    def __getitem__(self, index: int | slice) -> Valued | list[Valued]:
         """One trial, or a stretch of them."""
         if isinstance(index, slice):
-            return tuple(self[place] for place in range(*index.indices(len(self))))
-        return Valued(
-            dataset=self._dataset,
-            trial_id=str(self._values.index[index]),
-            value=float(self._values.iloc[index]),
-        )
+            return [self[place] for place in range(*index.indices(len(self)))]
+        trial_id, value = str(self._values.index[index]), float(self._values.iloc[index])
+        return Valued(dataset=self._dataset, trial_id=trial_id, value=value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +66,7 @@ class TrialOrder:
 
     Args:
         board: with rows; without them there are no trials.
-        metric: by whose values; the one that sorts each table if None.
+        metric: whose values order the trials; the one that sorts each table if None.
     """
 
     def __init__(self, board: Leaderboard, *, metric: str | None = None) -> None:
@@ -79,7 +76,7 @@ class TrialOrder:
     def worst_first(self, table: Table, system: str) -> Sequence[Valued]:
         """Trials of a system, the worst first.
 
-        A trial without a value is told among the failures, so it is left out here.
+        A trial without a value is left out here; the failures list it.
         """
         column = self._column(table)
         values = self._values.get((table.dataset, table.condition))
@@ -96,23 +93,23 @@ class TrialOrder:
             column, ordered = self._column(table), self.worst_first(table, system)
             if column is not None and ordered:
                 half = min(count, (len(ordered) + 1) // 2)
-                best = tuple(ordered[max(half, len(ordered) - count) :])[::-1]
+                best = tuple(ordered[max(half, len(ordered) - count) :][::-1])
                 found.append(Extremes(table=table, column=column, worst=tuple(ordered[:half]), best=best))
         return tuple(found)
 
-    def telling(self) -> Iterator[Valued]:
-        """Trials in the order in which they are worth a look.
+    def most_extreme(self) -> Iterator[Valued]:
+        """Trials by how extreme they are.
 
-        Turn by turn, each system of each table gives its worst, its best, its second worst trial,
-        and so on: leaders first, then other contenders, then baselines and oracles.
+        Each system of each table in turn gives its worst, its best, its second worst trial, and so on:
+        leaders first, then other contenders, then baselines and oracles.
         """
         queues: dict[int, list[Iterator[Valued]]] = {}
         for table in self._board.tables:
             for entry in table.entries:
                 queue = _ends_first(self.worst_first(table, entry.system))
-                queues.setdefault(_place(entry, table), []).append(queue)
-        for place in sorted(queues):
-            turns = itertools.zip_longest(*queues[place])
+                queues.setdefault(_priority(entry, table), []).append(queue)
+        for priority in sorted(queues):
+            turns = itertools.zip_longest(*queues[priority])
             yield from (found for turn in turns for found in turn if found is not None)
 
     @cached_property
@@ -120,9 +117,7 @@ class TrialOrder:
         """Values of the metric [trials, systems] by dataset and stratum."""
         rows = self._board.rows
         found: dict[tuple[str, str], pd.DataFrame] = {}
-        if rows.empty:
-            return found
-        for table in self._board.tables:
+        for table in () if rows.empty else self._board.tables:
             column = self._column(table)
             if column is not None:
                 own = rows[
@@ -131,9 +126,8 @@ class TrialOrder:
                     & (rows["metric"] == column.key)
                     & (rows["status"] == "ok")
                 ]
-                found[table.dataset, table.condition] = own.pivot(
-                    index="trial_id", columns="system", values="value"
-                )
+                values = own.pivot(index="trial_id", columns="system", values="value")
+                found[table.dataset, table.condition] = values
         return found
 
     def _column(self, table: Table) -> Column | None:
@@ -145,20 +139,20 @@ class TrialOrder:
 def choose(
     board: Leaderboard, order: TrialOrder, *, count: int, wanted: Sequence[str] = ()
 ) -> tuple[tuple[str, str], ...]:
-    """The trials that get a page, by dataset and id: those wanted, then the telling ones.
+    """The trials that get a page, by dataset and id: those wanted, then the most extreme ones.
 
     Args:
         board: with rows.
         order: of its trials.
-        count: most trials beside those wanted.
+        count: most trials in addition to those wanted.
         wanted: ids that must be among them; all trials of such an id.
 
     Raises:
-        ConfigError: there is no trial of that id.
+        ConfigError: the board has no trial of that id.
     """
     chosen = dict.fromkeys(wanted_trials(board, wanted))
     limit = len(chosen) + count
-    for found in order.telling():
+    for found in order.most_extreme():
         if len(chosen) >= limit:
             break
         chosen.setdefault((found.dataset, found.trial_id))
@@ -169,7 +163,7 @@ def wanted_trials(board: Leaderboard, wanted: Sequence[str]) -> list[tuple[str, 
     """Dataset and id of the trials that are named.
 
     Raises:
-        ConfigError: there is no trial of that id.
+        ConfigError: the board has no trial of that id.
     """
     if not wanted:
         return []
@@ -192,7 +186,7 @@ def primary_column(table: Table) -> Column | None:
     return None if table.primary is None else table.columns[table.primary]
 
 
-def _place(entry: Entry, table: Table) -> int:
+def _priority(entry: Entry, table: Table) -> int:
     if entry.system == table.leader:
         return 0
     return 2 if entry.facts.privileged or entry.facts.family == "baseline" else 1

@@ -1,4 +1,4 @@
-"""The demo page: a table of sounds, one row of players for each chosen trial, with its text."""
+"""The demo page: a table of sounds with one row of players for each chosen trial and its text."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...core.errors import ConfigError
-from ...core.files import make_folder, write_atomic
+from ...core.files import make_folder
 from ..leaderboard import wording as text
 from ..leaderboard.board import Leaderboard
 from ..trial_audio import RunAudio, open_audio
 from .choose_demo import DemoChoice, choose_demo
 from .choose_trials import primary_column
-from .pages import render_page
-from .players import Player, Sound, Track, write_player
+from .pages import render_page, write_page
+from .players import Player, Track, write_player
 from .trial_facts import TrialFacts, facts_of, sounds_of
 
 PAGE = "index.html"
 UNPROCESSED, TRUTH = "Unprocessed", "Ground truth"
-_MIXTURE = "mixture"  # the system that gives its input: the column "Unprocessed" has it
+_MIXTURE = "mixture"  # the system that returns its input: the column "Unprocessed" has it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Row:
-    """A trial: the tracks of each column, of which an enrollment may have several."""
+class DemoRow:
+    """A trial with the tracks of each column; an enrollment may have several."""
 
     trial: TrialFacts
     cells: tuple[tuple[Track, ...], ...]
@@ -32,17 +32,18 @@ class _Row:
     why: str
 
     @property
-    def said(self) -> str:
-        return f"“{self.trial.transcript}”" if self.trial.transcript else self.trial.asked
+    def text(self) -> str:
+        """Transcript of the target, or the query."""
+        return f"“{self.trial.transcript}”" if self.trial.transcript else self.trial.query
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Group:
+class DemoTable:
     """The rows of one dataset."""
 
     dataset: str
     columns: tuple[str, ...]
-    rows: tuple[_Row, ...]
+    rows: tuple[DemoRow, ...]
 
 
 def write_demo(
@@ -58,81 +59,73 @@ def write_demo(
     Args:
         board: with rows and folders.
         out: folder of the page.
-        choice: which trials and systems.
+        choice: trials and systems.
         title: of the page; the runs' names by default.
-        corpus_dirs: folders of corpora by name, beside those of the user file.
+        corpus_dirs: folders of corpora by name, in addition to those of the user file.
 
     Returns:
         All files, the page first.
 
     Raises:
-        ConfigError: a trial, system or metric is not there, no estimates were kept, or nothing can
-            be rendered.
+        ConfigError: a trial, system or metric is unknown, the runs have no estimates, or no trial of a
+            dataset has any sound.
         OutputError: the folder cannot be written.
     """
     chosen = choose_demo(board, choice)
     audio = open_audio(board.folders, corpus_dirs=corpus_dirs)
-    _check_kept(board, audio)
+    _check_estimates(board, audio)
     make_folder(out)
-    groups: list[_Group] = []
+    tables: list[DemoTable] = []
     files: list[Path] = []
     for dataset in dict.fromkeys(name for name, _ in chosen):
         pairs = {pair: why for pair, why in chosen.items() if pair[0] == dataset}
-        heard = [(facts, sounds_of(facts, audio)) for facts in facts_of(board, list(pairs), audio)]
-        _check_heard(dataset, heard)
-        players = [(facts, write_player(sounds, out)) for facts, (sounds, _) in heard]
-        groups.append(_group(dataset, players, pairs, choice.systems or _shown(board)))
+        trials = [(facts, *sounds_of(facts, audio)) for facts in facts_of(board, list(pairs), audio)]
+        if not any(sound.samples is not None for _, sounds, _ in trials for sound in sounds):
+            reasons = dict.fromkeys(why for _, _, missing in trials for why in missing)
+            raise ConfigError(f"dataset {dataset!r} has no sounds: {'; '.join(reasons)}")
+        players = [(facts, write_player(sounds, out)) for facts, sounds, _ in trials]
+        tables.append(_table(dataset, players, pairs, choice.systems or _shown(board)))
         files += [path for _, player in players for path in player.files]
     names = ", ".join(dict.fromkeys(run.title for run in board.runs if run.title))
     page = render_page(
         "demo.html.j2",
         scripts=("theme.js", "players.js"),
         title=title or f"Demo: {names or ', '.join(board.datasets)}",
-        groups=groups,
+        tables=tables,
         count=len(chosen),
         how=choice.how,
     )
-    write_atomic(out / PAGE, page)
-    return [out / PAGE, *dict.fromkeys(files)]
+    return [write_page(out, PAGE, page), *dict.fromkeys(files)]
 
 
-def _check_kept(board: Leaderboard, audio: Mapping[str, RunAudio]) -> None:
+def _check_estimates(board: Leaderboard, audio: Mapping[str, RunAudio]) -> None:
     if not any(run.keeps_estimates for run in audio.values()):
         folders = ", ".join(repr(str(folder)) for folder in board.folders)
         raise ConfigError(
-            f"{folders} holds no estimates, so there is nothing to hear; write "
+            f"{folders} holds no estimates, so the page would have no sounds; write "
             "`keep_estimates: true` into the run's config and start it again into the same folder: "
             "known scores are not computed twice"
         )
 
 
-def _check_heard(
-    dataset: str, heard: Sequence[tuple[TrialFacts, tuple[Sequence[Sound], Sequence[str]]]]
-) -> None:
-    reasons = dict.fromkeys(why for _, (_, why_not) in heard for why in why_not)
-    if not any(sound.samples is not None for _, (sounds, _) in heard for sound in sounds):
-        raise ConfigError(f"dataset {dataset!r} cannot be heard: {'; '.join(reasons)}")
-
-
 def _shown(board: Leaderboard) -> list[str]:
-    """All systems but the one that gives the mixture, which has a column of its own."""
     return [name for name in board.systems if name != _MIXTURE]
 
 
-def _group(
+def _table(
     dataset: str,
     players: Sequence[tuple[TrialFacts, Player]],
     why: Mapping[tuple[str, str], str],
     systems: Sequence[str],
-) -> _Group:
+) -> DemoTable:
     tracks = [track for _, player in players for track in player.tracks]
     clues = ("Enrollment",) if any(track.role == "enrollment" for track in tracks) else ()
     shown = [name for name in systems if any(track.system == name for track in tracks)]
-    return _Group(
+    return DemoTable(
         dataset=dataset,
         columns=(UNPROCESSED, *clues, *shown, TRUTH),
         rows=tuple(
-            _Row(
+            DemoRow(
                 trial=facts,
                 cells=_cells(player.tracks, clues, shown),
                 scores=_scores(facts),
@@ -163,9 +156,9 @@ def _scores(facts: TrialFacts) -> dict[str, str]:
     if column is None or place is None:
         return {}
     found = {}
-    for answer in facts.answers:
-        score = answer.scores[place]
+    for result in facts.results:
+        score = result.scores[place]
         if score is not None:
             shown = text.number(score.value, column.facts.unit)
-            found[answer.entry.system] = f"{column.key} {shown} {column.facts.unit}".strip()
+            found[result.entry.system] = f"{column.key} {shown} {column.facts.unit}".strip()
     return found

@@ -1,4 +1,4 @@
-"""What all pages share: names that are safe as files, the templates, the policy for browsers."""
+"""Rendering of pages: names that are safe as files, the templates, the policy for browsers."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from ...bench.run.record import plain
+from ...core.files import make_folder, write_atomic
 from ..leaderboard import wording as text
 
 _TEMPLATES = Path(__file__).with_name("templates")
@@ -23,10 +24,10 @@ _JSON = {"ensure_ascii": False, "separators": (",", ":"), "allow_nan": False}
 
 
 def file_name(*parts: str) -> str:
-    """A name for a file that is like the parts, unlike any other, and stays in its folder.
+    """A readable and unique file name for the parts, without any path.
 
-    What is not plain lower-case text gets a hash, so that two names never meet in one file, on no
-    file system.
+    A name that is not plain lower-case text gets a hash, so that two names never share a file on any file
+    system.
     """
     whole = "/".join(parts)
     readable = _UNSAFE.sub("-", whole.lower()).strip(".-")[:_LONGEST]
@@ -37,12 +38,12 @@ def file_name(*parts: str) -> str:
 
 
 def system_page(system: str) -> str:
-    """The page of a system, from the report's folder."""
+    """Path of a system's page in the report's folder."""
     return f"systems/{file_name(system)}.html"
 
 
 def trial_page(dataset: str, trial_id: str) -> str:
-    """The page of a trial, from the report's folder."""
+    """Path of a trial's page in the report's folder."""
     return f"trials/{file_name(dataset, trial_id)}.html"
 
 
@@ -52,7 +53,7 @@ def render_page(template: str, *, scripts: tuple[str, ...], **values: Any) -> st
     Args:
         template: file in `templates`.
         scripts: files in `templates` that the page runs.
-        values: what the template reads.
+        values: variables of the template.
     """
     code = "\n".join(_source(name) for name in scripts)
     return _environment().get_template(template).render(code=code, policy=_policy(code), **values)
@@ -63,8 +64,20 @@ def breakable(name: str) -> Markup:
     return escape(name).replace("_", Markup("_<wbr>"))
 
 
+def write_page(out: Path, name: str, page: str) -> Path:
+    """Write a page into the report's folder.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    path = out / name
+    make_folder(path.parent)
+    write_atomic(path, page)
+    return path
+
+
 def _policy(code: str) -> str:
-    """Nothing from the network; one script, known by its hash; audio and pictures beside."""
+    """Content security policy: no network, one script by its hash, audio and pictures of the report."""
     digest = base64.b64encode(hashlib.sha256(f"\n{code}\n".encode()).digest()).decode()
     return (
         f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; "

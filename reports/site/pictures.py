@@ -1,4 +1,4 @@
-"""Waveforms and spectrograms of the players, small enough to be many on a page."""
+"""Waveforms and spectrograms of the players, small enough for many on one page."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WIDTH = 560  # pictures are drawn for this many pixels, and stretched by the pag
 _WINDOW_S = 0.032
 _ROWS = 128
 _RANGE_DB = 70.0
-_LEVELS = 48  # grey levels: as many as an eye tells apart, and a third of the bytes
+_LEVELS = 48  # grey levels: as many as the eye can distinguish, and a third of the bytes
 
 
 def waveform_path(samples: Samples, *, peak: float, width: int = WIDTH // 2) -> str:
@@ -76,7 +76,7 @@ def spectrogram_png(found: NDArray[np.float64], *, top: float) -> bytes:
 
 
 def _fewer_rows(found: NDArray[np.float64]) -> NDArray[np.float64]:
-    """At most so many rows: neighbours are joined by their largest power."""
+    """At most `_ROWS` rows: neighbours are joined by their largest power."""
     joined = math.ceil(len(found) / _ROWS)
     if joined < 2:
         return found

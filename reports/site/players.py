@@ -1,4 +1,4 @@
-"""Players: the tracks of a trial as files beside the page, with a picture of each."""
+"""Players: the tracks of a trial as files of the report, with a picture of each."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Sound:
 
     Attributes:
         role: "mixture", "enrollment", "target" or "estimate".
-        samples: [T], or None, and `reason` says why there are none.
+        samples: [T], or None for the given `reason`.
         system: of an estimate.
     """
 
@@ -44,11 +44,11 @@ class Track:
     """A track of a player.
 
     Attributes:
-        sound: the file, from the report's folder; "" if there is nothing to hear.
+        sound: the file, from the report's folder; "" without samples.
         picture: spectrogram, from the report's folder.
         wave: SVG path.
-        gain_db: what its level was lowered by, so that 16 bits can hold it; 0 mostly.
-        own_clock: it does not lie on the time axis of the others (an enrollment).
+        gain_db: gain that avoids clipping in 16 bits; mostly 0.
+        own_clock: not on the time axis of the others (an enrollment).
     """
 
     role: str
@@ -66,34 +66,34 @@ class Track:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Player:
-    """Tracks that are heard side by side: those of one clock keep the position."""
+    """Tracks of one trial; those on one time axis share the position of playback."""
 
     tracks: tuple[Track, ...]
     files: tuple[Path, ...]
 
     @property
     def audible(self) -> bool:
-        """Whether there is anything to hear."""
+        """Whether any track has a sound."""
         return any(track.sound for track in self.tracks)
 
 
 def write_player(sounds: Sequence[Sound], out: Path) -> Player:
     """Write the tracks of one trial: `audio/HASH.wav` and `images/HASH.png` in a report's folder.
 
-    Names are hashes of what the files hold, so that trials share the mixture, and no name of a
-    dataset or a system reaches the disk. Levels and colours of all tracks are on one scale.
+    Names are hashes of the contents, so that trials share the mixture, and no name of a dataset or a system
+    reaches the disk. Levels and colours of all tracks are on one scale.
 
     Args:
-        sounds: in the order in which they are shown.
+        sounds: in the order of the page.
         out: the report's folder.
 
     Raises:
         OutputError: the folder cannot be written.
     """
-    heard = [sound for sound in sounds if sound.samples is not None and len(sound.samples)]
-    powers = {id(s): pictures.power(_samples(s), sample_rate_hz=s.sample_rate_hz) for s in heard}
-    # What is asked for sets the scale: one loud estimate must not darken all the others.
-    shared = [s for s in heard if s.role in {"mixture", "target"}] or heard
+    audible = [sound for sound in sounds if sound.samples is not None and len(sound.samples)]
+    powers = {id(s): pictures.power(_samples(s), sample_rate_hz=s.sample_rate_hz) for s in audible}
+    # Mixture and target set the scale: one loud estimate must not darken all the others.
+    shared = [s for s in audible if s.role in {"mixture", "target"}] or audible
     top = max((float(powers[id(s)].max()) for s in shared), default=0.0)
     peak = max((float(np.abs(_samples(s)).max()) for s in shared), default=0.0)
     files: list[Path] = []
@@ -129,7 +129,7 @@ def _samples(sound: Sound) -> Samples:
 
 
 def _fitting(samples: Samples) -> tuple[Samples, float]:
-    """The samples as 16 bits can hold them, and by how many dB they were lowered for it."""
+    """The samples without clipping in 16 bits, and the gain in dB that this takes."""
     peak = float(np.abs(samples).max())
     if peak < 1.0:
         return samples, 0.0

@@ -1,4 +1,4 @@
-"""The report as a folder of pages: the leaderboard, a page for each system and for some trials."""
+"""The report as a folder of pages: the leaderboard, one page for each system, and pages of some trials."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...core.files import make_folder, write_atomic
+from ...core.files import make_folder
 from ..leaderboard.board import Column, Entry, Leaderboard, Table
 from ..tables.cost import HEADINGS, cost_lines
-from ..trial_audio import RunAudio, open_audio
+from ..trial_audio import open_audio
 from .charts.axes import bars
 from .charts.conditions import MOST, legend, panels
 from .charts.pareto import charts
 from .choose_trials import TrialOrder, choose
-from .pages import render_page, system_page, trial_page
+from .pages import render_page, system_page, trial_page, write_page
 from .players import Player, write_player
 from .slice_tables import Sliced, slice_json, sliced
 from .trial_facts import TrialFacts, facts_of, sounds_of
@@ -26,12 +26,12 @@ _MOST_BARS = 12
 
 
 @dataclass(frozen=True, slots=True)
-class _Heard:
-    """A trial with its player, and why something of it cannot be heard."""
+class TrialPage:
+    """A trial with its player, and the reasons why tracks are missing."""
 
     trial: TrialFacts
     player: Player
-    why_not: tuple[str, ...]
+    missing: tuple[str, ...]
 
 
 def write_site(
@@ -47,49 +47,47 @@ def write_site(
     Args:
         board: the leaderboard; its rows and folders give slices and trials.
         out: the report's folder.
-        trials: most trials that get a page, beside those that are chosen.
+        trials: most trials that get a page, in addition to those that are chosen.
         chosen: ids of trials that get one.
-        corpus_dirs: folders of corpora by name, beside those of the user file.
+        corpus_dirs: folders of corpora by name, in addition to those of the user file.
 
     Returns:
         All files, the leaderboard first.
 
     Raises:
-        ConfigError: there is no trial of a chosen id.
+        ConfigError: the board has no trial of a chosen id.
         OutputError: the folder cannot be written.
     """
     make_folder(out)
     order = TrialOrder(board)
     audio = open_audio(board.folders, corpus_dirs=corpus_dirs)
     pairs = choose(board, order, count=trials, wanted=chosen)
-    heard = [_hear(facts, audio, out) for facts in facts_of(board, pairs, audio)]
+    pages = []
+    for facts in facts_of(board, pairs, audio):
+        sounds, missing = sounds_of(facts, audio)
+        pages.append(TrialPage(facts, write_player(sounds, out), missing))
     slices = sliced(board)
-    written = [_write(out, INDEX, _index(board, slices, heard))]
+    written = [write_page(out, INDEX, _index(board, slices, pages))]
     for system in board.systems:
         page = _system(board, system, slices, order, set(pairs))
-        written.append(_write(out, system_page(system), page))
-    for before, each, after in zip([None, *heard], heard, [*heard[1:], None], strict=False):
+        written.append(write_page(out, system_page(system), page))
+    for before, each, after in zip([None, *pages], pages, [*pages[1:], None], strict=False):
         path = trial_page(each.trial.dataset, each.trial.trial_id)
-        written.append(_write(out, path, _trial(each, before, after)))
-    return [*written, *dict.fromkeys(path for each in heard for path in each.player.files)]
+        written.append(write_page(out, path, _trial(each, before, after)))
+    return [*written, *dict.fromkeys(path for each in pages for path in each.player.files)]
 
 
 def render(board: Leaderboard) -> str:
-    """The leaderboard page alone, as it is without any page of a trial."""
+    """The leaderboard page without any pages of trials."""
     return _index(board, sliced(board), [])
 
 
-def _hear(facts: TrialFacts, audio: Mapping[str, RunAudio], out: Path) -> _Heard:
-    sounds, why_not = sounds_of(facts, audio)
-    return _Heard(facts, write_player(sounds, out), why_not)
-
-
-def _index(board: Leaderboard, slices: Sliced, heard: Sequence[_Heard]) -> str:
+def _index(board: Leaderboard, slices: Sliced, pages: Sequence[TrialPage]) -> str:
     tables = {
         str(number): slice_json(table, slices.get((table.dataset, table.condition), []))
         for number, table in enumerate(board.tables, 1)
     }
-    looked_at = [each.trial for each in heard]
+    trials = [each.trial for each in pages]
     return render_page(
         "report.html.j2",
         scripts=("theme.js", "sort.js", "tables.js"),
@@ -101,10 +99,10 @@ def _index(board: Leaderboard, slices: Sliced, heard: Sequence[_Heard]) -> str:
         slices=slices,
         most_bars=_MOST_BARS,
         most_lines=MOST,
-        looked_at=looked_at,
-        chosen={(trial.dataset, trial.trial_id) for trial in looked_at},
-        players=any(each.player.audible for each in heard),
-        why_silent=list(dict.fromkeys(why for each in heard for why in each.why_not)),
+        trials=trials,
+        chosen={(trial.dataset, trial.trial_id) for trial in trials},
+        players=any(each.player.audible for each in pages),
+        missing=list(dict.fromkeys(why for each in pages for why in each.missing)),
         costs=cost_lines(board),
         cost_headings=HEADINGS,
         data={"tables": tables},
@@ -151,7 +149,7 @@ def _scores(
     return dataset, list(columns.values()), lines
 
 
-def _trial(each: _Heard, before: _Heard | None, after: _Heard | None) -> str:
+def _trial(each: TrialPage, before: TrialPage | None, after: TrialPage | None) -> str:
     player = each.player
     main = [track.duration_s for track in player.tracks if track.sound and not track.own_clock]
     return render_page(
@@ -162,14 +160,7 @@ def _trial(each: _Heard, before: _Heard | None, after: _Heard | None) -> str:
         after=after.trial if after else None,
         player=player,
         longest=max(main, default=1.0),
-        why_not=each.why_not,
-        answers={answer.entry.system: answer for answer in each.trial.answers},
-        heard=[answer for answer in each.trial.answers if answer.words],
+        missing=each.missing,
+        results={result.entry.system: result for result in each.trial.results},
+        transcribed=[result for result in each.trial.results if result.transcript],
     )
-
-
-def _write(out: Path, name: str, page: str) -> Path:
-    path = out / name
-    make_folder(path.parent)
-    write_atomic(path, page)
-    return path

@@ -1,4 +1,4 @@
-"""Slices of the tables, as the page's script and the pages of systems read them."""
+"""Slices of the tables for the page's script and the pages of systems."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def _table(part: Slice, title: str, found: Sequence[SliceCell]) -> SlicedTable:
 
 
 def slice_json(table: Table, slices: Sequence[SlicedTable]) -> dict[str, object]:
-    """What the script needs to show a table's slices: [mean, low, high, n, ...] for each cell."""
+    """Data of a table's slices for the page's script: [mean, low, high, n, ...] for each cell."""
     return {
         "decimals": [decimals(column.facts.unit) for column in table.columns],
         "slices": [
@@ -89,7 +89,7 @@ def slice_json(table: Table, slices: Sequence[SlicedTable]) -> dict[str, object]
 
 
 def _numbers(cell: Aggregate | None) -> Numbers | int:
-    """0 where a metric does not apply; counts that are zero are cut off at the end."""
+    """0 where a metric does not apply; trailing counts of zero are dropped."""
     if cell is None or not cell.applies:
         return 0
     numbers = [_number(value) for value in (cell.mean, cell.ci_low, cell.ci_high)]
@@ -101,7 +101,7 @@ def _numbers(cell: Aggregate | None) -> Numbers | int:
 
 
 def _number(value: float) -> float | None:
-    """Rounded; None for NaN, and a number beyond all others for infinity."""
+    """Rounded for JSON; None for NaN, ±1e308 for infinity."""
     if math.isnan(value):
         return None
     return math.copysign(1e308, value) if math.isinf(value) else round(value, _DIGITS)

@@ -11,35 +11,35 @@ from ...core.errors import TsebenchError
 
 _NORMALISERS = ("whisper_en", "basic", "none")
 OF_ESTIMATES, OF_REFERENCES = "wer", "wer_reference"
-"""Metrics whose rows hold what was recognised."""
+"""Metrics whose rows hold transcripts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Words:
-    """What a recogniser heard.
+class Transcript:
+    """Output of a speech recogniser.
 
     Attributes:
         text: as it was recognised.
-        chunks: the alignment with what was said, both normalised; empty where that is not known.
+        chunks: the alignment with the reference, both normalised; empty where the reference is not known.
     """
 
     text: str
     chunks: tuple[Chunk, ...]
 
 
-def words_of(heard: str, said: str, signature: str) -> Words:
-    """Align what was heard with what was said, as the metric did.
+def transcript_of(text: str, reference: str, signature: str) -> Transcript:
+    """Align a transcript with its reference as the metric did.
 
     Args:
-        heard: the `detail` of a word error rate's row.
-        said: the transcript of the target, "" if it is not known.
+        text: the `detail` of a word error rate's row.
+        reference: the transcript of the target, "" if it is not known.
         signature: of the metric; it names the normaliser.
     """
     name = next((n for n in _NORMALISERS if f"|{n}" in signature), "basic")
     try:
         normaliser = open_normaliser(name)
-        chunks = alignment(normaliser(clean_reference(said)), normaliser(heard))
+        chunks = alignment(normaliser(clean_reference(reference)), normaliser(text))
     except (UndefinedValueError, TsebenchError):
-        # Nothing was said, or the normaliser's package is not installed here: no errors are marked.
+        # No reference, or the normaliser's package is not installed here: no errors are marked.
         chunks = ()
-    return Words(text=heard, chunks=chunks)
+    return Transcript(text=text, chunks=chunks)

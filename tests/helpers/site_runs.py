@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from helpers.runs import rows_of
+
 from tsebench.bench.config import MetricSpec, RunConfig
 from tsebench.bench.rows import ScoreRow, write_shard
 from tsebench.bench.run.runner import RunOptions, run
@@ -27,22 +29,11 @@ params:
 
 
 def row(system: str, trial: int, value: float, **changes: object) -> ScoreRow:
-    fields: dict[str, object] = {
-        "run_id": "r1",
-        "system": system,
-        "dataset": "set",
-        "trial_id": f"t{trial:03d}",
-        "mixture_id": f"m{trial // 2}",
-        "condition": "FMQ",
-        "n_active": 1,
-        "n_inactive": 0,
-        "cluster": f"m{trial // 2}",
-        "metric": "snri",
-        "signature": "snri|f64",
-        "value": value,
-        "status": "ok",
-    }
-    return ScoreRow(**{**fields, **changes})  # type: ignore[arg-type]
+    """One row of `snri`; two trials make a mixture."""
+    ids = {"trial_id": f"t{trial:03d}", "mixture_id": f"m{trial // 2}", "cluster": f"m{trial // 2}"}
+    facts = {"run_id": "r1", "metric": "snri", "signature": "snri|f64", **ids, **changes}
+    (made,) = rows_of([value], system, **facts)
+    return made
 
 
 def board_of(

@@ -1,1 +1,1 @@
-"""SVG charts of the pages."""
+"""Geometry of the SVG charts of the pages."""

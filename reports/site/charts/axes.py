@@ -1,4 +1,4 @@
-"""Axes and bars of the HTML page: pure geometry, drawn by the template."""
+"""Geometry of the axes and bars of the HTML page; the template draws them."""
 
 from __future__ import annotations
 
@@ -47,15 +47,15 @@ def bars(table: Table) -> Bars:
     if any(cell is not None and cell.mean > high for cell in cells):
         high += stub
     scale = 100.0 / (high - low)
-    drawn = tuple(_bar(entry, cell, low, scale) for entry, cell in zip(table.entries, cells, strict=True))
-    return Bars(bars=drawn, zero=-low * scale)
+    pairs = zip(table.entries, cells, strict=True)
+    return Bars(bars=tuple(_bar(entry, cell, low, scale) for entry, cell in pairs), zero=-low * scale)
 
 
 def axis(tables: Sequence[Table]) -> tuple[float, float]:
-    """Limits of the axis: zero, and mean and interval of all that is neither perfect nor silent.
+    """Limits of the axis: zero, and means and intervals of systems that are neither perfect nor silent.
 
-    A perfect oracle (100 dB) or a silent system (−120 dB) would squash all the others, so a cell
-    that is floored throughout, or an oracle many times off the rest, does not stretch the axis.
+    A perfect oracle (100 dB) or a silent system (−120 dB) would squash all the others, so a cell with floored
+    values alone, or an oracle many times beyond the rest, does not stretch the axis.
     """
     cells = [(e, cell) for t in tables for e in t.entries if (cell := t.primary_cell(e))]
     plain = sorted(

@@ -1,4 +1,4 @@
-"""How systems fare from FMQ to FUQ: geometry of the line charts of the HTML page."""
+"""Geometry of the line charts of the HTML page: the primary metric from FMQ to FUQ."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .axes import axis, ticks
 # The drawing area of a panel, in SVG units.
 _LEFT, _TOP, _HEIGHT, _STEP, _PAD = 40.0, 12.0, 190.0, 108.0, 44.0
 _SPREAD = 36.0  # systems of one stratum are set side by side over this width
-MOST = 10  # systems that can be told apart; the tables have them all
+MOST = 10  # systems that a chart can distinguish; the tables have all
 _COLOURS = 8  # --c0 to --c7 in report.css
 
 
@@ -71,14 +71,14 @@ def panels(board: Leaderboard, dataset: str) -> tuple[Panel, ...]:
     return tuple(_panel(group, systems) for group in groups.values())
 
 
-def legend(drawn: Sequence[Panel]) -> tuple[Line, ...]:
+def legend(shown: Sequence[Panel]) -> tuple[Line, ...]:
     """One line of each system that the panels show."""
-    lines = {line.system: line for panel in drawn for line in panel.lines}
+    lines = {line.system: line for panel in shown for line in panel.lines}
     return tuple(lines[system] for system in sorted(lines))
 
 
 def _shown(tables: Sequence[Table]) -> list[str]:
-    """All systems, or, where these are too many, the best of the first stratum; sorted."""
+    """All systems, or the best of the first stratum where these are too many; sorted."""
     names = list(dict.fromkeys(entry.system for table in tables for entry in table.entries))
     return sorted(names[:MOST])
 

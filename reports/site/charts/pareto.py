@@ -1,13 +1,15 @@
-"""Quality against cost: which systems nobody beats at their price; geometry of the charts."""
+"""Geometry of the charts of quality against cost, with the Pareto front."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from ....bench.run.record import CostFacts
 from ....bench.statistics.aggregate import Aggregate
+from ...figures.shared.scales import with_prefix
 from ...leaderboard.board import Entry, Leaderboard, Table
 from ..choose_trials import primary_column
 from .axes import axis, ticks
@@ -25,8 +27,8 @@ class Point:
 
     Attributes:
         best: no system is both cheaper and better.
-        label: its name, or "" where there is no room for it.
-        anchor: "start" or "end": on which side of its place the label lies.
+        label: its name, or "" where it has no room.
+        anchor: "start" or "end": the side of the label that is next to the point.
     """
 
     entry: Entry
@@ -63,23 +65,16 @@ class Chart:
     left_out: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Axis:
-    """A logarithmic axis from `low` to `high`, or a linear one."""
+class _Axis(NamedTuple):
+    """An axis from `low` to `high`, which lie at `start` and `end`; values of costs are their log10."""
 
     low: float
     high: float
     start: float
     end: float
-    log: bool
 
     def place(self, value: float) -> float:
-        low, high, at = (
-            (math.log10(v) for v in (self.low, self.high, value))
-            if self.log
-            else (self.low, self.high, value)
-        )
-        return self.start + (self.end - self.start) * (at - low) / (high - low)
+        return self.start + (self.end - self.start) * (value - self.low) / (self.high - self.low)
 
 
 _COSTS: tuple[tuple[str, str, Callable[[CostFacts], float | None]], ...] = (
@@ -91,8 +86,7 @@ _COSTS: tuple[tuple[str, str, Callable[[CostFacts], float | None]], ...] = (
 def charts(board: Leaderboard, dataset: str) -> tuple[Chart, ...]:
     """Quality against each cost, in the first stratum of a dataset; needs two systems.
 
-    Systems that cost nothing (the mixture has no parameters) have no place on a logarithmic axis,
-    and are named below.
+    Systems of no cost (the mixture has no parameters) are not on a logarithmic axis; they are named below it.
     """
     table = next((t for t in board.of(dataset) if primary_column(t) is not None), None)
     if table is None:
@@ -101,21 +95,12 @@ def charts(board: Leaderboard, dataset: str) -> tuple[Chart, ...]:
     return tuple(chart for chart in found if chart is not None)
 
 
-def costs_of(board: Leaderboard) -> dict[str, CostFacts]:
-    """Costs by the name that a table shows."""
-    return {
-        entry.system: entry.facts.cost
-        for table in board.tables
-        for entry in table.entries
-        if entry.facts.cost is not None
-    }
-
-
 def _chart(
     board: Leaderboard, table: Table, title: str, x_label: str, read: Callable[[CostFacts], float | None]
 ) -> Chart | None:
     column = primary_column(table)
-    costs = costs_of(board)
+    entries = (entry for each in board.tables for entry in each.entries)
+    costs = {entry.system: entry.facts.cost for entry in entries if entry.facts.cost is not None}
     low, high = axis([table])
     found: list[tuple[Entry, Aggregate, float]] = []
     left_out: list[str] = []
@@ -150,8 +135,8 @@ def _axes(prices: Sequence[float], low: float, high: float) -> tuple[_Axis, _Axi
     margin = 0.06 * (high - low)
     ends = math.log10(min(prices)), math.log10(max(prices))
     room = 0.08 * max(ends[1] - ends[0], 0.5)
-    x = _Axis(10 ** (ends[0] - room), 10 ** (ends[1] + room), LEFT, WIDTH - RIGHT, True)
-    return x, _Axis(low - margin, high + margin, HEIGHT - BOTTOM, TOP, False)
+    x = _Axis(ends[0] - room, ends[1] + room, LEFT, WIDTH - RIGHT)
+    return x, _Axis(low - margin, high + margin, HEIGHT - BOTTOM, TOP)
 
 
 def _front(found: Sequence[tuple[Entry, Aggregate, float]], *, higher: bool) -> set[str]:
@@ -179,7 +164,7 @@ def _point(entry: Entry, cell: Aggregate, cost: float, x: _Axis, y: _Axis, *, be
         entry=entry,
         cell=cell,
         cost=cost,
-        x=x.place(cost),
+        x=x.place(math.log10(cost)),
         y=y.place(cell.mean),
         low=low,
         high=high,
@@ -188,7 +173,7 @@ def _point(entry: Entry, cell: Aggregate, cost: float, x: _Axis, y: _Axis, *, be
 
 
 def _labelled(points: Sequence[Point]) -> tuple[Point, ...]:
-    """Names beside points as far as there is room, those of the front first."""
+    """Points with their names as far as these fit, those of the front first."""
     placed: list[tuple[float, float, float]] = []
     named: dict[str, Point] = {}
     for point in sorted(points, key=lambda p: (not p.best, p.x))[:_LABELLED]:
@@ -207,26 +192,14 @@ def _labelled(points: Sequence[Point]) -> tuple[Point, ...]:
             if inside and free:
                 placed.append((left, left + width, point.y))
                 at = left if anchor == "start" else left + width
-                named[name] = _with_label(point, at, anchor)
+                named[name] = replace(point, label=name, label_x=at, label_y=point.y + 4.0, anchor=anchor)
                 break
     return tuple(named.get(point.entry.system, point) for point in points)
 
 
-def _with_label(point: Point, at: float, anchor: str) -> Point:
-    return replace(point, label=point.entry.system, label_x=at, label_y=point.y + 4.0, anchor=anchor)
-
-
 def _log_ticks(x: _Axis) -> list[tuple[float, str]]:
     """Powers of ten, with 2 and 5 times these where there are few."""
-    first, last = math.floor(math.log10(x.low)), math.ceil(math.log10(x.high))
-    powers = [10.0**n for n in range(first, last + 1)]
-    many = [p * m for p in powers for m in (1.0, 2.0, 5.0)]
-    wide = last - first > 3
-    return [(x.place(v), _short(v)) for v in (powers if wide else many) if x.low <= v <= x.high]
-
-
-def _short(value: float) -> str:
-    for size, prefix in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
-        if value >= size:
-            return f"{value / size:g}{prefix}"
-    return f"{value:g}"
+    first, last = math.floor(x.low), math.ceil(x.high)
+    factors = (1.0,) if last - first > 3 else (1.0, 2.0, 5.0)
+    values = [10.0**n * factor for n in range(first, last + 1) for factor in factors]
+    return [(x.place(math.log10(v)), with_prefix(v)) for v in values if x.low <= math.log10(v) <= x.high]

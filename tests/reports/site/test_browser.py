@@ -1,4 +1,4 @@
-"""Pages in a real browser: they sort, filter, slice and play, and say nothing in the console."""
+"""Pages in a real browser: they sort, filter, slice and play, and write nothing to the console."""
 
 from __future__ import annotations
 
@@ -61,9 +61,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def heard(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def with_sounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A site and a demo page of a real run with its estimates."""
-    folder = tmp_path_factory.mktemp("heard")
+    folder = tmp_path_factory.mktemp("with_sounds")
     run = make_run(folder / "run")
     write_reports([run], folder / "site", ["html"], {"html": {"trials": 2}})
     write_demo(open_board([run]), folder / "site" / "demo", DemoChoice(count=2))
@@ -169,10 +169,10 @@ def test_the_first_stop_of_the_keyboard_skips_the_navigation(driver: Chrome, sit
 
 
 def test_every_page_is_quiet_and_no_name_is_code(
-    driver: Chrome, site: Path, heard: Path, address: str
+    driver: Chrome, site: Path, with_sounds: Path, address: str
 ) -> None:
     """All pages, from files and from a server: no error, no violated policy, nothing owned."""
-    for folder in (site, heard):
+    for folder in (site, with_sounds):
         pages = sorted(str(path.relative_to(folder)) for path in folder.rglob("*.html"))
         with served(folder) as root:
             for page in pages:
@@ -195,14 +195,14 @@ def paused(driver: Chrome) -> list[bool]:
 
 
 @pytest.mark.parametrize("where", ["trial", "demo"])
-def test_players_keep_the_position(driver: Chrome, heard: Path, address: str, where: str) -> None:
+def test_players_keep_the_position(driver: Chrome, with_sounds: Path, address: str, where: str) -> None:
     """Play the mixture, switch to an estimate while it plays, then to the enrollment and back."""
     page = "demo/index.html" if where == "demo" else "trials/"
     if where == "trial":
-        page += sorted(path.name for path in (heard / "trials").iterdir())[0]
+        page += sorted(path.name for path in (with_sounds / "trials").iterdir())[0]
     wait = WebDriverWait(driver, 20, poll_frequency=0.05)
-    with served(heard) as root:
-        opened(driver, heard, page, root if address == "http" else "")
+    with served(with_sounds) as root:
+        opened(driver, with_sounds, page, root if address == "http" else "")
         picks = driver.find_element(By.CSS_SELECTOR, "[data-player]").find_elements(
             By.CSS_SELECTOR, "[data-pick]"
         )
@@ -225,11 +225,11 @@ def test_players_keep_the_position(driver: Chrome, heard: Path, address: str, wh
         assert console(driver) == []
 
 
-def test_players_seek_and_listen_to_keys(driver: Chrome, heard: Path, address: str) -> None:
-    page = sorted(path.name for path in (heard / "trials").iterdir())[0]
+def test_players_seek_and_listen_to_keys(driver: Chrome, with_sounds: Path, address: str) -> None:
+    page = sorted(path.name for path in (with_sounds / "trials").iterdir())[0]
     wait = WebDriverWait(driver, 20, poll_frequency=0.05)
-    with served(heard) as root:
-        opened(driver, heard, f"trials/{page}", root if address == "http" else "")
+    with served(with_sounds) as root:
+        opened(driver, with_sounds, f"trials/{page}", root if address == "http" else "")
         player = driver.find_element(By.CSS_SELECTOR, "[data-player]")
         wait.until(lambda _: "0.0 / 0.0" not in driver.find_element(By.TAG_NAME, "output").text)
         view = driver.find_elements(By.CSS_SELECTOR, "[data-view]")[2]

@@ -1,4 +1,4 @@
-"""Pages with players: what is written, what is said where nothing can be heard, and the demo."""
+"""Pages with players: their files, reasons for missing sounds, and the demo page."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tsebench.reports.site.pictures import power, spectrogram_png, waveform_path
 from tsebench.reports.site.players import Sound, write_player
 from tsebench.reports.site.site import write_site
 from tsebench.reports.site.slice_tables import slice_json, sliced
-from tsebench.reports.site.transcripts import words_of
+from tsebench.reports.site.transcripts import transcript_of
 from tsebench.reports.site.trial_facts import facts_of
 from tsebench.reports.trial_audio import RunAudio, open_audio
 
@@ -36,18 +36,18 @@ EVIL_NAMES = ("../../x", "/etc/passwd", "a/b", "A", "a", "..", "", "ü", "x" * 3
 
 
 @pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_run(tmp_path_factory.mktemp("kept") / "run")
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_run(tmp_path_factory.mktemp("run") / "run")
 
 
 @pytest.fixture(scope="module")
-def board(kept: Path) -> Leaderboard:
-    return open_board([kept])
+def board(run_folder: Path) -> Leaderboard:
+    return open_board([run_folder])
 
 
-def test_what_is_heard_is_what_was_scored(kept: Path) -> None:
+def test_sounds_are_those_that_were_scored(run_folder: Path) -> None:
     """Mixture and target are those of the set; the oracle's estimate is near the target."""
-    audio = RunAudio(kept)
+    audio = RunAudio(run_folder)
     signals, reason = audio.signals("speech", "test-000000_s1")
     assert signals is not None
     assert reason == ""
@@ -59,15 +59,15 @@ def test_what_is_heard_is_what_was_scored(kept: Path) -> None:
     assert oracle is not None
     near = np.square(oracle - signals.target).sum()
     assert near < 0.2 * np.square(signals.mixture - signals.target).sum()
-    told = audio.told("speech", "test-000000_s1")
-    assert told is not None
-    assert told.transcript
+    recipe = audio.told("speech", "test-000000_s1")
+    assert recipe is not None
+    assert recipe.transcript
 
 
-def test_another_set_of_that_name_is_not_used(kept: Path, tmp_path: Path) -> None:
+def test_another_set_of_that_name_is_not_used(run_folder: Path, tmp_path: Path) -> None:
     """The fingerprint of the folder must be the one that was scored."""
     copy = tmp_path / "run"
-    shutil.copytree(kept, copy, ignore=shutil.ignore_patterns("estimates"))
+    shutil.copytree(run_folder, copy, ignore=shutil.ignore_patterns("estimates"))
     record = json.loads((copy / "run.json").read_text())
     record["datasets"]["speech"]["fingerprint"] = "0" * 64
     (copy / "run.json").write_text(json.dumps(record))
@@ -77,16 +77,16 @@ def test_another_set_of_that_name_is_not_used(kept: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("trial", ["../../run", "/etc/hostname", "test-000000_s1/../../x"])
-def test_estimates_never_leave_their_folder(kept: Path, trial: str) -> None:
-    found = RunAudio(kept).estimate("speech", "mixture", trial)
+def test_estimates_never_leave_their_folder(run_folder: Path, trial: str) -> None:
+    found = RunAudio(run_folder).estimate("speech", "mixture", trial)
     assert found.samples is None
     assert found.reason
 
 
-def test_a_site_with_players(kept: Path, tmp_path: Path) -> None:
+def test_a_site_with_players(run_folder: Path, tmp_path: Path) -> None:
     """Every sound of a page is there, 16 bits deep; names are hashes; the folder holds no other."""
     out = tmp_path / "site"
-    written = write_reports([kept], out, ["html"], {"html": {"trials": 3}})
+    written = write_reports([run_folder], out, ["html"], {"html": {"trials": 3}})
     assert sorted(written) == sorted(path for path in out.rglob("*") if path.is_file())
     pages = [path for path in written if path.parent.name == "trials"]
     assert len(pages) == 3
@@ -105,20 +105,20 @@ def test_a_site_with_players(kept: Path, tmp_path: Path) -> None:
         assert (info.subtype, info.samplerate) == ("PCM_16", RATE_HZ)
 
 
-def test_without_estimates_the_reason_is_told(tmp_path: Path) -> None:
+def test_without_estimates_a_page_gives_the_reason(tmp_path: Path) -> None:
     folder = make_run(tmp_path / "run", keep=False)
     out = tmp_path / "site"
     pages = write_reports([folder], out, ["html"], {"html": {"trials": 1}})
     (page,) = [path for path in pages if path.parent.name == "trials"]
     assert "he run kept no estimates; with `keep_estimates: true` it does" in page.read_text()
-    assert page.read_text().count("<audio ") == 3  # mixture, enrollment and target can be heard
+    assert page.read_text().count("<audio ") == 3  # mixture, enrollment and target
     with pytest.raises(ConfigError, match=r"holds no estimates.*keep_estimates: true"):
         write_demo(open_board([folder]), tmp_path / "demo", DemoChoice())
     assert not (tmp_path / "demo").exists()
 
 
 def test_rows_alone_make_a_site(tmp_path: Path) -> None:
-    """A folder without run.json has pages, and says why nothing can be heard."""
+    """A folder without run.json has pages, which say why there are no sounds."""
     rows = [row(name, trial, float(trial)) for name in ("a", "b") for trial in range(12)]
     board = board_of(tmp_path / "run", rows)
     pages = write_site(board, tmp_path / "site", trials=2)
@@ -127,7 +127,7 @@ def test_rows_alone_make_a_site(tmp_path: Path) -> None:
     assert "<audio" not in trial
 
 
-def test_the_telling_trials_come_first(tmp_path: Path) -> None:
+def test_the_most_extreme_trials_come_first(tmp_path: Path) -> None:
     """Worst and best of the leader, then of the others; those wanted come before all."""
     values = {"net": 3.0, "old": 1.0}
     rows = [
@@ -214,7 +214,7 @@ def test_a_waveform_is_its_envelope() -> None:
     assert waveform_path(np.zeros(0, np.float32), peak=1.0) == ""
 
 
-def test_loud_sounds_are_lowered_and_it_is_told(tmp_path: Path) -> None:
+def test_loud_sounds_are_lowered_by_a_known_gain(tmp_path: Path) -> None:
     loud = Sound(role="mixture", title="Mixture", samples=4.0 * tone(500.0), sample_rate_hz=RATE_HZ)
     player = write_player([loud, replace(loud, samples=tone(500.0), role="target")], tmp_path)
     first, second = player.tracks
@@ -225,14 +225,14 @@ def test_loud_sounds_are_lowered_and_it_is_told(tmp_path: Path) -> None:
     assert len({track.sound for track in player.tracks}) == 2
 
 
-def test_errors_of_words_are_marked() -> None:
+def test_errors_of_transcripts_are_marked() -> None:
     said = "EMMA FOUND THREE WET RED WINDOWS"
-    found = words_of("Emma bought wet red windows now", said, "wer|basic")
+    found = transcript_of("Emma bought wet red windows now", said, "wer|basic")
     kinds = [(c.kind, c.reference, c.hypothesis) for c in found.chunks]
     assert ("insert", "", "now") in kinds
     assert " ".join(c.reference for c in found.chunks if c.reference) == said.lower()
-    assert words_of("anything", "", "wer|basic").chunks == ()
-    silent = words_of("", "two words", "wer|basic")
+    assert transcript_of("anything", "", "wer|basic").chunks == ()
+    silent = transcript_of("", "two words", "wer|basic")
     assert [(c.kind, c.reference) for c in silent.chunks] == [("delete", "two words")]
 
 
