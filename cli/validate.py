@@ -22,7 +22,7 @@ def validate(
     A PROBLEM makes the set unfit, and the exit code 2; a remark tells what is worth knowing.
     """
     from ..core.allocator import keep_freed_memory
-    from ..datasets.checks.validate import validate as check
+    from ..datasets.checks.all_checks import validate as check
     from ..datasets.dataset import load_dataset
     from ..reports.terminal.datasets import print_findings, print_numbers
 

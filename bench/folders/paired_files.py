@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 import torch
 
 from ...core.errors import AudioError, ConfigError
-from ...datasets.corpora.disk.table import read_table
+from ...datasets.corpora.disk.csv_table import read_table
 from ...datasets.seeding import digest
 from ...datasets.signals.audio import AudioInfo, info, read_mono
 from ...systems.protocol import LENGTH_TOLERANCE_S

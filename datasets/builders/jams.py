@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from ...core.errors import ConfigError, CorpusError, DatasetError, suggest
-from ..corpora.disk.table import read_table
+from ..corpora.disk.csv_table import read_table
 from ..corpora.scaper_set import ScaperSet
 from ..jams.soundscapes import safe_id
 from ..missing import MissingRecordingsError

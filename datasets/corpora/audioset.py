@@ -1,4 +1,4 @@
-"""AudioSet clips of the user's own: AudioSet distributes no audio, so a list says what is meant."""
+"""A user's own AudioSet clips, defined by a list, since AudioSet distributes no audio."""
 
 from __future__ import annotations
 
@@ -8,23 +8,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated
-
-from pydantic import Field
 
 from ...core.errors import AudioError, CorpusError
 from ..protocols.corpus import CORPORA
 from .disk.audio_tree import Channel
-from .disk.folder_listing import Entry
-from .disk.layout import Part, Release
-from .disk.published import DiskCorpus
+from .disk.disk_corpus import DiskCorpus, Splits, ValidShare
+from .disk.file_entries import FileEntry, checked_share
+from .disk.layout import Release, ReleasePart
 
 _SPLITS = ("train", "valid", "test")  # of most lists; one may have others
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Clip:
+class _ListedClip:
     """One row of the list."""
 
     labels: tuple[str, ...]
@@ -37,19 +34,17 @@ class _Clip:
 class AudioSet(DiskCorpus):
     """Clips that a CSV file lists, each with its SHA-256, so that two users have the same corpus.
 
-    The columns are `path` (relative to the root), `labels` (separated by `;`, the first is the
-    label of the clip), `sha256`, and, if wanted, `split` ("test" without one) and `group` (what
-    must not be on both sides of a split; the path where it is empty or not there).
+    The columns are `path` (relative to the root), `labels` (separated by `;`, the first is the label of
+    the clip), `sha256`, and optionally `split` (default "test") and `group` (must not be on both sides of
+    a split; default the path).
 
     Args:
-        name: what datasets call the corpus.
+        name, splits, allow_missing: see `DiskCorpus`.
         root: folder of the list and of the clips.
         metadata: name of the list, relative to the root.
         single: only clips with one label.
-        channel: channel to read of files with several, or "mean"; None refuses such files.
-        valid_share: this share of the groups of "train" becomes "valid", chosen by SHA-256.
-        splits: only these splits; the headers of the other files are not read.
-        allow_missing: leave out clips that the list names and that are not there.
+        channel: see `Channel`.
+        valid_share: see `ValidShare`.
     """
 
     release = Release(title="AudioSet list", source="whoever made the list (AudioSet distributes no audio)")
@@ -64,20 +59,15 @@ class AudioSet(DiskCorpus):
         metadata: str = "audioset.csv",
         single: bool = False,
         channel: Channel = "mean",
-        valid_share: Annotated[float, Field(ge=0, lt=1)] = 0.0,
-        splits: tuple[str, ...] | None = None,
+        valid_share: ValidShare = 0.0,
+        splits: Splits = None,
         allow_missing: bool = False,
     ) -> None:
         self._metadata = metadata
         self._single = single
-        super().__init__(
-            name=name,
-            root=root,
-            splits=splits,
-            valid_share=valid_share,
-            channel=channel,
-            allow_missing=allow_missing,
-        )
+        super().__init__(name=name, root=root, splits=splits, allow_missing=allow_missing)
+        self._valid_share = checked_share(valid_share, where=self._where)
+        self.channel = channel
 
     @cached_property
     def root(self) -> Path:
@@ -98,7 +88,7 @@ class AudioSet(DiskCorpus):
         """SHA-256 (hex) of the bytes of a file.
 
         Raises:
-            AudioError: the file cannot be read, or is not the one that the list means.
+            AudioError: the file cannot be read, or has another SHA-256 than listed.
         """
         digest = super().digest(path)
         listed = self._clips[path].sha256 if path in self._clips else "nothing of it"
@@ -110,7 +100,7 @@ class AudioSet(DiskCorpus):
         return digest
 
     def problems(self) -> tuple[str, ...]:
-        """Clips that are missing or whose content is not the listed one; reads all files.
+        """Clips that are missing or have another SHA-256 than listed; reads all files.
 
         Raises:
             CorpusError: the list cannot be read.
@@ -125,7 +115,7 @@ class AudioSet(DiskCorpus):
         return tuple(lines)
 
     @cached_property
-    def _clips(self) -> Mapping[str, _Clip]:
+    def _clips(self) -> Mapping[str, _ListedClip]:
         """The rows of the list by path."""
         table = self._table(self._metadata)
         blank = ("",) * len(table.rows)
@@ -138,7 +128,7 @@ class AudioSet(DiskCorpus):
             table.lines,
             strict=True,
         )
-        clips: dict[str, _Clip] = {}
+        clips: dict[str, _ListedClip] = {}
         for cell, labels, sha256, split, group, line in rows:
             path = posixpath.normpath(cell)
             if path in clips or not _SHA256.fullmatch(sha256.lower()) or not _labels(labels):
@@ -146,24 +136,24 @@ class AudioSet(DiskCorpus):
                     f"{str(table.path)!r}, line {line}: {cell!r} is listed twice, or has no label, "
                     f"or {sha256!r} is not a SHA-256 of 64 hex digits; correct the line"
                 )
-            clips[path] = _Clip(
+            clips[path] = _ListedClip(
                 labels=_labels(labels), sha256=sha256.lower(), split=split or "test", group=group or path
             )
         return clips
 
-    def _layout_parts(self) -> tuple[Part, ...]:
-        return (Part(name="list", folder=".", splits=self._splits or _SPLITS),)
+    def _layout_parts(self) -> tuple[ReleasePart, ...]:
+        return (ReleasePart(name="list", folder=".", splits=self._splits or _SPLITS),)
 
-    def _may_hold(self, part: Part, split: str | None) -> bool:  # noqa: ARG002 - its list says
+    def _may_hold(self, part: ReleasePart, split: str | None) -> bool:  # noqa: ARG002 - its list says
         return split is None or self._chosen(split)
 
-    def _list(self, part: Part) -> Sequence[Entry]:  # noqa: ARG002 - there is one part
+    def _list(self, part: ReleasePart) -> Sequence[FileEntry]:  # noqa: ARG002 - there is one part
         return [
-            Entry(path=path, label=clip.labels[0], split=clip.split, group=clip.group)
+            FileEntry(path=path, label=clip.labels[0], split=clip.split, group=clip.group)
             for path, clip in self._clips.items()
         ]
 
-    def _arrange(self, part: Part, entries: Sequence[Entry]) -> Sequence[Entry]:
+    def _arrange(self, part: ReleasePart, entries: Sequence[FileEntry]) -> Sequence[FileEntry]:
         arranged = super()._arrange(part, entries)
         return [e for e in arranged if not self._single or len(self._clips[e.path].labels) == 1]
 

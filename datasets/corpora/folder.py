@@ -3,46 +3,64 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Sequence
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from ...core.errors import ConfigError, CorpusError
 from ..protocols.corpus import CORPORA, Recording
 from .disk.audio_tree import Channel
-from .disk.folder_listing import TRANSCRIPTS, Columns, Entry, assign_splits, found, hold_out, listed
-from .disk.listed import Batch, ListedCorpus, lacking_of
-from .disk.table import read_table
+from .disk.csv_table import CsvTable, read_table
+from .disk.file_entries import FileEntry, checked_share, hold_out, locate, refuse_folder, visible_files
+from .disk.listed_corpus import ListedCorpus, Listing, lacking_files
+
+_SUFFIXES = ".aif .aifc .aiff .au .caf .flac .mp3 .oga .ogg .opus .rf64 .sph .w64 .wav"
+AUDIO_SUFFIXES = frozenset(_SUFFIXES.split())
+TRANSCRIPTS = "transcripts.csv"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Columns:
+    """Names of the columns of a metadata file; None where it has no such column."""
+
+    path: str
+    label: str
+    split: str | None
+    group: str | None
+    text: str | None
 
 
 @CORPORA.register("folder")
 class FolderCorpus(ListedCorpus):
     """A user's own recordings.
 
-    Without `metadata`, `<root>/<audio>/<label>/` holds the files of one label, and a file
-    `<root>/transcripts.csv` with the columns path, speaker and text, if there is one, gives the
-    transcripts and the labels of the files that it lists. Paths in a CSV file are relative to
-    `<root>/<audio>`; hidden files, and files that are not audio, are ignored.
+    Without `metadata`, `<root>/<audio>/<label>/` holds the files of one label, and an optional file
+    `<root>/transcripts.csv` with the columns path, speaker and text gives the transcripts and the labels of
+    the files that it lists. Paths in a CSV file are relative to `<root>/<audio>`; hidden files, and files
+    that are not audio, are ignored.
 
     Args:
-        name: what datasets call the corpus.
+        name: of the corpus in datasets.
         root: folder of the corpus.
         audio: folder of the audio files, relative to the root.
         metadata: CSV file that lists the files, relative to the root.
         path_column: column of the paths.
         label_column: column of the labels (speaker or sound class).
         split_column: column of the splits; all files are of `default_split` without one.
-        group_column: column of what must not be on both sides of a split (uploader, original file).
+        group_column: column of groups that must not be on both sides of a split (uploader, original file).
         text_column: column of the transcripts.
-        splits: name of a split to values of the split column; files with other values are left
-            out. Without it the values are the names.
+        splits: name of a split to values of the split column; files with other values are left out.
+            Without it the values are the names.
         valid_share: this share of the groups of "train" becomes "valid", chosen by SHA-256.
         default_split: see `split_column`.
         channel: channel to read of files with several, or "mean"; None refuses such files.
         licence: of the recordings.
         version: of the corpus.
         min_s: shorter recordings are left out.
-        allow_missing: leave out files that a CSV file lists and that are not there.
+        allow_missing: leave out missing files that a CSV file lists.
 
     Raises:
         ConfigError: options contradict each other.
@@ -69,20 +87,21 @@ class FolderCorpus(ListedCorpus):
         min_s: float = 0.0,
         allow_missing: bool = False,
     ) -> None:
-        super().__init__(name=name, channel=channel, allow_missing=allow_missing)
+        super().__init__(name=name, allow_missing=allow_missing)
+        self.channel = channel
         self._root = Path(root).expanduser().absolute()
         self.version = version
         self.licence = licence
         self._audio = posixpath.normpath(audio)
         self._metadata = metadata
-        self._columns = Columns(
+        self._columns = _Columns(
             path=path_column, label=label_column, split=split_column, group=group_column, text=text_column
         )
         self._splits = splits
-        self._valid_share = valid_share
         self._default_split = default_split
         self._min_s = min_s
         self._check_options()
+        self._valid_share = checked_share(valid_share, where=self._where)
 
     @property
     def root(self) -> Path:
@@ -90,7 +109,7 @@ class FolderCorpus(ListedCorpus):
         return self._root
 
     def problems(self) -> tuple[str, ...]:
-        """What is missing of a folder that a CSV file lists; no header is read.
+        """The number of missing files that a CSV file lists; reads no header.
 
         Raises:
             CorpusError: the folder, or its metadata, is not as described above.
@@ -98,32 +117,32 @@ class FolderCorpus(ListedCorpus):
         missing = self._missing(self._listing.entries.values())
         if not missing:
             return ()
-        lacking = lacking_of(self._listing.title, missing, len(self._listing.entries))
+        lacking = lacking_files(self._listing.title, missing, len(self._listing.entries))
         return (f"{self._where}: {lacking}",)
 
-    def _batches(self, split: str | None) -> Sequence[Batch]:  # noqa: ARG002 - there is one list
+    def _listings(self, split: str | None) -> Sequence[Listing]:  # noqa: ARG002 - there is one list
         return (self._listing,)
 
     @cached_property
-    def _listing(self) -> Batch:
+    def _listing(self) -> Listing:
         entries = {entry.path: entry for entry in self._entries()}
         table = self.root / (self._metadata or TRANSCRIPTS)
-        return Batch(title=f"listed in {str(table)!r}", entries=entries)
+        return Listing(title=f"listed in {str(table)!r}", entries=entries)
 
-    def _cure(self) -> str:
-        cure = f"complete the corpus in {str(self.root)!r}"
-        return f"{cure}, set `audio` to the folder that the paths are relative to"
+    def _remedy(self) -> str:
+        folder = str(self.root)
+        return f"complete the corpus in {folder!r}, set `audio` to the folder that the paths are relative to"
 
     def _whole(self) -> tuple[Recording, ...]:
-        kept = super()._whole()
-        if not kept:
+        long_enough = super()._whole()
+        if not long_enough:
             raise CorpusError(
                 f"{self._where}: none of the {len(self._listing.entries)} recordings in "
                 f"{str(self.root)!r} is {self._min_s} s long; set `min_s` lower"
             )
-        return kept
+        return long_enough
 
-    def _with_headers(self, entries: Sequence[Entry]) -> tuple[Recording, ...]:
+    def _with_headers(self, entries: Sequence[FileEntry]) -> tuple[Recording, ...]:
         every = super()._with_headers(entries)
         return tuple(r for r in every if r.frames >= self._min_s * r.sample_rate_hz)
 
@@ -139,12 +158,8 @@ class FolderCorpus(ListedCorpus):
         twice = sorted({value for value in values if values.count(value) > 1})
         if twice:
             raise ConfigError(f"{self._where}: `splits` names {twice[0]!r} twice; name it once")
-        if not 0 <= self._valid_share < 1:
-            raise ConfigError(
-                f"{self._where}: valid_share = {self._valid_share}; set it to 0 or more, below 1"
-            )
 
-    def _entries(self) -> list[Entry]:
+    def _entries(self) -> list[FileEntry]:
         """Files with their labels and splits, before their headers are read."""
         base = self.root / self._audio
         if not base.is_dir():
@@ -155,11 +170,127 @@ class FolderCorpus(ListedCorpus):
             )
         if self._metadata:
             table = read_table(self.root / self._metadata)
-            entries = listed(self.root, self._audio, table, self._columns, self._default_split)
+            entries = _listed(self.root, self._audio, table, self._columns, self._default_split)
         else:
-            entries = found(self.root, self._audio, self._default_split)
+            entries = _found(self.root, self._audio, self._default_split)
         if self._splits is not None:
-            entries = assign_splits(entries, self._splits, where=self._where)
+            entries = _assign_splits(entries, self._splits, where=self._where)
         if self._valid_share:
             entries = hold_out(entries, self._valid_share, where=self._where)
         return entries
+
+
+def _listed(root: Path, audio: str, table: CsvTable, columns: _Columns, default: str) -> list[FileEntry]:
+    """The files that a metadata file lists.
+
+    Args:
+        root: folder of the corpus.
+        audio: folder that the listed paths are relative to, relative to the root, normalised.
+        table: the metadata file.
+        columns: names of its columns.
+        default: split of all files if the table has no column for it.
+
+    Raises:
+        CorpusError: a column or a cell is missing, or a path is listed twice or leads out of the root.
+    """
+    paths = _paths(root, audio, table, columns.path)
+    blank = ("",) * len(paths)
+    labels = table.full_column(columns.label, option="label_column")
+    groups = table.column(columns.group, option="group_column") if columns.group else blank
+    texts = table.column(columns.text, option="text_column") if columns.text else blank
+    splits: Sequence[str] = [default] * len(paths)
+    if columns.split:
+        splits = table.full_column(columns.split, option="split_column")
+    return [
+        FileEntry(path=path, label=label, split=split, group=group or path, transcript=_normalised(text))
+        for path, label, split, group, text in zip(paths, labels, splits, groups, texts, strict=True)
+    ]
+
+
+def _found(root: Path, audio: str, default: str) -> list[FileEntry]:
+    """The audio files in the label folders, and those that `TRANSCRIPTS` lists, with its speakers and texts.
+
+    Raises:
+        CorpusError: a folder cannot be listed, or there are no label folders with audio.
+    """
+    base = root / audio
+    try:
+        folders = sorted(f.name for f in base.iterdir() if f.is_dir() and not f.name.startswith("."))
+    except OSError as error:
+        refuse_folder(error)
+    files = [
+        posixpath.normpath(path)
+        for folder in folders
+        for path in visible_files(root, posixpath.join(audio, folder), AUDIO_SUFFIXES)
+    ]
+    if not files:
+        raise CorpusError(
+            f"{str(base)!r} has no folders with audio files; make one folder for each label, "
+            "as in dog/1.wav, or name a CSV file that lists the files as `metadata`"
+        )
+    for path in files:
+        locate(root, path)
+    depth = len(PurePosixPath(audio).parts)
+    entries = [
+        FileEntry(path=path, label=PurePosixPath(path).parts[depth], split=default, group=path)
+        for path in files
+    ]
+    transcripts = root / TRANSCRIPTS
+    if not transcripts.exists():
+        return entries
+    return _with_transcripts(root, audio, transcripts, entries, default)
+
+
+def _with_transcripts(
+    root: Path, audio: str, file: Path, entries: list[FileEntry], default: str
+) -> list[FileEntry]:
+    table = read_table(file)
+    paths = _paths(root, audio, table, "path")
+    speakers = table.full_column("speaker", option="metadata")
+    texts = table.column("text", option="metadata")
+    known = {entry.path: entry for entry in entries}
+    for path, speaker, text in zip(paths, speakers, texts, strict=True):
+        if path in known or not (root / path).is_file():
+            known[path] = FileEntry(
+                path=path, label=speaker, split=default, group=path, transcript=_normalised(text)
+            )
+    return list(known.values())
+
+
+def _paths(root: Path, audio: str, table: CsvTable, column: str) -> list[str]:
+    """Paths of a table relative to the root; every one is inside, and occurs once."""
+    cells = table.full_column(column, option="path_column")
+    for cell in cells:
+        if PurePosixPath(cell).is_absolute():
+            locate(root, cell)
+    paths = [posixpath.normpath(posixpath.join(audio, cell)) for cell in cells]
+    twice = [path for path, count in Counter(paths).items() if count > 1]
+    if twice:
+        raise CorpusError(f"{str(table.path)!r} lists {twice[0]!r} twice; remove one of the rows")
+    for path in paths:
+        locate(root, path)
+    return paths
+
+
+def _assign_splits(
+    entries: Sequence[FileEntry], splits: Mapping[str, Sequence[str]], *, where: str
+) -> list[FileEntry]:
+    """Name splits as the option `splits` says; files whose value it does not name are left out.
+
+    Raises:
+        CorpusError: a value that `splits` names does not occur.
+    """
+    values = {entry.split for entry in entries}
+    names = {value: split for split, values_ in splits.items() for value in values_}
+    absent = sorted(set(names) - values)
+    if absent:
+        raise CorpusError(
+            f"{where}: `splits` names {absent[0]!r} for {names[absent[0]]!r}, but the split column "
+            f"holds only {', '.join(sorted(values))}; correct `splits`"
+        )
+    return [replace(e, split=names[e.split]) for e in entries if e.split in names]
+
+
+def _normalised(text: str) -> str | None:
+    """Upper case, without punctuation but for apostrophes; None if nothing is left."""
+    return " ".join(re.sub(r"[^\w']|_", " ", text.upper()).split()) or None

@@ -13,9 +13,9 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from ...core.errors import CorpusError
 from ..protocols.corpus import CORPORA
-from .disk.folder_listing import Entry
-from .disk.layout import Part, Release
-from .disk.published import DiskCorpus
+from .disk.disk_corpus import DiskCorpus, Splits
+from .disk.file_entries import FileEntry
+from .disk.layout import Release, ReleasePart
 
 _TRUTH = "FSD50K.ground_truth"
 _META = "FSD50K.metadata"
@@ -24,11 +24,11 @@ _SPLITS = {"train": "train", "val": "valid"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelledClip:
-    """What the ground truth says of one clip.
+    """Ground truth of one clip.
 
     Attributes:
         fname: its Freesound id, which is the stem of its file name.
-        labels: all its labels as they stand there, smeared: ancestors are among them.
+        labels: all its labels, smeared: ancestors are among them.
         leaves: those labels that are no ancestor of another of them, in the same order.
         split: "train", "valid" or "test".
     """
@@ -49,27 +49,24 @@ class _ClipInfo(BaseModel):
 class Fsd50k(DiskCorpus):
     """FSD50K as Zenodo has it: dev in splits "train" and "valid", eval as "test".
 
-    The label of a clip is the first of its most specific labels. The table lists labels smeared to
-    their ancestors, and an ancestor may stand before a label below it; the hierarchy is read off
-    the ground truth of both parts, so it does not depend on which audio is there. The group of a
-    clip is its uploader if `FSD50K.metadata` is there, else the clip itself.
+    The label of a clip is the first of its most specific labels. The table lists labels smeared to their
+    ancestors, and an ancestor may stand before a label below it; the hierarchy is derived from the ground
+    truth of both parts, so it does not depend on which audio exists. The group of a clip is its uploader
+    if `FSD50K.metadata` exists, else the clip itself.
 
     Args:
-        name: what datasets call the corpus.
-        root: folder of the corpus, the one above it, or one of its own folders.
-        labels: "leaf" leaves out clips whose label has classes below it (a "Guitar" that is not
-            said to be acoustic or electric); "all" keeps them.
+        name, root, splits, allow_missing: see `DiskCorpus`.
+        labels: "leaf" leaves out clips whose label has classes below it (a "Guitar" that is neither
+            labelled acoustic nor electric); "all" includes them.
         single: only clips with one most specific label, so nothing else is known to sound.
-        splits: only these splits; the headers of the other files are not read.
-        allow_missing: leave out files that the corpus lists and that are not there.
     """
 
     release = Release(title="FSD50K 1.0", source="Zenodo record 4060432 (https://zenodo.org/records/4060432)")
     parts = (
-        Part(name="dev", folder="FSD50K.dev_audio", splits=("train", "valid"), files=40_966),
-        Part(name="eval", folder="FSD50K.eval_audio", splits=("test",), files=10_231),
+        ReleasePart(name="dev", folder="FSD50K.dev_audio", splits=("train", "valid"), files=40_966),
+        ReleasePart(name="eval", folder="FSD50K.eval_audio", splits=("test",), files=10_231),
     )
-    beside = (_TRUTH, _META)
+    other_folders = (_TRUTH, _META)
     version = "1.0"
     licence = "CC-BY-4.0; clips CC0, CC-BY, CC-BY-NC or CC Sampling+, see its metadata"
 
@@ -80,7 +77,7 @@ class Fsd50k(DiskCorpus):
         root: Path,
         labels: Literal["leaf", "all"] = "all",
         single: bool = False,
-        splits: tuple[str, ...] | None = None,
+        splits: Splits = None,
         allow_missing: bool = False,
     ) -> None:
         super().__init__(name=name, root=root, splits=splits, allow_missing=allow_missing)
@@ -105,7 +102,7 @@ class Fsd50k(DiskCorpus):
 
     @cached_property
     def ground_truth(self) -> tuple[LabelledClip, ...]:
-        """The labels of all clips, dev first; the audio need not be there.
+        """The labels of all clips, dev first; does not need the audio.
 
         Raises:
             CorpusError: a table is missing or wrong.
@@ -117,7 +114,7 @@ class Fsd50k(DiskCorpus):
 
     @cached_property
     def uploaders(self) -> Mapping[str, str]:
-        """Who uploaded each clip, by `fname`; empty if `FSD50K.metadata` is not there.
+        """Uploader of each clip by `fname`; empty if `FSD50K.metadata` is missing.
 
         Raises:
             CorpusError: the metadata cannot be read.
@@ -142,11 +139,7 @@ class Fsd50k(DiskCorpus):
         return self._clips[fname].labels
 
     def problems(self) -> tuple[str, ...]:
-        """How this copy differs from the release, and uploaders on both sides of a split.
-
-        Raises:
-            CorpusError: the corpus is not there, or its metadata cannot be read.
-        """
+        """As `DiskCorpus.problems`, and the number of uploaders in several splits."""
         lines = list(super().problems())
         splits: dict[str, set[str]] = {}
         for part in self.parts:
@@ -178,7 +171,7 @@ class Fsd50k(DiskCorpus):
         """Name, labels and split of each clip of both parts."""
         return [row for part in self.parts for row in self._rows_of(part)]
 
-    def _rows_of(self, part: Part) -> list[tuple[str, tuple[str, ...], str]]:
+    def _rows_of(self, part: ReleasePart) -> list[tuple[str, tuple[str, ...], str]]:
         table = self._table(f"{_TRUTH}/{part.name}.csv")
         names = table.full_column("fname", option="root")
         labels = table.full_column("labels", option="root")
@@ -205,25 +198,23 @@ class Fsd50k(DiskCorpus):
             )
         return _SPLITS[cell]
 
-    def _list(self, part: Part) -> Sequence[Entry]:
-        entries = []
-        for clip in self.ground_truth:
-            if clip.split in part.splits:
-                path = f"{part.folder}/{clip.fname}.wav"
-                group = self.uploaders.get(clip.fname, path)
-                entries.append(Entry(path=path, label=clip.leaves[0], split=clip.split, group=group))
-        return entries
+    def _list(self, part: ReleasePart) -> Sequence[FileEntry]:
+        clips = [clip for clip in self.ground_truth if clip.split in part.splits]
+        files = [(clip, f"{part.folder}/{clip.fname}.wav") for clip in clips]
+        return [
+            FileEntry(
+                path=path, label=clip.leaves[0], split=clip.split, group=self.uploaders.get(clip.fname, path)
+            )
+            for clip, path in files
+        ]
 
-    def _arrange(self, part: Part, entries: Sequence[Entry]) -> Sequence[Entry]:
+    def _arrange(self, part: ReleasePart, entries: Sequence[FileEntry]) -> Sequence[FileEntry]:
         return [
             entry
             for entry in super()._arrange(part, entries)
             if (self._labels == "all" or entry.label not in self._parents)
-            and not (self._single and len(self._leaves(entry)) > 1)
+            and not (self._single and len(self._clips[PurePosixPath(entry.path).stem].leaves) > 1)
         ]
-
-    def _leaves(self, entry: Entry) -> tuple[str, ...]:
-        return self._clips[PurePosixPath(entry.path).stem].leaves
 
     def _uploaders(self, file: Path) -> Mapping[str, str]:
         try:
@@ -237,14 +228,11 @@ class Fsd50k(DiskCorpus):
 
 
 def ancestors(rows: Sequence[Sequence[str]]) -> Mapping[str, frozenset[str]]:
-    """The classes above each class.
+    """The classes above each class, from the labels of each clip, in their order.
 
-    Where labels are smeared, every clip of a class has all classes above it. So b is above a if
-    each clip with a has b. Of two classes that never come apart, as a class and its only child may
-    not, the one that mostly stands behind is above, since ancestors are appended.
-
-    Args:
-        rows: the labels of each clip, in their order.
+    Where labels are smeared, every clip of a class has all classes above it. So b is above a if each clip
+    with a has b. Of two classes that always occur together, such as a class and its only child, the one
+    that more often follows the other is above, since ancestors are appended.
     """
     always: dict[str, frozenset[str]] = {}
     for row in rows:
@@ -259,18 +247,13 @@ def ancestors(rows: Sequence[Sequence[str]]) -> Mapping[str, frozenset[str]]:
 
 
 def most_specific(labels: Sequence[str], above: Mapping[str, frozenset[str]]) -> tuple[str, ...]:
-    """Those labels of a clip that are not above another of its labels, in their order.
-
-    Args:
-        labels: of one clip.
-        above: the classes above each class.
-    """
+    """Those labels of a clip that are not above another of its labels, in their order."""
     covered = {ancestor for label in labels for ancestor in above[label]}
     return tuple(label for label in labels if label not in covered)
 
 
 def _ahead(rows: Sequence[Sequence[str]], always: Mapping[str, frozenset[str]]) -> Counter[tuple[str, str]]:
-    """In how many rows a stands before b, for classes that never come apart."""
+    """Number of rows in which a precedes b, for pairs (a, b) that always occur together."""
     ahead: Counter[tuple[str, str]] = Counter()
     for row in rows:
         for place, a in enumerate(row):

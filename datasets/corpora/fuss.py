@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from ...core.errors import ConfigError, CorpusError, suggest
 from ..protocols.corpus import CORPORA, Recording
-from .disk.folder_listing import Entry, locate
-from .disk.layout import Part, Release
-from .disk.published import DiskCorpus
-from .fsd50k import Fsd50k
+from .disk.disk_corpus import DiskCorpus
+from .disk.file_entries import FileEntry, locate
+from .disk.layout import Release, ReleasePart
+from .fsd50k import Fsd50k, LabelledClip
 
 BACKGROUND, FOREGROUND = "background", "foreground"
 _BACKGROUND_S = 10.0
@@ -37,54 +37,26 @@ class Room:
     foreground: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClassJoin:
-    """FUSS sources that are clips of FSD50K.
-
-    Attributes:
-        label_of: path of a source to its most specific FSD50K label, the first of several.
-        labels_of: path of a source to all its FSD50K labels.
-        uploader_of: path of a source to its uploader, if the metadata of FSD50K is there.
-        missed: sources that FSD50K does not list; FUSS was made from a version before its release.
-    """
-
-    label_of: Mapping[str, str]
-    labels_of: Mapping[str, tuple[str, ...]]
-    uploader_of: Mapping[str, str]
-    missed: tuple[str, ...]
-
-
 @CORPORA.register("fuss")
 class Fuss(DiskCorpus):
     """FUSS as Zenodo has it, splits "train", "valid" (validation) and "test" (eval).
 
-    The recordings are the sources in `fsd_data/<split>/sound`. Their label is "background" if they
-    are longer than 10 s, else "foreground", which is the rule that the released mixtures were made
-    by; FUSS has no classes, but `classes` finds them in FSD50K. The released mixtures and rooms
-    are read by path, see `examples` and `rooms`.
-
-    Args:
-        name: what datasets call the corpus.
-        root: folder that holds `fsd_data`, `ssdata`, ..., the one above it, or one of these.
-        splits: only these splits; the headers of the other files are not read.
-        allow_missing: leave out files that cannot be read, instead of an error.
+    The recordings are the sources in `fsd_data/<split>/sound`. Their label is "background" if they are
+    longer than 10 s, else "foreground", as in the released mixtures; FUSS has no classes, but `classes`
+    finds them in FSD50K. The released mixtures and rooms are read by path, see `examples` and `rooms`.
     """
+
+    # Rooms have one microphone; of a file with more channels the first is used, as in the released mixtures.
+    channel = 0
 
     release = Release(title="FUSS", source="Zenodo record 3743844 (https://zenodo.org/records/3743844)")
     parts = tuple(
-        Part(name=split, folder=f"fsd_data/{folder}/sound", splits=(split,), files=_SOURCES[split])
+        ReleasePart(name=split, folder=f"fsd_data/{folder}/sound", splits=(split,), files=_SOURCES[split])
         for split, folder in _FOLDERS.items()
     )
-    beside = ("ssdata", "ssdata_reverb", "rir_data")
+    other_folders = ("ssdata", "ssdata_reverb", "rir_data")
     version = "Zenodo 3743844"
     licence = "CC-BY-4.0; sources CC0-1.0"
-
-    def __init__(
-        self, *, name: str, root: Path, splits: tuple[str, ...] | None = None, allow_missing: bool = False
-    ) -> None:
-        # Rooms have one microphone; if a file has more channels, the first is used, as in the
-        # released mixtures.
-        super().__init__(name=name, root=root, splits=splits, channel=0, allow_missing=allow_missing)
 
     def examples(self, split: str, *, reverb: bool) -> tuple[Example, ...]:
         """The released mixtures of a split, in the order of their list.
@@ -130,39 +102,29 @@ class Fuss(DiskCorpus):
             for name in sorted(files)
         )
 
-    def classes(self, fsd50k: Fsd50k) -> ClassJoin:
-        """Classes of the sources: their file names are Freesound ids, as in FSD50K.
+    def classes(self, fsd50k: Fsd50k) -> Mapping[str, LabelledClip]:
+        """Clips of FSD50K by path of a source: file names are Freesound ids, as there.
 
-        Args:
-            fsd50k: only its ground truth need be there.
+        A few sources are missing, since FUSS was made from a version of FSD50K before its release.
 
         Raises:
-            CorpusError: the sources or the ground truth are not there.
+            CorpusError: the sources or the ground truth of FSD50K are missing.
         """
         clips = {clip.fname: clip for clip in fsd50k.ground_truth}
         paths = sorted(entry.path for part in self._wanted() for entry in self._list(part))
-        joined = {p: clips[_stem(p)] for p in paths if _stem(p) in clips}
-        return ClassJoin(
-            label_of={path: clip.leaves[0] for path, clip in joined.items()},
-            labels_of={path: clip.labels for path, clip in joined.items()},
-            uploader_of={
-                path: fsd50k.uploaders[clip.fname]
-                for path, clip in joined.items()
-                if clip.fname in fsd50k.uploaders
-            },
-            missed=tuple(path for path in paths if path not in joined),
-        )
+        ids = {path: PurePosixPath(path).stem for path in paths}
+        return {path: clips[fname] for path, fname in ids.items() if fname in clips}
 
     def split_of(self, path: str) -> str | None:
-        """The split of a file, also of a released mixture or a room: its second folder."""
+        """The split of a source, a released mixture or a room: its second folder."""
         folder = PurePosixPath(path).parts[1:2]
         return next((split for split, name in _FOLDERS.items() if (name,) == folder), None)
 
-    def _list(self, part: Part) -> Sequence[Entry]:
+    def _list(self, part: ReleasePart) -> Sequence[FileEntry]:
         paths = self._found(part.folder)
-        return [Entry(path=p, label=FOREGROUND, split=part.name, group=p) for p in paths]
+        return [FileEntry(path=p, label=FOREGROUND, split=part.name, group=p) for p in paths]
 
-    def _recordings_from(self, entries: Sequence[Entry]) -> tuple[Recording, ...]:
+    def _recordings_from(self, entries: Sequence[FileEntry]) -> tuple[Recording, ...]:
         return tuple(
             replace(r, label=BACKGROUND) if r.frames > _BACKGROUND_S * r.sample_rate_hz else r
             for r in super()._recordings_from(entries)
@@ -184,10 +146,6 @@ class Fuss(DiskCorpus):
                 f"background; get FUSS_{folder} again from {self.release.source}"
             )
         return Example(mixture=paths[0], background=paths[1], foregrounds=tuple(paths[2:]))
-
-
-def _stem(path: str) -> str:
-    return PurePosixPath(path).stem
 
 
 def _of_role(role: str, paths: Sequence[str]) -> tuple[str, ...]:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from functools import cached_property
-from pathlib import Path
 
-from ...core.errors import AudioError, CorpusError
+from ...core.errors import CorpusError
 from ..protocols.corpus import CORPORA
-from ..signals.audio import AudioInfo, info
-from .disk.folder_listing import Entry, locate
-from .disk.layout import Part, Release
-from .disk.published import DiskCorpus
+from ..signals.audio import AudioInfo
+from .disk.disk_corpus import DiskCorpus
+from .disk.file_entries import FileEntry, locate
+from .disk.layout import Release, ReleasePart
 
 _SPEAKERS = "SPEAKERS.TXT"
 _FILES = {
@@ -30,52 +29,35 @@ _FILES = {
 class LibriSpeech(DiskCorpus):
     """LibriSpeech as it is unpacked: `<subset>/<speaker>/<chapter>/<utterance>.flac`.
 
-    Labels are the speakers' ids, splits are the subsets (such as test-clean), and a group is one
-    utterance. Some subsets, speakers or chapters will do; but a chapter that lacks utterances which
-    its transcripts name is half copied, and an error.
-
-    Args:
-        name: what datasets call the corpus.
-        root: the folder `LibriSpeech`, or the one above it.
-        splits: only these subsets; all that are there if None.
-        allow_missing: leave out utterances that are missing, instead of an error.
+    Labels are the speakers' ids, splits are the subsets (such as test-clean), and a group is one utterance.
+    A copy may have only some subsets, speakers or chapters; but a chapter that lacks utterances which its
+    transcripts name was copied in part, and is an error.
     """
 
     release = Release(title="LibriSpeech", source="https://www.openslr.org/12")
-    parts = tuple(Part(name=name, folder=name, splits=(name,), files=files) for name, files in _FILES.items())
+    parts = tuple(
+        ReleasePart(name=name, folder=name, splits=(name,), files=files) for name, files in _FILES.items()
+    )
     version = "OpenSLR 12"
     licence = "CC BY 4.0"
 
-    def __init__(
-        self, *, name: str, root: Path, splits: tuple[str, ...] | None = None, allow_missing: bool = False
-    ) -> None:
-        super().__init__(name=name, root=root, splits=splits, allow_missing=allow_missing)
-        self._said: dict[str, Mapping[str, str]] = {}
-
     def header(self, path: str) -> AudioInfo:
-        """Length and rate of one utterance.
-
-        Raises:
-            AudioError: the file is missing, outside the root or damaged.
-        """
-        return info(locate(self.root, path, error=AudioError))
+        """Length and rate of one utterance; raises as `AudioTree.header`."""
+        return self._files.header(path)
 
     def utterances(self, subset: str, speaker: str) -> list[str]:
-        """Paths of what a speaker says in the chapters that are there, sorted.
+        """Paths of a speaker's utterances in the existing chapters, sorted.
 
-        Utterances that the transcripts of these chapters name are among them, there or not.
+        Includes missing utterances that the transcripts of these chapters name.
         """
         folder = posixpath.join(subset, speaker)
         if not (self.root / folder).is_dir():
             return []
         files = set(self._found(folder, (".flac", ".txt")))
-        chapters = {posixpath.dirname(path) for path in files}
-        read = [chapter for chapter in chapters if _transcripts(chapter) in files]
-        named = {f"{chapter}/{name}.flac" for chapter in read for name in self._chapter(chapter)}
-        return sorted(named | {path for path in files if path.endswith(".flac")})
+        return self._with_named(files, {c for c in _chapters(files) if _transcripts(c) in files})
 
     def sex(self, speaker: str) -> str:
-        """Sex of a speaker, "F" or "M", as SPEAKERS.TXT says.
+        """Sex of a speaker, "F" or "M", from SPEAKERS.TXT.
 
         Raises:
             CorpusError: the file is missing, or does not name the speaker.
@@ -88,52 +70,57 @@ class LibriSpeech(DiskCorpus):
         return self._sexes[speaker]
 
     def transcript(self, path: str) -> str:
-        """What is said in one utterance, in upper case.
+        """Transcript of one utterance, in upper case.
 
         Raises:
             CorpusError: the file of transcripts of its chapter is missing, or lacks it.
         """
         chapter = posixpath.dirname(path)
-        said = self._chapter(chapter)
-        if utterance_of(path) not in said:
+        transcripts = self._chapter(chapter)
+        if utterance_of(path) not in transcripts:
             raise CorpusError(
                 f"{self._where}: {_transcripts(chapter)!r} has no line for utterance "
                 f"{utterance_of(path)!r}; copy the chapter again"
             )
-        return said[utterance_of(path)]
+        return transcripts[utterance_of(path)]
 
-    def _list(self, part: Part) -> Sequence[Entry]:
+    def _list(self, part: ReleasePart) -> Sequence[FileEntry]:
         there = set(self._found(part.folder, (".flac", ".txt")))
-        chapters = sorted({posixpath.dirname(path) for path in there})
+        chapters = sorted(_chapters(there))
         unread = [chapter for chapter in chapters if _transcripts(chapter) not in there]
         if unread:
             raise CorpusError(
                 f"{self._where}: {len(unread)} of the {len(chapters)} chapters of {part.folder} "
                 f"have no transcripts, the first is {_transcripts(unread[0])!r}; copy them again"
             )
-        named = {f"{c}/{name}.flac" for c in chapters for name in self._chapter(c)}
-        flac = {path for path in there if path.endswith(".flac")}
         return [
-            Entry(
-                path=path,
-                label=speaker_of(path),
-                split=part.name,
-                group=path,
-                transcript=self.transcript(path),
-            )
-            for path in sorted(named | flac)
+            FileEntry(path=p, label=speaker_of(p), split=part.name, group=p, transcript=self.transcript(p))
+            for p in self._with_named(there, chapters)
         ]
+
+    def _with_named(self, files: Set[str], chapters: Iterable[str]) -> list[str]:
+        """The existing utterances, and those that the transcripts of chapters name, sorted."""
+        named = {f"{chapter}/{name}.flac" for chapter in chapters for name in self._chapter(chapter)}
+        return sorted(named | {path for path in files if path.endswith(".flac")})
 
     @cached_property
     def _sexes(self) -> Mapping[str, str]:
-        return _read_sexes(self._text(_SPEAKERS))
+        """Sex by speaker from lines `ID | SEX | SUBSET | MINUTES | NAME`; a name may hold `|` too."""
+        lines = [line for line in self._text(_SPEAKERS).splitlines() if not line.startswith(";")]
+        rows = [[cell.strip() for cell in line.split("|")] for line in lines]
+        return {row[0]: row[1] for row in rows if len(row) >= 5}
+
+    @cached_property
+    def _transcripts_of(self) -> dict[str, Mapping[str, str]]:
+        """Transcripts by chapter and utterance, as far as they were read."""
+        return {}
 
     def _chapter(self, chapter: str) -> Mapping[str, str]:
-        """Transcripts of a chapter by utterance."""
-        if chapter not in self._said:
+        read = self._transcripts_of
+        if chapter not in read:
             lines = (line.partition(" ") for line in self._text(_transcripts(chapter)).splitlines())
-            self._said[chapter] = {name: " ".join(text.split()) for name, _, text in lines if name}
-        return self._said[chapter]
+            read[chapter] = {name: " ".join(text.split()) for name, _, text in lines if name}
+        return read[chapter]
 
     def _text(self, path: str) -> str:
         file = locate(self.root, path)
@@ -157,14 +144,10 @@ def utterance_of(path: str) -> str:
     return posixpath.basename(path).removesuffix(".flac")
 
 
+def _chapters(files: Iterable[str]) -> set[str]:
+    return {posixpath.dirname(path) for path in files}
+
+
 def _transcripts(chapter: str) -> str:
     speaker, _, number = chapter.rpartition("/")
     return f"{chapter}/{posixpath.basename(speaker)}-{number}.trans.txt"
-
-
-def _read_sexes(text: str) -> dict[str, str]:
-    """Sex by speaker from lines `ID | SEX | SUBSET | MINUTES | NAME`; a name may hold `|` too."""
-    rows = [
-        [cell.strip() for cell in line.split("|")] for line in text.splitlines() if not line.startswith(";")
-    ]
-    return {row[0]: row[1] for row in rows if len(row) >= 5}

@@ -10,9 +10,9 @@ from pathlib import Path, PurePosixPath
 from ...core.errors import ConfigError
 from ..protocols.corpus import CORPORA
 from .disk.audio_tree import Channel
-from .disk.folder_listing import Entry
-from .disk.layout import Part, Release
-from .disk.published import DiskCorpus
+from .disk.disk_corpus import DiskCorpus, Splits
+from .disk.file_entries import FileEntry
+from .disk.layout import Release, ReleasePart
 
 _FILE = re.compile(r"(?:Noise_|RVB2014_type1_noise_)(small|medium|large)room([12])_(\d+)\.wav", re.IGNORECASE)
 _RECORDINGS = tuple(
@@ -21,7 +21,6 @@ _RECORDINGS = tuple(
     for room in (1, 2)
     for number in range(1, 11)
 )
-"""Room and number of each."""
 ALL = "all"
 """Split of all recordings, unless `shares` says otherwise: the corpus has no splits."""
 
@@ -31,17 +30,14 @@ class ReverbNoise(DiskCorpus):
     """Background noise of the REVERB challenge's training data, in either of its two releases.
 
     The challenge's own tools have `NOISE/Noise_SmallRoom1_1.wav`, and OpenSLR 28 has it as
-    `RIRS_NOISES/real_rirs_isotropic_noises/RVB2014_type1_noise_smallroom1_1.wav`. The label is the
-    room, "SmallRoom1" to "LargeRoom2", with ten recordings of each.
+    `RIRS_NOISES/real_rirs_isotropic_noises/RVB2014_type1_noise_smallroom1_1.wav`. The label is the room,
+    "SmallRoom1" to "LargeRoom2", with ten recordings of each.
 
     Args:
-        name: what datasets call the corpus.
-        root: folder that holds either of these folders, the one above it, or one of them.
+        name, root, splits, allow_missing: see `DiskCorpus`.
         channel: 0 ... 7 or "mean"; papers that use this noise rarely say which.
-        shares: name of a split to the numbers 1 ... 10 of its recordings of each room; numbers
-            that are not named are left out. None: everything is in split "all".
-        splits: only these splits; the headers of the other files are not read.
-        allow_missing: leave out files of the release that are not there.
+        shares: name of a split to the numbers 1 ... 10 of its recordings of each room; numbers that are
+            not named are left out. None: everything is in split "all".
 
     Raises:
         ConfigError: `shares` names no number, or one twice.
@@ -52,7 +48,7 @@ class ReverbNoise(DiskCorpus):
         source="OpenSLR 28 (https://openslr.org/28) or the challenge's tools for training data",
     )
     parts = tuple(
-        Part(name=name, folder=folder, splits=(ALL,), files=60)
+        ReleasePart(name=name, folder=folder, splits=(ALL,), files=60)
         for name, folder in (("challenge", "NOISE"), ("slr28", "real_rirs_isotropic_noises"))
     )
     version = "2014"
@@ -65,21 +61,22 @@ class ReverbNoise(DiskCorpus):
         root: Path,
         channel: Channel = 0,
         shares: dict[str, list[int]] | None = None,
-        splits: tuple[str, ...] | None = None,
+        splits: Splits = None,
         allow_missing: bool = False,
     ) -> None:
         self._share_of = _inverted(shares, where=f"corpus {name!r}")
         self._share_names = tuple(shares) if shares else (ALL,)
-        super().__init__(name=name, root=root, splits=splits, channel=channel, allow_missing=allow_missing)
+        super().__init__(name=name, root=root, splits=splits, allow_missing=allow_missing)
+        self.channel = channel
 
-    def _layout_parts(self) -> tuple[Part, ...]:
+    def _layout_parts(self) -> tuple[ReleasePart, ...]:
         return tuple(replace(part, splits=self._share_names) for part in self.parts)
 
-    def _parts_here(self) -> tuple[Part, ...]:
+    def _parts_here(self) -> tuple[ReleasePart, ...]:
         there = [part for part in self._layout_parts() if (self.root / part.folder).is_dir()]
         return tuple(there[:1])
 
-    def _list(self, part: Part) -> Sequence[Entry]:
+    def _list(self, part: ReleasePart) -> Sequence[FileEntry]:
         known = {
             (room, number): f"{part.folder}/{_file_name(part.name, room, number)}"
             for room, number in _RECORDINGS
@@ -88,9 +85,9 @@ class ReverbNoise(DiskCorpus):
             if match := _FILE.fullmatch(PurePosixPath(path).name):
                 size, room, number = match.groups()
                 known[f"{size.capitalize()}Room{room}", int(number)] = path
-        return [Entry(path=path, label=room, split=ALL, group=path) for (room, _), path in known.items()]
+        return [FileEntry(path=path, label=room, split=ALL, group=path) for (room, _), path in known.items()]
 
-    def _arrange(self, part: Part, entries: Sequence[Entry]) -> Sequence[Entry]:
+    def _arrange(self, part: ReleasePart, entries: Sequence[FileEntry]) -> Sequence[FileEntry]:
         if self._share_of is None:
             return super()._arrange(part, entries)
         shared = [(entry, self._share_of.get(_number(entry.path))) for entry in entries]

@@ -13,12 +13,12 @@ from functools import lru_cache
 from ...core.errors import ConfigError
 from ..protocols.corpus import CORPORA, Pictures, Samples, VideoInfo
 from ..seeding import generator
-from .disk.cache import SampleCache
+from ..signals.sample_cache import SampleCache
 from .synthesis import matrix_sentences as _matrix_sentences
 from .synthesis.espeak import Speech, speak
 from .synthesis.mouth_pictures import draw_face, draw_grain, draw_motion, draw_pictures
 from .synthesis.mouth_shapes import Track, track
-from .synthesis.voices import VoiceCorpus, audible_span, level, noise_seed, voice_of
+from .synthesis.voice_corpus import VoiceCorpus, audible_span, level, noise_seed, voice_of
 
 KIND = "synthetic_av"
 FPS = 25.0

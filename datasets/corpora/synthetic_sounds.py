@@ -11,7 +11,7 @@ from numpy.random import Generator
 from ...core.errors import AudioError, ConfigError, suggest
 from ..protocols.corpus import CORPORA, Recording, Samples
 from ..seeding import digest, generator
-from .disk.cache import SampleCache
+from ..signals.sample_cache import SampleCache
 from .synthesis import noisy_sounds as noisy
 from .synthesis import tonal_sounds as tonal
 from .synthesis.sound_parts import RATE_HZ, Recipe, Signal, log_uniform, seconds

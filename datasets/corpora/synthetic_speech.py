@@ -10,11 +10,11 @@ from __future__ import annotations
 import hashlib
 
 from ..protocols.corpus import CORPORA, Samples
-from .disk.cache import SampleCache
+from ..signals.sample_cache import SampleCache
 from .synthesis import matrix_sentences as _matrix_sentences
-from .synthesis import voices as _voices
+from .synthesis import voice_corpus as _voices
 from .synthesis.espeak import Codes, synthesise
-from .synthesis.voices import VoiceCorpus, audible_span, level, noise_seed, voice_of
+from .synthesis.voice_corpus import VoiceCorpus, audible_span, level, noise_seed, voice_of
 
 KIND = "synthetic_speech"
 SPEAKERS = _voices.SPEAKERS

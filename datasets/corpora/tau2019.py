@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
-
-from pydantic import Field
 
 from ..protocols.corpus import CORPORA
 from .disk.audio_tree import Channel
-from .disk.folder_listing import Entry
-from .disk.layout import Part, Release
-from .disk.published import DiskCorpus
+from .disk.disk_corpus import DiskCorpus, Splits, ValidShare
+from .disk.file_entries import FileEntry, checked_share
+from .disk.layout import Release, ReleasePart
 
 _DEV = "TAU-urban-acoustic-scenes-2019-development"
 _EVAL = "TAU-urban-acoustic-scenes-2019-evaluation"
@@ -25,20 +22,16 @@ UNLABELLED = "unlabelled"
 class Tau2019(DiskCorpus):
     """TAU Urban Acoustic Scenes 2019, development and evaluation set.
 
-    The label is the scene and the group is the recording location. The development set is split as
-    its own setup does (fold 1): "train" 9,185, "valid" 4,185 and "unused" 1,030 files, or by
-    `valid_share` of its locations. The evaluation set is "test"; it was published without scenes
-    and locations, so its label is "unlabelled" and each file is a group, unless a `meta.csv` as
-    that of the development set lies beside it.
+    The label is the scene and the group is the recording location. The development set is split as its
+    own setup does (fold 1): "train" 9,185, "valid" 4,185 and "unused" 1,030 files, or by `valid_share` of
+    its locations. The evaluation set is "test"; it was published without scenes and locations, so its
+    label is "unlabelled" and each file is a group, unless it has a `meta.csv` like the development set.
 
     Args:
-        name: what datasets call the corpus.
-        root: folder that holds the two sets, the one above it, or one of the sets.
+        name, root, splits, allow_missing: see `DiskCorpus`.
         channel: 0 (left ear), 1 or "mean".
-        valid_share: this share of the locations of the whole development set becomes "valid", the
-            others "train". None: the official setup.
-        splits: only these splits; the headers of the other files are not read.
-        allow_missing: leave out files that the corpus lists and that are not there.
+        valid_share: this share of the locations of the whole development set becomes "valid", the others
+            "train". None: the official setup.
     """
 
     release = Release(
@@ -46,8 +39,10 @@ class Tau2019(DiskCorpus):
         source="Zenodo records 2589280 (development) and 3063822 (evaluation)",
     )
     parts = (
-        Part(name="development", folder=f"{_DEV}/audio", splits=("train", "valid", "unused"), files=14_400),
-        Part(name="evaluation", folder=f"{_EVAL}/audio", splits=("test",), files=7_200),
+        ReleasePart(
+            name="development", folder=f"{_DEV}/audio", splits=("train", "valid", "unused"), files=14_400
+        ),
+        ReleasePart(name="evaluation", folder=f"{_EVAL}/audio", splits=("test",), files=7_200),
     )
     version = "2019"
     licence = "Tampere University: non-commercial, academic use"
@@ -58,33 +53,28 @@ class Tau2019(DiskCorpus):
         name: str,
         root: Path,
         channel: Channel = "mean",
-        valid_share: Annotated[float, Field(ge=0, lt=1)] | None = None,
-        splits: tuple[str, ...] | None = None,
+        valid_share: ValidShare | None = None,
+        splits: Splits = None,
         allow_missing: bool = False,
     ) -> None:
-        super().__init__(
-            name=name,
-            root=root,
-            splits=splits,
-            valid_share=valid_share or 0.0,
-            channel=channel,
-            allow_missing=allow_missing,
-        )
+        super().__init__(name=name, root=root, splits=splits, allow_missing=allow_missing)
+        self._valid_share = checked_share(valid_share or 0.0, where=self._where)
+        self.channel = channel
         self._official = valid_share is None
 
-    def _list(self, part: Part) -> Sequence[Entry]:
+    def _list(self, part: ReleasePart) -> Sequence[FileEntry]:
         if part.name == "development":
             return self._labelled(_DEV, split="train")
         if (self.root / _EVAL / "meta.csv").is_file():
             return self._labelled(_EVAL, split="test")
         table = self._table(f"{_EVAL}/evaluation_setup/test.csv")
         paths = [f"{_EVAL}/{cell}" for cell in table.full_column("filename", option="root")]
-        return [Entry(path=p, label=UNLABELLED, split="test", group=p) for p in paths]
+        return [FileEntry(path=p, label=UNLABELLED, split="test", group=p) for p in paths]
 
-    def _labelled(self, folder: str, *, split: str) -> Sequence[Entry]:
+    def _labelled(self, folder: str, *, split: str) -> Sequence[FileEntry]:
         table = self._table(f"{folder}/meta.csv")
         return [
-            Entry(path=f"{folder}/{filename}", label=scene, split=split, group=location)
+            FileEntry(path=f"{folder}/{filename}", label=scene, split=split, group=location)
             for filename, scene, location in zip(
                 table.full_column("filename", option="root"),
                 table.full_column("scene_label", option="root"),
@@ -93,7 +83,7 @@ class Tau2019(DiskCorpus):
             )
         ]
 
-    def _arrange(self, part: Part, entries: Sequence[Entry]) -> Sequence[Entry]:
+    def _arrange(self, part: ReleasePart, entries: Sequence[FileEntry]) -> Sequence[FileEntry]:
         if not self._official or all(entry.split == "test" for entry in entries):
             return super()._arrange(part, entries)
         split_of = self._fold()

@@ -13,10 +13,10 @@ from pydantic import Field
 from ...core.errors import AudioError, CorpusError
 from ..protocols.corpus import CORPORA, Pictures, VideoInfo
 from ..signals.video import LIP_SIZE
-from .disk.folder_listing import Entry, hold_out
-from .disk.layout import Part, Release
-from .disk.published import DiskCorpus
-from .disk.video_tree import LipVideos
+from .disk.disk_corpus import DiskCorpus, Splits, ValidShare
+from .disk.file_entries import FileEntry, checked_share, hold_out
+from .disk.layout import Release, ReleasePart
+from .disk.lip_videos import LipVideos
 
 _AUDIO = (".wav", ".flac")
 _VIDEO = ".mp4"
@@ -29,27 +29,24 @@ _SPLITS = {"dev": ("train", "valid"), "train": ("train", "valid"), "test": ("tes
 class VoxCeleb2(DiskCorpus):
     """VoxCeleb2: "train" is its dev part, "test" its test part; label speaker, group video.
 
-    The recordings are audio files below a folder that is a copy of the tree of videos. In the
-    release's layout `dev/mp4/id00012/<video>/00001.mp4` goes with
-    `dev/<audio>/id00012/<video>/00001.wav`; in the layout of MuSE and its successors
-    `orig/train/id00012/<video>/00001.mp4` with `<audio>/train/id00012/<video>/00001.wav`.
+    The recordings are audio files below a folder that is a copy of the tree of videos. In the release's
+    layout `dev/mp4/id00012/<video>/00001.mp4` goes with `dev/<audio>/id00012/<video>/00001.wav`; in the
+    layout of MuSE and its successors `orig/train/id00012/<video>/00001.mp4` with
+    `<audio>/train/id00012/<video>/00001.wav`. The dev part has a million files, so choose `splits`
+    where "test" is enough.
 
     Args:
-        name: what datasets call the corpus.
-        root: folder that holds `dev` and `test`, or `orig`, the one above it, or one inside.
-        audio: name of the folder of the audio files, .wav or .flac. (The release's own audio,
-            .m4a, cannot be decoded here.)
+        name, root, splits, allow_missing: see `DiskCorpus`; `root` holds `dev` and `test`, or `orig`.
+        audio: name of the folder of the audio files, .wav or .flac. (The release's own audio, .m4a,
+            cannot be decoded here.)
         lip_size: side of the grey crops of the mouth, in pixels.
-        landmarks: crop by `00001.lips.csv` beside each video, with the columns frame,x,y,side (the
-            middle of the mouth and the side of the square around it, in pixels). Without, the
-            crop is the middle of the picture.
+        landmarks: crop by `00001.lips.csv` next to each video, see `LipVideos`. Without, the crop is the
+            middle of the picture.
         valid_share: this share of the speakers of "train" becomes "valid".
-        splits: only these splits. The dev part has a million files, so name "test" where it does.
-        allow_missing: leave out files that cannot be read, instead of an error.
     """
 
     release = Release(title="VoxCeleb2", source="https://www.robots.ox.ac.uk/~vgg/data/voxceleb/vox2.html")
-    beside = ("dev/mp4", "test/mp4", "orig/train", "orig/test")
+    other_folders = ("dev/mp4", "test/mp4", "orig/train", "orig/test")
     version = "2018"
     licence = "CC-BY-4.0"
 
@@ -61,30 +58,25 @@ class VoxCeleb2(DiskCorpus):
         audio: str = "wav",
         lip_size: Annotated[int, Field(gt=0)] = LIP_SIZE,
         landmarks: bool = False,
-        valid_share: Annotated[float, Field(ge=0, lt=1)] = 0.0,
-        splits: tuple[str, ...] | None = None,
+        valid_share: ValidShare = 0.0,
+        splits: Splits = None,
         allow_missing: bool = False,
     ) -> None:
         self._audio = audio
         self._lip_size = lip_size
         self._landmarks = landmarks
-        super().__init__(
-            name=name, root=root, splits=splits, valid_share=valid_share, allow_missing=allow_missing
-        )
+        super().__init__(name=name, root=root, splits=splits, allow_missing=allow_missing)
+        self._valid_share = checked_share(valid_share, where=self._where)
 
     def digest(self, path: str) -> str:
-        """SHA-256 (hex) of the bytes of an audio file, or of what determines a video's crops.
-
-        Raises:
-            AudioError: a file cannot be read.
-        """
+        """SHA-256 (hex) of the bytes of an audio file, or of what determines the crops of a video."""
         return self._lips.digest(path) if path.endswith(_VIDEO) else super().digest(path)
 
     def video_path(self, path: str) -> str:
-        """Path of the video that a recording is the sound of.
+        """Path of the video of a recording.
 
         Raises:
-            AudioError: the path is not that of a recording of this corpus.
+            AudioError: the path is in none of the folders of audio.
         """
         for part in self._layout_parts():
             if PurePosixPath(path).is_relative_to(part.folder):
@@ -95,19 +87,14 @@ class VoxCeleb2(DiskCorpus):
         )
 
     def video_info(self, path: str) -> VideoInfo:
-        """Length and rate of a video.
-
-        Raises:
-            AudioError: it is missing, outside the root, or cannot be decoded.
-        """
+        """Length and rate of a video; raises as `VideoCorpus.video_info`."""
         return self._lips.info(path)
 
     def read_video(self, path: str, start: int = 0, frames: int | None = None) -> tuple[Pictures, float]:
         """Grey crops [F, S, S] of the mouth in a stretch of a video, and its pictures per second.
 
         Raises:
-            AudioError: the video, or its landmarks, are missing, outside the root, corrupt, or
-                shorter than asked.
+            AudioError: the video or its landmarks are missing, outside the root, corrupt, or too short.
         """
         return self._lips.read(path, start, frames)
 
@@ -115,26 +102,26 @@ class VoxCeleb2(DiskCorpus):
     def _lips(self) -> LipVideos:
         return LipVideos(self.root, where=self._where, size=self._lip_size, landmarks=self._landmarks)
 
-    def _layout_parts(self) -> tuple[Part, ...]:
+    def _layout_parts(self) -> tuple[ReleasePart, ...]:
         released = [(name, f"{name}/{self._audio}") for name in ("dev", "test")]
         muse = [(name, f"{self._audio}/{name}") for name in ("train", "test")]
         return tuple(
-            Part(name=name, folder=folder, splits=_SPLITS[name], files=_RELEASED.get(name))
+            ReleasePart(name=name, folder=folder, splits=_SPLITS[name], files=_RELEASED.get(name))
             for name, folder in (*released, *muse)
         )
 
-    def _parts_here(self) -> tuple[Part, ...]:
+    def _parts_here(self) -> tuple[ReleasePart, ...]:
         released, muse = self._layout_parts()[:2], self._layout_parts()[2:]
         folders = ["orig", *(part.folder for part in muse)]
         return muse if any((self.root / folder).is_dir() for folder in folders) else released
 
-    def _wanted(self, split: str | None = None) -> list[Part]:
+    def _wanted(self, split: str | None = None) -> list[ReleasePart]:
         try:
             return super()._wanted(split)
         except CorpusError as error:
             raise CorpusError(f"{error}, or make audio of its videos with `{_EXPORT}`") from None
 
-    def _list(self, part: Part) -> Sequence[Entry]:
+    def _list(self, part: ReleasePart) -> Sequence[FileEntry]:
         paths = list(self._found(part.folder, (*_AUDIO, ".m4a")))
         audio = [path for path in paths if PurePosixPath(path).suffix.lower() in _AUDIO]
         if paths and not audio:
@@ -144,7 +131,7 @@ class VoxCeleb2(DiskCorpus):
             )
         return [self._entry(part, path) for path in audio]
 
-    def _entry(self, part: Part, path: str) -> Entry:
+    def _entry(self, part: ReleasePart, path: str) -> FileEntry:
         inside = PurePosixPath(path).relative_to(part.folder).parts
         if len(inside) != 3:
             raise CorpusError(
@@ -152,9 +139,9 @@ class VoxCeleb2(DiskCorpus):
                 "lay the audio out as the videos are"
             )
         speaker, video, _ = inside
-        return Entry(path=path, label=speaker, split=part.splits[0], group=f"{speaker}/{video}")
+        return FileEntry(path=path, label=speaker, split=part.splits[0], group=f"{speaker}/{video}")
 
-    def _arrange(self, part: Part, entries: Sequence[Entry]) -> Sequence[Entry]:
+    def _arrange(self, part: ReleasePart, entries: Sequence[FileEntry]) -> Sequence[FileEntry]:
         if not self._valid_share or "train" not in part.splits:
             return entries
         # Speakers are held out, not single videos of speakers that are trained on.
@@ -163,7 +150,7 @@ class VoxCeleb2(DiskCorpus):
         return [replace(e, split=m.split) for e, m in zip(entries, moved, strict=True)]
 
 
-def _videos(part: Part) -> str:
+def _videos(part: ReleasePart) -> str:
     """Folder of the videos that go with the audio of a part."""
     first, second = PurePosixPath(part.folder).parts[0], PurePosixPath(part.folder).name
     return f"{first}/mp4" if first in _RELEASED else f"orig/{second}"

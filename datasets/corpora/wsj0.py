@@ -10,15 +10,21 @@ from pathlib import Path, PurePosixPath
 
 from ...core.errors import CorpusError
 from ..protocols.corpus import CORPORA
-from .disk.folder_listing import Entry
-from .disk.layout import Part, Release
-from .disk.published import DiskCorpus
-from .disk.wsj0_texts import read_speakers, read_transcripts
+from .disk.disk_corpus import DiskCorpus, Splits
+from .disk.file_entries import FileEntry
+from .disk.layout import Release, ReleasePart
 
 _NAME = re.compile(r"([0-9a-z]{8})\.(.+)")
-# What follows the id, the best first; the second microphone (wv2) has no part in WSJ0-2mix.
+# What follows the id, the best first; WSJ0-2mix does not use the second microphone (wv2).
 _SUFFIXES = ("wav", "wv1.wav", "flac", "wv1.flac", "wv1")
 _SPHERE = b"NIST_1A"
+
+# Transcripts of the speech (.dot), the same without markup (.lsn), the prompts (.ptx): best first.
+_TEXTS = (".dot", ".lsn", ".ptx")
+# In .ptx files the number of the prompt follows the utterance.
+_TRANSCRIPT = re.compile(r"(.*)\(([0-9a-z]{8})(?:\s[^()]*)?\)\s*", re.IGNORECASE)
+_SPEAKER = re.compile(r"([0-9a-z]{3})\s+([fm])\b.*", re.IGNORECASE)
+_SPEAKER_FILES = ("doc/spkrinfo.txt", "spkrinfo.txt", "wsj0-train-spkrinfo.txt", "wsj0-eval-spkrinfo.txt")
 
 
 @CORPORA.register("wsj0")
@@ -31,15 +37,11 @@ class Wsj0(DiskCorpus):
     of an utterance; the splits are the folders, of 101, 10 and 8 speakers.
 
     Args:
-        name: what datasets call the corpus.
-        root: the folder `wsj0`, or the one above it.
-        splits: only these folders; all that are there if None.
-        transcripts: folder of `.dot`, `.lsn` or `.ptx` files, relative to the folder of the
-            splits, for example "transcrp/dots". The words are kept in upper case, with verbalised
-            punctuation (`,COMMA`).
+        name, root, splits, allow_missing: see `DiskCorpus`.
+        transcripts: folder of `.dot`, `.lsn` or `.ptx` files, relative to the folder of the splits, for
+            example "transcrp/dots". Texts are in upper case, with verbalised punctuation (`,COMMA`).
         licence: of the recordings.
         version: of the corpus.
-        allow_missing: leave out files that cannot be read, instead of an error.
     """
 
     release = Release(
@@ -48,9 +50,9 @@ class Wsj0(DiskCorpus):
         "converted by sph2pipe",
     )
     parts = (
-        Part(name="si_tr_s", folder="si_tr_s", splits=("si_tr_s",), files=12_776),
-        Part(name="si_dt_05", folder="si_dt_05", splits=("si_dt_05",), files=1_206),
-        Part(name="si_et_05", folder="si_et_05", splits=("si_et_05",), files=651),
+        ReleasePart(name="si_tr_s", folder="si_tr_s", splits=("si_tr_s",), files=12_776),
+        ReleasePart(name="si_dt_05", folder="si_dt_05", splits=("si_dt_05",), files=1_206),
+        ReleasePart(name="si_et_05", folder="si_et_05", splits=("si_et_05",), files=651),
     )
 
     def __init__(
@@ -58,7 +60,7 @@ class Wsj0(DiskCorpus):
         *,
         name: str,
         root: Path,
-        splits: tuple[str, ...] | None = None,
+        splits: Splits = None,
         transcripts: str | None = None,
         licence: str = "LDC",
         version: str = "LDC93S6A",
@@ -69,17 +71,17 @@ class Wsj0(DiskCorpus):
         super().__init__(name=name, root=root, splits=splits, allow_missing=allow_missing)
 
     def sexes(self) -> Mapping[str, str]:
-        """Sex ("F" or "M") by speaker, from `doc/spkrinfo.txt` or its kin, if it is there."""
-        return read_speakers(self.root)
+        """Sex ("F" or "M") by speaker, from `doc/spkrinfo.txt` or similar files, if they exist."""
+        return _read_speakers(self.root)
 
-    def _layout_parts(self) -> tuple[Part, ...]:
+    def _layout_parts(self) -> tuple[ReleasePart, ...]:
         if not self._upper:
             return self.parts
         return tuple(replace(part, folder=part.folder.upper()) for part in self.parts)
 
     @cached_property
     def _upper(self) -> bool:
-        """Are the folders in upper case, as some copies of the discs have them?"""
+        """Whether the folders are in upper case, as in some copies of the discs."""
         given = self._given.expanduser()
         bases = [given, *(given / name for name in ("wsj0", "WSJ0"))]
         lower, upper = (
@@ -95,9 +97,9 @@ class Wsj0(DiskCorpus):
     def _texts(self) -> Mapping[str, str]:
         if self._transcripts is None:
             return {}
-        return read_transcripts(self.root, self._transcripts, where=self._where)
+        return _read_transcripts(self.root, self._transcripts, where=self._where)
 
-    def _list(self, part: Part) -> Sequence[Entry]:
+    def _list(self, part: ReleasePart) -> Sequence[FileEntry]:
         best: dict[str, tuple[int, str]] = {}
         for path in self._found(part.folder, (".wav", ".flac", ".wv1")):
             match = _NAME.fullmatch(PurePosixPath(path).name.lower())
@@ -107,18 +109,12 @@ class Wsj0(DiskCorpus):
         if best:
             self._refuse_sphere(min(path for _, path in best.values()))
         return [
-            Entry(
-                path=path,
-                label=utterance[:3],
-                split=part.name,
-                group=path,
-                transcript=self._texts.get(utterance),
-            )
-            for utterance, (_, path) in best.items()
+            FileEntry(path=path, label=id_[:3], split=part.name, group=path, transcript=self._texts.get(id_))
+            for id_, (_, path) in best.items()
         ]
 
     def _refuse_sphere(self, path: str) -> None:
-        """The files of the discs are compressed in a way that libsndfile cannot decode."""
+        """Raise a CorpusError for a compressed file of the discs, which libsndfile cannot decode."""
         with (self.root / path).open("rb") as stream:
             head = stream.read(len(_SPHERE))
         if head == _SPHERE:
@@ -126,3 +122,55 @@ class Wsj0(DiskCorpus):
                 f"{self._where}: {str(self.root / path)!r} is in NIST's SPHERE format, as it is on "
                 "the discs; convert all files: sph2pipe -f wav 445c0206.wv1 445c0206.wav"
             )
+
+
+def _read_transcripts(base: Path, folder: str, *, where: str) -> Mapping[str, str]:
+    """Transcripts by utterance, from lines `text (utterance)`, in upper case.
+
+    Verbalised punctuation (`,COMMA`) and tags (`[DOOR_SLAM]`) stay, as they are.
+
+    Raises:
+        CorpusError: there are no such files, one cannot be read, or a line has another form.
+    """
+    files = sorted(
+        (_TEXTS.index(path.suffix.lower()), path)
+        for path in (base / folder).rglob("*")
+        if path.suffix.lower() in _TEXTS
+    )
+    if not files:
+        raise CorpusError(
+            f"{where}: {str(base / folder)!r} holds no transcripts (.dot, .lsn or .ptx); set "
+            f"`transcripts` to a folder of them, relative to {str(base)!r}, or leave it out"
+        )
+    texts: dict[str, str] = {}
+    for _, path in files:
+        for number, line in enumerate(_lines(path), 1):
+            match = _TRANSCRIPT.fullmatch(line)
+            if match is None and line.strip():
+                raise CorpusError(
+                    f"{where}: {str(path)!r}, line {number}: {line.strip()[:60]!r} is not "
+                    "`text (utterance)`; correct it"
+                )
+            if match is not None:
+                text = " ".join(match[1].upper().split())
+                texts.setdefault(match[2].lower(), text)
+    return texts
+
+
+def _read_speakers(base: Path) -> Mapping[str, str]:
+    """Sex ("F" or "M") by speaker, from those files of LDC that exist: rows begin with speaker and sex."""
+    known: dict[str, str] = {}
+    for name in _SPEAKER_FILES:
+        path = base / name
+        for line in _lines(path) if path.is_file() else ():
+            match = _SPEAKER.fullmatch(line.strip())
+            if match is not None:
+                known[match[1].lower()] = match[2].upper()
+    return known
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="latin-1").splitlines()
+    except OSError as error:
+        raise CorpusError(f"cannot read {str(path)!r}: {error.strerror}; correct its permissions") from None

@@ -15,8 +15,8 @@ from helpers.trees.partial import CASES, Partial
 from tsebench.bench.run.new_record import dataset_record
 from tsebench.core.errors import CorpusError, TsebenchError
 from tsebench.datasets.build import build, materialise
+from tsebench.datasets.checks.all_checks import validate
 from tsebench.datasets.checks.finding import Finding
-from tsebench.datasets.checks.validate import validate
 from tsebench.datasets.config import CorpusConfig, DatasetConfig, open_corpora
 from tsebench.datasets.dataset import load_dataset
 from tsebench.datasets.missing import MissingRecordingsError
@@ -216,7 +216,7 @@ def test_a_folder_that_lists_itself_tells_how_many_files_its_release_has(tmp_pat
     built = build(config, tmp_path / "set", corpus_dirs={"fuss": make_fuss(tmp_path / "fuss")})
     assert built.card.notes[-1] == (
         "corpus 'fuss' has 2 of the 2257 files of fsd_data/eval/sound; which ones are missing "
-        "cannot be told, and a complete copy gives another set"
+        "is unknown, and a complete copy gives another set"
     )
     assert built.card.missing == ()
 

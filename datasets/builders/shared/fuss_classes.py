@@ -26,10 +26,11 @@ class FussClasses:
     """
 
     def __init__(self, corpus: Fuss, fsd50k: Fsd50k, split: str) -> None:
-        join = corpus.classes(fsd50k)
+        clips = corpus.classes(fsd50k)
         self._corpus = corpus
         self._folder = next(part.folder for part in corpus.parts if part.name == split)
-        self._label_of, self._labels_of = join.label_of, join.labels_of
+        self._label_of = {path: clip.leaves[0] for path, clip in clips.items()}
+        self._labels_of = {path: clip.labels for path, clip in clips.items()}
         self._recordings = {
             PurePosixPath(recording.path).name: recording for recording in corpus.recordings_of(split)
         }

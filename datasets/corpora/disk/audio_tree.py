@@ -1,4 +1,4 @@
-"""Audio files below one folder: reading, hashing, and their headers, for corpora on disk."""
+"""Audio files below one folder: reading, hashing, and their headers."""
 
 from __future__ import annotations
 
@@ -10,34 +10,30 @@ from pathlib import Path
 from typing import Literal
 
 from ....core.errors import AudioError, CorpusError
+from ...missing import MissingRecordingsError
 from ...protocols.corpus import Samples
 from ...signals import audio as audio_files
 from ...signals.audio import AudioInfo
-from .cache import SampleCache
-from .folder_listing import locate
+from ...signals.sample_cache import SampleCache
+from .file_entries import locate
 
 Channel = int | Literal["mean"] | None
+"""Channel to read of files with several, or "mean"; None refuses such files."""
 
 _CACHE_BYTES = 256 * 2**20
 
 # Formats in which a seek lands on the very frame. In Ogg Vorbis and MP3 it does not (measured: 4 %
 # of the stretches of ESC-10 differ from the same stretch of the whole file), so these are decoded
-# whole and kept for a while.
+# whole and cached.
 _EXACT_SEEK = frozenset({".aif", ".aiff", ".au", ".caf", ".flac", ".rf64", ".w64", ".wav"})
 
 
 class AudioTree:
-    """The audio files of one corpus, by path relative to its root.
+    """The audio files of one corpus, by path relative to its root."""
 
-    Args:
-        root: folder of the corpus.
-        where: begins every message, for example "corpus 'digits'".
-        channel: channel to read of files with several, or "mean"; None refuses such files.
-    """
-
-    def __init__(self, root: Path, *, where: str, channel: Channel = None) -> None:
+    def __init__(self, root: Path, *, corpus: str, channel: Channel = None) -> None:
         self.root = Path(root).expanduser().absolute()
-        self._where = where
+        self._corpus = corpus
         self._channel = channel
         self._cache = SampleCache(_CACHE_BYTES)
 
@@ -45,9 +41,15 @@ class AudioTree:
         """Mono samples [T] of a stretch of one file, and its rate in Hz.
 
         Raises:
-            AudioError: the file is missing, outside the root, corrupt, empty, shorter than asked,
-                not finite, or of several channels while `channel` is not set.
+            MissingRecordingsError: the file is missing, outside the root, corrupt, empty, shorter than
+                asked, not finite, or of several channels while `channel` is not set.
         """
+        try:
+            return self._read(path, start, frames)
+        except AudioError as error:
+            raise MissingRecordingsError({(self._corpus, path): str(error)}) from None
+
+    def _read(self, path: str, start: int, frames: int | None) -> tuple[Samples, int]:
         file = locate(self.root, path, error=AudioError)
         if file.suffix.lower() in _EXACT_SEEK:
             return audio_files.read_mono(file, start, frames, channel=self._channel)
@@ -78,30 +80,39 @@ class AudioTree:
         audio_files.check_whole(file)
         return found
 
+    def header(self, path: str) -> AudioInfo:
+        """Length, rate and channels of one file.
+
+        Raises:
+            AudioError: the file is missing, outside the root or damaged.
+        """
+        return audio_files.info(locate(self.root, path, error=AudioError))
+
     def unreadable(self, paths: Sequence[str]) -> set[str]:
-        """Those of some files that are missing or damaged; reads all their headers."""
+        """The files that are missing or damaged; reads all headers."""
         return {path for path in paths if isinstance(self._info(path), AudioError)}
 
     def headers(self, paths: Sequence[str]) -> list[AudioInfo]:
         """The headers of many files, in their order.
 
         Raises:
-            CorpusError: files cannot be read, or have channels that `channel` does not make one;
-                the message counts them and names the first.
+            CorpusError: files cannot be read, or have channels that `channel` does not make one; the
+                message counts them and names the first.
         """
         # Opening files waits for the disk, or for a network drive, so more threads than cores.
         with ThreadPoolExecutor(max_workers=min(32, 4 * (os.cpu_count() or 1))) as pool:
-            scanned = list(pool.map(self._header, paths))
+            scanned = list(pool.map(self._mono_header, paths))
         errors = [result for result in scanned if isinstance(result, AudioError)]
         if errors:
             raise CorpusError(
-                f"{self._where}: {len(errors)} of {len(scanned)} files cannot be used; the first: {errors[0]}"
+                f"corpus {self._corpus!r}: {len(errors)} of {len(scanned)} files cannot be used; the first: "
+                f"{errors[0]}"
             )
         return [result for result in scanned if isinstance(result, AudioInfo)]
 
-    def _header(self, path: str) -> AudioInfo | AudioError:
+    def _mono_header(self, path: str) -> AudioInfo | AudioError:
         header = self._info(path)
-        if isinstance(header, AudioInfo) and not self._mono(header.channels):
+        if isinstance(header, AudioInfo) and not self._makes_one(header.channels):
             return AudioError(
                 f"audio file {str(self.root / path)!r} has {header.channels} channels, and "
                 f"channel = {self._channel}; set `channel` to 0 ... {header.channels - 1} or mean"
@@ -110,12 +121,12 @@ class AudioTree:
 
     def _info(self, path: str) -> AudioInfo | AudioError:
         try:
-            return audio_files.info(locate(self.root, path, error=AudioError))
+            return self.header(path)
         except AudioError as error:
             return error
 
-    def _mono(self, channels: int) -> bool:
-        """Does `channel` make one channel of so many?"""
+    def _makes_one(self, channels: int) -> bool:
+        """Whether `channel` reduces this many channels to one."""
         if self._channel is None:
             return channels == 1
         return self._channel == "mean" or 0 <= self._channel < channels

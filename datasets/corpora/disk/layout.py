@@ -1,4 +1,4 @@
-"""Published corpora on disk: what a release consists of, and which of the user's folders it is."""
+"""Releases of published corpora: their parts, and finding them in a user's folder."""
 
 from __future__ import annotations
 
@@ -11,26 +11,21 @@ from ....core.errors import CorpusError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
-    """A published corpus, for messages.
-
-    Attributes:
-        title: its name and version.
-        source: where it can be got: archive, record number, address.
-    """
+    """A published corpus, for messages: its name and version, and the archive or address to get it from."""
 
     title: str
     source: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class ReleasePart:
     """One part of a corpus, which a user may have without the others.
 
     Attributes:
-        name: what the corpus calls it.
-        folder: where its audio files are, relative to the root of the corpus.
+        name: of the part in the corpus.
+        folder: of its audio files, relative to the root of the corpus.
         splits: the splits that its recordings may be in.
-        files: how many audio files the release has there; None if that is not fixed.
+        files: number of audio files in the release; None if it is not fixed.
     """
 
     name: str
@@ -43,13 +38,13 @@ def find_root(given: Path, folders: Sequence[str], *, release: Release, corpus: 
     """The folder that holds a corpus, so that paths in it are the same for every user.
 
     Args:
-        given: what the user named: this folder, the one above it, or one of `folders` inside.
+        given: the user's folder: this one, the one above it, or one of `folders` inside.
         folders: folders of the corpus, relative to its root; one of them is enough.
-        release: what is looked for.
-        corpus: what configs call the corpus.
+        release: for messages.
+        corpus: name of the corpus in configs.
 
     Raises:
-        CorpusError: the corpus is not there, or several folders in `given` hold one.
+        CorpusError: the corpus is missing, or several folders in `given` hold one.
     """
     given = Path(given).expanduser().absolute()
     for candidate in (given, *_above(given, folders)):

@@ -16,7 +16,7 @@ from tsebench.bench.inference.batching import Item, at_rate
 from tsebench.core.errors import AudioError, ConfigError, DatasetError
 from tsebench.core.validation import call_with
 from tsebench.datasets.build import build
-from tsebench.datasets.checks.validate import validate
+from tsebench.datasets.checks.all_checks import validate
 from tsebench.datasets.config import DatasetConfig, load_dataset_configs
 from tsebench.datasets.dataset import load_dataset
 from tsebench.datasets.protocols.builder import BUILDERS, BuildContext, Drawn

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tsebench.core.errors import AudioError, ConfigError, CorpusError, DatasetError
 from tsebench.datasets.build import build
 from tsebench.datasets.builders.vox2_mix import LIST
-from tsebench.datasets.checks.validate import validate
+from tsebench.datasets.checks.all_checks import validate
 from tsebench.datasets.config import DatasetConfig, load_dataset_configs, open_builder
 from tsebench.datasets.dataset import Dataset, load_dataset
 

@@ -32,9 +32,9 @@ from tsebench.core.config_files import SHIPPED
 from tsebench.core.errors import ConfigError, CorpusError, DatasetError, TsebenchError
 from tsebench.datasets.build import build
 from tsebench.datasets.builders.shared.librimix.tables import mixture_rows, utterance_rows
-from tsebench.datasets.checks.validate import validate
+from tsebench.datasets.checks.all_checks import validate
 from tsebench.datasets.config import load_dataset_configs, open_builder
-from tsebench.datasets.corpora.disk.table import read_table
+from tsebench.datasets.corpora.disk.csv_table import read_table
 from tsebench.datasets.dataset import Dataset, load_dataset
 from tsebench.datasets.dynamic import TrialStream
 from tsebench.datasets.types import Clip, MixtureClip

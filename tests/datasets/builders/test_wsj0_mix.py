@@ -27,7 +27,7 @@ from scipy.signal import resample_poly
 from tsebench.core.config_files import shipped_names
 from tsebench.core.errors import ConfigError, CorpusError, DatasetError, TsebenchError
 from tsebench.datasets.build import build, materialise
-from tsebench.datasets.checks.validate import validate
+from tsebench.datasets.checks.all_checks import validate
 from tsebench.datasets.config import DatasetConfig, load_dataset_configs, open_builder
 from tsebench.datasets.corpora.synthetic_speech import SyntheticSpeech
 from tsebench.datasets.corpora.wsj0 import Wsj0

@@ -18,7 +18,7 @@ from tsebench.datasets.corpora.synthesis import espeak as _espeak
 from tsebench.datasets.corpora.synthesis import matrix_sentences as _matrix_sentences
 from tsebench.datasets.corpora.synthesis.mouth_pictures import Motion, draw_face, draw_pictures
 from tsebench.datasets.corpora.synthesis.mouth_shapes import REST, is_known, track
-from tsebench.datasets.corpora.synthesis.voices import SPEAKERS, audible_span, voice_of
+from tsebench.datasets.corpora.synthesis.voice_corpus import SPEAKERS, audible_span, voice_of
 from tsebench.datasets.corpora.synthetic_av import SyntheticAv
 from tsebench.datasets.corpora.synthetic_speech import SyntheticSpeech
 from tsebench.datasets.protocols.corpus import VideoCorpus

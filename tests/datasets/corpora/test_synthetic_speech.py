@@ -21,12 +21,12 @@ import pytest
 
 from tsebench.core.errors import AudioError, ConfigError, CorpusError
 from tsebench.datasets.corpora import synthetic_speech
-from tsebench.datasets.corpora.disk.cache import SampleCache
 from tsebench.datasets.corpora.synthesis import espeak as _espeak
 from tsebench.datasets.corpora.synthesis.matrix_sentences import SLOTS, sentence
 from tsebench.datasets.corpora.synthetic_speech import SPEAKERS, SyntheticSpeech
 from tsebench.datasets.protocols.corpus import CORPORA, Samples
 from tsebench.datasets.signals.audio import resample
+from tsebench.datasets.signals.sample_cache import SampleCache
 
 # One of each family of variants, breathy and rough ones among them.
 PATHS = (

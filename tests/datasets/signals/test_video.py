@@ -15,7 +15,7 @@ from helpers.trees.audio import save
 from numpy.typing import NDArray
 
 from tsebench.core.errors import AudioError, CorpusError
-from tsebench.datasets.corpora.disk.video_tree import LipVideos
+from tsebench.datasets.corpora.disk.lip_videos import LipVideos
 from tsebench.datasets.signals import video
 
 av: Any = pytest.importorskip("av", reason="PyAV is not installed")

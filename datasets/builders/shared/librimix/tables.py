@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .....core.errors import CorpusError
-from ....corpora.disk.table import Table
+from ....corpora.disk.csv_table import CsvTable
 
 _OPTION = "metadata"
 
@@ -39,7 +39,7 @@ class Utterance:
     frames: int
 
 
-def mixture_rows(table: Table) -> tuple[Row, ...]:
+def mixture_rows(table: CsvTable) -> tuple[Row, ...]:
     """Rows of a table `mixture_ID, source_1_path, source_1_gain, ..., noise_path, noise_gain`.
 
     Raises:
@@ -63,7 +63,7 @@ def mixture_rows(table: Table) -> tuple[Row, ...]:
     )
 
 
-def utterance_rows(table: Table) -> dict[str, Utterance]:
+def utterance_rows(table: CsvTable) -> dict[str, Utterance]:
     """Utterances by path, of a table `speaker_ID, sex, subset, length, origin_path`.
 
     Raises:
@@ -83,7 +83,7 @@ def subset_of(path: str) -> str:
     return path.partition("/")[0]
 
 
-def _parts(table: Table, name: str) -> list[Part]:
+def _parts(table: CsvTable, name: str) -> list[Part]:
     paths = table.full_column(f"{name}_path", option=_OPTION)
     gains = table.full_column(f"{name}_gain", option=_OPTION)
     return [
@@ -92,7 +92,7 @@ def _parts(table: Table, name: str) -> list[Part]:
     ]
 
 
-def _gain(table: Table, line: int, column: str, cell: str) -> float:
+def _gain(table: CsvTable, line: int, column: str, cell: str) -> float:
     try:
         gain = float(cell)
     except ValueError:
@@ -104,7 +104,7 @@ def _gain(table: Table, line: int, column: str, cell: str) -> float:
     return gain
 
 
-def _frames(table: Table, line: int, cell: str) -> int:
+def _frames(table: CsvTable, line: int, cell: str) -> int:
     if not cell.isdecimal() or int(cell) == 0:
         raise CorpusError(
             f"{str(table.path)!r}, line {line}: length = {cell!r} is not a number of samples; "

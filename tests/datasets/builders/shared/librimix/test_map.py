@@ -17,8 +17,8 @@ from helpers.trees.librispeech import HEAD, words_of
 
 from tsebench.core.errors import DatasetError
 from tsebench.datasets.build import build
+from tsebench.datasets.checks.all_checks import validate
 from tsebench.datasets.checks.finding import Finding
-from tsebench.datasets.checks.validate import validate
 from tsebench.datasets.config import DatasetConfig, load_dataset_configs
 from tsebench.datasets.dataset import Dataset
 from tsebench.datasets.types import MixtureClip

@@ -18,9 +18,9 @@ from rich.console import Console
 
 from tsebench.cli import main as cli
 from tsebench.datasets.build import build
+from tsebench.datasets.checks.all_checks import validate
 from tsebench.datasets.checks.finding import Finding, judged, spread
 from tsebench.datasets.checks.numbers import numbers_of
-from tsebench.datasets.checks.validate import validate
 from tsebench.datasets.config import DatasetConfig
 from tsebench.datasets.dataset import Dataset, load_dataset
 from tsebench.datasets.types import Clip, Condition, Mixture, MixtureClip, Trial

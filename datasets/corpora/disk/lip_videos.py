@@ -1,4 +1,4 @@
-"""Videos of mouths below one folder, for corpora on disk."""
+"""Videos of mouths below one folder, cropped to the lips."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 from ....core.errors import AudioError, CorpusError
 from ...protocols.corpus import Pictures, VideoInfo
 from ...signals import video
-from .folder_listing import locate
-from .table import read_table
+from .csv_table import read_table
+from .file_entries import locate
 
 LANDMARKS = ".lips.csv"
 _COLUMNS = ("frame", "x", "y", "side")
@@ -20,17 +20,17 @@ _COLUMNS = ("frame", "x", "y", "side")
 class LipVideos:
     """The videos of one corpus, by path relative to its root, cropped to the mouth.
 
-    Without landmarks the crop is the middle of the picture: a quarter of its area. With landmarks
-    each video `00001.mp4` has a file `00001.lips.csv` beside it, with the columns `frame,x,y,side`:
-    for pictures counted from 0, the middle of the mouth and the side of a square around it, in
-    pixels of the video. Pictures between two rows are interpolated, and those before the first or
-    after the last are as these are.
+    Without landmarks the crop is the middle of the picture: a quarter of its area. With landmarks each
+    video `00001.mp4` has a file `00001.lips.csv` next to it, with the columns `frame,x,y,side`: for
+    pictures counted from 0, the middle of the mouth and the side of a square around it, in pixels of the
+    video. Pictures between two rows are interpolated; the first and the last row also count for all
+    pictures before and after them.
 
     Args:
         root: folder of the corpus.
         where: begins every message, for example "corpus 'voxceleb2'".
         size: side of the crops in pixels.
-        landmarks: crop by landmarks, which must then be there for each video.
+        landmarks: crop by landmarks, which each video must then have.
     """
 
     def __init__(
@@ -42,11 +42,7 @@ class LipVideos:
         self._landmarks = landmarks
 
     def info(self, path: str) -> VideoInfo:
-        """Length and rate of a video.
-
-        Raises:
-            AudioError: the file is missing, outside the root, or not a video.
-        """
+        """Length and rate of a video; raises as `VideoCorpus.video_info`."""
         return video.info(locate(self.root, path, error=AudioError))
 
     def read(self, path: str, start: int = 0, frames: int | None = None) -> tuple[Pictures, float]:

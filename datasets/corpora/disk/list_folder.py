@@ -1,4 +1,4 @@
-"""What corpora without audio share: a folder of lists and tables that sets are made from."""
+"""Corpora without audio: folders of lists and tables that sets are made from."""
 
 from __future__ import annotations
 
@@ -9,16 +9,15 @@ from typing import ClassVar
 
 from ....core.errors import AudioError, CorpusError
 from ...protocols.corpus import Recording, Samples
-from .folder_listing import locate
+from .csv_table import CsvTable, read_table
+from .file_entries import locate
 
 
-class Lists:
-    """A folder of text files; a subclass says what they are.
-
-    It has no recordings, and is needed to build a set, and not to open one.
+class ListFolder:
+    """A folder of text files without recordings, needed to build a set, and not to open one.
 
     Args:
-        name: what datasets call it.
+        name: of the corpus in datasets.
         root: the folder, or the one that holds `metadata`.
     """
 
@@ -40,11 +39,7 @@ class Lists:
         return ()
 
     def read(self, path: str, start: int = 0, frames: int | None = None) -> tuple[Samples, int]:  # noqa: ARG002
-        """Nothing can be heard here.
-
-        Raises:
-            AudioError: always.
-        """
+        """Raise an AudioError: these are lists."""
         raise AudioError(f"{self._where} holds lists, not audio; {path!r} cannot be read")
 
     def digest(self, path: str) -> str:
@@ -62,7 +57,7 @@ class Lists:
             ) from None
 
     def has(self, path: str) -> bool:
-        """Is there such a file?
+        """Whether the file exists.
 
         Raises:
             CorpusError: the path leads out of the folder.
@@ -70,10 +65,10 @@ class Lists:
         return locate(self.root, path).is_file()
 
     def file(self, *paths: str) -> Path:
-        """The first of several places of a list where there is a file.
+        """The first of several places of a list that is a file.
 
         Raises:
-            CorpusError: there is none, or a path leads out of the folder.
+            CorpusError: none is, or a path leads out of the folder.
         """
         for path in paths:
             if self.has(path):
@@ -82,3 +77,24 @@ class Lists:
             f"{self._where}: {str(self.root)!r} has no {' and no '.join(paths)}; {self.get} "
             f"{self.name}=DIR, or correct the file's name in the config"
         )
+
+    def table(self, path: str) -> CsvTable:
+        """A CSV file with a header.
+
+        Raises:
+            CorpusError: the file is missing or not a table.
+        """
+        return read_table(self.file(path))
+
+    def lines(self, path: str) -> list[str]:
+        """The lines of a text file that are not blank.
+
+        Raises:
+            CorpusError: the file is missing or not text.
+        """
+        file = self.file(path)
+        try:
+            text = file.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise CorpusError(f"{self._where}: cannot read {str(file)!r}: {error}") from None
+        return [line for line in text.splitlines() if line.strip()]

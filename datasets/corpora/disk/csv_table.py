@@ -1,4 +1,4 @@
-"""CSV files that come with corpora: every cell is text, and what is wrong is said with its line."""
+"""CSV files of corpora: every cell is text, and errors name the line."""
 
 from __future__ import annotations
 
@@ -11,12 +11,10 @@ from ....core.errors import CorpusError, suggest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
+class CsvTable:
     """A CSV file with a header.
 
     Attributes:
-        path: where it was read from, for messages.
-        header: names of the columns.
         rows: cells without surrounding blanks, as many in each row as the header has.
         lines: line of the file at which each row ends.
     """
@@ -27,11 +25,7 @@ class Table:
     lines: tuple[int, ...]
 
     def column(self, name: str, *, option: str) -> tuple[str, ...]:
-        """The cells of one column.
-
-        Args:
-            name: of the column.
-            option: what the user sets to choose it, for the message.
+        """The cells of one column; `option` is the user's option that chooses it, for messages.
 
         Raises:
             CorpusError: no such column; the message suggests the nearest.
@@ -60,7 +54,7 @@ class Table:
         return cells
 
 
-def read_table(path: Path) -> Table:
+def read_table(path: Path) -> CsvTable:
     """Read a comma- or tab-separated UTF-8 file, with or without a byte-order mark.
 
     Raises:
@@ -84,7 +78,7 @@ def read_table(path: Path) -> Table:
                 f"{str(path)!r}, line {line}: {len(row)} cells where the header has {len(header)}; "
                 "quote cells that hold the separator"
             )
-    return Table(
+    return CsvTable(
         path=path, header=header, rows=tuple(row for _, row in body), lines=tuple(line for line, _ in body)
     )
 

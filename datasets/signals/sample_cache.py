@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable
 
 import numpy as np
 
-from ...protocols.corpus import Samples
+from ..protocols.corpus import Samples
 
 
 class SampleCache:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from ...core.progress import ProgressFactory, quiet
 from ..dataset import Dataset
+from .consistency import check_conditions, check_corpora, check_counts, check_files, check_recordings
 from .finding import Finding
 from .leaks import check_apart, check_leaks
-from .manifest import check_conditions, check_corpora, check_counts, check_files, check_recordings
 from .rendering import check_rendering
 
 __all__ = ["Finding", "validate"]

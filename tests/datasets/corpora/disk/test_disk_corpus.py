@@ -18,8 +18,8 @@ from helpers.trees.voxceleb2 import make_voxceleb2
 
 from tsebench.core.errors import AudioError, ConfigError, CorpusError
 from tsebench.datasets.config import CorpusConfig, open_corpora
+from tsebench.datasets.corpora.disk.disk_corpus import DiskCorpus
 from tsebench.datasets.corpora.disk.layout import Release, find_root
-from tsebench.datasets.corpora.disk.published import DiskCorpus
 from tsebench.datasets.corpora.fsdkaggle2018 import FsdKaggle2018
 
 TREES: dict[str, Callable[[Path], Path]] = {
