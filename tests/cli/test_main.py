@@ -485,7 +485,7 @@ def test_doctor_of_a_system_with_an_exception_class_of_its_own(
     def refuse(self: object, batch: object) -> object:
         raise OwnError("broken weights")
 
-    monkeypatch.setattr("tsebench.systems.silence.Silence.extract", refuse)
+    monkeypatch.setattr("tsebench.systems.silence.SilenceSystem.extract", refuse)
     said = tsebench("doctor", "silence")
     assert (said.code, said.err) == (2, "")
     assert "PROBLEM  lengths: 0.3 s: raised OwnError: broken weights" in said.out
