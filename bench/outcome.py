@@ -1,4 +1,4 @@
-"""What became of one value. Worker processes import this module, so that it must stay cheap."""
+"""Outcomes of metrics, and scores. Worker processes import this module, so that it must stay cheap."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 import pickle
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from types import TracebackType
 from typing import Literal
 
@@ -15,14 +15,14 @@ Status = Literal["ok", "undefined", "failed"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of one value.
+    """Result of a metric for one answer.
 
     Attributes:
         value: NaN unless `status` is "ok".
         reason: why there is no value.
         weight: of the trial in a pooled mean: words of the reference for a word error rate.
-        detail: what a report shows beside the value, or pools: a transcript, decisions.
-        parts: values that come with it, in the order of the metric's `parts`.
+        detail: data that reports show with the value, or pool: a transcript, decisions on classes.
+        parts: values of the metric's `parts`, in their order.
     """
 
     value: float
@@ -31,6 +31,33 @@ class Outcome:
     weight: float = 1.0
     detail: str = ""
     parts: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """One value of one metric for one trial.
+
+    Attributes:
+        metric: its name.
+        signature: the metric with every setting that changes its value.
+        value: in the metric's unit; NaN unless the status is "ok".
+        reason: why there is no value; or the remarks on an ok one, joined by `;`: `floored`,
+            `trimmed`, `padded`.
+        weight: of the trial in a pooled mean.
+        detail: data that comes with the value: a transcript, decisions on classes.
+    """
+
+    trial_id: str
+    metric: str
+    signature: str
+    value: float
+    status: Status
+    reason: str = ""
+    weight: float = 1.0
+    detail: str = ""
+
+
+SCORE_FIELDS = tuple(field.name for field in fields(Score))
 
 
 def failed(reason: str) -> Outcome:
@@ -44,7 +71,7 @@ def undefined(reason: str) -> Outcome:
 
 
 class _Caught:
-    """Keeps any error of a metric: the one place where foreign code may break in any way."""
+    """Catches any error of third-party code, and holds it."""
 
     error: BaseException | None = None
 
@@ -59,11 +86,7 @@ class _Caught:
 
 
 def attempt(job: Job | bytes) -> Outcome:
-    """Do one job; whatever it raises becomes a status and a reason.
-
-    Args:
-        job: gives a value or an outcome; or its pickle.
-    """
+    """Do one job, or its pickle; an error becomes a status and a reason."""
     with _Caught() as caught:
         known: Job = pickle.loads(job) if isinstance(job, bytes) else job  # noqa: S301 - ours
         found = known()
@@ -79,7 +102,7 @@ def attempt(job: Job | bytes) -> Outcome:
 
 
 def raised(error: BaseException | None) -> Outcome:
-    """What a value fails with: type and message of what a metric raised."""
+    """Failed value: type and message of the error that a metric raised."""
     line = " ".join(str(error).split())[:200]
     return failed(f"{type(error).__name__}: {line}".removesuffix(": "))
 

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from ..core.errors import ConfigError, DatasetError, OutputError
 from ..core.files import make_folder, write_atomic
 from ..datasets.types import ConditionKind, Tag
-from .outcome import Status
+from .outcome import Score
 
 TAG_PREFIX = "tag_"
 SCHEMA = pa.schema(
@@ -45,35 +45,22 @@ _ORDER = ["system", "dataset", "trial_id", "metric", "signature", "run_id"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ScoreRow:
-    """One value of one metric for one trial and one system.
+class ScoreRow(Score):
+    """A score with its run, system, dataset and the facts of its trial.
 
     Attributes:
         cluster: trials of one cluster are resampled together.
-        signature: the metric with every setting that changes its value.
-        value: in the metric's unit; NaN unless the status is "ok".
-        reason: why it is undefined or failed, or a note on an ok value (`floored`, `trimmed`).
-        weight: of the trial in a pooled mean.
-        detail: what comes with the value: a transcript, decisions on classes.
         tags: properties that reports slice by; stored as text.
     """
 
     run_id: str
     system: str
     dataset: str
-    trial_id: str
     mixture_id: str
     condition: ConditionKind
     n_active: int
     n_inactive: int
     cluster: str
-    metric: str
-    signature: str
-    value: float
-    status: Status
-    reason: str = ""
-    weight: float = 1.0
-    detail: str = ""
     tags: Mapping[str, Tag] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -75,8 +75,8 @@ def score(
         scores = score_variants(
             result.files,
             system=system,
-            device=device,
-            wer=word_error_rate(choices, device) if transcripts else None,
+            device=result.device,
+            wer=word_error_rate(choices, result.device) if transcripts else None,
             jobs=jobs,
             progress=progress,
         )

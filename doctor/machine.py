@@ -10,9 +10,10 @@ import torch
 
 from ..bench.metrics.registry import known_infos
 from ..bench.scoring.cache import default_cache_dir
+from ..bench.scoring.edges import Scorable
 from ..bench.scoring.plan import plan_metrics
 from ..bench.scoring.pool import FilePool
-from ..bench.scoring.scorer import Scorable, Scorer
+from ..bench.scoring.scorer import Scorer
 from ..core.config_files import setting
 from ..core.errors import AudioError, TsebenchError
 from ..core.files import make_folder

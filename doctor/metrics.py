@@ -22,9 +22,11 @@ from rich.text import Text
 
 from ..bench.metrics.protocol import Facts, Metric
 from ..bench.metrics.registry import MetricContext, known_infos, load_metric
+from ..bench.outcome import Score
+from ..bench.scoring.edges import Scorable
 from ..bench.scoring.plan import MetricPlan
 from ..bench.scoring.pool import FilePool
-from ..bench.scoring.scorer import Scorable, Score, Scorer
+from ..bench.scoring.scorer import Scorer
 from ..core.progress import ProgressFactory, on_console, quiet
 from ..core.provenance import resolve_device
 from ..datasets.corpora.synthetic_speech import SyntheticSpeech

@@ -1,4 +1,7 @@
-"""Folders of audio files, paired by name, their headers compared before anything is scored."""
+"""Folders of audio files, paired by name: a set of trials, and answers to them.
+
+Headers are compared before anything is scored.
+"""
 
 from __future__ import annotations
 
@@ -14,21 +17,24 @@ from ...core.errors import AudioError, ConfigError
 from ...datasets.corpora.disk.csv_table import read_table
 from ...datasets.seeding import digest
 from ...datasets.signals.audio import AudioInfo, info, read_mono
+from ...datasets.types import Clues, ClueSpec, Condition, Query, Trial, Truth
 from ...systems.protocol import LENGTH_TOLERANCE_S
-from ..metrics.protocol import Facts
-from ..scoring.edges import Scorable
+from ..inference.ask import Answer, Inference
+from ..inference.batching import Item
 
+DATASET = "files"
+"""Name of the set in rows and run.json."""
 _SUFFIXES = {".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif", ".opus"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairedFiles:
-    """References by key (path below the folder, without suffix), with what goes with them.
+    """References by key (path below the folder, without suffix), and their estimates and mixtures.
 
     Attributes:
-        fingerprint: of references, mixtures and channel: what any system is scored against.
-        answers: of the estimates.
-        transcripts: what the references say, by key; empty if that is not given.
+        fingerprint: of references, mixtures, channel and transcripts, against which any system is scored.
+        answers: digest of the estimates.
+        transcripts: words of the references by key; empty if not given.
     """
 
     keys: tuple[str, ...]
@@ -52,40 +58,95 @@ def read_signal(path: Path, channel: int | None, *, finite: bool = True) -> torc
     return torch.from_numpy(read_mono(path, channel=wanted, finite=finite)[0])
 
 
-def read_scorable(files: PairedFiles, key: str, path: Path | None) -> Scorable:
-    """What is scored against the reference `key`; an estimate that cannot be read is a failure.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilesCard:
+    """Facts of paired files that their scores depend on."""
+
+    name: str
+    sample_rate_hz: int
+    fingerprint: str
+
+
+class FileSet:
+    """Paired files as a set of trials; without mixtures the references take their place."""
+
+    def __init__(self, files: PairedFiles) -> None:
+        self.files = files
+        self.card = FilesCard(
+            name=DATASET, sample_rate_hz=files.sample_rate_hz, fingerprint=files.fingerprint
+        )
+        self.trials = tuple(
+            Trial(
+                id=key,
+                mixture_id=key,
+                clue=ClueSpec(),
+                target_ids=(key,),
+                condition=Condition(n_active=1, n_inactive=0),
+                cluster=key,
+            )
+            for key in files.keys
+        )
+
+    def __len__(self) -> int:
+        return len(self.trials)
+
+    def __getitem__(self, index: int) -> tuple[Query, Truth]:
+        """Query and truth of one trial; mixture − reference counts as the interferer.
+
+        Raises:
+            AudioError: the reference or the mixture cannot be read.
+        """
+        files, key = self.files, self.files.keys[index]
+        reference = read_signal(files.references[key], files.channel)
+        mixture, interferers = reference, reference.new_zeros(0, len(reference))
+        if key in files.mixtures:
+            mixture = read_signal(files.mixtures[key], files.channel)
+            shorter = min(len(mixture), len(reference))
+            interferers = (mixture[:shorter] - reference[:shorter])[None]
+        query = Query(id=key, mixture=mixture[None], sample_rate_hz=files.sample_rate_hz, clues=Clues())
+        transcript = files.transcripts.get(key)
+        truth = Truth(
+            target=reference[None], interferers=interferers, active_classes=(), transcript=transcript
+        )
+        return query, truth
+
+
+class FileAnswers:
+    """Answers that were made elsewhere, one file for each trial; an `AnswerSource`.
 
     Args:
-        files: where the reference and the mixture are.
-        key: name of the reference.
-        path: the estimate, or None if there is none.
-
-    Raises:
-        AudioError: the reference or the mixture cannot be read.
+        folder: files by key; one that is missing or cannot be read is a failure.
+        channel: channel of files with several.
+        identity: determines the content of the files.
     """
-    reference = read_signal(files.references[key], files.channel)
-    estimate, failure = None, None
-    if path is None:
-        failure = "missing"
-    else:
+
+    classes: tuple[str, ...] | None = None
+    inference: Inference | None = None
+
+    def __init__(self, folder: Mapping[str, Path], *, channel: int | None, identity: str) -> None:
+        self.identity = identity
+        self._folder, self._channel = folder, channel
+
+    def complete(self, _: Sequence[str], /) -> bool:
+        """True: there is nothing to ask."""
+        return True
+
+    def stored(self, items: Sequence[Item]) -> dict[int, Answer]:
+        """All answers, by item index."""
+        return {item.index: self._read(item.query.id) for item in items}
+
+    def store(self, _items: Sequence[Item], _answers: Mapping[int, Answer], /) -> None:
+        """Nothing: the files are there."""
+
+    def _read(self, key: str) -> Answer:
+        path = self._folder.get(key)
+        if path is None:
+            return Answer(failure="missing")
         try:
-            estimate = read_signal(path, files.channel, finite=False)
+            return Answer(estimate=read_signal(path, self._channel, finite=False))
         except AudioError as error:
             # Without its folder, so that rows of two machines are equal.
-            failure = f"unreadable: {error}".replace(str(path), f"{key}{path.suffix}")
-    mixture, interferers = reference, None
-    if key in files.mixtures:
-        mixture = read_signal(files.mixtures[key], files.channel)
-        shorter = min(len(mixture), len(reference))
-        interferers = (mixture[:shorter] - reference[:shorter])[None]
-    return Scorable(
-        trial_id=key,
-        estimate=estimate,
-        failure=failure,
-        reference=reference,
-        mixture=mixture,
-        facts=Facts(interferers=interferers, transcript=files.transcripts.get(key)),
-    )
+            return Answer(failure=f"unreadable: {error}".replace(str(path), f"{key}{path.suffix}"))
 
 
 def pair_folders(
@@ -99,9 +160,9 @@ def pair_folders(
     """List the folders and compare their headers.
 
     Args:
-        estimates: what a system gave.
+        estimates: outputs of a system.
         references: the targets.
-        mixtures: what the system was given, or None.
+        mixtures: inputs of the system, or None.
         channel: channel of files with several; None refuses them.
         transcripts: CSV file with the columns `name` and `text`, or None.
 
@@ -235,7 +296,7 @@ def _hashes(paths: Sequence[Path]) -> list[str]:
 
 
 def _sha256(path: Path) -> str:
-    """Hash of the content; a file that cannot be opened is told of when it is scored."""
+    """Hash of the content; a file that cannot be opened fails when it is scored."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from ...core.prefetch import ahead
-from ...core.progress import ProgressFactory, quiet
-from ...core.provenance import resolve_device
+from ...core.progress import Advance, ProgressFactory, quiet
 from ..metrics.bsseval import Sdr
 from ..metrics.energy import SdSdr, SiSdr, Snr
 from ..metrics.pesq import Pesq
 from ..metrics.protocol import Metric
 from ..metrics.registry import MetricContext, load_metric
 from ..metrics.stoi import Stoi
-from ..scoring.edges import Scorable, check
+from ..outcome import Score
+from ..run.evaluation import Evaluation
 from ..scoring.plan import MetricChoice, MetricPlan
 from ..scoring.pool import FilePool
-from ..scoring.scorer import Score, Scorer
-from .paired_files import PairedFiles, read_scorable
+from .paired_files import FileAnswers, FileSet, PairedFiles
 from .variant import Quantity, Variant, VariantLine, VariantScores
 from .word_variants import word_lines
-
-_CHUNK = 32
 
 
 def variants() -> tuple[Variant, ...]:
@@ -54,13 +50,17 @@ def variants() -> tuple[Variant, ...]:
 
 
 def word_error_rate(choices: Sequence[MetricChoice], device: str) -> Metric:
-    """The word error rate that is asked for, or the default one.
+    """The word error rate of the command, or the default one.
+
+    Args:
+        choices: metrics of the command.
+        device: where a recogniser runs: "cpu", "cuda", ...
 
     Raises:
         ConfigError: a setting is unknown or wrong.
     """
     options = next((choice.options for choice in choices if choice.name == "wer"), {})
-    return load_metric("wer", options, context=MetricContext(device=resolve_device(device)))
+    return load_metric("wer", options, context=MetricContext(device=device))
 
 
 def score_variants(
@@ -75,22 +75,29 @@ def score_variants(
     """Compute all variants, and their improvements where there are mixtures.
 
     Args:
-        files: what is scored.
-        system: its name.
-        device: where batched metrics are computed: "auto", "cpu", "cuda", ...
+        files: references and estimates.
+        system: name of the system.
+        device: where batched metrics are computed: "cpu", "cuda", ...
         wer: a word error rate; its variants join the others where there are transcripts.
         jobs: processes for metrics of one file.
-        progress: told of every chunk of trials.
+        progress: observer of trials that are done.
 
     Raises:
         AudioError: a reference or a mixture cannot be read.
         TsebenchError: a worker process does not start.
     """
     chosen = [*variants(), *([_words(wer)] if wer and files.transcripts else [])]
+    found: dict[str, list[Score]] = {}
+    base: dict[str, list[Score]] = {}
     with FilePool(jobs) as pool:
-        work = _Work(files, chosen, resolve_device(device), pool)
-        found = work.scores("variants", files.estimates, progress)
-        base = work.scores("variants of mixture", files.mixtures, progress) if files.mixtures else {}
+        for what in ("variants", "swapped variants"):
+            side = [variant for variant in chosen if variant.swapped == (what != "variants")]
+            evaluation = _evaluation(side, files, device, pool)
+            with progress(what, len(files.keys)) as advance:
+                found |= _scores(side, evaluation, files, files.estimates, advance)
+            if files.mixtures:
+                with progress(f"{what} of mixture", len(files.keys)) as advance:
+                    base |= _scores(side, evaluation, files, files.mixtures, advance)
     lines: list[VariantLine] = []
     for variant in chosen:
         values = found[variant.name]
@@ -104,50 +111,32 @@ def score_variants(
     return VariantScores(system=system, lines=tuple(lines))
 
 
-class _Work:
-    """Scores of every variant for files of one kind."""
+def _evaluation(side: Sequence[Variant], files: PairedFiles, device: str, pool: FilePool) -> Evaluation:
+    """The evaluation of variants that have the same roles; `score` itself plans fewer metrics."""
+    metrics = tuple(variant.metric for variant in side)
+    infos = tuple(metric.info for metric in metrics)
+    plan = MetricPlan(metrics=metrics, improvements=(), reference_values=(), infos=infos)
+    # Variants share names and signatures with metrics of runs, so that their scores stay out of the cache.
+    return Evaluation(FileSet(files), plan, device=device, pool=pool, cache=None, swap_roles=side[0].swapped)
 
-    def __init__(self, files: PairedFiles, chosen: Sequence[Variant], device: str, pool: FilePool) -> None:
-        self._files, self._device, self._pool = files, device, pool
-        # As given, and swapped: two batches of the same trials.
-        self._sides = [[v for v in chosen if v.swapped == swapped] for swapped in (False, True)]
 
-    def scores(
-        self, what: str, folder: Mapping[str, Path], progress: ProgressFactory
-    ) -> dict[str, list[Score]]:
-        """Scores by name of the variant, in the order of the keys."""
-        found: dict[str, list[Score]] = {v.name: [] for side in self._sides for v in side}
-        keys = self._files.keys
-        chunks = [keys[start : start + _CHUNK] for start in range(0, len(keys), _CHUNK)]
-        with progress(what, len(keys)) as advance:
-            for items in ahead(lambda chunk: self._load(chunk, folder), chunks):
-                for variant, score in self._chunk(items):
-                    found[variant.name].append(score)
-                advance(len(items))
-        return found
-
-    def _load(self, keys: Sequence[str], folder: Mapping[str, Path]) -> list[Scorable]:
-        return [read_scorable(self._files, key, folder.get(key)) for key in keys]
-
-    def _chunk(self, items: Sequence[Scorable]) -> Iterator[tuple[Variant, Score]]:
-        rate = self._files.sample_rate_hz
-        batches = [items, [_swapped(item, rate) for item in items]]
-        pending = [self._scorer(side).submit(batch) for side, batch in zip(self._sides, batches, strict=True)]
-        for side, batch in zip(self._sides, pending, strict=True):
-            scores = batch.result()  # trials outer, variants inner
-            names = {variant.metric.info.name for variant in side}
-            whole = [score for score in scores if score.metric in names]  # without their parts
-            for start in range(0, len(whole), len(side)):
-                yield from zip(side, whole[start : start + len(side)], strict=True)
-
-    def _scorer(self, side: Sequence[Variant]) -> Scorer:
-        plan = MetricPlan(
-            metrics=tuple(variant.metric for variant in side),
-            improvements=(),
-            reference_values=(),
-            infos=tuple(variant.metric.info for variant in side),
-        )
-        return Scorer(plan, sample_rate_hz=self._files.sample_rate_hz, device=self._device, pool=self._pool)
+def _scores(
+    side: Sequence[Variant],
+    evaluation: Evaluation,
+    files: PairedFiles,
+    folder: Mapping[str, Path],
+    advance: Advance,
+) -> dict[str, list[Score]]:
+    """Scores of the files in a folder by name of the variant, in the order of the keys."""
+    source = FileAnswers(folder, channel=files.channel, identity="")
+    names = {variant.metric.info.name for variant in side}
+    found: dict[str, list[Score]] = {variant.name: [] for variant in side}
+    for part in evaluation.run(source, range(len(evaluation.chunks))):
+        whole = [score for score in part.scores if score.metric in names]  # without their parts
+        for place, score in enumerate(whole):  # trials outer, variants inner
+            found[side[place % len(side)].name].append(score)
+        advance(len(part.trials))
+    return found
 
 
 def _words(metric: Metric) -> Variant:
@@ -159,12 +148,6 @@ def _with_swap(variant: Variant) -> Iterable[Variant]:
     if variant.metric.info.name != "si_sdr":
         name, label = f"{variant.name}_swapped", f"{variant.label}, swapped"
         yield replace(variant, name=name, label=label, swapped=True)
-
-
-def _swapped(item: Scorable, sample_rate_hz: int) -> Scorable:
-    """Roles exchanged, after the checks that only look at an estimate."""
-    checked = check(item, sample_rate_hz)
-    return replace(item, estimate=checked.reference, reference=checked.estimate, failure=checked.failure)
 
 
 def _gains(system: Sequence[Score], mixture: Sequence[Score]) -> list[Score]:

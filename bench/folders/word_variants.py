@@ -12,8 +12,7 @@ import numpy as np
 from ..asr.counting import WordErrors, count_errors
 from ..asr.normalise import Normaliser, clean_reference, open_normaliser
 from ..metrics.protocol import Metric
-from ..outcome import UndefinedValueError
-from ..scoring.scorer import Score
+from ..outcome import Score, UndefinedValueError
 from .variant import Quantity, Variant, VariantLine
 
 _NORMALISERS = ("none", "basic", "whisper_en")

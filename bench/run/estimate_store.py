@@ -1,4 +1,4 @@
-"""Where a run keeps the estimates of its systems."""
+"""Answers of a system to the trials of a set, and the folder where a run stores its estimates."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from ...core.errors import AudioError
 from ...core.files import make_folder, write_atomic
 from ...datasets.seeding import digest
 from ...datasets.signals.audio import read_mono, write
-from ..inference.ask import Answer, is_signal
+from ...systems.protocol import AnySystem
+from ..inference.ask import Answer, Inference, is_signal
 from ..inference.batching import Item
+from ..scoring.cache import system_identity
 
 FOLDER = "estimates"
 _DIGITS = 12
+_PROBABILITIES = ".classes.json"
 
 
 def estimates_folder(root: Path, *, dataset: str, title: str, identity: str, fingerprint: str) -> Path:
@@ -37,51 +40,68 @@ def estimate_path(folder: Path, trial_id: str) -> Path:
     return folder / f"{trial_id}.wav"
 
 
-_PROBABILITIES = ".classes.json"
+class SystemAnswers:
+    """Answers of one system on one set; an `AnswerSource`.
 
+    Args:
+        system: the system, on its device.
+        device: where its batches go.
+        batch_size: most queries in a batch.
+        sample_rate_hz: rate of the stored estimates, that of the set.
+        folder: stores estimates and class probabilities, or None.
+    """
 
-def all_kept(folder: Path | None, ids: Sequence[str]) -> bool:
-    """Whether no estimate has to be written; one that failed is asked for again."""
-    return folder is None or all(estimate_path(folder, trial_id).is_file() for trial_id in ids)
+    def __init__(
+        self,
+        system: AnySystem,
+        *,
+        device: str,
+        batch_size: int,
+        sample_rate_hz: int,
+        folder: Path | None = None,
+    ) -> None:
+        self.identity = system_identity(system)
+        self.classes = system.card.classes
+        self.inference: Inference | None = Inference(system, device=device, batch_size=batch_size)
+        self._sample_rate_hz, self._folder = sample_rate_hz, folder
 
+    def complete(self, ids: Sequence[str], /) -> bool:
+        """Whether every estimate is stored, if they are stored at all; a failed one never is."""
+        folder = self._folder
+        return folder is None or all(estimate_path(folder, trial_id).is_file() for trial_id in ids)
 
-def kept_answers(folder: Path | None, items: Sequence[Item]) -> dict[int, Answer]:
-    """What is there of some trials, by item index; a file that cannot be read is removed."""
-    answers: dict[int, Answer] = {}
-    if folder is None:
+    def stored(self, items: Sequence[Item]) -> dict[int, Answer]:
+        """Stored answers by item index; a file that cannot be read is removed."""
+        answers: dict[int, Answer] = {}
+        for item in items if self._folder else ():
+            path = estimate_path(self._folder, item.query.id) if self._folder else Path()
+            if path.is_file():
+                try:
+                    answers[item.index] = Answer(
+                        estimate=torch.from_numpy(read_mono(path)[0]),
+                        class_probabilities=_read_probabilities(path),
+                    )
+                except AudioError:
+                    path.unlink()  # cut by a crash, or not finite: ask the system again
         return answers
-    for item in items:
-        path = estimate_path(folder, item.query.id)
-        if path.is_file():
-            try:
-                answers[item.index] = Answer(
-                    estimate=torch.from_numpy(read_mono(path)[0]),
-                    class_probabilities=_kept_probabilities(path),
-                )
-            except AudioError:
-                path.unlink()  # cut by a crash, or not finite: ask the system again
-    return answers
+
+    def store(self, items: Sequence[Item], answers: Mapping[int, Answer], /) -> None:
+        """Write valid estimates; class probabilities first, so that no estimate is without them."""
+        if self._folder is None:
+            return
+        for item in items:
+            answer = answers[item.index]
+            estimate, probabilities = answer.estimate, answer.class_probabilities
+            if estimate is not None and is_signal(estimate):
+                path = estimate_path(self._folder, item.query.id)
+                if probabilities is not None:
+                    text = json.dumps([float(value) for value in probabilities])
+                    make_folder(path.parent)
+                    write_atomic(path.with_suffix(_PROBABILITIES), text.encode())
+                write(path, estimate.numpy(), self._sample_rate_hz)
 
 
-def keep_answers(
-    folder: Path | None, items: Sequence[Item], answers: Mapping[int, Answer], sample_rate_hz: int
-) -> None:
-    """Write what is a signal; class probabilities first, so that no estimate is without them."""
-    if folder is None:
-        return
-    for item in items:
-        answer = answers[item.index]
-        estimate, probabilities = answer.estimate, answer.class_probabilities
-        if estimate is not None and is_signal(estimate):
-            path = estimate_path(folder, item.query.id)
-            if probabilities is not None:
-                text = json.dumps([float(value) for value in probabilities])
-                make_folder(path.parent)
-                write_atomic(path.with_suffix(_PROBABILITIES), text.encode())
-            write(path, estimate.numpy(), sample_rate_hz)
-
-
-def _kept_probabilities(wav: Path) -> torch.Tensor | None:
-    """Class probabilities [K] that were kept beside an estimate."""
+def _read_probabilities(wav: Path) -> torch.Tensor | None:
+    """Class probabilities [K] that are stored with an estimate."""
     path = wav.with_suffix(_PROBABILITIES)
     return torch.tensor(json.loads(path.read_bytes())) if path.is_file() else None

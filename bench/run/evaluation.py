@@ -1,246 +1,283 @@
-"""One system on one dataset: load, ask, score, overlapped, with bounded memory.
+"""Scores of one system, or of files made elsewhere, on one set of trials: load, answer, score.
 
-Trials go through in chunks of fixed composition. A thread renders the chunks ahead; this thread
-runs the system and the batched metrics; the pool of processes runs the metrics of one file. At
-most `AHEAD` chunks are in flight on either side, however long the dataset is.
+Trials go through in chunks of fixed composition, and three kinds of work overlap. One thread loads chunks
+ahead: rendering and reading are I/O and NumPy, which release the interpreter. The calling thread runs the
+system and the batched metrics, because both use the device and torch's own threads. The pool of processes
+computes metrics that take one file at a time. At most `AHEAD` chunks wait on either side, so that memory does
+not grow with the set; they are given in order, so that a run that is killed has lost the last few at most.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from threading import Event
+from typing import Protocol
 
 import torch
 
 from ...core.errors import TsebenchError
 from ...core.prefetch import AHEAD, ahead
-from ...datasets.dataset import Dataset
 from ...datasets.seeding import digest
-from ...systems.protocol import AnySystem
+from ...datasets.types import Query, Trial, Truth
 from ..inference.ask import Answer, Answering, Inference
 from ..inference.batching import Item
 from ..metrics.protocol import Facts, Metric
+from ..outcome import Score
 from ..scoring.cache import ScoreCache
+from ..scoring.edges import Scorable, swapped
+from ..scoring.plan import MetricPlan
 from ..scoring.pool import FilePool
-from ..scoring.scorer import MetricPlan, Pending, Scorable, Score, Scorer
-from .estimate_store import all_kept, keep_answers, kept_answers
+from ..scoring.scorer import Pending, Scorer
 
 CHUNK_TRIALS = 32
+"""Trials of a chunk: enough for a few batches, few enough that little is lost when a run is killed."""
+
+
+class SetCard(Protocol):
+    """Facts of a set that its scores depend on."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def sample_rate_hz(self) -> int: ...  # noqa: D102
+    @property
+    def fingerprint(self) -> str: ...  # noqa: D102
+
+
+class TrialSet(Protocol):
+    """Trials with their signals: a dataset, or paired files. Reading is safe from several threads."""
+
+    @property
+    def card(self) -> SetCard: ...  # noqa: D102
+    @property
+    def trials(self) -> Sequence[Trial]: ...  # noqa: D102
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int) -> tuple[Query, Truth]: ...
+
+
+class AnswerSource(Protocol):
+    """Answers to the trials of one set: those on disk, and those that a system gives.
+
+    Attributes:
+        identity: determines the answers, see `cache.system_identity`.
+        classes: vocabulary of `class_probabilities`, or None.
+        inference: answers trials that are not on disk; None if all are.
+    """
+
+    identity: str
+    classes: tuple[str, ...] | None
+    inference: Inference | None
+
+    def complete(self, ids: Sequence[str], /) -> bool:
+        """Whether these trials need not be answered if their scores are known."""
+        ...
+
+    def stored(self, items: Sequence[Item]) -> dict[int, Answer]:
+        """Answers on disk, by item index. The loading thread calls this."""
+        ...
+
+    def store(self, items: Sequence[Item], answers: Mapping[int, Answer], /) -> None:
+        """Write new answers, if the source keeps any."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChunkScores:
-    """Base-metric scores of one chunk: trials [first, last) of the dataset."""
+    """Base-metric scores of one chunk: trials [first, last) of the set."""
 
     chunk: int
     trials: range
     scores: list[Score]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """A system as a run uses it.
-
-    Attributes:
-        identity: see `cache.system_identity`.
-        estimates: folder where its estimates are kept, or None.
-    """
-
-    system: AnySystem
-    identity: str
-    estimates: Path | None
+    @property
+    def by_trial(self) -> dict[str, list[Score]]:
+        """Scores by trial id."""
+        found: dict[str, list[Score]] = {}
+        for score in self.scores:
+            found.setdefault(score.trial_id, []).append(score)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """One system, the metrics that are wanted, and their cache keys by name."""
+    """One source of answers, the metrics that are wanted, and their cache keys by name."""
 
-    asked: Asked
+    source: AnswerSource
     metrics: tuple[Metric, ...]
     keys: dict[str, str]
     stopped: Event
 
 
-@dataclass(frozen=True, slots=True)
-class _Loaded:
-    """A chunk on its way to the system: scores that are known, and trials if some are not."""
+@dataclass(slots=True)
+class _Chunk:
+    """A chunk on its way through the stages.
 
-    chunk: int
+    Attributes:
+        known: scores from the cache, by metric.
+        items: its trials, or none if all scores and answers are there.
+        answers: by item index, first those on disk.
+        answering: the system's answers under way.
+        pending: scores under way.
+    """
+
+    number: int
     known: dict[str, list[Score]]
     items: list[Item]
-
-
-@dataclass(frozen=True, slots=True)
-class _Answered:
-    """A chunk with an answer for each of its trials, of which some are fresh."""
-
-    loaded: _Loaded
     answers: dict[int, Answer]
-    fresh: list[Item]
-
-
-@dataclass(frozen=True, slots=True)
-class _Begun:
-    """A chunk that the system may be answering; what was kept of it is known."""
-
-    loaded: _Loaded
-    kept: dict[int, Answer]
-    fresh: list[Item]
-    answering: Answering | None
-
-    def finish(self) -> _Answered:
-        """Wait for the answers."""
-        found = self.answering.finish() if self.answering else {}
-        return _Answered(self.loaded, self.kept | found, self.fresh)
-
-
-@dataclass(frozen=True, slots=True)
-class _Scoring:
-    """A chunk whose scores are being computed."""
-
-    chunk: int
-    known: dict[str, list[Score]]
-    pending: list[Pending]
+    answering: Answering | None = None
+    pending: Sequence[Pending] = ()
 
     @property
-    def done(self) -> bool:
+    def unanswered(self) -> list[Item]:
+        return [item for item in self.items if item.index not in self.answers]
+
+    @property
+    def scored(self) -> bool:
         return all(pending.done for pending in self.pending)
 
 
 class Evaluation:
-    """Computes base-metric scores of systems on one dataset.
+    """Computes base-metric scores on one set.
 
     Args:
-        dataset: an open dataset.
+        dataset: the set.
         plan: the metrics.
-        device: device of systems and batched metrics.
-        batch_size: most queries in a batch.
+        device: device of batched metrics.
         pool: processes for metrics of one file.
-        cache: scores from before.
+        cache: scores from before; None neither reads nor writes any.
         chunk_trials: trials of a chunk.
+        swap_roles: score each reference against its estimate, for variants of metrics.
     """
 
     def __init__(
         self,
-        dataset: Dataset,
+        dataset: TrialSet,
         plan: MetricPlan,
         *,
         device: str,
-        batch_size: int,
         pool: FilePool,
-        cache: ScoreCache,
+        cache: ScoreCache | None,
         chunk_trials: int = CHUNK_TRIALS,
+        swap_roles: bool = False,
     ) -> None:
         self._dataset = dataset
         self._plan = plan
         self._device = device
-        self._batch_size = batch_size
         self._pool = pool
         self._cache = cache
         self._rate_hz = dataset.card.sample_rate_hz
         self._chunk_trials = chunk_trials
+        self._swap_roles = swap_roles
         total = len(dataset)
-        self._chunks = tuple(
+        self.chunks = tuple(
             range(start, min(start + chunk_trials, total)) for start in range(0, total, chunk_trials)
         )
-
-    def chunks(self) -> tuple[range, ...]:
-        """Trials of each chunk; they depend on the dataset and the chunks' length alone."""
-        return self._chunks
+        """Trials of each chunk; they depend on the set and the chunks' length alone."""
 
     def run(
-        self, asked: Asked, wanted: Iterable[int], *, metrics: Sequence[Metric] | None = None
+        self, source: AnswerSource, wanted: Iterable[int], *, metrics: Sequence[Metric] | None = None
     ) -> Iterator[ChunkScores]:
         """Scores of the wanted chunks, in order.
 
         Args:
-            asked: the system.
+            source: the system or the files.
             wanted: numbers of chunks.
             metrics: base metrics; those of the plan if None.
 
         Raises:
-            AudioError: a recording of the dataset is missing or damaged; the chunks before it are
+            AudioError: a recording of the set is missing or damaged; the chunks before it are
                 given first.
         """
-        inference = Inference(asked.system, device=self._device, batch_size=self._batch_size)
-        task = self._task(asked, self._plan.metrics if metrics is None else metrics)
-        waiting: deque[_Scoring] = deque()
-        loads = ahead(lambda chunk: self._load(chunk, task), list(wanted))
+        task = self._task(source, self._plan.metrics if metrics is None else tuple(metrics))
+        waiting: deque[_Chunk] = deque()
+        loads = ahead(lambda number: self._load(number, task), list(wanted))
         try:
-            for answered in self._answered(task, inference, loads):
-                pending = self._scored(task, answered)
-                loaded = answered.loaded
-                waiting.append(_Scoring(loaded.chunk, loaded.known, pending))
-                while waiting and (len(waiting) > AHEAD or waiting[0].done):
+            for chunk in self._answered(task, loads):
+                chunk.pending = self._submit(task, chunk)
+                chunk.items, chunk.answers = [], {}  # the signals are not needed any more
+                waiting.append(chunk)
+                # The pool may still compute the last chunks while the system answers the next.
+                while waiting and (len(waiting) > AHEAD or waiting[0].scored):
                     yield self._finish(waiting.popleft(), task)
         except TsebenchError:
-            yield from self._finish_all(waiting, task)
+            while waiting:
+                yield self._finish(waiting.popleft(), task)
             raise
         finally:
             task.stopped.set()
             loads.close()
-        yield from self._finish_all(waiting, task)
+        while waiting:
+            yield self._finish(waiting.popleft(), task)
 
-    def _task(self, asked: Asked, metrics: Sequence[Metric]) -> _Task:
-        facts = (asked.identity, self._dataset.card.fingerprint, str(self._chunk_trials))
+    def _task(self, source: AnswerSource, metrics: tuple[Metric, ...]) -> _Task:
+        facts = (source.identity, self._dataset.card.fingerprint, str(self._chunk_trials))
         keys = {m.info.name: digest("score", *facts, m.signature(self._rate_hz)) for m in metrics}
-        return _Task(asked, tuple(metrics), keys, Event())
+        return _Task(source, metrics, keys, Event())
 
-    def _load(self, chunk: int, task: _Task) -> _Loaded:
-        """What is known of a chunk, and its rendered trials if that is not all."""
-        ids = [self._dataset.trials[index].id for index in self._chunks[chunk]]
-        found = {name: self._cache.load(key, chunk) for name, key in task.keys.items()}
-        known = {
-            name: scores
-            for name, scores in found.items()
-            if scores is not None and list(dict.fromkeys(s.trial_id for s in scores)) == ids
-        }
+    def _load(self, number: int, task: _Task) -> _Chunk:
+        """Known scores of a chunk; also its trials and their answers on disk if that is not all."""
+        ids = [self._dataset.trials[index].id for index in self.chunks[number]]
+        known: dict[str, list[Score]] = {}
+        for name, key in task.keys.items():
+            scores = self._cache.load(key, number) if self._cache else None
+            if scores is not None and list(dict.fromkeys(score.trial_id for score in scores)) == ids:
+                known[name] = scores
         items: list[Item] = []
-        if len(known) < len(task.keys) or not all_kept(task.asked.estimates, ids):
-            for index in self._chunks[chunk]:
+        if len(known) < len(task.keys) or not task.source.complete(ids):
+            for index in self.chunks[number]:
                 if task.stopped.is_set():
                     break
                 query, truth = self._dataset[index]
                 items.append(Item(index=index, query=query, truth=truth))
-        return _Loaded(chunk, known, items)
+        return _Chunk(number, known, items, task.source.stored(items))
 
-    def _answered(self, task: _Task, inference: Inference, loads: Iterable[_Loaded]) -> Iterator[_Answered]:
-        """Chunks with the answers; a GPU has begun with the next one when one is given."""
-        before: _Begun | None = None
+    def _answered(self, task: _Task, loads: Iterable[_Chunk]) -> Iterator[_Chunk]:
+        """Chunks with all answers.
+
+        Where the system runs ahead (on a GPU), it begins with the next chunk before one is given, so
+        that it is busy while the caller submits scores.
+        """
+        inference = task.source.inference
+        runs_ahead = inference is not None and inference.batches_ahead > 0
+        before: _Chunk | None = None
         try:
-            for loaded in loads:
-                answered = before.finish() if before else None
-                before = self._begin(task, inference, loaded)
+            for chunk in loads:
+                answered = self._collect(task, before) if before else None
+                before = chunk
+                if inference is not None and chunk.unanswered:
+                    chunk.answering = inference.begin(chunk.unanswered)
                 if answered:
                     yield answered
-                if not inference.batches_ahead:
-                    yield before.finish()
+                if not runs_ahead:
+                    yield self._collect(task, chunk)
                     before = None
         except TsebenchError:
             if before:
-                yield before.finish()
+                yield self._collect(task, before)
             raise
         if before:
-            yield before.finish()
+            yield self._collect(task, before)
 
-    def _begin(self, task: _Task, inference: Inference, loaded: _Loaded) -> _Begun:
-        answers = kept_answers(task.asked.estimates, loaded.items)
-        fresh = [item for item in loaded.items if item.index not in answers]
-        return _Begun(loaded, answers, fresh, inference.begin(fresh) if fresh else None)
+    @staticmethod
+    def _collect(task: _Task, chunk: _Chunk) -> _Chunk:
+        """Wait for the system's answers, and store them."""
+        if chunk.answering:
+            new = chunk.unanswered
+            chunk.answers |= chunk.answering.finish()
+            chunk.answering = None
+            task.source.store(new, chunk.answers)
+        return chunk
 
-    def _scored(self, task: _Task, answered: _Answered) -> list[Pending]:
-        items, answers = answered.loaded.items, answered.answers
-        if not items:
+    def _submit(self, task: _Task, chunk: _Chunk) -> list[Pending]:
+        lacking = [metric for metric in task.metrics if metric.info.name not in chunk.known]
+        if not (chunk.items and lacking):
             return []
-        keep_answers(task.asked.estimates, answered.fresh, answers, self._rate_hz)
-        lacking = tuple(m for m in task.metrics if m.info.name not in answered.loaded.known)
-        plan = replace(self._plan, metrics=lacking, improvements=(), reference_values=())
-        classes = task.asked.system.card.classes
-        batch = [_scorable(item, answers[item.index], classes) for item in items]
-        return self._score(plan, batch, self._device) if lacking else []
+        batch = [scorable(item, chunk.answers[item.index], task.source.classes) for item in chunk.items]
+        if self._swap_roles:
+            batch = [swapped(item, self._rate_hz) for item in batch]
+        return self._score(self._plan.restricted(lacking), batch, self._device)
 
     def _score(self, plan: MetricPlan, batch: Sequence[Scorable], device: str) -> list[Pending]:
         """Score a batch; when memory runs out in halves, and at last on the CPU."""
@@ -257,23 +294,20 @@ class Evaluation:
         failed = replace(batch[0], estimate=None, failure="out of memory while scoring")
         return [scorer.submit([failed])]
 
-    def _finish_all(self, waiting: deque[_Scoring], task: _Task) -> Iterator[ChunkScores]:
-        while waiting:
-            yield self._finish(waiting.popleft(), task)
-
-    def _finish(self, scoring: _Scoring, task: _Task) -> ChunkScores:
-        scores = [score for known in scoring.known.values() for score in known]
-        fresh = [score for pending in scoring.pending for score in pending.result()]
-        for metric in task.metrics:
+    def _finish(self, chunk: _Chunk, task: _Task) -> ChunkScores:
+        """Wait for the scores of a chunk, and store the new ones."""
+        new = [score for pending in chunk.pending for score in pending.result()]
+        for metric in task.metrics if self._cache else ():
             names = {metric.info.name, *(part.name for part in metric.info.parts)}
-            named = [score for score in fresh if score.metric in names]
-            if named:
-                self._cache.store(task.keys[metric.info.name], scoring.chunk, named)
-        trials = self._chunks[scoring.chunk]
-        return ChunkScores(chunk=scoring.chunk, trials=trials, scores=[*scores, *fresh])
+            named = [score for score in new if score.metric in names]
+            if self._cache and named:
+                self._cache.store(task.keys[metric.info.name], chunk.number, named)
+        scores = [score for known in chunk.known.values() for score in known]
+        return ChunkScores(chunk=chunk.number, trials=self.chunks[chunk.number], scores=[*scores, *new])
 
 
-def _scorable(item: Item, answer: Answer, classes: tuple[str, ...] | None) -> Scorable:
+def scorable(item: Item, answer: Answer, classes: tuple[str, ...] | None) -> Scorable:
+    """One answer with the truth of its trial; the first channel of multichannel signals counts."""
     target, enrollments = item.truth.target, item.query.clues.enrollments
     facts = Facts(
         interferers=item.truth.interferers,

@@ -231,6 +231,8 @@ class RunRecord(RunFacts):
         tracking: ids of the MLflow runs by name, if it was tracked.
     """
 
+    run_id: str
+    name: str
     seed: int = 0
     config: ConfigRecord | None = None
     systems: Mapping[str, SystemRecord] = {}

@@ -29,7 +29,7 @@ from ..inference.batching import Item
 from ..rows import read_shard
 from ..scoring.cache import ScoreCache, default_cache_dir, system_identity
 from ..scoring.pool import FilePool
-from .dataset_run import OpenSet, SetRun, Target
+from .dataset_run import DatasetRun, OpenSet, Target
 from .evaluation import CHUNK_TRIALS, Evaluation
 from .new_record import dataset_record, finished, new_record, resumed, system_record
 from .open_datasets import OpenOptions, check_recipes, open_sets, open_sources
@@ -111,14 +111,18 @@ def run(config: RunConfig, options: RunOptions) -> RunResult:
     write_record(options.out, record)
     cache = ScoreCache(options.cache or default_cache_dir(), read=not options.fresh)
     estimates = options.out / "estimates" if config.keep_estimates else None
-    target = Target(options.out, estimates, record.run_id, options.progress)
+    target = Target(
+        out=options.out,
+        estimates=estimates,
+        run_id=record.run_id,
+        device=device,
+        batch_size=config.batch_size,
+        progress=options.progress,
+    )
     with FilePool(options.jobs) as pool:
         work = [
-            SetRun(
-                each,
-                _evaluation(each, config, options, device=device, pool=pool, cache=cache),
-                target,
-                systems,
+            DatasetRun(
+                each, _evaluation(each, options, device=device, pool=pool, cache=cache), target, systems
             )
             for each in sets
         ]
@@ -137,16 +141,10 @@ def run(config: RunConfig, options: RunOptions) -> RunResult:
 
 
 def _evaluation(
-    each: OpenSet, config: RunConfig, options: RunOptions, *, device: str, pool: FilePool, cache: ScoreCache
+    each: OpenSet, options: RunOptions, *, device: str, pool: FilePool, cache: ScoreCache
 ) -> Evaluation:
     return Evaluation(
-        each.dataset,
-        each.plan,
-        device=device,
-        batch_size=config.batch_size,
-        pool=pool,
-        cache=cache,
-        chunk_trials=options.chunk_trials,
+        each.dataset, each.plan, device=device, pool=pool, cache=cache, chunk_trials=options.chunk_trials
     )
 
 

@@ -16,7 +16,7 @@ VERSION = "traits:1"
 """Rows of another version have other tags."""
 
 
-class Traits:
+class TrialTags:
     """Tags of the rows of a dataset: those of its trials, and those that follow from the recipe.
 
     - `class`: labels of the target, joined by `+`, in sets of sound classes; where the target is

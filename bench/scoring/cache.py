@@ -21,7 +21,7 @@ from ... import __version__
 from ...core.errors import OutputError
 from ...datasets.seeding import digest
 from ...systems.protocol import AnySystem
-from .scorer import Score
+from ..outcome import Score
 
 
 def default_cache_dir() -> Path:

@@ -1,9 +1,9 @@
-"""The edge policy: what is scored, and what becomes of a value that cannot be computed."""
+"""The edge policy: which answers are scored, and the status of values that cannot be computed."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -23,10 +23,9 @@ class Scorable:
     Attributes:
         estimate: the system's output as it is, or None if it failed.
         reference: the target, or None if it is absent from the mixture.
-        mixture: what the system was given.
+        mixture: input of the system.
         failure: why there is no estimate.
         notes: a remark that goes into the reason of every ok score.
-        facts: what else is known of the trial and the answer.
     """
 
     trial_id: str
@@ -39,41 +38,25 @@ class Scorable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Checked:
+class Checked(Answered):
     """A scorable that went through the checks; its signals [T] have one length.
 
     Attributes:
         reference: zeros if the target is absent.
         present: the target is in the mixture.
-        silent: the signal to compare with is: the reference, or the mixture if there is none.
+        silent: the reference is silent, or the mixture if there is no reference.
         failure: why the estimate is not scored.
         notes: remarks for the reason of an ok score.
     """
 
-    trial_id: str
-    estimate: Tensor
-    reference: Tensor
-    mixture: Tensor
     present: bool
     silent: bool
     failure: str | None
     notes: tuple[str, ...]
-    facts: Facts
-
-    @property
-    def answered(self) -> Answered:
-        """What a metric of whole answers sees."""
-        return Answered(
-            trial_id=self.trial_id,
-            estimate=self.estimate,
-            reference=self.reference,
-            mixture=self.mixture,
-            facts=self.facts,
-        )
 
 
 def check(item: Scorable, sample_rate_hz: int) -> Checked:
-    """Look at an answer once, and bring a usable one to the length of the trial.
+    """Check an answer, and bring a usable one to the length of the trial.
 
     A length that is off by less than 10 ms is trimmed or zero-padded at the end, and noted.
     """
@@ -94,8 +77,14 @@ def check(item: Scorable, sample_rate_hz: int) -> Checked:
     )
 
 
+def swapped(item: Scorable, sample_rate_hz: int) -> Scorable:
+    """The item with estimate and reference exchanged, after the checks of the estimate."""
+    checked = check(item, sample_rate_hz)
+    return replace(item, estimate=checked.reference, reference=checked.estimate, failure=checked.failure)
+
+
 def verdict(info: MetricInfo, item: Checked) -> Outcome | None:
-    """What is known of a value before it is computed, or None if it can be computed.
+    """The outcome of a value that cannot be computed, or None if it can be.
 
     In this order: the metric does not apply to the trial (the same for every system, so that also
     a failing system has the same trials); the system failed, or its estimate is unusable; there
@@ -116,7 +105,7 @@ def verdict(info: MetricInfo, item: Checked) -> Outcome | None:
 
 
 def settled(info: MetricInfo, value: float) -> Outcome:
-    """What becomes of a value of a batched metric."""
+    """Turn a raw batched value into an outcome (ok, undefined or failed)."""
     if math.isfinite(value):
         return Outcome(value=value, status="ok")
     if math.isnan(value) and info.undefined_reason is not None:

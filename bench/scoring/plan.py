@@ -63,6 +63,10 @@ class MetricPlan:
         """Whether any metric is computed in worker processes, one file at a time."""
         return any(isinstance(metric, FileMetric) for metric in self.metrics)
 
+    def restricted(self, metrics: Sequence[Metric]) -> MetricPlan:
+        """A plan of these base metrics alone."""
+        return replace(self, metrics=tuple(metrics), improvements=(), reference_values=())
+
     def info(self, name: str) -> MetricInfo:
         """Unit, direction and scope of a metric or an improvement of this plan.
 

@@ -17,43 +17,19 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from ..metrics.protocol import AnswerMetric, FileMetric, Metric, MetricInfo, Signals
-from ..outcome import Outcome, Status
+from ..outcome import Outcome, Score, Status
 from .edges import Checked, Scorable, check, verdict
 from .guarded_metrics import answer_outcomes, batch_outcomes
-from .plan import Improvement, MetricPlan, ReferenceValue, plan_metrics
+from .plan import Improvement, MetricPlan, ReferenceValue
 from .pool import FilePool
-
-__all__ = ["MetricPlan", "Pending", "Scorable", "Score", "Scorer", "improvements", "plan_metrics"]
 
 MAX_SAMPLES = 1 << 23
 """Samples of a padded group, 64 MB for each of its three float64 signals."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Score:
-    """One value of one metric for one trial.
-
-    Attributes:
-        value: in the metric's unit; NaN unless the status is "ok".
-        reason: why there is no value; or the remarks on an ok one, joined by `;`: `floored`,
-            `trimmed`, `padded`.
-        weight: of the trial in a pooled mean.
-        detail: what comes with the value: a transcript, decisions.
-    """
-
-    trial_id: str
-    metric: str
-    signature: str
-    value: float
-    status: Status
-    reason: str = ""
-    weight: float = 1.0
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Cell:
-    """A score to be, and its parts; it holds no signals."""
+class _PendingScore:
+    """A score that may still be under way, and those of its parts; it holds no signals."""
 
     trial_id: str
     info: MetricInfo
@@ -95,20 +71,20 @@ class _Cell:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Group:
+class _PaddedGroup:
     """Some items of a batch, padded to one length, on the device."""
 
     rows: tuple[int, ...]
     signals: Signals
 
 
-_Groups = dict[tuple[int, ...], list[_Group]]
+_Groups = dict[tuple[int, ...], list[_PaddedGroup]]
 
 
 class Pending:
     """Scores of a batch, some of which the pool may still be computing."""
 
-    def __init__(self, cells: Sequence[_Cell]) -> None:
+    def __init__(self, cells: Sequence[_PendingScore]) -> None:
         self._cells = cells
         self._scores: list[Score] | None = None
 
@@ -148,11 +124,6 @@ class Scorer:
         self.device = torch.device(device)
         self._pool = pool
 
-    def restricted(self, metrics: Sequence[Metric]) -> Scorer:
-        """A scorer of some of these metrics."""
-        plan = replace(self.plan, metrics=tuple(metrics), improvements=(), reference_values=())
-        return Scorer(plan, sample_rate_hz=self.sample_rate_hz, device=self.device, pool=self._pool)
-
     @torch.no_grad()
     def submit(self, batch: Sequence[Scorable]) -> Pending:
         """Score a batch: batched metrics now, file metrics in the pool.
@@ -170,14 +141,14 @@ class Scorer:
         columns = [found[id(metric)] for metric in self.plan.metrics]
         return Pending([cell for row in zip(*columns, strict=True) for cell in row])
 
-    def _column(self, metric: Metric, checked: Sequence[Checked], groups: _Groups) -> list[_Cell]:
+    def _column(self, metric: Metric, checked: Sequence[Checked], groups: _Groups) -> list[_PendingScore]:
         """One metric for every item; `groups` keeps padded signals for the next metric."""
         known = [verdict(metric.info, item) for item in checked]
         rows = tuple(row for row, outcome in enumerate(known) if outcome is None)
         computed = self._values(metric, rows, checked, groups)
         signature = metric.signature(self.sample_rate_hz)
         return [
-            _Cell(
+            _PendingScore(
                 trial_id=item.trial_id,
                 info=metric.info,
                 signature=signature,
@@ -214,16 +185,16 @@ class Scorer:
     def _judged(
         self, metric: AnswerMetric, rows: tuple[int, ...], checked: Sequence[Checked]
     ) -> dict[int, Outcome | Future[Outcome]]:
-        answers = [checked[row].answered for row in rows]
+        answers = [checked[row] for row in rows]
         outcomes = answer_outcomes(
             metric, answers, sample_rate_hz=self.sample_rate_hz, submit=self._pool.submit
         )
         return dict(zip(rows, outcomes, strict=True))
 
-    def _padded(self, rows: Sequence[int], checked: Sequence[Checked]) -> Iterator[_Group]:
+    def _padded(self, rows: Sequence[int], checked: Sequence[Checked]) -> Iterator[_PaddedGroup]:
         for part in _parts(rows, [len(item.mixture) for item in checked]):
             items = [checked[row] for row in part]
-            yield _Group(
+            yield _PaddedGroup(
                 rows=part,
                 signals=Signals(
                     estimate=self._stack([item.estimate for item in items]),
@@ -264,10 +235,10 @@ def improvements(plan: MetricPlan, *, system: Sequence[Score], mixture: Sequence
 
 
 def reference_values(plan: MetricPlan, *, system: Sequence[Score], reference: Sequence[Score]) -> list[Score]:
-    """What the references themselves come to, for each trial of a system.
+    """Values of the references themselves, for each trial of a system.
 
     Args:
-        plan: which metrics have such a value.
+        plan: names the metrics that show this value.
         system: scores of the system, also of other metrics.
         reference: scores of the references, for the same trials and signatures.
     """

@@ -10,7 +10,7 @@ from tsebench.bench.folders.claimed_numbers import claims_of, nearest
 from tsebench.bench.folders.variant import VariantLine, VariantScores
 from tsebench.bench.folders.word_variants import word_lines
 from tsebench.bench.metrics.registry import load_metric
-from tsebench.bench.scoring.scorer import Score
+from tsebench.bench.outcome import Score
 
 SAID = {"a": "ONE, two three four", "b": "five"}
 

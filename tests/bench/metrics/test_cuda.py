@@ -14,9 +14,10 @@ from tsebench.bench.metrics.energy import Attenuation, SdSdr, SiSdr, Snr
 from tsebench.bench.metrics.protocol import BatchMetric, Signals
 from tsebench.bench.metrics.shared import batches as chunks
 from tsebench.bench.metrics.stoi import Stoi
+from tsebench.bench.scoring.edges import Scorable
 from tsebench.bench.scoring.plan import MetricPlan
 from tsebench.bench.scoring.pool import FilePool
-from tsebench.bench.scoring.scorer import Scorable, Scorer
+from tsebench.bench.scoring.scorer import Scorer
 
 METRICS: tuple[BatchMetric, ...] = (
     Snr(),

@@ -24,11 +24,13 @@ from tsebench.bench.config import RunConfig
 from tsebench.bench.metrics.dnsmos import WINDOW, looped, window_starts
 from tsebench.bench.metrics.protocol import Answered, AnswerMetric, Facts
 from tsebench.bench.metrics.registry import load_metric, metric_info
+from tsebench.bench.outcome import Score
 from tsebench.bench.rows import read_rows
 from tsebench.bench.run.runner import RunOptions, run
+from tsebench.bench.scoring.edges import Scorable
 from tsebench.bench.scoring.plan import MetricChoice, plan_metrics
 from tsebench.bench.scoring.pool import FilePool
-from tsebench.bench.scoring.scorer import Scorable, Score, Scorer
+from tsebench.bench.scoring.scorer import Scorer
 from tsebench.cli import main as cli
 from tsebench.core import onnx as onnx_sessions
 from tsebench.core.errors import ConfigError
@@ -632,8 +634,8 @@ def test_a_file_that_changes_during_a_run_fails(tmp_path: Path, pool: FilePool) 
     assert isinstance(metric, AnswerMetric)
     p808_model(path)
     onnx_sessions.session.cache_clear()
-    plan = plan_metrics(["snr"])
-    scorer = Scorer(plan, sample_rate_hz=RATE_HZ, device="cpu", pool=pool).restricted([metric])
+    plan = plan_metrics(["snr"]).restricted([metric])
+    scorer = Scorer(plan, sample_rate_hz=RATE_HZ, device="cpu", pool=pool)
     (found, *_) = scorer.submit([trial(noise(10.0))]).result()
     assert found.status == "failed"
     assert "model.onnx' changed since the run began" in found.reason

@@ -18,12 +18,13 @@ from tsebench.bench.config import load_run_config
 from tsebench.bench.metrics.protocol import Facts
 from tsebench.bench.metrics.registry import MetricContext, load_metric
 from tsebench.bench.metrics.wer import Wer
+from tsebench.bench.outcome import Score
 from tsebench.bench.rows import read_rows
 from tsebench.bench.run.runner import RunOptions, run
 from tsebench.bench.scoring.edges import Scorable
 from tsebench.bench.scoring.plan import MetricChoice, choices_of, plan_metrics
 from tsebench.bench.scoring.pool import FilePool
-from tsebench.bench.scoring.scorer import Score, Scorer
+from tsebench.bench.scoring.scorer import Scorer
 from tsebench.bench.statistics.aggregate import aggregate
 from tsebench.cli import main as cli
 from tsebench.core.errors import ConfigError

@@ -17,15 +17,17 @@ import torch
 
 from tsebench.bench.config import RunConfig, load_run_config
 from tsebench.bench.inference.ask import Inference
+from tsebench.bench.outcome import Score
 from tsebench.bench.rows import read_rows
 from tsebench.bench.run import evaluation as evaluation_module
-from tsebench.bench.run.evaluation import Asked, Evaluation
+from tsebench.bench.run.estimate_store import SystemAnswers
+from tsebench.bench.run.evaluation import Evaluation
 from tsebench.bench.run.record import read_record
 from tsebench.bench.run.runner import RunOptions, RunResult, run
 from tsebench.bench.scoring.cache import ScoreCache, system_identity
 from tsebench.bench.scoring.plan import plan_metrics
 from tsebench.bench.scoring.pool import FilePool
-from tsebench.bench.scoring.scorer import Pending, Score, Scorer
+from tsebench.bench.scoring.scorer import Pending, Scorer
 from tsebench.core.errors import (
     ConfigError,
     CorpusError,
@@ -841,13 +843,12 @@ def test_chunks_in_flight_are_bounded(sounds: Path, tmp_path: Path, monkeypatch:
             load_dataset(sounds),
             plan_metrics(["snr"]),
             device="cpu",
-            batch_size=8,
             pool=pool,
             cache=ScoreCache(tmp_path / "c"),
             chunk_trials=1,
         )
-        asked = Asked(system=Scripted(), identity="x", estimates=None)
-        parts: Iterator[Any] = evaluation.run(asked, range(12))
+        source = SystemAnswers(Scripted(), device="cpu", batch_size=8, sample_rate_hz=8000)
+        parts: Iterator[Any] = evaluation.run(source, range(12))
         first = next(parts)
         assert first.chunk == 0
         assert rendered <= 2 * (AHEAD + 1)

@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from tsebench.bench.metrics.protocol import Facts
-from tsebench.bench.scoring.edges import SILENCE
-from tsebench.bench.scoring.plan import plan_metrics
+from tsebench.bench.outcome import Score
+from tsebench.bench.scoring.edges import SILENCE, Scorable
+from tsebench.bench.scoring.plan import MetricPlan, plan_metrics
 from tsebench.bench.scoring.pool import FilePool
-from tsebench.bench.scoring.scorer import MetricPlan, Scorable, Score, Scorer, improvements
+from tsebench.bench.scoring.scorer import Scorer, improvements
 
 RATE_HZ = 8000
 LONGEST = 6000  # 0.75 s: two segments of STOI

@@ -25,10 +25,12 @@ from torch import Tensor
 from tsebench.bench.folders.score import ScoreOptions, score_folders
 from tsebench.bench.metrics.protocol import Facts
 from tsebench.bench.metrics.registry import MetricContext
+from tsebench.bench.outcome import Score
 from tsebench.bench.rows import read_rows
+from tsebench.bench.scoring.edges import Scorable
 from tsebench.bench.scoring.plan import plan_metrics
 from tsebench.bench.scoring.pool import FilePool
-from tsebench.bench.scoring.scorer import Scorable, Score, Scorer
+from tsebench.bench.scoring.scorer import Scorer
 from tsebench.core.errors import AudioError, ConfigError
 from tsebench.datasets.corpora.synthetic_speech import SyntheticSpeech
 from tsebench.datasets.signals.audio import resample

@@ -12,13 +12,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from tsebench.bench.folders.paired_files import pair_folders, read_scorable
+from tsebench.bench.folders.paired_files import FileAnswers, FileSet, pair_folders
+from tsebench.bench.inference.batching import Item
 from tsebench.bench.metrics.energy import Snr
 from tsebench.bench.metrics.protocol import Answered, Metric, MetricInfo, Signals
-from tsebench.bench.outcome import Outcome, Submit
+from tsebench.bench.outcome import Outcome, Score, Submit
+from tsebench.bench.scoring.edges import Scorable
 from tsebench.bench.scoring.plan import MetricPlan
 from tsebench.bench.scoring.pool import FilePool
-from tsebench.bench.scoring.scorer import Scorable, Score, Scorer
+from tsebench.bench.scoring.scorer import Scorer
 from tsebench.core.errors import ConfigError
 from tsebench.datasets.signals.audio import write
 from tsebench.systems.precomputed import PrecomputedSystem
@@ -163,7 +165,9 @@ def test_reasons_of_two_machines_are_the_same(tmp_path: Path) -> None:
         spoilt = root / "estimates" / "deep" / "u.wav"
         spoilt.write_text("RIFF me")
         files = pair_folders(root / "estimates", root / "references", None, channel=None)
-        scorable = read_scorable(files, "deep/u", spoilt)
+        query, truth = FileSet(files)[0]
+        item = Item(index=0, query=query, truth=truth)
+        (answer,) = FileAnswers(files.estimates, channel=None, identity="").stored([item]).values()
         batch = QueryBatch(
             ids=("u", "missing"),
             mixture=torch.zeros(2, 1, 800),
@@ -172,7 +176,7 @@ def test_reasons_of_two_machines_are_the_same(tmp_path: Path) -> None:
             clues=(),
         )
         system = PrecomputedSystem(folder=root / "estimates", pattern="deep/{id}.wav")
-        told.append([scorable.failure, *system.extract(batch).failures.values()])
+        told.append([answer.failure, *system.extract(batch).failures.values()])
     assert told[0] == told[1]
     assert len(told[0]) == 3
     assert all(str(tmp_path) not in str(reason) for reason in told[0])

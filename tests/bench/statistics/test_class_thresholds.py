@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, precision_recall_fscore_support
 
 from tsebench.bench.metrics.protocol import Facts
+from tsebench.bench.scoring.edges import Scorable
 from tsebench.bench.scoring.plan import plan_metrics
 from tsebench.bench.scoring.pool import FilePool
-from tsebench.bench.scoring.scorer import Scorable, Scorer
+from tsebench.bench.scoring.scorer import Scorer
 from tsebench.bench.statistics.aggregate import aggregate
 from tsebench.bench.statistics.class_thresholds import GRID, average_precision, threshold_sweep
 from tsebench.bench.statistics.pooling import POOLINGS, decisions

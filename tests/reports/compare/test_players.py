@@ -15,7 +15,7 @@ from rich.console import Console
 from tsebench.bench.api import evaluate
 from tsebench.bench.config import RunConfig
 from tsebench.bench.rows import read_rows
-from tsebench.bench.run.trial_tags import Traits
+from tsebench.bench.run.trial_tags import TrialTags
 from tsebench.datasets.build import build
 from tsebench.datasets.config import load_dataset_configs
 from tsebench.datasets.dataset import Dataset, load_dataset
@@ -117,7 +117,7 @@ def test_rows_carry_what_reports_slice_by(runs: tuple[Path, Path, Dataset]) -> N
 
 def test_lengths_and_overlaps_are_those_of_the_signals(runs: tuple[Path, Path, Dataset]) -> None:
     dataset = runs[2]
-    traits = Traits(dataset)
+    traits = TrialTags(dataset)
     for index, trial in enumerate(dataset.trials):
         query, _ = dataset[index]
         told = traits.tags(trial)
@@ -149,14 +149,14 @@ def overlap_by_samples(dataset: Dataset, index: int) -> float:
 def test_tags_of_the_trial_come_first_and_do_not_change_the_set(runs: tuple[Path, Path, Dataset]) -> None:
     dataset = runs[2]
     trial = dataset.trials[0]
-    told = Traits(dataset).tags(trial)
+    told = TrialTags(dataset).tags(trial)
     assert {name: told[name] for name in trial.tags} == dict(trial.tags)
     assert "enrollment_s" not in trial.tags
 
 
 def test_speech_has_lengths_and_overlap_but_no_class(tmp_path: Path) -> None:
     dataset = small("mini_speech", tmp_path / "set", count=3)
-    frame = pd.DataFrame([Traits(dataset).tags(trial) for trial in dataset.trials])
+    frame = pd.DataFrame([TrialTags(dataset).tags(trial) for trial in dataset.trials])
     assert {"n_speakers", "enrollment_s", "overlap", "input_snr_db"} <= set(frame.columns)
     assert not {"class", "n_sources"} & set(frame.columns)
     assert frame["overlap"].between(0.0, 1.0).all()

@@ -1,0 +1,143 @@
+"""From answers to rows: the scores of each system on one set, with improvements and reference values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from ...core.progress import Advance, ProgressFactory
+from ...datasets.types import Tag, Trial
+from ..metrics.protocol import Metric
+from ..outcome import SCORE_FIELDS, Score
+from ..rows import ScoreRow
+from ..scoring.plan import MetricPlan
+from ..scoring.scorer import improvements, reference_values
+from .evaluation import AnswerSource, ChunkScores, Evaluation, TrialSet
+
+_ByTrial = dict[str, list[Score]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkRows:
+    """Rows of one system for one chunk of trials."""
+
+    chunk: int
+    rows: list[ScoreRow]
+
+
+class SetScores:
+    """Rows of systems, or of files made elsewhere, on one set.
+
+    Scores of the mixtures and of the references are computed once, and joined to those of every
+    system: an improvement is value(system) − value(mixture) of the same trial and signature.
+
+    Args:
+        dataset: the set.
+        plan: its metrics.
+        evaluation: computes base metrics on it.
+        run_id: of all rows.
+        progress: observer of trials that are done.
+        tags_of: tags of a trial's rows.
+    """
+
+    def __init__(
+        self,
+        dataset: TrialSet,
+        plan: MetricPlan,
+        evaluation: Evaluation,
+        *,
+        run_id: str,
+        progress: ProgressFactory,
+        tags_of: Callable[[Trial], Mapping[str, Tag]],
+    ) -> None:
+        self._dataset, self._plan, self._evaluation = dataset, plan, evaluation
+        self._run_id, self._progress_of, self._tags_of = run_id, progress, tags_of
+        self._mixture: _ByTrial = {}
+        self._mixture_identity = ""
+        self._reference: _ByTrial = {}
+
+    def score_mixtures(
+        self, source: AnswerSource, chunks: Sequence[int], *, metrics: Sequence[Metric] | None = None
+    ) -> None:
+        """Score the unprocessed mixtures.
+
+        Args:
+            source: answers with the mixtures.
+            chunks: numbers of chunks.
+            metrics: base metrics; those of the plan if None.
+        """
+        self._mixture_identity = source.identity
+        self._mixture = self._scores("mixture scores", source, chunks, metrics)
+
+    def score_references(self, source: AnswerSource, chunks: Sequence[int]) -> None:
+        """Score the references themselves, with the metrics that show this value.
+
+        Args:
+            source: answers with the references.
+            chunks: numbers of chunks.
+        """
+        metrics = [value.base for value in self._plan.reference_values]
+        self._reference = self._scores("reference scores", source, chunks, metrics)
+
+    def rows(self, title: str, source: AnswerSource, chunks: Sequence[int]) -> Iterator[ChunkRows]:
+        """Rows of one system, chunk by chunk.
+
+        Args:
+            title: of the system.
+            source: its answers.
+            chunks: numbers of chunks; the others count as done.
+        """
+        with self._progress(title, range(len(self._evaluation.chunks))) as advance:
+            advance(len(self._dataset) - self._count(chunks))
+            for part in self._parts(source, chunks):
+                scores = part.by_trial
+                trials = [self._dataset.trials[index] for index in part.trials]
+                rows = [row for trial in trials for row in self._rows_of(title, trial, scores[trial.id])]
+                yield ChunkRows(chunk=part.chunk, rows=rows)
+                advance(len(part.trials))
+
+    def _scores(
+        self, what: str, source: AnswerSource, chunks: Sequence[int], metrics: Sequence[Metric] | None
+    ) -> _ByTrial:
+        found: _ByTrial = {}
+        with self._progress(what, chunks) as advance:
+            for part in self._evaluation.run(source, chunks, metrics=metrics):
+                for score in part.scores:
+                    found.setdefault(score.trial_id, []).append(score)
+                advance(len(part.trials))
+        return found
+
+    def _parts(self, source: AnswerSource, chunks: Sequence[int]) -> Iterator[ChunkScores]:
+        if source.identity != self._mixture_identity:
+            yield from self._evaluation.run(source, chunks)
+            return
+        for chunk in chunks:
+            trials = self._evaluation.chunks[chunk]
+            known = [score for i in trials for score in self._mixture[self._dataset.trials[i].id]]
+            yield ChunkScores(chunk=chunk, trials=trials, scores=known)
+
+    def _rows_of(self, title: str, trial: Trial, scores: Sequence[Score]) -> Iterator[ScoreRow]:
+        """Rows of one trial."""
+        judged = reference_values(self._plan, system=scores, reference=self._reference.get(trial.id, []))
+        gained = improvements(self._plan, system=scores, mixture=self._mixture.get(trial.id, []))
+        tags = self._tags_of(trial)
+        for score in [*scores, *judged, *gained]:
+            yield ScoreRow(
+                **{name: getattr(score, name) for name in SCORE_FIELDS},
+                run_id=self._run_id,
+                system=title,
+                dataset=self._dataset.card.name,
+                mixture_id=trial.mixture_id,
+                condition=trial.condition.kind,
+                n_active=trial.condition.n_active,
+                n_inactive=trial.condition.n_inactive,
+                cluster=trial.cluster,
+                tags=tags,
+            )
+
+    def _count(self, chunks: Iterable[int]) -> int:
+        return sum(len(self._evaluation.chunks[chunk]) for chunk in chunks)
+
+    def _progress(self, what: str, chunks: Iterable[int]) -> AbstractContextManager[Advance]:
+        return self._progress_of(f"{self._dataset.card.name}: {what}", self._count(chunks))
