@@ -10,7 +10,7 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "evaluate": ".bench.api",
     "find_runs": ".bench.tracking.search",
-    "leaderboard": ".reports.leaderboard.build",
+    "leaderboard": ".reports.leaderboard.assemble",
     "load_dataset": ".datasets.dataset",
     "load_system": ".systems.registry",
     "read_rows": ".bench.rows",

@@ -86,10 +86,10 @@ def compare(
     corpus: Corpus = None,
 ) -> None:
     """Compare a candidate run with a base run, on the trials of both."""
-    from ..reports.compare.compare import CompareOptions, compare_runs
+    from ..reports.compare.compare_runs import CompareOptions, compare_runs
     from ..reports.compare.console import print_comparison
-    from ..reports.compare.files import write_comparison
     from ..reports.compare.gates import parse_gates
+    from ..reports.compare.output_files import write_comparison
 
     how = next((name for name in _DECIDE if name == decide), None)
     if how is None:

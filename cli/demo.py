@@ -55,7 +55,7 @@ def demo(
     corpus: options.Corpus = None,
 ) -> None:
     """Write a demo page: mixture, enrollment, each system and ground truth of chosen trials."""
-    from ..reports.formats.write import open_board
+    from ..reports.leaderboard.assemble import open_board
     from ..reports.site.choose_demo import DemoChoice
     from ..reports.site.demo import write_demo
 

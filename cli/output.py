@@ -50,9 +50,10 @@ def tell(
 ) -> None:
     """Print the leaderboard of a run, write its report, track it."""
     from ..bench.tracking.log import default_tracking_uri, track
-    from ..reports.formats.write import open_board, write_board
-    from ..reports.terminal.leaderboard import print_leaderboard
+    from ..reports.formats.registry import write_board
+    from ..reports.leaderboard.assemble import open_board
     from ..reports.terminal.papers import print_papers
+    from ..reports.terminal.print_leaderboard import print_leaderboard
 
     board = open_board([folder])
     print_leaderboard(board, console)

@@ -21,8 +21,9 @@ def report(
     """
     from ..bench.tracking.log import track_report
     from ..core.config_files import settings_of
-    from ..reports.formats.write import open_board, write_board
-    from ..reports.terminal.leaderboard import print_remarks
+    from ..reports.formats.registry import write_board
+    from ..reports.leaderboard.assemble import open_board
+    from ..reports.terminal.print_leaderboard import print_remarks
 
     names = formats_of(formats)
     settings = settings_of(

@@ -25,7 +25,7 @@ Samples = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Signals:
+class TrialSignals:
     """What is heard of one trial.
 
     Attributes:
@@ -41,7 +41,7 @@ class Signals:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class TrialRecipe:
     """What the recipe says of a trial, without any audio.
 
     Attributes:
@@ -101,15 +101,15 @@ class RunAudio:
         """Whether the run has any estimate on disk."""
         return any((self._folder / FOLDER).glob("*/*/*.wav"))
 
-    def told(self, dataset: str, trial_id: str) -> Told | None:
+    def recipe(self, dataset: str, trial_id: str) -> TrialRecipe | None:
         """What the recipe says of a trial, or None where the set is not at hand."""
         found = self._set(dataset).told.get(trial_id)
         if found is None:
             return None
         trial, mixture = found
-        return Told(trial=trial, mixture=mixture, transcript=_transcript(trial, mixture))
+        return TrialRecipe(trial=trial, mixture=mixture, transcript=_transcript(trial, mixture))
 
-    def signals(self, dataset: str, trial_id: str) -> tuple[Signals | None, str]:
+    def signals(self, dataset: str, trial_id: str) -> tuple[TrialSignals | None, str]:
         """Mixture, target and enrollments of a trial; None and the reason if they cannot be had."""
         opened = self._set(dataset)
         if opened.dataset is None:
@@ -120,7 +120,7 @@ class RunAudio:
             query, truth = opened.dataset[opened.places[trial_id]]
         except TsebenchError as error:
             return None, str(error)
-        return Signals(
+        return TrialSignals(
             sample_rate_hz=query.sample_rate_hz,
             mixture=query.mixture[0].numpy(),
             target=None if truth.target is None else truth.target[0].numpy(),

@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
-from .comparison import Change, Check, Comparison
-from .wording import (
+from .result import Change, Check, Comparison
+from .summary import (
     HOW,
     OUTCOMES,
     headline,

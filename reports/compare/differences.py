@@ -1,4 +1,4 @@
-"""From cells to changes: all differences that are shown together are corrected together."""
+"""Differences of paired strata and of their slices, each family corrected for multiple testing (Holm)."""
 
 from __future__ import annotations
 
@@ -11,73 +11,74 @@ import pandas as pd
 from ...bench.statistics.comparison import Difference, holm
 from ..leaderboard.metric_facts import metric_facts
 from ..slices.dimensions import Dimension, Slice
-from ..slices.slices import Part, dimensions_of, parts_of
-from .comparison import Change
-from .strata import Cell, Mask, Measured, Settings
+from ..slices.slices import SliceMask, dimensions_of, parts_of
+from .paired_strata import Mask, MeasuredDifference, PairedStratum, Resampling
+from .result import Change
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A part of a cell whose difference is wanted; no slice is all of it."""
+class Selection:
+    """Trials of a paired stratum to compare; without a slice, all of them."""
 
-    cell: Cell
+    cell: PairedStratum
     mask: Mask
     slice: Slice | None = None
 
 
-def changes_of(asked: Sequence[Asked], settings: Settings) -> list[Change]:
-    """The change of each part, corrected for all of them.
+def changes_of(selections: Sequence[Selection], settings: Resampling) -> list[Change]:
+    """Change of each selection, corrected for all of them.
 
-    What is the same in both runs, value by value, needs no test, and does not count among the
-    comparisons.
+    A part that is the same in both runs, value by value, is not tested and does not count in the family.
 
     Args:
-        asked: a family of comparisons.
-        settings: of the draws.
+        selections: a family of comparisons.
+        settings: resampling.
     """
-    same = [one.cell.unchanged(one.mask) for one in asked]
+    same = [one.cell.unchanged(one.mask) for one in selections]
     family = same.count(False)
-    measured = [one.cell.measure(one.mask, settings, family=family) for one in asked]
+    measured = [one.cell.measure(one.mask, settings, family=family) for one in selections]
     adjusted = holm([math.nan if i else m.found.p_value for i, m in zip(same, measured, strict=True)])
     return [
         _change(one, m, m.found.p_value if i else float(p))
-        for one, m, p, i in zip(asked, measured, adjusted, same, strict=True)
+        for one, m, p, i in zip(selections, measured, adjusted, same, strict=True)
     ]
 
 
-def whole_strata(cells: Sequence[Cell], settings: Settings) -> list[Change]:
-    """The changes of cells as wholes: one family."""
-    return changes_of([Asked(cell, cell.everything()) for cell in cells], settings)
+def whole_strata(cells: Sequence[PairedStratum], settings: Resampling) -> list[Change]:
+    """Changes of whole strata: one family."""
+    return changes_of([Selection(cell, cell.everything()) for cell in cells], settings)
 
 
-def sliced(cells: Sequence[Cell], settings: Settings) -> list[Change]:
-    """The changes of all slices that cut a stratum; those of a dimension are a family."""
+def sliced(cells: Sequence[PairedStratum], settings: Resampling) -> list[Change]:
+    """Changes of all slices that cut a stratum; each dimension is a family."""
     if not cells:
         return []
     found: list[Change] = []
     for dimension in dimensions_of(pd.concat([cell.trials for cell in cells])):
-        asked = [
-            Asked(cell, part.mask, part.slice) for cell in cells for part in cutting_parts(cell, dimension)
+        selections = [
+            Selection(cell, part.mask, part.slice)
+            for cell in cells
+            for part in cutting_parts(cell, dimension)
         ]
-        found += changes_of(asked, settings)
+        found += changes_of(selections, settings)
     return found
 
 
-def cutting_parts(cell: Cell, dimension: Dimension) -> Iterator[Part]:
-    """The slices of a stratum; none if there is but one."""
+def cutting_parts(cell: PairedStratum, dimension: Dimension) -> Iterator[SliceMask]:
+    """Slices of a stratum; empty if there is only one."""
     parts = list(parts_of(cell.trials, dimension))
     if len(parts) > 1:
         yield from parts
 
 
-def _change(asked: Asked, measured: Measured, p_adjusted: float) -> Change:
-    cell, found = asked.cell, measured.found
+def _change(selection: Selection, measured: MeasuredDifference, p_adjusted: float) -> Change:
+    cell, found = selection.cell, measured.found
     return Change(
         system=cell.pair.title,
         dataset=cell.dataset,
         condition=cell.condition,
         metric=metric_facts(cell.metric),
-        slice=asked.slice,
+        slice=selection.slice,
         base=measured.base,
         candidate=measured.candidate,
         difference=Difference(

@@ -21,11 +21,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 from ...bench.statistics.comparison import ALPHA
 from ..leaderboard.wording import interval, number, p_value, plural
-from .comparison import Change, Check, Decide, Outcome
 from .differences import changes_of
 from .gate_trials import looked_at
 from .gates import Gate
-from .strata import Cell, Settings
+from .paired_strata import PairedStratum, Resampling
+from .result import Change, Check, Decide, Outcome
 
 _EXACT = 14  # mixtures up to which the test tries all signs
 
@@ -34,10 +34,10 @@ _Judge = Callable[[Gate, Change, int], tuple[Outcome, str]]
 
 def check_gates(
     gates: Sequence[Gate],
-    cells: Sequence[Cell],
+    cells: Sequence[PairedStratum],
     *,
     decide: Decide,
-    settings: Settings,
+    settings: Resampling,
     allow_incomplete: bool = False,
 ) -> tuple[Check, ...]:
     """Apply gates to all that they look at.
@@ -52,12 +52,12 @@ def check_gates(
     Raises:
         ConfigError: a gate names a metric, slice or value that there is not, or looks at no trial.
     """
-    asked = [(gate, one) for gate in gates for one in looked_at(gate, cells)]
-    changes = changes_of([one for _, one in asked], settings)
+    selections = [(gate, one) for gate in gates for one in looked_at(gate, cells)]
+    changes = changes_of([one for _, one in selections], settings)
     family = sum(change.n_changed > 0 for change in changes)
     return tuple(
         _check(gate, change, _JUDGES[decide], family, allow_incomplete)
-        for (gate, _), change in zip(asked, changes, strict=True)
+        for (gate, _), change in zip(selections, changes, strict=True)
     )
 
 

@@ -10,14 +10,14 @@ from ...core.errors import ConfigError, suggest
 from ..leaderboard.metric_facts import metric_facts
 from ..slices.dimensions import CONDITION, Dimension, Slice, condition_slices
 from ..slices.slices import known_dimensions, parts_of
-from .differences import Asked
+from .differences import Selection
 from .gates import Gate, Restriction
-from .strata import Cell, Mask
+from .paired_strata import Mask, PairedStratum
 
 _NAMES = ("dataset", "system", CONDITION)
 
 
-def looked_at(gate: Gate, cells: Sequence[Cell]) -> list[Asked]:
+def looked_at(gate: Gate, cells: Sequence[PairedStratum]) -> list[Selection]:
     """The parts of cells that a gate looks at.
 
     Args:
@@ -46,7 +46,7 @@ def looked_at(gate: Gate, cells: Sequence[Cell]) -> list[Asked]:
             known = suggest(part.value, values)
             raise ConfigError(f"--fail-on {str(gate)!r}: no trial has {part.name} {part.value!r}{known}")
     found = [
-        Asked(cell, masks[id(cell)], _joined(slices))
+        Selection(cell, masks[id(cell)], _joined(slices))
         for cell in own
         if (masks[id(cell)] & ~cell.inapplicable()).any()
     ]
@@ -57,7 +57,7 @@ def looked_at(gate: Gate, cells: Sequence[Cell]) -> list[Asked]:
     return found
 
 
-def _of_metric(gate: Gate, cells: Sequence[Cell]) -> list[Cell]:
+def _of_metric(gate: Gate, cells: Sequence[PairedStratum]) -> list[PairedStratum]:
     own = [cell for cell in cells if cell.metric == gate.metric]
     if not own:
         known = suggest(gate.metric, {cell.metric for cell in cells})
@@ -72,7 +72,7 @@ def _of_metric(gate: Gate, cells: Sequence[Cell]) -> list[Cell]:
     return own
 
 
-def _inside(cell: Cell, part: Restriction, dimension: Dimension | None) -> tuple[Mask, list[Slice]]:
+def _inside(cell: PairedStratum, part: Restriction, dimension: Dimension | None) -> tuple[Mask, list[Slice]]:
     """Which trials of a cell are in a slice, and the slices that the cell has there."""
     nothing = ~cell.everything()
     if dimension is not None:

@@ -13,12 +13,11 @@ from collections.abc import Iterable, Sequence
 from xml.etree import ElementTree as ET
 
 from ..leaderboard.wording import number
-from .comparison import Change, Check, Comparison
-from .wording import HOW, headline, remarks, run_line, trials, value_cells
+from ..tables.escapes import xml
+from .result import Change, Check, Comparison
+from .summary import HOW, headline, remarks, run_line, trials, value_cells
 
 _NO_TIME = "1970-01-01T00:00:00"
-# XML 1.0 has no place for these characters, not even escaped.
-_FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def junit_xml(comparison: Comparison) -> str:
@@ -53,7 +52,7 @@ def _add_suite(
         {
             "package": "tsebench",
             "id": str(len(root)),
-            "name": clean(name),
+            "name": xml(name),
             "timestamp": _timestamp(comparison),
             "hostname": "localhost",
             "tests": str(len(cases)),
@@ -71,9 +70,9 @@ def _add_suite(
         "decide": HOW[comparison.decide],
     }
     for key, value in facts.items():
-        ET.SubElement(properties, "property", {"name": key, "value": clean(value)})
+        ET.SubElement(properties, "property", {"name": key, "value": xml(value)})
     suite.extend(cases)
-    ET.SubElement(suite, "system-out").text = clean(out)
+    ET.SubElement(suite, "system-out").text = xml(out)
     ET.SubElement(suite, "system-err")
 
 
@@ -107,12 +106,12 @@ def _change_case(change: Change) -> ET.Element:
 
 
 def _case(classname: str, name: str) -> ET.Element:
-    return ET.Element("testcase", {"classname": clean(classname), "name": clean(name), "time": "0"})
+    return ET.Element("testcase", {"classname": xml(classname), "name": xml(name), "time": "0"})
 
 
 def _fail(case: ET.Element, kind: str, word: str, message: str, text: str) -> None:
-    element = ET.SubElement(case, kind, {"message": clean(message), "type": word})
-    element.text = clean(text)
+    element = ET.SubElement(case, kind, {"message": xml(message), "type": word})
+    element.text = xml(text)
 
 
 def _line(change: Change) -> str:
@@ -140,8 +139,3 @@ def _timestamp(comparison: Comparison) -> str:
     """When the candidate was run, without a zone, as the schema wants it."""
     found = re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", comparison.candidate.created)
     return found.group() if found else _NO_TIME
-
-
-def clean(text: str) -> str:
-    """Text without characters that XML cannot hold."""
-    return _FORBIDDEN.sub("�", text)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from ..leaderboard.wording import number, plural
-from .comparison import Change, ChangedTrial, Check, Comparison
-from .wording import HOW, OUTCOMES, headline, remarks, run_line, trials, value_cells, worst_first
+from ..tables.escapes import markdown, markdown_code
+from ..tables.markdown_table import markdown_lines
+from .result import Change, ChangedTrial, Check, Comparison
+from .summary import HOW, OUTCOMES, headline, remarks, run_line, trials, value_cells, worst_first
 from .worst import named_trials
 
 _SLICES = 15
@@ -19,14 +21,14 @@ def comparison_markdown(comparison: Comparison, links: Mapping[ChangedTrial, str
 
     Args:
         comparison: the comparison.
-        links: where trials can be heard, relative to the file.
+        links: to the players of trials, relative to the file.
     """
     mark = _MARKS[comparison.exit_code]
-    blocks = [f"### {mark} {safe(headline(comparison))}"]
+    blocks = [f"### {mark} {markdown(headline(comparison))}"]
     grave = [check for check in comparison.checks if check.outcome != "passed"]
     if grave:
         blocks.append(_checks(grave))
-    blocks += [f"- {safe(remark)}" for remark in remarks(comparison)]
+    blocks += [f"- {markdown(remark)}" for remark in remarks(comparison)]
     worse = [change for change in comparison.changes if change.verdict == "worse"]
     if worse:
         blocks += ["**Significantly worse**", _changes(worse)]
@@ -44,11 +46,11 @@ def comparison_markdown(comparison: Comparison, links: Mapping[ChangedTrial, str
         )
         blocks.append(_folded(title, _changes(shown)))
     if comparison.gates:
-        rules = ", ".join(f"`{_code(str(gate))}`" for gate in comparison.gates)
+        rules = ", ".join(markdown_code(str(gate)) for gate in comparison.gates)
         blocks.append(f"Gates: {rules}; one fails if {HOW[comparison.decide]}.")
     blocks.append(
-        f"Base: {safe(run_line(comparison.base))}  \n"
-        f"Candidate: {safe(run_line(comparison.candidate))}  \n"
+        f"Base: {markdown(run_line(comparison.base))}  \n"
+        f"Candidate: {markdown(run_line(comparison.candidate))}  \n"
         f"Differences are candidate − base on paired trials, with {comparison.level:.0%} intervals "
         "clustered by mixture; p-values are corrected for all of their table (Holm), slices by "
         "dimension."
@@ -56,48 +58,36 @@ def comparison_markdown(comparison: Comparison, links: Mapping[ChangedTrial, str
     return "\n\n".join(blocks) + "\n"
 
 
-def safe(text: str) -> str:
-    """Text that cannot end a cell, open an HTML tag, make a link or turn `_` into emphasis."""
-    marks = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "|": "\\|", "_": "\\_", "[": "\\[", "*": "\\*"}
-    for mark, written in marks.items():
-        text = text.replace(mark, written)
-    return " ".join(text.split())
-
-
 def _checks(checks: Sequence[Check]) -> str:
-    header = ["gate", "where", "system", "", "difference"]
-    lines = [_line(header), _rule(header)]
     order = {"failed": 0, "incomplete": 1, "unproven": 2}
+    rows = []
     for check in sorted(checks, key=lambda c: order[c.outcome])[:_ROWS]:
-        change = check.change
-        outcome = OUTCOMES[check.outcome]
-        told = [change.where, change.system, outcome, check.reason]
-        lines.append(_line([f"`{_code(str(check.gate))}`", *map(safe, told)]))
-    return "\n".join([*lines, *_more(checks, "checks.csv")])
+        facts = [check.change.where, check.change.system, OUTCOMES[check.outcome], check.reason]
+        rows.append([markdown_code(str(check.gate), in_table=True), *map(markdown, facts)])
+    table = markdown_lines(["gate", "where", "system", "", "difference"], rows)
+    return table + _more(checks, "checks.csv")
 
 
 def _changes(changes: Sequence[Change]) -> str:
     header = ["where", "system", "metric", "base", "candidate", "difference", "p", "trials", ""]
-    lines = [_line(header), _rule(header)]
+    rows = []
     for change in worst_first(changes)[:_ROWS]:
         metric = f"{change.metric.name} {change.metric.unit}".strip()
-        values = map(safe, value_cells(change))
         verdict = "" if change.verdict == "same" else change.verdict
-        told = [safe(change.where), safe(change.system), safe(metric), *values]
-        lines.append(_line([*told, safe(trials(change)), verdict]))
-    return "\n".join([*lines, *_more(changes, "changes.csv")])
+        cells = [change.where, change.system, metric, *value_cells(change), trials(change), verdict]
+        rows.append(list(map(markdown, cells)))
+    return markdown_lines(header, rows) + _more(changes, "changes.csv")
 
 
-def _more(lines: Sequence[object], name: str) -> list[str]:
-    """That a table was cut, and where the rest is."""
-    cut = len(lines) - _ROWS
-    return ["", f"and {cut} more in `{name}`"] if cut > 0 else []
+def _more(items: Sequence[object], name: str) -> str:
+    """Sentence that a table was cut, and where the rest is."""
+    cut = len(items) - _ROWS
+    return f"\n\nand {cut} more in `{name}`" if cut > 0 else ""
 
 
 def _trials(found: Sequence[ChangedTrial], links: Mapping[ChangedTrial, str]) -> str:
     header = ["trial", "where", "system", "metric", "base", "candidate", "difference"]
-    header += ["listen"] if links else []
-    lines = [_line(header), _rule(header)]
+    rows = []
     for trial in found:
         unit = trial.metric.unit
         values = [
@@ -105,24 +95,12 @@ def _trials(found: Sequence[ChangedTrial], links: Mapping[ChangedTrial, str]) ->
             for value, reason in ((trial.base, trial.base_reason), (trial.candidate, trial.candidate_reason))
         ]
         where = f"{trial.dataset} · {trial.condition}"
-        told = [trial.trial_id, where, trial.system, f"{trial.metric.name} {unit}", *values]
-        told.append(number(trial.difference, unit, signed=True))
+        cells = [trial.trial_id, where, trial.system, f"{trial.metric.name} {unit}", *values]
+        cells.append(number(trial.difference, unit, signed=True))
         listen = [f"[players]({links[trial]})" if trial in links else ""] if links else []
-        lines.append(_line([*map(safe, told), *listen]))
-    return "\n".join(lines)
+        rows.append([*map(markdown, cells), *listen])
+    return markdown_lines([*header, *(["listen"] if links else [])], rows)
 
 
 def _folded(title: str, content: str) -> str:
-    return f"<details><summary>{safe(title)}</summary>\n\n{content}\n\n</details>"
-
-
-def _line(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def _rule(header: Sequence[str]) -> str:
-    return _line(["---"] * len(header))
-
-
-def _code(text: str) -> str:
-    return text.replace("`", "'").replace("|", "\\|")
+    return f"<details><summary>{title}</summary>\n\n{content}\n\n</details>"

@@ -8,14 +8,14 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from ..leaderboard.metric_facts import metric_facts
-from .comparison import ChangedTrial, Comparison
-from .strata import Cell
+from .paired_strata import PairedStratum
+from .result import ChangedTrial, Comparison
 
 PER_CELL = 5
 NAMED = 10
 
 
-def worst_trials(cells: Sequence[Cell], *, count: int = PER_CELL) -> list[ChangedTrial]:
+def worst_trials(cells: Sequence[PairedStratum], *, count: int = PER_CELL) -> list[ChangedTrial]:
     """The trials of each cell that lost their value, then those that got worse most.
 
     Args:
@@ -42,7 +42,7 @@ def _loss(trial: ChangedTrial) -> tuple[bool, float]:
     return not lost, 0.0 if lost else sign * trial.difference
 
 
-def _worst(cell: Cell, count: int) -> Iterator[ChangedTrial]:
+def _worst(cell: PairedStratum, count: int) -> Iterator[ChangedTrial]:
     facts = metric_facts(cell.metric)
     if facts.higher_is_better is None:
         return

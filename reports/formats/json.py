@@ -11,11 +11,10 @@ from ...core.validation import parse
 from ..leaderboard.board import Leaderboard
 from ..leaderboard.codec import board_of, document_of
 from ..leaderboard.document import SCHEMA_VERSION, BoardDocument
+from ..tables.escapes import json_in_html
 from .registry import REPORTS
 
 NAME = "leaderboard.json"
-# JSON that stands in a page must not end the element that holds it.
-_ESCAPES = (("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026"))
 
 
 @REPORTS.register("json")
@@ -35,9 +34,7 @@ def to_json(board: Leaderboard) -> str:
     text = json.dumps(
         document_of(board).model_dump(mode="json"), indent=1, ensure_ascii=False, allow_nan=False
     )
-    for mark, escape in _ESCAPES:
-        text = text.replace(mark, escape)
-    return text + "\n"
+    return json_in_html(text) + "\n"
 
 
 def read_json(path: Path) -> Leaderboard:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from ...core.files import make_folder, write_atomic
 from ..leaderboard.board import Leaderboard
-from ..tables.leaderboard import print_costs, print_table
+from ..tables.board_tables import print_costs, print_table
+from ..tables.latex_floats import to_latex
 from .registry import REPORTS
 
 _PER_PAGE = 6  # tables on one page; TeX can only hold so many back
@@ -42,7 +43,7 @@ def write_latex(board: Leaderboard, out: Path, *, intervals: bool = True) -> lis
     paths = []
     for table in [*tables, *([costs] if costs else [])]:
         paths.append(folder / f"table_{table.name}.tex")
-        write_atomic(paths[-1], table.to_latex())
+        write_atomic(paths[-1], to_latex(table))
     inputs = [f"\\input{{{path.name}}}" for path in paths]
     for place in range(_PER_PAGE, len(inputs), _PER_PAGE):
         inputs[place] = f"\\clearpage\n{inputs[place]}"

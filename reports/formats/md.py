@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ...core.files import make_folder, write_atomic
@@ -9,7 +10,6 @@ from ..leaderboard.board import Entry, Leaderboard, Table
 from ..leaderboard.wording import (
     NOTHING,
     RANKS,
-    beside,
     certainty,
     flags,
     gap,
@@ -17,6 +17,7 @@ from ..leaderboard.wording import (
     interval,
     number,
     plural,
+    pooled_details,
     rank,
     status,
     tied,
@@ -26,7 +27,9 @@ from ..leaderboard.wording import (
     verdict,
     warnings,
 )
-from ..tables.cost import HEADINGS, cost_lines
+from ..tables.cost_lines import HEADINGS, cost_lines
+from ..tables.escapes import markdown, markdown_code
+from ..tables.markdown_table import markdown_lines
 from .registry import REPORTS
 
 
@@ -38,21 +41,18 @@ def write_markdown(board: Leaderboard, out: Path) -> list[Path]:
         OutputError: the folder cannot be written.
     """
     path = make_folder(out) / "report.md"
-    write_atomic(path, markdown(board))
+    write_atomic(path, board_markdown(board))
     return [path]
 
 
-def markdown(board: Leaderboard) -> str:
+def board_markdown(board: Leaderboard) -> str:
     """The whole report as GitHub-flavoured Markdown."""
-    blocks = ["# Leaderboard", *([f"**{trouble(board)}.**"] if trouble(board) else [])]
-    blocks += [f"- {_safe(remark)}" for remark in board.remarks]
+    blocks = ["# Leaderboard", *([f"**{markdown(trouble(board))}.**"] if trouble(board) else [])]
+    blocks += [f"- {markdown(remark)}" for remark in board.remarks]
     for table in board.tables:
-        blocks += [f"## {_safe(title(table))}", *_table(table)]
-    costs = cost_lines(board)
-    if costs:
-        lines = [_line([*HEADINGS, "remarks"]), _line(["---"] * (len(HEADINGS) + 1))]
-        lines += [_line([*line.cells, "; ".join(line.notes)]) for line in costs]
-        blocks += ["## Cost", "\n".join(lines)]
+        blocks += [f"## {markdown(title(table))}", *_table(table)]
+    costs = [[*line.cells, "; ".join(line.notes)] for line in cost_lines(board)]
+    blocks += ["## Cost", _plain_table([*HEADINGS, "remarks"], costs)] if costs else []
     blocks += ["## Contaminated, failed, missing, undefined and flagged trials", _issues(board)]
     blocks += [
         f"Means over trials with {board.level:.0%} bootstrap intervals clustered by mixture. "
@@ -66,14 +66,13 @@ def markdown(board: Leaderboard) -> str:
 def _table(table: Table) -> list[str]:
     gaps = f"Δ to {table.leader}" if table.leader else "Δ"
     header = ["#", "system", *(heading(column) for column in table.columns), gaps]
-    lines = [_line(header), _line(["---"] * len(header))]
-    lines += [_line(_cells(table, entry)) for entry in table.entries]
-    signatures = [f"`{_code(c.key)}`: `{_code(c.signature)}`" for c in table.columns]
-    notes = [*(_safe(f"⚠ {note}") for note in warnings(table)), *map(_safe, unranked(table))]
+    rows = [_cells(table, entry) for entry in table.entries]
     facts = [verdict(table), *filter(None, [certainty(table), tied(table)])]
-    lead = f"{_safe(table.leader)} is {_safe(', '.join(facts))}." if table.leader else ""
-    ending = [f"{plural(table.n_trials, 'trial')}. {lead}".strip(), *notes, *signatures]
-    return ["\n".join(lines), "\n".join(f"- {item}" for item in ending)]
+    lead = markdown(f"{table.leader} is {', '.join(facts)}.") if table.leader else ""
+    notes = [*(f"⚠ {note}" for note in warnings(table)), *unranked(table)]
+    signatures = [f"{markdown_code(c.key)}: {markdown_code(c.signature)}" for c in table.columns]
+    items = [f"{plural(table.n_trials, 'trial')}. {lead}".strip(), *map(markdown, notes), *signatures]
+    return [markdown_lines(list(map(markdown, header)), rows), "\n".join(f"- {item}" for item in items)]
 
 
 def _cells(table: Table, entry: Entry) -> list[str]:
@@ -85,36 +84,28 @@ def _cells(table: Table, entry: Entry) -> list[str]:
         unit = column.facts.unit
         mean = number(cell.mean, unit)
         mean = f"**{mean}**" if entry.system in column.best else mean
-        notes = (*flags(cell, table.n_trials), *beside(table, entry, index))
+        notes = (*flags(cell, table.n_trials), *pooled_details(table, entry, index))
         ends = interval(cell.ci_low, cell.ci_high, unit)
-        values.append(" ".join([mean, ends, f"({', '.join(notes)})" if notes else ""]).strip())
+        more = f"{ends} ({', '.join(notes)})" if notes else ends
+        values.append(f"{mean} {markdown(more)}".strip())
     unit = "" if table.primary is None else table.columns[table.primary].facts.unit
     lead = "leader" if entry.system == table.leader else gap(entry.gap, unit)
-    return [rank(entry), f"{entry.system}{' ⚠' if entry.warning else ''}", *values, lead]
+    return [rank(entry), markdown(f"{entry.system}{' ⚠' if entry.warning else ''}"), *values, markdown(lead)]
 
 
 def _issues(board: Leaderboard) -> str:
     if not board.issues:
         return "None."
     header = ["dataset", "condition", "system", "status", "reason", "metrics", "trials", "first"]
-    lines = [_line(header), _line(["---"] * len(header))]
-    for issue in board.issues:
-        facts = [issue.dataset, issue.condition, issue.system, status(issue), issue.reason]
-        lists = [", ".join(issue.metrics), str(issue.n_trials), ", ".join(issue.first_trials)]
-        lines.append(_line([*facts, *lists]))
-    return "\n".join(lines)
+    rows = [
+        [
+            *(issue.dataset, issue.condition, issue.system, status(issue), issue.reason),
+            *(", ".join(issue.metrics), str(issue.n_trials), ", ".join(issue.first_trials)),
+        ]
+        for issue in board.issues
+    ]
+    return _plain_table(header, rows)
 
 
-def _line(cells: list[str]) -> str:
-    return f"| {' | '.join(_safe(cell) for cell in cells)} |"
-
-
-def _safe(text: str) -> str:
-    """Text that cannot end a cell, open an HTML tag or turn `_` into emphasis."""
-    for mark, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("|", "\\|"), ("_", "\\_")):
-        text = text.replace(mark, entity)
-    return " ".join(text.split())
-
-
-def _code(text: str) -> str:
-    return text.replace("`", "'")
+def _plain_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    return markdown_lines(header, [list(map(markdown, row)) for row in rows])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from inspect import signature
 from pathlib import Path
@@ -12,9 +12,8 @@ from ...core.registry import Registry
 from ...core.validation import checked_options
 from ..leaderboard.board import Leaderboard
 
-# Writes one format into a folder and says which files it wrote. Its keyword-only arguments have
-# defaults and are settings: `--option NAME.KEY=VALUE` sets them.
 Report = Callable[[Leaderboard, Path], list[Path]]
+"""Writes one format into a folder and returns the files; keyword-only arguments are settings."""
 
 REPORTS: Registry[Report] = Registry("report", package="tsebench.reports.formats", group="tsebench.reports")
 
@@ -30,3 +29,26 @@ def load_report(name: str, options: Mapping[str, Any] | None = None) -> Report:
     given = list(signature(report).parameters)[:2]
     where = f"report {name!r}"
     return partial(report, **checked_options(report, options or {}, where=where, given=given))
+
+
+def write_board(
+    board: Leaderboard,
+    out: Path,
+    formats: Sequence[str],
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+) -> list[Path]:
+    """Write a leaderboard in each format, and return the files in the order of the formats.
+
+    Args:
+        board: the leaderboard.
+        out: folder of the reports; made if it is missing.
+        formats: names in `REPORTS`.
+        options: settings by format.
+
+    Raises:
+        UnknownNameError: no such format.
+        ConfigError: a setting is unknown or wrong.
+        OutputError: `out` cannot be written.
+    """
+    reports = [load_report(name, (options or {}).get(name)) for name in dict.fromkeys(formats)]
+    return [path for report in reports for path in report(board, out)]

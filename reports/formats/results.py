@@ -9,8 +9,10 @@ from pathlib import Path
 from ...core.files import make_folder, write_atomic
 from ..leaderboard.board import Leaderboard
 from ..papers.print_tables import PaperResult, paper_results
+from ..tables.board_tables import print_table
 from ..tables.escapes import markdown
-from ..tables.leaderboard import print_table
+from ..tables.latex_floats import to_latex
+from ..tables.markdown_table import to_markdown
 from ..tables.table import Cell, Head, PrintedTable, Row
 from .registry import REPORTS
 
@@ -47,15 +49,15 @@ def write_results(board: Leaderboard, out: Path, *, latex: bool = True) -> list[
         ("Leaderboard", [print_table(board, table) for table in board.tables])
     ]
     blocks = ["# Results", _INTRODUCTION if results else _WITHOUT]
-    blocks += [summary.to_markdown()] if summary else []
+    blocks += [to_markdown(summary)] if summary else []
     for title, tables in parts:
-        blocks += [f"## {markdown(title)}", *(table.to_markdown() for table in tables)]
+        blocks += [f"## {markdown(title)}", *(to_markdown(table) for table in tables)]
     paths = [make_folder(out) / "results.md"]
     write_atomic(paths[0], "\n\n".join(block.rstrip("\n") for block in blocks) + "\n")
     folder = make_folder(out / "results") if latex else out
     for table in (table for _, tables in parts for table in tables if latex):
         paths.append(folder / f"table_{table.name}.tex")
-        write_atomic(paths[-1], table.to_latex())
+        write_atomic(paths[-1], to_latex(table))
     return paths
 
 

@@ -44,7 +44,7 @@ def half_width(cell: Aggregate, unit: str) -> str:
     return f"±{number((cell.ci_high - cell.ci_low) / 2.0, unit)}"
 
 
-def beside(table: Table, entry: Entry, index: int) -> tuple[str, ...]:
+def pooled_details(table: Table, entry: Entry, index: int) -> tuple[str, ...]:
     """What comes with a pooled value: its parts (sub, del, ins), and the mean over trials."""
     column, cell = table.columns[index], entry.cells[index]
     if cell is None or not column.facts.pooled or math.isnan(cell.mean):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ...core.files import make_folder
 from ..leaderboard.board import Column, Entry, Leaderboard, Table
-from ..tables.cost import HEADINGS, cost_lines
+from ..tables.cost_lines import HEADINGS, cost_lines
 from ..trial_audio import open_audio
 from .charts.axes import bars
 from .charts.conditions import MOST, legend, panels

@@ -9,7 +9,7 @@ import pandas as pd
 
 from ...bench.rows import TAG_PREFIX
 from ..leaderboard.board import Entry, Leaderboard, Table
-from ..trial_audio import RunAudio, Signals, Told
+from ..trial_audio import RunAudio, TrialRecipe, TrialSignals
 from .players import Sound
 from .transcripts import OF_ESTIMATES, OF_REFERENCES, Transcript, transcript_of
 
@@ -57,7 +57,7 @@ class TrialFacts:
     table: Table
     tags: Mapping[str, str]
     results: tuple[TrialResult, ...]
-    recipe: Told | None
+    recipe: TrialRecipe | None
     target_transcript: Transcript | None
 
     @property
@@ -117,7 +117,7 @@ def _facts(
     first = rows.iloc[0]
     table = next(t for t in board.tables if (t.dataset, t.condition) == (dataset, first["condition"]))
     runs = [audio[run] for run in rows["run_id"].unique() if run in audio]
-    recipe = next((found for run in runs if (found := run.told(dataset, trial_id))), None)
+    recipe = next((found for run in runs if (found := run.recipe(dataset, trial_id))), None)
     reference = (recipe.transcript or "") if recipe else ""
     return TrialFacts(
         dataset=dataset,
@@ -187,7 +187,7 @@ def _given(facts: TrialFacts, audio: Mapping[str, RunAudio]) -> tuple[list[Sound
     return [], tuple(reasons)
 
 
-def given_sounds(signals: Signals) -> Iterator[Sound]:
+def given_sounds(signals: TrialSignals) -> Iterator[Sound]:
     """The tracks of mixture, enrollments and target."""
     rate = signals.sample_rate_hz
     yield Sound(role="mixture", title="Mixture", samples=signals.mixture, sample_rate_hz=rate)

@@ -27,7 +27,7 @@ _OF_ANY_SIZE = tuple(dimension for dimension in DIMENSIONS if dimension.name != 
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
+class SliceMask:
     """A slice of some rows.
 
     Attributes:
@@ -80,7 +80,7 @@ def dimensions_of(rows: pd.DataFrame) -> tuple[Dimension, ...]:
     )
 
 
-def parts_of(rows: pd.DataFrame, dimension: Dimension) -> Iterator[Part]:
+def parts_of(rows: pd.DataFrame, dimension: Dimension) -> Iterator[SliceMask]:
     """The slices of some rows, in order; with `several`, a row may be in more than one.
 
     Args:
@@ -98,10 +98,10 @@ def parts_of(rows: pd.DataFrame, dimension: Dimension) -> Iterator[Part]:
         mask = within[codes] & ~missing if len(within) else np.zeros(len(rows), np.bool_)
         if part == dimension.not_told:
             mask |= missing
-        yield Part(dimension=dimension, slice=part, mask=mask)
+        yield SliceMask(dimension=dimension, slice=part, mask=mask)
 
 
-def slice_parts(rows: pd.DataFrame) -> Iterator[Part]:
+def slice_parts(rows: pd.DataFrame) -> Iterator[SliceMask]:
     """The slices of every dimension."""
     for dimension in dimensions_of(rows):
         yield from parts_of(rows, dimension)
@@ -131,7 +131,7 @@ def aggregate_slices(
         ConfigError: `level`, `resamples` or the columns of `rows` are wrong.
     """
     chosen = dimensions_of(rows) if dimensions is None else dimensions
-    parts: list[Part] = []
+    parts: list[SliceMask] = []
     masks: list[NDArray[np.bool_]] = []
     for dimension in chosen:
         own = list(parts_of(rows, dimension))
@@ -151,7 +151,7 @@ def aggregate_slices(
     return tuple(SliceCell(slice=part, cell=cell) for _, _, part, cell in ordered)
 
 
-def _strata_that_are_cut(rows: pd.DataFrame, parts: Sequence[Part]) -> NDArray[np.bool_]:
+def _strata_that_are_cut(rows: pd.DataFrame, parts: Sequence[SliceMask]) -> NDArray[np.bool_]:
     """[N]: is the row of a stratum that holds two slices or more?"""
     strata = rows.groupby(["dataset", "condition", "n_active", "n_inactive"], sort=False)
     codes = strata.ngroup().to_numpy()

@@ -1,7 +1,11 @@
-"""Names from datasets and systems as text of LaTeX and of Markdown: no name is a command."""
+"""Escapers, one for each output language: LaTeX, Markdown, XML, and JSON inside of HTML.
+
+HTML itself is escaped by the templates of `site`.
+"""
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 _TEX = {
@@ -62,6 +66,9 @@ _TEX = {
 }
 _BREAKS = frozenset("_-/=:.,;|()+")  # a long name may be broken after one of these
 _LATIN_END = "\u0180"
+_MARKDOWN_MARKS = re.compile(r"[\\|_*`\[\]~$]|:(?=//)|(?<=www)\.|@", re.IGNORECASE)
+_MARKDOWN_BLOCK = re.compile(r"^(\d{0,9})([-+=#.)])(?=[-+=#\s]|$)")
+_NO_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def tex(text: str, *, breakable: bool = False) -> str:
@@ -84,9 +91,38 @@ def tex(text: str, *, breakable: bool = False) -> str:
 
 
 def markdown(text: str) -> str:
-    """Text that cannot end a cell, open an HTML tag, or turn into emphasis, code or a link."""
+    """Text as GitHub-flavoured Markdown shows it, in one line.
+
+    It holds no HTML, emphasis, code, formula, link (autolinks included) or end of a table's cell, and
+    starts no heading, list or rule at the beginning of a line.
+    """
     text = _plain(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return "".join(f"\\{mark}" if mark in "\\|_*`[]" else mark for mark in text)
+    text = _MARKDOWN_MARKS.sub(r"\\\g<0>", text)
+    return _MARKDOWN_BLOCK.sub(r"\g<1>\\\g<2>", text)
+
+
+def markdown_code(text: str, *, in_table: bool = False) -> str:
+    """Text as a code span of Markdown; a backtick becomes an apostrophe.
+
+    Args:
+        text: anything; white space and control characters become single spaces.
+        in_table: the span stands in a table, where `|` ends a cell in code, too.
+    """
+    text = _plain(text).replace("`", "'")
+    text = text.replace("|", "\\|") if in_table else text
+    return f"`{text}`" if text else ""
+
+
+def xml(text: str) -> str:
+    """Text without the characters that XML 1.0 cannot hold, escaped or not."""
+    return _NO_XML.sub("\ufffd", text)
+
+
+def json_in_html(text: str) -> str:
+    """JSON that stands in a page and cannot end the element that holds it."""
+    for mark, escape in (("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026")):
+        text = text.replace(mark, escape)
+    return text
 
 
 def _plain(text: str) -> str:

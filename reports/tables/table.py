@@ -1,17 +1,12 @@
-"""A table as it is printed, whatever it tells of: the nouns, and LaTeX and Markdown of them.
+"""Records of a printed table; `latex_floats` and `markdown_table` write it.
 
-All texts are plain: they are escaped here, and marks such as ± − ↑ become what the format has.
+All texts are plain: the writers escape them, and marks such as ± − ↑ become what the format has.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
-
-from .escapes import markdown
-
-Place = Literal["auto", "column", "page"]
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _LONGEST_STEM = 100
@@ -99,33 +94,6 @@ class PrintedTable:
                     f"table {self.name!r}: a row of {len(row.cells)} cells under {len(self.heads)} heads"
                 )
 
-    def to_latex(self, *, place: Place = "auto") -> str:
-        """A `table`, or a `table*` over the page; needs booktabs, array and graphicx.
-
-        A table that is too wide for the page is cut into parts below each other, and what is then
-        slightly too wide is shrunk. One that is too long goes on in a table of its own.
-
-        Args:
-            place: for a column or a page; "auto" takes the column if the table is readable there.
-        """
-        from .latex import latex  # noqa: PLC0415 - it reads this module's nouns
-
-        return latex(self, place=place)
-
-    def to_markdown(self) -> str:
-        """A table of GitHub-flavoured Markdown, its notes in a list below it."""
-        named = [f"{h.group}: {h.text}" if h.group else h.text for h in self.heads]
-        lines = [_pipes([markdown(name) for name in named])]
-        lines += [_pipes([{"l": "---", "c": ":-:", "r": "--:"}[h.align] for h in self.heads])]
-        for row in self.rows:
-            if row.title:
-                blank = [""] * (len(self.heads) - 1)
-                lines.append(_pipes([f"*{markdown(row.title)}*", *blank]))
-            lines.append(_pipes([_markdown_cell(cell) for cell in row.cells]))
-        notes = [f"- {_markdown_note(note)}" for note in self.notes]
-        blocks = [f"**{markdown(self.caption)}**", "\n".join(lines)]
-        return "\n\n".join([*blocks, *(["\n".join(notes)] if notes else [])]) + "\n"
-
 
 @dataclass(slots=True)
 class Notes:
@@ -154,21 +122,3 @@ def file_stem(name: str) -> str:
     """
     stem = "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "-" for c in name)
     return stem[:_LONGEST_STEM]
-
-
-def _pipes(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def _markdown_cell(cell: Cell) -> str:
-    text = markdown(cell.text)
-    text = f"**{text}**" if cell.bold and text else text
-    text = f"<ins>{text}</ins>" if cell.underlined and text else text
-    text += f"<sup>{','.join(markdown(mark) for mark in cell.marks)}</sup>" if cell.marks else ""
-    return f"{text} {markdown(cell.detail)}".strip()
-
-
-def _markdown_note(note: Note) -> str:
-    mark = f"<sup>{markdown(note.mark)}</sup> " if note.mark else ""
-    text = f"`{note.text.replace('`', chr(39))}`" if note.code else markdown(note.text)
-    return mark + text

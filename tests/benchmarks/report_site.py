@@ -31,8 +31,9 @@ METRICS = {"si_sdri": 1.0, "sdri": 1.0, "pesqi": 0.1, "stoii": 0.01}
 BUILD = """
 import sys
 from pathlib import Path
-from tsebench.reports.write import write_reports
-write_reports([Path(sys.argv[1])], Path(sys.argv[2]), ["html"])
+from tsebench.reports.formats.registry import write_board
+from tsebench.reports.leaderboard.assemble import open_board
+write_board(open_board([Path(sys.argv[1])]), Path(sys.argv[2]), ["html"])
 """
 OPENED = 5
 

@@ -11,7 +11,7 @@ from helpers.runs import rows_of
 from tsebench.bench.config import MetricSpec, RunConfig
 from tsebench.bench.rows import ScoreRow, write_shard
 from tsebench.bench.run.runner import RunOptions, run
-from tsebench.reports.formats.write import open_board
+from tsebench.reports.leaderboard.assemble import open_board
 from tsebench.reports.leaderboard.board import Leaderboard
 
 SET = """

@@ -19,17 +19,16 @@ from rich.console import Console
 from tsebench.bench.rows import ScoreRow, read_rows, write_shard
 from tsebench.bench.run.record import RunFacts, read_runs
 from tsebench.core.errors import ConfigError, OutputError, UnknownNameError
-from tsebench.reports.formats.md import markdown
-from tsebench.reports.formats.registry import REPORTS
-from tsebench.reports.formats.write import write_reports
+from tsebench.reports.formats.md import board_markdown
+from tsebench.reports.formats.registry import REPORTS, write_board
+from tsebench.reports.leaderboard.assemble import leaderboard, open_board
 from tsebench.reports.leaderboard.board import Leaderboard, Table
-from tsebench.reports.leaderboard.build import leaderboard
 from tsebench.reports.leaderboard.metric_facts import metric_facts
 from tsebench.reports.leaderboard.wording import interval, number, p_value
 from tsebench.reports.site.charts.axes import axis, bars, ticks
 from tsebench.reports.site.charts.conditions import panels
 from tsebench.reports.site.site import render
-from tsebench.reports.terminal.leaderboard import print_leaderboard
+from tsebench.reports.terminal.print_leaderboard import print_leaderboard
 
 EVIL = "<script>alert('x')</script> & |pipe|"
 RUN = {
@@ -181,7 +180,7 @@ def test_all_formats_tell_groups_and_p_values(tmp_path: Path) -> None:
     assert [shown[name][0].strip() for name in (first.system, second.system, "old")] == [*"113"]
     assert f"{told}, not significant" in shown[second.system][-1]
     assert "p < 0.001" in shown["old"][-1]
-    text = markdown(board)
+    text = board_markdown(board)
     assert f"| 1 | {second.system} |" in text
     assert "| 3 | old |" in text
     assert told in text
@@ -432,7 +431,7 @@ def test_html_shows_failures_and_no_nan(tmp_path: Path) -> None:
 
 
 def test_markdown_tables_keep_their_shape(tmp_path: Path) -> None:
-    text = markdown(full(tmp_path))
+    text = board_markdown(full(tmp_path))
     tables = [block for block in text.split("\n\n") if block.startswith("|")]
     assert len(tables) == 3
     for table in tables:
@@ -474,21 +473,23 @@ def test_console_fits(tmp_path: Path, width: int) -> None:
     assert "nan" not in text
 
 
-def test_write_reports(tmp_path: Path) -> None:
+def test_write_board(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", ordinary())
-    paths = write_reports([run], tmp_path / "out" / "deep", ["html", "csv", "md", "html"])
+    paths = write_board(open_board([run]), tmp_path / "out" / "deep", ["html", "csv", "md", "html"])
     whole = tmp_path / "out" / "deep"
     names = [path.name for path in paths if path.parent == whole]
     assert names == ["report.html", "report.csv", "report.md"]
     assert all(path.stat().st_size > 500 for path in paths)
     first = [path.read_bytes() for path in paths]
-    assert [p.read_bytes() for p in write_reports([run], tmp_path / "again", ["html", "csv", "md"])] == first
+    assert [
+        p.read_bytes() for p in write_board(open_board([run]), tmp_path / "again", ["html", "csv", "md"])
+    ] == first
     assert "90%" in paths[-1].read_text()  # the level that the run asks for
     with pytest.raises(UnknownNameError, match="unknown report 'htm'; did you mean 'html'"):
-        write_reports([run], tmp_path, ["htm"])
+        write_board(open_board([run]), tmp_path, ["htm"])
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="file"):
-        write_reports([run], tmp_path / "file", ["csv"])
+        write_board(open_board([run]), tmp_path / "file", ["csv"])
 
 
 def test_every_report_writes_what_it_says(tmp_path: Path) -> None:

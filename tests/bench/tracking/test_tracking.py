@@ -24,7 +24,8 @@ from tsebench.bench.run.runner import RunOptions, run
 from tsebench.bench.tracking.log import default_tracking_uri, track, track_report
 from tsebench.bench.tracking.search import find_runs
 from tsebench.core.errors import ConfigError, DatasetError
-from tsebench.reports.formats.write import open_board, write_board
+from tsebench.reports.formats.registry import write_board
+from tsebench.reports.leaderboard.assemble import open_board
 from tsebench.systems.protocol import SystemCard
 
 if TYPE_CHECKING:

@@ -26,8 +26,8 @@ from tsebench.reports.figures.shared.scales import limits, scale_of, with_prefix
 from tsebench.reports.figures.shared.style import looks, plain, rendered, settle, styled, wrap
 from tsebench.reports.formats.figures import write_figures
 from tsebench.reports.formats.registry import load_report
+from tsebench.reports.leaderboard.assemble import leaderboard
 from tsebench.reports.leaderboard.board import Leaderboard
-from tsebench.reports.leaderboard.build import leaderboard
 
 STRATA = (("FMQ", 1, 0), ("PMQ", 1, 1), ("PMQ", 1, 2), ("FUQ", 0, 1))
 CLASSES = ("bell", "dog")
@@ -431,7 +431,7 @@ def test_long_names_are_broken_and_lose_no_letter() -> None:
 
 def test_matplotlib_is_imported_only_to_draw() -> None:
     code = (
-        "import sys, tsebench.cli.main, tsebench.reports.formats.figures, tsebench.reports.formats.write;"
+        "import sys, tsebench.cli.main, tsebench.reports.formats.figures, tsebench.reports.formats.registry;"
         "from tsebench.reports.figures.registry import FIGURES; FIGURES.names();"
         "sys.exit('matplotlib' in sys.modules)"
     )

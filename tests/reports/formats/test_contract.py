@@ -9,8 +9,8 @@ import pytest
 
 from tsebench.bench.rows import ScoreRow, read_rows, write_shard
 from tsebench.reports.formats.registry import REPORTS
+from tsebench.reports.leaderboard.assemble import leaderboard
 from tsebench.reports.leaderboard.board import Leaderboard
-from tsebench.reports.leaderboard.build import leaderboard
 
 BINARY = {".pdf", ".png", ".parquet"}
 DATA = {".csv", ".json", ".parquet"}  # where markup is nothing but text

@@ -15,11 +15,11 @@ from tsebench.bench.run.record import CostFacts, RunFacts, SystemFacts
 from tsebench.core.errors import ConfigError
 from tsebench.reports.formats.latex import write_latex
 from tsebench.reports.formats.registry import REPORTS, load_report
+from tsebench.reports.leaderboard.assemble import leaderboard
 from tsebench.reports.leaderboard.board import Leaderboard
-from tsebench.reports.leaderboard.build import leaderboard
 from tsebench.reports.leaderboard.metric_facts import written
 from tsebench.reports.leaderboard.ranking import tiers
-from tsebench.reports.tables.leaderboard import print_costs, print_table
+from tsebench.reports.tables.board_tables import print_costs, print_table
 from tsebench.reports.tables.table import PrintedTable
 
 EVIL = r"\input{x} 5% & $a_b$ <b> #{"

@@ -17,7 +17,7 @@ from helpers.runs import facts_of, make_run, rows_of
 from tsebench.core.errors import ConfigError
 from tsebench.reports.formats.json import from_json, read_json, to_json, write_json
 from tsebench.reports.formats.parquet import read_parquet, write_parquet
-from tsebench.reports.formats.write import open_board
+from tsebench.reports.leaderboard.assemble import open_board
 from tsebench.reports.leaderboard.board import Leaderboard
 from tsebench.reports.leaderboard.document import SCHEMA_FILE, SCHEMA_VERSION, json_schema
 

@@ -13,9 +13,9 @@ from rich.console import Console
 from tsebench.bench.rows import ScoreRow
 from tsebench.core.errors import ConfigError
 from tsebench.reports.formats.registry import REPORTS
-from tsebench.reports.formats.write import open_board
+from tsebench.reports.leaderboard.assemble import open_board
 from tsebench.reports.leaderboard.board import Leaderboard, Table
-from tsebench.reports.terminal.leaderboard import print_leaderboard
+from tsebench.reports.terminal.print_leaderboard import print_leaderboard
 
 VALUES = [10.0 + 0.1 * (i % 7) for i in range(40)]
 

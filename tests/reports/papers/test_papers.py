@@ -22,8 +22,8 @@ from tsebench.cli import main as cli
 from tsebench.core.config_files import find_config, read_yaml, shipped_names
 from tsebench.core.errors import ConfigError
 from tsebench.reports.formats.results import write_results
+from tsebench.reports.leaderboard.assemble import leaderboard
 from tsebench.reports.leaderboard.board import Leaderboard
-from tsebench.reports.leaderboard.build import leaderboard
 from tsebench.reports.papers.measured import RunResults
 from tsebench.reports.papers.orderings import orderings, verdict_of
 from tsebench.reports.papers.paper_table import Claim, Measured, PaperCell, PaperRow, PaperTable, Quoted

@@ -15,7 +15,8 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from tsebench.bench.rows import ScoreRow
-from tsebench.reports.formats.write import open_board, write_reports
+from tsebench.reports.formats.registry import write_board
+from tsebench.reports.leaderboard.assemble import open_board
 from tsebench.reports.site.choose_demo import DemoChoice
 from tsebench.reports.site.demo import write_demo
 from tsebench.reports.site.site import write_site
@@ -65,7 +66,7 @@ def with_sounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A site and a demo page of a real run with its estimates."""
     folder = tmp_path_factory.mktemp("with_sounds")
     run = make_run(folder / "run")
-    write_reports([run], folder / "site", ["html"], {"html": {"trials": 2}})
+    write_board(open_board([run]), folder / "site", ["html"], {"html": {"trials": 2}})
     write_demo(open_board([run]), folder / "site" / "demo", DemoChoice(count=2))
     return folder / "site"
 

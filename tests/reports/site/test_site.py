@@ -16,7 +16,8 @@ from PIL import Image
 
 from tsebench.cli.demo import quantile_of
 from tsebench.core.errors import ConfigError, UnknownNameError
-from tsebench.reports.formats.write import open_board, write_reports
+from tsebench.reports.formats.registry import write_board
+from tsebench.reports.leaderboard.assemble import open_board
 from tsebench.reports.leaderboard.board import Leaderboard
 from tsebench.reports.site.charts.pareto import charts
 from tsebench.reports.site.choose_demo import DemoChoice, choose_demo
@@ -59,7 +60,7 @@ def test_sounds_are_those_that_were_scored(run_folder: Path) -> None:
     assert oracle is not None
     near = np.square(oracle - signals.target).sum()
     assert near < 0.2 * np.square(signals.mixture - signals.target).sum()
-    recipe = audio.told("speech", "test-000000_s1")
+    recipe = audio.recipe("speech", "test-000000_s1")
     assert recipe is not None
     assert recipe.transcript
 
@@ -86,7 +87,7 @@ def test_estimates_never_leave_their_folder(run_folder: Path, trial: str) -> Non
 def test_a_site_with_players(run_folder: Path, tmp_path: Path) -> None:
     """Every sound of a page is there, 16 bits deep; names are hashes; the folder holds no other."""
     out = tmp_path / "site"
-    written = write_reports([run_folder], out, ["html"], {"html": {"trials": 3}})
+    written = write_board(open_board([run_folder]), out, ["html"], {"html": {"trials": 3}})
     assert sorted(written) == sorted(path for path in out.rglob("*") if path.is_file())
     pages = [path for path in written if path.parent.name == "trials"]
     assert len(pages) == 3
@@ -108,7 +109,7 @@ def test_a_site_with_players(run_folder: Path, tmp_path: Path) -> None:
 def test_without_estimates_a_page_gives_the_reason(tmp_path: Path) -> None:
     folder = make_run(tmp_path / "run", keep=False)
     out = tmp_path / "site"
-    pages = write_reports([folder], out, ["html"], {"html": {"trials": 1}})
+    pages = write_board(open_board([folder]), out, ["html"], {"html": {"trials": 1}})
     (page,) = [path for path in pages if path.parent.name == "trials"]
     assert "he run kept no estimates; with `keep_estimates: true` it does" in page.read_text()
     assert page.read_text().count("<audio ") == 3  # mixture, enrollment and target

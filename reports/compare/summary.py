@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from ...bench.run.record import RunFacts, plain
 from ..leaderboard.wording import interval, number, p_digits, plural
-from .comparison import Change, Check, Comparison
+from .result import Change, Check, Comparison
 
 OUTCOMES = {"passed": "passed", "failed": "FAILED", "unproven": "unproven", "incomplete": "no value"}
 _STEPS = {"dB": 1.0, "%": 1.0, "MOS": 0.1, "MOS-LQO": 0.1}

@@ -8,8 +8,18 @@ from dataclasses import dataclass, field
 from ..leaderboard.board import Column, Entry, Leaderboard, Table
 from ..leaderboard.metric_facts import written
 from ..leaderboard.ranking import tiers
-from ..leaderboard.wording import NOTHING, beside, flags, heading, interval, number, plural, rank, title
-from .cost import HEADINGS, cost_lines
+from ..leaderboard.wording import (
+    NOTHING,
+    flags,
+    heading,
+    interval,
+    number,
+    plural,
+    pooled_details,
+    rank,
+    title,
+)
+from .cost_lines import HEADINGS, cost_lines
 from .table import Cell, Head, Note, Notes, PrintedTable, Row, file_stem
 
 _BASELINE, _ORACLE = "†", "○"
@@ -87,7 +97,7 @@ class _Printer:
         cell, unit = entry.cells[index], self.table.columns[index].facts.unit
         if cell is None or not cell.applies:
             return Cell(text=NOTHING)
-        told = [*flags(cell, self.table.n_trials), *beside(self.table, entry, index)]
+        told = [*flags(cell, self.table.n_trials), *pooled_details(self.table, entry, index)]
         reasons = self._reasons(entry, index) if cell.n_failed or cell.n_undefined else ""
         note = "; ".join([", ".join(told), reasons] if reasons else [", ".join(told)])
         return Cell(

@@ -22,12 +22,12 @@ from tsebench.datasets.contamination import Overlap, overlap
 from tsebench.datasets.contents import Contents, contents_of, parts_of, short, summary_of
 from tsebench.datasets.dataset import Dataset
 from tsebench.datasets.dynamic import TrialStream, open_stream
-from tsebench.reports.formats.md import markdown
-from tsebench.reports.formats.write import open_board
+from tsebench.reports.formats.md import board_markdown
+from tsebench.reports.leaderboard.assemble import open_board
 from tsebench.reports.leaderboard.board import Leaderboard, frame
-from tsebench.reports.leaderboard.contamination import sentence
+from tsebench.reports.leaderboard.training_overlap import sentence
 from tsebench.reports.site.site import render
-from tsebench.reports.terminal.leaderboard import print_leaderboard
+from tsebench.reports.terminal.print_leaderboard import print_leaderboard
 from tsebench.systems.checkpoints.checkpoint import ZOO, CheckpointCard, trained_on
 from tsebench.systems.registry import load_system
 
@@ -311,7 +311,7 @@ def test_false_cards_are_flagged_and_the_shipped_one_is_not(board: Leaderboard) 
 
 def test_every_report_tells_it_beside_the_name(board: Leaderboard) -> None:
     said = "trained on part of this test set: "
-    page, text = render(board), markdown(board)
+    page, text = render(board), board_markdown(board)
     row = page.partition('data-value="named"')[2].partition("</th>")[0]
     assert said in row
     assert said not in page.partition('data-value="honest"')[2].partition("</th>")[0]

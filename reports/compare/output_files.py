@@ -1,4 +1,4 @@
-"""A comparison as tables, at full precision."""
+"""Output files of a comparison: Markdown, JUnit XML, tables as CSV at full precision, players."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 import pandas as pd
 
 from ...core.files import make_folder, write_atomic
-from .comparison import Change, Comparison
 from .junit import junit_xml
+from .listening import write_listening
 from .markdown import comparison_markdown
-from .players import write_listening
+from .result import Change, Comparison
 
 
 def change_frame(comparison: Comparison) -> pd.DataFrame:
@@ -94,7 +94,7 @@ def write_comparison(
 ) -> list[Path]:
     """Write `compare.md`, `junit.xml`, `changes.csv`, `checks.csv` and `worst_trials.csv`.
 
-    Where both runs kept estimates, `listen.html` plays the trials that got worse most.
+    Where both runs stored estimates, `listen.html` plays the trials that got worse most.
 
     Args:
         comparison: the comparison.
@@ -105,9 +105,9 @@ def write_comparison(
         OutputError: the folder cannot be written.
     """
     folder = make_folder(out)
-    heard = write_listening(comparison, folder, corpus_dirs=corpus_dirs)
+    listening = write_listening(comparison, folder, corpus_dirs=corpus_dirs)
     contents = {
-        "compare.md": comparison_markdown(comparison, heard.links),
+        "compare.md": comparison_markdown(comparison, listening.links),
         "junit.xml": junit_xml(comparison),
         "changes.csv": csv(change_frame(comparison)),
         "checks.csv": csv(check_frame(comparison)),
@@ -115,4 +115,4 @@ def write_comparison(
     }
     for name, content in contents.items():
         write_atomic(folder / name, content)
-    return [*(folder / name for name in contents), *heard.files]
+    return [*(folder / name for name in contents), *listening.files]

@@ -16,8 +16,8 @@ from ...bench.statistics.comparison import ALPHA
 from ...bench.statistics.paired import Draws, Found, pooled_difference, summed_differences
 from ...bench.statistics.pooling import MEAN, Pooling, pooling_of
 from ...bench.statistics.resampling import FLIPS, cluster_sums
-from .comparison import Coverage
 from .matched_runs import Matched, SystemPair
+from .result import Coverage
 
 Mask = NDArray[np.bool_]
 _FIRST = 3  # trial ids that are named
@@ -25,7 +25,7 @@ _COLUMNS = ["value", "status", "reason", "weight", "detail"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Resampling:
     """How differences are resampled: coverage of the intervals, number of draws, seed."""
 
     level: float = 0.95
@@ -34,7 +34,7 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
+class MeasuredDifference:
     """A difference before it is corrected for others.
 
     Attributes:
@@ -51,7 +51,7 @@ class Measured:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Cell:
+class PairedStratum:
     """One metric of one pair of systems in one stratum: N trials of either run.
 
     Attributes:
@@ -105,7 +105,7 @@ class Cell:
         ours, theirs = (side.loc[mask, ["value", "status", "detail"]] for side in self._sides)
         return bool(ours.equals(theirs))
 
-    def measure(self, mask: Mask, settings: Settings, *, family: int = 1) -> Measured:
+    def measure(self, mask: Mask, settings: Resampling, *, family: int = 1) -> MeasuredDifference:
         """Values of both on the paired trials of a part, and their difference.
 
         Where the first draws give the smallest p-value that they can, and the family of comparisons
@@ -122,14 +122,14 @@ class Cell:
             return self._measure(mask, settings, needed)
         return first
 
-    def _measure(self, mask: Mask, settings: Settings, flips: int) -> Measured:
+    def _measure(self, mask: Mask, settings: Resampling, flips: int) -> MeasuredDifference:
         names = (settings.seed, self.dataset, self.condition, self.metric)
         draws = Draws(names, settings.level, settings.resamples, flips)
         ours, theirs = self.counted()
         both = mask & ours & theirs
         measure = self._means if self.pooling is MEAN else self._pooled
         base, candidate, found = measure(both, draws)
-        return Measured(
+        return MeasuredDifference(
             base=base,
             candidate=candidate,
             found=found,
@@ -188,7 +188,7 @@ class Cell:
         return base, candidate, found
 
 
-def cells_of(matched: Matched) -> Iterator[Cell]:
+def cells_of(matched: Matched) -> Iterator[PairedStratum]:
     """The cells of two runs, by dataset, stratum, pair and metric; empty ones are left out."""
     sides = [_labelled(matched, side.rows) for side in (matched.base, matched.candidate)]
     every = pd.concat(sides)
@@ -204,7 +204,7 @@ def cells_of(matched: Matched) -> Iterator[Cell]:
                     group.get((name, metric))
                     for group, name in zip(groups, (pair.base, pair.candidate), strict=True)
                 ]
-                cell = Cell(
+                cell = PairedStratum(
                     pair=pair,
                     dataset=dataset,
                     condition=condition,

@@ -12,7 +12,7 @@ from ..site.pages import render_page
 from ..site.players import Player, Sound, write_player
 from ..site.trial_facts import given_sounds
 from ..trial_audio import RunAudio
-from .comparison import ChangedTrial, Comparison
+from .result import ChangedTrial, Comparison
 from .worst import named_trials
 
 PAGE = "listen.html"
@@ -23,8 +23,8 @@ class Listening:
     """A page of players.
 
     Attributes:
-        files: the page first; empty if the runs kept no estimates that could be compared.
-        links: to the trials on the page, from its folder.
+        files: the page first; empty unless both runs stored estimates.
+        links: to the trials on the page, relative to its folder.
     """
 
     files: tuple[Path, ...] = ()
@@ -32,8 +32,8 @@ class Listening:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Heard:
-    """A trial with its player; `remarks` say what cannot be heard."""
+class _PlayableTrial:
+    """A trial with its player; `remarks` give the reasons for missing sounds."""
 
     trial: ChangedTrial
     player: Player
@@ -44,12 +44,12 @@ class _Heard:
 def write_listening(
     comparison: Comparison, out: Path, *, corpus_dirs: Mapping[str, Path] | None = None
 ) -> Listening:
-    """Write `listen.html`, with sounds and pictures, where both runs kept estimates.
+    """Write `listen.html`, with sounds and pictures, where both runs stored estimates.
 
     Args:
         comparison: the comparison.
         out: folder of the page.
-        corpus_dirs: folders of corpora by name, beside those of the user file.
+        corpus_dirs: folders of corpora by name, in addition to those of the user file.
 
     Raises:
         OutputError: the folder cannot be written.
@@ -58,25 +58,26 @@ def write_listening(
     if not all(run.keeps_estimates for run in runs):
         return Listening()
     make_folder(out)
-    heard = [found for trial in named_trials(comparison) if (found := _heard(trial, runs, out))]
-    if not heard:
+    found = (_playable(trial, runs, out) for trial in named_trials(comparison))
+    trials = [trial for trial in found if trial is not None]
+    if not trials:
         return Listening()
     page = render_page(
         "compare.html.j2",
         scripts=("theme.js", "players.js"),
         title=f"{comparison.base.title} → {comparison.candidate.title}",
-        trials=heard,
+        trials=trials,
     )
     write_atomic(out / PAGE, page)
-    files = dict.fromkeys(path for one in heard for path in one.player.files)
+    files = dict.fromkeys(path for one in trials for path in one.player.files)
     return Listening(
         files=(out / PAGE, *files),
-        links={one.trial: f"{PAGE}#trial-{place}" for place, one in enumerate(heard, 1)},
+        links={one.trial: f"{PAGE}#trial-{place}" for place, one in enumerate(trials, 1)},
     )
 
 
-def _heard(trial: ChangedTrial, runs: Sequence[RunAudio], out: Path) -> _Heard | None:
-    """The player of a trial; None unless both estimates are there."""
+def _playable(trial: ChangedTrial, runs: Sequence[RunAudio], out: Path) -> _PlayableTrial | None:
+    """Player of a trial; None unless both estimates exist."""
     estimates = [
         _estimate(trial, run, name, which)
         for run, name, which in zip(runs, trial.names, ("base", "candidate"), strict=True)
@@ -86,7 +87,7 @@ def _heard(trial: ChangedTrial, runs: Sequence[RunAudio], out: Path) -> _Heard |
     given, remarks = _given(trial, runs)
     player = write_player([*given, *estimates], out)
     longest_s = max(track.duration_s for track in player.tracks if not track.own_clock)
-    return _Heard(trial=trial, player=player, longest_s=longest_s, remarks=remarks)
+    return _PlayableTrial(trial=trial, player=player, longest_s=longest_s, remarks=remarks)
 
 
 def _estimate(trial: ChangedTrial, run: RunAudio, name: str, which: str) -> Sound:

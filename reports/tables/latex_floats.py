@@ -6,9 +6,10 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
+from typing import Literal
 
 from .escapes import tex
-from .table import Cell, Note, Place, PrintedTable, Row, file_stem
+from .table import Cell, Note, PrintedTable, Row, file_stem
 
 # Of text in \small (9 pt) on a page of two columns, in characters of 4.6 pt.
 _COLUMN, _PAGE = 53.0, 110.0
@@ -24,8 +25,19 @@ _VALUE_WITH = (
 )
 
 
-def latex(table: PrintedTable, *, place: Place = "auto") -> str:
-    """A `table` or `table*`, or several; see `PrintedTable.to_latex`."""
+Place = Literal["auto", "column", "page"]
+
+
+def to_latex(table: PrintedTable, *, place: Place = "auto") -> str:
+    """A `table`, or a `table*` over the page; needs booktabs, array and graphicx.
+
+    A table that is too wide for the page is cut into parts below each other, and one that is then
+    slightly too wide is shrunk. One that is too long continues in a table of its own.
+
+    Args:
+        table: the table.
+        place: for a column or a page; "auto" takes the column if the table is readable there.
+    """
     fits = _width(table) <= _COLUMN * _SQUEEZE
     narrow = place == "column" or (place == "auto" and fits)
     parts = _parts(table, _COLUMN if narrow else _PAGE)

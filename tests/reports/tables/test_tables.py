@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tsebench.reports.tables.escapes import markdown, tex
+from tsebench.reports.tables.latex_floats import to_latex
+from tsebench.reports.tables.markdown_table import to_markdown
 from tsebench.reports.tables.table import Cell, Head, Note, Notes, PrintedTable, Row
 
 EVIL = r"\input{/etc/passwd} 100% $x_1^2$ #1 & ~ <b> | `a` [q] -- ''z'' é ł Δθ ± − ∞ 中 " + "\x07\u202e"
@@ -48,30 +49,8 @@ def compiled(body: str, folder: Path) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("a_b & 5%", r"a\_b \& 5\%"),
-        ("−1 ± 2", r"\textminus{}1 \textpm{} 2"),
-        ("a--b---c", "a-{}-b-{}-{}-c"),
-        ("[x]*", "{[}x{]}{*}"),
-        ("\\^~", r"\textbackslash{}\textasciicircum{}\textasciitilde{}"),
-        ("é", "é"),
-        ("ﬁve", "five"),
-        ("中", "{[}U+4E2D{]}"),
-        ("a\n\tb\x00\u202ec", "a b c"),
-    ],
-)
-def test_tex(text: str, expected: str) -> None:
-    assert tex(text) == expected
-
-
-def test_markdown_text_is_plain() -> None:
-    assert markdown("<b>*a*_`|[x]\\") == "&lt;b&gt;\\*a\\*\\_\\`\\|\\[x\\]\\\\"
-
-
 def test_latex_of_a_table() -> None:
-    text = table().to_latex()
+    text = to_latex(table())
     assert text.startswith("\\begin{table}[t]")
     assert "\\caption{A 5\\% table}" in text
     assert "\\label{tab:set_1}" in text
@@ -85,9 +64,9 @@ def test_latex_of_a_table() -> None:
 
 
 def test_a_wide_table_takes_the_page_then_parts_that_lose_no_column() -> None:
-    assert table(columns=7).to_latex().startswith("\\begin{table*}")
-    assert table(columns=7).to_latex(place="column").startswith("\\begin{table}[t]")
-    text = table(columns=20).to_latex()
+    assert to_latex(table(columns=7)).startswith("\\begin{table*}")
+    assert to_latex(table(columns=7), place="column").startswith("\\begin{table}[t]")
+    text = to_latex(table(columns=20))
     assert text.count("\\toprule") > 1
     heads = re.findall(r"\bm(\d+)\b", text)
     assert sorted(map(int, heads)) == list(range(20))
@@ -97,7 +76,7 @@ def test_a_wide_table_takes_the_page_then_parts_that_lose_no_column() -> None:
 def test_a_long_table_goes_on_in_another_and_loses_no_row() -> None:
     row = table().rows[0]
     rows = tuple(replace(row, cells=(Cell(text=f"net{i}."), *row.cells[1:])) for i in range(50))
-    text = replace(table(), rows=rows).to_latex()
+    text = to_latex(replace(table(), rows=rows))
     assert text.count("\\begin{table}") == text.count("\\toprule") == 3  # 46 lines each, 3 of heads
     assert text.count("\\label{") == text.count("\\parbox{") == 1
     assert text.count("\\addtocounter{table}{-1}") == text.count("(continued)") == 2
@@ -112,14 +91,14 @@ def test_groups_span_their_columns() -> None:
     )
     cells = tuple(Cell(text=text) for text in ("a", "1", "2", "3"))
     made = PrintedTable(name="g", caption="", heads=heads, rows=(Row(cells=cells),))
-    text = made.to_latex()
+    text = to_latex(made)
     assert "\\multicolumn{1}{c}{} & \\multicolumn{2}{c}{SNRi dB} & \\multicolumn{1}{c}{Att" in text
     assert "\\cmidrule(lr){2-3}\\cmidrule(lr){4-4}" in text
-    assert "| SNRi dB: FMQ |" in made.to_markdown()
+    assert "| SNRi dB: FMQ |" in to_markdown(made)
 
 
 def test_markdown_of_a_table() -> None:
-    lines = table().to_markdown().splitlines()
+    lines = to_markdown(table()).splitlines()
     assert lines[0] == "**A 5% table**"
     assert lines[2] == "| system | m0 dB ↑ | m1 dB ↑ | m2 dB ↑ |"
     assert lines[3] == "| --- | --: | --: | --: |"
@@ -146,8 +125,8 @@ def test_a_row_that_does_not_fit_its_heads_is_refused() -> None:
 def test_evil_names_and_wide_tables_compile_and_fit(tmp_path: Path) -> None:
     evil = replace(table(name=EVIL), caption=EVIL, notes=(Note(text=EVIL, mark=EVIL),))
     long = table(name="a_very_long_name_of_a_system-with_options=" * 3)
-    bodies = [made.to_latex() for made in (evil, long, table(columns=7), table(columns=20))]
-    bodies.append(replace(table(), rows=table().rows * 30).to_latex())
+    bodies = [to_latex(made) for made in (evil, long, table(columns=7), table(columns=20))]
+    bodies.append(to_latex(replace(table(), rows=table().rows * 30)))
     log = compiled("\n".join(bodies), tmp_path)
     assert "Overfull \\hbox" not in log
     assert "Float too large" not in log

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pandas as pd
 
-from ...bench.run.record import RunFacts, SystemFacts
+from ...bench.rows import read_rows
+from ...bench.run.record import BootstrapFacts, RunFacts, SystemFacts, read_runs
 from ...bench.statistics.aggregate import (
     Aggregate,
     aggregate,
@@ -17,12 +19,12 @@ from ...bench.statistics.aggregate import (
     with_condition_labels,
 )
 from .board import Column, Entry, Leaderboard, Table
-from .contamination import contamination_issues, find_overlaps, with_warnings
 from .issues import find_issues
 from .merge_runs import merge_runs
 from .metric_facts import metric_facts
 from .ranking import ranked
 from .run_remarks import name_remarks, other_weights, run_remarks
+from .training_overlap import contamination_issues, find_overlaps, with_warnings
 from .wording import plural
 
 # The first of these that a stratum has sorts its table.
@@ -32,6 +34,22 @@ _ORDER = (
     *("snr", "si_sdr", "sdr", "pesq", "stoi", "estoi", "wer", "wer_reference", "attenuation"),
     *("macro_f1", "micro_f1", "wrong_target_rate"),
 )
+
+
+def open_board(run_dirs: Sequence[Path]) -> Leaderboard:
+    """Leaderboard of one or more run folders, with the intervals that the first run's config asks for.
+
+    Raises:
+        ConfigError: a run folder is missing, empty or does not fit the others.
+        DatasetError: a shard of rows is damaged.
+    """
+    runs = read_runs(run_dirs)
+    wanted = next((run.config.bootstrap for run in runs if run.config), BootstrapFacts())
+    seed = next((run.seed for run in runs if run.seed is not None), 0)
+    board = leaderboard(
+        read_rows(run_dirs), runs=runs, level=wanted.level, resamples=wanted.resamples, seed=seed
+    )
+    return replace(board, folders=tuple(Path(folder) for folder in run_dirs))
 
 
 def leaderboard(

@@ -19,10 +19,10 @@ from tsebench.bench.run.trial_tags import TrialTags
 from tsebench.datasets.build import build
 from tsebench.datasets.config import load_dataset_configs
 from tsebench.datasets.dataset import Dataset, load_dataset
-from tsebench.reports.compare.compare import CompareOptions, compare_runs
+from tsebench.reports.compare.compare_runs import CompareOptions, compare_runs
 from tsebench.reports.compare.console import print_comparison
-from tsebench.reports.compare.files import write_comparison
 from tsebench.reports.compare.gates import parse_gates
+from tsebench.reports.compare.output_files import write_comparison
 
 
 def small(name: str, folder: Path, **params: object) -> Dataset:

@@ -15,12 +15,12 @@ from tsebench.bench.run.record import RunFacts
 from tsebench.bench.statistics.comparison import compare_pairs, holm, paired_difference
 from tsebench.bench.statistics.pooling import decisions
 from tsebench.core.errors import ConfigError, UnknownNameError
-from tsebench.reports.compare.compare import CompareOptions, compare_runs
-from tsebench.reports.compare.comparison import Comparison
+from tsebench.reports.compare.compare_runs import CompareOptions, compare_runs
 from tsebench.reports.compare.gate_checks import check_gates
 from tsebench.reports.compare.gates import Gate, Restriction, parse_gate, parse_gates
 from tsebench.reports.compare.matched_runs import Matched, Side, SystemPair
-from tsebench.reports.compare.strata import Settings, cells_of
+from tsebench.reports.compare.paired_strata import Resampling, cells_of
+from tsebench.reports.compare.result import Comparison
 
 RNG = np.random.default_rng(5)
 BASE = list(RNG.normal(10.0, 3.0, size=60))
@@ -278,7 +278,7 @@ def failures(gate: str, shift: float, *, n: int, strata: int, seeds: int) -> int
     failed = 0
     for seed in range(seeds):
         cells = list(cells_of(matched(np.random.default_rng(seed), shift, n, strata)))
-        settings = Settings(resamples=50, seed=seed)
+        settings = Resampling(resamples=50, seed=seed)
         checks = check_gates(parse_gates([gate]), cells, decide="significant", settings=settings)
         failed += any(check.outcome == "failed" for check in checks)
     return failed

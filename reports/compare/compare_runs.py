@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...bench.run.record import BootstrapFacts
-from ..leaderboard.build import PRIMARY
+from ..leaderboard.assemble import PRIMARY
 from ..leaderboard.metric_facts import metric_facts
-from .comparison import Comparison, Decide
 from .differences import sliced, whole_strata
 from .gate_checks import check_gates
 from .gates import Gate
 from .matched_runs import Matched, match_runs
-from .strata import Cell, Settings, cells_of
+from .paired_strata import PairedStratum, Resampling, cells_of
+from .result import Comparison, Decide
 from .worst import worst_trials
 
 
@@ -90,15 +90,15 @@ def compare_runs(base: Path, candidate: Path, options: CompareOptions) -> Compar
     )
 
 
-def _settings(matched: Matched) -> Settings:
+def _settings(matched: Matched) -> Resampling:
     """Intervals as the base run asks for them."""
     runs = (matched.base.facts, matched.candidate.facts)
     wanted = next((run.config.bootstrap for run in runs if run.config), BootstrapFacts())
     seed = next((run.seed for run in runs if run.seed is not None), 0)
-    return Settings(level=wanted.level, resamples=wanted.resamples, seed=seed)
+    return Resampling(level=wanted.level, resamples=wanted.resamples, seed=seed)
 
 
-def _shown(cells: Sequence[Cell], options: CompareOptions) -> list[Cell]:
+def _shown(cells: Sequence[PairedStratum], options: CompareOptions) -> list[PairedStratum]:
     """Cells without what says the same twice: parts, and values whose improvement is there.
 
     The mixture is the same in both runs, so an improvement changes by what the value itself does.
@@ -114,14 +114,14 @@ def _shown(cells: Sequence[Cell], options: CompareOptions) -> list[Cell]:
     ]
 
 
-def _unchanged(cells: Sequence[Cell]) -> tuple[str, ...]:
+def _unchanged(cells: Sequence[PairedStratum]) -> tuple[str, ...]:
     """Systems of which no value changed."""
     titles = dict.fromkeys(cell.pair.title for cell in cells)
     other = {cell.pair.title for cell in cells if not cell.unchanged(cell.everything())}
     return tuple(title for title in titles if title not in other)
 
 
-def _listened(cells: Sequence[Cell], gates: Sequence[Gate]) -> list[Cell]:
+def _listened(cells: Sequence[PairedStratum], gates: Sequence[Gate]) -> list[PairedStratum]:
     """Cells whose worst trials are named: of the gates' metrics, and of the first of `PRIMARY`."""
     wanted = {gate.metric for gate in gates}
     found = []
