@@ -217,3 +217,21 @@ def test_enrollments_come_at_the_rate_of_the_mixture_and_own_their_memory() -> N
     truth.interferers.zero_()
     np.testing.assert_array_equal(signals.mixture, kept)
     assert signals.sources.any()
+
+
+def test_auxiliary_sources_are_neither_interferers_nor_active() -> None:
+    sources = (_source("a"), _source("b", role="background"), _source("c", role="auxiliary"))
+    mixture = _mixture(*sources)
+    trial = Trial(
+        id="t",
+        mixture_id="m",
+        clue=ClueSpec(),
+        target_ids=("s-a",),
+        condition=Condition(n_active=1, n_inactive=0),
+        cluster="m",
+    )
+    signals = render(mixture, {"noise": Noise()})
+    _, truth = render_trial(trial, mixture, {"noise": Noise()})
+    assert truth.active_classes == ("a",)
+    assert truth.interferers.shape == (1, 8000)
+    assert torch.equal(truth.interferers[0], torch.from_numpy(signals.sources[1]))

@@ -24,7 +24,7 @@ from tsebench.bench.run.estimate_store import SystemAnswers
 from tsebench.bench.run.evaluation import Evaluation
 from tsebench.bench.run.record import read_record
 from tsebench.bench.run.runner import RunOptions, RunResult, run
-from tsebench.bench.scoring.cache import ScoreCache, system_identity
+from tsebench.bench.scoring.cache import ScoreCache
 from tsebench.bench.scoring.plan import plan_metrics
 from tsebench.bench.scoring.pool import FilePool
 from tsebench.bench.scoring.scorer import Pending, Scorer
@@ -43,7 +43,7 @@ from tsebench.datasets.dataset import Dataset, load_dataset
 from tsebench.datasets.manifest import fingerprint, read_manifest, write_manifest
 from tsebench.datasets.signals.audio import write
 from tsebench.systems.protocol import Extraction, QueryBatch, SystemCard
-from tsebench.systems.registry import SYSTEMS, load_system
+from tsebench.systems.registry import SYSTEMS
 
 SOUNDS: dict[str, Any] = {
     "name": "sounds",
@@ -756,53 +756,12 @@ def test_failed_scores_are_tried_again(sounds: Path, tmp_path: Path) -> None:
     assert_same(tmp_path / "b", tmp_path / "c")
 
 
-SCORE = Score(trial_id="t", metric="snr", signature="snr|x", value=1.5, status="ok", reason="")
-
-
-@pytest.mark.parametrize("damage", ["", "[", "{}", '["a"]', '[{"no": 1}]', "\x00"])
-def test_a_damaged_cache_entry_is_computed_again(damage: str, tmp_path: Path) -> None:
-    cache = ScoreCache(tmp_path)
-    assert cache.load("key", 0) is None
-    cache.store("key", 0, [SCORE])
-    assert cache.load("key", 0) == [SCORE]
-    assert ScoreCache(tmp_path, read=False).load("key", 0) is None
-    file = next(path for path in tmp_path.rglob("*") if path.is_file())
-    file.write_text(damage)
-    assert not cache.load("key", 0)
-    cache.store("key", 0, [SCORE])
-    assert cache.load("key", 0) == [SCORE]
-    assert len([path for path in tmp_path.rglob("*") if path.is_file()]) == 1
-
-
 def test_an_entry_of_other_trials_is_not_used(sounds: Path, tmp_path: Path) -> None:
     go(tmp_path / "a", sounds)
     for file in (tmp_path / "cache").rglob("*.json"):
         file.write_text("[]")
     go(tmp_path / "b", sounds)
     assert_same(tmp_path / "a", tmp_path / "b")
-
-
-def test_a_cache_that_cannot_be_written_is_told(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(OutputError, match=r"score cache .*file.*TSEBENCH_CACHE"):
-        ScoreCache(tmp_path / "file").store("key", 0, [SCORE])
-
-
-def test_identity_tells_systems_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    same = [system_identity(load_system("oracle_irm")) for _ in range(2)]
-    other = system_identity(load_system("oracle_irm", beta=0.6))
-    psm = system_identity(load_system("oracle_psm"))
-    assert same[0] == same[1]
-    assert len({same[0], other, psm}) == 3
-    # A class without a source file, as in a notebook, may have changed since any score.
-    typed = {}
-    for name in ("one", "two"):
-        card = SystemCard(name="noted", family="external", description="")
-        typed[name] = type("Noted", (), {"card": card, "__module__": "__main__"})
-    monkeypatch.delattr("__main__.__file__", raising=False)
-    identities = {system_identity(kind()) for kind in typed.values()}
-    assert len(identities) == 2
-    assert system_identity(typed["one"]()) in identities
 
 
 # ---------------------------------------------------------------- memory
