@@ -9,7 +9,7 @@ from typer import Argument, Option
 
 from . import options
 from .options import corpora_of
-from .output import console, say
+from .output import say
 
 EXAMPLES = """
 \b
@@ -74,17 +74,17 @@ def adapt(
 ) -> None:
     """Add sound classes to a trained SoundBeam, from a few clips of each.
 
-    Only the embeddings of the new classes are trained: what the network answers for the classes
-    that it knew stays the same, to the last bit.
+    Only the embeddings of the new classes are trained: the outputs for the classes that the
+    network knew stay the same, to the last bit.
     """
     from ..core.config_files import corpus_dirs
     from ..core.provenance import resolve_device
     from ..core.validation import parse
     from ..systems.checkpoints.adaptation_card import AdaptOptions
-    from ..systems.training.adaptation.adapt import Telling
     from ..systems.training.adaptation.adapt import adapt as adapt_checkpoint
 
-    asked = {
+    folder = out or Path("runs") / "adapt" / f"{Path(to).stem}_{init}"
+    chosen = {
         "init": init,
         "epochs": epochs,
         "lr": lr,
@@ -96,11 +96,11 @@ def adapt(
         checkpoint,
         dataset=to,
         enroll_from=enroll_from,
-        out=out or Path("runs") / "adapt" / f"{Path(to).stem}_{init}",
-        options=parse(AdaptOptions, asked, where="adapt"),
+        out=folder,
+        options=parse(AdaptOptions, chosen, where="adapt"),
         device=resolve_device(device),
         corpus_dirs=corpus_dirs(corpora_of(corpus)),
-        telling=Telling(console=console),
+        log=say,
     )
     added = ", ".join(f"{name} ({clips} clips)" if clips else name for name, clips in result.shots.items())
-    say(f"{result.checkpoint}: added {added}")
+    say(f"{folder}: added {added}")

@@ -1,4 +1,4 @@
-"""Work done a little ahead by another thread, in order and with bounded memory."""
+"""Work done a little ahead by other threads, in order and with bounded memory."""
 
 from __future__ import annotations
 
@@ -11,20 +11,24 @@ S = TypeVar("S")
 R = TypeVar("R")
 
 AHEAD = 2
-"""Chunks that may be in flight on either side of the system."""
+"""Items that `ahead` holds with one thread: chunks in flight on either side of the system."""
 
 
-def ahead(work: Callable[[S], R], items: Sequence[S]) -> Generator[R, None, None]:
-    """Results of `work` in order, computed by one thread at most `AHEAD` items ahead.
+def ahead(work: Callable[[S], R], items: Sequence[S], *, threads: int = 1) -> Generator[R, None, None]:
+    """Results of `work` in order, computed by `threads` threads at most `threads` + 1 items ahead.
 
-    Closing the generator drops what is not begun, and waits for what is.
+    Without threads, each result is computed when it is asked for. Closing the generator drops what
+    has not begun, and waits for the rest.
     """
-    pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ahead")
+    if threads == 0:
+        yield from map(work, items)
+        return
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="ahead")
     futures: deque[Future[R]] = deque()
     try:
         for item in items:
             futures.append(pool.submit(work, item))
-            if len(futures) > AHEAD:
+            if len(futures) > threads + 1:
                 yield futures.popleft().result()
         while futures:
             yield futures.popleft().result()

@@ -70,9 +70,9 @@ def _options(
             f"system {spec.title!r} has `adapt`, but no option `checkpoint` that could be adapted"
         )
     # Training is heavy to import, and most runs do without.
-    from ...systems.training.adaptation.adapt import Telling, adapt  # noqa: PLC0415
+    from ...systems.training.adaptation.adapt import adapt  # noqa: PLC0415
 
-    result = adapt(
+    adapt(
         str(spec.options["checkpoint"]),
         dataset=spec.adapt.dataset,
         enroll_from=spec.adapt.enroll_from,
@@ -80,7 +80,7 @@ def _options(
         options=spec.adapt.how,
         device=device,
         corpus_dirs=corpus_dirs,
-        telling=Telling(progress=progress),
+        progress=progress,
         reuse=reuse,
     )
-    return {**spec.options, "checkpoint": str(result.checkpoint)}
+    return {**spec.options, "checkpoint": str(folder)}

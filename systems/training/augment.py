@@ -1,4 +1,4 @@
-"""Training items made shorter and more various; what is drawn for an item depends on its index."""
+"""Augmentation of training items: speed change and cutting, seeded by the index of the item."""
 
 from __future__ import annotations
 
@@ -12,26 +12,24 @@ from ...datasets.seeding import generator
 from ...datasets.signals.audio import resample
 from ...datasets.types import Clues, Query, Truth
 from .config import DataConfig
-from .data import TrialStream
+from .data import TrainingStream
 
 Item = tuple[Query, Truth]
 
 _TRIES = 10
 
 
-def prepared(stream: TrialStream, config: DataConfig, *, training: bool) -> TrialStream:
-    """A stream as a config wants it; voices are changed in training only."""
+def augmented(stream: TrainingStream, config: DataConfig, *, training: bool) -> TrainingStream:
+    """A stream cut to `config.segment_s`, and with changed speeds in training."""
     speed = config.speed if training else None
     if speed is None and config.segment_s is None:
         return stream
-    return _Prepared(stream, segment_s=config.segment_s, speed=speed)
+    return _Augmented(stream, segment_s=config.segment_s, speed=speed)
 
 
-class _Prepared:
-    """A stream whose items are changed one by one."""
-
+class _Augmented:
     def __init__(
-        self, stream: TrialStream, *, segment_s: float | None, speed: tuple[float, float] | None
+        self, stream: TrainingStream, *, segment_s: float | None, speed: tuple[float, float] | None
     ) -> None:
         self.classes = stream.classes
         self.sample_rate_hz = stream.sample_rate_hz
@@ -54,15 +52,15 @@ class _Prepared:
 
 
 def at_other_speeds(item: Item, speed: tuple[float, float], rng: np.random.Generator) -> Item:
-    """Play each source of a mixture, and the enrollments, at a drawn speed.
+    """Play each source of a mixture, and the enrollments, at a random speed.
 
     A speed of f multiplies all frequencies by f, pitch and formants alike: another voice. Target
-    and enrollments keep one voice. The mixture is cut to its shortest source.
+    and enrollments get the same speed. The mixture is cut to its shortest source.
 
     Args:
-        item: a trial; only the first channel is kept.
-        speed: lowest and highest factor, drawn from evenly on a logarithmic scale.
-        rng: of the item.
+        item: a trial; the result has its first channel only.
+        speed: lowest and highest factor, sampled uniformly on a logarithmic scale.
+        rng: generator of the item.
     """
     query, truth = item
     target = [] if truth.target is None else [truth.target[0]]
@@ -86,14 +84,9 @@ def at_other_speeds(item: Item, speed: tuple[float, float], rng: np.random.Gener
 
 
 def cut(item: Item, num_samples: int, rng: np.random.Generator) -> Item:
-    """Cut the mixture, and each enrollment, to `num_samples` at drawn places.
+    """Cut the mixture, and each enrollment, to at most `num_samples` at random places.
 
-    Places in which the target is silent are drawn again, a few times.
-
-    Args:
-        item: a trial.
-        num_samples: most that is left.
-        rng: of the item.
+    A place in which the target is silent is drawn again, up to ten times in all.
     """
     query, truth = item
     whole = query.mixture.shape[-1]

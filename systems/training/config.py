@@ -25,19 +25,19 @@ Span = Annotated[tuple[_Factor, _Factor], AfterValidator(_rising)]
 
 
 class DataConfig(StrictModel):
-    """Where mixtures come from; they are drawn on the fly and none is used twice in training.
+    """Source of the mixtures, drawn on the fly; none is used twice in training.
 
     Attributes:
         dataset: path or shipped name of a dataset config.
         overrides: builder parameters that differ from it.
-        per_epoch: mixtures of an epoch.
-        valid: mixtures of the validation list, the same in every epoch.
+        per_epoch: number of mixtures of an epoch.
+        valid: number of validation mixtures, the same in every epoch.
         render_threads: threads that render ahead; 0 renders between the steps.
-        render_processes: processes that render ahead, instead of threads; what a GPU needs. The
+        render_processes: processes that render ahead, instead of threads, to keep a GPU busy. The
             items are the same.
-        segment_s: longest mixture and longest enrollment; longer ones are cut at a drawn place.
-        speed: slowest and fastest factor at which sources are played in training, a drawn one for
-            each; the enrollments are played like the target. Makes new voices of those there are.
+        segment_s: longest mixture and longest enrollment; longer ones are cut at a random place.
+        speed: slowest and fastest factor of the playback speed in training, one at random for each
+            source; the enrollments are played like the target. Makes new voices of the existing ones.
     """
 
     dataset: str
@@ -53,17 +53,17 @@ class DataConfig(StrictModel):
 
 
 class OptimiserConfig(StrictModel):
-    """Adam, its schedule, and when to stop.
+    """AdamW, its schedule, and the limits of training.
 
     Attributes:
         lr: highest learning rate.
         gradient_clip: largest norm of the gradient; null does not clip.
-        max_minutes: training stops after this time, counted over all resumed parts.
+        max_minutes: limit of the training time, over all resumed parts.
         patience: epochs without a better validation loss before training stops.
         schedule: after the warm-up, "cosine" falls to 0 at the last epoch or minute, whichever
-            is nearer, from the first step on; "warmup_cosine" does so from the end of the
-            warm-up on; "plateau" multiplies by `plateau_factor` after `plateau_patience` epochs
-            without a better validation loss.
+            is nearer, from the first step on; "warmup_cosine" does so from the end of the warm-up
+            on; "plateau" multiplies by `plateau_factor` after `plateau_patience` epochs without a
+            better validation loss.
         warmup_steps: steps of linear increase from 0.
     """
 
@@ -84,10 +84,10 @@ class TrainConfig(StrictModel):
     """One training run.
 
     Attributes:
-        system: name of a system that can be trained.
+        system: name of a trainable system.
         net: its hyper-parameters.
-        precision: of the arithmetic; "bf16" and "16" are mixed precision.
-        threads: CPU threads of the arithmetic; torch's own choice if null.
+        precision: "32", or mixed precision "bf16" or "16".
+        threads: CPU threads of torch; its default if null.
     """
 
     name: str
@@ -103,11 +103,11 @@ class TrainConfig(StrictModel):
 
 
 def load_train_config(reference: str, settings: Sequence[str] = ()) -> TrainConfig:
-    """Read a training config: a path, or the name of a shipped one.
+    """Read a training config.
 
     Args:
-        reference: path or name.
-        settings: KEY=VALUE, laid over what is read.
+        reference: path, or name of a shipped config.
+        settings: KEY=VALUE pairs that override the file.
 
     Raises:
         ConfigError: it is missing, not YAML, or wrong; the message names the key.

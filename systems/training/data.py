@@ -1,11 +1,9 @@
-"""Batches for training: rendered ahead, in order, and the same on every machine."""
+"""Training batches: rendered ahead by threads or processes, in order, the same on every machine."""
 
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,13 +12,14 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from ...core.errors import DatasetError, TsebenchError
+from ...core.prefetch import ahead
 from ...datasets.types import Query, Truth
 from ..protocol import QueryBatch
 from ..trainable import TrainBatch
 
 
-class TrialStream(Protocol):
-    """Trials by index; index i always gives the same item, and is safe from several threads."""
+class TrainingStream(Protocol):
+    """Trials by index: item i is always the same; reading is safe from several threads."""
 
     classes: tuple[str, ...]
     sample_rate_hz: int
@@ -31,89 +30,111 @@ class TrialStream(Protocol):
         ...
 
     def __getitem__(self, index: int) -> tuple[Query, Truth]:
-        """The trial at `index` and its answer."""
+        """The trial at `index` and its ground truth."""
         ...
 
 
 class EpochBatches:
-    """The batches of one epoch of a stream.
+    """Batches of one epoch of a stream.
 
     Args:
-        stream: where items come from.
+        stream: source of the items.
         per_epoch: items of an epoch; epoch e has the indices e·per_epoch to (e+1)·per_epoch − 1.
         batch_size: items of a batch; the last one may be smaller.
-        threads: that render ahead.
-        processes: that render ahead, instead of threads.
-        epoch: asked when iteration begins.
-        keep: render once and keep the batches; for a list that does not change.
-        once: it is gone through once; processes that render end with it.
-        sources: batches hold the interferers too.
+        threads: number of threads that render ahead; 0 renders on demand.
+        epoch: current epoch, read when an iteration begins.
+        processes: number of processes that render ahead, instead of threads.
+        cache: render once and reuse the batches; for a list that is the same in every epoch.
+        once: iterated only once, so that rendering processes end with the iteration.
+        sources: include the interferers in the batches.
     """
 
     def __init__(
         self,
-        stream: TrialStream,
+        stream: TrainingStream,
         *,
         per_epoch: int,
         batch_size: int,
         threads: int,
-        epoch: Callable[[], int],
+        epoch: Callable[[], int] = lambda: 0,
         processes: int = 0,
-        keep: bool = False,
+        cache: bool = False,
         once: bool = False,
         sources: bool = False,
     ) -> None:
-        self._stream = stream
-        self._per_epoch = per_epoch
-        self._batch_size = batch_size
+        self._renderer = _Renderer(stream, sources=sources)
+        self._indices = _BatchIndices(per_epoch, batch_size, epoch)
         self._threads = threads
-        self._epoch = epoch
-        self._loader = self._workers(processes, stay=not (keep or once)) if processes else None
-        self._sources = sources
-        self._kept: list[TrainBatch] | None = [] if keep else None
+        self._cached: list[TrainBatch] | None = [] if cache else None
+        self._loader: DataLoader[TrainBatch | _Failed] | None = None
+        if processes:
+            self._loader = DataLoader(
+                self._renderer,
+                sampler=self._indices,
+                batch_size=None,
+                num_workers=processes,
+                persistent_workers=not (cache or once),
+                multiprocessing_context="fork",
+            )
 
     def __len__(self) -> int:
-        return math.ceil(self._per_epoch / self._batch_size)
+        return len(self._indices)
 
     def __iter__(self) -> Iterator[TrainBatch]:
-        if self._kept is None:
+        if self._cached is None:
             yield from self._rendered()
             return
-        if not self._kept:
-            self._kept = list(self._rendered())
-        yield from self._kept
+        if not self._cached:
+            self._cached = list(self._rendered())
+        yield from self._cached
 
     def _rendered(self) -> Iterator[TrainBatch]:
         if self._loader is not None:
             return map(_checked, self._loader)
-        parts = self._parts()
-        return prefetch(lambda i: self._render(parts[i]), count=len(parts), threads=self._threads)
+        return ahead(self._renderer.render, list(self._indices), threads=self._threads)
 
-    def _workers(self, count: int, *, stay: bool) -> DataLoader[TrainBatch | _Failed]:
-        """Processes that render batches of the epoch, in order; they may stay for the next."""
-        return DataLoader(
-            _Rendering(self._render),
-            sampler=_Asked(self._parts, count=len(self)),
-            batch_size=None,
-            num_workers=count,
-            persistent_workers=stay,
-            multiprocessing_context="fork",
-        )
 
-    def _parts(self) -> list[range]:
-        first, size = self._epoch() * self._per_epoch, self._batch_size
+class _BatchIndices(Sampler[range]):
+    """Item indices of each batch of the current epoch."""
+
+    def __init__(self, per_epoch: int, batch_size: int, epoch: Callable[[], int]) -> None:
+        self._per_epoch = per_epoch
+        self._batch_size = batch_size
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        return math.ceil(self._per_epoch / self._batch_size)
+
+    def __iter__(self) -> Iterator[range]:
+        first = self._epoch() * self._per_epoch
         indices = range(first, first + self._per_epoch)
-        return [indices[start : start + size] for start in range(0, len(indices), size)]
-
-    def _render(self, indices: Sequence[int]) -> TrainBatch:
-        return collate([self._stream[index] for index in indices], sources=self._sources)
+        return (
+            indices[start : start + self._batch_size] for start in range(0, len(indices), self._batch_size)
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class _Failed:
-    """Why another process could not render; the loader would put its traceback in the message."""
+    """Error message of a rendering process; torch's loader would add a traceback to it."""
 
     message: str
+
+
+class _Renderer(Dataset["TrainBatch | _Failed"]):
+    """Batches by the indices of their items; torch's loader calls it in its processes."""
+
+    def __init__(self, stream: TrainingStream, *, sources: bool) -> None:
+        self._stream = stream
+        self._sources = sources
+
+    def render(self, indices: Sequence[int]) -> TrainBatch:
+        return collate([self._stream[index] for index in indices], sources=self._sources)
+
+    def __getitem__(self, indices: Sequence[int]) -> TrainBatch | _Failed:
+        try:
+            return self.render(indices)
+        except TsebenchError as error:
+            return _Failed(str(error))
 
 
 def _checked(batch: TrainBatch | _Failed) -> TrainBatch:
@@ -122,86 +143,41 @@ def _checked(batch: TrainBatch | _Failed) -> TrainBatch:
     return batch
 
 
-class _Rendering(Dataset["TrainBatch | _Failed"]):
-    """Batches by the indices of their items, for torch's loader."""
-
-    def __init__(self, render: Callable[[Sequence[int]], TrainBatch]) -> None:
-        self._render = render
-
-    def __getitem__(self, part: Sequence[int]) -> TrainBatch | _Failed:
-        try:
-            return self._render(part)
-        except TsebenchError as error:
-            return _Failed(str(error))
-
-
-class _Asked(Sampler[Sequence[int]]):
-    """The parts of the epoch that is on when iteration begins."""
-
-    def __init__(self, parts: Callable[[], list[range]], *, count: int) -> None:
-        self._parts = parts
-        self._count = count
-
-    def __len__(self) -> int:
-        return self._count
-
-    def __iter__(self) -> Iterator[Sequence[int]]:
-        return iter(self._parts())
-
-
-def prefetch(make: Callable[[int], TrainBatch], *, count: int, threads: int) -> Iterator[TrainBatch]:
-    """`make(0)` to `make(count − 1)` in order, with at most `threads` + 1 of them made ahead."""
-    if threads == 0:
-        yield from map(make, range(count))
-        return
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="render")
-    waiting: deque[Future[TrainBatch]] = deque()
-    try:
-        for index in range(count):
-            waiting.append(pool.submit(make, index))
-            if len(waiting) > threads + 1:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
 def collate(items: Sequence[tuple[Query, Truth]], *, sources: bool = False) -> TrainBatch:
-    """Pad trials with zeros to one batch; the first channel is the one that is extracted.
+    """Pad the first channel of each trial with zeros to one batch.
 
     Args:
-        items: trials and their answers.
-        sources: keep the interferers.
+        items: trials and their ground truth.
+        sources: include the interferers.
 
     Raises:
-        DatasetError: the items do not have one sample rate.
+        DatasetError: the items differ in sample rate.
     """
-    queries = [query for query, _ in items]
+    queries, truths = [query for query, _ in items], [truth for _, truth in items]
     rates = {query.sample_rate_hz for query in queries}
     if len(rates) != 1:
         raise DatasetError(f"a training batch has the sample rates {sorted(rates)}; it needs one")
+    mixtures = [query.mixture[0] for query in queries]
     targets = [
-        torch.zeros_like(query.mixture[0]) if truth.target is None else truth.target[0]
-        for query, truth in items
+        torch.zeros_like(mixture) if truth.target is None else truth.target[0]
+        for mixture, truth in zip(mixtures, truths, strict=True)
     ]
     batch = QueryBatch(
         ids=tuple(query.id for query in queries),
-        mixture=_padded([query.mixture[0] for query in queries])[:, None],
-        lengths=torch.tensor([query.mixture.shape[-1] for query in queries]),
+        mixture=_padded(mixtures)[:, None],
+        lengths=torch.tensor([len(mixture) for mixture in mixtures]),
         sample_rate_hz=rates.pop(),
         clues=tuple(query.clues for query in queries),
     )
-    present = torch.tensor([truth.target is not None for _, truth in items])
     return TrainBatch(
         queries=batch,
         target=_padded(targets),
-        present=present,
-        active_classes=tuple(truth.active_classes for _, truth in items),
-        target_labels=tuple(truth.target_labels for _, truth in items),
-        interferers=tuple(truth.interferers for _, truth in items) if sources else (),
+        present=torch.tensor([truth.target is not None for truth in truths]),
+        active_classes=tuple(truth.active_classes for truth in truths),
+        target_labels=tuple(truth.target_labels for truth in truths),
+        interferers=tuple(truth.interferers for truth in truths) if sources else (),
     )
 
 
-def _padded(signals: Sequence[Tensor]) -> Tensor:
-    return torch.nn.utils.rnn.pad_sequence(list(signals), batch_first=True)
+def _padded(signals: list[Tensor]) -> Tensor:
+    return torch.nn.utils.rnn.pad_sequence(signals, batch_first=True)

@@ -15,7 +15,7 @@ from ...core.errors import TsebenchError
 from ..trainable import AnyTask, TrainBatch
 from .config import OptimiserConfig, TrainConfig
 from .losses import build_loss
-from .snapshot import Progress
+from .state import Progress
 
 
 class ExtractionModule(lightning.LightningModule):
@@ -23,10 +23,10 @@ class ExtractionModule(lightning.LightningModule):
 
     Args:
         net: the network.
-        task: how its loss is taken.
+        task: computes the loss.
         config: of the run.
-        progress: of the earlier parts of the run; the module counts on from it.
-        optimiser_state: of the earlier parts, or None.
+        progress: of the earlier parts of the run; updated after each epoch.
+        optimiser_state: at the end of the earlier parts; None without any.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class ExtractionModule(lightning.LightningModule):
         return optimiser.lr * lr_factor(optimiser, step=self.steps, progress=done, reductions=reductions)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Adam with decoupled weight decay, as far as an earlier part had come."""
+        """AdamW, in the state that an earlier part of the run left."""
         optimiser = self.config.optimiser
         adam = torch.optim.AdamW(self.net.parameters(), lr=optimiser.lr, weight_decay=optimiser.weight_decay)
         if self._optimiser_state is not None:
@@ -93,7 +93,7 @@ class ExtractionModule(lightning.LightningModule):
         self._started_s = time.monotonic()
 
     def on_train_epoch_start(self) -> None:
-        """Begin the means of an epoch."""
+        """Reset the mean losses."""
         self.train_loss, self.valid_loss = Mean(), Mean()
 
     def on_train_batch_start(self, *_: object) -> None:
@@ -113,7 +113,7 @@ class ExtractionModule(lightning.LightningModule):
         return losses.mean()
 
     def validation_step(self, batch: TrainBatch) -> None:
-        """Count the losses of a batch of the validation list."""
+        """Add the losses of a validation batch."""
         self.valid_loss.add(self._losses(batch))
 
     def _losses(self, batch: TrainBatch) -> Tensor:
@@ -135,13 +135,13 @@ class Mean:
         self._count = 0
 
     def add(self, losses: Tensor) -> None:
-        """Count losses [B]."""
+        """Add losses [B]."""
         self._total += float(losses.detach().double().sum())
         self._count += len(losses)
 
     @property
     def value(self) -> float:
-        """The mean; NaN of nothing."""
+        """The mean; NaN of no losses."""
         return self._total / self._count if self._count else math.nan
 
 
@@ -149,10 +149,10 @@ def lr_factor(config: OptimiserConfig, *, step: int, progress: float, reductions
     """Fraction of `config.lr` for a step.
 
     Args:
-        config: names the schedule.
-        step: steps done before.
+        config: schedule and its parameters.
+        step: number of earlier steps.
         progress: 0 at the start to 1 at the end of training, by epochs or by time.
-        reductions: how often a plateau was met.
+        reductions: number of plateaus so far.
     """
     warmup = min(1.0, (step + 1) / config.warmup_steps) if config.warmup_steps else 1.0
     if config.schedule == "cosine":

@@ -1,4 +1,4 @@
-"""Losses of estimates, by the name they have in a config; one value for each item, in dB."""
+"""Losses of estimates by their name in a config; one value for each item, in dB."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ Decibels = Annotated[float, Field(gt=0, le=100)]
 
 
 class LossConfig(StrictModel):
-    """Which loss, and its thresholds.
+    """The loss and its thresholds.
 
     Attributes:
-        name: "neg_snr" (SoundBeam, eq. 6), "neg_si_sdr" (TD-SpeakerBeam, SpEx+), which leaves the
-            level of the estimate open, or "thresholded_snr" (query refinement), which also has a
-            value where the target is absent.
-        max_db: SNR that is good enough.
-        absent_max_db: attenuation that is good enough where the target is absent.
+        name: "neg_snr" (SoundBeam, eq. 6), "neg_si_sdr" (TD-SpeakerBeam, SpEx+), which ignores the
+            level of the estimate, or "thresholded_snr" (query refinement), which is also defined
+            where the target is absent.
+        max_db: SNR above which the thresholded loss saturates.
+        absent_max_db: attenuation above which it saturates where the target is absent.
     """
 
     name: Literal["neg_snr", "neg_si_sdr", "thresholded_snr"] = "neg_snr"
@@ -33,7 +33,7 @@ class LossConfig(StrictModel):
 
 
 class NegativeSnr:
-    """−SNR, or −SI-SDR of signals without their means; no value where the target is absent."""
+    """−SNR, or −SI-SDR of signals without their means; undefined where the target is absent."""
 
     def __init__(self, *, scale_invariant: bool = False) -> None:
         self._name = "neg_si_sdr" if scale_invariant else "neg_snr"
@@ -69,7 +69,7 @@ class ThresholdedSnr:
 
 
 def build_loss(config: LossConfig) -> ExtractionLoss:
-    """The loss that a config names."""
+    """Create the loss of a config."""
     if config.name != "thresholded_snr":
         return NegativeSnr(scale_invariant=config.name == "neg_si_sdr")
     return ThresholdedSnr(max_db=config.max_db, absent_max_db=config.absent_max_db)

@@ -1,4 +1,4 @@
-"""Permutation-invariant training: which output is which source is decided by the losses."""
+"""Permutation-invariant training: outputs are assigned to sources by the least total loss."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from ..trainable import ExtractionLoss, TrainBatch
 
 
 def all_sources(batch: TrainBatch, num_outputs: int) -> Tensor:
-    """The target and then the interferers of each mixture [B, N, T], zeros where there are fewer.
+    """The target and then the interferers of each mixture, padded with zeros to [B, N, T].
 
     Raises:
-        ConfigError: there are more than N.
+        ConfigError: a mixture has more than N sources.
     """
     target = batch.target
     sources = target.new_zeros(len(target), num_outputs, target.shape[-1])
@@ -42,7 +42,7 @@ def assigned_losses(
         present: [B, N] bool.
 
     Returns:
-        Losses [B, N] of each source, and the output [B, N] that it was given.
+        Losses [B, N] of each source, and the index [B, N] of the output assigned to it.
 
     Source: Yu et al., "Permutation invariant training of deep models for speaker-independent
         multi-talker speech separation", ICASSP 2017.
@@ -63,7 +63,7 @@ def assigned_losses(
 
 
 def best_assignment(losses: Tensor) -> Tensor:
-    """The output of each source with the least total loss.
+    """The assignment of outputs to sources with the least total loss.
 
     Args:
         losses: [B, S, N] of source s and output n, S ≤ N.

@@ -1,10 +1,11 @@
-"""Train a system's network from a config, go on where an earlier part stopped, export the best."""
+"""Train a system's network from a config, resume where an earlier part stopped, export the best."""
 
 from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -17,28 +18,26 @@ from ...core.files import make_folder
 from ...core.progress import on_console, quiet
 from ...core.provenance import git_commit
 from ...core.validation import StrictModel, parse
-from ...datasets.dynamic import TrialStream as RecipeStream
-from ...datasets.dynamic import open_stream
+from ...datasets.dynamic import TrialStream, open_stream
 from ..checkpoints.checkpoint import CheckpointCard
 from ..trainable import TASKS, PreparingTask, TrainBatch
-from .augment import prepared
+from .augment import augmented
+from .callbacks import RunFiles, reporting
 from .config import TrainConfig
-from .data import EpochBatches, TrialStream
-from .epoch_end import Keeper
+from .data import EpochBatches, TrainingStream
 from .lightning_module import ExtractionModule
-from .lightning_trainer import fit, using_threads
-from .snapshot import Progress, Snapshot, identity, load_snapshot, save_snapshot
-from .watchers import watchers
+from .state import Progress, TrainingState, load_state, run_identity, save_state
+from .trainer import fit, using_threads
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainResult:
-    """What a run came to.
+    """Result of a training run, over all its resumed parts.
 
     Attributes:
         best_loss: lowest validation loss, in dB.
-        epochs: that were done, over all parts of the run.
-        seconds: of training, over all parts of the run.
+        epochs: completed ones.
+        seconds: of training.
         checkpoint: folder that `load_system(..., checkpoint=...)` opens.
     """
 
@@ -58,15 +57,15 @@ def train(
     tracking_uri: str | None = None,
     console: Console | None = None,
 ) -> TrainResult:
-    """Train on mixtures drawn from a dataset's recipe; a run in `out` is continued.
+    """Train on mixtures drawn from a dataset's recipe; a run in `out` is resumed.
 
     Args:
         config: of the run.
-        out: gets `model.pt`, `card.json`, `train.log.jsonl` and `last.ckpt`.
+        out: folder for `model.pt`, `card.json`, `train.log.jsonl` and `last.ckpt`.
         device: "auto", "cpu" or "cuda".
-        corpus_dirs: folders of the corpora that live on disk.
+        corpus_dirs: folders of the corpora on disk, by name.
         tracking_uri: of an MLflow server or store, if the run is to be logged there.
-        console: gets a line for each epoch, and a progress bar if it is a terminal.
+        console: for a line per epoch, and a progress bar if it is a terminal.
 
     Raises:
         ConfigError: an option is wrong, or `out` holds a run of another config.
@@ -74,16 +73,13 @@ def train(
         TsebenchError: training diverged.
     """
     data = config.data
-    streams = [
-        open_stream(
-            data.dataset, split=split, seed=config.seed, corpus_dirs=corpus_dirs, overrides=data.overrides
-        )
-        for split in (data.train_split, data.valid_split)
-    ]
+    open_split = partial(
+        open_stream, data.dataset, seed=config.seed, corpus_dirs=corpus_dirs, overrides=data.overrides
+    )
     return train_on(
         config,
-        train_stream=streams[0],
-        valid_stream=streams[1],
+        train_stream=open_split(split=data.train_split),
+        valid_stream=open_split(split=data.valid_split),
         out=out,
         device=device,
         tracking_uri=tracking_uri,
@@ -94,8 +90,8 @@ def train(
 def train_on(
     config: TrainConfig,
     *,
-    train_stream: TrialStream,
-    valid_stream: TrialStream,
+    train_stream: TrainingStream,
+    valid_stream: TrainingStream,
     out: Path,
     device: str = "auto",
     tracking_uri: str | None = None,
@@ -103,42 +99,41 @@ def train_on(
 ) -> TrainResult:
     """`train` on streams that are open already."""
     source = train_stream
-    train_stream = prepared(source, config.data, training=True)
-    valid_stream = prepared(valid_stream, config.data, training=False)
+    train_stream = augmented(source, config.data, training=True)
+    valid_stream = augmented(valid_stream, config.data, training=False)
     task = TASKS.get(config.system)
     net_config = parse(task.net_config, config.net, where=f"train config {config.name!r}, net")
     _check_streams(config, train_stream, valid_stream)
     make_folder(out)
-    fingerprints = (train_stream.fingerprint, valid_stream.fingerprint)
-    same = identity(config, fingerprints=fingerprints)
-    snapshot = load_snapshot(out, identity=same)
+    identity = run_identity(config, fingerprints=(train_stream.fingerprint, valid_stream.fingerprint))
+    state = load_state(out, identity=identity)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         net = task.build(net_config, classes=train_stream.classes)
-    if snapshot is None:
-        snapshot = _prepare(config, net, train_stream, console=console)
-        if snapshot.prepared:
-            # Before the first step, so that a run that is killed in the first epoch has it.
-            save_snapshot(out, snapshot, identity=same)
-    net.load_state_dict(dict(snapshot.net))
+    if state is None:
+        state = _initial_state(config, net, train_stream, console=console)
+        if state.prepared:
+            # Saved before the first step, so that a run killed in the first epoch need not repeat it.
+            save_state(out, state, identity=identity)
+    net.load_state_dict(dict(state.net))
     module = ExtractionModule(
-        net, task, config, progress=snapshot.progress, optimiser_state=snapshot.optimiser or None
+        net, task, config, progress=state.progress, optimiser_state=state.optimiser or None
     )
-    batches = _batches(config, module, train_stream, valid_stream)
+    batches = (
+        _epoch_batches(config, train_stream, per_epoch=config.data.per_epoch, epoch=lambda: module.epoch),
+        _epoch_batches(config, valid_stream, per_epoch=config.data.valid, cache=True),
+    )
+    files = RunFiles(
+        out=out,
+        card=_card(config, net_config, train_stream, source, state.prepared),
+        identity=identity,
+        best=dict(state.best),
+    )
     total = len(batches[0]) * config.optimiser.epochs
-    with watchers(
-        config, total=total, done=module.steps, console=console, tracking_uri=tracking_uri
-    ) as watching:
-        keeper = Keeper(
-            out=out,
-            card=_card(config, net_config, train_stream, source, snapshot.prepared),
-            identity=same,
-            best=dict(snapshot.best),
-            watchers=watching,
-        )
+    with reporting(module, total=total, console=console, tracking_uri=tracking_uri) as reports:
         if not _finished(module):
-            fit(module, keeper, batches, device=device)
-        keeper.export(module)
+            fit(module, batches, callbacks=[files, *reports], device=device)
+        files.export(module)
     progress = module.progress
     return TrainResult(
         best_loss=progress.best_loss,
@@ -149,10 +144,10 @@ def train_on(
     )
 
 
-def _prepare(
-    config: TrainConfig, net: nn.Module, stream: TrialStream, *, console: Console | None
-) -> Snapshot:
-    """The state before the first step, with what the task fits beforehand."""
+def _initial_state(
+    config: TrainConfig, net: nn.Module, stream: TrainingStream, *, console: Console | None
+) -> TrainingState:
+    """State before the first step, after `PreparingTask.prepare`."""
     task, prepared_as = TASKS.get(config.system), ""
 
     def first_items(count: int) -> Iterable[TrainBatch]:
@@ -168,7 +163,9 @@ def _prepare(
         progress = quiet if console is None else on_console(console)
         with using_threads(config.threads):
             prepared_as = task.prepare(net, first_items, seed=config.seed, progress=progress)
-    return Snapshot(progress=Progress(), net=net.state_dict(), best={}, optimiser={}, prepared=prepared_as)
+    return TrainingState(
+        progress=Progress(), net=net.state_dict(), best={}, optimiser={}, prepared=prepared_as
+    )
 
 
 def _finished(module: ExtractionModule) -> bool:
@@ -179,11 +176,11 @@ def _finished(module: ExtractionModule) -> bool:
     return stale or progress.epochs >= limits.epochs or module.out_of_time
 
 
-def _check_streams(config: TrainConfig, train: TrialStream, valid: TrialStream) -> None:
-    """Refuse streams that do not belong together or are too short.
+def _check_streams(config: TrainConfig, train: TrainingStream, valid: TrainingStream) -> None:
+    """Check that the streams belong together and are long enough.
 
     Raises:
-        DatasetError: vocabulary or rate differ, or a stream is too short.
+        DatasetError: the classes or sample rates differ, or a stream is too short.
     """
     if (train.classes, train.sample_rate_hz) != (valid.classes, valid.sample_rate_hz):
         raise DatasetError(
@@ -200,23 +197,13 @@ def _check_streams(config: TrainConfig, train: TrialStream, valid: TrialStream) 
             )
 
 
-def _batches(
-    config: TrainConfig, module: ExtractionModule, train: TrialStream, valid: TrialStream
-) -> tuple[EpochBatches, EpochBatches]:
-    data = config.data
-    return (
-        _epoch_batches(config, train, per_epoch=data.per_epoch, epoch=lambda: module.epoch),
-        _epoch_batches(config, valid, per_epoch=data.valid, keep=True),
-    )
-
-
 def _epoch_batches(
     config: TrainConfig,
-    stream: TrialStream,
+    stream: TrainingStream,
     *,
     per_epoch: int,
     epoch: Callable[[], int] = lambda: 0,
-    keep: bool = False,
+    cache: bool = False,
     once: bool = False,
 ) -> EpochBatches:
     return EpochBatches(
@@ -226,14 +213,14 @@ def _epoch_batches(
         threads=config.data.render_threads,
         processes=_processes(config),
         epoch=epoch,
-        keep=keep,
+        cache=cache,
         once=once,
         sources=bool(getattr(TASKS.get(config.system), "needs_sources", False)),
     )
 
 
 def _processes(config: TrainConfig) -> int:
-    """How many processes render.
+    """Number of rendering processes.
 
     Raises:
         ConfigError: the platform cannot fork, so streams cannot be shared with other processes.
@@ -248,10 +235,10 @@ def _processes(config: TrainConfig) -> int:
 
 
 def _card(
-    config: TrainConfig, net: StrictModel, stream: TrialStream, source: TrialStream, prepared_as: str
+    config: TrainConfig, net: StrictModel, stream: TrainingStream, source: TrainingStream, prepared_as: str
 ) -> CheckpointCard:
     title, contents = f"{config.data.dataset}:{config.data.train_split}", None
-    if isinstance(source, RecipeStream):
+    if isinstance(source, TrialStream):
         title, contents = source.title, source.contents()
     return CheckpointCard(
         architecture=config.system,

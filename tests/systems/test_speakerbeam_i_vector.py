@@ -24,7 +24,7 @@ from tsebench.systems.nets.i_vector.extractor import IVectorConfig, IVectorExtra
 from tsebench.systems.nets.i_vector.fit import fit_extractor
 from tsebench.systems.nets.speakerbeam import SpeakerBeamConfig
 from tsebench.systems.registry import load_system
-from tsebench.systems.training.snapshot import LAST
+from tsebench.systems.training.state import LAST
 from tsebench.systems.training.train import train_on
 
 NAME = "speakerbeam"

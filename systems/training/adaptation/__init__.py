@@ -1,1 +1,1 @@
-"""Few-shot adaptation of trained networks to new sound classes."""
+"""Few-shot adaptation of trained networks to new sound classes; `adapt.adapt` does it."""

@@ -1,20 +1,20 @@
 """New sound classes for a trained SoundBeam, from a few recordings (Delcroix et al., 2021, sec. 3).
 
-Each new class gets a column of the embedding matrix, at first the average embedding of its
-recordings (eq. 8 and 9) or random. Only these columns are trained: whatever the network answers
-for the classes that it knew stays the same to the last bit.
+Each new class gets a column of the embedding matrix, initialised with the average embedding of its
+recordings (eq. 8 and 9) or at random. Only these columns are trained: the outputs for the earlier
+classes stay the same to the last bit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from ....core.errors import CheckpointError, ConfigError
+from ....core.progress import ProgressFactory, quiet
 from ....datasets.seeding import digest
 from ...checkpoints.adaptation_card import Adaptation, AdaptOptions
 from ...checkpoints.checkpoint import (
@@ -26,41 +26,11 @@ from ...checkpoints.checkpoint import (
     save_checkpoint,
 )
 from ...nets.soundbeam import SoundBeamConfig, SoundBeamNet
-from ..data import TrialStream
-from .new_classes import Telling, start_columns, train_columns
-from .shots import find_enrollments, known_clips
-
-__all__ = ["AdaptOptions", "AdaptResult", "Telling", "adapt", "adapt_on"]
+from ..data import TrainingStream
+from .columns import start_columns, train_columns
+from .shots import adaptation_clips, find_enrollments
 
 ARCHITECTURE = "soundbeam"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AdaptResult:
-    """What an adaptation came to.
-
-    Attributes:
-        adapted: what the card of the checkpoint tells of it.
-        checkpoint: folder that `load_system("soundbeam", checkpoint=...)` opens.
-    """
-
-    adapted: Adaptation
-    checkpoint: Path
-
-    @property
-    def new_classes(self) -> tuple[str, ...]:
-        """In the order of their columns."""
-        return self.adapted.classes
-
-    @property
-    def shots(self) -> Mapping[str, int]:
-        """Recordings that each column was averaged over; 0 with random columns."""
-        return self.adapted.shots
-
-    @property
-    def losses(self) -> tuple[float, ...]:
-        """Mean training loss of each epoch, in dB."""
-        return self.adapted.losses
 
 
 def adapt(
@@ -72,23 +42,25 @@ def adapt(
     options: AdaptOptions | None = None,
     device: str = "cpu",
     corpus_dirs: Mapping[str, Path] | None = None,
-    telling: Telling | None = None,
+    progress: ProgressFactory = quiet,
+    log: Callable[[str], None] | None = None,
     reuse: bool = False,
-) -> AdaptResult:
+) -> Adaptation:
     """Adapt a SoundBeam to the classes of a few-shot dataset that it does not know.
 
     Args:
         checkpoint: of SoundBeam; of a mixed variant for `init="avg"`.
-        dataset: config whose mixtures hold the known recordings of new classes, for example
+        dataset: config whose mixtures hold the recordings of new classes, for example
             "fewshot_synthetic_5shot_adaptation".
-        out: folder of the new checkpoint.
+        out: folder of the new checkpoint, for `load_system("soundbeam", checkpoint=...)`.
         enroll_from: config whose trials enroll new classes with those recordings; `dataset` if
-            None, which has none where there is one recording for each class.
-        options: how.
+            None, which enrolls nothing where there is one recording for each class.
+        options: initial columns and training.
         device: "cpu", "cuda", ...
-        corpus_dirs: folders of the corpora that live on disk.
-        telling: of how far it is.
-        reuse: take what is in `out` if it was made of the same in the same way.
+        corpus_dirs: folders of the corpora on disk, by name.
+        progress: bar over the training steps.
+        log: called with a line for each epoch.
+        reuse: return the adaptation in `out` if it was made of the same data and options.
 
     Raises:
         CheckpointError: the checkpoint is missing, damaged or unsafe.
@@ -105,7 +77,8 @@ def adapt(
         out=out,
         options=options or AdaptOptions(),
         device=device,
-        telling=telling,
+        progress=progress,
+        log=log,
         reuse=reuse,
     )
 
@@ -113,60 +86,61 @@ def adapt(
 def adapt_on(
     checkpoint: str | Path,
     *,
-    stream: TrialStream,
-    enrolled: TrialStream,
+    stream: TrainingStream,
+    enrolled: TrainingStream,
     name: str,
     out: Path,
     options: AdaptOptions,
     device: str = "cpu",
-    telling: Telling | None = None,
+    progress: ProgressFactory = quiet,
+    log: Callable[[str], None] | None = None,
     reuse: bool = False,
-) -> AdaptResult:
-    """`adapt` on streams that are open already; `name` is told of in the card."""
+) -> Adaptation:
+    """`adapt` on open streams; `name` is the dataset's name on the card."""
     opened = load_checkpoint(checkpoint, architecture=ARCHITECTURE)
     net = _network(opened, options).to(device)
     new = tuple(label for label in stream.classes if label not in opened.card.classes)
     _check(opened, stream, new)
     averaged = enrolled if options.init == "avg" else None
-    heard = [stream] if averaged is None else [stream, averaged]
-    asked = Adaptation(
+    streams = [stream] if averaged is None else [stream, averaged]
+    planned = Adaptation(
         **options.model_dump(),
         parent_sha256=opened.card.sha256,
         classes=new,
-        clips=known_clips(stream, averaged, new, mixtures=options.mixtures),
+        clips=adaptation_clips(stream, averaged, new, mixtures=options.mixtures),
         dataset=name,
-        data_fingerprint=digest(*(each.fingerprint for each in heard)),
+        data_fingerprint=digest(*(each.fingerprint for each in streams)),
     )
-    before = _made_before(out) if reuse else None
-    if before is not None and before.same_recipe(asked):
-        return AdaptResult(adapted=before, checkpoint=out)
-    recordings = find_enrollments(enrolled, new) if options.init == "avg" else {}
+    earlier = _adaptation_in(out) if reuse else None
+    if earlier is not None and earlier.same_recipe(planned):
+        return earlier
+    recordings = {} if averaged is None else find_enrollments(averaged, new)
     columns = start_columns(net, recordings, len(new), options).to(device)
     classes = (*opened.card.classes, *new)
-    losses = train_columns(net, columns, classes, stream, options=options, telling=telling or Telling())
+    losses = train_columns(net, columns, classes, stream, options=options, progress=progress, log=log)
     shots = {label: len(recordings.get(label, ())) for label in new}
-    adapted = asked.model_copy(update={"losses": losses, "shots": shots})
+    adapted = planned.model_copy(update={"losses": losses, "shots": shots})
     _save(opened, columns, adapted, out=out)
-    return AdaptResult(adapted=adapted, checkpoint=out)
+    return adapted
 
 
-def _made_before(out: Path) -> Adaptation | None:
-    """What an intact checkpoint in a folder tells of its adaptation; None without one."""
+def _adaptation_in(folder: Path) -> Adaptation | None:
+    """Adaptation on the card of an intact checkpoint; None without one."""
     try:
-        if read_checkpoint_card(out).adapted is None:
+        if read_checkpoint_card(folder).adapted is None:
             return None
-        return load_checkpoint(out, architecture=ARCHITECTURE).card.adapted
+        return load_checkpoint(folder, architecture=ARCHITECTURE).card.adapted
     except CheckpointError:
         return None
 
 
-def _open(dataset: str, corpus_dirs: Mapping[str, Path]) -> TrialStream:
-    """The trials of a set as its own seed and split draw them: its known recordings are part of it.
+def _open(dataset: str, corpus_dirs: Mapping[str, Path]) -> TrainingStream:
+    """Trials of a dataset with its own seed and split, which determine the recordings of new classes.
 
     Raises:
-        ConfigError: it is a collection of sets.
+        ConfigError: it is a collection of datasets.
     """
-    # Imported late: the streams need only to be there when a dataset's recipe is adapted to.
+    # Imported late: `adapt_on` needs no dataset recipes.
     from ....datasets.config import load_dataset_configs  # noqa: PLC0415
     from ....datasets.dynamic import open_stream  # noqa: PLC0415
 
@@ -184,7 +158,7 @@ def _network(opened: Checkpoint, options: AdaptOptions) -> SoundBeamNet:
     """The network, frozen.
 
     Raises:
-        ConfigError: it has no class embeddings, or nothing to average.
+        ConfigError: it has no class embeddings, or no encoder for `init = "avg"`.
     """
     config = net_config(SoundBeamConfig, opened)
     if not config.takes_classes:
@@ -203,7 +177,7 @@ def _network(opened: Checkpoint, options: AdaptOptions) -> SoundBeamNet:
     return net.requires_grad_(False).eval()
 
 
-def _check(opened: Checkpoint, stream: TrialStream, new: tuple[str, ...]) -> None:
+def _check(opened: Checkpoint, stream: TrainingStream, new: tuple[str, ...]) -> None:
     if not new:
         raise ConfigError(
             f"the dataset has no class that checkpoint {str(opened.path)!r} does not know; "
@@ -217,8 +191,8 @@ def _check(opened: Checkpoint, stream: TrialStream, new: tuple[str, ...]) -> Non
 
 
 def _save(opened: Checkpoint, columns: Tensor, adapted: Adaptation, *, out: Path) -> None:
-    """The checkpoint with W' = [W, columns] (eq. 9); all other weights are the same bits."""
-    # `trained_on` stays: no test mixture holds a known recording of a new class.
+    """Write the checkpoint with W' = [W, columns] (eq. 9); all other weights are unchanged."""
+    # `trained_on` is unchanged: no test mixture holds an adaptation recording of a new class.
     state = dict(opened.state)
     state["embedding"] = torch.cat([state["embedding"], columns.detach().cpu()])
     card = opened.card.model_copy(

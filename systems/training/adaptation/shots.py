@@ -1,4 +1,4 @@
-"""The known recordings of new classes, as the trials of a few-shot set enroll them."""
+"""Recordings of new classes that a few-shot dataset adapts with."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from ....core.errors import DatasetError
-from ....datasets.dynamic import TrialStream as RecipeStream
+from ....datasets.dynamic import TrialStream
 from ....datasets.types import Clip
-from ..data import TrialStream
+from ..data import TrainingStream
 
 ENROLLMENT_TRIALS = 100
-"""Trials that are looked through."""
+"""Number of trials that are searched for enrollments."""
 
 
-def find_enrollments(stream: TrialStream, labels: Sequence[str]) -> dict[str, tuple[Tensor, ...]]:
-    """The different recordings that a stream's first trials enroll classes with.
+def find_enrollments(stream: TrainingStream, labels: Sequence[str]) -> dict[str, tuple[Tensor, ...]]:
+    """Distinct recordings that enroll classes in the first trials of a stream.
 
     Args:
-        stream: trials that ask for one class.
+        stream: trials with one queried class.
         labels: the classes.
 
     Returns:
-        Recordings [T_k] of each class, in the order of their SHA-256.
+        Recordings [T_k] of each class, sorted by their SHA-256.
 
     Raises:
         DatasetError: a class is never enrolled.
@@ -45,27 +45,27 @@ def find_enrollments(stream: TrialStream, labels: Sequence[str]) -> dict[str, tu
     return {label: tuple(clips[key] for key in sorted(clips)) for label, clips in found.items()}
 
 
-def known_clips(
-    mixed: TrialStream, enrolled: TrialStream | None, labels: Sequence[str], *, mixtures: int
+def adaptation_clips(
+    mixed: TrainingStream, enrolled: TrainingStream | None, labels: Sequence[str], *, mixtures: int
 ) -> dict[str, tuple[str, ...]]:
-    """The recordings of some classes that are adapted with, as CORPUS/PATH, sorted.
+    """Recordings of some classes that an adaptation uses, as CORPUS/PATH, sorted.
 
     Args:
-        mixed: its first mixtures are adapted with; tells nothing if it is no recipe.
-        enrolled: its trials enroll the classes, see `find_enrollments`; what it mixes is not heard.
+        mixed: stream whose first mixtures are trained on; skipped if it has no recipe.
+        enrolled: stream whose trials enroll the classes, see `find_enrollments`; None to skip.
         labels: the classes.
-        mixtures: of `mixed`.
+        mixtures: number of mixtures of `mixed`.
 
     Returns:
         Recordings of each class that has any.
     """
     found: dict[str, set[str]] = {label: set() for label in labels}
-    if isinstance(mixed, RecipeStream):
+    if isinstance(mixed, TrialStream):
         for index in range(mixtures):
             for source in mixed.drawn(index).mixture.sources:
                 if source.label in found:
                     found[source.label].add(f"{source.clip.corpus}/{source.clip.path}")
-    if isinstance(enrolled, RecipeStream):
+    if isinstance(enrolled, TrialStream):
         for index in range(ENROLLMENT_TRIALS):
             clue = enrolled.drawn(index).trials[0].clue
             if len(clue.classes) == 1 and clue.classes[0] in found:

@@ -9,7 +9,7 @@ from helpers.voices import RATE_HZ, Voices
 
 from tsebench.core.errors import ConfigError
 from tsebench.core.validation import parse
-from tsebench.systems.training.augment import at_other_speeds, cut, prepared
+from tsebench.systems.training.augment import at_other_speeds, augmented, cut
 from tsebench.systems.training.config import DataConfig
 
 
@@ -50,7 +50,7 @@ def test_mixture_is_the_sum_of_its_sources_at_their_own_speeds():
 
 def test_items_depend_on_their_index_alone():
     config = data(speed=[0.8, 1.25], segment_s=0.1)
-    first, again = (prepared(Voices(1), config, training=True) for _ in range(2))
+    first, again = (augmented(Voices(1), config, training=True) for _ in range(2))
     _ = again[3]
     assert torch.equal(first[5][0].mixture, again[5][0].mixture)
     assert not torch.equal(first[5][0].mixture, first[7][0].mixture)
@@ -59,7 +59,7 @@ def test_items_depend_on_their_index_alone():
 
 def test_segments_have_their_length_and_stay_together():
     stream, config = Voices(1), data(segment_s=0.1)
-    query, truth = prepared(stream, config, training=False)[4]
+    query, truth = augmented(stream, config, training=False)[4]
     assert query.mixture.shape == truth.target.shape == truth.interferers.shape == (1, 800)
     torch.testing.assert_close(query.mixture, truth.target + truth.interferers)
     assert len(query.clues.enrollments[0]) == 800
@@ -68,11 +68,11 @@ def test_segments_have_their_length_and_stay_together():
 
 
 def test_what_is_shorter_stays_whole():
-    item = prepared(Voices(1), data(segment_s=1.0), training=True)[0]
+    item = augmented(Voices(1), data(segment_s=1.0), training=True)[0]
     assert torch.equal(item[0].mixture, Voices(1)[0][0].mixture)
     stream = Voices(1)
-    assert prepared(stream, data(), training=True) is stream
-    assert prepared(stream, data(speed=[0.9, 1.1]), training=False) is stream
+    assert augmented(stream, data(), training=True) is stream
+    assert augmented(stream, data(speed=[0.9, 1.1]), training=False) is stream
 
 
 def test_silence_of_the_target_is_avoided():

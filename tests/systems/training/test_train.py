@@ -1,4 +1,4 @@
-"""The training engine: it learns, goes on after a stop, stops in time, and fails in one line."""
+"""Training runs: they learn, resume after a stop, respect limits, and fail with one line."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import logging
 import math
 import pickle
 import signal
-import threading
 from pathlib import Path
 
 import pytest
@@ -24,10 +23,10 @@ from tsebench.systems.checkpoints.checkpoint import load_checkpoint
 from tsebench.systems.registry import load_system
 from tsebench.systems.trainable import TASKS
 from tsebench.systems.training.config import OptimiserConfig, TrainConfig, load_train_config
-from tsebench.systems.training.data import EpochBatches, collate, prefetch
+from tsebench.systems.training.data import EpochBatches, collate
 from tsebench.systems.training.lightning_module import lr_factor
 from tsebench.systems.training.losses import LossConfig, build_loss
-from tsebench.systems.training.snapshot import EpochLog, Progress
+from tsebench.systems.training.state import EpochLog, Progress
 from tsebench.systems.training.train import train, train_on
 
 NET = {"num_filters": 24, "filter_length": 20, "bottleneck": 12, "hidden": 16, "blocks": 2}
@@ -139,10 +138,10 @@ def test_log_has_a_line_for_each_epoch(tmp_path, caplog):
 def test_console_gets_lines_and_a_bar_only_on_a_terminal(tmp_path, terminal):
     console = Console(file=io.StringIO(), force_terminal=terminal, width=120)
     fit(config(), tmp_path, console=console)
-    told = console.file.getvalue()
-    assert "epoch 0: train" in told
-    assert "epoch 1: train" in told
-    assert ("8/8" in told) == terminal
+    printed = console.file.getvalue()
+    assert "epoch 0: train" in printed
+    assert "epoch 1: train" in printed
+    assert ("8/8" in printed) == terminal
 
 
 def test_no_mixture_is_drawn_twice_and_validation_is_always_the_same(tmp_path):
@@ -373,25 +372,6 @@ def test_epochs_follow_each_other_without_gaps():
     assert [name for part in ids for name in part] == [f"m{i}" for i in range(20, 30)]
 
 
-def test_prefetch_is_in_order_bounded_and_stops(tmp_path):
-    made: list[int] = []
-    lock = threading.Lock()
-
-    def make(index: int) -> int:
-        with lock:
-            made.append(index)
-        return index
-
-    before = threading.active_count()
-    ahead = prefetch(make, count=100, threads=2)
-    assert [next(ahead) for _ in range(5)] == [0, 1, 2, 3, 4]
-    ahead.close()
-    assert len(made) <= 5 + 3
-    assert threading.active_count() == before
-    assert list(prefetch(make, count=7, threads=3)) == list(range(7))
-    assert list(prefetch(make, count=3, threads=0)) == [0, 1, 2]
-
-
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -413,7 +393,7 @@ def test_wrong_names_are_one_line(tmp_path):
         fit(config(system="soundbean"), tmp_path)
     with pytest.raises(ConfigError, match="net: unknown key 'blcks'; did you mean 'blocks'"):
         fit(config(net={"blcks": 3}), tmp_path)
-    with pytest.raises(ConfigError, match="device 'cuda:99' is not available"):
+    with pytest.raises(ConfigError, match="device 'cuda:99' is asked for"):
         train_on(
             config(), train_stream=ToneOrNoise(1), valid_stream=ToneOrNoise(2), out=tmp_path, device="cuda:99"
         )

@@ -1,4 +1,4 @@
-"""Few-shot adaptation: new columns are learnt, and nothing else changes, to the last bit."""
+"""Few-shot adaptation: new columns are trained, and nothing else changes, to the last bit."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import torch
 
 from tsebench.core.errors import ConfigError, DatasetError
 from tsebench.datasets.types import Clues, Query, Truth
+from tsebench.systems.checkpoints.adaptation_card import Adaptation, AdaptOptions
 from tsebench.systems.checkpoints.checkpoint import CheckpointCard, load_checkpoint, save_checkpoint
 from tsebench.systems.nets.soundbeam import SoundBeamConfig, SoundBeamNet
 from tsebench.systems.protocol import QueryBatch
 from tsebench.systems.registry import load_system
-from tsebench.systems.training.adaptation.adapt import AdaptOptions, AdaptResult, adapt, adapt_on
+from tsebench.systems.training.adaptation.adapt import adapt, adapt_on
 from tsebench.systems.training.adaptation.shots import find_enrollments
 
 SEEN = ("bell", "dog_bark", "rain")
@@ -70,7 +71,7 @@ def saved(folder: Path, variant: str = "mixed") -> str:
     return str(folder)
 
 
-def run(tmp_path: Path, *, variant: str = "mixed", stream=None, **options) -> AdaptResult:
+def run(tmp_path: Path, *, variant: str = "mixed", stream=None, **options) -> Adaptation:
     settings = AdaptOptions(**{"epochs": 2, "mixtures": 16, "batch_size": 4, **options})
     return adapt_on(
         saved(tmp_path / "base", variant),
@@ -95,17 +96,17 @@ def batch(*labels: tuple[str, ...]) -> QueryBatch:
 
 @pytest.mark.parametrize("init", ["avg", "rnd"])
 def test_seen_classes_answer_the_same_bits(tmp_path, init):
-    result = run(tmp_path, init=init, lr=0.1)
+    run(tmp_path, init=init, lr=0.1)
     before = load_system("soundbeam", checkpoint=str(tmp_path / "base"))
-    after = load_system("soundbeam", checkpoint=str(result.checkpoint))
+    after = load_system("soundbeam", checkpoint=str(tmp_path / "adapted"))
     asked = batch(("bell",), ("rain",), ("bell", "dog_bark"), SEEN)
     assert torch.equal(before.extract(asked).estimate, after.extract(asked).estimate)
     old = load_checkpoint(tmp_path / "base", architecture="soundbeam")
     new = load_checkpoint(tmp_path / "adapted", architecture="soundbeam")
     assert set(old.state) == set(new.state)
     for name, tensor in old.state.items():
-        kept = new.state[name][: len(SEEN)] if name == "embedding" else new.state[name]
-        assert torch.equal(kept, tensor), name
+        earlier = new.state[name][: len(SEEN)] if name == "embedding" else new.state[name]
+        assert torch.equal(earlier, tensor), name
     assert new.state["embedding"].shape == (5, 12)
     assert new.card.classes == (*SEEN, *NEW)
     assert new.card.net == old.card.net
@@ -115,16 +116,16 @@ def test_seen_classes_answer_the_same_bits(tmp_path, init):
 
 def test_new_classes_are_answered_by_their_columns(tmp_path):
     result = run(tmp_path, epochs=0)
-    assert (result.new_classes, result.losses) == (NEW, ())
+    assert (result.classes, result.losses) == (NEW, ())
     assert dict(result.shots) == {"chirp": 3, "hum": 3}
     before = load_system("soundbeam", checkpoint=str(tmp_path / "base"), query="enrollment")
-    after = load_system("soundbeam", checkpoint=str(result.checkpoint), query="classes")
+    after = load_system("soundbeam", checkpoint=str(tmp_path / "adapted"), query="classes")
     named = batch(("chirp",), ("hum",), ("chirp", "hum"))
     clips = NewSounds.clips
-    heard = [clips["chirp"], clips["hum"], [*clips["chirp"], *clips["hum"]]]
+    recordings = [clips["chirp"], clips["hum"], [*clips["chirp"], *clips["hum"]]]
     clues = tuple(
         Clues(classes=clue.classes, enrollments=tuple(some))
-        for clue, some in zip(named.clues, heard, strict=True)
+        for clue, some in zip(named.clues, recordings, strict=True)
     )
     asked = QueryBatch(
         ids=named.ids, mixture=named.mixture, lengths=named.lengths, sample_rate_hz=8000,
@@ -162,7 +163,7 @@ def test_enrollments_are_found_once_and_in_an_order_of_their_own():
         assert all(torch.equal(a, b) for a, b in pairs)
 
 
-def test_what_cannot_be_adapted_is_told(tmp_path):
+def test_data_and_networks_that_do_not_fit_are_refused(tmp_path):
     with pytest.raises(DatasetError, match=r"no enrollment of new class 'chirp'.*enroll_from"):
         run(tmp_path, stream=NewSounds(enrolled=False))
     assert run(tmp_path, stream=NewSounds(enrolled=False), init="rnd").shots["hum"] == 0
@@ -170,7 +171,7 @@ def test_what_cannot_be_adapted_is_told(tmp_path):
         run(tmp_path, variant="enrl")
     with pytest.raises(ConfigError, match=r"init = 'avg'.*'1hot', which cannot encode"):
         run(tmp_path, variant="1hot")
-    assert run(tmp_path, variant="1hot", init="rnd").new_classes == NEW
+    assert run(tmp_path, variant="1hot", init="rnd").classes == NEW
 
     class Known(NewSounds):
         classes = SEEN
@@ -209,5 +210,5 @@ def test_shipped_few_shot_sets_are_adapted_to(tmp_path):
         out=tmp_path / "out",
         options=AdaptOptions(epochs=1, mixtures=2, batch_size=2),
     )
-    assert result.new_classes == ("baby_cry", "bubbles", "cricket", "helicopter")
+    assert result.classes == ("baby_cry", "bubbles", "cricket", "helicopter")
     assert set(result.shots.values()) == {5}

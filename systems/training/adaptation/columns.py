@@ -1,34 +1,24 @@
-"""Embeddings of new classes beside those of a frozen SoundBeam: where they start, and training."""
+"""Embedding columns of new classes for a frozen SoundBeam: initial values and training."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import torch
-from rich.console import Console
 from torch import Tensor
 
 from ....core.errors import TsebenchError
-from ....core.progress import ProgressFactory, quiet
+from ....core.progress import ProgressFactory
 from ...checkpoints.adaptation_card import AdaptOptions
 from ...nets.label_embedding import embed, fresh_columns
 from ...nets.soundbeam import SoundBeamNet
 from ...shared.class_queries import multi_hot
 from ...trainable import TrainBatch
-from ..data import EpochBatches, TrialStream
+from ..data import EpochBatches, TrainingStream
 from ..losses import NegativeSnr
 
-_KEPT = 256
-"""Mixtures that are rendered once and kept in memory; more are rendered in each epoch."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Telling:
-    """Where an adaptation tells how far it is: a line for each epoch, and a bar."""
-
-    console: Console | None = None
-    progress: ProgressFactory = quiet
+_CACHED = 256
+"""Up to this many mixtures are rendered once and cached; more are rendered in each epoch."""
 
 
 def start_columns(
@@ -47,12 +37,20 @@ def train_columns(
     net: SoundBeamNet,
     columns: Tensor,
     classes: tuple[str, ...],
-    stream: TrialStream,
+    stream: TrainingStream,
     *,
     options: AdaptOptions,
-    telling: Telling,
+    progress: ProgressFactory,
+    log: Callable[[str], None] | None,
 ) -> tuple[float, ...]:
-    """Train the columns in place; the mean loss of each epoch."""
+    """Train the columns in place.
+
+    Returns:
+        Mean loss of each epoch, in dB.
+
+    Raises:
+        TsebenchError: a loss is not finite.
+    """
     columns.requires_grad_(True)
     adam = torch.optim.Adam([columns], lr=options.lr)
     batches = EpochBatches(
@@ -60,43 +58,38 @@ def train_columns(
         per_epoch=options.mixtures,
         batch_size=options.batch_size,
         threads=1,
-        epoch=lambda: 0,
-        keep=options.mixtures <= _KEPT,
+        cache=options.mixtures <= _CACHED,
     )
-    losses: list[float] = []
-    what = f"adapt to {', '.join(classes[-len(columns) :])}"
-    with telling.progress(what, options.epochs * len(batches)) as advance:
+    means: list[float] = []
+    title = f"adapt to {', '.join(classes[-len(columns) :])}"
+    with progress(title, options.epochs * len(batches)) as advance:
         for epoch in range(options.epochs):
             values: list[Tensor] = []
-            for losses_of_batch in _steps(net, columns, classes, batches):
+            for losses in _losses(net, columns, classes, batches):
                 adam.zero_grad()
-                torch.autograd.backward(losses_of_batch.mean())
+                torch.autograd.backward(losses.mean())
                 adam.step()
-                values.append(losses_of_batch.detach())
+                values.append(losses.detach())
                 advance(1)
-            losses.append(float(torch.cat(values).double().mean()))
-            if telling.console is not None:
-                line = f"epoch {epoch}: train {losses[-1]:.2f} dB"
-                telling.console.print(line, highlight=False)
+            means.append(float(torch.cat(values).double().mean()))
+            if log is not None:
+                log(f"epoch {epoch}: train {means[-1]:.2f} dB")
     columns.requires_grad_(False)
-    return tuple(losses)
+    return tuple(means)
 
 
-def _steps(
+def _losses(
     net: SoundBeamNet, columns: Tensor, classes: tuple[str, ...], batches: EpochBatches
 ) -> Iterator[Tensor]:
-    """Losses [B] of each batch with the columns as they are then.
-
-    Raises:
-        TsebenchError: one is not finite.
-    """
-    seen = net.embedding
+    """Losses [B] of each batch with the current columns."""
+    frozen = net.embedding
     for rendered in batches:
         batch: TrainBatch = rendered.to(columns.device)
-        known = columns if seen is None else torch.cat([seen, columns])
+        embeddings = columns if frozen is None else torch.cat([frozen, columns])
         query = multi_hot([clue.classes for clue in batch.queries.clues], classes)
         mixture = batch.queries.mixture[:, 0]
-        estimate = net.extractor(mixture, batch.queries.lengths, embed(query.to(columns.device), known))
+        clue = embed(query.to(columns.device), embeddings)
+        estimate = net.extractor(mixture, batch.queries.lengths, clue)
         losses = NegativeSnr()(
             estimate=estimate, reference=batch.target, mixture=mixture, present=batch.present
         )

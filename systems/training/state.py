@@ -1,4 +1,4 @@
-"""What a training run must remember to go on after it was stopped: tensors and plain values."""
+"""State that a training run needs to continue after it was stopped: tensors and plain values."""
 
 from __future__ import annotations
 
@@ -32,13 +32,14 @@ class EpochLog:
 
 @dataclass(slots=True, kw_only=True)
 class Progress:
-    """How far training has come.
+    """Counts and losses of all parts of a training run.
 
     Attributes:
-        epochs: that are done.
-        seconds: of training, over all parts.
+        epochs: completed ones.
+        seconds: of training.
         stale: epochs since the best one.
         plateau: epochs since the best one or the last reduction of the learning rate.
+        reductions: of the learning rate by the "plateau" schedule.
     """
 
     epochs: int = 0
@@ -67,13 +68,13 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
+class TrainingState:
     """Content of `last.ckpt`.
 
     Attributes:
-        best: weights of the best epoch; none before the first one.
-        optimiser: its state; none before the first epoch.
-        prepared: what was fitted before the first epoch, see `task.PreparingTask`.
+        best: weights of the best epoch; empty before the first one.
+        optimiser: state of the optimiser; empty before the first epoch.
+        prepared: description of what `PreparingTask.prepare` fitted before the first epoch.
     """
 
     progress: Progress
@@ -83,19 +84,18 @@ class Snapshot:
     prepared: str = ""
 
 
-def identity(config: TrainConfig, *, fingerprints: tuple[str, str]) -> str:
-    """What must stay the same for a run to be resumed; limits of time may change."""
-    limits = {"epochs", "max_minutes", "patience"}
+def run_identity(config: TrainConfig, *, fingerprints: tuple[str, str]) -> str:
+    """Settings and data that must be unchanged for a run to be resumed; its limits may change."""
     exclude: Any = {
         "description": True,
         "threads": True,
         "data": {"render_threads", "render_processes"},
-        "optimiser": limits,
+        "optimiser": {"epochs", "max_minutes", "patience"},
     }
     return config.model_dump_json(exclude=exclude) + " ".join(fingerprints)
 
 
-def save_snapshot(out: Path, snapshot: Snapshot, *, identity: str) -> None:
+def save_state(out: Path, state: TrainingState, *, identity: str) -> None:
     """Write `last.ckpt`, whole or not at all.
 
     Raises:
@@ -103,21 +103,21 @@ def save_snapshot(out: Path, snapshot: Snapshot, *, identity: str) -> None:
     """
     content = {
         "identity": identity,
-        "progress": asdict(snapshot.progress),
-        "net": dict(snapshot.net),
-        "best": dict(snapshot.best),
-        "optimiser": dict(snapshot.optimiser),
-        "prepared": snapshot.prepared,
+        "progress": asdict(state.progress),
+        "net": dict(state.net),
+        "best": dict(state.best),
+        "optimiser": dict(state.optimiser),
+        "prepared": state.prepared,
     }
     write_atomic(out / LAST, to_bytes(content))
 
 
-def load_snapshot(out: Path, *, identity: str) -> Snapshot | None:
-    """The state of an earlier part of this run, or None if there is none.
+def load_state(out: Path, *, identity: str) -> TrainingState | None:
+    """State of an earlier part of this run; None without one.
 
     Raises:
         CheckpointError: the file is damaged or unsafe.
-        ConfigError: it belongs to a run with another config.
+        ConfigError: it belongs to a run with another config or other data.
     """
     path = out / LAST
     if not path.is_file():
@@ -133,7 +133,7 @@ def load_snapshot(out: Path, *, identity: str) -> Snapshot | None:
         )
     progress = dict(content["progress"])
     history = [EpochLog(**line) for line in progress.pop("history")]
-    return Snapshot(
+    return TrainingState(
         progress=Progress(**progress, history=history),
         net=content["net"],
         best=content["best"],

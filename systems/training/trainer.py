@@ -1,4 +1,4 @@
-"""Lightning's trainer: on one device, with our own batches and files, and without its chatter."""
+"""Lightning's trainer on one device, with batches and files of our own, and without its messages."""
 
 from __future__ import annotations
 
@@ -6,20 +6,19 @@ import logging
 import signal
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import pytorch_lightning as lightning
 import torch
 
-from ...core.errors import ConfigError
+from ...core.provenance import resolve_device
 from .data import EpochBatches
-from .epoch_end import Keeper
 from .lightning_module import ExtractionModule
 
-# Starts of the warnings that Lightning gives for things that are meant as they are.
+# Starts of the warnings that Lightning gives for intended settings.
 _ADVICE = (
-    # Lightning asks torch in a way that newer versions of torch deprecate.
+    # Lightning calls torch in a way that newer versions of torch deprecate.
     r"`isinstance\(treespec, LeafSpec\)` is deprecated",
     # `device="cpu"` on a machine with a GPU.
     r"GPU available but not used",
@@ -31,31 +30,36 @@ _ADVICE = (
 
 
 def fit(
-    module: ExtractionModule, keeper: Keeper, batches: tuple[EpochBatches, EpochBatches], *, device: str
+    module: ExtractionModule,
+    batches: tuple[EpochBatches, EpochBatches],
+    *,
+    callbacks: Sequence[lightning.Callback],
+    device: str,
 ) -> None:
-    """Train until the epochs, the time or the patience are over.
+    """Train until the limit of epochs, time or patience is reached.
 
     Args:
-        module: what to train.
-        keeper: writes the results down after each epoch.
+        module: network, loss and optimiser.
         batches: of training and of validation.
+        callbacks: called in this order.
         device: "auto", "cpu", "cuda" or "cuda:1".
 
     Raises:
-        ConfigError: the device is not there.
+        ConfigError: the device is not available.
         KeyboardInterrupt: the user stopped it.
     """
     config = module.config
-    accelerator, devices = _devices(device)
+    kind, _, number = resolve_device(device).partition(":")
+    on_gpu = kind == "cuda"
     precision = {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}[config.precision]
     with _quiet(), using_threads(config.threads):
         trainer = lightning.Trainer(
-            accelerator=accelerator,
-            devices=devices,
+            accelerator="gpu" if on_gpu else "cpu",
+            devices=[int(number or 0)] if on_gpu else 1,
             max_epochs=config.optimiser.epochs - module.progress.epochs,
             precision=precision,  # type: ignore[arg-type]
             gradient_clip_val=config.optimiser.gradient_clip,
-            callbacks=[keeper],
+            callbacks=list(callbacks),
             num_sanity_val_steps=0,
             logger=False,
             enable_checkpointing=False,
@@ -68,26 +72,6 @@ def fit(
         except SystemExit as error:
             # Lightning leaves by sys.exit when it is interrupted, with Ctrl+C switched off.
             raise KeyboardInterrupt from error
-
-
-def _devices(device: str) -> tuple[str, int | list[int]]:
-    """Lightning's words for a torch device.
-
-    Raises:
-        ConfigError: the device is unknown or not there.
-    """
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    kind, _, number = device.partition(":")
-    if kind == "cpu":
-        return "cpu", 1
-    index = int(number) if number.isdigit() else 0
-    if kind != "cuda" or index >= torch.cuda.device_count():
-        raise ConfigError(
-            f"device {device!r} is not available (allowed: auto, cpu, and cuda with "
-            f"{torch.cuda.device_count()} devices here)"
-        )
-    return "gpu", [index]
 
 
 @contextmanager
@@ -103,21 +87,18 @@ def using_threads(count: int | None) -> Iterator[None]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without Lightning's advertisements and its advice on things that are meant as they are."""
-    chatter = logging.getLogger("pytorch_lightning")
-    level = chatter.level
-    handler = signal.getsignal(signal.SIGINT) if _in_main_thread() else None
-    chatter.setLevel(logging.ERROR)
+    """Silence Lightning's log and advice; restore Ctrl+C, which it replaces."""
+    log = logging.getLogger("pytorch_lightning")
+    level = log.level
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    handler = signal.getsignal(signal.SIGINT) if in_main_thread else None
+    log.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
             for message in _ADVICE:
                 warnings.filterwarnings("ignore", message=message)
             yield
     finally:
-        chatter.setLevel(level)
+        log.setLevel(level)
         if handler is not None:
             signal.signal(signal.SIGINT, handler)
-
-
-def _in_main_thread() -> bool:
-    return threading.current_thread() is threading.main_thread()

@@ -1,0 +1,231 @@
+"""Lightning callbacks: files written after each epoch, when to stop, log lines, progress bar, MLflow."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytorch_lightning as lightning
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from torch import Tensor
+
+from ...core.errors import ConfigError
+from ...core.files import write_atomic
+from ..checkpoints.checkpoint import CheckpointCard, save_checkpoint
+from .config import TrainConfig
+from .lightning_module import ExtractionModule
+from .state import EpochLog, TrainingState, save_state
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+LOG = "train.log.jsonl"
+_LOGGER = logging.getLogger("tsebench.train")
+
+
+class RunFiles(lightning.Callback):
+    """Count epochs, write the run's files after each, and stop by time and patience.
+
+    It must be the first callback: the others read the progress that it updates.
+
+    Args:
+        out: folder of the run.
+        card: of the checkpoint, without the counts of epochs and the best loss.
+        identity: of the run, see `run_identity`.
+        best: best weights of earlier parts of the run; empty without any.
+    """
+
+    def __init__(self, *, out: Path, card: CheckpointCard, identity: str, best: dict[str, Tensor]) -> None:
+        self._out = out
+        self._card = card
+        self._identity = identity
+        self._best = best
+
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, module: lightning.LightningModule, *_: object
+    ) -> None:
+        """Stop at the time limit."""
+        trainer.should_stop = trainer.should_stop or _checked(module).out_of_time
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
+        """Count the epoch and write the state, the log and the best weights; validation is done."""
+        module = _checked(module)
+        optimiser, progress = module.config.optimiser, module.progress
+        log = EpochLog(
+            epoch=module.epoch,
+            steps=module.steps,
+            train_loss=module.train_loss.value,
+            valid_loss=module.valid_loss.value,
+            lr=module.lr,
+            seconds=module.seconds,
+        )
+        weights = {name: tensor.detach().cpu().clone() for name, tensor in module.net.state_dict().items()}
+        is_best = progress.add(log, plateau_patience=optimiser.plateau_patience)
+        if is_best:
+            self._best = weights
+        state = TrainingState(
+            progress=progress,
+            net=weights,
+            best=self._best,
+            optimiser=trainer.optimizers[0].state_dict(),
+            prepared=self._card.prepared,
+        )
+        save_state(self._out, state, identity=self._identity)
+        if is_best:
+            self.export(module)
+        lines = [json.dumps(asdict(line)) + "\n" for line in progress.history]
+        write_atomic(self._out / LOG, "".join(lines))
+        if optimiser.patience is not None and progress.stale >= optimiser.patience:
+            trainer.should_stop = True
+
+    def export(self, module: ExtractionModule) -> Path:
+        """Write the best weights and their card."""
+        progress = module.progress
+        best = progress.history[progress.best_epoch]
+        card = self._card.model_copy(
+            update={"epochs": best.epoch + 1, "steps": best.steps, "best_valid_loss": best.valid_loss}
+        )
+        return save_checkpoint(self._out, state=self._best, card=card)
+
+
+class EpochLines(lightning.Callback):
+    """One line for each epoch, to the logger `tsebench.train` and to a console if there is one."""
+
+    def __init__(self, console: Console | None) -> None:
+        self._console = console
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
+        """Write the losses in dB, the learning rate and the time."""
+        del trainer
+        progress = _checked(module).progress
+        log = progress.history[-1]
+        line = (
+            f"epoch {log.epoch}: train {log.train_loss:.2f} dB, valid {log.valid_loss:.2f} dB, "
+            f"best {progress.best_loss:.2f} dB, lr {log.lr:.2g}, {log.seconds:.0f} s"
+        )
+        _LOGGER.info("%s", line)
+        if self._console is not None:
+            self._console.print(line, highlight=False)
+
+
+class StepBar(lightning.Callback):
+    """A progress bar over the steps of all parts of the run, for a terminal."""
+
+    def __init__(self, progress: Progress, *, total: int, done: int) -> None:
+        self._progress = progress
+        self._task = progress.add_task("training", total=total, completed=done, loss="")
+
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, module: lightning.LightningModule, *_: object
+    ) -> None:
+        """Advance the bar; it shows the mean loss of the epoch so far."""
+        del trainer
+        loss = f"train {_checked(module).train_loss.value:.2f} dB"
+        self._progress.update(self._task, advance=1, loss=loss)
+
+
+class MlflowLog(lightning.Callback):
+    """Losses and the learning rate of each epoch as metrics of an MLflow run."""
+
+    def __init__(self, client: MlflowClient, run_id: str) -> None:
+        self._client = client
+        self._run_id = run_id
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
+        """Log the epoch."""
+        del trainer
+        progress = _checked(module).progress
+        log = progress.history[-1]
+        values = {"train_loss": log.train_loss, "valid_loss": log.valid_loss, "lr": log.lr}
+        for name, value in {**values, "best_valid_loss": progress.best_loss}.items():
+            self._client.log_metric(self._run_id, name, value, step=log.epoch)
+
+
+@contextmanager
+def reporting(
+    module: ExtractionModule, *, total: int, console: Console | None, tracking_uri: str | None
+) -> Iterator[list[lightning.Callback]]:
+    """Callbacks that report a run: log lines, a bar if the console is a terminal, MLflow.
+
+    Args:
+        module: the run.
+        total: steps of the whole run.
+        console: of the lines and the bar.
+        tracking_uri: of the MLflow server or store, if the run is logged there.
+    """
+    with ExitStack() as stack:
+        callbacks: list[lightning.Callback] = [EpochLines(console)]
+        if console is not None and console.is_terminal:
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[loss]}"),
+                TimeElapsedColumn(),
+                TimeRemainingColumn(),
+            )
+            progress = stack.enter_context(Progress(*columns, console=console))
+            callbacks.append(StepBar(progress, total=total, done=module.steps))
+        if tracking_uri is not None:
+            callbacks.append(stack.enter_context(_mlflow(module.config, tracking_uri)))
+        yield callbacks
+
+
+@contextmanager
+def _mlflow(config: TrainConfig, tracking_uri: str) -> Iterator[MlflowLog]:
+    """Open an MLflow run before training starts, and close it as finished or failed.
+
+    Raises:
+        ConfigError: the server or store cannot be used.
+    """
+    # Imported late: it takes seconds, and most runs do without.
+    from mlflow import MlflowClient  # noqa: PLC0415
+    from mlflow.exceptions import MlflowException  # noqa: PLC0415
+    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
+
+    try:
+        client = MlflowClient(tracking_uri=tracking_uri)
+        run_id = _open_run(client, config)
+    except (MlflowException, SQLAlchemyError, OSError) as error:
+        first = str(error).partition("\n")[0]
+        raise ConfigError(
+            f"MLflow at {tracking_uri!r} cannot be used: {first}; "
+            "check --tracking-uri, or turn tracking off with --tracking-uri none"
+        ) from None
+    status = "FAILED"
+    try:
+        yield MlflowLog(client, run_id)
+        status = "FINISHED"
+    finally:
+        client.set_terminated(run_id, status=status)
+
+
+def _open_run(client: MlflowClient, config: TrainConfig) -> str:
+    """Create a run with the config as its parameters; its id."""
+    experiment = client.get_experiment_by_name("tsebench-train")
+    number = experiment.experiment_id if experiment else client.create_experiment("tsebench-train")
+    run_id = str(client.create_run(number, run_name=config.name).info.run_id)
+    for section, values in config.model_dump(mode="json").items():
+        nested = values if isinstance(values, dict) else {"": values}
+        for key, value in nested.items():
+            client.log_param(run_id, f"{section}.{key}".rstrip("."), value)
+    return run_id
+
+
+def _checked(module: lightning.LightningModule) -> ExtractionModule:
+    if not isinstance(module, ExtractionModule):
+        raise TypeError(f"this callback needs an ExtractionModule, not a {type(module).__name__}")
+    return module
