@@ -20,7 +20,7 @@ from ..slices.slices import SliceCell
 from .registry import FIGURES, LeftOut, Plot
 from .shared.columns import PlotColumn, errors, record, remarks
 from .shared.scales import Scale
-from .shared.slices import sizes_of, slices_of
+from .shared.slice_cells import sizes_of, slices_of
 from .shared.style import COLUMN_IN, PAGE_IN, figure, grid_along, legend_below, plain, wrap
 
 if TYPE_CHECKING:

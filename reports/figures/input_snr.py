@@ -14,7 +14,7 @@ from ..slices.slices import SliceCell
 from .registry import FIGURES, LeftOut, Plot
 from .shared.columns import PlotColumn, record, remarks
 from .shared.lines import draw_lines
-from .shared.slices import sizes_of, slices_of
+from .shared.slice_cells import sizes_of, slices_of
 
 
 @FIGURES.register("input_snr")

@@ -75,8 +75,8 @@ def _by_quantile(board: Leaderboard, choice: DemoChoice) -> dict[tuple[str, str]
     found: dict[tuple[str, str], str] = {}
     for table in board.tables:
         system = choice.by or table.leader
-        ordered = order.worst_first(table, system) if system else ()
-        for level in choice.quantiles if ordered else ():
+        ordered = order.worst_first(table, system)
+        for level in choice.quantiles if len(ordered) else ():
             trial = ordered[round(level * (len(ordered) - 1))]
             unit = next(c.facts.unit for c in table.columns if c.key == choice.metric)
             value = f"{choice.metric} {text.number(trial.value, unit)} {unit}".strip()

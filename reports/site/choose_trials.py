@@ -7,7 +7,6 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import overload
 
 import pandas as pd
 
@@ -24,7 +23,7 @@ class Valued:
     value: float
 
 
-class ValuedTrials(Sequence[Valued]):
+class ValuedTrials:
     """Trials in an order. Of thousands only the ends are used, so each is made when it is indexed.
 
     Args:
@@ -39,14 +38,7 @@ class ValuedTrials(Sequence[Valued]):
     def __len__(self) -> int:
         return len(self._values)
 
-    @overload
-    def __getitem__(self, index: int) -> Valued: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Valued]: ...
-    def __getitem__(self, index: int | slice) -> Valued | list[Valued]:
-        """One trial, or a stretch of them."""
-        if isinstance(index, slice):
-            return [self[place] for place in range(*index.indices(len(self)))]
+    def __getitem__(self, index: int) -> Valued:
         trial_id, value = str(self._values.index[index]), float(self._values.iloc[index])
         return Valued(dataset=self._dataset, trial_id=trial_id, value=value)
 
@@ -73,7 +65,7 @@ class TrialOrder:
         self._board = board
         self._metric = metric
 
-    def worst_first(self, table: Table, system: str) -> Sequence[Valued]:
+    def worst_first(self, table: Table, system: str | None) -> ValuedTrials:
         """Trials of a system, the worst first.
 
         A trial without a value is left out here; the failures list it.
@@ -81,7 +73,7 @@ class TrialOrder:
         column = self._column(table)
         values = self._values.get((table.dataset, table.condition))
         if column is None or values is None or system not in values:
-            return ()
+            return ValuedTrials(table.dataset, pd.Series(dtype=float))
         ordered = values[system].dropna().sort_index()
         ordered = ordered.sort_values(ascending=column.facts.higher_is_better is not False, kind="stable")
         return ValuedTrials(table.dataset, ordered)
@@ -91,10 +83,12 @@ class TrialOrder:
         found = []
         for table in self._board.tables:
             column, ordered = self._column(table), self.worst_first(table, system)
-            if column is not None and ordered:
-                half = min(count, (len(ordered) + 1) // 2)
-                best = tuple(ordered[max(half, len(ordered) - count) :][::-1])
-                found.append(Extremes(table=table, column=column, worst=tuple(ordered[:half]), best=best))
+            n = len(ordered)
+            if column is not None and n:
+                half = min(count, (n + 1) // 2)
+                worst = tuple(ordered[place] for place in range(half))
+                best = tuple(ordered[place] for place in reversed(range(max(half, n - count), n)))
+                found.append(Extremes(table=table, column=column, worst=worst, best=best))
         return tuple(found)
 
     def most_extreme(self) -> Iterator[Valued]:
@@ -192,11 +186,7 @@ def _priority(entry: Entry, table: Table) -> int:
     return 2 if entry.facts.privileged or entry.facts.family == "baseline" else 1
 
 
-def _ends_first(ordered: Sequence[Valued]) -> Iterator[Valued]:
+def _ends_first(ordered: ValuedTrials) -> Iterator[Valued]:
     """Worst, best, second worst, second best, ..."""
-    low, high = 0, len(ordered) - 1
-    while low <= high:
-        yield ordered[low]
-        if high > low:
-            yield ordered[high]
-        low, high = low + 1, high - 1
+    for place in range(len(ordered)):
+        yield ordered[-1 - place // 2 if place % 2 else place // 2]

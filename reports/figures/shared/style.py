@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...leaderboard.board import Entry, Leaderboard
 
@@ -23,14 +23,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLUMN_IN, PAGE_IN = 3.5, 7.16  # of a two-column paper
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#7A4B9E", "#5C3A21")
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "h", "H", ".")
-_DASHES: tuple[Any, ...] = ("-", (0, (5, 1)), (0, (3, 1, 1, 1)))
-_ORACLE_DASHES: tuple[Any, ...] = ((0, (4, 2)), (0, (4, 1, 1, 1)), (0, (6, 3)), (0, (2, 2)))
-_BASELINE_DASHES: tuple[Any, ...] = ((0, (1, 1)), (0, (1, 2)), (0, (1, 3)), (0, (2, 1, 1, 1)))
-_HATCHES = ("", "///", "...", "xx", "\\\\\\", "+++", "ooo", "--", "**", "||", "//..", "\\\\..")
-_DARKS = ("#000000", "#3B4A5A", "#4A1F00", "#003D2B", "#3F1F4F", "#5A5A5A")
-_GREYS = ("#777777", "#999999", "#555555", "#AAAAAA")
 _CHARACTER_IN = 0.062  # mean width of a letter at 7 pt
 _LINE_IN, _ENTRY_IN = 0.12, 0.035  # height of a line of a legend, and of the space between entries
 # Letters of a line of a name in a legend: with many systems, two columns fit in the width.
@@ -67,6 +59,35 @@ _RC: Mapping[Any, Any] = {
 }
 
 
+class _Styles(NamedTuple):
+    """Styles of one kind of systems, used in turn."""
+
+    colours: tuple[str, ...]
+    markers: tuple[str, ...]
+    dashes: tuple[Any, ...]
+    hatches: tuple[str, ...]
+
+
+_SYSTEMS = _Styles(
+    colours=("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#7A4B9E", "#5C3A21"),
+    markers=("o", "s", "^", "D", "v", "P", "X", "<", ">", "h", "H", "."),
+    dashes=("-", (0, (5, 1)), (0, (3, 1, 1, 1))),
+    hatches=("", "///", "...", "xx", "\\\\\\", "+++", "ooo", "--", "**", "||", "//..", "\\\\.."),
+)
+_ORACLES = _Styles(
+    colours=("#000000", "#3B4A5A", "#4A1F00", "#003D2B", "#3F1F4F", "#5A5A5A"),
+    markers=("*", "d", "8", "p"),
+    dashes=((0, (4, 2)), (0, (4, 1, 1, 1)), (0, (6, 3)), (0, (2, 2))),
+    hatches=("////", "\\\\\\\\", "xxxx", "...."),
+)
+_BASELINES = _Styles(
+    colours=("#777777", "#999999", "#555555", "#AAAAAA"),
+    markers=("x", "+", "1", "2"),
+    dashes=((0, (1, 1)), (0, (1, 2)), (0, (1, 3)), (0, (2, 1, 1, 1))),
+    hatches=_ORACLES.hatches,
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
     """Style of one system in every figure of a report."""
@@ -96,30 +117,24 @@ def looks(board: Leaderboard) -> dict[str, Look]:
     for table in board.tables:
         for entry in table.entries:
             entries.setdefault(entry.system, entry)
-    places = {"oracle": 0, "baseline": 0, "": 0}
+    places = dict.fromkeys((_SYSTEMS, _ORACLES, _BASELINES), 0)
     found = {}
     for name in sorted(entries):
-        kind = "oracle" if entries[name].facts.privileged else ""
-        kind = kind or ("baseline" if entries[name].facts.family == "baseline" else "")
-        found[name] = _look(name, kind, places[kind])
+        facts = entries[name].facts
+        kind = _ORACLES if facts.privileged else _BASELINES if facts.family == "baseline" else _SYSTEMS
+        place = places[kind]
         places[kind] += 1
+        # Systems change their dash only when all colours are used.
+        dash = place // len(kind.colours) if kind is _SYSTEMS else place
+        found[name] = Look(
+            label=plain(name),
+            colour=kind.colours[place % len(kind.colours)],
+            marker=kind.markers[place % len(kind.markers)],
+            dash=kind.dashes[dash % len(kind.dashes)],
+            hatch=kind.hatches[place % len(kind.hatches)],
+            privileged=facts.privileged,
+        )
     return found
-
-
-def _look(name: str, kind: str, place: int) -> Look:
-    def of(cycle: Sequence[Any]) -> Any:
-        return cycle[place % len(cycle)]
-
-    colours = {"oracle": _DARKS, "baseline": _GREYS, "": _COLOURS}[kind]
-    dashes = {"oracle": _ORACLE_DASHES, "baseline": _BASELINE_DASHES}.get(kind)
-    return Look(
-        label=plain(name),
-        colour=of(colours),
-        marker=of({"oracle": ("*", "d", "8", "p"), "baseline": ("x", "+", "1", "2")}.get(kind, _MARKERS)),
-        dash=of(dashes) if dashes else _DASHES[place // len(_COLOURS) % len(_DASHES)],
-        hatch=of(_HATCHES) if not kind else of(("////", "\\\\\\\\", "xxxx", "....")),
-        privileged=kind == "oracle",
-    )
 
 
 def figure(*, width_in: float = COLUMN_IN, height_in: float = 2.3) -> Figure:
