@@ -143,6 +143,8 @@ class RunConfig(StrictModel):
         keep_estimates: write every estimate as wav, so that a metric added later needs no
             inference.
         seed: of the bootstrap; datasets carry their own.
+        rank_by: metric that ranks the systems in reports: one name for all sets, or names by set; the
+            default is `snri`, `si_sdri`, ... as far as a set has them.
     """
 
     name: str = Field(pattern=_LABEL)
@@ -158,6 +160,7 @@ class RunConfig(StrictModel):
     scale: str = FULL
     scales: dict[str, ScaleSpec] = Field(default_factory=dict)
     paper_tables: tuple[str, ...] = ()
+    rank_by: str | dict[str, str] = Field(default_factory=dict)
 
     @field_validator("datasets", mode="before")
     @classmethod

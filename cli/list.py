@@ -59,7 +59,7 @@ def _datasets() -> Lines:
 
 
 def _metrics() -> Lines:
-    from ..bench.scoring.plan import known_metrics
+    from ..bench.metrics.registry import known_metrics
 
     for info in known_metrics():
         direction = "higher is better" if info.higher_is_better else "lower is better"

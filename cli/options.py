@@ -130,6 +130,15 @@ ReportOption = Annotated[
         help="Setting of a format, for example latex.intervals=false; may be repeated.",
     ),
 ]
+RankBy = Annotated[
+    list[str] | None,
+    Option(
+        "--rank-by",
+        metavar="METRIC|SET=METRIC",
+        help="Metric that ranks the systems: of all sets, or of one, for example mini_sounds=si_sdri; "
+        "may be repeated.",
+    ),
+]
 System = Annotated[
     str | None,
     Argument(metavar="SYSTEM", help="Registered name, or `metrics`; without one, this machine is checked."),

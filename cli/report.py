@@ -12,6 +12,7 @@ def report(
     out: options.ReportOut,
     formats: options.Formats = FORMATS,
     option: options.ReportOption = None,
+    rank_by: options.RankBy = None,
     corpus: options.Corpus = None,
     tracking_uri: options.Tracking = "none",
 ) -> None:
@@ -19,6 +20,7 @@ def report(
 
     Players of single trials need the run's corpora, and estimates that it kept.
     """
+    from ..bench.run.rank_by import parse_rank_by
     from ..bench.tracking.log import track_report
     from ..core.config_files import settings_of
     from ..reports.formats.registry import write_board
@@ -30,7 +32,7 @@ def report(
         option or [], names, kind="format", named_by="--format", example="latex.intervals=false"
     )
     html = {"corpora": corpora_of(corpus), **settings.get("html", {})}
-    board = open_board(runs)
+    board = open_board(runs, rank_by=parse_rank_by(rank_by or ()))
     print_remarks(board, console)
     written = write_board(board, out, names, {**settings, "html": html})
     for line in listed(written, out):

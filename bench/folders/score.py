@@ -102,7 +102,7 @@ def score_folders(
         files = pair_folders(
             estimates, references, mixtures, channel=options.channel, transcripts=options.transcripts
         )
-        record = _record(files, options, device)
+        record = _record(files, options, plan, device)
         make_folder(options.out / "rows")
         evaluation = Evaluation(
             FileSet(files),
@@ -170,7 +170,7 @@ def _check_title(title: str, mixtures: Path | None) -> None:
         raise ConfigError(f"--system {title!r} is the name of the mixtures themselves; choose another")
 
 
-def _record(files: PairedFiles, options: ScoreOptions, device: str) -> RunRecord:
+def _record(files: PairedFiles, options: ScoreOptions, plan: MetricPlan, device: str) -> RunRecord:
     """The record of this run and of the systems that were scored into the folder before."""
     before = read_record(options.out)
     systems: dict[str, SystemRecord] = {}
@@ -190,6 +190,7 @@ def _record(files: PairedFiles, options: ScoreOptions, device: str) -> RunRecord
         config=None,
         systems=systems,
         datasets={DATASET: _dataset(files, tuple(systems))},
+        metrics=[*(before.metrics.values() if before else ()), *plan.infos],
         device=device,
         seed=0,
     )

@@ -42,6 +42,10 @@ class Sdr:
             unit="dB",
             higher_is_better=True,
             description=f"BSSEval v3 signal-to-distortion ratio, {taps}-tap distortion filter",
+            label="SDR",
+            order=30,
+            rank_order=7,
+            improvement_rank_order=6,
             improvement="sdri",
             floor_db=floor_db,
         )

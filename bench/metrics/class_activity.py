@@ -11,8 +11,8 @@ import pandas as pd
 from pydantic import Field
 
 from ..outcome import Outcome, Submit, failed, undefined
-from ..statistics.pooling import POOLINGS, decisions
-from .protocol import Answered, Metric, MetricInfo
+from ..statistics.pooling import CLASS_SCORES, decisions, pooling_named
+from .protocol import Answered, Metric, MetricInfo, PoolingName
 from .registry import METRICS
 
 Threshold = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -30,7 +30,7 @@ class ClassActivity:
         threshold: a class whose probability reaches it is found.
     """
 
-    def __init__(self, name: str, *, threshold: float = 0.5) -> None:
+    def __init__(self, name: PoolingName, *, threshold: float = 0.5) -> None:
         self._threshold = threshold
         average, quantity = name.split("_")
         self.info = MetricInfo(
@@ -38,7 +38,10 @@ class ClassActivity:
             unit="0..1",
             higher_is_better=True,
             description=f"{quantity} of the classes found in the mixture, {average} over classes",
+            label=name.replace("_f1", " F1") if quantity == "f1" else "",
+            order={"macro_f1": 100, "micro_f1": 110}.get(name),
             scope="any",
+            pooling=name,
             needs_reference_energy=False,
         )
 
@@ -66,7 +69,7 @@ class ClassActivity:
         if not all(map(math.isfinite, probabilities)):
             return failed("class_probabilities_non_finite")
         detail = decisions(facts.classes, probabilities, facts.active_classes, self._threshold)
-        pooling = POOLINGS[self.info.name]
+        pooling = pooling_named(self.info.pooling)
         row = pd.DataFrame({"detail": [detail]})
         value = float(pooling.value(pooling.summands(row, pooling.names(row)))[0])
         if math.isnan(value):
@@ -76,7 +79,7 @@ class ClassActivity:
         return Outcome(value=value, status="ok", detail=detail)
 
 
-def _factory(name: str) -> Callable[..., Metric]:
+def _factory(name: PoolingName) -> Callable[..., Metric]:
     def make(*, threshold: Threshold = 0.5) -> ClassActivity:
         return ClassActivity(name, threshold=threshold)
 
@@ -84,5 +87,5 @@ def _factory(name: str) -> Callable[..., Metric]:
     return make
 
 
-for _name in POOLINGS:
+for _name in CLASS_SCORES:
     METRICS.register(_name)(_factory(_name))

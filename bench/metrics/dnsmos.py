@@ -253,13 +253,14 @@ def _info(name: str, description: str) -> MetricInfo:
         unit="MOS",
         higher_is_better=True,
         description=description,
+        label="DNSMOS" if name == "dnsmos" else "",
         needs_reference_energy=False,
         reference_value=f"{name}_reference",
         options=("model",),
     )
     if name != "dnsmos":
         return whole
-    part = replace(whole, part_of=name, reference_value=None, options=())
+    part = replace(whole, label="", part_of=name, reference_value=None, options=())
     return replace(
         whole,
         parts=(

@@ -28,6 +28,10 @@ class Snr:
             unit="dB",
             higher_is_better=True,
             description="signal-to-noise ratio; depends on the level of the estimate",
+            label="SNR",
+            order=10,
+            rank_order=5,
+            improvement_rank_order=1,
             improvement="snri",
         )
 
@@ -53,6 +57,7 @@ class _ScaledSdr:
 
     _name: ClassVar[str]
     _description: ClassVar[str]
+    _orders: ClassVar[tuple[int | None, int | None, int | None]] = (None, None, None)
     _ratio: ClassVar[Callable[..., Tensor]]
 
     def __init__(self, *, zero_mean: bool = True, floor_db: float = FLOOR_DB) -> None:
@@ -62,6 +67,10 @@ class _ScaledSdr:
             unit="dB",
             higher_is_better=True,
             description=self._description,
+            label=self._name.upper().replace("_", "-"),
+            order=self._orders[0],
+            rank_order=self._orders[1],
+            improvement_rank_order=self._orders[2],
             improvement=f"{self._name}i",
             floor_db=floor_db,
         )
@@ -95,6 +104,7 @@ class SiSdr(_ScaledSdr):
 
     _name = "si_sdr"
     _description = "scale-invariant signal-to-distortion ratio"
+    _orders = (20, 4, 2)
     _ratio = staticmethod(ratios.si_sdr_db)
 
 
@@ -119,6 +129,9 @@ class Attenuation:
             unit="dB",
             higher_is_better=False,
             description="level of the output against the mixture where the target is absent",
+            label="Attenuation",
+            order=80,
+            rank_order=3,
             scope="absent",
             floor_db=floor_db,
             needs_reference_energy=False,

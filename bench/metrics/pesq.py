@@ -37,6 +37,8 @@ class Pesq:
             unit="MOS-LQO",
             higher_is_better=True,
             description="perceptual evaluation of speech quality",
+            label="PESQ",
+            order=40,
             improvement="pesqi",
         )
 

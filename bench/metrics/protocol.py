@@ -6,9 +6,9 @@ Three shapes: batched on the device, one file at a time in a process pool, or of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -20,6 +20,22 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Scope = Literal["present", "absent", "any"]
+
+PoolingName = Literal[
+    "mean",
+    "weighted_mean",
+    "macro_precision",
+    "macro_recall",
+    "macro_f1",
+    "micro_precision",
+    "micro_recall",
+    "micro_f1",
+]
+"""How the values of a set become one number: their mean over trials; their mean weighted by `Outcome.weight`
+(a word error rate: by words); or a score of all class decisions together, which `Outcome.detail` holds as
+`bench.statistics.pooling.decisions` writes them."""
+
+_BEFORE_ALL = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,38 +51,93 @@ class Signals:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricInfo:
-    """What a report needs to know of a metric.
+    """Everything that the harness and the reports need to know about a metric.
+
+    `run.json` and `leaderboard.json` store it, so that a report needs no installed metric.
 
     Attributes:
+        higher_is_better: direction; None: unknown, the metric is shown and never ranked by.
+        label: name as papers write it ("SI-SDR"); "": the name, with spaces for underscores.
+        order: place in tables, lower first; improvements come before all other metrics, and metrics
+            without an order last, by name.
+        rank_order: preference as the default ranking metric, lower first; None: after all that have one.
+        improvement_rank_order: the same for its improvement.
         scope: "present" metrics compare with the reference and apply where the target is in the
             mixture; "absent" ones apply where it is not (FUQ); "any" apply to all trials.
+        pooling: how the values of a set become one number, see `PoolingName`.
         improvement: name of value(system) − value(mixture), or None if it makes no sense.
         floor_db: value given to a silent estimate and to anything below it, or None.
         needs_reference_energy: a silent reference makes the value undefined.
-        undefined_reason: why a value of a batched metric that is NaN is undefined; without it NaN
-            is a failure.
-        pooled: its mean weighs trials by the weight of the outcome (a word error rate).
+        undefined_reason: why a NaN of a batched metric is undefined; None: it is a failure.
         parts: metrics that are computed with this one, and get rows of their own.
-        part_of: the metric that this one is a part of: tables show it on demand.
-        reference_value: name under which the value of the reference itself stands beside it, or
-            None: what the judge makes of a perfect answer.
-        options: settings that it cannot do without; it is no part of a default choice of metrics.
+        part_of: the metric that this one is a part of: tables show it on demand, and never rank by it.
+        reference_value: name of value(reference), the score of a perfect answer, or None.
+        options: required settings; a metric that has any is not part of a default choice.
     """
 
     name: str
-    unit: str
-    higher_is_better: bool
-    description: str
+    unit: str = ""
+    higher_is_better: bool | None = None
+    description: str = ""
+    label: str = ""
+    order: int | None = None
+    rank_order: int | None = None
+    improvement_rank_order: int | None = None
     scope: Scope = "present"
+    pooling: PoolingName = "mean"
     improvement: str | None = None
     floor_db: float | None = None
     needs_reference_energy: bool = True
     undefined_reason: str | None = None
-    pooled: bool = False
     parts: tuple[MetricInfo, ...] = ()
     part_of: str | None = None
     reference_value: str | None = None
     options: tuple[str, ...] = ()
+
+    @property
+    def can_rank(self) -> bool:
+        """Whether tables can be sorted by it: it has a direction and is not part of another metric."""
+        return self.higher_is_better is not None and self.part_of is None
+
+    @property
+    def title(self) -> str:
+        """Label, or the name with spaces."""
+        return self.label or self.name.replace("_", " ")
+
+    def family(self) -> Iterator[MetricInfo]:
+        """The metric, then what is derived from it: parts, value of the reference, improvement."""
+        yield self
+        yield from self.parts
+        if self.reference_value is not None:
+            yield self.reference_info(self.reference_value)
+        if self.improvement is not None:
+            yield self.improvement_info(self.improvement)
+
+    def improvement_info(self, name: str) -> MetricInfo:
+        """Facts of value(system) − value(mixture)."""
+        return replace(
+            self._derived(name, f"{self.name} of the system − {self.name} of the mixture"),
+            label=f"{self.label}i" if self.label else "",
+            order=None if self.order is None else self.order - _BEFORE_ALL,
+            rank_order=self.improvement_rank_order,
+        )
+
+    def reference_info(self, name: str) -> MetricInfo:
+        """Facts of value(reference)."""
+        return replace(self._derived(name, f"{self.name} of the reference itself"), label="", rank_order=None)
+
+    def _derived(self, name: str, description: str) -> MetricInfo:
+        return replace(
+            self,
+            name=name,
+            description=description,
+            improvement_rank_order=None,
+            improvement=None,
+            floor_db=None,
+            parts=(),
+            reference_value=None,
+            options=(),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from ...core.errors import ConfigError
@@ -69,15 +70,21 @@ def load_metric(
     return metric
 
 
-def metric_info(name: str) -> MetricInfo:
-    """What a registered metric is, with its default settings.
-
-    Raises:
-        UnknownNameError: no such metric.
-    """
-    return METRICS.get(name)().info
-
-
 def known_infos() -> list[MetricInfo]:
-    """All registered metrics, sorted by name."""
-    return [metric_info(name) for name in METRICS]
+    """Facts of all registered metrics with their default settings, sorted by name."""
+    return [METRICS.get(name)().info for name in METRICS]
+
+
+def known_metrics() -> list[MetricInfo]:
+    """All registered metrics, sorted by name, each followed by what is derived from it."""
+    return [info for known in known_infos() for info in known.family()]
+
+
+def metric_info(name: str) -> MetricInfo:
+    """Facts of a registered metric, or of what is derived from one; of any other its name alone."""
+    return _infos_of(tuple(METRICS)).get(name) or MetricInfo(name=name)
+
+
+@lru_cache(maxsize=4)
+def _infos_of(names: tuple[str, ...]) -> Mapping[str, MetricInfo]:  # noqa: ARG001 - a new name, a new table
+    return {info.name: info for info in known_metrics()}

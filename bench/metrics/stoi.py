@@ -40,6 +40,8 @@ class Stoi:
             unit="0..1",
             higher_is_better=True,
             description=f"{'extended ' * extended}short-time objective intelligibility",
+            label=name.upper(),
+            order=60 if extended else 50,
             improvement=f"{name}i",
             undefined_reason="too_short",
         )

@@ -28,6 +28,7 @@ class WrongTarget:
             name="wrong_target_rate",
             unit="%",
             higher_is_better=False,
+            order=120,
             description="trials whose estimate is closer to an interferer than to the target",
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 
@@ -18,6 +18,7 @@ from ...datasets.seeding import digest
 from ...systems.checkpoints.checkpoint import trained_on
 from ...systems.protocol import SystemCard
 from ..config import RunConfig
+from ..metrics.protocol import MetricInfo
 from .record import (
     ConfigRecord,
     ContentsRecord,
@@ -37,6 +38,7 @@ def new_record(
     config: RunConfig | None,
     systems: Mapping[str, SystemRecord],
     datasets: Mapping[str, DatasetRecord],
+    metrics: Iterable[MetricInfo] = (),
     device: str,
     seed: int,
 ) -> RunRecord:
@@ -52,6 +54,7 @@ def new_record(
         config=ConfigRecord.model_validate(config.model_dump(mode="json")) if config else None,
         systems=systems,
         datasets=datasets,
+        metrics={info.name: info for info in metrics},
         versions=versions(),
         git=git_commit(),
         device=device_name(device),
@@ -76,6 +79,7 @@ def _what_determines_rows(config: RunConfig) -> str:
             "scale": True,
             "scales": True,
             "paper_tables": True,
+            "rank_by": True,
         }
     )
 

@@ -11,11 +11,13 @@ from ...core.progress import ProgressFactory
 from ...datasets.build import build
 from ...datasets.config import DatasetConfig, load_dataset_configs, open_builder
 from ...datasets.dataset import Dataset, load_dataset
+from ...datasets.manifest import read_card
 from ...systems.protocol import AnySystem
 from ..config import DatasetSpec, RunConfig
 from ..metrics.registry import MetricContext
 from ..scoring.plan import MetricChoice, plan_metrics
 from .dataset_run import OpenSet
+from .rank_by import checked_by_dataset
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +45,11 @@ class Source:
     metrics: tuple[MetricChoice, ...]
     recipe: DatasetConfig | None
 
+    @property
+    def name(self) -> str:
+        """Name of the dataset in rows."""
+        return self.recipe.name if self.recipe else read_card(Path(self.spec.dataset)).name
+
 
 def open_sources(config: RunConfig) -> Iterator[Source]:
     """The datasets of a run, before the first of them is opened or built.
@@ -56,6 +63,17 @@ def open_sources(config: RunConfig) -> Iterator[Source]:
         is_folder = (Path(spec.dataset) / "card.json").is_file()
         for recipe in [None] if is_folder else load_dataset_configs(spec.dataset):
             yield Source(spec, choices, recipe)
+
+
+def check_rank_by(config: RunConfig, sources: Sequence[Source]) -> None:
+    """Check the ranking metrics of a config before anything is built.
+
+    Raises:
+        ConfigError: a dataset of the run has no such metric, there is no such dataset, or the metric
+            cannot rank.
+    """
+    metrics = {source.name: plan_metrics(source.metrics).infos for source in sources}
+    checked_by_dataset(config.rank_by, metrics)
 
 
 def check_recipes(sources: Sequence[Source], options: OpenOptions) -> None:

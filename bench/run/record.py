@@ -17,6 +17,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ...core.errors import ConfigError, DatasetError
 from ...core.files import write_atomic
 from ...core.validation import parse
+from ..metrics.protocol import MetricInfo
+from .rank_by import RankBy
 
 _FILE = "run.json"
 _TRIALS = "trials_"
@@ -175,6 +177,7 @@ class ConfigFacts(_Facts):
     bootstrap: BootstrapFacts = BootstrapFacts()
     paper_tables: tuple[str, ...] = ()
     scale: str = "full"
+    rank_by: RankBy = {}
 
 
 class ConfigRecord(ConfigFacts):
@@ -193,6 +196,7 @@ class RunFacts(_Facts):
         config: None for scored folders.
         trials: answers that the run evaluates, or None while it is unfinished.
         failed_trials: those without any usable value.
+        metrics: facts of the metrics in its rows, by name.
     """
 
     run_id: str = ""
@@ -207,6 +211,7 @@ class RunFacts(_Facts):
     versions: Mapping[str, str | None] = {}
     systems: Mapping[str, SystemFacts] = {}
     datasets: Mapping[str, DatasetFacts] = {}
+    metrics: Mapping[str, MetricInfo] = {}
 
     def overlap(self, dataset: str, system: str) -> OverlapFacts | None:
         """Overlap of a dataset with the training data of a system; None if nothing is known."""

@@ -32,7 +32,7 @@ from ..scoring.pool import FilePool
 from .dataset_run import DatasetRun, OpenSet, Target
 from .evaluation import CHUNK_TRIALS, Evaluation
 from .new_record import dataset_record, finished, new_record, resumed, system_record
-from .open_datasets import OpenOptions, check_recipes, open_sets, open_sources
+from .open_datasets import OpenOptions, check_rank_by, check_recipes, open_sets, open_sources
 from .open_systems import load_systems
 from .record import CostFacts, RunRecord, read_record, write_record
 
@@ -84,6 +84,7 @@ def run(config: RunConfig, options: RunOptions) -> RunResult:
     """
     check_titles(config, where=config.name)
     sources = list(open_sources(config))
+    check_rank_by(config, sources)
     _check_folder(config, options)
     device = resolve_device(options.device)
     corpus_dirs = user_corpus_dirs(options.corpus_dirs)
@@ -258,6 +259,7 @@ def record_of(
             )
             for s in sets
         },
+        metrics=[info for s in sets for info in s.plan.infos],
         device=device,
         seed=config.seed,
     )

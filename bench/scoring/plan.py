@@ -110,9 +110,9 @@ def plan_metrics(
             )
         if choice.name in base_of:
             base = metrics[name]
-            improvements[choice.name] = Improvement(info=_improvement_info(base.info, choice.name), base=base)
+            improvements[choice.name] = Improvement(info=base.info.improvement_info(choice.name), base=base)
     values = [
-        ReferenceValue(info=_reference_info(metric.info, metric.info.reference_value), base=metric)
+        ReferenceValue(info=metric.info.reference_info(metric.info.reference_value), base=metric)
         for metric in metrics.values()
         if metric.info.reference_value is not None
     ]
@@ -124,47 +124,11 @@ def plan_metrics(
     )
 
 
-def known_metrics() -> list[MetricInfo]:
-    """All registered metrics, sorted by name, each followed by what is derived from it."""
-    return [info for known in known_infos() for info in derived(known)]
-
-
-def derived(info: MetricInfo) -> Iterator[MetricInfo]:
-    """A metric, its parts, the value of its reference, and its improvement."""
-    yield info
-    yield from info.parts
-    if info.reference_value is not None:
-        yield _reference_info(info, info.reference_value)
-    if info.improvement is not None:
-        yield _improvement_info(info, info.improvement)
-
-
 def _ordered(metrics: Iterable[Metric], improvements: Mapping[str, Improvement]) -> Iterator[MetricInfo]:
     for metric in metrics:
-        for info in derived(metric.info):
+        for info in metric.info.family():
             if info.name != metric.info.improvement or info.name in improvements:
                 yield info
-
-
-def _improvement_info(base: MetricInfo, name: str) -> MetricInfo:
-    return _derived_info(base, name, f"{base.name} of the system − {base.name} of the mixture")
-
-
-def _reference_info(base: MetricInfo, name: str) -> MetricInfo:
-    return _derived_info(base, name, f"{base.name} of the reference itself")
-
-
-def _derived_info(base: MetricInfo, name: str, description: str) -> MetricInfo:
-    return replace(
-        base,
-        name=name,
-        description=description,
-        improvement=None,
-        floor_db=None,
-        parts=(),
-        reference_value=None,
-        options=(),
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

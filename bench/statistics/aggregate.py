@@ -88,7 +88,7 @@ def with_condition_labels(rows: pd.DataFrame) -> pd.DataFrame:
 
 def own_columns(rows: pd.DataFrame) -> pd.DataFrame:
     """What an aggregate reads of the rows; to sort and group all their tags takes far longer."""
-    return rows[[name for name in (*_COLUMNS, "base_metric") if name in rows]]
+    return rows[[name for name in (*_COLUMNS, "base_metric", "pooling") if name in rows]]
 
 
 def aggregate(
@@ -123,7 +123,7 @@ def _cells(
     rows: pd.DataFrame, key: tuple[Any, ...], *, level: float, resamples: int, seed: int
 ) -> list[Aggregate]:
     """The aggregates of all systems in one (dataset, stratum, metric)."""
-    pooling = pooling_of(str(rows["base_metric"].iloc[0]) if "base_metric" in rows else key[2])
+    pooling = pooling_of(rows, key[2])
     groups = [(str(system), group) for system, group in rows.groupby("system")]
     scored = [group[group["status"] == "ok"] for _, group in groups]
     sums = [_sums(pooling, group[pooling.counted(group)]) for _, group in groups]

@@ -55,8 +55,7 @@ def aggregate_parts(
         dataset, condition, metric = (str(part) for part in key)
         places = group.index.to_numpy()
         own = [mask[places] for mask in masks]
-        base = str(group["base_metric"].iloc[0]) if "base_metric" in group else metric
-        if pooling_of(base) is MEAN:
+        if pooling_of(group, metric) is MEAN:
             stratum = _Stratum(group, (dataset, condition, metric))
             cells = stratum.cells(own, level=level, resamples=resamples, seed=seed)
         else:

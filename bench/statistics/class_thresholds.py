@@ -17,7 +17,7 @@ import pandas as pd
 
 from ...core.errors import ConfigError
 from .aggregate import condition_key, with_condition_labels
-from .pooling import POOLINGS, FloatArray
+from .pooling import CLASS_SCORES, MEAN, FloatArray, pooling_of
 
 GRID = tuple(k / 100 for k in range(101))
 """Thresholds where none are given: 0, 0.01, ..., 1."""
@@ -39,7 +39,7 @@ def threshold_sweep(rows: pd.DataFrame, *, thresholds: Sequence[float] | None = 
     Returns:
         A line for each system, dataset, condition label and threshold, sorted by dataset,
         condition, system and threshold, with the columns `system`, `dataset`, `condition`,
-        `threshold`, `n` (trials) and one for each of `POOLINGS`; NaN where a value does not exist.
+        `threshold`, `n` (trials) and one for each of `CLASS_SCORES`; NaN where a value does not exist.
 
     Raises:
         ConfigError: a threshold or a column is wrong, the rows are of another metric or of
@@ -47,7 +47,7 @@ def threshold_sweep(rows: pd.DataFrame, *, thresholds: Sequence[float] | None = 
     """
     levels = np.unique(_checked(GRID if thresholds is None else thresholds))
     lines = [_swept(cell, levels) for cell in _cells(rows)]
-    names = ["system", "dataset", "condition", "threshold", "n", *POOLINGS]
+    names = ["system", "dataset", "condition", "threshold", "n", *CLASS_SCORES]
     return pd.concat(lines, ignore_index=True) if lines else pd.DataFrame(columns=names)
 
 
@@ -133,7 +133,7 @@ def _swept(cell: _Cell, thresholds: FloatArray) -> pd.DataFrame:
             "condition": cell.condition,
             "threshold": thresholds,
             "n": cell.n,
-            **{name: pooling.value(sums) for name, pooling in POOLINGS.items()},
+            **{str(name): pooling.value(sums) for name, pooling in CLASS_SCORES.items()},
         }
     )
 
@@ -179,10 +179,10 @@ def _check_rows(rows: pd.DataFrame) -> None:
     if missing:
         raise ConfigError(f"the rows have no columns {missing}; read them with read_rows")
     metrics = sorted({str(name) for name in rows["metric"].unique()})
-    if len(metrics) > 1 or not set(metrics) <= set(POOLINGS):
+    if len(metrics) > 1 or any(pooling_of(rows, name) is MEAN for name in metrics):
         raise ConfigError(
             f"rows of the metrics {metrics} where those of one are needed; take one of "
-            f"{', '.join(POOLINGS)}: all of them hold the same probabilities"
+            f"{', '.join(CLASS_SCORES)}: all of them hold the same probabilities"
         )
     twice = rows[rows.duplicated(list(_PLACE))]
     if len(twice):

@@ -127,8 +127,7 @@ def compare_pairs(
     """
     check_arguments(rows, level=level, resamples=resamples)
     of = rows[(rows["dataset"] == dataset) & (rows["metric"] == metric)]
-    base = str(of["base_metric"].iloc[0]) if "base_metric" in of and len(of) else metric
-    pooling = pooling_of(base)
+    pooling = pooling_of(of, metric)
     ok = _scored(of[pooling.counted(of)], condition, metric)
     # Many comparisons need small p-values, and the smallest is 1 / (1 + flips).
     flips = max(FLIPS, math.ceil(4 * len(pairs) / ALPHA))

@@ -10,11 +10,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+
+from ..metrics.protocol import PoolingName
+from ..metrics.registry import metric_info
 
 FloatArray = NDArray[np.float64]
 
@@ -112,17 +115,34 @@ class Classification:
 
 MEAN = WeightedMean()
 
-POOLINGS: Mapping[str, Pooling] = {
-    f"{average}_{quantity}": Classification(quantity=quantity, macro=average == "macro")
-    for average in ("macro", "micro")
-    for quantity in ("precision", "recall", "f1")
+CLASS_SCORES: Mapping[PoolingName, Pooling] = {
+    "macro_precision": Classification(quantity="precision", macro=True),
+    "macro_recall": Classification(quantity="recall", macro=True),
+    "macro_f1": Classification(quantity="f1", macro=True),
+    "micro_precision": Classification(quantity="precision", macro=False),
+    "micro_recall": Classification(quantity="recall", macro=False),
+    "micro_f1": Classification(quantity="f1", macro=False),
 }
-"""By metric; all others are weighted means."""
+"""Poolings of class decisions, by the name that a `MetricInfo` gives; all others are weighted means."""
 
 
-def pooling_of(metric: str) -> Pooling:
-    """How the scores of a metric become one number; `metric` may be marked by its signature."""
-    return POOLINGS.get(metric, MEAN)
+def pooling_of(rows: pd.DataFrame, metric: str) -> Pooling:
+    """Pooling of the rows of one metric.
+
+    Reports add the column `pooling` from run.json; without it the registered metric decides, by the
+    column `base_metric` where `metric` is numbered by its signature.
+    """
+    if "pooling" in rows and len(rows):
+        name = str(rows["pooling"].iloc[0])
+    else:
+        base = str(rows["base_metric"].iloc[0]) if "base_metric" in rows and len(rows) else metric
+        name = metric_info(base).pooling
+    return pooling_named(name)
+
+
+def pooling_named(name: str) -> Pooling:
+    """Pooling that a `MetricInfo` names."""
+    return CLASS_SCORES.get(cast(PoolingName, name), MEAN)
 
 
 def decisions(

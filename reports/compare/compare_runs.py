@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...bench.run.record import BootstrapFacts
-from ..leaderboard.assemble import PRIMARY
-from ..leaderboard.metric_facts import metric_facts
+from ..leaderboard.metric_facts import preferred
 from .differences import sliced, whole_strata
 from .gate_checks import check_gates
 from .gates import Gate
@@ -109,8 +108,7 @@ def _shown(cells: Sequence[PairedStratum], options: CompareOptions) -> list[Pair
     return [
         cell
         for cell in cells
-        if metric_facts(cell.metric).part_of is None
-        and (cell.dataset, metric_facts(cell.metric).improvement) not in there
+        if cell.facts.part_of is None and (cell.dataset, cell.facts.improvement) not in there
     ]
 
 
@@ -122,13 +120,14 @@ def _unchanged(cells: Sequence[PairedStratum]) -> tuple[str, ...]:
 
 
 def _listened(cells: Sequence[PairedStratum], gates: Sequence[Gate]) -> list[PairedStratum]:
-    """Cells whose worst trials are named: of the gates' metrics, and of the first of `PRIMARY`."""
+    """Cells whose worst trials are named: of the gates' metrics, else of the default ranking metric."""
     wanted = {gate.metric for gate in gates}
     found = []
     for key in dict.fromkeys((cell.dataset, cell.condition) for cell in cells):
         here = [cell for cell in cells if (cell.dataset, cell.condition) == key]
         names = {cell.metric for cell in here}
-        first = next((name for name in PRIMARY if name in names), min(names))
+        default = preferred(cell.facts for cell in here)
+        first = default.name if default else min(names)
         chosen = wanted & names or {first}
         found += [cell for cell in here if cell.metric in chosen]
     return found

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import pandas as pd
 
 from ...bench.statistics.comparison import Difference, holm
-from ..leaderboard.metric_facts import metric_facts
 from ..slices.dimensions import Dimension, Slice
 from ..slices.slices import SliceMask, dimensions_of, parts_of
 from .paired_strata import Mask, MeasuredDifference, PairedStratum, Resampling
@@ -77,7 +76,7 @@ def _change(selection: Selection, measured: MeasuredDifference, p_adjusted: floa
         system=cell.pair.title,
         dataset=cell.dataset,
         condition=cell.condition,
-        metric=metric_facts(cell.metric),
+        metric=cell.facts,
         slice=selection.slice,
         base=measured.base,
         candidate=measured.candidate,

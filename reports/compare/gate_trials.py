@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from ...core.errors import ConfigError, suggest
-from ..leaderboard.metric_facts import metric_facts
 from ..slices.dimensions import CONDITION, Dimension, Slice, condition_slices
 from ..slices.slices import known_dimensions, parts_of
 from .differences import Selection
@@ -62,7 +61,7 @@ def _of_metric(gate: Gate, cells: Sequence[PairedStratum]) -> list[PairedStratum
     if not own:
         known = suggest(gate.metric, {cell.metric for cell in cells})
         raise ConfigError(f"--fail-on {str(gate)!r}: unknown metric {gate.metric!r}{known}")
-    higher = metric_facts(gate.metric).higher_is_better
+    higher = own[0].facts.higher_is_better
     if higher is not None and higher != (gate.sign == "<"):
         better, sign = ("higher", "<") if higher else ("lower", ">")
         raise ConfigError(

@@ -10,12 +10,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ...bench.metrics.protocol import MetricInfo
 from ...bench.rows import TAG_PREFIX
 from ...bench.statistics.aggregate import INAPPLICABLE, condition_key, with_condition_labels
 from ...bench.statistics.comparison import ALPHA
 from ...bench.statistics.paired import Draws, Found, pooled_difference, summed_differences
-from ...bench.statistics.pooling import MEAN, Pooling, pooling_of
+from ...bench.statistics.pooling import MEAN, Pooling, pooling_named
 from ...bench.statistics.resampling import FLIPS, cluster_sums
+from ..leaderboard.metric_facts import metric_facts
 from .matched_runs import Matched, SystemPair
 from .result import Coverage
 
@@ -63,15 +65,20 @@ class PairedStratum:
     pair: SystemPair
     dataset: str
     condition: str
-    metric: str
+    facts: MetricInfo
     trials: pd.DataFrame = field(repr=False)
     base: pd.DataFrame = field(repr=False)
     candidate: pd.DataFrame = field(repr=False)
 
     @property
+    def metric(self) -> str:
+        """Name of the metric."""
+        return self.facts.name
+
+    @property
     def pooling(self) -> Pooling:
         """How the values of the metric become one number."""
-        return pooling_of(self.metric)
+        return pooling_named(self.facts.pooling)
 
     def everything(self) -> Mask:
         """[N], all true."""
@@ -190,6 +197,7 @@ class PairedStratum:
 
 def cells_of(matched: Matched) -> Iterator[PairedStratum]:
     """The cells of two runs, by dataset, stratum, pair and metric; empty ones are left out."""
+    runs = (matched.candidate.facts, matched.base.facts)
     sides = [_labelled(matched, side.rows) for side in (matched.base, matched.candidate)]
     every = pd.concat(sides)
     strata = every[["dataset", "condition"]].drop_duplicates().itertuples(index=False)
@@ -208,7 +216,7 @@ def cells_of(matched: Matched) -> Iterator[PairedStratum]:
                     pair=pair,
                     dataset=dataset,
                     condition=condition,
-                    metric=metric,
+                    facts=metric_facts(metric, runs),
                     trials=trials,
                     base=_aligned(found[0], trials),
                     candidate=_aligned(found[1], trials),

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from ...bench.metrics.protocol import MetricInfo
 from ...bench.run.record import RunFacts
 from ...bench.statistics.comparison import Difference
-from ..leaderboard.metric_facts import MetricFacts
 from ..slices.dimensions import Slice
 from .gates import Gate
 
@@ -59,7 +59,7 @@ class Change:
     system: str
     dataset: str
     condition: str
-    metric: MetricFacts
+    metric: MetricInfo
     slice: Slice | None
     base: float
     candidate: float
@@ -118,7 +118,7 @@ class ChangedTrial:
     dataset: str
     condition: str
     trial_id: str
-    metric: MetricFacts
+    metric: MetricInfo
     base: float
     candidate: float
     base_reason: str

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from ..leaderboard.metric_facts import metric_facts
 from .paired_strata import PairedStratum
 from .result import ChangedTrial, Comparison
 
@@ -43,7 +42,7 @@ def _loss(trial: ChangedTrial) -> tuple[bool, float]:
 
 
 def _worst(cell: PairedStratum, count: int) -> Iterator[ChangedTrial]:
-    facts = metric_facts(cell.metric)
+    facts = cell.facts
     if facts.higher_is_better is None:
         return
     ours, theirs = cell.counted()

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from ...bench.metrics.protocol import MetricInfo
 from ...bench.rows import read_rows
+from ...bench.run.rank_by import RankBy
 from ...bench.run.record import BootstrapFacts, RunFacts, SystemFacts, read_runs
 from ...bench.statistics.aggregate import (
     Aggregate,
@@ -21,33 +23,39 @@ from ...bench.statistics.aggregate import (
 from .board import Column, Entry, Leaderboard, Table
 from .issues import find_issues
 from .merge_runs import merge_runs
-from .metric_facts import metric_facts
+from .metric_facts import metric_facts, preferred, ranking_metrics, table_order
 from .ranking import ranked
 from .run_remarks import name_remarks, other_weights, run_remarks
 from .training_overlap import contamination_issues, find_overlaps, with_warnings
 from .wording import plural
 
-# The first of these that a stratum has sorts its table.
-PRIMARY = ("snri", "si_sdri", "attenuation", "si_sdr", "snr", "sdri", "sdr")
-_ORDER = (
-    *("snri", "si_sdri", "sdri", "pesqi", "stoii", "estoii"),
-    *("snr", "si_sdr", "sdr", "pesq", "stoi", "estoi", "wer", "wer_reference", "attenuation"),
-    *("macro_f1", "micro_f1", "wrong_target_rate"),
-)
 
-
-def open_board(run_dirs: Sequence[Path]) -> Leaderboard:
+def open_board(run_dirs: Sequence[Path], *, rank_by: RankBy = "") -> Leaderboard:
     """Leaderboard of one or more run folders, with the intervals that the first run's config asks for.
 
+    Args:
+        run_dirs: folders with `rows/` and, mostly, `run.json`.
+        rank_by: ranking metric, one for all datasets or by dataset; empty: as the runs' configs say.
+
     Raises:
-        ConfigError: a run folder is missing, empty or does not fit the others.
+        ConfigError: a run folder is missing, empty or does not fit the others, or `rank_by` does not.
         DatasetError: a shard of rows is damaged.
     """
     runs = read_runs(run_dirs)
     wanted = next((run.config.bootstrap for run in runs if run.config), BootstrapFacts())
     seed = next((run.seed for run in runs if run.seed is not None), 0)
+    rows = read_rows(run_dirs)
+    metrics = {
+        str(dataset): [metric_facts(name, runs) for name in sorted(part["metric"].unique())]
+        for dataset, part in rows.groupby("dataset")
+    }
     board = leaderboard(
-        read_rows(run_dirs), runs=runs, level=wanted.level, resamples=wanted.resamples, seed=seed
+        rows,
+        runs=runs,
+        primary=ranking_metrics(rank_by, metrics, runs),
+        level=wanted.level,
+        resamples=wanted.resamples,
+        seed=seed,
     )
     return replace(board, folders=tuple(Path(folder) for folder in run_dirs))
 
@@ -57,7 +65,7 @@ def leaderboard(
     *,
     runs: Sequence[RunFacts] = (),
     expected: Mapping[tuple[str, str], int] | None = None,
-    primary: str | None = None,
+    primary: RankBy | None = None,
     level: float = 0.95,
     resamples: int = 1000,
     seed: int = 0,
@@ -73,7 +81,8 @@ def leaderboard(
         runs: as `read_runs` gives them: which systems are privileged, versions, licences.
         expected: number of trials by (dataset, condition label); what it leaves out comes from
             the runs, or is the number of different trials that the rows hold.
-        primary: metric that sorts the tables that have it; default: the first of `PRIMARY`.
+        primary: metric that sorts the tables that have it, one for all datasets or by dataset; default:
+            the metric with the lowest `rank_order`.
         level: coverage of the intervals.
         resamples: number of bootstrap draws.
         seed: another seed, other intervals.
@@ -85,6 +94,9 @@ def leaderboard(
     check_arguments(rows, level=level, resamples=resamples)
     apart = other_weights(rows, runs)
     merged = merge_runs(rows, {run.run_id: run.title for run in runs}, apart=apart)
+    metrics = {str(name): metric_facts(str(name), runs) for name in merged["base_metric"].unique()}
+    poolings = {name: info.pooling for name, info in metrics.items()}
+    merged = merged.assign(pooling=merged["base_metric"].map(poolings))
     cells = aggregate(merged, level=level, resamples=resamples, seed=seed)
     labelled = with_condition_labels(merged)
     counts = _expected(runs) | dict(expected or {})
@@ -95,7 +107,7 @@ def leaderboard(
         dataset, condition = str(key[0]), str(key[1])
         here = [c for c in cells if (c.dataset, c.condition) == (dataset, condition)]
         n_trials = max(part["trial_id"].nunique(), counts.get((dataset, condition), 0))
-        builder = _TableBuilder(merged.loc[part.index], here, facts, n_trials, settings)
+        builder = _TableBuilder(merged.loc[part.index], here, facts, metrics, n_trials, settings)
         tables.append(with_warnings(builder.build(dataset, condition), overlaps))
     return Leaderboard(
         tables=tuple(sorted(tables, key=lambda t: (t.dataset, condition_key(t.condition)))),
@@ -114,7 +126,7 @@ class _Settings:
     level: float
     resamples: int
     seed: int
-    primary: str | None
+    primary: RankBy | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +136,7 @@ class _TableBuilder:
     rows: pd.DataFrame
     cells: Sequence[Aggregate]
     facts: Mapping[str, SystemFacts]
+    metrics: Mapping[str, MetricInfo]
     n_trials: int
     settings: _Settings
 
@@ -131,7 +144,7 @@ class _TableBuilder:
         every = self._columns()
         columns = [column for column in every if column.facts.part_of is None]
         parts = [column for column in every if column.facts.part_of is not None]
-        primary = self._primary(columns)
+        primary = self._primary(columns, dataset)
         systems = sorted(self.rows["system"].unique())
         entries = [self._entry(name, columns, parts, primary) for name in systems]
         entries = _sorted(entries, columns, primary)
@@ -160,23 +173,25 @@ class _TableBuilder:
         columns = [
             Column(
                 key=metric,
-                facts=metric_facts(str(first.loc[metric, "base_metric"])),
+                facts=self.metrics[str(first.loc[metric, "base_metric"])],
                 signature=str(first.loc[metric, "signature"]),
             )
             for metric in present
         ]
-        known = {name: i for i, name in enumerate(_ORDER)}
-        return sorted(columns, key=lambda c: (known.get(c.facts.name, len(known)), c.key))
+        return sorted(columns, key=lambda c: (table_order(c.facts), c.key))
 
-    def _primary(self, columns: Sequence[Column]) -> int | None:
-        wanted = [*([self.settings.primary] if self.settings.primary else []), *PRIMARY]
-        for name in wanted:
-            found = [i for i, column in enumerate(columns) if column.facts.name == name]
-            if found:
+    def _primary(self, columns: Sequence[Column], dataset: str) -> int | None:
+        """The column that was asked for, else the preferred one, else the first that can rank."""
+        asked = self.settings.primary or ""
+        asked = asked if isinstance(asked, str) else asked.get(dataset, "")
+        ranking = [i for i, column in enumerate(columns) if column.facts.can_rank]
+        default = preferred(columns[i].facts for i in ranking)
+        for name in (asked, default.name if default else ""):
+            found = [i for i in ranking if columns[i].facts.name == name]
+            if found:  # of several signatures the one that most systems have
                 scored = self.rows.groupby("metric")["system"].nunique()
                 return max(found, key=lambda i: int(scored[columns[i].key]))
-        directed = (i for i, c in enumerate(columns) if c.facts.higher_is_better is not None)
-        return next(directed, None)
+        return next(iter(ranking), None)
 
     def _entry(
         self, system: str, columns: Sequence[Column], parts: Sequence[Column], primary: int | None

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from ...bench.metrics.protocol import MetricInfo
 from ...bench.run.record import RunFacts, SystemFacts
 from ...bench.statistics.aggregate import Aggregate
 from ...bench.statistics.comparison import Difference
-from .metric_facts import MetricFacts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,9 +25,14 @@ class Column:
     """
 
     key: str
-    facts: MetricFacts
+    facts: MetricInfo
     signature: str
     best: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """The key as papers write it: "si_sdri" is "SI-SDRi", "snri [2]" is "SNRi [2]"."""
+        return self.facts.title + self.key.removeprefix(self.facts.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,10 +18,8 @@ from .document import (
     EntryPart,
     GapPart,
     IssuePart,
-    MetricPart,
     TablePart,
 )
-from .metric_facts import MetricFacts
 
 _Where = tuple[str, str]  # dataset and stratum
 _Columns = tuple[tuple[Column, ...], tuple[Column, ...]]  # of the table, and of its parts
@@ -43,7 +41,7 @@ def document_of(board: Leaderboard) -> BoardDocument:
         seed=board.seed,
         remarks=board.remarks,
         tables=tuple(_table(table, _fingerprint(board, table.dataset)) for table in board.tables),
-        metrics={column.facts.name: _metric(column.facts) for column in columns},
+        metrics={column.facts.name: column.facts for column in columns},
         systems=dict(sorted(systems.items())),
         issues=tuple(IssuePart(**asdict(issue)) for issue in board.issues),
         runs=board.runs,
@@ -85,10 +83,6 @@ def _table(table: Table, fingerprint: str) -> TablePart:
 
 def _column(column: Column) -> ColumnPart:
     return ColumnPart(key=column.key, metric=column.facts.name, signature=column.signature, best=column.best)
-
-
-def _metric(facts: MetricFacts) -> MetricPart:
-    return MetricPart(**{name: getattr(facts, name) for name in MetricPart.model_fields})
 
 
 def _entry(entry: Entry, table: Table) -> EntryPart:
@@ -137,7 +131,7 @@ def _table_back(part: TablePart, document: BoardDocument) -> Table:
 
 
 def _column_back(part: ColumnPart, document: BoardDocument) -> Column:
-    facts = MetricFacts(name=part.metric, **document.metrics[part.metric].model_dump())
+    facts = document.metrics[part.metric]
     return Column(key=part.key, facts=facts, signature=part.signature, best=part.best)
 
 

@@ -12,9 +12,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, WithJsonSchema
 
+from ...bench.metrics.protocol import MetricInfo
 from ...bench.run.record import RunFacts, SystemFacts
 
-SCHEMA_VERSION: Literal["1.0"] = "1.0"
+SCHEMA_VERSION: Literal["2.0"] = "2.0"
 SCHEMA_FILE = "leaderboard.schema.json"
 
 _INFINITIES = {"Infinity": math.inf, "-Infinity": -math.inf}
@@ -113,19 +114,6 @@ class TablePart(_Part):
     rival: str | None
 
 
-class MetricPart(_Part):
-    """Unit and direction of a metric."""
-
-    unit: str
-    higher_is_better: bool | None
-    description: str
-    floor_db: float | None
-    improvement: str | None
-    scope: Literal["present", "absent", "any"]
-    pooled: bool
-    part_of: str | None
-
-
 class IssuePart(_Part):
     """Trials of one system that are missing, failed, undefined, flagged or contaminated."""
 
@@ -149,14 +137,14 @@ class BoardDocument(_Part):
         systems: by name as shown: card, cost, identity.
     """
 
-    schema_version: Literal["1.0"]
+    schema_version: Literal["2.0"]
     generator: str
     level: float
     resamples: int
     seed: int
     remarks: tuple[str, ...]
     tables: tuple[TablePart, ...]
-    metrics: Mapping[str, MetricPart]
+    metrics: Mapping[str, MetricInfo]
     systems: Mapping[str, SystemFacts]
     issues: tuple[IssuePart, ...]
     runs: tuple[RunFacts, ...]

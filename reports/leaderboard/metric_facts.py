@@ -1,89 +1,51 @@
-"""Unit and direction of a metric or of its improvement over the mixture."""
+"""Facts of the metrics in a report: those that run.json stores, else those of the registered metrics."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cache
+import math
+from collections.abc import Iterable, Mapping, Sequence
 
-from ...bench.metrics.protocol import Scope
-from ...bench.scoring.plan import known_metrics
+from ...bench.metrics.protocol import MetricInfo
+from ...bench.metrics.registry import metric_info
+from ...bench.run.rank_by import RankBy, by_dataset, checked_by_dataset
+from ...bench.run.record import RunFacts
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MetricFacts:
-    """What a report says of a metric.
+def metric_facts(name: str, runs: Iterable[RunFacts] = ()) -> MetricInfo:
+    """Facts of a metric: of the first run that stores them, else of the registered metric.
 
-    Attributes:
-        higher_is_better: None if the metric is not known here: it is shown, never ranked by.
-        floor_db: value given to a silent estimate, or None.
-        improvement: name of the improvement over the mixture, or None.
-        scope: whether it applies where the target is "present", where it is "absent", or to "any".
-        pooled: its mean weighs trials, by words for a word error rate.
-        part_of: the metric that it is a part of.
+    A metric that neither knows gets its name alone, so that its rows are shown.
     """
-
-    name: str
-    unit: str = ""
-    higher_is_better: bool | None = None
-    description: str = ""
-    floor_db: float | None = None
-    improvement: str | None = None
-    scope: Scope = "present"
-    pooled: bool = False
-    part_of: str | None = None
+    stored = (run.metrics[name] for run in runs if name in run.metrics)
+    return next(stored, None) or metric_info(name)
 
 
-@cache
-def metric_facts(name: str) -> MetricFacts:
-    """Facts of a registered metric, or of what is derived from one.
+def table_order(info: MetricInfo) -> float:
+    """Place of a metric among the columns of a table; inf without one."""
+    return math.inf if info.order is None else info.order
 
-    A metric of a plug-in that is not installed gives its name alone, so that its rows are shown.
+
+def preferred(infos: Iterable[MetricInfo]) -> MetricInfo | None:
+    """The default ranking metric; None if none of the metrics is one."""
+    ranking = [info for info in infos if info.can_rank and info.rank_order is not None]
+    return min(ranking, key=lambda info: info.rank_order or 0, default=None)
+
+
+def ranking_metrics(
+    rank_by: RankBy, metrics: Mapping[str, Sequence[MetricInfo]], runs: Sequence[RunFacts]
+) -> dict[str, str]:
+    """Ranking metric by dataset: as the runs' configs say (the first counts), replaced by `rank_by`.
+
+    Args:
+        rank_by: choice for this report.
+        metrics: metrics of the rows of each dataset.
+        runs: the runs of the report.
+
+    Raises:
+        ConfigError: `rank_by` names a dataset or metric that is not in the rows, or that cannot rank.
     """
-    for info in known_metrics():
-        if info.name == name:
-            return MetricFacts(
-                name=info.name,
-                unit=info.unit,
-                higher_is_better=info.higher_is_better,
-                description=info.description,
-                floor_db=info.floor_db,
-                improvement=info.improvement,
-                scope=info.scope,
-                pooled=info.pooled,
-                part_of=info.part_of,
-            )
-    return MetricFacts(name=name)
-
-
-_WRITTEN = {
-    "si_sdr": "SI-SDR",
-    "sd_sdr": "SD-SDR",
-    "snr": "SNR",
-    "sdr": "SDR",
-    "sir": "SIR",
-    "sar": "SAR",
-    "pesq": "PESQ",
-    "stoi": "STOI",
-    "estoi": "ESTOI",
-    "wer": "WER",
-    "cer": "CER",
-    "dnsmos": "DNSMOS",
-    "macro_f1": "macro F1",
-    "micro_f1": "micro F1",
-    "attenuation": "Attenuation",
-}
-
-
-def written(metric: str) -> str:
-    """A metric's key as papers write it: "si_sdri" is "SI-SDRi", "snri [2]" is "SNRi [2]".
-
-    One that is not known keeps its name, with spaces for underscores.
-    """
-    name, space, number = metric.partition(" ")
-    if name in _WRITTEN:
-        shown = _WRITTEN[name]
-    elif name.endswith("i") and name[:-1] in _WRITTEN:
-        shown = f"{_WRITTEN[name[:-1]]}i"
-    else:
-        shown = name.replace("_", " ")
-    return shown + space + number
+    chosen: dict[str, str] = {}
+    for run in reversed(runs):
+        if run.config is not None:
+            chosen |= by_dataset(run.config.rank_by, run.datasets)
+    return chosen | checked_by_dataset(rank_by, metrics)

@@ -47,7 +47,7 @@ def half_width(cell: Aggregate, unit: str) -> str:
 def pooled_details(table: Table, entry: Entry, index: int) -> tuple[str, ...]:
     """What comes with a pooled value: its parts (sub, del, ins), and the mean over trials."""
     column, cell = table.columns[index], entry.cells[index]
-    if cell is None or not column.facts.pooled or math.isnan(cell.mean):
+    if cell is None or column.facts.pooling != "weighted_mean" or math.isnan(cell.mean):
         return ()
     unit = column.facts.unit
     parts = [

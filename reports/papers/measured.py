@@ -10,11 +10,12 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from ...bench.metrics.protocol import MetricInfo
 from ...bench.run.record import RunFacts
 from ...bench.statistics.class_thresholds import threshold_sweep
-from ...bench.statistics.pooling import POOLINGS
+from ...bench.statistics.pooling import CLASS_SCORES
 from ..leaderboard.board import Entry, Leaderboard, Table
-from ..leaderboard.metric_facts import MetricFacts, metric_facts
+from ..leaderboard.metric_facts import metric_facts
 from ..leaderboard.ranking import tiers
 from ..leaderboard.wording import flags
 from .paper_table import Measured
@@ -98,6 +99,10 @@ class RunResults:
             & (every["n_inactive"] == int(inactive))
         ]
 
+    def facts(self, metric: str) -> MetricInfo:
+        """Facts of a metric, as the run stored them."""
+        return metric_facts(metric, [self.run])
+
     def table(self, wanted: Measured) -> Table | None:
         """The table of the leaderboard that has a number."""
         place = self._place(wanted)
@@ -141,7 +146,7 @@ class RunResults:
     def _at_threshold(self, wanted: Measured, threshold: float) -> float:
         """A score of decisions on classes at another threshold than the metric's own; NaN without rows."""
         rows = self.rows(wanted)
-        if wanted.metric not in POOLINGS or rows.empty:
+        if wanted.metric not in CLASS_SCORES or rows.empty:
             return math.nan
         swept = threshold_sweep(rows.assign(metric=wanted.metric), thresholds=[threshold])
         return float(swept[wanted.metric].iloc[0]) if len(swept) else math.nan
@@ -155,11 +160,6 @@ class RunResults:
         return Value(mean=found / size, unit=unit)
 
 
-def unit_of(facts: MetricFacts) -> str:
+def unit_of(facts: MetricInfo) -> str:
     """Unit of a metric; a range (0..1) is none."""
     return "" if ".." in facts.unit else facts.unit
-
-
-def higher_is_better(metric: str) -> bool:
-    """Direction of a metric that has one."""
-    return metric_facts(metric).higher_is_better is not False

@@ -15,7 +15,7 @@ from typing import Literal
 import pandas as pd
 
 from ...bench.statistics.comparison import Difference, holm, paired_difference
-from .measured import RunResults, higher_is_better
+from .measured import RunResults
 from .paper_table import Claim, PaperTable
 from .published import PublishedResult, PublishedTable
 
@@ -52,7 +52,7 @@ def orderings(
     # Verdicts need p-values that are corrected for all comparisons of the table.
     p_values = [o.difference.p_value if o.difference else math.nan for o in judged]
     adjusted = [float(p_value) for p_value in holm(p_values)]
-    return tuple(_decided(o, p_value) for o, p_value in zip(judged, adjusted, strict=True))
+    return tuple(_decided(o, p_value, results) for o, p_value in zip(judged, adjusted, strict=True))
 
 
 def verdict_of(difference: Difference, *, higher_is_better: bool) -> Verdict:
@@ -128,10 +128,10 @@ def _published(
     return (better, worse) if better and worse else None
 
 
-def _decided(ordering: Ordering, p_adjusted: float) -> Ordering:
+def _decided(ordering: Ordering, p_adjusted: float, results: RunResults) -> Ordering:
     if ordering.difference is None:
         return ordering
     difference = replace(ordering.difference, p_adjusted=p_adjusted)
-    direction = higher_is_better(difference.metric)
-    verdict = verdict_of(difference, higher_is_better=direction)
+    higher_is_better = results.facts(difference.metric).higher_is_better is not False
+    verdict = verdict_of(difference, higher_is_better=higher_is_better)
     return replace(ordering, difference=difference, verdict=verdict)

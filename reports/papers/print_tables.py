@@ -10,7 +10,6 @@ from pathlib import PurePath
 from ...bench.run.record import RunFacts
 from ...bench.statistics.comparison import ALPHA
 from ..leaderboard.board import Leaderboard
-from ..leaderboard.metric_facts import metric_facts
 from ..leaderboard.wording import NOTHING, decimals, interval, number, p_value, plural
 from ..tables.table import Cell, Head, Note, Notes, PrintedTable, Row
 from .measured import RunResults, Value, unit_of
@@ -208,7 +207,7 @@ def _print_orderings(
             Head(text="p (Holm)"),
             Head(text="trials"),
         ),
-        rows=tuple(Row(cells=_ordering_cells(ordering)) for ordering in judged),
+        rows=tuple(Row(cells=_ordering_cells(ordering, results)) for ordering in judged),
         notes=(
             Note(
                 text=f"Paired differences with {level} intervals, clustered by mixture; p-values "
@@ -219,7 +218,7 @@ def _print_orderings(
     )
 
 
-def _ordering_cells(ordering: Ordering) -> tuple[Cell, ...]:
+def _ordering_cells(ordering: Ordering, results: RunResults) -> tuple[Cell, ...]:
     quoted = ordering.published
     published = NOTHING if quoted is None else f"{_as_published(quoted[0])} : {_as_published(quoted[1])}"
     found = ordering.difference
@@ -229,7 +228,7 @@ def _ordering_cells(ordering: Ordering) -> tuple[Cell, ...]:
     elif found is None:
         ours, chance, trials = Cell(text=NOTHING), NOTHING, NOTHING
     else:
-        unit = unit_of(metric_facts(found.metric))
+        unit = unit_of(results.facts(found.metric))
         digits = _digits(found.mean, unit)
         low, high = (_signed(end, digits) for end in (found.ci_low, found.ci_high))
         text = f"{_signed(found.mean, digits)} {unit}".strip()

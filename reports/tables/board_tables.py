@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..leaderboard.board import Column, Entry, Leaderboard, Table
-from ..leaderboard.metric_facts import written
 from ..leaderboard.ranking import tiers
 from ..leaderboard.wording import (
     NOTHING,
@@ -122,7 +121,7 @@ class _Printer:
 
     def _heading(self, index: int) -> str:
         column = self.table.columns[index]
-        return written(column.key) + heading(column).removeprefix(column.key)
+        return column.title + heading(column).removeprefix(column.key)
 
     def _name(self) -> str:
         """A file name of its own for each table, whatever the datasets are called."""
@@ -135,7 +134,7 @@ class _Printer:
         used = {mark for row in rows for cell in row.cells for mark in (*cell.marks, cell.text)}
         ends = f" with {self.board.level:.0%} intervals" if self.intervals else ""
         legend = f"Means over trials{ends} (bootstrap over mixtures)" if ends else "Means over trials"
-        pooled = [written(c.key) for c in self.table.columns if c.facts.pooled]
+        pooled = [c.title for c in self.table.columns if c.facts.pooling == "weighted_mean"]
         legend += f"; {', '.join(pooled)} of all trials together" if pooled else ""
         if any(groups):
             legend += (

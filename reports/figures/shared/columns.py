@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from ....bench.statistics.aggregate import Aggregate
 from ...leaderboard.board import Column, Leaderboard, Table
-from ...leaderboard.metric_facts import written
 from ...leaderboard.wording import flags, title
 from .scales import Scale, limits, off_scale, scale_of
 from .style import Look, looks
@@ -50,7 +49,7 @@ class PlotColumn:
     def label(self) -> str:
         """The metric with its unit for an axis: "SNRi [dB]"."""
         unit = "" if ".." in self.column.facts.unit else self.column.facts.unit
-        return f"{written(self.column.key)} [{unit}]" if unit else written(self.column.key)
+        return f"{self.column.title} [{unit}]" if unit else self.column.title
 
     @property
     def heading(self) -> str:

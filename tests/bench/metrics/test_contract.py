@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from tsebench.bench.metrics.protocol import AnswerMetric, BatchMetric, Facts, FileMetric
-from tsebench.bench.metrics.registry import MetricContext, known_infos, load_metric
+from tsebench.bench.metrics.registry import MetricContext, known_infos, known_metrics, load_metric
 from tsebench.bench.outcome import Score
 from tsebench.bench.scoring.edges import Scorable
-from tsebench.bench.scoring.plan import known_metrics, plan_metrics
+from tsebench.bench.scoring.plan import plan_metrics
 from tsebench.bench.scoring.pool import FilePool
 from tsebench.bench.scoring.scorer import Scorer
 from tsebench.datasets.corpora.synthetic_speech import SyntheticSpeech

@@ -17,12 +17,12 @@ from torch import Tensor
 
 from tsebench.bench.metrics.bsseval import bss_eval_sdr_db
 from tsebench.bench.metrics.protocol import BatchMetric, MetricInfo, Signals
-from tsebench.bench.metrics.registry import METRICS, MetricFactory, load_metric
+from tsebench.bench.metrics.registry import METRICS, MetricFactory, known_metrics, load_metric
 from tsebench.bench.outcome import Job, Outcome, Score
 from tsebench.bench.scoring import scorer as scoring
 from tsebench.bench.scoring.edges import Scorable, is_silent
 from tsebench.bench.scoring.guarded_metrics import batch_outcomes
-from tsebench.bench.scoring.plan import known_metrics, plan_metrics
+from tsebench.bench.scoring.plan import plan_metrics
 from tsebench.bench.scoring.pool import FilePool
 from tsebench.bench.scoring.scorer import Scorer, improvements
 from tsebench.core.errors import UnknownNameError

@@ -20,7 +20,7 @@ from tsebench.bench.scoring.pool import FilePool
 from tsebench.bench.scoring.scorer import Scorer
 from tsebench.bench.statistics.aggregate import aggregate
 from tsebench.bench.statistics.class_thresholds import GRID, average_precision, threshold_sweep
-from tsebench.bench.statistics.pooling import POOLINGS, decisions
+from tsebench.bench.statistics.pooling import CLASS_SCORES, decisions
 from tsebench.core.errors import ConfigError
 
 CLASSES = ("bell", "cough", "dog", "rain", "siren")
@@ -88,9 +88,9 @@ def test_every_threshold_is_scikit_learns(n: int, levels: int | None) -> None:
     assert set(swept["n"]) == {n}
     for line in swept.to_dict("records"):
         expected = by_sklearn(probabilities, there, line["threshold"])
-        assert {name: line[name] for name in POOLINGS} == pytest.approx(expected, abs=1e-12, nan_ok=True), (
-            line["threshold"]
-        )
+        assert {name: line[name] for name in CLASS_SCORES} == pytest.approx(
+            expected, abs=1e-12, nan_ok=True
+        ), line["threshold"]
 
 
 def test_by_hand() -> None:
@@ -127,7 +127,7 @@ def test_average_precision_is_scikit_learns() -> None:
 
 def test_at_its_own_threshold_a_sweep_is_the_aggregate_of_the_rows() -> None:
     probabilities, there = draw(80, seed=5)
-    for name in POOLINGS:
+    for name in CLASS_SCORES:
         rows = frame(probabilities, there, threshold=0.3, metric=name)
         (cell,) = aggregate(rows, resamples=1)
         swept = threshold_sweep(rows, thresholds=[0.3])
@@ -173,7 +173,7 @@ def test_systems_with_other_classes_in_some_trials() -> None:
     told["active"] = [name for name in told["active"] if name != "bell"]
     rows.loc[0, "detail"] = json.dumps(told)
     swept = threshold_sweep(rows, thresholds=[0.5])
-    pooling = POOLINGS["macro_f1"]
+    pooling = CLASS_SCORES["macro_f1"]
     sums = pooling.summands(rows, pooling.names(rows)).sum(axis=0)
     assert swept["macro_f1"].iloc[0] == pytest.approx(float(pooling.value(sums)), abs=1e-12)
     assert dict(average_precision(rows).set_index("class")["n"])["bell"] == 39

@@ -17,7 +17,7 @@ from tsebench.bench.metrics.protocol import Answered, Facts
 from tsebench.bench.scoring.pool import FilePool
 from tsebench.bench.statistics.aggregate import aggregate
 from tsebench.bench.statistics.comparison import compare_pairs, paired_difference
-from tsebench.bench.statistics.pooling import MEAN, POOLINGS, decisions, pooling_of
+from tsebench.bench.statistics.pooling import CLASS_SCORES, MEAN, decisions, pooling_of
 from tsebench.bench.statistics.resampling import exchange_p_value, sign_flip_p_values
 
 CLASSES = ("bell", "cough", "dog", "rain")
@@ -119,7 +119,7 @@ def test_pooled_decisions_are_those_of_scikit_learn(seed: int) -> None:
             assert cell.mean == pytest.approx(expected, abs=1e-12, nan_ok=True), name
 
 
-@pytest.mark.parametrize("name", sorted(POOLINGS))
+@pytest.mark.parametrize("name", sorted(CLASS_SCORES))
 def test_the_value_of_a_trial_is_that_of_its_own_decisions(name: str) -> None:
     found, there = random_decisions(np.random.default_rng(1), 40)
     average, quantity = name.split("_")
@@ -138,13 +138,13 @@ def test_the_value_of_a_trial_is_that_of_its_own_decisions(name: str) -> None:
 def test_a_decision_is_that_of_the_probability_itself(probability: float, threshold: float) -> None:
     """What is kept of a float32 probability is on the same side of the threshold as itself."""
     given = float(np.float32(probability))
-    pooling = POOLINGS["micro_precision"]
+    pooling = CLASS_SCORES["micro_precision"]
     row = pd.DataFrame({"detail": [decisions(["dog"], [given], ["dog"], threshold)]})
     _, found, _ = pooling.summands(row, ["dog"])[0]
     assert found == (given >= threshold)
 
 
-@pytest.mark.parametrize("name", sorted(POOLINGS))
+@pytest.mark.parametrize("name", sorted(CLASS_SCORES))
 def test_a_system_without_a_classifier_has_no_score_beside_one_that_has(name: str) -> None:
     told = frame(name, value=[1.0, 1.0], detail=[decisions(CLASSES, [1, 0, 0, 0], ["bell"], 0.5)] * 2)
     silent = frame(name, "plain", value=[math.nan] * 2).assign(
@@ -170,8 +170,15 @@ def test_corpus_word_error_rate_is_all_errors_over_all_words() -> None:
 
 
 def test_only_class_activity_has_a_pooling_of_its_own() -> None:
-    assert pooling_of("wer") is MEAN
-    assert pooling_of("macro_f1") is POOLINGS["macro_f1"]
+    rows = frame("wer", value=[1.0])
+    assert pooling_of(rows, "wer") is MEAN
+    assert pooling_of(rows, "macro_f1") is CLASS_SCORES["macro_f1"]
+
+
+def test_the_column_pooling_decides_for_metrics_that_are_not_installed() -> None:
+    rows = frame("elsewhere", value=[1.0], pooling="micro_f1")
+    assert pooling_of(rows, "elsewhere") is CLASS_SCORES["micro_f1"]
+    assert pooling_of(rows.drop(columns="pooling"), "elsewhere") is MEAN
 
 
 # Comparisons --------------------------------------------------------------------------------------
@@ -194,7 +201,7 @@ def test_a_difference_of_corpus_rates_is_the_closed_form() -> None:
     assert there.p_value == back.p_value < 0.05
 
 
-@pytest.mark.parametrize("metric", sorted(POOLINGS))
+@pytest.mark.parametrize("metric", sorted(CLASS_SCORES))
 def test_a_difference_of_pooled_decisions_is_the_difference_of_the_aggregates(metric: str) -> None:
     """Both systems are whole, so that no trial may be left out, though one often finds nothing.
 
@@ -327,7 +334,7 @@ def test_level_and_power_for_macro_f1(n_clusters: int) -> None:
     With few clusters assignments often tie, and ties make a test shy: hence the lower bound.
     """
     rng, draws = np.random.default_rng(22), 1000
-    value = POOLINGS["macro_f1"].value
+    value = CLASS_SCORES["macro_f1"].value
     positives = detected = 0
     for _ in range(draws):
         there = rng.random((n_clusters, 4)) < [0.5, 0.2, 0.3, 0.4]
@@ -354,5 +361,5 @@ def test_exchanges_without_a_value_are_no_evidence() -> None:
     ours, theirs = np.zeros((2, 2, 4), np.bool_)
     ours[0, 0] = theirs[1, 1] = True  # a hit, and a false alarm
     sums = counts(ours, there), counts(theirs, there)
-    value = POOLINGS["micro_precision"].value
+    value = CLASS_SCORES["micro_precision"].value
     assert exchange_p_value(*sums, value, rng=np.random.default_rng(0)) == 1.0

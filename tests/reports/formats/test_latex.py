@@ -16,8 +16,8 @@ from tsebench.core.errors import ConfigError
 from tsebench.reports.formats.latex import write_latex
 from tsebench.reports.formats.registry import REPORTS, load_report
 from tsebench.reports.leaderboard.assemble import leaderboard
-from tsebench.reports.leaderboard.board import Leaderboard
-from tsebench.reports.leaderboard.metric_facts import written
+from tsebench.reports.leaderboard.board import Column, Leaderboard
+from tsebench.reports.leaderboard.metric_facts import metric_facts
 from tsebench.reports.leaderboard.ranking import tiers
 from tsebench.reports.tables.board_tables import print_costs, print_table
 from tsebench.reports.tables.table import PrintedTable
@@ -155,7 +155,8 @@ def test_settings_are_checked() -> None:
     [("si_sdri", "SI-SDRi"), ("snri [2]", "SNRi [2]"), ("wer", "WER"), ("my_thing", "my thing")],
 )
 def test_metrics_are_written_as_in_papers(key: str, name: str) -> None:
-    assert written(key) == name
+    facts = metric_facts(key.partition(" ")[0])
+    assert Column(key=key, facts=facts, signature="").title == name
 
 
 def test_the_document_compiles_and_nothing_sticks_out(tmp_path: Path) -> None:

@@ -191,10 +191,10 @@ def test_what_is_written_follows_the_schema(board: Leaderboard) -> None:
     ("text", "match"),
     [
         ("{", "file is not JSON"),
-        ("[]", "schema_version None, and this release reads '1.0'"),
-        ('{"schema_version": "2.0"}', "schema_version '2.0', and this release reads '1.0'"),
-        ('{"schema_version": "1.0"}', "is missing"),
-        ('{"schema_version": "1.0", "tablse": []}', "unknown key 'tablse'; did you mean 'tables'"),
+        ("[]", "schema_version None, and this release reads '2.0'"),
+        ('{"schema_version": "9.0"}', "schema_version '9.0', and this release reads '2.0'"),
+        ('{"schema_version": "2.0"}', "is missing"),
+        ('{"schema_version": "2.0", "tablse": []}', "unknown key 'tablse'; did you mean 'tables'"),
     ],
 )
 def test_what_is_no_leaderboard_is_told(text: str, match: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tsebench.bench.scoring.plan import known_metrics
+from tsebench.bench.metrics.registry import known_metrics
 from tsebench.core.errors import DatasetError, UnknownNameError
 from tsebench.reports.papers.published import PUBLISHED, published_table, read_published
 
