@@ -176,7 +176,7 @@ def test_only_class_activity_has_a_pooling_of_its_own() -> None:
 
 
 def test_the_column_pooling_decides_for_metrics_that_are_not_installed() -> None:
-    rows = frame("elsewhere", value=[1.0], pooling="micro_f1")
+    rows = frame("elsewhere", value=[1.0]).assign(pooling="micro_f1")
     assert pooling_of(rows, "elsewhere") is CLASS_SCORES["micro_f1"]
     assert pooling_of(rows.drop(columns="pooling"), "elsewhere") is MEAN
 
