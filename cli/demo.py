@@ -19,7 +19,7 @@ Examples:
   tsebench demo runs/mine --out demo --quantile si_sdri=0.1,0.5,0.9
   tsebench demo runs/mine --out demo --trial test-000003_s1 --systems net,oracle_irm
 
-The run must have kept its estimates: `keep_estimates: true` in its config.
+The run must have stored its estimates: `keep_estimates: true` in its config.
 """
 
 Out = Annotated[Path, Option(metavar="DIR", help="Folder of the page.")]

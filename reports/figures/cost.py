@@ -29,18 +29,18 @@ _FEWEST = 2  # systems that make a trade-off
 def cost(board: Leaderboard) -> Iterator[Plot | LeftOut]:
     """Primary metric against real-time factor and parameters (Pareto front)."""
     for shown in primaries(board):
-        for key, what in _AXES.items():
+        for key, cost_name in _AXES.items():
             data = _data(shown, key)
             if (data["x"] > 0.0).sum() < _FEWEST or shown.column.facts.higher_is_better is None:
-                reason = f"fewer than two systems, other than baselines and oracles, with {what}"
+                reason = f"fewer than two systems, other than baselines and oracles, with {cost_name}"
                 yield LeftOut(name=shown.name(key), reason=reason)
                 continue
             caption = (
-                f"{shown.label} against {what}; {shown.heading}. Means with {shown.bounds}. The line "
+                f"{shown.label} against {cost_name}; {shown.heading}. Means with {shown.bounds}. The line "
                 "joins the systems that no cheaper one reaches; baselines and oracles are level lines."
-                f"{shown.remarks}{_without(data, what)}"
+                f"{shown.remarks}{_without(data, cost_name)}"
             )
-            draw = partial(_draw, shown, data, what)
+            draw = partial(_draw, shown, data, cost_name)
             yield Plot(name=shown.name(key), caption=caption, data=data, draw=draw)
 
 
@@ -77,12 +77,12 @@ def _cost(entry: Entry, key: str) -> float:
     return math.nan if value is None else float(value)
 
 
-def _without(data: pd.DataFrame, what: str) -> str:
+def _without(data: pd.DataFrame, cost_name: str) -> str:
     lost = data[~data["level"] & ~(data["x"] > 0.0)]["system"].tolist()
-    return f" Without a value of {what}: {', '.join(lost)}." if lost else ""
+    return f" Without a value of {cost_name}: {', '.join(lost)}." if lost else ""
 
 
-def _draw(shown: PlotColumn, data: pd.DataFrame, what: str) -> Figure:
+def _draw(shown: PlotColumn, data: pd.DataFrame, cost_name: str) -> Figure:
     fig, axes = one_axes()
     scale = shown.scale(data)
     placed = data[data["x"] > 0.0]
@@ -99,13 +99,13 @@ def _draw(shown: PlotColumn, data: pd.DataFrame, what: str) -> Figure:
         look = shown.looks[system]
         handles.append(axes.axhline(mean, color=look.colour, linestyle=look.dash, linewidth=0.9))
         names.append(system)
-    _x_axis(axes, placed["x"].tolist(), what)
+    _x_axis(axes, placed["x"].tolist(), cost_name)
     axes.set(ylabel=shown.label, ylim=(scale.low, scale.high))
     legend_below(fig, handles, shown.legend(scale, names))
     return fig
 
 
-def _x_axis(axes: Axes, values: Sequence[float], what: str) -> None:
+def _x_axis(axes: Axes, values: Sequence[float], cost_name: str) -> None:
     """Ticks at 1, 2 and 5 times powers of ten around the values, or fewer where these are many."""
     exponents = range(math.floor(math.log10(min(values))) - 1, math.ceil(math.log10(max(values))) + 1)
     marks = [m * 10.0**e for e in exponents for m in (1.0, 2.0, 5.0)]
@@ -117,4 +117,4 @@ def _x_axis(axes: Axes, values: Sequence[float], what: str) -> None:
     axes.set_xticks(inside, [with_prefix(mark) for mark in inside])
     axes.set_xlim(first / 1.25, last * 1.25)
     axes.minorticks_off()
-    axes.set_xlabel(what)
+    axes.set_xlabel(cost_name)

@@ -63,10 +63,10 @@ def _plots(x: PlotColumn, y: PlotColumn) -> Iterator[Plot | LeftOut]:
         for pair in zip(y.cells, x.cells, strict=True)
         for shown, (system, cell) in zip((y, x), pair, strict=True)
     )
-    what = f"{y.label} against {x.label}; {x.heading}."
+    subject = f"{y.label} against {x.label}; {x.heading}."
     values = x.values().merge(y.values(), on=["system", "trial_id"], suffixes=("_x", "_y"))
     if len(values):
-        caption = f"{what} A mark for each trial with both values.{missing}"
+        caption = f"{subject} A mark for each trial with both values.{missing}"
         draw = partial(_draw_trials, x, y, values)
         yield Plot(name=f"{name}_trials", caption=caption, data=values, draw=draw)
     else:
@@ -77,7 +77,7 @@ def _plots(x: PlotColumn, y: PlotColumn) -> Iterator[Plot | LeftOut]:
     ]
     means = sides[0].merge(sides[1], on="system", suffixes=("_x", "_y"))
     if len(means) > 1:
-        caption = f"{what} Means of the systems with {x.bounds}.{missing}"
+        caption = f"{subject} Means of the systems with {x.bounds}.{missing}"
         both = [side[side["system"].isin(means["system"])] for side in sides]
         draw = partial(_draw_means, x, y, both)
         yield Plot(name=f"{name}_systems", caption=caption, data=means, draw=draw)

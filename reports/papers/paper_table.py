@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .published import PublishedResult, PublishedTable
@@ -110,7 +111,11 @@ class PaperTable:
             if (len(row.names), len(row.cells)) != (len(self.stub), len(self.columns)):
                 raise ValueError(f"{self.title}: row {row.names} does not fit the headings")
 
+    @property
+    def cells(self) -> Iterator[PaperCell]:
+        """All cells, row by row."""
+        return (cell for row in self.rows for cell in row.cells)
+
     def published_of(self, ours: Measured) -> Quoted | None:
         """The published number in the cell of one of ours."""
-        cells = (cell for row in self.rows for cell in row.cells if cell.ours == ours)
-        return next((cell.published for cell in cells), None)
+        return next((cell.published for cell in self.cells if cell.ours == ours), None)

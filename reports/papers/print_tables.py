@@ -18,7 +18,7 @@ from .paper_table import Measured, PaperCell, PaperTable, Quoted
 from .published import PublishedResult, PublishedTable, published_table
 from .table_files import PAPER_TABLES
 
-CAVEAT = (
+_CAVEAT = (
     "The data differ (other mixtures, and mostly other corpora and smaller networks), so the two "
     "must not be subtracted from each other: compare the order of the rows."
 )
@@ -45,7 +45,7 @@ class PaperResult:
 
 
 def paper_results(board: Leaderboard) -> tuple[PaperResult, ...]:
-    """The tables that the runs of a leaderboard ask for, in the order of the runs.
+    """The tables that the runs of a leaderboard name, in the order of the runs.
 
     Raises:
         UnknownNameError: a run names an unknown table.
@@ -156,13 +156,13 @@ class _PaperPrinter:
         if self._published is None:
             return f"{ours} The paper gives no numbers for these."
         theirs = ", ".join(self._published.datasets)
-        return f"{ours} Published: {theirs}. {CAVEAT}"
+        return f"{ours} Published: {theirs}. {_CAVEAT}"
 
     def _weights(self) -> str:
         """Checkpoints behind the table: they show whether a table is stale."""
         found: dict[str, None] = {}
-        for wanted in (cell.ours for row in self._table.rows for cell in row.cells):
-            facts = self._results.run.systems.get(wanted.system) if wanted else None
+        for cell in self._table.cells:
+            facts = self._results.run.systems.get(cell.ours.system) if cell.ours else None
             if facts is not None and facts.text("sha256"):
                 name = PurePath(facts.text("checkpoint")).name
                 found.setdefault(f"{name} ({facts.text('sha256')[:8]})")
@@ -171,7 +171,7 @@ class _PaperPrinter:
     def _sets(self) -> Iterator[str]:
         """Each set once, with its sample rate and the number of trials in its strata."""
         counts: dict[str, set[int]] = {}
-        for cell in (cell for row in self._table.rows for cell in row.cells):
+        for cell in self._table.cells:
             found = self._results.table(cell.ours) if cell.ours else None
             if found is not None:
                 counts.setdefault(found.dataset, set()).add(found.n_trials)

@@ -169,7 +169,7 @@ def sounds_of(facts: TrialFacts, audio: Mapping[str, RunAudio]) -> tuple[tuple[S
     estimates = [_estimate(facts, result, audio) for result in facts.results]
     if not any(sound.samples is not None for sound in estimates):
         estimates = []
-        missing = (*missing, "the run kept no estimates; with `keep_estimates: true` it does")
+        missing = (*missing, "the run stored no estimates; set `keep_estimates: true` in its config")
     return (*given, *estimates), missing
 
 
@@ -202,7 +202,7 @@ def given_sounds(signals: TrialSignals) -> Iterator[Sound]:
 def _estimate(facts: TrialFacts, result: TrialResult, audio: Mapping[str, RunAudio]) -> Sound:
     name = result.entry.system
     if result.run_id not in audio:
-        reason = "no estimate at hand" if result.run_id else "no row of this trial"
+        reason = "no estimate is available" if result.run_id else "no row of this trial"
         return Sound(role="estimate", title=name, system=name, samples=None, reason=reason)
     found = audio[result.run_id].estimate(facts.dataset, result.title, facts.trial_id)
     return Sound(

@@ -40,7 +40,7 @@ def bars(table: Table) -> Bars:
     """Bars of the primary metric, in the order of the table."""
     cells = [table.primary_cell(entry) for entry in table.entries]
     low, high = axis([table])
-    # Room for a stub of what is cut, where the axis would end at zero.
+    # Room for the stub of a bar that is cut, where the axis would end at zero.
     stub = _STUB * (high - low)
     if any(cell is not None and cell.mean < low for cell in cells):
         low -= stub

@@ -2,7 +2,7 @@
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent).tables;
 
-  const search = document.getElementById("search"), count = document.getElementById("found");
+  const search = document.getElementById("search"), told = document.getElementById("found");
   const filter = () => {
     const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
     const names = new Set();
@@ -11,7 +11,7 @@
       row.hidden = !words.every((word) => text.includes(word));
       if (!row.hidden) names.add(row.dataset.search);
     });
-    count.textContent = words.length ? `${names.size} found` : "";
+    told.textContent = words.length ? `${names.size} found` : "";
   };
   search.addEventListener("input", filter);
   search.addEventListener("keydown", (event) => {

@@ -43,14 +43,13 @@ SCALES = [
 
 
 def measured(table: PaperTable) -> Iterator[Measured]:
-    yield from (cell.ours for row in table.rows for cell in row.cells if cell.ours is not None)
+    yield from (cell.ours for cell in table.cells if cell.ours is not None)
     for claim in table.claims:
         yield from (claim.better, claim.worse)
 
 
 def quoted(table: PaperTable) -> list[Quoted]:
-    cells = [cell for row in table.rows for cell in row.cells]
-    return [cell.published for cell in cells if cell.published is not None]
+    return [cell.published for cell in table.cells if cell.published is not None]
 
 
 @pytest.mark.parametrize("name", PAPER_TABLES.names())

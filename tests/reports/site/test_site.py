@@ -111,7 +111,7 @@ def test_without_estimates_a_page_gives_the_reason(tmp_path: Path) -> None:
     out = tmp_path / "site"
     pages = write_board(open_board([folder]), out, ["html"], {"html": {"trials": 1}})
     (page,) = [path for path in pages if path.parent.name == "trials"]
-    assert "he run kept no estimates; with `keep_estimates: true` it does" in page.read_text()
+    assert "he run stored no estimates; set `keep_estimates: true` in its config" in page.read_text()
     assert page.read_text().count("<audio ") == 3  # mixture, enrollment and target
     with pytest.raises(ConfigError, match=r"holds no estimates.*keep_estimates: true"):
         write_demo(open_board([folder]), tmp_path / "demo", DemoChoice())
