@@ -1,7 +1,7 @@
-"""Separation models of asteroid (Pariente et al., Interspeech 2020), and how an output is chosen.
+"""Separation models of asteroid (Pariente et al., Interspeech 2020), followed by the choice of an output.
 
-A separation model knows no target: of its outputs the one nearest to the enrollment is the answer
-(`asteroid`), or, as an upper limit, the one nearest to the truth (`asteroid_oracle`).
+A separation model has no clue: the estimate is its output nearest to the enrollment (`asteroid`), or, as an
+upper bound, its output nearest to the truth (`asteroid_oracle`).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ NAME, ORACLE = "asteroid", "asteroid_oracle"
 
 
 class Separation:
-    """An opened model, and all of its outputs for a batch.
+    """Opened model that separates batches.
 
     Args:
         name: of the system.
@@ -55,14 +55,14 @@ class Separation:
             checkpoint=model,
             sha256=package.sha256,
             licence="as the model's makers say",
-            options={"model_name": package.name, "trained_on": _told(package.infos, "dataset")},
+            options={"model_name": package.name, "trained_on": _text(package.infos.get("dataset"))},
         )
 
     def outputs(self, batch: QueryBatch) -> dict[int, Tensor]:
-        """Signals [N, T_b] of each row; every mixture goes through the model at its own length.
+        """Separate each mixture at its own length into signals [N, T_b], by row.
 
         Raises:
-            ExtractionError: the batch is at another rate, or the model gives something else.
+            ExtractionError: the batch is at another rate, or the model's output has another shape.
         """
         check_rate(batch, self.card)
         mixture = batch.mixture[:, :1].to(self._device)
@@ -79,15 +79,15 @@ class Separation:
 
 @register_system(NAME)
 class Asteroid:
-    """A separation model of asteroid; of its outputs, the voice nearest to the enrollment.
+    """Separation model of asteroid; the estimate is the voice nearest to the enrollment.
 
-    Outputs keep the level that the model gives them, which is open where it was trained by SI-SDR.
+    Outputs have the model's own level, which is arbitrary if it was trained by SI-SDR.
 
     Args:
-        model: a file that asteroid saved (model_name, model_args, state_dict), or its name on
-            Hugging Face's hub. Needs the package asteroid: `pip install 'tsebench[asteroid]'`.
-        embedder: what compares voices: a checkpoint of separate_then_identify, or an ONNX file of a
-            speaker model, as the metric speaker_similarity takes it.
+        model: a file that asteroid saved (model_name, model_args, state_dict), or its name on Hugging Face's
+            hub. Needs the package asteroid: `pip install 'tsebench[asteroid]'`.
+        embedder: of voices: a checkpoint of separate_then_identify, or an ONNX file of a speaker model, as
+            for the metric speaker_similarity.
         embedder_input: of an ONNX file: "waveform" or "fbank80".
         embedder_rate_hz: of an ONNX file: rate that it was trained at.
         embedder_output: of an ONNX file: name of its output; by default its only one.
@@ -156,10 +156,10 @@ class Asteroid:
 class AsteroidOracle:
     """The same models with an oracle choice: the output with the highest SI-SDR to the target.
 
-    Where the target is absent, the output with the least energy.
+    If the target is absent, it is the output with the least energy.
 
     Args:
-        model: as of `asteroid`.
+        model: see `asteroid`.
         device: "cpu", "cuda", ...
 
     Raises:
@@ -199,7 +199,5 @@ class AsteroidOracle:
         return Extraction(estimate=estimate)
 
 
-def _told(infos: object, key: str) -> str | None:
-    """What the makers of a model say of it, if they do."""
-    value = infos.get(key) if isinstance(infos, dict) else None
+def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None

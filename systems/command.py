@@ -1,16 +1,16 @@
 """`command`: any program, in any language, that reads and writes wav files.
 
-The program is started once for each query, or once for each batch so that a model is loaded once.
-Its words hold placeholders:
+The program is started once for each query, or once for each batch so that a model is loaded once. Its
+arguments contain placeholders:
 
     {mixture}      float wav of the mixture, all channels
     {enrollment}   wav of the first enrollment; a query without one fails
-    {enrollments}  all enrollments: the word that holds it is repeated for each
+    {enrollments}  all enrollments: its argument is repeated for each
     {classes}      labels of sound classes, joined by commas
-    {text}         the text clue, empty if there is none
+    {text}         the text clue, or nothing
     {output}       the mono wav to write: rate and length of the mixture
     {query}        a JSON file: id, sample_rate_hz, mixture, enrollments, classes, text, output
-    {batch}        a JSON file: the list of such objects for all queries of a batch; it goes alone
+    {batch}        a JSON file: the list of such objects for all queries of a batch; excludes the others
 
 Five lines of Python, `program: python my_system.py {batch}`:
 
@@ -20,7 +20,7 @@ Five lines of Python, `program: python my_system.py {batch}`:
         estimate = my_model(mixture, [soundfile.read(path)[0] for path in query["enrollments"]])
         soundfile.write(query["output"], estimate, rate, subtype="FLOAT")
 
-And with what is installed already:
+With installed programs:
 
     program: sox {mixture} -e floating-point {output} sinc 300-3400
     program: ffmpeg -loglevel error -i {mixture} -af highpass=f=200 -c:a pcm_f32le {output}
@@ -41,7 +41,7 @@ from ..datasets.signals.audio import Samples
 from ..datasets.types import ClueKind
 from .protocol import Extraction, QueryBatch, SystemCard
 from .registry import register_system
-from .shared.estimate_files import extract_each, read_estimate, sha256_of, told_without
+from .shared.estimate_files import extract_each, read_estimate, sha256_of, without_folder
 from .shared.external_program import Job, Program, run_program
 
 
@@ -49,27 +49,25 @@ from .shared.external_program import Job, Program, run_program
 class CommandSystem:
     """Runs a program on wav files.
 
-    What goes wrong costs its own query: an exit code, the time limit, and an output that is
-    missing, unreadable, not mono or of the wrong rate. Its length and values stay as they are: the
-    scorer judges them. If the program fails on a batch, the whole batch is refused, for the harness
-    to ask its queries alone.
-    The card's hash covers the program and every file among its words, so that a changed script
-    never reuses an old score. A package that it imports is not seen: name it in `depends`.
+    An exit code, the time limit, or an output that is missing, unreadable, not mono or of the wrong rate
+    fails only its own query. Length and values of the output are left to the scorer. If the program fails on
+    a batch, the whole batch is refused, and the harness runs its queries one by one. The card's hash covers
+    the program and every file among its arguments, so that a changed script never reuses an old score. A
+    package that it imports is not covered: name it in `depends`.
 
     Args:
-        program: a command line (split as a shell would, but no shell runs it) or a list of words.
+        program: a command line (split as a shell would, but run without a shell) or a list of arguments.
         time_limit_s: seconds for each query; a batch of B gets B times as much.
         sample_rate_hz: the program's own rate; None if it works at any.
-        clues: kinds of clue that it uses; None tells them from the placeholders.
-        depends: further files that decide the answer (modules, weights).
-        name: what the system is called in reports.
-        training_data: what it was trained on, as on the card of a system.
-        device: given to the program as TSEBENCH_DEVICE; where the estimates are put.
+        clues: kinds of clue that it uses; None derives them from the placeholders.
+        depends: further files that its output depends on (modules, weights).
+        name: of the system in reports.
+        training_data: see `SystemCard`.
+        device: of the estimates; passed to the program as TSEBENCH_DEVICE.
 
     Raises:
-        ConfigError: the program is not found or not executable, a placeholder is unknown, per-query
-            and batch placeholders are mixed, the time limit is not above zero, or a file of
-            `depends` is missing.
+        ConfigError: the program is not found or not executable, a placeholder is unknown, per-query and batch
+            placeholders are mixed, the time limit is not above zero, or a file of `depends` is missing.
     """
 
     def __init__(
@@ -93,7 +91,7 @@ class CommandSystem:
         self.card = SystemCard(
             name=name or "command",
             family="external",
-            description=f"program {Path(self._program.words[0]).name}",
+            description=f"program {Path(self._program.argv[0]).name}",
             clues=_clue_kinds(self._program) if clues is None else frozenset(clues),
             sample_rate_hz=sample_rate_hz,
             sha256=_digest([*self._program.files(), *depends]),
@@ -119,32 +117,27 @@ class CommandSystem:
             )
 
     def _answer(self, job: Job, folder: Path) -> Samples:
-        """The estimate [T_b] of one query."""
-        with told_without(folder):
+        """Estimate [T_b] of one query."""
+        with without_folder(folder):
             if not self._program.batched:
                 query_file = _write_json(job.output.with_name("query.json"), job.as_json())
                 self._run(self._program.fill_query(job, query_file=query_file), folder, queries=1)
             return read_estimate(job.output, sample_rate_hz=job.sample_rate_hz)
 
     def _run_batch(self, jobs: Sequence[Job], folder: Path) -> None:
-        """Run the program on all queries."""
         listing = ",\n".join(job.as_json() for job in jobs)
         batch_file = _write_json(folder / "batch.json", f"[{listing}]")
-        with told_without(folder):
-            words = self._program.fill_batch(batch_file=batch_file)
-            self._run(words, folder, queries=len(jobs))
+        with without_folder(folder):
+            self._run(self._program.fill_batch(batch_file=batch_file), folder, queries=len(jobs))
 
-    def _run(self, words: Sequence[str], folder: Path, *, queries: int) -> None:
+    def _run(self, argv: Sequence[str], folder: Path, *, queries: int) -> None:
         run_program(
-            words,
-            stderr=folder / "stderr.txt",
-            time_limit_s=self._time_limit_s * queries,
-            device=self._device,
+            argv, stderr=folder / "stderr.txt", time_limit_s=self._time_limit_s * queries, device=self._device
         )
 
 
 def _write_job(batch: QueryBatch, row: int, folder: Path) -> Job:
-    """Write the wav files of one query at their true lengths."""
+    """Write the wav files of one query at its true length."""
     clues, rate = batch.clues[row], batch.sample_rate_hz
     mixture = folder / "mixture.wav"
     audio.write(mixture, _samples(batch.mixture[row, :, : int(batch.lengths[row])]), rate)
@@ -172,18 +165,16 @@ def _samples(signal: Tensor) -> Samples:
 
 
 def _clue_kinds(program: Program) -> frozenset[ClueKind]:
-    """The kinds of clue that the placeholders give to the program."""
+    """Kinds of clue that the placeholders pass to the program."""
     given = program.placeholders
     if given & {"query", "batch"}:
         return frozenset({"enrollment", "classes", "text"})
-    kinds: list[ClueKind] = []
-    if given & {"enrollment", "enrollments"}:
-        kinds.append("enrollment")
-    if "classes" in given:
-        kinds.append("classes")
-    if "text" in given:
-        kinds.append("text")
-    return frozenset(kinds)
+    placeholders: dict[ClueKind, set[str]] = {
+        "enrollment": {"enrollment", "enrollments"},
+        "classes": {"classes"},
+        "text": {"text"},
+    }
+    return frozenset(kind for kind, names in placeholders.items() if given & names)
 
 
 def _digest(files: Sequence[Path]) -> str:

@@ -1,4 +1,4 @@
-"""`mixture`: the unprocessed input, which every improvement is measured against."""
+"""`mixture`: the unprocessed input, the baseline of every improvement."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class MixtureSystem:
     """Returns the first channel of its input, bit for bit.
 
     Args:
-        device: where the estimate is put.
+        device: of the estimate.
     """
 
     def __init__(self, *, device: str = "cpu") -> None:

@@ -37,7 +37,7 @@ def oracle_irm(
         hop_ms: distance of the frames, at most half of the window.
         exponent: p; 2 is a ratio of powers, 1 of magnitudes.
         beta: β, the power that the ratio is raised to.
-        device: where the estimate is computed.
+        device: of the computation.
 
     Raises:
         ConfigError: window and hop do not fit, or `exponent` or `beta` is not above zero.

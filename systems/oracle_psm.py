@@ -4,9 +4,9 @@ With S and X the spectra of the target and of the mixture, and θ the angle betw
 
     M = clip(|S| / |X| · cos θ, 0, 1) = clip(Re(S X*) / |X|², 0, 1),    estimate = ISTFT(M · X).
 
-It is the real mask in [0, 1] with the least squared error in each bin: Erdogan, Hershey, Watanabe
-and Le Roux, "Phase-sensitive and recognition-boosted speech separation using deep recurrent neural
-networks", ICASSP 2015.
+It is the real mask in [0, 1] with the least squared error in each bin: Erdogan, Hershey, Watanabe and Le
+Roux, "Phase-sensitive and recognition-boosted speech separation using deep recurrent neural networks", ICASSP
+2015.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def oracle_psm(*, window_ms: float = 32.0, hop_ms: float = 8.0, device: str = "c
     Args:
         window_ms: square-root Hann window on both sides.
         hop_ms: distance of the frames, at most half of the window.
-        device: where the estimate is computed.
+        device: of the computation.
 
     Raises:
         ConfigError: window and hop do not fit.

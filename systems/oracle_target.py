@@ -17,7 +17,7 @@ class TargetOracle:
     """The reference itself, zeros if the target is absent (oracle).
 
     Args:
-        device: where the estimate is put.
+        device: of the estimate.
     """
 
     def __init__(self, *, device: str = "cpu") -> None:

@@ -1,6 +1,6 @@
-"""`precomputed`: a folder of estimates that were made elsewhere, one audio file for each query.
+"""`precomputed`: a folder of estimates of another program, one audio file for each query.
 
-For example, to score what another toolkit wrote:
+For example, to score the output of another toolkit:
 
     system: {name: precomputed, options: {folder: exp/conv_tasnet/wav, name: conv_tasnet}}
 """
@@ -16,30 +16,30 @@ from ..core.errors import ConfigError, ExtractionError
 from ..datasets.signals.audio import Samples
 from .protocol import Extraction, QueryBatch, SystemCard
 from .registry import register_system
-from .shared.estimate_files import extract_each, read_estimate, sha256_of, told_without
+from .shared.estimate_files import extract_each, read_estimate, sha256_of, without_folder
 
-# The letters of ids, see datasets/types.py. An id cannot lead out of the folder.
+# Valid ids, see datasets/types.py. An id cannot lead out of the folder.
 _ID = re.compile(r"(?!\.{1,2}$)[\w.+-]+", re.ASCII)
 
 
 @register_system("precomputed")
 class PrecomputedSystem:
-    """Reads estimates made elsewhere, `<folder>/<query id>.wav`.
+    """Reads estimates of another program, `<folder>/<query id>.wav`.
 
-    A file that is missing, corrupt, not mono or of the wrong rate costs its own query only. Length
-    and values stay as they are: the scorer judges them. The card's hash covers names and contents
-    of all files, so that an estimate written anew never reuses an old score.
+    A file that is missing, corrupt, not mono or of the wrong rate fails only its own query. Length and values
+    are left to the scorer. The card's hash covers names and contents of all files, so that a changed estimate
+    never reuses an old score.
 
     Args:
-        folder: where the files are.
+        folder: of the files.
         pattern: path of a file below the folder; `{id}` stands for the query's id.
         resample: convert files of another sample rate instead of refusing them.
-        name: what the system is called in reports.
-        training_data: what it was trained on, as on the card of a system.
-        device: where the estimates are put.
+        name: of the system in reports.
+        training_data: see `SystemCard`.
+        device: of the estimates.
 
     Raises:
-        ConfigError: the folder is missing or holds no such file, or the pattern is wrong.
+        ConfigError: the folder is missing or has no such file, or the pattern is wrong.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class PrecomputedSystem:
 
         def read(query_id: str) -> Samples:
             path = self._path(query_id)
-            with told_without(self._folder):
+            with without_folder(self._folder):
                 return read_estimate(path, sample_rate_hz=batch.sample_rate_hz, resample=self._resample)
 
         return extract_each(batch.ids, read, device=self._device)

@@ -1,4 +1,4 @@
-"""What a system is: a card, and an answer to a batch of queries."""
+"""Protocol of systems: a card, batches of queries, and extractions."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from torch import Tensor
 from ..datasets.types import ClueKind, Clues, Truth
 
 LENGTH_TOLERANCE_S = 0.010
-"""An estimate that is off by less is trimmed or padded and noted; by more, it is not scored."""
+"""An estimate whose length is off by less is trimmed or padded, with a note; by more, it fails."""
 
 Family = Literal["baseline", "oracle", "discriminative", "generative", "cascade", "external"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SystemCard:
-    """What must be known of a system to run it, to cite it and to cache its answers.
+    """Facts that are needed to run a system, to cite it and to cache its extractions.
 
     Attributes:
-        clues: kinds of clue that it can use; empty if it ignores the clue.
-        sample_rate_hz: its own rate, or None if it works at any.
-        padding_neutral: its answer does not depend on the padding of the batch.
-        privileged: it reads the truth (an oracle); every report says so.
-        sha256: hash of its weights or of its program, if it has any.
-        training_data: what it was trained on, by the names of `datasets/contamination.py`, for example
-            "librispeech:train-clean-100"; test sets that hold some of it are flagged.
+        clues: kinds of clue that it can use; empty if it ignores clues.
+        sample_rate_hz: its own rate, or None for any.
+        padding_neutral: whether its estimates are independent of the padding of the batch.
+        privileged: whether it reads the truth (an oracle); marked in every report.
+        sha256: hash of its weights or of its program.
+        training_data: names of its training data as in `datasets/contamination.py`, for example
+            "librispeech:train-clean-100"; test sets that contain some of it are flagged.
         classes: its vocabulary of sound classes, or None if it has none.
-        options: what it was built with, as far as it changes the answer.
+        options: values that it was built with, as far as they change its estimates.
     """
 
     name: str
@@ -55,9 +55,9 @@ class QueryBatch:
     Attributes:
         mixture: [B, C, T] float32.
         lengths: [B] int64, true number of samples of each mixture.
-        clues: one for each query; enrollments are tensors [T_k] on the same device, and so are
-            videos [F_b, H, W] in 0..1, of `video_fps` pictures per second, unpadded. A system
-            normalises them itself: MuSE and reentry take (x − 0.4161) / 0.1688.
+        clues: one for each query; enrollments are tensors [T_k] on the same device, and so are videos [F_b,
+            H, W] in 0..1, of `video_fps` pictures per second, unpadded. A system normalises videos itself:
+            MuSE and reentry take (x − 0.4161) / 0.1688.
     """
 
     ids: tuple[str, ...]
@@ -69,16 +69,15 @@ class QueryBatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extraction:
-    """The answer to a batch.
+    """Estimates of a batch.
 
     Attributes:
-        estimate: [B, T] float, T as in the batch's mixture; what lies past a length is ignored.
-            A system that reads files made elsewhere gives one tensor [T_b] for each query, as it
-            found them: whether a length is right is for the scorer to judge.
-        class_probabilities: [B, K] over the card's classes, if the system has such a head.
-        transcripts: what the system heard, if it recognises speech.
-        failures: reason by query id, for queries that this system cannot answer;
-            their part of `estimate` is ignored.
+        estimate: [B, T] float, T as in the batch's mixture; samples past a length are ignored. A system that
+            reads files of another program returns one tensor [T_b] for each query; the scorer checks T_b.
+        class_probabilities: [B, K] over the card's classes, if the system classifies.
+        transcripts: recognised words, if the system recognises speech.
+        failures: reason by query id, for queries that cannot be answered; their part of `estimate` is
+            ignored.
     """
 
     estimate: Tensor | Sequence[Tensor]
@@ -104,7 +103,7 @@ class System(Protocol):
 
 @runtime_checkable
 class PrivilegedSystem(Protocol):
-    """An oracle: it reads the truth. Its card has `privileged=True`."""
+    """Oracle that reads the truth; its card has `privileged=True`."""
 
     card: SystemCard
 

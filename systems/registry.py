@@ -1,4 +1,4 @@
-"""The registry of systems and the one way to build them."""
+"""Registry of systems, and `load_system` to build one."""
 
 from __future__ import annotations
 

@@ -33,8 +33,8 @@ class SeparateThenIdentifyTask(EnrolledTask[SeparateThenIdentifyConfig, Separate
         """Losses [B]: the mean over sources in dB, and the weighted cross-entropies in nats.
 
         Raises:
-            ConfigError: a mixture has more sources than the separator has outputs, a trial has no
-                enrollment, or there are more speakers than outputs of the classifier.
+            ConfigError: a mixture has more sources than the separator has outputs, a trial has no enrollment,
+                or there are more speakers than outputs of the classifier.
         """
         config, lengths = net.config, batch.queries.lengths
         sources = all_sources(batch, config.num_outputs)
@@ -89,8 +89,8 @@ def identification_losses(
         audible: [B, N] bool; candidates other than the first are left out where it is False.
         temperature: divisor of the cosines.
 
-    Source: the angular prototypical loss of Chung et al., "In defence of metric learning for
-        speaker recognition", Interspeech 2020, against the other signals of the mixture.
+    Source: the angular prototypical loss of Chung et al., "In defence of metric learning for speaker
+        recognition", Interspeech 2020, against the other signals of the mixture.
     """
     counts = audible.clone()
     counts[:, 0] = True

@@ -1,4 +1,4 @@
-"""`silence`: zeros, the lower end of every scale and the best answer to an absent target."""
+"""`silence`: zeros, the lower end of every scale and the ideal estimate of an absent target."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class SilenceSystem:
     """Returns zeros.
 
     Args:
-        device: where the estimate is put.
+        device: of the estimate.
     """
 
     def __init__(self, *, device: str = "cpu") -> None:

@@ -1,7 +1,7 @@
-"""Models of the public SpeakerBeam repository, in our own TD-SpeakerBeam.
+"""Models of the public SpeakerBeam repository, converted to our TD-SpeakerBeam.
 
-The repository, BUTSpeechFIT/speakerbeam, saves its `TimeDomainSpeakerBeam` as asteroid does. Its
-weights have other names and some other shapes here, and mean the same.
+The repository, BUTSpeechFIT/speakerbeam, saves its `TimeDomainSpeakerBeam` as asteroid does. The weights are
+the same under other names and in part in other shapes.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MODEL = "TimeDomainSpeakerBeam"
 
 _RATE_HZ = 8000
 _CONDITIONINGS = {"mul": "multiplication", "concat": "concatenation"}
-# The repository's defaults of what a file need not say, and the only values that are known here.
+# Arguments with the only supported values; the first one is the repository's default.
 _FIXED = {
     "fb_name": ("free", "FreeFB"),
     "norm_type": ("gLN",),
@@ -66,12 +66,11 @@ class SpeakerBeamRepo(EnrolledSystem):
     """A model.pth of the public SpeakerBeam repository (class TimeDomainSpeakerBeam).
 
     Args:
-        model: the file. Its signals go through the network at their own level, and its frames lie
-            inside of the signal, as in the repository.
+        model: the file. As in the repository, signals are not normalised, and frames are not padded.
         device: "cpu", "cuda", ...
 
     Raises:
-        CheckpointError: the file is missing, damaged, unsafe, or of a network that is not known.
+        CheckpointError: the file is missing, damaged, unsafe, or of an unsupported network.
     """
 
     name = NAME
@@ -97,10 +96,10 @@ class SpeakerBeamRepo(EnrolledSystem):
 
 
 def config_of(package: Package) -> TdSpeakerBeamConfig:
-    """Our hyper-parameters of a network of the repository.
+    """Convert the arguments of the repository's network to our hyper-parameters.
 
     Raises:
-        CheckpointError: it is another class, or has a part that is not known here.
+        CheckpointError: another class, or an unsupported argument.
     """
     if package.name != MODEL:
         raise CheckpointError(
@@ -136,7 +135,7 @@ def config_of(package: Package) -> TdSpeakerBeamConfig:
 
 
 def _check(package: Package, args: Mapping[str, Any]) -> None:
-    """Refuse what the repository can build and our network cannot.
+    """Refuse arguments that our network does not support.
 
     Raises:
         CheckpointError: for the first such argument.
@@ -147,7 +146,7 @@ def _check(package: Package, args: Mapping[str, Any]) -> None:
         if found not in values:
             known = ", ".join(repr(value) for value in values)
             raise CheckpointError(
-                f"{package.where}: model_args[{key!r}] = {found!r} is not known here ({known})"
+                f"{package.where}: model_args[{key!r}] = {found!r} is not supported (known: {known})"
             )
     blocks, at = args["n_blocks"], args.get("i_adapt_layer")
     if not isinstance(blocks, int) or not isinstance(at, int) or blocks < 1 or (at + 1) % blocks:
@@ -158,10 +157,10 @@ def _check(package: Package, args: Mapping[str, Any]) -> None:
 
 
 def own_state(package: Package, config: TdSpeakerBeamConfig) -> dict[str, Tensor]:
-    """The weights of a model of the repository under our names.
+    """Convert the weights of the repository's network to ours.
 
     Raises:
-        CheckpointError: a weight has no place in our network.
+        CheckpointError: a weight has no counterpart in our network.
     """
     state: dict[str, Tensor] = {}
     for key, tensor in package.state.items():
@@ -176,7 +175,7 @@ def own_state(package: Package, config: TdSpeakerBeamConfig) -> dict[str, Tensor
 
 
 def _renamed(key: str, tensor: Tensor, config: TdSpeakerBeamConfig) -> Iterator[tuple[str, Tensor]]:
-    """Our names and shapes of one weight; none if it is not known."""
+    """Our names and shapes of one weight; none if it is unknown."""
     parts = {"encoder": "extractor.encoder.filters", "decoder": "extractor.decoder.basis"}
     parts["auxiliary.1"] = "auxiliary.encoder.filters"
     bank, _, rest = key.partition(".filterbank.")
@@ -193,7 +192,7 @@ def _renamed(key: str, tensor: Tensor, config: TdSpeakerBeamConfig) -> Iterator[
 def _of_network(
     key: str, tensor: Tensor, config: TdSpeakerBeamConfig, *, ours: str
 ) -> Iterator[tuple[str, Tensor]]:
-    """Names of a weight of asteroid's TDConvNet, in the extraction or the auxiliary network."""
+    """Convert a weight of asteroid's TDConvNet, in the extraction or the auxiliary network."""
     *stem, leaf = key.split(".")
     leaf = _LEAF.get(leaf, leaf)
     part = ".".join(stem)
@@ -205,7 +204,7 @@ def _of_network(
     elif stem[0] == "TCN" and stem[1].isdigit() and ".".join(stem[2:]) in _BLOCK:
         stack, block = divmod(int(stem[1]), config.blocks)
         name = _BLOCK[".".join(stem[2:])]
-        # A PReLU has one slope, which asteroid keeps as [1] and we as a number.
+        # The slope of a PReLU is [1] in asteroid and a scalar here.
         value = tensor.reshape(()) if name.endswith("activation") else tensor
         after = stack - config.conditioned_after
         where = f"after.{after}" if after >= 0 else f"before.{stack}"
@@ -216,7 +215,7 @@ def _of_network(
 def _concatenation(
     rest: list[str], tensor: Tensor, config: TdSpeakerBeamConfig
 ) -> Iterator[tuple[str, Tensor]]:
-    """The columns of W [f; e] + b that meet the features, and those that meet the embedding."""
+    """Split W [f; e] + b into the columns of the features and those of the embedding."""
     names = {"0": "conditioning", "1": "skip_conditioning"}
     if len(rest) != 2 or rest[0] not in names:
         return

@@ -1,1 +1,5 @@
-"""Checkpoints: weights, cards, cards of adapted networks."""
+"""Checkpoints: weights and their cards.
+
+Used elsewhere: `load_checkpoint`, `save_checkpoint`, `CheckpointCard`, `trained_on` (`checkpoint`),
+`AdaptOptions` and `Adaptation` (`adaptation_card`), `open_net` (`networks`).
+"""

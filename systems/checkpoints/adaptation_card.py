@@ -1,4 +1,4 @@
-"""Few-shot adaptation as configs ask for it, and as the card of a checkpoint tells of it."""
+"""Options of few-shot adaptation, and their record on the card of a checkpoint."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ Positive = Annotated[int, Field(ge=1)]
 
 
 class AdaptOptions(StrictModel):
-    """How embeddings of new classes are found; the defaults are the paper's.
+    """Options of the adaptation to new classes; the defaults are the paper's.
 
-    Delcroix et al., "Few-shot learning of new sound classes for target sound extraction",
-    Interspeech 2021, section 5.2.
+    Delcroix et al., "Few-shot learning of new sound classes for target sound extraction", Interspeech 2021,
+    section 5.2.
 
     Attributes:
-        init: start from the average embedding of the enrollments ("avg") or at random ("rnd").
-        epochs: over the same mixtures; 0 keeps the embeddings as they start.
+        init: initial embeddings, the average of the enrollments ("avg") or random ("rnd").
+        epochs: over the same mixtures; 0 keeps the initial embeddings.
         lr: learning rate of Adam.
-        mixtures: to adapt with.
-        batch_size: not told by the paper.
+        mixtures: number of mixtures.
+        batch_size: not given in the paper.
         seed: of random embeddings.
     """
 
@@ -36,15 +36,15 @@ class AdaptOptions(StrictModel):
 
 
 class Adaptation(AdaptOptions):
-    """How new classes came into a checkpoint.
+    """Record of the adaptation of a checkpoint.
 
     Attributes:
-        parent_sha256: hash of the weights that were adapted; all of them are still there.
+        parent_sha256: hash of the adapted weights, which are all unchanged.
         classes: the new ones, in the order of their embeddings.
-        clips: the recordings that are known of each, as CORPUS/PATH; empty where they have no path.
+        clips: known recordings of each class, as CORPUS/PATH; empty if they have no path.
         dataset: config of the mixtures.
         data_fingerprint: of the mixtures and of the enrollments.
-        shots: recordings that each embedding was averaged over; 0 if it started at random.
+        shots: recordings that each initial embedding averages; 0 for a random one.
         losses: mean training loss of each epoch, in dB.
     """
 
@@ -57,6 +57,6 @@ class Adaptation(AdaptOptions):
     losses: tuple[float, ...] = ()
 
     def same_recipe(self, other: Adaptation) -> bool:
-        """Whether both lead to the same weights, on one machine."""
+        """Whether both give the same weights, on one machine."""
         results: dict[str, object] = {"shots": {}, "losses": ()}
         return self.model_copy(update=results) == other.model_copy(update=results)

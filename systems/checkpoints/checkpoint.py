@@ -1,7 +1,7 @@
-"""Checkpoints: a folder with `model.pt` (tensors only) and `card.json` (what they are).
+"""Checkpoints: a folder with `model.pt` (tensors only) and `card.json` (their description).
 
-Weights are read with `weights_only=True`: a file that needs more than tensors and plain values
-to be opened is refused, and nothing in it runs.
+Weights are read with `weights_only=True`: a file with more than tensors and plain values is refused, and
+nothing in it runs.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ M = TypeVar("M", bound=BaseModel)
 WEIGHTS, CARD = "model.pt", "card.json"
 ZOO = Path(__file__).resolve().parents[1] / "zoo"
 
-# What torch.load is known to raise for files that are cut, corrupt, hostile or no checkpoint.
+# Errors of torch.load for files that are cut, corrupt, hostile or no checkpoint.
 UNREADABLE = (
     pickle.UnpicklingError,
     RuntimeError,
@@ -48,18 +48,18 @@ UNREADABLE = (
 
 
 class CheckpointCard(StrictModel):
-    """What must be known to build the network again, and where its weights come from.
+    """Facts that are needed to rebuild a network, and the origin of its weights.
 
     Attributes:
         architecture: name of the registered system.
         net: its hyper-parameters.
         sha256: hash of the weights file.
         training_data: names of sets and of parts of corpora, see `datasets/contamination.py`.
-        trained_on: the recordings and speakers themselves, if they are known.
+        trained_on: the recordings and speakers themselves, if known.
         data_fingerprint: of the training stream.
         best_valid_loss: in the unit of the loss (dB).
-        prepared: what was fitted before training, and to what; "" if nothing was.
-        adapted: how its last classes were added, if they were not trained with the others.
+        prepared: parts that were fitted before training, and their data; "" if none.
+        adapted: adaptation that added its last classes, if any.
     """
 
     architecture: str
@@ -91,7 +91,7 @@ class CheckpointCard(StrictModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
-    """An opened checkpoint: its card, its weights on the CPU, and where they were found."""
+    """Opened checkpoint: its card, its weights on the CPU, and their path."""
 
     card: CheckpointCard
     state: Mapping[str, Tensor]
@@ -102,7 +102,7 @@ def save_checkpoint(folder: Path, *, state: Mapping[str, Tensor], card: Checkpoi
     """Write `model.pt` and `card.json`, each through a temporary name.
 
     Args:
-        folder: made if it is missing.
+        folder: created if missing.
         state: the network's `state_dict`.
         card: its `sha256` is set here.
 
@@ -124,8 +124,8 @@ def load_checkpoint(checkpoint: str | Path, *, architecture: str) -> Checkpoint:
     """Open a checkpoint safely.
 
     Args:
-        checkpoint: a folder, a weights file with its card beside it, or a name of the zoo.
-        architecture: the system that asks; another system's checkpoint is refused.
+        checkpoint: a folder, a weights file with its card next to it, or a name of the zoo.
+        architecture: name of the system; another system's checkpoint is refused.
 
     Raises:
         CheckpointError: missing, damaged, unsafe to load, of another system, or not finite.
@@ -135,7 +135,7 @@ def load_checkpoint(checkpoint: str | Path, *, architecture: str) -> Checkpoint:
     if card.architecture != architecture:
         raise CheckpointError(
             f"checkpoint {str(path)!r} is of system {card.architecture!r}, "
-            f"but system {architecture!r} was asked to load it"
+            f"but system {architecture!r} was to load it"
         )
     weights = _read_bytes(path)
     state = _state_dict(from_bytes(weights, path=path), path=path)
@@ -148,10 +148,10 @@ def load_checkpoint(checkpoint: str | Path, *, architecture: str) -> Checkpoint:
 
 
 def find_checkpoint(checkpoint: str | Path) -> Path:
-    """Path of the weights file that `checkpoint` means.
+    """Path of the weights file of a checkpoint, see `load_checkpoint`.
 
     Raises:
-        CheckpointError: there is no such file, folder or name of the zoo.
+        CheckpointError: no such file, folder or name of the zoo.
     """
     shipped = sorted(path.parent.name for path in ZOO.glob(f"*/{WEIGHTS}"))
     candidates = [Path(checkpoint), Path(checkpoint) / WEIGHTS]
@@ -162,7 +162,7 @@ def find_checkpoint(checkpoint: str | Path) -> Path:
             if candidate.expanduser().is_file():
                 return candidate.expanduser()
         except (OSError, RuntimeError):
-            break  # a name that no file can have, or the home of nobody
+            break  # not a possible file name, or the home of an unknown user
     raise CheckpointError(
         f"no checkpoint at {str(checkpoint)!r}: give a folder with {WEIGHTS} and {CARD}, its "
         f"{WEIGHTS}, or a shipped name{suggest(str(checkpoint), shipped)}"
@@ -170,19 +170,18 @@ def find_checkpoint(checkpoint: str | Path) -> Path:
 
 
 def read_checkpoint_card(checkpoint: str | Path) -> CheckpointCard:
-    """The card of a checkpoint alone; the weights may have changed since.
+    """Read the card of a checkpoint without checking its weights.
 
     Raises:
-        CheckpointError: there is none, or it is damaged.
+        CheckpointError: it is missing or damaged.
     """
     return _read_card(find_checkpoint(checkpoint).with_name(CARD))
 
 
 def trained_on(checkpoint: str | None) -> Contents | None:
-    """The recordings and speakers that a checkpoint was trained on, if its card tells them.
+    """Recordings and speakers of the training data, if the checkpoint has a card with them.
 
-    Args:
-        checkpoint: as on the card of a system; it need not be one of ours.
+    `checkpoint` is that of a system's card, which need not be one of ours.
     """
     if checkpoint is None:
         return None
@@ -193,7 +192,7 @@ def trained_on(checkpoint: str | None) -> Contents | None:
 
 
 def net_config(model: type[M], checkpoint: Checkpoint) -> M:
-    """The hyper-parameters of a checkpoint's network.
+    """Hyper-parameters of a checkpoint's network.
 
     Raises:
         CheckpointError: they do not fit the network.
@@ -205,7 +204,7 @@ def net_config(model: type[M], checkpoint: Checkpoint) -> M:
 
 
 def fill(net: nn.Module, checkpoint: Checkpoint) -> None:
-    """Give a network its weights; it may be built on the device "meta".
+    """Load the weights into a network, which may be built on the device "meta".
 
     Raises:
         CheckpointError: a key is missing or unknown, or a shape or type differs.
@@ -230,23 +229,23 @@ def fill(net: nn.Module, checkpoint: Checkpoint) -> None:
 
 
 def to_bytes(content: Mapping[str, Any]) -> bytes:
-    """Tensors and plain values as a torch archive; equal content gives equal bytes."""
+    """Serialise tensors and plain values as a torch archive; equal content gives equal bytes."""
     buffer = io.BytesIO()
     torch.save(dict(content), buffer)
     return buffer.getvalue()
 
 
 def from_bytes(archive: bytes, *, path: Path) -> object:
-    """What `to_bytes` wrote, on the CPU; `path` is for messages.
+    """Read an archive of `to_bytes` on the CPU; `path` is for messages.
 
     Raises:
-        CheckpointError: not a torch archive, damaged, or it holds more than tensors and values.
+        CheckpointError: not a torch archive, damaged, or more than tensors and plain values in it.
     """
     if not archive.startswith(b"PK\x03\x04"):
         raise CheckpointError(f"checkpoint {str(path)!r} is not a torch archive; save it again")
     try:
         with warnings.catch_warnings():
-            # TorchScript archives are told of twice, the second time by an error.
+            # torch warns about TorchScript archives and raises an error too.
             warnings.simplefilter("ignore")
             return torch.load(io.BytesIO(archive), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
@@ -269,7 +268,7 @@ def _read_bytes(path: Path) -> bytes:
 
 def _read_card(path: Path) -> CheckpointCard:
     if not path.is_file():
-        raise CheckpointError(f"no {CARD} at {str(path)!r}: it belongs beside the weights")
+        raise CheckpointError(f"no {CARD} at {str(path)!r}: it belongs next to the weights")
     try:
         return CheckpointCard.model_validate(json.loads(_read_bytes(path)))
     except ValidationError as error:
@@ -279,7 +278,7 @@ def _read_card(path: Path) -> CheckpointCard:
 
 
 def _state_dict(content: object, *, path: Path) -> Mapping[str, Tensor]:
-    """The content of a weights file, checked to be named, dense, finite tensors."""
+    """Content of a weights file, checked to be named, finite tensors."""
     if not isinstance(content, dict) or not content:
         raise CheckpointError(f"checkpoint {str(path)!r} holds no state dictionary of weights")
     for name, tensor in content.items():
@@ -291,7 +290,7 @@ def check_finite(name: object, tensor: object, *, where: str) -> None:
     """Check one entry of a state dictionary.
 
     Raises:
-        CheckpointError: it is no tensor with a name, or not finite; the line starts with `where`.
+        CheckpointError: not a named tensor, or not finite; the line starts with `where`.
     """
     if not isinstance(name, str) or not isinstance(tensor, Tensor):
         raise CheckpointError(

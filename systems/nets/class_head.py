@@ -82,8 +82,8 @@ def linear_softmax(probabilities: Tensor, inside: Tensor) -> Tensor:
     Returns:
         [B, V]; 0 where all frames are 0.
 
-    Source: Wang, Li and Metze, "A comparison of five multiple instance learning pooling functions
-        for sound event detection with weak labeling", ICASSP 2019, eq. 6.
+    Source: Wang, Li and Metze, "A comparison of five multiple instance learning pooling functions for sound
+        event detection with weak labeling", ICASSP 2019, eq. 6.
     """
     true = probabilities * inside[..., None].to(probabilities.dtype)
     return true.square().sum(dim=1) / true.sum(dim=1).clamp_min(_TINY)

@@ -25,8 +25,8 @@ def covering_frames(lengths: Tensor, *, filter_length: int, stride: int) -> Tens
 class Encoder(nn.Module):
     """Strided convolution, and ReLU unless it is linear (Luo and Mesgarani, 2019, eq. 2).
 
-    The signal is padded so that each of its samples is covered by the same number of frames and the frames
-    of a signal do not change when zeros follow it, which makes padding of a batch neutral.
+    The signal is padded so that each of its samples is covered by the same number of frames and the frames of
+    a signal do not change when zeros follow it, which makes padding of a batch neutral.
 
     Args:
         num_filters: N.

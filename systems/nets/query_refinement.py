@@ -37,8 +37,8 @@ class QueryRefinementConfig(TasNetConfig):
         classifier_layers: of its GRU.
         classifier_pool: frames averaged to one before it.
         class_weight: λ of the training loss (eq. 8).
-        inactive_share: share of the training mixtures that are queried for a class they do not contain
-            (0.1 is the paper's baseline 2).
+        inactive_share: share of the training mixtures that are queried for a class they do not contain (0.1
+            is the paper's baseline 2).
     """
 
     filter_length: Positive = 80

@@ -49,8 +49,8 @@ class Separator(nn.Module):
 
     The mixture is normalised to unit RMS inside and the outputs scaled back.
 
-    Source: Kavalerov et al., "Universal sound separation", WASPAA 2019; Wisdom et al.,
-        "Differentiable consistency constraints for improved deep speech enhancement", ICASSP 2019.
+    Source: Kavalerov et al., "Universal sound separation", WASPAA 2019; Wisdom et al., "Differentiable
+        consistency constraints for improved deep speech enhancement", ICASSP 2019.
     """
 
     def __init__(self, config: SeparatorConfig) -> None:

@@ -28,7 +28,7 @@ MODELS = (
     "SuDORMRFImprovedNet",
     "SuDORMRFNet",
 )
-"""Those that take one channel of samples and give one signal for each source."""
+"""Models that take one channel of samples and return one signal for each source."""
 
 _FILES = ("pytorch_model.bin", "model.pth")
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
@@ -36,15 +36,15 @@ _INSTALL = "pip install 'tsebench[asteroid]'"
 
 
 def open_package(model: str) -> Package:
-    """The content of a model file.
+    """Read a model file.
 
     Args:
-        model: a file, a folder that holds one under its usual name, or a name on Hugging Face's
-            hub, "maker/name" or "maker/name@revision".
+        model: a file, a folder with one of the usual names in it, or a name on Hugging Face's hub,
+            "owner/name" or "owner/name@revision".
 
     Raises:
         ConfigError: the hub is needed, and its package is missing.
-        CheckpointError: there is no such model, or its file cannot be opened safely.
+        CheckpointError: no such model, or its file cannot be opened safely.
     """
     given = Path(model)
     for candidate in (given, *(given / name for name in _FILES)):
@@ -52,7 +52,7 @@ def open_package(model: str) -> Package:
             if candidate.expanduser().is_file():
                 return read_package(candidate.expanduser())
         except (OSError, RuntimeError):
-            break  # a name that no file can have, or the home of nobody
+            break  # not a possible file name, or the home of an unknown user
     if not _HUB_NAME.fullmatch(model):
         raise CheckpointError(
             f"no model at {model!r}: give a file, a folder with {' or '.join(_FILES)}, or a name "
@@ -62,7 +62,7 @@ def open_package(model: str) -> Package:
 
 
 def build_model(package: Package) -> nn.Module:
-    """Asteroid's model of a package, with its weights, on the CPU.
+    """Build the model of a package, with its weights, on the CPU.
 
     Raises:
         ConfigError: asteroid is not installed.
@@ -88,11 +88,11 @@ def build_model(package: Package) -> nn.Module:
 
 
 def _fetched(model: str) -> Path:
-    """The file of a model on the hub, from its cache where it is there already.
+    """File of a model on the hub, from the local cache if it is there.
 
     Raises:
         ConfigError: the package `huggingface_hub` is missing.
-        CheckpointError: there is no such model, or the hub cannot be reached.
+        CheckpointError: no such model, or the hub cannot be reached.
     """
     hub = _imported("huggingface_hub", why=f"model {model!r} is not a file and has a hub's name")
     name, _, revision = model.partition("@")
@@ -102,7 +102,7 @@ def _fetched(model: str) -> Path:
             return Path(hub.hf_hub_download(name, file, revision=revision or None))
         except hub.errors.EntryNotFoundError as error:
             problem = _line(error)
-            # Not reached, and nothing in the cache: the other file would not be either.
+            # The hub cannot be reached and the cache is empty: the other file would fail too.
             if isinstance(error, hub.errors.LocalEntryNotFoundError):
                 break
         except (OSError, ValueError, RuntimeError, hub.errors.HfHubHTTPError) as error:
@@ -115,7 +115,7 @@ def _fetched(model: str) -> Path:
 
 
 def _models() -> ModuleType:
-    """`asteroid.models`, which loads beside a torch for CPUs too."""
+    """`asteroid.models`, which also loads with a CPU build of torch."""
     with _without_torch_stoi():
         module: ModuleType = _imported("asteroid.models", why="system 'asteroid' needs it")
     return module
@@ -123,13 +123,11 @@ def _models() -> ModuleType:
 
 @contextmanager
 def _without_torch_stoi() -> Iterator[None]:
-    """While torchaudio does not load, imports of torch_stoi say that it is not installed.
+    """Make imports of torch_stoi raise ModuleNotFoundError if torchaudio does not load.
 
-    Importing asteroid's models imports all of its losses; one of them imports torch_stoi, and that
-    imports torchaudio, whose wheel from PyPI cannot load its library beside a torch for CPUs. The
-    models need none of it, and asteroid can do without torch_stoi: for torch.hub it leaves that
-    loss out where the import raises ModuleNotFoundError. None in `sys.modules` does that, and is
-    taken away again.
+    asteroid's models import all of its losses; one of them imports torch_stoi, and that imports torchaudio,
+    whose wheel from PyPI cannot load with a CPU build of torch. asteroid leaves the loss out if torch_stoi is
+    not installed, which None in `sys.modules` simulates during the import.
     """
     if "asteroid.losses" in sys.modules or "torch_stoi" in sys.modules or _torchaudio_loads():
         yield
@@ -152,14 +150,14 @@ def _torchaudio_loads() -> bool:
 
 
 def _imported(name: str, *, why: str) -> Any:
-    """A module of a package that is installed on demand.
+    """Import a module of an optional package.
 
     Raises:
         ConfigError: it cannot be imported.
     """
     try:
         with warnings.catch_warnings():
-            # Of old uses of pkg_resources and of torch that are asteroid's own business.
+            # asteroid uses deprecated parts of pkg_resources and torch.
             warnings.simplefilter("ignore")
             return importlib.import_module(name)
     except (ImportError, OSError) as error:

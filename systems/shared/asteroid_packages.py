@@ -1,7 +1,7 @@
-"""Model files of asteroid and of its relatives: one dictionary with a name, arguments and weights.
+"""Model files of asteroid and related toolkits: one dictionary with a name, arguments and weights.
 
-They are read with `weights_only=True`; beyond tensors and plain values they may hold the version of
-torch, which `serialize()` notes, and NumPy scalars, as which figures in `infos` were often saved.
+They are read with `weights_only=True`; beyond tensors and plain values they may hold the version of torch,
+which `serialize()` adds, and NumPy scalars, which are common in `infos`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Package:
         name: of the model's class.
         args: of its constructor.
         state: weights on the CPU.
-        infos: what its makers say of it.
+        infos: metadata of its authors.
         sha256: of the file.
         where: start of an error's line.
     """
@@ -53,7 +53,7 @@ def read_package(path: Path) -> Package:
     """Read a model file safely.
 
     Raises:
-        CheckpointError: it is missing, damaged, unsafe, no such dictionary, or not finite.
+        CheckpointError: it is missing, damaged, unsafe, not such a dictionary, or not finite.
     """
     where = f"model file {str(path)!r}"
     try:
@@ -85,14 +85,14 @@ def read_package(path: Path) -> Package:
 
 
 def _loaded(content: bytes, where: str) -> Any:
-    """What a torch file holds.
+    """Content of a torch file.
 
     Raises:
         CheckpointError: it is damaged or unsafe.
     """
     try:
         with warnings.catch_warnings(), torch.serialization.safe_globals(_plain_values()):
-            # TorchScript archives are told of twice, the second time by an error.
+            # torch warns about TorchScript archives and raises an error too.
             warnings.simplefilter("ignore")
             return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
@@ -103,15 +103,15 @@ def _loaded(content: bytes, where: str) -> Any:
 
 
 def _plain_values() -> list[Callable[..., Any] | tuple[Callable[..., Any], str]]:
-    """What NumPy's numbers and torch's own version are made by: values, and nothing else."""
+    """Constructors of NumPy scalars and of torch's version: plain values only."""
     scalar = cast(Callable[..., Any], np.float64(0).__reduce__()[0])
     kinds = {type(np.dtype(code)) for code in "?bBhHiIlLqQefd"}
-    # Files of older versions of NumPy know the module by its former name.
+    # Files of older versions of NumPy have the former name of the module.
     return [(scalar, "numpy.core.multiarray.scalar"), scalar, np.dtype, codecs.encode, TorchVersion, *kinds]
 
 
 def _line(error: Exception) -> str:
-    """What an unpickler refused, by torch's message."""
+    """Reason of a refusal, from torch's message."""
     named = re.search(r"GLOBAL (\S+)", str(error))
     if named is None:
         return "it is damaged or holds more than tensors and plain values"

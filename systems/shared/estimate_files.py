@@ -1,4 +1,4 @@
-"""Estimates that were made elsewhere: reading and hashing the files."""
+"""Estimates in audio files of other programs: reading and hashing."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from ..protocol import Extraction
 
 
 def extract_each(ids: Sequence[str], read: Callable[[str], Samples], *, device: str) -> Extraction:
-    """Answer the queries of a batch one by one, so that an ExtractionError costs one of them.
+    """Answer the queries of a batch one by one; an ExtractionError fails only its own query.
 
     Args:
-        ids: the queries.
-        read: gives the estimate [T_b] of a query.
-        device: where the estimates are put.
+        ids: of the queries.
+        read: returns the estimate [T_b] of a query.
+        device: of the estimates.
     """
     estimates: list[Tensor] = []
     failures: dict[str, str] = {}
@@ -37,10 +37,10 @@ def extract_each(ids: Sequence[str], read: Callable[[str], Samples], *, device: 
 
 
 def read_estimate(path: Path, *, sample_rate_hz: int, resample: bool = False) -> Samples:
-    """The mono estimate of one query at the query's rate; for the rest as it is found.
+    """Read the mono estimate of one query, at the query's rate and otherwise unchanged.
 
     Args:
-        path: any file that libsndfile knows.
+        path: any file that libsndfile reads.
         sample_rate_hz: rate of the query.
         resample: convert a file of another rate instead of refusing it.
 
@@ -48,8 +48,8 @@ def read_estimate(path: Path, *, sample_rate_hz: int, resample: bool = False) ->
         float32 [T] of any length, which may hold NaN or inf.
 
     Raises:
-        ExtractionError: the file is missing, corrupt, empty, not mono, or of another rate; the
-            message starts with `missing:`, `audio:`, `channels:` or `sample_rate:`.
+        ExtractionError: the file is missing, corrupt, empty, not mono, or of another rate; the message starts
+            with `missing:`, `audio:`, `channels:` or `sample_rate:`.
     """
     if not path.is_file():
         raise ExtractionError(f"missing: no file {str(path)!r}; write the estimate there")
@@ -71,8 +71,8 @@ def read_estimate(path: Path, *, sample_rate_hz: int, resample: bool = False) ->
 
 
 @contextmanager
-def told_without(folder: Path) -> Iterator[None]:
-    """Errors without the path of a folder, so that a reason is the same on every machine."""
+def without_folder(folder: Path) -> Iterator[None]:
+    """Remove the path of a folder from errors, so that reasons are the same on every machine."""
     try:
         yield
     except ExtractionError as error:
@@ -80,7 +80,7 @@ def told_without(folder: Path) -> Iterator[None]:
 
 
 def sha256_of(paths: Iterable[Path]) -> str:
-    """SHA-256 (hex) of the contents of files, in the order given; names do not count.
+    """SHA-256 (hex) of the contents of files in the given order, without their names.
 
     Raises:
         OSError: a file cannot be read.

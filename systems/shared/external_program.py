@@ -1,4 +1,4 @@
-"""Starting a user's program: words with placeholders, a time limit, and what it said at the end."""
+"""Run a user's program: command line with placeholders, time limit, and last line of its stderr."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _STDERR_TAIL_BYTES = 4096
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One query on disk: what the program reads, and the file that it must write."""
+    """One query on disk: the files that the program reads, and the one that it must write."""
 
     id: str
     sample_rate_hz: int
@@ -32,20 +32,20 @@ class Job:
     output: Path
 
     def as_json(self) -> str:
-        """A JSON object with the fields of this class; paths are absolute."""
+        """JSON object with the fields of this class; paths are absolute."""
         return json.dumps(asdict(self), default=str)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """A program and its arguments, as templates.
+    """Program and its arguments, as templates.
 
     Attributes:
-        words: the program (an absolute path) and its arguments.
-        placeholders: names in braces that the arguments hold.
+        argv: the program (an absolute path) and its arguments.
+        placeholders: names in braces in the arguments.
     """
 
-    words: tuple[str, ...]
+    argv: tuple[str, ...]
     placeholders: frozenset[str]
 
     @classmethod
@@ -56,24 +56,24 @@ class Program:
             ConfigError: it is empty, has an open quote, an unknown placeholder, the wrong set of
                 placeholders, or its program is not found or cannot be executed.
         """
-        words = _split(command)
-        placeholders = frozenset(name for word in words for name in _names(word))
+        argv = _split(command)
+        placeholders = frozenset(name for argument in argv for name in _names(argument))
         _check_placeholders(placeholders)
-        return cls(words=(_find(words[0]), *words[1:]), placeholders=placeholders)
+        return cls(argv=(_find(argv[0]), *argv[1:]), placeholders=placeholders)
 
     @property
     def batched(self) -> bool:
-        """The program is started once for a batch."""
+        """Whether the program is started once for a batch."""
         return "batch" in self.placeholders
 
     def files(self) -> list[Path]:
-        """The files that the words name, `--key=file` included, in order."""
-        literal = [word for word in self.words if not _names(word)]
-        candidates = [part for word in literal for part in (word, word.partition("=")[2]) if part]
+        """Files that the arguments name, `--key=file` included, in order."""
+        literal = [argument for argument in self.argv if not _names(argument)]
+        candidates = [part for text in literal for part in (text, text.partition("=")[2]) if part]
         return [Path(part) for part in candidates if _is_file(part)]
 
     def fill_query(self, job: Job, *, query_file: Path) -> list[str]:
-        """The words for one query; a word with `{enrollments}` is repeated for each of them.
+        """Arguments for one query; an argument with `{enrollments}` is repeated for each enrollment.
 
         Raises:
             ExtractionError: the program wants an enrollment and the query has none.
@@ -81,10 +81,10 @@ class Program:
         if "enrollment" in self.placeholders and not job.enrollments:
             raise ExtractionError("clue: the program takes an {enrollment}, the query has none")
         filled: list[str] = []
-        for word in self.words:
-            paths = job.enrollments if "enrollments" in _names(word) else (None,)
+        for argument in self.argv:
+            paths = job.enrollments if "enrollments" in _names(argument) else (None,)
             filled += [
-                word.format(
+                argument.format(
                     classes=",".join(job.classes),
                     enrollment=job.enrollments[0] if job.enrollments else "",
                     enrollments=path,
@@ -98,18 +98,18 @@ class Program:
         return filled
 
     def fill_batch(self, *, batch_file: Path) -> list[str]:
-        """The words for a batch."""
-        return [word.format(batch=batch_file) for word in self.words]
+        """Arguments for a batch."""
+        return [argument.format(batch=batch_file) for argument in self.argv]
 
 
-def run_program(words: Sequence[str], *, stderr: Path, time_limit_s: float, device: str) -> None:
+def run_program(argv: Sequence[str], *, stderr: Path, time_limit_s: float, device: str) -> None:
     """Run a program to its end, in its own process group and without a shell.
 
     Args:
-        words: program and arguments.
-        stderr: file that takes what it says; its last line is told if the program fails.
-        time_limit_s: then the whole group is killed, children of the program included.
-        device: given to it as TSEBENCH_DEVICE.
+        argv: program and arguments.
+        stderr: file for its stderr; the error of a failed program ends with its last line.
+        time_limit_s: after it the whole group is killed, children of the program included.
+        device: value of TSEBENCH_DEVICE in its environment.
 
     Raises:
         ExtractionError: it cannot start, exits with another code than 0, or takes too long.
@@ -118,7 +118,7 @@ def run_program(words: Sequence[str], *, stderr: Path, time_limit_s: float, devi
     with stderr.open("wb") as errors:
         try:
             process = subprocess.Popen(
-                words,
+                argv,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
@@ -126,7 +126,7 @@ def run_program(words: Sequence[str], *, stderr: Path, time_limit_s: float, devi
                 start_new_session=True,
             )
         except OSError as error:
-            raise ExtractionError(f"exit: cannot start {words[0]!r}: {error.strerror}") from None
+            raise ExtractionError(f"exit: cannot start {argv[0]!r}: {error.strerror}") from None
         try:
             code = process.wait(timeout=time_limit_s)
         except subprocess.TimeoutExpired:
@@ -144,30 +144,32 @@ def run_program(words: Sequence[str], *, stderr: Path, time_limit_s: float, devi
 
 def _split(command: str | Sequence[str]) -> list[str]:
     try:
-        words = shlex.split(command) if isinstance(command, str) else list(command)
+        argv = shlex.split(command) if isinstance(command, str) else list(command)
     except ValueError as error:
         raise _wrong(f"program = {command!r}: {error}; close it") from None
-    if not words:
+    if not argv:
         raise _wrong("program is empty; give a command such as `my_model {mixture} {output}`")
-    return words
+    return argv
 
 
-def _names(word: str) -> list[str]:
-    """The placeholders of one word; `{{` and `}}` are braces.
+def _names(argument: str) -> list[str]:
+    """Placeholders of one argument; `{{` and `}}` are braces.
 
     Raises:
         ConfigError: a brace is open, or a placeholder is unknown.
     """
     try:
-        fields = [part[1:] for part in Formatter().parse(word)]
+        fields = [part[1:] for part in Formatter().parse(argument)]
     except ValueError as error:
-        raise _wrong(f"program: word {word!r}: {error}; write {{{{ and }}}} for braces") from None
+        raise _wrong(f"program: argument {argument!r}: {error}; write {{{{ and }}}} for braces") from None
     names: list[str] = []
     for name, spec, conversion in fields:
         if name is None:
             continue
         if name not in PLACEHOLDERS or spec or conversion:
-            raise _wrong(f"program: unknown placeholder {{{name}}} in {word!r}{suggest(name, PLACEHOLDERS)}")
+            raise _wrong(
+                f"program: unknown placeholder {{{name}}} in {argument!r}{suggest(name, PLACEHOLDERS)}"
+            )
         names.append(name)
     return names
 
@@ -178,7 +180,7 @@ def _check_placeholders(names: frozenset[str]) -> None:
         raise _wrong(f"program: {{batch}} starts it once for a batch, {others} once for a query; keep one")
     if not names & {"batch", "query", "output"}:
         raise _wrong(
-            "program: nothing tells it where to write the estimate; give it {output}, {query} or {batch}"
+            "program: no placeholder says where to write the estimate; add {output}, {query} or {batch}"
         )
 
 
@@ -195,7 +197,7 @@ def _find(program: str) -> str:
 def _is_file(name: str) -> bool:
     try:
         return Path(name).is_file()
-    except (OSError, ValueError):  # a word too long for a name, or with a zero byte
+    except (OSError, ValueError):  # too long for a file name, or with a zero byte
         return False
 
 
@@ -209,7 +211,7 @@ def _exit(code: int) -> str:
 
 
 def _last_line(stderr: Path) -> str:
-    """What the program said last, ready to be appended, or nothing."""
+    """Last line of the program's stderr, ready to be appended."""
     with stderr.open("rb") as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - _STDERR_TAIL_BYTES))

@@ -1,4 +1,4 @@
-"""Short-time Fourier analysis and the one loop that all oracle masks share."""
+"""Oracle masks: short-time Fourier transform and the system that all masks share."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ Mask = Callable[[Spectra], Tensor]
 class Stft:
     """Short-time Fourier transform with a square-root Hann window on both sides.
 
-    Synthesis divides the overlap-added frames by the sum of the squared windows (Griffin and Lim,
-    1984), so unchanged spectra give the signal back for any window and hop. All is computed
-    in float64: a row of a batch then rounds to the same float32 samples as the row alone. In
-    float32 the last bits of a masked row depend on how threads share out the batch.
+    Synthesis divides the overlap-added frames by the sum of the squared windows (Griffin and Lim, 1984), so
+    unchanged spectra give the signal back for any window and hop. Everything is in float64: a row of a batch
+    then rounds to the same float32 samples as the row alone. In float32 the last bits of a masked row depend
+    on the split of the batch between threads.
 
     Attributes:
         window_ms: length of the window, and of the transform.
@@ -81,16 +81,15 @@ class Stft:
 
 
 class MaskOracle:
-    """Multiplies the spectra of the mixture by a mask made from the truth.
+    """Oracle that multiplies the spectra of the mixture by a mask made from the truth.
 
-    Every query is computed at its true length, in one go with those of the same length. An absent
-    target gives zeros.
+    Queries of equal length are computed together, at their true length. An absent target gives zeros.
 
     Args:
-        card: what the oracle is called.
+        card: of the oracle.
         stft: analysis and synthesis.
-        mask: real mask [B, F, N] of the spectra.
-        device: where the estimate is computed.
+        mask: function from spectra to a real mask [B, F, N].
+        device: of the computation.
     """
 
     def __init__(self, *, card: SystemCard, stft: Stft, mask: Mask, device: str) -> None:

@@ -1,4 +1,4 @@
-"""Made-up queries with known truth, to try a system on."""
+"""Synthetic queries with known truth, for checks and cost measurements of a system."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _TEXT = "the sound of a bell"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
-    """A query and its truth."""
+    """Synthetic query and its truth."""
 
     query: Query
     truth: Truth
 
     def scaled(self, factor: float, *, suffix: str) -> Probe:
-        """The same question with mixture, target and interferers times `factor`."""
+        """Mixture, target and interferers times `factor`, with the same clue."""
         target = self.truth.target
         return Probe(
             query=replace(self.query, id=f"{self.query.id}-{suffix}", mixture=self.query.mixture * factor),
@@ -53,11 +53,11 @@ def make_probe(card: SystemCard, *, name: str, duration_s: float, sample_rate_hz
     """A harmonic tone in two kinds of noise, and every kind of clue that the card names.
 
     Args:
-        card: tells clue kinds and classes.
-        name: the query is called `probe-<seed>-<name>`; its samples follow from this id alone.
-        duration_s: length of the mixture.
-        sample_rate_hz: rate of all signals.
-        seed: another seed gives other signals.
+        card: its clue kinds and classes are used.
+        name: the query's id is `probe-<seed>-<name>`; its samples follow from this id alone.
+        duration_s: of the mixture.
+        sample_rate_hz: of all signals.
+        seed: part of the id.
     """
     query_id = f"probe-{seed}-{name}"
     rng = generator(query_id)

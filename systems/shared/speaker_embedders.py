@@ -1,4 +1,4 @@
-"""Which signal has the voice of an enrollment: cosines of embeddings, by any embedder of voices."""
+"""Speaker embedders for picking an output by its voice: cosines of embeddings to an enrollment."""
 
 from __future__ import annotations
 
@@ -12,24 +12,19 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ...datasets.signals.audio import resample
-from ..checkpoints.checkpoint import fill, load_checkpoint, net_config
-from ..nets.separate_then_identify import SeparateThenIdentifyConfig, SeparateThenIdentifyNet
+from ..checkpoints.checkpoint import load_checkpoint
+from ..checkpoints.networks import open_net
+from ..separate_then_identify import NAME, SeparateThenIdentifyTask
 from .speaker_models import Input, SpeakerModel, open_speaker_model
-
-_ARCHITECTURE = "separate_then_identify"
 
 
 class SpeakerEmbedder(Protocol):
-    """Embeddings of voices.
-
-    Attributes:
-        sha256: of its weights.
-    """
+    """Embeddings of voices; `sha256` is that of its weights."""
 
     sha256: str
 
     def embed(self, signal: Tensor, *, sample_rate_hz: int) -> Tensor | None:
-        """The embedding [D] of unit length of a signal [T]; None if there is nothing to hear."""
+        """Embedding [D] of unit length of a signal [T]; None if the signal is too short."""
         ...
 
 
@@ -37,28 +32,27 @@ def open_embedder(
     embedder: str,
     *,
     where: str,
-    input: Input,  # noqa: A002 - what users write
+    input: Input,  # noqa: A002 - name of the user's option
     sample_rate_hz: int,
     output: str | None,
     device: str,
 ) -> SpeakerEmbedder:
-    """An embedder of voices: a checkpoint of separate_then_identify, or a user's ONNX file.
+    """Open a checkpoint of separate_then_identify, or a user's ONNX file.
 
     Args:
-        embedder: a path that ends in .onnx, or a checkpoint; the rest but `device` is for the
-            former.
+        embedder: a path that ends in .onnx, or a checkpoint.
         where: start of an error's line.
-        input: see `SpeakerModel`.
-        sample_rate_hz: that it was trained at.
-        output: name of its output.
-        device: where a checkpoint's network runs; an ONNX file runs on the CPU.
+        input: of an ONNX file, see `SpeakerModel`.
+        sample_rate_hz: of an ONNX file, rate that it was trained at.
+        output: of an ONNX file, name of its output.
+        device: of a checkpoint's network; an ONNX file runs on the CPU.
 
     Raises:
         CheckpointError: the checkpoint cannot be opened.
-        ConfigError: the ONNX file cannot be.
+        ConfigError: the ONNX file cannot be opened.
     """
     if not embedder.lower().endswith(".onnx"):
-        return _OwnNetwork(embedder, device=device)
+        return _CheckpointEmbedder(embedder, device=device)
     model = open_speaker_model(
         Path(embedder),
         where=f"{where}, embedder",
@@ -67,32 +61,29 @@ def open_embedder(
         output=output,
         device="cpu",
     )
-    return _OnnxModel(model)
+    return _OnnxEmbedder(model)
 
 
-class _OwnNetwork:
-    """The embedder of a checkpoint of separate_then_identify."""
+class _CheckpointEmbedder:
+    """Embedder of a checkpoint of separate_then_identify."""
 
     def __init__(self, checkpoint: str, *, device: str) -> None:
-        opened = load_checkpoint(checkpoint, architecture=_ARCHITECTURE)
-        with torch.device("meta"):
-            self._net = SeparateThenIdentifyNet(net_config(SeparateThenIdentifyConfig, opened))
-        fill(self._net, opened)
-        self._net.to(device).eval()
+        opened = load_checkpoint(checkpoint, architecture=NAME)
+        _, self._net = open_net(SeparateThenIdentifyTask(), opened, device=device)
         self._device, self._rate_hz = device, opened.card.sample_rate_hz
         self.sha256 = opened.card.sha256
 
     def embed(self, signal: Tensor, *, sample_rate_hz: int) -> Tensor | None:
         samples = signal.detach().cpu().float().numpy()
-        heard = torch.from_numpy(resample(samples, from_hz=sample_rate_hz, to_hz=self._rate_hz))
-        if not len(heard):
+        resampled = torch.from_numpy(resample(samples, from_hz=sample_rate_hz, to_hz=self._rate_hz))
+        if not len(resampled):
             return None
-        lengths = torch.tensor([len(heard)], device=self._device)
-        return self._net.embed(heard[None].to(self._device), lengths)[0].cpu()
+        lengths = torch.tensor([len(resampled)], device=self._device)
+        return self._net.embed(resampled[None].to(self._device), lengths)[0].cpu()
 
 
-class _OnnxModel:
-    """A user's speaker model."""
+class _OnnxEmbedder:
+    """User's speaker model."""
 
     def __init__(self, model: SpeakerModel) -> None:
         self._model = model
@@ -105,13 +96,13 @@ class _OnnxModel:
 
 
 def closest_voice(
-    outputs: Sequence[Tensor], wanted: Tensor, *, embedder: SpeakerEmbedder, sample_rate_hz: int
+    outputs: Sequence[Tensor], enrollment: Tensor, *, embedder: SpeakerEmbedder, sample_rate_hz: int
 ) -> int:
-    """The place of the output [T] whose embedding has the highest cosine to that of `wanted` [T].
+    """Index of the output [T] whose embedding has the highest cosine to that of the enrollment [T'].
 
-    Signals in which there is nothing to hear, or whose embedding is not finite, come last.
+    Outputs without an embedding, or with one that is not finite, come last.
     """
-    reference = embedder.embed(wanted, sample_rate_hz=sample_rate_hz)
+    reference = embedder.embed(enrollment, sample_rate_hz=sample_rate_hz)
     cosines: list[float] = []
     for output in outputs:
         found = embedder.embed(output, sample_rate_hz=sample_rate_hz)

@@ -1,6 +1,6 @@
-"""A user's own speaker model in an ONNX file: the embedding of a voice.
+"""User's speaker model in an ONNX file: the embedding of a voice.
 
-Worker processes import this module, so that it must stay cheap.
+Worker processes import this module: it must import nothing heavy.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Input = Literal["waveform", "fbank80"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpeakerModel:
-    """An opened model, and what it hears.
+    """Opened model and its kind of input.
 
     Attributes:
         input: "waveform", [1, T] samples, full scale ±1; or "fbank80", [1, frames, 80] features of
@@ -37,34 +37,34 @@ class SpeakerModel:
     sample_rate_hz: int
 
     def embedding(self, signal: NDArray[np.float32], *, sample_rate_hz: int) -> NDArray[np.float64] | None:
-        """The embedding [D] of a signal [T]; None if it is too short to be heard at all."""
+        """Embedding [D] of a signal [T]; None if it is too short."""
         from ...datasets.signals.audio import resample  # noqa: PLC0415
 
-        heard = resample(signal, from_hz=sample_rate_hz, to_hz=self.sample_rate_hz)
+        features = resample(signal, from_hz=sample_rate_hz, to_hz=self.sample_rate_hz)
         if self.input == "fbank80":
-            heard = kaldi_fbank(heard, n_mels=MELS, sample_rate_hz=self.sample_rate_hz)
-        if not len(heard):
+            features = kaldi_fbank(features, n_mels=MELS, sample_rate_hz=self.sample_rate_hz)
+        if not len(features):
             return None
-        return np.asarray(self.model.run([heard])[0], dtype=np.float64)
+        return np.asarray(self.model.run([features])[0], dtype=np.float64)
 
 
 def open_speaker_model(
     path: Path,
     *,
     where: str,
-    input: Input,  # noqa: A002 - what users write
+    input: Input,  # noqa: A002 - name of the user's option
     sample_rate_hz: int,
     output: str | None,
     device: str,
 ) -> SpeakerModel:
-    """A speaker model, tried out on two lengths.
+    """Open a speaker model and try it on two lengths.
 
     Args:
-        path: ONNX file of a model for signals of any length, which gives one embedding.
+        path: ONNX file of a model that maps signals of any length to one embedding.
         where: start of an error's line.
-        input: what it hears.
+        input: see `SpeakerModel`.
         sample_rate_hz: rate that it was trained at, at least 1000.
-        output: name of the model's output; None takes the only one.
+        output: name of the model's output; None for the only one.
         device: "cpu", "cuda" or "cuda:N".
 
     Raises:

@@ -44,7 +44,7 @@ def python(path: Path, words: str) -> str:
         ("cp {mixture.name} {output}", r"unknown placeholder \{mixture.name\}"),
         ("awk {print {output}", r"write \{\{ and \}\} for braces"),
         ("cp {mixture} {batch}", r"\{batch\} starts it once for a batch, \{mixture\} once"),
-        ("cp {mixture} out.wav", r"nothing tells it where to write"),
+        ("cp {mixture} out.wav", r"no placeholder says where to write"),
         ("no-such-program-here {output}", r"'no-such-program-here' is not found; give its path"),
         ("./no/such/program {output}", r"is not found"),
         ("{mixture} {output}", r"is not found"),

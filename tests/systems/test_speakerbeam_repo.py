@@ -130,8 +130,8 @@ def test_published_size_is_built(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"adapt_layer_type": "muladd"}, "'adapt_layer_type'] = 'muladd' is not known"),
-        ({"norm_type": "cgLN"}, r"'norm_type'\] = 'cgLN' is not known here \('gLN'\)"),
+        ({"adapt_layer_type": "muladd"}, "'adapt_layer_type'] = 'muladd' is not supported"),
+        ({"norm_type": "cgLN"}, r"'norm_type'\] = 'cgLN' is not supported \(known: 'gLN'\)"),
         ({"causal": True}, "'causal'] = True"),
         ({"fb_name": "STFTFB"}, "'fb_name'] = 'STFTFB'"),
         ({"encoder_activation": "relu"}, "'encoder_activation'] = 'relu'"),

@@ -1,8 +1,8 @@
-"""i-vectors: a fixed-length description of who speaks, fitted beforehand without labels.
+"""i-vectors: fixed-length speaker embeddings, fitted before training without labels.
 
-Dehak et al., "Front-end factor analysis for speaker verification", IEEE TASLP 19(4), 2011; centred,
-whitened and brought to one length as by Garcia-Romero and Espy-Wilson, "Analysis of i-vector length
-normalization in speaker recognition systems", Interspeech 2011.
+Dehak et al., "Front-end factor analysis for speaker verification", IEEE TASLP 19(4), 2011; centred, whitened
+and length-normalised as by Garcia-Romero and Espy-Wilson, "Analysis of i-vector length normalization in
+speaker recognition systems", Interspeech 2011.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from ....core.validation import StrictModel
+from ..conv_tasnet import Positive
 from .gmm import DiagonalGmm
 from .mfcc import Mfcc, Normalise
 from .total_variability import Statistics, posterior, statistics
 
-Positive = Annotated[int, Field(gt=0)]
-
 
 class IVectorConfig(StrictModel):
-    """Sizes of an i-vector extractor, and how much it is fitted to.
+    """Sizes of an i-vector extractor and of the data that it is fitted to.
 
     Attributes:
         i_vector_dim: R, entries of an i-vector.
-        i_vector_recordings: that the extractor is fitted to: the enrollments of the first trials of
-            training. They bound the memory: 4 · C · (D + 1) bytes each.
+        i_vector_recordings: number of recordings that the extractor is fitted to, the enrollments of the
+            first trials of training. Each takes 4 · C · (D + 1) bytes of memory.
         i_vector_rounds: of EM for the total variability.
         ubm_components: C, Gaussians of the background model.
-        ubm_frames: that the background model is fitted to, spread evenly over the recordings.
+        ubm_frames: number of frames that the background model is fitted to, spread evenly over the
+            recordings.
         ubm_rounds: of EM for the background model.
         ubm_variance_floor: smallest variance, as a fraction of that of all frames.
         mfcc_rate_hz: sample rate of the recordings.
@@ -40,8 +40,8 @@ class IVectorConfig(StrictModel):
         mfcc_mels: mel bands.
         mfcc_ceps: cepstral coefficients, with the one of the level.
         mfcc_deltas: orders of slopes; D = mfcc_ceps · (1 + mfcc_deltas).
-        mfcc_vad_db: frames this much below the strongest hold no speech.
-        mfcc_normalise: what is taken out over the speech of a recording.
+        mfcc_vad_db: frames this much below the strongest count as non-speech.
+        mfcc_normalise: statistics that are normalised over the speech of a recording.
     """
 
     i_vector_dim: Positive = 100
@@ -86,11 +86,9 @@ class IVectorConfig(StrictModel):
 
 
 class IVectorExtractor(nn.Module):
-    """Recordings to i-vectors; all that is fitted are buffers, and no gradient goes into them.
+    """Recordings to i-vectors; the fitted values are buffers, without gradient.
 
-    Args:
-        config: sizes; see `i_vector_fit.fit_extractor` for the values of the buffers, which are
-            random before.
+    The buffers are random until `fit.fit_extractor` sets them.
     """
 
     ubm_weights: Tensor
@@ -134,14 +132,14 @@ class IVectorExtractor(nn.Module):
         """Statistics of recordings [B, T], zeros past the lengths [B]."""
         return statistics(self.background, *self.features(signals, lengths))
 
-    def raw(self, heard: Statistics) -> Tensor:
+    def raw(self, stats: Statistics) -> Tensor:
         """Posterior means [B, R], float64, of the statistics of B recordings."""
-        return posterior(self.total_variability.double(), heard).mean
+        return posterior(self.total_variability.double(), stats).mean
 
     def normalised(self, raw: Tensor) -> Tensor:
-        """Posterior means [B, R] centred, whitened, and brought to the length √R.
+        """Posterior means [B, R] centred, whitened, and scaled to the length √R.
 
-        √R instead of 1: an entry has about unit variance, as networks like it.
+        √R instead of 1 gives the entries about unit variance, as usual for inputs of networks.
         """
         whitened = (raw - self.centre.double()) @ self.whitening.double().T
         length = torch.linalg.vector_norm(whitened, dim=-1, keepdim=True)

@@ -1,7 +1,7 @@
 """Gaussian mixtures with diagonal covariances, fitted by expectation-maximisation.
 
-Reynolds, Quatieri and Dunn, "Speaker verification using adapted Gaussian mixture models", Digital
-Signal Processing 10, 2000: the universal background model of what speech sounds like.
+Reynolds, Quatieri and Dunn, "Speaker verification using adapted Gaussian mixture models", Digital Signal
+Processing 10, 2000: the universal background model of speech.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from torch import Tensor
 
 from ....core.progress import ProgressFactory, quiet
 
-_CHUNK = 16384  # frames whose posteriors are held at a time
+_CHUNK = 16384  # frames whose posteriors are in memory at a time
 _KMEANS_FRAMES = 100_000
 _KMEANS_ROUNDS = 10
-_LEAST_OCCUPANCY = 1e-3  # frames; a component with fewer stays as it was
+_LEAST_OCCUPANCY = 1e-3  # frames; a component with fewer is not updated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +48,7 @@ class DiagonalGmm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FittedGmm:
-    """A mixture, and the mean log-likelihood of a frame before each of the rounds that made it."""
+    """Mixture, and the mean log-likelihood of a frame before each round of EM."""
 
     gmm: DiagonalGmm
     log_likelihoods: tuple[float, ...]
@@ -66,11 +66,11 @@ def fit_gmm(
     """Fit a mixture to frames.
 
     Args:
-        frames: [M, D]; EM takes them to float64 a part at a time.
+        frames: [M, D]; converted to float64 in chunks.
         num_components: C.
-        iterations: rounds of EM after the k-means that they start from.
+        iterations: rounds of EM after the initial k-means.
         variance_floor: smallest variance, as a fraction of that of all frames.
-        seed: of the first centres.
+        seed: of the initial centres.
         progress: of the rounds.
     """
     spread = frames.double().var(dim=0, correction=0)
@@ -110,10 +110,10 @@ def _round(gmm: DiagonalGmm, frames: Tensor, floor: Tensor) -> tuple[DiagonalGmm
 
 
 def _first(frames: Tensor, num_components: int, spread: Tensor, seed: int) -> DiagonalGmm:
-    """Centres of k-means, all with the variances [D] of all frames."""
+    """Initial mixture: centres of k-means, with the variances [D] of all frames."""
     generator = torch.Generator().manual_seed(seed)
     some = torch.randperm(len(frames), generator=generator)[:_KMEANS_FRAMES].to(frames.device)
-    # Distances count in units of the spread: coefficients of speech differ in size.
+    # Distances are in units of the spread: cepstral coefficients differ in size.
     scale = spread.sqrt()
     scaled = frames[some].double() / scale
     centres = k_means(scaled, num_components, generator)
@@ -128,9 +128,9 @@ def k_means(points: Tensor, count: int, generator: torch.Generator) -> Tensor:
     """Centres [count, D] of points [M, D]: k-means++ (Arthur and Vassilvitskii, 2007), then Lloyd.
 
     Args:
-        points: at least one; copies of one point may share a centre.
-        count: of centres.
-        generator: of the draws, on the CPU.
+        points: at least one; identical points may give identical centres.
+        count: number of centres.
+        generator: on the CPU.
     """
     centres = points[:1].repeat(count, 1)
     centres[0] = points[int(torch.randint(len(points), (1,), generator=generator))]
@@ -138,8 +138,8 @@ def k_means(points: Tensor, count: int, generator: torch.Generator) -> Tensor:
     for k in range(1, count):
         mass = nearest.cumsum(dim=0)
         at = torch.rand(1, generator=generator, dtype=torch.float64).to(mass) * mass[-1]
-        drawn = int(torch.searchsorted(mass, at).clamp_max(len(points) - 1))
-        centres[k] = points[drawn]
+        index = int(torch.searchsorted(mass, at).clamp_max(len(points) - 1))
+        centres[k] = points[index]
         nearest = nearest.minimum((points - centres[k]).square().sum(dim=1))
     for _ in range(_KMEANS_ROUNDS):
         centres = _lloyd(points, centres)
@@ -147,7 +147,7 @@ def k_means(points: Tensor, count: int, generator: torch.Generator) -> Tensor:
 
 
 def _lloyd(points: Tensor, centres: Tensor) -> Tensor:
-    """Each centre moved to the mean of the points that are nearest to it; a lonely one stays."""
+    """Move each centre to the mean of its nearest points; a centre without points stays."""
     total, counts = torch.zeros_like(centres), centres.new_zeros(len(centres))
     for chunk in torch.split(points, _CHUNK):
         # ‖x − c‖² without ‖x‖², which is the same for all centres.

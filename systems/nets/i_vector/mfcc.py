@@ -1,8 +1,8 @@
-"""Mel-frequency cepstra of padded batches of speech, for models of who speaks.
+"""Mel-frequency cepstra of padded batches of speech, for speaker models.
 
-Davis and Mermelstein, "Comparison of parametric representations for monosyllabic word recognition
-in continuously spoken sentences", IEEE TASSP 28(4), 1980. All of it in float64, on frames that lie
-inside the signals, so that padding a batch does not change a value.
+Davis and Mermelstein, "Comparison of parametric representations for monosyllabic word recognition in
+continuously spoken sentences", IEEE TASSP 28(4), 1980. Everything is in float64, on frames inside of the
+signals, so that padding a batch does not change a value.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ Normalise = Literal["none", "mean", "mean_variance"]
 
 _PRE_EMPHASIS = 0.97
 _FLOOR = 1e-6  # of the power in a mel band, at unit RMS
-_QUIETEST_DB = -120.0  # of a frame, at unit RMS: what silence counts as
+_QUIETEST_DB = -120.0  # level of silence, at unit RMS
 _DELTA_REACH = 2  # frames to each side (Young et al., The HTK Book, eq. 5.16)
 _SMALLEST_VARIANCE = 1e-6  # a coefficient that does not vary stays zero
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mfcc:
-    """Cepstra with their slopes, and which frames hold speech.
+    """Cepstra with their slopes, and voice activity of the frames.
 
     Attributes:
-        sample_rate_hz: that the mel bands are laid out for.
+        sample_rate_hz: of the signals.
         window: of a frame (Hamming), in samples.
         stride: in samples.
         num_mels: bands.
         num_ceps: coefficients of each order, with the one of the level.
-        num_deltas: orders of slopes beside the cepstra.
-        vad_db: frames of less energy than the strongest by more than this hold no speech.
-        normalise: mean, or mean and variance over the speech of a recording are taken out.
+        num_deltas: orders of slopes in addition to the cepstra.
+        vad_db: frames more than this below the strongest one count as non-speech.
+        normalise: remove the mean, or mean and variance, over the speech of a recording.
     """
 
     sample_rate_hz: int
@@ -58,11 +58,11 @@ class Mfcc:
 
         Args:
             signals: [B, T], zeros past each length.
-            lengths: [B]; what is shorter than a frame is heard as one.
+            lengths: [B]; a shorter recording than a frame counts as one frame.
 
         Returns:
-            Features [B, K, D] float64, and the frames of them that hold speech [B, K] bool; at
-            least one in each row.
+            Features [B, K, D] float64, and whether each frame is speech [B, K] bool; at least one in each
+            row.
         """
         frames, counts = self._frames(signals, lengths)
         inside = torch.arange(frames.shape[1], device=frames.device) < counts[:, None]
@@ -74,7 +74,7 @@ class Mfcc:
         return _normalised(torch.cat(orders, dim=-1), active, self.normalise), active
 
     def _frames(self, signals: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Pre-emphasised frames [B, K, window] at unit RMS, and how many lie inside [B]."""
+        """Pre-emphasised frames [B, K, window] at unit RMS, and the number [B] inside of each recording."""
         level = rms(signals, lengths).double()
         padded = F.pad(signals.double() / level, (1, max(0, self.window - signals.shape[-1])))
         emphasised = padded[:, 1:] - _PRE_EMPHASIS * padded[:, :-1]
@@ -99,11 +99,11 @@ class Mfcc:
 
 
 def deltas(features: Tensor, counts: Tensor) -> Tensor:
-    """Slopes over time by regression over two frames to each side; the ends are held.
+    """Slopes over time by regression over two frames to each side; the end values are repeated.
 
     Args:
         features: [B, K, D].
-        counts: [B], frames that lie inside each recording.
+        counts: [B], frames inside of each recording.
 
     Returns:
         [B, K, D], per frame.
@@ -122,7 +122,7 @@ def _at(features: Tensor, index: Tensor) -> Tensor:
 
 
 def _normalised(features: Tensor, active: Tensor, how: Normalise) -> Tensor:
-    """Features [B, K, D] without the mean, or at zero mean and unit variance, over active ones."""
+    """Normalise features [B, K, D] to zero mean, or zero mean and unit variance, over active frames."""
     if how == "none":
         return features
     weight = active[:, :, None] / active.sum(dim=1)[:, None, None].to(features.dtype)

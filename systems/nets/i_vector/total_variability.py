@@ -1,10 +1,10 @@
-"""The total-variability model: how the background model shifts from recording to recording.
+"""Total-variability model: recording-dependent shifts of the background model.
 
-A recording's supervector of means is m + T w with w ~ N(0, I) (Dehak et al., "Front-end factor
-analysis for speaker verification", IEEE TASLP 19(4), 2011, eq. 4). T is fitted by the EM of Kenny,
-Boulianne and Dumouchel, "Eigenvoice modeling with sparse training data", IEEE TSAP 13(3), 2005; the
-covariances stay those of the background model. First-order statistics are centred on its means and,
-like the rows of T, divided by its standard deviations, so that Σ is the identity throughout.
+A recording's supervector of means is m + T w with w ~ N(0, I) (Dehak et al., "Front-end factor analysis for
+speaker verification", IEEE TASLP 19(4), 2011, eq. 4). T is fitted by the EM of Kenny, Boulianne and
+Dumouchel, "Eigenvoice modeling with sparse training data", IEEE TSAP 13(3), 2005; the covariances stay those
+of the background model. First-order statistics are centred on its means and, like the rows of T, divided by
+its standard deviations, so that Σ is the identity throughout.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from torch import Tensor
 from ....core.progress import ProgressFactory, quiet
 from .gmm import DiagonalGmm
 
-_BATCH = 64  # recordings whose posteriors are held at a time
-_FIRST_SCALE = 0.1  # of T before the first round, in standard deviations of the frames
+_BATCH = 64  # recordings whose posteriors are in memory at a time
+_FIRST_SCALE = 0.1  # of the initial T, in standard deviations of the frames
 _LEAST_OCCUPANCY = 1e-3  # frames; a component with fewer over all recordings keeps its T
 
 
@@ -44,12 +44,12 @@ class Statistics:
 
 
 def statistics(gmm: DiagonalGmm, features: Tensor, active: Tensor) -> Statistics:
-    """Statistics of recordings.
+    """Compute the statistics of recordings.
 
     Args:
         gmm: the background model, float64.
         features: [B, K, D].
-        active: [B, K] bool, the frames that count.
+        active: [B, K] bool, frames of speech.
     """
     posterior = gmm.log_joint(features).softmax(dim=-1) * active[:, :, None]
     zeroth = posterior.sum(dim=1)
@@ -60,7 +60,7 @@ def statistics(gmm: DiagonalGmm, features: Tensor, active: Tensor) -> Statistics
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Posterior:
-    """N(w; mean, precision⁻¹) of B recordings, and how well they are explained.
+    """N(w; mean, precision⁻¹) of B recordings, and their likelihood.
 
     Attributes:
         mean: the i-vectors [B, R].
@@ -73,19 +73,19 @@ class Posterior:
     log_likelihood: Tensor
 
 
-def posterior(total_variability: Tensor, heard: Statistics) -> Posterior:
+def posterior(total_variability: Tensor, stats: Statistics) -> Posterior:
     """The posterior of w (Kenny et al., 2005, prop. 1 and 2; Dehak et al., 2011, eq. 5).
 
     Args:
         total_variability: T / √v [C, D, R].
-        heard: statistics of B recordings.
+        stats: of B recordings.
     """
     gram = total_variability.transpose(1, 2) @ total_variability
     size = gram.shape[-1]
-    weighted = (heard.zeroth @ gram.flatten(1)).view(-1, size, size)
+    weighted = (stats.zeroth @ gram.flatten(1)).view(-1, size, size)
     precision = weighted + torch.eye(size, dtype=gram.dtype, device=gram.device)
     factor = torch.linalg.cholesky(precision)
-    projected = (heard.first.flatten(1) @ total_variability.flatten(0, 1))[:, :, None]
+    projected = (stats.first.flatten(1) @ total_variability.flatten(0, 1))[:, :, None]
     mean = torch.cholesky_solve(projected, factor)
     log_det = 2.0 * factor.diagonal(dim1=-2, dim2=-1).log().sum(dim=-1)
     explained = (projected * mean).sum(dim=(1, 2))
@@ -105,48 +105,48 @@ class FittedVariability:
 
 
 def fit_total_variability(
-    heard: Statistics, *, dim: int, iterations: int, seed: int, progress: ProgressFactory = quiet
+    stats: Statistics, *, dim: int, iterations: int, seed: int, progress: ProgressFactory = quiet
 ) -> FittedVariability:
     """Fit T to the statistics of many recordings.
 
     Args:
-        heard: statistics; may be float32 to save memory, sums are float64.
+        stats: may be float32 to save memory; sums are float64.
         dim: R.
         iterations: rounds of EM.
-        seed: of the random T that they start from.
+        seed: of the initial T.
         progress: of the rounds.
     """
     generator = torch.Generator().manual_seed(seed)
-    _, components, features = heard.first.shape
-    drawn = torch.randn(components, features, dim, generator=generator, dtype=torch.float64)
-    matrix, history = _FIRST_SCALE * drawn.to(heard.first.device), []
+    _, components, features = stats.first.shape
+    start = torch.randn(components, features, dim, generator=generator, dtype=torch.float64)
+    matrix, history = _FIRST_SCALE * start.to(stats.first.device), []
     with progress("fitting the total variability", iterations) as advance:
         for _ in range(iterations):
-            matrix, log_likelihood = _round(matrix, heard)
+            matrix, log_likelihood = _round(matrix, stats)
             history.append(log_likelihood)
             advance(1)
     return FittedVariability(matrix=matrix, log_likelihoods=tuple(history))
 
 
-def _round(matrix: Tensor, heard: Statistics) -> tuple[Tensor, float]:
+def _round(matrix: Tensor, stats: Statistics) -> tuple[Tensor, float]:
     """One round of EM, and the mean log-likelihood before it."""
     components, _, dim = matrix.shape
     moments = matrix.new_zeros(components, dim * dim)  # A_c = Σ_u N_uc E[w wᵀ]
     products = torch.zeros_like(matrix)  # C_c = Σ_u F_uc E[w]ᵀ
     prior, total = matrix.new_zeros(dim, dim), 0.0
-    for start in range(0, len(heard), _BATCH):
-        part = heard.part(start, _BATCH)
+    for start in range(0, len(stats), _BATCH):
+        part = stats.part(start, _BATCH)
         answer = posterior(matrix, part)
         second = answer.covariance + answer.mean[:, :, None] * answer.mean[:, None, :]
         moments += part.zeroth.T @ second.flatten(1)
         products += torch.einsum("ucd,ur->cdr", part.first, answer.mean)
         prior += second.sum(dim=0)
         total += float(answer.log_likelihood.sum())
-    used = heard.zeroth.double().sum(dim=0) > _LEAST_OCCUPANCY
+    used = stats.zeroth.double().sum(dim=0) > _LEAST_OCCUPANCY
     updated = matrix.clone()
     # T_c A_c = C_c (Kenny et al., 2005, prop. 3).
     normal = moments.view(components, dim, dim)[used]
     updated[used] = torch.linalg.solve(normal, products[used].transpose(1, 2)).transpose(1, 2)
-    # The prior that fits w best, taken into T: it stays N(0, I), and EM goes faster (Kenny, "Joint
-    # factor analysis of speaker and session variability", 2005, minimum divergence).
-    return updated @ torch.linalg.cholesky(prior / len(heard)), total / len(heard)
+    # Minimum divergence: the best prior of w is merged into T, which speeds up EM (Kenny, "Joint factor
+    # analysis of speaker and session variability", 2005).
+    return updated @ torch.linalg.cholesky(prior / len(stats)), total / len(stats)
