@@ -27,7 +27,7 @@ def evaluate(
         device: "auto", "cpu", "cuda", ...
         jobs: processes for metrics of one file.
         fresh: start over.
-        corpus_dirs: folders of corpora by name, beside those of the user file.
+        corpus_dirs: folders of corpora by name, in addition to those of the user file.
 
     Raises:
         TsebenchError: see `bench.runner.run`.

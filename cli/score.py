@@ -41,12 +41,12 @@ def score(
     """Score wav folders: no config, files are paired by name."""
     from ..bench.folders.claimed_numbers import claims_of
     from ..bench.folders.score import ScoreOptions, score_folders
-    from ..bench.scoring.plan import choices_of
+    from ..bench.scoring.plan import parse_metrics
     from ..core.allocator import keep_freed_memory
 
     keep_freed_memory()
     claims = claims_of(claimed) if claimed is not None else ()
-    choices = choices_of(names_of(metrics), option or [])
+    choices = parse_metrics(names_of(metrics), option or [])
     result = score_folders(
         estimates=estimates,
         references=references,

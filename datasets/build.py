@@ -74,6 +74,7 @@ def build(
     jobs: int = 1,
     reuse: bool = False,
     allow_missing: bool = False,
+    opened: OpenedBuilder | None = None,
     progress: ProgressFactory = quiet,
 ) -> Dataset:
     """Build a dataset folder; a build that is killed leaves no card, and starts over.
@@ -88,6 +89,7 @@ def build(
         allow_missing: leave out mixtures and trials whose recordings are missing, and draw from
             what there is of a corpus that mixtures are drawn from; the card counts the recordings
             and names the first of them.
+        opened: the builder of the recipe, if it is already open.
         progress: shows how far it is.
 
     Raises:
@@ -103,7 +105,7 @@ def build(
             )
         if reuse and (allow_missing or not card.missing):
             return load_dataset(folder, corpus_dirs=corpus_dirs)
-    opened = _open(config, corpus_dirs, allow_missing=allow_missing)
+    opened = opened or _open(config, corpus_dirs, allow_missing=allow_missing)
     draws = _draw(opened, jobs, progress)
     whole = _complete(draws)
     if draws.missing and not allow_missing:

@@ -1,4 +1,4 @@
-"""What a system costs: parameters, operations, time and memory, measured on a few queries.
+"""Cost of a system: parameters, operations, time and memory, measured on a few queries.
 
 Every pass asks one query at the system's own rate (the harness's resampling is left out), under
 `torch.inference_mode` as in a run.
@@ -61,7 +61,7 @@ def measure_cost(
 
 
 def _has_networks(system: AnySystem) -> bool:
-    """Whether one without networks is a surprise."""
+    """Whether the system should have networks."""
     return system.card.family not in {"baseline", "oracle"}
 
 

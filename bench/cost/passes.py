@@ -1,4 +1,4 @@
-"""The passes behind `cost`: one query at several lengths, timed, counted and weighed."""
+"""Measured passes of one query at several lengths: time, MACs and memory."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _LINEAR_WITHIN = 0.01
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
-    """Real-time factor, and the peak of the tensors where the allocator tells it (CUDA)."""
+    """Real-time factor, and peak memory of the tensors from the allocator (CUDA only)."""
 
     rtf: float
     peak_bytes: int | None
@@ -39,7 +39,7 @@ class Timing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """MACs, and the peak of the tensors where no allocator tells it.
+    """MACs, and peak memory of the tensors where the allocator keeps no statistics.
 
     Attributes:
         macs_per_query: None if the MACs are no linear function of the duration.
@@ -63,7 +63,7 @@ def cost_items(card: SystemCard, sample_rate_hz: int, example: Item | None) -> t
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passes:
-    """A system and what it is asked.
+    """A system and the queries of its measurement.
 
     Attributes:
         items: the same query at three lengths, the shortest first.
@@ -154,7 +154,7 @@ class Passes:
 
 
 def _growth(macs: Sequence[int], durations_s: Sequence[float], *, peak_bytes: int | None) -> Counts:
-    """The line through the first and the last count; the one between tells whether it is one."""
+    """The line through the first and the last count; the middle one tests linearity."""
     first, middle, last = macs
     per_s = (last - first) / (durations_s[-1] - durations_s[0])
     rest = first - per_s * durations_s[0]

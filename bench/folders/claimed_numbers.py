@@ -24,7 +24,7 @@ _FAMILY_OF = {name: family for family, names in _NAMES.items() for name in names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
+class ClaimedNumber:
     """A number of a paper.
 
     Attributes:
@@ -55,7 +55,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
-    """What comes nearest to a claim.
+    """The value nearest to a claim.
 
     Attributes:
         nearest: None if no variant of the family has a value.
@@ -63,13 +63,13 @@ class Match:
         also: others that give the claim too when they are rounded to its decimals.
     """
 
-    claim: Claim
+    claim: ClaimedNumber
     nearest: Candidate | None
     difference: float
     also: tuple[Candidate, ...]
 
 
-def claims_of(text: str) -> tuple[Claim, ...]:
+def claims_of(text: str) -> tuple[ClaimedNumber, ...]:
     """Claims of a comma-separated value, for example `si_sdr=15.2,pesq=3.1`.
 
     Raises:
@@ -82,7 +82,7 @@ def claims_of(text: str) -> tuple[Claim, ...]:
     return tuple(_claim(part) for part in parts)
 
 
-def nearest(scores: VariantScores, claim: Claim) -> Match:
+def nearest(scores: VariantScores, claim: ClaimedNumber) -> Match:
     """The mean or median with the least absolute difference; the first of several."""
     candidates = list(_candidates(scores, claim.family))
     if not candidates:
@@ -96,7 +96,7 @@ def nearest(scores: VariantScores, claim: Claim) -> Match:
     return Match(claim=claim, nearest=best, difference=best.value - claim.value, also=tuple(also))
 
 
-def _claim(part: str) -> Claim:
+def _claim(part: str) -> ClaimedNumber:
     name, separator, digits = (piece.strip() for piece in part.partition("="))
     if not separator or not name or not digits:
         raise ConfigError(f"--claimed {part!r} is not NAME=NUMBER; write for example si_sdr=15.2")
@@ -113,7 +113,7 @@ def _claim(part: str) -> Claim:
         raise ConfigError(f"--claimed {part!r}: STOI is between 0 and 1 here; write {name}={number / 100}")
     exponent = number.as_tuple().exponent
     decimals = max(0, -exponent) if isinstance(exponent, int) else 0
-    return Claim(text=f"{name}={digits}", family=family, value=float(number), decimals=decimals)
+    return ClaimedNumber(text=f"{name}={digits}", family=family, value=float(number), decimals=decimals)
 
 
 def _candidates(scores: VariantScores, family: Family) -> Iterator[Candidate]:

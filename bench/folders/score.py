@@ -34,7 +34,7 @@ _REFERENCE = "reference"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreOptions:
-    """How folders are scored.
+    """Options of scoring folders.
 
     Attributes:
         out: run folder; scoring a second system into it puts both on one leaderboard.
@@ -234,9 +234,9 @@ def _write_mixture(out: Path, rows: Sequence[ScoreRow]) -> None:
 
 def _failed(rows: Sequence[ScoreRow], plan: MetricPlan) -> int:
     """References of which no metric has a value, and at least one failed."""
-    beside = {value.info.name for value in plan.reference_values}
+    of_references = {value.info.name for value in plan.reference_values}
     statuses: dict[str, set[str]] = {}
     for row in rows:
-        if row.metric not in beside:
+        if row.metric not in of_references:
             statuses.setdefault(row.trial_id, set()).add(row.status)
     return sum(1 for found in statuses.values() if "failed" in found and "ok" not in found)

@@ -1,4 +1,4 @@
-"""The nouns of `score --variants`: one reading of a metric's name, and what it gives."""
+"""Types of `score --variants`: one definition of a metric's name, and its values for a system."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Variant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VariantLine:
-    """What a variant gives for one system: over the trials that have a value.
+    """Values of a variant for one system, summarised over the trials that have one.
 
     Attributes:
         quantity: the value itself, or value(system) − value(mixture).
@@ -55,7 +55,7 @@ class VariantLine:
     def resampled(self) -> str:
         """`8000>16000` if the signals were resampled, from the signature; else empty.
 
-        STOI works at 10 kHz by definition, which is no choice to be told of.
+        STOI works at 10 kHz by definition, so that its resampling is not reported.
         """
         if self.variant.family == "stoi":
             return ""

@@ -20,7 +20,7 @@ _NORMALISERS = ("none", "basic", "whisper_en")
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """How texts become a rate."""
+    """One definition of the word error rate of a set."""
 
     normaliser: Normaliser
     pooled: bool
@@ -122,8 +122,8 @@ def _errors(reading: _Reading, score: Score, transcripts: Mapping[str, str]) -> 
     if score.status != "ok":
         return None
     said = reading.normaliser(clean_reference(transcripts[score.trial_id]))
-    heard = reading.normaliser(score.detail)
+    recognised = reading.normaliser(score.detail)
     try:
-        return count_errors(heard, said) if reading.swapped else count_errors(said, heard)
+        return count_errors(recognised, said) if reading.swapped else count_errors(said, recognised)
     except UndefinedValueError:
         return None

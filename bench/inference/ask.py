@@ -155,13 +155,13 @@ class Answering:
     Args:
         inference: the system.
         items: the trials.
-        asked: the same at the system's rate.
+        resampled: the same at the system's rate.
     """
 
-    def __init__(self, inference: Inference, items: Sequence[Item], asked: list[Item]) -> None:
-        self._inference, self._items, self._asked = inference, items, asked
+    def __init__(self, inference: Inference, items: Sequence[Item], resampled: list[Item]) -> None:
+        self._inference, self._items, self._resampled = inference, items, resampled
         self._answers: dict[int, Answer] = {}
-        self._batches = inference.bucket(asked)
+        self._batches = inference.bucket(resampled)
         self._begun: deque[tuple[list[Item], Callable[[], dict[int, Answer]]]] = deque()
         while self._batches and len(self._begun) < inference.batches_ahead:
             self._begin()
@@ -175,7 +175,7 @@ class Answering:
                 self._end()
         return {
             item.index: _back(self._answers[item.index], at_own_rate, item)
-            for item, at_own_rate in zip(self._items, self._asked, strict=True)
+            for item, at_own_rate in zip(self._items, self._resampled, strict=True)
         }
 
     def _begin(self) -> None:
@@ -249,7 +249,7 @@ def _to_cpu(estimate: object) -> Tensor:
 
 
 def _gpus(extraction: Extraction) -> set[torch.device]:
-    """Where copies to the CPU may be under way."""
+    """Devices from which copies to the CPU may be under way."""
     rows = extraction.estimate
     found = [*([rows] if isinstance(rows, Tensor) else rows), extraction.class_probabilities]
     return {tensor.device for tensor in found if tensor is not None and tensor.is_cuda}
@@ -280,17 +280,17 @@ def _answer(extraction: Extraction, item: Item, estimate: Tensor, probabilities:
     return Answer(estimate=estimate, class_probabilities=probabilities)
 
 
-def _back(answer: Answer, asked: Item, item: Item) -> Answer:
+def _back(answer: Answer, at_own_rate: Item, item: Item) -> Answer:
     """The answer at the dataset's rate; resampling there and back may round a length up by one.
 
     An estimate that is not a valid signal is left unchanged, for the scorer to reject.
     """
-    from_hz, to_hz = asked.query.sample_rate_hz, item.query.sample_rate_hz
+    from_hz, to_hz = at_own_rate.query.sample_rate_hz, item.query.sample_rate_hz
     estimate = answer.estimate
     if from_hz == to_hz or estimate is None or not is_signal(estimate):
         return answer
     back = resampled(estimate, from_hz, to_hz)
-    return replace(answer, estimate=back[: item.length] if len(estimate) == asked.length else back)
+    return replace(answer, estimate=back[: item.length] if len(estimate) == at_own_rate.length else back)
 
 
 def is_signal(estimate: Tensor) -> bool:

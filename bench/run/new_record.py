@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 
@@ -16,9 +16,11 @@ from ...datasets.dataset import Dataset
 from ...datasets.missing import told
 from ...datasets.seeding import digest
 from ...systems.checkpoints.checkpoint import trained_on
-from ...systems.protocol import SystemCard
+from ...systems.protocol import AnySystem, SystemCard
 from ..config import RunConfig
 from ..metrics.protocol import MetricInfo
+from ..scoring.cache import system_identity
+from .dataset_run import OpenSet
 from .record import (
     ConfigRecord,
     ContentsRecord,
@@ -140,3 +142,45 @@ def resumed(record: RunRecord, before: RunRecord | None) -> RunRecord:
 def finished(record: RunRecord, *, trials: int, failed_trials: int) -> RunRecord:
     """The record of a run that is complete."""
     return record.model_copy(update={"trials": trials, "failed_trials": failed_trials})
+
+
+def record_of(
+    config: RunConfig,
+    sets: Sequence[OpenSet],
+    systems: Mapping[str, AnySystem],
+    costs: Mapping[str, CostFacts],
+    device: str,
+) -> RunRecord:
+    """The record of a run on these sets."""
+    return new_record(
+        name=config.name,
+        config=config,
+        systems={
+            title: system_record(
+                system.card,
+                identity=system_identity(system),
+                resampled_from_hz=_resampled_from_hz(title, system, sets),
+                cost=costs.get(title),
+            )
+            for title, system in systems.items()
+        },
+        datasets={
+            s.dataset.card.name: dataset_record(
+                s.dataset,
+                systems={title: systems[title].card for title in s.systems},
+                skipped=s.skipped,
+                role=s.role,
+            )
+            for s in sets
+        },
+        metrics=[info for s in sets for info in s.plan.infos],
+        device=device,
+        seed=config.seed,
+    )
+
+
+def _resampled_from_hz(title: str, system: AnySystem, sets: Sequence[OpenSet]) -> tuple[int, ...]:
+    """Rates of the sets that a system runs on, other than its own."""
+    own = system.card.sample_rate_hz
+    rates = {each.dataset.card.sample_rate_hz for each in sets if title in each.systems}
+    return () if own is None else tuple(sorted(rates - {own}))

@@ -1,7 +1,7 @@
 """Properties of trials that reports slice by, and that follow from the recipe.
 
-They are told with the scores and not with the trials: a tag of a trial counts in the fingerprint of
-its set, and what follows from the recipe must not make another set of it.
+They are stored in score rows and not in the manifest: a tag of a trial counts in the fingerprint of its
+set, and a property that follows from the recipe must not make another set of it.
 """
 
 from __future__ import annotations
@@ -20,15 +20,14 @@ class TrialTags:
     """Tags of the rows of a dataset: those of its trials, and those that follow from the recipe.
 
     - `class`: labels of the target, joined by `+`, in sets of sound classes; where the target is
-      absent, the classes that are asked for.
-    - `n_sources`: sources of the mixture, the background left out, unless speakers are counted.
+      absent, the classes of the clue.
+    - `n_sources`: foreground sources of the mixture, unless speakers are counted.
     - `enrollment_s`: length of all enrollments together.
-    - `overlap`: share (0..1) of the target's time in which another source, the background left out,
-      is there too; of a mixture with a single one there is none.
+    - `overlap`: share (0..1) of the target's time in which another foreground source is active;
+      mixtures with a single source have no such tag.
     - `duration_s`: length of the mixture.
 
-    A tag of the trial itself comes before one of these. One that cannot be told, because a
-    recording is not at hand, is left out.
+    A tag of the trial itself overrides one of these. A tag whose recordings cannot be read is left out.
 
     Args:
         dataset: the set, with its corpora.
@@ -45,20 +44,20 @@ class TrialTags:
         return {**derived, **trial.tags}
 
     def _derived(self, trial: Trial, mixture: Mixture) -> Iterator[tuple[str, Tag]]:
-        heard = [source for source in mixture.sources if source.role == "foreground"]
+        foreground = [source for source in mixture.sources if source.role == "foreground"]
         yield "duration_s", round(mixture.num_samples / mixture.sample_rate_hz, 3)
         if "n_speakers" not in trial.tags:
-            yield "n_sources", len(heard)
+            yield "n_sources", len(foreground)
         if self._dataset.card.vocabulary:
             labels = sorted({s.label for s in mixture.sources if s.id in trial.target_ids})
-            if asked := labels or trial.clue.classes:
-                yield "class", "+".join(asked)
+            if classes := labels or trial.clue.classes:
+                yield "class", "+".join(classes)
         lengths_s = [self._enrollment_s(clip) for clip in trial.clue.enrollments]
         known_s = [length for length in lengths_s if length is not None]
         if lengths_s and len(known_s) == len(lengths_s):
             yield "enrollment_s", round(sum(known_s), 3)
         if "overlap" not in trial.tags and trial.clue.video is None:
-            overlap = self._overlap(trial, mixture, heard)
+            overlap = self._overlap(trial, mixture, foreground)
             if overlap is not None:
                 yield "overlap", round(overlap, 3)
 
@@ -68,9 +67,9 @@ class TrialTags:
         mixture = self._dataset.mixtures[clip.mixture_id]
         return mixture.num_samples / mixture.sample_rate_hz
 
-    def _overlap(self, trial: Trial, mixture: Mixture, heard: list[Source]) -> float | None:
+    def _overlap(self, trial: Trial, mixture: Mixture, foreground: list[Source]) -> float | None:
         """Share of the target's time that is covered by others, from onsets and lengths."""
-        spans = {source.id: self._span(source, mixture) for source in heard}
+        spans = {source.id: self._span(source, mixture) for source in foreground}
         targets = [spans[name] for name in trial.target_ids if name in spans]
         others = [span for name, span in spans.items() if name not in trial.target_ids]
         if not (targets and others) or None in (*targets, *others):
@@ -82,7 +81,7 @@ class TrialTags:
         return shared / total if total > 0 else None
 
     def _span(self, source: Source, mixture: Mixture) -> tuple[float, float] | None:
-        """Where a source begins and ends in the mixture, in s."""
+        """Start and end of a source in the mixture, in s."""
         length_s = self._seconds(source.clip)
         if length_s is None:
             return None

@@ -1,8 +1,7 @@
 """Scores that were computed before, keyed by all that determines a value.
 
 A key names the system (card, weights, program, code), the content of the dataset, and the metric
-with its settings; a file holds one chunk of trials. Failed values are never kept: what failed is
-tried again.
+with its settings; a file holds one chunk of trials. Failed values are never stored: they are computed again.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ class Scorable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Checked(Answered):
+class CheckedAnswer(Answered):
     """A scorable that went through the checks; its signals [T] have one length.
 
     Attributes:
@@ -55,7 +55,7 @@ class Checked(Answered):
     notes: tuple[str, ...]
 
 
-def check(item: Scorable, sample_rate_hz: int) -> Checked:
+def check(item: Scorable, sample_rate_hz: int) -> CheckedAnswer:
     """Check an answer, and bring a usable one to the length of the trial.
 
     A length that is off by less than 10 ms is trimmed or zero-padded at the end, and noted.
@@ -64,7 +64,7 @@ def check(item: Scorable, sample_rate_hz: int) -> Checked:
     length = len(judge)
     failure, note = _fault(item, length, sample_rate_hz)
     usable = item.estimate if failure is None else None
-    return Checked(
+    return CheckedAnswer(
         trial_id=item.trial_id,
         estimate=_fit(judge.new_zeros(0) if usable is None else usable.detach(), length),
         reference=judge.new_zeros(length) if item.reference is None else judge,
@@ -83,7 +83,7 @@ def swapped(item: Scorable, sample_rate_hz: int) -> Scorable:
     return replace(item, estimate=checked.reference, reference=checked.estimate, failure=checked.failure)
 
 
-def verdict(info: MetricInfo, item: Checked) -> Outcome | None:
+def verdict(info: MetricInfo, item: CheckedAnswer) -> Outcome | None:
     """The outcome of a value that cannot be computed, or None if it can be.
 
     In this order: the metric does not apply to the trial (the same for every system, so that also

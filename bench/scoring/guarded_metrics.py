@@ -1,7 +1,7 @@
-"""A metric may be anybody's code: what it raises costs the trials that it was asked about, no more.
+"""Run third-party metrics safely: an exception fails only the trials being scored.
 
-Only the call of the metric is fenced. An error of the harness itself stops the run, as it should,
-and so does one that the user must repair (`TsebenchError`).
+Only the call of the metric is guarded. An error of the harness itself stops the run, and so does one that
+the user must repair (`TsebenchError`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which metrics a run computes: names resolved to metrics, and what follows from them."""
+"""The metrics of a run: names resolved to metrics, improvements and values of the references."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Improvement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReferenceValue:
-    """value(reference) of a base metric: what a perfect answer comes to."""
+    """value(reference) of a base metric: the value of a perfect answer."""
 
     info: MetricInfo
     base: Metric
@@ -38,12 +38,12 @@ class ReferenceValue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricPlan:
-    """The metrics of a run, in the order in which they were asked for.
+    """The metrics of a run, in the order of its config.
 
     Attributes:
-        metrics: base metrics, asked for or implied by an improvement.
-        improvements: the improvements that were asked for.
-        reference_values: those that stand beside a metric.
+        metrics: base metrics, named by the user or implied by an improvement.
+        improvements: the improvements that the user named.
+        reference_values: values of the references, for metrics that show them.
         infos: what reports need to know of all of them; a base metric comes before its parts, the
             value of its reference and its improvement.
     """
@@ -90,7 +90,7 @@ def plan_metrics(
 
     Raises:
         UnknownNameError: neither a metric nor an improvement; the message lists all that are known.
-        ConfigError: a setting is unknown or wrong, or one metric is asked for with two settings.
+        ConfigError: a setting is unknown or wrong, or one metric is named with two settings.
     """
     base_of = {info.improvement: info.name for info in known_infos() if info.improvement}
     metrics: dict[str, Metric] = {}
@@ -139,7 +139,7 @@ class MetricChoice:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
-def choices_of(names: Sequence[str], settings: Sequence[str]) -> tuple[MetricChoice, ...]:
+def parse_metrics(names: Sequence[str], settings: Sequence[str]) -> tuple[MetricChoice, ...]:
     """Metrics with their settings, as the command line gives them.
 
     Args:
@@ -147,7 +147,7 @@ def choices_of(names: Sequence[str], settings: Sequence[str]) -> tuple[MetricCho
         settings: METRIC.KEY=VALUE, values as in YAML.
 
     Raises:
-        ConfigError: a setting is not METRIC.KEY=VALUE, or is of a metric that is not asked for.
+        ConfigError: a setting is not METRIC.KEY=VALUE, or is of a metric that is not named.
     """
     options = settings_of(
         settings, names, kind="metric", named_by="--metrics", example="wer.backend=pocketsphinx"

@@ -18,7 +18,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from ..metrics.protocol import AnswerMetric, FileMetric, Metric, MetricInfo, Signals
 from ..outcome import Outcome, Score, Status
-from .edges import Checked, Scorable, check, verdict
+from .edges import CheckedAnswer, Scorable, check, verdict
 from .guarded_metrics import answer_outcomes, batch_outcomes
 from .plan import Improvement, MetricPlan, ReferenceValue
 from .pool import FilePool
@@ -141,7 +141,9 @@ class Scorer:
         columns = [found[id(metric)] for metric in self.plan.metrics]
         return Pending([cell for row in zip(*columns, strict=True) for cell in row])
 
-    def _column(self, metric: Metric, checked: Sequence[Checked], groups: _Groups) -> list[_PendingScore]:
+    def _column(
+        self, metric: Metric, checked: Sequence[CheckedAnswer], groups: _Groups
+    ) -> list[_PendingScore]:
         """One metric for every item; `groups` keeps padded signals for the next metric."""
         known = [verdict(metric.info, item) for item in checked]
         rows = tuple(row for row, outcome in enumerate(known) if outcome is None)
@@ -159,7 +161,7 @@ class Scorer:
         ]
 
     def _values(
-        self, metric: Metric, rows: tuple[int, ...], checked: Sequence[Checked], groups: _Groups
+        self, metric: Metric, rows: tuple[int, ...], checked: Sequence[CheckedAnswer], groups: _Groups
     ) -> dict[int, Outcome | Future[Outcome]]:
         if isinstance(metric, AnswerMetric):
             return self._judged(metric, rows, checked)
@@ -173,7 +175,7 @@ class Scorer:
             for row, outcome in zip(group.rows, batch_outcomes(metric, group.signals), strict=True)
         }
 
-    def _file_value(self, metric: FileMetric, item: Checked) -> Future[Outcome]:
+    def _file_value(self, metric: FileMetric, item: CheckedAnswer) -> Future[Outcome]:
         job = partial(
             metric.compute_file,
             estimate=item.estimate.to("cpu", torch.float32).numpy(),
@@ -183,7 +185,7 @@ class Scorer:
         return self._pool.submit(job)
 
     def _judged(
-        self, metric: AnswerMetric, rows: tuple[int, ...], checked: Sequence[Checked]
+        self, metric: AnswerMetric, rows: tuple[int, ...], checked: Sequence[CheckedAnswer]
     ) -> dict[int, Outcome | Future[Outcome]]:
         answers = [checked[row] for row in rows]
         outcomes = answer_outcomes(
@@ -191,7 +193,7 @@ class Scorer:
         )
         return dict(zip(rows, outcomes, strict=True))
 
-    def _padded(self, rows: Sequence[int], checked: Sequence[Checked]) -> Iterator[_PaddedGroup]:
+    def _padded(self, rows: Sequence[int], checked: Sequence[CheckedAnswer]) -> Iterator[_PaddedGroup]:
         for part in _parts(rows, [len(item.mixture) for item in checked]):
             items = [checked[row] for row in part]
             yield _PaddedGroup(

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
-from ...bench.folders.claimed_numbers import Claim, Match, Statistic, nearest
+from ...bench.folders.claimed_numbers import ClaimedNumber, Match, Statistic, nearest
 from ...bench.folders.variant import VariantLine, VariantScores
 from ...core.errors import OutputError
 from ...core.files import make_folder, write_atomic
@@ -21,7 +21,9 @@ FILE_NAME = "variants.csv"
 _ALSO = 3  # others that agree with a claim; the table has them all
 
 
-def report_variants(scores: VariantScores, claims: Sequence[Claim], out: Path, console: Console) -> Path:
+def report_variants(
+    scores: VariantScores, claims: Sequence[ClaimedNumber], out: Path, console: Console
+) -> Path:
     """Print the table with what comes nearest to each claim, and write `variants.csv`.
 
     Raises:

@@ -1,4 +1,4 @@
-"""`--set KEY=VALUE` and the scales of a config: what is replaced, and what is told."""
+"""`--set KEY=VALUE` and the scales of a config: replaced keys, and error messages."""
 
 from __future__ import annotations
 

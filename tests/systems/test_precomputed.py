@@ -9,7 +9,7 @@ import pytest
 import soundfile
 import torch
 
-from tsebench.bench.scoring.edges import Checked, Scorable, check
+from tsebench.bench.scoring.edges import CheckedAnswer, Scorable, check
 from tsebench.core.errors import ConfigError
 from tsebench.datasets.types import Clues
 from tsebench.systems.protocol import Extraction, QueryBatch, System
@@ -84,7 +84,7 @@ def test_each_bad_file_costs_its_own_query(tmp_path: Path) -> None:
     np.testing.assert_array_equal(extraction.estimate[-1], noise())
 
 
-def scored(extraction: Extraction) -> Checked:
+def scored(extraction: Extraction) -> CheckedAnswer:
     """What the scorer says of the estimate of a single query."""
     signal = torch.from_numpy(noise(seed=1))
     estimate = extraction.estimate[0]

@@ -37,12 +37,12 @@ class Fake:
         self, function: Callable[[QueryBatch], Any], *, card: SystemCard | None = None, **attributes: Any
     ) -> None:
         self.card = card or SystemCard(name="fake", family="discriminative", description="")
-        self.asked: list[QueryBatch] = []
+        self.batches: list[QueryBatch] = []
         self._function = function
         vars(self).update(attributes)
 
     def extract(self, batch: QueryBatch) -> Extraction:
-        self.asked.append(batch)
+        self.batches.append(batch)
         estimate = self._function(batch)
         return estimate if isinstance(estimate, Extraction) else Extraction(estimate=estimate)
 
@@ -258,7 +258,7 @@ def test_an_external_system_is_not_run() -> None:
     card = SystemCard(name="program", family="external", description="")
     system = Fake(lambda batch: batch.mixture[:, 0], card=card)
     cost = cost_of(system)
-    assert system.asked == []
+    assert system.batches == []
     known = (cost.params, cost.macs_per_s, cost.macs_per_query, cost.rtf, cost.peak_memory_mb)
     assert known == (None,) * 5
     assert cost.notes == ("an external system is not run to be measured",)
@@ -323,7 +323,7 @@ def test_slow_systems_are_timed_less_often(monkeypatch) -> None:
     system = Fake(lambda batch: time.sleep(0.03) or batch.mixture[:, 0])
     cost = measure_cost(system, sample_rate_hz=RATE_HZ, device="cpu", repeats=50)
     # One to warm up, one timed, one at each of three lengths counted.
-    assert len(system.asked) == 5
+    assert len(system.batches) == 5
     assert cost.notes[0].startswith("timed 1× with 4.8 s")
 
 
@@ -331,7 +331,7 @@ def test_slow_systems_are_timed_less_often(monkeypatch) -> None:
 def test_durations_at_every_rate(rate_hz: int) -> None:
     system = Fake(lambda batch: batch.mixture[:, 0])
     measure_cost(system, sample_rate_hz=rate_hz, device="cpu", repeats=1)
-    durations_s = sorted({batch.mixture.shape[-1] / rate_hz for batch in system.asked})
+    durations_s = sorted({batch.mixture.shape[-1] / rate_hz for batch in system.batches})
     assert durations_s[0] == pytest.approx(1, rel=0.1)
     assert durations_s[-1] == pytest.approx(5, rel=0.1)
 
@@ -364,7 +364,7 @@ def test_an_example_gives_its_signals_and_clue() -> None:
     system = Fake(function, card=card)
     cost_of(system, example=example)
     assert example.query.clues.enrollments[0].equal(before)
-    for batch in system.asked:
+    for batch in system.batches:
         length, clues = batch.mixture.shape[-1], batch.clues[0]
         assert batch.mixture.shape[:2] == (1, 2)
         assert clues.enrollments[0].shape == (8000,)

@@ -316,7 +316,7 @@ def test_other_references_are_refused_and_nothing_is_touched(folders: Folders, s
 def test_two_score_folders_can_be_reported_together(
     folders: Folders, score: Score, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Both systems have the default name, and are told apart by their folders."""
+    """Both systems have the default name, and differ by their folders."""
     assert score(*folders.arguments(out="net_a")).code == 0
     for key in KEYS:
         save(folders.root / "est" / f"{key}.wav", 0.5 * folders.references[key])

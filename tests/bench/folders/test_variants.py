@@ -13,7 +13,7 @@ import pesq
 import pytest
 import soundfile
 
-from tsebench.bench.folders.claimed_numbers import Claim, claims_of, nearest
+from tsebench.bench.folders.claimed_numbers import ClaimedNumber, claims_of, nearest
 from tsebench.bench.folders.variants import VariantLine, VariantScores, variants
 from tsebench.bench.rows import read_rows
 from tsebench.cli import main as cli
@@ -178,7 +178,7 @@ def test_default_variants_are_those_of_the_rows(score: Score, tmp_path: Path) ->
     assert found.loc[("sdr", "improvement"), "mean"] == pytest.approx(mean, abs=1e-9)
 
 
-# What is written and told -------------------------------------------------------------------------
+# Output -------------------------------------------------------------------------
 
 
 def test_rows_do_not_change(score: Score, tmp_path: Path) -> None:
@@ -308,8 +308,8 @@ def test_a_family_without_a_value() -> None:
 
 def test_claims_are_read() -> None:
     assert claims_of(" si_sdr = 15.20, stoi=.9,") == (
-        Claim(text="si_sdr=15.20", family="sdr", value=15.2, decimals=2),
-        Claim(text="stoi=.9", family="stoi", value=0.9, decimals=1),
+        ClaimedNumber(text="si_sdr=15.20", family="sdr", value=15.2, decimals=2),
+        ClaimedNumber(text="stoi=.9", family="stoi", value=0.9, decimals=1),
     )
 
 
@@ -329,10 +329,10 @@ def test_claims_are_read() -> None:
     ],
 )
 def test_bad_claims(text: str, message: str) -> None:
-    with pytest.raises(TsebenchError, match="--claimed") as told:
+    with pytest.raises(TsebenchError, match="--claimed") as caught:
         claims_of(text)
-    assert message in str(told.value)
-    assert isinstance(told.value, ConfigError)
+    assert message in str(caught.value)
+    assert isinstance(caught.value, ConfigError)
 
 
 def test_a_bad_claim_is_one_line_before_any_work(score: Score, tmp_path: Path) -> None:
@@ -347,10 +347,10 @@ def test_claimed_marks_the_right_variant(score: Score, tmp_path: Path) -> None:
     claimed = round(MEDIAN_DB - OFFSET_COST_DB, 1)
     said = score(*arguments(tmp_path, mixtures=False), "--metrics", "snr", "--claimed", f"si_sdr={claimed}")
     assert (said.code, said.err) == (0, "")
-    told = next(text for text in said.out.splitlines() if "claimed si_sdr" in text)
-    assert "(−0.02)" in told
+    line = next(text for text in said.out.splitlines() if "claimed si_sdr" in text)
+    assert "(−0.02)" in line
     for name in ("SI-SDR, mean kept", "SD-SDR, mean kept", "SNR"):
-        assert f"median of {name}" in told
+        assert f"median of {name}" in line
     assert said.out.count("► 13.98") == 1
     frame = table(tmp_path)
     marked = frame[frame["claimed"] != ""]

@@ -15,14 +15,14 @@ from tsebench.bench.outcome import Score
 SAID = {"a": "ONE, two three four", "b": "five"}
 
 
-def score(trial: str, heard: str, status: str = "ok") -> Score:
+def score(trial: str, recognised: str, status: str = "ok") -> Score:
     return Score(
         trial_id=trial,
         metric="wer",
         signature="wer|x",
         value=0.0 if status == "ok" else math.nan,
         status=status,  # type: ignore[arg-type]
-        detail=heard,
+        detail=recognised,
     )
 
 
@@ -45,7 +45,7 @@ def test_a_normaliser_that_does_nothing_counts_case_and_commas() -> None:
     assert found["wer_basic_pooled", "value"].mean == 0.0
 
 
-def test_swapped_texts_count_over_the_words_that_were_heard() -> None:
+def test_swapped_texts_count_over_the_words_that_were_recognised() -> None:
     found = lines(score("a", "one two"), score("b", "five"))
     assert found["wer_basic_pooled", "value"].mean == pytest.approx(40.0)
     assert found["wer_basic_pooled_swapped", "value"].mean == pytest.approx(100.0 * 2 / 3)

@@ -44,15 +44,15 @@ def batches_ahead(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
 
 
 class Fake:
-    """Answers with `function(batch)`, and writes down what it was asked."""
+    """Answers with `function(batch)`, and records its batches."""
 
     def __init__(self, function: Callable[[QueryBatch], Any], **card: Any) -> None:
         self._function = function
-        self.asked: list[QueryBatch] = []
+        self.batches: list[QueryBatch] = []
         self.card = SystemCard(name="fake", family="external", description="", **card)
 
     def extract(self, batch: QueryBatch) -> Extraction:
-        self.asked.append(batch)
+        self.batches.append(batch)
         found: Extraction = self._function(batch)
         return found
 
@@ -66,7 +66,7 @@ def ask(system: Any, *, batch_size: int = 4, items: Sequence[Item] = ITEMS) -> d
 
 
 def sizes(fake: Fake) -> list[int]:
-    return [len(batch.ids) for batch in fake.asked]
+    return [len(batch.ids) for batch in fake.batches]
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 4, 9])
@@ -80,8 +80,8 @@ def test_answers_are_cut_to_their_own_length(batch_size: int) -> None:
 def test_batches_have_similar_lengths_and_zero_padding() -> None:
     fake = Fake(copy)
     ask(fake)
-    assert [batch.lengths.tolist() for batch in fake.asked] == [[700, 700, 800, 900], [900, 900]]
-    first = fake.asked[0]
+    assert [batch.lengths.tolist() for batch in fake.batches] == [[700, 700, 800, 900], [900, 900]]
+    first = fake.batches[0]
     assert first.mixture.shape == (4, 1, 900)
     assert first.mixture[0, 0, 700:].abs().max() == 0
     assert first.ids == ("t1", "t4", "t3", "t0")
@@ -91,13 +91,13 @@ def test_batches_have_similar_lengths_and_zero_padding() -> None:
 def test_a_system_that_minds_padding_gets_none() -> None:
     fake = Fake(copy, padding_neutral=False)
     ask(fake, batch_size=2)
-    assert [batch.lengths.tolist() for batch in fake.asked] == [[700, 700], [800], [900] * 2, [900]]
+    assert [batch.lengths.tolist() for batch in fake.batches] == [[700, 700], [800], [900] * 2, [900]]
 
 
 def test_no_items_no_question() -> None:
     fake = Fake(copy)
     assert ask(fake, items=[]) == {}
-    assert fake.asked == []
+    assert fake.batches == []
 
 
 @pytest.mark.parametrize("rate_hz", [16000, 11025, 22050])
@@ -105,11 +105,11 @@ def test_a_system_of_another_rate(rate_hz: int) -> None:
     """It sees its own rate, and its answer comes back at the dataset's, as long as it was."""
     fake = Fake(copy, sample_rate_hz=rate_hz)
     answers = ask(fake)
-    assert {batch.sample_rate_hz for batch in fake.asked} == {rate_hz}
-    assert sorted(length for batch in fake.asked for length in batch.lengths.tolist()) == sorted(
+    assert {batch.sample_rate_hz for batch in fake.batches} == {rate_hz}
+    assert sorted(length for batch in fake.batches for length in batch.lengths.tolist()) == sorted(
         -(-length * rate_hz // 8000) for length in LENGTHS
     )
-    assert len(fake.asked[0].clues[0].enrollments[0]) == -(-100 * rate_hz // 8000)
+    assert len(fake.batches[0].clues[0].enrollments[0]) == -(-100 * rate_hz // 8000)
     for item in ITEMS:
         estimate = answers[item.index].estimate
         assert estimate is not None

@@ -22,7 +22,7 @@ from tsebench.bench.outcome import Score
 from tsebench.bench.rows import read_rows
 from tsebench.bench.run.runner import RunOptions, run
 from tsebench.bench.scoring.edges import Scorable
-from tsebench.bench.scoring.plan import MetricChoice, choices_of, plan_metrics
+from tsebench.bench.scoring.plan import MetricChoice, parse_metrics, plan_metrics
 from tsebench.bench.scoring.pool import FilePool
 from tsebench.bench.scoring.scorer import Scorer
 from tsebench.bench.statistics.aggregate import aggregate
@@ -197,7 +197,7 @@ def test_score_reads_transcripts(tmp_path: Path, capsys: pytest.CaptureFixture[s
 
 
 def test_settings_on_the_command_line() -> None:
-    found = choices_of(["wer", "pesq"], ["wer.backend=whisper:tiny", "pesq.mode=nb"])
+    found = parse_metrics(["wer", "pesq"], ["wer.backend=whisper:tiny", "pesq.mode=nb"])
     assert found == (
         MetricChoice(name="wer", options={"backend": "whisper:tiny"}),
         MetricChoice(name="pesq", options={"mode": "nb"}),
@@ -208,7 +208,7 @@ def test_settings_on_the_command_line() -> None:
         "ber.backend=x": "of metric 'ber', which --metrics does not name; did you mean 'wer'",
     }.items():
         with pytest.raises(ConfigError, match=message):
-            choices_of(["wer"], [wrong])
+            parse_metrics(["wer"], [wrong])
 
 
 def test_one_metric_has_one_setting() -> None:

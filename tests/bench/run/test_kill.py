@@ -71,10 +71,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def start(place: Path, out: Path, **options: Any) -> subprocess.Popen[str]:
     """`tsebench run` with a cache of its own."""
-    words = ["run", str(place / "run.yaml"), "--out", str(out), "--tracking-uri", "none"]
-    words += ["--corpus", f"noises={place / 'corpus'}", "--device", "cpu", "--jobs", "1"]
+    arguments = ["run", str(place / "run.yaml"), "--out", str(out), "--tracking-uri", "none"]
+    arguments += ["--corpus", f"noises={place / 'corpus'}", "--device", "cpu", "--jobs", "1"]
     return subprocess.Popen(
-        [sys.executable, "-m", "tsebench", *words],
+        [sys.executable, "-m", "tsebench", *arguments],
         env={**os.environ, "TSEBENCH_CACHE": f"{out}-cache", "OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -102,7 +102,7 @@ def kill(process: subprocess.Popen[str]) -> None:
 
 
 def wait_for_shard(process: subprocess.Popen[str], out: Path) -> None:
-    """Until the first shard of the slow system is there."""
+    """Wait until the first shard of the slow system exists."""
     end = time.monotonic() + 60
     while not shards(out):
         assert process.poll() is None, process.communicate()
@@ -120,7 +120,7 @@ def rows_of(out: Path) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def undisturbed(place: Path) -> pd.DataFrame:
-    """Rows of a run that nobody kills."""
+    """Rows of a run that is not killed."""
     finish(place, place / "undisturbed")
     rows = rows_of(place / "undisturbed")
     assert len(rows) == 2 * TRIALS * 4
@@ -130,7 +130,7 @@ def undisturbed(place: Path) -> pd.DataFrame:
 
 @pytest.fixture
 def slow(place: Path) -> Iterator[Path]:
-    """While it is there, the system takes its time."""
+    """While this file exists, the system is slow."""
     (place / "slow").touch()
     yield place / "slow"
     (place / "slow").unlink(missing_ok=True)

@@ -6,7 +6,7 @@ import pytest
 
 from tsebench.bench.config import RunConfig
 from tsebench.bench.run.new_record import new_record
-from tsebench.bench.run.open_datasets import check_rank_by, open_sources
+from tsebench.bench.run.prepare import check_rank_by, plan_sets
 from tsebench.bench.run.rank_by import RankBy, parse_rank_by
 from tsebench.core.errors import ConfigError
 
@@ -40,7 +40,7 @@ def config_of(rank_by: object) -> RunConfig:
 @pytest.mark.parametrize("rank_by", ["si_sdri", "si_sdr", {"mini_sounds": "wer"}, {}, ""])
 def test_a_config_may_name_any_metric_of_a_set(rank_by: object) -> None:
     config = config_of(rank_by)
-    check_rank_by(config, list(open_sources(config)))
+    check_rank_by(config, list(plan_sets(config)))
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_a_config_may_name_any_metric_of_a_set(rank_by: object) -> None:
 def test_a_wrong_config_is_refused_before_anything_is_built(rank_by: object, match: str) -> None:
     config = config_of(rank_by)
     with pytest.raises(ConfigError, match=f"rank_by: {match}"):
-        check_rank_by(config, list(open_sources(config)))
+        check_rank_by(config, list(plan_sets(config)))
 
 
 def test_rank_by_changes_no_row_and_so_no_run_id() -> None:

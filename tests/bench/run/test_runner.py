@@ -213,7 +213,7 @@ def go(out: Path, *datasets: object, fresh: bool = False, **more: Any) -> RunRes
 
 
 def rows_of(out: Path) -> pd.DataFrame:
-    """Rows of a run, having checked that none is there twice in its shards."""
+    """Rows of a run, after a check that none is twice in its shards."""
     shards = pd.concat([pd.read_parquet(p) for p in sorted((out / "rows").glob("part-*"))])
     rows = read_rows(out)
     assert len(shards) == len(rows)
@@ -402,8 +402,8 @@ def test_a_bad_answer_costs_its_own_trial(
     assert set(rows[hit].status) == {"failed"}
     assert set(rows[hit].reason) == {reason}
     assert result.failed_trials == 1
-    kept = list((tmp_path / "bad" / "estimates").rglob("*.wav"))
-    assert len(kept) == (12 if act == "long" else 11)  # none that could pass for a good one
+    stored = list((tmp_path / "bad" / "estimates").rglob("*.wav"))
+    assert len(stored) == (12 if act == "long" else 11)  # none that could pass for a good one
 
 
 def test_memory_that_runs_out_halves_the_batch(ragged: Path, tmp_path: Path) -> None:
@@ -563,7 +563,7 @@ def test_a_damaged_recording_ends_the_run_and_keeps_what_is_done(
     uses = [{s.clip.path for s in dataset.mixtures[t.mixture_id].sources} for t in dataset.trials]
     first = {clip: n for n, clips in reversed(list(enumerate(uses))) for clip in clips}
     clip = max(sorted(first), key=first.__getitem__)
-    assert first[clip] > 2 * AHEAD  # later than what is loaded when the system is asked first
+    assert first[clip] > 2 * AHEAD  # later than the trials loaded at the first query
     sound = (corpus / clip).read_bytes()
     extract = Scripted.extract
 
@@ -627,7 +627,7 @@ def test_a_config_that_cannot_work_leaves_the_folder_alone(sounds: Path, tmp_pat
         go(tmp_path / "b", sounds, {"dataset": str(sounds), "metrics": ["si_sdrii"]})
     with pytest.raises(ConfigError, match="no config 'nowhere'"):
         go(tmp_path / "b", sounds, "nowhere")
-    assert not (tmp_path / "b").exists()  # told before anything was built
+    assert not (tmp_path / "b").exists()  # refused before anything was built
     pd.testing.assert_frame_equal(rows_of(tmp_path / "a"), before)
 
 
@@ -653,15 +653,15 @@ def test_changed_weights_or_options_never_reuse_a_score(sounds: Path, tmp_path: 
     weights.write_bytes(b"1")
     system = {"name": "scripted", "options": {"weights": str(weights)}}
     go(tmp_path / "a", sounds, systems=[system], keep_estimates=True)
-    asked, first = len(Scripted.batches), rows_of(tmp_path / "a")
+    batches, first = len(Scripted.batches), rows_of(tmp_path / "a")
     weights.write_bytes(b"2")
     go(tmp_path / "a", sounds, systems=[system], keep_estimates=True)
-    assert len(Scripted.batches) == 2 * asked
+    assert len(Scripted.batches) == 2 * batches
     second = rows_of(tmp_path / "a")
     assert set(first.run_id).isdisjoint(second.run_id)
     louder = {"name": "scripted", "options": {"weights": str(weights), "gain": 0.6}}
     go(tmp_path / "a", sounds, systems=[louder], keep_estimates=True)
-    assert len(Scripted.batches) == 3 * asked
+    assert len(Scripted.batches) == 3 * batches
     third = rows_of(tmp_path / "a")
     snr = (third.metric == "snr") & (third.status == "ok")
     assert not np.isclose(third.value[snr], second.value[snr]).any()
@@ -700,15 +700,15 @@ def test_a_changed_dataset_never_reuses_an_estimate(sounds: Path, tmp_path: Path
 def test_a_metric_that_is_added_asks_no_system_again(sounds: Path, tmp_path: Path) -> None:
     systems = ["scripted", "mixture"]
     go(tmp_path / "a", sounds, systems=systems, keep_estimates=True, metrics=("snri",))
-    asked = len(Scripted.batches)
-    assert asked > 0
+    batches = len(Scripted.batches)
+    assert batches > 0
     assert len(list((tmp_path / "a").rglob("*.wav"))) == 2 * 12
     go(tmp_path / "a", sounds, systems=systems, keep_estimates=True, metrics=("snri", "si_sdri"))
-    assert len(Scripted.batches) == asked
+    assert len(Scripted.batches) == batches
     go(tmp_path / "b", sounds, systems=systems, metrics=("snri", "si_sdri"), fresh=True)
     shown = ["system", "trial_id", "metric", "signature", "value", "status", "reason"]
-    kept, asked_anew = rows_of(tmp_path / "a"), rows_of(tmp_path / "b")
-    pd.testing.assert_frame_equal(kept[shown], asked_anew[shown], check_exact=True)
+    stored, answered_again = rows_of(tmp_path / "a"), rows_of(tmp_path / "b")
+    pd.testing.assert_frame_equal(stored[shown], answered_again[shown], check_exact=True)
 
 
 def test_a_cut_estimate_is_asked_for_again(sounds: Path, tmp_path: Path) -> None:

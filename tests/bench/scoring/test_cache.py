@@ -38,7 +38,7 @@ def files(root: Path) -> list[Path]:
 
 
 def test_scores_come_back_as_they_were_stored(tmp_path: Path) -> None:
-    rich = replace(SCORE, value=-math.pi / 3, weight=7.0, detail='{"heard": "ä"}', reason="")
+    rich = replace(SCORE, value=-math.pi / 3, weight=7.0, detail='{"text": "ä"}', reason="")
     cache = ScoreCache(tmp_path)
     cache.store("key", 3, [rich, UNDEFINED])
     found = ScoreCache(tmp_path).load("key", 3)

@@ -219,8 +219,8 @@ def test_the_verdict_follows_the_order_of_the_policy(item: Scorable) -> None:
     judge = item.mixture if item.reference is None else item.reference
     if not reasons and float(judge.max()) == float(judge.min()):
         silent = "silent_mixture" if absent else "silent_reference"
-        told = ["attenuation"] if absent else [*RATIOS, "stoi", "estoi", "wrong_target_rate"]
-        assert {scores[name].reason for name in told} == {silent}
+        silenced = ["attenuation"] if absent else [*RATIOS, "stoi", "estoi", "wrong_target_rate"]
+        assert {scores[name].reason for name in silenced} == {silent}
 
 
 @settings(max_examples=60, deadline=None)
@@ -321,8 +321,8 @@ def test_the_level_of_the_recording_does_not_matter(data: st.DataObject, exponen
     estimate = data.draw(estimates(reference))
     mixture = reference + data.draw(signals(frames, kinds=usual))
     loudest = max(float(x.abs().max()) for x in (reference, estimate, mixture))
-    heard = [x[x != 0].abs() for x in (reference, estimate, mixture)]
-    quietest = min((float(x.min()) for x in heard if len(x)), default=1.0)  # all may be silent
+    nonzero = [x[x != 0].abs() for x in (reference, estimate, mixture)]
+    quietest = min((float(x.min()) for x in nonzero if len(x)), default=1.0)  # all may be silent
     assume(loudest < 1e20 and quietest > 1e-20)  # else scaling would lose digits
     names = (*RATIOS, "attenuation", "wrong_target_rate")
     for target in (reference, None):

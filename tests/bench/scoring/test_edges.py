@@ -49,7 +49,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Want:
-    """What becomes of one metric; "package": the value is that of `authority`."""
+    """Expected outcome of one metric; "package": the value is that of `authority`."""
 
     status: str
     reason: str = ""
@@ -90,7 +90,7 @@ Wants = dict[str, Want]
 
 
 def present(rest: Want, **others: Want) -> Wants:
-    """Of a target that is there. Class activity needs no reference, only a usable answer."""
+    """Of a target in the mixture. Class activity needs no reference, only a usable answer."""
     classes = rest
     if rest.status != "failed":
         classes = value(1.0, 0.0, rest.reason if rest.status == "ok" else "")
@@ -410,7 +410,7 @@ CASES: dict[str, tuple[Callable[[Speech], Scorable], Wants]] = {
             macro_f1=undefined("no_class_probabilities"),
         ),
     ),
-    "no words, silent interferers": (
+    "no transcript, silent interferers": (
         lambda s: s.trial(facts=s.facts(transcript="?!", interferers=0 * s.noise[None])),
         present(as_good(), wrong_target_rate=undefined("no_interferers"), wer=undefined("no_transcript")),
     ),
@@ -596,7 +596,7 @@ GAINS = tuple(f"{name}i" for name in RATIOS)
 
 
 def from_table(case: str, **changes: Want) -> Wants:
-    """What the table above says of the same case."""
+    """Expectation of the table above for the same case."""
     return {**{name: CASES[case][1][name] for name in FILE_NAMES}, **changes}
 
 
@@ -667,10 +667,10 @@ def rows(files: dict[str, Signals], tmp_path_factory: pytest.TempPathFactory) ->
         for folder, samples in zip("erm", signals, strict=True):
             write(root / folder / f"{name}.wav", samples, FILES[name][1] if folder == "e" else "FLOAT")
     options = ScoreOptions(out=root / "out", metrics=FILE_METRICS, jobs=0, cache=root / "cache", device="cpu")
-    told = score_folders(estimates=root / "e", references=root / "r", mixtures=root / "m", options=options)
-    assert told.trials == len(FILES)
+    result = score_folders(estimates=root / "e", references=root / "r", mixtures=root / "m", options=options)
+    assert result.trials == len(FILES)
     failing = [name for name, (_, _, wants) in FILES.items() if wants["snr"].status == "failed"]
-    assert told.failed_trials == len(failing)
+    assert result.failed_trials == len(failing)
     return read_rows(root / "out")
 
 

@@ -1,4 +1,4 @@
-"""What a user's metric raises in the calling process costs its own trials, and nothing else."""
+"""An exception of a third-party metric fails its own trials, and nothing else."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def test_a_file_metric_that_cannot_be_sent_to_a_worker_fails_with_the_reason() -
 
 
 def test_reasons_of_two_machines_are_the_same(tmp_path: Path) -> None:
-    told = []
+    reasons = []
     for machine in ("here", "somewhere else"):
         root = tmp_path / machine
         for folder in ("references", "estimates"):
@@ -176,9 +176,9 @@ def test_reasons_of_two_machines_are_the_same(tmp_path: Path) -> None:
             clues=(),
         )
         system = PrecomputedSystem(folder=root / "estimates", pattern="deep/{id}.wav")
-        told.append([answer.failure, *system.extract(batch).failures.values()])
-    assert told[0] == told[1]
-    assert len(told[0]) == 3
-    assert all(str(tmp_path) not in str(reason) for reason in told[0])
-    assert "'deep/u.wav'" in str(told[0][0])
-    assert "'deep/missing.wav'" in str(told[0][2])
+        reasons.append([answer.failure, *system.extract(batch).failures.values()])
+    assert reasons[0] == reasons[1]
+    assert len(reasons[0]) == 3
+    assert all(str(tmp_path) not in str(reason) for reason in reasons[0])
+    assert "'deep/u.wav'" in str(reasons[0][0])
+    assert "'deep/missing.wav'" in str(reasons[0][2])

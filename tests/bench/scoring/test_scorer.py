@@ -416,7 +416,7 @@ def test_the_pool_begins_before_the_batched_metrics(monkeypatch: pytest.MonkeyPa
         return batch_outcomes(metric, signals)
 
     monkeypatch.setattr(scoring, "batch_outcomes", batched)
-    with Watched(0) as pool:  # as asked for, the file metric is in the middle
+    with Watched(0) as pool:  # in the order of the plan, the file metric is in the middle
         score(pool, [scorable("a"), scorable("b")], "snr", "pesq", "si_sdr")
     assert done == ["file", "file", "batch", "batch"]
 

@@ -14,7 +14,7 @@ from helpers.runs import rows_of
 
 from tsebench.bench.config import RunConfig, load_run_config
 from tsebench.bench.rows import ScoreRow, read_rows, write_shard
-from tsebench.bench.run.open_datasets import open_sources
+from tsebench.bench.run.prepare import plan_sets
 from tsebench.bench.run.record import ConfigFacts, CostFacts, DatasetFacts, RunFacts, SystemFacts
 from tsebench.bench.statistics.comparison import Difference
 from tsebench.bench.statistics.pooling import decisions
@@ -98,7 +98,7 @@ def test_a_row_must_fit_the_headings() -> None:
 @pytest.mark.parametrize(("name", "scale"), SCALES)
 def test_a_paper_config_has_what_its_table_asks_for(name: str, scale: str) -> None:
     config = load_run_config(f"paper/{name}", [f"scale={scale}"])
-    sources = list(open_sources(config))
+    sources = list(plan_sets(config))
     assert config.paper_tables == (name,)
     titles = {spec.title for spec in config.systems}
     roles = {spec.role: spec for spec in config.datasets}
