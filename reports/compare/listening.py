@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ...core.errors import TsebenchError
 from ...core.files import make_folder, write_atomic
 from ..site.pages import render_page
-from ..site.players import Player, Sound, write_player
-from ..site.trial_facts import given_sounds
+from ..site.players import Player, write_player
+from ..site.sounds import estimate_sound, given_sounds
 from ..trial_audio import RunAudio
 from .result import ChangedTrial, Comparison
 from .worst import named_trials
@@ -79,38 +78,14 @@ def write_listening(
 def _playable(trial: ChangedTrial, runs: Sequence[RunAudio], out: Path) -> _PlayableTrial | None:
     """Player of a trial; None unless both estimates exist."""
     estimates = [
-        _estimate(trial, run, name, which)
+        estimate_sound(
+            run, trial.dataset, trial.trial_id, run_title=name, title=f"{name} ({which})", system=which
+        )
         for run, name, which in zip(runs, trial.names, ("base", "candidate"), strict=True)
     ]
     if any(sound.samples is None for sound in estimates):
         return None
-    given, remarks = _given(trial, runs)
+    given, remarks = given_sounds(runs, trial.dataset, trial.trial_id)
     player = write_player([*given, *estimates], out)
     longest_s = max(track.duration_s for track in player.tracks if not track.own_clock)
     return _PlayableTrial(trial=trial, player=player, longest_s=longest_s, remarks=remarks)
-
-
-def _estimate(trial: ChangedTrial, run: RunAudio, name: str, which: str) -> Sound:
-    found = run.estimate(trial.dataset, name, trial.trial_id)
-    return Sound(
-        role="estimate",
-        title=f"{name} ({which})",
-        system=which,
-        samples=found.samples,
-        sample_rate_hz=found.sample_rate_hz,
-        reason=found.reason,
-    )
-
-
-def _given(trial: ChangedTrial, runs: Sequence[RunAudio]) -> tuple[tuple[Sound, ...], tuple[str, ...]]:
-    """Mixture, enrollments and target, from the first run that can render them."""
-    reasons = []
-    for run in runs:
-        try:
-            signals, reason = run.signals(trial.dataset, trial.trial_id)
-        except TsebenchError as error:
-            signals, reason = None, str(error)
-        if signals is not None:
-            return tuple(given_sounds(signals)), ()
-        reasons.append(reason)
-    return (), tuple(dict.fromkeys(reasons))

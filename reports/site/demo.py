@@ -15,7 +15,8 @@ from .choose_demo import DemoChoice, choose_demo
 from .choose_trials import primary_column
 from .pages import render_page, write_page
 from .players import Player, Track, write_player
-from .trial_facts import TrialFacts, facts_of, sounds_of
+from .sounds import sounds_of
+from .trial_facts import TrialFacts, facts_of
 
 PAGE = "index.html"
 UNPROCESSED, TRUTH = "Unprocessed", "Ground truth"

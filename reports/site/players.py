@@ -9,34 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...core.files import make_folder, write_atomic
 from ...datasets.signals.audio import write
 from . import pictures
-
-Samples = NDArray[np.float32]
+from .sounds import Samples, Sound
 
 _DIGITS = 16
 _LOWERED_PEAK = 0.999
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sound:
-    """A track to be written.
-
-    Attributes:
-        role: "mixture", "enrollment", "target" or "estimate".
-        samples: [T], or None for the given `reason`.
-        system: of an estimate.
-    """
-
-    role: str
-    title: str
-    samples: Samples | None
-    sample_rate_hz: int = 0
-    system: str = ""
-    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

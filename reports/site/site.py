@@ -17,7 +17,8 @@ from .choose_trials import TrialOrder, choose
 from .pages import render_page, system_page, trial_page, write_page
 from .players import Player, write_player
 from .slice_tables import Sliced, slice_json, sliced
-from .trial_facts import TrialFacts, facts_of, sounds_of
+from .sounds import sounds_of
+from .trial_facts import TrialFacts, facts_of
 
 INDEX = "report.html"
 TRIALS = 12

@@ -1,4 +1,4 @@
-"""Facts and sounds of one trial: scores, transcripts, tags, tracks."""
+"""Facts on single trials: scores, transcripts, tags, recipes."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import pandas as pd
 
 from ...bench.rows import TAG_PREFIX
 from ..leaderboard.board import Entry, Leaderboard, Table
-from ..trial_audio import RunAudio, TrialRecipe, TrialSignals
-from .players import Sound
+from ..trial_audio import RunAudio, TrialRecipe
 from .transcripts import OF_ESTIMATES, OF_REFERENCES, Transcript, transcript_of
 
 
@@ -161,55 +160,3 @@ def _transcript(rows: pd.DataFrame, metric: str, reference: str) -> Transcript |
         return None
     row = spoken.iloc[0]
     return transcript_of(str(row["detail"]), reference, str(row["signature"]))
-
-
-def sounds_of(facts: TrialFacts, audio: Mapping[str, RunAudio]) -> tuple[tuple[Sound, ...], tuple[str, ...]]:
-    """The tracks of a trial, and reasons why tracks are missing; `audio` is by run id."""
-    given, missing = _given(facts, audio)
-    estimates = [_estimate(facts, result, audio) for result in facts.results]
-    if not any(sound.samples is not None for sound in estimates):
-        estimates = []
-        missing = (*missing, "the run stored no estimates; set `keep_estimates: true` in its config")
-    return (*given, *estimates), missing
-
-
-def _given(facts: TrialFacts, audio: Mapping[str, RunAudio]) -> tuple[list[Sound], tuple[str, ...]]:
-    """Mixture, enrollments and target, from the first run that can render them."""
-    reasons: dict[str, None] = {}
-    for run_id in dict.fromkeys(result.run_id for result in facts.results if result.run_id):
-        if run_id not in audio:
-            reasons[f"the folder of run {run_id} has no run.json, or was not given"] = None
-            continue
-        signals, reason = audio[run_id].signals(facts.dataset, facts.trial_id)
-        if signals is not None:
-            return list(given_sounds(signals)), ()
-        reasons[reason] = None
-    return [], tuple(reasons)
-
-
-def given_sounds(signals: TrialSignals) -> Iterator[Sound]:
-    """The tracks of mixture, enrollments and target."""
-    rate = signals.sample_rate_hz
-    yield Sound(role="mixture", title="Mixture", samples=signals.mixture, sample_rate_hz=rate)
-    several = len(signals.enrollments) > 1
-    for number, samples in enumerate(signals.enrollments, 1):
-        title = f"Enrollment {number}" if several else "Enrollment"
-        yield Sound(role="enrollment", title=title, samples=samples, sample_rate_hz=rate)
-    absent = "" if signals.target is not None else "absent: the right answer is silence"
-    yield Sound(role="target", title="Target", samples=signals.target, sample_rate_hz=rate, reason=absent)
-
-
-def _estimate(facts: TrialFacts, result: TrialResult, audio: Mapping[str, RunAudio]) -> Sound:
-    name = result.entry.system
-    if result.run_id not in audio:
-        reason = "no estimate is available" if result.run_id else "no row of this trial"
-        return Sound(role="estimate", title=name, system=name, samples=None, reason=reason)
-    found = audio[result.run_id].estimate(facts.dataset, result.title, facts.trial_id)
-    return Sound(
-        role="estimate",
-        title=name,
-        system=name,
-        samples=found.samples,
-        sample_rate_hz=found.sample_rate_hz,
-        reason=found.reason,
-    )

@@ -25,9 +25,10 @@ from tsebench.reports.site.choose_trials import TrialOrder, choose
 from tsebench.reports.site.demo import write_demo
 from tsebench.reports.site.pages import breakable, file_name
 from tsebench.reports.site.pictures import power, spectrogram_png, waveform_path
-from tsebench.reports.site.players import Sound, write_player
+from tsebench.reports.site.players import write_player
 from tsebench.reports.site.site import write_site
 from tsebench.reports.site.slice_tables import slice_json, sliced
+from tsebench.reports.site.sounds import Sound
 from tsebench.reports.site.transcripts import transcript_of
 from tsebench.reports.site.trial_facts import facts_of
 from tsebench.reports.trial_audio import RunAudio, open_audio
