@@ -60,8 +60,8 @@ def check_leaks(dataset: Dataset) -> Finding:
 def check_apart(dataset: Dataset, other: Dataset) -> Finding:
     """Two sets share no recording, no group of recordings, and no speaker.
 
-    Sets of the same split, such as one test set in min and in max mode, share what they are made
-    of: of these it is a remark.
+    Sets of the same split, such as one test set in min and in max mode, share what they are made of: of these
+    it is a remark.
     """
     ours, theirs = _by_hash(dataset), _by_hash(other)
     recordings = sorted(ours[content] for content in ours.keys() & theirs.keys())
@@ -88,8 +88,8 @@ def check_apart(dataset: Dataset, other: Dataset) -> Finding:
 def _same_split(dataset: Dataset, other: Dataset) -> list[str]:
     """The parts of corpora that both sets draw from, if these and the split's name are the same.
 
-    The name alone may be that of a config which leaves it out; and who trains on a test part
-    beside others has other parts.
+    The name alone may be that of a config which leaves it out; and who trains on a test part beside others
+    has other parts.
     """
     if dataset.card.split != other.card.split:
         return []

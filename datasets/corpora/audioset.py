@@ -34,9 +34,9 @@ class _ListedClip:
 class AudioSet(DiskCorpus):
     """Clips that a CSV file lists, each with its SHA-256, so that two users have the same corpus.
 
-    The columns are `path` (relative to the root), `labels` (separated by `;`, the first is the label of
-    the clip), `sha256`, and optionally `split` (default "test") and `group` (must not be on both sides of
-    a split; default the path).
+    The columns are `path` (relative to the root), `labels` (separated by `;`, the first is the label of the
+    clip), `sha256`, and optionally `split` (default "test") and `group` (must not be on both sides of a
+    split; default the path).
 
     Args:
         name, splits, allow_missing: see `DiskCorpus`.

@@ -52,8 +52,8 @@ class FolderCorpus(ListedCorpus):
         split_column: column of the splits; all files are of `default_split` without one.
         group_column: column of groups that must not be on both sides of a split (uploader, original file).
         text_column: column of the transcripts.
-        splits: name of a split to values of the split column; files with other values are left out.
-            Without it the values are the names.
+        splits: name of a split to values of the split column; files with other values are left out. Without
+            it the values are the names.
         valid_share: this share of the groups of "train" becomes "valid", chosen by SHA-256.
         default_split: see `split_column`.
         channel: channel to read of files with several, or "mean"; None refuses such files.

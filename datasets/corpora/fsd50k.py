@@ -51,13 +51,13 @@ class Fsd50k(DiskCorpus):
 
     The label of a clip is the first of its most specific labels. The table lists labels smeared to their
     ancestors, and an ancestor may stand before a label below it; the hierarchy is derived from the ground
-    truth of both parts, so it does not depend on which audio exists. The group of a clip is its uploader
-    if `FSD50K.metadata` exists, else the clip itself.
+    truth of both parts, so it does not depend on which audio exists. The group of a clip is its uploader if
+    `FSD50K.metadata` exists, else the clip itself.
 
     Args:
         name, root, splits, allow_missing: see `DiskCorpus`.
-        labels: "leaf" leaves out clips whose label has classes below it (a "Guitar" that is neither
-            labelled acoustic nor electric); "all" includes them.
+        labels: "leaf" leaves out clips whose label has classes below it (a "Guitar" that is neither labelled
+            acoustic nor electric); "all" includes them.
         single: only clips with one most specific label, so nothing else is known to sound.
     """
 
@@ -231,8 +231,8 @@ def ancestors(rows: Sequence[Sequence[str]]) -> Mapping[str, frozenset[str]]:
     """The classes above each class, from the labels of each clip, in their order.
 
     Where labels are smeared, every clip of a class has all classes above it. So b is above a if each clip
-    with a has b. Of two classes that always occur together, such as a class and its only child, the one
-    that more often follows the other is above, since ancestors are appended.
+    with a has b. Of two classes that always occur together, such as a class and its only child, the one that
+    more often follows the other is above, since ancestors are appended.
     """
     always: dict[str, frozenset[str]] = {}
     for row in rows:

@@ -21,9 +21,9 @@ _TABLES = {
 class FsdKaggle2018(DiskCorpus):
     """FSDKaggle2018 as Zenodo has it, in splits "train" and "test" (and "valid", by a share).
 
-    The group of a clip is its Freesound id. Labels of 3,710 of the 9,473 training clips and of all 1,600
-    test clips were checked by hand; of the others 65 to 70 % at least are right. Padding clips of the
-    competition (usage "Ignored", label "None"), which the table of an older copy may list, are left out.
+    The group of a clip is its Freesound id. Labels of 3,710 of the 9,473 training clips and of all 1,600 test
+    clips were checked by hand; of the others 65 to 70 % at least are right. Padding clips of the competition
+    (usage "Ignored", label "None"), which the table of an older copy may list, are left out.
 
     Args:
         name, root, splits, allow_missing: see `DiskCorpus`.

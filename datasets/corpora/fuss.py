@@ -41,9 +41,9 @@ class Room:
 class Fuss(DiskCorpus):
     """FUSS as Zenodo has it, splits "train", "valid" (validation) and "test" (eval).
 
-    The recordings are the sources in `fsd_data/<split>/sound`. Their label is "background" if they are
-    longer than 10 s, else "foreground", as in the released mixtures; FUSS has no classes, but `classes`
-    finds them in FSD50K. The released mixtures and rooms are read by path, see `examples` and `rooms`.
+    The recordings are the sources in `fsd_data/<split>/sound`. Their label is "background" if they are longer
+    than 10 s, else "foreground", as in the released mixtures; FUSS has no classes, but `classes` finds them
+    in FSD50K. The released mixtures and rooms are read by path, see `examples` and `rooms`.
     """
 
     # Rooms have one microphone; of a file with more channels the first is used, as in the released mixtures.

@@ -29,8 +29,8 @@ _FILES = {
 class LibriSpeech(DiskCorpus):
     """LibriSpeech as it is unpacked: `<subset>/<speaker>/<chapter>/<utterance>.flac`.
 
-    Labels are the speakers' ids, splits are the subsets (such as test-clean), and a group is one utterance.
-    A copy may have only some subsets, speakers or chapters; but a chapter that lacks utterances which its
+    Labels are the speakers' ids, splits are the subsets (such as test-clean), and a group is one utterance. A
+    copy may have only some subsets, speakers or chapters; but a chapter that lacks utterances which its
     transcripts name was copied in part, and is an error.
     """
 

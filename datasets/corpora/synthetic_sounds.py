@@ -61,8 +61,8 @@ _CACHE_BYTES = 256 * 2**20
 class SyntheticSounds:
     """Twenty classes of procedural sound events and a background, mono, 16 kHz.
 
-    A recording depends only on the seed and on its own path `<label>/<split>-<index>.wav`, so
-    changing how many there are leaves the others as they were.
+    A recording depends only on the seed and on its own path `<label>/<split>-<index>.wav`, so changing how
+    many there are leaves the others as they were.
 
     Args:
         name: what configs call this corpus; it does not change the sounds.

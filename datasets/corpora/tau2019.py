@@ -22,10 +22,10 @@ UNLABELLED = "unlabelled"
 class Tau2019(DiskCorpus):
     """TAU Urban Acoustic Scenes 2019, development and evaluation set.
 
-    The label is the scene and the group is the recording location. The development set is split as its
-    own setup does (fold 1): "train" 9,185, "valid" 4,185 and "unused" 1,030 files, or by `valid_share` of
-    its locations. The evaluation set is "test"; it was published without scenes and locations, so its
-    label is "unlabelled" and each file is a group, unless it has a `meta.csv` like the development set.
+    The label is the scene and the group is the recording location. The development set is split as its own
+    setup does (fold 1): "train" 9,185, "valid" 4,185 and "unused" 1,030 files, or by `valid_share` of its
+    locations. The evaluation set is "test"; it was published without scenes and locations, so its label is
+    "unlabelled" and each file is a group, unless it has a `meta.csv` like the development set.
 
     Args:
         name, root, splits, allow_missing: see `DiskCorpus`.

@@ -32,13 +32,13 @@ class VoxCeleb2(DiskCorpus):
     The recordings are audio files below a folder that is a copy of the tree of videos. In the release's
     layout `dev/mp4/id00012/<video>/00001.mp4` goes with `dev/<audio>/id00012/<video>/00001.wav`; in the
     layout of MuSE and its successors `orig/train/id00012/<video>/00001.mp4` with
-    `<audio>/train/id00012/<video>/00001.wav`. The dev part has a million files, so choose `splits`
-    where "test" is enough.
+    `<audio>/train/id00012/<video>/00001.wav`. The dev part has a million files, so choose `splits` where
+    "test" is enough.
 
     Args:
         name, root, splits, allow_missing: see `DiskCorpus`; `root` holds `dev` and `test`, or `orig`.
-        audio: name of the folder of the audio files, .wav or .flac. (The release's own audio, .m4a,
-            cannot be decoded here.)
+        audio: name of the folder of the audio files, .wav or .flac. (The release's own audio, .m4a, cannot be
+            decoded here.)
         lip_size: side of the grey crops of the mouth, in pixels.
         landmarks: crop by `00001.lips.csv` next to each video, see `LipVideos`. Without, the crop is the
             middle of the picture.

@@ -31,10 +31,10 @@ _SPEAKER_FILES = ("doc/spkrinfo.txt", "spkrinfo.txt", "wsj0-train-spkrinfo.txt",
 class Wsj0(DiskCorpus):
     """Utterances by speaker, in `[wsj0/]{si_tr_s,si_dt_05,si_et_05}/<speaker>/<utterance>.wav`.
 
-    The discs are merged into one folder, and their compressed files (`.wv1`) are converted with
-    sph2pipe. Upper and lower case do not matter, nor do the suffixes `.wav`, `.flac` and `.wv1`;
-    the second microphone (`.wv2`) is ignored. Labels are the speakers, the first three characters
-    of an utterance; the splits are the folders, of 101, 10 and 8 speakers.
+    The discs are merged into one folder, and their compressed files (`.wv1`) are converted with sph2pipe.
+    Upper and lower case do not matter, nor do the suffixes `.wav`, `.flac` and `.wv1`; the second microphone
+    (`.wv2`) is ignored. Labels are the speakers, the first three characters of an utterance; the splits are
+    the folders, of 101, 10 and 8 speakers.
 
     Args:
         name, root, splits, allow_missing: see `DiskCorpus`.

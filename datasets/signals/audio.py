@@ -63,8 +63,8 @@ def info(path: Path) -> AudioInfo:
 def check_whole(path: Path) -> None:
     """Notice a file that was copied in part, without decoding all of it.
 
-    The last sample of a FLAC file is read, since its header tells of all of them in any case; other
-    files are compared with their header.
+    The last sample of a FLAC file is read, since its header tells of all of them in any case; other files are
+    compared with their header.
 
     Raises:
         AudioError: something is missing at the end, or as `info`.
@@ -144,8 +144,8 @@ def resample(samples: Samples, *, from_hz: int, to_hz: int) -> Samples:
     """Resample [..., T] along the last axis with soxr (very high quality).
 
     Returns:
-        float32, exactly ceil(T * to_hz / from_hz) samples long: soxr rounds the length, so the last
-        sample may be a zero that is added here.
+        float32, exactly ceil(T * to_hz / from_hz) samples long: soxr rounds the length, so the last sample
+        may be a zero that is added here.
     """
     if from_hz == to_hz or not samples.size:
         return samples
@@ -161,13 +161,13 @@ def resample(samples: Samples, *, from_hz: int, to_hz: int) -> Samples:
 def quantise_int16(samples: Samples | NDArray[np.float64]) -> Samples:
     """What a 16-bit wav file would hold, as floats in [-1, 1).
 
-    libsndfile scales to 32-bit codes, rounds these to nearest, clips, and drops the lower 16 bits:
-    a floor but for values within 2^-32 below a code. (Its FLAC writer rounds to nearest instead.)
+    libsndfile scales to 32-bit codes, rounds these to nearest, clips, and drops the lower 16 bits: a floor
+    but for values within 2^-32 below a code. (Its FLAC writer rounds to nearest instead.)
 
-    In float32 it is the floor of a sum of three (compared for all 2^32 floats): where codes have
-    fractions as fine as 2^-17, adding that lifts the values in question over the next code, a tie
-    included; where they have not, it is less than half a step and changes nothing. Two summands,
-    since 2^-17 itself would be half a step from 128 on.
+    In float32 it is the floor of a sum of three (compared for all 2^32 floats): where codes have fractions as
+    fine as 2^-17, adding that lifts the values in question over the next code, a tie included; where they
+    have not, it is less than half a step and changes nothing. Two summands, since 2^-17 itself would be half
+    a step from 128 on.
     """
     if samples.dtype == np.float32:
         scaled: Samples = np.clip(samples, np.float32(-1.0), _BELOW_1)
@@ -196,8 +196,8 @@ def write(path: Path, samples: Samples, sample_rate_hz: int, *, subtype: str = "
         subtype: "FLOAT", "PCM_16" or "PCM_24".
 
     Raises:
-        OutputError: the folder is read-only, the disk is full, or the suffix does not hold samples
-            of that kind.
+        OutputError: the folder is read-only, the disk is full, or the suffix does not hold samples of that
+            kind.
     """
     kind = path.suffix.lstrip(".").upper()
     if not soundfile.check_format(kind, subtype):
@@ -227,8 +227,8 @@ def _decode(
             rate = int(file.samplerate)
             _check_stretch(path, file.frames, start, frames)
             file.seek(start)
-            # libsndfile makes floats of the codes one by one, NumPy many at once: the same floats,
-            # in a sixth of the time.
+            # libsndfile makes floats of the codes one by one, NumPy many at once: the same floats, in a sixth
+            # of the time.
             kind = "int16" if file.subtype == "PCM_16" else "float32"
             decoded = file.read(-1 if frames is None else frames, dtype=kind, always_2d=True)
     except _NOT_AUDIO as error:

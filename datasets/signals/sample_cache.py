@@ -14,10 +14,10 @@ from ..protocols.corpus import Samples
 class SampleCache:
     """Keeps the samples used last, up to a number of bytes.
 
-    What it hands out is shared and therefore read-only: a caller copies the stretch it returns.
-    `make` runs outside the lock, so that slow decoding in one thread does not stop the others; two
-    threads that miss the same key at once both make it, which is harmless for a pure function.
-    A pickled cache arrives empty: a worker process fills its own.
+    What it hands out is shared and therefore read-only: a caller copies the stretch it returns. `make` runs
+    outside the lock, so that slow decoding in one thread does not stop the others; two threads that miss the
+    same key at once both make it, which is harmless for a pure function. A pickled cache arrives empty: a
+    worker process fills its own.
 
     Args:
         max_bytes: the samples kept never exceed this; a recording larger than it is not kept.

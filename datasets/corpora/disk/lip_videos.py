@@ -20,11 +20,11 @@ _COLUMNS = ("frame", "x", "y", "side")
 class LipVideos:
     """The videos of one corpus, by path relative to its root, cropped to the mouth.
 
-    Without landmarks the crop is the middle of the picture: a quarter of its area. With landmarks each
-    video `00001.mp4` has a file `00001.lips.csv` next to it, with the columns `frame,x,y,side`: for
-    pictures counted from 0, the middle of the mouth and the side of a square around it, in pixels of the
-    video. Pictures between two rows are interpolated; the first and the last row also count for all
-    pictures before and after them.
+    Without landmarks the crop is the middle of the picture: a quarter of its area. With landmarks each video
+    `00001.mp4` has a file `00001.lips.csv` next to it, with the columns `frame,x,y,side`: for pictures
+    counted from 0, the middle of the mouth and the side of a square around it, in pixels of the video.
+    Pictures between two rows are interpolated; the first and the last row also count for all pictures before
+    and after them.
 
     Args:
         root: folder of the corpus.
@@ -49,8 +49,8 @@ class LipVideos:
         """Grey crops [F, size, size] of a stretch of a video, and its rate in pictures per second.
 
         Raises:
-            AudioError: the file, or that of its landmarks, is missing, outside the root, corrupt,
-                or shorter than asked.
+            AudioError: the file, or that of its landmarks, is missing, outside the root, corrupt, or shorter
+                than asked.
         """
         file = locate(self.root, path, error=AudioError)
         track = self._track(file) if self._landmarks else None

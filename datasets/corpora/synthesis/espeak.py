@@ -1,11 +1,10 @@
 """The espeak-ng speech synthesiser, bound with ctypes and made a pure function.
 
-The library keeps its state in static variables: besides the voice and the parameters these are the
-phase of the pitch flutter, the cycle count of the roughness and the gain control, which no call of
-its interface resets. What is said would depend on all that was said before. So each utterance
-loads the library afresh, seeds its noise generator (it is seeded with the time otherwise), and
-unloads it: 1 ms, and the samples depend on the arguments alone. One lock covers the whole, because
-the state belongs to the process.
+The library keeps its state in static variables: besides the voice and the parameters these are the phase of
+the pitch flutter, the cycle count of the roughness and the gain control, which no call of its interface
+resets. What is said would depend on all that was said before. So each utterance loads the library afresh,
+seeds its noise generator (it is seeded with the time otherwise), and unloads it: 1 ms, and the samples depend
+on the arguments alone. One lock covers the whole, because the state belongs to the process.
 """
 
 from __future__ import annotations
@@ -120,8 +119,8 @@ def speak(text: str, *, voice: Voice, seed: int) -> Speech:
     Raises:
         CorpusError: the library or its data cannot be used; the message says what to install.
     """
-    # Python delivers Ctrl-C to the main thread, and an exception inside a callback from C is lost:
-    # another thread speaks, so that an interrupt ends the wait instead of a stretch of the audio.
+    # Python delivers Ctrl-C to the main thread, and an exception inside a callback from C is lost: another
+    # thread speaks, so that an interrupt ends the wait instead of a stretch of the audio.
     return _speaker(os.getpid()).submit(_speak, text, voice, seed).result()
 
 

@@ -1,7 +1,7 @@
 """Grey pictures of talking mouths, drawn from their shapes; edges are anti-aliased.
 
-A face is a plane with lips, teeth, tongue, the shadows of nose and chin, and a skin of its own. The
-frame is the square −1..1 in both directions, y down, and the mouth is in its middle.
+A face is a plane with lips, teeth, tongue, the shadows of nose and chin, and a skin of its own. The frame is
+the square −1..1 in both directions, y down, and the mouth is in its middle.
 """
 
 from __future__ import annotations
