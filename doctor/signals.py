@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..datasets.corpora.synthetic_speech import SPEAKERS, SyntheticSpeech
+from ..datasets.corpora.synthesis.voice_corpus import SPEAKERS
+from ..datasets.corpora.synthetic_speech import SyntheticSpeech
 from ..datasets.seeding import generator
 from ..datasets.signals.audio import Samples, resample
 from ..datasets.signals.mixing import snr_gain

@@ -12,8 +12,6 @@ from .finding import Finding
 from .leaks import check_apart, check_leaks
 from .rendering import check_rendering
 
-__all__ = ["Finding", "validate"]
-
 
 def validate(
     dataset: Dataset,
@@ -28,11 +26,11 @@ def validate(
 
     Args:
         dataset: the set.
-        folder: of the set; if it was materialised, its wav files are looked for.
+        folder: of the set; if it was materialised, its wav files are checked.
         against: sets that must have nothing in common with it, such as its training split.
         jobs: threads that hash and render; the findings do not depend on it.
-        sample: hash and render at most so many recordings and mixtures, evenly spread; all if None.
-        progress: shows how far it is.
+        sample: hash and render at most this many recordings and mixtures, evenly spread; all if None.
+        progress: shows progress.
     """
     return [
         check_counts(dataset),

@@ -1,4 +1,4 @@
-"""Checks of what is written down: counts, recordings, the corpora's own lists, conditions."""
+"""Checks of a manifest against its files: counts, recordings, corpora, conditions, materialised audio."""
 
 from __future__ import annotations
 
@@ -17,38 +17,36 @@ from ..missing import told as missing_recordings
 from ..types import Trial
 from .finding import Finding, judged, spread
 
+_AGAIN = "`tsebench build CONFIG --materialise` writes what is missing"
+
 
 @runtime_checkable
-class Checked(Protocol):
-    """A corpus that knows how its copy differs from what was published."""
+class _VerifiableCorpus(Protocol):
+    """A corpus that knows its published release."""
 
     def problems(self) -> tuple[str, ...]:
-        """One line each.
-
-        Raises:
-            CorpusError: the corpus is not there, or its metadata cannot be read.
-        """
+        """Differences between the copy and the release, one line each."""
         ...
 
 
 def check_counts(dataset: Dataset) -> Finding:
-    """The card counts what there is; what had to be left out is a remark."""
-    counted, told = _counts(dataset), dataset.card.counts
-    names = {*counted, *(name for name in told if name.startswith("trials_"))}
+    """Check the counts of the card; missing recordings are a remark."""
+    counted, stated = _counts(dataset), dataset.card.counts
+    names = {*counted, *(name for name in stated if name.startswith("trials_"))}
     problems = [
-        f"the card says {name} = {told.get(name, 0)}, but there are {counted.get(name, 0)}"
+        f"the card says {name} = {stated.get(name, 0)}, but there are {counted.get(name, 0)}"
         for name in sorted(names)
-        if told.get(name, 0) != counted.get(name, 0)
+        if stated.get(name, 0) != counted.get(name, 0)
     ]
     missing = missing_recordings(dataset.card)
     return judged("counts", looked_at=len(names), problems=problems, remarks=[missing] if missing else ())
 
 
 def check_corpora(dataset: Dataset) -> Finding:
-    """How the corpora differ from their releases; parts that the set does not use do not matter."""
+    """Compare the corpora with their releases; a difference is a remark: the set may not need it."""
     lines: list[str] = []
-    checked = {n: corpus for n, corpus in dataset.corpora.items() if isinstance(corpus, Checked)}
-    for corpus in checked.values():
+    checked = [corpus for corpus in dataset.corpora.values() if isinstance(corpus, _VerifiableCorpus)]
+    for corpus in checked:
         try:
             lines += corpus.problems()
         except (AudioError, CorpusError) as error:
@@ -59,7 +57,7 @@ def check_corpora(dataset: Dataset) -> Finding:
 def check_recordings(
     dataset: Dataset, *, jobs: int, sample: int | None, progress: ProgressFactory
 ) -> Finding:
-    """Every recording is there and has the content that the manifest was made from."""
+    """Check that every recording exists and has the SHA-256 that the manifest states."""
     files = dataset.manifest.files
     chosen = spread(files, sample)
     problems: list[str] = []
@@ -74,7 +72,7 @@ def check_recordings(
 
 
 def check_conditions(dataset: Dataset) -> Finding:
-    """Queried classes agree with the condition, the vocabulary, and what is in the mixture."""
+    """Check queried classes against the condition, the vocabulary, and the sources of the mixture."""
     problems = [line for trial in dataset.trials for line in _wrong_condition(dataset, trial)]
     return judged("query conditions", looked_at=len(dataset), problems=problems)
 
@@ -123,16 +121,8 @@ def _holds(dataset: Dataset, trial: Trial) -> bool:
     )
 
 
-_AGAIN = "`tsebench build CONFIG --materialise` writes what is missing"
-
-
 def check_files(dataset: Dataset, folder: Path) -> Iterator[Finding]:
-    """The files of a set that was materialised are all there, and none is cut; else no finding.
-
-    Args:
-        dataset: the set.
-        folder: its folder.
-    """
+    """Check that all files of a materialised set exist and none is cut; no finding for another set."""
     if not (folder / AUDIO).is_dir():
         return
     files = wav_files(dataset, folder)

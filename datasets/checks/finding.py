@@ -1,4 +1,4 @@
-"""What a check of a dataset came to."""
+"""Result of one check of a dataset."""
 
 from __future__ import annotations
 
@@ -9,19 +9,16 @@ from typing import Literal, TypeVar
 T = TypeVar("T")
 
 Verdict = Literal["ok", "remark", "PROBLEM"]
-"""A remark is worth knowing, and a property of the protocol or of what the set does not need."""
+"""A remark describes a property of the protocol, or a defect that does not affect the set."""
 
-_REMARKS = 3  # that are told in full
+_FULL_REMARKS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One check.
+    """Result of one check, which looked at `looked_at` of `of` recordings, mixtures, trials or corpora.
 
-    Attributes:
-        looked_at: how many recordings, mixtures, trials or corpora it looked at.
-        of: how many there are.
-        detail: the first problem and their number; else the remarks; else what was measured.
+    `detail` holds the first problem and their number; else the remarks; else what was measured.
     """
 
     check: str
@@ -32,7 +29,7 @@ class Finding:
 
     @property
     def ok(self) -> bool:
-        """Nothing that must be repaired."""
+        """Whether nothing must be repaired."""
         return self.verdict != "PROBLEM"
 
 
@@ -45,15 +42,15 @@ def judged(
     remarks: Sequence[str] = (),
     measured: str = "",
 ) -> Finding:
-    """The finding of a check; `of` is `looked_at` if all were looked at."""
+    """The finding of a check; `of` is `looked_at` by default."""
     verdict: Verdict = "PROBLEM" if problems else "remark" if remarks else "ok"
     if problems:
         more = f" ({len(problems)} in all)" if len(problems) > 1 else ""
         detail = f"{problems[0]}{more}"
     else:
-        left = len(remarks) - _REMARKS
-        told = [*remarks[:_REMARKS], *([f"and {left} more"] if left > 0 else [])]
-        detail = "; ".join([*told, *([measured] if measured else [])])
+        left = len(remarks) - _FULL_REMARKS
+        more = f"and {left} more" if left > 0 else ""
+        detail = "; ".join(line for line in (*remarks[:_FULL_REMARKS], more, measured) if line)
     whole = looked_at if of is None else of
     return Finding(check=check, verdict=verdict, looked_at=looked_at, of=whole, detail=detail)
 

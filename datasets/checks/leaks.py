@@ -1,9 +1,8 @@
-"""Checks of who is where: between clue and mixture, and between two sets."""
+"""Checks of leaks: between enrollment and mixture, and between two sets."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 
 from ...core.errors import AudioError, CorpusError
 from ..contents import contents_of, title_of
@@ -15,27 +14,15 @@ from ..types import Clip, EnrollmentClip, Trial
 from .finding import Finding, judged
 
 _DECLARED = ("same_utterance", "same_file")
-"""Values of the tag `enrollment` by which a set says that it follows a protocol with leaks."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Groups:
-    """What must be on one side, by recording; a recording without such a group is left out.
-
-    Attributes:
-        unknown: corpora whose groups cannot be told, and why.
-    """
-
-    of: Mapping[FileKey, str]
-    unknown: Mapping[str, str]
+"""Values of the tag `enrollment` that declare a leak of the protocol."""
 
 
 def check_leaks(dataset: Dataset) -> Finding:
-    """No enrollment is a recording of the mixture that it is used with, or of the same group.
+    """Check that no enrollment is a recording of its own mixture, or of the same group as one.
 
-    A leak that a trial's tag declares is part of the protocol: it is counted, and no problem.
+    A leak that a trial's tag declares is part of the protocol: a remark counts it.
     """
-    groups = _groups(dataset)
+    groups, unknown = _groups(dataset)
     problems: list[str] = []
     declared: dict[str, str] = {}
     for trial in dataset.trials:
@@ -45,8 +32,8 @@ def check_leaks(dataset: Dataset) -> Finding:
             if kind in _DECLARED and key in _used(dataset, trial, target=True):
                 declared[trial.id] = kind
             else:
-                problems += _leaks(dataset, trial, key, groups.of)
-    remarks = [f"groups of corpus {name!r} unknown: {why}" for name, why in groups.unknown.items()]
+                problems += _leaks(dataset, trial, key, groups)
+    remarks = [f"groups of corpus {name!r} unknown: {why}" for name, why in unknown.items()]
     if declared:
         files = list(declared.values()).count("same_file")
         remarks.insert(
@@ -58,10 +45,9 @@ def check_leaks(dataset: Dataset) -> Finding:
 
 
 def check_apart(dataset: Dataset, other: Dataset) -> Finding:
-    """Two sets share no recording, no group of recordings, and no speaker.
+    """Check that two sets share no recording, no group of recordings, and no speaker.
 
-    Sets of the same split, such as one test set in min and in max mode, share what they are made of: of these
-    it is a remark.
+    Sets of the same split, such as one test set in min and in max mode, share them by design: a remark.
     """
     ours, theirs = _by_hash(dataset), _by_hash(other)
     recordings = sorted(ours[content] for content in ours.keys() & theirs.keys())
@@ -70,12 +56,12 @@ def check_apart(dataset: Dataset, other: Dataset) -> Finding:
         "groups": sorted(_group_names(dataset) & _group_names(other)),
         "speakers": sorted(set(contents_of(dataset).speakers) & set(contents_of(other).speakers)),
     }
-    told = [
+    lines = [
         f"{what} in both: {len(names)} (the first is {names[0]!r})" for what, names in shared.items() if names
     ]
     same = _same_split(dataset, other)
     why = f"both are of {', '.join(same)}, split {dataset.card.split!r}: " if same else ""
-    found = [f"{why}{'; '.join(told)}"] if told else []
+    found = [f"{why}{'; '.join(lines)}"] if lines else []
     return judged(
         f"apart from {other.card.name}",
         looked_at=len(ours),
@@ -88,20 +74,23 @@ def check_apart(dataset: Dataset, other: Dataset) -> Finding:
 def _same_split(dataset: Dataset, other: Dataset) -> list[str]:
     """The parts of corpora that both sets draw from, if these and the split's name are the same.
 
-    The name alone may be that of a config which leaves it out; and who trains on a test part beside others
-    has other parts.
+    The name alone is not enough: a config may leave it out, and training on a test part among others is no
+    shared split.
     """
     if dataset.card.split != other.card.split:
         return []
     ours, theirs = (set(contents_of(each).parts) for each in (dataset, other))
-    both = {part.rpartition(":")[0] for part in ours} & {part.rpartition(":")[0] for part in theirs}
-    mine, others = ({part for part in parts if part.rpartition(":")[0] in both}
-                    for parts in (ours, theirs))  # fmt: skip
+    both = {_corpus_of(part) for part in ours} & {_corpus_of(part) for part in theirs}
+    mine, others = ({part for part in parts if _corpus_of(part) in both} for parts in (ours, theirs))
     return sorted(mine) if mine == others else []
 
 
+def _corpus_of(part: str) -> str:
+    return part.rpartition(":")[0]
+
+
 def _key(dataset: Dataset, enrolled: EnrollmentClip) -> FileKey:
-    """The recording that an enrollment is of."""
+    """The recording of an enrollment."""
     if isinstance(enrolled, Clip):
         return enrolled.corpus, enrolled.path
     sources = dataset.mixtures[enrolled.mixture_id].sources
@@ -110,7 +99,7 @@ def _key(dataset: Dataset, enrolled: EnrollmentClip) -> FileKey:
 
 
 def _used(dataset: Dataset, trial: Trial, *, target: bool = False) -> list[FileKey]:
-    """Recordings that are heard in the mixture of a trial, or in its target alone."""
+    """Recordings that sound in the mixture of a trial, or in its target alone."""
     return [
         (source.clip.corpus, source.clip.path)
         for source in dataset.mixtures[trial.mixture_id].sources
@@ -132,7 +121,8 @@ def _leaks(dataset: Dataset, trial: Trial, key: FileKey, groups: Mapping[FileKey
             )
 
 
-def _groups(dataset: Dataset) -> _Groups:
+def _groups(dataset: Dataset) -> tuple[Mapping[FileKey, str], Mapping[str, str]]:
+    """Groups of the recordings that have one, and the reasons why those of a corpus are unknown."""
     wanted = {(clip.corpus, clip.path) for clip in clips_of(dataset.manifest.mixtures, dataset.trials)}
     known: dict[FileKey, str] = {}
     unknown: dict[str, str] = {}
@@ -145,13 +135,12 @@ def _groups(dataset: Dataset) -> _Groups:
         for entry in entries:
             if (name, entry.path) in wanted and entry.group != entry.path:
                 known[name, entry.path] = entry.group
-    return _Groups(of=known, unknown=unknown)
+    return known, unknown
 
 
 def _group_names(dataset: Dataset) -> set[str]:
     corpora = dataset.card.corpora
-    found: Iterable[tuple[FileKey, str]] = _groups(dataset).of.items()
-    return {f"{title_of(key[0], corpora[key[0]])}:{group}" for key, group in found}
+    return {f"{title_of(n, corpora[n])}:{group}" for (n, _), group in _groups(dataset)[0].items()}
 
 
 def _by_hash(dataset: Dataset) -> dict[str, str]:

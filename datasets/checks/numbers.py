@@ -1,4 +1,4 @@
-"""A set in numbers: how long, who or what is in it, what is asked for, how hard it is."""
+"""Summary of a set in numbers: duration, conditions, speakers or classes, recordings, input SNR."""
 
 from __future__ import annotations
 
@@ -16,18 +16,14 @@ _SNR = "input_snr_db"
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """One line of a summary: what is counted or measured, and the value as text."""
+    """One line of a summary: the quantity, and its value as text."""
 
     what: str
     value: str
 
 
-def numbers_of(dataset: Dataset) -> list[Number]:
+def numbers_of(dataset: Dataset) -> Iterator[Number]:
     """The numbers of a set, from its manifest alone."""
-    return list(_numbers(dataset))
-
-
-def _numbers(dataset: Dataset) -> Iterator[Number]:
     card = dataset.card
     asked = {trial.mixture_id for trial in dataset.trials}
     seconds = [dataset.mixtures[name].num_samples / card.sample_rate_hz for name in sorted(asked)]
@@ -44,8 +40,8 @@ def _numbers(dataset: Dataset) -> Iterator[Number]:
     if contents.speakers:
         yield Number("speakers", f"{len(contents.speakers):,}")
     if card.vocabulary:
-        heard = {s.label for m in dataset.mixtures.values() for s in m.sources}
-        used = len(heard & set(card.vocabulary))
+        labels = {s.label for m in dataset.mixtures.values() for s in m.sources}
+        used = len(labels & set(card.vocabulary))
         yield Number("classes", f"{used:,} of a vocabulary of {len(card.vocabulary):,}")
     yield Number("recordings", f"{len(dataset.manifest.files):,} of {', '.join(contents.parts)}")
     snrs = [float(t.tags[_SNR]) for t in dataset.trials if _SNR in t.tags]

@@ -1,4 +1,4 @@
-"""Checks that listen: every mixture renders, with the right lengths and with sane levels."""
+"""Checks of rendered audio: every mixture renders, with the right lengths and with sane levels."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from .finding import Finding, judged, spread
 # Full scale of 16 bits: a sample there may have been higher.
 _FULL_SCALE = 32767 / 32768
 _SUM_TOLERANCE = 1e-5
-# Renderers of protocols whose mixtures end with the shortest utterance, or with the longest one.
+# Renderers of protocols whose mixtures end with the shortest or with the longest utterance.
 _MIN_OR_MAX = frozenset({"librimix", "wsj0_mix"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Look:
-    """What rendering one mixture showed.
+    """Defects and measurements of one rendered mixture.
 
     Attributes:
-        modes: "min" and "max", as far as the length fits them; None without such a rule.
+        modes: those of "min" and "max" that the length fits; None without such a rule.
         clipped: samples of the mixture at full scale, of a set with 16 bits.
-        enrollments_s: lengths.
+        enrollments_s: durations.
     """
 
     broken: tuple[str, ...] = ()
@@ -47,14 +47,7 @@ class _Look:
 def check_rendering(
     dataset: Dataset, *, jobs: int, sample: int | None, progress: ProgressFactory
 ) -> list[Finding]:
-    """Render mixtures with all of their trials: "rendering", "lengths" and "levels".
-
-    Args:
-        dataset: the set.
-        jobs: threads that render; the findings do not depend on it.
-        sample: at most so many mixtures, evenly spread; all if None.
-        progress: shows how far it is.
-    """
+    """Render mixtures with all of their trials: findings "rendering", "lengths" and "levels"."""
     trials: dict[str, list[int]] = {mixture_id: [] for mixture_id in dataset.mixtures}
     for index, trial in enumerate(dataset.trials):
         trials[trial.mixture_id].append(index)
@@ -72,7 +65,7 @@ def check_rendering(
     silent = [problem for look in every for problem in look.silent]
     return [
         judge("rendering", problems=[problem for look in every for problem in look.broken]),
-        judge("lengths", problems=list(_lengths(looks)), measured=_enrolled(every)),
+        judge("lengths", problems=list(_lengths(looks)), measured=_enrollment_durations(every)),
         judge("levels", problems=silent, remarks=list(_loud(looks)), measured=_peaks(every)),
     ]
 
@@ -106,20 +99,20 @@ def _look(dataset: Dataset, mixture_id: str, indices: Sequence[int]) -> _Look:
     )
 
 
-def _heard(mixture: Mixture) -> list[bool]:
+def _audible(mixture: Mixture) -> list[bool]:
     return [source.role != "auxiliary" for source in mixture.sources]
 
 
 def _wrong_sum(mixture: Mixture, rendered: Rendered) -> Iterator[str]:
-    """A mixture is the sum of its sources, up to what 16 bits leave out."""
-    heard = rendered.sources[_heard(mixture)]
+    """A mixture is the sum of its sources, up to the rounding to 16 bits."""
+    audible = rendered.sources[_audible(mixture)]
     if mixture.quantise == "int16":
         if _clipped(rendered.mixture):
             return
-        tolerance = (len(heard) + 1) / 2**15
+        tolerance = (len(audible) + 1) / 2**15
     else:
         tolerance = _SUM_TOLERANCE * max(1.0, float(np.abs(rendered.sources).max(initial=0.0)))
-    error = float(np.abs(rendered.mixture - heard.sum(axis=0)).max(initial=0.0))
+    error = float(np.abs(rendered.mixture - audible.sum(axis=0)).max(initial=0.0))
     if error > tolerance:
         yield f"mixture {mixture.id!r} differs from the sum of its sources by {error:.2g}"
 
@@ -131,8 +124,8 @@ def _wrong_lengths(mixture: Mixture, rendered: Rendered) -> Iterator[str]:
             f"mixture {mixture.id!r} has {rendered.mixture.shape[-1]} samples, and sources "
             f"{list(rendered.sources.shape)}; its recipe says {list(expected)}"
         )
-    for source, heard in zip(mixture.sources, _heard(mixture), strict=True):
-        if heard and source.onset >= mixture.num_samples:
+    for source, audible in zip(mixture.sources, _audible(mixture), strict=True):
+        if audible and source.onset >= mixture.num_samples:
             yield (
                 f"source {source.id!r} of mixture {mixture.id!r} begins at sample {source.onset}, "
                 f"after the end ({mixture.num_samples})"
@@ -160,19 +153,19 @@ def _length(clip: Clip, sample_rate_hz: int, dataset: Dataset) -> int:
 
 
 def _modes(mixture: Mixture, dataset: Dataset) -> frozenset[str] | None:
-    """Does the mixture end with the shortest utterance, with the longest, or with neither?"""
+    """Whether the mixture ends with the shortest utterance ("min") or the longest ("max")."""
     if mixture.renderer not in _MIN_OR_MAX:
         return None
     ends = [
         source.onset + _length(source.clip, mixture.sample_rate_hz, dataset)
         for source in mixture.sources
-        if _counts(source, mixture)
+        if _limits_length(source, mixture)
     ]
     found = {"min": min(ends), "max": max(ends)}
     return frozenset(mode for mode, end in found.items() if end == mixture.num_samples)
 
 
-def _counts(source: Source, mixture: Mixture) -> bool:
+def _limits_length(source: Source, mixture: Mixture) -> bool:
     # LibriMix cuts s1 to the length of s2 also where it leaves s2 out.
     silent = source.role == "auxiliary" and mixture.renderer != "librimix"
     return source.role != "background" and not silent
@@ -227,7 +220,7 @@ def _peaks(looks: Sequence[_Look]) -> str:
     return f"peaks {min(peaks):.3f} to {max(peaks):.3f}" if peaks else ""
 
 
-def _enrolled(looks: Sequence[_Look]) -> str:
+def _enrollment_durations(looks: Sequence[_Look]) -> str:
     seconds = [length for look in looks for length in look.enrollments_s]
     if not seconds:
         return ""

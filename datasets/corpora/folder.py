@@ -189,9 +189,6 @@ def _listed(root: Path, audio: str, table: CsvTable, columns: _Columns, default:
         table: the metadata file.
         columns: names of its columns.
         default: split of all files if the table has no column for it.
-
-    Raises:
-        CorpusError: a column or a cell is missing, or a path is listed twice or leads out of the root.
     """
     paths = _paths(root, audio, table, columns.path)
     blank = ("",) * len(paths)
@@ -275,11 +272,7 @@ def _paths(root: Path, audio: str, table: CsvTable, column: str) -> list[str]:
 def _assign_splits(
     entries: Sequence[FileEntry], splits: Mapping[str, Sequence[str]], *, where: str
 ) -> list[FileEntry]:
-    """Name splits as the option `splits` says; files whose value it does not name are left out.
-
-    Raises:
-        CorpusError: a value that `splits` names does not occur.
-    """
+    """Name splits as the option `splits` says; files whose value it does not name are left out."""
     values = {entry.split for entry in entries}
     names = {value: split for split, values_ in splits.items() for value in values_}
     absent = sorted(set(names) - values)

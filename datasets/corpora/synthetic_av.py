@@ -14,8 +14,8 @@ from ...core.errors import ConfigError
 from ..protocols.corpus import CORPORA, Pictures, Samples, VideoInfo
 from ..seeding import generator
 from ..signals.sample_cache import SampleCache
-from .synthesis import matrix_sentences as _matrix_sentences
 from .synthesis.espeak import Speech, speak
+from .synthesis.matrix_sentences import sentence
 from .synthesis.mouth_pictures import draw_face, draw_grain, draw_motion, draw_pictures
 from .synthesis.mouth_shapes import Track, track
 from .synthesis.voice_corpus import VoiceCorpus, audible_span, level, noise_seed, voice_of
@@ -24,7 +24,7 @@ KIND = "synthetic_av"
 FPS = 25.0
 _SMALLEST, _LARGEST = 16, 256
 
-# One for the process: corpora of one seed say the same. Holds all recordings of the default size.
+# Shared by all corpora of the process. Holds all recordings of the default size.
 _CACHE = SampleCache(max_bytes=128 * 2**20)
 
 
@@ -33,9 +33,9 @@ class SyntheticAv(VoiceCorpus):
     """Filmed sentences, 4 to 7 s at 22.05 kHz and 25 pictures per second, labelled by speaker.
 
     Args:
-        name: what datasets call the corpus.
-        seed: chooses the sentences and how the heads move; voices and faces stay.
-        utterances: of each speaker, 1 to 10000; more never changes those that were there.
+        name: of the corpus in datasets.
+        seed: chooses the sentences and how the heads move; voices and faces stay the same.
+        utterances: of each speaker, 1 to 10000; more never changes the first ones.
         size: height and width of the pictures in pixels, 16 to 256.
     """
 
@@ -49,45 +49,26 @@ class SyntheticAv(VoiceCorpus):
         self.size = size
 
     def digest(self, path: str) -> str:
-        """SHA-256 (hex) of what sound and pictures depend on, the synthesiser's version included.
-
-        Raises:
-            AudioError: no such recording.
-            CorpusError: the speech synthesiser cannot be loaded.
-        """
+        """SHA-256 (hex) of what sound and pictures depend on, the synthesiser's version included."""
         return hashlib.sha256(f"{super().digest(path)}|{self.size}".encode()).hexdigest()
 
     def transcript(self, path: str) -> str:
-        """What is said in a recording, upper case."""
+        """Transcript of a recording, upper case."""
         return " ".join(self._sentences(path))
 
     def video_path(self, path: str) -> str:
-        """The path itself.
-
-        Raises:
-            AudioError: no such recording.
-        """
+        """The path itself."""
         self.speaker(path)
         return path
 
     def video_info(self, path: str) -> VideoInfo:
-        """Length and rate of the video of a recording; its last picture may outlast the sound.
-
-        Raises:
-            AudioError: no such recording.
-            CorpusError: the speech synthesiser cannot be loaded.
-        """
+        """Length and rate of the video of a recording; its last picture may outlast the sound."""
         return VideoInfo(frames=len(self.shapes(path)), fps=FPS)
 
     def read_video(self, path: str, start: int = 0, frames: int | None = None) -> tuple[Pictures, float]:
-        """Pictures [F, size, size] of a stretch of one recording, and 25 pictures per second.
-
-        Raises:
-            AudioError: no such recording, or it is shorter than asked.
-            CorpusError: the speech synthesiser cannot be loaded.
-        """
+        """Pictures [F, size, size] of a stretch of one recording, and 25 pictures per second."""
         shapes = self.shapes(path)
-        stop = self._stop(path, start, frames, known=len(shapes), what="pictures")
+        stop = self._stop(path, start, frames, known=len(shapes), unit="pictures")
         motion = draw_motion(generator(self.key(path), "motion"), len(shapes), FPS)
         seeds = (generator(self.key(path), "grain", place) for place in range(start, stop))
         pictures = draw_pictures(
@@ -99,34 +80,29 @@ class SyntheticAv(VoiceCorpus):
         return pictures, FPS
 
     def shapes(self, path: str) -> Track:
-        """The shape of the mouth in every picture [F, 4]: opening, width, rounding, teeth.
-
-        Raises:
-            AudioError: no such recording.
-            CorpusError: the speech synthesiser cannot be loaded.
-        """
-        said = self._said(path)
-        return track(said.speech.phonemes, start=said.start, stop=said.stop, fps=FPS)
+        """The shape of the mouth in every picture [F, 4]: opening, width, rounding, teeth."""
+        spoken = self._spoken(path)
+        return track(spoken.speech.phonemes, start=spoken.start, stop=spoken.stop, fps=FPS)
 
     def _sentences(self, path: str) -> list[str]:
         keys = (f"{self.key(path)}|{number}" for number in range(2))
-        return [_matrix_sentences.sentence(hashlib.sha256(k.encode()).digest()) for k in keys]
+        return [sentence(hashlib.sha256(k.encode()).digest()) for k in keys]
 
     def _whole(self, path: str) -> Samples:
         return _CACHE.get_or_make(self.key(path), lambda: self._sound(path))
 
     def _sound(self, path: str) -> Samples:
-        said = self._said(path)
-        return level(said.speech.codes[said.start : said.stop])
+        spoken = self._spoken(path)
+        return level(spoken.speech.codes[spoken.start : spoken.stop])
 
-    def _said(self, path: str) -> _Said:
+    def _spoken(self, path: str) -> _Spoken:
         seed = noise_seed(hashlib.sha256(self.key(path).encode()).digest())
         return _say(self.speaker(path), ". ".join(self._sentences(path)).lower(), seed)
 
 
 @dataclass(frozen=True, slots=True)
-class _Said:
-    """An utterance as it was said; its samples `start` to `stop` are the recording."""
+class _Spoken:
+    """An utterance of the synthesiser; its samples `start` to `stop` are the recording."""
 
     speech: Speech
     start: int
@@ -134,6 +110,6 @@ class _Said:
 
 
 @lru_cache(maxsize=64)
-def _say(speaker: str, text: str, seed: int) -> _Said:
+def _say(speaker: str, text: str, seed: int) -> _Spoken:
     speech = speak(text, voice=voice_of(speaker), seed=seed)
-    return _Said(speech, *audible_span(speech.codes))
+    return _Spoken(speech, *audible_span(speech.codes))

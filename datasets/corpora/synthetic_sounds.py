@@ -45,9 +45,9 @@ _NEW: Mapping[str, Recipe] = {
     "helicopter": noisy.helicopter,
 }
 SEEN_CLASSES: tuple[str, ...] = tuple(_SEEN)
-"""Classes that the shipped networks are trained on."""
+"""Classes in the training data of the shipped networks."""
 NEW_CLASSES: tuple[str, ...] = tuple(_NEW)
-"""Classes kept from training, for tests of generalisation."""
+"""Classes held out of training, for tests of generalisation."""
 
 _RECIPES: Mapping[str, Recipe] = {**_SEEN, **_NEW, BACKGROUND_LABEL: noisy.background}
 _EVENT_S = (1.5, 6.0)
@@ -65,11 +65,9 @@ class SyntheticSounds:
     many there are leaves the others as they were.
 
     Args:
-        name: what configs call this corpus; it does not change the sounds.
+        name: of the corpus in configs; it does not change the sounds.
         seed: another seed gives another set of recordings.
-        train: recordings per class in split "train".
-        valid: recordings per class in split "valid".
-        test: recordings per class in split "test".
+        train, valid, test: recordings per class in each split.
 
     Raises:
         ConfigError: a count is negative, or all are zero.
@@ -96,11 +94,7 @@ class SyntheticSounds:
         return self._recordings
 
     def read(self, path: str, start: int = 0, frames: int | None = None) -> tuple[Samples, int]:
-        """Mono samples [T] of a stretch of one recording, and its sample rate in Hz.
-
-        Raises:
-            AudioError: no such recording, or the stretch is empty or not inside it.
-        """
+        """Mono samples [T] of a stretch of one recording, and its sample rate in Hz."""
         known = self._known(path)
         stop = known.frames if frames is None else start + frames
         if not 0 <= start < stop <= known.frames:
@@ -115,9 +109,6 @@ class SyntheticSounds:
         """SHA-256 (hex) of corpus, version, seed and path, which determine the recording.
 
         Not of the samples: the sines and transforms of two machines differ in the last bit.
-
-        Raises:
-            AudioError: no such recording.
         """
         self._known(path)
         return digest(CORPUS_NAME, VERSION, self._seed, path)
@@ -148,19 +139,13 @@ class SyntheticSounds:
 
     def _describe(self, label: str, split: str, index: int) -> Recording:
         path = f"{label}/{split}-{index:04d}.wav"
+        duration_s = _BACKGROUND_S
+        if label != BACKGROUND_LABEL:
+            duration_s = log_uniform(self._generator(path, "length"), *_EVENT_S)
+        frames = seconds(duration_s)
         return Recording(
-            path=path,
-            label=label,
-            frames=self._frames(path, label),
-            sample_rate_hz=RATE_HZ,
-            split=split,
-            group=path,
+            path=path, label=label, frames=frames, sample_rate_hz=RATE_HZ, split=split, group=path
         )
-
-    def _frames(self, path: str, label: str) -> int:
-        if label == BACKGROUND_LABEL:
-            return seconds(_BACKGROUND_S)
-        return seconds(log_uniform(self._generator(path, "length"), *_EVENT_S))
 
     def _make(self, recording: Recording) -> Samples:
         rng = self._generator(recording.path, "sound")
@@ -171,10 +156,7 @@ class SyntheticSounds:
 
 
 def finish(sound: Signal, rng: Generator) -> Samples:
-    """Fade both ends, take the mean out, and set a random peak of at most 0.9.
-
-    The mean is taken out in the shape of the fade, so that the ends stay at zero.
-    """
+    """Fade both ends, remove the mean in the shape of the fade, and set a random peak of 0.5 to 0.9."""
     length = len(sound)
     fade = np.minimum(np.arange(length), np.arange(length)[::-1]) / (_FADE_S * RATE_HZ)
     window = np.sin(0.5 * np.pi * fade.clip(0.0, 1.0)) ** 2

@@ -11,15 +11,13 @@ import hashlib
 
 from ..protocols.corpus import CORPORA, Samples
 from ..signals.sample_cache import SampleCache
-from .synthesis import matrix_sentences as _matrix_sentences
-from .synthesis import voice_corpus as _voices
-from .synthesis.espeak import Codes, synthesise
+from .synthesis.espeak import speak
+from .synthesis.matrix_sentences import jsgf, sentence
 from .synthesis.voice_corpus import VoiceCorpus, audible_span, level, noise_seed, voice_of
 
 KIND = "synthetic_speech"
-SPEAKERS = _voices.SPEAKERS
 
-# One for the process: corpora of one seed say the same. Holds all recordings of the default size.
+# Shared by all corpora of the process. Holds all recordings of the default size.
 _CACHE = SampleCache(max_bytes=96 * 2**20)
 
 
@@ -28,9 +26,9 @@ class SyntheticSpeech(VoiceCorpus):
     """Matrix sentences at 22.05 kHz, 2 to 4 s long, labelled by speaker.
 
     Args:
-        name: what datasets call the corpus.
-        seed: chooses the sentences; the voices stay.
-        utterances: of each speaker, 1 to 10000; more never changes those that were there.
+        name: of the corpus in datasets.
+        seed: chooses the sentences; the voices stay the same.
+        utterances: of each speaker, 1 to 10000; more never changes the first ones.
     """
 
     kind = KIND
@@ -42,11 +40,11 @@ class SyntheticSpeech(VoiceCorpus):
     @staticmethod
     def grammar() -> str:
         """JSGF grammar of all transcripts, in lower case, for a recogniser."""
-        return _matrix_sentences.jsgf()
+        return jsgf()
 
     def transcript(self, path: str) -> str:
-        """What is said in a recording, upper case."""
-        return _matrix_sentences.sentence(self._draw(path))
+        """Transcript of a recording, upper case."""
+        return sentence(self._draw(path))
 
     def _draw(self, path: str) -> bytes:
         return hashlib.sha256(self.key(path).encode()).digest()
@@ -56,10 +54,6 @@ class SyntheticSpeech(VoiceCorpus):
 
     def _say(self, path: str) -> Samples:
         text, voice = self.transcript(path).lower(), voice_of(self.speaker(path))
-        return level(_trim(synthesise(text, voice=voice, seed=noise_seed(self._draw(path)))))
-
-
-def _trim(codes: Codes) -> Codes:
-    """Cut what is 50 dB below the peak off both ends [T], but for a margin."""
-    start, stop = audible_span(codes)
-    return codes[start:stop]
+        codes = speak(text, voice=voice, seed=noise_seed(self._draw(path))).codes
+        start, stop = audible_span(codes)
+        return level(codes[start:stop])

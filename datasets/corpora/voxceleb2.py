@@ -73,11 +73,7 @@ class VoxCeleb2(DiskCorpus):
         return self._lips.digest(path) if path.endswith(_VIDEO) else super().digest(path)
 
     def video_path(self, path: str) -> str:
-        """Path of the video of a recording.
-
-        Raises:
-            AudioError: the path is in none of the folders of audio.
-        """
+        """Path of the video of a recording."""
         for part in self._layout_parts():
             if PurePosixPath(path).is_relative_to(part.folder):
                 inside = PurePosixPath(path).relative_to(part.folder).with_suffix(_VIDEO)
@@ -91,11 +87,7 @@ class VoxCeleb2(DiskCorpus):
         return self._lips.info(path)
 
     def read_video(self, path: str, start: int = 0, frames: int | None = None) -> tuple[Pictures, float]:
-        """Grey crops [F, S, S] of the mouth in a stretch of a video, and its pictures per second.
-
-        Raises:
-            AudioError: the video or its landmarks are missing, outside the root, corrupt, or too short.
-        """
+        """Grey crops [F, S, S] of the mouth in a stretch of a video, and its pictures per second."""
         return self._lips.read(path, start, frames)
 
     @cached_property

@@ -128,9 +128,6 @@ def _read_transcripts(base: Path, folder: str, *, where: str) -> Mapping[str, st
     """Transcripts by utterance, from lines `text (utterance)`, in upper case.
 
     Verbalised punctuation (`,COMMA`) and tags (`[DOOR_SLAM]`) stay, as they are.
-
-    Raises:
-        CorpusError: there are no such files, one cannot be read, or a line has another form.
     """
     files = sorted(
         (_TEXTS.index(path.suffix.lower()), path)

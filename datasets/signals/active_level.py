@@ -1,4 +1,4 @@
-"""Active speech level: the power of speech while somebody speaks (ITU-T P.56, method B).
+"""Active speech level: the power of speech without its pauses (ITU-T P.56, method B).
 
 The energy of the signal is divided by the time in which its envelope is above a threshold that lies
 15.9 dB below the level so found. The envelope is |x| through two exponential filters of 30 ms, and

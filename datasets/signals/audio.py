@@ -50,7 +50,7 @@ def info(path: Path) -> AudioInfo:
         raise _unreadable(path, error) from None
     if header.frames <= 0:
         raise AudioError(f"audio file {str(path)!r} has no samples; replace or remove it")
-    # libsndfile takes the length from the size of the file, and only its log tells of the header.
+    # libsndfile takes the length from the size of the file, and gives that of the header only in its log.
     for stated, found in _SAMPLE_BYTES.findall(header.extra_info):
         if int(found) < int(stated) < _UNKNOWN_LENGTH:
             raise AudioError(
@@ -61,13 +61,10 @@ def info(path: Path) -> AudioInfo:
 
 
 def check_whole(path: Path) -> None:
-    """Notice a file that was copied in part, without decoding all of it.
+    """Raise an AudioError for a file that was copied in part, without decoding all of it.
 
-    The last sample of a FLAC file is read, since its header tells of all of them in any case; other files are
-    compared with their header.
-
-    Raises:
-        AudioError: something is missing at the end, or as `info`.
+    Reads the last sample of a FLAC file, whose header says nothing about the size; compares other files with
+    their header, as `info` does.
     """
     frames = info(path).frames
     if path.suffix.lower() == ".flac":
@@ -79,18 +76,18 @@ def check_whole(path: Path) -> None:
             found = 0
         if not found:
             raise AudioError(
-                f"audio file {str(path)!r} is cut: its header tells of {frames} samples, and the "
-                "last one is not there; copy it again"
+                f"audio file {str(path)!r} is cut: its header says {frames} samples, and the last one is "
+                "missing; copy it again"
             )
 
 
 def read(
     path: Path, start: int = 0, frames: int | None = None, *, finite: bool = True
 ) -> tuple[Samples, int]:
-    """Decode a stretch of a file.
+    """Decode a stretch of any file that libsndfile knows (wav, flac, ogg, mp3, ...).
 
     Args:
-        path: any file that libsndfile knows (wav, flac, ogg, mp3, ...).
+        path: the file.
         start: first frame, at the file's own rate.
         frames: number of frames; all that follow if None.
         finite: refuse NaN and inf.
@@ -113,17 +110,10 @@ def read_mono(
     channel: int | str | None = None,
     finite: bool = True,
 ) -> tuple[Samples, int]:
-    """Decode a stretch of a file as one channel [T].
-
-    Args:
-        path: the file.
-        start: first frame, at the file's own rate.
-        frames: number of frames; all that follow if None.
-        channel: which channel of a file with several, or "mean"; None refuses such files.
-        finite: refuse NaN and inf.
+    """As `read`, but one channel [T]; `channel` is its number, "mean", or None to refuse other files.
 
     Raises:
-        AudioError: as `read`, or the file has several channels and `channel` does not say which.
+        AudioError: as `read`, or `channel` does not choose one of several channels.
     """
     decoded, rate = _decode(path, start, frames, finite=finite)
     channels = decoded.shape[1]
@@ -159,7 +149,7 @@ def resample(samples: Samples, *, from_hz: int, to_hz: int) -> Samples:
 
 
 def quantise_int16(samples: Samples | NDArray[np.float64]) -> Samples:
-    """What a 16-bit wav file would hold, as floats in [-1, 1).
+    """The samples of a 16-bit wav file written from these, as floats in [-1, 1).
 
     libsndfile scales to 32-bit codes, rounds these to nearest, clips, and drops the lower 16 bits: a floor
     but for values within 2^-32 below a code. (Its FLAC writer rounds to nearest instead.)
@@ -187,10 +177,10 @@ def quantise_int16(samples: Samples | NDArray[np.float64]) -> Samples:
 
 
 def write(path: Path, samples: Samples, sample_rate_hz: int, *, subtype: str = "FLOAT") -> None:
-    """Write [T] or [C, T] samples as wav or flac (by suffix), through a temporary name.
+    """Write [T] or [C, T] samples as wav or flac (by suffix), through a temporary name in a made folder.
 
     Args:
-        path: its folder is made if it is missing.
+        path: of the file.
         samples: float32, full scale ±1.
         sample_rate_hz: rate in Hz.
         subtype: "FLOAT", "PCM_16" or "PCM_24".
@@ -233,8 +223,7 @@ def _decode(
             decoded = file.read(-1 if frames is None else frames, dtype=kind, always_2d=True)
     except _NOT_AUDIO as error:
         raise _unreadable(path, error) from None
-    if frames is not None and len(decoded) < frames:
-        # The header promised more than there is.
+    if frames is not None and len(decoded) < frames:  # fewer than the header says
         _check_stretch(path, start + len(decoded), start, frames)
     if not len(decoded):
         raise AudioError(f"audio file {str(path)!r} has no samples; replace or remove it")
@@ -244,7 +233,7 @@ def _decode(
 
 
 def _full_scale_1(decoded: NDArray[np.int16] | Samples) -> Samples:
-    """Contiguous floats of what was decoded, full scale ±1."""
+    """Decoded codes or floats as contiguous floats, full scale ±1."""
     samples: Samples = np.ascontiguousarray(decoded, dtype=np.float32)
     if decoded.dtype == np.int16:
         samples *= np.float32(2.0**-15)

@@ -39,5 +39,5 @@ def render_clip(clip: Clip, *, sample_rate_hz: int, corpora: Corpora) -> Samples
 
 
 def clip_reader(*, sample_rate_hz: int, corpora: Corpora, keep: int = 32) -> ClipReader:
-    """`render_clip` that keeps what it read last: a clip is measured first and mixed then."""
+    """`render_clip` that caches the last clips, since a clip is first measured and then mixed."""
     return lru_cache(maxsize=keep)(partial(render_clip, sample_rate_hz=sample_rate_hz, corpora=corpora))

@@ -93,13 +93,7 @@ def fade_ends(samples: Samples, length: int) -> Samples:
 
 
 def place(samples: Samples, *, onset: int, length: int) -> Samples:
-    """A signal of `length` zeros with `samples` from `onset` on; what sticks out is cut.
-
-    Args:
-        samples: [T].
-        onset: where they begin; negative onsets lie before the signal.
-        length: of the signal.
-    """
+    """A signal of `length` zeros with `samples` from `onset` (which may be negative) on; the excess is cut."""
     placed = np.zeros(length, dtype=np.float32)
     start, stop = max(onset, 0), min(onset + len(samples), length)
     if start < stop:
@@ -108,12 +102,7 @@ def place(samples: Samples, *, onset: int, length: int) -> Samples:
 
 
 def overlap_onsets(lengths: Sequence[int], ratio: float) -> list[int]:
-    """Onsets at which each signal overlaps the one before by `ratio` of the shorter of the two.
-
-    Args:
-        lengths: number of samples of each signal.
-        ratio: 0 (one after the other) to 1 (the shorter one fully covered).
-    """
+    """Onsets at which each signal overlaps the previous one by `ratio` (0 to 1) of the shorter of the two."""
     onsets = [0]
     for before, length in pairwise(lengths):
         end = onsets[-1] + before
@@ -129,6 +118,6 @@ def peak_gain(signals: Sequence[Samples], peak: float) -> float:
 
 @lru_cache(maxsize=8)
 def _meter(sample_rate_hz: int) -> pyloudnorm.Meter:
-    import pyloudnorm  # noqa: PLC0415 - with scipy.signal; whoever scores files measures none
+    import pyloudnorm  # noqa: PLC0415 - imports scipy.signal, which scoring files does not need
 
     return pyloudnorm.Meter(sample_rate_hz)

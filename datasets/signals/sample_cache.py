@@ -12,29 +12,26 @@ from ..protocols.corpus import Samples
 
 
 class SampleCache:
-    """Keeps the samples used last, up to a number of bytes.
+    """The samples used last, up to `max_bytes`; a larger recording is not cached.
 
-    What it hands out is shared and therefore read-only: a caller copies the stretch it returns. `make` runs
+    Cached samples are shared and therefore read-only: a caller copies the stretch it returns. `make` runs
     outside the lock, so that slow decoding in one thread does not stop the others; two threads that miss the
     same key at once both make it, which is harmless for a pure function. A pickled cache arrives empty: a
     worker process fills its own.
-
-    Args:
-        max_bytes: the samples kept never exceed this; a recording larger than it is not kept.
     """
 
     def __init__(self, max_bytes: int) -> None:
         self.max_bytes = max_bytes
         self._lock = threading.Lock()
-        self._kept: OrderedDict[Hashable, Samples] = OrderedDict()
+        self._samples: OrderedDict[Hashable, Samples] = OrderedDict()
         self._bytes = 0
 
     def get_or_make(self, key: Hashable, make: Callable[[], Samples]) -> Samples:
-        """The samples under `key`, read-only; `make` is called if they are not kept."""
+        """The samples under `key`, read-only; calls `make` if they are not cached."""
         with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
+            if key in self._samples:
+                self._samples.move_to_end(key)
+                return self._samples[key]
         # A copy, because a view (one row of a stereo file) would keep all of its base alive.
         samples = np.array(make(), dtype=np.float32)
         samples.flags.writeable = False
@@ -43,17 +40,17 @@ class SampleCache:
         return samples
 
     def nbytes(self) -> int:
-        """Bytes of the samples that are kept now."""
+        """Bytes of the cached samples."""
         with self._lock:
             return self._bytes
 
     def _put(self, key: Hashable, samples: Samples) -> None:
-        if key in self._kept or samples.nbytes > self.max_bytes:
+        if key in self._samples or samples.nbytes > self.max_bytes:
             return
-        self._kept[key] = samples
+        self._samples[key] = samples
         self._bytes += samples.nbytes
         while self._bytes > self.max_bytes:
-            _, dropped = self._kept.popitem(last=False)
+            _, dropped = self._samples.popitem(last=False)
             self._bytes -= dropped.nbytes
 
     def __reduce__(self) -> tuple[type[SampleCache], tuple[int]]:

@@ -26,7 +26,7 @@ LIP_SIZE = 112
 _TOLERANCE = 0.1
 
 Track = NDArray[np.float64]
-"""Where the mouth is in each picture [F, 3]: x and y of its middle, and the side of the crop."""
+"""Place of the mouth in each picture [F, 3]: x and y of its middle, and the side of the crop."""
 
 
 def info(path: Path) -> VideoInfo:
@@ -37,7 +37,7 @@ def info(path: Path) -> VideoInfo:
         CorpusError: PyAV is not installed.
     """
     with _stream(path) as (container, stream):
-        # Some containers (WebM) do not say how many there are.
+        # Some containers (WebM) do not state the number.
         frames = stream.frames or sum(1 for packet in container.demux(stream) if packet.size)
         if not frames:
             raise AudioError(f"video file {str(path)!r} has no pictures; replace or remove it")
@@ -45,10 +45,10 @@ def info(path: Path) -> VideoInfo:
 
 
 def read(path: Path, start: int = 0, frames: int | None = None) -> tuple[Pictures, float]:
-    """Decode a stretch of a file of constant frame rate.
+    """Decode a stretch of a file of constant frame rate, of any kind that FFmpeg knows.
 
     Args:
-        path: any file that FFmpeg knows.
+        path: the file.
         start: first picture, counted from 0.
         frames: number of pictures; all that follow if None.
 
@@ -147,7 +147,7 @@ def _decoded(container: Any, stream: Any, start: int) -> Iterator[tuple[float, N
 
 @contextmanager
 def _stream(path: Path) -> Iterator[tuple[Any, Any]]:
-    """An open file and its first video stream; whatever FFmpeg says becomes one line."""
+    """An open file and its first video stream; errors of FFmpeg become an AudioError of one line."""
     av = _av()
     if not path.is_file():
         raise AudioError(f"video file {str(path)!r} does not exist")
@@ -162,7 +162,7 @@ def _stream(path: Path) -> Iterator[tuple[Any, Any]]:
 
 
 def _av() -> Any:
-    """PyAV, which only those need who read videos."""
+    """PyAV, an optional dependency."""
     try:
         return importlib.import_module("av")
     except ImportError:

@@ -36,7 +36,7 @@ def print_summary(dataset: Dataset, console: Console) -> None:
 
 def print_numbers(dataset: Dataset, console: Console) -> None:
     """Print how long a set is, who is in it, and what is asked for."""
-    console.print(_numbers(dataset.card.name, numbers_of(dataset)))
+    console.print(_numbers(dataset.card.name, list(numbers_of(dataset))))
 
 
 def print_findings(findings: Sequence[Finding], console: Console) -> None:

@@ -16,7 +16,8 @@ import torch
 
 from tsebench.core.errors import AudioError, ConfigError, CorpusError, DatasetError
 from tsebench.datasets.build import build
-from tsebench.datasets.checks.all_checks import Finding, validate
+from tsebench.datasets.checks.all_checks import validate
+from tsebench.datasets.checks.finding import Finding
 from tsebench.datasets.config import DatasetConfig, load_dataset_configs
 from tsebench.datasets.dataset import Dataset, load_dataset
 from tsebench.datasets.dynamic import UNBOUNDED, open_stream

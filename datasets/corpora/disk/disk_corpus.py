@@ -90,11 +90,7 @@ class DiskCorpus(ListedCorpus):
 
     @abstractmethod
     def _list(self, part: ReleasePart) -> Sequence[FileEntry]:
-        """The files of an existing part, with paths relative to the root.
-
-        Raises:
-            CorpusError: its metadata cannot be read.
-        """
+        """The files of an existing part, with paths relative to the root."""
 
     def _layout_parts(self) -> tuple[ReleasePart, ...]:
         """All parts that the corpus can have; a subclass with options in its paths overrides it."""
@@ -111,11 +107,7 @@ class DiskCorpus(ListedCorpus):
         return entries
 
     def _table(self, path: str) -> CsvTable:
-        """A metadata file of the corpus.
-
-        Raises:
-            CorpusError: it is missing or not a table.
-        """
+        """A metadata file of the corpus."""
         if not (self.root / path).is_file():
             raise CorpusError(
                 f"{self._where}: {str(self.root / path)!r} is missing; it comes with "
@@ -135,11 +127,7 @@ class DiskCorpus(ListedCorpus):
         return any(one in part.splits and self._chosen(one) for one in asked)
 
     def _wanted(self, split: str | None = None) -> list[ReleasePart]:
-        """The existing parts that may hold a split (None: any chosen one).
-
-        Raises:
-            CorpusError: none of them exists.
-        """
+        """The existing parts that may hold a split (None: any chosen one)."""
         able = [part for part in self._parts_here() if self._may_hold(part, split)]
         existing = [part for part in able if (self.root / part.folder).is_dir()]
         if not existing and (able or split is None):
@@ -160,11 +148,7 @@ class DiskCorpus(ListedCorpus):
                 yield self._listing(part)
 
     def _listing(self, part: ReleasePart) -> Listing:
-        """The files of a part that have chosen splits.
-
-        Raises:
-            CorpusError: its metadata cannot be read, or lists a file twice.
-        """
+        """The files of a part that have chosen splits."""
         if part.folder not in self._read_parts:
             listed = self._list(part)
             twice = [path for path, n in Counter(e.path for e in listed).items() if n > 1]

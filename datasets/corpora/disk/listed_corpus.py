@@ -136,11 +136,7 @@ class ListedCorpus(ABC):
 
     @abstractmethod
     def _listings(self, split: str | None) -> Iterable[Listing]:
-        """All files that may be of a split (None: of any chosen one), without looking for them.
-
-        Raises:
-            CorpusError: their list cannot be read.
-        """
+        """All files that may be of a split (None: of any chosen one), without looking for them."""
 
     @abstractmethod
     def _remedy(self) -> str:
@@ -159,11 +155,7 @@ class ListedCorpus(ABC):
         return AudioTree(self.root, corpus=self.name, channel=self.channel)
 
     def _existing(self, split: str | None) -> list[FileEntry]:
-        """The existing files of a split (None: of all chosen ones), sorted by path.
-
-        Raises:
-            IncompleteCorpusError: files are missing, and `allow_missing` is not set.
-        """
+        """The existing files of a split (None: of all chosen ones), sorted by path."""
         wanted: list[FileEntry] = []
         gone: set[str] = set()
         lacking: list[str] = []
@@ -193,11 +185,7 @@ class ListedCorpus(ABC):
         return self._with_headers(existing)
 
     def _with_headers(self, entries: Sequence[FileEntry]) -> tuple[Recording, ...]:
-        """Recordings, without the unreadable ones if `allow_missing` is set.
-
-        Raises:
-            CorpusError: files cannot be read, or `channel` does not reduce their channels to one.
-        """
+        """Recordings, without the unreadable ones if `allow_missing` is set."""
         try:
             return self._recordings_from(entries)
         except CorpusError as error:

@@ -1,10 +1,10 @@
 """The espeak-ng speech synthesiser, bound with ctypes and made a pure function.
 
-The library keeps its state in static variables: besides the voice and the parameters these are the phase of
-the pitch flutter, the cycle count of the roughness and the gain control, which no call of its interface
-resets. What is said would depend on all that was said before. So each utterance loads the library afresh,
-seeds its noise generator (it is seeded with the time otherwise), and unloads it: 1 ms, and the samples depend
-on the arguments alone. One lock covers the whole, because the state belongs to the process.
+The library has static variables that no call of its interface resets: the phase of the pitch flutter, the
+cycle count of the roughness and the gain control. An utterance would depend on all earlier ones. So each
+utterance loads the library afresh, seeds its noise generator (by default with the time), and unloads it:
+this takes 1 ms, and the samples depend on the arguments alone. One lock covers the whole, because the state
+belongs to the process.
 """
 
 from __future__ import annotations
@@ -94,23 +94,18 @@ class Phoneme:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Speech:
-    """What was said: 16-bit samples [T], and the phonemes in their order."""
+    """16-bit samples [T] of an utterance, and its phonemes in their order."""
 
     codes: Codes
     phonemes: tuple[Phoneme, ...]
-
-
-def synthesise(text: str, *, voice: Voice, seed: int) -> Codes:
-    """The samples [T] of `speak`."""
-    return speak(text, voice=voice, seed=seed).codes
 
 
 def speak(text: str, *, voice: Voice, seed: int) -> Speech:
     """Say `text`: a pure function of its arguments, safe from several threads.
 
     Args:
-        text: words; lower case, because capitals may be spelled out.
-        voice: who says it.
+        text: in lower case, because capitals may be spelled out.
+        voice: of the speaker.
         seed: of the noise in breath and fricatives, 1..2**31 - 1.
 
     Returns:

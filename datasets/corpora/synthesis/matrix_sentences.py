@@ -7,21 +7,15 @@ and were chosen so that no two of a slot sound alike.
 
 from __future__ import annotations
 
-NAMES = "ALICE DAVID EMMA GEORGE JULIA MARTIN OSCAR ROBERT SARAH VICTOR"
-VERBS = "BOUGHT CARRIED DELIVERED FOUND HIDES KEEPS PAINTED RETURNED SELLS WANTS"
-NUMBERS = "TWO THREE FOUR SIX SEVEN NINE TEN FIFTEEN TWENTY THIRTY"
-ADJECTIVES = "BROKEN CHEAP GIANT HEAVY LITTLE MODERN OLD PRETTY SHINY WET"
-COLOURS = "BLACK BROWN GOLDEN GREEN ORANGE PURPLE RED SILVER WHITE YELLOW"
-NOUNS = "BASKETS BICYCLES CANDLES FLOWERS GUITARS HAMMERS LADDERS PENCILS TABLES WINDOWS"
-
-SLOTS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("name", tuple(NAMES.split())),
-    ("verb", tuple(VERBS.split())),
-    ("number", tuple(NUMBERS.split())),
-    ("adjective", tuple(ADJECTIVES.split())),
-    ("colour", tuple(COLOURS.split())),
-    ("noun", tuple(NOUNS.split())),
-)
+_SLOTS = {
+    "name": "ALICE DAVID EMMA GEORGE JULIA MARTIN OSCAR ROBERT SARAH VICTOR",
+    "verb": "BOUGHT CARRIED DELIVERED FOUND HIDES KEEPS PAINTED RETURNED SELLS WANTS",
+    "number": "TWO THREE FOUR SIX SEVEN NINE TEN FIFTEEN TWENTY THIRTY",
+    "adjective": "BROKEN CHEAP GIANT HEAVY LITTLE MODERN OLD PRETTY SHINY WET",
+    "colour": "BLACK BROWN GOLDEN GREEN ORANGE PURPLE RED SILVER WHITE YELLOW",
+    "noun": "BASKETS BICYCLES CANDLES FLOWERS GUITARS HAMMERS LADDERS PENCILS TABLES WINDOWS",
+}
+SLOTS = tuple((slot, tuple(text.split())) for slot, text in _SLOTS.items())
 
 
 def sentence(draw: bytes) -> str:
@@ -38,5 +32,6 @@ def jsgf() -> str:
     """The grammar of all sentences in the Java Speech Grammar Format, lower case."""
     rules = [f"<{slot}> = {' | '.join(words).lower()};" for slot, words in SLOTS]
     shape = " ".join(f"<{slot}>" for slot, _ in SLOTS)
-    head = ["#JSGF V1.0;", "grammar matrix_sentences;"]
-    return "\n".join([*head, *rules, f"public <sentence> = {shape};", ""])
+    return "\n".join(
+        ["#JSGF V1.0;", "grammar matrix_sentences;", *rules, f"public <sentence> = {shape};", ""]
+    )

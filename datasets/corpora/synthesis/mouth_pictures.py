@@ -26,7 +26,7 @@ _GRAIN = 2  # grey levels of noise, of 255
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Face:
-    """What is a speaker's own; lengths in half sides of the frame, greys in 0..1.
+    """Face of one speaker; lengths in half sides of the frame, greys in 0..1.
 
     Attributes:
         width: half the width of the mouth at rest.
@@ -51,7 +51,7 @@ class Face:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Motion:
-    """How the head moves: shift in x and y, angle in rad and scale, [F] each."""
+    """Motion of the head: shift in x and y, angle in rad and scale, [F] each."""
 
     x: Plane
     y: Plane
@@ -59,13 +59,13 @@ class Motion:
     scale: Plane
 
     def stretch(self, start: int, stop: int) -> Motion:
-        """The motion in some of the pictures."""
+        """The motion in pictures `start` to `stop`."""
         x, y, angle, scale = (whole[start:stop] for whole in (self.x, self.y, self.angle, self.scale))
         return Motion(x=x, y=y, angle=angle, scale=scale)
 
 
 def draw_face(rng: Generator) -> Face:
-    """A face by chance."""
+    """A random face."""
     waves = np.column_stack(
         [
             rng.uniform(0.015, 0.035, _WAVES),
@@ -88,7 +88,7 @@ def draw_face(rng: Generator) -> Face:
 
 
 def draw_motion(rng: Generator, frames: int, fps: float) -> Motion:
-    """A head that is never still: three slow sines for each of its four freedoms."""
+    """Random motion of a head: three slow sines for each of its four degrees of freedom."""
     times_s = np.arange(frames) / fps
 
     def sway(size: float) -> Plane:
@@ -107,14 +107,7 @@ def draw_grain(generators: Iterable[Generator], *, size: int) -> Grain:
 
 
 def draw_pictures(face: Face, shapes: Track, motion: Motion, grain: Grain) -> Pictures:
-    """Pictures [F, H, H] of a mouth.
-
-    Args:
-        face: whose mouth it is.
-        shapes: [F, 4] opening, width, rounding, teeth.
-        motion: of the head, [F].
-        grain: noise of the camera [F, H, H].
-    """
+    """Pictures [F, H, H] of a mouth, from its shapes [F, 4] and the noise of the camera [F, H, H]."""
     size = grain.shape[-1]
     x, y = _coordinates(motion, size)
     pixel = 2.0 / size
@@ -147,7 +140,7 @@ def draw_pictures(face: Face, shapes: Track, motion: Motion, grain: Grain) -> Pi
 
 
 def _coordinates(motion: Motion, size: int) -> tuple[Plane, Plane]:
-    """Where on the face each pixel's middle lies [F, size, size], x and y."""
+    """Coordinates x and y on the face of each pixel's middle [F, size, size]."""
     axis = (np.arange(size) + 0.5) * 2.0 / size - 1.0
     x = axis[None, None, :] - motion.x[:, None, None]
     y = axis[None, :, None] - motion.y[:, None, None]
@@ -162,7 +155,7 @@ def _arch(p: Plane) -> Plane:
 
 
 def _between(y: Plane, top: Plane, bottom: Plane, pixel: float) -> Plane:
-    """How much of each pixel lies between two curves, 0..1."""
+    """Share of each pixel between two curves, 0..1."""
     above, below = (np.clip(edge / pixel + 0.5, 0.0, 1.0) for edge in (y - top, bottom - y))
     return np.asarray(np.clip(above + below - 1.0, 0.0, 1.0))
 

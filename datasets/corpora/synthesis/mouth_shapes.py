@@ -1,4 +1,4 @@
-"""How a mouth moves through phonemes: visemes, and what neighbours do to each other.
+"""Movement of a mouth through phonemes: visemes and coarticulation.
 
 The phonemes are those of espeak-ng's American English. Each one has a viseme, a shape of the mouth that can
 be seen; between them the shapes are blended by dominance functions, as in Cohen and Massaro, "Modeling
@@ -49,7 +49,7 @@ _STRESSES = "',%="
 # Lips that must touch, or touch the teeth, win over their neighbours.
 _DOMINANCE = {"p": 4.0, "b": 4.0, "m": 4.0, "f": 3.0, "v": 3.0, "w": 2.0}
 _UNSTRESSED_OPENING = 0.75
-_SPREAD_S = 0.025  # what each phoneme reaches beyond itself, besides half its length
+_SPREAD_S = 0.025  # reach of each phoneme beyond half its length
 _LEAD_S = 0.02  # lips are ahead of the sound: it starts with the transition to the phoneme
 
 
@@ -59,12 +59,6 @@ class _Goal:
     centre_s: float
     spread_s: float
     dominance: float
-
-
-def is_known(name: str) -> bool:
-    """Whether a phoneme, with or without its stress, has a viseme."""
-    plain = name.strip(_STRESSES)
-    return plain in _VISEME or plain in _GLIDES
 
 
 def track(phonemes: Sequence[Phoneme], *, start: int, stop: int, fps: float) -> Track:
@@ -90,9 +84,10 @@ def track(phonemes: Sequence[Phoneme], *, start: int, stop: int, fps: float) -> 
 
 
 def _goals(phonemes: Sequence[Phoneme], stop: int) -> list[_Goal]:
-    """What the mouth aims at; a diphthong has two goals, one after the other."""
+    """Targets of the mouth; a diphthong has two, one after the other."""
     ends = [*(phoneme.start for phoneme in phonemes[1:]), stop]
-    goals = [_silence(phonemes[0].start / SAMPLE_RATE_HZ - 0.25 if phonemes else 0.0)]
+    silence_s = phonemes[0].start / SAMPLE_RATE_HZ - 0.25 if phonemes else 0.0
+    goals = [_Goal(shape=REST, centre_s=silence_s, spread_s=0.2, dominance=1.0)]
     for phoneme, end in zip(phonemes, ends, strict=True):
         start_s, end_s = phoneme.start / SAMPLE_RATE_HZ, max(phoneme.start, end) / SAMPLE_RATE_HZ
         plain = phoneme.name.strip(_STRESSES)
@@ -110,7 +105,3 @@ def _goals(phonemes: Sequence[Phoneme], stop: int) -> list[_Goal]:
                 )
             )
     return goals
-
-
-def _silence(centre_s: float) -> _Goal:
-    return _Goal(shape=REST, centre_s=centre_s, spread_s=0.2, dominance=1.0)

@@ -1,6 +1,7 @@
 """Oscillators, resonators, noises and envelopes that the sound recipes are made of.
 
-Every signal is float64 [T] at `RATE_HZ`; every draw comes from the generator that is passed in.
+Every signal is float64 [T] at `RATE_HZ`; `length` is in samples, onsets are sample numbers below `length`,
+and every random draw comes from the given generator.
 """
 
 from __future__ import annotations
@@ -41,13 +42,7 @@ def decay(length: int, t60_s: float) -> Signal:
 
 
 def hump(length: int, rise: float, fall: float) -> Signal:
-    """A raised-cosine rise and fall around a flat top.
-
-    Args:
-        length: samples.
-        rise: share of the length that the rise takes, 0 to 1.
-        fall: share of the length that the fall takes, 0 to 1.
-    """
+    """A raised-cosine rise and fall around a flat top; both are shares of the length, 0 to 1."""
     place = (np.arange(length) + 0.5) / length
     up = np.clip(place / max(rise, 1e-9), 0.0, 1.0)
     down = np.clip((1.0 - place) / max(fall, 1e-9), 0.0, 1.0)
@@ -58,7 +53,7 @@ def wander(rng: Generator, length: int, rate_hz: float) -> Signal:
     """A smooth random curve of about unit deviation that turns `rate_hz` times a second."""
     knots = max(4, int(length / RATE_HZ * rate_hz) + 3)
     curve = CubicSpline(np.arange(knots), rng.standard_normal(knots))
-    # The spline at 1 kHz, then straight lines: ten times faster and as smooth to the ear.
+    # The spline at 1 kHz, then linear interpolation: ten times faster and audibly as smooth.
     coarse = np.linspace(0.0, knots - 1.0, length // _CONTROL_STEP + 2)
     steps = np.linspace(0.0, knots - 1.0, length)
     return np.asarray(np.interp(steps, coarse, curve(coarse)))
@@ -129,12 +124,7 @@ def ring(excitation: Signal, frequency_hz: float, t60_s: float) -> Signal:
 
 
 def formants(source: Signal, peaks: Sequence[tuple[float, float, float]]) -> Signal:
-    """Parallel resonances of a throat or a box.
-
-    Args:
-        source: [T].
-        peaks: (centre in Hz, bandwidth in Hz, linear gain at the centre) of each.
-    """
+    """Parallel resonances with peaks (centre in Hz, bandwidth in Hz, linear gain at the centre)."""
     total = np.zeros_like(source)
     for centre_hz, bandwidth_hz, gain in peaks:
         top, bottom = signal.iirpeak(centre_hz, centre_hz / bandwidth_hz, fs=RATE_HZ)
@@ -143,14 +133,7 @@ def formants(source: Signal, peaks: Sequence[tuple[float, float, float]]) -> Sig
 
 
 def beats(rng: Generator, length: int, rate_hz: float, jitter: float) -> Frames:
-    """Onsets of a regular beat.
-
-    Args:
-        rng: source of the draws.
-        length: samples; every onset lies inside.
-        rate_hz: beats in a second.
-        jitter: standard deviation of each onset, as a share of the period.
-    """
+    """Onsets of a regular beat; jitter is the standard deviation of an onset as a share of the period."""
     period = RATE_HZ / rate_hz
     count = max(1, int(np.ceil(length / period)))
     steps = np.arange(count) + jitter * rng.standard_normal(count)
@@ -162,15 +145,7 @@ def beats(rng: Generator, length: int, rate_hz: float, jitter: float) -> Frames:
 def groups(
     rng: Generator, length: int, rate_hz: float, size: tuple[int, int], pause_s: tuple[float, float]
 ) -> Frames:
-    """Onsets in groups of `size` beats at `rate_hz`, with a pause after each group.
-
-    Args:
-        rng: source of the draws.
-        length: samples; every onset lies inside.
-        rate_hz: beats in a second inside a group.
-        size: least and most beats of a group.
-        pause_s: least and most time added after a group.
-    """
+    """Onsets in groups of beats at `rate_hz`, with a pause after each; size and pause are (least, most)."""
     onsets: list[float] = []
     now_s = float(rng.uniform(0.0, 0.15))
     while now_s * RATE_HZ < length:
@@ -196,13 +171,7 @@ def impulses(length: int, onsets: Frames, gains: ArrayLike) -> Signal:
 
 
 def place(length: int, onsets: Frames, make: Callable[[int], Signal]) -> Signal:
-    """The sum of one event per onset, cut at the end.
-
-    Args:
-        length: samples.
-        onsets: first sample of each event.
-        make: the event with the number that is passed in.
-    """
+    """The sum of the events `make(0)`, `make(1)`, ... at the onsets, cut at the end."""
     total = np.zeros(length)
     for number, onset in enumerate(onsets):
         event = make(number)[: length - onset]

@@ -1,4 +1,4 @@
-"""Thirty synthetic voices, and what corpora of their speech have in common."""
+"""Thirty synthetic voices, and the base class of corpora of their speech."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ class VoiceCorpus(ABC):
     An utterance depends on the kind, version and seed of its corpus and on its own path.
 
     Args:
-        name: what datasets call the corpus.
-        seed: chooses what is said; the voices stay.
-        utterances: of each speaker, 1 to 10000; more never changes those that were there.
+        name: of the corpus in datasets.
+        seed: chooses the sentences; the voices stay the same.
+        utterances: of each speaker, 1 to 10000; more never changes the first ones.
     """
 
     kind: str
@@ -60,18 +60,14 @@ class VoiceCorpus(ABC):
 
     @abstractmethod
     def transcript(self, path: str) -> str:
-        """What is said in a recording, upper case."""
+        """Transcript of a recording, upper case."""
 
     @abstractmethod
     def _whole(self, path: str) -> Samples:
-        """The samples [T] of a recording, which the corpus has."""
+        """The samples [T] of an existing recording."""
 
     def recordings(self) -> Sequence[Recording]:
-        """All recordings, sorted by path; the first call synthesises them (5 ms a sentence).
-
-        Raises:
-            CorpusError: the speech synthesiser cannot be loaded.
-        """
+        """All recordings, sorted by path; the first call synthesises them (5 ms a sentence)."""
         if not self._recordings:
             paths = (
                 f"{speaker}/{split}-{index:04d}.wav"
@@ -82,33 +78,19 @@ class VoiceCorpus(ABC):
         return self._recordings
 
     def read(self, path: str, start: int = 0, frames: int | None = None) -> tuple[Samples, int]:
-        """Samples [T] of a stretch of one recording, and 22050 Hz.
-
-        Raises:
-            AudioError: no such recording, or it is shorter than asked.
-            CorpusError: the speech synthesiser cannot be loaded.
-        """
+        """Samples [T] of a stretch of one recording, and 22050 Hz."""
         self.speaker(path)
         whole = self._whole(path)
-        stop = self._stop(path, start, frames, known=len(whole), what="frames")
+        stop = self._stop(path, start, frames, known=len(whole))
         return whole[start:stop].copy(), SAMPLE_RATE_HZ
 
     def digest(self, path: str) -> str:
-        """SHA-256 (hex) of what a recording depends on, the synthesiser's version included.
-
-        Raises:
-            AudioError: no such recording.
-            CorpusError: the speech synthesiser cannot be loaded.
-        """
+        """SHA-256 (hex) of what a recording depends on, the synthesiser's version included."""
         self.speaker(path)
         return hashlib.sha256(f"{self.key(path)}|espeak-ng {library_version()}".encode()).hexdigest()
 
     def speaker(self, path: str) -> str:
-        """Who speaks in a recording.
-
-        Raises:
-            AudioError: no such recording.
-        """
+        """The speaker of a recording; raises an AudioError for an unknown path."""
         match = re.fullmatch(r"(\w+)/(\w+)-([0-9]{4})\.wav", path)
         if not match or match[2] != _SPLIT.get(match[1]) or int(match[3]) >= self.utterances:
             raise AudioError(
@@ -118,7 +100,7 @@ class VoiceCorpus(ABC):
         return match[1]
 
     def key(self, path: str) -> str:
-        """What a recording depends on."""
+        """Identity of a recording: kind, version and seed of the corpus, and the path."""
         return f"{self.kind}|{self.version}|{self.seed}|{path}"
 
     def _recording(self, path: str) -> Recording:
@@ -133,12 +115,12 @@ class VoiceCorpus(ABC):
             transcript=self.transcript(path),
         )
 
-    def _stop(self, path: str, start: int, frames: int | None, *, known: int, what: str) -> int:
-        """The end of a stretch of `known` frames or pictures."""
+    def _stop(self, path: str, start: int, frames: int | None, *, known: int, unit: str = "frames") -> int:
+        """The end of a stretch of a recording of `known` frames or pictures."""
         stop = known if frames is None else start + frames
         if not 0 <= start < stop <= known:
             raise AudioError(
-                f"recording {path!r} of corpus {self.name!r} has {known} {what}, but {what} "
+                f"recording {path!r} of corpus {self.name!r} has {known} {unit}, but {unit} "
                 f"{start} to {stop} are asked for"
             )
         return stop
@@ -156,7 +138,7 @@ def noise_seed(draw: bytes) -> int:
 
 
 def audible_span(codes: Codes) -> tuple[int, int]:
-    """First sample, and the one after the last, that lie within 50 dB of the peak, and a margin."""
+    """Start and stop of the samples that lie within 50 dB of the peak, with a margin."""
     size = np.abs(codes.astype(np.int32))
     loud = np.flatnonzero(size * 316 > size.max())
     margin = round(MARGIN_S * SAMPLE_RATE_HZ)

@@ -21,9 +21,10 @@ import pytest
 
 from tsebench.core.errors import AudioError, ConfigError, CorpusError
 from tsebench.datasets.corpora import synthetic_speech
-from tsebench.datasets.corpora.synthesis import espeak as _espeak
+from tsebench.datasets.corpora.synthesis import espeak
 from tsebench.datasets.corpora.synthesis.matrix_sentences import SLOTS, sentence
-from tsebench.datasets.corpora.synthetic_speech import SPEAKERS, SyntheticSpeech
+from tsebench.datasets.corpora.synthesis.voice_corpus import SPEAKERS, audible_span
+from tsebench.datasets.corpora.synthetic_speech import SyntheticSpeech
 from tsebench.datasets.protocols.corpus import CORPORA, Samples
 from tsebench.datasets.signals.audio import resample
 from tsebench.datasets.signals.sample_cache import SampleCache
@@ -110,15 +111,15 @@ def test_without_unloading_the_library_speech_would_depend_on_the_past(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The reset is needed, and its failure is noticed."""
-    held = _espeak._load()
-    voice = _espeak.Voice(variant="m1", pitch=50, rate=150)
+    held = espeak._load()
+    voice = espeak.Voice(variant="m1", pitch=50, rate=150)
     try:
-        _espeak.synthesise("heavy tables", voice=voice, seed=1)
+        espeak.speak("heavy tables", voice=voice, seed=1)
         with pytest.raises(CorpusError, match=r"another package of this process keeps .* loaded"):
-            _espeak.synthesise("heavy tables", voice=voice, seed=1)
+            espeak.speak("heavy tables", voice=voice, seed=1)
     finally:
-        _espeak._unload(held)
-    assert len(_espeak.synthesise("heavy tables", voice=voice, seed=1)) > 10_000
+        espeak._unload(held)
+    assert len(espeak.speak("heavy tables", voice=voice, seed=1).codes) > 10_000
 
 
 def test_recordings_follow_the_contract() -> None:
@@ -164,9 +165,8 @@ def test_trimming_keeps_all_within_50_db_of_the_peak() -> None:
     codes[2500], codes[6000] = 40, -40  # 48 dB below the peak: speech
     codes[1000], codes[7500] = 30, -30  # 50.5 dB below: silence
     margin = 1102  # 50 ms
-    expected = codes[2500 - margin : 6001 + margin]
-    assert np.array_equal(synthetic_speech._trim(codes), expected)
-    assert np.array_equal(synthetic_speech._trim(codes[2000:6500]), codes[2000:6500])
+    assert audible_span(codes) == (2500 - margin, 6001 + margin)
+    assert audible_span(codes[2000:6500]) == (0, 4500)
 
 
 def test_test_speakers_sound_different() -> None:
@@ -276,7 +276,7 @@ def test_synthesiser_for_another_platform(monkeypatch: pytest.MonkeyPatch, tmp_p
     library = tmp_path / "libespeak-ng.so"
     library.write_bytes(b"not a library")
     loader = SimpleNamespace(get_library_path=lambda: library)
-    monkeypatch.setattr(_espeak, "_loader", lambda: loader)
+    monkeypatch.setattr(espeak, "_loader", lambda: loader)
     with pytest.raises(CorpusError, match=r"cannot load the speech synthesiser .* reinstall it"):
         SyntheticSpeech(seed=-1).read(PATHS[0])
 
@@ -289,7 +289,7 @@ def test_data_of_the_synthesiser_missing(
         get_library_path=real.get_library_path, get_data_path=lambda: "/nowhere/espeak-ng-data"
     )
     with monkeypatch.context() as patched:
-        patched.setattr(_espeak, "_loader", lambda: loader)
+        patched.setattr(espeak, "_loader", lambda: loader)
         with pytest.raises(CorpusError, match=r"no voice 'en-us\+f1' in its data folder '/nowhere"):
             SyntheticSpeech(seed=-1).read(PATHS[0])
     assert len(SyntheticSpeech(seed=-1).read(PATHS[0])[0]) > 22050  # and it recovers

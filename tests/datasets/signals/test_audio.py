@@ -221,7 +221,7 @@ def test_a_flac_that_is_cut_off_is_noticed_without_decoding_it(tmp_path: Path, k
     audio.check_whole(path)
     content = path.read_bytes()
     path.write_bytes(content[: int(kept * len(content))])
-    with pytest.raises(AudioError, match=r"is cut: its header tells of 50000 samples"):
+    with pytest.raises(AudioError, match=r"is cut: its header says 50000 samples"):
         audio.check_whole(path)
 
 
