@@ -93,7 +93,7 @@ def fade_ends(samples: Samples, length: int) -> Samples:
 
 
 def place(samples: Samples, *, onset: int, length: int) -> Samples:
-    """A signal of `length` zeros with `samples` from `onset` (which may be negative) on; the excess is cut."""
+    """A signal of `length` zeros with `samples` from `onset` (may be negative) on; the excess is cut."""
     placed = np.zeros(length, dtype=np.float32)
     start, stop = max(onset, 0), min(onset + len(samples), length)
     if start < stop:
