@@ -12,7 +12,7 @@ from ..core.config_files import find_config, read_yaml, with_settings
 from ..core.errors import ConfigError, suggest
 from ..core.validation import StrictModel, parse
 from ..systems.checkpoints.adaptation_card import AdaptOptions
-from .scoring.plan import MetricChoice
+from .scoring.plan import MetricSpec
 
 _LABEL = r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$"
 
@@ -22,23 +22,6 @@ def _spelt_out(entries: object, *, key: str) -> object:
     if not isinstance(entries, list | tuple):
         return entries
     return [{key: entry} if isinstance(entry, str) else entry for entry in entries]
-
-
-class MetricSpec(StrictModel):
-    """One metric of a run; a bare name in the YAML means its defaults.
-
-    Attributes:
-        name: a metric, or the improvement of one.
-        options: settings of the metric.
-    """
-
-    name: str
-    options: dict[str, Any] = Field(default_factory=dict)
-
-    @property
-    def choice(self) -> MetricChoice:
-        """As `plan_metrics` takes it."""
-        return MetricChoice(name=self.name, options=self.options)
 
 
 Metrics = Annotated[

@@ -1,1 +1,4 @@
-"""Cost of systems: parameters, multiply-accumulates, real-time factor, peak memory."""
+"""Cost of systems: parameters, multiply-accumulates, real-time factor, peak memory.
+
+`measure.measure_cost` measures a system.
+"""

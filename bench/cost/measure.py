@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import nn
@@ -43,8 +43,7 @@ def measure_cost(
     """
     notes: list[str] = []
     if system.card.family == "external":
-        notes.append("an external system is not run to be measured")
-        return _cost(_Parts(), device=device, notes=notes)
+        return CostFacts(device=device, notes=("an external system is not run to be measured",))
     networks = _attempt(lambda: find_networks(system), notes) or ()
     with _left_as_it_was(networks, device):
         items = _attempt(lambda: cost_items(system.card, sample_rate_hz, example), notes)
@@ -57,7 +56,7 @@ def measure_cost(
     if counts and not counts.macs_per_s and _has_networks(system):
         notes.append("no MACs were seen: the network may run in other threads or outside of torch")
         counts = replace(counts, macs_per_s=None, macs_per_query=None)
-    return _cost(_Parts(timing, counts, size), device=device, notes=notes)
+    return _cost(timing, counts, size, device=device, notes=notes)
 
 
 def _has_networks(system: AnySystem) -> bool:
@@ -65,14 +64,9 @@ def _has_networks(system: AnySystem) -> bool:
     return system.card.family not in {"baseline", "oracle"}
 
 
-class _Parts(NamedTuple):
-    timing: Timing | None = None
-    counts: Counts | None = None
-    size: Size | None = None
-
-
-def _cost(parts: _Parts, *, device: str, notes: Sequence[str]) -> CostFacts:
-    timing, counts, size = parts
+def _cost(
+    timing: Timing | None, counts: Counts | None, size: Size | None, *, device: str, notes: Sequence[str]
+) -> CostFacts:
     peaks = [part.peak_bytes for part in (timing, counts) if part and part.peak_bytes is not None]
     said = [part.note for part in (timing, counts) if part and part.note]
     return CostFacts(

@@ -18,11 +18,11 @@ from ..metrics.registry import MetricContext
 from ..metrics.shared.batches import spared_threads
 from ..rows import ScoreRow, write_shard
 from ..run.evaluation import CHUNK_TRIALS, Evaluation
-from ..run.new_record import finished, new_record, system_record
+from ..run.new_record import new_record, system_record
 from ..run.record import DatasetRecord, RunRecord, SystemRecord, read_record, write_record
 from ..run.set_scores import SetScores
 from ..scoring.cache import ScoreCache, default_cache_dir
-from ..scoring.plan import MetricChoice, MetricPlan, plan_metrics
+from ..scoring.plan import MetricPlan, MetricSpec, plan_metrics
 from ..scoring.pool import FilePool
 from .paired_files import DATASET, FileAnswers, FileSet, PairedFiles, pair_folders
 
@@ -45,7 +45,7 @@ class ScoreOptions:
     """
 
     out: Path
-    metrics: tuple[str | MetricChoice, ...] = ()
+    metrics: tuple[str | MetricSpec, ...] = ()
     transcripts: Path | None = None
     system: str = "estimates"
     channel: int | None = None
@@ -118,7 +118,7 @@ def score_folders(
         _write_mixture(options.out, mixture_rows)
     _write(options.out, options.system, rows)
     failed = _failed(rows, plan)
-    record = finished(record, trials=len(files.keys), failed_trials=failed)
+    record = record.model_copy(update={"trials": len(files.keys), "failed_trials": failed})
     write_record(options.out, record)
     return FolderScores(
         record=record,

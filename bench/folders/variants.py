@@ -18,7 +18,7 @@ from ..metrics.registry import MetricContext, load_metric
 from ..metrics.stoi import Stoi
 from ..outcome import Score
 from ..run.evaluation import Evaluation
-from ..scoring.plan import MetricChoice, MetricPlan
+from ..scoring.plan import MetricPlan, MetricSpec
 from ..scoring.pool import FilePool
 from .paired_files import FileAnswers, FileSet, PairedFiles
 from .variant import Quantity, Variant, VariantLine, VariantScores
@@ -49,7 +49,7 @@ def variants() -> tuple[Variant, ...]:
     return tuple(with_swaps for variant in plain for with_swaps in _with_swap(variant))
 
 
-def word_error_rate(choices: Sequence[MetricChoice], device: str) -> Metric:
+def word_error_rate(choices: Sequence[MetricSpec], device: str) -> Metric:
     """The word error rate of the command, or the default one.
 
     Args:

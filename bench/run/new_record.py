@@ -21,6 +21,7 @@ from ..config import RunConfig
 from ..metrics.protocol import MetricInfo
 from ..scoring.cache import system_identity
 from .dataset_run import OpenSet
+from .prepare import PlannedRun
 from .record import (
     ConfigRecord,
     ContentsRecord,
@@ -132,27 +133,10 @@ def dataset_record(
     )
 
 
-def resumed(record: RunRecord, before: RunRecord | None) -> RunRecord:
-    """The record of a run that goes on: it keeps its start time and its MLflow runs."""
-    if before is None or before.run_id != record.run_id:
-        return record
-    return record.model_copy(update={"created": before.created, "tracking": before.tracking})
-
-
-def finished(record: RunRecord, *, trials: int, failed_trials: int) -> RunRecord:
-    """The record of a run that is complete."""
-    return record.model_copy(update={"trials": trials, "failed_trials": failed_trials})
-
-
-def record_of(
-    config: RunConfig,
-    sets: Sequence[OpenSet],
-    systems: Mapping[str, AnySystem],
-    costs: Mapping[str, CostFacts],
-    device: str,
-) -> RunRecord:
-    """The record of a run on these sets."""
-    return new_record(
+def record_of(run: PlannedRun, sets: Sequence[OpenSet], costs: Mapping[str, CostFacts]) -> RunRecord:
+    """The record of a run on these sets; one that goes on keeps its start time and its MLflow runs."""
+    config, systems, before = run.config, run.systems, run.before
+    record = new_record(
         name=config.name,
         config=config,
         systems={
@@ -174,9 +158,12 @@ def record_of(
             for s in sets
         },
         metrics=[info for s in sets for info in s.plan.infos],
-        device=device,
+        device=run.device,
         seed=config.seed,
     )
+    if before is None or before.run_id != record.run_id:
+        return record
+    return record.model_copy(update={"created": before.created, "tracking": before.tracking})
 
 
 def _resampled_from_hz(title: str, system: AnySystem, sets: Sequence[OpenSet]) -> tuple[int, ...]:

@@ -56,7 +56,7 @@ def _plan(planned: PlannedSet, grammar: str | None, device: str) -> MetricPlan:
     """The planned metrics; made again for a set with a grammar, known only once it is open."""
     if grammar is None:
         return planned.plan
-    return plan_metrics(planned.choices, context=MetricContext(device=device, grammar=grammar))
+    return plan_metrics(planned.metrics, context=MetricContext(device=device, grammar=grammar))
 
 
 def _unfit(dataset: Dataset, systems: Mapping[str, AnySystem]) -> dict[str, str]:

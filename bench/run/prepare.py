@@ -15,7 +15,7 @@ from ...datasets.manifest import read_card
 from ...systems.protocol import AnySystem
 from ..config import DatasetSpec, RunConfig, check_titles
 from ..metrics.registry import MetricContext
-from ..scoring.plan import MetricChoice, MetricPlan, plan_metrics
+from ..scoring.plan import MetricPlan, MetricSpec, plan_metrics
 from .evaluation import CHUNK_TRIALS
 from .open_systems import load_systems
 from .rank_by import checked_by_dataset
@@ -52,14 +52,14 @@ class PlannedSet:
 
     Attributes:
         spec: its entry in the config.
-        choices: its metrics as the config names them.
+        metrics: its metrics as the config names them.
         plan: the metrics.
         recipe: None if it is a dataset folder.
         builder: of the recipe, if it is already open.
     """
 
     spec: DatasetSpec
-    choices: tuple[MetricChoice, ...]
+    metrics: tuple[MetricSpec, ...]
     plan: MetricPlan
     recipe: DatasetConfig | None
     builder: OpenedBuilder | None = None
@@ -138,11 +138,11 @@ def plan_sets(config: RunConfig, *, device: str = "cpu") -> Iterator[PlannedSet]
         ConfigError: a dataset or a metric does not exist.
     """
     for spec in config.datasets:
-        choices = tuple(metric.choice for metric in spec.metrics or config.metrics)
+        metrics = spec.metrics or config.metrics
         is_folder = (Path(spec.dataset) / "card.json").is_file()
-        plan = plan_metrics(choices, context=MetricContext(device=device))
+        plan = plan_metrics(metrics, context=MetricContext(device=device))
         for recipe in [None] if is_folder else load_dataset_configs(spec.dataset):
-            yield PlannedSet(spec=spec, choices=choices, plan=plan, recipe=recipe)
+            yield PlannedSet(spec=spec, metrics=metrics, plan=plan, recipe=recipe)
 
 
 def check_rank_by(config: RunConfig, sets: Sequence[PlannedSet]) -> None:

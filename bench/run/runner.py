@@ -27,7 +27,7 @@ from ..scoring.cache import ScoreCache, default_cache_dir, system_identity
 from ..scoring.pool import FilePool
 from .dataset_run import DatasetRun, OpenSet, Target
 from .evaluation import Evaluation
-from .new_record import finished, record_of, resumed
+from .new_record import record_of
 from .open_datasets import open_sets
 from .prepare import PlannedRun, RunOptions, prepare
 from .record import CostFacts, RunRecord, write_record
@@ -62,13 +62,13 @@ def run(config: RunConfig, options: RunOptions) -> RunResult:
     make_folder(options.out / "rows")
     sets = list(open_sets(planned))
     costs = measure_costs(planned, sets) if config.measure_cost else {}
-    record = resumed(record_of(config, sets, planned.systems, costs, planned.device), planned.before)
+    record = record_of(planned, sets, costs)
     write_record(options.out, record)
     shards = _write_rows(planned, sets, record.run_id)
     give_back_freed_memory()
     trials = sum(len(each.dataset) * len(each.systems) for each in sets)
     failed = sum(_failed_trials(path) for path in shards)
-    record = finished(record, trials=trials, failed_trials=failed)
+    record = record.model_copy(update={"trials": trials, "failed_trials": failed})
     write_record(options.out, record)
     return RunResult(out=options.out, record=record, trials=trials, failed_trials=failed)
 

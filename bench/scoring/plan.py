@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
+
+from pydantic import Field
 
 from ...core.config_files import settings_of
 from ...core.errors import ConfigError, UnknownNameError
+from ...core.validation import StrictModel
 from ..metrics.protocol import FileMetric, Metric, MetricInfo
 from ..metrics.registry import METRICS, MetricContext, known_infos, load_metric
+
+
+class MetricSpec(StrictModel):
+    """One metric of a run; a bare name in the YAML means its defaults.
+
+    Attributes:
+        name: a metric, or the improvement of one.
+        options: settings of the metric.
+    """
+
+    name: str
+    options: dict[str, Any] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,9 +94,7 @@ class MetricPlan:
         raise UnknownNameError("metric", name, self.names)
 
 
-def plan_metrics(
-    choices: Sequence[str | MetricChoice], *, context: MetricContext | None = None
-) -> MetricPlan:
+def plan_metrics(choices: Sequence[str | MetricSpec], *, context: MetricContext | None = None) -> MetricPlan:
     """Resolve metrics and improvements; `si_sdri` implies `si_sdr`.
 
     Args:
@@ -96,7 +109,7 @@ def plan_metrics(
     metrics: dict[str, Metric] = {}
     settings: dict[str, Mapping[str, Any]] = {}
     improvements: dict[str, Improvement] = {}
-    for choice in (MetricChoice(name=c) if isinstance(c, str) else c for c in choices):
+    for choice in (MetricSpec(name=c) if isinstance(c, str) else c for c in choices):
         if choice.name not in METRICS and choice.name not in base_of:
             raise UnknownNameError("metric", choice.name, [*METRICS, *base_of])
         name = base_of.get(choice.name, choice.name)
@@ -131,15 +144,7 @@ def _ordered(metrics: Iterable[Metric], improvements: Mapping[str, Improvement])
                 yield info
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MetricChoice:
-    """A metric or an improvement as a user asks for it: its name, and settings of the metric."""
-
-    name: str
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-
-def parse_metrics(names: Sequence[str], settings: Sequence[str]) -> tuple[MetricChoice, ...]:
+def parse_metrics(names: Sequence[str], settings: Sequence[str]) -> tuple[MetricSpec, ...]:
     """Metrics with their settings, as the command line gives them.
 
     Args:
@@ -152,4 +157,4 @@ def parse_metrics(names: Sequence[str], settings: Sequence[str]) -> tuple[Metric
     options = settings_of(
         settings, names, kind="metric", named_by="--metrics", example="wer.backend=pocketsphinx"
     )
-    return tuple(MetricChoice(name=name, options=options[name]) for name in names)
+    return tuple(MetricSpec(name=name, options=options[name]) for name in names)

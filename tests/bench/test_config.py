@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from tsebench.bench.config import MetricSpec, RunConfig, check_titles, load_run_config
+from tsebench.bench.config import RunConfig, check_titles, load_run_config
+from tsebench.bench.scoring.plan import MetricSpec
 from tsebench.core.config_files import shipped_names
 from tsebench.core.errors import ConfigError
 from tsebench.core.provenance import resolve_device, versions

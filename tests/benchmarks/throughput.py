@@ -22,8 +22,9 @@ import yaml
 from common import put_section, table
 from trials import DIGITS
 
-from tsebench.bench.config import DatasetSpec, MetricSpec, RunConfig, SystemSpec
+from tsebench.bench.config import DatasetSpec, RunConfig, SystemSpec
 from tsebench.bench.run.runner import RunOptions, run
+from tsebench.bench.scoring.plan import MetricSpec
 from tsebench.core.allocator import keep_freed_memory
 from tsebench.core.config_files import find_config, read_yaml
 from tsebench.systems.checkpoints.checkpoint import CheckpointCard, save_checkpoint

@@ -28,7 +28,7 @@ from tsebench.bench.outcome import Score
 from tsebench.bench.rows import read_rows
 from tsebench.bench.run.runner import RunOptions, run
 from tsebench.bench.scoring.edges import Scorable
-from tsebench.bench.scoring.plan import MetricChoice, plan_metrics
+from tsebench.bench.scoring.plan import MetricSpec, plan_metrics
 from tsebench.bench.scoring.pool import FilePool
 from tsebench.bench.scoring.scorer import Scorer
 from tsebench.cli import main as cli
@@ -173,7 +173,7 @@ def score(
     pool: FilePool, items: list[Scorable], name: str, *, rate_hz: int = RATE_HZ, **options: object
 ) -> list[list[Score]]:
     """Scores of each item: the metric, and its parts."""
-    plan = plan_metrics([MetricChoice(name=name, options=options)])
+    plan = plan_metrics([MetricSpec(name=name, options=options)])
     found = Scorer(plan, sample_rate_hz=rate_hz, device="cpu", pool=pool).submit(items).result()
     count = len(found) // len(items)
     return [found[k * count : (k + 1) * count] for k in range(len(items))]
@@ -362,8 +362,8 @@ def test_says_what_it_is(name: str, models: dict[str, Path]) -> None:
     assert names == [name, *parts, f"{name}_reference"]
 
 
-def choice(name: str, model: Path, **options: object) -> MetricChoice:
-    return MetricChoice(name=name, options={"model": str(model), **options})
+def choice(name: str, model: Path, **options: object) -> MetricSpec:
+    return MetricSpec(name=name, options={"model": str(model), **options})
 
 
 def test_every_setting_is_in_the_signature(models: dict[str, Path]) -> None:

@@ -22,7 +22,7 @@ from tsebench.bench.outcome import Score
 from tsebench.bench.rows import read_rows
 from tsebench.bench.run.runner import RunOptions, run
 from tsebench.bench.scoring.edges import Scorable
-from tsebench.bench.scoring.plan import MetricChoice, parse_metrics, plan_metrics
+from tsebench.bench.scoring.plan import MetricSpec, parse_metrics, plan_metrics
 from tsebench.bench.scoring.pool import FilePool
 from tsebench.bench.scoring.scorer import Scorer
 from tsebench.bench.statistics.aggregate import aggregate
@@ -107,7 +107,7 @@ def speech() -> tuple[torch.Tensor, str]:
 
 def scored(items: Sequence[Scorable], **options: object) -> list[Score]:
     plan = plan_metrics(
-        [MetricChoice(name="wer", options=options)], context=MetricContext(grammar=SyntheticSpeech.grammar())
+        [MetricSpec(name="wer", options=options)], context=MetricContext(grammar=SyntheticSpeech.grammar())
     )
     with FilePool(0) as pool:
         found = Scorer(plan, sample_rate_hz=16000, device="cpu", pool=pool).submit(items).result()
@@ -199,8 +199,8 @@ def test_score_reads_transcripts(tmp_path: Path, capsys: pytest.CaptureFixture[s
 def test_settings_on_the_command_line() -> None:
     found = parse_metrics(["wer", "pesq"], ["wer.backend=whisper:tiny", "pesq.mode=nb"])
     assert found == (
-        MetricChoice(name="wer", options={"backend": "whisper:tiny"}),
-        MetricChoice(name="pesq", options={"mode": "nb"}),
+        MetricSpec(name="wer", options={"backend": "whisper:tiny"}),
+        MetricSpec(name="pesq", options={"mode": "nb"}),
     )
     for wrong, message in {
         "backend=x": "is not METRIC.KEY=VALUE",
@@ -213,8 +213,8 @@ def test_settings_on_the_command_line() -> None:
 
 def test_one_metric_has_one_setting() -> None:
     choices = [
-        MetricChoice(name="pesq", options={"mode": "nb"}),
-        MetricChoice(name="pesqi", options={"mode": "wb"}),
+        MetricSpec(name="pesq", options={"mode": "nb"}),
+        MetricSpec(name="pesqi", options={"mode": "wb"}),
     ]
     with pytest.raises(ConfigError, match=r"metric 'pesq' is asked for with the settings"):
         plan_metrics(choices)

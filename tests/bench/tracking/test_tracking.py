@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tsebench.bench.config import MetricSpec, RunConfig
+from tsebench.bench.config import RunConfig
 from tsebench.bench.rows import ScoreRow, write_shard
 from tsebench.bench.run.new_record import new_record, system_record
 from tsebench.bench.run.record import DatasetRecord, read_record, write_record
 from tsebench.bench.run.runner import RunOptions, run
+from tsebench.bench.scoring.plan import MetricSpec
 from tsebench.bench.tracking.log import default_tracking_uri, track, track_report
 from tsebench.bench.tracking.search import find_runs
 from tsebench.core.errors import ConfigError, DatasetError
