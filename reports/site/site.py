@@ -119,8 +119,8 @@ def _system(
     parts = []
     for table, _ in found:
         own = slices.get((table.dataset, table.condition), [])
-        for title in dict.fromkeys(part.title for part in own):
-            parts.append((table, title, [part for part in own if part.title == title]))
+        for title in dict.fromkeys(part.slice.title for part in own):
+            parts.append((table, title, [part for part in own if part.slice.title == title]))
     return render_page(
         "system.html.j2",
         scripts=("theme.js", "sort.js"),

@@ -6,12 +6,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ...bench.run.record import BootstrapFacts
 from ...bench.statistics.aggregate import Aggregate
 from ..leaderboard.board import Leaderboard, Table
 from ..leaderboard.wording import decimals
 from ..slices.dimensions import Slice
-from ..slices.slices import SliceCell, aggregate_slices, dimensions_of
+from ..slices.slices import aggregate_slices
 
 _DIGITS = 4  # after the point, in the data of the page; more than any cell shows
 
@@ -20,18 +19,15 @@ Numbers = list[float | int | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlicedTable:
-    """One slice of one table.
-
-    Attributes:
-        title: of the dimension.
-        n_trials: trials of the slice that any system has.
-        cells: by system and metric.
-    """
+    """One slice of one table, with cells by system and metric."""
 
     slice: Slice
-    title: str
-    n_trials: int
     cells: dict[tuple[str, str], Aggregate]
+
+    @property
+    def n_trials(self) -> int:
+        """Trials of the slice that any system has."""
+        return max(c.n + c.n_failed + c.n_undefined + c.n_inapplicable for c in self.cells.values())
 
 
 Sliced = dict[tuple[str, str], list[SlicedTable]]
@@ -42,31 +38,15 @@ def sliced(board: Leaderboard) -> Sliced:
     """All slices of all tables of a board, in order; none without rows."""
     if board.rows.empty:
         return {}
-    wanted = next((run.config.bootstrap for run in board.runs if run.config), BootstrapFacts())
-    seed = next((run.seed for run in board.runs if run.seed is not None), 0)
-    kinds = {label: label.partition(" ")[0] for label in board.rows["condition"].unique()}
-    rows = board.rows.assign(condition=board.rows["condition"].map(kinds))
-    dimensions = dimensions_of(rows)
-    cells = aggregate_slices(rows, dimensions, level=board.level, resamples=wanted.resamples, seed=seed)
-    grouped: dict[tuple[str, str], dict[Slice, list[SliceCell]]] = {}
+    cells = aggregate_slices(board.score_rows, level=board.level, resamples=board.resamples, seed=board.seed)
+    grouped: dict[tuple[str, str], dict[Slice, dict[tuple[str, str], Aggregate]]] = {}
     for found in cells:
-        place = grouped.setdefault((found.cell.dataset, found.cell.condition), {})
-        place.setdefault(found.slice, []).append(found)
-    titles = {dimension.name: dimension.title for dimension in dimensions}
+        slices = grouped.setdefault((found.cell.dataset, found.cell.condition), {})
+        slices.setdefault(found.slice, {})[found.cell.system, found.cell.metric] = found.cell
     return {
-        place: [_table(part, titles[part.name], of) for part, of in slices.items()]
+        place: [SlicedTable(slice=part, cells=own) for part, own in slices.items()]
         for place, slices in grouped.items()
     }
-
-
-def _table(part: Slice, title: str, found: Sequence[SliceCell]) -> SlicedTable:
-    cells = {(each.cell.system, each.cell.metric): each.cell for each in found}
-    return SlicedTable(
-        slice=part,
-        title=title,
-        n_trials=max(c.n + c.n_failed + c.n_undefined + c.n_inapplicable for c in cells.values()),
-        cells=cells,
-    )
 
 
 def slice_json(table: Table, slices: Sequence[SlicedTable]) -> dict[str, object]:
@@ -75,7 +55,7 @@ def slice_json(table: Table, slices: Sequence[SlicedTable]) -> dict[str, object]
         "decimals": [decimals(column.facts.unit) for column in table.columns],
         "slices": [
             {
-                "dimension": found.title,
+                "dimension": found.slice.title,
                 "text": found.slice.text,
                 "n": found.n_trials,
                 "cells": [
@@ -93,8 +73,7 @@ def _numbers(cell: Aggregate | None) -> Numbers | int:
     if cell is None or not cell.applies:
         return 0
     numbers = [_number(value) for value in (cell.mean, cell.ci_low, cell.ci_high)]
-    counts = [cell.n, cell.n_failed, cell.n_undefined, cell.n_floored]
-    counts.append(cell.n_inapplicable)
+    counts = [cell.n, cell.n_failed, cell.n_undefined, cell.n_floored, cell.n_inapplicable]
     while len(counts) > 1 and not counts[-1]:
         counts.pop()
     return [*numbers, *counts]

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from ....bench.run.record import CostFacts
 from ....bench.statistics.aggregate import Aggregate
 from ...figures.shared.scales import with_prefix
 from ...leaderboard.board import Entry, Leaderboard, Table
@@ -77,10 +76,7 @@ class _Axis(NamedTuple):
         return self.start + (self.end - self.start) * (value - self.low) / (self.high - self.low)
 
 
-_COSTS: tuple[tuple[str, str, Callable[[CostFacts], float | None]], ...] = (
-    ("real-time factor", "real-time factor (log scale)", lambda cost: cost.rtf),
-    ("parameters", "parameters (log scale)", lambda cost: cost.params),
-)
+_COSTS = {"rtf": "real-time factor", "params": "parameters"}
 
 
 def charts(board: Leaderboard, dataset: str) -> tuple[Chart, ...]:
@@ -91,13 +87,11 @@ def charts(board: Leaderboard, dataset: str) -> tuple[Chart, ...]:
     table = next((t for t in board.of(dataset) if primary_column(t) is not None), None)
     if table is None:
         return ()
-    found = [_chart(board, table, *cost) for cost in _COSTS]
+    found = [_chart(board, table, key) for key in _COSTS]
     return tuple(chart for chart in found if chart is not None)
 
 
-def _chart(
-    board: Leaderboard, table: Table, title: str, x_label: str, read: Callable[[CostFacts], float | None]
-) -> Chart | None:
+def _chart(board: Leaderboard, table: Table, key: str) -> Chart | None:
     column = primary_column(table)
     entries = (entry for each in board.tables for entry in each.entries)
     costs = {entry.system: entry.facts.cost for entry in entries if entry.facts.cost is not None}
@@ -106,7 +100,7 @@ def _chart(
     left_out: list[str] = []
     for entry in table.entries:
         cell, cost = table.primary_cell(entry), costs.get(entry.system)
-        price = (read(cost) if cost else None) or 0.0
+        price = getattr(cost, key, None) or 0.0
         if cell is None or price <= 0.0 or not low <= cell.mean <= high:
             left_out.append(entry.system)
         else:
@@ -120,8 +114,8 @@ def _chart(
     front = sorted((p.x, p.y) for p in points if p.best)
     return Chart(
         table=table,
-        title=title,
-        x_label=x_label,
+        title=_COSTS[key],
+        x_label=f"{_COSTS[key]} (log scale)",
         y_label=f"{column.key}{f' [{column.facts.unit}]' if column.facts.unit else ''}",
         x_ticks=tuple(_log_ticks(x)),
         y_ticks=tuple((y.place(value), value) for value in ticks(y.low, y.high)),

@@ -168,7 +168,7 @@ def test_slices_are_those_of_the_rows(tmp_path: Path) -> None:
     ]
     board = board_of(tmp_path, rows)
     found = sliced(board)["set", "FMQ 1:0"]
-    assert [(part.title, part.slice.text, part.n_trials) for part in found] == [
+    assert [(part.slice.title, part.slice.text, part.n_trials) for part in found] == [
         ("input SNR", "−10 to −5 dB", 4),
         ("input SNR", "0 to 5 dB", 8),
     ]
