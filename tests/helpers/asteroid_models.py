@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from tsebench.systems.shared import asteroid_models as _asteroid_models
+from tsebench.systems.shared import asteroid_models
 
 RATE_HZ = 8000
 FILTERS = {"n_filters": 16, "kernel_size": 16, "stride": 8, "sample_rate": RATE_HZ}
@@ -31,7 +31,7 @@ MODELS = {
 
 
 def models() -> object:
-    return _asteroid_models._models()
+    return asteroid_models._models()
 
 
 def peer(name: str) -> torch.nn.Module:
@@ -41,7 +41,7 @@ def peer(name: str) -> torch.nn.Module:
 
 
 def saved(name: str, folder: Path) -> str:
-    """What asteroid itself writes."""
+    """File as asteroid itself writes it."""
     content = peer(name).serialize()
     content["infos"]["dataset"] = "Libri2Mix"
     torch.save(content, folder / "model.pth")

@@ -26,9 +26,7 @@ from torch.utils.backend_registration import _setup_privateuseone_for_python_bac
 
 from tsebench.core.validation import parse
 from tsebench.datasets.types import Clues, Query, Truth
-from tsebench.systems.nets import class_head
-from tsebench.systems.nets import speakerbeam as spectral_mask
-from tsebench.systems.nets import spex_plus as residual_embedder
+from tsebench.systems.nets import class_head, speakerbeam, spex_plus
 from tsebench.systems.protocol import PrivilegedSystem
 from tsebench.systems.registry import SYSTEMS, load_system
 from tsebench.systems.shared.batches import collate
@@ -41,7 +39,7 @@ DEVICE_NAME = "pretended:0"
 
 
 def cases() -> dict[str, tuple[str, str, bool]]:
-    """What is tried, by name: a system or "loss", a training config, and whether it is padded.
+    """Cases by name: a system or "loss", a training config, and whether the batch is padded.
 
     All with padding; without, which takes a shorter way, one config of each system.
     """
@@ -58,8 +56,8 @@ def cases() -> dict[str, tuple[str, str, bool]]:
     }  # fmt: skip
 
 
-class Told(FakeTensorMode):
-    """Fake tensors, of which code is told `answer` where it asks for truth, zero for numbers."""
+class FakeValues(FakeTensorMode):
+    """Fake tensors whose truth value is `answer`, and whose numbers are zero."""
 
     def __init__(self, *, answer: bool) -> None:
         super().__init__(allow_non_fake_inputs=True)
@@ -94,7 +92,7 @@ def try_loss(config_name: str, *, padded: bool) -> None:
     config = load_train_config(config_name)
     task = TASKS.get(config.system)
     net_config = parse(task.net_config, config.net, where=config_name)
-    with Told(answer=not padded):
+    with FakeValues(answer=not padded):
         net = task.build(net_config, classes=CLASSES).to(DEVICE_NAME)
         needs_sources = bool(getattr(task, "needs_sources", False))
         batch = data.collate(items(), sources=needs_sources).to(DEVICE_NAME)
@@ -106,9 +104,9 @@ def try_loss(config_name: str, *, padded: bool) -> None:
 def try_system(name: str, config: str, *, padded: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = random_checkpoint(config, Path(folder))
-        with Told(answer=True):
+        with FakeValues(answer=True):
             system = load_system(name, checkpoint=checkpoint, device=DEVICE_NAME)
-    with Told(answer=not padded):
+    with FakeValues(answer=not padded):
         asked = items()
         batch = collate([query for query, _ in asked], device=DEVICE_NAME)
         if isinstance(system, PrivilegedSystem):
@@ -149,7 +147,7 @@ def without_values() -> None:
     nn.Module.to = moved
     nn.GRU.forward = nn.LSTM.forward = recurrent
     # Which frames are picked by a mask depends on values.
-    residual_embedder.MaskedBatchNorm.masked = lambda net, features, _: net(features)
+    spex_plus.MaskedBatchNorm.masked = lambda net, features, _: net(features)
     torch.autocast = lambda *_, **__: nullcontext()
     tensor = torch.tensor
 
@@ -158,7 +156,7 @@ def without_values() -> None:
         return made if device is None else torch.empty(made.shape, dtype=made.dtype, device=device)
 
     torch.tensor = made_there
-    for module in (class_head, spectral_mask):
+    for module in (class_head, speakerbeam):
         without_packing(module)
 
     def first_order(losses: Tensor) -> Tensor:
@@ -195,7 +193,7 @@ def problem(attempt: Callable[[], None]) -> str | None:
 
 
 def a_stray_tensor() -> None:
-    with Told(answer=True):
+    with FakeValues(answer=True):
         torch.rand(2).to(DEVICE_NAME) + torch.rand(2)
 
 

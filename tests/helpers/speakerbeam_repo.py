@@ -12,7 +12,7 @@ State = dict[str, Tensor]
 
 
 def arguments(**changes: object) -> dict[str, object]:
-    """What `get_model_args()` of the public class gives."""
+    """Result of `get_model_args()` of the public class."""
     return {
         "fb_name": "FreeFB", "n_filters": N, "kernel_size": L, "stride": STRIDE,
         "sample_rate": 8000, "in_chan": N, "out_chan": N, "bn_chan": B, "hid_chan": H,

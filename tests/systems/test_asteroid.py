@@ -42,7 +42,7 @@ def test_outputs_are_those_of_asteroid(name, tmp_path):
     asked = batch((noise(900, 1),), (noise(900, 2),), num_samples=4000)
     lengths = [4000, 3100]
     asked.lengths.copy_(torch.tensor(lengths))
-    asked.mixture[1, :, 3100:] = 7.0  # padding must not be heard
+    asked.mixture[1, :, 3100:] = 7.0  # padding must not be used
     with torch.inference_mode():
         found = separation.outputs(asked)
         for row, length in enumerate(lengths):
@@ -154,7 +154,7 @@ def test_another_embedder_is_another_system(tmp_path, embedder):
     assert isinstance(first._embedder, speaker_embedders._OwnNetwork)
 
 
-def test_onnx_embedder_is_heard_at_its_own_rate(tmp_path):
+def test_onnx_embedder_is_resampled_at_its_own_rate(tmp_path):
     pytest.importorskip("onnxruntime")
     onnx = pytest.importorskip("onnx")
     from onnx import TensorProto, helper
@@ -177,8 +177,8 @@ def test_onnx_embedder_is_heard_at_its_own_rate(tmp_path):
     system = load_system("asteroid", model=saved("ConvTasNet", tmp_path), embedder=str(path))
     signal = voice("low0", 1600, torch.Generator().manual_seed(1))
     found = system._embedder.embed(signal, sample_rate_hz=RATE_HZ)
-    heard = torch.from_numpy(resample(signal.numpy(), from_hz=RATE_HZ, to_hz=16000))
-    expected = torch.stack([heard.abs().mean(), heard.max()])
+    resampled = torch.from_numpy(resample(signal.numpy(), from_hz=RATE_HZ, to_hz=16000))
+    expected = torch.stack([resampled.abs().mean(), resampled.max()])
     torch.testing.assert_close(found.float(), expected / expected.norm(), atol=1e-5, rtol=0)
     answer = system.extract(asked_for(signal))
     assert answer.failures == {}

@@ -227,7 +227,7 @@ def test_no_interferer_at_all() -> None:
         ({"hop": 8.0}, r"unknown key 'hop'; did you mean 'hop_ms'"),
     ],
 )
-def test_wrong_options_are_told(options: dict[str, float], message: str) -> None:
+def test_wrong_options_are_refused(options: dict[str, float], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         load_system("oracle_irm", **options)
 

@@ -191,7 +191,7 @@ def test_what_goes_wrong_costs_the_query(
     assert list(own_temporary_folder.iterdir()) == []
 
 
-# 40 samples are 5 ms, 400 are 50 ms; what becomes of them, and of NaN, is the scorer's to say.
+# 40 samples are 5 ms, 400 are 50 ms; they and NaN are left to the scorer.
 @pytest.mark.parametrize(
     ("code", "change"),
     [

@@ -50,17 +50,17 @@ def python(path: Path, words: str) -> str:
         ("{mixture} {output}", r"is not found"),
     ],
 )
-def test_wrong_program_is_told_at_once(program: str | list[str], message: str) -> None:
+def test_wrong_program_is_refused_at_once(program: str | list[str], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         load_system("command", program=program)
 
 
-def test_program_without_the_right_to_run_is_told(script: Script) -> None:
+def test_program_without_the_right_to_run_is_refused(script: Script) -> None:
     with pytest.raises(ConfigError, match=r"system.py' is not executable; chmod \+x it"):
         load_system("command", program=f"{script('')} {{output}}")
 
 
-def test_wrong_options_are_told(tmp_path: Path) -> None:
+def test_wrong_options_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"time_limit_s = 0 must be above 0"):
         load_system("command", program=COPY, time_limit_s=0.0)
     with pytest.raises(ConfigError, match=r"clues.0 = 'smell'"):

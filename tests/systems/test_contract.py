@@ -1,8 +1,10 @@
-"""Every registered system keeps the contract; a new one is tested without a change here."""
+"""Every registered system keeps the contract; a new one is tested without a change here.
+
+Options of systems that cannot be built without lie in `helpers/system_options/NAME.py`.
+"""
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -11,10 +13,11 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-import soundfile
 import torch
+from helpers.contract import LENGTHS_S, RATE_HZ, own_batch
 from helpers.paths import ROOT
 from helpers.small_nets import architecture_of, random_checkpoint, small_configs
+from helpers.system_options import Options, find_options
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -30,15 +33,10 @@ from tsebench.systems.protocol import (
     SystemCard,
 )
 from tsebench.systems.registry import SYSTEMS, load_system
-from tsebench.systems.shared.batches import collate
 from tsebench.systems.shared.probes import make_probe
 from tsebench.systems.trainable import TASKS
 
-RATE_HZ = 8000
-LENGTHS_S = (0.3, 4.0, 30.0)
 ZOO = ROOT / "systems" / "zoo"
-
-Options = Mapping[str, object]
 
 
 @dataclass
@@ -55,53 +53,6 @@ class Broken:
         return Extraction(estimate=self.answer(batch), failures=self.failures)
 
 
-def precomputed_options(tmp_path: Path) -> Options:
-    """A folder with an estimate for every query that the checks and this module ask."""
-
-    def record(batch: QueryBatch) -> Tensor:
-        for query_id, mixture, length in zip(batch.ids, batch.mixture, batch.lengths, strict=True):
-            soundfile.write(tmp_path / f"{query_id}.wav", mixture[0, :length], RATE_HZ, subtype="FLOAT")
-        return batch.mixture[:, 0]
-
-    recorder = Broken(record)
-    check_system(recorder, sample_rate_hz=RATE_HZ, lengths_s=LENGTHS_S)
-    record(own_batch(recorder.card))
-    return {"folder": str(tmp_path)}
-
-
-def command_options(tmp_path: Path) -> Options:
-    return {"program": "cp {mixture} {output}"}
-
-
-def speakerbeam_repo_options(tmp_path: Path) -> Options:
-    from helpers.speakerbeam_repo import saved
-
-    return {"model": saved(tmp_path)}
-
-
-def asteroid_oracle_options(tmp_path: Path) -> Options:
-    if importlib.util.find_spec("asteroid") is None:
-        pytest.skip("asteroid is not installed: pip install 'tsebench[asteroid]'")
-    from helpers.asteroid_models import saved
-
-    return {"model": saved("ConvTasNet", tmp_path)}
-
-
-def asteroid_options(tmp_path: Path) -> Options:
-    embedder = random_checkpoint("separate_then_identify_mini", tmp_path / "embedder")
-    return {**asteroid_oracle_options(tmp_path), "embedder": embedder}
-
-
-# Systems that cannot be built without options; those with weights of our own need no line here.
-OPTIONS: dict[str, Callable[[Path], Options]] = {
-    "asteroid": asteroid_options,
-    "asteroid_oracle": asteroid_oracle_options,
-    "command": command_options,
-    "precomputed": precomputed_options,
-    "speakerbeam_repo": speakerbeam_repo_options,
-}
-
-
 def shipped(name: str) -> list[str]:
     """Checkpoints of an architecture that come with the package."""
     cards = sorted(ZOO.glob("*/card.json"))
@@ -116,7 +67,7 @@ def required(name: str) -> list[str]:
 
 def weights_of(name: str) -> list[str]:
     """Shipped checkpoints of a system, and configs whose network can be filled at random."""
-    if name in OPTIONS or required(name) != ["checkpoint"]:
+    if find_options(name) or required(name) != ["checkpoint"]:
         return [""]
     architecture = architecture_of(name) or ""
     return [*shipped(architecture), *(f"random:{c}" for c in small_configs(architecture))] or [""]
@@ -125,39 +76,36 @@ def weights_of(name: str) -> list[str]:
 CASES = [(name, weights) for name in SYSTEMS.names() for weights in weights_of(name)]
 
 
-def options_of(name: str, weights: str, tmp_path: Path) -> Options:
-    if name in OPTIONS:
-        return OPTIONS[name](tmp_path)
+def options_of(name: str, weights: str, folder: Path) -> Options:
+    if (found := find_options(name)) is not None:
+        return found(folder)
     if weights.startswith("random:"):
-        return {"checkpoint": random_checkpoint(weights.removeprefix("random:"), tmp_path)}
+        return {"checkpoint": random_checkpoint(weights.removeprefix("random:"), folder)}
     if weights:
         return {"checkpoint": weights}
     if missing := required(name):
-        pytest.skip(f"{name!r} needs the options {missing}, and OPTIONS has none for it")
+        pytest.skip(f"{name!r} needs {missing}, and helpers/system_options/ has no {name}.py")
     return {}
 
 
-def own_batch(card: SystemCard) -> QueryBatch:
-    rate = card.sample_rate_hz or RATE_HZ
-    probes = [
-        make_probe(card, name=f"own-{d}", duration_s=d, sample_rate_hz=rate, seed=1) for d in (0.5, 0.8)
-    ]
-    return collate([probe.query for probe in probes], device="cpu")
-
-
-@pytest.fixture(params=CASES, ids=lambda case: "-".join(part for part in case if part))
+@pytest.fixture(scope="module", params=CASES, ids=lambda case: "-".join(part for part in case if part))
 def case(request: pytest.FixtureRequest) -> tuple[str, str]:
     return request.param
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def name(case: tuple[str, str]) -> str:
     return case[0]
 
 
-@pytest.fixture
-def system(case: tuple[str, str], tmp_path: Path) -> AnySystem:
-    return load_system(case[0], **options_of(*case, tmp_path))
+@pytest.fixture(scope="module")
+def options(case: tuple[str, str], tmp_path_factory: pytest.TempPathFactory) -> Options:
+    return options_of(*case, tmp_path_factory.mktemp("options"))
+
+
+@pytest.fixture(scope="module")
+def system(name: str, options: Options) -> AnySystem:
+    return load_system(name, **options)
 
 
 def test_every_check_passes(system: AnySystem) -> None:
@@ -166,10 +114,10 @@ def test_every_check_passes(system: AnySystem) -> None:
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
-def test_every_check_passes_on_a_gpu(case: tuple[str, str], tmp_path: Path) -> None:
-    if case[0] == "precomputed":
+def test_every_check_passes_on_a_gpu(name: str, options: Options) -> None:
+    if name == "precomputed":
         pytest.skip("its files are made for the checks on the CPU")
-    system = load_system(case[0], device="cuda", **options_of(*case, tmp_path))
+    system = load_system(name, device="cuda", **options)
     results = check_system(system, sample_rate_hz=RATE_HZ, lengths_s=LENGTHS_S, device="cuda")
     assert [result for result in results if not result.passed] == []
 
@@ -219,9 +167,8 @@ def test_card_is_sane(name: str, system: AnySystem) -> None:
         assert isinstance(value, str | int | float | bool | None)
 
 
-def test_card_is_the_same_when_built_again(case: tuple[str, str], tmp_path: Path) -> None:
-    name, options = case[0], options_of(*case, tmp_path)
-    assert load_system(name, **options).card == load_system(name, **options).card
+def test_card_is_the_same_when_built_again(name: str, options: Options, system: AnySystem) -> None:
+    assert load_system(name, **options).card == system.card
 
 
 def test_plain_estimate_is_float32_on_the_cpu(system: AnySystem) -> None:
@@ -289,7 +236,7 @@ def test_difference_is_in_decibels_of_the_output() -> None:
     assert found["equal_length_batch"] == "largest difference -40.0 dB of the output"
 
 
-def test_breaches_are_told() -> None:
+def test_breaches_are_reported() -> None:
     def crash(batch: QueryBatch) -> Tensor:
         raise ValueError("boom\nsecond line")
 
@@ -333,7 +280,7 @@ def test_one_tensor_for_each_query_may_be_off_by_less_than_ten_ms(excess: int) -
     assert failed(Broken(lambda batch: cut(batch, excess))) == {}
 
 
-def test_breaches_of_one_tensor_for_each_query_are_told() -> None:
+def test_breaches_of_one_tensor_for_each_query_are_reported() -> None:
     cases: list[tuple[Callable[[QueryBatch], Sequence[Tensor]], str]] = [
         (lambda b: cut(b, -80), "0.3 s: estimate has 2320 samples and its query 2400"),
         (lambda b: cut(b, 80), "0.3 s: estimate has 2480 samples and its query 2400"),

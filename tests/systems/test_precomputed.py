@@ -85,7 +85,7 @@ def test_each_bad_file_costs_its_own_query(tmp_path: Path) -> None:
 
 
 def scored(extraction: Extraction) -> CheckedAnswer:
-    """What the scorer says of the estimate of a single query."""
+    """Outcome of the scorer for the estimate of a single query."""
     signal = torch.from_numpy(noise(seed=1))
     estimate = extraction.estimate[0]
     return check(Scorable(trial_id="a", estimate=estimate, reference=signal, mixture=signal), RATE_HZ)
@@ -168,12 +168,12 @@ def test_name_and_options_are_on_the_card(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("pattern", ["estimate.wav", "/tmp/{id}.wav", "../{id}.wav"])
-def test_wrong_pattern_is_told(tmp_path: Path, pattern: str) -> None:
+def test_wrong_pattern_is_refused(tmp_path: Path, pattern: str) -> None:
     with pytest.raises(ConfigError, match=r"must hold \{id\} and stay below the folder"):
         load_system("precomputed", folder=str(tmp_path), pattern=pattern)
 
 
-def test_wrong_folder_is_told_at_once(tmp_path: Path) -> None:
+def test_wrong_folder_is_refused_at_once(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     (tmp_path / "notes.txt").write_text("")
     with pytest.raises(ConfigError, match=r"folder '.*nowhere' does not exist"):

@@ -73,8 +73,8 @@ def test_estimate_is_the_output_whose_voice_is_nearest(tmp_path):
         for row, clues in enumerate(asked.clues):
             mixture = asked.mixture[row, :1]
             outputs = net.separator(mixture, torch.tensor([1200]))[0]
-            heard = torch.cat([*clues.enrollments])
-            embeddings = [net.voices(s[None], torch.tensor([len(s)]))[0] for s in (heard, *outputs)]
+            joined = torch.cat([*clues.enrollments])
+            embeddings = [net.voices(s[None], torch.tensor([len(s)]))[0] for s in (joined, *outputs)]
             cosines = [F.cosine_similarity(embeddings[0], e, dim=0) for e in embeddings[1:]]
             torch.testing.assert_close(answer[row], outputs[int(torch.stack(cosines).argmax())])
 

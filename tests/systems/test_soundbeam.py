@@ -50,7 +50,7 @@ def folder(tmp_path):
 
 
 def replace_weights(folder: Path, weights: bytes) -> None:
-    """Swap the weights and sign them anew, as somebody with bad intentions would."""
+    """Swap the weights and sign them anew, as an attacker would."""
     (folder / "model.pt").write_bytes(weights)
     facts = json.loads((folder / "card.json").read_text())
     facts["sha256"] = hashlib.sha256(weights).hexdigest()

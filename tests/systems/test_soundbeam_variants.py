@@ -197,8 +197,8 @@ def test_losses_are_the_sums_of_their_branches():
     torch.testing.assert_close(losses_of(mixed, made), both)
     with torch.no_grad():
         named = mixed.embedding[[0, 2]]
-        heard = mixed.enrollment_embedding([[[clip(1)]], [[clip(2, 450)]]])
-    distance = 1 - (named * heard).sum(-1) / (named.norm(dim=-1) * heard.norm(dim=-1))
+        encoded = mixed.enrollment_embedding([[[clip(1)]], [[clip(2, 450)]]])
+    distance = 1 - (named * encoded).sum(-1) / (named.norm(dim=-1) * encoded.norm(dim=-1))
     for weight in (3.0, 0.5):
         drawn = network("mixed_el", embedding_weight=weight)
         drawn.load_state_dict(state)

@@ -1,4 +1,4 @@
-"""SpeakerBeam with i-vectors: voices it never heard, training, resuming, checkpoints, errors."""
+"""SpeakerBeam with i-vectors: unseen voices, training, resuming, checkpoints, errors."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ FITTED = "i-vector extractor, fitted to the enrollments of the first 24 trials o
 
 
 class Recorded(Voices):
-    """Notes what it was asked for; raises at one index."""
+    """Notes what it was tested for; raises at one index."""
 
     def __init__(self, seed: int, *, fails_at: int | None = None, **options: object) -> None:
         super().__init__(seed, **options)
-        self.asked: list[int] = []
+        self.tested: list[int] = []
         self.fails_at = fails_at
 
     def __getitem__(self, index: int) -> tuple[Query, Truth]:
-        self.asked.append(index)
-        if self.asked.count(index) == 3 and index == self.fails_at:
+        self.tested.append(index)
+        if self.tested.count(index) == 3 and index == self.fails_at:
             raise DatasetError("gone")
         return super().__getitem__(index)
 
@@ -71,7 +71,7 @@ def enrollments(split: str, count: int) -> tuple[list[Tensor], list[str]]:
 
 
 def equal_error_rate(vectors: Tensor, labels: list[str]) -> float:
-    """Where cosines of two sentences of one voice are refused as often as others are taken."""
+    """Equal error rate of cosines: false rejections as often as false acceptances."""
     directions = torch.nn.functional.normalize(vectors.double(), dim=1)
     pairs = np.triu_indices(len(labels), 1)
     cosines = (directions @ directions.T).numpy()[pairs]
@@ -96,16 +96,16 @@ def test_sentences_of_one_unheard_voice_are_nearer_than_those_of_two(normalise):
         i_vector_dim=20, i_vector_recordings=240, ubm_components=32, ubm_frames=40_000,
         ubm_rounds=6, i_vector_rounds=5, mfcc_normalise=normalise,
     )  # fmt: skip
-    heard, known = enrollments("train", 240)
-    asked, labels = enrollments("test", 400)
+    fitted_to, known = enrollments("train", 240)
+    tested, labels = enrollments("test", 400)
     assert (len(set(labels)), set(labels) & set(known)) == (8, set())
     torch.manual_seed(0)
     extractor = IVectorExtractor(config)
-    recordings = join_enrollments([(signal,) for signal in asked], device="cpu")
+    recordings = join_enrollments([(signal,) for signal in tested], device="cpu")
     random = equal_error_rate(extractor(*recordings), labels)
     batches = [
-        join_enrollments([(signal,) for signal in heard[start : start + 16]], device="cpu")
-        for start in range(0, len(heard), 16)
+        join_enrollments([(signal,) for signal in fitted_to[start : start + 16]], device="cpu")
+        for start in range(0, len(fitted_to), 16)
     ]
     fit_extractor(extractor, lambda: batches, seed=0)
     fitted = equal_error_rate(extractor(*recordings), labels)
@@ -114,7 +114,7 @@ def test_sentences_of_one_unheard_voice_are_nearer_than_those_of_two(normalise):
 
 
 @pytest.mark.skipif(not DIGITS.is_dir(), reason="shared/data/digits is missing")
-def test_real_talkers_are_told_apart():
+def test_real_talkers_are_distinguished():
     config = IVectorConfig(
         i_vector_dim=3, i_vector_recordings=120, ubm_components=32, ubm_frames=30_000,
         ubm_rounds=8, i_vector_rounds=6,
@@ -122,13 +122,13 @@ def test_real_talkers_are_told_apart():
     files = sorted(DIGITS.glob("*/*.flac"))
     signals = [(torch.from_numpy(soundfile.read(path, dtype="float32")[0]),) for path in files]
     assert len(files) == 240
-    # Every second sentence of the four talkers is heard, the others are asked for.
-    heard, asked = (join_enrollments(signals[first::2], device="cpu") for first in (0, 1))
+    # Every second sentence of the four talkers is for fitting, the others for testing.
+    fitted_to, tested = (join_enrollments(signals[first::2], device="cpu") for first in (0, 1))
     torch.manual_seed(0)
     extractor = IVectorExtractor(config)
-    fit_extractor(extractor, lambda: [heard], seed=0)
+    fit_extractor(extractor, lambda: [fitted_to], seed=0)
     labels = [path.parent.name for path in files[1::2]]
-    assert equal_error_rate(extractor(*asked), labels) < 0.02
+    assert equal_error_rate(extractor(*tested), labels) < 0.02
 
 
 # Training.
@@ -154,13 +154,13 @@ def test_training_leaves_the_extractor_as_it_was_fitted(tmp_path):
 def test_run_that_died_in_its_first_epoch_does_not_fit_again(tmp_path):
     settings = train_config(NAME, TINY, epochs=2)
     fit(settings, tmp_path / "whole")
-    # The third time that an item is asked for is in the first epoch, after two passes of the fit.
+    # The third time that an item is tested for is in the first epoch, after two passes of the fit.
     with pytest.raises(DatasetError, match="gone"):
         fit(settings, tmp_path / "died", stream=Recorded(1, fails_at=9))
     assert not (tmp_path / "died/model.pt").exists()
     stream = Recorded(1)
     fit(settings, tmp_path / "died", stream=stream)
-    assert sorted(stream.asked) == list(range(32))
+    assert sorted(stream.tested) == list(range(32))
     assert (tmp_path / "whole/model.pt").read_bytes() == (tmp_path / "died/model.pt").read_bytes()
     assert (tmp_path / "whole/card.json").read_bytes() == (tmp_path / "died/card.json").read_bytes()
 
@@ -196,7 +196,7 @@ def test_the_seed_decides_the_fit_and_processes_do_not(tmp_path):
     assert not torch.equal(*means)
 
 
-def test_progress_of_the_fit_is_told(tmp_path):
+def test_progress_of_the_fit_is_reported(tmp_path):
     console = Console(file=io.StringIO(), width=200)
     streams = {"train_stream": Voices(1), "valid_stream": Voices(2)}
     train_on(train_config(NAME, TINY), **streams, out=tmp_path, device="cpu", console=console)

@@ -51,8 +51,8 @@ def tcn(x: Tensor, state: State, part: str, *, repeats: int, skip: bool, adapt=N
 def public_answer(state: State, args: dict[str, object], mixture: Tensor, enrollment: Tensor) -> Tensor:
     """The estimate [T] of the public network, a second implementation."""
     skip, concat = bool(args["skip_chan"]), args["adapt_layer_type"] == "concat"
-    heard = F.conv1d(enrollment[None, None], state["auxiliary.1.filterbank._filters"], stride=STRIDE)
-    embedding = tcn(heard, state, "auxiliary.2", repeats=1, skip=skip).mean(dim=-1)
+    encoded = F.conv1d(enrollment[None, None], state["auxiliary.1.filterbank._filters"], stride=STRIDE)
+    embedding = tcn(encoded, state, "auxiliary.2", repeats=1, skip=skip).mean(dim=-1)
     halves = embedding.chunk(2, dim=1) if skip else (embedding, None)
 
     def told(x: Tensor | None, clue: Tensor | None, path: int) -> Tensor | None:

@@ -115,11 +115,11 @@ def test_embedding_is_the_mean_over_whole_groups_of_frames(count):
 
 
 @pytest.mark.parametrize("num_samples", [1, 20, 300])
-def test_short_enrollments_are_heard(num_samples, tmp_path):
+def test_short_enrollments_are_used(num_samples, tmp_path):
     system = load_system(NAME, checkpoint=checkpoint(NAME, TINY, tmp_path))
-    heard = noise(num_samples, 1)
-    alone = system.extract(batch((heard,))).estimate
-    together = system.extract(batch((heard,), (noise(2000, 2),))).estimate
+    enrollment = noise(num_samples, 1)
+    alone = system.extract(batch((enrollment,))).estimate
+    together = system.extract(batch((enrollment,), (noise(2000, 2),))).estimate
     assert torch.isfinite(alone).all()
     torch.testing.assert_close(alone[0], together[0], rtol=1e-3, atol=1e-5)
 
@@ -129,9 +129,11 @@ def test_loss_weighs_three_estimates_and_the_speakers():
     items = collate([Voices(1)[index] for index in range(4)])
     net = network().eval()
     with torch.no_grad():
-        heard = items.queries.clues
-        signals = torch.nn.utils.rnn.pad_sequence([clues.enrollments[0] for clues in heard], batch_first=True)
-        lengths = torch.tensor([len(clues.enrollments[0]) for clues in heard])
+        all_clues = items.queries.clues
+        signals = torch.nn.utils.rnn.pad_sequence(
+            [clues.enrollments[0] for clues in all_clues], batch_first=True
+        )
+        lengths = torch.tensor([len(clues.enrollments[0]) for clues in all_clues])
         embedding = net.embed(signals, lengths)
         mixture = items.queries.mixture[:, 0]
         estimates = net.extract_scales(mixture, items.queries.lengths, embedding)
@@ -142,7 +144,7 @@ def test_loss_weighs_three_estimates_and_the_speakers():
         expected = 0.8 * short + 0.1 * middle + 0.1 * long
         torch.testing.assert_close(task.loss(net, items, criterion), expected)
         assert (net.speakers.keys == 0).all()
-        # In training the batch norms use the batch, so only the difference is told apart here.
+        # In training the batch norms use the batch, so only the difference is compared here.
         net.train()
         for module in net.modules():
             if isinstance(module, MaskedBatchNorm):

@@ -138,12 +138,12 @@ def test_several_enrollments_are_heard_one_after_the_other(tmp_path):
 
 def test_query_without_enrollment_fails_alone(tmp_path):
     system = load_system(NAME, checkpoint=checkpoint(NAME, TINY, tmp_path))
-    heard = noise(400, 3)
-    asked = batch((), (heard,), (torch.zeros(0),))
+    enrollment = noise(400, 3)
+    asked = batch((), (enrollment,), (torch.zeros(0),))
     answer = system.extract(asked)
     assert set(answer.failures) == {"q0", "q2"}
     assert "has no enrollment" in answer.failures["q0"]
-    full = system.extract(batch((heard,), (heard,), (heard,)))
+    full = system.extract(batch((enrollment,), (enrollment,), (enrollment,)))
     torch.testing.assert_close(answer.estimate[1], full.estimate[1])
 
 

@@ -19,7 +19,7 @@ CASES = pretended_device.cases()
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str | None]:
-    """What went wrong in each case, on a device that only pretends."""
+    """Error of each case on the simulated device, if any."""
     out = tmp_path_factory.mktemp("pretended") / "found.json"
     done = subprocess.run(
         [sys.executable, "-m", "helpers.pretended_device", str(out)],

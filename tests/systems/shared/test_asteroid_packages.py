@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tsebench.core.errors import CheckpointError, ConfigError
-from tsebench.systems.shared import asteroid_models as _asteroid_models
+from tsebench.systems.shared import asteroid_models
 from tsebench.systems.shared.asteroid_models import build_model, open_package
 from tsebench.systems.shared.asteroid_packages import read_package
 
@@ -128,7 +128,7 @@ def test_hub_is_asked_for_names_alone(monkeypatch, tmp_path):
                 raise Errors.EntryNotFoundError("no such entry")
             return str(saved(tmp_path / "fetched.pth", CONTENT))
 
-    monkeypatch.setattr(_asteroid_models, "_imported", lambda name, **_: Hub)
+    monkeypatch.setattr(asteroid_models, "_imported", lambda name, **_: Hub)
     assert open_package("maker/net@v1.0").name == "ConvTasNet"
     files = ("pytorch_model.bin", "model.pth")
     assert asked == [("maker/net", file, "v1.0") for file in files]
@@ -142,4 +142,4 @@ def test_hub_is_asked_for_names_alone(monkeypatch, tmp_path):
 
 def test_missing_package_is_one_line():
     with pytest.raises(ConfigError, match=r"'no_such_package' .* and why: pip install 'tsebench\["):
-        _asteroid_models._imported("no_such_package.models", why="why")
+        asteroid_models._imported("no_such_package.models", why="why")

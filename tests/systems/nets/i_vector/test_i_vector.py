@@ -186,14 +186,14 @@ def drawn_statistics(matrix: Tensor, count: int, *, seed: int) -> tuple[Statisti
 
 def test_posterior_is_the_formula_of_the_supervector():
     matrix, scale = 0.4 * randn(C, D, R, seed=1), 0.5 + torch.rand(C, D, dtype=torch.float64)
-    heard, _ = drawn_statistics(matrix, 4, seed=2)
-    answer = posterior(matrix, heard)
+    stats, _ = drawn_statistics(matrix, 4, seed=2)
+    answer = posterior(matrix, stats)
     # Dehak et al. (2011), eq. 5 and 6, with Σ and T as they are, not divided by anything.
     sigma = np.diag(scale.square().flatten().numpy())
     t = (matrix * scale[:, :, None]).reshape(C * D, R).numpy()
     for row in range(4):
-        n = np.diag(np.repeat(heard.zeroth[row].numpy(), D))
-        f = (heard.first[row] * scale).flatten().numpy()
+        n = np.diag(np.repeat(stats.zeroth[row].numpy(), D))
+        f = (stats.first[row] * scale).flatten().numpy()
         precision = np.eye(R) + t.T @ np.linalg.inv(sigma) @ n @ t
         w = np.linalg.inv(precision) @ t.T @ np.linalg.inv(sigma) @ f
         np.testing.assert_allclose(answer.mean[row], w, rtol=1e-9)
@@ -202,12 +202,12 @@ def test_posterior_is_the_formula_of_the_supervector():
 
 def test_likelihood_is_that_of_the_joint_gaussian():
     matrix = 0.4 * randn(C, D, R, seed=1)
-    heard, _ = drawn_statistics(matrix, 4, seed=2)
+    stats, _ = drawn_statistics(matrix, 4, seed=2)
     t = matrix.reshape(C * D, R).numpy()
-    for row, value in enumerate(posterior(matrix, heard).log_likelihood):
-        counts = np.repeat(heard.zeroth[row].numpy(), D)
+    for row, value in enumerate(posterior(matrix, stats).log_likelihood):
+        counts = np.repeat(stats.zeroth[row].numpy(), D)
         # The mean of n frames of N(m + T w, 1) is N(m, T Tᵀ + 1/n), and N(m, 1/n) without T.
-        mean = heard.first[row].flatten().numpy() / counts
+        mean = stats.first[row].flatten().numpy() / counts
         zero = np.zeros(C * D)
         told = multivariate_normal(zero, t @ t.T + np.diag(1 / counts)).logpdf(mean)
         untold = multivariate_normal(zero, np.diag(1 / counts)).logpdf(mean)
@@ -216,11 +216,11 @@ def test_likelihood_is_that_of_the_joint_gaussian():
 
 def test_em_of_the_total_variability_never_falls_and_comes_up_to_the_truth():
     matrix = 0.4 * randn(C, D, R, seed=1)
-    heard, _ = drawn_statistics(matrix, 500, seed=2)
-    fitted = fit_total_variability(heard, dim=R, iterations=30, seed=0)
+    stats, _ = drawn_statistics(matrix, 500, seed=2)
+    fitted = fit_total_variability(stats, dim=R, iterations=30, seed=0)
     history = fitted.log_likelihoods
     assert all(after >= before - 1e-9 for before, after in itertools.pairwise(history))
-    truth = float(posterior(matrix, heard).log_likelihood.mean())
+    truth = float(posterior(matrix, stats).log_likelihood.mean())
     # The best fit to 500 recordings beats what drew them, by C·D·R / 2 nats in all on average.
     assert truth < history[-1] < truth + C * D * R / 2 / 500 * 3
 
@@ -238,14 +238,14 @@ def rotated(vectors: Tensor, truth: Tensor) -> Tensor:
 
 def test_a_known_total_variability_is_found_again():
     matrix = 0.4 * randn(C, D, R, seed=1)
-    heard, w = drawn_statistics(matrix, 800, seed=2)
-    found = fit_total_variability(heard, dim=R, iterations=30, seed=0).matrix
+    stats, w = drawn_statistics(matrix, 800, seed=2)
+    found = fit_total_variability(stats, dim=R, iterations=30, seed=0).matrix
     assert subspace_angles(found.flatten(0, 1), matrix.flatten(0, 1)).min() > 0.998
     # T takes the covariance of these 800 w in, which is not quite the identity.
     white = w @ torch.linalg.inv(torch.linalg.cholesky(w.T @ w / len(w))).T
-    error = rotated(posterior(found, heard).mean, white) - white
+    error = rotated(posterior(found, stats).mean, white) - white
     # Even with the true T an i-vector errs by its posterior covariance; not by more than 5 % more.
-    best = posterior(matrix, heard).covariance.diagonal(dim1=1, dim2=2).mean()
+    best = posterior(matrix, stats).covariance.diagonal(dim1=1, dim2=2).mean()
     assert error.square().mean() < 1.05 * best
 
 
@@ -261,14 +261,14 @@ def test_background_model_and_total_variability_are_found_from_frames():
     gmm = fit_gmm(frames.flatten(0, 1), num_components=C, iterations=15, variance_floor=1e-4, seed=0).gmm
     order = torch.cdist(base, gmm.means).argmin(dim=1)
     assert sorted(order.tolist()) == list(range(C))
-    heard = statistics(gmm, frames, torch.ones(count, length, dtype=torch.bool))
+    stats = statistics(gmm, frames, torch.ones(count, length, dtype=torch.bool))
     torch.testing.assert_close(
-        heard.zeroth.sum(dim=1), torch.full((count,), float(length), dtype=torch.float64)
+        stats.zeroth.sum(dim=1), torch.full((count,), float(length), dtype=torch.float64)
     )
-    found = fit_total_variability(heard, dim=R, iterations=30, seed=0).matrix
+    found = fit_total_variability(stats, dim=R, iterations=30, seed=0).matrix
     shifts = (found * gmm.variances.sqrt()[:, :, None])[order]
     assert subspace_angles(shifts.flatten(0, 1), matrix.flatten(0, 1)).min() > 0.99
-    vectors = rotated(posterior(found, heard).mean, w)
+    vectors = rotated(posterior(found, stats).mean, w)
     assert (vectors * w).sum() / (vectors.norm() * w.norm()) > 0.98
 
 
@@ -281,11 +281,11 @@ def test_frames_that_do_not_count_are_left_out():
     torch.testing.assert_close(some.first, alone.first)
 
 
-def test_components_that_nobody_uses_keep_their_matrix():
+def test_unused_components_keep_their_matrix():
     matrix = 0.4 * randn(C, D, R, seed=1)
-    heard, _ = drawn_statistics(matrix, 50, seed=2)
-    heard.zeroth[:, 2], heard.first[:, 2] = 0.0, 0.0
-    assert fit_total_variability(heard, dim=R, iterations=5, seed=0).matrix.isfinite().all()
+    stats, _ = drawn_statistics(matrix, 50, seed=2)
+    stats.zeroth[:, 2], stats.first[:, 2] = 0.0, 0.0
+    assert fit_total_variability(stats, dim=R, iterations=5, seed=0).matrix.isfinite().all()
 
 
 # The extractor.
