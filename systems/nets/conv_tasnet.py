@@ -5,6 +5,7 @@ SoundBeam, SpeakerBeam and related systems share this body; each computes the em
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 import torch
@@ -15,7 +16,7 @@ from torch.nn import functional as F
 from ...core.validation import StrictModel
 from .conditioning import conditioning
 from .filterbank import Decoder, Encoder, rms
-from .tcn import NormName, PReLU, Stack, apply_mask, layer_norm
+from .tcn import BlockSizes, NormName, PReLU, Stack, apply_mask, layer_norm
 
 Positive = Annotated[int, Field(gt=0)]
 
@@ -57,6 +58,11 @@ class TasNetConfig(StrictModel):
         """Stride in samples."""
         return self.stride or max(1, self.filter_length // 2)
 
+    @property
+    def block(self) -> BlockSizes:
+        """Hyper-parameters of a block."""
+        return BlockSizes(bottleneck=self.bottleneck, hidden=self.hidden, kernel=self.kernel, skip=self.skip)
+
 
 class ExtractorConfig(TasNetConfig):
     """Hyper-parameters of a conditioned Conv-TasNet.
@@ -90,6 +96,11 @@ class ExtractorConfig(TasNetConfig):
             raise ValueError("a causal network needs norm: cumulative; global norm looks ahead")
         return self
 
+    @property
+    def block(self) -> BlockSizes:
+        """Hyper-parameters of a block."""
+        return replace(super().block, norm=self.norm, causal=self.causal)
+
 
 class Extractor(nn.Module):
     """Encoder, mask network conditioned on an embedding, decoder.
@@ -112,29 +123,16 @@ class Extractor(nn.Module):
         self.normalises = True
         self.norm = layer_norm(c.norm, c.num_filters)
         self.bottleneck = nn.Conv1d(c.num_filters, c.bottleneck, 1)
-        self.before = self._stacks(c, c.conditioned_after)
+        self.before = nn.ModuleList(Stack(c.block, num_blocks=c.blocks) for _ in range(c.conditioned_after))
         self.conditioning = conditioning(
             c.conditioning, num_channels=c.bottleneck, embedding_dim=c.embedding_dim
         )
-        self.after = self._stacks(c, c.stacks - c.conditioned_after)
+        self.after = nn.ModuleList(
+            Stack(c.block, num_blocks=c.blocks) for _ in range(c.stacks - c.conditioned_after)
+        )
         self.output_activation = PReLU()
         self.output = nn.Conv1d(c.skip or c.bottleneck, c.num_filters, 1)
         self.activation = F.relu if c.mask == "relu" else torch.sigmoid
-
-    @staticmethod
-    def _stacks(config: ExtractorConfig, count: int) -> nn.ModuleList:
-        return nn.ModuleList(
-            Stack(
-                num_blocks=config.blocks,
-                bottleneck=config.bottleneck,
-                hidden=config.hidden,
-                kernel=config.kernel,
-                norm=config.norm,
-                causal=config.causal,
-                skip=config.skip,
-            )
-            for _ in range(count)
-        )
 
     def forward(self, mixture: Tensor, lengths: Tensor, embedding: Tensor) -> Tensor:
         """Extract the signal that the embedding describes.

@@ -13,7 +13,7 @@ from torch.nn.utils.rnn import pad_sequence
 from ...core.validation import StrictModel
 from .filterbank import Encoder, rms
 from .speaker_head import SpeakerHead
-from .tcn import NormName, PReLU, Stack, apply_mask, layer_norm
+from .tcn import BlockSizes, PReLU, Stack, apply_mask, layer_norm
 
 Config = TypeVar("Config", bound=StrictModel)
 Embedding = TypeVar("Embedding")
@@ -76,40 +76,26 @@ def mean_over_frames(features: Tensor, mask: Tensor | None) -> Tensor:
 
 
 class StackEmbedder(nn.Module):
-    """Auxiliary network of TD-SpeakerBeam: encoder, one stack, 1×1, mean over time.
+    """Auxiliary network of TD-SpeakerBeam: encoder, one stack of X = `blocks` blocks, 1×1, mean over time.
 
     Args:
-        num_filters: N.
-        filter_length: L, in samples.
-        stride: in samples.
-        rectify: of the `Encoder`.
-        blocks: X.
-        bottleneck: B.
-        hidden: H.
-        kernel: P.
-        skip: Sc; 0 takes the embedding from the residual path.
-        norm: normalisation; the convolutions are never causal, since the whole enrollment is given.
-        embedding_dim: D.
-        covering: of the `Encoder`.
+        sizes: of the blocks; without skip paths the embedding is taken from the residual path.
         normalise: normalise enrollments to unit RMS.
+        num_filters: see `Encoder` for this and the following ones.
     """
 
     def __init__(
         self,
+        sizes: BlockSizes,
         *,
+        blocks: int,
+        embedding_dim: int,
+        normalise: bool = True,
         num_filters: int,
         filter_length: int,
         stride: int,
         rectify: bool = True,
-        blocks: int,
-        bottleneck: int,
-        hidden: int,
-        kernel: int,
-        skip: int = 0,
-        norm: NormName = "global",
-        embedding_dim: int,
         covering: bool = True,
-        normalise: bool = True,
     ) -> None:
         super().__init__()
         self.normalises = normalise
@@ -120,13 +106,11 @@ class StackEmbedder(nn.Module):
             rectify=rectify,
             covering=covering,
         )
-        self.norm = layer_norm(norm, num_filters)
-        self.bottleneck = nn.Conv1d(num_filters, bottleneck, 1)
-        self.stack = Stack(
-            num_blocks=blocks, bottleneck=bottleneck, hidden=hidden, kernel=kernel, norm=norm, skip=skip
-        )
+        self.norm = layer_norm(sizes.norm, num_filters)
+        self.bottleneck = nn.Conv1d(num_filters, sizes.bottleneck, 1)
+        self.stack = Stack(sizes, num_blocks=blocks)
         self.activation = PReLU()
-        self.output = nn.Conv1d(skip or bottleneck, embedding_dim, 1)
+        self.output = nn.Conv1d(sizes.skip or sizes.bottleneck, embedding_dim, 1)
 
     def forward(self, signals: Tensor, lengths: Tensor) -> Tensor:
         """Enrollments [B, T], zeros past the lengths [B], to embeddings [B, D]."""

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .filterbank import Encoder
-from .tcn import Block
+from .tcn import Block, BlockSizes
 
 
 class MultiScaleEncoder(nn.Module):
@@ -74,27 +74,14 @@ class ChannelNorm(nn.Module):
 
 
 class InformedStack(nn.Module):
-    """Stack whose first block takes the embedding as additional input channels.
+    """Stack whose first block takes the embedding [B, D] as additional input channels."""
 
-    Args:
-        num_blocks: X, with dilations 1, 2, ..., 2^(X−1).
-        bottleneck: channels in and out.
-        hidden: H.
-        kernel: P.
-        embedding_dim: D.
-    """
-
-    def __init__(
-        self, *, num_blocks: int, bottleneck: int, hidden: int, kernel: int, embedding_dim: int
-    ) -> None:
+    def __init__(self, sizes: BlockSizes, *, num_blocks: int, embedding_dim: int) -> None:
         super().__init__()
-        self.first, *others = (
-            Block(bottleneck=bottleneck, hidden=hidden, kernel=kernel, dilation=2**index)
-            for index in range(num_blocks)
-        )
+        self.first, *others = (Block(sizes, dilation=2**index) for index in range(num_blocks))
         self.others = nn.ModuleList(others)
         # The columns of the first 1×1 for the embedding, which is the same in every frame.
-        self.clue = nn.Linear(embedding_dim, hidden, bias=False)
+        self.clue = nn.Linear(embedding_dim, sizes.hidden, bias=False)
 
     def forward(self, features: Tensor, embedding: Tensor, mask: Tensor | None) -> Tensor:
         """Features [B, N, K] and embedding [B, D] to features [B, N, K]."""

@@ -91,10 +91,22 @@ class QueryRefinementNet(nn.Module):
         self.config = c = config
         self.encoder = Encoder(num_filters=c.num_filters, filter_length=c.filter_length, stride=c.hop)
         self.decoder = Decoder(num_filters=c.num_filters, filter_length=c.filter_length, stride=c.hop)
-        self.shared = _tcn(c, c.num_filters, c.bottleneck, c.shared_stacks)
+        self.shared = Tcn(
+            c.block,
+            channels_in=c.num_filters,
+            channels_out=c.bottleneck,
+            blocks=c.blocks,
+            stacks=c.shared_stacks,
+        )
         self.embedding = LabelEmbedding(num_classes=len(classes), dim=c.bottleneck)
         self.conditioning = Multiplication(num_channels=c.bottleneck, embedding_dim=c.bottleneck)
-        self.estimator = _tcn(c, c.bottleneck, c.num_filters, c.mask_stacks)
+        self.estimator = Tcn(
+            c.block,
+            channels_in=c.bottleneck,
+            channels_out=c.num_filters,
+            blocks=c.blocks,
+            stacks=c.mask_stacks,
+        )
         self.activation = F.relu if c.mask == "relu" else torch.sigmoid
         self.classifier: ClassHead | None = None
         if c.classifier:
@@ -139,16 +151,3 @@ class QueryRefinementNet(nn.Module):
     def forward(self, mixture: Tensor, lengths: Tensor, query: Tensor) -> Tensor:
         """Estimates [B, T] of mixtures [B, T] for queries [B, V] without refinement."""
         return self.extract(self.encode(mixture, lengths), query)
-
-
-def _tcn(config: QueryRefinementConfig, channels_in: int, channels_out: int, stacks: int) -> Tcn:
-    return Tcn(
-        channels_in=channels_in,
-        channels_out=channels_out,
-        bottleneck=config.bottleneck,
-        hidden=config.hidden,
-        kernel=config.kernel,
-        blocks=config.blocks,
-        stacks=stacks,
-        skip=config.skip,
-    )

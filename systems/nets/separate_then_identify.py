@@ -13,6 +13,7 @@ from .conv_tasnet import Positive
 from .enrollment import EnrolledNet, StackEmbedder
 from .separator import Separator, SeparatorConfig
 from .speaker_head import CosineSpeakerHead
+from .tcn import BlockSizes
 
 
 class SeparateThenIdentifyConfig(SeparatorConfig):
@@ -55,14 +56,12 @@ class SeparateThenIdentifyNet(EnrolledNet[SeparateThenIdentifyConfig, Tensor]):
         c = config
         self.separator = Separator(config)
         self.voices = StackEmbedder(
+            BlockSizes(bottleneck=c.voice_bottleneck, hidden=c.voice_hidden, kernel=c.kernel),
+            blocks=c.voice_blocks,
+            embedding_dim=c.voice_dim,
             num_filters=c.voice_filters,
             filter_length=c.voice_filter_length,
             stride=c.voice_filter_length // 2,
-            blocks=c.voice_blocks,
-            bottleneck=c.voice_bottleneck,
-            hidden=c.voice_hidden,
-            kernel=c.kernel,
-            embedding_dim=c.voice_dim,
         )
         if c.speakers:
             self.speakers = CosineSpeakerHead(

@@ -61,14 +61,11 @@ class Separator(nn.Module):
             c.filterbank, num_filters=c.num_filters, filter_length=c.filter_length, stride=c.hop
         )
         self.body = Tcn(
+            c.block,
             channels_in=self.bank.num_channels,
             channels_out=c.num_outputs * self.bank.num_channels,
-            bottleneck=c.bottleneck,
-            hidden=c.hidden,
-            kernel=c.kernel,
             blocks=c.blocks,
             stacks=c.stacks,
-            skip=c.skip,
         )
         self.activation = F.relu if c.mask == "relu" else torch.sigmoid
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Literal
 
 import torch
@@ -140,16 +141,13 @@ def by_class(clips: Clips, *, num_classes: int) -> list[Clips]:
 def _enrollment_encoder(config: SoundBeamConfig) -> StackEmbedder:
     c = config
     encoder = StackEmbedder(
+        # Not causal in any case, since the whole enrollment is given.
+        replace(c.block, causal=False),
+        blocks=c.enrollment_blocks or c.blocks,
+        embedding_dim=c.embedding_dim,
         num_filters=c.num_filters,
         filter_length=c.filter_length,
         stride=c.hop,
-        blocks=c.enrollment_blocks or c.blocks,
-        bottleneck=c.bottleneck,
-        hidden=c.hidden,
-        kernel=c.kernel,
-        skip=c.skip,
-        norm=c.norm,
-        embedding_dim=c.embedding_dim,
     )
     # Around one as the class embeddings are: a clue that neither mutes nor flips channels.
     with torch.no_grad():

@@ -16,7 +16,7 @@ from .enrollment import EnrolledNet, mean_over_frames
 from .filterbank import rms
 from .multiscale import ChannelNorm, InformedStack, MultiScaleDecoder, MultiScaleEncoder
 from .speaker_head import SpeakerHead
-from .tcn import PReLU, apply_mask, frame_mask
+from .tcn import BlockSizes, PReLU, apply_mask, frame_mask
 
 POOL = 3
 
@@ -70,19 +70,13 @@ class SpExPlusNet(EnrolledNet[SpExPlusConfig, Tensor]):
         c = config
         lengths = (c.short, c.middle, c.long)
         stride = c.short // 2
+        sizes = BlockSizes(bottleneck=c.bottleneck, hidden=c.hidden, kernel=c.kernel)
         self.encoder = MultiScaleEncoder(num_filters=c.num_filters, filter_lengths=lengths, stride=stride)
         self.decoder = MultiScaleDecoder(num_filters=c.num_filters, filter_lengths=lengths, stride=stride)
         self.norm = ChannelNorm(3 * c.num_filters)
         self.bottleneck = nn.Conv1d(3 * c.num_filters, c.bottleneck, 1)
         self.stacks = nn.ModuleList(
-            InformedStack(
-                num_blocks=c.blocks,
-                bottleneck=c.bottleneck,
-                hidden=c.hidden,
-                kernel=c.kernel,
-                embedding_dim=c.embedding_dim,
-            )
-            for _ in range(c.stacks)
+            InformedStack(sizes, num_blocks=c.blocks, embedding_dim=c.embedding_dim) for _ in range(c.stacks)
         )
         self.masks = nn.ModuleList(nn.Conv1d(c.bottleneck, c.num_filters, 1) for _ in lengths)
         self.speaker_encoder = ResidualEmbedder(

@@ -7,6 +7,7 @@ cover the true frames and no padding leaks in, so that a result does not depend 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -99,7 +100,7 @@ class DepthwiseConv(nn.Module):
     """Dilated convolution of each channel on its own, as a sum of shifted copies.
 
     With P = 3 this moves less memory than the convolution of any CPU library, above all in the gradient,
-    which dominates training time. See `Block` for the arguments.
+    which dominates training time. See `BlockSizes` for the arguments.
     """
 
     def __init__(self, *, num_channels: int, kernel: int, dilation: int, causal: bool) -> None:
@@ -123,37 +124,41 @@ class DepthwiseConv(nn.Module):
         return total
 
 
-class Block(nn.Module):
-    """1×1, PReLU, norm, dilated depthwise convolution, PReLU, norm, 1×1, and the residual.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockSizes:
+    """Hyper-parameters of a `Block`.
 
-    Args:
+    Attributes:
         bottleneck: B, channels in and out.
         hidden: H, channels of the depthwise convolution.
         kernel: P, odd unless `causal`.
-        dilation: in frames.
         norm: "global", or "cumulative" for causal networks.
         causal: use past frames only.
         skip: Sc, channels of the skip output; 0 has none.
     """
 
-    def __init__(
-        self,
-        *,
-        bottleneck: int,
-        hidden: int,
-        kernel: int,
-        dilation: int,
-        norm: NormName = "global",
-        causal: bool = False,
-        skip: int = 0,
-    ) -> None:
+    bottleneck: int
+    hidden: int
+    kernel: int
+    norm: NormName = "global"
+    causal: bool = False
+    skip: int = 0
+
+
+class Block(nn.Module):
+    """1×1, PReLU, norm, depthwise convolution (`dilation` in frames), PReLU, norm, 1×1, and the residual."""
+
+    def __init__(self, sizes: BlockSizes, *, dilation: int) -> None:
         super().__init__()
+        bottleneck, hidden, skip = sizes.bottleneck, sizes.hidden, sizes.skip
         self.widen = nn.Conv1d(bottleneck, hidden, 1)
         self.widen_activation = PReLU()
-        self.widen_norm = layer_norm(norm, hidden)
-        self.depthwise = DepthwiseConv(num_channels=hidden, kernel=kernel, dilation=dilation, causal=causal)
+        self.widen_norm = layer_norm(sizes.norm, hidden)
+        self.depthwise = DepthwiseConv(
+            num_channels=hidden, kernel=sizes.kernel, dilation=dilation, causal=sizes.causal
+        )
         self.depthwise_activation = PReLU()
-        self.depthwise_norm = layer_norm(norm, hidden)
+        self.depthwise_norm = layer_norm(sizes.norm, hidden)
         self.residual = nn.Conv1d(hidden, bottleneck, 1)
         self.skip = nn.Conv1d(hidden, skip, 1) if skip else None
 
@@ -172,32 +177,11 @@ class Block(nn.Module):
 
 
 class Stack(nn.Module):
-    """X blocks with dilations 1, 2, 4, ..., 2^(X−1); see `Block` for the arguments."""
+    """X = `num_blocks` blocks with dilations 1, 2, 4, ..., 2^(X−1)."""
 
-    def __init__(
-        self,
-        *,
-        num_blocks: int,
-        bottleneck: int,
-        hidden: int,
-        kernel: int,
-        norm: NormName = "global",
-        causal: bool = False,
-        skip: int = 0,
-    ) -> None:
+    def __init__(self, sizes: BlockSizes, *, num_blocks: int) -> None:
         super().__init__()
-        self.blocks = nn.ModuleList(
-            Block(
-                bottleneck=bottleneck,
-                hidden=hidden,
-                kernel=kernel,
-                dilation=2**index,
-                norm=norm,
-                causal=causal,
-                skip=skip,
-            )
-            for index in range(num_blocks)
-        )
+        self.blocks = nn.ModuleList(Block(sizes, dilation=2**index) for index in range(num_blocks))
 
     def forward(self, features: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Features [B, N, K] to the next features and the sum of the skip outputs."""
@@ -209,39 +193,21 @@ class Stack(nn.Module):
 
 
 class Tcn(nn.Module):
-    """Norm, 1×1 to the bottleneck, R stacks of X blocks, PReLU, 1×1 out.
+    """Norm, 1×1 to the bottleneck, R = `stacks` stacks of X = `blocks` blocks, PReLU, 1×1 out.
 
     The output is made of the sum of the skip paths, or of the residual path if there are none (Luo and
-    Mesgarani, 2019, Fig. 1). See `Block` for the other arguments.
-
-    Args:
-        channels_in: of the features.
-        channels_out: of the result.
-        blocks: X, in a stack.
-        stacks: R.
+    Mesgarani, 2019, Fig. 1).
     """
 
     def __init__(
-        self,
-        *,
-        channels_in: int,
-        channels_out: int,
-        bottleneck: int,
-        hidden: int,
-        kernel: int,
-        blocks: int,
-        stacks: int,
-        skip: int = 0,
+        self, sizes: BlockSizes, *, channels_in: int, channels_out: int, blocks: int, stacks: int
     ) -> None:
         super().__init__()
-        self.norm = GlobalLayerNorm(channels_in)
-        self.bottleneck = nn.Conv1d(channels_in, bottleneck, 1)
-        self.stacks = nn.ModuleList(
-            Stack(num_blocks=blocks, bottleneck=bottleneck, hidden=hidden, kernel=kernel, skip=skip)
-            for _ in range(stacks)
-        )
+        self.norm = layer_norm(sizes.norm, channels_in)
+        self.bottleneck = nn.Conv1d(channels_in, sizes.bottleneck, 1)
+        self.stacks = nn.ModuleList(Stack(sizes, num_blocks=blocks) for _ in range(stacks))
         self.activation = PReLU()
-        self.output = nn.Conv1d(skip or bottleneck, channels_out, 1)
+        self.output = nn.Conv1d(sizes.skip or sizes.bottleneck, channels_out, 1)
 
     def forward(self, features: Tensor, mask: Tensor | None) -> Tensor:
         """Features [B, N, K] to [B, channels_out, K]; both are zero past the end."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -134,16 +135,13 @@ def _bank(config: TdSpeakerBeamConfig) -> tuple[Encoder, Decoder]:
 def _auxiliary(config: TdSpeakerBeamConfig, *, num_paths: int) -> StackEmbedder:
     length = config.aux_filter_length or config.filter_length
     return StackEmbedder(
+        replace(config.block, hidden=config.aux_hidden or config.hidden, norm="global", causal=False),
+        blocks=config.aux_blocks or config.blocks,
+        embedding_dim=num_paths * config.embedding_dim,
+        normalise=config.normalise,
         num_filters=config.aux_num_filters or config.num_filters,
         filter_length=length,
         stride=max(1, length // 2) if config.aux_filter_length else config.hop,
         rectify=config.encoder == "relu",
-        blocks=config.aux_blocks or config.blocks,
-        bottleneck=config.bottleneck,
-        hidden=config.aux_hidden or config.hidden,
-        kernel=config.kernel,
-        skip=config.skip,
-        embedding_dim=num_paths * config.embedding_dim,
         covering=config.frames == "covering",
-        normalise=config.normalise,
     )

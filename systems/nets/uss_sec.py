@@ -11,7 +11,7 @@ from .class_head import ClassHead
 from .conv_tasnet import Positive
 from .filterbank import Encoder, rms
 from .separator import Separator, SeparatorConfig
-from .tcn import Tcn, frame_mask
+from .tcn import BlockSizes, Tcn, frame_mask
 
 
 class UssSecConfig(SeparatorConfig):
@@ -55,11 +55,9 @@ class EventClassifier(nn.Module):
             stride=max(1, c.event_filter_length // 2),
         )
         self.body = Tcn(
+            BlockSizes(bottleneck=c.event_bottleneck, hidden=c.event_hidden, kernel=c.kernel),
             channels_in=c.event_filters,
             channels_out=c.event_bottleneck,
-            bottleneck=c.event_bottleneck,
-            hidden=c.event_hidden,
-            kernel=c.kernel,
             blocks=c.event_blocks,
             stacks=1,
         )

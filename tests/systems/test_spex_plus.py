@@ -12,7 +12,7 @@ from tsebench.core.validation import parse
 from tsebench.doctor.system_checks import check_system
 from tsebench.systems.nets.multiscale import InformedStack, MultiScaleDecoder, MultiScaleEncoder
 from tsebench.systems.nets.spex_plus import MaskedBatchNorm, ResidualEmbedder, SpExPlusConfig, SpExPlusNet
-from tsebench.systems.nets.tcn import frame_mask
+from tsebench.systems.nets.tcn import BlockSizes, frame_mask
 from tsebench.systems.registry import load_system
 from tsebench.systems.spex_plus import SpExPlusTask
 from tsebench.systems.training.data import collate
@@ -76,7 +76,7 @@ def test_frames_of_all_scales_start_together():
 
 def test_first_block_hears_the_embedding_below_its_features():
     torch.manual_seed(2)
-    stack = InformedStack(num_blocks=2, bottleneck=4, hidden=5, kernel=3, embedding_dim=3)
+    stack = InformedStack(BlockSizes(bottleneck=4, hidden=5, kernel=3), num_blocks=2, embedding_dim=3)
     features, embedding = torch.randn(2, 4, 30), torch.randn(2, 3)
     weight = torch.cat([stack.first.widen.weight, stack.clue.weight[..., None]], dim=1)
     below = torch.cat([features, embedding[..., None].expand(-1, -1, 30)], dim=1)

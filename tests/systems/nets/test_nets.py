@@ -13,6 +13,7 @@ from tsebench.systems.nets.conditioning import Multiplication, conditioning
 from tsebench.systems.nets.conv_tasnet import Extractor, ExtractorConfig
 from tsebench.systems.nets.filterbank import Decoder, Encoder, rms
 from tsebench.systems.nets.tcn import (
+    BlockSizes,
     CumulativeLayerNorm,
     DepthwiseConv,
     GlobalLayerNorm,
@@ -127,7 +128,9 @@ def test_masks_and_no_masks():
 
 def test_stack_reaches_as_far_as_its_dilations():
     # 1 + 2 + 4 = 7 frames back for P = 3 in a causal stack is 2·7.
-    stack = Stack(num_blocks=3, bottleneck=4, hidden=5, kernel=3, norm="cumulative", causal=True, skip=2)
+    stack = Stack(
+        BlockSizes(bottleneck=4, hidden=5, kernel=3, norm="cumulative", causal=True, skip=2), num_blocks=3
+    )
     for block in stack.blocks:
         block.widen_norm = block.depthwise_norm = PassBy()
     features = torch.randn(1, 4, 60, requires_grad=True)
