@@ -175,11 +175,7 @@ class SoundBeam:
 
 
 def _kinds(config: SoundBeamConfig, query: QueryKind, checkpoint: str) -> frozenset[ClueKind]:
-    """Kinds of clue that are used.
-
-    Raises:
-        ConfigError: the network cannot use the requested kind.
-    """
+    """Kinds of clue that are used; a ConfigError if the network cannot use the requested one."""
     can: dict[ClueKind, bool] = {"classes": config.takes_classes, "enrollment": config.takes_enrollments}
     if query == "auto":
         return frozenset(kind for kind, able in can.items() if able)

@@ -135,11 +135,7 @@ def config_of(package: Package) -> TdSpeakerBeamConfig:
 
 
 def _check(package: Package, args: Mapping[str, Any]) -> None:
-    """Refuse arguments that our network does not support.
-
-    Raises:
-        CheckpointError: for the first such argument.
-    """
+    """Refuse arguments that our network does not support."""
     allowed = {**_FIXED, "adapt_layer_type": tuple(_CONDITIONINGS), "mask_act": ("relu", "sigmoid")}
     for key, values in allowed.items():
         found = args.get(key, values[0])

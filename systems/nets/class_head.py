@@ -13,12 +13,7 @@ _TINY = 1e-7
 class ClassHead(nn.Module):
     """Bidirectional GRU and a linear layer for frames, linear-softmax pooling for the clip.
 
-    Args:
-        channels: of the features.
-        units: of the GRU, in each direction.
-        layers: of the GRU.
-        num_classes: V.
-        pool: frames that are averaged to one before the GRU.
+    The GRU has `units` in each direction; `pool` frames are averaged to one before it.
     """
 
     def __init__(self, *, channels: int, units: int, layers: int, num_classes: int, pool: int = 1) -> None:
@@ -52,15 +47,10 @@ class ClassHead(nn.Module):
 
 
 def average_frames(features: Tensor, counts: Tensor, *, size: int) -> tuple[Tensor, Tensor]:
-    """Means over `size` frames; the last one over the frames that are left.
+    """Average `size` frames to one, the last one over the frames that are left.
 
-    Args:
-        features: [B, N, K] with zeros past the end.
-        counts: [B], true frames.
-        size: number of frames that are averaged.
-
-    Returns:
-        Means [B, N, ⌈K / size⌉] and their counts [B].
+    Features [B, N, K], zeros past the end, with `counts` [B] true frames become [B, N, ⌈K / size⌉] and counts
+    [B].
     """
     if size == 1:
         return features, counts

@@ -76,38 +76,26 @@ def mean_over_frames(features: Tensor, mask: Tensor | None) -> Tensor:
 
 
 class StackEmbedder(nn.Module):
-    """Auxiliary network of TD-SpeakerBeam: encoder, one stack of X = `blocks` blocks, 1×1, mean over time.
+    """Auxiliary network of TD-SpeakerBeam: encoder, one stack, 1×1, mean over time.
+
+    Without skip paths the embedding is taken from the residual path.
 
     Args:
-        sizes: of the blocks; without skip paths the embedding is taken from the residual path.
+        encoder: of the enrollments.
+        sizes: of the blocks.
+        blocks: X.
+        embedding_dim: D.
         normalise: normalise enrollments to unit RMS.
-        num_filters: see `Encoder` for this and the following ones.
     """
 
     def __init__(
-        self,
-        sizes: BlockSizes,
-        *,
-        blocks: int,
-        embedding_dim: int,
-        normalise: bool = True,
-        num_filters: int,
-        filter_length: int,
-        stride: int,
-        rectify: bool = True,
-        covering: bool = True,
+        self, encoder: Encoder, sizes: BlockSizes, *, blocks: int, embedding_dim: int, normalise: bool = True
     ) -> None:
         super().__init__()
         self.normalises = normalise
-        self.encoder = Encoder(
-            num_filters=num_filters,
-            filter_length=filter_length,
-            stride=stride,
-            rectify=rectify,
-            covering=covering,
-        )
-        self.norm = layer_norm(sizes.norm, num_filters)
-        self.bottleneck = nn.Conv1d(num_filters, sizes.bottleneck, 1)
+        self.encoder = encoder
+        self.norm = layer_norm(sizes.norm, encoder.filters.out_channels)
+        self.bottleneck = nn.Conv1d(encoder.filters.out_channels, sizes.bottleneck, 1)
         self.stack = Stack(sizes, num_blocks=blocks)
         self.activation = PReLU()
         self.output = nn.Conv1d(sizes.skip or sizes.bottleneck, embedding_dim, 1)

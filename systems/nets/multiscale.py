@@ -12,13 +12,7 @@ from .tcn import Block, BlockSizes
 
 
 class MultiScaleEncoder(nn.Module):
-    """Encoders of several filter lengths, whose frames start at the same samples.
-
-    Args:
-        num_filters: N, of each.
-        filter_lengths: L, in samples, the shortest first.
-        stride: hop of all, in samples.
-    """
+    """Encoders of several filter lengths, the shortest first, whose frames start at the same samples."""
 
     def __init__(self, *, num_filters: int, filter_lengths: Sequence[int], stride: int) -> None:
         super().__init__()

@@ -78,11 +78,7 @@ class SharedFeatures:
 class QueryRefinementNet(nn.Module):
     """Encoder and shared features, then a mask for a query and a classifier independent of it.
 
-    The mixture is normalised to unit RMS inside and the estimate scaled back.
-
-    Args:
-        config: hyper-parameters.
-        classes: vocabulary, V labels.
+    The mixture is normalised to unit RMS inside and the estimate scaled back. The vocabulary has V labels.
     """
 
     def __init__(self, config: QueryRefinementConfig, *, classes: tuple[str, ...]) -> None:

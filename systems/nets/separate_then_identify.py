@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from .conv_tasnet import Positive
 from .enrollment import EnrolledNet, StackEmbedder
+from .filterbank import Encoder
 from .separator import Separator, SeparatorConfig
 from .speaker_head import CosineSpeakerHead
 from .tcn import BlockSizes
@@ -55,13 +56,12 @@ class SeparateThenIdentifyNet(EnrolledNet[SeparateThenIdentifyConfig, Tensor]):
         super().__init__(config)
         c = config
         self.separator = Separator(config)
+        length = c.voice_filter_length
         self.voices = StackEmbedder(
+            Encoder(num_filters=c.voice_filters, filter_length=length, stride=length // 2),
             BlockSizes(bottleneck=c.voice_bottleneck, hidden=c.voice_hidden, kernel=c.kernel),
             blocks=c.voice_blocks,
             embedding_dim=c.voice_dim,
-            num_filters=c.voice_filters,
-            filter_length=c.voice_filter_length,
-            stride=c.voice_filter_length // 2,
         )
         if c.speakers:
             self.speakers = CosineSpeakerHead(

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from .conv_tasnet import Extractor, ExtractorConfig
 from .enrollment import StackEmbedder, join_enrollments
+from .filterbank import Encoder
 from .label_embedding import embed, fresh_columns
 
 _CLIPS_AT_ONCE = 16
@@ -49,12 +50,7 @@ class SoundBeamConfig(ExtractorConfig):
 
 
 class SoundBeamNet(nn.Module):
-    """Conditioned Conv-TasNet with its embeddings of clues.
-
-    Args:
-        config: hyper-parameters.
-        classes: vocabulary, V labels.
-    """
+    """Conditioned Conv-TasNet with its embeddings of clues, for a vocabulary of V labels."""
 
     embedding: nn.Parameter | None
 
@@ -141,13 +137,11 @@ def by_class(clips: Clips, *, num_classes: int) -> list[Clips]:
 def _enrollment_encoder(config: SoundBeamConfig) -> StackEmbedder:
     c = config
     encoder = StackEmbedder(
+        Encoder(num_filters=c.num_filters, filter_length=c.filter_length, stride=c.hop),
         # Not causal in any case, since the whole enrollment is given.
         replace(c.block, causal=False),
         blocks=c.enrollment_blocks or c.blocks,
         embedding_dim=c.embedding_dim,
-        num_filters=c.num_filters,
-        filter_length=c.filter_length,
-        stride=c.hop,
     )
     # Around one as the class embeddings are: a clue that neither mutes nor flips channels.
     with torch.no_grad():

@@ -17,10 +17,6 @@ class SpeakerHead(nn.Module):
 
     Training streams have the same order on every machine, and so have the speakers. Hashes of their names are
     stored with the weights for a run that is resumed.
-
-    Args:
-        embedding_dim: D.
-        num_speakers: S.
     """
 
     keys: Tensor
@@ -65,12 +61,7 @@ class SpeakerHead(nn.Module):
 
 
 class CosineSpeakerHead(SpeakerHead):
-    """Classifier whose logits are cosines with one direction for each speaker, over a temperature.
-
-    Args:
-        embedding_dim: D.
-        num_speakers: S.
-        temperature: divisor of the cosines.
+    """Classifier whose logits are cosines with one direction for each speaker, divided by `temperature`.
 
     Source: NormFace (Wang et al., ACM Multimedia 2017), eq. 9.
     """

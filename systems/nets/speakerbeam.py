@@ -160,13 +160,7 @@ class LogAmplitude(nn.Module):
 
 
 class Blstm(nn.Module):
-    """Bidirectional LSTM that stops at the end of each signal.
-
-    Args:
-        num_features: channels in.
-        hidden: H, of each direction.
-        num_layers: number of layers.
-    """
+    """Bidirectional LSTM with H = `hidden` units in each direction, which stops at the end of each signal."""
 
     def __init__(self, *, num_features: int, hidden: int, num_layers: int) -> None:
         super().__init__()
@@ -182,14 +176,7 @@ class Blstm(nn.Module):
 
 
 class FrameSummary(nn.Module):
-    """Auxiliary network: fully connected layers on each frame of the enrollment.
-
-    Args:
-        num_features: channels in.
-        hidden: of the layers between, with ReLU.
-        num_layers: layers with ReLU.
-        embedding_dim: D.
-    """
+    """Auxiliary network: `num_layers` fully connected layers with ReLU and a linear one on each frame."""
 
     def __init__(self, *, num_features: int, hidden: int, num_layers: int, embedding_dim: int) -> None:
         super().__init__()
@@ -209,10 +196,6 @@ class FrameAttention(nn.Module):
     """Attention of each frame of the mixture to the frames of the enrollment, added to its features.
 
     Scaled dot products (Vaswani et al., 2017, eq. 1): softmax(Qᵀ K / √D) Vᵀ.
-
-    Args:
-        num_channels: N.
-        embedding_dim: D.
     """
 
     def __init__(self, *, num_channels: int, embedding_dim: int) -> None:

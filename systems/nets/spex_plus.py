@@ -116,10 +116,7 @@ class SpExPlusNet(EnrolledNet[SpExPlusConfig, Tensor]):
 class ResidualEmbedder(nn.Module):
     """Speaker encoder: channel norm, 1×1, residual blocks, 1×1, and the mean over the true frames.
 
-    Args:
-        num_features: channels in.
-        channels: of the first 1×1, and out of each residual block.
-        embedding_dim: D.
+    `channels` are those of the first 1×1 and of the output of each residual block.
     """
 
     def __init__(self, *, num_features: int, channels: tuple[int, ...], embedding_dim: int) -> None:
@@ -146,12 +143,7 @@ class ResidualEmbedder(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """Two 1×1 convolutions with batch norm, a shortcut, and the maximum of each three frames.
-
-    Args:
-        channels_in: N.
-        channels_out: M.
-    """
+    """Two 1×1 convolutions with batch norm, a shortcut, and the maximum of each three frames."""
 
     def __init__(self, *, channels_in: int, channels_out: int) -> None:
         super().__init__()

@@ -135,13 +135,15 @@ def _bank(config: TdSpeakerBeamConfig) -> tuple[Encoder, Decoder]:
 def _auxiliary(config: TdSpeakerBeamConfig, *, num_paths: int) -> StackEmbedder:
     length = config.aux_filter_length or config.filter_length
     return StackEmbedder(
+        Encoder(
+            num_filters=config.aux_num_filters or config.num_filters,
+            filter_length=length,
+            stride=max(1, length // 2) if config.aux_filter_length else config.hop,
+            rectify=config.encoder == "relu",
+            covering=config.frames == "covering",
+        ),
         replace(config.block, hidden=config.aux_hidden or config.hidden, norm="global", causal=False),
         blocks=config.aux_blocks or config.blocks,
         embedding_dim=num_paths * config.embedding_dim,
         normalise=config.normalise,
-        num_filters=config.aux_num_filters or config.num_filters,
-        filter_length=length,
-        stride=max(1, length // 2) if config.aux_filter_length else config.hop,
-        rectify=config.encoder == "relu",
-        covering=config.frames == "covering",
     )

@@ -39,12 +39,7 @@ class UssSecConfig(SeparatorConfig):
 
 
 class EventClassifier(nn.Module):
-    """Classifier of the sounds in a signal, independent of its level.
-
-    Args:
-        config: hyper-parameters.
-        num_classes: V.
-    """
+    """Classifier of the sounds in a signal, independent of its level."""
 
     def __init__(self, config: UssSecConfig, *, num_classes: int) -> None:
         super().__init__()
@@ -86,12 +81,7 @@ class Separated(NamedTuple):
 
 
 class UssSecNet(nn.Module):
-    """Separator and classifier.
-
-    Args:
-        config: hyper-parameters.
-        classes: vocabulary, V labels.
-    """
+    """Separator and classifier for a vocabulary of V labels."""
 
     def __init__(self, config: UssSecConfig, *, classes: tuple[str, ...]) -> None:
         super().__init__()

@@ -88,12 +88,7 @@ def build_model(package: Package) -> nn.Module:
 
 
 def _fetched(model: str) -> Path:
-    """File of a model on the hub, from the local cache if it is there.
-
-    Raises:
-        ConfigError: the package `huggingface_hub` is missing.
-        CheckpointError: no such model, or the hub cannot be reached.
-    """
+    """File of a model on the hub, from the local cache if it is there."""
     hub = _imported("huggingface_hub", why=f"model {model!r} is not a file and has a hub's name")
     name, _, revision = model.partition("@")
     problem = ""
@@ -150,11 +145,7 @@ def _torchaudio_loads() -> bool:
 
 
 def _imported(name: str, *, why: str) -> Any:
-    """Import a module of an optional package.
-
-    Raises:
-        ConfigError: it cannot be imported.
-    """
+    """Import a module of an optional package, or raise a ConfigError."""
     try:
         with warnings.catch_warnings():
             # asteroid uses deprecated parts of pkg_resources and torch.

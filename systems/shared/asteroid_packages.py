@@ -85,11 +85,7 @@ def read_package(path: Path) -> Package:
 
 
 def _loaded(content: bytes, where: str) -> Any:
-    """Content of a torch file.
-
-    Raises:
-        CheckpointError: it is damaged or unsafe.
-    """
+    """Content of a torch file that is neither damaged nor unsafe."""
     try:
         with warnings.catch_warnings(), torch.serialization.safe_globals(_plain_values()):
             # torch warns about TorchScript archives and raises an error too.

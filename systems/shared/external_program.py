@@ -153,11 +153,7 @@ def _split(command: str | Sequence[str]) -> list[str]:
 
 
 def _names(argument: str) -> list[str]:
-    """Placeholders of one argument; `{{` and `}}` are braces.
-
-    Raises:
-        ConfigError: a brace is open, or a placeholder is unknown.
-    """
+    """Placeholders of one argument; `{{` and `}}` are braces."""
     try:
         fields = [part[1:] for part in Formatter().parse(argument)]
     except ValueError as error:

@@ -10,6 +10,7 @@ from tsebench.core.errors import ConfigError, ExtractionError
 from tsebench.doctor.system_checks import check_system
 from tsebench.systems.checkpoints.checkpoint import load_checkpoint
 from tsebench.systems.nets.enrollment import StackEmbedder, join_enrollments, mean_over_frames
+from tsebench.systems.nets.filterbank import Encoder
 from tsebench.systems.nets.speaker_head import SpeakerHead
 from tsebench.systems.nets.tcn import BlockSizes
 from tsebench.systems.nets.td_speakerbeam import TdSpeakerBeamConfig, TdSpeakerBeamNet
@@ -107,7 +108,8 @@ def test_auxiliary_network_may_be_smaller():
 def test_embedding_is_the_mean_over_true_frames_and_ignores_the_level():
     torch.manual_seed(2)
     sizes = BlockSizes(bottleneck=6, hidden=7, kernel=3, skip=5)
-    embedder = StackEmbedder(sizes, blocks=2, embedding_dim=4, num_filters=9, filter_length=8, stride=4)
+    encoder = Encoder(num_filters=9, filter_length=8, stride=4)
+    embedder = StackEmbedder(encoder, sizes, blocks=2, embedding_dim=4)
     signals = [noise(333, 1), 1e-4 * noise(801, 2)]
     joined, lengths = join_enrollments([(s,) for s in signals], device="cpu")
     with torch.no_grad():
