@@ -28,26 +28,14 @@ class MetricSpec(StrictModel):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Improvement:
-    """value(system) − value(mixture) of a base metric."""
+class DerivedMetric:
+    """A value that follows from a base metric: value(system) − value(mixture), or value(reference)."""
 
     info: MetricInfo
     base: Metric
 
     def signature(self, sample_rate_hz: int) -> str:
-        """`si_sdri|` and the signature of the base metric."""
-        return f"{self.info.name}|{self.base.signature(sample_rate_hz)}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReferenceValue:
-    """value(reference) of a base metric: the value of a perfect answer."""
-
-    info: MetricInfo
-    base: Metric
-
-    def signature(self, sample_rate_hz: int) -> str:
-        """`wer_reference|` and the signature of the base metric."""
+        """Its own name, `|` and the signature of the base metric."""
         return f"{self.info.name}|{self.base.signature(sample_rate_hz)}"
 
 
@@ -64,8 +52,8 @@ class MetricPlan:
     """
 
     metrics: tuple[Metric, ...]
-    improvements: tuple[Improvement, ...]
-    reference_values: tuple[ReferenceValue, ...]
+    improvements: tuple[DerivedMetric, ...]
+    reference_values: tuple[DerivedMetric, ...]
     infos: tuple[MetricInfo, ...]
 
     @property
@@ -108,7 +96,7 @@ def plan_metrics(choices: Sequence[str | MetricSpec], *, context: MetricContext 
     base_of = {info.improvement: info.name for info in known_infos() if info.improvement}
     metrics: dict[str, Metric] = {}
     settings: dict[str, Mapping[str, Any]] = {}
-    improvements: dict[str, Improvement] = {}
+    improvements: dict[str, DerivedMetric] = {}
     for choice in (MetricSpec(name=c) if isinstance(c, str) else c for c in choices):
         if choice.name not in METRICS and choice.name not in base_of:
             raise UnknownNameError("metric", choice.name, [*METRICS, *base_of])
@@ -123,9 +111,9 @@ def plan_metrics(choices: Sequence[str | MetricSpec], *, context: MetricContext 
             )
         if choice.name in base_of:
             base = metrics[name]
-            improvements[choice.name] = Improvement(info=base.info.improvement_info(choice.name), base=base)
+            improvements[choice.name] = DerivedMetric(info=base.info.improvement_info(choice.name), base=base)
     values = [
-        ReferenceValue(info=metric.info.reference_info(metric.info.reference_value), base=metric)
+        DerivedMetric(info=metric.info.reference_info(metric.info.reference_value), base=metric)
         for metric in metrics.values()
         if metric.info.reference_value is not None
     ]
@@ -137,7 +125,7 @@ def plan_metrics(choices: Sequence[str | MetricSpec], *, context: MetricContext 
     )
 
 
-def _ordered(metrics: Iterable[Metric], improvements: Mapping[str, Improvement]) -> Iterator[MetricInfo]:
+def _ordered(metrics: Iterable[Metric], improvements: Mapping[str, DerivedMetric]) -> Iterator[MetricInfo]:
     for metric in metrics:
         for info in metric.info.family():
             if info.name != metric.info.improvement or info.name in improvements:

@@ -7,7 +7,7 @@ and a reason. The policy is in `edges.py`.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,7 +20,7 @@ from ..metrics.protocol import AnswerMetric, FileMetric, Metric, MetricInfo, Sig
 from ..outcome import Outcome, Score, Status
 from .edges import CheckedAnswer, Scorable, check, verdict
 from .guarded_metrics import answer_outcomes, batch_outcomes
-from .plan import Improvement, MetricPlan, ReferenceValue
+from .plan import DerivedMetric, MetricPlan
 from .pool import FilePool
 
 MAX_SAMPLES = 1 << 23
@@ -227,13 +227,7 @@ def improvements(plan: MetricPlan, *, system: Sequence[Score], mixture: Sequence
         system: scores of the system, also of other metrics.
         mixture: scores of the unprocessed mixture, for the same trials and signatures.
     """
-    baseline = {(score.trial_id, score.signature): score for score in mixture}
-    wanted = {improvement.base.info.name: improvement for improvement in plan.improvements}
-    return [
-        _difference(wanted[score.metric], score, baseline.get((score.trial_id, score.signature)))
-        for score in system
-        if score.metric in wanted
-    ]
+    return _joined(plan.improvements, system, mixture, _difference)
 
 
 def reference_values(plan: MetricPlan, *, system: Sequence[Score], reference: Sequence[Score]) -> list[Score]:
@@ -244,31 +238,32 @@ def reference_values(plan: MetricPlan, *, system: Sequence[Score], reference: Se
         system: scores of the system, also of other metrics.
         reference: scores of the references, for the same trials and signatures.
     """
-    known = {(score.trial_id, score.signature): score for score in reference}
-    wanted = {value.base.info.name: value for value in plan.reference_values}
+    return _joined(plan.reference_values, system, reference, _of_reference)
+
+
+def _joined(
+    derived: Sequence[DerivedMetric],
+    system: Sequence[Score],
+    other: Sequence[Score],
+    combine: Callable[[DerivedMetric, Score, Score | None], Score],
+) -> list[Score]:
+    """Derived scores from those of a system, and the others of the same trial and signature."""
+    known = {(score.trial_id, score.signature): score for score in other}
+    wanted = {metric.base.info.name: metric for metric in derived}
     return [
-        _of_reference(wanted[score.metric], score, known.get((score.trial_id, score.signature)))
+        combine(wanted[score.metric], score, known.get((score.trial_id, score.signature)))
         for score in system
         if score.metric in wanted
     ]
 
 
-def _of_reference(value: ReferenceValue, system: Score, reference: Score | None) -> Score:
-    signature = f"{value.info.name}|{system.signature}"
-    if reference is None:
-        return replace(
-            system,
-            metric=value.info.name,
-            signature=signature,
-            value=math.nan,
-            status="failed",
-            reason="reference:missing",
-            detail="",
-        )
-    return replace(reference, metric=value.info.name, signature=signature)
+def _of_reference(metric: DerivedMetric, system: Score, reference: Score | None) -> Score:
+    missing = replace(system, value=math.nan, status="failed", reason="reference:missing", detail="")
+    signature = f"{metric.info.name}|{system.signature}"
+    return replace(reference or missing, metric=metric.info.name, signature=signature)
 
 
-def _difference(improvement: Improvement, system: Score, mixture: Score | None) -> Score:
+def _difference(metric: DerivedMetric, system: Score, mixture: Score | None) -> Score:
     value = math.nan
     status: Status = "failed"
     if system.status != "ok":
@@ -283,8 +278,8 @@ def _difference(improvement: Improvement, system: Score, mixture: Score | None) 
         reason = ";".join([*([system.reason] if system.reason else []), *marked])
     return Score(
         trial_id=system.trial_id,
-        metric=improvement.info.name,
-        signature=f"{improvement.info.name}|{system.signature}",
+        metric=metric.info.name,
+        signature=f"{metric.info.name}|{system.signature}",
         value=value,
         status=status,
         reason=reason,
