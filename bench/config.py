@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field
 
 from ..core.config_files import find_config, read_yaml, with_settings
 from ..core.errors import ConfigError, suggest
@@ -74,13 +74,21 @@ class DatasetSpec(StrictModel):
         dataset: a dataset folder, a dataset config, or the shipped name of one.
         metrics: metrics on this set, instead of the run's.
         systems: titles of the systems that run on it, instead of all that can.
-        role: what a paper's table calls it, see `paper_tables`.
+        role: name of the set in a paper's table, see `paper_tables`.
     """
 
     dataset: str
     role: str = ""
     metrics: Metrics | None = None
     systems: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+
+
+Systems = Annotated[
+    tuple[SystemSpec, ...], Field(min_length=1), BeforeValidator(partial(_spelt_out, key="name"))
+]
+Datasets = Annotated[
+    tuple[DatasetSpec, ...], Field(min_length=1), BeforeValidator(partial(_spelt_out, key="dataset"))
+]
 
 
 class BootstrapSpec(StrictModel):
@@ -95,7 +103,7 @@ FULL = "full"
 
 
 class ScaleSpec(StrictModel):
-    """The same experiment at another scale: what it replaces.
+    """The same experiment at another scale: replaced settings.
 
     Attributes:
         datasets: instead of the config's.
@@ -103,14 +111,9 @@ class ScaleSpec(StrictModel):
         metrics: instead of the config's.
     """
 
-    datasets: Annotated[tuple[DatasetSpec, ...], Field(min_length=1)] | None = None
+    datasets: Datasets | None = None
     systems: dict[str, dict[str, Any]] = Field(default_factory=dict)
     metrics: Metrics | None = None
-
-    @field_validator("datasets", mode="before")
-    @classmethod
-    def _bare_datasets(cls, value: object) -> object:
-        return _spelt_out(value, key="dataset")
 
 
 class RunConfig(StrictModel):
@@ -121,7 +124,7 @@ class RunConfig(StrictModel):
         scales: the same experiment on other data, by name; `--set scale=NAME` picks one.
         paper_tables: names of papers' tables that the results are shown in, see `reports/papers`.
         batch_size: most queries in one batch; when memory runs out, it is halved for the rest of
-            what that system does on that set.
+            the system's trials on that set.
         measure_cost: measure parameters, operations, time and memory of every system first.
         keep_estimates: write every estimate as wav, so that a metric added later needs no
             inference.
@@ -132,8 +135,8 @@ class RunConfig(StrictModel):
 
     name: str = Field(pattern=_LABEL)
     description: str = ""
-    datasets: tuple[DatasetSpec, ...] = Field(min_length=1)
-    systems: tuple[SystemSpec, ...] = Field(min_length=1)
+    datasets: Datasets
+    systems: Systems
     metrics: Metrics = (MetricSpec(name="sdri"), MetricSpec(name="si_sdri"))
     batch_size: int = Field(default=8, ge=1)
     keep_estimates: bool = False
@@ -144,16 +147,6 @@ class RunConfig(StrictModel):
     scales: dict[str, ScaleSpec] = Field(default_factory=dict)
     paper_tables: tuple[str, ...] = ()
     rank_by: str | dict[str, str] = Field(default_factory=dict)
-
-    @field_validator("datasets", mode="before")
-    @classmethod
-    def _bare_datasets(cls, value: object) -> object:
-        return _spelt_out(value, key="dataset")
-
-    @field_validator("systems", mode="before")
-    @classmethod
-    def _bare_systems(cls, value: object) -> object:
-        return _spelt_out(value, key="name")
 
 
 def load_run_config(reference: str, settings: Sequence[str] = ()) -> RunConfig:

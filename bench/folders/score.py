@@ -112,7 +112,7 @@ def score_folders(
             cache=ScoreCache(options.cache or default_cache_dir()),
             chunk_trials=CHUNK_TRIALS if device == "cpu" else _DEVICE_CHUNK,
         )
-        rows, mixture_rows = _score(files, plan, evaluation, record, options)
+        rows, mixture_rows = _score(files, evaluation, record, options)
     give_back_freed_memory()
     if mixture_rows:
         _write_mixture(options.out, mixture_rows)
@@ -131,24 +131,17 @@ def score_folders(
 
 
 def _score(
-    files: PairedFiles, plan: MetricPlan, evaluation: Evaluation, record: RunRecord, options: ScoreOptions
+    files: PairedFiles, evaluation: Evaluation, record: RunRecord, options: ScoreOptions
 ) -> tuple[list[ScoreRow], list[ScoreRow]]:
     """Rows of the estimates, and of the mixtures if there are any."""
-    scores = SetScores(
-        FileSet(files),
-        plan,
-        evaluation,
-        run_id=record.run_id,
-        progress=options.progress,
-        tags_of=lambda _: {},
-    )
+    scores = SetScores(evaluation, run_id=record.run_id, progress=options.progress)
     chunks = range(len(evaluation.chunks))
     channel = files.channel
     identity = digest("files", _MIXTURE, files.fingerprint)
     mixtures = FileAnswers(files.mixtures, channel=channel, identity=identity)
     if files.mixtures:
         scores.score_mixtures(mixtures, chunks)
-    if plan.reference_values:
+    if evaluation.plan.reference_values:
         identity = digest("files", _REFERENCE, files.fingerprint)
         scores.score_references(FileAnswers(files.references, channel=channel, identity=identity), chunks)
     identity = record.systems[options.system].identity

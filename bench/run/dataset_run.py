@@ -80,8 +80,6 @@ class DatasetRun:
         """
         plan, target = self._set.plan, self._target
         scores = SetScores(
-            self._set.dataset,
-            plan,
             self._evaluation,
             run_id=target.run_id,
             progress=target.progress,

@@ -162,8 +162,8 @@ class Evaluation:
         chunk_trials: int = CHUNK_TRIALS,
         swap_roles: bool = False,
     ) -> None:
-        self._dataset = dataset
-        self._plan = plan
+        self.dataset = dataset
+        self.plan = plan
         self._device = device
         self._pool = pool
         self._cache = cache
@@ -190,7 +190,7 @@ class Evaluation:
             AudioError: a recording of the set is missing or damaged; the chunks before it are
                 given first.
         """
-        task = self._task(source, self._plan.metrics if metrics is None else tuple(metrics))
+        task = self._task(source, self.plan.metrics if metrics is None else tuple(metrics))
         waiting: deque[_Chunk] = deque()
         loads = ahead(lambda number: self._load(number, task), list(wanted))
         try:
@@ -212,13 +212,13 @@ class Evaluation:
             yield self._finish(waiting.popleft(), task)
 
     def _task(self, source: AnswerSource, metrics: tuple[Metric, ...]) -> _Task:
-        facts = (source.identity, self._dataset.card.fingerprint, str(self._chunk_trials))
+        facts = (source.identity, self.dataset.card.fingerprint, str(self._chunk_trials))
         keys = {m.info.name: digest("score", *facts, m.signature(self._rate_hz)) for m in metrics}
         return _Task(source, metrics, keys, Event())
 
     def _load(self, number: int, task: _Task) -> _Chunk:
         """Known scores of a chunk; also its trials and their answers on disk if that is not all."""
-        ids = [self._dataset.trials[index].id for index in self.chunks[number]]
+        ids = [self.dataset.trials[index].id for index in self.chunks[number]]
         known: dict[str, list[Score]] = {}
         for name, key in task.keys.items():
             scores = self._cache.load(key, number) if self._cache else None
@@ -229,7 +229,7 @@ class Evaluation:
             for index in self.chunks[number]:
                 if task.stopped.is_set():
                     break
-                query, truth = self._dataset[index]
+                query, truth = self.dataset[index]
                 items.append(Item(index=index, query=query, truth=truth))
         return _Chunk(number, known, items, task.source.stored(items))
 
@@ -277,7 +277,7 @@ class Evaluation:
         batch = [scorable(item, chunk.answers[item.index], task.source.classes) for item in chunk.items]
         if self._swap_roles:
             batch = [swapped(item, self._rate_hz) for item in batch]
-        return self._score(self._plan.restricted(lacking), batch, self._device)
+        return self._score(self.plan.restricted(lacking), batch, self._device)
 
     def _score(self, plan: MetricPlan, batch: Sequence[Scorable], device: str) -> list[Pending]:
         """Score a batch; when memory runs out in halves, and at last on the CPU."""

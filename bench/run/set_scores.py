@@ -11,9 +11,8 @@ from ...datasets.types import Tag, Trial
 from ..metrics.protocol import Metric
 from ..outcome import SCORE_FIELDS, Score
 from ..rows import ScoreRow
-from ..scoring.plan import MetricPlan
 from ..scoring.scorer import improvements, reference_values
-from .evaluation import AnswerSource, ChunkScores, Evaluation, TrialSet
+from .evaluation import AnswerSource, ChunkScores, Evaluation
 
 _ByTrial = dict[str, list[Score]]
 
@@ -33,9 +32,7 @@ class SetScores:
     system: an improvement is value(system) − value(mixture) of the same trial and signature.
 
     Args:
-        dataset: the set.
-        plan: its metrics.
-        evaluation: computes base metrics on it.
+        evaluation: computes base metrics on the set.
         run_id: of all rows.
         progress: observer of trials that are done.
         tags_of: tags of a trial's rows.
@@ -43,15 +40,13 @@ class SetScores:
 
     def __init__(
         self,
-        dataset: TrialSet,
-        plan: MetricPlan,
         evaluation: Evaluation,
         *,
         run_id: str,
         progress: ProgressFactory,
-        tags_of: Callable[[Trial], Mapping[str, Tag]],
+        tags_of: Callable[[Trial], Mapping[str, Tag]] = lambda _: {},
     ) -> None:
-        self._dataset, self._plan, self._evaluation = dataset, plan, evaluation
+        self._evaluation, self._dataset, self._plan = evaluation, evaluation.dataset, evaluation.plan
         self._run_id, self._progress_of, self._tags_of = run_id, progress, tags_of
         self._mixture: _ByTrial = {}
         self._mixture_identity = ""
