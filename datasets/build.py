@@ -93,8 +93,7 @@ def build(
         progress: shows how far it is.
 
     Raises:
-        DatasetError: nothing can be drawn, recordings are missing, or the folder holds another
-            dataset.
+        DatasetError: nothing can be drawn, recordings are missing, or the folder holds another dataset.
     """
     if (folder / "card.json").is_file():
         card = _card_of(folder)

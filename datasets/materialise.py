@@ -46,10 +46,9 @@ class WavFile:
 def materialise(dataset: Dataset, folder: Path, *, jobs: int = 1, progress: ProgressFactory = quiet) -> None:
     """Write wav files for other tools below `audio/`; what is there already is not written again.
 
-    The signals of a mixture go where the official script of the set puts them (see `TREES`), or
-    else to `mixture/<mixture>.wav` and `<source>/<mixture>.wav`; enrollments to
-    `enrollment/<trial>_<k>.wav`. A set of Scaper's has its JAMS files
-    too. Signals have 16 bits if the recipe says so, and are float otherwise.
+    The signals of a mixture go where the official script of the set puts them (see `TREES`), or else to
+    `mixture/<mixture>.wav` and `<source>/<mixture>.wav`; enrollments to `enrollment/<trial>_<k>.wav`. A set
+    of Scaper's has its JAMS files too. Signals have 16 bits if the recipe says so, and are float otherwise.
 
     Args:
         dataset: the set.

@@ -52,8 +52,7 @@ class FewShot:
         part: "test", or "adaptation" for mixtures to adapt a system with.
         shots: K, the known clips of each new class.
         reserved: clips of each new class that no test mixture may hold; the largest K.
-        shots_split: split of the corpus of `new` that the shots are taken from; that of `new` if
-            None.
+        shots_split: split of the corpus of `new` that the shots are taken from; that of `new` if None.
         family: see above; the set's own name if None.
         background: recordings of the background, or None.
         count: number of mixtures.

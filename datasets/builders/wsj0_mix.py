@@ -53,18 +53,15 @@ class Wsj0Mix:
         mode: "min" cuts to the shortest utterance, "max" pads to the longest; None is the
             protocol's own: "max" for `extr`, else "min".
         n_speakers: speakers of each mixture, 2 to 5.
-        mixture_list: list of the mixtures, below the corpus `lists`; None is
-            `mix_2_spk_tt.txt`, or `mix_2_spk_tt_extr.txt` for `extr`, with the numbers and letters
-            that fit.
-        levels: "files" takes the published active levels, and reads no audio; "computed" measures
-            them.
+        mixture_list: list of the mixtures, below the corpus `lists`; None is `mix_2_spk_tt.txt`, or
+            `mix_2_spk_tt_extr.txt` for `extr`, with the numbers and letters that fit.
+        levels: "files" takes the published active levels, and reads no audio; "computed" measures them.
         targets: ask for each speaker in turn, or for s1 only; None is the protocol's own.
         enrollment_list: list of auxiliary utterances, below the corpus `lists`: one with the
             utterance in a fifth column, or the `aux.scp` of SpEx+. None draws them.
         enrollments: enrollment utterances for each trial, where they are drawn.
         enrollment_s: longest enrollment that is drawn; longer utterances are cut. None: whole ones.
-        impulse_responses: rooms to put the speakers into; None leaves speech dry. Enrollments stay
-            dry.
+        impulse_responses: rooms to put the speakers into; None leaves speech dry. Enrollments stay dry.
         room_target: "reverberant", or "early" for what arrives up to 50 ms after the direct sound.
         limit: only the first mixtures of the list.
         speech: name of the WSJ0 corpus.

@@ -153,9 +153,8 @@ def open_pool(selection: Selection, context: BuildContext) -> Pool:
     if not by_label or absent:
         splits = ", ".join(sorted({entry.split for entry in entries_of(corpus)}))
         raise DatasetError(
-            f"corpus {selection.corpus!r} has no recording "
-            f"{f'of label {absent[0]!r} ' if absent else ''}of at least {selection.min_s} s in "
-            f"split {split!r} (its splits: {splits}); correct the selection"
+            f"corpus {selection.corpus!r} has no recording {f'of label {absent[0]!r} ' if absent else ''}of "
+            f"at least {selection.min_s} s in split {split!r} (its splits: {splits}); correct the selection"
         )
     return Pool(
         corpus=selection.corpus,
@@ -195,9 +194,8 @@ def enrollment_clips(
     free = [recording for recording in order if recording.group not in groups]
     if len(free) < count:
         raise TooFewRecordingsError(
-            f"label {label!r} of corpus {pool.corpus!r} has {len(free)} recordings that the "
-            f"mixture does not use, but {count} are needed as enrollment; add recordings, exclude "
-            "the label, or ask for fewer"
+            f"label {label!r} of corpus {pool.corpus!r} has {len(free)} recordings that the mixture does not "
+            f"use, but {count} are needed as enrollment; add recordings, exclude the label, or ask for fewer"
         )
     return tuple(stretch(pool, recording, seconds=max_s) for recording in free[:count])
 

@@ -62,9 +62,8 @@ class Shots:
             kept[label] = tuple(islice(audible, reserved))
             if len(kept[label]) < shots:
                 raise DatasetError(
-                    f"new class {label!r} of corpus {source.corpus!r} has {len(kept[label])} "
-                    f"audible recordings to take shots = {shots} from; lower it, or exclude the "
-                    "class"
+                    f"new class {label!r} of corpus {source.corpus!r} has {len(kept[label])} audible "
+                    f"recordings to take shots = {shots} from; lower it, or exclude the class"
                 )
         groups = frozenset(recording.group for some in kept.values() for recording in some)
         return cls(

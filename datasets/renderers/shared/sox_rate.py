@@ -117,8 +117,7 @@ def _plan(from_hz: int, to_hz: int) -> _Plan:
 def _response(filtered: LowPass, size: int) -> NDArray[np.float64]:
     """Gain of the filter at the bins of a block.
 
-    When a rate rises the block has the lower rate, whose spectrum the filter passes but for its
-    edge.
+    When a rate rises the block has the lower rate, whose spectrum the filter passes but for its edge.
     """
     times = np.arange(-filtered.reach, filtered.reach + 1)
     wrapped = np.zeros(size)

@@ -149,9 +149,8 @@ class JamsMixtures:
     def _as_written(self, source: Source, file: Recording, plan: Mixture) -> Source:
         if (file.sample_rate_hz, file.frames) != (plan.sample_rate_hz, plan.num_samples):
             raise DatasetError(
-                f"isolated event {file.path!r} has {file.frames} samples at {file.sample_rate_hz} "
-                f"Hz, its JAMS file says {plan.num_samples} at {plan.sample_rate_hz} Hz; they do "
-                "not belong together"
+                f"isolated event {file.path!r} has {file.frames} samples at {file.sample_rate_hz} Hz, its "
+                f"JAMS file says {plan.num_samples} at {plan.sample_rate_hz} Hz; they do not belong together"
             )
         clip = Clip(corpus=self._set.name, path=file.path, start=0, frames=file.frames)
         return replace(source, clip=clip, gain=1.0, onset=0, fade=0)
@@ -177,9 +176,8 @@ class JamsMixtures:
         why = f"changes pitch or time of {label!r}" if label else "is to be read as rendered"
         folder = self._set.event_folder(path)
         line = (
-            f"JAMS file {path!r} {why}, and there are no isolated events beside it ({folder}/) "
-            "that can be read; make it again with save_isolated_events=True, and do not set "
-            "`isolated: never`"
+            f"JAMS file {path!r} {why}, and there are no isolated events beside it ({folder}/) that can be "
+            "read; make it again with save_isolated_events=True, and do not set `isolated: never`"
         )
         if self._mode == "never" or not any(map(self._set.isolated, self.paths)):
             return DatasetError(line)

@@ -43,8 +43,7 @@ def mixture_rows(table: CsvTable) -> tuple[Row, ...]:
     """Rows of a table `mixture_ID, source_1_path, source_1_gain, ..., noise_path, noise_gain`.
 
     Raises:
-        CorpusError: a column is missing, a cell is empty, a gain is no number, or an id is there
-            twice.
+        CorpusError: a column is missing, a cell is empty, a gain is no number, or an id is there twice.
     """
     speakers = 1
     while f"source_{speakers + 1}_path" in table.header:

@@ -101,9 +101,8 @@ class ListedLevels:
         absent = sorted({utterance_id(path) for path in wanted} - set(self._levels))
         if absent:
             raise DatasetError(
-                f"the active levels of {len(absent)} utterances, the first is {absent[0]!r}, are "
-                f"not in the files of corpus {lists.name!r}; complete them, or set "
-                "`levels: computed`"
+                f"the active levels of {len(absent)} utterances, the first is {absent[0]!r}, are not in the "
+                f"files of corpus {lists.name!r}; complete them, or set `levels: computed`"
             )
 
     def __call__(self, clip: Clip) -> float:

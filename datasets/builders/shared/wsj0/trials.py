@@ -97,8 +97,7 @@ def enroll_by_list(path: Path, rows: Sequence[ListedMixture], speech: Speech) ->
 def make_trial(row: ListedMixture, mixture: Mixture, target: Source, enrolled: Enrolled) -> Trial:
     """The trial that asks for one source of a mixture.
 
-    The tag `input_snr_db` is the active level of the target against that of all others, as the list
-    has them.
+    The tag `input_snr_db` is the active level of the target against that of all others, as the list has them.
     """
     levels_db = dict(zip(row.utterances, map(float, row.snrs), strict=True))
     own_db = levels_db.pop(utterance_id(target.clip.path))
