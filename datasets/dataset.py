@@ -12,11 +12,11 @@ from ..core.config_files import corpus_dirs as user_corpus_dirs
 from ..core.errors import AudioError
 from .config import open_corpora
 from .manifest import DatasetCard, Manifest, clips_of, read_manifest
-from .protocols.corpus import Corpora, SpokenGrammar
+from .protocols.corpus import Corpora, Samples, SpokenGrammar
 from .protocols.renderer import Rendered
 from .render import render
 from .renderer_extras import source_renderer_of
-from .trials import Samples, render_trial, source_signal
+from .trials import render_trial, source_signal
 from .types import Clip, MixtureClip, Query, Trial, Truth
 
 _KEPT_MIXTURES = 16

@@ -1,4 +1,4 @@
-"""From a recipe to samples. The same recipe always gives the same samples."""
+"""Rendering of recipes; the same recipe always gives the same samples."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 
 from .protocols.corpus import Corpora
-from .protocols.renderer import RENDERERS, Rendered
+from .protocols.renderer import RENDERERS, Rendered, in_mixture
 from .renderers.standard import mix
 from .signals.clips import ClipReader, render_clip
-from .signals.mixing import peak_gain, power_db, round_gain
+from .signals.mixing import SILENT_DB, peak_gain, power_db, round_gain
 from .types import Mixture
 
 
@@ -45,13 +45,18 @@ def limit_peak(
     return scaled, mix(scaled, clips, corpora)
 
 
+def audible_ids(mixture: Mixture, rendered: Rendered) -> list[str]:
+    """Ids of the sources that are not silent, in the recipe's order."""
+    pairs = zip(mixture.sources, rendered.sources, strict=True)
+    return [source.id for source, samples in pairs if power_db(samples) > SILENT_DB]
+
+
 def input_snr(mixture: Mixture, rendered: Rendered, target_ids: tuple[str, ...]) -> dict[str, float]:
     """Tag `input_snr_db`: power of the target against the rest of the mixture, in 0.1 dB."""
     if not target_ids:
         return {}
     wanted = np.array([source.id in target_ids for source in mixture.sources])
-    heard = np.array([source.role != "auxiliary" for source in mixture.sources])
-    target, rest = (rendered.sources[part].sum(axis=0) for part in (wanted, heard & ~wanted))
+    target, rest = (rendered.sources[part].sum(axis=0) for part in (wanted, in_mixture(mixture) & ~wanted))
     target_db, rest_db = power_db(target), power_db(rest)
     if not (np.isfinite(target_db) and np.isfinite(rest_db)):
         return {}

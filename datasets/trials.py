@@ -1,4 +1,4 @@
-"""From a trial to what a system sees and what it is judged by."""
+"""Rendering of trials: the query that a system sees, and the truth that its answer is scored against."""
 
 from __future__ import annotations
 
@@ -6,16 +6,14 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from ..core.errors import DatasetError
-from .protocols.corpus import Corpora, VideoCorpus
-from .protocols.renderer import Rendered
+from .protocols.corpus import Corpora, Samples, VideoCorpus
+from .protocols.renderer import Rendered, in_mixture
 from .render import render
 from .signals.clips import render_clip
 from .types import Clues, EnrollmentClip, Mixture, MixtureClip, Query, Trial, Truth, VideoClip
 
-Samples = NDArray[np.float32]
 Separated = Callable[[MixtureClip], Samples]
 """Gives a source of another mixture of the set as it is rendered there."""
 
@@ -69,7 +67,7 @@ def render_trial(
 
 
 def source_signal(source_id: str, mixture: Mixture, signals: Rendered) -> Samples:
-    """One source [T] of a mixture; an auxiliary one with its own length, if that is kept.
+    """One source [T] of a mixture; an auxiliary one with its own length, if the renderer has it.
 
     Raises:
         DatasetError: the mixture has no such source.
@@ -109,7 +107,6 @@ def _video(
 
 def _truth(trial: Trial, mixture: Mixture, signals: Rendered) -> Truth:
     wanted = np.array([source.id in trial.target_ids for source in mixture.sources])
-    heard = np.array([source.role != "auxiliary" for source in mixture.sources])
     targets = [source for source in mixture.sources if source.id in trial.target_ids]
     target = None
     if targets:
@@ -117,7 +114,7 @@ def _truth(trial: Trial, mixture: Mixture, signals: Rendered) -> Truth:
         target = torch.from_numpy(total[None])
     return Truth(
         target=target,
-        interferers=torch.from_numpy(signals.sources[heard & ~wanted].copy()),
+        interferers=torch.from_numpy(signals.sources[in_mixture(mixture) & ~wanted].copy()),
         active_classes=tuple(s.label for s in mixture.sources if s.role == "foreground"),
         transcript=targets[0].transcript if len(targets) == 1 else None,
         target_labels=tuple(source.label for source in targets),

@@ -1,7 +1,7 @@
-"""Audio-visual mixtures: a speaker who is seen, one who is only heard, and what disturbs them.
+"""Audio-visual mixtures: on-screen speech, off-screen speech, and interference.
 
 After Yoshinaga, Tanaka and Morishima, "Audio-visual speech enhancement with selective off-screen
-speech extraction" (2023), section IV-A. What is wanted is the sum of the on-screen speech, whose
+speech extraction" (2023), section IV-A. The target is the sum of the on-screen speech, whose
 clue is a video of the lips, and of the off-screen speech, whose clue is an enrollment.
 """
 
@@ -25,14 +25,15 @@ from ..protocols.builder import (
     enrollment_clips,
 )
 from ..protocols.renderer import Rendered
-from ..render import input_snr, limit_peak
+from ..render import audible_ids, input_snr, limit_peak
 from ..seeding import generator
 from ..signals.active_level import active_level
 from ..signals.clips import clip_reader
-from ..signals.mixing import SILENT_DB, db_to_gain, power_db
-from ..types import Clip, ClueSpec, Condition, Mixture, Source, Trial
-from .shared.av.pools import Films, Pools
-from .shared.av.scenes import Onset, Rules, Scenario, Scene, Scenes
+from ..signals.mixing import db_to_gain, power_db
+from ..types import Clip, ClueSpec, Mixture, Source, Trial
+from .shared.av.pools import Films, SpeakerPools
+from .shared.av.scenes import AvRules, AvScene, AvScenes, Onset, Scenario
+from .shared.target_trials import target_trial
 
 Clue = Literal["video", "enrollment"]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -54,10 +55,10 @@ class AvMix:
     Args:
         context: identity of the set and open corpora.
         on_screen: filmed speech, from a corpus with videos.
-        off_screen: speech of those who are not seen; selections of one corpus are put together.
+        off_screen: off-screen speech; selections of one corpus are put together.
         interferers: interfering speech; the selections of `on_screen` and `off_screen` if None.
         noise: recordings of noise, for the scenarios that have it.
-        scenario: what disturbs: noise, one speaker, both, or two speakers.
+        scenario: interference by noise, one speaker, both, or two speakers.
         count: number of mixtures.
         sample_rate_hz: rate of the mixtures.
         duration_s: length of the mixture, of the on-screen speech and of the noise.
@@ -74,7 +75,7 @@ class AvMix:
         snr_reference: "whole" takes the mean power of a signal from its first to its last sample,
             pauses included; "active" that of its active parts (ITU-T P.56). The silence in which a
             shorter signal is placed never counts.
-        clues: what each trial gives. Video asks for the on-screen, enrollment for the off-screen
+        clues: clues of each trial. Video queries the on-screen, enrollment the off-screen
             speech, both for their sum. With `off_screen_speaker: same` an enrollment asks for both.
         enrollments: enrollment recordings for each trial, of the off-screen speaker, others than in
             the mixture.
@@ -125,7 +126,7 @@ class AvMix:
         self._enrollments, self._enrollment_s = enrollments, enrollment_s
         self._level_db, self._peak = level_db, peak
         self._quantise: Literal["none", "int16"] = quantise
-        self._rules = Rules(
+        self._rules = AvRules(
             scenario=scenario,
             sample_rate_hz=sample_rate_hz,
             duration_s=duration_s,
@@ -149,20 +150,15 @@ class AvMix:
         mixture = Mixture(
             id=mixture_id,
             sample_rate_hz=self.sample_rate_hz,
-            num_samples=round(self._rules.duration_s * self.sample_rate_hz),
+            num_samples=self._rules.num_samples,
             sources=self._sources(scene),
             quantise=self._quantise,
             tags={"scenario": self._rules.scenario, "off_screen_s": self._off_screen_s(scene)},
         )
         mixture, rendered = limit_peak(mixture, self._peak, self._context.corpora, read=self._read)
         trials = self._trials(mixture, rendered, scene)
-        silent = len(self._clues) - len(trials)
-        return Drawn(
-            mixture=mixture,
-            trials=trials,
-            excluded={"silent_target": silent} if silent else {},
-            rendered=rendered,
-        )
+        silent = {"silent_target": len(self._clues) - len(trials)}
+        return Drawn(mixture=mixture, trials=trials, excluded=silent, rendered=rendered)
 
     def _open(
         self,
@@ -170,15 +166,15 @@ class AvMix:
         off_screen: tuple[Selection, ...],
         interferers: tuple[Selection, ...],
         noise: Selection | None,
-    ) -> Scenes:
+    ) -> AvScenes:
         rules, context, read = self._rules, self._context, self._read
         speakers, noises = interferers if "spk" in rules.scenario else (), [noise] if noise else []
-        return Scenes(
-            rules,
+        return AvScenes(
+            rules=rules,
             films=Films(on_screen, context, read, seconds=rules.duration_s),
-            off_screen=Pools(off_screen, context, read),
-            interferers=Pools(speakers, context, read),
-            noise=Pools(noises, context, read, min_s=rules.duration_s),
+            off_screen=SpeakerPools(off_screen, context, read),
+            interferers=SpeakerPools(speakers, context, read),
+            noise=SpeakerPools(noises, context, read, min_s=rules.duration_s),
             read=read,
         )
 
@@ -203,7 +199,7 @@ class AvMix:
                 f"mute_on_screen + mute_off_screen = {sum(rules.mute):g} is more than 1; lower one"
             )
 
-    def _sources(self, scene: Scene) -> tuple[Source, ...]:
+    def _sources(self, scene: AvScene) -> tuple[Source, ...]:
         loud_db = self._measure(scene.on_screen.clip) if self._level_db is None else self._level_db
         return tuple(
             Source(
@@ -214,7 +210,7 @@ class AvMix:
                 gain=db_to_gain(loud_db - part.snr_db - self._measure(part.crop.clip)),
                 onset=part.onset,
             )
-            for part in scene.parts
+            for part in scene.signals
         )
 
     def _measure(self, clip: Clip) -> float:
@@ -224,17 +220,13 @@ class AvMix:
             return active_level(samples, self.sample_rate_hz).level_db
         return power_db(samples)
 
-    def _off_screen_s(self, scene: Scene) -> float:
-        lengths = [len(self._read(p.crop.clip)) for p in scene.parts if p.id == "off"]
+    def _off_screen_s(self, scene: AvScene) -> float:
+        lengths = [len(self._read(p.crop.clip)) for p in scene.signals if p.id == "off"]
         return round(sum(lengths) / self.sample_rate_hz, 3)
 
-    def _trials(self, mixture: Mixture, rendered: Rendered, scene: Scene) -> tuple[Trial, ...]:
-        """One for each combination of clues that asks for something audible."""
-        audible = [
-            source.id
-            for source, samples in zip(mixture.sources, rendered.sources, strict=True)
-            if power_db(samples) > SILENT_DB
-        ]
+    def _trials(self, mixture: Mixture, rendered: Rendered, scene: AvScene) -> tuple[Trial, ...]:
+        """One for each combination of clues whose target is audible."""
+        audible = audible_ids(mixture, rendered)
         enrolled = enrollment_clips(
             scene.off_pool,
             scene.off_label,
@@ -249,31 +241,16 @@ class AvMix:
                 enrollments=enrolled if "enrollment" in kinds else (),
                 video=scene.video if "video" in kinds else None,
             )
-            targets = tuple(name for name in self._asked(kinds) if name in audible)
-            if targets:
-                trials.append(self._trial(f"{mixture.id}_q{number}", mixture, clue, targets, rendered))
-        return tuple(trials)
-
-    def _asked(self, kinds: frozenset[Clue]) -> list[str]:
-        """Ids of the sources that clues ask for."""
-        on_screen = ["on"] if "video" in kinds or self._same else []
-        return [*on_screen, *(["off"] if "enrollment" in kinds else [])]
-
-    @staticmethod
-    def _trial(
-        trial_id: str, mixture: Mixture, clue: ClueSpec, targets: tuple[str, ...], rendered: Rendered
-    ) -> Trial:
-        return Trial(
-            id=trial_id,
-            mixture_id=mixture.id,
-            clue=clue,
-            target_ids=targets,
-            condition=Condition(n_active=len(targets), n_inactive=0),
-            cluster=mixture.id,
-            tags={
+            wanted = {"on": "video" in kinds or self._same, "off": "enrollment" in kinds}
+            targets = tuple(name for name, is_target in wanted.items() if is_target and name in audible)
+            if not targets:
+                continue
+            tags = {
                 **mixture.tags,
                 "target": "+".join(targets),
                 "clues": "+".join(sorted(clue.kinds(), reverse=True)),
                 **input_snr(mixture, rendered, targets),
-            },
-        )
+            }
+            name = f"{mixture.id}_q{number}"
+            trials.append(target_trial(mixture, *targets, clue=clue, tags=tags, trial_id=name))
+        return tuple(trials)

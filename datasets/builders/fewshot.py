@@ -1,4 +1,4 @@
-"""Few-shot mixtures: classes that a system was trained on, and one that it knows K clips of."""
+"""Few-shot mixtures: classes that a system was trained on, and new ones with K known clips."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from ..protocols.builder import (
     Selection,
     open_pool,
 )
-from ..queries import ConditionList, Targets, expand_conditions
+from ..queries import ConditionList, Targets
 from ..seeding import generator
 from ..signals.mixing import LevelScale
 from ..types import Clip, Mixture, Tag
 from .shared.audibility import Audibility
-from .shared.class_trials import Asker, Clue, PoolEnrollments, check_labels
+from .shared.class_trials import ClassTrials, Clue, PoolEnrollments
 from .shared.shots import Shots, without_groups
-from .shared.sound_scenes import Renderer, SceneOptions, Scenes, Stored
+from .shared.sound_scenes import RendererName, ScaperLevels, SceneOptions, SoundScenes
 
-Part = Literal["test", "adaptation"]
+FewShotPart = Literal["test", "adaptation"]
 Known = Literal["seen", "new", "all"]
 
 
@@ -39,7 +39,7 @@ Known = Literal["seen", "new", "all"]
 class FewShot:
     """Mixtures of seen and new classes, as in the few-shot experiments of SoundBeam.
 
-    Of each new class the first `reserved` clips of a fixed order are kept from the test mixtures,
+    Of each new class the first `reserved` clips of a fixed order are excluded from the test mixtures,
     with all clips of their groups (uploaders), of seen classes too if they are of the same corpus;
     the first `shots` of them are the enrollments. In the part "adaptation" the new class is one of
     these clips itself, and any enrollment is another. Sets of one `family`, version and seed have
@@ -72,7 +72,7 @@ class FewShot:
         inactive: which classes can be drawn as inactive.
         clues: kinds of clue that each trial carries.
         enrollment_s: longest enrollment clip; seen classes have as many as new ones.
-        confusable: label -> classes that do not count as inactive beside it.
+        confusable: label -> classes that do not count as inactive in a mixture that holds it.
         quantise: "int16" renders what 16-bit files would hold.
         renderer: as in `sound_mix`.
     """
@@ -83,7 +83,7 @@ class FewShot:
         context: BuildContext,
         seen: Selection,
         new: Selection,
-        part: Part = "test",
+        part: FewShotPart = "test",
         shots: Count = 5,
         reserved: Count = 10,
         shots_split: str | None = None,
@@ -108,7 +108,7 @@ class FewShot:
         enrollment_s: Seconds = 5.0,
         confusable: Mapping[str, tuple[str, ...]] | None = None,
         quantise: Literal["none", "int16"] = "none",
-        renderer: Renderer = "scaper",
+        renderer: RendererName = "scaper",
     ) -> None:
         self.count, self.sample_rate_hz = count, sample_rate_hz
         self._context = replace(context, name=family or context.name)
@@ -125,7 +125,7 @@ class FewShot:
             quantise=quantise,
             renderer=renderer,
         )
-        self._scenes = Scenes(self._context, options, background)
+        self._scenes = SoundScenes(self._context, options, background)
         audibility = self._audibility(options)
         self._seen = open_pool(seen, context)
         self._new = open_pool(new, context)
@@ -143,19 +143,16 @@ class FewShot:
             self._seen = without_groups(self._seen, self._shots.groups)
         self._mixed_new = self._shots.known if part == "adaptation" else self._shots.others
         self.vocabulary = tuple(sorted({*self._seen.labels, *self._new.labels}))
-        check_labels(
+        self._trials = ClassTrials(
+            context=self._context,
             vocabulary=self.vocabulary,
             scenes=self._scenes.background_labels,
-            inactive=(),
-            confusable=confusable or {},
-        )
-        self._asker = Asker(
-            context=self._context,
-            conditions=expand_conditions(conditions, most_active=self._most_active()),
+            conditions=conditions,
+            most_active={"seen": n_seen, "new": n_new, "all": n_seen + n_new}[ask],
             targets=targets,
             clues=clues,
             inactive=self._labels(inactive),
-            confusable=confusable or {},
+            confusable=confusable,
             enrollments=_Enrollments(
                 self._shots,
                 PoolEnrollments(
@@ -178,11 +175,11 @@ class FewShot:
                 name = f"s{sum(source.role == 'foreground' for source in sources) + 1}"
                 sources.append(self._scenes.event(name, pool, str(label), rng))
         mixed = self._scenes.mix(mixture_id, sources)
-        return self._asker.ask(mixed, candidates=self._labels(self._ask), tags=self._tags)
+        return self._trials.draw(mixed, candidates=self._labels(self._ask), tags=self._tags)
 
     def _audibility(self, options: SceneOptions) -> Audibility:
         levels = self._scenes.levels
-        if isinstance(levels, Stored):
+        if isinstance(levels, ScaperLevels):
             return levels.audibility
         return Audibility(
             self._context.corpora, sample_rate_hz=options.sample_rate_hz, fade_s=options.fade_ms * 1e-3
@@ -193,15 +190,11 @@ class FewShot:
         new = () if known == "seen" else self._new.labels
         return tuple(sorted((*seen, *new)))
 
-    def _most_active(self) -> int:
-        seen, new = self._counts
-        return {"seen": seen, "new": new, "all": seen + new}[self._ask]
-
     def _tags(self, labels: tuple[str, ...]) -> Mapping[str, Tag]:
         kinds = {"new" if label in self._new.by_label else "seen" for label in labels}
         return {"target_class": "+".join(sorted(kinds)) or "none", "shots": self._k}
 
-    def _check(self, shots: int, reserved: int, part: Part, clues: Sequence[Clue]) -> None:
+    def _check(self, shots: int, reserved: int, part: FewShotPart, clues: Sequence[Clue]) -> None:
         both = sorted(set(self._seen.labels) & set(self._new.labels))
         if both:
             raise ConfigError(f"class {both[0]!r} is both seen and new; exclude it from one")

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 from pathlib import PurePosixPath
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 from pydantic import Field
 
-from ...core.errors import AudioError, ConfigError, CorpusError, suggest
+from ...core.errors import AudioError, CorpusError
 from ..corpora.fsd50k import Fsd50k
 from ..corpora.fuss import Example, Fuss
 from ..jams.soundscapes import safe_id
 from ..missing import MissingRecordingsError
 from ..protocols.builder import BUILDERS, BuildContext, Count, Drawn, Seconds
-from ..protocols.corpus import Corpus
-from ..queries import ConditionList, Targets, expand_conditions
+from ..queries import ConditionList, Targets
 from ..types import Clip, Mixture, Source
 from .shared.audibility import Audibility
-from .shared.class_trials import Asker, Clue, PoolEnrollments
+from .shared.class_trials import ClassTrials, Clue, PoolEnrollments
 from .shared.fuss_classes import FussClasses
-from .shared.sound_scenes import Mixed
-from .shared.source_trials import NOTE, ask_for_sources
-
-C = TypeVar("C", bound=Corpus)
+from .shared.sound_scenes import SoundMixture
+from .shared.target_trials import NOTE, trials_without_clue
 
 _RATE_HZ = 16_000
 _SAMPLES = 160_000
@@ -65,7 +62,7 @@ class FussReleased:
         enrollments: Count = 1,
         enrollment_s: Seconds = 5.0,
     ) -> None:
-        opened = _of_kind(Fuss, "fuss", corpus, context)
+        opened = context.corpus_of(Fuss, "fuss", corpus)
         self._corpus = corpus
         self._examples = opened.examples(context.split, reverb=reverb)[:count]
         if not self._examples:
@@ -77,16 +74,16 @@ class FussReleased:
         self.notes: tuple[str, ...] = (NOTE,)
         if classes is None:
             return
-        truth = _of_kind(Fsd50k, "fsd50k", classes, context)
+        truth = context.corpus_of(Fsd50k, "fsd50k", classes)
         self._classes = FussClasses(opened, truth, context.split)
         self.vocabulary, self.notes = self._classes.vocabulary, (self._classes.note,)
-        self._asker = Asker(
+        self._trials = ClassTrials(
             context=context,
-            conditions=expand_conditions(conditions, most_active=_MOST_SOURCES),
+            vocabulary=self.vocabulary,
+            conditions=conditions,
+            most_active=_MOST_SOURCES,
             targets=targets,
             clues=clues,
-            inactive=self.vocabulary,
-            confusable={},
             enrollments=PoolEnrollments(
                 context,
                 self._classes.pool,
@@ -113,14 +110,14 @@ class FussReleased:
         )
         audible = self._audible(mixture)
         if self._classes is None:
-            return ask_for_sources(Mixed(mixture=mixture, audible=audible))
+            return trials_without_clue(SoundMixture(mixture=mixture, audible=audible))
         origins = self._classes.origins(example)
         if origins is None:
             return Drawn(mixture=mixture, trials=(), excluded={"mixture_without_classes": 1})
         named = self._classes.named(mixture, origins)
         origin = self._classes.taken_from(named, origins)
-        mixed = Mixed(mixture=named, audible=audible, origin=origin)
-        return self._asker.ask(mixed, present=self._classes.labels(origins))
+        mixed = SoundMixture(mixture=named, audible=audible, origin=origin)
+        return self._trials.draw(mixed, present=self._classes.labels(origins))
 
     def _audible(self, mixture: Mixture) -> frozenset[str]:
         audible, missing = set(), {}
@@ -147,12 +144,3 @@ class FussReleased:
             )
             for name, path in paths.items()
         )
-
-
-def _of_kind(kind: type[C], title: str, name: str, context: BuildContext) -> C:
-    corpus = context.corpora.get(name)
-    if corpus is None:
-        raise ConfigError(f"no corpus {name!r} in this config{suggest(name, context.corpora)}")
-    if not isinstance(corpus, kind):
-        raise ConfigError(f"corpus {name!r} must be of kind {title}; correct the config")
-    return corpus

@@ -8,7 +8,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from ...core.errors import ConfigError, DatasetError, suggest
+from ...core.errors import ConfigError, DatasetError
 from ..corpora.fuss import Fuss, Room
 from ..protocols.builder import (
     BUILDERS,
@@ -24,17 +24,16 @@ from ..protocols.builder import (
     stretch,
 )
 from ..protocols.corpus import Recording
-from ..queries import ConditionList, Targets, expand_conditions
+from ..queries import ConditionList, Targets
 from ..renderers.fuss import FUSS
 from ..renderers.scaper import PLAIN
 from ..renderers.shared.sox_rate import sox_length
 from ..seeding import generator
-from ..signals.mixing import db_to_gain, round_gain
 from ..types import Clip, Mixture, Source
 from .shared.audibility import Audibility
-from .shared.class_trials import Asker, Clue, PoolEnrollments
-from .shared.sound_scenes import Mixed
-from .shared.source_trials import NOTE, ask_for_sources
+from .shared.class_trials import ClassTrials, Clue, PoolEnrollments
+from .shared.sound_scenes import SoundMixture, level_gain
+from .shared.target_trials import NOTE, trials_without_clue
 
 _FADE_S = 0.01
 
@@ -104,13 +103,13 @@ class FussStyle:
         self._audibility = Audibility(context.corpora, sample_rate_hz=sample_rate_hz, fade_s=_FADE_S)
         self.vocabulary = self._events.labels if conditions else ()
         self.notes: tuple[str, ...] = () if conditions else (NOTE,)
-        self._asker = conditions and Asker(
+        self._trials = conditions and ClassTrials(
             context=context,
-            conditions=expand_conditions(conditions, most_active=n_events[1]),
+            vocabulary=self.vocabulary,
+            conditions=conditions,
+            most_active=n_events[1],
             targets=targets,
             clues=clues,
-            inactive=self.vocabulary,
-            confusable={},
             enrollments=PoolEnrollments(
                 context, self._events, count=enrollments, max_s=enrollment_s, audibility=self._audibility
             ),
@@ -135,12 +134,12 @@ class FussStyle:
             tags={"n_sources": len(named)},
         )
         audible = frozenset(s.id for s in named if self._audibility.audible(s.clip))
-        mixed = Mixed(mixture=mixture, audible=audible)
-        if not self._asker:
-            return ask_for_sources(mixed)
+        mixed = SoundMixture(mixture=mixture, audible=audible)
+        if not self._trials:
+            return trials_without_clue(mixed)
         behind = mixture.sources[0].label
         labels = sorted({source.label for source in mixture.sources[1:]} - {behind})
-        return self._asker.ask(mixed, candidates=labels)
+        return self._trials.draw(mixed, candidates=labels)
 
     def _background(self, rng: np.random.Generator) -> Source:
         recording = _any(self._backgrounds, rng)
@@ -150,7 +149,7 @@ class FussStyle:
             label=recording.label,
             role="background",
             clip=clip,
-            gain=round_gain(db_to_gain(self._background_db)),
+            gain=level_gain(self._background_db),
         )
 
     def _event(self, rng: np.random.Generator) -> Source:
@@ -164,7 +163,7 @@ class FussStyle:
             label=recording.label,
             role="foreground",
             clip=clip,
-            gain=round_gain(db_to_gain(level)),
+            gain=level_gain(level),
             onset=max(0, onset),
             fade=int(_FADE_S * self.sample_rate_hz),
         )
@@ -172,11 +171,7 @@ class FussStyle:
     def _open_rooms(self, name: str | None, split: str) -> tuple[Room, ...]:
         if name is None:
             return ()
-        corpus = self._context.corpora.get(name)
-        if not isinstance(corpus, Fuss):
-            known = suggest(name, self._context.corpora)
-            raise ConfigError(f"rooms = {name!r} is not a corpus of kind fuss in this config{known}")
-        rooms = corpus.rooms(split)
+        rooms = self._context.corpus_of(Fuss, "fuss", name).rooms(split)
         able = tuple(r for r in rooms if r.background and len(r.foreground) >= self._n_events[1])
         if not able:
             raise DatasetError(
@@ -202,11 +197,11 @@ class FussStyle:
 
 def _by_length(pool: Pool, duration_s: float, *, longer: bool) -> Pool:
     """The recordings that are longer than a mixture, or those that are not."""
-    kept = {
+    fitting = {
         label: tuple(r for r in found if (r.frames > duration_s * r.sample_rate_hz) == longer)
         for label, found in pool.by_label.items()
     }
-    left = {label: found for label, found in kept.items() if found}
+    left = {label: found for label, found in fitting.items() if found}
     if not left:
         what = "longer than" if longer else "of at most"
         raise DatasetError(

@@ -8,18 +8,18 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ...core.errors import ConfigError, CorpusError, DatasetError, suggest
+from ...core.errors import ConfigError, DatasetError
 from ..corpora.disk.csv_table import read_table
 from ..corpora.scaper_set import ScaperSet
 from ..jams.soundscapes import safe_id
 from ..missing import MissingRecordingsError
 from ..protocols.builder import BUILDERS, BuildContext, Count, Drawn, Seconds, Selection, open_pool
-from ..queries import ConditionList, Targets, expand_conditions
+from ..queries import ConditionList, Targets
 from .shared.audibility import Audibility
-from .shared.class_trials import Asker, Clue, PoolEnrollments, check_labels
+from .shared.class_trials import ClassTrials, Clue, PoolEnrollments
 from .shared.jams.files_by_name import FilesByName
 from .shared.jams.mixtures import Isolated, JamsMixtures
-from .shared.sound_scenes import Mixed
+from .shared.sound_scenes import SoundMixture
 
 
 @BUILDERS.register("jams")
@@ -40,14 +40,14 @@ class JamsSet:
         folder: only JAMS files below this folder of the set, for example "test".
         conditions: query conditions "n_active:n_inactive", or sweeps of them.
         targets: with n_active = 1, one target for each mixture or every active class.
-        listed_targets: the targets are the first n_active labels of `gt_events.csv` beside the
-            JAMS file, as in Waveformer's sets.
+        listed_targets: the targets are the first n_active labels of `gt_events.csv` in the
+            folder of the JAMS file, as in Waveformer's sets.
         clues: kinds of clue that each trial carries.
         enrollments: clips for each queried class, if enrollment is a clue.
         enrollment_s: longest enrollment clip.
         vocabulary: the classes; all that sound in the set or are in `events` if None.
         inactive_labels: classes that may be drawn as inactive; the vocabulary if None.
-        confusable: label -> classes that do not count as inactive beside it.
+        confusable: label -> classes that do not count as inactive in a mixture that holds it.
         isolated: read the rendered isolated events "never", "always", or where "needed".
     """
 
@@ -71,7 +71,7 @@ class JamsSet:
         isolated: Isolated = "needed",
     ) -> None:
         self._context, self._listed = context, listed_targets
-        self._set = _scaper_set(soundscapes, context)
+        self._set = context.corpus_of(ScaperSet, "scaper_set", soundscapes)
         self._mixtures = JamsMixtures(
             self._set, folder=folder, finders=_finders(events, background, context), isolated=isolated
         )
@@ -82,29 +82,27 @@ class JamsSet:
         self.count = len(self._mixtures.paths)
         self.sample_rate_hz = self._one_rate()
         pool = open_pool(events, context) if events else None
-        heard = {*self._mixtures.labels("foreground"), *(pool.labels if pool else ())}
-        self.vocabulary = tuple(sorted(vocabulary or heard))
+        labels = {*self._mixtures.labels("foreground"), *(pool.labels if pool else ())}
+        self.vocabulary = tuple(sorted(vocabulary or labels))
         self._audibility = Audibility(context.corpora, sample_rate_hz=self.sample_rate_hz, fade_s=0.0)
-        check_labels(
-            vocabulary=self.vocabulary,
-            scenes=self._mixtures.labels("background"),
-            inactive=inactive_labels or (),
-            confusable=confusable or {},
-        )
         if "enrollment" in clues and pool is None:
             raise ConfigError("enrollment clips are taken from `events`; set it, or clues: classes")
-        self._asker = Asker(
+        clips = None
+        if pool is not None:
+            clips = PoolEnrollments(
+                context, pool, count=enrollments, max_s=enrollment_s, audibility=self._audibility
+            )
+        self._trials = ClassTrials(
             context=context,
-            conditions=expand_conditions(conditions, most_active=len(self.vocabulary)),
+            vocabulary=self.vocabulary,
+            scenes=self._mixtures.labels("background"),
+            conditions=conditions,
+            most_active=len(self.vocabulary),
             targets=targets,
             clues=clues,
-            inactive=inactive_labels or self.vocabulary,
-            confusable=confusable or {},
-            enrollments=None
-            if pool is None
-            else PoolEnrollments(
-                context, pool, count=enrollments, max_s=enrollment_s, audibility=self._audibility
-            ),
+            inactive=inactive_labels,
+            confusable=confusable,
+            enrollments=clips,
         )
 
     def draw(self, index: int) -> Drawn:
@@ -119,10 +117,10 @@ class JamsSet:
         made = self._mixtures.mixture(path, mixture_id)
         sources = [s for s in made.mixture.sources if s.role == "foreground"]
         audible = frozenset(s.id for s in sources if self._audibility.audible(s.clip))
-        mixed = Mixed(mixture=made.mixture, audible=audible, origin=made.origin)
+        mixed = SoundMixture(mixture=made.mixture, audible=audible, origin=made.origin)
         if self._listed:
-            return self._asker.ask(mixed, candidates=self._targets_of(path), in_order=True)
-        return self._asker.ask(mixed)
+            return self._trials.draw(mixed, candidates=self._targets_of(path), in_order=True)
+        return self._trials.draw(mixed)
 
     def _one_rate(self) -> int:
         rates = self._mixtures.rates()
@@ -136,7 +134,7 @@ class JamsSet:
     def _targets_of(self, path: str) -> tuple[str, ...]:
         listed = self._set.listed_events(path)
         if listed is None:
-            line = f"JAMS file {path!r} has no gt_events.csv beside it; set listed_targets to false"
+            line = f"JAMS file {path!r} has no gt_events.csv in its folder; set listed_targets to false"
             if not any(map(self._set.listed_events, self._mixtures.paths)):
                 raise DatasetError(line)
             name = PurePosixPath(path).with_name("gt_events.csv").as_posix()
@@ -144,24 +142,12 @@ class JamsSet:
         return tuple(read_table(listed).column("label", option="listed_targets"))
 
 
-def _scaper_set(name: str, context: BuildContext) -> ScaperSet:
-    corpus = context.corpora.get(name)
-    if corpus is None:
-        raise ConfigError(f"no corpus {name!r} in this config{suggest(name, context.corpora)}")
-    if not isinstance(corpus, ScaperSet):
-        raise CorpusError(f"corpus {name!r} holds no JAMS files; its kind must be scaper_set")
-    return corpus
-
-
 def _finders(
     events: Selection | None, background: Selection | None, context: BuildContext
 ) -> dict[str, FilesByName]:
-    """Where to look for the files of each role; a background may be among the events."""
-    names = [selection.corpus for selection in (background, events) if selection]
-    for name in names:
-        if name not in context.corpora:
-            raise ConfigError(f"no corpus {name!r} in this config{suggest(name, context.corpora)}")
+    """Finders of the files of each role; a background may be among the events."""
+    corpora = [context.corpus(selection.corpus) for selection in (background, events) if selection]
     return {
-        "foreground": FilesByName(context.corpora, [events.corpus] if events else []),
-        "background": FilesByName(context.corpora, names[:1]),
+        "foreground": FilesByName(corpora[-1] if events else None),
+        "background": FilesByName(corpora[0] if corpora else None),
     }

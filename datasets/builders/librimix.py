@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Literal, TypeVar
 
-from ...core.errors import ConfigError, CorpusError, suggest
+from ...core.errors import ConfigError, CorpusError
 from ..corpora.librimix_metadata import LibriMixMetadata
 from ..corpora.librispeech import LibriSpeech
 from ..corpora.wham import Wham
 from ..protocols.builder import BUILDERS, BuildContext, Count, Drawn
-from ..protocols.corpus import Corpora
 from ..render import input_snr, render
 from ..renderers.librimix import MIX, MODE
-from ..types import Clip, ClueSpec, Condition, EnrollmentClip, Mixture, Source, Trial
+from ..types import Clip, ClueSpec, EnrollmentClip, Mixture, Source, Tag, Trial
 from .shared.librimix.map import EnrollmentMap
 from .shared.librimix.recipe import Mix, Mode, Recipes
-from .shared.librimix.speech import Utterances
-from .shared.librimix.tables import Row, mixture_rows
+from .shared.librimix.tables import LibriMixRow, mixture_rows
+from .shared.librimix.utterances import Utterances
+from .shared.target_trials import CUT_NOTE, target_trial
 
+Tags = Mapping[str, Tag]
 C = TypeVar("C", LibriMixMetadata, LibriSpeech, Wham)
-
-_CUT = (
-    "min mode cuts utterances, and a transcript is kept only for one that is not cut; ask for word "
-    "error rates on a set with `mode: max`"
-)
 
 
 @BUILDERS.register("librimix")
@@ -40,7 +37,7 @@ class LibriMix:
         sample_rate_hz: 8000 or 16000.
         mode: "min" cuts all to the shortest utterance, "max" pads all to the longest.
         mix: "clean" is speech alone, "both" is speech and noise, "single" is s1 and noise.
-        targets: ask for each speaker in turn, or for s1 only.
+        targets: query each speaker in turn, or s1 only.
         enrollment: "map" reads `enrollment_map`; "drawn" draws another utterance of the speaker,
             of 3 s and more, by the set's seed.
         enrollment_map: file below the corpus `lists`, of lines `mixture utterance s1/mixture`: the
@@ -77,11 +74,11 @@ class LibriMix:
         self._context = context
         self._mode, self._mix, self._targets = mode, mix, targets
         self._leak_free, self._measure_snr = leak_free, measure_snr
-        tables = _open(context.corpora, lists, LibriMixMetadata)
-        self._speech = Utterances(_open(context.corpora, speech, LibriSpeech), tables)
+        tables = _open(context, lists, LibriMixMetadata, "librimix_metadata")
+        self._speech = Utterances(_open(context, speech, LibriSpeech, "librispeech"), tables)
         self._recipes = Recipes(
             speech=self._speech,
-            noise=None if mix == "clean" else _open(context.corpora, noise, Wham),
+            noise=None if mix == "clean" else _open(context, noise, Wham, "wham"),
             sample_rate_hz=sample_rate_hz,
             mode=mode,
             mix=mix,
@@ -100,8 +97,8 @@ class LibriMix:
                 where=f"enrollment map {str(tables.root / enrollment_map)!r}",
                 rows=self._by_id,
             )
-        self._asked = every[:limit]
-        self._rows = (*self._asked, *self._enrolled_only())
+        self._queried = every[:limit]
+        self._rows = (*self._queried, *self._enrolled_only())
         self.count = len(self._rows)
         self.notes = self._notes()
 
@@ -114,42 +111,30 @@ class LibriMix:
         turn, place = divmod(index, len(self._rows))
         row = self._rows[place]
         mixture = self._recipes.mixture(row)
-        snr: dict[str, dict[str, float]] = {}
-        targets = self._target_ids(row) if place < len(self._asked) else ()
+        snr: dict[str, Tags] = {}
+        targets = self._target_ids(row) if place < len(self._queried) else ()
         rendered = render(mixture, self._context.corpora) if self._measure_snr and targets else None
         if rendered is not None:
             snr = {name: input_snr(mixture, rendered, (name,)) for name in targets}
         trials = [self._trial(row, mixture, name, turn, snr.get(name, {})) for name in targets]
-        kept = [t for t in trials if not (self._leak_free and t.tags["enrollment"] != "other")]
-        leaks = len(trials) - len(kept)
-        return Drawn(
-            mixture=mixture,
-            trials=tuple(kept),
-            excluded={"enrollment_is_target": leaks} if leaks else {},
-            rendered=rendered,
-        )
+        valid = tuple(t for t in trials if not self._leak_free or t.tags["enrollment"] == "other")
+        leaks = {"enrollment_is_target": len(trials) - len(valid)}
+        return Drawn(mixture=mixture, trials=valid, excluded=leaks, rendered=rendered)
 
-    def _target_ids(self, row: Row) -> tuple[str, ...]:
+    def _target_ids(self, row: LibriMixRow) -> tuple[str, ...]:
         first = self._targets == "first" or self._mix == "single"
         return tuple(f"s{n}" for n in range(1, 2 if first else len(row.speech) + 1))
 
-    def _trial(self, row: Row, mixture: Mixture, target_id: str, turn: int, snr: dict[str, float]) -> Trial:
+    def _trial(self, row: LibriMixRow, mixture: Mixture, target_id: str, turn: int, snr: Tags) -> Trial:
         target = next(source for source in mixture.sources if source.id == target_id)
         clip: EnrollmentClip = (
             self._draw_enrollment(row, target, turn) if self._map is None else self._map.clip(row, target_id)
         )
         kind = self._map.kind(row, target_id) if self._map else "other"
-        return Trial(
-            id=f"{row.mixture_id}_{target_id}",
-            mixture_id=row.mixture_id,
-            clue=ClueSpec(enrollments=(clip,)),
-            target_ids=(target_id,),
-            condition=Condition(n_active=1, n_inactive=0),
-            cluster=row.mixture_id,
-            tags={"target": target.label, "enrollment": kind, **mixture.tags, **snr},
-        )
+        tags = {"target": target.label, "enrollment": kind, **mixture.tags, **snr}
+        return target_trial(mixture, target_id, clue=ClueSpec(enrollments=(clip,)), tags=tags)
 
-    def _draw_enrollment(self, row: Row, target: Source, turn: int) -> Clip:
+    def _draw_enrollment(self, row: LibriMixRow, target: Source, turn: int) -> Clip:
         # A training stream goes through the table again, and draws anew.
         again = (turn,) if turn else ()
         key = (*self._context.key(row.mixture_id), "enrollment", target.id, *again)
@@ -158,21 +143,21 @@ class LibriMix:
         frames = self._speech.frames(path)
         return Clip(corpus=target.clip.corpus, path=path, start=0, frames=frames)
 
-    def _enrolled_only(self) -> tuple[Row, ...]:
+    def _enrolled_only(self) -> tuple[LibriMixRow, ...]:
         """Rows beyond the limit whose sources enroll in trials within it."""
         if self._map is None:
             return ()
-        asked = {row.mixture_id for row in self._asked}
+        queried = {row.mixture_id for row in self._queried}
         enrolled = {
-            self._map.clip(row, name).mixture_id for row in self._asked for name in self._target_ids(row)
+            self._map.clip(row, name).mixture_id for row in self._queried for name in self._target_ids(row)
         }
-        return tuple(self._by_id[name] for name in sorted(enrolled - asked))
+        return tuple(self._by_id[name] for name in sorted(enrolled - queried))
 
     def _notes(self) -> tuple[str, ...]:
-        notes = [_CUT] if self._mode == "min" else []
+        notes = [CUT_NOTE] if self._mode == "min" else []
         if self._map is not None:
             kinds = Counter(
-                self._map.kind(row, name) for row in self._asked for name in self._target_ids(row)
+                self._map.kind(row, name) for row in self._queried for name in self._target_ids(row)
             )
             leaks = kinds["same_utterance"] + kinds["same_file"]
             then = "are left out" if self._leak_free else "stay, as in the standard protocol"
@@ -183,15 +168,8 @@ class LibriMix:
         return tuple(notes)
 
 
-def _open(corpora: Corpora, name: str, kind: type[C]) -> C:
-    if name not in corpora:
-        raise ConfigError(f"no corpus {name!r} in this config{suggest(name, corpora)}")
-    corpus = corpora[name]
-    if not isinstance(corpus, kind):
-        raise ConfigError(
-            f"corpus {name!r} is a {type(corpus).__name__}, but LibriMix needs a {kind.__name__} "
-            "there; correct its `kind`"
-        )
+def _open(context: BuildContext, name: str, kind: type[C], title: str) -> C:
+    corpus = context.corpus_of(kind, title, name)
     if not corpus.root.is_dir():
         raise CorpusError(
             f"corpus {name!r}: folder {str(corpus.root)!r} does not exist; correct --corpus {name}=DIR"

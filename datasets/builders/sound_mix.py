@@ -1,4 +1,4 @@
-"""Sound-event mixtures: n classes on a background, asked for by class label or by enrollment."""
+"""Sound-event mixtures: n classes on a background, queried by class label or by enrollment."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Literal
 
-import numpy as np
 from pydantic import Field
 
 from ...core.errors import ConfigError
@@ -23,11 +22,11 @@ from ..protocols.builder import (
     Selection,
     open_pool,
 )
-from ..queries import ConditionList, Targets, expand_conditions
+from ..queries import ConditionList, Targets
 from ..seeding import generator
 from ..signals.mixing import LevelScale
-from .shared.class_trials import Asker, Clue, PoolEnrollments, check_labels
-from .shared.sound_scenes import Renderer, SceneOptions, Scenes, Stored
+from .shared.class_trials import ClassTrials, Clue, PoolEnrollments
+from .shared.sound_scenes import RendererName, ScaperLevels, SceneOptions, SoundScenes
 
 
 @BUILDERS.register("sound_mix")
@@ -98,14 +97,18 @@ class SoundMix:
         inactive_labels: tuple[str, ...] | None = None,
         confusable: Mapping[str, tuple[str, ...]] | None = None,
         quantise: Literal["none", "int16"] = "none",
-        renderer: Renderer = "standard",
+        renderer: RendererName = "standard",
     ) -> None:
         self.count, self.sample_rate_hz = count, sample_rate_hz
         context = self._context = replace(context, name=family or context.name)
         self._events = open_pool(events, context)
         self.vocabulary = self._events.labels
         self._n_classes = n_classes
-        self._check_classes()
+        if not 1 <= n_classes[0] <= n_classes[1] <= len(self.vocabulary):
+            raise ConfigError(
+                f"n_classes = {list(n_classes)} must be rising and lie within 1 and the "
+                f"{len(self.vocabulary)} classes of the vocabulary"
+            )
         options = SceneOptions(
             sample_rate_hz=sample_rate_hz,
             duration_s=duration_s,
@@ -118,28 +121,24 @@ class SoundMix:
             quantise=quantise,
             renderer=renderer,
         )
-        self._scenes = Scenes(context, options, background)
-        inactive = inactive_labels or self.vocabulary
-        check_labels(
+        self._scenes = SoundScenes(context, options, background)
+        levels = self._scenes.levels
+        self._trials = ClassTrials(
+            context=context,
             vocabulary=self.vocabulary,
             scenes=self._scenes.background_labels,
-            inactive=inactive,
-            confusable=confusable or {},
-        )
-        levels = self._scenes.levels
-        self._asker = Asker(
-            context=context,
-            conditions=expand_conditions(conditions, most_active=n_classes[0]),
+            conditions=conditions,
+            most_active=n_classes[0],
             targets=targets,
             clues=clues,
-            inactive=inactive,
-            confusable=confusable or {},
+            inactive=inactive_labels,
+            confusable=confusable,
             enrollments=PoolEnrollments(
                 context,
                 self._events,
                 count=enrollments,
                 max_s=enrollment_s,
-                audibility=levels.audibility if isinstance(levels, Stored) else None,
+                audibility=levels.audibility if isinstance(levels, ScaperLevels) else None,
             ),
         )
 
@@ -148,21 +147,10 @@ class SoundMix:
         mixture_id = self._context.mixture_id(index)
         rng = generator(*self._context.key(mixture_id))
         sources = self._scenes.backgrounds(rng)
-        labels = self._draw_labels(rng)
+        count = int(rng.integers(self._n_classes[0], self._n_classes[1] + 1))
+        labels = rng.choice(self.vocabulary, size=count, replace=False)
         sources += [
-            self._scenes.event(f"s{place}", self._events, label, rng) for place, label in enumerate(labels, 1)
+            self._scenes.event(f"s{place}", self._events, str(label), rng)
+            for place, label in enumerate(labels, 1)
         ]
-        return self._asker.ask(self._scenes.mix(mixture_id, sources))
-
-    def _check_classes(self) -> None:
-        fewest, most = self._n_classes
-        if not 1 <= fewest <= most <= len(self.vocabulary):
-            raise ConfigError(
-                f"n_classes = {list(self._n_classes)} must be rising and lie within 1 and the "
-                f"{len(self.vocabulary)} classes of the vocabulary"
-            )
-
-    def _draw_labels(self, rng: np.random.Generator) -> list[str]:
-        low, high = self._n_classes
-        count = int(rng.integers(low, high + 1))
-        return [str(label) for label in rng.choice(self.vocabulary, size=count, replace=False)]
+        return self._trials.draw(self._scenes.mix(mixture_id, sources))

@@ -1,4 +1,4 @@
-"""Speech mixtures: N speakers, one of them asked for by an enrollment of the same voice."""
+"""Speech mixtures: N speakers, one of them queried by an enrollment of the same voice."""
 
 from __future__ import annotations
 
@@ -25,11 +25,12 @@ from ..protocols.builder import (
 )
 from ..protocols.corpus import Recording
 from ..protocols.renderer import Rendered
-from ..render import input_snr, limit_peak
+from ..render import audible_ids, input_snr, limit_peak
 from ..seeding import generator
 from ..signals.clips import clip_reader
-from ..signals.mixing import SILENT_DB, db_to_gain, overlap_onsets, power_db
-from ..types import Clip, ClueSpec, Condition, Mixture, Source, Trial
+from ..signals.mixing import db_to_gain, overlap_onsets, power_db
+from ..types import Clip, ClueSpec, Mixture, Source, Trial
+from .shared.target_trials import target_trial
 
 
 @BUILDERS.register("speech_mix")
@@ -49,7 +50,7 @@ class SpeechMix:
         snr_db: lowest and highest power ratio of the first speaker to each other one.
         noise_snr_db: lowest and highest power ratio of the first speaker to the noise.
         mode: "min" cuts all to the shortest utterance, "max" pads all to the end of the last.
-            A transcript is kept only for an utterance that is heard to its end.
+            Only an utterance that is in the mixture to its end has a transcript.
         overlap: "max" mode only: lowest and highest share of the shorter utterance that overlaps
             the one before it; None lets all start together.
         targets: ask for each speaker in turn, or for the first only.
@@ -117,20 +118,12 @@ class SpeechMix:
             tags={"n_speakers": self._n_speakers},
         )
         mixture, rendered = limit_peak(mixture, self._peak, self._context.corpora, read=self._read)
-        asked = mixture.sources[: self._n_speakers if self._targets == "all" else 1]
-        # In min mode, what is left of an utterance may be the pause that it begins with.
-        audible = [
-            source
-            for source, samples in zip(asked, rendered.sources, strict=False)
-            if power_db(samples) > SILENT_DB
-        ]
-        silent = len(asked) - len(audible)
-        return Drawn(
-            mixture=mixture,
-            trials=tuple(self._trial(mixture, rendered, source) for source in audible),
-            excluded={"silent_target": silent} if silent else {},
-            rendered=rendered,
-        )
+        targets = mixture.sources[: self._n_speakers if self._targets == "all" else 1]
+        # In min mode, an utterance may be cut to the pause that it begins with.
+        audible = audible_ids(mixture, rendered)
+        trials = tuple(self._trial(mixture, rendered, s) for s in targets if s.id in audible)
+        silent = {"silent_target": len(targets) - len(trials)}
+        return Drawn(mixture=mixture, trials=trials, excluded=silent, rendered=rendered)
 
     def _check(self) -> None:
         speakers = len(self._speech.labels)
@@ -190,25 +183,13 @@ class SpeechMix:
         return db_to_gain(target_db - level)
 
     def _trial(self, mixture: Mixture, rendered: Rendered, target: Source) -> Trial:
-        key = self._context.key(mixture.id)
         clips = enrollment_clips(
             self._speech,
             target.label,
             used=[source.clip for source in mixture.sources],
-            rng=generator(*key, "enrollment", target.id),
+            rng=generator(*self._context.key(mixture.id), "enrollment", target.id),
             count=self._enrollments,
             max_s=self._enrollment_s,
         )
-        return Trial(
-            id=f"{mixture.id}_{target.id}",
-            mixture_id=mixture.id,
-            clue=ClueSpec(enrollments=clips),
-            target_ids=(target.id,),
-            condition=Condition(n_active=1, n_inactive=0),
-            cluster=mixture.id,
-            tags={
-                "target": target.label,
-                "n_speakers": self._n_speakers,
-                **input_snr(mixture, rendered, (target.id,)),
-            },
-        )
+        tags = {"target": target.label, **mixture.tags, **input_snr(mixture, rendered, (target.id,))}
+        return target_trial(mixture, target.id, clue=ClueSpec(enrollments=clips), tags=tags)

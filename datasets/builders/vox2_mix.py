@@ -23,8 +23,9 @@ from ..protocols.renderer import Rendered
 from ..render import input_snr, limit_peak
 from ..signals.clips import clip_reader
 from ..signals.mixing import power_db, snr_gain
-from ..types import Clip, ClueSpec, Condition, Mixture, Source, Trial, VideoClip
+from ..types import Clip, ClueSpec, Mixture, Source, Trial, VideoClip
 from .shared.av.pools import video_info
+from .shared.target_trials import target_trial
 
 LIST = "audio_mixture/2_mix_min_800/mixture_data_list_2mix.csv"
 _PARTITIONS = {"train": "train", "valid": "val", "test": "test"}
@@ -32,11 +33,11 @@ _ROUNDING_S = 0.1  # by which another decoder may make an utterance longer or sh
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Row:
-    """One row of the list: speaker/video/number of each utterance, and its level in dB.
+class _ListedPair:
+    """One row of the list, with utterances as speaker/video/number.
 
     Attributes:
-        line: of the file.
+        line: number in the file.
         levels_db: power of each utterance over that of the first.
         seconds: length of the mixture.
     """
@@ -62,7 +63,7 @@ class Vox2Mix:
         mixture_list: the list, relative to the folder of that corpus.
         count: number of mixtures from the top of the list; all if None.
         sample_rate_hz: rate of the mixtures.
-        targets: ask for the first speaker only, as reentry's evaluation does, or for all in turn.
+        targets: query the first speaker only, as reentry's evaluation does, or all in turn.
         peak: largest magnitude of a mixture and its sources.
         quantise: "int16" renders what 16-bit files would hold.
     """
@@ -84,11 +85,8 @@ class Vox2Mix:
         self.sample_rate_hz = sample_rate_hz
         self._context, self._targets, self._peak = context, targets, peak
         self._quantise: Literal["none", "int16"] = quantise
-        videos = context.corpora.get(corpus)
-        if not isinstance(videos, VoxCeleb2):
-            raise ConfigError(f"vox2_mix needs a corpus {corpus!r} of kind voxceleb2; add it to `corpora`")
-        self._videos = videos
-        self._rows = _read_list(videos.root / mixture_list, split=context.split)
+        self._videos = context.corpus_of(VoxCeleb2, "voxceleb2", corpus)
+        self._rows = _read_list(self._videos.root / mixture_list, split=context.split)
         self.count = len(self._rows) if count is None else count
         if self.count > len(self._rows):
             raise ConfigError(
@@ -122,19 +120,16 @@ class Vox2Mix:
             tags={"n_speakers": len(clips)},
         )
         mixture, rendered = limit_peak(mixture, self._peak, self._context.corpora, read=self._read)
-        asked = mixture.sources if self._targets == "all" else mixture.sources[:1]
-        return Drawn(
-            mixture=mixture,
-            trials=tuple(self._trial(mixture, rendered, source) for source in asked),
-            rendered=rendered,
-        )
+        targets = mixture.sources if self._targets == "all" else mixture.sources[:1]
+        trials = tuple(self._trial(mixture, rendered, source) for source in targets)
+        return Drawn(mixture=mixture, trials=trials, rendered=rendered)
 
     @cached_property
     def _recordings(self) -> Mapping[str, Recording]:
         """Recordings by speaker/video/number."""
         return {_utterance(recording.path): recording for recording in self._videos.recordings()}
 
-    def _recordings_of(self, row: _Row) -> list[Recording]:
+    def _recordings_of(self, row: _ListedPair) -> list[Recording]:
         missing = [name for name in row.utterances if name not in self._recordings]
         if missing:
             where = f"line {row.line} of the list"
@@ -144,7 +139,7 @@ class Vox2Mix:
         return [self._recordings[name] for name in row.utterances]
 
     def _sources(
-        self, row: _Row, recordings: Sequence[Recording], clips: Sequence[Clip]
+        self, row: _ListedPair, recordings: Sequence[Recording], clips: Sequence[Clip]
     ) -> tuple[Source, ...]:
         # At full power the peak is above any limit, so that limiting it sets it.
         first = self._read(clips[0])
@@ -167,15 +162,8 @@ class Vox2Mix:
         known = video_info(self._videos, path)
         frames = math.ceil(mixture.num_samples / mixture.sample_rate_hz * known.fps)
         video = VideoClip(corpus=target.clip.corpus, path=path, start=0, frames=min(frames, known.frames))
-        return Trial(
-            id=f"{mixture.id}_{target.id}",
-            mixture_id=mixture.id,
-            clue=ClueSpec(video=video),
-            target_ids=(target.id,),
-            condition=Condition(n_active=1, n_inactive=0),
-            cluster=mixture.id,
-            tags={"target": target.label, **mixture.tags, **input_snr(mixture, rendered, (target.id,))},
-        )
+        tags = {"target": target.label, **mixture.tags, **input_snr(mixture, rendered, (target.id,))}
+        return target_trial(mixture, target.id, clue=ClueSpec(video=video), tags=tags)
 
 
 def _utterance(path: str) -> str:
@@ -183,7 +171,7 @@ def _utterance(path: str) -> str:
     return "/".join(PurePosixPath(path).with_suffix("").parts[-3:])
 
 
-def _read_list(path: Path, *, split: str) -> tuple[_Row, ...]:
+def _read_list(path: Path, *, split: str) -> tuple[_ListedPair, ...]:
     """The rows of one partition.
 
     Raises:
@@ -206,7 +194,7 @@ def _read_list(path: Path, *, split: str) -> tuple[_Row, ...]:
     return chosen
 
 
-def _row(path: Path, line: int, cells: list[str]) -> tuple[str, _Row]:
+def _row(path: Path, line: int, cells: list[str]) -> tuple[str, _ListedPair]:
     """The partition of a row, and the row."""
     if len(cells) < 10 or (len(cells) - 2) % 4:
         raise CorpusError(
@@ -215,7 +203,7 @@ def _row(path: Path, line: int, cells: list[str]) -> tuple[str, _Row]:
         )
     speakers = [cells[place : place + 4] for place in range(1, len(cells) - 1, 4)]
     try:
-        row = _Row(
+        row = _ListedPair(
             line=line,
             utterances=tuple(f"{speaker}/{utterance}" for _, speaker, utterance, _ in speakers),
             levels_db=tuple(float(level) for _, _, _, level in speakers),

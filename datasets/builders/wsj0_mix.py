@@ -1,31 +1,28 @@
-"""WSJ0-2mix as MERL made it, WSJ0-2mix-extr, the protocol of SpEx+, and reverberant kin."""
+"""WSJ0-2mix as MERL made it, WSJ0-2mix-extr, the protocol of SpEx+, and reverberant variants."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
-from ...core.errors import ConfigError, DatasetError, suggest
+from ...core.errors import ConfigError, DatasetError
 from ..corpora.wsj0 import Wsj0
 from ..corpora.wsj0_mix_lists import Wsj0MixLists
 from ..protocols.builder import BUILDERS, BuildContext, Count, Drawn, Seconds, Selection
-from ..protocols.corpus import Corpora, Corpus, Recording
-from ..renderers.wsj0_mix import MODES, Mode, Protocol, part_name
+from ..protocols.corpus import Recording
+from ..renderers.wsj0_mix import MODES, Mode, Wsj0Protocol, part_name
 from ..seeding import generator
 from ..types import Mixture, Source, Tag
-from .shared.wsj0.lists import ListedMixture, read_mixtures
+from .shared.target_trials import CUT_NOTE
+from .shared.wsj0.enrollments import Enroll, enroll_by_draw, enroll_by_list, enroll_with_auxiliary, make_trial
+from .shared.wsj0.levels import Level, ListedLevels, MeasuredLevels, gain_to, open_utterances
+from .shared.wsj0.mixture_lists import ListedMixture, read_mixtures
 from .shared.wsj0.names import utterance_id
 from .shared.wsj0.rooms import Rooms, RoomTarget
-from .shared.wsj0.speech import Level, ListedLevels, MeasuredLevels, gain_to, open_speech
-from .shared.wsj0.trials import Enroll, enroll_by_draw, enroll_by_list, enroll_with_auxiliary, make_trial
 
 Targets = Literal["all", "first"]
 
-_TARGETS: Mapping[Protocol, Targets] = {"wsj0_2mix": "all", "extr": "first", "spex": "all"}
-_CUT = (
-    "min mode cuts utterances, and a transcript is kept only for one that is not cut; ask for word "
-    "error rates on a set with `mode: max`"
-)
+_TARGETS: Mapping[Wsj0Protocol, Targets] = {"wsj0_2mix": "all", "extr": "first", "spex": "all"}
 _MEASURED = (
     "active levels are measured here, not the published ones; mixtures differ from the official "
     "ones in the last bits"
@@ -40,8 +37,8 @@ class Wsj0Mix:
     Rendered, they are what the scripts of MERL write, but for the last bits that the resampler
     decides (see the renderer `wsj0_mix`).
 
-    The protocols: `wsj0_2mix` asks for both speakers, with enrollments drawn by the set's seed.
-    `extr` is WSJ0-2mix-extr: it asks for s1 with the auxiliary utterance of the list, which is
+    The protocols: `wsj0_2mix` queries both speakers, with enrollments drawn by the set's seed.
+    `extr` is WSJ0-2mix-extr: it queries s1 with the auxiliary utterance of the list, which is
     scaled with the mixture and has part in its peak. `spex` is what SpEx+ is measured by: the
     mixtures of WSJ0-2mix (min, 8 kHz), both speakers, and auxiliary utterances as they are. Names
     of trials are those of the official files, for `wsj0_2mix` with `_s1` or `_s2` at the end.
@@ -56,7 +53,7 @@ class Wsj0Mix:
         mixture_list: list of the mixtures, below the corpus `lists`; None is `mix_2_spk_tt.txt`, or
             `mix_2_spk_tt_extr.txt` for `extr`, with the numbers and letters that fit.
         levels: "files" takes the published active levels, and reads no audio; "computed" measures them.
-        targets: ask for each speaker in turn, or for s1 only; None is the protocol's own.
+        targets: query each speaker in turn, or s1 only; None is the protocol's own.
         enrollment_list: list of auxiliary utterances, below the corpus `lists`: one with the
             utterance in a fifth column, or the `aux.scp` of SpEx+. None draws them.
         enrollments: enrollment utterances for each trial, where they are drawn.
@@ -74,7 +71,7 @@ class Wsj0Mix:
         self,
         *,
         context: BuildContext,
-        protocol: Protocol = "wsj0_2mix",
+        protocol: Wsj0Protocol = "wsj0_2mix",
         sample_rate_hz: Literal[8000, 16000] = 8000,
         mode: Mode | None = None,
         n_speakers: Count = 2,
@@ -97,15 +94,16 @@ class Wsj0Mix:
         self._check_protocol(enrollment_list, n_speakers)
         if room_target == "early" and impulse_responses is None:
             raise ConfigError("room_target = 'early' needs `impulse_responses`; set them")
-        tables = _open_lists(lists, context.corpora)
+        tables = context.corpus_of(Wsj0MixLists, "wsj0_mix_lists", lists)
         part = part_name(context.split)
         suffix = "_extr" if protocol == "extr" else ""
         name = mixture_list or f"mix_{n_speakers}_spk_{part}{suffix}.txt"
         every = read_mixtures(tables.file(name))
         self._rows = every[:limit]
         self._check_rows(name, n_speakers)
-        self._speech = open_speech(speech, context.corpora)
-        self._sexes = _sexes(context.corpora[speech])
+        self._speech = open_utterances(speech, context)
+        corpus = context.corpora[speech]
+        self._sexes = corpus.sexes() if isinstance(corpus, Wsj0) else {}
         self._level: Level = MeasuredLevels(context.corpora)
         if levels == "files":
             self._level = ListedLevels(tables, [p for row in self._rows for p in self._paths(row)])
@@ -125,7 +123,7 @@ class Wsj0Mix:
             )
         self.count = len(self._rows)
         cut, measured = self._mode == "min", levels == "computed"
-        self.notes = (*([_CUT] if cut else []), *([_MEASURED] if measured else []))
+        self.notes = (*([CUT_NOTE] if cut else []), *([_MEASURED] if measured else []))
 
     def draw(self, index: int) -> Drawn:
         """Recipe and trials of row `index`, from the first again after the last.
@@ -137,11 +135,10 @@ class Wsj0Mix:
         row = self._rows[place]
         mixture = self._mixture(row, self._speech.recordings(self._paths(row)))
         speakers = [source for source in mixture.sources if source.role == "foreground"]
-        asked = speakers[:1] if self._targets == "first" else speakers
-        enrolled = [(target, self._enroll(mixture, target, turn)) for target in asked]
+        targets = speakers[:1] if self._targets == "first" else speakers
+        enrolled = [(target, self._enroll(mixture, target, turn)) for target in targets]
         trials = tuple(make_trial(row, mixture, target, found) for target, found in enrolled if found)
-        lost = len(asked) - len(trials)
-        excluded = {"no_listed_enrollment": lost} if lost else {}
+        excluded = {"no_listed_enrollment": len(targets) - len(trials)}
         return Drawn(mixture=mixture, trials=trials, excluded=excluded)
 
     def _check_protocol(self, enrollment_list: str | None, n_speakers: int) -> None:
@@ -230,18 +227,3 @@ class Wsj0Mix:
         if self._rooms is not None:
             tags["room"] = True
         return tags
-
-
-def _open_lists(name: str, corpora: Corpora) -> Wsj0MixLists:
-    corpus = corpora.get(name)
-    if not isinstance(corpus, Wsj0MixLists):
-        what = "no corpus" if corpus is None else "no lists in corpus"
-        raise ConfigError(
-            f"{what} {name!r}{suggest(name, corpora)}; WSJ0 mixtures need one of kind "
-            "wsj0_mix_lists, named by `lists`"
-        )
-    return corpus
-
-
-def _sexes(corpus: Corpus) -> Mapping[str, str]:
-    return corpus.sexes() if isinstance(corpus, Wsj0) else {}

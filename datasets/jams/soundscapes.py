@@ -14,7 +14,7 @@ from ..protocols.corpus import Corpora, Recording
 from ..renderers import scaper
 from ..signals.mixing import db_to_gain, round_gain
 from ..types import Clip, Mixture, Source, Tag
-from .files import SoundEvent, Soundscape, dump_jams, frames_of, seconds_of
+from .events import SoundEvent, Soundscape, dump_jams, frames_of, seconds_of
 
 DEFAULT_REF_DB = -12.0
 """Scaper's reference level; a mixture without a background has none of its own."""

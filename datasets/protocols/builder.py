@@ -1,11 +1,11 @@
-"""What a builder is: a function from an index to a mixture recipe and its trials."""
+"""Protocol of builders, which draw mixture recipes and trials by index, and selection of recordings."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field
-from typing import Annotated, Protocol
+from typing import Annotated, Protocol, TypeVar
 
 import numpy as np
 from pydantic import AfterValidator, Field
@@ -16,6 +16,8 @@ from ...core.validation import StrictModel
 from ..types import Clip, Mixture, Trial
 from .corpus import Corpora, Corpus, Listed, Recording, entries_of, recordings_of
 from .renderer import Rendered
+
+C = TypeVar("C")
 
 
 def _rising(value: tuple[float, float]) -> tuple[float, float]:
@@ -38,7 +40,7 @@ ShareSpan = Annotated[tuple[_Share, _Share], AfterValidator(_rising)]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildContext:
-    """What every builder is given: the identity of the set, and the open corpora."""
+    """Identity of the set and its open corpora."""
 
     name: str
     version: str
@@ -47,12 +49,33 @@ class BuildContext:
     corpora: Corpora
 
     def mixture_id(self, index: int) -> str:
-        """Id of mixture `index`, whatever characters the split's name has."""
+        """Id of mixture `index`; characters of the split's name that an id cannot hold become "_"."""
         return f"{re.sub(r'[^A-Za-z0-9_.+-]', '_', self.split)}-{index:06d}"
 
     def key(self, mixture_id: str) -> tuple[str | int, ...]:
         """Seed of all draws of one mixture."""
         return (self.name, self.version, self.seed, mixture_id)
+
+    def corpus(self, name: str) -> Corpus:
+        """The open corpus of that name.
+
+        Raises:
+            ConfigError: the config has none.
+        """
+        if name not in self.corpora:
+            raise ConfigError(f"no corpus {name!r} in this config{suggest(name, self.corpora)}")
+        return self.corpora[name]
+
+    def corpus_of(self, kind: type[C], title: str, name: str) -> C:
+        """The open corpus of that name, which must be a `kind`, registered as `title`.
+
+        Raises:
+            ConfigError: the config has none of that name and kind.
+        """
+        corpus = self.corpus(name)
+        if not isinstance(corpus, kind):
+            raise ConfigError(f"corpus {name!r} must be of kind {title}; correct the config")
+        return corpus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +83,7 @@ class Drawn:
     """One mixture with its trials.
 
     Attributes:
-        excluded: number of queries left out, by reason.
+        excluded: number of queries left out, by reason; reasons without any are dropped.
         rendered: the mixture's signals, if the builder has them at hand.
     """
 
@@ -68,6 +91,9 @@ class Drawn:
     trials: tuple[Trial, ...]
     excluded: dict[str, int] = field(default_factory=dict)
     rendered: Rendered | None = field(default=None, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "excluded", {why: count for why, count in self.excluded.items() if count})
 
 
 class Builder(Protocol):
@@ -94,7 +120,7 @@ class TooFewRecordingsError(DatasetError):
 
 
 class Selection(StrictModel):
-    """Which recordings of a corpus take part.
+    """Recordings of a corpus that take part.
 
     Attributes:
         corpus: name of a corpus in the config's `corpora`.
@@ -131,14 +157,14 @@ class Pool:
 
 
 def open_pool(selection: Selection, context: BuildContext) -> Pool:
-    """Resolve a selection; what a corpus on disk lacks in other splits does not matter.
+    """Resolve a selection; files that are missing in other splits do not matter.
 
     Raises:
         ConfigError: an unknown corpus or label, or all labels are excluded.
         DatasetError: nothing is left, or nothing of a label that `labels` names.
         CorpusError: the split is missing or incomplete.
     """
-    corpus = _named_corpus(selection.corpus, context.corpora)
+    corpus = context.corpus(selection.corpus)
     split = selection.split or context.split
     of_split = recordings_of(corpus, split)
     there = {recording.label for recording in of_split}
@@ -164,7 +190,7 @@ def open_pool(selection: Selection, context: BuildContext) -> Pool:
 
 
 def groups_of(corpus: Corpus) -> Callable[[str], str]:
-    """Finds the group of a path of a corpus."""
+    """Function from a path of a corpus to its group."""
     if isinstance(corpus, Listed):
         return corpus.group_of
     return {recording.path: recording.group for recording in corpus.recordings()}.__getitem__
@@ -198,12 +224,6 @@ def enrollment_clips(
             f"use, but {count} are needed as enrollment; add recordings, exclude the label, or ask for fewer"
         )
     return tuple(stretch(pool, recording, seconds=max_s) for recording in free[:count])
-
-
-def _named_corpus(name: str, corpora: Corpora) -> Corpus:
-    if name not in corpora:
-        raise ConfigError(f"no corpus {name!r} in this config{suggest(name, corpora)}")
-    return corpora[name]
 
 
 def _check_labels(selection: Selection, corpus: Corpus, there: Set[str]) -> None:

@@ -1,4 +1,4 @@
-"""What a renderer is: a function from a recipe to its signals."""
+"""Protocol of renderers, which turn a recipe into its signals."""
 
 from __future__ import annotations
 
@@ -10,17 +10,15 @@ from numpy.typing import NDArray
 
 from ...core.registry import Registry
 from ..types import Mixture
-from .corpus import Corpora
-
-Samples = NDArray[np.float32]
+from .corpus import Corpora, Samples
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendered:
     """A mixture's signals: `sources` [S, T] in the recipe's order, and their sum `mixture` [T].
 
-    Auxiliary sources are among `sources`, whatever their length is, cut or padded to T.
-    `auxiliary` holds them as they are, by source id, if the renderer keeps them whole.
+    Auxiliary sources are among `sources`, cut or padded to T, and not in the sum; `auxiliary` holds them
+    with their own length, by source id, if the renderer has it.
     """
 
     sources: Samples
@@ -34,3 +32,8 @@ Renderer = Callable[[Mixture, Corpora], Rendered]
 RENDERERS: Registry[Renderer] = Registry(
     "renderer", package="tsebench.datasets.renderers", group="tsebench.renderers"
 )
+
+
+def in_mixture(mixture: Mixture) -> NDArray[np.bool_]:
+    """Mask [S] of the sources that are in the mixture, that is all but auxiliary ones."""
+    return np.array([source.role != "auxiliary" for source in mixture.sources])

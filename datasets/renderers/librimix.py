@@ -1,4 +1,4 @@
-"""LibriMix: sample for sample what its official script writes.
+"""LibriMix, sample for sample the files of its official script.
 
 The script reads float32 at 16 kHz, scales by the gains of the metadata, resamples with SciPy, cuts
 or pads all signals to one length, adds them up, and writes 16-bit files.
@@ -20,7 +20,7 @@ from scipy.signal import resample_poly
 
 from ...core.errors import AudioError, DatasetError
 from ..manifest import DatasetCard
-from ..protocols.corpus import Corpora
+from ..protocols.corpus import Corpora, Samples
 from ..protocols.renderer import RENDERERS, Rendered
 from ..renderer_extras import SOURCE_RENDERERS, TREES
 from ..signals.audio import quantise_int16
@@ -33,7 +33,7 @@ SOURCE_RATE_HZ = 16_000
 
 MODE: Final = "min"
 MIX: Final = "clean"
-"""What the builder's options of these names are when a config leaves them out."""
+"""Defaults of the builder's options `mode` and `mix`."""
 
 # The script's crossfade: half a Hann window of 1 s, rising, with both of its ends.
 _FADE = SOURCE_RATE_HZ // 2 + 1
@@ -41,7 +41,6 @@ _FADE = SOURCE_RATE_HZ // 2 + 1
 # Of the filter of `resample_poly`, on either side of the middle, at the lower rate.
 _ZERO_CROSSINGS = 10
 
-Samples = NDArray[np.float32]
 # The extended noise is float64, since NumPy's windows are, and all else float32.
 Signal = NDArray[np.floating[Any]]
 
@@ -119,7 +118,7 @@ def _signal(source: Source, mixture: Mixture, corpora: Corpora) -> Signal:
     extended = source.role == "background" and source.clip.frames < longest
     clip = source.clip
     if not extended:
-        clip = replace(clip, frames=_heard(mixture, clip.frames))
+        clip = replace(clip, frames=_needed_frames(mixture, clip.frames))
     samples, rate = read_clip(clip, corpora)
     if rate != SOURCE_RATE_HZ:
         raise AudioError(
@@ -128,7 +127,7 @@ def _signal(source: Source, mixture: Mixture, corpora: Corpora) -> Signal:
         )
     signal: Signal = samples
     if extended:
-        signal = extend_noise(samples, longest)[: _heard(mixture, longest)]
+        signal = extend_noise(samples, longest)[: _needed_frames(mixture, longest)]
     # The gain is a Python float, so that float32 stays float32.
     scaled = signal * float(source.gain)
     if 2 * mixture.sample_rate_hz == SOURCE_RATE_HZ:
@@ -142,8 +141,8 @@ def _signal(source: Source, mixture: Mixture, corpora: Corpora) -> Signal:
     return fitted
 
 
-def _heard(mixture: Mixture, frames: int) -> int:
-    """How many of a source's frames the samples of a mixture depend on: in min mode, not all."""
+def _needed_frames(mixture: Mixture, frames: int) -> int:
+    """Number of a source's frames that the samples of a mixture depend on: in min mode, not all."""
     ratio = SOURCE_RATE_HZ / mixture.sample_rate_hz
     reach = math.ceil(_ZERO_CROSSINGS * max(1.0, ratio))
     return min(frames, math.ceil(mixture.num_samples * ratio) + reach)

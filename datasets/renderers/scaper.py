@@ -6,7 +6,7 @@ quarter sines and placed; the mixture is the sum. So here a source's `gain` is t
 brought to, 10^(LUFS/20), and not a factor: recipes hold levels, and no audio need be read to draw one.
 
 Scaper works in double precision and SoX in 32-bit integers; what is here differs by some 1e-6 of
-the level, see `_sox_rate` and `_sox_start`.
+the level, see `shared.sox_rate`.
 """
 
 from __future__ import annotations
@@ -15,11 +15,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...core.errors import DatasetError
-from ..protocols.corpus import Corpora
-from ..protocols.renderer import RENDERERS, Rendered
+from ..protocols.corpus import Corpora, Samples
+from ..protocols.renderer import RENDERERS, Rendered, in_mixture
 from ..renderer_extras import SOURCE_RENDERERS, TREES
 from ..signals.audio import quantise_int16
 from ..signals.clips import read_clip
@@ -30,8 +29,6 @@ from .shared.sox_rate import sox_rate
 
 if TYPE_CHECKING:
     from ..manifest import DatasetCard
-
-Samples = NDArray[np.float32]
 
 PLAIN, FIX_CLIPPING, NORMALISED = "scaper", "scaper_fix_clipping", "scaper_peak_normalised"
 
@@ -135,6 +132,6 @@ def _finished(mixture: Mixture, stems: Samples) -> Rendered:
 
 
 def _total(mixture: Mixture, stems: Samples) -> Samples:
-    heard = [source.role != "auxiliary" for source in mixture.sources]
-    total: Samples = np.add.reduce(stems if all(heard) else stems[heard], axis=0)
+    mask = in_mixture(mixture)
+    total: Samples = np.add.reduce(stems if mask.all() else stems[mask], axis=0)
     return total

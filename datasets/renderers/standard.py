@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..protocols.corpus import Corpora
-from ..protocols.renderer import RENDERERS, Rendered
+from ..protocols.corpus import Corpora, Samples
+from ..protocols.renderer import RENDERERS, Rendered, in_mixture
 from ..signals.audio import quantise_int16
 from ..signals.clips import render_clip
 from ..signals.mixing import fade_ends, place
 from ..types import Mixture, Source
-
-Samples = NDArray[np.float32]
 
 
 @RENDERERS.register("standard")
@@ -38,8 +35,7 @@ def mix(mixture: Mixture, clips: Sequence[Samples], corpora: Corpora) -> Rendere
             for source, clip in zip(mixture.sources, clips, strict=True)
         ]
     )
-    heard = [source.role != "auxiliary" for source in mixture.sources]
-    total: Samples = np.add.reduce(sources[heard], axis=0)
+    total: Samples = np.add.reduce(sources[in_mixture(mixture)], axis=0)
     if mixture.quantise == "int16":
         return Rendered(sources=quantise_int16(sources), mixture=quantise_int16(total))
     return Rendered(sources=sources, mixture=total)

@@ -1,4 +1,4 @@
-"""The renderer of WSJ0-2mix and its kin: what the scripts of MERL write, sample for sample.
+"""The renderer of WSJ0-2mix and sets like it: the files of the scripts of MERL, sample for sample.
 
 Each utterance is resampled, scaled by its gain, and cut or padded; then all signals of a mixture
 are scaled together, so that the loudest sample of the mixture and of its sources is 0.9, and
@@ -21,23 +21,22 @@ from numpy.typing import NDArray
 from scipy.signal import fftconvolve, resample_poly
 
 from ..manifest import DatasetCard
-from ..protocols.corpus import Corpora
-from ..protocols.renderer import RENDERERS, Rendered
+from ..protocols.corpus import Corpora, Samples
+from ..protocols.renderer import RENDERERS, Rendered, in_mixture
 from ..renderer_extras import TREES
 from ..signals.clips import read_clip
 from ..types import Clip, Mixture, Source
 
-Samples = NDArray[np.float32]
 Signal = NDArray[np.float64]
 
-Protocol = Literal["wsj0_2mix", "extr", "spex"]
+Wsj0Protocol = Literal["wsj0_2mix", "extr", "spex"]
 Mode = Literal["min", "max"]
 
 PEAK = 0.9
 
-PROTOCOL: Protocol = "wsj0_2mix"
+PROTOCOL: Wsj0Protocol = "wsj0_2mix"
 MODES: Mapping[str, Mode] = {"wsj0_2mix": "min", "extr": "max", "spex": "min"}
-"""What the builder's options `protocol` and `mode` are when a config leaves them out."""
+"""Defaults of the builder's options `protocol` and `mode`."""
 
 _PARTS = {"train": "tr", "valid": "cv", "test": "tt"}
 
@@ -50,14 +49,13 @@ def wsj0_mix(mixture: Mixture, corpora: Corpora) -> Rendered:
     count for it with their whole length. An impulse response is convolved after resampling.
     """
     signals = [_signal(source, mixture.sample_rate_hz, corpora) for source in mixture.sources]
-    heard = [source.role != "auxiliary" for source in mixture.sources]
     placed = np.stack(
         [
             _place(signal, onset=source.onset, length=mixture.num_samples)
             for signal, source in zip(signals, mixture.sources, strict=True)
         ]
     )
-    total = np.add.reduce(placed[heard], axis=0)
+    total = np.add.reduce(placed[in_mixture(mixture)], axis=0)
     aside = {
         source.id: signal
         for source, signal in zip(mixture.sources, signals, strict=True)
@@ -89,7 +87,7 @@ def wsj0_mix_tree(card: DatasetCard, mixture: Mixture, signal: str) -> str:
 
 
 def part_name(split: str) -> str:
-    """What the lists call a split: tr, cv or tt."""
+    """Name of a split in the lists: tr, cv or tt."""
     return _PARTS.get(split, split)
 
 
@@ -114,8 +112,8 @@ def _signal(source: Source, sample_rate_hz: int, corpora: Corpora) -> Signal:
 
 def _place(signal: Signal, *, onset: int, length: int) -> Signal:
     placed = np.zeros(length)
-    heard = signal[: max(0, length - onset)]
-    placed[onset : onset + len(heard)] = heard
+    fitting = signal[: max(0, length - onset)]
+    placed[onset : onset + len(fitting)] = fitting
     return placed
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tsebench.datasets.build import build
 from tsebench.datasets.config import CorpusConfig, DatasetConfig
-from tsebench.datasets.jams.files import read_jams
+from tsebench.datasets.jams.events import read_jams
 from tsebench.datasets.jams.soundscapes import soundscape_of
 from tsebench.datasets.materialise import materialise
 

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from ....core.errors import CorpusError
 from ...corpora.fsd50k import Fsd50k
 from ...corpora.fuss import Example, Fuss
-from ...jams.files import read_jams
+from ...jams.events import read_jams
 from ...missing import MissingRecordingsError
 from ...protocols.builder import Pool
 from ...protocols.corpus import Recording

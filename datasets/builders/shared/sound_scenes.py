@@ -1,17 +1,17 @@
-"""Scenes of sound events on a background: what is drawn, how long it is and how loud."""
+"""Mixtures of sound events on a background: draws of clips, positions and levels."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, Protocol
+from typing import Literal
 
 import numpy as np
 
 from ....core.errors import ConfigError
 from ...protocols.builder import BuildContext, Pool, Selection, open_pool, stretch
 from ...protocols.renderer import Rendered
-from ...render import input_snr, limit_peak
+from ...render import audible_ids, input_snr, limit_peak
 from ...renderers import scaper
 from ...renderers.shared.sox_rate import sox_length
 from ...signals.clips import clip_reader
@@ -19,14 +19,14 @@ from ...signals.mixing import SILENT_DB, LevelScale, db_to_gain, level_db, power
 from ...types import Clip, Mixture, Source, Tag
 from .audibility import Audibility
 
-Renderer = Literal["standard", "scaper"]
+RendererName = Literal["standard", "scaper"]
 
 _TRIES = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SceneOptions:
-    """How events and background are mixed; see the builder `sound_mix` for what each one means."""
+    """Options of mixing events and background; the builder `sound_mix` describes each of them."""
 
     sample_rate_hz: int
     duration_s: float
@@ -37,7 +37,7 @@ class SceneOptions:
     peak: float | None
     fade_ms: float
     quantise: Literal["none", "int16"]
-    renderer: Renderer
+    renderer: RendererName
 
     @property
     def num_samples(self) -> int:
@@ -46,20 +46,19 @@ class SceneOptions:
 
     @property
     def fade(self) -> int:
-        """Samples of the fade at both ends of an event."""
-        if self.renderer == "scaper":  # which cuts where the other rounds
-            return int(self.fade_ms * 1e-3 * self.sample_rate_hz)
-        return round(self.fade_ms * 1e-3 * self.sample_rate_hz)
+        """Samples of the fade at both ends of an event; Scaper rounds them down."""
+        samples = self.fade_ms * 1e-3 * self.sample_rate_hz
+        return int(samples) if self.renderer == "scaper" else round(samples)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mixed:
-    """A mixture that is ready to be asked about.
+class SoundMixture:
+    """A mixture of sounds, and the facts that its trials need.
 
     Attributes:
         audible: ids of the sources that are not silent.
         rendered: its signals, if making it needed them.
-        origin: tells which recordings the mixture uses, if its own clips do not.
+        origin: the same mixture with the recordings that its clips were made from, if they differ.
     """
 
     mixture: Mixture
@@ -68,33 +67,21 @@ class Mixed:
     origin: Mixture | None = None
 
     def level_tags(self, target_ids: tuple[str, ...]) -> dict[str, float]:
-        """Level of the target against the rest, in 0.1 dB: of powers, or else of loudnesses."""
+        """Level of the target against the rest, in 0.1 dB.
+
+        This is `input_snr_db`, of powers, for a rendered mixture, or else `input_snr_lufs_db`, of the
+        loudnesses that the recipe holds, which add as powers.
+        """
         if self.rendered is not None:
             return input_snr(self.mixture, self.rendered, target_ids)
-        return _loudness_tags(self.mixture, target_ids)
+        target = sum(s.gain**2 for s in self.mixture.sources if s.id in target_ids)
+        rest = sum(s.gain**2 for s in self.mixture.sources if s.id not in target_ids)
+        if not (target and rest):
+            return {}
+        return {"input_snr_lufs_db": round(10.0 * float(np.log10(target / rest)), 1)}
 
 
-class Levels(Protocol):
-    """Lengths, gains and silence of clips on their way into a mixture."""
-
-    def length(self, clip: Clip, own_hz: int) -> int:
-        """Samples of a clip, whose recording has a rate of its own, at the mixture's rate."""
-        ...
-
-    def gain(self, clip: Clip, target_db: float) -> float:
-        """What a recipe's `gain` must be for the clip to have that level."""
-        ...
-
-    def silent(self, clip: Clip) -> bool:
-        """Is there nothing to be heard in the clip?"""
-        ...
-
-    def finish(self, mixture: Mixture) -> Mixed:
-        """Set the common scale and find out what is audible."""
-        ...
-
-
-class Scenes:
+class SoundScenes:
     """Draws backgrounds and events, and mixes them.
 
     Args:
@@ -109,9 +96,7 @@ class Scenes:
     def __init__(self, context: BuildContext, options: SceneOptions, background: Selection | None) -> None:
         _check(options)
         self._options = options
-        self.levels: Levels = (
-            Stored(context, options) if options.renderer == "scaper" else Measured(context, options)
-        )
+        self.levels = (ScaperLevels if options.renderer == "scaper" else StandardLevels)(context, options)
         self._background = None
         if background:
             shortest_s = max(background.min_s, options.duration_s)
@@ -133,12 +118,12 @@ class Scenes:
         return [Source(id="background", label=label, role="background", clip=clip, gain=gain)]
 
     def event(self, source_id: str, pool: Pool, label: str, rng: np.random.Generator) -> Source:
-        """One event of a class, somewhere in the mixture."""
+        """One event of a class at a random position."""
         options = self._options
         clip, own_hz = self._clip(pool, label, float(rng.uniform(*options.event_s)), rng)
         level = options.background_db + float(rng.uniform(*options.snr_db))
-        length = self.levels.length(clip, own_hz)
-        onset = int(rng.integers(max(0, options.num_samples - length) + 1))
+        spare = max(0, options.num_samples - self.levels.length(clip, own_hz))
+        onset = int(rng.integers(spare + 1))
         return Source(
             id=source_id,
             label=label,
@@ -149,26 +134,25 @@ class Scenes:
             fade=options.fade,
         )
 
-    def mix(self, mixture_id: str, sources: Sequence[Source], tags: Mapping[str, Tag] | None = None) -> Mixed:
-        """The mixture of sources; its tags are the number of classes, the scene, and others."""
+    def mix(self, mixture_id: str, sources: Sequence[Source]) -> SoundMixture:
+        """The mixture of sources, tagged with the number of classes and the scene."""
         events = [source for source in sources if source.role == "foreground"]
         scenes = {s.label for s in sources if s.role == "background"}
-        scene = {"scene": "+".join(sorted(scenes))} if len(self.background_labels) > 1 else {}
+        tags: dict[str, Tag] = {"n_classes": len({event.label for event in events})}
+        if len(self.background_labels) > 1:
+            tags["scene"] = "+".join(sorted(scenes))
         mixture = Mixture(
             id=mixture_id,
             sample_rate_hz=self._options.sample_rate_hz,
             num_samples=self._options.num_samples,
             sources=tuple(sources),
             quantise=self._options.quantise,
-            tags={"n_classes": len({event.label for event in events}), **scene, **(tags or {})},
+            tags=tags,
         )
         return self.levels.finish(mixture)
 
     def _clip(self, pool: Pool, label: str, seconds: float, rng: np.random.Generator) -> tuple[Clip, int]:
-        """A stretch that is not silent, if a few draws find one, and the rate of its recording.
-
-        Recordings may hold long gaps.
-        """
+        """A stretch that is not silent, if a few draws find one, and the rate of its recording."""
         for _ in range(_TRIES):
             recording = pool.pick(label, rng)
             clip = stretch(pool, recording, seconds=seconds, position=float(rng.random()))
@@ -179,7 +163,7 @@ class Scenes:
         return clip, recording.sample_rate_hz
 
 
-class Measured:
+class StandardLevels:
     """Levels of the renderer `standard`: clips are read, and gains are factors."""
 
     def __init__(self, context: BuildContext, options: SceneOptions) -> None:
@@ -188,63 +172,63 @@ class Measured:
         self._corpora = context.corpora
         self._read = clip_reader(sample_rate_hz=self._rate_hz, corpora=context.corpora)
 
-    def length(self, clip: Clip, own_hz: int) -> int:  # noqa: ARG002 (as the others)
+    def length(self, clip: Clip, own_hz: int) -> int:  # noqa: ARG002 (as ScaperLevels)
         """Samples of a clip at the mixture's rate."""
         return len(self._read(clip))
 
     def gain(self, clip: Clip, target_db: float) -> float:
-        """The factor that brings a clip to a level; 1 for a silent one."""
+        """The factor that brings a clip to a level; 1 for a silent one, which is never a target."""
         samples = self._read(clip)
         if power_db(samples) <= SILENT_DB:
-            return 1.0  # nothing to measure; the silent source is never a target
+            return 1.0
         return db_to_gain(target_db - level_db(samples, self._rate_hz, scale=self._scale))
 
     def silent(self, clip: Clip) -> bool:
-        """Is there nothing to be heard in the clip?"""
+        """Whether the clip is below the threshold of silence."""
         return power_db(self._read(clip)) <= SILENT_DB
 
-    def finish(self, mixture: Mixture) -> Mixed:
-        """Scale the mixture to its peak."""
+    def finish(self, mixture: Mixture) -> SoundMixture:
+        """Scale the mixture to its peak, and find out which sources are audible."""
         limited, rendered = limit_peak(mixture, self._peak, self._corpora, read=self._read)
-        pairs = zip(limited.sources, rendered.sources, strict=True)
-        audible = frozenset(s.id for s, samples in pairs if power_db(samples) > SILENT_DB)
-        return Mixed(mixture=limited, audible=audible, rendered=rendered)
+        audible = frozenset(audible_ids(limited, rendered))
+        return SoundMixture(mixture=limited, audible=audible, rendered=rendered)
 
 
-class Stored:
-    """Levels of the renderer `scaper`: gains hold loudnesses, and clips are not read.
-
-    What sounds is looked up by recording, see `Audibility`.
-    """
+class ScaperLevels:
+    """Levels of the renderer `scaper`: gains hold loudnesses, and audio is read only by `Audibility`."""
 
     def __init__(self, context: BuildContext, options: SceneOptions) -> None:
         self._rate_hz = options.sample_rate_hz
         self._renderer = scaper.PLAIN if options.peak is None else scaper.FIX_CLIPPING
-        self.audibility = Audibility(
-            context.corpora, sample_rate_hz=self._rate_hz, fade_s=options.fade_ms * 1e-3
-        )
+        fade_s = options.fade_ms * 1e-3
+        self.audibility = Audibility(context.corpora, sample_rate_hz=self._rate_hz, fade_s=fade_s)
 
     def length(self, clip: Clip, own_hz: int) -> int:
-        """Samples of a clip at the mixture's rate."""
+        """Samples of a clip of a recording at `own_hz`, at the mixture's rate."""
         return sox_length(clip.frames, from_hz=own_hz, to_hz=self._rate_hz)
 
-    def gain(self, clip: Clip, target_db: float) -> float:  # noqa: ARG002 (as the others)
-        """The level itself."""
-        return round_gain(db_to_gain(target_db))
+    def gain(self, clip: Clip, target_db: float) -> float:  # noqa: ARG002 (as StandardLevels)
+        """The level itself, as 10^(LUFS/20)."""
+        return level_gain(target_db)
 
     def silent(self, clip: Clip) -> bool:
-        """Is there nothing to be heard in the clip?"""
+        """Whether the clip is below the threshold of silence."""
         return not self.audibility.audible(clip)
 
-    def finish(self, mixture: Mixture) -> Mixed:
-        """Put the events into the order of time, as Scaper does, and name them so."""
+    def finish(self, mixture: Mixture) -> SoundMixture:
+        """Put the events into the order of time and name them by it, as Scaper does."""
         events = [source for source in mixture.sources if source.role == "foreground"]
         others = [source for source in mixture.sources if source.role != "foreground"]
         events.sort(key=lambda source: source.onset)
         named = [replace(source, id=f"s{place}") for place, source in enumerate(events, 1)]
         audible = frozenset(source.id for source in named if not self.silent(source.clip))
         ordered = replace(mixture, sources=(*others, *named), renderer=self._renderer)
-        return Mixed(mixture=ordered, audible=audible)
+        return SoundMixture(mixture=ordered, audible=audible)
+
+
+def level_gain(level_db: float) -> float:
+    """Gain of a recipe of the renderer `scaper` for a level in LUFS."""
+    return round_gain(db_to_gain(level_db))
 
 
 def _check(options: SceneOptions) -> None:
@@ -262,12 +246,3 @@ def _check(options: SceneOptions) -> None:
             f"renderer scaper does not scale to peak = {options.peak}; set peak to 1.0 (its "
             "fix_clipping) or to null (mixtures may clip)"
         )
-
-
-def _loudness_tags(mixture: Mixture, target_ids: tuple[str, ...]) -> dict[str, float]:
-    """Tag `input_snr_lufs_db`, from the levels that the recipe holds; loudnesses add as powers."""
-    target = sum(s.gain**2 for s in mixture.sources if s.id in target_ids)
-    rest = sum(s.gain**2 for s in mixture.sources if s.id not in target_ids)
-    if not (target and rest):
-        return {}
-    return {"input_snr_lufs_db": round(10.0 * float(np.log10(target / rest)), 1)}

@@ -18,7 +18,7 @@ from tsebench.core.errors import ConfigError, CorpusError, DatasetError
 from tsebench.core.validation import call_with
 from tsebench.datasets.build import build
 from tsebench.datasets.config import CorpusConfig, DatasetConfig, load_dataset_configs, open_corpora
-from tsebench.datasets.jams.files import SoundEvent, Soundscape, dump_jams
+from tsebench.datasets.jams.events import SoundEvent, Soundscape, dump_jams
 from tsebench.datasets.jams.soundscapes import soundscape_of
 from tsebench.datasets.missing import MissingRecordingsError
 from tsebench.datasets.protocols.builder import BUILDERS, BuildContext
@@ -73,7 +73,7 @@ def _example(folder: Path, number: int, stems: Sequence[str]) -> str:
         SoundEvent(
             role="background" if place == 0 else "foreground",
             label="sound",
-            source_file=f"/home/somebody/fuss/fsd_data/eval/sound/{clip}.wav",
+            source_file=f"/home/user/fuss/fsd_data/eval/sound/{clip}.wav",
             source_time_s=0.0,
             event_time_s=float(place),
             event_duration_s=0.5,
@@ -335,7 +335,7 @@ class TestStyle:
             ({"duration_s": 20.0}, DatasetError, r"no recording longer than 20.0 s"),
             ({"duration_s": 0.1, "n_events": [1, 1]}, DatasetError, "of at most 0.1 s for events"),
             ({"n_events": [2, 1]}, ConfigError, "falls"),
-            ({"rooms": "sounds"}, ConfigError, "is not a corpus of kind fuss"),
+            ({"rooms": "sounds"}, ConfigError, "must be of kind fuss"),
             ({"conditions": ["4:0"]}, ConfigError, "may hold only 3"),
         ],
     )

@@ -535,7 +535,7 @@ def test_a_clean_set_needs_no_noise(place: Place, tmp_path: Path) -> None:
         ({"metadata": "Libri2Mix/none.csv"}, "has no Libri2Mix/none.csv; get it with"),
         ({"metadata": "../secret.csv"}, "leads out of the corpus folder"),
         ({"speech": "speech"}, "no corpus 'speech' in this config"),
-        ({"speech": "librimix"}, "needs a LibriSpeech there"),
+        ({"speech": "librimix"}, "must be of kind librispeech"),
         ({"limit": 0}, "limit = 0"),
     ],
 )

@@ -296,7 +296,7 @@ class TestProtocols:
     @pytest.mark.parametrize(
         ("line", "message"),
         [
-            ("440c0201_0.6_22gc0101_-0.6_050c010f a/050c010f.wav", "of somebody who is not in it"),
+            ("440c0201_0.6_22gc0101_-0.6_050c010f a/050c010f.wav", "of a speaker who is not in it"),
             ("440c0201_9.6_22gc0101_-9.6_440o0301 a/440o0301.wav", "no mixtures fit"),
             (
                 "440c0201_0.6_22gc0101_-0.6_440o0301 a/440o0301.wav\n"
@@ -513,7 +513,7 @@ class TestMissing:
         ({"split": "cv"}, "has no mix_2_spk_cv.txt"),
         ({"room_target": "early"}, "needs `impulse_responses`"),
         ({"speech": "wsj"}, "no corpus 'wsj' in this config; did you mean 'wsj0'"),
-        ({"lists": "wsj0"}, "no lists in corpus 'wsj0'"),
+        ({"lists": "wsj0"}, "corpus 'wsj0' must be of kind wsj0_mix_lists"),
         ({"lists": "none"}, "no corpus 'none'"),
         ({"modus": "min"}, "unknown key 'modus'; did you mean 'mode'"),
     ],

@@ -20,7 +20,7 @@ from tsebench.core.errors import ConfigError, CorpusError, DatasetError, Tsebenc
 from tsebench.core.validation import call_with
 from tsebench.datasets.build import build
 from tsebench.datasets.config import CorpusConfig, DatasetConfig, open_corpora
-from tsebench.datasets.jams.files import SoundEvent, Soundscape, dump_jams, read_jams
+from tsebench.datasets.jams.events import SoundEvent, Soundscape, dump_jams, read_jams
 from tsebench.datasets.jams.soundscapes import jams_sidecars, soundscape_of
 from tsebench.datasets.missing import MissingRecordingsError
 from tsebench.datasets.protocols.builder import BUILDERS, BuildContext
@@ -117,7 +117,7 @@ def test_levels_are_written_in_short(bank: Path) -> None:
 
 
 event = st.builds(
-    SoundEvent,
+    lambda **values: SoundEvent(**values),  # noqa: PLW0108 (its signature has the names of the file)
     role=st.just("foreground"),
     label=st.text(min_size=1, max_size=8),
     source_file=st.text(max_size=20),
@@ -325,7 +325,7 @@ class TestQueries:
         assert part.card.counts["excluded_mixtures_missing_recording"] == 1
         assert len(part.mixtures) == 3
 
-    def test_isolated_events_that_nobody_wrote_are_not_missing(
+    def test_isolated_events_that_were_not_written_are_not_missing(
         self, bank: Path, folder: Path, tmp_path: Path
     ) -> None:
         config, dirs = _config(bank, folder, **ISOLATED)
@@ -350,7 +350,7 @@ def _value(content: dict[str, Any]) -> dict[str, Any]:
     ("damage", "message"),
     [
         (lambda c: _value(c).update(pitch_shift=1.0), r"a.jams' changes pitch or time of '\w+'"),
-        (lambda c: _value(c).update(time_stretch=0.9), r"there are no isolated events beside it"),
+        (lambda c: _value(c).update(time_stretch=0.9), r"there are no isolated events in its folder"),
         (lambda c: _settings(c).update(reverb=0.5), "has reverberation of the whole mixture"),
         (lambda c: _settings(c).update(n_channels=2), "has 2 channels"),
         (lambda c: c["annotations"][0]["sandbox"].update(slice=[{"slice_start": 0}]), "was trimmed after"),
@@ -381,11 +381,11 @@ def test_what_cannot_be_read_is_told(bank: Path, tmp_path: Path, damage: Damage,
     ("options", "error", "message"),
     [
         ({"soundscapes": "sets"}, ConfigError, "no corpus 'sets'.*did you mean 'set'"),
-        ({"soundscapes": "events"}, CorpusError, "its kind must be scaper_set"),
+        ({"soundscapes": "events"}, ConfigError, "must be of kind scaper_set"),
         ({"folder": "test"}, ConfigError, "no JAMS file below folder = 'test'"),
         ({"events": {"corpus": "event"}}, ConfigError, "no corpus 'event'"),
         ({"inactive_labels": ["cat"]}, ConfigError, "no class 'cat'"),
-        ({"listed_targets": True}, DatasetError, "no gt_events.csv beside it"),
+        ({"listed_targets": True}, DatasetError, "no gt_events.csv in its folder"),
     ],
 )
 def test_wrong_options(
@@ -480,7 +480,7 @@ class TestDrawing:
             assert not silent & {name for trial in drawn.trials for name in trial.target_ids}
             assert drawn.excluded == ({"silent_target": len(silent)} if silent else {})
             lost += len(silent)
-            # It stays present: nobody may ask for it as an inactive class.
+            # It stays present: it may not be an inactive class of a query.
             labels = {source.label for source in drawn.mixture.sources}
             inactive = [t.clue.classes for t in drawn.trials if not t.target_ids]
             assert not labels & {name for classes in inactive for name in classes}

@@ -20,7 +20,7 @@ from scipy.signal import lfilter
 from tsebench.core.errors import DatasetError
 from tsebench.core.validation import call_with
 from tsebench.datasets.config import CorpusConfig, open_corpora
-from tsebench.datasets.jams.files import frames_of, seconds_of
+from tsebench.datasets.jams.events import frames_of, seconds_of
 from tsebench.datasets.protocols.builder import BUILDERS, BuildContext
 from tsebench.datasets.protocols.corpus import Recording, Samples
 from tsebench.datasets.render import render

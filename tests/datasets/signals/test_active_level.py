@@ -10,7 +10,7 @@ from helpers.paths import SHARED
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
-from tsebench.datasets.builders.shared.wsj0.lists import read_levels, read_mixtures
+from tsebench.datasets.builders.shared.wsj0.mixture_lists import read_levels, read_mixtures
 from tsebench.datasets.signals.active_level import ActiveLevel, active_level
 
 LISTS = SHARED / "wsj0_mix" / "metadata"

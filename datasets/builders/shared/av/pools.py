@@ -1,4 +1,4 @@
-"""Who speaks in audio-visual mixtures, and which stretch of which recording is heard and seen."""
+"""Speakers of audio-visual mixtures, and crops of their recordings and videos."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from .....core.errors import AudioError, ConfigError, DatasetError
 from ....missing import MissingRecordingsError
 from ....protocols.builder import BuildContext, Pool, Selection, TooFewRecordingsError, open_pool, stretch
-from ....protocols.corpus import Corpora, Recording, VideoCorpus, VideoInfo
+from ....protocols.corpus import Recording, VideoCorpus, VideoInfo
 from ....signals.clips import ClipReader
 from ....signals.mixing import SILENT_DB, power_db
 from ....types import Clip, VideoClip
@@ -22,13 +22,13 @@ _SHORTER_S = 0.2  # what a video may lack at the end; the last picture stays
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Crop:
-    """A stretch of a recording, and who or what it is of."""
+    """A stretch of a recording, and the speaker or class that it is of."""
 
     label: str
     clip: Clip
 
 
-class Pools:
+class SpeakerPools:
     """Recordings of one or several corpora; a corpus is drawn first, with equal chances.
 
     Args:
@@ -48,11 +48,8 @@ class Pools:
             before = found.get(pool.corpus)
             found[pool.corpus] = _together(before, pool) if before else pool
         self._pools = tuple(found.values())
+        self._corpora = ", ".join(repr(pool.corpus) for pool in self._pools)
         self._read = read
-
-    def pool(self, corpus: str) -> Pool:
-        """The recordings of a corpus."""
-        return next(pool for pool in self._pools if pool.corpus == corpus)
 
     def draw_label(
         self, rng: np.random.Generator, *, without: Collection[str] = (), by_recording: bool = False
@@ -71,7 +68,7 @@ class Pools:
         left = [(pool, labels) for pool, labels in left if labels]
         if not left:
             raise ConfigError(
-                f"corpora {', '.join(repr(pool.corpus) for pool in self._pools)} have no speaker "
+                f"corpora {self._corpora} have no speaker "
                 f"but {', '.join(sorted(without))}, who are in the mixture already; add speakers"
             )
         pool, labels = left[int(rng.integers(len(left)))]
@@ -88,7 +85,7 @@ class Pools:
         pools = [pool for pool in self._pools if label in pool.by_label]
         if not pools:
             raise ConfigError(
-                f"corpora {', '.join(repr(pool.corpus) for pool in self._pools)} have no speaker "
+                f"corpora {self._corpora} have no speaker "
                 f"{label!r}, who is on the screen; take `off_screen` from the same corpus"
             )
         return pools[int(rng.integers(len(pools)))], label
@@ -100,7 +97,7 @@ class Pools:
 
         Args:
             pool: where it is from.
-            label: who or what it is of.
+            label: speaker or class.
             rng: of the draws.
             seconds: longest stretch; a shorter recording is taken whole.
             used: groups of recordings to leave out.
@@ -140,7 +137,13 @@ class Films:
     ) -> None:
         longer = selection.model_copy(update={"min_s": max(seconds, selection.min_s)})
         self._pool = open_pool(longer, context)
-        self._videos = videos_of(selection.corpus, context.corpora)
+        corpus = context.corpus(selection.corpus)
+        if not isinstance(corpus, VideoCorpus):
+            raise ConfigError(
+                f"corpus {selection.corpus!r} has no videos; use one that has, such as synthetic_av or "
+                "voxceleb2"
+            )
+        self._videos: VideoCorpus = corpus
         self._read, self._seconds = read, seconds
 
     def group(self, clip: Clip) -> str:
@@ -183,20 +186,6 @@ class Films:
         clip = Clip(corpus=self._pool.corpus, path=recording.path, start=start, frames=frames)
         shown = min(pictures, known.frames - first)
         return clip, VideoClip(corpus=self._pool.corpus, path=path, start=first, frames=shown)
-
-
-def videos_of(name: str, corpora: Corpora) -> VideoCorpus:
-    """The corpus of that name.
-
-    Raises:
-        ConfigError: it has no videos.
-    """
-    corpus = corpora[name]
-    if not isinstance(corpus, VideoCorpus):
-        raise ConfigError(
-            f"corpus {name!r} has no videos; use one that has, such as synthetic_av or voxceleb2"
-        )
-    return corpus
 
 
 def video_info(videos: VideoCorpus, path: str) -> VideoInfo:

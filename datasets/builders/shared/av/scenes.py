@@ -1,4 +1,4 @@
-"""What is heard and seen in one audio-visual mixture, before its gains are known."""
+"""Draws of audio-visual scenes: signals, their positions and SNRs, before gains are known."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from ....protocols.builder import Pool
 from ....seeding import generator
 from ....signals.clips import ClipReader
 from ....types import Role, VideoClip
-from .pools import Crop, Films, Pools
+from .pools import Crop, Films, SpeakerPools
 
-Key = tuple[str | int, ...]
 Scenario = Literal["noise", "spk", "noise+spk", "2spk"]
 Onset = Literal["random", "start", "end"]
 Span = tuple[float, float]
@@ -25,7 +24,7 @@ _PLACES = {"start": 0.0, "end": 1.0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class AvSignal:
     """One signal of a mixture.
 
     Attributes:
@@ -42,25 +41,25 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scene:
-    """What was drawn for one mixture.
+class AvScene:
+    """The draws of one mixture.
 
     Attributes:
-        on_screen: who is seen; without a part "on", only the picture is left.
+        on_screen: on-screen speech; without a signal "on", only its video is used.
         off_pool: recordings of the off-screen speaker, and of others.
-        off_label: the off-screen speaker, also if there is no part "off".
+        off_label: the off-screen speaker, also if there is no signal "off".
     """
 
     on_screen: Crop
     video: VideoClip
     off_pool: Pool
     off_label: str
-    parts: tuple[Part, ...]
+    signals: tuple[AvSignal, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
-    """How scenes are drawn; `AvMix` says what each of these is.
+class AvRules:
+    """Options of the draws; the builder `AvMix` describes them.
 
     Attributes:
         mute: shares of scenes without on-screen and without off-screen speech.
@@ -77,106 +76,90 @@ class Rules:
     noise_snr_db: Span
     mute: Span
 
+    @property
+    def num_samples(self) -> int:
+        """Length of a mixture."""
+        return round(self.duration_s * self.sample_rate_hz)
 
-class Scenes:
-    """Draws scenes.
 
-    Every part has a generator of its own, so that an option changes its part alone.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AvScenes:
+    """Draws scenes; every signal has a generator of its own, so that an option changes its signal alone.
 
-    Args:
-        rules: how.
-        films: on-screen speech.
-        off_screen: off-screen speech.
-        interferers: interfering speech.
-        noise: noise.
+    Attributes:
         read: reads clips at the rate of the mixtures.
     """
 
-    def __init__(
-        self,
-        rules: Rules,
-        *,
-        films: Films,
-        off_screen: Pools,
-        interferers: Pools,
-        noise: Pools,
-        read: ClipReader,
-    ) -> None:
-        self._rules, self._read = rules, read
-        self._films, self._off_screen = films, off_screen
-        self._interferers, self._noise = interferers, noise
-        self._num_samples = round(rules.duration_s * rules.sample_rate_hz)
+    rules: AvRules
+    films: Films
+    off_screen: SpeakerPools
+    interferers: SpeakerPools
+    noise: SpeakerPools
+    read: ClipReader
 
-    def draw(self, key: Key) -> Scene:
+    def draw(self, key: tuple[str | int, ...]) -> AvScene:
         """The scene of one mixture.
 
         Raises:
             DatasetError: too few recordings, or too many silent ones.
         """
-        on, video = self._films.draw(generator(*key, "on_screen"))
-        parts = [Part(id="on", role="foreground", crop=on, snr_db=0.0, onset=0)]
+        on, video = self.films.draw(generator(*key, "on_screen"))
+        signals = [AvSignal(id="on", role="foreground", crop=on, snr_db=0.0, onset=0)]
         rng = generator(*key, "off_screen")
-        if self._rules.same_speaker:
-            pool, label = self._off_screen.with_label(on.label, rng)
+        if self.rules.same_speaker:
+            pool, label = self.off_screen.with_label(on.label, rng)
         else:
-            pool, label = self._off_screen.draw_label(rng, without={on.label})
-        parts += self._draw_off(pool, label, on, rng)
-        muted = self._muted(float(generator(*key, "mute").random()))
-        parts = [part for part in parts if part.id != muted]
-        parts += self._disturbances(key, present={on.label, label})
-        return Scene(on_screen=on, video=video, off_pool=pool, off_label=label, parts=tuple(parts))
+            pool, label = self.off_screen.draw_label(rng, without={on.label})
+        signals += self._draw_off(pool, label, on, rng)
+        mute_on, mute_off = self.rules.mute
+        chance = float(generator(*key, "mute").random())
+        muted = "on" if chance < mute_on else "off" if chance < mute_on + mute_off else None
+        signals = [signal for signal in signals if signal.id != muted]
+        signals += self._interference(key, present={on.label, label})
+        return AvScene(on_screen=on, video=video, off_pool=pool, off_label=label, signals=tuple(signals))
 
-    def _draw_off(self, pool: Pool, label: str, on: Crop, rng: np.random.Generator) -> list[Part]:
+    def _draw_off(self, pool: Pool, label: str, on: Crop, rng: np.random.Generator) -> list[AvSignal]:
         """The off-screen speech, or nothing if its length is zero or all of it a pause."""
-        seconds = float(rng.uniform(*self._rules.off_screen_s))
-        snr_db, place = float(rng.uniform(*self._rules.off_screen_snr_db)), float(rng.random())
-        if round(seconds * self._rules.sample_rate_hz) == 0:
+        seconds = float(rng.uniform(*self.rules.off_screen_s))
+        snr_db, place = float(rng.uniform(*self.rules.off_screen_snr_db)), float(rng.random())
+        if round(seconds * self.rules.sample_rate_hz) == 0:
             return []
-        used = {self._films.group(on.clip)} if on.clip.corpus == pool.corpus else set()
-        crop = self._off_screen.crop(pool, label, rng, seconds=seconds, used=used)
+        used = {self.films.group(on.clip)} if on.clip.corpus == pool.corpus else set()
+        crop = self.off_screen.crop(pool, label, rng, seconds=seconds, used=used)
         if crop is None:
             return []
-        onset = self._onset(crop, _PLACES.get(self._rules.off_screen_onset, place))
-        return [Part(id="off", role="foreground", crop=crop, snr_db=snr_db, onset=onset)]
+        onset = self._onset(crop, _PLACES.get(self.rules.off_screen_onset, place))
+        return [AvSignal(id="off", role="foreground", crop=crop, snr_db=snr_db, onset=onset)]
 
-    def _muted(self, chance: float) -> str | None:
-        """Which of the wanted parts is muted."""
-        on, off = self._rules.mute
-        if chance < on:
-            return "on"
-        return "off" if chance < on + off else None
-
-    def _disturbances(self, key: Key, *, present: Collection[str]) -> list[Part]:
+    def _interference(self, key: tuple[str | int, ...], *, present: Collection[str]) -> list[AvSignal]:
         """Speakers who are not `present`, and differ from each other; then the noise."""
-        rules = self._rules
-        parts: list[Part] = []
+        rules = self.rules
+        signals: list[AvSignal] = []
         for number in range(1, _INTERFERERS[rules.scenario] + 1):
-            without = {*present, *(part.crop.label for part in parts)}
+            without = {*present, *(signal.crop.label for signal in signals)}
             rng = generator(*key, "interferer", number)
-            pool, label = self._interferers.draw_label(rng, without=without)
-            crop = self._lasting(self._interferers, pool, label, rng)
-            parts.append(self._part(f"i{number}", crop, rules.interferer_snr_db, rng))
+            pool, label = self.interferers.draw_label(rng, without=without)
+            signals.append(self._lasting(f"i{number}", pool, label, rules.interferer_snr_db, rng))
         if "noise" in rules.scenario:
             rng = generator(*key, "noise")
-            pool, label = self._noise.draw_label(rng, by_recording=True)
-            crop = self._lasting(self._noise, pool, label, rng)
-            parts.append(self._part("noise", crop, rules.noise_snr_db, rng))
-        return parts
+            pool, label = self.noise.draw_label(rng, by_recording=True)
+            signals.append(self._lasting("noise", pool, label, rules.noise_snr_db, rng))
+        return signals
 
-    def _lasting(self, pools: Pools, pool: Pool, label: str, rng: np.random.Generator) -> Crop:
-        """A crop as long as the mixture, or a shorter recording."""
-        crop = pools.crop(pool, label, rng, seconds=self._rules.duration_s)
+    def _lasting(
+        self, signal_id: str, pool: Pool, label: str, snr_db: Span, rng: np.random.Generator
+    ) -> AvSignal:
+        """A signal as long as the mixture, or a shorter recording."""
+        pools = self.noise if signal_id == "noise" else self.interferers
+        crop = pools.crop(pool, label, rng, seconds=self.rules.duration_s)
         if crop is None:
             raise DatasetError(
                 f"corpus {pool.corpus!r}: all stretches of label {label!r} that were tried are "
                 "silent; exclude it"
             )
-        return crop
-
-    def _part(self, part_id: str, crop: Crop, snr_db: Span, rng: np.random.Generator) -> Part:
-        return Part(
-            id=part_id,
-            role="background" if part_id == "noise" else "foreground",
+        return AvSignal(
+            id=signal_id,
+            role="background" if signal_id == "noise" else "foreground",
             crop=crop,
             snr_db=float(rng.uniform(*snr_db)),
             onset=self._onset(crop, float(rng.random())),
@@ -184,5 +167,5 @@ class Scenes:
 
     def _onset(self, crop: Crop, place: float) -> int:
         """The onset at share `place` (0..1) of those at which the crop fits."""
-        spare = max(0, self._num_samples - len(self._read(crop.clip)))
+        spare = max(0, self.rules.num_samples - len(self.read(crop.clip)))
         return min(int(place * (spare + 1)), spare)

@@ -1,4 +1,4 @@
-"""From the JAMS files of a set to mixtures: files found by name, isolated events where needed."""
+"""Mixtures of the JAMS files of a set: files found by name, isolated events where needed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Literal
 
 from .....core.errors import DatasetError
 from ....corpora.scaper_set import ScaperSet
-from ....jams.files import SoundEvent, Soundscape, read_jams
+from ....jams.events import SoundEvent, Soundscape, read_jams
 from ....jams.soundscapes import FoundFile, mixture_of
 from ....missing import FileKey, MissingRecordingsError
 from ....protocols.corpus import Recording
@@ -25,8 +25,8 @@ class JamsMixture:
     """A recipe of a JAMS file.
 
     Attributes:
-        origin: the same with the files that the events were taken from, if the recipe has their
-            rendered audio instead and these files are known.
+        origin: the recipe over the original files of the events, if `mixture` is made of their rendered
+            audio instead and the files are known.
     """
 
     mixture: Mixture
@@ -65,8 +65,9 @@ class JamsMixtures:
 
     def labels(self, role: str) -> tuple[str, ...]:
         """All labels of events or backgrounds, sorted."""
-        every = (event for scape in self._read.values() for event in scape.events)
-        return tuple(sorted({event.label for event in every if event.role == role}))
+        return tuple(
+            sorted({e.label for scape in self._read.values() for e in scape.events if e.role == role})
+        )
 
     def rates(self) -> tuple[int, ...]:
         """All sample rates in Hz, sorted."""
@@ -83,17 +84,15 @@ class JamsMixtures:
         if path in self._damaged:
             raise MissingRecordingsError({(self._set.name, path): str(self._damaged[path])})
         scape = self._read[path]
-        self._refuse(path, scape)
+        _refuse(path, scape)
         tags = self._tags(scape)
-        if self._mode == "always" or _changed(scape):
-            if not self._isolated(path):
-                raise self._no_isolated(path, scape)
-            origin = self._scaper(scape, mixture_id, tags, path) if self._known(scape) else None
-            return JamsMixture(mixture=self._written(path, mixture_id, tags), origin=origin)
-        return JamsMixture(mixture=self._scaper(scape, mixture_id, tags, path))
-
-    def _isolated(self, path: str) -> Mapping[str, Recording]:
-        return self._set.isolated(path) if self._mode != "never" else {}
+        if self._mode != "always" and not any(map(_is_changed, scape.events)):
+            return JamsMixture(mixture=self._from_files(scape, mixture_id, tags, path))
+        if self._mode == "never" or not self._set.isolated(path):
+            raise self._no_isolated(path, scape)
+        known = all(self._finders[event.role].lists(event) for event in scape.events)
+        origin = self._from_files(scape, mixture_id, tags, path) if known else None
+        return JamsMixture(mixture=self._from_isolated(path, mixture_id, tags), origin=origin)
 
     def _tags(self, scape: Soundscape) -> Mapping[str, Tag]:
         labels = {event.label for event in scape.events if event.role == "foreground"}
@@ -101,9 +100,17 @@ class JamsMixtures:
         several = len(self.labels("background")) > 1
         return {"n_classes": len(labels), **({"scene": "+".join(scenes)} if several else {})}
 
-    def _scaper(self, scape: Soundscape, mixture_id: str, tags: Mapping[str, Tag], path: str) -> Mixture:
-        self._look_for(scape, path)
+    def _from_files(self, scape: Soundscape, mixture_id: str, tags: Mapping[str, Tag], path: str) -> Mixture:
+        """The mixture of the files that the events name; all that are missing are counted first."""
+        reasons: dict[FileKey, str] = {}
         try:
+            for event in scape.events:
+                try:
+                    self._find(event)
+                except MissingRecordingsError as error:
+                    reasons |= {key: f"JAMS file {path!r}: {why}" for key, why in error.reasons.items()}
+            if reasons:
+                raise MissingRecordingsError(reasons)
             return mixture_of(scape, mixture_id, self._find, tags=tags)
         except DatasetError as error:
             raise DatasetError(f"JAMS file {path!r}: {error}") from None
@@ -111,27 +118,10 @@ class JamsMixtures:
     def _find(self, event: SoundEvent) -> FoundFile:
         return self._finders[event.role].find(event)
 
-    def _look_for(self, scape: Soundscape, path: str) -> None:
-        """Find all files before one is used, so that all that are missing are counted."""
-        reasons: dict[FileKey, str] = {}
-        for event in scape.events:
-            try:
-                self._find(event)
-            except MissingRecordingsError as error:
-                reasons |= {key: f"JAMS file {path!r}: {why}" for key, why in error.reasons.items()}
-            except DatasetError as error:
-                raise DatasetError(f"JAMS file {path!r}: {error}") from None
-        if reasons:
-            raise MissingRecordingsError(reasons)
-
-    def _known(self, scape: Soundscape) -> bool:
-        """Do the corpora have all files? Of rendered audio they need not."""
-        return all(self._finders[event.role].lists(event) for event in scape.events)
-
-    def _written(self, path: str, mixture_id: str, tags: Mapping[str, Tag]) -> Mixture:
+    def _from_isolated(self, path: str, mixture_id: str, tags: Mapping[str, Tag]) -> Mixture:
         """The mixture of the isolated events, as they were written."""
         scape, files = self._read[path], self._set.isolated(path)
-        plan = mixture_of(scape, mixture_id, _any_file, tags=tags)
+        plan = mixture_of(scape, mixture_id, _unread_file, tags=tags)
         names = event_names(plan)
         folder = self._set.event_folder(path)
         lost = {
@@ -149,26 +139,12 @@ class JamsMixtures:
     def _as_written(self, source: Source, file: Recording, plan: Mixture) -> Source:
         if (file.sample_rate_hz, file.frames) != (plan.sample_rate_hz, plan.num_samples):
             raise DatasetError(
-                f"isolated event {file.path!r} has {file.frames} samples at {file.sample_rate_hz} Hz, its "
-                f"JAMS file says {plan.num_samples} at {plan.sample_rate_hz} Hz; they do not belong together"
+                f"isolated event {file.path!r} has {file.frames} samples at {file.sample_rate_hz} "
+                f"Hz, its JAMS file says {plan.num_samples} at {plan.sample_rate_hz} Hz; they do "
+                "not belong together"
             )
         clip = Clip(corpus=self._set.name, path=file.path, start=0, frames=file.frames)
         return replace(source, clip=clip, gain=1.0, onset=0, fade=0)
-
-    def _refuse(self, path: str, scape: Soundscape) -> None:
-        what = None
-        if scape.reverb is not None:
-            what = "has reverberation of the whole mixture, which no isolated source has"
-        elif scape.trimmed:
-            what = "was trimmed after it was made"
-        elif scape.fade_in_s != scape.fade_out_s:
-            what = f"fades in over {scape.fade_in_s} s and out over {scape.fade_out_s} s"
-        elif scape.n_channels != 1:
-            what = f"has {scape.n_channels} channels"
-        elif not scape.events:
-            what = "has no events"
-        if what:
-            raise DatasetError(f"JAMS file {path!r} {what}; this cannot be read, remove it")
 
     def _no_isolated(self, path: str, scape: Soundscape) -> DatasetError | MissingRecordingsError:
         """Isolated events of some soundscapes may be missing; of all: they were not written."""
@@ -176,35 +152,45 @@ class JamsMixtures:
         why = f"changes pitch or time of {label!r}" if label else "is to be read as rendered"
         folder = self._set.event_folder(path)
         line = (
-            f"JAMS file {path!r} {why}, and there are no isolated events beside it ({folder}/) that can be "
-            "read; make it again with save_isolated_events=True, and do not set `isolated: never`"
+            f"JAMS file {path!r} {why}, and there are no isolated events in its folder ({folder}/) that can "
+            "be read; make it again with save_isolated_events=True, and do not set `isolated: never`"
         )
         if self._mode == "never" or not any(map(self._set.isolated, self.paths)):
             return DatasetError(line)
         return MissingRecordingsError({(self._set.name, f"{folder}/"): line})
 
 
+def _refuse(path: str, scape: Soundscape) -> None:
+    problem = None
+    if scape.reverb is not None:
+        problem = "has reverberation of the whole mixture, which no isolated source has"
+    elif scape.trimmed:
+        problem = "was trimmed after it was made"
+    elif scape.fade_in_s != scape.fade_out_s:
+        problem = f"fades in over {scape.fade_in_s} s and out over {scape.fade_out_s} s"
+    elif scape.n_channels != 1:
+        problem = f"has {scape.n_channels} channels"
+    elif not scape.events:
+        problem = "has no events"
+    if problem:
+        raise DatasetError(f"JAMS file {path!r} {problem}; this cannot be read, remove it")
+
+
 def _is_cut(file: Recording, plan: Mixture) -> bool:
     return file.sample_rate_hz == plan.sample_rate_hz and file.frames < plan.num_samples
-
-
-def _changed(scape: Soundscape) -> bool:
-    return any(map(_is_changed, scape.events))
 
 
 def _is_changed(event: SoundEvent) -> bool:
     return event.pitch_shift is not None or event.time_stretch is not None
 
 
-def _any_file(event: SoundEvent) -> FoundFile:
+def _unread_file(event: SoundEvent) -> FoundFile:
     """Stands for a file that is not read; only names and times of the plan are used."""
     frames = int((event.source_time_s + event.event_duration_s) * 1000) + 2
-    recording = Recording(
-        path=event.source_file,
-        label=event.label,
-        frames=frames,
-        sample_rate_hz=1000,
-        split="",
-        group=event.source_file,
+    name = event.source_file
+    return FoundFile(
+        corpus="",
+        recording=Recording(
+            path=name, label=event.label, frames=frames, sample_rate_hz=1000, split="", group=name
+        ),
     )
-    return FoundFile(corpus="", recording=recording)

@@ -8,13 +8,13 @@ from typing import Literal
 from .....core.errors import CorpusError, DatasetError
 from ....corpora.librispeech import speaker_of, utterance_of
 from ....types import MixtureClip
-from .tables import Part, Row
+from .tables import LibriMixRow, ScaledFile
 
 Kind = Literal["other", "same_utterance", "same_file"]
 
 
 class EnrollmentMap:
-    """Which file each target is enrolled with.
+    """The file that each target is enrolled with.
 
     Args:
         lines: such as `A-1_B-2 A-1 s1/A-3_C-4`: mixture, target utterance, and the enrollment as
@@ -26,7 +26,7 @@ class EnrollmentMap:
         CorpusError: a line is not like that, or two are of one target.
     """
 
-    def __init__(self, lines: Sequence[str], *, where: str, rows: Mapping[str, Row]) -> None:
+    def __init__(self, lines: Sequence[str], *, where: str, rows: Mapping[str, LibriMixRow]) -> None:
         self._where = where
         self._rows = rows
         self._clips: dict[tuple[str, str], MixtureClip] = {}
@@ -43,7 +43,7 @@ class EnrollmentMap:
                 raise CorpusError(f"{where}: {' '.join(key)!r} is there twice; remove one")
             self._clips[key] = MixtureClip(mixture_id=mixture, source_id=source)
 
-    def clip(self, row: Row, target_id: str) -> MixtureClip:
+    def clip(self, row: LibriMixRow, target_id: str) -> MixtureClip:
         """The enrollment of a target.
 
         Raises:
@@ -71,8 +71,8 @@ class EnrollmentMap:
             )
         return clip
 
-    def kind(self, row: Row, target_id: str) -> Kind:
-        """Is the enrollment another utterance than the target, the same one, or the very file?"""
+    def kind(self, row: LibriMixRow, target_id: str) -> Kind:
+        """Whether the enrollment is another utterance than the target, the same one, or the very file."""
         clip = self.clip(row, target_id)
         if (clip.mixture_id, clip.source_id) == (row.mixture_id, target_id):
             return "same_file"
@@ -80,12 +80,12 @@ class EnrollmentMap:
         same = enrolled.path == source_part(row, target_id).path
         return "same_utterance" if same else "other"
 
-    def _part(self, clip: MixtureClip) -> Part | None:
+    def _part(self, clip: MixtureClip) -> ScaledFile | None:
         row = self._rows.get(clip.mixture_id)
         names = [] if row is None else [f"s{n}" for n in range(1, len(row.speech) + 1)]
         return source_part(row, clip.source_id) if row and clip.source_id in names else None
 
 
-def source_part(row: Row, source_id: str) -> Part:
+def source_part(row: LibriMixRow, source_id: str) -> ScaledFile:
     """The recording of source s1, s2, ... of a mixture."""
     return row.speech[int(source_id[1:]) - 1]

@@ -1,4 +1,4 @@
-"""From a row of LibriMix's table to the recipe of a mixture."""
+"""Recipes of mixtures from the rows of LibriMix's table."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from ....missing import FileKey, MissingRecordingsError
 from ....renderers.librimix import SOURCE_RATE_HZ
 from ....signals.audio import AudioInfo
 from ....types import Clip, Mixture, Role, Source, Tag
-from .speech import Utterances
-from .tables import Part, Row
+from .tables import LibriMixRow, ScaledFile
+from .utterances import Utterances
 
 Mode = Literal["min", "max"]
 Mix = Literal["clean", "both", "single"]
@@ -36,7 +36,7 @@ class Recipes:
         self._speech, self._noise = speech, noise
         self._sample_rate_hz, self._mode, self._mix = sample_rate_hz, mode, mix
 
-    def mixture(self, row: Row) -> Mixture:
+    def mixture(self, row: LibriMixRow) -> Mixture:
         """The recipe of one row.
 
         Raises:
@@ -66,21 +66,21 @@ class Recipes:
             tags=self._tags(row, lengths),
         )
 
-    def _frames(self, part: Part, missing: dict[FileKey, str]) -> int:
+    def _frames(self, part: ScaledFile, missing: dict[FileKey, str]) -> int:
         try:
             return self._speech.frames(part.path)
         except AudioError as error:
             missing[self._speech.corpus.name, part.path] = str(error)
             return 1
 
-    def _absent(self, row: Row) -> dict[FileKey, str]:
+    def _absent(self, row: LibriMixRow) -> dict[FileKey, str]:
         """All utterances of a row that are not there, also those whose length a list gives."""
         corpus = self._speech.corpus
         errors = {part.path: _error(corpus.header, part.path) for part in row.speech}
         return {(corpus.name, path): error for path, error in errors.items() if error}
 
     def _utterance(
-        self, number: int, part: Part, frames: int, *, whole: bool, missing: dict[FileKey, str]
+        self, number: int, part: ScaledFile, frames: int, *, whole: bool, missing: dict[FileKey, str]
     ) -> Source:
         corpus = self._speech.corpus
         transcript = None
@@ -99,7 +99,9 @@ class Recipes:
             transcript=transcript,
         )
 
-    def _background(self, row: Row, corpus: Wham, longest: int, missing: dict[FileKey, str]) -> Source:
+    def _background(
+        self, row: LibriMixRow, corpus: Wham, longest: int, missing: dict[FileKey, str]
+    ) -> Source:
         if row.noise is None:
             raise ConfigError(
                 f"the table of mixtures has no column noise_path, but mix = {self._mix!r}; set "
@@ -119,14 +121,14 @@ class Recipes:
             gain=row.noise.gain,
         )
 
-    def _tags(self, row: Row, lengths: Sequence[int]) -> dict[str, Tag]:
-        heard = row.speech[:1] if self._mix == "single" else row.speech
+    def _tags(self, row: LibriMixRow, lengths: Sequence[int]) -> dict[str, Tag]:
+        mixed = row.speech[:1] if self._mix == "single" else row.speech
         tags: dict[str, Tag] = {
-            "n_speakers": len(heard),
-            "gender_pair": "".join(sorted(self._speech.sex(part.path) for part in heard)),
+            "n_speakers": len(mixed),
+            "gender_pair": "".join(sorted(self._speech.sex(part.path) for part in mixed)),
             "noise": "none" if self._noise is None else "wham",
         }
-        if self._mode == "max" and len(heard) == 2:
+        if self._mode == "max" and len(mixed) == 2:
             tags["overlap"] = round(min(lengths) / max(lengths), 1)
         return tags
 

@@ -13,7 +13,7 @@ _OPTION = "metadata"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class ScaledFile:
     """One recording of a mixture: its path in its corpus, and its linear gain at 16 kHz."""
 
     path: str
@@ -21,12 +21,12 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class LibriMixRow:
     """One mixture: its id, its utterances s1, s2, ..., and its noise."""
 
     mixture_id: str
-    speech: tuple[Part, ...]
-    noise: Part | None
+    speech: tuple[ScaledFile, ...]
+    noise: ScaledFile | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +39,7 @@ class Utterance:
     frames: int
 
 
-def mixture_rows(table: CsvTable) -> tuple[Row, ...]:
+def mixture_rows(table: CsvTable) -> tuple[LibriMixRow, ...]:
     """Rows of a table `mixture_ID, source_1_path, source_1_gain, ..., noise_path, noise_gain`.
 
     Raises:
@@ -50,14 +50,14 @@ def mixture_rows(table: CsvTable) -> tuple[Row, ...]:
         speakers += 1
     ids = table.full_column("mixture_ID", option=_OPTION)
     speech = [_parts(table, f"source_{number}") for number in range(1, speakers + 1)]
-    noise: Sequence[Part | None] = [None] * len(ids)
+    noise: Sequence[ScaledFile | None] = [None] * len(ids)
     if "noise_path" in table.header:
         noise = _parts(table, "noise")
     if len(set(ids)) < len(ids):
         twice = next(name for name in ids if ids.count(name) > 1)
         raise CorpusError(f"{str(table.path)!r} has mixture_ID {twice!r} twice; restore the file")
     return tuple(
-        Row(mixture_id=name, speech=tuple(parts), noise=background)
+        LibriMixRow(mixture_id=name, speech=tuple(parts), noise=background)
         for name, background, *parts in zip(ids, noise, *speech, strict=True)
     )
 
@@ -82,11 +82,11 @@ def subset_of(path: str) -> str:
     return path.partition("/")[0]
 
 
-def _parts(table: CsvTable, name: str) -> list[Part]:
+def _parts(table: CsvTable, name: str) -> list[ScaledFile]:
     paths = table.full_column(f"{name}_path", option=_OPTION)
     gains = table.full_column(f"{name}_gain", option=_OPTION)
     return [
-        Part(path=path, gain=_gain(table, line, f"{name}_gain", gain))
+        ScaledFile(path=path, gain=_gain(table, line, f"{name}_gain", gain))
         for line, path, gain in zip(table.lines, paths, gains, strict=True)
     ]
 

@@ -1,4 +1,4 @@
-"""Names of WSJ0 utterances and of mixtures of them, and how names of other spelling are matched."""
+"""Names of WSJ0 utterances and of mixtures of them, matched across spellings."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def speaker_of(utterance: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MixtureName:
-    """What a mixture's name says: `<utterance>_<snr>_<utterance>_<snr>[_<auxiliary>]`."""
+    """Parsed name of a mixture: `<utterance>_<snr>_<utterance>_<snr>[_<auxiliary>]`."""
 
     utterances: tuple[str, ...]
     snrs_db: tuple[float, ...]
@@ -50,7 +50,7 @@ def parse_name(name: str) -> MixtureName | None:
     """Read the name of a mixture, with or without folders and a suffix such as `.wav`.
 
     Returns:
-        what it says, or None if it is not of that form.
+        the parsed name, or None if it is not of that form.
     """
     stem = PurePosixPath(name.replace("\\", "/")).name.lower()
     parts = re.sub(r"\.(wav|flac|wv1)$", "", stem).split("_")
@@ -71,7 +71,7 @@ def parse_name(name: str) -> MixtureName | None:
 
 
 class NameIndex:
-    """Finds mixtures by names that others gave them.
+    """Finds mixtures by the names that other programs gave them.
 
     Programs write the SNRs with different numbers of digits: MATLAB `0.059714`, Python `0.05971`,
     demo pages `0.1`. So utterances are compared, and the SNRs only choose between mixtures of the
@@ -116,15 +116,6 @@ class NameIndex:
                 "is it of another list?"
             )
         return nearest[0]
-
-
-def match_name(name: str, mixture_ids: Iterable[str]) -> str:
-    """`NameIndex.match` for a single name.
-
-    Raises:
-        DatasetError: no mixture, or more than one, fits the name.
-    """
-    return NameIndex(mixture_ids).match(name)
 
 
 def _distance(one: MixtureName, other: MixtureName) -> float:

@@ -1,4 +1,4 @@
-"""Rooms for dry speech: impulse responses by seed, and what of them belongs to the target."""
+"""Rooms for dry speech: impulse responses by seed, split into target and late reverberation."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ....signals.mixing import round_gain
 from ....types import Clip, Source
 
 EARLY_S = 0.05
-"""What comes up to 50 ms after the direct sound is early, and helps to understand speech."""
+"""Early reflections, up to 50 ms after the direct sound, help to understand speech."""
 
 RoomTarget = Literal["reverberant", "early"]
 

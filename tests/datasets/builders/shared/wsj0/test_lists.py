@@ -10,19 +10,13 @@ from helpers.paths import SHARED
 from helpers.trees.wsj0 import AUXILIARY, ROWS, make_wsj0_lists
 
 from tsebench.core.errors import AudioError, CorpusError, DatasetError
-from tsebench.datasets.builders.shared.wsj0.lists import (
+from tsebench.datasets.builders.shared.wsj0.mixture_lists import (
     ListedMixture,
     read_auxiliaries,
     read_levels,
     read_mixtures,
 )
-from tsebench.datasets.builders.shared.wsj0.names import (
-    NameIndex,
-    match_name,
-    parse_name,
-    part_of,
-    utterance_id,
-)
+from tsebench.datasets.builders.shared.wsj0.names import NameIndex, parse_name, part_of, utterance_id
 from tsebench.datasets.corpora.wsj0_mix_lists import Wsj0MixLists
 
 REAL = SHARED / "wsj0_mix" / "metadata"
@@ -143,7 +137,7 @@ class TestNames:
     @pytest.mark.parametrize("mixture_id", IDS)
     def test_an_id_is_its_own_name(self, mixture_id: str) -> None:
         for name in (mixture_id, f"{mixture_id}.wav", f"min/tt/mix/{mixture_id.upper()}.WAV"):
-            assert match_name(name, self.IDS) == mixture_id
+            assert NameIndex(self.IDS).match(name) == mixture_id
 
     @pytest.mark.parametrize(
         ("name", "place"),
@@ -158,7 +152,7 @@ class TestNames:
         ],
     )
     def test_rounded_snrs(self, name: str, place: int) -> None:
-        assert match_name(name, self.IDS) == self.IDS[place]
+        assert NameIndex(self.IDS).match(name) == self.IDS[place]
 
     @pytest.mark.parametrize(
         ("name", "message"),
@@ -174,15 +168,15 @@ class TestNames:
     )
     def test_others_are_refused(self, name: str, message: str) -> None:
         with pytest.raises(DatasetError, match=message):
-            match_name(name, self.IDS)
+            NameIndex(self.IDS).match(name)
 
     def test_an_auxiliary_utterance_chooses_where_ids_have_one(self) -> None:
         ids = [f"{self.IDS[0]}_{aux}" for aux in ("447o0301", "447o0302")]
-        assert match_name("447c020s_0.9_052o020u_-0.9_447o0302.wav", ids) == ids[1]
+        assert NameIndex(ids).match("447c020s_0.9_052o020u_-0.9_447o0302.wav") == ids[1]
         with pytest.raises(DatasetError, match=r"2 mixtures \(.*\) fit"):
-            match_name("447c020s_0.9_052o020u_-0.9.wav", ids)
+            NameIndex(ids).match("447c020s_0.9_052o020u_-0.9.wav")
         with pytest.raises(DatasetError, match="no mixtures fit"):
-            match_name("447c020s_0.9_052o020u_-0.9_447o0303.wav", ids)
+            NameIndex(ids).match("447c020s_0.9_052o020u_-0.9_447o0303.wav")
 
     def test_parsing(self) -> None:
         parsed = parse_name("mix/051c010j_2.4_421c020p_-2.4_051a050x.wav")

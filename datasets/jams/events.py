@@ -1,19 +1,17 @@
-"""JAMS files as Scaper reads and writes them: what sounds when, from which file, and how loud.
+"""JAMS files as Scaper reads and writes them: sound events, their files, times and levels.
 
-JAMS is JSON (Humphrey et al., ISMIR 2014); Scaper keeps its events in one annotation of namespace
-"scaper" and its settings in that annotation's sandbox.
+JAMS is JSON (Humphrey et al., ISMIR 2014); Scaper puts its events into one annotation of namespace
+"scaper" and its settings into that annotation's sandbox.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from ... import __version__
 from ...core.errors import DatasetError
@@ -24,98 +22,75 @@ SCAPER_VERSION = "1.6.5"
 _OLD_RATE_HZ = 44_100
 _NAMESPACE = "scaper"
 
+_NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+_Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+_Finite = Annotated[float, Field(allow_inf_nan=False)]
+_Flag = Annotated[bool, BeforeValidator(lambda value: value or False)]
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SoundEvent:
+
+def _key(name: str) -> Any:
+    """Scaper's name of a field, in files."""
+    return Field(validation_alias=name, serialization_alias=name)
+
+
+class SoundEvent(BaseModel):
     """One sound of a soundscape; the stretch of its file begins at `source_time_s`.
 
     Attributes:
-        snr_db: loudness above the reference level, in LU; 0 for a background.
         pitch_shift: in semitones, or None.
         time_stretch: factor of its duration, or None.
+        snr_db: loudness above the reference level, in LU; 0 for a background.
     """
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True)
 
     role: Literal["background", "foreground"]
     label: str
     source_file: str
-    source_time_s: float
-    event_time_s: float
-    event_duration_s: float
-    snr_db: float
-    pitch_shift: float | None = None
-    time_stretch: float | None = None
+    pitch_shift: _Finite | None = None
+    time_stretch: _Positive | None = None
+    source_time_s: Annotated[_NotNegative, _key("source_time")]
+    event_time_s: Annotated[_NotNegative, _key("event_time")]
+    event_duration_s: Annotated[_Positive, _key("event_duration")]
+    snr_db: Annotated[_Finite, _key("snr")]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Soundscape:
-    """What one JAMS file of Scaper says.
+class Soundscape(BaseModel):
+    """Content of one JAMS file of Scaper; files of releases before 1.6 lack some of the settings.
 
     Attributes:
         ref_db: loudness of the background, in LUFS.
         reverb: amount of SoX's reverberation of the mixture, or None.
-        trimmed: it was cut after it was made.
+        trimmed: whether it was cut after it was made.
         fg_path: folder that the files of events are below.
         bg_path: folder that the files of backgrounds are below.
         events: in order of time.
     """
 
-    duration_s: float
-    sample_rate_hz: int
-    ref_db: float
-    fade_in_s: float
-    fade_out_s: float
-    events: tuple[SoundEvent, ...]
+    model_config = ConfigDict(frozen=True, populate_by_name=True)
+
+    duration_s: Annotated[_Positive, _key("duration")]
+    original_duration: _Positive | None = Field(default=None, repr=False)
+    sample_rate_hz: Annotated[int, Field(gt=0), _key("sr")] = _OLD_RATE_HZ
+    ref_db: _Finite
+    fade_in_s: Annotated[_NotNegative, _key("fade_in_len")]
+    fade_out_s: Annotated[_NotNegative, _key("fade_out_len")]
+    events: tuple[SoundEvent, ...] = ()
     n_channels: int = 1
     reverb: float | None = None
-    fix_clipping: bool = False
-    peak_normalization: bool = False
+    fix_clipping: _Flag = False
+    peak_normalization: _Flag = False
     trimmed: bool = False
     fg_path: str = ""
     bg_path: str = ""
 
 
-_NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-_Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-_Finite = Annotated[float, Field(allow_inf_nan=False)]
-
-
-class _Value(BaseModel):
-    """An observation's value; the names are Scaper's."""
-
-    label: str
-    source_file: str
-    source_time: _NotNegative
-    event_time: _NotNegative
-    event_duration: _Positive
-    snr: _Finite
-    role: Literal["background", "foreground"]
-    pitch_shift: _Finite | None = None
-    time_stretch: _Positive | None = None
-
-
 class _Observation(BaseModel):
-    value: _Value
-
-
-class _Settings(BaseModel):
-    """Scaper's sandbox; releases before 1.6 lack some of it."""
-
-    duration: _Positive
-    original_duration: _Positive | None = None
-    sr: Annotated[int, Field(gt=0)] = _OLD_RATE_HZ
-    ref_db: _Finite
-    n_channels: int = 1
-    fade_in_len: _NotNegative
-    fade_out_len: _NotNegative
-    reverb: float | None = None
-    fix_clipping: bool | None = None
-    peak_normalization: bool | None = None
-    fg_path: str = ""
-    bg_path: str = ""
+    value: SoundEvent
 
 
 class _Sandbox(BaseModel):
-    scaper: _Settings
+    scaper: Soundscape
     slice: list[Any] = []
 
 
@@ -132,8 +107,7 @@ def read_jams(path: Path) -> Soundscape:
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        every = content["annotations"]
-        found = [one for one in every if one["namespace"] == _NAMESPACE]
+        found = [one for one in content["annotations"] if one["namespace"] == _NAMESPACE]
     except OSError as error:
         raise DatasetError(f"cannot read JAMS file {str(path)!r}: {error.strerror}") from None
     except (ValueError, KeyError, TypeError):
@@ -153,7 +127,16 @@ def read_jams(path: Path) -> Soundscape:
         raise DatasetError(
             f"JAMS file {str(path)!r} is damaged: {place}: {first['msg']}; replace or remove it"
         ) from None
-    return _soundscape(annotation)
+    scape = annotation.sandbox.scaper
+    events = sorted((each.value for each in annotation.data), key=lambda event: event.event_time_s)
+    return scape.model_copy(
+        update={
+            "duration_s": scape.original_duration or scape.duration_s,
+            "original_duration": None,
+            "trimmed": bool(annotation.sandbox.slice),
+            "events": tuple(events),
+        }
+    )
 
 
 def dump_jams(soundscape: Soundscape) -> bytes:
@@ -207,49 +190,9 @@ def seconds_of(frames: int, rate_hz: int, *, after_s: float = 0.0) -> float:
     return seconds
 
 
-def _soundscape(annotation: _Annotation) -> Soundscape:
-    settings = annotation.sandbox.scaper
-    return Soundscape(
-        duration_s=settings.original_duration or settings.duration,
-        sample_rate_hz=settings.sr,
-        ref_db=settings.ref_db,
-        fade_in_s=settings.fade_in_len,
-        fade_out_s=settings.fade_out_len,
-        n_channels=settings.n_channels,
-        reverb=settings.reverb,
-        fix_clipping=bool(settings.fix_clipping),
-        peak_normalization=bool(settings.peak_normalization),
-        trimmed=bool(annotation.sandbox.slice),
-        fg_path=settings.fg_path,
-        bg_path=settings.bg_path,
-        events=_events([observation.value for observation in annotation.data]),
-    )
-
-
-def _events(values: Sequence[_Value]) -> tuple[SoundEvent, ...]:
-    events = [
-        SoundEvent(
-            role=value.role,
-            label=value.label,
-            source_file=value.source_file,
-            source_time_s=value.source_time,
-            event_time_s=value.event_time,
-            event_duration_s=value.event_duration,
-            snr_db=value.snr,
-            pitch_shift=value.pitch_shift,
-            time_stretch=value.time_stretch,
-        )
-        for value in values
-    ]
-    return tuple(sorted(events, key=lambda event: event.event_time_s))
-
-
 def _observation(event: SoundEvent) -> dict[str, object]:
     stretched_s = event.event_duration_s * (event.time_stretch or 1.0)
-    value = asdict(event)
-    for name in ("source_time", "event_time", "event_duration"):
-        value[name] = value.pop(f"{name}_s")
-    value["snr"] = value.pop("snr_db")
+    value = event.model_dump(by_alias=True)
     return {"time": event.event_time_s, "duration": stretched_s, "value": value, "confidence": 1.0}
 
 

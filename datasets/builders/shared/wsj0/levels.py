@@ -1,4 +1,4 @@
-"""Utterances of WSJ0 by name: clips, lengths and the gains that bring them to one active level."""
+"""Utterances of WSJ0 by name, and the gains that bring them to one active level."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from .....core.errors import ConfigError, DatasetError, suggest
+from .....core.errors import ConfigError, DatasetError
 from ....corpora.wsj0_mix_lists import Wsj0MixLists
 from ....missing import MissingRecordingsError
-from ....protocols.builder import Pool, groups_of
+from ....protocols.builder import BuildContext, Pool, groups_of
 from ....protocols.corpus import Corpora, Recording
 from ....renderers.wsj0_mix import resampled
 from ....signals.active_level import active_level
 from ....signals.mixing import db_to_gain, round_gain
 from ....types import Clip
-from .lists import read_levels
+from .mixture_lists import read_levels
 from .names import part_of, utterance_id
 
 Level = Callable[[Clip], float]
@@ -27,7 +27,7 @@ LEVEL_RATE_HZ = 8000
 
 
 @dataclass(frozen=True, slots=True)
-class Speech:
+class Wsj0Utterances:
     """Utterances of one corpus.
 
     Attributes:
@@ -59,29 +59,28 @@ class Speech:
         return Clip(corpus=self.pool.corpus, path=recording.path, start=0, frames=recording.frames)
 
 
-def open_speech(name: str, corpora: Corpora) -> Speech:
+def open_utterances(name: str, context: BuildContext) -> Wsj0Utterances:
     """Index a corpus.
 
     Raises:
         ConfigError: there is no such corpus.
         CorpusError: it is not laid out as expected.
     """
-    if name not in corpora:
-        raise ConfigError(f"no corpus {name!r} in this config{suggest(name, corpora)}")
+    corpus = context.corpus(name)
     by_label: dict[str, list[Recording]] = {}
-    recordings = corpora[name].recordings()
+    recordings = corpus.recordings()
     for recording in recordings:
         by_label.setdefault(recording.label, []).append(recording)
     pool = Pool(
         corpus=name,
         by_label={label: tuple(by_label[label]) for label in sorted(by_label)},
-        group_of=groups_of(corpora[name]),
+        group_of=groups_of(corpus),
     )
-    return Speech(pool, {utterance_id(recording.path): recording for recording in recordings})
+    return Wsj0Utterances(pool, {utterance_id(recording.path): recording for recording in recordings})
 
 
 class ListedLevels:
-    """Levels as they were published.
+    """Published levels.
 
     Args:
         lists: holds `activlev_<part>.txt`, or a folder `activlev` of such files.

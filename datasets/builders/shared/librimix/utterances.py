@@ -1,4 +1,4 @@
-"""What a LibriMix set asks of its utterances: lengths, speakers, sexes, and enrollments."""
+"""Utterances of LibriSpeech in LibriMix: lengths, speakers, sexes, and enrollments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trials on WSJ0 mixtures: which utterance enrolls a speaker, by protocol."""
+"""Enrollments and trials on WSJ0 mixtures, by protocol."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from pathlib import Path
 from .....core.errors import DatasetError
 from ....protocols.builder import BuildContext, enrollment_clips
 from ....seeding import generator
-from ....types import Clip, ClueSpec, Condition, EnrollmentClip, Mixture, MixtureClip, Source, Trial
-from .lists import ListedMixture, read_auxiliaries
+from ....types import Clip, ClueSpec, EnrollmentClip, Mixture, MixtureClip, Source, Trial
+from ..target_trials import target_trial
+from .levels import Wsj0Utterances
+from .mixture_lists import ListedMixture, read_auxiliaries
 from .names import NameIndex, speaker_of, utterance_id
-from .speech import Speech
 
 _WHOLE_S = 86_400.0  # longer than any utterance
 
@@ -36,7 +37,9 @@ def enroll_with_auxiliary(mixture: Mixture, _target: Source, _turn: int) -> Enro
     return Enrolled(clips=(clip,), trial_id=mixture.id)
 
 
-def enroll_by_draw(speech: Speech, context: BuildContext, *, count: int, max_s: float | None) -> Enroll:
+def enroll_by_draw(
+    speech: Wsj0Utterances, context: BuildContext, *, count: int, max_s: float | None
+) -> Enroll:
     """By utterances that the mixture does not use, drawn by the seed of the set."""
 
     def enroll(mixture: Mixture, target: Source, turn: int) -> Enrolled:
@@ -54,7 +57,7 @@ def enroll_by_draw(speech: Speech, context: BuildContext, *, count: int, max_s: 
     return enroll
 
 
-def enroll_by_list(path: Path, rows: Sequence[ListedMixture], speech: Speech) -> Enroll:
+def enroll_by_list(path: Path, rows: Sequence[ListedMixture], speech: Wsj0Utterances) -> Enroll:
     """By a list of auxiliary utterances; each is for the speaker who says it.
 
     Args:
@@ -64,7 +67,7 @@ def enroll_by_list(path: Path, rows: Sequence[ListedMixture], speech: Speech) ->
 
     Raises:
         DatasetError: the list cannot be read, names a mixture that is not there, or an utterance of
-            somebody who is not in the mixture, or two for one speaker.
+            a speaker who is not in the mixture, or two for one speaker.
     """
     known = {row.name: row for row in rows}
     index = NameIndex(known)
@@ -75,7 +78,7 @@ def enroll_by_list(path: Path, rows: Sequence[ListedMixture], speech: Speech) ->
         if speaker not in {speaker_of(utterance) for utterance in known[name].utterances}:
             raise DatasetError(
                 f"list {str(path)!r} gives mixture {name!r} the auxiliary utterance "
-                f"{listed.path!r}, of somebody who is not in it; correct the list"
+                f"{listed.path!r}, of a speaker who is not in it; correct the list"
             )
         if paths.setdefault((name, speaker), listed.path) != listed.path:
             raise DatasetError(
@@ -95,7 +98,7 @@ def enroll_by_list(path: Path, rows: Sequence[ListedMixture], speech: Speech) ->
 
 
 def make_trial(row: ListedMixture, mixture: Mixture, target: Source, enrolled: Enrolled) -> Trial:
-    """The trial that asks for one source of a mixture.
+    """The trial whose target is one source of a mixture.
 
     The tag `input_snr_db` is the active level of the target against that of all others, as the list has them.
     """
@@ -103,17 +106,11 @@ def make_trial(row: ListedMixture, mixture: Mixture, target: Source, enrolled: E
     own_db = levels_db.pop(utterance_id(target.clip.path))
     others = sum(10.0 ** (level / 10.0) for level in levels_db.values())
     same = any(isinstance(c, Clip) and c.path == target.clip.path for c in enrolled.clips)
-    return Trial(
-        id=enrolled.trial_id,
-        mixture_id=mixture.id,
-        clue=ClueSpec(enrollments=enrolled.clips),
-        target_ids=(target.id,),
-        condition=Condition(n_active=1, n_inactive=0),
-        cluster=mixture.id,
-        tags={
-            "target": target.label,
-            "enrollment": "same_utterance" if same else "other",
-            "input_snr_db": round(own_db - 10.0 * math.log10(others), 1),
-            **mixture.tags,
-        },
-    )
+    tags = {
+        "target": target.label,
+        "enrollment": "same_utterance" if same else "other",
+        "input_snr_db": round(own_db - 10.0 * math.log10(others), 1),
+        **mixture.tags,
+    }
+    clue = ClueSpec(enrollments=enrolled.clips)
+    return target_trial(mixture, target.id, clue=clue, tags=tags, trial_id=enrolled.trial_id)
