@@ -1,4 +1,8 @@
-"""What is asked: corpora, mixing, builders, query conditions, datasets on disk."""
+"""Benchmark sets: corpora, signals, builders, query conditions, renderers, and datasets on disk.
+
+Other rooms use `types`, `config`, `build`, `dataset.load_dataset`, `dynamic.open_stream`, `contents` and
+`contamination`.
+"""
 
 if __name__ == "datasets":
     raise ImportError(

@@ -1,4 +1,4 @@
-"""From a config to a dataset folder."""
+"""Building of dataset folders from configs."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from .dataset import Dataset, load_dataset
 from .manifest import (
     DatasetCard,
     FileHash,
+    FileKey,
     Manifest,
     check_manifest,
-    clips_of,
+    files_of,
     fingerprint,
     read_card,
     write_manifest,
@@ -29,13 +30,12 @@ from .missing import (
     LOST,
     MISSING,
     MISSING_ENROLLMENT,
-    FileKey,
+    NAMED,
     IncompleteCorpusError,
     MissingRecordingsError,
     absent_from,
-    counted,
+    count_by_corpus,
     leave_out,
-    named,
     refusal,
     shortfalls_of,
 )
@@ -45,19 +45,16 @@ from .types import Mixture, MixtureClip, Trial
 
 __all__ = ["build", "materialise"]
 
-_Item = Drawn | MissingRecordingsError | TooFewRecordingsError
-"""What drawing one mixture came to."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Draws:
-    """What a builder drew.
+    """All draws of a builder.
 
     Attributes:
         drawn: in the builder's order.
-        lost: number of mixtures that could not be drawn, for want of recordings.
+        lost: number of mixtures without enough recordings.
         hashes: SHA-256 of every recording that is used.
-        missing: why each recording that is used cannot be.
+        missing: recordings that are used and cannot be read, and why.
     """
 
     drawn: Sequence[Drawn]
@@ -81,16 +78,14 @@ def build(
 
     Args:
         config: the recipe.
-        folder: where it goes.
+        folder: where to write it.
         corpus_dirs: folders of the corpora that live on disk.
         jobs: threads that draw mixtures; the result does not depend on it.
-        reuse: open the folder as it is if it was built from the same config, and wholly unless
-            `allow_missing`.
-        allow_missing: leave out mixtures and trials whose recordings are missing, and draw from
-            what there is of a corpus that mixtures are drawn from; the card counts the recordings
-            and names the first of them.
+        reuse: open an existing folder of the same config, if it is complete or `allow_missing` is set.
+        allow_missing: leave out mixtures and trials whose recordings are missing, and draw from the rest
+            of a corpus that mixtures are drawn from; the card counts the recordings and names the first.
         opened: the builder of the recipe, if it is already open.
-        progress: shows how far it is.
+        progress: shows progress.
 
     Raises:
         DatasetError: nothing can be drawn, recordings are missing, or the folder holds another dataset.
@@ -106,45 +101,38 @@ def build(
             return load_dataset(folder, corpus_dirs=corpus_dirs)
     opened = opened or _open(config, corpus_dirs, allow_missing=allow_missing)
     draws = _draw(opened, jobs, progress)
-    whole = _complete(draws)
+    complete = leave_out(draws.drawn, draws.missing.keys())
+    lost = draws.lost + len(draws.drawn) - len(complete)
     if draws.missing and not allow_missing:
-        raise refusal(
-            config.name,
-            draws.missing,
-            mixtures=whole.lost,
-            trials=sum(item.excluded.get(MISSING_ENROLLMENT, 0) for item in whole.drawn),
-        )
-    whole = replace(whole, missing={**absent_from(opened.corpora), **whole.missing})
-    mixtures, trials = _used(whole.drawn)
+        trials_lost = sum(item.excluded.get(MISSING_ENROLLMENT, 0) for item in complete)
+        raise refusal(config.name, draws.missing, mixtures=lost, trials=trials_lost)
+    missing = {**absent_from(opened.corpora), **draws.missing}
+    draws = replace(draws, drawn=complete, lost=lost, missing=missing)
+    mixtures, trials = _used(complete)
     if not trials:
-        raise DatasetError(
-            f"dataset {config.name!r} has no trial{_why(whole)}; check its corpora and `params`"
-        )
-    manifest = _manifest(opened, whole, mixtures, trials)
+        why = f", since {len(missing)} recordings are missing" if missing else ""
+        raise DatasetError(f"dataset {config.name!r} has no trial{why}; check its corpora and `params`")
+    manifest = _manifest(opened, draws, mixtures, trials)
     check_manifest(manifest, where=f"dataset {config.name!r}")
     write_manifest(folder, manifest)
     return Dataset(manifest, opened.corpora)
 
 
 def _open(config: DatasetConfig, corpus_dirs: Mapping[str, Path], *, allow_missing: bool) -> OpenedBuilder:
-    """Open a builder; the error that corpora are incomplete counts all that the set lacks."""
+    """Open a builder; if a corpus is incomplete, the error counts all recordings that the set lacks."""
     try:
         return open_builder(config, corpus_dirs, allow_missing=allow_missing)
     except IncompleteCorpusError as error:
         first = error
     try:
         lacking = absent_from(open_builder(config, corpus_dirs, allow_missing=True).corpora)
-    except TsebenchError:  # what is left is not enough for the set
+    except TsebenchError:  # the recordings left are not enough for the set
         raise first from None
     if len(lacking) <= first.missing:
         raise first
     raise IncompleteCorpusError(
-        f"{first} (the set lacks {len(lacking)} recordings: {counted(lacking)})", len(lacking)
+        f"{first} (the set lacks {len(lacking)} recordings: {count_by_corpus(lacking)})", len(lacking)
     )
-
-
-def _why(draws: _Draws) -> str:
-    return f", since {len(draws.missing)} recordings are missing" if draws.missing else ""
 
 
 def _card_of(folder: Path) -> DatasetCard:
@@ -160,7 +148,7 @@ def _manifest(
     opened: OpenedBuilder, draws: _Draws, mixtures: Sequence[Mixture], trials: Sequence[Trial]
 ) -> Manifest:
     builder, config = opened.builder, opened.config
-    used = sorted({(clip.corpus, clip.path) for clip in clips_of(mixtures, trials)})
+    used = sorted(files_of(mixtures, trials))
     files = [FileHash(corpus=key[0], path=key[1], sha256=draws.hashes[key]) for key in used]
     card = DatasetCard(
         name=config.name,
@@ -178,7 +166,7 @@ def _manifest(
         counts=_counts(draws, mixtures, trials, len(files)),
         tsebench_version=__version__,
         notes=(*getattr(builder, "notes", ()), *shortfalls_of(opened.corpora)),
-        missing=named(draws.missing),
+        missing=tuple(f"{corpus}:{path}" for corpus, path in sorted(draws.missing)[:NAMED]),
         parts=parts_of(used, config.corpora, opened.corpora),
     )
     manifest = Manifest(card=card, mixtures=mixtures, trials=trials, files=files)
@@ -202,11 +190,9 @@ def _draw(opened: OpenedBuilder, jobs: int, progress: ProgressFactory) -> _Draws
             missing.update(item.reasons)
     if short and not missing and not absent_from(opened.corpora):
         raise short[0]
-    mixtures = [item.mixture for item in drawn]
-    used = clips_of(mixtures, [trial for item in drawn for trial in item.trials])
+    used = files_of([item.mixture for item in drawn], [trial for item in drawn for trial in item.trials])
     hashes: dict[FileKey, str] = {}
-    keys = sorted({(clip.corpus, clip.path) for clip in used})
-    for key, found in _hash_all(opened.corpora, keys, f"hash {opened.config.name}", progress):
+    for key, found in _hash_all(opened.corpora, sorted(used), f"hash {opened.config.name}", progress):
         if isinstance(found, AudioError):
             missing[key] = str(found)
         else:
@@ -214,10 +200,12 @@ def _draw(opened: OpenedBuilder, jobs: int, progress: ProgressFactory) -> _Draws
     return _Draws(drawn=drawn, lost=lost, hashes=hashes, missing=missing)
 
 
-def _draw_all(opened: OpenedBuilder, jobs: int, progress: ProgressFactory) -> Iterator[_Item]:
+def _draw_all(
+    opened: OpenedBuilder, jobs: int, progress: ProgressFactory
+) -> Iterator[Drawn | MissingRecordingsError | TooFewRecordingsError]:
     """Mixtures in order; each draw depends on its index alone."""
 
-    def draw(index: int) -> _Item:
+    def draw(index: int) -> Drawn | MissingRecordingsError | TooFewRecordingsError:
         try:
             drawn = opened.builder.draw(index)
         except (MissingRecordingsError, TooFewRecordingsError) as error:
@@ -245,12 +233,6 @@ def _hash_all(
         for key, found in zip(keys, pool.map(digest, keys), strict=True):
             advance(1)
             yield key, found
-
-
-def _complete(draws: _Draws) -> _Draws:
-    """What is left without the recordings that are missing."""
-    kept = leave_out(draws.drawn, draws.missing.keys())
-    return replace(draws, drawn=kept, lost=draws.lost + len(draws.drawn) - len(kept))
 
 
 def _used(drawn: Sequence[Drawn]) -> tuple[list[Mixture], list[Trial]]:

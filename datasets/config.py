@@ -1,4 +1,4 @@
-"""Dataset configs: which builder, which corpora, which parameters. Never a machine's path."""
+"""Dataset configs: builder, corpora and parameters, never a machine's path."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..core.config_files import find_config, read_yaml
 from ..core.errors import ConfigError, CorpusError
 from ..core.validation import StrictModel, call_with, parse
 from .protocols.builder import BUILDERS, BuildContext, Builder
-from .protocols.corpus import CORPORA, Corpus
+from .protocols.corpus import CORPORA, Corpora, Corpus
 
 
 class CorpusConfig(StrictModel):
@@ -45,11 +45,16 @@ class CollectionConfig(StrictModel):
 
 @dataclass(frozen=True, slots=True)
 class OpenedBuilder:
-    """A builder with what it was made of."""
+    """A builder with its config and context."""
 
     config: DatasetConfig
-    corpora: dict[str, Corpus]
+    context: BuildContext
     builder: Builder
+
+    @property
+    def corpora(self) -> Corpora:
+        """Open corpora by name."""
+        return self.context.corpora
 
 
 def load_dataset_configs(reference: str) -> list[DatasetConfig]:
@@ -76,8 +81,8 @@ def _configs(path: Path, above: tuple[Path, ...]) -> list[DatasetConfig]:
         return [parse(DatasetConfig, data, where=path.name)]
     found: list[DatasetConfig] = []
     for name in parse(CollectionConfig, data, where=path.name).datasets:
-        beside = path.parent / name
-        member = beside if beside.is_file() else find_config(name, folder="datasets")
+        near = path.parent / name
+        member = near if near.is_file() else find_config(name, folder="datasets")
         found += _configs(member, (*above, path.resolve()))
     return found
 
@@ -90,7 +95,7 @@ def open_corpora(
     Args:
         configs: by name.
         corpus_dirs: folders by name.
-        allow_missing: have those that can leave out files which they list and which are not there.
+        allow_missing: leave out listed files that are missing, in corpora with this option.
 
     Raises:
         CorpusError: a folder is not given.
@@ -129,4 +134,4 @@ def open_builder(
     )
     where = f"dataset {config.name!r} ({config.builder})"
     builder = call_with(factory, config.params, where=where, given={"context": context})
-    return OpenedBuilder(config, corpora, builder)
+    return OpenedBuilder(config, context, builder)

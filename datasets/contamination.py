@@ -1,9 +1,9 @@
-"""What a test set shares with the training data of a system, as far as that is told.
+"""Overlap of a test set with the training data that a system declares.
 
-Training data is told by names: `corpus:split` (a kind of `tsebench list corpora`, or the name in a
+Training data is declared by names: `corpus:split` (a kind of `tsebench list corpora`, or the name in a
 config for a folder of one's own), `corpus` for all of it, `dataset:split` for the recipe of a set,
-or the fingerprint of a set (12 digits or more). A network that was trained here also knows its
-recordings and speakers, so that these are compared one by one.
+or the fingerprint of a set (12 digits or more). A network that was trained here also lists its
+recordings and speakers, which are compared one by one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from .contents import Contents, contents_of, short, speakers_in
 from .dataset import Dataset
-from .manifest import DatasetCard, clips_of
+from .manifest import DatasetCard, files_of
 from .types import MixtureClip, Trial
 
 _FINGERPRINT = re.compile(r"[0-9a-f]{12,64}")
@@ -22,11 +22,11 @@ _FINGERPRINT = re.compile(r"[0-9a-f]{12,64}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overlap:
-    """What is in both.
+    """Training data that a test set shares.
 
     Attributes:
         named: entries of the training data that name the set or a part of it.
-        listed: are the recordings of the training known? If not, the next two say nothing.
+        listed: whether the recordings of the training are known; if not, `recordings` and `speakers` are 0.
         recordings: of the set, that were trained on.
         speakers: of the set, that were trained on.
         of_recordings: all of the set.
@@ -77,7 +77,7 @@ def overlap(
 
 
 def _names(item: str, card: DatasetCard, parts: Iterable[str]) -> bool:
-    """Does an entry of training data name this set, or a part of it?"""
+    """Whether an entry of training data names this set, or a part of it."""
     text = item.strip().casefold()
     if _FINGERPRINT.fullmatch(text):
         return card.fingerprint.startswith(text)
@@ -89,19 +89,15 @@ def _names(item: str, card: DatasetCard, parts: Iterable[str]) -> bool:
 
 
 def _touched(dataset: Dataset, recordings: Collection[str], speakers: Collection[str]) -> int:
-    """Trials with one of these recordings, or speakers, in their mixture or clue."""
+    """Number of trials with one of these recordings, or speakers, in their mixture or clue."""
     shared = {(file.corpus, file.path) for file in dataset.manifest.files if short(file.sha256) in recordings}
 
     def touched(trial: Trial) -> bool:
         mixture = dataset.mixtures[trial.mixture_id]
-        enrolled = [
-            dataset.mixtures[clip.mixture_id]
-            for clip in trial.clue.enrollments
-            if isinstance(clip, MixtureClip)
-        ]
-        clips = clips_of([mixture, *enrolled], [trial])
-        return any((clip.corpus, clip.path) in shared for clip in clips) or bool(
-            speakers and speakers_in(trial, mixture, dataset.card.corpora) & set(speakers)
-        )
+        sources = [clip for clip in trial.clue.enrollments if isinstance(clip, MixtureClip)]
+        enrolled = [dataset.mixtures[clip.mixture_id] for clip in sources]
+        if not shared.isdisjoint(files_of([mixture, *enrolled], [trial])):
+            return True
+        return bool(speakers and speakers_in(trial, mixture, dataset.card.corpora) & set(speakers))
 
     return sum(touched(trial) for trial in dataset.trials)

@@ -1,25 +1,31 @@
-"""Who and what is in a set, or in the mixtures that a system was trained on.
+"""Speakers and recordings that a dataset, or the training data of a system, contains.
 
-Recordings are told by their content, and speakers by corpus and label, so that two sets can be
-compared whatever they are called and wherever their files lie.
+Recordings are identified by their content, and speakers by corpus and label, so that two sets can be
+compared whatever their names are and wherever their files lie.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from pydantic import BeforeValidator, PlainSerializer
+from pydantic import BeforeValidator, PlainSerializer, ValidationError
 
 from ..core.errors import AudioError, CorpusError
-from .config import CorpusConfig
+from .config import CorpusConfig, OpenedBuilder
 from .dataset import Dataset
-from .manifest import Manifest
-from .missing import FileKey
+from .manifest import FileKey, Manifest, files_of
+from .protocols.builder import Pool, Selection, open_pool
 from .protocols.corpus import Corpora, Corpus, Listed, entries_of
 from .seeding import digest
 from .types import Mixture, Trial
+
+MOST_HASHED = 50_000
+"""Recipes with more recordings list only parts and speakers, since hashing reads every recording."""
+
+_DRAWS = 100
 
 
 def _unpacked(value: object) -> object:
@@ -30,13 +36,13 @@ def _unpacked(value: object) -> object:
 _Hashes = Annotated[tuple[str, ...], BeforeValidator(_unpacked), PlainSerializer(" ".join, return_type=str)]
 _DIGITS = 16  # of a hash; two of a million recordings agree with a chance of 3e-8
 _UNKNOWN = "?"
-# Kinds that hold anybody's files: what tells them apart is their name in the config.
+# Kinds for a user's own files, which are identified by their name in the config.
 _OWN_FILES = frozenset({"folder", "scaper_set"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contents:
-    """What a set or a training is made of; everything is sorted.
+    """Contents of a set or of training data; everything is sorted.
 
     Attributes:
         parts: `corpus:split`, for example "librispeech:test-clean".
@@ -72,7 +78,7 @@ def contents_of(dataset: Dataset) -> Contents:
 
 
 def summary_of(contents: Contents) -> Summary:
-    """Contents in a few numbers."""
+    """Counts and digests of contents."""
     return Summary(
         parts=contents.parts,
         recordings=len(contents.recordings),
@@ -83,19 +89,19 @@ def summary_of(contents: Contents) -> Summary:
 
 
 def short(sha256: str) -> str:
-    """A recording's hash as contents hold it."""
+    """First digits of a recording's hash, as `Contents` holds them."""
     return sha256[:_DIGITS]
 
 
 def title_of(name: str, config: CorpusConfig) -> str:
-    """What a corpus is called outside of its config: its kind, or its name if that is no corpus."""
+    """Name of a corpus outside of its config: its kind, or its own name if it holds a user's files."""
     return name if config.kind in _OWN_FILES else config.kind
 
 
 def parts_of(
     files: Iterable[FileKey], configs: Mapping[str, CorpusConfig], corpora: Corpora
 ) -> tuple[str, ...]:
-    """`corpus:split` of all that some files are of; `corpus:?` if that cannot be told."""
+    """`corpus:split` of all parts that some files are in; `corpus:?` where the split is unknown."""
     paths: dict[str, set[str]] = {}
     for name, path in files:
         paths.setdefault(name, set()).add(path)
@@ -108,13 +114,13 @@ def parts_of(
 
 
 def is_speech(manifest: Manifest) -> bool:
-    """Are the labels of this set speakers, who are asked for by voice or face?"""
-    asked = any(t.clue.enrollments or t.clue.video for t in manifest.trials)
-    return asked and not manifest.card.vocabulary
+    """Whether the labels of this set are speakers, queried by voice or face."""
+    by_person = any(t.clue.enrollments or t.clue.video for t in manifest.trials)
+    return by_person and not manifest.card.vocabulary
 
 
 def speakers_in(trial: Trial, mixture: Mixture, configs: Mapping[str, CorpusConfig]) -> set[str]:
-    """`corpus:speaker` of all who speak in the mixture of a trial, of a set of speech."""
+    """`corpus:speaker` of all speakers in the mixture of a trial; empty for sets of sounds."""
     if not (trial.clue.enrollments or trial.clue.video):
         return set()
     return {
@@ -144,3 +150,72 @@ def _splits(corpus: Corpus, paths: set[str]) -> set[str]:
         found = {_UNKNOWN}
     # Rooms and videos are no recordings: they are of no split of their own.
     return known | found or {_UNKNOWN}
+
+
+def contents_of_recipe(opened: OpenedBuilder) -> Contents:
+    """All recordings that the selections of a recipe name, for networks trained on a stream of it.
+
+    A recipe without selections follows a list, such as LibriMix; of such a set only the parts are given,
+    from some of its draws.
+
+    Raises:
+        CorpusError: a corpus is missing or damaged.
+    """
+    pools = list(_pools(opened))
+    keys = sorted({(p.corpus, r.path) for p in pools for some in p.by_label.values() for r in some})
+    configs = opened.config.corpora
+    if not keys:
+        return Contents(parts=parts_of(_some_draws(opened), configs, opened.corpora))
+    splits, speakers = set[str](), set[str]()
+    for pool in pools:
+        title = title_of(pool.corpus, configs[pool.corpus])
+        splits |= {f"{title}:{r.split}" for recordings in pool.by_label.values() for r in recordings}
+        speakers |= {f"{title}:{label}" for label in pool.labels}
+    return Contents(
+        parts=tuple(sorted(splits)),
+        recordings=_hashes(opened, keys) if len(keys) <= MOST_HASHED else (),
+        speakers=() if opened.builder.vocabulary else tuple(sorted(speakers)),
+    )
+
+
+def _pools(opened: OpenedBuilder) -> Iterator[Pool]:
+    """The recordings of every selection among a recipe's parameters."""
+    config, context = opened.config, opened.context
+    for key, value in config.params.items():
+        for item in value if isinstance(value, list | tuple) else [value]:
+            selection = _selection(item, opened)
+            if selection is None:
+                continue
+            yield open_pool(selection, context)
+            # Few-shot sets take the known clips of the new classes from another split.
+            if key == "new" and config.params.get("shots_split"):
+                split = {"split": config.params["shots_split"]}
+                yield open_pool(selection.model_copy(update=split), context)
+
+
+def _selection(value: object, opened: OpenedBuilder) -> Selection | None:
+    if not isinstance(value, Mapping) or value.get("corpus") not in opened.corpora:
+        return None
+    try:
+        return Selection.model_validate(dict(value))
+    except ValidationError:
+        return None
+
+
+def _some_draws(opened: OpenedBuilder) -> set[FileKey]:
+    """Recordings of some mixtures, evenly spread over the list."""
+    count = opened.builder.count
+    keys: set[FileKey] = set()
+    for place in range(min(count, _DRAWS)):
+        try:
+            drawn = opened.builder.draw(place * count // min(count, _DRAWS))
+        except AudioError:  # a recording of this mixture is missing
+            continue
+        keys |= files_of([drawn.mixture], drawn.trials)
+    return keys
+
+
+def _hashes(opened: OpenedBuilder, keys: list[FileKey]) -> tuple[str, ...]:
+    with ThreadPoolExecutor() as pool:
+        hashes = pool.map(lambda key: opened.corpora[key[0]].digest(key[1]), keys)
+        return tuple(sorted({short(found) for found in hashes}))

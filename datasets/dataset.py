@@ -1,4 +1,4 @@
-"""An open dataset: trials by index, rendered when they are asked for."""
+"""Open datasets: trials by index, rendered on demand."""
 
 from __future__ import annotations
 
@@ -11,22 +11,21 @@ from threading import Lock
 from ..core.config_files import corpus_dirs as user_corpus_dirs
 from ..core.errors import AudioError
 from .config import open_corpora
-from .manifest import DatasetCard, Manifest, clips_of, read_manifest
+from .manifest import DatasetCard, Manifest, files_of, read_manifest
 from .protocols.corpus import Corpora, Samples, SpokenGrammar
-from .protocols.renderer import Rendered
+from .protocols.renderer import SOURCE_RENDERERS, Rendered
 from .render import render
-from .renderer_extras import source_renderer_of
 from .trials import render_trial, source_signal
-from .types import Clip, MixtureClip, Query, Trial, Truth
+from .types import Mixture, MixtureClip, Query, Trial, Truth
 
-_KEPT_MIXTURES = 16
+_CACHED_MIXTURES = 16
 
 
 class Dataset:
     """Trials of a manifest over open corpora. Reading is safe from several threads.
 
     Attributes:
-        card: what the dataset is.
+        card: identity and counts.
         trials: all trials, in the manifest's order.
         mixtures: recipes by id.
         corpora: open corpora by name.
@@ -53,8 +52,7 @@ class Dataset:
         """
         trial = self.trials[index]
         mixture = self.mixtures[trial.mixture_id]
-        for clip in clips_of([mixture], [trial]):
-            self._verify(clip)
+        self._verify(mixture, trial)
         signals = self.signals(trial.mixture_id)
         return render_trial(trial, mixture, self.corpora, signals, separated=self.separated)
 
@@ -65,18 +63,15 @@ class Dataset:
             AudioError: a recording is missing, damaged, or not the one of the manifest.
         """
         mixture = self.mixtures[clip.mixture_id]
-        alone = source_renderer_of(mixture.renderer)
-        if alone is None:
-            for used in clips_of([mixture], []):
-                self._verify(used)
+        if mixture.renderer not in SOURCE_RENDERERS:
+            self._verify(mixture)
             return source_signal(clip.source_id, mixture, self.signals(clip.mixture_id))
-        wanted = [source for source in mixture.sources if source.id == clip.source_id]
-        for used in clips_of([replace(mixture, sources=tuple(wanted))], []):
-            self._verify(used)
-        return alone(mixture, clip.source_id, self.corpora)
+        wanted = tuple(source for source in mixture.sources if source.id == clip.source_id)
+        self._verify(replace(mixture, sources=wanted))
+        return SOURCE_RENDERERS.get(mixture.renderer)(mixture, clip.source_id, self.corpora)
 
     def grammar(self) -> str | None:
-        """The JSGF grammar of what is said in the set, if its only corpus of speech has one."""
+        """The JSGF grammar of the transcripts, if exactly one corpus has a grammar."""
         found = [c.grammar() for c in self.corpora.values() if isinstance(c, SpokenGrammar)]
         return found[0] if len(found) == 1 else None
 
@@ -93,29 +88,30 @@ class Dataset:
         rendered = render(self.mixtures[mixture_id], self.corpora)
         with self._lock:
             self._rendered[mixture_id] = rendered
-            while len(self._rendered) > _KEPT_MIXTURES:
+            while len(self._rendered) > _CACHED_MIXTURES:
                 self._rendered.popitem(last=False)
         return rendered
 
-    def _verify(self, clip: Clip) -> None:
-        """Hash a recording when it is used for the first time: other bytes are another test."""
-        expected = self._unverified.get((clip.corpus, clip.path))
-        if expected is None:
-            return
-        if self.corpora[clip.corpus].digest(clip.path) != expected:
-            raise AudioError(
-                f"recording {clip.path!r} of corpus {clip.corpus!r} is not the one that dataset "
-                f"{self.card.name!r} was built from; restore it, or build the dataset again"
-            )
-        self._unverified.pop((clip.corpus, clip.path), None)
+    def _verify(self, mixture: Mixture, *trials: Trial) -> None:
+        """Hash recordings when they are used for the first time: other bytes are another test."""
+        for corpus, path in files_of([mixture], trials):
+            expected = self._unverified.get((corpus, path))
+            if expected is None:
+                continue
+            if self.corpora[corpus].digest(path) != expected:
+                raise AudioError(
+                    f"recording {path!r} of corpus {corpus!r} is not the one that dataset "
+                    f"{self.card.name!r} was built from; restore it, or build the dataset again"
+                )
+            self._unverified.pop((corpus, path), None)
 
 
 def load_dataset(folder: str | Path, *, corpus_dirs: Mapping[str, Path] | None = None) -> Dataset:
-    """Open a dataset folder, and the corpora that its recordings are of.
+    """Open a dataset folder, and the corpora of its recordings.
 
     Args:
         folder: made by `tsebench build`.
-        corpus_dirs: folders of corpora by name, beside those of the user file.
+        corpus_dirs: folders of corpora by name, in addition to those of the user file.
 
     Raises:
         DatasetError: the folder holds no dataset, or a damaged one.

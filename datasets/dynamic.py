@@ -1,4 +1,4 @@
-"""Mixtures drawn on the fly, for training: nothing is stored, and none repeats."""
+"""Streams of mixtures drawn on the fly, for training: nothing is stored or repeated."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from pathlib import Path
 
 from ..core.errors import ConfigError, DatasetError
 from .config import DatasetConfig, OpenedBuilder, load_dataset_configs, open_builder
-from .contents import Contents
-from .contents_of_recipe import contents_of_recipe
+from .contents import Contents, contents_of_recipe
 from .protocols.builder import Drawn
 from .seeding import digest
 from .trials import render_trial
@@ -38,28 +37,19 @@ class TrialStream:
         return f"{self._opened.config.name}:{self._opened.config.split}"
 
     def contents(self) -> Contents:
-        """The recordings and speakers that it draws from.
-
-        Raises:
-            CorpusError: a corpus is missing or damaged.
-        """
+        """The recordings and speakers of its corpora."""
         return contents_of_recipe(self._opened)
 
     def __len__(self) -> int:
         return UNBOUNDED
 
     def __getitem__(self, index: int) -> tuple[Query, Truth]:
-        """The first trial of mixture `index`; mixtures without one are passed over, onwards.
-
-        Raises:
-            IndexError: the index is negative or beyond the end.
-            DatasetError: no mixture has a trial.
-        """
+        """The trial of item `index`, as `drawn` finds it."""
         drawn = self.drawn(index)
         return render_trial(drawn.trials[0], drawn.mixture, self._opened.corpora, drawn.rendered)
 
     def drawn(self, index: int) -> Drawn:
-        """The recipe of item `index`; its first trial is the item's.
+        """The recipe of item `index`, whose first trial is the item's: a later draw if one has no trial.
 
         Raises:
             IndexError: the index is negative or beyond the end.

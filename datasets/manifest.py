@@ -1,4 +1,4 @@
-"""A dataset on disk: card.json, mixtures.jsonl, trials.jsonl, files.jsonl, and its fingerprint."""
+"""Datasets on disk: card.json, mixtures.jsonl, trials.jsonl, files.jsonl, and their fingerprint."""
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ from .types import Clip, Mixture, MixtureClip, Trial
 
 T = TypeVar("T")
 
+FileKey = tuple[str, str]
+"""Corpus and path of a recording."""
+
 _SAFE_ID = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9_.+-]+")
 
 
@@ -33,16 +36,15 @@ class FileHash:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetCard:
-    """What a dataset is, where it comes from, and a fingerprint over its content.
+    """Identity, origin and counts of a dataset, and a fingerprint over its content.
 
     Attributes:
         params: builder parameters as in the config.
         corpora: configs of the corpora, without folders.
         licences: licence by corpus.
         counts: mixtures, trials, trials by condition, exclusions by reason, files.
-        notes: what its builder tells whoever reads the scores, one sentence each.
-        missing: the first recordings that were missing, as `corpus:path`; their mixtures are left
-            out, and `counts` says how many.
+        notes: remarks of its builder for readers of the scores, one sentence each.
+        missing: the first missing recordings, as `corpus:path`; `counts` has the number of mixtures left out.
         parts: `corpus:split` of every recording, sorted; empty in sets of older releases.
         vocabulary: sound classes of the set, sorted; empty for speech.
         fingerprint: SHA-256 (hex) over recipes, trials and the hashes of all recordings.
@@ -78,7 +80,7 @@ class DatasetCard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """All that a dataset folder says, without audio."""
+    """Content of a dataset folder, without audio."""
 
     card: DatasetCard
     mixtures: Sequence[Mixture] = field(repr=False)
@@ -93,10 +95,9 @@ _FILE: TypeAdapter[FileHash] = TypeAdapter(FileHash)
 
 
 def fingerprint(manifest: Manifest) -> str:
-    """SHA-256 (hex) over all that decides a score, and nothing else.
+    """SHA-256 (hex) over name, version, rate, vocabulary, recipes, trials and hashes of the recordings.
 
-    That is name, version, rate, vocabulary, recipes, trials and the hashes of the recordings; the
-    folder, the description and the release of tsebench do not count.
+    The folder, the description and the release of tsebench do not count: they do not change a score.
     """
     summary = hashlib.sha256()
     card = manifest.card
@@ -203,6 +204,11 @@ def clips_of(mixtures: Iterable[Mixture], trials: Iterable[Trial]) -> Iterable[C
             yield Clip(corpus=video.corpus, path=video.path, start=video.start, frames=video.frames)
 
 
+def files_of(mixtures: Iterable[Mixture], trials: Iterable[Trial]) -> set[FileKey]:
+    """Corpus and path of every file that mixtures and clues use."""
+    return {(clip.corpus, clip.path) for clip in clips_of(mixtures, trials)}
+
+
 def _parts(manifest: Manifest) -> dict[str, bytes]:
     return {
         "mixtures.jsonl": b"".join(_MIXTURE.dump_json(m) + b"\n" for m in manifest.mixtures),
@@ -250,8 +256,7 @@ def _check_ids(ids: Sequence[str], what: str) -> None:
 def _check_clips(manifest: Manifest, where: str) -> None:
     """Every clip lies inside a corpus of the card, and its recording has a hash."""
     hashed = {(file.corpus, file.path) for file in manifest.files}
-    clips = {(c.corpus, c.path) for c in clips_of(manifest.mixtures, manifest.trials)}
-    for corpus, path in sorted(clips | hashed):
+    for corpus, path in sorted(files_of(manifest.mixtures, manifest.trials) | hashed):
         inside = PurePosixPath(path)
         if inside.is_absolute() or ".." in inside.parts or "\\" in path:
             raise DatasetError(

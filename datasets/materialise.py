@@ -1,10 +1,11 @@
-"""From a dataset folder to wav files for other tools."""
+"""Wav files of a dataset for other tools."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,8 +13,8 @@ from ..core.errors import DatasetError
 from ..core.files import make_folder, write_atomic
 from ..core.progress import ProgressFactory, quiet
 from .dataset import Dataset
+from .protocols.renderer import SIDECARS, signal_path
 from .render import render
-from .renderer_extras import sidecars_of, tree_of
 from .signals.audio import write
 from .signals.clips import render_clip
 from .trials import source_signal
@@ -28,23 +29,19 @@ _HEADER_BYTES = 44  # of a wav file at least
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WavFile:
-    """A file that is to be written: its place, and how many bytes its samples take at least."""
+    """A file to write, with the least number of bytes of its samples."""
 
     path: Path
     data_bytes: int
 
     @property
     def whole(self) -> bool:
-        """Is it there, with its header and all samples?
-
-        A kill leaves no half file behind, since files are written through temporary names; a crash
-        of the machine, or a copy that was interrupted, may leave one.
-        """
+        """Whether it exists with its header and all samples; a crash or a broken copy may have cut it."""
         return self.path.is_file() and self.path.stat().st_size >= _HEADER_BYTES + self.data_bytes
 
 
 def materialise(dataset: Dataset, folder: Path, *, jobs: int = 1, progress: ProgressFactory = quiet) -> None:
-    """Write wav files for other tools below `audio/`; what is there already is not written again.
+    """Write wav files for other tools below `audio/`; complete files are not written again.
 
     The signals of a mixture go where the official script of the set puts them (see `TREES`), or else to
     `mixture/<mixture>.wav` and `<source>/<mixture>.wav`; enrollments to `enrollment/<trial>_<k>.wav`. A set
@@ -54,7 +51,7 @@ def materialise(dataset: Dataset, folder: Path, *, jobs: int = 1, progress: Prog
         dataset: the set.
         folder: its folder.
         jobs: threads that render; the files do not depend on it.
-        progress: shows how far it is.
+        progress: shows progress.
 
     Raises:
         DatasetError: `audio/` holds the files of another build.
@@ -64,18 +61,16 @@ def materialise(dataset: Dataset, folder: Path, *, jobs: int = 1, progress: Prog
     _claim(dataset, folder)
 
     def mixture_files(mixture: Mixture) -> None:
-        for path, content in sidecars_of(mixture.renderer)(mixture, dataset.corpora).items():
-            (root / path).parent.mkdir(parents=True, exist_ok=True)
-            write_atomic(root / path, content)
+        if mixture.renderer in SIDECARS:
+            for path, content in SIDECARS.get(mixture.renderer)(mixture, dataset.corpora).items():
+                (root / path).parent.mkdir(parents=True, exist_ok=True)
+                write_atomic(root / path, content)
         _write_mixture(mixture, dataset, root)
 
-    def enrollment_files(trial: Trial) -> None:
-        _write_enrollments(trial, dataset, root)
-
     name = dataset.card.name
-    mixtures = list(dataset.mixtures.values())
-    _each(mixture_files, mixtures, jobs, f"write {name}", progress)
-    _each(enrollment_files, dataset.trials, jobs, f"write enrollments of {name}", progress)
+    _each(mixture_files, list(dataset.mixtures.values()), jobs, f"write {name}", progress)
+    enrollments = partial(_write_enrollments, dataset=dataset, root=root)
+    _each(enrollments, dataset.trials, jobs, f"write enrollments of {name}", progress)
 
 
 def wav_files(dataset: Dataset, folder: Path) -> list[WavFile]:
@@ -96,16 +91,15 @@ def other_build(dataset: Dataset, folder: Path) -> str:
 
 
 def _each(
-    work: Callable[[T], None], items: Iterable[T], jobs: int, what: str, progress: ProgressFactory
+    work: Callable[[T], None], items: Sequence[T], jobs: int, what: str, progress: ProgressFactory
 ) -> None:
-    todo = list(items)
-    with ThreadPoolExecutor(max_workers=max(1, jobs)) as pool, progress(what, len(todo)) as advance:
-        for _ in pool.map(work, todo):
+    with ThreadPoolExecutor(max_workers=max(1, jobs)) as pool, progress(what, len(items)) as advance:
+        for _ in pool.map(work, items):
             advance(1)
 
 
 def _claim(dataset: Dataset, folder: Path) -> None:
-    """Mark whose files these are: files of another build must not pass for done."""
+    """Mark the files with the build's fingerprint, so that those of another build are not reused."""
     root, fingerprint = folder / AUDIO, dataset.card.fingerprint
     if found := other_build(dataset, folder):
         raise DatasetError(
@@ -118,12 +112,11 @@ def _claim(dataset: Dataset, folder: Path) -> None:
 
 def _signal_files(mixture: Mixture, dataset: Dataset, root: Path) -> list[WavFile]:
     """The mixture, then its sources."""
-    tree = tree_of(mixture.renderer)
     data_bytes = mixture.num_samples * (2 if mixture.quantise == "int16" else 4)
     # An auxiliary file has a length of its own.
     least = {s.id: 1 if s.role == "auxiliary" else data_bytes for s in mixture.sources}
     return [
-        WavFile(path=root / tree(dataset.card, mixture, name), data_bytes=count)
+        WavFile(path=root / signal_path(dataset.card, mixture, name), data_bytes=count)
         for name, count in {"mixture": data_bytes, **least}.items()
     ]
 

@@ -1,4 +1,4 @@
-"""Recordings that a set needs and that are not there: counted and named, or left out on request."""
+"""Recordings that a set needs and a corpus lacks: counted and named, or left out on request."""
 
 from __future__ import annotations
 
@@ -8,31 +8,26 @@ from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
 from ..core.errors import AudioError, CorpusError, DatasetError
-from .manifest import DatasetCard, clips_of
+from .manifest import DatasetCard, FileKey, files_of
 from .protocols.builder import Drawn
 from .protocols.corpus import Corpora
-from .types import EnrollmentClip, MixtureClip, Trial
-
-FileKey = tuple[str, str]
-"""Corpus and path of a recording."""
+from .types import MixtureClip, Trial
 
 MISSING_ENROLLMENT = "missing_enrollment"
-"""Reason by which `excluded` counts trials whose enrollment is missing."""
+"""Key of `Drawn.excluded` for trials whose enrollment is missing."""
 
 MISSING = "missing_recordings"
-"""What a card calls the number of recordings that are missing."""
+"""Key of a card's `counts` for missing recordings."""
 
 LOST = "excluded_mixtures_missing_recording"
-"""What a card calls the number of mixtures that are left out for them."""
+"""Key of a card's `counts` for mixtures that are left out since a recording is missing."""
 
 NAMED = 10
-"""How many missing recordings a card names."""
+"""Number of missing recordings that a card names."""
 
 
 class MissingRecordingsError(AudioError):
-    """Recordings of one mixture are not there or cannot be read.
-
-    A builder raises it in `draw`, or a corpus that it reads from does.
+    """Recordings of one mixture are missing or cannot be read; raised by builders and corpora.
 
     Args:
         reasons: one line for each recording.
@@ -43,17 +38,12 @@ class MissingRecordingsError(AudioError):
         super().__init__(next(iter(self.reasons.values())))
 
     def __reduce__(self) -> tuple[type[MissingRecordingsError], tuple[Mapping[FileKey, str]]]:
-        """Worker processes send it home."""
+        """Pickles, so that worker processes can raise it."""
         return type(self), (self.reasons,)
 
 
 class IncompleteCorpusError(CorpusError):
-    """A corpus lacks files of a split that is asked for.
-
-    Args:
-        message: one line.
-        missing: how many.
-    """
+    """A corpus lacks `missing` files of a split that is used."""
 
     def __init__(self, message: str, missing: int = 0) -> None:
         self.missing = missing
@@ -62,7 +52,7 @@ class IncompleteCorpusError(CorpusError):
 
 @runtime_checkable
 class Incomplete(Protocol):
-    """A corpus that leaves out files which it lists and which are not there."""
+    """A corpus that leaves out files which it lists and cannot read."""
 
     def absent(self) -> tuple[str, ...]:
         """Their paths, sorted."""
@@ -71,23 +61,23 @@ class Incomplete(Protocol):
 
 @runtime_checkable
 class Countable(Protocol):
-    """A corpus that knows how many files its release has."""
+    """A corpus with a known number of files in its release."""
 
     def shortfalls(self) -> tuple[str, ...]:
-        """Parts that recordings were taken from so far and that hold fewer files; one line each."""
+        """One line for each part that recordings were taken from and that holds fewer files."""
         ...
 
 
 def shortfalls_of(corpora: Corpora) -> tuple[str, ...]:
-    """What may be missing of corpora that list their own folders, one line each."""
+    """All shortfalls of corpora, one line each."""
     countable = (corpus for corpus in corpora.values() if isinstance(corpus, Countable))
     return tuple(line for corpus in countable for line in corpus.shortfalls())
 
 
 def absent_from(corpora: Corpora) -> dict[FileKey, str]:
-    """What corpora have left out, and why."""
+    """Recordings that corpora have left out, and why."""
     return {
-        (name, path): f"recording {path!r} of corpus {name!r} is not there or cannot be read"
+        (name, path): f"recording {path!r} of corpus {name!r} is missing or cannot be read"
         for name, corpus in corpora.items()
         if isinstance(corpus, Incomplete)
         for path in corpus.absent()
@@ -95,80 +85,60 @@ def absent_from(corpora: Corpora) -> dict[FileKey, str]:
 
 
 def refusal(name: str, reasons: Mapping[FileKey, str], *, mixtures: int, trials: int) -> DatasetError:
-    """One line that counts and names what is missing.
+    """The error of a build without all its recordings, in one line that counts them and names the first.
 
     Args:
         name: of the dataset.
         reasons: why each recording cannot be used.
-        mixtures: how many need one of them.
-        trials: how many of other mixtures enroll with one of them.
+        mixtures: number of mixtures that need one of them.
+        trials: number of trials on other mixtures that enroll with one of them.
     """
     first = min(reasons)
     why = reasons[first].partition("; ")[0]  # what follows is advice, and given below for all
     enrolled = f" and the trials that enroll with them ({trials})" if trials else ""
     return DatasetError(
-        f"dataset {name!r}: recordings are missing or unreadable ({counted(reasons)}), the first "
+        f"dataset {name!r}: recordings are missing or unreadable ({count_by_corpus(reasons)}), the first "
         f"is {first[1]!r}: {why}; complete the corpus, or leave out the mixtures that need them "
         f"({mixtures}){enrolled} with --allow-missing"
     )
 
 
-def counted(reasons: Iterable[FileKey]) -> str:
-    """How many recordings of which corpora, for example "3 of corpus 'a' and 1 of corpus 'b'"."""
-    counts = Counter(corpus for corpus, _ in reasons)
+def count_by_corpus(files: Iterable[FileKey]) -> str:
+    """Counts in words, for example "3 of corpus 'a' and 1 of corpus 'b'"."""
+    counts = Counter(corpus for corpus, _ in files)
     return " and ".join(f"{count} of corpus {corpus!r}" for corpus, count in sorted(counts.items()))
 
 
-def named(reasons: Iterable[FileKey]) -> tuple[str, ...]:
-    """The first of some recordings, as `corpus:path`."""
-    return tuple(f"{corpus}:{path}" for corpus, path in sorted(reasons)[:NAMED])
-
-
-def told(card: DatasetCard, *, first: bool = True) -> str:
-    """In words what a set lacks, if wanted with the first recording; "" if it is whole."""
+def missing_summary(card: DatasetCard, *, first: bool = True) -> str:
+    """What a set lacks, in words, optionally with the first recording; "" for a complete set."""
     missing = card.counts.get(MISSING, 0)
     if not missing:
         return ""
     named = f" (the first is {card.missing[0]!r})" if first and card.missing else ""
-    parts = [
-        f"recordings missing: {missing}{named}",
-        f"mixtures left out for them: {card.counts.get(LOST, 0)}",
-    ]
-    trials = card.counts.get(f"excluded_{MISSING_ENROLLMENT}", 0)
+    lost, trials = card.counts.get(LOST, 0), card.counts.get(f"excluded_{MISSING_ENROLLMENT}", 0)
+    parts = [f"recordings missing: {missing}{named}", f"mixtures left out for them: {lost}"]
     if trials:
         parts.append(f"trials left out for their enrollments: {trials}")
-    if not (trials or card.counts.get(LOST, 0)):
+    if not (trials or lost):
         parts.append("since mixtures are drawn from what there is")
     return ", ".join(parts)
 
 
 def leave_out(drawn: Sequence[Drawn], missing: Set[FileKey]) -> list[Drawn]:
-    """What is left without the mixtures and the enrollments that need a missing recording.
+    """The mixtures and trials that need no missing recording.
 
-    `excluded` counts the queries that a mixture loses with its enrollments.
+    `excluded` counts the trials that a mixture loses with its enrollments.
     """
-    kept = [item for item in drawn if not _needs(item, missing)]
-    there = {item.mixture.id for item in kept}
-    return [_with_enrollments(item, missing, there) for item in kept]
+    complete = [item for item in drawn if missing.isdisjoint(files_of([item.mixture], []))]
+    ids = {item.mixture.id for item in complete}
 
+    def can_enroll(trial: Trial) -> bool:
+        sources = (clip for clip in trial.clue.enrollments if isinstance(clip, MixtureClip))
+        return all(clip.mixture_id in ids for clip in sources) and missing.isdisjoint(files_of([], [trial]))
 
-def _needs(item: Drawn, missing: Set[FileKey]) -> bool:
-    return any((clip.corpus, clip.path) in missing for clip in clips_of([item.mixture], []))
+    def with_enrollments(item: Drawn) -> Drawn:
+        trials = tuple(filter(can_enroll, item.trials))
+        lost = len(item.trials) - len(trials)
+        return replace(item, trials=trials, excluded={**item.excluded, MISSING_ENROLLMENT: lost})
 
-
-def _with_enrollments(item: Drawn, missing: Set[FileKey], there: Set[str]) -> Drawn:
-    def has(clip: EnrollmentClip) -> bool:
-        return not isinstance(clip, MixtureClip) or clip.mixture_id in there
-
-    def whole(trial: Trial) -> bool:
-        clips = clips_of([], [trial])
-        return all(map(has, trial.clue.enrollments)) and not any(
-            (clip.corpus, clip.path) in missing for clip in clips
-        )
-
-    trials = tuple(trial for trial in item.trials if whole(trial))
-    lost = len(item.trials) - len(trials)
-    if not lost:
-        return item
-    excluded = {**item.excluded, MISSING_ENROLLMENT: lost}
-    return replace(item, trials=trials, excluded=excluded)
+    return [with_enrollments(item) for item in complete]

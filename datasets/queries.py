@@ -1,4 +1,4 @@
-"""Query conditions FMQ, PMQ and FUQ: which classes a query names.
+"""Query conditions FMQ, PMQ and FUQ, and the classes that queries name.
 
 A condition (n_active : n_inactive) follows the query-refinement paper; what the paper leaves open
 is settled so: the pool of inactive classes is the vocabulary without *all* classes of the mixture;
@@ -46,7 +46,7 @@ class ClassQuery:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """All named classes, sorted, so that the order does not tell which are active."""
+        """All named classes, sorted, so that the order does not give the active ones away."""
         return tuple(sorted((*self.active, *self.inactive)))
 
 
@@ -80,7 +80,7 @@ def draw_queries(
         active: classes of the mixture that can be a target (their source is not silent).
         present: all classes of the mixture, and any that must not count as inactive in it.
         pool: classes that may be drawn as inactive; those of `present` are taken out here.
-        conditions: which conditions to ask for.
+        conditions: conditions to draw.
         targets: with n_active = 1, one target for each mixture or every active class in turn.
         key: (dataset, version, seed, mixture id), the seed of both permutations.
 

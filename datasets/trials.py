@@ -15,7 +15,7 @@ from .signals.clips import render_clip
 from .types import Clues, EnrollmentClip, Mixture, MixtureClip, Query, Trial, Truth, VideoClip
 
 Separated = Callable[[MixtureClip], Samples]
-"""Gives a source of another mixture of the set as it is rendered there."""
+"""Renders a source of another mixture of the set, as it is there."""
 
 
 def render_trial(
@@ -29,15 +29,14 @@ def render_trial(
     """Query and truth of one trial.
 
     Args:
-        trial: the question.
+        trial: the trial.
         mixture: its mixture.
         corpora: open corpora.
-        rendered: the mixture's signals, if they are at hand.
-        separated: gives enrollments that are sources of other mixtures.
+        rendered: the mixture's signals; None renders them.
+        separated: renders enrollments that are sources of other mixtures.
 
     Raises:
-        DatasetError: such an enrollment is wanted, and `separated` is None; or the corpus of the
-            video has none.
+        DatasetError: `separated` is needed and None, or the corpus of the video has no videos.
     """
     signals = rendered or render(mixture, corpora)
     rate = mixture.sample_rate_hz

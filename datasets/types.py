@@ -1,4 +1,4 @@
-"""The nouns of a dataset: recipes (clips, sources, mixtures, trials) and what they render to.
+"""Recipes (clips, sources, mixtures, trials) and their rendered forms (queries, truths).
 
 Audio is float32 with full scale ±1, shape [C, T] (C channels, T samples) unless stated.
 Ids are stable: letters, digits, `_`, `-`, `.` and `+` only, so that they can be file names.
@@ -72,7 +72,7 @@ class Source:
         gain: linear factor, applied after resampling.
         onset: first sample in the mixture, at the mixture's rate.
         fade: samples of the raised-cosine fade at both ends.
-        transcript: words of the whole clip, if it is speech.
+        transcript: text of the whole clip, if it is speech.
         impulse_response: a room that the clip is convolved with, or None.
     """
 
@@ -93,7 +93,7 @@ class Mixture:
 
     Attributes:
         quantise: "int16" renders what a 16-bit file would hold; "none" keeps float32.
-        renderer: registered name of what makes its signals; some official scripts have their own.
+        renderer: registered name of its renderer; some official scripts have their own.
         tags: properties that reports slice by (input level, overlap, scene, ...).
     """
 
@@ -108,7 +108,7 @@ class Mixture:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClueSpec:
-    """What the system is told, as a recipe; any combination.
+    """Recipe of a query's clues, in any combination.
 
     `classes` is sorted, so that its order does not give away which class is active;
     `enrollments` follow the order of `classes` where both are given.
@@ -121,16 +121,13 @@ class ClueSpec:
 
     def kinds(self) -> frozenset[ClueKind]:
         """The kinds of clue that are present."""
-        present: list[ClueKind] = []
-        if self.enrollments:
-            present.append("enrollment")
-        if self.classes:
-            present.append("classes")
-        if self.text is not None:
-            present.append("text")
-        if self.video is not None:
-            present.append("video")
-        return frozenset(present)
+        present: dict[ClueKind, bool] = {
+            "enrollment": bool(self.enrollments),
+            "classes": bool(self.classes),
+            "text": self.text is not None,
+            "video": self.video is not None,
+        }
+        return frozenset(kind for kind, is_present in present.items() if is_present)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +150,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """One question: a mixture, a clue, and which sources are the answer.
+    """A mixture, a clue, and the target sources.
 
     Attributes:
         target_ids: sources whose sum is the reference; empty if the target is absent.
@@ -188,7 +185,7 @@ class Clues:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """All that a system may see: the mixture [C, T] and the clues."""
+    """Input of a system: the mixture [C, T] and the clues."""
 
     id: str
     mixture: Tensor
@@ -198,13 +195,13 @@ class Query:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Truth:
-    """What a system never sees, except a privileged one.
+    """Reference of a trial; only privileged systems see it.
 
     Attributes:
         target: [C, T], or None if the target is absent.
         interferers: [S, T], every source that is not part of the target, background included.
         active_classes: labels of the foreground sources of the mixture.
-        transcript: words of the target, if it is one utterance.
+        transcript: text of the target, if it is one utterance.
         target_labels: labels of the sources of the target.
     """
 

@@ -13,7 +13,7 @@ from ...core.provenance import device_name, git_commit, versions
 from ...datasets.contamination import overlap
 from ...datasets.contents import contents_of, summary_of
 from ...datasets.dataset import Dataset
-from ...datasets.missing import told
+from ...datasets.missing import missing_summary
 from ...datasets.seeding import digest
 from ...systems.checkpoints.checkpoint import trained_on
 from ...systems.protocol import AnySystem, SystemCard
@@ -129,7 +129,7 @@ def dataset_record(
         contents=ContentsRecord(**asdict(summary_of(contents_of(dataset)))),
         overlaps={title: OverlapRecord(**asdict(found)) for title, found in overlaps.items() if found},
         role=role,
-        missing=told(card),
+        missing=missing_summary(card),
     )
 
 

@@ -13,7 +13,7 @@ from ...core.progress import ProgressFactory
 from ..dataset import Dataset
 from ..manifest import FileHash
 from ..materialise import AUDIO, other_build, wav_files
-from ..missing import told as missing_recordings
+from ..missing import missing_summary as missing_recordings
 from ..types import Trial
 from .finding import Finding, judged, spread
 

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping
 from ...core.errors import AudioError, CorpusError
 from ..contents import contents_of, title_of
 from ..dataset import Dataset
-from ..manifest import clips_of
-from ..missing import FileKey
+from ..manifest import FileKey, clips_of
 from ..protocols.corpus import entries_of
 from ..types import Clip, EnrollmentClip, Trial
 from .finding import Finding, judged

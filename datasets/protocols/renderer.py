@@ -1,9 +1,13 @@
-"""Protocol of renderers, which turn a recipe into its signals."""
+"""Protocol of renderers, which turn a recipe into its signals, and their optional companions.
+
+Companions are registered under the renderer's name: official file names, other files, one source alone.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +15,9 @@ from numpy.typing import NDArray
 from ...core.registry import Registry
 from ..types import Mixture
 from .corpus import Corpora, Samples
+
+if TYPE_CHECKING:
+    from ..manifest import DatasetCard
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +39,30 @@ Renderer = Callable[[Mixture, Corpora], Rendered]
 RENDERERS: Registry[Renderer] = Registry(
     "renderer", package="tsebench.datasets.renderers", group="tsebench.renderers"
 )
+
+Tree = Callable[["DatasetCard", Mixture, str], str]
+"""Relative path of a signal ("mixture", or a source id) in the tree of the set's official script."""
+
+SourceRenderer = Callable[[Mixture, str, Corpora], Samples]
+"""Renders one source [T] of a recipe, by its id, with the same samples as in the whole mixture."""
+
+Sidecars = Callable[[Mixture, Corpora], Mapping[str, bytes]]
+"""Further files that the official script writes for a mixture: contents by relative path."""
+
+TREES: Registry[Tree] = Registry("tree", package="tsebench.datasets.renderers", group="tsebench.trees")
+SOURCE_RENDERERS: Registry[SourceRenderer] = Registry(
+    "source renderer", package="tsebench.datasets.renderers", group="tsebench.source_renderers"
+)
+SIDECARS: Registry[Sidecars] = Registry(
+    "sidecar", package="tsebench.datasets.renderers", group="tsebench.sidecars"
+)
+
+
+def signal_path(card: DatasetCard, mixture: Mixture, signal: str) -> str:
+    """Relative path of a signal: in the official tree, or else `<signal>/<mixture>.wav`."""
+    if mixture.renderer in TREES:
+        return TREES.get(mixture.renderer)(card, mixture, signal)
+    return f"{signal}/{mixture.id}.wav"
 
 
 def in_mixture(mixture: Mixture) -> NDArray[np.bool_]:

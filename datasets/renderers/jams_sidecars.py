@@ -1,9 +1,9 @@
-"""The JAMS file beside a soundscape, as Scaper writes it."""
+"""JAMS files of soundscapes, as Scaper writes them."""
 
 from __future__ import annotations
 
 from ..jams.soundscapes import jams_sidecars
-from ..renderer_extras import SIDECARS
+from ..protocols.renderer import SIDECARS
 
 for _renderer in ("scaper", "scaper_fix_clipping", "scaper_peak_normalised"):
     SIDECARS.register(_renderer)(jams_sidecars)

@@ -21,8 +21,7 @@ from scipy.signal import resample_poly
 from ...core.errors import AudioError, DatasetError
 from ..manifest import DatasetCard
 from ..protocols.corpus import Corpora, Samples
-from ..protocols.renderer import RENDERERS, Rendered
-from ..renderer_extras import SOURCE_RENDERERS, TREES
+from ..protocols.renderer import RENDERERS, SOURCE_RENDERERS, TREES, Rendered
 from ..signals.audio import quantise_int16
 from ..signals.clips import read_clip
 from ..types import Mixture, Source

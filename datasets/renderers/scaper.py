@@ -18,8 +18,7 @@ import numpy as np
 
 from ...core.errors import DatasetError
 from ..protocols.corpus import Corpora, Samples
-from ..protocols.renderer import RENDERERS, Rendered, in_mixture
-from ..renderer_extras import SOURCE_RENDERERS, TREES
+from ..protocols.renderer import RENDERERS, SOURCE_RENDERERS, TREES, Rendered, in_mixture
 from ..signals.audio import quantise_int16
 from ..signals.clips import read_clip
 from ..signals.mixing import db_to_gain

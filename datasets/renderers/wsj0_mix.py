@@ -22,8 +22,7 @@ from scipy.signal import fftconvolve, resample_poly
 
 from ..manifest import DatasetCard
 from ..protocols.corpus import Corpora, Samples
-from ..protocols.renderer import RENDERERS, Rendered, in_mixture
-from ..renderer_extras import TREES
+from ..protocols.renderer import RENDERERS, TREES, Rendered, in_mixture
 from ..signals.clips import read_clip
 from ..types import Clip, Mixture, Source
 

@@ -12,7 +12,7 @@ from rich.text import Text
 from ...datasets.checks.finding import Finding
 from ...datasets.checks.numbers import Number, numbers_of
 from ...datasets.dataset import Dataset
-from ...datasets.missing import LOST, told
+from ...datasets.missing import LOST, missing_summary
 
 _STYLES = {"ok": "green", "remark": "yellow", "PROBLEM": "bold red"}
 _EXCLUDED = "excluded_"
@@ -21,7 +21,7 @@ _EXCLUDED = "excluded_"
 def print_summary(dataset: Dataset, console: Console) -> None:
     """Print what a build made; what was missing comes first."""
     card = dataset.card
-    if missing := told(card, first=False):
+    if missing := missing_summary(card, first=False):
         console.print(Text(f"{missing}; the first: {', '.join(card.missing)}", style="bold red"))
     excluded = {
         name.removeprefix(_EXCLUDED).replace("_", " "): count

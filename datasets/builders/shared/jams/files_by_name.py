@@ -7,7 +7,8 @@ from pathlib import PurePosixPath
 from .....core.errors import DatasetError
 from ....jams.events import SoundEvent
 from ....jams.soundscapes import FoundFile
-from ....missing import FileKey, MissingRecordingsError
+from ....manifest import FileKey
+from ....missing import MissingRecordingsError
 from ....protocols.corpus import Corpus, Listed, Recording, entries_of
 
 

@@ -11,7 +11,8 @@ from .....core.errors import DatasetError
 from ....corpora.scaper_set import ScaperSet
 from ....jams.events import SoundEvent, Soundscape, read_jams
 from ....jams.soundscapes import FoundFile, mixture_of
-from ....missing import FileKey, MissingRecordingsError
+from ....manifest import FileKey
+from ....missing import MissingRecordingsError
 from ....protocols.corpus import Recording
 from ....renderers.scaper import event_names
 from ....types import Clip, Mixture, Source, Tag

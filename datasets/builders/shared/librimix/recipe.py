@@ -8,7 +8,8 @@ from typing import Literal
 from .....core.errors import AudioError, ConfigError, CorpusError
 from ....corpora.librispeech import speaker_of
 from ....corpora.wham import Wham
-from ....missing import FileKey, MissingRecordingsError
+from ....manifest import FileKey
+from ....missing import MissingRecordingsError
 from ....renderers.librimix import SOURCE_RATE_HZ
 from ....signals.audio import AudioInfo
 from ....types import Clip, Mixture, Role, Source, Tag
