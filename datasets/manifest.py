@@ -71,11 +71,12 @@ class DatasetCard:
 
     def matches(self, config: DatasetConfig) -> bool:
         """Whether this card was made from that config."""
-        same = ("name", "version", "builder", "split", "seed")
-        return all(getattr(self, key) == getattr(config, key) for key in same) and (
-            _canonical(self.params) == _canonical(config.params)
-            and _corpora(self.corpora) == _corpora(config.corpora)
-        )
+
+        def facts(of: DatasetCard | DatasetConfig) -> str:
+            corpora = {name: corpus.model_dump() for name, corpus in of.corpora.items()}
+            return _canonical([of.name, of.version, of.builder, of.split, of.seed, of.params, corpora])
+
+        return facts(self) == facts(config)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,10 +89,8 @@ class Manifest:
     files: Sequence[FileHash] = field(repr=False)
 
 
-_CARD: TypeAdapter[DatasetCard] = TypeAdapter(DatasetCard)
-_MIXTURE: TypeAdapter[Mixture] = TypeAdapter(Mixture)
-_TRIAL: TypeAdapter[Trial] = TypeAdapter(Trial)
-_FILE: TypeAdapter[FileHash] = TypeAdapter(FileHash)
+_CARD, _MIXTURE = TypeAdapter(DatasetCard), TypeAdapter(Mixture)
+_TRIAL, _FILE = TypeAdapter(Trial), TypeAdapter(FileHash)
 
 
 def fingerprint(manifest: Manifest) -> str:
@@ -99,10 +98,9 @@ def fingerprint(manifest: Manifest) -> str:
 
     The folder, the description and the release of tsebench do not count: they do not change a score.
     """
-    summary = hashlib.sha256()
     card = manifest.card
     head = [card.name, card.version, card.sample_rate_hz, card.vocabulary]
-    summary.update(_canonical(head).encode())
+    summary = hashlib.sha256(_canonical(head).encode())
     for content in _parts(manifest).values():
         summary.update(hashlib.sha256(content).digest())
     return summary.hexdigest()
@@ -141,11 +139,11 @@ def read_card(folder: Path) -> DatasetCard:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Read a dataset folder and check that its parts fit together.
+    """Read a dataset folder and check its parts.
 
     Raises:
-        DatasetError: a part is missing or damaged, does not fit (see `check_manifest`), or does not
-            have the content that the fingerprint was made from.
+        DatasetError: a part is missing or damaged, or does not fit (see `check_manifest`) or match the
+            fingerprint.
     """
     manifest = Manifest(
         card=read_card(folder),
@@ -166,8 +164,8 @@ def check_manifest(manifest: Manifest, *, where: str) -> None:
     """Check that the parts of a manifest fit together.
 
     Raises:
-        DatasetError: an id is used twice or cannot be a file name, a path leaves its corpus, or
-            something refers to what is not there. The line begins with `where`.
+        DatasetError: an id is used twice or cannot be a file name, a path leaves its corpus, or a
+            reference is broken; the message begins with `where`.
     """
     sources = {mixture.id: {s.id for s in mixture.sources} for mixture in manifest.mixtures}
     _check_ids([mixture.id for mixture in manifest.mixtures], f"{where}: mixture")
@@ -235,10 +233,6 @@ def _read_one(adapter: TypeAdapter[T], content: bytes, where: str) -> T:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         raise DatasetError(f"{where} is damaged: {key}: {first['msg']}; build the dataset again") from None
-
-
-def _corpora(configs: Mapping[str, CorpusConfig]) -> str:
-    return _canonical({name: config.model_dump() for name, config in configs.items()})
 
 
 def _check_ids(ids: Sequence[str], what: str) -> None:

@@ -56,7 +56,6 @@ class Incomplete(Protocol):
 
     def absent(self) -> tuple[str, ...]:
         """Their paths, sorted."""
-        ...
 
 
 @runtime_checkable
@@ -65,7 +64,6 @@ class Countable(Protocol):
 
     def shortfalls(self) -> tuple[str, ...]:
         """One line for each part that recordings were taken from and that holds fewer files."""
-        ...
 
 
 def shortfalls_of(corpora: Corpora) -> tuple[str, ...]:

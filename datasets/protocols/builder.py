@@ -105,7 +105,6 @@ class Builder(Protocol):
 
     def draw(self, index: int) -> Drawn:
         """Recipe and trials of mixture `index`, which may exceed `count` (training streams)."""
-        ...
 
 
 BuilderFactory = Callable[..., Builder]
@@ -197,7 +196,7 @@ def groups_of(corpus: Corpus) -> Callable[[str], str]:
 
 
 def stretch(pool: Pool, recording: Recording, *, seconds: float, position: float = 0.0) -> Clip:
-    """A clip of at most `seconds`, placed at the share `position` (0..1) of what is left over."""
+    """A clip of at most `seconds`, at the share `position` (0..1) of the possible starts."""
     frames = min(recording.frames, max(1, round(seconds * recording.sample_rate_hz)))
     start = int(position * (recording.frames - frames))
     return Clip(corpus=pool.corpus, path=recording.path, start=start, frames=frames)
@@ -208,8 +207,8 @@ def enrollment_clips(
 ) -> tuple[Clip, ...]:
     """Clips of `label` from recordings, and groups of recordings, that the mixture does not use.
 
-    The generator puts the recordings of the label in an order, and the first free ones are taken:
-    for a given generator this is a fixed list from which only what the mixture uses is left out.
+    The first free recordings in a random order are taken: for a given generator, a fixed list without
+    the recordings of the mixture.
 
     Raises:
         TooFewRecordingsError: the label has too few other recordings.
@@ -226,13 +225,13 @@ def enrollment_clips(
     return tuple(stretch(pool, recording, seconds=max_s) for recording in free[:count])
 
 
-def _check_labels(selection: Selection, corpus: Corpus, there: Set[str]) -> None:
-    """Labels of other splits are looked at only where those of the own one do not do."""
+def _check_labels(selection: Selection, corpus: Corpus, of_split: Set[str]) -> None:
+    """Check the labels of a selection; other splits are listed only if those of its own do not suffice."""
     named = (*(selection.labels or ()), *selection.exclude)
-    chosen = there if selection.labels is None else {*selection.labels}
-    if {*named} <= there and chosen - {*selection.exclude}:
+    chosen = of_split if selection.labels is None else {*selection.labels}
+    if {*named} <= of_split and chosen - {*selection.exclude}:
         return
-    known = {*there, *(entry.label for entry in entries_of(corpus))}
+    known = {*of_split, *(entry.label for entry in entries_of(corpus))}
     for label in named:
         if label not in known:
             raise ConfigError(f"corpus {selection.corpus!r} has no label {label!r}{suggest(label, known)}")

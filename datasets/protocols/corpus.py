@@ -1,4 +1,4 @@
-"""What a corpus is: recordings with labels, readable by path, wherever they come from."""
+"""Protocols of corpora: recordings with labels, read by path."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Recording:
         split: "train", "valid", "test", or whatever the corpus calls its parts.
         group: recordings of one group must not be on both sides of a query or a split
             (same uploader, same original file); the path itself where nothing is known.
-        transcript: what is said, upper case without punctuation, if it is speech.
+        transcript: of speech, in upper case without punctuation.
     """
 
     path: str
@@ -52,7 +52,6 @@ class Corpus(Protocol):
         Raises:
             CorpusError: the corpus is missing, empty or not laid out as expected.
         """
-        ...
 
     def read(self, path: str, start: int = 0, frames: int | None = None) -> tuple[Samples, int]:
         """Mono samples [T] of a stretch of one recording, and its sample rate in Hz.
@@ -60,73 +59,62 @@ class Corpus(Protocol):
         Raises:
             AudioError: the file is missing, corrupt, empty, not finite, or not mono.
         """
-        ...
 
     def digest(self, path: str) -> str:
-        """SHA-256 (hex) of what determines the samples of one recording."""
-        ...
+        """SHA-256 (hex) of all that determines the samples of one recording."""
 
 
 class Placed(Protocol):
-    """A recording, or a file of which only the place is known."""
+    """A recording, or a listed file whose header was not read."""
 
     @property
     def path(self) -> str:
         """Relative to the corpus."""
-        ...
 
     @property
     def label(self) -> str:
-        """Speaker or sound class, as far as it is known without reading."""
-        ...
+        """Speaker or sound class, as far as known."""
 
     @property
     def split(self) -> str:
         """Part of the corpus."""
-        ...
 
     @property
     def group(self) -> str:
-        """What must be on one side of a split."""
-        ...
+        """Recordings of one group are on one side of a split."""
 
 
 @runtime_checkable
 class Listed(Protocol):
-    """A corpus that knows its files without their headers, as those on disk do."""
+    """A corpus that lists its files without reading their headers, as those on disk do."""
 
     def split_of(self, path: str) -> str | None:
-        """The split of a file, if its folder tells it."""
-        ...
+        """The split of a file, if its folder gives it."""
 
     def group_of(self, path: str) -> str:
         """The group of a file; the path itself if it is not listed."""
-        ...
 
     def entries(self) -> Sequence[Placed]:
-        """All files that are listed, there or not, sorted by path.
+        """All listed files, missing or not, sorted by path.
 
         Raises:
             CorpusError: the corpus is missing, or its list cannot be read.
         """
-        ...
 
     def recording(self, path: str) -> Recording:
-        """One recording, whatever else is there.
+        """One recording.
 
         Raises:
             CorpusError: it is not listed.
-            AudioError: it is not there, or damaged.
+            AudioError: it is missing or damaged.
         """
-        ...
 
     def recordings_of(self, split: str) -> Sequence[Recording]:
-        """The recordings of one split, sorted by path; what others lack does not matter.
+        """The recordings of one split, sorted by path; other splits may lack files.
 
         Raises:
             CorpusError: the split is missing or incomplete.
         """
-        ...
 
 
 @runtime_checkable
@@ -134,8 +122,7 @@ class SpokenGrammar(Protocol):
     """A corpus whose sentences follow a grammar."""
 
     def grammar(self) -> str:
-        """All that can be said in it, as a JSGF grammar of words in lower case."""
-        ...
+        """All possible sentences, as a JSGF grammar in lower case."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +146,6 @@ class VideoCorpus(Corpus, Protocol):
         Raises:
             AudioError: no such recording.
         """
-        ...
 
     def video_info(self, path: str) -> VideoInfo:
         """Length and rate of the video at `path`.
@@ -167,7 +153,6 @@ class VideoCorpus(Corpus, Protocol):
         Raises:
             AudioError: the video is missing, cannot be decoded, or has no constant rate.
         """
-        ...
 
     def read_video(self, path: str, start: int = 0, frames: int | None = None) -> tuple[Pictures, float]:
         """Pictures [F, H, W] of a stretch of the video at `path`, and its rate in pictures per s.
@@ -175,7 +160,6 @@ class VideoCorpus(Corpus, Protocol):
         Raises:
             AudioError: as `video_info`, or the video is shorter than asked.
         """
-        ...
 
 
 CorpusFactory = Callable[..., Corpus]
@@ -187,11 +171,7 @@ CORPORA: Registry[CorpusFactory] = Registry(
 
 
 def entries_of(corpus: Corpus) -> Sequence[Placed]:
-    """All that a corpus holds, without reading headers where that is possible.
-
-    Raises:
-        CorpusError: the corpus is missing.
-    """
+    """All files of a corpus, without reading headers where possible."""
     return corpus.entries() if isinstance(corpus, Listed) else corpus.recordings()
 
 
@@ -199,7 +179,7 @@ def recordings_of(corpus: Corpus, split: str) -> Sequence[Recording]:
     """The recordings of one split of a corpus, sorted by path.
 
     Raises:
-        CorpusError: the split is missing or incomplete, or the corpus of one that is not `Listed`.
+        CorpusError: the split is missing or incomplete.
     """
     if isinstance(corpus, Listed):
         return corpus.recordings_of(split)

@@ -27,7 +27,6 @@ class Enrollments(Protocol):
 
     def clips(self, mixture: Mixture, label: str, *, active: bool) -> tuple[Clip, ...]:
         """Clips of `label` that the mixture does not hold."""
-        ...
 
 
 class PoolEnrollments:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ from ....types import Clip, VideoClip
 
 _TRIES = 10
 _PAUSE_DB = 40.0  # a crop so much below its recording is a pause
-_SHORTER_S = 0.2  # what a video may lack at the end; the last picture stays
+_SHORTER_S = 0.2  # a video may be so much shorter than its sound; the last picture stays
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +32,7 @@ class SpeakerPools:
     """Recordings of one or several corpora; a corpus is drawn first, with equal chances.
 
     Args:
-        selections: what takes part; selections of one corpus are put together.
+        selections: recordings; those of one corpus are put together.
         context: identity of the set and open corpora.
         read: reads clips at the rate of the mixtures.
         min_s: shortest recording, if the selections do not ask for longer ones.
@@ -54,15 +54,12 @@ class SpeakerPools:
     def draw_label(
         self, rng: np.random.Generator, *, without: Collection[str] = (), by_recording: bool = False
     ) -> tuple[Pool, str]:
-        """A label that is not among `without`, and the recordings that it is of.
+        """A label that is not in `without`, and its pool.
 
-        Args:
-            rng: of the draws.
-            without: labels to leave out.
-            by_recording: every recording has the same chance, not every label.
+        Labels have equal chances, or with `by_recording` all recordings.
 
         Raises:
-            ConfigError: there is none.
+            ConfigError: no other label is left.
         """
         left = [(pool, [x for x in pool.labels if x not in without]) for pool in self._pools]
         left = [(pool, labels) for pool, labels in left if labels]
@@ -77,7 +74,7 @@ class SpeakerPools:
         return pool, labels[int(rng.integers(len(labels)))]
 
     def with_label(self, label: str, rng: np.random.Generator) -> tuple[Pool, str]:
-        """The given label, and the recordings that it is of.
+        """The given label, and a pool that has it.
 
         Raises:
             ConfigError: no corpus has it.
@@ -93,12 +90,12 @@ class SpeakerPools:
     def crop(
         self, pool: Pool, label: str, rng: np.random.Generator, *, seconds: float, used: Collection[str] = ()
     ) -> Crop | None:
-        """A stretch of at most `seconds` of a recording; None if all that is tried is silent.
+        """A stretch of at most `seconds` of a recording; None if all tries are silent.
 
         Args:
-            pool: where it is from.
+            pool: recordings.
             label: speaker or class.
-            rng: of the draws.
+            rng: generator of the draws.
             seconds: longest stretch; a shorter recording is taken whole.
             used: groups of recordings to leave out.
 
@@ -123,7 +120,7 @@ class Films:
     """On-screen speech: stretches of recordings that begin with a picture of their video.
 
     Args:
-        selection: what takes part, from a corpus with videos.
+        selection: recordings of a corpus with videos.
         context: identity of the set and open corpora.
         read: reads clips at the rate of the mixtures.
         seconds: length of the stretches.
@@ -154,7 +151,7 @@ class Films:
         """On-screen speech and its pictures.
 
         Raises:
-            DatasetError: all that is tried is silent.
+            DatasetError: all tries are silent.
             MissingRecordingsError: a video is missing, or much shorter than its sound.
         """
         for _ in range(_TRIES):
@@ -189,11 +186,7 @@ class Films:
 
 
 def video_info(videos: VideoCorpus, path: str) -> VideoInfo:
-    """Length and rate of a video.
-
-    Raises:
-        MissingRecordingsError: it is missing, or cannot be read.
-    """
+    """Length and rate of a video, or MissingRecordingsError if it cannot be read."""
     try:
         return videos.video_info(path)
     except AudioError as error:
@@ -209,12 +202,8 @@ def is_audible(clip: Clip, recording: Recording, read: ClipReader) -> bool:
 
 def _together(one: Pool, other: Pool) -> Pool:
     """All recordings of two selections of one corpus, each once."""
-    by_label: Mapping[str, set[Recording]] = {
-        label: {*one.by_label.get(label, ()), *other.by_label.get(label, ())}
-        for label in (*one.labels, *other.labels)
-    }
-    ordered = {
-        label: tuple(sorted(by_label[label], key=lambda recording: recording.path))
-        for label in sorted(by_label)
-    }
-    return Pool(corpus=one.corpus, by_label=ordered, group_of=one.group_of)
+    by_label: dict[str, tuple[Recording, ...]] = {}
+    for label in sorted({*one.labels, *other.labels}):
+        recordings = {*one.by_label.get(label, ()), *other.by_label.get(label, ())}
+        by_label[label] = tuple(sorted(recordings, key=lambda recording: recording.path))
+    return Pool(corpus=one.corpus, by_label=by_label, group_of=one.group_of)
