@@ -53,7 +53,6 @@ class AvMix:
     is silent, or a pause 40 dB below its recording, is drawn again.
 
     Args:
-        context: identity of the set and open corpora.
         on_screen: filmed speech, from a corpus with videos.
         off_screen: off-screen speech; selections of one corpus are put together.
         interferers: interfering speech; the selections of `on_screen` and `off_screen` if None.

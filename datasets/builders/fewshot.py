@@ -46,7 +46,6 @@ class FewShot:
     the same test mixtures and nested shots, whatever their name and `shots` are.
 
     Args:
-        context: identity of the set and open corpora.
         seen: recordings of the seen classes.
         new: recordings of the new classes; its labels are the list of new classes.
         part: "test", or "adaptation" for mixtures to adapt a system with.

@@ -36,7 +36,6 @@ class FussReleased:
     not list are left out then, since what is absent from them is not known; `counts` says how many.
 
     Args:
-        context: identity of the set and open corpora.
         corpus: name of a corpus of kind fuss.
         reverb: the reverberant mixtures, or the dry ones.
         count: the first mixtures of the list; all if None.

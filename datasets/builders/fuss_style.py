@@ -48,7 +48,6 @@ class FussStyle:
     trial names a source and carries no clue.
 
     Args:
-        context: identity of the set and open corpora.
         sounds: recordings of the events, and of the backgrounds unless they are given.
         background: recordings of the background; those not longer than a mixture are left out.
         rooms: name of a corpus of kind fuss, whose rooms each mixture draws one of; None: dry.

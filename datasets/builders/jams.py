@@ -32,7 +32,6 @@ class JamsSet:
     Conditions that ask for more classes than a soundscape holds are left out there, and counted.
 
     Args:
-        context: identity of the set and open corpora.
         soundscapes: name of a corpus of kind `scaper_set`.
         events: recordings of the foreground, which enrollments are taken from; needed unless all
             is read from isolated events.

@@ -32,7 +32,6 @@ class LibriMix:
     they are sample for sample the files that the script writes.
 
     Args:
-        context: identity of the set and open corpora.
         metadata: table of the mixtures, below the corpus `lists`.
         sample_rate_hz: 8000 or 16000.
         mode: "min" cuts all to the shortest utterance, "max" pads all to the longest.

@@ -42,7 +42,6 @@ class SoundMix:
     set can be written as JAMS, and its events are named s1, s2, ... in the order of time.
 
     Args:
-        context: identity of the set and open corpora.
         events: recordings of the foreground classes; their labels are the vocabulary.
         background: recordings of the background, or None; those shorter than a mixture are left
             out. If they have several labels, these are the scenes, and tags of the trials.

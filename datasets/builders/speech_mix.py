@@ -41,7 +41,6 @@ class SpeechMix:
     other one `snr_db` below it, the noise `noise_snr_db` below it.
 
     Args:
-        context: identity of the set and open corpora.
         speech: utterances; their labels are the speakers.
         noise: recordings of noise, or None.
         count: number of mixtures.

@@ -27,7 +27,6 @@ class Audibility:
     called audible is so when rendered, but one with sound only within 20 ms of its ends is called silent.
 
     Args:
-        corpora: open corpora.
         sample_rate_hz: rate of the mixtures.
         fade_s: length of the fades at both ends.
     """

@@ -33,7 +33,6 @@ class PoolEnrollments:
     """Clips of a pool, from recordings and groups that the mixture does not use.
 
     Args:
-        context: identity of the set.
         pool: recordings.
         count: clips for each class.
         max_s: longest clip.
@@ -72,7 +71,6 @@ class ClassTrials:
     """Draws the trials of mixtures of sound classes.
 
     Args:
-        context: identity of the set.
         vocabulary: the classes.
         scenes: labels of the backgrounds.
         conditions: query conditions, as in a config.

@@ -46,8 +46,6 @@ class FussClasses:
         """The recordings that a mixture was made of, background first; None if one has no class.
 
         Raises:
-            MissingRecordingsError: its JAMS file, or one that it names, is not there.
-            CorpusError: there are no JAMS files, or that of the mixture is of another one.
             DatasetError: it cannot be read.
         """
         jams = self._corpus.root / PurePosixPath(example.mixture).with_suffix(".jams")

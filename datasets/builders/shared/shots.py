@@ -52,9 +52,6 @@ class Shots:
             reserved: clips in that order that, with their groups, no test mixture may hold.
             max_s: longest enrollment clip.
             audibility: leaves out recordings whose clip would be silent.
-
-        Raises:
-            DatasetError: a class has too few recordings, or none is left for the test.
         """
         kept: dict[str, tuple[Recording, ...]] = {}
         for label in tested.labels:
@@ -74,11 +71,7 @@ class Shots:
         )
 
     def clips(self, label: str, mixture: Mixture) -> tuple[Clip, ...]:
-        """Enrollment clips of a class: the known ones whose group the mixture does not hold.
-
-        Raises:
-            DatasetError: there is none.
-        """
+        """Enrollment clips of a class: the known ones whose group the mixture does not hold."""
         used = {
             self.known.group_of(source.clip.path)
             for source in mixture.sources
@@ -94,11 +87,7 @@ class Shots:
 
 
 def without_groups(pool: Pool, groups: frozenset[str]) -> Pool:
-    """A pool without the recordings of some groups.
-
-    Raises:
-        DatasetError: a class has no other recording.
-    """
+    """A pool without the recordings of some groups."""
     by_label = {
         label: tuple(recording for recording in recordings if recording.group not in groups)
         for label, recordings in pool.by_label.items()

@@ -85,7 +85,6 @@ class SoundScenes:
     """Draws backgrounds and events, and mixes them.
 
     Args:
-        context: identity of the set and open corpora.
         options: how to mix.
         background: recordings of the background, or None; shorter ones than a mixture are left out.
 

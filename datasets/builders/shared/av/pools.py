@@ -33,7 +33,6 @@ class SpeakerPools:
 
     Args:
         selections: recordings; those of one corpus are put together.
-        context: identity of the set and open corpora.
         read: reads clips at the rate of the mixtures.
         min_s: shortest recording, if the selections do not ask for longer ones.
     """
@@ -57,9 +56,6 @@ class SpeakerPools:
         """A label that is not in `without`, and its pool.
 
         Labels have equal chances, or with `by_recording` all recordings.
-
-        Raises:
-            ConfigError: no other label is left.
         """
         left = [(pool, [x for x in pool.labels if x not in without]) for pool in self._pools]
         left = [(pool, labels) for pool, labels in left if labels]
@@ -74,11 +70,7 @@ class SpeakerPools:
         return pool, labels[int(rng.integers(len(labels)))]
 
     def with_label(self, label: str, rng: np.random.Generator) -> tuple[Pool, str]:
-        """The given label, and a pool that has it.
-
-        Raises:
-            ConfigError: no corpus has it.
-        """
+        """The given label, and a pool that has it."""
         pools = [pool for pool in self._pools if label in pool.by_label]
         if not pools:
             raise ConfigError(
@@ -98,9 +90,6 @@ class SpeakerPools:
             rng: generator of the draws.
             seconds: longest stretch; a shorter recording is taken whole.
             used: groups of recordings to leave out.
-
-        Raises:
-            TooFewRecordingsError: no recording is left.
         """
         free = [r for r in pool.by_label[label] if r.group not in used]
         if not free:
@@ -121,7 +110,6 @@ class Films:
 
     Args:
         selection: recordings of a corpus with videos.
-        context: identity of the set and open corpora.
         read: reads clips at the rate of the mixtures.
         seconds: length of the stretches.
 
@@ -151,7 +139,6 @@ class Films:
         """On-screen speech and its pictures.
 
         Raises:
-            DatasetError: all tries are silent.
             MissingRecordingsError: a video is missing, or much shorter than its sound.
         """
         for _ in range(_TRIES):

@@ -33,12 +33,7 @@ class FilesByName:
         return _path_of(event).name in self._by_name
 
     def find(self, event: SoundEvent) -> FoundFile:
-        """The recording with that file name; of several, the one whose folders fit best.
-
-        Raises:
-            MissingRecordingsError: there is none, or it cannot be read.
-            DatasetError: there is no corpus to look in, or several files fit equally well.
-        """
+        """The recording with that file name; of several, the one whose folders fit best."""
         wanted = _path_of(event)
         known = self._by_name.get(wanted.name, [])
         fits = [_common_tail(wanted, PurePosixPath(path)) for path in known]

@@ -78,7 +78,6 @@ class JamsMixtures:
         """The recipe of one JAMS file.
 
         Raises:
-            MissingRecordingsError: it, or files that it is made of, cannot be read.
             DatasetError: it has changes of pitch or time and is not to be read from its isolated
                 events, or it has what no source has (reverberation, a cut after it was made).
         """

@@ -1,4 +1,4 @@
-"""A fixed map of enrollments for LibriMix: files of sources of other mixtures of the same set."""
+"""Fixed map of enrollments for LibriMix: files of sources of other mixtures of the same set."""
 
 from __future__ import annotations
 
@@ -17,18 +17,16 @@ class EnrollmentMap:
     """The file that each target is enrolled with.
 
     Args:
-        lines: such as `A-1_B-2 A-1 s1/A-3_C-4`: mixture, target utterance, and the enrollment as
-            folder and name of a file.
+        lines: such as `A-1_B-2 A-1 s1/A-3_C-4`: mixture, target utterance, folder and name of the enrollment.
         where: the map, for messages.
         rows: mixtures of the set by id.
 
     Raises:
-        CorpusError: a line is not like that, or two are of one target.
+        CorpusError: a line is of another form, or two are of one target.
     """
 
     def __init__(self, lines: Sequence[str], *, where: str, rows: Mapping[str, LibriMixRow]) -> None:
-        self._where = where
-        self._rows = rows
+        self._where, self._rows = where, rows
         self._clips: dict[tuple[str, str], MixtureClip] = {}
         for number, line in enumerate(lines, 1):
             cells = line.split()
@@ -44,30 +42,22 @@ class EnrollmentMap:
             self._clips[key] = MixtureClip(mixture_id=mixture, source_id=source)
 
     def clip(self, row: LibriMixRow, target_id: str) -> MixtureClip:
-        """The enrollment of a target.
-
-        Raises:
-            DatasetError: the map has none, or names a file that the set does not have, or one of
-                another speaker.
-        """
-        target = source_part(row, target_id)
+        """The enrollment of a target."""
+        target = source_file(row, target_id)
         clip = self._clips.get((row.mixture_id, utterance_of(target.path)))
         if clip is None:
             raise DatasetError(
                 f"{self._where} has no line for mixture {row.mixture_id!r} and utterance "
                 f"{utterance_of(target.path)!r}; name the map of this set"
             )
-        enrolled = self._part(clip)
-        if enrolled is None:
+        named = f"{self._where}: {clip.source_id}/{clip.mixture_id}, for mixture {row.mixture_id!r}"
+        other = self._rows.get(clip.mixture_id)
+        if other is None or clip.source_id not in {f"s{n}" for n in range(1, len(other.speech) + 1)}:
+            raise DatasetError(f"{named}, is not in this set; name the set's own map")
+        speaker, wanted = speaker_of(source_file(other, clip.source_id).path), speaker_of(target.path)
+        if speaker != wanted:
             raise DatasetError(
-                f"{self._where}: {clip.source_id}/{clip.mixture_id}, for mixture "
-                f"{row.mixture_id!r}, is not in this set; name the set's own map"
-            )
-        if speaker_of(enrolled.path) != speaker_of(target.path):
-            raise DatasetError(
-                f"{self._where}: {clip.source_id}/{clip.mixture_id}, for mixture "
-                f"{row.mixture_id!r}, is speaker {speaker_of(enrolled.path)!r}, but the target is "
-                f"{speaker_of(target.path)!r}; correct the map"
+                f"{named}, is speaker {speaker!r}, but the target is {wanted!r}; correct the map"
             )
         return clip
 
@@ -76,16 +66,10 @@ class EnrollmentMap:
         clip = self.clip(row, target_id)
         if (clip.mixture_id, clip.source_id) == (row.mixture_id, target_id):
             return "same_file"
-        enrolled = source_part(self._rows[clip.mixture_id], clip.source_id)
-        same = enrolled.path == source_part(row, target_id).path
-        return "same_utterance" if same else "other"
-
-    def _part(self, clip: MixtureClip) -> ScaledFile | None:
-        row = self._rows.get(clip.mixture_id)
-        names = [] if row is None else [f"s{n}" for n in range(1, len(row.speech) + 1)]
-        return source_part(row, clip.source_id) if row and clip.source_id in names else None
+        enrolled = source_file(self._rows[clip.mixture_id], clip.source_id)
+        return "same_utterance" if enrolled.path == source_file(row, target_id).path else "other"
 
 
-def source_part(row: LibriMixRow, source_id: str) -> ScaledFile:
+def source_file(row: LibriMixRow, source_id: str) -> ScaledFile:
     """The recording of source s1, s2, ... of a mixture."""
     return row.speech[int(source_id[1:]) - 1]

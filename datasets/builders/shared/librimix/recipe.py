@@ -41,7 +41,6 @@ class Recipes:
         """The recipe of one row.
 
         Raises:
-            MissingRecordingsError: recordings, or what is said in them, are not there.
             CorpusError: nothing says the sex of a speaker.
             ConfigError: noise is asked for, and the table has none.
         """

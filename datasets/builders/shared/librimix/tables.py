@@ -40,11 +40,7 @@ class Utterance:
 
 
 def mixture_rows(table: CsvTable) -> tuple[LibriMixRow, ...]:
-    """Rows of a table `mixture_ID, source_1_path, source_1_gain, ..., noise_path, noise_gain`.
-
-    Raises:
-        CorpusError: a column is missing, a cell is empty, a gain is no number, or an id is there twice.
-    """
+    """Rows of a table `mixture_ID, source_1_path, source_1_gain, ..., noise_path, noise_gain`."""
     speakers = 1
     while f"source_{speakers + 1}_path" in table.header:
         speakers += 1

@@ -19,14 +19,10 @@ SHORTEST_FRAMES = 3 * SOURCE_RATE_HZ
 
 
 class Utterances:
-    """The utterances of LibriSpeech, by LibriMix's lists of them where these are there.
+    """The utterances of LibriSpeech; reading is safe from several threads.
 
-    With a list of its subset, nothing of an utterance is read from disk. Both ways give the same
-    set. Reading is safe from several threads.
-
-    Args:
-        corpus: the recordings.
-        metadata: may hold `LibriSpeech/<subset>.csv`.
+    Where `metadata` has LibriMix's list `LibriSpeech/<subset>.csv`, nothing of an utterance is read from
+    disk; without it the set is the same.
     """
 
     def __init__(self, corpus: LibriSpeech, metadata: LibriMixMetadata) -> None:
@@ -37,45 +33,39 @@ class Utterances:
         self._read: dict[str, int] = {}
 
     def frames(self, path: str) -> int:
-        """Length at 16 kHz.
-
-        Raises:
-            AudioError: the file is not there, or has another rate.
-        """
+        """Length at 16 kHz."""
         listed = self._listed(subset_of(path)).get(path)
         if listed is not None:
             return listed.frames
         if path not in self._read:
-            self._read[path] = self._frames_on_disk(path)
+            header = self.corpus.header(path)
+            if header.sample_rate_hz != SOURCE_RATE_HZ:
+                raise AudioError(
+                    f"recording {path!r} of corpus {self.corpus.name!r} has {header.sample_rate_hz} "
+                    f"Hz, not {SOURCE_RATE_HZ}; restore the original"
+                )
+            self._read[path] = header.frames
         return self._read[path]
 
     def sex(self, path: str) -> str:
-        """Sex of the speaker of an utterance, "F" or "M".
-
-        Raises:
-            CorpusError: neither LibriMix's list nor SPEAKERS.TXT says.
-        """
+        """Sex of the speaker of an utterance, "F" or "M", from LibriMix's list or SPEAKERS.TXT."""
         listed = self._listed(subset_of(path)).get(path)
         return listed.sex if listed is not None else self.corpus.sex(speaker_of(path))
 
     def draw_other(self, path: str, *, used: frozenset[str], key: tuple[str | int, ...]) -> str:
         """Another utterance of the same speaker, of 3 s and more.
 
-        The candidates are ranked by SHA-256 of the key and their path, so that a choice does not
-        depend on which others are there.
+        Candidates are ranked by SHA-256 of the key and their path, so that a choice does not depend on
+        which other files exist.
 
         Args:
             path: the target.
             used: utterances that may not be chosen.
             key: seed of the draw.
-
-        Raises:
-            TooFewRecordingsError: the speaker has no other.
-            MissingRecordingsError: one that comes before it is not there.
         """
         seed = digest(*key)
         candidates = [other for other in self._of_speaker(path) if other not in used]
-        for other in sorted(candidates, key=lambda other: _rank(seed, other)):
+        for other in sorted(candidates, key=lambda name: hashlib.sha256(f"{seed} {name}".encode()).digest()):
             try:
                 frames = self.frames(other)
             except AudioError as error:
@@ -86,15 +76,6 @@ class Utterances:
             f"speaker {speaker_of(path)!r} of corpus {self.corpus.name!r} has no utterance of 3 s "
             f"besides {path!r} to enroll with; complete the corpus"
         )
-
-    def _frames_on_disk(self, path: str) -> int:
-        header = self.corpus.header(path)
-        if header.sample_rate_hz != SOURCE_RATE_HZ:
-            raise AudioError(
-                f"recording {path!r} of corpus {self.corpus.name!r} has {header.sample_rate_hz} "
-                f"Hz, not {SOURCE_RATE_HZ}; restore the original"
-            )
-        return header.frames
 
     def _of_speaker(self, path: str) -> list[str]:
         subset, speaker = subset_of(path), speaker_of(path)
@@ -107,10 +88,6 @@ class Utterances:
     def _listed(self, subset: str) -> Mapping[str, Utterance]:
         if subset not in self._lists:
             name = f"LibriSpeech/{subset}.csv"
-            there = self._metadata.has(name)
-            self._lists[subset] = utterance_rows(self._metadata.table(name)) if there else {}
+            exists = self._metadata.has(name)
+            self._lists[subset] = utterance_rows(self._metadata.table(name)) if exists else {}
         return self._lists[subset]
-
-
-def _rank(seed: str, path: str) -> bytes:
-    return hashlib.sha256(f"{seed} {path}".encode()).digest()

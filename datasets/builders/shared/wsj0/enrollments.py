@@ -64,10 +64,6 @@ def enroll_by_list(path: Path, rows: Sequence[ListedMixture], speech: Wsj0Uttera
         path: of the list.
         rows: the mixtures.
         speech: the utterances.
-
-    Raises:
-        DatasetError: the list cannot be read, names a mixture that is not there, or an utterance of
-            a speaker who is not in the mixture, or two for one speaker.
     """
     known = {row.name: row for row in rows}
     index = NameIndex(known)

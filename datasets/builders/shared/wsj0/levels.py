@@ -28,21 +28,13 @@ LEVEL_RATE_HZ = 8000
 
 @dataclass(frozen=True, slots=True)
 class Wsj0Utterances:
-    """Utterances of one corpus.
-
-    Attributes:
-        pool: all recordings by speaker.
-    """
+    """Utterances of one corpus, by speaker and by id."""
 
     pool: Pool
     _by_id: Mapping[str, Recording] = field(repr=False)
 
     def recordings(self, paths: Iterable[str]) -> tuple[Recording, ...]:
-        """The recordings that a list means.
-
-        Raises:
-            MissingRecordingsError: some are not in the corpus.
-        """
+        """The recordings of a list's paths, or MissingRecordingsError."""
         wanted = {path: self._by_id.get(utterance_id(path)) for path in paths}
         absent = {
             (self.pool.corpus, f"{part_of(path)}/{utterance_id(path)[:3]}/{utterance_id(path)}.wav")
@@ -60,12 +52,7 @@ class Wsj0Utterances:
 
 
 def open_utterances(name: str, context: BuildContext) -> Wsj0Utterances:
-    """Index a corpus.
-
-    Raises:
-        ConfigError: there is no such corpus.
-        CorpusError: it is not laid out as expected.
-    """
+    """Index the corpus of that name."""
     corpus = context.corpus(name)
     by_label: dict[str, list[Recording]] = {}
     recordings = corpus.recordings()
@@ -112,7 +99,7 @@ class ListedLevels:
 class MeasuredLevels:
     """Levels measured as the published ones were, with six significant digits.
 
-    Rounding keeps recipes the same on every processor. The published levels differ by a common
+    Rounding makes recipes the same on every processor. The published levels differ by a common
     factor, the gain of MATLAB's resampler (0.1 % of the power in some releases), which cancels.
     """
 
@@ -121,12 +108,7 @@ class MeasuredLevels:
         self._measured = lru_cache(maxsize=None)(self._measure)
 
     def __call__(self, clip: Clip) -> float:
-        """Mean power of an utterance while active.
-
-        Raises:
-            ConfigError: it is silent.
-            AudioError: it cannot be read.
-        """
+        """Mean power of an utterance while active."""
         return self._measured(clip)
 
     def _measure(self, clip: Clip) -> float:
@@ -138,8 +120,5 @@ class MeasuredLevels:
 
 
 def gain_to(snr_db: float, level: float) -> float:
-    """10^(snr/20) / sqrt(level).
-
-    Twelve digits are far more than 16 bits can show, and hide what differs between processors.
-    """
+    """10^(snr/20) / sqrt(level), to twelve digits: processors differ in the last ones."""
     return float(f"{db_to_gain(snr_db) / math.sqrt(level):.12g}")

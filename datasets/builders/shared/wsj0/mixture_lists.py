@@ -1,4 +1,4 @@
-"""The lists that WSJ0-2mix is made from: mixtures, active levels and auxiliary utterances."""
+"""The lists of WSJ0-2mix and sets like it: mixtures, active levels and auxiliary utterances."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from .names import speaker_of, utterance_id
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedMixture:
-    """One row of a list of mixtures.
+    """One row of a list of mixtures, as it is written.
 
     Attributes:
-        paths: utterances as they are written, for example `wsj0/si_et_05/445/445c0206.wav`.
-        snrs: one for each utterance, in dB, as they are written.
+        paths: utterances, for example `wsj0/si_et_05/445/445c0206.wav`.
+        snrs: one for each utterance, in dB.
         auxiliary: path of the fifth column of the lists of WSJ0-2mix-extr, or None.
     """
 
@@ -29,8 +29,7 @@ class ListedMixture:
     @property
     def name(self) -> str:
         """Name of the official files, without suffix and without the auxiliary utterance."""
-        ids = [utterance_id(path) for path in self.paths]
-        return "_".join(chain.from_iterable(zip(ids, self.snrs, strict=True)))
+        return "_".join(chain.from_iterable(zip(self.utterances, self.snrs, strict=True)))
 
     @property
     def utterances(self) -> tuple[str, ...]:
@@ -49,12 +48,7 @@ class ListedAuxiliary:
 def read_mixtures(path: Path) -> tuple[ListedMixture, ...]:
     """Read `mix_2_spk_tt.txt` or a list of its form, for any number of speakers.
 
-    Each row has an utterance and its SNR in dB for each speaker, and may end with an auxiliary
-    utterance. SNRs may have exponents; blanks at the end do not matter.
-
-    Raises:
-        DatasetError: the file is missing or has no rows, or a row is of another form, of another
-            number of speakers than the first, or has one speaker twice.
+    Each row has an utterance and its SNR in dB for each speaker, and may end with an auxiliary utterance.
     """
     rows: list[ListedMixture] = []
     for line, cells in _rows(path):
@@ -75,13 +69,10 @@ def read_mixtures(path: Path) -> tuple[ListedMixture, ...]:
 
 
 def read_auxiliaries(path: Path) -> tuple[ListedAuxiliary, ...]:
-    """Read which auxiliary utterance each speaker of each mixture has.
+    """Read the auxiliary utterances of speakers in mixtures.
 
-    Either a list of mixtures with an auxiliary utterance in each row, or the `aux.scp` of SpEx+,
-    with rows `<mixture>_<auxiliary utterance> <path>`.
-
-    Raises:
-        DatasetError: the file is missing or has no rows, or a row is of another form.
+    The file is a list of mixtures with an auxiliary utterance in each row, or the `aux.scp` of SpEx+, with
+    rows `<mixture>_<auxiliary utterance> <path>`.
     """
     found = []
     for line, cells in _rows(path):
@@ -100,11 +91,7 @@ def read_auxiliaries(path: Path) -> tuple[ListedAuxiliary, ...]:
 
 
 def read_levels(path: Path) -> Mapping[str, float]:
-    """Active levels (mean powers at 8 kHz) by utterance, from `activlev_si_et_05.txt` or its kin.
-
-    Raises:
-        DatasetError: the file is missing or has no rows, or a row is not `445c020o 1.1676e-04`.
-    """
+    """Active levels (mean powers at 8 kHz) by utterance, from a file such as `activlev_si_et_05.txt`."""
     levels: dict[str, float] = {}
     for line, cells in _rows(path):
         value = _number(cells[1]) if len(cells) == 2 else None
@@ -132,11 +119,11 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 def _mixture(cells: list[str]) -> ListedMixture | None:
     """A row of a list of mixtures, or None if it is of another form."""
-    pairs = len(cells) // 2
-    paths, snrs, odd = cells[: 2 * pairs : 2], cells[1 : 2 * pairs : 2], cells[2 * pairs :]
-    if pairs < 2 or any(_number(snr) is None for snr in snrs):
+    end = len(cells) // 2 * 2
+    paths, snrs = cells[:end:2], cells[1:end:2]
+    if end < 4 or any(_number(snr) is None for snr in snrs):
         return None
-    return ListedMixture(paths=tuple(paths), snrs=tuple(snrs), auxiliary=odd[0] if odd else None)
+    return ListedMixture(paths=tuple(paths), snrs=tuple(snrs), auxiliary=next(iter(cells[end:]), None))
 
 
 def _number(text: str) -> float | None:

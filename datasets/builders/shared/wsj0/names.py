@@ -19,9 +19,6 @@ def utterance_id(path: str) -> str:
     """The eight characters that name an utterance, whatever folder, case and suffix are.
 
     `wsj0/si_et_05/445/445c0206.wav`, `445C0206.WV1` and `445c0206` are one utterance.
-
-    Raises:
-        DatasetError: the file's name is not one of WSJ0's.
     """
     name = PurePosixPath(path.replace("\\", "/")).name.partition(".")[0].lower()
     if not _UTTERANCE.fullmatch(name):
@@ -54,28 +51,22 @@ def parse_name(name: str) -> MixtureName | None:
     """
     stem = PurePosixPath(name.replace("\\", "/")).name.lower()
     parts = re.sub(r"\.(wav|flac|wv1)$", "", stem).split("_")
-    pairs = len(parts) // 2
-    utterances, snrs = parts[: 2 * pairs : 2], parts[1 : 2 * pairs : 2]
-    odd = parts[2 * pairs :]
-    if not (
-        pairs
-        and all(_UTTERANCE.fullmatch(part) for part in (*utterances, *odd))
-        and all(_NUMBER.fullmatch(part) for part in snrs)
-    ):
+    end = len(parts) // 2 * 2
+    utterances, snrs = parts[:end:2], parts[1:end:2]
+    named = all(_UTTERANCE.fullmatch(part) for part in parts[::2])
+    if not (end and named and all(_NUMBER.fullmatch(snr) for snr in snrs)):
         return None
     return MixtureName(
-        utterances=tuple(utterances),
-        snrs_db=tuple(float(snr) for snr in snrs),
-        auxiliary=odd[0] if odd else None,
+        utterances=tuple(utterances), snrs_db=tuple(map(float, snrs)), auxiliary=next(iter(parts[end:]), None)
     )
 
 
 class NameIndex:
     """Finds mixtures by the names that other programs gave them.
 
-    Programs write the SNRs with different numbers of digits: MATLAB `0.059714`, Python `0.05971`,
-    demo pages `0.1`. So utterances are compared, and the SNRs only choose between mixtures of the
-    same utterances, and must not differ by more than rounding to whole dB does.
+    Programs write the SNRs with different numbers of digits: MATLAB `0.059714`, Python `0.05971`, demo
+    pages `0.1`. So the SNRs only choose between mixtures of the same utterances, and may differ by as much
+    as rounding to whole dB does.
 
     Args:
         mixture_ids: ids of the mixtures; those of another form are never found.
@@ -89,13 +80,7 @@ class NameIndex:
                 self._known.setdefault(parsed.utterances, []).append((mixture_id, parsed))
 
     def match(self, name: str) -> str:
-        """Id of the mixture that `name` means.
-
-        An auxiliary utterance in the name counts where the ids carry one too.
-
-        Raises:
-            DatasetError: the name is of another form, or no mixture, or more than one, fits it.
-        """
+        """Id of the mixture of that name; an auxiliary utterance counts where both have one."""
         wanted = parse_name(name)
         if wanted is None:
             raise DatasetError(
@@ -106,7 +91,7 @@ class NameIndex:
             (distance, mixture_id)
             for mixture_id, parsed in self._known.get(wanted.utterances, [])
             if None in {wanted.auxiliary, parsed.auxiliary} or wanted.auxiliary == parsed.auxiliary
-            if (distance := _distance(wanted, parsed)) <= _ROUNDING_DB
+            if (distance := _snr_distance_db(wanted, parsed)) <= _ROUNDING_DB
         ]
         nearest = [found for distance, found in fitting if distance == min(fitting)[0]]
         if len(nearest) != 1:
@@ -118,8 +103,7 @@ class NameIndex:
         return nearest[0]
 
 
-def _distance(one: MixtureName, other: MixtureName) -> float:
-    """Largest difference of their SNRs, in dB."""
+def _snr_distance_db(one: MixtureName, other: MixtureName) -> float:
     return max(abs(a - b) for a, b in zip(one.snrs_db, other.snrs_db, strict=True))
 
 
@@ -127,9 +111,6 @@ def part_of(path: str) -> str:
     """The folder of WSJ0 that a path names: `si_et_05` of `wsj0/si_et_05/445/445c0206.wav`.
 
     Copies at another rate (`si_et_05_8k`) count as the folder that they were made from.
-
-    Raises:
-        DatasetError: the path has no such folder.
     """
     for folder in PurePosixPath(path.lower().replace("\\", "/")).parts[:-1]:
         for part in _PARTS:

@@ -44,15 +44,14 @@ class Response:
 class Rooms:
     """Puts every speaker of a mixture at another place of one room.
 
-    A response is scaled to an energy of one, so that levels stay about what they were.
+    Responses are scaled to an energy of one, so that levels hardly change.
 
     Args:
         selection: the responses; their labels are the rooms.
-        target: "reverberant" keeps a source whole; "early" makes two of it, `s1` with the early
-            part and `s1_late`, of the background, with the rest.
+        target: "reverberant" convolves a source with the whole response; "early" makes two sources of it,
+            `s1` with the early part and `s1_late`, of the background, with the rest.
         places: responses needed of each room.
         sample_rate_hz: of the mixtures.
-        context: identity of the set and open corpora.
 
     Raises:
         ConfigError: no room has so many responses.
