@@ -28,7 +28,7 @@ from ..signals.mixing import LevelScale
 from ..types import Clip, Mixture, Tag
 from .shared.audibility import Audibility
 from .shared.class_trials import ClassTrials, Clue, PoolEnrollments
-from .shared.shots import Shots, without_groups
+from .shared.shots import Shots, choose_shots, without_groups
 from .shared.sound_scenes import RendererName, ScaperLevels, SceneOptions, SoundScenes
 
 FewShotPart = Literal["test", "adaptation"]
@@ -129,7 +129,7 @@ class FewShot:
         self._seen = open_pool(seen, context)
         self._new = open_pool(new, context)
         self._check(shots, reserved, part, clues)
-        self._shots = Shots.choose(
+        self._shots = choose_shots(
             open_pool(new.model_copy(update={"split": shots_split or new.split}), context),
             self._new,
             key=(self._context.name, context.version, context.seed),

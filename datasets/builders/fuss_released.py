@@ -1,4 +1,4 @@
-"""The released mixtures of FUSS, as they are (Wisdom et al., ICASSP 2021)."""
+"""The released mixtures of FUSS (Wisdom et al., ICASSP 2021)."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class FussReleased:
     """FUSS from its example lists; a mixture is the sum of its sources as they were written.
 
     FUSS has no classes, so a trial names a source and carries no clue. With `classes`, a corpus of
-    kind fsd50k, the JAMS file beside each mixture tells which clips its sources are, and trials are
-    asked by class or enrollment, of background sources too. Mixtures with a source that FSD50K does
+    kind fsd50k, the JAMS file of each mixture names the clips of its sources, and trials are
+    queries by class or enrollment, of background sources too. Mixtures with a source that FSD50K does
     not list are left out then, since what is absent from them is not known; `counts` says how many.
 
     Args:

@@ -196,11 +196,8 @@ class FussStyle:
 
 def _by_length(pool: Pool, duration_s: float, *, longer: bool) -> Pool:
     """The recordings that are longer than a mixture, or those that are not."""
-    fitting = {
-        label: tuple(r for r in found if (r.frames > duration_s * r.sample_rate_hz) == longer)
-        for label, found in pool.by_label.items()
-    }
-    left = {label: found for label, found in fitting.items() if found}
+    fitting = pool.filtered(lambda r: (r.frames > duration_s * r.sample_rate_hz) == longer)
+    left = {label: found for label, found in fitting.by_label.items() if found}
     if not left:
         what = "longer than" if longer else "of at most"
         raise DatasetError(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence, Set
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence, Set
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Protocol, TypeVar
 
 import numpy as np
@@ -149,6 +149,11 @@ class Pool:
         """All labels, sorted."""
         return tuple(self.by_label)
 
+    def filtered(self, condition: Callable[[Recording], bool]) -> Pool:
+        """The recordings that fulfil a condition; labels may be left without any."""
+        by_label = {label: tuple(filter(condition, some)) for label, some in self.by_label.items()}
+        return replace(self, by_label=by_label)
+
     def pick(self, label: str, rng: np.random.Generator) -> Recording:
         """One recording of a label."""
         choices = self.by_label[label]
@@ -169,30 +174,32 @@ def open_pool(selection: Selection, context: BuildContext) -> Pool:
     there = {recording.label for recording in of_split}
     _check_labels(selection, corpus, there)
     wanted = (there if selection.labels is None else {*selection.labels}) - {*selection.exclude}
-    by_label: dict[str, list[Recording]] = {}
-    for recording in of_split:
-        long_enough = recording.frames >= selection.min_s * recording.sample_rate_hz
-        if recording.label in wanted and long_enough:
-            by_label.setdefault(recording.label, []).append(recording)
-    absent = [] if selection.labels is None else sorted(wanted - set(by_label))
-    if not by_label or absent:
+    pool = pool_of(
+        selection.corpus,
+        corpus,
+        (r for r in of_split if r.label in wanted and r.frames >= selection.min_s * r.sample_rate_hz),
+    )
+    absent = [] if selection.labels is None else sorted(wanted - set(pool.labels))
+    if not pool.labels or absent:
         splits = ", ".join(sorted({entry.split for entry in entries_of(corpus)}))
         raise DatasetError(
             f"corpus {selection.corpus!r} has no recording {f'of label {absent[0]!r} ' if absent else ''}of "
             f"at least {selection.min_s} s in split {split!r} (its splits: {splits}); correct the selection"
         )
-    return Pool(
-        corpus=selection.corpus,
-        by_label={name: tuple(by_label[name]) for name in sorted(by_label)},
-        group_of=groups_of(corpus),
-    )
+    return pool
 
 
-def groups_of(corpus: Corpus) -> Callable[[str], str]:
-    """Function from a path of a corpus to its group."""
+def pool_of(name: str, corpus: Corpus, recordings: Iterable[Recording]) -> Pool:
+    """Some recordings of a corpus by label, in their order."""
+    by_label: dict[str, list[Recording]] = {}
+    for recording in recordings:
+        by_label.setdefault(recording.label, []).append(recording)
     if isinstance(corpus, Listed):
-        return corpus.group_of
-    return {recording.path: recording.group for recording in corpus.recordings()}.__getitem__
+        group_of = corpus.group_of
+    else:
+        group_of = {recording.path: recording.group for recording in corpus.recordings()}.__getitem__
+    ordered = {label: tuple(by_label[label]) for label in sorted(by_label)}
+    return Pool(corpus=name, by_label=ordered, group_of=group_of)
 
 
 def stretch(pool: Pool, recording: Recording, *, seconds: float, position: float = 0.0) -> Clip:

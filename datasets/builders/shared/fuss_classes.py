@@ -17,11 +17,11 @@ from ...types import Clip, Mixture
 
 
 class FussClasses:
-    """Which clips of FSD50K the sources of FUSS's mixtures are.
+    """Clips of FSD50K that the sources of FUSS's mixtures are.
 
     Args:
         corpus: FUSS, with its sources and the JAMS files of its mixtures.
-        fsd50k: only its ground truth need be there.
+        fsd50k: its ground truth; audio is not read.
         split: of both.
     """
 

@@ -1,4 +1,4 @@
-"""The K known clips of new classes, and the recordings that have nothing to do with them."""
+"""The K known clips of new classes, and the recordings that share no group with them."""
 
 from __future__ import annotations
 
@@ -30,53 +30,10 @@ class Shots:
     groups: frozenset[str]
     max_s: float
 
-    @classmethod
-    def choose(
-        cls,
-        source: Pool,
-        tested: Pool,
-        *,
-        key: tuple[str | int, ...],
-        shots: int,
-        reserved: int,
-        max_s: float,
-        audibility: Audibility,
-    ) -> Shots:
-        """Choose the clips.
-
-        Args:
-            source: recordings that shots are taken from.
-            tested: recordings that test mixtures are made of; may be the same.
-            key: seed of the order of the recordings of each class.
-            shots: K; the clips for a smaller K are the first of these.
-            reserved: clips in that order that, with their groups, no test mixture may hold.
-            max_s: longest enrollment clip.
-            audibility: leaves out recordings whose clip would be silent.
-        """
-        kept: dict[str, tuple[Recording, ...]] = {}
-        for label in tested.labels:
-            audible = _audible(source, label, key, max_s, audibility)
-            kept[label] = tuple(islice(audible, reserved))
-            if len(kept[label]) < shots:
-                raise DatasetError(
-                    f"new class {label!r} of corpus {source.corpus!r} has {len(kept[label])} audible "
-                    f"recordings to take shots = {shots} from; lower it, or exclude the class"
-                )
-        groups = frozenset(recording.group for some in kept.values() for recording in some)
-        return cls(
-            known=replace(source, by_label={label: some[:shots] for label, some in kept.items()}),
-            others=without_groups(tested, groups),
-            groups=groups,
-            max_s=max_s,
-        )
-
     def clips(self, label: str, mixture: Mixture) -> tuple[Clip, ...]:
         """Enrollment clips of a class: the known ones whose group the mixture does not hold."""
-        used = {
-            self.known.group_of(source.clip.path)
-            for source in mixture.sources
-            if source.clip.corpus == self.known.corpus
-        }
+        clips = (source.clip for source in mixture.sources)
+        used = {self.known.group_of(clip.path) for clip in clips if clip.corpus == self.known.corpus}
         free = [r for r in self.known.by_label[label] if r.group not in used]
         if not free:
             raise DatasetError(
@@ -86,28 +43,59 @@ class Shots:
         return tuple(stretch(self.known, recording, seconds=self.max_s) for recording in free)
 
 
+def choose_shots(
+    source: Pool,
+    tested: Pool,
+    *,
+    key: tuple[str | int, ...],
+    shots: int,
+    reserved: int,
+    max_s: float,
+    audibility: Audibility,
+) -> Shots:
+    """Choose the known clips of each class of `tested`.
+
+    Args:
+        source: recordings that shots are taken from.
+        tested: recordings that test mixtures are made of; may be the same.
+        key: seed of the order of the recordings of each class.
+        shots: K; the clips for a smaller K are the first of these.
+        reserved: clips in that order that, with their groups, no test mixture may hold.
+        max_s: longest enrollment clip.
+        audibility: leaves out recordings whose clip would be silent.
+    """
+
+    def audible(label: str) -> Iterator[Recording]:
+        choices = source.by_label.get(label, ())
+        for place in generator(*key, "shots", label).permutation(len(choices)):
+            recording = choices[int(place)]
+            if audibility.audible(stretch(source, recording, seconds=max_s)):
+                yield recording
+
+    found = {label: tuple(islice(audible(label), reserved)) for label in tested.labels}
+    for label, some in found.items():
+        if len(some) < shots:
+            raise DatasetError(
+                f"new class {label!r} of corpus {source.corpus!r} has {len(some)} audible "
+                f"recordings to take shots = {shots} from; lower it, or exclude the class"
+            )
+    groups = frozenset(recording.group for some in found.values() for recording in some)
+    return Shots(
+        known=replace(source, by_label={label: some[:shots] for label, some in found.items()}),
+        others=without_groups(tested, groups),
+        groups=groups,
+        max_s=max_s,
+    )
+
+
 def without_groups(pool: Pool, groups: frozenset[str]) -> Pool:
     """A pool without the recordings of some groups."""
-    by_label = {
-        label: tuple(recording for recording in recordings if recording.group not in groups)
-        for label, recordings in pool.by_label.items()
-    }
-    for label, left in by_label.items():
+    rest = pool.filtered(lambda recording: recording.group not in groups)
+    for label, left in rest.by_label.items():
         if not left:
             raise DatasetError(
-                f"class {label!r} of corpus {pool.corpus!r} has no recording for mixtures beside "
+                f"class {label!r} of corpus {pool.corpus!r} has no recording for mixtures besides "
                 "the reserved clips of new classes and their groups; lower `reserved`, set "
                 "`shots_split`, or exclude the class"
             )
-    return replace(pool, by_label=by_label)
-
-
-def _audible(
-    pool: Pool, label: str, key: tuple[str | int, ...], max_s: float, audibility: Audibility
-) -> Iterator[Recording]:
-    """The audible recordings of a class in an order that depends on names alone."""
-    choices = pool.by_label.get(label, ())
-    for place in generator(*key, "shots", label).permutation(len(choices)):
-        recording = choices[int(place)]
-        if audibility.audible(stretch(pool, recording, seconds=max_s)):
-            yield recording
+    return rest

@@ -475,7 +475,7 @@ class TestVideoOfAQuery:
         item = self._item()
         assert item.query.clues.video is not None
         before = item.query.clues.video.clone()
-        answers = Inference(_Spoiler(), device="cpu", batch_size=1).answer([item])
+        answers = Inference(_Spoiler(), device="cpu", batch_size=1).begin([item]).finish()
         assert answers[0].failure is None
         assert torch.equal(item.query.clues.video, before)
 

@@ -228,7 +228,7 @@ Change = Callable[[], Any]
         (
             lambda: _builder(shots_split="test", reserved=12),
             DatasetError,
-            "class '..' of corpus 'sounds' has no recording for mixtures beside the reserved",
+            "class '..' of corpus 'sounds' has no recording for mixtures besides the reserved",
         ),
         (
             lambda: _builder(part="adaptation", split="train", shots=1),

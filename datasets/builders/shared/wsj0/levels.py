@@ -10,7 +10,7 @@ from functools import lru_cache
 from .....core.errors import ConfigError, DatasetError
 from ....corpora.wsj0_mix_lists import Wsj0MixLists
 from ....missing import MissingRecordingsError
-from ....protocols.builder import BuildContext, Pool, groups_of
+from ....protocols.builder import BuildContext, Pool, pool_of
 from ....protocols.corpus import Corpora, Recording
 from ....renderers.wsj0_mix import resampled
 from ....signals.active_level import active_level
@@ -54,15 +54,8 @@ class Wsj0Utterances:
 def open_utterances(name: str, context: BuildContext) -> Wsj0Utterances:
     """Index the corpus of that name."""
     corpus = context.corpus(name)
-    by_label: dict[str, list[Recording]] = {}
     recordings = corpus.recordings()
-    for recording in recordings:
-        by_label.setdefault(recording.label, []).append(recording)
-    pool = Pool(
-        corpus=name,
-        by_label={label: tuple(by_label[label]) for label in sorted(by_label)},
-        group_of=groups_of(corpus),
-    )
+    pool = pool_of(name, corpus, recordings)
     return Wsj0Utterances(pool, {utterance_id(recording.path): recording for recording in recordings})
 
 
