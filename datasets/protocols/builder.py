@@ -194,12 +194,11 @@ def pool_of(name: str, corpus: Corpus, recordings: Iterable[Recording]) -> Pool:
     by_label: dict[str, list[Recording]] = {}
     for recording in recordings:
         by_label.setdefault(recording.label, []).append(recording)
-    if isinstance(corpus, Listed):
-        group_of = corpus.group_of
-    else:
-        group_of = {recording.path: recording.group for recording in corpus.recordings()}.__getitem__
     ordered = {label: tuple(by_label[label]) for label in sorted(by_label)}
-    return Pool(corpus=name, by_label=ordered, group_of=group_of)
+    if isinstance(corpus, Listed):
+        return Pool(corpus=name, by_label=ordered, group_of=corpus.group_of)
+    groups = {recording.path: recording.group for recording in corpus.recordings()}
+    return Pool(corpus=name, by_label=ordered, group_of=groups.__getitem__)
 
 
 def stretch(pool: Pool, recording: Recording, *, seconds: float, position: float = 0.0) -> Clip:
