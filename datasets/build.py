@@ -251,10 +251,10 @@ def _used(drawn: Sequence[Drawn]) -> tuple[list[Mixture], list[Trial]]:
 def _counts(
     draws: _Draws, mixtures: Sequence[Mixture], trials: Sequence[Trial], files: int
 ) -> dict[str, int]:
-    asked = {trial.mixture_id for trial in trials}
-    counts = Counter({"mixtures": len(asked), "trials": len(trials), "files": files})
-    if len(mixtures) > len(asked):
-        counts["mixtures_enrollment_only"] = len(mixtures) - len(asked)
+    queried = {trial.mixture_id for trial in trials}
+    counts = Counter({"mixtures": len(queried), "trials": len(trials), "files": files})
+    if len(mixtures) > len(queried):
+        counts["mixtures_enrollment_only"] = len(mixtures) - len(queried)
     counts.update(Counter(sorted(f"trials_{t.condition.kind}_{t.condition}" for t in trials)))
     if draws.lost:
         counts[LOST] = draws.lost

@@ -93,8 +93,8 @@ def draw_queries(
     for condition in conditions:
         if condition.n_inactive > len(inactive):
             raise DatasetError(
-                f"condition {condition} asks for {condition.n_inactive} inactive classes, but only "
-                f"{len(inactive)} of the vocabulary are not in the mixture; ask for fewer"
+                f"condition {condition} needs {condition.n_inactive} inactive classes, but only "
+                f"{len(inactive)} of the vocabulary are not in the mixture; list lower numbers"
             )
         if condition.n_active > len(order):
             continue  # too few audible targets: the builder counts the mixture as excluded
@@ -142,21 +142,21 @@ def expand_conditions(items: Sequence[ConditionItem], *, most_active: int) -> tu
     """All conditions, in order.
 
     Args:
-        items: as a config has them.
-        most_active: classes that every mixture holds and that can be a target.
+        items: as in a config.
+        most_active: classes of every mixture that can be a target.
 
     Raises:
-        ConfigError: a condition is asked for twice, names no class, or asks for too many.
+        ConfigError: a condition is listed twice, names no class, or needs too many.
     """
     conditions = tuple(condition for item in items for condition in _expanded(item))
     if not conditions:
-        raise ConfigError("conditions: n_inactive = [] asks for nothing; name one number at least")
+        raise ConfigError("conditions: n_inactive = [] is empty; list at least one number")
     for number, condition in enumerate(conditions):
         if condition in conditions[:number]:
-            raise ConfigError(f"condition {condition} is asked for twice; name it once")
+            raise ConfigError(f"condition {condition} is listed twice; list it once")
         if condition.n_active > most_active:
             raise ConfigError(
-                f"condition {condition} asks for {condition.n_active} active classes, but a "
+                f"condition {condition} needs {condition.n_active} active classes, but a "
                 f"mixture may hold only {most_active}; lower it or raise n_classes"
             )
     return conditions

@@ -75,7 +75,7 @@ class AvMix:
             pauses included; "active" that of its active parts (ITU-T P.56). The silence in which a
             shorter signal is placed never counts.
         clues: clues of each trial. Video queries the on-screen, enrollment the off-screen
-            speech, both for their sum. With `off_screen_speaker: same` an enrollment asks for both.
+            speech, both for their sum. With `off_screen_speaker: same` an enrollment queries both.
         enrollments: enrollment recordings for each trial, of the off-screen speaker, others than in
             the mixture.
         enrollment_s: longest enrollment; longer recordings are cut.

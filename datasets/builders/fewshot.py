@@ -67,8 +67,8 @@ class FewShot:
         fade_ms: fade at both ends of each event.
         conditions: query conditions "n_active:n_inactive", or sweeps of them.
         targets: with n_active = 1, one target for each mixture or every one that `ask` allows.
-        ask: which classes can be targets.
-        inactive: which classes can be drawn as inactive.
+        ask: classes that can be targets.
+        inactive: classes that can be drawn as inactive.
         clues: kinds of clue that each trial carries.
         enrollment_s: longest enrollment clip; seen classes have as many as new ones.
         confusable: label -> classes that do not count as inactive in a mixture that holds it.

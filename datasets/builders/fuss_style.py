@@ -58,7 +58,7 @@ class FussStyle:
         n_events: fewest and most events.
         snr_db: lowest and highest loudness of an event above the background, in LU.
         background_db: loudness of the background, in LUFS.
-        conditions: query conditions by class label, or sweeps of them; those that ask for more classes than a
+        conditions: query conditions by class label, or sweeps of them; those that need more classes than a
             mixture holds are left out there, and counted. A class that is in the background too is no target.
         targets: with n_active = 1, one target for each mixture or every active class.
         clues: kinds of clue that each trial carries, with `conditions`.

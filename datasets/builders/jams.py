@@ -24,12 +24,12 @@ from .shared.sound_scenes import SoundMixture
 
 @BUILDERS.register("jams")
 class JamsSet:
-    """The soundscapes of a folder, as Scaper renders them, asked for by class or enrollment.
+    """The soundscapes of a folder, as Scaper renders them, queried by class or enrollment.
 
     Files that the JAMS name are looked up in the corpora of `events` and `background` by name, and
     by the folders above it if several have the same name. Pitch and time changes cannot be rendered
     here: such a soundscape is read from its isolated events, if they were written, or refused.
-    Conditions that ask for more classes than a soundscape holds are left out there, and counted.
+    Conditions that need more classes than a soundscape holds are left out there, and counted.
 
     Args:
         soundscapes: name of a corpus of kind `scaper_set`.

@@ -41,7 +41,7 @@ class LibriMix:
             of 3 s and more, by the set's seed.
         enrollment_map: file below the corpus `lists`, of lines `mixture utterance s1/mixture`: the
             enrollment is the file of a source of another mixture, scaled and cut as it is there.
-        leak_free: leave out trials that enroll with the utterance that they ask for, as some of the map's do.
+        leak_free: leave out trials that enroll with the target's own utterance, as some of the map's do.
         limit: only the first mixtures of the table.
         measure_snr: tag trials with `input_snr_db`, which renders every mixture.
         speech: name of the LibriSpeech corpus.

@@ -45,7 +45,7 @@ class SoundMix:
         events: recordings of the foreground classes; their labels are the vocabulary.
         background: recordings of the background, or None; those shorter than a mixture are left
             out. If they have several labels, these are the scenes, and tags of the trials.
-        family: sets of one family, version and seed have the same mixtures whatever they ask for;
+        family: sets of one family, version and seed have the same mixtures whatever their queries are;
             None: the set's own name.
         count: number of mixtures.
         sample_rate_hz: rate of the mixtures.
@@ -65,7 +65,7 @@ class SoundMix:
         enrollments: clips for each queried class, if enrollment is a clue.
         enrollment_s: longest enrollment clip.
         inactive_labels: classes that may be drawn as inactive; the vocabulary if None.
-        confusable: class or background label -> classes that do not count as inactive beside it
+        confusable: class or background label -> classes that do not count as inactive in a mixture with it
             (near-synonyms, or events that the scene holds anyway); "*" stands for any mixture.
         quantise: "int16" renders what 16-bit files would hold.
         renderer: see above.

@@ -52,7 +52,7 @@ class SpeechMix:
             Only an utterance that is in the mixture to its end has a transcript.
         overlap: "max" mode only: lowest and highest share of the shorter utterance that overlaps
             the one before it; None lets all start together.
-        targets: ask for each speaker in turn, or for the first only.
+        targets: query each speaker in turn, or the first only.
         enrollments: enrollment utterances for each trial.
         enrollment_s: longest enrollment; longer utterances are cut.
         level_db: power of the first speaker re full scale.

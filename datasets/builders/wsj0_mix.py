@@ -144,7 +144,7 @@ class Wsj0Mix:
     def _check_protocol(self, enrollment_list: str | None, n_speakers: int) -> None:
         if self._protocol == "extr" and (self._targets != "first" or enrollment_list is not None):
             raise ConfigError(
-                "protocol 'extr' asks for s1 with the auxiliary utterance of its own list; leave "
+                "protocol 'extr' queries s1 with the auxiliary utterance of its own list; leave "
                 "out `targets` and `enrollment_list`, or choose another protocol"
             )
         plain = (self._mode, self.sample_rate_hz, self._targets, n_speakers)

@@ -1,4 +1,4 @@
-"""Between recipes and soundscapes of Scaper: each holds all that the other needs."""
+"""Conversion between recipes and soundscapes of Scaper, without loss."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DEFAULT_REF_DB = -12.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundFile:
-    """The recording that an event's file is."""
+    """The recording of an event's file."""
 
     corpus: str
     recording: Recording
@@ -115,7 +115,7 @@ def soundscape_of(mixture: Mixture, corpora: Corpora) -> Soundscape:
 
 
 def jams_sidecars(mixture: Mixture, corpora: Corpora) -> dict[str, bytes]:
-    """What goes beside the wav files of a mixture: its JAMS file, by path.
+    """The JAMS file of a mixture, by path.
 
     Raises:
         DatasetError: the recipe holds what Scaper cannot do.

@@ -22,7 +22,7 @@ _ROOM_GAIN = 10.0
 def fuss(mixture: Mixture, corpora: Corpora) -> Rendered:
     """As Scaper, each source then convolved with its room, as the released mixtures were made.
 
-    Rooms are scaled by 10, and of the convolution the middle is kept, as long as the mixture: a
+    Rooms are scaled by 10, and the convolution is cut to its middle, as long as the mixture: a
     source begins half a response earlier than in the dry mixture.
     """
     dry = scaper(replace(mixture, quantise="none"), corpora)

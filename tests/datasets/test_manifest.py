@@ -1,4 +1,4 @@
-"""Datasets on disk: round trips, what the fingerprint covers, and damage that must be told."""
+"""Datasets on disk: round trips, what the fingerprint covers, and damage that must be reported."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_the_fingerprint_is_the_same_wherever_and_however_it_is_built(tmp_path: 
     (moved / "README.txt").write_text("not audio")
     assert _build(tmp_path / "b" / "c", moved).card.fingerprint == expected
     assert _build(tmp_path / "d", corpus, jobs=4).card.fingerprint == expected
-    assert _build(tmp_path / "e", corpus, description="other words").card.fingerprint == expected
+    assert _build(tmp_path / "e", corpus, description="another text").card.fingerprint == expected
     shutil.move(str(tmp_path / "a"), str(tmp_path / "moved"))
     assert read_manifest(tmp_path / "moved").card.fingerprint == expected
 

@@ -1,4 +1,4 @@
-"""A set of Scaper's on disk: JAMS files beside the wav files, the same as from the recipes."""
+"""A set of Scaper's on disk: JAMS files next to the wav files, the same as from the recipes."""
 
 from __future__ import annotations
 

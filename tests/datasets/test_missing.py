@@ -1,4 +1,4 @@
-"""What is missing in a corpus is counted and named, whatever the builder; the rest can be built."""
+"""Missing recordings are counted and named, for all builders; the rest can be built."""
 
 from __future__ import annotations
 
@@ -81,10 +81,10 @@ def test_the_rest_can_be_built_and_says_what_it_lacks(case: Partial, tmp_path: P
         assert all(whole.mixtures[name] == mixture for name, mixture in part.mixtures.items())
     findings = {finding.check: finding for finding in validate(part)}
     assert all(finding.ok for finding in findings.values()), findings
-    told = findings["counts"].detail
-    assert told.startswith(f"recordings missing: {len(case.gone)} (the first is ")
-    assert f"mixtures left out for them: {case.lost or 0}" in told
-    assert dataset_record(part, systems={}, skipped={}).missing == told
+    summary = findings["counts"].detail
+    assert summary.startswith(f"recordings missing: {len(case.gone)} (the first is ")
+    assert f"mixtures left out for them: {case.lost or 0}" in summary
+    assert dataset_record(part, systems={}, skipped={}).missing == summary
 
 
 def test_what_other_splits_lack_does_not_matter(case: Partial, tmp_path: Path) -> None:
@@ -208,7 +208,7 @@ def test_splits_do_not_depend_on_what_is_there(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_lists_itself_tells_how_many_files_its_release_has(tmp_path: Path) -> None:
-    """Which ones are missing nobody knows, so the set is built, and its card says so."""
+    """The corpus has no list of its files, so the set is built, and its card says so."""
     params = {"count": 2, "sounds": {"corpus": "fuss"}, "n_events": [1, 1]}
     config = DatasetConfig.model_validate(
         {"name": "small", "builder": "fuss_style", "corpora": {"fuss": {"kind": "fuss"}}, "params": params}

@@ -86,7 +86,7 @@ def test_mixtures_draw_differently_and_evenly() -> None:
 
 def test_more_inactive_classes_than_the_pool_holds_is_an_error() -> None:
     assert len(_draw("1:9")[0].inactive) == 9
-    with pytest.raises(DatasetError, match=r"1:10 asks for 10 inactive .* only 9 of the vocab"):
+    with pytest.raises(DatasetError, match=r"1:10 needs 10 inactive .* only 9 of the vocab"):
         _draw("1:10")
     with pytest.raises(DatasetError, match="only 0"):
         _draw("0:1", pool=PRESENT)

@@ -82,7 +82,7 @@ class ClassTrials:
         enrollments: chooses the enrollment clips.
 
     Raises:
-        ConfigError: a label is neither a class nor a scene, or a condition asks for too many classes.
+        ConfigError: a label is neither a class nor a scene, or a condition needs too many classes.
     """
 
     def __init__(

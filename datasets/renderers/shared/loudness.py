@@ -37,10 +37,10 @@ def loudness(samples: Samples, sample_rate_hz: int) -> float:
     if not loud.size:
         return LUFS_FLOOR
     gate = max(float(loud.mean()) * 10.0 ** (_GATE_LU / 10.0), _power(LUFS_FLOOR))
-    kept = powers[powers > gate]
-    if not kept.size:
+    gated = powers[powers > gate]
+    if not gated.size:
         return LUFS_FLOOR
-    return max(_OFFSET + 10.0 * float(np.log10(kept.mean())), LUFS_FLOOR)
+    return max(_OFFSET + 10.0 * float(np.log10(gated.mean())), LUFS_FLOOR)
 
 
 def _block_powers(samples: Samples, sample_rate_hz: int) -> NDArray[np.float64]:
@@ -57,7 +57,7 @@ def _block_powers(samples: Samples, sample_rate_hz: int) -> NDArray[np.float64]:
 
 @lru_cache(maxsize=512)
 def _edges(length: int, sample_rate_hz: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Where blocks start and stop.
+    """Starts and stops of gating blocks.
 
     Returns:
         Edges between which energy is summed up once, though blocks overlap; and numbers of the

@@ -64,7 +64,7 @@ def sox_length(frames: int, *, from_hz: int, to_hz: int) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Plan:
-    """How to resample by one ratio.
+    """Plan of resampling by one ratio.
 
     Attributes:
         block_in: samples of a block before.
@@ -174,7 +174,7 @@ class LowPass:
 
 
 def low_pass(from_hz: int, to_hz: int) -> LowPass:
-    """What SoX makes of a ratio."""
+    """SoX's filter for a ratio."""
     common = math.gcd(from_hz, to_hz)
     high, low = max(from_hz, to_hz) // common, min(from_hz, to_hz) // common
     stages = max(1, math.floor(math.log2(high / low)))
@@ -209,7 +209,7 @@ _LONG_BELOW = 2.5
 
 
 def start_loss(low_pass: LowPass, *, from_hz: int, to_hz: int) -> Matrix:
-    """What is missing from the first `OUTPUTS` samples, as a matrix over the first inputs."""
+    """Loss of the first `OUTPUTS` samples, as a matrix over the first inputs."""
     inputs = low_pass.reach + 16
     stages = low_pass.stages
     ratio = from_hz / to_hz

@@ -393,7 +393,7 @@ def test_too_few_speakers() -> None:
 
 
 def test_missing_and_short_videos_are_counted() -> None:
-    """They are told as missing recordings, which --allow-missing leaves out."""
+    """They are reported as missing recordings, which --allow-missing leaves out."""
     short = _corpora(films=Seen("films", FILMED, shorter=60))
     with pytest.raises(AudioError, match=r"lasts 3.60 s, less than the 4 s of its sound"):
         _builder(short).draw(0)

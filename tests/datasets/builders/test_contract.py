@@ -108,9 +108,9 @@ def test_a_recording_that_is_missing_is_named_and_may_be_left_out(name: str, tmp
     part = build(config, tmp_path / "set", corpus_dirs=folders, allow_missing=True)
     assert len(part.mixtures) == left < len(whole.mixtures)
     assert part.card.counts["missing_recordings"] == 1
-    (told,) = part.card.missing
-    assert told.startswith(f"{corpus}:")
-    assert told.endswith(Path(path).name)
+    (named,) = part.card.missing
+    assert named.startswith(f"{corpus}:")
+    assert named.endswith(Path(path).name)
     kept = {mixture.id: mixture for mixture in part.mixtures.values()}
     assert all(whole.mixtures[name] == mixture for name, mixture in kept.items())
 
@@ -149,7 +149,7 @@ def test_a_half_copied_corpus_that_is_drawn_from(tmp_path: Path) -> None:
 
 
 class _Backwards:
-    """What `os.scandir` gives, in the opposite order of names."""
+    """`os.scandir` in the opposite order of names."""
 
     def __init__(self, entries: list[os.DirEntry[str]]) -> None:
         self._rest = iter(sorted(entries, key=lambda entry: entry.name, reverse=True))

@@ -304,7 +304,7 @@ def test_a_limit_keeps_the_mixtures_that_enroll(place: Place, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("changed", "told"),
+    ("changed", "message"),
     [
         ({(0, A): None}, "no line for mixture"),
         ({(0, A): ("s3", 1)}, "is not in this set"),
@@ -312,17 +312,17 @@ def test_a_limit_keeps_the_mixtures_that_enroll(place: Place, tmp_path: Path) ->
         ({(0, A): ("s1", 1)}, "is speaker '121', but the target is '60'"),
     ],
 )
-def test_a_map_that_does_not_fit_is_told(
-    place: Place, tmp_path: Path, changed: dict[Any, Any], told: str
+def test_a_map_that_does_not_fit_is_refused(
+    place: Place, tmp_path: Path, changed: dict[Any, Any], message: str
 ) -> None:
     lines = {key: changed.get(key, value) for key, value in STANDARD.items()}
     write_map(place, {key: value for key, value in lines.items() if value is not None})
-    with pytest.raises(DatasetError, match=told):
+    with pytest.raises(DatasetError, match=message):
         built(place, tmp_path / "set", enrollment="map", enrollment_map=MAP)
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("one two\n", "entry 1 is 'one two'"),
         (f"{IDS[0]} a-1 s1\n", "entry 1"),
@@ -330,14 +330,14 @@ def test_a_map_that_does_not_fit_is_told(
         (None, f"has no {MAP}; get it with"),
     ],
 )
-def test_a_map_that_is_none_is_told(place: Place, tmp_path: Path, text: str | None, told: str) -> None:
+def test_a_map_that_is_none_is_refused(place: Place, tmp_path: Path, text: str | None, message: str) -> None:
     if text is not None:
         (place.dirs["librimix"] / MAP).write_text(text)
-    with pytest.raises(CorpusError, match=told):
+    with pytest.raises(CorpusError, match=message):
         built(place, tmp_path / "set", enrollment="map", enrollment_map=MAP)
 
 
-def test_a_speaker_without_another_utterance_is_told(tmp_path: Path) -> None:
+def test_a_speaker_without_another_utterance_is_refused(tmp_path: Path) -> None:
     rows = [mixture_row({A: 1.0, B: 1.0}, "tt/a.wav", 1.0)]
     place = make_librimix(tmp_path, rows, {A: 48_000, B: 48_000}, NOISE)
     with pytest.raises(DatasetError, match=r"speaker '60' .* no utterance of 3 s besides"):
@@ -438,7 +438,7 @@ def test_a_part_is_not_reused_for_the_whole(place: Place, tmp_path: Path) -> Non
     assert build(librimix_config(), folder, **common).card.missing == ()
 
 
-def test_nothing_at_all_is_told(place: Place, tmp_path: Path) -> None:
+def test_nothing_at_all_is_refused(place: Place, tmp_path: Path) -> None:
     for file in place.dirs["librispeech"].rglob("*.flac"):
         file.unlink()
     with pytest.raises(DatasetError, match=r"no trial, since \d+ recordings are missing"):
@@ -526,7 +526,7 @@ def test_a_clean_set_needs_no_noise(place: Place, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("params", "told"),
+    ("params", "message"),
     [
         ({"sample_rate_hz": 44_100}, "sample_rate_hz = 44100"),
         ({"mode": "mid"}, "mode = 'mid'"),
@@ -539,14 +539,16 @@ def test_a_clean_set_needs_no_noise(place: Place, tmp_path: Path) -> None:
         ({"limit": 0}, "limit = 0"),
     ],
 )
-def test_wrong_parameters_are_told(place: Place, tmp_path: Path, params: dict[str, Any], told: str) -> None:
-    with pytest.raises(TsebenchError, match=told) as caught:
+def test_wrong_parameters_are_refused(
+    place: Place, tmp_path: Path, params: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(TsebenchError, match=message) as caught:
         built(place, tmp_path / "set", **params)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         (lambda text: text.replace("source_1_gain", "source_1_level"), "no column 'source_1_gain'"),
         (lambda text: text.replace(",0.25,", ",loud,"), "source_2_gain = 'loud' is not a number"),
@@ -557,22 +559,22 @@ def test_wrong_parameters_are_told(place: Place, tmp_path: Path, params: dict[st
         (lambda text: text.replace(A, "../../etc/passwd"), "leads out of the corpus folder"),
     ],
 )
-def test_damaged_tables_are_told(place: Place, tmp_path: Path, change: Any, told: str) -> None:
+def test_damaged_tables_are_refused(place: Place, tmp_path: Path, change: Any, message: str) -> None:
     table = place.dirs["librimix"] / TABLE
     table.write_text(change(table.read_text()))
-    with pytest.raises(TsebenchError, match=told) as caught:
+    with pytest.raises(TsebenchError, match=message) as caught:
         built(place, tmp_path / "set", mix="both")
     assert "\n" not in str(caught.value)
 
 
-def test_folders_that_are_not_there_are_told(place: Place, tmp_path: Path) -> None:
+def test_folders_that_are_not_there_are_refused(place: Place, tmp_path: Path) -> None:
     for name in ("librimix", "librispeech", "wham"):
         dirs = {**place.dirs, name: tmp_path / "nowhere"}
         with pytest.raises(CorpusError, match=f"corpus '{name}'.*--corpus {name}=DIR"):
             build(librimix_config(mix="both"), tmp_path / "set", corpus_dirs=dirs)
 
 
-def test_noise_without_a_column_is_told(place: Place, tmp_path: Path) -> None:
+def test_noise_without_a_column_is_refused(place: Place, tmp_path: Path) -> None:
     table = place.dirs["librimix"] / TABLE
     rows = [{key: row[key] for key in row if "noise" not in key} for row in ROWS]
     write_csv(table, rows)
@@ -615,11 +617,11 @@ def part(request: pytest.FixtureRequest) -> str:
 
 def test_the_real_tables_have_the_known_hours(part: str) -> None:
     rows = mixture_rows(read_table(METADATA / "Libri2Mix" / f"libri2mix_{part}-clean.csv"))
-    heard = utterance_rows(read_table(METADATA / "LibriSpeech" / f"{part}-clean.csv"))
-    assert len(heard) == {"test": 2229, "dev": 2303}[part]
-    assert min(utterance.frames for utterance in heard.values()) >= 48_000
+    listed = utterance_rows(read_table(METADATA / "LibriSpeech" / f"{part}-clean.csv"))
+    assert len(listed) == {"test": 2229, "dev": 2303}[part]
+    assert min(utterance.frames for utterance in listed.values()) >= 48_000
     assert len(rows) == len({row.mixture_id for row in rows}) == 3000
-    lengths = [[heard[p.path].frames for p in row.speech] for row in rows]
+    lengths = [[listed[p.path].frames for p in row.speech] for row in rows]
     hours = [sum(map(end, lengths)) / 16_000 / 3600 for end in (min, max)]
     assert [round(h, 3) for h in hours] == {"test": [4.187, 7.012], "dev": [4.513, 7.600]}[part]
     for row in rows:
@@ -627,7 +629,7 @@ def test_the_real_tables_have_the_known_hours(part: str) -> None:
         assert row.mixture_id == "_".join(stems)
         assert row.noise is not None
         assert row.noise.path.startswith({"test": "tt/", "dev": "cv/"}[part])
-        assert heard[row.speech[0].path].speaker != heard[row.speech[1].path].speaker
+        assert listed[row.speech[0].path].speaker != listed[row.speech[1].path].speaker
 
 
 def test_the_real_gains_are_read_to_the_last_digit(part: str) -> None:
@@ -645,9 +647,9 @@ def test_the_real_gains_are_read_to_the_last_digit(part: str) -> None:
 def test_all_real_mixtures_are_drawn_without_audio(part: str, tmp_path: Path) -> None:
     """Only transcripts are read: the lists give the lengths."""
     table = read_table(METADATA / "LibriSpeech" / f"{part}-clean.csv")
-    heard = utterance_rows(table)
+    listed = utterance_rows(table)
     texts: dict[Path, list[str]] = {}
-    for path in heard:
+    for path in listed:
         chapter = tmp_path / "LibriSpeech" / Path(path).parent
         texts.setdefault(chapter, []).append(f"{Path(path).stem} {words_of(Path(path).stem)}\n")
     for chapter, lines in texts.items():
@@ -670,7 +672,7 @@ def test_all_real_mixtures_are_drawn_without_audio(part: str, tmp_path: Path) ->
         for trial, source in zip(item.trials, item.mixture.sources, strict=True):
             (clip,) = trial.clue.enrollments
             assert isinstance(clip, Clip)
-            assert heard[clip.path].speaker == source.label
+            assert listed[clip.path].speaker == source.label
             assert clip.path not in {s.clip.path for s in item.mixture.sources}
             assert source.transcript == words_of(Path(source.clip.path).stem)
 

@@ -446,7 +446,7 @@ WRONG_SOUND: list[tuple[dict[str, Any], str]] = [
     ({"n_classes": [1, 5]}, "the 4 classes of the vocabulary"),
     ({"conditions": ["3:0"]}, "may hold only 2"),
     ({"conditions": []}, "conditions = []"),
-    ({"conditions": ["1:0", "1:0"]}, "condition 1:0 is asked for twice"),
+    ({"conditions": ["1:0", "1:0"]}, "condition 1:0 is listed twice"),
     ({"conditions": [63]}, "write '1:3'"),
     ({"clues": []}, "clues = []"),
     ({"count": 0}, "count = 0"),

@@ -212,7 +212,7 @@ def test_confusable_classes_are_not_inactive(renderer: str) -> None:
 
 def test_asking_for_more_than_the_pool_is_an_error() -> None:
     builder = _builder(Sounds(), conditions=["1:0", "0:7"])
-    with pytest.raises(DatasetError, match=r"condition 0:7 asks for 7 inactive classes, but only"):
+    with pytest.raises(DatasetError, match=r"condition 0:7 needs 7 inactive classes, but only"):
         builder.draw(0)
 
 
@@ -244,10 +244,10 @@ class TestSweeps:
     @pytest.mark.parametrize(
         ("conditions", "message"),
         [
-            (["1:0", {"n_active": 1, "n_inactive": [1, 0]}], "1:0 is asked for twice"),
+            (["1:0", {"n_active": 1, "n_inactive": [1, 0]}], "1:0 is listed twice"),
             ([{"n_active": 4, "n_inactive": 0}], "may hold only 3"),
             ([{"n_active": 0, "n_inactive": 0}], "at least one class"),
-            ([{"n_active": 1, "n_inactive": []}], "asks for nothing"),
+            ([{"n_active": 1, "n_inactive": []}], "is empty; list"),
             ([{"n_active": 1}], r"key 'conditions.0.sweep.n_inactive' is missing"),
             ([{"n_active": -1, "n_inactive": 0}], "greater than or equal to 0"),
             ([{"n_active": 1, "n_inactive": 0, "n": 1}], "unknown key"),

@@ -89,7 +89,7 @@ def _levels(lists: Path) -> dict[str, float]:
 def _official(
     row: str, dirs: Mapping[str, Path], *, rate_hz: int, mode: str, auxiliary: str | None = None
 ) -> dict[str, Codes]:
-    """What the scripts write, in their order of steps: codes by folder."""
+    """Output of the scripts, in their order of steps: codes by folder."""
     cells = row.split()
     levels = _levels(dirs["wsj0_mix"])
 
@@ -325,10 +325,10 @@ class TestProtocols:
 
 
 def test_transcripts_only_of_utterances_that_are_heard_whole(dirs: dict[str, Path]) -> None:
-    heard = {}
+    transcribed = {}
     for mode in ("min", "max"):
         dataset = _build(dirs, mode=mode, texts=True)
-        heard[mode] = {
+        transcribed[mode] = {
             source.id
             for source in dataset.mixtures["050a0501_2.4_441c0201_-2.4"].sources
             if source.transcript
@@ -336,7 +336,7 @@ def test_transcripts_only_of_utterances_that_are_heard_whole(dirs: dict[str, Pat
         first = dataset.mixtures["440c0201_0.60431_22gc0101_-0.60431"]
         # 440c0201 (2.51 s) is longer than 22gc0101 (2.2 s).
         assert (first.sources[0].transcript is not None) == (mode == "max")
-    assert heard == {"min": set(), "max": {"s2"}}
+    assert transcribed == {"min": set(), "max": {"s2"}}
     tags = dataset.trials[0].tags
     assert tags["overlap"] == round(2.2 / 2.51, 1)
 
@@ -501,8 +501,8 @@ class TestMissing:
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"protocol": "extr", "targets": "all"}, "protocol 'extr' asks for s1"),
-        ({"protocol": "extr", "enrollment_list": "x"}, "protocol 'extr' asks for s1"),
+        ({"protocol": "extr", "targets": "all"}, "protocol 'extr' queries s1"),
+        ({"protocol": "extr", "enrollment_list": "x"}, "protocol 'extr' queries s1"),
         ({"protocol": "extr", "mixture_list": "mix_2_spk_tt.txt"}, "have no auxiliary utterance"),
         ({"protocol": "spex", "mode": "max"}, "protocol 'spex' has mode = 'min'"),
         ({"protocol": "spex", "sample_rate_hz": 16_000}, "protocol 'spex' has"),

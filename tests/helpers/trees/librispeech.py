@@ -70,5 +70,5 @@ def seed_of(utterance: str) -> int:
 
 
 def words_of(utterance: str) -> str:
-    """What is said in an utterance."""
+    """Transcript of an utterance."""
     return f"IT'S UTTERANCE {utterance.replace('-', ' ')}"

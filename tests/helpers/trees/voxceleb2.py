@@ -1,4 +1,4 @@
-"""VoxCeleb2 in the release's layout and in that of MuSE: videos, and audio exported beside them."""
+"""VoxCeleb2 in the release's layout and in that of MuSE: videos, and audio exported next to them."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class SpeakerPools:
     Args:
         selections: recordings; those of one corpus are put together.
         read: reads clips at the rate of the mixtures.
-        min_s: shortest recording, if the selections do not ask for longer ones.
+        min_s: shortest recording, unless a selection has a larger one.
     """
 
     def __init__(

@@ -42,7 +42,7 @@ class Recipes:
 
         Raises:
             CorpusError: nothing says the sex of a speaker.
-            ConfigError: noise is asked for, and the table has none.
+            ConfigError: `mix` needs noise, and the table has none.
         """
         missing: dict[FileKey, str] = {}
         frames = [self._frames(part, missing) for part in row.speech]

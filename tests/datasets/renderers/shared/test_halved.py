@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
-from tsebench.datasets.renderers.shared import halved as _halved
+from tsebench.datasets.renderers.shared import halved as halved_module
 from tsebench.datasets.renderers.shared.halved import halved
 
 Signal = NDArray[np.float32]
@@ -50,9 +50,9 @@ def test_where_scipy_adds_up_otherwise_it_does_the_work(monkeypatch: pytest.Monk
         resampled: Signal = resample_poly(samples, up, down, window=("kaiser", 6.0))
         return resampled
 
-    monkeypatch.setattr(_halved, "resample_poly", other)
-    _halved._as_scipy.cache_clear()
+    monkeypatch.setattr(halved_module, "resample_poly", other)
+    halved_module._as_scipy.cache_clear()
     try:
         np.testing.assert_array_equal(halved(SIGNALS["noise"]), other(SIGNALS["noise"], 1, 2))
     finally:
-        _halved._as_scipy.cache_clear()
+        halved_module._as_scipy.cache_clear()

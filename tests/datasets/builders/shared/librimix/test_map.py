@@ -40,7 +40,7 @@ Row = Mapping[str, str]
 
 @dataclass(frozen=True)
 class Planned:
-    """What each target is enrolled with, and which targets are leaks."""
+    """The enrollment of each target, and the targets that are leaks."""
 
     enrolled: Mapping[Target, Target] = field(repr=False)
     same_utterance: frozenset[Target]
@@ -140,11 +140,11 @@ def _write_recordings(root: Path, rows: list[Row], planned: Planned) -> None:
     for file_path, text in texts.items():
         file_path.write_text(text)
     (speech / "SPEAKERS.TXT").write_text(HEAD)
-    heard = {by_id[name]["noise_path"] for name in whole}
+    mixed = {by_id[name]["noise_path"] for name in whole}
     for number, noise_path in enumerate(sorted({row["noise_path"] for row in rows})):
         path = root / "wham_noise" / noise_path
         path.parent.mkdir(parents=True, exist_ok=True)
-        length = 160_000 if noise_path in heard else 16
+        length = 160_000 if noise_path in mixed else 16
         noise = np.random.default_rng(number).integers(-300, 300, (length, 2), dtype=np.int16)
         soundfile.write(str(path), noise, 16_000)
 
