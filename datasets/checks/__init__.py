@@ -1,1 +1,1 @@
-"""Checks of datasets: manifest, recordings, rendering, leaks."""
+"""Checks of datasets: `validate` runs all and returns a `Finding` each; `numbers_of` summarises a set."""

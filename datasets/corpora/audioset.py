@@ -85,7 +85,7 @@ class AudioSet(DiskCorpus):
         return self._clips[path].labels
 
     def digest(self, path: str) -> str:
-        """SHA-256 (hex) of the bytes of a file."""
+        """SHA-256 (hex) of the bytes of a file; raises an AudioError if the list has another one."""
         digest = super().digest(path)
         listed = self._clips[path].sha256 if path in self._clips else "nothing of it"
         if digest != listed:
@@ -114,26 +114,20 @@ class AudioSet(DiskCorpus):
     def _clips(self) -> Mapping[str, _ListedClip]:
         """The rows of the list by path."""
         table = self._table(self._metadata)
+        rows = table.full_rows("path", "labels", "sha256", option="metadata")
         blank = ("",) * len(table.rows)
-        rows = zip(
-            table.full_column("path", option="metadata"),
-            table.full_column("labels", option="metadata"),
-            table.full_column("sha256", option="metadata"),
-            table.column("split", option="metadata") if "split" in table.header else blank,
-            table.column("group", option="metadata") if "group" in table.header else blank,
-            table.lines,
-            strict=True,
-        )
+        splits, groups = (table.column(n) if n in table.header else blank for n in ("split", "group"))
         clips: dict[str, _ListedClip] = {}
-        for cell, labels, sha256, split, group, line in rows:
+        for (cell, text, sha256), split, group, line in zip(rows, splits, groups, table.lines, strict=True):
             path = posixpath.normpath(cell)
-            if path in clips or not _SHA256.fullmatch(sha256.lower()) or not _labels(labels):
+            labels = tuple(label.strip() for label in text.split(";") if label.strip())
+            if path in clips or not _SHA256.fullmatch(sha256.lower()) or not labels:
                 raise CorpusError(
                     f"{str(table.path)!r}, line {line}: {cell!r} is listed twice, or has no label, "
                     f"or {sha256!r} is not a SHA-256 of 64 hex digits; correct the line"
                 )
             clips[path] = _ListedClip(
-                labels=_labels(labels), sha256=sha256.lower(), split=split or "test", group=group or path
+                labels=labels, sha256=sha256.lower(), split=split or "test", group=group or path
             )
         return clips
 
@@ -152,7 +146,3 @@ class AudioSet(DiskCorpus):
     def _arrange(self, part: ReleasePart, entries: Sequence[FileEntry]) -> Sequence[FileEntry]:
         arranged = super()._arrange(part, entries)
         return [e for e in arranged if not self._single or len(self._clips[e.path].labels) == 1]
-
-
-def _labels(cell: str) -> tuple[str, ...]:
-    return tuple(label.strip() for label in cell.split(";") if label.strip())

@@ -120,12 +120,8 @@ class Fsd50k(DiskCorpus):
             CorpusError: the metadata cannot be read.
         """
         files = [self.root / _META / f"{part.name}_clips_info_FSD50K.json" for part in self.parts]
-        return {
-            fname: uploader
-            for file in files
-            if file.is_file()
-            for fname, uploader in self._uploaders(file).items()
-        }
+        read = (self._uploaders(file) for file in files if file.is_file())
+        return {fname: uploader for uploaders in read for fname, uploader in uploaders.items()}
 
     def classes(self, path: str) -> tuple[str, ...]:
         """All labels of one clip, ancestors included.
@@ -157,11 +153,6 @@ class Fsd50k(DiskCorpus):
         return {clip.fname: clip for clip in self.ground_truth}
 
     @cached_property
-    def _parents(self) -> frozenset[str]:
-        """Classes that have classes below them."""
-        return frozenset(label for labels in self._above.values() for label in labels)
-
-    @cached_property
     def _above(self) -> Mapping[str, frozenset[str]]:
         """The classes above each class."""
         return ancestors([labels for _, labels, _ in self._rows])
@@ -173,14 +164,12 @@ class Fsd50k(DiskCorpus):
 
     def _rows_of(self, part: ReleasePart) -> list[tuple[str, tuple[str, ...], str]]:
         table = self._table(f"{_TRUTH}/{part.name}.csv")
-        names = table.full_column("fname", option="root")
-        labels = table.full_column("labels", option="root")
-        splits: Sequence[str] = ["test"] * len(names)
+        splits: Sequence[str] = ["test"] * len(table.rows)
         if part.name == "dev":
-            splits = [self._split(cell) for cell in table.full_column("split", option="root")]
+            splits = [self._split(cell) for cell in table.full_column("split")]
         known = set(self.vocabulary)
         rows = []
-        for fname, cell, split in zip(names, labels, splits, strict=True):
+        for (fname, cell), split in zip(table.full_rows("fname", "labels"), splits, strict=True):
             clip_labels = tuple(label.strip() for label in cell.split(","))
             if not known.issuperset(clip_labels):
                 raise CorpusError(
@@ -209,10 +198,11 @@ class Fsd50k(DiskCorpus):
         ]
 
     def _arrange(self, part: ReleasePart, entries: Sequence[FileEntry]) -> Sequence[FileEntry]:
+        parents = {label for labels in self._above.values() for label in labels}
         return [
             entry
             for entry in super()._arrange(part, entries)
-            if (self._labels == "all" or entry.label not in self._parents)
+            if (self._labels == "all" or entry.label not in parents)
             and not (self._single and len(self._clips[PurePosixPath(entry.path).stem].leaves) > 1)
         ]
 

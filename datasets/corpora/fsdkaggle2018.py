@@ -58,20 +58,11 @@ class FsdKaggle2018(DiskCorpus):
 
     def _list(self, part: ReleasePart) -> Sequence[FileEntry]:
         table = self._table(_TABLES[part.name])
-        labels = table.full_column("label", option="root")
-        used = ["Public"] * len(labels)
-        if part.name == "test":
-            used = list(table.column("usage", option="root"))
-        rows = zip(
-            table.full_column("fname", option="root"),
-            labels,
-            table.full_column("freesound_id", option="root"),
-            used,
-            strict=True,
-        )
+        rows = table.full_rows("fname", "label", "freesound_id")
+        used = table.column("usage") if part.name == "test" else ["Public"] * len(table.rows)
         return [
             FileEntry(path=f"{part.folder}/{fname}", label=label, split=part.name, group=freesound_id)
-            for fname, label, freesound_id, usage in rows
+            for (fname, label, freesound_id), usage in zip(rows, used, strict=True)
             if usage != "Ignored" and label != "None"
         ]
 
@@ -82,9 +73,5 @@ class FsdKaggle2018(DiskCorpus):
         return super()._arrange(part, entries)
 
     def _checked(self) -> set[str]:
-        table = self._table(_TABLES["train"])
-        flags = table.full_column("manually_verified", option="root")
-        names = table.full_column("fname", option="root")
-        return {
-            f"{self.parts[0].folder}/{fname}" for fname, flag in zip(names, flags, strict=True) if flag == "1"
-        }
+        rows = self._table(_TABLES["train"]).full_rows("fname", "manually_verified")
+        return {f"{self.parts[0].folder}/{fname}" for fname, flag in rows if flag == "1"}

@@ -15,12 +15,8 @@ from .disk.file_entries import FileEntry
 from .disk.layout import Release, ReleasePart
 
 _FILE = re.compile(r"(?:Noise_|RVB2014_type1_noise_)(small|medium|large)room([12])_(\d+)\.wav", re.IGNORECASE)
-_RECORDINGS = tuple(
-    (f"{size}Room{room}", number)
-    for size in ("Small", "Medium", "Large")
-    for room in (1, 2)
-    for number in range(1, 11)
-)
+_ROOMS = [f"{size}Room{room}" for size in ("Small", "Medium", "Large") for room in (1, 2)]
+_NAMES = {"challenge": "Noise_{}_{}.wav", "slr28": "RVB2014_type1_noise_{}_{}.wav"}
 ALL = "all"
 """Split of all recordings, unless `shares` says otherwise: the corpus has no splits."""
 
@@ -77,9 +73,11 @@ class ReverbNoise(DiskCorpus):
         return tuple(there[:1])
 
     def _list(self, part: ReleasePart) -> Sequence[FileEntry]:
+        spelt = str.lower if part.name == "slr28" else str
         known = {
-            (room, number): f"{part.folder}/{_file_name(part.name, room, number)}"
-            for room, number in _RECORDINGS
+            (room, number): f"{part.folder}/{_NAMES[part.name].format(spelt(room), number)}"
+            for room in _ROOMS
+            for number in range(1, 11)
         }
         for path in self._found(part.folder):
             if match := _FILE.fullmatch(PurePosixPath(path).name):
@@ -92,12 +90,6 @@ class ReverbNoise(DiskCorpus):
             return super()._arrange(part, entries)
         shared = [(entry, self._share_of.get(_number(entry.path))) for entry in entries]
         return [replace(entry, split=split) for entry, split in shared if split is not None]
-
-
-def _file_name(part: str, room: str, number: int) -> str:
-    if part == "slr28":
-        return f"RVB2014_type1_noise_{room.lower()}_{number}.wav"
-    return f"Noise_{room}_{number}.wav"
 
 
 def _number(path: str) -> int:

@@ -11,21 +11,18 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from ...core.errors import ConfigError
-from ..protocols.corpus import CORPORA, Pictures, Samples, VideoInfo
+from ..protocols.corpus import CORPORA, Pictures, VideoInfo
 from ..seeding import generator
 from ..signals.sample_cache import SampleCache
-from .synthesis.espeak import Speech, speak
+from .synthesis.espeak import Codes, Speech, speak
 from .synthesis.matrix_sentences import sentence
 from .synthesis.mouth_pictures import draw_face, draw_grain, draw_motion, draw_pictures
 from .synthesis.mouth_shapes import Track, track
-from .synthesis.voice_corpus import VoiceCorpus, audible_span, level, noise_seed, voice_of
+from .synthesis.voice_corpus import VoiceCorpus, audible_span, noise_seed, voice_of
 
 KIND = "synthetic_av"
 FPS = 25.0
 _SMALLEST, _LARGEST = 16, 256
-
-# Shared by all corpora of the process. Holds all recordings of the default size.
-_CACHE = SampleCache(max_bytes=128 * 2**20)
 
 
 @CORPORA.register(KIND)
@@ -41,6 +38,7 @@ class SyntheticAv(VoiceCorpus):
 
     kind = KIND
     version = "1"
+    cache = SampleCache(max_bytes=128 * 2**20)
 
     def __init__(self, *, name: str = KIND, seed: int = 0, utterances: int = 6, size: int = 64) -> None:
         super().__init__(name=name, seed=seed, utterances=utterances)
@@ -88,16 +86,13 @@ class SyntheticAv(VoiceCorpus):
         keys = (f"{self.key(path)}|{number}" for number in range(2))
         return [sentence(hashlib.sha256(k.encode()).digest()) for k in keys]
 
-    def _whole(self, path: str) -> Samples:
-        return _CACHE.get_or_make(self.key(path), lambda: self._sound(path))
-
-    def _sound(self, path: str) -> Samples:
+    def _synthesise(self, path: str) -> Codes:
         spoken = self._spoken(path)
-        return level(spoken.speech.codes[spoken.start : spoken.stop])
+        return spoken.speech.codes[spoken.start : spoken.stop]
 
     def _spoken(self, path: str) -> _Spoken:
-        seed = noise_seed(hashlib.sha256(self.key(path).encode()).digest())
-        return _say(self.speaker(path), ". ".join(self._sentences(path)).lower(), seed)
+        text = ". ".join(self._sentences(path)).lower()
+        return _say(self.speaker(path), text, noise_seed(self._random_bytes(path)))
 
 
 @dataclass(frozen=True, slots=True)

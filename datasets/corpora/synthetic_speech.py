@@ -7,18 +7,13 @@ voices are unseen in training, and pocketsphinx understands each of them.
 
 from __future__ import annotations
 
-import hashlib
-
-from ..protocols.corpus import CORPORA, Samples
+from ..protocols.corpus import CORPORA
 from ..signals.sample_cache import SampleCache
-from .synthesis.espeak import speak
+from .synthesis.espeak import Codes, speak
 from .synthesis.matrix_sentences import jsgf, sentence
-from .synthesis.voice_corpus import VoiceCorpus, audible_span, level, noise_seed, voice_of
+from .synthesis.voice_corpus import VoiceCorpus, audible_span, noise_seed, voice_of
 
 KIND = "synthetic_speech"
-
-# Shared by all corpora of the process. Holds all recordings of the default size.
-_CACHE = SampleCache(max_bytes=96 * 2**20)
 
 
 @CORPORA.register(KIND)
@@ -33,6 +28,7 @@ class SyntheticSpeech(VoiceCorpus):
 
     kind = KIND
     version = "1"
+    cache = SampleCache(max_bytes=96 * 2**20)
 
     def __init__(self, *, name: str = KIND, seed: int = 0, utterances: int = 12) -> None:
         super().__init__(name=name, seed=seed, utterances=utterances)
@@ -44,16 +40,10 @@ class SyntheticSpeech(VoiceCorpus):
 
     def transcript(self, path: str) -> str:
         """Transcript of a recording, upper case."""
-        return sentence(self._draw(path))
+        return sentence(self._random_bytes(path))
 
-    def _draw(self, path: str) -> bytes:
-        return hashlib.sha256(self.key(path).encode()).digest()
-
-    def _whole(self, path: str) -> Samples:
-        return _CACHE.get_or_make(self.key(path), lambda: self._say(path))
-
-    def _say(self, path: str) -> Samples:
+    def _synthesise(self, path: str) -> Codes:
         text, voice = self.transcript(path).lower(), voice_of(self.speaker(path))
-        codes = speak(text, voice=voice, seed=noise_seed(self._draw(path))).codes
+        codes = speak(text, voice=voice, seed=noise_seed(self._random_bytes(path))).codes
         start, stop = audible_span(codes)
-        return level(codes[start:stop])
+        return codes[start:stop]

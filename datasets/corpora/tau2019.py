@@ -68,19 +68,14 @@ class Tau2019(DiskCorpus):
         if (self.root / _EVAL / "meta.csv").is_file():
             return self._labelled(_EVAL, split="test")
         table = self._table(f"{_EVAL}/evaluation_setup/test.csv")
-        paths = [f"{_EVAL}/{cell}" for cell in table.full_column("filename", option="root")]
+        paths = [f"{_EVAL}/{cell}" for cell in table.full_column("filename")]
         return [FileEntry(path=p, label=UNLABELLED, split="test", group=p) for p in paths]
 
     def _labelled(self, folder: str, *, split: str) -> Sequence[FileEntry]:
         table = self._table(f"{folder}/meta.csv")
         return [
             FileEntry(path=f"{folder}/{filename}", label=scene, split=split, group=location)
-            for filename, scene, location in zip(
-                table.full_column("filename", option="root"),
-                table.full_column("scene_label", option="root"),
-                table.full_column("identifier", option="root"),
-                strict=True,
-            )
+            for filename, scene, location in table.full_rows("filename", "scene_label", "identifier")
         ]
 
     def _arrange(self, part: ReleasePart, entries: Sequence[FileEntry]) -> Sequence[FileEntry]:
@@ -94,6 +89,5 @@ class Tau2019(DiskCorpus):
         split_of: dict[str, str] = {}
         for split, file in (("train", "fold1_train.csv"), ("valid", "fold1_evaluate.csv")):
             table = self._table(f"{_DEV}/evaluation_setup/{file}")
-            cells = table.full_column("filename", option="root")
-            split_of.update({f"{_DEV}/{cell}": split for cell in cells})
+            split_of.update({f"{_DEV}/{cell}": split for cell in table.full_column("filename")})
         return split_of

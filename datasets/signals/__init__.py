@@ -1,1 +1,1 @@
-"""Audio and video files, levels, and the arithmetic of mixing."""
+"""Signal processing of datasets: `audio` and `video` files, `clips` of corpora, `mixing`, `active_level`."""

@@ -1,1 +1,1 @@
-"""Code that corpora on disk share: layouts, listings, tables."""
+"""Base classes of corpora on disk (`DiskCorpus`, `ListedCorpus`, `ListFolder`), and `read_table`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +25,7 @@ class CsvTable:
     rows: tuple[tuple[str, ...], ...]
     lines: tuple[int, ...]
 
-    def column(self, name: str, *, option: str) -> tuple[str, ...]:
+    def column(self, name: str, *, option: str = "root") -> tuple[str, ...]:
         """The cells of one column; `option` is the user's option that chooses it, for messages.
 
         Raises:
@@ -38,7 +39,7 @@ class CsvTable:
         index = self.header.index(name)
         return tuple(row[index] for row in self.rows)
 
-    def full_column(self, name: str, *, option: str) -> tuple[str, ...]:
+    def full_column(self, name: str, *, option: str = "root") -> tuple[str, ...]:
         """As `column`, but a column that may not have empty cells.
 
         Raises:
@@ -52,6 +53,10 @@ class CsvTable:
                 f"of {len(cells)} rows; fill it in, or remove the row"
             )
         return cells
+
+    def full_rows(self, *names: str, option: str = "root") -> Iterator[tuple[str, ...]]:
+        """The cells of some columns, row by row; raises as `full_column`."""
+        return zip(*(self.full_column(name, option=option) for name in names), strict=True)
 
 
 def read_table(path: Path) -> CsvTable:

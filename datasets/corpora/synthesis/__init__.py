@@ -1,1 +1,1 @@
-"""Generators of the embedded corpora: voices, sounds, mouths."""
+"""Synthesis of speech, sounds and faces for the embedded corpora; `voice_corpus` has the `SPEAKERS`."""

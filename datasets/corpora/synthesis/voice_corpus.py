@@ -7,11 +7,13 @@ import math
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 
 from ....core.errors import AudioError, ConfigError
 from ...protocols.corpus import Recording, Samples
+from ...signals.sample_cache import SampleCache
 from .espeak import SAMPLE_RATE_HZ, Codes, Voice, library_version
 
 LEVEL_DB = -26.0  # RMS of every recording, relative to full scale
@@ -46,6 +48,8 @@ class VoiceCorpus(ABC):
 
     kind: str
     version: str
+    cache: ClassVar[SampleCache]
+    """Shared by all corpora of the process; holds all recordings of the default size."""
     licence = "CC0-1.0 (generated)"
 
     def __init__(self, *, name: str, seed: int, utterances: int) -> None:
@@ -63,8 +67,14 @@ class VoiceCorpus(ABC):
         """Transcript of a recording, upper case."""
 
     @abstractmethod
+    def _synthesise(self, path: str) -> Codes:
+        """The samples [T] of an existing recording, at any level."""
+
     def _whole(self, path: str) -> Samples:
-        """The samples [T] of an existing recording."""
+        return self.cache.get_or_make(self.key(path), lambda: level(self._synthesise(path)))
+
+    def _random_bytes(self, path: str) -> bytes:
+        return hashlib.sha256(self.key(path).encode()).digest()
 
     def recordings(self) -> Sequence[Recording]:
         """All recordings, sorted by path; the first call synthesises them (5 ms a sentence)."""
@@ -132,9 +142,9 @@ def voice_of(speaker: str) -> Voice:
     return Voice(variant=variant, pitch=int(pitch[1:]), rate=int(rate[1:]))
 
 
-def noise_seed(draw: bytes) -> int:
+def noise_seed(random: bytes) -> int:
     """A seed for the synthesiser's noise from the last four of random bytes."""
-    return 1 + int.from_bytes(draw[-4:], "big") % (2**31 - 1)
+    return 1 + int.from_bytes(random[-4:], "big") % (2**31 - 1)
 
 
 def audible_span(codes: Codes) -> tuple[int, int]:

@@ -162,7 +162,7 @@ def test_a_source_after_the_end_is_found(tiny: Dataset) -> None:
     assert found["lengths"].detail.startswith(
         f"source {source.id!r} of mixture 'test-000000' begins at sample 8000, after the end (8000)"
     )
-    # What cannot be heard is a silent target, too, if it is asked for.
+    # An inaudible source is a silent target, too, if it is the target of a trial.
     asked = any(source.id in trial.target_ids for trial in tiny.trials[:2])
     assert found["levels"].ok != asked
 
@@ -359,20 +359,20 @@ def test_speakers_in_both_sets_are_found(place: Place, tmp_path: Path) -> None:
     apart = make_librimix(tmp_path / "apart", rows, speech, {"tt/a.wav": 60_000})
     other = build(librimix_config(name="other"), tmp_path / "other", corpus_dirs=apart.dirs)
     (found,) = validate(dataset, against=[other], sample=1)[len(CHECKS) :]
-    told = "speakers in both: 2 (the first is 'librispeech:60')"
+    shared = "speakers in both: 2 (the first is 'librispeech:60')"
     one_split = "both are of librispeech:test-clean, split 'test': "
-    assert (found.verdict, found.detail) == ("remark", f"{one_split}{told}; 8 and 4 recordings")
+    assert (found.verdict, found.detail) == ("remark", f"{one_split}{shared}; 8 and 4 recordings")
     # The same files, said to be what a network is trained on.
     card = replace(other.manifest.card, split="train")
     training = Dataset(replace(other.manifest, card=card), other.corpora)
     (found,) = validate(dataset, against=[training], sample=1)[len(CHECKS) :]
-    assert (found.verdict, found.detail) == ("PROBLEM", told)
+    assert (found.verdict, found.detail) == ("PROBLEM", shared)
     # A split that the config does not name, and parts that are not those of the test set.
     parts = ("librispeech:test-clean", "librispeech:train-clean-100")
     card = replace(other.manifest.card, parts=parts)
     training = Dataset(replace(other.manifest, card=card), other.corpora)
     (found,) = validate(dataset, against=[training], sample=1)[len(CHECKS) :]
-    assert (found.verdict, found.detail) == ("PROBLEM", told)
+    assert (found.verdict, found.detail) == ("PROBLEM", shared)
 
 
 def test_min_and_max_of_one_test_set_may_share_everything(place: Place, tmp_path: Path) -> None:
@@ -387,7 +387,7 @@ def test_min_and_max_of_one_test_set_may_share_everything(place: Place, tmp_path
     )
 
 
-# How it is told -----------------------------------------------------------------------------------
+# Reports -----------------------------------------------------------------------------------------
 
 
 def test_findings_tell_problems_before_remarks() -> None:

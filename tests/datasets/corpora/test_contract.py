@@ -1,4 +1,4 @@
-"""What every corpus must keep: one protocol, whatever lies behind it."""
+"""Contract of all corpora: the protocol `Corpus`, and `Listed` where a corpus implements it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ WITH_TREES = [name for name in CORPORA if (TREES / f"{name}.py").is_file()]
 
 
 def _tree(kind: str, root: Path) -> Path:
-    """What a user has on disk; a file outside of it must stay out of reach."""
+    """A user's folder of the corpus, and a file outside of it that must stay out of reach."""
     soundfile.write(str(root.parent / "outside.wav"), np.zeros(100), 16_000)
     if kind not in WITH_TREES:
         return _folder(root)
@@ -148,11 +148,11 @@ def test_a_stretch_is_a_slice(corpus: Corpus) -> None:
 
 def test_what_is_read_may_be_changed(corpus: Corpus) -> None:
     path = corpus.recordings()[0].path
-    kept = corpus.read(path)[0].copy()
+    before = corpus.read(path)[0].copy()
     for start, frames in ((0, None), (0, 100)):
         samples, _ = corpus.read(path, start, frames)
         samples[:] = 0.0
-    np.testing.assert_array_equal(corpus.read(path)[0], kept)
+    np.testing.assert_array_equal(corpus.read(path)[0], before)
 
 
 def test_another_instance_and_threads_read_the_same(corpus: Corpus, kind: str, root: Path) -> None:

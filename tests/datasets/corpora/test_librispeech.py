@@ -101,8 +101,8 @@ def test_a_half_copied_librispeech_is_counted_and_named(speech: Path) -> None:
     line = str(caught.value)
     assert "2 of the 4 files of test-clean are missing" in line
     assert "the first is 'test-clean/60/7/60-7-0000.flac'" in line
-    kept = open_speech(speech, allow_missing=True).recordings()
-    assert len(kept) == 3
+    found = open_speech(speech, allow_missing=True).recordings()
+    assert len(found) == 3
     (speech / "test-clean" / "60" / "7" / "60-7.trans.txt").unlink()
     (speech / "test-clean" / "60" / "8" / "60-8.trans.txt").unlink()
     with pytest.raises(CorpusError, match=r"1 of the 2 chapters .* 'test-clean/60/8/60-8\.trans"):

@@ -90,7 +90,7 @@ def test_the_mouth_opens_with_the_sound() -> None:
 
 
 def test_the_pictures_show_it() -> None:
-    """What is seen in the middle of the pictures moves with the sound too, head motion and all."""
+    """The middle of the pictures changes with the sound, in spite of the motion of the head."""
     by_lag = np.zeros(17)
     for path in PATHS:
         level_db = _envelope_db(path)
@@ -246,5 +246,5 @@ def test_pictures_outside_the_recording(start: int, frames: int | None) -> None:
 
 def test_unknown_paths() -> None:
     for ask in (_corpus().video_path, _corpus().video_info, _corpus().read_video):
-        with pytest.raises(AudioError, match="has no recording 'nobody/test-0000"):
-            ask("nobody/test-0000.wav")
+        with pytest.raises(AudioError, match="has no recording 'unknown/test-0000"):
+            ask("unknown/test-0000.wav")

@@ -81,7 +81,7 @@ def test_the_official_setup_is_needed_or_a_share(tmp_path: Path) -> None:
     assert len(Tau2019(name="mine", root=root, valid_share=0.2).recordings()) == 9
 
 
-def test_scenes_of_the_evaluation_set_are_read_if_somebody_has_them(tmp_path: Path) -> None:
+def test_scenes_of_the_evaluation_set_are_read_if_they_exist(tmp_path: Path) -> None:
     root = make_tau2019(tmp_path)
     rows = [f"audio/{k}.wav\tbus\tparis-{k}\ta" for k in (0, 1, 10)]
     header = "filename\tscene_label\tidentifier\tsource_label"

@@ -138,8 +138,8 @@ def test_what_was_said_comes_before_what_was_to_be_read(root: Path) -> None:
     corpus = _corpus(root, transcripts="texts")
     texts = {r.path[-12:-4]: r.transcript for r in corpus.recordings() if r.transcript}
     assert texts == {"440c0201": "WHAT WAS (HE) SAID", "440c0202": "ONLY A PROMPT"}
-    (folder / "440c0200.ptx").write_text("Nobody knows\n")
-    with pytest.raises(CorpusError, match=r"line 1: 'Nobody knows' is not `text \(utterance\)`"):
+    (folder / "440c0200.ptx").write_text("Not a line\n")
+    with pytest.raises(CorpusError, match=r"line 1: 'Not a line' is not `text \(utterance\)`"):
         _corpus(root, transcripts="texts").recordings()
     with pytest.raises(CorpusError, match="holds no transcripts"):
         _corpus(root, transcripts="doc").recordings()

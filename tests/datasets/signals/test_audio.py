@@ -214,13 +214,13 @@ def test_a_flac_that_is_cut_off_is_refused(tmp_path: Path) -> None:
         audio.read(tmp_path / "a.flac", 0, 20_000)
 
 
-@pytest.mark.parametrize("kept", [0.2, 0.5, 0.9, 0.99])
-def test_a_flac_that_is_cut_off_is_noticed_without_decoding_it(tmp_path: Path, kept: float) -> None:
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.9, 0.99])
+def test_a_flac_that_is_cut_off_is_noticed_without_decoding_it(tmp_path: Path, share: float) -> None:
     path = tmp_path / "a.flac"
     soundfile.write(path, _noise(50_000), RATE)
     audio.check_whole(path)
     content = path.read_bytes()
-    path.write_bytes(content[: int(kept * len(content))])
+    path.write_bytes(content[: int(share * len(content))])
     with pytest.raises(AudioError, match=r"is cut: its header says 50000 samples"):
         audio.check_whole(path)
 
