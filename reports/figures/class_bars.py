@@ -21,7 +21,7 @@ from .registry import FIGURES, LeftOut, Plot
 from .shared.columns import PlotColumn, errors, record, remarks
 from .shared.scales import Scale
 from .shared.slice_cells import sizes_of, slices_of
-from .shared.style import COLUMN_IN, PAGE_IN, figure, grid_along, legend_below, plain, wrap
+from .shared.style import CHARACTER_IN, COLUMN_IN, PAGE_IN, figure, grid_along, legend_below, plain, wrap
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -118,22 +118,17 @@ class _Chart:
             whiskers: dict[str, Any] = {"fmt": "none", "ecolor": "#000000", "elinewidth": 0.5, "capsize": 0.8}
             axes.errorbar(x, own["mean"].to_numpy(float), yerr=errors(own), **whiskers)
         middles = group * np.arange(len(classes)) + (len(self.systems) - 1) / 2.0
-        axes.set_xticks(middles, [wrap(plain(name), _NAME) for name in classes])
+        names = [wrap(plain(name), _NAME) for name in classes]
+        axes.set_xticks(middles, names)
         width_in = float(axes.get_figure(root=True).get_size_inches()[0])  # type: ignore[union-attr]
-        _turn_if_tight(axes, classes, (width_in - _MARGIN_IN) / room)
-        axes.set_xlim(-1.0, group * room - _GAP)
-        axes.set_ylim(self.scale.low, self.scale.high)
+        longest = max(len(line) for name in names for line in name.split("\n"))
+        if longest * CHARACTER_IN > (width_in - _MARGIN_IN) / room:  # names would touch each other
+            axes.tick_params(axis="x", labelrotation=90)
+        axes.set(xlim=(-1.0, group * room - _GAP), ylim=(self.scale.low, self.scale.high))
         axes.axhline(0.0, color="#000000", linewidth=0.6)
         axes.tick_params(axis="x", length=0)
         grid_along(axes, "y")
         return handles
-
-
-def _turn_if_tight(axes: Axes, classes: Sequence[str], group_in: float) -> None:
-    """Rotate names that would touch each other."""
-    longest = max(len(line) for name in classes for line in wrap(plain(name), _NAME).split("\n"))
-    if longest * 0.062 > group_in:
-        axes.tick_params(axis="x", labelrotation=90)
 
 
 def _blank(fig: Figure) -> Any:

@@ -76,6 +76,7 @@ def write_demo(
     audio = open_audio(board.folders, corpus_dirs=corpus_dirs)
     _check_estimates(board, audio)
     make_folder(out)
+    shown = [name for name in board.systems if name != _MIXTURE]
     tables: list[DemoTable] = []
     files: list[Path] = []
     for dataset in dict.fromkeys(name for name, _ in chosen):
@@ -85,7 +86,7 @@ def write_demo(
             reasons = dict.fromkeys(why for _, _, missing in trials for why in missing)
             raise ConfigError(f"dataset {dataset!r} has no sounds: {'; '.join(reasons)}")
         players = [(facts, write_player(sounds, out)) for facts, sounds, _ in trials]
-        tables.append(_table(dataset, players, pairs, choice.systems or _shown(board)))
+        tables.append(_table(dataset, players, pairs, choice.systems or shown))
         files += [path for _, player in players for path in player.files]
     names = ", ".join(dict.fromkeys(run.title for run in board.runs if run.title))
     page = render_page(
@@ -107,10 +108,6 @@ def _check_estimates(board: Leaderboard, audio: Mapping[str, RunAudio]) -> None:
             "`keep_estimates: true` into the run's config and start it again into the same folder: "
             "known scores are not computed twice"
         )
-
-
-def _shown(board: Leaderboard) -> list[str]:
-    return [name for name in board.systems if name != _MIXTURE]
 
 
 def _table(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLUMN_IN, PAGE_IN = 3.5, 7.16  # of a two-column paper
-_CHARACTER_IN = 0.062  # mean width of a letter at 7 pt
+CHARACTER_IN = 0.062  # mean width of a letter at 7 pt
 _LINE_IN, _ENTRY_IN = 0.12, 0.035  # height of a line of a legend, and of the space between entries
 # Letters of a line of a name in a legend: with many systems, two columns fit in the width.
 _FEW, _FEW_NAME, _MANY_NAME = 4, 40, 19
@@ -156,7 +156,7 @@ def legend_below(fig: Figure, handles: Sequence[Any], names: Sequence[str]) -> N
         return
     wrapped = [wrap(name, _FEW_NAME if len(names) <= _FEW else _MANY_NAME) for name in names]
     longest = max(len(line) for name in wrapped for line in name.split("\n"))
-    entry_in = _CHARACTER_IN * longest + 0.42
+    entry_in = CHARACTER_IN * longest + 0.42
     width_in, height_in = fig.get_size_inches()
     columns = max(1, min(len(names), int((width_in - 0.1) / entry_in)))
     # Columns are filled from the left, the first ones with one more.

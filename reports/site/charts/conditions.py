@@ -67,7 +67,9 @@ def panels(board: Leaderboard, dataset: str) -> tuple[Panel, ...]:
     groups: dict[str, list[Table]] = {}
     for table in tables:
         groups.setdefault(table.columns[table.primary or 0].key, []).append(table)
-    systems = _shown(tables)
+    # All systems, or the best of the first stratum where these are too many.
+    names = dict.fromkeys(entry.system for table in tables for entry in table.entries)
+    systems = sorted([*names][:MOST])
     return tuple(_panel(group, systems) for group in groups.values())
 
 
@@ -75,12 +77,6 @@ def legend(shown: Sequence[Panel]) -> tuple[Line, ...]:
     """One line of each system that the panels show."""
     lines = {line.system: line for panel in shown for line in panel.lines}
     return tuple(lines[system] for system in sorted(lines))
-
-
-def _shown(tables: Sequence[Table]) -> list[str]:
-    """All systems, or the best of the first stratum where these are too many; sorted."""
-    names = list(dict.fromkeys(entry.system for table in tables for entry in table.entries))
-    return sorted(names[:MOST])
 
 
 def _panel(tables: Sequence[Table], systems: Sequence[str]) -> Panel:
