@@ -8,6 +8,7 @@ from typing import Annotated
 from typer import Argument, Option
 
 from . import options
+from .commands import command
 from .options import corpora_of
 from .output import say
 
@@ -24,17 +25,13 @@ Checkpoint = Annotated[
     str,
     Argument(
         metavar="CHECKPOINT",
-        help="Of soundbeam: a folder, a weights file, or a shipped name.",
+        help="Checkpoint of soundbeam: a folder, a weights file, or a shipped name.",
         show_default=False,
     ),
 ]
 To = Annotated[
     str,
-    Option(
-        "--to",
-        metavar="CONFIG",
-        help="Dataset config whose mixtures hold the known clips of the new classes.",
-    ),
+    Option("--to", metavar="CONFIG", help="Dataset config whose mixtures hold the clips of the new classes."),
 ]
 EnrollFrom = Annotated[
     str | None,
@@ -51,13 +48,14 @@ Epochs = Annotated[int, Option(metavar="N", help="Epochs over the same mixtures;
 Rate = Annotated[float, Option("--lr", metavar="X", help="Learning rate of Adam.")]
 Count = Annotated[int, Option(metavar="N", help="Mixtures to adapt with.")]
 BatchSize = Annotated[int, Option(metavar="N", help="Mixtures of one step.")]
-Seed = Annotated[int, Option(metavar="N", help="Of random embeddings.")]
+Seed = Annotated[int, Option(metavar="N", help="Seed of random embeddings.")]
 Out = Annotated[
     Path | None,
     Option(metavar="DIR", help="Folder of the new checkpoint.  [default: runs/adapt/NAME of --to]"),
 ]
 
 
+@command("adapt", place=50, summary="Add sound classes to a trained SoundBeam.", examples=EXAMPLES)
 def adapt(
     checkpoint: Checkpoint,
     to: To,

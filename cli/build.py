@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
+
+from typer import Option
 
 from ..core.progress import on_console
 from . import options
+from .commands import command
 from .options import corpora_of
 from .output import console, say
 
+Out = Annotated[Path, Option(metavar="DIR", help="Folder that gets a sub-folder for each set.")]
+Materialise = Annotated[bool, Option("--materialise", help="Write wav files too, for other tools.")]
+Threads = Annotated[int, Option(min=1, metavar="N", help="Threads that draw and render mixtures.")]
+AllowMissing = Annotated[
+    bool,
+    Option(
+        "--allow-missing", help="Leave out mixtures whose recordings are missing, and count them on the card."
+    ),
+]
 
+
+@command("build", place=20, summary="Build benchmark sets from a config.")
 def build(
     config: options.Config,
-    out: options.BuildOut = Path("data"),
-    materialise: options.Materialise = False,
-    jobs: options.Threads = 2,
-    allow_missing: options.AllowMissing = False,
+    out: Out = Path("data"),
+    materialise: Materialise = False,
+    jobs: Threads = 2,
+    allow_missing: AllowMissing = False,
     corpus: options.Corpus = None,
 ) -> None:
     """Build benchmark sets as recipes; mixtures are rendered when they are read."""

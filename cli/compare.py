@@ -9,8 +9,9 @@ import typer
 from typer import Argument, Option
 
 from ..core.errors import ConfigError, suggest
+from .commands import command
 from .options import Corpus, corpora_of, names_of
-from .output import console, listed, say
+from .output import console, file_lines, say
 
 _DECIDE: tuple[Literal["significant", "mean", "interval"], ...] = ("significant", "mean", "interval")
 
@@ -65,13 +66,14 @@ Examples:
   tsebench compare runs/all runs/all --base-system old --candidate-system new
 
 \b
-Slices: dataset, system, condition (FMQ, or PMQ 1:3) and what the rows are tagged
-with: class, gender_pair, n_sources, input_snr, overlap, enrollment, ...
-Exit codes: 0 fine, 1 a regression, 2 wrong use, 3 trials are missing or have a
-value in one run only.
+Slices: dataset, system, condition (FMQ, or PMQ 1:3) and the tags of the rows:
+class, gender_pair, n_sources, input_snr, overlap, enrollment, ...
+Exit codes: 0 fine, 1 a regression, 2 wrong use, 3 trials are missing or have
+a value in one run only.
 """
 
 
+@command("compare", place=100, summary="Compare two runs; fails on a regression.", examples=EXAMPLES)
 def compare(
     base: Base,
     candidate: Candidate,
@@ -107,7 +109,7 @@ def compare(
     print_comparison(comparison, console)
     if out is not None:
         written = write_comparison(comparison, out, corpus_dirs=corpora_of(corpus))
-        for line in listed(written, out):
+        for line in file_lines(written, out):
             say(line)
     if comparison.exit_code:
         raise typer.Exit(comparison.exit_code)

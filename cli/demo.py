@@ -9,15 +9,17 @@ from typer import Option
 
 from ..core.errors import ConfigError
 from . import options
+from .commands import command
 from .options import corpora_of, names_of
-from .output import listed, say
+from .output import file_lines, say
 
 EXAMPLES = """
 \b
 Examples:
   tsebench demo runs/mine --out demo
   tsebench demo runs/mine --out demo --quantile si_sdri=0.1,0.5,0.9
-  tsebench demo runs/mine --out demo --trial test-000003_s1 --systems net,oracle_irm
+  tsebench demo runs/mine --out demo --trial test-000003_s1 \\
+      --systems net,oracle_irm
 
 The run must have stored its estimates: `keep_estimates: true` in its config.
 """
@@ -42,6 +44,7 @@ Systems = Annotated[str, Option(metavar="A,B,...", help="Systems to show, in thi
 Title = Annotated[str, Option(metavar="TEXT", help="Title of the page.")]
 
 
+@command("demo", place=90, summary="Write a demo page with players.", examples=EXAMPLES)
 def demo(
     runs: options.Runs,
     out: Out,
@@ -73,7 +76,7 @@ def demo(
     )
     board = open_board(runs)
     written = write_demo(board, out, choice, title=title, corpus_dirs=corpora_of(corpus))
-    for line in listed(written, out):
+    for line in file_lines(written, out):
         say(line)
 
 

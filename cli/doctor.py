@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
+from typer import Argument, Option
 
 from . import options
+from .commands import command
 from .output import console, say
 
+System = Annotated[
+    str | None,
+    Argument(metavar="SYSTEM", help="Registered name, or `metrics`; without one, this machine is checked."),
+]
+SystemOption = Annotated[
+    list[str] | None,
+    Option("--option", metavar="KEY=VALUE", help="Option of the system; may be given several times."),
+]
 
-def doctor(
-    system: options.System = None, option: options.SystemOption = None, device: options.Device = "auto"
-) -> None:
+
+@command("doctor", place=110, summary="Check this machine, the metrics, or a system.")
+def doctor(system: System = None, option: SystemOption = None, device: options.Device = "auto") -> None:
     """Check this machine, or one system: lengths, batching, silence, levels, determinism.
 
     `tsebench doctor metrics` compares every metric with its reference implementation.

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+from typer import Argument
 
 from ..core.errors import UnknownNameError
-from . import options
+from .commands import command
 from .output import console
 
 if TYPE_CHECKING:
     from ..core.registry import Registry
 
+Kind = Annotated[
+    str, Argument(metavar="KIND", help="systems, datasets, metrics, corpora, builders or reports.")
+]
 Lines = Iterator[tuple[str, str]]
 T = TypeVar("T")
 
 
-def list_names(what: options.Kind) -> None:
-    """List what is registered or shipped, one line each."""
+@command("list", place=10, summary="List systems, datasets, metrics, corpora, builders or reports.")
+def list_names(what: Kind) -> None:
+    """List registered or shipped names, one line each."""
     listings = _listings()
     if what not in listings:
         raise UnknownNameError("kind of listing", what, listings)

@@ -1,4 +1,4 @@
-"""The command line. Commands import what they need when they are called: help must come at once."""
+"""Entry point of the command line. Commands import their rooms when they run, so that help is quick."""
 
 from __future__ import annotations
 
@@ -7,24 +7,29 @@ import gc
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
-from typing import NoReturn
+from typing import Annotated, Any, NoReturn, Protocol, cast
 
 import typer
+from typer import Option
 
 from .. import __version__
-from ..core.errors import TsebenchError
-from . import adapt, build, compare, demo, doctor, options, report, run, score, train, validate
-from . import list as listing
-from .options import UsageError, usage_line
-from .output import complain, say
+from ..core.errors import TsebenchError, suggest
+from .commands import load_commands
+from .output import print_error, say
+
+Version = Annotated[bool, Option("--version", help="Show the version and exit.")]
 
 _INTERRUPTED = 130
+
+# click's UsageError: typer uses the package click or a copy of its own, depending on its version,
+# and exports this subclass only.
+UsageError: type[Exception] = typer.BadParameter.__mro__[2]
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
 @app.callback(invoke_without_command=True, epilog="`tsebench COMMAND --help` explains each command.")
-def top(context: typer.Context, version: options.Version = False) -> None:
+def top(context: typer.Context, version: Version = False) -> None:
     """Benchmark target speech and sound extraction.
 
     \b
@@ -39,20 +44,8 @@ def top(context: typer.Context, version: options.Version = False) -> None:
         say(context.get_help())
 
 
-# In the order in which `tsebench --help` lists them.
-app.command("list", short_help="List systems, datasets, metrics, corpora, builders or reports.")(
-    listing.list_names
-)
-app.command(short_help="Build benchmark sets from a config.")(build.build)
-app.command(short_help="Check a dataset folder.")(validate.validate)
-app.command(short_help="Train a network on mixtures drawn on the fly.", epilog=train.EXAMPLES)(train.train)
-app.command(short_help="Add sound classes to a trained SoundBeam.", epilog=adapt.EXAMPLES)(adapt.adapt)
-app.command(short_help="Run systems on datasets and print the leaderboard.", epilog=run.EXAMPLES)(run.run)
-app.command(short_help="Score folders of wav files; no config.", epilog=score.EXAMPLES)(score.score)
-app.command(short_help="Write a report of one run or of several.")(report.report)
-app.command(short_help="Write a demo page with players.", epilog=demo.EXAMPLES)(demo.demo)
-app.command(short_help="Compare two runs; fails on a regression.", epilog=compare.EXAMPLES)(compare.compare)
-app.command(short_help="Check this machine, the metrics, or a system.")(doctor.doctor)
+for each in load_commands():
+    app.command(each.name, short_help=each.summary, epilog=each.examples)(each.function)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -66,15 +59,15 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     try:
         code = app(args=given, prog_name="tsebench", standalone_mode=False)
     except UsageError as error:
-        complain(usage_line(error))
+        print_error(_usage_line(error))
         sys.exit(2)
     except TsebenchError as error:
-        complain(str(error))
+        print_error(str(error))
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         code = _INTERRUPTED
     if code == _INTERRUPTED:
-        complain("interrupted; start the same command again to go on")
+        print_error("interrupted; start the same command again to go on")
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -85,3 +78,28 @@ def _collect_rarely() -> None:
     """
     gc.set_threshold(10_000, 20, 20)
     atexit.register(gc.freeze)
+
+
+class _UsageFields(Protocol):
+    """Attributes of a `UsageError`."""
+
+    ctx: Any
+
+    def format_message(self) -> str: ...
+
+
+def _usage_line(error: Exception) -> str:
+    """Line for a `UsageError`: the problem, the value, and the command that shows the help."""
+    usage = cast(_UsageFields, error)
+    context = usage.ctx
+    line = usage.format_message().strip().rstrip(".")
+    details = getattr(error.__cause__, "errors", None)
+    if details is not None:
+        line += f", not {details()[0]['input']!r}"
+    unknown = getattr(error, "option_name", None)
+    if unknown is not None and context is not None:
+        names = [name for parameter in context.command.params for name in parameter.opts]
+        known = [name for name in [*names, "--help"] if name.startswith("-")]
+        line = f"unknown option {unknown!r}{suggest(unknown, known)}"
+    command = context.command_path if context is not None else "tsebench"
+    return f"{line[:1].lower()}{line[1:]}; see `{command} --help`"

@@ -21,18 +21,18 @@ def say(text: str) -> None:
     console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def complain(text: str) -> None:
-    """Print one line to standard error."""
+def print_error(text: str) -> None:
+    """Print a message as one line to standard error."""
     Console(stderr=True).print(
         f"tsebench: {' '.join(text.split())}", style="red", markup=False, highlight=False, soft_wrap=True
     )
 
 
 def formats_of(text: str) -> tuple[str, ...]:
-    """Names of report formats, checked before any long work.
+    """Parse and check names of report formats, before any long work.
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: the list is empty.
         UnknownNameError: no such format.
     """
     from ..reports.formats.registry import load_report
@@ -45,10 +45,10 @@ def formats_of(text: str) -> tuple[str, ...]:
     return names
 
 
-def tell(
+def report_run(
     folder: Path, formats: Sequence[str], tracking_uri: str | None, corpora: Mapping[str, Path] | None = None
 ) -> None:
-    """Print the leaderboard of a run, write its report, track it."""
+    """Print the leaderboard of a run, write its report, and log it to MLflow."""
     from ..bench.tracking.log import default_tracking_uri, track
     from ..reports.formats.registry import write_board
     from ..reports.leaderboard.assemble import open_board
@@ -69,8 +69,8 @@ def tell(
     say(f"report: {page.resolve()}")
 
 
-def listed(written: Sequence[Path], out: Path) -> list[str]:
-    """The files of a report in lines: those at its top by name, others by folder and number."""
+def file_lines(written: Sequence[Path], out: Path) -> list[str]:
+    """Lines about written files: the path of each file in `out`, and the count of each sub-folder."""
     top = [str(path) for path in written if path.parent == out]
     below = Counter(path.relative_to(out).parts[0] for path in written if path.parent != out)
     return top + [f"{out / name}: {count} files" for name, count in sorted(below.items())]

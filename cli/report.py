@@ -2,17 +2,43 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
+from typer import Option
+
 from . import options
+from .commands import command
 from .options import corpora_of
-from .output import FORMATS, console, formats_of, listed, say
+from .output import FORMATS, console, file_lines, formats_of, say
+
+Out = Annotated[Path, Option(metavar="DIR", help="Folder of the report.")]
+FormatOption = Annotated[
+    list[str] | None,
+    Option(
+        "--option",
+        metavar="FORMAT.KEY=VALUE",
+        help="Setting of a format, for example latex.intervals=false; may be repeated.",
+    ),
+]
+RankBy = Annotated[
+    list[str] | None,
+    Option(
+        "--rank-by",
+        metavar="METRIC|SET=METRIC",
+        help="Metric that ranks the systems: of all sets, or of one, for example mini_sounds=si_sdri; "
+        "may be repeated.",
+    ),
+]
 
 
+@command("report", place=80, summary="Write a report of one run or of several.")
 def report(
     runs: options.Runs,
-    out: options.ReportOut,
+    out: Out,
     formats: options.Formats = FORMATS,
-    option: options.ReportOption = None,
-    rank_by: options.RankBy = None,
+    option: FormatOption = None,
+    rank_by: RankBy = None,
     corpus: options.Corpus = None,
     tracking_uri: options.Tracking = "none",
 ) -> None:
@@ -35,7 +61,7 @@ def report(
     board = open_board(runs, rank_by=parse_rank_by(rank_by or ()))
     print_remarks(board, console)
     written = write_board(board, out, names, {**settings, "html": html})
-    for line in listed(written, out):
+    for line in file_lines(written, out):
         say(line)
     if tracking_uri != "none":
         for run in runs:

@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import typer
+from typer import Option
 
 from ..core.errors import UnknownNameError
 from ..core.progress import on_console
 from . import options
+from .commands import command
 from .options import corpora_of
-from .output import FORMATS, console, formats_of, say, tell
+from .output import FORMATS, console, formats_of, report_run, say
+
+Out = Annotated[Path | None, Option(metavar="DIR", help="Run folder.  [default: runs/NAME]")]
+Fresh = Annotated[bool, Option("--fresh", help="Start over instead of going on.")]
+Executor = Annotated[str, Option(metavar="NAME", help="Executor of the work: local.")]
+Tracking = Annotated[
+    str | None,
+    Option(
+        metavar="URI",
+        help="MLflow server or store that the run is logged to, or none.  "
+        "[default: mlflow.db next to the run folder]",
+    ),
+]
 
 EXAMPLES = """
 \b
@@ -22,19 +37,20 @@ Examples:
 """
 
 
+@command("run", place=60, summary="Run systems on datasets and print the leaderboard.", examples=EXAMPLES)
 def run(
     config: options.Config = "quickstart",
-    out: options.RunOut = None,
-    fresh: options.Fresh = False,
+    out: Out = None,
+    fresh: Fresh = False,
     device: options.Device = "auto",
-    executor: options.Executor = "local",
+    executor: Executor = "local",
     jobs: options.Processes = 2,
     corpus: options.Corpus = None,
-    tracking_uri: options.RunTracking = None,
+    tracking_uri: Tracking = None,
     formats: options.Formats = FORMATS,
     settings: options.Settings = None,
 ) -> None:
-    """Run systems on datasets and report; a killed run goes on when started again."""
+    """Run systems on datasets and report; an interrupted run is resumed."""
     from ..bench.config import load_run_config
     from ..bench.run.runner import RunOptions
     from ..bench.run.runner import run as run_all
@@ -60,7 +76,7 @@ def run(
             progress=on_console(console),
         ),
     )
-    tell(folder, names, tracking_uri, corpora_of(corpus))
+    report_run(folder, names, tracking_uri, corpora_of(corpus))
     if result.failed_trials:
         say(f"{result.failed_trials} of {result.trials} trials failed; the report says why")
         raise typer.Exit(3)

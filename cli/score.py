@@ -2,12 +2,60 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
+from typer import Option
 
 from ..core.progress import on_console
 from . import options
+from .commands import command
 from .options import names_of
-from .output import FORMATS, console, say, tell
+from .output import FORMATS, console, report_run, say
+
+Estimates = Annotated[Path, Option(metavar="DIR", help="Estimates: one file for each reference.")]
+References = Annotated[Path, Option(metavar="DIR", help="The targets; files pair by name without suffix.")]
+Out = Annotated[Path, Option(metavar="DIR", help="Run folder, for the rows and the report.")]
+Mixtures = Annotated[
+    Path | None, Option(metavar="DIR", help="Inputs of the system; needed for improvements.")
+]
+Metrics = Annotated[
+    str,
+    Option(
+        metavar="A,B,...",
+        help="Names from `tsebench list metrics`.  "
+        "[default: sdri,si_sdri,snri with mixtures, else sdr,si_sdr,snr]",
+    ),
+]
+MetricOption = Annotated[
+    list[str] | None,
+    Option(
+        "--option",
+        metavar="METRIC.KEY=VALUE",
+        help="Setting of a metric, for example wer.backend=whisper:base.en; may be repeated.",
+    ),
+]
+Transcripts = Annotated[
+    Path | None,
+    Option(
+        metavar="CSV", help="Transcripts of the references for wer: columns name (without suffix) and text."
+    ),
+]
+Title = Annotated[str, Option(metavar="NAME", help="Name of the system in the report.")]
+Channel = Annotated[int | None, Option(min=0, metavar="N", help="Channel (from 0) of files with several.")]
+Variants = Annotated[
+    bool,
+    Option("--variants", help="Also compare all variants of the metrics that papers give under one name."),
+]
+Claimed = Annotated[
+    str | None,
+    Option(
+        metavar="NAME=X,...",
+        help="A paper's numbers, for example si_sdr=15.2,pesq=3.1: mark the variant "
+        "nearest to each.  [implies --variants]",
+    ),
+]
 
 EXAMPLES = """
 \b
@@ -22,21 +70,22 @@ A second system that is scored into the same --out joins the leaderboard.
 """
 
 
+@command("score", place=70, summary="Score folders of wav files; no config.", examples=EXAMPLES)
 def score(
-    estimates: options.Estimates,
-    references: options.References,
-    out: options.ScoreOut,
-    mixtures: options.Mixtures = None,
-    metrics: options.Metrics = "",
-    option: options.MetricOption = None,
-    transcripts: options.Transcripts = None,
-    system: options.Title = "estimates",
-    channel: options.Channel = None,
+    estimates: Estimates,
+    references: References,
+    out: Out,
+    mixtures: Mixtures = None,
+    metrics: Metrics = "",
+    option: MetricOption = None,
+    transcripts: Transcripts = None,
+    system: Title = "estimates",
+    channel: Channel = None,
     device: options.Device = "auto",
     jobs: options.Processes = 2,
     tracking_uri: options.Tracking = "none",
-    variants: options.Variants = False,
-    claimed: options.Claimed = None,
+    variants: Variants = False,
+    claimed: Claimed = None,
 ) -> None:
     """Score wav folders: no config, files are paired by name."""
     from ..bench.folders.claimed_numbers import claims_of
@@ -66,7 +115,7 @@ def score(
         more = ", ..." if len(result.unpaired) > 3 else ""
         first = ", ".join(result.unpaired[:3]) + more
         say(f"left out, because they have no reference: {len(result.unpaired)} ({first})")
-    tell(out, names_of(FORMATS), tracking_uri)
+    report_run(out, names_of(FORMATS), tracking_uri)
     if variants or claims:
         from ..bench.folders.variants import score_variants, word_error_rate
         from ..reports.terminal.variants import report_variants

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
+
+from typer import Option
 
 from . import options
+from .commands import command
 from .options import corpora_of
 from .output import console, say
+
+Out = Annotated[
+    Path | None, Option(metavar="DIR", help="Folder of the training.  [default: runs/train/NAME]")
+]
 
 EXAMPLES = """
 \b
@@ -17,15 +25,16 @@ Examples:
 """
 
 
+@command("train", place=40, summary="Train a network on mixtures drawn on the fly.", examples=EXAMPLES)
 def train(
     config: options.Config,
-    out: options.TrainOut = None,
+    out: Out = None,
     device: options.Device = "auto",
     corpus: options.Corpus = None,
     tracking_uri: options.Tracking = "none",
     settings: options.Settings = None,
 ) -> None:
-    """Train a network on mixtures drawn on the fly; started again, it goes on."""
+    """Train a network on mixtures drawn on the fly; an interrupted training is resumed."""
     from ..core.config_files import corpus_dirs
     from ..core.provenance import resolve_device
     from ..systems.training.config import load_train_config

@@ -2,24 +2,51 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
+from typer import Argument, Option
 
 from ..core.progress import on_console
 from . import options
+from .commands import command
 from .options import corpora_of
 from .output import console
 
+Folder = Annotated[Path, Argument(metavar="DIR", help="A dataset folder made by `tsebench build`.")]
+Against = Annotated[
+    list[Path] | None,
+    Option(
+        "--against",
+        metavar="DIR",
+        help="Another dataset folder, such as the training split: recordings, groups and "
+        "speakers in both are a PROBLEM, or a remark if both are of the same split; may be "
+        "given several times.",
+    ),
+]
+Sample = Annotated[
+    int | None,
+    Option(
+        min=1,
+        metavar="N",
+        help="Hash and render only N recordings and mixtures, evenly spread.  [default: all]",
+    ),
+]
+Threads = Annotated[int, Option(min=1, metavar="N", help="Threads that hash and render.")]
 
+
+@command("validate", place=30, summary="Check a dataset folder.")
 def validate(
-    folder: options.DatasetFolder,
-    against: options.Against = None,
-    sample: options.Sample = None,
-    jobs: options.RenderThreads = 2,
+    folder: Folder,
+    against: Against = None,
+    sample: Sample = None,
+    jobs: Threads = 2,
     corpus: options.Corpus = None,
 ) -> None:
     """Check a dataset folder: recordings, rendering, levels, leaks, query conditions.
 
-    A PROBLEM makes the set unfit, and the exit code 2; a remark tells what is worth knowing.
+    A PROBLEM makes the set unfit, and the exit code 2; a remark is for information only.
     """
     from ..core.allocator import keep_freed_memory
     from ..datasets.checks.all_checks import validate as check

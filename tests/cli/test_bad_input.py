@@ -594,7 +594,7 @@ def test_score_mixture_missing(refused: Refused) -> None:
         (("--metrics", "sisdr"), ("unknown metric 'sisdr'", "'si_sdr'?")),
         (("--metrics", "sdri"), ("'sdri'", "--mixtures")),
         (("--system", " "), ("--system ' '",)),
-        (("--system", "mixture", "--mixtures", "mix"), ("'mixture'", "another name")),
+        (("--system", "mixture", "--mixtures", "mix"), ("'mixture'", "choose another")),
     ],
 )
 def test_score_options(refused: Refused, arguments: tuple[str, ...], parts: tuple[str, ...]) -> None:

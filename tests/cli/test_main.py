@@ -1,4 +1,4 @@
-"""The command line as a user meets it: help, each command on small data, exit codes."""
+"""Command line: help, each command on small data, exit codes."""
 
 from __future__ import annotations
 
@@ -17,16 +17,21 @@ import pytest
 import soundfile
 import typer
 import yaml
+from helpers.paths import ROOT
 
 from tsebench import __version__
 from tsebench.bench.rows import read_rows
 from tsebench.cli import main as cli
+from tsebench.cli.commands import load_commands
 from tsebench.core.config_files import shipped_names
 from tsebench.core.errors import TsebenchError
 from tsebench.systems.registry import SYSTEMS
 
 RATE_HZ = 8000
-COMMANDS = ("list", "build", "validate", "train", "adapt", "run", "score", "report", "doctor")
+COMMANDS = (
+    *("list", "build", "validate", "train", "adapt", "run", "score", "report", "demo", "compare"),
+    "doctor",
+)
 HEAVY = {"torch", "pandas", "mlflow", "scipy", "numpy", "soundfile", "pytorch_lightning"}
 
 SOUNDS = """
@@ -63,20 +68,20 @@ threads: 1
 
 
 @dataclass(frozen=True)
-class Said:
-    """What a command left behind."""
+class Result:
+    """Exit code and output of a command."""
 
     code: int
     out: str
     err: str
 
 
-Command = Callable[..., Said]
+Command = Callable[..., Result]
 
 
 @pytest.fixture(autouse=True)
 def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of the user's own, and 80 columns."""
+    """Isolate from the user's files; 80 columns."""
     monkeypatch.setenv("TSEBENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("TSEBENCH_CORPORA", raising=False)
@@ -86,14 +91,14 @@ def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def tsebench(capsys: pytest.CaptureFixture[str]) -> Command:
-    def call(*arguments: object) -> Said:
+    def call(*arguments: object) -> Result:
         capsys.readouterr()
         with pytest.raises(SystemExit) as stop:
             cli.main([str(argument) for argument in arguments])
         captured = capsys.readouterr()
         code = stop.value.code
         assert isinstance(code, int)
-        return Said(code, captured.out, captured.err)
+        return Result(code, captured.out, captured.err)
 
     return call
 
@@ -154,7 +159,7 @@ def test_no_command_shows_the_help(tsebench: Command) -> None:
 
 
 def test_version(tsebench: Command) -> None:
-    assert tsebench("--version") == Said(0, f"tsebench {__version__}\n", "")
+    assert tsebench("--version") == Result(0, f"tsebench {__version__}\n", "")
 
 
 def test_only_a_process_of_its_own_changes_the_collector(tsebench: Command) -> None:
@@ -171,8 +176,19 @@ def test_only_a_process_of_its_own_changes_the_collector(tsebench: Command) -> N
     assert int(said.split()[-1]) > before[0]
 
 
-def test_the_commands_are_those_of_the_contract() -> None:
-    assert set(COMMANDS) <= set(_click_commands())
+def test_the_commands_are_those_of_the_contract(tsebench: Command) -> None:
+    out = tsebench("--help").out
+    lines = [line.split() for line in out.partition("Commands:")[2].splitlines() if line]
+    listed = [words[0] for words in lines if words[0] in _click_commands()]
+    assert [name for name in listed if name in COMMANDS] == list(COMMANDS)
+
+
+def test_each_other_module_of_the_folder_is_one_command() -> None:
+    modules = {path.stem for path in (ROOT / "cli").glob("*.py")}
+    assert modules - {"__init__", "main", "commands", "options", "output"} == set(_click_commands())
+    commands = load_commands()
+    assert len({each.name for each in commands}) == len(commands)
+    assert len({each.place for each in commands}) == len(commands)
 
 
 def test_every_option_and_argument_has_help() -> None:
@@ -397,7 +413,7 @@ def test_a_run_with_failed_trials_is_incomplete(tsebench: Command, tmp_path: Pat
     assert rows[rows["status"] == "failed"]["reason"].str.startswith("missing: ").all()
 
 
-def test_interrupt_is_told_and_leaves_by_130(
+def test_interrupt_is_one_line_and_exit_code_130(
     tsebench: Command, small: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(*_: object, **__: object) -> None:
@@ -409,7 +425,7 @@ def test_interrupt_is_told_and_leaves_by_130(
     assert said.err == "tsebench: interrupted; start the same command again to go on\n"
 
 
-def test_a_message_of_several_lines_is_told_in_one(
+def test_a_message_of_several_lines_is_printed_in_one(
     tsebench: Command, small: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object, **__: object) -> None:
@@ -497,7 +513,7 @@ def test_doctor_looks_at_precomputed_files(tsebench: Command, tmp_path: Path) ->
     for number in range(3):
         soundfile.write(str(folder / f"u{number}.wav"), np.full(800, 0.1), RATE_HZ)
     arguments = ("doctor", "precomputed", "--option", f"folder={folder}")
-    assert tsebench(*arguments) == Said(0, "ok       files: 3 estimates at 8000 Hz\n", "")
+    assert tsebench(*arguments) == Result(0, "ok       files: 3 estimates at 8000 Hz\n", "")
     bad = np.array([0.0, np.nan], dtype=np.float32)
     soundfile.write(str(folder / "u1.wav"), bad, RATE_HZ, subtype="FLOAT")
     said = tsebench(*arguments)
