@@ -1,4 +1,4 @@
-"""How a set can be cut: the nouns of slices, and the dimensions that reports know."""
+"""Slices and dimensions as records, and the dimensions that reports know."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 CONDITION = "condition"
 NOT_TOLD = "not_told"
-"""Value of the trials that have no such tag, where others of the set have it."""
+"""Value of the trials without a tag that others of the set have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,10 +19,10 @@ class Slice:
     """One value of a dimension.
 
     Attributes:
-        name: of the dimension, as gates and files spell it: "input_snr".
-        title: of the dimension, for people: "input SNR".
-        value: as gates and files spell it: "0..5" (0 <= x < 5), "..-10", "10..", "dog", "FM".
-        text: the value as people read it, with its unit: "0 to 5 dB".
+        name: of the dimension in gates and files: "input_snr".
+        title: of the dimension in reports: "input SNR".
+        value: in gates and files: "0..5" (0 <= x < 5), "..-10", "10..", "dog", "FM".
+        text: the value in reports, with its unit: "0 to 5 dB".
     """
 
     name: str
@@ -32,7 +32,7 @@ class Slice:
 
     @property
     def label(self) -> str:
-        """What is in it, for people: "input SNR 0 to 5 dB"."""
+        """Title and text: "input SNR 0 to 5 dB"."""
         return f"{self.title} {self.text}"
 
     def __str__(self) -> str:
@@ -44,14 +44,14 @@ class Dimension:
     """One way to cut a set.
 
     Attributes:
-        name: as gates and files spell it.
-        title: for people.
-        tags: names of tags; a row has the first of them that it holds.
+        name: in gates and files.
+        title: in reports.
+        tags: names of tags; the first that a row holds gives its value.
         unit: of the edges.
-        edges: of the bins of a number, low included, high not; empty for what is no number.
-        scale: what the tag is multiplied with to be in `unit`.
+        edges: of the bins of a number, low included, high not; empty for tags that are not numbers.
+        scale: factor from the tag to `unit`.
         several: values joined by `+` are in several slices at once (the classes of a target).
-        unless: a tag that says more; a row that has it has no value here.
+        unless: a more specific tag; a row that has it has no value here.
     """
 
     name: str
@@ -70,7 +70,7 @@ class Dimension:
         return tuple(self._bin(low, high) for low, high in pairwise(ends))
 
     def slices(self, text: str) -> tuple[Slice, ...]:
-        """The slices that a trial with this value is in."""
+        """Slices that a trial with this value is in."""
         if not self.edges:
             values = sorted(set(text.split("+"))) if self.several else [text]
             return tuple(self._slice(value, value) for value in values)
@@ -84,11 +84,11 @@ class Dimension:
 
     @property
     def not_told(self) -> Slice:
-        """The slice of trials that have no such tag."""
+        """Slice of the trials without the tag."""
         return self._slice(NOT_TOLD, "not told")
 
     def order(self, part: Slice) -> tuple[int, float, str]:
-        """Sort key of slices: bins and numbers by size, then words, what is not told last."""
+        """Sort key of slices: bins and numbers by size, then text; trials without the tag last."""
         if part.value == NOT_TOLD:
             return (2, 0.0, "")
         if self.edges:
@@ -147,11 +147,11 @@ DIMENSIONS = (
         name="duration", title="mixture length", tags=("duration_s",), unit="s", edges=(2.0, 4.0, 8.0, 16.0)
     ),
 )
-"""What reports know; any other tag with 2 to 20 values is a dimension of its own name."""
+"""Described dimensions; any other tag with 2 to 20 values is a dimension of its own name."""
 
 
 def condition_slices(condition: str) -> tuple[Slice, Slice]:
-    """The slices of a stratum: "PMQ 1:3" is in condition=PMQ and in condition=PMQ 1:3."""
+    """Slices of a stratum: "PMQ 1:3" is in condition=PMQ and in condition=PMQ 1:3."""
     kind = condition.partition(" ")[0]
     return (
         Slice(name=CONDITION, title=CONDITION, value=kind, text=kind),

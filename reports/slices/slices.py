@@ -1,9 +1,7 @@
-"""Slices: parts of a set's trials that reports look at by themselves.
+"""Dimensions, masks and aggregates of the slices of some rows.
 
-A dimension is one way to cut a set: by class, by gender pair, by input SNR. Its values come from
-the `tag_` columns of the rows. Numbers are binned with fixed edges, never with quantiles of the
-data, so that two runs and two people mean the same by one name. Strata (conditions) are never
-pooled: a slice is a part of each of them.
+Values come from the `tag_` columns. Numbers are binned with fixed edges, never with quantiles of the
+data, so that a name means the same trials in every run.
 """
 
 from __future__ import annotations
@@ -21,19 +19,14 @@ from ...bench.statistics.aggregate import Aggregate, condition_key
 from ...bench.statistics.aggregate_slices import aggregate_parts
 from .dimensions import DIMENSIONS, Dimension, Slice
 
-FEW = 20  # values up to which a tag that nobody described is offered
+_MOST_VALUES = 20  # of a tag without a described dimension
 
 _OF_ANY_SIZE = tuple(dimension for dimension in DIMENSIONS if dimension.name != "target")
 
 
 @dataclass(frozen=True, kw_only=True)
 class SliceMask:
-    """A slice of some rows.
-
-    Attributes:
-        dimension: what it is a value of.
-        mask: [N], which rows are in it.
-    """
+    """A slice, and the mask [N] of the rows that are in it."""
 
     dimension: Dimension
     slice: Slice
@@ -49,18 +42,14 @@ class SliceCell:
 
 
 def known_dimensions(rows: pd.DataFrame) -> tuple[Dimension, ...]:
-    """A dimension for every tag of the rows, whether it cuts them or not.
-
-    Args:
-        rows: as `read_rows` gives them.
-    """
+    """A dimension for every tag of the rows, whether it cuts them or not."""
     tags = [str(name) for name in rows.columns if str(name).startswith(TAG_PREFIX)]
     names = [tag.removeprefix(TAG_PREFIX) for tag in tags]
     described = {tag for dimension in DIMENSIONS for tag in dimension.tags}
     taken = {dimension.name for dimension in DIMENSIONS}
     others = (
         # A tag may have the name of a dimension that is made of another tag.
-        Dimension(name=f"tag_{tag}" if tag in taken else tag, title=_title(tag), tags=(tag,))
+        Dimension(name=f"tag_{tag}" if tag in taken else tag, title=tag.replace("_", " "), tags=(tag,))
         for tag in names
         if tag not in described
     )
@@ -68,25 +57,16 @@ def known_dimensions(rows: pd.DataFrame) -> tuple[Dimension, ...]:
 
 
 def dimensions_of(rows: pd.DataFrame) -> tuple[Dimension, ...]:
-    """The dimensions that cut at least one dataset into two slices or more.
-
-    Args:
-        rows: as `read_rows` gives them.
-    """
+    """The dimensions that cut at least one dataset into two slices or more."""
     return tuple(
         dimension
         for dimension in known_dimensions(rows)
-        if _cuts(rows, dimension, math.inf if dimension in _OF_ANY_SIZE else FEW)
+        if _cuts(rows, dimension, math.inf if dimension in _OF_ANY_SIZE else _MOST_VALUES)
     )
 
 
 def parts_of(rows: pd.DataFrame, dimension: Dimension) -> Iterator[SliceMask]:
-    """The slices of some rows, in order; with `several`, a row may be in more than one.
-
-    Args:
-        rows: as `read_rows` gives them.
-        dimension: how to cut.
-    """
+    """The slices of some rows, in order; with `several`, a row may be in more than one."""
     codes, values = pd.factorize(_values(rows, dimension))
     slices = [dimension.slices(str(value)) for value in values]
     found = {part for of_value in slices for part in of_value}
@@ -99,12 +79,6 @@ def parts_of(rows: pd.DataFrame, dimension: Dimension) -> Iterator[SliceMask]:
         if part == dimension.not_told:
             mask |= missing
         yield SliceMask(dimension=dimension, slice=part, mask=mask)
-
-
-def slice_parts(rows: pd.DataFrame) -> Iterator[SliceMask]:
-    """The slices of every dimension."""
-    for dimension in dimensions_of(rows):
-        yield from parts_of(rows, dimension)
 
 
 def aggregate_slices(
@@ -121,11 +95,11 @@ def aggregate_slices(
     dataset, stratum, slice, system and metric.
 
     Args:
-        rows: as `read_rows` gives them, or merged.
-        dimensions: which; default: all that cut the rows.
+        rows: of `read_rows`, or merged.
+        dimensions: default: all that cut the rows.
         level: coverage of the intervals.
         resamples: number of bootstrap draws.
-        seed: another seed, other intervals.
+        seed: of the draws.
 
     Raises:
         ConfigError: `level`, `resamples` or the columns of `rows` are wrong.
@@ -138,7 +112,7 @@ def aggregate_slices(
         cut = _strata_that_are_cut(rows, own)
         parts += own
         masks += [part.mask & cut for part in own]
-    # All at once: the rows are sorted and taken apart a single time.
+    # All masks at once: the rows are sorted and grouped a single time.
     every = aggregate_parts(rows, masks, level=level, resamples=resamples, seed=seed)
     places = {dimension.name: place for place, dimension in enumerate(chosen)}
     found = [
@@ -147,26 +121,20 @@ def aggregate_slices(
         for cell in cells
         if cell.applies
     ]
-    ordered = sorted(found, key=lambda f: (f[0], *_order(f[3]), f[1], *_who(f[3])))
-    return tuple(SliceCell(slice=part, cell=cell) for _, _, part, cell in ordered)
+    found.sort(
+        key=lambda f: (f[0], f[3].dataset, condition_key(f[3].condition), f[1], f[3].system, f[3].metric)
+    )
+    return tuple(SliceCell(slice=part, cell=cell) for _, _, part, cell in found)
 
 
 def _strata_that_are_cut(rows: pd.DataFrame, parts: Sequence[SliceMask]) -> NDArray[np.bool_]:
-    """[N]: is the row of a stratum that holds two slices or more?"""
+    """[N]: whether the row's stratum holds two slices or more."""
     strata = rows.groupby(["dataset", "condition", "n_active", "n_inactive"], sort=False)
     codes = strata.ngroup().to_numpy()
     counts = np.zeros(strata.ngroups, np.int64)
     for part in parts:
         counts[np.unique(codes[part.mask])] += 1
     return np.asarray(counts[codes] > 1, np.bool_)
-
-
-def _order(cell: Aggregate) -> tuple[str, tuple[int, int, int, str]]:
-    return cell.dataset, condition_key(cell.condition)
-
-
-def _who(cell: Aggregate) -> tuple[str, str]:
-    return cell.system, cell.metric
 
 
 def _values(rows: pd.DataFrame, dimension: Dimension) -> pd.Series:
@@ -183,16 +151,12 @@ def _values(rows: pd.DataFrame, dimension: Dimension) -> pd.Series:
 
 
 def _cuts(rows: pd.DataFrame, dimension: Dimension, most: float) -> bool:
-    """Does any dataset have two slices or more, and not too many values?"""
+    """Whether any dataset has two slices or more, and at most `most` values."""
     values = _values(rows, dimension)
     pairs = pd.DataFrame({"dataset": rows["dataset"], "value": values}).drop_duplicates()
     for _, group in pairs.groupby("dataset"):
-        told = group["value"].dropna()
-        slices = {part for value in told for part in dimension.slices(str(value))}
-        if len(slices) > 1 and len(told) <= most:
+        known = group["value"].dropna()
+        slices = {part for value in known for part in dimension.slices(str(value))}
+        if len(slices) > 1 and len(known) <= most:
             return True
     return False
-
-
-def _title(tag: str) -> str:
-    return tag.replace("_", " ")

@@ -12,7 +12,7 @@ from tsebench.bench.statistics.aggregate import Aggregate, aggregate
 from tsebench.bench.statistics.aggregate_slices import aggregate_parts
 from tsebench.bench.statistics.pooling import decisions
 from tsebench.reports.slices.dimensions import DIMENSIONS, NOT_TOLD, Dimension, condition_slices
-from tsebench.reports.slices.slices import aggregate_slices, dimensions_of, parts_of, slice_parts
+from tsebench.reports.slices.slices import aggregate_slices, dimensions_of, parts_of
 
 BY_NAME = {dimension.name: dimension for dimension in DIMENSIONS}
 
@@ -104,7 +104,7 @@ def test_every_row_is_in_exactly_one_slice_of_what_cannot_be_several() -> None:
         assert np.array_equal(np.sum([part.mask for part in parts], axis=0), np.ones(6))
     assert counts(rows, "gender_pair") == {"FF": 2, "FM": 2, "MM": 1, NOT_TOLD: 1}
     assert counts(rows, "room") == {"a": 4, "b": 2}
-    assert {part.slice.name for part in slice_parts(rows)} == {"input_snr", "gender_pair", "room"}
+    assert {dimension.name for dimension in dimensions_of(rows)} == {"input_snr", "gender_pair", "room"}
 
 
 def test_a_target_of_two_classes_is_in_both() -> None:
