@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create_model
+from pydantic.fields import FieldInfo
 
 from .errors import ConfigError, suggest
 
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 T = TypeVar("T")
-M = TypeVar("M", bound=BaseModel)
+_UNKNOWN_KEY = {"extra_forbidden", "unexpected_keyword_argument"}  # of a model, of a dataclass
 
 
 class StrictModel(BaseModel):
@@ -23,28 +25,34 @@ class StrictModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-def parse(model: type[M], data: object, *, where: str) -> M:
-    """Validate `data` as `model`.
+def parse(model: type[T], data: object, *, where: str, context: Mapping[str, object] | None = None) -> T:
+    """Validate `data` as `model`: a pydantic model, a dataclass, or a collection of them.
+
+    Args:
+        model: the type.
+        data: of JSON or YAML.
+        where: start of an error's line.
+        context: for the validators of the type.
 
     Raises:
         ConfigError: naming `where`, the key, its value, what is allowed and the nearest key.
     """
     try:
-        return model.model_validate(data)
+        return TypeAdapter(model).validate_python(data, context=context)
     except ValidationError as error:
         raise ConfigError(explain(error, model, where=where)) from None
 
 
-def explain(error: ValidationError, model: type[BaseModel], *, where: str) -> str:
+def explain(error: ValidationError, model: Any, *, where: str) -> str:
     """One line for the first problem of a pydantic validation error, and a count of the others.
 
     An unknown key comes first: a key that is missing besides is often the same one, misspelt.
     """
     problems = error.errors()
-    first = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
+    first = next((p for p in problems if p["type"] in _UNKNOWN_KEY), problems[0])
     loc, told = _branches(problems, first, model)
     path = ".".join(str(part) for part in loc)
-    if first["type"] == "extra_forbidden":
+    if first["type"] in _UNKNOWN_KEY:
         known = _fields_at(model, first["loc"][:-1])
         line = f"{where}: unknown key {path!r}{suggest(str(first['loc'][-1]), known)}"
     elif first["type"] == "missing":
@@ -91,22 +99,22 @@ def checked_options(
     """
     target = factory.__init__ if isinstance(factory, type) else factory  # type: ignore[misc]
     hints = get_type_hints(target, include_extras=True)
-    fields: dict[str, Any] = {}
+    named: dict[str, Any] = {}
     extra: Literal["forbid", "allow"] = "forbid"
     for name, parameter in inspect.signature(factory).parameters.items():
         default = ... if parameter.default is inspect.Parameter.empty else parameter.default
         if parameter.kind is inspect.Parameter.VAR_KEYWORD:
             extra = "allow"
         elif parameter.kind is not inspect.Parameter.VAR_POSITIONAL and name not in given:
-            fields[name] = (hints.get(name, Any), default)
+            named[name] = (hints.get(name, Any), default)
     config = ConfigDict(extra=extra, arbitrary_types_allowed=True, protected_namespaces=())
-    model = create_model("Options", __config__=config, **fields)
+    model = create_model("Options", __config__=config, **named)
     checked = parse(model, dict(options), where=where)
     return {name: getattr(checked, name) for name in options}
 
 
 def _branches(
-    problems: Sequence[ErrorDetails], first: ErrorDetails, model: type[BaseModel]
+    problems: Sequence[ErrorDetails], first: ErrorDetails, model: Any
 ) -> tuple[tuple[int | str, ...], list[ErrorDetails]]:
     """Where the first problem is, and the problems that are told with it.
 
@@ -114,7 +122,7 @@ def _branches(
     last part of the place; these are one problem.
     """
     loc = first["loc"]
-    if first["type"] in {"missing", "extra_forbidden", "value_error"}:
+    if first["type"] in {*_UNKNOWN_KEY, "missing", "value_error"}:
         return loc, [first]
     if len(loc) < 2 or not isinstance(loc[-1], str) or loc[-1] in _fields_at(model, loc[:-1]):
         return loc, [first]
@@ -127,13 +135,23 @@ def _short(value: object) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
-def _fields_at(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
-    """Keys allowed at a nested place of a model."""
+def _fields_at(model: Any, path: tuple[int | str, ...]) -> list[str]:
+    """Keys allowed at a nested place of a model or dataclass."""
     for part in path:
-        field = model.model_fields.get(str(part))
-        nested = field.annotation if field else None
+        nested = _fields_of(model).get(str(part))
         candidates = [nested, *getattr(nested, "__args__", ())]
-        found = [c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)]
+        found = [c for c in candidates if _fields_of(c)]
         if found:
             model = found[0]
-    return list(model.model_fields)
+    return list(_fields_of(model))
+
+
+def _fields_of(model: Any) -> dict[str, Any]:
+    """Annotations of the fields by key; empty for other types."""
+    if isinstance(model, type) and issubclass(model, BaseModel):
+        return {name: field.annotation for name, field in model.model_fields.items()}
+    if not isinstance(model, type) or not is_dataclass(model):
+        return {}
+    hints = get_type_hints(model, include_extras=True)
+    known = {field.name: FieldInfo.from_annotation(hints[field.name]) for field in fields(model)}
+    return {info.alias or name: info.annotation for name, info in known.items() if not info.exclude}

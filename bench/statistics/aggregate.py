@@ -13,8 +13,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pydantic import with_config
 
 from ...core.errors import ConfigError
+from ...core.json_fields import CLOSED, Number, Placed
 from ...datasets.seeding import generator
 from .pooling import Pooling, pooling_of
 from .resampling import FloatArray, cluster_sums, resampled_sums
@@ -28,6 +30,7 @@ _COLUMNS = (
 )
 
 
+@with_config(CLOSED)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Aggregate:
     """One metric of one system in one stratum of one dataset.
@@ -44,20 +47,20 @@ class Aggregate:
         ci_low: lower end of the interval of the mean; NaN with fewer than two clusters.
     """
 
-    system: str
-    dataset: str
-    condition: str
-    metric: str
+    system: Placed
+    dataset: Placed
+    condition: Placed
+    metric: Placed
     n: int
     n_undefined: int
     n_inapplicable: int
     n_failed: int
     n_floored: int
-    mean: float
-    trial_mean: float
-    median: float
-    ci_low: float
-    ci_high: float
+    mean: Number
+    trial_mean: Number
+    median: Number
+    ci_low: Number
+    ci_high: Number
 
     @property
     def applies(self) -> bool:

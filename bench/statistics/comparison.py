@@ -12,8 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from pydantic import with_config
 
 from ...core.errors import ConfigError
+from ...core.json_fields import CLOSED, Number, Placed
 from .aggregate import check_arguments, with_condition_labels
 from .paired import Draws, mean_differences, pooled_difference
 from .pooling import MEAN, pooling_of
@@ -22,6 +24,7 @@ from .resampling import FLIPS, FloatArray
 ALPHA = 0.05  # a difference is significant if its adjusted p-value is smaller
 
 
+@with_config(CLOSED)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
     """value(system) − value(baseline) over the trials where both have a value.
@@ -36,18 +39,18 @@ class Difference:
         p_adjusted: `p_value` corrected for the comparisons that were made together.
     """
 
-    system: str
+    system: Placed
     baseline: str
-    dataset: str
-    condition: str
-    metric: str
+    dataset: Placed
+    condition: Placed
+    metric: Placed
     n: int
     n_clusters: int
-    mean: float
-    ci_low: float
-    ci_high: float
-    p_value: float
-    p_adjusted: float
+    mean: Number
+    ci_low: Number
+    ci_high: Number
+    p_value: Number
+    p_adjusted: Number
 
     @property
     def significant(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ...core.files import make_folder, write_atomic
-from ..leaderboard.board import Leaderboard, frame
+from ..leaderboard.board import Leaderboard
 from .registry import REPORTS
 
 
@@ -17,5 +17,5 @@ def write_csv(board: Leaderboard, out: Path) -> list[Path]:
         OutputError: the folder cannot be written.
     """
     path = make_folder(out) / "report.csv"
-    write_atomic(path, frame(board).to_csv(index=False, lineterminator="\n"))
+    write_atomic(path, board.to_frame().to_csv(index=False, lineterminator="\n"))
     return [path]

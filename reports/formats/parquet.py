@@ -9,10 +9,8 @@ import pyarrow.parquet as pq
 
 from ...core.errors import ConfigError
 from ...core.files import make_folder, write_atomic
-from ..leaderboard.board import Leaderboard, frame
-from ..leaderboard.codec import document_of
-from ..leaderboard.document import SCHEMA_VERSION
-from .json import from_json, to_json
+from ..leaderboard.board import SCHEMA_VERSION, Leaderboard
+from ..leaderboard.document import from_json, to_json
 from .registry import REPORTS
 
 NAME = "leaderboard.parquet"
@@ -52,8 +50,8 @@ def read_parquet(path: Path) -> Leaderboard:
 
 def _table(board: Leaderboard) -> pa.Table:
     """One row for each system, stratum and metric, with the fingerprint of the dataset."""
-    prints = {table.dataset: table.fingerprint for table in document_of(board).tables}
-    lines = frame(board)
+    prints = {table.dataset: table.fingerprint for table in board.tables}
+    lines = board.to_frame()
     lines.insert(1, "fingerprint", lines["dataset"].map(prints))
     lines.insert(0, "schema_version", SCHEMA_VERSION)
     table = pa.Table.from_pandas(lines, preserve_index=False)

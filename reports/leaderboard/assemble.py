@@ -90,7 +90,7 @@ def leaderboard(
     Raises:
         ConfigError: `level`, `resamples` or the columns of `rows` are wrong.
     """
-    settings = _Settings(level=level, resamples=resamples, seed=seed, primary=primary)
+    settings = _TableSettings(level=level, resamples=resamples, seed=seed, primary=primary)
     check_arguments(rows, level=level, resamples=resamples)
     apart = other_weights(rows, runs)
     merged = merge_runs(rows, {run.run_id: run.title for run in runs}, apart=apart)
@@ -102,13 +102,16 @@ def leaderboard(
     counts = _expected(runs) | dict(expected or {})
     facts = _system_facts(labelled, runs)
     overlaps = find_overlaps(merged, runs)
+    sets = [(name, d.fingerprint) for run in reversed(runs) for name, d in run.datasets.items()]
+    fingerprints = {name: fingerprint for name, fingerprint in sets if fingerprint}
     tables = []
     for key, part in labelled.groupby(["dataset", "condition"]):
         dataset, condition = str(key[0]), str(key[1])
         here = [c for c in cells if (c.dataset, c.condition) == (dataset, condition)]
         n_trials = max(part["trial_id"].nunique(), counts.get((dataset, condition), 0))
         builder = _TableBuilder(merged.loc[part.index], here, facts, metrics, n_trials, settings)
-        tables.append(with_warnings(builder.build(dataset, condition), overlaps))
+        table = builder.build(dataset, condition, fingerprints.get(dataset, ""))
+        tables.append(with_warnings(table, overlaps))
     return Leaderboard(
         tables=tuple(sorted(tables, key=lambda t: (t.dataset, condition_key(t.condition)))),
         issues=(*contamination_issues(overlaps), *find_issues(labelled, counts, runs)),
@@ -122,7 +125,7 @@ def leaderboard(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Settings:
+class _TableSettings:
     level: float
     resamples: int
     seed: int
@@ -138,9 +141,9 @@ class _TableBuilder:
     facts: Mapping[str, SystemFacts]
     metrics: Mapping[str, MetricInfo]
     n_trials: int
-    settings: _Settings
+    settings: _TableSettings
 
-    def build(self, dataset: str, condition: str) -> Table:
+    def build(self, dataset: str, condition: str, fingerprint: str) -> Table:
         every = self._columns()
         columns = [column for column in every if column.facts.part_of is None]
         parts = [column for column in every if column.facts.part_of is not None]
@@ -152,11 +155,12 @@ class _TableBuilder:
         table = Table(
             dataset=dataset,
             condition=condition,
+            fingerprint=fingerprint,
             n_trials=self.n_trials,
             columns=tuple(columns),
             parts=tuple(parts),
             entries=tuple(entries),
-            primary=primary,
+            primary_key=None if primary is None else columns[primary].key,
         )
         return ranked(
             table,

@@ -1,31 +1,98 @@
-"""The nouns of a leaderboard; every report format reads these and nothing else."""
+"""Records of a leaderboard: what report formats read, and what `leaderboard.json` holds.
+
+`document` writes them as JSON and reads them back. What a file says once, the records share: facts of
+metrics and systems, and the names that a cell has from its place in a table.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import pandas as pd
+from pydantic import BeforeValidator, Field, PlainSerializer, ValidationInfo, with_config
 
+from ... import __version__
 from ...bench.metrics.protocol import MetricInfo
 from ...bench.run.record import RunFacts, SystemFacts
 from ...bench.statistics.aggregate import Aggregate
 from ...bench.statistics.comparison import Difference
+from ...core.json_fields import CLOSED
+
+SCHEMA_VERSION: Literal["2.0"] = "2.0"
+"""First number: a reader of the older version would be wrong; second: it would lack something."""
 
 
+def _by_metric(cells: tuple[Aggregate | None, ...]) -> dict[str, Aggregate]:
+    return {cell.metric: cell for cell in cells if cell is not None}
+
+
+def _known_metric(name: object, info: ValidationInfo) -> object:
+    """Facts of a metric that a file names."""
+    if not isinstance(name, str):
+        return name
+    metrics: Mapping[str, MetricInfo] = info.context["metrics"] if info.context else {}
+    if name not in metrics:
+        raise ValueError(f"there are no facts of {name!r} in `metrics`")
+    return metrics[name]
+
+
+def _placed(entries: object, info: ValidationInfo) -> object:
+    """Stored entries of a table, with the facts and names that their place in the file gives."""
+    known = {"dataset", "condition", "columns", "parts", "primary_key"} <= info.data.keys()
+    if not known or not isinstance(entries, list) or info.context is None:
+        return entries
+    systems: Mapping[str, SystemFacts] = info.context["systems"]
+    return [_placed_entry(e, info.data, systems) if isinstance(e, dict) else e for e in entries]
+
+
+def _placed_entry(
+    stored: dict[str, Any], table: Mapping[str, Any], systems: Mapping[str, SystemFacts]
+) -> dict[str, Any]:
+    system = str(stored.get("system"))
+    if system not in systems:
+        raise ValueError(f"there are no facts of {system!r} in `systems`")
+    names = {"system": system, "dataset": table["dataset"], "condition": table["condition"]}
+    placed = {**stored, "facts": systems[system]}
+    for part, columns in (("cells", table["columns"]), ("parts", table["parts"])):
+        cells = stored.get(part)
+        if isinstance(cells, dict):
+            keys = [column.key for column in columns]
+            if unknown := set(cells) - set(keys):
+                raise ValueError(f"{part} of {system!r} name no column: {sorted(unknown)}")
+            placed[part] = [_named(cells.get(key), {**names, "metric": key}) for key in keys]
+    placed["gap"] = _named(stored.get("gap"), {**names, "metric": table["primary_key"]})
+    return placed
+
+
+def _named(stored: object, names: Mapping[str, object]) -> object:
+    return {**stored, **names} if isinstance(stored, dict) else stored
+
+
+Cells = Annotated[tuple[Aggregate | None, ...], PlainSerializer(_by_metric, return_type=dict[str, Aggregate])]
+"""One cell for each column, None where there are no rows; stored by the key of the column."""
+
+
+@with_config(CLOSED)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
     """One metric of a table.
 
     Attributes:
-        key: the metric's name; with a number behind it if the table has two signatures of it.
+        key: the metric's name, with a number if the table has two signatures of it.
         best: systems with the best mean among those that may be ranked by this metric.
     """
 
     key: str
-    facts: MetricInfo
+    facts: Annotated[
+        MetricInfo,
+        Field(alias="metric"),
+        BeforeValidator(_known_metric),
+        PlainSerializer(lambda facts: facts.name, return_type=str),
+    ]
     signature: str
     best: tuple[str, ...] = ()
 
@@ -35,33 +102,33 @@ class Column:
         return self.facts.title + self.key.removeprefix(self.facts.name)
 
 
+@with_config(CLOSED)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One system in a table.
 
     Attributes:
-        parts: cells of the table's part columns.
-        system: as shown; the run's name follows if two runs disagree on a system's values.
-        rank: from 1, shared by systems that do not differ significantly; or None, and `note` says
-            why.
+        system: displayed name; the run's name follows if two runs disagree on a system's values.
+        rank: from 1, shared by systems that do not differ significantly; None for the reason in `note`.
+        warning: overlap of its training data with the dataset, "" if none is known.
         n_missing: expected trials without a row of the primary metric.
         n_failed: trials whose primary metric failed.
-        cells: one for each column; None where there are no rows.
+        cells: one for each column.
+        parts: one for each part column.
         gap: primary metric of this system minus that of the table's leader, on paired trials; the
             p-value is corrected for all comparisons of the table.
-        warning: that it was trained on part of the dataset, "" if nothing is known of that.
     """
 
     system: str
-    facts: SystemFacts
+    facts: Annotated[SystemFacts, Field(exclude=True)]
     rank: int | None
     note: str
+    warning: str = ""
     n_missing: int
     n_failed: int
-    cells: tuple[Aggregate | None, ...]
-    parts: tuple[Aggregate | None, ...]
+    cells: Cells
+    parts: Cells
     gap: Difference | None = None
-    warning: str = ""
 
     @property
     def complete(self) -> bool:
@@ -69,28 +136,36 @@ class Entry:
         return self.n_missing == 0 and self.n_failed == 0
 
 
+@with_config(CLOSED)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
     """One stratum of one dataset.
 
     Attributes:
         condition: label of the stratum, for example "PMQ 1:3".
-        parts: metrics that are parts of one of the columns, and are told in its cells.
-        n_trials: how many trials each system should have.
-        primary: index of the column that sorts the table, or None if no direction is known.
+        fingerprint: of the dataset; "" if no run has it.
+        n_trials: number of trials that each system should have.
+        parts: metrics that are parts of one of the columns, and are shown in its cells.
+        primary_key: key of the column that sorts the table, or None if no direction is known.
         leader: ranked system with the best mean that is no baseline, if any; else the best ranked.
-        rival: what the leader is compared with in the summary.
+        rival: system that the summary compares the leader with.
     """
 
     dataset: str
     condition: str
+    fingerprint: str = ""
     n_trials: int
     columns: tuple[Column, ...]
     parts: tuple[Column, ...]
-    entries: tuple[Entry, ...]
-    primary: int | None
+    primary_key: Annotated[str | None, Field(alias="primary")]
+    entries: Annotated[tuple[Entry, ...], BeforeValidator(_placed)]
     leader: str | None = None
     rival: str | None = None
+
+    @property
+    def primary(self) -> int | None:
+        """Index of the column that sorts the table."""
+        return next((i for i, column in enumerate(self.columns) if column.key == self.primary_key), None)
 
     def entry(self, system: str | None) -> Entry | None:
         """The entry of a system, or None."""
@@ -102,11 +177,12 @@ class Table:
         return None if cell is None or math.isnan(cell.mean) else cell
 
 
+@with_config(CLOSED)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issue:
-    """Trials of one system that are missing, failed, undefined or flagged for one reason.
+    """Trials of one system that are missing, failed, undefined, flagged or contaminated, for one reason.
 
-    Or those that it may know from its training: then `status` is "contaminated".
+    Contaminated trials share recordings or speakers with the system's training data.
     """
 
     dataset: str
@@ -119,30 +195,46 @@ class Issue:
     first_trials: tuple[str, ...]
 
 
+@with_config(CLOSED)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leaderboard:
-    """All tables, what went wrong, and where the numbers come from.
+    """All tables, issues, and where the numbers come from.
 
     Attributes:
+        generator: program and version, for example "tsebench 0.1.0".
         level: coverage of the intervals.
-        remarks: what a reader must know of the runs: unfinished, merged by id alone, of other
-            versions; and which systems and metrics of one name are told apart.
-        resamples: number of bootstrap draws behind them.
-        seed: of these draws.
+        resamples: number of bootstrap draws.
+        seed: of the draws.
+        remarks: sentences on the runs (unfinished, merged by id alone, of other versions), and on systems
+            and metrics of one name that are shown apart.
+        metrics: facts of the metrics of all columns, by name.
+        system_facts: facts of the systems of all entries, by displayed name.
         rows: merged rows behind the tables, with the labels of the strata in `condition`, and
             `system` and `metric` as the tables name them; for slices, single trials and figures.
-        folders: the run folders, as far as they are known; the players look there for audio.
+        folders: run folders, if known; the players look there for audio.
     """
 
-    tables: tuple[Table, ...]
-    issues: tuple[Issue, ...]
-    runs: tuple[RunFacts, ...] = field(default=())
+    schema_version: Literal["2.0"] = SCHEMA_VERSION
+    generator: str = f"tsebench {__version__}"
     level: float = 0.95
-    remarks: tuple[str, ...] = ()
     resamples: int = 1000
     seed: int = 0
-    rows: pd.DataFrame = field(default_factory=pd.DataFrame, compare=False, repr=False)
-    folders: tuple[Path, ...] = field(default=(), compare=False)
+    remarks: tuple[str, ...] = ()
+    tables: tuple[Table, ...]
+    metrics: Mapping[str, MetricInfo] = field(default_factory=dict)
+    system_facts: Annotated[Mapping[str, SystemFacts], Field(alias="systems")] = field(default_factory=dict)
+    issues: tuple[Issue, ...]
+    runs: tuple[RunFacts, ...] = ()
+    rows: Annotated[pd.DataFrame, Field(exclude=True)] = field(
+        default_factory=pd.DataFrame, compare=False, repr=False
+    )
+    folders: Annotated[tuple[Path, ...], Field(exclude=True)] = field(default=(), compare=False)
+
+    def __post_init__(self) -> None:
+        columns = [c for table in self.tables for c in (*table.columns, *table.parts)]
+        facts = {entry.system: entry.facts for table in self.tables for entry in table.entries}
+        object.__setattr__(self, "metrics", {column.facts.name: column.facts for column in columns})
+        object.__setattr__(self, "system_facts", dict(sorted(facts.items())))
 
     @property
     def datasets(self) -> tuple[str, ...]:
@@ -152,7 +244,7 @@ class Leaderboard:
     @property
     def systems(self) -> tuple[str, ...]:
         """Names of the systems, sorted."""
-        return tuple(sorted({entry.system for table in self.tables for entry in table.entries}))
+        return tuple(self.system_facts)
 
     def of(self, dataset: str) -> tuple[Table, ...]:
         """The tables of one dataset."""
@@ -166,26 +258,21 @@ class Leaderboard:
         return self.rows.assign(condition=self.rows["condition"].str.partition(" ")[0])
 
     def to_frame(self) -> pd.DataFrame:
-        """One line for each system, stratum and metric, as in the report `csv`."""
-        return frame(self)
+        """The leaderboard as a long table: one line for each system, stratum and metric.
 
-
-def frame(board: Leaderboard) -> pd.DataFrame:
-    """The leaderboard as a long table, for a notebook or a spreadsheet.
-
-    Rank and difference to the leader stand in the line of the primary metric: systems of one rank
-    do not differ significantly; `p_adjusted` is corrected for all comparisons of the table.
-    """
-    lines = pd.DataFrame(
-        [
-            _line(table, entry, index, column, cell)
-            for table in board.tables
-            for entry in table.entries
-            for index, (column, cell) in enumerate(_columns(table, entry))
-            if cell is not None
-        ]
-    )
-    return lines.astype({"rank": "Int64", "n_paired": "Int64"})
+        Rank and difference to the leader stand in the line of the primary metric: systems of one rank
+        do not differ significantly; `p_adjusted` is corrected for all comparisons of the table.
+        """
+        lines = pd.DataFrame(
+            [
+                _line(table, entry, index, column, cell)
+                for table in self.tables
+                for entry in table.entries
+                for index, (column, cell) in enumerate(_columns(table, entry))
+                if cell is not None
+            ]
+        )
+        return lines.astype({"rank": "Int64", "n_paired": "Int64"})
 
 
 def _columns(table: Table, entry: Entry) -> Iterator[tuple[Column, Aggregate | None]]:
@@ -208,12 +295,7 @@ def _line(
         "warning": entry.warning,
         "metric": column.key,
         "unit": column.facts.unit,
-        "mean": cell.mean,
-        "trial_mean": cell.trial_mean,
-        "ci_low": cell.ci_low,
-        "ci_high": cell.ci_high,
-        "median": cell.median,
-        "n": cell.n,
+        **{name: getattr(cell, name) for name in ("mean", "trial_mean", "ci_low", "ci_high", "median", "n")},
         "n_expected": table.n_trials,
         "n_missing": entry.n_missing,
         "n_failed": cell.n_failed,

@@ -134,7 +134,7 @@ class RunResults:
             own = {self._shown(title) for title in self.run.systems}
             table, entries = place.table, tuple(e for e in place.table.entries if e.system in own)
             if len(entries) < len(table.entries):
-                table = replace(table, entries=entries, primary=None)
+                table = replace(table, entries=entries, primary_key=None)
             self._groups[key] = tiers(self.board, table, place.position)
         groups = self._groups[key]
         return len(set(groups.values())) > 1 and groups.get(place.entry.system) == 1

@@ -15,11 +15,11 @@ from helpers.paths import ROOT
 from helpers.runs import facts_of, make_run, rows_of
 
 from tsebench.core.errors import ConfigError
-from tsebench.reports.formats.json import from_json, read_json, to_json, write_json
+from tsebench.reports.formats.json import read_json, write_json
 from tsebench.reports.formats.parquet import read_parquet, write_parquet
 from tsebench.reports.leaderboard.assemble import open_board
-from tsebench.reports.leaderboard.board import Leaderboard
-from tsebench.reports.leaderboard.document import SCHEMA_FILE, SCHEMA_VERSION, json_schema
+from tsebench.reports.leaderboard.board import SCHEMA_VERSION, Leaderboard
+from tsebench.reports.leaderboard.document import SCHEMA_FILE, from_json, json_schema, to_json
 
 VALUES = [10.0 + 0.3 * (i % 9) for i in range(40)]
 SHIPPED = ROOT / "reports" / "leaderboard" / SCHEMA_FILE

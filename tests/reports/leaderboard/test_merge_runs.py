@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,17 +25,12 @@ def run(
     folder: Path, name: str, rows: list[ScoreRow], card: Mapping[str, object] | None = None, **changes: object
 ) -> Path:
     """A run of its own name and id; `card` is of the system "net"."""
-    rows = [row_of(row, name) for row in rows]
+    rows = [replace(row, run_id=name) for row in rows]
     facts = facts_of(dict.fromkeys(row.system for row in rows))
     systems = {key: {"card": dict(card or {"sha256": None, "options": {}})} for key in ("net",)}
     return make_run(
         folder / name, rows, {**facts, "run_id": name, "name": name, "systems": systems, **changes}
     )
-
-
-def row_of(row: ScoreRow, run_id: str) -> ScoreRow:
-    fields = {name: getattr(row, name) for name in row.__slots__}
-    return ScoreRow(**{**fields, "run_id": run_id})
 
 
 def only(board: Leaderboard) -> Table:

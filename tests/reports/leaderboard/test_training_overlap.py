@@ -24,7 +24,7 @@ from tsebench.datasets.dataset import Dataset
 from tsebench.datasets.dynamic import TrialStream, open_stream
 from tsebench.reports.formats.md import board_markdown
 from tsebench.reports.leaderboard.assemble import open_board
-from tsebench.reports.leaderboard.board import Leaderboard, frame
+from tsebench.reports.leaderboard.board import Leaderboard
 from tsebench.reports.leaderboard.training_overlap import sentence
 from tsebench.reports.site.site import render
 from tsebench.reports.terminal.print_leaderboard import print_leaderboard
@@ -320,7 +320,7 @@ def test_every_report_tells_it_beside_the_name(board: Leaderboard) -> None:
     assert "named ⚠" in text
     assert "honest ⚠" not in text
     assert "| contaminated |" in text.partition("## Contaminated")[2]
-    told = frame(board).groupby("system")["warning"].first()
+    told = board.to_frame().groupby("system")["warning"].first()
     assert told[told != ""].index.tolist() == ["listed", "named"]
     console = Console(width=80, record=True)
     print_leaderboard(board, console)
@@ -339,4 +339,4 @@ def test_a_run_of_an_older_release_is_reported_as_before(tried: Path, tmp_path: 
     assert read_record(tmp_path / "old") is not None
     board = open_board([tmp_path / "old"])
     assert all(not entry.warning for entry in board.tables[0].entries)
-    assert isinstance(frame(board), pd.DataFrame)
+    assert isinstance(board.to_frame(), pd.DataFrame)
