@@ -74,16 +74,6 @@ class AudioSet(DiskCorpus):
         """Folder that all paths are relative to."""
         return self._given.expanduser().absolute()
 
-    def labels(self, path: str) -> tuple[str, ...]:
-        """All labels of one clip.
-
-        Raises:
-            CorpusError: the list does not name the clip.
-        """
-        if path not in self._clips:
-            raise CorpusError(f"{self._where}: {self._metadata} does not list {path!r}; add it")
-        return self._clips[path].labels
-
     def digest(self, path: str) -> str:
         """SHA-256 (hex) of the bytes of a file; raises an AudioError if the list has another one."""
         digest = super().digest(path)

@@ -123,17 +123,6 @@ class Fsd50k(DiskCorpus):
         read = (self._uploaders(file) for file in files if file.is_file())
         return {fname: uploader for uploaders in read for fname, uploader in uploaders.items()}
 
-    def classes(self, path: str) -> tuple[str, ...]:
-        """All labels of one clip, ancestors included.
-
-        Raises:
-            CorpusError: the ground truth does not list the clip.
-        """
-        fname = PurePosixPath(path).stem
-        if fname not in self._clips:
-            raise CorpusError(f"{self._where}: no clip {path!r} in {_TRUTH}; correct the path")
-        return self._clips[fname].labels
-
     def problems(self) -> tuple[str, ...]:
         """As `DiskCorpus.problems`, and the number of uploaders in several splits."""
         lines = list(super().problems())
@@ -147,10 +136,6 @@ class Fsd50k(DiskCorpus):
         if not (self.root / _META).is_dir():
             lines.append(f"{self._where}: {_META} is not there, so uploaders are not known")
         return tuple(lines)
-
-    @cached_property
-    def _clips(self) -> Mapping[str, LabelledClip]:
-        return {clip.fname: clip for clip in self.ground_truth}
 
     @cached_property
     def _above(self) -> Mapping[str, frozenset[str]]:
@@ -199,11 +184,12 @@ class Fsd50k(DiskCorpus):
 
     def _arrange(self, part: ReleasePart, entries: Sequence[FileEntry]) -> Sequence[FileEntry]:
         parents = {label for labels in self._above.values() for label in labels}
+        leaves = {f"{clip.fname}.wav": clip.leaves for clip in self.ground_truth}
         return [
             entry
             for entry in super()._arrange(part, entries)
             if (self._labels == "all" or entry.label not in parents)
-            and not (self._single and len(self._clips[PurePosixPath(entry.path).stem].leaves) > 1)
+            and not (self._single and len(leaves[PurePosixPath(entry.path).name]) > 1)
         ]
 
     def _uploaders(self, file: Path) -> Mapping[str, str]:

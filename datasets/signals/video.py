@@ -1,7 +1,7 @@
 """Video files in: exact pictures, grey, and crops of the mouth. No other module decodes video.
 
-Decoding needs PyAV, which the extra `video` installs. Grey is the luma of BT.601 in full range,
-0.299 R + 0.587 G + 0.114 B, as OpenCV makes it of colour.
+Decoding needs PyAV, which the extra `video` installs; without it all functions that decode or resize raise a
+CorpusError. Grey is the luma of BT.601 in full range, 0.299 R + 0.587 G + 0.114 B, as in OpenCV.
 """
 
 from __future__ import annotations
@@ -34,7 +34,6 @@ def info(path: Path) -> VideoInfo:
 
     Raises:
         AudioError: the file is missing, not a video, or has no pictures.
-        CorpusError: PyAV is not installed.
     """
     with _stream(path) as (container, stream):
         # Some containers (WebM) do not state the number.
@@ -57,7 +56,6 @@ def read(path: Path, start: int = 0, frames: int | None = None) -> tuple[Picture
 
     Raises:
         AudioError: the file is missing, corrupt, shorter than asked, or of varying frame rate.
-        CorpusError: PyAV is not installed.
     """
     found: list[NDArray[np.uint8]] = []
     with _stream(path) as (container, stream):
@@ -82,11 +80,7 @@ def read(path: Path, start: int = 0, frames: int | None = None) -> tuple[Picture
 
 
 def resize(pictures: Pictures, *, height: int, width: int) -> Pictures:
-    """Pictures [F, height, width] by bilinear interpolation, smoothed where they shrink.
-
-    Raises:
-        CorpusError: PyAV is not installed.
-    """
+    """Pictures [F, height, width] by bilinear interpolation, smoothed where they shrink."""
     if pictures.shape[1:] == (height, width):
         return pictures
     frame = _av().VideoFrame.from_ndarray

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Annotated, ClassVar
@@ -68,11 +68,6 @@ class DiskCorpus(ListedCorpus):
         """
         folders = [*(part.folder for part in self._layout_parts()), *self.other_folders]
         return find_root(self._given, folders, release=self.release, corpus=self.name)
-
-    @property
-    def expected_counts(self) -> Mapping[str, int]:
-        """Number of audio files of each part of the release, where known."""
-        return {part.name: part.files for part in self._layout_parts() if part.files is not None}
 
     def split_of(self, path: str) -> str | None:
         """The split of a file if it is in a part with one split."""

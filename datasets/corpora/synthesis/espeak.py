@@ -2,8 +2,8 @@
 
 The library has static variables that no call of its interface resets: the phase of the pitch flutter, the
 cycle count of the roughness and the gain control. An utterance would depend on all earlier ones. So each
-utterance loads the library afresh, seeds its noise generator (by default with the time), and unloads it:
-this takes 1 ms, and the samples depend on the arguments alone. One lock covers the whole, because the state
+utterance loads the library afresh, seeds its noise generator (by default with the time), and unloads it: this
+takes 1 ms, and the samples depend on the arguments alone. One lock covers the whole, because the state
 belongs to the process.
 """
 

@@ -25,7 +25,7 @@ def test_recordings(tmp_path: Path) -> None:
     ]
     assert [r.frames for r in corpus.recordings()] == [4410, 4411, *range(4410, 4415)]
     assert {r.sample_rate_hz for r in corpus.recordings()} == {44_100}
-    assert corpus.expected_counts == {"train": 9473, "test": 1600}
+    assert {part.name: part.files for part in corpus.parts} == {"train": 9473, "test": 1600}
 
 
 def test_only_checked_labels(tmp_path: Path) -> None:
