@@ -28,13 +28,7 @@ NAME, ORACLE = "asteroid", "asteroid_oracle"
 
 
 class Separation:
-    """Opened model that separates batches.
-
-    Args:
-        name: of the system.
-        model: a file, or a name on Hugging Face's hub.
-        device: "cpu", "cuda", ...
-    """
+    """Opened model that separates batches; see `Asteroid` for the options."""
 
     def __init__(self, name: str, *, model: str, device: str) -> None:
         package = open_package(model)
@@ -98,8 +92,6 @@ class Asteroid:
         ConfigError: a package is missing, or an ONNX file cannot be used.
     """
 
-    card: SystemCard
-
     def __init__(
         self,
         *,
@@ -130,11 +122,7 @@ class Asteroid:
 
     @torch.inference_mode()
     def extract(self, batch: QueryBatch) -> Extraction:
-        """Answer a batch; queries without an enrollment fail alone.
-
-        Raises:
-            ExtractionError: the batch is not at the card's sample rate.
-        """
+        """Answer a batch; queries without an enrollment fail alone."""
         estimate = torch.zeros_like(batch.mixture[:, 0])
         failures: dict[str, str] = {}
         for row, outputs in self._separation.outputs(batch).items():
@@ -167,8 +155,6 @@ class AsteroidOracle:
         ConfigError: a package is missing.
     """
 
-    card: SystemCard
-
     def __init__(self, *, model: str, device: str = "cpu") -> None:
         self._separation = Separation(ORACLE, model=model, device=device)
         card = self._separation.card
@@ -182,11 +168,7 @@ class AsteroidOracle:
 
     @torch.inference_mode()
     def extract_with_truth(self, batch: QueryBatch, truths: Sequence[Truth]) -> Extraction:
-        """Answer a batch; `truths` are at the batch's rate, unpadded.
-
-        Raises:
-            ExtractionError: the batch is not at the card's sample rate.
-        """
+        """Answer a batch; `truths` are at the batch's rate, unpadded."""
         estimate = torch.zeros_like(batch.mixture[:, 0])
         for row, outputs in self._separation.outputs(batch).items():
             target = truths[row].target

@@ -20,7 +20,7 @@ from .checkpoints.checkpoint import load_checkpoint
 from .checkpoints.networks import open_net, system_card
 from .nets.class_head import class_loss
 from .nets.query_refinement import QueryRefinementConfig, QueryRefinementNet
-from .protocol import Extraction, QueryBatch, SystemCard
+from .protocol import Extraction, QueryBatch
 from .registry import register_system
 from .shared.batches import check_rate
 from .shared.class_queries import Threshold, known_multi_hot, multi_hot, read_labels, requested_classes
@@ -105,17 +105,7 @@ def _inactive(query_id: str, active: tuple[str, ...], classes: tuple[str, ...], 
 
 
 class Refiner:
-    """Opened network that answers batches with refined queries.
-
-    Args:
-        name: of the system.
-        checkpoint: a folder, a weights file with its card next to it, or a shipped name.
-        empty_query: answer to a query of which nothing is left, see `QueryRefinement`.
-        device: "cpu", "cuda", ...
-
-    Raises:
-        CheckpointError: the checkpoint is missing, damaged, unsafe or does not fit.
-    """
+    """Opened network that answers batches with refined queries; see `QueryRefinement` for the options."""
 
     def __init__(self, name: str, *, checkpoint: str, empty_query: EmptyQuery, device: str) -> None:
         opened = load_checkpoint(checkpoint, architecture=NAME)
@@ -141,9 +131,6 @@ class Refiner:
             batch: queries; those without a known class fail alone.
             theta: θ, smallest probability of a class that stays in the query.
             active: true classes of each mixture, used instead of the classifier if not None.
-
-        Raises:
-            ExtractionError: the batch is not at the card's sample rate.
         """
         check_rate(batch, self.card)
         classes = self.net.classes
@@ -183,8 +170,6 @@ class QueryRefinement:
         ConfigError: θ is above zero, and the network has no classifier.
     """
 
-    card: SystemCard
-
     def __init__(
         self,
         *,
@@ -207,11 +192,7 @@ class QueryRefinement:
 
     @torch.inference_mode()
     def extract(self, batch: QueryBatch) -> Extraction:
-        """Answer a batch; queries without a known class fail alone.
-
-        Raises:
-            ExtractionError: the batch is not at the card's sample rate.
-        """
+        """Answer a batch; queries without a known class fail alone."""
         return self._refiner.answer(batch, theta=self._theta, active=None)
 
 
@@ -228,18 +209,12 @@ class QueryRefinementOracle:
         CheckpointError: the checkpoint is missing, damaged, unsafe or does not fit.
     """
 
-    card: SystemCard
-
     def __init__(self, *, checkpoint: str, empty_query: EmptyQuery = "network", device: str = "cpu") -> None:
         self._refiner = Refiner(ORACLE, checkpoint=checkpoint, empty_query=empty_query, device=device)
         self.card = replace(self._refiner.card, family="oracle", privileged=True)
 
     @torch.inference_mode()
     def extract_with_truth(self, batch: QueryBatch, truths: Sequence[Truth]) -> Extraction:
-        """Answer a batch; of the truths, only the classes of the mixtures are read.
-
-        Raises:
-            ExtractionError: the batch is not at the card's sample rate.
-        """
+        """Answer a batch; of the truths, only the classes of the mixtures are read."""
         active = [truth.active_classes for truth in truths]
         return self._refiner.answer(batch, theta=0.0, active=active)

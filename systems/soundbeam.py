@@ -14,7 +14,7 @@ from ..datasets.types import ClueKind, Clues
 from .checkpoints.checkpoint import load_checkpoint
 from .checkpoints.networks import open_net, system_card
 from .nets.soundbeam import Clips, SoundBeamConfig, SoundBeamNet, by_class
-from .protocol import Extraction, QueryBatch, SystemCard
+from .protocol import Extraction, QueryBatch
 from .registry import register_system
 from .shared.batches import check_rate
 from .shared.class_queries import multi_hot, refusal, requested_classes
@@ -106,8 +106,6 @@ class SoundBeam:
         ConfigError: the network cannot use such clues.
     """
 
-    card: SystemCard
-
     def __init__(self, *, checkpoint: str, query: QueryKind = "auto", device: str = "cpu") -> None:
         opened = load_checkpoint(checkpoint, architecture=NAME)
         config, self._net = open_net(SoundBeamTask(), opened, device=device)
@@ -128,11 +126,7 @@ class SoundBeam:
 
     @torch.inference_mode()
     def extract(self, batch: QueryBatch) -> Extraction:
-        """Answer a batch; queries without a usable clue fail alone.
-
-        Raises:
-            ExtractionError: the batch is not at the card's sample rate.
-        """
+        """Answer a batch; queries without a usable clue fail alone."""
         check_rate(batch, self.card)
         usable = [self._usable(clues) for clues in batch.clues]
         failures = {

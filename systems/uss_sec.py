@@ -12,7 +12,7 @@ from .checkpoints.checkpoint import load_checkpoint
 from .checkpoints.networks import open_net, system_card
 from .nets.class_head import class_loss
 from .nets.uss_sec import UssSecConfig, UssSecNet
-from .protocol import Extraction, QueryBatch, SystemCard
+from .protocol import Extraction, QueryBatch
 from .registry import register_system
 from .shared.batches import check_rate
 from .shared.class_queries import Threshold, known_multi_hot, multi_hot, read_labels, requested_classes
@@ -97,8 +97,6 @@ class UssSec:
         CheckpointError: the checkpoint is missing, damaged, unsafe or does not fit.
     """
 
-    card: SystemCard
-
     def __init__(self, *, checkpoint: str, threshold: Threshold = 0.0, device: str = "cpu") -> None:
         opened = load_checkpoint(checkpoint, architecture=NAME)
         _, self._net = open_net(UssSecTask(), opened, device=device)
@@ -116,11 +114,7 @@ class UssSec:
 
     @torch.inference_mode()
     def extract(self, batch: QueryBatch) -> Extraction:
-        """Answer a batch; queries without a known class fail alone.
-
-        Raises:
-            ExtractionError: the batch is not at the card's sample rate.
-        """
+        """Answer a batch; queries without a known class fail alone."""
         check_rate(batch, self.card)
         labels, failures = read_labels(batch, self._net.classes)
         query = multi_hot(labels, self._net.classes).to(self._device)

@@ -97,11 +97,7 @@ class EnrolledSystem:
 
     @torch.inference_mode()
     def extract(self, batch: QueryBatch) -> Extraction:
-        """Answer a batch; queries without an enrollment fail alone.
-
-        Raises:
-            ExtractionError: the batch is not at the card's sample rate.
-        """
+        """Answer a batch; queries without an enrollment fail alone."""
         check_rate(batch, self.card)
         enrollments = [clues.enrollments if has_samples(clues.enrollments) else () for clues in batch.clues]
         failures = {

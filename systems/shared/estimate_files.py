@@ -18,13 +18,7 @@ from ..protocol import Extraction
 
 
 def extract_each(ids: Sequence[str], read: Callable[[str], Samples], *, device: str) -> Extraction:
-    """Answer the queries of a batch one by one; an ExtractionError fails only its own query.
-
-    Args:
-        ids: of the queries.
-        read: returns the estimate [T_b] of a query.
-        device: of the estimates.
-    """
+    """Answer queries one by one with `read` (id to [T_b]); an ExtractionError fails only its own query."""
     estimates: list[Tensor] = []
     failures: dict[str, str] = {}
     for query_id in ids:

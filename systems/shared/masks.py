@@ -83,13 +83,8 @@ class Stft:
 class MaskOracle:
     """Oracle that multiplies the spectra of the mixture by a mask made from the truth.
 
-    Queries of equal length are computed together, at their true length. An absent target gives zeros.
-
-    Args:
-        card: of the oracle.
-        stft: analysis and synthesis.
-        mask: function from spectra to a real mask [B, F, N].
-        device: of the computation.
+    Queries of equal length are computed together, at their true length. An absent target gives zeros. `mask`
+    maps spectra to a real mask [B, F, N].
     """
 
     def __init__(self, *, card: SystemCard, stft: Stft, mask: Mask, device: str) -> None:

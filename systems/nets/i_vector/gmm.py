@@ -127,10 +127,7 @@ def _first(frames: Tensor, num_components: int, spread: Tensor, seed: int) -> Di
 def k_means(points: Tensor, count: int, generator: torch.Generator) -> Tensor:
     """Centres [count, D] of points [M, D]: k-means++ (Arthur and Vassilvitskii, 2007), then Lloyd.
 
-    Args:
-        points: at least one; identical points may give identical centres.
-        count: number of centres.
-        generator: on the CPU.
+    The generator is on the CPU; identical points may give identical centres.
     """
     centres = points[:1].repeat(count, 1)
     centres[0] = points[int(torch.randint(len(points), (1,), generator=generator))]

@@ -99,14 +99,9 @@ class Mfcc:
 
 
 def deltas(features: Tensor, counts: Tensor) -> Tensor:
-    """Slopes over time by regression over two frames to each side; the end values are repeated.
+    """Slopes per frame of features [B, K, D] by regression over two frames to each side.
 
-    Args:
-        features: [B, K, D].
-        counts: [B], frames inside of each recording.
-
-    Returns:
-        [B, K, D], per frame.
+    The value at either end of the `counts` [B] frames of a recording is repeated.
     """
     last = (counts - 1)[:, None]
     here = torch.arange(features.shape[1], device=features.device)[None]

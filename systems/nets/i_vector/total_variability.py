@@ -44,12 +44,9 @@ class Statistics:
 
 
 def statistics(gmm: DiagonalGmm, features: Tensor, active: Tensor) -> Statistics:
-    """Compute the statistics of recordings.
+    """Statistics of recordings under a float64 background model, from features [B, K, D].
 
-    Args:
-        gmm: the background model, float64.
-        features: [B, K, D].
-        active: [B, K] bool, frames of speech.
+    `active` [B, K] bool marks frames of speech.
     """
     posterior = gmm.log_joint(features).softmax(dim=-1) * active[:, :, None]
     zeroth = posterior.sum(dim=1)
@@ -74,12 +71,7 @@ class Posterior:
 
 
 def posterior(total_variability: Tensor, stats: Statistics) -> Posterior:
-    """The posterior of w (Kenny et al., 2005, prop. 1 and 2; Dehak et al., 2011, eq. 5).
-
-    Args:
-        total_variability: T / √v [C, D, R].
-        stats: of B recordings.
-    """
+    """Posterior of w (Kenny et al., 2005, prop. 1 and 2; Dehak et al., 2011, eq. 5), for T / √v [C, D, R]."""
     gram = total_variability.transpose(1, 2) @ total_variability
     size = gram.shape[-1]
     weighted = (stats.zeroth @ gram.flatten(1)).view(-1, size, size)
