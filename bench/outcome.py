@@ -120,3 +120,8 @@ Job = Callable[[], "float | Outcome"]
 
 Submit = Callable[[Job], "Future[Outcome]"]
 """Hands a job that can be pickled to a worker process."""
+
+
+def run_model_job(job: Job, *, device: str, submit: Submit) -> Outcome | Future[Outcome]:
+    """Run a job of a user's own model: in a worker process on the CPU, else in this process."""
+    return submit(job) if device == "cpu" else attempt(job)

@@ -2,12 +2,11 @@
 
 Signals have the shape [..., T], zero past their true length; values have the shape [...].
 
-Every ratio is finite for finite input. Signals are divided by a peak before they are squared, and
-the two energies of a ratio are clamped *relative to each other* at the machine epsilon of the
-dtype, so that a value does not depend on the level of the recording (between 1e-30 and 1e+30 in
-float32 too) and lies between −C and +C, where C = −10 log10(eps): 156.5 dB in float64, 69.2 dB in
-float32. Perfection is +C, an output without any trace of the signal is −C. Beyond the clamps, at
-silence and at perfection, gradients are zero, never NaN.
+Every ratio is finite for finite input. Signals are divided by a peak before they are squared, and the two
+energies of a ratio are clamped *relative to each other* at the machine epsilon of the dtype, so that a value
+does not depend on the level of the recording (between 1e-30 and 1e+30 in float32 too) and lies between −C and
++C, where C = −10 log10(eps): 156.5 dB in float64, 69.2 dB in float32. Perfection is +C, an output without any
+trace of the signal is −C. Beyond the clamps, at silence and at perfection, gradients are zero, never NaN.
 """
 
 from __future__ import annotations
@@ -91,8 +90,7 @@ def thresholded_snr_db(*, estimate: Tensor, reference: Tensor, max_db: float = 3
     Returns:
         dB [...].
 
-    Source: Wisdom et al., "Unsupervised sound separation using mixture invariant training",
-        NeurIPS 2020.
+    Source: Wisdom et al., "Unsupervised sound separation using mixture invariant training", NeurIPS 2020.
     """
     estimate, reference = levelled(estimate, reference)
     signal = _energy(reference)
@@ -101,7 +99,7 @@ def thresholded_snr_db(*, estimate: Tensor, reference: Tensor, max_db: float = 3
 
 
 def thresholded_residual_db(*, estimate: Tensor, mixture: Tensor, max_db: float = 20.0) -> Tensor:
-    """What is left of the mixture where the target is absent; a loss, so lower is better.
+    """Remaining level of the mixture where the target is absent; a loss, so lower is better.
 
     10 log10((‖ŝ‖² + τ‖x‖²) / ‖x‖²) with τ = 10^(−max_db/10). It differs from the published loss
     10 log10(‖ŝ‖² + τ‖x‖²) by the level of the mixture: the gradients are the same, and the value
@@ -115,8 +113,7 @@ def thresholded_residual_db(*, estimate: Tensor, mixture: Tensor, max_db: float 
     Returns:
         dB [...]: −max_db for a silent estimate, about 0 for the mixture itself.
 
-    Source: Wisdom et al., "What's all the FUSS about free universal sound separation data?",
-        ICASSP 2021.
+    Source: Wisdom et al., "What's all the FUSS about free universal sound separation data?", ICASSP 2021.
     """
     estimate, mixture = levelled(estimate, mixture)
     everything = _energy(mixture)

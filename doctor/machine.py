@@ -1,4 +1,4 @@
-"""What `tsebench doctor` checks: this machine, or one system."""
+"""Checks of `tsebench doctor`: this machine, or one system."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def _attempt(name: str, check: Callable[[], str]) -> CheckResult:
 
 
 def _check_files(files: Sequence[Path]) -> CheckResult:
-    """Every estimate can be read, is mono and finite; the rates are told."""
+    """Check that every estimate can be read, is mono and finite; list the rates."""
     problems: list[str] = []
     rates: set[int] = set()
     for path in files:

@@ -1,7 +1,7 @@
-"""What `tsebench doctor metrics` checks: every metric beside its reference, on this machine.
+"""Check of `tsebench doctor metrics`: every metric against its references, on this machine.
 
-The values come the way that they come in a run: padded batches of different lengths on the device,
-and the process pool. What they are compared with is in `doctor/reference_values.py`.
+Values are computed as in a run: in padded batches of different lengths on the device, and in the process
+pool. The references are in `doctor/reference_values.py`.
 """
 
 from __future__ import annotations
@@ -33,17 +33,15 @@ from ..datasets.corpora.synthetic_speech import SyntheticSpeech
 from .reference_values import REFERENCES, Reference
 from .signals import CLASSES, Case, built_in_cases
 
-"""What `tsebench doctor` takes for this check, so that no system may be called so."""
-
 _BROKEN = (ArithmeticError, AttributeError, ImportError, RuntimeError, TypeError, ValueError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agreement:
-    """A metric beside one reference.
+    """Agreement of a metric with one reference.
 
     Attributes:
-        beside: the package, or "closed form".
+        reference: the package, or "closed form".
         cases: signals for which at least one of both has a value.
         difference: the largest one; infinite where one of both has no value, NaN without cases.
         tolerance: what is allowed, in the unit of the metric.
@@ -52,7 +50,7 @@ class Agreement:
     """
 
     metric: str
-    beside: str
+    reference: str
     unit: str
     cases: int = 0
     difference: float = math.nan
@@ -72,7 +70,7 @@ def check_metrics(device: str, *, jobs: int = 2, progress: ProgressFactory = qui
     Args:
         device: "auto", "cpu", "cuda", ...
         jobs: processes for metrics of one file.
-        progress: told of every metric.
+        progress: advances with every metric.
 
     Raises:
         ConfigError: the device is unknown, or a system has the reserved name.
@@ -82,10 +80,10 @@ def check_metrics(device: str, *, jobs: int = 2, progress: ProgressFactory = qui
     names = [info.name for info in known_infos() if not info.options]
     context = MetricContext(device=chosen, grammar=SyntheticSpeech.grammar())
     found: list[Agreement] = []
-    with FilePool(jobs) as pool, ThreadPoolExecutor(1) as beside, progress("metrics", len(names)) as advance:
+    with FilePool(jobs) as pool, ThreadPoolExecutor(1) as threads, progress("metrics", len(names)) as advance:
         for name in names:
             metric = load_metric(name, context=context)
-            found += _compared(metric, cases, chosen, pool, beside)
+            found += _compared(metric, cases, chosen, pool, threads)
             advance(1)
     return found
 
@@ -104,7 +102,7 @@ def report_metrics(device: str, console: Console) -> bool:
 def agreement_table(agreements: Sequence[Agreement]) -> Table:
     """One line for each metric and reference."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    for heading in ("metric", "beside"):
+    for heading in ("metric", "reference"):
         table.add_column(heading, no_wrap=True)
     for heading in ("cases", "largest\ndifference", "allowed"):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -114,7 +112,7 @@ def agreement_table(agreements: Sequence[Agreement]) -> Table:
         allowed = f"{found.tolerance:.0e}{unit}" if found.tolerance else "equal"
         numbers = [str(found.cases), f"{found.difference:.1e}{unit}", allowed]
         shown = numbers if found.checked else [""] * 3
-        table.add_row(found.metric, found.beside, *shown, _verdict(found))
+        table.add_row(found.metric, found.reference, *shown, _verdict(found))
     return table
 
 
@@ -126,18 +124,18 @@ def _verdict(found: Agreement) -> Text:
 
 
 def _compared(
-    metric: Metric, cases: Sequence[Case], device: str, pool: FilePool, beside: ThreadPoolExecutor
+    metric: Metric, cases: Sequence[Case], device: str, pool: FilePool, threads: ThreadPoolExecutor
 ) -> list[Agreement]:
     """One metric and all its references, which are computed while the pool is at work."""
     name, unit = metric.info.name, metric.info.unit
     references = REFERENCES.get(name, ())
     if not references:
         remark = "no reference is known"
-        return [Agreement(metric=name, beside="", unit=unit, checked=False, remark=remark)]
+        return [Agreement(metric=name, reference="", unit=unit, checked=False, remark=remark)]
     cases = [case for case in cases if any(r.suits(case) for r in references)]
     # References start before the pool has work, so that both go on at once.
     expected = [
-        beside.submit(_expected, reference, cases) if _installed(reference) else None
+        threads.submit(_expected, reference, cases) if _installed(reference) else None
         for reference in references
     ]
     try:
@@ -201,7 +199,7 @@ def _agreement(
 ) -> Agreement:
     blank = Agreement(
         metric=metric.info.name,
-        beside=_beside(reference),
+        reference=_label(reference),
         unit=metric.info.unit,
         tolerance=reference.tolerance,
     )
@@ -216,7 +214,7 @@ def _agreement(
         return replace(blank, checked=False, remark=remark)
 
 
-def _beside(reference: Reference) -> str:
+def _label(reference: Reference) -> str:
     if reference.package is None:
         return "closed form"
     distribution = reference.distribution or reference.package
@@ -241,11 +239,11 @@ def _judged(
             difference = abs(value - expected)
         cases += 1
         if difference > worst:
-            worst, name = difference, f"{case}: {_told(value)}, not {_told(expected)}"
+            worst, name = difference, f"{case}: {_text(value)}, not {_text(expected)}"
     if not cases:
         return replace(blank, checked=False, remark="no case has a value")
     return replace(blank, cases=cases, difference=worst, remark=name)
 
 
-def _told(value: float | str) -> str:
+def _text(value: float | str) -> str:
     return value if isinstance(value, str) else f"{value:.6g}"

@@ -1,6 +1,6 @@
-"""What the metrics must agree with: packages, and closed forms in plain float64 NumPy.
+"""Reference values of the metrics: packages, and closed forms in plain float64 NumPy.
 
-They are written apart from the metrics on purpose, as second implementations.
+Second implementations that share no code with the metrics.
 """
 
 from __future__ import annotations
@@ -114,23 +114,23 @@ def _by_pystoi(case: Case, *, extended: bool) -> float:
 
 def _wer_by_hand(case: Case) -> float:
     """Levenshtein distance of the words over their number, in percent."""
-    said, heard = case.transcript.lower().split(), _heard(case)
-    row = np.arange(len(heard) + 1)
-    for n, word in enumerate(said, 1):
-        best = np.minimum(row[1:] + 1, row[:-1] + [word != other for other in heard])
-        row = np.minimum.accumulate(np.concatenate([[n], best]) - np.arange(len(heard) + 1))
-        row = row + np.arange(len(heard) + 1)
-    return 100.0 * float(row[-1]) / len(said)
+    spoken, recognised = case.transcript.lower().split(), _recognised(case)
+    row = np.arange(len(recognised) + 1)
+    for n, word in enumerate(spoken, 1):
+        best = np.minimum(row[1:] + 1, row[:-1] + [word != other for other in recognised])
+        row = np.minimum.accumulate(np.concatenate([[n], best]) - np.arange(len(recognised) + 1))
+        row = row + np.arange(len(recognised) + 1)
+    return 100.0 * float(row[-1]) / len(spoken)
 
 
 def _wer_by_jiwer(case: Case) -> float:
     from jiwer import wer  # noqa: PLC0415
 
-    return 100.0 * float(wer(case.transcript.lower(), " ".join(_heard(case))))
+    return 100.0 * float(wer(case.transcript.lower(), " ".join(_recognised(case))))
 
 
-def _heard(case: Case) -> list[str]:
-    """What the recogniser of the metric makes of the estimate, in a decoder of its own."""
+def _recognised(case: Case) -> list[str]:
+    """Words that the metric's recogniser finds in the estimate, by a decoder of its own."""
     recogniser = open_recogniser("pocketsphinx", device="cpu", grammar=SyntheticSpeech.grammar())
     (text,) = recogniser.transcribe([case.estimate], case.sample_rate_hz)
     return text.lower().split()

@@ -26,8 +26,8 @@ class Case:
     """Signals [T] of one length, float32, with a name for messages.
 
     Attributes:
-        interferer: what is in the mixture beside the reference.
-        transcript: some words; what is said in so short a cut is nobody's concern here.
+        interferer: the mixture without the reference.
+        transcript: some words, not those of the speech.
         active_classes: some of `CLASSES`.
         class_probabilities: of `CLASSES`.
     """

@@ -1,6 +1,6 @@
 """Word errors: the fewest substitutions, deletions and insertions between two texts.
 
-Worker processes import this module, so that it must stay cheap.
+Worker processes import this module: keep its imports light.
 """
 
 from __future__ import annotations
@@ -60,14 +60,13 @@ class Chunk(NamedTuple):
 
 
 def count_errors(reference: str, hypothesis: str) -> WordErrors:
-    """Count the errors of a hypothesis by jiwer; words are what spaces part.
+    """Count the errors of a hypothesis by jiwer; words are separated by spaces.
 
-    An alignment with the fewest edits is not unique, and neither are its kinds of errors; their
-    sum is.
+    An alignment with the fewest edits is not unique, and neither are its kinds of errors; their sum is.
 
     Args:
-        reference: what was said, normalised.
-        hypothesis: what was recognised, normalised; empty text deletes every word.
+        reference: normalised.
+        hypothesis: normalised; empty text deletes every word.
 
     Raises:
         UndefinedValueError: the reference has no words ("no_transcript").
@@ -80,10 +79,6 @@ def count_errors(reference: str, hypothesis: str) -> WordErrors:
 def alignment(reference: str, hypothesis: str) -> tuple[Chunk, ...]:
     """The alignment that `count_errors` counts, for reports that mark errors.
 
-    Args:
-        reference: what was said, normalised.
-        hypothesis: what was recognised, normalised.
-
     Returns:
         Chunks that, put together, give all words of both texts in order.
 
@@ -91,12 +86,12 @@ def alignment(reference: str, hypothesis: str) -> tuple[Chunk, ...]:
         UndefinedValueError: the reference has no words ("no_transcript").
         ConfigError: jiwer is not installed.
     """
-    said, heard = reference.split(), hypothesis.split()
+    spoken, recognised = reference.split(), hypothesis.split()
     return tuple(
         Chunk(
             chunk.type,
-            " ".join(said[chunk.ref_start_idx : chunk.ref_end_idx]),
-            " ".join(heard[chunk.hyp_start_idx : chunk.hyp_end_idx]),
+            " ".join(spoken[chunk.ref_start_idx : chunk.ref_end_idx]),
+            " ".join(recognised[chunk.hyp_start_idx : chunk.hyp_end_idx]),
         )
         for chunk in _align(reference, hypothesis).alignments[0]
     )
@@ -104,8 +99,8 @@ def alignment(reference: str, hypothesis: str) -> tuple[Chunk, ...]:
 
 def _align(reference: str, hypothesis: str) -> Any:
     """Jiwer's output for one pair."""
-    said, heard = reference.split(), hypothesis.split()
-    if not said:
+    spoken, recognised = reference.split(), hypothesis.split()
+    if not spoken:
         raise UndefinedValueError("no_transcript")
     jiwer = import_package("jiwer", distribution="jiwer")
-    return jiwer.process_words(" ".join(said), " ".join(heard))
+    return jiwer.process_words(" ".join(spoken), " ".join(recognised))

@@ -1,7 +1,6 @@
 """Text normalisers, which decide what counts as the same word, and the clean-up of references.
 
-Both sides of a comparison go through one normaliser; references lose the marks of transcribers
-before that.
+Both sides of a comparison go through one normaliser; references lose the marks of transcribers before that.
 """
 
 from __future__ import annotations
@@ -20,9 +19,8 @@ from .protocol import import_package
 
 _WHISPER = "openai-whisper"
 
-# Names of punctuation in the prompts of WSJ, after the sign itself: `,COMMA`, `"END-QUOTE`,
-# `)RIGHT-PAREN`. The dictionary of CMU lists them. `.POINT` and `%PERCENT` are not among them:
-# these words belong to numbers.
+# Names of punctuation in the prompts of WSJ, after the sign itself: `,COMMA`, `"END-QUOTE`, `)RIGHT-PAREN`.
+# The dictionary of CMU lists them. `.POINT` and `%PERCENT` are not among them: these words belong to numbers.
 _PUNCTUATION_NAME = (
     r"comma|period|full-stop|ellipsis|(?:semi-)?colon|question-mark|exclamation-(?:point|mark)|"
     r"dash|hyphen|slash|ampersand|sharp-sign|[a-z-]*quotes?|[a-z-]*brac(?:e|es|ket|kets)|"
@@ -77,7 +75,7 @@ def open_normaliser(name: str) -> Normaliser:
 
 
 def clean_reference(text: str) -> str:
-    r"""What was said, without the marks of transcribers; plain text stays as it is.
+    r"""Remove the marks of transcribers from a transcript; plain text stays as it is.
 
     The conventions are those of the detailed transcripts of WSJ (`dot_spec.doc` of LDC93S6A):
 
@@ -86,8 +84,8 @@ def clean_reference(text: str) -> str:
       lose the sign.
     - `[loud_breath]`, `[<door_slam]`, `[phone_ring/]`, `<NOISE>` go: no words.
     - `(mumble)`, `REVO(LUTIONARY)-` and the name of the utterance, `(4k0c0301)`: what is in
-      parentheses goes, as it was not said, or nobody knows what was.
-    - `<word>` and `*word*` become words: they were said, though not asked for or not well.
+      parentheses goes, as it was not said, or is unintelligible.
+    - `<word>` and `*word*` become words: they were said, though not prompted or not clearly.
     - Backslashes, `~` (cut utterance) and a lone `.` (pause) go.
     """
     text = _VERBALISED.sub(" ", text.replace("\\", ""))
@@ -97,10 +95,10 @@ def clean_reference(text: str) -> str:
 
 
 def _basic(text: str) -> str:
-    """Lower case; punctuation and symbols part words, apostrophes within or beside one stay."""
+    """Lower case; punctuation and symbols separate words, apostrophes within or next to one stay."""
     text = unicodedata.normalize("NFKC", text).lower().replace("’", "'")
-    kept = (c if c == "'" or unicodedata.category(c)[0] not in "PS" else " " for c in text)
-    return re.sub(r"(?<!\S)'+(?!\S)", " ", "".join(kept))
+    letters = (c if c == "'" or unicodedata.category(c)[0] not in "PS" else " " for c in text)
+    return re.sub(r"(?<!\S)'+(?!\S)", " ", "".join(letters))
 
 
 @cache

@@ -1,7 +1,7 @@
 """PocketSphinx: a small recogniser of English that needs no download.
 
 With the grammar of a dataset it understands the synthetic voices; its own language model is for
-read news. Worker processes import this module, so that it must stay cheap.
+read news. Worker processes import this module: keep its imports light.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def _use_grammar(decoder: Any, grammar: str) -> None:
 
 
 def _problem(decoder: Any, grammar: str) -> str:
-    """Why a grammar is refused; the decoder does not say."""
+    """Reason why a grammar is refused, which the decoder does not give."""
     body = re.sub(r"<[^>]*>|\{[^}]*\}|/[^/\n]*/|//.*", " ", grammar.partition(";")[2])
     rules = re.findall(r"=([^;]*);", body)
     words = sorted({word for rule in rules for word in re.findall(r"[\w'-]+", rule)})
@@ -117,7 +117,7 @@ def _problem(decoder: Any, grammar: str) -> str:
 
 
 def _codes(signal: NDArray[np.float32], sample_rate_hz: int) -> bytes:
-    """What a 16-bit wav file of the signal [T] would hold at 16 kHz."""
+    """Samples of a 16-bit wav file of the signal [T] at 16 kHz."""
     from ...datasets.signals.audio import quantise_int16, resample  # noqa: PLC0415
 
     resampled = resample(signal, from_hz=sample_rate_hz, to_hz=SAMPLE_RATE_HZ)
@@ -125,7 +125,7 @@ def _codes(signal: NDArray[np.float32], sample_rate_hz: int) -> bytes:
 
 
 def _recognise(decoder: Any, codes: bytes) -> str:
-    """Text of one utterance, whatever the decoder heard before.
+    """Text of one utterance, independent of earlier ones.
 
     Its front end keeps an estimate of the noise, which only `reinit_feat` clears. Its acoustic
     model keeps the best densities of the last frame, and they decide on signals that are all but

@@ -1,6 +1,6 @@
-"""What a speech recogniser is, and how a spec such as `whisper:base.en` becomes one.
+"""Protocol of speech recognisers, opened by a spec such as `whisper:base.en`.
 
-Worker processes import this module, so that it must stay cheap.
+Worker processes import this module: keep its imports light.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ class Recogniser(Protocol):
         ...
 
     def transcribe(self, signals: Sequence[NDArray[np.float32]], sample_rate_hz: int) -> list[str]:
-        """Text of each signal, as the model writes it; "" where it hears no words.
+        """Text of each signal, as the model writes it; "" where it finds no words.
 
-        A text depends on its own signal only: not on the others, nor on what came before.
+        A text depends on its own signal only: not on the others, nor on earlier signals.
 
         Args:
             signals: mono [T_k], finite, full scale ±1, of any lengths.
@@ -61,7 +61,7 @@ class RecogniserFactory(Protocol):
         Args:
             argument: what follows the first colon of the spec; "" without a colon.
             device: "cpu", "cuda" or "cuda:N", for batched recognisers.
-            grammar: JSGF text of all that can be said, or None; not every recogniser uses it.
+            grammar: JSGF text of all possible sentences, or None; not every recogniser uses it.
             batch_size: most windows that go through a batched model at once.
 
         Raises:

@@ -40,8 +40,7 @@ _GIVE = "give a size (whisper:base.en) or a path (whisper:/models/base.en.pt)"
 class WhisperRecogniser:
     """Many signals at once, on a device; see `Recogniser`.
 
-    Numbers are float16 on a GPU and float32 elsewhere, so that transcripts may differ between
-    the two.
+    Numbers are float16 on a GPU and float32 elsewhere, so that transcripts may differ between the two.
 
     Args:
         path: checkpoint in the format of the package.
@@ -94,12 +93,12 @@ class WhisperRecogniser:
             for index, signal in enumerate(signals)
             for window in _windows(signal, sample_rate_hz)
         ]
-        heard: list[list[str]] = [[] for _ in signals]
+        texts: list[list[str]] = [[] for _ in signals]
         for start in range(0, len(windows), self.batch_size):
             batch = windows[start : start + self.batch_size]
             for (index, _), text in zip(batch, self._decode([w for _, w in batch]), strict=True):
-                heard[index].append(text)
-        return [" ".join(" ".join(texts).split()) for texts in heard]
+                texts[index].append(text)
+        return [" ".join(" ".join(parts).split()) for parts in texts]
 
     def _decode(self, windows: Sequence[Samples]) -> list[str]:
         """Texts of windows [T ≤ 480000] at 16 kHz."""

@@ -22,7 +22,7 @@ BLOCK = 4096
 CPU_SAMPLES = 1 << 18
 """Samples of a part; see `chunks`."""
 REMAINDER = 1e-11
-"""‖b − G h‖ / ‖b‖ above which a recursive solution of the normal equations is not kept."""
+"""‖b − G h‖ / ‖b‖ above which the recursive solution of the normal equations is replaced by factorisation."""
 MAX_LOADINGS = 17
 """After so many tenfold loadings from 512 · eps on, any G is dominated by its diagonal."""
 
@@ -31,7 +31,7 @@ class Sdr:
     """`sdr`: SDR of BSSEval v3, one source, no permutation search.
 
     Args:
-        taps: length of the distortion filter that is forgiven.
+        taps: length of the allowed distortion filter.
         floor_db: value of a silent estimate, and of anything below it.
     """
 
@@ -145,9 +145,9 @@ def _solve_toeplitz(autocorrelation: Tensor, correlation: Tensor) -> Tensor:
         return _factorised(autocorrelation, correlation)
     solution = _recursive(autocorrelation, correlation)
     rest = correlation - _toeplitz_product(autocorrelation, solution)
-    kept = _norm(rest) <= REMAINDER * _norm(correlation)  # not where it is NaN
-    if not bool(kept.all()):
-        solution[~kept] = _factorised(autocorrelation[~kept], correlation[~kept])
+    accurate = _norm(rest) <= REMAINDER * _norm(correlation)  # not where it is NaN
+    if not bool(accurate.all()):
+        solution[~accurate] = _factorised(autocorrelation[~accurate], correlation[~accurate])
     return solution
 
 
@@ -180,12 +180,11 @@ def _norm(vectors: Tensor) -> Tensor:
 def _factorised(autocorrelation: Tensor, correlation: Tensor) -> Tensor:
     """Cholesky factorisation of the normal equations [B, taps].
 
-    G is positive definite for any signal of finite length, but a very smooth one (a tone that
-    fades in and out) may leave it singular in float64. Only the items whose factorisation breaks
-    down get their diagonal loaded: by taps · eps = 1.1e-13 of r[0], about the rounding error of G
-    itself, and by ten times more until it succeeds. (For such references the value is not well
-    defined, and implementations differ. No recording has been seen to need it.) A silent
-    reference gives h = 0.
+    G is positive definite for any signal of finite length, but a very smooth one (a tone that fades in and
+    out) may leave it singular in float64. Only the items whose factorisation breaks down get their diagonal
+    loaded: by taps · eps = 1.1e-13 of r[0], about the rounding error of G itself, and by ten times more until
+    it succeeds. (For such references the value is not well defined, and implementations differ. No recording
+    has been seen to need it.) A silent reference gives h = 0.
     """
     taps = autocorrelation.shape[-1]
     lags = torch.arange(taps, device=autocorrelation.device)

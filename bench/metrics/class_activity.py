@@ -45,7 +45,7 @@ class ClassActivity:
             needs_reference_energy=False,
         )
 
-    def signature(self, sample_rate_hz: int) -> str:  # noqa: ARG002 - it hears nothing
+    def signature(self, sample_rate_hz: int) -> str:  # noqa: ARG002 - it takes no signals
         """`macro_f1|threshold:0.5|tsebench:2`."""
         return f"{self.info.name}|threshold:{self._threshold:g}|tsebench:2"
 
@@ -73,7 +73,7 @@ class ClassActivity:
         row = pd.DataFrame({"detail": [detail]})
         value = float(pooling.value(pooling.summands(row, pooling.names(row)))[0])
         if math.isnan(value):
-            # No class is there or found, as far as this score looks. The decisions are kept: they
+            # No class is active or found, as far as this score goes. The row keeps the decisions: they
             # count in pooled values, in comparisons, and at other thresholds.
             return replace(undefined("no_class"), detail=detail)
         return Outcome(value=value, status="ok", detail=detail)

@@ -1,17 +1,17 @@
 """DNSMOS: opinion scores of speech without a reference, by the user's copy of its models.
 
-P.835 (Reddy, Gopal & Cutler 2022, "DNSMOS P.835") judges speech, background and the whole; P.808
+P.835 (Reddy, Gopal & Cutler 2022, "DNSMOS P.835") rates speech, background and the whole; P.808
 (Reddy, Gopal & Cutler 2021, "DNSMOS") the whole. The models are those of Microsoft's DNS
 Challenge, and signals are cut as its script `dnsmos_local.py` does.
 
-Worker processes import this module, so that it must stay cheap.
+Worker processes import this module: keep its imports light.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -22,15 +22,14 @@ from numpy.typing import NDArray
 from ...core.errors import ConfigError
 from ...core.mel import p808_features
 from ...core.onnx import Model, open_model
-from ..outcome import FailedValueError, Outcome, Submit, UndefinedValueError
+from ..outcome import FailedValueError, Outcome, Submit, UndefinedValueError, run_model_job
 from .protocol import Answered, MetricInfo
 from .registry import METRICS
-from .shared.model_jobs import carry_out
 
 RATE_HZ = 16000
 WINDOW_S = 9.01
 WINDOW = 144160
-_P808_UNHEARD = 160  # samples at the end of a window
+_P808_UNUSED = 160  # samples at the end of a window
 _P808_SHAPE = (900, 120)
 
 Windows = Literal["official", "all"]
@@ -52,12 +51,11 @@ _PERSONALIZED_FIT = (
 
 
 def window_starts(length: int, windows: Windows) -> list[int]:
-    """Where windows of 9.01 s begin, in seconds.
+    """Starts of the windows of 9.01 s, in seconds.
 
-    "all" are those that fit, one every second. "official" are those of the script: it counts
-    whole seconds of the signal less 9.01, rounded up, and cuts a window off at
-    int((start + 9.01) · 16000), which rounding makes one sample too short for starts of 7 to 23
-    and 119 to 122 s; it leaves these windows out, without a word.
+    "all" are those that fit, one every second. "official" are those of the script: it counts whole seconds of
+    the signal less 9.01, rounded up, and cuts a window off at int((start + 9.01) · 16000), which rounding
+    makes one sample too short for starts of 7 to 23 and 119 to 122 s; it silently leaves these windows out.
 
     Args:
         length: samples at 16 kHz, at least one window.
@@ -77,14 +75,7 @@ def looped(signal: Array) -> Array:
 
 
 class _Windowed:
-    """A metric that hears windows of the estimate.
-
-    Args:
-        info: what it is.
-        settings: of the signature.
-        windows: which are heard.
-        scoring: what the model makes of them.
-    """
+    """Mean scores of windows of the estimate; `settings` is a part of the signature."""
 
     def __init__(
         self, info: MetricInfo, model: Model | None, *, settings: str, windows: Windows, scoring: Scoring
@@ -106,18 +97,15 @@ class _Windowed:
         self, answers: Sequence[Answered], *, sample_rate_hz: int, submit: Submit
     ) -> Sequence[Outcome | Future[Outcome]]:
         """Scores of each estimate."""
-        model = self._model
-        jobs = (
-            _Job(
-                signal=answer.estimate.detach().cpu().float().numpy(),
-                sample_rate_hz=sample_rate_hz,
-                model=model,
-                windows=self._windows,
-                scoring=self._scoring,
-            )
-            for answer in answers
+        job = partial(
+            _scored,
+            sample_rate_hz=sample_rate_hz,
+            model=self._model,
+            windows=self._windows,
+            scoring=self._scoring,
         )
-        return [carry_out(job, model=model, submit=submit) for job in jobs]
+        signals = (answer.estimate.detach().cpu().float().numpy() for answer in answers)
+        return [run_model_job(partial(job, s), device=self._model.device, submit=submit) for s in signals]
 
     @property
     def _model(self) -> Model:
@@ -133,11 +121,10 @@ class Dnsmos(_Windowed):
 
     Args:
         model: `sig_bak_ovr.onnx` of the DNS Challenge, in its folder `DNSMOS` or `pDNSMOS`.
-        personalized: the model is the one of `pDNSMOS`, which minds other talkers, too.
+        personalized: the model is the one of `pDNSMOS`, which also penalises other talkers.
         polynomial: map the model's raw scores to opinion scores, as the script does.
         windows: "official" or "all", see `window_starts`.
-        on_cpu: compute it on the CPU, in worker processes, even if the run has a GPU.
-        device: given by the harness.
+        on_cpu: run on the CPU, in worker processes, even if the run has a GPU.
     """
 
     def __init__(
@@ -168,7 +155,6 @@ class DnsmosP808(_Windowed):
         model: `model_v8.onnx` of the DNS Challenge.
         windows: as for `dnsmos`.
         on_cpu: as for `dnsmos`.
-        device: given by the harness.
     """
 
     def __init__(
@@ -189,28 +175,20 @@ class DnsmosP808(_Windowed):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Job:
-    """The judgement of one signal [T], for any process."""
+def _scored(
+    signal: Array, *, sample_rate_hz: int, model: Model, windows: Windows, scoring: Scoring
+) -> Outcome:
+    """Score one signal [T], in any process."""
+    from ...datasets.signals.audio import resample  # noqa: PLC0415
 
-    signal: Array
-    sample_rate_hz: int
-    model: Model
-    windows: Windows
-    scoring: Scoring
-
-    def __call__(self) -> Outcome:
-        from ...datasets.signals.audio import resample  # noqa: PLC0415
-
-        if not len(self.signal):
-            raise UndefinedValueError("too_short")
-        signal = looped(resample(self.signal, from_hz=self.sample_rate_hz, to_hz=RATE_HZ))
-        starts = (s * RATE_HZ for s in window_starts(len(signal), self.windows))
-        windows = (signal[start : start + WINDOW] for start in starts)
-        value, *parts = self.scoring(self.model, windows).tolist()
-        if not np.isfinite([value, *parts]).all():
-            raise FailedValueError("non_finite_value")
-        return Outcome(value=value, status="ok", parts=tuple(parts))
+    if not len(signal):
+        raise UndefinedValueError("too_short")
+    signal = looped(resample(signal, from_hz=sample_rate_hz, to_hz=RATE_HZ))
+    starts = (s * RATE_HZ for s in window_starts(len(signal), windows))
+    value, *parts = scoring(model, (signal[start : start + WINDOW] for start in starts)).tolist()
+    if not np.isfinite([value, *parts]).all():
+        raise FailedValueError("non_finite_value")
+    return Outcome(value=value, status="ok", parts=tuple(parts))
 
 
 def _p835(
@@ -225,8 +203,8 @@ def _p835(
 
 def _p808(model: Model, windows: Iterable[Array]) -> NDArray[np.float64]:
     """The score [1]."""
-    heard = (p808_features(window[:-_P808_UNHEARD]) for window in windows)
-    return np.asarray(model.run(heard).astype(np.float64).mean(axis=0))
+    features = (p808_features(window[:-_P808_UNUSED]) for window in windows)
+    return np.asarray(model.run(features).astype(np.float64).mean(axis=0))
 
 
 def _opened(

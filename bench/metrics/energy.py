@@ -13,7 +13,7 @@ from .registry import METRICS
 from .shared.batches import in_chunks
 
 REVISION = "tsebench:1"
-"""Last part of the signatures of tsebench's own metrics; it grows whenever a value would change."""
+"""Last part of the signatures of tsebench's own metrics; raised whenever a value changes."""
 
 FLOOR_DB = -30.0
 """Default value of a silent estimate of a present target."""
@@ -48,7 +48,7 @@ class Snr:
 
 
 class _ScaledSdr:
-    """What SI-SDR and SD-SDR share (Le Roux et al., 2019).
+    """Common part of SI-SDR and SD-SDR (Le Roux et al., 2019).
 
     Args:
         zero_mean: remove the mean of both signals first.

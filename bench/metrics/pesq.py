@@ -1,7 +1,6 @@
 """PESQ, one file at a time, by the package that everybody uses.
 
-Worker processes import this module, so that it must stay cheap: the package is imported where it
-is used.
+Worker processes import this module, so that it must stay cheap: the package is imported where it is used.
 """
 
 from __future__ import annotations

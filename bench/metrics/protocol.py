@@ -1,8 +1,4 @@
-"""What a metric is.
-
-Three shapes: batched on the device, one file at a time in a process pool, or of whole answers
-(signals, what was said, what classes were found), which may use either.
-"""
+"""Protocols of metrics: batched on the device, of one file in a worker process, or of whole answers."""
 
 from __future__ import annotations
 
@@ -142,13 +138,13 @@ class MetricInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What is known of a trial and its answer beside the three signals.
+    """Facts on a trial and its answer, apart from the three signals.
 
     Attributes:
         interferers: [S, T] sources of the mixture that are not the target, or None if unknown.
-        transcript: what the target says, or None.
+        transcript: words of the target, or None.
         active_classes: sound classes of the mixture.
-        classes: what `class_probabilities` [K] are of, or None.
+        classes: vocabulary of `class_probabilities` [K], or None.
         enrollment: [T_e] the first enrollment at the rate of the signals, or None.
     """
 
@@ -214,7 +210,7 @@ class FileMetric(Protocol):
 
 @runtime_checkable
 class AnswerMetric(Protocol):
-    """A metric of whole answers: of what was said, of classes, of the other sources."""
+    """A metric of whole answers: of transcripts, classes or the other sources."""
 
     info: MetricInfo
 
@@ -230,7 +226,7 @@ class AnswerMetric(Protocol):
         Args:
             answers: of any lengths.
             sample_rate_hz: of all signals.
-            submit: runs a job in a worker process; what it raises becomes a status.
+            submit: runs a job in a worker process; its exceptions become a status.
         """
         ...
 

@@ -26,11 +26,11 @@ All their arguments are keywords with defaults: a metric's settings. Those calle
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricContext:
-    """What the harness tells metrics that ask for it.
+    """Arguments that the harness gives to metrics that have them.
 
     Attributes:
         device: where a metric that has a network runs it.
-        grammar: JSGF grammar of all that is said in the dataset, or None.
+        grammar: JSGF grammar of all sentences of the dataset, or None.
     """
 
     device: str = "cpu"
@@ -42,11 +42,6 @@ def load_metric(
 ) -> Metric:
     """Make a metric.
 
-    Args:
-        name: registered name.
-        options: its settings.
-        context: what the harness knows.
-
     Raises:
         UnknownNameError: no such metric.
         ConfigError: a setting is unknown or wrong.
@@ -57,8 +52,8 @@ def load_metric(
     factory = METRICS.get(name)
     known = inspect.signature(factory).parameters
     chosen = context or MetricContext()
-    told = {"device": chosen.device, "grammar": chosen.grammar}
-    given = {key: value for key, value in told.items() if key in known}
+    offered = {"device": chosen.device, "grammar": chosen.grammar}
+    given = {key: value for key, value in offered.items() if key in known}
     metric: Metric = call_with(factory, options or {}, where=f"metric {name!r}", given=given)
     missing = [option for option in metric.info.options if option not in (options or {})]
     if missing:

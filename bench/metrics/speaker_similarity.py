@@ -1,13 +1,13 @@
-"""How much an estimate sounds like the talker who was asked for, by the user's speaker model.
+"""Similarity of an estimate and the target talker, by the user's speaker model.
 
-Worker processes import this module, so that it must stay cheap.
+Worker processes import this module: keep its imports light.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -16,14 +16,11 @@ from numpy.typing import NDArray
 
 from ...core.errors import ConfigError
 from ...systems.shared.speaker_models import Input, SpeakerModel, open_speaker_model
-from ..outcome import Outcome, Submit, UndefinedValueError, undefined
+from ..outcome import Outcome, Submit, UndefinedValueError, run_model_job, undefined
 from .protocol import Answered, MetricInfo
 from .registry import METRICS
-from .shared.model_jobs import carry_out
 
 _NAME = "speaker_similarity"
-
-Array = NDArray[np.float32]
 
 
 class SpeakerSimilarity:
@@ -39,8 +36,7 @@ class SpeakerSimilarity:
             target itself.
         sample_rate_hz: rate that the model was trained at, at least 1000.
         output: name of the model's output; by default its only one.
-        on_cpu: compute it on the CPU, in worker processes, even if the run has a GPU.
-        device: given by the harness.
+        on_cpu: run on the CPU, in worker processes, even if the run has a GPU.
     """
 
     def __init__(
@@ -77,19 +73,19 @@ class SpeakerSimilarity:
 
     def signature(self, sample_rate_hz: int) -> str:
         """`speaker_similarity|model:...|sha256:...|onnxruntime:...|output:...|...|fs:16000`."""
-        voice = self._needed()
-        rate = f"fs:{voice.sample_rate_hz}"
-        if sample_rate_hz != voice.sample_rate_hz:
-            rate = f"fs:{sample_rate_hz}>{voice.sample_rate_hz}|soxr:VHQ"
-        heard = f"input:{voice.input}" + ("|dither:0" if voice.input == "fbank80" else "")
-        settings = f"output:{voice.model.output}|{heard}|against:{self._against}"
-        return f"{_NAME}|{voice.model.signature()}|{settings}|{rate}|tsebench:1"
+        model = self._opened()
+        rate = f"fs:{model.sample_rate_hz}"
+        if sample_rate_hz != model.sample_rate_hz:
+            rate = f"fs:{sample_rate_hz}>{model.sample_rate_hz}|soxr:VHQ"
+        features = f"input:{model.input}" + ("|dither:0" if model.input == "fbank80" else "")
+        settings = f"output:{model.model.output}|{features}|against:{self._against}"
+        return f"{_NAME}|{model.model.signature()}|{settings}|{rate}|tsebench:1"
 
     def judge(
         self, answers: Sequence[Answered], *, sample_rate_hz: int, submit: Submit
     ) -> Sequence[Outcome | Future[Outcome]]:
         """The similarity of each estimate; one without an enrollment to compare with has none."""
-        voice = self._needed()
+        model = self._opened()
         found: list[Outcome | Future[Outcome]] = []
         for answer in answers:
             enrollment = answer.facts.enrollment
@@ -97,41 +93,29 @@ class SpeakerSimilarity:
             if other is None:
                 found.append(undefined("no_enrollment"))
                 continue
-            job = _Job(
-                signals=(
-                    answer.estimate.detach().cpu().float().numpy(),
-                    other.detach().cpu().float().numpy(),
-                ),
-                sample_rate_hz=sample_rate_hz,
-                voice=voice,
-            )
-            found.append(carry_out(job, model=voice.model, submit=submit))
+            pair = (answer.estimate, other)
+            signals = tuple(signal.detach().cpu().float().numpy() for signal in pair)
+            job = partial(_similarity, signals, sample_rate_hz=sample_rate_hz, model=model)
+            found.append(run_model_job(job, device=model.model.device, submit=submit))
         return found
 
-    def _needed(self) -> SpeakerModel:
+    def _opened(self) -> SpeakerModel:
         if self._model is None:
             raise ConfigError(f"metric {_NAME!r} needs its setting 'model': the path of an ONNX file")
         return self._model
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Job:
-    """The comparison of two signals, for any process."""
-
-    signals: tuple[Array, Array]
-    sample_rate_hz: int
-    voice: SpeakerModel
-
-    def __call__(self) -> float:
-        first, second = (self._embedding(signal) for signal in self.signals)
-        norms = float(np.linalg.norm(first) * np.linalg.norm(second))
-        return float(np.clip(first @ second / norms, -1.0, 1.0)) if norms else float("nan")
-
-    def _embedding(self, signal: Array) -> NDArray[np.float64]:
-        found = self.voice.embedding(signal, sample_rate_hz=self.sample_rate_hz)
-        if found is None:
+def _similarity(pair: Sequence[NDArray[np.float32]], *, sample_rate_hz: int, model: SpeakerModel) -> float:
+    """Cosine of the embeddings of two signals, in any process; NaN if one of them is zero."""
+    embeddings = []
+    for signal in pair:
+        embedding = model.embedding(signal, sample_rate_hz=sample_rate_hz)
+        if embedding is None:
             raise UndefinedValueError("too_short")
-        return found
+        embeddings.append(embedding)
+    first, second = embeddings
+    norms = float(np.linalg.norm(first) * np.linalg.norm(second))
+    return float(np.clip(first @ second / norms, -1.0, 1.0)) if norms else float("nan")
 
 
 METRICS.register(_NAME)(SpeakerSimilarity)

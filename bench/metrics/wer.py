@@ -1,4 +1,4 @@
-"""Word error rate: what a speech recogniser makes of an estimate, against what was said."""
+"""Word error rate of a speech recogniser on the estimates."""
 
 from __future__ import annotations
 
@@ -30,13 +30,10 @@ class Wer:
 
     Args:
         backend: "pocketsphinx", or "whisper:" with a size or the path of a checkpoint.
-        normaliser: "none", "basic" or "whisper_en"; by default the last one for Whisper, else
-            "basic".
-        grammar_file: JSGF grammar of all that can be said, for pocketsphinx; by default that of
-            the dataset, if it has one, else its own language model is used.
-        grammar: given by the harness.
-        device: given by the harness.
-        batch_size: most stretches of speech that Whisper takes at once.
+        normaliser: "none", "basic" or "whisper_en"; by default the last one for Whisper, else "basic".
+        grammar_file: JSGF grammar of all possible sentences, for pocketsphinx; by default that of
+            the dataset, if it has one, else the recogniser's own language model is used.
+        batch_size: most windows of speech that Whisper takes at once.
     """
 
     def __init__(
@@ -87,14 +84,14 @@ class Wer:
         self, answers: Sequence[Answered], *, sample_rate_hz: int, submit: Submit
     ) -> Sequence[Outcome | Future[Outcome]]:
         """Word errors of each estimate; a trial without a transcript has none."""
-        said = [answer.facts.transcript for answer in answers]
-        asked = [place for place, text in enumerate(said) if text]
-        signals = [answers[place].estimate.to("cpu", torch.float32).numpy() for place in asked]
+        transcripts = [answer.facts.transcript for answer in answers]
+        spoken = [place for place, text in enumerate(transcripts) if text]
+        signals = [answers[place].estimate.to("cpu", torch.float32).numpy() for place in spoken]
         found: list[Outcome | Future[Outcome]] = [undefined("no_transcript")] * len(answers)
         recogniser = self.recogniser
         texts = recogniser.transcribe(signals, sample_rate_hz) if recogniser.batched else None
-        for number, place in enumerate(asked):
-            reference = clean_reference(str(said[place]))
+        for number, place in enumerate(spoken):
+            reference = clean_reference(str(transcripts[place]))
             if texts is None:
                 job = partial(
                     _recognised,

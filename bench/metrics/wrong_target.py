@@ -1,4 +1,4 @@
-"""How often a system extracts something else than what it was asked for."""
+"""Share of trials in which a system extracts another source than the target."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .protocol import Answered, MetricInfo
 from .registry import METRICS
 
 TIE_DB = 1e-6
-"""An interferer that is closer by no more is as close: a copy of the target, up to rounding."""
+"""An interferer that is closer by at most this much counts as equally close: a copy of the target."""
 
 
 class WrongTarget:
@@ -20,7 +20,7 @@ class WrongTarget:
 
     Every source of the mixture that is not part of the target is an interferer, background
     included; in a folder of files it is what is left of the mixture without the reference. Silent
-    ones do not count, and a silent estimate is close to nothing: it is no wrong target.
+    ones do not count, and a silent estimate is not a wrong target.
     """
 
     def __init__(self) -> None:

@@ -90,7 +90,7 @@ def with_condition_labels(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def own_columns(rows: pd.DataFrame) -> pd.DataFrame:
-    """What an aggregate reads of the rows; to sort and group all their tags takes far longer."""
+    """The columns that an aggregate reads; sorting and grouping all tags takes far longer."""
     return rows[[name for name in (*_COLUMNS, "base_metric", "pooling") if name in rows]]
 
 
@@ -174,7 +174,7 @@ class ClusterSums:
     sums: FloatArray
 
     def mean(self, pooling: Pooling) -> float:
-        """What all clusters together come to."""
+        """The value of all clusters together."""
         return float(pooling.value(self.sums.sum(axis=0)))
 
 

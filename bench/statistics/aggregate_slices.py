@@ -1,4 +1,4 @@
-"""Aggregates of many parts of the same rows at once: what slices are made of.
+"""Aggregates of many parts of the same rows at once, for slices.
 
 `aggregate` of each part gives the same numbers; here the rows of a stratum are turned into arrays
 once, and each part is a mask of them.

@@ -113,8 +113,8 @@ class _Ranked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Cell:
-    """What one system decided in one stratum; classes are sorted by name."""
+class _SystemDecisions:
+    """Decisions of one system in one stratum; classes are sorted by name."""
 
     system: str
     dataset: str
@@ -123,7 +123,7 @@ class _Cell:
     classes: dict[str, _Ranked]
 
 
-def _swept(cell: _Cell, thresholds: FloatArray) -> pd.DataFrame:
+def _swept(cell: _SystemDecisions, thresholds: FloatArray) -> pd.DataFrame:
     counts = np.stack([ranked.counts(thresholds) for ranked in cell.classes.values()])
     sums = counts.transpose(2, 1, 0).reshape(len(thresholds), -1)  # [T, 3 K], as pooling has them
     return pd.DataFrame(
@@ -138,19 +138,19 @@ def _swept(cell: _Cell, thresholds: FloatArray) -> pd.DataFrame:
     )
 
 
-def _cells(rows: pd.DataFrame) -> Iterator[_Cell]:
+def _cells(rows: pd.DataFrame) -> Iterator[_SystemDecisions]:
     """Decisions by dataset, condition and system, sorted."""
     _check_rows(rows)
-    told = with_condition_labels(rows[rows["detail"] != ""])
+    rows = with_condition_labels(rows[rows["detail"] != ""])
     groups = {
         (str(dataset), str(condition), str(system)): group["detail"]
-        for (dataset, condition, system), group in told.groupby(["dataset", "condition", "system"])
+        for (dataset, condition, system), group in rows.groupby(["dataset", "condition", "system"])
     }
     for key in sorted(groups, key=lambda k: (k[0], condition_key(k[1]), k[2])):
         dataset, condition, system = key
         classes = _ranked(groups[key])
         if classes:
-            yield _Cell(
+            yield _SystemDecisions(
                 system=system, dataset=dataset, condition=condition, n=len(groups[key]), classes=classes
             )
 
@@ -159,9 +159,9 @@ def _ranked(details: pd.Series[str]) -> dict[str, _Ranked]:
     """The decisions on each class; `details` are as `pooling.decisions` writes them."""
     decisions: defaultdict[str, list[tuple[float, bool]]] = defaultdict(list)
     for text in details:
-        told = json.loads(text)
-        active = set(told["active"])
-        for name, probability in told["probabilities"].items():
+        detail = json.loads(text)
+        active = set(detail["active"])
+        for name, probability in detail["probabilities"].items():
             decisions[name].append((probability, name in active))
     return {name: _Ranked.of(decisions[name]) for name in sorted(decisions)}
 

@@ -34,8 +34,7 @@ class Difference:
         n_clusters: clusters (mixtures) that these trials belong to.
         mean: in the metric's unit, of values or of pooled ones; NaN if n is 0.
         ci_low: lower end of the interval; NaN with fewer than two clusters or an infinite value.
-        p_value: two-sided; 1 for a single cluster or no difference at all, NaN without a finite
-            difference.
+        p_value: two-sided; 1 for a single cluster or no difference at all, NaN without a finite difference.
         p_adjusted: `p_value` corrected for the comparisons that were made together.
     """
 
@@ -181,7 +180,7 @@ def holm(p_values: Sequence[float] | FloatArray) -> FloatArray:
 
 
 def rank_groups(systems: Sequence[str], differences: Sequence[Difference]) -> tuple[int, ...]:
-    """Ranks with ties: 1, 1, 3 if the first two cannot be told apart.
+    """Ranks with ties: 1, 1, 3 if the first two do not differ significantly.
 
     From the best on, a system joins the group above it unless it differs significantly from one
     of its members; then it opens the next group, whose rank is its own place. So systems of one

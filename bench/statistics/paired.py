@@ -24,7 +24,7 @@ from .resampling import (
 
 @dataclass(frozen=True, slots=True)
 class Draws:
-    """Where the draws of a family of comparisons come from, and how many there are."""
+    """Seed names and numbers of the draws of a family of comparisons."""
 
     names: tuple[str | int, ...]
     level: float
@@ -38,7 +38,7 @@ class Draws:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What a comparison came to, before it is corrected for the others."""
+    """Result of one comparison before multiple-testing correction."""
 
     n: int
     n_clusters: int

@@ -23,22 +23,22 @@ FloatArray = NDArray[np.float64]
 
 
 class Pooling(Protocol):
-    """How scores become one number."""
+    """A function from the scores of a cell to one number."""
 
     def counted(self, rows: pd.DataFrame) -> NDArray[np.bool_]:
-        """[N]: whether a row adds to the sums; one that failed does not."""
+        """[N]: whether a row counts; failed ones do not."""
         ...
 
     def summands(self, rows: pd.DataFrame, names: Sequence[str]) -> FloatArray:
-        """[N, D]: what each trial adds; `names` are `self.names` of all rows that are compared."""
+        """[N, D]: summands of each trial; `names` are `self.names` of all compared rows."""
         ...
 
     def names(self, rows: pd.DataFrame) -> Sequence[str]:
-        """Names of what is summed apart, sorted: classes; empty if there is no such thing."""
+        """Sorted class names that are summed separately; empty for plain means."""
         ...
 
     def value(self, sums: FloatArray) -> FloatArray:
-        """[...]: the number that sums [..., D] come to; NaN for none."""
+        """[...]: the value of sums [..., D]; NaN without trials."""
         ...
 
 
@@ -50,7 +50,7 @@ class WeightedMean:
         """Rows with a value."""
         return (rows["status"] == "ok").to_numpy(np.bool_)
 
-    def names(self, rows: pd.DataFrame) -> Sequence[str]:  # noqa: ARG002 - nothing is summed apart
+    def names(self, rows: pd.DataFrame) -> Sequence[str]:  # noqa: ARG002 - no classes
         """None."""
         return ()
 
@@ -69,8 +69,8 @@ class WeightedMean:
 class Classification:
     """Precision, recall or F1 of class decisions, macro or micro over classes.
 
-    A class that is neither there nor found in any trial has no F1, and does not count in a macro
-    mean; neither does one that is never found for precision, or never there for recall
+    A class that is neither active nor found in any trial has no F1, and does not count in a macro
+    mean; neither does one that is never found for precision, or never active for recall
     (`zero_division=nan` of scikit-learn).
 
     Args:
@@ -148,7 +148,7 @@ def pooling_named(name: str) -> Pooling:
 def decisions(
     classes: Sequence[str], probabilities: Sequence[float], active: Sequence[str], threshold: float
 ) -> str:
-    """The `detail` of a row: classes that are there or found, with probabilities.
+    """The `detail` of a row: probabilities of all classes, and the active ones.
 
     Args:
         classes: [K] vocabulary of the system.
@@ -171,9 +171,9 @@ def decisions(
 
 
 def _decisions(text: str) -> tuple[list[str], NDArray[np.bool_], NDArray[np.bool_]]:
-    """Classes [K], whether each is found, and whether it is there."""
-    told = json.loads(text)
-    classes = list(told["probabilities"])
-    found = np.array([p >= told["threshold"] for p in told["probabilities"].values()], np.bool_)
-    there = np.isin(classes, told["active"])
+    """Classes [K], whether each is found, and whether it is active."""
+    detail = json.loads(text)
+    classes = list(detail["probabilities"])
+    found = np.array([p >= detail["threshold"] for p in detail["probabilities"].values()], np.bool_)
+    there = np.isin(classes, detail["active"])
     return classes, found, there

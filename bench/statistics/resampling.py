@@ -164,7 +164,7 @@ def exchange_p_value(
         theirs: [K, D].
         value: of sums [..., D].
         rng: source of the random exchanges.
-        flips: number of them, beside the observed one.
+        flips: number of them, in addition to the observed one.
     """
     half, middle = 0.5 * (ours - theirs), 0.5 * (ours + theirs).sum(axis=0)
     apart = np.abs(half).sum(axis=1) > 0
@@ -202,7 +202,7 @@ def _all_signs(n_clusters: int) -> FloatArray:
 def _count_reached(
     totals: FloatArray, limits: FloatArray, rng: np.random.Generator, flips: int
 ) -> FloatArray:
-    """How many of `flips` random assignments reach each limit [P]; totals are [K, P]."""
+    """Number of `flips` random assignments that reach each limit [P]; totals are [K, P]."""
     n_clusters, n_pairs = totals.shape
     n_bytes = -(-n_clusters // 8)
     left, right = _factors(totals)

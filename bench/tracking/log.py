@@ -1,13 +1,12 @@
 """Runs in MLflow: a parent run for the experiment, a child for each system.
 
 Parameters, aggregates as metrics, rows and report as artifacts. The default store is an SQLite file
-beside the run folder; a tracking server is given by its URI. A run that is tracked again goes into
+next to the run folder; a tracking server is given by its URI. A run that is tracked again goes into
 the MLflow runs that it already has.
 
-A mean is the metric `DATASET/CONDITION/METRIC`, for example `mini_sounds/PMQ_1-3/snri`; its counts
-and the ends of its interval are below `counts/` and `interval/`. The tags `tsebench.run_id`,
-`tsebench.system`, `tsebench.dataset.NAME` and `tsebench.fingerprints` say what a run is; see
-`tracking_search`.
+A mean is the metric `DATASET/CONDITION/METRIC`, for example `mini_sounds/PMQ_1-3/snri`; its counts and the
+ends of its interval are below `counts/` and `interval/`. The tags `tsebench.run_id`, `tsebench.system`,
+`tsebench.dataset.NAME` and `tsebench.fingerprints` say what a run is; see `tracking_search`.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ _PARENT = "tsebench"
 
 
 def default_tracking_uri(run_dir: Path) -> str:
-    """SQLite file beside the run folder, shared by the runs of one place."""
+    """SQLite file next to the run folder, shared by the runs of one place."""
     return f"{SQLITE}{run_dir.resolve().parent / 'mlflow.db'}"
 
 
@@ -105,7 +104,7 @@ def _runs(
 
 
 def _tags(record: RunRecord, system: str | None = None) -> dict[str, str]:
-    """What a run is found by."""
+    """Tags by which a run is found."""
     fingerprints = _fingerprints(record, system)
     tags = {
         "tsebench.run_id": record.run_id,
@@ -164,7 +163,7 @@ def _log_system(
 
 
 def _numbers(cell: Aggregate) -> Mapping[str, float]:
-    """Means beside means in MLflow's comparison; counts and intervals in groups of their own."""
+    """Metrics of a cell: its mean under its own name; counts and intervals in groups."""
     where = f"{cell.dataset}/{cell.condition}/{cell.metric}"
     found = {f"counts/{where}_n": float(cell.n), f"counts/{where}_failed": float(cell.n_failed)}
     if cell.n:

@@ -1,6 +1,6 @@
 """Finding tracked runs again, by the fingerprint of a dataset and by system.
 
-In MLflow itself the same is asked by tags, for example
+In MLflow itself the same search is by tags, for example
 
     mlflow.search_runs(search_all_experiments=True, filter_string=
         "tags.`tsebench.fingerprints` LIKE '%3f9a0c%' AND tags.`tsebench.system` = 'soundbeam'")

@@ -28,7 +28,7 @@ _LONGEST_PARAMETER, _LONGEST_TAG = 500, 5000
 
 @contextmanager
 def open_store(uri: str) -> Iterator[MlflowClient]:
-    """A client whose start-up chatter is kept off the terminal.
+    """A client whose start-up messages do not reach the terminal.
 
     Raises:
         ConfigError: the store cannot be reached.
@@ -85,7 +85,7 @@ def experiment_of(client: MlflowClient, name: str, run_dir: Path, uri: str) -> s
     found = client.get_experiment_by_name(name)
     if found is not None:
         return str(found.experiment_id)
-    # A server keeps artifacts where it is set up to; a local store keeps them beside itself.
+    # A server keeps artifacts where it is set up to; a local store keeps them in its own folder.
     local = uri.startswith("sqlite:")
     artifacts = (run_dir.resolve().parent / "mlartifacts").as_uri() if local else None
     return str(client.create_experiment(name, artifact_location=artifacts))

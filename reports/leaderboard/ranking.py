@@ -1,4 +1,4 @@
-"""Who leads a table, by how much, and which systems share a rank."""
+"""Leader of a table, gaps to it, and systems that share a rank."""
 
 from __future__ import annotations
 
@@ -59,10 +59,10 @@ def _leader(table: Table) -> str | None:
 
 
 def _rival(table: Table, leader: str) -> str | None:
-    """Whom the leader must beat: the best ranked other system, be it only silence or the mixture.
+    """The system that the leader is compared with: the best other ranked one, also silence or the mixture.
 
-    Where the target is absent, silence is right by definition and says nothing: there the next
-    contender, or else the unprocessed mixture.
+    Where the target is absent, silence is right by definition: there the next contender, or else the
+    unprocessed mixture.
     """
     others = [entry for entry in table.entries if not entry.note and entry.system != leader]
     if table.primary is None or table.columns[table.primary].facts.scope == "present":
@@ -73,7 +73,7 @@ def _rival(table: Table, leader: str) -> str | None:
 
 
 def tiers(board: Leaderboard, table: Table, index: int) -> Mapping[str, int]:
-    """Which group each system is in: 1 for the best and all that do not differ from it.
+    """Group of each system: 1 for the best and all that do not differ from it.
 
     The groups of the primary metric are the ranks of the table. Those of another metric are made
     alike: all pairs are compared on paired trials, and corrected together. Oracles, systems with

@@ -1,4 +1,4 @@
-"""Mel spectra beside those of librosa, torchaudio and Whisper, and by hand."""
+"""Mel spectra against those of librosa, torchaudio and Whisper, and by hand."""
 
 from __future__ import annotations
 

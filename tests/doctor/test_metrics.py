@@ -52,7 +52,7 @@ def agreements() -> dict[tuple[str, str], Agreement]:
 
 
 def _package(one: Agreement) -> str:
-    return one.beside if one.beside == "closed form" else one.beside.split()[0]
+    return one.reference if one.reference == "closed form" else one.reference.split()[0]
 
 
 class Biased(Snr):
@@ -95,13 +95,13 @@ def _call(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str
 # Here ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("metric", "beside"), TOLERANCES)
+@pytest.mark.parametrize(("metric", "reference"), TOLERANCES)
 def test_metrics_agree_here(
-    agreements: Mapping[tuple[str, str], Agreement], metric: str, beside: str
+    agreements: Mapping[tuple[str, str], Agreement], metric: str, reference: str
 ) -> None:
-    found = agreements[metric, beside]
+    found = agreements[metric, reference]
     assert found.checked
-    assert found.tolerance == TOLERANCES[metric, beside]
+    assert found.tolerance == TOLERANCES[metric, reference]
     assert found.difference <= found.tolerance, found.remark
     assert found.cases >= FEWEST_CASES.get(metric, 30)
 
@@ -184,7 +184,7 @@ def test_a_metric_that_breaks_is_found(only: Callable[[str, object], None], metr
     assert words in found.remark
 
 
-# What cannot be checked is told, and is no failure ------------------------------------------------
+# What cannot be checked is reported, and is no failure ------------------------------------------------
 
 
 def test_a_package_that_is_not_installed(

@@ -30,7 +30,7 @@ def in_chunks(compute: Callable[[Signals], Tensor], signals: Signals, *, cpu_sam
         compute: values of a part; called from several threads.
         signals: the batch, which may be empty.
         cpu_samples: samples of a part on a CPU, so few that what `compute` makes of them stays in
-            caches; None where it takes one trial after the other already.
+            caches; None where it already takes one trial after the other.
     """
     trials, frames = signals.estimate.shape
     if not trials:
@@ -67,7 +67,7 @@ _Part = TypeVar("_Part")
 
 
 def threaded(compute: Callable[[_Part], Tensor], parts: Sequence[_Part]) -> list[Tensor]:
-    """What `compute` returns for each part, in order; as many at once as torch has threads.
+    """Results of `compute` for each part, in order; as many at once as torch has threads.
 
     The values do not depend on the number of threads, since every part is computed by one.
     """

@@ -1,4 +1,4 @@
-"""What STOI compares: envelopes in third-octave bands, where the reference is not silent."""
+"""Envelopes in third-octave bands that STOI compares, where the reference is not silent."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def envelopes(pair: Tensor, loud: LoudFrames) -> tuple[Tensor, Tensor]:
 
     Where a frame, the one before and the one after it follow each other also in the signal, the
     windows of all steps are one. So all frames are taken as if they did, from where they lie, and
-    those beside a gap once more.
+    those next to a gap once more.
 
     Args:
         pair: reference and estimate [2, B, T] at 10 kHz.
@@ -107,9 +107,9 @@ def envelopes(pair: Tensor, loud: LoudFrames) -> tuple[Tensor, Tensor]:
         for role, signals in enumerate(pair):
             torch.mul(block.of(signals), window, out=block.shaped(frames))
             _add_up(frames, energies[:, role, columns])
-    kept = energies.index_select(-1, loud.flat)
-    _repair(kept, pair, loud)
-    reference, estimate = kept.sqrt_().unbind(dim=1)
+    chosen = energies.index_select(-1, loud.flat)
+    _repair(chosen, pair, loud)
+    reference, estimate = chosen.sqrt_().unbind(dim=1)
     return reference, estimate
 
 
@@ -202,8 +202,8 @@ def _windows(device: torch.device) -> Tensor:
 
 
 @dataclass(frozen=True, slots=True)
-class _Group:
-    """Neighbouring bands, the real and imaginary parts of their bins, and which is whose."""
+class _BandGroup:
+    """Neighbouring bands, the real and imaginary parts of their bins, and which bin belongs to which band."""
 
     bands: slice
     values: slice
@@ -211,7 +211,7 @@ class _Group:
 
 
 @lru_cache(maxsize=4)
-def _groups(device: torch.device) -> tuple[_Group, ...]:
+def _groups(device: torch.device) -> tuple[_BandGroup, ...]:
     """All bands; each is a third of an octave wide, with its edges at the nearest bins."""
     bins = np.linspace(0, RATE_HZ, FFT + 1)[: FFT // 2 + 1]
     wanted = LOWEST_HZ * np.exp2((2.0 * np.arange(BANDS + 1) - 1.0) / 6.0)
@@ -222,5 +222,5 @@ def _groups(device: torch.device) -> tuple[_Group, ...]:
         inside = (places >= edges[first:last, None]) & (places < edges[first + 1 : last + 1, None])
         members = torch.from_numpy(inside.astype(np.float64)).to(device)
         values = slice(2 * int(edges[first]), 2 * int(edges[last]))
-        groups.append(_Group(slice(first, last), values, members))
+        groups.append(_BandGroup(slice(first, last), values, members))
     return tuple(groups)

@@ -35,7 +35,7 @@ def speech() -> list[tuple[Samples, str]]:
 
 @pytest.fixture
 def matrix() -> Iterator[PocketSphinx]:
-    """A recogniser that has heard nothing yet."""
+    """A recogniser without earlier signals."""
     sphinx._decoder.cache_clear()
     yield PocketSphinx(SyntheticSpeech.grammar())
     sphinx._decoder.cache_clear()
@@ -88,12 +88,12 @@ def test_transcripts_do_not_depend_on_what_came_before(
 
     def listen(order: list[int]) -> dict[int, tuple[str, float, float] | None]:
         sphinx._decoder.cache_clear()
-        heard: dict[int, tuple[str, float, float] | None] = {}
+        found: dict[int, tuple[str, float, float] | None] = {}
         for k in order:
             (text,) = recogniser.transcribe([signals[k]], 16000)
             best = sphinx._decoder(recogniser.grammar).hyp()
-            heard[k] = (text, best.score, best.prob) if best else None
-        return heard
+            found[k] = (text, best.score, best.prob) if best else None
+        return found
 
     order = list(range(len(signals)))
     first = listen(order)

@@ -22,39 +22,39 @@ needs_jiwer = pytest.mark.skipif(not importlib.util.find_spec("jiwer"), reason="
 WORDS = st.lists(st.sampled_from(["a", "b", "c", "d", "it's"]), max_size=9)
 
 
-def distance(said: list[str], heard: list[str]) -> int:
+def distance(said: list[str], recognised: list[str]) -> int:
     """Levenshtein's recursion, row by row."""
-    row = list(range(len(heard) + 1))
+    row = list(range(len(recognised) + 1))
     for i, word in enumerate(said, start=1):
         last, row = row, [i]
-        for j, other in enumerate(heard):
+        for j, other in enumerate(recognised):
             row.append(min(last[j] + (word != other), last[j + 1] + 1, row[j] + 1))
     return row[-1]
 
 
 @needs_jiwer
 @settings(max_examples=300, deadline=None)
-@given(said=WORDS.filter(bool), heard=WORDS)
-def test_counts_agree_with_levenshtein(said: list[str], heard: list[str]) -> None:
-    found = count_errors(" ".join(said), " ".join(heard))
-    assert found.edits == distance(said, heard)
+@given(said=WORDS.filter(bool), recognised=WORDS)
+def test_counts_agree_with_levenshtein(said: list[str], recognised: list[str]) -> None:
+    found = count_errors(" ".join(said), " ".join(recognised))
+    assert found.edits == distance(said, recognised)
     assert found.words == len(said)
-    assert found.hits + found.substitutions + found.insertions == len(heard)
-    assert found.rate == pytest.approx(100 * distance(said, heard) / len(said), abs=1e-12)
+    assert found.hits + found.substitutions + found.insertions == len(recognised)
+    assert found.rate == pytest.approx(100 * distance(said, recognised) / len(said), abs=1e-12)
 
 
 @needs_jiwer
 @settings(max_examples=200, deadline=None)
-@given(said=WORDS.filter(bool), heard=WORDS)
-def test_alignment_is_of_both_texts_and_of_the_counts(said: list[str], heard: list[str]) -> None:
-    chunks = alignment(" ".join(said), " ".join(heard))
+@given(said=WORDS.filter(bool), recognised=WORDS)
+def test_alignment_is_of_both_texts_and_of_the_counts(said: list[str], recognised: list[str]) -> None:
+    chunks = alignment(" ".join(said), " ".join(recognised))
     assert " ".join(c.reference for c in chunks if c.reference).split() == said
-    assert " ".join(c.hypothesis for c in chunks if c.hypothesis).split() == heard
+    assert " ".join(c.hypothesis for c in chunks if c.hypothesis).split() == recognised
     counts = dict.fromkeys(("equal", "substitute", "delete", "insert"), 0)
     for chunk in chunks:
         counts[chunk.kind] += max(len(chunk.reference.split()), len(chunk.hypothesis.split()))
         assert (chunk.reference == chunk.hypothesis) == (chunk.kind == "equal")
-    assert WordErrors(*counts.values()) == count_errors(" ".join(said), " ".join(heard))
+    assert WordErrors(*counts.values()) == count_errors(" ".join(said), " ".join(recognised))
 
 
 @needs_jiwer

@@ -1,4 +1,4 @@
-"""What every registered metric must do; a new one is tested without a word here."""
+"""Contract of every registered metric; a new one is tested without an edit here."""
 
 from __future__ import annotations
 

@@ -110,7 +110,7 @@ def voice_model(path: Path) -> Path:
 
 
 def fbank_model(path: Path) -> Path:
-    """The mean square of each feature, beside the squares themselves."""
+    """The mean square of each feature, next to the squares themselves."""
     nodes = [
         ("Mul", "feats feats", "frames"),
         onnx.helper.make_node("ReduceMean", ["frames"], ["embs"], axes=[1], keepdims=0),

@@ -167,7 +167,7 @@ def test_chunks_do_not_change_a_value(extended: bool, monkeypatch: pytest.Monkey
 def test_frames_after_every_kind_of_gap_are_those_of_pystoi(
     extended: bool, rate_hz: int, period: int
 ) -> None:
-    # Silences of one to three frames, so often that most frames that are left have a gap beside
+    # Silences of one to three frames, so often that most frames that are left have a gap next to
     # them, at the beginning and at the end too.
     block = np.arange(40000) // 128
     pairs = []

@@ -1,4 +1,4 @@
-"""`wer` on real runs: a recogniser that hears the embedded speech, folders with transcripts."""
+"""`wer` on real runs: a recogniser on the embedded speech, folders with transcripts."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ from tsebench.datasets.corpora.synthetic_speech import SyntheticSpeech
 from tsebench.datasets.signals.audio import resample
 
 CONFIG = """
-name: heard
+name: recognised
 datasets: [{dataset: SET, metrics: [si_sdri, wer]}]
 systems: [mixture, silence, oracle_irm]
 measure_cost: false
 """
 SET = """
-name: heard_set
+name: recognised_set
 builder: speech_mix
 corpora: {speech: {kind: synthetic_speech}}
 params: {count: 8, sample_rate_hz: 16000, n_speakers: 2, mode: max, speech: {corpus: speech}}
@@ -54,7 +54,7 @@ def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     """A run of three systems on sixteen trials."""
-    folder = tmp_path_factory.mktemp("heard")
+    folder = tmp_path_factory.mktemp("recognised")
     (folder / "set.yaml").write_text(SET)
     (folder / "run.yaml").write_text(CONFIG.replace("SET", str(folder / "set.yaml")))
     config = load_run_config(str(folder / "run.yaml"))
@@ -79,8 +79,8 @@ def test_every_trial_has_counts_that_jiwer_agrees_with(rows: pd.DataFrame) -> No
     words = rows[rows["metric"] == "wer"]
     assert (words["weight"] == 6).all()
     assert (words.loc[words["system"] == "silence", "detail"] == "").all()
-    heard = words[words["system"] == "mixture"]
-    for text, value in zip(heard["detail"], heard["value"], strict=True):
+    mixture = words[words["system"] == "mixture"]
+    for text, value in zip(mixture["detail"], mixture["value"], strict=True):
         possible = {round(100 * jiwer.wer(normal(str(t)), normal(text)), 6) for t in said}
         assert round(value, 6) in possible
 
@@ -116,9 +116,9 @@ def scored(items: Sequence[Scorable], **options: object) -> list[Score]:
 
 def item(transcript: str | None, estimate: torch.Tensor | None = None) -> Scorable:
     signal, _ = speech()
-    heard = signal if estimate is None else estimate
+    judged = signal if estimate is None else estimate
     return Scorable(
-        trial_id="t", estimate=heard, reference=signal, mixture=signal, facts=Facts(transcript=transcript)
+        trial_id="t", estimate=judged, reference=signal, mixture=signal, facts=Facts(transcript=transcript)
     )
 
 

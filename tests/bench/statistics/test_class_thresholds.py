@@ -94,7 +94,7 @@ def test_every_threshold_is_scikit_learns(n: int, levels: int | None) -> None:
 
 
 def test_by_hand() -> None:
-    """Two trials: a dog at 0.8, and nothing at all where a dog is heard at 0.6."""
+    """Two trials: a dog at 0.8, and nothing at all where a dog is found at 0.6."""
     probabilities = np.zeros((2, 5))
     probabilities[:, 2] = [0.8, 0.6]
     there = np.zeros((2, 5), np.bool_)
@@ -168,10 +168,10 @@ def test_systems_with_other_classes_in_some_trials() -> None:
     """A class that a trial does not decide on adds nothing there, as in `pooling`."""
     probabilities, there = draw(40, seed=7)
     rows = frame(probabilities, there)
-    told = json.loads(rows.loc[0, "detail"])
-    del told["probabilities"]["bell"]
-    told["active"] = [name for name in told["active"] if name != "bell"]
-    rows.loc[0, "detail"] = json.dumps(told)
+    detail = json.loads(rows.loc[0, "detail"])
+    del detail["probabilities"]["bell"]
+    detail["active"] = [name for name in detail["active"] if name != "bell"]
+    rows.loc[0, "detail"] = json.dumps(detail)
     swept = threshold_sweep(rows, thresholds=[0.5])
     pooling = CLASS_SCORES["macro_f1"]
     sums = pooling.summands(rows, pooling.names(rows)).sum(axis=0)

@@ -308,7 +308,7 @@ def three(seed: int = 9) -> pd.DataFrame:
 
 def test_a_family_is_corrected_together_and_drawn_alike() -> None:
     rows = three()
-    pairs = [("a", "b"), ("a", "c"), ("b", "c"), ("a", "nobody")]
+    pairs = [("a", "b"), ("a", "c"), ("b", "c"), ("a", "missing")]
     found = compare_pairs(rows, pairs=pairs, **WHERE)
     assert [(d.system, d.baseline) for d in found] == pairs
     alone = [paired_difference(rows, system=a, baseline=b, **WHERE) for a, b in pairs]

@@ -75,11 +75,11 @@ def class_rows(
     ]
     with FilePool(0) as pool:
         outcomes = chosen.judge(answers, sample_rate_hz=8000, submit=pool.submit)
-    told = {
+    columns = {
         name: [getattr(outcome, name) for outcome in outcomes]
         for name in ("value", "status", "reason", "detail")
     }
-    return frame(metric, system, **told, **c)
+    return frame(metric, system, **columns, **c)
 
 
 def details_only(found: Decisions, there: Decisions, **columns: object) -> pd.DataFrame:
@@ -136,7 +136,7 @@ def test_the_value_of_a_trial_is_that_of_its_own_decisions(name: str) -> None:
 @pytest.mark.parametrize("probability", [0.49999997, 0.4999999, 0.5, 0.50000003, 1e-9, 1.0])
 @pytest.mark.parametrize("threshold", [0.5, 1.0, 0.0])
 def test_a_decision_is_that_of_the_probability_itself(probability: float, threshold: float) -> None:
-    """What is kept of a float32 probability is on the same side of the threshold as itself."""
+    """The stored float32 probability is on the same side of the threshold as itself."""
     given = float(np.float32(probability))
     pooling = CLASS_SCORES["micro_precision"]
     row = pd.DataFrame({"detail": [decisions(["dog"], [given], ["dog"], threshold)]})
@@ -145,12 +145,12 @@ def test_a_decision_is_that_of_the_probability_itself(probability: float, thresh
 
 
 @pytest.mark.parametrize("name", sorted(CLASS_SCORES))
-def test_a_system_without_a_classifier_has_no_score_beside_one_that_has(name: str) -> None:
-    told = frame(name, value=[1.0, 1.0], detail=[decisions(CLASSES, [1, 0, 0, 0], ["bell"], 0.5)] * 2)
+def test_a_system_without_a_classifier_has_no_score_next_to_one_that_has(name: str) -> None:
+    scored = frame(name, value=[1.0, 1.0], detail=[decisions(CLASSES, [1, 0, 0, 0], ["bell"], 0.5)] * 2)
     silent = frame(name, "plain", value=[math.nan] * 2).assign(
         status="undefined", reason="no_class_probabilities"
     )
-    net, plain = aggregate(pd.concat([told, silent], ignore_index=True), resamples=20)
+    net, plain = aggregate(pd.concat([scored, silent], ignore_index=True), resamples=20)
     assert (net.system, net.n, net.mean) == ("net", 2, 1.0)
     assert (plain.system, plain.n, plain.n_undefined) == ("plain", 0, 2)
     assert math.isnan(plain.mean)

@@ -366,9 +366,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     command += ["--workers", "1", "--backend-store-uri", f"sqlite:///{folder}/server.db"]
     command += ["--artifacts-destination", str(folder / "artifacts")]
     quiet = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    with (folder / "log").open("w") as told:
+    with (folder / "log").open("w") as output:
         process = subprocess.Popen(
-            command, stdout=told, stderr=told, env=quiet, cwd=folder, start_new_session=True
+            command, stdout=output, stderr=output, env=quiet, cwd=folder, start_new_session=True
         )
     try:
         _wait_for(f"http://127.0.0.1:{port}/health", process, folder / "log")
@@ -382,16 +382,16 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             process.wait(20)
 
 
-def _wait_for(url: str, process: subprocess.Popen[bytes], told: Path) -> None:
+def _wait_for(url: str, process: subprocess.Popen[bytes], output: Path) -> None:
     end = time.monotonic() + 240
     while time.monotonic() < end:
-        assert process.poll() is None, told.read_text()[-2000:]
+        assert process.poll() is None, output.read_text()[-2000:]
         try:
             with urllib.request.urlopen(url, timeout=2):
                 return
         except OSError:
             time.sleep(0.2)
-    pytest.fail(f"the server did not start: {told.read_text()[-2000:]}")
+    pytest.fail(f"the server did not start: {output.read_text()[-2000:]}")
 
 
 @pytest.mark.slow
