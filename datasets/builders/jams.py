@@ -17,8 +17,7 @@ from ..protocols.builder import BUILDERS, BuildContext, Count, Drawn, Seconds, S
 from ..queries import ConditionList, Targets
 from .shared.audibility import Audibility
 from .shared.class_trials import ClassTrials, Clue, PoolEnrollments
-from .shared.jams.files_by_name import FilesByName
-from .shared.jams.mixtures import Isolated, JamsMixtures
+from .shared.jams.mixtures import FilesByName, Isolated, JamsMixtures
 from .shared.sound_scenes import SoundMixture
 
 

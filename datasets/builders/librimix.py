@@ -14,10 +14,8 @@ from ..protocols.builder import BUILDERS, BuildContext, Count, Drawn
 from ..render import input_snr, render
 from ..renderers.librimix import MIX, MODE
 from ..types import Clip, ClueSpec, EnrollmentClip, Mixture, Source, Tag, Trial
-from .shared.librimix.map import EnrollmentMap
-from .shared.librimix.recipe import Mix, Mode, Recipes
-from .shared.librimix.tables import LibriMixRow, mixture_rows
-from .shared.librimix.utterances import Utterances
+from .shared.librimix.recipes import Mix, Mode, Recipes, Utterances
+from .shared.librimix.tables import EnrollmentMap, LibriMixRow, mixture_rows
 from .shared.target_trials import CUT_NOTE, target_trial
 
 Tags = Mapping[str, Tag]

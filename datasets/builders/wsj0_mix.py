@@ -16,8 +16,7 @@ from ..types import Mixture, Source, Tag
 from .shared.target_trials import CUT_NOTE
 from .shared.wsj0.enrollments import Enroll, enroll_by_draw, enroll_by_list, enroll_with_auxiliary, make_trial
 from .shared.wsj0.levels import Level, ListedLevels, MeasuredLevels, gain_to, open_utterances
-from .shared.wsj0.mixture_lists import ListedMixture, read_mixtures
-from .shared.wsj0.names import utterance_id
+from .shared.wsj0.mixture_lists import ListedMixture, read_mixtures, utterance_id
 from .shared.wsj0.rooms import Rooms, RoomTarget
 
 Targets = Literal["all", "first"]

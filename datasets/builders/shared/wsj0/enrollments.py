@@ -13,8 +13,7 @@ from ....seeding import generator
 from ....types import Clip, ClueSpec, EnrollmentClip, Mixture, MixtureClip, Source, Trial
 from ..target_trials import target_trial
 from .levels import Wsj0Utterances
-from .mixture_lists import ListedMixture, read_auxiliaries
-from .names import NameIndex, speaker_of, utterance_id
+from .mixture_lists import ListedMixture, NameIndex, read_auxiliaries, speaker_of, utterance_id
 
 _WHOLE_S = 86_400.0  # longer than any utterance
 

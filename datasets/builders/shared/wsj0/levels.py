@@ -16,8 +16,7 @@ from ....renderers.wsj0_mix import resampled
 from ....signals.active_level import active_level
 from ....signals.mixing import db_to_gain, round_gain
 from ....types import Clip
-from .mixture_lists import read_levels
-from .names import part_of, utterance_id
+from .mixture_lists import part_of, read_levels, utterance_id
 
 Level = Callable[[Clip], float]
 """Mean power of an utterance while active, at 8 kHz."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from .....core.errors import DatasetError
-from .names import speaker_of, utterance_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,3 +132,113 @@ def _number(text: str) -> float | None:
     except ValueError:
         return None
     return value if math.isfinite(value) else None
+
+
+_PARTS = ("si_tr_s", "si_dt_05", "si_et_05")
+_UTTERANCE = re.compile(r"[0-9a-z]{8}")
+_ROUNDING_DB = 0.5 + 1e-9
+_NUMBER = re.compile(r"-?\d+(?:\.\d*)?(?:e[+-]?\d+)?")
+
+
+def utterance_id(path: str) -> str:
+    """The eight characters that name an utterance, whatever folder, case and suffix are.
+
+    `wsj0/si_et_05/445/445c0206.wav`, `445C0206.WV1` and `445c0206` are one utterance.
+    """
+    name = PurePosixPath(path.replace("\\", "/")).name.partition(".")[0].lower()
+    if not _UTTERANCE.fullmatch(name):
+        raise DatasetError(
+            f"{path!r} does not name an utterance of WSJ0 (eight letters and digits, such as "
+            "445c0206); correct the list"
+        )
+    return name
+
+
+def speaker_of(utterance: str) -> str:
+    """The first three characters of an utterance's id."""
+    return utterance[:3]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MixtureName:
+    """Parsed name of a mixture: `<utterance>_<snr>_<utterance>_<snr>[_<auxiliary>]`."""
+
+    utterances: tuple[str, ...]
+    snrs_db: tuple[float, ...]
+    auxiliary: str | None = None
+
+
+def parse_name(name: str) -> MixtureName | None:
+    """Read the name of a mixture, with or without folders and a suffix such as `.wav`.
+
+    Returns:
+        the parsed name, or None if it is not of that form.
+    """
+    stem = PurePosixPath(name.replace("\\", "/")).name.lower()
+    parts = re.sub(r"\.(wav|flac|wv1)$", "", stem).split("_")
+    end = len(parts) // 2 * 2
+    utterances, snrs = parts[:end:2], parts[1:end:2]
+    named = all(_UTTERANCE.fullmatch(part) for part in parts[::2])
+    if not (end and named and all(_NUMBER.fullmatch(snr) for snr in snrs)):
+        return None
+    return MixtureName(
+        utterances=tuple(utterances), snrs_db=tuple(map(float, snrs)), auxiliary=next(iter(parts[end:]), None)
+    )
+
+
+class NameIndex:
+    """Finds mixtures by the names that other programs gave them.
+
+    Programs write the SNRs with different numbers of digits: MATLAB `0.059714`, Python `0.05971`, demo
+    pages `0.1`. So the SNRs only choose between mixtures of the same utterances, and may differ by as much
+    as rounding to whole dB does.
+
+    Args:
+        mixture_ids: ids of the mixtures; those of another form are never found.
+    """
+
+    def __init__(self, mixture_ids: Iterable[str]) -> None:
+        self._known: dict[tuple[str, ...], list[tuple[str, MixtureName]]] = {}
+        for mixture_id in mixture_ids:
+            parsed = parse_name(mixture_id)
+            if parsed is not None:
+                self._known.setdefault(parsed.utterances, []).append((mixture_id, parsed))
+
+    def match(self, name: str) -> str:
+        """Id of the mixture of that name; an auxiliary utterance counts where both have one."""
+        wanted = parse_name(name)
+        if wanted is None:
+            raise DatasetError(
+                f"{name!r} is not the name of a WSJ0 mixture; it should look like "
+                "445c0206_0.60431_22gc0105_-0.60431.wav"
+            )
+        fitting = [
+            (distance, mixture_id)
+            for mixture_id, parsed in self._known.get(wanted.utterances, [])
+            if None in {wanted.auxiliary, parsed.auxiliary} or wanted.auxiliary == parsed.auxiliary
+            if (distance := _snr_distance_db(wanted, parsed)) <= _ROUNDING_DB
+        ]
+        nearest = [found for distance, found in fitting if distance == min(fitting)[0]]
+        if len(nearest) != 1:
+            listed = f" ({', '.join(nearest)})" if nearest else ""
+            raise DatasetError(
+                f"{len(nearest) or 'no'} mixtures{listed} fit the utterances and SNRs of {name!r}; "
+                "is it of another list?"
+            )
+        return nearest[0]
+
+
+def _snr_distance_db(one: MixtureName, other: MixtureName) -> float:
+    return max(abs(a - b) for a, b in zip(one.snrs_db, other.snrs_db, strict=True))
+
+
+def part_of(path: str) -> str:
+    """The folder of WSJ0 that a path names: `si_et_05` of `wsj0/si_et_05/445/445c0206.wav`.
+
+    Copies at another rate (`si_et_05_8k`) count as the folder that they were made from.
+    """
+    for folder in PurePosixPath(path.lower().replace("\\", "/")).parts[:-1]:
+        for part in _PARTS:
+            if folder.startswith(part):
+                return part
+    raise DatasetError(f"{path!r} does not name a folder of WSJ0 ({', '.join(_PARTS)}); correct the list")

@@ -12,11 +12,14 @@ from helpers.trees.wsj0 import AUXILIARY, ROWS, make_wsj0_lists
 from tsebench.core.errors import AudioError, CorpusError, DatasetError
 from tsebench.datasets.builders.shared.wsj0.mixture_lists import (
     ListedMixture,
+    NameIndex,
+    parse_name,
+    part_of,
     read_auxiliaries,
     read_levels,
     read_mixtures,
+    utterance_id,
 )
-from tsebench.datasets.builders.shared.wsj0.names import NameIndex, parse_name, part_of, utterance_id
 from tsebench.datasets.corpora.wsj0_mix_lists import Wsj0MixLists
 
 REAL = SHARED / "wsj0_mix" / "metadata"
