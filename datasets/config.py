@@ -92,14 +92,7 @@ def open_corpora(
 ) -> dict[str, Corpus]:
     """Open corpora; one that lives on disk needs its folder in `corpus_dirs`.
 
-    Args:
-        configs: by name.
-        corpus_dirs: folders by name.
-        allow_missing: leave out listed files that are missing, in corpora with this option.
-
-    Raises:
-        CorpusError: a folder is not given.
-        ConfigError: an option is wrong.
+    With `allow_missing`, corpora that have this option leave out listed files that are missing.
     """
     corpora: dict[str, Corpus] = {}
     for name, config in configs.items():

@@ -107,11 +107,7 @@ def fingerprint(manifest: Manifest) -> str:
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Write a dataset folder; the card comes last, so that a folder with a card is complete.
-
-    Raises:
-        OutputError: the folder cannot be written.
-    """
+    """Write a dataset folder; the card comes last, so that a folder with a card is complete."""
     make_folder(folder)
     card = folder / "card.json"
     try:
@@ -124,11 +120,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 
 
 def read_card(folder: Path) -> DatasetCard:
-    """Read card.json.
-
-    Raises:
-        DatasetError: the folder holds no dataset, or the card is damaged.
-    """
+    """Read card.json, or raise DatasetError if the folder holds no dataset or the card is damaged."""
     path = folder / "card.json"
     if not path.is_file():
         raise DatasetError(

@@ -27,11 +27,7 @@ NAMED = 10
 
 
 class MissingRecordingsError(AudioError):
-    """Recordings of one mixture are missing or cannot be read; raised by builders and corpora.
-
-    Args:
-        reasons: one line for each recording.
-    """
+    """Recordings of one mixture are missing or unreadable; `reasons` has one line for each."""
 
     def __init__(self, reasons: Mapping[FileKey, str]) -> None:
         self.reasons = dict(reasons)
@@ -85,11 +81,7 @@ def absent_from(corpora: Corpora) -> dict[FileKey, str]:
 def refusal(name: str, reasons: Mapping[FileKey, str], *, mixtures: int, trials: int) -> DatasetError:
     """The error of a build without all its recordings, in one line that counts them and names the first.
 
-    Args:
-        name: of the dataset.
-        reasons: why each recording cannot be used.
-        mixtures: number of mixtures that need one of them.
-        trials: number of trials on other mixtures that enroll with one of them.
+    `mixtures` need one of them, and `trials` on other mixtures enroll with one of them.
     """
     first = min(reasons)
     why = reasons[first].partition("; ")[0]  # what follows is advice, and given below for all

@@ -139,11 +139,7 @@ ConditionList = Annotated[tuple[ConditionItem, ...], Field(min_length=1)]
 
 
 def expand_conditions(items: Sequence[ConditionItem], *, most_active: int) -> tuple[Condition, ...]:
-    """All conditions, in order.
-
-    Args:
-        items: as in a config.
-        most_active: classes of every mixture that can be a target.
+    """All conditions, in order; `most_active` classes of every mixture can be a target.
 
     Raises:
         ConfigError: a condition is listed twice, names no class, or needs too many.

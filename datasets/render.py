@@ -22,16 +22,16 @@ def render(mixture: Mixture, corpora: Corpora) -> Rendered:
 def limit_peak(
     mixture: Mixture, peak: float, corpora: Corpora, *, read: ClipReader | None = None
 ) -> tuple[Mixture, Rendered]:
-    """Scale all gains so that neither the mixture nor a source exceeds `peak`.
+    """Scale all gains so that neither the mixture nor a source exceeds `peak`; for the standard renderer.
 
     Args:
-        mixture: the recipe, of the standard renderer.
+        mixture: the recipe.
         peak: largest magnitude.
         corpora: open corpora.
-        read: a reader at the mixture's rate that keeps what it read; None reads every clip.
+        read: a caching reader at the mixture's rate; None reads every clip.
 
     Returns:
-        the scaled recipe, and its signals, the same that `render` makes.
+        the scaled recipe, and the signals that `render` makes of it.
     """
     rate = mixture.sample_rate_hz
     clips = [

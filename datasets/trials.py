@@ -28,15 +28,8 @@ def render_trial(
 ) -> tuple[Query, Truth]:
     """Query and truth of one trial.
 
-    Args:
-        trial: the trial.
-        mixture: its mixture.
-        corpora: open corpora.
-        rendered: the mixture's signals; None renders them.
-        separated: renders enrollments that are sources of other mixtures.
-
-    Raises:
-        DatasetError: `separated` is needed and None, or the corpus of the video has no videos.
+    The mixture is rendered unless its signals are given; `separated` renders enrollments that are sources of
+    other mixtures.
     """
     signals = rendered or render(mixture, corpora)
     rate = mixture.sample_rate_hz
@@ -66,11 +59,7 @@ def render_trial(
 
 
 def source_signal(source_id: str, mixture: Mixture, signals: Rendered) -> Samples:
-    """One source [T] of a mixture; an auxiliary one with its own length, if the renderer has it.
-
-    Raises:
-        DatasetError: the mixture has no such source.
-    """
+    """One source [T] of a mixture; an auxiliary one with its own length, if the renderer has it."""
     ids = [source.id for source in mixture.sources]
     if source_id not in ids:
         raise DatasetError(

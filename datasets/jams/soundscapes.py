@@ -39,11 +39,7 @@ _RENDERERS: Mapping[tuple[bool, bool], str] = {
 
 
 def mixture_of(soundscape: Soundscape, mixture_id: str, find: Finder, *, tags: Mapping[str, Tag]) -> Mixture:
-    """The recipe of a soundscape; sources are background(s), then s1, s2, ... in order of time.
-
-    Raises:
-        DatasetError: an event lies outside its file.
-    """
+    """The recipe of a soundscape; sources are background(s), then s1, s2, ... in order of time."""
     rate = soundscape.sample_rate_hz
     backgrounds = [event for event in soundscape.events if event.role == "background"]
     foregrounds = [event for event in soundscape.events if event.role == "foreground"]
@@ -115,11 +111,7 @@ def soundscape_of(mixture: Mixture, corpora: Corpora) -> Soundscape:
 
 
 def jams_sidecars(mixture: Mixture, corpora: Corpora) -> dict[str, bytes]:
-    """The JAMS file of a mixture, by path.
-
-    Raises:
-        DatasetError: the recipe holds what Scaper cannot do.
-    """
+    """The JAMS file of a mixture, by path."""
     return {f"{mixture.id}.jams": dump_jams(soundscape_of(mixture, corpora))}
 
 

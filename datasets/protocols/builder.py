@@ -57,21 +57,13 @@ class BuildContext:
         return (self.name, self.version, self.seed, mixture_id)
 
     def corpus(self, name: str) -> Corpus:
-        """The open corpus of that name.
-
-        Raises:
-            ConfigError: the config has none.
-        """
+        """The open corpus of that name, or ConfigError."""
         if name not in self.corpora:
             raise ConfigError(f"no corpus {name!r} in this config{suggest(name, self.corpora)}")
         return self.corpora[name]
 
     def corpus_of(self, kind: type[C], title: str, name: str) -> C:
-        """The open corpus of that name, which must be a `kind`, registered as `title`.
-
-        Raises:
-            ConfigError: the config has none of that name and kind.
-        """
+        """The open corpus of that name, or ConfigError if it is not a `kind`, registered as `title`."""
         corpus = self.corpus(name)
         if not isinstance(corpus, kind):
             raise ConfigError(f"corpus {name!r} must be of kind {title}; correct the config")

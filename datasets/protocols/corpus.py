@@ -102,19 +102,10 @@ class Listed(Protocol):
         """
 
     def recording(self, path: str) -> Recording:
-        """One recording.
-
-        Raises:
-            CorpusError: it is not listed.
-            AudioError: it is missing or damaged.
-        """
+        """One recording; CorpusError if it is not listed, AudioError if it is missing or damaged."""
 
     def recordings_of(self, split: str) -> Sequence[Recording]:
-        """The recordings of one split, sorted by path; other splits may lack files.
-
-        Raises:
-            CorpusError: the split is missing or incomplete.
-        """
+        """The recordings of one split, sorted by path; CorpusError if some are missing."""
 
 
 @runtime_checkable
@@ -141,11 +132,7 @@ class VideoCorpus(Corpus, Protocol):
     """
 
     def video_path(self, path: str) -> str:
-        """Path of the video of a recording; it may be the recording's own.
-
-        Raises:
-            AudioError: no such recording.
-        """
+        """Path of the video of a recording, which may be the recording's own."""
 
     def video_info(self, path: str) -> VideoInfo:
         """Length and rate of the video at `path`.
@@ -176,11 +163,7 @@ def entries_of(corpus: Corpus) -> Sequence[Placed]:
 
 
 def recordings_of(corpus: Corpus, split: str) -> Sequence[Recording]:
-    """The recordings of one split of a corpus, sorted by path.
-
-    Raises:
-        CorpusError: the split is missing or incomplete.
-    """
+    """The recordings of one split of a corpus, sorted by path."""
     if isinstance(corpus, Listed):
         return corpus.recordings_of(split)
     return [recording for recording in corpus.recordings() if recording.split == split]

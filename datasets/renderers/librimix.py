@@ -46,12 +46,7 @@ Signal = NDArray[np.floating[Any]]
 
 @RENDERERS.register("librimix")
 def librimix(mixture: Mixture, corpora: Corpora) -> Rendered:
-    """All sources and their sum, in the order of the recipe; auxiliary ones are not in the sum.
-
-    Raises:
-        AudioError: a recording cannot be read, has another rate, or is shorter than the recipe's.
-        DatasetError: a noise is too short to be extended.
-    """
+    """All sources and their sum, in the order of the recipe; auxiliary ones are not in the sum."""
     signals = [_signal(source, mixture, corpora) for source in mixture.sources]
     total = np.zeros(mixture.num_samples, dtype=np.float32)
     for source, signal in zip(mixture.sources, signals, strict=True):
@@ -85,11 +80,8 @@ def librimix_tree(card: DatasetCard, mixture: Mixture, signal: str) -> str:
 def extend_noise(noise: Samples, length: int) -> NDArray[np.float64]:
     """Repeat noise [T] with crossfades until it is `length` samples long.
 
-    Each repetition begins within the last half second of what is there: the old end fades out, the
-    new beginning fades in, and their weights sin² and cos² add up to 1.
-
-    Raises:
-        DatasetError: the noise is not longer than a crossfade.
+    Each repetition begins within the last half second: the old end fades out, the new beginning fades in,
+    and their weights sin² and cos² add up to 1.
     """
     if len(noise) <= _FADE:
         raise DatasetError(

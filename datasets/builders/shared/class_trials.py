@@ -32,11 +32,7 @@ class Enrollments(Protocol):
 class PoolEnrollments:
     """Clips of a pool, from recordings and groups that the mixture does not use.
 
-    Args:
-        pool: recordings.
-        count: clips for each class.
-        max_s: longest clip.
-        audibility: leaves out recordings whose clip would be silent; None: all are taken.
+    `audibility` leaves out recordings whose clip of at most `max_s` would be silent.
     """
 
     def __init__(
@@ -46,11 +42,7 @@ class PoolEnrollments:
         self._count, self._max_s = count, max_s
 
     def clips(self, mixture: Mixture, label: str, *, active: bool) -> tuple[Clip, ...]:
-        """Clips of `label`; an inactive class draws from a fixed list, the same for every mixture.
-
-        Raises:
-            TooFewRecordingsError: the label has too few other recordings.
-        """
+        """Clips of `label`; an inactive class draws from a fixed list, the same for every mixture."""
         pool = self._pool
         if self._audibility is not None:
             pool = self._audibility.audible_pool(pool, label, self._clip)

@@ -17,13 +17,7 @@ from ...types import Clip, Mixture
 
 
 class FussClasses:
-    """Clips of FSD50K that the sources of FUSS's mixtures are.
-
-    Args:
-        corpus: FUSS, with its sources and the JAMS files of its mixtures.
-        fsd50k: its ground truth; audio is not read.
-        split: of both.
-    """
+    """Clips of FSD50K that the sources of FUSS's mixtures are, by their JAMS files."""
 
     def __init__(self, corpus: Fuss, fsd50k: Fsd50k, split: str) -> None:
         clips = corpus.classes(fsd50k)
@@ -43,11 +37,7 @@ class FussClasses:
         )
 
     def origins(self, example: Example) -> tuple[Recording, ...] | None:
-        """The recordings that a mixture was made of, background first; None if one has no class.
-
-        Raises:
-            DatasetError: it cannot be read.
-        """
+        """The recordings that a mixture was made of, background first; None if one has no class."""
         jams = self._corpus.root / PurePosixPath(example.mixture).with_suffix(".jams")
         if not jams.is_file():
             line = (

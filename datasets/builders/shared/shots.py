@@ -53,16 +53,10 @@ def choose_shots(
     max_s: float,
     audibility: Audibility,
 ) -> Shots:
-    """Choose the known clips of each class of `tested`.
+    """Choose the known clips of each class of `tested` among the audible recordings of `source`.
 
-    Args:
-        source: recordings that shots are taken from.
-        tested: recordings that test mixtures are made of; may be the same.
-        key: seed of the order of the recordings of each class.
-        shots: K; the clips for a smaller K are the first of these.
-        reserved: clips in that order that, with their groups, no test mixture may hold.
-        max_s: longest enrollment clip.
-        audibility: leaves out recordings whose clip would be silent.
+    Recordings have an order of their own by `key`: the first K are the shots, and the groups of the first
+    `reserved` are excluded from test mixtures.
     """
 
     def audible(label: str) -> Iterator[Recording]:

@@ -82,15 +82,7 @@ class SoundMixture:
 
 
 class SoundScenes:
-    """Draws backgrounds and events, and mixes them.
-
-    Args:
-        options: how to mix.
-        background: recordings of the background, or None; shorter ones than a mixture are left out.
-
-    Raises:
-        ConfigError: options contradict each other.
-    """
+    """Draws backgrounds and events, and mixes them; backgrounds shorter than a mixture are left out."""
 
     def __init__(self, context: BuildContext, options: SceneOptions, background: Selection | None) -> None:
         _check(options)

@@ -31,10 +31,7 @@ class Crop:
 class SpeakerPools:
     """Recordings of one or several corpora; a corpus is drawn first, with equal chances.
 
-    Args:
-        selections: recordings; those of one corpus are put together.
-        read: reads clips at the rate of the mixtures.
-        min_s: shortest recording, unless a selection has a larger one.
+    `min_s` is the shortest recording in seconds, unless a selection has a larger one.
     """
 
     def __init__(
@@ -82,15 +79,7 @@ class SpeakerPools:
     def crop(
         self, pool: Pool, label: str, rng: np.random.Generator, *, seconds: float, used: Collection[str] = ()
     ) -> Crop | None:
-        """A stretch of at most `seconds` of a recording; None if all tries are silent.
-
-        Args:
-            pool: recordings.
-            label: speaker or class.
-            rng: generator of the draws.
-            seconds: longest stretch; a shorter recording is taken whole.
-            used: groups of recordings to leave out.
-        """
+        """A stretch of at most `seconds`, of a group that is not in `used`; None if all tries are silent."""
         free = [r for r in pool.by_label[label] if r.group not in used]
         if not free:
             raise TooFewRecordingsError(
@@ -106,16 +95,7 @@ class SpeakerPools:
 
 
 class Films:
-    """On-screen speech: stretches of recordings that begin with a picture of their video.
-
-    Args:
-        selection: recordings of a corpus with videos.
-        read: reads clips at the rate of the mixtures.
-        seconds: length of the stretches.
-
-    Raises:
-        ConfigError: the corpus has no videos.
-    """
+    """On-screen speech: stretches of `seconds`, each beginning with a picture of its video."""
 
     def __init__(
         self, selection: Selection, context: BuildContext, read: ClipReader, *, seconds: float
@@ -136,11 +116,7 @@ class Films:
         return self._pool.group_of(clip.path)
 
     def draw(self, rng: np.random.Generator) -> tuple[Crop, VideoClip]:
-        """On-screen speech and its pictures.
-
-        Raises:
-            MissingRecordingsError: a video is missing, or much shorter than its sound.
-        """
+        """On-screen speech and its pictures."""
         for _ in range(_TRIES):
             label = str(rng.choice(self._pool.labels))
             recording = self._pool.pick(label, rng)

@@ -84,11 +84,7 @@ class AvRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AvScenes:
-    """Draws scenes; every signal has a generator of its own, so that an option changes its signal alone.
-
-    Attributes:
-        read: reads clips at the rate of the mixtures.
-    """
+    """Draws scenes; every signal has a generator of its own, so that an option changes its signal alone."""
 
     rules: AvRules
     films: Films
@@ -98,11 +94,7 @@ class AvScenes:
     read: ClipReader
 
     def draw(self, key: tuple[str | int, ...]) -> AvScene:
-        """The scene of one mixture.
-
-        Raises:
-            DatasetError: too few recordings, or too many silent ones.
-        """
+        """The scene of one mixture."""
         on, video = self.films.draw(generator(*key, "on_screen"))
         signals = [AvSignal(id="on", role="foreground", crop=on, snr_db=0.0, onset=0)]
         rng = generator(*key, "off_screen")

@@ -22,29 +22,14 @@ Isolated = Literal["never", "needed", "always"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JamsMixture:
-    """A recipe of a JAMS file.
-
-    Attributes:
-        origin: the recipe over the original files of the events, if `mixture` is made of their rendered
-            audio instead and the files are known.
-    """
+    """A recipe of a JAMS file; `origin` is the one over the original files, if isolated events are used."""
 
     mixture: Mixture
     origin: Mixture | None = None
 
 
 class JamsMixtures:
-    """The soundscapes below a folder of a set.
-
-    Args:
-        soundscapes: the set.
-        folder: only JAMS files below it.
-        finders: where to look for files, by role.
-        isolated: read the rendered isolated events "never", "always", or where "needed".
-
-    Raises:
-        DatasetError: no JAMS file can be read.
-    """
+    """The soundscapes below a folder of a set; `finders` find the files of each role."""
 
     def __init__(
         self, soundscapes: ScaperSet, *, folder: str, finders: Mapping[str, FilesByName], isolated: Isolated
@@ -74,12 +59,7 @@ class JamsMixtures:
         return tuple(sorted({scape.sample_rate_hz for scape in self._read.values()}))
 
     def mixture(self, path: str, mixture_id: str) -> JamsMixture:
-        """The recipe of one JAMS file.
-
-        Raises:
-            DatasetError: it has changes of pitch or time and is not to be read from its isolated
-                events, or it has what no source has (reverberation, a cut after it was made).
-        """
+        """The recipe of one JAMS file."""
         if path in self._damaged:
             raise MissingRecordingsError({(self._set.name, path): str(self._damaged[path])})
         scape = self._read[path]
@@ -138,9 +118,8 @@ class JamsMixtures:
     def _as_written(self, source: Source, file: Recording, plan: Mixture) -> Source:
         if (file.sample_rate_hz, file.frames) != (plan.sample_rate_hz, plan.num_samples):
             raise DatasetError(
-                f"isolated event {file.path!r} has {file.frames} samples at {file.sample_rate_hz} "
-                f"Hz, its JAMS file says {plan.num_samples} at {plan.sample_rate_hz} Hz; they do "
-                "not belong together"
+                f"isolated event {file.path!r} has {file.frames} samples at {file.sample_rate_hz} Hz, its "
+                f"JAMS file says {plan.num_samples} at {plan.sample_rate_hz} Hz; they do not belong together"
             )
         clip = Clip(corpus=self._set.name, path=file.path, start=0, frames=file.frames)
         return replace(source, clip=clip, gain=1.0, onset=0, fade=0)
@@ -199,9 +178,6 @@ class FilesByName:
     """Finds the recording that a JAMS file names, whatever folder it had when the JAMS file was written.
 
     Only recordings that are found are read, so other files of the corpus may be missing.
-
-    Args:
-        corpus: where to look; None finds nothing.
     """
 
     def __init__(self, corpus: Corpus | None) -> None:

@@ -26,12 +26,7 @@ Mix = Literal["clean", "both", "single"]
 class Recipes:
     """Makes recipes; the i-th source of a mixture is called s1, s2, ..., the last one noise.
 
-    Args:
-        speech: the utterances.
-        noise: the noise; None without.
-        sample_rate_hz: of the mixtures.
-        mode: "min" cuts all to the shortest utterance, "max" pads all to the longest.
-        mix: which sources are in the mixture.
+    `mode` "min" cuts all to the shortest utterance, "max" pads all to the longest.
     """
 
     def __init__(
@@ -41,12 +36,7 @@ class Recipes:
         self._sample_rate_hz, self._mode, self._mix = sample_rate_hz, mode, mix
 
     def mixture(self, row: LibriMixRow) -> Mixture:
-        """The recipe of one row.
-
-        Raises:
-            CorpusError: nothing says the sex of a speaker.
-            ConfigError: `mix` needs noise, and the table has none.
-        """
+        """The recipe of one row."""
         missing: dict[FileKey, str] = {}
         frames = [self._frames(part, missing) for part in row.speech]
         lengths = [-(-count * self._sample_rate_hz // SOURCE_RATE_HZ) for count in frames]
@@ -183,15 +173,10 @@ class Utterances:
         return listed.sex if listed is not None else self.corpus.sex(speaker_of(path))
 
     def draw_other(self, path: str, *, used: frozenset[str], key: tuple[str | int, ...]) -> str:
-        """Another utterance of the same speaker, of 3 s and more.
+        """Another utterance of the same speaker, of 3 s and more, that is not in `used`.
 
         Candidates are ranked by SHA-256 of the key and their path, so that a choice does not depend on
         which other files exist.
-
-        Args:
-            path: the target.
-            used: utterances that may not be chosen.
-            key: seed of the draw.
         """
         seed = digest(*key)
         candidates = [other for other in self._of_speaker(path) if other not in used]

@@ -117,13 +117,8 @@ Kind = Literal["other", "same_utterance", "same_file"]
 class EnrollmentMap:
     """The file that each target is enrolled with.
 
-    Args:
-        lines: such as `A-1_B-2 A-1 s1/A-3_C-4`: mixture, target utterance, folder and name of the enrollment.
-        where: the map, for messages.
-        rows: mixtures of the set by id.
-
-    Raises:
-        CorpusError: a line is of another form, or two are of one target.
+    Lines are such as `A-1_B-2 A-1 s1/A-3_C-4`: mixture, target utterance, folder and name of the enrollment;
+    `where` names the map in messages.
     """
 
     def __init__(self, lines: Sequence[str], *, where: str, rows: Mapping[str, LibriMixRow]) -> None:

@@ -57,13 +57,7 @@ def enroll_by_draw(
 
 
 def enroll_by_list(path: Path, rows: Sequence[ListedMixture], speech: Wsj0Utterances) -> Enroll:
-    """By a list of auxiliary utterances; each is for the speaker who says it.
-
-    Args:
-        path: of the list.
-        rows: the mixtures.
-        speech: the utterances.
-    """
+    """By a list of auxiliary utterances; each is for the speaker who says it."""
     known = {row.name: row for row in rows}
     index = NameIndex(known)
     paths: dict[tuple[str, str], str] = {}

@@ -59,16 +59,7 @@ def open_utterances(name: str, context: BuildContext) -> Wsj0Utterances:
 
 
 class ListedLevels:
-    """Published levels.
-
-    Args:
-        lists: holds `activlev_<part>.txt`, or a folder `activlev` of such files.
-        paths: the utterances whose levels are needed.
-
-    Raises:
-        CorpusError: a file is missing.
-        DatasetError: an utterance is missing.
-    """
+    """Published levels, in files `activlev_<part>.txt`, or a folder `activlev` of such files."""
 
     def __init__(self, lists: Wsj0MixLists, paths: Iterable[str]) -> None:
         wanted = set(paths)

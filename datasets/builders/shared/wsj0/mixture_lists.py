@@ -169,11 +169,7 @@ class MixtureName:
 
 
 def parse_name(name: str) -> MixtureName | None:
-    """Read the name of a mixture, with or without folders and a suffix such as `.wav`.
-
-    Returns:
-        the parsed name, or None if it is not of that form.
-    """
+    """Read the name of a mixture, with or without folders and a suffix such as `.wav`; None if it is none."""
     stem = PurePosixPath(name.replace("\\", "/")).name.lower()
     parts = re.sub(r"\.(wav|flac|wv1)$", "", stem).split("_")
     end = len(parts) // 2 * 2

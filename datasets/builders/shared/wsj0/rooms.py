@@ -42,19 +42,11 @@ class Response:
 
 
 class Rooms:
-    """Puts every speaker of a mixture at another place of one room.
+    """Puts every speaker of a mixture at another place of one room; labels of the selection are rooms.
 
-    Responses are scaled to an energy of one, so that levels hardly change.
-
-    Args:
-        selection: the responses; their labels are the rooms.
-        target: "reverberant" convolves a source with the whole response; "early" makes two sources of it,
-            `s1` with the early part and `s1_late`, of the background, with the rest.
-        places: responses needed of each room.
-        sample_rate_hz: of the mixtures.
-
-    Raises:
-        ConfigError: no room has so many responses.
+    Responses are scaled to an energy of one, so that levels hardly change. The target "reverberant" convolves
+    a source with the whole response; "early" makes two sources of it, `s1` with the early part and
+    `s1_late`, of the background, with the rest.
     """
 
     def __init__(
