@@ -28,8 +28,8 @@ from ..signals.mixing import LevelScale
 from ..types import Clip, Mixture, Tag
 from .shared.audibility import Audibility
 from .shared.class_trials import ClassTrials, Clue, PoolEnrollments
-from .shared.shots import Shots, choose_shots, without_groups
-from .shared.sound_scenes import RendererName, ScaperLevels, SceneOptions, SoundScenes
+from .shared.shots import choose_shots, without_groups
+from .shared.sound_scenes import RendererName, SceneOptions, SoundScenes
 
 FewShotPart = Literal["test", "adaptation"]
 Known = Literal["seen", "new", "all"]
@@ -125,7 +125,9 @@ class FewShot:
             renderer=renderer,
         )
         self._scenes = SoundScenes(self._context, options, background)
-        audibility = self._audibility(options)
+        audibility = self._scenes.levels.audibility or Audibility(
+            context.corpora, sample_rate_hz=sample_rate_hz, fade_s=fade_ms * 1e-3
+        )
         self._seen = open_pool(seen, context)
         self._new = open_pool(new, context)
         self._check(shots, reserved, part, clues)
@@ -142,6 +144,13 @@ class FewShot:
             self._seen = without_groups(self._seen, self._shots.groups)
         self._mixed_new = self._shots.known if part == "adaptation" else self._shots.others
         self.vocabulary = tuple(sorted({*self._seen.labels, *self._new.labels}))
+        self._enroll_seen = PoolEnrollments(
+            self._context,
+            self._seen,
+            count=shots if part == "test" else max(1, shots - 1),
+            max_s=enrollment_s,
+            audibility=audibility,
+        )
         self._trials = ClassTrials(
             context=self._context,
             vocabulary=self.vocabulary,
@@ -152,16 +161,7 @@ class FewShot:
             clues=clues,
             inactive=self._labels(inactive),
             confusable=confusable,
-            enrollments=_Enrollments(
-                self._shots,
-                PoolEnrollments(
-                    self._context,
-                    self._seen,
-                    count=shots if part == "test" else max(1, shots - 1),
-                    max_s=enrollment_s,
-                    audibility=audibility,
-                ),
-            ),
+            enroll=self._enroll,
         )
 
     def draw(self, index: int) -> Drawn:
@@ -176,13 +176,11 @@ class FewShot:
         mixed = self._scenes.mix(mixture_id, sources)
         return self._trials.draw(mixed, candidates=self._labels(self._ask), tags=self._tags)
 
-    def _audibility(self, options: SceneOptions) -> Audibility:
-        levels = self._scenes.levels
-        if isinstance(levels, ScaperLevels):
-            return levels.audibility
-        return Audibility(
-            self._context.corpora, sample_rate_hz=options.sample_rate_hz, fade_s=options.fade_ms * 1e-3
-        )
+    def _enroll(self, mixture: Mixture, label: str, active: bool) -> tuple[Clip, ...]:
+        """The known clips of a new class, and clips of the pool for a seen one."""
+        if label in self._shots.known.by_label:
+            return self._shots.clips(label, mixture)
+        return self._enroll_seen(mixture, label, active)
 
     def _labels(self, known: Known) -> tuple[str, ...]:
         seen = () if known == "new" else self._seen.labels
@@ -209,16 +207,3 @@ class FewShot:
             raise ConfigError(
                 "adaptation with shots = 1 has no other clip to enroll with; set clues: [classes]"
             )
-
-
-class _Enrollments:
-    """The known clips of new classes, and clips of the pool for seen ones."""
-
-    def __init__(self, shots: Shots, seen: PoolEnrollments) -> None:
-        self._shots, self._seen = shots, seen
-
-    def clips(self, mixture: Mixture, label: str, *, active: bool) -> tuple[Clip, ...]:
-        """Clips of `label` that are not in the mixture."""
-        if label in self._shots.known.by_label:
-            return self._shots.clips(label, mixture)
-        return self._seen.clips(mixture, label, active=active)

@@ -83,7 +83,7 @@ class FussReleased:
             most_active=_MOST_SOURCES,
             targets=targets,
             clues=clues,
-            enrollments=PoolEnrollments(
+            enroll=PoolEnrollments(
                 context,
                 self._classes.pool,
                 count=enrollments,

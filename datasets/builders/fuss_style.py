@@ -109,7 +109,7 @@ class FussStyle:
             most_active=n_events[1],
             targets=targets,
             clues=clues,
-            enrollments=PoolEnrollments(
+            enroll=PoolEnrollments(
                 context, self._events, count=enrollments, max_s=enrollment_s, audibility=self._audibility
             ),
         )

@@ -85,9 +85,9 @@ class JamsSet:
         self._audibility = Audibility(context.corpora, sample_rate_hz=self.sample_rate_hz, fade_s=0.0)
         if "enrollment" in clues and pool is None:
             raise ConfigError("enrollment clips are taken from `events`; set it, or clues: classes")
-        clips = None
+        enroll = None
         if pool is not None:
-            clips = PoolEnrollments(
+            enroll = PoolEnrollments(
                 context, pool, count=enrollments, max_s=enrollment_s, audibility=self._audibility
             )
         self._trials = ClassTrials(
@@ -100,7 +100,7 @@ class JamsSet:
             clues=clues,
             inactive=inactive_labels,
             confusable=confusable,
-            enrollments=clips,
+            enroll=enroll,
         )
 
     def draw(self, index: int) -> Drawn:

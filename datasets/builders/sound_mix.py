@@ -26,7 +26,7 @@ from ..queries import ConditionList, Targets
 from ..seeding import generator
 from ..signals.mixing import LevelScale
 from .shared.class_trials import ClassTrials, Clue, PoolEnrollments
-from .shared.sound_scenes import RendererName, ScaperLevels, SceneOptions, SoundScenes
+from .shared.sound_scenes import RendererName, SceneOptions, SoundScenes
 
 
 @BUILDERS.register("sound_mix")
@@ -121,7 +121,6 @@ class SoundMix:
             renderer=renderer,
         )
         self._scenes = SoundScenes(context, options, background)
-        levels = self._scenes.levels
         self._trials = ClassTrials(
             context=context,
             vocabulary=self.vocabulary,
@@ -132,12 +131,12 @@ class SoundMix:
             clues=clues,
             inactive=inactive_labels,
             confusable=confusable,
-            enrollments=PoolEnrollments(
+            enroll=PoolEnrollments(
                 context,
                 self._events,
                 count=enrollments,
                 max_s=enrollment_s,
-                audibility=levels.audibility if isinstance(levels, ScaperLevels) else None,
+                audibility=self._scenes.levels.audibility,
             ),
         )
 

@@ -43,30 +43,21 @@ def mixture_of(soundscape: Soundscape, mixture_id: str, find: Finder, *, tags: M
     rate = soundscape.sample_rate_hz
     backgrounds = [event for event in soundscape.events if event.role == "background"]
     foregrounds = [event for event in soundscape.events if event.role == "foreground"]
-    names = ["background", *(f"background{n}" for n in range(2, len(backgrounds) + 1))]
-    fade = frames_of(soundscape.fade_in_s, rate)
-    sources = [
-        Source(
+
+    def source(name: str, event: SoundEvent) -> Source:
+        is_event = event.role == "foreground"
+        return Source(
             id=name,
             label=event.label,
-            role="background",
+            role=event.role,
             clip=_clip(event, find(event)),
-            gain=_gain(soundscape.ref_db),
+            gain=_gain(soundscape.ref_db + (event.snr_db if is_event else 0.0)),
+            onset=frames_of(event.event_time_s, rate) if is_event else 0,
+            fade=frames_of(soundscape.fade_in_s, rate) if is_event else 0,
         )
-        for name, event in zip(names, backgrounds, strict=False)
-    ]
-    sources += [
-        Source(
-            id=f"s{place}",
-            label=event.label,
-            role="foreground",
-            clip=_clip(event, find(event)),
-            gain=_gain(soundscape.ref_db + event.snr_db),
-            onset=frames_of(event.event_time_s, rate),
-            fade=fade,
-        )
-        for place, event in enumerate(foregrounds, 1)
-    ]
+
+    sources = [source(f"background{n if n > 1 else ''}", event) for n, event in enumerate(backgrounds, 1)]
+    sources += [source(f"s{n}", event) for n, event in enumerate(foregrounds, 1)]
     return Mixture(
         id=mixture_id,
         sample_rate_hz=rate,

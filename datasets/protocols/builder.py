@@ -157,8 +157,7 @@ def open_pool(selection: Selection, context: BuildContext) -> Pool:
 
     Raises:
         ConfigError: an unknown corpus or label, or all labels are excluded.
-        DatasetError: nothing is left, or nothing of a label that `labels` names.
-        CorpusError: the split is missing or incomplete.
+        DatasetError: no recording is left, or none of a label in `labels`.
     """
     corpus = context.corpus(selection.corpus)
     split = selection.split or context.split

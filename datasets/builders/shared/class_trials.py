@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal, Protocol
+from typing import Literal
 
 from ....core.errors import ConfigError, suggest
 from ...protocols.builder import BuildContext, Drawn, Pool, enrollment_clips, stretch
@@ -18,15 +18,11 @@ Clue = Literal["classes", "enrollment"]
 Confusable = Mapping[str, tuple[str, ...]]
 TargetTags = Callable[[tuple[str, ...]], Mapping[str, Tag]]
 
+Enroll = Callable[[Mixture, str, bool], tuple[Clip, ...]]
+"""Chooses the enrollment clips of a label, which is active in the mixture or not."""
+
 ANY = "*"
 """Key of `confusable` for classes that never count as inactive, whatever a mixture holds."""
-
-
-class Enrollments(Protocol):
-    """Chooses the enrollment clips of a class."""
-
-    def clips(self, mixture: Mixture, label: str, *, active: bool) -> tuple[Clip, ...]:
-        """Clips of `label` that the mixture does not hold."""
 
 
 class PoolEnrollments:
@@ -41,7 +37,7 @@ class PoolEnrollments:
         self._context, self._pool, self._audibility = context, pool, audibility
         self._count, self._max_s = count, max_s
 
-    def clips(self, mixture: Mixture, label: str, *, active: bool) -> tuple[Clip, ...]:
+    def __call__(self, mixture: Mixture, label: str, active: bool) -> tuple[Clip, ...]:
         """Clips of `label`; an inactive class draws from a fixed list, the same for every mixture."""
         pool = self._pool
         if self._audibility is not None:
@@ -71,7 +67,7 @@ class ClassTrials:
         clues: kinds of clue that each trial carries.
         inactive: classes that may be drawn as inactive; the vocabulary if None.
         confusable: label -> classes that do not count as inactive in a mixture that holds it.
-        enrollments: chooses the enrollment clips.
+        enroll: chooses the enrollment clips.
 
     Raises:
         ConfigError: a label is neither a class nor a scene, or a condition needs too many classes.
@@ -89,11 +85,11 @@ class ClassTrials:
         clues: Sequence[Clue],
         inactive: Sequence[str] | None = None,
         confusable: Confusable | None = None,
-        enrollments: Enrollments | None,
+        enroll: Enroll | None,
     ) -> None:
         self._context, self._targets, self._clues = context, targets, clues
         self._inactive, self._confusable = inactive or vocabulary, confusable or {}
-        self._enrollments = enrollments
+        self._enroll = enroll
         known = {*vocabulary, *scenes}
         labels = {*self._inactive, *self._confusable}.union(*self._confusable.values()) - {ANY}
         for label in sorted(labels - known):
@@ -176,8 +172,8 @@ class ClassTrials:
 
     def _clue(self, mixture: Mixture, query: ClassQuery) -> ClueSpec:
         clips: list[Clip] = []
-        if self._enrollments is not None and "enrollment" in self._clues:
+        if self._enroll is not None and "enrollment" in self._clues:
             for label in query.classes:
-                clips += self._enrollments.clips(mixture, label, active=label in query.active)
+                clips += self._enroll(mixture, label, label in query.active)
         classes = query.classes if "classes" in self._clues else ()
         return ClueSpec(enrollments=tuple(clips), classes=classes)

@@ -157,6 +157,8 @@ class SoundScenes:
 class StandardLevels:
     """Levels of the renderer `standard`: clips are read, and gains are factors."""
 
+    audibility: Audibility | None = None
+
     def __init__(self, context: BuildContext, options: SceneOptions) -> None:
         self._rate_hz, self._scale = options.sample_rate_hz, options.level
         self._peak = float("inf") if options.peak is None else options.peak
