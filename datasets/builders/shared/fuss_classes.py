@@ -11,7 +11,7 @@ from ...corpora.fsd50k import Fsd50k
 from ...corpora.fuss import Example, Fuss
 from ...jams.events import read_jams
 from ...missing import MissingRecordingsError
-from ...protocols.builder import Pool
+from ...protocols.builder import Pool, pool_of
 from ...protocols.corpus import Recording
 from ...types import Clip, Mixture
 
@@ -68,13 +68,8 @@ class FussClasses:
     def named(self, mixture: Mixture, origins: tuple[Recording, ...]) -> Mixture:
         """The mixture with its sources' classes; any of them can be a target, so all are events."""
         pairs = zip(mixture.sources, origins, strict=True)
-        return replace(
-            mixture,
-            sources=tuple(
-                replace(source, label=self._label_of[recording.path], role="foreground")
-                for source, recording in pairs
-            ),
-        )
+        labelled = (replace(s, label=self._label_of[r.path], role="foreground") for s, r in pairs)
+        return replace(mixture, sources=tuple(labelled))
 
     def taken_from(self, mixture: Mixture, origins: tuple[Recording, ...]) -> Mixture:
         """The mixture with the files that its sources were made from, to enroll with others."""
@@ -89,12 +84,6 @@ class FussClasses:
     @cached_property
     def pool(self) -> Pool:
         """The sources of the split by class."""
-        by_label: dict[str, list[Recording]] = {label: [] for label in self.vocabulary}
-        for recording in self._recordings.values():
-            if recording.path in self._label_of:
-                by_label[self._label_of[recording.path]].append(recording)
-        return Pool(
-            corpus=self._corpus.name,
-            by_label={label: tuple(found) for label, found in by_label.items()},
-            group_of=self._corpus.group_of,
-        )
+        listed = (r for r in self._recordings.values() if r.path in self._label_of)
+        labelled = (replace(recording, label=self._label_of[recording.path]) for recording in listed)
+        return pool_of(self._corpus.name, self._corpus, labelled)

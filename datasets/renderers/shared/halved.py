@@ -53,6 +53,6 @@ def _taps(kind: np.dtype[Real]) -> tuple[Real, ...]:
 
 @lru_cache(maxsize=8)
 def _as_scipy(kind: np.dtype[Real]) -> bool:
-    """Does SciPy add up floats of this kind in this order, too?"""
+    """Whether SciPy adds up floats of this kind in this order."""
     noise = np.random.default_rng(0).standard_normal(_TRIED).astype(kind)
     return np.array_equal(_halved(noise), resample_poly(noise, 1, 2))

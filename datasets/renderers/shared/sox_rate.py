@@ -52,7 +52,7 @@ def sox_rate(samples: Samples, *, from_hz: int, to_hz: int) -> Samples:
 
 
 def _hops(needed: int) -> int:
-    """The FFT takes four rows in the time of one and a half: two or three left over become four."""
+    """Round up to four rows, which the FFT takes in the time of one and a half."""
     left_over = needed % _ROWS
     return needed + _ROWS - left_over if left_over > 1 else needed
 
@@ -141,7 +141,7 @@ class LowPass:
         width: of the window, in samples of the lower rate.
         density: input samples to one of the lower rate.
         stages: half-band filters, the low-pass among them.
-        interpolates: is there an interpolator behind it?
+        interpolates: whether an interpolator follows.
     """
 
     beta: float
