@@ -44,7 +44,7 @@ CandidateSystem = Annotated[
     str | None, Option(metavar="NAME", help="With this one.  [default: of the same name]")
 ]
 Metrics = Annotated[
-    str, Option(metavar="A,B,...", help="Only these.  [default: all, but a value whose improvement is there]")
+    str, Option(metavar="A,B,...", help="Only these.  [default: all, except values with an improvement]")
 ]
 Slices = Annotated[bool, Option("--slices/--no-slices", help="Compare slices of strata too.")]
 AllowIncomplete = Annotated[

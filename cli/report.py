@@ -44,7 +44,7 @@ def report(
 ) -> None:
     """Write a report of one run or of several, from their score rows.
 
-    Players of single trials need the run's corpora, and estimates that it kept.
+    Players of single trials need the run's corpora, and its saved estimates.
     """
     from ..bench.run.rank_by import parse_rank_by
     from ..bench.tracking.log import track_report

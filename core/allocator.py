@@ -1,4 +1,4 @@
-"""Memory that one batch frees is kept for the next one, and given back after the last."""
+"""Settings of the C library's allocator: reuse freed memory between batches, release it after the last."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ _ARENAS = 2
 
 
 def keep_freed_memory() -> None:
-    """Have the C library keep freed blocks, 256 MB in all, for the process; for commands only.
+    """Have glibc reuse freed blocks of this process, up to 256 MB; for commands only.
 
-    glibc maps a large block by itself and gives it back to the system when it is freed, and every
-    page of the next one costs a page fault. For short signals, and for a large network whose
-    layers give more than 32 MB, that takes as long as the arithmetic. So no block is mapped by
-    itself. Few arenas also keep threads from holding freed memory each for itself. Nothing
-    happens with other libraries.
+    glibc maps each large block separately and returns it to the system when it is freed, and every
+    page of the next one costs a page fault. For short signals, and for a large network whose layers
+    output more than 32 MB, that takes as long as the arithmetic. So separate mappings are turned off.
+    Few arenas limit the freed memory that threads hold. Other C libraries are left alone.
 
     Source: mallopt(3).
     """
@@ -29,9 +28,7 @@ def keep_freed_memory() -> None:
 
 
 def give_back_freed_memory() -> None:
-    """Give back to the system what the C library keeps of freed blocks: the batches are done.
-
-    What comes after them, rows and reports, then has its own memory and not theirs beside it.
+    """Return freed blocks to the system after the last batch, before rows and reports are made.
 
     Source: malloc_trim(3).
     """

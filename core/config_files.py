@@ -1,4 +1,4 @@
-"""Finding and reading YAML: shipped configs by name, a user's own by path, corpus folders."""
+"""Find and read YAML files: shipped configs by name, the user's by path, folders of corpora."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SHIPPED = Path(__file__).resolve().parents[1] / "configs"
 
 
 class _OnceLoader(yaml.SafeLoader):
-    """YAML's safe loader, but a key that is written twice is an error, not the last one."""
+    """YAML's safe loader, with an error for duplicate keys."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
@@ -42,22 +42,22 @@ def read_yaml(path: Path) -> dict[str, Any]:
         problem = " ".join(str(error).split())
         raise ConfigError(f"config {str(path)!r} is not YAML: {problem}") from None
     except RecursionError:
-        raise ConfigError(f"config {str(path)!r} is nested too deeply; is it a config?") from None
+        raise ConfigError(f"config {str(path)!r} is nested too deeply; give a config file") from None
     if not isinstance(data, dict):
         raise ConfigError(f"config {str(path)!r} must hold `key: value` lines at its top level")
     return data
 
 
 def find_config(reference: str, *, folder: str = ".") -> Path:
-    """The file that a config reference means.
+    """Path of a config.
 
     Args:
         reference: a path to a YAML file, or the name of a shipped config ("quickstart",
             "configs/quickstart.yaml", "datasets/mini_sounds").
-        folder: sub-folder of the shipped configs that bare names are looked up in first.
+        folder: sub-folder of the shipped configs in which bare names are searched first.
 
     Raises:
-        ConfigError: nothing fits; the message suggests the nearest shipped name.
+        ConfigError: there is no such config; the message suggests the nearest shipped name.
     """
     bare = reference.removeprefix("configs/").removesuffix(".yaml")
     candidates = [Path(reference)]
@@ -69,13 +69,13 @@ def find_config(reference: str, *, folder: str = ".") -> Path:
     known = shipped_names(folder)
     if folder == ".":
         known += [f"paper/{name}" for name in shipped_names("paper")]
-    raise ConfigError(f"no config {reference!r}: not a file, nor shipped{suggest(bare, known)}")
+    raise ConfigError(f"no config {reference!r}: neither a file nor a shipped config{suggest(bare, known)}")
 
 
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except OSError:  # a name that no file can have, or a folder that may not be looked into
+    except OSError:  # an invalid file name, or no permission to read the folder
         return False
 
 
@@ -87,8 +87,8 @@ def shipped_names(folder: str = ".") -> list[str]:
 def corpus_dirs(overrides: Mapping[str, Path] | None = None) -> dict[str, Path]:
     """Folders of the user's corpora by name.
 
-    They come from the user file (`$TSEBENCH_CORPORA`, or `~/.config/tsebench/corpora.yaml`, with
-    lines `name: folder`, relative to that file); `overrides` (the option `--corpus NAME=DIR`) win.
+    They are read from the user file (`$TSEBENCH_CORPORA`, or `~/.config/tsebench/corpora.yaml`) with
+    lines `name: folder`, relative to that file; `overrides` (`--corpus NAME=DIR`) take precedence.
 
     Raises:
         ConfigError: the user file is not a mapping of names to folders.
@@ -106,12 +106,12 @@ def corpus_dirs(overrides: Mapping[str, Path] | None = None) -> dict[str, Path]:
 
 
 def setting(option: str, *, example: str, flag: str = "--option") -> tuple[str, Any]:
-    """Key and value of a command-line option KEY=VALUE; the value is YAML.
+    """Parse a command-line option KEY=VALUE; the value is YAML.
 
     Args:
         option: as the user wrote it.
-        example: of what is right, for the message.
-        flag: the option's name, for the message.
+        example: a correct one, for the message.
+        flag: name of the option, for the message.
 
     Raises:
         ConfigError: it is not KEY=VALUE, or the value is not YAML.
@@ -131,17 +131,17 @@ def setting(option: str, *, example: str, flag: str = "--option") -> tuple[str, 
 def settings_of(
     options: Sequence[str], owners: Sequence[str], *, kind: str, named_by: str, example: str
 ) -> dict[str, dict[str, Any]]:
-    """Settings by owner, from command-line options OWNER.KEY=VALUE; values as in YAML.
+    """Parse command-line options OWNER.KEY=VALUE to settings by owner; values are YAML.
 
     Args:
         options: as the user wrote them.
         owners: names that may have settings; each gets a mapping.
-        kind: what an owner is, for example "metric".
-        named_by: option of the command line that names the owners.
-        example: of what is right, for the message.
+        kind: of the owners, for example "metric".
+        named_by: command-line option that names the owners.
+        example: a correct option, for the message.
 
     Raises:
-        ConfigError: one is not OWNER.KEY=VALUE, or is of an owner that is not asked for.
+        ConfigError: an option is not OWNER.KEY=VALUE, or its owner is not in `owners`.
     """
     found: dict[str, dict[str, Any]] = {name: {} for name in owners}
     for text in options:
@@ -153,38 +153,35 @@ def settings_of(
             )
         if owner not in found:
             raise ConfigError(
-                f"--option {text!r} is of {kind} {owner!r}, which {named_by} does not name"
+                f"--option {text!r} sets {kind} {owner!r}, which {named_by} does not name"
                 f"{suggest(owner, owners)}"
             )
         found[owner][key] = value
     return found
 
 
-_EXAMPLE = "seed=1"
-
-
 def with_settings(data: Mapping[str, Any], settings: Sequence[str], *, where: str) -> dict[str, Any]:
-    """A config with values set by key; what the key and the value may be, its model checks.
+    """A config with values set by key; keys and values are validated later, with the whole config.
 
     Args:
-        data: a config as it was read.
-        settings: KEY=VALUE; a dot goes into a section (`optimiser.epochs=2`), a number is a place
-            in a list, from 0 (`systems.1.label=mine`), and the value is YAML.
-        where: start of an error's line.
+        data: the config as read.
+        settings: KEY=VALUE; a dot separates sections (`optimiser.epochs=2`), a number is an index of
+            a list, from 0 (`systems.1.label=mine`), and the value is YAML.
+        where: start of the error message.
 
     Raises:
-        ConfigError: one is not KEY=VALUE, or goes into something that is no section and no list.
+        ConfigError: one is not KEY=VALUE, or its key goes into neither a section nor a list.
     """
     changed: Any = dict(data)
     for text in settings:
-        key, value = setting(text, example=_EXAMPLE, flag="--set")
+        key, value = setting(text, example="seed=1", flag="--set")
         changed = _set(changed, key.split("."), value, where=f"{where}: --set {key}")
     result: dict[str, Any] = changed
     return result
 
 
 def _set(section: object, parts: Sequence[str], value: object, *, where: str) -> object:
-    """A copy of a section with one value changed; a section that is missing is made."""
+    """Copy of a section with one value set; missing sections are created."""
     if not parts:
         return value
     first, *rest = parts
@@ -194,7 +191,7 @@ def _set(section: object, parts: Sequence[str], value: object, *, where: str) ->
     if not isinstance(section, list):
         raise ConfigError(f"{where}: {first!r} cannot be set inside {section!r}; set the whole key")
     if not first.isdigit() or int(first) >= len(section):
-        raise ConfigError(f"{where}: {first!r} is no place in a list of {len(section)}; the first is 0")
+        raise ConfigError(f"{where}: {first!r} is not an index of a list of {len(section)}; the first is 0")
     place = int(first)
     inner_value = _set(section[place], rest, value, where=where)
     return [*section[:place], inner_value, *section[place + 1 :]]

@@ -1,4 +1,4 @@
-"""Writing results so that a kill or a full disk never leaves half a file behind."""
+"""Atomic writing of results: a kill or a full disk never leaves a partial file."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def write_atomic(path: Path, content: bytes | str) -> None:
     """Write a file through a temporary name in the same folder, flushed to disk.
 
     Raises:
-        OutputError: the folder is read-only or the disk is full; an older file stays as it was.
+        OutputError: the folder is read-only or the disk is full; an existing file is unchanged.
     """
     data = content.encode() if isinstance(content, str) else content
     draft = path.with_name(f".{path.name}.{os.getpid()}.part")

@@ -1,6 +1,6 @@
-"""A user's own model in one ONNX file, run by onnxruntime; nothing is shipped or downloaded.
+"""Model of the user in one ONNX file, run by onnxruntime; nothing is shipped or downloaded.
 
-Worker processes import this module, so that it must stay cheap.
+Worker processes import this module: onnxruntime is imported on first use.
 """
 
 from __future__ import annotations
@@ -21,23 +21,106 @@ from numpy.typing import NDArray
 
 from .errors import ConfigError, suggest
 
+CUDA = "CUDAExecutionProvider"
+ON_CPU = "install onnxruntime-gpu instead of onnxruntime, or set the metric's `on_cpu: true`"
+_OLDEST = (1, 24)  # earlier ones read weights from any other file that a model names
+_INSTALL = "pip install 'tsebench[models]'"
 _GPU_BATCH = 16
 _NUMBERS = ("tensor(float)", "tensor(float16)", "tensor(double)")
 
 
+def package() -> ModuleType:
+    """Import onnxruntime.
+
+    Raises:
+        ConfigError: it cannot be imported.
+    """
+    try:
+        return import_module("onnxruntime")
+    except ImportError as error:
+        raise ConfigError(
+            f"package 'onnxruntime' cannot be imported ({error}), and metrics that run a model "
+            f"need it: {_INSTALL}"
+        ) from None
+
+
+def check_package(where: str, device: str) -> None:
+    """Check the version of onnxruntime, and that it supports the kind of device.
+
+    Raises:
+        ConfigError: it is missing, too old, or has no CUDA; the message begins with `where` unless
+            it is missing.
+    """
+    runtime = package()
+    if tuple(int(part) for part in runtime.__version__.split(".")[:2]) < _OLDEST:
+        raise ConfigError(
+            f"{where}: onnxruntime {runtime.__version__} is older than "
+            f"{'.'.join(map(str, _OLDEST))}; {_INSTALL}"
+        )
+    if device != "cpu" and CUDA not in runtime.get_available_providers():
+        raise ConfigError(
+            f"{where}: device {device!r} is asked for, and onnxruntime {runtime.__version__} has "
+            f"no CUDA; {ON_CPU}"
+        )
+
+
+def load_errors() -> tuple[type[Exception], ...]:
+    """Exceptions of onnxruntime for a bad model or input; most of them have no common base class."""
+    kinds = vars(import_module("onnxruntime.capi.onnxruntime_pybind11_state")).values()
+    own = (k for k in kinds if isinstance(k, type) and issubclass(k, Exception))
+    return (*own, RuntimeError, ValueError)
+
+
+@lru_cache(maxsize=4)
+def session(path: Path, sha256: str, device: str) -> Any:
+    """Load a model, once for the process; the loaded bytes are the hashed ones.
+
+    Args:
+        path: an ONNX file; references to weights in other files are refused.
+        sha256: of the file, in hex.
+        device: "cpu" (one thread), "cuda" or "cuda:N".
+
+    Raises:
+        ConfigError: the file changed.
+        OSError: it cannot be read.
+        Exception: one of `load_errors`.
+    """
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise ConfigError(f"model {str(path)!r} changed since the run began; start the run again")
+    runtime = package()
+    options = runtime.SessionOptions()
+    options.log_severity_level = 4  # errors are raised and reported in one line
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.use_deterministic_compute = True
+    options.add_session_config_entry("session.load_model_format", "ONNX")
+    # Weights in other files are not hashed. A file as their folder makes onnxruntime refuse them.
+    folder = "session.model_external_initializers_file_folder_path"
+    options.add_session_config_entry(folder, str(path))
+    return runtime.InferenceSession(
+        content, options, providers=[_provider(device)], enable_fallback=0, read_config_from_model=0
+    )
+
+
+def _provider(device: str) -> str | tuple[str, dict[str, str]]:
+    if device == "cpu":
+        return "CPUExecutionProvider"
+    number = device.partition(":")[2] or "0"
+    # Full float32, and no choice of algorithms by timing, as on the CPU.
+    return (CUDA, {"device_id": number, "use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """A model with one input, and one output that is looked at.
+    """A model with one input and one selected output.
 
-    It pickles cheaply, because it holds no weights: every process loads them when it first needs
-    them, and keeps them.
+    It pickles cheaply, because it holds no weights: each process loads them on first use.
 
     Attributes:
-        path: the file.
         sha256: hash of the file in hex; a file that changes later is refused.
         device: "cpu", "cuda" or "cuda:N".
         output: name of the output.
-        batch_size: items that go through at once.
+        batch_size: items of one call.
     """
 
     path: Path
@@ -52,11 +135,11 @@ class Model:
         return f"model:{self.path.name}|sha256:{self.sha256[:8]}|onnxruntime:{version}"
 
     def run(self, items: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
-        """What the model gives for each of N ≥ 1 items of one shape, flattened: [N, D].
+        """Outputs for N ≥ 1 items of one shape, flattened to [N, D].
 
         Raises:
             ConfigError: the file changed.
-            Exception: one of `onnx_sessions.load_errors`, for an input that does not fit.
+            Exception: one of `load_errors`, for an input that does not fit.
         """
         opened = session(self.path, self.sha256, self.device)
         name, waiting = opened.get_inputs()[0].name, iter(items)
@@ -67,15 +150,15 @@ class Model:
         return np.concatenate(found)
 
     def width(self, *shape: int, where: str, hint: str) -> int:
-        """How many numbers it gives for an item of zeros of this shape.
+        """Output size D for an item of this shape, measured on zeros.
 
         Args:
             shape: of the item.
-            where: start of an error's line.
-            hint: end of it: which model is meant.
+            where: start of the error message.
+            hint: end of the error message: the model that is expected.
 
         Raises:
-            ConfigError: it does not take such an item.
+            ConfigError: the model does not take such an item.
         """
         try:
             return len(self.run([np.zeros(shape, dtype=np.float32)])[0])
@@ -88,20 +171,19 @@ class Model:
 
 
 def open_model(path: Path, *, where: str, device: str = "cpu", output: str | None = None) -> Model:
-    """A model that is known to load.
+    """Open a model and check that it loads.
 
     Args:
         path: an ONNX file that holds all its weights.
-        where: start of an error's line.
-        device: "cpu", "cuda" or "cuda:N"; there is no silent way back from a GPU to the CPU.
-        output: name of the output; None takes the only one.
+        where: start of the error message.
+        device: "cpu", "cuda" or "cuda:N"; a GPU never falls back to the CPU silently.
+        output: name of the output; None selects the only one.
 
     Raises:
-        ConfigError: onnxruntime is missing or too old, or lacks the device; the file is missing,
-            no ONNX model, or keeps weights in other files; it has several inputs, or no such
-            output.
+        ConfigError: onnxruntime is missing or too old, or lacks the device; the file is missing, is
+            no ONNX model, or has weights in other files; it has several inputs, or no such output.
     """
-    # Links are not followed: their names have the suffix, where those of a store may have none.
+    # Links are not followed: a link has the suffix even if its target in a store has none.
     file = Path(os.path.expanduser(path)).absolute()  # noqa: PTH111 - an unknown user is no error
     what = f"{where}: model {str(path)!r}"
     if file.suffix.lower() != ".onnx":
@@ -133,7 +215,7 @@ def open_model(path: Path, *, where: str, device: str = "cpu", output: str | Non
 
 
 def _batch_size(opened: Any) -> int:
-    """Many at once if the first axis of the input has no fixed length."""
+    """`_GPU_BATCH` if the first axis of the input has no fixed length, else 1."""
     shape = opened.get_inputs()[0].shape
     return _GPU_BATCH if shape and not isinstance(shape[0], int) else 1
 
@@ -159,89 +241,3 @@ def _chosen_output(opened: Any, what: str, output: str | None) -> str:
 
 def _line(error: Exception) -> str:
     return " ".join(str(error).split())[:200].rstrip(".")
-
-
-CUDA = "CUDAExecutionProvider"
-ON_CPU = "install onnxruntime-gpu instead of onnxruntime, or set the metric's `on_cpu: true`"
-_OLDEST = (1, 24)  # earlier ones read weights from any other file that a model names
-_INSTALL = "pip install 'tsebench[models]'"
-
-
-@lru_cache(maxsize=4)
-def session(path: Path, sha256: str, device: str) -> Any:
-    """A model, loaded once for the process; what is loaded is what was hashed.
-
-    Args:
-        path: an ONNX file. Weights that it names in other files are refused.
-        sha256: of the file, in hex.
-        device: "cpu", on one thread, or "cuda", or "cuda:N".
-
-    Raises:
-        ConfigError: the file changed.
-        OSError: it cannot be read.
-        Exception: one of `load_errors`.
-    """
-    content = path.read_bytes()
-    if hashlib.sha256(content).hexdigest() != sha256:
-        raise ConfigError(f"model {str(path)!r} changed since the run began; begin it again")
-    runtime = package()
-    options = runtime.SessionOptions()
-    options.log_severity_level = 4  # what matters is raised, and told in one line
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.use_deterministic_compute = True
-    options.add_session_config_entry("session.load_model_format", "ONNX")
-    # Weights beside the file have no part in the hash; in a folder that is a file there are none.
-    folder = "session.model_external_initializers_file_folder_path"
-    options.add_session_config_entry(folder, str(path))
-    return runtime.InferenceSession(
-        content, options, providers=[_provider(device)], enable_fallback=0, read_config_from_model=0
-    )
-
-
-def check_package(where: str, device: str) -> None:
-    """Check that onnxruntime is there, is new enough, and knows the kind of device.
-
-    Raises:
-        ConfigError: starting with `where`, if it is there at all.
-    """
-    runtime = package()
-    if tuple(int(part) for part in runtime.__version__.split(".")[:2]) < _OLDEST:
-        raise ConfigError(
-            f"{where}: onnxruntime {runtime.__version__} is older than "
-            f"{'.'.join(map(str, _OLDEST))}; {_INSTALL}"
-        )
-    if device != "cpu" and CUDA not in runtime.get_available_providers():
-        raise ConfigError(
-            f"{where}: device {device!r} is asked for, and onnxruntime {runtime.__version__} has "
-            f"no CUDA; {ON_CPU}"
-        )
-
-
-def package() -> ModuleType:
-    """The package.
-
-    Raises:
-        ConfigError: it cannot be imported.
-    """
-    try:
-        return import_module("onnxruntime")
-    except ImportError as error:
-        raise ConfigError(
-            f"package 'onnxruntime' cannot be imported ({error}), and metrics that run a model "
-            f"need it: {_INSTALL}"
-        ) from None
-
-
-def load_errors() -> tuple[type[Exception], ...]:
-    """What onnxruntime raises for a bad model or input: most of it has no base of its own."""
-    kinds = vars(import_module("onnxruntime.capi.onnxruntime_pybind11_state")).values()
-    own = (k for k in kinds if isinstance(k, type) and issubclass(k, Exception))
-    return (*own, RuntimeError, ValueError)
-
-
-def _provider(device: str) -> str | tuple[str, dict[str, str]]:
-    if device == "cpu":
-        return "CPUExecutionProvider"
-    number = device.partition(":")[2] or "0"
-    # Full float32, and no choice of algorithms by timing, as on the CPU.
-    return (CUDA, {"device_id": number, "use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"})

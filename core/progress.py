@@ -27,12 +27,12 @@ _LINE_EVERY_S = 20.0
 
 @contextmanager
 def quiet(_what: str, _total: int) -> Iterator[Advance]:
-    """No output at all."""
+    """No progress output."""
     yield lambda _count: None
 
 
 def on_console(console: Console) -> ProgressFactory:
-    """Bars on a terminal; on anything else a line at the end and one every 20 s."""
+    """Bars on a terminal; elsewhere a line every 20 s and one at the end."""
     return _bars(console) if console.is_terminal else _lines(console)
 
 
@@ -64,17 +64,17 @@ class _RateColumn(ProgressColumn):
 def _lines(console: Console) -> ProgressFactory:
     @contextmanager
     def start(what: str, total: int) -> Iterator[Advance]:
-        begin = said = time.monotonic()
+        begin = printed = time.monotonic()
         done = 0
 
         def advance(count: int) -> None:
-            nonlocal done, said
+            nonlocal done, printed
             done += count
             now = time.monotonic()
-            if now - said > _LINE_EVERY_S:
+            if now - printed > _LINE_EVERY_S:
                 left_s = (now - begin) / done * (total - done) if done else float("nan")
                 console.print(f"{what}: {done}/{total}, {left_s:.0f} s left", highlight=False)
-                said = now
+                printed = now
 
         yield advance
         seconds = time.monotonic() - begin

@@ -1,4 +1,4 @@
-"""Where a number comes from: versions and device."""
+"""Provenance of a number: versions, commit and device."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def versions() -> dict[str, str]:
 
 
 def device_name(device: str) -> str:
-    """What a device is, in words."""
+    """Description of a device."""
     if device.startswith("cuda"):
         return f"{device}: {torch.cuda.get_device_name(device)}"
     return f"{device}: {platform.machine()}, {torch.get_num_threads()} threads"
@@ -38,7 +38,7 @@ def resolve_device(device: str) -> str:
     """Resolve "auto": "cuda" where there is a GPU, "cpu" elsewhere.
 
     Raises:
-        ConfigError: the name is unknown, or there is no such GPU here.
+        ConfigError: the name is unknown, or the GPU is not available.
     """
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
@@ -48,7 +48,7 @@ def resolve_device(device: str) -> str:
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if kind == "cuda" and int(number or 0) >= count:
         raise ConfigError(
-            f"device {device!r} is asked for, but torch sees {count or 'no'} GPUs here; use "
+            f"device {device!r} is not available, torch sees {count or 'no'} GPUs here; use "
             f"{f'cuda:0 to cuda:{count - 1}' if count else '--device cpu'}"
         )
     return device
@@ -63,12 +63,12 @@ def git_commit() -> str | None:
     git = shutil.which("git")
     if git is None or not (root / ".git").exists():
         return None
-    commit = _answer(git, root, "rev-parse", "HEAD")
+    commit = _run_git(git, root, "rev-parse", "HEAD")
     if commit is None:
         return None
-    return commit + ("+changes" if _answer(git, root, "status", "--porcelain") else "")
+    return commit + ("+changes" if _run_git(git, root, "status", "--porcelain") else "")
 
 
-def _answer(git: str, folder: Path, *arguments: str) -> str | None:
+def _run_git(git: str, folder: Path, *arguments: str) -> str | None:
     done = subprocess.run([git, "-C", str(folder), *arguments], capture_output=True, text=True, check=False)
     return done.stdout.strip() if done.returncode == 0 else None

@@ -1,4 +1,4 @@
-"""A generic, lazy registry: built-in modules are found by file, plug-ins by entry point."""
+"""Generic, lazy registry: built-in entries are found by file, plug-ins by entry point."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ T = TypeVar("T")
 class Registry(Generic[T]):
     """Names to entries of one kind.
 
-    Nothing is imported until a name is asked for. A built-in entry lives in a module of `package`,
-    which registers itself with the decorator `register`; the module that carries the entry's name
-    is tried first. An entry point of `group` adds an entry from an installed package: it names
-    either the entry itself or a module that registers it.
+    Nothing is imported before the first look-up. A built-in entry is a module of `package` that uses
+    the decorator `register`; the module with the entry's name is tried first. Sub-packages are not
+    scanned: shared code of the entries lies in `shared/`. An entry point of `group` adds an entry of
+    an installed package: it names the entry itself or a module that registers it.
 
     Args:
-        kind: what an entry is called in messages, for example "system".
+        kind: name of an entry in messages, for example "system".
         package: dotted name of the package whose modules hold the built-in entries.
         group: entry-point group of outside plug-ins.
-        reserved: names that mean something else to the commands.
+        reserved: names that commands use for something else.
     """
 
     def __init__(self, kind: str, *, package: str, group: str, reserved: Collection[str] = ()) -> None:

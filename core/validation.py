@@ -1,4 +1,4 @@
-"""Pydantic at the edges: options checked against a factory's signature, errors told in one line."""
+"""Validation with pydantic: options are checked against a signature, errors are one line."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ def parse(model: type[T], data: object, *, where: str, context: Mapping[str, obj
 
 
 def explain(error: ValidationError, model: Any, *, where: str) -> str:
-    """One line for the first problem of a pydantic validation error, and a count of the others.
+    """One line for the first problem of a pydantic validation error, and the count of the others.
 
-    An unknown key comes first: a key that is missing besides is often the same one, misspelt.
+    An unknown key comes first: a missing key is often the same one, misspelt.
     """
     problems = error.errors()
     first = next((p for p in problems if p["type"] in _UNKNOWN_KEY), problems[0])
-    loc, told = _branches(problems, first, model)
+    loc, same = _branches(problems, first, model)
     path = ".".join(str(part) for part in loc)
     if first["type"] in _UNKNOWN_KEY:
         known = _fields_at(model, first["loc"][:-1])
@@ -60,9 +60,9 @@ def explain(error: ValidationError, model: Any, *, where: str) -> str:
     elif first["type"] == "value_error":
         line = f"{where}: {path or 'value'}: {first['ctx']['error']}"
     else:
-        messages = " or ".join(str(problem["msg"]) for problem in told)
+        messages = " or ".join(str(problem["msg"]) for problem in same)
         line = f"{where}: {path or 'value'} = {_short(first['input'])}: {messages}"
-    more = len(problems) - len(told)
+    more = len(problems) - len(same)
     return line + (f" (and {more} more problem{'s' if more > 1 else ''})" if more else "")
 
 
@@ -77,10 +77,10 @@ def call_with(
 
     Args:
         factory: a function or class with annotated keyword arguments; constraints of pydantic in
-            `Annotated` hold, and `**kwargs` takes options of any name.
-        options: what a user wrote.
-        where: start of an error's line.
-        given: what the program adds; it is not checked, and users cannot set it.
+            `Annotated` apply, and `**kwargs` takes options of any name.
+        options: as the user wrote them.
+        where: start of the error message.
+        given: arguments from the program; they are not checked, and users cannot set them.
 
     Raises:
         ConfigError: for an unknown, missing or ill-typed option.
@@ -92,7 +92,7 @@ def call_with(
 def checked_options(
     factory: Callable[..., object], options: Mapping[str, Any], *, where: str, given: Collection[str] = ()
 ) -> dict[str, Any]:
-    """The options of a factory, checked as `call_with` does, without calling it.
+    """Check the options of a factory as `call_with` does, without calling it.
 
     Raises:
         ConfigError: for an unknown, missing or ill-typed option.
@@ -116,10 +116,10 @@ def checked_options(
 def _branches(
     problems: Sequence[ErrorDetails], first: ErrorDetails, model: Any
 ) -> tuple[tuple[int | str, ...], list[ErrorDetails]]:
-    """Where the first problem is, and the problems that are told with it.
+    """Path of the first problem, and the problems that are reported with it as one.
 
-    For `int | Literal["mean"]` pydantic reports one problem for each branch, with the branch as the
-    last part of the place; these are one problem.
+    For `int | Literal["mean"]` pydantic reports a problem for each branch, with the branch as the last
+    part of the path.
     """
     loc = first["loc"]
     if first["type"] in {*_UNKNOWN_KEY, "missing", "value_error"}:
@@ -136,7 +136,7 @@ def _short(value: object) -> str:
 
 
 def _fields_at(model: Any, path: tuple[int | str, ...]) -> list[str]:
-    """Keys allowed at a nested place of a model or dataclass."""
+    """Keys of a model or dataclass at a nested path."""
     for part in path:
         nested = _fields_of(model).get(str(part))
         candidates = [nested, *getattr(nested, "__args__", ())]

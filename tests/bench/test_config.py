@@ -142,7 +142,7 @@ def test_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     assert resolve_device("cpu") == "cpu"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert resolve_device("auto") == "cpu"
-    with pytest.raises(ConfigError, match=r"'cuda:1' is asked for, but .* no GPUs.*--device cpu"):
+    with pytest.raises(ConfigError, match=r"'cuda:1' is not available, .* no GPUs.*--device cpu"):
         resolve_device("cuda:1")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)

@@ -67,9 +67,9 @@ def test_settings(settings, expected) -> None:
         ("a", "--set 'a' is not KEY=VALUE; write for example"),
         ("a=[", "the value of --set 'a=[' is not YAML"),
         ("a.b=1", "here: --set a.b: 'b' cannot be set inside 1; set the whole key"),
-        ("c.2=1", "here: --set c.2: '2' is no place in a list of 2; the first is 0"),
-        ("c.-1=1", "'-1' is no place in a list of 2"),
-        ("c.x=1", "'x' is no place in a list of 2"),
+        ("c.2=1", "here: --set c.2: '2' is not an index of a list of 2; the first is 0"),
+        ("c.-1=1", "'-1' is not an index of a list of 2"),
+        ("c.x=1", "'x' is not an index of a list of 2"),
     ],
 )
 def test_a_wrong_setting_is_told(setting: str, line: str) -> None:

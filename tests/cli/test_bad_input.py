@@ -167,7 +167,7 @@ CORPUS = ("--corpus", "mine=corpus")
         (("run", "quikstart"), ("'quikstart'", "did you mean 'quickstart'?")),
         (("train", "soundbeam_mini_1ht"), ("'soundbeam_mini_1ht'", "did you mean 'soundbeam_mini_1hot'?")),
         (("build", "mini_sound"), ("'mini_sound'", "did you mean 'mini_sounds'?")),
-        (("run", "x" * 300), ("not a file, nor shipped",)),
+        (("run", "x" * 300), ("neither a file nor a shipped config",)),
         (("run", "corpus"), ("'corpus'", "not a file")),
         (("validate", "corpus"), ("'corpus'", "card.json", "tsebench build")),
         (("validate", "nowhere"), ("'nowhere'", "card.json", "tsebench build")),
@@ -502,7 +502,7 @@ def test_a_hostile_training_state_is_not_run(refused: Refused) -> None:
     assert not Path("executed").exists()
 
 
-@pytest.mark.parametrize("name", ["nowhere", "soundbeam_mini_1ht", "corpus", "x" * 300, "~nobody/x"])
+@pytest.mark.parametrize("name", ["nowhere", "soundbeam_mini_1ht", "corpus", "x" * 300, "~unknown_user/x"])
 def test_checkpoint_missing(refused: Refused, name: str) -> None:
     line = refused("doctor", "soundbeam", "--option", f"checkpoint={name}")
     assert f"no checkpoint at {name!r}" in line

@@ -52,13 +52,13 @@ def test_formats_with_settings(run_dir: Path, capsys: pytest.CaptureFixture[str]
     names = {path.name for path in (out / "figures").iterdir()}
     stem = "box_set_FMQ-1-0"
     assert names == {"figures.md", f"{stem}.csv", f"{stem}.svg", f"{stem}.png"}
-    told = "".join(capsys.readouterr().out.split())
-    assert f"{out}/latex:2files" in told
-    assert f"{out}/figures:4files" in told
+    printed = "".join(capsys.readouterr().out.split())
+    assert f"{out}/latex:2files" in printed
+    assert f"{out}/figures:4files" in printed
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         (["--format", "latx"], "unknown report 'latx'; did you mean 'latex'"),
         (["--format", ","], "--format ',' names no format"),
@@ -70,15 +70,15 @@ def test_formats_with_settings(run_dir: Path, capsys: pytest.CaptureFixture[str]
     ],
 )
 def test_a_mistake_is_one_line(
-    options: list[str], told: str, run_dir: Path, capsys: pytest.CaptureFixture[str]
+    options: list[str], message: str, run_dir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert call("report", run_dir, "--out", run_dir.parent / "out", *options) == 2
     error = capsys.readouterr().err
-    assert told in " ".join(error.split())
+    assert message in " ".join(error.split())
     assert "Traceback" not in error
 
 
-def test_a_misspelt_format_of_a_run_is_told_before_it_starts(
+def test_a_misspelt_format_of_a_run_is_refused_before_it_starts(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert call("run", "quickstart", "--out", tmp_path / "run", "--format", "html,figure") == 2

@@ -20,7 +20,7 @@ params: {{events: {{corpus: s}}, count: 1}}
 
 @pytest.fixture(autouse=True)
 def no_user_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither the user's file nor the working folder of the tests has a say."""
+    """Isolate from the user's file and the working folder."""
     monkeypatch.delenv("TSEBENCH_CORPORA", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     (tmp_path / "work").mkdir()
@@ -54,7 +54,7 @@ def test_bad_yaml_gives_one_line(tmp_path: Path, text: str, message: str) -> Non
     assert "a.yaml" in str(caught.value)
 
 
-def test_what_cannot_be_read(tmp_path: Path) -> None:
+def test_unreadable_files(tmp_path: Path) -> None:
     (tmp_path / "latin.yaml").write_bytes("a: é".encode("latin-1"))
     for path in (tmp_path / "latin.yaml", tmp_path / "missing.yaml", tmp_path):
         with pytest.raises(ConfigError, match="cannot read config"):
@@ -83,8 +83,8 @@ def test_a_file_of_the_user_wins(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("reference", ["", "..", "../x", "/etc", "x" * 5000, "a\0b", "datasets"])
-def test_what_is_no_config(reference: str) -> None:
-    with pytest.raises(ConfigError, match="not a file, nor shipped"):
+def test_references_that_are_no_config(reference: str) -> None:
+    with pytest.raises(ConfigError, match="neither a file nor a shipped config"):
         find_config(reference)
 
 
@@ -96,10 +96,9 @@ def test_a_misspelt_name_suggests_the_nearest() -> None:
 def test_corpus_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert corpus_dirs() == {}
     user = _write(
-        tmp_path / "home" / ".config" / "tsebench" / "corpora.yaml",
-        f"a: {tmp_path / 'A'}\nb: ~/B\nc: beside\n",
+        tmp_path / "home" / ".config" / "tsebench" / "corpora.yaml", f"a: {tmp_path / 'A'}\nb: ~/B\nc: near\n"
     )
-    folders = {"a": tmp_path / "A", "b": tmp_path / "home" / "B", "c": user.parent / "beside"}
+    folders = {"a": tmp_path / "A", "b": tmp_path / "home" / "B", "c": user.parent / "near"}
     assert corpus_dirs() == folders
     overrides = {"a": Path("~/mine"), "d": Path("relative")}
     given = {"a": tmp_path / "home" / "mine", "d": Path("relative")}
@@ -118,7 +117,7 @@ def test_a_bad_user_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         corpus_dirs()
 
 
-def test_a_collection_finds_its_members_beside_it_and_shipped(tmp_path: Path) -> None:
+def test_a_collection_finds_its_members_next_to_it_and_shipped(tmp_path: Path) -> None:
     _write(tmp_path / "one.yaml", SET.format(name="one"))
     _write(tmp_path / "sub" / "two.yaml", SET.format(name="two"))
     _write(tmp_path / "part.yaml", "datasets: [sub/two.yaml]")

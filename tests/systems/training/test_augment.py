@@ -30,8 +30,8 @@ def test_speed_multiplies_the_pitch_of_target_and_enrollment(factor):
     before, after = item[1].target[0], truth.target[0]
     assert len(after) == round(1600 / factor)
     assert pitch_hz(after) == pytest.approx(factor * pitch_hz(before), abs=0.5)
-    heard = pitch_hz(query.clues.enrollments[0])
-    assert heard == pytest.approx(factor * pitch_hz(item[0].clues.enrollments[0]), abs=0.5)
+    found_hz = pitch_hz(query.clues.enrollments[0])
+    assert found_hz == pytest.approx(factor * pitch_hz(item[0].clues.enrollments[0]), abs=0.5)
     assert after.square().mean() == pytest.approx(before.square().mean().item(), rel=0.02)
 
 

@@ -393,7 +393,7 @@ def test_wrong_names_are_one_line(tmp_path):
         fit(config(system="soundbean"), tmp_path)
     with pytest.raises(ConfigError, match="net: unknown key 'blcks'; did you mean 'blocks'"):
         fit(config(net={"blcks": 3}), tmp_path)
-    with pytest.raises(ConfigError, match="device 'cuda:99' is asked for"):
+    with pytest.raises(ConfigError, match="device 'cuda:99' is not available"):
         train_on(
             config(), train_stream=ToneOrNoise(1), valid_stream=ToneOrNoise(2), out=tmp_path, device="cuda:99"
         )
