@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pickle
 import shutil
-from inspect import signature
 from pathlib import Path
 
 import pytest
@@ -21,7 +20,6 @@ from tsebench.datasets.config import CorpusConfig, DatasetConfig, open_corpora
 from tsebench.datasets.dataset import load_dataset
 from tsebench.datasets.missing import MissingRecordingsError
 from tsebench.datasets.protocols.builder import BUILDERS
-from tsebench.datasets.protocols.corpus import CORPORA
 
 
 @pytest.fixture(params=sorted(CASES))
@@ -34,15 +32,6 @@ def case(request: pytest.FixtureRequest, tmp_path: Path) -> Partial:
 def test_no_builder_is_forgotten(tmp_path: Path) -> None:
     made = (make(tmp_path / name) for name, make in CASES.items() if not name.startswith("vox2"))
     assert {case.config.builder for case in made} | {"vox2_mix"} == set(BUILDERS)
-
-
-def test_no_corpus_on_disk_is_forgotten(tmp_path: Path) -> None:
-    made = (make(tmp_path / name) for name, make in CASES.items() if not name.startswith("vox2"))
-    known = {case.config.corpora[case.corpus].kind for case in made} | {"voxceleb2"}
-    elsewhere = {"scaper_set"}  # see test_jams.py
-    lists = {"librimix_metadata", "wsj0_mix_lists"}  # without them there is no set at all
-    on_disk = {kind for kind in CORPORA if "root" in signature(CORPORA.get(kind)).parameters}
-    assert known | elsewhere | lists == on_disk
 
 
 def test_one_line_counts_and_names_what_is_missing(case: Partial, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from tsebench.datasets.config import CorpusConfig, open_corpora
 from tsebench.datasets.corpora.disk.disk_corpus import DiskCorpus
 from tsebench.datasets.corpora.disk.layout import Release, find_root
 from tsebench.datasets.corpora.fsdkaggle2018 import FsdKaggle2018
+from tsebench.datasets.missing import IncompleteCorpusError, MissingRecordingsError
 from tsebench.datasets.protocols.corpus import CORPORA
 
 
@@ -153,6 +154,26 @@ def test_missing_files_are_counted_and_may_be_left_out(tmp_path: Path) -> None:
     corpus = _open("fsdkaggle2018", root, allow_missing=True)
     assert len(corpus.recordings()) == 5
     assert "2 of the 5 files" in corpus.problems()[0]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_damaged_file_is_named_and_may_be_left_out(kind: str, tmp_path: Path) -> None:
+    root = _tree(kind, tmp_path / "corpus")
+    corpus = _open(kind, root)
+    damaged, *rest = corpus.recordings()
+    (corpus.root / damaged.path).write_bytes(b"damaged")
+    with pytest.raises(
+        IncompleteCorpusError, match=r"1 of \d+ files cannot be used.*--allow-missing"
+    ) as caught:
+        _open(kind, root).recordings()
+    assert damaged.path in str(caught.value)
+    assert caught.value.missing == 1
+    for read in (_open(kind, root).read, _open(kind, root).recording):
+        with pytest.raises(MissingRecordingsError):
+            read(damaged.path)
+    partial = _open(kind, root, allow_missing=True)
+    assert list(partial.recordings()) == rest
+    assert partial.absent() == (damaged.path,)
 
 
 def test_metadata_that_is_missing_or_lists_a_file_twice(tmp_path: Path) -> None:
