@@ -117,7 +117,7 @@ class FileAnswers:
     Args:
         folder: files by key; one that is missing or cannot be read is a failure.
         channel: channel of files with several.
-        identity: determines the content of the files.
+        identity: determines the content of the files; "" keeps their scores out of the cache.
     """
 
     classes: tuple[str, ...] | None = None

@@ -144,8 +144,8 @@ def _score(
     if evaluation.plan.reference_values:
         identity = digest("files", _REFERENCE, files.fingerprint)
         scores.score_references(FileAnswers(files.references, channel=channel, identity=identity), chunks)
-    identity = record.systems[options.system].identity
-    answers = FileAnswers(files.estimates, channel=channel, identity=identity)
+    # Not cached: `score` has no --fresh, which the author of a metric would need.
+    answers = FileAnswers(files.estimates, channel=channel, identity="")
     rows = [row for part in scores.rows(options.system, answers, chunks) for row in part.rows]
     if not files.mixtures:
         return rows, []

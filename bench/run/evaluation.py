@@ -61,7 +61,8 @@ class AnswerSource(Protocol):
     """Answers to the trials of one set: those on disk, and those that a system gives.
 
     Attributes:
-        identity: determines the answers, see `cache.system_identity`.
+        identity: determines the answers, see `cache.system_identity`; "" keeps their scores out of
+            the cache.
         classes: vocabulary of `class_probabilities`, or None.
         inference: answers trials that are not on disk; None if all are.
     """
@@ -102,10 +103,11 @@ class ChunkScores:
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """One source of answers, the metrics that are wanted, and their cache keys by name."""
+    """One source of answers, the metrics that are wanted, and keys by metric if scores are cached."""
 
     source: AnswerSource
     metrics: tuple[Metric, ...]
+    cache: ScoreCache | None
     keys: dict[str, str]
     stopped: Event
 
@@ -146,7 +148,7 @@ class Evaluation:
         plan: the metrics.
         device: device of batched metrics.
         pool: processes for metrics of one file.
-        cache: scores from before; None neither reads nor writes any.
+        cache: scores of earlier runs, or None.
         chunk_trials: trials of a chunk.
         swap_roles: score each reference against its estimate, for variants of metrics.
     """
@@ -214,14 +216,14 @@ class Evaluation:
     def _task(self, source: AnswerSource, metrics: tuple[Metric, ...]) -> _Task:
         facts = (source.identity, self.dataset.card.fingerprint, str(self._chunk_trials))
         keys = {m.info.name: digest("score", *facts, m.signature(self._rate_hz)) for m in metrics}
-        return _Task(source, metrics, keys, Event())
+        return _Task(source, metrics, self._cache if source.identity else None, keys, Event())
 
     def _load(self, number: int, task: _Task) -> _Chunk:
         """Known scores of a chunk; also its trials and their answers on disk if that is not all."""
         ids = [self.dataset.trials[index].id for index in self.chunks[number]]
         known: dict[str, list[Score]] = {}
         for name, key in task.keys.items():
-            scores = self._cache.load(key, number) if self._cache else None
+            scores = task.cache.load(key, number) if task.cache else None
             if scores is not None and list(dict.fromkeys(score.trial_id for score in scores)) == ids:
                 known[name] = scores
         items: list[Item] = []
@@ -297,11 +299,11 @@ class Evaluation:
     def _finish(self, chunk: _Chunk, task: _Task) -> ChunkScores:
         """Wait for the scores of a chunk, and store the new ones."""
         new = [score for pending in chunk.pending for score in pending.result()]
-        for metric in task.metrics if self._cache else ():
+        for metric in task.metrics:
             names = {metric.info.name, *(part.name for part in metric.info.parts)}
             named = [score for score in new if score.metric in names]
-            if self._cache and named:
-                self._cache.store(task.keys[metric.info.name], chunk.number, named)
+            if task.cache and named:
+                task.cache.store(task.keys[metric.info.name], chunk.number, named)
         scores = [score for known in chunk.known.values() for score in known]
         return ChunkScores(chunk=chunk.number, trials=self.chunks[chunk.number], scores=[*scores, *new])
 

@@ -104,7 +104,7 @@ class SetScores:
         return found
 
     def _parts(self, source: AnswerSource, chunks: Sequence[int]) -> Iterator[ChunkScores]:
-        if source.identity != self._mixture_identity:
+        if not self._mixture or source.identity != self._mixture_identity:
             yield from self._evaluation.run(source, chunks)
             return
         for chunk in chunks:

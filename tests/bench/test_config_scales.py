@@ -72,7 +72,7 @@ def test_settings(settings, expected) -> None:
         ("c.x=1", "'x' is not an index of a list of 2"),
     ],
 )
-def test_a_wrong_setting_is_told(setting: str, line: str) -> None:
+def test_a_wrong_setting_is_an_error(setting: str, line: str) -> None:
     with pytest.raises(ConfigError) as caught:
         with_settings({"a": 1, "c": [1, 2]}, [setting], where="here")
     assert line in str(caught.value)

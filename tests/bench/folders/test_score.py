@@ -239,7 +239,7 @@ def test_nested_folders_and_other_formats_pair_by_path_without_suffix(tmp_path: 
     np.testing.assert_allclose(rows["value"], 20 * np.log10(2), atol=1e-3)  # 24 bits
 
 
-def test_estimates_without_a_reference_are_told(folders: Folders, score: Score) -> None:
+def test_estimates_without_a_reference_are_listed(folders: Folders, score: Score) -> None:
     for number in range(5):
         save(folders.root / "est" / f"z{number}.wav", folders.estimates["u0"])
     said = score(*folders.arguments(mixtures=False))

@@ -202,7 +202,7 @@ def test_the_file_keeps_other_systems_and_replaces_its_own(score: Score, tmp_pat
     assert list(frame["variant"][: len(variants())]) == [variant.name for variant in variants()]
 
 
-def test_a_file_that_is_no_table_is_told(score: Score, tmp_path: Path) -> None:
+def test_a_file_that_is_no_table_is_an_error(score: Score, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "variants.csv").write_text("a,b\n1,2\n")
     said = score(*arguments(tmp_path, mixtures=False), "--metrics", "snr", "--variants")

@@ -598,7 +598,7 @@ def test_the_folder_of_another_run_is_refused(sounds: Path, tmp_path: Path) -> N
     assert len(rows_of(tmp_path / "a")) == len(before)
 
 
-def test_a_damaged_record_or_shard_is_told(sounds: Path, tmp_path: Path) -> None:
+def test_a_damaged_record_or_shard_is_an_error(sounds: Path, tmp_path: Path) -> None:
     go(tmp_path / "a", sounds)
     shard = next((tmp_path / "a" / "rows").iterdir())
     content = shard.read_bytes()
