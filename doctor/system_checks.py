@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..datasets.types import Clues
@@ -24,6 +24,10 @@ class CheckResult:
     name: str
     passed: bool
     detail: str
+
+
+_Finding = tuple[bool, str]
+"""Whether a check passed, and its detail."""
 
 
 def check_system(
@@ -53,114 +57,114 @@ def check_system(
         device=device,
         lengths_s=tuple(lengths_s),
     )
-    return [check(probed) for check in _CHECKS]
+    results = {name: check(probed) for name, check in _CHECKS.items()}
+    return [
+        CheckResult(name=name, passed=passed, detail=detail) for name, (passed, detail) in results.items()
+    ]
 
 
-def _lengths(probed: ProbedSystem) -> CheckResult:
+def _lengths(probed: ProbedSystem) -> _Finding:
     """Mixtures of every length get a finite estimate of that length."""
     for duration_s in probed.lengths_s:
         complaint = complaint_of(probed.answers(probed.probe(f"length-{duration_s:g}s", duration_s)))
         if complaint:
-            return _failed("lengths", f"{duration_s:g} s: {complaint}")
-    return _passed("lengths", f"{', '.join(f'{d:g}' for d in probed.lengths_s)} s answered")
+            return False, f"{duration_s:g} s: {complaint}"
+    return True, f"{', '.join(f'{d:g}' for d in probed.lengths_s)} s answered"
 
 
-def _batch_invariance(probed: ProbedSystem) -> CheckResult:
+def _batch_invariance(probed: ProbedSystem) -> _Finding:
     """The card says whether padding changes the answer."""
     probes = [probed.probe(f"padded-{k}", 0.6 + 0.47 * k) for k in range(3)]
     neutral = probed.system.card.padding_neutral
     level_db, complaint = _alone_and_together(probed, probes)
     if complaint:
-        return _failed("batch_invariance", complaint)
+        return False, complaint
     same = level_db <= SAME_DB
     agrees = "agrees" if same == neutral else "does not agree"
     detail = f"{_level(level_db)}; card.padding_neutral = {neutral} {agrees}"
     # Careless is wrong; careful without need only costs speed.
-    return CheckResult(name="batch_invariance", passed=same or not neutral, detail=detail)
+    return same or not neutral, detail
 
 
-def _equal_length_batch(probed: ProbedSystem) -> CheckResult:
+def _equal_length_batch(probed: ProbedSystem) -> _Finding:
     """Neighbours of the same length never change an answer, whatever the card says."""
     probes = [probed.probe(f"equal-{k}") for k in range(2)]
     level_db, complaint = _alone_and_together(probed, probes)
     if complaint:
-        return _failed("equal_length_batch", complaint)
-    passed = level_db <= SAME_DB
-    return CheckResult(name="equal_length_batch", passed=passed, detail=_level(level_db))
+        return False, complaint
+    return level_db <= SAME_DB, _level(level_db)
 
 
-def _silence(probed: ProbedSystem) -> CheckResult:
+def _silence(probed: ProbedSystem) -> _Finding:
     """A mixture of zeros gets a finite estimate."""
-    return _expect_estimate(probed, "silence", probed.probe("silence").scaled(0.0, suffix="in"))
+    return _expect_estimate(probed, probed.probe("silence").scaled(0.0, suffix="in"))
 
 
-def _levels(probed: ProbedSystem) -> CheckResult:
+def _levels(probed: ProbedSystem) -> _Finding:
     """Loud and quiet mixtures get finite estimates."""
     probe = probed.probe("level")
     loud, quiet = probe.scaled(_LOUD, suffix="loud"), probe.scaled(_QUIET, suffix="quiet")
-    return _expect_estimate(probed, "levels", loud, quiet)
+    return _expect_estimate(probed, loud, quiet)
 
 
-def _absent_target(probed: ProbedSystem) -> CheckResult:
+def _absent_target(probed: ProbedSystem) -> _Finding:
     """A mixture without the target gets a finite estimate."""
     probe = probed.probe("absent").without_target(suffix="target")
-    return _expect_estimate(probed, "absent_target", probe)
+    return _expect_estimate(probed, probe)
 
 
-def _determinism(probed: ProbedSystem) -> CheckResult:
+def _determinism(probed: ProbedSystem) -> _Finding:
     """The same query twice gets the same answer."""
     probe = probed.probe("twice")
     first, second = probed.answers(probe)[0], probed.answers(probe)[0]
     complaint = complaint_of([first, second])
     if complaint:
-        return _failed("determinism", complaint)
+        return False, complaint
     level_db = difference_db(first, second)
-    return CheckResult(name="determinism", passed=level_db <= SAME_DB, detail=_level(level_db))
+    return level_db <= SAME_DB, _level(level_db)
 
 
-def _unknown_class(probed: ProbedSystem) -> CheckResult:
+def _unknown_class(probed: ProbedSystem) -> _Finding:
     """A label outside of the vocabulary costs its own query only."""
-    name = "unknown_class"
     if probed.system.card.classes is None or "classes" not in probed.system.card.clues:
-        return _passed(name, "does not apply: the card names no classes")
+        return True, "does not apply: the card names no classes"
     known = probed.probe("known-class")
     unknown = probed.probe("class").asking(Clues(classes=(_UNKNOWN_CLASS,)), suffix="unknown")
     good, bad = probed.answers(known, unknown)
     complaint = complaint_of([good]) or bad.problem
     if complaint:
-        return _failed(name, complaint)
+        return False, complaint
     if bad.refusal is None:
-        return _failed(name, f"{_UNKNOWN_CLASS!r} got an estimate; it must be a failure")
-    return _passed(name, f"refused: {bad.refusal}")
+        return False, f"{_UNKNOWN_CLASS!r} got an estimate; it must be a failure"
+    return True, f"refused: {bad.refusal}"
 
 
-def _missing_clue(probed: ProbedSystem) -> CheckResult:
+def _missing_clue(probed: ProbedSystem) -> _Finding:
     """A query without any clue is refused or answered, but breaks nothing."""
-    name = "missing_clue"
     if not probed.system.card.clues:
-        return _passed(name, "does not apply: the card names no clues")
+        return True, "does not apply: the card names no clues"
     answer = probed.answers(probed.probe("clue").asking(Clues(), suffix="missing"))[0]
     if answer.problem:
-        return _failed(name, answer.problem)
-    return _passed(name, f"refused: {answer.refusal}" if answer.refusal else "answered without")
+        return False, answer.problem
+    return True, f"refused: {answer.refusal}" if answer.refusal else "answered without"
 
 
-_CHECKS: tuple[Callable[[ProbedSystem], CheckResult], ...] = (
-    _lengths,
-    _batch_invariance,
-    _equal_length_batch,
-    _silence,
-    _levels,
-    _absent_target,
-    _determinism,
-    _unknown_class,
-    _missing_clue,
-)
+_CHECKS: Mapping[str, Callable[[ProbedSystem], _Finding]] = {
+    "lengths": _lengths,
+    "batch_invariance": _batch_invariance,
+    "equal_length_batch": _equal_length_batch,
+    "silence": _silence,
+    "levels": _levels,
+    "absent_target": _absent_target,
+    "determinism": _determinism,
+    "unknown_class": _unknown_class,
+    "missing_clue": _missing_clue,
+}
 
 
-def _expect_estimate(probed: ProbedSystem, name: str, *probes: Probe) -> CheckResult:
+def _expect_estimate(probed: ProbedSystem, *probes: Probe) -> _Finding:
     complaint = complaint_of(probed.answers(*probes))
-    return _failed(name, complaint) if complaint else _passed(name, "answered")
+    return (False, complaint) if complaint else (True, "answered")
 
 
 def _alone_and_together(probed: ProbedSystem, probes: Sequence[Probe]) -> tuple[float, str | None]:
@@ -177,11 +181,3 @@ def _level(level_db: float) -> str:
     if level_db == -math.inf:
         return "identical"
     return f"largest difference {level_db:.1f} dB of the output"
-
-
-def _passed(name: str, detail: str) -> CheckResult:
-    return CheckResult(name=name, passed=True, detail=detail)
-
-
-def _failed(name: str, detail: str) -> CheckResult:
-    return CheckResult(name=name, passed=False, detail=detail)

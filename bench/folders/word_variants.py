@@ -13,7 +13,7 @@ from ..asr.counting import WordErrors, count_errors
 from ..asr.normalise import Normaliser, clean_reference, open_normaliser
 from ..metrics.protocol import Metric
 from ..outcome import Score, UndefinedValueError
-from .variant import Quantity, Variant, VariantLine
+from .variant import Variant, VariantLine
 
 _NORMALISERS = ("none", "basic", "whisper_en")
 
@@ -68,38 +68,28 @@ def _lines(
     mixture: Sequence[Score],
     transcripts: Mapping[str, str],
 ) -> Iterator[VariantLine]:
-    ours, theirs = (
-        {s.trial_id: _errors(reading, s, transcripts) for s in side} for side in (scores, mixture)
-    )
+    ours, theirs = (_counted(reading, side, transcripts) for side in (scores, mixture))
     statuses = [score.status for score in scores]
+    mean, median = _summary(reading, list(ours.values()))
     line = VariantLine(
         variant=Variant(
             name=reading.name, label=reading.label, family="wer", metric=metric, swapped=reading.swapped
         ),
         quantity="value",
-        n=sum(1 for errors in ours.values() if errors is not None),
+        n=len(ours),
         n_failed=statuses.count("failed"),
         n_undefined=statuses.count("undefined"),
         n_floored=0,
-        mean=math.nan,
-        median=math.nan,
+        mean=mean,
+        median=median,
         signature=f"{scores[0].signature}|{reading.name}",
     )
-    yield _filled(line, reading, _counted(ours), "value")
+    yield line
     if mixture:
-        both = [key for key in ours if ours[key] and theirs.get(key)]
-        pair = [_counted({key: side[key] for key in both}) for side in (ours, theirs)]
-        mean, median = (
-            a - b for a, b in zip(_summary(reading, pair[0]), _summary(reading, pair[1]), strict=True)
-        )
+        both = [key for key in ours if key in theirs]
+        pair = [_summary(reading, [side[key] for key in both]) for side in (ours, theirs)]
+        mean, median = (a - b for a, b in zip(*pair, strict=True))
         yield replace(line, quantity="improvement", n=len(both), mean=mean, median=median)
-
-
-def _filled(
-    line: VariantLine, reading: _Reading, errors: Sequence[WordErrors], quantity: Quantity
-) -> VariantLine:
-    mean, median = _summary(reading, errors)
-    return replace(line, quantity=quantity, mean=mean, median=median)
 
 
 def _summary(reading: _Reading, errors: Sequence[WordErrors]) -> tuple[float, float]:
@@ -113,8 +103,12 @@ def _summary(reading: _Reading, errors: Sequence[WordErrors]) -> tuple[float, fl
     return float(np.mean(rates)), float(np.median(rates))
 
 
-def _counted(errors: Mapping[str, WordErrors | None]) -> list[WordErrors]:
-    return [found for found in errors.values() if found is not None]
+def _counted(
+    reading: _Reading, scores: Sequence[Score], transcripts: Mapping[str, str]
+) -> dict[str, WordErrors]:
+    """Errors by trial, for trials that have a rate."""
+    found = {score.trial_id: _errors(reading, score, transcripts) for score in scores}
+    return {key: errors for key, errors in found.items() if errors is not None}
 
 
 def _errors(reading: _Reading, score: Score, transcripts: Mapping[str, str]) -> WordErrors | None:
