@@ -100,7 +100,7 @@ def count_by_corpus(files: Iterable[FileKey]) -> str:
 
 
 def missing_summary(card: DatasetCard, *, first: bool = True) -> str:
-    """What a set lacks, in words, optionally with the first recording; "" for a complete set."""
+    """Missing recordings of a set in one phrase, optionally with the first; "" for a complete set."""
     missing = card.counts.get(MISSING, 0)
     if not missing:
         return ""

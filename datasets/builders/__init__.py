@@ -1,1 +1,1 @@
-"""Builders: how a benchmark set is drawn from corpora, one module for each."""
+"""Builders draw benchmark sets from corpora, one registered module for each; `shared` is common code."""

@@ -1,1 +1,1 @@
-"""JAMS files in and out."""
+"""JAMS files of Scaper: `events` reads and writes them, `soundscapes` converts them to recipes and back."""

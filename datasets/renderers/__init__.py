@@ -1,1 +1,1 @@
-"""Renderers, one in each file."""
+"""Renderers of recipes, one registered module for each; `shared` has their common code."""

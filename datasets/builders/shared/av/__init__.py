@@ -1,1 +1,1 @@
-"""Speakers and scenes of the audio-visual builders."""
+"""Speakers (`pools`) and scenes (`scenes`) of the audio-visual builders."""

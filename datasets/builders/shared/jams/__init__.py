@@ -1,1 +1,1 @@
-"""Mixtures of sets that come as JAMS files."""
+"""Mixtures of sets that come as JAMS files: `JamsMixtures` and `FilesByName` in `mixtures`."""

@@ -1,1 +1,1 @@
-"""LibriMix's tables, recipes and enrollments."""
+"""LibriMix sets: official `tables`, and `recipes` made from them."""

@@ -1,1 +1,1 @@
-"""Lists, names, levels and trials of WSJ0 mixtures."""
+"""WSJ0 sets: `mixture_lists`, `levels`, `rooms` and `enrollments`."""
