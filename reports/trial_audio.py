@@ -1,7 +1,7 @@
-"""Audio of trials, for players: rendered from the sets of a run, and its kept estimates.
+"""Audio of trials for players: rendered from the datasets of a run, and its stored estimates.
 
 Every other report reads rows alone. A set is only used if its fingerprint is the one that the run
-was scored on; what cannot be heard has a reason instead.
+was scored on; audio that is not available has a reason instead.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Samples = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialSignals:
-    """What is heard of one trial.
+    """Audio of one trial without estimates.
 
     Attributes:
         mixture: [T], the first channel.
@@ -42,10 +42,10 @@ class TrialSignals:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialRecipe:
-    """What the recipe says of a trial, without any audio.
+    """Recipe of a trial.
 
     Attributes:
-        transcript: what the target says, if it is one utterance whose words are known.
+        transcript: of the target, if it is one utterance with a known transcript.
     """
 
     trial: Trial
@@ -55,7 +55,7 @@ class TrialRecipe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """What a system gave for one trial: samples [T], or None and the reason."""
+    """Estimate of one trial: samples [T], or None and the reason."""
 
     samples: Samples | None
     sample_rate_hz: int = 0
@@ -66,18 +66,18 @@ class Estimate:
 class _Set:
     """A dataset of a run: its recipes, and, where its corpora are at hand, its audio."""
 
-    told: Mapping[str, tuple[Trial, Mixture]] = field(default_factory=dict)
+    recipes: Mapping[str, tuple[Trial, Mixture]] = field(default_factory=dict)
     places: Mapping[str, int] = field(default_factory=dict)
     dataset: Dataset | None = None
     reason: str = ""
 
 
 class RunAudio:
-    """Audio of one run; nothing is opened before it is asked for.
+    """Audio of one run; datasets are opened when they are first used.
 
     Args:
         folder: the run folder.
-        corpus_dirs: folders of corpora by name, beside those of the user file.
+        corpus_dirs: folders of corpora by name, in addition to those of the user file.
     """
 
     def __init__(self, folder: Path, *, corpus_dirs: Mapping[str, Path] | None = None) -> None:
@@ -98,12 +98,12 @@ class RunAudio:
 
     @property
     def keeps_estimates(self) -> bool:
-        """Whether the run has any estimate on disk."""
+        """True if the run has any estimate on disk."""
         return any((self._folder / FOLDER).glob("*/*/*.wav"))
 
     def recipe(self, dataset: str, trial_id: str) -> TrialRecipe | None:
-        """What the recipe says of a trial, or None where the set is not at hand."""
-        found = self._set(dataset).told.get(trial_id)
+        """Recipe of a trial, or None where the dataset is not available."""
+        found = self._set(dataset).recipes.get(trial_id)
         if found is None:
             return None
         trial, mixture = found
@@ -128,7 +128,7 @@ class RunAudio:
         ), ""
 
     def estimate(self, dataset: str, title: str, trial_id: str) -> Estimate:
-        """What a system gave for a trial, as far as it was kept.
+        """Stored estimate of a system for a trial.
 
         Args:
             dataset: name of the set.
@@ -139,7 +139,7 @@ class RunAudio:
         if record is None or title not in record.systems or dataset not in record.datasets:
             return Estimate(samples=None, reason="the run does not say which system it was")
         opened = self._set(dataset)
-        if opened.told and trial_id not in opened.told:
+        if opened.recipes and trial_id not in opened.recipes:
             return Estimate(samples=None, reason=f"dataset {dataset!r} has no such trial")
         if Path(trial_id).name != trial_id:
             return Estimate(samples=None, reason="its id is not a file name")
@@ -152,10 +152,9 @@ class RunAudio:
         )
         path = estimate_path(folder, trial_id)
         if not path.is_file():
-            kept = folder.is_dir()
-            return Estimate(
-                samples=None, reason="no estimate: the system failed here" if kept else "no estimate was kept"
-            )
+            stored = folder.is_dir()
+            reason = "no estimate: the system failed here" if stored else "no estimate was kept"
+            return Estimate(samples=None, reason=reason)
         try:
             samples, rate = read_mono(path)
         except TsebenchError as error:
@@ -181,13 +180,13 @@ class RunAudio:
             return _Set(reason=f"dataset {name!r} with fingerprint {wanted[:12]} is not at hand")
         manifest = read_manifest(folder)
         mixtures = {mixture.id: mixture for mixture in manifest.mixtures}
-        told = {trial.id: (trial, mixtures[trial.mixture_id]) for trial in manifest.trials}
+        recipes = {trial.id: (trial, mixtures[trial.mixture_id]) for trial in manifest.trials}
         places = {trial.id: place for place, trial in enumerate(manifest.trials)}
         try:
             dataset = load_dataset(folder, corpus_dirs=self._corpus_dirs)
         except TsebenchError as error:
-            return _Set(told, places, None, str(error))
-        return _Set(told, places, dataset)
+            return _Set(recipes, places, None, str(error))
+        return _Set(recipes, places, dataset)
 
     def _find(self, name: str, fingerprint: str) -> Path | None:
         """The folder of the set: one that the run built, or one that its config names."""
@@ -208,7 +207,7 @@ def open_audio(
 
     Args:
         folders: the run folders.
-        corpus_dirs: folders of corpora by name, beside those of the user file.
+        corpus_dirs: folders of corpora by name, in addition to those of the user file.
     """
     found: dict[str, RunAudio] = {}
     for folder in folders:

@@ -1,1 +1,5 @@
-"""Two runs side by side: what changed, whether it is a regression, and how that is told."""
+"""Comparison of two runs: paired differences, gates for regressions, and the outputs.
+
+`compare_runs` makes a `Comparison` (`result`); `console`, `markdown`, `junit`, `listening` and
+`output_files` write it.
+"""

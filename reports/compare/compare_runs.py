@@ -19,13 +19,13 @@ from .worst import worst_trials
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompareOptions:
-    """What is compared, and what fails.
+    """Options of a comparison.
 
     Attributes:
-        gates: what counts as a regression.
+        gates: limits that a difference must not cross.
         decide: when a difference beyond a threshold is one; see `checks`.
         base_system: compare this one alone, with `candidate_system`.
-        metrics: which; empty for all, but not what says the same twice.
+        metrics: empty for all but parts, and values whose improvement exists.
         slices: compare slices of strata too.
         allow_incomplete: trials with a value in one run only do not fail.
     """
@@ -45,10 +45,10 @@ def compare_runs(base: Path, candidate: Path, options: CompareOptions) -> Compar
     Args:
         base: run folder.
         candidate: run folder.
-        options: what is compared, and what fails.
+        options: metrics, systems, slices and gates.
 
     Raises:
-        ConfigError: the runs cannot be compared, or a gate names what there is not.
+        ConfigError: the runs cannot be compared, or a gate names an unknown metric, slice or value.
         DatasetError: a shard of rows is damaged.
     """
     wanted = [*options.metrics, *(g.metric for g in options.gates)] if options.metrics else []
@@ -79,7 +79,7 @@ def compare_runs(base: Path, candidate: Path, options: CompareOptions) -> Compar
         unchanged=unchanged,
         gates=options.gates,
         checks=checks,
-        worst=tuple(worst_trials(_listened(changed, options.gates))),
+        worst=tuple(worst_trials(_for_listening(changed, options.gates))),
         notes=matched.notes,
         gaps=matched.gaps,
         level=settings.level,
@@ -119,7 +119,7 @@ def _unchanged(cells: Sequence[PairedStratum]) -> tuple[str, ...]:
     return tuple(title for title in titles if title not in other)
 
 
-def _listened(cells: Sequence[PairedStratum], gates: Sequence[Gate]) -> list[PairedStratum]:
+def _for_listening(cells: Sequence[PairedStratum], gates: Sequence[Gate]) -> list[PairedStratum]:
     """Cells whose worst trials are named: of the gates' metrics, else of the default ranking metric."""
     wanted = {gate.metric for gate in gates}
     found = []

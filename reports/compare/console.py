@@ -1,4 +1,4 @@
-"""A comparison in a terminal: gates first, then what changed, then what stands beside it."""
+"""A comparison in a terminal: changes, slices, gates, remarks, and the result in one line."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _STYLES = {
 
 
 def print_comparison(comparison: Comparison, console: Console) -> None:
-    """Print the comparison; looks right from 80 columns on."""
+    """Print the comparison; needs 80 columns."""
     console.print(Text(f"base:      {run_line(comparison.base)}"))
     console.print(Text(f"candidate: {run_line(comparison.candidate)}"))
     console.print()

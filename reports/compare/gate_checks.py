@@ -1,4 +1,4 @@
-"""What gates say: which trials they look at, and whether a difference there is a regression.
+"""Checks of gates: whether the difference of the selected trials is a regression.
 
 Three ways to decide, all on the mean difference of the paired trials:
 
@@ -10,8 +10,8 @@ Three ways to decide, all on the mean difference of the paired trials:
 
 `significant` decides on the mean alone where the test could not find anything, because too few
 mixtures changed for the number of checks, and where a gate demands an improvement: a gate that
-could never fail would be a silent pass. A mean beyond the threshold that is not told apart from no
-change is `unproven`: it passes, and every output says so.
+could never fail would be a silent pass. A mean beyond the threshold that is not significantly
+different from no change is `unproven`: it passes, and every output says so.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def _check(gate: Gate, change: Change, judge: _Judge, family: int, allow_incompl
         return Check(gate=gate, change=change, outcome=outcome, reason=why)
     limit = f"{number(gate.threshold, unit, signed=True)} {unit}".strip()
     side = "below" if gate.sign == "<" else "above"
-    found = _told(change)
+    found = _difference_text(change)
     if not gate.beyond(change.difference.mean):
         outcome, why = "passed", f"{found} is not {side} {limit}"
     else:
@@ -101,7 +101,7 @@ def _significant(gate: Gate, change: Change, family: int) -> tuple[Outcome, str]
     if _powerless(change, family):
         changed = plural(change.n_changed, "changed mixture")
         return "failed", f" ({changed} for {plural(family, 'check')}: the mean decides)"
-    return "unproven", ", but not told apart from no change"
+    return "unproven", ", but not significantly different from no change"
 
 
 def _mean(_gate: Gate, _change: Change, _family: int) -> tuple[Outcome, str]:
@@ -121,14 +121,14 @@ _JUDGES: Mapping[Decide, _Judge] = {"significant": _significant, "mean": _mean, 
 
 
 def _powerless(change: Change, family: int) -> bool:
-    """Could the test not reach significance, were all changes in one direction?
+    """Whether the test cannot reach significance, even if all changes have one direction.
 
     Its smallest p-value is 2^(1−K) for K mixtures that changed.
     """
     return change.n_changed <= _EXACT and 2.0 ** (1 - change.n_changed) * family >= ALPHA
 
 
-def _told(change: Change) -> str:
+def _difference_text(change: Change) -> str:
     """The difference with unit, interval and p-value."""
     found, unit = change.difference, change.metric.unit
     parts = [

@@ -1,4 +1,4 @@
-"""Which trials a gate looks at; a name or value that there is not is an error, never a pass."""
+"""Trials that a gate checks; an unknown name or value is an error, never a pass."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _of_metric(gate: Gate, cells: Sequence[PairedStratum]) -> list[PairedStratum
 
 
 def _inside(cell: PairedStratum, part: Restriction, dimension: Dimension | None) -> tuple[Mask, list[Slice]]:
-    """Which trials of a cell are in a slice, and the slices that the cell has there."""
+    """Mask of the trials in a slice, and all slices of that dimension in the stratum."""
     nothing = ~cell.everything()
     if dimension is not None:
         parts = [found for found in parts_of(cell.trials, dimension) if found.mask.any()]

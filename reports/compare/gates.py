@@ -1,11 +1,11 @@
-"""Gates: what counts as a regression, as a user writes it.
+"""Gates: limits of differences in the syntax of `--fail-on`.
 
     GATE  = METRIC ("<" | ">") NUMBER [ "@" SLICE { "," SLICE } ]
     SLICE = NAME "=" VALUE
 
 `si_sdri<-0.2` fails if a mean difference (candidate minus base, in the metric's unit) is below −0.2
 dB in any dataset, stratum or system; `wer>+1.0@condition=FMQ` looks at strata of kind FMQ alone. A
-name is `dataset`, `system`, `condition`, or a dimension of `reports.dimensions`; values of numbers
+name is `dataset`, `system`, `condition`, or a dimension of `reports.slices.dimensions`; values of numbers
 are their bins: `@input_snr=..-10`. Several slices together mean the trials that are in all of them.
 """
 
@@ -57,12 +57,12 @@ class Gate:
         return f"{self.metric}{self.sign}{self.threshold:+g}{f'@{at}' if at else ''}"
 
     def beyond(self, difference: float) -> bool:
-        """Is a difference on the wrong side of the threshold? False for NaN."""
+        """Whether a difference is on the wrong side of the threshold; False for NaN."""
         return difference < self.threshold if self.sign == "<" else difference > self.threshold
 
     @property
     def demands_improvement(self) -> bool:
-        """Does no change at all fail?"""
+        """Whether no change at all fails."""
         return self.beyond(0.0)
 
 

@@ -34,9 +34,9 @@ def junit_xml(comparison: Comparison) -> str:
     for dataset in dict.fromkeys(change.dataset for change in comparison.changes):
         every = (*comparison.changes, *comparison.slices)
         own = [change for change in every if change.dataset == dataset]
-        told = "\n".join(_line(change) for change in own)
+        lines = "\n".join(_line(change) for change in own)
         cases = [_change_case(change) for change in own]
-        _add_suite(root, comparison, f"tsebench.compare.{dataset}", cases, told)
+        _add_suite(root, comparison, f"tsebench.compare.{dataset}", cases, lines)
     ET.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
 
@@ -87,7 +87,7 @@ def _check_case(check: Check) -> ET.Element:
 
 
 def _completeness(comparison: Comparison) -> ET.Element:
-    """Whether both runs have all trials: a gap is an error, or allowed and skipped."""
+    """Case for missing trials: a gap is an error, or skipped if allowed."""
     case = _case("completeness", "every trial has a value in both runs")
     gaps = [*comparison.gaps, *(f"{c.where} · {c.system}: {trials(c)}" for c in comparison.one_sided)]
     if gaps and comparison.allow_incomplete:

@@ -46,8 +46,8 @@ class Matched:
         pairs: systems, by name.
         datasets: of both runs.
         metrics: by dataset and name, those that both runs have with one signature.
-        notes: what is compared with nothing, and why.
-        gaps: trials that a run should have and has not.
+        notes: what only one run has.
+        gaps: missing trials of either run.
     """
 
     base: Side
@@ -88,16 +88,16 @@ def match_runs(
     datasets = _shared(sides, "dataset", "build the sets once, and run both systems on them")
     for name in datasets:
         _check_fingerprint(name, *sides)
-    kept = [_keep(side, names) for side, names in zip(sides, _names(pairs), strict=True)]
-    found = _metrics(kept[0], kept[1], datasets, metrics)
+    own = [_keep(side, names) for side, names in zip(sides, _names(pairs), strict=True)]
+    found = _metrics(own[0], own[1], datasets, metrics)
     return Matched(
-        base=kept[0],
-        candidate=kept[1],
+        base=own[0],
+        candidate=own[1],
         pairs=pairs,
         datasets=datasets,
         metrics=found,
         notes=tuple(_notes(sides, pairs, datasets, all_systems=named[0] is None)),
-        gaps=tuple(gap for side in kept for gap in _gaps(side, datasets)),
+        gaps=tuple(gap for side in own for gap in _gaps(side, datasets)),
     )
 
 
@@ -196,7 +196,7 @@ def _listed(keys: Iterable[tuple[str, str]]) -> str:
 def _notes(
     sides: Sequence[Side], pairs: Sequence[SystemPair], datasets: Sequence[str], *, all_systems: bool
 ) -> Iterable[str]:
-    """What one run has and the other has not, as far as nobody asked to leave it out."""
+    """Systems, datasets and metrics of one run alone, unless the options leave them out."""
     for what, side, paired in zip(("base", "candidate"), sides, _names(pairs), strict=True):
         alone = [name for name in _values(side, "system") if name not in paired]
         if alone and all_systems:
@@ -215,7 +215,7 @@ def _notes(
 
 
 def _gaps(side: Side, datasets: Sequence[str]) -> Iterable[str]:
-    """Trials that a run should have and has not, by system; strata are told together."""
+    """Missing trials of a run by system, over all strata."""
     for name in datasets:
         facts = side.facts.datasets.get(name)
         expected = sum(facts.expected_trials().values()) if facts else 0

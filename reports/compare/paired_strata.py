@@ -1,4 +1,4 @@
-"""The trials of two runs side by side: one stratum at a time, as arrays."""
+"""Paired trials of two runs, one stratum at a time, as arrays."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _COLUMNS = ["value", "status", "reason", "weight", "detail"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resampling:
-    """How differences are resampled: coverage of the intervals, number of draws, seed."""
+    """Resampling of differences: coverage of the intervals, number of draws, seed."""
 
     level: float = 0.95
     resamples: int = 1000
@@ -77,7 +77,7 @@ class PairedStratum:
 
     @property
     def pooling(self) -> Pooling:
-        """How the values of the metric become one number."""
+        """Pooling of the metric's values."""
         return pooling_named(self.facts.pooling)
 
     def everything(self) -> Mask:
@@ -95,7 +95,7 @@ class PairedStratum:
         return np.asarray(aside[0] & aside[1] & (known[0] | known[1]), np.bool_)
 
     def coverage(self, mask: Mask) -> Coverage:
-        """Which trials of a part have a value where."""
+        """Numbers of trials of a part by the runs that have a value."""
         mask = mask & ~self.inapplicable()
         ours, theirs = self.counted()
         lone = mask & (ours != theirs)
@@ -108,7 +108,7 @@ class PairedStratum:
         )
 
     def unchanged(self, mask: Mask) -> bool:
-        """Is nothing of a part different, neither value nor status nor decisions?"""
+        """Whether values, statuses and decisions of a part are all equal."""
         ours, theirs = (side.loc[mask, ["value", "status", "detail"]] for side in self._sides)
         return bool(ours.equals(theirs))
 
@@ -146,9 +146,9 @@ class PairedStratum:
 
     def _n_changed(self, both: Mask) -> int:
         """Clusters in which any value, or any decision on a class, is another."""
-        told = ["value", "detail"] if self.pooling is not MEAN else ["value"]
+        compared = ["value", "detail"] if self.pooling is not MEAN else ["value"]
         other = np.zeros(len(self.trials), np.bool_)
-        for name in told:
+        for name in compared:
             ours, theirs = (side[name] for side in self._sides)
             other |= (ours.ne(theirs) & ~(ours.isna() & theirs.isna())).to_numpy(np.bool_)
         return int(self.trials["cluster"][both & other].nunique())
@@ -238,7 +238,7 @@ def _trials(sides: Sequence[pd.DataFrame]) -> pd.DataFrame:
     facts = []
     for rows in reversed(sides):
         tags = [name for name in rows.columns if name.startswith(TAG_PREFIX)]
-        # Of each trial the first that is told: some rows may hold fewer tags than others.
+        # The first value of each trial: some rows may hold fewer tags than others.
         facts.append(rows.groupby("trial_id")[["dataset", "cluster", *tags]].first())
     return facts[0].combine_first(facts[1]).sort_index()
 

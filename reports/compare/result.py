@@ -1,4 +1,4 @@
-"""The nouns of a comparison; every output reads these and nothing else."""
+"""Records of a comparison that all outputs read."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from ..slices.dimensions import Slice
 from .gates import Gate
 
 Outcome = Literal["passed", "failed", "unproven", "incomplete"]
-"""unproven: beyond the threshold, but not told apart from no change at all."""
+"""unproven: beyond the threshold, but not significantly different from no change."""
 
 Decide = Literal["significant", "mean", "interval"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coverage:
-    """How many trials stand behind a difference.
+    """Numbers of trials behind a difference.
 
     Attributes:
         paired: both runs have a value.
-        base_only: the base run alone has a value: missing, failed or undefined in the candidate.
+        base_only: with a value in the base run alone; missing, failed or undefined in the candidate.
         candidate_only: the other way round.
-        neither: asked for in both runs, with a value in none.
+        neither: in both runs, without a value.
         first: ids of the first trials with a value in one run only.
     """
 
@@ -94,7 +94,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """What a gate says of one change; `reason` is a sentence for the log."""
+    """Outcome of a gate for one change; `reason` is a sentence for the log."""
 
     gate: Gate
     change: Change
@@ -138,10 +138,10 @@ class Comparison:
         changes: of whole strata.
         slices: of slices of strata.
         unchanged: systems whose values are all equal; their changes are 0.
-        checks: what the gates say.
+        checks: of the gates.
         worst: trials that got worse most, or lost their value.
-        notes: what is compared with nothing, and why.
-        gaps: trials that a run should have and has not.
+        notes: what only one run has.
+        gaps: missing trials of either run.
         allow_incomplete: one-sided trials and gaps do not fail.
         folders: of the base run and of the candidate run.
     """
@@ -173,7 +173,7 @@ class Comparison:
 
     @property
     def incomplete(self) -> bool:
-        """Is a trial missing or without a value on one side, or a check without any value?"""
+        """Whether a trial is missing or has a value in one run only, or a check has no value."""
         undecided = any(check.outcome == "incomplete" for check in self.checks)
         return bool(undecided or self.one_sided or self.gaps)
 

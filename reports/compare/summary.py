@@ -35,7 +35,7 @@ def headline(comparison: Comparison) -> str:
 
 
 def run_line(run: RunFacts) -> str:
-    """What a run is: name, id, date, release, commit, device."""
+    """Name, id, date, release, commit and device of a run."""
     versions = {name: run.versions.get(name) for name in ("tsebench", "torch")}
     facts = [
         run.run_id if run.name else "",
@@ -51,12 +51,12 @@ def differing_versions(comparison: Comparison) -> str:
     """Versions that are not those of the base: a change may come from them; "" if none."""
     ours, theirs = comparison.base.versions, comparison.candidate.versions
     names = sorted(name for name in {*ours, *theirs} if ours.get(name) != theirs.get(name))
-    told = [f"{n} {ours.get(n) or 'unknown'} → {theirs.get(n) or 'unknown'}" for n in names]
-    return f"versions differ: {', '.join(told)}" if told else ""
+    changes = [f"{n} {ours.get(n) or 'unknown'} → {theirs.get(n) or 'unknown'}" for n in names]
+    return f"versions differ: {', '.join(changes)}" if changes else ""
 
 
 def remarks(comparison: Comparison) -> Iterator[str]:
-    """All that a reader must know beside the numbers, the gravest first."""
+    """Remarks on gaps, trials without values, versions and unchanged systems, the gravest first."""
     yield from comparison.gaps
     lone = comparison.one_sided
     if lone:
@@ -74,7 +74,7 @@ def remarks(comparison: Comparison) -> Iterator[str]:
 
 
 def one_sided(changes: Sequence[Change]) -> str:
-    """How many trials have a value in one run only, and which are the first."""
+    """Sentence on trials with a value in one run only."""
     ours = max(change.coverage.base_only for change in changes)
     theirs = max(change.coverage.candidate_only for change in changes)
     systems = ", ".join(dict.fromkeys(change.system for change in changes))
@@ -86,7 +86,7 @@ def one_sided(changes: Sequence[Change]) -> str:
 
 
 def without_value(changes: Sequence[Change]) -> str:
-    """How many trials have no value in either run."""
+    """Sentence on trials without a value in both runs."""
     most = max(change.coverage.neither for change in changes)
     systems = ", ".join(dict.fromkeys(change.system for change in changes))
     return f"trials without a value in both runs: up to {most} in a stratum ({systems})"
@@ -114,7 +114,7 @@ def value_cells(change: Change) -> tuple[str, str, str, str]:
 
 
 def trials(change: Change) -> str:
-    """Paired trials, and how many are left out."""
+    """Numbers of paired trials and of those left out."""
     lone, neither = change.coverage.one_sided, change.coverage.neither
     parts = [str(change.coverage.paired)]
     parts += [f"{lone} one-sided"] if lone else []

@@ -77,7 +77,7 @@ def _worst(cell: PairedStratum, count: int) -> Iterator[ChangedTrial]:
 
 
 def _reason(status: object, reason: object) -> str:
-    """Why there is no value, or what is noted on it."""
+    """Reason for a missing value, or the note on a value."""
     if not isinstance(status, str):
         return "missing"
     text = reason if isinstance(reason, str) else ""

@@ -1,1 +1,4 @@
-"""Report formats: a file's name is the name for `--format`."""
+"""Report formats, one file each: a file's name is the name for `--format`.
+
+`registry` has `REPORTS`, `load_report` and `write_board`.
+"""

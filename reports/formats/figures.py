@@ -32,7 +32,7 @@ def write_figures(
         board: the leaderboard, with its rows.
         out: folder of the report.
         only: names of figures; all if empty.
-        files: what each figure is written as, beside its data.
+        files: file types of each figure, in addition to its data.
 
     Returns:
         `figures.md`, which has all captions and says what was left out and why; then the files.
@@ -53,7 +53,7 @@ def write_figures(
                 continue
             stem = _unique(file_stem(f"{name}_{made.name}"), stems)
             paths += _write(made, folder, stem, files)
-            blocks += _told(made, stem, files)
+            blocks += _figure_lines(made, stem, files)
     blocks += ["## Left out", "\n".join(left_out) or "Nothing."]
     lost = [_lost(issue) for issue in board.issues if issue.status != "ok"]
     blocks += ["## Failed, missing and undefined trials", "\n".join(lost) or "None."]
@@ -72,7 +72,7 @@ def _write(plot: Plot, folder: Path, stem: str, files: Sequence[Kind]) -> list[P
     return paths
 
 
-def _told(plot: Plot, stem: str, files: Sequence[Kind]) -> list[str]:
+def _figure_lines(plot: Plot, stem: str, files: Sequence[Kind]) -> list[str]:
     links = " · ".join(f"[{suffix}]({stem}.{suffix})" for suffix in (*files, "csv"))
     picture = [f"![{stem}]({stem}.png)"] if "png" in files else []
     return [f"## {markdown(stem)}", *picture, markdown(plot.caption), links]

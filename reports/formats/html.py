@@ -14,7 +14,7 @@ from .registry import REPORTS
 
 
 def _several(value: object) -> object:
-    """A list; one name alone, or names between commas, are a list too."""
+    """A list from one name, from names between commas, or from a list."""
     if isinstance(value, str):
         return [name.strip() for name in value.split(",") if name.strip()]
     return value
@@ -29,14 +29,14 @@ def write_html(
     trial: Annotated[Sequence[str], BeforeValidator(_several)] = (),
     corpora: Mapping[str, Path] | None = None,
 ) -> list[Path]:
-    """Pages: the leaderboard, each system, and the telling trials with players.
+    """Pages: the leaderboard, each system, and the most informative trials with players.
 
     Args:
         board: the leaderboard.
         out: the report's folder.
         trials: most trials that get a page: the worst and best of each system, turn by turn.
-        trial: ids of trials that get a page too.
-        corpora: folders of corpora by name, beside those of the user file; players need them.
+        trial: ids of further trials that get a page.
+        corpora: folders of corpora by name, in addition to those of the user file; players need them.
 
     Raises:
         ConfigError: there is no trial of such an id.

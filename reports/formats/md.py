@@ -72,7 +72,10 @@ def _table(table: Table) -> list[str]:
     notes = [*(f"⚠ {note}" for note in warnings(table)), *unranked(table)]
     signatures = [f"{markdown_code(c.key)}: {markdown_code(c.signature)}" for c in table.columns]
     items = [f"{plural(table.n_trials, 'trial')}. {lead}".strip(), *map(markdown, notes), *signatures]
-    return [markdown_lines(list(map(markdown, header)), rows), "\n".join(f"- {item}" for item in items)]
+    return [
+        markdown_lines([markdown(head, in_table=True) for head in header], rows),
+        "\n".join(f"- {item}" for item in items),
+    ]
 
 
 def _cells(table: Table, entry: Entry) -> list[str]:

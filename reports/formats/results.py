@@ -1,4 +1,4 @@
-"""The report `results`: tables of papers, ours beside published, and which orderings hold."""
+"""The report `results`: tables of papers with our and the published values, and which orderings hold."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from ..tables.table import Cell, Head, PrintedTable, Row
 from .registry import REPORTS
 
 _INTRODUCTION = (
-    "Our numbers in the layout of the papers' own tables, beside the published ones, and what "
-    "became of the orderings that the papers find. Nothing here is typed by hand: this file is "
+    "Our numbers in the layout of the papers' own tables, next to the published ones, and which "
+    "of the orderings that the papers find hold. Nothing here is typed by hand: this file is "
     "written by `tsebench report RUN_DIR... --format results --out DIR` from the rows of the runs "
     "`tsebench run paper/NAME --set scale=SCALE`."
 )
@@ -31,7 +31,7 @@ _VERDICTS = ("holds", "fails", "undecided", "not measured")
 
 @REPORTS.register("results")
 def write_results(board: Leaderboard, out: Path, *, latex: bool = True) -> list[Path]:
-    """Tables of papers, ours beside published, and which of their orderings hold.
+    """Tables of papers with our and the published values, and which of their orderings hold.
 
     Args:
         board: its runs name the tables in their configs; where none does, the tables of the
@@ -66,7 +66,7 @@ def _tables(result: PaperResult) -> Iterator[PrintedTable]:
 
 
 def _summary(results: Sequence[PaperResult]) -> PrintedTable | None:
-    """How many orderings of each run hold; None where none is claimed."""
+    """Counts of verdicts on the orderings of each run; None where none is claimed."""
     rows = []
     for result in results:
         counts = Counter[str](ordering.verdict for ordering in result.judged)

@@ -134,7 +134,7 @@ class _TableSettings:
 
 @dataclass(frozen=True, slots=True)
 class _TableBuilder:
-    """One stratum: its rows, its aggregates, and what is known of the systems."""
+    """Builds the table of one stratum from its rows, aggregates, and facts of systems and metrics."""
 
     rows: pd.DataFrame
     cells: Sequence[Aggregate]
@@ -185,12 +185,12 @@ class _TableBuilder:
         return sorted(columns, key=lambda c: (table_order(c.facts), c.key))
 
     def _primary(self, columns: Sequence[Column], dataset: str) -> int | None:
-        """The column that was asked for, else the preferred one, else the first that can rank."""
-        asked = self.settings.primary or ""
-        asked = asked if isinstance(asked, str) else asked.get(dataset, "")
+        """The chosen column, else the preferred one, else the first that can rank."""
+        chosen = self.settings.primary or ""
+        chosen = chosen if isinstance(chosen, str) else chosen.get(dataset, "")
         ranking = [i for i, column in enumerate(columns) if column.facts.can_rank]
         default = preferred(columns[i].facts for i in ranking)
-        for name in (asked, default.name if default else ""):
+        for name in (chosen, default.name if default else ""):
             found = [i for i in ranking if columns[i].facts.name == name]
             if found:  # of several signatures the one that most systems have
                 scored = self.rows.groupby("metric")["system"].nunique()
@@ -221,7 +221,7 @@ class _TableBuilder:
 
 
 def _note(entry: Entry, primary: int | None) -> str:
-    """Why a system has no rank; "" if it may have one."""
+    """Reason for having no rank; "" if the system may have one."""
     if entry.n_missing:
         return f"not ranked: {plural(entry.n_missing, 'trial')} missing"
     if entry.n_failed:

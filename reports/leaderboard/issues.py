@@ -1,4 +1,4 @@
-"""What went wrong or was noted, grouped: nothing vanishes from a report."""
+"""Issues of a leaderboard: missing, failed, undefined and flagged trials, grouped by reason."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def find_issues(
 
     Args:
         rows: merged, with the labels of the strata in `condition`.
-        expected: number of trials by (dataset, condition label), as far as it is known.
-        runs: which systems should have run on which datasets.
+        expected: number of trials by (dataset, condition label), where known.
+        runs: for the systems that each dataset should have.
     """
     issues = [*_absent(rows, expected, runs), *_missing(rows, expected), *_reasons(rows)]
     return tuple(
@@ -68,7 +68,7 @@ def _absent(
 def _missing(rows: pd.DataFrame, expected: Mapping[tuple[str, str], int]) -> list[Issue]:
     """Trials that a system or one of its metrics lacks, though another system has them.
 
-    Trials that nobody has can be counted, not named.
+    Trials without a row of any system can be counted, not named.
     """
     found: dict[tuple[str, str, str, tuple[str, ...], int], list[str]] = {}
     rows = rows[["dataset", "condition", "system", "metric", "trial_id"]]

@@ -21,7 +21,7 @@ def merge_runs(rows: pd.DataFrame, titles: Mapping[str, str], *, apart: Collecti
 
     Args:
         rows: as `read_rows` gives them.
-        titles: names of runs by id; two runs of one name are told apart by their ids.
+        titles: names of runs by id; the id distinguishes runs of one name.
         apart: systems that are known to be another in each run, whatever their values.
     """
     rows = rows.assign(base_system=rows["system"], base_metric=rows["metric"])

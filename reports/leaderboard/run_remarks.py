@@ -1,4 +1,4 @@
-"""What a reader must know where rows of several runs, machines or people stand in one table."""
+"""Remarks on tables that hold rows of several runs, machines or people."""
 
 from __future__ import annotations
 
@@ -16,12 +16,8 @@ _SHA_DIGITS = 12
 def other_weights(rows: pd.DataFrame, runs: Sequence[RunFacts]) -> dict[str, str]:
     """Systems that are not the same in all runs, by their cards, with the reason.
 
-    Runs may call two systems by one name. Where they have trials in common, the values tell whether
-    it is one system (see `merge_runs`); where they have none, the weights and options do.
-
-    Args:
-        rows: as `read_rows` gives them.
-        runs: as `read_runs` gives them.
+    Runs may call two systems by one name. Where they have trials in common, `merge_runs` compares the values;
+    where they have none, the weights and options decide.
     """
     found = {}
     facts = {run.run_id: run for run in runs}
@@ -35,21 +31,16 @@ def other_weights(rows: pd.DataFrame, runs: Sequence[RunFacts]) -> dict[str, str
 
 
 def run_remarks(rows: pd.DataFrame, runs: Sequence[RunFacts]) -> tuple[str, ...]:
-    """Sentences on runs that are unfinished, unknown, of other versions or of parts of a set.
-
-    Args:
-        rows: as `read_rows` gives them.
-        runs: as `read_runs` gives them.
-    """
+    """Sentences on runs that are unfinished, unknown, of other versions or of parts of a set."""
     return (*_unfinished(runs), *_incomplete_sets(runs), *_unknown_builds(rows, runs), *_versions(runs))
 
 
 def name_remarks(merged: pd.DataFrame, reasons: Mapping[str, str]) -> tuple[str, ...]:
-    """Sentences on systems and metrics that are kept apart though they have one name.
+    """Sentences on systems and metrics that are shown apart although they have one name.
 
     Args:
         merged: with `base_system` and `base_metric`.
-        reasons: why a system is kept apart, if not for its values.
+        reasons: by system, where its values are not the reason.
     """
     return (*_systems(merged, reasons), *_metrics(merged))
 
@@ -70,13 +61,13 @@ def _options(card: Mapping[str, object]) -> str:
 
 
 def _weights(facts: Mapping[str, RunFacts], run_id: str, system: object) -> bool:
-    """Does a run say what a system is?"""
+    """Whether a run has the card of a system."""
     run = facts.get(run_id)
     return bool(run and run.systems.get(str(system)) and run.systems[str(system)].card)
 
 
 def _shared(rows: pd.DataFrame, one: str, other: str) -> bool:
-    """Do two runs have a value for the same trial and metric?"""
+    """Whether two runs have a value for the same trial and metric."""
     keys = ["dataset", "trial_id", "metric", "signature"]
     both = [rows.loc[rows["run_id"] == run, keys] for run in (one, other)]
     return len(both[0].merge(both[1], on=keys)) > 0
@@ -89,15 +80,14 @@ def _unfinished(runs: Sequence[RunFacts]) -> Iterator[str]:
 
 
 def _incomplete_sets(runs: Sequence[RunFacts]) -> Iterator[str]:
-    """Of one name there is one build, so that all runs say the same."""
     missing = {name: facts.missing for run in runs for name, facts in run.datasets.items()}
-    for name, told in sorted(missing.items()):
-        if told:
-            yield f"dataset {name} is not whole: {told}"
+    for name, missing_files in sorted(missing.items()):
+        if missing_files:
+            yield f"dataset {name} is not whole: {missing_files}"
 
 
 def _unknown_builds(rows: pd.DataFrame, runs: Sequence[RunFacts]) -> Iterator[str]:
-    """Datasets of several runs of which one does not say what it is."""
+    """Datasets of several runs of which one has no fingerprint."""
     known = {(run.run_id, name) for run in runs for name, facts in run.datasets.items() if facts.fingerprint}
     for dataset, own in rows.groupby("dataset"):
         ids = [str(run) for run in own["run_id"].unique()]
@@ -108,11 +98,11 @@ def _unknown_builds(rows: pd.DataFrame, runs: Sequence[RunFacts]) -> Iterator[st
 
 
 def _versions(runs: Sequence[RunFacts]) -> Iterator[str]:
-    told = [run for run in runs if run.versions]
-    names = sorted({name for run in told for name in run.versions})
+    known = [run for run in runs if run.versions]
+    names = sorted({name for run in known for name in run.versions})
     for name in names:
         by_version: dict[str, list[str]] = {}
-        for run in told:
+        for run in known:
             by_version.setdefault(run.versions.get(name) or "unknown", []).append(run.title)
         if len(by_version) > 1:
             parts = [f"{version} in {', '.join(who)}" for version, who in by_version.items()]
@@ -124,7 +114,7 @@ def _systems(merged: pd.DataFrame, reasons: Mapping[str, str]) -> Iterator[str]:
     for base, own in pairs.groupby("base_system"):
         if set(own["system"]) != {base}:
             why = reasons.get(str(base), "its values differ between runs")
-            yield f"{base} is told apart by run: {why}"
+            yield f"{base} is shown for each run: {why}"
 
 
 def _metrics(merged: pd.DataFrame) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Systems that were trained on part of a test set: told beside their names and among the issues."""
+"""Warnings and issues for systems that were trained on part of a test set."""
 
 from __future__ import annotations
 
@@ -13,16 +13,11 @@ from .board import Issue, Table
 STATUS = "contaminated"
 
 Overlaps = Mapping[tuple[str, str], OverlapFacts]
-"""By dataset and system, as they are shown."""
+"""By dataset and displayed name of the system."""
 
 
 def find_overlaps(rows: pd.DataFrame, runs: Sequence[RunFacts]) -> dict[tuple[str, str], OverlapFacts]:
-    """What is known of systems that were trained on part of a test set.
-
-    Args:
-        rows: merged.
-        runs: as `read_runs` gives them.
-    """
+    """Known overlaps of training data with the datasets of merged rows."""
     found: dict[tuple[str, str], OverlapFacts] = {}
     keys = ["dataset", "system", "base_system", "run_id"]
     for dataset, system, base, run_id in rows[keys].drop_duplicates().itertuples(index=False):
@@ -35,7 +30,7 @@ def find_overlaps(rows: pd.DataFrame, runs: Sequence[RunFacts]) -> dict[tuple[st
 
 
 def with_warnings(table: Table, overlaps: Overlaps) -> Table:
-    """The table with a warning at every system that was trained on part of its dataset."""
+    """The table, with a warning for every system that was trained on part of its dataset."""
     entries = tuple(
         replace(entry, warning=sentence(overlaps[table.dataset, entry.system]))
         if (table.dataset, entry.system) in overlaps
@@ -46,7 +41,7 @@ def with_warnings(table: Table, overlaps: Overlaps) -> Table:
 
 
 def contamination_issues(overlaps: Overlaps) -> tuple[Issue, ...]:
-    """One issue for each system and dataset; it is about the trials that hold what is shared."""
+    """One issue for each system and dataset, about the trials that hold shared recordings or speakers."""
     return tuple(
         Issue(
             dataset=dataset,

@@ -1,4 +1,4 @@
-"""Numbers and sentences as people read them; the same in every report."""
+"""Numbers and sentences as text, the same in every report."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def number(value: float, unit: str, *, signed: bool = False) -> str:
 
 
 def decimals(unit: str) -> int:
-    """How many digits after the point a value of that unit is shown with."""
+    """Digits after the decimal point of values in a unit."""
     return _DECIMALS.get(unit, 3)
 
 
@@ -45,7 +45,7 @@ def half_width(cell: Aggregate, unit: str) -> str:
 
 
 def pooled_details(table: Table, entry: Entry, index: int) -> tuple[str, ...]:
-    """What comes with a pooled value: its parts (sub, del, ins), and the mean over trials."""
+    """Additions to a pooled value: its parts (sub, del, ins), and the mean over trials."""
     column, cell = table.columns[index], entry.cells[index]
     if cell is None or column.facts.pooling != "weighted_mean" or math.isnan(cell.mean):
         return ()
@@ -56,14 +56,14 @@ def pooled_details(table: Table, entry: Entry, index: int) -> tuple[str, ...]:
         if found is not None and part.facts.part_of == column.facts.name
     ]
     over_trials = number(cell.trial_mean, unit)
-    told = [" · ".join(parts)] if parts else []
+    details = [" · ".join(parts)] if parts else []
     if over_trials != number(cell.mean, unit):
-        told.append(f"mean over trials {over_trials}")
-    return tuple(told)
+        details.append(f"mean over trials {over_trials}")
+    return tuple(details)
 
 
 def flags(cell: Aggregate, n_trials: int) -> tuple[str, ...]:
-    """What a reader of the mean must know: fewer trials, failed, undefined or floored ones."""
+    """Deviations from a mean over all trials: fewer, failed, undefined or floored ones."""
     applicable = n_trials - cell.n_inapplicable
     found = [f"n={cell.n}"] if cell.n != applicable else []
     for count, word in (
@@ -122,7 +122,7 @@ def p_digits(difference: Difference) -> str:
 
 
 def verdict(table: Table) -> str:
-    """By how much the leader is ahead of its rival on the primary metric."""
+    """Difference of the leader to its rival on the primary metric, as text."""
     rival = table.entry(table.rival)
     if table.primary is None or rival is None or rival.gap is None:
         return "alone in its table"
@@ -139,7 +139,7 @@ def verdict(table: Table) -> str:
 
 
 def certainty(table: Table) -> str:
-    """Whether the lead is significant, with the p-value; "" where nothing is compared."""
+    """Significance of the lead, with the p-value; "" where nothing is compared."""
     rival = table.entry(table.rival)
     if rival is None or rival.gap is None or not p_value(rival.gap):
         return ""
@@ -147,7 +147,7 @@ def certainty(table: Table) -> str:
 
 
 def tied(table: Table) -> str:
-    """Whom the leader shares its rank with; "" if nobody."""
+    """Systems that share the leader's rank; "" if there are none."""
     lead = table.entry(table.leader)
     names = [
         entry.system
@@ -168,12 +168,12 @@ def plural(count: int, noun: str) -> str:
 
 
 def warnings(table: Table) -> list[str]:
-    """Which systems were trained on part of the dataset: "net: trained on ..."."""
+    """Systems that were trained on part of the dataset: "net: trained on ..."."""
     return [f"{entry.system}: {entry.warning}" for entry in table.entries if entry.warning]
 
 
 def unranked(table: Table) -> list[str]:
-    """Why systems that are no oracles have no rank: "soundbeam: not ranked: ..."."""
+    """Reasons for having no rank, oracles left out: "soundbeam: not ranked: ..."."""
     return [
         f"{entry.system}: {entry.note}"
         for entry in table.entries
@@ -188,8 +188,8 @@ def trouble(board: Leaderboard) -> str:
         count = sum(issue.n_trials for issue in board.issues if issue.status == status)
         if count:
             parts.append(f"{plural(count, 'trial')} {what}")
-    told = [f"{' and '.join(parts)}, counted for each system"] if parts else []
+    sentences = [f"{' and '.join(parts)}, counted for each system"] if parts else []
     trained = {issue.system for issue in board.issues if issue.status == "contaminated"}
     if trained:
-        told.append(f"trained on part of a test set: {', '.join(sorted(trained))}")
-    return "; ".join(told)
+        sentences.append(f"trained on part of a test set: {', '.join(sorted(trained))}")
+    return "; ".join(sentences)

@@ -40,7 +40,7 @@ def print_table(board: Leaderboard, table: Table, *, intervals: bool = True) -> 
 
 
 def print_costs(board: Leaderboard) -> PrintedTable | None:
-    """What systems cost; None if nothing was measured."""
+    """Cost of the systems; None if nothing was measured."""
     lines = cost_lines(board)
     notes = Notes()
     rows = []
@@ -81,14 +81,14 @@ class _Printer:
         marks = [
             *([_BASELINE] if entry.facts.family == "baseline" else []),
             *([_ORACLE] if entry.facts.privileged and rank(entry) != _ORACLE else []),
-            *(self.notes.mark(note) for note in self._told(entry) if note),
+            *(self.notes.mark(note) for note in self._entry_notes(entry) if note),
         ]
         values = (self._value(entry, index, group) for index, group in enumerate(groups))
         named = Cell(text=entry.system, marks=tuple(marks))
         return Row(cells=(Cell(text=rank(entry)), named, *values))
 
-    def _told(self, entry: Entry) -> tuple[str, str]:
-        """What is said of a system as a whole: why it is not ranked, what it was trained on."""
+    def _entry_notes(self, entry: Entry) -> tuple[str, str]:
+        """Notes on a system as a whole: reason for no rank, overlap of its training data."""
         oracle = entry.complete and entry.facts.privileged
         return ("" if oracle else entry.note), entry.warning
 
@@ -96,19 +96,19 @@ class _Printer:
         cell, unit = entry.cells[index], self.table.columns[index].facts.unit
         if cell is None or not cell.applies:
             return Cell(text=NOTHING)
-        told = [*flags(cell, self.table.n_trials), *pooled_details(self.table, entry, index)]
+        remarks = [*flags(cell, self.table.n_trials), *pooled_details(self.table, entry, index)]
         reasons = self._reasons(entry, index) if cell.n_failed or cell.n_undefined else ""
-        note = "; ".join([", ".join(told), reasons] if reasons else [", ".join(told)])
+        note = "; ".join([", ".join(remarks), *([reasons] if reasons else [])])
         return Cell(
             text=number(cell.mean, unit),
             detail=interval(cell.ci_low, cell.ci_high, unit) if self.intervals else "",
             bold=group.get(entry.system) == 1,
             underlined=group.get(entry.system) == 2,
-            marks=(self.notes.mark(note),) if told else (),
+            marks=(self.notes.mark(note),) if remarks else (),
         )
 
     def _reasons(self, entry: Entry, index: int) -> str:
-        """Why values of a cell are not there, for example "failed: length"."""
+        """Reasons for missing values of a cell, for example "failed: length"."""
         here = (self.table.dataset, self.table.condition, entry.system)
         found = [
             f"{issue.status}: {issue.reason}"

@@ -1,4 +1,4 @@
-"""What systems cost, as people read it."""
+"""Cost of systems as text."""
 
 from __future__ import annotations
 

@@ -90,15 +90,19 @@ def tex(text: str, *, breakable: bool = False) -> str:
     return "".join(found)
 
 
-def markdown(text: str) -> str:
+def markdown(text: str, *, in_table: bool = False) -> str:
     """Text as GitHub-flavoured Markdown shows it, in one line.
 
     It holds no HTML, emphasis, code, formula, link (autolinks included) or end of a table's cell, and
     starts no heading, list or rule at the beginning of a line.
+
+    Args:
+        text: anything; white space and control characters become single spaces.
+        in_table: the text stands in a cell, which is no beginning of a line.
     """
     text = _plain(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     text = _MARKDOWN_MARKS.sub(r"\\\g<0>", text)
-    return _MARKDOWN_BLOCK.sub(r"\g<1>\\\g<2>", text)
+    return text if in_table else _MARKDOWN_BLOCK.sub(r"\g<1>\\\g<2>", text)
 
 
 def markdown_code(text: str, *, in_table: bool = False) -> str:
@@ -128,8 +132,8 @@ def json_in_html(text: str) -> str:
 def _plain(text: str) -> str:
     """The text in one line, without control characters and marks of direction."""
     spaced = (" " if unicodedata.category(c) in {"Cc", "Zl", "Zp"} else c for c in text)
-    kept = (c for c in spaced if unicodedata.category(c) not in {"Cf", "Cs", "Co", "Cn"})
-    return " ".join("".join(kept).replace("\u00a0", "\x00").split()).replace("\x00", "\u00a0")
+    visible = (c for c in spaced if unicodedata.category(c) not in {"Cf", "Cs", "Co", "Cn"})
+    return " ".join("".join(visible).replace("\u00a0", "\x00").split()).replace("\x00", "\u00a0")
 
 
 def _tex_character(character: str) -> str:

@@ -14,7 +14,7 @@ from .table import Cell, Note, PrintedTable, Row, file_stem
 # Of text in \small (9 pt) on a page of two columns, in characters of 4.6 pt.
 _COLUMN, _PAGE = 53.0, 110.0
 _BETWEEN = 2.6  # columns of a table
-_SMALLER = 0.78  # \scriptsize beside \small
+_SMALLER = 0.78  # \scriptsize relative to \small
 _SQUEEZE = 1.2  # a table this much too wide is still readable when it is shrunk
 _LONG = 26  # a name that is broken over lines
 _WRAPPED = 20  # characters of a line of such a name

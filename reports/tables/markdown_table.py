@@ -24,7 +24,7 @@ def markdown_lines(header: Sequence[str], rows: Iterable[Sequence[str]], *, alig
 
 def to_markdown(table: PrintedTable) -> str:
     """A printed table, with its caption above and its notes in a list below."""
-    named = [markdown(f"{h.group}: {h.text}" if h.group else h.text) for h in table.heads]
+    named = [markdown(f"{h.group}: {h.text}" if h.group else h.text, in_table=True) for h in table.heads]
     lines: list[list[str]] = []
     for row in table.rows:
         if row.title:
@@ -39,7 +39,7 @@ def to_markdown(table: PrintedTable) -> str:
 
 
 def _cell(cell: Cell) -> str:
-    text = markdown(cell.text)
+    text = markdown(cell.text, in_table=True)
     text = f"**{text}**" if cell.bold and text else text
     text = f"<ins>{text}</ins>" if cell.underlined and text else text
     text += f"<sup>{','.join(markdown(mark) for mark in cell.marks)}</sup>" if cell.marks else ""

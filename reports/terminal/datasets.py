@@ -1,4 +1,4 @@
-"""Datasets in a terminal: what a build made, what a set holds, what the checks found."""
+"""Datasets in a terminal: summary of a build, numbers of a set, findings of the checks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _EXCLUDED = "excluded_"
 
 
 def print_summary(dataset: Dataset, console: Console) -> None:
-    """Print what a build made; what was missing comes first."""
+    """Print the summary of a build, missing files first."""
     card = dataset.card
     if missing := missing_summary(card, first=False):
         console.print(Text(f"{missing}; the first: {', '.join(card.missing)}", style="bold red"))
@@ -35,7 +35,7 @@ def print_summary(dataset: Dataset, console: Console) -> None:
 
 
 def print_numbers(dataset: Dataset, console: Console) -> None:
-    """Print how long a set is, who is in it, and what is asked for."""
+    """Print durations, speakers and queries of a set."""
     console.print(_numbers(dataset.card.name, list(numbers_of(dataset))))
 
 

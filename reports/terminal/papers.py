@@ -17,7 +17,7 @@ _NAME = 30  # characters of a name that are never folded
 
 
 def print_papers(board: Leaderboard, console: Console) -> list[str]:
-    """Print the papers' tables that the runs ask for; names of report formats that have them."""
+    """Print the papers' tables that the runs' configs name, and return the report formats that have them."""
     results = paper_results(board)
     for result in results:
         console.print()
@@ -26,7 +26,7 @@ def print_papers(board: Leaderboard, console: Console) -> list[str]:
 
 
 def print_paper(result: PaperResult, console: Console) -> None:
-    """Print the table of a paper, and what became of its orderings."""
+    """Print the table of a paper, and the verdicts on its orderings."""
     for table in (result.table, result.orderings):
         if table is None:
             continue

@@ -31,7 +31,7 @@ _ISSUES = 5  # named below the tables; the reports have them all
 
 
 def print_leaderboard(board: Leaderboard, console: Console) -> None:
-    """Print tables, verdicts and what went wrong; looks right from 80 columns on."""
+    """Print tables, verdicts and issues; needs 80 columns."""
     for dataset in board.datasets:
         console.print(_grid(board.of(dataset)))
         for table in board.of(dataset):
@@ -49,7 +49,7 @@ def print_leaderboard(board: Leaderboard, console: Console) -> None:
 
 
 def print_remarks(board: Leaderboard, console: Console) -> None:
-    """Print what is told apart, left out or unfinished, and what failed or is missing."""
+    """Print the remarks on the runs, and failed and missing trials."""
     for remark in board.remarks:
         console.print(Text(f"note: {remark}", style="yellow"))
     if trouble(board):

@@ -57,7 +57,7 @@ def print_variants(scores: VariantScores, matches: Sequence[Match], console: Con
         family = line.variant.family
         grid.add_row(*_cells(line, improved.get(line.variant.name), matches))
     console.print(grid)
-    for text in [*_remarks(scores), *(_told(match) for match in matches)]:
+    for text in [*_remarks(scores), *(_match_text(match) for match in matches)]:
         console.print(text, soft_wrap=True)
 
 
@@ -148,7 +148,7 @@ def _remarks(scores: VariantScores) -> list[Text]:
     return [Text(note, style="dim") for note in notes]
 
 
-def _told(match: Match) -> Text:
+def _match_text(match: Match) -> Text:
     found = match.nearest
     if found is None:
         return Text(f"claimed {match.claim.text}: no variant has a value", style="yellow")

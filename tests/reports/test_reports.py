@@ -174,16 +174,16 @@ def test_all_formats_tell_groups_and_p_values(tmp_path: Path) -> None:
     table = only(board)
     first, second = table.entries[1:3]
     assert second.gap is not None
-    told = f"p = {second.gap.p_adjusted:.3f}"
+    p_text = f"p = {second.gap.p_adjusted:.3f}"
     page = Page(render(board))
     shown = {line[1].split()[0]: line for line in page.rows if len(line) > 3}
     assert [shown[name][0].strip() for name in (first.system, second.system, "old")] == [*"113"]
-    assert f"{told}, not significant" in shown[second.system][-1]
+    assert f"{p_text}, not significant" in shown[second.system][-1]
     assert "p < 0.001" in shown["old"][-1]
     text = board_markdown(board)
     assert f"| 1 | {second.system} |" in text
     assert "| 3 | old |" in text
-    assert told in text
+    assert p_text in text
     stream = io.StringIO()
     print_leaderboard(board, Console(file=stream, width=100))
     lines = stream.getvalue().splitlines()
@@ -317,7 +317,7 @@ def test_facts_of_metrics_and_improvements() -> None:
     assert metric_facts("snri").unit == "dB"
     assert metric_facts("snri").higher_is_better is True
     assert metric_facts("attenuation").higher_is_better is False
-    assert metric_facts("never heard of").higher_is_better is None
+    assert metric_facts("unknown_metric").higher_is_better is None
 
 
 @pytest.mark.parametrize(
@@ -342,7 +342,7 @@ def test_no_interval_is_no_text() -> None:
 
 
 class Page(HTMLParser):
-    """What a browser would see: tags, ids, the text of cells, and what is linked from outside."""
+    """Page as a browser sees it: tags, ids, text of cells, and outside links."""
 
     def __init__(self, html: str) -> None:
         super().__init__()

@@ -36,8 +36,8 @@ def compared(
     **options: object,
 ) -> Comparison:
     runs = [
-        make_run(folder / name, rows, told)
-        for name, rows, told in zip(("base", "cand"), (base, candidate), facts, strict=True)
+        make_run(folder / name, rows, run_facts)
+        for name, rows, run_facts in zip(("base", "cand"), (base, candidate), facts, strict=True)
     ]
     chosen = CompareOptions(gates=parse_gates(gates), **options)  # type: ignore[arg-type]
     return compare_runs(runs[0], runs[1], chosen)
@@ -92,7 +92,7 @@ def test_a_gate_is_read(text: str, gate: Gate) -> None:
         ("si_sdri<-0.2@condition=FMQ,condition=PMQ", "names slice 'condition' twice"),
     ],
 )
-def test_what_is_no_gate_is_told(text: str, match: str) -> None:
+def test_errors_of_gates(text: str, match: str) -> None:
     with pytest.raises(ConfigError, match=match):
         parse_gate(text)
 
@@ -104,7 +104,7 @@ def test_a_known_difference(tmp_path: Path) -> None:
     assert (change.base, change.candidate) == pytest.approx((np.mean(BASE), np.mean(BASE) - 0.5))
     assert (change.difference.n, change.difference.n_clusters, change.n_changed) == (60, 30, 30)
     assert change.verdict == "worse"
-    assert found.exit_code == 0  # nothing was asked
+    assert found.exit_code == 0  # no gate was given
 
 
 def test_differences_are_those_of_the_bench(tmp_path: Path) -> None:
@@ -443,8 +443,8 @@ def test_trials_that_a_metric_does_not_apply_to_are_set_aside(tmp_path: Path) ->
 
 
 def test_a_run_that_was_killed_is_incomplete_on_both_sides(tmp_path: Path) -> None:
-    told = facts_of(datasets={"set": {"fingerprint": "f1", "trials": {"FMQ 1:0": 64}}})
-    found = compared(tmp_path, rows_of(BASE), shifted(0.0), facts=(told, told))
+    run_facts = facts_of(datasets={"set": {"fingerprint": "f1", "trials": {"FMQ 1:0": 64}}})
+    found = compared(tmp_path, rows_of(BASE), shifted(0.0), facts=(run_facts, run_facts))
     assert found.exit_code == 3
     assert len(found.gaps) == 2
     assert "net lacks 4 trials of 64 on set" in found.gaps[0]
@@ -456,7 +456,7 @@ def test_the_same_run_twice_is_unchanged(tmp_path: Path) -> None:
     assert [check.outcome for check in found.checks] == ["passed"]
 
 
-def test_systems_pair_by_name_or_as_they_are_told(tmp_path: Path) -> None:
+def test_systems_pair_by_name_or_as_options_say(tmp_path: Path) -> None:
     base = [*rows_of(BASE), *rows_of(BASE, "gone")]
     candidate = [*shifted(-0.5), *rows_of(BASE, "new")]
     found = compared(tmp_path / "a", base, candidate)
@@ -494,7 +494,7 @@ def test_runs_without_a_set_or_metric_in_common_are_refused(tmp_path: Path) -> N
         compared(tmp_path, rows_of(BASE), rows_of(BASE, metric="pesq", signature="p"))
 
 
-def test_a_value_whose_improvement_is_there_is_not_told_twice(tmp_path: Path) -> None:
+def test_a_value_whose_improvement_is_there_is_shown_once(tmp_path: Path) -> None:
     def both(by: float) -> list[ScoreRow]:
         plain = rows_of([x + by for x in BASE], metric="si_sdr", signature="si_sdr")
         return [*rows_of([x + by for x in BASE]), *plain]

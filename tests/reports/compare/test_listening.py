@@ -89,15 +89,15 @@ def test_a_run_that_was_killed_is_incomplete(runs: tuple[Path, Path, Dataset], t
     killed = tmp_path / "killed"
     (killed / "rows").mkdir(parents=True)
     (killed / "run.json").write_bytes((runs[1] / "run.json").read_bytes())
-    kept = sorted(trial.id for trial in runs[2].trials)[::2]
+    retained = sorted(trial.id for trial in runs[2].trials)[::2]
     for shard in (runs[1] / "rows").iterdir():
         rows = pq.read_table(shard)
-        inside = pc.is_in(rows["trial_id"], pa.array(kept))
+        inside = pc.is_in(rows["trial_id"], pa.array(retained))
         pq.write_table(rows.filter(inside), killed / "rows" / shard.name)
     found = compare_runs(runs[0], killed, CompareOptions())
     assert found.exit_code == 3
     (gap,) = found.gaps
-    assert f"net lacks {len(runs[2]) - len(kept)} trials of {len(runs[2])}" in gap
+    assert f"net lacks {len(runs[2]) - len(retained)} trials of {len(runs[2])}" in gap
     out = io.StringIO()
     print_comparison(found, Console(file=out, width=100, color_system=None))
     assert "Incomplete: trials are missing" in out.getvalue()
@@ -120,15 +120,15 @@ def test_lengths_and_overlaps_are_those_of_the_signals(runs: tuple[Path, Path, D
     traits = TrialTags(dataset)
     for index, trial in enumerate(dataset.trials):
         query, _ = dataset[index]
-        told = traits.tags(trial)
+        tags = traits.tags(trial)
         length_s = sum(len(clip) for clip in query.clues.enrollments) / query.sample_rate_hz
-        assert float(told["enrollment_s"]) == pytest.approx(length_s, abs=2e-3)
+        assert float(tags["enrollment_s"]) == pytest.approx(length_s, abs=2e-3)
         mixture = dataset.mixtures[trial.mixture_id]
-        assert told["n_sources"] == sum(s.role == "foreground" for s in mixture.sources)
+        assert tags["n_sources"] == sum(s.role == "foreground" for s in mixture.sources)
         if not trial.target_ids:
-            assert "overlap" not in told
+            assert "overlap" not in tags
             continue
-        assert told["overlap"] == pytest.approx(overlap_by_samples(dataset, index), abs=0.02)
+        assert tags["overlap"] == pytest.approx(overlap_by_samples(dataset, index), abs=0.02)
 
 
 def overlap_by_samples(dataset: Dataset, index: int) -> float:
@@ -149,8 +149,8 @@ def overlap_by_samples(dataset: Dataset, index: int) -> float:
 def test_tags_of_the_trial_come_first_and_do_not_change_the_set(runs: tuple[Path, Path, Dataset]) -> None:
     dataset = runs[2]
     trial = dataset.trials[0]
-    told = TrialTags(dataset).tags(trial)
-    assert {name: told[name] for name in trial.tags} == dict(trial.tags)
+    tags = TrialTags(dataset).tags(trial)
+    assert {name: tags[name] for name in trial.tags} == dict(trial.tags)
     assert "enrollment_s" not in trial.tags
 
 

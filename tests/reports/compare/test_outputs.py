@@ -1,4 +1,4 @@
-"""What `tsebench compare` prints and writes: parsed back, escaped, valid, and the exit codes."""
+"""Outputs of `tsebench compare`: parsed back, escaped, valid, and the exit codes."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def printed(found: Comparison) -> str:
 def test_the_console_says_what_matters(tmp_path: Path) -> None:
     text = printed(comparison(tmp_path, "si_sdri<-0.2", "si_sdri<-2@gender_pair=FF"))
     assert "gate si_sdri<-0.2: 1 failed, 1 passed" in text
-    told = " ".join(text.split())
-    assert re.search(r"FAILED set · FMQ 1:0 · net: −0\.52 dB \[−0\.5\d, −0\.5\d\]", told)
+    joined = " ".join(text.split())
+    assert re.search(r"FAILED set · FMQ 1:0 · net: −0\.52 dB \[−0\.5\d, −0\.5\d\]", joined)
     assert "gate si_sdri<-2@gender_pair=FF: 2 passed" in text
     assert "unchanged, value by value: mixture" in text
     assert text.rstrip().endswith("Regression: 1 check of 4 failed (si_sdri<-0.2)")
@@ -225,7 +225,7 @@ def test_the_same_comparison_gives_the_same_bytes(tmp_path: Path) -> None:
     assert [p.read_bytes() for p in first] == [p.read_bytes() for p in second]
 
 
-def test_versions_that_differ_are_told(tmp_path: Path) -> None:
+def test_remark_on_versions_that_differ(tmp_path: Path) -> None:
     newer = facts_of(versions={"tsebench": "0.2.0", "torch": "2.5.0", "pesq": "0.0.4"})
     runs = [make_run(tmp_path / "base", rows_of(BASE)), make_run(tmp_path / "cand", rows_of(WORSE), newer)]
     text = printed(compare_runs(runs[0], runs[1], CompareOptions()))

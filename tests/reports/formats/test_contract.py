@@ -1,4 +1,4 @@
-"""What every registered report must do; a new one is tested without a word here."""
+"""Contract of every registered report; a new one needs no entry here."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def board(tmp_path: Path) -> Leaderboard:
 
 
 def shown(path: Path) -> str:
-    """What a file says, as far as it is text; a Parquet file says it in its metadata."""
+    """Text of a file; of a Parquet file, that of its metadata."""
     if path.suffix == ".parquet":
         return "\n".join(value.decode() for value in pq.read_schema(path).metadata.values())
     return "" if path.suffix in BINARY else path.read_text(encoding="utf-8")

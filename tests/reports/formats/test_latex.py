@@ -94,7 +94,7 @@ def test_groups_of_every_column(tmp_path: Path) -> None:
     assert by_sdr == {"mixture": 1, EVIL: 2, "twin_a": 3, "twin_b": 3}
 
 
-def test_systems_that_cannot_be_told_apart_have_no_groups(tmp_path: Path) -> None:
+def test_systems_without_differences_have_no_groups(tmp_path: Path) -> None:
     made = board(tmp_path, n=4)  # 2^(1-4) > 0.05: nothing can be significant
     assert tiers(made, made.tables[0], 0) == {}
     table = print_table(made, made.tables[0])
@@ -114,11 +114,11 @@ def test_cells_of_a_printed_table(tmp_path: Path) -> None:
     assert cell_of(table, "mixture", "SDR dB ↑") == ("0.00", True, False, ())
     assert cell_of(table, "mixture", "system")[3] == ("†",)
     assert cell_of(table, "oracle", "#")[0] == "○"
-    told = {note.mark: note.text for note in table.notes}
+    notes = {note.mark: note.text for note in table.notes}
     (mark,) = cell_of(table, EVIL, "SNRi dB ↑")[3]
-    assert told[mark] == "n=18, 2 failed; failed: too_short"
+    assert notes[mark] == "n=18, 2 failed; failed: too_short"
     (mark,) = cell_of(table, EVIL, "system")[3]
-    assert told[mark] == "not ranked: 2 trials failed"
+    assert notes[mark] == "not ranked: 2 trials failed"
     assert [note.text for note in table.notes if note.code] == ["snri|f64", "sdr|f64"]
 
 

@@ -197,12 +197,12 @@ def test_what_is_written_follows_the_schema(board: Leaderboard) -> None:
         ('{"schema_version": "2.0", "tablse": []}', "unknown key 'tablse'; did you mean 'tables'"),
     ],
 )
-def test_what_is_no_leaderboard_is_told(text: str, match: str) -> None:
+def test_errors_of_other_documents(text: str, match: str) -> None:
     with pytest.raises(ConfigError, match=match):
         from_json(text, where="file")
 
 
-def test_files_that_cannot_be_read_are_told(tmp_path: Path) -> None:
+def test_errors_of_unreadable_files(tmp_path: Path) -> None:
     other = tmp_path / "other.parquet"
     pd.DataFrame({"a": [1]}).to_parquet(other)
     with pytest.raises(ConfigError, match="holds no leaderboard"):

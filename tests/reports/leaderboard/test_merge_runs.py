@@ -44,8 +44,8 @@ def systems(board: Leaderboard) -> list[str]:
 
 def test_two_halves_of_one_system_are_one_system(tmp_path: Path) -> None:
     rows = rows_of(VALUES)
-    told = {"set": {"fingerprint": "f1", "trials": {"FMQ 1:0": 40}, "systems": ["net"]}}
-    runs = [run(tmp_path, "a", rows[:20], datasets=told), run(tmp_path, "b", rows[20:], datasets=told)]
+    sets = {"set": {"fingerprint": "f1", "trials": {"FMQ 1:0": 40}, "systems": ["net"]}}
+    runs = [run(tmp_path, "a", rows[:20], datasets=sets), run(tmp_path, "b", rows[20:], datasets=sets)]
     board = open_board(runs)
     (entry,) = only(board).entries
     assert (entry.system, entry.rank, entry.n_missing) == ("net", 1, 0)
@@ -65,7 +65,7 @@ def test_other_weights_without_a_common_trial_are_another_system(tmp_path: Path)
     assert systems(board) == ["net (a)", "net (b)"]
     assert all(entry.n_missing == 20 and entry.rank is None for entry in only(board).entries)
     assert board.remarks == (
-        "net is told apart by run: its weights differ in a and b (sha256 aaaaaaaaaaaa and bbbbbbbbbbbb)",
+        "net is shown for each run: its weights differ in a and b (sha256 aaaaaaaaaaaa and bbbbbbbbbbbb)",
     )
 
 
@@ -98,7 +98,7 @@ def test_common_trials_tell_whether_it_is_one_system(tmp_path: Path) -> None:
     runs = [run(tmp_path / "other", "a", rows, cards[0]), run(tmp_path / "other", "b", worse, cards[0])]
     board = open_board(runs)
     assert systems(board) == ["net (a)", "net (b)"]
-    assert board.remarks == ("net is told apart by run: its values differ between runs",)
+    assert board.remarks == ("net is shown for each run: its values differ between runs",)
 
 
 def test_another_build_of_a_set_is_refused(tmp_path: Path) -> None:
@@ -110,16 +110,16 @@ def test_another_build_of_a_set_is_refused(tmp_path: Path) -> None:
         open_board(runs)
 
 
-def test_a_run_that_does_not_say_which_build_it_used_is_told(tmp_path: Path) -> None:
-    told = run(tmp_path, "a", rows_of(VALUES))
+def test_remark_on_a_run_without_a_fingerprint(tmp_path: Path) -> None:
+    known = run(tmp_path, "a", rows_of(VALUES))
     silent = run(tmp_path, "b", rows_of(VALUES, "other"))
     (silent / "run.json").unlink()
-    board = open_board([told, silent])
+    board = open_board([known, silent])
     assert board.remarks == ("dataset set has no fingerprint in b: its trials are merged by id",)
     assert open_board([silent]).remarks == ()  # nothing is merged
 
 
-def test_two_signatures_are_two_columns_and_told(tmp_path: Path) -> None:
+def test_two_signatures_are_two_columns_with_a_remark(tmp_path: Path) -> None:
     runs = [
         run(tmp_path, "a", rows_of(VALUES)),
         run(tmp_path, "b", rows_of(VALUES, "other", signature="si_sdri|f32")),
@@ -129,9 +129,9 @@ def test_two_signatures_are_two_columns_and_told(tmp_path: Path) -> None:
     assert board.remarks == ("si_sdri has several signatures, one column for each: si_sdri|f32, si_sdri|f64",)
 
 
-def test_a_killed_run_is_told_and_not_ranked(tmp_path: Path) -> None:
-    told = {"set": {"fingerprint": "f1", "trials": {"FMQ 1:0": 40}, "systems": ["net", "late"]}}
-    killed = run(tmp_path, "a", rows_of(VALUES[:30]), trials=None, datasets=told)
+def test_a_killed_run_has_a_remark_and_no_rank(tmp_path: Path) -> None:
+    sets = {"set": {"fingerprint": "f1", "trials": {"FMQ 1:0": 40}, "systems": ["net", "late"]}}
+    killed = run(tmp_path, "a", rows_of(VALUES[:30]), trials=None, datasets=sets)
     board = open_board([killed])
     assert board.remarks == ("run a did not finish: systems that lack trials are not ranked",)
     assert [entry.rank for entry in only(board).entries] == [None]
@@ -139,7 +139,7 @@ def test_a_killed_run_is_told_and_not_ranked(tmp_path: Path) -> None:
     assert issues == {("net", "missing"): 10, ("late", "missing"): 40}
 
 
-def test_other_versions_are_told(tmp_path: Path) -> None:
+def test_remark_on_other_versions(tmp_path: Path) -> None:
     versions = {"tsebench": "0.2.0", "torch": "2.5.0"}
     runs = [
         run(tmp_path, "a", rows_of(VALUES)),

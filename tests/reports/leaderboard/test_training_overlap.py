@@ -1,4 +1,4 @@
-"""Systems that were trained on part of a test set: found exactly, and told everywhere."""
+"""Systems that were trained on part of a test set: found exactly, and shown in every report."""
 
 from __future__ import annotations
 
@@ -196,11 +196,11 @@ def test_speakers_are_counted_though_recordings_differ(speech: Dataset) -> None:
     found = overlap(speech, training_data=(), trained_on=Contents(speakers=(speaker, "vctk:p225")))
     assert found is not None
     assert (found.recordings, found.speakers) == (0, 1)
-    heard = [
+    shared = [
         speaker.partition(":")[2] in {s.label for s in speech.mixtures[t.mixture_id].sources}
         for t in speech.trials
     ]
-    assert found.trials == sum(heard)
+    assert found.trials == sum(shared)
 
 
 @pytest.mark.parametrize(
@@ -216,8 +216,8 @@ def test_speakers_are_counted_though_recordings_differ(speech: Dataset) -> None:
     ],
 )
 def test_sentences(facts: dict[str, Any], said: str) -> None:
-    told = sentence(OverlapFacts.model_validate(facts))
-    assert told == f"trained on part of this test set: {said}"
+    warnings = sentence(OverlapFacts.model_validate(facts))
+    assert warnings == f"trained on part of this test set: {said}"
 
 
 # Systems and runs ---------------------------------------------------------------------------------
@@ -305,7 +305,7 @@ def test_false_cards_are_flagged_and_the_shipped_one_is_not(board: Leaderboard) 
     assert set(issues) == {"named", "listed"}
     assert issues["named"].n_trials == 4
     assert 0 < issues["listed"].n_trials <= 4
-    # It is told, not judged: the system keeps its rank.
+    # A warning only: the system keeps its rank.
     assert all(entry.rank is not None for entry in table.entries)
 
 
@@ -320,8 +320,8 @@ def test_every_report_tells_it_beside_the_name(board: Leaderboard) -> None:
     assert "named ⚠" in text
     assert "honest ⚠" not in text
     assert "| contaminated |" in text.partition("## Contaminated")[2]
-    told = board.to_frame().groupby("system")["warning"].first()
-    assert told[told != ""].index.tolist() == ["listed", "named"]
+    warnings = board.to_frame().groupby("system")["warning"].first()
+    assert warnings[warnings != ""].index.tolist() == ["listed", "named"]
     console = Console(width=80, record=True)
     print_leaderboard(board, console)
     shown = console.export_text()

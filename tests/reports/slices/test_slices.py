@@ -138,7 +138,7 @@ def test_the_name_of_a_target_is_offered_where_it_is_no_class() -> None:
     assert [dimension.name for dimension in dimensions_of(rows)] == ["class"]
 
 
-def test_a_tag_called_like_a_dimension_is_told_apart() -> None:
+def test_a_tag_called_like_a_dimension_is_another_dimension() -> None:
     rows = frame([1.0, 2.0], tag_enrollment=["other", "same_file"], tag_enrollment_s=["1", "9"])
     assert [d.name for d in dimensions_of(rows)] == ["enrollment", "tag_enrollment"]
 

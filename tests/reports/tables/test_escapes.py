@@ -50,6 +50,8 @@ def test_markdown_is_plain_text_everywhere(text: str, place: str) -> None:
     page = place.format(markdown(text))
     assert structure(page) == structure(place.format("x"))
     assert " ".join(text.split()) in plain_text(page)
+    cell = PLACES[2].format(markdown(text, in_table=True))
+    assert structure(cell) == structure(PLACES[2].format("x"))
 
 
 def test_markdown_has_no_autolink_or_mention() -> None:
