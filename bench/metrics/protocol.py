@@ -27,9 +27,9 @@ PoolingName = Literal[
     "micro_recall",
     "micro_f1",
 ]
-"""How the values of a set become one number: their mean over trials; their mean weighted by `Outcome.weight`
-(a word error rate: by words); or a score of all class decisions together, which `Outcome.detail` holds as
-`bench.statistics.pooling.decisions` writes them."""
+"""Function from the values of a set to one number: their mean over trials; their mean weighted by
+`Outcome.weight` (a word error rate: by words); or a score of all class decisions together, which
+`Outcome.detail` holds as `bench.statistics.pooling.decisions` writes them."""
 
 _BEFORE_ALL = 1000
 

@@ -69,22 +69,7 @@ def paired_difference(
     resamples: int = 1000,
     seed: int = 0,
 ) -> Difference:
-    """Compare one system with another on the same trials: a family of one comparison.
-
-    Args:
-        rows: as `read_rows` gives them.
-        system: whose values count positively.
-        baseline: whose values are subtracted.
-        dataset: name of the dataset.
-        condition: label of the stratum, for example "PMQ 1:3".
-        metric: name of the metric.
-        level: coverage of the interval, in (0, 1).
-        resamples: number of bootstrap draws.
-        seed: another seed, another interval and, with many clusters, another p-value.
-
-    Raises:
-        ConfigError: an argument or a column is wrong, or a system has two values for a trial.
-    """
+    """Compare one system with another on the same trials: a family of one comparison, see `compare_pairs`."""
     (difference,) = compare_pairs(
         rows,
         pairs=[(system, baseline)],
@@ -118,7 +103,7 @@ def compare_pairs(
         rows: as `read_rows` gives them.
         pairs: the family of comparisons, which `holm` corrects for.
         dataset: name of the dataset.
-        condition: label of the stratum.
+        condition: label of the stratum, for example "PMQ 1:3".
         metric: name of the metric.
         level: coverage of the intervals, in (0, 1).
         resamples: number of bootstrap draws.

@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import Protocol, cast, get_args
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ...core.errors import UnknownNameError
 from ..metrics.protocol import PoolingName
 from ..metrics.registry import metric_info
 
@@ -141,7 +142,13 @@ def pooling_of(rows: pd.DataFrame, metric: str) -> Pooling:
 
 
 def pooling_named(name: str) -> Pooling:
-    """Pooling that a `MetricInfo` names."""
+    """Pooling that a `MetricInfo` names.
+
+    Raises:
+        UnknownNameError: no such pooling.
+    """
+    if name not in get_args(PoolingName):
+        raise UnknownNameError("pooling", name, get_args(PoolingName))
     return CLASS_SCORES.get(cast(PoolingName, name), MEAN)
 
 

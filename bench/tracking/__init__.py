@@ -1,1 +1,1 @@
-"""Runs in MLflow: logging and search."""
+"""Runs in MLflow: `log.track` and `track_report` write them, `search.find_runs` finds them."""

@@ -58,6 +58,24 @@ def test_formats_with_settings(run_dir: Path, capsys: pytest.CaptureFixture[str]
 
 
 @pytest.mark.parametrize(
+    ("rank_by", "code", "words"),
+    [
+        (["snri"], 0, ""),
+        (["set=snri"], 0, ""),
+        (["snrii"], 2, "rank_by: dataset 'set' has no metric 'snrii'; did you mean 'snri'"),
+        (["sett=snri"], 2, "rank_by: unknown dataset 'sett'; did you mean 'set'"),
+        (["snri", "set=snri"], 2, "--rank-by 'snri': give one METRIC for all sets"),
+    ],
+)
+def test_rank_by(
+    run_dir: Path, capsys: pytest.CaptureFixture[str], rank_by: list[str], code: int, words: str
+) -> None:
+    options = [word for text in rank_by for word in ("--rank-by", text)]
+    assert call("report", run_dir, "--out", run_dir.parent / "out", "--format", "csv", *options) == code
+    assert words in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize(
     ("options", "message"),
     [
         (["--format", "latx"], "unknown report 'latx'; did you mean 'latex'"),

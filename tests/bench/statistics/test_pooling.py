@@ -19,6 +19,7 @@ from tsebench.bench.statistics.aggregate import aggregate
 from tsebench.bench.statistics.comparison import compare_pairs, paired_difference
 from tsebench.bench.statistics.pooling import CLASS_SCORES, MEAN, decisions, pooling_of
 from tsebench.bench.statistics.resampling import exchange_p_value, sign_flip_p_values
+from tsebench.core.errors import UnknownNameError
 
 CLASSES = ("bell", "cough", "dog", "rain")
 WHERE = {"dataset": "mini", "condition": "FMQ 1:0"}
@@ -179,6 +180,11 @@ def test_the_column_pooling_decides_for_metrics_that_are_not_installed() -> None
     rows = frame("elsewhere", value=[1.0]).assign(pooling="micro_f1")
     assert pooling_of(rows, "elsewhere") is CLASS_SCORES["micro_f1"]
     assert pooling_of(rows.drop(columns="pooling"), "elsewhere") is MEAN
+
+
+def test_an_unknown_pooling_is_an_error() -> None:
+    with pytest.raises(UnknownNameError, match="unknown pooling 'median'; "):
+        pooling_of(frame("elsewhere", value=[1.0]).assign(pooling="median"), "elsewhere")
 
 
 # Comparisons --------------------------------------------------------------------------------------
