@@ -1,3 +1,4 @@
-"""Checks of this machine (`machine.check_machine`), of one system (`machine.check_one`), and of the metrics against
-their references (`metrics.report_metrics`).
+"""Checks of this machine, of one system, and of the metrics against their references.
+
+`tsebench doctor` uses `machine.check_machine` and `check_one`, and `metrics.report_metrics`.
 """
