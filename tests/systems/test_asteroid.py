@@ -151,7 +151,7 @@ def test_another_embedder_is_another_system(tmp_path, embedder):
     model = saved("ConvTasNet", tmp_path)
     first = Asteroid(model=model, embedder=embedder)
     assert first.card.sha256 != Separation("asteroid", model=model, device="cpu").card.sha256
-    assert isinstance(first._embedder, speaker_embedders._OwnNetwork)
+    assert isinstance(first._embedder, speaker_embedders._CheckpointEmbedder)
 
 
 def test_onnx_embedder_is_resampled_at_its_own_rate(tmp_path):
