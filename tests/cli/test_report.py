@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from helpers.runs import rows_of
 
-from tsebench.bench.rows import ScoreRow, write_shard
+from tsebench.bench.rows import write_shard
 from tsebench.cli import main as cli
 
 pytestmark = pytest.mark.filterwarnings("default")  # MLflow's own
@@ -15,23 +16,11 @@ pytestmark = pytest.mark.filterwarnings("default")  # MLflow's own
 @pytest.fixture
 def run_dir(tmp_path: Path) -> Path:
     rows = [
-        ScoreRow(
-            run_id="r",
-            system=system,
-            dataset="set",
-            trial_id=f"t{trial}",
-            mixture_id=f"t{trial}",
-            condition="FMQ",
-            n_active=1,
-            n_inactive=0,
-            cluster=f"t{trial}",
-            metric="snri",
-            signature="snri|f64",
-            value=gain + 0.1 * trial,
-            status="ok",
-        )
+        row
         for system, gain in (("mixture", 0.0), ("net", 3.0))
-        for trial in range(8)
+        for row in rows_of(
+            [gain + 0.1 * trial for trial in range(8)], system, metric="snri", signature="snri|f64"
+        )
     ]
     write_shard(tmp_path / "run" / "rows" / "part-0.parquet", rows)
     return tmp_path / "run"
