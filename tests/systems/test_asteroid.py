@@ -204,7 +204,7 @@ def test_file_without_a_sample_rate_is_one_line(tmp_path):
 def test_torch_stoi_is_hidden_only_while_models_are_imported():
     program = (
         "import sys, importlib.util as u\n"
-        "from tsebench.systems import _asteroid_models as m\n"
+        "from tsebench.systems.shared import asteroid_models as m\n"
         "before = m._torchaudio_loads()\n"
         "m._models()\n"
         "assert 'torch_stoi' not in sys.modules or sys.modules['torch_stoi'] is not None\n"
