@@ -1,16 +1,15 @@
-"""Systems of a run that are adapted to new classes before it."""
+"""Systems of a run; some are adapted to new classes first."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from ...core.errors import ConfigError
 from ...core.progress import ProgressFactory
 from ...systems.protocol import AnySystem
 from ...systems.registry import load_system
-from ..config import RunConfig, SystemSpec
+from ..config import RunConfig
 
 
 def load_systems(
@@ -37,50 +36,28 @@ def load_systems(
         CheckpointError: weights are missing, unsafe or do not fit.
         DatasetError: the data to adapt with cannot be opened.
     """
-    return {
-        spec.title: load_system(
-            spec.name,
-            device=device,
-            **_options(
-                spec,
-                folder=folder / spec.title,
+    systems: dict[str, AnySystem] = {}
+    for spec in config.systems:
+        options = dict(spec.options)
+        if spec.adapt is not None:
+            if "checkpoint" not in options:
+                raise ConfigError(
+                    f"system {spec.title!r} has `adapt`, but no option `checkpoint` that could be adapted"
+                )
+            # Training is heavy to import, and most runs do without.
+            from ...systems.training.adaptation.adapt import adapt  # noqa: PLC0415
+
+            adapt(
+                str(options["checkpoint"]),
+                dataset=spec.adapt.dataset,
+                enroll_from=spec.adapt.enroll_from,
+                out=folder / spec.title,
+                options=spec.adapt.how,
                 device=device,
                 corpus_dirs=corpus_dirs,
-                reuse=reuse,
                 progress=progress,
-            ),
-        )
-        for spec in config.systems
-    }
-
-
-def _options(
-    spec: SystemSpec,
-    *,
-    folder: Path,
-    device: str,
-    corpus_dirs: Mapping[str, Path],
-    reuse: bool,
-    progress: ProgressFactory,
-) -> dict[str, Any]:
-    if spec.adapt is None:
-        return spec.options
-    if "checkpoint" not in spec.options:
-        raise ConfigError(
-            f"system {spec.title!r} has `adapt`, but no option `checkpoint` that could be adapted"
-        )
-    # Training is heavy to import, and most runs do without.
-    from ...systems.training.adaptation.adapt import adapt  # noqa: PLC0415
-
-    adapt(
-        str(spec.options["checkpoint"]),
-        dataset=spec.adapt.dataset,
-        enroll_from=spec.adapt.enroll_from,
-        out=folder,
-        options=spec.adapt.how,
-        device=device,
-        corpus_dirs=corpus_dirs,
-        progress=progress,
-        reuse=reuse,
-    )
-    return {**spec.options, "checkpoint": str(folder)}
+                reuse=reuse,
+            )
+            options["checkpoint"] = str(folder / spec.title)
+        systems[spec.title] = load_system(spec.name, device=device, **options)
+    return systems

@@ -8,34 +8,31 @@ import os
 import random
 import resource
 import signal
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from helpers.runs import rows_of
 
 from tsebench.bench.rows import SCHEMA, ScoreRow, read_rows, read_shard, write_shard
 from tsebench.core.errors import ConfigError, DatasetError, OutputError
 
 
 def row(trial: str = "t1", **changes: object) -> ScoreRow:
-    base = ScoreRow(
-        run_id="run",
-        system="mixture",
-        dataset="mini",
-        trial_id=trial,
-        mixture_id="m1",
-        condition="PMQ",
-        n_active=1,
-        n_inactive=3,
-        cluster="m1",
-        metric="snr",
-        signature="snr|f64",
-        value=1.25,
-        status="ok",
-        tags={"scene": "street", "snr_db": -2.5, "overlap": True},
-    )
-    return replace(base, **changes)  # type: ignore[arg-type]
+    facts: dict[str, object] = {
+        "run_id": "run",
+        "system": "mixture",
+        "dataset": "mini",
+        "trial_id": trial,
+        "mixture_id": "m1",
+        "condition": "PMQ",
+        "n_inactive": 3,
+        "cluster": "m1",
+        "metric": "snr",
+        "signature": "snr|f64",
+        "tags": {"scene": "street", "snr_db": -2.5, "overlap": True},
+    }
+    return rows_of([1.25], **{**facts, **changes})[0]  # type: ignore[arg-type]
 
 
 def shard(folder: Path, number: int = 0) -> Path:
