@@ -28,10 +28,6 @@ def changes_of(selections: Sequence[Selection], settings: Resampling) -> list[Ch
     """Change of each selection, corrected for all of them.
 
     A part that is the same in both runs, value by value, is not tested and does not count in the family.
-
-    Args:
-        selections: a family of comparisons.
-        settings: resampling.
     """
     same = [one.cell.unchanged(one.mask) for one in selections]
     family = same.count(False)

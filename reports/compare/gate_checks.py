@@ -43,14 +43,14 @@ def check_gates(
     """Apply gates to all that they look at.
 
     Args:
-        gates: what to check.
+        gates: limits to check.
         cells: every metric of every pair and stratum.
-        decide: when a difference is a regression.
-        settings: of the draws.
-        allow_incomplete: trials with a value in one run only do not matter.
+        decide: rule of the decision, see the module.
+        settings: resampling.
+        allow_incomplete: ignore trials with a value in one run only.
 
     Raises:
-        ConfigError: a gate names a metric, slice or value that there is not, or looks at no trial.
+        ConfigError: a gate names an unknown metric, slice or value, or selects no trial.
     """
     selections = [(gate, one) for gate in gates for one in looked_at(gate, cells)]
     changes = changes_of([one for _, one in selections], settings)

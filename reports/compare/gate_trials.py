@@ -24,7 +24,7 @@ def looked_at(gate: Gate, cells: Sequence[PairedStratum]) -> list[Selection]:
         cells: every metric of every pair and stratum.
 
     Raises:
-        ConfigError: the gate names a metric, slice or value that there is not, is the wrong way
+        ConfigError: the gate names an unknown metric, slice or value, is the wrong way
             round, or looks at no trial.
     """
     own = _of_metric(gate, cells)

@@ -17,9 +17,7 @@ NAMED = 10
 def worst_trials(cells: Sequence[PairedStratum], *, count: int = PER_CELL) -> list[ChangedTrial]:
     """The trials of each cell that lost their value, then those that got worse most.
 
-    Args:
-        cells: of metrics that have a direction; others are left out.
-        count: trials of each cell.
+    Cells of metrics without a direction are left out.
     """
     return [trial for cell in cells for trial in _worst(cell, count)]
 

@@ -77,15 +77,15 @@ def leaderboard(
     together.
 
     Args:
-        rows: as `read_rows` gives them.
-        runs: as `read_runs` gives them: which systems are privileged, versions, licences.
+        rows: of `read_rows`.
+        runs: of `read_runs`, for privileged systems, versions and licences.
         expected: number of trials by (dataset, condition label); what it leaves out comes from
             the runs, or is the number of different trials that the rows hold.
         primary: metric that sorts the tables that have it, one for all datasets or by dataset; default:
             the metric with the lowest `rank_order`.
         level: coverage of the intervals.
         resamples: number of bootstrap draws.
-        seed: another seed, other intervals.
+        seed: of the draws.
 
     Raises:
         ConfigError: `level`, `resamples` or the columns of `rows` are wrong.

@@ -202,6 +202,27 @@ def test_errors_of_other_documents(text: str, match: str) -> None:
         from_json(text, where="file")
 
 
+@pytest.mark.parametrize(
+    ("name", "match"),
+    [
+        ("metrics", "tables.0.columns.0.metric: there are no facts of 'si_sdri' in `metrics`"),
+        ("systems", "tables.0.entries: there are no facts of '[^']+' in `systems`"),
+    ],
+)
+def test_a_reference_without_facts_is_an_error(name: str, match: str, board: Leaderboard) -> None:
+    data = json.loads(to_json(board))
+    data[name] = {}
+    with pytest.raises(ConfigError, match=match):
+        from_json(json.dumps(data), where="file")
+
+
+def test_a_misspelt_key_inside_a_table_is_named(board: Leaderboard) -> None:
+    data = json.loads(to_json(board))
+    data["tables"][0]["leadr"] = data["tables"][0].pop("leader")
+    with pytest.raises(ConfigError, match=r"unknown key 'tables\.0\.leadr'; did you mean 'leader'"):
+        from_json(json.dumps(data), where="file")
+
+
 def test_errors_of_unreadable_files(tmp_path: Path) -> None:
     other = tmp_path / "other.parquet"
     pd.DataFrame({"a": [1]}).to_parquet(other)
