@@ -23,7 +23,7 @@ class ClassActivity:
 
     The value of a row is that of its own decisions; over a set, all decisions count together, for
     each class (macro) or at once (micro). Probabilities and truth are the `detail` of a row, so
-    that every threshold can be looked at later (`bench.activity.threshold_sweep`).
+    that every threshold can be looked at later (`bench.statistics.class_thresholds.threshold_sweep`).
 
     Args:
         name: "macro_f1", "micro_precision", ...
