@@ -1,14 +1,16 @@
-"""A whole system: a card that says what it is, and an answer to a batch of queries."""
+"""A complete system: a card that describes it, and estimates for a batch of queries."""
 
 from tsebench.systems.protocol import Extraction, QueryBatch, SystemCard
+from tsebench.systems.registry import register_system
 
 
+@register_system("example_gain")
 class ExampleGain:
     """The mixture times a gain; put a network in its place.
 
     Args:
         gain: an option of the system, checked by its type and written to the card.
-        device: where the batches are; every system takes it.
+        device: of the batches; every system takes it.
     """
 
     def __init__(self, *, gain: float = 0.5, device: str = "cpu") -> None:
@@ -21,5 +23,5 @@ class ExampleGain:
         )
 
     def extract(self, batch: QueryBatch) -> Extraction:
-        """Mixtures [B, C, T] to estimates [B, T]; what lies past a length does not count."""
+        """Mixtures [B, C, T] to estimates [B, T]; samples beyond a query's length are ignored."""
         return Extraction(estimate=self.gain * batch.mixture[:, 0].to(self.device))
