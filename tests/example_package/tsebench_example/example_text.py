@@ -1,4 +1,4 @@
-"""A report format: one line of text for each system."""
+"""A report format: means and failures as lines of Markdown."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from pathlib import Path
 from tsebench.core.files import make_folder, write_atomic
 from tsebench.reports.formats.registry import REPORTS
 from tsebench.reports.leaderboard.board import Leaderboard
+from tsebench.reports.tables.escapes import markdown
 
 
 @REPORTS.register("example_text")
 def write_example_text(board: Leaderboard, out: Path, *, digits: int = 2) -> list[Path]:
-    """Write `example.txt`: mean, unit and count of each metric of each system.
+    """Write `example.md`: mean, unit and count of each metric of each system, and what failed.
 
     Args:
         digits: after the decimal point.
@@ -19,12 +20,15 @@ def write_example_text(board: Leaderboard, out: Path, *, digits: int = 2) -> lis
     Raises:
         OutputError: the folder cannot be written.
     """
-    means = board.to_frame()
     lines = [
-        f"{row.dataset} {row.condition} {row.system} {row.metric}: "
+        f"- {markdown(row.system)}, {row.condition}, {row.metric}: "
         f"{row.mean:.{digits}f} {row.unit} (n = {row.n})"
-        for row in means.itertuples()
+        for row in board.to_frame().itertuples()
     ]
-    path = make_folder(out) / "example.txt"
+    lines += [
+        f"- {markdown(issue.system)}: {issue.n_trials} {issue.status} ({issue.reason})"
+        for issue in board.issues
+    ]
+    path = make_folder(out) / "example.md"
     write_atomic(path, "\n".join(lines) + "\n")
     return [path]
