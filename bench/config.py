@@ -24,9 +24,7 @@ def _spelt_out(entries: object, *, key: str) -> object:
     return [{key: entry} if isinstance(entry, str) else entry for entry in entries]
 
 
-Metrics = Annotated[
-    tuple[MetricSpec, ...], Field(min_length=1), BeforeValidator(partial(_spelt_out, key="name"))
-]
+Metrics = Annotated[tuple[MetricSpec, ...], Field(min_length=1), BeforeValidator(partial(_spelt_out, key="name"))]
 
 
 class AdaptSpec(AdaptOptions):
@@ -83,12 +81,8 @@ class DatasetSpec(StrictModel):
     systems: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
 
 
-Systems = Annotated[
-    tuple[SystemSpec, ...], Field(min_length=1), BeforeValidator(partial(_spelt_out, key="name"))
-]
-Datasets = Annotated[
-    tuple[DatasetSpec, ...], Field(min_length=1), BeforeValidator(partial(_spelt_out, key="dataset"))
-]
+Systems = Annotated[tuple[SystemSpec, ...], Field(min_length=1), BeforeValidator(partial(_spelt_out, key="name"))]
+Datasets = Annotated[tuple[DatasetSpec, ...], Field(min_length=1), BeforeValidator(partial(_spelt_out, key="dataset"))]
 
 
 class BootstrapSpec(StrictModel):
@@ -123,14 +117,13 @@ class RunConfig(StrictModel):
         scale: which of `scales` is run; "full" is the config as it is written.
         scales: the same experiment on other data, by name; `--set scale=NAME` picks one.
         paper_tables: names of papers' tables that the results are shown in, see `reports/papers`.
-        batch_size: most queries in one batch; when memory runs out, it is halved for the rest of
-            the system's trials on that set.
+        batch_size: most queries in one batch; when memory runs out, it is halved for the rest of the system's trials on
+            that set.
         measure_cost: measure parameters, operations, time and memory of every system first.
-        keep_estimates: write every estimate as wav, so that a metric added later needs no
-            inference.
+        keep_estimates: write every estimate as wav, so that a metric added later needs no inference.
         seed: of the bootstrap; datasets carry their own.
-        rank_by: metric that ranks the systems in reports: one name for all sets, or names by set; the
-            default is `snri`, `si_sdri`, ... as far as a set has them.
+        rank_by: metric that ranks the systems in reports: one name for all sets, or names by set; the default is
+            `snri`, `si_sdri`, ... as far as a set has them.
     """
 
     name: str = Field(pattern=_LABEL)
@@ -181,9 +174,7 @@ def at_scale(config: RunConfig, *, where: str) -> RunConfig:
     titles = [spec.title for spec in config.systems]
     for title in scale.systems:
         if title not in titles:
-            raise ConfigError(
-                f"{where}: scale {config.scale!r} names system {title!r}{suggest(title, titles)}"
-            )
+            raise ConfigError(f"{where}: scale {config.scale!r} names system {title!r}{suggest(title, titles)}")
     place = f"{where}: scales.{config.scale}.systems"
     return config.model_copy(
         update={
@@ -217,9 +208,7 @@ def check_titles(config: RunConfig, *, where: str) -> None:
     titles = [spec.title for spec in config.systems]
     for title in titles:
         if titles.count(title) > 1:
-            raise ConfigError(
-                f"{where}: {titles.count(title)} systems are called {title!r}; give each its own `label`"
-            )
+            raise ConfigError(f"{where}: {titles.count(title)} systems are called {title!r}; give each its own `label`")
     for dataset in config.datasets:
         named = dataset.systems or ()
         for title in named:

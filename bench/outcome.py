@@ -41,8 +41,7 @@ class Score:
         metric: its name.
         signature: the metric with every setting that changes its value.
         value: in the metric's unit; NaN unless the status is "ok".
-        reason: why there is no value; or the remarks on an ok one, joined by `;`: `floored`,
-            `trimmed`, `padded`.
+        reason: why there is no value; or the remarks on an ok one, joined by `;`: `floored`, `trimmed`, `padded`.
         weight: of the trial in a pooled mean.
         detail: data that comes with the value: a transcript, decisions on classes.
     """

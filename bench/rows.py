@@ -1,7 +1,7 @@
 """Score rows: one value of one metric for one trial and one system, and their Parquet shards.
 
-A run keeps its rows in `rows/part-*.parquet`. A shard appears whole or not at all: it is written
-under a temporary name in the same folder, flushed to the disk and renamed.
+A run keeps its rows in `rows/part-*.parquet`. A shard appears whole or not at all: it is written under a temporary name
+in the same folder, flushed to the disk and renamed.
 """
 
 from __future__ import annotations
@@ -97,9 +97,9 @@ def read_shard(path: Path) -> pd.DataFrame:
 def read_rows(run_dirs: str | Path | Sequence[str | Path]) -> pd.DataFrame:
     """All score rows of one run folder or of several, one line for each.
 
-    The columns are those of `SCHEMA`, then every tag of any shard, sorted; a tag that a row does
-    not have is missing (NaN). Lines are sorted by system, dataset, trial and metric. A row that
-    one run holds twice, equal in everything, is given once.
+    The columns are those of `SCHEMA`, then every tag of any shard, sorted; a tag that a row does not have is missing
+    (NaN). Lines are sorted by system, dataset, trial and metric. A row that one run holds twice, equal in everything,
+    is given once.
 
     Raises:
         ConfigError: a folder is missing or holds no rows.

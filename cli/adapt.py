@@ -30,8 +30,7 @@ Checkpoint = Annotated[
     ),
 ]
 To = Annotated[
-    str,
-    Option("--to", metavar="CONFIG", help="Dataset config whose mixtures hold the clips of the new classes."),
+    str, Option("--to", metavar="CONFIG", help="Dataset config whose mixtures hold the clips of the new classes.")
 ]
 EnrollFrom = Annotated[
     str | None,
@@ -50,8 +49,7 @@ Count = Annotated[int, Option(metavar="N", help="Mixtures to adapt with.")]
 BatchSize = Annotated[int, Option(metavar="N", help="Mixtures of one step.")]
 Seed = Annotated[int, Option(metavar="N", help="Seed of random embeddings.")]
 Out = Annotated[
-    Path | None,
-    Option(metavar="DIR", help="Folder of the new checkpoint.  [default: runs/adapt/NAME of --to]"),
+    Path | None, Option(metavar="DIR", help="Folder of the new checkpoint.  [default: runs/adapt/NAME of --to]")
 ]
 
 
@@ -72,8 +70,8 @@ def adapt(
 ) -> None:
     """Add sound classes to a trained SoundBeam, from a few clips of each.
 
-    Only the embeddings of the new classes are trained: the outputs for the classes that the
-    network knew stay the same, to the last bit.
+    Only the embeddings of the new classes are trained: the outputs for the classes that the network knew stay the same,
+    to the last bit.
     """
     from ..core.config_files import corpus_dirs
     from ..core.provenance import resolve_device
@@ -82,14 +80,7 @@ def adapt(
     from ..systems.training.adaptation.adapt import adapt as adapt_checkpoint
 
     folder = out or Path("runs") / "adapt" / f"{Path(to).stem}_{init}"
-    chosen = {
-        "init": init,
-        "epochs": epochs,
-        "lr": lr,
-        "mixtures": mixtures,
-        "batch_size": batch_size,
-        "seed": seed,
-    }
+    chosen = {"init": init, "epochs": epochs, "lr": lr, "mixtures": mixtures, "batch_size": batch_size, "seed": seed}
     result = adapt_checkpoint(
         checkpoint,
         dataset=to,

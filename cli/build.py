@@ -17,10 +17,7 @@ Out = Annotated[Path, Option(metavar="DIR", help="Folder that gets a sub-folder 
 Materialise = Annotated[bool, Option("--materialise", help="Write wav files too, for other tools.")]
 Threads = Annotated[int, Option(min=1, metavar="N", help="Threads that draw and render mixtures.")]
 AllowMissing = Annotated[
-    bool,
-    Option(
-        "--allow-missing", help="Leave out mixtures whose recordings are missing, and count them on the card."
-    ),
+    bool, Option("--allow-missing", help="Leave out mixtures whose recordings are missing, and count them on the card.")
 ]
 
 
@@ -47,12 +44,7 @@ def build(
     for dataset_config in load_dataset_configs(config):
         folder = out / dataset_config.name
         dataset = build_set(
-            dataset_config,
-            folder,
-            corpus_dirs=dirs,
-            jobs=jobs,
-            allow_missing=allow_missing,
-            progress=progress,
+            dataset_config, folder, corpus_dirs=dirs, jobs=jobs, allow_missing=allow_missing, progress=progress
         )
         if materialise:
             write_audio(dataset, folder, jobs=jobs, progress=progress)

@@ -37,19 +37,15 @@ DecideBy = Annotated[
     ),
 ]
 BaseSystem = Annotated[
-    str | None,
-    Option(metavar="NAME", help="Compare this system of the base run.  [default: all that both runs have]"),
+    str | None, Option(metavar="NAME", help="Compare this system of the base run.  [default: all that both runs have]")
 ]
-CandidateSystem = Annotated[
-    str | None, Option(metavar="NAME", help="With this one.  [default: of the same name]")
-]
+CandidateSystem = Annotated[str | None, Option(metavar="NAME", help="With this one.  [default: of the same name]")]
 Metrics = Annotated[
     str, Option(metavar="A,B,...", help="Only these.  [default: all, except values with an improvement]")
 ]
 Slices = Annotated[bool, Option("--slices/--no-slices", help="Compare slices of strata too.")]
 AllowIncomplete = Annotated[
-    bool,
-    Option("--allow-incomplete", help="Trials that are missing or have a value in one run only do not fail."),
+    bool, Option("--allow-incomplete", help="Trials that are missing or have a value in one run only do not fail.")
 ]
 Out = Annotated[
     Path | None, Option(metavar="DIR", help="Folder for compare.md, junit.xml, tables as CSV, and players.")

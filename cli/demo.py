@@ -31,13 +31,10 @@ Trial = Annotated[
 Quantile = Annotated[
     str | None,
     Option(
-        metavar="METRIC=Q,...",
-        help="Trials at these quantiles of a metric, 0 the worst, 1 the best, in each stratum.",
+        metavar="METRIC=Q,...", help="Trials at these quantiles of a metric, 0 the worst, 1 the best, in each stratum."
     ),
 ]
-By = Annotated[
-    str | None, Option(metavar="SYSTEM", help="System whose values --quantile uses.  [default: the leader]")
-]
+By = Annotated[str | None, Option(metavar="SYSTEM", help="System whose values --quantile uses.  [default: the leader]")]
 Random = Annotated[int, Option("--random", min=1, metavar="N", help="Trials of each set, drawn at random.")]
 Seed = Annotated[int, Option(metavar="N", help="Another seed draws other trials.")]
 Systems = Annotated[str, Option(metavar="A,B,...", help="Systems to show, in this order.  [default: all]")]
@@ -93,7 +90,6 @@ def quantile_of(text: str) -> tuple[str, tuple[float, ...]]:
         found = ()
     if not separator or not metric or not found or not all(0.0 <= q <= 1.0 for q in found):
         raise ConfigError(
-            f"--quantile {text!r} is not METRIC=Q,... with quantiles from 0 to 1; write for "
-            "example si_sdri=0.1,0.5,0.9"
+            f"--quantile {text!r} is not METRIC=Q,... with quantiles from 0 to 1; write for example si_sdri=0.1,0.5,0.9"
         )
     return metric.strip(), found

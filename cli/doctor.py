@@ -12,12 +12,10 @@ from .commands import command
 from .output import console, say
 
 System = Annotated[
-    str | None,
-    Argument(metavar="SYSTEM", help="Registered name, or `metrics`; without one, this machine is checked."),
+    str | None, Argument(metavar="SYSTEM", help="Registered name, or `metrics`; without one, this machine is checked.")
 ]
 SystemOption = Annotated[
-    list[str] | None,
-    Option("--option", metavar="KEY=VALUE", help="Option of the system; may be given several times."),
+    list[str] | None, Option("--option", metavar="KEY=VALUE", help="Option of the system; may be given several times.")
 ]
 
 

@@ -14,9 +14,7 @@ from .output import console
 if TYPE_CHECKING:
     from ..core.registry import Registry
 
-Kind = Annotated[
-    str, Argument(metavar="KIND", help="systems, datasets, metrics, corpora, builders or reports.")
-]
+Kind = Annotated[str, Argument(metavar="KIND", help="systems, datasets, metrics, corpora, builders or reports.")]
 Lines = Iterator[tuple[str, str]]
 T = TypeVar("T")
 

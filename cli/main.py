@@ -21,8 +21,8 @@ Version = Annotated[bool, Option("--version", help="Show the version and exit.")
 
 _INTERRUPTED = 130
 
-# click's UsageError: typer uses the package click or a copy of its own, depending on its version,
-# and exports this subclass only.
+# click's UsageError: typer uses the package click or a copy of its own, depending on its version, and exports this
+# subclass only.
 UsageError: type[Exception] = typer.BadParameter.__mro__[2]
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)

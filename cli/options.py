@@ -13,11 +13,7 @@ from ..core.errors import ConfigError
 Config = Annotated[str, Argument(metavar="CONFIG", help="YAML file, or the name of a shipped config.")]
 Corpus = Annotated[
     list[str] | None,
-    Option(
-        "--corpus",
-        metavar="NAME=DIR",
-        help="Folder of a corpus that a dataset names; may be given several times.",
-    ),
+    Option("--corpus", metavar="NAME=DIR", help="Folder of a corpus that a dataset names; may be given several times."),
 ]
 # Named: typer 0.27 writes --DEVICE if the name of the value is that of the option.
 Device = Annotated[str, Option("--device", metavar="DEVICE", help="auto, cpu, cuda or cuda:N.")]

@@ -26,8 +26,7 @@ RankBy = Annotated[
     Option(
         "--rank-by",
         metavar="METRIC|SET=METRIC",
-        help="Metric that ranks the systems: of all sets, or of one, for example mini_sounds=si_sdri; "
-        "may be repeated.",
+        help="Metric that ranks the systems: of all sets, or of one, for example mini_sounds=si_sdri; may be repeated.",
     ),
 ]
 
@@ -54,9 +53,7 @@ def report(
     from ..reports.terminal.print_leaderboard import print_remarks
 
     names = formats_of(formats)
-    settings = settings_of(
-        option or [], names, kind="format", named_by="--format", example="latex.intervals=false"
-    )
+    settings = settings_of(option or [], names, kind="format", named_by="--format", example="latex.intervals=false")
     html = {"corpora": corpora_of(corpus), **settings.get("html", {})}
     board = open_board(runs, rank_by=parse_rank_by(rank_by or ()))
     print_remarks(board, console)

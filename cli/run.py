@@ -22,8 +22,7 @@ Tracking = Annotated[
     str | None,
     Option(
         metavar="URI",
-        help="MLflow server or store that the run is logged to, or none.  "
-        "[default: mlflow.db next to the run folder]",
+        help="MLflow server or store that the run is logged to, or none.  [default: mlflow.db next to the run folder]",
     ),
 ]
 

@@ -17,15 +17,12 @@ from .output import FORMATS, console, report_run, say
 Estimates = Annotated[Path, Option(metavar="DIR", help="Estimates: one file for each reference.")]
 References = Annotated[Path, Option(metavar="DIR", help="The targets; files pair by name without suffix.")]
 Out = Annotated[Path, Option(metavar="DIR", help="Run folder, for the rows and the report.")]
-Mixtures = Annotated[
-    Path | None, Option(metavar="DIR", help="Inputs of the system; needed for improvements.")
-]
+Mixtures = Annotated[Path | None, Option(metavar="DIR", help="Inputs of the system; needed for improvements.")]
 Metrics = Annotated[
     str,
     Option(
         metavar="A,B,...",
-        help="Names from `tsebench list metrics`.  "
-        "[default: sdri,si_sdri,snri with mixtures, else sdr,si_sdr,snr]",
+        help="Names from `tsebench list metrics`.  [default: sdri,si_sdri,snri with mixtures, else sdr,si_sdr,snr]",
     ),
 ]
 MetricOption = Annotated[
@@ -38,15 +35,12 @@ MetricOption = Annotated[
 ]
 Transcripts = Annotated[
     Path | None,
-    Option(
-        metavar="CSV", help="Transcripts of the references for wer: columns name (without suffix) and text."
-    ),
+    Option(metavar="CSV", help="Transcripts of the references for wer: columns name (without suffix) and text."),
 ]
 Title = Annotated[str, Option(metavar="NAME", help="Name of the system in the report.")]
 Channel = Annotated[int | None, Option(min=0, metavar="N", help="Channel (from 0) of files with several.")]
 Variants = Annotated[
-    bool,
-    Option("--variants", help="Also compare all variants of the metrics that papers give under one name."),
+    bool, Option("--variants", help="Also compare all variants of the metrics that papers give under one name.")
 ]
 Claimed = Annotated[
     str | None,

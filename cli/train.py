@@ -12,9 +12,7 @@ from .commands import command
 from .options import corpora_of
 from .output import console, say
 
-Out = Annotated[
-    Path | None, Option(metavar="DIR", help="Folder of the training.  [default: runs/train/NAME]")
-]
+Out = Annotated[Path | None, Option(metavar="DIR", help="Folder of the training.  [default: runs/train/NAME]")]
 
 EXAMPLES = """
 \b

@@ -21,28 +21,19 @@ Against = Annotated[
         "--against",
         metavar="DIR",
         help="Another dataset folder, such as the training split: recordings, groups and "
-        "speakers in both are a PROBLEM, or a remark if both are of the same split; may be "
-        "given several times.",
+        "speakers in both are a PROBLEM, or a remark if both are of the same split; may be given several times.",
     ),
 ]
 Sample = Annotated[
     int | None,
-    Option(
-        min=1,
-        metavar="N",
-        help="Hash and render only N recordings and mixtures, evenly spread.  [default: all]",
-    ),
+    Option(min=1, metavar="N", help="Hash and render only N recordings and mixtures, evenly spread.  [default: all]"),
 ]
 Threads = Annotated[int, Option(min=1, metavar="N", help="Threads that hash and render.")]
 
 
 @command("validate", place=30, summary="Check a dataset folder.")
 def validate(
-    folder: Folder,
-    against: Against = None,
-    sample: Sample = None,
-    jobs: Threads = 2,
-    corpus: options.Corpus = None,
+    folder: Folder, against: Against = None, sample: Sample = None, jobs: Threads = 2, corpus: options.Corpus = None
 ) -> None:
     """Check a dataset folder: recordings, rendering, levels, leaks, query conditions.
 

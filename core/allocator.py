@@ -13,10 +13,10 @@ _ARENAS = 2
 def keep_freed_memory() -> None:
     """Have glibc reuse freed blocks of this process, up to 256 MB; for commands only.
 
-    glibc maps each large block separately and returns it to the system when it is freed, and every
-    page of the next one costs a page fault. For short signals, and for a large network whose layers
-    output more than 32 MB, that takes as long as the arithmetic. So separate mappings are turned off.
-    Few arenas limit the freed memory that threads hold. Other C libraries are left alone.
+    glibc maps each large block separately and returns it to the system when it is freed, and every page of the next one
+    costs a page fault. For short signals, and for a large network whose layers output more than 32 MB, that takes as
+    long as the arithmetic. So separate mappings are turned off. Few arenas limit the freed memory that threads hold.
+    Other C libraries are left alone.
 
     Source: mallopt(3).
     """

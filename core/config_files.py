@@ -52,8 +52,8 @@ def find_config(reference: str, *, folder: str = ".") -> Path:
     """Path of a config.
 
     Args:
-        reference: a path to a YAML file, or the name of a shipped config ("quickstart",
-            "configs/quickstart.yaml", "datasets/mini_sounds").
+        reference: a path to a YAML file, or the name of a shipped config ("quickstart", "configs/quickstart.yaml",
+            "datasets/mini_sounds").
         folder: sub-folder of the shipped configs in which bare names are searched first.
 
     Raises:
@@ -87,8 +87,8 @@ def shipped_names(folder: str = ".") -> list[str]:
 def corpus_dirs(overrides: Mapping[str, Path] | None = None) -> dict[str, Path]:
     """Folders of the user's corpora by name.
 
-    They are read from the user file (`$TSEBENCH_CORPORA`, or `~/.config/tsebench/corpora.yaml`) with
-    lines `name: folder`, relative to that file; `overrides` (`--corpus NAME=DIR`) take precedence.
+    They are read from the user file (`$TSEBENCH_CORPORA`, or `~/.config/tsebench/corpora.yaml`) with lines `name:
+    folder`, relative to that file; `overrides` (`--corpus NAME=DIR`) take precedence.
 
     Raises:
         ConfigError: the user file is not a mapping of names to folders.
@@ -123,9 +123,7 @@ def setting(option: str, *, example: str, flag: str = "--option") -> tuple[str, 
         return key, yaml.safe_load(value)
     except yaml.YAMLError as error:
         problem = getattr(error, "problem", None) or "it cannot be parsed"
-        raise ConfigError(
-            f"the value of {flag} {option!r} is not YAML: {problem}; put quotes around it"
-        ) from None
+        raise ConfigError(f"the value of {flag} {option!r} is not YAML: {problem}; put quotes around it") from None
 
 
 def settings_of(
@@ -148,13 +146,10 @@ def settings_of(
         place, value = setting(text, example=example)
         owner, dot, key = place.partition(".")
         if not (dot and owner and key):
-            raise ConfigError(
-                f"--option {text!r} is not {kind.upper()}.KEY=VALUE; write for example {example}"
-            )
+            raise ConfigError(f"--option {text!r} is not {kind.upper()}.KEY=VALUE; write for example {example}")
         if owner not in found:
             raise ConfigError(
-                f"--option {text!r} sets {kind} {owner!r}, which {named_by} does not name"
-                f"{suggest(owner, owners)}"
+                f"--option {text!r} sets {kind} {owner!r}, which {named_by} does not name{suggest(owner, owners)}"
             )
         found[owner][key] = value
     return found
@@ -165,8 +160,8 @@ def with_settings(data: Mapping[str, Any], settings: Sequence[str], *, where: st
 
     Args:
         data: the config as read.
-        settings: KEY=VALUE; a dot separates sections (`optimiser.epochs=2`), a number is an index of
-            a list, from 0 (`systems.1.label=mine`), and the value is YAML.
+        settings: KEY=VALUE; a dot separates sections (`optimiser.epochs=2`), a number is an index of a list, from 0
+            (`systems.1.label=mine`), and the value is YAML.
         where: start of the error message.
 
     Raises:

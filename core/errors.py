@@ -1,7 +1,7 @@
 """The exception tree: every error a user can cause is a `TsebenchError` with one clear line.
 
-A message names the thing, its value, what is allowed and the fix. The command line prints it
-without a traceback and leaves with `exit_code`.
+A message names the thing, its value, what is allowed and the fix. The command line prints it without a traceback and
+leaves with `exit_code`.
 """
 
 from __future__ import annotations

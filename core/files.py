@@ -22,9 +22,7 @@ def make_folder(path: Path) -> Path:
         probe.unlink()
     except OSError as error:
         reason = "it is a file" if path.is_file() else error.strerror
-        raise OutputError(
-            f"cannot write to folder {str(path)!r}: {reason}; choose another with --out"
-        ) from None
+        raise OutputError(f"cannot write to folder {str(path)!r}: {reason}; choose another with --out") from None
     return path
 
 

@@ -35,7 +35,5 @@ Number = Annotated[
 Placed = Annotated[str, Field(exclude=True)]
 """Name of the system, metric or table of a record; its place in the JSON document gives it."""
 
-CLOSED = ConfigDict(
-    extra="forbid", arbitrary_types_allowed=True, json_schema_serialization_defaults_required=True
-)
+CLOSED = ConfigDict(extra="forbid", arbitrary_types_allowed=True, json_schema_serialization_defaults_required=True)
 """Configuration of a record: unknown keys are errors, and all keys are written."""

@@ -27,9 +27,8 @@ _ENERGY_FLOOR = float(np.finfo(np.float32).eps)
 def p808_features(signal: NDArray[np.float32]) -> NDArray[np.float32]:
     """Input of the P.808 model of DNSMOS: a mel spectrum in dB below its own maximum.
 
-    As `librosa` 0.9 and later: frames of 321 samples centred on every 160th, zeros beyond the
-    ends, a periodic Hann window, power, 120 Slaney filters; then (dB + 40) / 40, where dB is 0
-    at the maximum and not below −80.
+    As `librosa` 0.9 and later: frames of 321 samples centred on every 160th, zeros beyond the ends, a periodic Hann
+    window, power, 120 Slaney filters; then (dB + 40) / 40, where dB is 0 at the maximum and not below −80.
 
     Args:
         signal: [T] at 16 kHz.
@@ -51,8 +50,8 @@ def p808_features(signal: NDArray[np.float32]) -> NDArray[np.float32]:
 def slaney_filters(n_mels: int, *, n_fft: int, sample_rate_hz: int) -> FloatArray:
     """Triangles of equal area on the mel scale of Slaney's Auditory Toolbox (1998).
 
-    The scale is linear up to 1 kHz (15 mels of 66⅔ Hz), and logarithmic above (27 mels for a
-    factor of 6.4). Triangles reach from 0 Hz to half the rate, and have an area of 1 Hz.
+    The scale is linear up to 1 kHz (15 mels of 66⅔ Hz), and logarithmic above (27 mels for a factor of 6.4). Triangles
+    reach from 0 Hz to half the rate, and have an area of 1 Hz.
 
     Returns:
         [n_mels, n_fft // 2 + 1]
@@ -69,9 +68,9 @@ def slaney_filters(n_mels: int, *, n_fft: int, sample_rate_hz: int) -> FloatArra
 def kaldi_fbank(signal: NDArray[np.float32], *, n_mels: int, sample_rate_hz: int) -> NDArray[np.float32]:
     """Kaldi's log mel spectrum as WeSpeaker's ONNX models take it, its mean over time removed.
 
-    Frames of 25 ms every 10 ms inside the signal, their mean removed, pre-emphasis of 0.97, Hamming window,
-    zeros up to a power of two, power, triangles on the mel scale 1127 ln(1 + f / 700) from 20 Hz to half the
-    rate, natural logarithm. There is no dither, so that the value is the same every time.
+    Frames of 25 ms every 10 ms inside the signal, their mean removed, pre-emphasis of 0.97, Hamming window, zeros up to
+    a power of two, power, triangles on the mel scale 1127 ln(1 + f / 700) from 20 Hz to half the rate, natural
+    logarithm. There is no dither, so that the value is the same every time.
 
     Args:
         signal: [T], full scale ±1.

@@ -39,8 +39,7 @@ def package() -> ModuleType:
         return import_module("onnxruntime")
     except ImportError as error:
         raise ConfigError(
-            f"package 'onnxruntime' cannot be imported ({error}), and metrics that run a model "
-            f"need it: {_INSTALL}"
+            f"package 'onnxruntime' cannot be imported ({error}), and metrics that run a model need it: {_INSTALL}"
         ) from None
 
 
@@ -48,19 +47,16 @@ def check_package(where: str, device: str) -> None:
     """Check the version of onnxruntime, and that it supports the kind of device.
 
     Raises:
-        ConfigError: it is missing, too old, or has no CUDA; the message begins with `where` unless
-            it is missing.
+        ConfigError: it is missing, too old, or has no CUDA; the message begins with `where` unless it is missing.
     """
     runtime = package()
     if tuple(int(part) for part in runtime.__version__.split(".")[:2]) < _OLDEST:
         raise ConfigError(
-            f"{where}: onnxruntime {runtime.__version__} is older than "
-            f"{'.'.join(map(str, _OLDEST))}; {_INSTALL}"
+            f"{where}: onnxruntime {runtime.__version__} is older than {'.'.join(map(str, _OLDEST))}; {_INSTALL}"
         )
     if device != "cpu" and CUDA not in runtime.get_available_providers():
         raise ConfigError(
-            f"{where}: device {device!r} is asked for, and onnxruntime {runtime.__version__} has "
-            f"no CUDA; {ON_CPU}"
+            f"{where}: device {device!r} is asked for, and onnxruntime {runtime.__version__} has no CUDA; {ON_CPU}"
         )
 
 
@@ -180,8 +176,8 @@ def open_model(path: Path, *, where: str, device: str = "cpu", output: str | Non
         output: name of the output; None selects the only one.
 
     Raises:
-        ConfigError: onnxruntime is missing or too old, or lacks the device; the file is missing, is
-            no ONNX model, or has weights in other files; it has several inputs, or no such output.
+        ConfigError: onnxruntime is missing or too old, or lacks the device; the file is missing, is no ONNX model, or
+            has weights in other files; it has several inputs, or no such output.
     """
     # Links are not followed: a link has the suffix even if its target in a store has none.
     file = Path(os.path.expanduser(path)).absolute()  # noqa: PTH111 - an unknown user is no error

@@ -17,8 +17,8 @@ AHEAD = 2
 def ahead(work: Callable[[S], R], items: Sequence[S], *, threads: int = 1) -> Generator[R, None, None]:
     """Results of `work` in order, computed by `threads` threads at most `threads` + 1 items ahead.
 
-    Without threads, each result is computed on demand. Closing the generator drops what
-    has not begun, and waits for the rest.
+    Without threads, each result is computed on demand. Closing the generator drops what has not begun, and waits for
+    the rest.
     """
     if threads == 0:
         yield from map(work, items)

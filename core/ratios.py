@@ -2,11 +2,11 @@
 
 Signals have the shape [..., T], zero past their true length; values have the shape [...].
 
-Every ratio is finite for finite input. Signals are divided by a peak before they are squared, and the two
-energies of a ratio are clamped *relative to each other* at the machine epsilon of the dtype, so that a value
-does not depend on the level of the recording (between 1e-30 and 1e+30 in float32 too) and lies between −C and
-+C, where C = −10 log10(eps): 156.5 dB in float64, 69.2 dB in float32. Perfection is +C, an output without any
-trace of the signal is −C. Beyond the clamps, at silence and at perfection, gradients are zero, never NaN.
+Every ratio is finite for finite input. Signals are divided by a peak before they are squared, and the two energies of a
+ratio are clamped *relative to each other* at the machine epsilon of the dtype, so that a value does not depend on the
+level of the recording (between 1e-30 and 1e+30 in float32 too) and lies between −C and +C, where C = −10 log10(eps):
+156.5 dB in float64, 69.2 dB in float32. Perfection is +C, an output without any trace of the signal is −C. Beyond the
+clamps, at silence and at perfection, gradients are zero, never NaN.
 """
 
 from __future__ import annotations
@@ -35,9 +35,7 @@ def snr_db(*, estimate: Tensor, reference: Tensor) -> Tensor:
     return _ratio_db(lambda e, s, _: (_energy(s), _energy(s - e)), estimate, reference)
 
 
-def si_sdr_db(
-    *, estimate: Tensor, reference: Tensor, zero_mean: bool = True, lengths: Tensor | None = None
-) -> Tensor:
+def si_sdr_db(*, estimate: Tensor, reference: Tensor, zero_mean: bool = True, lengths: Tensor | None = None) -> Tensor:
     """Scale-invariant SDR 10 log10(‖αs‖² / ‖αs − ŝ‖²) with α = ⟨ŝ, s⟩ / ‖s‖².
 
     Args:
@@ -55,9 +53,7 @@ def si_sdr_db(
     return _ratio_db(energies, estimate, reference, lengths, apart=True)
 
 
-def sd_sdr_db(
-    *, estimate: Tensor, reference: Tensor, zero_mean: bool = True, lengths: Tensor | None = None
-) -> Tensor:
+def sd_sdr_db(*, estimate: Tensor, reference: Tensor, zero_mean: bool = True, lengths: Tensor | None = None) -> Tensor:
     """Scale-dependent SDR 10 log10(‖αs‖² / ‖s − ŝ‖²) with α = ⟨ŝ, s⟩ / ‖s‖².
 
     It is the SNR plus 10 log10 α², and never above the SI-SDR.
@@ -101,9 +97,9 @@ def thresholded_snr_db(*, estimate: Tensor, reference: Tensor, max_db: float = 3
 def thresholded_residual_db(*, estimate: Tensor, mixture: Tensor, max_db: float = 20.0) -> Tensor:
     """Remaining level of the mixture where the target is absent; a loss, so lower is better.
 
-    10 log10((‖ŝ‖² + τ‖x‖²) / ‖x‖²) with τ = 10^(−max_db/10). It differs from the published loss
-    10 log10(‖ŝ‖² + τ‖x‖²) by the level of the mixture: the gradients are the same, and the value
-    does not depend on the level of the recording.
+    10 log10((‖ŝ‖² + τ‖x‖²) / ‖x‖²) with τ = 10^(−max_db/10). It differs from the published loss 10 log10(‖ŝ‖² + τ‖x‖²)
+    by the level of the mixture: the gradients are the same, and the value does not depend on the level of the
+    recording.
 
     Args:
         estimate: ŝ [..., T].
@@ -170,9 +166,7 @@ def _ratio_db(
     return _levelled_ratio_db(energies, one, other, lengths, apart)
 
 
-def _levelled_ratio_db(
-    energies: _Energies, one: Tensor, other: Tensor, lengths: Tensor | None, apart: bool
-) -> Tensor:
+def _levelled_ratio_db(energies: _Energies, one: Tensor, other: Tensor, lengths: Tensor | None, apart: bool) -> Tensor:
     """The ratio of signals that are divided by their peak."""
     if apart:
         (one,), (other,) = levelled(one), levelled(other)
@@ -185,8 +179,8 @@ def _levelled_ratio_db(
 def _is_scored(one: Tensor, other: Tensor) -> bool:
     """Whether the signals are float64, on a CPU, and wanted without gradients.
 
-    Then they need not be divided by a peak, which costs as much as all else: the energies show
-    whether anything overflowed or vanished, and looking at them costs nothing.
+    Then they need not be divided by a peak, which costs as much as all else: the energies show whether anything
+    overflowed or vanished, and looking at them costs nothing.
     """
     wanted = torch.is_grad_enabled() and (one.requires_grad or other.requires_grad)
     return one.dtype == other.dtype == torch.float64 and one.device.type == "cpu" and not wanted
@@ -245,9 +239,9 @@ def _centred(signal: Tensor, lengths: Tensor | None) -> Tensor:
 def levelled(*signals: Tensor) -> list[Tensor]:
     """The signals over their common peak [...], so that squares neither overflow nor vanish.
 
-    All ratios are unchanged by a common factor f(cŝ, cs) = f(ŝ, s), so the gradient with c held
-    fixed is the exact one. Peaks under tiny / eps (1e-31 in float32, 1e-292 in float64) count as
-    silence: the gradient there, about 1 / peak, would overflow.
+    All ratios are unchanged by a common factor f(cŝ, cs) = f(ŝ, s), so the gradient with c held fixed is the exact one.
+    Peaks under tiny / eps (1e-31 in float32, 1e-292 in float64) count as silence: the gradient there, about 1 / peak,
+    would overflow.
     """
     peaks = [_peak(signal.detach()) for signal in signals]
     peak = peaks[0] if len(peaks) == 1 else torch.maximum(*peaks)

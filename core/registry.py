@@ -17,10 +17,10 @@ T = TypeVar("T")
 class Registry(Generic[T]):
     """Names to entries of one kind.
 
-    Nothing is imported before the first look-up. A built-in entry is a module of `package` that uses
-    the decorator `register`; the module with the entry's name is tried first. Sub-packages are not
-    scanned: shared code of the entries lies in `shared/`. An entry point of `group` adds an entry of
-    an installed package: it names the entry itself or a module that registers it.
+    Nothing is imported before the first look-up. A built-in entry is a module of `package` that uses the decorator
+    `register`; the module with the entry's name is tried first. Sub-packages are not scanned: shared code of the
+    entries lies in `shared/`. An entry point of `group` adds an entry of an installed package: it names the entry
+    itself or a module that registers it.
 
     Args:
         kind: name of an entry in messages, for example "system".
@@ -44,9 +44,7 @@ class Registry(Generic[T]):
             DuplicateNameError: another entry has that name, or it is reserved.
         """
         if name in self._reserved:
-            raise DuplicateNameError(
-                f"{self.kind} {name!r}: the name is reserved for a command of tsebench; rename it"
-            )
+            raise DuplicateNameError(f"{self.kind} {name!r}: the name is reserved for a command of tsebench; rename it")
 
         def add(entry: T) -> T:
             if self._entries.setdefault(name, entry) is not entry:

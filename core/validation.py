@@ -67,17 +67,13 @@ def explain(error: ValidationError, model: Any, *, where: str) -> str:
 
 
 def call_with(
-    factory: Callable[..., T],
-    options: Mapping[str, Any],
-    *,
-    where: str,
-    given: Mapping[str, object] | None = None,
+    factory: Callable[..., T], options: Mapping[str, Any], *, where: str, given: Mapping[str, object] | None = None
 ) -> T:
     """Call `factory(**options, **given)` after checking the options against its signature.
 
     Args:
-        factory: a function or class with annotated keyword arguments; constraints of pydantic in
-            `Annotated` apply, and `**kwargs` takes options of any name.
+        factory: a function or class with annotated keyword arguments; constraints of pydantic in `Annotated` apply, and
+            `**kwargs` takes options of any name.
         options: as the user wrote them.
         where: start of the error message.
         given: arguments from the program; they are not checked, and users cannot set them.
@@ -118,8 +114,8 @@ def _branches(
 ) -> tuple[tuple[int | str, ...], list[ErrorDetails]]:
     """Path of the first problem, and the problems that are reported with it as one.
 
-    For `int | Literal["mean"]` pydantic reports a problem for each branch, with the branch as the last
-    part of the path.
+    For `int | Literal["mean"]` pydantic reports a problem for each branch, with the branch as the last part of the
+    path.
     """
     loc = first["loc"]
     if first["type"] in {*_UNKNOWN_KEY, "missing", "value_error"}:

@@ -82,8 +82,8 @@ def build(
         corpus_dirs: folders of the corpora that live on disk.
         jobs: threads that draw mixtures; the result does not depend on it.
         reuse: open an existing folder of the same config, if it is complete or `allow_missing` is set.
-        allow_missing: leave out mixtures and trials whose recordings are missing, and draw from the rest
-            of a corpus that mixtures are drawn from; the card counts the recordings and names the first.
+        allow_missing: leave out mixtures and trials whose recordings are missing, and draw from the rest of a corpus
+            that mixtures are drawn from; the card counts the recordings and names the first.
         opened: the builder of the recipe, if it is already open.
         progress: shows progress.
 
@@ -139,14 +139,10 @@ def _card_of(folder: Path) -> DatasetCard:
     try:
         return read_card(folder)
     except DatasetError as error:
-        raise DatasetError(
-            f"{error}, after removing folder {str(folder)!r}, or choose another with --out"
-        ) from None
+        raise DatasetError(f"{error}, after removing folder {str(folder)!r}, or choose another with --out") from None
 
 
-def _manifest(
-    opened: OpenedBuilder, draws: _Draws, mixtures: Sequence[Mixture], trials: Sequence[Trial]
-) -> Manifest:
+def _manifest(opened: OpenedBuilder, draws: _Draws, mixtures: Sequence[Mixture], trials: Sequence[Trial]) -> Manifest:
     builder, config = opened.builder, opened.config
     used = sorted(files_of(mixtures, trials))
     files = [FileHash(corpus=key[0], path=key[1], sha256=draws.hashes[key]) for key in used]
@@ -238,19 +234,12 @@ def _hash_all(
 def _used(drawn: Sequence[Drawn]) -> tuple[list[Mixture], list[Trial]]:
     """Mixtures that have a trial, or whose sources enroll in one; and all trials."""
     trials = [trial for item in drawn for trial in item.trials]
-    enrolled = {
-        clip.mixture_id
-        for trial in trials
-        for clip in trial.clue.enrollments
-        if isinstance(clip, MixtureClip)
-    }
+    enrolled = {clip.mixture_id for trial in trials for clip in trial.clue.enrollments if isinstance(clip, MixtureClip)}
     mixtures = [item.mixture for item in drawn if item.trials or item.mixture.id in enrolled]
     return mixtures, trials
 
 
-def _counts(
-    draws: _Draws, mixtures: Sequence[Mixture], trials: Sequence[Trial], files: int
-) -> dict[str, int]:
+def _counts(draws: _Draws, mixtures: Sequence[Mixture], trials: Sequence[Trial], files: int) -> dict[str, int]:
     queried = {trial.mixture_id for trial in trials}
     counts = Counter({"mixtures": len(queried), "trials": len(trials), "files": files})
     if len(mixtures) > len(queried):

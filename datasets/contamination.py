@@ -1,9 +1,8 @@
 """Overlap of a test set with the training data that a system declares.
 
-Training data is declared by names: `corpus:split` (a kind of `tsebench list corpora`, or the name in a
-config for a folder of one's own), `corpus` for all of it, `dataset:split` for the recipe of a set,
-or the fingerprint of a set (12 digits or more). A network that was trained here also lists its
-recordings and speakers, which are compared one by one.
+Training data is declared by names: `corpus:split` (a kind of `tsebench list corpora`, or the name in a config for a
+folder of one's own), `corpus` for all of it, `dataset:split` for the recipe of a set, or the fingerprint of a set (12
+digits or more). A network that was trained here also lists its recordings and speakers, which are compared one by one.
 """
 
 from __future__ import annotations
@@ -45,9 +44,7 @@ class Overlap:
     of_trials: int
 
 
-def overlap(
-    dataset: Dataset, *, training_data: Sequence[str], trained_on: Contents | None = None
-) -> Overlap | None:
+def overlap(dataset: Dataset, *, training_data: Sequence[str], trained_on: Contents | None = None) -> Overlap | None:
     """Compare a test set with training data; None if nothing is known to be in both.
 
     Args:

@@ -1,7 +1,7 @@
 """Speakers and recordings that a dataset, or the training data of a system, contains.
 
-Recordings are identified by their content, and speakers by corpus and label, so that two sets can be
-compared whatever their names are and wherever their files lie.
+Recordings are identified by their content, and speakers by corpus and label, so that two sets can be compared whatever
+their names are and wherever their files lie.
 """
 
 from __future__ import annotations
@@ -98,9 +98,7 @@ def title_of(name: str, config: CorpusConfig) -> str:
     return name if config.kind in _OWN_FILES else config.kind
 
 
-def parts_of(
-    files: Iterable[FileKey], configs: Mapping[str, CorpusConfig], corpora: Corpora
-) -> tuple[str, ...]:
+def parts_of(files: Iterable[FileKey], configs: Mapping[str, CorpusConfig], corpora: Corpora) -> tuple[str, ...]:
     """`corpus:split` of all parts that some files are in; `corpus:?` where the split is unknown."""
     paths: dict[str, set[str]] = {}
     for name, path in files:
@@ -155,8 +153,8 @@ def _splits(corpus: Corpus, paths: set[str]) -> set[str]:
 def contents_of_recipe(opened: OpenedBuilder) -> Contents:
     """All recordings that the selections of a recipe name, for networks trained on a stream of it.
 
-    A recipe without selections follows a list, such as LibriMix; of such a set only the parts are given,
-    from some of its draws.
+    A recipe without selections follows a list, such as LibriMix; of such a set only the parts are given, from some of
+    its draws.
 
     Raises:
         CorpusError: a corpus is missing or damaged.

@@ -124,8 +124,7 @@ def read_card(folder: Path) -> DatasetCard:
     path = folder / "card.json"
     if not path.is_file():
         raise DatasetError(
-            f"{str(folder)!r} is not a dataset folder (no card.json); "
-            "build one with `tsebench build CONFIG --out DIR`"
+            f"{str(folder)!r} is not a dataset folder (no card.json); build one with `tsebench build CONFIG --out DIR`"
         )
     return _read_one(_CARD, path.read_bytes(), f"{path}")
 
@@ -134,8 +133,7 @@ def read_manifest(folder: Path) -> Manifest:
     """Read a dataset folder and check its parts.
 
     Raises:
-        DatasetError: a part is missing or damaged, or does not fit (see `check_manifest`) or match the
-            fingerprint.
+        DatasetError: a part is missing or damaged, or does not fit (see `check_manifest`) or match the fingerprint.
     """
     manifest = Manifest(
         card=read_card(folder),
@@ -146,8 +144,7 @@ def read_manifest(folder: Path) -> Manifest:
     check_manifest(manifest, where=f"dataset {str(folder)!r}")
     if fingerprint(manifest) != manifest.card.fingerprint:
         raise DatasetError(
-            f"dataset {str(folder)!r} was changed after it was built (its fingerprint does not "
-            "fit); build it again"
+            f"dataset {str(folder)!r} was changed after it was built (its fingerprint does not fit); build it again"
         )
     return manifest
 
@@ -156,8 +153,8 @@ def check_manifest(manifest: Manifest, *, where: str) -> None:
     """Check that the parts of a manifest fit together.
 
     Raises:
-        DatasetError: an id is used twice or cannot be a file name, a path leaves its corpus, or a
-            reference is broken; the message begins with `where`.
+        DatasetError: an id is used twice or cannot be a file name, a path leaves its corpus, or a reference is broken;
+            the message begins with `where`.
     """
     sources = {mixture.id: {s.id for s in mixture.sources} for mixture in manifest.mixtures}
     _check_ids([mixture.id for mixture in manifest.mixtures], f"{where}: mixture")

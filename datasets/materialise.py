@@ -44,8 +44,8 @@ def materialise(dataset: Dataset, folder: Path, *, jobs: int = 1, progress: Prog
     """Write wav files for other tools below `audio/`; complete files are not written again.
 
     The signals of a mixture go where the official script of the set puts them (see `TREES`), or else to
-    `mixture/<mixture>.wav` and `<source>/<mixture>.wav`; enrollments to `enrollment/<trial>_<k>.wav`. A set
-    of Scaper's has its JAMS files too. Signals have 16 bits if the recipe says so, and are float otherwise.
+    `mixture/<mixture>.wav` and `<source>/<mixture>.wav`; enrollments to `enrollment/<trial>_<k>.wav`. A set of Scaper's
+    has its JAMS files too. Signals have 16 bits if the recipe says so, and are float otherwise.
 
     Args:
         dataset: the set.
@@ -90,9 +90,7 @@ def other_build(dataset: Dataset, folder: Path) -> str:
     return "" if found == dataset.card.fingerprint else found
 
 
-def _each(
-    work: Callable[[T], None], items: Sequence[T], jobs: int, what: str, progress: ProgressFactory
-) -> None:
+def _each(work: Callable[[T], None], items: Sequence[T], jobs: int, what: str, progress: ProgressFactory) -> None:
     with ThreadPoolExecutor(max_workers=max(1, jobs)) as pool, progress(what, len(items)) as advance:
         for _ in pool.map(work, items):
             advance(1)

@@ -1,8 +1,8 @@
 """Query conditions FMQ, PMQ and FUQ, and the classes that queries name.
 
-A condition (n_active : n_inactive) follows the query-refinement paper; what the paper leaves open
-is settled so: the pool of inactive classes is the vocabulary without *all* classes of the mixture;
-one permutation for each mixture makes the draws nest (FUQ 0:1 ⊂ PMQ 1:1 ⊂ PMQ 1:3).
+A condition (n_active : n_inactive) follows the query-refinement paper; what the paper leaves open is settled so: the
+pool of inactive classes is the vocabulary without *all* classes of the mixture; one permutation for each mixture makes
+the draws nest (FUQ 0:1 ⊂ PMQ 1:1 ⊂ PMQ 1:3).
 """
 
 from __future__ import annotations
@@ -130,9 +130,7 @@ def _kind(item: object) -> str:
     return "sweep" if isinstance(item, Mapping | Sweep) else "text"
 
 
-ConditionItem = Annotated[
-    Annotated[ConditionText, Tag("text")] | Annotated[Sweep, Tag("sweep")], Discriminator(_kind)
-]
+ConditionItem = Annotated[Annotated[ConditionText, Tag("text")] | Annotated[Sweep, Tag("sweep")], Discriminator(_kind)]
 """A condition "n_active:n_inactive", or a sweep."""
 
 ConditionList = Annotated[tuple[ConditionItem, ...], Field(min_length=1)]

@@ -35,8 +35,7 @@ def limit_peak(
     """
     rate = mixture.sample_rate_hz
     clips = [
-        read(s.clip) if read else render_clip(s.clip, sample_rate_hz=rate, corpora=corpora)
-        for s in mixture.sources
+        read(s.clip) if read else render_clip(s.clip, sample_rate_hz=rate, corpora=corpora) for s in mixture.sources
     ]
     loud = mix(replace(mixture, quantise="none"), clips, corpora)
     gain = peak_gain([loud.mixture, *loud.sources], peak)

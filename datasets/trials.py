@@ -28,8 +28,8 @@ def render_trial(
 ) -> tuple[Query, Truth]:
     """Query and truth of one trial.
 
-    The mixture is rendered unless its signals are given; `separated` renders enrollments that are sources of
-    other mixtures.
+    The mixture is rendered unless its signals are given; `separated` renders enrollments that are sources of other
+    mixtures.
     """
     signals = rendered or render(mixture, corpora)
     rate = mixture.sample_rate_hz
@@ -63,16 +63,13 @@ def source_signal(source_id: str, mixture: Mixture, signals: Rendered) -> Sample
     ids = [source.id for source in mixture.sources]
     if source_id not in ids:
         raise DatasetError(
-            f"mixture {mixture.id!r} has no source {source_id!r} (its sources: {', '.join(ids)}); "
-            "build the set again"
+            f"mixture {mixture.id!r} has no source {source_id!r} (its sources: {', '.join(ids)}); build the set again"
         )
     samples: Samples = signals.sources[ids.index(source_id)]
     return signals.auxiliary.get(source_id, samples)
 
 
-def _video(
-    clip: VideoClip | None, mixture: Mixture, corpora: Corpora
-) -> tuple[torch.Tensor | None, float | None]:
+def _video(clip: VideoClip | None, mixture: Mixture, corpora: Corpora) -> tuple[torch.Tensor | None, float | None]:
     """Pictures [F, H, W] in 0..1, as many as fit into the mixture, and their rate.
 
     The last picture stays if the video is shorter, as it is where sound outlasts it in a file.

@@ -1,7 +1,7 @@
 """Recipes (clips, sources, mixtures, trials) and their rendered forms (queries, truths).
 
-Audio is float32 with full scale ±1, shape [C, T] (C channels, T samples) unless stated.
-Ids are stable: letters, digits, `_`, `-`, `.` and `+` only, so that they can be file names.
+Audio is float32 with full scale ±1, shape [C, T] (C channels, T samples) unless stated. Ids are stable: letters,
+digits, `_`, `-`, `.` and `+` only, so that they can be file names.
 """
 
 from __future__ import annotations
@@ -110,8 +110,8 @@ class Mixture:
 class ClueSpec:
     """Recipe of a query's clues, in any combination.
 
-    `classes` is sorted, so that its order does not give away which class is active;
-    `enrollments` follow the order of `classes` where both are given.
+    `classes` is sorted, so that its order does not give away which class is active; `enrollments` follow the order of
+    `classes` where both are given.
     """
 
     enrollments: tuple[EnrollmentClip, ...] = ()

@@ -1,7 +1,7 @@
 """Check of `tsebench doctor metrics`: every metric against its references, on this machine.
 
-Values are computed as in a run: in padded batches of different lengths on the device, and in the process
-pool. The references are in `doctor/reference_values.py`.
+Values are computed as in a run: in padded batches of different lengths on the device, and in the process pool. The
+references are in `doctor/reference_values.py`.
 """
 
 from __future__ import annotations
@@ -135,17 +135,13 @@ def _compared(
     cases = [case for case in cases if any(r.suits(case) for r in references)]
     # References start before the pool has work, so that both go on at once.
     expected = [
-        threads.submit(_expected, reference, cases) if _installed(reference) else None
-        for reference in references
+        threads.submit(_expected, reference, cases) if _installed(reference) else None for reference in references
     ]
     try:
         ours = _values(metric, cases, device, pool)
     except _BROKEN as error:
         ours = {case.name: f"{type(error).__name__}: {error}" for case in cases}
-    return [
-        _agreement(metric, reference, ours, theirs)
-        for reference, theirs in zip(references, expected, strict=True)
-    ]
+    return [_agreement(metric, reference, ours, theirs) for reference, theirs in zip(references, expected, strict=True)]
 
 
 def _values(metric: Metric, cases: Sequence[Case], device: str, pool: FilePool) -> dict[str, float | str]:
@@ -192,21 +188,13 @@ def _installed(reference: Reference) -> bool:
 
 
 def _agreement(
-    metric: Metric,
-    reference: Reference,
-    ours: Mapping[str, float | str],
-    theirs: Future[dict[str, float]] | None,
+    metric: Metric, reference: Reference, ours: Mapping[str, float | str], theirs: Future[dict[str, float]] | None
 ) -> Agreement:
     blank = Agreement(
-        metric=metric.info.name,
-        reference=_label(reference),
-        unit=metric.info.unit,
-        tolerance=reference.tolerance,
+        metric=metric.info.name, reference=_label(reference), unit=metric.info.unit, tolerance=reference.tolerance
     )
     if theirs is None:
-        return replace(
-            blank, checked=False, remark=f"pip install {reference.distribution or reference.package}"
-        )
+        return replace(blank, checked=False, remark=f"pip install {reference.distribution or reference.package}")
     try:
         return _judged(blank, ours, theirs.result(), metric.info.floor_db)
     except _BROKEN as error:

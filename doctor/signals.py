@@ -46,9 +46,7 @@ class Case:
 def built_in_cases() -> list[Case]:
     """Synthetic speech at two rates, short and long, and estimates from bad to nearly perfect."""
     corpus = SyntheticSpeech(utterances=2)
-    first, second = (
-        [r.path for r in corpus.recordings() if r.label == voice] for voice in SPEAKERS["test"][:2]
-    )
+    first, second = ([r.path for r in corpus.recordings() if r.label == voice] for voice in SPEAKERS["test"][:2])
     cases = []
     for rate in (8000, 16000):
         voice, other = (_speech(corpus, paths, rate) for paths in (first, second))

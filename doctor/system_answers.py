@@ -38,11 +38,7 @@ class ProbedSystem:
     def probe(self, name: str, duration_s: float = 1.0) -> Probe:
         """A made-up query that fits the system's card."""
         return make_probe(
-            self.system.card,
-            name=name,
-            duration_s=duration_s,
-            sample_rate_hz=self.sample_rate_hz,
-            seed=self.seed,
+            self.system.card, name=name, duration_s=duration_s, sample_rate_hz=self.sample_rate_hz, seed=self.seed
         )
 
     def answers(self, *probes: Probe) -> list[ProbeAnswer]:

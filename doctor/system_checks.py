@@ -58,9 +58,7 @@ def check_system(
         lengths_s=tuple(lengths_s),
     )
     results = {name: check(probed) for name, check in _CHECKS.items()}
-    return [
-        CheckResult(name=name, passed=passed, detail=detail) for name, (passed, detail) in results.items()
-    ]
+    return [CheckResult(name=name, passed=passed, detail=detail) for name, (passed, detail) in results.items()]
 
 
 def _lengths(probed: ProbedSystem) -> _Finding:

@@ -1,7 +1,7 @@
 """Audio of trials for players: rendered from the datasets of a run, and its stored estimates.
 
-Every other report reads rows alone. A set is only used if its fingerprint is the one that the run
-was scored on; audio that is not available has a reason instead.
+Every other report reads rows alone. A set is only used if its fingerprint is the one that the run was scored on; audio
+that is not available has a reason instead.
 """
 
 from __future__ import annotations
@@ -200,9 +200,7 @@ class RunAudio:
         return None
 
 
-def open_audio(
-    folders: Sequence[Path], *, corpus_dirs: Mapping[str, Path] | None = None
-) -> dict[str, RunAudio]:
+def open_audio(folders: Sequence[Path], *, corpus_dirs: Mapping[str, Path] | None = None) -> dict[str, RunAudio]:
     """Audio of several runs by run id; a folder without `run.json` has none.
 
     Args:

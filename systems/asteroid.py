@@ -1,7 +1,7 @@
 """Separation models of asteroid (Pariente et al., Interspeech 2020), followed by the choice of an output.
 
-A separation model has no clue: the estimate is its output nearest to the enrollment (`asteroid`), or, as an
-upper bound, its output nearest to the truth (`asteroid_oracle`).
+A separation model has no clue: the estimate is its output nearest to the enrollment (`asteroid`), or, as an upper
+bound, its output nearest to the truth (`asteroid_oracle`).
 """
 
 from __future__ import annotations
@@ -78,10 +78,10 @@ class Asteroid:
     Outputs have the model's own level, which is arbitrary if it was trained by SI-SDR.
 
     Args:
-        model: a file that asteroid saved (model_name, model_args, state_dict), or its name on Hugging Face's
-            hub. Needs the package asteroid: `pip install 'tsebench[asteroid]'`.
-        embedder: of voices: a checkpoint of separate_then_identify, or an ONNX file of a speaker model, as
-            for the metric speaker_similarity.
+        model: a file that asteroid saved (model_name, model_args, state_dict), or its name on Hugging Face's hub. Needs
+            the package asteroid: `pip install 'tsebench[asteroid]'`.
+        embedder: of voices: a checkpoint of separate_then_identify, or an ONNX file of a speaker model, as for the
+            metric speaker_similarity.
         embedder_input: of an ONNX file: "waveform" or "fbank80".
         embedder_rate_hz: of an ONNX file: rate that it was trained at.
         embedder_output: of an ONNX file: name of its output; by default its only one.
@@ -131,10 +131,7 @@ class Asteroid:
                 failures[batch.ids[row]] = "the query has no enrollment to compare voices with"
                 continue
             chosen = closest_voice(
-                list(outputs),
-                torch.cat([*enrollments]),
-                embedder=self._embedder,
-                sample_rate_hz=batch.sample_rate_hz,
+                list(outputs), torch.cat([*enrollments]), embedder=self._embedder, sample_rate_hz=batch.sample_rate_hz
             )
             estimate[row, : outputs.shape[-1]] = outputs[chosen]
         return Extraction(estimate=estimate, failures=failures)

@@ -1,7 +1,7 @@
 """`command`: any program, in any language, that reads and writes wav files.
 
-The program is started once for each query, or once for each batch so that a model is loaded once. Its
-arguments contain placeholders:
+The program is started once for each query, or once for each batch so that a model is loaded once. Its arguments contain
+placeholders:
 
     {mixture}      float wav of the mixture, all channels
     {enrollment}   wav of the first enrollment; a query without one fails
@@ -49,11 +49,11 @@ from .shared.external_program import Job, Program, run_program
 class CommandSystem:
     """Runs a program on wav files.
 
-    An exit code, the time limit, or an output that is missing, unreadable, not mono or of the wrong rate
-    fails only its own query. Length and values of the output are left to the scorer. If the program fails on
-    a batch, the whole batch is refused, and the harness runs its queries one by one. The card's hash covers
-    the program and every file among its arguments, so that a changed script never reuses an old score. A
-    package that it imports is not covered: name it in `depends`.
+    An exit code, the time limit, or an output that is missing, unreadable, not mono or of the wrong rate fails only its
+    own query. Length and values of the output are left to the scorer. If the program fails on a batch, the whole batch
+    is refused, and the harness runs its queries one by one. The card's hash covers the program and every file among its
+    arguments, so that a changed script never reuses an old score. A package that it imports is not covered: name it in
+    `depends`.
 
     Args:
         program: a command line (split as a shell would, but run without a shell) or a list of arguments.
@@ -112,9 +112,7 @@ class CommandSystem:
             if self._program.batched:
                 self._run_batch(jobs, folder)
             by_id = {job.id: job for job in jobs}
-            return extract_each(
-                batch.ids, lambda query_id: self._answer(by_id[query_id], folder), device=self._device
-            )
+            return extract_each(batch.ids, lambda query_id: self._answer(by_id[query_id], folder), device=self._device)
 
     def _answer(self, job: Job, folder: Path) -> Samples:
         """Estimate [T_b] of one query."""
@@ -131,9 +129,7 @@ class CommandSystem:
             self._run(self._program.fill_batch(batch_file=batch_file), folder, queries=len(jobs))
 
     def _run(self, argv: Sequence[str], folder: Path, *, queries: int) -> None:
-        run_program(
-            argv, stderr=folder / "stderr.txt", time_limit_s=self._time_limit_s * queries, device=self._device
-        )
+        run_program(argv, stderr=folder / "stderr.txt", time_limit_s=self._time_limit_s * queries, device=self._device)
 
 
 def _write_job(batch: QueryBatch, row: int, folder: Path) -> Job:
@@ -182,6 +178,5 @@ def _digest(files: Sequence[Path]) -> str:
         return sha256_of(files)
     except OSError as error:
         raise ConfigError(
-            f"system 'command': cannot read {error.filename!r}: {error.strerror}; "
-            "correct the program or `depends`"
+            f"system 'command': cannot read {error.filename!r}: {error.strerror}; correct the program or `depends`"
         ) from None

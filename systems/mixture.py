@@ -19,10 +19,7 @@ class MixtureSystem:
     def __init__(self, *, device: str = "cpu") -> None:
         self._device = torch.device(device)
         self.card = SystemCard(
-            name="mixture",
-            family="baseline",
-            description="the unprocessed mixture, first channel",
-            causal=True,
+            name="mixture", family="baseline", description="the unprocessed mixture, first channel", causal=True
         )
 
     def extract(self, batch: QueryBatch) -> Extraction:

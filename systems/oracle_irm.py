@@ -23,12 +23,7 @@ from .shared.masks import MaskOracle, Spectra, Stft, safe_ratio
 
 @register_system("oracle_irm")
 def oracle_irm(
-    *,
-    window_ms: float = 32.0,
-    hop_ms: float = 8.0,
-    exponent: float = 2.0,
-    beta: float = 0.5,
-    device: str = "cpu",
+    *, window_ms: float = 32.0, hop_ms: float = 8.0, exponent: float = 2.0, beta: float = 0.5, device: str = "cpu"
 ) -> MaskOracle:
     """Ideal ratio mask on the STFT of the mixture (oracle).
 

@@ -4,9 +4,8 @@ With S and X the spectra of the target and of the mixture, and θ the angle betw
 
     M = clip(|S| / |X| · cos θ, 0, 1) = clip(Re(S X*) / |X|², 0, 1),    estimate = ISTFT(M · X).
 
-It is the real mask in [0, 1] with the least squared error in each bin: Erdogan, Hershey, Watanabe and Le
-Roux, "Phase-sensitive and recognition-boosted speech separation using deep recurrent neural networks", ICASSP
-2015.
+It is the real mask in [0, 1] with the least squared error in each bin: Erdogan, Hershey, Watanabe and Le Roux,
+"Phase-sensitive and recognition-boosted speech separation using deep recurrent neural networks", ICASSP 2015.
 """
 
 from __future__ import annotations

@@ -26,9 +26,9 @@ _ID = re.compile(r"(?!\.{1,2}$)[\w.+-]+", re.ASCII)
 class PrecomputedSystem:
     """Reads estimates of another program, `<folder>/<query id>.wav`.
 
-    A file that is missing, corrupt, not mono or of the wrong rate fails only its own query. Length and values
-    are left to the scorer. The card's hash covers names and contents of all files, so that a changed estimate
-    never reuses an old score.
+    A file that is missing, corrupt, not mono or of the wrong rate fails only its own query. Length and values are left
+    to the scorer. The card's hash covers names and contents of all files, so that a changed estimate never reuses an
+    old score.
 
     Args:
         folder: of the files.
@@ -84,9 +84,7 @@ class PrecomputedSystem:
 
     def _path(self, query_id: str) -> Path:
         if not _ID.fullmatch(query_id):
-            raise ExtractionError(
-                f"id: {query_id!r} cannot be a file name; use letters, digits, `_`, `-`, `.`, `+`"
-            )
+            raise ExtractionError(f"id: {query_id!r} cannot be a file name; use letters, digits, `_`, `-`, `.`, `+`")
         return self._folder / self._pattern.replace("{id}", query_id)
 
 
@@ -104,8 +102,7 @@ def _matches(folder: Path, pattern: str) -> list[Path]:
     if not folder.is_dir():
         raise ConfigError(
             f"system 'precomputed': folder {str(folder)!r} "
-            f"{'is not a folder' if folder.exists() else 'does not exist'}; "
-            "give the folder that holds the estimates"
+            f"{'is not a folder' if folder.exists() else 'does not exist'}; give the folder that holds the estimates"
         )
     wildcard = "*".join(glob.escape(part) for part in pattern.split("{id}"))
     found = sorted(path for path in folder.glob(wildcard) if path.is_file())

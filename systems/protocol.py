@@ -55,9 +55,9 @@ class QueryBatch:
     Attributes:
         mixture: [B, C, T] float32.
         lengths: [B] int64, true number of samples of each mixture.
-        clues: one for each query; enrollments are tensors [T_k] on the same device, and so are videos [F_b,
-            H, W] in 0..1, of `video_fps` pictures per second, unpadded. A system normalises videos itself:
-            MuSE and reentry take (x − 0.4161) / 0.1688.
+        clues: one for each query; enrollments are tensors [T_k] on the same device, and so are videos [F_b, H, W] in
+            0..1, of `video_fps` pictures per second, unpadded. A system normalises videos itself: MuSE and reentry take
+            (x − 0.4161) / 0.1688.
     """
 
     ids: tuple[str, ...]
@@ -72,12 +72,11 @@ class Extraction:
     """Estimates of a batch.
 
     Attributes:
-        estimate: [B, T] float, T as in the batch's mixture; samples past a length are ignored. A system that
-            reads files of another program returns one tensor [T_b] for each query; the scorer checks T_b.
+        estimate: [B, T] float, T as in the batch's mixture; samples past a length are ignored. A system that reads
+            files of another program returns one tensor [T_b] for each query; the scorer checks T_b.
         class_probabilities: [B, K] over the card's classes, if the system classifies.
         transcripts: recognised words, if the system recognises speech.
-        failures: reason by query id, for queries that cannot be answered; their part of `estimate` is
-            ignored.
+        failures: reason by query id, for queries that cannot be answered; their part of `estimate` is ignored.
     """
 
     estimate: Tensor | Sequence[Tensor]

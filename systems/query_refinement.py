@@ -1,7 +1,7 @@
 """Query refinement: classes that a classifier does not find in the mixture are removed from the query.
 
-Sato, Haruta, Hiruma and Imoto, "Context-aware query refinement for target sound extraction: handling
-partially matched queries". Networks without the classifier are the paper's baselines.
+Sato, Haruta, Hiruma and Imoto, "Context-aware query refinement for target sound extraction: handling partially matched
+queries". Networks without the classifier are the paper's baselines.
 """
 
 from __future__ import annotations
@@ -122,9 +122,7 @@ class Refiner:
             options={"empty_query": empty_query},
         )
 
-    def answer(
-        self, batch: QueryBatch, *, theta: float, active: Sequence[Sequence[str]] | None
-    ) -> Extraction:
+    def answer(self, batch: QueryBatch, *, theta: float, active: Sequence[Sequence[str]] | None) -> Extraction:
         """Refine the queries (eq. 7) and extract.
 
         Args:
@@ -161,8 +159,8 @@ class QueryRefinement:
     Args:
         checkpoint: a folder, a weights file with its card next to it, or a shipped name.
         theta: θ (eq. 7); 0 leaves the query as it is. None is 0.1, or 0 without a classifier.
-        empty_query: a query of which nothing is left goes to the network as a vector of zeros ("network", as
-            in the paper), or is answered with zeros ("silence").
+        empty_query: a query of which nothing is left goes to the network as a vector of zeros ("network", as in the
+            paper), or is answered with zeros ("silence").
         device: "cpu", "cuda", ...
 
     Raises:

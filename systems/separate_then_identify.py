@@ -1,7 +1,7 @@
 """Cascade for speech: blind separation of all voices, then speaker verification picks the output.
 
-The usual baseline of target speech extraction (Zmolikova et al., "Neural target speech extraction: an
-overview", IEEE Signal Processing Magazine 2023). The separator's number of voices is fixed by its training.
+The usual baseline of target speech extraction (Zmolikova et al., "Neural target speech extraction: an overview", IEEE
+Signal Processing Magazine 2023). The separator's number of voices is fixed by its training.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ NAME = "separate_then_identify"
 class SeparateThenIdentifyTask(EnrolledTask[SeparateThenIdentifyConfig, SeparateThenIdentifyNet]):
     """Permutation-invariant loss of the outputs, and two cross-entropies of the embedder.
 
-    The embedder learns to pick the target by its enrollment, among the clean sources and among the separated
-    signals, and to classify the training speakers.
+    The embedder learns to pick the target by its enrollment, among the clean sources and among the separated signals,
+    and to classify the training speakers.
     """
 
     net_config = SeparateThenIdentifyConfig
@@ -33,8 +33,8 @@ class SeparateThenIdentifyTask(EnrolledTask[SeparateThenIdentifyConfig, Separate
         """Losses [B]: the mean over sources in dB, and the weighted cross-entropies in nats.
 
         Raises:
-            ConfigError: a mixture has more sources than the separator has outputs, a trial has no enrollment,
-                or there are more speakers than outputs of the classifier.
+            ConfigError: a mixture has more sources than the separator has outputs, a trial has no enrollment, or there
+                are more speakers than outputs of the classifier.
         """
         config, lengths = net.config, batch.queries.lengths
         sources = all_sources(batch, config.num_outputs)
@@ -78,9 +78,7 @@ def in_order(outputs: Tensor, chosen: Tensor) -> Tensor:
     return outputs.gather(1, chosen[:, :, None].expand_as(outputs))
 
 
-def identification_losses(
-    candidates: Tensor, wanted: Tensor, audible: Tensor, *, temperature: float
-) -> Tensor:
+def identification_losses(candidates: Tensor, wanted: Tensor, audible: Tensor, *, temperature: float) -> Tensor:
     """Cross-entropies [B] of picking the first candidate by its cosine to the enrollment.
 
     Args:

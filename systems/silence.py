@@ -18,9 +18,7 @@ class SilenceSystem:
 
     def __init__(self, *, device: str = "cpu") -> None:
         self._device = torch.device(device)
-        self.card = SystemCard(
-            name="silence", family="baseline", description="zeros for every query", causal=True
-        )
+        self.card = SystemCard(name="silence", family="baseline", description="zeros for every query", causal=True)
 
     def extract(self, batch: QueryBatch) -> Extraction:
         """Answer a batch with zeros."""

@@ -97,8 +97,8 @@ class SoundBeam:
 
     Args:
         checkpoint: a folder, a weights file with its card next to it, or a shipped name.
-        query: the clue that is used: "classes", "enrollment", or "auto": the classes where the network knows
-            all of them, else the enrollments. The encoded enrollments of a class are averaged (eq. 8).
+        query: the clue that is used: "classes", "enrollment", or "auto": the classes where the network knows all of
+            them, else the enrollments. The encoded enrollments of a class are averaged (eq. 8).
         device: "cpu", "cuda", ...
 
     Raises:
@@ -129,9 +129,7 @@ class SoundBeam:
         """Answer a batch; queries without a usable clue fail alone."""
         check_rate(batch, self.card)
         usable = [self._usable(clues) for clues in batch.clues]
-        failures = {
-            query_id: clue for query_id, clue in zip(batch.ids, usable, strict=True) if isinstance(clue, str)
-        }
+        failures = {query_id: clue for query_id, clue in zip(batch.ids, usable, strict=True) if isinstance(clue, str)}
         mixture = batch.mixture[:, 0].to(self._device)
         lengths = batch.lengths.to(self._device)
         estimate = self._net.extractor(mixture, lengths, self._embeddings(usable))
@@ -175,8 +173,7 @@ def _kinds(config: SoundBeamConfig, query: QueryKind, checkpoint: str) -> frozen
         return frozenset(kind for kind, able in can.items() if able)
     if not can[query]:
         raise ConfigError(
-            f"query = {query!r}, but checkpoint {checkpoint!r} is the variant "
-            f"{config.variant!r}, which cannot use that clue; "
-            "use query: auto, or a checkpoint of a mixed variant"
+            f"query = {query!r}, but checkpoint {checkpoint!r} is the variant {config.variant!r}, which cannot use "
+            "that clue; use query: auto, or a checkpoint of a mixed variant"
         )
     return frozenset({query})

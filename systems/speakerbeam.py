@@ -1,9 +1,9 @@
 """SpeakerBeam in the frequency domain: a BLSTM mask network conditioned on an enrollment.
 
-Žmolíková et al., "Speaker-aware neural network based beamformer for speaker extraction in speech mixtures",
-Interspeech 2017, and "SpeakerBeam", IEEE JSTSP 13(4), 2019, the network for one microphone. The auxiliary
-network learns an embedding of the enrollment together with the mask network, or gets an i-vector; speaker
-posteriors are not implemented. Sizes that the papers leave open are parameters.
+Žmolíková et al., "Speaker-aware neural network based beamformer for speaker extraction in speech mixtures", Interspeech
+2017, and "SpeakerBeam", IEEE JSTSP 13(4), 2019, the network for one microphone. The auxiliary network learns an
+embedding of the enrollment together with the mask network, or gets an i-vector; speaker posteriors are not implemented.
+Sizes that the papers leave open are parameters.
 """
 
 from __future__ import annotations
@@ -30,9 +30,7 @@ class SpeakerBeamTask(EnrolledTask[SpeakerBeamConfig, SpeakerBeamNet]):
     net_config = SpeakerBeamConfig
     net_class = SpeakerBeamNet
 
-    def prepare(
-        self, net: SpeakerBeamNet, first_items: FirstItems, *, seed: int, progress: ProgressFactory
-    ) -> str:
+    def prepare(self, net: SpeakerBeamNet, first_items: FirstItems, *, seed: int, progress: ProgressFactory) -> str:
         """Fit the extractor of i-vectors to the enrollments of the first trials.
 
         Raises:

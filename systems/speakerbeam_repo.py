@@ -1,7 +1,7 @@
 """Models of the public SpeakerBeam repository, converted to our TD-SpeakerBeam.
 
-The repository, BUTSpeechFIT/speakerbeam, saves its `TimeDomainSpeakerBeam` as asteroid does. The weights are
-the same under other names and in part in other shapes.
+The repository, BUTSpeechFIT/speakerbeam, saves its `TimeDomainSpeakerBeam` as asteroid does. The weights are the same
+under other names and in part in other shapes.
 """
 
 from __future__ import annotations
@@ -141,9 +141,7 @@ def _check(package: Package, args: Mapping[str, Any]) -> None:
         found = args.get(key, values[0])
         if found not in values:
             known = ", ".join(repr(value) for value in values)
-            raise CheckpointError(
-                f"{package.where}: model_args[{key!r}] = {found!r} is not supported (known: {known})"
-            )
+            raise CheckpointError(f"{package.where}: model_args[{key!r}] = {found!r} is not supported (known: {known})")
     blocks, at = args["n_blocks"], args.get("i_adapt_layer")
     if not isinstance(blocks, int) or not isinstance(at, int) or blocks < 1 or (at + 1) % blocks:
         raise CheckpointError(
@@ -163,8 +161,7 @@ def own_state(package: Package, config: TdSpeakerBeamConfig) -> dict[str, Tensor
         renamed = dict(_renamed(key, tensor, config))
         if not renamed:
             raise CheckpointError(
-                f"{package.where} has the weight {key!r}, for which the network of its model_args "
-                "has no place"
+                f"{package.where} has the weight {key!r}, for which the network of its model_args has no place"
             )
         state |= renamed
     return state
@@ -185,9 +182,7 @@ def _renamed(key: str, tensor: Tensor, config: TdSpeakerBeamConfig) -> Iterator[
         yield from _of_network(key.removeprefix("auxiliary.2."), tensor, config, ours="auxiliary")
 
 
-def _of_network(
-    key: str, tensor: Tensor, config: TdSpeakerBeamConfig, *, ours: str
-) -> Iterator[tuple[str, Tensor]]:
+def _of_network(key: str, tensor: Tensor, config: TdSpeakerBeamConfig, *, ours: str) -> Iterator[tuple[str, Tensor]]:
     """Convert a weight of asteroid's TDConvNet, in the extraction or the auxiliary network."""
     *stem, leaf = key.split(".")
     leaf = _LEAF.get(leaf, leaf)
@@ -208,9 +203,7 @@ def _of_network(
         yield f"{ours}.{where}.blocks.{block}.{name}.{leaf}", value
 
 
-def _concatenation(
-    rest: list[str], tensor: Tensor, config: TdSpeakerBeamConfig
-) -> Iterator[tuple[str, Tensor]]:
+def _concatenation(rest: list[str], tensor: Tensor, config: TdSpeakerBeamConfig) -> Iterator[tuple[str, Tensor]]:
     """Split W [f; e] + b into the columns of the features and those of the embedding."""
     names = {"0": "conditioning", "1": "skip_conditioning"}
     if len(rest) != 2 or rest[0] not in names:

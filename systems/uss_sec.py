@@ -42,17 +42,11 @@ class UssSecTask:
         sources = all_sources(batch, net.config.num_outputs)
         separated = net(mixture, batch.queries.lengths)
         losses, chosen = assigned_losses(
-            criterion,
-            outputs=separated.outputs,
-            sources=sources,
-            mixture=mixture,
-            present=sources.any(dim=-1),
+            criterion, outputs=separated.outputs, sources=sources, mixture=mixture, present=sources.any(dim=-1)
         )
         labels, known = output_labels(batch, net.classes, chosen.cpu())
         wrong = class_loss(
-            probabilities=separated.probabilities,
-            labels=labels.to(mixture.device),
-            known=known.to(mixture.device),
+            probabilities=separated.probabilities, labels=labels.to(mixture.device), known=known.to(mixture.device)
         )
         return losses.mean(dim=1) + net.config.class_weight * wrong.mean(dim=1)
 
@@ -63,8 +57,8 @@ TASKS.register(NAME)(UssSecTask())
 def output_labels(batch: TrainBatch, classes: tuple[str, ...], chosen: Tensor) -> tuple[Tensor, Tensor]:
     """Known classes of each output.
 
-    The output that was assigned to the target holds the requested classes. The other active classes are in
-    one of the other outputs, but which one is unknown: they are left out there; all other classes are absent.
+    The output that was assigned to the target holds the requested classes. The other active classes are in one of the
+    other outputs, but which one is unknown: they are left out there; all other classes are absent.
 
     Args:
         batch: with its active classes.
@@ -89,8 +83,8 @@ class UssSec:
 
     Args:
         checkpoint: a folder, a weights file with its card next to it, or a shipped name.
-        threshold: a class whose highest probability over the outputs is less counts as absent, and adds
-            nothing; 0 always finds one.
+        threshold: a class whose highest probability over the outputs is less counts as absent, and adds nothing; 0
+            always finds one.
         device: "cpu", "cuda", ...
 
     Raises:

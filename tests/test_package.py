@@ -78,10 +78,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     install = [str(python), "-m", "pip", "install", "--quiet", "--no-deps", "--no-index"]
     subprocess.run([*install, str(wheel)], check=True, capture_output=True)
     here = subprocess.run(
-        [str(python), "-c", "import site; print(site.getsitepackages()[0])"],
-        check=True,
-        capture_output=True,
-        text=True,
+        [str(python), "-c", "import site; print(site.getsitepackages()[0])"], check=True, capture_output=True, text=True
     ).stdout.strip()
     # A path in a .pth file is added as it is: the editable tsebench of this environment is not.
     Path(here, "dependencies.pth").write_text("\n".join(site.getsitepackages()) + "\n")

@@ -34,9 +34,7 @@ def test_a_room_has_a_face_whose_names_exist(room: Path) -> None:
     """The docstring of `__init__` describes the room; identifiers that it names are defined there."""
     text = ast.get_docstring(ast.parse((room / "__init__.py").read_text(encoding="utf-8")))
     assert text, f"{room / '__init__.py'} has no docstring"
-    known = {path.stem for path in room.rglob("*.py")} | {
-        path.name for path in room.rglob("*") if path.is_dir()
-    }
+    known = {path.stem for path in room.rglob("*.py")} | {path.name for path in room.rglob("*") if path.is_dir()}
     known |= {name for path in room.rglob("*.py") for name in defined(path)}
     named = set(re.findall(r"`([A-Za-z_]\w+)`", text))
     assert named <= known, f"{room}: no such names: {sorted(named - known)}"
@@ -53,9 +51,7 @@ def test_a_public_class_name_stands_once() -> None:
 
 def test_no_fragments() -> None:
     """A module under 40 lines with a single importer belongs into it, unless it is a registry's entry."""
-    importers = Counter(
-        name for module, path in modules().items() for name in imports(module, path, lazy=True)
-    )
+    importers = Counter(name for module, path in modules().items() for name in imports(module, path, lazy=True))
     small = [
         module
         for module, path in modules().items()

@@ -19,17 +19,15 @@ from .protocol import import_package
 
 _WHISPER = "openai-whisper"
 
-# Names of punctuation in the prompts of WSJ, after the sign itself: `,COMMA`, `"END-QUOTE`, `)RIGHT-PAREN`.
-# The dictionary of CMU lists them. `.POINT` and `%PERCENT` are not among them: these words belong to numbers.
+# Names of punctuation in the prompts of WSJ, after the sign itself: `,COMMA`, `"END-QUOTE`, `)RIGHT-PAREN`. The
+# dictionary of CMU lists them. `.POINT` and `%PERCENT` are not among them: these words belong to numbers.
 _PUNCTUATION_NAME = (
     r"comma|period|full-stop|ellipsis|(?:semi-)?colon|question-mark|exclamation-(?:point|mark)|"
     r"dash|hyphen|slash|ampersand|sharp-sign|[a-z-]*quotes?|[a-z-]*brac(?:e|es|ket|kets)|"
     r"[a-z-]*paren(?:s|thes[ei]s)?"
 )
 _VERBALISED = re.compile(rf"(?<!\S)[^\w\s]+(?:{_PUNCTUATION_NAME})(?!\S)", re.IGNORECASE)
-_TAG = re.compile(
-    r"\[[^\]]*\]|<(?:[\w-]*noise|laughter|breath|cough|sil|silence|unk|eps|/?s)>", re.IGNORECASE
-)
+_TAG = re.compile(r"\[[^\]]*\]|<(?:[\w-]*noise|laughter|breath|cough|sil|silence|unk|eps|/?s)>", re.IGNORECASE)
 _UNSPOKEN = re.compile(r"\(+[^()]*\)+")
 _SPOKEN_POINT = re.compile(r"(?<!\S)(?:\.(?=point(?!\S))|%(?=percent(?!\S)))", re.IGNORECASE)
 _LONE_MARK = re.compile(r"(?<!\S)[.~-]+(?!\S)")
@@ -58,10 +56,10 @@ def open_normaliser(name: str) -> Normaliser:
     """The normaliser of that name.
 
     Args:
-        name: "none" touches only spaces; "basic" writes lower case without punctuation, but
-            with apostrophes; "whisper_en" is the one for English of the whisper package
-            (Radford et al. 2023, appendix C): numbers as digits, British spelling as American,
-            contractions in full, no fillers. The last one takes seconds to import.
+        name: "none" touches only spaces; "basic" writes lower case without punctuation, but with apostrophes;
+            "whisper_en" is the one for English of the whisper package (Radford et al. 2023, appendix C): numbers as
+            digits, British spelling as American, contractions in full, no fillers. The last one takes seconds to
+            import.
 
     Raises:
         UnknownNameError: no such normaliser.

@@ -1,7 +1,7 @@
 """PocketSphinx: a small recogniser of English that needs no download.
 
-With the grammar of a dataset it understands the synthetic voices; its own language model is for
-read news. Worker processes import this module: keep its imports light.
+With the grammar of a dataset it understands the synthetic voices; its own language model is for read news. Worker
+processes import this module: keep its imports light.
 """
 
 from __future__ import annotations
@@ -67,8 +67,7 @@ def open_pocketsphinx(
     """`pocketsphinx`, which takes no argument; the decoder is tried with the grammar at once."""
     if argument:
         raise ConfigError(
-            f"recogniser '{_NAME}:{argument}' has an argument; write {_NAME!r}: the grammar comes "
-            "from the dataset"
+            f"recogniser '{_NAME}:{argument}' has an argument; write {_NAME!r}: the grammar comes from the dataset"
         )
     _decoder(grammar)
     return PocketSphinx(grammar)
@@ -89,9 +88,7 @@ def _decoder(grammar: str | None) -> Any:
             loglevel="FATAL",
         )
     except RuntimeError as error:
-        raise ConfigError(
-            f"{_NAME} does not load its models at {str(models)!r} ({error}); reinstall it"
-        ) from None
+        raise ConfigError(f"{_NAME} does not load its models at {str(models)!r} ({error}); reinstall it") from None
     if grammar is not None:
         _use_grammar(decoder, grammar)
     return decoder
@@ -127,9 +124,9 @@ def _codes(signal: NDArray[np.float32], sample_rate_hz: int) -> bytes:
 def _recognise(decoder: Any, codes: bytes) -> str:
     """Text of one utterance, independent of earlier ones.
 
-    Its front end keeps an estimate of the noise, which only `reinit_feat` clears. Its acoustic
-    model keeps the best densities of the last frame, and they decide on signals that are all but
-    silent; a burst of noise leaves the same ones there each time.
+    Its front end keeps an estimate of the noise, which only `reinit_feat` clears. Its acoustic model keeps the best
+    densities of the last frame, and they decide on signals that are all but silent; a burst of noise leaves the same
+    ones there each time.
     """
     if not codes:
         return ""

@@ -23,12 +23,11 @@ SAMPLE_RATE_HZ = 16000  # of all recognisers here; other rates are resampled to 
 class Recogniser(Protocol):
     """Speech to text, of a fixed model with fixed settings.
 
-    Instances pickle cheaply: they hold no model, which every process loads when it first
-    transcribes, and keeps.
+    Instances pickle cheaply: they hold no model, which every process loads when it first transcribes, and keeps.
 
     Attributes:
-        batched: True runs in the calling process on a device, and wants many signals at once;
-            False runs one signal at a time, in worker processes.
+        batched: True runs in the calling process on a device, and wants many signals at once; False runs one signal at
+            a time, in worker processes.
     """
 
     @property
@@ -76,14 +75,12 @@ RECOGNISERS: Registry[RecogniserFactory] = Registry(
 )
 
 
-def open_recogniser(
-    spec: str, *, device: str, grammar: str | None = None, batch_size: int = 16
-) -> Recogniser:
+def open_recogniser(spec: str, *, device: str, grammar: str | None = None, batch_size: int = 16) -> Recogniser:
     """The recogniser that a spec names.
 
     Args:
-        spec: "whisper:<size or path of a checkpoint>" or "pocketsphinx", or the scheme of a
-            plug-in; see `RecogniserFactory` for the others.
+        spec: "whisper:<size or path of a checkpoint>" or "pocketsphinx", or the scheme of a plug-in; see
+            `RecogniserFactory` for the others.
         device: "cpu", "cuda" or "cuda:N".
         grammar: of the dataset, if it has one.
         batch_size: at least 1.
@@ -116,6 +113,4 @@ def import_package(module: str, *, distribution: str) -> ModuleType:
         reason = "is not installed"
     except ImportError as error:
         reason = f"cannot be imported ({error})"
-    raise ConfigError(
-        f"package {distribution!r} {reason}, and word error rates need it: pip install 'tsebench[asr]'"
-    )
+    raise ConfigError(f"package {distribution!r} {reason}, and word error rates need it: pip install 'tsebench[asr]'")

@@ -1,7 +1,7 @@
 """Whisper (Radford et al. 2023), by the package of its authors, in batches on a device.
 
-Decoding is greedy, in windows of 30 s, without timestamps and without the fallbacks of the
-package's `transcribe`: no other temperature, no prompt from earlier windows, no silence threshold.
+Decoding is greedy, in windows of 30 s, without timestamps and without the fallbacks of the package's `transcribe`: no
+other temperature, no prompt from earlier windows, no silence threshold.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ Samples = NDArray[np.float32]
 
 WINDOW_S = 30
 _WINDOW = WINDOW_S * SAMPLE_RATE_HZ
-# What the package takes for granted: 20 ms frames of a window, and its own vocabularies (English,
-# multilingual, multilingual since large-v3).
+# What the package takes for granted: 20 ms frames of a window, and its own vocabularies (English, multilingual,
+# multilingual since large-v3).
 _ALLOWED = {"n_mels": (80, 128), "n_audio_ctx": (1500,), "n_vocab": (51864, 51865, 51866)}
 _DISTRIBUTION = "openai-whisper"
 _GIVE = "give a size (whisper:base.en) or a path (whisper:/models/base.en.pt)"
@@ -82,16 +82,14 @@ class WhisperRecogniser:
     def transcribe(self, signals: Sequence[Samples], sample_rate_hz: int) -> list[str]:
         """Text of mono signals [T_k]; longer ones than 30 s are cut into windows.
 
-        The windows of a signal follow each other without overlap, and their texts are joined by
-        spaces. A signal without samples gives "".
+        The windows of a signal follow each other without overlap, and their texts are joined by spaces. A signal
+        without samples gives "".
 
         Raises:
             CheckpointError: the file of the model is damaged, or changed since it was opened.
         """
         windows = [
-            (index, window)
-            for index, signal in enumerate(signals)
-            for window in _windows(signal, sample_rate_hz)
+            (index, window) for index, signal in enumerate(signals) for window in _windows(signal, sample_rate_hz)
         ]
         texts: list[list[str]] = [[] for _ in signals]
         for start in range(0, len(windows), self.batch_size):
@@ -129,8 +127,8 @@ def open_whisper(
 ) -> WhisperRecogniser:
     """`whisper:<size>` or `whisper:<path>`.
 
-    A size is one of the package (tiny.en, base.en, ...): its file is taken from the cache folder
-    of the package, or downloaded there. A path never uses the network.
+    A size is one of the package (tiny.en, base.en, ...): its file is taken from the cache folder of the package, or
+    downloaded there. A path never uses the network.
 
     Raises:
         ConfigError: unknown size, no such file, a failed download, or the package is missing.
@@ -209,8 +207,7 @@ def _read(path: Path) -> tuple[str, Any, Mapping[str, Tensor]]:
     content = from_bytes(archive, path=path)
     if not isinstance(content, dict) or not {"dims", "model_state_dict"} <= content.keys():
         raise CheckpointError(
-            f"checkpoint {str(path)!r} is not of openai-whisper: it needs the entries 'dims' and "
-            "'model_state_dict'"
+            f"checkpoint {str(path)!r} is not of openai-whisper: it needs the entries 'dims' and 'model_state_dict'"
         )
     return _sha256(archive), _dimensions(content["dims"], path), content["model_state_dict"]
 

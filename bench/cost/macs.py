@@ -1,16 +1,14 @@
 """Multiply-accumulate operations (MACs) of what torch runs.
 
-Torch's own counter knows matrix products, convolutions and attention; here it also learns recurrent
-layers, the attention kernel of the CPU, and products with vectors. An operation counts by its
-shapes, whatever kernel does it:
+Torch's own counter knows matrix products, convolutions and attention; here it also learns recurrent layers, the
+attention kernel of the CPU, and products with vectors. An operation counts by its shapes, whatever kernel does it:
 
 - a weight matrix of a recurrent layer is applied once at each step, [P, Q] costs P·Q;
 - softmax(Q Kᵀ) V with S queries and U keys costs S·U·(D_qk + D_v) in each head, masked or not;
 - `addcmul` costs one for each element: it is how a depthwise convolution can be written.
 
-Not counted: Fourier transforms (`torch.stft`, `torch.fft`), norms, activations and other work
-element by element, bias terms, and whatever runs outside of torch's operators or in other threads.
-A complex product counts as one.
+Not counted: Fourier transforms (`torch.stft`, `torch.fft`), norms, activations and other work element by element, bias
+terms, and whatever runs outside of torch's operators or in other threads. A complex product counts as one.
 """
 
 from __future__ import annotations
@@ -75,8 +73,8 @@ def _matrices(shapes: Sequence[Shape]) -> int:
 def _recurrent(sequence: Shape, *args: Any, **_: object) -> int:
     """`nn.RNN`, `nn.GRU`, `nn.LSTM` as a whole: all layers, directions and projections.
 
-    The arguments are (sequence, state, weights, ...), or (data, batch sizes, state, weights, ...)
-    for a packed sequence, data [ΣT, Q]; each entry of data is one step.
+    The arguments are (sequence, state, weights, ...), or (data, batch sizes, state, weights, ...) for a packed
+    sequence, data [ΣT, Q]; each entry of data is one step.
     """
     weights = args[2] if isinstance(args[2], list) else args[1]
     return _FLOPS_PER_MAC * prod(sequence[:-1]) * _matrices(weights)
@@ -87,9 +85,7 @@ def _fused_recurrent(sequence: Shape, weights: Sequence[Shape], *_: object, **__
     return _FLOPS_PER_MAC * prod(sequence[:-1]) * _matrices(weights)
 
 
-def _onednn_recurrent(
-    sequence: Shape, input_weight: Shape, state_weight: Shape, *_: object, **__: object
-) -> int:
+def _onednn_recurrent(sequence: Shape, input_weight: Shape, state_weight: Shape, *_: object, **__: object) -> int:
     """One layer in one direction."""
     return _FLOPS_PER_MAC * prod(sequence[:-1]) * _matrices([input_weight, state_weight])
 
@@ -120,8 +116,8 @@ def _elementwise(*_: object, out_shape: Shape, **__: object) -> int:
 def _formulas() -> Iterator[tuple[object, Formula]]:
     """Operators and their FLOPs.
 
-    Torch takes an operator apart if it can, unless the overload itself is listed. Recurrent layers
-    are listed so: their steps one by one would take minutes.
+    Torch takes an operator apart if it can, unless the overload itself is listed. Recurrent layers are listed so: their
+    steps one by one would take minutes.
     """
     for layer in _operators("lstm", "gru", "rnn_tanh", "rnn_relu"):
         yield layer, _recurrent

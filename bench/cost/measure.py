@@ -1,7 +1,7 @@
 """Cost of a system: parameters, operations, time and memory, measured on a few queries.
 
-Every pass asks one query at the system's own rate (the harness's resampling is left out), under
-`torch.inference_mode` as in a run.
+Every pass asks one query at the system's own rate (the harness's resampling is left out), under `torch.inference_mode`
+as in a run.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ def measure_cost(
         system: the system, on its device.
         sample_rate_hz: rate of the queries, if the card does not name one.
         device: where the batches go.
-        example: a trial whose signals and clue are used, cut or repeated to the lengths needed;
-            without one they are made up to fit the card.
+        example: a trial whose signals and clue are used, cut or repeated to the lengths needed; without one they are
+            made up to fit the card.
         repeats: most timed passes; no further one begins once they took 2 s together.
     """
     notes: list[str] = []

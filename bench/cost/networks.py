@@ -16,8 +16,8 @@ _LEAVES = (Tensor, FunctionType, ModuleType, type, str, bytes)
 def find_networks(system: object) -> tuple[nn.Module, ...]:
     """The modules among a system's attributes.
 
-    Attributes of attributes and entries of containers are searched too, to a depth of four. An
-    object with a method `networks()` names its own instead, for example those behind a closure.
+    Attributes of attributes and entries of containers are searched too, to a depth of four. An object with a method
+    `networks()` names its own instead, for example those behind a closure.
     """
     found: dict[int, nn.Module] = {}
     _search(system, depth=_DEPTH, found=found, seen=set())
@@ -43,8 +43,7 @@ def size_of(networks: Iterable[nn.Module]) -> Size | None:
     if any(is_lazy(tensor) for tensor in tensors):
         return None
     return Size(
-        params=sum(tensor.numel() for tensor in parameters.values()),
-        num_bytes=sum(tensor.nbytes for tensor in tensors),
+        params=sum(tensor.numel() for tensor in parameters.values()), num_bytes=sum(tensor.nbytes for tensor in tensors)
     )
 
 

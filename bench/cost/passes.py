@@ -105,9 +105,7 @@ class Passes:
                 self._ask(item, batch)
             macs.append(counter.macs)
         return _growth(
-            macs,
-            [_duration_s(item) for item in self.items],
-            peak_bytes=None if self._cuda else memory.peak_bytes,
+            macs, [_duration_s(item) for item in self.items], peak_bytes=None if self._cuda else memory.peak_bytes
         )
 
     def _timed(self, item: Item) -> tuple[float, int]:

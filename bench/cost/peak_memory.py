@@ -14,8 +14,8 @@ from torch.utils._pytree import tree_leaves
 class LiveTensors(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """The most bytes of tensors alive at once, above those that were there before.
 
-    Memory counts from the operator that returns it until its last tensor is gone. What a kernel
-    takes and frees within one operator is not seen.
+    Memory counts from the operator that returns it until its last tensor is gone. What a kernel takes and frees within
+    one operator is not seen.
     """
 
     supports_higher_order_operators = True

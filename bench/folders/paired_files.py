@@ -72,9 +72,7 @@ class FileSet:
 
     def __init__(self, files: PairedFiles) -> None:
         self.files = files
-        self.card = FilesCard(
-            name=DATASET, sample_rate_hz=files.sample_rate_hz, fingerprint=files.fingerprint
-        )
+        self.card = FilesCard(name=DATASET, sample_rate_hz=files.sample_rate_hz, fingerprint=files.fingerprint)
         self.trials = tuple(
             Trial(
                 id=key,
@@ -105,9 +103,7 @@ class FileSet:
             interferers = (mixture[:shorter] - reference[:shorter])[None]
         query = Query(id=key, mixture=mixture[None], sample_rate_hz=files.sample_rate_hz, clues=Clues())
         transcript = files.transcripts.get(key)
-        truth = Truth(
-            target=reference[None], interferers=interferers, active_classes=(), transcript=transcript
-        )
+        truth = Truth(target=reference[None], interferers=interferers, active_classes=(), transcript=transcript)
         return query, truth
 
 
@@ -150,12 +146,7 @@ class FileAnswers:
 
 
 def pair_folders(
-    estimates: Path,
-    references: Path,
-    mixtures: Path | None,
-    *,
-    channel: int | None,
-    transcripts: Path | None = None,
+    estimates: Path, references: Path, mixtures: Path | None, *, channel: int | None, transcripts: Path | None = None
 ) -> PairedFiles:
     """List the folders and compare their headers.
 
@@ -241,21 +232,16 @@ def _listing(folder: Path, what: str) -> dict[str, Path]:
             continue
         key = relative.with_suffix("").as_posix()
         if key in found:
-            raise ConfigError(
-                f"{what}: {str(found[key])!r} and {str(path)!r} have one name without suffix; remove one"
-            )
+            raise ConfigError(f"{what}: {str(found[key])!r} and {str(path)!r} have one name without suffix; remove one")
         found[key] = path
     if not found:
         raise ConfigError(
-            f"folder of {what} {str(folder)!r} holds no audio files "
-            f"({', '.join(sorted(_SUFFIXES))}); check --{what}"
+            f"folder of {what} {str(folder)!r} holds no audio files ({', '.join(sorted(_SUFFIXES))}); check --{what}"
         )
     return found
 
 
-def _check_headers(
-    paths: Sequence[Path], rate: int, channel: int | None, *, readable: bool
-) -> dict[Path, AudioInfo]:
+def _check_headers(paths: Sequence[Path], rate: int, channel: int | None, *, readable: bool) -> dict[Path, AudioInfo]:
     """Rates and channels; a file that cannot be read is an error only if it must be readable."""
     headers: dict[Path, AudioInfo] = {}
     for path in paths:

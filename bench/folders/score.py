@@ -74,9 +74,7 @@ class FolderScores:
     device: str
 
 
-def score_folders(
-    *, estimates: Path, references: Path, mixtures: Path | None, options: ScoreOptions
-) -> FolderScores:
+def score_folders(*, estimates: Path, references: Path, mixtures: Path | None, options: ScoreOptions) -> FolderScores:
     """Score every reference against the estimate of the same name: a run whose answers are files.
 
     A missing, unreadable, non-finite or ill-sized estimate is a failed row.
@@ -92,16 +90,13 @@ def score_folders(
     plan = plan_metrics(choices, context=MetricContext(device=device))
     if plan.improvements and mixtures is None:
         raise ConfigError(
-            f"metric {plan.improvements[0].info.name!r} compares with the mixture: "
-            "add --mixtures DIR, or leave it out"
+            f"metric {plan.improvements[0].info.name!r} compares with the mixture: add --mixtures DIR, or leave it out"
         )
     with FilePool(options.jobs) as pool, ExitStack() as stack:
         if plan.of_files:
             pool.start()  # the workers import their packages while headers are compared
             stack.enter_context(spared_threads(options.jobs))
-        files = pair_folders(
-            estimates, references, mixtures, channel=options.channel, transcripts=options.transcripts
-        )
+        files = pair_folders(estimates, references, mixtures, channel=options.channel, transcripts=options.transcripts)
         record = _record(files, options, plan, device)
         make_folder(options.out / "rows")
         evaluation = Evaluation(
@@ -215,8 +210,8 @@ def _write(out: Path, key: str, rows: Sequence[ScoreRow]) -> None:
 def _write_mixture(out: Path, rows: Sequence[ScoreRow]) -> None:
     """One shard for each metric, so that scoring with other metrics leaves these rows there.
 
-    They hold for all that is scored into the folder. Those of a system do not, because its files
-    may be others the next time: they are replaced.
+    They hold for all that is scored into the folder. Those of a system do not, because its files may be others the next
+    time: they are replaced.
     """
     by_signature: dict[str, list[ScoreRow]] = {}
     for row in rows:

@@ -33,13 +33,9 @@ def variants() -> tuple[Variant, ...]:
     plain = (
         Variant(name="sdr", label="BSSEval SDR", family="sdr", metric=Sdr()),
         Variant(name="si_sdr", label="SI-SDR", family="sdr", metric=SiSdr()),
-        Variant(
-            name="si_sdr_mean_kept", label="SI-SDR, mean kept", family="sdr", metric=SiSdr(zero_mean=False)
-        ),
+        Variant(name="si_sdr_mean_kept", label="SI-SDR, mean kept", family="sdr", metric=SiSdr(zero_mean=False)),
         Variant(name="sd_sdr", label="SD-SDR", family="sdr", metric=SdSdr()),
-        Variant(
-            name="sd_sdr_mean_kept", label="SD-SDR, mean kept", family="sdr", metric=SdSdr(zero_mean=False)
-        ),
+        Variant(name="sd_sdr_mean_kept", label="SD-SDR, mean kept", family="sdr", metric=SdSdr(zero_mean=False)),
         Variant(name="snr", label="SNR", family="sdr", metric=Snr()),
         Variant(name="pesq_wb", label="PESQ wide band", family="pesq", metric=Pesq(mode="wb")),
         Variant(name="pesq_nb", label="PESQ narrow band", family="pesq", metric=Pesq(mode="nb")),
@@ -121,11 +117,7 @@ def _evaluation(side: Sequence[Variant], files: PairedFiles, device: str, pool: 
 
 
 def _scores(
-    side: Sequence[Variant],
-    evaluation: Evaluation,
-    files: PairedFiles,
-    folder: Mapping[str, Path],
-    advance: Advance,
+    side: Sequence[Variant], evaluation: Evaluation, files: PairedFiles, folder: Mapping[str, Path], advance: Advance
 ) -> dict[str, list[Score]]:
     """Scores of the files in a folder by name of the variant, in the order of the keys."""
     source = FileAnswers(folder, channel=files.channel, identity="")

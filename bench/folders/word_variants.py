@@ -62,19 +62,13 @@ def _readings() -> Iterator[_Reading]:
 
 
 def _lines(
-    reading: _Reading,
-    metric: Metric,
-    scores: Sequence[Score],
-    mixture: Sequence[Score],
-    transcripts: Mapping[str, str],
+    reading: _Reading, metric: Metric, scores: Sequence[Score], mixture: Sequence[Score], transcripts: Mapping[str, str]
 ) -> Iterator[VariantLine]:
     ours, theirs = (_counted(reading, side, transcripts) for side in (scores, mixture))
     statuses = [score.status for score in scores]
     mean, median = _summary(reading, list(ours.values()))
     line = VariantLine(
-        variant=Variant(
-            name=reading.name, label=reading.label, family="wer", metric=metric, swapped=reading.swapped
-        ),
+        variant=Variant(name=reading.name, label=reading.label, family="wer", metric=metric, swapped=reading.swapped),
         quantity="value",
         n=len(ours),
         n_failed=statuses.count("failed"),
@@ -103,9 +97,7 @@ def _summary(reading: _Reading, errors: Sequence[WordErrors]) -> tuple[float, fl
     return float(np.mean(rates)), float(np.median(rates))
 
 
-def _counted(
-    reading: _Reading, scores: Sequence[Score], transcripts: Mapping[str, str]
-) -> dict[str, WordErrors]:
+def _counted(reading: _Reading, scores: Sequence[Score], transcripts: Mapping[str, str]) -> dict[str, WordErrors]:
     """Errors by trial, for trials that have a rate."""
     found = {score.trial_id: _errors(reading, score, transcripts) for score in scores}
     return {key: errors for key, errors in found.items() if errors is not None}

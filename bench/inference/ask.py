@@ -113,8 +113,8 @@ class Inference:
     def batches_ahead(self) -> int:
         """Batches that are begun before the previous one is finished.
 
-        One on a GPU, which computes while this thread prepares the next; none on a CPU, where both
-        would compete for the same cores.
+        One on a GPU, which computes while this thread prepares the next; none on a CPU, where both would compete for
+        the same cores.
         """
         return int(self._device.startswith("cuda"))
 
@@ -192,8 +192,8 @@ class Answering:
     def _tried(self, batch: list[Item], work: Callable[[], T]) -> T | None:
         """The result of the work; None after a failure.
 
-        A single trial has failed then. Out of memory, the batch and all that wait are cut in
-        batches of half the size; after any other error each trial of the batch is repeated alone.
+        A single trial has failed then. Out of memory, the batch and all that wait are cut in batches of half the size;
+        after any other error each trial of the batch is repeated alone.
         """
         result = guarded(work)
         if not isinstance(result, Failure):

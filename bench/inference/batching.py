@@ -33,8 +33,7 @@ def bucket(items: Sequence[Item], *, batch_size: int, equal_lengths: bool = Fals
     Args:
         items: any order.
         batch_size: most items in a batch.
-        equal_lengths: put only items of one length together, for systems whose answer depends on
-            the padding.
+        equal_lengths: put only items of one length together, for systems whose answer depends on the padding.
     """
     batches: list[list[Item]] = []
     for item in sorted(items, key=lambda item: (item.length, item.index)):
@@ -57,8 +56,7 @@ def at_rate(item: Item, rate_hz: int | None) -> Item:
     if rate_hz is None or rate_hz == source_hz:
         return item
     clues = replace(
-        query.clues,
-        enrollments=tuple(resampled(clip, source_hz, rate_hz) for clip in query.clues.enrollments),
+        query.clues, enrollments=tuple(resampled(clip, source_hz, rate_hz) for clip in query.clues.enrollments)
     )
     mixture = resampled(query.mixture, source_hz, rate_hz)
     target = None if truth.target is None else resampled(truth.target, source_hz, rate_hz)

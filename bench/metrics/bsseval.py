@@ -65,9 +65,9 @@ class Sdr:
 def bss_eval_sdr_db(*, estimate: Tensor, reference: Tensor, taps: int = TAPS) -> Tensor:
     """10 log10(‖Pŝ‖² / ‖Pŝ − ŝ‖²), P the projection on the reference's shifts by 0..taps−1.
 
-    Pŝ = h ∗ s has T + taps − 1 samples, and both energies are taken over all of them, as in
-    mir_eval. The filter h solves the Toeplitz normal equations G h = b with the autocorrelation
-    G[i, j] = r[|i − j|], r[k] = Σ s[n] s[n − k], and b[k] = Σ ŝ[n] s[n − k].
+    Pŝ = h ∗ s has T + taps − 1 samples, and both energies are taken over all of them, as in mir_eval. The filter h
+    solves the Toeplitz normal equations G h = b with the autocorrelation G[i, j] = r[|i − j|], r[k] = Σ s[n] s[n − k],
+    and b[k] = Σ ŝ[n] s[n − k].
 
     Args:
         estimate: ŝ [B, T].
@@ -92,8 +92,8 @@ def bss_eval_sdr_db(*, estimate: Tensor, reference: Tensor, taps: int = TAPS) ->
 class _Blocks:
     """A reference in blocks of overlapping spectra, for correlations and convolutions with it.
 
-    Lags and filters are short against the signal, so that a sum over short transforms (overlap
-    and save) is several times faster than one transform of everything.
+    Lags and filters are short against the signal, so that a sum over short transforms (overlap and save) is several
+    times faster than one transform of everything.
 
     Args:
         reference: s [B, T], taken as zero outside.
@@ -136,10 +136,10 @@ def _energy(blocks: Tensor) -> Tensor:
 def _solve_toeplitz(autocorrelation: Tensor, correlation: Tensor) -> Tensor:
     """Solve the normal equations G h = b of each item, [B, taps] each.
 
-    By Levinson's recursion on a CPU, which costs a tenth of a factorisation, and by Cholesky
-    factorisation on other devices, and where the recursion lost digits because G is nearly
-    singular. A remainder ‖b − G h‖ of τ‖b‖ costs at most τ² cond(G) of the energy ‖Pŝ‖²: less than
-    1e-8 of it if cond(G) = 1e14. Real recordings have remainders of 1e-15 to 1e-10.
+    By Levinson's recursion on a CPU, which costs a tenth of a factorisation, and by Cholesky factorisation on other
+    devices, and where the recursion lost digits because G is nearly singular. A remainder ‖b − G h‖ of τ‖b‖ costs at
+    most τ² cond(G) of the energy ‖Pŝ‖²: less than 1e-8 of it if cond(G) = 1e14. Real recordings have remainders of
+    1e-15 to 1e-10.
     """
     if autocorrelation.device.type != "cpu":
         return _factorised(autocorrelation, correlation)
@@ -180,11 +180,11 @@ def _norm(vectors: Tensor) -> Tensor:
 def _factorised(autocorrelation: Tensor, correlation: Tensor) -> Tensor:
     """Cholesky factorisation of the normal equations [B, taps].
 
-    G is positive definite for any signal of finite length, but a very smooth one (a tone that fades in and
-    out) may leave it singular in float64. Only the items whose factorisation breaks down get their diagonal
-    loaded: by taps · eps = 1.1e-13 of r[0], about the rounding error of G itself, and by ten times more until
-    it succeeds. (For such references the value is not well defined, and implementations differ. No recording
-    has been seen to need it.) A silent reference gives h = 0.
+    G is positive definite for any signal of finite length, but a very smooth one (a tone that fades in and out) may
+    leave it singular in float64. Only the items whose factorisation breaks down get their diagonal loaded: by taps ·
+    eps = 1.1e-13 of r[0], about the rounding error of G itself, and by ten times more until it succeeds. (For such
+    references the value is not well defined, and implementations differ. No recording has been seen to need it.) A
+    silent reference gives h = 0.
     """
     taps = autocorrelation.shape[-1]
     lags = torch.arange(taps, device=autocorrelation.device)

@@ -21,9 +21,9 @@ Threshold = Annotated[float, Field(ge=0.0, le=1.0)]
 class ClassActivity:
     """`macro_f1` and its kin: class probabilities against the active classes of the mixture.
 
-    The value of a row is that of its own decisions; over a set, all decisions count together, for
-    each class (macro) or at once (micro). Probabilities and truth are the `detail` of a row, so
-    that every threshold can be looked at later (`bench.statistics.class_thresholds.threshold_sweep`).
+    The value of a row is that of its own decisions; over a set, all decisions count together, for each class (macro) or
+    at once (micro). Probabilities and truth are the `detail` of a row, so that every threshold can be looked at later
+    (`bench.statistics.class_thresholds.threshold_sweep`).
 
     Args:
         name: "macro_f1", "micro_precision", ...
@@ -73,8 +73,8 @@ class ClassActivity:
         row = pd.DataFrame({"detail": [detail]})
         value = float(pooling.value(pooling.summands(row, pooling.names(row)))[0])
         if math.isnan(value):
-            # No class is active or found, as far as this score goes. The row keeps the decisions: they
-            # count in pooled values, in comparisons, and at other thresholds.
+            # No class is active or found, as far as this score goes. The row keeps the decisions: they count in pooled
+            # values, in comparisons, and at other thresholds.
             return replace(undefined("no_class"), detail=detail)
         return Outcome(value=value, status="ok", detail=detail)
 

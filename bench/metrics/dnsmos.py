@@ -1,8 +1,8 @@
 """DNSMOS: opinion scores of speech without a reference, by the user's copy of its models.
 
-P.835 (Reddy, Gopal & Cutler 2022, "DNSMOS P.835") rates speech, background and the whole; P.808
-(Reddy, Gopal & Cutler 2021, "DNSMOS") the whole. The models are those of Microsoft's DNS
-Challenge, and signals are cut as its script `dnsmos_local.py` does.
+P.835 (Reddy, Gopal & Cutler 2022, "DNSMOS P.835") rates speech, background and the whole; P.808 (Reddy, Gopal & Cutler
+2021, "DNSMOS") the whole. The models are those of Microsoft's DNS Challenge, and signals are cut as its script
+`dnsmos_local.py` does.
 
 Worker processes import this module: keep its imports light.
 """
@@ -53,9 +53,9 @@ _PERSONALIZED_FIT = (
 def window_starts(length: int, windows: Windows) -> list[int]:
     """Starts of the windows of 9.01 s, in seconds.
 
-    "all" are those that fit, one every second. "official" are those of the script: it counts whole seconds of
-    the signal less 9.01, rounded up, and cuts a window off at int((start + 9.01) · 16000), which rounding
-    makes one sample too short for starts of 7 to 23 and 119 to 122 s; it silently leaves these windows out.
+    "all" are those that fit, one every second. "official" are those of the script: it counts whole seconds of the
+    signal less 9.01, rounded up, and cuts a window off at int((start + 9.01) · 16000), which rounding makes one sample
+    too short for starts of 7 to 23 and 119 to 122 s; it silently leaves these windows out.
 
     Args:
         length: samples at 16 kHz, at least one window.
@@ -98,11 +98,7 @@ class _Windowed:
     ) -> Sequence[Outcome | Future[Outcome]]:
         """Scores of each estimate."""
         job = partial(
-            _scored,
-            sample_rate_hz=sample_rate_hz,
-            model=self._model,
-            windows=self._windows,
-            scoring=self._scoring,
+            _scored, sample_rate_hz=sample_rate_hz, model=self._model, windows=self._windows, scoring=self._scoring
         )
         signals = (answer.estimate.detach().cpu().float().numpy() for answer in answers)
         return [run_model_job(partial(job, s), device=self._model.device, submit=submit) for s in signals]
@@ -110,9 +106,7 @@ class _Windowed:
     @property
     def _model(self) -> Model:
         if self._given is None:
-            raise ConfigError(
-                f"metric {self.info.name!r} needs its setting 'model': the path of an ONNX file"
-            )
+            raise ConfigError(f"metric {self.info.name!r} needs its setting 'model': the path of an ONNX file")
         return self._given
 
 
@@ -158,12 +152,7 @@ class DnsmosP808(_Windowed):
     """
 
     def __init__(
-        self,
-        *,
-        model: Path | None = None,
-        windows: Windows = "official",
-        on_cpu: bool = False,
-        device: str = "cpu",
+        self, *, model: Path | None = None, windows: Windows = "official", on_cpu: bool = False, device: str = "cpu"
     ) -> None:
         info = _info("dnsmos_p808", "overall quality by DNSMOS P.808, without a reference")
         super().__init__(
@@ -175,9 +164,7 @@ class DnsmosP808(_Windowed):
         )
 
 
-def _scored(
-    signal: Array, *, sample_rate_hz: int, model: Model, windows: Windows, scoring: Scoring
-) -> Outcome:
+def _scored(signal: Array, *, sample_rate_hz: int, model: Model, windows: Windows, scoring: Scoring) -> Outcome:
     """Score one signal [T], in any process."""
     from ...datasets.signals.audio import resample  # noqa: PLC0415
 
@@ -191,9 +178,7 @@ def _scored(
     return Outcome(value=value, status="ok", parts=tuple(parts))
 
 
-def _p835(
-    model: Model, windows: Iterable[Array], fit: Sequence[Sequence[float]] | None
-) -> NDArray[np.float64]:
+def _p835(model: Model, windows: Iterable[Array], fit: Sequence[Sequence[float]] | None) -> NDArray[np.float64]:
     """Overall, speech and background score [3]; the model gives the first one last."""
     scores = model.run(windows).astype(np.float64)
     if fit is not None:
@@ -207,9 +192,7 @@ def _p808(model: Model, windows: Iterable[Array]) -> NDArray[np.float64]:
     return np.asarray(model.run(features).astype(np.float64).mean(axis=0))
 
 
-def _opened(
-    info: MetricInfo, path: Path | None, shape: tuple[int, ...], device: str, name: str
-) -> Model | None:
+def _opened(info: MetricInfo, path: Path | None, shape: tuple[int, ...], device: str, name: str) -> Model | None:
     """The model, tried out on one window of a shape.
 
     Raises:

@@ -25,8 +25,8 @@ class Pesq:
     Any other rate is resampled to 16 kHz, and the signature says so.
 
     Args:
-        mode: "wb" or "nb" at every rate. Wide band is always at 16 kHz; narrow band takes 8 and
-            16 kHz as they are, and any other rate is resampled to 8 kHz.
+        mode: "wb" or "nb" at every rate. Wide band is always at 16 kHz; narrow band takes 8 and 16 kHz as they are, and
+            any other rate is resampled to 8 kHz.
     """
 
     def __init__(self, *, mode: Literal["wb", "nb"] | None = None) -> None:
@@ -55,8 +55,8 @@ class Pesq:
         """MOS-LQO, from about 1 to 4.64 (wide band) or 4.55 (narrow band).
 
         Raises:
-            FailedValueError: no utterance is found, the estimate is silent, the signals are
-                shorter than a quarter of a second, or the package gives no number.
+            FailedValueError: no utterance is found, the estimate is silent, the signals are shorter than a quarter of a
+                second, or the package gives no number.
         """
         from pesq import BufferTooShortError, NoUtterancesError, PesqError, pesq  # noqa: PLC0415
 

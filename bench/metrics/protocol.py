@@ -54,12 +54,12 @@ class MetricInfo:
     Attributes:
         higher_is_better: direction; None: unknown, the metric is shown and never ranked by.
         label: name as papers write it ("SI-SDR"); "": the name, with spaces for underscores.
-        order: place in tables, lower first; improvements come before all other metrics, and metrics
-            without an order last, by name.
+        order: place in tables, lower first; improvements come before all other metrics, and metrics without an order
+            last, by name.
         rank_order: preference as the default ranking metric, lower first; None: after all that have one.
         improvement_rank_order: the same for its improvement.
-        scope: "present" metrics compare with the reference and apply where the target is in the
-            mixture; "absent" ones apply where it is not (FUQ); "any" apply to all trials.
+        scope: "present" metrics compare with the reference and apply where the target is in the mixture; "absent" ones
+            apply where it is not (FUQ); "any" apply to all trials.
         pooling: how the values of a set become one number, see `PoolingName`.
         improvement: name of value(system) − value(mixture), or None if it makes no sense.
         floor_db: value given to a silent estimate and to anything below it, or None.
@@ -180,8 +180,8 @@ class BatchMetric(Protocol):
     def compute(self, signals: Signals) -> Tensor:
         """Values [B], float64.
 
-        For finite, non-silent input NaN is returned only where the metric is not defined, and
-        `info.undefined_reason` says why.
+        For finite, non-silent input NaN is returned only where the metric is not defined, and `info.undefined_reason`
+        says why.
         """
         ...
 

@@ -14,13 +14,11 @@ from .protocol import Metric, MetricInfo
 
 MetricFactory = Callable[..., Metric]
 
-METRICS: Registry[MetricFactory] = Registry(
-    "metric", package="tsebench.bench.metrics", group="tsebench.metrics"
-)
+METRICS: Registry[MetricFactory] = Registry("metric", package="tsebench.bench.metrics", group="tsebench.metrics")
 """Makers of metrics by name.
 
-All their arguments are keywords with defaults: a metric's settings. Those called `device` and
-`grammar` are given by the harness, see `MetricContext`.
+All their arguments are keywords with defaults: a metric's settings. Those called `device` and `grammar` are given by
+the harness, see `MetricContext`.
 """
 
 
@@ -37,9 +35,7 @@ class MetricContext:
     grammar: str | None = None
 
 
-def load_metric(
-    name: str, options: Mapping[str, Any] | None = None, *, context: MetricContext | None = None
-) -> Metric:
+def load_metric(name: str, options: Mapping[str, Any] | None = None, *, context: MetricContext | None = None) -> Metric:
     """Make a metric.
 
     Raises:
@@ -58,9 +54,8 @@ def load_metric(
     missing = [option for option in metric.info.options if option not in (options or {})]
     if missing:
         raise ConfigError(
-            f"metric {name!r} needs its setting {missing[0]!r}; write "
-            f"`{{name: {name}, options: {{{missing[0]}: ...}}}}` in a config, or give "
-            f"`--option {name}.{missing[0]}=...`"
+            f"metric {name!r} needs its setting {missing[0]!r}; write `{{name: {name}, options: {{{missing[0]}: "
+            f"...}}}}` in a config, or give `--option {name}.{missing[0]}=...`"
         )
     return metric
 

@@ -29,11 +29,10 @@ class SpeakerSimilarity:
     Signals go through the model one by one, because padding would change their embeddings.
 
     Args:
-        model: ONNX file of a speaker model for signals of any length, which gives one embedding
-            for [1, T] samples, full scale ±1, or [1, frames, 80] features.
+        model: ONNX file of a speaker model for signals of any length, which gives one embedding for [1, T] samples,
+            full scale ±1, or [1, frames, 80] features.
         input: "waveform", or "fbank80": the features of WeSpeaker's models, see `mel.kaldi_fbank`.
-        against: "enrollment" compares with the clue, and needs no reference; "reference" with the
-            target itself.
+        against: "enrollment" compares with the clue, and needs no reference; "reference" with the target itself.
         sample_rate_hz: rate that the model was trained at, at least 1000.
         output: name of the model's output; by default its only one.
         on_cpu: run on the CPU, in worker processes, even if the run has a GPU.

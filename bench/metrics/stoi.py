@@ -54,8 +54,7 @@ class Stoi:
     def compute(self, signals: Signals) -> Tensor:
         """Intelligibility [B], about 0 to 1, float64; 0 for a silent estimate.
 
-        NaN where the reference has fewer than 31 frames of 25.6 ms, half overlapping, within
-        40 dB of the loudest one.
+        NaN where the reference has fewer than 31 frames of 25.6 ms, half overlapping, within 40 dB of the loudest one.
         """
         return in_chunks(self._values, signals, cpu_samples=CPU_SAMPLES)
 
@@ -82,11 +81,10 @@ def stoi(
         extended: ESTOI instead of STOI.
 
     Returns:
-        [B] float64, NaN where there is no segment. STOI differs from pystoi's by rounding, about
-        1e-12. To ESTOI pystoi adds noise of 1e-16 before each normalisation, which changes the
-        value by less than 1e-9. Where the envelopes of an estimate are constant for a whole
-        segment (digital silence), it correlates this noise alone, and its value is different
-        every time; here such an envelope has the correlation 0, the mean of what pystoi draws.
+        [B] float64, NaN where there is no segment. STOI differs from pystoi's by rounding, about 1e-12. To ESTOI pystoi
+        adds noise of 1e-16 before each normalisation, which changes the value by less than 1e-9. Where the envelopes of
+        an estimate are constant for a whole segment (digital silence), it correlates this noise alone, and its value is
+        different every time; here such an envelope has the correlation 0, the mean of what pystoi draws.
 
     Source: Taal et al., "An algorithm for intelligibility prediction of time-frequency weighted
         noisy speech", 2011, equations 1 to 6; Jensen and Taal, "An algorithm for predicting the
@@ -114,8 +112,8 @@ def stoi(
 def _intelligibility(reference: Tensor, estimate: Tensor) -> Tensor:
     """STOI of all segments of envelopes [15, N]: [N − 29] (equations 2 to 6)."""
     bands, frames = reference.shape
-    # One band after the other, so that what follows has one dimension. The segments that would
-    # reach into the next band are left out at the end.
+    # One band after the other, so that what follows has one dimension. The segments that would reach into the next band
+    # are left out at the end.
     whole = [F.pad(signal.flatten(), (0, SEGMENT - 1)) for signal in (reference, estimate)]
     reference, estimate = whole
     x, y_norm = _Run.of(reference), _running_sum(estimate.square()).sqrt_()
@@ -131,8 +129,8 @@ def _intelligibility(reference: Tensor, estimate: Tensor) -> Tensor:
 class _Run:
     """Moments of `size` values in a row, from each place on: Σ x [N] and Σ (x − x̄)² [N].
 
-    Runs that follow each other are joined as by Chan, Golub and LeVeque ("Algorithms for computing
-    the sample variance", 1983, equation 1.5): nothing is subtracted from a sum of squares.
+    Runs that follow each other are joined as by Chan, Golub and LeVeque ("Algorithms for computing the sample
+    variance", 1983, equation 1.5): nothing is subtracted from a sum of squares.
     """
 
     size: int
@@ -195,8 +193,8 @@ class _Clipped:
 def _clipped(reference: Tensor, estimate: Tensor, scale: Tensor) -> _Clipped:
     """Sums over the segments of the estimate, scaled by α [M] and clipped against the reference.
 
-    The first value of a segment is subtracted before anything is squared, so that an envelope
-    that hardly changes keeps its digits.
+    The first value of a segment is subtracted before anything is squared, so that an envelope that hardly changes keeps
+    its digits.
     """
     sums = _Clipped(*scale.new_empty(3, len(scale)))
     ceiling = reference * CLIP

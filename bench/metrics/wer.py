@@ -31,8 +31,8 @@ class Wer:
     Args:
         backend: "pocketsphinx", or "whisper:" with a size or the path of a checkpoint.
         normaliser: "none", "basic" or "whisper_en"; by default the last one for Whisper, else "basic".
-        grammar_file: JSGF grammar of all possible sentences, for pocketsphinx; by default that of
-            the dataset, if it has one, else the recogniser's own language model is used.
+        grammar_file: JSGF grammar of all possible sentences, for pocketsphinx; by default that of the dataset, if it
+            has one, else the recogniser's own language model is used.
         batch_size: most windows of speech that Whisper takes at once.
     """
 
@@ -68,9 +68,7 @@ class Wer:
                 raise ConfigError(
                     f"metric 'wer': cannot read grammar_file {str(self._grammar_file)!r}: {error}"
                 ) from None
-        return open_recogniser(
-            self._backend, device=self._device, grammar=grammar, batch_size=self._batch_size
-        )
+        return open_recogniser(self._backend, device=self._device, grammar=grammar, batch_size=self._batch_size)
 
     def signature(self, sample_rate_hz: int) -> str:
         """For example `wer|pocketsphinx:5.1.1|grammar:1a2b3c4d|basic|jiwer:4.0.0|fs:16000`."""
@@ -109,12 +107,7 @@ class Wer:
 
 
 def _recognised(
-    signal: NDArray[np.float32],
-    reference: str,
-    *,
-    recogniser: Recogniser,
-    normaliser: Normaliser,
-    sample_rate_hz: int,
+    signal: NDArray[np.float32], reference: str, *, recogniser: Recogniser, normaliser: Normaliser, sample_rate_hz: int
 ) -> Outcome:
     (text,) = recogniser.transcribe([signal], sample_rate_hz)
     return _counted(reference, text, normaliser)

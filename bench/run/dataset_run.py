@@ -59,9 +59,7 @@ class DatasetRun:
         systems: the systems of the run by title.
     """
 
-    def __init__(
-        self, each: OpenSet, evaluation: Evaluation, target: Target, systems: Mapping[str, AnySystem]
-    ) -> None:
+    def __init__(self, each: OpenSet, evaluation: Evaluation, target: Target, systems: Mapping[str, AnySystem]) -> None:
         self._set, self._evaluation, self._target = each, evaluation, target
         self._sources = {title: self._source(systems[title], title) for title in each.systems}
         self._paths = {title: self._shards(title) for title in each.systems}
@@ -80,10 +78,7 @@ class DatasetRun:
         """
         plan, target = self._set.plan, self._target
         scores = SetScores(
-            self._evaluation,
-            run_id=target.run_id,
-            progress=target.progress,
-            tags_of=TrialTags(self._set.dataset).tags,
+            self._evaluation, run_id=target.run_id, progress=target.progress, tags_of=TrialTags(self._set.dataset).tags
         )
         missing = {title: self._missing(title) for title in self._paths}
         wanted = sorted({chunk for chunks in missing.values() for chunk in chunks})
@@ -133,6 +128,4 @@ class DatasetRun:
         facts = (self._target.run_id, self._sources[title].identity, card.fingerprint, VERSION)
         key = digest(*facts, str([len(chunk) for chunk in chunks[:1]]), *signatures)[:12]
         folder = self._target.out / "rows"
-        return [
-            folder / f"part-{card.name}-{title}-{key}-{chunk:05d}.parquet" for chunk in range(len(chunks))
-        ]
+        return [folder / f"part-{card.name}-{title}-{key}-{chunk:05d}.parquet" for chunk in range(len(chunks))]

@@ -52,13 +52,7 @@ class SystemAnswers:
     """
 
     def __init__(
-        self,
-        system: AnySystem,
-        *,
-        device: str,
-        batch_size: int,
-        sample_rate_hz: int,
-        folder: Path | None = None,
+        self, system: AnySystem, *, device: str, batch_size: int, sample_rate_hz: int, folder: Path | None = None
     ) -> None:
         self.identity = system_identity(system)
         self.classes = system.card.classes
@@ -78,8 +72,7 @@ class SystemAnswers:
             if path.is_file():
                 try:
                     answers[item.index] = Answer(
-                        estimate=torch.from_numpy(read_mono(path)[0]),
-                        class_probabilities=_read_probabilities(path),
+                        estimate=torch.from_numpy(read_mono(path)[0]), class_probabilities=_read_probabilities(path)
                     )
                 except AudioError:
                     path.unlink()  # cut by a crash, or not finite: ask the system again

@@ -1,10 +1,10 @@
 """Scores of one system, or of files made elsewhere, on one set of trials: load, answer, score.
 
-Trials go through in chunks of fixed composition, and three kinds of work overlap. One thread loads chunks
-ahead: rendering and reading are I/O and NumPy, which release the interpreter. The calling thread runs the
-system and the batched metrics, because both use the device and torch's own threads. The pool of processes
-computes metrics that take one file at a time. At most `AHEAD` chunks wait on either side, so that memory does
-not grow with the set; they are given in order, so that a run that is killed has lost the last few at most.
+Trials go through in chunks of fixed composition, and three kinds of work overlap. One thread loads chunks ahead:
+rendering and reading are I/O and NumPy, which release the interpreter. The calling thread runs the system and the
+batched metrics, because both use the device and torch's own threads. The pool of processes computes metrics that take
+one file at a time. At most `AHEAD` chunks wait on either side, so that memory does not grow with the set; they are
+given in order, so that a run that is killed has lost the last few at most.
 """
 
 from __future__ import annotations
@@ -61,8 +61,7 @@ class AnswerSource(Protocol):
     """Answers to the trials of one set: those on disk, and those that a system gives.
 
     Attributes:
-        identity: determines the answers, see `cache.system_identity`; "" keeps their scores out of
-            the cache.
+        identity: determines the answers, see `cache.system_identity`; "" keeps their scores out of the cache.
         classes: vocabulary of `class_probabilities`, or None.
         inference: answers trials that are not on disk; None if all are.
     """
@@ -173,9 +172,7 @@ class Evaluation:
         self._chunk_trials = chunk_trials
         self._swap_roles = swap_roles
         total = len(dataset)
-        self.chunks = tuple(
-            range(start, min(start + chunk_trials, total)) for start in range(0, total, chunk_trials)
-        )
+        self.chunks = tuple(range(start, min(start + chunk_trials, total)) for start in range(0, total, chunk_trials))
         """Trials of each chunk; they depend on the set and the chunks' length alone."""
 
     def run(
@@ -189,8 +186,7 @@ class Evaluation:
             metrics: base metrics; those of the plan if None.
 
         Raises:
-            AudioError: a recording of the set is missing or damaged; the chunks before it are
-                given first.
+            AudioError: a recording of the set is missing or damaged; the chunks before it are given first.
         """
         task = self._task(source, self.plan.metrics if metrics is None else tuple(metrics))
         waiting: deque[_Chunk] = deque()
@@ -238,8 +234,8 @@ class Evaluation:
     def _answered(self, task: _Task, loads: Iterable[_Chunk]) -> Iterator[_Chunk]:
         """Chunks with all answers.
 
-        Where the system runs ahead (on a GPU), it begins with the next chunk before one is given, so
-        that it is busy while the caller submits scores.
+        Where the system runs ahead (on a GPU), it begins with the next chunk before one is given, so that it is busy
+        while the caller submits scores.
         """
         inference = task.source.inference
         runs_ahead = inference is not None and inference.batches_ahead > 0

@@ -22,15 +22,7 @@ from ..metrics.protocol import MetricInfo
 from ..scoring.cache import system_identity
 from .dataset_run import OpenSet
 from .prepare import PlannedRun
-from .record import (
-    ConfigRecord,
-    ContentsRecord,
-    CostFacts,
-    DatasetRecord,
-    OverlapRecord,
-    RunRecord,
-    SystemRecord,
-)
+from .record import ConfigRecord, ContentsRecord, CostFacts, DatasetRecord, OverlapRecord, RunRecord, SystemRecord
 
 _CARD: TypeAdapter[SystemCard] = TypeAdapter(SystemCard)
 
@@ -69,8 +61,8 @@ def new_record(
 def _what_determines_rows(config: RunConfig) -> str:
     """The config without what changes no row, and without paths.
 
-    A dataset and a system may lie elsewhere on another machine: the fingerprint of the one and the
-    identity of the other say what they are.
+    A dataset and a system may lie elsewhere on another machine: the fingerprint of the one and the identity of the
+    other say what they are.
     """
     return config.model_dump_json(
         exclude={
@@ -150,10 +142,7 @@ def record_of(run: PlannedRun, sets: Sequence[OpenSet], costs: Mapping[str, Cost
         },
         datasets={
             s.dataset.card.name: dataset_record(
-                s.dataset,
-                systems={title: systems[title].card for title in s.systems},
-                skipped=s.skipped,
-                role=s.role,
+                s.dataset, systems={title: systems[title].card for title in s.systems}, skipped=s.skipped, role=s.role
             )
             for s in sets
         },

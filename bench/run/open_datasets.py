@@ -63,8 +63,7 @@ def _unfit(dataset: Dataset, systems: Mapping[str, AnySystem]) -> dict[str, str]
     """Systems that can use no clue of a dataset, with the reason."""
     given = frozenset[str]().union(*(trial.clue.kinds() for trial in dataset.trials))
     return {
-        title: f"needs {' or '.join(sorted(system.card.clues))}; "
-        f"the set gives {', '.join(sorted(given)) or 'no clue'}"
+        title: f"needs {' or '.join(sorted(system.card.clues))}; the set gives {', '.join(sorted(given)) or 'no clue'}"
         for title, system in systems.items()
         if system.card.clues and not system.card.clues & given
     }

@@ -149,8 +149,7 @@ def check_rank_by(config: RunConfig, sets: Sequence[PlannedSet]) -> None:
     """Check the ranking metrics of a config.
 
     Raises:
-        ConfigError: a dataset of the run has no such metric, there is no such dataset, or the metric
-            cannot rank.
+        ConfigError: a dataset of the run has no such metric, there is no such dataset, or the metric cannot rank.
     """
     checked_by_dataset(config.rank_by, {planned.name: planned.plan.infos for planned in sets})
 

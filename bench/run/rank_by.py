@@ -40,9 +40,7 @@ def checked_by_dataset(rank_by: RankBy, metrics: Mapping[str, Sequence[MetricInf
             known = suggest(name, infos[dataset])
             raise ConfigError(f"rank_by: dataset {dataset!r} has no metric {name!r}{known}")
         if not infos[dataset][name].can_rank:
-            raise ConfigError(
-                f"rank_by: metric {name!r} cannot rank systems: {_reason(infos[dataset][name])}"
-            )
+            raise ConfigError(f"rank_by: metric {name!r} cannot rank systems: {_reason(infos[dataset][name])}")
     return wanted
 
 

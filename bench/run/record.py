@@ -1,8 +1,8 @@
 """run.json: what a run was, so that its rows can be understood and made again.
 
-The `Facts` classes hold what reports read, and what `leaderboard.json` carries; every field is optional, so
-that files of older releases, or written by hand, can be reported. The `Record` classes add what only the run
-itself needs. This module must stay cheap to import: reports read it without torch.
+The `Facts` classes hold what reports read, and what `leaderboard.json` carries; every field is optional, so that files
+of older releases, or written by hand, can be reported. The `Record` classes add what only the run itself needs. This
+module must stay cheap to import: reports read it without torch.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ class CostFacts(_Facts):
 
     Attributes:
         params: parameters of its networks, frozen ones included and shared ones once; no buffers.
-        macs_per_s: multiply-accumulate operations for each second of mixture, see `bench.cost.macs`: the
-            slope between mixtures of about 1 s and 5 s.
-        macs_per_query: MACs that do not grow with the mixture: those for the clue (an enrollment
-            lasts 4 s unless an example was given) and for padding at the ends.
+        macs_per_s: multiply-accumulate operations for each second of mixture, see `bench.cost.macs`: the slope between
+            mixtures of about 1 s and 5 s.
+        macs_per_query: MACs that do not grow with the mixture: those for the clue (an enrollment lasts 4 s unless an
+            example was given) and for padding at the ends.
         rtf: real-time factor: median wall time over duration, one mixture of about 5 s.
-        peak_memory_mb: for that mixture, in 10⁶ bytes: parameters, buffers, and the most that
-            tensors took while it was answered. On a CPU without what a kernel frees before it
-            returns, and with compiled networks run uncompiled; never with what is not torch's.
+        peak_memory_mb: for that mixture, in 10⁶ bytes: parameters, buffers, and the most that tensors took while it was
+            answered. On a CPU without what a kernel frees before it returns, and with compiled networks run uncompiled;
+            never with what is not torch's.
         device: where it was measured.
         notes: how it was measured, and what could not be.
     """
@@ -318,7 +318,6 @@ def _check_same_datasets(runs: Sequence[RunFacts]) -> None:
             fingerprint, first = seen.setdefault(name, (facts.fingerprint, run.run_id))
             if fingerprint != facts.fingerprint:
                 raise ConfigError(
-                    f"dataset {name!r} is {fingerprint!r} in run {first!r} and "
-                    f"{facts.fingerprint!r} in run {run.run_id!r}: these are different trials; "
-                    "report the two runs separately"
+                    f"dataset {name!r} is {fingerprint!r} in run {first!r} and {facts.fingerprint!r} in run "
+                    f"{run.run_id!r}: these are different trials; report the two runs separately"
                 )

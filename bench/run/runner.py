@@ -1,10 +1,9 @@
 """A run: every system of a config on every dataset, into one folder that can be resumed.
 
-The folder holds `run.json`, `rows/part-*.parquet`, `datasets/` (sets that the run built itself),
-`adapted/` (checkpoints that it adapted to new classes) and `estimates/` if the config keeps them. A shard's
-name says which chunk of which (system, dataset, metrics) it holds, and a shard appears whole or not
-at all; so a run that was killed goes on with the shards that are missing, and its rows are those of
-an undisturbed run.
+The folder holds `run.json`, `rows/part-*.parquet`, `datasets/` (sets that the run built itself), `adapted/`
+(checkpoints that it adapted to new classes) and `estimates/` if the config keeps them. A shard's name says which chunk
+of which (system, dataset, metrics) it holds, and a shard appears whole or not at all; so a run that was killed goes on
+with the shards that are missing, and its rows are those of an undisturbed run.
 """
 
 from __future__ import annotations
@@ -89,12 +88,7 @@ def _write_rows(planned: PlannedRun, sets: Sequence[OpenSet], run_id: str) -> li
         work = []
         for each in sets:
             evaluation = Evaluation(
-                each.dataset,
-                each.plan,
-                device=device,
-                pool=pool,
-                cache=cache,
-                chunk_trials=options.chunk_trials,
+                each.dataset, each.plan, device=device, pool=pool, cache=cache, chunk_trials=options.chunk_trials
             )
             work.append(DatasetRun(each, evaluation, target, planned.systems))
         shards = [path for each in work for path in each.shards]
@@ -102,9 +96,7 @@ def _write_rows(planned: PlannedRun, sets: Sequence[OpenSet], run_id: str) -> li
         _remove_others(options.out / "rows", shards)
         # Dataset by dataset, so that the mixtures' scores of one set alone are in memory.
         for dataset_run in work:
-            dataset_run.run(
-                baseline=load_system(BASELINE, device=device), perfect=load_system(PERFECT, device=device)
-            )
+            dataset_run.run(baseline=load_system(BASELINE, device=device), perfect=load_system(PERFECT, device=device))
     return shards
 
 
@@ -143,11 +135,7 @@ def measure_costs(run: PlannedRun, sets: Sequence[OpenSet]) -> dict[str, CostFac
     costs: dict[str, CostFacts] = {}
     for title, system in run.systems.items():
         known = run.before.systems.get(title) if run.before else None
-        if (
-            known
-            and known.cost
-            and (known.identity, known.cost.device) == (system_identity(system), run.device)
-        ):
+        if known and known.cost and (known.identity, known.cost.device) == (system_identity(system), run.device):
             costs[title] = known.cost
             continue
         dataset = next((each.dataset for each in sets if title in each.systems), None)

@@ -28,8 +28,8 @@ class ChunkRows:
 class SetScores:
     """Rows of systems, or of files made elsewhere, on one set.
 
-    Scores of the mixtures and of the references are computed once, and joined to those of every
-    system: an improvement is value(system) − value(mixture) of the same trial and signature.
+    Scores of the mixtures and of the references are computed once, and joined to those of every system: an improvement
+    is value(system) − value(mixture) of the same trial and signature.
 
     Args:
         evaluation: computes base metrics on the set.

@@ -1,7 +1,7 @@
 """Properties of trials that reports slice by, and that follow from the recipe.
 
-They are stored in score rows and not in the manifest: a tag of a trial counts in the fingerprint of its
-set, and a property that follows from the recipe must not make another set of it.
+They are stored in score rows and not in the manifest: a tag of a trial counts in the fingerprint of its set, and a
+property that follows from the recipe must not make another set of it.
 """
 
 from __future__ import annotations

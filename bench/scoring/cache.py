@@ -1,7 +1,7 @@
 """Scores that were computed before, keyed by all that determines a value.
 
-A key names the system (card, weights, program, code), the content of the dataset, and the metric
-with its settings; a file holds one chunk of trials. Failed values are never stored: they are computed again.
+A key names the system (card, weights, program, code), the content of the dataset, and the metric with its settings; a
+file holds one chunk of trials. Failed values are never stored: they are computed again.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ def default_cache_dir() -> Path:
 def system_identity(system: AnySystem) -> str:
     """SHA-256 (hex) of all that determines a system's answers, as far as it can be seen.
 
-    The card with its options and the hash of its weights, the version of tsebench, all of
-    `tsebench.systems`, and the module that defines the class.
+    The card with its options and the hash of its weights, the version of tsebench, all of `tsebench.systems`, and the
+    module that defines the class.
     """
     card = asdict(system.card)
     for key in ("description", "licence", "training_data"):

@@ -86,10 +86,10 @@ def swapped(item: Scorable, sample_rate_hz: int) -> Scorable:
 def verdict(info: MetricInfo, item: CheckedAnswer) -> Outcome | None:
     """The outcome of a value that cannot be computed, or None if it can be.
 
-    In this order: the metric does not apply to the trial (the same for every system, so that also
-    a failing system has the same trials); the system failed, or its estimate is unusable; there
-    is nothing to compare with. A silent estimate is computed like any other: its SNR is 0 dB, and
-    where the formula has no value the ratios give their least one, which is below every floor.
+    In this order: the metric does not apply to the trial (the same for every system, so that also a failing system has
+    the same trials); the system failed, or its estimate is unusable; there is nothing to compare with. A silent
+    estimate is computed like any other: its SNR is 0 dB, and where the formula has no value the ratios give their least
+    one, which is below every floor.
     """
     if info.scope == "present" and not item.present:
         return undefined("absent_target")
@@ -116,9 +116,9 @@ def settled(info: MetricInfo, value: float) -> Outcome:
 def is_silent(signal: Tensor) -> bool:
     """Whether a signal [T] carries no sound: it is empty or constant.
 
-    A low level alone is not silence, because every ratio is exact at 1e-12 of full scale too. Only
-    a swing under 1e-30 (−600 dB, far below the rounding of any signal chain) counts as none. A
-    constant is an offset without sound, and zero once the mean is removed.
+    A low level alone is not silence, because every ratio is exact at 1e-12 of full scale too. Only a swing under 1e-30
+    (−600 dB, far below the rounding of any signal chain) counts as none. A constant is an offset without sound, and
+    zero once the mean is removed.
     """
     return signal.numel() == 0 or float(signal.max()) - float(signal.min()) <= SILENCE
 

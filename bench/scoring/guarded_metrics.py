@@ -1,7 +1,7 @@
 """Run third-party metrics safely: an exception fails only the trials being scored.
 
-Only the call of the metric is guarded. An error of the harness itself stops the run, and so does one that
-the user must repair (`TsebenchError`).
+Only the call of the metric is guarded. An error of the harness itself stops the run, and so does one that the user must
+repair (`TsebenchError`).
 """
 
 from __future__ import annotations
@@ -60,10 +60,7 @@ def answer_outcomes(
     except Exception as error:  # noqa: BLE001 - see above; the row says what it was
         if len(answers) <= 1:
             return [raised(error) for _ in answers]
-        alone = (
-            answer_outcomes(metric, [answer], sample_rate_hz=sample_rate_hz, submit=submit)
-            for answer in answers
-        )
+        alone = (answer_outcomes(metric, [answer], sample_rate_hz=sample_rate_hz, submit=submit) for answer in answers)
         return [outcome for outcomes in alone for outcome in outcomes]
     if len(outcomes) != len(answers):
         count = f"the metric gave {len(outcomes)} outcomes for {len(answers)} answers"

@@ -47,8 +47,8 @@ class MetricPlan:
         metrics: base metrics, named by the user or implied by an improvement.
         improvements: the improvements that the user named.
         reference_values: values of the references, for metrics that show them.
-        infos: what reports need to know of all of them; a base metric comes before its parts, the
-            value of its reference and its improvement.
+        infos: what reports need to know of all of them; a base metric comes before its parts, the value of its
+            reference and its improvement.
     """
 
     metrics: tuple[Metric, ...]
@@ -142,7 +142,5 @@ def parse_metrics(names: Sequence[str], settings: Sequence[str]) -> tuple[Metric
     Raises:
         ConfigError: a setting is not METRIC.KEY=VALUE, or is of a metric that is not named.
     """
-    options = settings_of(
-        settings, names, kind="metric", named_by="--metrics", example="wer.backend=pocketsphinx"
-    )
+    options = settings_of(settings, names, kind="metric", named_by="--metrics", example="wer.backend=pocketsphinx")
     return tuple(MetricSpec(name=name, options=options[name]) for name in names)

@@ -1,9 +1,8 @@
 """A process pool for metrics of one file: a crash or a hang costs one value, nothing else.
 
-Each worker is a process of its own, driven by one thread over a pipe, so that the task that
-brought a worker down is always known: the value fails, the worker is replaced, and the tasks of
-the other workers go on undisturbed. (`ProcessPoolExecutor` would fail every task in flight, and
-its workers would import the caller's main script again.)
+Each worker is a process of its own, driven by one thread over a pipe, so that the task that brought a worker down is
+always known: the value fails, the worker is replaced, and the tasks of the other workers go on undisturbed.
+(`ProcessPoolExecutor` would fail every task in flight, and its workers would import the caller's main script again.)
 """
 
 from __future__ import annotations
@@ -32,8 +31,8 @@ _THREAD_COUNTS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 class FilePool:
     """Computes file metrics in worker processes; a context manager.
 
-    Workers start when they are first needed. The queue is not bounded: whoever submits must wait
-    for results before submitting without end.
+    Workers start when they are first needed. The queue is not bounded: whoever submits must wait for results before
+    submitting without end.
 
     Args:
         jobs: number of workers; 0 computes in the calling process, for tests and debugging.
@@ -121,9 +120,8 @@ class _Worker:
         if self._receive() != READY:
             self.close()
             raise TsebenchError(
-                "a worker process for file metrics does not start: exit code "
-                f"{self._process.returncode}, its own message is above; check that "
-                f"{sys.executable!r} can import tsebench"
+                f"a worker process for file metrics does not start: exit code {self._process.returncode}, its own "
+                f"message is above; check that {sys.executable!r} can import tsebench"
             )
 
     def call(self, payload: bytes, time_limit_s: float) -> Outcome:

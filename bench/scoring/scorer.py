@@ -1,7 +1,7 @@
 """The scoring engine: signals in, one score for each trial and metric out, whatever goes wrong.
 
-Nothing that a system does can make a score vanish or stop a run: an edge is a score with a status
-and a reason. The policy is in `edges.py`.
+Nothing that a system does can make a score vanish or stop a run: an edge is a score with a status and a reason. The
+policy is in `edges.py`.
 """
 
 from __future__ import annotations
@@ -43,9 +43,7 @@ class _PendingScore:
         whole = self._score(found)
         parts = found.parts or (math.nan,) * len(self.info.parts)
         return [whole] + [
-            replace(
-                whole, metric=info.name, signature=f"{info.name}|{self.signature}", value=value, detail=""
-            )
+            replace(whole, metric=info.name, signature=f"{info.name}|{self.signature}", value=value, detail="")
             for info, value in zip(self.info.parts, parts, strict=True)
         ]
 
@@ -116,9 +114,7 @@ class Scorer:
         pool: where file metrics are computed.
     """
 
-    def __init__(
-        self, plan: MetricPlan, *, sample_rate_hz: int, device: torch.device | str, pool: FilePool
-    ) -> None:
+    def __init__(self, plan: MetricPlan, *, sample_rate_hz: int, device: torch.device | str, pool: FilePool) -> None:
         self.plan = plan
         self.sample_rate_hz = sample_rate_hz
         self.device = torch.device(device)
@@ -141,9 +137,7 @@ class Scorer:
         columns = [found[id(metric)] for metric in self.plan.metrics]
         return Pending([cell for row in zip(*columns, strict=True) for cell in row])
 
-    def _column(
-        self, metric: Metric, checked: Sequence[CheckedAnswer], groups: _Groups
-    ) -> list[_PendingScore]:
+    def _column(self, metric: Metric, checked: Sequence[CheckedAnswer], groups: _Groups) -> list[_PendingScore]:
         """One metric for every item; `groups` keeps padded signals for the next metric."""
         known = [verdict(metric.info, item) for item in checked]
         rows = tuple(row for row, outcome in enumerate(known) if outcome is None)
@@ -188,9 +182,7 @@ class Scorer:
         self, metric: AnswerMetric, rows: tuple[int, ...], checked: Sequence[CheckedAnswer]
     ) -> dict[int, Outcome | Future[Outcome]]:
         answers = [checked[row] for row in rows]
-        outcomes = answer_outcomes(
-            metric, answers, sample_rate_hz=self.sample_rate_hz, submit=self._pool.submit
-        )
+        outcomes = answer_outcomes(metric, answers, sample_rate_hz=self.sample_rate_hz, submit=self._pool.submit)
         return dict(zip(rows, outcomes, strict=True))
 
     def _padded(self, rows: Sequence[int], checked: Sequence[CheckedAnswer]) -> Iterator[_PaddedGroup]:
@@ -219,8 +211,7 @@ class Scorer:
 def improvements(plan: MetricPlan, *, system: Sequence[Score], mixture: Sequence[Score]) -> list[Score]:
     """value(system) − value(mixture) for every improvement of the plan, joined by trial.
 
-    A score that is not ok propagates with its reason; what comes from the mixture is marked by
-    `mixture:`.
+    A score that is not ok propagates with its reason; what comes from the mixture is marked by `mixture:`.
 
     Args:
         plan: which improvements.

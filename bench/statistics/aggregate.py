@@ -1,8 +1,8 @@
 """Means over trials with bootstrap intervals; `comparison` has the differences of two systems.
 
-The interval is the percentile bootstrap (Efron & Tibshirani 1993, ch. 13) over clusters: trials
-of one mixture are not independent, so whole clusters are drawn with replacement (Field & Welsh
-2007). Strata (dataset, condition kind, n_active:n_inactive) are never pooled.
+The interval is the percentile bootstrap (Efron & Tibshirani 1993, ch. 13) over clusters: trials of one mixture are not
+independent, so whole clusters are drawn with replacement (Field & Welsh 2007). Strata (dataset, condition kind,
+n_active:n_inactive) are never pooled.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ class Aggregate:
         n_undefined: trials for which the metric has no value for a reason of their own.
         n_inapplicable: trials that the metric does not apply to (target absent or present).
         n_floored: trials of `n` whose value is the metric's floor.
-        mean: in the metric's unit; NaN if n is 0. Of a pooled metric, the value of all trials
-            together (all errors over all words).
+        mean: in the metric's unit; NaN if n is 0. Of a pooled metric, the value of all trials together (all errors over
+            all words).
         trial_mean: mean over trials that all weigh the same.
         ci_low: lower end of the interval of the mean; NaN with fewer than two clusters.
     """
@@ -94,13 +94,11 @@ def own_columns(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[[name for name in (*_COLUMNS, "base_metric", "pooling") if name in rows]]
 
 
-def aggregate(
-    rows: pd.DataFrame, *, level: float = 0.95, resamples: int = 1000, seed: int = 0
-) -> list[Aggregate]:
+def aggregate(rows: pd.DataFrame, *, level: float = 0.95, resamples: int = 1000, seed: int = 0) -> list[Aggregate]:
     """Aggregate every (system, dataset, stratum, metric), sorted by dataset, stratum and system.
 
-    The draws depend on (seed, dataset, stratum, metric) and the clusters alone: neither on the
-    order of the rows nor on which other systems are there.
+    The draws depend on (seed, dataset, stratum, metric) and the clusters alone: neither on the order of the rows nor on
+    which other systems are there.
 
     Args:
         rows: as `read_rows` gives them.
@@ -122,9 +120,7 @@ def aggregate(
     return sorted(cells, key=lambda c: (c.dataset, condition_key(c.condition), c.system, c.metric))
 
 
-def _cells(
-    rows: pd.DataFrame, key: tuple[Any, ...], *, level: float, resamples: int, seed: int
-) -> list[Aggregate]:
+def _cells(rows: pd.DataFrame, key: tuple[Any, ...], *, level: float, resamples: int, seed: int) -> list[Aggregate]:
     """The aggregates of all systems in one (dataset, stratum, metric)."""
     pooling = pooling_of(rows, key[2])
     groups = [(str(system), group) for system, group in rows.groupby("system")]
@@ -138,13 +134,7 @@ def _cells(
 
 
 def _cell(
-    system: str,
-    key: tuple[Any, ...],
-    group: pd.DataFrame,
-    *,
-    ok: pd.DataFrame,
-    mean: float,
-    ends: tuple[float, float],
+    system: str, key: tuple[Any, ...], group: pd.DataFrame, *, ok: pd.DataFrame, mean: float, ends: tuple[float, float]
 ) -> Aggregate:
     dataset, condition, metric = key
     inapplicable = (group["status"] == "undefined") & group["reason"].isin(INAPPLICABLE)
@@ -185,12 +175,7 @@ def _sums(pooling: Pooling, rows: pd.DataFrame) -> ClusterSums:
 
 
 def intervals(
-    cells: Sequence[ClusterSums],
-    pooling: Pooling,
-    names: tuple[str | int, ...],
-    *,
-    level: float,
-    resamples: int,
+    cells: Sequence[ClusterSums], pooling: Pooling, names: tuple[str | int, ...], *, level: float, resamples: int
 ) -> list[tuple[float, float]]:
     """Percentile intervals; NaN with fewer than two clusters or any inf.
 

@@ -1,7 +1,7 @@
 """Aggregates of many parts of the same rows at once, for slices.
 
-`aggregate` of each part gives the same numbers; here the rows of a stratum are turned into arrays
-once, and each part is a mask of them.
+`aggregate` of each part gives the same numbers; here the rows of a stratum are turned into arrays once, and each part
+is a mask of them.
 """
 
 from __future__ import annotations
@@ -96,9 +96,7 @@ class _Stratum:
         self._values = group["value"].to_numpy(np.float64)
         self._summands = MEAN.summands(group, ())
 
-    def cells(
-        self, masks: Sequence[Mask], *, level: float, resamples: int, seed: int
-    ) -> list[list[Aggregate]]:
+    def cells(self, masks: Sequence[Mask], *, level: float, resamples: int, seed: int) -> list[list[Aggregate]]:
         """The aggregates of each part, a cell for each system that has rows in it."""
         found = []
         for mask in (given[self._order] for given in masks):
@@ -112,11 +110,7 @@ class _Stratum:
         return found
 
     def _cells(
-        self,
-        mask: Mask,
-        systems: Sequence[int],
-        sums: Sequence[ClusterSums],
-        ends: Sequence[tuple[float, float]],
+        self, mask: Mask, systems: Sequence[int], sums: Sequence[ClusterSums], ends: Sequence[tuple[float, float]]
     ) -> Iterator[Aggregate]:
         dataset, condition, metric = self._key
         counts = {
@@ -153,13 +147,7 @@ class _Stratum:
         cells = self._system[mask] * shape[1] + self._cluster[mask]
         present = np.bincount(cells, minlength=shape[0] * shape[1]).reshape(shape) > 0
         sums = np.stack(
-            [
-                np.bincount(cells, weights=column[mask], minlength=shape[0] * shape[1])
-                for column in self._summands.T
-            ],
+            [np.bincount(cells, weights=column[mask], minlength=shape[0] * shape[1]) for column in self._summands.T],
             axis=1,
         ).reshape(*shape, -1)
-        return [
-            ClusterSums(tuple(self._clusters[some]), own[some])
-            for some, own in zip(present, sums, strict=True)
-        ]
+        return [ClusterSums(tuple(self._clusters[some]), own[some]) for some, own in zip(present, sums, strict=True)]

@@ -1,8 +1,7 @@
 """Class activity at every threshold, from the probabilities that rows keep in their `detail`.
 
-The threshold of a metric is a setting; how much a result depends on it is seen only at all of
-them. The probabilities of a class are sorted once; above any threshold is the end of that list,
-and its truths are a cumulative count.
+The threshold of a metric is a setting; how much a result depends on it is seen only at all of them. The probabilities
+of a class are sorted once; above any threshold is the end of that list, and its truths are a cumulative count.
 """
 
 from __future__ import annotations
@@ -28,22 +27,22 @@ _COLUMNS = (*_PLACE, "metric", "detail")
 def threshold_sweep(rows: pd.DataFrame, *, thresholds: Sequence[float] | None = None) -> pd.DataFrame:
     """Precision, recall and F1 of the decisions at each threshold.
 
-    Macro and micro values are those that `pooling` gives to all trials of a stratum together, so
-    that at the threshold of the metric they are the pooled values of its rows. All trials with
-    probabilities count, also those whose own score is undefined.
+    Macro and micro values are those that `pooling` gives to all trials of a stratum together, so that at the threshold
+    of the metric they are the pooled values of its rows. All trials with probabilities count, also those whose own
+    score is undefined.
 
     Args:
         rows: of one class-activity metric, as `read_rows` gives them.
         thresholds: 0 to 1; a class whose probability reaches it is found. `GRID` if None.
 
     Returns:
-        A line for each system, dataset, condition label and threshold, sorted by dataset,
-        condition, system and threshold, with the columns `system`, `dataset`, `condition`,
-        `threshold`, `n` (trials) and one for each of `CLASS_SCORES`; NaN where a value does not exist.
+        A line for each system, dataset, condition label and threshold, sorted by dataset, condition, system and
+        threshold, with the columns `system`, `dataset`, `condition`, `threshold`, `n` (trials) and one for each of
+        `CLASS_SCORES`; NaN where a value does not exist.
 
     Raises:
-        ConfigError: a threshold or a column is wrong, the rows are of another metric or of
-            several, or a system has two of them for a trial.
+        ConfigError: a threshold or a column is wrong, the rows are of another metric or of several, or a system has two
+            of them for a trial.
     """
     levels = np.unique(_checked(GRID if thresholds is None else thresholds))
     lines = [_swept(cell, levels) for cell in _cells(rows)]
@@ -58,10 +57,9 @@ def average_precision(rows: pd.DataFrame) -> pd.DataFrame:
         rows: of one class-activity metric, as `read_rows` gives them.
 
     Returns:
-        A line for each system, dataset, condition label and class, with the columns `system`,
-        `dataset`, `condition`, `class`, `n` (trials), `n_there` (those with the class in the
-        mixture) and `average_precision`, 0 to 1; NaN for a class that is never there. Their mean,
-        which leaves these out, is the macro average (mAP).
+        A line for each system, dataset, condition label and class, with the columns `system`, `dataset`, `condition`,
+        `class`, `n` (trials), `n_there` (those with the class in the mixture) and `average_precision`, 0 to 1; NaN for
+        a class that is never there. Their mean, which leaves these out, is the macro average (mAP).
 
     Raises:
         ConfigError: as for `threshold_sweep`.

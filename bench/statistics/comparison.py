@@ -1,7 +1,7 @@
 """Paired comparison of systems: difference, interval, p-value, correction, and tie groups.
 
-`resampling` has the test and the interval, and why these. All comparisons that are shown together
-are corrected together, and ranks are groups of systems that do not differ significantly.
+`resampling` has the test and the interval, and why these. All comparisons that are shown together are corrected
+together, and ranks are groups of systems that do not differ significantly.
 """
 
 from __future__ import annotations
@@ -96,8 +96,8 @@ def compare_pairs(
 ) -> list[Difference]:
     """Compare several (system, baseline) pairs, all with the same draws, corrected together.
 
-    The draws depend on (seed, dataset, stratum, metric) and the number of clusters alone. Floored
-    values count as they stand: two systems that are both floored on a trial differ by 0 there.
+    The draws depend on (seed, dataset, stratum, metric) and the number of clusters alone. Floored values count as they
+    stand: two systems that are both floored on a trial differ by 0 there.
 
     Args:
         rows: as `read_rows` gives them.
@@ -147,8 +147,8 @@ def compare_pairs(
 def holm(p_values: Sequence[float] | FloatArray) -> FloatArray:
     """Adjusted p-values: below α, they keep the family-wise error below α (Holm 1979).
 
-    The i-th smallest of m is max over j <= i of (m − j + 1) p_j, at most 1. NaN (a comparison that
-    could not be made) stays NaN and does not count in m.
+    The i-th smallest of m is max over j <= i of (m − j + 1) p_j, at most 1. NaN (a comparison that could not be made)
+    stays NaN and does not count in m.
 
     Args:
         p_values: [m], in any order.
@@ -167,10 +167,9 @@ def holm(p_values: Sequence[float] | FloatArray) -> FloatArray:
 def rank_groups(systems: Sequence[str], differences: Sequence[Difference]) -> tuple[int, ...]:
     """Ranks with ties: 1, 1, 3 if the first two do not differ significantly.
 
-    From the best on, a system joins the group above it unless it differs significantly from one
-    of its members; then it opens the next group, whose rank is its own place. So systems of one
-    rank do not differ significantly. Which system is best is itself read from the data: hand in
-    all pairs, corrected together, or groups will split too often.
+    From the best on, a system joins the group above it unless it differs significantly from one of its members; then it
+    opens the next group, whose rank is its own place. So systems of one rank do not differ significantly. Which system
+    is best is itself read from the data: hand in all pairs, corrected together, or groups will split too often.
 
     Args:
         systems: the best first.

@@ -54,9 +54,7 @@ def mean_differences(ok: pd.DataFrame, pairs: Sequence[tuple[str, str]], draws: 
     return summed_differences(totals, sizes, counts, draws)
 
 
-def summed_differences(
-    totals: FloatArray, sizes: FloatArray, counts: FloatArray, draws: Draws
-) -> list[Found]:
+def summed_differences(totals: FloatArray, sizes: FloatArray, counts: FloatArray, draws: Draws) -> list[Found]:
     """Differences of weighted means from their sums over clusters, all with the same draws.
 
     Args:
@@ -99,9 +97,7 @@ def pooled_difference(ok: pd.DataFrame, pair: tuple[str, str], pooling: Pooling,
         return Found(n=0, n_clusters=0, value=np.nan, ci_low=np.nan, ci_high=np.nan, p_value=np.nan)
     names = pooling.names(pd.concat([ours, theirs]))
     sums = [cluster_sums(pooling.summands(rows, names), codes, len(clusters)) for rows in (ours, theirs)]
-    drawn = resampled_sums(
-        np.concatenate(sums, axis=1), resamples=draws.resamples, rng=draws.generator("bootstrap")
-    )
+    drawn = resampled_sums(np.concatenate(sums, axis=1), resamples=draws.resamples, rng=draws.generator("bootstrap"))
     first, second = (pooling.value(part) for part in np.split(drawn, 2, axis=1))
     low, high = expanded_intervals((first - second)[:, None], n_clusters=len(clusters), level=draws.level)
     value = pooling.value(sums[0].sum(axis=0)) - pooling.value(sums[1].sum(axis=0))

@@ -1,8 +1,8 @@
 """From the scores of a cell to one number: sums over its trials, and a function of the sums.
 
-A pooled value is not a mean of values of trials: the word error rate of a set is all errors over
-all words, its F1 score is of all decisions. Each is a function of sums over trials, so that one
-bootstrap over clusters and one test serve them all.
+A pooled value is not a mean of values of trials: the word error rate of a set is all errors over all words, its F1
+score is of all decisions. Each is a function of sums over trials, so that one bootstrap over clusters and one test
+serve them all.
 """
 
 from __future__ import annotations
@@ -70,9 +70,8 @@ class WeightedMean:
 class Classification:
     """Precision, recall or F1 of class decisions, macro or micro over classes.
 
-    A class that is neither active nor found in any trial has no F1, and does not count in a macro
-    mean; neither does one that is never found for precision, or never active for recall
-    (`zero_division=nan` of scikit-learn).
+    A class that is neither active nor found in any trial has no F1, and does not count in a macro mean; neither does
+    one that is never found for precision, or never active for recall (`zero_division=nan` of scikit-learn).
 
     Args:
         quantity: "precision", "recall" or "f1".
@@ -130,8 +129,8 @@ CLASS_SCORES: Mapping[PoolingName, Pooling] = {
 def pooling_of(rows: pd.DataFrame, metric: str) -> Pooling:
     """Pooling of the rows of one metric.
 
-    Reports add the column `pooling` from run.json; without it the registered metric decides, by the
-    column `base_metric` where `metric` is numbered by its signature.
+    Reports add the column `pooling` from run.json; without it the registered metric decides, by the column
+    `base_metric` where `metric` is numbered by its signature.
     """
     if "pooling" in rows and len(rows):
         name = str(rows["pooling"].iloc[0])
@@ -152,9 +151,7 @@ def pooling_named(name: str) -> Pooling:
     return CLASS_SCORES.get(cast(PoolingName, name), MEAN)
 
 
-def decisions(
-    classes: Sequence[str], probabilities: Sequence[float], active: Sequence[str], threshold: float
-) -> str:
+def decisions(classes: Sequence[str], probabilities: Sequence[float], active: Sequence[str], threshold: float) -> str:
     """The `detail` of a row: probabilities of all classes, and the active ones.
 
     Args:

@@ -1,19 +1,18 @@
 """Draws over clusters: the sign-flip test and the bootstrap of means and paired differences.
 
-The p-value is that of a clustered sign-flip test (Fisher 1935, sec. 21; for few clusters Canay,
-Romano & Shaikh 2017). Under the hypothesis that two systems are alike, the sum of differences in
-a cluster is as likely to be −d as d, so the observed mean is compared with those of all 2^K
-assignments of signs to K clusters. Its level is exact for any K if the sums are symmetric, where
-the bootstrap's is not: for 20 normal clusters 5 %, against 7 % for the percentile bootstrap, and
-17 % for 5. Flips keep the sum of squares, so the test of the mean and that of its t-statistic are
-one and the same, which is why it tends to the right level without symmetry too (Janssen 1999):
-for exponential sums 8 % at 20 clusters and 7 % at 40, less than the percentile bootstrap's. It
-cannot call anything significant with fewer than 6 clusters: the smallest p-value is 2^(1−K).
+The p-value is that of a clustered sign-flip test (Fisher 1935, sec. 21; for few clusters Canay, Romano & Shaikh 2017).
+Under the hypothesis that two systems are alike, the sum of differences in a cluster is as likely to be −d as d, so the
+observed mean is compared with those of all 2^K assignments of signs to K clusters. Its level is exact for any K if the
+sums are symmetric, where the bootstrap's is not: for 20 normal clusters 5 %, against 7 % for the percentile bootstrap,
+and 17 % for 5. Flips keep the sum of squares, so the test of the mean and that of its t-statistic are one and the same,
+which is why it tends to the right level without symmetry too (Janssen 1999): for exponential sums 8 % at 20 clusters
+and 7 % at 40, less than the percentile bootstrap's. It cannot call anything significant with fewer than 6 clusters: the
+smallest p-value is 2^(1−K).
 
-The interval is the percentile bootstrap over clusters with tails widened for small K (Hesterberg
-2015, the expanded percentile interval). Over 20 clusters it covers 1.2 to 2.7 points more than
-the plain one (normal: 94.7 instead of 92.8 % at 95 %). The studentised bootstrap does better for
-skewed differences, but covers 85 % where two systems differ on a fifth of the mixtures only.
+The interval is the percentile bootstrap over clusters with tails widened for small K (Hesterberg 2015, the expanded
+percentile interval). Over 20 clusters it covers 1.2 to 2.7 points more than the plain one (normal: 94.7 instead of 92.8
+% at 95 %). The studentised bootstrap does better for skewed differences, but covers 85 % where two systems differ on a
+fifth of the mixtures only.
 """
 
 from __future__ import annotations
@@ -39,9 +38,9 @@ _SAME = 1e-9  # of the sum of magnitudes: sums closer than this are equal but fo
 def sign_flip_p_values(totals: FloatArray, *, rng: np.random.Generator, flips: int = FLIPS) -> FloatArray:
     """Two-sided p-values of the hypothesis that clusters' sums are symmetric around 0.
 
-    All assignments of signs are tried where at most 14 sums of a column differ from 0. Otherwise
-    `flips` are drawn, common to all columns, and the observed one counts as one more, so that the
-    level holds for any number of draws (Phipson & Smyth 2010).
+    All assignments of signs are tried where at most 14 sums of a column differ from 0. Otherwise `flips` are drawn,
+    common to all columns, and the observed one counts as one more, so that the level holds for any number of draws
+    (Phipson & Smyth 2010).
 
     Args:
         totals: [K, P], finite: sum of the differences in each cluster, for each of P comparisons.
@@ -76,8 +75,7 @@ def cluster_sums(summands: FloatArray, codes: NDArray[np.int64], n_clusters: int
 def resampled_sums(sums: FloatArray, *, resamples: int, rng: np.random.Generator) -> FloatArray:
     """Sums over K of K clusters, drawn with replacement.
 
-    A draw needs only the sums of each cluster, however many trials there are, and one draw serves
-    all columns.
+    A draw needs only the sums of each cluster, however many trials there are, and one draw serves all columns.
 
     Args:
         sums: [K, P], of each cluster.
@@ -103,9 +101,7 @@ def resampled_sums(sums: FloatArray, *, resamples: int, rng: np.random.Generator
     return drawn_sums
 
 
-def resampled_ratios(
-    totals: FloatArray, sizes: FloatArray, *, resamples: int, rng: np.random.Generator
-) -> FloatArray:
+def resampled_ratios(totals: FloatArray, sizes: FloatArray, *, resamples: int, rng: np.random.Generator) -> FloatArray:
     """sum(totals) / sum(sizes) of P columns over K of K clusters, drawn with replacement.
 
     Args:
@@ -155,9 +151,8 @@ def exchange_p_value(
 ) -> float:
     """Two-sided p-value of the hypothesis that two systems can be exchanged in every cluster.
 
-    For means it is the sign-flip test; it also holds for values that are no means, such as an F1
-    score: the clusters' sums of two systems are exchanged at random, and the difference of the
-    values is looked at again.
+    For means it is the sign-flip test; it also holds for values that are no means, such as an F1 score: the clusters'
+    sums of two systems are exchanged at random, and the difference of the values is looked at again.
 
     Args:
         ours: [K, D] sums of each cluster.
@@ -179,8 +174,8 @@ def exchange_p_value(
     limit = observed - _SAME * max(1.0, observed)
 
     def reaches(sums: FloatArray) -> NDArray[np.bool_]:
-        # An exchange that leaves a system without a value (NaN) is no evidence against the
-        # hypothesis: it counts as one that reaches the limit.
+        # An exchange that leaves a system without a value (NaN) is no evidence against the hypothesis: it counts as one
+        # that reaches the limit.
         return np.asarray(~(difference(sums) < limit), np.bool_)
 
     if len(half) <= _EXACT:
@@ -199,9 +194,7 @@ def _all_signs(n_clusters: int) -> FloatArray:
     return np.asarray(1 - 2 * (codes & 1), np.float64)
 
 
-def _count_reached(
-    totals: FloatArray, limits: FloatArray, rng: np.random.Generator, flips: int
-) -> FloatArray:
+def _count_reached(totals: FloatArray, limits: FloatArray, rng: np.random.Generator, flips: int) -> FloatArray:
     """Number of `flips` random assignments that reach each limit [P]; totals are [K, P]."""
     n_clusters, n_pairs = totals.shape
     n_bytes = -(-n_clusters // 8)
@@ -223,11 +216,10 @@ def _count_reached(
 def _factors(totals: FloatArray) -> tuple[FloatArray, FloatArray | None]:
     """Two factors of totals [K, P] whose product is within rounding of them, or these and None.
 
-    All P = S (S − 1) / 2 pairs of S systems that answered the same trials are differences of S
-    columns, so that their rank is below S, and a product of signs with S columns is enough. The
-    range is found by a random sketch (Halko, Martinsson & Tropp 2011, algorithm 4.1), and what is
-    left over is compared with `_SAME`: a sum that the rounding could move to the other side of a
-    limit lies within the tolerance of the limit already.
+    All P = S (S − 1) / 2 pairs of S systems that answered the same trials are differences of S columns, so that their
+    rank is below S, and a product of signs with S columns is enough. The range is found by a random sketch (Halko,
+    Martinsson & Tropp 2011, algorithm 4.1), and what is left over is compared with `_SAME`: a sum that the rounding
+    could move to the other side of a limit lies within the tolerance of the limit already.
     """
     n_pairs = totals.shape[1]
     width = math.ceil(math.sqrt(2 * n_pairs)) + _SPARE

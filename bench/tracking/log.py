@@ -1,12 +1,12 @@
 """Runs in MLflow: a parent run for the experiment, a child for each system.
 
-Parameters, aggregates as metrics, rows and report as artifacts. The default store is an SQLite file
-next to the run folder; a tracking server is given by its URI. A run that is tracked again goes into
-the MLflow runs that it already has.
+Parameters, aggregates as metrics, rows and report as artifacts. The default store is an SQLite file next to the run
+folder; a tracking server is given by its URI. A run that is tracked again goes into the MLflow runs that it already
+has.
 
-A mean is the metric `DATASET/CONDITION/METRIC`, for example `mini_sounds/PMQ_1-3/snri`; its counts and the
-ends of its interval are below `counts/` and `interval/`. The tags `tsebench.run_id`, `tsebench.system`,
-`tsebench.dataset.NAME` and `tsebench.fingerprints` say what a run is; see `tracking_search`.
+A mean is the metric `DATASET/CONDITION/METRIC`, for example `mini_sounds/PMQ_1-3/snri`; its counts and the ends of its
+interval are below `counts/` and `interval/`. The tags `tsebench.run_id`, `tsebench.system`, `tsebench.dataset.NAME` and
+`tsebench.fingerprints` say what a run is; see `tracking_search`.
 """
 
 from __future__ import annotations
@@ -89,9 +89,7 @@ def _record(run_dir: Path) -> RunRecord:
     return record
 
 
-def _runs(
-    client: MlflowClient, record: RunRecord, run_dir: Path, uri: str, systems: Sequence[str]
-) -> dict[str, str]:
+def _runs(client: MlflowClient, record: RunRecord, run_dir: Path, uri: str, systems: Sequence[str]) -> dict[str, str]:
     """Ids of the MLflow runs by name, as the record keeps them."""
     experiment = experiment_of(client, record.name, run_dir, uri)
     before = record.tracking if record.tracking.get("uri") == uri else {}
@@ -121,9 +119,7 @@ def _tags(record: RunRecord, system: str | None = None) -> dict[str, str]:
 def _fingerprints(record: RunRecord, system: str | None = None) -> dict[str, str]:
     """Fingerprints of the datasets, of those that a system ran on."""
     return {
-        name: found.fingerprint
-        for name, found in record.datasets.items()
-        if system is None or system in found.systems
+        name: found.fingerprint for name, found in record.datasets.items() if system is None or system in found.systems
     }
 
 
@@ -144,9 +140,7 @@ def _log_parent(client: MlflowClient, run_id: str, record: RunRecord, run_dir: P
     client.log_artifact(run_id, str(run_dir / "run.json"))
 
 
-def _log_system(
-    client: MlflowClient, run_id: str, record: RunRecord, system: str, cells: Sequence[Aggregate]
-) -> None:
+def _log_system(client: MlflowClient, run_id: str, record: RunRecord, system: str, cells: Sequence[Aggregate]) -> None:
     parameters: dict[str, object] = {}
     if system in record.systems:
         card = record.systems[system].card

@@ -81,9 +81,7 @@ def find_runs(
 
 
 def _fits(run: TrackedRun, fingerprint: str | None, dataset: str | None, system: str | None) -> bool:
-    named = {
-        name: found for name, found in run.fingerprints.items() if dataset is None or name == key_of(dataset)
-    }
+    named = {name: found for name, found in run.fingerprints.items() if dataset is None or name == key_of(dataset)}
     return (
         bool(named or dataset is None)
         and (system is None or run.system == system)
@@ -120,9 +118,7 @@ def _tracked(run: Run, experiments: Mapping[str, str]) -> TrackedRun:
         experiment=experiments.get(str(run.info.experiment_id), ""),
         run_id=tags.get("tsebench.run_id", ""),
         system=tags["tsebench.system"],
-        fingerprints={
-            key.removeprefix(_DATASET): value for key, value in tags.items() if key.startswith(_DATASET)
-        },
+        fingerprints={key.removeprefix(_DATASET): value for key, value in tags.items() if key.startswith(_DATASET)},
         metrics=dict(run.data.metrics),
         started=started.isoformat(timespec="milliseconds"),
     )

@@ -91,9 +91,7 @@ def experiment_of(client: MlflowClient, name: str, run_dir: Path, uri: str) -> s
     return str(client.create_experiment(name, artifact_location=artifacts))
 
 
-def run_of(
-    client: MlflowClient, experiment: str, name: str, before: str | None, tags: Mapping[str, str]
-) -> str:
+def run_of(client: MlflowClient, experiment: str, name: str, before: str | None, tags: Mapping[str, str]) -> str:
     """Id of the run to log into: the one from before if it is still there, or a new one."""
     from mlflow.exceptions import MlflowException  # noqa: PLC0415
 
@@ -110,9 +108,7 @@ def run_of(
     return str(client.create_run(experiment, run_name=name, tags=dict(tags)).info.run_id)
 
 
-def log(
-    client: MlflowClient, run_id: str, *, parameters: Mapping[str, object], metrics: Mapping[str, float]
-) -> None:
+def log(client: MlflowClient, run_id: str, *, parameters: Mapping[str, object], metrics: Mapping[str, float]) -> None:
     """Log what is not there yet; MLflow refuses a parameter with another value."""
     from mlflow.entities import Metric, Param  # noqa: PLC0415
 

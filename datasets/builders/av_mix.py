@@ -1,8 +1,8 @@
 """Audio-visual mixtures: on-screen speech, off-screen speech, and interference.
 
-After Yoshinaga, Tanaka and Morishima, "Audio-visual speech enhancement with selective off-screen
-speech extraction" (2023), section IV-A. The target is the sum of the on-screen speech, whose
-clue is a video of the lips, and of the off-screen speech, whose clue is an enrollment.
+After Yoshinaga, Tanaka and Morishima, "Audio-visual speech enhancement with selective off-screen speech extraction"
+(2023), section IV-A. The target is the sum of the on-screen speech, whose clue is a video of the lips, and of the
+off-screen speech, whose clue is an enrollment.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ _NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 class AvMix:
     """On-screen speech of a fixed length, off-screen speech of another length, and interference.
 
-    The paper gives the lengths, the range of the SNRs and the four scenarios. It does not give how
-    the SNR is measured, where the shorter signals lie, and how loud interfering speech is: these
-    are parameters here, and their defaults are a choice.
+    The paper gives the lengths, the range of the SNRs and the four scenarios. It does not give how the SNR is measured,
+    where the shorter signals lie, and how loud interfering speech is: these are parameters here, and their defaults are
+    a choice.
 
-    Wherever a speaker is drawn, the corpus is drawn first, with equal chances, then the speaker,
-    then the recording, then the crop; of noise, every recording has the same chance. A crop that
-    is silent, or a pause 40 dB below its recording, is drawn again.
+    Wherever a speaker is drawn, the corpus is drawn first, with equal chances, then the speaker, then the recording,
+    then the crop; of noise, every recording has the same chance. A crop that is silent, or a pause 40 dB below its
+    recording, is drawn again.
 
     Args:
         on_screen: filmed speech, from a corpus with videos.
@@ -61,29 +61,28 @@ class AvMix:
         count: number of mixtures.
         sample_rate_hz: rate of the mixtures.
         duration_s: length of the mixture, of the on-screen speech and of the noise.
-        off_screen_s: shortest and longest off-screen speech; the paper has 2 to 4 s in training and
-            0 to 4 s in the test. A shorter recording is taken whole. At 0 there is no off-screen
-            speech; the enrollment is given all the same.
-        off_screen_speaker: "other" is the paper's: another speaker than the one on the screen.
-            "same" lets the one on the screen talk on without being seen, with another recording.
-        off_screen_onset: where the off-screen speech begins: anywhere so that it fits, or so that
-            it begins or ends with the mixture.
+        off_screen_s: shortest and longest off-screen speech; the paper has 2 to 4 s in training and 0 to 4 s in the
+            test. A shorter recording is taken whole. At 0 there is no off-screen speech; the enrollment is given all
+            the same.
+        off_screen_speaker: "other" is the paper's: another speaker than the one on the screen. "same" lets the one on
+            the screen talk on without being seen, with another recording.
+        off_screen_onset: where the off-screen speech begins: anywhere so that it fits, or so that it begins or ends
+            with the mixture.
         off_screen_snr_db: lowest and highest power ratio of on-screen to off-screen speech.
         interferer_snr_db: the same for each interfering speaker.
         noise_snr_db: the same for the noise.
-        snr_reference: "whole" takes the mean power of a signal from its first to its last sample,
-            pauses included; "active" that of its active parts (ITU-T P.56). The silence in which a
-            shorter signal is placed never counts.
-        clues: clues of each trial. Video queries the on-screen, enrollment the off-screen
-            speech, both for their sum. With `off_screen_speaker: same` an enrollment queries both.
-        enrollments: enrollment recordings for each trial, of the off-screen speaker, others than in
-            the mixture.
+        snr_reference: "whole" takes the mean power of a signal from its first to its last sample, pauses included;
+            "active" that of its active parts (ITU-T P.56). The silence in which a shorter signal is placed never
+            counts.
+        clues: clues of each trial. Video queries the on-screen, enrollment the off-screen speech, both for their sum.
+            With `off_screen_speaker: same` an enrollment queries both.
+        enrollments: enrollment recordings for each trial, of the off-screen speaker, others than in the mixture.
         enrollment_s: longest enrollment; longer recordings are cut.
-        mute_on_screen: share of mixtures in which only the picture is left of the on-screen speech
-            (the muting strategy; 0.2 in the paper's training).
+        mute_on_screen: share of mixtures in which only the picture is left of the on-screen speech (the muting
+            strategy; 0.2 in the paper's training).
         mute_off_screen: share of mixtures without off-screen speech (the same).
-        level_db: power of the on-screen speech re full scale, measured as the SNRs are; None keeps
-            that of its recording.
+        level_db: power of the on-screen speech re full scale, measured as the SNRs are; None keeps that of its
+            recording.
         peak: a mixture whose peak is higher is scaled down to it, sources and all.
         quantise: "int16" renders what 16-bit files would hold.
     """
@@ -181,22 +180,16 @@ class AvMix:
         rules = self._rules
         low, high = rules.off_screen_s
         if not low <= high <= rules.duration_s:
-            raise ConfigError(
-                f"off_screen_s = {[low, high]} must rise, up to duration_s = {rules.duration_s:g}"
-            )
+            raise ConfigError(f"off_screen_s = {[low, high]} must rise, up to duration_s = {rules.duration_s:g}")
         if ("noise" in rules.scenario) != (noise is not None):
             raise ConfigError(
                 f"scenario {rules.scenario!r} {'needs' if noise is None else 'has no'} noise; "
                 f"{'add' if noise is None else 'take out'} `noise`"
             )
         if not self._clues or len(set(self._clues)) < len(self._clues) or not all(self._clues):
-            raise ConfigError(
-                "clues must list different combinations, such as [[video, enrollment], [video]]"
-            )
+            raise ConfigError("clues must list different combinations, such as [[video, enrollment], [video]]")
         if sum(rules.mute) > 1:
-            raise ConfigError(
-                f"mute_on_screen + mute_off_screen = {sum(rules.mute):g} is more than 1; lower one"
-            )
+            raise ConfigError(f"mute_on_screen + mute_off_screen = {sum(rules.mute):g} is more than 1; lower one")
 
     def _sources(self, scene: AvScene) -> tuple[Source, ...]:
         loud_db = self._measure(scene.on_screen.clip) if self._level_db is None else self._level_db
@@ -237,8 +230,7 @@ class AvMix:
         trials: list[Trial] = []
         for number, kinds in enumerate(self._clues):
             clue = ClueSpec(
-                enrollments=enrolled if "enrollment" in kinds else (),
-                video=scene.video if "video" in kinds else None,
+                enrollments=enrolled if "enrollment" in kinds else (), video=scene.video if "video" in kinds else None
             )
             wanted = {"on": "video" in kinds or self._same, "off": "enrollment" in kinds}
             targets = tuple(name for name, is_target in wanted.items() if is_target and name in audible)

@@ -39,11 +39,11 @@ Known = Literal["seen", "new", "all"]
 class FewShot:
     """Mixtures of seen and new classes, as in the few-shot experiments of SoundBeam.
 
-    Of each new class the first `reserved` clips of a fixed order are excluded from the test mixtures,
-    with all clips of their groups (uploaders), of seen classes too if they are of the same corpus;
-    the first `shots` of them are the enrollments. In the part "adaptation" the new class is one of
-    these clips itself, and any enrollment is another. Sets of one `family`, version and seed have
-    the same test mixtures and nested shots, whatever their name and `shots` are.
+    Of each new class the first `reserved` clips of a fixed order are excluded from the test mixtures, with all clips of
+    their groups (uploaders), of seen classes too if they are of the same corpus; the first `shots` of them are the
+    enrollments. In the part "adaptation" the new class is one of these clips itself, and any enrollment is another.
+    Sets of one `family`, version and seed have the same test mixtures and nested shots, whatever their name and `shots`
+    are.
 
     Args:
         seen: recordings of the seen classes.
@@ -195,15 +195,10 @@ class FewShot:
         both = sorted(set(self._seen.labels) & set(self._new.labels))
         if both:
             raise ConfigError(f"class {both[0]!r} is both seen and new; exclude it from one")
-        for name, pool, count in (
-            ("n_seen", self._seen, self._counts[0]),
-            ("n_new", self._new, self._counts[1]),
-        ):
+        for name, pool, count in (("n_seen", self._seen, self._counts[0]), ("n_new", self._new, self._counts[1])):
             if count > len(pool.labels):
                 raise ConfigError(f"{name} = {count}, but there are {len(pool.labels)} such classes")
         if shots > reserved:
             raise ConfigError(f"shots = {shots} is above reserved = {reserved}; raise reserved")
         if part == "adaptation" and shots == 1 and "enrollment" in clues:
-            raise ConfigError(
-                "adaptation with shots = 1 has no other clip to enroll with; set clues: [classes]"
-            )
+            raise ConfigError("adaptation with shots = 1 has no other clip to enroll with; set clues: [classes]")

@@ -30,10 +30,10 @@ _MOST_SOURCES = 4
 class FussReleased:
     """FUSS from its example lists; a mixture is the sum of its sources as they were written.
 
-    FUSS has no classes, so a trial names a source and carries no clue. With `classes`, a corpus of
-    kind fsd50k, the JAMS file of each mixture names the clips of its sources, and trials are
-    queries by class or enrollment, of background sources too. Mixtures with a source that FSD50K does
-    not list are left out then, since what is absent from them is not known; `counts` says how many.
+    FUSS has no classes, so a trial names a source and carries no clue. With `classes`, a corpus of kind fsd50k, the
+    JAMS file of each mixture names the clips of its sources, and trials are queries by class or enrollment, of
+    background sources too. Mixtures with a source that FSD50K does not list are left out then, since what is absent
+    from them is not known; `counts` says how many.
 
     Args:
         corpus: name of a corpus of kind fuss.
@@ -84,11 +84,7 @@ class FussReleased:
             targets=targets,
             clues=clues,
             enroll=PoolEnrollments(
-                context,
-                self._classes.pool,
-                count=enrollments,
-                max_s=enrollment_s,
-                audibility=self._audibility,
+                context, self._classes.pool, count=enrollments, max_s=enrollment_s, audibility=self._audibility
             ),
         )
 

@@ -42,10 +42,9 @@ _FADE_S = 0.01
 class FussStyle:
     """One background over the whole mixture, and a few events that are used whole.
 
-    Recordings longer than a mixture are backgrounds, the others events; labels may repeat. As in
-    FUSS, an event that would stick out ends with the mixture, so that many do. Levels and signals
-    are Scaper's; the recipe can be written as JAMS if there are no rooms. Without `conditions` each
-    trial names a source and carries no clue.
+    Recordings longer than a mixture are backgrounds, the others events; labels may repeat. As in FUSS, an event that
+    would stick out ends with the mixture, so that many do. Levels and signals are Scaper's; the recipe can be written
+    as JAMS if there are no rooms. Without `conditions` each trial names a source and carries no clue.
 
     Args:
         sounds: recordings of the events, and of the backgrounds unless they are given.
@@ -58,8 +57,8 @@ class FussStyle:
         n_events: fewest and most events.
         snr_db: lowest and highest loudness of an event above the background, in LU.
         background_db: loudness of the background, in LUFS.
-        conditions: query conditions by class label, or sweeps of them; those that need more classes than a
-            mixture holds are left out there, and counted. A class that is in the background too is no target.
+        conditions: query conditions by class label, or sweeps of them; those that need more classes than a mixture
+            holds are left out there, and counted. A class that is in the background too is no target.
         targets: with n_active = 1, one target for each mixture or every active class.
         clues: kinds of clue that each trial carries, with `conditions`.
         enrollments: clips for each queried class, if enrollment is a clue.
@@ -94,9 +93,7 @@ class FussStyle:
         self._n_events, self._snr_db, self._background_db = n_events, snr_db, background_db
         every = open_pool(sounds, context)
         self._events = _by_length(every, duration_s, longer=False)
-        self._backgrounds = _by_length(
-            open_pool(background, context) if background else every, duration_s, longer=True
-        )
+        self._backgrounds = _by_length(open_pool(background, context) if background else every, duration_s, longer=True)
         self._rooms = self._open_rooms(rooms, rooms_split or context.split)
         self._room_corpus = rooms or ""
         self._audibility = Audibility(context.corpora, sample_rate_hz=sample_rate_hz, fade_s=_FADE_S)
@@ -144,11 +141,7 @@ class FussStyle:
         recording = _any(self._backgrounds, rng)
         clip = stretch(self._backgrounds, recording, seconds=self._duration_s, position=float(rng.random()))
         return Source(
-            id="background",
-            label=recording.label,
-            role="background",
-            clip=clip,
-            gain=level_gain(self._background_db),
+            id="background", label=recording.label, role="background", clip=clip, gain=level_gain(self._background_db)
         )
 
     def _event(self, rng: np.random.Generator) -> Source:
@@ -185,8 +178,7 @@ class FussStyle:
         room = self._rooms[int(rng.integers(len(self._rooms)))]
         paths = (room.background[0], *room.foreground)
         return tuple(
-            replace(source, impulse_response=self._response(path))
-            for source, path in zip(sources, paths, strict=False)
+            replace(source, impulse_response=self._response(path)) for source, path in zip(sources, paths, strict=False)
         )
 
     def _response(self, path: str) -> Clip:

@@ -25,21 +25,21 @@ from .shared.sound_scenes import SoundMixture
 class JamsSet:
     """The soundscapes of a folder, as Scaper renders them, queried by class or enrollment.
 
-    Files that the JAMS name are looked up in the corpora of `events` and `background` by name, and
-    by the folders above it if several have the same name. Pitch and time changes cannot be rendered
-    here: such a soundscape is read from its isolated events, if they were written, or refused.
-    Conditions that need more classes than a soundscape holds are left out there, and counted.
+    Files that the JAMS name are looked up in the corpora of `events` and `background` by name, and by the folders above
+    it if several have the same name. Pitch and time changes cannot be rendered here: such a soundscape is read from its
+    isolated events, if they were written, or refused. Conditions that need more classes than a soundscape holds are
+    left out there, and counted.
 
     Args:
         soundscapes: name of a corpus of kind `scaper_set`.
-        events: recordings of the foreground, which enrollments are taken from; needed unless all
-            is read from isolated events.
+        events: recordings of the foreground, which enrollments are taken from; needed unless all is read from isolated
+            events.
         background: recordings of the background, if they are of another corpus.
         folder: only JAMS files below this folder of the set, for example "test".
         conditions: query conditions "n_active:n_inactive", or sweeps of them.
         targets: with n_active = 1, one target for each mixture or every active class.
-        listed_targets: the targets are the first n_active labels of `gt_events.csv` in the
-            folder of the JAMS file, as in Waveformer's sets.
+        listed_targets: the targets are the first n_active labels of `gt_events.csv` in the folder of the JAMS file, as
+            in Waveformer's sets.
         clues: kinds of clue that each trial carries.
         enrollments: clips for each queried class, if enrollment is a clue.
         enrollment_s: longest enrollment clip.
@@ -74,9 +74,7 @@ class JamsSet:
             self._set, folder=folder, finders=_finders(events, background, context), isolated=isolated
         )
         if not self._mixtures.paths:
-            raise ConfigError(
-                f"corpus {soundscapes!r} has no JAMS file below folder = {folder!r}; correct it"
-            )
+            raise ConfigError(f"corpus {soundscapes!r} has no JAMS file below folder = {folder!r}; correct it")
         self.count = len(self._mixtures.paths)
         self.sample_rate_hz = self._one_rate()
         pool = open_pool(events, context) if events else None
@@ -87,9 +85,7 @@ class JamsSet:
             raise ConfigError("enrollment clips are taken from `events`; set it, or clues: classes")
         enroll = None
         if pool is not None:
-            enroll = PoolEnrollments(
-                context, pool, count=enrollments, max_s=enrollment_s, audibility=self._audibility
-            )
+            enroll = PoolEnrollments(context, pool, count=enrollments, max_s=enrollment_s, audibility=self._audibility)
         self._trials = ClassTrials(
             context=context,
             vocabulary=self.vocabulary,
@@ -140,9 +136,7 @@ class JamsSet:
         return tuple(read_table(listed).column("label", option="listed_targets"))
 
 
-def _finders(
-    events: Selection | None, background: Selection | None, context: BuildContext
-) -> dict[str, FilesByName]:
+def _finders(events: Selection | None, background: Selection | None, context: BuildContext) -> dict[str, FilesByName]:
     """Finders of the files of each role; a background may be among the events."""
     corpora = [context.corpus(selection.corpus) for selection in (background, events) if selection]
     return {

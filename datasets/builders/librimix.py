@@ -26,8 +26,8 @@ C = TypeVar("C", LibriMixMetadata, LibriSpeech, Wham)
 class LibriMix:
     """LibriMix as its official script makes it, with an enrollment for each target.
 
-    Mixtures have the official ids, and their sources are called s1, s2, ... and noise. Rendered,
-    they are sample for sample the files that the script writes.
+    Mixtures have the official ids, and their sources are called s1, s2, ... and noise. Rendered, they are sample for
+    sample the files that the script writes.
 
     Args:
         metadata: table of the mixtures, below the corpus `lists`.
@@ -35,10 +35,10 @@ class LibriMix:
         mode: "min" cuts all to the shortest utterance, "max" pads all to the longest.
         mix: "clean" is speech alone, "both" is speech and noise, "single" is s1 and noise.
         targets: query each speaker in turn, or s1 only.
-        enrollment: "map" reads `enrollment_map`; "drawn" draws another utterance of the speaker,
-            of 3 s and more, by the set's seed.
-        enrollment_map: file below the corpus `lists`, of lines `mixture utterance s1/mixture`: the
-            enrollment is the file of a source of another mixture, scaled and cut as it is there.
+        enrollment: "map" reads `enrollment_map`; "drawn" draws another utterance of the speaker, of 3 s and more, by
+            the set's seed.
+        enrollment_map: file below the corpus `lists`, of lines `mixture utterance s1/mixture`: the enrollment is the
+            file of a source of another mixture, scaled and cut as it is there.
         leak_free: leave out trials that enroll with the target's own utterance, as some of the map's do.
         limit: only the first mixtures of the table.
         measure_snr: tag trials with `input_snr_db`, which renders every mixture.
@@ -145,17 +145,13 @@ class LibriMix:
         if self._map is None:
             return ()
         queried = {row.mixture_id for row in self._queried}
-        enrolled = {
-            self._map.clip(row, name).mixture_id for row in self._queried for name in self._target_ids(row)
-        }
+        enrolled = {self._map.clip(row, name).mixture_id for row in self._queried for name in self._target_ids(row)}
         return tuple(self._by_id[name] for name in sorted(enrolled - queried))
 
     def _notes(self) -> tuple[str, ...]:
         notes = [CUT_NOTE] if self._mode == "min" else []
         if self._map is not None:
-            kinds = Counter(
-                self._map.kind(row, name) for row in self._queried for name in self._target_ids(row)
-            )
+            kinds = Counter(self._map.kind(row, name) for row in self._queried for name in self._target_ids(row))
             leaks = kinds["same_utterance"] + kinds["same_file"]
             then = "are left out" if self._leak_free else "stay, as in the standard protocol"
             notes.append(
@@ -168,7 +164,5 @@ class LibriMix:
 def _open(context: BuildContext, name: str, kind: type[C], title: str) -> C:
     corpus = context.corpus_of(kind, title, name)
     if not corpus.root.is_dir():
-        raise CorpusError(
-            f"corpus {name!r}: folder {str(corpus.root)!r} does not exist; correct --corpus {name}=DIR"
-        )
+        raise CorpusError(f"corpus {name!r}: folder {str(corpus.root)!r} does not exist; correct --corpus {name}=DIR")
     return corpus

@@ -33,20 +33,20 @@ from .shared.sound_scenes import RendererName, SceneOptions, SoundScenes
 class SoundMix:
     """Mixtures of n different classes at random positions on a background.
 
-    The level of each event is `snr_db` above the background's (or, without a background, above
-    `background_db`), on the chosen scale: "lufs" as Scaper does, or mean power.
+    The level of each event is `snr_db` above the background's (or, without a background, above `background_db`), on the
+    chosen scale: "lufs" as Scaper does, or mean power.
 
-    With the renderer "standard" each clip is measured when a mixture is drawn, and its gain is
-    stored. With "scaper" the recipe holds the levels, mixtures are made as Scaper makes them (see
-    there), and drawing reads each recording once at most, to tell which stretches are silent; the
-    set can be written as JAMS, and its events are named s1, s2, ... in the order of time.
+    With the renderer "standard" each clip is measured when a mixture is drawn, and its gain is stored. With "scaper"
+    the recipe holds the levels, mixtures are made as Scaper makes them (see there), and drawing reads each recording
+    once at most, to tell which stretches are silent; the set can be written as JAMS, and its events are named s1, s2,
+    ... in the order of time.
 
     Args:
         events: recordings of the foreground classes; their labels are the vocabulary.
-        background: recordings of the background, or None; those shorter than a mixture are left
-            out. If they have several labels, these are the scenes, and tags of the trials.
-        family: sets of one family, version and seed have the same mixtures whatever their queries are;
-            None: the set's own name.
+        background: recordings of the background, or None; those shorter than a mixture are left out. If they have
+            several labels, these are the scenes, and tags of the trials.
+        family: sets of one family, version and seed have the same mixtures whatever their queries are; None: the set's
+            own name.
         count: number of mixtures.
         sample_rate_hz: rate of the mixtures.
         duration_s: length of each mixture.
@@ -55,11 +55,11 @@ class SoundMix:
         snr_db: lowest and highest level of an event above the background.
         background_db: level of the background.
         level: scale of the levels.
-        peak: a mixture whose peak is higher is scaled down to it, sources and all; never if None.
-            The renderer "scaper" knows 1.0 and None.
+        peak: a mixture whose peak is higher is scaled down to it, sources and all; never if None. The renderer "scaper"
+            knows 1.0 and None.
         fade_ms: fade at both ends of each event, a raised cosine, or in Scaper a quarter sine.
-        conditions: query conditions "n_active:n_inactive", or sweeps of them such as
-            {n_active: 1, n_inactive: [0, 1, 2]}.
+        conditions: query conditions "n_active:n_inactive", or sweeps of them such as {n_active: 1, n_inactive: [0, 1,
+            2]}.
         targets: with n_active = 1, one target for each mixture or every active class.
         clues: kinds of clue that each trial carries.
         enrollments: clips for each queried class, if enrollment is a clue.
@@ -132,11 +132,7 @@ class SoundMix:
             inactive=inactive_labels,
             confusable=confusable,
             enroll=PoolEnrollments(
-                context,
-                self._events,
-                count=enrollments,
-                max_s=enrollment_s,
-                audibility=self._scenes.levels.audibility,
+                context, self._events, count=enrollments, max_s=enrollment_s, audibility=self._scenes.levels.audibility
             ),
         )
 
@@ -148,7 +144,6 @@ class SoundMix:
         count = int(rng.integers(self._n_classes[0], self._n_classes[1] + 1))
         labels = rng.choice(self.vocabulary, size=count, replace=False)
         sources += [
-            self._scenes.event(f"s{place}", self._events, str(label), rng)
-            for place, label in enumerate(labels, 1)
+            self._scenes.event(f"s{place}", self._events, str(label), rng) for place, label in enumerate(labels, 1)
         ]
         return self._trials.draw(self._scenes.mix(mixture_id, sources))

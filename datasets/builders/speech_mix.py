@@ -37,8 +37,8 @@ from .shared.target_trials import target_trial
 class SpeechMix:
     """Mixtures of N different speakers, with optional noise.
 
-    Levels are mean powers over the whole utterance: the first speaker stands at `level_db`, each
-    other one `snr_db` below it, the noise `noise_snr_db` below it.
+    Levels are mean powers over the whole utterance: the first speaker stands at `level_db`, each other one `snr_db`
+    below it, the noise `noise_snr_db` below it.
 
     Args:
         speech: utterances; their labels are the speakers.
@@ -48,10 +48,10 @@ class SpeechMix:
         n_speakers: speakers in each mixture.
         snr_db: lowest and highest power ratio of the first speaker to each other one.
         noise_snr_db: lowest and highest power ratio of the first speaker to the noise.
-        mode: "min" cuts all to the shortest utterance, "max" pads all to the end of the last.
-            Only an utterance that is in the mixture to its end has a transcript.
-        overlap: "max" mode only: lowest and highest share of the shorter utterance that overlaps
-            the one before it; None lets all start together.
+        mode: "min" cuts all to the shortest utterance, "max" pads all to the end of the last. Only an utterance that is
+            in the mixture to its end has a transcript.
+        overlap: "max" mode only: lowest and highest share of the shorter utterance that overlaps the one before it;
+            None lets all start together.
         targets: query each speaker in turn, or the first only.
         enrollments: enrollment utterances for each trial.
         enrollment_s: longest enrollment; longer utterances are cut.
@@ -146,9 +146,7 @@ class SpeechMix:
             onsets = overlap_onsets(lengths, float(rng.uniform(*self._overlap)))
         return onsets, max(on + length for on, length in zip(onsets, lengths, strict=True))
 
-    def _source(
-        self, source_id: str, recording: Recording, level_db: float, onset: int, num_samples: int
-    ) -> Source:
+    def _source(self, source_id: str, recording: Recording, level_db: float, onset: int, num_samples: int) -> Source:
         clip = Clip(corpus=self._speech.corpus, path=recording.path, start=0, frames=recording.frames)
         whole = onset + self._length(recording) <= num_samples
         return Source(

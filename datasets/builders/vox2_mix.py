@@ -1,7 +1,7 @@
 """Mixtures of filmed speakers from a list, as MuSE and reentry make them of VoxCeleb2.
 
-Pan, Ge and Li, "MuSE: multi-modal target speaker extraction with visual cues" (ICASSP 2021), and
-"Selective listening by synchronizing speech with lips" (TASLP 2022).
+Pan, Ge and Li, "MuSE: multi-modal target speaker extraction with visual cues" (ICASSP 2021), and "Selective listening
+by synchronizing speech with lips" (TASLP 2022).
 """
 
 from __future__ import annotations
@@ -52,10 +52,10 @@ class _ListedPair:
 class Vox2Mix:
     """The mixtures of `mixture_data_list_2mix.csv`; the video of a speaker is the clue.
 
-    Each row has a partition, then split, speaker, utterance and level for each speaker, then the
-    length in seconds; there is no header. As the script does, utterances are scaled by their mean
-    powers, before all are cut to the shortest. The script then divides the mixture by its peak;
-    here sources and mixture together are scaled to `peak`, so that they fit each other.
+    Each row has a partition, then split, speaker, utterance and level for each speaker, then the length in seconds;
+    there is no header. As the script does, utterances are scaled by their mean powers, before all are cut to the
+    shortest. The script then divides the mixture by its peak; here sources and mixture together are scaled to `peak`,
+    so that they fit each other.
 
     Args:
         context: identity of the set and open corpora; split "train", "valid" or "test".
@@ -138,9 +138,7 @@ class Vox2Mix:
             )
         return [self._recordings[name] for name in row.utterances]
 
-    def _sources(
-        self, row: _ListedPair, recordings: Sequence[Recording], clips: Sequence[Clip]
-    ) -> tuple[Source, ...]:
+    def _sources(self, row: _ListedPair, recordings: Sequence[Recording], clips: Sequence[Clip]) -> tuple[Source, ...]:
         # At full power the peak is above any limit, so that limiting it sets it.
         first = self._read(clips[0])
         loudest = 10 ** (-power_db(first) / 20)
@@ -152,9 +150,7 @@ class Vox2Mix:
                 clip=clip,
                 gain=loudest * snr_gain(signal=first, noise=self._read(clip), snr_db=-level_db),
             )
-            for number, (recording, clip, level_db) in enumerate(
-                zip(recordings, clips, row.levels_db, strict=True), 1
-            )
+            for number, (recording, clip, level_db) in enumerate(zip(recordings, clips, row.levels_db, strict=True), 1)
         )
 
     def _trial(self, mixture: Mixture, rendered: Rendered, target: Source) -> Trial:

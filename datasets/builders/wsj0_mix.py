@@ -23,8 +23,7 @@ Targets = Literal["all", "first"]
 
 _TARGETS: Mapping[Wsj0Protocol, Targets] = {"wsj0_2mix": "all", "extr": "first", "spex": "all"}
 _MEASURED = (
-    "active levels are measured here, not the published ones; mixtures differ from the official "
-    "ones in the last bits"
+    "active levels are measured here, not the published ones; mixtures differ from the official ones in the last bits"
 )
 
 
@@ -32,29 +31,28 @@ _MEASURED = (
 class Wsj0Mix:
     """Mixtures of WSJ0 from their official lists, with an enrollment for each target.
 
-    Mixtures have the names of the official files, and their sources are called s1, s2, ...
-    Rendered, they are what the scripts of MERL write, but for the last bits that the resampler
-    decides (see the renderer `wsj0_mix`).
+    Mixtures have the names of the official files, and their sources are called s1, s2, ... Rendered, they are what the
+    scripts of MERL write, but for the last bits that the resampler decides (see the renderer `wsj0_mix`).
 
-    The protocols: `wsj0_2mix` queries both speakers, with enrollments drawn by the set's seed.
-    `extr` is WSJ0-2mix-extr: it queries s1 with the auxiliary utterance of the list, which is
-    scaled with the mixture and has part in its peak. `spex` is what SpEx+ is measured by: the
-    mixtures of WSJ0-2mix (min, 8 kHz), both speakers, and auxiliary utterances as they are. Names
-    of trials are those of the official files, for `wsj0_2mix` with `_s1` or `_s2` at the end.
+    The protocols: `wsj0_2mix` queries both speakers, with enrollments drawn by the set's seed. `extr` is
+    WSJ0-2mix-extr: it queries s1 with the auxiliary utterance of the list, which is scaled with the mixture and has
+    part in its peak. `spex` is what SpEx+ is measured by: the mixtures of WSJ0-2mix (min, 8 kHz), both speakers, and
+    auxiliary utterances as they are. Names of trials are those of the official files, for `wsj0_2mix` with `_s1` or
+    `_s2` at the end.
 
     Args:
         context: identity of the set and open corpora; its split is tr, cv or tt.
         protocol: see above.
         sample_rate_hz: 8000 or 16000; levels are those at 8 kHz in both cases.
-        mode: "min" cuts to the shortest utterance, "max" pads to the longest; None is the
-            protocol's own: "max" for `extr`, else "min".
+        mode: "min" cuts to the shortest utterance, "max" pads to the longest; None is the protocol's own: "max" for
+            `extr`, else "min".
         n_speakers: speakers of each mixture, 2 to 5.
         mixture_list: list of the mixtures, below the corpus `lists`; None is `mix_2_spk_tt.txt`, or
             `mix_2_spk_tt_extr.txt` for `extr`, with the numbers and letters that fit.
         levels: "files" takes the published active levels, and reads no audio; "computed" measures them.
         targets: query each speaker in turn, or s1 only; None is the protocol's own.
-        enrollment_list: list of auxiliary utterances, below the corpus `lists`: one with the
-            utterance in a fifth column, or the `aux.scp` of SpEx+. None draws them.
+        enrollment_list: list of auxiliary utterances, below the corpus `lists`: one with the utterance in a fifth
+            column, or the `aux.scp` of SpEx+. None draws them.
         enrollments: enrollment utterances for each trial, where they are drawn.
         enrollment_s: longest enrollment that is drawn; longer utterances are cut. None: whole ones.
         impulse_responses: rooms to put the speakers into; None leaves speech dry. Enrollments stay dry.
@@ -114,11 +112,7 @@ class Wsj0Mix:
         self._rooms: Rooms | None = None
         if impulse_responses is not None:
             self._rooms = Rooms(
-                impulse_responses,
-                target=room_target,
-                places=n_speakers,
-                sample_rate_hz=sample_rate_hz,
-                context=context,
+                impulse_responses, target=room_target, places=n_speakers, sample_rate_hz=sample_rate_hz, context=context
             )
         self.count = len(self._rows)
         cut, measured = self._mode == "min", levels == "computed"
@@ -157,8 +151,7 @@ class Wsj0Mix:
         listed = len(self._rows[0].paths)
         if listed != n_speakers:
             raise ConfigError(
-                f"list {name!r} has {listed} speakers in a mixture, and n_speakers = {n_speakers}; "
-                "correct one of them"
+                f"list {name!r} has {listed} speakers in a mixture, and n_speakers = {n_speakers}; correct one of them"
             )
         lacking = sum(row.auxiliary is None for row in self._rows)
         if self._protocol == "extr" and lacking:

@@ -54,9 +54,7 @@ def check_corpora(dataset: Dataset) -> Finding:
     return judged("corpora", looked_at=len(checked), of=len(dataset.corpora), remarks=lines)
 
 
-def check_recordings(
-    dataset: Dataset, *, jobs: int, sample: int | None, progress: ProgressFactory
-) -> Finding:
+def check_recordings(dataset: Dataset, *, jobs: int, sample: int | None, progress: ProgressFactory) -> Finding:
     """Check that every recording exists and has the SHA-256 that the manifest states."""
     files = dataset.manifest.files
     chosen = spread(files, sample)
@@ -114,11 +112,7 @@ def _holds(dataset: Dataset, trial: Trial) -> bool:
     wanted = {source.label for source in mixture.sources if source.id in trial.target_ids}
     active = present & set(trial.clue.classes)
     inactive = set(trial.clue.classes) - present
-    return (
-        active == wanted
-        and len(active) == trial.condition.n_active
-        and len(inactive) == trial.condition.n_inactive
-    )
+    return active == wanted and len(active) == trial.condition.n_active and len(inactive) == trial.condition.n_inactive
 
 
 def check_files(dataset: Dataset, folder: Path) -> Iterator[Finding]:

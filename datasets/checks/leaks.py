@@ -55,9 +55,7 @@ def check_apart(dataset: Dataset, other: Dataset) -> Finding:
         "groups": sorted(_group_names(dataset) & _group_names(other)),
         "speakers": sorted(set(contents_of(dataset).speakers) & set(contents_of(other).speakers)),
     }
-    lines = [
-        f"{what} in both: {len(names)} (the first is {names[0]!r})" for what, names in shared.items() if names
-    ]
+    lines = [f"{what} in both: {len(names)} (the first is {names[0]!r})" for what, names in shared.items() if names]
     same = _same_split(dataset, other)
     why = f"both are of {', '.join(same)}, split {dataset.card.split!r}: " if same else ""
     found = [f"{why}{'; '.join(lines)}"] if lines else []
@@ -73,8 +71,8 @@ def check_apart(dataset: Dataset, other: Dataset) -> Finding:
 def _same_split(dataset: Dataset, other: Dataset) -> list[str]:
     """The parts of corpora that both sets draw from, if these and the split's name are the same.
 
-    The name alone is not enough: a config may leave it out, and training on a test part among others is no
-    shared split.
+    The name alone is not enough: a config may leave it out, and training on a test part among others is no shared
+    split.
     """
     if dataset.card.split != other.card.split:
         return []

@@ -44,9 +44,7 @@ class _Look:
     enrollments_s: tuple[float, ...] = ()
 
 
-def check_rendering(
-    dataset: Dataset, *, jobs: int, sample: int | None, progress: ProgressFactory
-) -> list[Finding]:
+def check_rendering(dataset: Dataset, *, jobs: int, sample: int | None, progress: ProgressFactory) -> list[Finding]:
     """Render mixtures with all of their trials: findings "rendering", "lengths" and "levels"."""
     trials: dict[str, list[int]] = {mixture_id: [] for mixture_id in dataset.mixtures}
     for index, trial in enumerate(dataset.trials):
@@ -92,9 +90,7 @@ def _look(dataset: Dataset, mixture_id: str, indices: Sequence[int]) -> _Look:
         peak=float(np.abs(samples).max(initial=0.0)),
         clipped=_clipped(samples) if mixture.quantise == "int16" else 0,
         enrollments_s=tuple(
-            len(enrollment) / query.sample_rate_hz
-            for query, _ in items
-            for enrollment in query.clues.enrollments
+            len(enrollment) / query.sample_rate_hz for query, _ in items for enrollment in query.clues.enrollments
         ),
     )
 
@@ -187,9 +183,7 @@ def _lengths(looks: dict[str, _Look]) -> Iterator[str]:
             )
 
 
-def _silent(
-    mixture: Mixture, samples: NDArray[np.float32], items: Sequence[tuple[Query, Truth]]
-) -> Iterator[str]:
+def _silent(mixture: Mixture, samples: NDArray[np.float32], items: Sequence[tuple[Query, Truth]]) -> Iterator[str]:
     if power_db(samples) <= SILENT_DB:
         yield f"mixture {mixture.id!r} is silent ({power_db(samples):.0f} dB)"
     for query, truth in items:

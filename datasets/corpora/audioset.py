@@ -34,9 +34,9 @@ class _ListedClip:
 class AudioSet(DiskCorpus):
     """Clips that a CSV file lists, each with its SHA-256, so that two users have the same corpus.
 
-    The columns are `path` (relative to the root), `labels` (separated by `;`, the first is the label of the
-    clip), `sha256`, and optionally `split` (default "test") and `group` (must not be on both sides of a
-    split; default the path).
+    The columns are `path` (relative to the root), `labels` (separated by `;`, the first is the label of the clip),
+    `sha256`, and optionally `split` (default "test") and `group` (must not be on both sides of a split; default the
+    path).
 
     Args:
         name, splits, allow_missing: see `DiskCorpus`.
@@ -116,9 +116,7 @@ class AudioSet(DiskCorpus):
                     f"{str(table.path)!r}, line {line}: {cell!r} is listed twice, or has no label, "
                     f"or {sha256!r} is not a SHA-256 of 64 hex digits; correct the line"
                 )
-            clips[path] = _ListedClip(
-                labels=labels, sha256=sha256.lower(), split=split or "test", group=group or path
-            )
+            clips[path] = _ListedClip(labels=labels, sha256=sha256.lower(), split=split or "test", group=group or path)
         return clips
 
     def _layout_parts(self) -> tuple[ReleasePart, ...]:

@@ -38,9 +38,9 @@ class FolderCorpus(ListedCorpus):
     """A user's own recordings.
 
     Without `metadata`, `<root>/<audio>/<label>/` holds the files of one label, and an optional file
-    `<root>/transcripts.csv` with the columns path, speaker and text gives the transcripts and the labels of
-    the files that it lists. Paths in a CSV file are relative to `<root>/<audio>`; hidden files, and files
-    that are not audio, are ignored.
+    `<root>/transcripts.csv` with the columns path, speaker and text gives the transcripts and the labels of the files
+    that it lists. Paths in a CSV file are relative to `<root>/<audio>`; hidden files, and files that are not audio, are
+    ignored.
 
     Args:
         name: of the corpus in datasets.
@@ -52,8 +52,8 @@ class FolderCorpus(ListedCorpus):
         split_column: column of the splits; all files are of `default_split` without one.
         group_column: column of groups that must not be on both sides of a split (uploader, original file).
         text_column: column of the transcripts.
-        splits: name of a split to values of the split column; files with other values are left out. Without
-            it the values are the names.
+        splits: name of a split to values of the split column; files with other values are left out. Without it the
+            values are the names.
         valid_share: this share of the groups of "train" becomes "valid", chosen by SHA-256.
         default_split: see `split_column`.
         channel: channel to read of files with several, or "mean"; None refuses such files.
@@ -165,8 +165,7 @@ class FolderCorpus(ListedCorpus):
         if not base.is_dir():
             problem = "is not a folder" if base.exists() else "does not exist"
             raise CorpusError(
-                f"{self._where}: {str(base)!r} {problem}; set `root` (and `audio`) to the folder "
-                "of the recordings"
+                f"{self._where}: {str(base)!r} {problem}; set `root` (and `audio`) to the folder of the recordings"
             )
         if self._metadata:
             table = read_table(self.root / self._metadata)
@@ -229,8 +228,7 @@ def _found(root: Path, audio: str, default: str) -> list[FileEntry]:
         locate(root, path)
     depth = len(PurePosixPath(audio).parts)
     entries = [
-        FileEntry(path=path, label=PurePosixPath(path).parts[depth], split=default, group=path)
-        for path in files
+        FileEntry(path=path, label=PurePosixPath(path).parts[depth], split=default, group=path) for path in files
     ]
     transcripts = root / TRANSCRIPTS
     if not transcripts.exists():
@@ -238,9 +236,7 @@ def _found(root: Path, audio: str, default: str) -> list[FileEntry]:
     return _with_transcripts(root, audio, transcripts, entries, default)
 
 
-def _with_transcripts(
-    root: Path, audio: str, file: Path, entries: list[FileEntry], default: str
-) -> list[FileEntry]:
+def _with_transcripts(root: Path, audio: str, file: Path, entries: list[FileEntry], default: str) -> list[FileEntry]:
     table = read_table(file)
     paths = _paths(root, audio, table, "path")
     speakers = table.full_column("speaker", option="metadata")
@@ -248,9 +244,7 @@ def _with_transcripts(
     known = {entry.path: entry for entry in entries}
     for path, speaker, text in zip(paths, speakers, texts, strict=True):
         if path in known or not (root / path).is_file():
-            known[path] = FileEntry(
-                path=path, label=speaker, split=default, group=path, transcript=_normalised(text)
-            )
+            known[path] = FileEntry(path=path, label=speaker, split=default, group=path, transcript=_normalised(text))
     return list(known.values())
 
 
@@ -269,9 +263,7 @@ def _paths(root: Path, audio: str, table: CsvTable, column: str) -> list[str]:
     return paths
 
 
-def _assign_splits(
-    entries: Sequence[FileEntry], splits: Mapping[str, Sequence[str]], *, where: str
-) -> list[FileEntry]:
+def _assign_splits(entries: Sequence[FileEntry], splits: Mapping[str, Sequence[str]], *, where: str) -> list[FileEntry]:
     """Name splits as the option `splits` says; files whose value it does not name are left out."""
     values = {entry.split for entry in entries}
     names = {value: split for split, values_ in splits.items() for value in values_}

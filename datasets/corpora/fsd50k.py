@@ -49,15 +49,15 @@ class _ClipInfo(BaseModel):
 class Fsd50k(DiskCorpus):
     """FSD50K as Zenodo has it: dev in splits "train" and "valid", eval as "test".
 
-    The label of a clip is the first of its most specific labels. The table lists labels smeared to their
-    ancestors, and an ancestor may stand before a label below it; the hierarchy is derived from the ground
-    truth of both parts, so it does not depend on which audio exists. The group of a clip is its uploader if
-    `FSD50K.metadata` exists, else the clip itself.
+    The label of a clip is the first of its most specific labels. The table lists labels smeared to their ancestors, and
+    an ancestor may stand before a label below it; the hierarchy is derived from the ground truth of both parts, so it
+    does not depend on which audio exists. The group of a clip is its uploader if `FSD50K.metadata` exists, else the
+    clip itself.
 
     Args:
         name, root, splits, allow_missing: see `DiskCorpus`.
-        labels: "leaf" leaves out clips whose label has classes below it (a "Guitar" that is neither labelled
-            acoustic nor electric); "all" includes them.
+        labels: "leaf" leaves out clips whose label has classes below it (a "Guitar" that is neither labelled acoustic
+            nor electric); "all" includes them.
         single: only clips with one most specific label, so nothing else is known to sound.
     """
 
@@ -167,8 +167,7 @@ class Fsd50k(DiskCorpus):
     def _split(self, cell: str) -> str:
         if cell not in _SPLITS:
             raise CorpusError(
-                f"{self._where}: split {cell!r} in dev.csv, where train and val are allowed; get "
-                f"{_TRUTH} again"
+                f"{self._where}: split {cell!r} in dev.csv, where train and val are allowed; get {_TRUTH} again"
             )
         return _SPLITS[cell]
 
@@ -176,9 +175,7 @@ class Fsd50k(DiskCorpus):
         clips = [clip for clip in self.ground_truth if clip.split in part.splits]
         files = [(clip, f"{part.folder}/{clip.fname}.wav") for clip in clips]
         return [
-            FileEntry(
-                path=path, label=clip.leaves[0], split=clip.split, group=self.uploaders.get(clip.fname, path)
-            )
+            FileEntry(path=path, label=clip.leaves[0], split=clip.split, group=self.uploaders.get(clip.fname, path))
             for clip, path in files
         ]
 
@@ -206,9 +203,9 @@ class Fsd50k(DiskCorpus):
 def ancestors(rows: Sequence[Sequence[str]]) -> Mapping[str, frozenset[str]]:
     """The classes above each class, from the labels of each clip, in their order.
 
-    Where labels are smeared, every clip of a class has all classes above it. So b is above a if each clip
-    with a has b. Of two classes that always occur together, such as a class and its only child, the one that
-    more often follows the other is above, since ancestors are appended.
+    Where labels are smeared, every clip of a class has all classes above it. So b is above a if each clip with a has b.
+    Of two classes that always occur together, such as a class and its only child, the one that more often follows the
+    other is above, since ancestors are appended.
     """
     always: dict[str, frozenset[str]] = {}
     for row in rows:

@@ -11,19 +11,16 @@ from .disk.file_entries import FileEntry, checked_share
 from .disk.layout import Release, ReleasePart
 
 _META = "FSDKaggle2018.meta"
-_TABLES = {
-    "train": f"{_META}/train_post_competition.csv",
-    "test": f"{_META}/test_post_competition_scoring_clips.csv",
-}
+_TABLES = {"train": f"{_META}/train_post_competition.csv", "test": f"{_META}/test_post_competition_scoring_clips.csv"}
 
 
 @CORPORA.register("fsdkaggle2018")
 class FsdKaggle2018(DiskCorpus):
     """FSDKaggle2018 as Zenodo has it, in splits "train" and "test" (and "valid", by a share).
 
-    The group of a clip is its Freesound id. Labels of 3,710 of the 9,473 training clips and of all 1,600 test
-    clips were checked by hand; of the others 65 to 70 % at least are right. Padding clips of the competition
-    (usage "Ignored", label "None"), which the table of an older copy may list, are left out.
+    The group of a clip is its Freesound id. Labels of 3,710 of the 9,473 training clips and of all 1,600 test clips
+    were checked by hand; of the others 65 to 70 % at least are right. Padding clips of the competition (usage
+    "Ignored", label "None"), which the table of an older copy may list, are left out.
 
     Args:
         name, root, splits, allow_missing: see `DiskCorpus`.
@@ -31,9 +28,7 @@ class FsdKaggle2018(DiskCorpus):
         valid_share: this share of the training clips becomes "valid".
     """
 
-    release = Release(
-        title="FSDKaggle2018", source="Zenodo record 2552860 (https://zenodo.org/records/2552860)"
-    )
+    release = Release(title="FSDKaggle2018", source="Zenodo record 2552860 (https://zenodo.org/records/2552860)")
     parts = (
         ReleasePart(name="train", folder="FSDKaggle2018.audio_train", splits=("train", "valid"), files=9473),
         ReleasePart(name="test", folder="FSDKaggle2018.audio_test", splits=("test",), files=1600),

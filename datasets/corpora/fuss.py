@@ -41,9 +41,9 @@ class Room:
 class Fuss(DiskCorpus):
     """FUSS as Zenodo has it, splits "train", "valid" (validation) and "test" (eval).
 
-    The recordings are the sources in `fsd_data/<split>/sound`. Their label is "background" if they are longer
-    than 10 s, else "foreground", as in the released mixtures; FUSS has no classes, but `classes` finds them
-    in FSD50K. The released mixtures and rooms are read by path, see `examples` and `rooms`.
+    The recordings are the sources in `fsd_data/<split>/sound`. Their label is "background" if they are longer than 10
+    s, else "foreground", as in the released mixtures; FUSS has no classes, but `classes` finds them in FSD50K. The
+    released mixtures and rooms are read by path, see `examples` and `rooms`.
     """
 
     # Rooms have one microphone; of a file with more channels the first is used, as in the released mixtures.
@@ -90,15 +90,10 @@ class Fuss(DiskCorpus):
             files.setdefault(PurePosixPath(path).parent.name, []).append(path)
         if not files:
             raise CorpusError(
-                f"{self._where}: no rooms in {str(self.root / folder)!r}; get FUSS_rir_data from "
-                f"{self.release.source}"
+                f"{self._where}: no rooms in {str(self.root / folder)!r}; get FUSS_rir_data from {self.release.source}"
             )
         return tuple(
-            Room(
-                name=name,
-                background=_of_role(BACKGROUND, files[name]),
-                foreground=_of_role(FOREGROUND, files[name]),
-            )
+            Room(name=name, background=_of_role(BACKGROUND, files[name]), foreground=_of_role(FOREGROUND, files[name]))
             for name in sorted(files)
         )
 

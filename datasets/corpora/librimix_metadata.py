@@ -10,8 +10,8 @@ from .disk.list_folder import ListFolder
 class LibriMixMetadata(ListFolder):
     """The folder `metadata` of LibriMix's repository, and maps of enrollments put into it.
 
-    The builder `librimix` reads `Libri2Mix/libri2mix_test-clean.csv` and so on, and
-    `LibriSpeech/test-clean.csv` for the lengths of utterances where it exists.
+    The builder `librimix` reads `Libri2Mix/libri2mix_test-clean.csv` and so on, and `LibriSpeech/test-clean.csv` for
+    the lengths of utterances where it exists.
     """
 
     title = "LibriMix metadata"

@@ -29,15 +29,13 @@ _FILES = {
 class LibriSpeech(DiskCorpus):
     """LibriSpeech as it is unpacked: `<subset>/<speaker>/<chapter>/<utterance>.flac`.
 
-    Labels are the speakers' ids, splits are the subsets (such as test-clean), and a group is one utterance. A
-    copy may have only some subsets, speakers or chapters; but a chapter that lacks utterances which its
-    transcripts name was copied in part, and is an error.
+    Labels are the speakers' ids, splits are the subsets (such as test-clean), and a group is one utterance. A copy may
+    have only some subsets, speakers or chapters; but a chapter that lacks utterances which its transcripts name was
+    copied in part, and is an error.
     """
 
     release = Release(title="LibriSpeech", source="https://www.openslr.org/12")
-    parts = tuple(
-        ReleasePart(name=name, folder=name, splits=(name,), files=files) for name, files in _FILES.items()
-    )
+    parts = tuple(ReleasePart(name=name, folder=name, splits=(name,), files=files) for name, files in _FILES.items())
     version = "OpenSLR 12"
     licence = "CC BY 4.0"
 
@@ -129,8 +127,7 @@ class LibriSpeech(DiskCorpus):
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "it is not text in UTF-8"
             raise CorpusError(
-                f"{self._where}: cannot read {str(file)!r}: {reason}; copy it again from "
-                f"{self.release.source}"
+                f"{self._where}: cannot read {str(file)!r}: {reason}; copy it again from {self.release.source}"
             ) from None
 
 

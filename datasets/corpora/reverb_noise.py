@@ -26,14 +26,14 @@ class ReverbNoise(DiskCorpus):
     """Background noise of the REVERB challenge's training data, in either of its two releases.
 
     The challenge's own tools have `NOISE/Noise_SmallRoom1_1.wav`, and OpenSLR 28 has it as
-    `RIRS_NOISES/real_rirs_isotropic_noises/RVB2014_type1_noise_smallroom1_1.wav`. The label is the room,
-    "SmallRoom1" to "LargeRoom2", with ten recordings of each.
+    `RIRS_NOISES/real_rirs_isotropic_noises/RVB2014_type1_noise_smallroom1_1.wav`. The label is the room, "SmallRoom1"
+    to "LargeRoom2", with ten recordings of each.
 
     Args:
         name, root, splits, allow_missing: see `DiskCorpus`.
         channel: 0 ... 7 or "mean"; papers that use this noise rarely say which.
-        shares: name of a split to the numbers 1 ... 10 of its recordings of each room; numbers that are not
-            named are left out. None: everything is in split "all".
+        shares: name of a split to the numbers 1 ... 10 of its recordings of each room; numbers that are not named are
+            left out. None: everything is in split "all".
 
     Raises:
         ConfigError: `shares` names no number, or one twice.
@@ -102,7 +102,6 @@ def _inverted(shares: Mapping[str, Sequence[int]] | None, *, where: str) -> dict
     numbers = [number for names in shares.values() for number in names]
     if not numbers or len(set(numbers)) < len(numbers) or not set(numbers) <= set(range(1, 11)):
         raise ConfigError(
-            f"{where}: shares = {dict(shares)}; name each of the numbers 1 ... 10 once at most, "
-            "and one at least"
+            f"{where}: shares = {dict(shares)}; name each of the numbers 1 ... 10 once at most, and one at least"
         )
     return {number: split for split, names in shares.items() for number in names}

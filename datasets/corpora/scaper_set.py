@@ -21,8 +21,8 @@ class ScaperSet:
     """JAMS files at any depth, with or without rendered audio.
 
     The recordings are the isolated events, if they were saved: next to `<name>.jams`, the files
-    `<name>_events/foreground0_<label>.wav` and so on (or `<name>_sources/`, as in FUSS). The builder `jams`
-    reads the JAMS files; the files that they name are of other corpora.
+    `<name>_events/foreground0_<label>.wav` and so on (or `<name>_sources/`, as in FUSS). The builder `jams` reads the
+    JAMS files; the files that they name are of other corpora.
 
     Args:
         name: of the corpus in datasets.
@@ -45,9 +45,7 @@ class ScaperSet:
             CorpusError: there are none.
         """
         if not self.root.is_dir():
-            raise CorpusError(
-                f"{self._where}: {str(self.root)!r} is not a folder; set --corpus {self.name}=DIR"
-            )
+            raise CorpusError(f"{self._where}: {str(self.root)!r} is not a folder; set --corpus {self.name}=DIR")
         found = visible_files(self.root, ".", {".jams"})
         paths = sorted(path for path in found if path.endswith(".jams"))
         if not paths:

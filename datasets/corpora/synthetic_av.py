@@ -1,7 +1,7 @@
 """Synthetic talking mouths: the voices of synthetic_speech, filmed, needing no download.
 
-Each speaker has a face, and says two matrix sentences; the mouth follows the phonemes that the synthesiser
-reports with their first samples, so that picture and sound are together.
+Each speaker has a face, and says two matrix sentences; the mouth follows the phonemes that the synthesiser reports with
+their first samples, so that picture and sound are together.
 """
 
 from __future__ import annotations

@@ -61,8 +61,8 @@ _CACHE_BYTES = 256 * 2**20
 class SyntheticSounds:
     """Twenty classes of procedural sound events and a background, mono, 16 kHz.
 
-    A recording depends only on the seed and on its own path `<label>/<split>-<index>.wav`, so changing how
-    many there are leaves the others as they were.
+    A recording depends only on the seed and on its own path `<label>/<split>-<index>.wav`, so changing how many there
+    are leaves the others as they were.
 
     Args:
         name: of the corpus in configs; it does not change the sounds.
@@ -143,9 +143,7 @@ class SyntheticSounds:
         if label != BACKGROUND_LABEL:
             duration_s = log_uniform(self._generator(path, "length"), *_EVENT_S)
         frames = seconds(duration_s)
-        return Recording(
-            path=path, label=label, frames=frames, sample_rate_hz=RATE_HZ, split=split, group=path
-        )
+        return Recording(path=path, label=label, frames=frames, sample_rate_hz=RATE_HZ, split=split, group=path)
 
     def _make(self, recording: Recording) -> Samples:
         rng = self._generator(recording.path, "sound")

@@ -1,8 +1,8 @@
 """Synthetic speech: matrix sentences by espeak-ng, needing no download.
 
-Thirty voices say sentences of a small grammar, so that a recogniser with that grammar measures word error
-rates. A speaker is a variant of the synthesiser at one pitch and one rate, and belongs to one split: the test
-voices are unseen in training, and pocketsphinx understands each of them.
+Thirty voices say sentences of a small grammar, so that a recogniser with that grammar measures word error rates. A
+speaker is a variant of the synthesiser at one pitch and one rate, and belongs to one split: the test voices are unseen
+in training, and pocketsphinx understands each of them.
 """
 
 from __future__ import annotations

@@ -22,26 +22,23 @@ UNLABELLED = "unlabelled"
 class Tau2019(DiskCorpus):
     """TAU Urban Acoustic Scenes 2019, development and evaluation set.
 
-    The label is the scene and the group is the recording location. The development set is split as its own
-    setup does (fold 1): "train" 9,185, "valid" 4,185 and "unused" 1,030 files, or by `valid_share` of its
-    locations. The evaluation set is "test"; it was published without scenes and locations, so its label is
-    "unlabelled" and each file is a group, unless it has a `meta.csv` like the development set.
+    The label is the scene and the group is the recording location. The development set is split as its own setup does
+    (fold 1): "train" 9,185, "valid" 4,185 and "unused" 1,030 files, or by `valid_share` of its locations. The
+    evaluation set is "test"; it was published without scenes and locations, so its label is "unlabelled" and each file
+    is a group, unless it has a `meta.csv` like the development set.
 
     Args:
         name, root, splits, allow_missing: see `DiskCorpus`.
         channel: 0 (left ear), 1 or "mean".
-        valid_share: this share of the locations of the whole development set becomes "valid", the others
-            "train". None: the official setup.
+        valid_share: this share of the locations of the whole development set becomes "valid", the others "train". None:
+            the official setup.
     """
 
     release = Release(
-        title="TAU Urban Acoustic Scenes 2019",
-        source="Zenodo records 2589280 (development) and 3063822 (evaluation)",
+        title="TAU Urban Acoustic Scenes 2019", source="Zenodo records 2589280 (development) and 3063822 (evaluation)"
     )
     parts = (
-        ReleasePart(
-            name="development", folder=f"{_DEV}/audio", splits=("train", "valid", "unused"), files=14_400
-        ),
+        ReleasePart(name="development", folder=f"{_DEV}/audio", splits=("train", "valid", "unused"), files=14_400),
         ReleasePart(name="evaluation", folder=f"{_EVAL}/audio", splits=("test",), files=7_200),
     )
     version = "2019"

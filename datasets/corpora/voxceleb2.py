@@ -29,19 +29,18 @@ _SPLITS = {"dev": ("train", "valid"), "train": ("train", "valid"), "test": ("tes
 class VoxCeleb2(DiskCorpus):
     """VoxCeleb2: "train" is its dev part, "test" its test part; label speaker, group video.
 
-    The recordings are audio files below a folder that is a copy of the tree of videos. In the release's
-    layout `dev/mp4/id00012/<video>/00001.mp4` goes with `dev/<audio>/id00012/<video>/00001.wav`; in the
-    layout of MuSE and its successors `orig/train/id00012/<video>/00001.mp4` with
-    `<audio>/train/id00012/<video>/00001.wav`. The dev part has a million files, so choose `splits` where
-    "test" is enough.
+    The recordings are audio files below a folder that is a copy of the tree of videos. In the release's layout
+    `dev/mp4/id00012/<video>/00001.mp4` goes with `dev/<audio>/id00012/<video>/00001.wav`; in the layout of MuSE and its
+    successors `orig/train/id00012/<video>/00001.mp4` with `<audio>/train/id00012/<video>/00001.wav`. The dev part has a
+    million files, so choose `splits` where "test" is enough.
 
     Args:
         name, root, splits, allow_missing: see `DiskCorpus`; `root` holds `dev` and `test`, or `orig`.
-        audio: name of the folder of the audio files, .wav or .flac. (The release's own audio, .m4a, cannot be
-            decoded here.)
+        audio: name of the folder of the audio files, .wav or .flac. (The release's own audio, .m4a, cannot be decoded
+            here.)
         lip_size: side of the grey crops of the mouth, in pixels.
-        landmarks: crop by `00001.lips.csv` next to each video, see `LipVideos`. Without, the crop is the
-            middle of the picture.
+        landmarks: crop by `00001.lips.csv` next to each video, see `LipVideos`. Without, the crop is the middle of the
+            picture.
         valid_share: this share of the speakers of "train" becomes "valid".
     """
 
@@ -78,9 +77,7 @@ class VoxCeleb2(DiskCorpus):
             if PurePosixPath(path).is_relative_to(part.folder):
                 inside = PurePosixPath(path).relative_to(part.folder).with_suffix(_VIDEO)
                 return (PurePosixPath(_videos(part)) / inside).as_posix()
-        raise AudioError(
-            f"{self._where}: {path!r} is in none of its folders of audio; give the path of a recording"
-        )
+        raise AudioError(f"{self._where}: {path!r} is in none of its folders of audio; give the path of a recording")
 
     def video_info(self, path: str) -> VideoInfo:
         """Length and rate of a video; raises as `VideoCorpus.video_info`."""

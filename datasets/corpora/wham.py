@@ -18,8 +18,8 @@ _SPED = re.compile(r"sp(08|12)\.wav$")
 class Wham(DiskCorpus):
     """WHAM noise as it is unpacked: `{tr,cv,tt}/*.wav`, of which the first channel is read.
 
-    All labels are "noise", and the splits are tr, cv and tt. The speed-changed copies that LibriMix adds to
-    tr (`...sp08.wav`, `...sp12.wav`) are of one group with their original.
+    All labels are "noise", and the splits are tr, cv and tt. The speed-changed copies that LibriMix adds to tr
+    (`...sp08.wav`, `...sp12.wav`) are of one group with their original.
     """
 
     channel = 0

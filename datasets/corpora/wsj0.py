@@ -31,23 +31,22 @@ _SPEAKER_FILES = ("doc/spkrinfo.txt", "spkrinfo.txt", "wsj0-train-spkrinfo.txt",
 class Wsj0(DiskCorpus):
     """Utterances by speaker, in `[wsj0/]{si_tr_s,si_dt_05,si_et_05}/<speaker>/<utterance>.wav`.
 
-    The discs are merged into one folder, and their compressed files (`.wv1`) are converted with sph2pipe.
-    Upper and lower case do not matter, nor do the suffixes `.wav`, `.flac` and `.wv1`; the second microphone
-    (`.wv2`) is ignored. Labels are the speakers, the first three characters of an utterance; the splits are
-    the folders, of 101, 10 and 8 speakers.
+    The discs are merged into one folder, and their compressed files (`.wv1`) are converted with sph2pipe. Upper and
+    lower case do not matter, nor do the suffixes `.wav`, `.flac` and `.wv1`; the second microphone (`.wv2`) is ignored.
+    Labels are the speakers, the first three characters of an utterance; the splits are the folders, of 101, 10 and 8
+    speakers.
 
     Args:
         name, root, splits, allow_missing: see `DiskCorpus`.
-        transcripts: folder of `.dot`, `.lsn` or `.ptx` files, relative to the folder of the splits, for
-            example "transcrp/dots". Texts are in upper case, with verbalised punctuation (`,COMMA`).
+        transcripts: folder of `.dot`, `.lsn` or `.ptx` files, relative to the folder of the splits, for example
+            "transcrp/dots". Texts are in upper case, with verbalised punctuation (`,COMMA`).
         licence: of the recordings.
         version: of the corpus.
     """
 
     release = Release(
         title="WSJ0 (CSR-I)",
-        source="the Linguistic Data Consortium (LDC93S6A), with its discs merged and its files "
-        "converted by sph2pipe",
+        source="the Linguistic Data Consortium (LDC93S6A), with its discs merged and its files converted by sph2pipe",
     )
     parts = (
         ReleasePart(name="si_tr_s", folder="si_tr_s", splits=("si_tr_s",), files=12_776),
@@ -86,10 +85,7 @@ class Wsj0(DiskCorpus):
         bases = [given, *(given / name for name in ("wsj0", "WSJ0"))]
         lower, upper = (
             any((base / spelt).is_dir() for base in bases for spelt in spelling)
-            for spelling in (
-                [part.folder for part in self.parts],
-                [part.folder.upper() for part in self.parts],
-            )
+            for spelling in ([part.folder for part in self.parts], [part.folder.upper() for part in self.parts])
         )
         return upper and not lower
 

@@ -10,8 +10,8 @@ from .disk.list_folder import ListFolder
 class Wsj0MixLists(ListFolder):
     """A folder of lists, such as `metadata` of pywsj0-mix.
 
-    The builder `wsj0_mix` reads `mix_2_spk_tt.txt` and so on, the active levels
-    `activlev/activlev_si_et_05.txt` and so on, and lists of auxiliary utterances.
+    The builder `wsj0_mix` reads `mix_2_spk_tt.txt` and so on, the active levels `activlev/activlev_si_et_05.txt` and so
+    on, and lists of auxiliary utterances.
     """
 
     title = "lists of WSJ0 mixtures"

@@ -1,7 +1,7 @@
 """JAMS files as Scaper reads and writes them: sound events, their files, times and levels.
 
-JAMS is JSON (Humphrey et al., ISMIR 2014); Scaper puts its events into one annotation of namespace
-"scaper" and its settings into that annotation's sandbox.
+JAMS is JSON (Humphrey et al., ISMIR 2014); Scaper puts its events into one annotation of namespace "scaper" and its
+settings into that annotation's sandbox.
 """
 
 from __future__ import annotations

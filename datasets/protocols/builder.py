@@ -204,8 +204,8 @@ def enrollment_clips(
 ) -> tuple[Clip, ...]:
     """Clips of `label` from recordings, and groups of recordings, that the mixture does not use.
 
-    The first free recordings in a random order are taken: for a given generator, a fixed list without
-    the recordings of the mixture.
+    The first free recordings in a random order are taken: for a given generator, a fixed list without the recordings of
+    the mixture.
 
     Raises:
         TooFewRecordingsError: the label has too few other recordings.

@@ -25,8 +25,8 @@ class Recording:
         label: speaker or sound class.
         frames: length at its own rate.
         split: "train", "valid", "test", or whatever the corpus calls its parts.
-        group: recordings of one group must not be on both sides of a query or a split
-            (same uploader, same original file); the path itself where nothing is known.
+        group: recordings of one group must not be on both sides of a query or a split (same uploader, same original
+            file); the path itself where nothing is known.
         transcript: of speech, in upper case without punctuation.
     """
 
@@ -152,9 +152,7 @@ class VideoCorpus(Corpus, Protocol):
 CorpusFactory = Callable[..., Corpus]
 Corpora = Mapping[str, Corpus]
 
-CORPORA: Registry[CorpusFactory] = Registry(
-    "corpus", package="tsebench.datasets.corpora", group="tsebench.corpora"
-)
+CORPORA: Registry[CorpusFactory] = Registry("corpus", package="tsebench.datasets.corpora", group="tsebench.corpora")
 
 
 def entries_of(corpus: Corpus) -> Sequence[Placed]:

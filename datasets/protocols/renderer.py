@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 class Rendered:
     """A mixture's signals: `sources` [S, T] in the recipe's order, and their sum `mixture` [T].
 
-    Auxiliary sources are among `sources`, cut or padded to T, and not in the sum; `auxiliary` holds them
-    with their own length, by source id, if the renderer has it.
+    Auxiliary sources are among `sources`, cut or padded to T, and not in the sum; `auxiliary` holds them with their own
+    length, by source id, if the renderer has it.
     """
 
     sources: Samples
@@ -36,9 +36,7 @@ class Rendered:
 Renderer = Callable[[Mixture, Corpora], Rendered]
 """Renders a recipe; the same recipe gives the same samples, on any machine and in any order."""
 
-RENDERERS: Registry[Renderer] = Registry(
-    "renderer", package="tsebench.datasets.renderers", group="tsebench.renderers"
-)
+RENDERERS: Registry[Renderer] = Registry("renderer", package="tsebench.datasets.renderers", group="tsebench.renderers")
 
 Tree = Callable[["DatasetCard", Mixture, str], str]
 """Relative path of a signal ("mixture", or a source id) in the tree of the set's official script."""
@@ -53,9 +51,7 @@ TREES: Registry[Tree] = Registry("tree", package="tsebench.datasets.renderers", 
 SOURCE_RENDERERS: Registry[SourceRenderer] = Registry(
     "source renderer", package="tsebench.datasets.renderers", group="tsebench.source_renderers"
 )
-SIDECARS: Registry[Sidecars] = Registry(
-    "sidecar", package="tsebench.datasets.renderers", group="tsebench.sidecars"
-)
+SIDECARS: Registry[Sidecars] = Registry("sidecar", package="tsebench.datasets.renderers", group="tsebench.sidecars")
 
 
 def signal_path(card: DatasetCard, mixture: Mixture, signal: str) -> str:

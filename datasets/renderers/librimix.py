@@ -1,10 +1,10 @@
 """LibriMix, sample for sample the files of its official script.
 
-The script reads float32 at 16 kHz, scales by the gains of the metadata, resamples with SciPy, cuts
-or pads all signals to one length, adds them up, and writes 16-bit files.
+The script reads float32 at 16 kHz, scales by the gains of the metadata, resamples with SciPy, cuts or pads all signals
+to one length, adds them up, and writes 16-bit files.
 
-Source: J. Cosentino et al., "LibriMix: an open-source dataset for generalizable speech separation",
-arXiv:2005.11262, and its script create_librimix_from_metadata.py.
+Source: J. Cosentino et al., "LibriMix: an open-source dataset for generalizable speech separation", arXiv:2005.11262,
+and its script create_librimix_from_metadata.py.
 """
 
 from __future__ import annotations
@@ -80,8 +80,8 @@ def librimix_tree(card: DatasetCard, mixture: Mixture, signal: str) -> str:
 def extend_noise(noise: Samples, length: int) -> NDArray[np.float64]:
     """Repeat noise [T] with crossfades until it is `length` samples long.
 
-    Each repetition begins within the last half second: the old end fades out, the new beginning fades in,
-    and their weights sin² and cos² add up to 1.
+    Each repetition begins within the last half second: the old end fades out, the new beginning fades in, and their
+    weights sin² and cos² add up to 1.
     """
     if len(noise) <= _FADE:
         raise DatasetError(

@@ -1,12 +1,12 @@
 """The renderer of sound-event mixtures as Scaper 1.6.5 makes them (Salamon et al., WASPAA 2017).
 
-Scaper resamples a stretch of a file, measures its loudness (BS.1770, at least −70 LUFS) and brings it to the
-reference level plus its SNR; a background is repeated until it fills the mixture, an event is faded with
-quarter sines and placed; the mixture is the sum. So here a source's `gain` is the level that its clip is
-brought to, 10^(LUFS/20), and not a factor: recipes hold levels, and no audio need be read to draw one.
+Scaper resamples a stretch of a file, measures its loudness (BS.1770, at least −70 LUFS) and brings it to the reference
+level plus its SNR; a background is repeated until it fills the mixture, an event is faded with quarter sines and
+placed; the mixture is the sum. So here a source's `gain` is the level that its clip is brought to, 10^(LUFS/20), and
+not a factor: recipes hold levels, and no audio need be read to draw one.
 
-Scaper works in double precision and SoX in 32-bit integers; what is here differs by some 1e-6 of
-the level, see `shared.sox_rate`.
+Scaper works in double precision and SoX in 32-bit integers; what is here differs by some 1e-6 of the level, see
+`shared.sox_rate`.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
 """The renderer of WSJ0-2mix and sets like it: the files of the scripts of MERL, sample for sample.
 
-Each utterance is resampled, scaled by its gain, and cut or padded; then all signals of a mixture
-are scaled together, so that the loudest sample of the mixture and of its sources is 0.9, and
-rounded to 16 bits. (J. R. Hershey et al., "Deep clustering", ICASSP 2016; `create_wav_2speakers`.)
+Each utterance is resampled, scaled by its gain, and cut or padded; then all signals of a mixture are scaled together,
+so that the loudest sample of the mixture and of its sources is 0.9, and rounded to 16 bits. (J. R. Hershey et al.,
+"Deep clustering", ICASSP 2016; `create_wav_2speakers`.)
 
-The scripts resample with MATLAB's `resample`. Here it is `scipy.signal.resample_poly` in double
-precision, which designs the same filter (Kaiser window, β = 5, 10 zero crossings) but scales it to
-a gain of one; releases of MATLAB differ in that. The common scale cancels such a factor, and what
-is left are differences in the last bits (about −70 dB against files made with MATLAB).
+The scripts resample with MATLAB's `resample`. Here it is `scipy.signal.resample_poly` in double precision, which
+designs the same filter (Kaiser window, β = 5, 10 zero crossings) but scales it to a gain of one; releases of MATLAB
+differ in that. The common scale cancels such a factor, and what is left are differences in the last bits (about −70 dB
+against files made with MATLAB).
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ _PARTS = {"train": "tr", "valid": "cv", "test": "tt"}
 def wsj0_mix(mixture: Mixture, corpora: Corpora) -> Rendered:
     """All sources and their sum, in the order of the recipe.
 
-    A gain holds 10^(snr/20) / sqrt(active level); the common scale is found here. Auxiliary sources
-    count for it with their whole length. An impulse response is convolved after resampling.
+    A gain holds 10^(snr/20) / sqrt(active level); the common scale is found here. Auxiliary sources count for it with
+    their whole length. An impulse response is convolved after resampling.
     """
     signals = [_signal(source, mixture.sample_rate_hz, corpora) for source in mixture.sources]
     placed = np.stack(
@@ -56,9 +56,7 @@ def wsj0_mix(mixture: Mixture, corpora: Corpora) -> Rendered:
     )
     total = np.add.reduce(placed[in_mixture(mixture)], axis=0)
     aside = {
-        source.id: signal
-        for source, signal in zip(mixture.sources, signals, strict=True)
-        if source.role == "auxiliary"
+        source.id: signal for source, signal in zip(mixture.sources, signals, strict=True) if source.role == "auxiliary"
     }
     peak = max(float(np.abs(signal).max(initial=0.0)) for signal in (total, placed, *aside.values()))
     scale = PEAK / peak if peak > 0 else 1.0

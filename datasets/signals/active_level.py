@@ -51,20 +51,18 @@ def active_level(
 ) -> ActiveLevel:
     """Active speech level as in ITU-T P.56 (12/2011), method B.
 
-    With threshold c, a(c) samples are active and the level is A(c) = Σx² / a(c). The result is A where A(c)
-    is 15.9 dB above c²; a is counted at a few thresholds, and between two of them A and c² are interpolated
-    linearly in dB. If the condition holds at several thresholds, the highest one counts; if it holds at none,
-    the one that comes nearest.
+    With threshold c, a(c) samples are active and the level is A(c) = Σx² / a(c). The result is A where A(c) is 15.9 dB
+    above c²; a is counted at a few thresholds, and between two of them A and c² are interpolated linearly in dB. If the
+    condition holds at several thresholds, the highest one counts; if it holds at none, the one that comes nearest.
 
-    The levels that were published for WSJ0 were made with MATLAB's VOICEBOX, which takes out what is below
-    200 Hz first, and has two thresholds in each octave: `active_level(x, 8000, high_pass_hz=200.0,
-    thresholds_per_octave=2)`.
+    The levels that were published for WSJ0 were made with MATLAB's VOICEBOX, which takes out what is below 200 Hz
+    first, and has two thresholds in each octave: `active_level(x, 8000, high_pass_hz=200.0, thresholds_per_octave=2)`.
 
     Args:
         samples: [T], full scale ±1.
         sample_rate_hz: rate in Hz.
-        high_pass_hz: edge (−0.25 dB) of a fifth-order Chebyshev filter of type II with 50 dB in the stop
-            band; None measures all frequencies.
+        high_pass_hz: edge (−0.25 dB) of a fifth-order Chebyshev filter of type II with 50 dB in the stop band; None
+            measures all frequencies.
         thresholds_per_octave: 1 puts the thresholds at powers of two, as P.56 does.
     """
     signal = np.asarray(samples, dtype=np.float64)

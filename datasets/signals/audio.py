@@ -63,8 +63,8 @@ def info(path: Path) -> AudioInfo:
 def check_whole(path: Path) -> None:
     """Raise an AudioError for a file that was copied in part, without decoding all of it.
 
-    Reads the last sample of a FLAC file, whose header says nothing about the size; compares other files with
-    their header, as `info` does.
+    Reads the last sample of a FLAC file, whose header says nothing about the size; compares other files with their
+    header, as `info` does.
     """
     frames = info(path).frames
     if path.suffix.lower() == ".flac":
@@ -81,9 +81,7 @@ def check_whole(path: Path) -> None:
             )
 
 
-def read(
-    path: Path, start: int = 0, frames: int | None = None, *, finite: bool = True
-) -> tuple[Samples, int]:
+def read(path: Path, start: int = 0, frames: int | None = None, *, finite: bool = True) -> tuple[Samples, int]:
     """Decode a stretch of any file that libsndfile knows (wav, flac, ogg, mp3, ...).
 
     Args:
@@ -103,12 +101,7 @@ def read(
 
 
 def read_mono(
-    path: Path,
-    start: int = 0,
-    frames: int | None = None,
-    *,
-    channel: int | str | None = None,
-    finite: bool = True,
+    path: Path, start: int = 0, frames: int | None = None, *, channel: int | str | None = None, finite: bool = True
 ) -> tuple[Samples, int]:
     """As `read`, but one channel [T]; `channel` is its number, "mean", or None to refuse other files.
 
@@ -134,8 +127,8 @@ def resample(samples: Samples, *, from_hz: int, to_hz: int) -> Samples:
     """Resample [..., T] along the last axis with soxr (very high quality).
 
     Returns:
-        float32, exactly ceil(T * to_hz / from_hz) samples long: soxr rounds the length, so the last sample
-        may be a zero that is added here.
+        float32, exactly ceil(T * to_hz / from_hz) samples long: soxr rounds the length, so the last sample may be a
+        zero that is added here.
     """
     if from_hz == to_hz or not samples.size:
         return samples
@@ -151,13 +144,12 @@ def resample(samples: Samples, *, from_hz: int, to_hz: int) -> Samples:
 def quantise_int16(samples: Samples | NDArray[np.float64]) -> Samples:
     """The samples of a 16-bit wav file written from these, as floats in [-1, 1).
 
-    libsndfile scales to 32-bit codes, rounds these to nearest, clips, and drops the lower 16 bits: a floor
-    but for values within 2^-32 below a code. (Its FLAC writer rounds to nearest instead.)
+    libsndfile scales to 32-bit codes, rounds these to nearest, clips, and drops the lower 16 bits: a floor but for
+    values within 2^-32 below a code. (Its FLAC writer rounds to nearest instead.)
 
-    In float32 it is the floor of a sum of three (compared for all 2^32 floats): where codes have fractions as
-    fine as 2^-17, adding that lifts the values in question over the next code, a tie included; where they
-    have not, it is less than half a step and changes nothing. Two summands, since 2^-17 itself would be half
-    a step from 128 on.
+    In float32 it is the floor of a sum of three (compared for all 2^32 floats): where codes have fractions as fine as
+    2^-17, adding that lifts the values in question over the next code, a tie included; where they have not, it is less
+    than half a step and changes nothing. Two summands, since 2^-17 itself would be half a step from 128 on.
     """
     if samples.dtype == np.float32:
         scaled: Samples = np.clip(samples, np.float32(-1.0), _BELOW_1)
@@ -186,14 +178,12 @@ def write(path: Path, samples: Samples, sample_rate_hz: int, *, subtype: str = "
         subtype: "FLOAT", "PCM_16" or "PCM_24".
 
     Raises:
-        OutputError: the folder is read-only, the disk is full, or the suffix does not hold samples of that
-            kind.
+        OutputError: the folder is read-only, the disk is full, or the suffix does not hold samples of that kind.
     """
     kind = path.suffix.lstrip(".").upper()
     if not soundfile.check_format(kind, subtype):
         raise OutputError(
-            f"cannot write {subtype} samples to {str(path)!r}; use the suffix .wav, or .flac for "
-            "PCM_16 and PCM_24"
+            f"cannot write {subtype} samples to {str(path)!r}; use the suffix .wav, or .flac for PCM_16 and PCM_24"
         )
     draft = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
@@ -208,17 +198,15 @@ def write(path: Path, samples: Samples, sample_rate_hz: int, *, subtype: str = "
         ) from None
 
 
-def _decode(
-    path: Path, start: int, frames: int | None, *, finite: bool
-) -> tuple[NDArray[np.int16] | Samples, int]:
+def _decode(path: Path, start: int, frames: int | None, *, finite: bool) -> tuple[NDArray[np.int16] | Samples, int]:
     """A stretch of a file [T, C], 16-bit codes as they are and all else as floats; and its rate."""
     try:
         with soundfile.SoundFile(str(path)) as file:
             rate = int(file.samplerate)
             _check_stretch(path, file.frames, start, frames)
             file.seek(start)
-            # libsndfile makes floats of the codes one by one, NumPy many at once: the same floats, in a sixth
-            # of the time.
+            # libsndfile makes floats of the codes one by one, NumPy many at once: the same floats, in a sixth of the
+            # time.
             kind = "int16" if file.subtype == "PCM_16" else "float32"
             decoded = file.read(-1 if frames is None else frames, dtype=kind, always_2d=True)
     except _NOT_AUDIO as error:

@@ -14,10 +14,9 @@ from ..protocols.corpus import Samples
 class SampleCache:
     """The samples used last, up to `max_bytes`; a larger recording is not cached.
 
-    Cached samples are shared and therefore read-only: a caller copies the stretch it returns. `make` runs
-    outside the lock, so that slow decoding in one thread does not stop the others; two threads that miss the
-    same key at once both make it, which is harmless for a pure function. A pickled cache arrives empty: a
-    worker process fills its own.
+    Cached samples are shared and therefore read-only: a caller copies the stretch it returns. `make` runs outside the
+    lock, so that slow decoding in one thread does not stop the others; two threads that miss the same key at once both
+    make it, which is harmless for a pure function. A pickled cache arrives empty: a worker process fills its own.
     """
 
     def __init__(self, max_bytes: int) -> None:

@@ -21,8 +21,8 @@ from ..protocols.corpus import Pictures, VideoInfo
 LIP_SIZE = 112
 """Side in pixels of the crops that MuSE and reentry read."""
 
-# A picture is at most this far from its place, as a share of the time between two: containers round times to
-# as much as 1 ms.
+# A picture is at most this far from its place, as a share of the time between two: containers round times to as much as
+# 1 ms.
 _TOLERANCE = 0.1
 
 Track = NDArray[np.float64]
@@ -97,8 +97,8 @@ def resize(pictures: Pictures, *, height: int, width: int) -> Pictures:
 def crop_centre(pictures: Pictures, size: int = LIP_SIZE) -> Pictures:
     """The middle [F, size, size] of pictures scaled to twice that size.
 
-    VoxCeleb2 shows faces of 224×224 pixels that are aligned, so this is the mouth and its surroundings; MuSE
-    and reentry read the same crop.
+    VoxCeleb2 shows faces of 224×224 pixels that are aligned, so this is the mouth and its surroundings; MuSE and
+    reentry read the same crop.
     """
     scaled = resize(pictures, height=2 * size, width=2 * size)
     low = size - size // 2
@@ -110,8 +110,7 @@ def crop_lips(pictures: Pictures, track: Track, size: int = LIP_SIZE) -> Picture
 
     Args:
         pictures: [F, H, W].
-        track: [F, 3] middle (x, y) and side of the squares in pixels; what sticks out of a picture repeats
-            its edge.
+        track: [F, 3] middle (x, y) and side of the squares in pixels; what sticks out of a picture repeats its edge.
         size: side of the result in pixels.
     """
     squares = (_square(picture, *row) for picture, row in zip(pictures, track, strict=True))
@@ -160,6 +159,4 @@ def _av() -> Any:
     try:
         return importlib.import_module("av")
     except ImportError:
-        raise CorpusError(
-            "reading videos needs PyAV: run 'pip install tsebench[video]' or 'pip install av'"
-        ) from None
+        raise CorpusError("reading videos needs PyAV: run 'pip install tsebench[video]' or 'pip install av'") from None

@@ -62,11 +62,7 @@ def compare_runs(base: Path, candidate: Path, options: CompareOptions) -> Compar
     settings = _settings(matched)
     cells = list(cells_of(matched))
     checks = check_gates(
-        options.gates,
-        cells,
-        decide=options.decide,
-        settings=settings,
-        allow_incomplete=options.allow_incomplete,
+        options.gates, cells, decide=options.decide, settings=settings, allow_incomplete=options.allow_incomplete
     )
     shown = _shown(cells, options)
     unchanged = _unchanged(shown)
@@ -106,9 +102,7 @@ def _shown(cells: Sequence[PairedStratum], options: CompareOptions) -> list[Pair
         return [cell for cell in cells if cell.metric in options.metrics]
     there = {(cell.dataset, cell.metric) for cell in cells}
     return [
-        cell
-        for cell in cells
-        if cell.facts.part_of is None and (cell.dataset, cell.facts.improvement) not in there
+        cell for cell in cells if cell.facts.part_of is None and (cell.dataset, cell.facts.improvement) not in there
     ]
 
 

@@ -10,17 +10,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from .result import Change, Check, Comparison
-from .summary import (
-    HOW,
-    OUTCOMES,
-    headline,
-    outcome_counts,
-    remarks,
-    run_line,
-    trials,
-    value_cells,
-    worst_first,
-)
+from .summary import HOW, OUTCOMES, headline, outcome_counts, remarks, run_line, trials, value_cells, worst_first
 
 _SLICES = 10  # that are shown; the files have them all
 _CHECKS = 8  # of one gate that are shown
@@ -58,11 +48,7 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
 
 def _changes(title: str, changes: Sequence[Change]) -> Grid:
     grid = Grid(
-        title=Text(title, style="bold"),
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
-        pad_edge=False,
+        title=Text(title, style="bold"), title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False
     )
     grid.add_column("system", overflow="fold")
     grid.add_column("metric", overflow="fold")

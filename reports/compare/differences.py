@@ -51,9 +51,7 @@ def sliced(cells: Sequence[PairedStratum], settings: Resampling) -> list[Change]
     found: list[Change] = []
     for dimension in dimensions_of(pd.concat([cell.trials for cell in cells])):
         selections = [
-            Selection(cell, part.mask, part.slice)
-            for cell in cells
-            for part in cutting_parts(cell, dimension)
+            Selection(cell, part.mask, part.slice) for cell in cells for part in cutting_parts(cell, dimension)
         ]
         found += changes_of(selections, settings)
     return found

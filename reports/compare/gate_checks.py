@@ -8,10 +8,10 @@ Three ways to decide, all on the mean difference of the paired trials:
 - `mean`: the mean is beyond the threshold, whatever the noise.
 - `interval`: the whole interval is beyond the threshold.
 
-`significant` decides on the mean alone where the test could not find anything, because too few
-mixtures changed for the number of checks, and where a gate demands an improvement: a gate that
-could never fail would be a silent pass. A mean beyond the threshold that is not significantly
-different from no change is `unproven`: it passes, and every output says so.
+`significant` decides on the mean alone where the test could not find anything, because too few mixtures changed for the
+number of checks, and where a gate demands an improvement: a gate that could never fail would be a silent pass. A mean
+beyond the threshold that is not significantly different from no change is `unproven`: it passes, and every output says
+so.
 """
 
 from __future__ import annotations

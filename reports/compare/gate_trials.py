@@ -24,8 +24,7 @@ def looked_at(gate: Gate, cells: Sequence[PairedStratum]) -> list[Selection]:
         cells: every metric of every pair and stratum.
 
     Raises:
-        ConfigError: the gate names an unknown metric, slice or value, is the wrong way
-            round, or looks at no trial.
+        ConfigError: the gate names an unknown metric, slice or value, is the wrong way round, or looks at no trial.
     """
     own = _of_metric(gate, cells)
     dimensions = {d.name: d for d in known_dimensions(pd.concat([c.trials for c in own]))}

@@ -3,10 +3,10 @@
     GATE  = METRIC ("<" | ">") NUMBER [ "@" SLICE { "," SLICE } ]
     SLICE = NAME "=" VALUE
 
-`si_sdri<-0.2` fails if a mean difference (candidate minus base, in the metric's unit) is below −0.2
-dB in any dataset, stratum or system; `wer>+1.0@condition=FMQ` looks at strata of kind FMQ alone. A
-name is `dataset`, `system`, `condition`, or a dimension of `reports.slices.dimensions`; values of numbers
-are their bins: `@input_snr=..-10`. Several slices together mean the trials that are in all of them.
+`si_sdri<-0.2` fails if a mean difference (candidate minus base, in the metric's unit) is below −0.2 dB in any dataset,
+stratum or system; `wer>+1.0@condition=FMQ` looks at strata of kind FMQ alone. A name is `dataset`, `system`,
+`condition`, or a dimension of `reports.slices.dimensions`; values of numbers are their bins: `@input_snr=..-10`.
+Several slices together mean the trials that are in all of them.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 Names of cases hold no values, so that a server can follow a case from build to build.
 
-The file is valid against the schema of Ant's JUnit task, which CI servers read; it holds no time of
-day of its own, so that the same comparison gives the same bytes.
+The file is valid against the schema of Ant's JUnit task, which CI servers read; it holds no time of day of its own, so
+that the same comparison gives the same bytes.
 """
 
 from __future__ import annotations
@@ -24,8 +24,7 @@ def junit_xml(comparison: Comparison) -> str:
     """The comparison as JUnit XML."""
     root = ET.Element("testsuites")
     checks = [
-        f"{check.gate} · {check.change.where} · {check.change.system}: {check.reason}"
-        for check in comparison.checks
+        f"{check.gate} · {check.change.where} · {check.change.system}: {check.reason}" for check in comparison.checks
     ]
     remarked = "\n".join([headline(comparison), *remarks(comparison), *checks])
     cases = [_check_case(check) for check in comparison.checks]
@@ -41,9 +40,7 @@ def junit_xml(comparison: Comparison) -> str:
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
 
 
-def _add_suite(
-    root: ET.Element, comparison: Comparison, name: str, cases: Sequence[ET.Element], out: str
-) -> None:
+def _add_suite(root: ET.Element, comparison: Comparison, name: str, cases: Sequence[ET.Element], out: str) -> None:
     kinds = ("failure", "error", "skipped")
     counts = {kind: sum(len(case.findall(kind)) for case in cases) for kind in kinds}
     suite = ET.SubElement(

@@ -40,9 +40,7 @@ class _PlayableTrial:
     remarks: tuple[str, ...]
 
 
-def write_listening(
-    comparison: Comparison, out: Path, *, corpus_dirs: Mapping[str, Path] | None = None
-) -> Listening:
+def write_listening(comparison: Comparison, out: Path, *, corpus_dirs: Mapping[str, Path] | None = None) -> Listening:
     """Write `listen.html`, with sounds and pictures, where both runs stored estimates.
 
     Args:
@@ -70,17 +68,14 @@ def write_listening(
     write_atomic(out / PAGE, page)
     files = dict.fromkeys(path for one in trials for path in one.player.files)
     return Listening(
-        files=(out / PAGE, *files),
-        links={one.trial: f"{PAGE}#trial-{place}" for place, one in enumerate(trials, 1)},
+        files=(out / PAGE, *files), links={one.trial: f"{PAGE}#trial-{place}" for place, one in enumerate(trials, 1)}
     )
 
 
 def _playable(trial: ChangedTrial, runs: Sequence[RunAudio], out: Path) -> _PlayableTrial | None:
     """Player of a trial; None unless both estimates exist."""
     estimates = [
-        estimate_sound(
-            run, trial.dataset, trial.trial_id, run_title=name, title=f"{name} ({which})", system=which
-        )
+        estimate_sound(run, trial.dataset, trial.trial_id, run_title=name, title=f"{name} ({which})", system=which)
         for run, name, which in zip(runs, trial.names, ("base", "candidate"), strict=True)
     ]
     if any(sound.samples is None for sound in estimates):

@@ -49,11 +49,9 @@ def comparison_markdown(comparison: Comparison, links: Mapping[ChangedTrial, str
         rules = ", ".join(markdown_code(str(gate)) for gate in comparison.gates)
         blocks.append(f"Gates: {rules}; one fails if {HOW[comparison.decide]}.")
     blocks.append(
-        f"Base: {markdown(run_line(comparison.base))}  \n"
-        f"Candidate: {markdown(run_line(comparison.candidate))}  \n"
-        f"Differences are candidate − base on paired trials, with {comparison.level:.0%} intervals "
-        "clustered by mixture; p-values are corrected for all of their table (Holm), slices by "
-        "dimension."
+        f"Base: {markdown(run_line(comparison.base))}  \nCandidate: {markdown(run_line(comparison.candidate))}  "
+        f"\nDifferences are candidate − base on paired trials, with {comparison.level:.0%} intervals clustered by "
+        "mixture; p-values are corrected for all of their table (Holm), slices by dimension."
     )
     return "\n\n".join(blocks) + "\n"
 

@@ -77,8 +77,8 @@ def match_runs(
         metrics: which; default: all that both runs have.
 
     Raises:
-        ConfigError: a folder holds no rows, the runs share no dataset, system or metric, a dataset
-            has two fingerprints, or a metric has two signatures.
+        ConfigError: a folder holds no rows, the runs share no dataset, system or metric, a dataset has two
+            fingerprints, or a metric has two signatures.
         UnknownNameError: there is no such system or metric.
         DatasetError: a shard of rows is damaged.
     """
@@ -175,10 +175,9 @@ def _metrics(
         both = ours[key] | theirs[key]
         if len(both) > 1:
             raise ConfigError(
-                f"metric {key[1]!r} of dataset {key[0]!r} is {' and '.join(sorted(ours[key]))!r} "
-                f"in the base run and {' and '.join(sorted(theirs[key]))!r} in the candidate run: "
-                "these are different measures; score one of the runs again, or leave the metric "
-                "out with --metrics"
+                f"metric {key[1]!r} of dataset {key[0]!r} is {' and '.join(sorted(ours[key]))!r} in the base run and "
+                f"{' and '.join(sorted(theirs[key]))!r} in the candidate run: these are different measures; score one "
+                "of the runs again, or leave the metric out with --metrics"
             )
     return chosen
 

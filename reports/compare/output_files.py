@@ -89,9 +89,7 @@ def _change(change: Change) -> dict[str, str | int | float | bool]:
     }
 
 
-def write_comparison(
-    comparison: Comparison, out: Path, *, corpus_dirs: Mapping[str, Path] | None = None
-) -> list[Path]:
+def write_comparison(comparison: Comparison, out: Path, *, corpus_dirs: Mapping[str, Path] | None = None) -> list[Path]:
     """Write `compare.md`, `junit.xml`, `changes.csv`, `checks.csv` and `worst_trials.csv`.
 
     Where both runs stored estimates, `listen.html` plays the trials that got worse most.

@@ -115,8 +115,8 @@ class PairedStratum:
     def measure(self, mask: Mask, settings: Resampling, *, family: int = 1) -> MeasuredDifference:
         """Values of both on the paired trials of a part, and their difference.
 
-        Where the first draws give the smallest p-value that they can, and the family of comparisons
-        needs smaller ones, more are drawn. The second p-value stands by itself: the level holds.
+        Where the first draws give the smallest p-value that they can, and the family of comparisons needs smaller ones,
+        more are drawn. The second p-value stands by itself: the level holds.
 
         Args:
             mask: [N], the trials of the part.
@@ -137,11 +137,7 @@ class PairedStratum:
         measure = self._means if self.pooling is MEAN else self._pooled
         base, candidate, found = measure(both, draws)
         return MeasuredDifference(
-            base=base,
-            candidate=candidate,
-            found=found,
-            coverage=self.coverage(mask),
-            n_changed=self._n_changed(both),
+            base=base, candidate=candidate, found=found, coverage=self.coverage(mask), n_changed=self._n_changed(both)
         )
 
     def _n_changed(self, both: Mask) -> int:
@@ -178,18 +174,14 @@ class PairedStratum:
 
     def _pooled(self, both: Mask, draws: Draws) -> tuple[float, float, Found]:
         parts = [
-            side[both].assign(
-                system=name, trial_id=self.trials.index[both], cluster=self.trials["cluster"][both]
-            )
+            side[both].assign(system=name, trial_id=self.trials.index[both], cluster=self.trials["cluster"][both])
             for name, side in zip(("candidate", "base"), self._sides[::-1], strict=True)
         ]
         rows = pd.concat(parts)
         found = pooled_difference(rows, ("candidate", "base"), self.pooling, draws)
         names = self.pooling.names(rows) if len(rows) else ()
         candidate, base = (
-            float(self.pooling.value(self.pooling.summands(part, names).sum(axis=0)))
-            if len(part)
-            else math.nan
+            float(self.pooling.value(self.pooling.summands(part, names).sum(axis=0))) if len(part) else math.nan
             for part in parts
         )
         return base, candidate, found
@@ -209,8 +201,7 @@ def cells_of(matched: Matched) -> Iterator[PairedStratum]:
         for pair in matched.pairs:
             for metric in metrics:
                 found = [
-                    group.get((name, metric))
-                    for group, name in zip(groups, (pair.base, pair.candidate), strict=True)
+                    group.get((name, metric)) for group, name in zip(groups, (pair.base, pair.candidate), strict=True)
                 ]
                 cell = PairedStratum(
                     pair=pair,

@@ -25,9 +25,7 @@ def worst_trials(cells: Sequence[PairedStratum], *, count: int = PER_CELL) -> li
 def named_trials(comparison: Comparison, count: int = NAMED) -> list[ChangedTrial]:
     """Those to look at first: of strata where a gate failed, then others; lost ones first."""
     failed = {(c.change.dataset, c.change.condition, c.change.system) for c in comparison.failed}
-    ordered = sorted(
-        comparison.worst, key=lambda t: ((t.dataset, t.condition, t.system) not in failed, _loss(t))
-    )
+    ordered = sorted(comparison.worst, key=lambda t: ((t.dataset, t.condition, t.system) not in failed, _loss(t)))
     # A trial is named once, by the metric in which it lost most.
     once = {(trial.dataset, trial.trial_id, trial.system): trial for trial in reversed(ordered)}
     return [trial for trial in ordered if once[trial.dataset, trial.trial_id, trial.system] is trial][:count]
@@ -57,8 +55,7 @@ def _worst(cell: PairedStratum, count: int) -> Iterator[ChangedTrial]:
             return
         name = str(cell.trials.index[place])
         reasons = [
-            _reason(side["status"].iloc[place], side["reason"].iloc[place])
-            for side in (cell.base, cell.candidate)
+            _reason(side["status"].iloc[place], side["reason"].iloc[place]) for side in (cell.base, cell.candidate)
         ]
         yield ChangedTrial(
             system=cell.pair.title,

@@ -48,10 +48,5 @@ def _mark(axes: Axes, values: NDArray[np.float64], height: float, look: Look) ->
             "markeredgecolor": "#000000",
             "markeredgewidth": 0.6,
         },
-        flierprops={
-            "marker": ".",
-            "markersize": 2.5,
-            "markerfacecolor": look.colour,
-            "markeredgecolor": "none",
-        },
+        flierprops={"marker": ".", "markersize": 2.5, "markerfacecolor": look.colour, "markeredgecolor": "none"},
     )

@@ -90,8 +90,7 @@ def _draw(shown: PlotColumn, data: pd.DataFrame, cost_name: str) -> Figure:
     front = pareto(placed, higher_is_better=bool(shown.column.facts.higher_is_better))
     axes.step(front["x"], front["mean"], where="post", color="#000000", linewidth=0.7, zorder=1)
     handles = [
-        draw_point(axes, own["x"], own, shown.looks[str(name)])
-        for name, own in placed.groupby("system", sort=False)
+        draw_point(axes, own["x"], own, shown.looks[str(name)]) for name, own in placed.groupby("system", sort=False)
     ]
     names = [str(name) for name in placed["system"]]
     level = data[data["level"]]

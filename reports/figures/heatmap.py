@@ -162,8 +162,7 @@ def _grid(name: str, points: Sequence[_Point], keys: tuple[str, str], fixed: str
     rest = f"; {fixed}" if fixed else ""
     caption = (
         f"Mean {first.shown.label} over {keys[0]} and {keys[1]} of {first.entry.facts.text('name')}; "
-        f"{first.shown.table.dataset} · {conditions}{rest}. "
-        f"Hatched: not run, or without a value.{missing}"
+        f"{first.shown.table.dataset} · {conditions}{rest}. Hatched: not run, or without a value.{missing}"
     )
     return Plot(name=name, caption=caption, data=data, draw=partial(_draw, first.shown, means, axes, keys))
 
@@ -193,9 +192,7 @@ def _draw(
     span = high - low or 1.0
     axes.patch.set(hatch="xxxx", facecolor="#FFFFFF", edgecolor="#BBBBBB")
     # The lightness of cividis is monotonic: readable in grey and by the colour-blind.
-    image = axes.pcolormesh(
-        np.ma.masked_invalid(means), cmap="cividis", vmin=low, vmax=low + span, linewidth=0
-    )
+    image = axes.pcolormesh(np.ma.masked_invalid(means), cmap="cividis", vmin=low, vmax=low + span, linewidth=0)
     for (y, x), mean in np.ndenumerate(means):
         if np.isfinite(mean):
             colour = "#FFFFFF" if (mean - low) / span < 0.55 else "#000000"

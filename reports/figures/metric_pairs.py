@@ -32,10 +32,7 @@ def metric_pairs(board: Leaderboard) -> Iterator[Plot | LeftOut]:
             name = f"{table.dataset}_{table.condition}"
             yield LeftOut(name=name, reason="no second metric that is not made of the first")
         for index in others:
-            x, y = (
-                PlotColumn(board=board, table=table, index=i, looks=styles)
-                for i in (index, table.primary or 0)
-            )
+            x, y = (PlotColumn(board=board, table=table, index=i, looks=styles) for i in (index, table.primary or 0))
             yield from _plots(x, y)
 
 
@@ -72,8 +69,7 @@ def _plots(x: PlotColumn, y: PlotColumn) -> Iterator[Plot | LeftOut]:
     else:
         yield LeftOut(name=f"{name}_trials", reason="no trial has both values")
     sides = [
-        pd.DataFrame([record(cell) for _, cell in shown.cells if cell and cell.n], columns=COLUMNS)
-        for shown in (x, y)
+        pd.DataFrame([record(cell) for _, cell in shown.cells if cell and cell.n], columns=COLUMNS) for shown in (x, y)
     ]
     means = sides[0].merge(sides[1], on="system", suffixes=("_x", "_y"))
     if len(means) > 1:

@@ -49,9 +49,8 @@ def _plot(name: str, active: int, strata: Sequence[PlotColumn]) -> Plot:
     trials = plural(sizes[0], "trial") if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]} trials"
     first = strata[0]
     caption = (
-        f"{first.label} against the number of inactive classes in the query; "
-        f"{first.table.dataset}, {active} active, {trials} at each point. "
-        f"Means with {first.bounds}.{missing}"
+        f"{first.label} against the number of inactive classes in the query; {first.table.dataset}, {active} active, "
+        f"{trials} at each point. Means with {first.bounds}.{missing}"
     )
     places = sorted(counts_of(shown.table.condition)[1] for shown in strata)
     xlabel = "number of inactive classes in the query"

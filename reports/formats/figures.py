@@ -20,11 +20,7 @@ Kind = Literal["pdf", "svg", "png"]
 
 @REPORTS.register("figures")
 def write_figures(
-    board: Leaderboard,
-    out: Path,
-    *,
-    only: tuple[str, ...] = (),
-    files: tuple[Kind, ...] = ("pdf", "svg", "png"),
+    board: Leaderboard, out: Path, *, only: tuple[str, ...] = (), files: tuple[Kind, ...] = ("pdf", "svg", "png")
 ) -> list[Path]:
     """Figures for a paper (PDF, SVG, PNG) and their data (CSV), in `figures/`.
 

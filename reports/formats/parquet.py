@@ -42,9 +42,7 @@ def read_parquet(path: Path) -> Leaderboard:
     except (OSError, pa.ArrowException) as error:
         raise ConfigError(f"cannot read {str(path)!r}: {' '.join(str(error).split())}") from None
     if _KEY not in metadata:
-        raise ConfigError(
-            f"{str(path)!r} holds no leaderboard; write one with `tsebench report --format parquet`"
-        )
+        raise ConfigError(f"{str(path)!r} holds no leaderboard; write one with `tsebench report --format parquet`")
     return from_json(metadata[_KEY].decode(), where=str(path))
 
 

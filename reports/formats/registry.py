@@ -32,10 +32,7 @@ def load_report(name: str, options: Mapping[str, Any] | None = None) -> Report:
 
 
 def write_board(
-    board: Leaderboard,
-    out: Path,
-    formats: Sequence[str],
-    options: Mapping[str, Mapping[str, Any]] | None = None,
+    board: Leaderboard, out: Path, formats: Sequence[str], options: Mapping[str, Mapping[str, Any]] | None = None
 ) -> list[Path]:
     """Write a leaderboard in each format, and return the files in the order of the formats.
 

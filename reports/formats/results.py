@@ -17,10 +17,9 @@ from ..tables.table import Cell, Head, PrintedTable, Row
 from .registry import REPORTS
 
 _INTRODUCTION = (
-    "Our numbers in the layout of the papers' own tables, next to the published ones, and which "
-    "of the orderings that the papers find hold. Nothing here is typed by hand: this file is "
-    "written by `tsebench report RUN_DIR... --format results --out DIR` from the rows of the runs "
-    "`tsebench run paper/NAME --set scale=SCALE`."
+    "Our numbers in the layout of the papers' own tables, next to the published ones, and which of the orderings that "
+    "the papers find hold. Nothing here is typed by hand: this file is written by `tsebench report RUN_DIR... "
+    "--format results --out DIR` from the rows of the runs `tsebench run paper/NAME --set scale=SCALE`."
 )
 _WITHOUT = (
     "No run of this report names a paper's table (`paper_tables` in its config): these are the "
@@ -34,8 +33,8 @@ def write_results(board: Leaderboard, out: Path, *, latex: bool = True) -> list[
     """Tables of papers with our and the published values, and which of their orderings hold.
 
     Args:
-        board: its runs name the tables in their configs; where none does, the tables of the
-            leaderboard itself are written.
+        board: its runs name the tables in their configs; where none does, the tables of the leaderboard itself are
+            written.
         out: gets `results.md`, and `results/*.tex` for each table.
         latex: write the tables as LaTeX too.
 

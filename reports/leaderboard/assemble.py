@@ -13,13 +13,7 @@ from ...bench.metrics.protocol import MetricInfo
 from ...bench.rows import read_rows
 from ...bench.run.rank_by import RankBy
 from ...bench.run.record import BootstrapFacts, RunFacts, SystemFacts, read_runs
-from ...bench.statistics.aggregate import (
-    Aggregate,
-    aggregate,
-    check_arguments,
-    condition_key,
-    with_condition_labels,
-)
+from ...bench.statistics.aggregate import Aggregate, aggregate, check_arguments, condition_key, with_condition_labels
 from .board import Column, Entry, Leaderboard, Table
 from .issues import find_issues
 from .merge_runs import merge_runs
@@ -72,17 +66,16 @@ def leaderboard(
 ) -> Leaderboard:
     """Rank systems on each dataset and stratum.
 
-    Systems that do not differ significantly share a rank. One with missing or failed trials is
-    shown but not ranked, and so is one that reads the truth. Rows of several runs may be given
-    together.
+    Systems that do not differ significantly share a rank. One with missing or failed trials is shown but not ranked,
+    and so is one that reads the truth. Rows of several runs may be given together.
 
     Args:
         rows: of `read_rows`.
         runs: of `read_runs`, for privileged systems, versions and licences.
-        expected: number of trials by (dataset, condition label); what it leaves out comes from
-            the runs, or is the number of different trials that the rows hold.
-        primary: metric that sorts the tables that have it, one for all datasets or by dataset; default:
-            the metric with the lowest `rank_order`.
+        expected: number of trials by (dataset, condition label); what it leaves out comes from the runs, or is the
+            number of different trials that the rows hold.
+        primary: metric that sorts the tables that have it, one for all datasets or by dataset; default: the metric with
+            the lowest `rank_order`.
         level: coverage of the intervals.
         resamples: number of bootstrap draws.
         seed: of the draws.
@@ -163,11 +156,7 @@ class _TableBuilder:
             primary_key=None if primary is None else columns[primary].key,
         )
         return ranked(
-            table,
-            self.rows,
-            level=self.settings.level,
-            resamples=self.settings.resamples,
-            seed=self.settings.seed,
+            table, self.rows, level=self.settings.level, resamples=self.settings.resamples, seed=self.settings.seed
         )
 
     def _columns(self) -> list[Column]:
@@ -197,9 +186,7 @@ class _TableBuilder:
                 return max(found, key=lambda i: int(scored[columns[i].key]))
         return next(iter(ranking), None)
 
-    def _entry(
-        self, system: str, columns: Sequence[Column], parts: Sequence[Column], primary: int | None
-    ) -> Entry:
+    def _entry(self, system: str, columns: Sequence[Column], parts: Sequence[Column], primary: int | None) -> Entry:
         own = {cell.metric: cell for cell in self.cells if cell.system == system}
         found = [own.get(column.key) for column in columns]
         trials = self.rows[self.rows["system"] == system]

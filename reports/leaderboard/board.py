@@ -1,7 +1,7 @@
 """Records of a leaderboard: what report formats read, and what `leaderboard.json` holds.
 
-`document` writes them as JSON and reads them back. What a file says once, the records share: facts of
-metrics and systems, and the names that a cell has from its place in a table.
+`document` writes them as JSON and reads them back. What a file says once, the records share: facts of metrics and
+systems, and the names that a cell has from its place in a table.
 """
 
 from __future__ import annotations
@@ -115,8 +115,8 @@ class Entry:
         n_failed: trials whose primary metric failed.
         cells: one for each column.
         parts: one for each part column.
-        gap: primary metric of this system minus that of the table's leader, on paired trials; the
-            p-value is corrected for all comparisons of the table.
+        gap: primary metric of this system minus that of the table's leader, on paired trials; the p-value is corrected
+            for all comparisons of the table.
     """
 
     system: str
@@ -205,12 +205,12 @@ class Leaderboard:
         level: coverage of the intervals.
         resamples: number of bootstrap draws.
         seed: of the draws.
-        remarks: sentences on the runs (unfinished, merged by id alone, of other versions), and on systems
-            and metrics of one name that are shown apart.
+        remarks: sentences on the runs (unfinished, merged by id alone, of other versions), and on systems and metrics
+            of one name that are shown apart.
         metrics: facts of the metrics of all columns, by name.
         system_facts: facts of the systems of all entries, by displayed name.
-        rows: merged rows behind the tables, with the labels of the strata in `condition`, and
-            `system` and `metric` as the tables name them; for slices, single trials and figures.
+        rows: merged rows behind the tables, with the labels of the strata in `condition`, and `system` and `metric` as
+            the tables name them; for slices, single trials and figures.
         folders: run folders, if known; the players look there for audio.
     """
 
@@ -225,9 +225,7 @@ class Leaderboard:
     system_facts: Annotated[Mapping[str, SystemFacts], Field(alias="systems")] = field(default_factory=dict)
     issues: tuple[Issue, ...]
     runs: tuple[RunFacts, ...] = ()
-    rows: Annotated[pd.DataFrame, Field(exclude=True)] = field(
-        default_factory=pd.DataFrame, compare=False, repr=False
-    )
+    rows: Annotated[pd.DataFrame, Field(exclude=True)] = field(default_factory=pd.DataFrame, compare=False, repr=False)
     folders: Annotated[tuple[Path, ...], Field(exclude=True)] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
@@ -260,8 +258,8 @@ class Leaderboard:
     def to_frame(self) -> pd.DataFrame:
         """The leaderboard as a long table: one line for each system, stratum and metric.
 
-        Rank and difference to the leader stand in the line of the primary metric: systems of one rank
-        do not differ significantly; `p_adjusted` is corrected for all comparisons of the table.
+        Rank and difference to the leader stand in the line of the primary metric: systems of one rank do not differ
+        significantly; `p_adjusted` is corrected for all comparisons of the table.
         """
         lines = pd.DataFrame(
             [

@@ -26,10 +26,7 @@ def find_issues(
     """
     issues = [*_absent(rows, expected, runs), *_missing(rows, expected), *_reasons(rows)]
     return tuple(
-        sorted(
-            issues,
-            key=lambda i: (_SEVERITY[i.status], i.dataset, condition_key(i.condition), i.system, i.reason),
-        )
+        sorted(issues, key=lambda i: (_SEVERITY[i.status], i.dataset, condition_key(i.condition), i.system, i.reason))
     )
 
 
@@ -41,9 +38,7 @@ def _reasons(rows: pd.DataFrame) -> list[Issue]:
     return [_issue(key, group) for key, group in _groups(rows[noted & ~inapplicable], keys)]
 
 
-def _absent(
-    rows: pd.DataFrame, expected: Mapping[tuple[str, str], int], runs: Sequence[RunFacts]
-) -> list[Issue]:
+def _absent(rows: pd.DataFrame, expected: Mapping[tuple[str, str], int], runs: Sequence[RunFacts]) -> list[Issue]:
     """Systems without any row on a dataset that they should have run on."""
     pairs = rows[["base_system", "dataset"]].drop_duplicates()
     seen = set(zip(pairs["base_system"], pairs["dataset"], strict=True))

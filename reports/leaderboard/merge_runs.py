@@ -15,9 +15,9 @@ _SAME = 1e-4
 def merge_runs(rows: pd.DataFrame, titles: Mapping[str, str], *, apart: Collection[str] = ()) -> pd.DataFrame:
     """One row for each system, trial, metric and signature; adds `base_system`, `base_metric`.
 
-    A system that several runs scored alike (the mixture, most often) is given once. One whose
-    values differ between runs is another system in each: its name gains the run's. A metric with
-    two signatures in one stratum is two metrics: its name gains a number.
+    A system that several runs scored alike (the mixture, most often) is given once. One whose values differ between
+    runs is another system in each: its name gains the run's. A metric with two signatures in one stratum is two
+    metrics: its name gains a number.
 
     Args:
         rows: of `read_rows`.

@@ -17,8 +17,8 @@ from .board import Leaderboard, Table
 def ranked(table: Table, rows: pd.DataFrame, *, level: float, resamples: int, seed: int) -> Table:
     """Add rank groups, the leader, its rival, and the gap of every other system to the leader.
 
-    All pairs of ranked systems are compared, and every other system with the leader; p-values are
-    corrected for all of these together.
+    All pairs of ranked systems are compared, and every other system with the leader; p-values are corrected for all of
+    these together.
 
     Args:
         table: entries sorted by the mean of the primary metric, without ranks.
@@ -46,9 +46,7 @@ def ranked(table: Table, rows: pd.DataFrame, *, level: float, resamples: int, se
     )
     ranks = dict(zip(names, rank_groups(names, differences), strict=True))
     gaps = {found.system: found for found in differences if found.baseline == leader}
-    entries = tuple(
-        replace(entry, rank=ranks.get(entry.system), gap=gaps.get(entry.system)) for entry in table.entries
-    )
+    entries = tuple(replace(entry, rank=ranks.get(entry.system), gap=gaps.get(entry.system)) for entry in table.entries)
     return replace(table, entries=entries, leader=leader, rival=_rival(table, leader))
 
 
@@ -61,8 +59,8 @@ def _leader(table: Table) -> str | None:
 def _rival(table: Table, leader: str) -> str | None:
     """The system that the leader is compared with: the best other ranked one, also silence or the mixture.
 
-    Where the target is absent, silence is right by definition: there the next contender, or else the
-    unprocessed mixture.
+    Where the target is absent, silence is right by definition: there the next contender, or else the unprocessed
+    mixture.
     """
     others = [entry for entry in table.entries if not entry.note and entry.system != leader]
     if table.primary is None or table.columns[table.primary].facts.scope == "present":
@@ -75,9 +73,9 @@ def _rival(table: Table, leader: str) -> str | None:
 def tiers(board: Leaderboard, table: Table, index: int) -> Mapping[str, int]:
     """Group of each system: 1 for the best and all that do not differ from it.
 
-    The groups of the primary metric are the ranks of the table. Those of another metric are made
-    alike: all pairs are compared on paired trials, and corrected together. Oracles, systems with
-    missing or failed trials, and metrics without a direction have none.
+    The groups of the primary metric are the ranks of the table. Those of another metric are made alike: all pairs are
+    compared on paired trials, and corrected together. Oracles, systems with missing or failed trials, and metrics
+    without a direction have none.
 
     Args:
         board: its rows are compared; without rows, only equal means share a group.

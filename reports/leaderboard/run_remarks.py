@@ -16,8 +16,8 @@ _SHA_DIGITS = 12
 def other_weights(rows: pd.DataFrame, runs: Sequence[RunFacts]) -> dict[str, str]:
     """Systems that are not the same in all runs, by their cards, with the reason.
 
-    Runs may call two systems by one name. Where they have trials in common, `merge_runs` compares the values;
-    where they have none, the weights and options decide.
+    Runs may call two systems by one name. Where they have trials in common, `merge_runs` compares the values; where
+    they have none, the weights and options decide.
     """
     found = {}
     facts = {run.run_id: run for run in runs}

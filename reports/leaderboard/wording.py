@@ -66,11 +66,7 @@ def flags(cell: Aggregate, n_trials: int) -> tuple[str, ...]:
     """Deviations from a mean over all trials: fewer, failed, undefined or floored ones."""
     applicable = n_trials - cell.n_inapplicable
     found = [f"n={cell.n}"] if cell.n != applicable else []
-    for count, word in (
-        (cell.n_failed, "failed"),
-        (cell.n_undefined, "undefined"),
-        (cell.n_floored, "floored"),
-    ):
+    for count, word in ((cell.n_failed, "failed"), (cell.n_undefined, "undefined"), (cell.n_floored, "floored")):
         if count:
             found.append(f"{count} {word}")
     return tuple(found)

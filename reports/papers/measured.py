@@ -76,11 +76,7 @@ class RunResults:
         if wanted.threshold is not None:
             return replace(value, mean=self._at_threshold(wanted, wanted.threshold))
         return replace(
-            value,
-            ci_low=cell.ci_low,
-            ci_high=cell.ci_high,
-            best=self._is_best(place),
-            signature=column.signature,
+            value, ci_low=cell.ci_low, ci_high=cell.ci_high, best=self._is_best(place), signature=column.signature
         )
 
     def rows(self, wanted: Measured) -> pd.DataFrame:

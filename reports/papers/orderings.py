@@ -1,8 +1,8 @@
 """Verdicts on a paper's orderings in a run, by paired differences.
 
-An ordering holds if the whole interval of the paired difference is on the paper's side of zero, fails if it
-is wholly on the other side, and is undecided if zero lies within. It is undecided, too, if its p-value,
-corrected (Holm) for all orderings of the table, is not below `ALPHA`.
+An ordering holds if the whole interval of the paired difference is on the paper's side of zero, fails if it is wholly
+on the other side, and is undecided if zero lies within. It is undecided, too, if its p-value, corrected (Holm) for all
+orderings of the table, is not below `ALPHA`.
 """
 
 from __future__ import annotations
@@ -41,14 +41,9 @@ class Ordering:
     published: tuple[PublishedResult, PublishedResult] | None = None
 
 
-def orderings(
-    table: PaperTable, published: PublishedTable | None, results: RunResults
-) -> tuple[Ordering, ...]:
+def orderings(table: PaperTable, published: PublishedTable | None, results: RunResults) -> tuple[Ordering, ...]:
     """All claims of a table, judged on one run."""
-    judged = [
-        replace(_judge(claim, results), published=_published(table, published, claim))
-        for claim in table.claims
-    ]
+    judged = [replace(_judge(claim, results), published=_published(table, published, claim)) for claim in table.claims]
     # Verdicts need p-values that are corrected for all comparisons of the table.
     p_values = [o.difference.p_value if o.difference else math.nan for o in judged]
     adjusted = [float(p_value) for p_value in holm(p_values)]
@@ -109,9 +104,7 @@ def _paired(sides: Sequence[pd.DataFrame], *, by_trial: bool) -> pd.DataFrame:
         if not by_trial and len(rows):
             targets = rows["tag_target"] if "tag_target" in rows else pd.Series("", rows.index)
             keys = rows["mixture_id"] + "|" + targets.fillna("")
-        frames.append(
-            rows.assign(system=name, trial_id=keys, dataset=_SET, condition="FMQ", n_active=1, n_inactive=0)
-        )
+        frames.append(rows.assign(system=name, trial_id=keys, dataset=_SET, condition="FMQ", n_active=1, n_inactive=0))
     common = set(frames[0]["trial_id"]) & set(frames[1]["trial_id"])
     both = pd.concat([frame[frame["trial_id"].isin(common)] for frame in frames])
     return both.assign(metric=both["base_metric"]) if len(both) else both
@@ -122,9 +115,7 @@ def _published(
 ) -> tuple[PublishedResult, PublishedResult] | None:
     if published is None:
         return None
-    better, worse = (
-        key and key.find(published) for key in map(table.published_of, (claim.better, claim.worse))
-    )
+    better, worse = (key and key.find(published) for key in map(table.published_of, (claim.better, claim.worse)))
     return (better, worse) if better and worse else None
 
 

@@ -38,9 +38,7 @@ class Quoted:
 
     def find(self, table: PublishedTable) -> PublishedResult | None:
         """The number in its table, or None where the paper has a gap."""
-        return table.find(
-            system=self.system, metric=self.metric, variant=self.variant, condition=self.condition
-        )
+        return table.find(system=self.system, metric=self.metric, variant=self.variant, condition=self.condition)
 
 
 @dataclass(frozen=True, slots=True)

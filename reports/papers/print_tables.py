@@ -52,10 +52,7 @@ def paper_results(board: Leaderboard) -> tuple[PaperResult, ...]:
         DatasetError: the published numbers are damaged.
     """
     return tuple(
-        _result(name, board, run)
-        for run in board.runs
-        if run.config is not None
-        for name in run.config.paper_tables
+        _result(name, board, run) for run in board.runs if run.config is not None for name in run.config.paper_tables
     )
 
 
@@ -75,9 +72,7 @@ def _result(name: str, board: Leaderboard, run: RunFacts) -> PaperResult:
 class _PaperPrinter:
     """Prints one table and collects the notes of its cells."""
 
-    def __init__(
-        self, name: str, table: PaperTable, published: PublishedTable | None, results: RunResults
-    ) -> None:
+    def __init__(self, name: str, table: PaperTable, published: PublishedTable | None, results: RunResults) -> None:
         self._name, self._table = name, table
         self._published, self._results = published, results
         self._notes = Notes()
@@ -149,9 +144,8 @@ class _PaperPrinter:
         scale = run.config.scale if run.config else "full"
         level = f"{self._results.board.level:.0%}"
         ours = (
-            f"Ours: {', '.join(self._sets()) or 'nothing was measured'} (scale {scale}); brackets "
-            f"are {level} intervals, bold is the best of the run with all that do not differ "
-            "significantly from it."
+            f"Ours: {', '.join(self._sets()) or 'nothing was measured'} (scale {scale}); brackets are {level} "
+            "intervals, bold is the best of the run with all that do not differ significantly from it."
         )
         if self._published is None:
             return f"{ours} The paper gives no numbers for these."
@@ -192,9 +186,7 @@ def _as_published(result: PublishedResult) -> str:
     return result.text.replace("-", "−")
 
 
-def _print_orderings(
-    name: str, table: PaperTable, judged: tuple[Ordering, ...], results: RunResults
-) -> PrintedTable:
+def _print_orderings(name: str, table: PaperTable, judged: tuple[Ordering, ...], results: RunResults) -> PrintedTable:
     level = f"{results.board.level:.0%}"
     return PrintedTable(
         name=f"{results.run.title}_{name}_orderings",

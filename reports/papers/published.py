@@ -1,9 +1,9 @@
 """Published results to compare with: `published_results.csv`, read and checked.
 
-Columns of the file: paper; table, as the paper numbers it; system; variant, anything else that identifies the
-line; dataset, the paper's own; condition, the stratum or "" where there is none; metric, as `tsebench list
-metrics` has it, but "params" (in millions) and "macs_per_s" (in 10⁹ per second of audio) for costs, and
-"sdri" as BSSEval gives it; value; unit: dB, M, G/s, MOS or "" (0..1); note.
+Columns of the file: paper; table, as the paper numbers it; system; variant, anything else that identifies the line;
+dataset, the paper's own; condition, the stratum or "" where there is none; metric, as `tsebench list metrics` has it,
+but "params" (in millions) and "macs_per_s" (in 10⁹ per second of audio) for costs, and "sdri" as BSSEval gives it;
+value; unit: dB, M, G/s, MOS or "" (0..1); note.
 """
 
 from __future__ import annotations
@@ -56,9 +56,7 @@ class PublishedTable:
     table: str
     results: tuple[PublishedResult, ...]
 
-    def find(
-        self, *, system: str, metric: str, variant: str = "", condition: str = ""
-    ) -> PublishedResult | None:
+    def find(self, *, system: str, metric: str, variant: str = "", condition: str = "") -> PublishedResult | None:
         """One number, or None where the paper has a gap."""
         wanted = (self.paper, self.table, system, variant, condition, metric)
         return next((result for result in self.results if result.key == wanted), None)
@@ -127,7 +125,5 @@ def _read(line: list[str], where: str) -> PublishedResult:
         if not cells[name]:
             raise DatasetError(f"{where}: column {name!r} is empty; fill it in")
     if cells["unit"] not in UNITS:
-        raise DatasetError(
-            f"{where}: unit {cells['unit']!r} is unknown (known: {', '.join(filter(None, UNITS))})"
-        )
+        raise DatasetError(f"{where}: unit {cells['unit']!r} is unknown (known: {', '.join(filter(None, UNITS))})")
     return PublishedResult(value=value, text=text, **cells)

@@ -8,17 +8,16 @@ The keys of a file:
     rows                   a list of {names, rule, ours, published, cells}
     claims                 a list of {text, better, worse, same}
 
-`ours` (fields of `Measured`) and `published` (fields of `Quoted`) may stand at the top of the file, in a row,
-in a column and in a row's cell (`cells: {KEY: {ours, published}}`). A cell merges them in this order; a later
-one wins:
+`ours` (fields of `Measured`) and `published` (fields of `Quoted`) may stand at the top of the file, in a row, in a
+column and in a row's cell (`cells: {KEY: {ours, published}}`). A cell merges them in this order; a later one wins:
 
     ours: {metric: sdri}                                                    # the whole table
     columns: {k1: {title: "new, K = 1", ours: {role: K=1}}}                 # a column
     rows: [{names: [Enrl], ours: {system: soundbeam_enrl}, published: {system: soundbeam_enrl}}]
 
-A cell has a number of ours, or a published one, if the merged fields name a `system`. The published metric is
-that of ours unless it is written. `cells: {KEY: null}` leaves a cell empty, `published: null` takes the
-published number away. `better` and `worse` of a claim start from the table's `ours`.
+A cell has a number of ours, or a published one, if the merged fields name a `system`. The published metric is that of
+ours unless it is written. `cells: {KEY: null}` leaves a cell empty, `published: null` takes the published number away.
+`better` and `worse` of a claim start from the table's `ours`.
 """
 
 from __future__ import annotations

@@ -94,8 +94,8 @@ class TrialOrder:
     def most_extreme(self) -> Iterator[Valued]:
         """Trials by how extreme they are.
 
-        Each system of each table in turn gives its worst, its best, its second worst trial, and so on:
-        leaders first, then other contenders, then baselines and oracles.
+        Each system of each table in turn gives its worst, its best, its second worst trial, and so on: leaders first,
+        then other contenders, then baselines and oracles.
         """
         queues: dict[int, list[Iterator[Valued]]] = {}
         for table in self._board.tables:

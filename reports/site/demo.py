@@ -48,12 +48,7 @@ class DemoTable:
 
 
 def write_demo(
-    board: Leaderboard,
-    out: Path,
-    choice: DemoChoice,
-    *,
-    title: str = "",
-    corpus_dirs: Mapping[str, Path] | None = None,
+    board: Leaderboard, out: Path, choice: DemoChoice, *, title: str = "", corpus_dirs: Mapping[str, Path] | None = None
 ) -> list[Path]:
     """Write `index.html` with its sounds and pictures.
 
@@ -68,8 +63,8 @@ def write_demo(
         All files, the page first.
 
     Raises:
-        ConfigError: a trial, system or metric is unknown, the runs have no estimates, or no trial of a
-            dataset has any sound.
+        ConfigError: a trial, system or metric is unknown, the runs have no estimates, or no trial of a dataset has any
+            sound.
         OutputError: the folder cannot be written.
     """
     chosen = choose_demo(board, choice)
@@ -104,9 +99,8 @@ def _check_estimates(board: Leaderboard, audio: Mapping[str, RunAudio]) -> None:
     if not any(run.keeps_estimates for run in audio.values()):
         folders = ", ".join(repr(str(folder)) for folder in board.folders)
         raise ConfigError(
-            f"{folders} holds no estimates, so the page would have no sounds; write "
-            "`keep_estimates: true` into the run's config and start it again into the same folder: "
-            "known scores are not computed twice"
+            f"{folders} holds no estimates, so the page would have no sounds; write `keep_estimates: true` into the "
+            "run's config and start it again into the same folder: known scores are not computed twice"
         )
 
 
@@ -134,9 +128,7 @@ def _table(
     )
 
 
-def _cells(
-    tracks: Sequence[Track], clues: Sequence[str], systems: Sequence[str]
-) -> tuple[tuple[Track, ...], ...]:
+def _cells(tracks: Sequence[Track], clues: Sequence[str], systems: Sequence[str]) -> tuple[tuple[Track, ...], ...]:
     def of(role: str, system: str = "") -> tuple[Track, ...]:
         return tuple(track for track in tracks if (track.role, track.system) == (role, system))
 

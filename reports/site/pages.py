@@ -26,8 +26,7 @@ _JSON = {"ensure_ascii": False, "separators": (",", ":"), "allow_nan": False}
 def file_name(*parts: str) -> str:
     """A readable and unique file name for the parts, without any path.
 
-    A name that is not plain lower-case text gets a hash, so that two names never share a file on any file
-    system.
+    A name that is not plain lower-case text gets a hash, so that two names never share a file on any file system.
     """
     whole = "/".join(parts)
     readable = _UNSAFE.sub("-", whole.lower()).strip(".-")[:_LONGEST]
@@ -80,9 +79,8 @@ def _policy(code: str) -> str:
     """Content security policy: no network, one script by its hash, audio and pictures of the report."""
     digest = base64.b64encode(hashlib.sha256(f"\n{code}\n".encode()).digest()).decode()
     return (
-        f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; "
-        "img-src 'self' data:; media-src 'self' blob:; connect-src 'self'; base-uri 'none'; "
-        "form-action 'none'"
+        f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; img-src 'self' data:; "
+        "media-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'none'"
     )
 
 

@@ -60,8 +60,8 @@ class Player:
 def write_player(sounds: Sequence[Sound], out: Path) -> Player:
     """Write the tracks of one trial: `audio/HASH.wav` and `images/HASH.png` in a report's folder.
 
-    Names are hashes of the contents, so that trials share the mixture, and no name of a dataset or a system
-    reaches the disk. Levels and colours of all tracks are on one scale.
+    Names are hashes of the contents, so that trials share the mixture, and no name of a dataset or a system reaches the
+    disk. Levels and colours of all tracks are on one scale.
 
     Args:
         sounds: in the order of the page.

@@ -110,9 +110,7 @@ def _index(board: Leaderboard, slices: Sliced, pages: Sequence[TrialPage]) -> st
     )
 
 
-def _system(
-    board: Leaderboard, system: str, slices: Sliced, order: TrialOrder, chosen: set[tuple[str, str]]
-) -> str:
+def _system(board: Leaderboard, system: str, slices: Sliced, order: TrialOrder, chosen: set[tuple[str, str]]) -> str:
     found = [(t, entry) for t in board.tables if (entry := t.entry(system)) is not None]
     facts = found[0][1].facts
     line = next((x for x in cost_lines(board) if facts.cost and x.cells[0] == system), None)

@@ -44,8 +44,7 @@ def sliced(board: Leaderboard) -> Sliced:
         slices = grouped.setdefault((found.cell.dataset, found.cell.condition), {})
         slices.setdefault(found.slice, {})[found.cell.system, found.cell.metric] = found.cell
     return {
-        place: [SlicedTable(slice=part, cells=own) for part, own in slices.items()]
-        for place, slices in grouped.items()
+        place: [SlicedTable(slice=part, cells=own) for part, own in slices.items()] for place, slices in grouped.items()
     }
 
 
@@ -58,10 +57,7 @@ def slice_json(table: Table, slices: Sequence[SlicedTable]) -> dict[str, object]
                 "dimension": found.slice.title,
                 "text": found.slice.text,
                 "n": found.n_trials,
-                "cells": [
-                    [_numbers(found.cells.get((e.system, c.key))) for c in table.columns]
-                    for e in table.entries
-                ],
+                "cells": [[_numbers(found.cells.get((e.system, c.key))) for c in table.columns] for e in table.entries],
             }
             for found in slices
         ],

@@ -49,9 +49,7 @@ def sounds_of(facts: TrialFacts, audio: Mapping[str, RunAudio]) -> tuple[tuple[S
     return (*given, *estimates), missing
 
 
-def given_sounds(
-    runs: Iterable[RunAudio], dataset: str, trial_id: str
-) -> tuple[tuple[Sound, ...], tuple[str, ...]]:
+def given_sounds(runs: Iterable[RunAudio], dataset: str, trial_id: str) -> tuple[tuple[Sound, ...], tuple[str, ...]]:
     """Mixture, enrollments and target from the first run that can render them, else the reasons of all."""
     reasons: dict[str, None] = {}
     for run in runs:
@@ -63,9 +61,7 @@ def given_sounds(
             return (
                 sound(role="mixture", title="Mixture", samples=signals.mixture),
                 *(
-                    sound(
-                        role="enrollment", title=f"Enrollment {n}" if several else "Enrollment", samples=clip
-                    )
+                    sound(role="enrollment", title=f"Enrollment {n}" if several else "Enrollment", samples=clip)
                     for n, clip in enumerate(clips, 1)
                 ),
                 sound(role="target", title="Target", samples=signals.target, reason=absent),
@@ -74,9 +70,7 @@ def given_sounds(
     return (), tuple(reasons)
 
 
-def estimate_sound(
-    run: RunAudio, dataset: str, trial_id: str, *, run_title: str, title: str, system: str
-) -> Sound:
+def estimate_sound(run: RunAudio, dataset: str, trial_id: str, *, run_title: str, title: str, system: str) -> Sound:
     """The estimate of a system; `run_title` is its name in the run."""
     found = run.estimate(dataset, run_title, trial_id)
     return Sound(

@@ -69,9 +69,7 @@ class TrialFacts:
         more = [
             i
             for i, column in enumerate(columns)
-            if i != primary
-            and column.facts.improvement != name
-            and not column.facts.name.endswith("_reference")
+            if i != primary and column.facts.improvement != name and not column.facts.name.endswith("_reference")
         ]
         return (primary, *more[:1])
 

@@ -122,30 +122,15 @@ DIMENSIONS = (
     Dimension(name="n_classes", title="classes in the mixture", tags=("n_classes",)),
     Dimension(name="input_snr", title="input SNR", tags=("input_snr_db",), unit="dB", edges=_SNR_EDGES_DB),
     Dimension(
-        name="input_snr_lufs",
-        title="input SNR (loudness)",
-        tags=("input_snr_lufs_db",),
-        unit="dB",
-        edges=_SNR_EDGES_DB,
+        name="input_snr_lufs", title="input SNR (loudness)", tags=("input_snr_lufs_db",), unit="dB", edges=_SNR_EDGES_DB
     ),
     Dimension(
-        name="overlap",
-        title="overlap",
-        tags=("overlap",),
-        unit="%",
-        edges=(20.0, 40.0, 60.0, 80.0),
-        scale=100.0,
+        name="overlap", title="overlap", tags=("overlap",), unit="%", edges=(20.0, 40.0, 60.0, 80.0), scale=100.0
     ),
     Dimension(
-        name="enrollment",
-        title="enrollment length",
-        tags=("enrollment_s",),
-        unit="s",
-        edges=(2.0, 5.0, 10.0, 20.0),
+        name="enrollment", title="enrollment length", tags=("enrollment_s",), unit="s", edges=(2.0, 5.0, 10.0, 20.0)
     ),
-    Dimension(
-        name="duration", title="mixture length", tags=("duration_s",), unit="s", edges=(2.0, 4.0, 8.0, 16.0)
-    ),
+    Dimension(name="duration", title="mixture length", tags=("duration_s",), unit="s", edges=(2.0, 4.0, 8.0, 16.0)),
 )
 """Described dimensions; any other tag with 2 to 20 values is a dimension of its own name."""
 

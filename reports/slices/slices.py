@@ -1,7 +1,7 @@
 """Dimensions, masks and aggregates of the slices of some rows.
 
-Values come from the `tag_` columns. Numbers are binned with fixed edges, never with quantiles of the
-data, so that a name means the same trials in every run.
+Values come from the `tag_` columns. Numbers are binned with fixed edges, never with quantiles of the data, so that a
+name means the same trials in every run.
 """
 
 from __future__ import annotations
@@ -91,8 +91,8 @@ def aggregate_slices(
 ) -> tuple[SliceCell, ...]:
     """Means, intervals and counts of every slice of every stratum, system and metric.
 
-    A stratum that a dimension does not cut has no cells of it. Cells are sorted by dimension,
-    dataset, stratum, slice, system and metric.
+    A stratum that a dimension does not cut has no cells of it. Cells are sorted by dimension, dataset, stratum, slice,
+    system and metric.
 
     Args:
         rows: of `read_rows`, or merged.
@@ -121,9 +121,7 @@ def aggregate_slices(
         for cell in cells
         if cell.applies
     ]
-    found.sort(
-        key=lambda f: (f[0], f[3].dataset, condition_key(f[3].condition), f[1], f[3].system, f[3].metric)
-    )
+    found.sort(key=lambda f: (f[0], f[3].dataset, condition_key(f[3].condition), f[1], f[3].system, f[3].metric))
     return tuple(SliceCell(slice=part, cell=cell) for _, _, part, cell in found)
 
 

@@ -7,17 +7,7 @@ from dataclasses import dataclass, field
 
 from ..leaderboard.board import Column, Entry, Leaderboard, Table
 from ..leaderboard.ranking import tiers
-from ..leaderboard.wording import (
-    NOTHING,
-    flags,
-    heading,
-    interval,
-    number,
-    plural,
-    pooled_details,
-    rank,
-    title,
-)
+from ..leaderboard.wording import NOTHING, flags, heading, interval, number, plural, pooled_details, rank, title
 from .cost_lines import HEADINGS, cost_lines
 from .table import Cell, Head, Note, Notes, PrintedTable, Row, file_stem
 
@@ -28,8 +18,8 @@ _MARKS = {_ORACLE: "oracle: it reads the truth and is not ranked", _BASELINE: "b
 def print_table(board: Leaderboard, table: Table, *, intervals: bool = True) -> PrintedTable:
     """A table of a leaderboard, with a note at every cell that is not over all trials.
 
-    Bold is the best of a column with all systems that do not differ significantly from it, and
-    underlined is the next group; a column without any difference has neither.
+    Bold is the best of a column with all systems that do not differ significantly from it, and underlined is the next
+    group; a column without any difference has neither.
 
     Args:
         board: the leaderboard, with its rows.
@@ -51,9 +41,7 @@ def print_costs(board: Leaderboard) -> PrintedTable | None:
     heads = (Head(text=HEADINGS[0], align="l"), *(Head(text=text) for text in HEADINGS[1:]))
     if not rows:
         return None
-    return PrintedTable(
-        name="cost", caption="Cost of the systems", heads=heads, rows=tuple(rows), notes=notes.notes()
-    )
+    return PrintedTable(name="cost", caption="Cost of the systems", heads=heads, rows=tuple(rows), notes=notes.notes())
 
 
 @dataclass(slots=True)
@@ -137,10 +125,7 @@ class _Printer:
         pooled = [c.title for c in self.table.columns if c.facts.pooling == "weighted_mean"]
         legend += f"; {', '.join(pooled)} of all trials together" if pooled else ""
         if any(groups):
-            legend += (
-                "; bold: the best and all that do not differ significantly from it, "
-                "underlined: the next group"
-            )
+            legend += "; bold: the best and all that do not differ significantly from it, underlined: the next group"
         marked = [Note(text=text, mark=mark) for mark, text in _MARKS.items() if mark in used]
         shown = (*self.table.columns, *self.table.parts)
         signatures = [Note(text=_signature(c), code=True) for c in shown]

@@ -47,9 +47,7 @@ def _line(system: str, cost: CostFacts) -> CostLine:
         *(NOTHING if value is None else f"{value:.3g}" for value in numbers[3:]),
     )
     values = (math.nan if value is None else float(value) for value in numbers)
-    return CostLine(
-        cells=(system, *shown, cost.device), values=(system, *values, cost.device), notes=cost.notes
-    )
+    return CostLine(cells=(system, *shown, cost.device), values=(system, *values, cost.device), notes=cost.notes)
 
 
 def _large(value: float | None) -> str:

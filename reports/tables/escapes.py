@@ -93,8 +93,8 @@ def tex(text: str, *, breakable: bool = False) -> str:
 def markdown(text: str, *, in_table: bool = False) -> str:
     """Text as GitHub-flavoured Markdown shows it, in one line.
 
-    It holds no HTML, emphasis, code, formula, link (autolinks included) or end of a table's cell, and
-    starts no heading, list or rule at the beginning of a line.
+    It holds no HTML, emphasis, code, formula, link (autolinks included) or end of a table's cell, and starts no
+    heading, list or rule at the beginning of a line.
 
     Args:
         text: anything; white space and control characters become single spaces.

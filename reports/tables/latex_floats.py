@@ -20,8 +20,7 @@ _LONG = 26  # a name that is broken over lines
 _WRAPPED = 20  # characters of a line of such a name
 _MOST_LINES, _HEAD_LINES = 46, 3  # of one page, with room for caption and notes
 _VALUE_WITH = (
-    "\\providecommand{\\valuewith}[2]"
-    "{\\begin{tabular}[t]{@{}r@{}}#1\\\\[-2pt]{\\scriptsize #2}\\end{tabular}}"
+    "\\providecommand{\\valuewith}[2]{\\begin{tabular}[t]{@{}r@{}}#1\\\\[-2pt]{\\scriptsize #2}\\end{tabular}}"
 )
 
 
@@ -31,8 +30,8 @@ Place = Literal["auto", "column", "page"]
 def to_latex(table: PrintedTable, *, place: Place = "auto") -> str:
     """A `table`, or a `table*` over the page; needs booktabs, array and graphicx.
 
-    A table that is too wide for the page is cut into parts below each other, and one that is then
-    slightly too wide is shrunk. One that is too long continues in a table of its own.
+    A table that is too wide for the page is cut into parts below each other, and one that is then slightly too wide is
+    shrunk. One that is too long continues in a table of its own.
 
     Args:
         table: the table.

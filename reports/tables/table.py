@@ -90,9 +90,7 @@ class PrintedTable:
     def __post_init__(self) -> None:
         for row in self.rows:
             if len(row.cells) != len(self.heads):
-                raise ValueError(
-                    f"table {self.name!r}: a row of {len(row.cells)} cells under {len(self.heads)} heads"
-                )
+                raise ValueError(f"table {self.name!r}: a row of {len(row.cells)} cells under {len(self.heads)} heads")
 
 
 @dataclass(slots=True)

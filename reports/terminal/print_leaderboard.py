@@ -40,9 +40,8 @@ def print_leaderboard(board: Leaderboard, console: Console) -> None:
     print_remarks(board, console)
     console.print(
         Text(
-            f"mean ± half of the {board.level:.0%} interval; ○ oracle (reads the truth); "
-            "– not ranked; ! failed, undefined or floored trials; "
-            f"p: of the difference to the leader; {RANKS}",
+            f"mean ± half of the {board.level:.0%} interval; ○ oracle (reads the truth); – not ranked; ! failed, "
+            f"undefined or floored trials; p: of the difference to the leader; {RANKS}",
             style="dim",
         )
     )
@@ -107,8 +106,7 @@ def _row(table: Table, entry: Entry, keys: list[str]) -> list[Text]:
         name.append("\ntrained on test data", style="red")
     places = {column.key: i for i, column in enumerate(table.columns)}
     cells = [
-        _cell(table, entry, table.columns[places[key]], places[key]) if key in places else Text("")
-        for key in keys
+        _cell(table, entry, table.columns[places[key]], places[key]) if key in places else Text("") for key in keys
     ]
     chance = p_digits(entry.gap).replace("< 0.", "<.") if entry.gap else ""
     return [Text(rank(entry), style=dim), name, *cells, Text(chance, style="dim")]

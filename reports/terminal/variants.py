@@ -21,9 +21,7 @@ FILE_NAME = "variants.csv"
 _ALSO = 3  # others that agree with a claim; the table has them all
 
 
-def report_variants(
-    scores: VariantScores, claims: Sequence[ClaimedNumber], out: Path, console: Console
-) -> Path:
+def report_variants(scores: VariantScores, claims: Sequence[ClaimedNumber], out: Path, console: Console) -> Path:
     """Print the table with what comes nearest to each claim, and write `variants.csv`.
 
     Raises:

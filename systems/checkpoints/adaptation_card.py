@@ -15,8 +15,8 @@ Positive = Annotated[int, Field(ge=1)]
 class AdaptOptions(StrictModel):
     """Options of the adaptation to new classes; the defaults are the paper's.
 
-    Delcroix et al., "Few-shot learning of new sound classes for target sound extraction", Interspeech 2021,
-    section 5.2.
+    Delcroix et al., "Few-shot learning of new sound classes for target sound extraction", Interspeech 2021, section
+    5.2.
 
     Attributes:
         init: initial embeddings, the average of the enrollments ("avg") or random ("rnd").

@@ -1,7 +1,7 @@
 """Checkpoints: a folder with `model.pt` (tensors only) and `card.json` (their description).
 
-Weights are read with `weights_only=True`: a file with more than tensors and plain values is refused, and
-nothing in it runs.
+Weights are read with `weights_only=True`: a file with more than tensors and plain values is refused, and nothing in it
+runs.
 """
 
 from __future__ import annotations
@@ -134,8 +134,7 @@ def load_checkpoint(checkpoint: str | Path, *, architecture: str) -> Checkpoint:
     card = _read_card(path.with_name(CARD))
     if card.architecture != architecture:
         raise CheckpointError(
-            f"checkpoint {str(path)!r} is of system {card.architecture!r}, "
-            f"but system {architecture!r} was to load it"
+            f"checkpoint {str(path)!r} is of system {card.architecture!r}, but system {architecture!r} was to load it"
         )
     weights = _read_bytes(path)
     state = _state_dict(from_bytes(weights, path=path), path=path)

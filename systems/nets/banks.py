@@ -1,7 +1,7 @@
 """Analysis and synthesis: a learned filterbank, or a short-time Fourier transform (STFT).
 
-Frame k starts at sample k·hop − (L − hop), so that each sample lies in the same number of frames and zeros
-that follow a signal do not change its frames.
+Frame k starts at sample k·hop − (L − hop), so that each sample lies in the same number of frames and zeros that follow
+a signal do not change its frames.
 """
 
 from __future__ import annotations
@@ -90,8 +90,8 @@ class StftBank(nn.Module):
 class NormalisedStft:
     """STFT with a square-root Hann window on both sides, for any hop up to half of the window.
 
-    Synthesis divides by the sum of the squared windows (Griffin and Lim, 1984), so that unchanged spectra
-    give the signal back.
+    Synthesis divides by the sum of the squared windows (Griffin and Lim, 1984), so that unchanged spectra give the
+    signal back.
 
     Args:
         window: in samples.

@@ -40,17 +40,14 @@ class ClassHead(nn.Module):
             states: Tensor = self.gru(sequence)[0]
             return states
         packed = pack_padded_sequence(sequence, counts.cpu(), batch_first=True, enforce_sorted=False)
-        padded: Tensor = pad_packed_sequence(
-            self.gru(packed)[0], batch_first=True, total_length=sequence.shape[1]
-        )[0]
+        padded: Tensor = pad_packed_sequence(self.gru(packed)[0], batch_first=True, total_length=sequence.shape[1])[0]
         return padded
 
 
 def average_frames(features: Tensor, counts: Tensor, *, size: int) -> tuple[Tensor, Tensor]:
     """Average `size` frames to one, the last one over the frames that are left.
 
-    Features [B, N, K], zeros past the end, with `counts` [B] true frames become [B, N, ⌈K / size⌉] and counts
-    [B].
+    Features [B, N, K], zeros past the end, with `counts` [B] true frames become [B, N, ⌈K / size⌉] and counts [B].
     """
     if size == 1:
         return features, counts

@@ -1,7 +1,7 @@
 """Conditioning of features [B, N, K] on an embedding [B, D] of the clue.
 
-N = `num_channels`, D = `embedding_dim`. Features past the end of a signal are undefined after it. A new kind
-is a new class in `CONDITIONINGS`.
+N = `num_channels`, D = `embedding_dim`. Features past the end of a signal are undefined after it. A new kind is a new
+class in `CONDITIONINGS`.
 """
 
 from __future__ import annotations

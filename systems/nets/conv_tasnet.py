@@ -105,8 +105,8 @@ class ExtractorConfig(TasNetConfig):
 class Extractor(nn.Module):
     """Encoder, mask network conditioned on an embedding, decoder.
 
-    The mixture is normalised to unit RMS inside and the estimate scaled back, so that the network is
-    independent of the level.
+    The mixture is normalised to unit RMS inside and the estimate scaled back, so that the network is independent of the
+    level.
 
     Args:
         config: hyper-parameters.
@@ -124,12 +124,8 @@ class Extractor(nn.Module):
         self.norm = layer_norm(c.norm, c.num_filters)
         self.bottleneck = nn.Conv1d(c.num_filters, c.bottleneck, 1)
         self.before = nn.ModuleList(Stack(c.block, num_blocks=c.blocks) for _ in range(c.conditioned_after))
-        self.conditioning = conditioning(
-            c.conditioning, num_channels=c.bottleneck, embedding_dim=c.embedding_dim
-        )
-        self.after = nn.ModuleList(
-            Stack(c.block, num_blocks=c.blocks) for _ in range(c.stacks - c.conditioned_after)
-        )
+        self.conditioning = conditioning(c.conditioning, num_channels=c.bottleneck, embedding_dim=c.embedding_dim)
+        self.after = nn.ModuleList(Stack(c.block, num_blocks=c.blocks) for _ in range(c.stacks - c.conditioned_after))
         self.output_activation = PReLU()
         self.output = nn.Conv1d(c.skip or c.bottleneck, c.num_filters, 1)
         self.activation = F.relu if c.mask == "relu" else torch.sigmoid

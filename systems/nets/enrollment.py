@@ -41,9 +41,7 @@ class EnrolledNet(nn.Module, ABC, Generic[Config, Embedding]):
     def extract(self, mixture: Tensor, lengths: Tensor, embedding: Embedding) -> Tensor:
         """Estimates [B, T] from mixtures [B, T], zeros past the lengths [B]."""
 
-    def forward(
-        self, mixture: Tensor, lengths: Tensor, enrollment: Tensor, enrollment_lengths: Tensor
-    ) -> Tensor:
+    def forward(self, mixture: Tensor, lengths: Tensor, enrollment: Tensor, enrollment_lengths: Tensor) -> Tensor:
         """Estimates [B, T] from mixtures [B, T] and enrollments [B, T'], zeros past the lengths [B]."""
         return self.extract(mixture, lengths, self.embed(enrollment, enrollment_lengths))
 
@@ -51,9 +49,7 @@ class EnrolledNet(nn.Module, ABC, Generic[Config, Embedding]):
 AnyEnrolledNet = EnrolledNet[Any, Any]
 
 
-def join_enrollments(
-    enrollments: Sequence[Sequence[Tensor]], *, device: torch.device | str
-) -> tuple[Tensor, Tensor]:
+def join_enrollments(enrollments: Sequence[Sequence[Tensor]], *, device: torch.device | str) -> tuple[Tensor, Tensor]:
     """Pad the enrollments of B queries to a batch; several of one query are concatenated.
 
     Args:

@@ -25,26 +25,20 @@ def covering_frames(lengths: Tensor, *, filter_length: int, stride: int) -> Tens
 class Encoder(nn.Module):
     """Strided convolution, and ReLU unless it is linear (Luo and Mesgarani, 2019, eq. 2).
 
-    The signal is padded so that each of its samples is covered by the same number of frames and the frames of
-    a signal do not change when zeros follow it, which makes padding of a batch neutral.
+    The signal is padded so that each of its samples is covered by the same number of frames and the frames of a signal
+    do not change when zeros follow it, which makes padding of a batch neutral.
 
     Args:
         num_filters: N.
         filter_length: L, in samples.
         stride: hop, in samples.
         rectify: apply a ReLU to the features.
-        covering: frames cover all samples alike; else, as in a convolution without padding, only the frames
-            inside of the signal are used, but at least one.
+        covering: frames cover all samples alike; else, as in a convolution without padding, only the frames inside of
+            the signal are used, but at least one.
     """
 
     def __init__(
-        self,
-        *,
-        num_filters: int,
-        filter_length: int,
-        stride: int,
-        rectify: bool = True,
-        covering: bool = True,
+        self, *, num_filters: int, filter_length: int, stride: int, rectify: bool = True, covering: bool = True
     ) -> None:
         super().__init__()
         self.before = filter_length - stride if covering else 0
@@ -79,8 +73,8 @@ class Encoder(nn.Module):
     def with_mask(self, signal: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor | None]:
         """Features [B, N, K] of signals [B, T], zeros past each length, and the mask of frames.
 
-        Without `covering` the frames that follow the last inside of a signal contain its last samples; they
-        are set to zero.
+        Without `covering` the frames that follow the last inside of a signal contain its last samples; they are set to
+        zero.
         """
         features = self(signal)
         mask = frame_mask(self.frame_counts(lengths), num_frames=features.shape[-1])

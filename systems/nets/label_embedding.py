@@ -17,8 +17,8 @@ def fresh_columns(num_classes: int, dim: int) -> Tensor:
 def embed(query: Tensor, columns: Tensor) -> Tensor:
     """W o [B, D] of multi-hot queries o [B, V] and embeddings [V, D].
 
-    The sum is taken in double: rounded once, it does not depend on its order, and so not on the number of
-    classes that the query does not name.
+    The sum is taken in double: rounded once, it does not depend on its order, and so not on the number of classes that
+    the query does not name.
     """
     total: Tensor = query.double() @ columns.double()
     return total.to(columns.dtype)

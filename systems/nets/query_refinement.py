@@ -32,13 +32,13 @@ class QueryRefinementConfig(TasNetConfig):
         mask_stacks: R of the mask estimator.
         mask: non-linearity of the mask; the paper does not give it.
         classifier: whether there is one; the baselines have none.
-        classifier_units: of its GRU in each direction; the paper's 256 fit its number of parameters as the
-            two directions together.
+        classifier_units: of its GRU in each direction; the paper's 256 fit its number of parameters as the two
+            directions together.
         classifier_layers: of its GRU.
         classifier_pool: frames averaged to one before it.
         class_weight: λ of the training loss (eq. 8).
-        inactive_share: share of the training mixtures that are queried for a class they do not contain (0.1
-            is the paper's baseline 2).
+        inactive_share: share of the training mixtures that are queried for a class they do not contain (0.1 is the
+            paper's baseline 2).
     """
 
     filter_length: Positive = 80
@@ -88,20 +88,12 @@ class QueryRefinementNet(nn.Module):
         self.encoder = Encoder(num_filters=c.num_filters, filter_length=c.filter_length, stride=c.hop)
         self.decoder = Decoder(num_filters=c.num_filters, filter_length=c.filter_length, stride=c.hop)
         self.shared = Tcn(
-            c.block,
-            channels_in=c.num_filters,
-            channels_out=c.bottleneck,
-            blocks=c.blocks,
-            stacks=c.shared_stacks,
+            c.block, channels_in=c.num_filters, channels_out=c.bottleneck, blocks=c.blocks, stacks=c.shared_stacks
         )
         self.embedding = LabelEmbedding(num_classes=len(classes), dim=c.bottleneck)
         self.conditioning = Multiplication(num_channels=c.bottleneck, embedding_dim=c.bottleneck)
         self.estimator = Tcn(
-            c.block,
-            channels_in=c.bottleneck,
-            channels_out=c.num_filters,
-            blocks=c.blocks,
-            stacks=c.mask_stacks,
+            c.block, channels_in=c.bottleneck, channels_out=c.num_filters, blocks=c.blocks, stacks=c.mask_stacks
         )
         self.activation = F.relu if c.mask == "relu" else torch.sigmoid
         self.classifier: ClassHead | None = None

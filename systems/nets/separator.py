@@ -57,9 +57,7 @@ class Separator(nn.Module):
         super().__init__()
         c = config
         self.num_outputs, self.consistent = c.num_outputs, c.mixture_consistency
-        self.bank = make_bank(
-            c.filterbank, num_filters=c.num_filters, filter_length=c.filter_length, stride=c.hop
-        )
+        self.bank = make_bank(c.filterbank, num_filters=c.num_filters, filter_length=c.filter_length, stride=c.hop)
         self.body = Tcn(
             c.block,
             channels_in=self.bank.num_channels,

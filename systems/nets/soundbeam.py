@@ -27,10 +27,9 @@ class SoundBeamConfig(ExtractorConfig):
     """Hyper-parameters of the extraction network and of the clues.
 
     Attributes:
-        variant: "1hot" has class embeddings, "enrl" an enrollment encoder, "mixed" both, trained together;
-            "mixed_el" adds a loss on the distance of the two embeddings of a query.
-        enrollment_blocks: X of the enrollment encoder, which is one stack; that of the extraction network
-            unless set.
+        variant: "1hot" has class embeddings, "enrl" an enrollment encoder, "mixed" both, trained together; "mixed_el"
+            adds a loss on the distance of the two embeddings of a query.
+        enrollment_blocks: X of the enrollment encoder, which is one stack; that of the extraction network unless set.
         embedding_weight: α of the training loss (eq. 5), for "mixed_el".
     """
 
@@ -77,8 +76,8 @@ class SoundBeamNet(nn.Module):
     def enrollment_embedding(self, queries: Sequence[Sequence[Clips]]) -> Tensor:
         """Embeddings [B, D] of recordings.
 
-        The encoded recordings of a class are averaged (eq. 8), and the classes of a query are summed, as they
-        are in W o.
+        The encoded recordings of a class are averaged (eq. 8), and the classes of a query are summed, as they are in W
+        o.
 
         Args:
             queries: recordings of each class of each query; each has at least one.
@@ -128,8 +127,7 @@ def by_class(clips: Clips, *, num_classes: int) -> list[Clips]:
     size, left = divmod(len(clips), groups)
     if left or not size:
         raise ValueError(
-            f"{len(clips)} enrollments cannot be shared out among {groups} classes; "
-            "give as many for each class"
+            f"{len(clips)} enrollments cannot be shared out among {groups} classes; give as many for each class"
         )
     return [clips[start : start + size] for start in range(0, len(clips), size)]
 

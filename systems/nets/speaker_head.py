@@ -15,8 +15,8 @@ from ...core.errors import ConfigError
 class SpeakerHead(nn.Module):
     """Linear classifier that assigns the next free output to each new speaker of the training data.
 
-    Training streams have the same order on every machine, and so have the speakers. Hashes of their names are
-    stored with the weights for a run that is resumed.
+    Training streams have the same order on every machine, and so have the speakers. Hashes of their names are stored
+    with the weights for a run that is resumed.
     """
 
     keys: Tensor

@@ -25,9 +25,7 @@ from .tcn import GlobalLayerNorm, apply_mask, frame_mask
 
 _FLOOR = 1e-3  # of amplitudes at unit RMS: the logarithm of silence
 
-Conditioning = Literal[
-    "input_bias", "factorised", "multiplication", "addition", "concatenation", "film", "attention"
-]
+Conditioning = Literal["input_bias", "factorised", "multiplication", "addition", "concatenation", "film", "attention"]
 
 FrameVectors = tuple[Tensor, Tensor | None]
 """Vectors [B, D, K'] of the frames of the enrollment (K' = 1 for an i-vector), and the mask of frames."""
@@ -46,10 +44,10 @@ class SpeakerBeamConfig(IVectorConfig):
         aux_hidden: width of the auxiliary network.
         aux_layers: its layers with ReLU.
         embedding_dim: D; the number of sub-layers of the factorised layer.
-        conditioning: how the clue comes in: as a bias of the input features, at the first fully connected
-            layer, or there by attention to the frames of the enrollment.
-        representation: input of the auxiliary network: the frames of the enrollment, of which it learns an
-            embedding, or an i-vector, fitted before training.
+        conditioning: how the clue comes in: as a bias of the input features, at the first fully connected layer, or
+            there by attention to the frames of the enrollment.
+        representation: input of the auxiliary network: the frames of the enrollment, of which it learns an embedding,
+            or an i-vector, fitted before training.
     """
 
     window: Annotated[int, Field(gt=1)] = 256
@@ -109,9 +107,7 @@ class SpeakerBeamNet(EnrolledNet[SpeakerBeamConfig, FrameVectors]):
         elif c.conditioning == "attention":
             self.attention = FrameAttention(num_channels=c.hidden, embedding_dim=c.embedding_dim)
         else:
-            self.conditioning = conditioning(
-                c.conditioning, num_channels=c.hidden, embedding_dim=c.embedding_dim
-            )
+            self.conditioning = conditioning(c.conditioning, num_channels=c.hidden, embedding_dim=c.embedding_dim)
         self.layers = nn.ModuleList(nn.Conv1d(c.hidden, c.hidden, 1) for _ in range(c.hidden_layers))
         self.output = nn.Conv1d(c.hidden, bins, 1)
 
@@ -168,9 +164,7 @@ class Blstm(nn.Module):
 
     def forward(self, features: Tensor, counts: Tensor) -> Tensor:
         """Features [B, N, K], of which the first `counts` [B] frames are true ones, to [B, 2 H, K]."""
-        packed = pack_padded_sequence(
-            features.transpose(1, 2), counts.cpu(), batch_first=True, enforce_sorted=False
-        )
+        packed = pack_padded_sequence(features.transpose(1, 2), counts.cpu(), batch_first=True, enforce_sorted=False)
         out, _ = pad_packed_sequence(self.lstm(packed)[0], batch_first=True, total_length=features.shape[-1])
         return out.transpose(1, 2)
 

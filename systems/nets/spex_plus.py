@@ -56,8 +56,7 @@ class SpExPlusConfig(StrictModel):
     def _check(self) -> SpExPlusConfig:
         if not self.short <= self.middle <= self.long:
             raise ValueError(
-                f"filter lengths {self.short}, {self.middle}, {self.long} must not fall; set "
-                "short <= middle <= long"
+                f"filter lengths {self.short}, {self.middle}, {self.long} must not fall; set short <= middle <= long"
             )
         return self
 

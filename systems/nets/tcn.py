@@ -1,8 +1,8 @@
 """Temporal convolutional blocks of Conv-TasNet (Luo and Mesgarani, 2019), neutral to padding.
 
-Shapes: B items, N or H channels, K frames. `mask` is None where all signals of the batch have the same
-length, or [B, 1, K] with ones on the frames of each signal and zeros past its end. With a mask, statistics
-cover the true frames and no padding leaks in, so that a result does not depend on the rest of the batch.
+Shapes: B items, N or H channels, K frames. `mask` is None where all signals of the batch have the same length, or [B,
+1, K] with ones on the frames of each signal and zeros past its end. With a mask, statistics cover the true frames and
+no padding leaks in, so that a result does not depend on the rest of the batch.
 """
 
 from __future__ import annotations
@@ -99,8 +99,8 @@ class PReLU(nn.Module):
 class DepthwiseConv(nn.Module):
     """Dilated convolution of each channel on its own, as a sum of shifted copies.
 
-    With P = 3 this moves less memory than the convolution of any CPU library, above all in the gradient,
-    which dominates training time. See `BlockSizes` for the arguments.
+    With P = 3 this moves less memory than the convolution of any CPU library, above all in the gradient, which
+    dominates training time. See `BlockSizes` for the arguments.
     """
 
     def __init__(self, *, num_channels: int, kernel: int, dilation: int, causal: bool) -> None:
@@ -154,9 +154,7 @@ class Block(nn.Module):
         self.widen = nn.Conv1d(bottleneck, hidden, 1)
         self.widen_activation = PReLU()
         self.widen_norm = layer_norm(sizes.norm, hidden)
-        self.depthwise = DepthwiseConv(
-            num_channels=hidden, kernel=sizes.kernel, dilation=dilation, causal=sizes.causal
-        )
+        self.depthwise = DepthwiseConv(num_channels=hidden, kernel=sizes.kernel, dilation=dilation, causal=sizes.causal)
         self.depthwise_activation = PReLU()
         self.depthwise_norm = layer_norm(sizes.norm, hidden)
         self.residual = nn.Conv1d(hidden, bottleneck, 1)
@@ -195,13 +193,11 @@ class Stack(nn.Module):
 class Tcn(nn.Module):
     """Norm, 1×1 to the bottleneck, R = `stacks` stacks of X = `blocks` blocks, PReLU, 1×1 out.
 
-    The output is made of the sum of the skip paths, or of the residual path if there are none (Luo and
-    Mesgarani, 2019, Fig. 1).
+    The output is made of the sum of the skip paths, or of the residual path if there are none (Luo and Mesgarani, 2019,
+    Fig. 1).
     """
 
-    def __init__(
-        self, sizes: BlockSizes, *, channels_in: int, channels_out: int, blocks: int, stacks: int
-    ) -> None:
+    def __init__(self, sizes: BlockSizes, *, channels_in: int, channels_out: int, blocks: int, stacks: int) -> None:
         super().__init__()
         self.norm = layer_norm(sizes.norm, channels_in)
         self.bottleneck = nn.Conv1d(channels_in, sizes.bottleneck, 1)

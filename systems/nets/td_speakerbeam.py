@@ -26,10 +26,10 @@ class TdSpeakerBeamConfig(ExtractorConfig):
     Attributes:
         embedding_dim: D, for each of the paths that are adapted.
         encoder: whether the encoders have a ReLU; those of the public recipe are linear.
-        adapted: features that are conditioned: the outputs of one "block", as in the public recipe, or the
-            sums of the first stacks ("features"), as in SoundBeam.
-        frames: "covering" pads so that all samples lie in equally many frames; "inside" does not pad, as the
-            public code.
+        adapted: features that are conditioned: the outputs of one "block", as in the public recipe, or the sums of the
+            first stacks ("features"), as in SoundBeam.
+        frames: "covering" pads so that all samples lie in equally many frames; "inside" does not pad, as the public
+            code.
         normalise: normalise signals to unit RMS inside and scale the estimate back; the public code does not.
         aux_num_filters: N of the auxiliary network.
         aux_filter_length: L of the auxiliary network, in samples; its stride is L/2.
@@ -82,8 +82,8 @@ class TdSpeakerBeamNet(EnrolledNet[TdSpeakerBeamConfig, Tensor]):
 class AdaptedExtractor(Extractor):
     """Conv-TasNet that adapts the outputs of the last block before `conditioned_after`.
 
-    The block's residual and its skip output are conditioned on one half of the embedding each, before they
-    are added to those of the other blocks; with `adapted: features`, the sums are conditioned.
+    The block's residual and its skip output are conditioned on one half of the embedding each, before they are added to
+    those of the other blocks; with `adapted: features`, the sums are conditioned.
     """
 
     def __init__(self, config: TdSpeakerBeamConfig) -> None:
@@ -126,10 +126,7 @@ class AdaptedExtractor(Extractor):
 def _bank(config: TdSpeakerBeamConfig) -> tuple[Encoder, Decoder]:
     size = {"num_filters": config.num_filters, "filter_length": config.filter_length, "stride": config.hop}
     covering = config.frames == "covering"
-    return (
-        Encoder(**size, rectify=config.encoder == "relu", covering=covering),
-        Decoder(**size, covering=covering),
-    )
+    return (Encoder(**size, rectify=config.encoder == "relu", covering=covering), Decoder(**size, covering=covering))
 
 
 def _auxiliary(config: TdSpeakerBeamConfig, *, num_paths: int) -> StackEmbedder:

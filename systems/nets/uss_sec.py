@@ -45,9 +45,7 @@ class EventClassifier(nn.Module):
         super().__init__()
         c = config
         self.encoder = Encoder(
-            num_filters=c.event_filters,
-            filter_length=c.event_filter_length,
-            stride=max(1, c.event_filter_length // 2),
+            num_filters=c.event_filters, filter_length=c.event_filter_length, stride=max(1, c.event_filter_length // 2)
         )
         self.body = Tcn(
             BlockSizes(bottleneck=c.event_bottleneck, hidden=c.event_hidden, kernel=c.kernel),
@@ -57,11 +55,7 @@ class EventClassifier(nn.Module):
             stacks=1,
         )
         self.head = ClassHead(
-            channels=c.event_bottleneck,
-            units=c.event_units,
-            layers=1,
-            num_classes=num_classes,
-            pool=c.event_pool,
+            channels=c.event_bottleneck, units=c.event_units, layers=1, num_classes=num_classes, pool=c.event_pool
         )
 
     def forward(self, signal: Tensor, lengths: Tensor) -> Tensor:

@@ -39,8 +39,8 @@ def open_package(model: str) -> Package:
     """Read a model file.
 
     Args:
-        model: a file, a folder with one of the usual names in it, or a name on Hugging Face's hub,
-            "owner/name" or "owner/name@revision".
+        model: a file, a folder with one of the usual names in it, or a name on Hugging Face's hub, "owner/name" or
+            "owner/name@revision".
 
     Raises:
         ConfigError: the hub is needed, and its package is missing.
@@ -80,9 +80,7 @@ def build_model(package: Package) -> nn.Module:
             warnings.simplefilter("ignore")
             model: nn.Module = getattr(models, package.name).from_pretrained(content)
     except (RuntimeError, TypeError, ValueError, AttributeError, AssertionError) as error:
-        raise CheckpointError(
-            f"{package.where}: asteroid cannot build its {package.name}: {_line(error)}"
-        ) from None
+        raise CheckpointError(f"{package.where}: asteroid cannot build its {package.name}: {_line(error)}") from None
     model.eval()
     return model
 
@@ -120,9 +118,9 @@ def _models() -> ModuleType:
 def _without_torch_stoi() -> Iterator[None]:
     """Make imports of torch_stoi raise ModuleNotFoundError if torchaudio does not load.
 
-    asteroid's models import all of its losses; one of them imports torch_stoi, and that imports torchaudio,
-    whose wheel from PyPI cannot load with a CPU build of torch. asteroid leaves the loss out if torch_stoi is
-    not installed, which None in `sys.modules` simulates during the import.
+    asteroid's models import all of its losses; one of them imports torch_stoi, and that imports torchaudio, whose wheel
+    from PyPI cannot load with a CPU build of torch. asteroid leaves the loss out if torch_stoi is not installed, which
+    None in `sys.modules` simulates during the import.
     """
     if "asteroid.losses" in sys.modules or "torch_stoi" in sys.modules or _torchaudio_loads():
         yield
@@ -153,9 +151,7 @@ def _imported(name: str, *, why: str) -> Any:
             return importlib.import_module(name)
     except (ImportError, OSError) as error:
         package = name.partition(".")[0]
-        raise ConfigError(
-            f"package {package!r} cannot be imported ({_line(error)}), and {why}: {_INSTALL}"
-        ) from None
+        raise ConfigError(f"package {package!r} cannot be imported ({_line(error)}), and {why}: {_INSTALL}") from None
 
 
 def _line(error: Exception) -> str:

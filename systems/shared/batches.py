@@ -59,8 +59,8 @@ def check_rate(batch: QueryBatch, card: SystemCard) -> None:
 def full_float32() -> Iterator[None]:
     """Run convolutions and recurrent layers on a GPU in full float32.
 
-    torch lets them use TF32, whose fractions have 10 bits: errors of about −60 dB that depend on the card and
-    on the size of the batch.
+    torch lets them use TF32, whose fractions have 10 bits: errors of about −60 dB that depend on the card and on the
+    size of the batch.
     """
     before = torch.backends.cudnn.allow_tf32
     torch.backends.cudnn.allow_tf32 = False

@@ -51,14 +51,10 @@ class EnrolledTask(Generic[Config, Net]):
         speaker_losses = net.speakers.loss(embedding, speakers_of(batch))
         return losses + float(net.config.speaker_loss) * speaker_losses
 
-    def estimate_losses(
-        self, net: Net, embedding: Tensor, batch: TrainBatch, criterion: ExtractionLoss
-    ) -> Tensor:
+    def estimate_losses(self, net: Net, embedding: Tensor, batch: TrainBatch, criterion: ExtractionLoss) -> Tensor:
         """Losses [B] of the estimates for given embeddings."""
         estimate: Tensor = net.extract(batch.mixture, batch.queries.lengths, embedding)
-        return criterion(
-            estimate=estimate, reference=batch.target, mixture=batch.mixture, present=batch.present
-        )
+        return criterion(estimate=estimate, reference=batch.target, mixture=batch.mixture, present=batch.present)
 
 
 class EnrolledSystem:

@@ -42,17 +42,15 @@ def read_estimate(path: Path, *, sample_rate_hz: int, resample: bool = False) ->
         float32 [T] of any length, which may hold NaN or inf.
 
     Raises:
-        ExtractionError: the file is missing, corrupt, empty, not mono, or of another rate; the message starts
-            with `missing:`, `audio:`, `channels:` or `sample_rate:`.
+        ExtractionError: the file is missing, corrupt, empty, not mono, or of another rate; the message starts with
+            `missing:`, `audio:`, `channels:` or `sample_rate:`.
     """
     if not path.is_file():
         raise ExtractionError(f"missing: no file {str(path)!r}; write the estimate there")
     try:
         header = audio.info(path)
         if header.channels != 1:
-            raise ExtractionError(
-                f"channels: {str(path)!r} has {header.channels} channels; an estimate has one"
-            )
+            raise ExtractionError(f"channels: {str(path)!r} has {header.channels} channels; an estimate has one")
         if header.sample_rate_hz != sample_rate_hz and not resample:
             raise ExtractionError(
                 f"sample_rate: {str(path)!r} is at {header.sample_rate_hz} Hz and the query at "

@@ -53,8 +53,8 @@ class Program:
         """Split a command line as a POSIX shell would, and check it; no shell ever runs it.
 
         Raises:
-            ConfigError: it is empty, has an open quote, an unknown placeholder, the wrong set of
-                placeholders, or its program is not found or cannot be executed.
+            ConfigError: it is empty, has an open quote, an unknown placeholder, the wrong set of placeholders, or its
+                program is not found or cannot be executed.
         """
         argv = _split(command)
         placeholders = frozenset(name for argument in argv for name in _names(argument))
@@ -163,9 +163,7 @@ def _names(argument: str) -> list[str]:
         if name is None:
             continue
         if name not in PLACEHOLDERS or spec or conversion:
-            raise _wrong(
-                f"program: unknown placeholder {{{name}}} in {argument!r}{suggest(name, PLACEHOLDERS)}"
-            )
+            raise _wrong(f"program: unknown placeholder {{{name}}} in {argument!r}{suggest(name, PLACEHOLDERS)}")
         names.append(name)
     return names
 
@@ -175,9 +173,7 @@ def _check_placeholders(names: frozenset[str]) -> None:
         others = ", ".join(f"{{{name}}}" for name in sorted(names - {"batch"}))
         raise _wrong(f"program: {{batch}} starts it once for a batch, {others} once for a query; keep one")
     if not names & {"batch", "query", "output"}:
-        raise _wrong(
-            "program: no placeholder says where to write the estimate; add {output}, {query} or {batch}"
-        )
+        raise _wrong("program: no placeholder says where to write the estimate; add {output}, {query} or {batch}")
 
 
 def _find(program: str) -> str:

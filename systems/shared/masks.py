@@ -31,10 +31,10 @@ Mask = Callable[[Spectra], Tensor]
 class Stft:
     """Short-time Fourier transform with a square-root Hann window on both sides.
 
-    Synthesis divides the overlap-added frames by the sum of the squared windows (Griffin and Lim, 1984), so
-    unchanged spectra give the signal back for any window and hop. Everything is in float64: a row of a batch
-    then rounds to the same float32 samples as the row alone. In float32 the last bits of a masked row depend
-    on the split of the batch between threads.
+    Synthesis divides the overlap-added frames by the sum of the squared windows (Griffin and Lim, 1984), so unchanged
+    spectra give the signal back for any window and hop. Everything is in float64: a row of a batch then rounds to the
+    same float32 samples as the row alone. In float32 the last bits of a masked row depend on the split of the batch
+    between threads.
 
     Attributes:
         window_ms: length of the window, and of the transform.
@@ -60,12 +60,7 @@ class Stft:
         # One more window of zeros lets whole frames cover the last samples.
         padded = F.pad(signal.double(), (0, window))
         return torch.stft(
-            padded,
-            window,
-            hop,
-            window=_sqrt_hann(window, signal.device),
-            pad_mode="constant",
-            return_complex=True,
+            padded, window, hop, window=_sqrt_hann(window, signal.device), pad_mode="constant", return_complex=True
         )
 
     def synthesise(self, spectra: Tensor, length: int, sample_rate_hz: int) -> Tensor:
@@ -83,8 +78,8 @@ class Stft:
 class MaskOracle:
     """Oracle that multiplies the spectra of the mixture by a mask made from the truth.
 
-    Queries of equal length are computed together, at their true length. An absent target gives zeros. `mask`
-    maps spectra to a real mask [B, F, N].
+    Queries of equal length are computed together, at their true length. An absent target gives zeros. `mask` maps
+    spectra to a real mask [B, F, N].
     """
 
     def __init__(self, *, card: SystemCard, stft: Stft, mask: Mask, device: str) -> None:

@@ -75,10 +75,7 @@ def make_probe(card: SystemCard, *, name: str, duration_s: float, sample_rate_hz
     return Probe(
         query=Query(id=query_id, mixture=mixture, sample_rate_hz=sample_rate_hz, clues=clues),
         truth=Truth(
-            target=_tensor(target)[None],
-            interferers=_tensor(interferers),
-            active_classes=(label,),
-            transcript=None,
+            target=_tensor(target)[None], interferers=_tensor(interferers), active_classes=(label,), transcript=None
         ),
     )
 

@@ -27,8 +27,8 @@ class SpeakerModel:
     """Opened model and its kind of input.
 
     Attributes:
-        input: "waveform", [1, T] samples, full scale ±1; or "fbank80", [1, frames, 80] features of
-            WeSpeaker's models, see `mel.kaldi_fbank`.
+        input: "waveform", [1, T] samples, full scale ±1; or "fbank80", [1, frames, 80] features of WeSpeaker's models,
+            see `mel.kaldi_fbank`.
         sample_rate_hz: rate that it was trained at.
     """
 
@@ -72,13 +72,10 @@ def open_speaker_model(
     """
     if sample_rate_hz < _LEAST_HZ:
         raise ConfigError(
-            f"{where}: sample_rate_hz = {sample_rate_hz}; set it to {_LEAST_HZ} or "
-            "more, as the model was trained"
+            f"{where}: sample_rate_hz = {sample_rate_hz}; set it to {_LEAST_HZ} or more, as the model was trained"
         )
     model = open_model(path, where=where, device=device, output=output)
-    shapes = [
-        (seconds * 100, MELS) if input == "fbank80" else (seconds * sample_rate_hz,) for seconds in (1, 2)
-    ]
+    shapes = [(seconds * 100, MELS) if input == "fbank80" else (seconds * sample_rate_hz,) for seconds in (1, 2)]
     hint = (
         f"give a model that takes {input} of any length, or set `input` to "
         f"{'waveform' if input == 'fbank80' else 'fbank80'}"

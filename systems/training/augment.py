@@ -28,9 +28,7 @@ def augmented(stream: TrainingStream, config: DataConfig, *, training: bool) -> 
 
 
 class _Augmented:
-    def __init__(
-        self, stream: TrainingStream, *, segment_s: float | None, speed: tuple[float, float] | None
-    ) -> None:
+    def __init__(self, stream: TrainingStream, *, segment_s: float | None, speed: tuple[float, float] | None) -> None:
         self.classes = stream.classes
         self.sample_rate_hz = stream.sample_rate_hz
         self.fingerprint = stream.fingerprint
@@ -54,8 +52,8 @@ class _Augmented:
 def at_other_speeds(item: Item, speed: tuple[float, float], rng: np.random.Generator) -> Item:
     """Play each source of a mixture, and the enrollments, at a random speed.
 
-    A speed of f multiplies all frequencies by f, pitch and formants alike: another voice. Target
-    and enrollments get the same speed. The mixture is cut to its shortest source.
+    A speed of f multiplies all frequencies by f, pitch and formants alike: another voice. Target and enrollments get
+    the same speed. The mixture is cut to its shortest source.
 
     Args:
         item: a trial; the result has its first channel only.
@@ -74,11 +72,7 @@ def at_other_speeds(item: Item, speed: tuple[float, float], rng: np.random.Gener
     together = torch.stack([signal[:shortest] for signal in played])
     enrollments = tuple(_played(s, factors[0], rate) for s in query.clues.enrollments)
     return (
-        replace(
-            query,
-            mixture=together.sum(dim=0, keepdim=True),
-            clues=replace(query.clues, enrollments=enrollments),
-        ),
+        replace(query, mixture=together.sum(dim=0, keepdim=True), clues=replace(query.clues, enrollments=enrollments)),
         replace(truth, target=together[:1] if target else None, interferers=together[len(target) :]),
     )
 

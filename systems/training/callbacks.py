@@ -12,14 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytorch_lightning as lightning
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from torch import Tensor
 
 from ...core.errors import ConfigError
@@ -54,9 +47,7 @@ class RunFiles(lightning.Callback):
         self._identity = identity
         self._best = best
 
-    def on_train_batch_end(
-        self, trainer: lightning.Trainer, module: lightning.LightningModule, *_: object
-    ) -> None:
+    def on_train_batch_end(self, trainer: lightning.Trainer, module: lightning.LightningModule, *_: object) -> None:
         """Stop at the time limit."""
         trainer.should_stop = trainer.should_stop or _checked(module).out_of_time
 
@@ -128,9 +119,7 @@ class StepBar(lightning.Callback):
         self._progress = progress
         self._task = progress.add_task("training", total=total, completed=done, loss="")
 
-    def on_train_batch_end(
-        self, trainer: lightning.Trainer, module: lightning.LightningModule, *_: object
-    ) -> None:
+    def on_train_batch_end(self, trainer: lightning.Trainer, module: lightning.LightningModule, *_: object) -> None:
         """Advance the bar; it shows the mean loss of the epoch so far."""
         del trainer
         loss = f"train {_checked(module).train_loss.value:.2f} dB"

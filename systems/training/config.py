@@ -33,11 +33,10 @@ class DataConfig(StrictModel):
         per_epoch: number of mixtures of an epoch.
         valid: number of validation mixtures, the same in every epoch.
         render_threads: threads that render ahead; 0 renders between the steps.
-        render_processes: processes that render ahead, instead of threads, to keep a GPU busy. The
-            items are the same.
+        render_processes: processes that render ahead, instead of threads, to keep a GPU busy. The items are the same.
         segment_s: longest mixture and longest enrollment; longer ones are cut at a random place.
-        speed: slowest and fastest factor of the playback speed in training, one at random for each
-            source; the enrollments are played like the target. Makes new voices of the existing ones.
+        speed: slowest and fastest factor of the playback speed in training, one at random for each source; the
+            enrollments are played like the target. Makes new voices of the existing ones.
     """
 
     dataset: str
@@ -60,10 +59,9 @@ class OptimiserConfig(StrictModel):
         gradient_clip: largest norm of the gradient; null does not clip.
         max_minutes: limit of the training time, over all resumed parts.
         patience: epochs without a better validation loss before training stops.
-        schedule: after the warm-up, "cosine" falls to 0 at the last epoch or minute, whichever
-            is nearer, from the first step on; "warmup_cosine" does so from the end of the warm-up
-            on; "plateau" multiplies by `plateau_factor` after `plateau_patience` epochs without a
-            better validation loss.
+        schedule: after the warm-up, "cosine" falls to 0 at the last epoch or minute, whichever is nearer, from the
+            first step on; "warmup_cosine" does so from the end of the warm-up on; "plateau" multiplies by
+            `plateau_factor` after `plateau_patience` epochs without a better validation loss.
         warmup_steps: steps of linear increase from 0.
     """
 

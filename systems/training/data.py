@@ -108,9 +108,7 @@ class _BatchIndices(Sampler[range]):
     def __iter__(self) -> Iterator[range]:
         first = self._epoch() * self._per_epoch
         indices = range(first, first + self._per_epoch)
-        return (
-            indices[start : start + self._batch_size] for start in range(0, len(indices), self._batch_size)
-        )
+        return (indices[start : start + self._batch_size] for start in range(0, len(indices), self._batch_size))
 
 
 @dataclass(frozen=True, slots=True)

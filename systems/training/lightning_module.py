@@ -120,9 +120,8 @@ class ExtractionModule(lightning.LightningModule):
         losses = self._task.loss(self.net, batch, self._criterion)
         if not bool(torch.isfinite(losses).all()):
             raise TsebenchError(
-                f"training diverged: a loss is not finite at epoch {self.epoch}, step {self.steps} "
-                f"(mixtures {', '.join(batch.queries.ids)}); set a lower optimiser.lr or "
-                "optimiser.gradient_clip"
+                f"training diverged: a loss is not finite at epoch {self.epoch}, step {self.steps} (mixtures "
+                f"{', '.join(batch.queries.ids)}); set a lower optimiser.lr or optimiser.gradient_clip"
             )
         return losses
 

@@ -20,9 +20,8 @@ class LossConfig(StrictModel):
     """The loss and its thresholds.
 
     Attributes:
-        name: "neg_snr" (SoundBeam, eq. 6), "neg_si_sdr" (TD-SpeakerBeam, SpEx+), which ignores the
-            level of the estimate, or "thresholded_snr" (query refinement), which is also defined
-            where the target is absent.
+        name: "neg_snr" (SoundBeam, eq. 6), "neg_si_sdr" (TD-SpeakerBeam, SpEx+), which ignores the level of the
+            estimate, or "thresholded_snr" (query refinement), which is also defined where the target is absent.
         max_db: SNR above which the thresholded loss saturates.
         absent_max_db: attenuation above which it saturates where the target is absent.
     """

@@ -76,9 +76,7 @@ def best_assignment(losses: Tensor) -> Tensor:
     return torch.stack(chosen).to(losses.device)
 
 
-def _losses(
-    criterion: ExtractionLoss, outputs: Tensor, sources: Tensor, mixture: Tensor, present: Tensor
-) -> Tensor:
+def _losses(criterion: ExtractionLoss, outputs: Tensor, sources: Tensor, mixture: Tensor, present: Tensor) -> Tensor:
     """Losses [B, M] of pairs [B, M, T]."""
     count = sources.shape[1]
     losses = criterion(

@@ -73,9 +73,7 @@ def train(
         TsebenchError: training diverged.
     """
     data = config.data
-    open_split = partial(
-        open_stream, data.dataset, seed=config.seed, corpus_dirs=corpus_dirs, overrides=data.overrides
-    )
+    open_split = partial(open_stream, data.dataset, seed=config.seed, corpus_dirs=corpus_dirs, overrides=data.overrides)
     return train_on(
         config,
         train_stream=open_split(split=data.train_split),
@@ -116,9 +114,7 @@ def train_on(
             # Saved before the first step, so that a run killed in the first epoch need not repeat it.
             save_state(out, state, identity=identity)
     net.load_state_dict(dict(state.net))
-    module = ExtractionModule(
-        net, task, config, progress=state.progress, optimiser_state=state.optimiser or None
-    )
+    module = ExtractionModule(net, task, config, progress=state.progress, optimiser_state=state.optimiser or None)
     batches = (
         _epoch_batches(config, train_stream, per_epoch=config.data.per_epoch, epoch=lambda: module.epoch),
         _epoch_batches(config, valid_stream, per_epoch=config.data.valid, cache=True),
@@ -163,9 +159,7 @@ def _initial_state(
         progress = quiet if console is None else on_console(console)
         with using_threads(config.threads):
             prepared_as = task.prepare(net, first_items, seed=config.seed, progress=progress)
-    return TrainingState(
-        progress=Progress(), net=net.state_dict(), best={}, optimiser={}, prepared=prepared_as
-    )
+    return TrainingState(progress=Progress(), net=net.state_dict(), best={}, optimiser={}, prepared=prepared_as)
 
 
 def _finished(module: ExtractionModule) -> bool:

@@ -136,10 +136,7 @@ def test_a_scale_may_replace_metrics_alone(load) -> None:
         ),
         (["scales.mini.dataset=[x]"], "unknown key 'scales.mini.dataset'"),
         (["scale=mini", "scales.mini.datasets=[]"], "scales.mini.datasets = []"),
-        (
-            ["scale=mini", "scales.mini.systems.one.label=two"],
-            "2 systems are called 'two'; give each its own `label`",
-        ),
+        (["scale=mini", "scales.mini.systems.one.label=two"], "2 systems are called 'two'; give each its own `label`"),
         (["systems.1.adapt.epochs=-1"], "systems.1.adapt.epochs = -1"),
     ],
 )

@@ -45,9 +45,7 @@ def test_round_trip_keeps_every_field(tmp_path: Path) -> None:
     frame = read_shard(shard(tmp_path))
     assert list(frame.columns) == [*SCHEMA.names, "tag_overlap", "tag_scene", "tag_snr_db"]
     first, second = frame.to_dict("records")
-    assert {name: first[name] for name in SCHEMA.names} == {
-        name: getattr(row(), name) for name in SCHEMA.names
-    }
+    assert {name: first[name] for name in SCHEMA.names} == {name: getattr(row(), name) for name in SCHEMA.names}
     assert (first["tag_scene"], first["tag_snr_db"], first["tag_overlap"]) == ("street", "-2.5", "True")
     assert second["status"] == "failed"
     assert second["reason"] == "non_finite"

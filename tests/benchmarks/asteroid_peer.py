@@ -30,9 +30,7 @@ def main(estimates: str, references: str, mixtures: str, out: str) -> None:
             soundfile.read(folder / path.name, dtype="float32")
             for folder in (Path(mixtures), Path(references), Path(estimates))
         )
-        values = get_metrics(
-            mixture, reference, estimate, sample_rate=rate, metrics_list=METRICS, average=True
-        )
+        values = get_metrics(mixture, reference, estimate, sample_rate=rate, metrics_list=METRICS, average=True)
         found[path.stem] = {name: float(value) for name, value in values.items()}
     Path(out).write_text(json.dumps(found))
 

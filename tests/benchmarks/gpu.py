@@ -36,15 +36,7 @@ TRIALS, BATCH = 6000, 240
 CPU_TRIALS, CPU_BATCH = 192, 32
 TALKERS = 48
 FRAMES = round(RATE_HZ * LENGTH_S)
-METRICS: tuple[BatchMetric, ...] = (
-    Snr(),
-    SiSdr(),
-    SdSdr(),
-    Attenuation(),
-    Sdr(),
-    Stoi(),
-    Stoi(extended=True),
-)
+METRICS: tuple[BatchMetric, ...] = (Snr(), SiSdr(), SdSdr(), Attenuation(), Sdr(), Stoi(), Stoi(extended=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +52,7 @@ class Trials:
         roles = (self.estimate, self.reference, self.mixture)
         moved = [signal[start:stop].to(device, non_blocking=True) for signal in roles]
         lengths = torch.full((stop - start,), FRAMES, device=device)
-        return Signals(
-            estimate=moved[0], reference=moved[1], mixture=moved[2], lengths=lengths, sample_rate_hz=RATE_HZ
-        )
+        return Signals(estimate=moved[0], reference=moved[1], mixture=moved[2], lengths=lengths, sample_rate_hz=RATE_HZ)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +97,7 @@ def trials(count: int, *, pinned: bool) -> Trials:
     rng = np.random.default_rng(0)
     voices = talkers(rng)
     made = Trials(*(torch.empty(count, FRAMES, pin_memory=pinned) for _ in range(3)))
-    estimates, references, mixtures = (
-        signal.numpy() for signal in (made.estimate, made.reference, made.mixture)
-    )
+    estimates, references, mixtures = (signal.numpy() for signal in (made.estimate, made.reference, made.mixture))
     one = rng.integers(TALKERS, size=count)
     other = (one + rng.integers(1, TALKERS, size=count)) % TALKERS
     starts = rng.integers(1, FRAMES, (2, count))
@@ -136,10 +124,7 @@ def on_cpu(signals: Trials, metric: BatchMetric) -> Measured:
     cpu = torch.device("cpu")
     metric.compute(signals.batch(0, CPU_BATCH, cpu))
     begin = time.perf_counter()
-    values = [
-        metric.compute(signals.batch(start, start + CPU_BATCH, cpu))
-        for start in range(0, CPU_TRIALS, CPU_BATCH)
-    ]
+    values = [metric.compute(signals.batch(start, start + CPU_BATCH, cpu)) for start in range(0, CPU_TRIALS, CPU_BATCH)]
     return Measured([torch.cat(values)], 0.0, time.perf_counter() - begin)
 
 

@@ -136,11 +136,7 @@ def measured(*arguments: str, threads: int) -> str:
     """What this script prints in a process of its own, whose libraries have so many threads."""
     limits = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
     done = subprocess.run(
-        [sys.executable, __file__, *arguments],
-        check=True,
-        capture_output=True,
-        text=True,
-        env=os.environ | limits,
+        [sys.executable, __file__, *arguments], check=True, capture_output=True, text=True, env=os.environ | limits
     )
     return done.stdout
 
@@ -163,9 +159,7 @@ def score_and_measure(trials: int) -> float:
     estimate, reference = speech(BATCH)
     signals = batch(estimate, reference)
     # Numbers are kept, not tensors: small tensors between large ones leave holes in the heap.
-    kept = [
-        batched(name).compute(signals).tolist() for _ in range(0, trials, BATCH) for name in MEMORY_METRICS
-    ]
+    kept = [batched(name).compute(signals).tolist() for _ in range(0, trials, BATCH) for name in MEMORY_METRICS]
     if not np.isfinite(kept).all():
         raise ValueError("a value is not finite")
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0

@@ -85,10 +85,7 @@ def compare(peer: ModuleType, root: Path, sample_rate_hz: int, dirs: dict[str, P
             (root / path).write_bytes(content)
             file = str(root / path)
         pairs.append(
-            fastest(
-                lambda mixture=mixture: render(mixture, corpora),
-                lambda file=file: peer.generate_from_jams(file),
-            )
+            fastest(lambda mixture=mixture: render(mixture, corpora), lambda file=file: peer.generate_from_jams(file))
         )
         audio = peer.generate_from_jams(file)[0][:, 0]
         differences.append(float(np.abs(render(mixture, corpora).mixture - audio).max()))

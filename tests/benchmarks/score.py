@@ -83,10 +83,7 @@ def _differences(run: Path, system: str, theirs: dict[str, dict[str, float]]) ->
 
     rows = read_rows(run)
     ours = rows[rows["system"] == system].set_index(["metric", "trial_id"])["value"]
-    return {
-        name: max(abs(ours[name, trial] - values[name]) for trial, values in theirs.items())
-        for name in OF_PEER
-    }
+    return {name: max(abs(ours[name, trial] - values[name]) for trial, values in theirs.items()) for name in OF_PEER}
 
 
 def _explained() -> str:

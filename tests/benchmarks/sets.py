@@ -119,9 +119,7 @@ def _decode(mixture: Mixture, dirs: Dirs) -> None:
 
 
 def _built(rows: Sequence[Built]) -> str:
-    lines = [
-        [f"`{row.config.name}`", str(row.mixtures), f"{row.wall_s:.1f}", f"{row.cpu_s:.1f}"] for row in rows
-    ]
+    lines = [[f"`{row.config.name}`", str(row.mixtures), f"{row.wall_s:.1f}", f"{row.cpu_s:.1f}"] for row in rows]
     return (
         f"Building a manifest with `--jobs {JOBS}`, the hashes of all recordings it uses included: "
         "Libri2Mix test by the real tables over FLACs of the real lengths, and `fsd_query_test` "
@@ -137,10 +135,7 @@ def _load() -> str:
 
 
 def _decoded(rows: Sequence[Pair]) -> str:
-    lines = [
-        [f"`{r.title}`", f"{r.ours_ms:.2f}", f"{r.theirs_ms:.2f}", f"{r.ours_ms / r.theirs_ms:.2f}"]
-        for r in rows
-    ]
+    lines = [[f"`{r.title}`", f"{r.ours_ms:.2f}", f"{r.theirs_ms:.2f}", f"{r.ours_ms / r.theirs_ms:.2f}"] for r in rows]
     return (
         "Rendering a mixture and all of its sources from the recipe, against decoding the same "
         "stretches by soundfile alone (FLAC and 16-bit stereo for Libri2Mix; 16-bit wav and 24-bit "
@@ -170,10 +165,7 @@ def _scaper() -> str:
         "Rendering the same JAMS files here and in Scaper 1.6.5: three events at 44.1 kHz and a "
         "background at 48 kHz, 6 s. Milliseconds of the processor; medians over mixtures of the "
         f"fastest of {REPEATS} runs, in which both take turns. {_load()}\n\n"
-        + table(
-            ["rate", "here, ms", "Scaper, ms", "times faster", "least of any mixture", "largest difference"],
-            lines,
-        )
+        + table(["rate", "here, ms", "Scaper, ms", "times faster", "least of any mixture", "largest difference"], lines)
     )
 
 

@@ -49,10 +49,7 @@ def _levels() -> None:
 
 def _rendering(folder: Path) -> None:
     lengths = dict.fromkeys(UTTERANCES, LENGTH_S)
-    dirs = {
-        "wsj0": make_wsj0(folder / "speech", utterances=lengths),
-        "wsj0_mix": make_wsj0_lists(folder / "lists"),
-    }
+    dirs = {"wsj0": make_wsj0(folder / "speech", utterances=lengths), "wsj0_mix": make_wsj0_lists(folder / "lists")}
     for name in ("wsj0_2mix", "wsj0_2mix_extr"):
         (config,) = load_dataset_configs(name)
         dataset = build(config, folder / name, corpus_dirs=dirs)

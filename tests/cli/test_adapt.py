@@ -158,9 +158,7 @@ def test_no_epochs_keep_the_averages(capsys) -> None:
     assert call(*ADAPT, "--epochs", 0, "--out", "out") == 0
     rows = go("runs")
     # Eq. 8: the average of the enrollments is what the parent itself makes of the same clips.
-    pd.testing.assert_series_equal(
-        values(rows, "parent", "few"), values(rows, "adapted", "few"), rtol=1e-3, atol=1e-3
-    )
+    pd.testing.assert_series_equal(values(rows, "parent", "few"), values(rows, "adapted", "few"), rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -219,9 +217,7 @@ def test_a_damaged_checkpoint_is_adapted_again() -> None:
 
 
 def test_only_a_checkpoint_can_be_adapted() -> None:
-    Path("run.yaml").write_text(
-        yaml.safe_dump(spec(systems=[{"name": "mixture", "adapt": {"dataset": "few.yaml"}}]))
-    )
+    Path("run.yaml").write_text(yaml.safe_dump(spec(systems=[{"name": "mixture", "adapt": {"dataset": "few.yaml"}}])))
     assert call("run", "run.yaml", "--out", "r", "--device", "cpu") == 2
 
 

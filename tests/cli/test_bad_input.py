@@ -101,9 +101,7 @@ def save(path: Path, samples: np.ndarray, rate_hz: int = RATE_HZ) -> None:
 
 def tree(folder: Path) -> dict[str, bytes]:
     return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()
     }
 
 
@@ -652,9 +650,7 @@ def test_out_is_a_file(refused: Refused, command: str) -> None:
 @pytest.mark.parametrize("command", WRITERS)
 @pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES], ids=["EROFS", "EACCES"])
 @pytest.mark.usefixtures("ready")
-def test_out_is_read_only(
-    refused: Refused, monkeypatch: pytest.MonkeyPatch, command: str, number: int
-) -> None:
+def test_out_is_read_only(refused: Refused, monkeypatch: pytest.MonkeyPatch, command: str, number: int) -> None:
     real = Path.touch
 
     def touch(path: Path, *arguments: object, **options: object) -> None:

@@ -28,10 +28,7 @@ from tsebench.core.errors import TsebenchError
 from tsebench.systems.registry import SYSTEMS
 
 RATE_HZ = 8000
-COMMANDS = (
-    *("list", "build", "validate", "train", "adapt", "run", "score", "report", "demo", "compare"),
-    "doctor",
-)
+COMMANDS = (*("list", "build", "validate", "train", "adapt", "run", "score", "report", "demo", "compare"), "doctor")
 HEAVY = {"torch", "pandas", "mlflow", "scipy", "numpy", "soundfile", "pytorch_lightning"}
 
 SOUNDS = """
@@ -136,9 +133,7 @@ def test_help_imports_nothing_heavy() -> None:
         "except SystemExit as stop: print(stop.code)\n"
         f"print(sorted({HEAVY} & set(sys.modules)))\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.splitlines()[-2:] == ["0", "[]"]
 
 
@@ -294,10 +289,7 @@ def test_build_validate_and_break(tsebench: Command, speech: tuple[Path, Path]) 
     assert path.name in said.out
 
 
-CHECKS = (
-    *("counts", "corpora", "recordings", "rendering", "lengths", "levels", "enrollment leak"),
-    "query conditions",
-)
+CHECKS = (*("counts", "corpora", "recordings", "rendering", "lengths", "levels", "enrollment leak"), "query conditions")
 
 
 def _verdicts(out: str) -> dict[str, str]:
@@ -329,9 +321,7 @@ def test_validate_a_sample_and_against_another_set(tsebench: Command, speech: tu
 
 def test_build_materialise_writes_what_is_rendered(tsebench: Command, speech: tuple[Path, Path]) -> None:
     config, corpus = speech
-    said = tsebench(
-        "build", config, "--out", "sets", "--materialise", "--jobs", 1, "--corpus", f"mine={corpus}"
-    )
+    said = tsebench("build", config, "--out", "sets", "--materialise", "--jobs", 1, "--corpus", f"mine={corpus}")
     assert (said.code, said.err) == (0, "")
     audio = Path("sets") / "spoken" / "audio"
     mixtures = sorted((audio / "mixture").glob("*.wav"))
@@ -401,9 +391,7 @@ def test_a_run_with_failed_trials_is_incomplete(tsebench: Command, tmp_path: Pat
     first = sorted(Path("sets/small/audio/mixture").iterdir())[0]
     shutil.copy(first, answers / f"{trial}.wav")
     config = _run_config(
-        tmp_path / "run.yaml",
-        tmp_path / "sets" / "small",
-        f"[{{name: precomputed, options: {{folder: '{answers}'}}}}]",
+        tmp_path / "run.yaml", tmp_path / "sets" / "small", f"[{{name: precomputed, options: {{folder: '{answers}'}}}}]"
     )
     said = tsebench("run", config, "--out", "out", "--tracking-uri", "none")
     assert said.code == 3

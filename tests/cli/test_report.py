@@ -18,9 +18,7 @@ def run_dir(tmp_path: Path) -> Path:
     rows = [
         row
         for system, gain in (("mixture", 0.0), ("net", 3.0))
-        for row in rows_of(
-            [gain + 0.1 * trial for trial in range(8)], system, metric="snri", signature="snri|f64"
-        )
+        for row in rows_of([gain + 0.1 * trial for trial in range(8)], system, metric="snri", signature="snri|f64")
     ]
     write_shard(tmp_path / "run" / "rows" / "part-0.parquet", rows)
     return tmp_path / "run"
@@ -56,9 +54,7 @@ def test_formats_with_settings(run_dir: Path, capsys: pytest.CaptureFixture[str]
         (["snri", "set=snri"], 2, "--rank-by 'snri': give one METRIC for all sets"),
     ],
 )
-def test_rank_by(
-    run_dir: Path, capsys: pytest.CaptureFixture[str], rank_by: list[str], code: int, words: str
-) -> None:
+def test_rank_by(run_dir: Path, capsys: pytest.CaptureFixture[str], rank_by: list[str], code: int, words: str) -> None:
     options = [word for text in rank_by for word in ("--rank-by", text)]
     assert call("report", run_dir, "--out", run_dir.parent / "out", "--format", "csv", *options) == code
     assert words in " ".join(capsys.readouterr().err.split())
@@ -93,9 +89,7 @@ def test_a_misspelt_format_of_a_run_is_refused_before_it_starts(
     assert not (tmp_path / "run").exists()
 
 
-def test_a_report_of_rows_without_a_record_cannot_be_tracked(
-    run_dir: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_report_of_rows_without_a_record_cannot_be_tracked(run_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     uri = f"sqlite:///{run_dir.parent}/mlflow.db"
     options = ["--format", "csv", "--tracking-uri", uri]
     assert call("report", run_dir, "--out", run_dir.parent / "out", *options) == 2

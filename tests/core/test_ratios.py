@@ -111,9 +111,7 @@ def test_si_sdr_agrees_with_fast_bss_eval(zero_mean: bool, level: float) -> None
     target = noise(4, 8000, seed=1) + 0.2
     estimate = 0.7 * target + level * noise(4, 8000, seed=2)
     ours = ratios.si_sdr_db(estimate=estimate, reference=target, zero_mean=zero_mean)
-    theirs = [
-        fast_bss_eval.si_sdr(target[i : i + 1], estimate[i : i + 1], zero_mean=zero_mean) for i in range(4)
-    ]
+    theirs = [fast_bss_eval.si_sdr(target[i : i + 1], estimate[i : i + 1], zero_mean=zero_mean) for i in range(4)]
     torch.testing.assert_close(ours, torch.cat(theirs).double(), atol=1e-5, rtol=0)
 
 
@@ -135,9 +133,7 @@ def test_squares_that_float64_cannot_hold_cost_no_digits(ratio: Callable[..., Te
     target = noise(2, 500, seed=1)
     estimate = 0.8 * target + 0.1 * noise(2, 500, seed=2)
     scales = torch.tensor([[scale], [1.0]], dtype=torch.float64)  # the neighbour keeps its value
-    torch.testing.assert_close(
-        ratio(scales * estimate, scales * target), ratio(estimate, target), atol=1e-11, rtol=0
-    )
+    torch.testing.assert_close(ratio(scales * estimate, scales * target), ratio(estimate, target), atol=1e-11, rtol=0)
 
 
 @pytest.mark.parametrize("scale", SCALES)
@@ -171,9 +167,7 @@ def test_values_at_silence_and_perfection(dtype: torch.dtype) -> None:
 
 @every_ratio
 @both_dtypes
-def test_gradients_are_finite_at_silence_and_perfection(
-    ratio: Callable[..., Tensor], dtype: torch.dtype
-) -> None:
+def test_gradients_are_finite_at_silence_and_perfection(ratio: Callable[..., Tensor], dtype: torch.dtype) -> None:
     signal, silence = noise(300, dtype=dtype), torch.zeros(300, dtype=dtype)
     for estimate in (signal, -signal, 2 * signal, silence, silence + 1, 1e-38 * signal):
         for other in (signal, silence):

@@ -98,9 +98,7 @@ def test_a_broken_plug_in_is_named(toys: Any, monkeypatch: pytest.MonkeyPatch, v
     assert toys.get("alpha") == "entry alpha"
 
 
-@pytest.mark.parametrize(
-    ("name", "hint"), [("alfa", "did you mean 'alpha'"), ("seconds", "did you mean 'second'")]
-)
+@pytest.mark.parametrize(("name", "hint"), [("alfa", "did you mean 'alpha'"), ("seconds", "did you mean 'second'")])
 def test_an_unknown_name_suggests_the_nearest(toys: Any, name: str, hint: str) -> None:
     with pytest.raises(UnknownNameError, match=rf"^unknown toy '{name}'; {hint}\? \(known: alpha,"):
         toys.get(name)

@@ -277,9 +277,7 @@ def test_a_stream_gives_the_same_item_in_any_order_and_from_threads() -> None:
 
 def test_streams_of_other_seeds_splits_and_indices_differ() -> None:
     mixtures = [
-        stream[index][0].mixture
-        for stream in (_stream(), _stream(seed=1), _stream(split="valid"))
-        for index in (0, 1)
+        stream[index][0].mixture for stream in (_stream(), _stream(seed=1), _stream(split="valid")) for index in (0, 1)
     ]
     assert all(not torch.equal(mixtures[m], mixtures[n]) for m in range(6) for n in range(m))
     fingerprints = {s.fingerprint for s in (_stream(), _stream(seed=1), _stream(split="valid"))}
@@ -303,9 +301,7 @@ def test_a_stream_ends(index: int) -> None:
         stream[index]
 
 
-def test_a_stream_that_cannot_ask_anything_says_so(
-    tmp_path: Path, recorded: tuple[Path, DatasetConfig]
-) -> None:
+def test_a_stream_that_cannot_ask_anything_says_so(tmp_path: Path, recorded: tuple[Path, DatasetConfig]) -> None:
     """Not a loop without end."""
     corpus, config = recorded
     for path in corpus.glob("*/*.wav"):

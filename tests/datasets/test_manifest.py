@@ -252,13 +252,9 @@ def test_options_given_as_tuples_are_the_same_config(tmp_path: Path, corpus: Pat
     assert first.card.matches(config)
 
 
-@pytest.mark.parametrize(
-    "changed", [{"seed": 3}, {"params": {"count": 7}}, {"split": "train"}, {"version": "9"}]
-)
+@pytest.mark.parametrize("changed", [{"seed": 3}, {"params": {"count": 7}}, {"split": "train"}, {"version": "9"}])
 @pytest.mark.parametrize("reuse", [False, True])
-def test_another_set_is_not_overwritten(
-    folder: Path, corpus: Path, changed: dict[str, Any], reuse: bool
-) -> None:
+def test_another_set_is_not_overwritten(folder: Path, corpus: Path, changed: dict[str, Any], reuse: bool) -> None:
     before = (folder / "card.json").read_bytes()
     with pytest.raises(DatasetError, match="holds dataset 'tiny' made from another config; remove"):
         build(_config(**changed), folder, corpus_dirs={"x": corpus}, reuse=reuse)
@@ -335,17 +331,13 @@ def test_written_audio_is_what_is_rendered(tmp_path: Path, corpus: Path, quantis
         mixture, rate = soundfile.read(str(audio / "mixture" / name), dtype="float32")
         assert rate == RATE
         np.testing.assert_array_equal(mixture, query.mixture[0])
-        sources = [
-            soundfile.read(str(audio / source / name), dtype="float32")[0] for source in trial.target_ids
-        ]
+        sources = [soundfile.read(str(audio / source / name), dtype="float32")[0] for source in trial.target_ids]
         if truth.target is not None:
             np.testing.assert_array_equal(sum(sources), truth.target[0])
         for number, enrollment in enumerate(query.clues.enrollments):
             path = audio / "enrollment" / f"{trial.id}_{number}.wav"
             np.testing.assert_array_equal(soundfile.read(str(path), dtype="float32")[0], enrollment)
-    assert soundfile.info(str(audio / "mixture" / name)).subtype == (
-        "PCM_16" if quantise == "int16" else "FLOAT"
-    )
+    assert soundfile.info(str(audio / "mixture" / name)).subtype == ("PCM_16" if quantise == "int16" else "FLOAT")
 
 
 def test_nothing_of_this_machine_is_in_the_files(folder: Path, corpus: Path) -> None:

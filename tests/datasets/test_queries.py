@@ -51,9 +51,7 @@ def test_a_condition_without_quotes_is_a_number_in_yaml(number: int, text: str) 
     mixture=st.text(max_size=5),
 )
 def test_every_query_fits_its_condition(present: set[str], confusable: set[str], mixture: str) -> None:
-    queries = _draw(
-        *("1:0", "1:1", "1:3", "0:1", "0:4"), mixture=mixture, active=present, present=present | confusable
-    )
+    queries = _draw(*("1:0", "1:1", "1:3", "0:1", "0:4"), mixture=mixture, active=present, present=present | confusable)
     assert [str(query.condition) for query in queries] == ["1:0", "1:1", "1:3", "0:1", "0:4"]
     for query in queries:
         assert len(query.active) == query.condition.n_active

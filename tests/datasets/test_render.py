@@ -98,10 +98,7 @@ def test_int16_renders_what_files_would_hold(tmp_path: Path) -> None:
     plain = render(loud, {"noise": Noise()})
     quantised = render(replace(loud, quantise="int16"), {"noise": Noise()})
     assert np.abs(plain.mixture).max() > 1.0
-    for samples, made in (
-        (plain.mixture, quantised.mixture),
-        *zip(plain.sources, quantised.sources, strict=True),
-    ):
+    for samples, made in ((plain.mixture, quantised.mixture), *zip(plain.sources, quantised.sources, strict=True)):
         soundfile.write(str(tmp_path / "a.wav"), samples, RATE, subtype="PCM_16")
         held = soundfile.read(str(tmp_path / "a.wav"), dtype="float32")[0]
         np.testing.assert_array_equal(made, held)

@@ -96,9 +96,7 @@ def _call(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str
 
 
 @pytest.mark.parametrize(("metric", "reference"), TOLERANCES)
-def test_metrics_agree_here(
-    agreements: Mapping[tuple[str, str], Agreement], metric: str, reference: str
-) -> None:
+def test_metrics_agree_here(agreements: Mapping[tuple[str, str], Agreement], metric: str, reference: str) -> None:
     found = agreements[metric, reference]
     assert found.checked
     assert found.tolerance == TOLERANCES[metric, reference]
@@ -111,9 +109,7 @@ def test_every_metric_is_told_of(agreements: Mapping[tuple[str, str], Agreement]
     assert all(found.passed for found in agreements.values())
 
 
-def test_a_case_too_short_for_stoi_is_left_out_on_both_sides(
-    agreements: Mapping[tuple[str, str], Agreement],
-) -> None:
+def test_a_case_too_short_for_stoi_is_left_out_on_both_sides(agreements: Mapping[tuple[str, str], Agreement]) -> None:
     cases = built_in_cases()
     short = sum(case.name.split(", ")[1] == "very short" for case in cases)
     assert short > 0
@@ -161,9 +157,7 @@ def test_closed_forms_have_known_values() -> None:
 # What is wrong is found ---------------------------------------------------------------------------
 
 
-def test_a_metric_that_is_off_is_found(
-    only: Callable[[str, object], None], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_metric_that_is_off_is_found(only: Callable[[str, object], None], capsys: pytest.CaptureFixture[str]) -> None:
     only("snr", Biased(1e-2))
     code, out, err = _call(capsys)
     assert (code, err) == (2, "")
@@ -212,9 +206,7 @@ def test_a_metric_without_a_reference(only: Callable[[str, object], None]) -> No
     assert (found.checked, found.passed, found.remark) == (False, True, "no reference is known")
 
 
-def test_a_reference_that_breaks(
-    only: Callable[[str, object], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_reference_that_breaks(only: Callable[[str, object], None], monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(case: Case) -> float:
         raise AttributeError("module has no attribute")
 

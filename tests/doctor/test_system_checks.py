@@ -20,9 +20,7 @@ class Broken:
     """The mixture as a system, with one thing wrong."""
 
     answer: Callable[[QueryBatch], Tensor | Sequence[Tensor]]
-    card: SystemCard = field(
-        default_factory=lambda: SystemCard(name="b", family="external", description="broken")
-    )
+    card: SystemCard = field(default_factory=lambda: SystemCard(name="b", family="external", description="broken"))
     failures: Mapping[str, str] = field(default_factory=dict)
 
     def extract(self, batch: QueryBatch) -> Extraction:

@@ -19,8 +19,7 @@ from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
 needs_chromium = pytest.mark.skipif(
-    not (CHROMIUM and DRIVER),
-    reason="Chromium or its driver is not installed (Debian: chromium, chromium-driver)",
+    not (CHROMIUM and DRIVER), reason="Chromium or its driver is not installed (Debian: chromium, chromium-driver)"
 )
 _FLAGS = (
     "--headless",

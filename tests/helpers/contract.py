@@ -13,7 +13,5 @@ LENGTHS_S = (0.3, 4.0, 30.0)
 def own_batch(card: SystemCard) -> QueryBatch:
     """Two queries of 0.5 and 0.8 s."""
     rate = card.sample_rate_hz or RATE_HZ
-    probes = [
-        make_probe(card, name=f"own-{d}", duration_s=d, sample_rate_hz=rate, seed=1) for d in (0.5, 0.8)
-    ]
+    probes = [make_probe(card, name=f"own-{d}", duration_s=d, sample_rate_hz=rate, seed=1) for d in (0.5, 0.8)]
     return collate([probe.query for probe in probes], device="cpu")

@@ -184,9 +184,7 @@ def problem(attempt: Callable[[], None]) -> str | None:
     except Exception as error:  # noqa: BLE001 - every kind of failure is what is looked for
         frames = traceback.extract_tb(error.__traceback__)
         places = [
-            f"{Path(frame.filename).name}:{frame.lineno}"
-            for frame in frames
-            if "site-packages" not in frame.filename
+            f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames if "site-packages" not in frame.filename
         ]
         return f"{type(error).__name__}: {str(error)[:300]} ({' > '.join(places)})"
     return None
@@ -203,9 +201,7 @@ def main(out: str) -> None:
     found = {"stray": problem(a_stray_tensor)}
     for case, (system, config, padded) in cases().items():
         found[case] = problem(
-            lambda s=system, c=config, p=padded: (
-                try_loss(c, padded=p) if s == "loss" else try_system(s, c, padded=p)
-            )
+            lambda s=system, c=config, p=padded: try_loss(c, padded=p) if s == "loss" else try_system(s, c, padded=p)
         )
     Path(out).write_text(json.dumps(found))
     # The made-up device cannot be taken down, which ends in an abort otherwise.

@@ -39,9 +39,7 @@ def rows_of(values: Sequence[float], system: str = "net", **changes: object) -> 
     return made
 
 
-def facts_of(
-    systems: Iterable[str] = ("net",), *, fingerprint: str = "f1", **changes: object
-) -> dict[str, object]:
+def facts_of(systems: Iterable[str] = ("net",), *, fingerprint: str = "f1", **changes: object) -> dict[str, object]:
     """What a run.json says, as far as reports read it."""
     return {
         "run_id": "r",

@@ -37,9 +37,7 @@ def row(system: str, trial: int, value: float, **changes: object) -> ScoreRow:
     return made
 
 
-def board_of(
-    folder: Path, rows: Sequence[ScoreRow], facts: Mapping[str, object] | None = None
-) -> Leaderboard:
+def board_of(folder: Path, rows: Sequence[ScoreRow], facts: Mapping[str, object] | None = None) -> Leaderboard:
     """A board of made-up rows; without facts there is no run.json."""
     write_shard(folder / "rows" / "part-0.parquet", rows)
     if facts is not None:

@@ -136,9 +136,7 @@ def close() -> list[ScoreRow]:
     rng = np.random.default_rng(4)
     gains = {"net": 5.0, "twin": 5.0, "old": 3.0, "oracle": 20.0}
     return [
-        row(system, trial, gain + float(rng.normal(scale=0.5)))
-        for system, gain in gains.items()
-        for trial in range(40)
+        row(system, trial, gain + float(rng.normal(scale=0.5))) for system, gain in gains.items() for trial in range(40)
     ]
 
 
@@ -240,10 +238,7 @@ def test_missing_and_failed_trials_take_the_rank_away(tmp_path: Path) -> None:
     assert notes["mixture"] == (1, "")
     assert [entry.system for entry in table.entries][-2:] == ["net", "old"]
     found = [(i.system, i.status, i.reason, i.n_trials, i.first_trials) for i in board.issues]
-    assert found == [
-        ("old", "missing", "no row", 1, ("t007",)),
-        ("net", "failed", "non_finite", 1, ("t003",)),
-    ]
+    assert found == [("old", "missing", "no row", 1, ("t007",)), ("net", "failed", "non_finite", 1, ("t003",))]
 
 
 def test_trials_that_every_system_lacks(tmp_path: Path) -> None:
@@ -269,8 +264,7 @@ def test_the_shared_baseline_of_two_runs_counts_once(tmp_path: Path) -> None:
     rows = ordinary()
     first = make_run(tmp_path / "a", rows)
     again = [
-        row(r.system, int(r.trial_id[1:]), r.value + (0.5 if r.system == "net" else 0.0), run_id="r2")
-        for r in rows
+        row(r.system, int(r.trial_id[1:]), r.value + (0.5 if r.system == "net" else 0.0), run_id="r2") for r in rows
     ]
     second = make_run(tmp_path / "b", again, {**RUN, "run_id": "r2", "name": "later"})
     dirs = [first, second]
@@ -287,10 +281,7 @@ def test_two_signatures_are_two_columns(tmp_path: Path) -> None:
     rows = [r for r in ordinary() if r.system != "old"]
     rows += [row("old", trial, 99.0, signature="snri|other") for trial in range(40)]
     table = only(board_of(tmp_path, rows))
-    assert [(c.key, c.signature) for c in table.columns] == [
-        ("snri [1]", "snri|f64"),
-        ("snri [2]", "snri|other"),
-    ]
+    assert [(c.key, c.signature) for c in table.columns] == [("snri [1]", "snri|f64"), ("snri [2]", "snri|other")]
     assert table.leader == "net"
     assert {e.system: e.rank for e in table.entries}["old"] is None
 
@@ -481,9 +472,7 @@ def test_write_board(tmp_path: Path) -> None:
     assert names == ["report.html", "report.csv", "report.md"]
     assert all(path.stat().st_size > 500 for path in paths)
     first = [path.read_bytes() for path in paths]
-    assert [
-        p.read_bytes() for p in write_board(open_board([run]), tmp_path / "again", ["html", "csv", "md"])
-    ] == first
+    assert [p.read_bytes() for p in write_board(open_board([run]), tmp_path / "again", ["html", "csv", "md"])] == first
     assert "90%" in paths[-1].read_text()  # the level that the run asks for
     with pytest.raises(UnknownNameError, match="unknown report 'htm'; did you mean 'html'"):
         write_board(open_board([run]), tmp_path, ["htm"])

@@ -26,8 +26,7 @@ from tsebench.systems.shared import speaker_embedders
 
 RATE_HZ = 8000
 pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("asteroid") is None,
-    reason="asteroid is not installed: pip install 'tsebench[asteroid]'",
+    importlib.util.find_spec("asteroid") is None, reason="asteroid is not installed: pip install 'tsebench[asteroid]'"
 )
 
 

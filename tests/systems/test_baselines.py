@@ -150,9 +150,7 @@ def test_oracles_are_ordered_as_theory_says() -> None:
     band = scipy.signal.butter(2, 1000, fs=RATE_HZ, output="sos")
     other = noise(16000, seed=1)
     target = torch.from_numpy(scipy.signal.sosfilt(band, noise(16000).numpy())).float()
-    values = [
-        snr_db(target, estimate_of(name, target, other)) for name in ("mixture", "oracle_irm", "oracle_psm")
-    ]
+    values = [snr_db(target, estimate_of(name, target, other)) for name in ("mixture", "oracle_irm", "oracle_psm")]
     assert values == sorted(values)
     assert values[1] - values[0] > 5.0
 

@@ -141,8 +141,7 @@ def test_batch_mode_starts_the_program_once(script: Script, tmp_path: Path) -> N
 
 def test_batch_mode_output_left_out_costs_one_query(script: Script) -> None:
     path = script(
-        "import json, shutil, sys\n"
-        "for q in json.load(open(sys.argv[1]))[1:]: shutil.copy(q['mixture'], q['output'])"
+        "import json, shutil, sys\nfor q in json.load(open(sys.argv[1]))[1:]: shutil.copy(q['mixture'], q['output'])"
     )
     extraction = ask(python(path, "{batch}"), make_batch())
     assert list(extraction.failures) == ["q0"]
@@ -178,9 +177,7 @@ def test_missing_enrollment_costs_its_own_query() -> None:
         ("soundfile.write(out, x[:0], rate)", r"audio: .*no samples"),
     ],
 )  # fmt: skip
-def test_what_goes_wrong_costs_the_query(
-    script: Script, own_temporary_folder: Path, code: str, reason: str
-) -> None:
+def test_what_goes_wrong_costs_the_query(script: Script, own_temporary_folder: Path, code: str, reason: str) -> None:
     head = "import sys; out = sys.argv[2]\n"
     if "soundfile" in code:
         head += "import soundfile; x, rate = soundfile.read(sys.argv[1])\n"
@@ -248,9 +245,7 @@ def test_environment_and_device_reach_the_program(
     script: Script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MY_MODEL_HOME", "here")
-    path = script(
-        "import os, sys\nsys.exit(os.environ['TSEBENCH_DEVICE'] + ' ' + os.environ['MY_MODEL_HOME'])"
-    )
+    path = script("import os, sys\nsys.exit(os.environ['TSEBENCH_DEVICE'] + ' ' + os.environ['MY_MODEL_HOME'])")
     extraction = ask(python(path, "{output}"), make_batch(Clues()), device="cpu")
     assert extraction.failures["q0"].endswith("said: cpu here")
 

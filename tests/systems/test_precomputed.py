@@ -96,9 +96,7 @@ def scored(extraction: Extraction) -> CheckedAnswer:
     ("excess", "failure", "notes"),
     [(-400, "length", ()), (-40, None, ("padded",)), (0, None, ()), (40, None, ("trimmed",))],
 )
-def test_length_is_left_to_the_scorer(
-    tmp_path: Path, excess: int, failure: str | None, notes: tuple[str, ...]
-) -> None:
+def test_length_is_left_to_the_scorer(tmp_path: Path, excess: int, failure: str | None, notes: tuple[str, ...]) -> None:
     save(tmp_path / "a.wav", noise(LENGTH + excess))
     extraction = ask(tmp_path, "a")
     assert extraction.failures == {}

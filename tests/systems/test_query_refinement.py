@@ -68,9 +68,7 @@ def truth(*active: str) -> Truth:
     return Truth(target=None, interferers=torch.zeros(1, 2000), active_classes=active, transcript=None)
 
 
-@pytest.mark.parametrize(
-    ("classifier", "params", "macs_per_s"), [(False, 13.06e6, 5.19e9), (True, 13.67e6, 5.43e9)]
-)
+@pytest.mark.parametrize(("classifier", "params", "macs_per_s"), [(False, 13.06e6, 5.19e9), (True, 13.67e6, 5.43e9)])
 def test_sizes_are_those_of_the_paper(tmp_path, classifier, params, macs_per_s):
     classes = tuple(f"class{i}" for i in range(41))
     config = QueryRefinementConfig(classifier=classifier)
@@ -131,15 +129,13 @@ def test_oracle_keeps_the_classes_that_are_there(tmp_path, config):
     checkpoint = saved(tmp_path, config)
     plain = load_system("query_refinement", checkpoint=checkpoint, theta=0.0)
     oracle = load_system("query_refinement_oracle", checkpoint=checkpoint)
-    answer = oracle.extract_with_truth(
-        batch(("bell", "rain"), ("wind",)), [truth("rain", "owl"), truth("rain")]
-    )
+    answer = oracle.extract_with_truth(batch(("bell", "rain"), ("wind",)), [truth("rain", "owl"), truth("rain")])
     torch.testing.assert_close(answer.estimate[:1], plain.extract(batch(("rain",))).estimate)
     zero = network(config)(batch(()).mixture[:, 0], torch.tensor([2000]), torch.zeros(1, 4))
     torch.testing.assert_close(answer.estimate[1:], zero.detach())
-    silent = load_system(
-        "query_refinement_oracle", checkpoint=checkpoint, empty_query="silence"
-    ).extract_with_truth(batch(("wind",), ("bell",)), [truth("rain"), truth("bell")])
+    silent = load_system("query_refinement_oracle", checkpoint=checkpoint, empty_query="silence").extract_with_truth(
+        batch(("wind",), ("bell",)), [truth("rain"), truth("bell")]
+    )
     assert silent.estimate[0].abs().max() == 0
     assert silent.estimate[1].abs().max() > 0
 
@@ -277,9 +273,7 @@ def test_both_tasks_are_learnt():
 
 def test_cosine_after_the_warm_up():
     options = OptimiserConfig(schedule="warmup_cosine", warmup_steps=10)
-    factors = [
-        lr_factor(options, step=step, progress=step / 110, reductions=0) for step in (0, 9, 10, 60, 110)
-    ]
+    factors = [lr_factor(options, step=step, progress=step / 110, reductions=0) for step in (0, 9, 10, 60, 110)]
     assert factors == pytest.approx([0.1, 1.0, 1.0, 0.5, 0.0], abs=1e-12)
 
 

@@ -21,9 +21,7 @@ from tsebench.systems.registry import load_system
 from tsebench.systems.shared.class_queries import multi_hot
 
 CLASSES = ("bell", "dog_bark", "rain")
-NET = SoundBeamConfig(
-    num_filters=12, filter_length=16, bottleneck=8, hidden=10, blocks=2, stacks=2, embedding_dim=8
-)
+NET = SoundBeamConfig(num_filters=12, filter_length=16, bottleneck=8, hidden=10, blocks=2, stacks=2, embedding_dim=8)
 
 
 def network() -> SoundBeamNet:
@@ -115,8 +113,7 @@ def test_estimate_is_that_of_the_summed_embeddings(folder):
 def test_same_input_gives_the_same_bits_and_leaves_the_random_state(folder):
     state = torch.get_rng_state()
     first, second = (
-        load_system("soundbeam", checkpoint=str(folder)).extract(batch(("rain",), ("bell",)))
-        for _ in range(2)
+        load_system("soundbeam", checkpoint=str(folder)).extract(batch(("rain",), ("bell",))) for _ in range(2)
     )
     assert torch.equal(first.estimate, second.estimate)
     assert torch.equal(torch.get_rng_state(), state)
@@ -254,9 +251,7 @@ def test_card_that_does_not_fit(folder, change, message):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("text", "message"), [("{", "not JSON"), ("[]", "card.json"), (None, "no card.json")]
-)
+@pytest.mark.parametrize(("text", "message"), [("{", "not JSON"), ("[]", "card.json"), (None, "no card.json")])
 def test_unreadable_card(folder, text, message):
     path = folder / "card.json"
     if text is None:

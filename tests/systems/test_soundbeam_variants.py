@@ -99,8 +99,7 @@ def test_fresh_weights_of_the_extraction_do_not_depend_on_the_variant(variant):
 def test_auto_takes_classes_where_all_are_known_and_enrollments_elsewhere(tmp_path):
     checkpoint = saved(tmp_path, "mixed")
     auto, classes, enrolled = (
-        load_system("soundbeam", checkpoint=checkpoint, query=query)
-        for query in ("auto", "classes", "enrollment")
+        load_system("soundbeam", checkpoint=checkpoint, query=query) for query in ("auto", "classes", "enrollment")
     )
     known = Clues(classes=("rain",), enrollments=(clip(1),))
     new = Clues(classes=("owl",), enrollments=(clip(1),))
@@ -175,8 +174,7 @@ def test_clips_are_shared_out_in_the_order_of_the_classes():
 
 def train_batch() -> TrainBatch:
     queries = batch(
-        Clues(classes=("bell",), enrollments=(clip(1),)),
-        Clues(classes=("rain",), enrollments=(clip(2, 450),)),
+        Clues(classes=("bell",), enrollments=(clip(1),)), Clues(classes=("rain",), enrollments=(clip(2, 450),))
     )
     target = torch.stack([clip(10, 900), clip(11, 900)])
     return TrainBatch(queries=queries, target=target, present=torch.tensor([True, True]))
@@ -221,13 +219,10 @@ def test_loss_goes_down(variant):
     low = F.avg_pool1d(torch.randn(2, 1, 1600), 9, stride=1, padding=4)[:, 0] * 3
     high = torch.randn(2, 1600).diff(prepend=torch.zeros(2, 1))
     clues = tuple(
-        Clues(classes=(name,), enrollments=(signal,))
-        for name, signal in (("bell", low[1]), ("rain", high[0]))
+        Clues(classes=(name,), enrollments=(signal,)) for name, signal in (("bell", low[1]), ("rain", high[0]))
     )
     queries = replace(batch(*clues, num_samples=1600), mixture=(low + high)[:, None])
-    made = TrainBatch(
-        queries=queries, target=torch.stack([low[0], high[1]]), present=torch.tensor([True] * 2)
-    )
+    made = TrainBatch(queries=queries, target=torch.stack([low[0], high[1]]), present=torch.tensor([True] * 2))
     net = network(variant).train()
     adam = torch.optim.Adam(net.parameters(), lr=1e-2)
     task, criterion = SoundBeamTask(), build_loss(LossConfig())

@@ -123,8 +123,7 @@ def test_it_learns_and_the_system_opens_what_it_wrote(clue, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("changes", "message"),
-    [({"stride": 200}, "more than half of window 256"), ({"conditioning": "i-vector"}, "film")],
+    ("changes", "message"), [({"stride": 200}, "more than half of window 256"), ({"conditioning": "i-vector"}, "film")]
 )
 def test_wrong_hyper_parameters_are_one_line(changes, message):
     with pytest.raises(ConfigError, match=message):

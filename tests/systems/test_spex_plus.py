@@ -130,16 +130,13 @@ def test_loss_weighs_three_estimates_and_the_speakers():
     net = network().eval()
     with torch.no_grad():
         all_clues = items.queries.clues
-        signals = torch.nn.utils.rnn.pad_sequence(
-            [clues.enrollments[0] for clues in all_clues], batch_first=True
-        )
+        signals = torch.nn.utils.rnn.pad_sequence([clues.enrollments[0] for clues in all_clues], batch_first=True)
         lengths = torch.tensor([len(clues.enrollments[0]) for clues in all_clues])
         embedding = net.embed(signals, lengths)
         mixture = items.queries.mixture[:, 0]
         estimates = net.extract_scales(mixture, items.queries.lengths, embedding)
         short, middle, long = (
-            criterion(estimate=e, reference=items.target, mixture=mixture, present=items.present)
-            for e in estimates
+            criterion(estimate=e, reference=items.target, mixture=mixture, present=items.present) for e in estimates
         )
         expected = 0.8 * short + 0.1 * middle + 0.1 * long
         torch.testing.assert_close(task.loss(net, items, criterion), expected)

@@ -120,9 +120,7 @@ def test_assignment_is_the_best_of_all_permutations():
     losses = torch.randn(6, 4, 4, generator=torch.Generator().manual_seed(2))
     chosen = best_assignment(losses)
     for table, found in zip(losses, chosen, strict=True):
-        totals = {
-            p: sum(table[s, n].item() for s, n in enumerate(p)) for p in itertools.permutations(range(4))
-        }
+        totals = {p: sum(table[s, n].item() for s, n in enumerate(p)) for p in itertools.permutations(range(4))}
         assert tuple(found.tolist()) == min(totals, key=totals.__getitem__)
 
 

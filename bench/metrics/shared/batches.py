@@ -23,14 +23,14 @@ CPU_TRIALS, DEVICE_TRIALS = 32, 256
 def in_chunks(compute: Callable[[Signals], Tensor], signals: Signals, *, cpu_samples: int | None) -> Tensor:
     """Values [B] of a batch, computed in parts of a bounded number of samples.
 
-    Every part has at least one trial, however long. The parts do not depend on the number of
-    threads that share them on a CPU.
+    Every part has at least one trial, however long. The parts do not depend on the number of threads that share them on
+    a CPU.
 
     Args:
         compute: values of a part; called from several threads.
         signals: the batch, which may be empty.
-        cpu_samples: samples of a part on a CPU, so few that what `compute` makes of them stays in
-            caches; None where it already takes one trial after the other.
+        cpu_samples: samples of a part on a CPU, so few that what `compute` makes of them stays in caches; None where it
+            already takes one trial after the other.
     """
     trials, frames = signals.estimate.shape
     if not trials:

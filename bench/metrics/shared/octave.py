@@ -22,8 +22,8 @@ that the inputs of the group are not many more than those of one output."""
 def resampled(signals: Sequence[Tensor], *, from_hz: int, to_hz: int) -> Tensor:
     """So many signals [..., T] at another rate [n, ..., T'], float64.
 
-    y[m] = Σ_k h[m q − k p] s[k] for rates q : p. The samples past `resampled_length` of an item are
-    those of its fading filter.
+    y[m] = Σ_k h[m q − k p] s[k] for rates q : p. The samples past `resampled_length` of an item are those of its fading
+    filter.
     """
     up, down = _ratio(from_hz, to_hz)
     if up == down:
@@ -82,9 +82,8 @@ def _low_pass(up: int, down: int) -> NDArray[np.float64]:
 def _products(up: int, down: int, device: torch.device) -> tuple[tuple[int, Tensor], ...]:
     """The filter as matrices [inputs, GROUP] for consecutive outputs, and the first input of each.
 
-    Outputs m and m + p have the same weights, on inputs k and k + q: the groups cover some whole
-    p outputs, and then come again. A group spans the inputs of a filter and a few more, so that a
-    quarter to a half of each matrix is zero.
+    Outputs m and m + p have the same weights, on inputs k and k + q: the groups cover some whole p outputs, and then
+    come again. A group spans the inputs of a filter and a few more, so that a quarter to a half of each matrix is zero.
     """
     taps = _low_pass(up, down)
     half = len(taps) // 2

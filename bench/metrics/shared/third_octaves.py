@@ -81,13 +81,12 @@ def loud_frames(reference: Tensor, lengths: Tensor) -> LoudFrames:
 def envelopes(pair: Tensor, loud: LoudFrames) -> tuple[Tensor, Tensor]:
     """Root energies of the bands in the transforms of frames that are left (Taal, equation 1).
 
-    pystoi windows the frames that are left, overlaps them by half and adds them; the transforms
-    are of windowed frames of the sum. So transform k is of frames k and k + 1 of a trial, and its
-    last one, which has no frame after it, is arbitrary here.
+    pystoi windows the frames that are left, overlaps them by half and adds them; the transforms are of windowed frames
+    of the sum. So transform k is of frames k and k + 1 of a trial, and its last one, which has no frame after it, is
+    arbitrary here.
 
-    Where a frame, the one before and the one after it follow each other also in the signal, the
-    windows of all steps are one. So all frames are taken as if they did, from where they lie, and
-    those next to a gap once more.
+    Where a frame, the one before and the one after it follow each other also in the signal, the windows of all steps
+    are one. So all frames are taken as if they did, from where they lie, and those next to a gap once more.
 
     Args:
         pair: reference and estimate [2, B, T] at 10 kHz.

@@ -22,9 +22,9 @@ _SILENT_POWER = 10.0 ** (SILENT_DB / 10.0)
 class Audibility:
     """Tells whether a clip is louder than −80 dB re full scale.
 
-    The first clip of a recording reads all of it; its energy in blocks of 10 ms, at the rate of the
-    mixtures, is then cached. Only blocks wholly inside a clip, and not in its fades, count: a clip that is
-    called audible is so when rendered, but one with sound only within 20 ms of its ends is called silent.
+    The first clip of a recording reads all of it; its energy in blocks of 10 ms, at the rate of the mixtures, is then
+    cached. Only blocks wholly inside a clip, and not in its fades, count: a clip that is called audible is so when
+    rendered, but one with sound only within 20 ms of its ends is called silent.
 
     Args:
         sample_rate_hz: rate of the mixtures.

@@ -25,9 +25,7 @@ class FussClasses:
         self._folder = next(part.folder for part in corpus.parts if part.name == split)
         self._label_of = {path: clip.leaves[0] for path, clip in clips.items()}
         self._labels_of = {path: clip.labels for path, clip in clips.items()}
-        self._recordings = {
-            PurePosixPath(recording.path).name: recording for recording in corpus.recordings_of(split)
-        }
+        self._recordings = {PurePosixPath(recording.path).name: recording for recording in corpus.recordings_of(split)}
         paths = [recording.path for recording in self._recordings.values()]
         listed = [path for path in paths if path in self._label_of]
         self.vocabulary = tuple(sorted({self._label_of[path] for path in listed}))
@@ -59,9 +57,7 @@ class FussClasses:
         absent = [name for name in names if name not in self._recordings]
         if absent:
             line = f"{str(jams)!r} names {{!r}}, which is not among the sources of its split"
-            raise MissingRecordingsError(
-                {(self._corpus.name, f"{self._folder}/{n}"): line.format(n) for n in absent}
-            )
+            raise MissingRecordingsError({(self._corpus.name, f"{self._folder}/{n}"): line.format(n) for n in absent})
         found = tuple(self._recordings[name] for name in names)
         return found if all(recording.path in self._label_of for recording in found) else None
 

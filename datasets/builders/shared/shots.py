@@ -55,8 +55,8 @@ def choose_shots(
 ) -> Shots:
     """Choose the known clips of each class of `tested` among the audible recordings of `source`.
 
-    Recordings have an order of their own by `key`: the first K are the shots, and the groups of the first
-    `reserved` are excluded from test mixtures.
+    Recordings have an order of their own by `key`: the first K are the shots, and the groups of the first `reserved`
+    are excluded from test mixtures.
     """
 
     def audible(label: str) -> Iterator[Recording]:
@@ -88,8 +88,7 @@ def without_groups(pool: Pool, groups: frozenset[str]) -> Pool:
     for label, left in rest.by_label.items():
         if not left:
             raise DatasetError(
-                f"class {label!r} of corpus {pool.corpus!r} has no recording for mixtures besides "
-                "the reserved clips of new classes and their groups; lower `reserved`, set "
-                "`shots_split`, or exclude the class"
+                f"class {label!r} of corpus {pool.corpus!r} has no recording for mixtures besides the reserved clips "
+                "of new classes and their groups; lower `reserved`, set `shots_split`, or exclude the class"
             )
     return rest

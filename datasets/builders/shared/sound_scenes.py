@@ -69,8 +69,8 @@ class SoundMixture:
     def level_tags(self, target_ids: tuple[str, ...]) -> dict[str, float]:
         """Level of the target against the rest, in 0.1 dB.
 
-        This is `input_snr_db`, of powers, for a rendered mixture, or else `input_snr_lufs_db`, of the
-        loudnesses that the recipe holds, which add as powers.
+        This is `input_snr_db`, of powers, for a rendered mixture, or else `input_snr_lufs_db`, of the loudnesses that
+        the recipe holds, which add as powers.
         """
         if self.rendered is not None:
             return input_snr(self.mixture, self.rendered, target_ids)
@@ -227,8 +227,7 @@ def level_gain(level_db: float) -> float:
 def _check(options: SceneOptions) -> None:
     if options.event_s[1] > options.num_samples / options.sample_rate_hz:
         raise ConfigError(
-            f"event_s = {list(options.event_s)} holds events longer than the mixture; lower it "
-            "or raise duration_s"
+            f"event_s = {list(options.event_s)} holds events longer than the mixture; lower it or raise duration_s"
         )
     if options.renderer != "scaper":
         return

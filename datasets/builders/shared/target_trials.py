@@ -21,9 +21,7 @@ CUT_NOTE = (
 )
 
 
-def target_trial(
-    mixture: Mixture, *targets: str, clue: ClueSpec, tags: Mapping[str, Tag], trial_id: str = ""
-) -> Trial:
+def target_trial(mixture: Mixture, *targets: str, clue: ClueSpec, tags: Mapping[str, Tag], trial_id: str = "") -> Trial:
     """The trial on the sum of some sources; its id is `<mixture>_<target>` unless given."""
     return Trial(
         id=trial_id or f"{mixture.id}_{targets[0]}",

@@ -22,8 +22,8 @@ Channel = int | Literal["mean"] | None
 
 _CACHE_BYTES = 256 * 2**20
 
-# Formats in which a seek lands on the very frame. In Ogg Vorbis and MP3 it does not (measured: 4 % of the
-# stretches of ESC-10 differ from the same stretch of the whole file), so these are decoded whole and cached.
+# Formats in which a seek lands on the very frame. In Ogg Vorbis and MP3 it does not (measured: 4 % of the stretches of
+# ESC-10 differ from the same stretch of the whole file), so these are decoded whole and cached.
 _EXACT_SEEK = frozenset({".aif", ".aiff", ".au", ".caf", ".flac", ".rf64", ".w64", ".wav"})
 
 
@@ -40,8 +40,8 @@ class AudioTree:
         """Mono samples [T] of a stretch of one file, and its rate in Hz.
 
         Raises:
-            MissingRecordingsError: the file is missing, outside the root, corrupt, empty, shorter than asked,
-                not finite, or of several channels while `channel` is not set.
+            MissingRecordingsError: the file is missing, outside the root, corrupt, empty, shorter than asked, not
+                finite, or of several channels while `channel` is not set.
         """
         try:
             return self._read(path, start, frames)
@@ -73,9 +73,7 @@ class AudioTree:
             with file.open("rb") as stream:
                 found = hashlib.file_digest(stream, "sha256").hexdigest()
         except OSError as error:
-            raise AudioError(
-                f"cannot read audio file {str(file)!r}: {error.strerror}; complete the corpus"
-            ) from None
+            raise AudioError(f"cannot read audio file {str(file)!r}: {error.strerror}; complete the corpus") from None
         audio_files.check_whole(file)
         return found
 
@@ -95,8 +93,8 @@ class AudioTree:
         """The headers of many files, in their order.
 
         Raises:
-            CorpusError: files cannot be read, or have channels that `channel` does not make one; the message
-                counts them and names the first.
+            CorpusError: files cannot be read, or have channels that `channel` does not make one; the message counts
+                them and names the first.
         """
         # Opening files waits for the disk, or for a network drive, so more threads than cores.
         with ThreadPoolExecutor(max_workers=min(32, 4 * (os.cpu_count() or 1))) as pool:
@@ -104,8 +102,7 @@ class AudioTree:
         errors = [result for result in scanned if isinstance(result, AudioError)]
         if errors:
             raise CorpusError(
-                f"corpus {self._corpus!r}: {len(errors)} of {len(scanned)} files cannot be used; the first: "
-                f"{errors[0]}"
+                f"corpus {self._corpus!r}: {len(errors)} of {len(scanned)} files cannot be used; the first: {errors[0]}"
             )
         return [result for result in scanned if isinstance(result, AudioInfo)]
 

@@ -33,8 +33,7 @@ class CsvTable:
         """
         if name not in self.header:
             raise CorpusError(
-                f"{str(self.path)!r} has no column {name!r}{suggest(name, self.header)}; "
-                f"set `{option}` to one of them"
+                f"{str(self.path)!r} has no column {name!r}{suggest(name, self.header)}; set `{option}` to one of them"
             )
         index = self.header.index(name)
         return tuple(row[index] for row in self.rows)
@@ -83,9 +82,7 @@ def read_table(path: Path) -> CsvTable:
                 f"{str(path)!r}, line {line}: {len(row)} cells where the header has {len(header)}; "
                 "quote cells that hold the separator"
             )
-    return CsvTable(
-        path=path, header=header, rows=tuple(row for _, row in body), lines=tuple(line for line, _ in body)
-    )
+    return CsvTable(path=path, header=header, rows=tuple(row for _, row in body), lines=tuple(line for line, _ in body))
 
 
 def _delimiter(text: str) -> str:

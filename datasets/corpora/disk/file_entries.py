@@ -103,9 +103,8 @@ def hold_out(entries: Iterable[FileEntry], share: float, *, where: str) -> list[
     groups = {entry.group for entry in known if entry.split == "train"}
     if len(groups) < 2:
         raise CorpusError(
-            f"{where}: `valid_share` = {share} takes groups from the split 'train', which has "
-            f"{len(groups)} of them (splits: {', '.join(sorted({e.split for e in known}))}); "
-            "set it to 0, or set `splits` and `group_column`"
+            f"{where}: `valid_share` = {share} takes groups from the split 'train', which has {len(groups)} of them "
+            f"(splits: {', '.join(sorted({e.split for e in known}))}); set it to 0, or set `splits` and `group_column`"
         )
     ranked = sorted(groups, key=lambda group: hashlib.sha256(group.encode()).digest())
     chosen = set(ranked[: min(max(1, round(share * len(ranked))), len(ranked) - 1)])

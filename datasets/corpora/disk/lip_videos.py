@@ -21,10 +21,9 @@ class LipVideos:
     """The videos of one corpus, by path relative to its root, cropped to the mouth.
 
     Without landmarks the crop is the middle of the picture: a quarter of its area. With landmarks each video
-    `00001.mp4` has a file `00001.lips.csv` next to it, with the columns `frame,x,y,side`: for pictures
-    counted from 0, the middle of the mouth and the side of a square around it, in pixels of the video.
-    Pictures between two rows are interpolated; the first and the last row also count for all pictures before
-    and after them.
+    `00001.mp4` has a file `00001.lips.csv` next to it, with the columns `frame,x,y,side`: for pictures counted from 0,
+    the middle of the mouth and the side of a square around it, in pixels of the video. Pictures between two rows are
+    interpolated; the first and the last row also count for all pictures before and after them.
 
     Args:
         root: folder of the corpus.
@@ -33,9 +32,7 @@ class LipVideos:
         landmarks: crop by landmarks, which each video must then have.
     """
 
-    def __init__(
-        self, root: Path, *, where: str, size: int = video.LIP_SIZE, landmarks: bool = False
-    ) -> None:
+    def __init__(self, root: Path, *, where: str, size: int = video.LIP_SIZE, landmarks: bool = False) -> None:
         self.root = Path(root).expanduser().absolute()
         self._where = where
         self._size = size
@@ -49,8 +46,8 @@ class LipVideos:
         """Grey crops [F, size, size] of a stretch of a video, and its rate in pictures per second.
 
         Raises:
-            AudioError: the file, or that of its landmarks, is missing, outside the root, corrupt, or shorter
-                than asked.
+            AudioError: the file, or that of its landmarks, is missing, outside the root, corrupt, or shorter than
+                asked.
         """
         file = locate(self.root, path, error=AudioError)
         track = self._track(file) if self._landmarks else None

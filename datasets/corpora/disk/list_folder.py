@@ -52,9 +52,7 @@ class ListFolder:
         try:
             return hashlib.sha256(file.read_bytes()).hexdigest()
         except OSError as error:
-            raise AudioError(
-                f"{self._where}: cannot read {path!r}: {error.strerror}; complete the folder"
-            ) from None
+            raise AudioError(f"{self._where}: cannot read {path!r}: {error.strerror}; complete the folder") from None
 
     def has(self, path: str) -> bool:
         """Whether the file exists.

@@ -40,8 +40,8 @@ class Listing:
 class ListedCorpus(ABC):
     """A corpus of audio files whose splits can be read separately; implements `Listed`.
 
-    Splits are those of the whole list, so that they do not depend on which files exist. A split that lacks
-    files is an error, because what is drawn from it depends on all its files, unless `allow_missing` is set.
+    Splits are those of the whole list, so that they do not depend on which files exist. A split that lacks files is an
+    error, because what is drawn from it depends on all its files, unless `allow_missing` is set.
     """
 
     channel: Channel = None

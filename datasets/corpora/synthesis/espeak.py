@@ -1,10 +1,9 @@
 """The espeak-ng speech synthesiser, bound with ctypes and made a pure function.
 
-The library has static variables that no call of its interface resets: the phase of the pitch flutter, the
-cycle count of the roughness and the gain control. An utterance would depend on all earlier ones. So each
-utterance loads the library afresh, seeds its noise generator (by default with the time), and unloads it: this
-takes 1 ms, and the samples depend on the arguments alone. One lock covers the whole, because the state
-belongs to the process.
+The library has static variables that no call of its interface resets: the phase of the pitch flutter, the cycle count
+of the roughness and the gain control. An utterance would depend on all earlier ones. So each utterance loads the
+library afresh, seeds its noise generator (by default with the time), and unloads it: this takes 1 ms, and the samples
+depend on the arguments alone. One lock covers the whole, because the state belongs to the process.
 """
 
 from __future__ import annotations
@@ -63,9 +62,7 @@ class _Event(ctypes.Structure):
     )
 
 
-_CALLBACK = ctypes.CFUNCTYPE(
-    ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event)
-)
+_CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event))
 _LOCK = threading.Lock()
 
 
@@ -114,8 +111,8 @@ def speak(text: str, *, voice: Voice, seed: int) -> Speech:
     Raises:
         CorpusError: the library or its data cannot be used; the message says what to install.
     """
-    # Python delivers Ctrl-C to the main thread, and an exception inside a callback from C is lost: another
-    # thread speaks, so that an interrupt ends the wait instead of a stretch of the audio.
+    # Python delivers Ctrl-C to the main thread, and an exception inside a callback from C is lost: another thread
+    # speaks, so that an interrupt ends the wait instead of a stretch of the audio.
     return _speaker(os.getpid()).submit(_speak, text, voice, seed).result()
 
 
@@ -180,9 +177,8 @@ def _prepare(library: ctypes.CDLL, voice: Voice) -> None:
     name = f"en-us+{voice.variant}"
     if library.espeak_SetVoiceByName(name.encode()):
         raise CorpusError(
-            f"espeak-ng has no voice {name!r} in its data folder {data_path!r} "
-            f"({len(data_path.encode())} bytes long; 159 are allowed); reinstall espeakng-loader, "
-            "in an environment with a shorter path if need be"
+            f"espeak-ng has no voice {name!r} in its data folder {data_path!r} ({len(data_path.encode())} bytes long; "
+            "159 are allowed); reinstall espeakng-loader, in an environment with a shorter path if need be"
         )
     settings = ((_VOLUME, _VOLUME_VALUE), (_RATE, voice.rate), (_PITCH, voice.pitch))
     for parameter, value in settings:
@@ -232,6 +228,5 @@ def _loader() -> Any:
         return importlib.import_module("espeakng_loader")
     except ImportError:
         raise CorpusError(
-            "corpus synthetic_speech needs the speech synthesiser espeak-ng: "
-            "run 'pip install espeakng-loader'"
+            "corpus synthetic_speech needs the speech synthesiser espeak-ng: run 'pip install espeakng-loader'"
         ) from None

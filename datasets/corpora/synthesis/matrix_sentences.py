@@ -1,8 +1,8 @@
 """Matrix sentences: six slots of ten words each, one million sentences of one shape.
 
-Every sentence is as likely as every other and no word predicts the next, so a recogniser cannot guess: the
-same idea as the matrix tests of audiology (Hagerman 1982). The words are in the CMU pronouncing dictionary
-and were chosen so that no two of a slot sound alike.
+Every sentence is as likely as every other and no word predicts the next, so a recogniser cannot guess: the same idea as
+the matrix tests of audiology (Hagerman 1982). The words are in the CMU pronouncing dictionary and were chosen so that
+no two of a slot sound alike.
 """
 
 from __future__ import annotations
@@ -32,6 +32,4 @@ def jsgf() -> str:
     """The grammar of all sentences in the Java Speech Grammar Format, lower case."""
     rules = [f"<{slot}> = {' | '.join(words).lower()};" for slot, words in SLOTS]
     shape = " ".join(f"<{slot}>" for slot, _ in SLOTS)
-    return "\n".join(
-        ["#JSGF V1.0;", "grammar matrix_sentences;", *rules, f"public <sentence> = {shape};", ""]
-    )
+    return "\n".join(["#JSGF V1.0;", "grammar matrix_sentences;", *rules, f"public <sentence> = {shape};", ""])

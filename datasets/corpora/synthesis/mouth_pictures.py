@@ -1,7 +1,7 @@
 """Grey pictures of talking mouths, drawn from their shapes; edges are anti-aliased.
 
-A face is a plane with lips, teeth, tongue, the shadows of nose and chin, and a skin of its own. The frame is
-the square −1..1 in both directions, y down, and the mouth is in its middle.
+A face is a plane with lips, teeth, tongue, the shadows of nose and chin, and a skin of its own. The frame is the square
+−1..1 in both directions, y down, and the mouth is in its middle.
 """
 
 from __future__ import annotations
@@ -67,11 +67,7 @@ class Motion:
 def draw_face(rng: Generator) -> Face:
     """A random face."""
     waves = np.column_stack(
-        [
-            rng.uniform(0.015, 0.035, _WAVES),
-            rng.uniform(-9.0, 9.0, (_WAVES, 2)),
-            rng.uniform(0.0, 2 * np.pi, _WAVES),
-        ]
+        [rng.uniform(0.015, 0.035, _WAVES), rng.uniform(-9.0, 9.0, (_WAVES, 2)), rng.uniform(0.0, 2 * np.pi, _WAVES)]
     )
     skin = rng.uniform(0.45, 0.75)
     return Face(

@@ -1,8 +1,8 @@
 """Movement of a mouth through phonemes: visemes and coarticulation.
 
-The phonemes are those of espeak-ng's American English. Each one has a viseme, a shape of the mouth that can
-be seen; between them the shapes are blended by dominance functions, as in Cohen and Massaro, "Modeling
-coarticulation in synthetic visual speech" (1993), here Gaussians of the time.
+The phonemes are those of espeak-ng's American English. Each one has a viseme, a shape of the mouth that can be seen;
+between them the shapes are blended by dominance functions, as in Cohen and Massaro, "Modeling coarticulation in
+synthetic visual speech" (1993), here Gaussians of the time.
 """
 
 from __future__ import annotations

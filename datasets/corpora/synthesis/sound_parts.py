@@ -1,7 +1,7 @@
 """Oscillators, resonators, noises and envelopes that the sound recipes are made of.
 
-Every signal is float64 [T] at `RATE_HZ`; `length` is in samples, onsets are sample numbers below `length`,
-and every random draw comes from the given generator.
+Every signal is float64 [T] at `RATE_HZ`; `length` is in samples, onsets are sample numbers below `length`, and every
+random draw comes from the given generator.
 """
 
 from __future__ import annotations
@@ -142,9 +142,7 @@ def beats(rng: Generator, length: int, rate_hz: float, jitter: float) -> Frames:
     return np.asarray(onsets[onsets < length])
 
 
-def groups(
-    rng: Generator, length: int, rate_hz: float, size: tuple[int, int], pause_s: tuple[float, float]
-) -> Frames:
+def groups(rng: Generator, length: int, rate_hz: float, size: tuple[int, int], pause_s: tuple[float, float]) -> Frames:
     """Onsets in groups of beats at `rate_hz`, with a pause after each; size and pause are (least, most)."""
     onsets: list[float] = []
     now_s = float(rng.uniform(0.0, 0.15))

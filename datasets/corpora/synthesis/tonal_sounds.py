@@ -47,9 +47,7 @@ def bell(rng: Generator, length: int) -> Signal:
 def bird_chirp(rng: Generator, length: int) -> Signal:
     """Phrases of fast sweeps between 1.7 and 3.7 kHz, of two alternating syllables."""
     onsets = groups(rng, length, rng.uniform(4.5, 9.0), (3, 9), (0.05, 0.35))
-    kinds = [
-        (rng.uniform(1700.0, 3700.0), rng.uniform(1700.0, 3700.0), rng.uniform(0.05, 0.14)) for _ in range(2)
-    ]
+    kinds = [(rng.uniform(1700.0, 3700.0), rng.uniform(1700.0, 3700.0), rng.uniform(0.05, 0.14)) for _ in range(2)]
     bend, tremor_hz = rng.uniform(-500.0, 500.0), rng.uniform(20.0, 50.0)
 
     def syllable(number: int) -> Signal:

@@ -54,9 +54,7 @@ class VoiceCorpus(ABC):
 
     def __init__(self, *, name: str, seed: int, utterances: int) -> None:
         if not 1 <= utterances <= _MAX_UTTERANCES:
-            raise ConfigError(
-                f"corpus {name!r}: utterances = {utterances}; set it to 1 ... {_MAX_UTTERANCES}"
-            )
+            raise ConfigError(f"corpus {name!r}: utterances = {utterances}; set it to 1 ... {_MAX_UTTERANCES}")
         self.name = name
         self.seed = seed
         self.utterances = utterances

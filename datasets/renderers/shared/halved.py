@@ -1,9 +1,9 @@
 """`scipy.signal.resample_poly` by one half, bit for bit, in less than half of its time.
 
-SciPy adds up one output after the other, so each addition waits for the one before. Here all
-outputs take one tap after the other, in SciPy's order, so that each of them is the same sum of the
-same products. Where SciPy is compiled otherwise (an addition and a product in one instruction, as
-on ARM) or has another filter, a comparison at the first use shows it, and SciPy does the work.
+SciPy adds up one output after the other, so each addition waits for the one before. Here all outputs take one tap after
+the other, in SciPy's order, so that each of them is the same sum of the same products. Where SciPy is compiled
+otherwise (an addition and a product in one instruction, as on ARM) or has another filter, a comparison at the first use
+shows it, and SciPy does the work.
 """
 
 from __future__ import annotations

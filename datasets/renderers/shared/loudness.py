@@ -1,7 +1,7 @@
 """Loudness of many clips, fast: what pyloudnorm measures (ITU-R BS.1770-4), in one pass.
 
-pyloudnorm runs one filter after the other and each gating block by itself, and switches warnings
-off, which only one thread may do at a time; of the time that a mixture takes this was the half.
+pyloudnorm runs one filter after the other and each gating block by itself, and switches warnings off, which only one
+thread may do at a time; of the time that a mixture takes this was the half.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ def _edges(length: int, sample_rate_hz: int) -> tuple[NDArray[np.int64], NDArray
     """Starts and stops of gating blocks.
 
     Returns:
-        Edges between which energy is summed up once, though blocks overlap; and numbers of the
-        edges where the blocks [2, N] start and stop.
+        Edges between which energy is summed up once, though blocks overlap; and numbers of the edges where the blocks
+        [2, N] start and stop.
     """
     seconds = length / sample_rate_hz
     blocks = np.arange(int(np.round((seconds - _BLOCK_S) / (_BLOCK_S * _STEP)) + 1))

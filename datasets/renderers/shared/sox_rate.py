@@ -1,14 +1,14 @@
 """SoX's effect `rate -h`, which Scaper resamples with, as one linear-phase filter.
 
-Measured on soxbindings 1.2.3 with sines, from 8 to 192 kHz: all its stages together are a sinc with
-its −6 dB point at 0.95681 of the lower Nyquist frequency in a Kaiser window, to within 2e-7 where
-the ratio is of small integers. Each doubling of the number of stages, which share a stop-band
-attenuation, takes 6.02 dB more, and a longer window; its taps are rounded up to 4n + 1. Other
-ratios have an interpolator besides, which droops by up to 4e-5 (4e-4 where the rate rises).
+Measured on soxbindings 1.2.3 with sines, from 8 to 192 kHz: all its stages together are a sinc with its −6 dB point at
+0.95681 of the lower Nyquist frequency in a Kaiser window, to within 2e-7 where the ratio is of small integers. Each
+doubling of the number of stages, which share a stop-band attenuation, takes 6.02 dB more, and a longer window; its taps
+are rounded up to 4n + 1. Other ratios have an interpolator besides, which droops by up to 4e-5 (4e-4 where the rate
+rises).
 
-Here the filter is applied by overlap-save in the frequency domain, and the spectrum is cut or
-extended to the new rate: a block of k*from/g samples becomes one of k*to/g, with g = gcd(from, to).
-White noise of −20 dB comes out within 1e-5 of SoX's.
+Here the filter is applied by overlap-save in the frequency domain, and the spectrum is cut or extended to the new rate:
+a block of k*from/g samples becomes one of k*to/g, with g = gcd(from, to). White noise of −20 dB comes out within 1e-5
+of SoX's.
 """
 
 from __future__ import annotations
@@ -180,9 +180,7 @@ def low_pass(from_hz: int, to_hz: int) -> LowPass:
     stages = max(1, math.floor(math.log2(high / low)))
     interpolates = high > _LARGEST_INTEGER
     beta, width = _window(stages, high, rises=from_hz < to_hz, interpolates=interpolates)
-    return LowPass(
-        beta=beta, width=width, density=max(1.0, from_hz / to_hz), stages=stages, interpolates=interpolates
-    )
+    return LowPass(beta=beta, width=width, density=max(1.0, from_hz / to_hz), stages=stages, interpolates=interpolates)
 
 
 def _window(stages: int, high: int, *, rises: bool, interpolates: bool) -> tuple[float, float]:

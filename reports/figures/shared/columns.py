@@ -105,9 +105,7 @@ class PlotColumn:
         systems = tuple(name for name, _ in self.cells if name in values and name not in off)
         finite = {name: values[name][np.isfinite(values[name])] for name in systems}
         low, high = limits([x for name in systems for x in finite[name]] or [0.0])
-        return Spread(
-            systems=systems, values=finite, scale=Scale(low=low, high=high, off=self.scale(means).off)
-        )
+        return Spread(systems=systems, values=finite, scale=Scale(low=low, high=high, off=self.scale(means).off))
 
 
 def columns_of(board: Leaderboard) -> Iterator[PlotColumn]:

@@ -38,8 +38,8 @@ class Scale:
 def scale_of(data: pd.DataFrame, styles: Mapping[str, Look], *, unit: str = "", zero: bool = False) -> Scale:
     """The scale of means with intervals.
 
-    A system whose every value is the metric's floor, an oracle many times beyond all others, and
-    an infinite mean do not stretch the axis.
+    A system whose every value is the metric's floor, an oracle many times beyond all others, and an infinite mean do
+    not stretch the axis.
 
     Args:
         data: columns system, mean, ci_low, ci_high, n, n_floored.

@@ -19,17 +19,14 @@ def slices_of(
     dimension = next((d for d in ([] if rows.empty else dimensions_of(rows)) if d.name in names), None)
     cells: Iterable[SliceCell] = ()
     if dimension is not None:
-        cells = aggregate_slices(
-            rows, [dimension], level=board.level, resamples=board.resamples, seed=board.seed
-        )
+        cells = aggregate_slices(rows, [dimension], level=board.level, resamples=board.resamples, seed=board.seed)
     for table in board.tables:
         metric = None if table.primary is None else table.columns[table.primary].key
         wanted = (table.dataset, table.condition, metric)
         own = [
             found
             for found in cells
-            if (found.cell.dataset, found.cell.condition, found.cell.metric) == wanted
-            and found.slice.value != NOT_TOLD
+            if (found.cell.dataset, found.cell.condition, found.cell.metric) == wanted and found.slice.value != NOT_TOLD
         ]
         yield PlotColumn(board=board, table=table, index=table.primary or 0, looks=styles), dimension, own
 

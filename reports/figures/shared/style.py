@@ -1,8 +1,8 @@
 """One style for all figures, sized for a paper's column and readable in colour, in grey and in print.
 
-Colours are those of Okabe and Ito (2008), without the yellow, which is too light on white paper, and two
-more. A system has one colour, marker, dash and hatch in all figures of a report; oracles are dark and dashed,
-baselines grey and dotted.
+Colours are those of Okabe and Ito (2008), without the yellow, which is too light on white paper, and two more. A system
+has one colour, marker, dash and hatch in all figures of a report; oracles are dark and dashed, baselines grey and
+dotted.
 """
 
 from __future__ import annotations

@@ -54,8 +54,8 @@ def bars(table: Table) -> Bars:
 def axis(tables: Sequence[Table]) -> tuple[float, float]:
     """Limits of the axis: zero, and means and intervals of systems that are neither perfect nor silent.
 
-    A perfect oracle (100 dB) or a silent system (−120 dB) would squash all the others, so a cell with floored
-    values alone, or an oracle many times beyond the rest, does not stretch the axis.
+    A perfect oracle (100 dB) or a silent system (−120 dB) would squash all the others, so a cell with floored values
+    alone, or an oracle many times beyond the rest, does not stretch the axis.
     """
     cells = [(e, cell) for t in tables for e in t.entries if (cell := t.primary_cell(e))]
     plain = sorted(

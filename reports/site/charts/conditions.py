@@ -117,9 +117,7 @@ def _line(
     inside: Callable[[Aggregate], bool],
 ) -> Line:
     found = [(x, table, entry) for x, table in places if (entry := table.entry(system))]
-    dots = tuple(
-        _dot(x, cell, y) for x, table, entry in found if (cell := table.primary_cell(entry)) and inside(cell)
-    )
+    dots = tuple(_dot(x, cell, y) for x, table, entry in found if (cell := table.primary_cell(entry)) and inside(cell))
     oracle = any(entry.facts.privileged for _, _, entry in found)
     return Line(system=system, colour=colour % _COLOURS, privileged=oracle, dots=dots)
 

@@ -175,12 +175,8 @@ def _labelled(points: Sequence[Point]) -> tuple[Point, ...]:
         for anchor in ("start", "end"):
             left = point.x + 8.0 if anchor == "start" else point.x - 8.0 - width
             inside = left >= LEFT and left + width <= WIDTH
-            free = all(
-                left + width < a or b < left or abs(point.y - at) > _NEAR for a, b, at in placed
-            ) and not any(
-                other is not point
-                and left - 6.0 < other.x < left + width + 6.0
-                and abs(other.y - point.y) < 9.0
+            free = all(left + width < a or b < left or abs(point.y - at) > _NEAR for a, b, at in placed) and not any(
+                other is not point and left - 6.0 < other.x < left + width + 6.0 and abs(other.y - point.y) < 9.0
                 for other in points
             )
             if inside and free:

@@ -1,8 +1,8 @@
 """i-vectors: fixed-length speaker embeddings, fitted before training without labels.
 
-Dehak et al., "Front-end factor analysis for speaker verification", IEEE TASLP 19(4), 2011; centred, whitened
-and length-normalised as by Garcia-Romero and Espy-Wilson, "Analysis of i-vector length normalization in
-speaker recognition systems", Interspeech 2011.
+Dehak et al., "Front-end factor analysis for speaker verification", IEEE TASLP 19(4), 2011; centred, whitened and
+length-normalised as by Garcia-Romero and Espy-Wilson, "Analysis of i-vector length normalization in speaker recognition
+systems", Interspeech 2011.
 """
 
 from __future__ import annotations
@@ -26,12 +26,11 @@ class IVectorConfig(StrictModel):
 
     Attributes:
         i_vector_dim: R, entries of an i-vector.
-        i_vector_recordings: number of recordings that the extractor is fitted to, the enrollments of the
-            first trials of training. Each takes 4 · C · (D + 1) bytes of memory.
+        i_vector_recordings: number of recordings that the extractor is fitted to, the enrollments of the first trials
+            of training. Each takes 4 · C · (D + 1) bytes of memory.
         i_vector_rounds: of EM for the total variability.
         ubm_components: C, Gaussians of the background model.
-        ubm_frames: number of frames that the background model is fitted to, spread evenly over the
-            recordings.
+        ubm_frames: number of frames that the background model is fitted to, spread evenly over the recordings.
         ubm_rounds: of EM for the background model.
         ubm_variance_floor: smallest variance, as a fraction of that of all frames.
         mfcc_rate_hz: sample rate of the recordings.
@@ -123,9 +122,7 @@ class IVectorExtractor(nn.Module):
     def background(self) -> DiagonalGmm:
         """The universal background model, in float64."""
         return DiagonalGmm(
-            weights=self.ubm_weights.double(),
-            means=self.ubm_means.double(),
-            variances=self.ubm_variances.double(),
+            weights=self.ubm_weights.double(), means=self.ubm_means.double(), variances=self.ubm_variances.double()
         )
 
     def statistics(self, signals: Tensor, lengths: Tensor) -> Statistics:

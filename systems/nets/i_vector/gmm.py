@@ -1,7 +1,7 @@
 """Gaussian mixtures with diagonal covariances, fitted by expectation-maximisation.
 
-Reynolds, Quatieri and Dunn, "Speaker verification using adapted Gaussian mixture models", Digital Signal
-Processing 10, 2000: the universal background model of speech.
+Reynolds, Quatieri and Dunn, "Speaker verification using adapted Gaussian mixture models", Digital Signal Processing 10,
+2000: the universal background model of speech.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Mel-frequency cepstra of padded batches of speech, for speaker models.
 
-Davis and Mermelstein, "Comparison of parametric representations for monosyllabic word recognition in
-continuously spoken sentences", IEEE TASSP 28(4), 1980. Everything is in float64, on frames inside of the
-signals, so that padding a batch does not change a value.
+Davis and Mermelstein, "Comparison of parametric representations for monosyllabic word recognition in continuously
+spoken sentences", IEEE TASSP 28(4), 1980. Everything is in float64, on frames inside of the signals, so that padding a
+batch does not change a value.
 """
 
 from __future__ import annotations
@@ -61,8 +61,7 @@ class Mfcc:
             lengths: [B]; a shorter recording than a frame counts as one frame.
 
         Returns:
-            Features [B, K, D] float64, and whether each frame is speech [B, K] bool; at least one in each
-            row.
+            Features [B, K, D] float64, and whether each frame is speech [B, K] bool; at least one in each row.
         """
         frames, counts = self._frames(signals, lengths)
         inside = torch.arange(frames.shape[1], device=frames.device) < counts[:, None]
@@ -129,9 +128,7 @@ def _normalised(features: Tensor, active: Tensor, how: Normalise) -> Tensor:
 
 
 @lru_cache(maxsize=4)
-def _matrices(
-    sample_rate_hz: int, window: int, num_mels: int, num_ceps: int
-) -> tuple[np.ndarray, np.ndarray]:
+def _matrices(sample_rate_hz: int, window: int, num_mels: int, num_ceps: int) -> tuple[np.ndarray, np.ndarray]:
     """Mel bands of height 1 [M, F], and the cosines [N, M] of their logarithms."""
     filters = slaney_filters(num_mels, n_fft=window, sample_rate_hz=sample_rate_hz)
     # Bands of equal area: a narrow one in the low frequencies would tower over the floor.

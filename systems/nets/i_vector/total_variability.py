@@ -1,10 +1,10 @@
 """Total-variability model: recording-dependent shifts of the background model.
 
-A recording's supervector of means is m + T w with w ~ N(0, I) (Dehak et al., "Front-end factor analysis for
-speaker verification", IEEE TASLP 19(4), 2011, eq. 4). T is fitted by the EM of Kenny, Boulianne and
-Dumouchel, "Eigenvoice modeling with sparse training data", IEEE TSAP 13(3), 2005; the covariances stay those
-of the background model. First-order statistics are centred on its means and, like the rows of T, divided by
-its standard deviations, so that Σ is the identity throughout.
+A recording's supervector of means is m + T w with w ~ N(0, I) (Dehak et al., "Front-end factor analysis for speaker
+verification", IEEE TASLP 19(4), 2011, eq. 4). T is fitted by the EM of Kenny, Boulianne and Dumouchel, "Eigenvoice
+modeling with sparse training data", IEEE TSAP 13(3), 2005; the covariances stay those of the background model.
+First-order statistics are centred on its means and, like the rows of T, divided by its standard deviations, so that Σ
+is the identity throughout.
 """
 
 from __future__ import annotations
@@ -82,9 +82,7 @@ def posterior(total_variability: Tensor, stats: Statistics) -> Posterior:
     log_det = 2.0 * factor.diagonal(dim1=-2, dim2=-1).log().sum(dim=-1)
     explained = (projected * mean).sum(dim=(1, 2))
     return Posterior(
-        mean=mean[:, :, 0],
-        covariance=torch.cholesky_inverse(factor),
-        log_likelihood=0.5 * (explained - log_det),
+        mean=mean[:, :, 0], covariance=torch.cholesky_inverse(factor), log_likelihood=0.5 * (explained - log_det)
     )
 
 
@@ -139,6 +137,6 @@ def _round(matrix: Tensor, stats: Statistics) -> tuple[Tensor, float]:
     # T_c A_c = C_c (Kenny et al., 2005, prop. 3).
     normal = moments.view(components, dim, dim)[used]
     updated[used] = torch.linalg.solve(normal, products[used].transpose(1, 2)).transpose(1, 2)
-    # Minimum divergence: the best prior of w is merged into T, which speeds up EM (Kenny, "Joint factor
-    # analysis of speaker and session variability", 2005).
+    # Minimum divergence: the best prior of w is merged into T, which speeds up EM (Kenny, "Joint factor analysis of
+    # speaker and session variability", 2005).
     return updated @ torch.linalg.cholesky(prior / len(stats)), total / len(stats)

@@ -1,8 +1,7 @@
 """New sound classes for a trained SoundBeam, from a few recordings (Delcroix et al., 2021, sec. 3).
 
-Each new class gets a column of the embedding matrix, initialised with the average embedding of its
-recordings (eq. 8 and 9) or at random. Only these columns are trained: the outputs for the earlier
-classes stay the same to the last bit.
+Each new class gets a column of the embedding matrix, initialised with the average embedding of its recordings (eq. 8
+and 9) or at random. Only these columns are trained: the outputs for the earlier classes stay the same to the last bit.
 """
 
 from __future__ import annotations
@@ -53,8 +52,8 @@ def adapt(
         dataset: config whose mixtures hold the recordings of new classes, for example
             "fewshot_synthetic_5shot_adaptation".
         out: folder of the new checkpoint, for `load_system("soundbeam", checkpoint=...)`.
-        enroll_from: config whose trials enroll new classes with those recordings; `dataset` if
-            None, which enrolls nothing where there is one recording for each class.
+        enroll_from: config whose trials enroll new classes with those recordings; `dataset` if None, which enrolls
+            nothing where there is one recording for each class.
         options: initial columns and training.
         device: "cpu", "cuda", ...
         corpus_dirs: folders of the corpora on disk, by name.

@@ -54,11 +54,7 @@ def train_columns(
     columns.requires_grad_(True)
     adam = torch.optim.Adam([columns], lr=options.lr)
     batches = EpochBatches(
-        stream,
-        per_epoch=options.mixtures,
-        batch_size=options.batch_size,
-        threads=1,
-        cache=options.mixtures <= _CACHED,
+        stream, per_epoch=options.mixtures, batch_size=options.batch_size, threads=1, cache=options.mixtures <= _CACHED
     )
     means: list[float] = []
     title = f"adapt to {', '.join(classes[-len(columns) :])}"
@@ -78,9 +74,7 @@ def train_columns(
     return tuple(means)
 
 
-def _losses(
-    net: SoundBeamNet, columns: Tensor, classes: tuple[str, ...], batches: EpochBatches
-) -> Iterator[Tensor]:
+def _losses(net: SoundBeamNet, columns: Tensor, classes: tuple[str, ...], batches: EpochBatches) -> Iterator[Tensor]:
     """Losses [B] of each batch with the current columns."""
     frozen = net.embedding
     for rendered in batches:
@@ -90,12 +84,9 @@ def _losses(
         mixture = batch.queries.mixture[:, 0]
         clue = embed(query.to(columns.device), embeddings)
         estimate = net.extractor(mixture, batch.queries.lengths, clue)
-        losses = NegativeSnr()(
-            estimate=estimate, reference=batch.target, mixture=mixture, present=batch.present
-        )
+        losses = NegativeSnr()(estimate=estimate, reference=batch.target, mixture=mixture, present=batch.present)
         if not bool(torch.isfinite(losses).all()):
             raise TsebenchError(
-                f"adaptation diverged: a loss is not finite (mixtures "
-                f"{', '.join(batch.queries.ids)}); set a lower lr"
+                f"adaptation diverged: a loss is not finite (mixtures {', '.join(batch.queries.ids)}); set a lower lr"
             )
         yield losses

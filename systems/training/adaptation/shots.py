@@ -38,9 +38,8 @@ def find_enrollments(stream: TrainingStream, labels: Sequence[str]) -> dict[str,
     missing = next((label for label, clips in found.items() if not clips), None)
     if missing is not None:
         raise DatasetError(
-            f"no enrollment of new class {missing!r} in {ENROLLMENT_TRIALS} trials; set "
-            "enroll_from to a dataset that enrolls it (the test part of the same few-shot set), "
-            "or init: rnd"
+            f"no enrollment of new class {missing!r} in {ENROLLMENT_TRIALS} trials; set enroll_from to a dataset that "
+            "enrolls it (the test part of the same few-shot set), or init: rnd"
         )
     return {label: tuple(clips[key] for key in sorted(clips)) for label, clips in found.items()}
 

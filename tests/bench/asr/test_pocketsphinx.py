@@ -47,9 +47,7 @@ def pooled_rate(texts: list[str], said: list[str]) -> float:
     return 100 * sum(c.edits for c in counts) / sum(c.words for c in counts)
 
 
-def test_words_of_clean_speech_and_of_mixtures(
-    matrix: PocketSphinx, speech: list[tuple[Samples, str]]
-) -> None:
+def test_words_of_clean_speech_and_of_mixtures(matrix: PocketSphinx, speech: list[tuple[Samples, str]]) -> None:
     signals, said = [s for s, _ in speech], [text for _, text in speech]
     clean = pooled_rate(matrix.transcribe(signals, RATE_HZ), said)
     mixtures = [mix(signals[k], signals[k - 2]) for k in range(len(signals))]  # of two voices
@@ -77,9 +75,7 @@ def odd_signals() -> list[Samples]:
 
 
 @pytest.mark.parametrize("own_model", [False, True])
-def test_transcripts_do_not_depend_on_what_came_before(
-    speech: list[tuple[Samples, str]], own_model: bool
-) -> None:
+def test_transcripts_do_not_depend_on_what_came_before(speech: list[tuple[Samples, str]], own_model: bool) -> None:
     """Scores are compared to the last digit, as they move before words do."""
     recogniser = PocketSphinx(None if own_model else SyntheticSpeech.grammar())
     spoken = [resample(s, from_hz=RATE_HZ, to_hz=16000) for s, _ in speech[:6]]

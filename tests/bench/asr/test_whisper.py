@@ -80,8 +80,7 @@ def signals() -> list[Samples]:
         for n, period in zip(lengths, (3, 10, 30, 100, 300, 1000, 7), strict=True)
     ]
     return [
-        (10.0 ** (-level / 2) * sound / np.abs(sound).max()).astype(np.float32)
-        for level, sound in enumerate(sounds)
+        (10.0 ** (-level / 2) * sound / np.abs(sound).max()).astype(np.float32) for level, sound in enumerate(sounds)
     ]
 
 
@@ -237,8 +236,7 @@ def test_no_such_model(spec: str, problem: str) -> None:
 
 @pytest.fixture
 def published(checkpoint: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The checkpoint as if it were tiny.en, at an address that needs no network; the cache is
-    an empty folder."""
+    """The checkpoint as if it were tiny.en, at an address that needs no network; the cache is an empty folder."""
     digest = hashlib.sha256(checkpoint.read_bytes()).hexdigest()
     file = folder / digest / "tiny.en.pt"
     file.parent.mkdir(exist_ok=True)
@@ -260,9 +258,7 @@ def test_size_is_downloaded_once(published: Path, monkeypatch: pytest.MonkeyPatc
         open_recogniser("whisper:tiny.en", device="cpu")
 
 
-def test_size_is_found_in_the_home_folder(
-    published: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_size_is_found_in_the_home_folder(published: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / ".cache" / "whisper").mkdir(parents=True)

@@ -33,9 +33,7 @@ def test_linear() -> None:
     assert macs(nn.Linear(5, 3, bias=False), torch.randn(5)) == 5 * 3
 
 
-@pytest.mark.parametrize(
-    ("stride", "groups", "dilation", "padding"), [(1, 1, 1, 0), (2, 3, 1, 2), (3, 6, 2, 1)]
-)
+@pytest.mark.parametrize(("stride", "groups", "dilation", "padding"), [(1, 1, 1, 0), (2, 3, 1, 2), (3, 6, 2, 1)])
 def test_conv1d(stride: int, groups: int, dilation: int, padding: int) -> None:
     layer = nn.Conv1d(6, 12, 4, stride=stride, groups=groups, dilation=dilation, padding=padding)
     frames = (50 + 2 * padding - dilation * 3 - 1) // stride + 1

@@ -135,9 +135,7 @@ def test_hidden_networks_are_unknown_and_not_free() -> None:
 
 # Whole systems
 
-NET = SoundBeamConfig(
-    num_filters=12, filter_length=16, bottleneck=8, hidden=10, blocks=2, stacks=3, embedding_dim=6
-)
+NET = SoundBeamConfig(num_filters=12, filter_length=16, bottleneck=8, hidden=10, blocks=2, stacks=3, embedding_dim=6)
 CLASSES = ("bell", "dog_bark", "rain")
 
 
@@ -195,11 +193,7 @@ def test_the_clue_is_apart_from_the_mixture() -> None:
         return net(batch.mixture)[:, 0]
 
     card = SystemCard(
-        name="fake",
-        family="discriminative",
-        description="",
-        clues=frozenset({"enrollment"}),
-        sample_rate_hz=16000,
+        name="fake", family="discriminative", description="", clues=frozenset({"enrollment"}), sample_rate_hz=16000
     )
     cost = cost_of(Fake(function, card=card, nets=[encoder, net]))
     assert cost.macs_per_s == pytest.approx(5 * 16000)

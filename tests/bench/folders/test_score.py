@@ -88,9 +88,7 @@ def folders(tmp_path: Path) -> Folders:
     noises = {key: 0.1 * rng.standard_normal(RATE_HZ).astype(np.float32) for key in KEYS}
     mixtures = {key: references[key] + noises[key] for key in KEYS}
     # Not a scaled copy of reference plus noise, so that SDR, SI-SDR and SNR all differ.
-    estimates = {
-        key: 0.8 * references[key] + 0.2 * np.roll(references[key], 3) + 0.3 * noises[key] for key in KEYS
-    }
+    estimates = {key: 0.8 * references[key] + 0.2 * np.roll(references[key], 3) + 0.3 * noises[key] for key in KEYS}
     for name, signals in (("ref", references), ("mix", mixtures), ("est", estimates)):
         for key, samples in signals.items():
             save(tmp_path / name / f"{key}.wav", samples)

@@ -24,10 +24,7 @@ def make_item(index: int, length: int) -> Item:
     tones = torch.stack([torch.sin(2 * torch.pi * hz * time) for hz in (300 + 50 * index, 1000)])
     clip = tones[0, :100].clone()
     query = Query(
-        id=f"t{index}",
-        mixture=tones.sum(dim=0, keepdim=True),
-        sample_rate_hz=8000,
-        clues=Clues(enrollments=(clip,)),
+        id=f"t{index}", mixture=tones.sum(dim=0, keepdim=True), sample_rate_hz=8000, clues=Clues(enrollments=(clip,))
     )
     truth = Truth(target=tones[:1].clone(), interferers=tones[1:].clone(), active_classes=(), transcript=None)
     return Item(index=index, query=query, truth=truth)

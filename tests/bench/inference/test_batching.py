@@ -39,9 +39,7 @@ def make_item(index: int, length: int, *, rate_hz: int = 8000, present: bool = T
     equal_lengths=st.booleans(),
     seed=st.integers(0, 100),
 )
-def test_every_item_is_in_one_batch(
-    lengths: list[int], batch_size: int, equal_lengths: bool, seed: int
-) -> None:
+def test_every_item_is_in_one_batch(lengths: list[int], batch_size: int, equal_lengths: bool, seed: int) -> None:
     items = [make_item(index, length) for index, length in enumerate(lengths)]
     batches = bucket(items, batch_size=batch_size, equal_lengths=equal_lengths)
     assert sorted(item.index for batch in batches for item in batch) == list(range(len(items)))

@@ -113,9 +113,7 @@ def test_the_batch_does_not_change_a_value(name: str, speech: list[torch.Tensor]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_useless_answer_is_a_row_with_a_reason(
-    name: str, speech: list[torch.Tensor], pool: FilePool
-) -> None:
+def test_a_useless_answer_is_a_row_with_a_reason(name: str, speech: list[torch.Tensor], pool: FilePool) -> None:
     good = item(name, speech[0], 5.0)
     cases = [None, torch.full_like(speech[0], torch.nan), speech[0][:100]]
     items = [

@@ -19,15 +19,7 @@ from tsebench.bench.scoring.plan import MetricPlan
 from tsebench.bench.scoring.pool import FilePool
 from tsebench.bench.scoring.scorer import Scorer
 
-METRICS: tuple[BatchMetric, ...] = (
-    Snr(),
-    SiSdr(),
-    SdSdr(),
-    Attenuation(),
-    Sdr(),
-    Stoi(),
-    Stoi(extended=True),
-)
+METRICS: tuple[BatchMetric, ...] = (Snr(), SiSdr(), SdSdr(), Attenuation(), Sdr(), Stoi(), Stoi(extended=True))
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 every_metric = pytest.mark.parametrize("metric", METRICS, ids=[m.info.name for m in METRICS])
 

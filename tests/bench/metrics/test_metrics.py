@@ -203,11 +203,7 @@ def test_closed_forms_of_the_registered_ratios() -> None:
     reference = torch.tensor([[3.0, -3.0, 0.0, 0.0]])
     estimate = torch.tensor([[3.0, -3.0, 1.0, -1.0]])
     signals = Signals(
-        estimate=estimate,
-        reference=reference,
-        mixture=10 * estimate,
-        lengths=torch.tensor([4]),
-        sample_rate_hz=8000,
+        estimate=estimate, reference=reference, mixture=10 * estimate, lengths=torch.tensor([4]), sample_rate_hz=8000
     )
     nine = pytest.approx(10 * np.log10(9.0), abs=1e-6)
     assert float(batched("snr").compute(signals)) == nine
@@ -231,12 +227,8 @@ def test_pesq_equals_the_package(mode: str) -> None:
 @needs_data
 def test_pesq_of_other_rates_is_wide_band_after_resampling() -> None:
     estimate, reference, _ = degraded_pairs("digits", 1)[0]
-    value = per_file("pesq").compute_file(
-        estimate=estimate.numpy(), reference=reference.numpy(), sample_rate_hz=11025
-    )
-    clean, degraded = (
-        resample(signal.numpy(), from_hz=11025, to_hz=16000) for signal in (reference, estimate)
-    )
+    value = per_file("pesq").compute_file(estimate=estimate.numpy(), reference=reference.numpy(), sample_rate_hz=11025)
+    clean, degraded = (resample(signal.numpy(), from_hz=11025, to_hz=16000) for signal in (reference, estimate))
     assert value == pesq(16000, clean, degraded, "wb")
 
 
@@ -265,9 +257,7 @@ def test_signatures_name_every_setting() -> None:
         "snr": "snr|f64|tsebench:1",
         "stoi": "stoi|torch|f64|fs:8000>10000|pystoi:0.4.1|tsebench:2",
     }
-    assert SiSdr(zero_mean=False, floor_db=-50).signature(8000) == (
-        "si_sdr|zero_mean:false|f64|floor:-50|tsebench:1"
-    )
+    assert SiSdr(zero_mean=False, floor_db=-50).signature(8000) == ("si_sdr|zero_mean:false|f64|floor:-50|tsebench:1")
     rates = {rate: load_metric("pesq").signature(rate) for rate in (8000, 16000, 44100)}
     assert rates[8000].startswith("pesq|nb|pesq:")
     assert rates[8000].endswith("|fs:8000")

@@ -567,9 +567,7 @@ def external(path: Path, place: str, where: str) -> Path:
 
 
 @pytest.mark.parametrize("where", ["graph", "node", "branch"])
-def test_weights_in_other_files_are_refused(
-    where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_weights_in_other_files_are_refused(where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder, elsewhere = tmp_path / "models", tmp_path / "elsewhere"
     for place in (folder, folder / "deep", elsewhere, tmp_path):
         place.mkdir(exist_ok=True)
@@ -688,9 +686,7 @@ def test_on_a_gpu_it_runs_here_and_not_in_the_pool(models: dict[str, Path]) -> N
     sessions = onnx_sessions.session
     metric._given = on_gpu
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            "tsebench.core.onnx.session", lambda path, sha256, device: sessions(path, sha256, "cpu")
-        )
+        patch.setattr("tsebench.core.onnx.session", lambda path, sha256, device: sessions(path, sha256, "cpu"))
         here = metric.judge(answers, sample_rate_hz=RATE_HZ, submit=never)
     assert here[0].value == pytest.approx(there[0].result().value, abs=1e-6)
     assert [outcome.reason for outcome in here] == ["", "too_short"]
@@ -707,13 +703,7 @@ SPEECH: dict[str, Any] = {
     "name": "speech",
     "builder": "speech_mix",
     "corpora": {"speech": {"kind": "synthetic_speech"}},
-    "params": {
-        "count": 1,
-        "sample_rate_hz": 8000,
-        "n_speakers": 2,
-        "mode": "max",
-        "speech": {"corpus": "speech"},
-    },
+    "params": {"count": 1, "sample_rate_hz": 8000, "n_speakers": 2, "mode": "max", "speech": {"corpus": "speech"}},
 }
 
 
@@ -758,9 +748,7 @@ def test_a_run_judges_with_the_users_models(tmp_path: Path, models: dict[str, Pa
     wide = rows.pivot_table(index=["system", "trial_id"], columns="metric", values="value")
     for name in NAMES:
         perfect = wide.loc["oracle_target"]
-        pd.testing.assert_series_equal(
-            perfect[name], perfect[f"{name}_reference"], check_names=False, check_exact=True
-        )
+        pd.testing.assert_series_equal(perfect[name], perfect[f"{name}_reference"], check_names=False, check_exact=True)
         assert (wide.loc["mixture", name] != wide.loc["oracle_target", name]).all()
 
 
@@ -807,9 +795,7 @@ def test_folders_are_scored_with_the_users_model(
 
 
 @pytest.mark.usefixtures("own_folders")
-def test_a_wrong_model_is_one_line_on_the_command_line(
-    wavs: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_wrong_model_is_one_line_on_the_command_line(wavs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["score", "--estimates", wavs / "est", "--references", wavs / "ref", "--out"]
     words += [wavs / "out", "--metrics", "dnsmos"]
     (wavs / "model.onnx").write_bytes(b"not a model")

@@ -146,9 +146,7 @@ def test_chunks_do_not_change_a_value(extended: bool, monkeypatch: pytest.Monkey
     inside = torch.arange(20000) < lengths[:, None]
     reference = torch.from_numpy(noise(100000)).reshape(5, -1) * inside
     estimate = (reference + torch.from_numpy(noise(100000, seed=1)).reshape(5, -1)) * inside
-    signals = Signals(
-        estimate=estimate, reference=reference, mixture=estimate, lengths=lengths, sample_rate_hz=8000
-    )
+    signals = Signals(estimate=estimate, reference=reference, mixture=estimate, lengths=lengths, sample_rate_hz=8000)
     metric = load_metric("estoi" if extended else "stoi")
     assert isinstance(metric, BatchMetric)
     found: list[Tensor] = []
@@ -164,9 +162,7 @@ def test_chunks_do_not_change_a_value(extended: bool, monkeypatch: pytest.Monkey
 @both
 @pytest.mark.parametrize("rate_hz", [8000, 10000])
 @pytest.mark.parametrize("period", [3, 7, 40])
-def test_frames_after_every_kind_of_gap_are_those_of_pystoi(
-    extended: bool, rate_hz: int, period: int
-) -> None:
+def test_frames_after_every_kind_of_gap_are_those_of_pystoi(extended: bool, rate_hz: int, period: int) -> None:
     # Silences of one to three frames, so often that most frames that are left have a gap next to
     # them, at the beginning and at the end too.
     block = np.arange(40000) // 128
@@ -182,9 +178,7 @@ def test_frames_after_every_kind_of_gap_are_those_of_pystoi(
 
 
 @pytest.mark.parametrize("frames", [1, 7, 1 << 20])
-def test_the_size_of_a_transform_does_not_change_a_value(
-    monkeypatch: pytest.MonkeyPatch, frames: int
-) -> None:
+def test_the_size_of_a_transform_does_not_change_a_value(monkeypatch: pytest.MonkeyPatch, frames: int) -> None:
     reference = noise(30000) * (np.arange(30000) % 9000 < 7000)
     pairs = [(reference + noise(30000, seed=seed), reference) for seed in (1, 2)]
     expected = together(pairs, 10000, extended=False)
@@ -230,9 +224,7 @@ def test_moments_of_segments_keep_the_digits_of_small_deviations(deviation: floa
 def test_an_empty_batch_has_no_values(extended: bool) -> None:
     nothing = torch.zeros(0, 100)
     lengths = torch.zeros(0, dtype=torch.long)
-    values = stoi(
-        estimate=nothing, reference=nothing, lengths=lengths, sample_rate_hz=8000, extended=extended
-    )
+    values = stoi(estimate=nothing, reference=nothing, lengths=lengths, sample_rate_hz=8000, extended=extended)
     assert values.shape == (0,)
 
 

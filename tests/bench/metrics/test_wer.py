@@ -117,9 +117,7 @@ def scored(items: Sequence[Scorable], **options: object) -> list[Score]:
 def item(transcript: str | None, estimate: torch.Tensor | None = None) -> Scorable:
     signal, _ = speech()
     judged = signal if estimate is None else estimate
-    return Scorable(
-        trial_id="t", estimate=judged, reference=signal, mixture=signal, facts=Facts(transcript=transcript)
-    )
+    return Scorable(trial_id="t", estimate=judged, reference=signal, mixture=signal, facts=Facts(transcript=transcript))
 
 
 def test_a_trial_without_words_has_no_rate() -> None:
@@ -212,9 +210,6 @@ def test_settings_on_the_command_line() -> None:
 
 
 def test_one_metric_has_one_setting() -> None:
-    choices = [
-        MetricSpec(name="pesq", options={"mode": "nb"}),
-        MetricSpec(name="pesqi", options={"mode": "wb"}),
-    ]
+    choices = [MetricSpec(name="pesq", options={"mode": "nb"}), MetricSpec(name="pesqi", options={"mode": "wb"})]
     with pytest.raises(ConfigError, match=r"metric 'pesq' is asked for with the settings"):
         plan_metrics(choices)

@@ -166,9 +166,7 @@ def _hear_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def test_an_interrupt_ends_at_once_and_can_be_resumed(
-    place: Path, undisturbed: pd.DataFrame, slow: Path
-) -> None:
+def test_an_interrupt_ends_at_once_and_can_be_resumed(place: Path, undisturbed: pd.DataFrame, slow: Path) -> None:
     out = place / "interrupted"
     # A group of its own, interrupted as a whole: as Ctrl-C does on a terminal.
     process = start(place, out, start_new_session=True, preexec_fn=_hear_interrupts)

@@ -28,14 +28,7 @@ from tsebench.bench.scoring.cache import ScoreCache
 from tsebench.bench.scoring.plan import plan_metrics
 from tsebench.bench.scoring.pool import FilePool
 from tsebench.bench.scoring.scorer import Pending, Scorer
-from tsebench.core.errors import (
-    ConfigError,
-    CorpusError,
-    DatasetError,
-    OutputError,
-    TsebenchError,
-    UnknownNameError,
-)
+from tsebench.core.errors import ConfigError, CorpusError, DatasetError, OutputError, TsebenchError, UnknownNameError
 from tsebench.core.prefetch import AHEAD, ahead
 from tsebench.datasets.build import build
 from tsebench.datasets.config import DatasetConfig
@@ -64,13 +57,7 @@ SPEECH: dict[str, Any] = {
     "name": "speech",
     "builder": "speech_mix",
     "corpora": {"speech": {"kind": "synthetic_speech"}},
-    "params": {
-        "count": 3,
-        "sample_rate_hz": 8000,
-        "n_speakers": 2,
-        "mode": "max",
-        "speech": {"corpus": "speech"},
-    },
+    "params": {"count": 3, "sample_rate_hz": 8000, "n_speakers": 2, "mode": "max", "speech": {"corpus": "speech"}},
 }
 METRICS = ("snri", "si_sdri", "attenuation")
 NAMES = plan_metrics(METRICS).names
@@ -119,9 +106,7 @@ class Scripted:
         if self._act == "memory" and len(batch.ids) > int(self._bad[0]):
             raise torch.OutOfMemoryError
         found = [row for row, name in enumerate(batch.ids) if name in self._bad]
-        estimates: list[Any] = [
-            self._gain * batch.mixture[row, 0, :length] for row, length in enumerate(batch.lengths)
-        ]
+        estimates: list[Any] = [self._gain * batch.mixture[row, 0, :length] for row, length in enumerate(batch.lengths)]
         if found and self._act in {"raise", "nothing", "batch shape", "too few"}:
             return self._broken_batch(batch, estimates)
         for row in found:
@@ -182,9 +167,7 @@ def sounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def ragged(sounds: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same with mixtures of four lengths."""
     manifest = read_manifest(sounds)
-    mixtures = [
-        replace(mixture, num_samples=8000 - 613 * number) for number, mixture in enumerate(manifest.mixtures)
-    ]
+    mixtures = [replace(mixture, num_samples=8000 - 613 * number) for number, mixture in enumerate(manifest.mixtures)]
     cut = replace(manifest, mixtures=mixtures, card=replace(manifest.card, name="ragged"))
     cut = replace(cut, card=replace(cut.card, fingerprint=fingerprint(cut)))
     folder = tmp_path_factory.mktemp("sets") / "ragged"
@@ -379,8 +362,7 @@ def clean(sounds: Path, tmp_path_factory: pytest.TempPathFactory) -> Mapping[int
 
 
 @pytest.mark.parametrize(
-    ("act", "rate_hz"),
-    [*((act, None) for act in (*FAILURES, "silence")), *((act, 11025) for act in RESAMPLED)],
+    ("act", "rate_hz"), [*((act, None) for act in (*FAILURES, "silence")), *((act, 11025) for act in RESAMPLED)]
 )
 def test_a_bad_answer_costs_its_own_trial(
     act: str, rate_hz: int | None, clean: Mapping[int | None, Any], sounds: Path, tmp_path: Path
@@ -504,9 +486,7 @@ def test_a_run_that_stops_between_shards_goes_on(sounds: Path, tmp_path: Path) -
     assert_same(out, tmp_path / "undisturbed")
 
 
-def test_a_finished_run_does_nothing_again(
-    sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_finished_run_does_nothing_again(sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = go(tmp_path / "a", sounds)
     before = {p: p.stat().st_mtime_ns for p in (tmp_path / "a" / "rows").iterdir()}
     monkeypatch.setattr(Dataset, "__getitem__", None)

@@ -107,9 +107,7 @@ def spoilt(draw: st.DrawFn, estimate: Tensor) -> Tensor | None:
         estimate = cut(estimate, draw(st.sampled_from([-9000, -100, -80, -79, -1, 1, 79, 80, 9000])))
     elif fault == "dtype":
         kinds = (torch.float64, torch.float16, torch.bfloat16, torch.int16, torch.int64, torch.uint8)
-        estimate = (
-            estimate.clamp(-100, 100).abs().to(draw(st.sampled_from([*kinds, torch.bool, torch.complex64])))
-        )
+        estimate = estimate.clamp(-100, 100).abs().to(draw(st.sampled_from([*kinds, torch.bool, torch.complex64])))
     elif fault == "shape":
         return draw(st.sampled_from([estimate[None], estimate[0], estimate[None, :0]]))
     return None if fault == "no answer" else estimate
@@ -379,11 +377,7 @@ def test_improvements_are_differences_and_carry_on_what_happened(drawn: list[Sco
 
 
 outcomes = st.one_of(
-    st.tuples(
-        st.just("ok"),
-        st.lists(st.sampled_from(sorted(NOTES)), unique=True).map(";".join),
-        st.floats(-1e3, 1e3),
-    ),
+    st.tuples(st.just("ok"), st.lists(st.sampled_from(sorted(NOTES)), unique=True).map(";".join), st.floats(-1e3, 1e3)),
     st.tuples(st.just("undefined"), st.sampled_from(sorted(UNDEFINED)), st.just(math.nan)),
     st.tuples(st.just("failed"), st.sampled_from(sorted(FAILED)), st.just(math.nan)),
 )

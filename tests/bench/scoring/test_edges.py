@@ -94,12 +94,7 @@ def present(rest: Want, **others: Want) -> Wants:
     classes = rest
     if rest.status != "failed":
         classes = value(1.0, 0.0, rest.reason if rest.status == "ok" else "")
-    return {
-        **dict.fromkeys(ALL, rest),
-        "attenuation": undefined("present_target"),
-        "macro_f1": classes,
-        **others,
-    }
+    return {**dict.fromkeys(ALL, rest), "attenuation": undefined("present_target"), "macro_f1": classes, **others}
 
 
 def ratios(rest: Want, **others: Want) -> Wants:
@@ -266,10 +261,7 @@ CASES: dict[str, tuple[Callable[[Speech], Scorable], Wants]] = {
     "two samples": (
         lambda s: s.cut(5000, 5002),
         ratios(
-            between(-30.0, TOP_DB + 0.01),
-            **SHORT,
-            pesq=failed("pesq_too_short"),
-            wrong_target_rate=between(0.0, 100.0),
+            between(-30.0, TOP_DB + 0.01), **SHORT, pesq=failed("pesq_too_short"), wrong_target_rate=between(0.0, 100.0)
         ),
     ),
     "0.1 s": (lambda s: s.cut(5000, 5800), ratios(package(), **SHORT, pesq=failed("pesq_too_short"))),
@@ -283,10 +275,7 @@ CASES: dict[str, tuple[Callable[[Speech], Scorable], Wants]] = {
     "11 ms shorter": (lambda s: s.estimate(lambda x: x[:-88]), present(LENGTH)),
     "empty estimate": (lambda s: s.estimate(lambda x: x[:0]), present(LENGTH)),
     "estimate of one sample": (lambda s: s.estimate(lambda x: x[:1]), present(LENGTH)),
-    "mixture 9 ms longer": (
-        lambda s: s.trial(mixture=longer(72)(s.target)),
-        ratios(as_good(), wer=as_good()),
-    ),
+    "mixture 9 ms longer": (lambda s: s.trial(mixture=longer(72)(s.target)), ratios(as_good(), wer=as_good())),
     # Levels. 2^±40 is 9.1e-13 and 1.1e12, and exact in float32.
     "recording of 2^-40": (lambda s: s.scaled(2.0**-40), ratios(as_good(), **AT_1E_12)),
     "recording of 2^40": (lambda s: s.scaled(2.0**40), ratios(as_good(), **BY_PACKAGE)),
@@ -309,13 +298,7 @@ CASES: dict[str, tuple[Callable[[Speech], Scorable], Wants]] = {
     # Copies
     "identical": (
         lambda s: s.trial(estimate=s.target),
-        ratios(
-            value(TOP_DB),
-            sdr=between(100.0, TOP_DB + 1e-6),
-            stoi=value(1.0),
-            estoi=value(1.0),
-            pesq=package(),
-        ),
+        ratios(value(TOP_DB), sdr=between(100.0, TOP_DB + 1e-6), stoi=value(1.0), estoi=value(1.0), pesq=package()),
     ),
     "inverted": (
         lambda s: s.trial(estimate=-s.target),
@@ -356,10 +339,7 @@ CASES: dict[str, tuple[Callable[[Speech], Scorable], Wants]] = {
     "bool": (lambda s: s.estimate(lambda x: x > 0), present(failed("dtype"))),
     "complex": (lambda s: s.estimate(lambda x: x + 0j), present(failed("dtype"))),
     "beyond float32": (lambda s: s.estimate(lambda x: 1e200 * x.double()), present(NON_FINITE)),
-    "with a gradient": (
-        lambda s: s.estimate(lambda x: x.clone().requires_grad_()),
-        ratios(as_good(), wer=as_good()),
-    ),
+    "with a gradient": (lambda s: s.estimate(lambda x: x.clone().requires_grad_()), ratios(as_good(), wer=as_good())),
     "every second sample in memory": (
         lambda s: s.estimate(lambda x: x.repeat_interleave(2)[::2]),
         ratios(as_good(), wer=as_good()),
@@ -372,18 +352,9 @@ CASES: dict[str, tuple[Callable[[Speech], Scorable], Wants]] = {
     "failure with an estimate": (lambda s: s.trial(failure="late"), present(failed("late"))),
     "with a note": (lambda s: s.trial(notes="late"), present(as_good(reason="late"))),
     # The target is absent: 10 log10(||0.1 x||^2 / ||x||^2)
-    "absent": (
-        lambda s: s.trial(reference=None, estimate=0.1 * (s.target + s.noise)),
-        absent(value(-20.0, 1e-5)),
-    ),
-    "absent, copy of the mixture": (
-        lambda s: s.trial(reference=None, estimate=s.target + s.noise),
-        absent(value(0.0)),
-    ),
-    "absent, silent": (
-        lambda s: s.trial(reference=None, estimate=0 * s.noise),
-        absent(value(-120.0, 0.0, "floored")),
-    ),
+    "absent": (lambda s: s.trial(reference=None, estimate=0.1 * (s.target + s.noise)), absent(value(-20.0, 1e-5))),
+    "absent, copy of the mixture": (lambda s: s.trial(reference=None, estimate=s.target + s.noise), absent(value(0.0))),
+    "absent, silent": (lambda s: s.trial(reference=None, estimate=0 * s.noise), absent(value(-120.0, 0.0, "floored"))),
     "absent, nearly silent": (
         lambda s: s.trial(reference=None, estimate=2.0**-20 * (s.target + s.noise)),
         absent(value(-120.0, 0.0, "floored")),  # -120.4 dB
@@ -392,14 +363,8 @@ CASES: dict[str, tuple[Callable[[Speech], Scorable], Wants]] = {
         lambda s: s.trial(reference=None, mixture=0 * s.noise),
         absent(undefined("silent_mixture"), undefined("silent_mixture")),
     ),
-    "absent, NaN": (
-        lambda s: s.trial(reference=None, estimate=math.nan * s.noise),
-        absent(NON_FINITE, NON_FINITE),
-    ),
-    "absent, 11 ms shorter": (
-        lambda s: s.trial(reference=None, estimate=s.noise[:-88]),
-        absent(LENGTH, LENGTH),
-    ),
+    "absent, NaN": (lambda s: s.trial(reference=None, estimate=math.nan * s.noise), absent(NON_FINITE, NON_FINITE)),
+    "absent, 11 ms shorter": (lambda s: s.trial(reference=None, estimate=s.noise[:-88]), absent(LENGTH, LENGTH)),
     # What is not known
     "no facts": (
         lambda s: s.trial(facts=Facts()),
@@ -423,10 +388,7 @@ CASES: dict[str, tuple[Callable[[Speech], Scorable], Wants]] = {
         lambda s: s.trial(facts=s.facts(interferers=torch.tensor([[0.1], [0.3], [0.7], [-1.7]]) * s.target)),
         present(as_good()),
     ),
-    "short interferers": (
-        lambda s: s.trial(facts=s.facts(interferers=s.noise[None, :100])),
-        present(as_good()),
-    ),
+    "short interferers": (lambda s: s.trial(facts=s.facts(interferers=s.noise[None, :100])), present(as_good())),
     "NaN among class probabilities": (
         lambda s: s.trial(facts=s.facts(class_probabilities=torch.tensor([math.nan, 0.9]))),
         present(as_good(), macro_f1=failed("class_probabilities_non_finite")),
@@ -560,10 +522,7 @@ def test_lengths_from_a_fifth_of_a_second_to_a_minute() -> None:
             for other in (together, turned):
                 there = other[item.trial_id][metric]
                 assert (there.status, there.reason) == (score.status, score.reason)
-                assert there.value == pytest.approx(score.value, abs=1e-9, nan_ok=True), (
-                    item.trial_id,
-                    metric,
-                )
+                assert there.value == pytest.approx(score.value, abs=1e-9, nan_ok=True), (item.trial_id, metric)
     statuses = {name: together[name]["stoi"].status for name in together}
     assert statuses["0.2 present"] == "undefined"  # less than the 0.384 s of a segment
     assert statuses["1.0 present"] == "ok"
@@ -631,11 +590,7 @@ FILES: dict[str, tuple[Callable[[Array, Array, Array], Signals], str, Wants]] = 
     "inverted": (lambda e, s, m: (-s, s, m), "FLOAT", from_table("inverted")),
     "3_late": (lambda e, s, m: (np.roll(s, 3), s, m), "FLOAT", from_table("float16")),
     # Files of integers are read as full scale = 1.
-    "int16": (
-        lambda e, s, m: (e, s, m),
-        "PCM_16",
-        from_table("good", **dict.fromkeys(FILE_NAMES[:7], as_good(0.01))),
-    ),
+    "int16": (lambda e, s, m: (e, s, m), "PCM_16", from_table("good", **dict.fromkeys(FILE_NAMES[:7], as_good(0.01)))),
     "float64": (lambda e, s, m: (e, s, m), "DOUBLE", from_table("float64")),
     "mixture_9ms_shorter": (lambda e, s, m: (e, s, m[:-72]), "FLOAT", from_table("mixture 9 ms longer")),
 }
@@ -731,25 +686,10 @@ REFUSED: dict[str, tuple[tuple[Change, Change, Change], int | None, type[Excepti
     "stereo mixture": ((same, same, stereo), None, ConfigError, r"m/a.wav' has 2.*--channel 0"),
     "channel too high": ((stereo, same, same), 2, ConfigError, r"--channel is 2; choose one"),
     "channel too low": ((stereo, same, same), -1, ConfigError, r"--channel is -1; choose one"),
-    "NaN in the reference": (
-        (same, lambda x: put(x, np.nan), same),
-        None,
-        AudioError,
-        r"r/a.wav' holds NaN or inf",
-    ),
-    "NaN in the mixture": (
-        (same, same, lambda x: put(x, np.nan)),
-        None,
-        AudioError,
-        r"m/a.wav' holds NaN or inf",
-    ),
+    "NaN in the reference": ((same, lambda x: put(x, np.nan), same), None, AudioError, r"r/a.wav' holds NaN or inf"),
+    "NaN in the mixture": ((same, same, lambda x: put(x, np.nan)), None, AudioError, r"m/a.wav' holds NaN or inf"),
     "empty reference": ((same, lambda x: x[:0], same), None, AudioError, r"r/a.wav' has no samples"),
-    "mixture 11 ms shorter": (
-        (same, same, lambda x: x[:-88]),
-        None,
-        ConfigError,
-        r"m/a.wav' has 7912 samples",
-    ),
+    "mixture 11 ms shorter": ((same, same, lambda x: x[:-88]), None, ConfigError, r"m/a.wav' has 7912 samples"),
 }
 
 
@@ -759,9 +699,7 @@ def scored_alone(root: Path, changes: tuple[Change, Change, Change], channel: in
     signals = (reference + 0.3 * noise, reference, reference + noise)
     for folder, samples, change in zip("erm", signals, changes, strict=True):
         write(root / folder / "a.wav", change(samples))
-    options = ScoreOptions(
-        out=root / "out", metrics=("snr",), jobs=0, cache=root / "c", channel=channel, device="cpu"
-    )
+    options = ScoreOptions(out=root / "out", metrics=("snr",), jobs=0, cache=root / "c", channel=channel, device="cpu")
     score_folders(estimates=root / "e", references=root / "r", mixtures=root / "m", options=options)
     return read_rows(root / "out")
 

@@ -96,10 +96,7 @@ def score(pool: FilePool, *metrics: Metric) -> list[list[Score]]:
 
 @pytest.mark.parametrize(
     ("metric", "reason"),
-    [
-        (Custom(length), "ZeroDivisionError: too few samples"),
-        (CustomJudge(lengths), "LookupError: no such band"),
-    ],
+    [(Custom(length), "ZeroDivisionError: too few samples"), (CustomJudge(lengths), "LookupError: no such band")],
     ids=["batch", "answers"],
 )
 def test_an_error_costs_its_own_trial(pool: FilePool, metric: Metric, reason: str) -> None:

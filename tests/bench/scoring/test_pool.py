@@ -118,9 +118,7 @@ def test_a_hang_is_ended_by_the_time_limit(wild: FileMetric) -> None:
     assert time.monotonic() - begin < 15
 
 
-def test_workers_that_are_started_early_do_the_first_tasks(
-    wild: FileMetric, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_workers_that_are_started_early_do_the_first_tasks(wild: FileMetric, monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[object] = []
 
     class Counted(pool_module._Worker):
@@ -172,9 +170,7 @@ def test_an_error_in_the_caller_does_not_wait_for_hanging_metrics(wild: FileMetr
     assert [future.cancelled() for future in futures] == [False, True, True]
 
 
-def test_a_worker_that_cannot_start_is_a_clear_error(
-    wild: FileMetric, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_worker_that_cannot_start_is_a_clear_error(wild: FileMetric, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.executable", shutil.which("false"))
     with FilePool(1) as pool, pytest.raises(TsebenchError, match="does not start: exit code 1"):
         ask(pool, wild, NOTHING).result(timeout=30)

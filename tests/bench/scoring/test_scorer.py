@@ -145,10 +145,7 @@ EDGES = {
         {"snr": ("ok", "trimmed", "alone"), "sdr": ("ok", "trimmed", "alone")},
     ),
     "9.9 ms too short": ({"estimate": GOOD[:-79]}, {"snr": ("ok", "padded", None)}),
-    "10 ms too long": (
-        {"estimate": torch.cat([GOOD, noise(80, seed=5)])},
-        {"snr": ("failed", "length", None)},
-    ),
+    "10 ms too long": ({"estimate": torch.cat([GOOD, noise(80, seed=5)])}, {"snr": ("failed", "length", None)}),
     "10 ms too short": ({"estimate": GOOD[:-80]}, {"sdr": ("failed", "length", None)}),
     "empty": ({"estimate": GOOD[:0]}, {"sdr": ("failed", "length", None)}),
     "target absent": (
@@ -176,9 +173,7 @@ EDGES = {
     ),
     "silent reference": (
         {"reference": 0 * REFERENCE},
-        dict.fromkeys(
-            ("snr", "si_sdr", "sdr", "pesq", "stoi", "estoi"), ("undefined", "silent_reference", None)
-        ),
+        dict.fromkeys(("snr", "si_sdr", "sdr", "pesq", "stoi", "estoi"), ("undefined", "silent_reference", None)),
     ),
     "reference is an offset": (
         {"reference": 0 * REFERENCE + 0.25},
@@ -211,11 +206,7 @@ EDGES = {
     ),
     "too short for a segment": (
         {"estimate": GOOD[:3000], "reference": REFERENCE[:3000], "mixture": MIXTURE[:3000]},
-        {
-            "stoi": ("undefined", "too_short", None),
-            "estoi": ("undefined", "too_short", None),
-            "snr": ("ok", "", None),
-        },
+        {"stoi": ("undefined", "too_short", None), "estoi": ("undefined", "too_short", None), "snr": ("ok", "", None)},
     ),
     "perfect": ({"estimate": REFERENCE}, {"snr": ("ok", "", 156.536), "si_sdr": ("ok", "", 156.536)}),
 }
@@ -373,9 +364,7 @@ def test_groups_are_bounded_padded_with_zeros_and_hold_nothing_unusable(
             assert signal.abs().amax(dim=-1).gt(0).all()
 
 
-def test_a_metric_without_a_value_costs_its_own_row(
-    pool: FilePool, plug_in: dict[str, MetricFactory]
-) -> None:
+def test_a_metric_without_a_value_costs_its_own_row(pool: FilePool, plug_in: dict[str, MetricFactory]) -> None:
     plug_in["broken"] = Broken
     plug_in["partial"] = Partial
     scores = score(pool, [scorable(name) for name in "abc"], "broken", "partial", "snr")
@@ -493,8 +482,7 @@ def test_scores_are_the_same_on_cuda(pool: FilePool) -> None:
     items = [scorable(f"t{n}", seed=n, frames=n) for n in (8000, 6000, 500)]
     plan = plan_metrics(ENERGY)
     there, here = (
-        Scorer(plan, sample_rate_hz=RATE, device=device, pool=pool).submit(items).result()
-        for device in ("cuda", "cpu")
+        Scorer(plan, sample_rate_hz=RATE, device=device, pool=pool).submit(items).result() for device in ("cuda", "cpu")
     )
     for one, other in zip(there, here, strict=True):
         assert one.value == pytest.approx(other.value, abs=1e-6, nan_ok=True)

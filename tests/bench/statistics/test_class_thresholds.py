@@ -39,9 +39,7 @@ def draw(n: int, *, seed: int, levels: int | None = None) -> tuple[Probabilities
     return np.round(probabilities, 6), there
 
 
-def frame(
-    probabilities: Probabilities, there: Truth, *, threshold: float = 0.5, **columns: object
-) -> pd.DataFrame:
+def frame(probabilities: Probabilities, there: Truth, *, threshold: float = 0.5, **columns: object) -> pd.DataFrame:
     """Rows of `macro_f1`: the status and value of a row play no part in a sweep."""
     details = [
         decisions(CLASSES, list(p), [c for c, is_there in zip(CLASSES, t, strict=True) if is_there],
@@ -88,9 +86,9 @@ def test_every_threshold_is_scikit_learns(n: int, levels: int | None) -> None:
     assert set(swept["n"]) == {n}
     for line in swept.to_dict("records"):
         expected = by_sklearn(probabilities, there, line["threshold"])
-        assert {name: line[name] for name in CLASS_SCORES} == pytest.approx(
-            expected, abs=1e-12, nan_ok=True
-        ), line["threshold"]
+        assert {name: line[name] for name in CLASS_SCORES} == pytest.approx(expected, abs=1e-12, nan_ok=True), line[
+            "threshold"
+        ]
 
 
 def test_by_hand() -> None:
@@ -210,9 +208,7 @@ def test_trials_without_a_score_of_their_own_keep_their_probabilities() -> None:
             reference=signal,
             mixture=signal,
             facts=Facts(
-                classes=("bell", "dog"),
-                class_probabilities=torch.tensor([probability, 0.0]),
-                active_classes=active,
+                classes=("bell", "dog"), class_probabilities=torch.tensor([probability, 0.0]), active_classes=active
             ),
         )
         for trial, probability, active in (("a", 0.9, ("bell",)), ("b", 0.3, ()))

@@ -10,14 +10,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from tsebench.bench.statistics.comparison import (
-    ALPHA,
-    Difference,
-    compare_pairs,
-    holm,
-    paired_difference,
-    rank_groups,
-)
+from tsebench.bench.statistics.comparison import ALPHA, Difference, compare_pairs, holm, paired_difference, rank_groups
 from tsebench.bench.statistics.resampling import expanded_intervals, resampled_ratios, sign_flip_p_values
 from tsebench.core.errors import ConfigError
 
@@ -117,9 +110,7 @@ def test_clusters_of_unequal_size_keep_the_level() -> None:
 
 def difference(system: str, baseline: str, p_adjusted: float) -> Difference:
     numbers = {"n": 9, "n_clusters": 9, "mean": 0.0, "ci_low": 0.0, "ci_high": 0.0}
-    return Difference(
-        system=system, baseline=baseline, **WHERE, **numbers, p_value=0.0, p_adjusted=p_adjusted
-    )
+    return Difference(system=system, baseline=baseline, **WHERE, **numbers, p_value=0.0, p_adjusted=p_adjusted)
 
 
 def test_alike_systems_are_seldom_split() -> None:

@@ -77,8 +77,7 @@ def class_rows(
     with FilePool(0) as pool:
         outcomes = chosen.judge(answers, sample_rate_hz=8000, submit=pool.submit)
     columns = {
-        name: [getattr(outcome, name) for outcome in outcomes]
-        for name in ("value", "status", "reason", "detail")
+        name: [getattr(outcome, name) for outcome in outcomes] for name in ("value", "status", "reason", "detail")
     }
     return frame(metric, system, **columns, **c)
 
@@ -111,9 +110,7 @@ def test_pooled_decisions_are_those_of_scikit_learn(seed: int) -> None:
     found, there = random_decisions(rng, int(rng.integers(1, 30)), alarm=0.02 * seed)
     for average in ("macro", "micro"):
         values = precision_recall_fscore_support(there, found, average=average, zero_division=np.nan)
-        assert values[2] == pytest.approx(
-            f1_score(there, found, average=average, zero_division=np.nan), nan_ok=True
-        )
+        assert values[2] == pytest.approx(f1_score(there, found, average=average, zero_division=np.nan), nan_ok=True)
         for quantity, expected in zip(("precision", "recall", "f1"), values[:3], strict=True):
             name = f"{average}_{quantity}"
             (cell,) = aggregate(class_rows(found, there, metric=name), resamples=1)
@@ -129,9 +126,7 @@ def test_the_value_of_a_trial_is_that_of_its_own_decisions(name: str) -> None:
         values = precision_recall_fscore_support(t[None], f[None], average=average, zero_division=np.nan)
         expected = values[("precision", "recall", "f1").index(quantity)]
         assert row["value"] == pytest.approx(expected, abs=1e-12, nan_ok=True)
-        assert (row["status"], row["reason"]) == (
-            ("undefined", "no_class") if math.isnan(expected) else ("ok", "")
-        )
+        assert (row["status"], row["reason"]) == (("undefined", "no_class") if math.isnan(expected) else ("ok", ""))
 
 
 @pytest.mark.parametrize("probability", [0.49999997, 0.4999999, 0.5, 0.50000003, 1e-9, 1.0])
@@ -148,9 +143,7 @@ def test_a_decision_is_that_of_the_probability_itself(probability: float, thresh
 @pytest.mark.parametrize("name", sorted(CLASS_SCORES))
 def test_a_system_without_a_classifier_has_no_score_next_to_one_that_has(name: str) -> None:
     scored = frame(name, value=[1.0, 1.0], detail=[decisions(CLASSES, [1, 0, 0, 0], ["bell"], 0.5)] * 2)
-    silent = frame(name, "plain", value=[math.nan] * 2).assign(
-        status="undefined", reason="no_class_probabilities"
-    )
+    silent = frame(name, "plain", value=[math.nan] * 2).assign(status="undefined", reason="no_class_probabilities")
     net, plain = aggregate(pd.concat([scored, silent], ignore_index=True), resamples=20)
     assert (net.system, net.n, net.mean) == ("net", 2, 1.0)
     assert (plain.system, plain.n, plain.n_undefined) == ("plain", 0, 2)

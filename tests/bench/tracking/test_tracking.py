@@ -367,9 +367,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     command += ["--artifacts-destination", str(folder / "artifacts")]
     quiet = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     with (folder / "log").open("w") as output:
-        process = subprocess.Popen(
-            command, stdout=output, stderr=output, env=quiet, cwd=folder, start_new_session=True
-        )
+        process = subprocess.Popen(command, stdout=output, stderr=output, env=quiet, cwd=folder, start_new_session=True)
     try:
         _wait_for(f"http://127.0.0.1:{port}/health", process, folder / "log")
         yield f"http://127.0.0.1:{port}"

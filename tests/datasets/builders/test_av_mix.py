@@ -223,8 +223,7 @@ def test_the_off_screen_speech_lies_where_it_is_told_to() -> None:
     lengths, onsets = [], []
     for index in range(40):
         found = {
-            onset: _by_id(_builder(off_screen_onset=onset).draw(index))["off"]
-            for onset in ("start", "end", "random")
+            onset: _by_id(_builder(off_screen_onset=onset).draw(index))["off"] for onset in ("start", "end", "random")
         }
         frames = found["start"].clip.frames
         assert found["start"].onset == 0
@@ -288,9 +287,7 @@ def test_silent_off_screen_speech_counts_as_none() -> None:
 
 def test_silent_crops_are_drawn_again() -> None:
     corpora = _corpora(films=Seen("films", FILMED, quiet=("anna", "ben")))
-    speakers = {
-        _by_id(_builder(corpora, scenario="noise", noise=NOISE).draw(n))["on"].label for n in range(12)
-    }
+    speakers = {_by_id(_builder(corpora, scenario="noise", noise=NOISE).draw(n))["on"].label for n in range(12)}
     assert speakers == {"cleo"}
     silent = _corpora(films=Seen("films", FILMED, quiet=FILMED))
     with pytest.raises(DatasetError, match="corpus 'films': 10 stretches in a row are silent"):
@@ -344,9 +341,7 @@ def test_muting() -> None:
 
 def test_an_option_changes_its_part_alone() -> None:
     plain = _by_id(_builder(scenario="noise+spk", noise=NOISE).draw(0))
-    other = _by_id(
-        _builder(scenario="noise+spk", noise=NOISE, off_screen_s=[2, 4], noise_snr_db=[9, 9]).draw(0)
-    )
+    other = _by_id(_builder(scenario="noise+spk", noise=NOISE, off_screen_s=[2, 4], noise_snr_db=[9, 9]).draw(0))
     assert (plain["on"], plain["i1"]) == (other["on"], other["i1"])
     assert plain["off"].clip != other["off"].clip
     assert plain["noise"].clip == other["noise"].clip
@@ -459,10 +454,7 @@ class TestVideoOfAQuery:
         query = self._item().query
         assert query.clues.video is not None
         short = replace(
-            query,
-            id="short",
-            mixture=query.mixture[:, :RATE],
-            clues=replace(query.clues, video=query.clues.video[:25]),
+            query, id="short", mixture=query.mixture[:, :RATE], clues=replace(query.clues, video=query.clues.video[:25])
         )
         batch = collate([query, short], device="cpu")
         videos = [clues.video for clues in batch.clues]

@@ -28,11 +28,7 @@ ROWS = (
     "test,test,id08696,ttUSQacqnRA/00472,0,test,id00817,EPPT9urr8Ew/00099,9.186595845922302,1.28",
     "test,test,id00817,-_PT9urr8Ew/00001,0,test,id08696,ttUSQacqnRA/00472,-7.5,1.28",
 )
-SECONDS = {
-    "id08696/ttUSQacqnRA/00472": 1.28,
-    "id00817/EPPT9urr8Ew/00099": 1.6,
-    "id00817/-_PT9urr8Ew/00001": 2.0,
-}
+SECONDS = {"id08696/ttUSQacqnRA/00472": 1.28, "id00817/EPPT9urr8Ew/00099": 1.6, "id00817/-_PT9urr8Ew/00001": 2.0}
 
 
 def _pictures(count: int, *, first: int, size: int = 32) -> NDArray[np.uint8]:
@@ -189,9 +185,7 @@ def _make_corpora(root: Path) -> dict[str, Path]:
         file = save(root / f"audioset/{k}.wav", frames=10 * RATE, channels=2, seed=200 + k)
         lines.append(f"{k}.wav,Rain,{hashlib.sha256(file.read_bytes()).hexdigest()},test")
     (root / "audioset" / "audioset.csv").write_text("\n".join(lines) + "\n")
-    return {
-        name: root / path for name, path in (("voxceleb2", "vox"), ("wsj0", "wsj0"), ("audioset", "audioset"))
-    }
+    return {name: root / path for name, path in (("voxceleb2", "vox"), ("wsj0", "wsj0"), ("audioset", "audioset"))}
 
 
 @pytest.mark.parametrize("scenario", ["noise", "spk", "noise_spk", "2spk"])

@@ -136,9 +136,7 @@ def test_a_half_copied_corpus_that_is_drawn_from(tmp_path: Path) -> None:
     )
     folders = {"fsdkaggle2018": root}
     (root / "FSDKaggle2018.audio_train/0033e230.wav").unlink()
-    with pytest.raises(
-        CorpusError, match=r"1 of the 5 files .*0033e230.*, or leave them out with --allow-missing"
-    ):
+    with pytest.raises(CorpusError, match=r"1 of the 5 files .*0033e230.*, or leave them out with --allow-missing"):
         build(config, tmp_path / "set", corpus_dirs=folders)
     part = build(config, tmp_path / "set", corpus_dirs=folders, allow_missing=True)
     assert len(part.mixtures) == 4

@@ -72,12 +72,7 @@ class Sounds:
 
 
 def _builder(
-    corpora: Mapping[str, Any] | None = None,
-    *,
-    split: str = "test",
-    name: str = "set",
-    seed: int = 1,
-    **changed: Any,
+    corpora: Mapping[str, Any] | None = None, *, split: str = "test", name: str = "set", seed: int = 1, **changed: Any
 ) -> Any:
     options: dict[str, Any] = {
         "seen": {"corpus": "sounds", "labels": list(SEEN)},
@@ -220,11 +215,7 @@ Change = Callable[[], Any]
     ("change", "error", "message"),
     [
         (lambda: _builder(shots=6), ConfigError, "shots = 6 is above reserved = 5"),
-        (
-            lambda: _builder(shots=13, reserved=13),
-            DatasetError,
-            "has 12 audible recordings to take shots = 13 from",
-        ),
+        (lambda: _builder(shots=13, reserved=13), DatasetError, "has 12 audible recordings to take shots = 13 from"),
         (
             lambda: _builder(shots_split="test", reserved=12),
             DatasetError,

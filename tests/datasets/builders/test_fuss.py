@@ -178,9 +178,7 @@ class TestReleased:
         assert by_target == {"Rain": ("background",), "Siren": ("s1", "s2")}
         assert drawn.excluded == {"silent_target": 1}
 
-    def test_mixtures_without_classes_are_left_out_and_counted(
-        self, dirs: dict[str, Path], tmp_path: Path
-    ) -> None:
+    def test_mixtures_without_classes_are_left_out_and_counted(self, dirs: dict[str, Path], tmp_path: Path) -> None:
         config = DatasetConfig(
             name="fuss",
             builder="fuss_released",
@@ -320,9 +318,7 @@ class TestStyle:
             mixture = wet.draw(index).mixture
             plain = render(dry.draw(index).mixture, corpora)
             reverberant = render(mixture, corpora)
-            for source, before, after in zip(
-                mixture.sources, plain.sources, reverberant.sources, strict=True
-            ):
+            for source, before, after in zip(mixture.sources, plain.sources, reverberant.sources, strict=True):
                 assert source.impulse_response is not None
                 room, _ = corpora["fuss"].read(source.impulse_response.path)
                 expected = np.convolve(before.astype(float), 10.0 * room.astype(float), "same")

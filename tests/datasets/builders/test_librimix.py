@@ -16,16 +16,7 @@ import numpy as np
 import pytest
 from helpers.paths import SHARED, TESTS
 from helpers.trees.audio import save
-from helpers.trees.librimix import (
-    MAP,
-    TABLE,
-    Place,
-    librimix_config,
-    make_librimix,
-    mixture_row,
-    utterance,
-    write_csv,
-)
+from helpers.trees.librimix import MAP, TABLE, Place, librimix_config, make_librimix, mixture_row, utterance, write_csv
 from helpers.trees.librispeech import words_of
 
 from tsebench.core.config_files import SHIPPED
@@ -539,9 +530,7 @@ def test_a_clean_set_needs_no_noise(place: Place, tmp_path: Path) -> None:
         ({"limit": 0}, "limit = 0"),
     ],
 )
-def test_wrong_parameters_are_refused(
-    place: Place, tmp_path: Path, params: dict[str, Any], message: str
-) -> None:
+def test_wrong_parameters_are_refused(place: Place, tmp_path: Path, params: dict[str, Any], message: str) -> None:
     with pytest.raises(TsebenchError, match=message) as caught:
         built(place, tmp_path / "set", **params)
     assert "\n" not in str(caught.value)

@@ -107,9 +107,7 @@ class TestContract:
                 assert set(trial.target_ids) <= sources
                 assert len(trial.target_ids) == trial.condition.n_active
 
-    def test_no_recording_of_the_mixture_is_its_enrollment(
-        self, shipped: tuple[Any, dict[int, Drawn]]
-    ) -> None:
+    def test_no_recording_of_the_mixture_is_its_enrollment(self, shipped: tuple[Any, dict[int, Drawn]]) -> None:
         opened, drawn = shipped
         group = {
             (name, recording.path): recording.group
@@ -227,11 +225,7 @@ SOUND: dict[str, Any] = {
     "snr_db": [-5.0, 5.0],
     "background_db": -35.0,
 }
-SPEECH: dict[str, Any] = {
-    "speech": {"corpus": "x", "exclude": ["background"]},
-    "count": 4,
-    "sample_rate_hz": RATE,
-}
+SPEECH: dict[str, Any] = {"speech": {"corpus": "x", "exclude": ["background"]}, "count": 4, "sample_rate_hz": RATE}
 
 
 def _sound(corpus: Corpus | None = None, *, split: str = "test", **changed: Any) -> Any:
@@ -381,9 +375,7 @@ def test_ids_tell_neither_label_nor_condition() -> None:
 
 def test_labels_and_splits_of_any_characters() -> None:
     lengths = {f"fold 1 ä/{label}/{n}.wav": RATE * 2 for label in LABELS for n in range(3)}
-    builder = _sound(
-        Memory(lengths, {}), split="fold 1 ä", events={"corpus": "x"}, clues=["classes", "enrollment"]
-    )
+    builder = _sound(Memory(lengths, {}), split="fold 1 ä", events={"corpus": "x"}, clues=["classes", "enrollment"])
     drawn = builder.draw(7)
     assert drawn.mixture.id == "fold_1__-000007"
     assert drawn.trials[0].id == "fold_1__-000007_q0"
@@ -538,10 +530,7 @@ def test_speech_levels() -> None:
     builder = _speech(corpus, snr_db=[4.0, 4.0], noise=BACKGROUND, noise_snr_db=[12.0, 12.0])
     for index in range(5):
         sources = builder.draw(index).mixture.sources
-        levels = [
-            power_db(s.gain * render_clip(s.clip, sample_rate_hz=RATE, corpora={"x": corpus}))
-            for s in sources
-        ]
+        levels = [power_db(s.gain * render_clip(s.clip, sample_rate_hz=RATE, corpora={"x": corpus})) for s in sources]
         assert [source.id for source in sources] == ["s1", "s2", "noise"]
         assert levels[0] - levels[1] == pytest.approx(4.0, abs=2e-4)
         assert levels[0] - levels[2] == pytest.approx(12.0, abs=2e-4)

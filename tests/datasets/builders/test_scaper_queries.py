@@ -87,8 +87,7 @@ def _builder(corpus: Corpus, **changed: Any) -> Any:
 
 conditions = st.lists(
     st.one_of(
-        st.builds("{}:{}".format, st.integers(1, 3), st.integers(0, 5)),
-        st.builds("0:{}".format, st.integers(1, 5)),
+        st.builds("{}:{}".format, st.integers(1, 3), st.integers(0, 5)), st.builds("0:{}".format, st.integers(1, 5))
     ),
     min_size=1,
     max_size=6,
@@ -121,11 +120,7 @@ def test_what_every_condition_promises(
     assert drawn.excluded == ({"silent_target": len(lost)} if lost else {})
     wanted = [tuple(map(int, text.split(":"))) for text in conditions]
     for n_active, n_inactive in wanted:
-        found = [
-            t
-            for t in drawn.trials
-            if (t.condition.n_active, t.condition.n_inactive) == (n_active, n_inactive)
-        ]
+        found = [t for t in drawn.trials if (t.condition.n_active, t.condition.n_inactive) == (n_active, n_inactive)]
         many = len(audible) if n_active == 1 and targets == "all" else 1
         assert len(found) == (many if n_active <= len(audible) else 0)
     for trial in drawn.trials:
@@ -133,9 +128,7 @@ def test_what_every_condition_promises(
     _check_nesting(drawn, present)
 
 
-def _check(
-    trial: Trial, label: Mapping[str, str], present: set[str], audible: set[str], corpus: Corpus
-) -> None:
+def _check(trial: Trial, label: Mapping[str, str], present: set[str], audible: set[str], corpus: Corpus) -> None:
     active = {label[name] for name in trial.target_ids}
     inactive = set(trial.clue.classes) - active
     assert active <= audible
@@ -228,13 +221,7 @@ class TestSweeps:
 
     def test_expansion(self) -> None:
         items = ["0:1", Sweep(n_active=1, n_inactive=(0, 1, 2)), Sweep(n_active=2, n_inactive=0)]
-        assert [str(c) for c in expand_conditions(items, most_active=3)] == [
-            "0:1",
-            "1:0",
-            "1:1",
-            "1:2",
-            "2:0",
-        ]
+        assert [str(c) for c in expand_conditions(items, most_active=3)] == ["0:1", "1:0", "1:1", "1:2", "2:0"]
 
     def test_a_sweep_is_the_same_as_its_conditions(self) -> None:
         sweep = _builder(Sounds(), conditions=[{"n_active": 1, "n_inactive": [0, 1, 2, 3, 4, 5]}])

@@ -56,10 +56,7 @@ def _config(**params: Any) -> DatasetConfig:
     options: dict[str, Any] = {"splits": ["si_dt_05", "si_et_05"]}
     if params.pop("texts", False):
         options["transcripts"] = "transcrp/dots"
-    corpora: dict[str, Any] = {
-        "wsj0": {"kind": "wsj0", "options": options},
-        "wsj0_mix": {"kind": "wsj0_mix_lists"},
-    }
+    corpora: dict[str, Any] = {"wsj0": {"kind": "wsj0", "options": options}, "wsj0_mix": {"kind": "wsj0_mix_lists"}}
     if "impulse_responses" in params:
         corpora["rooms"] = {"kind": "folder"}
     return DatasetConfig.model_validate(
@@ -81,9 +78,7 @@ def _build(dirs: Mapping[str, Path], **params: Any) -> Dataset:
 
 def _levels(lists: Path) -> dict[str, float]:
     files = sorted((lists / "activlev").glob("*.txt"))
-    return {
-        cells[0]: float(cells[1]) for file in files for cells in map(str.split, file.read_text().splitlines())
-    }
+    return {cells[0]: float(cells[1]) for file in files for cells in map(str.split, file.read_text().splitlines())}
 
 
 def _official(
@@ -101,8 +96,7 @@ def _official(
         return np.asarray(at_rate / np.sqrt(levels[file.stem]))
 
     s1, s2 = (
-        10.0 ** (float(snr) / 20.0) * normalised(path)
-        for path, snr in ((cells[0], cells[1]), (cells[2], cells[3]))
+        10.0 ** (float(snr) / 20.0) * normalised(path) for path, snr in ((cells[0], cells[1]), (cells[2], cells[3]))
     )
     if mode == "max":
         longest = max(len(s1), len(s2))
@@ -114,10 +108,7 @@ def _official(
     if auxiliary is not None:
         signals["aux"] = normalised(auxiliary)
     scaling = 1 / np.max(np.abs(np.concatenate(list(signals.values())))) * 0.9
-    return {
-        name: np.trunc(2**15 * scaling * x + np.copysign(0.5, x)).astype(np.int64)
-        for name, x in signals.items()
-    }
+    return {name: np.trunc(2**15 * scaling * x + np.copysign(0.5, x)).astype(np.int64) for name, x in signals.items()}
 
 
 def _codes(samples: NDArray[np.floating[Any]]) -> Codes:
@@ -160,10 +151,7 @@ def test_embedded_speech_keeps_the_invariants(tmp_path: Path, levels: str) -> No
         f"wsj0/si_et_05/{names[a]}.wav {snr} wsj0/si_et_05/{names[b]}.wav -{snr} "
         for a, b, snr in ((0, 2, "1.25"), (3, 1, "0.5"))
     ]
-    dirs = {
-        "wsj0": tmp_path / "speech",
-        "wsj0_mix": make_wsj0_lists(tmp_path / "lists", rows=rows, auxiliary=()),
-    }
+    dirs = {"wsj0": tmp_path / "speech", "wsj0_mix": make_wsj0_lists(tmp_path / "lists", rows=rows, auxiliary=())}
     dataset = _build(dirs, levels=levels, mode="max")
     assert len(dataset) == 4
     for row, mixture_id in zip(rows, dataset.mixtures, strict=True):
@@ -317,9 +305,7 @@ class TestProtocols:
         (mixture,) = dataset.mixtures.values()
         assert mixture.id == "440c0201_1.0_441c0201_-1.0_22gc0101_0"
         assert [trial.target_ids for trial in dataset.trials] == [("s1",), ("s2",), ("s3",)]
-        assert dataset.trials[0].tags["input_snr_db"] == pytest.approx(
-            round(1 - 10 * np.log10(1 + 10**-0.1), 1)
-        )
+        assert dataset.trials[0].tags["input_snr_db"] == pytest.approx(round(1 - 10 * np.log10(1 + 10**-0.1), 1))
         rendered = dataset.signals(mixture.id)
         assert np.abs(_codes(rendered.mixture) - _codes(rendered.sources).sum(axis=0)).max() <= 1
 
@@ -329,9 +315,7 @@ def test_transcripts_only_of_utterances_that_are_heard_whole(dirs: dict[str, Pat
     for mode in ("min", "max"):
         dataset = _build(dirs, mode=mode, texts=True)
         transcribed[mode] = {
-            source.id
-            for source in dataset.mixtures["050a0501_2.4_441c0201_-2.4"].sources
-            if source.transcript
+            source.id for source in dataset.mixtures["050a0501_2.4_441c0201_-2.4"].sources if source.transcript
         }
         first = dataset.mixtures["440c0201_0.60431_22gc0101_-0.60431"]
         # 440c0201 (2.51 s) is longer than 22gc0101 (2.2 s).
@@ -347,9 +331,7 @@ class TestLevels:
         for path in UTTERANCES:
             samples, _ = soundfile.read(str(dirs["wsj0"] / path))
             at_8k = resample_poly(samples, 1, 2)
-            levels[Path(path).stem] = active_level(
-                at_8k, 8000, high_pass_hz=200.0, thresholds_per_octave=2
-            ).power
+            levels[Path(path).stem] = active_level(at_8k, 8000, high_pass_hz=200.0, thresholds_per_octave=2).power
         dirs["wsj0_mix"] = make_wsj0_lists(dirs["wsj0_mix"].parent / "own", levels=levels)
         for rate_hz in (8000, 16_000):
             listed = _build(dirs, sample_rate_hz=rate_hz)
@@ -368,9 +350,7 @@ class TestLevels:
         dirs["wsj0_mix"] = make_wsj0_lists(dirs["wsj0_mix"].parent / "other", levels=levels)
         after = _build(dirs)
         for mixture_id in before.mixtures:
-            np.testing.assert_array_equal(
-                before.signals(mixture_id).mixture, after.signals(mixture_id).mixture
-            )
+            np.testing.assert_array_equal(before.signals(mixture_id).mixture, after.signals(mixture_id).mixture)
 
     def test_missing_levels_are_told(self, dirs: dict[str, Path]) -> None:
         file = dirs["wsj0_mix"] / "activlev" / "activlev_si_et_05.txt"
@@ -481,9 +461,7 @@ class TestRooms:
 class TestMissing:
     def test_missing_utterances_are_counted_and_may_be_left_out(self, dirs: dict[str, Path]) -> None:
         (dirs["wsj0"] / "wsj0/si_et_05/441/441c0201.wav").unlink()
-        with pytest.raises(
-            DatasetError, match=r"1 of corpus 'wsj0'.*'si_et_05/441/441c0201.wav'.*--allow-missing"
-        ):
+        with pytest.raises(DatasetError, match=r"1 of corpus 'wsj0'.*'si_et_05/441/441c0201.wav'.*--allow-missing"):
             _build(dirs)
         folder = dirs["wsj0"].parent / "partial"
         dataset = build(_config(), folder, corpus_dirs=dirs, allow_missing=True)

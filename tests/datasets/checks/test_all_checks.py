@@ -176,9 +176,7 @@ def test_silence_is_found(tiny: Dataset) -> None:
     assert found.detail.endswith("(2 in all)")
 
 
-@pytest.mark.parametrize(
-    ("quantise", "said"), [("int16", "16 bits that reach full scale"), ("none", "exceed")]
-)
+@pytest.mark.parametrize(("quantise", "said"), [("int16", "16 bits that reach full scale"), ("none", "exceed")])
 def test_loud_mixtures_are_a_remark(tiny: Dataset, quantise: str, said: str) -> None:
     sources = tuple(replace(s, gain=40.0) for s in tiny.manifest.mixtures[0].sources)
     found = checks(altered(tiny, sources=sources, quantise=quantise))["levels"]
@@ -253,8 +251,7 @@ def test_declared_leaks_of_a_map_are_a_remark_with_their_number(place: Place, tm
     found = checks(dataset)
     assert found["enrollment leak"].verdict == "remark"
     assert found["enrollment leak"].detail == (
-        "known to the protocol: in 4 of 4 trials the enrollment is the target's own utterance, "
-        "in 4 its very file"
+        "known to the protocol: in 4 of 4 trials the enrollment is the target's own utterance, in 4 its very file"
     )
     assert all(finding.ok for finding in found.values())
     # The same without its tags, or with the other speaker of the mixture, is not the protocol.
@@ -346,8 +343,7 @@ def test_splits_that_are_apart_and_splits_that_are_not(tmp_path: Path) -> None:
     (found,) = validate(test, against=[train], sample=1)[len(CHECKS) :]
     assert found.verdict == "PROBLEM"
     assert found.detail == (
-        "recordings in both: 1 (the first is 'mine:bell/test-0.wav'); "
-        "groups in both: 1 (the first is 'mine:zoe')"
+        "recordings in both: 1 (the first is 'mine:bell/test-0.wav'); groups in both: 1 (the first is 'mine:zoe')"
     )
 
 

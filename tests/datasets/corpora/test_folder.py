@@ -101,11 +101,7 @@ def test_order_of_the_directory_listing_does_not_matter(tree: Path, monkeypatch:
 
 
 def test_transcripts_give_text_and_speaker(tree: Path) -> None:
-    _table(
-        tree,
-        'path,speaker,text\ndog/a.wav,s1,"don\'t  stop, now!"\nrain drops é/b.flac,s2,\n',
-        "transcripts.csv",
-    )
+    _table(tree, 'path,speaker,text\ndog/a.wav,s1,"don\'t  stop, now!"\nrain drops é/b.flac,s2,\n', "transcripts.csv")
     by_path = {r.path: (r.label, r.transcript) for r in _corpus(tree).recordings()}
     assert by_path["dog/a.wav"] == ("s1", "DON'T STOP NOW")
     assert by_path["rain drops é/b.flac"] == ("s2", None)
@@ -132,9 +128,7 @@ def test_splits_come_from_a_column(tmp_path: Path) -> None:
     _split_table(tmp_path, "112345")
     plain = _corpus(tmp_path, metadata="meta.csv", split_column="fold")
     assert [r.split for r in plain.recordings()] == list("112345")
-    named = _corpus(
-        tmp_path, metadata="meta.csv", split_column="fold", splits={"train": ["1", "2"], "test": ["5"]}
-    )
+    named = _corpus(tmp_path, metadata="meta.csv", split_column="fold", splits={"train": ["1", "2"], "test": ["5"]})
     assert [(r.path[2:4], r.split) for r in named.recordings()] == [
         ("00", "train"),
         ("01", "train"),
@@ -382,9 +376,7 @@ def test_stretches_of_real_ogg_files_are_exact() -> None:
 def test_digits() -> None:
     corpus = FolderCorpus(name="digits", root=DIGITS)
     recordings = corpus.recordings()
-    assert Counter(r.label for r in recordings) == dict.fromkeys(
-        ("jackson", "nicolas", "theo", "yweweler"), 60
-    )
+    assert Counter(r.label for r in recordings) == dict.fromkeys(("jackson", "nicolas", "theo", "yweweler"), 60)
     digits = "ZERO ONE TWO THREE FOUR FIVE SIX SEVEN EIGHT NINE"
     assert {word for r in recordings for word in (r.transcript or "?").split()} == {*digits.split()}
     first = recordings[0]

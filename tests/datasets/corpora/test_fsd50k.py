@@ -50,9 +50,7 @@ def test_recordings(root: Path) -> None:
     for name, (_, uploader) in EVAL.items():
         assert (recordings[name].split, recordings[name].group) == ("test", uploader)
         assert recordings[name].path == f"FSD50K.eval_audio/{name}.wav"
-    assert {name: r.label for name, r in recordings.items()} == {
-        name: leaves[0] for name, leaves in LEAVES.items()
-    }
+    assert {name: r.label for name, r in recordings.items()} == {name: leaves[0] for name, leaves in LEAVES.items()}
 
 
 def test_ground_truth_needs_no_audio(root: Path) -> None:

@@ -38,8 +38,7 @@ def test_only_checked_labels(tmp_path: Path) -> None:
 def test_a_share_is_held_out_by_hash(tmp_path: Path) -> None:
     corpus = FsdKaggle2018(name="mine", root=make_fsdkaggle2018(tmp_path), valid_share=0.4)
     ranked = sorted(
-        ("28739", "358827", "10897", "325017", "19117"),
-        key=lambda group: hashlib.sha256(group.encode()).hexdigest(),
+        ("28739", "358827", "10897", "325017", "19117"), key=lambda group: hashlib.sha256(group.encode()).hexdigest()
     )
     assert {r.group for r in corpus.recordings() if r.split == "valid"} == set(ranked[:2])
     assert {r.group for r in corpus.recordings() if r.split == "train"} == set(ranked[2:])

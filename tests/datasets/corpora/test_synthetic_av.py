@@ -201,9 +201,7 @@ def test_speakers_have_faces_of_their_own() -> None:
 
 def test_pictures_are_the_same_in_a_fresh_process() -> None:
     paths = PATHS[:3]
-    here = [
-        [hashlib.sha256(_corpus().read_video(p)[0].tobytes()).hexdigest(), _corpus().digest(p)] for p in paths
-    ]
+    here = [[hashlib.sha256(_corpus().read_video(p)[0].tobytes()).hexdigest(), _corpus().digest(p)] for p in paths]
     environment = os.environ | {"PYTHONHASHSEED": "7", "OMP_NUM_THREADS": "2"}
     command = [sys.executable, "-W", "error", "-c", HASHES, *reversed(paths)]
     done = subprocess.run(command, capture_output=True, check=True, env=environment)

@@ -198,9 +198,7 @@ def test_a_stretch_outside_is_refused(start: int, frames: int | None) -> None:
         small().read("knock/test-0000.wav", start, frames)
 
 
-@pytest.mark.parametrize(
-    "path", ["belll/train-0000.wav", "bell/train-0012.wav", "bell/dev-0000.wav", "../x", ""]
-)
+@pytest.mark.parametrize("path", ["belll/train-0000.wav", "bell/train-0012.wav", "bell/dev-0000.wav", "../x", ""])
 def test_an_unknown_path_is_refused(path: str) -> None:
     with pytest.raises(AudioError, match=r"has no recording .* train = 12, valid = 1, test = 6"):
         small().read(path)

@@ -89,10 +89,7 @@ def test_samples_are_the_same_in_a_fresh_process(order: tuple[str, ...]) -> None
     # Dirty memory, another hash seed and another locale must not matter either.
     environment = os.environ | {"MALLOC_PERTURB_": "85", "PYTHONHASHSEED": "7", "LC_ALL": "C"}
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", HASHES, *order],
-        capture_output=True,
-        check=True,
-        env=environment,
+        [sys.executable, "-W", "error", "-c", HASHES, *order], capture_output=True, check=True, env=environment
     )
     assert json.loads(done.stdout) == here
     assert done.stderr == b""
@@ -106,9 +103,7 @@ def test_samples_are_the_same_in_worker_processes() -> None:
     assert [_hash(samples) for samples, _ in read] == [_hash(corpus.read(p)[0]) for p in PATHS]
 
 
-def test_without_unloading_the_library_speech_would_depend_on_the_past(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_without_unloading_the_library_speech_would_depend_on_the_past(monkeypatch: pytest.MonkeyPatch) -> None:
     """The reset is needed, and its failure is noticed."""
     held = espeak._load()
     voice = espeak.Voice(variant="m1", pitch=50, rate=150)
@@ -280,13 +275,9 @@ def test_synthesiser_for_another_platform(monkeypatch: pytest.MonkeyPatch, tmp_p
         SyntheticSpeech(seed=-1).read(PATHS[0])
 
 
-def test_data_of_the_synthesiser_missing(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_data_of_the_synthesiser_missing(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     real = importlib.import_module("espeakng_loader")
-    loader = SimpleNamespace(
-        get_library_path=real.get_library_path, get_data_path=lambda: "/nowhere/espeak-ng-data"
-    )
+    loader = SimpleNamespace(get_library_path=real.get_library_path, get_data_path=lambda: "/nowhere/espeak-ng-data")
     with monkeypatch.context() as patched:
         patched.setattr(espeak, "_loader", lambda: loader)
         with pytest.raises(CorpusError, match=r"no voice 'en-us\+f1' in its data folder '/nowhere"):

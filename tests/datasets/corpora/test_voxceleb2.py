@@ -32,9 +32,7 @@ def test_both_layouts(tmp_path: Path, muse: bool) -> None:
 
 
 def test_the_folder_of_the_audio_may_have_another_name(tmp_path: Path) -> None:
-    corpus = VoxCeleb2(
-        name="mine", root=make_voxceleb2(tmp_path, muse=True, audio="audio_clean"), audio="audio_clean"
-    )
+    corpus = VoxCeleb2(name="mine", root=make_voxceleb2(tmp_path, muse=True, audio="audio_clean"), audio="audio_clean")
     paths = [recording.path for recording in corpus.recordings()]
     assert paths[0] == "audio_clean/test/id00017/01dfn2spqyE/00001.wav"
     assert corpus.video_path(paths[0]) == "orig/test/id00017/01dfn2spqyE/00001.mp4"
@@ -45,8 +43,7 @@ def test_the_folder_of_the_audio_may_have_another_name(tmp_path: Path) -> None:
 def test_speakers_are_held_out(tmp_path: Path) -> None:
     corpus = VoxCeleb2(name="mine", root=make_voxceleb2(tmp_path), valid_share=0.5)
     speakers = {
-        split: {r.label for r in corpus.recordings() if r.split == split}
-        for split in ("train", "valid", "test")
+        split: {r.label for r in corpus.recordings() if r.split == split} for split in ("train", "valid", "test")
     }
     assert [len(names) for names in speakers.values()] == [4, 4, 2]
     assert not speakers["train"] & speakers["valid"]

@@ -93,9 +93,7 @@ def test_one_file_of_each_utterance_is_taken(root: Path) -> None:
     for name in ("440c0201.wv1", "440c0201.wv2", ".440c0201.wav", "readme.wav", "440c0201.txt"):
         (folder / name).write_bytes(b"something else")
     recordings = [r for r in _corpus(root).recordings() if r.label == "440"]
-    assert [r.path for r in recordings] == [
-        f"si_et_05/440/{name}.wav" for name in ("440c0201", "440c0202", "440o0301")
-    ]
+    assert [r.path for r in recordings] == [f"si_et_05/440/{name}.wav" for name in ("440c0201", "440c0202", "440o0301")]
 
 
 def test_sphere_files_are_refused_with_the_way_out(tmp_path: Path) -> None:

@@ -203,12 +203,7 @@ def _config(bank: Path, folder: Path, **params: Any) -> tuple[DatasetConfig, dic
         "builder": "jams",
         "seed": 1,
         "corpora": {**corpora, "set": {"kind": "scaper_set"}},
-        "params": {
-            "soundscapes": "set",
-            "events": {"corpus": "events"},
-            "background": {"corpus": "scenes"},
-            **params,
-        },
+        "params": {"soundscapes": "set", "events": {"corpus": "events"}, "background": {"corpus": "scenes"}, **params},
     }
     dirs = {"events": bank / "events", "scenes": bank / "scenes", "set": folder}
     return DatasetConfig.model_validate(content), dirs

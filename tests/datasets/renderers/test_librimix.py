@@ -40,18 +40,12 @@ SPEECH = {
 NOISE = {"tt/a_1.wav": 21_000, "tt/b.wav": 60_000, "tt/c_-2.5.wav": 57_123, "tt/d.wav": 90_000}
 ROWS = [
     mixture_row(
-        {utterance(60, 1): 0.7875413348848695, utterance(61, 2): 1.4352834120507272},
-        "tt/a_1.wav",
-        1.7990499862874463,
+        {utterance(60, 1): 0.7875413348848695, utterance(61, 2): 1.4352834120507272}, "tt/a_1.wav", 1.7990499862874463
     ),
     mixture_row(
-        {utterance(121, 3): 0.21427910081618340, utterance(1089, 4): 0.3442805985487599},
-        "tt/b.wav",
-        0.067895498628744,
+        {utterance(121, 3): 0.21427910081618340, utterance(1089, 4): 0.3442805985487599}, "tt/b.wav", 0.067895498628744
     ),
-    mixture_row(
-        {utterance(60, 5): 0.6015250670106238, utterance(61, 6): 1.787337376171588}, "tt/c_-2.5.wav", 0.99
-    ),
+    mixture_row({utterance(60, 5): 0.6015250670106238, utterance(61, 6): 1.787337376171588}, "tt/c_-2.5.wav", 0.99),
     # Loud enough to clip.
     mixture_row({utterance(1089, 4): 2.75, utterance(60, 1): 1.2}, "tt/d.wav", 1.4409061659915268),
 ]
@@ -81,9 +75,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Place:
     return make_librimix(tmp_path_factory.mktemp("real"), rows, kept, noise)
 
 
-def by_hand(
-    row: Mapping[str, str], place: Place, folder: Path, *, rate_hz: int, mode: str
-) -> dict[str, Codes]:
+def by_hand(row: Mapping[str, str], place: Place, folder: Path, *, rate_hz: int, mode: str) -> dict[str, Codes]:
     """Files of one mixture by LibriMix's description: written to disk and read again."""
     files = [place.dirs["librispeech"] / row[f"source_{n}_path"] for n in (1, 2)]
     speech = [soundfile.read(str(file), dtype="float32")[0] for file in files]
@@ -91,9 +83,7 @@ def by_hand(
     noise, _ = soundfile.read(str(place.dirs["wham"] / row["noise_path"]), dtype="float32")
     signals = [*speech, _repeated(noise[:longest, 0], longest)]
     gains = [float(row[f"{name}_gain"]) for name in ("source_1", "source_2", "noise")]
-    scaled = [
-        resample_poly(samples * gain, rate_hz, 16_000) for samples, gain in zip(signals, gains, strict=True)
-    ]
+    scaled = [resample_poly(samples * gain, rate_hz, 16_000) for samples, gain in zip(signals, gains, strict=True)]
     if mode == "min":
         shortest = min(len(samples) for samples in scaled)
         scaled = [samples[:shortest] for samples in scaled]
@@ -148,9 +138,7 @@ def test_mixtures_are_those_of_the_official_script(
     which: str, rate_hz: int, mode: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     place: Place = request.getfixturevalue(which)
-    expected = {
-        row["mixture_ID"]: by_hand(row, place, tmp_path, rate_hz=rate_hz, mode=mode) for row in place.rows
-    }
+    expected = {row["mixture_ID"]: by_hand(row, place, tmp_path, rate_hz=rate_hz, mode=mode) for row in place.rows}
     for mix in ("clean", "both", "single"):
         dataset = built(place, tmp_path / mix, sample_rate_hz=rate_hz, mode=mode, mix=mix)
         assert list(dataset.mixtures) == [row["mixture_ID"] for row in place.rows]
@@ -216,9 +204,7 @@ def test_one_source_is_rendered_without_the_others(place: Place, tmp_path: Path,
                 {source.clip.corpus: dataset.card.corpora[source.clip.corpus]},
                 {source.clip.corpus: only / source.clip.corpus},
             )
-            np.testing.assert_array_equal(
-                librimix_source(mixture, source.id, alone), rendered.sources[number]
-            )
+            np.testing.assert_array_equal(librimix_source(mixture, source.id, alone), rendered.sources[number])
 
 
 def test_enrollment_from_another_mixture_reads_one_file(place: Place, tmp_path: Path) -> None:

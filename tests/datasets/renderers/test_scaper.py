@@ -179,15 +179,9 @@ def test_one_source_alone_is_the_same() -> None:
 
 def test_names_of_isolated_events_follow_time() -> None:
     mixture = _mixture(
-        _source("bg", -50.0, role="background"),
-        _source("late", -30.0, onset=9000),
-        _source("early", -30.0, onset=10),
+        _source("bg", -50.0, role="background"), _source("late", -30.0, onset=9000), _source("early", -30.0, onset=10)
     )
-    assert event_names(mixture) == {
-        "bg": "background0_bg",
-        "late": "foreground1_late",
-        "early": "foreground0_early",
-    }
+    assert event_names(mixture) == {"bg": "background0_bg", "late": "foreground1_late", "early": "foreground0_early"}
     card: Any = None
     assert scaper_tree(card, mixture, "late") == "m_events/foreground1_late.wav"
     assert scaper_tree(card, mixture, "mixture") == "m.wav"

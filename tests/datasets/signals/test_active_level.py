@@ -31,10 +31,7 @@ def _speech(seconds: float, seed: int, rate_hz: int = 8000) -> Signal:
     parts: list[Signal] = []
     while sum(map(len, parts)) < seconds * rate_hz:
         burst = rng.standard_normal(round(rng.uniform(0.1, 0.6) * rate_hz))
-        parts += [
-            burst * 10 ** (rng.uniform(-42, -30) / 20),
-            np.zeros(round(rng.uniform(0.1, 0.6) * rate_hz)),
-        ]
+        parts += [burst * 10 ** (rng.uniform(-42, -30) / 20), np.zeros(round(rng.uniform(0.1, 0.6) * rate_hz))]
     return np.concatenate(parts)[: round(seconds * rate_hz)]
 
 
@@ -63,11 +60,7 @@ def _plain(samples: Signal, rate_hz: int, *, steps: int = 1) -> tuple[float, flo
             elif silent_for[j] < hangover:
                 active[j], silent_for[j] = active[j] + 1, silent_for[j] + 1
     energy = float(np.sum(samples**2))
-    points = [
-        (10 * math.log10(energy / a), 20 * math.log10(c))
-        for a, c in zip(active, thresholds, strict=True)
-        if a
-    ]
+    points = [(10 * math.log10(energy / a), 20 * math.log10(c)) for a, c in zip(active, thresholds, strict=True) if a]
     for above, below in zip(points[::-1], points[-2::-1], strict=False):
         if above[0] - above[1] < 15.9 <= below[0] - below[1]:
             level_db = _bisect(above, below)
@@ -198,10 +191,7 @@ def test_the_high_pass_takes_out_hum(rate_hz: int) -> None:
 @pytest.mark.skipif(not LISTS.is_dir(), reason="the lists of WSJ0-2mix are not here")
 class TestPublishedLevels:
     def test_rows_parse_and_cover_the_test_set(self) -> None:
-        levels = {
-            part: read_levels(LISTS / "activlev" / f"activlev_{part}.txt")
-            for part in ("si_dt_05", "si_et_05")
-        }
+        levels = {part: read_levels(LISTS / "activlev" / f"activlev_{part}.txt") for part in ("si_dt_05", "si_et_05")}
         assert {part: len(known) for part, known in levels.items()} == {"si_dt_05": 1206, "si_et_05": 651}
         every = {**levels["si_dt_05"], **levels["si_et_05"]}
         used = {u for row in read_mixtures(LISTS / "mix_2_spk_tt.txt") for u in row.utterances}

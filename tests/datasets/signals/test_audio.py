@@ -36,8 +36,7 @@ QUANTISED = {
     "just below": np.nextafter((CODES / 32768).astype(np.float32), np.float32(-2.0)),
     "just above": np.nextafter((CODES / 32768).astype(np.float32), np.float32(2.0)),
     "edges": np.array(
-        [1, -1, 1 - 2**-24, 1 - 2**-16, -1 - 2**-16, 7, -7, 0.0, -0.0, 1e-30, -1e-30, -1e-12, -1e-9],
-        dtype=np.float32,
+        [1, -1, 1 - 2**-24, 1 - 2**-16, -1 - 2**-16, 7, -7, 0.0, -0.0, 1e-30, -1e-30, -1e-12, -1e-9], dtype=np.float32
     ),
 }
 
@@ -91,9 +90,7 @@ def test_float_wav_round_trip_keeps_every_bit(tmp_path: Path) -> None:
     assert rate == 44_100
     assert read.flags.c_contiguous
     np.testing.assert_array_equal(read, samples)
-    assert audio.info(tmp_path / "new" / "a.wav") == audio.AudioInfo(
-        frames=1000, sample_rate_hz=44_100, channels=2
-    )
+    assert audio.info(tmp_path / "new" / "a.wav") == audio.AudioInfo(frames=1000, sample_rate_hz=44_100, channels=2)
     assert [file.name for file in (tmp_path / "new").iterdir()] == ["a.wav"]
 
 

@@ -36,12 +36,7 @@ def _numbers(pictures: NDArray[np.uint8]) -> list[int]:
 
 
 def _write(
-    path: Path,
-    pictures: NDArray[np.uint8],
-    *,
-    codec: str = "mpeg4",
-    times: Sequence[int] | None = None,
-    **options: str,
+    path: Path, pictures: NDArray[np.uint8], *, codec: str = "mpeg4", times: Sequence[int] | None = None, **options: str
 ) -> Path:
     """A file of 25 pictures per second, or with the given times in 1/25 s."""
     with av.open(str(path), "w") as container:
@@ -184,10 +179,7 @@ class TestLipVideos:
     def test_the_digest_covers_all_that_determines_the_crops(self, root: Path) -> None:
         def digests() -> list[str]:
             kinds = [(8, False), (16, False), (8, True)]
-            return [
-                LipVideos(root, where="c", size=size, landmarks=marks).digest("id1/1.mp4")
-                for size, marks in kinds
-            ]
+            return [LipVideos(root, where="c", size=size, landmarks=marks).digest("id1/1.mp4") for size, marks in kinds]
 
         before = digests()
         assert len(set(before)) == 3

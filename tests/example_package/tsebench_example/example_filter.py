@@ -25,9 +25,7 @@ class ExampleFilterNet(nn.Module):
         self.filter = nn.Conv1d(1, 1, config.taps, padding="same", bias=False)
         self.gain = nn.Linear(1, 1)
 
-    def forward(
-        self, mixture: Tensor, lengths: Tensor, enrollment: Tensor, enrollment_lengths: Tensor
-    ) -> Tensor:
+    def forward(self, mixture: Tensor, lengths: Tensor, enrollment: Tensor, enrollment_lengths: Tensor) -> Tensor:
         """Mixtures [B, T] and enrollments [B, T'], zero beyond their lengths [B], to estimates [B, T]."""
         del lengths  # zeros beyond the end do not change a linear filter's output before it
         power = enrollment.square().sum(dim=1) / enrollment_lengths.clamp(min=1)

@@ -16,10 +16,7 @@ class ExampleGain:
     def __init__(self, *, gain: float = 0.5, device: str = "cpu") -> None:
         self.gain, self.device = gain, device
         self.card = SystemCard(
-            name="example_gain",
-            family="external",
-            description=f"the mixture times {gain:g}",
-            options={"gain": gain},
+            name="example_gain", family="external", description=f"the mixture times {gain:g}", options={"gain": gain}
         )
 
     def extract(self, batch: QueryBatch) -> Extraction:

@@ -21,14 +21,10 @@ def write_example_text(board: Leaderboard, out: Path, *, digits: int = 2) -> lis
         OutputError: the folder cannot be written.
     """
     lines = [
-        f"- {markdown(row.system)}, {row.condition}, {row.metric}: "
-        f"{row.mean:.{digits}f} {row.unit} (n = {row.n})"
+        f"- {markdown(row.system)}, {row.condition}, {row.metric}: {row.mean:.{digits}f} {row.unit} (n = {row.n})"
         for row in board.to_frame().itertuples()
     ]
-    lines += [
-        f"- {markdown(issue.system)}: {issue.n_trials} {issue.status} ({issue.reason})"
-        for issue in board.issues
-    ]
+    lines += [f"- {markdown(issue.system)}: {issue.n_trials} {issue.status} ({issue.reason})" for issue in board.issues]
     path = make_folder(out) / "example.md"
     write_atomic(path, "\n".join(lines) + "\n")
     return [path]

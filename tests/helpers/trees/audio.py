@@ -9,13 +9,7 @@ import soundfile
 
 
 def save(
-    path: Path,
-    *,
-    frames: int = 1600,
-    rate_hz: int = 16_000,
-    channels: int = 1,
-    seed: int = 0,
-    subtype: str = "PCM_16",
+    path: Path, *, frames: int = 1600, rate_hz: int = 16_000, channels: int = 1, seed: int = 0, subtype: str = "PCM_16"
 ) -> Path:
     """Write noise in ±0.5 that depends on `seed` alone; the format follows from the suffix."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -109,11 +109,5 @@ def librimix_config(**params: Any) -> DatasetConfig:
     if params.get("mix", "clean") == "clean":
         corpora.pop("wham")
     return DatasetConfig.model_validate(
-        {
-            "name": name,
-            "builder": "librimix",
-            "seed": 1,
-            "corpora": corpora,
-            "params": {"metadata": TABLE, **params},
-        }
+        {"name": name, "builder": "librimix", "seed": 1, "corpora": corpora, "params": {"metadata": TABLE, **params}}
     )

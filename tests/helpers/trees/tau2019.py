@@ -34,9 +34,7 @@ def make_tau2019(root: Path, *, evaluation: bool = True, development: bool = Tru
         _audio(root / DEV, FOLD)
     if evaluation:
         names = ["0", "1", "10"]
-        _write(
-            root / EVAL / "evaluation_setup/test.csv", ["filename", *(f"audio/{name}.wav" for name in names)]
-        )
+        _write(root / EVAL / "evaluation_setup/test.csv", ["filename", *(f"audio/{name}.wav" for name in names)])
         _audio(root / EVAL, names)
     return root
 

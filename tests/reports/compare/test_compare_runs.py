@@ -211,9 +211,7 @@ def test_significant_is_against_no_change_and_interval_against_the_threshold(tmp
     """−0.22 ± 0.03 dB is a real loss, but not all of its interval is below −0.2 dB."""
     candidate = shifted(-0.22 - float(np.mean(NOISE)))
     outcomes = {
-        decide: compared(tmp_path / decide, rows_of(BASE), candidate, "si_sdri<-0.2", decide=decide)
-        .checks[0]
-        .outcome
+        decide: compared(tmp_path / decide, rows_of(BASE), candidate, "si_sdri<-0.2", decide=decide).checks[0].outcome
         for decide in ("significant", "mean", "interval")
     }
     assert outcomes == {"significant": "failed", "mean": "failed", "interval": "unproven"}
@@ -327,9 +325,7 @@ def test_strata_are_never_pooled(tmp_path: Path, slices: str, code: int, checks:
 def with_tags(by_low: float, by_high: float) -> tuple[list[ScoreRow], list[ScoreRow]]:
     """Half of the trials at an input SNR of −12 dB, and half of each of two women."""
     tags = [{"input_snr_db": -12 if i % 2 else 3, "gender_pair": "FF" if i < 30 else "FM"} for i in range(60)]
-    values = [
-        x + e + (by_low if i % 2 else by_high) for i, (x, e) in enumerate(zip(BASE, NOISE, strict=True))
-    ]
+    values = [x + e + (by_low if i % 2 else by_high) for i, (x, e) in enumerate(zip(BASE, NOISE, strict=True))]
     return rows_of(BASE, tags=tags), rows_of(values, tags=tags)
 
 

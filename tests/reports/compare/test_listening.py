@@ -110,9 +110,7 @@ def test_rows_carry_what_reports_slice_by(runs: tuple[Path, Path, Dataset]) -> N
     assert set(tags["tag_duration_s"]) == {"2.0"}
     for trial in runs[2].trials:
         row = tags.loc[trial.id]
-        assert row["tag_class"] == (
-            "+".join(trial.clue.classes) if not trial.target_ids else trial.tags["target"]
-        )
+        assert row["tag_class"] == ("+".join(trial.clue.classes) if not trial.target_ids else trial.tags["target"])
 
 
 def test_lengths_and_overlaps_are_those_of_the_signals(runs: tuple[Path, Path, Dataset]) -> None:

@@ -74,9 +74,7 @@ def test_the_markdown_begins_with_the_regression(tmp_path: Path) -> None:
         (("si_sdri<-0.2",), BASE[:-1], "⚠️ Incomplete"),
     ],
 )
-def test_the_first_line_is_the_result(
-    tmp_path: Path, gates: tuple[str, ...], values: list[float], mark: str
-) -> None:
+def test_the_first_line_is_the_result(tmp_path: Path, gates: tuple[str, ...], values: list[float], mark: str) -> None:
     assert f"### {mark}" in comparison_markdown(comparison(tmp_path, *gates, candidate=values))
 
 
@@ -131,10 +129,7 @@ ORDER = {
     "testcase": ["skipped", "error", "failure"],
 }
 NEEDED = {
-    "testsuite": {
-        *("package", "id", "name", "timestamp", "hostname"),
-        *("tests", "failures", "errors", "time"),
-    },
+    "testsuite": {*("package", "id", "name", "timestamp", "hostname"), *("tests", "failures", "errors", "time")},
     "property": {"name", "value"},
     "testcase": {"name", "classname", "time"},
     "failure": {"type"},

@@ -86,8 +86,7 @@ def rows_for(systems: tuple[str, ...]) -> list[ScoreRow]:
                     signature=f"{metric}|f64",
                     reason=["broken" if math.isnan(value) else "" for value in shown],
                     tags=[
-                        {"input_snr_db": -2.5 if t < N // 2 else 2.5, "class": CLASSES[t // 2 % 2]}
-                        for t in range(N)
+                        {"input_snr_db": -2.5 if t < N // 2 else 2.5, "class": CLASSES[t // 2 % 2]} for t in range(N)
                     ],
                 )
     return rows
@@ -186,9 +185,7 @@ def test_box_is_between_the_quartiles(drawn: Callable[..., object]) -> None:
     plot, fig = drawn("box", "PMQ 1:2")  # type: ignore[misc]
     own = plot.data[plot.data["system"] == "net_a"]["value"]
     low, high = np.quantile(own, [0.25, 0.75])
-    spans = [
-        (p.get_path().vertices[:, 0].min(), p.get_path().vertices[:, 0].max()) for p in fig.axes[0].patches
-    ]
+    spans = [(p.get_path().vertices[:, 0].min(), p.get_path().vertices[:, 0].max()) for p in fig.axes[0].patches]
     assert (pytest.approx(low), pytest.approx(high)) in spans
 
 
@@ -257,11 +254,7 @@ def options_board(board: Leaderboard, options: dict[str, dict[str, object]]) -> 
 
 
 def test_heatmap_of_two_options_that_are_crossed(board: Leaderboard) -> None:
-    crossed = {
-        "net_a": {"theta": 0.5, "size": 1},
-        "net_b": {"theta": 0.9, "size": 1},
-        EVIL: {"theta": 0.5, "size": 2},
-    }
+    crossed = {"net_a": {"theta": 0.5, "size": 1}, "net_b": {"theta": 0.9, "size": 1}, EVIL: {"theta": 0.5, "size": 2}}
     plots = [p for p in FIGURES.get("heatmap")(options_board(board, crossed)) if "_size_" in p.name]
     plot = next(p for p in plots if isinstance(p, Plot) and "PMQ 1:1" in p.name)
     found = {(p.size, p.theta): p.mean for p in plot.data.itertuples()}
@@ -414,9 +407,7 @@ def test_looks_differ(board: Leaderboard) -> None:
     assert found["oracle"].privileged
 
 
-@pytest.mark.parametrize(
-    ("value", "text"), [(760_000.0, "760 k"), (2e6, "2 M"), (0.02, "0.02"), (5e9, "5 G")]
-)
+@pytest.mark.parametrize(("value", "text"), [(760_000.0, "760 k"), (2e6, "2 M"), (0.02, "0.02"), (5e9, "5 G")])
 def test_ticks_with_prefix(value: float, text: str) -> None:
     assert with_prefix(value) == text
 

@@ -151,8 +151,7 @@ def test_settings_are_checked() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "name"),
-    [("si_sdri", "SI-SDRi"), ("snri [2]", "SNRi [2]"), ("wer", "WER"), ("my_thing", "my thing")],
+    ("key", "name"), [("si_sdri", "SI-SDRi"), ("snri [2]", "SNRi [2]"), ("wer", "WER"), ("my_thing", "my thing")]
 )
 def test_metrics_are_written_as_in_papers(key: str, name: str) -> None:
     facts = metric_facts(key.partition(" ")[0])

@@ -43,9 +43,7 @@ def board(tmp_path: Path) -> Leaderboard:
         *rows_of([5.0] * 40, metric="wer", signature="wer", weight=[float(i) for i in range(40)]),
         *rows_of([1.0] * 40, metric="wer_substitutions", signature="wer_substitutions|wer"),
         *rows_of([math.nan, math.nan], **absent),
-        *rows_of(
-            [-20.0, -30.0], metric="attenuation", signature="att", **{**absent, "status": "ok", "reason": ""}
-        ),
+        *rows_of([-20.0, -30.0], metric="attenuation", signature="att", **{**absent, "status": "ok", "reason": ""}),
     ]
     cost = {"params": 7, "rtf": 0.5, "device": "cpu", "notes": ["n"]}
     systems = {
@@ -65,9 +63,7 @@ def board(tmp_path: Path) -> Leaderboard:
     runs = [
         make_run(tmp_path / "a", first, facts_of(systems=systems, datasets=sets)),
         make_run(
-            tmp_path / "b",
-            second,
-            facts_of(run_id="q", name="again", datasets=sets, trials=None, git={"sha": "1"}),
+            tmp_path / "b", second, facts_of(run_id="q", name="again", datasets=sets, trials=None, git={"sha": "1"})
         ),
     ]
     return open_board(runs)

@@ -28,9 +28,7 @@ def run(
     rows = [replace(row, run_id=name) for row in rows]
     facts = facts_of(dict.fromkeys(row.system for row in rows))
     systems = {key: {"card": dict(card or {"sha256": None, "options": {}})} for key in ("net",)}
-    return make_run(
-        folder / name, rows, {**facts, "run_id": name, "name": name, "systems": systems, **changes}
-    )
+    return make_run(folder / name, rows, {**facts, "run_id": name, "name": name, "systems": systems, **changes})
 
 
 def only(board: Leaderboard) -> Table:
@@ -57,10 +55,7 @@ def test_two_halves_of_one_system_are_one_system(tmp_path: Path) -> None:
 
 def test_other_weights_without_a_common_trial_are_another_system(tmp_path: Path) -> None:
     rows = rows_of(VALUES)
-    runs = [
-        run(tmp_path, "a", rows[:20], {"sha256": "a" * 64}),
-        run(tmp_path, "b", rows[20:], {"sha256": "b" * 64}),
-    ]
+    runs = [run(tmp_path, "a", rows[:20], {"sha256": "a" * 64}), run(tmp_path, "b", rows[20:], {"sha256": "b" * 64})]
     board = open_board(runs)
     assert systems(board) == ["net (a)", "net (b)"]
     assert all(entry.n_missing == 20 and entry.rank is None for entry in only(board).entries)
@@ -102,10 +97,7 @@ def test_common_trials_tell_whether_it_is_one_system(tmp_path: Path) -> None:
 
 
 def test_another_build_of_a_set_is_refused(tmp_path: Path) -> None:
-    runs = [
-        run(tmp_path, name, rows_of(VALUES), datasets={"set": {"fingerprint": name * 64}})
-        for name in ("a", "b")
-    ]
+    runs = [run(tmp_path, name, rows_of(VALUES), datasets={"set": {"fingerprint": name * 64}}) for name in ("a", "b")]
     with pytest.raises(ConfigError, match="these are different trials; report the two runs"):
         open_board(runs)
 
@@ -120,10 +112,7 @@ def test_remark_on_a_run_without_a_fingerprint(tmp_path: Path) -> None:
 
 
 def test_two_signatures_are_two_columns_with_a_remark(tmp_path: Path) -> None:
-    runs = [
-        run(tmp_path, "a", rows_of(VALUES)),
-        run(tmp_path, "b", rows_of(VALUES, "other", signature="si_sdri|f32")),
-    ]
+    runs = [run(tmp_path, "a", rows_of(VALUES)), run(tmp_path, "b", rows_of(VALUES, "other", signature="si_sdri|f32"))]
     board = open_board(runs)
     assert [column.key for column in only(board).columns] == ["si_sdri [1]", "si_sdri [2]"]
     assert board.remarks == ("si_sdri has several signatures, one column for each: si_sdri|f32, si_sdri|f64",)
@@ -141,20 +130,14 @@ def test_a_killed_run_has_a_remark_and_no_rank(tmp_path: Path) -> None:
 
 def test_remark_on_other_versions(tmp_path: Path) -> None:
     versions = {"tsebench": "0.2.0", "torch": "2.5.0"}
-    runs = [
-        run(tmp_path, "a", rows_of(VALUES)),
-        run(tmp_path, "b", rows_of(VALUES, "other"), versions=versions),
-    ]
+    runs = [run(tmp_path, "a", rows_of(VALUES)), run(tmp_path, "b", rows_of(VALUES, "other"), versions=versions)]
     assert open_board(runs).remarks == ("tsebench is 0.1.0 in a and 0.2.0 in b",)
 
 
 @pytest.mark.parametrize("name", ["console", "html", "md", "json"])
 def test_every_format_tells(name: str, tmp_path: Path) -> None:
     versions = {"tsebench": "0.2.0", "torch": "2.5.0"}
-    runs = [
-        run(tmp_path, "a", rows_of(VALUES)),
-        run(tmp_path, "b", rows_of(VALUES, "other"), versions=versions),
-    ]
+    runs = [run(tmp_path, "a", rows_of(VALUES)), run(tmp_path, "b", rows_of(VALUES, "other"), versions=versions)]
     board = open_board(runs)
     if name == "console":
         out = io.StringIO()

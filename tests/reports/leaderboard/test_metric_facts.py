@@ -33,8 +33,7 @@ ELSEWHERE = MetricInfo(
 
 def test_order_in_tables() -> None:
     ordered = sorted(
-        (info for info in known_metrics() if info.order is not None),
-        key=lambda info: (table_order(info), info.name),
+        (info for info in known_metrics() if info.order is not None), key=lambda info: (table_order(info), info.name)
     )
     assert [info.name for info in ordered] == [
         *("snri", "si_sdri", "sdri", "pesqi", "stoii", "estoii"),
@@ -105,9 +104,7 @@ def ranked(folder: Path, rank_by: RankBy, config: RankBy = "") -> str:
         ("si_sdri", {"set": "sdri"}, "si_sdri"),
     ],
 )
-def test_rank_by_of_a_report_and_of_a_config(
-    tmp_path: Path, rank_by: RankBy, config: RankBy, metric: str
-) -> None:
+def test_rank_by_of_a_report_and_of_a_config(tmp_path: Path, rank_by: RankBy, config: RankBy, metric: str) -> None:
     assert ranked(tmp_path, rank_by, config) == metric
 
 

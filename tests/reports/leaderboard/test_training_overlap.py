@@ -197,8 +197,7 @@ def test_speakers_are_counted_though_recordings_differ(speech: Dataset) -> None:
     assert found is not None
     assert (found.recordings, found.speakers) == (0, 1)
     shared = [
-        speaker.partition(":")[2] in {s.label for s in speech.mixtures[t.mixture_id].sources}
-        for t in speech.trials
+        speaker.partition(":")[2] in {s.label for s in speech.mixtures[t.mixture_id].sources} for t in speech.trials
     ]
     assert found.trials == sum(shared)
 

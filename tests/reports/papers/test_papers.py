@@ -154,8 +154,7 @@ def results_of(rows: list[ScoreRow], tmp_path: Path, **roles: str) -> RunResults
         name="run",
         config=ConfigFacts(),
         systems={
-            name: SystemFacts(cost=CostFacts(params=2_500_000, macs_per_s=1.5e9))
-            for name in {r.system for r in rows}
+            name: SystemFacts(cost=CostFacts(params=2_500_000, macs_per_s=1.5e9)) for name in {r.system for r in rows}
         },
         datasets={name: DatasetFacts(role=roles.get(name, ""), sample_rate_hz=8000) for name in names},
     )

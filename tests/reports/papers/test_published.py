@@ -33,9 +33,7 @@ tutorial_slides|SpeakerBeam|speakerbeam|factorized + jointly learned||sdri|6.1
 @pytest.mark.parametrize("line", BY_HAND.strip().splitlines())
 def test_values(line: str) -> None:
     paper, table, system, variant, condition, metric, value = line.split("|")
-    found = published_table(paper, table).find(
-        system=system, variant=variant, condition=condition, metric=metric
-    )
+    found = published_table(paper, table).find(system=system, variant=variant, condition=condition, metric=metric)
     assert found is not None
     assert found.value == float(value)
     assert found.text in {value, f"{float(value):.2f}"}

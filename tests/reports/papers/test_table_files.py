@@ -54,9 +54,7 @@ def test_a_cell_merges_table_row_column_and_cell(tmp_path: Path) -> None:
             PaperRow(
                 names=("Net",),
                 cells=(
-                    PaperCell(
-                        net, Quoted(system="paper_net", metric="sdri", variant="all", condition="FMQ 1:0")
-                    ),
+                    PaperCell(net, Quoted(system="paper_net", metric="sdri", variant="all", condition="FMQ 1:0")),
                     PaperCell(
                         Measured(system="net", metric="params", condition=""),
                         Quoted(system="paper_net", metric="params"),

@@ -128,11 +128,7 @@ def test_a_slice_takes_the_place_of_all_trials(driver: Chrome, site: Path) -> No
     before = driver.find_element(By.CSS_SELECTOR, "table.board").text
     assert order(driver)[0] == "old"  # 4.34 on average; net has 2.68
     select = Select(driver.find_element(By.CSS_SELECTOR, "[data-slices]"))
-    assert [option.text.strip() for option in select.options] == [
-        "all trials",
-        "−10 to −5 dB (8)",
-        "0 to 5 dB (16)",
-    ]
+    assert [option.text.strip() for option in select.options] == ["all trials", "−10 to −5 dB (8)", "0 to 5 dB (16)"]
     select.select_by_visible_text("0 to 5 dB (16)")
     assert order(driver) == ["net", "twin", "old", EVIL]
     cell = driver.find_element(By.CSS_SELECTOR, "table.board tbody tr td[data-cell]")
@@ -169,9 +165,7 @@ def test_the_first_stop_of_the_keyboard_skips_the_navigation(driver: Chrome, sit
     assert driver.switch_to.active_element.tag_name == "main"
 
 
-def test_every_page_is_quiet_and_no_name_is_code(
-    driver: Chrome, site: Path, with_sounds: Path, address: str
-) -> None:
+def test_every_page_is_quiet_and_no_name_is_code(driver: Chrome, site: Path, with_sounds: Path, address: str) -> None:
     """All pages, from files and from a server: no error, no violated policy, nothing owned."""
     for folder in (site, with_sounds):
         pages = sorted(str(path.relative_to(folder)) for path in folder.rglob("*.html"))
@@ -204,9 +198,7 @@ def test_players_keep_the_position(driver: Chrome, with_sounds: Path, address: s
     wait = WebDriverWait(driver, 20, poll_frequency=0.05)
     with served(with_sounds) as root:
         opened(driver, with_sounds, page, root if address == "http" else "")
-        picks = driver.find_element(By.CSS_SELECTOR, "[data-player]").find_elements(
-            By.CSS_SELECTOR, "[data-pick]"
-        )
+        picks = driver.find_element(By.CSS_SELECTOR, "[data-player]").find_elements(By.CSS_SELECTOR, "[data-pick]")
         target = 2 if where == "trial" else len(picks) - 1
         picks[0].click()
         wait.until(lambda _: position(driver, 0) > 0.4)

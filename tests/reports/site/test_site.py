@@ -241,11 +241,7 @@ def test_errors_of_transcripts_are_marked() -> None:
 def test_the_front_of_quality_and_cost(tmp_path: Path) -> None:
     """Dear and bad is not on the front; cheap and bad, and dear and good, are."""
     gains = {"cheap": (1.0, 0.01), "middle": (3.0, 0.1), "waste": (2.0, 0.5), "dear": (5.0, 1.0)}
-    rows = [
-        row(name, trial, gain + 0.01 * (trial % 3))
-        for name, (gain, _) in gains.items()
-        for trial in range(24)
-    ]
+    rows = [row(name, trial, gain + 0.01 * (trial % 3)) for name, (gain, _) in gains.items() for trial in range(24)]
     facts = {
         "run_id": "r1",
         "name": "run",

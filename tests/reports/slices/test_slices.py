@@ -171,9 +171,7 @@ def test_a_pooled_metric_is_pooled_in_its_slice() -> None:
     """Two hits and two false alarms of one class in one slice: F1 is 2/3, not the mean of 1, 0."""
     right = decisions(["dog"], [0.9], ["dog"], 0.5)
     wrong = decisions(["dog"], [0.9], [], 0.5)
-    rows = frame(
-        [1.0, 0.0, 1.0], metric="micro_f1", detail=[right, wrong, right], tag_gender_pair=["FF", "FF", "MM"]
-    )
+    rows = frame([1.0, 0.0, 1.0], metric="micro_f1", detail=[right, wrong, right], tag_gender_pair=["FF", "FF", "MM"])
     first, second = aggregate_slices(rows, resamples=50)
     assert first.cell.mean == pytest.approx(2 / 3)
     assert second.cell.mean == pytest.approx(1.0)

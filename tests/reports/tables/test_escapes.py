@@ -8,22 +8,7 @@ from helpers.markdown_page import HOSTILE, plain_text, structure
 from tsebench.reports.tables.escapes import json_in_html, markdown, markdown_code, tex, xml
 
 PLACES = ("{}", "- {}", "| a | b |\n| --- | --- |\n| {} | y |", "**{}**", "## {}")
-MORE = (
-    "-",
-    "- x",
-    "+ x",
-    "12) x",
-    "===",
-    "##",
-    "0",
-    "-0.5",
-    "1.5",
-    "- - -",
-    ">q",
-    "`",
-    "[a]: http://x",
-    "&copy;",
-)
+MORE = ("-", "- x", "+ x", "12) x", "===", "##", "0", "-0.5", "1.5", "- - -", ">q", "`", "[a]: http://x", "&copy;")
 
 
 @pytest.mark.parametrize(

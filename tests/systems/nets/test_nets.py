@@ -128,9 +128,7 @@ def test_masks_and_no_masks():
 
 def test_stack_reaches_as_far_as_its_dilations():
     # 1 + 2 + 4 = 7 frames back for P = 3 in a causal stack is 2·7.
-    stack = Stack(
-        BlockSizes(bottleneck=4, hidden=5, kernel=3, norm="cumulative", causal=True, skip=2), num_blocks=3
-    )
+    stack = Stack(BlockSizes(bottleneck=4, hidden=5, kernel=3, norm="cumulative", causal=True, skip=2), num_blocks=3)
     for block in stack.blocks:
         block.widen_norm = block.depthwise_norm = PassBy()
     features = torch.randn(1, 4, 60, requires_grad=True)
@@ -170,9 +168,7 @@ def test_output_has_the_length_of_the_input(num_samples):
 @pytest.mark.parametrize("gain", [1e-30, 1e-4, 0.01, 10.0, 1e6])
 def test_answer_scales_with_the_mixture(gain):
     net, mixture = extractor(), torch.randn(1, 800)
-    torch.testing.assert_close(
-        run(net, gain * mixture, [800]) / gain, run(net, mixture, [800]), rtol=1e-3, atol=1e-6
-    )
+    torch.testing.assert_close(run(net, gain * mixture, [800]) / gain, run(net, mixture, [800]), rtol=1e-3, atol=1e-6)
 
 
 def test_silence_gives_silence():

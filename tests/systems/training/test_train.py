@@ -95,19 +95,13 @@ def config(**changes: dict[str, object] | object) -> TrainConfig:
 
 def fit(settings: TrainConfig, out: Path, *, stream: ToneOrNoise | None = None, **options):
     return train_on(
-        settings,
-        train_stream=stream or ToneOrNoise(1),
-        valid_stream=ToneOrNoise(2),
-        out=out,
-        device="cpu",
-        **options,
+        settings, train_stream=stream or ToneOrNoise(1), valid_stream=ToneOrNoise(2), out=out, device="cpu", **options
     )
 
 
 def test_it_learns_and_the_system_opens_what_it_wrote(tmp_path):
     settings = config(
-        data={"per_epoch": 160, "valid": 16},
-        optimiser={"batch_size": 8, "epochs": 6, "lr": 1e-2, "schedule": "cosine"},
+        data={"per_epoch": 160, "valid": 16}, optimiser={"batch_size": 8, "epochs": 6, "lr": 1e-2, "schedule": "cosine"}
     )
     result = fit(settings, tmp_path)
     # The mixture itself has a loss of 0 dB.
@@ -344,12 +338,7 @@ def test_collate_pads_with_zeros_and_takes_the_first_channel():
     long, short = torch.arange(1.0, 6.0), torch.arange(1.0, 3.0)
     items = [
         (
-            Query(
-                id=name,
-                mixture=torch.stack([signal, -signal]),
-                sample_rate_hz=8000,
-                clues=Clues(classes=(name,)),
-            ),
+            Query(id=name, mixture=torch.stack([signal, -signal]), sample_rate_hz=8000, clues=Clues(classes=(name,))),
             Truth(target=target, interferers=signal[None], active_classes=(), transcript=None),
         )
         for name, signal, target in (("a", long, torch.stack([long, long])), ("b", short, None))
@@ -394,9 +383,7 @@ def test_wrong_names_are_one_line(tmp_path):
     with pytest.raises(ConfigError, match="net: unknown key 'blcks'; did you mean 'blocks'"):
         fit(config(net={"blcks": 3}), tmp_path)
     with pytest.raises(ConfigError, match="device 'cuda:99' is not available"):
-        train_on(
-            config(), train_stream=ToneOrNoise(1), valid_stream=ToneOrNoise(2), out=tmp_path, device="cuda:99"
-        )
+        train_on(config(), train_stream=ToneOrNoise(1), valid_stream=ToneOrNoise(2), out=tmp_path, device="cuda:99")
 
 
 @pytest.mark.parametrize("name", shipped_names("train"))
@@ -449,9 +436,7 @@ class GainTask:
 
     def loss(self, net, batch, criterion):
         mixture = batch.queries.mixture[:, 0]
-        return criterion(
-            estimate=net.gain * mixture, reference=batch.target, mixture=mixture, present=batch.present
-        )
+        return criterion(estimate=net.gain * mixture, reference=batch.target, mixture=mixture, present=batch.present)
 
 
 def test_another_network_is_trained_by_registering_its_task(tmp_path, monkeypatch):

@@ -97,16 +97,13 @@ class SpeakerPools:
 class Films:
     """On-screen speech: stretches of `seconds`, each beginning with a picture of its video."""
 
-    def __init__(
-        self, selection: Selection, context: BuildContext, read: ClipReader, *, seconds: float
-    ) -> None:
+    def __init__(self, selection: Selection, context: BuildContext, read: ClipReader, *, seconds: float) -> None:
         longer = selection.model_copy(update={"min_s": max(seconds, selection.min_s)})
         self._pool = open_pool(longer, context)
         corpus = context.corpus(selection.corpus)
         if not isinstance(corpus, VideoCorpus):
             raise ConfigError(
-                f"corpus {selection.corpus!r} has no videos; use one that has, such as synthetic_av or "
-                "voxceleb2"
+                f"corpus {selection.corpus!r} has no videos; use one that has, such as synthetic_av or voxceleb2"
             )
         self._videos: VideoCorpus = corpus
         self._read, self._seconds = read, seconds

@@ -138,16 +138,13 @@ class AvScenes:
             signals.append(self._lasting("noise", pool, label, rules.noise_snr_db, rng))
         return signals
 
-    def _lasting(
-        self, signal_id: str, pool: Pool, label: str, snr_db: Span, rng: np.random.Generator
-    ) -> AvSignal:
+    def _lasting(self, signal_id: str, pool: Pool, label: str, snr_db: Span, rng: np.random.Generator) -> AvSignal:
         """A signal as long as the mixture, or a shorter recording."""
         pools = self.noise if signal_id == "noise" else self.interferers
         crop = pools.crop(pool, label, rng, seconds=self.rules.duration_s)
         if crop is None:
             raise DatasetError(
-                f"corpus {pool.corpus!r}: all stretches of label {label!r} that were tried are "
-                "silent; exclude it"
+                f"corpus {pool.corpus!r}: all stretches of label {label!r} that were tried are silent; exclude it"
             )
         return AvSignal(
             id=signal_id,

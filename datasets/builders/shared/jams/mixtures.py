@@ -35,9 +35,7 @@ class JamsMixtures:
         self, soundscapes: ScaperSet, *, folder: str, finders: Mapping[str, FilesByName], isolated: Isolated
     ) -> None:
         self._set, self._finders, self._mode = soundscapes, finders, isolated
-        self.paths = tuple(
-            path for path in soundscapes.soundscapes if PurePosixPath(path).is_relative_to(folder)
-        )
+        self.paths = tuple(path for path in soundscapes.soundscapes if PurePosixPath(path).is_relative_to(folder))
         self._read: dict[str, Soundscape] = {}
         self._damaged: dict[str, DatasetError] = {}
         for path in self.paths:
@@ -50,9 +48,7 @@ class JamsMixtures:
 
     def labels(self, role: str) -> tuple[str, ...]:
         """All labels of events or backgrounds, sorted."""
-        return tuple(
-            sorted({e.label for scape in self._read.values() for e in scape.events if e.role == role})
-        )
+        return tuple(sorted({e.label for scape in self._read.values() for e in scape.events if e.role == role}))
 
     def rates(self) -> tuple[int, ...]:
         """All sample rates in Hz, sorted."""
@@ -168,9 +164,7 @@ def _unread_file(event: SoundEvent) -> FoundFile:
     name = event.source_file
     return FoundFile(
         corpus="",
-        recording=Recording(
-            path=name, label=event.label, frames=frames, sample_rate_hz=1000, split="", group=name
-        ),
+        recording=Recording(path=name, label=event.label, frames=frames, sample_rate_hz=1000, split="", group=name),
     )
 
 

@@ -29,9 +29,7 @@ class Recipes:
     `mode` "min" cuts all to the shortest utterance, "max" pads all to the longest.
     """
 
-    def __init__(
-        self, *, speech: Utterances, noise: Wham | None, sample_rate_hz: int, mode: Mode, mix: Mix
-    ) -> None:
+    def __init__(self, *, speech: Utterances, noise: Wham | None, sample_rate_hz: int, mode: Mode, mix: Mix) -> None:
         self._speech, self._noise = speech, noise
         self._sample_rate_hz, self._mode, self._mix = sample_rate_hz, mode, mix
 
@@ -92,9 +90,7 @@ class Recipes:
             transcript=transcript,
         )
 
-    def _background(
-        self, row: LibriMixRow, corpus: Wham, longest: int, missing: dict[FileKey, str]
-    ) -> Source:
+    def _background(self, row: LibriMixRow, corpus: Wham, longest: int, missing: dict[FileKey, str]) -> Source:
         if row.noise is None:
             raise ConfigError(
                 f"the table of mixtures has no column noise_path, but mix = {self._mix!r}; set "
@@ -141,8 +137,8 @@ SHORTEST_FRAMES = 3 * SOURCE_RATE_HZ
 class Utterances:
     """The utterances of LibriSpeech; reading is safe from several threads.
 
-    Where `metadata` has LibriMix's list `LibriSpeech/<subset>.csv`, nothing of an utterance is read from
-    disk; without it the set is the same.
+    Where `metadata` has LibriMix's list `LibriSpeech/<subset>.csv`, nothing of an utterance is read from disk; without
+    it the set is the same.
     """
 
     def __init__(self, corpus: LibriSpeech, metadata: LibriMixMetadata) -> None:
@@ -175,8 +171,8 @@ class Utterances:
     def draw_other(self, path: str, *, used: frozenset[str], key: tuple[str | int, ...]) -> str:
         """Another utterance of the same speaker, of 3 s and more, that is not in `used`.
 
-        Candidates are ranked by SHA-256 of the key and their path, so that a choice does not depend on
-        which other files exist.
+        Candidates are ranked by SHA-256 of the key and their path, so that a choice does not depend on which other
+        files exist.
         """
         seed = digest(*key)
         candidates = [other for other in self._of_speaker(path) if other not in used]

@@ -67,9 +67,7 @@ def utterance_rows(table: CsvTable) -> dict[str, Utterance]:
     Raises:
         CorpusError: a column is missing, a cell is empty, or a length is no number of samples.
     """
-    columns = [
-        table.full_column(name, option=_OPTION) for name in ("origin_path", "speaker_ID", "sex", "length")
-    ]
+    columns = [table.full_column(name, option=_OPTION) for name in ("origin_path", "speaker_ID", "sex", "length")]
     return {
         path: Utterance(path=path, speaker=speaker, sex=sex, frames=_frames(table, line, length))
         for line, path, speaker, sex, length in zip(table.lines, *columns, strict=True)
@@ -96,17 +94,14 @@ def _gain(table: CsvTable, line: int, column: str, cell: str) -> float:
     except ValueError:
         gain = math.nan
     if not math.isfinite(gain):
-        raise CorpusError(
-            f"{str(table.path)!r}, line {line}: {column} = {cell!r} is not a number; restore the file"
-        )
+        raise CorpusError(f"{str(table.path)!r}, line {line}: {column} = {cell!r} is not a number; restore the file")
     return gain
 
 
 def _frames(table: CsvTable, line: int, cell: str) -> int:
     if not cell.isdecimal() or int(cell) == 0:
         raise CorpusError(
-            f"{str(table.path)!r}, line {line}: length = {cell!r} is not a number of samples; "
-            "restore the file"
+            f"{str(table.path)!r}, line {line}: length = {cell!r} is not a number of samples; restore the file"
         )
     return int(cell)
 
@@ -117,8 +112,8 @@ Kind = Literal["other", "same_utterance", "same_file"]
 class EnrollmentMap:
     """The file that each target is enrolled with.
 
-    Lines are such as `A-1_B-2 A-1 s1/A-3_C-4`: mixture, target utterance, folder and name of the enrollment;
-    `where` names the map in messages.
+    Lines are such as `A-1_B-2 A-1 s1/A-3_C-4`: mixture, target utterance, folder and name of the enrollment; `where`
+    names the map in messages.
     """
 
     def __init__(self, lines: Sequence[str], *, where: str, rows: Mapping[str, LibriMixRow]) -> None:
@@ -129,8 +124,7 @@ class EnrollmentMap:
             source, separator, mixture = cells[-1].partition("/")
             if len(cells) != 3 or not separator:
                 raise CorpusError(
-                    f"{where}: entry {number} is {line[:80]!r}, not `mixture utterance "
-                    "s1/mixture`; correct it"
+                    f"{where}: entry {number} is {line[:80]!r}, not `mixture utterance s1/mixture`; correct it"
                 )
             key = (cells[0], cells[1])
             if key in self._clips:
@@ -152,9 +146,7 @@ class EnrollmentMap:
             raise DatasetError(f"{named}, is not in this set; name the set's own map")
         speaker, wanted = speaker_of(source_file(other, clip.source_id).path), speaker_of(target.path)
         if speaker != wanted:
-            raise DatasetError(
-                f"{named}, is speaker {speaker!r}, but the target is {wanted!r}; correct the map"
-            )
+            raise DatasetError(f"{named}, is speaker {speaker!r}, but the target is {wanted!r}; correct the map")
         return clip
 
     def kind(self, row: LibriMixRow, target_id: str) -> Kind:

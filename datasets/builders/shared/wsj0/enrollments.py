@@ -36,9 +36,7 @@ def enroll_with_auxiliary(mixture: Mixture, _target: Source, _turn: int) -> Enro
     return Enrolled(clips=(clip,), trial_id=mixture.id)
 
 
-def enroll_by_draw(
-    speech: Wsj0Utterances, context: BuildContext, *, count: int, max_s: float | None
-) -> Enroll:
+def enroll_by_draw(speech: Wsj0Utterances, context: BuildContext, *, count: int, max_s: float | None) -> Enroll:
     """By utterances that the mixture does not use, drawn by the seed of the set."""
 
     def enroll(mixture: Mixture, target: Source, turn: int) -> Enrolled:

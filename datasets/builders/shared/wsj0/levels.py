@@ -82,8 +82,8 @@ class ListedLevels:
 class MeasuredLevels:
     """Levels measured as the published ones were, with six significant digits.
 
-    Rounding makes recipes the same on every processor. The published levels differ by a common
-    factor, the gain of MATLAB's resampler (0.1 % of the power in some releases), which cancels.
+    Rounding makes recipes the same on every processor. The published levels differ by a common factor, the gain of
+    MATLAB's resampler (0.1 % of the power in some releases), which cancels.
     """
 
     def __init__(self, corpora: Corpora) -> None:

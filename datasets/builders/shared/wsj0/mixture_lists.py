@@ -71,8 +71,8 @@ def read_mixtures(path: Path) -> tuple[ListedMixture, ...]:
 def read_auxiliaries(path: Path) -> tuple[ListedAuxiliary, ...]:
     """Read the auxiliary utterances of speakers in mixtures.
 
-    The file is a list of mixtures with an auxiliary utterance in each row, or the `aux.scp` of SpEx+, with
-    rows `<mixture>_<auxiliary utterance> <path>`.
+    The file is a list of mixtures with an auxiliary utterance in each row, or the `aux.scp` of SpEx+, with rows
+    `<mixture>_<auxiliary utterance> <path>`.
     """
     found = []
     for line, cells in _rows(path):
@@ -185,9 +185,9 @@ def parse_name(name: str) -> MixtureName | None:
 class NameIndex:
     """Finds mixtures by the names that other programs gave them.
 
-    Programs write the SNRs with different numbers of digits: MATLAB `0.059714`, Python `0.05971`, demo
-    pages `0.1`. So the SNRs only choose between mixtures of the same utterances, and may differ by as much
-    as rounding to whole dB does.
+    Programs write the SNRs with different numbers of digits: MATLAB `0.059714`, Python `0.05971`, demo pages `0.1`. So
+    the SNRs only choose between mixtures of the same utterances, and may differ by as much as rounding to whole dB
+    does.
 
     Args:
         mixture_ids: ids of the mixtures; those of another form are never found.

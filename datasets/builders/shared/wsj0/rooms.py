@@ -44,19 +44,13 @@ class Response:
 class Rooms:
     """Puts every speaker of a mixture at another place of one room; labels of the selection are rooms.
 
-    Responses are scaled to an energy of one, so that levels hardly change. The target "reverberant" convolves
-    a source with the whole response; "early" makes two sources of it, `s1` with the early part and
-    `s1_late`, of the background, with the rest.
+    Responses are scaled to an energy of one, so that levels hardly change. The target "reverberant" convolves a source
+    with the whole response; "early" makes two sources of it, `s1` with the early part and `s1_late`, of the background,
+    with the rest.
     """
 
     def __init__(
-        self,
-        selection: Selection,
-        *,
-        target: RoomTarget,
-        places: int,
-        sample_rate_hz: int,
-        context: BuildContext,
+        self, selection: Selection, *, target: RoomTarget, places: int, sample_rate_hz: int, context: BuildContext
     ) -> None:
         self._pool: Pool = open_pool(selection, context)
         self._target, self._places, self._rate = target, places, sample_rate_hz
@@ -75,8 +69,7 @@ class Rooms:
         order = rng.permutation(len(room))[: self._places]
         chosen = [room[int(place)] for place in order]
         return tuple(
-            self._measured(Clip(corpus=self._pool.corpus, path=r.path, start=0, frames=r.frames))
-            for r in chosen
+            self._measured(Clip(corpus=self._pool.corpus, path=r.path, start=0, frames=r.frames)) for r in chosen
         )
 
     def put(self, source: Source, response: Response) -> Iterator[Source]:
@@ -102,13 +95,9 @@ class Rooms:
     def _measure(self, clip: Clip) -> Response:
         samples, rate = read_clip(clip, self._corpora)
         if not samples.any():
-            raise ConfigError(
-                f"impulse response {clip.path!r} of corpus {clip.corpus!r} is silent; remove it"
-            )
+            raise ConfigError(f"impulse response {clip.path!r} of corpus {clip.corpus!r} is silent; remove it")
         step = rate // math.gcd(rate, self._rate)
         end = int(np.argmax(np.abs(samples))) + round(EARLY_S * rate) + 1
         early = min(-(-end // step) * step, clip.frames)
         energy = float(np.sum(np.square(resampled(clip, self._rate, self._corpora))))
-        return Response(
-            whole=clip, early=early, onset=early * self._rate // rate, norm=round_gain(math.sqrt(energy))
-        )
+        return Response(whole=clip, early=early, onset=early * self._rate // rate, norm=round_gain(math.sqrt(energy)))

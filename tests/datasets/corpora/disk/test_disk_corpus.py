@@ -162,9 +162,7 @@ def test_a_damaged_file_is_named_and_may_be_left_out(kind: str, tmp_path: Path) 
     corpus = _open(kind, root)
     damaged, *rest = corpus.recordings()
     (corpus.root / damaged.path).write_bytes(b"damaged")
-    with pytest.raises(
-        IncompleteCorpusError, match=r"1 of \d+ files cannot be used.*--allow-missing"
-    ) as caught:
+    with pytest.raises(IncompleteCorpusError, match=r"1 of \d+ files cannot be used.*--allow-missing") as caught:
         _open(kind, root).recordings()
     assert damaged.path in str(caught.value)
     assert caught.value.missing == 1
@@ -183,9 +181,7 @@ def test_metadata_that_is_missing_or_lists_a_file_twice(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"lists '.*00326aa9\.wav' twice; get it again"):
         _open("fsdkaggle2018", root).recordings()
     table.unlink()
-    with pytest.raises(
-        CorpusError, match=r"scoring_clips\.csv' is missing; it comes with FSDKaggle2018, from Zenodo"
-    ):
+    with pytest.raises(CorpusError, match=r"scoring_clips\.csv' is missing; it comes with FSDKaggle2018, from Zenodo"):
         _open("fsdkaggle2018", root).recordings()
 
 

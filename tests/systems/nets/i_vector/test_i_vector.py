@@ -17,12 +17,7 @@ from tsebench.systems.nets.i_vector.extractor import IVectorConfig, IVectorExtra
 from tsebench.systems.nets.i_vector.fit import fit_extractor
 from tsebench.systems.nets.i_vector.gmm import DiagonalGmm, fit_gmm, k_means
 from tsebench.systems.nets.i_vector.mfcc import Mfcc, deltas
-from tsebench.systems.nets.i_vector.total_variability import (
-    Statistics,
-    fit_total_variability,
-    posterior,
-    statistics,
-)
+from tsebench.systems.nets.i_vector.total_variability import Statistics, fit_total_variability, posterior, statistics
 
 MFCC = {"sample_rate_hz": 8000, "window": 200, "stride": 80, "num_mels": 24, "num_ceps": 13}
 MFCC |= {"num_deltas": 2, "vad_db": 30.0, "normalise": "mean_variance"}
@@ -262,9 +257,7 @@ def test_background_model_and_total_variability_are_found_from_frames():
     order = torch.cdist(base, gmm.means).argmin(dim=1)
     assert sorted(order.tolist()) == list(range(C))
     stats = statistics(gmm, frames, torch.ones(count, length, dtype=torch.bool))
-    torch.testing.assert_close(
-        stats.zeroth.sum(dim=1), torch.full((count,), float(length), dtype=torch.float64)
-    )
+    torch.testing.assert_close(stats.zeroth.sum(dim=1), torch.full((count,), float(length), dtype=torch.float64))
     found = fit_total_variability(stats, dim=R, iterations=30, seed=0).matrix
     shifts = (found * gmm.variances.sqrt()[:, :, None])[order]
     assert subspace_angles(shifts.flatten(0, 1), matrix.flatten(0, 1)).min() > 0.99

@@ -124,17 +124,14 @@ def test_new_classes_are_answered_by_their_columns(tmp_path):
     clips = NewSounds.clips
     recordings = [clips["chirp"], clips["hum"], [*clips["chirp"], *clips["hum"]]]
     clues = tuple(
-        Clues(classes=clue.classes, enrollments=tuple(some))
-        for clue, some in zip(named.clues, recordings, strict=True)
+        Clues(classes=clue.classes, enrollments=tuple(some)) for clue, some in zip(named.clues, recordings, strict=True)
     )
     asked = QueryBatch(
         ids=named.ids, mixture=named.mixture, lengths=named.lengths, sample_rate_hz=8000,
         clues=clues,
     )  # fmt: skip
     # Without training, a column is the average of the K embeddings (eq. 8).
-    torch.testing.assert_close(
-        after.extract(named).estimate, before.extract(asked).estimate, rtol=1e-4, atol=1e-5
-    )
+    torch.testing.assert_close(after.extract(named).estimate, before.extract(asked).estimate, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("init", ["avg", "rnd"])

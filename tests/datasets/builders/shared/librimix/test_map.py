@@ -178,8 +178,7 @@ def test_the_planted_leaks_are_counted_and_are_no_problem(built: Dataset) -> Non
     finding = _leaks(built)
     assert finding.verdict == "remark"
     assert finding.detail == (
-        "known to the protocol: in 71 of 6000 trials the enrollment is the target's own "
-        "utterance, in 19 its very file"
+        "known to the protocol: in 71 of 6000 trials the enrollment is the target's own utterance, in 19 its very file"
     )
 
 
@@ -236,7 +235,5 @@ def test_a_map_of_another_set_is_told_by_its_first_line(
 def test_the_plan_has_the_known_leaks(rows: list[Row], planned: Planned) -> None:
     """Of the planted ones, by the table alone: the test's own count."""
     spoken = {(r["mixture_ID"], s): _utterance(r, s) for r in rows for s in ("s1", "s2")}
-    kinds = Counter(
-        (spoken[target] == spoken[other], target == other) for target, other in planned.enrolled.items()
-    )
+    kinds = Counter((spoken[target] == spoken[other], target == other) for target, other in planned.enrolled.items())
     assert kinds == {(False, False): 5929, (True, False): 52, (True, True): 19}

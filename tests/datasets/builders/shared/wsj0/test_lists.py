@@ -36,8 +36,7 @@ def test_rows_with_blanks_exponents_and_windows_line_ends(tmp_path: Path) -> Non
     rows = read_mixtures(_write(tmp_path, text))
     assert len(rows) == 4
     assert rows[0] == ListedMixture(
-        paths=("wsj0/si_et_05/440/440c0201.wav", "wsj0/si_dt_05/22g/22gc0101.wav"),
-        snrs=("0.60431", "-0.60431"),
+        paths=("wsj0/si_et_05/440/440c0201.wav", "wsj0/si_dt_05/22g/22gc0101.wav"), snrs=("0.60431", "-0.60431")
     )
     assert [row.name for row in rows] == [
         "440c0201_0.60431_22gc0101_-0.60431",
@@ -92,8 +91,7 @@ def test_auxiliaries_of_both_forms(tmp_path: Path) -> None:
     lists = make_wsj0_lists(tmp_path / "lists")
     fifth = read_auxiliaries(lists / "mix_2_spk_tt_extr.txt")
     assert [(one.mixture, one.path) for one in fifth] == [
-        (row.name, path)
-        for row, path in zip(read_mixtures(lists / "mix_2_spk_tt.txt"), AUXILIARY, strict=True)
+        (row.name, path) for row, path in zip(read_mixtures(lists / "mix_2_spk_tt.txt"), AUXILIARY, strict=True)
     ]
     scp = "440c0201_0.60431_22gc0101_-0.60431_440o0301 /home/a/si_et_05_8k/440/440o0301.wav\n"
     (one,) = read_auxiliaries(_write(tmp_path, scp))
@@ -215,9 +213,7 @@ class TestRealLists:
             ("mix_2_spk_cv.txt", 5000, 101, 3557, {"si_tr_s"}),
         ],
     )
-    def test_they_are_read_whole(
-        self, name: str, rows: int, speakers: int, utterances: int, parts: set[str]
-    ) -> None:
+    def test_they_are_read_whole(self, name: str, rows: int, speakers: int, utterances: int, parts: set[str]) -> None:
         listed = read_mixtures(REAL / name)
         paths = [path for row in listed for path in row.paths]
         assert len(listed) == rows
