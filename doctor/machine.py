@@ -34,7 +34,7 @@ def check_machine(device: str) -> list[CheckResult]:
     chosen = resolve_device(device)
     found = ", ".join(f"{name} {version}" for name, version in versions().items())
     return [
-        _passed("versions", found),
+        CheckResult("versions", True, found),
         _attempt("device", lambda: device_name(chosen)),
         _attempt("cache folder", lambda: str(make_folder(default_cache_dir()))),
         _attempt("speech and metrics", lambda: _score_speech(chosen)),
@@ -45,9 +45,7 @@ def check_one(system: str, options: Sequence[str], device: str) -> list[CheckRes
     """All checks of one system; of `precomputed`, its files, as it cannot answer other queries.
 
     Args:
-        system: registered name.
         options: KEY=VALUE, values as in YAML.
-        device: "auto", "cpu", "cuda", ...
 
     Raises:
         ConfigError: an option is not KEY=VALUE, or the system does not know it.
@@ -57,15 +55,14 @@ def check_one(system: str, options: Sequence[str], device: str) -> list[CheckRes
     loaded = load_system(system, device=chosen, **settings)
     if isinstance(loaded, PrecomputedSystem):
         return [_check_files(loaded.files)]
-    rate = loaded.card.sample_rate_hz or 8000
-    return check_system(loaded, sample_rate_hz=rate, device=chosen)
+    return check_system(loaded, sample_rate_hz=_RATE_HZ, device=chosen)
 
 
 def _attempt(name: str, check: Callable[[], str]) -> CheckResult:
     try:
-        return _passed(name, check())
+        return CheckResult(name, True, check())
     except (TsebenchError, OSError, RuntimeError, ImportError) as error:
-        return CheckResult(name=name, passed=False, detail=" ".join(str(error).split()))
+        return CheckResult(name, False, " ".join(str(error).split()))
 
 
 def _check_files(files: Sequence[Path]) -> CheckResult:
@@ -78,14 +75,9 @@ def _check_files(files: Sequence[Path]) -> CheckResult:
         except AudioError as error:
             problems.append(str(error))
     if problems:
-        detail = f"{len(problems)} of {len(files)} cannot be used, the first: {problems[0]}"
-        return CheckResult(name="files", passed=False, detail=detail)
+        return CheckResult("files", False, f"{len(problems)} of {len(files)} cannot be used, the first: {problems[0]}")
     found = " and ".join(f"{rate} Hz" for rate in sorted(rates))
-    return _passed("files", f"{len(files)} estimates at {found}")
-
-
-def _passed(name: str, detail: str) -> CheckResult:
-    return CheckResult(name=name, passed=True, detail=detail)
+    return CheckResult("files", True, f"{len(files)} estimates at {found}")
 
 
 def _score_speech(device: str) -> str:

@@ -22,7 +22,6 @@ from rich.text import Text
 
 from ..bench.metrics.protocol import Facts, Metric
 from ..bench.metrics.registry import MetricContext, known_infos, load_metric
-from ..bench.outcome import Score
 from ..bench.scoring.edges import Scorable
 from ..bench.scoring.plan import MetricPlan
 from ..bench.scoring.pool import FilePool
@@ -67,13 +66,8 @@ class Agreement:
 def check_metrics(device: str, *, jobs: int = 2, progress: ProgressFactory = quiet) -> list[Agreement]:
     """Compare every registered metric with each of its references.
 
-    Args:
-        device: "auto", "cpu", "cuda", ...
-        jobs: processes for metrics of one file.
-        progress: advances with every metric.
-
     Raises:
-        ConfigError: the device is unknown, or a system has the reserved name.
+        ConfigError: the device is unknown.
         TsebenchError: there is no speech synthesiser, or a worker process does not start.
     """
     chosen, cases = resolve_device(device), built_in_cases()
@@ -82,18 +76,13 @@ def check_metrics(device: str, *, jobs: int = 2, progress: ProgressFactory = qui
     found: list[Agreement] = []
     with FilePool(jobs) as pool, ThreadPoolExecutor(1) as threads, progress("metrics", len(names)) as advance:
         for name in names:
-            metric = load_metric(name, context=context)
-            found += _compared(metric, cases, chosen, pool, threads)
+            found += _compared(load_metric(name, context=context), cases, chosen, pool, threads)
             advance(1)
     return found
 
 
 def report_metrics(device: str, console: Console) -> bool:
-    """Print how every metric agrees with its references.
-
-    Returns:
-        Whether nothing is outside its tolerance.
-    """
+    """Print how every metric agrees with its references; whether nothing is outside its tolerance."""
     agreements = check_metrics(device, progress=on_console(console))
     console.print(agreement_table(agreements))
     return all(found.passed for found in agreements)
@@ -112,15 +101,12 @@ def agreement_table(agreements: Sequence[Agreement]) -> Table:
         allowed = f"{found.tolerance:.0e}{unit}" if found.tolerance else "equal"
         numbers = [str(found.cases), f"{found.difference:.1e}{unit}", allowed]
         shown = numbers if found.checked else [""] * 3
-        table.add_row(found.metric, found.reference, *shown, _verdict(found))
+        if not found.checked:
+            verdict = Text(f"not checked: {found.remark}", "yellow")
+        else:
+            verdict = Text("ok", "green") if found.passed else Text(f"PROBLEM: {found.remark}", "red")
+        table.add_row(found.metric, found.reference, *shown, verdict)
     return table
-
-
-def _verdict(found: Agreement) -> Text:
-    """Ok, what is wrong, or why it is not known."""
-    if not found.checked:
-        return Text(f"not checked: {found.remark}", style="yellow")
-    return Text("ok", style="green") if found.passed else Text(f"PROBLEM: {found.remark}", "red")
 
 
 def _compared(
@@ -130,12 +116,14 @@ def _compared(
     name, unit = metric.info.name, metric.info.unit
     references = REFERENCES.get(name, ())
     if not references:
-        remark = "no reference is known"
-        return [Agreement(metric=name, reference="", unit=unit, checked=False, remark=remark)]
+        return [Agreement(metric=name, reference="", unit=unit, checked=False, remark="no reference is known")]
     cases = [case for case in cases if any(r.suits(case) for r in references)]
     # References start before the pool has work, so that both go on at once.
     expected = [
-        threads.submit(_expected, reference, cases) if _installed(reference) else None for reference in references
+        threads.submit(_expected, reference, cases)
+        if reference.package is None or find_spec(reference.package) is not None
+        else None
+        for reference in references
     ]
     try:
         ours = _values(metric, cases, device, pool)
@@ -151,40 +139,29 @@ def _values(metric: Metric, cases: Sequence[Case], device: str, pool: FilePool) 
     pending = []
     for rate, same in groupby(cases, key=lambda case: case.sample_rate_hz):
         scorer = Scorer(plan, sample_rate_hz=rate, device=device, pool=pool)
-        pending.append(
-            scorer.submit(
-                [
-                    Scorable(
-                        trial_id=case.name,
-                        estimate=torch.from_numpy(case.estimate),
-                        reference=None if absent else torch.from_numpy(case.reference),
-                        mixture=torch.from_numpy(case.mixture),
-                        facts=Facts(
-                            interferers=torch.from_numpy(case.interferer)[None],
-                            transcript=case.transcript,
-                            active_classes=case.active_classes,
-                            classes=CLASSES,
-                            class_probabilities=torch.tensor(case.class_probabilities, dtype=torch.float64),
-                        ),
-                    )
-                    for case in same
-                ]
-            )
-        )
-    scores = [score for batch in pending for score in batch.result()]
-    return {s.trial_id: _found(s) for s in scores if s.metric == metric.info.name}
+        pending.append(scorer.submit([_scorable(case, absent=absent) for case in same]))
+    scores = [score for batch in pending for score in batch.result() if score.metric == metric.info.name]
+    return {s.trial_id: s.value if s.status == "ok" else f"{s.status}: {s.reason}" for s in scores}
 
 
-def _found(score: Score) -> float | str:
-    return score.value if score.status == "ok" else f"{score.status}: {score.reason}"
+def _scorable(case: Case, *, absent: bool) -> Scorable:
+    return Scorable(
+        trial_id=case.name,
+        estimate=torch.from_numpy(case.estimate),
+        reference=None if absent else torch.from_numpy(case.reference),
+        mixture=torch.from_numpy(case.mixture),
+        facts=Facts(
+            interferers=torch.from_numpy(case.interferer)[None],
+            transcript=case.transcript,
+            active_classes=case.active_classes,
+            classes=CLASSES,
+            class_probabilities=torch.tensor(case.class_probabilities, dtype=torch.float64),
+        ),
+    )
 
 
 def _expected(reference: Reference, cases: Sequence[Case]) -> dict[str, float]:
     return {case.name: reference.value(case) for case in cases}
-
-
-def _installed(reference: Reference) -> bool:
-    return reference.package is None or find_spec(reference.package) is not None
 
 
 def _agreement(
@@ -198,8 +175,7 @@ def _agreement(
     try:
         return _judged(blank, ours, theirs.result(), metric.info.floor_db)
     except _BROKEN as error:
-        remark = f"{reference.package} breaks: {type(error).__name__}: {error}"
-        return replace(blank, checked=False, remark=remark)
+        return replace(blank, checked=False, remark=f"{reference.package} breaks: {type(error).__name__}: {error}")
 
 
 def _label(reference: Reference) -> str:
@@ -222,16 +198,11 @@ def _judged(
         expected = max(theirs[case], floor)
         if isinstance(value, str) and math.isnan(expected):
             continue
-        difference = math.inf
-        if not isinstance(value, str) and not math.isnan(expected):
-            difference = abs(value - expected)
         cases += 1
+        difference = math.inf if isinstance(value, str) or math.isnan(expected) else abs(value - expected)
         if difference > worst:
-            worst, name = difference, f"{case}: {_text(value)}, not {_text(expected)}"
+            shown = value if isinstance(value, str) else f"{value:.6g}"
+            worst, name = difference, f"{case}: {shown}, not {expected:.6g}"
     if not cases:
         return replace(blank, checked=False, remark="no case has a value")
     return replace(blank, cases=cases, difference=worst, remark=name)
-
-
-def _text(value: float | str) -> str:
-    return value if isinstance(value, str) else f"{value:.6g}"

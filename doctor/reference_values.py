@@ -1,7 +1,4 @@
-"""Reference values of the metrics: packages, and closed forms in plain float64 NumPy.
-
-Second implementations that share no code with the metrics.
-"""
+"""Reference values of the metrics that share no code with them: packages, and closed forms in float64 NumPy."""
 
 from __future__ import annotations
 
@@ -46,18 +43,17 @@ def _snr_db(case: Case) -> float:
     return _ratio_db(reference, reference - estimate)
 
 
-def _si_sdr_db(case: Case) -> float:
-    """10 log10(‖αs‖² / ‖αs − ŝ‖²), α = ⟨ŝ, s⟩ / ‖s‖² (Le Roux et al., 2019)."""
+def _scaled_db(case: Case, *, error_to_scaled: bool) -> float:
+    """SI-SDR or SD-SDR, α = ⟨ŝ, s⟩ / ‖s‖² (Le Roux et al., 2019).
+
+    10 log10(‖αs‖² / ‖αs − ŝ‖²) with the error to the scaled reference, else 10 log10(‖αs‖² / ‖s − ŝ‖²).
+    """
     estimate, reference = (signal - signal.mean() for signal in _pair(case))
     target = reference * (estimate @ reference) / (reference @ reference)
-    return _ratio_db(target, target - estimate)
+    return _ratio_db(target, (target if error_to_scaled else reference) - estimate)
 
 
-def _sd_sdr_db(case: Case) -> float:
-    """10 log10(‖αs‖² / ‖s − ŝ‖²), α as above."""
-    estimate, reference = (signal - signal.mean() for signal in _pair(case))
-    target = reference * (estimate @ reference) / (reference @ reference)
-    return _ratio_db(target, reference - estimate)
+_si_sdr_db = partial(_scaled_db, error_to_scaled=True)
 
 
 def _attenuation_db(case: Case) -> float:
@@ -90,14 +86,6 @@ def _pesq_by_pesq(case: Case) -> float:
         return float(pesq(case.sample_rate_hz, case.reference, case.estimate, mode))
     except PesqError:
         return math.nan
-
-
-def _stoi_by_pystoi(case: Case) -> float:
-    return _by_pystoi(case, extended=False)
-
-
-def _estoi_by_pystoi(case: Case) -> float:
-    return _by_pystoi(case, extended=True)
 
 
 def _by_pystoi(case: Case, *, extended: bool) -> float:
@@ -138,8 +126,7 @@ def _recognised(case: Case) -> list[str]:
 
 def _wrong_target(case: Case) -> float:
     """100 if SI-SDR to the interferer is higher than to the target."""
-    other = replace(case, reference=case.interferer)
-    return 100.0 * (_si_sdr_db(other) > _si_sdr_db(case))
+    return 100.0 * (_si_sdr_db(replace(case, reference=case.interferer)) > _si_sdr_db(case))
 
 
 def _by_scikit_learn(case: Case, *, average: str, place: int) -> float:
@@ -149,11 +136,6 @@ def _by_scikit_learn(case: Case, *, average: str, place: int) -> float:
     there = np.isin(CLASSES, case.active_classes)[None]
     scores = precision_recall_fscore_support(there, found, average=average, zero_division=np.nan)
     return float(scores[place])
-
-
-def _classification(average: str, place: int) -> tuple[Reference, ...]:
-    value = partial(_by_scikit_learn, average=average, place=place)
-    return (Reference(value=value, tolerance=1e-12, package="sklearn", distribution="scikit-learn"),)
 
 
 def _is_utterance(case: Case) -> bool:
@@ -174,19 +156,26 @@ REFERENCES: Mapping[str, tuple[Reference, ...]] = {
         Reference(value=_si_sdr_db, tolerance=1e-5),
         Reference(value=_si_sdr_by_fast_bss_eval, tolerance=1e-5, package="fast_bss_eval"),
     ),
-    "sd_sdr": (Reference(value=_sd_sdr_db, tolerance=1e-5),),
+    "sd_sdr": (Reference(value=partial(_scaled_db, error_to_scaled=False), tolerance=1e-5),),
     "snr": (Reference(value=_snr_db, tolerance=1e-6),),
     "attenuation": (Reference(value=_attenuation_db, tolerance=1e-6),),
     "pesq": (Reference(value=_pesq_by_pesq, tolerance=0.0, package="pesq"),),
-    "stoi": (Reference(value=_stoi_by_pystoi, tolerance=1e-6, package="pystoi"),),
-    "estoi": (Reference(value=_estoi_by_pystoi, tolerance=1e-6, package="pystoi"),),
+    "stoi": (Reference(value=partial(_by_pystoi, extended=False), tolerance=1e-6, package="pystoi"),),
+    "estoi": (Reference(value=partial(_by_pystoi, extended=True), tolerance=1e-6, package="pystoi"),),
     "wer": (
         Reference(value=_wer_by_hand, tolerance=1e-9, suits=_is_utterance),
         Reference(value=_wer_by_jiwer, tolerance=1e-9, package="jiwer", suits=_is_utterance),
     ),
     "wrong_target_rate": (Reference(value=_wrong_target, tolerance=0.0),),
     **{
-        f"{average}_{quantity}": _classification(average, place)
+        f"{average}_{quantity}": (
+            Reference(
+                value=partial(_by_scikit_learn, average=average, place=place),
+                tolerance=1e-12,
+                package="sklearn",
+                distribution="scikit-learn",
+            ),
+        )
         for average in ("macro", "micro")
         for place, quantity in enumerate(("precision", "recall", "f1"))
     },

@@ -14,11 +14,8 @@ from ..datasets.signals.audio import Samples, resample
 from ..datasets.signals.mixing import snr_gain
 
 _LENGTHS_S = {"very short": 0.3, "short": 1.0, "utterance": 2.0, "long": 8.0}  # STOI needs 0.4 s
-_ALL_ESTIMATES = "utterance"
-_SNRS_DB = (-20.0, -5.0, 0.0, 5.0, 20.0)
-_NEARLY_PERFECT_DB = 60.0
 CLASSES = ("bell", "dog", "rain", "siren", "speech")
-_FEW = ("noise 5 dB", "another voice")
+_FEW = ("noise 5 dB", "another voice")  # kinds of estimates for lengths other than "utterance"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +53,7 @@ def built_in_cases() -> list[Case]:
             cases += [
                 _case(f"{kind}, {length}, {rate} Hz", estimate, target, interferer, rate)
                 for kind, estimate in _estimates(target, interferer, rate)
-                if length == _ALL_ESTIMATES or kind in _FEW
+                if length == "utterance" or kind in _FEW
             ]
     return cases
 
@@ -78,7 +75,7 @@ def _case(name: str, estimate: Samples, target: Samples, interferer: Samples, ra
 
 def _speech(corpus: SyntheticSpeech, paths: Sequence[str], rate_hz: int) -> Samples:
     """All utterances of one voice, one after the other."""
-    read = [corpus.read(path) for path in paths]
+    read = map(corpus.read, paths)
     return np.concatenate([resample(samples, from_hz=rate, to_hz=rate_hz) for samples, rate in read])
 
 
@@ -89,12 +86,11 @@ def _estimates(target: Samples, other: Samples, rate_hz: int) -> Iterator[tuple[
     def noisy(signal: Samples, snr_db: float) -> Samples:
         return signal + noise * np.float32(snr_gain(signal=signal, noise=noise, snr_db=snr_db))
 
-    for snr_db in _SNRS_DB:
+    for snr_db in (-20.0, -5.0, 0.0, 5.0, 20.0):
         yield f"noise {snr_db:g} dB", noisy(target, snr_db)
-    delay = rate_hz // 200
-    late = np.concatenate([np.zeros(delay, np.float32), target[:-delay]])
+    late = np.concatenate([np.zeros(rate_hz // 200, np.float32), target[: -(rate_hz // 200)]])
     peak = float(np.abs(target).max())
-    yield "nearly perfect", noisy(target, _NEARLY_PERFECT_DB)
+    yield "nearly perfect", noisy(target, 60.0)
     yield "another voice", target + np.float32(0.5) * other
     yield "delayed 5 ms", noisy(late, 20.0)
     yield "scaled by 0.1", np.float32(0.1) * noisy(target, 15.0)

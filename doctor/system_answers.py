@@ -91,8 +91,7 @@ def _judged(estimate: object, length: int, batch: QueryBatch) -> ProbeAnswer:
         kind = f"{estimate.dtype} {tuple(estimate.shape)}"
         return ProbeAnswer(problem=f"estimate of a query is {kind} instead of float ({length},)")
     if estimate.device.type != batch.mixture.device.type:
-        devices = f"{estimate.device} and its batch on {batch.mixture.device}"
-        return ProbeAnswer(problem=f"estimate is on {devices}")
+        return ProbeAnswer(problem=f"estimate is on {estimate.device} and its batch on {batch.mixture.device}")
     missing = length - len(estimate)
     if abs(missing) >= LENGTH_TOLERANCE_S * batch.sample_rate_hz:
         return ProbeAnswer(problem=f"estimate has {len(estimate)} samples and its query {length}")
@@ -101,21 +100,21 @@ def _judged(estimate: object, length: int, batch: QueryBatch) -> ProbeAnswer:
     return ProbeAnswer(estimate=F.pad(estimate, (0, missing)).cpu())
 
 
-def complaint_of(answers: Sequence[ProbeAnswer]) -> str | None:
-    """The first reason why one of the answers is no estimate."""
+def estimates_of(answers: Sequence[ProbeAnswer]) -> list[Tensor]:
+    """The estimates of answers.
+
+    Raises:
+        ExtractionError: an answer has none; with the reason.
+    """
     for answer in answers:
-        if answer.problem:
-            return answer.problem
-        if answer.refusal:
-            return f"refused: {answer.refusal}"
-    return None
+        if answer.problem or answer.refusal:
+            raise ExtractionError(answer.problem or f"refused: {answer.refusal}")
+    return [answer.estimate for answer in answers if answer.estimate is not None]
 
 
-def difference_db(first: ProbeAnswer, second: ProbeAnswer) -> float:
+def difference_db(first: Tensor, second: Tensor) -> float:
     """10 log10(‖a − b‖² / ‖a‖²) of two estimates; −inf if they are identical."""
-    if first.estimate is None or second.estimate is None:
-        return math.nan
-    reference, other = first.estimate.double(), second.estimate.double()
+    reference, other = first.double(), second.double()
     error = float((reference - other).square().sum())
     energy = float(reference.square().sum())
     if error == 0:

@@ -6,10 +6,11 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from ..core.errors import ExtractionError
 from ..datasets.types import Clues
 from ..systems.protocol import AnySystem
 from ..systems.shared.probes import Probe
-from .system_answers import ProbedSystem, complaint_of, difference_db
+from .system_answers import ProbeAnswer, ProbedSystem, difference_db, estimates_of
 
 LENGTHS_S = (0.3, 1.0, 4.0, 30.0)
 SAME_DB = -80.0  # rounding in float32 stays below this, the influence of padding is far above
@@ -17,9 +18,9 @@ _UNKNOWN_CLASS = "no_such_sound_class"
 _LOUD, _QUIET = 10.0, 1e-4
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class CheckResult:
-    """One check: its name, whether the system passed, and the observation, in one line."""
+    """One check and the observation, in one line."""
 
     name: str
     passed: bool
@@ -41,10 +42,8 @@ def check_system(
     """Try a system on made-up queries with clues that fit its card.
 
     Args:
-        system: any system; an oracle gets made-up truths.
+        system: any system, built on the device; an oracle gets made-up truths.
         sample_rate_hz: rate of the queries, if the card does not name one.
-        seed: decides all signals.
-        device: where the batches are put; the system should have been built on it.
         lengths_s: durations of the mixtures that must be answered.
 
     Returns:
@@ -57,16 +56,23 @@ def check_system(
         device=device,
         lengths_s=tuple(lengths_s),
     )
-    results = {name: check(probed) for name, check in _CHECKS.items()}
-    return [CheckResult(name=name, passed=passed, detail=detail) for name, (passed, detail) in results.items()]
+    return [CheckResult(name, *_checked(check, probed)) for name, check in _CHECKS.items()]
+
+
+def _checked(check: Callable[[ProbedSystem], _Finding], probed: ProbedSystem) -> _Finding:
+    try:
+        return check(probed)
+    except ExtractionError as error:  # from `estimates_of`
+        return False, str(error)
 
 
 def _lengths(probed: ProbedSystem) -> _Finding:
     """Mixtures of every length get a finite estimate of that length."""
     for duration_s in probed.lengths_s:
-        complaint = complaint_of(probed.answers(probed.probe(f"length-{duration_s:g}s", duration_s)))
-        if complaint:
-            return False, f"{duration_s:g} s: {complaint}"
+        try:
+            estimates_of(probed.answers(probed.probe(f"length-{duration_s:g}s", duration_s)))
+        except ExtractionError as error:
+            return False, f"{duration_s:g} s: {error}"
     return True, f"{', '.join(f'{d:g}' for d in probed.lengths_s)} s answered"
 
 
@@ -74,23 +80,15 @@ def _batch_invariance(probed: ProbedSystem) -> _Finding:
     """The card says whether padding changes the answer."""
     probes = [probed.probe(f"padded-{k}", 0.6 + 0.47 * k) for k in range(3)]
     neutral = probed.system.card.padding_neutral
-    level_db, complaint = _alone_and_together(probed, probes)
-    if complaint:
-        return False, complaint
-    same = level_db <= SAME_DB
+    same, detail = _alone_and_together(probed, probes)
     agrees = "agrees" if same == neutral else "does not agree"
-    detail = f"{_level(level_db)}; card.padding_neutral = {neutral} {agrees}"
     # Careless is wrong; careful without need only costs speed.
-    return same or not neutral, detail
+    return same or not neutral, f"{detail}; card.padding_neutral = {neutral} {agrees}"
 
 
 def _equal_length_batch(probed: ProbedSystem) -> _Finding:
     """Neighbours of the same length never change an answer, whatever the card says."""
-    probes = [probed.probe(f"equal-{k}") for k in range(2)]
-    level_db, complaint = _alone_and_together(probed, probes)
-    if complaint:
-        return False, complaint
-    return level_db <= SAME_DB, _level(level_db)
+    return _alone_and_together(probed, [probed.probe(f"equal-{k}") for k in range(2)])
 
 
 def _silence(probed: ProbedSystem) -> _Finding:
@@ -107,19 +105,13 @@ def _levels(probed: ProbedSystem) -> _Finding:
 
 def _absent_target(probed: ProbedSystem) -> _Finding:
     """A mixture without the target gets a finite estimate."""
-    probe = probed.probe("absent").without_target(suffix="target")
-    return _expect_estimate(probed, probe)
+    return _expect_estimate(probed, probed.probe("absent").without_target(suffix="target"))
 
 
 def _determinism(probed: ProbedSystem) -> _Finding:
     """The same query twice gets the same answer."""
     probe = probed.probe("twice")
-    first, second = probed.answers(probe)[0], probed.answers(probe)[0]
-    complaint = complaint_of([first, second])
-    if complaint:
-        return False, complaint
-    level_db = difference_db(first, second)
-    return level_db <= SAME_DB, _level(level_db)
+    return _equality(probed.answers(probe), probed.answers(probe))
 
 
 def _unknown_class(probed: ProbedSystem) -> _Finding:
@@ -129,9 +121,9 @@ def _unknown_class(probed: ProbedSystem) -> _Finding:
     known = probed.probe("known-class")
     unknown = probed.probe("class").asking(Clues(classes=(_UNKNOWN_CLASS,)), suffix="unknown")
     good, bad = probed.answers(known, unknown)
-    complaint = complaint_of([good]) or bad.problem
-    if complaint:
-        return False, complaint
+    estimates_of([good])
+    if bad.problem:
+        return False, bad.problem
     if bad.refusal is None:
         return False, f"{_UNKNOWN_CLASS!r} got an estimate; it must be a failure"
     return True, f"refused: {bad.refusal}"
@@ -161,21 +153,19 @@ _CHECKS: Mapping[str, Callable[[ProbedSystem], _Finding]] = {
 
 
 def _expect_estimate(probed: ProbedSystem, *probes: Probe) -> _Finding:
-    complaint = complaint_of(probed.answers(*probes))
-    return (False, complaint) if complaint else (True, "answered")
+    estimates_of(probed.answers(*probes))
+    return True, "answered"
 
 
-def _alone_and_together(probed: ProbedSystem, probes: Sequence[Probe]) -> tuple[float, str | None]:
-    """Largest difference in dB between the answers alone and in a batch, or a complaint."""
+def _alone_and_together(probed: ProbedSystem, probes: Sequence[Probe]) -> _Finding:
+    """Whether answers alone equal those in a batch."""
     together = probed.answers(*probes)
-    alone = [probed.answers(probe)[0] for probe in probes]
-    complaint = complaint_of([*alone, *together])
-    if complaint:
-        return math.nan, complaint
-    return max(map(difference_db, alone, together)), None
+    return _equality([probed.answers(probe)[0] for probe in probes], together)
 
 
-def _level(level_db: float) -> str:
+def _equality(first: Sequence[ProbeAnswer], second: Sequence[ProbeAnswer]) -> _Finding:
+    """Whether estimates are equal up to rounding, and the largest difference."""
+    level_db = max(map(difference_db, estimates_of(first), estimates_of(second)))
     if level_db == -math.inf:
-        return "identical"
-    return f"largest difference {level_db:.1f} dB of the output"
+        return True, "identical"
+    return level_db <= SAME_DB, f"largest difference {level_db:.1f} dB of the output"
