@@ -26,18 +26,14 @@ class TrainBatch:
     """Queries with their truth.
 
     Attributes:
-        target: [B, T], zeros where the target is absent and past the lengths.
-        present: [B] bool, whether the mixture holds the target.
-        active_classes: labels of the sounds of each mixture, target or not.
-        target_labels: labels of the sounds of each target.
         interferers: [S_b, T_b] of each mixture; only for a task with `needs_sources = True`, else empty.
     """
 
     queries: QueryBatch
-    target: Tensor
-    present: Tensor
-    active_classes: tuple[tuple[str, ...], ...] = ()
-    target_labels: tuple[tuple[str, ...], ...] = ()
+    target: Tensor  # [B, T], zeros where the target is absent and past the lengths
+    present: Tensor  # [B] bool, whether the mixture holds the target
+    active_classes: tuple[tuple[str, ...], ...] = ()  # labels of the sounds of each mixture, target or not
+    target_labels: tuple[tuple[str, ...], ...] = ()  # labels of the sounds of each target
     interferers: tuple[Tensor, ...] = ()
 
     @property

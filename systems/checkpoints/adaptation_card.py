@@ -17,44 +17,31 @@ class AdaptOptions(StrictModel):
 
     Delcroix et al., "Few-shot learning of new sound classes for target sound extraction", Interspeech 2021, section
     5.2.
-
-    Attributes:
-        init: initial embeddings, the average of the enrollments ("avg") or random ("rnd").
-        epochs: over the same mixtures; 0 keeps the initial embeddings.
-        lr: learning rate of Adam.
-        mixtures: number of mixtures.
-        batch_size: not given in the paper.
-        seed: of random embeddings.
     """
 
-    init: Init = "avg"
-    epochs: Annotated[int, Field(ge=0)] = 10
-    lr: Annotated[float, Field(gt=0)] = 1e-3
-    mixtures: Positive = 1000
-    batch_size: Positive = 8
-    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    init: Init = "avg"  # initial embeddings, the average of the enrollments ("avg") or random ("rnd")
+    epochs: Annotated[int, Field(ge=0)] = 10  # over the same mixtures; 0 keeps the initial embeddings
+    lr: Annotated[float, Field(gt=0)] = 1e-3  # learning rate of Adam
+    mixtures: Positive = 1000  # number of mixtures
+    batch_size: Positive = 8  # not given in the paper
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0  # of random embeddings
 
 
 class Adaptation(AdaptOptions):
     """Record of the adaptation of a checkpoint.
 
     Attributes:
-        parent_sha256: hash of the adapted weights, which are all unchanged.
-        classes: the new ones, in the order of their embeddings.
         clips: known recordings of each class, as CORPUS/PATH; empty if they have no path.
-        dataset: config of the mixtures.
-        data_fingerprint: of the mixtures and of the enrollments.
         shots: recordings that each initial embedding averages; 0 for a random one.
-        losses: mean training loss of each epoch, in dB.
     """
 
-    parent_sha256: str
-    classes: tuple[str, ...]
+    parent_sha256: str  # hash of the adapted weights, which are all unchanged
+    classes: tuple[str, ...]  # the new ones, in the order of their embeddings
     clips: dict[str, tuple[str, ...]] = Field(default_factory=dict)
-    dataset: str
-    data_fingerprint: str
+    dataset: str  # config of the mixtures
+    data_fingerprint: str  # of the mixtures and of the enrollments
     shots: dict[str, int] = Field(default_factory=dict)
-    losses: tuple[float, ...] = ()
+    losses: tuple[float, ...] = ()  # mean training loss of each epoch, in dB
 
     def same_recipe(self, other: Adaptation) -> bool:
         """Whether both give the same weights, on one machine."""

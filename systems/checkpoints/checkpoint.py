@@ -48,38 +48,26 @@ UNREADABLE = (
 
 
 class CheckpointCard(StrictModel):
-    """Facts that are needed to rebuild a network, and the origin of its weights.
+    """Facts that are needed to rebuild a network, and the origin of its weights."""
 
-    Attributes:
-        architecture: name of the registered system.
-        net: its hyper-parameters.
-        sha256: hash of the weights file.
-        training_data: names of sets and of parts of corpora, see `datasets/contamination.py`.
-        trained_on: the recordings and speakers themselves, if known.
-        data_fingerprint: of the training stream.
-        best_valid_loss: in the unit of the loss (dB).
-        prepared: parts that were fitted before training, and their data; "" if none.
-        adapted: adaptation that added its last classes, if any.
-    """
-
-    architecture: str
-    net: dict[str, str | int | float | bool | None]
+    architecture: str  # name of the registered system
+    net: dict[str, str | int | float | bool | None]  # its hyper-parameters
     classes: tuple[str, ...]
     sample_rate_hz: int
-    sha256: str
-    training_data: tuple[str, ...] = ()
-    trained_on: Contents | None = None
-    data_fingerprint: str = ""
+    sha256: str  # hash of the weights file
+    training_data: tuple[str, ...] = ()  # names of sets and of parts of corpora, see `datasets/contamination.py`
+    trained_on: Contents | None = None  # the recordings and speakers themselves, if known
+    data_fingerprint: str = ""  # of the training stream
     loss: str = ""
     seed: int | None = None
     epochs: int | None = None
     steps: int | None = None
-    best_valid_loss: float | None = None
-    prepared: str = ""
+    best_valid_loss: float | None = None  # in the unit of the loss (dB)
+    prepared: str = ""  # parts that were fitted before training, and their data; "" if none
     licence: str = "Apache-2.0"
     git_commit: str | None = None
     tsebench_version: str = ""
-    adapted: Adaptation | None = None
+    adapted: Adaptation | None = None  # adaptation that added its last classes, if any
 
     @field_validator("classes")
     @classmethod

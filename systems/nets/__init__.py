@@ -1,5 +1,5 @@
 """Networks of the systems and their building blocks.
 
-A system X has its network in `nets.X` (`XConfig`, `XNet`). Building blocks: `tcn`, `filterbank`, `banks`,
+A system has its network and its config in the module of its own name. Building blocks: `tcn`, `filterbank`, `banks`,
 `conditioning`, `conv_tasnet` (`Extractor`), `separator`, `enrollment` (`EnrolledNet`), `class_head`, `speaker_head`.
 """

@@ -22,27 +22,16 @@ Positive = Annotated[int, Field(gt=0)]
 
 
 class TasNetConfig(StrictModel):
-    """Hyper-parameters in the letters of Conv-TasNet (Luo and Mesgarani, 2019, Table 1).
+    """Hyper-parameters in the letters of Conv-TasNet (Luo and Mesgarani, 2019, Table 1)."""
 
-    Attributes:
-        num_filters: N.
-        filter_length: L, in samples.
-        stride: in samples; L/2 unless set.
-        bottleneck: B.
-        hidden: H.
-        kernel: P.
-        blocks: X, in a stack.
-        skip: Sc, channels of the skip paths; 0 takes the mask from the residual path.
-    """
-
-    num_filters: Positive = 256
-    filter_length: Positive = 20
-    stride: Positive | None = None
-    bottleneck: Positive = 256
-    hidden: Positive = 512
-    kernel: Annotated[int, Field(gt=1)] = 3
-    blocks: Annotated[int, Field(gt=0, le=14)] = 8
-    skip: Annotated[int, Field(ge=0)] = 0
+    num_filters: Positive = 256  # N
+    filter_length: Positive = 20  # L, in samples
+    stride: Positive | None = None  # in samples; L/2 unless set
+    bottleneck: Positive = 256  # B
+    hidden: Positive = 512  # H
+    kernel: Annotated[int, Field(gt=1)] = 3  # P
+    blocks: Annotated[int, Field(gt=0, le=14)] = 8  # X, in a stack
+    skip: Annotated[int, Field(ge=0)] = 0  # Sc, channels of the skip paths; 0 takes the mask from the residual path
 
     @model_validator(mode="after")
     def _check_hop(self) -> TasNetConfig:
@@ -65,25 +54,15 @@ class TasNetConfig(StrictModel):
 
 
 class ExtractorConfig(TasNetConfig):
-    """Hyper-parameters of a conditioned Conv-TasNet.
+    """Hyper-parameters of a conditioned Conv-TasNet."""
 
-    Attributes:
-        stacks: R.
-        conditioned_after: number of stacks before the embedding comes in.
-        embedding_dim: D.
-        conditioning: how the embedding comes in.
-        norm: "global", or "cumulative" for a causal network.
-        causal: use past frames only, except for the encoder's own window.
-        mask: non-linearity of the mask.
-    """
-
-    stacks: Annotated[int, Field(gt=1, le=64)] = 4
-    conditioned_after: Positive = 1
-    embedding_dim: Positive = 256
-    conditioning: str = "multiplication"
-    norm: NormName = "global"
-    causal: bool = False
-    mask: Literal["relu", "sigmoid"] = "relu"
+    stacks: Annotated[int, Field(gt=1, le=64)] = 4  # R
+    conditioned_after: Positive = 1  # number of stacks before the embedding comes in
+    embedding_dim: Positive = 256  # D
+    conditioning: str = "multiplication"  # how the embedding comes in
+    norm: NormName = "global"  # "global", or "cumulative" for a causal network
+    causal: bool = False  # use past frames only, except for the encoder's own window
+    mask: Literal["relu", "sigmoid"] = "relu"  # non-linearity of the mask
 
     @model_validator(mode="after")
     def _check_stacks(self) -> ExtractorConfig:

@@ -20,13 +20,9 @@ Embedding = TypeVar("Embedding")
 
 
 class EnrolledNet(nn.Module, ABC, Generic[Config, Embedding]):
-    """Network that extracts the speaker of an enrollment from a mixture.
+    """Network that extracts the speaker of an enrollment from a mixture."""
 
-    Attributes:
-        speakers: classifier of the training speakers on the embedding; None has none.
-    """
-
-    speakers: SpeakerHead | None
+    speakers: SpeakerHead | None  # classifier of the training speakers on the embedding; None has none
 
     def __init__(self, config: Config) -> None:
         super().__init__()

@@ -25,54 +25,36 @@ class QueryRefinementConfig(TasNetConfig):
 
     Attributes:
         num_filters: D.
-        filter_length: in samples; 5 ms at 16 kHz.
         bottleneck: B, channels of the shared features and of the embeddings too.
-        skip: Sc; 0 has no skip paths.
-        shared_stacks: R of the shared feature extractor.
-        mask_stacks: R of the mask estimator.
-        mask: non-linearity of the mask; the paper does not give it.
-        classifier: whether there is one; the baselines have none.
         classifier_units: of its GRU in each direction; the paper's 256 fit its number of parameters as the two
             directions together.
-        classifier_layers: of its GRU.
-        classifier_pool: frames averaged to one before it.
-        class_weight: λ of the training loss (eq. 8).
         inactive_share: share of the training mixtures that are queried for a class they do not contain (0.1 is the
             paper's baseline 2).
     """
 
-    filter_length: Positive = 80
-    skip: Annotated[int, Field(ge=0)] = 256
-    shared_stacks: Annotated[int, Field(gt=0, le=64)] = 1
-    mask_stacks: Annotated[int, Field(gt=0, le=64)] = 3
-    mask: Literal["relu", "sigmoid"] = "relu"
-    classifier: bool = True
+    filter_length: Positive = 80  # in samples; 5 ms at 16 kHz
+    skip: Annotated[int, Field(ge=0)] = 256  # Sc; 0 has no skip paths
+    shared_stacks: Annotated[int, Field(gt=0, le=64)] = 1  # R of the shared feature extractor
+    mask_stacks: Annotated[int, Field(gt=0, le=64)] = 3  # R of the mask estimator
+    mask: Literal["relu", "sigmoid"] = "relu"  # non-linearity of the mask; the paper does not give it
+    classifier: bool = True  # whether there is one; the baselines have none
     classifier_units: Positive = 128
-    classifier_layers: Positive = 2
-    classifier_pool: Positive = 1
-    class_weight: Annotated[float, Field(ge=0)] = 1.0
+    classifier_layers: Positive = 2  # of its GRU
+    classifier_pool: Positive = 1  # frames averaged to one before it
+    class_weight: Annotated[float, Field(ge=0)] = 1.0  # λ of the training loss (eq. 8)
     inactive_share: Share = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharedFeatures:
-    """Mixtures after the shared part of the network, before any query.
+    """Mixtures after the shared part of the network, before any query."""
 
-    Attributes:
-        level: [B, 1], root mean square of the mixtures.
-        encoded: X [B, D, K].
-        shared: Z [B, B, K] (eq. 2).
-        counts: [B], true frames.
-        mask: of the true frames, see `tcn`.
-        num_samples: T.
-    """
-
-    level: Tensor
-    encoded: Tensor
-    shared: Tensor
-    counts: Tensor
-    mask: Tensor | None
-    num_samples: int
+    level: Tensor  # [B, 1], root mean square of the mixtures
+    encoded: Tensor  # X [B, D, K]
+    shared: Tensor  # Z [B, B, K] (eq. 2)
+    counts: Tensor  # [B], true frames
+    mask: Tensor | None  # of the true frames, see `tcn`
+    num_samples: int  # T
 
 
 class QueryRefinementNet(nn.Module):

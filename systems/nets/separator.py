@@ -19,19 +19,14 @@ class SeparatorConfig(TasNetConfig):
     """Hyper-parameters of a separator.
 
     Attributes:
-        num_outputs: sources that are separated, the background among them.
-        filterbank: "learned", or "stft" (32 ms windows at hops of 8 ms are usual).
         num_filters: N of a learned filterbank.
-        stacks: R.
-        mask: non-linearity of the masks.
-        mixture_consistency: make the outputs add up to the mixture.
     """
 
-    num_outputs: Annotated[int, Field(gt=1, le=16)] = 4
-    filterbank: BankName = "learned"
-    stacks: Annotated[int, Field(gt=0, le=64)] = 4
-    mask: Literal["relu", "sigmoid"] = "sigmoid"
-    mixture_consistency: bool = True
+    num_outputs: Annotated[int, Field(gt=1, le=16)] = 4  # sources that are separated, the background among them
+    filterbank: BankName = "learned"  # "learned", or "stft" (32 ms windows at hops of 8 ms are usual)
+    stacks: Annotated[int, Field(gt=0, le=64)] = 4  # R
+    mask: Literal["relu", "sigmoid"] = "sigmoid"  # non-linearity of the masks
+    mixture_consistency: bool = True  # make the outputs add up to the mixture
 
     @model_validator(mode="after")
     def _check_stft(self) -> SeparatorConfig:

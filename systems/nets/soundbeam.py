@@ -30,12 +30,11 @@ class SoundBeamConfig(ExtractorConfig):
         variant: "1hot" has class embeddings, "enrl" an enrollment encoder, "mixed" both, trained together; "mixed_el"
             adds a loss on the distance of the two embeddings of a query.
         enrollment_blocks: X of the enrollment encoder, which is one stack; that of the extraction network unless set.
-        embedding_weight: α of the training loss (eq. 5), for "mixed_el".
     """
 
     variant: Variant = "1hot"
     enrollment_blocks: Annotated[int, Field(gt=0, le=14)] | None = None
-    embedding_weight: Annotated[float, Field(ge=0)] = 3.0
+    embedding_weight: Annotated[float, Field(ge=0)] = 3.0  # α of the training loss (eq. 5), for "mixed_el"
 
     @property
     def takes_classes(self) -> bool:

@@ -25,32 +25,21 @@ class SpExPlusConfig(StrictModel):
     """Hyper-parameters; 11.14 million parameters with the 101 training speakers of WSJ0-2mix-extr.
 
     Attributes:
-        num_filters: N, of each filter length.
-        short: L1, in samples; the stride is half of it.
-        middle: L2, in samples.
-        long: L3, in samples.
-        bottleneck: O, and channels of the first residual block.
-        hidden: P, and channels of the other residual blocks.
-        kernel: Q.
-        blocks: B, in a stack.
-        stacks: number of stacks, each conditioned on the embedding.
-        embedding_dim: D.
         speakers: outputs of the classifier of the training speakers; 0 has none.
-        speaker_loss: weight of its cross-entropy; for training only.
     """
 
-    num_filters: Positive = 256
-    short: Annotated[int, Field(gt=1)] = 20
-    middle: Positive = 80
-    long: Positive = 160
-    bottleneck: Positive = 256
-    hidden: Positive = 512
-    kernel: Annotated[int, Field(gt=1)] = 3
-    blocks: Annotated[int, Field(gt=0, le=14)] = 8
-    stacks: Annotated[int, Field(gt=0, le=64)] = 4
-    embedding_dim: Positive = 256
+    num_filters: Positive = 256  # N, of each filter length
+    short: Annotated[int, Field(gt=1)] = 20  # L1, in samples; the stride is half of it
+    middle: Positive = 80  # L2, in samples
+    long: Positive = 160  # L3, in samples
+    bottleneck: Positive = 256  # O, and channels of the first residual block
+    hidden: Positive = 512  # P, and channels of the other residual blocks
+    kernel: Annotated[int, Field(gt=1)] = 3  # Q
+    blocks: Annotated[int, Field(gt=0, le=14)] = 8  # B, in a stack
+    stacks: Annotated[int, Field(gt=0, le=64)] = 4  # number of stacks, each conditioned on the embedding
+    embedding_dim: Positive = 256  # D
     speakers: Annotated[int, Field(ge=0, le=100_000)] = 101
-    speaker_loss: Annotated[float, Field(ge=0)] = 0.5
+    speaker_loss: Annotated[float, Field(ge=0)] = 0.5  # weight of its cross-entropy; for training only
 
     @model_validator(mode="after")
     def _check(self) -> SpExPlusConfig:

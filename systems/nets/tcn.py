@@ -126,23 +126,14 @@ class DepthwiseConv(nn.Module):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockSizes:
-    """Hyper-parameters of a `Block`.
+    """Hyper-parameters of a `Block`."""
 
-    Attributes:
-        bottleneck: B, channels in and out.
-        hidden: H, channels of the depthwise convolution.
-        kernel: P, odd unless `causal`.
-        norm: "global", or "cumulative" for causal networks.
-        causal: use past frames only.
-        skip: Sc, channels of the skip output; 0 has none.
-    """
-
-    bottleneck: int
-    hidden: int
-    kernel: int
-    norm: NormName = "global"
-    causal: bool = False
-    skip: int = 0
+    bottleneck: int  # B, channels in and out
+    hidden: int  # H, channels of the depthwise convolution
+    kernel: int  # P, odd unless `causal`
+    norm: NormName = "global"  # "global", or "cumulative" for causal networks
+    causal: bool = False  # use past frames only
+    skip: int = 0  # Sc, channels of the skip output; 0 has none
 
 
 class Block(nn.Module):

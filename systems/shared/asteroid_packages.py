@@ -30,23 +30,14 @@ _KEYS = ("model_name", "model_args", "state_dict")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Package:
-    """Content of a model file.
+    """Content of a model file."""
 
-    Attributes:
-        name: of the model's class.
-        args: of its constructor.
-        state: weights on the CPU.
-        infos: metadata of its authors.
-        sha256: of the file.
-        where: start of an error's line.
-    """
-
-    name: str
-    args: Mapping[str, Any]
-    state: Mapping[str, Tensor]
-    infos: Mapping[str, Any]
-    sha256: str
-    where: str
+    name: str  # of the model's class
+    args: Mapping[str, Any]  # of its constructor
+    state: Mapping[str, Tensor]  # weights on the CPU
+    infos: Mapping[str, Any]  # metadata of its authors
+    sha256: str  # of the file
+    where: str  # start of an error's line
 
 
 def read_package(path: Path) -> Package:

@@ -22,15 +22,10 @@ Net = TypeVar("Net", bound=AnyEnrolledNet)
 
 
 class EnrolledTask(Generic[Config, Net]):
-    """Train an `EnrolledNet` on the loss of its estimates and of its speaker head, if it has one.
+    """Train an `EnrolledNet` on the loss of its estimates and of its speaker head, if it has one."""
 
-    Attributes:
-        net_config: class of the hyper-parameters; has `speaker_loss` if the network has a speaker head.
-        net_class: class of the network.
-    """
-
-    net_config: type[Config]
-    net_class: type[Net]
+    net_config: type[Config]  # class of the hyper-parameters; has `speaker_loss` if the network has a speaker head
+    net_class: type[Net]  # class of the network
 
     def build(self, config: Config, *, classes: tuple[str, ...]) -> Net:
         """Network with fresh weights; sound classes are not used."""

@@ -38,15 +38,10 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """Program and its arguments, as templates.
+    """Program and its arguments, as templates."""
 
-    Attributes:
-        argv: the program (an absolute path) and its arguments.
-        placeholders: names in braces in the arguments.
-    """
-
-    argv: tuple[str, ...]
-    placeholders: frozenset[str]
+    argv: tuple[str, ...]  # the program (an absolute path) and its arguments
+    placeholders: frozenset[str]  # names in braces in the arguments
 
     @classmethod
     def parse(cls, command: str | Sequence[str]) -> Program:

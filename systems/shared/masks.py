@@ -36,16 +36,12 @@ class Stft:
     same float32 samples as the row alone. In float32 the last bits of a masked row depend on the split of the batch
     between threads.
 
-    Attributes:
-        window_ms: length of the window, and of the transform.
-        hop_ms: distance of the frames, at most half of the window.
-
     Raises:
         ConfigError: the hop is not above zero, or is more than half of the window.
     """
 
-    window_ms: float
-    hop_ms: float
+    window_ms: float  # length of the window, and of the transform
+    hop_ms: float  # distance of the frames, at most half of the window
 
     def __post_init__(self) -> None:
         if not 0 < self.hop_ms <= self.window_ms / 2:

@@ -29,12 +29,11 @@ class SpeakerModel:
     Attributes:
         input: "waveform", [1, T] samples, full scale ±1; or "fbank80", [1, frames, 80] features of WeSpeaker's models,
             see `mel.kaldi_fbank`.
-        sample_rate_hz: rate that it was trained at.
     """
 
     model: Model
     input: Input
-    sample_rate_hz: int
+    sample_rate_hz: int  # rate that it was trained at
 
     def embedding(self, signal: NDArray[np.float32], *, sample_rate_hz: int) -> NDArray[np.float64] | None:
         """Embedding [D] of a signal [T]; None if it is too short."""

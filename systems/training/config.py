@@ -28,24 +28,19 @@ class DataConfig(StrictModel):
     """Source of the mixtures, drawn on the fly; none is used twice in training.
 
     Attributes:
-        dataset: path or shipped name of a dataset config.
-        overrides: builder parameters that differ from it.
-        per_epoch: number of mixtures of an epoch.
-        valid: number of validation mixtures, the same in every epoch.
-        render_threads: threads that render ahead; 0 renders between the steps.
         render_processes: processes that render ahead, instead of threads, to keep a GPU busy. The items are the same.
         segment_s: longest mixture and longest enrollment; longer ones are cut at a random place.
         speed: slowest and fastest factor of the playback speed in training, one at random for each source; the
             enrollments are played like the target. Makes new voices of the existing ones.
     """
 
-    dataset: str
+    dataset: str  # path or shipped name of a dataset config
     train_split: str = "train"
     valid_split: str = "valid"
-    overrides: dict[str, Any] = Field(default_factory=dict)
-    per_epoch: Positive
-    valid: Positive
-    render_threads: Annotated[int, Field(ge=0, le=64)] = 1
+    overrides: dict[str, Any] = Field(default_factory=dict)  # builder parameters that differ from it
+    per_epoch: Positive  # number of mixtures of an epoch
+    valid: Positive  # number of validation mixtures, the same in every epoch
+    render_threads: Annotated[int, Field(ge=0, le=64)] = 1  # threads that render ahead; 0 renders between the steps
     render_processes: Annotated[int, Field(ge=0, le=256)] = 0
     segment_s: Annotated[float, Field(gt=0)] | None = None
     speed: Span | None = None
@@ -55,49 +50,37 @@ class OptimiserConfig(StrictModel):
     """AdamW, its schedule, and the limits of training.
 
     Attributes:
-        lr: highest learning rate.
-        gradient_clip: largest norm of the gradient; null does not clip.
-        max_minutes: limit of the training time, over all resumed parts.
-        patience: epochs without a better validation loss before training stops.
         schedule: after the warm-up, "cosine" falls to 0 at the last epoch or minute, whichever is nearer, from the
             first step on; "warmup_cosine" does so from the end of the warm-up on; "plateau" multiplies by
             `plateau_factor` after `plateau_patience` epochs without a better validation loss.
-        warmup_steps: steps of linear increase from 0.
     """
 
-    lr: Annotated[float, Field(gt=0)] = 1e-3
+    lr: Annotated[float, Field(gt=0)] = 1e-3  # highest learning rate
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
-    gradient_clip: Annotated[float, Field(gt=0)] | None = 5.0
+    gradient_clip: Annotated[float, Field(gt=0)] | None = 5.0  # largest norm of the gradient; null does not clip
     batch_size: Positive = 8
     epochs: Positive = 200
-    max_minutes: Annotated[float, Field(gt=0)] | None = None
-    patience: Positive | None = None
+    max_minutes: Annotated[float, Field(gt=0)] | None = None  # limit of the training time, over all resumed parts
+    patience: Positive | None = None  # epochs without a better validation loss before training stops
     schedule: Literal["constant", "cosine", "warmup_cosine", "plateau"] = "constant"
-    warmup_steps: Annotated[int, Field(ge=0)] = 0
+    warmup_steps: Annotated[int, Field(ge=0)] = 0  # steps of linear increase from 0
     plateau_factor: Annotated[float, Field(gt=0, lt=1)] = 0.5
     plateau_patience: Positive = 3
 
 
 class TrainConfig(StrictModel):
-    """One training run.
-
-    Attributes:
-        system: name of a trainable system.
-        net: its hyper-parameters.
-        precision: "32", or mixed precision "bf16" or "16".
-        threads: CPU threads of torch; its default if null.
-    """
+    """One training run."""
 
     name: str
     description: str = ""
-    system: str
-    net: dict[str, Any] = Field(default_factory=dict)
+    system: str  # name of a trainable system
+    net: dict[str, Any] = Field(default_factory=dict)  # its hyper-parameters
     data: DataConfig
     optimiser: OptimiserConfig = OptimiserConfig()
     loss: LossConfig = LossConfig()
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
-    precision: Literal["32", "bf16", "16"] = "32"
-    threads: Positive | None = None
+    precision: Literal["32", "bf16", "16"] = "32"  # "32", or mixed precision "bf16" or "16"
+    threads: Positive | None = None  # CPU threads of torch; its default if null
 
 
 def load_train_config(reference: str, settings: Sequence[str] = ()) -> TrainConfig:

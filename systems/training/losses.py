@@ -22,13 +22,11 @@ class LossConfig(StrictModel):
     Attributes:
         name: "neg_snr" (SoundBeam, eq. 6), "neg_si_sdr" (TD-SpeakerBeam, SpEx+), which ignores the level of the
             estimate, or "thresholded_snr" (query refinement), which is also defined where the target is absent.
-        max_db: SNR above which the thresholded loss saturates.
-        absent_max_db: attenuation above which it saturates where the target is absent.
     """
 
     name: Literal["neg_snr", "neg_si_sdr", "thresholded_snr"] = "neg_snr"
-    max_db: Decibels = 30.0
-    absent_max_db: Decibels = 20.0
+    max_db: Decibels = 30.0  # SNR above which the thresholded loss saturates
+    absent_max_db: Decibels = 20.0  # attenuation above which it saturates where the target is absent
 
 
 class NegativeSnr:

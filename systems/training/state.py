@@ -32,24 +32,16 @@ class EpochLog:
 
 @dataclass(slots=True, kw_only=True)
 class Progress:
-    """Counts and losses of all parts of a training run.
+    """Counts and losses of all parts of a training run."""
 
-    Attributes:
-        epochs: completed ones.
-        seconds: of training.
-        stale: epochs since the best one.
-        plateau: epochs since the best one or the last reduction of the learning rate.
-        reductions: of the learning rate by the "plateau" schedule.
-    """
-
-    epochs: int = 0
+    epochs: int = 0  # completed ones
     steps: int = 0
-    seconds: float = 0.0
+    seconds: float = 0.0  # of training
     best_loss: float = math.inf
     best_epoch: int = -1
-    stale: int = 0
-    plateau: int = 0
-    reductions: int = 0
+    stale: int = 0  # epochs since the best one
+    plateau: int = 0  # epochs since the best one or the last reduction of the learning rate
+    reductions: int = 0  # of the learning rate by the "plateau" schedule
     history: list[EpochLog] = field(default_factory=list)
 
     def add(self, log: EpochLog, *, plateau_patience: int) -> bool:
@@ -69,19 +61,13 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingState:
-    """Content of `last.ckpt`.
-
-    Attributes:
-        best: weights of the best epoch; empty before the first one.
-        optimiser: state of the optimiser; empty before the first epoch.
-        prepared: description of what `PreparingTask.prepare` fitted before the first epoch.
-    """
+    """Content of `last.ckpt`."""
 
     progress: Progress
     net: Mapping[str, Tensor]
-    best: Mapping[str, Tensor]
-    optimiser: Mapping[str, Any]
-    prepared: str = ""
+    best: Mapping[str, Tensor]  # weights of the best epoch; empty before the first one
+    optimiser: Mapping[str, Any]  # state of the optimiser; empty before the first epoch
+    prepared: str = ""  # description of what `PreparingTask.prepare` fitted before the first epoch
 
 
 def run_identity(config: TrainConfig, *, fingerprints: tuple[str, str]) -> str:

@@ -32,20 +32,13 @@ from .trainer import fit, using_threads
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainResult:
-    """Result of a training run, over all its resumed parts.
+    """Result of a training run, over all its resumed parts."""
 
-    Attributes:
-        best_loss: lowest validation loss, in dB.
-        epochs: completed ones.
-        seconds: of training.
-        checkpoint: folder that `load_system(..., checkpoint=...)` opens.
-    """
-
-    best_loss: float
-    epochs: int
+    best_loss: float  # lowest validation loss, in dB
+    epochs: int  # completed ones
     steps: int
-    seconds: float
-    checkpoint: Path
+    seconds: float  # of training
+    checkpoint: Path  # folder that `load_system(..., checkpoint=...)` opens
 
 
 def train(

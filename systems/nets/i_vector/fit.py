@@ -23,15 +23,10 @@ _BATCH = 64  # recordings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FitReport:
-    """Data that an extractor was fitted to.
+    """Data that an extractor was fitted to."""
 
-    Attributes:
-        recordings: their number.
-        seconds: of speech in them, by the energy detector.
-    """
-
-    recordings: int
-    seconds: float
+    recordings: int  # their number
+    seconds: float  # of speech in them, by the energy detector
 
 
 @torch.no_grad()

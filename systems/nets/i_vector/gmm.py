@@ -22,17 +22,11 @@ _LEAST_OCCUPANCY = 1e-3  # frames; a component with fewer is not updated
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiagonalGmm:
-    """Σ_c w_c N(x; m_c, diag(v_c)).
+    """Σ_c w_c N(x; m_c, diag(v_c))."""
 
-    Attributes:
-        weights: w [C].
-        means: m [C, D].
-        variances: v [C, D].
-    """
-
-    weights: Tensor
-    means: Tensor
-    variances: Tensor
+    weights: Tensor  # w [C]
+    means: Tensor  # m [C, D]
+    variances: Tensor  # v [C, D]
 
     def log_joint(self, frames: Tensor) -> Tensor:
         """Log w_c N(x; m_c, v_c) [..., C] of frames x [..., D]."""

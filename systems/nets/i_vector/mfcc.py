@@ -31,27 +31,16 @@ _SMALLEST_VARIANCE = 1e-6  # a coefficient that does not vary stays zero
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mfcc:
-    """Cepstra with their slopes, and voice activity of the frames.
+    """Cepstra with their slopes, and voice activity of the frames."""
 
-    Attributes:
-        sample_rate_hz: of the signals.
-        window: of a frame (Hamming), in samples.
-        stride: in samples.
-        num_mels: bands.
-        num_ceps: coefficients of each order, with the one of the level.
-        num_deltas: orders of slopes in addition to the cepstra.
-        vad_db: frames more than this below the strongest one count as non-speech.
-        normalise: remove the mean, or mean and variance, over the speech of a recording.
-    """
-
-    sample_rate_hz: int
-    window: int
-    stride: int
-    num_mels: int
-    num_ceps: int
-    num_deltas: int
-    vad_db: float
-    normalise: Normalise
+    sample_rate_hz: int  # of the signals
+    window: int  # of a frame (Hamming), in samples
+    stride: int  # in samples
+    num_mels: int  # bands
+    num_ceps: int  # coefficients of each order, with the one of the level
+    num_deltas: int  # orders of slopes in addition to the cepstra
+    vad_db: float  # frames more than this below the strongest one count as non-speech
+    normalise: Normalise  # remove the mean, or mean and variance, over the speech of a recording
 
     def __call__(self, signals: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Analyse recordings.

@@ -24,15 +24,10 @@ _LEAST_OCCUPANCY = 1e-3  # frames; a component with fewer over all recordings ke
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statistics:
-    """Baum-Welch statistics of B recordings (Dehak et al., 2011, eq. 6 and 8).
+    """Baum-Welch statistics of B recordings (Dehak et al., 2011, eq. 6 and 8)."""
 
-    Attributes:
-        zeroth: frames of each component N [B, C].
-        first: Σ_t γ_tc (x_t − m_c) / √v_c [B, C, D].
-    """
-
-    zeroth: Tensor
-    first: Tensor
+    zeroth: Tensor  # frames of each component N [B, C]
+    first: Tensor  # Σ_t γ_tc (x_t − m_c) / √v_c [B, C, D]
 
     def __len__(self) -> int:
         return len(self.zeroth)
@@ -57,17 +52,11 @@ def statistics(gmm: DiagonalGmm, features: Tensor, active: Tensor) -> Statistics
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Posterior:
-    """N(w; mean, precision⁻¹) of B recordings, and their likelihood.
+    """N(w; mean, precision⁻¹) of B recordings, and their likelihood."""
 
-    Attributes:
-        mean: the i-vectors [B, R].
-        covariance: [B, R, R].
-        log_likelihood: [B], log of ∫ p(statistics | w) p(w) dw / p(statistics | w = 0).
-    """
-
-    mean: Tensor
-    covariance: Tensor
-    log_likelihood: Tensor
+    mean: Tensor  # the i-vectors [B, R]
+    covariance: Tensor  # [B, R, R]
+    log_likelihood: Tensor  # [B], log of ∫ p(statistics | w) p(w) dw / p(statistics | w = 0)
 
 
 def posterior(total_variability: Tensor, stats: Statistics) -> Posterior:
