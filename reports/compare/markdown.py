@@ -49,7 +49,8 @@ def comparison_markdown(comparison: Comparison, links: Mapping[ChangedTrial, str
         rules = ", ".join(markdown_code(str(gate)) for gate in comparison.gates)
         blocks.append(f"Gates: {rules}; one fails if {HOW[comparison.decide]}.")
     blocks.append(
-        f"Base: {markdown(run_line(comparison.base))}  \nCandidate: {markdown(run_line(comparison.candidate))}  "
+        f"Base: {markdown(run_line(comparison.base), inline=True)}  \n"
+        f"Candidate: {markdown(run_line(comparison.candidate), inline=True)}  "
         f"\nDifferences are candidate − base on paired trials, with {comparison.level:.0%} intervals clustered by "
         "mixture; p-values are corrected for all of their table (Holm), slices by dimension."
     )
@@ -61,7 +62,7 @@ def _checks(checks: Sequence[Check]) -> str:
     rows = []
     for check in sorted(checks, key=lambda c: order[c.outcome])[:_ROWS]:
         facts = [check.change.where, check.change.system, OUTCOMES[check.outcome], check.reason]
-        rows.append([markdown_code(str(check.gate), in_table=True), *map(markdown, facts)])
+        rows.append([markdown_code(str(check.gate), in_table=True), *(markdown(fact, inline=True) for fact in facts)])
     table = markdown_lines(["gate", "where", "system", "", "difference"], rows)
     return table + _more(checks, "checks.csv")
 
@@ -73,7 +74,7 @@ def _changes(changes: Sequence[Change]) -> str:
         metric = f"{change.metric.name} {change.metric.unit}".strip()
         verdict = "" if change.verdict == "same" else change.verdict
         cells = [change.where, change.system, metric, *value_cells(change), trials(change), verdict]
-        rows.append(list(map(markdown, cells)))
+        rows.append([markdown(cell, inline=True) for cell in cells])
     return markdown_lines(header, rows) + _more(changes, "changes.csv")
 
 
@@ -96,7 +97,7 @@ def _trials(found: Sequence[ChangedTrial], links: Mapping[ChangedTrial, str]) ->
         cells = [trial.trial_id, where, trial.system, f"{trial.metric.name} {unit}", *values]
         cells.append(number(trial.difference, unit, signed=True))
         listen = [f"[players]({links[trial]})" if trial in links else ""] if links else []
-        rows.append([*map(markdown, cells), *listen])
+        rows.append([*(markdown(cell, inline=True) for cell in cells), *listen])
     return markdown_lines([*header, *(["listen"] if links else [])], rows)
 
 

@@ -45,7 +45,7 @@ def write_figures(
     for name in only or FIGURES.names():
         for made in FIGURES.get(name)(board):
             if isinstance(made, LeftOut):
-                left_out.append(f"- {name}, {markdown(made.name)}: {markdown(made.reason)}")
+                left_out.append(f"- {name}, {markdown(f'{made.name}: {made.reason}', inline=True)}")
                 continue
             stem = _unique(file_stem(f"{name}_{made.name}"), stems)
             paths += _write(made, folder, stem, files)

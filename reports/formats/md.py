@@ -73,7 +73,7 @@ def _table(table: Table) -> list[str]:
     signatures = [f"{markdown_code(c.key)}: {markdown_code(c.signature)}" for c in table.columns]
     items = [f"{plural(table.n_trials, 'trial')}. {lead}".strip(), *map(markdown, notes), *signatures]
     return [
-        markdown_lines([markdown(head, in_table=True) for head in header], rows),
+        markdown_lines([markdown(head, inline=True) for head in header], rows),
         "\n".join(f"- {item}" for item in items),
     ]
 
@@ -90,10 +90,11 @@ def _cells(table: Table, entry: Entry) -> list[str]:
         notes = (*flags(cell, table.n_trials), *pooled_details(table, entry, index))
         ends = interval(cell.ci_low, cell.ci_high, unit)
         more = f"{ends} ({', '.join(notes)})" if notes else ends
-        values.append(f"{mean} {markdown(more)}".strip())
+        values.append(f"{mean} {markdown(more, inline=True)}".strip())
     unit = "" if table.primary is None else table.columns[table.primary].facts.unit
     lead = "leader" if entry.system == table.leader else gap(entry.gap, unit)
-    return [rank(entry), markdown(f"{entry.system}{' ⚠' if entry.warning else ''}"), *values, markdown(lead)]
+    named = f"{entry.system}{' ⚠' if entry.warning else ''}"
+    return [rank(entry), markdown(named, inline=True), *values, markdown(lead, inline=True)]
 
 
 def _issues(board: Leaderboard) -> str:
@@ -111,4 +112,4 @@ def _issues(board: Leaderboard) -> str:
 
 
 def _plain_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    return markdown_lines(header, [list(map(markdown, row)) for row in rows])
+    return markdown_lines(header, [[markdown(cell, inline=True) for cell in row] for row in rows])

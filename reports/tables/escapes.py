@@ -90,7 +90,7 @@ def tex(text: str, *, breakable: bool = False) -> str:
     return "".join(found)
 
 
-def markdown(text: str, *, in_table: bool = False) -> str:
+def markdown(text: str, *, inline: bool = False) -> str:
     """Text as GitHub-flavoured Markdown shows it, in one line.
 
     It holds no HTML, emphasis, code, formula, link (autolinks included) or end of a table's cell, and starts no
@@ -98,11 +98,11 @@ def markdown(text: str, *, in_table: bool = False) -> str:
 
     Args:
         text: anything; white space and control characters become single spaces.
-        in_table: the text stands in a cell, which is no beginning of a line.
+        inline: the text stands in a table's cell or after other text, so `+`, `-`, `#` or `1.` start no block.
     """
     text = _plain(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     text = _MARKDOWN_MARKS.sub(r"\\\g<0>", text)
-    return text if in_table else _MARKDOWN_BLOCK.sub(r"\g<1>\\\g<2>", text)
+    return text if inline else _MARKDOWN_BLOCK.sub(r"\g<1>\\\g<2>", text)
 
 
 def markdown_code(text: str, *, in_table: bool = False) -> str:

@@ -24,11 +24,11 @@ def markdown_lines(header: Sequence[str], rows: Iterable[Sequence[str]], *, alig
 
 def to_markdown(table: PrintedTable) -> str:
     """A printed table, with its caption above and its notes in a list below."""
-    named = [markdown(f"{h.group}: {h.text}" if h.group else h.text, in_table=True) for h in table.heads]
+    named = [markdown(f"{h.group}: {h.text}" if h.group else h.text, inline=True) for h in table.heads]
     lines: list[list[str]] = []
     for row in table.rows:
         if row.title:
-            lines.append([f"*{markdown(row.title)}*", *[""] * (len(table.heads) - 1)])
+            lines.append([f"*{markdown(row.title, inline=True)}*", *[""] * (len(table.heads) - 1)])
         lines.append([_cell(cell) for cell in row.cells])
     blocks = [
         f"**{markdown(table.caption)}**",
@@ -39,11 +39,11 @@ def to_markdown(table: PrintedTable) -> str:
 
 
 def _cell(cell: Cell) -> str:
-    text = markdown(cell.text, in_table=True)
+    text = markdown(cell.text, inline=True)
     text = f"**{text}**" if cell.bold and text else text
     text = f"<ins>{text}</ins>" if cell.underlined and text else text
-    text += f"<sup>{','.join(markdown(mark) for mark in cell.marks)}</sup>" if cell.marks else ""
-    return f"{text} {markdown(cell.detail)}".strip()
+    text += f"<sup>{','.join(markdown(mark, inline=True) for mark in cell.marks)}</sup>" if cell.marks else ""
+    return f"{text} {markdown(cell.detail, inline=True)}".strip()
 
 
 def _note(note: Note) -> str:

@@ -6,6 +6,8 @@ import pytest
 from helpers.markdown_page import HOSTILE, plain_text, structure
 
 from tsebench.reports.tables.escapes import json_in_html, markdown, markdown_code, tex, xml
+from tsebench.reports.tables.markdown_table import to_markdown
+from tsebench.reports.tables.table import Cell, Head, PrintedTable, Row
 
 PLACES = ("{}", "- {}", "| a | b |\n| --- | --- |\n| {} | y |", "**{}**", "## {}")
 MORE = ("-", "- x", "+ x", "12) x", "===", "##", "0", "-0.5", "1.5", "- - -", ">q", "`", "[a]: http://x", "&copy;")
@@ -35,8 +37,18 @@ def test_markdown_is_plain_text_everywhere(text: str, place: str) -> None:
     page = place.format(markdown(text))
     assert structure(page) == structure(place.format("x"))
     assert " ".join(text.split()) in plain_text(page)
-    cell = PLACES[2].format(markdown(text, in_table=True))
+    cell = PLACES[2].format(markdown(text, inline=True))
     assert structure(cell) == structure(PLACES[2].format("x"))
+
+
+@pytest.mark.parametrize("text", ["+ adapt (rnd init)", "- x", "# y", "1. z", "-0.5"])
+def test_marks_of_blocks_are_escaped_at_the_start_of_a_line_only(text: str) -> None:
+    assert markdown(text, inline=True) == text
+    assert markdown(text).replace("\\", "") == text
+    table = PrintedTable(
+        name="t", caption="c", heads=(Head(text=text),), rows=(Row(cells=(Cell(text=text, detail=text),)),)
+    )
+    assert to_markdown(table).splitlines()[2:] == [f"| {text} |", "| --: |", f"| {text} {text} |"]
 
 
 def test_markdown_has_no_autolink_or_mention() -> None:
