@@ -60,13 +60,9 @@ class Chunk(NamedTuple):
 
 
 def count_errors(reference: str, hypothesis: str) -> WordErrors:
-    """Count the errors of a hypothesis by jiwer; words are separated by spaces.
+    """Count the errors of a hypothesis by jiwer, of normalised texts with words separated by spaces.
 
     An alignment with the fewest edits is not unique, and neither are its kinds of errors; their sum is.
-
-    Args:
-        reference: normalised.
-        hypothesis: normalised; empty text deletes every word.
 
     Raises:
         UndefinedValueError: the reference has no words ("no_transcript").

@@ -35,11 +35,7 @@ _LONE_MARK = re.compile(r"(?<!\S)[.~-]+(?!\S)")
 
 @dataclass(frozen=True, slots=True)
 class Normaliser:
-    """A text normaliser; call it with a text. Instances pickle.
-
-    Attributes:
-        name: what configs call it.
-    """
+    """A text normaliser; call it with a text. Instances pickle."""
 
     name: str
 
@@ -108,8 +104,8 @@ def _whisper_english() -> Any:
         return module.EnglishTextNormalizer()
 
 
-def _whisper(text: str) -> str:
-    return str(_whisper_english()(text))
-
-
-_APPLY: dict[str, Callable[[str], str]] = {"none": str, "basic": _basic, "whisper_en": _whisper}
+_APPLY: dict[str, Callable[[str], str]] = {
+    "none": str,
+    "basic": _basic,
+    "whisper_en": lambda text: str(_whisper_english()(text)),
+}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
@@ -25,19 +26,18 @@ _NAME = "pocketsphinx"
 _FLUSH = hashlib.shake_256(b"tsebench pocketsphinx").digest(2 * 3 * SAMPLE_RATE_HZ // 10)
 
 
+@dataclass(frozen=True)
 class PocketSphinx:
     """One signal at a time on the CPU; see `Recogniser`.
 
     The decoder takes 16-bit samples: signals are clipped at full scale, never rescaled.
 
-    Args:
+    Attributes:
         grammar: JSGF text with words in lower case, or None for the English language model.
     """
 
+    grammar: str | None = None
     batched = False
-
-    def __init__(self, grammar: str | None = None) -> None:
-        self.grammar = grammar
 
     def signature(self) -> str:
         """For example `pocketsphinx:5.1.1|grammar:ab12cd34` or `pocketsphinx:5.1.1|lm:en-us`."""
@@ -90,16 +90,12 @@ def _decoder(grammar: str | None) -> Any:
     except RuntimeError as error:
         raise ConfigError(f"{_NAME} does not load its models at {str(models)!r} ({error}); reinstall it") from None
     if grammar is not None:
-        _use_grammar(decoder, grammar)
+        try:
+            decoder.add_jsgf_string("grammar", grammar)
+            decoder.activate_search("grammar")
+        except (ValueError, RuntimeError, KeyError):
+            raise ConfigError(f"{_NAME} refuses the grammar: {_problem(decoder, grammar)}") from None
     return decoder
-
-
-def _use_grammar(decoder: Any, grammar: str) -> None:
-    try:
-        decoder.add_jsgf_string("grammar", grammar)
-        decoder.activate_search("grammar")
-    except (ValueError, RuntimeError, KeyError):
-        raise ConfigError(f"{_NAME} refuses the grammar: {_problem(decoder, grammar)}") from None
 
 
 def _problem(decoder: Any, grammar: str) -> str:
@@ -130,14 +126,10 @@ def _recognise(decoder: Any, codes: bytes) -> str:
     """
     if not codes:
         return ""
-    _decode(decoder, _FLUSH)
-    _decode(decoder, codes)
+    for samples in (_FLUSH, codes):
+        decoder.reinit_feat()
+        decoder.start_utt()
+        decoder.process_raw(samples, full_utt=True)
+        decoder.end_utt()
     best = decoder.hyp()
     return str(best.hypstr) if best else ""
-
-
-def _decode(decoder: Any, codes: bytes) -> None:
-    decoder.reinit_feat()
-    decoder.start_utt()
-    decoder.process_raw(codes, full_utt=True)
-    decoder.end_utt()

@@ -24,15 +24,11 @@ class Recogniser(Protocol):
     """Speech to text, of a fixed model with fixed settings.
 
     Instances pickle cheaply: they hold no model, which every process loads when it first transcribes, and keeps.
-
-    Attributes:
-        batched: True runs in the calling process on a device, and wants many signals at once; False runs one signal at
-            a time, in worker processes.
     """
 
     @property
     def batched(self) -> bool:
-        """Whether it runs on a device with many signals at once."""
+        """Whether it runs in the calling process on a device, many signals at once; else singly in worker processes."""
         ...
 
     def signature(self) -> str:
@@ -45,8 +41,7 @@ class Recogniser(Protocol):
         A text depends on its own signal only: not on the others, nor on earlier signals.
 
         Args:
-            signals: mono [T_k], finite, full scale ±1, of any lengths.
-            sample_rate_hz: their rate; they are resampled with `datasets.audio.resample`.
+            signals: mono [T_k], finite, full scale ±1, of any lengths; they are resampled with `audio.resample`.
         """
         ...
 
@@ -81,9 +76,6 @@ def open_recogniser(spec: str, *, device: str, grammar: str | None = None, batch
     Args:
         spec: "whisper:<size or path of a checkpoint>" or "pocketsphinx", or the scheme of a plug-in; see
             `RecogniserFactory` for the others.
-        device: "cpu", "cuda" or "cuda:N".
-        grammar: of the dataset, if it has one.
-        batch_size: at least 1.
 
     Raises:
         ConfigError: unknown scheme or size, missing file, missing package, or a bad grammar.
@@ -100,7 +92,6 @@ def import_package(module: str, *, distribution: str) -> ModuleType:
     """Import a module of the extra `asr`; only where it is used, because it may take seconds.
 
     Args:
-        module: dotted name.
         distribution: the package it must come from; other packages use some of the names.
 
     Raises:

@@ -10,7 +10,7 @@ import hashlib
 import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
@@ -37,27 +37,25 @@ _DISTRIBUTION = "openai-whisper"
 _GIVE = "give a size (whisper:base.en) or a path (whisper:/models/base.en.pt)"
 
 
+@dataclass(frozen=True)
 class WhisperRecogniser:
     """Many signals at once, on a device; see `Recogniser`.
 
     Numbers are float16 on a GPU and float32 elsewhere, so that transcripts may differ between the two.
 
-    Args:
+    Attributes:
         path: checkpoint in the format of the package.
-        name: what signatures call the model.
+        name: of the model in signatures.
         sha256: hash of the file, in hex; a file that changes later is refused.
-        device: "cpu", "cuda" or "cuda:N".
         batch_size: most windows that go through the model at once.
     """
 
+    path: Path
+    name: str
+    sha256: str
+    device: str
+    batch_size: int = 16
     batched = True
-
-    def __init__(self, path: Path, *, name: str, sha256: str, device: str, batch_size: int = 16) -> None:
-        self.path = path
-        self.name = name
-        self.sha256 = sha256
-        self.device = device
-        self.batch_size = batch_size
 
     @property
     def half(self) -> bool:
@@ -66,18 +64,9 @@ class WhisperRecogniser:
 
     def signature(self) -> str:
         """For example `whisper:base.en|openai-whisper:20250625|sha256:25a8566e|greedy|...`."""
-        return "|".join(
-            (
-                f"whisper:{self.name}",
-                f"{_DISTRIBUTION}:{version(_DISTRIBUTION)}",
-                f"sha256:{self.sha256[:8]}",
-                "greedy",
-                "no_timestamps",
-                "fp16" if self.half else "fp32",
-                "lang:en",
-                f"windows:{WINDOW_S}s",
-            )
-        )
+        package, precision = f"{_DISTRIBUTION}:{version(_DISTRIBUTION)}", "fp16" if self.half else "fp32"
+        settings = f"greedy|no_timestamps|{precision}|lang:en|windows:{WINDOW_S}s"
+        return f"whisper:{self.name}|{package}|sha256:{self.sha256[:8]}|{settings}"
 
     def transcribe(self, signals: Sequence[Samples], sample_rate_hz: int) -> list[str]:
         """Text of mono signals [T_k]; longer ones than 30 s are cut into windows.
@@ -88,14 +77,12 @@ class WhisperRecogniser:
         Raises:
             CheckpointError: the file of the model is damaged, or changed since it was opened.
         """
-        windows = [
-            (index, window) for index, signal in enumerate(signals) for window in _windows(signal, sample_rate_hz)
-        ]
+        windows = [(k, window) for k, signal in enumerate(signals) for window in _windows(signal, sample_rate_hz)]
         texts: list[list[str]] = [[] for _ in signals]
         for start in range(0, len(windows), self.batch_size):
             batch = windows[start : start + self.batch_size]
-            for (index, _), text in zip(batch, self._decode([w for _, w in batch]), strict=True):
-                texts[index].append(text)
+            for (k, _), text in zip(batch, self._decode([w for _, w in batch]), strict=True):
+                texts[k].append(text)
         return [" ".join(" ".join(parts).split()) for parts in texts]
 
     def _decode(self, windows: Sequence[Samples]) -> list[str]:
@@ -104,13 +91,9 @@ class WhisperRecogniser:
 
         package = _package()
         model = _model(self.path, self.sha256, self.device)
+        padded = [package.pad_or_trim(torch.tensor(window, device=self.device)) for window in windows]
         # One by one: the dynamic range of the spectrogram is limited below its own maximum.
-        mel = [
-            package.log_mel_spectrogram(
-                package.pad_or_trim(torch.tensor(window, device=self.device)), model.dims.n_mels
-            )
-            for window in windows
-        ]
+        mel = [package.log_mel_spectrogram(window, model.dims.n_mels) for window in padded]
         options = package.DecodingOptions(
             task="transcribe", language="en", temperature=0.0, without_timestamps=True, fp16=self.half
         )
@@ -149,9 +132,7 @@ def _package() -> ModuleType:
 
 def _find(argument: str, sizes: Mapping[str, str]) -> Path:
     """The file at a path."""
-    path = Path(argument)
-    if argument.startswith("~"):
-        path = Path(os.path.expanduser(argument))  # noqa: PTH111 - an unknown user is no error
+    path = Path(os.path.expanduser(argument))  # noqa: PTH111 - an unknown user is no error
     if argument and path.is_file():
         return path.resolve()
     if path.name != argument or path.suffix == ".pt":
@@ -163,7 +144,7 @@ def _fetch(size: str, url: str) -> Path:
     """The file of a size: from the package's cache folder, or downloaded by the package."""
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     path = Path(home) / "whisper" / Path(url).name
-    if path.is_file() and _sha256(_read_bytes(path)) == _digest_of(url):
+    if path.is_file() and hashlib.sha256(_read_bytes(path)).hexdigest() == _digest_of(url):
         return path
     try:
         with warnings.catch_warnings():
@@ -193,9 +174,8 @@ def _model(path: Path, sha256: str, device: str) -> Any:
         model = package.model.Whisper(dims)
         model.load_state_dict(state)
     except (RuntimeError, TypeError, ValueError) as error:
-        raise CheckpointError(
-            f"checkpoint {str(path)!r}: the weights do not fit its 'dims': {_reason(error)}"
-        ) from None
+        problem = f"the weights do not fit its 'dims': {_reason(error)}"
+        raise CheckpointError(f"checkpoint {str(path)!r}: {problem}") from None
     return model.to(device).eval()
 
 
@@ -209,7 +189,7 @@ def _read(path: Path) -> tuple[str, Any, Mapping[str, Tensor]]:
         raise CheckpointError(
             f"checkpoint {str(path)!r} is not of openai-whisper: it needs the entries 'dims' and 'model_state_dict'"
         )
-    return _sha256(archive), _dimensions(content["dims"], path), content["model_state_dict"]
+    return hashlib.sha256(archive).hexdigest(), _dimensions(content["dims"], path), content["model_state_dict"]
 
 
 def _dimensions(dims: object, path: Path) -> Any:
@@ -242,10 +222,6 @@ def _read_bytes(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise CheckpointError(f"cannot read {str(path)!r}: {_reason(error)}") from None
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
 
 
 def _reason(error: Exception) -> str:

@@ -42,27 +42,22 @@ class MacCounter:
     @contextmanager
     def counting(self) -> Iterator[None]:
         """Count what this thread runs inside; an earlier count is forgotten."""
-        with _operator_by_operator(), self._flops:
-            yield
+        fused = torch.backends.mha.get_fastpath_enabled()
+        # The fused transformer layer hides its operators.
+        torch.backends.mha.set_fastpath_enabled(False)
+        try:
+            with warnings.catch_warnings():
+                # The counter hooks all modules, of which torch warns if one of them is compiled.
+                warnings.filterwarnings("ignore", message="Using `torch.compile")
+                with self._flops:
+                    yield
+        finally:
+            torch.backends.mha.set_fastpath_enabled(fused)
 
     @property
     def macs(self) -> int:
         """MACs of the last block."""
         return int(self._flops.get_total_flops()) // _FLOPS_PER_MAC
-
-
-@contextmanager
-def _operator_by_operator() -> Iterator[None]:
-    """Without torch's fused transformer layer, which hides its operators."""
-    fused = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    try:
-        with warnings.catch_warnings():
-            # The counter hooks all modules, of which torch warns if one of them is compiled.
-            warnings.filterwarnings("ignore", message="Using `torch.compile")
-            yield
-    finally:
-        torch.backends.mha.set_fastpath_enabled(fused)
 
 
 def _matrices(shapes: Sequence[Shape]) -> int:
@@ -95,13 +90,9 @@ def _attention(query: Shape, key: Shape, value: Shape, *_: object, **__: object)
     return _FLOPS_PER_MAC * prod(query[:-1]) * key[-2] * (key[-1] + value[-1])
 
 
-def _vector_product(matrix: Shape, *_: object, **__: object) -> int:
-    """A matrix or a vector times a vector."""
-    return _FLOPS_PER_MAC * prod(matrix)
-
-
-def _added_vector_product(_: Shape, matrix: Shape, *__: object, **___: object) -> int:
-    return _FLOPS_PER_MAC * prod(matrix)
+def _vector_product(*operands: Shape, **_: object) -> int:
+    """A matrix or a vector times a vector, the last two operands."""
+    return _FLOPS_PER_MAC * prod(operands[-2])
 
 
 def _added_batches(_: Shape, left: Shape, right: Shape, *__: object, **___: object) -> int:
@@ -125,14 +116,15 @@ def _formulas() -> Iterator[tuple[object, Formula]]:
     by_formula: list[tuple[Formula, tuple[str, ...]]] = [
         (_fused_recurrent, ("_cudnn_rnn", "miopen_rnn")),
         (_onednn_recurrent, ("mkldnn_rnn_layer",)),
-        (_attention, tuple(f"_scaled_dot_product_{kernel}" for kernel in _ATTENTION_KERNELS)),
-        (_vector_product, ("mv", "dot", "vdot")),
-        (_added_vector_product, ("addmv", "addmv_")),
+        (
+            _attention,
+            ("_scaled_dot_product_flash_attention_for_cpu", "_scaled_dot_product_fused_attention_overrideable"),
+        ),
+        (_vector_product, ("mv", "dot", "vdot", "addmv", "addmv_")),
         (_added_batches, ("addbmm", "addbmm_")),
         (_elementwise, ("addcmul", "addcmul_")),
     ]
-    for formula, names in by_formula:
-        yield from ((operator, formula) for operator in _operators(*names))
+    yield from ((operator, formula) for formula, names in by_formula for operator in _operators(*names))
 
 
 def _operators(*names: str) -> Iterator[object]:
@@ -140,5 +132,4 @@ def _operators(*names: str) -> Iterator[object]:
     yield from (getattr(_ATEN, name) for name in names if hasattr(_ATEN, name))
 
 
-_ATTENTION_KERNELS = ("flash_attention_for_cpu", "fused_attention_overrideable")
 _FORMULAS = tuple(_formulas())

@@ -88,12 +88,8 @@ def nearest(scores: VariantScores, claim: ClaimedNumber) -> Match:
     if not candidates:
         return Match(claim=claim, nearest=None, difference=math.nan, also=())
     best = min(candidates, key=lambda candidate: abs(candidate.value - claim.value))
-    also = [
-        candidate
-        for candidate in candidates
-        if candidate is not best and round(candidate.value, claim.decimals) == claim.value
-    ]
-    return Match(claim=claim, nearest=best, difference=best.value - claim.value, also=tuple(also))
+    also = tuple(c for c in candidates if c is not best and round(c.value, claim.decimals) == claim.value)
+    return Match(claim=claim, nearest=best, difference=best.value - claim.value, also=also)
 
 
 def _claim(part: str) -> ClaimedNumber:
@@ -117,11 +113,8 @@ def _claim(part: str) -> ClaimedNumber:
 
 
 def _candidates(scores: VariantScores, family: Family) -> Iterator[Candidate]:
-    statistics: tuple[Statistic, ...] = ("mean", "median")
     for line in scores.lines:
-        for statistic in statistics:
-            value = line.mean if statistic == "mean" else line.median
-            # A paper's word error rate is never an improvement.
-            claimable = family != "wer" or line.quantity == "value"
-            if line.variant.family == family and claimable and not math.isnan(value):
-                yield Candidate(line=line, statistic=statistic, value=value)
+        # A paper's word error rate is never an improvement.
+        if line.variant.family == family and (family != "wer" or line.quantity == "value"):
+            both: tuple[tuple[Statistic, float], ...] = (("mean", line.mean), ("median", line.median))
+            yield from (Candidate(line=line, statistic=s, value=v) for s, v in both if not math.isnan(v))

@@ -1,12 +1,9 @@
-"""Folders of audio files, paired by name: a set of trials, and answers to them.
-
-Headers are compared before anything is scored.
-"""
+"""Folders of audio files, paired by name: a set of trials, and answers to them."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -73,15 +70,9 @@ class FileSet:
     def __init__(self, files: PairedFiles) -> None:
         self.files = files
         self.card = FilesCard(name=DATASET, sample_rate_hz=files.sample_rate_hz, fingerprint=files.fingerprint)
+        alone = Condition(n_active=1, n_inactive=0)
         self.trials = tuple(
-            Trial(
-                id=key,
-                mixture_id=key,
-                clue=ClueSpec(),
-                target_ids=(key,),
-                condition=Condition(n_active=1, n_inactive=0),
-                cluster=key,
-            )
+            Trial(id=key, mixture_id=key, clue=ClueSpec(), target_ids=(key,), condition=alone, cluster=key)
             for key in files.keys
         )
 
@@ -102,9 +93,9 @@ class FileSet:
             shorter = min(len(mixture), len(reference))
             interferers = (mixture[:shorter] - reference[:shorter])[None]
         query = Query(id=key, mixture=mixture[None], sample_rate_hz=files.sample_rate_hz, clues=Clues())
-        transcript = files.transcripts.get(key)
-        truth = Truth(target=reference[None], interferers=interferers, active_classes=(), transcript=transcript)
-        return query, truth
+        return query, Truth(
+            target=reference[None], interferers=interferers, active_classes=(), transcript=files.transcripts.get(key)
+        )
 
 
 class FileAnswers:
@@ -151,9 +142,6 @@ def pair_folders(
     """List the folders and compare their headers.
 
     Args:
-        estimates: outputs of a system.
-        references: the targets.
-        mixtures: inputs of the system, or None.
         channel: channel of files with several; None refuses them.
         transcripts: CSV file with the columns `name` and `text`, or None.
 
@@ -167,9 +155,8 @@ def pair_folders(
     keys = tuple(sorted(of_references))
     if not set(keys) & set(of_estimates):
         raise ConfigError(
-            f"no file of {str(estimates)!r} has the name of a reference in {str(references)!r}: "
-            f"{keys[0]!r} is wanted and {next(iter(of_estimates))!r} is there; files are paired "
-            "by their path below the folder, without suffix"
+            f"no file of {str(estimates)!r} has the name of a reference in {str(references)!r}: {keys[0]!r} is wanted "
+            f"and {next(iter(of_estimates))!r} is there; files are paired by path below the folder, without suffix"
         )
     lost = [key for key in keys if mixtures and key not in of_mixtures]
     if lost:
@@ -182,9 +169,9 @@ def pair_folders(
     answered = {key: of_estimates[key] for key in keys if key in of_estimates}
     rate = info(targets[0]).sample_rate_hz
     wanted = _check_headers(targets, rate, channel, readable=True)
-    found = _check_headers(others, rate, channel, readable=True)
-    _check_headers(list(answered.values()), rate, channel, readable=False)
-    _check_lengths(wanted, found)
+    mixed = _check_headers(others, rate, channel, readable=True)
+    _check_headers(answered.values(), rate, channel, readable=False)
+    _check_lengths(wanted, mixed)
     said = _read_transcripts(transcripts, keys) if transcripts else {}
     return PairedFiles(
         keys=keys,
@@ -194,7 +181,7 @@ def pair_folders(
         sample_rate_hz=rate,
         channel=channel,
         fingerprint=digest("files", str(channel), *keys, *_hashes([*targets, *others]), *said.values()),
-        answers=digest("answers", *answered, *_hashes(list(answered.values()))),
+        answers=digest("answers", *answered, *_hashes(answered.values())),
         transcripts=said,
     )
 
@@ -203,8 +190,7 @@ def _read_transcripts(path: Path, keys: Sequence[str]) -> dict[str, str]:
     """Texts by key, in the order of the keys; a name may have a suffix, which does not count."""
     table = read_table(path)
     names = table.full_column("name", option="--transcripts")
-    texts = table.column("text", option="--transcripts")
-    known = {_key(name): text for name, text in zip(names, texts, strict=True)}
+    known = {_key(name): text for name, text in zip(names, table.column("text", option="--transcripts"), strict=True)}
     found = {key: known[key] for key in keys if known.get(key)}
     if not found:
         raise ConfigError(
@@ -241,12 +227,12 @@ def _listing(folder: Path, what: str) -> dict[str, Path]:
     return found
 
 
-def _check_headers(paths: Sequence[Path], rate: int, channel: int | None, *, readable: bool) -> dict[Path, AudioInfo]:
+def _check_headers(paths: Iterable[Path], rate: int, channel: int | None, *, readable: bool) -> dict[Path, AudioInfo]:
     """Rates and channels; a file that cannot be read is an error only if it must be readable."""
-    headers: dict[Path, AudioInfo] = {}
+    headers = {}
     for path in paths:
         try:
-            header = info(path)
+            headers[path] = header = info(path)
         except AudioError:
             if readable:
                 raise
@@ -262,7 +248,6 @@ def _check_headers(paths: Sequence[Path], rate: int, channel: int | None, *, rea
                 f"{str(path)!r} has {header.channels} channels where mono is needed{asked}; "
                 f"choose one with --channel 0 ... {header.channels - 1}"
             )
-        headers[path] = header
     return headers
 
 
@@ -276,7 +261,7 @@ def _check_lengths(references: Mapping[Path, AudioInfo], mixtures: Mapping[Path,
             )
 
 
-def _hashes(paths: Sequence[Path]) -> list[str]:
+def _hashes(paths: Iterable[Path]) -> list[str]:
     with ThreadPoolExecutor() as pool:
         return list(pool.map(_sha256, paths))
 

@@ -29,7 +29,6 @@ from .paired_files import DATASET, FileAnswers, FileSet, PairedFiles, pair_folde
 _DEVICE_CHUNK = 256
 """Trials that are scored at once on a GPU: enough to keep it busy."""
 _MIXTURE = "mixture"
-_REFERENCE = "reference"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,10 +59,8 @@ class FolderScores:
     """Result of scoring folders.
 
     Attributes:
-        trials: references that were scored.
         failed_trials: those without any usable value.
         unpaired: estimates that have no reference, and were left out.
-        device: where batched metrics were computed.
     """
 
     record: RunRecord
@@ -86,7 +83,7 @@ def score_folders(*, estimates: Path, references: Path, mixtures: Path | None, o
     """
     _check_title(options.system, mixtures)
     device = resolve_device(options.device)
-    choices = options.metrics or _default_metrics(mixtures is not None)
+    choices = options.metrics or (("sdri", "si_sdri", "snri") if mixtures else ("sdr", "si_sdr", "snr"))
     plan = plan_metrics(choices, context=MetricContext(device=device))
     if plan.improvements and mixtures is None:
         raise ConfigError(
@@ -109,8 +106,7 @@ def score_folders(*, estimates: Path, references: Path, mixtures: Path | None, o
         )
         rows, mixture_rows = _score(files, evaluation, record, options)
     give_back_freed_memory()
-    if mixture_rows:
-        _write_mixture(options.out, mixture_rows)
+    _write_mixture(options.out, mixture_rows)
     _write(options.out, options.system, rows)
     failed = _failed(rows, plan)
     record = record.model_copy(update={"trials": len(files.keys), "failed_trials": failed})
@@ -132,12 +128,11 @@ def _score(
     scores = SetScores(evaluation, run_id=record.run_id, progress=options.progress)
     chunks = range(len(evaluation.chunks))
     channel = files.channel
-    identity = digest("files", _MIXTURE, files.fingerprint)
-    mixtures = FileAnswers(files.mixtures, channel=channel, identity=identity)
+    mixtures = FileAnswers(files.mixtures, channel=channel, identity=digest("files", "mixture", files.fingerprint))
     if files.mixtures:
         scores.score_mixtures(mixtures, chunks)
     if evaluation.plan.reference_values:
-        identity = digest("files", _REFERENCE, files.fingerprint)
+        identity = digest("files", "reference", files.fingerprint)
         scores.score_references(FileAnswers(files.references, channel=channel, identity=identity), chunks)
     # Not cached: `score` has no --fresh, which the author of a metric would need.
     answers = FileAnswers(files.estimates, channel=channel, identity="")
@@ -145,10 +140,6 @@ def _score(
     if not files.mixtures:
         return rows, []
     return rows, [row for part in scores.rows(_MIXTURE, mixtures, chunks) for row in part.rows]
-
-
-def _default_metrics(with_mixtures: bool) -> tuple[str, ...]:
-    return ("sdri", "si_sdri", "snri") if with_mixtures else ("sdr", "si_sdr", "snr")
 
 
 def _check_title(title: str, mixtures: Path | None) -> None:
@@ -161,7 +152,6 @@ def _check_title(title: str, mixtures: Path | None) -> None:
 def _record(files: PairedFiles, options: ScoreOptions, plan: MetricPlan, device: str) -> RunRecord:
     """The record of this run and of the systems that were scored into the folder before."""
     before = read_record(options.out)
-    systems: dict[str, SystemRecord] = {}
     if before is not None:
         known = before.datasets.get(DATASET)
         if known is None or known.fingerprint != files.fingerprint:
@@ -169,15 +159,24 @@ def _record(files: PairedFiles, options: ScoreOptions, plan: MetricPlan, device:
                 f"folder {str(options.out)!r} holds scores against other references, mixtures or "
                 "channels; choose another --out"
             )
-        systems.update(before.systems)
+    systems = dict(before.systems) if before else {}
     systems[options.system] = _scored(options.system, "external", files.answers)
     if files.mixtures:
         systems[_MIXTURE] = _scored(_MIXTURE, "baseline", files.fingerprint)
+    dataset = DatasetRecord(
+        fingerprint=files.fingerprint,
+        version="",
+        builder="files",
+        sample_rate_hz=files.sample_rate_hz,
+        licences=(),
+        trials={"FMQ 1:0": len(files.keys)},
+        systems=tuple(systems),
+    )
     record = new_record(
         name=options.out.resolve().name or "score",
         config=None,
         systems=systems,
-        datasets={DATASET: _dataset(files, tuple(systems))},
+        datasets={DATASET: dataset},
         metrics=[*(before.metrics.values() if before else ()), *plan.infos],
         device=device,
         seed=0,
@@ -189,18 +188,6 @@ def _record(files: PairedFiles, options: ScoreOptions, plan: MetricPlan, device:
 def _scored(title: str, family: Family, sha256: str) -> SystemRecord:
     card = SystemCard(name=title, family=family, description="scored files", sha256=sha256)
     return system_record(card, identity=digest("files", title, sha256))
-
-
-def _dataset(files: PairedFiles, systems: tuple[str, ...]) -> DatasetRecord:
-    return DatasetRecord(
-        fingerprint=files.fingerprint,
-        version="",
-        builder="files",
-        sample_rate_hz=files.sample_rate_hz,
-        licences=(),
-        trials={"FMQ 1:0": len(files.keys)},
-        systems=systems,
-    )
 
 
 def _write(out: Path, key: str, rows: Sequence[ScoreRow]) -> None:
@@ -223,8 +210,6 @@ def _write_mixture(out: Path, rows: Sequence[ScoreRow]) -> None:
 def _failed(rows: Sequence[ScoreRow], plan: MetricPlan) -> int:
     """References of which no metric has a value, and at least one failed."""
     of_references = {value.info.name for value in plan.reference_values}
-    statuses: dict[str, set[str]] = {}
-    for row in rows:
-        if row.metric not in of_references:
-            statuses.setdefault(row.trial_id, set()).add(row.status)
-    return sum(1 for found in statuses.values() if "failed" in found and "ok" not in found)
+    of_estimates = [row for row in rows if row.metric not in of_references]
+    failed, ok = ({row.trial_id for row in of_estimates if row.status == status} for status in ("failed", "ok"))
+    return len(failed - ok)

@@ -17,7 +17,6 @@ class Variant:
 
     Attributes:
         name: for files, for example `si_sdr_mean_kept` or `snr_swapped`.
-        label: for people.
         family: variants that are confused with each other.
         swapped: the estimate takes the place of the reference.
     """

@@ -46,11 +46,7 @@ def variants() -> tuple[Variant, ...]:
 
 
 def word_error_rate(choices: Sequence[MetricSpec], device: str) -> Metric:
-    """The word error rate of the command, or the default one.
-
-    Args:
-        choices: metrics of the command.
-        device: where a recogniser runs: "cpu", "cuda", ...
+    """The word error rate among the metrics of the command, or the default one.
 
     Raises:
         ConfigError: a setting is unknown or wrong.
@@ -71,18 +67,17 @@ def score_variants(
     """Compute all variants, and their improvements where there are mixtures.
 
     Args:
-        files: references and estimates.
-        system: name of the system.
         device: where batched metrics are computed: "cpu", "cuda", ...
         wer: a word error rate; its variants join the others where there are transcripts.
         jobs: processes for metrics of one file.
-        progress: observer of trials that are done.
 
     Raises:
         AudioError: a reference or a mixture cannot be read.
         TsebenchError: a worker process does not start.
     """
-    chosen = [*variants(), *([_words(wer)] if wer and files.transcripts else [])]
+    chosen = list(variants())
+    if wer and files.transcripts:
+        chosen.append(Variant(name="wer", label="WER", family="wer", metric=wer))
     found: dict[str, list[Score]] = {}
     base: dict[str, list[Score]] = {}
     with FilePool(jobs) as pool:
@@ -98,8 +93,7 @@ def score_variants(
     for variant in chosen:
         values = found[variant.name]
         if variant.family == "wer":
-            mixture = base.get(variant.name, [])
-            lines += word_lines(variant.metric, values, mixture, files.transcripts)
+            lines += word_lines(variant.metric, values, base.get(variant.name, []), files.transcripts)
             continue
         lines.append(_line(variant, "value", values))
         if base:
@@ -131,15 +125,10 @@ def _scores(
     return found
 
 
-def _words(metric: Metric) -> Variant:
-    return Variant(name="wer", label="WER", family="wer", metric=metric)
-
-
 def _with_swap(variant: Variant) -> Iterable[Variant]:
     yield variant
     if variant.metric.info.name != "si_sdr":
-        name, label = f"{variant.name}_swapped", f"{variant.label}, swapped"
-        yield replace(variant, name=name, label=label, swapped=True)
+        yield replace(variant, name=f"{variant.name}_swapped", label=f"{variant.label}, swapped", swapped=True)
 
 
 def _gains(system: Sequence[Score], mixture: Sequence[Score]) -> list[Score]:

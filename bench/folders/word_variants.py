@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 
@@ -14,8 +15,6 @@ from ..asr.normalise import Normaliser, clean_reference, open_normaliser
 from ..metrics.protocol import Metric
 from ..outcome import Score, UndefinedValueError
 from .variant import Variant, VariantLine
-
-_NORMALISERS = ("none", "basic", "whisper_en")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,20 +44,19 @@ def word_lines(
     Args:
         metric: the word error rate that gave the scores.
         scores: of a system; their details are what was recognised.
-        mixture: of the mixtures for the same trials, or none.
-        transcripts: what was said, by trial.
+        mixture: of the mixtures for the same trials; empty without mixtures.
+        transcripts: of the references, by trial.
     """
     return [line for reading in _readings() for line in _lines(reading, metric, scores, mixture, transcripts)]
 
 
 def _readings() -> Iterator[_Reading]:
     """The normaliser of Whisper only where its package is installed."""
-    for name in _NORMALISERS:
+    for name in ("none", "basic", "whisper_en"):
         if name != "whisper_en" or find_spec("whisper") is not None:
             normaliser = open_normaliser(name)
-            yield _Reading(normaliser, pooled=True, swapped=False)
-            yield _Reading(normaliser, pooled=False, swapped=False)
-            yield _Reading(normaliser, pooled=True, swapped=True)
+            for pooled, swapped in ((True, False), (False, False), (True, True)):
+                yield _Reading(normaliser, pooled, swapped)
 
 
 def _lines(
@@ -99,17 +97,11 @@ def _summary(reading: _Reading, errors: Sequence[WordErrors]) -> tuple[float, fl
 
 def _counted(reading: _Reading, scores: Sequence[Score], transcripts: Mapping[str, str]) -> dict[str, WordErrors]:
     """Errors by trial, for trials that have a rate."""
-    found = {score.trial_id: _errors(reading, score, transcripts) for score in scores}
-    return {key: errors for key, errors in found.items() if errors is not None}
-
-
-def _errors(reading: _Reading, score: Score, transcripts: Mapping[str, str]) -> WordErrors | None:
-    """Errors of one trial; None where a rate does not exist."""
-    if score.status != "ok":
-        return None
-    said = reading.normaliser(clean_reference(transcripts[score.trial_id]))
-    recognised = reading.normaliser(score.detail)
-    try:
-        return count_errors(recognised, said) if reading.swapped else count_errors(said, recognised)
-    except UndefinedValueError:
-        return None
+    found = {}
+    for score in scores:
+        if score.status == "ok":
+            said = reading.normaliser(clean_reference(transcripts[score.trial_id]))
+            texts = (said, reading.normaliser(score.detail))
+            with suppress(UndefinedValueError):
+                found[score.trial_id] = count_errors(*(texts[::-1] if reading.swapped else texts))
+    return found

@@ -1,12 +1,11 @@
 """Runs in MLflow: a parent run for the experiment, a child for each system.
 
 Parameters, aggregates as metrics, rows and report as artifacts. The default store is an SQLite file next to the run
-folder; a tracking server is given by its URI. A run that is tracked again goes into the MLflow runs that it already
-has.
+folder. A run that is tracked again goes into the MLflow runs that it already has.
 
 A mean is the metric `DATASET/CONDITION/METRIC`, for example `mini_sounds/PMQ_1-3/snri`; its counts and the ends of its
 interval are below `counts/` and `interval/`. The tags `tsebench.run_id`, `tsebench.system`, `tsebench.dataset.NAME` and
-`tsebench.fingerprints` say what a run is; see `tracking_search`.
+`tsebench.fingerprints` say what a run is; see `find_runs`.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from ...core.errors import DatasetError
 from ..rows import read_rows
 from ..run.record import RunRecord, read_record, write_record
 from ..statistics.aggregate import Aggregate, aggregate
-from .store import SQLITE, experiment_of, key_of, log, log_datasets, open_store, run_of, tag_of
+from .store import LONGEST_TAG, SQLITE, experiment_of, key_of, log, log_datasets, open_store, run_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -35,10 +34,6 @@ def default_tracking_uri(run_dir: Path) -> str:
 
 def track(run_dir: Path, *, uri: str) -> None:
     """Log a run folder, its rows, aggregates and report.
-
-    Args:
-        run_dir: a finished run.
-        uri: MLflow tracking URI.
 
     Raises:
         ConfigError: the store cannot be reached.
@@ -64,10 +59,7 @@ def track_report(run_dir: Path, files: Sequence[Path], *, folder: Path, uri: str
     A run that is not tracked there yet is tracked first.
 
     Args:
-        run_dir: a finished run.
-        files: what the report wrote.
-        folder: the report's; sub-folders stay.
-        uri: MLflow tracking URI.
+        folder: of the report; sub-folders stay.
 
     Raises:
         ConfigError: the store cannot be reached.
@@ -106,11 +98,11 @@ def _tags(record: RunRecord, system: str | None = None) -> dict[str, str]:
     fingerprints = _fingerprints(record, system)
     tags = {
         "tsebench.run_id": record.run_id,
-        "tsebench.fingerprints": tag_of(" ".join(fingerprints.values())),
+        "tsebench.fingerprints": " ".join(fingerprints.values())[:LONGEST_TAG],
         **{f"tsebench.dataset.{key_of(name)}": found for name, found in fingerprints.items()},
     }
     if system is not None:
-        tags["tsebench.system"] = tag_of(system)
+        tags["tsebench.system"] = system[:LONGEST_TAG]
         if system in record.systems:
             tags["tsebench.identity"] = record.systems[system].identity
     return tags

@@ -9,17 +9,17 @@ In MLflow itself the same search is by tags, for example
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from ...core.errors import ConfigError
 from .store import key_of, open_store
 
 if TYPE_CHECKING:
-    from mlflow import MlflowClient
-    from mlflow.entities import Experiment, Run
+    from mlflow.entities import Run
 
 _DATASET = "tsebench.dataset."
 _PAGE = 1000
@@ -57,8 +57,6 @@ def find_runs(
     Args:
         uri: MLflow tracking URI, for example "sqlite:///runs/mlflow.db".
         fingerprint: of a dataset, or its first digits.
-        dataset: name of a dataset.
-        system: title of the system.
 
     Raises:
         ConfigError: the store cannot be reached, or the fingerprint is none.
@@ -68,14 +66,11 @@ def find_runs(
             f"fingerprint {fingerprint!r} is not 6 to 64 of the digits 0-9a-f; "
             "it stands in card.json of the dataset and in run.json"
         )
-    wanted = f"%{fingerprint}%" if fingerprint else "%"
+    wanted = f"tags.`tsebench.fingerprints` LIKE '{f'%{fingerprint}%' if fingerprint else '%'}'"
     with open_store(uri) as client:
-        names = {str(found.experiment_id): found.name for found in _experiments(client)}
-        runs = [
-            _tracked(run, names)
-            for run in _search(client, list(names), f"tags.`tsebench.fingerprints` LIKE '{wanted}'")
-            if "tsebench.system" in run.data.tags
-        ]
+        names = {str(found.experiment_id): found.name for found in _paged(client.search_experiments)}
+        found = _paged(partial(client.search_runs, list(names), wanted)) if names else ()
+        runs = [_tracked(run, names) for run in found if "tsebench.system" in run.data.tags]
     fitting = [run for run in runs if _fits(run, fingerprint, dataset, system)]
     return tuple(sorted(fitting, key=lambda run: (run.started, run.system), reverse=True))
 
@@ -89,20 +84,11 @@ def _fits(run: TrackedRun, fingerprint: str | None, dataset: str | None, system:
     )
 
 
-def _experiments(client: MlflowClient) -> Iterator[Experiment]:
+def _paged(search: Callable[..., Any]) -> Iterator[Any]:
+    """All results of a search that MLflow answers by pages."""
     token = None
     while True:
-        page = client.search_experiments(max_results=_PAGE, page_token=token)
-        yield from page
-        token = page.token
-        if not token:
-            return
-
-
-def _search(client: MlflowClient, experiments: list[str], wanted: str) -> Iterator[Run]:
-    token = None
-    while experiments:
-        page = client.search_runs(experiments, wanted, max_results=_PAGE, page_token=token)
+        page = search(max_results=_PAGE, page_token=token)
         yield from page
         token = page.token
         if not token:
@@ -111,7 +97,6 @@ def _search(client: MlflowClient, experiments: list[str], wanted: str) -> Iterat
 
 def _tracked(run: Run, experiments: Mapping[str, str]) -> TrackedRun:
     tags = run.data.tags
-    started = datetime.fromtimestamp(run.info.start_time / 1000.0, UTC)
     return TrackedRun(
         mlflow_id=run.info.run_id,
         parent_id=tags.get("mlflow.parentRunId", ""),
@@ -120,5 +105,5 @@ def _tracked(run: Run, experiments: Mapping[str, str]) -> TrackedRun:
         system=tags["tsebench.system"],
         fingerprints={key.removeprefix(_DATASET): value for key, value in tags.items() if key.startswith(_DATASET)},
         metrics=dict(run.data.metrics),
-        started=started.isoformat(timespec="milliseconds"),
+        started=datetime.fromtimestamp(run.info.start_time / 1000.0, UTC).isoformat(timespec="milliseconds"),
     )

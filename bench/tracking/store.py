@@ -23,7 +23,7 @@ SQLITE = "sqlite:///"
 _IMPATIENT = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
 _QUIET = {"MLFLOW_ENABLE_ASYNC_LOGGING": "false", "GIT_PYTHON_REFRESH": "quiet"}
 _MOST_METRICS, _MOST_PARAMETERS = 1000, 100  # of one request to MLflow
-_LONGEST_PARAMETER, _LONGEST_TAG = 500, 5000
+_LONGEST_PARAMETER, LONGEST_TAG = 500, 5000
 
 
 @contextmanager
@@ -130,7 +130,8 @@ def log_datasets(client: MlflowClient, run_id: str, fingerprints: Mapping[str, s
 
     inputs = [
         DatasetInput(
-            Dataset(name=name, digest=digest_of(fingerprint), source_type="tsebench", source=name),
+            # MLflow has room for 36 digits of a digest.
+            Dataset(name=name, digest=fingerprint[:36], source_type="tsebench", source=name),
             [InputTag(key="mlflow.data.context", value="evaluation")],
         )
         for name, fingerprint in fingerprints.items()
@@ -142,13 +143,3 @@ def log_datasets(client: MlflowClient, run_id: str, fingerprints: Mapping[str, s
 def key_of(name: str) -> str:
     """A name that MLflow allows everywhere and that needs no quotes: `PMQ 1:3` is `PMQ_1-3`."""
     return re.sub(r"[^A-Za-z0-9_\-./]", "-", name.replace(" ", "_"))
-
-
-def tag_of(value: str) -> str:
-    """A value that is not too long for a tag."""
-    return value[:_LONGEST_TAG]
-
-
-def digest_of(fingerprint: str) -> str:
-    """The part of a fingerprint that MLflow has room for as a dataset's digest."""
-    return fingerprint[:36]
