@@ -24,13 +24,11 @@ def evaluate(
     Args:
         config: a config, or the path or shipped name of one.
         out: run folder; a run that was interrupted goes on.
-        device: "auto", "cpu", "cuda", ...
         jobs: processes for metrics of one file.
-        fresh: start over.
         corpus_dirs: folders of corpora by name, in addition to those of the user file.
 
     Raises:
-        TsebenchError: see `bench.runner.run`.
+        TsebenchError: see `bench.run.runner.run`.
     """
     settings = load_run_config(config) if isinstance(config, str) else config
     options = RunOptions(out=Path(out), device=device, jobs=jobs, fresh=fresh, corpus_dirs=corpus_dirs or {})
@@ -48,11 +46,7 @@ def score(
     device: str = "auto",
     jobs: int = 2,
 ) -> FolderScores:
-    """Score folders of audio files, paired by name, as `tsebench score` does.
-
-    Raises:
-        TsebenchError: see `bench.folders.score_folders`.
-    """
+    """Score folders of audio files, paired by name, as `tsebench score` does; see `bench.folders.score`."""
     return score_folders(
         estimates=Path(estimates),
         references=Path(references),

@@ -143,30 +143,22 @@ class RunConfig(StrictModel):
 
 
 def load_run_config(reference: str, settings: Sequence[str] = ()) -> RunConfig:
-    """Read a run config by path or shipped name, at the scale that it, or a setting, asks for.
-
-    Args:
-        reference: path or shipped name.
-        settings: KEY=VALUE, laid over what is read.
+    """Read a run config by path or shipped name with KEY=VALUE settings laid over it, at the scale that it names.
 
     Raises:
         ConfigError: unknown or wrong keys, an unknown scale, or two systems with one title.
     """
     path = find_config(reference)
     data = with_settings(read_yaml(path), settings, where=path.name)
-    config = at_scale(parse(RunConfig, data, where=path.name), where=path.name)
+    config = _at_scale(parse(RunConfig, data, where=path.name), where=path.name)
     check_titles(config, where=path.name)
     return config
 
 
-def at_scale(config: RunConfig, *, where: str) -> RunConfig:
-    """The config at its scale, with a name of its own and without the other scales.
-
-    Raises:
-        ConfigError: an unknown scale, or one that names an unknown system; starting with `where`.
-    """
-    if config.scale not in {FULL, *config.scales}:
-        known = {FULL, *config.scales}
+def _at_scale(config: RunConfig, *, where: str) -> RunConfig:
+    """The config at its scale, with a name of its own and without the other scales."""
+    known = {FULL, *config.scales}
+    if config.scale not in known:
         raise ConfigError(f"{where}: unknown scale {config.scale!r}{suggest(config.scale, known)}")
     if config.scale == FULL:
         return config.model_copy(update={"scales": {}})
@@ -176,18 +168,16 @@ def at_scale(config: RunConfig, *, where: str) -> RunConfig:
         if title not in titles:
             raise ConfigError(f"{where}: scale {config.scale!r} names system {title!r}{suggest(title, titles)}")
     place = f"{where}: scales.{config.scale}.systems"
-    return config.model_copy(
-        update={
-            "name": f"{config.name}_{config.scale}",
-            "datasets": scale.datasets or config.datasets,
-            "systems": tuple(
-                _changed(spec, scale.systems.get(spec.title, {}), where=f"{place}.{spec.title}")
-                for spec in config.systems
-            ),
-            "metrics": scale.metrics or config.metrics,
-            "scales": {},
-        }
-    )
+    update = {
+        "name": f"{config.name}_{config.scale}",
+        "datasets": scale.datasets or config.datasets,
+        "systems": tuple(
+            _changed(spec, scale.systems.get(spec.title, {}), where=f"{place}.{spec.title}") for spec in config.systems
+        ),
+        "metrics": scale.metrics or config.metrics,
+        "scales": {},
+    }
+    return config.model_copy(update=update)
 
 
 def _changed(spec: SystemSpec, changes: dict[str, Any], *, where: str) -> SystemSpec:
@@ -200,11 +190,7 @@ def _changed(spec: SystemSpec, changes: dict[str, Any], *, where: str) -> System
 
 
 def check_titles(config: RunConfig, *, where: str) -> None:
-    """Check that every system has a title of its own, and that datasets name these.
-
-    Raises:
-        ConfigError: starting with `where`.
-    """
+    """Check that every system has a title of its own, and that datasets name these; errors start with `where`."""
     titles = [spec.title for spec in config.systems]
     for title in titles:
         if titles.count(title) > 1:
@@ -212,12 +198,8 @@ def check_titles(config: RunConfig, *, where: str) -> None:
     for dataset in config.datasets:
         named = dataset.systems or ()
         for title in named:
+            about = f"{where}: dataset {dataset.dataset!r} names system {title!r}"
             if title not in titles:
-                raise ConfigError(
-                    f"{where}: dataset {dataset.dataset!r} names system {title!r}{suggest(title, titles)}"
-                )
+                raise ConfigError(f"{about}{suggest(title, titles)}")
             if named.count(title) > 1:
-                raise ConfigError(
-                    f"{where}: dataset {dataset.dataset!r} names system {title!r} "
-                    f"{named.count(title)} times; name it once"
-                )
+                raise ConfigError(f"{about} {named.count(title)} times; name it once")

@@ -21,26 +21,10 @@ from ..datasets.types import ConditionKind, Tag
 from .outcome import Score
 
 TAG_PREFIX = "tag_"
-SCHEMA = pa.schema(
-    [
-        pa.field("run_id", pa.string(), nullable=False),
-        pa.field("system", pa.string(), nullable=False),
-        pa.field("dataset", pa.string(), nullable=False),
-        pa.field("trial_id", pa.string(), nullable=False),
-        pa.field("mixture_id", pa.string(), nullable=False),
-        pa.field("condition", pa.string(), nullable=False),
-        pa.field("n_active", pa.int32(), nullable=False),
-        pa.field("n_inactive", pa.int32(), nullable=False),
-        pa.field("cluster", pa.string(), nullable=False),
-        pa.field("metric", pa.string(), nullable=False),
-        pa.field("signature", pa.string(), nullable=False),
-        pa.field("value", pa.float64(), nullable=False),
-        pa.field("status", pa.string(), nullable=False),
-        pa.field("reason", pa.string(), nullable=False),
-        pa.field("weight", pa.float64(), nullable=False),
-        pa.field("detail", pa.string(), nullable=False),
-    ]
-)
+_NUMBERS = {"n_active": pa.int32(), "n_inactive": pa.int32(), "value": pa.float64(), "weight": pa.float64()}
+_OF_TRIAL = ["run_id", "system", "dataset", "trial_id", "mixture_id", "condition", "n_active", "n_inactive", "cluster"]
+_OF_VALUE = ["metric", "signature", "value", "status", "reason", "weight", "detail"]
+SCHEMA = pa.schema([pa.field(name, _NUMBERS.get(name, pa.string()), nullable=False) for name in _OF_TRIAL + _OF_VALUE])
 _ORDER = ["system", "dataset", "trial_id", "metric", "signature", "run_id"]
 
 
@@ -91,7 +75,8 @@ def read_shard(path: Path) -> pd.DataFrame:
     Raises:
         DatasetError: the file is damaged or is not a shard of score rows.
     """
-    return _frame(_read_table(path))
+    rows: pd.DataFrame = _read_table(path).to_pandas()
+    return rows
 
 
 def read_rows(run_dirs: str | Path | Sequence[str | Path]) -> pd.DataFrame:
@@ -109,7 +94,8 @@ def read_rows(run_dirs: str | Path | Sequence[str | Path]) -> pd.DataFrame:
     if not folders:
         raise ConfigError("no run folder given; name at least one")
     runs = [_read_run(Path(folder)) for folder in folders]
-    rows = _frame(pa.concat_tables(runs, promote_options="default"))
+    table = pa.concat_tables(runs, promote_options="default")
+    rows: pd.DataFrame = table.select([*SCHEMA.names, *sorted({*table.column_names} - {*SCHEMA.names})]).to_pandas()
     if rows.duplicated(_ORDER).any():  # whole rows take long to compare, and seldom need it
         rows = rows.drop_duplicates()
         _check_unique(rows)
@@ -121,10 +107,8 @@ def _read_run(folder: Path) -> pa.Table:
         raise ConfigError(f"run folder {str(folder)!r} does not exist; give the folder of a run")
     shards = sorted((folder / "rows").glob("part-*.parquet"))
     if not shards:
-        raise ConfigError(
-            f"run folder {str(folder)!r} holds no score rows (rows/part-*.parquet); "
-            "run or score something into it first"
-        )
+        found = f"run folder {str(folder)!r} holds no score rows (rows/part-*.parquet)"
+        raise ConfigError(f"{found}; run or score something into it first")
     return pa.concat_tables([_read_table(path) for path in shards], promote_options="default")
 
 
@@ -153,24 +137,14 @@ def _read_table(path: Path) -> pa.Table:
 
 def _table(rows: Sequence[ScoreRow]) -> pa.Table:
     columns = {name: [getattr(row, name) for row in rows] for name in SCHEMA.names}
-    schema = SCHEMA
-    for tag in sorted({tag for row in rows for tag in row.tags}):
-        values = [str(row.tags[tag]) if tag in row.tags else None for row in rows]
-        schema = schema.append(pa.field(TAG_PREFIX + tag, pa.string()))
-        columns[TAG_PREFIX + tag] = values
-    table = pa.table(columns, schema=schema)
+    tags = sorted({tag for row in rows for tag in row.tags})
+    columns |= {TAG_PREFIX + tag: [str(row.tags[tag]) if tag in row.tags else None for row in rows] for tag in tags}
+    table = pa.table(columns, schema=pa.schema([*SCHEMA, *(pa.field(TAG_PREFIX + tag, pa.string()) for tag in tags)]))
     return table.sort_by([(name, "ascending") for name in [*_ORDER, "status", "value"]])
 
 
-def _frame(table: pa.Table) -> pd.DataFrame:
-    tags = sorted(name for name in table.column_names if name.startswith(TAG_PREFIX))
-    frame: pd.DataFrame = table.select([*SCHEMA.names, *tags]).to_pandas()
-    return frame
-
-
 def _check_unique(rows: pd.DataFrame) -> None:
-    twice = rows[rows.duplicated(_ORDER)]
-    if len(twice):
+    if len(twice := rows[rows.duplicated(_ORDER)]):
         row = twice.iloc[0]
         raise DatasetError(
             f"{len(twice)} rows of run {row['run_id']!r} are there twice with different contents, "

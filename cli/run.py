@@ -64,18 +64,10 @@ def run(
     for name in chosen.paper_tables:
         PAPER_TABLES.get(name)  # a typo shows before the run, not after it
     folder = out or Path("runs") / chosen.name
-    result = run_all(
-        chosen,
-        RunOptions(
-            out=folder,
-            device=device,
-            jobs=jobs,
-            fresh=fresh,
-            corpus_dirs=corpora_of(corpus),
-            progress=on_console(console),
-        ),
-    )
-    report_run(folder, names, tracking_uri, corpora_of(corpus))
+    corpora, progress = corpora_of(corpus), on_console(console)
+    how = RunOptions(out=folder, device=device, jobs=jobs, fresh=fresh, corpus_dirs=corpora, progress=progress)
+    result = run_all(chosen, how)
+    report_run(folder, names, tracking_uri, corpora)
     if result.failed_trials:
         say(f"{result.failed_trials} of {result.trials} trials failed; the report says why")
         raise typer.Exit(3)

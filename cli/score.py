@@ -90,38 +90,29 @@ def score(
     keep_freed_memory()
     claims = claims_of(claimed) if claimed is not None else ()
     choices = parse_metrics(names_of(metrics), option or [])
-    result = score_folders(
-        estimates=estimates,
-        references=references,
-        mixtures=mixtures,
-        options=ScoreOptions(
-            out=out,
-            metrics=choices,
-            transcripts=transcripts,
-            system=system,
-            channel=channel,
-            device=device,
-            jobs=jobs,
-            progress=on_console(console),
-        ),
+    progress = on_console(console)
+    how = ScoreOptions(
+        out=out,
+        metrics=choices,
+        transcripts=transcripts,
+        system=system,
+        channel=channel,
+        device=device,
+        jobs=jobs,
+        progress=progress,
     )
+    result = score_folders(estimates=estimates, references=references, mixtures=mixtures, options=how)
     if result.unpaired:
-        more = ", ..." if len(result.unpaired) > 3 else ""
-        first = ", ".join(result.unpaired[:3]) + more
+        first = ", ".join(result.unpaired[:3]) + (", ..." if len(result.unpaired) > 3 else "")
         say(f"left out, because they have no reference: {len(result.unpaired)} ({first})")
     report_run(out, names_of(FORMATS), tracking_uri)
     if variants or claims:
         from ..bench.folders.variants import score_variants, word_error_rate
         from ..reports.terminal.variants import report_variants
 
-        progress = on_console(console)
+        wer = word_error_rate(choices, result.device) if transcripts else None
         scores = score_variants(
-            result.files,
-            system=system,
-            device=result.device,
-            wer=word_error_rate(choices, result.device) if transcripts else None,
-            jobs=jobs,
-            progress=progress,
+            result.files, system=system, device=result.device, wer=wer, jobs=jobs, progress=progress
         )
         say(f"variants: {report_variants(scores, claims, out, console)}")
     if result.failed_trials:

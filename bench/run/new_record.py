@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from typing import Any
 
 from pydantic import TypeAdapter
 
@@ -16,11 +17,11 @@ from ...datasets.dataset import Dataset
 from ...datasets.missing import missing_summary
 from ...datasets.seeding import digest
 from ...systems.checkpoints.checkpoint import trained_on
-from ...systems.protocol import AnySystem, SystemCard
+from ...systems.protocol import SystemCard
 from ..config import RunConfig
 from ..metrics.protocol import MetricInfo
 from ..scoring.cache import system_identity
-from .dataset_run import OpenSet
+from .open_datasets import OpenSet
 from .prepare import PlannedRun
 from .record import ConfigRecord, ContentsRecord, CostFacts, DatasetRecord, OverlapRecord, RunRecord, SystemRecord
 
@@ -64,19 +65,11 @@ def _what_determines_rows(config: RunConfig) -> str:
     A dataset and a system may lie elsewhere on another machine: the fingerprint of the one and the identity of the
     other say what they are.
     """
-    return config.model_dump_json(
-        exclude={
-            "description": True,
-            "batch_size": True,
-            "datasets": {"__all__": {"dataset", "role"}},
-            "systems": {"__all__": {"options", "adapt"}},
-            "measure_cost": True,
-            "scale": True,
-            "scales": True,
-            "paper_tables": True,
-            "rank_by": True,
-        }
-    )
+    whole = ("description", "batch_size", "measure_cost", "scale", "scales", "paper_tables", "rank_by")
+    exclude: dict[str, Any] = dict.fromkeys(whole, True)
+    exclude["datasets"] = {"__all__": {"dataset", "role"}}
+    exclude["systems"] = {"__all__": {"options", "adapt"}}
+    return config.model_dump_json(exclude=exclude)
 
 
 def system_record(
@@ -96,24 +89,14 @@ def system_record(
 def dataset_record(
     dataset: Dataset, *, systems: Mapping[str, SystemCard], skipped: Mapping[str, str], role: str = ""
 ) -> DatasetRecord:
-    """The record of one dataset of a run.
-
-    Args:
-        dataset: the set.
-        systems: cards of those that run on it, by title.
-        skipped: reason by title for those that do not.
-        role: name of the set in a paper's table.
-    """
+    """The record of one dataset of a run: cards of the systems that run on it, and why others do not, by title."""
     card = dataset.card
     overlaps = {
         title: overlap(dataset, training_data=system.training_data, trained_on=trained_on(system.checkpoint))
         for title, system in systems.items()
     }
     return DatasetRecord(
-        fingerprint=card.fingerprint,
-        version=card.version,
-        builder=card.builder,
-        sample_rate_hz=card.sample_rate_hz,
+        **{key: getattr(card, key) for key in ("fingerprint", "version", "builder", "sample_rate_hz")},
         licences=tuple(f"{corpus}: {licence}" for corpus, licence in card.licences.items()),
         trials=Counter(f"{t.condition.kind} {t.condition}" for t in dataset.trials),
         systems=tuple(systems),
@@ -127,26 +110,29 @@ def dataset_record(
 
 def record_of(run: PlannedRun, sets: Sequence[OpenSet], costs: Mapping[str, CostFacts]) -> RunRecord:
     """The record of a run on these sets; one that goes on keeps its start time and its MLflow runs."""
-    config, systems, before = run.config, run.systems, run.before
+    config, before, cards = run.config, run.before, {title: system.card for title, system in run.systems.items()}
+    systems = {
+        title: system_record(
+            system.card,
+            identity=system_identity(system),
+            resampled_from_hz=_resampled_from_hz(title, system.card.sample_rate_hz, sets),
+            cost=costs.get(title),
+        )
+        for title, system in run.systems.items()
+    }
+    datasets = {
+        each.dataset.card.name: dataset_record(
+            each.dataset, systems={t: cards[t] for t in each.systems}, skipped=each.skipped, role=each.role
+        )
+        for each in sets
+    }
+    metrics = [info for each in sets for info in each.plan.infos]
     record = new_record(
         name=config.name,
         config=config,
-        systems={
-            title: system_record(
-                system.card,
-                identity=system_identity(system),
-                resampled_from_hz=_resampled_from_hz(title, system, sets),
-                cost=costs.get(title),
-            )
-            for title, system in systems.items()
-        },
-        datasets={
-            s.dataset.card.name: dataset_record(
-                s.dataset, systems={title: systems[title].card for title in s.systems}, skipped=s.skipped, role=s.role
-            )
-            for s in sets
-        },
-        metrics=[info for s in sets for info in s.plan.infos],
+        systems=systems,
+        datasets=datasets,
+        metrics=metrics,
         device=run.device,
         seed=config.seed,
     )
@@ -155,8 +141,7 @@ def record_of(run: PlannedRun, sets: Sequence[OpenSet], costs: Mapping[str, Cost
     return record.model_copy(update={"created": before.created, "tracking": before.tracking})
 
 
-def _resampled_from_hz(title: str, system: AnySystem, sets: Sequence[OpenSet]) -> tuple[int, ...]:
+def _resampled_from_hz(title: str, own: int | None, sets: Sequence[OpenSet]) -> tuple[int, ...]:
     """Rates of the sets that a system runs on, other than its own."""
-    own = system.card.sample_rate_hz
     rates = {each.dataset.card.sample_rate_hz for each in sets if title in each.systems}
     return () if own is None else tuple(sorted(rates - {own}))

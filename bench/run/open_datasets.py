@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from ...core.errors import ConfigError
 from ...datasets.build import build
 from ...datasets.dataset import Dataset, load_dataset
-from ...systems.protocol import AnySystem
+from ...systems.protocol import SystemCard
 from ..metrics.registry import MetricContext
 from ..scoring.plan import MetricPlan, plan_metrics
-from .dataset_run import OpenSet
 from .prepare import PlannedRun, PlannedSet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenSet:
+    """A dataset of a run: its metrics, the systems that run on it, and why others do not."""
+
+    dataset: Dataset
+    plan: MetricPlan
+    systems: tuple[str, ...]
+    skipped: Mapping[str, str]
+    role: str
 
 
 def open_sets(run: PlannedRun) -> Iterator[OpenSet]:
@@ -23,19 +34,16 @@ def open_sets(run: PlannedRun) -> Iterator[OpenSet]:
     """
     seen: set[str] = set()
     for planned in run.sets:
-        dataset = _dataset(planned, run)
+        dataset, plan = _dataset(planned, run), planned.plan
         if dataset.card.name in seen:
             raise ConfigError(f"{run.config.name}: two datasets are called {dataset.card.name!r}; rename one")
         seen.add(dataset.card.name)
+        if (grammar := dataset.grammar()) is not None:  # known only once the set is open
+            plan = plan_metrics(planned.metrics, context=MetricContext(device=run.device, grammar=grammar))
         titles = planned.spec.systems or tuple(run.systems)
-        skipped = _unfit(dataset, {title: run.systems[title] for title in titles})
-        yield OpenSet(
-            dataset=dataset,
-            plan=_plan(planned, dataset.grammar(), run.device),
-            systems=tuple(title for title in titles if title not in skipped),
-            skipped=skipped,
-            role=planned.spec.role,
-        )
+        skipped = _unfit(dataset, {title: run.systems[title].card for title in titles})
+        fit = tuple(title for title in titles if title not in skipped)
+        yield OpenSet(dataset=dataset, plan=plan, systems=fit, skipped=skipped, role=planned.spec.role)
 
 
 def _dataset(planned: PlannedSet, run: PlannedRun) -> Dataset:
@@ -52,18 +60,11 @@ def _dataset(planned: PlannedSet, run: PlannedRun) -> Dataset:
     )
 
 
-def _plan(planned: PlannedSet, grammar: str | None, device: str) -> MetricPlan:
-    """The planned metrics; made again for a set with a grammar, known only once it is open."""
-    if grammar is None:
-        return planned.plan
-    return plan_metrics(planned.metrics, context=MetricContext(device=device, grammar=grammar))
-
-
-def _unfit(dataset: Dataset, systems: Mapping[str, AnySystem]) -> dict[str, str]:
+def _unfit(dataset: Dataset, cards: Mapping[str, SystemCard]) -> dict[str, str]:
     """Systems that can use no clue of a dataset, with the reason."""
     given = frozenset[str]().union(*(trial.clue.kinds() for trial in dataset.trials))
     return {
-        title: f"needs {' or '.join(sorted(system.card.clues))}; the set gives {', '.join(sorted(given)) or 'no clue'}"
-        for title, system in systems.items()
-        if system.card.clues and not system.card.clues & given
+        title: f"needs {' or '.join(sorted(card.clues))}; the set gives {', '.join(sorted(given)) or 'no clue'}"
+        for title, card in cards.items()
+        if card.clues and not card.clues & given
     }

@@ -7,17 +7,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ...core.config_files import corpus_dirs as user_corpus_dirs
-from ...core.errors import OutputError
+from ...core.errors import ConfigError, OutputError
 from ...core.progress import ProgressFactory, quiet
 from ...core.provenance import resolve_device
 from ...datasets.config import DatasetConfig, OpenedBuilder, load_dataset_configs, open_builder
 from ...datasets.manifest import read_card
 from ...systems.protocol import AnySystem
+from ...systems.registry import load_system
 from ..config import DatasetSpec, RunConfig, check_titles
 from ..metrics.registry import MetricContext
 from ..scoring.plan import MetricPlan, MetricSpec, plan_metrics
 from .evaluation import CHUNK_TRIALS
-from .open_systems import load_systems
 from .rank_by import checked_by_dataset
 from .record import RunRecord, read_record
 
@@ -27,8 +27,6 @@ class RunOptions:
     """How a run is carried out; nothing here changes a value.
 
     Attributes:
-        out: run folder.
-        device: "auto", "cpu", "cuda", ...
         jobs: processes for metrics of one file, and threads that build datasets.
         fresh: empty the run folder first, and do not read scores from the cache.
         chunk_trials: trials of a shard; a run that goes on must keep it to find its shards.
@@ -48,15 +46,7 @@ class RunOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedSet:
-    """A dataset of a run with its metrics, before it is opened or built.
-
-    Attributes:
-        spec: its entry in the config.
-        metrics: its metrics as the config names them.
-        plan: the metrics.
-        recipe: None if it is a dataset folder.
-        builder: of the recipe, if it is already open.
-    """
+    """A dataset of a run with its metrics, before it is opened, or built from a recipe (None: a dataset folder)."""
 
     spec: DatasetSpec
     metrics: tuple[MetricSpec, ...]
@@ -72,15 +62,7 @@ class PlannedSet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedRun:
-    """A run that can begin.
-
-    Attributes:
-        device: of systems and batched metrics, resolved: "cpu", "cuda", ...
-        corpus_dirs: folders of corpora by name.
-        sets: its datasets.
-        systems: its systems by title, on the device.
-        before: record of the same run so far, or None.
-    """
+    """A run that can begin; `before` is the record of the same run so far, if there is one."""
 
     config: RunConfig
     options: RunOptions
@@ -96,7 +78,9 @@ def prepare(config: RunConfig, options: RunOptions) -> PlannedRun:
 
     Raises:
         ConfigError: something in the config does not exist or does not fit.
+        CheckpointError: weights are missing, unsafe or do not fit.
         CorpusError: with `fresh`, a corpus is missing or damaged.
+        DatasetError: the data to adapt with cannot be opened.
         OutputError: the folder holds another run.
     """
     check_titles(config, where=config.name)
@@ -110,16 +94,12 @@ def prepare(config: RunConfig, options: RunOptions) -> PlannedRun:
             "choose another with --out, or empty it with --fresh"
         )
     corpus_dirs = user_corpus_dirs(options.corpus_dirs)
-    systems = load_systems(
-        config,
-        folder=options.out / "adapted",
-        device=device,
-        corpus_dirs=corpus_dirs,
-        reuse=not options.fresh,
-        progress=options.progress,
-    )
+    systems = _load_systems(config, options, device=device, corpus_dirs=corpus_dirs)
     if options.fresh:  # all sets are built again: their corpora must be there before the old ones go
-        sets = tuple(_opened(planned, corpus_dirs) for planned in sets)
+        sets = tuple(
+            replace(planned, builder=open_builder(planned.recipe, corpus_dirs)) if planned.recipe else planned
+            for planned in sets
+        )
     return PlannedRun(
         config=config,
         options=options,
@@ -132,11 +112,7 @@ def prepare(config: RunConfig, options: RunOptions) -> PlannedRun:
 
 
 def plan_sets(config: RunConfig, *, device: str = "cpu") -> Iterator[PlannedSet]:
-    """The datasets of a config, which may be collections, with their metrics.
-
-    Raises:
-        ConfigError: a dataset or a metric does not exist.
-    """
+    """The datasets of a config, which may be collections, with their metrics."""
     for spec in config.datasets:
         metrics = spec.metrics or config.metrics
         is_folder = (Path(spec.dataset) / "card.json").is_file()
@@ -146,15 +122,35 @@ def plan_sets(config: RunConfig, *, device: str = "cpu") -> Iterator[PlannedSet]
 
 
 def check_rank_by(config: RunConfig, sets: Sequence[PlannedSet]) -> None:
-    """Check the ranking metrics of a config.
-
-    Raises:
-        ConfigError: a dataset of the run has no such metric, there is no such dataset, or the metric cannot rank.
-    """
+    """Check the ranking metrics of a config; see `checked_by_dataset`."""
     checked_by_dataset(config.rank_by, {planned.name: planned.plan.infos for planned in sets})
 
 
-def _opened(planned: PlannedSet, corpus_dirs: Mapping[str, Path]) -> PlannedSet:
-    if planned.recipe is None:
-        return planned
-    return replace(planned, builder=open_builder(planned.recipe, corpus_dirs))
+def _load_systems(
+    config: RunConfig, options: RunOptions, *, device: str, corpus_dirs: Mapping[str, Path]
+) -> dict[str, AnySystem]:
+    """The systems of a run by title; those with `adapt` are adapted to new classes first, or were before."""
+    systems: dict[str, AnySystem] = {}
+    for spec in config.systems:
+        settings = dict(spec.options)
+        if spec.adapt is not None:
+            if "checkpoint" not in settings:
+                raise ConfigError(f"system {spec.title!r} has `adapt`, but no option `checkpoint` to be adapted")
+            # Training is heavy to import, and most runs do without.
+            from ...systems.training.adaptation.adapt import adapt  # noqa: PLC0415
+
+            folder = options.out / "adapted" / spec.title
+            adapt(
+                str(settings["checkpoint"]),
+                dataset=spec.adapt.dataset,
+                enroll_from=spec.adapt.enroll_from,
+                out=folder,
+                options=spec.adapt.how,
+                device=device,
+                corpus_dirs=corpus_dirs,
+                progress=options.progress,
+                reuse=not options.fresh,
+            )
+            settings["checkpoint"] = str(folder)
+        systems[spec.title] = load_system(spec.name, device=device, **settings)
+    return systems

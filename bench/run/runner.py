@@ -16,7 +16,6 @@ from pathlib import Path
 from ...core.allocator import give_back_freed_memory
 from ...core.errors import OutputError
 from ...core.files import make_folder
-from ...datasets.dataset import Dataset
 from ...systems.registry import load_system
 from ..config import RunConfig
 from ..cost.measure import measure_cost
@@ -24,10 +23,10 @@ from ..inference.batching import Item
 from ..rows import read_shard
 from ..scoring.cache import ScoreCache, default_cache_dir, system_identity
 from ..scoring.pool import FilePool
-from .dataset_run import DatasetRun, OpenSet, Target
+from .dataset_run import DatasetRun
 from .evaluation import Evaluation
 from .new_record import record_of
-from .open_datasets import open_sets
+from .open_datasets import OpenSet, open_sets
 from .prepare import PlannedRun, RunOptions, prepare
 from .record import CostFacts, RunRecord, write_record
 
@@ -60,7 +59,7 @@ def run(config: RunConfig, options: RunOptions) -> RunResult:
         _empty(options.out)
     make_folder(options.out / "rows")
     sets = list(open_sets(planned))
-    costs = measure_costs(planned, sets) if config.measure_cost else {}
+    costs = _measure_costs(planned, sets) if config.measure_cost else {}
     record = record_of(planned, sets, costs)
     write_record(options.out, record)
     shards = _write_rows(planned, sets, record.run_id)
@@ -74,23 +73,15 @@ def run(config: RunConfig, options: RunOptions) -> RunResult:
 
 def _write_rows(planned: PlannedRun, sets: Sequence[OpenSet], run_id: str) -> list[Path]:
     """Write the shards that are missing; all shards of the run."""
-    config, options, device = planned.config, planned.options, planned.device
+    options, device = planned.options, planned.device
     cache = ScoreCache(options.cache or default_cache_dir(), read=not options.fresh)
-    target = Target(
-        out=options.out,
-        estimates=options.out / "estimates" if config.keep_estimates else None,
-        run_id=run_id,
-        device=device,
-        batch_size=config.batch_size,
-        progress=options.progress,
-    )
     with FilePool(options.jobs) as pool:
         work = []
         for each in sets:
             evaluation = Evaluation(
                 each.dataset, each.plan, device=device, pool=pool, cache=cache, chunk_trials=options.chunk_trials
             )
-            work.append(DatasetRun(each, evaluation, target, planned.systems))
+            work.append(DatasetRun(each, evaluation, planned, run_id))
         shards = [path for each in work for path in each.shards]
         # Before any row is written: the folder never holds rows of two states of the run.
         _remove_others(options.out / "rows", shards)
@@ -114,11 +105,9 @@ def _empty(folder: Path) -> None:
 
 def _remove_others(folder: Path, shards: Sequence[Path]) -> None:
     """Remove shards of an earlier state of the config, or of weights that have changed."""
-    wanted = set(shards)
     drafts = folder.glob(".part-*.part")
-    for path in [*folder.glob("part-*.parquet"), *drafts]:
-        if path not in wanted:
-            path.unlink(missing_ok=True)
+    for path in {*folder.glob("part-*.parquet"), *drafts} - {*shards}:
+        path.unlink(missing_ok=True)
 
 
 def _failed_trials(shard: Path) -> int:
@@ -127,7 +116,7 @@ def _failed_trials(shard: Path) -> int:
     return sum(1 for found in statuses if "failed" in found and "ok" not in found)
 
 
-def measure_costs(run: PlannedRun, sets: Sequence[OpenSet]) -> dict[str, CostFacts]:
+def _measure_costs(run: PlannedRun, sets: Sequence[OpenSet]) -> dict[str, CostFacts]:
     """Costs by title, each measured on the first set that the system runs on.
 
     Costs of an earlier start of the run on the same device are taken over.
@@ -140,17 +129,10 @@ def measure_costs(run: PlannedRun, sets: Sequence[OpenSet]) -> dict[str, CostFac
             continue
         dataset = next((each.dataset for each in sets if title in each.systems), None)
         if dataset is not None:
-            video = dataset.trials[0].clue.video is not None
-            costs[title] = measure_cost(
-                system,
-                sample_rate_hz=dataset.card.sample_rate_hz,
-                device=run.device,
-                # A video is hard to make up; other clues are, so that sets can be compared.
-                example=_item(dataset) if video else None,
-            )
+            example = None
+            if dataset.trials[0].clue.video is not None:  # hard to make up; others are, so that sets can be compared
+                query, truth = dataset[0]
+                example = Item(index=0, query=query, truth=truth)
+            rate_hz = dataset.card.sample_rate_hz
+            costs[title] = measure_cost(system, sample_rate_hz=rate_hz, device=run.device, example=example)
     return costs
-
-
-def _item(dataset: Dataset) -> Item:
-    query, truth = dataset[0]
-    return Item(index=0, query=query, truth=truth)
