@@ -75,12 +75,7 @@ def count_errors(reference: str, hypothesis: str) -> WordErrors:
 def alignment(reference: str, hypothesis: str) -> tuple[Chunk, ...]:
     """The alignment that `count_errors` counts, for reports that mark errors.
 
-    Returns:
-        Chunks that, put together, give all words of both texts in order.
-
-    Raises:
-        UndefinedValueError: the reference has no words ("no_transcript").
-        ConfigError: jiwer is not installed.
+    Put together, the chunks give all words of both texts in order. Raises as `count_errors`.
     """
     spoken, recognised = reference.split(), hypothesis.split()
     return tuple(
@@ -95,8 +90,7 @@ def alignment(reference: str, hypothesis: str) -> tuple[Chunk, ...]:
 
 def _align(reference: str, hypothesis: str) -> Any:
     """Jiwer's output for one pair."""
-    spoken, recognised = reference.split(), hypothesis.split()
-    if not spoken:
+    if not reference.split():
         raise UndefinedValueError("no_transcript")
     jiwer = import_package("jiwer", distribution="jiwer")
-    return jiwer.process_words(" ".join(spoken), " ".join(recognised))
+    return jiwer.process_words(" ".join(reference.split()), " ".join(hypothesis.split()))

@@ -21,8 +21,6 @@ from ..run.record import CostFacts
 from .networks import Size, find_networks, size_of
 from .passes import Counts, Passes, Timing, cost_items
 
-_BYTES_PER_MB = 1e6
-
 T = TypeVar("T")
 
 
@@ -34,7 +32,6 @@ def measure_cost(
     An external system is not run. What a system raises becomes a note.
 
     Args:
-        system: the system, on its device.
         sample_rate_hz: rate of the queries, if the card does not name one.
         device: where the batches go.
         example: a trial whose signals and clue are used, cut or repeated to the lengths needed; without one they are
@@ -52,16 +49,12 @@ def measure_cost(
         counts = _attempt(passes.count, notes) if passes and timing else None
     # Anew, because some networks are built, or get their shapes, with their first input.
     networks = _attempt(lambda: find_networks(system), notes) or ()
-    size = _size(networks, needed=_has_networks(system), notes=notes)
-    if counts and not counts.macs_per_s and _has_networks(system):
+    needed = system.card.family not in {"baseline", "oracle"}
+    size = _size(networks, needed=needed, notes=notes)
+    if counts and not counts.macs_per_s and needed:
         notes.append("no MACs were seen: the network may run in other threads or outside of torch")
         counts = replace(counts, macs_per_s=None, macs_per_query=None)
     return _cost(timing, counts, size, device=device, notes=notes)
-
-
-def _has_networks(system: AnySystem) -> bool:
-    """Whether the system should have networks."""
-    return system.card.family not in {"baseline", "oracle"}
 
 
 def _cost(
@@ -74,7 +67,7 @@ def _cost(
         macs_per_s=counts.macs_per_s if counts else None,
         macs_per_query=counts.macs_per_query if counts else None,
         rtf=timing.rtf if timing else None,
-        peak_memory_mb=(size.num_bytes + peaks[0]) / _BYTES_PER_MB if size and peaks else None,
+        peak_memory_mb=(size.num_bytes + peaks[0]) / 1e6 if size and peaks else None,
         device=device,
         notes=tuple(dict.fromkeys([*said, *notes])),
     )

@@ -9,7 +9,6 @@ from types import FunctionType, MethodType, ModuleType
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-_DEPTH = 4
 _LEAVES = (Tensor, FunctionType, ModuleType, type, str, bytes)
 
 
@@ -20,7 +19,7 @@ def find_networks(system: object) -> tuple[nn.Module, ...]:
     `networks()` names its own instead, for example those behind a closure.
     """
     found: dict[int, nn.Module] = {}
-    _search(system, depth=_DEPTH, found=found, seen=set())
+    _search(system, depth=4, found=found, seen=set())
     return tuple(found.values())
 
 

@@ -20,12 +20,8 @@ from ..inference.ask import ask
 from ..inference.batching import Item, at_rate
 from .peak_memory import LiveTensors
 
-_UNIT = 7680
-"""Lengths are multiples of 2⁹·3·5 samples, which most hops and chunks fill exactly."""
-_RELATIVE_LENGTHS = (1, 2, 5)
-_ENROLLMENT_S = 4.0
+_UNIT = 7680  # lengths are multiples of 2⁹·3·5 samples, which most hops and chunks fill exactly
 _TIMED_S = 2.0
-_LINEAR_WITHIN = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,17 +54,12 @@ def cost_items(card: SystemCard, sample_rate_hz: int, example: Item | None) -> t
     else:
         item = at_rate(example, card.sample_rate_hz)
     unit = _UNIT * max(1, round(item.query.sample_rate_hz / _UNIT))
-    return tuple(_of_length(item, unit * factor) for factor in _RELATIVE_LENGTHS)
+    return tuple(_of_length(item, unit * factor) for factor in (1, 2, 5))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passes:
-    """A system and the queries of its measurement.
-
-    Attributes:
-        items: the same query at three lengths, the shortest first.
-        device: where the batches go.
-    """
+    """A system and its query at three lengths, the shortest first; batches go to the device."""
 
     system: AnySystem
     items: tuple[Item, ...]
@@ -111,22 +102,24 @@ class Passes:
     def _timed(self, item: Item) -> tuple[float, int]:
         """Wall time of one answer in seconds, and the peak of its tensors in bytes (CUDA)."""
         batch = self._batch(item)
-        before = self._start_peak()
+        before = 0
+        if self._cuda:
+            torch.cuda.synchronize(self.device)
+            torch.cuda.reset_peak_memory_stats(self.device)
+            before = torch.cuda.memory_allocated(self.device)
         start = time.perf_counter()
         self._ask(item, batch)
-        peak = self._wait()
-        return time.perf_counter() - start, peak - before
+        if self._cuda:
+            torch.cuda.synchronize(self.device)
+        seconds = time.perf_counter() - start
+        return seconds, torch.cuda.max_memory_allocated(self.device) - before if self._cuda else 0
 
     @torch.inference_mode()
     def _batch(self, item: Item) -> QueryBatch:
         return collate([item.query], device=self.device)
 
     def _ask(self, item: Item, batch: QueryBatch) -> None:
-        """Have one query answered.
-
-        Raises:
-            ExtractionError: it is refused.
-        """
+        """Have one query answered; a refusal raises `ExtractionError`."""
         extraction = ask(self.system, batch, [item.truth])
         if item.query.id in extraction.failures:
             raise ExtractionError(extraction.failures[item.query.id])
@@ -135,46 +128,27 @@ class Passes:
     def _cuda(self) -> bool:
         return self.device.startswith("cuda")
 
-    def _start_peak(self) -> int:
-        """Forget the peak on CUDA; bytes that are taken now."""
-        if not self._cuda:
-            return 0
-        torch.cuda.synchronize(self.device)
-        torch.cuda.reset_peak_memory_stats(self.device)
-        return torch.cuda.memory_allocated(self.device)
-
-    def _wait(self) -> int:
-        """Wait for the device; on CUDA, the most bytes that were taken."""
-        if not self._cuda:
-            return 0
-        torch.cuda.synchronize(self.device)
-        return torch.cuda.max_memory_allocated(self.device)
-
 
 def _growth(macs: Sequence[int], durations_s: Sequence[float], *, peak_bytes: int | None) -> Counts:
     """The line through the first and the last count; the middle one tests linearity."""
     first, middle, last = macs
     per_s = (last - first) / (durations_s[-1] - durations_s[0])
     rest = first - per_s * durations_s[0]
-    linear = abs(middle - rest - per_s * durations_s[1]) <= _LINEAR_WITHIN * middle
-    note = (
-        "MACs are not linear in the duration; macs_per_s is their mean slope from "
-        f"{durations_s[0]:.3g} to {durations_s[-1]:.3g} s"
-    )
+    linear = abs(middle - rest - per_s * durations_s[1]) <= 0.01 * middle
+    span = f"{durations_s[0]:.3g} to {durations_s[-1]:.3g} s"
     return Counts(
         macs_per_s=per_s,
         # Below zero where no padding makes up for the context that the first frame needs.
         macs_per_query=max(0.0, rest) if linear else None,
         peak_bytes=peak_bytes,
-        note=None if linear else note,
+        note=None if linear else f"MACs are not linear in the duration; macs_per_s is their mean slope from {span}",
     )
 
 
 def _made_up(card: SystemCard, sample_rate_hz: int) -> Item:
     probe = make_probe(card, name="cost", duration_s=1.0, sample_rate_hz=sample_rate_hz, seed=0)
     clues = probe.query.clues
-    length = round(_ENROLLMENT_S * sample_rate_hz)
-    enrollments = tuple(_looped(clip, length) for clip in clues.enrollments)
+    enrollments = tuple(_looped(clip, 4 * sample_rate_hz) for clip in clues.enrollments)  # of 4 s
     query = replace(probe.query, clues=replace(clues, enrollments=enrollments))
     return Item(index=0, query=query, truth=probe.truth)
 
@@ -183,14 +157,11 @@ def _of_length(item: Item, length: int) -> Item:
     """A copy with signals of `length` samples."""
     query, truth = item.query, item.truth
     clues = _own_clues(query.clues, duration_s=length / query.sample_rate_hz)
-    return Item(
-        index=item.index,
+    target = None if truth.target is None else _looped(truth.target, length)
+    return replace(
+        item,
         query=replace(query, mixture=_looped(query.mixture, length), clues=clues),
-        truth=replace(
-            truth,
-            target=None if truth.target is None else _looped(truth.target, length),
-            interferers=_looped(truth.interferers, length),
-        ),
+        truth=replace(truth, target=target, interferers=_looped(truth.interferers, length)),
     )
 
 

@@ -19,8 +19,7 @@ from ...systems.protocol import LENGTH_TOLERANCE_S
 from ..inference.ask import Answer, Inference
 from ..inference.batching import Item
 
-DATASET = "files"
-"""Name of the set in rows and run.json."""
+DATASET = "files"  # name of the set in rows and run.json
 _SUFFIXES = {".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif", ".opus"}
 
 
@@ -80,11 +79,7 @@ class FileSet:
         return len(self.trials)
 
     def __getitem__(self, index: int) -> tuple[Query, Truth]:
-        """Query and truth of one trial; mixture − reference counts as the interferer.
-
-        Raises:
-            AudioError: the reference or the mixture cannot be read.
-        """
+        """Query and truth of one trial; mixture − reference counts as the interferer. Raises as `read_signal`."""
         files, key = self.files, self.files.keys[index]
         reference = read_signal(files.references[key], files.channel)
         mixture, interferers = reference, reference.new_zeros(0, len(reference))
@@ -103,7 +98,6 @@ class FileAnswers:
 
     Args:
         folder: files by key; one that is missing or cannot be read is a failure.
-        channel: channel of files with several.
         identity: determines the content of the files; "" keeps their scores out of the cache.
     """
 

@@ -1,10 +1,12 @@
-"""Scoring folders of audio files, paired by name: the quickest way in."""
+"""Scoring folders of audio files, paired by name."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 
 from ...core.allocator import give_back_freed_memory
@@ -26,8 +28,7 @@ from ..scoring.plan import MetricPlan, MetricSpec, plan_metrics
 from ..scoring.pool import FilePool
 from .paired_files import DATASET, FileAnswers, FileSet, PairedFiles, pair_folders
 
-_DEVICE_CHUNK = 256
-"""Trials that are scored at once on a GPU: enough to keep it busy."""
+_DEVICE_CHUNK = 256  # trials that are scored at once on a GPU: enough to keep it busy
 _MIXTURE = "mixture"
 
 
@@ -200,11 +201,9 @@ def _write_mixture(out: Path, rows: Sequence[ScoreRow]) -> None:
     They hold for all that is scored into the folder. Those of a system do not, because its files may be others the next
     time: they are replaced.
     """
-    by_signature: dict[str, list[ScoreRow]] = {}
-    for row in rows:
-        by_signature.setdefault(row.signature, []).append(row)
-    for signature, same in by_signature.items():
-        _write(out, f"{_MIXTURE}|{signature}", same)
+    by_signature = attrgetter("signature")
+    for signature, same in groupby(sorted(rows, key=by_signature), key=by_signature):
+        _write(out, f"{_MIXTURE}|{signature}", list(same))
 
 
 def _failed(rows: Sequence[ScoreRow], plan: MetricPlan) -> int:

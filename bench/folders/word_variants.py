@@ -21,19 +21,9 @@ from .variant import Variant, VariantLine
 class _Reading:
     """One definition of the word error rate of a set."""
 
+    variant: Variant
     normaliser: Normaliser
     pooled: bool
-    swapped: bool
-
-    @property
-    def name(self) -> str:
-        ending = "_pooled" * self.pooled + "_swapped" * self.swapped
-        return f"wer_{self.normaliser.name}{ending}"
-
-    @property
-    def label(self) -> str:
-        over = "all words" if self.pooled else "each trial"
-        return f"WER over {over}, {self.normaliser.name}{', swapped' * self.swapped}"
 
 
 def word_lines(
@@ -47,26 +37,29 @@ def word_lines(
         mixture: of the mixtures for the same trials; empty without mixtures.
         transcripts: of the references, by trial.
     """
-    return [line for reading in _readings() for line in _lines(reading, metric, scores, mixture, transcripts)]
+    return [line for reading in _readings(metric) for line in _lines(reading, scores, mixture, transcripts)]
 
 
-def _readings() -> Iterator[_Reading]:
+def _readings(metric: Metric) -> Iterator[_Reading]:
     """The normaliser of Whisper only where its package is installed."""
     for name in ("none", "basic", "whisper_en"):
         if name != "whisper_en" or find_spec("whisper") is not None:
             normaliser = open_normaliser(name)
             for pooled, swapped in ((True, False), (False, False), (True, True)):
-                yield _Reading(normaliser, pooled, swapped)
+                title = f"wer_{name}{'_pooled' * pooled}{'_swapped' * swapped}"
+                label = f"WER over {'all words' if pooled else 'each trial'}, {name}{', swapped' * swapped}"
+                variant = Variant(name=title, label=label, family="wer", metric=metric, swapped=swapped)
+                yield _Reading(variant, normaliser, pooled)
 
 
 def _lines(
-    reading: _Reading, metric: Metric, scores: Sequence[Score], mixture: Sequence[Score], transcripts: Mapping[str, str]
+    reading: _Reading, scores: Sequence[Score], mixture: Sequence[Score], transcripts: Mapping[str, str]
 ) -> Iterator[VariantLine]:
     ours, theirs = (_counted(reading, side, transcripts) for side in (scores, mixture))
     statuses = [score.status for score in scores]
     mean, median = _summary(reading, list(ours.values()))
     line = VariantLine(
-        variant=Variant(name=reading.name, label=reading.label, family="wer", metric=metric, swapped=reading.swapped),
+        variant=reading.variant,
         quantity="value",
         n=len(ours),
         n_failed=statuses.count("failed"),
@@ -74,7 +67,7 @@ def _lines(
         n_floored=0,
         mean=mean,
         median=median,
-        signature=f"{scores[0].signature}|{reading.name}",
+        signature=f"{scores[0].signature}|{reading.variant.name}",
     )
     yield line
     if mixture:
@@ -103,5 +96,5 @@ def _counted(reading: _Reading, scores: Sequence[Score], transcripts: Mapping[st
             said = reading.normaliser(clean_reference(transcripts[score.trial_id]))
             texts = (said, reading.normaliser(score.detail))
             with suppress(UndefinedValueError):
-                found[score.trial_id] = count_errors(*(texts[::-1] if reading.swapped else texts))
+                found[score.trial_id] = count_errors(*(texts[::-1] if reading.variant.swapped else texts))
     return found
