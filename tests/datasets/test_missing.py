@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from helpers.trees.builds import SETS
+from helpers.builds import make_set
 from helpers.trees.fuss import make_fuss
 from helpers.trees.partial import CASES, Partial
 
@@ -211,7 +211,7 @@ def test_a_folder_that_lists_itself_tells_how_many_files_its_release_has(tmp_pat
 
 
 def test_scarce_enrollments_of_a_complete_corpus_are_an_error(tmp_path: Path) -> None:
-    config, folders = SETS["wsj0_mix"](tmp_path)
+    config, folders = make_set("wsj0_mix", tmp_path)
     config = config.model_copy(update={"params": {"enrollments": 9}})
     for allowed in (False, True):
         with pytest.raises(TsebenchError, match=r"recordings that the mixture does not use, but 9"):

@@ -1,4 +1,7 @@
-"""Every builder: the same set wherever, however and after whatever it is built."""
+"""Every builder: the same set wherever, however and after whatever it is built.
+
+A small set of each is made by `helpers/builds/NAME.py`.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.trees.builds import SETS, Case
+from helpers.builds import Case, make_set
 from helpers.trees.fsdkaggle2018 import make_fsdkaggle2018
 
 from tsebench.core.errors import CorpusError, DatasetError
@@ -23,10 +26,9 @@ NAMES = sorted(BUILDERS.names())
 @pytest.fixture(scope="module", params=NAMES)
 def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Case:
     name = str(request.param)
-    assert name in SETS, f"builder {name!r} has no small set in tests/helpers/trees/builds.py"
     if name == "vox2_mix":
         pytest.importorskip("av", reason="PyAV is not installed")
-    return SETS[name](tmp_path_factory.mktemp(name))
+    return make_set(name, tmp_path_factory.mktemp(name))
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +97,7 @@ LISTED = {
 def test_a_recording_that_is_missing_is_named_and_may_be_left_out(name: str, tmp_path: Path) -> None:
     if name == "vox2_mix":
         pytest.importorskip("av", reason="PyAV is not installed")
-    config, folders = SETS[name](tmp_path / "corpora")
+    config, folders = make_set(name, tmp_path / "corpora")
     whole = build(config, tmp_path / "whole", corpus_dirs=folders)
     corpus, path, left = LISTED[name]
     (folders[corpus] / path).unlink()

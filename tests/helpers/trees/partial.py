@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from helpers.trees import builds
+from helpers.builds import make_set
 from helpers.trees.audio import save
 from helpers.trees.audioset import make_audioset
 from helpers.trees.fsd50k import make_fsd50k
@@ -139,14 +139,14 @@ def speech_mix_of_a_folder(root: Path) -> Partial:
 
 
 def fewshot_of_a_table(root: Path) -> Partial:
-    config, folders = builds.fewshot(root)
+    config, folders = make_set("fewshot", root)
     gone = ("class0/30.wav", "class3/3.wav", "class5/47.wav")
     return Partial(config=config, folders=folders, corpus="sounds", gone=gone)
 
 
 def jams_of_a_table(root: Path) -> Partial:
     """The table lists another split, too."""
-    config, folders = builds.jams(root)
+    config, folders = make_set("jams", root)
     paths = sorted(path.relative_to(folders["events"]) for path in folders["events"].rglob("*.wav"))
     rows = [{"path": str(p), "label": p.parts[0], "split": "test"} for p in paths]
     rows.append({"path": "none/such.wav", "label": "class0", "split": "train"})
@@ -163,13 +163,13 @@ def jams_of_a_table(root: Path) -> Partial:
 
 def jams_without_a_scene(root: Path) -> Partial:
     """Nothing lists the scenes but the JAMS files."""
-    config, folders = builds.jams(root)
+    config, folders = make_set("jams", root)
     gone = ("scene0/0.wav",)
     return Partial(config=config, folders=folders, corpus="scenes", gone=gone, lost=2)
 
 
 def librimix_of_librispeech(root: Path) -> Partial:
-    config, folders = builds.librimix(root)
+    config, folders = make_set("librimix", root)
     return Partial(
         config=config, folders=folders, corpus="librispeech", gone=("test-clean/60/7/60-7-0001.flac",), lost=1
     )
@@ -196,13 +196,13 @@ def librimix_on_wham(root: Path) -> Partial:
 
 def wsj0_mix_of_wsj0(root: Path) -> Partial:
     """A mixture lacks a speaker, and another one all that it could enroll the speaker with."""
-    config, folders = builds.wsj0_mix(root)
+    config, folders = make_set("wsj0_mix", root)
     gone = ("wsj0/si_dt_05/050/050a0501.wav",)
     return Partial(config=config, folders=folders, corpus="wsj0", gone=gone, lost=2, named=gone[0][5:])
 
 
 def fuss_style_of_a_table(root: Path) -> Partial:
-    config, folders = builds.fuss_style(root)
+    config, folders = make_set("fuss_style", root)
     paths = sorted(path.relative_to(folders["events"]) for path in folders["events"].rglob("*.wav"))
     _table(folders["events"] / "clips.csv", [{"path": str(p), "label": p.parts[0]} for p in paths])
     return Partial(
@@ -214,7 +214,7 @@ def fuss_style_of_a_table(root: Path) -> Partial:
 
 
 def fuss_released_of_fuss(root: Path) -> Partial:
-    config, folders = builds.fuss_released(root)
+    config, folders = make_set("fuss_released", root)
     return Partial(
         config=config,
         folders=folders,
@@ -226,7 +226,7 @@ def fuss_released_of_fuss(root: Path) -> Partial:
 
 
 def vox2_mix_without_sound(root: Path) -> Partial:
-    config, folders = builds.vox2_mix(root)
+    config, folders = make_set("vox2_mix", root)
     return Partial(
         config=config,
         folders=folders,
@@ -238,7 +238,7 @@ def vox2_mix_without_sound(root: Path) -> Partial:
 
 
 def vox2_mix_without_pictures(root: Path) -> Partial:
-    config, folders = builds.vox2_mix(root)
+    config, folders = make_set("vox2_mix", root)
     gone = ("orig/test/id00001/aaaaaaaaaaa/00001.mp4",)
     return Partial(config=config, folders=folders, corpus="voxceleb2", gone=gone, lost=2)
 
