@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 from helpers.paths import ROOT
@@ -11,6 +12,7 @@ FLOORS = {"core": 0, "datasets": 1, "systems": 2, "bench": 3, "reports": 4, "doc
 """Package folders of the tree from the ground up; two rooms of one floor share a number."""
 
 
+@cache
 def modules() -> dict[str, Path]:
     """Dotted name below tsebench -> file, for all that is shipped."""
     found = {}
@@ -21,6 +23,7 @@ def modules() -> dict[str, Path]:
     return found
 
 
+@cache
 def imports(module: str, path: Path, *, lazy: bool) -> set[str]:
     """Modules of tsebench that a module imports; `lazy` counts imports inside functions too."""
     known = modules()

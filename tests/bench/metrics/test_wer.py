@@ -203,7 +203,7 @@ def test_settings_on_the_command_line() -> None:
     for wrong, message in {
         "backend=x": "is not METRIC.KEY=VALUE",
         "wer.backend": "is not KEY=VALUE",
-        "ber.backend=x": "of metric 'ber', which --metrics does not name; did you mean 'wer'",
+        "ber.backend=x": "sets metric 'ber', which --metrics does not name; did you mean 'wer'",
     }.items():
         with pytest.raises(ConfigError, match=message):
             parse_metrics(["wer"], [wrong])
