@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 
@@ -29,11 +29,7 @@ class _OnceLoader(yaml.SafeLoader):
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """Read a YAML mapping.
-
-    Raises:
-        ConfigError: the file is missing, is not YAML, or does not hold a mapping.
-    """
+    """Read a YAML mapping; anything else in the file is a ConfigError."""
     try:
         data = yaml.load(path.read_text(encoding="utf-8"), Loader=_OnceLoader)  # noqa: S506 (safe)
     except (OSError, UnicodeDecodeError) as error:
@@ -49,15 +45,11 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def find_config(reference: str, *, folder: str = ".") -> Path:
-    """Path of a config.
+    """Path of a config that is named by its path, or by the name of a shipped one.
 
     Args:
-        reference: a path to a YAML file, or the name of a shipped config ("quickstart", "configs/quickstart.yaml",
-            "datasets/mini_sounds").
+        reference: for example "my.yaml", "quickstart", "configs/quickstart.yaml", "datasets/mini_sounds".
         folder: sub-folder of the shipped configs in which bare names are searched first.
-
-    Raises:
-        ConfigError: there is no such config; the message suggests the nearest shipped name.
     """
     bare = reference.removeprefix("configs/").removesuffix(".yaml")
     candidates = [Path(reference)]
@@ -89,9 +81,6 @@ def corpus_dirs(overrides: Mapping[str, Path] | None = None) -> dict[str, Path]:
 
     They are read from the user file (`$TSEBENCH_CORPORA`, or `~/.config/tsebench/corpora.yaml`) with lines `name:
     folder`, relative to that file; `overrides` (`--corpus NAME=DIR`) take precedence.
-
-    Raises:
-        ConfigError: the user file is not a mapping of names to folders.
     """
     named = os.environ.get("TSEBENCH_CORPORA")
     path = Path(named) if named else Path.home() / ".config" / "tsebench" / "corpora.yaml"
@@ -106,16 +95,7 @@ def corpus_dirs(overrides: Mapping[str, Path] | None = None) -> dict[str, Path]:
 
 
 def setting(option: str, *, example: str, flag: str = "--option") -> tuple[str, Any]:
-    """Parse a command-line option KEY=VALUE; the value is YAML.
-
-    Args:
-        option: as the user wrote it.
-        example: a correct one, for the message.
-        flag: name of the option, for the message.
-
-    Raises:
-        ConfigError: it is not KEY=VALUE, or the value is not YAML.
-    """
+    """Parse a command-line option KEY=VALUE; the value is YAML. Errors name the `flag` and a correct `example`."""
     key, separator, value = option.partition("=")
     if not separator or not key:
         raise ConfigError(f"{flag} {option!r} is not KEY=VALUE; write for example {example}")
@@ -132,14 +112,9 @@ def settings_of(
     """Parse command-line options OWNER.KEY=VALUE to settings by owner; values are YAML.
 
     Args:
-        options: as the user wrote them.
         owners: names that may have settings; each gets a mapping.
         kind: of the owners, for example "metric".
         named_by: command-line option that names the owners.
-        example: a correct option, for the message.
-
-    Raises:
-        ConfigError: an option is not OWNER.KEY=VALUE, or its owner is not in `owners`.
     """
     found: dict[str, dict[str, Any]] = {name: {} for name in owners}
     for text in options:
@@ -158,21 +133,14 @@ def settings_of(
 def with_settings(data: Mapping[str, Any], settings: Sequence[str], *, where: str) -> dict[str, Any]:
     """A config with values set by key; keys and values are validated later, with the whole config.
 
-    Args:
-        data: the config as read.
-        settings: KEY=VALUE; a dot separates sections (`optimiser.epochs=2`), a number is an index of a list, from 0
-            (`systems.1.label=mine`), and the value is YAML.
-        where: start of the error message.
-
-    Raises:
-        ConfigError: one is not KEY=VALUE, or its key goes into neither a section nor a list.
+    Settings are KEY=VALUE: a dot separates sections (`optimiser.epochs=2`), a number is an index of a list, from 0
+    (`systems.1.label=mine`), and the value is YAML.
     """
     changed: Any = dict(data)
     for text in settings:
         key, value = setting(text, example="seed=1", flag="--set")
         changed = _set(changed, key.split("."), value, where=f"{where}: --set {key}")
-    result: dict[str, Any] = changed
-    return result
+    return cast(dict[str, Any], changed)
 
 
 def _set(section: object, parts: Sequence[str], value: object, *, where: str) -> object:
@@ -188,5 +156,4 @@ def _set(section: object, parts: Sequence[str], value: object, *, where: str) ->
     if not first.isdigit() or int(first) >= len(section):
         raise ConfigError(f"{where}: {first!r} is not an index of a list of {len(section)}; the first is 0")
     place = int(first)
-    inner_value = _set(section[place], rest, value, where=where)
-    return [*section[:place], inner_value, *section[place + 1 :]]
+    return [*section[:place], _set(section[place], rest, value, where=where), *section[place + 1 :]]

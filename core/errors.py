@@ -57,12 +57,7 @@ class OutputError(TsebenchError):
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
-    """The end of an error line: the nearest known name, and all that are known.
-
-    Args:
-        name: what the user wrote.
-        known: the allowed names.
-    """
+    """The end of an error line: the known name nearest to `name`, and all that are known."""
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f"; did you mean {near[0]!r}?" if near else ""

@@ -43,6 +43,5 @@ def write_atomic(path: Path, content: bytes | str) -> None:
     except OSError as error:
         with suppress(OSError):
             draft.unlink()
-        raise OutputError(
-            f"cannot write {str(path)!r}: {error.strerror}; free the disk or choose another folder"
-        ) from None
+        problem = f"cannot write {str(path)!r}: {error.strerror}"
+        raise OutputError(f"{problem}; free the disk or choose another folder") from None

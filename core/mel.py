@@ -28,13 +28,8 @@ def p808_features(signal: NDArray[np.float32]) -> NDArray[np.float32]:
     """Input of the P.808 model of DNSMOS: a mel spectrum in dB below its own maximum.
 
     As `librosa` 0.9 and later: frames of 321 samples centred on every 160th, zeros beyond the ends, a periodic Hann
-    window, power, 120 Slaney filters; then (dB + 40) / 40, where dB is 0 at the maximum and not below −80.
-
-    Args:
-        signal: [T] at 16 kHz.
-
-    Returns:
-        [1 + (T − 1) // 160, 120], from −1 to 1.
+    window, power, 120 Slaney filters; then (dB + 40) / 40, where dB is 0 at the maximum and not below −80. Turns [T] at
+    16 kHz into [1 + (T − 1) // 160, 120], from −1 to 1.
     """
     padded = np.pad(signal.astype(np.float64), _P808_FFT // 2)
     frames = np.lib.stride_tricks.sliding_window_view(padded, _P808_FFT)[::_P808_HOP]
@@ -48,13 +43,10 @@ def p808_features(signal: NDArray[np.float32]) -> NDArray[np.float32]:
 
 @lru_cache(maxsize=4)
 def slaney_filters(n_mels: int, *, n_fft: int, sample_rate_hz: int) -> FloatArray:
-    """Triangles of equal area on the mel scale of Slaney's Auditory Toolbox (1998).
+    """[n_mels, n_fft // 2 + 1] triangles of equal area on the mel scale of Slaney's Auditory Toolbox (1998).
 
     The scale is linear up to 1 kHz (15 mels of 66⅔ Hz), and logarithmic above (27 mels for a factor of 6.4). Triangles
     reach from 0 Hz to half the rate, and have an area of 1 Hz.
-
-    Returns:
-        [n_mels, n_fft // 2 + 1]
     """
     top = 15.0 + np.log(sample_rate_hz / 2000.0) * 27.0 / np.log(6.4)
     mels = np.linspace(0.0, top, n_mels + 2)
@@ -72,13 +64,7 @@ def kaldi_fbank(signal: NDArray[np.float32], *, n_mels: int, sample_rate_hz: int
     a power of two, power, triangles on the mel scale 1127 ln(1 + f / 700) from 20 Hz to half the rate, natural
     logarithm. There is no dither, so that the value is the same every time.
 
-    Args:
-        signal: [T], full scale ±1.
-        n_mels: number of triangles.
-        sample_rate_hz: at least 1000.
-
-    Returns:
-        [1 + (T − 25 ms) // 10 ms, n_mels]; no frames for a signal shorter than one.
+    Turns [T], full scale ±1, at least 1 kHz, into [1 + (T − 25 ms) // 10 ms, n_mels]; a shorter signal has no frames.
     """
     length, hop = int(sample_rate_hz * _FRAME_S), int(sample_rate_hz * _HOP_S)
     if len(signal) < length:

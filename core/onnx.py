@@ -30,34 +30,22 @@ _NUMBERS = ("tensor(float)", "tensor(float16)", "tensor(double)")
 
 
 def package() -> ModuleType:
-    """Import onnxruntime.
-
-    Raises:
-        ConfigError: it cannot be imported.
-    """
+    """Import onnxruntime; a ConfigError says how to install it."""
     try:
         return import_module("onnxruntime")
     except ImportError as error:
-        raise ConfigError(
-            f"package 'onnxruntime' cannot be imported ({error}), and metrics that run a model need it: {_INSTALL}"
-        ) from None
+        problem = f"package 'onnxruntime' cannot be imported ({error})"
+        raise ConfigError(f"{problem}, and metrics that run a model need it: {_INSTALL}") from None
 
 
 def check_package(where: str, device: str) -> None:
-    """Check the version of onnxruntime, and that it supports the kind of device.
-
-    Raises:
-        ConfigError: it is missing, too old, or has no CUDA; the message begins with `where` unless it is missing.
-    """
+    """Check the version of onnxruntime, and that it supports the kind of device."""
     runtime = package()
-    if tuple(int(part) for part in runtime.__version__.split(".")[:2]) < _OLDEST:
-        raise ConfigError(
-            f"{where}: onnxruntime {runtime.__version__} is older than {'.'.join(map(str, _OLDEST))}; {_INSTALL}"
-        )
+    version = runtime.__version__
+    if tuple(int(part) for part in version.split(".")[:2]) < _OLDEST:
+        raise ConfigError(f"{where}: onnxruntime {version} is older than {'.'.join(map(str, _OLDEST))}; {_INSTALL}")
     if device != "cpu" and CUDA not in runtime.get_available_providers():
-        raise ConfigError(
-            f"{where}: device {device!r} is asked for, and onnxruntime {runtime.__version__} has no CUDA; {ON_CPU}"
-        )
+        raise ConfigError(f"{where}: device {device!r} is asked for, and onnxruntime {version} has no CUDA; {ON_CPU}")
 
 
 def load_errors() -> tuple[type[Exception], ...]:
@@ -131,12 +119,7 @@ class Model:
         return f"model:{self.path.name}|sha256:{self.sha256[:8]}|onnxruntime:{version}"
 
     def run(self, items: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
-        """Outputs for N ≥ 1 items of one shape, flattened to [N, D].
-
-        Raises:
-            ConfigError: the file changed.
-            Exception: one of `load_errors`, for an input that does not fit.
-        """
+        """Outputs for N ≥ 1 items of one shape, flattened to [N, D]; raises as `session` does."""
         opened = session(self.path, self.sha256, self.device)
         name, waiting = opened.get_inputs()[0].name, iter(items)
         found: list[NDArray[np.float32]] = []
@@ -148,22 +131,14 @@ class Model:
     def width(self, *shape: int, where: str, hint: str) -> int:
         """Output size D for an item of this shape, measured on zeros.
 
-        Args:
-            shape: of the item.
-            where: start of the error message.
-            hint: end of the error message: the model that is expected.
-
-        Raises:
-            ConfigError: the model does not take such an item.
+        The error for a model that does not take it begins with `where` and ends with `hint`: the model expected.
         """
         try:
             return len(self.run([np.zeros(shape, dtype=np.float32)])[0])
         except load_errors() as error:
             size = ", ".join(map(str, (1, *shape)))
-            raise ConfigError(
-                f"{where}: model {str(self.path)!r} does not take a float32 input of shape "
-                f"[{size}]: {_line(error)}; {hint}"
-            ) from None
+            problem = f"does not take a float32 input of shape [{size}]: {_line(error)}"
+            raise ConfigError(f"{where}: model {str(self.path)!r} {problem}; {hint}") from None
 
 
 def open_model(path: Path, *, where: str, device: str = "cpu", output: str | None = None) -> Model:
@@ -192,28 +167,18 @@ def open_model(path: Path, *, where: str, device: str = "cpu", output: str | Non
         sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
         opened = session(file, sha256, device)
     except OSError as error:
-        raise ConfigError(
-            f"{where}: cannot read model {str(path)!r}: {error.strerror}; give the path of a file"
-        ) from None
+        problem = f"cannot read model {str(path)!r}: {error.strerror}"
+        raise ConfigError(f"{where}: {problem}; give the path of a file") from None
     except load_errors() as error:
-        raise ConfigError(
-            f"{what} cannot be loaded: {_line(error)}; give an ONNX file that holds all its weights"
-        ) from None
+        problem = f"cannot be loaded: {_line(error)}"
+        raise ConfigError(f"{what} {problem}; give an ONNX file that holds all its weights") from None
     if device != "cpu" and CUDA not in opened.get_providers():
         raise ConfigError(f"{where}: onnxruntime cannot use {device!r}; {ON_CPU}")
-    return Model(
-        path=file,
-        sha256=sha256,
-        device=device,
-        output=_chosen_output(opened, what, output),
-        batch_size=1 if device == "cpu" else _batch_size(opened),
-    )
-
-
-def _batch_size(opened: Any) -> int:
-    """`_GPU_BATCH` if the first axis of the input has no fixed length, else 1."""
+    chosen = _chosen_output(opened, what, output)
     shape = opened.get_inputs()[0].shape
-    return _GPU_BATCH if shape and not isinstance(shape[0], int) else 1
+    # On a GPU, where the first axis of the input has no fixed length.
+    batched = device != "cpu" and shape and not isinstance(shape[0], int)
+    return Model(path=file, sha256=sha256, device=device, output=chosen, batch_size=_GPU_BATCH if batched else 1)
 
 
 def _chosen_output(opened: Any, what: str, output: str | None) -> str:

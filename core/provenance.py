@@ -35,11 +35,7 @@ def device_name(device: str) -> str:
 
 
 def resolve_device(device: str) -> str:
-    """Resolve "auto": "cuda" where there is a GPU, "cpu" elsewhere.
-
-    Raises:
-        ConfigError: the name is unknown, or the GPU is not available.
-    """
+    """Resolve "auto": "cuda" where there is a GPU, "cpu" elsewhere; check that any other device is available."""
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     kind, _, number = device.partition(":")
@@ -55,20 +51,15 @@ def resolve_device(device: str) -> str:
 
 
 def git_commit() -> str | None:
-    """Commit of the checkout that tsebench runs from, with `+changes` if it was edited.
-
-    None for an installed package, or where there is no git.
-    """
+    """Commit of the checkout that tsebench runs from, `+changes` if it was edited; None without checkout or git."""
     root = Path(__file__).resolve().parents[1]
     git = shutil.which("git")
     if git is None or not (root / ".git").exists():
         return None
-    commit = _run_git(git, root, "rev-parse", "HEAD")
-    if commit is None:
-        return None
-    return commit + ("+changes" if _run_git(git, root, "status", "--porcelain") else "")
 
+    def output(*arguments: str) -> str | None:
+        done = subprocess.run([git, "-C", str(root), *arguments], capture_output=True, text=True, check=False)
+        return done.stdout.strip() if done.returncode == 0 else None
 
-def _run_git(git: str, folder: Path, *arguments: str) -> str | None:
-    done = subprocess.run([git, "-C", str(folder), *arguments], capture_output=True, text=True, check=False)
-    return done.stdout.strip() if done.returncode == 0 else None
+    commit = output("rev-parse", "HEAD")
+    return commit and commit + ("+changes" if output("status", "--porcelain") else "")

@@ -1,6 +1,7 @@
 """Energy ratios in dB: pure, batched, differentiable functions, for training and for scoring.
 
-Signals have the shape [..., T], zero past their true length; values have the shape [...].
+Signals have the shape [..., T], zero past their true length: the estimate ŝ, the reference s and the mixture x. Values
+in dB have the shape [...].
 
 Every ratio is finite for finite input. Signals are divided by a peak before they are squared, and the two energies of a
 ratio are clamped *relative to each other* at the machine epsilon of the dtype, so that a value does not depend on the
@@ -25,27 +26,17 @@ signals [..., T] with their lengths [...] if they are padded."""
 def snr_db(*, estimate: Tensor, reference: Tensor) -> Tensor:
     """Signal-to-noise ratio 10 log10(‖s‖² / ‖s − ŝ‖²); it depends on the scale of the estimate.
 
-    Args:
-        estimate: ŝ [..., T].
-        reference: s [..., T].
-
-    Returns:
-        dB [...]. A silent estimate has 0 dB; a silent reference −C.
+    A silent estimate has 0 dB; a silent reference −C.
     """
     return _ratio_db(lambda e, s, _: (_energy(s), _energy(s - e)), estimate, reference)
 
 
 def si_sdr_db(*, estimate: Tensor, reference: Tensor, zero_mean: bool = True, lengths: Tensor | None = None) -> Tensor:
-    """Scale-invariant SDR 10 log10(‖αs‖² / ‖αs − ŝ‖²) with α = ⟨ŝ, s⟩ / ‖s‖².
+    """Scale-invariant SDR 10 log10(‖αs‖² / ‖αs − ŝ‖²) with α = ⟨ŝ, s⟩ / ‖s‖²; −C if ŝ or s is silent.
 
     Args:
-        estimate: ŝ [..., T].
-        reference: s [..., T].
         zero_mean: remove the mean of both signals first.
         lengths: [...] true lengths of padded signals, for their means; all are T if None.
-
-    Returns:
-        dB [...]; −C for a silent estimate or reference.
 
     Source: Le Roux et al., "SDR: half-baked or well done?", ICASSP 2019.
     """
@@ -56,18 +47,8 @@ def si_sdr_db(*, estimate: Tensor, reference: Tensor, zero_mean: bool = True, le
 def sd_sdr_db(*, estimate: Tensor, reference: Tensor, zero_mean: bool = True, lengths: Tensor | None = None) -> Tensor:
     """Scale-dependent SDR 10 log10(‖αs‖² / ‖s − ŝ‖²) with α = ⟨ŝ, s⟩ / ‖s‖².
 
-    It is the SNR plus 10 log10 α², and never above the SI-SDR.
-
-    Args:
-        estimate: ŝ [..., T].
-        reference: s [..., T].
-        zero_mean: remove the mean of both signals first.
-        lengths: [...] true lengths of padded signals, for their means; all are T if None.
-
-    Returns:
-        dB [...]; −C for a silent estimate or reference.
-
-    Source: Le Roux et al., "SDR: half-baked or well done?", ICASSP 2019.
+    It is the SNR plus 10 log10 α², never above the SI-SDR, and −C if ŝ or s is silent. Arguments and source are those
+    of `si_sdr_db`.
     """
     energies = partial(_scaled_energies, scaled=False, zero_mean=zero_mean)
     return _ratio_db(energies, estimate, reference, lengths)
@@ -79,12 +60,7 @@ def thresholded_snr_db(*, estimate: Tensor, reference: Tensor, max_db: float = 3
     Training with it does not spend effort on examples that are better than the ceiling.
 
     Args:
-        estimate: ŝ [..., T].
-        reference: s [..., T].
         max_db: the value at perfection, in dB.
-
-    Returns:
-        dB [...].
 
     Source: Wisdom et al., "Unsupervised sound separation using mixture invariant training", NeurIPS 2020.
     """
@@ -102,12 +78,7 @@ def thresholded_residual_db(*, estimate: Tensor, mixture: Tensor, max_db: float 
     recording.
 
     Args:
-        estimate: ŝ [..., T].
-        mixture: x [..., T].
-        max_db: the attenuation that is enough, in dB.
-
-    Returns:
-        dB [...]: −max_db for a silent estimate, about 0 for the mixture itself.
+        max_db: the attenuation that is enough, in dB: the value of a silent estimate; the mixture itself has about 0.
 
     Source: Wisdom et al., "What's all the FUSS about free universal sound separation data?", ICASSP 2021.
     """
@@ -119,14 +90,7 @@ def thresholded_residual_db(*, estimate: Tensor, mixture: Tensor, max_db: float 
 def attenuation_db(*, mixture: Tensor, estimate: Tensor) -> Tensor:
     """Level of the output against the mixture where the target is absent; lower is better.
 
-    A = −10 log10(‖x‖² / ‖ŝ‖²).
-
-    Args:
-        mixture: x [..., T].
-        estimate: ŝ [..., T].
-
-    Returns:
-        dB [...]: 0 for the mixture itself, −C for a silent estimate.
+    A = −10 log10(‖x‖² / ‖ŝ‖²): 0 for the mixture itself, −C for a silent estimate.
 
     Source: the query-refinement paper, eq. 9, after SoundBeam (Delcroix et al., 2022).
     """
@@ -144,15 +108,7 @@ def energy_ratio_db(signal: Tensor, noise: Tensor) -> Tensor:
 def _ratio_db(
     energies: _Energies, one: Tensor, other: Tensor, lengths: Tensor | None = None, *, apart: bool = False
 ) -> Tensor:
-    """Ratio of two energies in dB, of signals over their peak.
-
-    Args:
-        energies: of the two signals.
-        one: [..., T].
-        other: [..., T].
-        lengths: [...] true lengths of padded signals; all are T if None.
-        apart: each signal is taken over its own peak, not both over the common one.
-    """
+    """Ratio of two energies in dB, of signals over their common peak, or each over its own if `apart`."""
     if _is_scored(one, other):
         above, below, *others = _row_by_row(energies, one, other, lengths)
         values = energy_ratio_db(above, below)

@@ -38,20 +38,14 @@ class Registry(Generic[T]):
         self._scanned = False
 
     def register(self, name: str) -> Callable[[T], T]:
-        """Decorator that adds an entry under `name`.
-
-        Raises:
-            DuplicateNameError: another entry has that name, or it is reserved.
-        """
+        """Decorator that adds an entry under `name`; a reserved or taken name is a DuplicateNameError."""
         if name in self._reserved:
             raise DuplicateNameError(f"{self.kind} {name!r}: the name is reserved for a command of tsebench; rename it")
 
         def add(entry: T) -> T:
             if self._entries.setdefault(name, entry) is not entry:
-                raise DuplicateNameError(
-                    f"{self.kind} {name!r} is registered twice: "
-                    f"{self._entries[name]!r} and {entry!r}; rename one of them"
-                )
+                both = f"{self._entries[name]!r} and {entry!r}"
+                raise DuplicateNameError(f"{self.kind} {name!r} is registered twice: {both}; rename one of them")
             return entry
 
         return add
@@ -95,16 +89,12 @@ class Registry(Generic[T]):
         for module in self._modules():
             self._import(module)
         for point in entry_points(group=self._group):
-            self._add(point)
+            loaded = self._load(point)
+            if not isinstance(loaded, ModuleType):
+                self.register(point.name)(loaded)
         self._scanned = True
 
-    def _add(self, point: EntryPoint) -> None:
-        loaded = self._load(point)
-        if not isinstance(loaded, ModuleType):
-            self.register(point.name)(loaded)
-
     def _load(self, point: EntryPoint) -> Any:
-        """The object or module that an entry point names."""
         try:
             return point.load()
         except (ImportError, AttributeError) as error:

@@ -28,12 +28,6 @@ class StrictModel(BaseModel):
 def parse(model: type[T], data: object, *, where: str, context: Mapping[str, object] | None = None) -> T:
     """Validate `data` as `model`: a pydantic model, a dataclass, or a collection of them.
 
-    Args:
-        model: the type.
-        data: of JSON or YAML.
-        where: start of an error's line.
-        context: for the validators of the type.
-
     Raises:
         ConfigError: naming `where`, the key, its value, what is allowed and the nearest key.
     """
@@ -74,12 +68,8 @@ def call_with(
     Args:
         factory: a function or class with annotated keyword arguments; constraints of pydantic in `Annotated` apply, and
             `**kwargs` takes options of any name.
-        options: as the user wrote them.
         where: start of the error message.
         given: arguments from the program; they are not checked, and users cannot set them.
-
-    Raises:
-        ConfigError: for an unknown, missing or ill-typed option.
     """
     given = given or {}
     return factory(**checked_options(factory, options, where=where, given=[*given]), **given)
@@ -88,11 +78,7 @@ def call_with(
 def checked_options(
     factory: Callable[..., object], options: Mapping[str, Any], *, where: str, given: Collection[str] = ()
 ) -> dict[str, Any]:
-    """Check the options of a factory as `call_with` does, without calling it.
-
-    Raises:
-        ConfigError: for an unknown, missing or ill-typed option.
-    """
+    """Check the options of a factory as `call_with` does, without calling it."""
     target = factory.__init__ if isinstance(factory, type) else factory  # type: ignore[misc]
     hints = get_type_hints(target, include_extras=True)
     named: dict[str, Any] = {}
@@ -114,8 +100,7 @@ def _branches(
 ) -> tuple[tuple[int | str, ...], list[ErrorDetails]]:
     """Path of the first problem, and the problems that are reported with it as one.
 
-    For `int | Literal["mean"]` pydantic reports a problem for each branch, with the branch as the last part of the
-    path.
+    For `int | Literal["mean"]` pydantic reports a problem for each branch; the last part of its path is the branch.
     """
     loc = first["loc"]
     if first["type"] in {*_UNKNOWN_KEY, "missing", "value_error"}:
