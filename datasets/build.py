@@ -51,7 +51,6 @@ class _Draws:
     """All draws of a builder.
 
     Attributes:
-        drawn: in the builder's order.
         lost: number of mixtures without enough recordings.
         hashes: SHA-256 of every recording that is used.
         missing: recordings that are used and cannot be read, and why.
@@ -77,15 +76,10 @@ def build(
     """Build a dataset folder; a build that is killed leaves no card, and starts over.
 
     Args:
-        config: the recipe.
-        folder: where to write it.
-        corpus_dirs: folders of the corpora that live on disk.
         jobs: threads that draw mixtures; the result does not depend on it.
         reuse: open an existing folder of the same config, if it is complete or `allow_missing` is set.
         allow_missing: leave out mixtures and trials whose recordings are missing, and draw from the rest of a corpus
             that mixtures are drawn from; the card counts the recordings and names the first.
-        opened: the builder of the recipe, if it is already open.
-        progress: shows progress.
 
     Raises:
         DatasetError: nothing can be drawn, recordings are missing, or the folder holds another dataset.

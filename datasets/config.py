@@ -115,11 +115,7 @@ def open_corpora(
 def open_builder(
     config: DatasetConfig, corpus_dirs: Mapping[str, Path], *, allow_missing: bool = False
 ) -> OpenedBuilder:
-    """Open the corpora of a set, as `open_corpora` does, and make its builder.
-
-    Raises:
-        ConfigError: a parameter is unknown or wrong.
-    """
+    """Open the corpora of a set, as `open_corpora` does, and make its builder."""
     factory = BUILDERS.get(config.builder)
     corpora = open_corpora(config.corpora, corpus_dirs, allow_missing=allow_missing)
     context = BuildContext(

@@ -28,10 +28,7 @@ class Overlap:
         listed: whether the recordings of the training are known; if not, `recordings` and `speakers` are 0.
         recordings: of the set, that were trained on.
         speakers: of the set, that were trained on.
-        of_recordings: all of the set.
-        of_speakers: all of the set.
         trials: that hold one of these recordings or speakers, or all if only names agree.
-        of_trials: all of the set.
     """
 
     named: tuple[str, ...]
@@ -48,9 +45,7 @@ def overlap(dataset: Dataset, *, training_data: Sequence[str], trained_on: Conte
     """Compare a test set with training data; None if nothing is known to be in both.
 
     Args:
-        dataset: the test set.
         training_data: names, as above.
-        trained_on: the recordings and speakers, if they are known.
     """
     tested, trained = contents_of(dataset), trained_on or Contents()
     stated = dict.fromkeys((*training_data, *trained.parts))

@@ -155,9 +155,6 @@ def contents_of_recipe(opened: OpenedBuilder) -> Contents:
 
     A recipe without selections follows a list, such as LibriMix; of such a set only the parts are given, from some of
     its draws.
-
-    Raises:
-        CorpusError: a corpus is missing or damaged.
     """
     pools = list(_pools(opened))
     keys = sorted({(p.corpus, r.path) for p in pools for some in p.by_label.values() for r in some})

@@ -22,14 +22,7 @@ _CACHED_MIXTURES = 16
 
 
 class Dataset:
-    """Trials of a manifest over open corpora. Reading is safe from several threads.
-
-    Attributes:
-        card: identity and counts.
-        trials: all trials, in the manifest's order.
-        mixtures: recipes by id.
-        corpora: open corpora by name.
-    """
+    """Trials of a manifest over open corpora. Reading is safe from several threads."""
 
     def __init__(self, manifest: Manifest, corpora: Corpora) -> None:
         self.card: DatasetCard = manifest.card
@@ -45,11 +38,7 @@ class Dataset:
         return len(self.trials)
 
     def __getitem__(self, index: int) -> tuple[Query, Truth]:
-        """Query and truth of one trial.
-
-        Raises:
-            AudioError: a recording is missing, damaged, or not the one of the manifest.
-        """
+        """Query and truth of one trial."""
         trial = self.trials[index]
         mixture = self.mixtures[trial.mixture_id]
         self._verify(mixture, trial)
@@ -110,7 +99,6 @@ def load_dataset(folder: str | Path, *, corpus_dirs: Mapping[str, Path] | None =
     """Open a dataset folder, and the corpora of its recordings.
 
     Args:
-        folder: made by `tsebench build`.
         corpus_dirs: folders of corpora by name, in addition to those of the user file.
 
     Raises:

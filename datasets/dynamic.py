@@ -49,12 +49,7 @@ class TrialStream:
         return render_trial(drawn.trials[0], drawn.mixture, self._opened.corpora, drawn.rendered)
 
     def drawn(self, index: int) -> Drawn:
-        """The recipe of item `index`, whose first trial is the item's: a later draw if one has no trial.
-
-        Raises:
-            IndexError: the index is negative or beyond the end.
-            DatasetError: no mixture has a trial.
-        """
+        """The recipe of item `index`, whose first trial is the item's: a later draw if one has no trial."""
         if not 0 <= index < UNBOUNDED:
             raise IndexError(f"stream index {index} must lie within 0 and {UNBOUNDED - 1}")
         for number in range(index, index + _TRIES * UNBOUNDED, UNBOUNDED):
@@ -78,10 +73,6 @@ def open_stream(
     """A stream with the mixing parameters of a dataset config, from another split and seed.
 
     Args:
-        dataset: path or shipped name of a dataset config (not a collection).
-        split: split of the corpora.
-        seed: seed of the draws.
-        corpus_dirs: folders of the corpora that live on disk.
         overrides: builder parameters that differ, for example `{"conditions": ["1:0"]}`.
 
     Raises:

@@ -39,9 +39,6 @@ class DatasetCard:
     """Identity, origin and counts of a dataset, and a fingerprint over its content.
 
     Attributes:
-        params: builder parameters as in the config.
-        corpora: configs of the corpora, without folders.
-        licences: licence by corpus.
         counts: mixtures, trials, trials by condition, exclusions by reason, files.
         notes: remarks of its builder for readers of the scores, one sentence each.
         missing: the first missing recordings, as `corpus:path`; `counts` has the number of mixtures left out.

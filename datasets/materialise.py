@@ -47,12 +47,6 @@ def materialise(dataset: Dataset, folder: Path, *, jobs: int = 1, progress: Prog
     `mixture/<mixture>.wav` and `<source>/<mixture>.wav`; enrollments to `enrollment/<trial>_<k>.wav`. A set of Scaper's
     has its JAMS files too. Signals have 16 bits if the recipe says so, and are float otherwise.
 
-    Args:
-        dataset: the set.
-        folder: its folder.
-        jobs: threads that render; the files do not depend on it.
-        progress: shows progress.
-
     Raises:
         DatasetError: `audio/` holds the files of another build.
         OutputError: the disk is full, or the folder cannot be written to.

@@ -80,7 +80,6 @@ def draw_queries(
         active: classes of the mixture that can be a target (their source is not silent).
         present: all classes of the mixture, and any that must not count as inactive in it.
         pool: classes that may be drawn as inactive; those of `present` are taken out here.
-        conditions: conditions to draw.
         targets: with n_active = 1, one target for each mixture or every active class in turn.
         key: (dataset, version, seed, mixture id), the seed of both permutations.
 
@@ -137,11 +136,7 @@ ConditionList = Annotated[tuple[ConditionItem, ...], Field(min_length=1)]
 
 
 def expand_conditions(items: Sequence[ConditionItem], *, most_active: int) -> tuple[Condition, ...]:
-    """All conditions, in order; `most_active` classes of every mixture can be a target.
-
-    Raises:
-        ConfigError: a condition is listed twice, names no class, or needs too many.
-    """
+    """All conditions, in order; `most_active` classes of every mixture can be a target."""
     conditions = tuple(condition for item in items for condition in _expanded(item))
     if not conditions:
         raise ConfigError("conditions: n_inactive = [] is empty; list at least one number")

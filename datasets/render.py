@@ -25,9 +25,6 @@ def limit_peak(
     """Scale all gains so that neither the mixture nor a source exceeds `peak`; for the standard renderer.
 
     Args:
-        mixture: the recipe.
-        peak: largest magnitude.
-        corpora: open corpora.
         read: a caching reader at the mixture's rate; None reads every clip.
 
     Returns:

@@ -24,7 +24,6 @@ class Clip:
     """A stretch of one file of a corpus.
 
     Attributes:
-        corpus: name of the corpus in the dataset's config.
         path: relative to the corpus root, with forward slashes.
         start: first frame, at the file's own rate.
         frames: number of frames, at the file's own rate.
@@ -66,9 +65,7 @@ class Source:
 
     Attributes:
         id: unique in its mixture, for example "s1" or "background".
-        label: speaker or sound class.
         role: "auxiliary" signals are scaled with the mixture and are not in it.
-        clip: where it comes from; it is resampled to the mixture's rate.
         gain: linear factor, applied after resampling.
         onset: first sample in the mixture, at the mixture's rate.
         fade: samples of the raised-cosine fade at both ends.
@@ -202,7 +199,6 @@ class Truth:
         interferers: [S, T], every source that is not part of the target, background included.
         active_classes: labels of the foreground sources of the mixture.
         transcript: text of the target, if it is one utterance.
-        target_labels: labels of the sources of the target.
     """
 
     target: Tensor | None

@@ -25,12 +25,10 @@ def validate(
     """Run all checks.
 
     Args:
-        dataset: the set.
         folder: of the set; if it was materialised, its wav files are checked.
         against: sets that must have nothing in common with it, such as its training split.
         jobs: threads that hash and render; the findings do not depend on it.
         sample: hash and render at most this many recordings and mixtures, evenly spread; all if None.
-        progress: shows progress.
     """
     return [
         check_counts(dataset),

@@ -39,12 +39,8 @@ class AudioSet(DiskCorpus):
     path).
 
     Args:
-        name, splits, allow_missing: see `DiskCorpus`.
-        root: folder of the list and of the clips.
         metadata: name of the list, relative to the root.
         single: only clips with one label.
-        channel: see `Channel`.
-        valid_share: see `ValidShare`.
     """
 
     release = Release(title="AudioSet list", source="whoever made the list (AudioSet distributes no audio)")
@@ -86,11 +82,7 @@ class AudioSet(DiskCorpus):
         return digest
 
     def problems(self) -> tuple[str, ...]:
-        """Clips that are missing or have another SHA-256 than listed; reads all files.
-
-        Raises:
-            CorpusError: the list cannot be read.
-        """
+        """Clips that are missing or have another SHA-256 than listed; reads all files."""
         lines = list(super().problems())
         for path in self._clips:
             if (self.root / path).is_file():

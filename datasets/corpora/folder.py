@@ -43,27 +43,14 @@ class FolderCorpus(ListedCorpus):
     ignored.
 
     Args:
-        name: of the corpus in datasets.
-        root: folder of the corpus.
         audio: folder of the audio files, relative to the root.
         metadata: CSV file that lists the files, relative to the root.
-        path_column: column of the paths.
-        label_column: column of the labels (speaker or sound class).
         split_column: column of the splits; all files are of `default_split` without one.
         group_column: column of groups that must not be on both sides of a split (uploader, original file).
         text_column: column of the transcripts.
         splits: name of a split to values of the split column; files with other values are left out. Without it the
             values are the names.
-        valid_share: this share of the groups of "train" becomes "valid", chosen by SHA-256.
-        default_split: see `split_column`.
-        channel: channel to read of files with several, or "mean"; None refuses such files.
-        licence: of the recordings.
-        version: of the corpus.
-        min_s: shorter recordings are left out.
         allow_missing: leave out missing files that a CSV file lists.
-
-    Raises:
-        ConfigError: options contradict each other.
     """
 
     def __init__(
@@ -109,11 +96,7 @@ class FolderCorpus(ListedCorpus):
         return self._root
 
     def problems(self) -> tuple[str, ...]:
-        """The number of missing files that a CSV file lists; reads no header.
-
-        Raises:
-            CorpusError: the folder, or its metadata, is not as described above.
-        """
+        """The number of missing files that a CSV file lists; reads no header."""
         missing = self._missing(self._listing.entries.values())
         if not missing:
             return ()
@@ -180,15 +163,7 @@ class FolderCorpus(ListedCorpus):
 
 
 def _listed(root: Path, audio: str, table: CsvTable, columns: _Columns, default: str) -> list[FileEntry]:
-    """The files that a metadata file lists.
-
-    Args:
-        root: folder of the corpus.
-        audio: folder that the listed paths are relative to, relative to the root, normalised.
-        table: the metadata file.
-        columns: names of its columns.
-        default: split of all files if the table has no column for it.
-    """
+    """The files that a metadata file lists."""
     paths = _paths(root, audio, table, columns.path)
     blank = ("",) * len(paths)
     labels = table.full_column(columns.label, option="label_column")
@@ -204,11 +179,7 @@ def _listed(root: Path, audio: str, table: CsvTable, columns: _Columns, default:
 
 
 def _found(root: Path, audio: str, default: str) -> list[FileEntry]:
-    """The audio files in the label folders, and those that `TRANSCRIPTS` lists, with its speakers and texts.
-
-    Raises:
-        CorpusError: a folder cannot be listed, or there are no label folders with audio.
-    """
+    """The audio files in the label folders, and those that `TRANSCRIPTS` lists, with its speakers and texts."""
     base = root / audio
     try:
         folders = sorted(f.name for f in base.iterdir() if f.is_dir() and not f.name.startswith("."))

@@ -55,7 +55,6 @@ class Fsd50k(DiskCorpus):
     clip itself.
 
     Args:
-        name, root, splits, allow_missing: see `DiskCorpus`.
         labels: "leaf" leaves out clips whose label has classes below it (a "Guitar" that is neither labelled acoustic
             nor electric); "all" includes them.
         single: only clips with one most specific label, so nothing else is known to sound.
@@ -86,11 +85,7 @@ class Fsd50k(DiskCorpus):
 
     @cached_property
     def vocabulary(self) -> tuple[str, ...]:
-        """The classes, as `vocabulary.csv` lists them (200 in the release).
-
-        Raises:
-            CorpusError: the file is missing or has other columns.
-        """
+        """The classes, as `vocabulary.csv` lists them (200 in the release)."""
         table = self._table(f"{_TRUTH}/vocabulary.csv")
         if len(table.header) != 3:
             raise CorpusError(
@@ -102,11 +97,7 @@ class Fsd50k(DiskCorpus):
 
     @cached_property
     def ground_truth(self) -> tuple[LabelledClip, ...]:
-        """The labels of all clips, dev first; does not need the audio.
-
-        Raises:
-            CorpusError: a table is missing or wrong.
-        """
+        """The labels of all clips, dev first; does not need the audio; CorpusError if a table is missing or wrong."""
         return tuple(
             LabelledClip(fname=fname, labels=labels, leaves=most_specific(labels, self._above), split=split)
             for fname, labels, split in self._rows
@@ -114,11 +105,7 @@ class Fsd50k(DiskCorpus):
 
     @cached_property
     def uploaders(self) -> Mapping[str, str]:
-        """Uploader of each clip by `fname`; empty if `FSD50K.metadata` is missing.
-
-        Raises:
-            CorpusError: the metadata cannot be read.
-        """
+        """Uploader of each clip by `fname`; empty if `FSD50K.metadata` is missing."""
         files = [self.root / _META / f"{part.name}_clips_info_FSD50K.json" for part in self.parts]
         read = (self._uploaders(file) for file in files if file.is_file())
         return {fname: uploader for uploaders in read for fname, uploader in uploaders.items()}

@@ -23,7 +23,6 @@ class FsdKaggle2018(DiskCorpus):
     "Ignored", label "None"), which the table of an older copy may list, are left out.
 
     Args:
-        name, root, splits, allow_missing: see `DiskCorpus`.
         manually_verified: only training clips whose label was checked by hand.
         valid_share: this share of the training clips becomes "valid".
     """

@@ -59,12 +59,7 @@ class Fuss(DiskCorpus):
     licence = "CC-BY-4.0; sources CC0-1.0"
 
     def examples(self, split: str, *, reverb: bool) -> tuple[Example, ...]:
-        """The released mixtures of a split, in the order of their list.
-
-        Raises:
-            CorpusError: the list is missing, or a row is not a mixture with a background.
-            ConfigError: there is no such split.
-        """
+        """The released mixtures of a split, in the order of their list."""
         folder = "ssdata_reverb" if reverb else "ssdata"
         file = self.root / folder / f"{self._folder(split)}_example_list.txt"
         try:
@@ -78,12 +73,7 @@ class Fuss(DiskCorpus):
         return tuple(self._example(folder, cells, f"{str(file)!r}, line {n}") for n, cells in rows)
 
     def rooms(self, split: str) -> tuple[Room, ...]:
-        """The simulated rooms of a split, sorted by name.
-
-        Raises:
-            CorpusError: they are missing.
-            ConfigError: there is no such split.
-        """
+        """The simulated rooms of a split, sorted by name."""
         folder = f"rir_data/{self._folder(split)}"
         files: dict[str, list[str]] = {}
         for path in self._found(folder) if (self.root / folder).is_dir() else ():
@@ -101,9 +91,6 @@ class Fuss(DiskCorpus):
         """Clips of FSD50K by path of a source: file names are Freesound ids, as there.
 
         A few sources are missing, since FUSS was made from a version of FSD50K before its release.
-
-        Raises:
-            CorpusError: the sources or the ground truth of FSD50K are missing.
         """
         clips = {clip.fname: clip for clip in fsd50k.ground_truth}
         paths = sorted(entry.path for part in self._wanted() for entry in self._list(part))

@@ -55,11 +55,7 @@ class LibriSpeech(DiskCorpus):
         return self._with_named(files, {c for c in _chapters(files) if _transcripts(c) in files})
 
     def sex(self, speaker: str) -> str:
-        """Sex of a speaker, "F" or "M", from SPEAKERS.TXT.
-
-        Raises:
-            CorpusError: the file is missing, or does not name the speaker.
-        """
+        """Sex of a speaker, "F" or "M", from SPEAKERS.TXT."""
         if speaker not in self._sexes:
             raise CorpusError(
                 f"{self._where}: {str(self.root / _SPEAKERS)!r} has no speaker {speaker!r}; "
@@ -68,11 +64,7 @@ class LibriSpeech(DiskCorpus):
         return self._sexes[speaker]
 
     def transcript(self, path: str) -> str:
-        """Transcript of one utterance, in upper case.
-
-        Raises:
-            CorpusError: the file of transcripts of its chapter is missing, or lacks it.
-        """
+        """Transcript of one utterance, in upper case."""
         chapter = posixpath.dirname(path)
         transcripts = self._chapter(chapter)
         if utterance_of(path) not in transcripts:

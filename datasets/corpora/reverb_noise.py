@@ -30,13 +30,9 @@ class ReverbNoise(DiskCorpus):
     to "LargeRoom2", with ten recordings of each.
 
     Args:
-        name, root, splits, allow_missing: see `DiskCorpus`.
         channel: 0 ... 7 or "mean"; papers that use this noise rarely say which.
         shares: name of a split to the numbers 1 ... 10 of its recordings of each room; numbers that are not named are
             left out. None: everything is in split "all".
-
-    Raises:
-        ConfigError: `shares` names no number, or one twice.
     """
 
     release = Release(

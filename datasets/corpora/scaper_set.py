@@ -23,12 +23,6 @@ class ScaperSet:
     The recordings are the isolated events, if they were saved: next to `<name>.jams`, the files
     `<name>_events/foreground0_<label>.wav` and so on (or `<name>_sources/`, as in FUSS). The builder `jams` reads the
     JAMS files; the files that they name are of other corpora.
-
-    Args:
-        name: of the corpus in datasets.
-        root: folder of the JAMS files.
-        version: of the set.
-        licence: of the set.
     """
 
     def __init__(self, *, name: str, root: Path, version: str = "unknown", licence: str = "unknown") -> None:
@@ -39,11 +33,7 @@ class ScaperSet:
 
     @cached_property
     def soundscapes(self) -> tuple[str, ...]:
-        """Paths of the JAMS files, sorted.
-
-        Raises:
-            CorpusError: there are none.
-        """
+        """Paths of the JAMS files, sorted; CorpusError if there are none."""
         if not self.root.is_dir():
             raise CorpusError(f"{self._where}: {str(self.root)!r} is not a folder; set --corpus {self.name}=DIR")
         found = visible_files(self.root, ".", {".jams"})
@@ -56,11 +46,7 @@ class ScaperSet:
         return tuple(paths)
 
     def file(self, path: str) -> Path:
-        """The file of the set at a path.
-
-        Raises:
-            CorpusError: the path leads out of the folder.
-        """
+        """The file of the set at a path; CorpusError if the path leads out of the folder."""
         return locate(self.root, path)
 
     def listed_events(self, path: str) -> Path | None:

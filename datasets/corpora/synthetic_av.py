@@ -30,9 +30,7 @@ class SyntheticAv(VoiceCorpus):
     """Filmed sentences, 4 to 7 s at 22.05 kHz and 25 pictures per second, labelled by speaker.
 
     Args:
-        name: of the corpus in datasets.
         seed: chooses the sentences and how the heads move; voices and faces stay the same.
-        utterances: of each speaker, 1 to 10000; more never changes the first ones.
         size: height and width of the pictures in pixels, 16 to 256.
     """
 

@@ -65,12 +65,7 @@ class SyntheticSounds:
     are leaves the others as they were.
 
     Args:
-        name: of the corpus in configs; it does not change the sounds.
-        seed: another seed gives another set of recordings.
         train, valid, test: recordings per class in each split.
-
-    Raises:
-        ConfigError: a count is negative, or all are zero.
     """
 
     version = VERSION

@@ -18,13 +18,7 @@ KIND = "synthetic_speech"
 
 @CORPORA.register(KIND)
 class SyntheticSpeech(VoiceCorpus):
-    """Matrix sentences at 22.05 kHz, 2 to 4 s long, labelled by speaker.
-
-    Args:
-        name: of the corpus in datasets.
-        seed: chooses the sentences; the voices stay the same.
-        utterances: of each speaker, 1 to 10000; more never changes the first ones.
-    """
+    """Matrix sentences at 22.05 kHz, 2 to 4 s long, labelled by speaker."""
 
     kind = KIND
     version = "1"

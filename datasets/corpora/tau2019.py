@@ -28,7 +28,6 @@ class Tau2019(DiskCorpus):
     is a group, unless it has a `meta.csv` like the development set.
 
     Args:
-        name, root, splits, allow_missing: see `DiskCorpus`.
         channel: 0 (left ear), 1 or "mean".
         valid_share: this share of the locations of the whole development set becomes "valid", the others "train". None:
             the official setup.

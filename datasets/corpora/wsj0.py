@@ -37,11 +37,8 @@ class Wsj0(DiskCorpus):
     speakers.
 
     Args:
-        name, root, splits, allow_missing: see `DiskCorpus`.
         transcripts: folder of `.dot`, `.lsn` or `.ptx` files, relative to the folder of the splits, for example
             "transcrp/dots". Texts are in upper case, with verbalised punctuation (`,COMMA`).
-        licence: of the recordings.
-        version: of the corpus.
     """
 
     release = Release(

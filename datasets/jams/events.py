@@ -62,8 +62,6 @@ class Soundscape(BaseModel):
         ref_db: loudness of the background, in LUFS.
         reverb: amount of SoX's reverberation of the mixture, or None.
         trimmed: whether it was cut after it was made.
-        fg_path: folder that the files of events are below.
-        bg_path: folder that the files of backgrounds are below.
         events: in order of time.
     """
 
@@ -100,11 +98,7 @@ class _Annotation(BaseModel):
 
 
 def read_jams(path: Path) -> Soundscape:
-    """Read a JAMS file of Scaper.
-
-    Raises:
-        DatasetError: it is missing, not JAMS, or not of Scaper.
-    """
+    """Read a JAMS file of Scaper; DatasetError if it is missing, not JAMS, or not of Scaper."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         found = [one for one in content["annotations"] if one["namespace"] == _NAMESPACE]

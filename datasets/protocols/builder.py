@@ -76,7 +76,6 @@ class Drawn:
 
     Attributes:
         excluded: number of queries left out, by reason; reasons without any are dropped.
-        rendered: the mixture's signals, if the builder has them at hand.
     """
 
     mixture: Mixture
@@ -206,9 +205,6 @@ def enrollment_clips(
 
     The first free recordings in a random order are taken: for a given generator, a fixed list without the recordings of
     the mixture.
-
-    Raises:
-        TooFewRecordingsError: the label has too few other recordings.
     """
     groups = {pool.group_of(clip.path) for clip in used if clip.corpus == pool.corpus}
     choices = pool.by_label[label]

@@ -22,7 +22,6 @@ class Recording:
 
     Attributes:
         path: relative to the corpus root (a virtual path in a synthetic corpus).
-        label: speaker or sound class.
         frames: length at its own rate.
         split: "train", "valid", "test", or whatever the corpus calls its parts.
         group: recordings of one group must not be on both sides of a query or a split (same uploader, same original

@@ -59,8 +59,6 @@ def active_level(
     first, and has two thresholds in each octave: `active_level(x, 8000, high_pass_hz=200.0, thresholds_per_octave=2)`.
 
     Args:
-        samples: [T], full scale ±1.
-        sample_rate_hz: rate in Hz.
         high_pass_hz: edge (−0.25 dB) of a fifth-order Chebyshev filter of type II with 50 dB in the stop band; None
             measures all frequencies.
         thresholds_per_octave: 1 puts the thresholds at powers of two, as P.56 does.
@@ -94,12 +92,7 @@ def _held_envelope(signal: Signal, sample_rate_hz: int) -> Signal:
 
 
 def _solve(levels_db: Signal, thresholds_db: Signal) -> float:
-    """The level at the highest point at which it is the margin above its threshold.
-
-    Args:
-        levels_db: A, by threshold.
-        thresholds_db: c², falling.
-    """
+    """The level at the highest point at which it is the margin above its threshold."""
     above = levels_db - thresholds_db - _MARGIN_DB
     crossings = np.flatnonzero((above[:-1] < 0) & (above[1:] >= 0))
     if not crossings.size:

@@ -82,13 +82,7 @@ def check_whole(path: Path) -> None:
 
 
 def read(path: Path, start: int = 0, frames: int | None = None, *, finite: bool = True) -> tuple[Samples, int]:
-    """Decode a stretch of any file that libsndfile knows (wav, flac, ogg, mp3, ...).
-
-    Args:
-        path: the file.
-        start: first frame, at the file's own rate.
-        frames: number of frames; all that follow if None.
-        finite: refuse NaN and inf.
+    """Decode a stretch (to the end if `frames` is None) of any file that libsndfile knows (wav, flac, ogg, mp3, ...).
 
     Returns:
         float32 samples [C, T], full scale ±1, and the sample rate in Hz.
@@ -169,13 +163,7 @@ def quantise_int16(samples: Samples | NDArray[np.float64]) -> Samples:
 
 
 def write(path: Path, samples: Samples, sample_rate_hz: int, *, subtype: str = "FLOAT") -> None:
-    """Write [T] or [C, T] samples as wav or flac (by suffix), through a temporary name in a made folder.
-
-    Args:
-        path: of the file.
-        samples: float32, full scale ±1.
-        sample_rate_hz: rate in Hz.
-        subtype: "FLOAT", "PCM_16" or "PCM_24".
+    """Write [T] or [C, T] samples as wav or flac (by suffix), through a temporary name; `subtype` PCM_16, PCM_24 or FLOAT.
 
     Raises:
         OutputError: the folder is read-only, the disk is full, or the suffix does not hold samples of that kind.

@@ -18,12 +18,7 @@ ClipReader = Callable[[Clip], Samples]
 
 
 def read_clip(clip: Clip, corpora: Corpora) -> tuple[Samples, int]:
-    """Mono samples [T] of a clip at its own rate, and that rate in Hz.
-
-    Raises:
-        DatasetError: its corpus is not open.
-        AudioError: its file cannot be read.
-    """
+    """Mono samples [T] of a clip at its own rate, and that rate in Hz."""
     if clip.corpus not in corpora:
         raise DatasetError(
             f"clip {clip.path!r} is of corpus {clip.corpus!r}, which is not open "

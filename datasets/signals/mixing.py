@@ -69,11 +69,7 @@ def level_db(samples: Samples, sample_rate_hz: int, *, scale: LevelScale) -> flo
 
 
 def snr_gain(*, signal: Samples, noise: Samples, snr_db: float) -> float:
-    """Factor for `noise` that makes the power ratio of signal to noise `snr_db`.
-
-    Raises:
-        DatasetError: either signal is silent.
-    """
+    """Factor for `noise` that makes the power ratio of signal to noise `snr_db`."""
     gain_db = power_db(signal) - power_db(noise) - snr_db
     if not np.isfinite(gain_db):
         raise DatasetError("an SNR needs two signals that are not silent; one of them is")

@@ -44,12 +44,7 @@ def info(path: Path) -> VideoInfo:
 
 
 def read(path: Path, start: int = 0, frames: int | None = None) -> tuple[Pictures, float]:
-    """Decode a stretch of a file of constant frame rate, of any kind that FFmpeg knows.
-
-    Args:
-        path: the file.
-        start: first picture, counted from 0.
-        frames: number of pictures; all that follow if None.
+    """Decode a stretch (to the end if `frames` is None) of a file of constant frame rate, of any kind that FFmpeg knows.
 
     Returns:
         grey pictures [F, H, W], and the rate in pictures per second.
@@ -109,9 +104,7 @@ def crop_lips(pictures: Pictures, track: Track, size: int = LIP_SIZE) -> Picture
     """Squares around the mouth, scaled to [F, size, size].
 
     Args:
-        pictures: [F, H, W].
         track: [F, 3] middle (x, y) and side of the squares in pixels; what sticks out of a picture repeats its edge.
-        size: side of the result in pixels.
     """
     squares = (_square(picture, *row) for picture, row in zip(pictures, track, strict=True))
     return np.concatenate([resize(square[None], height=size, width=size) for square in squares])

@@ -37,12 +37,7 @@ class AudioTree:
         self._cache = SampleCache(_CACHE_BYTES)
 
     def read(self, path: str, start: int = 0, frames: int | None = None) -> tuple[Samples, int]:
-        """Mono samples [T] of a stretch of one file, and its rate in Hz.
-
-        Raises:
-            MissingRecordingsError: the file is missing, outside the root, corrupt, empty, shorter than asked, not
-                finite, or of several channels while `channel` is not set.
-        """
+        """Mono samples [T] of a stretch of one file, and its rate in Hz."""
         try:
             return self._read(path, start, frames)
         except AudioError as error:
@@ -63,11 +58,7 @@ class AudioTree:
         return whole[start:stop].copy(), rate
 
     def digest(self, path: str) -> str:
-        """SHA-256 (hex) of the bytes of a file.
-
-        Raises:
-            AudioError: the file cannot be read, or was copied in part.
-        """
+        """SHA-256 (hex) of the bytes of a file."""
         file = locate(self.root, path, error=AudioError)
         try:
             with file.open("rb") as stream:
@@ -78,11 +69,7 @@ class AudioTree:
         return found
 
     def header(self, path: str) -> AudioInfo:
-        """Length, rate and channels of one file.
-
-        Raises:
-            AudioError: the file is missing, outside the root or damaged.
-        """
+        """Length, rate and channels of one file; AudioError if the file is missing, outside the root or damaged."""
         return audio_files.info(locate(self.root, path, error=AudioError))
 
     def unreadable(self, paths: Sequence[str]) -> set[str]:
@@ -90,12 +77,7 @@ class AudioTree:
         return {path for path in paths if isinstance(self._info(path), AudioError)}
 
     def headers(self, paths: Sequence[str]) -> list[AudioInfo]:
-        """The headers of many files, in their order.
-
-        Raises:
-            CorpusError: files cannot be read, or have channels that `channel` does not make one; the message counts
-                them and names the first.
-        """
+        """The headers of many files, in their order."""
         # Opening files waits for the disk, or for a network drive, so more threads than cores.
         with ThreadPoolExecutor(max_workers=min(32, 4 * (os.cpu_count() or 1))) as pool:
             scanned = list(pool.map(self._mono_header, paths))

@@ -26,11 +26,7 @@ class CsvTable:
     lines: tuple[int, ...]
 
     def column(self, name: str, *, option: str = "root") -> tuple[str, ...]:
-        """The cells of one column; `option` is the user's option that chooses it, for messages.
-
-        Raises:
-            CorpusError: no such column; the message suggests the nearest.
-        """
+        """The cells of one column; `option` is the user's option that chooses it, for messages."""
         if name not in self.header:
             raise CorpusError(
                 f"{str(self.path)!r} has no column {name!r}{suggest(name, self.header)}; set `{option}` to one of them"
@@ -39,11 +35,7 @@ class CsvTable:
         return tuple(row[index] for row in self.rows)
 
     def full_column(self, name: str, *, option: str = "root") -> tuple[str, ...]:
-        """As `column`, but a column that may not have empty cells.
-
-        Raises:
-            CorpusError: no such column, or a cell is empty.
-        """
+        """As `column`, but a column that may not have empty cells."""
         cells = self.column(name, option=option)
         if "" in cells:
             line = self.lines[cells.index("")]

@@ -30,13 +30,8 @@ class DiskCorpus(ListedCorpus):
     A part whose folder is missing is left out.
 
     Args:
-        name: of the corpus in datasets.
         root: folder of the corpus, the one above it, or one of its own folders.
-        splits: only these splits; the headers of the other files are not read. None: all.
         allow_missing: leave out missing and unreadable files instead of raising an error.
-
-    Raises:
-        ConfigError: a split is unknown.
     """
 
     release: ClassVar[Release]
@@ -61,11 +56,7 @@ class DiskCorpus(ListedCorpus):
 
     @cached_property
     def root(self) -> Path:
-        """Folder that all paths are relative to.
-
-        Raises:
-            CorpusError: the corpus is not in the given folder.
-        """
+        """Folder that all paths are relative to; CorpusError if the corpus is not in the given folder."""
         folders = [*(part.folder for part in self._layout_parts()), *self.other_folders]
         return find_root(self._given, folders, release=self.release, corpus=self.name)
 
@@ -76,11 +67,7 @@ class DiskCorpus(ListedCorpus):
         return splits.pop() if len(splits) == 1 else None
 
     def problems(self) -> tuple[str, ...]:
-        """Differences between this copy and the release, one line each; reads no header.
-
-        Raises:
-            CorpusError: the corpus is missing, or its metadata cannot be read.
-        """
+        """Differences between this copy and the release, one line each; reads no header."""
         return tuple(line for part in self._parts_here() for line in self._problems_of(part))
 
     @abstractmethod

@@ -55,16 +55,7 @@ def _real(folder: Path | str) -> str:
 
 
 def visible_files(root: Path, folder: str, suffixes: Collection[str]) -> Iterator[str]:
-    """Paths, relative to the root, of the files in a folder and below, without hidden files and folders.
-
-    Args:
-        root: folder of the corpus.
-        folder: relative to the root.
-        suffixes: of the files, in lower case.
-
-    Raises:
-        CorpusError: a folder cannot be listed.
-    """
+    """Paths, relative to the root, of the files in a folder and below, without hidden files and folders."""
     for parent, folders, files in os.walk(root / folder, onerror=refuse_folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         inside = Path(parent).relative_to(root)
@@ -81,11 +72,7 @@ def refuse_folder(error: OSError) -> NoReturn:
 
 
 def checked_share(share: float, *, where: str) -> float:
-    """The option `valid_share`.
-
-    Raises:
-        ConfigError: it is not in [0, 1).
-    """
+    """The option `valid_share`; ConfigError if it is not in [0, 1)."""
     if not 0 <= share < 1:
         raise ConfigError(f"{where}: valid_share = {share}; set it to 0 or more, below 1")
     return share

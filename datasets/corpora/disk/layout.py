@@ -22,8 +22,6 @@ class ReleasePart:
     """One part of a corpus, which a user may have without the others.
 
     Attributes:
-        name: of the part in the corpus.
-        folder: of its audio files, relative to the root of the corpus.
         splits: the splits that its recordings may be in.
         files: number of audio files in the release; None if it is not fixed.
     """
@@ -40,8 +38,6 @@ def find_root(given: Path, folders: Sequence[str], *, release: Release, corpus: 
     Args:
         given: the user's folder: this one, the one above it, or one of `folders` inside.
         folders: folders of the corpus, relative to its root; one of them is enough.
-        release: for messages.
-        corpus: name of the corpus in configs.
 
     Raises:
         CorpusError: the corpus is missing, or several folders in `given` hold one.

@@ -26,7 +26,6 @@ class LipVideos:
     interpolated; the first and the last row also count for all pictures before and after them.
 
     Args:
-        root: folder of the corpus.
         where: begins every message, for example "corpus 'voxceleb2'".
         size: side of the crops in pixels.
         landmarks: crop by landmarks, which each video must then have.
@@ -43,12 +42,7 @@ class LipVideos:
         return video.info(locate(self.root, path, error=AudioError))
 
     def read(self, path: str, start: int = 0, frames: int | None = None) -> tuple[Pictures, float]:
-        """Grey crops [F, size, size] of a stretch of a video, and its rate in pictures per second.
-
-        Raises:
-            AudioError: the file, or that of its landmarks, is missing, outside the root, corrupt, or shorter than
-                asked.
-        """
+        """Grey crops [F, size, size] of a stretch of a video, and its rate in pictures per second."""
         file = locate(self.root, path, error=AudioError)
         track = self._track(file) if self._landmarks else None
         pictures, fps = video.read(file, start, frames)
@@ -59,11 +53,7 @@ class LipVideos:
         return video.crop_lips(pictures, at, self._size), fps
 
     def digest(self, path: str) -> str:
-        """SHA-256 (hex) of what determines the crops: the file, its landmarks, and the size.
-
-        Raises:
-            AudioError: a file cannot be read.
-        """
+        """SHA-256 (hex) of what determines the crops: the file, its landmarks, and the size."""
         file = locate(self.root, path, error=AudioError)
         content = hashlib.sha256(f"lips {self._size}\n".encode())
         try:

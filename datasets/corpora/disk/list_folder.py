@@ -17,7 +17,6 @@ class ListFolder:
     """A folder of text files without recordings, needed to build a set, and not to open one.
 
     Args:
-        name: of the corpus in datasets.
         root: the folder, or the one that holds `metadata`.
     """
 
@@ -43,11 +42,7 @@ class ListFolder:
         raise AudioError(f"{self._where} holds lists, not audio; {path!r} cannot be read")
 
     def digest(self, path: str) -> str:
-        """SHA-256 (hex) of the bytes of a file.
-
-        Raises:
-            AudioError: the file cannot be read.
-        """
+        """SHA-256 (hex) of the bytes of a file."""
         file = locate(self.root, path, error=AudioError)
         try:
             return hashlib.sha256(file.read_bytes()).hexdigest()
@@ -55,11 +50,7 @@ class ListFolder:
             raise AudioError(f"{self._where}: cannot read {path!r}: {error.strerror}; complete the folder") from None
 
     def has(self, path: str) -> bool:
-        """Whether the file exists.
-
-        Raises:
-            CorpusError: the path leads out of the folder.
-        """
+        """Whether the file exists; CorpusError if the path leads out of the folder."""
         return locate(self.root, path).is_file()
 
     def file(self, *paths: str) -> Path:
@@ -77,19 +68,11 @@ class ListFolder:
         )
 
     def table(self, path: str) -> CsvTable:
-        """A CSV file with a header.
-
-        Raises:
-            CorpusError: the file is missing or not a table.
-        """
+        """A CSV file with a header; CorpusError if the file is missing or not a table."""
         return read_table(self.file(path))
 
     def lines(self, path: str) -> list[str]:
-        """The lines of a text file that are not blank.
-
-        Raises:
-            CorpusError: the file is missing or not text.
-        """
+        """The lines of a text file that are not blank; CorpusError if the file is missing or not text."""
         file = self.file(path)
         try:
             text = file.read_text(encoding="utf-8")

@@ -61,32 +61,19 @@ class ListedCorpus(ABC):
         """Folder that all paths are relative to."""
 
     def recordings(self) -> Sequence[Recording]:
-        """All recordings, sorted by path; the first call reads their headers.
-
-        Raises:
-            CorpusError: the corpus is missing, incomplete, or not laid out as it should be.
-        """
+        """All recordings, sorted by path; the first call reads their headers."""
         if not self._recordings:
             self._recordings = self._whole()
         return self._recordings
 
     def recordings_of(self, split: str) -> Sequence[Recording]:
-        """The recordings of one split, sorted by path; reads no header of another split.
-
-        Raises:
-            CorpusError: the split is missing, incomplete, or not laid out as it should be.
-        """
+        """The recordings of one split, sorted by path; reads no header of another split."""
         if split not in self._of_split:
             self._of_split[split] = self._with_headers(self._existing(split))
         return self._of_split[split]
 
     def recording(self, path: str) -> Recording:
-        """One recording; the rest of the corpus need not exist.
-
-        Raises:
-            CorpusError: the corpus does not list it, or `channel` does not reduce its channels to one.
-            MissingRecordingsError: it is missing or damaged.
-        """
+        """One recording; the rest of the corpus need not exist."""
         entry = self._entry_at(path)
         if entry is None:
             raise CorpusError(f"{self._where}: no recording {path!r}; correct the path")
@@ -96,11 +83,7 @@ class ListedCorpus(ABC):
         return self._recordings_from([entry])[0]
 
     def entries(self) -> Sequence[FileEntry]:
-        """All files including missing ones, sorted by path; reads no header.
-
-        Raises:
-            CorpusError: the corpus is missing, or not laid out as it should be.
-        """
+        """All files including missing ones, sorted by path; reads no header."""
         every = [entry for listing in self._listings(None) for entry in listing.entries.values()]
         return sorted(every, key=lambda entry: entry.path)
 

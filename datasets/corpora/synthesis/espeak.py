@@ -102,7 +102,6 @@ def speak(text: str, *, voice: Voice, seed: int) -> Speech:
 
     Args:
         text: in lower case, because capitals may be spelled out.
-        voice: of the speaker.
         seed: of the noise in breath and fricatives, 1..2**31 - 1.
 
     Returns:
@@ -158,11 +157,7 @@ def _phonemes(events: Any) -> Iterator[Phoneme]:
 
 @functools.cache
 def library_version() -> str:
-    """The version of the library, for example "1.52.0".
-
-    Raises:
-        CorpusError: the library cannot be loaded.
-    """
+    """The version of the library, for example "1.52.0"; CorpusError if the library cannot be loaded."""
     with _fresh_library() as library:
         library.espeak_Info.restype = ctypes.c_char_p
         return str(library.espeak_Info(None).decode())

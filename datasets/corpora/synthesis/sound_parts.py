@@ -75,7 +75,6 @@ def harmonics(f0_hz: ArrayLike, length: int, amplitudes: ArrayLike, start: float
 
     Args:
         f0_hz: constant or [T]; harmonics that would pass 7.6 kHz anywhere are left out.
-        length: samples.
         amplitudes: [H], of the first harmonic and up.
         start: phase in cycles.
     """

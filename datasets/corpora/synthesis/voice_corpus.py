@@ -41,7 +41,6 @@ class VoiceCorpus(ABC):
     An utterance depends on the kind, version and seed of its corpus and on its own path.
 
     Args:
-        name: of the corpus in datasets.
         seed: chooses the sentences; the voices stay the same.
         utterances: of each speaker, 1 to 10000; more never changes the first ones.
     """
