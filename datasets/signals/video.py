@@ -44,7 +44,7 @@ def info(path: Path) -> VideoInfo:
 
 
 def read(path: Path, start: int = 0, frames: int | None = None) -> tuple[Pictures, float]:
-    """Decode a stretch (to the end if `frames` is None) of a file of constant frame rate, of any kind that FFmpeg knows.
+    """Decode a stretch (to the end if `frames` is None) of a file of constant frame rate that FFmpeg knows.
 
     Returns:
         grey pictures [F, H, W], and the rate in pictures per second.
