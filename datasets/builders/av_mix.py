@@ -51,40 +51,6 @@ class AvMix:
     Wherever a speaker is drawn, the corpus is drawn first, with equal chances, then the speaker, then the recording,
     then the crop; of noise, every recording has the same chance. A crop that is silent, or a pause 40 dB below its
     recording, is drawn again.
-
-    Args:
-        on_screen: filmed speech, from a corpus with videos.
-        off_screen: off-screen speech; selections of one corpus are put together.
-        interferers: interfering speech; the selections of `on_screen` and `off_screen` if None.
-        noise: recordings of noise, for the scenarios that have it.
-        scenario: interference by noise, one speaker, both, or two speakers.
-        count: number of mixtures.
-        sample_rate_hz: rate of the mixtures.
-        duration_s: length of the mixture, of the on-screen speech and of the noise.
-        off_screen_s: shortest and longest off-screen speech; the paper has 2 to 4 s in training and 0 to 4 s in the
-            test. A shorter recording is taken whole. At 0 there is no off-screen speech; the enrollment is given all
-            the same.
-        off_screen_speaker: "other" is the paper's: another speaker than the one on the screen. "same" lets the one on
-            the screen talk on without being seen, with another recording.
-        off_screen_onset: where the off-screen speech begins: anywhere so that it fits, or so that it begins or ends
-            with the mixture.
-        off_screen_snr_db: lowest and highest power ratio of on-screen to off-screen speech.
-        interferer_snr_db: the same for each interfering speaker.
-        noise_snr_db: the same for the noise.
-        snr_reference: "whole" takes the mean power of a signal from its first to its last sample, pauses included;
-            "active" that of its active parts (ITU-T P.56). The silence in which a shorter signal is placed never
-            counts.
-        clues: clues of each trial. Video queries the on-screen, enrollment the off-screen speech, both for their sum.
-            With `off_screen_speaker: same` an enrollment queries both.
-        enrollments: enrollment recordings for each trial, of the off-screen speaker, others than in the mixture.
-        enrollment_s: longest enrollment; longer recordings are cut.
-        mute_on_screen: share of mixtures in which only the picture is left of the on-screen speech (the muting
-            strategy; 0.2 in the paper's training).
-        mute_off_screen: share of mixtures without off-screen speech (the same).
-        level_db: power of the on-screen speech re full scale, measured as the SNRs are; None keeps that of its
-            recording.
-        peak: a mixture whose peak is higher is scaled down to it, sources and all.
-        quantise: "int16" renders what 16-bit files would hold.
     """
 
     vocabulary: tuple[str, ...] = ()
@@ -93,29 +59,43 @@ class AvMix:
         self,
         *,
         context: BuildContext,
-        on_screen: Selection,
-        off_screen: tuple[Selection, ...],
+        on_screen: Selection,  # filmed speech, from a corpus with videos
+        off_screen: tuple[Selection, ...],  # off-screen speech; selections of one corpus are put together
+        # interfering speech; the selections of `on_screen` and `off_screen` if None.
         interferers: tuple[Selection, ...] | None = None,
-        noise: Selection | None = None,
-        scenario: Scenario,
+        noise: Selection | None = None,  # recordings of noise, for the scenarios that have it
+        scenario: Scenario,  # interference by noise, one speaker, both, or two speakers
         count: Count,
         sample_rate_hz: Count = 16_000,
-        duration_s: Seconds = 4.0,
+        duration_s: Seconds = 4.0,  # length of the mixture, of the on-screen speech and of the noise
+        # shortest and longest off-screen speech; the paper has 2 to 4 s in training and 0 to 4 s in the test. A shorter
+        # recording is taken whole. At 0 there is no off-screen speech; the enrollment is given all the same.
         off_screen_s: tuple[_NotNegative, _NotNegative] = (0.0, 4.0),
+        # "other" is the paper's: another speaker than the one on the screen. "same" lets the one on the screen talk on
+        # without being seen, with another recording.
         off_screen_speaker: Literal["other", "same"] = "other",
+        # where the off-screen speech begins: anywhere so that it fits, or so that it begins or ends with the mixture.
         off_screen_onset: Onset = "random",
-        off_screen_snr_db: LevelSpan = (-2.5, 2.5),
-        interferer_snr_db: LevelSpan = (-2.5, 2.5),
-        noise_snr_db: LevelSpan = (-2.5, 2.5),
+        off_screen_snr_db: LevelSpan = (-2.5, 2.5),  # lowest and highest power ratio of on-screen to off-screen speech
+        interferer_snr_db: LevelSpan = (-2.5, 2.5),  # the same for each interfering speaker
+        noise_snr_db: LevelSpan = (-2.5, 2.5),  # the same for the noise
+        # "whole" takes the mean power of a signal from its first to its last sample, pauses included; "active" that of
+        # its active parts (ITU-T P.56). The silence in which a shorter signal is placed never counts.
         snr_reference: Literal["whole", "active"] = "whole",
+        # clues of each trial. Video queries the on-screen, enrollment the off-screen speech, both for their sum. With
+        # `off_screen_speaker: same` an enrollment queries both.
         clues: tuple[tuple[Clue, ...], ...] = (("video", "enrollment"),),
+        # enrollment recordings for each trial, of the off-screen speaker, others than in the mixture.
         enrollments: Count = 1,
-        enrollment_s: Seconds = 10.0,
+        enrollment_s: Seconds = 10.0,  # longest enrollment; longer recordings are cut
+        # share of mixtures in which only the picture is left of the on-screen speech (the muting strategy; 0.2 in the
+        # paper's training).
         mute_on_screen: Share = 0.0,
-        mute_off_screen: Share = 0.0,
+        mute_off_screen: Share = 0.0,  # share of mixtures without off-screen speech (the same)
+        # power of the on-screen speech re full scale, measured as the SNRs are; None keeps that of its recording.
         level_db: Level | None = None,
-        peak: Peak = 0.9,
-        quantise: Literal["none", "int16"] = "none",
+        peak: Peak = 0.9,  # a mixture whose peak is higher is scaled down to it, sources and all
+        quantise: Literal["none", "int16"] = "none",  # "int16" renders what 16-bit files would hold
     ) -> None:
         self.count, self.sample_rate_hz = count, sample_rate_hz
         self._context = context

@@ -44,36 +44,6 @@ class FewShot:
     enrollments. In the part "adaptation" the new class is one of these clips itself, and any enrollment is another.
     Sets of one `family`, version and seed have the same test mixtures and nested shots, whatever their name and `shots`
     are.
-
-    Args:
-        seen: recordings of the seen classes.
-        new: recordings of the new classes; its labels are the list of new classes.
-        part: "test", or "adaptation" for mixtures to adapt a system with.
-        shots: K, the known clips of each new class.
-        reserved: clips of each new class that no test mixture may hold; the largest K.
-        shots_split: split of the corpus of `new` that the shots are taken from; that of `new` if None.
-        family: see above; the set's own name if None.
-        background: recordings of the background, or None.
-        count: number of mixtures.
-        sample_rate_hz: rate of the mixtures.
-        duration_s: length of each mixture.
-        n_seen: seen classes in each mixture.
-        n_new: new classes in each mixture.
-        event_s: shortest and longest event; a shorter recording is used whole.
-        snr_db: lowest and highest level of an event above the background.
-        background_db: level of the background.
-        level: scale of the levels.
-        peak: as in `sound_mix`.
-        fade_ms: fade at both ends of each event.
-        conditions: query conditions "n_active:n_inactive", or sweeps of them.
-        targets: with n_active = 1, one target for each mixture or every one that `ask` allows.
-        ask: classes that can be targets.
-        inactive: classes that can be drawn as inactive.
-        clues: kinds of clue that each trial carries.
-        enrollment_s: longest enrollment clip; seen classes have as many as new ones.
-        confusable: label -> classes that do not count as inactive in a mixture that holds it.
-        quantise: "int16" renders what 16-bit files would hold.
-        renderer: as in `sound_mix`.
     """
 
     def __init__(
@@ -81,33 +51,35 @@ class FewShot:
         *,
         context: BuildContext,
         seen: Selection,
-        new: Selection,
-        part: FewShotPart = "test",
-        shots: Count = 5,
-        reserved: Count = 10,
+        new: Selection,  # recordings of the new classes; its labels are the list of new classes
+        part: FewShotPart = "test",  # "test", or "adaptation" for mixtures to adapt a system with
+        shots: Count = 5,  # K, the known clips of each new class
+        reserved: Count = 10,  # clips of each new class that no test mixture may hold; the largest K
+        # split of the corpus of `new` that the shots are taken from; that of `new` if None.
         shots_split: str | None = None,
-        family: str | None = None,
+        family: str | None = None,  # see above; the set's own name if None
         background: Selection | None = None,
         count: Count,
         sample_rate_hz: Count = 8000,
         duration_s: Seconds = 6.0,
         n_seen: Count = 2,
         n_new: Count = 1,
-        event_s: SecondsSpan = (2.0, 5.0),
-        snr_db: LevelSpan = (15.0, 25.0),
+        event_s: SecondsSpan = (2.0, 5.0),  # shortest and longest event; a shorter recording is used whole
+        snr_db: LevelSpan = (15.0, 25.0),  # lowest and highest level of an event above the background
         background_db: Level = -50.0,
         level: LevelScale = "lufs",
-        peak: Peak | None = 1.0,
+        peak: Peak | None = 1.0,  # as in `sound_mix`
         fade_ms: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 10.0,
-        conditions: ConditionList = ("1:0",),
-        targets: Targets = "one",
-        ask: Known = "new",
-        inactive: Known = "all",
+        conditions: ConditionList = ("1:0",),  # query conditions "n_active:n_inactive", or sweeps of them
+        targets: Targets = "one",  # with n_active = 1, one target for each mixture or every one that `ask` allows
+        ask: Known = "new",  # classes that can be targets
+        inactive: Known = "all",  # classes that can be drawn as inactive
         clues: Annotated[tuple[Clue, ...], Field(min_length=1)] = ("enrollment",),
-        enrollment_s: Seconds = 5.0,
+        enrollment_s: Seconds = 5.0,  # longest enrollment clip; seen classes have as many as new ones
+        # label -> classes that do not count as inactive in a mixture that holds it.
         confusable: Mapping[str, tuple[str, ...]] | None = None,
-        quantise: Literal["none", "int16"] = "none",
-        renderer: RendererName = "scaper",
+        quantise: Literal["none", "int16"] = "none",  # "int16" renders what 16-bit files would hold
+        renderer: RendererName = "scaper",  # as in `sound_mix`
     ) -> None:
         self.count, self.sample_rate_hz = count, sample_rate_hz
         self._context = replace(context, name=family or context.name)

@@ -34,32 +34,23 @@ class FussReleased:
     JAMS file of each mixture names the clips of its sources, and trials are queries by class or enrollment, of
     background sources too. Mixtures with a source that FSD50K does not list are left out then, since what is absent
     from them is not known; `counts` says how many.
-
-    Args:
-        corpus: name of a corpus of kind fuss.
-        reverb: the reverberant mixtures, or the dry ones.
-        count: the first mixtures of the list; all if None.
-        classes: name of a corpus of kind fsd50k; only its ground truth need be there.
-        conditions: with `classes`: query conditions "n_active:n_inactive", or sweeps of them.
-        targets: with n_active = 1, one target for each mixture or every class in it.
-        clues: with `classes`: kinds of clue; enrollments are sources of FUSS of the same split.
-        enrollments: clips for each queried class, if enrollment is a clue.
-        enrollment_s: longest enrollment clip.
     """
 
     def __init__(
         self,
         *,
         context: BuildContext,
-        corpus: str = "fuss",
-        reverb: bool = True,
-        count: Count | None = None,
-        classes: str | None = None,
+        corpus: str = "fuss",  # name of a corpus of kind fuss
+        reverb: bool = True,  # the reverberant mixtures, or the dry ones
+        count: Count | None = None,  # the first mixtures of the list; all if None
+        classes: str | None = None,  # name of a corpus of kind fsd50k; only its ground truth need be there
+        # with `classes`: query conditions "n_active:n_inactive", or sweeps of them.
         conditions: ConditionList = ("1:0",),
-        targets: Targets = "one",
+        targets: Targets = "one",  # with n_active = 1, one target for each mixture or every class in it
+        # with `classes`: kinds of clue; enrollments are sources of FUSS of the same split.
         clues: Annotated[tuple[Clue, ...], Field(min_length=1)] = ("classes",),
-        enrollments: Count = 1,
-        enrollment_s: Seconds = 5.0,
+        enrollments: Count = 1,  # clips for each queried class, if enrollment is a clue
+        enrollment_s: Seconds = 5.0,  # longest enrollment clip
     ) -> None:
         opened = context.corpus_of(Fuss, "fuss", corpus)
         self._corpus = corpus

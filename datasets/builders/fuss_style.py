@@ -45,45 +45,31 @@ class FussStyle:
     Recordings longer than a mixture are backgrounds, the others events; labels may repeat. As in FUSS, an event that
     would stick out ends with the mixture, so that many do. Levels and signals are Scaper's; the recipe can be written
     as JAMS if there are no rooms. Without `conditions` each trial names a source and carries no clue.
-
-    Args:
-        sounds: recordings of the events, and of the backgrounds unless they are given.
-        background: recordings of the background; those not longer than a mixture are left out.
-        rooms: name of a corpus of kind fuss, whose rooms each mixture draws one of; None: dry.
-        rooms_split: split of the rooms; the dataset's own if None.
-        count: number of mixtures.
-        sample_rate_hz: rate of the mixtures.
-        duration_s: length of each mixture.
-        n_events: fewest and most events.
-        snr_db: lowest and highest loudness of an event above the background, in LU.
-        background_db: loudness of the background, in LUFS.
-        conditions: query conditions by class label, or sweeps of them; those that need more classes than a mixture
-            holds are left out there, and counted. A class that is in the background too is no target.
-        targets: with n_active = 1, one target for each mixture or every active class.
-        clues: kinds of clue that each trial carries, with `conditions`.
-        enrollments: clips for each queried class, if enrollment is a clue.
-        enrollment_s: longest enrollment clip.
     """
 
     def __init__(
         self,
         *,
         context: BuildContext,
-        sounds: Selection,
+        sounds: Selection,  # recordings of the events, and of the backgrounds unless they are given
+        # recordings of the background; those not longer than a mixture are left out.
         background: Selection | None = None,
-        rooms: str | None = None,
-        rooms_split: str | None = None,
+        rooms: str | None = None,  # name of a corpus of kind fuss, whose rooms each mixture draws one of; None: dry
+        rooms_split: str | None = None,  # split of the rooms; the dataset's own if None
         count: Count,
         sample_rate_hz: Count = 16_000,
         duration_s: Seconds = 10.0,
         n_events: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]] = (0, 3),
-        snr_db: LevelSpan = (-5.0, 25.0),
-        background_db: Level = -55.0,
+        snr_db: LevelSpan = (-5.0, 25.0),  # lowest and highest loudness of an event above the background, in LU
+        background_db: Level = -55.0,  # loudness of the background, in LUFS
+        # query conditions by class label, or sweeps of them; those that need more classes than a mixture holds are left
+        # out there, and counted. A class that is in the background too is no target.
         conditions: ConditionList | None = None,
-        targets: Targets = "one",
+        targets: Targets = "one",  # with n_active = 1, one target for each mixture or every active class
+        # kinds of clue that each trial carries, with `conditions`.
         clues: Annotated[tuple[Clue, ...], Field(min_length=1)] = ("classes",),
-        enrollments: Count = 1,
-        enrollment_s: Seconds = 5.0,
+        enrollments: Count = 1,  # clips for each queried class, if enrollment is a clue
+        enrollment_s: Seconds = 5.0,  # longest enrollment clip
     ) -> None:
         if n_events[0] > n_events[1]:
             raise ConfigError(f"n_events = {list(n_events)} falls; write the lowest first")

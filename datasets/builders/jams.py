@@ -29,44 +29,31 @@ class JamsSet:
     it if several have the same name. Pitch and time changes cannot be rendered here: such a soundscape is read from its
     isolated events, if they were written, or refused. Conditions that need more classes than a soundscape holds are
     left out there, and counted.
-
-    Args:
-        soundscapes: name of a corpus of kind `scaper_set`.
-        events: recordings of the foreground, which enrollments are taken from; needed unless all is read from isolated
-            events.
-        background: recordings of the background, if they are of another corpus.
-        folder: only JAMS files below this folder of the set, for example "test".
-        conditions: query conditions "n_active:n_inactive", or sweeps of them.
-        targets: with n_active = 1, one target for each mixture or every active class.
-        listed_targets: the targets are the first n_active labels of `gt_events.csv` in the folder of the JAMS file, as
-            in Waveformer's sets.
-        clues: kinds of clue that each trial carries.
-        enrollments: clips for each queried class, if enrollment is a clue.
-        enrollment_s: longest enrollment clip.
-        vocabulary: the classes; all that sound in the set or are in `events` if None.
-        inactive_labels: classes that may be drawn as inactive; the vocabulary if None.
-        confusable: label -> classes that do not count as inactive in a mixture that holds it.
-        isolated: read the rendered isolated events "never", "always", or where "needed".
     """
 
     def __init__(
         self,
         *,
         context: BuildContext,
-        soundscapes: str,
+        soundscapes: str,  # name of a corpus of kind `scaper_set`
+        # recordings of the foreground, which enrollments are taken from; needed unless all is read from isolated
+        # events.
         events: Selection | None = None,
-        background: Selection | None = None,
-        folder: str = ".",
-        conditions: ConditionList = ("1:0",),
-        targets: Targets = "one",
+        background: Selection | None = None,  # recordings of the background, if they are of another corpus
+        folder: str = ".",  # only JAMS files below this folder of the set, for example "test"
+        conditions: ConditionList = ("1:0",),  # query conditions "n_active:n_inactive", or sweeps of them
+        targets: Targets = "one",  # with n_active = 1, one target for each mixture or every active class
+        # the targets are the first n_active labels of `gt_events.csv` in the folder of the JAMS file, as in
+        # Waveformer's sets.
         listed_targets: bool = False,
         clues: Annotated[tuple[Clue, ...], Field(min_length=1)] = ("classes",),
-        enrollments: Count = 1,
-        enrollment_s: Seconds = 5.0,
-        vocabulary: tuple[str, ...] | None = None,
-        inactive_labels: tuple[str, ...] | None = None,
+        enrollments: Count = 1,  # clips for each queried class, if enrollment is a clue
+        enrollment_s: Seconds = 5.0,  # longest enrollment clip
+        vocabulary: tuple[str, ...] | None = None,  # the classes; all that sound in the set or are in `events` if None
+        inactive_labels: tuple[str, ...] | None = None,  # classes that may be drawn as inactive; the vocabulary if None
+        # label -> classes that do not count as inactive in a mixture that holds it.
         confusable: Mapping[str, tuple[str, ...]] | None = None,
-        isolated: Isolated = "needed",
+        isolated: Isolated = "needed",  # read the rendered isolated events "never", "always", or where "needed"
     ) -> None:
         self._context, self._listed = context, listed_targets
         self._set = context.corpus_of(ScaperSet, "scaper_set", soundscapes)

@@ -28,23 +28,6 @@ class LibriMix:
 
     Mixtures have the official ids, and their sources are called s1, s2, ... and noise. Rendered, they are sample for
     sample the files that the script writes.
-
-    Args:
-        metadata: table of the mixtures, below the corpus `lists`.
-        sample_rate_hz: 8000 or 16000.
-        mode: "min" cuts all to the shortest utterance, "max" pads all to the longest.
-        mix: "clean" is speech alone, "both" is speech and noise, "single" is s1 and noise.
-        targets: query each speaker in turn, or s1 only.
-        enrollment: "map" reads `enrollment_map`; "drawn" draws another utterance of the speaker, of 3 s and more, by
-            the set's seed.
-        enrollment_map: file below the corpus `lists`, of lines `mixture utterance s1/mixture`: the enrollment is the
-            file of a source of another mixture, scaled and cut as it is there.
-        leak_free: leave out trials that enroll with the target's own utterance, as some of the map's do.
-        limit: only the first mixtures of the table.
-        measure_snr: tag trials with `input_snr_db`, which renders every mixture.
-        speech: name of the LibriSpeech corpus.
-        noise: name of the WHAM corpus.
-        lists: name of the corpus of LibriMix's metadata.
     """
 
     vocabulary: tuple[str, ...] = ()
@@ -53,19 +36,24 @@ class LibriMix:
         self,
         *,
         context: BuildContext,
-        metadata: str,
-        sample_rate_hz: Literal[8000, 16000] = 8000,
-        mode: Mode = MODE,
-        mix: Mix = MIX,
-        targets: Literal["all", "first"] = "all",
+        metadata: str,  # table of the mixtures, below the corpus `lists`
+        sample_rate_hz: Literal[8000, 16000] = 8000,  # 8000 or 16000
+        mode: Mode = MODE,  # "min" cuts all to the shortest utterance, "max" pads all to the longest
+        mix: Mix = MIX,  # "clean" is speech alone, "both" is speech and noise, "single" is s1 and noise
+        targets: Literal["all", "first"] = "all",  # query each speaker in turn, or s1 only
+        # "map" reads `enrollment_map`; "drawn" draws another utterance of the speaker, of 3 s and more, by the set's
+        # seed.
         enrollment: Literal["drawn", "map"] = "drawn",
+        # file below the corpus `lists`, of lines `mixture utterance s1/mixture`: the enrollment is the file of a source
+        # of another mixture, scaled and cut as it is there.
         enrollment_map: str | None = None,
+        # leave out trials that enroll with the target's own utterance, as some of the map's do.
         leak_free: bool = False,
-        limit: Count | None = None,
-        measure_snr: bool = False,
+        limit: Count | None = None,  # only the first mixtures of the table
+        measure_snr: bool = False,  # tag trials with `input_snr_db`, which renders every mixture
         speech: str = "librispeech",
-        noise: str = "wham",
-        lists: str = "librimix",
+        noise: str = "wham",  # name of the WHAM corpus
+        lists: str = "librimix",  # name of the corpus of LibriMix's metadata
     ) -> None:
         self.sample_rate_hz: int = sample_rate_hz
         self._context = context

@@ -40,63 +40,44 @@ class SoundMix:
     the recipe holds the levels, mixtures are made as Scaper makes them (see there), and drawing reads each recording
     once at most, to tell which stretches are silent; the set can be written as JAMS, and its events are named s1, s2,
     ... in the order of time.
-
-    Args:
-        events: recordings of the foreground classes; their labels are the vocabulary.
-        background: recordings of the background, or None; those shorter than a mixture are left out. If they have
-            several labels, these are the scenes, and tags of the trials.
-        family: sets of one family, version and seed have the same mixtures whatever their queries are; None: the set's
-            own name.
-        count: number of mixtures.
-        sample_rate_hz: rate of the mixtures.
-        duration_s: length of each mixture.
-        n_classes: fewest and most classes in a mixture.
-        event_s: shortest and longest event; a shorter recording is used whole.
-        snr_db: lowest and highest level of an event above the background.
-        background_db: level of the background.
-        level: scale of the levels.
-        peak: a mixture whose peak is higher is scaled down to it, sources and all; never if None. The renderer "scaper"
-            knows 1.0 and None.
-        fade_ms: fade at both ends of each event, a raised cosine, or in Scaper a quarter sine.
-        conditions: query conditions "n_active:n_inactive", or sweeps of them such as {n_active: 1, n_inactive: [0, 1,
-            2]}.
-        targets: with n_active = 1, one target for each mixture or every active class.
-        clues: kinds of clue that each trial carries.
-        enrollments: clips for each queried class, if enrollment is a clue.
-        enrollment_s: longest enrollment clip.
-        inactive_labels: classes that may be drawn as inactive; the vocabulary if None.
-        confusable: class or background label -> classes that do not count as inactive in a mixture with it
-            (near-synonyms, or events that the scene holds anyway); "*" stands for any mixture.
-        quantise: "int16" renders what 16-bit files would hold.
-        renderer: see above.
     """
 
     def __init__(
         self,
         *,
         context: BuildContext,
-        events: Selection,
+        events: Selection,  # recordings of the foreground classes; their labels are the vocabulary
+        # recordings of the background, or None; those shorter than a mixture are left out. If they have several labels,
+        # these are the scenes, and tags of the trials.
         background: Selection | None = None,
+        # sets of one family, version and seed have the same mixtures whatever their queries are; None: the set's own
+        # name.
         family: str | None = None,
         count: Count,
         sample_rate_hz: Count = 16000,
         duration_s: Seconds = 6.0,
-        n_classes: tuple[int, int] = (3, 3),
-        event_s: SecondsSpan = (2.0, 5.0),
-        snr_db: LevelSpan = (15.0, 25.0),
+        n_classes: tuple[int, int] = (3, 3),  # fewest and most classes in a mixture
+        event_s: SecondsSpan = (2.0, 5.0),  # shortest and longest event; a shorter recording is used whole
+        snr_db: LevelSpan = (15.0, 25.0),  # lowest and highest level of an event above the background
         background_db: Level = -50.0,
         level: LevelScale = "lufs",
+        # a mixture whose peak is higher is scaled down to it, sources and all; never if None. The renderer "scaper"
+        # knows 1.0 and None.
         peak: Peak | None = 0.9,
+        # fade at both ends of each event, a raised cosine, or in Scaper a quarter sine.
         fade_ms: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 10.0,
+        # query conditions "n_active:n_inactive", or sweeps of them such as {n_active: 1, n_inactive: [0, 1, 2]}.
         conditions: ConditionList = ("1:0",),
-        targets: Targets = "one",
+        targets: Targets = "one",  # with n_active = 1, one target for each mixture or every active class
         clues: Annotated[tuple[Clue, ...], Field(min_length=1)] = ("classes",),
-        enrollments: Count = 1,
-        enrollment_s: Seconds = 5.0,
-        inactive_labels: tuple[str, ...] | None = None,
+        enrollments: Count = 1,  # clips for each queried class, if enrollment is a clue
+        enrollment_s: Seconds = 5.0,  # longest enrollment clip
+        inactive_labels: tuple[str, ...] | None = None,  # classes that may be drawn as inactive; the vocabulary if None
+        # class or background label -> classes that do not count as inactive in a mixture with it (near-synonyms, or
+        # events that the scene holds anyway); "*" stands for any mixture.
         confusable: Mapping[str, tuple[str, ...]] | None = None,
-        quantise: Literal["none", "int16"] = "none",
-        renderer: RendererName = "standard",
+        quantise: Literal["none", "int16"] = "none",  # "int16" renders what 16-bit files would hold
+        renderer: RendererName = "standard",  # see above
     ) -> None:
         self.count, self.sample_rate_hz = count, sample_rate_hz
         context = self._context = replace(context, name=family or context.name)

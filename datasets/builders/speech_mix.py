@@ -39,25 +39,6 @@ class SpeechMix:
 
     Levels are mean powers over the whole utterance: the first speaker stands at `level_db`, each other one `snr_db`
     below it, the noise `noise_snr_db` below it.
-
-    Args:
-        speech: utterances; their labels are the speakers.
-        noise: recordings of noise, or None.
-        count: number of mixtures.
-        sample_rate_hz: rate of the mixtures.
-        n_speakers: speakers in each mixture.
-        snr_db: lowest and highest power ratio of the first speaker to each other one.
-        noise_snr_db: lowest and highest power ratio of the first speaker to the noise.
-        mode: "min" cuts all to the shortest utterance, "max" pads all to the end of the last. Only an utterance that is
-            in the mixture to its end has a transcript.
-        overlap: "max" mode only: lowest and highest share of the shorter utterance that overlaps the one before it;
-            None lets all start together.
-        targets: query each speaker in turn, or the first only.
-        enrollments: enrollment utterances for each trial.
-        enrollment_s: longest enrollment; longer utterances are cut.
-        level_db: power of the first speaker re full scale.
-        peak: a mixture whose peak is higher is scaled down to it, sources and all.
-        quantise: "int16" renders what 16-bit files would hold.
     """
 
     vocabulary: tuple[str, ...] = ()
@@ -66,21 +47,25 @@ class SpeechMix:
         self,
         *,
         context: BuildContext,
-        speech: Selection,
+        speech: Selection,  # utterances; their labels are the speakers
         noise: Selection | None = None,
         count: Count,
         sample_rate_hz: Count = 8000,
         n_speakers: Count = 2,
-        snr_db: LevelSpan = (-5.0, 5.0),
-        noise_snr_db: LevelSpan = (10.0, 20.0),
+        snr_db: LevelSpan = (-5.0, 5.0),  # lowest and highest power ratio of the first speaker to each other one
+        noise_snr_db: LevelSpan = (10.0, 20.0),  # lowest and highest power ratio of the first speaker to the noise
+        # "min" cuts all to the shortest utterance, "max" pads all to the end of the last. Only an utterance that is in
+        # the mixture to its end has a transcript.
         mode: Literal["min", "max"] = "min",
+        # "max" mode only: lowest and highest share of the shorter utterance that overlaps the one before it; None lets
+        # all start together.
         overlap: ShareSpan | None = None,
-        targets: Literal["all", "first"] = "all",
-        enrollments: Count = 1,
-        enrollment_s: Seconds = 10.0,
-        level_db: Level = -25.0,
-        peak: Peak = 0.9,
-        quantise: Literal["none", "int16"] = "none",
+        targets: Literal["all", "first"] = "all",  # query each speaker in turn, or the first only
+        enrollments: Count = 1,  # enrollment utterances for each trial
+        enrollment_s: Seconds = 10.0,  # longest enrollment; longer utterances are cut
+        level_db: Level = -25.0,  # power of the first speaker re full scale
+        peak: Peak = 0.9,  # a mixture whose peak is higher is scaled down to it, sources and all
+        quantise: Literal["none", "int16"] = "none",  # "int16" renders what 16-bit files would hold
     ) -> None:
         self.count, self.sample_rate_hz = count, sample_rate_hz
         self._context = context

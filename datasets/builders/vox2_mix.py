@@ -34,18 +34,12 @@ _ROUNDING_S = 0.1  # by which another decoder may make an utterance longer or sh
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _ListedPair:
-    """One row of the list, with utterances as speaker/video/number.
+    """One row of the list, with utterances as speaker/video/number."""
 
-    Attributes:
-        line: number in the file.
-        levels_db: power of each utterance over that of the first.
-        seconds: length of the mixture.
-    """
-
-    line: int
+    line: int  # number in the file
     utterances: tuple[str, ...]
-    levels_db: tuple[float, ...]
-    seconds: float
+    levels_db: tuple[float, ...]  # power of each utterance over that of the first
+    seconds: float  # length of the mixture
 
 
 @BUILDERS.register("vox2_mix")
@@ -56,16 +50,6 @@ class Vox2Mix:
     there is no header. As the script does, utterances are scaled by their mean powers, before all are cut to the
     shortest. The script then divides the mixture by its peak; here sources and mixture together are scaled to `peak`,
     so that they fit each other.
-
-    Args:
-        context: identity of the set and open corpora; split "train", "valid" or "test".
-        corpus: name of the corpus voxceleb2 in the config.
-        mixture_list: the list, relative to the folder of that corpus.
-        count: number of mixtures from the top of the list; all if None.
-        sample_rate_hz: rate of the mixtures.
-        targets: query the first speaker only, as reentry's evaluation does, or all in turn.
-        peak: largest magnitude of a mixture and its sources.
-        quantise: "int16" renders what 16-bit files would hold.
     """
 
     vocabulary: tuple[str, ...] = ()
@@ -73,14 +57,15 @@ class Vox2Mix:
     def __init__(
         self,
         *,
-        context: BuildContext,
-        corpus: str = "voxceleb2",
-        mixture_list: str = LIST,
-        count: Count | None = None,
+        context: BuildContext,  # identity of the set and open corpora; split "train", "valid" or "test"
+        corpus: str = "voxceleb2",  # name of the corpus voxceleb2 in the config
+        mixture_list: str = LIST,  # the list, relative to the folder of that corpus
+        count: Count | None = None,  # number of mixtures from the top of the list; all if None
         sample_rate_hz: Count = 16_000,
+        # query the first speaker only, as reentry's evaluation does, or all in turn.
         targets: Literal["first", "all"] = "first",
-        peak: Peak = 0.9,
-        quantise: Literal["none", "int16"] = "none",
+        peak: Peak = 0.9,  # largest magnitude of a mixture and its sources
+        quantise: Literal["none", "int16"] = "none",  # "int16" renders what 16-bit files would hold
     ) -> None:
         self.sample_rate_hz = sample_rate_hz
         self._context, self._targets, self._peak = context, targets, peak

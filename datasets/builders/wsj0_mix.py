@@ -39,27 +39,6 @@ class Wsj0Mix:
     part in its peak. `spex` is what SpEx+ is measured by: the mixtures of WSJ0-2mix (min, 8 kHz), both speakers, and
     auxiliary utterances as they are. Names of trials are those of the official files, for `wsj0_2mix` with `_s1` or
     `_s2` at the end.
-
-    Args:
-        context: identity of the set and open corpora; its split is tr, cv or tt.
-        protocol: see above.
-        sample_rate_hz: 8000 or 16000; levels are those at 8 kHz in both cases.
-        mode: "min" cuts to the shortest utterance, "max" pads to the longest; None is the protocol's own: "max" for
-            `extr`, else "min".
-        n_speakers: speakers of each mixture, 2 to 5.
-        mixture_list: list of the mixtures, below the corpus `lists`; None is `mix_2_spk_tt.txt`, or
-            `mix_2_spk_tt_extr.txt` for `extr`, with the numbers and letters that fit.
-        levels: "files" takes the published active levels, and reads no audio; "computed" measures them.
-        targets: query each speaker in turn, or s1 only; None is the protocol's own.
-        enrollment_list: list of auxiliary utterances, below the corpus `lists`: one with the utterance in a fifth
-            column, or the `aux.scp` of SpEx+. None draws them.
-        enrollments: enrollment utterances for each trial, where they are drawn.
-        enrollment_s: longest enrollment that is drawn; longer utterances are cut. None: whole ones.
-        impulse_responses: rooms to put the speakers into; None leaves speech dry. Enrollments stay dry.
-        room_target: "reverberant", or "early" for what arrives up to 50 ms after the direct sound.
-        limit: only the first mixtures of the list.
-        speech: name of the WSJ0 corpus.
-        lists: name of the corpus of lists.
     """
 
     vocabulary: tuple[str, ...] = ()
@@ -67,22 +46,32 @@ class Wsj0Mix:
     def __init__(
         self,
         *,
-        context: BuildContext,
-        protocol: Wsj0Protocol = "wsj0_2mix",
-        sample_rate_hz: Literal[8000, 16000] = 8000,
+        context: BuildContext,  # identity of the set and open corpora; its split is tr, cv or tt
+        protocol: Wsj0Protocol = "wsj0_2mix",  # see above
+        sample_rate_hz: Literal[8000, 16000] = 8000,  # 8000 or 16000; levels are those at 8 kHz in both cases
+        # "min" cuts to the shortest utterance, "max" pads to the longest; None is the protocol's own: "max" for `extr`,
+        # else "min".
         mode: Mode | None = None,
-        n_speakers: Count = 2,
+        n_speakers: Count = 2,  # speakers of each mixture, 2 to 5
+        # list of the mixtures, below the corpus `lists`; None is `mix_2_spk_tt.txt`, or `mix_2_spk_tt_extr.txt` for
+        # `extr`, with the numbers and letters that fit.
         mixture_list: str | None = None,
+        # "files" takes the published active levels, and reads no audio; "computed" measures them.
         levels: Literal["files", "computed"] = "files",
-        targets: Targets | None = None,
+        targets: Targets | None = None,  # query each speaker in turn, or s1 only; None is the protocol's own
+        # list of auxiliary utterances, below the corpus `lists`: one with the utterance in a fifth column, or the
+        # `aux.scp` of SpEx+. None draws them.
         enrollment_list: str | None = None,
-        enrollments: Count = 1,
+        enrollments: Count = 1,  # enrollment utterances for each trial, where they are drawn
+        # longest enrollment that is drawn; longer utterances are cut. None: whole ones.
         enrollment_s: Seconds | None = None,
+        # rooms to put the speakers into; None leaves speech dry. Enrollments stay dry.
         impulse_responses: Selection | None = None,
+        # "reverberant", or "early" for what arrives up to 50 ms after the direct sound.
         room_target: RoomTarget = "reverberant",
-        limit: Count | None = None,
+        limit: Count | None = None,  # only the first mixtures of the list
         speech: str = "wsj0",
-        lists: str = "wsj0_mix",
+        lists: str = "wsj0_mix",  # name of the corpus of lists
     ) -> None:
         self.sample_rate_hz: int = sample_rate_hz
         self._context, self._protocol = context, protocol

@@ -27,7 +27,6 @@ class Audibility:
     rendered, but one with sound only within 20 ms of its ends is called silent.
 
     Args:
-        sample_rate_hz: rate of the mixtures.
         fade_s: length of the fades at both ends.
     """
 

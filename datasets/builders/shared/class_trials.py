@@ -58,17 +58,6 @@ class PoolEnrollments:
 class ClassTrials:
     """Draws the trials of mixtures of sound classes.
 
-    Args:
-        vocabulary: the classes.
-        scenes: labels of the backgrounds.
-        conditions: query conditions, as in a config.
-        most_active: classes of a mixture that can be targets.
-        targets: with n_active = 1, one target for each mixture or every one.
-        clues: kinds of clue that each trial carries.
-        inactive: classes that may be drawn as inactive; the vocabulary if None.
-        confusable: label -> classes that do not count as inactive in a mixture that holds it.
-        enroll: chooses the enrollment clips.
-
     Raises:
         ConfigError: a label is neither a class nor a scene, or a condition needs too many classes.
     """
@@ -78,12 +67,13 @@ class ClassTrials:
         *,
         context: BuildContext,
         vocabulary: Sequence[str],
-        scenes: Sequence[str] = (),
+        scenes: Sequence[str] = (),  # labels of the backgrounds
         conditions: Sequence[ConditionItem],
-        most_active: int,
-        targets: Targets,
+        most_active: int,  # classes of a mixture that can be targets
+        targets: Targets,  # with n_active = 1, one target for each mixture or every one
         clues: Sequence[Clue],
-        inactive: Sequence[str] | None = None,
+        inactive: Sequence[str] | None = None,  # classes that may be drawn as inactive; the vocabulary if None
+        # label -> classes that do not count as inactive in a mixture that holds it.
         confusable: Confusable | None = None,
         enroll: Enroll | None,
     ) -> None:
@@ -100,20 +90,12 @@ class ClassTrials:
         self,
         mixed: SoundMixture,
         *,
-        candidates: Sequence[str] | None = None,
-        in_order: bool = False,
-        tags: TargetTags = lambda _labels: {},
-        present: Sequence[str] = (),
+        candidates: Sequence[str] | None = None,  # labels that can be a target; all foreground labels if None
+        in_order: bool = False,  # take the first n_active candidates and not a draw of them
+        tags: TargetTags = lambda _labels: {},  # gives further tags for the labels of a target
+        present: Sequence[str] = (),  # further labels that do not count as inactive here
     ) -> Drawn:
-        """All trials of one mixture.
-
-        Args:
-            mixed: the mixture.
-            candidates: labels that can be a target; all foreground labels if None.
-            in_order: take the first n_active candidates and not a draw of them.
-            tags: gives further tags for the labels of a target.
-            present: further labels that do not count as inactive here.
-        """
+        """All trials of one mixture."""
         mixture = mixed.mixture
         events: dict[str, list[Source]] = {}
         for source in mixture.sources:

@@ -16,19 +16,12 @@ from .audibility import Audibility
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shots:
-    """The known clips of each new class.
+    """The known clips of each new class."""
 
-    Attributes:
-        known: K recordings of each class.
-        others: recordings of the same classes, none of the group of a reserved one.
-        groups: groups of all reserved recordings.
-        max_s: longest enrollment clip.
-    """
-
-    known: Pool
-    others: Pool
-    groups: frozenset[str]
-    max_s: float
+    known: Pool  # K recordings of each class
+    others: Pool  # recordings of the same classes, none of the group of a reserved one
+    groups: frozenset[str]  # groups of all reserved recordings
+    max_s: float  # longest enrollment clip
 
     def clips(self, label: str, mixture: Mixture) -> tuple[Clip, ...]:
         """Enrollment clips of a class: the known ones whose group the mixture does not hold."""

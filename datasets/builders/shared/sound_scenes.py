@@ -53,18 +53,12 @@ class SceneOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SoundMixture:
-    """A mixture of sounds, and the facts that its trials need.
-
-    Attributes:
-        audible: ids of the sources that are not silent.
-        rendered: its signals, if making it needed them.
-        origin: the same mixture with the recordings that its clips were made from, if they differ.
-    """
+    """A mixture of sounds, and the facts that its trials need."""
 
     mixture: Mixture
-    audible: frozenset[str]
-    rendered: Rendered | None = field(default=None, repr=False)
-    origin: Mixture | None = None
+    audible: frozenset[str]  # ids of the sources that are not silent
+    rendered: Rendered | None = field(default=None, repr=False)  # its signals, if making it needed them
+    origin: Mixture | None = None  # the same mixture with the recordings that its clips were made from, if they differ
 
     def level_tags(self, target_ids: tuple[str, ...]) -> dict[str, float]:
         """Level of the target against the rest, in 0.1 dB.

@@ -64,23 +64,14 @@ def sox_length(frames: int, *, from_hz: int, to_hz: int) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Plan:
-    """Plan of resampling by one ratio.
+    """Plan of resampling by one ratio."""
 
-    Attributes:
-        block_in: samples of a block before.
-        block_out: samples of a block after.
-        margin_in: of these, at either end, what wraps around.
-        margin_out: the same after.
-        gain: of each bin of the smaller spectrum.
-        loss: of the first samples, see `start_loss`.
-    """
-
-    block_in: int
-    block_out: int
-    margin_in: int
-    margin_out: int
-    gain: NDArray[np.float32] = field(repr=False)
-    loss: NDArray[np.float32] = field(repr=False)
+    block_in: int  # samples of a block before
+    block_out: int  # samples of a block after
+    margin_in: int  # of these, at either end, what wraps around
+    margin_out: int  # the same after
+    gain: NDArray[np.float32] = field(repr=False)  # of each bin of the smaller spectrum
+    loss: NDArray[np.float32] = field(repr=False)  # of the first samples, see `start_loss`
 
     @property
     def hop_in(self) -> int:
@@ -134,21 +125,13 @@ _LARGEST_INTEGER = 32
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LowPass:
-    """A sinc in a Kaiser window.
+    """A sinc in a Kaiser window."""
 
-    Attributes:
-        beta: of the window.
-        width: of the window, in samples of the lower rate.
-        density: input samples to one of the lower rate.
-        stages: half-band filters, the low-pass among them.
-        interpolates: whether an interpolator follows.
-    """
-
-    beta: float
-    width: float
-    density: float
-    stages: int
-    interpolates: bool
+    beta: float  # of the window
+    width: float  # of the window, in samples of the lower rate
+    density: float  # input samples to one of the lower rate
+    stages: int  # half-band filters, the low-pass among them
+    interpolates: bool  # whether an interpolator follows
 
     @property
     def reach(self) -> int:

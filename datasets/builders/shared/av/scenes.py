@@ -25,45 +25,29 @@ _PLACES = {"start": 0.0, "end": 1.0}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AvSignal:
-    """One signal of a mixture.
+    """One signal of a mixture."""
 
-    Attributes:
-        id: "on", "off", "i1", "i2" or "noise".
-        snr_db: power ratio of the on-screen speech to it.
-        onset: its first sample in the mixture.
-    """
-
-    id: str
+    id: str  # "on", "off", "i1", "i2" or "noise"
     role: Role
     crop: Crop
-    snr_db: float
-    onset: int
+    snr_db: float  # power ratio of the on-screen speech to it
+    onset: int  # its first sample in the mixture
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AvScene:
-    """The draws of one mixture.
+    """The draws of one mixture."""
 
-    Attributes:
-        on_screen: on-screen speech; without a signal "on", only its video is used.
-        off_pool: recordings of the off-screen speaker, and of others.
-        off_label: the off-screen speaker, also if there is no signal "off".
-    """
-
-    on_screen: Crop
+    on_screen: Crop  # on-screen speech; without a signal "on", only its video is used
     video: VideoClip
-    off_pool: Pool
-    off_label: str
+    off_pool: Pool  # recordings of the off-screen speaker, and of others
+    off_label: str  # the off-screen speaker, also if there is no signal "off"
     signals: tuple[AvSignal, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AvRules:
-    """Options of the draws; the builder `AvMix` describes them.
-
-    Attributes:
-        mute: shares of scenes without on-screen and without off-screen speech.
-    """
+    """Options of the draws; the builder `AvMix` describes them."""
 
     scenario: Scenario
     sample_rate_hz: int
@@ -74,7 +58,7 @@ class AvRules:
     off_screen_snr_db: Span
     interferer_snr_db: Span
     noise_snr_db: Span
-    mute: Span
+    mute: Span  # shares of scenes without on-screen and without off-screen speech
 
     @property
     def num_samples(self) -> int:

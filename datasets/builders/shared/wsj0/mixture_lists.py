@@ -14,17 +14,11 @@ from .....core.errors import DatasetError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedMixture:
-    """One row of a list of mixtures, as it is written.
+    """One row of a list of mixtures, as it is written."""
 
-    Attributes:
-        paths: utterances, for example `wsj0/si_et_05/445/445c0206.wav`.
-        snrs: one for each utterance, in dB.
-        auxiliary: path of the fifth column of the lists of WSJ0-2mix-extr, or None.
-    """
-
-    paths: tuple[str, ...]
-    snrs: tuple[str, ...]
-    auxiliary: str | None = None
+    paths: tuple[str, ...]  # utterances, for example `wsj0/si_et_05/445/445c0206.wav`
+    snrs: tuple[str, ...]  # one for each utterance, in dB
+    auxiliary: str | None = None  # path of the fifth column of the lists of WSJ0-2mix-extr, or None
 
     @property
     def name(self) -> str:

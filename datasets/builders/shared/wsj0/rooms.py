@@ -26,19 +26,12 @@ RoomTarget = Literal["reverberant", "early"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
-    """One impulse response.
+    """One impulse response."""
 
-    Attributes:
-        whole: all of it.
-        early: frames up to 50 ms after its peak, a whole number of samples of the mixture.
-        onset: the same in samples of the mixture.
-        norm: square root of its energy at the mixture's rate.
-    """
-
-    whole: Clip
-    early: int
-    onset: int
-    norm: float
+    whole: Clip  # all of it
+    early: int  # frames up to 50 ms after its peak, a whole number of samples of the mixture
+    onset: int  # the same in samples of the mixture
+    norm: float  # square root of its energy at the mixture's rate
 
 
 class Rooms:
