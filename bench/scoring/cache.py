@@ -13,7 +13,7 @@ import os
 import uuid
 from collections.abc import Sequence
 from dataclasses import asdict
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 
 from ... import __version__
@@ -46,27 +46,18 @@ def system_identity(system: AnySystem) -> str:
 
 
 class ScoreCache:
-    """Scores on disk by key and chunk; safe to share between runs, also at the same time.
-
-    Args:
-        root: folder of the cache.
-        read: False computes everything again and replaces what is there.
-    """
+    """Scores on disk by key and chunk; safe to share between runs at the same time. Without `read`, all is replaced."""
 
     def __init__(self, root: Path, *, read: bool = True) -> None:
-        self._root = root
-        self._read = read
+        self._root, self._read = root, read
 
     def load(self, key: str, chunk: int) -> list[Score] | None:
         """The scores of one chunk, or None if they are not all there."""
-        path = self._path(key, chunk)
         if not self._read:
             return None
         try:
-            return [Score(**record) for record in json.loads(path.read_bytes())]
-        except OSError:
-            return None
-        except (ValueError, TypeError):  # damaged: it is computed again, and replaced
+            return [Score(**record) for record in json.loads(self._path(key, chunk).read_bytes())]
+        except (OSError, ValueError, TypeError):  # missing, or damaged: it is computed again, and replaced
             return None
 
     def store(self, key: str, chunk: int, scores: Sequence[Score]) -> None:
@@ -85,10 +76,8 @@ class ScoreCache:
             draft.write_text(json.dumps([asdict(score) for score in scores]))
             draft.replace(path)
         except OSError as error:
-            raise OutputError(
-                f"cannot write to the score cache {str(self._root)!r}: {error.strerror}; "
-                "set TSEBENCH_CACHE to another folder"
-            ) from None
+            problem = f"cannot write to the score cache {str(self._root)!r}: {error.strerror}"
+            raise OutputError(f"{problem}; set TSEBENCH_CACHE to another folder") from None
 
     def _path(self, key: str, chunk: int) -> Path:
         return self._root / "scores" / key[:2] / key / f"{chunk:05d}.json"
@@ -98,20 +87,16 @@ class ScoreCache:
 def _source(kind: type) -> str:
     """Hash of the module of a class; unlike any other if it has none, as in a notebook."""
     try:
-        return _hash_files((Path(inspect.getfile(kind)),))
+        return hashlib.sha256(Path(inspect.getfile(kind)).read_bytes()).hexdigest()
     except (OSError, TypeError):
         return uuid.uuid4().hex
 
 
-@lru_cache(maxsize=1)
+@cache
 def _systems_code() -> str:
     """Hash of every module of `tsebench.systems`: any of them may determine an answer."""
     folder = Path(__file__).resolve().parents[2] / "systems"
-    return _hash_files(tuple(sorted(folder.rglob("*.py"))))
-
-
-def _hash_files(paths: tuple[Path, ...]) -> str:
     content = hashlib.sha256()
-    for path in paths:
+    for path in sorted(folder.rglob("*.py")):
         content.update(path.read_bytes())
     return content.hexdigest()

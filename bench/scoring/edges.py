@@ -23,7 +23,6 @@ class Scorable:
     Attributes:
         estimate: the system's output as it is, or None if it failed.
         reference: the target, or None if it is absent from the mixture.
-        mixture: input of the system.
         failure: why there is no estimate.
         notes: a remark that goes into the reason of every ok score.
     """
@@ -141,5 +140,4 @@ def _fault(item: Scorable, length: int, sample_rate_hz: int) -> tuple[str | None
 
 
 def _fit(signal: Tensor, length: int) -> Tensor:
-    """Trimmed or zero-padded at the end."""
     return F.pad(signal, (0, length - len(signal)))

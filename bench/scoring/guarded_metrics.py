@@ -20,12 +20,7 @@ from .edges import settled
 
 
 def batch_outcomes(metric: BatchMetric, signals: Signals) -> list[Outcome]:
-    """Outcomes [B] of a batched metric; after an error every trial is tried alone.
-
-    Raises:
-        torch.OutOfMemoryError: the batch does not fit on the device.
-        TsebenchError: something that the user must repair.
-    """
+    """Outcomes [B] of a batched metric; after an error every trial is tried alone. Out of memory raises."""
     trials = len(signals.lengths)
     try:
         values: object = metric.compute(signals)
@@ -38,8 +33,7 @@ def batch_outcomes(metric: BatchMetric, signals: Signals) -> list[Outcome]:
         return [outcome for row in rows for outcome in batch_outcomes(metric, row)]
     if not isinstance(values, Tensor):
         return [failed(f"the metric gave {type(values).__name__}, not a tensor")] * trials
-    if tuple(values.shape) != (trials,):
-        shape = list(values.shape)
+    if (shape := list(values.shape)) != [trials]:
         return [failed(f"the metric gave values of shape {shape}, not {[trials]}")] * trials
     return [settled(metric.info, float(value)) for value in values.tolist()]
 
@@ -47,12 +41,7 @@ def batch_outcomes(metric: BatchMetric, signals: Signals) -> list[Outcome]:
 def answer_outcomes(
     metric: AnswerMetric, answers: Sequence[Answered], *, sample_rate_hz: int, submit: Submit
 ) -> list[Outcome | Future[Outcome]]:
-    """Outcomes of a metric of whole answers; after an error every answer is tried alone.
-
-    Raises:
-        torch.OutOfMemoryError: the answers do not fit on the device.
-        TsebenchError: something that the user must repair.
-    """
+    """Outcomes of a metric of whole answers; after an error every answer is tried alone. Out of memory raises."""
     try:
         outcomes = list(metric.judge(answers, sample_rate_hz=sample_rate_hz, submit=submit))
     except (TsebenchError, torch.OutOfMemoryError):
@@ -63,18 +52,17 @@ def answer_outcomes(
         alone = (answer_outcomes(metric, [answer], sample_rate_hz=sample_rate_hz, submit=submit) for answer in answers)
         return [outcome for outcomes in alone for outcome in outcomes]
     if len(outcomes) != len(answers):
-        count = f"the metric gave {len(outcomes)} outcomes for {len(answers)} answers"
-        return [failed(count) for _ in answers]
+        return [failed(f"the metric gave {len(outcomes)} outcomes for {len(answers)} answers")] * len(answers)
     return outcomes
 
 
 def _alone(signals: Signals, row: int) -> Signals:
     """One trial without padding."""
-    length = int(signals.lengths[row])
+    this, length = slice(row, row + 1), int(signals.lengths[row])
     return replace(
         signals,
-        estimate=signals.estimate[row : row + 1, :length],
-        reference=signals.reference[row : row + 1, :length],
-        mixture=signals.mixture[row : row + 1, :length],
-        lengths=signals.lengths[row : row + 1],
+        estimate=signals.estimate[this, :length],
+        reference=signals.reference[this, :length],
+        mixture=signals.mixture[this, :length],
+        lengths=signals.lengths[this],
     )

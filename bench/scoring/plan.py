@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -76,18 +76,14 @@ class MetricPlan:
         Raises:
             UnknownNameError: it is not in the plan.
         """
-        for info in self.infos:
-            if info.name == name:
-                return info
-        raise UnknownNameError("metric", name, self.names)
+        known = {info.name: info for info in self.infos}
+        if name not in known:
+            raise UnknownNameError("metric", name, known)
+        return known[name]
 
 
 def plan_metrics(choices: Sequence[str | MetricSpec], *, context: MetricContext | None = None) -> MetricPlan:
     """Resolve metrics and improvements; `si_sdri` implies `si_sdr`.
-
-    Args:
-        choices: names, or names with settings.
-        context: what the harness knows.
 
     Raises:
         UnknownNameError: neither a metric nor an improvement; the message lists all that are known.
@@ -105,10 +101,9 @@ def plan_metrics(choices: Sequence[str | MetricSpec], *, context: MetricContext 
             metrics[name] = load_metric(name, choice.options, context=context)
             settings[name] = choice.options
         elif dict(choice.options or settings[name]) != dict(settings[name]):
-            raise ConfigError(
-                f"metric {name!r} is asked for with the settings {dict(settings[name])} and "
-                f"{dict(choice.options)}; a run has one of each: use two runs"
-            )
+            both = f"{dict(settings[name])} and {dict(choice.options)}"
+            problem = f"metric {name!r} is asked for with the settings {both}"
+            raise ConfigError(f"{problem}; a run has one of each: use two runs")
         if choice.name in base_of:
             base = metrics[name]
             improvements[choice.name] = DerivedMetric(info=base.info.improvement_info(choice.name), base=base)
@@ -117,27 +112,22 @@ def plan_metrics(choices: Sequence[str | MetricSpec], *, context: MetricContext 
         for metric in metrics.values()
         if metric.info.reference_value is not None
     ]
+    infos = [
+        info
+        for metric in metrics.values()
+        for info in metric.info.family()
+        if info.name != metric.info.improvement or info.name in improvements
+    ]
     return MetricPlan(
         metrics=tuple(metrics.values()),
         improvements=tuple(improvements.values()),
         reference_values=tuple(values),
-        infos=tuple(_ordered(metrics.values(), improvements)),
+        infos=tuple(infos),
     )
 
 
-def _ordered(metrics: Iterable[Metric], improvements: Mapping[str, DerivedMetric]) -> Iterator[MetricInfo]:
-    for metric in metrics:
-        for info in metric.info.family():
-            if info.name != metric.info.improvement or info.name in improvements:
-                yield info
-
-
 def parse_metrics(names: Sequence[str], settings: Sequence[str]) -> tuple[MetricSpec, ...]:
-    """Metrics with their settings, as the command line gives them.
-
-    Args:
-        names: metrics and improvements.
-        settings: METRIC.KEY=VALUE, values as in YAML.
+    """Metrics with their settings METRIC.KEY=VALUE (values as in YAML), as the command line gives them.
 
     Raises:
         ConfigError: a setting is not METRIC.KEY=VALUE, or is of a metric that is not named.

@@ -25,14 +25,13 @@ from .worker import READY, read_frame, write_frame
 
 TIME_LIMIT_S = 120.0
 _SERVE = "from tsebench.bench.scoring.worker import serve; serve()"
-_THREAD_COUNTS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 class FilePool:
-    """Computes file metrics in worker processes; a context manager.
+    """Computes file metrics in worker processes that start when they are first needed; a context manager.
 
-    Workers start when they are first needed. The queue is not bounded: whoever submits must wait for results before
-    submitting without end.
+    The queue is not bounded: whoever submits must wait for results before submitting without end.
 
     Args:
         jobs: number of workers; 0 computes in the calling process, for tests and debugging.
@@ -100,20 +99,17 @@ class FilePool:
 
 
 class _Worker:
-    """The parent's side of one worker process.
-
-    Raises:
-        TsebenchError: the process does not come up.
-    """
+    """The parent's side of one worker process; TsebenchError if it does not come up."""
 
     def __init__(self) -> None:
         self.alive = True
+        path = os.pathsep.join(folder or str(Path.cwd()) for folder in sys.path)
         self._process = subprocess.Popen(
             # -P: a file of the working directory must not hide a module.
             [sys.executable, "-P", "-c", _SERVE],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=_environment(),
+            env={**os.environ, **_ONE_THREAD, "PYTHONPATH": path},
             # Out of reach of Ctrl-C, also before it can ignore it: the parent ends it.
             process_group=0,
         )
@@ -135,7 +131,8 @@ class _Worker:
         timer = threading.Timer(time_limit_s, expire)
         timer.start()
         try:
-            self._send(payload)
+            if self._process.stdin:
+                write_frame(self._process.stdin, payload)
             reply = self._receive()
         except OSError:
             reply = None
@@ -155,25 +152,14 @@ class _Worker:
     def close(self) -> None:
         """End the process: its input closes, and it is killed if that is not enough."""
         self.alive = False
-        for stream in (self._process.stdin, self._process.stdout):
+        for stream in filter(None, (self._process.stdin, self._process.stdout)):
             with suppress(OSError):
-                if stream:
-                    stream.close()
+                stream.close()
         try:
             self._process.wait(timeout=2.0)
         except subprocess.TimeoutExpired:
             self.kill()
             self._process.wait()
 
-    def _send(self, payload: bytes) -> None:
-        if self._process.stdin:
-            write_frame(self._process.stdin, payload)
-
     def _receive(self) -> bytes | None:
         return read_frame(self._process.stdout) if self._process.stdout else None
-
-
-def _environment() -> dict[str, str]:
-    """The parent's environment and import path, with one thread for each numerical library."""
-    path = os.pathsep.join(folder or str(Path.cwd()) for folder in sys.path)
-    return {**os.environ, **dict.fromkeys(_THREAD_COUNTS, "1"), "PYTHONPATH": path}

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from ..metrics.protocol import AnswerMetric, FileMetric, Metric, MetricInfo, Signals
-from ..outcome import Outcome, Score, Status
+from ..outcome import Job, Outcome, Score, Status
 from .edges import CheckedAnswer, Scorable, check, verdict
 from .guarded_metrics import answer_outcomes, batch_outcomes
 from .plan import DerivedMetric, MetricPlan
@@ -68,15 +68,8 @@ class _PendingScore:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _PaddedGroup:
-    """Some items of a batch, padded to one length, on the device."""
-
-    rows: tuple[int, ...]
-    signals: Signals
-
-
-_Groups = dict[tuple[int, ...], list[_PaddedGroup]]
+_Groups = dict[tuple[int, ...], list[tuple[tuple[int, ...], Signals]]]
+"""By rows of a batch: parts of these rows, each with its signals padded to one length, on the device."""
 
 
 class Pending:
@@ -105,14 +98,7 @@ class Pending:
 
 
 class Scorer:
-    """Computes the base metrics of a plan.
-
-    Args:
-        plan: which metrics.
-        sample_rate_hz: rate of all signals.
-        device: where batched metrics are computed, in float64.
-        pool: where file metrics are computed.
-    """
+    """Computes the base metrics of a plan: batched ones on the device in float64, file metrics in the pool."""
 
     def __init__(self, plan: MetricPlan, *, sample_rate_hz: int, device: torch.device | str, pool: FilePool) -> None:
         self.plan = plan
@@ -142,55 +128,38 @@ class Scorer:
         known = [verdict(metric.info, item) for item in checked]
         rows = tuple(row for row, outcome in enumerate(known) if outcome is None)
         computed = self._values(metric, rows, checked, groups)
-        signature = metric.signature(self.sample_rate_hz)
+        build = partial(_PendingScore, info=metric.info, signature=metric.signature(self.sample_rate_hz))
         return [
-            _PendingScore(
-                trial_id=item.trial_id,
-                info=metric.info,
-                signature=signature,
-                notes=item.notes,
-                outcome=known[row] or computed[row],
-            )
+            build(trial_id=item.trial_id, notes=item.notes, outcome=known[row] or computed[row])
             for row, item in enumerate(checked)
         ]
 
     def _values(
         self, metric: Metric, rows: tuple[int, ...], checked: Sequence[CheckedAnswer], groups: _Groups
     ) -> dict[int, Outcome | Future[Outcome]]:
+        rate_hz = self.sample_rate_hz
         if isinstance(metric, AnswerMetric):
-            return self._judged(metric, rows, checked)
+            answers = [checked[row] for row in rows]
+            outcomes = answer_outcomes(metric, answers, sample_rate_hz=rate_hz, submit=self._pool.submit)
+            return dict(zip(rows, outcomes, strict=True))
         if isinstance(metric, FileMetric):
-            return {row: self._file_value(metric, checked[row]) for row in rows}
+            return {row: self._pool.submit(_file_job(metric, checked[row], rate_hz)) for row in rows}
         if rows not in groups:
             groups[rows] = list(self._padded(rows, checked))
         return {
             row: outcome
-            for group in groups[rows]
-            for row, outcome in zip(group.rows, batch_outcomes(metric, group.signals), strict=True)
+            for part, signals in groups[rows]
+            for row, outcome in zip(part, batch_outcomes(metric, signals), strict=True)
         }
 
-    def _file_value(self, metric: FileMetric, item: CheckedAnswer) -> Future[Outcome]:
-        job = partial(
-            metric.compute_file,
-            estimate=item.estimate.to("cpu", torch.float32).numpy(),
-            reference=item.reference.to("cpu", torch.float32).numpy(),
-            sample_rate_hz=self.sample_rate_hz,
-        )
-        return self._pool.submit(job)
-
-    def _judged(
-        self, metric: AnswerMetric, rows: tuple[int, ...], checked: Sequence[CheckedAnswer]
-    ) -> dict[int, Outcome | Future[Outcome]]:
-        answers = [checked[row] for row in rows]
-        outcomes = answer_outcomes(metric, answers, sample_rate_hz=self.sample_rate_hz, submit=self._pool.submit)
-        return dict(zip(rows, outcomes, strict=True))
-
-    def _padded(self, rows: Sequence[int], checked: Sequence[CheckedAnswer]) -> Iterator[_PaddedGroup]:
+    def _padded(
+        self, rows: Sequence[int], checked: Sequence[CheckedAnswer]
+    ) -> Iterator[tuple[tuple[int, ...], Signals]]:
         for part in _parts(rows, [len(item.mixture) for item in checked]):
             items = [checked[row] for row in part]
-            yield _PaddedGroup(
-                rows=part,
-                signals=Signals(
+            yield (
+                part,
+                Signals(
                     estimate=self._stack([item.estimate for item in items]),
                     reference=self._stack([item.reference for item in items]),
                     mixture=self._stack([item.mixture for item in items]),
@@ -208,27 +177,22 @@ class Scorer:
         return padded.to(self.device).double()
 
 
+def _file_job(metric: FileMetric, item: CheckedAnswer, rate_hz: int) -> Job:
+    estimate, reference = (s.to("cpu", torch.float32).numpy() for s in (item.estimate, item.reference))
+    return partial(metric.compute_file, estimate=estimate, reference=reference, sample_rate_hz=rate_hz)
+
+
 def improvements(plan: MetricPlan, *, system: Sequence[Score], mixture: Sequence[Score]) -> list[Score]:
     """value(system) − value(mixture) for every improvement of the plan, joined by trial.
 
-    A score that is not ok propagates with its reason; what comes from the mixture is marked by `mixture:`.
-
-    Args:
-        plan: which improvements.
-        system: scores of the system, also of other metrics.
-        mixture: scores of the unprocessed mixture, for the same trials and signatures.
+    A score that is not ok propagates with its reason; what comes from the mixture is marked by `mixture:`. The
+    mixture's scores are of the same trials and signatures; those of the system may be of other metrics, too.
     """
     return _joined(plan.improvements, system, mixture, _difference)
 
 
 def reference_values(plan: MetricPlan, *, system: Sequence[Score], reference: Sequence[Score]) -> list[Score]:
-    """Values of the references themselves, for each trial of a system.
-
-    Args:
-        plan: names the metrics that show this value.
-        system: scores of the system, also of other metrics.
-        reference: scores of the references, for the same trials and signatures.
-    """
+    """Values of the references themselves, for each trial of a system, from their scores with the same signatures."""
     return _joined(plan.reference_values, system, reference, _of_reference)
 
 
@@ -266,15 +230,10 @@ def _difference(metric: DerivedMetric, system: Score, mixture: Score | None) -> 
     else:
         value, status = system.value - mixture.value, "ok"
         marked = [f"mixture:{note}" for note in mixture.reason.split(";") if note]
-        reason = ";".join([*([system.reason] if system.reason else []), *marked])
-    return Score(
-        trial_id=system.trial_id,
-        metric=metric.info.name,
-        signature=f"{metric.info.name}|{system.signature}",
-        value=value,
-        status=status,
-        reason=reason,
-    )
+        reason = ";".join(filter(None, [system.reason, *marked]))
+    name = metric.info.name
+    signature = f"{name}|{system.signature}"
+    return Score(trial_id=system.trial_id, metric=name, signature=signature, value=value, status=status, reason=reason)
 
 
 def _parts(rows: Sequence[int], lengths: Sequence[int]) -> Iterator[tuple[int, ...]]:
