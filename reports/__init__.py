@@ -1,1 +1,1 @@
-"""What is told: reports made from score rows alone."""
+"""Reports made from score rows alone: leaderboards, tables, figures, pages, comparisons."""

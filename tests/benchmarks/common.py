@@ -1,4 +1,4 @@
-"""What the benchmarks share: one table of rows, and the description of the machine."""
+"""Shared by the benchmarks: Markdown tables and the description of the machine."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PACKAGES = ("torch", "numpy", "scipy", "pystoi", "mir_eval", "pesq")
 
 
 def head() -> str:
-    """What comes before the sections; a section of another machine says so itself."""
+    """Head of the page, above the sections; a section measured on another machine names it."""
     return (
         "# Benchmarks\n\nWritten by `python tests/benchmarks --write`, and by the other modules in "
         f"that folder that have an option `--write`.\n\nMachine: {machine()}."

@@ -133,7 +133,7 @@ def timed(name: str, peer_name: str, peer: Peer) -> Row:
 
 
 def measured(*arguments: str, threads: int) -> str:
-    """What this script prints in a process of its own, whose libraries have so many threads."""
+    """Output of this script in a new process with the given number of threads."""
     limits = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
     done = subprocess.run(
         [sys.executable, __file__, *arguments], check=True, capture_output=True, text=True, env=os.environ | limits

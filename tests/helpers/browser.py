@@ -67,7 +67,7 @@ def served(folder: Path) -> Iterator[str]:
 
 
 def console(driver: Chrome) -> list[str]:
-    """What the console has said since it was last asked: errors, warnings, violated policies."""
+    """New console messages since the last call: errors, warnings, policy violations."""
     return [f"{entry['level']}: {entry['message']}" for entry in driver.get_log("browser")]
 
 

@@ -7,4 +7,4 @@ from pathlib import Path
 TESTS = Path(__file__).resolve().parents[1]
 ROOT = TESTS.parent
 SHARED = ROOT.parent / "shared" / "data"
-"""Real audio and lists beside the project; tests that need them skip where they are missing."""
+"""Real audio and lists next to the project; tests that need them skip where they are missing."""

@@ -1,4 +1,4 @@
-"""Run folders that are made up: rows that are known, and a run.json beside them."""
+"""Made-up run folders: known rows and a run.json."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def rows_of(values: Sequence[float], system: str = "net", **changes: object) -> 
 
 
 def facts_of(systems: Iterable[str] = ("net",), *, fingerprint: str = "f1", **changes: object) -> dict[str, object]:
-    """What a run.json says, as far as reports read it."""
+    """Contents of a run.json, as far as reports read it."""
     return {
         "run_id": "r",
         "name": "nightly",
