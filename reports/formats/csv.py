@@ -11,11 +11,7 @@ from .registry import REPORTS
 
 @REPORTS.register("csv")
 def write_csv(board: Leaderboard, out: Path) -> list[Path]:
-    """Write `report.csv`.
-
-    Raises:
-        OutputError: the folder cannot be written.
-    """
+    """Write `report.csv`."""
     path = make_folder(out) / "report.csv"
     write_atomic(path, board.to_frame().to_csv(index=False, lineterminator="\n"))
     return [path]

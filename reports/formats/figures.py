@@ -25,8 +25,6 @@ def write_figures(
     """Figures for a paper (PDF, SVG, PNG) and their data (CSV), in `figures/`.
 
     Args:
-        board: the leaderboard, with its rows.
-        out: folder of the report.
         only: names of figures; all if empty.
         files: file types of each figure, in addition to its data.
 
@@ -35,7 +33,6 @@ def write_figures(
 
     Raises:
         UnknownNameError: no such figure.
-        OutputError: the folder cannot be written.
     """
     folder = make_folder(out / "figures")
     index = folder / "figures.md"

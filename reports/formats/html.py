@@ -32,14 +32,11 @@ def write_html(
     """Pages: the leaderboard, each system, and the most informative trials with players.
 
     Args:
-        board: the leaderboard.
-        out: the report's folder.
         trials: most trials that get a page: the worst and best of each system, turn by turn.
         trial: ids of further trials that get a page.
         corpora: folders of corpora by name, in addition to those of the user file; players need them.
 
     Raises:
         ConfigError: there is no trial of such an id.
-        OutputError: the folder cannot be written.
     """
     return write_site(board, out, trials=trials, chosen=trial, corpus_dirs=corpora)

@@ -15,11 +15,7 @@ NAME = "leaderboard.json"
 
 @REPORTS.register("json")
 def write_json(board: Leaderboard, out: Path) -> list[Path]:
-    """Write `leaderboard.json`; see docs/leaderboard_schema.md.
-
-    Raises:
-        OutputError: the folder cannot be written.
-    """
+    """Write `leaderboard.json`; see docs/leaderboard_schema.md."""
     path = make_folder(out) / NAME
     write_atomic(path, to_json(board))
     return [path]

@@ -27,16 +27,7 @@ _DOCUMENT = r"""%% Compile this file to see all tables, or \input the others int
 
 @REPORTS.register("latex")
 def write_latex(board: Leaderboard, out: Path, *, intervals: bool = True) -> list[Path]:
-    """LaTeX tables for a paper: one file for each, and `latex/tables.tex` that shows them all.
-
-    Args:
-        board: the leaderboard.
-        out: folder of the report.
-        intervals: print the interval below each mean.
-
-    Raises:
-        OutputError: the folder cannot be written.
-    """
+    """LaTeX tables for a paper: one file for each, and `latex/tables.tex` that shows them all."""
     folder = make_folder(out / "latex")
     tables = [print_table(board, table, intervals=intervals) for table in board.tables]
     costs = print_costs(board)

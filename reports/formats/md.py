@@ -6,27 +6,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ...core.files import make_folder, write_atomic
+from ..leaderboard import wording
 from ..leaderboard.board import Entry, Leaderboard, Table
-from ..leaderboard.wording import (
-    NOTHING,
-    RANKS,
-    certainty,
-    flags,
-    gap,
-    heading,
-    interval,
-    number,
-    plural,
-    pooled_details,
-    rank,
-    status,
-    tied,
-    title,
-    trouble,
-    unranked,
-    verdict,
-    warnings,
-)
 from ..tables.cost_lines import HEADINGS, cost_lines
 from ..tables.escapes import markdown, markdown_code
 from ..tables.markdown_table import markdown_lines
@@ -35,11 +16,7 @@ from .registry import REPORTS
 
 @REPORTS.register("md")
 def write_markdown(board: Leaderboard, out: Path) -> list[Path]:
-    """Write `report.md`.
-
-    Raises:
-        OutputError: the folder cannot be written.
-    """
+    """Write `report.md`."""
     path = make_folder(out) / "report.md"
     write_atomic(path, board_markdown(board))
     return [path]
@@ -47,17 +24,17 @@ def write_markdown(board: Leaderboard, out: Path) -> list[Path]:
 
 def board_markdown(board: Leaderboard) -> str:
     """The whole report as GitHub-flavoured Markdown."""
-    blocks = ["# Leaderboard", *([f"**{markdown(trouble(board))}.**"] if trouble(board) else [])]
+    blocks = ["# Leaderboard", *([f"**{markdown(wording.trouble(board))}.**"] if wording.trouble(board) else [])]
     blocks += [f"- {markdown(remark)}" for remark in board.remarks]
     for table in board.tables:
-        blocks += [f"## {markdown(title(table))}", *_table(table)]
+        blocks += [f"## {markdown(wording.title(table))}", *_table(table)]
     costs = [[*line.cells, "; ".join(line.notes)] for line in cost_lines(board)]
     blocks += ["## Cost", _plain_table([*HEADINGS, "remarks"], costs)] if costs else []
     blocks += ["## Contaminated, failed, missing, undefined and flagged trials", _issues(board)]
     blocks += [
         f"Means over trials with {board.level:.0%} bootstrap intervals clustered by mixture. "
         "○ marks an oracle, which reads the truth; – marks a system that is not ranked; "
-        f"{RANKS}. Δ is the difference on paired trials, with an interval of its own; its p-value "
+        f"{wording.RANKS}. Δ is the difference on paired trials, with an interval of its own; its p-value "
         "is that of a sign-flip test over mixtures, corrected for all comparisons of the table."
     ]
     return "\n\n".join(blocks) + "\n"
@@ -65,13 +42,13 @@ def board_markdown(board: Leaderboard) -> str:
 
 def _table(table: Table) -> list[str]:
     gaps = f"Δ to {table.leader}" if table.leader else "Δ"
-    header = ["#", "system", *(heading(column) for column in table.columns), gaps]
+    header = ["#", "system", *(wording.heading(column) for column in table.columns), gaps]
     rows = [_cells(table, entry) for entry in table.entries]
-    facts = [verdict(table), *filter(None, [certainty(table), tied(table)])]
+    facts = [wording.verdict(table), *filter(None, [wording.certainty(table), wording.tied(table)])]
     lead = markdown(f"{table.leader} is {', '.join(facts)}.") if table.leader else ""
-    notes = [*(f"⚠ {note}" for note in warnings(table)), *unranked(table)]
+    notes = [*(f"⚠ {note}" for note in wording.warnings(table)), *wording.unranked(table)]
     signatures = [f"{markdown_code(c.key)}: {markdown_code(c.signature)}" for c in table.columns]
-    items = [f"{plural(table.n_trials, 'trial')}. {lead}".strip(), *map(markdown, notes), *signatures]
+    items = [f"{wording.plural(table.n_trials, 'trial')}. {lead}".strip(), *map(markdown, notes), *signatures]
     return [
         markdown_lines([markdown(head, inline=True) for head in header], rows),
         "\n".join(f"- {item}" for item in items),
@@ -82,19 +59,19 @@ def _cells(table: Table, entry: Entry) -> list[str]:
     values = []
     for index, (column, cell) in enumerate(zip(table.columns, entry.cells, strict=True)):
         if cell is None or not cell.applies:
-            values.append(NOTHING)
+            values.append(wording.NOTHING)
             continue
         unit = column.facts.unit
-        mean = number(cell.mean, unit)
+        mean = wording.number(cell.mean, unit)
         mean = f"**{mean}**" if entry.system in column.best else mean
-        notes = (*flags(cell, table.n_trials), *pooled_details(table, entry, index))
-        ends = interval(cell.ci_low, cell.ci_high, unit)
+        notes = (*wording.flags(cell, table.n_trials), *wording.pooled_details(table, entry, index))
+        ends = wording.interval(cell.ci_low, cell.ci_high, unit)
         more = f"{ends} ({', '.join(notes)})" if notes else ends
         values.append(f"{mean} {markdown(more, inline=True)}".strip())
     unit = "" if table.primary is None else table.columns[table.primary].facts.unit
-    lead = "leader" if entry.system == table.leader else gap(entry.gap, unit)
+    lead = "leader" if entry.system == table.leader else wording.gap(entry.gap, unit)
     named = f"{entry.system}{' ⚠' if entry.warning else ''}"
-    return [rank(entry), markdown(named, inline=True), *values, markdown(lead, inline=True)]
+    return [wording.rank(entry), markdown(named, inline=True), *values, markdown(lead, inline=True)]
 
 
 def _issues(board: Leaderboard) -> str:
@@ -103,7 +80,7 @@ def _issues(board: Leaderboard) -> str:
     header = ["dataset", "condition", "system", "status", "reason", "metrics", "trials", "first"]
     rows = [
         [
-            *(issue.dataset, issue.condition, issue.system, status(issue), issue.reason),
+            *(issue.dataset, issue.condition, issue.system, wording.status(issue), issue.reason),
             *(", ".join(issue.metrics), str(issue.n_trials), ", ".join(issue.first_trials)),
         ]
         for issue in board.issues

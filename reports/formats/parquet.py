@@ -19,11 +19,7 @@ _KEY = b"tsebench.leaderboard"
 
 @REPORTS.register("parquet")
 def write_parquet(board: Leaderboard, out: Path) -> list[Path]:
-    """Write `leaderboard.parquet`; see docs/leaderboard_schema.md.
-
-    Raises:
-        OutputError: the folder cannot be written.
-    """
+    """Write `leaderboard.parquet`; see docs/leaderboard_schema.md."""
     content = pa.BufferOutputStream()
     pq.write_table(_table(board), content, compression="zstd")
     path = make_folder(out) / NAME

@@ -13,7 +13,7 @@ from ...core.validation import checked_options
 from ..leaderboard.board import Leaderboard
 
 Report = Callable[[Leaderboard, Path], list[Path]]
-"""Writes one format into a folder and returns the files; keyword-only arguments are settings."""
+"""Writes one format into a folder (else OutputError) and returns the files; keyword-only arguments are settings."""
 
 REPORTS: Registry[Report] = Registry("report", package="tsebench.reports.formats", group="tsebench.reports")
 
@@ -27,8 +27,7 @@ def load_report(name: str, options: Mapping[str, Any] | None = None) -> Report:
     """
     report = REPORTS.get(name)
     given = list(signature(report).parameters)[:2]
-    where = f"report {name!r}"
-    return partial(report, **checked_options(report, options or {}, where=where, given=given))
+    return partial(report, **checked_options(report, options or {}, where=f"report {name!r}", given=given))
 
 
 def write_board(
@@ -36,16 +35,9 @@ def write_board(
 ) -> list[Path]:
     """Write a leaderboard in each format, and return the files in the order of the formats.
 
-    Args:
-        board: the leaderboard.
-        out: folder of the reports; made if it is missing.
-        formats: names in `REPORTS`.
-        options: settings by format.
-
     Raises:
-        UnknownNameError: no such format.
-        ConfigError: a setting is unknown or wrong.
-        OutputError: `out` cannot be written.
+        UnknownNameError, ConfigError: see `load_report`.
+        OutputError: `out`, which is made if it is missing, cannot be written.
     """
     reports = [load_report(name, (options or {}).get(name)) for name in dict.fromkeys(formats)]
     return [path for report in reports for path in report(board, out)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from ...core.files import make_folder, write_atomic
@@ -36,15 +36,13 @@ def write_results(board: Leaderboard, out: Path, *, latex: bool = True) -> list[
         board: its runs name the tables in their configs; where none does, the tables of the leaderboard itself are
             written.
         out: gets `results.md`, and `results/*.tex` for each table.
-        latex: write the tables as LaTeX too.
 
     Raises:
         UnknownNameError: a run names a table that is not there.
-        OutputError: the folder cannot be written.
     """
     results = paper_results(board)
     summary = _summary(results)
-    parts = [(result.run, list(_tables(result))) for result in results] or [
+    parts = [(result.run, [*filter(None, (result.table, result.orderings))]) for result in results] or [
         ("Leaderboard", [print_table(board, table) for table in board.tables])
     ]
     blocks = ["# Results", _INTRODUCTION if results else _WITHOUT]
@@ -58,10 +56,6 @@ def write_results(board: Leaderboard, out: Path, *, latex: bool = True) -> list[
         paths.append(folder / f"table_{table.name}.tex")
         write_atomic(paths[-1], to_latex(table))
     return paths
-
-
-def _tables(result: PaperResult) -> Iterator[PrintedTable]:
-    yield from filter(None, (result.table, result.orderings))
 
 
 def _summary(results: Sequence[PaperResult]) -> PrintedTable | None:

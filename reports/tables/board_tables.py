@@ -20,23 +20,15 @@ def print_table(board: Leaderboard, table: Table, *, intervals: bool = True) -> 
 
     Bold is the best of a column with all systems that do not differ significantly from it, and underlined is the next
     group; a column without any difference has neither.
-
-    Args:
-        board: the leaderboard, with its rows.
-        table: one of its tables.
-        intervals: print the interval below each mean.
     """
     return _Printer(board, table, intervals).printed()
 
 
 def print_costs(board: Leaderboard) -> PrintedTable | None:
     """Cost of the systems; None if nothing was measured."""
-    lines = cost_lines(board)
-    notes = Notes()
-    rows = []
-    for line in lines:
-        marks = tuple(notes.mark(text) for text in line.notes)
-        named = Cell(text=line.cells[0], marks=marks)
+    notes, rows = Notes(), []
+    for line in cost_lines(board):
+        named = Cell(text=line.cells[0], marks=tuple(map(notes.mark, line.notes)))
         rows.append(Row(cells=(named, *(Cell(text=text) for text in line.cells[1:]))))
     heads = (Head(text=HEADINGS[0], align="l"), *(Head(text=text) for text in HEADINGS[1:]))
     if not rows:
@@ -52,9 +44,8 @@ class _Printer:
     notes: Notes = field(default_factory=Notes)
 
     def printed(self) -> PrintedTable:
-        columns = range(len(self.table.columns))
-        groups = [tiers(self.board, self.table, index) for index in columns]
-        heads = [Head(text=self._heading(index)) for index in columns]
+        groups = [tiers(self.board, self.table, index) for index in range(len(self.table.columns))]
+        heads = [Head(text=c.title + heading(c).removeprefix(c.key)) for c in self.table.columns]
         rows = tuple(self._row(entry, groups) for entry in self.table.entries)
         return PrintedTable(
             name=self._name(),
@@ -66,19 +57,16 @@ class _Printer:
         )
 
     def _row(self, entry: Entry, groups: list[Mapping[str, int]]) -> Row:
+        oracle = entry.complete and entry.facts.privileged
+        notes = ("" if oracle else entry.note, entry.warning)
         marks = [
             *([_BASELINE] if entry.facts.family == "baseline" else []),
             *([_ORACLE] if entry.facts.privileged and rank(entry) != _ORACLE else []),
-            *(self.notes.mark(note) for note in self._entry_notes(entry) if note),
+            *(self.notes.mark(note) for note in notes if note),
         ]
         values = (self._value(entry, index, group) for index, group in enumerate(groups))
         named = Cell(text=entry.system, marks=tuple(marks))
         return Row(cells=(Cell(text=rank(entry)), named, *values))
-
-    def _entry_notes(self, entry: Entry) -> tuple[str, str]:
-        """Notes on a system as a whole: reason for no rank, overlap of its training data."""
-        oracle = entry.complete and entry.facts.privileged
-        return ("" if oracle else entry.note), entry.warning
 
     def _value(self, entry: Entry, index: int, group: Mapping[str, int]) -> Cell:
         cell, unit = entry.cells[index], self.table.columns[index].facts.unit
@@ -106,10 +94,6 @@ class _Printer:
             and self.table.columns[index].key in issue.metrics
         ]
         return "; ".join(dict.fromkeys(found))
-
-    def _heading(self, index: int) -> str:
-        column = self.table.columns[index]
-        return column.title + heading(column).removeprefix(column.key)
 
     def _name(self) -> str:
         """A file name of its own for each table, whatever the datasets are called."""

@@ -8,22 +8,18 @@ from __future__ import annotations
 import re
 import unicodedata
 
+_TEXT = (
+    "~^<>|`−±×·°µμ",
+    "asciitilde asciicircum less greater bar asciigrave minus pm times periodcentered degree mu mu",
+)
+_MATH = ("∞↑↓→≥≤≈≠○†‡⚠✓", "infty uparrow downarrow rightarrow geq leq approx neq circ dagger ddagger triangle surd")
+_GREEK = (
+    "αβγδεθλπρστφωΔΘΛΣΦΩ",
+    "alpha beta gamma delta epsilon theta lambda pi rho sigma tau phi omega Delta Theta Lambda Sigma Phi Omega",
+)
 _TEX = {
     "\\": "\\textbackslash{}",
-    "~": "\\textasciitilde{}",
-    "^": "\\textasciicircum{}",
-    "<": "\\textless{}",
-    ">": "\\textgreater{}",
-    "|": "\\textbar{}",
-    "`": "\\textasciigrave{}",
     '"': "\\char34{}",
-    "−": "\\textminus{}",
-    "±": "\\textpm{}",
-    "×": "\\texttimes{}",
-    "·": "\\textperiodcentered{}",
-    "°": "\\textdegree{}",
-    "µ": "\\textmu{}",
-    "μ": "\\textmu{}",
     "–": "--",
     "—": "---",
     "…": "\\dots{}",
@@ -32,33 +28,11 @@ _TEX = {
     "“": "``",
     "”": "''",
     "\u00a0": "~",
-    "∞": "$\\infty$",
-    "↑": "$\\uparrow$",
-    "↓": "$\\downarrow$",
-    "→": "$\\rightarrow$",
-    "≥": "$\\geq$",
-    "≤": "$\\leq$",
-    "≈": "$\\approx$",
-    "≠": "$\\neq$",
-    "○": "$\\circ$",
-    "†": "$\\dagger$",
-    "‡": "$\\ddagger$",
-    "⚠": "$\\triangle$",
-    "✓": "$\\surd$",
+    **{letter: f"\\text{name}{{}}" for letter, name in zip(_TEXT[0], _TEXT[1].split(), strict=True)},
     **{
         letter: f"$\\{name}$"
-        for letter, name in zip(
-            "αβγδεθλπρστφω",
-            (
-                *("alpha", "beta", "gamma", "delta", "epsilon", "theta", "lambda", "pi", "rho"),
-                *("sigma", "tau", "phi", "omega"),
-            ),
-            strict=True,
-        )
-    },
-    **{
-        letter: f"$\\{name}$"
-        for letter, name in zip("ΔΘΛΣΦΩ", ("Delta", "Theta", "Lambda", "Sigma", "Phi", "Omega"), strict=True)
+        for letters, names in (_MATH, _GREEK)
+        for letter, name in zip(letters, names.split(), strict=True)
     },
     **{letter: f"\\{letter}" for letter in "{}$&#%_"},
     # A line of a table that begins with one of these would be an argument of the line before.
@@ -74,11 +48,8 @@ _NO_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 def tex(text: str, *, breakable: bool = False) -> str:
     """Text as LaTeX shows it, with any engine.
 
-    A character that its fonts may lack is spelt in ASCII, or else named as "[U+4E2D]".
-
-    Args:
-        text: anything; white space and control characters become single spaces.
-        breakable: a line may end within the text, after punctuation.
+    A character that its fonts may lack is spelt in ASCII, or else named as "[U+4E2D]"; white space and control
+    characters become single spaces. A line may end after the punctuation of a `breakable` text.
     """
     found: list[str] = []
     for character in _plain(text):
@@ -94,10 +65,9 @@ def markdown(text: str, *, inline: bool = False) -> str:
     """Text as GitHub-flavoured Markdown shows it, in one line.
 
     It holds no HTML, emphasis, code, formula, link (autolinks included) or end of a table's cell, and starts no
-    heading, list or rule at the beginning of a line.
+    heading, list or rule at the beginning of a line. White space and control characters become single spaces.
 
     Args:
-        text: anything; white space and control characters become single spaces.
         inline: the text stands in a table's cell or after other text, so `+`, `-`, `#` or `1.` start no block.
     """
     text = _plain(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
@@ -106,12 +76,7 @@ def markdown(text: str, *, inline: bool = False) -> str:
 
 
 def markdown_code(text: str, *, in_table: bool = False) -> str:
-    """Text as a code span of Markdown; a backtick becomes an apostrophe.
-
-    Args:
-        text: anything; white space and control characters become single spaces.
-        in_table: the span stands in a table, where `|` ends a cell in code, too.
-    """
+    """Text as a code span of Markdown; a backtick becomes an apostrophe. In a table, `|` ends a cell in code, too."""
     text = _plain(text).replace("`", "'")
     text = text.replace("|", "\\|") if in_table else text
     return f"`{text}`" if text else ""

@@ -24,21 +24,13 @@ _VALUE_WITH = (
 )
 
 
-Place = Literal["auto", "column", "page"]
-
-
-def to_latex(table: PrintedTable, *, place: Place = "auto") -> str:
+def to_latex(table: PrintedTable, *, place: Literal["auto", "column", "page"] = "auto") -> str:
     """A `table`, or a `table*` over the page; needs booktabs, array and graphicx.
 
     A table that is too wide for the page is cut into parts below each other, and one that is then slightly too wide is
-    shrunk. One that is too long continues in a table of its own.
-
-    Args:
-        table: the table.
-        place: for a column or a page; "auto" takes the column if the table is readable there.
+    shrunk. One that is too long continues in another. "auto" takes the column if the table is readable there.
     """
-    fits = _width(table) <= _COLUMN * _SQUEEZE
-    narrow = place == "column" or (place == "auto" and fits)
+    narrow = place == "column" or (place == "auto" and _width(table) <= _COLUMN * _SQUEEZE)
     parts = _parts(table, _COLUMN if narrow else _PAGE)
     return "\n".join(_floats(table, parts, star="" if narrow else "*"))
 
@@ -52,9 +44,7 @@ def _widths(table: PrintedTable) -> list[float]:
     found = []
     for index, head in enumerate(table.heads):
         cells = [row.cells[index] for row in table.rows]
-        lengths = [float(len(cell.text)) for cell in cells]
-        lengths += [_SMALLER * len(cell.detail) for cell in cells]
-        widest = max(lengths, default=0.0)
+        widest = max((max(float(len(cell.text)), _SMALLER * len(cell.detail)) for cell in cells), default=0.0)
         words = head.text.split() or [""]
         found.append(max(min(widest, _LONG), *(float(len(word)) for word in words)))
     return found
@@ -109,11 +99,9 @@ def _floats(table: PrintedTable, parts: Sequence[PrintedTable], *, star: str) ->
 def _caption(table: PrintedTable, number: int, *, notes_follow: bool) -> list[str]:
     more = " (notes below its last part)" if notes_follow else ""
     if number == 0:
-        text = f"\\caption{{{tex(table.caption + more)}}}"
-        return [text, f"\\label{{tab:{file_stem(table.name)}}}"]
+        return [f"\\caption{{{tex(table.caption + more)}}}", f"\\label{{tab:{file_stem(table.name)}}}"]
     # The same number again: it is the same table.
-    again = "\\addtocounter{table}{-1}"
-    return [again, f"\\caption{{{tex(f'{table.caption} (continued){more}')}}}"]
+    return ["\\addtocounter{table}{-1}", f"\\caption{{{tex(f'{table.caption} (continued){more}')}}}"]
 
 
 def _pieces(table: PrintedTable) -> Iterator[PrintedTable]:
@@ -145,8 +133,7 @@ def _tabular(table: PrintedTable) -> str:
         if place and (row.rule or row.title):
             lines.append("\\midrule")
         if row.title:
-            span = len(table.heads)
-            lines.append(f"\\multicolumn{{{span}}}{{l}}{{\\emph{{{tex(row.title)}}}}} \\\\")
+            lines.append(f"\\multicolumn{{{len(table.heads)}}}{{l}}{{\\emph{{{tex(row.title)}}}}} \\\\")
         apart = "[2pt]" if any(cell.detail for cell in row.cells) else ""
         lines.append(f"{' & '.join(_latex_cell(cell) for cell in row.cells)} \\\\{apart}")
     lines += ["\\bottomrule", "\\end{tabular}"]
@@ -195,9 +182,7 @@ def _latex_cell(cell: Cell) -> str:
         # Marks take no room, so that digits stay below each other.
         marks = ",".join(tex(mark) for mark in cell.marks)
         text += f"\\rlap{{\\textsuperscript{{{marks}}}}}"
-    if not cell.detail:
-        return text
-    return f"\\valuewith{{{text}}}{{{tex(cell.detail)}}}"
+    return f"\\valuewith{{{text}}}{{{tex(cell.detail)}}}" if cell.detail else text
 
 
 def _notes(notes: Sequence[Note]) -> list[str]:

@@ -11,13 +11,7 @@ _ALIGNS = {"l": "---", "c": ":-:", "r": "--:"}
 
 
 def markdown_lines(header: Sequence[str], rows: Iterable[Sequence[str]], *, aligns: str = "") -> str:
-    """Lines of a table.
-
-    Args:
-        header: cells of the first line, escaped.
-        rows: cells of the others, escaped.
-        aligns: `l`, `c` or `r` for each column; all `l` if empty.
-    """
+    """Lines of a table of escaped cells, aligned `l` (default), `c` or `r` by column."""
     rule = [_ALIGNS[align] for align in aligns or "l" * len(header)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, rule, *rows))
 

@@ -5,7 +5,7 @@ All texts are plain: the writers escape them, and marks such as ± − ↑ becom
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -17,7 +17,6 @@ class Cell:
     """One cell.
 
     Attributes:
-        text: what stands there, for example "7.31".
         detail: printed smaller, below it or behind it, for example "[7.02, 7.60]".
         marks: of notes, such as "a"; `PrintedTable.notes` explains them.
     """
@@ -34,7 +33,6 @@ class Head:
     """Heading of a column.
 
     Attributes:
-        text: with unit and direction, for example "snri dB ↑".
         group: heading over this and its neighbours of the same group; "" for none.
     """
 
@@ -49,7 +47,6 @@ class Row:
 
     Attributes:
         title: a line of its own above it that opens a part of the table; "" for none.
-        rule: a rule above it.
     """
 
     cells: tuple[Cell, ...]
@@ -59,11 +56,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
-    """A line below the table; with a mark, it explains the cells that carry the mark.
-
-    Attributes:
-        code: set like code, because it is a signature.
-    """
+    """A line below the table; with a mark, it explains the cells that carry the mark; signatures are set as code."""
 
     text: str
     mark: str = ""
@@ -76,7 +69,6 @@ class PrintedTable:
 
     Attributes:
         name: stem of its file, and its label `tab:NAME` in LaTeX.
-        heads: one for each cell of each row.
         stub: leading columns that name a row, repeated where a wide table is cut in parts.
     """
 
@@ -97,15 +89,11 @@ class PrintedTable:
 class Notes:
     """Notes as they are met: the same text has the same mark, a to z, then aa."""
 
-    _marks: dict[str, str]
-
-    def __init__(self) -> None:
-        self._marks = {}
+    _marks: dict[str, str] = field(default_factory=dict)
 
     def mark(self, text: str) -> str:
         """The mark of a note, a new one if the text is new."""
-        place = len(self._marks)
-        times, letter = divmod(place, len(_LETTERS))
+        times, letter = divmod(len(self._marks), len(_LETTERS))
         return self._marks.setdefault(text, _LETTERS[letter] * (times + 1))
 
     def notes(self) -> tuple[Note, ...]:
@@ -114,9 +102,6 @@ class Notes:
 
 
 def file_stem(name: str) -> str:
-    """A name as the stem of a file: ASCII letters, digits, `_` and `-` alone.
-
-    Different names may have one stem; the caller tells them apart.
-    """
+    """A name as ASCII letters, digits, `_` and `-` alone; different names may have one stem."""
     stem = "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "-" for c in name)
     return stem[:_LONGEST_STEM]

@@ -58,14 +58,8 @@ def print_findings(findings: Sequence[Finding], console: Console) -> None:
 
 
 def _numbers(title: str, numbers: Sequence[Number]) -> Grid:
-    grid = Grid(
-        title=Text(title, style="bold"),
-        title_justify="left",
-        box=None,
-        show_header=False,
-        padding=(0, 2, 0, 0),
-        pad_edge=False,
-    )
+    grid = Grid(title=Text(title, style="bold"), title_justify="left", box=None, show_header=False, pad_edge=False)
+    grid.padding = (0, 2, 0, 0)
     grid.add_column("what", style="dim", no_wrap=True)
     grid.add_column("value", overflow="fold")
     for number in numbers:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 
 from rich import box
 from rich.console import Console
@@ -11,7 +12,7 @@ from rich.text import Text
 
 from ..leaderboard.board import Leaderboard
 from ..papers.print_tables import PaperResult, paper_results
-from ..tables.table import Cell, Note, PrintedTable
+from ..tables.table import Cell, PrintedTable
 
 _NAME = 30  # characters of a name that are never folded
 
@@ -27,14 +28,13 @@ def print_papers(board: Leaderboard, console: Console) -> list[str]:
 
 def print_paper(result: PaperResult, console: Console) -> None:
     """Print the table of a paper, and the verdicts on its orderings."""
-    for table in (result.table, result.orderings):
-        if table is None:
-            continue
+    for table in filter(None, (result.table, result.orderings)):
         console.print(Text(table.caption, style="bold"))
         for places in _parts(table, console.width):
             console.print(_grid(table, places))
         for note in table.notes:
-            console.print(_note(note))
+            mark = f"({note.mark}) " if note.mark else ""
+            console.print(Text(f"{mark}{note.text}", style="dim"))
         console.print()
 
 
@@ -57,21 +57,14 @@ def _parts(table: PrintedTable, room: int) -> list[list[int]]:
 def _groups(table: PrintedTable) -> list[list[int]]:
     """Columns behind the leading ones; those below one heading stay together."""
     places = range(table.stub, len(table.heads))
-    groups: list[list[int]] = []
-    for place in places:
-        group = table.heads[place].group
-        if groups and group and table.heads[place - 1].group == group:
-            groups[-1].append(place)
-        else:
-            groups.append([place])
-    return groups
+    # A column without a heading is a group of its own.
+    return [list(members) for _, members in groupby(places, key=lambda place: table.heads[place].group or place)]
 
 
 def _width(table: PrintedTable, place: int) -> int:
     """Characters that a column needs, with the space behind it; names may be folded."""
     cells = [row.cells[place] for row in table.rows]
-    texts = [text for cell in cells for text in (cell.text, cell.detail)]
-    widest = max((len(text) for text in texts), default=0)
+    widest = max((len(text) for cell in cells for text in (cell.text, cell.detail)), default=0)
     head = max((len(word) for word in table.heads[place].text.split()), default=0)
     narrow = table.heads[place].align == "l"
     return max(min(widest, _NAME) if narrow else widest, head) + 1
@@ -80,11 +73,11 @@ def _width(table: PrintedTable, place: int) -> int:
 def _grid(table: PrintedTable, places: Sequence[int]) -> Grid:
     grid = Grid(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     before = ""
+    named = any(table.heads[i].group for i in places)
     for place in places:
         head = table.heads[place]
         group = head.group if head.group != before else ""
         before = head.group
-        named = any(table.heads[i].group for i in places)
         grid.add_column(
             Text(f"{group}\n{head.text}" if named else head.text),
             justify="left" if head.align == "l" else "right",
@@ -105,8 +98,3 @@ def _cell(cell: Cell) -> Text:
     if cell.detail:
         text.append(f"\n{cell.detail}", style="dim not bold")
     return text
-
-
-def _note(note: Note) -> Text:
-    mark = f"({note.mark}) " if note.mark else ""
-    return Text(f"{mark}{note.text}", style="dim")

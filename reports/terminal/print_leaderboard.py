@@ -7,24 +7,8 @@ from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
+from ..leaderboard import wording
 from ..leaderboard.board import Column, Entry, Leaderboard, Table
-from ..leaderboard.wording import (
-    NOTHING,
-    RANKS,
-    certainty,
-    flags,
-    half_width,
-    heading,
-    number,
-    p_digits,
-    plural,
-    rank,
-    tied,
-    trouble,
-    unranked,
-    verdict,
-    warnings,
-)
 
 _NAME = 24  # characters of a system's name that are never wrapped
 _ISSUES = 5  # named below the tables; the reports have them all
@@ -41,7 +25,7 @@ def print_leaderboard(board: Leaderboard, console: Console) -> None:
     console.print(
         Text(
             f"mean ± half of the {board.level:.0%} interval; ○ oracle (reads the truth); – not ranked; ! failed, "
-            f"undefined or floored trials; p: of the difference to the leader; {RANKS}",
+            f"undefined or floored trials; p: of the difference to the leader; {wording.RANKS}",
             style="dim",
         )
     )
@@ -51,8 +35,8 @@ def print_remarks(board: Leaderboard, console: Console) -> None:
     """Print the remarks on the runs, and failed and missing trials."""
     for remark in board.remarks:
         console.print(Text(f"note: {remark}", style="yellow"))
-    if trouble(board):
-        console.print(Text(trouble(board), style="bold red"))
+    if wording.trouble(board):
+        console.print(Text(wording.trouble(board), style="bold red"))
         _print_issues(board, console)
 
 
@@ -60,12 +44,12 @@ def _print_verdict(table: Table, console: Console) -> None:
     if table.leader:
         line = Text(f"{table.condition}: ", style="dim")
         line.append(table.leader, style="bold")
-        facts = filter(None, (verdict(table), certainty(table), tied(table)))
+        facts = filter(None, (wording.verdict(table), wording.certainty(table), wording.tied(table)))
         line.append(f" is {', '.join(facts)}")
         console.print(line)
-    for warning in warnings(table):
+    for warning in wording.warnings(table):
         console.print(Text(f"{table.condition}: {warning}", style="bold red"))
-    for note in unranked(table):
+    for note in wording.unranked(table):
         console.print(Text(f"{table.condition}: {note}", style="yellow"))
 
 
@@ -73,22 +57,17 @@ def _grid(tables: tuple[Table, ...]) -> Grid:
     columns = {column.key: column for table in tables for column in table.columns}
     # A terminal is narrow: where there is an improvement, the value itself is left to the reports.
     keys = [key for key, column in columns.items() if column.facts.improvement not in columns]
-    grid = Grid(
-        title=Text(tables[0].dataset, style="bold"),
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
-        pad_edge=False,
-    )
+    title = Text(tables[0].dataset, style="bold")
+    grid = Grid(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     grid.add_column("#", justify="right")
     longest = max(len(entry.system) for table in tables for entry in table.entries)
     grid.add_column("system", overflow="fold", min_width=min(longest, _NAME))
     for key in keys:
-        name, _, unit = heading(columns[key]).partition(" ")
+        name, _, unit = wording.heading(columns[key]).partition(" ")
         grid.add_column(Text(f"{name}\n{unit}"), justify="right", overflow="fold")
     grid.add_column("p", justify="right")
     for table in tables:
-        section = Text(f"{table.condition}\n{plural(table.n_trials, 'trial')}", style="cyan")
+        section = Text(f"{table.condition}\n{wording.plural(table.n_trials, 'trial')}", style="cyan")
         grid.add_row("", section, *[""] * (len(keys) + 1))
         for entry in table.entries:
             grid.add_row(*_row(table, entry, keys))
@@ -108,18 +87,18 @@ def _row(table: Table, entry: Entry, keys: list[str]) -> list[Text]:
     cells = [
         _cell(table, entry, table.columns[places[key]], places[key]) if key in places else Text("") for key in keys
     ]
-    chance = p_digits(entry.gap).replace("< 0.", "<.") if entry.gap else ""
-    return [Text(rank(entry), style=dim), name, *cells, Text(chance, style="dim")]
+    chance = wording.p_digits(entry.gap).replace("< 0.", "<.") if entry.gap else ""
+    return [Text(wording.rank(entry), style=dim), name, *cells, Text(chance, style="dim")]
 
 
 def _cell(table: Table, entry: Entry, column: Column, index: int) -> Text:
     cell = entry.cells[index]
     if cell is None or not cell.applies:
-        return Text(NOTHING, style="dim")
+        return Text(wording.NOTHING, style="dim")
     style = "bold green" if entry.system in column.best else ""
-    text = Text(number(cell.mean, column.facts.unit), style=style)
-    text.append(f" {half_width(cell, column.facts.unit)}", style="dim not bold default")
-    if flags(cell, table.n_trials):
+    text = Text(wording.number(cell.mean, column.facts.unit), style=style)
+    text.append(f" {wording.half_width(cell, column.facts.unit)}", style="dim not bold default")
+    if wording.flags(cell, table.n_trials):
         text.append("!", style="red")
     return text
 

@@ -18,15 +18,12 @@ from ...core.files import make_folder, write_atomic
 from ..leaderboard.wording import number, plural
 
 FILE_NAME = "variants.csv"
+_STATISTICS: tuple[Statistic, ...] = ("mean", "median")
 _ALSO = 3  # others that agree with a claim; the table has them all
 
 
 def report_variants(scores: VariantScores, claims: Sequence[ClaimedNumber], out: Path, console: Console) -> Path:
-    """Print the table with what comes nearest to each claim, and write `variants.csv`.
-
-    Raises:
-        OutputError: see `write_variants`.
-    """
+    """Print the table with what comes nearest to each claim, and write `variants.csv`."""
     matches = [nearest(scores, claim) for claim in claims]
     print_variants(scores, matches, console)
     return write_variants(scores, matches, out)
@@ -35,13 +32,8 @@ def report_variants(scores: VariantScores, claims: Sequence[ClaimedNumber], out:
 def print_variants(scores: VariantScores, matches: Sequence[Match], console: Console) -> None:
     """Print every variant, mark the nearest to each claim; looks right from 80 columns on."""
     improved = {line.variant.name: line for line in scores.lines if line.quantity == "improvement"}
-    grid = Grid(
-        title=Text(f"variants of {scores.system}", style="bold"),
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
-        pad_edge=False,
-    )
+    title = Text(f"variants of {scores.system}", style="bold")
+    grid = Grid(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     grid.add_column("variant", overflow="fold")
     headings = ["n", "mean", "median"]
     for heading in headings + ["improvement\nmean", "improvement\nmedian"] * bool(improved):
@@ -96,10 +88,7 @@ def _record(system: str, line: VariantLine, matches: Sequence[Match]) -> dict[st
         "unit": line.variant.metric.info.unit,
         "mean": line.mean,
         "median": line.median,
-        "n": line.n,
-        "n_failed": line.n_failed,
-        "n_undefined": line.n_undefined,
-        "n_floored": line.n_floored,
+        **{name: getattr(line, name) for name in ("n", "n_failed", "n_undefined", "n_floored")},
         "resampled_hz": line.resampled,
         "signature": line.signature,
         "claimed": ";".join(match.claim.text for match in here),
@@ -112,22 +101,17 @@ def _cells(value: VariantLine, gain: VariantLine | None, matches: Sequence[Match
     label = Text(value.variant.label + "*" * bool(value.resampled))
     trials = value.n + value.n_failed + value.n_undefined
     count = Text(str(value.n) if value.n == trials else f"{value.n}/{trials}")
-    cells = [label, count]
-    for line in (value, gain):
-        if line is not None:
-            cells += [_cell(line, "mean", matches), _cell(line, "median", matches)]
-    return cells
+    lines = [line for line in (value, gain) if line is not None]
+    return [label, count, *(_cell(line, statistic, matches) for line in lines for statistic in _STATISTICS)]
 
 
 def _cell(line: VariantLine, statistic: Statistic, matches: Sequence[Match]) -> Text:
     value = line.mean if statistic == "mean" else line.median
     text = Text(number(value, line.variant.metric.info.unit))
-    for match in matches:
-        found = match.nearest
-        if found is not None and found.line is line and found.statistic == statistic:
-            text.stylize("bold green")
-            text = Text("► ", style="bold green") + text
-            break
+    nearest_ones = [match.nearest for match in matches if match.nearest]
+    if any(found.line is line and found.statistic == statistic for found in nearest_ones):
+        text.stylize("bold green")
+        text = Text("► ", style="bold green") + text
     return text
 
 
