@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypedDict
 
 import pandas as pd
 
@@ -18,7 +19,7 @@ from .board import Column, Entry, Leaderboard, Table
 from .issues import find_issues
 from .merge_runs import merge_runs
 from .metric_facts import metric_facts, preferred, ranking_metrics, table_order
-from .ranking import ranked
+from .ranking import contenders, ranked
 from .run_remarks import name_remarks, other_weights, run_remarks
 from .training_overlap import contamination_issues, find_overlaps, with_warnings
 from .wording import plural
@@ -35,10 +36,8 @@ def open_board(run_dirs: Sequence[Path], *, rank_by: RankBy = "") -> Leaderboard
         ConfigError: a run folder is missing, empty or does not fit the others, or `rank_by` does not.
         DatasetError: a shard of rows is damaged.
     """
-    runs = read_runs(run_dirs)
+    runs, rows = read_runs(run_dirs), read_rows(run_dirs)
     wanted = next((run.config.bootstrap for run in runs if run.config), BootstrapFacts())
-    seed = next((run.seed for run in runs if run.seed is not None), 0)
-    rows = read_rows(run_dirs)
     metrics = {
         str(dataset): [metric_facts(name, runs) for name in sorted(part["metric"].unique())]
         for dataset, part in rows.groupby("dataset")
@@ -49,7 +48,7 @@ def open_board(run_dirs: Sequence[Path], *, rank_by: RankBy = "") -> Leaderboard
         primary=ranking_metrics(rank_by, metrics, runs),
         level=wanted.level,
         resamples=wanted.resamples,
-        seed=seed,
+        seed=next((run.seed for run in runs if run.seed is not None), 0),
     )
     return replace(board, folders=tuple(Path(folder) for folder in run_dirs))
 
@@ -76,21 +75,17 @@ def leaderboard(
             number of different trials that the rows hold.
         primary: metric that sorts the tables that have it, one for all datasets or by dataset; default: the metric with
             the lowest `rank_order`.
-        level: coverage of the intervals.
-        resamples: number of bootstrap draws.
-        seed: of the draws.
 
     Raises:
         ConfigError: `level`, `resamples` or the columns of `rows` are wrong.
     """
-    settings = _TableSettings(level=level, resamples=resamples, seed=seed, primary=primary)
+    bootstrap = _Bootstrap(level=level, resamples=resamples, seed=seed)
     check_arguments(rows, level=level, resamples=resamples)
     apart = other_weights(rows, runs)
     merged = merge_runs(rows, {run.run_id: run.title for run in runs}, apart=apart)
     metrics = {str(name): metric_facts(str(name), runs) for name in merged["base_metric"].unique()}
-    poolings = {name: info.pooling for name, info in metrics.items()}
-    merged = merged.assign(pooling=merged["base_metric"].map(poolings))
-    cells = aggregate(merged, level=level, resamples=resamples, seed=seed)
+    merged = merged.assign(pooling=merged["base_metric"].map({name: info.pooling for name, info in metrics.items()}))
+    cells = aggregate(merged, **bootstrap)
     labelled = with_condition_labels(merged)
     counts = _expected(runs) | dict(expected or {})
     facts = _system_facts(labelled, runs)
@@ -102,27 +97,23 @@ def leaderboard(
         dataset, condition = str(key[0]), str(key[1])
         here = [c for c in cells if (c.dataset, c.condition) == (dataset, condition)]
         n_trials = max(part["trial_id"].nunique(), counts.get((dataset, condition), 0))
-        builder = _TableBuilder(merged.loc[part.index], here, facts, metrics, n_trials, settings)
+        builder = _TableBuilder(merged.loc[part.index], here, facts, metrics, n_trials, primary)
         table = builder.build(dataset, condition, fingerprints.get(dataset, ""))
-        tables.append(with_warnings(table, overlaps))
+        tables.append(with_warnings(ranked(table, builder.rows, **bootstrap), overlaps))
     return Leaderboard(
         tables=tuple(sorted(tables, key=lambda t: (t.dataset, condition_key(t.condition)))),
         issues=(*contamination_issues(overlaps), *find_issues(labelled, counts, runs)),
         runs=tuple(runs),
-        level=level,
         remarks=(*run_remarks(rows, runs), *name_remarks(merged, apart)),
-        resamples=resamples,
-        seed=seed,
         rows=labelled,
+        **bootstrap,
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _TableSettings:
+class _Bootstrap(TypedDict):
     level: float
     resamples: int
     seed: int
-    primary: RankBy | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,18 +125,17 @@ class _TableBuilder:
     facts: Mapping[str, SystemFacts]
     metrics: Mapping[str, MetricInfo]
     n_trials: int
-    settings: _TableSettings
+    ranking: RankBy | None
 
     def build(self, dataset: str, condition: str, fingerprint: str) -> Table:
         every = self._columns()
         columns = [column for column in every if column.facts.part_of is None]
         parts = [column for column in every if column.facts.part_of is not None]
         primary = self._primary(columns, dataset)
-        systems = sorted(self.rows["system"].unique())
-        entries = [self._entry(name, columns, parts, primary) for name in systems]
+        entries = [self._entry(name, columns, parts, primary) for name in sorted(self.rows["system"].unique())]
         entries = _sorted(entries, columns, primary)
         columns = [_with_best(column, i, entries) for i, column in enumerate(columns)]
-        table = Table(
+        return Table(
             dataset=dataset,
             condition=condition,
             fingerprint=fingerprint,
@@ -154,9 +144,6 @@ class _TableBuilder:
             parts=tuple(parts),
             entries=tuple(entries),
             primary_key=None if primary is None else columns[primary].key,
-        )
-        return ranked(
-            table, self.rows, level=self.settings.level, resamples=self.settings.resamples, seed=self.settings.seed
         )
 
     def _columns(self) -> list[Column]:
@@ -175,7 +162,7 @@ class _TableBuilder:
 
     def _primary(self, columns: Sequence[Column], dataset: str) -> int | None:
         """The chosen column, else the preferred one, else the first that can rank."""
-        chosen = self.settings.primary or ""
+        chosen = self.ranking or ""
         chosen = chosen if isinstance(chosen, str) else chosen.get(dataset, "")
         ranking = [i for i, column in enumerate(columns) if column.facts.can_rank]
         default = preferred(columns[i].facts for i in ranking)
@@ -188,20 +175,17 @@ class _TableBuilder:
 
     def _entry(self, system: str, columns: Sequence[Column], parts: Sequence[Column], primary: int | None) -> Entry:
         own = {cell.metric: cell for cell in self.cells if cell.system == system}
-        found = [own.get(column.key) for column in columns]
         trials = self.rows[self.rows["system"] == system]
         if primary is not None:
             trials = trials[trials["metric"] == columns[primary].key]
-        n_missing = self.n_trials - trials["trial_id"].nunique()
-        n_failed = trials.loc[trials["status"] == "failed", "trial_id"].nunique()
         entry = Entry(
             system=system,
             facts=self.facts[system],
             rank=None,
             note="",
-            n_missing=n_missing,
-            n_failed=n_failed,
-            cells=tuple(found),
+            n_missing=self.n_trials - trials["trial_id"].nunique(),
+            n_failed=trials.loc[trials["status"] == "failed", "trial_id"].nunique(),
+            cells=tuple(own.get(column.key) for column in columns),
             parts=tuple(own.get(column.key) for column in parts),
         )
         return replace(entry, note=_note(entry, primary))
@@ -236,13 +220,7 @@ def _sorted(entries: Sequence[Entry], columns: Sequence[Column], primary: int | 
 
 def _with_best(column: Column, index: int, entries: Sequence[Entry]) -> Column:
     """Mark the best of a column among systems that could be ranked by it."""
-    values = {
-        entry.system: cell.mean
-        for entry in entries
-        if (cell := entry.cells[index]) is not None
-        and not (entry.facts.privileged or entry.n_missing or cell.n_failed)
-        and not math.isnan(cell.mean)
-    }
+    values = {system: cell.mean for system, cell in contenders(entries, index).items()}
     if column.facts.higher_is_better is None or len(set(values.values())) < 2:
         return column
     top = max(values.values()) if column.facts.higher_is_better else min(values.values())

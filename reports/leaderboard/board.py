@@ -273,6 +273,9 @@ class Leaderboard:
         return lines.astype({"rank": "Int64", "n_paired": "Int64"})
 
 
+_GAP = {"difference": "mean", "difference_low": "ci_low", "difference_high": "ci_high", "n_paired": "n"}
+
+
 def _columns(table: Table, entry: Entry) -> Iterator[tuple[Column, Aggregate | None]]:
     yield from zip(table.columns, entry.cells, strict=True)
     yield from zip(table.parts, entry.parts, strict=True)
@@ -296,15 +299,9 @@ def _line(
         **{name: getattr(cell, name) for name in ("mean", "trial_mean", "ci_low", "ci_high", "median", "n")},
         "n_expected": table.n_trials,
         "n_missing": entry.n_missing,
-        "n_failed": cell.n_failed,
-        "n_undefined": cell.n_undefined,
-        "n_inapplicable": cell.n_inapplicable,
-        "n_floored": cell.n_floored,
+        **{name: getattr(cell, name) for name in ("n_failed", "n_undefined", "n_inapplicable", "n_floored")},
         "leader": table.leader if primary else None,
-        "difference": gap.mean if gap else None,
-        "difference_low": gap.ci_low if gap else None,
-        "difference_high": gap.ci_high if gap else None,
-        "n_paired": gap.n if gap else None,
+        **{name: getattr(gap, field) if gap else None for name, field in _GAP.items()},
         "p_value": gap.p_value if gap else None,
         "p_adjusted": gap.p_adjusted if gap else None,
         "signature": column.signature,

@@ -24,11 +24,7 @@ def to_json(board: Leaderboard) -> str:
 
 
 def from_json(text: str, *, where: str) -> Leaderboard:
-    """The leaderboard of a text that `to_json` wrote.
-
-    Args:
-        text: JSON.
-        where: start of an error's line.
+    """The leaderboard of a text that `to_json` wrote; `where` starts the line of an error.
 
     Raises:
         ConfigError: the text does not follow the schema, or is of another version.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import pandas as pd
 
@@ -11,6 +11,7 @@ from ...bench.statistics.aggregate import INAPPLICABLE, condition_key
 from .board import Issue
 
 _FIRST = 3  # trial ids named for each issue
+_PLACE = ("dataset", "condition", "system")
 _SEVERITY = {"missing": 0, "failed": 1, "undefined": 2, "ok": 3}
 
 
@@ -30,43 +31,56 @@ def find_issues(
     )
 
 
-def _reasons(rows: pd.DataFrame) -> list[Issue]:
+def _issue(
+    place: tuple[str, ...],
+    status: str,
+    reason: str,
+    *,
+    metrics: Iterable[str] = (),
+    trials: Sequence[str] = (),
+    unnamed: int = 0,
+) -> Issue:
+    """The issue of a (dataset, condition, system); `unnamed` trials are counted only."""
+    dataset, condition, system = place
+    return Issue(
+        dataset=dataset,
+        condition=condition,
+        system=system,
+        status=status,
+        reason=reason,
+        metrics=tuple(sorted(metrics)),
+        n_trials=len(trials) + unnamed,
+        first_trials=tuple(trials[:_FIRST]),
+    )
+
+
+def _reasons(rows: pd.DataFrame) -> Iterator[Issue]:
     """Rows that carry a reason or are not ok, less those that the metric does not apply to."""
     inapplicable = (rows["status"] == "undefined") & rows["reason"].isin(INAPPLICABLE)
     noted = (rows["status"] != "ok") | (rows["reason"] != "")
-    keys = ["dataset", "condition", "system", "status", "reason"]
-    return [_issue(key, group) for key, group in _groups(rows[noted & ~inapplicable], keys)]
+    for (*place, status, reason), group in _groups(rows[noted & ~inapplicable], [*_PLACE, "status", "reason"]):
+        trials = sorted(group["trial_id"].unique())
+        yield _issue(tuple(place), status, reason, metrics=group["metric"].unique(), trials=trials)
 
 
-def _absent(rows: pd.DataFrame, expected: Mapping[tuple[str, str], int], runs: Sequence[RunFacts]) -> list[Issue]:
+def _absent(rows: pd.DataFrame, expected: Mapping[tuple[str, str], int], runs: Sequence[RunFacts]) -> Iterator[Issue]:
     """Systems without any row on a dataset that they should have run on."""
     pairs = rows[["base_system", "dataset"]].drop_duplicates()
     seen = set(zip(pairs["base_system"], pairs["dataset"], strict=True))
     wanted = {(s, name) for run in runs for name, d in run.datasets.items() for s in d.systems}
-    return [
-        Issue(
-            dataset=dataset,
-            condition=condition,
-            system=system,
-            status="missing",
-            reason="no row at all",
-            metrics=(),
-            n_trials=count,
-            first_trials=(),
-        )
-        for system, name in sorted(wanted - seen)
-        for (dataset, condition), count in expected.items()
-        if dataset == name
-    ]
+    for system, name in sorted(wanted - seen):
+        for (dataset, condition), count in expected.items():
+            if dataset == name:
+                yield _issue((dataset, condition, system), "missing", "no row at all", unnamed=count)
 
 
-def _missing(rows: pd.DataFrame, expected: Mapping[tuple[str, str], int]) -> list[Issue]:
+def _missing(rows: pd.DataFrame, expected: Mapping[tuple[str, str], int]) -> Iterator[Issue]:
     """Trials that a system or one of its metrics lacks, though another system has them.
 
     Trials without a row of any system can be counted, not named.
     """
-    found: dict[tuple[str, str, str, tuple[str, ...], int], list[str]] = {}
-    rows = rows[["dataset", "condition", "system", "metric", "trial_id"]]
+    found: dict[tuple[tuple[str, ...], tuple[str, ...], int], list[str]] = {}
+    rows = rows[[*_PLACE, "metric", "trial_id"]]
     for (dataset, condition), part in _groups(rows, ["dataset", "condition"]):
         trials = set(part["trial_id"])
         unseen = max(0, expected.get((dataset, condition), 0) - len(trials))
@@ -74,38 +88,12 @@ def _missing(rows: pd.DataFrame, expected: Mapping[tuple[str, str], int]) -> lis
             complete = own["trial_id"].nunique() == len(trials)
             lacking = () if complete else tuple(sorted(trials - set(own["trial_id"])))
             if lacking or unseen:
-                found.setdefault((dataset, condition, system, lacking, unseen), []).append(metric)
-    return [
-        Issue(
-            dataset=dataset,
-            condition=condition,
-            system=system,
-            status="missing",
-            reason="no row",
-            metrics=tuple(sorted(metrics)),
-            n_trials=len(lacking) + unseen,
-            first_trials=lacking[:_FIRST],
-        )
-        for (dataset, condition, system, lacking, unseen), metrics in found.items()
-    ]
+                found.setdefault(((dataset, condition, system), lacking, unseen), []).append(metric)
+    for (place, lacking, unseen), metrics in found.items():
+        yield _issue(place, "missing", "no row", metrics=metrics, trials=lacking, unnamed=unseen)
 
 
 def _groups(rows: pd.DataFrame, keys: list[str]) -> Iterator[tuple[tuple[str, ...], pd.DataFrame]]:
     """`groupby` with keys that are known to be text."""
     for key, group in rows.groupby(keys):
         yield tuple(str(part) for part in key), group
-
-
-def _issue(key: tuple[str, ...], rows: pd.DataFrame) -> Issue:
-    dataset, condition, system, status, reason = key
-    names = sorted(rows["trial_id"].unique())
-    return Issue(
-        dataset=dataset,
-        condition=condition,
-        system=system,
-        status=status,
-        reason=reason,
-        metrics=tuple(sorted(rows["metric"].unique())),
-        n_trials=len(names),
-        first_trials=tuple(names[:_FIRST]),
-    )

@@ -20,7 +20,6 @@ def merge_runs(rows: pd.DataFrame, titles: Mapping[str, str], *, apart: Collecti
     metrics: its name gains a number.
 
     Args:
-        rows: of `read_rows`.
         titles: names of runs by id; the id distinguishes runs of one name.
         apart: systems that are known to be another in each run, whatever their values.
     """

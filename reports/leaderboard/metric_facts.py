@@ -36,11 +36,6 @@ def ranking_metrics(
 ) -> dict[str, str]:
     """Ranking metric by dataset: as the runs' configs say (the first counts), replaced by `rank_by`.
 
-    Args:
-        rank_by: choice for this report.
-        metrics: metrics of the rows of each dataset.
-        runs: the runs of the report.
-
     Raises:
         ConfigError: `rank_by` names a dataset or metric that is not in the rows, or that cannot rank.
     """

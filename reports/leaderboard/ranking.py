@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from itertools import combinations
 
@@ -11,7 +11,7 @@ import pandas as pd
 
 from ...bench.statistics.aggregate import Aggregate
 from ...bench.statistics.comparison import compare_pairs, rank_groups
-from .board import Leaderboard, Table
+from .board import Entry, Leaderboard, Table
 
 
 def ranked(table: Table, rows: pd.DataFrame, *, level: float, resamples: int, seed: int) -> Table:
@@ -23,9 +23,6 @@ def ranked(table: Table, rows: pd.DataFrame, *, level: float, resamples: int, se
     Args:
         table: entries sorted by the mean of the primary metric, without ranks.
         rows: merged rows of the table's stratum.
-        level: coverage of the intervals.
-        resamples: number of bootstrap draws.
-        seed: another seed, other intervals.
     """
     names = [entry.system for entry in table.entries if not entry.note]
     leader = _leader(table)
@@ -76,20 +73,15 @@ def tiers(board: Leaderboard, table: Table, index: int) -> Mapping[str, int]:
     The groups of the primary metric are the ranks of the table. Those of another metric are made alike: all pairs are
     compared on paired trials, and corrected together. Oracles, systems with missing or failed trials, and metrics
     without a direction have none.
-
-    Args:
-        board: its rows are compared; without rows, only equal means share a group.
-        table: one of its tables.
-        index: of a column.
+    Without rows, only equal means share a group.
     """
     column = table.columns[index]
     if index == table.primary:
-        ranks = [(entry.system, entry.rank) for entry in table.entries if entry.rank is not None]
-        return _dense(dict(ranks))
+        return _dense({entry.system: entry.rank for entry in table.entries if entry.rank is not None})
     if column.facts.higher_is_better is None:
         return {}
     sign = -1.0 if column.facts.higher_is_better else 1.0
-    means = {system: sign * cell.mean for system, cell in _contenders(table, index).items()}
+    means = {system: sign * cell.mean for system, cell in contenders(table.entries, index).items()}
     names = sorted(means, key=lambda name: (means[name], name))
     if board.rows.empty:
         return _dense({name: 1 + sum(m < means[name] for m in means.values()) for name in names})
@@ -106,10 +98,11 @@ def tiers(board: Leaderboard, table: Table, index: int) -> Mapping[str, int]:
     return _dense(dict(zip(names, rank_groups(names, differences), strict=True)))
 
 
-def _contenders(table: Table, index: int) -> dict[str, Aggregate]:
+def contenders(entries: Iterable[Entry], index: int) -> dict[str, Aggregate]:
+    """Cells of the systems that could be ranked by a column."""
     return {
         entry.system: cell
-        for entry in table.entries
+        for entry in entries
         if (cell := entry.cells[index]) is not None
         and not (entry.facts.privileged or entry.n_missing or cell.n_failed)
         and not math.isnan(cell.mean)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 
 import pandas as pd
@@ -22,7 +22,7 @@ def other_weights(rows: pd.DataFrame, runs: Sequence[RunFacts]) -> dict[str, str
     found = {}
     facts = {run.run_id: run for run in runs}
     for system, own in rows.groupby("system"):
-        known = [str(run) for run in own["run_id"].unique() if _weights(facts, run, system)]
+        known = [str(run) for run in own["run_id"].unique() if _has_card(facts.get(str(run)), str(system))]
         for one, other in combinations(sorted(known), 2):
             reason = _difference(facts[one], facts[other], str(system))
             if reason and not _shared(own, one, other):
@@ -38,9 +38,7 @@ def run_remarks(rows: pd.DataFrame, runs: Sequence[RunFacts]) -> tuple[str, ...]
 def name_remarks(merged: pd.DataFrame, reasons: Mapping[str, str]) -> tuple[str, ...]:
     """Sentences on systems and metrics that are shown apart although they have one name.
 
-    Args:
-        merged: with `base_system` and `base_metric`.
-        reasons: by system, where its values are not the reason.
+    `reasons` by system count where the values of its runs do not differ.
     """
     return (*_systems(merged, reasons), *_metrics(merged))
 
@@ -51,19 +49,12 @@ def _difference(one: RunFacts, other: RunFacts, system: str) -> str:
     if ours.text("sha256") != theirs.text("sha256"):
         digests = [facts.text("sha256")[:_SHA_DIGITS] or "none" for facts in (ours, theirs)]
         return f"its weights differ {named} (sha256 {digests[0]} and {digests[1]})"
-    if _options(ours.card) != _options(theirs.card):
-        return f"its options differ {named}"
-    return ""
+    options = {json.dumps(facts.card.get("options"), sort_keys=True, default=str) for facts in (ours, theirs)}
+    return f"its options differ {named}" if len(options) > 1 else ""
 
 
-def _options(card: Mapping[str, object]) -> str:
-    return json.dumps(card.get("options"), sort_keys=True, default=str)
-
-
-def _weights(facts: Mapping[str, RunFacts], run_id: str, system: object) -> bool:
-    """Whether a run has the card of a system."""
-    run = facts.get(run_id)
-    return bool(run and run.systems.get(str(system)) and run.systems[str(system)].card)
+def _has_card(run: RunFacts | None, system: str) -> bool:
+    return bool(run and run.systems.get(system) and run.systems[system].card)
 
 
 def _shared(rows: pd.DataFrame, one: str, other: str) -> bool:
@@ -93,14 +84,14 @@ def _unknown_builds(rows: pd.DataFrame, runs: Sequence[RunFacts]) -> Iterator[st
         ids = [str(run) for run in own["run_id"].unique()]
         lacking = [run for run in ids if (run, str(dataset)) not in known]
         if len(ids) > 1 and lacking:
-            titles = _titles(runs, lacking)
-            yield f"dataset {dataset} has no fingerprint in {titles}: its trials are merged by id"
+            titles = {run.run_id: run.title for run in runs}
+            named = ", ".join(titles.get(run, run) for run in lacking)
+            yield f"dataset {dataset} has no fingerprint in {named}: its trials are merged by id"
 
 
 def _versions(runs: Sequence[RunFacts]) -> Iterator[str]:
     known = [run for run in runs if run.versions]
-    names = sorted({name for run in known for name in run.versions})
-    for name in names:
+    for name in sorted({name for run in known for name in run.versions}):
         by_version: dict[str, list[str]] = {}
         for run in known:
             by_version.setdefault(run.versions.get(name) or "unknown", []).append(run.title)
@@ -122,8 +113,3 @@ def _metrics(merged: pd.DataFrame) -> Iterator[str]:
     for base, own in split.groupby("base_metric"):
         signatures = ", ".join(sorted(map(str, own["signature"].unique())))
         yield f"{base} has several signatures, one column for each: {signatures}"
-
-
-def _titles(runs: Sequence[RunFacts], ids: Iterable[str]) -> str:
-    names = {run.run_id: run.title for run in runs}
-    return ", ".join(names.get(run, run) for run in ids)

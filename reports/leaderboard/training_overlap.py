@@ -31,13 +31,9 @@ def find_overlaps(rows: pd.DataFrame, runs: Sequence[RunFacts]) -> dict[tuple[st
 
 def with_warnings(table: Table, overlaps: Overlaps) -> Table:
     """The table, with a warning for every system that was trained on part of its dataset."""
-    entries = tuple(
-        replace(entry, warning=sentence(overlaps[table.dataset, entry.system]))
-        if (table.dataset, entry.system) in overlaps
-        else entry
-        for entry in table.entries
-    )
-    return replace(table, entries=entries)
+    own = {system: sentence(overlap) for (dataset, system), overlap in overlaps.items() if dataset == table.dataset}
+    entries = (replace(entry, warning=own.get(entry.system, entry.warning)) for entry in table.entries)
+    return replace(table, entries=tuple(entries))
 
 
 def contamination_issues(overlaps: Overlaps) -> tuple[Issue, ...]:
