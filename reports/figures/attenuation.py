@@ -23,19 +23,19 @@ def attenuation(board: Leaderboard) -> Iterator[Plot | LeftOut]:
     found = [shown for shown in columns_of(board) if shown.column.facts.scope == "absent"]
     yield from map(_plot, found)
     if not found:
-        yield LeftOut(name="all", reason="no metric of absent targets (such as attenuation)")
+        yield LeftOut("all", "no metric of absent targets (such as attenuation)")
 
 
 def _plot(shown: PlotColumn) -> Plot | LeftOut:
     name, data = shown.name(shown.column.key), shown.values()
     if data.empty:
-        return LeftOut(name=name, reason="no single trial has a value")
+        return LeftOut(name, "no single trial has a value")
     spread = shown.spread(data)
     caption = (
-        f"Share of the trials without a target whose {shown.label} is at most the value of "
-        f"the axis; {shown.heading}.{shown.remarks}{spread.scale.remark}"
+        f"Share of the trials without a target whose {shown.label} is at most the value of the axis; {shown.heading}."
+        f"{shown.remarks}{spread.scale.remark}"
     )
-    return Plot(name=name, caption=caption, data=data, draw=partial(_draw, shown, spread))
+    return Plot(name, caption, data, partial(_draw, shown, spread))
 
 
 def _draw(shown: PlotColumn, spread: Spread) -> Figure:

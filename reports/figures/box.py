@@ -28,6 +28,7 @@ def box(board: Leaderboard) -> Iterator[Plot | LeftOut]:
 
 
 def _mark(axes: Axes, values: NDArray[np.float64], height: float, look: Look) -> None:
+    small = {"markersize": 2.5}
     thin = {"linewidth": 0.8, "color": look.colour}
     axes.boxplot(
         [values],
@@ -41,12 +42,7 @@ def _mark(axes: Axes, values: NDArray[np.float64], height: float, look: Look) ->
         medianprops={"color": "#000000", "linewidth": 1.2},
         whiskerprops=thin,
         capprops=thin,
-        meanprops={
-            "marker": "D",
-            "markersize": 2.5,
-            "markerfacecolor": "#FFFFFF",
-            "markeredgecolor": "#000000",
-            "markeredgewidth": 0.6,
-        },
-        flierprops={"marker": ".", "markersize": 2.5, "markerfacecolor": look.colour, "markeredgecolor": "none"},
+        meanprops={"marker": "D", "markerfacecolor": "#FFFFFF", "markeredgecolor": "#000000", "markeredgewidth": 0.6}
+        | small,
+        flierprops={"marker": ".", "markerfacecolor": look.colour, "markeredgecolor": "none"} | small,
     )

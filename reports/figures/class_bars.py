@@ -1,7 +1,4 @@
-"""Bars of the primary metric for each class.
-
-Figure 2 of the few-shot paper: improvement for each new class.
-"""
+"""Bars of the primary metric for each class, as in Figure 2 of the few-shot paper."""
 
 from __future__ import annotations
 
@@ -41,7 +38,7 @@ def class_bars(board: Leaderboard) -> Iterator[Plot | LeftOut]:
         if cells:
             yield _plot(shown, cells)
         else:
-            yield LeftOut(name=shown.name(), reason="fewer than two sound classes")
+            yield LeftOut(shown.name(), "fewer than two sound classes")
 
 
 def _plot(shown: PlotColumn, cells: Sequence[SliceCell]) -> Plot:
@@ -55,7 +52,7 @@ def _plot(shown: PlotColumn, cells: Sequence[SliceCell]) -> Plot:
         f"{shown.label} for each class of the target; {title(shown.table)}. Trials: {shares}. "
         f"Means with {shown.bounds}.{missing}"
     )
-    return Plot(name=shown.name(), caption=caption, data=data, draw=chart.draw)
+    return Plot(shown.name(), caption, data, chart.draw)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,17 +72,17 @@ class _Chart:
         return [name for name, _ in self.shown.cells if name not in self.scale.off]
 
     def draw(self) -> Figure:
+        from matplotlib.patches import Patch  # noqa: PLC0415
+
         width_in, per_panel = self._layout()
         count = math.ceil(len(self.classes) / per_panel)
         fig = figure(width_in=width_in, height_in=0.3 + (_PANEL_IN + 0.25) * count)
         handles: list[Any] = []
         for place, axes in enumerate(fig.subplots(count, 1, squeeze=False)[:, 0]):
-            shown = self.classes[place * per_panel : (place + 1) * per_panel]
-            handles = self._panel(axes, shown, per_panel)
+            handles = self._panel(axes, self.classes[place * per_panel : (place + 1) * per_panel], per_panel)
         fig.supylabel(self.shown.label, fontsize=8)
-        blank = [_blank(fig) for _ in self.scale.off]
-        names = self.shown.legend(self.scale, [*self.systems, *self.scale.off])
-        legend_below(fig, [*handles, *blank], names)
+        blank = [Patch(facecolor="none", edgecolor="none", figure=fig) for _ in self.scale.off]
+        legend_below(fig, [*handles, *blank], self.shown.legend(self.scale, [*self.systems, *self.scale.off]))
         return fig
 
     def _layout(self) -> tuple[float, int]:
@@ -103,23 +100,12 @@ class _Chart:
         for place, system in enumerate(self.systems):
             own = self.data[self.data["system"] == system].set_index("class").reindex(list(classes))
             x = group * np.arange(len(classes)) + place
-            look = self.shown.looks[system]
-            handles.append(
-                axes.bar(
-                    x,
-                    own["mean"].to_numpy(float),
-                    width=0.9,
-                    color=f"{look.colour}B0",
-                    edgecolor="#000000",
-                    linewidth=0.3,
-                    hatch=look.hatch,
-                )
-            )
-            whiskers: dict[str, Any] = {"fmt": "none", "ecolor": "#000000", "elinewidth": 0.5, "capsize": 0.8}
-            axes.errorbar(x, own["mean"].to_numpy(float), yerr=errors(own), **whiskers)
-        middles = group * np.arange(len(classes)) + (len(self.systems) - 1) / 2.0
+            look, means = self.shown.looks[system], own["mean"].to_numpy(float)
+            bars: dict[str, Any] = {"width": 0.9, "edgecolor": "#000000", "linewidth": 0.3}
+            handles.append(axes.bar(x, means, color=f"{look.colour}B0", hatch=look.hatch, **bars))
+            axes.errorbar(x, means, yerr=errors(own), fmt="none", ecolor="#000000", elinewidth=0.5, capsize=0.8)
         names = [wrap(plain(name), _NAME) for name in classes]
-        axes.set_xticks(middles, names)
+        axes.set_xticks(group * np.arange(len(classes)) + (len(self.systems) - 1) / 2.0, names)
         width_in = float(axes.get_figure(root=True).get_size_inches()[0])  # type: ignore[union-attr]
         longest = max(len(line) for name in names for line in name.split("\n"))
         if longest * CHARACTER_IN > (width_in - _MARGIN_IN) / room:  # names would touch each other
@@ -129,9 +115,3 @@ class _Chart:
         axes.tick_params(axis="x", length=0)
         grid_along(axes, "y")
         return handles
-
-
-def _blank(fig: Figure) -> Any:
-    from matplotlib.patches import Patch  # noqa: PLC0415
-
-    return Patch(facecolor="none", edgecolor="none", figure=fig)

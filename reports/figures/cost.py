@@ -32,25 +32,20 @@ def cost(board: Leaderboard) -> Iterator[Plot | LeftOut]:
         for key, cost_name in _AXES.items():
             data = _data(shown, key)
             if (data["x"] > 0.0).sum() < _FEWEST or shown.column.facts.higher_is_better is None:
-                reason = f"fewer than two systems, other than baselines and oracles, with {cost_name}"
-                yield LeftOut(name=shown.name(key), reason=reason)
+                yield LeftOut(
+                    shown.name(key), f"fewer than two systems, other than baselines and oracles, with {cost_name}"
+                )
                 continue
             caption = (
                 f"{shown.label} against {cost_name}; {shown.heading}. Means with {shown.bounds}. The line "
                 "joins the systems that no cheaper one reaches; baselines and oracles are level lines."
                 f"{shown.remarks}{_without(data, cost_name)}"
             )
-            draw = partial(_draw, shown, data, cost_name)
-            yield Plot(name=shown.name(key), caption=caption, data=data, draw=draw)
+            yield Plot(shown.name(key), caption, data, partial(_draw, shown, data, cost_name))
 
 
 def pareto(data: pd.DataFrame, *, higher_is_better: bool) -> pd.DataFrame:
-    """The systems that no other one beats at the same cost or less, the cheapest first.
-
-    Args:
-        data: columns x (cost) and mean.
-        higher_is_better: of the mean.
-    """
+    """The systems that no other one beats at the same cost (column x) or less, the cheapest first."""
     sign = -1.0 if higher_is_better else 1.0
     ordered = data.assign(loss=sign * data["mean"]).sort_values(["x", "loss"], kind="stable")
     best_before = ordered["loss"].cummin().shift(fill_value=math.inf)
@@ -93,8 +88,7 @@ def _draw(shown: PlotColumn, data: pd.DataFrame, cost_name: str) -> Figure:
         draw_point(axes, own["x"], own, shown.looks[str(name)]) for name, own in placed.groupby("system", sort=False)
     ]
     names = [str(name) for name in placed["system"]]
-    level = data[data["level"]]
-    for system, mean in zip(level["system"].tolist(), level["mean"].tolist(), strict=True):
+    for system, mean in data.loc[data["level"], ["system", "mean"]].itertuples(index=False):
         look = shown.looks[system]
         handles.append(axes.axhline(mean, color=look.colour, linestyle=look.dash, linewidth=0.9))
         names.append(system)
@@ -108,9 +102,10 @@ def _x_axis(axes: Axes, values: Sequence[float], cost_name: str) -> None:
     """Ticks at 1, 2 and 5 times powers of ten around the values, or fewer where these are many."""
     exponents = range(math.floor(math.log10(min(values))) - 1, math.ceil(math.log10(max(values))) + 1)
     marks = [m * 10.0**e for e in exponents for m in (1.0, 2.0, 5.0)]
+    marks.append(10.0**exponents.stop)
     first = max(mark for mark in marks if mark <= min(values))
-    last = min(mark for mark in [*marks, 10.0**exponents.stop] if mark >= max(values))
-    inside = [mark for mark in [*marks, 10.0**exponents.stop] if first <= mark <= last]
+    last = min(mark for mark in marks if mark >= max(values))
+    inside = [mark for mark in marks if first <= mark <= last]
     if len(inside) > _MOST_TICKS:
         inside = [mark for mark in inside if math.log10(mark).is_integer()]
     axes.set_xticks(inside, [with_prefix(mark) for mark in inside])

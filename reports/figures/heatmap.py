@@ -73,10 +73,9 @@ def heatmap(board: Leaderboard) -> Iterator[Plot | LeftOut]:
         grids = list(_grids(f"{dataset}_{name}", points))
         yield from grids
         if not grids:
-            reason = "its options vary together, or more of them than two at once"
-            yield LeftOut(name=f"{dataset}_{name}_{metric}", reason=reason)
+            yield LeftOut(f"{dataset}_{name}_{metric}", "its options vary together, or more of them than two at once")
     if not any(any(_varying(points)) for points in groups.values()):
-        yield LeftOut(name="all", reason="no system was run with several values of an option")
+        yield LeftOut("all", "no system was run with several values of an option")
 
 
 def _options(card: Mapping[str, object]) -> dict[str, Option]:
@@ -123,8 +122,7 @@ def _grids(name: str, points: Sequence[_Point]) -> Iterator[Plot]:
             for fixed, here in _split(sweep, partial(_fixed, rest=rest)).items():
                 numbers = {v for p in here if isinstance(v := p.value(key), int | float)}
                 if active and len(numbers) > 1 and _is_grid(here, (INACTIVE, key)):
-                    whole = f"{name}_{active}_active_{key}_{INACTIVE}"
-                    yield _grid(whole, here, (INACTIVE, key), fixed)
+                    yield _grid(f"{name}_{active}_active_{key}_{INACTIVE}", here, (INACTIVE, key), fixed)
 
 
 def _split(points: Sequence[_Point], key: Callable[[_Point], K]) -> dict[K, list[_Point]]:
@@ -157,14 +155,14 @@ def _grid(name: str, points: Sequence[_Point], keys: tuple[str, str], fixed: str
     missing = remarks((f"{p.entry.system} in {p.condition}", p.cell, p.shown.table.n_trials) for p in points)
     means = np.full((len(axes[1]), len(axes[0])), math.nan)
     for point in points:
-        x, y = (axes[i].index(point.value(keys[i])) for i in (0, 1))
-        means[y, x] = math.nan if point.cell is None else point.cell.mean
+        if point.cell is not None:
+            means[axes[1].index(point.value(keys[1])), axes[0].index(point.value(keys[0]))] = point.cell.mean
     rest = f"; {fixed}" if fixed else ""
     caption = (
         f"Mean {first.shown.label} over {keys[0]} and {keys[1]} of {first.entry.facts.text('name')}; "
         f"{first.shown.table.dataset} · {conditions}{rest}. Hatched: not run, or without a value.{missing}"
     )
-    return Plot(name=name, caption=caption, data=data, draw=partial(_draw, first.shown, means, axes, keys))
+    return Plot(name, caption, data, partial(_draw, first.shown, means, axes, keys))
 
 
 def _ordered(values: Iterable[Option]) -> list[Option]:

@@ -24,8 +24,7 @@ def input_snr(board: Leaderboard) -> Iterator[Plot | LeftOut]:
         if dimension is not None and len({found.slice for found in cells}) > 1:
             yield _plot(shown, dimension, cells)
         else:
-            reason = "the trials do not differ in input SNR by a bin, or have no tag of it"
-            yield LeftOut(name=shown.name(), reason=reason)
+            yield LeftOut(shown.name(), "the trials do not differ in input SNR by a bin, or have no tag of it")
 
 
 def _plot(shown: PlotColumn, dimension: Dimension, cells: Sequence[SliceCell]) -> Plot:
@@ -48,4 +47,4 @@ def _plot(shown: PlotColumn, dimension: Dimension, cells: Sequence[SliceCell]) -
         names=[part.text.removesuffix(f" {dimension.unit}") for part in bins],
         xlabel=f"{dimension.title} [{dimension.unit}]",
     )
-    return Plot(name=shown.name(), caption=caption, data=data, draw=draw)
+    return Plot(shown.name(), caption, data, draw)

@@ -30,7 +30,7 @@ def metric_pairs(board: Leaderboard) -> Iterator[Plot | LeftOut]:
         others = _others(table)
         if not others:
             name = f"{table.dataset}_{table.condition}"
-            yield LeftOut(name=name, reason="no second metric that is not made of the first")
+            yield LeftOut(name, "no second metric that is not made of the first")
         for index in others:
             x, y = (PlotColumn(board=board, table=table, index=i, looks=styles) for i in (index, table.primary or 0))
             yield from _plots(x, y)
@@ -64,10 +64,9 @@ def _plots(x: PlotColumn, y: PlotColumn) -> Iterator[Plot | LeftOut]:
     values = x.values().merge(y.values(), on=["system", "trial_id"], suffixes=("_x", "_y"))
     if len(values):
         caption = f"{subject} A mark for each trial with both values.{missing}"
-        draw = partial(_draw_trials, x, y, values)
-        yield Plot(name=f"{name}_trials", caption=caption, data=values, draw=draw)
+        yield Plot(f"{name}_trials", caption, values, partial(_draw_trials, x, y, values))
     else:
-        yield LeftOut(name=f"{name}_trials", reason="no trial has both values")
+        yield LeftOut(f"{name}_trials", "no trial has both values")
     sides = [
         pd.DataFrame([record(cell) for _, cell in shown.cells if cell and cell.n], columns=COLUMNS) for shown in (x, y)
     ]
@@ -75,10 +74,9 @@ def _plots(x: PlotColumn, y: PlotColumn) -> Iterator[Plot | LeftOut]:
     if len(means) > 1:
         caption = f"{subject} Means of the systems with {x.bounds}.{missing}"
         both = [side[side["system"].isin(means["system"])] for side in sides]
-        draw = partial(_draw_means, x, y, both)
-        yield Plot(name=f"{name}_systems", caption=caption, data=means, draw=draw)
+        yield Plot(f"{name}_systems", caption, means, partial(_draw_means, x, y, both))
     else:
-        yield LeftOut(name=f"{name}_systems", reason="fewer than two systems have both values")
+        yield LeftOut(f"{name}_systems", "fewer than two systems have both values")
 
 
 def _draw_means(x: PlotColumn, y: PlotColumn, sides: Sequence[pd.DataFrame]) -> Figure:
@@ -101,8 +99,7 @@ def _draw_trials(x: PlotColumn, y: PlotColumn, values: pd.DataFrame) -> Figure:
     handles: list[Any] = []
     systems = [str(name) for name in sorted(values["system"].unique())]
     for system in systems:
-        own = values[values["system"] == system]
-        look = x.looks[system]
+        own, look = values[values["system"] == system], x.looks[system]
         handles += axes.plot(
             own["value_x"].to_numpy(float),
             own["value_y"].to_numpy(float),

@@ -1,7 +1,4 @@
-"""The primary metric against the number of inactive classes, with oracles as dashed lines.
-
-Figure 3 of the query-refinement paper: SNR improvement over the number of inactive classes.
-"""
+"""The primary metric against the number of inactive classes, as in Figure 3 of the query-refinement paper."""
 
 from __future__ import annotations
 
@@ -31,8 +28,7 @@ def n_inactive(board: Leaderboard) -> Iterator[Plot | LeftOut]:
             name = dataset if len(made) == 1 else f"{dataset}_{active}_active_{metric}"
             yield _plot(name, active, strata)
         if not made:
-            reason = "no two conditions with a target that differ in the number of inactive classes"
-            yield LeftOut(name=dataset, reason=reason)
+            yield LeftOut(dataset, "no two conditions with a target that differ in the number of inactive classes")
 
 
 def _plot(name: str, active: int, strata: Sequence[PlotColumn]) -> Plot:
@@ -54,5 +50,9 @@ def _plot(name: str, active: int, strata: Sequence[PlotColumn]) -> Plot:
     )
     places = sorted(counts_of(shown.table.condition)[1] for shown in strata)
     xlabel = "number of inactive classes in the query"
-    draw = partial(draw_lines, first, data, places=places, names=[str(p) for p in places], xlabel=xlabel)
-    return Plot(name=name, caption=caption, data=data, draw=draw)
+    return Plot(
+        name,
+        caption,
+        data,
+        partial(draw_lines, first, data, places=places, names=[str(p) for p in places], xlabel=xlabel),
+    )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Plot:
     """A figure that can be drawn.
 
@@ -23,7 +23,7 @@ class Plot:
         name: stem of its file, such as "mini_sounds_PMQ 1:3".
         caption: contents, with units, numbers of trials, and failures.
         data: the plotted values, one line for each mark.
-        draw: makes the figure from the data; called within `style.styled`.
+        draw: called within `style.styled`.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Plot:
     draw: Callable[[], Figure]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class LeftOut:
     """A figure that was not made, and why."""
 

@@ -129,8 +129,7 @@ def record(cell: Aggregate) -> dict[str, str | float | int]:
 def remarks(cells: Iterable[tuple[str, Aggregate | None, int]]) -> str:
     """Sentence on means that do not cover all trials: "soundbeam in PMQ 1:3: n=38, 2 failed".
 
-    Args:
-        cells: label of the cell, the cell, and the number of trials that it should have.
+    `cells` are labels, cells, and the number of trials that each should have.
     """
     lines = []
     for where, cell, n_trials in cells:

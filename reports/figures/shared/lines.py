@@ -26,35 +26,19 @@ def draw_point(axes: Axes, x: pd.Series[float], own: pd.DataFrame, look: Look, *
 def draw_lines(
     shown: PlotColumn, data: pd.DataFrame, *, places: Sequence[float], names: Sequence[str], xlabel: str
 ) -> Figure:
-    """Draw one line for each system.
+    """Draw one line for each system: `data` has columns place and `COLUMNS`, sorted by system and place.
 
-    Args:
-        shown: the metric.
-        data: columns place and `COLUMNS`, sorted by system and place.
-        places: positions of the ticks, one apart.
-        names: text at each tick.
-        xlabel: label of the axis of the places, with its unit.
+    Ticks at `places`, one apart, have the `names`.
     """
     fig, axes = one_axes()
     scale = shown.scale(data)
     handles = []
-    systems = [str(name) for name in sorted(data["system"].unique())]
+    systems = sorted(map(str, data["system"].unique()))
     for index, system in enumerate(systems):
         own, look = data[data["system"] == system], shown.looks[system]
         shift = _SPREAD * (index / max(1, len(systems) - 1) - 0.5)
-        handles.append(
-            axes.errorbar(
-                own["place"].to_numpy(float) + shift,
-                own["mean"].to_numpy(float),
-                yerr=errors(own),
-                label=look.label,
-                color=look.colour,
-                linestyle=look.dash,
-                marker=look.marker,
-                elinewidth=0.6,
-                capsize=1.2,
-            )
-        )
+        style = {"label": look.label, "linestyle": look.dash, "markersize": None, "capsize": 1.2}
+        handles.append(draw_point(axes, own["place"] + shift, own, look, **style))
     axes.set_xticks(list(places), list(names))
     axes.set(xlim=(min(places) - 0.4, max(places) + 0.4), ylim=(scale.low, scale.high))
     axes.set(xlabel=xlabel, ylabel=shown.label)

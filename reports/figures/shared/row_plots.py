@@ -32,12 +32,11 @@ def plots_of_rows(board: Leaderboard, mark: Mark, *, legend: str) -> Iterator[Pl
         data = shown.values()
         spread = shown.spread(data) if len(data) else None
         if spread is None or not any(len(values) for _, values in spread):
-            yield LeftOut(name=shown.name(), reason="no single trial has a value")
+            yield LeftOut(shown.name(), "no single trial has a value")
             continue
         caption = f"{shown.label} of single trials; {shown.heading}. {legend}"
         caption += f"{shown.remarks}{spread.scale.remark}"
-        draw = partial(_draw, shown, spread, mark)
-        yield Plot(name=shown.name(), caption=caption, data=data, draw=draw)
+        yield Plot(shown.name(), caption, data, partial(_draw, shown, spread, mark))
 
 
 def _draw(shown: PlotColumn, spread: Spread, mark: Mark) -> Figure:

@@ -48,8 +48,7 @@ def scale_of(data: pd.DataFrame, styles: Mapping[str, Look], *, unit: str = "", 
         zero: the axis includes zero, as bars need.
     """
     off = off_scale(data, styles)
-    inside = data[~data["system"].isin(off)]
-    marks = inside[["mean", "ci_low", "ci_high"]].to_numpy(float).ravel()
+    marks = data.loc[~data["system"].isin(off), ["mean", "ci_low", "ci_high"]].to_numpy(float).ravel()
     finite = [float(mark) for mark in marks if math.isfinite(mark)]
     low, high = limits([*finite, *([0.0] if zero or not finite else [])], zero=zero)
     texts = {}

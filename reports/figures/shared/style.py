@@ -16,7 +16,7 @@ from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ...leaderboard.board import Entry, Leaderboard
+from ...leaderboard.board import Leaderboard
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -113,14 +113,9 @@ def styled() -> Iterator[None]:
 
 def looks(board: Leaderboard) -> dict[str, Look]:
     """Look of each system of a board, by name."""
-    entries: dict[str, Entry] = {}
-    for table in board.tables:
-        for entry in table.entries:
-            entries.setdefault(entry.system, entry)
     places = dict.fromkeys((_SYSTEMS, _ORACLES, _BASELINES), 0)
     found = {}
-    for name in sorted(entries):
-        facts = entries[name].facts
+    for name, facts in board.system_facts.items():
         kind = _ORACLES if facts.privileged else _BASELINES if facts.family == "baseline" else _SYSTEMS
         place = places[kind]
         places[kind] += 1
@@ -165,16 +160,8 @@ def legend_below(fig: Figure, handles: Sequence[Any], names: Sequence[str]) -> N
     starts = [place * share + min(place, more) for place in range(columns + 1)]
     highest_in = max(sum(tall_in[a:b]) for a, b in pairwise(starts))
     fig.set_size_inches(width_in, height_in + highest_in + 0.08)
-    fig.legend(
-        handles,
-        wrapped,
-        loc="outside lower center",
-        ncols=columns,
-        columnspacing=1.0,
-        handletextpad=0.5,
-        labelspacing=0.3,
-        borderaxespad=0.1,
-    )
+    spaces = {"columnspacing": 1.0, "handletextpad": 0.5, "labelspacing": 0.3, "borderaxespad": 0.1}
+    fig.legend(handles, wrapped, loc="outside lower center", ncols=columns, **spaces)
 
 
 def wrap(text: str, width: int) -> str:
