@@ -27,17 +27,11 @@ class CheckResult:
     detail: str
 
 
-_Finding = tuple[bool, str]
-"""Whether a check passed, and its detail."""
+_Finding = tuple[bool, str]  # whether a check passed, and its detail
 
 
 def check_system(
-    system: AnySystem,
-    *,
-    sample_rate_hz: int,
-    seed: int = 0,
-    device: str = "cpu",
-    lengths_s: Sequence[float] = LENGTHS_S,
+    system: AnySystem, *, sample_rate_hz: int, device: str = "cpu", lengths_s: Sequence[float] = LENGTHS_S
 ) -> list[CheckResult]:
     """Try a system on made-up queries with clues that fit its card.
 
@@ -49,13 +43,8 @@ def check_system(
     Returns:
         One result for each check, in a fixed order. A check that does not apply passes and says so.
     """
-    probed = ProbedSystem(
-        system=system,
-        sample_rate_hz=system.card.sample_rate_hz or sample_rate_hz,
-        seed=seed,
-        device=device,
-        lengths_s=tuple(lengths_s),
-    )
+    rate = system.card.sample_rate_hz or sample_rate_hz
+    probed = ProbedSystem(system=system, sample_rate_hz=rate, device=device, lengths_s=lengths_s)
     return [CheckResult(name, *_checked(check, probed)) for name, check in _CHECKS.items()]
 
 

@@ -41,10 +41,8 @@ class PocketSphinx:
 
     def signature(self) -> str:
         """For example `pocketsphinx:5.1.1|grammar:ab12cd34` or `pocketsphinx:5.1.1|lm:en-us`."""
-        model = "lm:en-us"
-        if self.grammar is not None:
-            model = f"grammar:{hashlib.sha256(self.grammar.encode()).hexdigest()[:8]}"
-        return f"{_NAME}:{version(_NAME)}|{model}"
+        digest = None if self.grammar is None else hashlib.sha256(self.grammar.encode()).hexdigest()
+        return f"{_NAME}:{version(_NAME)}|{f'grammar:{digest[:8]}' if digest else 'lm:en-us'}"
 
     def transcribe(self, signals: Sequence[NDArray[np.float32]], sample_rate_hz: int) -> list[str]:
         """Lower-case text of mono signals [T_k]; "" where no sentence of the grammar fits.
@@ -60,15 +58,14 @@ class PocketSphinx:
 def open_pocketsphinx(
     argument: str,
     *,
-    device: str,  # noqa: ARG001 - it runs on the CPU
+    device: str,
     grammar: str | None,
-    batch_size: int,  # noqa: ARG001 - and one signal at a time
+    batch_size: int,  # noqa: ARG001 - CPU, one signal at a time
 ) -> PocketSphinx:
     """`pocketsphinx`, which takes no argument; the decoder is tried with the grammar at once."""
     if argument:
-        raise ConfigError(
-            f"recogniser '{_NAME}:{argument}' has an argument; write {_NAME!r}: the grammar comes from the dataset"
-        )
+        problem = f"write {_NAME!r}: the grammar comes from the dataset"
+        raise ConfigError(f"recogniser '{_NAME}:{argument}' has an argument; {problem}")
     _decoder(grammar)
     return PocketSphinx(grammar)
 

@@ -29,11 +29,9 @@ class Recogniser(Protocol):
     @property
     def batched(self) -> bool:
         """Whether it runs in the calling process on a device, many signals at once; else singly in worker processes."""
-        ...
 
     def signature(self) -> str:
         """The model, its version and every setting that changes a transcript, joined by `|`."""
-        ...
 
     def transcribe(self, signals: Sequence[NDArray[np.float32]], sample_rate_hz: int) -> list[str]:
         """Text of each signal, as the model writes it; "" where it finds no words.
@@ -43,7 +41,6 @@ class Recogniser(Protocol):
         Args:
             signals: mono [T_k], finite, full scale ±1, of any lengths; they are resampled with `audio.resample`.
         """
-        ...
 
 
 class RecogniserFactory(Protocol):
@@ -62,7 +59,6 @@ class RecogniserFactory(Protocol):
             ConfigError: the argument or the grammar is wrong, or a package is missing.
             CheckpointError: a model file is damaged or unsafe to load.
         """
-        ...
 
 
 RECOGNISERS: Registry[RecogniserFactory] = Registry(
@@ -78,8 +74,7 @@ def open_recogniser(spec: str, *, device: str, grammar: str | None = None, batch
             `RecogniserFactory` for the others.
 
     Raises:
-        ConfigError: unknown scheme or size, missing file, missing package, or a bad grammar.
-        CheckpointError: a model file is damaged or unsafe to load.
+        ConfigError: unknown scheme; and as `RecogniserFactory`.
     """
     if batch_size < 1:
         raise ConfigError(f"recogniser {spec!r}: batch_size = {batch_size}; set it to 1 or more")

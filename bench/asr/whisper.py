@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from importlib.metadata import version
@@ -77,7 +77,12 @@ class WhisperRecogniser:
         Raises:
             CheckpointError: the file of the model is damaged, or changed since it was opened.
         """
-        windows = [(k, window) for k, signal in enumerate(signals) for window in _windows(signal, sample_rate_hz)]
+        from ...datasets.signals.audio import resample  # noqa: PLC0415
+
+        windows: list[tuple[int, Samples]] = []
+        for k, signal in enumerate(signals):
+            samples = resample(signal, from_hz=sample_rate_hz, to_hz=SAMPLE_RATE_HZ)
+            windows += [(k, samples[start : start + _WINDOW]) for start in range(0, len(samples), _WINDOW)]
         texts: list[list[str]] = [[] for _ in signals]
         for start in range(0, len(windows), self.batch_size):
             batch = windows[start : start + self.batch_size]
@@ -105,8 +110,8 @@ def open_whisper(
     argument: str,
     *,
     device: str,
-    grammar: str | None,  # noqa: ARG001 - it knows English
-    batch_size: int,
+    grammar: str | None,
+    batch_size: int,  # noqa: ARG001 - it knows English
 ) -> WhisperRecogniser:
     """`whisper:<size>` or `whisper:<path>`.
 
@@ -121,9 +126,8 @@ def open_whisper(
     path = _fetch(argument, sizes[argument]) if argument in sizes else _find(argument, sizes)
     digest, _, _ = _read(path)
     official = {_digest_of(url): Path(url).stem for url in sizes.values()}
-    return WhisperRecogniser(
-        path, name=official.get(digest, "custom"), sha256=digest, device=device, batch_size=batch_size
-    )
+    name = official.get(digest, "custom")
+    return WhisperRecogniser(path, name=name, sha256=digest, device=device, batch_size=batch_size)
 
 
 def _package() -> ModuleType:
@@ -131,7 +135,6 @@ def _package() -> ModuleType:
 
 
 def _find(argument: str, sizes: Mapping[str, str]) -> Path:
-    """The file at a path."""
     path = Path(os.path.expanduser(argument))  # noqa: PTH111 - an unknown user is no error
     if argument and path.is_file():
         return path.resolve()
@@ -152,8 +155,8 @@ def _fetch(size: str, url: str) -> Path:
             _package()._download(url, str(path.parent), False)
     except (OSError, RuntimeError) as error:  # no network, a full disk, or a wrong hash
         raise ConfigError(
-            f"recogniser 'whisper:{size}': cannot download {url}: {_reason(error)}; fetch it "
-            f"elsewhere and put it at {str(path)!r}, or give its path"
+            f"recogniser 'whisper:{size}': cannot download {url}: {_reason(error)}; fetch it elsewhere and put it at "
+            f"{str(path)!r}, or give its path"
         ) from None
     return path
 
@@ -201,20 +204,9 @@ def _dimensions(dims: object, path: Path) -> Any:
     for name, size in dims.items():
         allowed = _ALLOWED.get(name, ())
         if type(size) is not int or size < 1 or (allowed and size not in allowed):
-            raise CheckpointError(
-                f"checkpoint {str(path)!r}: {name} of 'dims' is {size!r}, where Whisper has "
-                f"{' or '.join(map(str, allowed)) or 'a positive integer'}"
-            )
+            wanted = " or ".join(map(str, allowed)) or "a positive integer"
+            raise CheckpointError(f"checkpoint {str(path)!r}: {name} of 'dims' is {size!r}, where Whisper has {wanted}")
     return kind(**dims)
-
-
-def _windows(signal: Samples, sample_rate_hz: int) -> Iterator[Samples]:
-    """Windows [T ≤ 480000] at 16 kHz of a signal [T]."""
-    from ...datasets.signals.audio import resample  # noqa: PLC0415
-
-    resampled = resample(signal, from_hz=sample_rate_hz, to_hz=SAMPLE_RATE_HZ)
-    for start in range(0, len(resampled), _WINDOW):
-        yield resampled[start : start + _WINDOW]
 
 
 def _read_bytes(path: Path) -> bytes:

@@ -42,6 +42,7 @@ class PairedFiles:
     fingerprint: str
     answers: str
     transcripts: Mapping[str, str]
+    name: str = DATASET
 
 
 def read_signal(path: Path, channel: int | None, *, finite: bool = True) -> torch.Tensor:
@@ -54,21 +55,11 @@ def read_signal(path: Path, channel: int | None, *, finite: bool = True) -> torc
     return torch.from_numpy(read_mono(path, channel=wanted, finite=finite)[0])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FilesCard:
-    """Facts of paired files that their scores depend on."""
-
-    name: str
-    sample_rate_hz: int
-    fingerprint: str
-
-
 class FileSet:
     """Paired files as a set of trials; without mixtures the references take their place."""
 
     def __init__(self, files: PairedFiles) -> None:
-        self.files = files
-        self.card = FilesCard(name=DATASET, sample_rate_hz=files.sample_rate_hz, fingerprint=files.fingerprint)
+        self.files = self.card = files
         alone = Condition(n_active=1, n_inactive=0)
         self.trials = tuple(
             Trial(id=key, mixture_id=key, clue=ClueSpec(), target_ids=(key,), condition=alone, cluster=key)

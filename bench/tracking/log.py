@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from ...core.errors import DatasetError
 from ..rows import read_rows
-from ..run.record import RunRecord, read_record, write_record
+from ..run.record import BootstrapFacts, RunRecord, read_record, write_record
 from ..statistics.aggregate import Aggregate, aggregate
 from .store import LONGEST_TAG, SQLITE, experiment_of, key_of, log, log_datasets, open_store, run_of
 
@@ -82,7 +82,7 @@ def _record(run_dir: Path) -> RunRecord:
 
 
 def _runs(client: MlflowClient, record: RunRecord, run_dir: Path, uri: str, systems: Sequence[str]) -> dict[str, str]:
-    """Ids of the MLflow runs by name, as the record keeps them."""
+    """Ids of the MLflow runs by name, for the record."""
     experiment = experiment_of(client, record.name, run_dir, uri)
     before = record.tracking if record.tracking.get("uri") == uri else {}
     parent = run_of(client, experiment, record.name, before.get(_PARENT), _tags(record))
@@ -134,14 +134,12 @@ def _log_parent(client: MlflowClient, run_id: str, record: RunRecord, run_dir: P
 
 def _log_system(client: MlflowClient, run_id: str, record: RunRecord, system: str, cells: Sequence[Aggregate]) -> None:
     parameters: dict[str, object] = {}
-    if system in record.systems:
-        card = record.systems[system].card
-        parameters = {key: card.get(key) or "" for key in ("name", "family", "sha256")}
-        parameters |= {f"option.{name}": value for name, value in card.get("options", {}).items()}
     metrics: dict[str, float] = {}
-    if system in record.systems and (cost := record.systems[system].cost) is not None:
-        known = cost.model_dump().items()
-        metrics |= {f"cost/{name}": float(value) for name, value in known if isinstance(value, int | float)}
+    if (known := record.systems.get(system)) is not None:
+        parameters = {key: known.card.get(key) or "" for key in ("name", "family", "sha256")}
+        parameters |= {f"option.{name}": value for name, value in known.card.get("options", {}).items()}
+        cost = known.cost.model_dump() if known.cost else {}
+        metrics = {f"cost/{name}": float(value) for name, value in cost.items() if isinstance(value, int | float)}
     for cell in cells:
         metrics |= _numbers(cell)
     log(client, run_id, parameters=parameters, metrics=metrics)
@@ -160,15 +158,9 @@ def _numbers(cell: Aggregate) -> Mapping[str, float]:
 
 def _by_system(record: RunRecord, run_dir: Path) -> dict[str, list[Aggregate]]:
     """The cells that apply; also of a system that failed everywhere."""
-    settings = record.config.bootstrap if record.config else None
-    cells = aggregate(
-        read_rows(run_dir),
-        level=settings.level if settings else 0.95,
-        resamples=settings.resamples if settings else 1000,
-        seed=record.seed,
-    )
+    settings = record.config.bootstrap if record.config else BootstrapFacts()
     found: dict[str, list[Aggregate]] = {}
-    for cell in cells:
+    for cell in aggregate(read_rows(run_dir), level=settings.level, resamples=settings.resamples, seed=record.seed):
         if cell.applies:
             found.setdefault(cell.system, []).append(cell)
     return found
