@@ -100,12 +100,10 @@ def agreement_table(agreements: Sequence[Agreement]) -> Table:
         unit = "" if ".." in found.unit else f" {found.unit}"
         allowed = f"{found.tolerance:.0e}{unit}" if found.tolerance else "equal"
         numbers = [str(found.cases), f"{found.difference:.1e}{unit}", allowed]
-        shown = numbers if found.checked else [""] * 3
+        verdict = Text("ok", "green") if found.passed else Text(f"PROBLEM: {found.remark}", "red")
         if not found.checked:
-            verdict = Text(f"not checked: {found.remark}", "yellow")
-        else:
-            verdict = Text("ok", "green") if found.passed else Text(f"PROBLEM: {found.remark}", "red")
-        table.add_row(found.metric, found.reference, *shown, verdict)
+            numbers, verdict = [""] * 3, Text(f"not checked: {found.remark}", "yellow")
+        table.add_row(found.metric, found.reference, *numbers, verdict)
     return table
 
 
@@ -119,12 +117,7 @@ def _compared(
         return [Agreement(metric=name, reference="", unit=unit, checked=False, remark="no reference is known")]
     cases = [case for case in cases if any(r.suits(case) for r in references)]
     # References start before the pool has work, so that both go on at once.
-    expected = [
-        threads.submit(_expected, reference, cases)
-        if reference.package is None or find_spec(reference.package) is not None
-        else None
-        for reference in references
-    ]
+    expected = [threads.submit(_expected, r, cases) if _installed(r.package) else None for r in references]
     try:
         ours = _values(metric, cases, device, pool)
     except _BROKEN as error:
@@ -158,6 +151,10 @@ def _scorable(case: Case, *, absent: bool) -> Scorable:
             class_probabilities=torch.tensor(case.class_probabilities, dtype=torch.float64),
         ),
     )
+
+
+def _installed(package: str | None) -> bool:
+    return package is None or find_spec(package) is not None
 
 
 def _expected(reference: Reference, cases: Sequence[Case]) -> dict[str, float]:

@@ -58,9 +58,9 @@ class PocketSphinx:
 def open_pocketsphinx(
     argument: str,
     *,
-    device: str,
+    device: str,  # noqa: ARG001 - it runs on the CPU
     grammar: str | None,
-    batch_size: int,  # noqa: ARG001 - CPU, one signal at a time
+    batch_size: int,  # noqa: ARG001 - and one signal at a time
 ) -> PocketSphinx:
     """`pocketsphinx`, which takes no argument; the decoder is tried with the grammar at once."""
     if argument:

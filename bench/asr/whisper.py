@@ -11,10 +11,9 @@ import os
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.metadata import version
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,6 +33,7 @@ _WINDOW = WINDOW_S * SAMPLE_RATE_HZ
 # multilingual since large-v3).
 _ALLOWED = {"n_mels": (80, 128), "n_audio_ctx": (1500,), "n_vocab": (51864, 51865, 51866)}
 _DISTRIBUTION = "openai-whisper"
+_package = partial(import_package, "whisper", distribution=_DISTRIBUTION)
 _GIVE = "give a size (whisper:base.en) or a path (whisper:/models/base.en.pt)"
 
 
@@ -110,8 +110,8 @@ def open_whisper(
     argument: str,
     *,
     device: str,
-    grammar: str | None,
-    batch_size: int,  # noqa: ARG001 - it knows English
+    grammar: str | None,  # noqa: ARG001 - it knows English
+    batch_size: int,
 ) -> WhisperRecogniser:
     """`whisper:<size>` or `whisper:<path>`.
 
@@ -128,10 +128,6 @@ def open_whisper(
     official = {_digest_of(url): Path(url).stem for url in sizes.values()}
     name = official.get(digest, "custom")
     return WhisperRecogniser(path, name=name, sha256=digest, device=device, batch_size=batch_size)
-
-
-def _package() -> ModuleType:
-    return import_package("whisper", distribution=_DISTRIBUTION)
 
 
 def _find(argument: str, sizes: Mapping[str, str]) -> Path:

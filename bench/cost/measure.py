@@ -1,4 +1,4 @@
-"""Cost of a system: parameters, operations, time and memory, measured on a few queries.
+"""Cost of a system: parameters, operations, time and memory.
 
 Every pass asks one query at the system's own rate (the harness's resampling is left out), under `torch.inference_mode`
 as in a run.

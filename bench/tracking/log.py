@@ -94,7 +94,6 @@ def _runs(client: MlflowClient, record: RunRecord, run_dir: Path, uri: str, syst
 
 
 def _tags(record: RunRecord, system: str | None = None) -> dict[str, str]:
-    """Tags by which a run is found."""
     fingerprints = _fingerprints(record, system)
     tags = {
         "tsebench.run_id": record.run_id,
@@ -121,7 +120,7 @@ def _log_parent(client: MlflowClient, run_id: str, record: RunRecord, run_dir: P
         "device": record.device,
         "git": record.git or "",
         "seed": record.seed,
-        **{f"dataset.{name}": found.fingerprint for name, found in record.datasets.items()},
+        **{f"dataset.{name}": found for name, found in _fingerprints(record).items()},
         **{f"version.{name}": found for name, found in record.versions.items()},
     }
     log(client, run_id, parameters=parameters, metrics={})
