@@ -7,23 +7,10 @@ off-screen speech, whose clue is an enrollment.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
-
-from pydantic import Field
+from typing import Literal
 
 from ...core.errors import ConfigError
-from ..protocols.builder import (
-    BUILDERS,
-    BuildContext,
-    Count,
-    Drawn,
-    Level,
-    LevelSpan,
-    Peak,
-    Seconds,
-    Selection,
-    enrollment_clips,
-)
+from ..protocols.builder import BUILDERS, BuildContext, Count, Drawn, Selection, enrollment_clips
 from ..protocols.renderer import Rendered
 from ..render import audible_ids, input_snr, limit_peak
 from ..seeding import generator
@@ -33,11 +20,10 @@ from ..signals.mixing import db_to_gain, power_db
 from ..types import Clip, ClueSpec, Mixture, Source, Trial
 from .shared.av.pools import Films, SpeakerPools
 from .shared.av.scenes import AvRules, AvScene, AvScenes, Onset, Scenario
+from .shared.options import Level, LevelSpan, NotNegative, Peak, Quantise, Seconds, Share
 from .shared.target_trials import target_trial
 
 Clue = Literal["video", "enrollment"]
-Share = Annotated[float, Field(ge=0, le=1)]
-_NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 @BUILDERS.register("av_mix")
@@ -70,7 +56,7 @@ class AvMix:
         duration_s: Seconds = 4.0,  # length of the mixture, of the on-screen speech and of the noise
         # shortest and longest off-screen speech; the paper has 2 to 4 s in training and 0 to 4 s in the test. A shorter
         # recording is taken whole. At 0 there is no off-screen speech; the enrollment is given all the same.
-        off_screen_s: tuple[_NotNegative, _NotNegative] = (0.0, 4.0),
+        off_screen_s: tuple[NotNegative, NotNegative] = (0.0, 4.0),
         # "other" is the paper's: another speaker than the one on the screen. "same" lets the one on the screen talk on
         # without being seen, with another recording.
         off_screen_speaker: Literal["other", "same"] = "other",
@@ -95,7 +81,7 @@ class AvMix:
         # power of the on-screen speech re full scale, measured as the SNRs are; None keeps that of its recording.
         level_db: Level | None = None,
         peak: Peak = 0.9,  # a mixture whose peak is higher is scaled down to it, sources and all
-        quantise: Literal["none", "int16"] = "none",  # "int16" renders what 16-bit files would hold
+        quantise: Quantise = "none",  # "int16" renders what 16-bit files would hold
     ) -> None:
         self.count, self.sample_rate_hz = count, sample_rate_hz
         self._context = context
@@ -103,7 +89,7 @@ class AvMix:
         self._clues = tuple(frozenset(names) for names in clues)
         self._enrollments, self._enrollment_s = enrollments, enrollment_s
         self._level_db, self._peak = level_db, peak
-        self._quantise: Literal["none", "int16"] = quantise
+        self._quantise: Quantise = quantise
         self._rules = AvRules(
             scenario=scenario,
             sample_rate_hz=sample_rate_hz,

@@ -4,30 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated, Literal
-
-from pydantic import Field
+from typing import Literal
 
 from ...core.errors import ConfigError
-from ..protocols.builder import (
-    BUILDERS,
-    BuildContext,
-    Count,
-    Drawn,
-    Level,
-    LevelSpan,
-    Peak,
-    Seconds,
-    SecondsSpan,
-    Selection,
-    open_pool,
-)
+from ..protocols.builder import BUILDERS, BuildContext, Count, Drawn, Selection, open_pool
 from ..queries import ConditionList, Targets
 from ..seeding import generator
 from ..signals.mixing import LevelScale
 from ..types import Clip, Mixture, Tag
 from .shared.audibility import Audibility
-from .shared.class_trials import ClassTrials, Clue, PoolEnrollments
+from .shared.class_trials import ClassTrials, Clue, Clues, PoolEnrollments
+from .shared.options import Level, LevelSpan, NotNegative, Peak, Quantise, Seconds, SecondsSpan
 from .shared.shots import choose_shots, without_groups
 from .shared.sound_scenes import RendererName, SceneOptions, SoundScenes
 
@@ -69,16 +56,16 @@ class FewShot:
         background_db: Level = -50.0,
         level: LevelScale = "lufs",
         peak: Peak | None = 1.0,  # as in `sound_mix`
-        fade_ms: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 10.0,
+        fade_ms: NotNegative = 10.0,
         conditions: ConditionList = ("1:0",),  # query conditions "n_active:n_inactive", or sweeps of them
         targets: Targets = "one",  # with n_active = 1, one target for each mixture or every one that `ask` allows
         ask: Known = "new",  # classes that can be targets
         inactive: Known = "all",  # classes that can be drawn as inactive
-        clues: Annotated[tuple[Clue, ...], Field(min_length=1)] = ("enrollment",),
+        clues: Clues = ("enrollment",),
         enrollment_s: Seconds = 5.0,  # longest enrollment clip; seen classes have as many as new ones
         # label -> classes that do not count as inactive in a mixture that holds it.
         confusable: Mapping[str, tuple[str, ...]] | None = None,
-        quantise: Literal["none", "int16"] = "none",  # "int16" renders what 16-bit files would hold
+        quantise: Quantise = "none",  # "int16" renders what 16-bit files would hold
         renderer: RendererName = "scaper",  # as in `sound_mix`
     ) -> None:
         self.count, self.sample_rate_hz = count, sample_rate_hz

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from pathlib import PurePosixPath
-from typing import Annotated
-
-from pydantic import Field
 
 from ...core.errors import AudioError, CorpusError
 from ..corpora.fsd50k import Fsd50k
 from ..corpora.fuss import Example, Fuss
 from ..jams.soundscapes import safe_id
 from ..missing import MissingRecordingsError
-from ..protocols.builder import BUILDERS, BuildContext, Count, Drawn, Seconds
+from ..protocols.builder import BUILDERS, BuildContext, Count, Drawn
 from ..queries import ConditionList, Targets
 from ..types import Clip, Mixture, Source
 from .shared.audibility import Audibility
-from .shared.class_trials import ClassTrials, Clue, PoolEnrollments
+from .shared.class_trials import ClassTrials, Clues, PoolEnrollments
 from .shared.fuss_classes import FussClasses
+from .shared.options import Seconds
 from .shared.sound_scenes import SoundMixture
 from .shared.target_trials import NOTE, trials_without_clue
 
@@ -48,7 +46,7 @@ class FussReleased:
         conditions: ConditionList = ("1:0",),
         targets: Targets = "one",  # with n_active = 1, one target for each mixture or every class in it
         # with `classes`: kinds of clue; enrollments are sources of FUSS of the same split.
-        clues: Annotated[tuple[Clue, ...], Field(min_length=1)] = ("classes",),
+        clues: Clues = ("classes",),
         enrollments: Count = 1,  # clips for each queried class, if enrollment is a clue
         enrollment_s: Seconds = 5.0,  # longest enrollment clip
     ) -> None:

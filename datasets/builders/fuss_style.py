@@ -10,19 +10,7 @@ from pydantic import Field
 
 from ...core.errors import ConfigError, DatasetError
 from ..corpora.fuss import Fuss, Room
-from ..protocols.builder import (
-    BUILDERS,
-    BuildContext,
-    Count,
-    Drawn,
-    Level,
-    LevelSpan,
-    Pool,
-    Seconds,
-    Selection,
-    open_pool,
-    stretch,
-)
+from ..protocols.builder import BUILDERS, BuildContext, Count, Drawn, Pool, Selection, open_pool, stretch
 from ..protocols.corpus import Recording
 from ..queries import ConditionList, Targets
 from ..renderers.fuss import FUSS
@@ -31,7 +19,8 @@ from ..renderers.shared.sox_rate import sox_length
 from ..seeding import generator
 from ..types import Clip, Mixture, Source
 from .shared.audibility import Audibility
-from .shared.class_trials import ClassTrials, Clue, PoolEnrollments
+from .shared.class_trials import ClassTrials, Clues, PoolEnrollments
+from .shared.options import Level, LevelSpan, Seconds
 from .shared.sound_scenes import SoundMixture, level_gain
 from .shared.target_trials import NOTE, trials_without_clue
 
@@ -67,7 +56,7 @@ class FussStyle:
         conditions: ConditionList | None = None,
         targets: Targets = "one",  # with n_active = 1, one target for each mixture or every active class
         # kinds of clue that each trial carries, with `conditions`.
-        clues: Annotated[tuple[Clue, ...], Field(min_length=1)] = ("classes",),
+        clues: Clues = ("classes",),
         enrollments: Count = 1,  # clips for each queried class, if enrollment is a clue
         enrollment_s: Seconds = 5.0,  # longest enrollment clip
     ) -> None:

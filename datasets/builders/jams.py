@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import PurePosixPath
-from typing import Annotated
-
-from pydantic import Field
 
 from ...core.errors import ConfigError, DatasetError
 from ..corpora.disk.csv_table import read_table
 from ..corpora.scaper_set import ScaperSet
 from ..jams.soundscapes import safe_id
 from ..missing import MissingRecordingsError
-from ..protocols.builder import BUILDERS, BuildContext, Count, Drawn, Seconds, Selection, open_pool
+from ..protocols.builder import BUILDERS, BuildContext, Count, Drawn, Selection, open_pool
 from ..queries import ConditionList, Targets
 from .shared.audibility import Audibility
-from .shared.class_trials import ClassTrials, Clue, PoolEnrollments
+from .shared.class_trials import ClassTrials, Clues, PoolEnrollments
 from .shared.jams.mixtures import FilesByName, Isolated, JamsMixtures
+from .shared.options import Seconds
 from .shared.sound_scenes import SoundMixture
 
 
@@ -46,7 +44,7 @@ class JamsSet:
         # the targets are the first n_active labels of `gt_events.csv` in the folder of the JAMS file, as in
         # Waveformer's sets.
         listed_targets: bool = False,
-        clues: Annotated[tuple[Clue, ...], Field(min_length=1)] = ("classes",),
+        clues: Clues = ("classes",),
         enrollments: Count = 1,  # clips for each queried class, if enrollment is a clue
         enrollment_s: Seconds = 5.0,  # longest enrollment clip
         vocabulary: tuple[str, ...] | None = None,  # the classes; all that sound in the set or are in `events` if None

@@ -4,28 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated, Literal
-
-from pydantic import Field
 
 from ...core.errors import ConfigError
-from ..protocols.builder import (
-    BUILDERS,
-    BuildContext,
-    Count,
-    Drawn,
-    Level,
-    LevelSpan,
-    Peak,
-    Seconds,
-    SecondsSpan,
-    Selection,
-    open_pool,
-)
+from ..protocols.builder import BUILDERS, BuildContext, Count, Drawn, Selection, open_pool
 from ..queries import ConditionList, Targets
 from ..seeding import generator
 from ..signals.mixing import LevelScale
-from .shared.class_trials import ClassTrials, Clue, PoolEnrollments
+from .shared.class_trials import ClassTrials, Clues, PoolEnrollments
+from .shared.options import Level, LevelSpan, NotNegative, Peak, Quantise, Seconds, SecondsSpan
 from .shared.sound_scenes import RendererName, SceneOptions, SoundScenes
 
 
@@ -65,18 +51,18 @@ class SoundMix:
         # knows 1.0 and None.
         peak: Peak | None = 0.9,
         # fade at both ends of each event, a raised cosine, or in Scaper a quarter sine.
-        fade_ms: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 10.0,
+        fade_ms: NotNegative = 10.0,
         # query conditions "n_active:n_inactive", or sweeps of them such as {n_active: 1, n_inactive: [0, 1, 2]}.
         conditions: ConditionList = ("1:0",),
         targets: Targets = "one",  # with n_active = 1, one target for each mixture or every active class
-        clues: Annotated[tuple[Clue, ...], Field(min_length=1)] = ("classes",),
+        clues: Clues = ("classes",),
         enrollments: Count = 1,  # clips for each queried class, if enrollment is a clue
         enrollment_s: Seconds = 5.0,  # longest enrollment clip
         inactive_labels: tuple[str, ...] | None = None,  # classes that may be drawn as inactive; the vocabulary if None
         # class or background label -> classes that do not count as inactive in a mixture with it (near-synonyms, or
         # events that the scene holds anyway); "*" stands for any mixture.
         confusable: Mapping[str, tuple[str, ...]] | None = None,
-        quantise: Literal["none", "int16"] = "none",  # "int16" renders what 16-bit files would hold
+        quantise: Quantise = "none",  # "int16" renders what 16-bit files would hold
         renderer: RendererName = "standard",  # see above
     ) -> None:
         self.count, self.sample_rate_hz = count, sample_rate_hz

@@ -12,13 +12,8 @@ from ..protocols.builder import (
     BuildContext,
     Count,
     Drawn,
-    Level,
-    LevelSpan,
-    Peak,
     Pool,
-    Seconds,
     Selection,
-    ShareSpan,
     enrollment_clips,
     open_pool,
     stretch,
@@ -30,6 +25,7 @@ from ..seeding import generator
 from ..signals.clips import clip_reader
 from ..signals.mixing import db_to_gain, overlap_onsets, power_db
 from ..types import Clip, ClueSpec, Mixture, Source, Trial
+from .shared.options import Level, LevelSpan, Peak, Quantise, Seconds, ShareSpan
 from .shared.target_trials import target_trial
 
 
@@ -65,7 +61,7 @@ class SpeechMix:
         enrollment_s: Seconds = 10.0,  # longest enrollment; longer utterances are cut
         level_db: Level = -25.0,  # power of the first speaker re full scale
         peak: Peak = 0.9,  # a mixture whose peak is higher is scaled down to it, sources and all
-        quantise: Literal["none", "int16"] = "none",  # "int16" renders what 16-bit files would hold
+        quantise: Quantise = "none",  # "int16" renders what 16-bit files would hold
     ) -> None:
         self.count, self.sample_rate_hz = count, sample_rate_hz
         self._context = context
@@ -75,7 +71,7 @@ class SpeechMix:
         self._mode, self._overlap, self._targets = mode, overlap, targets
         self._enrollments, self._enrollment_s = enrollments, enrollment_s
         self._level_db, self._peak = level_db, peak
-        self._quantise: Literal["none", "int16"] = quantise
+        self._quantise: Quantise = quantise
         self._read = clip_reader(sample_rate_hz=sample_rate_hz, corpora=context.corpora)
         self._check()
 

@@ -17,7 +17,7 @@ from typing import Literal
 from ...core.errors import ConfigError, CorpusError, DatasetError
 from ..corpora.voxceleb2 import VoxCeleb2
 from ..missing import MissingRecordingsError
-from ..protocols.builder import BUILDERS, BuildContext, Count, Drawn, Peak
+from ..protocols.builder import BUILDERS, BuildContext, Count, Drawn
 from ..protocols.corpus import Recording
 from ..protocols.renderer import Rendered
 from ..render import input_snr, limit_peak
@@ -25,6 +25,7 @@ from ..signals.clips import clip_reader
 from ..signals.mixing import power_db, snr_gain
 from ..types import Clip, ClueSpec, Mixture, Source, Trial, VideoClip
 from .shared.av.pools import video_info
+from .shared.options import Peak, Quantise
 from .shared.target_trials import target_trial
 
 LIST = "audio_mixture/2_mix_min_800/mixture_data_list_2mix.csv"
@@ -65,11 +66,11 @@ class Vox2Mix:
         # query the first speaker only, as reentry's evaluation does, or all in turn.
         targets: Literal["first", "all"] = "first",
         peak: Peak = 0.9,  # largest magnitude of a mixture and its sources
-        quantise: Literal["none", "int16"] = "none",  # "int16" renders what 16-bit files would hold
+        quantise: Quantise = "none",  # "int16" renders what 16-bit files would hold
     ) -> None:
         self.sample_rate_hz = sample_rate_hz
         self._context, self._targets, self._peak = context, targets, peak
-        self._quantise: Literal["none", "int16"] = quantise
+        self._quantise: Quantise = quantise
         self._videos = context.corpus_of(VoxCeleb2, "voxceleb2", corpus)
         self._rows = _read_list(self._videos.root / mixture_list, split=context.split)
         self.count = len(self._rows) if count is None else count

@@ -8,11 +8,12 @@ from typing import Literal
 from ...core.errors import ConfigError, DatasetError
 from ..corpora.wsj0 import Wsj0
 from ..corpora.wsj0_mix_lists import Wsj0MixLists
-from ..protocols.builder import BUILDERS, BuildContext, Count, Drawn, Seconds, Selection
+from ..protocols.builder import BUILDERS, BuildContext, Count, Drawn, Selection
 from ..protocols.corpus import Recording
 from ..renderers.wsj0_mix import MODES, Mode, Wsj0Protocol, part_name
 from ..seeding import generator
 from ..types import Mixture, Source, Tag
+from .shared.options import Seconds
 from .shared.target_trials import CUT_NOTE
 from .shared.wsj0.enrollments import Enroll, enroll_by_draw, enroll_by_list, enroll_with_auxiliary, make_trial
 from .shared.wsj0.levels import Level, ListedLevels, MeasuredLevels, gain_to, open_utterances

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated, Protocol, TypeVar
 
 import numpy as np
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from ...core.errors import ConfigError, DatasetError, suggest
 from ...core.registry import Registry
@@ -20,22 +20,7 @@ from .renderer import Rendered
 C = TypeVar("C")
 
 
-def _rising(value: tuple[float, float]) -> tuple[float, float]:
-    if value[0] > value[1]:
-        raise ValueError(f"{list(value)} falls; write the lowest first")
-    return value
-
-
-_Finite = Annotated[float, Field(allow_inf_nan=False)]
-_Share = Annotated[float, Field(ge=0, le=1)]
-
 Count = Annotated[int, Field(gt=0)]
-Level = _Finite
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Peak = Annotated[float, Field(gt=0, le=1)]
-LevelSpan = Annotated[tuple[_Finite, _Finite], AfterValidator(_rising)]
-SecondsSpan = Annotated[tuple[Seconds, Seconds], AfterValidator(_rising)]
-ShareSpan = Annotated[tuple[_Share, _Share], AfterValidator(_rising)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from ....core.errors import ConfigError, suggest
 from ...protocols.builder import BuildContext, Drawn, Pool, enrollment_clips, stretch
@@ -15,6 +17,7 @@ from .audibility import Audibility
 from .sound_scenes import SoundMixture
 
 Clue = Literal["classes", "enrollment"]
+Clues = Annotated[tuple[Clue, ...], Field(min_length=1)]
 Confusable = Mapping[str, tuple[str, ...]]
 TargetTags = Callable[[tuple[str, ...]], Mapping[str, Tag]]
 

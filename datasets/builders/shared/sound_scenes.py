@@ -18,6 +18,7 @@ from ...signals.clips import clip_reader
 from ...signals.mixing import SILENT_DB, LevelScale, db_to_gain, level_db, power_db, round_gain
 from ...types import Clip, Mixture, Source, Tag
 from .audibility import Audibility
+from .options import Quantise
 
 RendererName = Literal["standard", "scaper"]
 
@@ -36,7 +37,7 @@ class SceneOptions:
     level: LevelScale
     peak: float | None
     fade_ms: float
-    quantise: Literal["none", "int16"]
+    quantise: Quantise
     renderer: RendererName
 
     @property
