@@ -47,8 +47,7 @@ class AvMix:
         context: BuildContext,
         on_screen: Selection,  # filmed speech, from a corpus with videos
         off_screen: tuple[Selection, ...],  # off-screen speech; selections of one corpus are put together
-        # interfering speech; the selections of `on_screen` and `off_screen` if None.
-        interferers: tuple[Selection, ...] | None = None,
+        interferers: tuple[Selection, ...] | None = None,  # None: `on_screen` and `off_screen`
         noise: Selection | None = None,  # recordings of noise, for the scenarios that have it
         scenario: Scenario,  # interference by noise, one speaker, both, or two speakers
         count: Count,
@@ -60,8 +59,7 @@ class AvMix:
         # "other" is the paper's: another speaker than the one on the screen. "same" lets the one on the screen talk on
         # without being seen, with another recording.
         off_screen_speaker: Literal["other", "same"] = "other",
-        # where the off-screen speech begins: anywhere so that it fits, or so that it begins or ends with the mixture.
-        off_screen_onset: Onset = "random",
+        off_screen_onset: Onset = "random",  # anywhere that it fits, or at an end of the mixture
         off_screen_snr_db: LevelSpan = (-2.5, 2.5),  # lowest and highest power ratio of on-screen to off-screen speech
         interferer_snr_db: LevelSpan = (-2.5, 2.5),  # the same for each interfering speaker
         noise_snr_db: LevelSpan = (-2.5, 2.5),  # the same for the noise
@@ -71,15 +69,11 @@ class AvMix:
         # clues of each trial. Video queries the on-screen, enrollment the off-screen speech, both for their sum. With
         # `off_screen_speaker: same` an enrollment queries both.
         clues: tuple[tuple[Clue, ...], ...] = (("video", "enrollment"),),
-        # enrollment recordings for each trial, of the off-screen speaker, others than in the mixture.
-        enrollments: Count = 1,
+        enrollments: Count = 1,  # recordings of the off-screen speaker for each trial
         enrollment_s: Seconds = 10.0,  # longest enrollment; longer recordings are cut
-        # share of mixtures in which only the picture is left of the on-screen speech (the muting strategy; 0.2 in the
-        # paper's training).
-        mute_on_screen: Share = 0.0,
+        mute_on_screen: Share = 0.0,  # share of mixtures with the picture alone; 0.2 in the paper's training
         mute_off_screen: Share = 0.0,  # share of mixtures without off-screen speech (the same)
-        # power of the on-screen speech re full scale, measured as the SNRs are; None keeps that of its recording.
-        level_db: Level | None = None,
+        level_db: Level | None = None,  # on-screen speech re full scale, as the SNRs; None: as recorded
         peak: Peak = 0.9,  # a mixture whose peak is higher is scaled down to it, sources and all
         quantise: Quantise = "none",  # "int16" renders what 16-bit files would hold
     ) -> None:

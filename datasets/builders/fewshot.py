@@ -42,8 +42,7 @@ class FewShot:
         part: FewShotPart = "test",  # "test", or "adaptation" for mixtures to adapt a system with
         shots: Count = 5,  # K, the known clips of each new class
         reserved: Count = 10,  # clips of each new class that no test mixture may hold; the largest K
-        # split of the corpus of `new` that the shots are taken from; that of `new` if None.
-        shots_split: str | None = None,
+        shots_split: str | None = None,  # split that the shots are taken from; that of `new` if None
         family: str | None = None,  # see above; the set's own name if None
         background: Selection | None = None,
         count: Count,
@@ -63,8 +62,7 @@ class FewShot:
         inactive: Known = "all",  # classes that can be drawn as inactive
         clues: Clues = ("enrollment",),
         enrollment_s: Seconds = 5.0,  # longest enrollment clip; seen classes have as many as new ones
-        # label -> classes that do not count as inactive in a mixture that holds it.
-        confusable: Mapping[str, tuple[str, ...]] | None = None,
+        confusable: Mapping[str, tuple[str, ...]] | None = None,  # label -> classes not inactive with it
         quantise: Quantise = "none",  # "int16" renders what 16-bit files would hold
         renderer: RendererName = "scaper",  # as in `sound_mix`
     ) -> None:

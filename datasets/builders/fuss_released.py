@@ -42,11 +42,9 @@ class FussReleased:
         reverb: bool = True,  # the reverberant mixtures, or the dry ones
         count: Count | None = None,  # the first mixtures of the list; all if None
         classes: str | None = None,  # name of a corpus of kind fsd50k; only its ground truth need be there
-        # with `classes`: query conditions "n_active:n_inactive", or sweeps of them.
-        conditions: ConditionList = ("1:0",),
+        conditions: ConditionList = ("1:0",),  # with `classes`, "n_active:n_inactive" or sweeps of them
         targets: Targets = "one",  # with n_active = 1, one target for each mixture or every class in it
-        # with `classes`: kinds of clue; enrollments are sources of FUSS of the same split.
-        clues: Clues = ("classes",),
+        clues: Clues = ("classes",),  # with `classes`; enrollments are sources of FUSS of the same split
         enrollments: Count = 1,  # clips for each queried class, if enrollment is a clue
         enrollment_s: Seconds = 5.0,  # longest enrollment clip
     ) -> None:
@@ -78,11 +76,7 @@ class FussReleased:
         )
 
     def draw(self, index: int) -> Drawn:
-        """Recipe and trials of example `index`; beyond the last one they begin again.
-
-        Raises:
-            MissingRecordingsError: files of sources are not there or cannot be read.
-        """
+        """Recipe and trials of example `index`; beyond the last one they begin again."""
         again, place = divmod(index, self.count)
         example = self._examples[place]
         mixture = Mixture(

@@ -41,8 +41,7 @@ class FussStyle:
         *,
         context: BuildContext,
         sounds: Selection,  # recordings of the events, and of the backgrounds unless they are given
-        # recordings of the background; those not longer than a mixture are left out.
-        background: Selection | None = None,
+        background: Selection | None = None,  # those not longer than a mixture are left out
         rooms: str | None = None,  # name of a corpus of kind fuss, whose rooms each mixture draws one of; None: dry
         rooms_split: str | None = None,  # split of the rooms; the dataset's own if None
         count: Count,
@@ -55,8 +54,7 @@ class FussStyle:
         # out there, and counted. A class that is in the background too is no target.
         conditions: ConditionList | None = None,
         targets: Targets = "one",  # with n_active = 1, one target for each mixture or every active class
-        # kinds of clue that each trial carries, with `conditions`.
-        clues: Clues = ("classes",),
+        clues: Clues = ("classes",),  # with `conditions`
         enrollments: Count = 1,  # clips for each queried class, if enrollment is a clue
         enrollment_s: Seconds = 5.0,  # longest enrollment clip
     ) -> None:

@@ -34,23 +34,18 @@ class JamsSet:
         *,
         context: BuildContext,
         soundscapes: str,  # name of a corpus of kind `scaper_set`
-        # recordings of the foreground, which enrollments are taken from; needed unless all is read from isolated
-        # events.
-        events: Selection | None = None,
+        events: Selection | None = None,  # for enrollments too; needed unless all is read from isolated events
         background: Selection | None = None,  # recordings of the background, if they are of another corpus
         folder: str = ".",  # only JAMS files below this folder of the set, for example "test"
         conditions: ConditionList = ("1:0",),  # query conditions "n_active:n_inactive", or sweeps of them
         targets: Targets = "one",  # with n_active = 1, one target for each mixture or every active class
-        # the targets are the first n_active labels of `gt_events.csv` in the folder of the JAMS file, as in
-        # Waveformer's sets.
-        listed_targets: bool = False,
+        listed_targets: bool = False,  # the first n_active of gt_events.csv, as in Waveformer's sets
         clues: Clues = ("classes",),
         enrollments: Count = 1,  # clips for each queried class, if enrollment is a clue
         enrollment_s: Seconds = 5.0,  # longest enrollment clip
         vocabulary: tuple[str, ...] | None = None,  # the classes; all that sound in the set or are in `events` if None
         inactive_labels: tuple[str, ...] | None = None,  # classes that may be drawn as inactive; the vocabulary if None
-        # label -> classes that do not count as inactive in a mixture that holds it.
-        confusable: Mapping[str, tuple[str, ...]] | None = None,
+        confusable: Mapping[str, tuple[str, ...]] | None = None,  # label -> classes not inactive with it
         isolated: Isolated = "needed",  # read the rendered isolated events "never", "always", or where "needed"
     ) -> None:
         self._context, self._listed = context, listed_targets
@@ -85,11 +80,7 @@ class JamsSet:
         )
 
     def draw(self, index: int) -> Drawn:
-        """Recipe and trials of soundscape `index`; beyond the last one they begin again.
-
-        Raises:
-            MissingRecordingsError: files that it is made of are not there.
-        """
+        """Recipe and trials of soundscape `index`; beyond the last one they begin again."""
         again, place = divmod(index, self.count)
         path = self._mixtures.paths[place]
         mixture_id = safe_id(path.removesuffix(".jams")) + (f"+{again}" if again else "")

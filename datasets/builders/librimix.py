@@ -41,14 +41,11 @@ class LibriMix:
         mode: Mode = MODE,  # "min" cuts all to the shortest utterance, "max" pads all to the longest
         mix: Mix = MIX,  # "clean" is speech alone, "both" is speech and noise, "single" is s1 and noise
         targets: Literal["all", "first"] = "all",  # query each speaker in turn, or s1 only
-        # "map" reads `enrollment_map`; "drawn" draws another utterance of the speaker, of 3 s and more, by the set's
-        # seed.
-        enrollment: Literal["drawn", "map"] = "drawn",
+        enrollment: Literal["drawn", "map"] = "drawn",  # of the map, or another utterance of 3 s and more
         # file below the corpus `lists`, of lines `mixture utterance s1/mixture`: the enrollment is the file of a source
         # of another mixture, scaled and cut as it is there.
         enrollment_map: str | None = None,
-        # leave out trials that enroll with the target's own utterance, as some of the map's do.
-        leak_free: bool = False,
+        leak_free: bool = False,  # leave out trials that enroll with the target's own utterance
         limit: Count | None = None,  # only the first mixtures of the table
         measure_snr: bool = False,  # tag trials with `input_snr_db`, which renders every mixture
         speech: str = "librispeech",
@@ -88,11 +85,7 @@ class LibriMix:
         self.notes = self._notes()
 
     def draw(self, index: int) -> Drawn:
-        """Recipe and trials of row `index`, from the first again after the last.
-
-        Raises:
-            MissingRecordingsError: recordings or transcripts are not there.
-        """
+        """Recipe and trials of row `index`, from the first again after the last."""
         turn, place = divmod(index, len(self._rows))
         row = self._rows[place]
         mixture = self._recipes.mixture(row)

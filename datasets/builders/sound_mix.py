@@ -36,9 +36,7 @@ class SoundMix:
         # recordings of the background, or None; those shorter than a mixture are left out. If they have several labels,
         # these are the scenes, and tags of the trials.
         background: Selection | None = None,
-        # sets of one family, version and seed have the same mixtures whatever their queries are; None: the set's own
-        # name.
-        family: str | None = None,
+        family: str | None = None,  # sets of one family, version and seed have the same mixtures; None: the name
         count: Count,
         sample_rate_hz: Count = 16000,
         duration_s: Seconds = 6.0,
@@ -47,13 +45,9 @@ class SoundMix:
         snr_db: LevelSpan = (15.0, 25.0),  # lowest and highest level of an event above the background
         background_db: Level = -50.0,
         level: LevelScale = "lufs",
-        # a mixture whose peak is higher is scaled down to it, sources and all; never if None. The renderer "scaper"
-        # knows 1.0 and None.
-        peak: Peak | None = 0.9,
-        # fade at both ends of each event, a raised cosine, or in Scaper a quarter sine.
-        fade_ms: NotNegative = 10.0,
-        # query conditions "n_active:n_inactive", or sweeps of them such as {n_active: 1, n_inactive: [0, 1, 2]}.
-        conditions: ConditionList = ("1:0",),
+        peak: Peak | None = 0.9,  # louder mixtures are scaled down, sources and all; "scaper": 1.0 or None
+        fade_ms: NotNegative = 10.0,  # a raised cosine at both ends, or in Scaper a quarter sine
+        conditions: ConditionList = ("1:0",),  # "n_active:n_inactive", or {n_active: 1, n_inactive: [0, 1, 2]}
         targets: Targets = "one",  # with n_active = 1, one target for each mixture or every active class
         clues: Clues = ("classes",),
         enrollments: Count = 1,  # clips for each queried class, if enrollment is a clue

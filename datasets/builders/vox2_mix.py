@@ -63,8 +63,7 @@ class Vox2Mix:
         mixture_list: str = LIST,  # the list, relative to the folder of that corpus
         count: Count | None = None,  # number of mixtures from the top of the list; all if None
         sample_rate_hz: Count = 16_000,
-        # query the first speaker only, as reentry's evaluation does, or all in turn.
-        targets: Literal["first", "all"] = "first",
+        targets: Literal["first", "all"] = "first",  # the first, as in reentry's evaluation, or each in turn
         peak: Peak = 0.9,  # largest magnitude of a mixture and its sources
         quantise: Quantise = "none",  # "int16" renders what 16-bit files would hold
     ) -> None:
@@ -113,7 +112,7 @@ class Vox2Mix:
     @cached_property
     def _recordings(self) -> Mapping[str, Recording]:
         """Recordings by speaker/video/number."""
-        return {_utterance(recording.path): recording for recording in self._videos.recordings()}
+        return {"/".join(PurePosixPath(r.path).with_suffix("").parts[-3:]): r for r in self._videos.recordings()}
 
     def _recordings_of(self, row: _ListedPair) -> list[Recording]:
         missing = [name for name in row.utterances if name not in self._recordings]
@@ -148,18 +147,8 @@ class Vox2Mix:
         return target_trial(mixture, target.id, clue=ClueSpec(video=video), tags=tags)
 
 
-def _utterance(path: str) -> str:
-    """speaker/video/number of a recording."""
-    return "/".join(PurePosixPath(path).with_suffix("").parts[-3:])
-
-
 def _read_list(path: Path, *, split: str) -> tuple[_ListedPair, ...]:
-    """The rows of one partition.
-
-    Raises:
-        ConfigError: the split has no partition.
-        CorpusError: the file is missing, or not such a list.
-    """
+    """The rows of one partition."""
     if split not in _PARTITIONS:
         raise ConfigError(f"split {split!r} is not in such lists; use one of {', '.join(_PARTITIONS)}")
     try:

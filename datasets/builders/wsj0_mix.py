@@ -50,26 +50,20 @@ class Wsj0Mix:
         context: BuildContext,  # identity of the set and open corpora; its split is tr, cv or tt
         protocol: Wsj0Protocol = "wsj0_2mix",  # see above
         sample_rate_hz: Literal[8000, 16000] = 8000,  # 8000 or 16000; levels are those at 8 kHz in both cases
-        # "min" cuts to the shortest utterance, "max" pads to the longest; None is the protocol's own: "max" for `extr`,
-        # else "min".
-        mode: Mode | None = None,
+        mode: Mode | None = None,  # cut to the shortest or pad to the longest; None: by the protocol
         n_speakers: Count = 2,  # speakers of each mixture, 2 to 5
         # list of the mixtures, below the corpus `lists`; None is `mix_2_spk_tt.txt`, or `mix_2_spk_tt_extr.txt` for
         # `extr`, with the numbers and letters that fit.
         mixture_list: str | None = None,
-        # "files" takes the published active levels, and reads no audio; "computed" measures them.
-        levels: Literal["files", "computed"] = "files",
+        levels: Literal["files", "computed"] = "files",  # published active levels, or measured ones
         targets: Targets | None = None,  # query each speaker in turn, or s1 only; None is the protocol's own
         # list of auxiliary utterances, below the corpus `lists`: one with the utterance in a fifth column, or the
         # `aux.scp` of SpEx+. None draws them.
         enrollment_list: str | None = None,
         enrollments: Count = 1,  # enrollment utterances for each trial, where they are drawn
-        # longest enrollment that is drawn; longer utterances are cut. None: whole ones.
-        enrollment_s: Seconds | None = None,
-        # rooms to put the speakers into; None leaves speech dry. Enrollments stay dry.
-        impulse_responses: Selection | None = None,
-        # "reverberant", or "early" for what arrives up to 50 ms after the direct sound.
-        room_target: RoomTarget = "reverberant",
+        enrollment_s: Seconds | None = None,  # longest enrollment that is drawn; None: whole utterances
+        impulse_responses: Selection | None = None,  # rooms of the speakers, not of enrollments; None: dry
+        room_target: RoomTarget = "reverberant",  # "early": up to 50 ms after the direct sound
         limit: Count | None = None,  # only the first mixtures of the list
         speech: str = "wsj0",
         lists: str = "wsj0_mix",  # name of the corpus of lists
@@ -109,11 +103,7 @@ class Wsj0Mix:
         self.notes = (*([CUT_NOTE] if cut else []), *([_MEASURED] if measured else []))
 
     def draw(self, index: int) -> Drawn:
-        """Recipe and trials of row `index`, from the first again after the last.
-
-        Raises:
-            MissingRecordingsError: an utterance is not in the corpus.
-        """
+        """Recipe and trials of row `index`, from the first again after the last."""
         turn, place = divmod(index, self.count)
         row = self._rows[place]
         mixture = self._mixture(row, self._speech.recordings(self._paths(row)))

@@ -80,7 +80,11 @@ class Builder(Protocol):
     vocabulary: tuple[str, ...]
 
     def draw(self, index: int) -> Drawn:
-        """Recipe and trials of mixture `index`, which may exceed `count` (training streams)."""
+        """Recipe and trials of mixture `index`, which may exceed `count` (training streams).
+
+        Raises:
+            MissingRecordingsError: recordings or other files that the mixture needs are not there.
+        """
 
 
 BuilderFactory = Callable[..., Builder]

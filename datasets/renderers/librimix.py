@@ -27,12 +27,11 @@ from ..signals.clips import read_clip
 from ..types import Mixture, Source
 from .shared.halved import halved
 
-SOURCE_RATE_HZ = 16_000
-"""Rate of LibriSpeech and WHAM, at which gains are applied and noise is extended."""
+SOURCE_RATE_HZ = 16_000  # Rate of LibriSpeech and WHAM, at which gains are applied and noise is extended
 
+# Defaults of the builder's options.
 MODE: Final = "min"
 MIX: Final = "clean"
-"""Defaults of the builder's options `mode` and `mix`."""
 
 # The script's crossfade: half a Hann window of 1 s, rising, with both of its ends.
 _FADE = SOURCE_RATE_HZ // 2 + 1

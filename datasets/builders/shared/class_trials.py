@@ -24,8 +24,7 @@ TargetTags = Callable[[tuple[str, ...]], Mapping[str, Tag]]
 Enroll = Callable[[Mixture, str, bool], tuple[Clip, ...]]
 """Chooses the enrollment clips of a label, which is active in the mixture or not."""
 
-ANY = "*"
-"""Key of `confusable` for classes that never count as inactive, whatever a mixture holds."""
+ANY = "*"  # Key of `confusable` for classes that never count as inactive, whatever a mixture holds
 
 
 class PoolEnrollments:
@@ -59,11 +58,7 @@ class PoolEnrollments:
 
 
 class ClassTrials:
-    """Draws the trials of mixtures of sound classes.
-
-    Raises:
-        ConfigError: a label is neither a class nor a scene, or a condition needs too many classes.
-    """
+    """Draws the trials of mixtures of sound classes; a label must be a class or a scene."""
 
     def __init__(
         self,

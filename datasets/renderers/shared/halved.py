@@ -17,8 +17,7 @@ from scipy.signal import firwin, resample_poly
 
 Real = TypeVar("Real", np.float32, np.float64)
 
-_REACH = 20
-"""Taps on either side of the middle: SciPy has 10 for each unit of the larger factor."""
+_REACH = 20  # Taps on either side of the middle: SciPy has 10 for each unit of the larger factor
 
 _BETA = 5.0
 _TRIED = 4099

@@ -178,8 +178,7 @@ def _window(stages: int, high: int, *, rises: bool, interpolates: bool) -> tuple
     return _BETA + _BETA_PER_DB * extra_db, taps / last
 
 
-OUTPUTS = 64
-"""Samples of the output that can lose something; after so many it is below 1e-6."""
+OUTPUTS = 64  # Samples of the output that can lose something; after so many it is below 1e-6
 
 # Taps 3, 5, 7, ... from the middle of the half-band filter; 2, 4, 6, ... are zero.
 _HALF_BAND = (-0.0873465, 0.036815, -0.015188, 0.005455, -0.001565, 0.000318, -0.000034)

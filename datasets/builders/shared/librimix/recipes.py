@@ -130,8 +130,7 @@ def _error(read: Callable[[str], AudioInfo], path: str) -> str | None:
     return None
 
 
-SHORTEST_FRAMES = 3 * SOURCE_RATE_HZ
-"""LibriMix takes utterances of at least 3 s, so enrollments are as long."""
+SHORTEST_FRAMES = 3 * SOURCE_RATE_HZ  # LibriMix takes utterances of at least 3 s, so enrollments are as long
 
 
 class Utterances:

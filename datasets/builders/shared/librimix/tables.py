@@ -62,11 +62,7 @@ def mixture_rows(table: CsvTable) -> tuple[LibriMixRow, ...]:
 
 
 def utterance_rows(table: CsvTable) -> dict[str, Utterance]:
-    """Utterances by path, of a table `speaker_ID, sex, subset, length, origin_path`.
-
-    Raises:
-        CorpusError: a column is missing, a cell is empty, or a length is no number of samples.
-    """
+    """Utterances by path, of a table `speaker_ID, sex, subset, length, origin_path`."""
     columns = [table.full_column(name, option=_OPTION) for name in ("origin_path", "speaker_ID", "sex", "length")]
     return {
         path: Utterance(path=path, speaker=speaker, sex=sex, frames=_frames(table, line, length))

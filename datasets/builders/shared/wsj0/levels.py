@@ -18,11 +18,9 @@ from ....signals.mixing import db_to_gain, round_gain
 from ....types import Clip
 from .mixture_lists import part_of, read_levels, utterance_id
 
-Level = Callable[[Clip], float]
-"""Mean power of an utterance while active, at 8 kHz."""
+Level = Callable[[Clip], float]  # Mean power of an utterance while active, at 8 kHz
 
-LEVEL_RATE_HZ = 8000
-"""Levels are measured at this rate, whatever the rate of the mixtures is."""
+LEVEL_RATE_HZ = 8000  # Levels are measured at this rate, whatever the rate of the mixtures is
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,7 @@ from ....signals.clips import read_clip
 from ....signals.mixing import round_gain
 from ....types import Clip, Source
 
-EARLY_S = 0.05
-"""Early reflections, up to 50 ms after the direct sound, help to understand speech."""
+EARLY_S = 0.05  # Early reflections, up to 50 ms after the direct sound, help to understand speech
 
 RoomTarget = Literal["reverberant", "early"]
 
