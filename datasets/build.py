@@ -52,7 +52,6 @@ class _Draws:
 
     Attributes:
         lost: number of mixtures without enough recordings.
-        hashes: SHA-256 of every recording that is used.
         missing: recordings that are used and cannot be read, and why.
     """
 
@@ -239,10 +238,7 @@ def _counts(draws: _Draws, mixtures: Sequence[Mixture], trials: Sequence[Trial],
     if len(mixtures) > len(queried):
         counts["mixtures_enrollment_only"] = len(mixtures) - len(queried)
     counts.update(Counter(sorted(f"trials_{t.condition.kind}_{t.condition}" for t in trials)))
-    if draws.lost:
-        counts[LOST] = draws.lost
-    if draws.missing:
-        counts[MISSING] = len(draws.missing)
+    counts.update({key: n for key, n in ((LOST, draws.lost), (MISSING, len(draws.missing))) if n})
     for item in draws.drawn:
         for reason, number in item.excluded.items():
             counts[f"excluded_{reason}"] += number

@@ -61,9 +61,6 @@ def load_dataset_configs(reference: str) -> list[DatasetConfig]:
     """Read a dataset config, or all of a collection (by path or by shipped name).
 
     A collection names datasets by path, relative to the working folder or to its own, or by shipped name.
-
-    Raises:
-        ConfigError: a file is missing or wrong, a collection holds itself, or two sets have one name.
     """
     configs = _configs(find_config(reference, folder="datasets"), ())
     names = [config.name for config in configs]

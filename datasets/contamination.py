@@ -26,8 +26,6 @@ class Overlap:
     Attributes:
         named: entries of the training data that name the set or a part of it.
         listed: whether the recordings of the training are known; if not, `recordings` and `speakers` are 0.
-        recordings: of the set, that were trained on.
-        speakers: of the set, that were trained on.
         trials: that hold one of these recordings or speakers, or all if only names agree.
     """
 
@@ -75,9 +73,7 @@ def _names(item: str, card: DatasetCard, parts: Iterable[str]) -> bool:
         return card.fingerprint.startswith(text)
     name, _, split = text.partition(":")
     own = {f"{card.name}:{card.split}".casefold(), *(part.casefold() for part in parts)}
-    if not split:
-        return name in {part.partition(":")[0] for part in own}
-    return text in own
+    return text in own if split else name in {part.partition(":")[0] for part in own}
 
 
 def _touched(dataset: Dataset, recordings: Collection[str], speakers: Collection[str]) -> int:

@@ -46,11 +46,7 @@ class Dataset:
         return render_trial(trial, mixture, self.corpora, signals, separated=self.separated)
 
     def separated(self, clip: MixtureClip) -> Samples:
-        """A source [T] of any mixture of the set, as it is rendered there.
-
-        Raises:
-            AudioError: a recording is missing, damaged, or not the one of the manifest.
-        """
+        """A source [T] of any mixture of the set, as it is rendered there."""
         mixture = self.mixtures[clip.mixture_id]
         if mixture.renderer not in SOURCE_RENDERERS:
             self._verify(mixture)
@@ -100,10 +96,6 @@ def load_dataset(folder: str | Path, *, corpus_dirs: Mapping[str, Path] | None =
 
     Args:
         corpus_dirs: folders of corpora by name, in addition to those of the user file.
-
-    Raises:
-        DatasetError: the folder holds no dataset, or a damaged one.
-        CorpusError: the folder of a corpus is not given.
     """
     manifest = read_manifest(Path(folder))
     used = {file.corpus for file in manifest.files}

@@ -74,9 +74,6 @@ def open_stream(
 
     Args:
         overrides: builder parameters that differ, for example `{"conditions": ["1:0"]}`.
-
-    Raises:
-        ConfigError: the dataset is a collection, or a parameter is wrong.
     """
     configs = load_dataset_configs(dataset)
     if len(configs) != 1:

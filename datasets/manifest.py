@@ -39,12 +39,10 @@ class DatasetCard:
     """Identity, origin and counts of a dataset, and a fingerprint over its content.
 
     Attributes:
-        counts: mixtures, trials, trials by condition, exclusions by reason, files.
         notes: remarks of its builder for readers of the scores, one sentence each.
         missing: the first missing recordings, as `corpus:path`; `counts` has the number of mixtures left out.
         parts: `corpus:split` of every recording, sorted; empty in sets of older releases.
         vocabulary: sound classes of the set, sorted; empty for speech.
-        fingerprint: SHA-256 (hex) over recipes, trials and the hashes of all recordings.
     """
 
     name: str

@@ -46,10 +46,6 @@ def materialise(dataset: Dataset, folder: Path, *, jobs: int = 1, progress: Prog
     The signals of a mixture go where the official script of the set puts them (see `TREES`), or else to
     `mixture/<mixture>.wav` and `<source>/<mixture>.wav`; enrollments to `enrollment/<trial>_<k>.wav`. A set of Scaper's
     has its JAMS files too. Signals have 16 bits if the recipe says so, and are float otherwise.
-
-    Raises:
-        DatasetError: `audio/` holds the files of another build.
-        OutputError: the disk is full, or the folder cannot be written to.
     """
     root = folder / AUDIO
     _claim(dataset, folder)

@@ -51,11 +51,7 @@ class ClassQuery:
 
 
 def parse_condition(text: str) -> Condition:
-    """Read "n_active:n_inactive", for example "1:3".
-
-    Raises:
-        ConfigError: the text has another form, or names no class at all.
-    """
+    """Read "n_active:n_inactive", for example "1:3"."""
     found = re.fullmatch(r"([0-9]+):([0-9]+)", text)
     if not found or int(found[1]) + int(found[2]) == 0:
         raise ConfigError(
@@ -82,9 +78,6 @@ def draw_queries(
         pool: classes that may be drawn as inactive; those of `present` are taken out here.
         targets: with n_active = 1, one target for each mixture or every active class in turn.
         key: (dataset, version, seed, mixture id), the seed of both permutations.
-
-    Raises:
-        DatasetError: a condition needs more classes than there are.
     """
     inactive = _permuted(sorted(set(pool) - set(present)), (*key, "inactive"))
     order = _permuted(sorted(active), (*key, "active"))
@@ -98,17 +91,10 @@ def draw_queries(
         if condition.n_active > len(order):
             continue  # too few audible targets: the builder counts the mixture as excluded
         drawn = tuple(inactive[: condition.n_inactive])
-        queries += [
-            ClassQuery(condition=condition, active=chosen, inactive=drawn)
-            for chosen in _active_sets(order, condition.n_active, targets)
-        ]
+        in_turn = condition.n_active == 1 and targets == "all"
+        chosen = [(name,) for name in order] if in_turn else [tuple(order[: condition.n_active])]
+        queries += [ClassQuery(condition=condition, active=names, inactive=drawn) for names in chosen]
     return queries
-
-
-def _active_sets(order: Sequence[str], n_active: int, targets: Targets) -> list[tuple[str, ...]]:
-    if n_active == 1 and targets == "all":
-        return [(name,) for name in order]
-    return [tuple(order[:n_active])]
 
 
 def _permuted(names: Sequence[str], key: Key) -> list[str]:

@@ -25,8 +25,6 @@ class Clip:
 
     Attributes:
         path: relative to the corpus root, with forward slashes.
-        start: first frame, at the file's own rate.
-        frames: number of frames, at the file's own rate.
     """
 
     corpus: str
@@ -64,12 +62,10 @@ class Source:
     """One sound in a mixture.
 
     Attributes:
-        id: unique in its mixture, for example "s1" or "background".
         role: "auxiliary" signals are scaled with the mixture and are not in it.
         gain: linear factor, applied after resampling.
         onset: first sample in the mixture, at the mixture's rate.
         fade: samples of the raised-cosine fade at both ends.
-        transcript: text of the whole clip, if it is speech.
         impulse_response: a room that the clip is convolved with, or None.
     """
 
@@ -170,7 +166,6 @@ class Clues:
     Attributes:
         enrollments: mono float32 tensors [T_k] at the query's rate.
         video: [F, H, W] float32 in 0..1, grey, as many pictures as the mixture lasts.
-        video_fps: pictures per second.
     """
 
     enrollments: tuple[Tensor, ...] = ()
@@ -198,7 +193,6 @@ class Truth:
         target: [C, T], or None if the target is absent.
         interferers: [S, T], every source that is not part of the target, background included.
         active_classes: labels of the foreground sources of the mixture.
-        transcript: text of the target, if it is one utterance.
     """
 
     target: Tensor | None

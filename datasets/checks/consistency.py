@@ -76,12 +76,10 @@ def check_conditions(dataset: Dataset) -> Finding:
 
 
 def _counts(dataset: Dataset) -> Counter[str]:
-    asked = {trial.mixture_id for trial in dataset.trials}
+    asked = len({trial.mixture_id for trial in dataset.trials})
     counts = Counter(f"trials_{t.condition.kind}_{t.condition}" for t in dataset.trials)
-    counts["mixtures"] = len(asked)
-    counts["mixtures_enrollment_only"] = len(dataset.mixtures) - len(asked)
-    counts["trials"] = len(dataset)
-    counts["files"] = len(dataset.manifest.files)
+    counts.update(mixtures=asked, mixtures_enrollment_only=len(dataset.mixtures) - asked)
+    counts.update(trials=len(dataset), files=len(dataset.manifest.files))
     return counts
 
 

@@ -48,7 +48,9 @@ def check_apart(dataset: Dataset, other: Dataset) -> Finding:
 
     Sets of the same split, such as one test set in min and in max mode, share them by design: a remark.
     """
-    ours, theirs = _by_hash(dataset), _by_hash(other)
+    ours, theirs = (
+        {file.sha256: f"{file.corpus}:{file.path}" for file in each.manifest.files} for each in (dataset, other)
+    )
     recordings = sorted(ours[content] for content in ours.keys() & theirs.keys())
     shared = {
         "recordings": recordings,
@@ -77,13 +79,9 @@ def _same_split(dataset: Dataset, other: Dataset) -> list[str]:
     if dataset.card.split != other.card.split:
         return []
     ours, theirs = (set(contents_of(each).parts) for each in (dataset, other))
-    both = {_corpus_of(part) for part in ours} & {_corpus_of(part) for part in theirs}
-    mine, others = ({part for part in parts if _corpus_of(part) in both} for parts in (ours, theirs))
+    both = {part.rpartition(":")[0] for part in ours} & {part.rpartition(":")[0] for part in theirs}
+    mine, others = ({part for part in parts if part.rpartition(":")[0] in both} for parts in (ours, theirs))
     return sorted(mine) if mine == others else []
-
-
-def _corpus_of(part: str) -> str:
-    return part.rpartition(":")[0]
 
 
 def _key(dataset: Dataset, enrolled: EnrollmentClip) -> FileKey:
@@ -138,7 +136,3 @@ def _groups(dataset: Dataset) -> tuple[Mapping[FileKey, str], Mapping[str, str]]
 def _group_names(dataset: Dataset) -> set[str]:
     corpora = dataset.card.corpora
     return {f"{title_of(n, corpora[n])}:{group}" for (n, _), group in _groups(dataset)[0].items()}
-
-
-def _by_hash(dataset: Dataset) -> dict[str, str]:
-    return {file.sha256: f"{file.corpus}:{file.path}" for file in dataset.manifest.files}

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ...core.errors import AudioError, CorpusError, DatasetError
 from ...core.progress import ProgressFactory
 from ..dataset import Dataset
-from ..protocols.renderer import Rendered
+from ..protocols.renderer import Rendered, in_mixture
 from ..signals.mixing import SILENT_DB, power_db
 from ..types import Clip, Mixture, Query, Source, Truth
 from .finding import Finding, judged, spread
@@ -95,13 +95,9 @@ def _look(dataset: Dataset, mixture_id: str, indices: Sequence[int]) -> _Look:
     )
 
 
-def _audible(mixture: Mixture) -> list[bool]:
-    return [source.role != "auxiliary" for source in mixture.sources]
-
-
 def _wrong_sum(mixture: Mixture, rendered: Rendered) -> Iterator[str]:
     """A mixture is the sum of its sources, up to the rounding to 16 bits."""
-    audible = rendered.sources[_audible(mixture)]
+    audible = rendered.sources[in_mixture(mixture)]
     if mixture.quantise == "int16":
         if _clipped(rendered.mixture):
             return
@@ -120,7 +116,7 @@ def _wrong_lengths(mixture: Mixture, rendered: Rendered) -> Iterator[str]:
             f"mixture {mixture.id!r} has {rendered.mixture.shape[-1]} samples, and sources "
             f"{list(rendered.sources.shape)}; its recipe says {list(expected)}"
         )
-    for source, audible in zip(mixture.sources, _audible(mixture), strict=True):
+    for source, audible in zip(mixture.sources, in_mixture(mixture), strict=True):
         if audible and source.onset >= mixture.num_samples:
             yield (
                 f"source {source.id!r} of mixture {mixture.id!r} begins at sample {source.onset}, "

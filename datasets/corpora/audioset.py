@@ -39,7 +39,6 @@ class AudioSet(DiskCorpus):
     path).
 
     Args:
-        metadata: name of the list, relative to the root.
         single: only clips with one label.
     """
 

@@ -45,9 +45,7 @@ class FolderCorpus(ListedCorpus):
     Args:
         audio: folder of the audio files, relative to the root.
         metadata: CSV file that lists the files, relative to the root.
-        split_column: column of the splits; all files are of `default_split` without one.
         group_column: column of groups that must not be on both sides of a split (uploader, original file).
-        text_column: column of the transcripts.
         splits: name of a split to values of the split column; files with other values are left out. Without it the
             values are the names.
         allow_missing: leave out missing files that a CSV file lists.

@@ -30,7 +30,6 @@ class LabelledClip:
         fname: its Freesound id, which is the stem of its file name.
         labels: all its labels, smeared: ancestors are among them.
         leaves: those labels that are no ancestor of another of them, in the same order.
-        split: "train", "valid" or "test".
     """
 
     fname: str

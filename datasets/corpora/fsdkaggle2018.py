@@ -62,10 +62,7 @@ class FsdKaggle2018(DiskCorpus):
 
     def _arrange(self, part: ReleasePart, entries: Sequence[FileEntry]) -> Sequence[FileEntry]:
         if self._manually_verified and any(entry.split == "train" for entry in entries):
-            checked = self._checked()
+            rows = self._table(_TABLES["train"]).full_rows("fname", "manually_verified")
+            checked = {f"{part.folder}/{fname}" for fname, flag in rows if flag == "1"}
             entries = [e for e in entries if e.split != "train" or e.path in checked]
         return super()._arrange(part, entries)
-
-    def _checked(self) -> set[str]:
-        rows = self._table(_TABLES["train"]).full_rows("fname", "manually_verified")
-        return {f"{self.parts[0].folder}/{fname}" for fname, flag in rows if flag == "1"}

@@ -84,12 +84,9 @@ class ReverbNoise(DiskCorpus):
     def _arrange(self, part: ReleasePart, entries: Sequence[FileEntry]) -> Sequence[FileEntry]:
         if self._share_of is None:
             return super()._arrange(part, entries)
-        shared = [(entry, self._share_of.get(_number(entry.path))) for entry in entries]
+        numbers = [int(PurePosixPath(entry.path).stem.rpartition("_")[2]) for entry in entries]
+        shared = [(entry, self._share_of.get(number)) for entry, number in zip(entries, numbers, strict=True)]
         return [replace(entry, split=split) for entry, split in shared if split is not None]
-
-
-def _number(path: str) -> int:
-    return int(PurePosixPath(path).stem.rpartition("_")[2])
 
 
 def _inverted(shares: Mapping[str, Sequence[int]] | None, *, where: str) -> dict[int, str] | None:

@@ -63,9 +63,6 @@ class SyntheticSounds:
 
     A recording depends only on the seed and on its own path `<label>/<split>-<index>.wav`, so changing how many there
     are leaves the others as they were.
-
-    Args:
-        train, valid, test: recordings per class in each split.
     """
 
     version = VERSION

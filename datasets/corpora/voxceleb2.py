@@ -41,7 +41,6 @@ class VoxCeleb2(DiskCorpus):
         lip_size: side of the grey crops of the mouth, in pixels.
         landmarks: crop by `00001.lips.csv` next to each video, see `LipVideos`. Without, the crop is the middle of the
             picture.
-        valid_share: this share of the speakers of "train" becomes "valid".
     """
 
     release = Release(title="VoxCeleb2", source="https://www.robots.ox.ac.uk/~vgg/data/voxceleb/vox2.html")

@@ -45,10 +45,9 @@ class Wsj0(DiskCorpus):
         title="WSJ0 (CSR-I)",
         source="the Linguistic Data Consortium (LDC93S6A), with its discs merged and its files converted by sph2pipe",
     )
-    parts = (
-        ReleasePart(name="si_tr_s", folder="si_tr_s", splits=("si_tr_s",), files=12_776),
-        ReleasePart(name="si_dt_05", folder="si_dt_05", splits=("si_dt_05",), files=1_206),
-        ReleasePart(name="si_et_05", folder="si_et_05", splits=("si_et_05",), files=651),
+    parts = tuple(
+        ReleasePart(name=name, folder=name, splits=(name,), files=files)
+        for name, files in (("si_tr_s", 12_776), ("si_dt_05", 1_206), ("si_et_05", 651))
     )
 
     def __init__(

@@ -37,8 +37,6 @@ class SoundEvent(BaseModel):
     """One sound of a soundscape; the stretch of its file begins at `source_time_s`.
 
     Attributes:
-        pitch_shift: in semitones, or None.
-        time_stretch: factor of its duration, or None.
         snr_db: loudness above the reference level, in LU; 0 for a background.
     """
 
@@ -60,9 +58,6 @@ class Soundscape(BaseModel):
 
     Attributes:
         ref_db: loudness of the background, in LUFS.
-        reverb: amount of SoX's reverberation of the mixture, or None.
-        trimmed: whether it was cut after it was made.
-        events: in order of time.
     """
 
     model_config = ConfigDict(frozen=True, populate_by_name=True)

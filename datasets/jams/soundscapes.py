@@ -72,9 +72,6 @@ def soundscape_of(mixture: Mixture, corpora: Corpora) -> Soundscape:
     """The soundscape of a recipe of the renderers "scaper...".
 
     Files are named by their full path if their corpus has a folder, else by corpus and path.
-
-    Raises:
-        DatasetError: the recipe holds what Scaper cannot do.
     """
     _check(mixture)
     backgrounds = [source for source in mixture.sources if source.role == "background"]
@@ -152,17 +149,12 @@ def _event(source: Source, mixture: Mixture, ref_db: float, corpora: Corpora) ->
     return SoundEvent(
         role="foreground" if in_front else "background",
         label=source.label,
-        source_file=_file(source, corpora),
+        source_file=f"{_folder(source, corpora) or source.clip.corpus}/{source.clip.path}",
         source_time_s=start_s,
         event_time_s=seconds_of(source.onset, rate),
         event_duration_s=duration_s,
         snr_db=round(_level_db(source.gain) - ref_db, 9) if in_front else 0.0,
     )
-
-
-def _file(source: Source, corpora: Corpora) -> str:
-    folder = _folder(source, corpora) or source.clip.corpus
-    return f"{folder}/{source.clip.path}"
 
 
 def _folder(source: Source | None, corpora: Corpora) -> str:

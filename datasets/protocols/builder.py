@@ -141,12 +141,7 @@ class Pool:
 
 
 def open_pool(selection: Selection, context: BuildContext) -> Pool:
-    """Resolve a selection; files that are missing in other splits do not matter.
-
-    Raises:
-        ConfigError: an unknown corpus or label, or all labels are excluded.
-        DatasetError: no recording is left, or none of a label in `labels`.
-    """
+    """Resolve a selection; files that are missing in other splits do not matter."""
     corpus = context.corpus(selection.corpus)
     split = selection.split or context.split
     of_split = recordings_of(corpus, split)

@@ -97,11 +97,7 @@ def read(path: Path, start: int = 0, frames: int | None = None, *, finite: bool 
 def read_mono(
     path: Path, start: int = 0, frames: int | None = None, *, channel: int | str | None = None, finite: bool = True
 ) -> tuple[Samples, int]:
-    """As `read`, but one channel [T]; `channel` is its number, "mean", or None to refuse other files.
-
-    Raises:
-        AudioError: as `read`, or `channel` does not choose one of several channels.
-    """
+    """As `read`, but one channel [T]; `channel` is its number, "mean", or None to refuse other files."""
     decoded, rate = _decode(path, start, frames, finite=finite)
     channels = decoded.shape[1]
     if channels == 1 and channel in (None, "mean", 0):

@@ -30,11 +30,7 @@ Track = NDArray[np.float64]
 
 
 def info(path: Path) -> VideoInfo:
-    """Length and rate of the first video stream of a file.
-
-    Raises:
-        AudioError: the file is missing, not a video, or has no pictures.
-    """
+    """Length and rate of the first video stream of a file."""
     with _stream(path) as (container, stream):
         # Some containers (WebM) do not state the number.
         frames = stream.frames or sum(1 for packet in container.demux(stream) if packet.size)

@@ -105,6 +105,4 @@ class AudioTree:
 
     def _makes_one(self, channels: int) -> bool:
         """Whether `channel` reduces this many channels to one."""
-        if self._channel is None:
-            return channels == 1
-        return self._channel == "mean" or 0 <= self._channel < channels
+        return channels == 1 if self._channel is None else self._channel == "mean" or 0 <= self._channel < channels

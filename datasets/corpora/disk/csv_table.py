@@ -51,11 +51,7 @@ class CsvTable:
 
 
 def read_table(path: Path) -> CsvTable:
-    """Read a comma- or tab-separated UTF-8 file, with or without a byte-order mark.
-
-    Raises:
-        CorpusError: the file is missing, not text, empty, or a row has too few or too many cells.
-    """
+    """Read a comma- or tab-separated UTF-8 file, with or without a byte-order mark."""
     try:
         text = path.read_text(encoding="utf-8-sig")
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text))

@@ -82,9 +82,6 @@ def hold_out(entries: Iterable[FileEntry], share: float, *, where: str) -> list[
     """Move a share of the groups of "train" to "valid", at least one.
 
     The groups with the smallest SHA-256 go, so that neither order nor machine matters.
-
-    Raises:
-        CorpusError: "train" has fewer than two groups.
     """
     known = list(entries)
     groups = {entry.group for entry in known if entry.split == "train"}

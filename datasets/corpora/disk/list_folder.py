@@ -54,11 +54,7 @@ class ListFolder:
         return locate(self.root, path).is_file()
 
     def file(self, *paths: str) -> Path:
-        """The first of several places of a list that is a file.
-
-        Raises:
-            CorpusError: none is, or a path leads out of the folder.
-        """
+        """The first of several places of a list that is a file."""
         for path in paths:
             if self.has(path):
                 return self.root / path

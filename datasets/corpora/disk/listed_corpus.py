@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -26,7 +26,6 @@ class Listing:
 
     Attributes:
         title: names them in messages: "of audio_train" in "2 of the 5 files of audio_train".
-        entries: the files by path, including missing ones.
         listed: number of files before options leave some out.
         released: number of files in the release, if known.
     """
@@ -183,15 +182,7 @@ class ListedCorpus(ABC):
     def _recordings_from(self, entries: Sequence[FileEntry]) -> tuple[Recording, ...]:
         headers = self._files.headers([entry.path for entry in entries])
         return tuple(
-            Recording(
-                path=entry.path,
-                label=entry.label,
-                frames=header.frames,
-                sample_rate_hz=header.sample_rate_hz,
-                split=entry.split,
-                group=entry.group,
-                transcript=entry.transcript,
-            )
+            Recording(frames=header.frames, sample_rate_hz=header.sample_rate_hz, **asdict(entry))
             for entry, header in zip(entries, headers, strict=True)
         )
 

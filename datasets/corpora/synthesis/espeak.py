@@ -106,9 +106,6 @@ def speak(text: str, *, voice: Voice, seed: int) -> Speech:
 
     Returns:
         Speech at `SAMPLE_RATE_HZ`, with the silence around it.
-
-    Raises:
-        CorpusError: the library or its data cannot be used; the message says what to install.
     """
     # Python delivers Ctrl-C to the main thread, and an exception inside a callback from C is lost: another thread
     # speaks, so that an interrupt ends the wait instead of a stretch of the audio.

@@ -32,10 +32,8 @@ class Face:
         width: half the width of the mouth at rest.
         jaw: height of the widest opening.
         lips: thickness of upper and lower lip.
-        skin: grey of the skin, and of lips and teeth.
         light: slope of the skin's grey across the frame, along x and y.
         waves: [3, 4] amplitude, wave numbers along x and y, and phase of the skin's texture.
-        chin: height of the shadow below the lower lip.
     """
 
     width: float

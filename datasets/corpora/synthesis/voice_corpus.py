@@ -76,11 +76,7 @@ class VoiceCorpus(ABC):
     def recordings(self) -> Sequence[Recording]:
         """All recordings, sorted by path; the first call synthesises them (5 ms a sentence)."""
         if not self._recordings:
-            paths = (
-                f"{speaker}/{split}-{index:04d}.wav"
-                for speaker, split in _SPLIT.items()
-                for index in range(self.utterances)
-            )
+            paths = (f"{who}/{split}-{n:04d}.wav" for who, split in _SPLIT.items() for n in range(self.utterances))
             self._recordings = tuple(self._recording(path) for path in sorted(paths))
         return self._recordings
 
