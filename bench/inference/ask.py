@@ -67,16 +67,8 @@ def guarded(work: Callable[[], T]) -> T | Failure:
 def ask(system: AnySystem, batch: QueryBatch, truths: Sequence[Truth]) -> Extraction:
     """Have a system answer a batch: in full float32, and an oracle with copies of the truths.
 
-    Runs, `doctor` and the cost measurement all ask in this way; call it through `guarded`.
-
-    Args:
-        system: the system, on the device of the batch.
-        batch: the queries.
-        truths: of the same trials, at the batch's rate; only privileged systems receive them.
-
-    Raises:
-        TypeError: it is no system, or its answer is no extraction.
-        Exception: whatever the system raises.
+    Runs, `doctor` and the cost measurement all ask in this way; call it through `guarded`, because it raises what the
+    system raises. `truths` are of the same trials, at the batch's rate; only privileged systems receive them.
     """
     with full_float32():
         if isinstance(system, PrivilegedSystem):
@@ -92,18 +84,10 @@ def ask(system: AnySystem, batch: QueryBatch, truths: Sequence[Truth]) -> Extrac
 
 
 class Inference:
-    """Runs one system over trials, in batches that shrink when memory runs out.
-
-    Args:
-        system: the system, on its device.
-        device: where its batches go.
-        batch_size: most queries in a batch.
-    """
+    """Runs one system over trials, in batches of at most `batch_size` that shrink when memory runs out."""
 
     def __init__(self, system: AnySystem, *, device: str, batch_size: int) -> None:
-        self._system = system
-        self._device = device
-        self.batch_size = batch_size
+        self._system, self._device, self.batch_size = system, device, batch_size
 
     def begin(self, items: Sequence[Item]) -> Answering:
         """Have trials answered; on a GPU the first batch is under way when this returns."""
@@ -120,8 +104,7 @@ class Inference:
 
     def bucket(self, items: Sequence[Item]) -> list[list[Item]]:
         """Batches of trials at the system's rate."""
-        equal_lengths = not self._system.card.padding_neutral
-        return bucket(items, batch_size=self.batch_size, equal_lengths=equal_lengths)
+        return bucket(items, batch_size=self.batch_size, equal_lengths=not self._system.card.padding_neutral)
 
     @torch.inference_mode()
     def begin_batch(self, items: Sequence[Item]) -> Callable[[], dict[int, Answer]]:
@@ -141,22 +124,19 @@ class Inference:
             own = estimates
             if isinstance(own, Tensor):
                 own = [row[: i.length].clone() for row, i in zip(own, items, strict=True)]
-            return {
-                item.index: _answer(extraction, item, estimate, given)
-                for item, estimate, given in zip(items, own, probabilities, strict=True)
-            }
+            answers = {}
+            for item, estimate, given in zip(items, own, probabilities, strict=True):
+                failure = extraction.failures.get(item.query.id)
+                answers[item.index] = Answer(failure=failure)
+                if failure is None:
+                    answers[item.index] = Answer(estimate=estimate, class_probabilities=given)
+            return answers
 
         return finish
 
 
 class Answering:
-    """Trials that a system is answering; a batch that fails is repeated in smaller batches.
-
-    Args:
-        inference: the system.
-        items: the trials.
-        resampled: the same at the system's rate.
-    """
+    """Trials that a system is answering, also at its own rate; a batch that fails is repeated in smaller batches."""
 
     def __init__(self, inference: Inference, items: Sequence[Item], resampled: list[Item]) -> None:
         self._inference, self._items, self._resampled = inference, items, resampled
@@ -217,18 +197,12 @@ def _own_query(query: Query) -> Query:
 
 
 def _own_truth(truth: Truth) -> Truth:
-    """A copy of the signals."""
     target = None if truth.target is None else truth.target.clone()
     return replace(truth, target=target, interferers=truth.interferers.clone())
 
 
 def _estimates(extraction: Extraction, batch: QueryBatch) -> Tensor | list[Tensor]:
-    """Estimates on their way to the CPU: one [T_b] for each query, or all [B, T] with the padding.
-
-    Raises:
-        TypeError: the estimates are not real signals.
-        ValueError: the shape is not that of the batch's mixtures.
-    """
+    """Estimates on their way to the CPU: one [T_b] for each query, or all [B, T] with the padding."""
     size, _, length = batch.mixture.shape
     estimate = extraction.estimate
     if not isinstance(estimate, Tensor):
@@ -256,28 +230,15 @@ def _gpus(extraction: Extraction) -> set[torch.device]:
 
 
 def _probabilities(extraction: Extraction, size: int, card: SystemCard) -> Sequence[Tensor | None]:
-    """Class probabilities [K] of each query, on the CPU, or None.
-
-    Raises:
-        ValueError: they do not fit the classes of the card.
-    """
+    """Class probabilities [K] of each query, on the CPU, or None."""
     given = extraction.class_probabilities
     if given is None:
         return [None] * size
-    wanted = (size, len(card.classes or ()))
-    if tuple(given.shape) != wanted:
-        raise ValueError(
-            f"class_probabilities have shape {list(given.shape)}, not {list(wanted)}: one for each "
-            "query and class of the card"
-        )
+    wanted, shape = [size, len(card.classes or ())], list(given.shape)
+    if shape != wanted:
+        problem = f"class_probabilities have shape {shape}, not {wanted}"
+        raise ValueError(f"{problem}: one for each query and class of the card")
     return list(_to_cpu(given))
-
-
-def _answer(extraction: Extraction, item: Item, estimate: Tensor, probabilities: Tensor | None) -> Answer:
-    failure = extraction.failures.get(item.query.id)
-    if failure is not None:
-        return Answer(failure=failure)
-    return Answer(estimate=estimate, class_probabilities=probabilities)
 
 
 def _back(answer: Answer, at_own_rate: Item, item: Item) -> Answer:

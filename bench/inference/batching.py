@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 
@@ -30,16 +31,12 @@ class Item:
 def bucket(items: Sequence[Item], *, batch_size: int, equal_lengths: bool = False) -> list[list[Item]]:
     """Sort by length and cut into batches.
 
-    Args:
-        items: any order.
-        batch_size: most items in a batch.
-        equal_lengths: put only items of one length together, for systems whose answer depends on the padding.
+    With `equal_lengths` only items of one length are together, for systems whose answer depends on the padding.
     """
     batches: list[list[Item]] = []
     for item in sorted(items, key=lambda item: (item.length, item.index)):
-        last = batches[-1] if batches else None
-        fits = last is not None and len(last) < batch_size
-        if last is not None and fits and not (equal_lengths and last[0].length != item.length):
+        last = batches[-1] if batches else []
+        if last and len(last) < batch_size and not (equal_lengths and last[0].length != item.length):
             last.append(item)
         else:
             batches.append([item])
@@ -55,15 +52,13 @@ def at_rate(item: Item, rate_hz: int | None) -> Item:
     source_hz = query.sample_rate_hz
     if rate_hz is None or rate_hz == source_hz:
         return item
-    clues = replace(
-        query.clues, enrollments=tuple(resampled(clip, source_hz, rate_hz) for clip in query.clues.enrollments)
-    )
-    mixture = resampled(query.mixture, source_hz, rate_hz)
-    target = None if truth.target is None else resampled(truth.target, source_hz, rate_hz)
+    move = partial(resampled, from_hz=source_hz, to_hz=rate_hz)
+    clues = replace(query.clues, enrollments=tuple(map(move, query.clues.enrollments)))
+    target = None if truth.target is None else move(truth.target)
     return Item(
         index=item.index,
-        query=replace(query, mixture=mixture, sample_rate_hz=rate_hz, clues=clues),
-        truth=replace(truth, target=target, interferers=resampled(truth.interferers, source_hz, rate_hz)),
+        query=replace(query, mixture=move(query.mixture), sample_rate_hz=rate_hz, clues=clues),
+        truth=replace(truth, target=target, interferers=move(truth.interferers)),
     )
 
 

@@ -18,21 +18,12 @@ from ..inference.batching import Item
 from ..scoring.cache import system_identity
 
 FOLDER = "estimates"
-_DIGITS = 12
 _PROBABILITIES = ".classes.json"
 
 
 def estimates_folder(root: Path, *, dataset: str, title: str, identity: str, fingerprint: str) -> Path:
-    """The folder of one system's estimates on one dataset; other weights have another folder.
-
-    Args:
-        root: the run's folder `estimates`.
-        dataset: name of the dataset.
-        title: of the system.
-        identity: of the system, see `cache.system_identity`.
-        fingerprint: of the dataset.
-    """
-    return root / dataset / f"{title}-{digest(identity, fingerprint)[:_DIGITS]}"
+    """The folder of one system's estimates on one dataset in the run's folder; other weights have another folder."""
+    return root / dataset / f"{title}-{digest(identity, fingerprint)[:12]}"
 
 
 def estimate_path(folder: Path, trial_id: str) -> Path:
@@ -41,15 +32,7 @@ def estimate_path(folder: Path, trial_id: str) -> Path:
 
 
 class SystemAnswers:
-    """Answers of one system on one set; an `AnswerSource`.
-
-    Args:
-        system: the system, on its device.
-        device: where its batches go.
-        batch_size: most queries in a batch.
-        sample_rate_hz: rate of the stored estimates, that of the set.
-        folder: stores estimates and class probabilities, or None.
-    """
+    """Answers of one system on one set, an `AnswerSource`; `folder` stores estimates, at the set's rate."""
 
     def __init__(
         self, system: AnySystem, *, device: str, batch_size: int, sample_rate_hz: int, folder: Path | None = None
@@ -61,8 +44,7 @@ class SystemAnswers:
 
     def complete(self, ids: Sequence[str], /) -> bool:
         """Whether every estimate is stored, if they are stored at all; a failed one never is."""
-        folder = self._folder
-        return folder is None or all(estimate_path(folder, trial_id).is_file() for trial_id in ids)
+        return self._folder is None or all(estimate_path(self._folder, name).is_file() for name in ids)
 
     def stored(self, items: Sequence[Item]) -> dict[int, Answer]:
         """Stored answers by item index; a file that cannot be read is removed."""

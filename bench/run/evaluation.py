@@ -91,14 +91,6 @@ class ChunkScores:
     trials: range
     scores: list[Score]
 
-    @property
-    def by_trial(self) -> dict[str, list[Score]]:
-        """Scores by trial id."""
-        found: dict[str, list[Score]] = {}
-        for score in self.scores:
-            found.setdefault(score.trial_id, []).append(score)
-        return found
-
 
 @dataclass(frozen=True, slots=True)
 class _Task:
@@ -143,12 +135,9 @@ class Evaluation:
     """Computes base-metric scores on one set.
 
     Args:
-        dataset: the set.
-        plan: the metrics.
         device: device of batched metrics.
         pool: processes for metrics of one file.
         cache: scores of earlier runs, or None.
-        chunk_trials: trials of a chunk.
         swap_roles: score each reference against its estimate, for variants of metrics.
     """
 
@@ -163,14 +152,9 @@ class Evaluation:
         chunk_trials: int = CHUNK_TRIALS,
         swap_roles: bool = False,
     ) -> None:
-        self.dataset = dataset
-        self.plan = plan
-        self._device = device
-        self._pool = pool
-        self._cache = cache
-        self._rate_hz = dataset.card.sample_rate_hz
-        self._chunk_trials = chunk_trials
-        self._swap_roles = swap_roles
+        self.dataset, self.plan, self._rate_hz = dataset, plan, dataset.card.sample_rate_hz
+        self._device, self._pool, self._cache = device, pool, cache
+        self._chunk_trials, self._swap_roles = chunk_trials, swap_roles
         total = len(dataset)
         self.chunks = tuple(range(start, min(start + chunk_trials, total)) for start in range(0, total, chunk_trials))
         """Trials of each chunk; they depend on the set and the chunks' length alone."""
@@ -178,12 +162,7 @@ class Evaluation:
     def run(
         self, source: AnswerSource, wanted: Iterable[int], *, metrics: Sequence[Metric] | None = None
     ) -> Iterator[ChunkScores]:
-        """Scores of the wanted chunks, in order.
-
-        Args:
-            source: the system or the files.
-            wanted: numbers of chunks.
-            metrics: base metrics; those of the plan if None.
+        """Scores of the wanted chunks, in order, by base metrics (None: those of the plan).
 
         Raises:
             AudioError: a recording of the set is missing or damaged; the chunks before it are given first.
@@ -260,7 +239,6 @@ class Evaluation:
 
     @staticmethod
     def _collect(task: _Task, chunk: _Chunk) -> _Chunk:
-        """Wait for the system's answers, and store them."""
         if chunk.answering:
             new = chunk.unanswered
             chunk.answers |= chunk.answering.finish()

@@ -19,11 +19,7 @@ def by_dataset(rank_by: RankBy, datasets: Iterable[str]) -> dict[str, str]:
 
 
 def checked_by_dataset(rank_by: RankBy, metrics: Mapping[str, Sequence[MetricInfo]]) -> dict[str, str]:
-    """The metric of each dataset; a single name holds for the datasets that have it.
-
-    Args:
-        rank_by: the setting.
-        metrics: metrics of each dataset.
+    """The metric of each dataset, of those it has; a single name holds for the datasets that have it.
 
     Raises:
         ConfigError: no such dataset, the dataset has no such metric, or the metric cannot rank.
@@ -37,10 +33,12 @@ def checked_by_dataset(rank_by: RankBy, metrics: Mapping[str, Sequence[MetricInf
         if dataset not in infos:
             raise ConfigError(f"rank_by: unknown dataset {dataset!r}{suggest(dataset, infos)}")
         if name not in infos[dataset]:
-            known = suggest(name, infos[dataset])
-            raise ConfigError(f"rank_by: dataset {dataset!r} has no metric {name!r}{known}")
-        if not infos[dataset][name].can_rank:
-            raise ConfigError(f"rank_by: metric {name!r} cannot rank systems: {_reason(infos[dataset][name])}")
+            raise ConfigError(f"rank_by: dataset {dataset!r} has no metric {name!r}{suggest(name, infos[dataset])}")
+        if not (info := infos[dataset][name]).can_rank:
+            reason = f"it is a part of {info.part_of!r}; choose that one"
+            if info.part_of is None:
+                reason = "it has no direction; choose a metric of which higher or lower is better"
+            raise ConfigError(f"rank_by: metric {name!r} cannot rank systems: {reason}")
     return wanted
 
 
@@ -62,9 +60,3 @@ def parse_rank_by(values: Sequence[str]) -> RankBy:
             )
         found[dataset] = name
     return found
-
-
-def _reason(info: MetricInfo) -> str:
-    if info.part_of is not None:
-        return f"it is a part of {info.part_of!r}; choose that one"
-    return "it has no direction; choose a metric of which higher or lower is better"

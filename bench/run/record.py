@@ -108,9 +108,8 @@ class ContentsFacts(_Facts):
 
     def text(self) -> str:
         """Parts and counts in one line."""
-        counts = [f"{self.recordings} recordings"]
-        counts += [f"{self.speakers} speakers"] if self.speakers else []
-        return ", ".join([*self.parts, *counts])
+        speakers = [f"{self.speakers} speakers"] if self.speakers else []
+        return ", ".join([*self.parts, f"{self.recordings} recordings", *speakers])
 
 
 class ContentsRecord(ContentsFacts):
@@ -246,11 +245,7 @@ class RunRecord(RunFacts):
 
 
 def write_record(folder: Path, record: RunRecord) -> None:
-    """Write run.json.
-
-    Raises:
-        OutputError: the folder cannot be written.
-    """
+    """Write run.json."""
     write_atomic(folder / _FILE, record.model_dump_json(indent=2).encode() + b"\n")
 
 
@@ -267,9 +262,9 @@ def read_record(folder: Path) -> RunRecord | None:
         return RunRecord.model_validate_json(path.read_bytes())
     except ValidationError as error:
         first = error.errors()[0]
+        problem = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
         raise DatasetError(
-            f"{str(path)!r} is damaged or of another release of tsebench "
-            f"({'.'.join(str(p) for p in first['loc'])}: {first['msg']}); use --fresh"
+            f"{str(path)!r} is damaged or of another release of tsebench ({problem}); use --fresh"
         ) from None
 
 

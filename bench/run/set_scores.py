@@ -14,8 +14,6 @@ from ..rows import ScoreRow
 from ..scoring.scorer import improvements, reference_values
 from .evaluation import AnswerSource, ChunkScores, Evaluation
 
-_ByTrial = dict[str, list[Score]]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChunkRows:
@@ -29,13 +27,7 @@ class SetScores:
     """Rows of systems, or of files made elsewhere, on one set.
 
     Scores of the mixtures and of the references are computed once, and joined to those of every system: an improvement
-    is value(system) − value(mixture) of the same trial and signature.
-
-    Args:
-        evaluation: computes base metrics on the set.
-        run_id: of all rows.
-        progress: observer of trials that are done.
-        tags_of: tags of a trial's rows.
+    is value(system) − value(mixture) of the same trial and signature. `tags_of` gives the tags of a trial's rows.
     """
 
     def __init__(
@@ -48,45 +40,28 @@ class SetScores:
     ) -> None:
         self._evaluation, self._dataset, self._plan = evaluation, evaluation.dataset, evaluation.plan
         self._run_id, self._progress_of, self._tags_of = run_id, progress, tags_of
-        self._mixture: _ByTrial = {}
+        self._mixture: dict[str, list[Score]] = {}
         self._mixture_identity = ""
-        self._reference: _ByTrial = {}
+        self._reference: dict[str, list[Score]] = {}
 
     def score_mixtures(
         self, source: AnswerSource, chunks: Sequence[int], *, metrics: Sequence[Metric] | None = None
     ) -> None:
-        """Score the unprocessed mixtures.
-
-        Args:
-            source: answers with the mixtures.
-            chunks: numbers of chunks.
-            metrics: base metrics; those of the plan if None.
-        """
+        """Score the unprocessed mixtures, which the source answers with, by base metrics (None: those of the plan)."""
         self._mixture_identity = source.identity
         self._mixture = self._scores("mixture scores", source, chunks, metrics)
 
     def score_references(self, source: AnswerSource, chunks: Sequence[int]) -> None:
-        """Score the references themselves, with the metrics that show this value.
-
-        Args:
-            source: answers with the references.
-            chunks: numbers of chunks.
-        """
+        """Score the references themselves, which the source answers with, by the metrics that show this value."""
         metrics = [value.base for value in self._plan.reference_values]
         self._reference = self._scores("reference scores", source, chunks, metrics)
 
     def rows(self, title: str, source: AnswerSource, chunks: Sequence[int]) -> Iterator[ChunkRows]:
-        """Rows of one system, chunk by chunk.
-
-        Args:
-            title: of the system.
-            source: its answers.
-            chunks: numbers of chunks; the others count as done.
-        """
+        """Rows of one system, chunk by chunk; chunks that are not named count as done."""
         with self._progress(title, range(len(self._evaluation.chunks))) as advance:
             advance(len(self._dataset) - self._count(chunks))
             for part in self._parts(source, chunks):
-                scores = part.by_trial
+                scores = _by_trial(part.scores)
                 trials = [self._dataset.trials[index] for index in part.trials]
                 rows = [row for trial in trials for row in self._rows_of(title, trial, scores[trial.id])]
                 yield ChunkRows(chunk=part.chunk, rows=rows)
@@ -94,14 +69,13 @@ class SetScores:
 
     def _scores(
         self, what: str, source: AnswerSource, chunks: Sequence[int], metrics: Sequence[Metric] | None
-    ) -> _ByTrial:
-        found: _ByTrial = {}
+    ) -> dict[str, list[Score]]:
+        found: list[Score] = []
         with self._progress(what, chunks) as advance:
             for part in self._evaluation.run(source, chunks, metrics=metrics):
-                for score in part.scores:
-                    found.setdefault(score.trial_id, []).append(score)
+                found += part.scores
                 advance(len(part.trials))
-        return found
+        return _by_trial(found)
 
     def _parts(self, source: AnswerSource, chunks: Sequence[int]) -> Iterator[ChunkScores]:
         if not self._mixture or source.identity != self._mixture_identity:
@@ -113,7 +87,6 @@ class SetScores:
             yield ChunkScores(chunk=chunk, trials=trials, scores=known)
 
     def _rows_of(self, title: str, trial: Trial, scores: Sequence[Score]) -> Iterator[ScoreRow]:
-        """Rows of one trial."""
         judged = reference_values(self._plan, system=scores, reference=self._reference.get(trial.id, []))
         gained = improvements(self._plan, system=scores, mixture=self._mixture.get(trial.id, []))
         tags = self._tags_of(trial)
@@ -136,3 +109,10 @@ class SetScores:
 
     def _progress(self, what: str, chunks: Iterable[int]) -> AbstractContextManager[Advance]:
         return self._progress_of(f"{self._dataset.card.name}: {what}", self._count(chunks))
+
+
+def _by_trial(scores: Iterable[Score]) -> dict[str, list[Score]]:
+    found: dict[str, list[Score]] = {}
+    for score in scores:
+        found.setdefault(score.trial_id, []).append(score)
+    return found

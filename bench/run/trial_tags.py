@@ -28,9 +28,6 @@ class TrialTags:
     - `duration_s`: length of the mixture.
 
     A tag of the trial itself overrides one of these. A tag whose recordings cannot be read is left out.
-
-    Args:
-        dataset: the set, with its corpora.
     """
 
     def __init__(self, dataset: Dataset) -> None:
@@ -39,9 +36,7 @@ class TrialTags:
 
     def tags(self, trial: Trial) -> Mapping[str, Tag]:
         """All tags of a trial."""
-        mixture = self._dataset.mixtures[trial.mixture_id]
-        derived = dict(self._derived(trial, mixture))
-        return {**derived, **trial.tags}
+        return {**dict(self._derived(trial, self._dataset.mixtures[trial.mixture_id])), **trial.tags}
 
     def _derived(self, trial: Trial, mixture: Mixture) -> Iterator[tuple[str, Tag]]:
         foreground = [source for source in mixture.sources if source.role == "foreground"]
@@ -53,9 +48,8 @@ class TrialTags:
             if classes := labels or trial.clue.classes:
                 yield "class", "+".join(classes)
         lengths_s = [self._enrollment_s(clip) for clip in trial.clue.enrollments]
-        known_s = [length for length in lengths_s if length is not None]
-        if lengths_s and len(known_s) == len(lengths_s):
-            yield "enrollment_s", round(sum(known_s), 3)
+        if lengths_s and None not in lengths_s:
+            yield "enrollment_s", round(sum(filter(None, lengths_s)), 3)
         if "overlap" not in trial.tags and trial.clue.video is None:
             overlap = self._overlap(trial, mixture, foreground)
             if overlap is not None:
@@ -89,18 +83,15 @@ class TrialTags:
         return start_s, min(start_s + length_s, mixture.num_samples / mixture.sample_rate_hz)
 
     def _seconds(self, clip: Clip) -> float | None:
-        rate_hz = self._rate_hz(clip)
-        return None if rate_hz is None else clip.frames / rate_hz
-
-    def _rate_hz(self, clip: Clip) -> int | None:
-        """The rate of a recording, read from its first frame; None if it cannot be read."""
+        """Length by the rate in the first frame of the recording; None if it cannot be read."""
         key = (clip.corpus, clip.path)
         if key not in self._rates_hz:
             try:
                 self._rates_hz[key] = self._dataset.corpora[clip.corpus].read(clip.path, 0, 1)[1]
             except AudioError:
                 self._rates_hz[key] = None
-        return self._rates_hz[key]
+        rate_hz = self._rates_hz[key]
+        return None if rate_hz is None else clip.frames / rate_hz
 
 
 def _union(spans: list[tuple[float, float]]) -> list[tuple[float, float]]:

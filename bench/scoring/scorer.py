@@ -157,16 +157,14 @@ class Scorer:
     ) -> Iterator[tuple[tuple[int, ...], Signals]]:
         for part in _parts(rows, [len(item.mixture) for item in checked]):
             items = [checked[row] for row in part]
-            yield (
-                part,
-                Signals(
-                    estimate=self._stack([item.estimate for item in items]),
-                    reference=self._stack([item.reference for item in items]),
-                    mixture=self._stack([item.mixture for item in items]),
-                    lengths=torch.tensor([len(i.mixture) for i in items], device=self.device),
-                    sample_rate_hz=self.sample_rate_hz,
-                ),
+            signals = Signals(
+                estimate=self._stack([item.estimate for item in items]),
+                reference=self._stack([item.reference for item in items]),
+                mixture=self._stack([item.mixture for item in items]),
+                lengths=torch.tensor([len(i.mixture) for i in items], device=self.device),
+                sample_rate_hz=self.sample_rate_hz,
             )
+            yield part, signals
 
     def _stack(self, signals: Sequence[Tensor]) -> Tensor:
         """[B, T] float64 on the device, zero past the end of each signal."""
