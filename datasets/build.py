@@ -48,12 +48,7 @@ __all__ = ["build", "materialise"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Draws:
-    """All draws of a builder.
-
-    Attributes:
-        lost: number of mixtures without enough recordings.
-        missing: recordings that are used and cannot be read, and why.
-    """
+    """All draws of a builder; `lost` mixtures had too few recordings, and `missing` ones have their reasons."""
 
     drawn: Sequence[Drawn]
     lost: int

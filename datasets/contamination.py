@@ -40,11 +40,7 @@ class Overlap:
 
 
 def overlap(dataset: Dataset, *, training_data: Sequence[str], trained_on: Contents | None = None) -> Overlap | None:
-    """Compare a test set with training data; None if nothing is known to be in both.
-
-    Args:
-        training_data: names, as above.
-    """
+    """Compare a test set with training data, named as above; None if nothing is known to be in both."""
     tested, trained = contents_of(dataset), trained_on or Contents()
     stated = dict.fromkeys((*training_data, *trained.parts))
     named = tuple(item for item in stated if _names(item, dataset.card, tested.parts))

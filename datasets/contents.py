@@ -151,11 +151,7 @@ def _splits(corpus: Corpus, paths: set[str]) -> set[str]:
 
 
 def contents_of_recipe(opened: OpenedBuilder) -> Contents:
-    """All recordings that the selections of a recipe name, for networks trained on a stream of it.
-
-    A recipe without selections follows a list, such as LibriMix; of such a set only the parts are given, from some of
-    its draws.
-    """
+    """All recordings that a recipe's selections name; only the parts, from some draws, of one that follows a list."""
     pools = list(_pools(opened))
     keys = sorted({(p.corpus, r.path) for p in pools for some in p.by_label.values() for r in some})
     configs = opened.config.corpora

@@ -92,11 +92,7 @@ class Dataset:
 
 
 def load_dataset(folder: str | Path, *, corpus_dirs: Mapping[str, Path] | None = None) -> Dataset:
-    """Open a dataset folder, and the corpora of its recordings.
-
-    Args:
-        corpus_dirs: folders of corpora by name, in addition to those of the user file.
-    """
+    """Open a dataset folder and its corpora, whose folders are in `corpus_dirs` or in the user file."""
     manifest = read_manifest(Path(folder))
     used = {file.corpus for file in manifest.files}
     configs = {name: config for name, config in manifest.card.corpora.items() if name in used}

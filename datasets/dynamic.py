@@ -18,12 +18,7 @@ _TRIES = 100
 
 
 class TrialStream:
-    """An unbounded, seeded sequence of trials; item i never depends on the others.
-
-    Attributes:
-        classes: vocabulary of the builder, sorted.
-        fingerprint: SHA-256 (hex) of the recipe of the stream.
-    """
+    """An unbounded, seeded sequence of trials; item i never depends on the others."""
 
     def __init__(self, opened: OpenedBuilder) -> None:
         self._opened = opened
@@ -70,11 +65,7 @@ def open_stream(
     corpus_dirs: Mapping[str, Path],
     overrides: Mapping[str, object] | None = None,
 ) -> TrialStream:
-    """A stream with the mixing parameters of a dataset config, from another split and seed.
-
-    Args:
-        overrides: builder parameters that differ, for example `{"conditions": ["1:0"]}`.
-    """
+    """A stream of a dataset config with another split and seed; `overrides` are builder parameters that differ."""
     configs = load_dataset_configs(dataset)
     if len(configs) != 1:
         raise ConfigError(

@@ -125,11 +125,7 @@ def read_card(folder: Path) -> DatasetCard:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Read a dataset folder and check its parts.
-
-    Raises:
-        DatasetError: a part is missing or damaged, or does not fit (see `check_manifest`) or match the fingerprint.
-    """
+    """Read a dataset folder and check its parts; DatasetError if one is damaged, or the fingerprint does not match."""
     manifest = Manifest(
         card=read_card(folder),
         mixtures=_read_lines(_MIXTURE, folder / "mixtures.jsonl"),

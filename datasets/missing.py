@@ -115,10 +115,7 @@ def missing_summary(card: DatasetCard, *, first: bool = True) -> str:
 
 
 def leave_out(drawn: Sequence[Drawn], missing: Set[FileKey]) -> list[Drawn]:
-    """The mixtures and trials that need no missing recording.
-
-    `excluded` counts the trials that a mixture loses with its enrollments.
-    """
+    """Mixtures and trials that need no missing recording; `excluded` counts the trials lost with their enrollments."""
     complete = [item for item in drawn if missing.isdisjoint(files_of([item.mixture], []))]
     ids = {item.mixture.id for item in complete}
 

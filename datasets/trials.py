@@ -26,11 +26,7 @@ def render_trial(
     *,
     separated: Separated | None = None,
 ) -> tuple[Query, Truth]:
-    """Query and truth of one trial.
-
-    The mixture is rendered unless its signals are given; `separated` renders enrollments that are sources of other
-    mixtures.
-    """
+    """Query and truth of one trial; `separated` renders enrollments that are sources of other mixtures."""
     signals = rendered or render(mixture, corpora)
     rate = mixture.sample_rate_hz
 

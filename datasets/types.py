@@ -21,11 +21,7 @@ ConditionKind = Literal["FMQ", "PMQ", "FUQ"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clip:
-    """A stretch of one file of a corpus.
-
-    Attributes:
-        path: relative to the corpus root, with forward slashes.
-    """
+    """A stretch of one file of a corpus; its path is relative to the corpus root, with forward slashes."""
 
     corpus: str
     path: str
@@ -35,10 +31,7 @@ class Clip:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MixtureClip:
-    """A source of another mixture of the same set, as it is rendered there.
-
-    Some protocols enroll with the separated file of another mixture, scaled and cut as it is.
-    """
+    """A source of another mixture of the set, scaled and cut as it is rendered there; some protocols enroll with it."""
 
     mixture_id: str
     source_id: str

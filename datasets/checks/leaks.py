@@ -71,11 +71,7 @@ def check_apart(dataset: Dataset, other: Dataset) -> Finding:
 
 
 def _same_split(dataset: Dataset, other: Dataset) -> list[str]:
-    """The parts of corpora that both sets draw from, if these and the split's name are the same.
-
-    The name alone is not enough: a config may leave it out, and training on a test part among others is no shared
-    split.
-    """
+    """Parts of corpora that both sets draw from, if these and the split's name agree (a name may be absent)."""
     if dataset.card.split != other.card.split:
         return []
     ours, theirs = (set(contents_of(each).parts) for each in (dataset, other))

@@ -88,10 +88,7 @@ class Fuss(DiskCorpus):
         )
 
     def classes(self, fsd50k: Fsd50k) -> Mapping[str, LabelledClip]:
-        """Clips of FSD50K by path of a source: file names are Freesound ids, as there.
-
-        A few sources are missing, since FUSS was made from a version of FSD50K before its release.
-        """
+        """Clips of FSD50K by path of a source (names are Freesound ids); a few sources are not in FSD50K's release."""
         clips = {clip.fname: clip for clip in fsd50k.ground_truth}
         paths = sorted(entry.path for part in self._wanted() for entry in self._list(part))
         ids = {path: PurePosixPath(path).stem for path in paths}

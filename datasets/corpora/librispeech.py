@@ -44,10 +44,7 @@ class LibriSpeech(DiskCorpus):
         return self._files.header(path)
 
     def utterances(self, subset: str, speaker: str) -> list[str]:
-        """Paths of a speaker's utterances in the existing chapters, sorted.
-
-        Includes missing utterances that the transcripts of these chapters name.
-        """
+        """Paths of a speaker's utterances in existing chapters, sorted, with missing ones that transcripts name."""
         folder = posixpath.join(subset, speaker)
         if not (self.root / folder).is_dir():
             return []

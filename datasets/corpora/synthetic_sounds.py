@@ -98,10 +98,7 @@ class SyntheticSounds:
         return whole[start:stop].copy(), RATE_HZ
 
     def digest(self, path: str) -> str:
-        """SHA-256 (hex) of corpus, version, seed and path, which determine the recording.
-
-        Not of the samples: the sines and transforms of two machines differ in the last bit.
-        """
+        """SHA-256 (hex) of corpus, version, seed and path; not of samples, whose last bit differs between machines."""
         self._known(path)
         return digest(CORPUS_NAME, VERSION, self._seed, path)
 

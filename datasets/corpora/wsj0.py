@@ -117,10 +117,7 @@ class Wsj0(DiskCorpus):
 
 
 def _read_transcripts(base: Path, folder: str, *, where: str) -> Mapping[str, str]:
-    """Transcripts by utterance, from lines `text (utterance)`, in upper case.
-
-    Verbalised punctuation (`,COMMA`) and tags (`[DOOR_SLAM]`) stay, as they are.
-    """
+    """Transcripts by utterance, from lines `text (utterance)`, in upper case; punctuation and tags stay as they are."""
     files = sorted(
         (_TEXTS.index(path.suffix.lower()), path)
         for path in (base / folder).rglob("*")

@@ -34,11 +34,7 @@ def _key(name: str) -> Any:
 
 
 class SoundEvent(BaseModel):
-    """One sound of a soundscape; the stretch of its file begins at `source_time_s`.
-
-    Attributes:
-        snr_db: loudness above the reference level, in LU; 0 for a background.
-    """
+    """One sound from `source_time_s` of its file on; `snr_db` in LU above the reference level, 0 for a background."""
 
     model_config = ConfigDict(frozen=True, populate_by_name=True)
 
@@ -54,11 +50,7 @@ class SoundEvent(BaseModel):
 
 
 class Soundscape(BaseModel):
-    """Content of one JAMS file of Scaper; files of releases before 1.6 lack some of the settings.
-
-    Attributes:
-        ref_db: loudness of the background, in LUFS.
-    """
+    """Content of one JAMS file of Scaper (some lack settings); `ref_db` is the background's level in LUFS."""
 
     model_config = ConfigDict(frozen=True, populate_by_name=True)
 

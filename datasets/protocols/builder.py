@@ -57,11 +57,7 @@ class BuildContext:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawn:
-    """One mixture with its trials.
-
-    Attributes:
-        excluded: number of queries left out, by reason; reasons without any are dropped.
-    """
+    """One mixture with its trials, and the number of queries left out, by reason (reasons without any are dropped)."""
 
     mixture: Mixture
     trials: tuple[Trial, ...]

@@ -46,18 +46,10 @@ class Corpus(Protocol):
     licence: str
 
     def recordings(self) -> Sequence[Recording]:
-        """All recordings, sorted by path, whatever the order of the directory listing.
-
-        Raises:
-            CorpusError: the corpus is missing, empty or not laid out as expected.
-        """
+        """All recordings, sorted by path; CorpusError if the corpus is missing, empty or not laid out as expected."""
 
     def read(self, path: str, start: int = 0, frames: int | None = None) -> tuple[Samples, int]:
-        """Mono samples [T] of a stretch of one recording, and its sample rate in Hz.
-
-        Raises:
-            AudioError: the file is missing, corrupt, empty, not finite, or not mono.
-        """
+        """Mono samples [T] of a stretch of one recording, and its rate in Hz; AudioError if it cannot be read."""
 
     def digest(self, path: str) -> str:
         """SHA-256 (hex) of all that determines the samples of one recording."""
@@ -94,11 +86,7 @@ class Listed(Protocol):
         """The group of a file; the path itself if it is not listed."""
 
     def entries(self) -> Sequence[Placed]:
-        """All listed files, missing or not, sorted by path.
-
-        Raises:
-            CorpusError: the corpus is missing, or its list cannot be read.
-        """
+        """All listed files, missing or not, sorted by path; CorpusError if the list cannot be read."""
 
     def recording(self, path: str) -> Recording:
         """One recording; CorpusError if it is not listed, AudioError if it is missing or damaged."""
@@ -134,18 +122,10 @@ class VideoCorpus(Corpus, Protocol):
         """Path of the video of a recording, which may be the recording's own."""
 
     def video_info(self, path: str) -> VideoInfo:
-        """Length and rate of the video at `path`.
-
-        Raises:
-            AudioError: the video is missing, cannot be decoded, or has no constant rate.
-        """
+        """Length and rate of the video at `path`; AudioError if it cannot be decoded or has no constant rate."""
 
     def read_video(self, path: str, start: int = 0, frames: int | None = None) -> tuple[Pictures, float]:
-        """Pictures [F, H, W] of a stretch of the video at `path`, and its rate in pictures per s.
-
-        Raises:
-            AudioError: as `video_info`, or the video is shorter than asked.
-        """
+        """Pictures [F, H, W] of a stretch of the video at `path`, and pictures per second; raises as `video_info`."""
 
 
 CorpusFactory = Callable[..., Corpus]

@@ -26,12 +26,7 @@ _ORDER, _RIPPLE_DB, _STOP_DB = 5, 0.25, 50.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActiveLevel:
-    """Level and activity of speech.
-
-    Attributes:
-        power: mean power while active, re full scale ±1; 0 if the signal is silent.
-        activity: share of the time that is active, 0..1.
-    """
+    """Mean `power` of speech while active, re full scale ±1 (0 for silence), and the share of time that is active."""
 
     power: float
     activity: float

@@ -39,11 +39,7 @@ class AudioInfo:
 
 
 def info(path: Path) -> AudioInfo:
-    """Read the header of any file that libsndfile knows.
-
-    Raises:
-        AudioError: the file is missing, not audio, has no samples, or fewer than its header says.
-    """
+    """Read the header of any file that libsndfile knows; AudioError if it is missing, damaged, empty or cut."""
     try:
         header = soundfile.info(str(path))
     except _NOT_AUDIO as error:

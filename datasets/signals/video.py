@@ -97,11 +97,7 @@ def crop_centre(pictures: Pictures, size: int = LIP_SIZE) -> Pictures:
 
 
 def crop_lips(pictures: Pictures, track: Track, size: int = LIP_SIZE) -> Pictures:
-    """Squares around the mouth, scaled to [F, size, size].
-
-    Args:
-        track: [F, 3] middle (x, y) and side of the squares in pixels; what sticks out of a picture repeats its edge.
-    """
+    """Squares around the mouth (`track` [F, 3]), scaled to [F, size, size]; beyond a picture its edge is repeated."""
     squares = (_square(picture, *row) for picture, row in zip(pictures, track, strict=True))
     return np.concatenate([resize(square[None], height=size, width=size) for square in squares])
 

@@ -13,12 +13,7 @@ from ....core.errors import CorpusError, suggest
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CsvTable:
-    """A CSV file with a header.
-
-    Attributes:
-        rows: cells without surrounding blanks, as many in each row as the header has.
-        lines: line of the file at which each row ends.
-    """
+    """A CSV file with a header; cells are stripped, and `lines` holds the line at which each row ends."""
 
     path: Path
     header: tuple[str, ...]

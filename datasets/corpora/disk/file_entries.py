@@ -25,11 +25,7 @@ class FileEntry:
 
 
 def locate(root: Path, path: str, *, error: type[TsebenchError] = CorpusError) -> Path:
-    """The file at `path` in `root`.
-
-    Raises:
-        TsebenchError: of class `error`, if the path is absolute or leads out of the root.
-    """
+    """The file at `path` in `root`; raises `error` if the path is absolute or leads out of the root."""
     absolute = path.startswith("/") or os.path.isabs(path)  # noqa: PTH117
     if absolute or "\0" in path or not _inside(root, path):
         raise error(

@@ -19,12 +19,7 @@ class Release:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleasePart:
-    """One part of a corpus, which a user may have without the others.
-
-    Attributes:
-        splits: the splits that its recordings may be in.
-        files: number of audio files in the release; None if it is not fixed.
-    """
+    """One part of a corpus, which a user may have without the others; `files` is None if the number is not fixed."""
 
     name: str
     folder: str

@@ -14,11 +14,7 @@ from .file_entries import locate
 
 
 class ListFolder:
-    """A folder of text files without recordings, needed to build a set, and not to open one.
-
-    Args:
-        root: the folder, or the one that holds `metadata`.
-    """
+    """A folder of text files (or the one above `metadata`), needed to build a set and not to open one."""
 
     title: ClassVar[str]
     get: ClassVar[str]

@@ -19,11 +19,7 @@ SLOTS = tuple((slot, tuple(text.split())) for slot, text in _SLOTS.items())
 
 
 def sentence(draw: bytes) -> str:
-    """The sentence that random bytes choose, upper case without punctuation.
-
-    Args:
-        draw: at least four bytes for each slot; the bias of a 32-bit number modulo ten is 1e-9.
-    """
+    """The sentence that random bytes (four or more for each slot) choose, upper case without punctuation."""
     numbers = (int.from_bytes(draw[4 * k : 4 * k + 4], "big") for k in range(len(SLOTS)))
     return " ".join(words[number % len(words)] for number, (_, words) in zip(numbers, SLOTS, strict=True))
 
