@@ -9,7 +9,6 @@ from typer import Argument, Option
 
 from . import options
 from .commands import command
-from .options import corpora_of
 from .output import say
 
 EXAMPLES = """
@@ -88,7 +87,7 @@ def adapt(
         out=folder,
         options=parse(AdaptOptions, chosen, where="adapt"),
         device=resolve_device(device),
-        corpus_dirs=corpus_dirs(corpora_of(corpus)),
+        corpus_dirs=corpus_dirs(options.corpora_of(corpus)),
         log=say,
     )
     added = ", ".join(f"{name} ({clips} clips)" if clips else name for name, clips in result.shots.items())

@@ -10,7 +10,6 @@ from typer import Option
 from ..core.progress import on_console
 from . import options
 from .commands import command
-from .options import corpora_of
 from .output import console, say
 
 Out = Annotated[Path, Option(metavar="DIR", help="Folder that gets a sub-folder for each set.")]
@@ -39,7 +38,7 @@ def build(
     from ..reports.terminal.datasets import print_summary
 
     keep_freed_memory()
-    dirs = corpus_dirs(corpora_of(corpus))
+    dirs = corpus_dirs(options.corpora_of(corpus))
     progress = on_console(console)
     for dataset_config in load_dataset_configs(config):
         folder = out / dataset_config.name

@@ -11,7 +11,7 @@ from typer import Argument, Option
 from ..core.errors import ConfigError, suggest
 from .commands import command
 from .options import Corpus, corpora_of, names_of
-from .output import console, file_lines, say
+from .output import console, say_files
 
 _DECIDE: tuple[Literal["significant", "mean", "interval"], ...] = ("significant", "mean", "interval")
 
@@ -104,8 +104,6 @@ def compare(
     comparison = compare_runs(base, candidate, options)
     print_comparison(comparison, console)
     if out is not None:
-        written = write_comparison(comparison, out, corpus_dirs=corpora_of(corpus))
-        for line in file_lines(written, out):
-            say(line)
+        say_files(write_comparison(comparison, out, corpus_dirs=corpora_of(corpus)), out)
     if comparison.exit_code:
         raise typer.Exit(comparison.exit_code)

@@ -10,8 +10,7 @@ from typer import Option
 from ..core.errors import ConfigError
 from . import options
 from .commands import command
-from .options import corpora_of, names_of
-from .output import file_lines, say
+from .output import say_files
 
 EXAMPLES = """
 \b
@@ -69,20 +68,13 @@ def demo(
         by=by,
         count=count,
         seed=seed,
-        systems=tuple(names_of(systems)),
+        systems=options.names_of(systems),
     )
-    board = open_board(runs)
-    written = write_demo(board, out, choice, title=title, corpus_dirs=corpora_of(corpus))
-    for line in file_lines(written, out):
-        say(line)
+    say_files(write_demo(open_board(runs), out, choice, title=title, corpus_dirs=options.corpora_of(corpus)), out)
 
 
 def quantile_of(text: str) -> tuple[str, tuple[float, ...]]:
-    """Metric and quantiles of "si_sdri=0.1,0.5,0.9".
-
-    Raises:
-        ConfigError: the text has another form, or a quantile lies outside 0..1.
-    """
+    """Metric and quantiles of "si_sdri=0.1,0.5,0.9"; they lie in 0..1."""
     metric, separator, levels = text.partition("=")
     try:
         found = tuple(float(level) for level in levels.split(","))

@@ -32,11 +32,7 @@ Formats = Annotated[str, Option("--format", metavar="A,B,...", help="Names from 
 
 
 def corpora_of(pairs: Sequence[str] | None) -> dict[str, Path]:
-    """Parse the values of `--corpus`: folders by corpus name.
-
-    Raises:
-        ConfigError: a value is not NAME=DIR.
-    """
+    """Parse the values of `--corpus`: folders by corpus name."""
     folders: dict[str, Path] = {}
     for pair in pairs or ():
         name, separator, folder = pair.partition("=")

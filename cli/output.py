@@ -29,12 +29,7 @@ def print_error(text: str) -> None:
 
 
 def formats_of(text: str) -> tuple[str, ...]:
-    """Parse and check names of report formats, before any long work.
-
-    Raises:
-        ConfigError: the list is empty.
-        UnknownNameError: no such format.
-    """
+    """Parse and check names of report formats, before any long work."""
     from ..reports.formats.registry import load_report
 
     names = names_of(text)
@@ -69,8 +64,9 @@ def report_run(
     say(f"report: {page.resolve()}")
 
 
-def file_lines(written: Sequence[Path], out: Path) -> list[str]:
-    """Lines about written files: the path of each file in `out`, and the count of each sub-folder."""
+def say_files(written: Sequence[Path], out: Path) -> None:
+    """Print the path of each written file in `out`, and the count of each sub-folder."""
     top = [str(path) for path in written if path.parent == out]
     below = Counter(path.relative_to(out).parts[0] for path in written if path.parent != out)
-    return top + [f"{out / name}: {count} files" for name, count in sorted(below.items())]
+    for line in [*top, *(f"{out / name}: {count} files" for name, count in sorted(below.items()))]:
+        say(line)

@@ -9,8 +9,7 @@ from typer import Option
 
 from . import options
 from .commands import command
-from .options import corpora_of
-from .output import FORMATS, console, file_lines, formats_of, say
+from .output import FORMATS, console, formats_of, say, say_files
 
 Out = Annotated[Path, Option(metavar="DIR", help="Folder of the report.")]
 FormatOption = Annotated[
@@ -54,12 +53,11 @@ def report(
 
     names = formats_of(formats)
     settings = settings_of(option or [], names, kind="format", named_by="--format", example="latex.intervals=false")
-    html = {"corpora": corpora_of(corpus), **settings.get("html", {})}
+    html = {"corpora": options.corpora_of(corpus), **settings.get("html", {})}
     board = open_board(runs, rank_by=parse_rank_by(rank_by or ()))
     print_remarks(board, console)
     written = write_board(board, out, names, {**settings, "html": html})
-    for line in file_lines(written, out):
-        say(line)
+    say_files(written, out)
     if tracking_uri != "none":
         for run in runs:
             track_report(run, written, folder=out, uri=tracking_uri)

@@ -9,7 +9,6 @@ from typer import Option
 
 from . import options
 from .commands import command
-from .options import corpora_of
 from .output import console, say
 
 Out = Annotated[Path | None, Option(metavar="DIR", help="Folder of the training.  [default: runs/train/NAME]")]
@@ -43,7 +42,7 @@ def train(
         chosen,
         out=out or Path("runs") / "train" / chosen.name,
         device=resolve_device(device),
-        corpus_dirs=corpus_dirs(corpora_of(corpus)),
+        corpus_dirs=corpus_dirs(options.corpora_of(corpus)),
         tracking_uri=None if tracking_uri == "none" else tracking_uri,
         console=console,
     )

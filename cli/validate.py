@@ -11,7 +11,6 @@ from typer import Argument, Option
 from ..core.progress import on_console
 from . import options
 from .commands import command
-from .options import corpora_of
 from .output import console
 
 Folder = Annotated[Path, Argument(metavar="DIR", help="A dataset folder made by `tsebench build`.")]
@@ -45,7 +44,7 @@ def validate(
     from ..reports.terminal.datasets import print_findings, print_numbers
 
     keep_freed_memory()
-    dirs = corpora_of(corpus)
+    dirs = options.corpora_of(corpus)
     dataset = load_dataset(folder, corpus_dirs=dirs)
     findings = check(
         dataset,

@@ -73,12 +73,7 @@ class _Set:
 
 
 class RunAudio:
-    """Audio of one run; datasets are opened when they are first used.
-
-    Args:
-        folder: the run folder.
-        corpus_dirs: folders of corpora by name, in addition to those of the user file.
-    """
+    """Audio of one run; datasets are opened when they are first used."""
 
     def __init__(self, folder: Path, *, corpus_dirs: Mapping[str, Path] | None = None) -> None:
         self._folder = folder
@@ -128,13 +123,7 @@ class RunAudio:
         ), ""
 
     def estimate(self, dataset: str, title: str, trial_id: str) -> Estimate:
-        """Stored estimate of a system for a trial.
-
-        Args:
-            dataset: name of the set.
-            title: of the system in the run.
-            trial_id: which trial; one that is not of the set is not looked for on disk.
-        """
+        """Stored estimate of a system (by its title in the run); trials that are not of the set are not looked for."""
         record = self._record
         if record is None or title not in record.systems or dataset not in record.datasets:
             return Estimate(samples=None, reason="the run does not say which system it was")
@@ -152,8 +141,7 @@ class RunAudio:
         )
         path = estimate_path(folder, trial_id)
         if not path.is_file():
-            stored = folder.is_dir()
-            reason = "no estimate: the system failed here" if stored else "no estimate was kept"
+            reason = "no estimate: the system failed here" if folder.is_dir() else "no estimate was kept"
             return Estimate(samples=None, reason=reason)
         try:
             samples, rate = read_mono(path)
@@ -201,18 +189,9 @@ class RunAudio:
 
 
 def open_audio(folders: Sequence[Path], *, corpus_dirs: Mapping[str, Path] | None = None) -> dict[str, RunAudio]:
-    """Audio of several runs by run id; a folder without `run.json` has none.
-
-    Args:
-        folders: the run folders.
-        corpus_dirs: folders of corpora by name, in addition to those of the user file.
-    """
-    found: dict[str, RunAudio] = {}
-    for folder in folders:
-        audio = RunAudio(folder, corpus_dirs=corpus_dirs)
-        if audio.run_id:
-            found.setdefault(audio.run_id, audio)
-    return found
+    """Audio of several runs by run id, the first of each; a folder without `run.json` has none."""
+    runs = [RunAudio(folder, corpus_dirs=corpus_dirs) for folder in reversed(folders)]
+    return {audio.run_id: audio for audio in runs if audio.run_id}
 
 
 def _transcript(trial: Trial, mixture: Mixture) -> str | None:

@@ -42,11 +42,6 @@ class CompareOptions:
 def compare_runs(base: Path, candidate: Path, options: CompareOptions) -> Comparison:
     """Compare a candidate run with a base run, on the trials of both.
 
-    Args:
-        base: run folder.
-        candidate: run folder.
-        options: metrics, systems, slices and gates.
-
     Raises:
         ConfigError: the runs cannot be compared, or a gate names an unknown metric, slice or value.
         DatasetError: a shard of rows is damaged.

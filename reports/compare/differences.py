@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
 from ...bench.statistics.comparison import Difference, holm
-from ..slices.dimensions import Dimension, Slice
-from ..slices.slices import SliceMask, dimensions_of, parts_of
+from ..slices.dimensions import Slice
+from ..slices.slices import dimensions_of, parts_of
 from .paired_strata import Mask, MeasuredDifference, PairedStratum, Resampling
 from .result import Change
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
+class ComparedTrials:
     """Trials of a paired stratum to compare; without a slice, all of them."""
 
     cell: PairedStratum
@@ -24,7 +24,7 @@ class Selection:
     slice: Slice | None = None
 
 
-def changes_of(selections: Sequence[Selection], settings: Resampling) -> list[Change]:
+def changes_of(selections: Sequence[ComparedTrials], settings: Resampling) -> list[Change]:
     """Change of each selection, corrected for all of them.
 
     A part that is the same in both runs, value by value, is not tested and does not count in the family.
@@ -41,7 +41,7 @@ def changes_of(selections: Sequence[Selection], settings: Resampling) -> list[Ch
 
 def whole_strata(cells: Sequence[PairedStratum], settings: Resampling) -> list[Change]:
     """Changes of whole strata: one family."""
-    return changes_of([Selection(cell, cell.everything()) for cell in cells], settings)
+    return changes_of([ComparedTrials(cell, cell.everything()) for cell in cells], settings)
 
 
 def sliced(cells: Sequence[PairedStratum], settings: Resampling) -> list[Change]:
@@ -50,21 +50,15 @@ def sliced(cells: Sequence[PairedStratum], settings: Resampling) -> list[Change]
         return []
     found: list[Change] = []
     for dimension in dimensions_of(pd.concat([cell.trials for cell in cells])):
+        cuts = [(cell, list(parts_of(cell.trials, dimension))) for cell in cells]
         selections = [
-            Selection(cell, part.mask, part.slice) for cell in cells for part in cutting_parts(cell, dimension)
+            ComparedTrials(cell, part.mask, part.slice) for cell, parts in cuts if len(parts) > 1 for part in parts
         ]
         found += changes_of(selections, settings)
     return found
 
 
-def cutting_parts(cell: PairedStratum, dimension: Dimension) -> Iterator[SliceMask]:
-    """Slices of a stratum; empty if there is only one."""
-    parts = list(parts_of(cell.trials, dimension))
-    if len(parts) > 1:
-        yield from parts
-
-
-def _change(selection: Selection, measured: MeasuredDifference, p_adjusted: float) -> Change:
+def _change(selection: ComparedTrials, measured: MeasuredDifference, p_adjusted: float) -> Change:
     cell, found = selection.cell, measured.found
     return Change(
         system=cell.pair.title,

@@ -40,14 +40,7 @@ def check_gates(
     settings: Resampling,
     allow_incomplete: bool = False,
 ) -> tuple[Check, ...]:
-    """Apply gates to all that they look at.
-
-    Args:
-        gates: limits to check.
-        cells: every metric of every pair and stratum.
-        decide: rule of the decision, see the module.
-        settings: resampling.
-        allow_incomplete: ignore trials with a value in one run only.
+    """Apply gates to all that they look at; `cells` are every metric of every pair and stratum.
 
     Raises:
         ConfigError: a gate names an unknown metric, slice or value, or selects no trial.
@@ -92,13 +85,12 @@ def _no_value(change: Change, allow_incomplete: bool) -> tuple[Outcome, str]:
 
 
 def _significant(gate: Gate, change: Change, family: int) -> tuple[Outcome, str]:
-    if gate.demands_improvement:
-        return "failed", ""
-    if change.difference.significant:
+    if gate.demands_improvement or change.difference.significant:
         return "failed", ""
     if math.isnan(change.difference.p_value):
         return "failed", " (infinite values cannot be tested: the mean decides)"
-    if _powerless(change, family):
+    # The smallest p-value of the exact test is 2^(1−K) for K changed mixtures, if all changes have one direction.
+    if change.n_changed <= _EXACT and 2.0 ** (1 - change.n_changed) * family >= ALPHA:
         changed = plural(change.n_changed, "changed mixture")
         return "failed", f" ({changed} for {plural(family, 'check')}: the mean decides)"
     return "unproven", ", but not significantly different from no change"
@@ -120,21 +112,9 @@ def _interval(gate: Gate, change: Change, _family: int) -> tuple[Outcome, str]:
 _JUDGES: Mapping[Decide, _Judge] = {"significant": _significant, "mean": _mean, "interval": _interval}
 
 
-def _powerless(change: Change, family: int) -> bool:
-    """Whether the test cannot reach significance, even if all changes have one direction.
-
-    Its smallest p-value is 2^(1−K) for K mixtures that changed.
-    """
-    return change.n_changed <= _EXACT and 2.0 ** (1 - change.n_changed) * family >= ALPHA
-
-
 def _difference_text(change: Change) -> str:
     """The difference with unit, interval and p-value."""
     found, unit = change.difference, change.metric.unit
-    parts = [
-        f"{number(found.mean, unit, signed=True)} {unit}".strip(),
-        interval(found.ci_low, found.ci_high, unit, signed=True),
-    ]
-    text = " ".join(part for part in parts if part)
-    chance = p_value(found)
-    return f"{text} ({chance})" if chance else text
+    value = f"{number(found.mean, unit, signed=True)} {unit}".strip()
+    ends, chance = interval(found.ci_low, found.ci_high, unit, signed=True), p_value(found)
+    return " ".join(part for part in (value, ends, f"({chance})" if chance else "") if part)

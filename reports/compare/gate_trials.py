@@ -9,19 +9,15 @@ import pandas as pd
 from ...core.errors import ConfigError, suggest
 from ..slices.dimensions import CONDITION, Dimension, Slice, condition_slices
 from ..slices.slices import known_dimensions, parts_of
-from .differences import Selection
+from .differences import ComparedTrials
 from .gates import Gate, Restriction
 from .paired_strata import Mask, PairedStratum
 
 _NAMES = ("dataset", "system", CONDITION)
 
 
-def looked_at(gate: Gate, cells: Sequence[PairedStratum]) -> list[Selection]:
-    """The parts of cells that a gate looks at.
-
-    Args:
-        gate: as the user wrote it.
-        cells: every metric of every pair and stratum.
+def looked_at(gate: Gate, cells: Sequence[PairedStratum]) -> list[ComparedTrials]:
+    """The parts of cells that a gate looks at; `cells` are every metric of every pair and stratum.
 
     Raises:
         ConfigError: the gate names an unknown metric, slice or value, is the wrong way round, or looks at no trial.
@@ -44,7 +40,7 @@ def looked_at(gate: Gate, cells: Sequence[PairedStratum]) -> list[Selection]:
             known = suggest(part.value, values)
             raise ConfigError(f"--fail-on {str(gate)!r}: no trial has {part.name} {part.value!r}{known}")
     found = [
-        Selection(cell, masks[id(cell)], _joined(slices))
+        ComparedTrials(cell, masks[id(cell)], _joined(slices))
         for cell in own
         if (masks[id(cell)] & ~cell.inapplicable()).any()
     ]

@@ -41,16 +41,7 @@ class _PlayableTrial:
 
 
 def write_listening(comparison: Comparison, out: Path, *, corpus_dirs: Mapping[str, Path] | None = None) -> Listening:
-    """Write `listen.html`, with sounds and pictures, where both runs stored estimates.
-
-    Args:
-        comparison: the comparison.
-        out: folder of the page.
-        corpus_dirs: folders of corpora by name, in addition to those of the user file.
-
-    Raises:
-        OutputError: the folder cannot be written.
-    """
+    """Write `listen.html`, with sounds and pictures, where both runs stored estimates."""
     runs = tuple(RunAudio(folder, corpus_dirs=corpus_dirs) for folder in comparison.folders)
     if not all(run.keeps_estimates for run in runs):
         return Listening()

@@ -17,12 +17,7 @@ _MARKS = {0: "✅", 1: "❌", 3: "⚠️"}
 
 
 def comparison_markdown(comparison: Comparison, links: Mapping[ChangedTrial, str] | None = None) -> str:
-    """The comparison as GitHub-flavoured Markdown.
-
-    Args:
-        comparison: the comparison.
-        links: to the players of trials, relative to the file.
-    """
+    """The comparison as GitHub-flavoured Markdown; `links` lead to the players of trials, relative to the file."""
     mark = _MARKS[comparison.exit_code]
     blocks = [f"### {mark} {markdown(headline(comparison))}"]
     grave = [check for check in comparison.checks if check.outcome != "passed"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
@@ -70,8 +70,6 @@ def match_runs(
     """Open two runs and pair what they share.
 
     Args:
-        base: run folder.
-        candidate: run folder.
         base_system: compare this one alone; default: all that both runs have.
         candidate_system: with that one; default: of the same name.
         metrics: which; default: all that both runs have.
@@ -79,23 +77,20 @@ def match_runs(
     Raises:
         ConfigError: a folder holds no rows, the runs share no dataset, system or metric, a dataset has two
             fingerprints, or a metric has two signatures.
-        UnknownNameError: there is no such system or metric.
-        DatasetError: a shard of rows is damaged.
     """
     sides = (_open(base), _open(candidate))
     named = (base_system or candidate_system, candidate_system or base_system)
-    pairs = _pairs(sides[0], sides[1], *named)
+    pairs = _pairs(*sides, *named)
     datasets = _shared(sides, "dataset", "build the sets once, and run both systems on them")
     for name in datasets:
         _check_fingerprint(name, *sides)
     own = [_keep(side, names) for side, names in zip(sides, _names(pairs), strict=True)]
-    found = _metrics(own[0], own[1], datasets, metrics)
     return Matched(
         base=own[0],
         candidate=own[1],
         pairs=pairs,
         datasets=datasets,
-        metrics=found,
+        metrics=_metrics(own[0], own[1], datasets, metrics),
         notes=tuple(_notes(sides, pairs, datasets, all_systems=named[0] is None)),
         gaps=tuple(gap for side in own for gap in _gaps(side, datasets)),
     )
@@ -108,8 +103,7 @@ def _open(folder: Path) -> Side:
 
 
 def _keep(side: Side, systems: Sequence[str]) -> Side:
-    rows = side.rows[side.rows["system"].isin(systems)]
-    return Side(folder=side.folder, facts=side.facts, rows=rows)
+    return replace(side, rows=side.rows[side.rows["system"].isin(systems)])
 
 
 def _names(pairs: Sequence[SystemPair]) -> tuple[list[str], list[str]]:

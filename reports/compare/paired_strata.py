@@ -116,12 +116,8 @@ class PairedStratum:
         """Values of both on the paired trials of a part, and their difference.
 
         Where the first draws give the smallest p-value that they can, and the family of comparisons needs smaller ones,
-        more are drawn. The second p-value stands by itself: the level holds.
-
-        Args:
-            mask: [N], the trials of the part.
-            settings: of the draws.
-            family: comparisons that the p-value will be corrected for.
+        more are drawn. The second p-value stands by itself: the level holds. The p-value will be corrected for a family
+        of that many comparisons.
         """
         first = self._measure(mask, settings, FLIPS)
         needed = math.ceil(4 * family / ALPHA)
@@ -190,11 +186,12 @@ class PairedStratum:
 def cells_of(matched: Matched) -> Iterator[PairedStratum]:
     """The cells of two runs, by dataset, stratum, pair and metric; empty ones are left out."""
     runs = (matched.candidate.facts, matched.base.facts)
-    sides = [_labelled(matched, side.rows) for side in (matched.base, matched.candidate)]
+    shared = [side.rows[side.rows["dataset"].isin(matched.datasets)] for side in (matched.base, matched.candidate)]
+    sides = [with_condition_labels(rows) for rows in shared]
     every = pd.concat(sides)
     strata = every[["dataset", "condition"]].drop_duplicates().itertuples(index=False)
     for dataset, condition in sorted(strata, key=lambda s: (s[0], condition_key(s[1]))):
-        own = [_stratum(side, dataset, condition) for side in sides]
+        own = [side[(side["dataset"] == dataset) & (side["condition"] == condition)] for side in sides]
         trials = _trials(own)
         metrics = [metric for name, metric in matched.metrics if name == dataset]
         groups = [dict(list(side.groupby(["system", "metric"]))) for side in own]
@@ -214,14 +211,6 @@ def cells_of(matched: Matched) -> Iterator[PairedStratum]:
                 )
                 if not cell.inapplicable().all() and any(part is not None for part in found):
                     yield cell
-
-
-def _labelled(matched: Matched, rows: pd.DataFrame) -> pd.DataFrame:
-    return with_condition_labels(rows[rows["dataset"].isin(matched.datasets)])
-
-
-def _stratum(rows: pd.DataFrame, dataset: str, condition: str) -> pd.DataFrame:
-    return rows[(rows["dataset"] == dataset) & (rows["condition"] == condition)]
 
 
 def _trials(sides: Sequence[pd.DataFrame]) -> pd.DataFrame:

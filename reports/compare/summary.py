@@ -21,7 +21,7 @@ HOW = {
 
 def headline(comparison: Comparison) -> str:
     """The result in one sentence."""
-    failed = {str(check.gate) for check in comparison.failed}
+    failed = dict.fromkeys(str(check.gate) for check in comparison.failed)  # in order, without doubles
     if failed:
         count = plural(len(comparison.failed), "check")
         return f"Regression: {count} of {len(comparison.checks)} failed ({', '.join(failed)})"
@@ -47,7 +47,7 @@ def run_line(run: RunFacts) -> str:
     return f"{run.title} ({', '.join(fact for fact in facts if fact)})"
 
 
-def differing_versions(comparison: Comparison) -> str:
+def _differing_versions(comparison: Comparison) -> str:
     """Versions that are not those of the base: a change may come from them; "" if none."""
     ours, theirs = comparison.base.versions, comparison.candidate.versions
     names = sorted(name for name in {*ours, *theirs} if ours.get(name) != theirs.get(name))
@@ -58,22 +58,23 @@ def differing_versions(comparison: Comparison) -> str:
 def remarks(comparison: Comparison) -> Iterator[str]:
     """Remarks on gaps, trials without values, versions and unchanged systems, the gravest first."""
     yield from comparison.gaps
-    lone = comparison.one_sided
-    if lone:
-        yield one_sided(lone)
+    if comparison.one_sided:
+        yield _one_sided(comparison.one_sided)
     neither = [change for change in comparison.changes if change.coverage.neither]
     if neither:
-        yield without_value(neither)
+        most = max(change.coverage.neither for change in neither)
+        systems = ", ".join(dict.fromkeys(change.system for change in neither))
+        yield f"trials without a value in both runs: up to {most} in a stratum ({systems})"
     yield from comparison.notes
-    if differing_versions(comparison):
-        yield differing_versions(comparison)
+    if versions := _differing_versions(comparison):
+        yield versions
     if comparison.unchanged:
         yield f"unchanged, value by value: {', '.join(comparison.unchanged)}"
     if comparison.base.run_id and comparison.base.run_id == comparison.candidate.run_id:
         yield "both folders hold the same experiment: only the machine or the code can differ"
 
 
-def one_sided(changes: Sequence[Change]) -> str:
+def _one_sided(changes: Sequence[Change]) -> str:
     """Sentence on trials with a value in one run only."""
     ours = max(change.coverage.base_only for change in changes)
     theirs = max(change.coverage.candidate_only for change in changes)
@@ -83,13 +84,6 @@ def one_sided(changes: Sequence[Change]) -> str:
         f"trials with a value in one run only: up to {ours} in the base alone and {theirs} in the "
         f"candidate alone, in a stratum ({systems}; first: {first}); they are in no difference"
     )
-
-
-def without_value(changes: Sequence[Change]) -> str:
-    """Sentence on trials without a value in both runs."""
-    most = max(change.coverage.neither for change in changes)
-    systems = ", ".join(dict.fromkeys(change.system for change in changes))
-    return f"trials without a value in both runs: up to {most} in a stratum ({systems})"
 
 
 def worst_first(changes: Iterable[Change]) -> list[Change]:

@@ -10,11 +10,8 @@ import numpy as np
 from .paired_strata import PairedStratum
 from .result import ChangedTrial, Comparison
 
-PER_CELL = 5
-NAMED = 10
 
-
-def worst_trials(cells: Sequence[PairedStratum], *, count: int = PER_CELL) -> list[ChangedTrial]:
+def worst_trials(cells: Sequence[PairedStratum], *, count: int = 5) -> list[ChangedTrial]:
     """The trials of each cell that lost their value, then those that got worse most.
 
     Cells of metrics without a direction are left out.
@@ -22,7 +19,7 @@ def worst_trials(cells: Sequence[PairedStratum], *, count: int = PER_CELL) -> li
     return [trial for cell in cells for trial in _worst(cell, count)]
 
 
-def named_trials(comparison: Comparison, count: int = NAMED) -> list[ChangedTrial]:
+def named_trials(comparison: Comparison, count: int = 10) -> list[ChangedTrial]:
     """Those to look at first: of strata where a gate failed, then others; lost ones first."""
     failed = {(c.change.dataset, c.change.condition, c.change.system) for c in comparison.failed}
     ordered = sorted(comparison.worst, key=lambda t: ((t.dataset, t.condition, t.system) not in failed, _loss(t)))

@@ -24,12 +24,7 @@ class Valued:
 
 
 class ValuedTrials:
-    """Trials in an order. Of thousands only the ends are used, so each is made when it is indexed.
-
-    Args:
-        dataset: of all of them.
-        values: by trial id, in the order.
-    """
+    """Trials of one dataset in the order of `values`. Of thousands only the ends are used: each is made on demand."""
 
     def __init__(self, dataset: str, values: pd.Series) -> None:
         self._dataset = dataset
@@ -54,12 +49,7 @@ class Extremes:
 
 
 class TrialOrder:
-    """Trials by value, for every table of a board.
-
-    Args:
-        board: with rows; without them there are no trials.
-        metric: whose values order the trials; the one that sorts each table if None.
-    """
+    """Trials by value of a metric, by default the one that sorts each table; none for a board without rows."""
 
     def __init__(self, board: Leaderboard, *, metric: str | None = None) -> None:
         self._board = board
@@ -133,17 +123,7 @@ class TrialOrder:
 def choose(
     board: Leaderboard, order: TrialOrder, *, count: int, wanted: Sequence[str] = ()
 ) -> tuple[tuple[str, str], ...]:
-    """The trials that get a page, by dataset and id: those wanted, then the most extreme ones.
-
-    Args:
-        board: with rows.
-        order: of its trials.
-        count: most trials in addition to those wanted.
-        wanted: ids that must be among them; all trials of such an id.
-
-    Raises:
-        ConfigError: the board has no trial of that id.
-    """
+    """The trials that get a page, by dataset and id: those wanted, then up to `count` of the most extreme ones."""
     chosen = dict.fromkeys(wanted_trials(board, wanted))
     limit = len(chosen) + count
     for found in order.most_extreme():

@@ -50,22 +50,13 @@ class DemoTable:
 def write_demo(
     board: Leaderboard, out: Path, choice: DemoChoice, *, title: str = "", corpus_dirs: Mapping[str, Path] | None = None
 ) -> list[Path]:
-    """Write `index.html` with its sounds and pictures.
+    """Write `index.html` with its sounds and pictures; the list of files begins with it.
 
-    Args:
-        board: with rows and folders.
-        out: folder of the page.
-        choice: trials and systems.
-        title: of the page; the runs' names by default.
-        corpus_dirs: folders of corpora by name, in addition to those of the user file.
-
-    Returns:
-        All files, the page first.
+    The title is that of the runs by default.
 
     Raises:
         ConfigError: a trial, system or metric is unknown, the runs have no estimates, or no trial of a dataset has any
             sound.
-        OutputError: the folder cannot be written.
     """
     chosen = choose_demo(board, choice)
     audio = open_audio(board.folders, corpus_dirs=corpus_dirs)

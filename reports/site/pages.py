@@ -47,13 +47,7 @@ def trial_page(dataset: str, trial_id: str) -> str:
 
 
 def render_page(template: str, *, scripts: tuple[str, ...], **values: Any) -> str:
-    """A whole page; every name is escaped, and only the page's own scripts may run.
-
-    Args:
-        template: file in `templates`.
-        scripts: files in `templates` that the page runs.
-        values: variables of the template.
-    """
+    """A whole page; every name is escaped, and only the page's own scripts (of `templates`) may run."""
     code = "\n".join(_source(name) for name in scripts)
     return _environment().get_template(template).render(code=code, policy=_policy(code), **values)
 
@@ -64,11 +58,7 @@ def breakable(name: str) -> Markup:
 
 
 def write_page(out: Path, name: str, page: str) -> Path:
-    """Write a page into the report's folder.
-
-    Raises:
-        OutputError: the folder cannot be written.
-    """
+    """Write a page into the report's folder."""
     path = out / name
     make_folder(path.parent)
     write_atomic(path, page)

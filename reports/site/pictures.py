@@ -19,15 +19,9 @@ _LEVELS = 48  # grey levels: as many as the eye can distinguish, and a third of 
 
 
 def waveform_path(samples: Samples, *, peak: float, width: int = WIDTH // 2) -> str:
-    """An SVG path of the lowest and highest sample in each of `width` stretches.
+    """An SVG path of the lowest and highest of samples [T] in each of `width` stretches.
 
-    Args:
-        samples: [T].
-        peak: the magnitude that fills the height.
-        width: number of stretches.
-
-    Returns:
-        A closed path in a box from (0, −1) to (width, 1); "" without samples.
+    It is closed, in a box from (0, −1) to (width, 1), whose height `peak` fills; "" without samples.
     """
     if not len(samples):
         return ""
@@ -43,12 +37,7 @@ def waveform_path(samples: Samples, *, peak: float, width: int = WIDTH // 2) -> 
 
 
 def power(samples: Samples, *, sample_rate_hz: int) -> NDArray[np.float64]:
-    """Power spectrogram [F, N] of a Hann window of 32 ms, about one frame for each pixel.
-
-    Args:
-        samples: [T].
-        sample_rate_hz: rate in Hz.
-    """
+    """Power spectrogram [F, N] of samples [T] with a Hann window of 32 ms, about one frame for each pixel."""
     from scipy import signal  # noqa: PLC0415 - slow to import, and needed for players alone
 
     window = max(16, round(_WINDOW_S * sample_rate_hz))
@@ -60,11 +49,9 @@ def power(samples: Samples, *, sample_rate_hz: int) -> NDArray[np.float64]:
 
 
 def spectrogram_png(found: NDArray[np.float64], *, top: float) -> bytes:
-    """A grey PNG: black is 70 dB below `top` or less, white is `top`; high frequencies above.
+    """A grey PNG of a power spectrogram [F, N]: black is 70 dB below `top` or less; high frequencies above.
 
-    Args:
-        found: power spectrogram [F, N].
-        top: power that is white; common to all pictures that are compared.
+    White is the power `top`, common to all pictures that are compared.
     """
     floor = top * 10.0 ** (-_RANGE_DB / 10.0) if top > 0 else 1.0
     level_db = 10.0 * np.log10(np.maximum(found, floor) / floor)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -62,13 +62,6 @@ def write_player(sounds: Sequence[Sound], out: Path) -> Player:
 
     Names are hashes of the contents, so that trials share the mixture, and no name of a dataset or a system reaches the
     disk. Levels and colours of all tracks are on one scale.
-
-    Args:
-        sounds: in the order of the page.
-        out: the report's folder.
-
-    Raises:
-        OutputError: the folder cannot be written.
     """
     audible = [sound for sound in sounds if sound.samples is not None and len(sound.samples)]
     powers = {id(s): pictures.power(_samples(s), sample_rate_hz=s.sample_rate_hz) for s in audible}
@@ -79,19 +72,17 @@ def write_player(sounds: Sequence[Sound], out: Path) -> Player:
     files: list[Path] = []
     tracks = []
     for sound in sounds:
+        track = Track(role=sound.role, title=sound.title, system=sound.system)
         if sound.samples is None or not len(sound.samples):
-            reason = sound.reason or "empty"
-            tracks.append(Track(role=sound.role, title=sound.title, system=sound.system, reason=reason))
+            tracks.append(replace(track, reason=sound.reason or "empty"))
             continue
         samples, gain_db = _fitting(sound.samples)
         image = pictures.spectrogram_png(powers[id(sound)], top=top)
         written = [_write_sound(out, samples, sound.sample_rate_hz), _write_picture(out, image)]
         files += written
         tracks.append(
-            Track(
-                role=sound.role,
-                title=sound.title,
-                system=sound.system,
+            replace(
+                track,
                 sound=f"audio/{written[0].name}",
                 picture=f"images/{written[1].name}",
                 wave=pictures.waveform_path(sound.samples, peak=peak),

@@ -43,21 +43,12 @@ def write_site(
     chosen: Sequence[str] = (),
     corpus_dirs: Mapping[str, Path] | None = None,
 ) -> list[Path]:
-    """Write `report.html`, `systems/`, `trials/`, and the sounds and pictures of the players.
+    """Write `report.html`, `systems/`, `trials/`, and the sounds and pictures of the players, listed in this order.
 
     Args:
-        board: the leaderboard; its rows and folders give slices and trials.
-        out: the report's folder.
         trials: most trials that get a page, in addition to those that are chosen.
         chosen: ids of trials that get one.
         corpus_dirs: folders of corpora by name, in addition to those of the user file.
-
-    Returns:
-        All files, the leaderboard first.
-
-    Raises:
-        ConfigError: the board has no trial of a chosen id.
-        OutputError: the folder cannot be written.
     """
     make_folder(out)
     order = TrialOrder(board)

@@ -28,12 +28,9 @@ class Transcript:
 
 
 def transcript_of(text: str, reference: str, signature: str) -> Transcript:
-    """Align a transcript with its reference as the metric did.
+    """Align a transcript (the `detail` of a row) with its reference as the metric did.
 
-    Args:
-        text: the `detail` of a word error rate's row.
-        reference: the transcript of the target, "" if it is not known.
-        signature: of the metric; it names the normaliser.
+    The reference is "" if it is not known; the metric's signature names the normaliser.
     """
     name = next((n for n in _NORMALISERS if f"|{n}" in signature), "basic")
     try:

@@ -90,13 +90,7 @@ class TrialFacts:
 def facts_of(
     board: Leaderboard, pairs: Sequence[tuple[str, str]], audio: Mapping[str, RunAudio]
 ) -> Iterator[TrialFacts]:
-    """Facts on trials.
-
-    Args:
-        board: with rows.
-        pairs: dataset and id of each trial.
-        audio: by run id.
-    """
+    """Facts on trials, given by dataset and id; `audio` is by run id."""
     if not pairs:
         return
     rows = board.rows
