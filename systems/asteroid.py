@@ -40,6 +40,7 @@ class Separation:
                 f"{package.where} has the sample rate {rate!r}; write a whole number of Hz to "
                 "model_args['sample_rate'] and save it again"
             )
+        dataset = package.infos.get("dataset")
         self.card = SystemCard(
             name=name,
             family="cascade",
@@ -49,7 +50,7 @@ class Separation:
             checkpoint=model,
             sha256=package.sha256,
             licence="as the model's makers say",
-            options={"model_name": package.name, "trained_on": _text(package.infos.get("dataset"))},
+            options={"model_name": package.name, "trained_on": dataset if isinstance(dataset, str) else None},
         )
 
     def outputs(self, batch: QueryBatch) -> dict[int, Tensor]:
@@ -82,10 +83,8 @@ class Asteroid:
             the package asteroid: `pip install 'tsebench[asteroid]'`.
         embedder: of voices: a checkpoint of separate_then_identify, or an ONNX file of a speaker model, as for the
             metric speaker_similarity.
-        embedder_input: of an ONNX file: "waveform" or "fbank80".
         embedder_rate_hz: of an ONNX file: rate that it was trained at.
         embedder_output: of an ONNX file: name of its output; by default its only one.
-        device: "cpu", "cuda", ...
 
     Raises:
         CheckpointError: a model is missing, damaged, unsafe or does not fit.
@@ -125,32 +124,20 @@ class Asteroid:
         """Answer a batch; queries without an enrollment fail alone."""
         estimate = torch.zeros_like(batch.mixture[:, 0])
         failures: dict[str, str] = {}
+        embedder, rate_hz = self._embedder, batch.sample_rate_hz
         for row, outputs in self._separation.outputs(batch).items():
             enrollments = batch.clues[row].enrollments
             if not has_samples(enrollments):
                 failures[batch.ids[row]] = "the query has no enrollment to compare voices with"
                 continue
-            chosen = closest_voice(
-                list(outputs), torch.cat([*enrollments]), embedder=self._embedder, sample_rate_hz=batch.sample_rate_hz
-            )
+            chosen = closest_voice(list(outputs), torch.cat([*enrollments]), embedder=embedder, sample_rate_hz=rate_hz)
             estimate[row, : outputs.shape[-1]] = outputs[chosen]
         return Extraction(estimate=estimate, failures=failures)
 
 
 @register_system(ORACLE)
 class AsteroidOracle:
-    """The same models with an oracle choice: the output with the highest SI-SDR to the target.
-
-    If the target is absent, it is the output with the least energy.
-
-    Args:
-        model: see `asteroid`.
-        device: "cpu", "cuda", ...
-
-    Raises:
-        CheckpointError: the model is missing, damaged, unsafe or does not fit.
-        ConfigError: a package is missing.
-    """
+    """The same models with an oracle choice: the highest SI-SDR to the target, or the least energy without a target."""
 
     def __init__(self, *, model: str, device: str = "cpu") -> None:
         self._separation = Separation(ORACLE, model=model, device=device)
@@ -176,7 +163,3 @@ class AsteroidOracle:
                 fitness = si_sdr_db(estimate=outputs, reference=reference).nan_to_num(-torch.inf)
             estimate[row, : outputs.shape[-1]] = outputs[int(fitness.argmax())]
         return Extraction(estimate=estimate)
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None

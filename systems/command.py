@@ -61,8 +61,6 @@ class CommandSystem:
         sample_rate_hz: the program's own rate; None if it works at any.
         clues: kinds of clue that it uses; None derives them from the placeholders.
         depends: further files that its output depends on (modules, weights).
-        name: of the system in reports.
-        training_data: see `SystemCard`.
         device: of the estimates; passed to the program as TSEBENCH_DEVICE.
 
     Raises:
@@ -110,7 +108,10 @@ class CommandSystem:
             folder = Path(name)
             jobs = [_write_job(batch, row, folder / f"{row:04d}") for row in range(len(batch.ids))]
             if self._program.batched:
-                self._run_batch(jobs, folder)
+                listing = ",\n".join(job.as_json() for job in jobs)
+                batch_file = _write_json(folder / "batch.json", f"[{listing}]")
+                with without_folder(folder):
+                    self._run(self._program.fill_batch(batch_file=batch_file), folder, queries=len(jobs))
             by_id = {job.id: job for job in jobs}
             return extract_each(batch.ids, lambda query_id: self._answer(by_id[query_id], folder), device=self._device)
 
@@ -121,12 +122,6 @@ class CommandSystem:
                 query_file = _write_json(job.output.with_name("query.json"), job.as_json())
                 self._run(self._program.fill_query(job, query_file=query_file), folder, queries=1)
             return read_estimate(job.output, sample_rate_hz=job.sample_rate_hz)
-
-    def _run_batch(self, jobs: Sequence[Job], folder: Path) -> None:
-        listing = ",\n".join(job.as_json() for job in jobs)
-        batch_file = _write_json(folder / "batch.json", f"[{listing}]")
-        with without_folder(folder):
-            self._run(self._program.fill_batch(batch_file=batch_file), folder, queries=len(jobs))
 
     def _run(self, argv: Sequence[str], folder: Path, *, queries: int) -> None:
         run_program(argv, stderr=folder / "stderr.txt", time_limit_s=self._time_limit_s * queries, device=self._device)
@@ -165,12 +160,8 @@ def _clue_kinds(program: Program) -> frozenset[ClueKind]:
     given = program.placeholders
     if given & {"query", "batch"}:
         return frozenset({"enrollment", "classes", "text"})
-    placeholders: dict[ClueKind, set[str]] = {
-        "enrollment": {"enrollment", "enrollments"},
-        "classes": {"classes"},
-        "text": {"text"},
-    }
-    return frozenset(kind for kind, names in placeholders.items() if given & names)
+    kinds: tuple[ClueKind, ...] = ("enrollment", "classes", "text")
+    return frozenset(kind for kind in kinds if given & {kind, f"{kind}s"})
 
 
 def _digest(files: Sequence[Path]) -> str:

@@ -10,11 +10,7 @@ from .registry import register_system
 
 @register_system("mixture")
 class MixtureSystem:
-    """Returns the first channel of its input, bit for bit.
-
-    Args:
-        device: of the estimate.
-    """
+    """Returns the first channel of its input, bit for bit."""
 
     def __init__(self, *, device: str = "cpu") -> None:
         self._device = torch.device(device)

@@ -13,6 +13,8 @@ With S, N and X the spectra of the target, of the sum of the interferers and of 
 
 from __future__ import annotations
 
+from functools import partial
+
 from torch import Tensor
 
 from ..core.errors import ConfigError
@@ -28,11 +30,9 @@ def oracle_irm(
     """Ideal ratio mask on the STFT of the mixture (oracle).
 
     Args:
-        window_ms: square-root Hann window on both sides.
-        hop_ms: distance of the frames, at most half of the window.
+        window_ms, hop_ms: see `Stft`.
         exponent: p; 2 is a ratio of powers, 1 of magnitudes.
         beta: β, the power that the ratio is raised to.
-        device: of the computation.
 
     Raises:
         ConfigError: window and hop do not fit, or `exponent` or `beta` is not above zero.
@@ -41,9 +41,6 @@ def oracle_irm(
         if not value > 0:
             raise ConfigError(f"system 'oracle_irm': {name} = {value:g} must be above 0")
 
-    def mask(spectra: Spectra) -> Tensor:
-        return ratio_mask(spectra, exponent=exponent, beta=beta)
-
     card = SystemCard(
         name="oracle_irm",
         family="oracle",
@@ -51,8 +48,8 @@ def oracle_irm(
         privileged=True,
         options={"window_ms": window_ms, "hop_ms": hop_ms, "exponent": exponent, "beta": beta},
     )
-    stft = Stft(window_ms=window_ms, hop_ms=hop_ms)
-    return MaskOracle(card=card, stft=stft, mask=mask, device=device)
+    mask = partial(ratio_mask, exponent=exponent, beta=beta)
+    return MaskOracle(card=card, stft=Stft(window_ms=window_ms, hop_ms=hop_ms), mask=mask, device=device)
 
 
 def ratio_mask(spectra: Spectra, *, exponent: float, beta: float) -> Tensor:

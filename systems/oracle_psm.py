@@ -19,16 +19,7 @@ from .shared.masks import MaskOracle, Spectra, Stft, safe_ratio
 
 @register_system("oracle_psm")
 def oracle_psm(*, window_ms: float = 32.0, hop_ms: float = 8.0, device: str = "cpu") -> MaskOracle:
-    """Phase-sensitive mask on the STFT of the mixture (oracle).
-
-    Args:
-        window_ms: square-root Hann window on both sides.
-        hop_ms: distance of the frames, at most half of the window.
-        device: of the computation.
-
-    Raises:
-        ConfigError: window and hop do not fit.
-    """
+    """Phase-sensitive mask on the STFT of the mixture (oracle); see `Stft` for window and hop."""
     card = SystemCard(
         name="oracle_psm",
         family="oracle",

@@ -14,11 +14,7 @@ from .shared.masks import present_targets
 
 @register_system("oracle_target")
 class TargetOracle:
-    """The reference itself, zeros if the target is absent (oracle).
-
-    Args:
-        device: of the estimate.
-    """
+    """The reference itself, zeros if the target is absent (oracle)."""
 
     def __init__(self, *, device: str = "cpu") -> None:
         self._device = torch.device(device)

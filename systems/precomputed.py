@@ -31,12 +31,8 @@ class PrecomputedSystem:
     old score.
 
     Args:
-        folder: of the files.
         pattern: path of a file below the folder; `{id}` stands for the query's id.
         resample: convert files of another sample rate instead of refusing them.
-        name: of the system in reports.
-        training_data: see `SystemCard`.
-        device: of the estimates.
 
     Raises:
         ConfigError: the folder is missing or has no such file, or the pattern is wrong.
@@ -52,7 +48,12 @@ class PrecomputedSystem:
         training_data: tuple[str, ...] = (),
         device: str = "cpu",
     ) -> None:
-        _check_pattern(pattern)
+        path = PurePosixPath(pattern)
+        if "{id}" not in pattern or path.is_absolute() or ".." in path.parts:
+            raise ConfigError(
+                f"system 'precomputed': pattern = {pattern!r} must hold {{id}} and stay below the "
+                "folder; use for example {id}.wav or {id}/estimate.flac"
+            )
         self._folder = folder.expanduser()
         self._pattern = pattern
         self._resample = resample
@@ -76,25 +77,15 @@ class PrecomputedSystem:
         """Answer a batch from the folder."""
 
         def read(query_id: str) -> Samples:
-            path = self._path(query_id)
+            if not _ID.fullmatch(query_id):
+                raise ExtractionError(
+                    f"id: {query_id!r} cannot be a file name; use letters, digits, `_`, `-`, `.`, `+`"
+                )
+            path = self._folder / self._pattern.replace("{id}", query_id)
             with without_folder(self._folder):
                 return read_estimate(path, sample_rate_hz=batch.sample_rate_hz, resample=self._resample)
 
         return extract_each(batch.ids, read, device=self._device)
-
-    def _path(self, query_id: str) -> Path:
-        if not _ID.fullmatch(query_id):
-            raise ExtractionError(f"id: {query_id!r} cannot be a file name; use letters, digits, `_`, `-`, `.`, `+`")
-        return self._folder / self._pattern.replace("{id}", query_id)
-
-
-def _check_pattern(pattern: str) -> None:
-    path = PurePosixPath(pattern)
-    if "{id}" not in pattern or path.is_absolute() or ".." in path.parts:
-        raise ConfigError(
-            f"system 'precomputed': pattern = {pattern!r} must hold {{id}} and stay below the "
-            "folder; use for example {id}.wav or {id}/estimate.flac"
-        )
 
 
 def _matches(folder: Path, pattern: str) -> list[Path]:

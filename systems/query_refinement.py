@@ -63,16 +63,9 @@ TASKS.register(NAME)(QueryRefinementTask())
 
 
 def with_inactive_samples(batch: TrainBatch, classes: tuple[str, ...], *, share: float) -> TrainBatch:
-    """Query for one class that is not in the mixture in a share of the items; their target is silence.
+    """Query for one class that is not in the mixture in a share (0..1) of the items; their target is silence.
 
-    Items and classes follow from the ids of the queries alone.
-
-    Args:
-        batch: of queries whose classes are in the mixtures.
-        classes: vocabulary that the inactive class is drawn from.
-        share: 0..1, expected share of the items.
-
-    Source: SoundBeam (Delcroix et al., IEEE/ACM TASLP 2022).
+    Items and classes follow from the ids of the queries alone. Source: SoundBeam (Delcroix et al., TASLP 2022).
     """
     if share == 0:
         return batch
@@ -123,13 +116,7 @@ class Refiner:
         )
 
     def answer(self, batch: QueryBatch, *, theta: float, active: Sequence[Sequence[str]] | None) -> Extraction:
-        """Refine the queries (eq. 7) and extract.
-
-        Args:
-            batch: queries; those without a known class fail alone.
-            theta: θ, smallest probability of a class that stays in the query.
-            active: true classes of each mixture, used instead of the classifier if not None.
-        """
+        """Refine the queries (eq. 7) by θ, or by the true classes of each mixture if `active` is given, and extract."""
         check_rate(batch, self.card)
         classes = self.net.classes
         labels, failures = read_labels(batch, classes)
@@ -161,10 +148,8 @@ class QueryRefinement:
         theta: θ (eq. 7); 0 leaves the query as it is. None is 0.1, or 0 without a classifier.
         empty_query: a query of which nothing is left goes to the network as a vector of zeros ("network", as in the
             paper), or is answered with zeros ("silence").
-        device: "cpu", "cuda", ...
 
     Raises:
-        CheckpointError: the checkpoint is missing, damaged, unsafe or does not fit.
         ConfigError: θ is above zero, and the network has no classifier.
     """
 
@@ -183,8 +168,7 @@ class QueryRefinement:
                 f"theta = {theta:g}, but checkpoint {checkpoint!r} has no classifier to refine "
                 "queries with; leave theta out, or use one that has"
             )
-        default = DEFAULT_THETA if has_classifier else 0.0
-        self._theta = default if theta is None else theta
+        self._theta = (DEFAULT_THETA if has_classifier else 0.0) if theta is None else theta
         card = self._refiner.card
         self.card = replace(card, options={**card.options, "theta": self._theta})
 
@@ -196,16 +180,7 @@ class QueryRefinement:
 
 @register_system(ORACLE)
 class QueryRefinementOracle:
-    """The same network with an oracle classifier: the query is refined by the true classes.
-
-    Args:
-        checkpoint: of `query_refinement`, with or without a classifier.
-        empty_query: see `query_refinement`.
-        device: "cpu", "cuda", ...
-
-    Raises:
-        CheckpointError: the checkpoint is missing, damaged, unsafe or does not fit.
-    """
+    """The same network with an oracle classifier: the query is refined by the true classes."""
 
     def __init__(self, *, checkpoint: str, empty_query: EmptyQuery = "network", device: str = "cpu") -> None:
         self._refiner = Refiner(ORACLE, checkpoint=checkpoint, empty_query=empty_query, device=device)
@@ -214,5 +189,4 @@ class QueryRefinementOracle:
     @torch.inference_mode()
     def extract_with_truth(self, batch: QueryBatch, truths: Sequence[Truth]) -> Extraction:
         """Answer a batch; of the truths, only the classes of the mixtures are read."""
-        active = [truth.active_classes for truth in truths]
-        return self._refiner.answer(batch, theta=0.0, active=active)
+        return self._refiner.answer(batch, theta=0.0, active=[truth.active_classes for truth in truths])

@@ -81,11 +81,8 @@ def in_order(outputs: Tensor, chosen: Tensor) -> Tensor:
 def identification_losses(candidates: Tensor, wanted: Tensor, audible: Tensor, *, temperature: float) -> Tensor:
     """Cross-entropies [B] of picking the first candidate by its cosine to the enrollment.
 
-    Args:
-        candidates: [B, N, D], of unit length; the first is the right one.
-        wanted: [B, D], embeddings of the enrollments, of unit length.
-        audible: [B, N] bool; candidates other than the first are left out where it is False.
-        temperature: divisor of the cosines.
+    Candidates [B, N, D] and enrollments [B, D] have unit length. Candidates other than the first are left out where
+    `audible` [B, N] is False.
 
     Source: the angular prototypical loss of Chung et al., "In defence of metric learning for speaker
         recognition", Interspeech 2020, against the other signals of the mixture.

@@ -10,11 +10,7 @@ from .registry import register_system
 
 @register_system("silence")
 class SilenceSystem:
-    """Returns zeros.
-
-    Args:
-        device: of the estimate.
-    """
+    """Returns zeros."""
 
     def __init__(self, *, device: str = "cpu") -> None:
         self._device = torch.device(device)

@@ -43,11 +43,7 @@ class SoundBeamTask:
         return SoundBeamNet(config, classes=classes)
 
     def loss(self, net: SoundBeamNet, batch: TrainBatch, criterion: ExtractionLoss) -> Tensor:
-        """Losses [B].
-
-        Raises:
-            ConfigError: the training data have no enrollments, and the variant needs them.
-        """
+        """Losses [B]."""
         embeddings = branch_embeddings(net, batch)
         count = len(embeddings)
         # All branches in one pass: rows 0 to B−1 are the first one's.
@@ -99,10 +95,8 @@ class SoundBeam:
         checkpoint: a folder, a weights file with its card next to it, or a shipped name.
         query: the clue that is used: "classes", "enrollment", or "auto": the classes where the network knows all of
             them, else the enrollments. The encoded enrollments of a class are averaged (eq. 8).
-        device: "cpu", "cuda", ...
 
     Raises:
-        CheckpointError: the checkpoint is missing, damaged, unsafe or does not fit.
         ConfigError: the network cannot use such clues.
     """
 
@@ -158,11 +152,9 @@ class SoundBeam:
         clips = {row: clue for row, clue in enumerate(usable) if isinstance(clue, list)}
         if labels:
             query = multi_hot(list(labels.values()), self._classes).to(self._device)
-            rows = torch.tensor([*labels], device=self._device)
-            embeddings.index_copy_(0, rows, self._net.class_embedding(query))
+            embeddings[[*labels]] = self._net.class_embedding(query)
         if clips:
-            rows = torch.tensor([*clips], device=self._device)
-            embeddings.index_copy_(0, rows, self._net.enrollment_embedding(list(clips.values())))
+            embeddings[[*clips]] = self._net.enrollment_embedding(list(clips.values()))
         return embeddings
 
 

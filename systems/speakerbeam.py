@@ -14,12 +14,11 @@ from torch import Tensor
 
 from ..core.errors import ConfigError
 from ..core.progress import ProgressFactory
-from .nets.i_vector.extractor import IVectorConfig
 from .nets.i_vector.fit import fit_extractor
 from .nets.speakerbeam import SpeakerBeamConfig, SpeakerBeamNet
 from .registry import register_system
 from .shared.enrolled import EnrolledSystem, EnrolledTask, enrollments_of
-from .trainable import TASKS, FirstItems, TrainBatch
+from .trainable import TASKS, FirstItems
 
 NAME = "speakerbeam"
 
@@ -43,7 +42,12 @@ class SpeakerBeamTask(EnrolledTask[SpeakerBeamConfig, SpeakerBeamNet]):
 
         def recordings() -> Iterator[tuple[Tensor, Tensor]]:
             for batch in first_items(config.i_vector_recordings):
-                _check_rate(batch, config)
+                rate_hz = batch.queries.sample_rate_hz
+                if rate_hz != config.mfcc_rate_hz:
+                    raise ConfigError(
+                        f"mfcc_rate_hz is {config.mfcc_rate_hz}, but the training data are at {rate_hz} Hz; "
+                        f"set net.mfcc_rate_hz: {rate_hz}, with mfcc_window and mfcc_stride to go with it"
+                    )
                 yield enrollments_of(batch)
 
         report = fit_extractor(extractor, recordings, seed=seed, progress=progress)
@@ -63,12 +67,3 @@ class SpeakerBeam(EnrolledSystem):
 
 
 TASKS.register(NAME)(SpeakerBeam.task)
-
-
-def _check_rate(batch: TrainBatch, config: IVectorConfig) -> None:
-    rate_hz = batch.queries.sample_rate_hz
-    if rate_hz != config.mfcc_rate_hz:
-        raise ConfigError(
-            f"mfcc_rate_hz is {config.mfcc_rate_hz}, but the training data are at {rate_hz} Hz; "
-            f"set net.mfcc_rate_hz: {rate_hz}, with mfcc_window and mfcc_stride to go with it"
-        )

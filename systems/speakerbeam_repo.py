@@ -35,17 +35,18 @@ _FIXED = {
     "encoder_activation": (None, "linear"),
     "n_src": (1,),
 }
-_DEFAULTS: Mapping[str, Any] = {
-    "n_blocks": 8,
-    "n_repeats": 3,
-    "bn_chan": 128,
-    "hid_chan": 512,
-    "skip_chan": 128,
-    "conv_kernel_size": 3,
-    "mask_act": "sigmoid",
-    "kernel_size": 16,
-    "n_filters": 512,
-    "stride": 8,
+# Our name of each argument, and the repository's default.
+_ARGUMENTS: Mapping[str, tuple[str, Any]] = {
+    "n_blocks": ("blocks", 8),
+    "n_repeats": ("stacks", 3),
+    "bn_chan": ("bottleneck", 128),
+    "hid_chan": ("hidden", 512),
+    "skip_chan": ("skip", 128),
+    "conv_kernel_size": ("kernel", 3),
+    "mask_act": ("mask", "sigmoid"),
+    "kernel_size": ("filter_length", 16),
+    "n_filters": ("num_filters", 512),
+    "stride": ("stride", 8),
 }
 _BLOCK = {
     "shared_block.0": "widen",
@@ -58,6 +59,11 @@ _BLOCK = {
     "skip_conv": "skip",
 }
 _PART = {"bottleneck.0": "norm", "bottleneck.1": "bottleneck", "mask_net.1": "output"}
+_BANKS = {
+    "encoder": "extractor.encoder.filters",
+    "decoder": "extractor.decoder.basis",
+    "auxiliary.1": "auxiliary.encoder.filters",
+}
 _LEAF = {"gamma": "weight", "beta": "bias"}
 
 
@@ -67,7 +73,6 @@ class SpeakerBeamRepo(EnrolledSystem):
 
     Args:
         model: the file. As in the repository, signals are not normalised, and frames are not padded.
-        device: "cpu", "cuda", ...
 
     Raises:
         CheckpointError: the file is missing, damaged, unsafe, or of an unsupported network.
@@ -106,23 +111,14 @@ def config_of(package: Package) -> TdSpeakerBeamConfig:
             f"{package.where} holds a {package.name!r}, and system {NAME!r} opens {MODEL!r}; "
             "separation models of asteroid are opened by system 'asteroid'"
         )
-    args = {**_DEFAULTS, **{key: value for key, value in package.args.items() if value is not None}}
+    args = {key: default for key, (_, default) in _ARGUMENTS.items()}
+    args |= {key: value for key, value in package.args.items() if value is not None}
     _check(package, args)
-    blocks, at = args["n_blocks"], args["i_adapt_layer"]
-    content = {
-        "num_filters": args["n_filters"],
-        "filter_length": args["kernel_size"],
-        "stride": args["stride"],
-        "bottleneck": args["bn_chan"],
-        "hidden": args["hid_chan"],
-        "kernel": args["conv_kernel_size"],
-        "blocks": blocks,
-        "stacks": args["n_repeats"],
-        "skip": package.args.get("skip_chan", _DEFAULTS["skip_chan"]) or 0,
-        "conditioned_after": (at + 1) // blocks,
+    content = {ours: args[key] for key, (ours, _) in _ARGUMENTS.items()} | {
+        "skip": package.args.get("skip_chan", args["skip_chan"]) or 0,
+        "conditioned_after": (args["i_adapt_layer"] + 1) // args["n_blocks"],
         "embedding_dim": args["adapt_enroll_dim"],
         "conditioning": _CONDITIONINGS[args["adapt_layer_type"]],
-        "mask": args["mask_act"],
         "encoder": "linear",
         "adapted": "block",
         "frames": "inside",
@@ -169,11 +165,9 @@ def own_state(package: Package, config: TdSpeakerBeamConfig) -> dict[str, Tensor
 
 def _renamed(key: str, tensor: Tensor, config: TdSpeakerBeamConfig) -> Iterator[tuple[str, Tensor]]:
     """Our names and shapes of one weight; none if it is unknown."""
-    parts = {"encoder": "extractor.encoder.filters", "decoder": "extractor.decoder.basis"}
-    parts["auxiliary.1"] = "auxiliary.encoder.filters"
     bank, _, rest = key.partition(".filterbank.")
-    if rest == "_filters" and bank in parts:
-        yield f"{parts[bank]}.weight", tensor
+    if rest == "_filters" and bank in _BANKS:
+        yield f"{_BANKS[bank]}.weight", tensor
     elif key.startswith("masker.adapt_layer.transform."):
         yield from _concatenation(key.split(".")[3:], tensor, config)
     elif key.startswith("masker."):

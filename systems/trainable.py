@@ -74,10 +74,7 @@ class ExtractionLoss(Protocol):
 
 
 class Task(Protocol[Config, Net]):
-    """One architecture for the training engine: its config, its network and its loss.
-
-    A class attribute `needs_sources = True` requests batches with the interferers of each mixture.
-    """
+    """Config, network and loss of one architecture; `needs_sources = True` requests batches with interferers."""
 
     net_config: type[Config]
 
@@ -107,8 +104,6 @@ class PreparingTask(Task[Config, Net], Protocol[Config, Net]):
         Args:
             net: network with fresh weights on the CPU; changed in place.
             first_items: training data; may be iterated several times.
-            seed: of random draws.
-            progress: of the work.
 
         Returns:
             Line for the checkpoint's card on what was fitted to which data; "" without such a part.

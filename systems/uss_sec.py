@@ -60,13 +60,7 @@ def output_labels(batch: TrainBatch, classes: tuple[str, ...], chosen: Tensor) -
     The output that was assigned to the target holds the requested classes. The other active classes are in one of the
     other outputs, but which one is unknown: they are left out there; all other classes are absent.
 
-    Args:
-        batch: with its active classes.
-        classes: vocabulary, V labels.
-        chosen: [B, N], the output of each source; the first is the target.
-
-    Returns:
-        Labels [B, N, V] and whether they are known [B, N, V] bool.
+    `chosen` [B, N] is the output of each source, the target first; returns labels [B, N, V] and whether they are known.
     """
     active = known_multi_hot(batch.active_classes, classes)
     requested = requested_classes(batch, classes)
@@ -85,10 +79,6 @@ class UssSec:
         checkpoint: a folder, a weights file with its card next to it, or a shipped name.
         threshold: a class whose highest probability over the outputs is less counts as absent, and adds nothing; 0
             always finds one.
-        device: "cpu", "cuda", ...
-
-    Raises:
-        CheckpointError: the checkpoint is missing, damaged, unsafe or does not fit.
     """
 
     def __init__(self, *, checkpoint: str, threshold: Threshold = 0.0, device: str = "cpu") -> None:
@@ -121,16 +111,7 @@ class UssSec:
 
 
 def pick(probabilities: Tensor, query: Tensor, *, threshold: float) -> Tensor:
-    """Select outputs for queries: for each class the output that most probably holds it.
-
-    Args:
-        probabilities: [B, N, V].
-        query: [B, V] multi-hot.
-        threshold: least probability.
-
-    Returns:
-        [B, N] bool.
-    """
+    """Outputs [B, N] that are most likely to hold a class of the queries [B, V], by probabilities [B, N, V]."""
     highest, place = probabilities.max(dim=1)
     found = (query > 0) & (highest >= threshold)
     outputs = torch.arange(probabilities.shape[1], device=probabilities.device)

@@ -1,8 +1,4 @@
-"""Checkpoints: a folder with `model.pt` (tensors only) and `card.json` (their description).
-
-Weights are read with `weights_only=True`: a file with more than tensors and plain values is refused, and nothing in it
-runs.
-"""
+"""Checkpoints: a folder with `model.pt` (tensors only; nothing in it ever runs) and `card.json` (their description)."""
 
 from __future__ import annotations
 
@@ -87,15 +83,7 @@ class Checkpoint:
 
 
 def save_checkpoint(folder: Path, *, state: Mapping[str, Tensor], card: CheckpointCard) -> Path:
-    """Write `model.pt` and `card.json`, each through a temporary name.
-
-    Args:
-        folder: created if missing.
-        state: the network's `state_dict`.
-        card: its `sha256` is set here.
-
-    Returns:
-        The path of the weights.
+    """Write `model.pt` and `card.json`, whose `sha256` is set here; returns the path of the weights.
 
     Raises:
         OutputError: the folder cannot be written.
@@ -109,11 +97,7 @@ def save_checkpoint(folder: Path, *, state: Mapping[str, Tensor], card: Checkpoi
 
 
 def load_checkpoint(checkpoint: str | Path, *, architecture: str) -> Checkpoint:
-    """Open a checkpoint safely.
-
-    Args:
-        checkpoint: a folder, a weights file with its card next to it, or a name of the zoo.
-        architecture: name of the system; another system's checkpoint is refused.
+    """Open a folder, a weights file with its card next to it, or a name of the zoo, safely.
 
     Raises:
         CheckpointError: missing, damaged, unsafe to load, of another system, or not finite.
@@ -125,7 +109,11 @@ def load_checkpoint(checkpoint: str | Path, *, architecture: str) -> Checkpoint:
             f"checkpoint {str(path)!r} is of system {card.architecture!r}, but system {architecture!r} was to load it"
         )
     weights = _read_bytes(path)
-    state = _state_dict(from_bytes(weights, path=path), path=path)
+    state = from_bytes(weights, path=path)
+    if not isinstance(state, dict) or not state:
+        raise CheckpointError(f"checkpoint {str(path)!r} holds no state dictionary of weights")
+    for name, tensor in state.items():
+        check_finite(name, tensor, where=f"checkpoint {str(path)!r}")
     if hashlib.sha256(weights).hexdigest() != card.sha256:
         raise CheckpointError(
             f"checkpoint {str(path)!r} does not match the sha256 {card.sha256[:12]}… of its "
@@ -135,11 +123,7 @@ def load_checkpoint(checkpoint: str | Path, *, architecture: str) -> Checkpoint:
 
 
 def find_checkpoint(checkpoint: str | Path) -> Path:
-    """Path of the weights file of a checkpoint, see `load_checkpoint`.
-
-    Raises:
-        CheckpointError: no such file, folder or name of the zoo.
-    """
+    """Path of the weights file of a checkpoint, see `load_checkpoint`; a CheckpointError if there is none."""
     shipped = sorted(path.parent.name for path in ZOO.glob(f"*/{WEIGHTS}"))
     candidates = [Path(checkpoint), Path(checkpoint) / WEIGHTS]
     if str(checkpoint) in shipped:
@@ -157,19 +141,12 @@ def find_checkpoint(checkpoint: str | Path) -> Path:
 
 
 def read_checkpoint_card(checkpoint: str | Path) -> CheckpointCard:
-    """Read the card of a checkpoint without checking its weights.
-
-    Raises:
-        CheckpointError: it is missing or damaged.
-    """
+    """Read the card of a checkpoint without checking its weights; a CheckpointError if it is missing or damaged."""
     return _read_card(find_checkpoint(checkpoint).with_name(CARD))
 
 
 def trained_on(checkpoint: str | None) -> Contents | None:
-    """Recordings and speakers of the training data, if the checkpoint has a card with them.
-
-    `checkpoint` is that of a system's card, which need not be one of ours.
-    """
+    """Recordings and speakers of the training data, if the checkpoint of a system's card is one of ours with them."""
     if checkpoint is None:
         return None
     try:
@@ -179,11 +156,7 @@ def trained_on(checkpoint: str | None) -> Contents | None:
 
 
 def net_config(model: type[M], checkpoint: Checkpoint) -> M:
-    """Hyper-parameters of a checkpoint's network.
-
-    Raises:
-        CheckpointError: they do not fit the network.
-    """
+    """Hyper-parameters of a checkpoint's network; a CheckpointError if they do not fit it."""
     try:
         return parse(model, checkpoint.card.net, where=f"net of {str(checkpoint.path)!r}")
     except ConfigError as error:
@@ -264,21 +237,8 @@ def _read_card(path: Path) -> CheckpointCard:
         raise CheckpointError(f"{str(path)!r} is not JSON: {error}") from None
 
 
-def _state_dict(content: object, *, path: Path) -> Mapping[str, Tensor]:
-    """Content of a weights file, checked to be named, finite tensors."""
-    if not isinstance(content, dict) or not content:
-        raise CheckpointError(f"checkpoint {str(path)!r} holds no state dictionary of weights")
-    for name, tensor in content.items():
-        check_finite(name, tensor, where=f"checkpoint {str(path)!r}")
-    return content
-
-
 def check_finite(name: object, tensor: object, *, where: str) -> None:
-    """Check one entry of a state dictionary.
-
-    Raises:
-        CheckpointError: not a named tensor, or not finite; the line starts with `where`.
-    """
+    """Raise a CheckpointError, starting with `where`, for an entry that is not a named, finite tensor."""
     if not isinstance(name, str) or not isinstance(tensor, Tensor):
         raise CheckpointError(
             f"{where}: entry {name!r} is a {type(tensor).__name__}, not a tensor; save the state_dict alone"

@@ -13,11 +13,7 @@ from .checkpoint import Checkpoint, fill, net_config
 
 
 def open_net(task: Task[Config, Net], checkpoint: Checkpoint, *, device: str) -> tuple[Config, Net]:
-    """Build the network of a checkpoint for inference; returns its hyper-parameters too.
-
-    Raises:
-        CheckpointError: weights or hyper-parameters do not fit.
-    """
+    """Hyper-parameters and network of a checkpoint, for inference; a CheckpointError if they do not fit."""
     config = net_config(task.net_config, checkpoint)
     # Without memory or random numbers until the weights are known to fit.
     with torch.device("meta"):

@@ -48,12 +48,7 @@ class LearnedBank(nn.Module):
 
 
 class StftBank(nn.Module):
-    """STFT with a square-root Hann window on both sides.
-
-    Args:
-        filter_length: L, window and transform, in samples; even.
-        stride: hop; L must be a multiple of it, at least twice.
-    """
+    """STFT with a square-root Hann window of L samples on both sides; L is even, and a multiple of the stride."""
 
     window: Tensor
 
@@ -91,11 +86,7 @@ class NormalisedStft:
     """STFT with a square-root Hann window on both sides, for any hop up to half of the window.
 
     Synthesis divides by the sum of the squared windows (Griffin and Lim, 1984), so that unchanged spectra give the
-    signal back.
-
-    Args:
-        window: in samples.
-        stride: hop, in samples.
+    signal back. Window and stride are in samples.
     """
 
     def __init__(self, *, window: int, stride: int) -> None:

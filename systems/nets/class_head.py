@@ -23,12 +23,7 @@ class ClassHead(nn.Module):
         self.output = nn.Linear(2 * units, num_classes)
 
     def forward(self, features: Tensor, counts: Tensor) -> Tensor:
-        """Probabilities [B, V] that a class occurs in the clip.
-
-        Args:
-            features: [B, N, K] with zeros past the end.
-            counts: [B], true frames.
-        """
+        """Probabilities [B, V] of the classes in features [B, N, K], zeros past the true numbers of frames [B]."""
         averaged, counts = average_frames(features, counts, size=self.pool)
         frames = torch.sigmoid(self.output(self._recurrent(averaged.mT, counts)).float())
         inside = torch.arange(frames.shape[1], device=frames.device) < counts[:, None]
@@ -60,14 +55,9 @@ def average_frames(features: Tensor, counts: Tensor, *, size: int) -> tuple[Tens
 
 
 def linear_softmax(probabilities: Tensor, inside: Tensor) -> Tensor:
-    """Pool frame probabilities to those of the clip: Σ_k y_k² / Σ_k y_k.
+    """Pool frame probabilities y [B, K, V] to those of the clip [B, V]: Σ_k y_k² / Σ_k y_k, 0 where all are 0.
 
-    Args:
-        probabilities: y [B, K, V].
-        inside: [B, K] bool, the true frames.
-
-    Returns:
-        [B, V]; 0 where all frames are 0.
+    `inside` [B, K] marks the true frames.
 
     Source: Wang, Li and Metze, "A comparison of five multiple instance learning pooling functions for sound
         event detection with weak labeling", ICASSP 2019, eq. 6.
@@ -77,12 +67,9 @@ def linear_softmax(probabilities: Tensor, inside: Tensor) -> Tensor:
 
 
 def class_loss(*, probabilities: Tensor, labels: Tensor, known: Tensor | None = None) -> Tensor:
-    """Mean binary cross-entropy over classes [...] in nats; 0 where no class is known.
+    """Mean binary cross-entropy [...] over classes, of probabilities and labels [..., V], in nats.
 
-    Args:
-        probabilities: [..., V].
-        labels: [..., V], 0 or 1.
-        known: [..., V] bool, the classes that are averaged; all if None.
+    `known` [..., V] marks the classes that are averaged, all if None; 0 where no class is known.
     """
     # torch refuses it under autocast, where it would be taken in half precision.
     with torch.autocast(probabilities.device.type, enabled=False):

@@ -13,10 +13,7 @@ from ...core.errors import UnknownNameError
 
 
 class Multiplication(nn.Module):
-    """Each channel times its entry of the embedding (Delcroix et al., 2021, Fig. 1).
-
-    A linear map of the embedding comes first if D differs from N.
-    """
+    """Each channel times its entry of the embedding, mapped to N if D differs (Delcroix et al., 2021, Fig. 1)."""
 
     def __init__(self, *, num_channels: int, embedding_dim: int) -> None:
         super().__init__()
@@ -74,10 +71,7 @@ class Film(nn.Module):
 
 
 class Factorised(nn.Module):
-    """Σ_i α_i (W_i f + b_i), the factorised layer of SpeakerBeam (Žmolíková et al., 2017).
-
-    The embedding is the weights α of D sub-layers.
-    """
+    """Σ_i α_i (W_i f + b_i) of D sub-layers with the embedding α, as in SpeakerBeam (Žmolíková et al., 2017)."""
 
     def __init__(self, *, num_channels: int, embedding_dim: int) -> None:
         super().__init__()
@@ -103,11 +97,7 @@ CONDITIONINGS: dict[str, type[nn.Module]] = {
 
 
 def conditioning(name: str, *, num_channels: int, embedding_dim: int) -> nn.Module:
-    """Build the conditioning called `name`.
-
-    Raises:
-        UnknownNameError: no such conditioning.
-    """
+    """Build the conditioning called `name`; an UnknownNameError if there is none."""
     if name not in CONDITIONINGS:
         raise UnknownNameError("conditioning", name, CONDITIONINGS)
     return CONDITIONINGS[name](num_channels=num_channels, embedding_dim=embedding_dim)

@@ -1,7 +1,4 @@
-"""Conv-TasNet whose features are conditioned, after its first stacks, on an embedding of a clue.
-
-SoundBeam, SpeakerBeam and related systems share this body; each computes the embedding in its own way.
-"""
+"""Conv-TasNet whose features are conditioned, after its first stacks, on an embedding of a clue."""
 
 from __future__ import annotations
 
@@ -36,10 +33,7 @@ class TasNetConfig(StrictModel):
     @model_validator(mode="after")
     def _check_hop(self) -> TasNetConfig:
         if self.hop > self.filter_length:
-            raise ValueError(
-                f"stride {self.hop} is longer than filter_length {self.filter_length}; "
-                "samples between the frames would be lost"
-            )
+            raise ValueError(f"stride {self.hop} is above filter_length {self.filter_length}; samples would be lost")
         return self
 
     @property
@@ -85,11 +79,7 @@ class Extractor(nn.Module):
     """Encoder, mask network conditioned on an embedding, decoder.
 
     The mixture is normalised to unit RMS inside and the estimate scaled back, so that the network is independent of the
-    level.
-
-    Args:
-        config: hyper-parameters.
-        bank: encoder and decoder, if not those of the config.
+    level. `bank` is the encoder and decoder, if not those of the config.
     """
 
     def __init__(self, config: ExtractorConfig, bank: tuple[Encoder, Decoder] | None = None) -> None:
@@ -110,16 +100,7 @@ class Extractor(nn.Module):
         self.activation = F.relu if c.mask == "relu" else torch.sigmoid
 
     def forward(self, mixture: Tensor, lengths: Tensor, embedding: Tensor) -> Tensor:
-        """Extract the signal that the embedding describes.
-
-        Args:
-            mixture: [B, T], zeros past each length.
-            lengths: [B], true numbers of samples.
-            embedding: [B, D].
-
-        Returns:
-            The estimate [B, T] at the mixture's level.
-        """
+        """Estimates [B, T] from mixtures [B, T], zeros past the lengths [B], for embeddings [B, D]."""
         level = rms(mixture, lengths) if self.normalises else mixture.new_ones(len(mixture), 1)
         encoded, mask = self.encoder.with_mask(mixture / level, lengths)
         gain = self.activation(self._mask_logits(encoded, embedding, mask))

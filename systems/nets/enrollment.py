@@ -46,14 +46,9 @@ AnyEnrolledNet = EnrolledNet[Any, Any]
 
 
 def join_enrollments(enrollments: Sequence[Sequence[Tensor]], *, device: torch.device | str) -> tuple[Tensor, Tensor]:
-    """Pad the enrollments of B queries to a batch; several of one query are concatenated.
+    """Pad the enrollments [T_k] of B queries to signals [B, T], zeros past the lengths [B].
 
-    Args:
-        enrollments: signals [T_k] of each query; a query without any gets one zero.
-        device: of the result.
-
-    Returns:
-        Signals [B, T], zeros past each length, and lengths [B].
+    Several of one query are concatenated; a query without any gets one zero.
     """
     joined = [torch.cat([*signals]) if signals else torch.zeros(1) for signals in enrollments]
     lengths = torch.tensor([len(signal) for signal in joined], device=device)
@@ -70,14 +65,7 @@ def mean_over_frames(features: Tensor, mask: Tensor | None) -> Tensor:
 class StackEmbedder(nn.Module):
     """Auxiliary network of TD-SpeakerBeam: encoder, one stack, 1×1, mean over time.
 
-    Without skip paths the embedding is taken from the residual path.
-
-    Args:
-        encoder: of the enrollments.
-        sizes: of the blocks.
-        blocks: X.
-        embedding_dim: D.
-        normalise: normalise enrollments to unit RMS.
+    Without skip paths the embedding is taken from the residual path. `normalise` scales enrollments to unit RMS.
     """
 
     def __init__(

@@ -23,16 +23,12 @@ def covering_frames(lengths: Tensor, *, filter_length: int, stride: int) -> Tens
 
 
 class Encoder(nn.Module):
-    """Strided convolution, and ReLU unless it is linear (Luo and Mesgarani, 2019, eq. 2).
+    """Convolution with N filters of L samples, and ReLU unless it is linear (Luo and Mesgarani, 2019, eq. 2).
 
     The signal is padded so that each of its samples is covered by the same number of frames and the frames of a signal
     do not change when zeros follow it, which makes padding of a batch neutral.
 
     Args:
-        num_filters: N.
-        filter_length: L, in samples.
-        stride: hop, in samples.
-        rectify: apply a ReLU to the features.
         covering: frames cover all samples alike; else, as in a convolution without padding, only the frames inside of
             the signal are used, but at least one.
     """
@@ -82,10 +78,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Transposed convolution back to samples: the overlap-add of learned basis signals.
-
-    See `Encoder` for the arguments.
-    """
+    """Transposed convolution back to samples: the overlap-add of learned basis signals; see `Encoder`."""
 
     def __init__(self, *, num_filters: int, filter_length: int, stride: int, covering: bool = True) -> None:
         super().__init__()

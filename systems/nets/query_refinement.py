@@ -23,9 +23,9 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 class QueryRefinementConfig(TasNetConfig):
     """Hyper-parameters; those of the paper (section 4.1) unless set.
 
+    The paper's D is `num_filters`; its B, `bottleneck`, is also the number of entries of an embedding.
+
     Attributes:
-        num_filters: D.
-        bottleneck: B, channels of the shared features and of the embeddings too.
         classifier_units: of its GRU in each direction; the paper's 256 fit its number of parameters as the two
             directions together.
         inactive_share: share of the training mixtures that are queried for a class they do not contain (0.1 is the

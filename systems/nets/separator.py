@@ -83,9 +83,6 @@ class Separator(nn.Module):
 
 
 def consistent(outputs: Tensor, mixture: Tensor) -> Tensor:
-    """Project `outputs` [B, N, T] on the nearest signals that add up to mixtures [B, T].
-
-    The missing part is shared out equally (Wisdom et al., 2019, eq. 4).
-    """
+    """Share the part of mixtures [B, T] that `outputs` [B, N, T] lack out equally (Wisdom et al., 2019, eq. 4)."""
     missing = mixture - outputs.sum(dim=1)
     return outputs + missing[:, None] / outputs.shape[1]

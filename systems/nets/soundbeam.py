@@ -63,26 +63,16 @@ class SoundBeamNet(nn.Module):
         self.enrollment = _enrollment_encoder(c) if c.takes_enrollments else None
 
     def class_embedding(self, query: Tensor) -> Tensor:
-        """W o [B, D] of multi-hot queries o [B, V] (eq. 3).
-
-        Raises:
-            TypeError: the variant has no class embeddings.
-        """
+        """W o [B, D] of multi-hot queries o [B, V] (eq. 3); a TypeError without class embeddings."""
         if self.embedding is None:
             raise TypeError(f"variant {self.config.variant!r} has no class embeddings")
         return embed(query, self.embedding)
 
     def enrollment_embedding(self, queries: Sequence[Sequence[Clips]]) -> Tensor:
-        """Embeddings [B, D] of recordings.
+        """Embeddings [B, D] of the recordings, at least one, of each class of each query.
 
         The encoded recordings of a class are averaged (eq. 8), and the classes of a query are summed, as they are in W
-        o.
-
-        Args:
-            queries: recordings of each class of each query; each has at least one.
-
-        Raises:
-            TypeError: the variant has no enrollment encoder.
+        o; a TypeError without an enrollment encoder.
         """
         encoded = self._encoded([clip for query in queries for clips in query for clip in clips])
         rows: list[Tensor] = []
@@ -113,14 +103,9 @@ class SoundBeamNet(nn.Module):
 
 
 def by_class(clips: Clips, *, num_classes: int) -> list[Clips]:
-    """Share enrollments out among the classes of a query, in order.
+    """Share enrollments out among the classes of a query, in order, equally many for each.
 
-    Args:
-        clips: equally many for each class.
-        num_classes: of the query; 0 if it names none, and all clips are of one target.
-
-    Raises:
-        ValueError: the clips cannot be shared out.
+    All clips are of one target if the query names no class; a ValueError if they cannot be shared out.
     """
     groups = max(1, num_classes)
     size, left = divmod(len(clips), groups)

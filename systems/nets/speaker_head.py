@@ -32,11 +32,7 @@ class SpeakerHead(nn.Module):
         return logits
 
     def loss(self, embedding: Tensor, speakers: Sequence[str]) -> Tensor:
-        """Cross-entropies [B] of embeddings [B, D], in nats.
-
-        Raises:
-            ConfigError: there are more speakers than outputs.
-        """
+        """Cross-entropies [B] of embeddings [B, D], in nats; see `output_of` for errors."""
         outputs = torch.tensor([self.output_of(name) for name in speakers], device=embedding.device)
         return F.cross_entropy(self(embedding), outputs, reduction="none")
 

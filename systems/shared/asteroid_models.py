@@ -9,7 +9,6 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from torch import nn
@@ -107,11 +106,10 @@ def _fetched(model: str) -> Path:
     )
 
 
-def _models() -> ModuleType:
+def _models() -> Any:
     """`asteroid.models`, which also loads with a CPU build of torch."""
     with _without_torch_stoi():
-        module: ModuleType = _imported("asteroid.models", why="system 'asteroid' needs it")
-    return module
+        return _imported("asteroid.models", why="system 'asteroid' needs it")
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """Model files of asteroid and related toolkits: one dictionary with a name, arguments and weights.
 
-They are read with `weights_only=True`; beyond tensors and plain values they may hold the version of torch, which
-`serialize()` adds, and NumPy scalars, which are common in `infos`.
+Beyond tensors and plain values they may hold torch's version, which `serialize()` adds, and NumPy scalars in `infos`.
 """
 
 from __future__ import annotations

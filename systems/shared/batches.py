@@ -43,11 +43,7 @@ def equal_lengths(batch: QueryBatch, rows: Iterable[int]) -> Iterator[tuple[int,
 
 
 def check_rate(batch: QueryBatch, card: SystemCard) -> None:
-    """Refuse a batch of another sample rate than the system's.
-
-    Raises:
-        ExtractionError: the batch is not at the card's sample rate.
-    """
+    """Refuse a batch of another sample rate than the system's."""
     if batch.sample_rate_hz != card.sample_rate_hz:
         raise ExtractionError(
             f"system {card.name!r} works at {card.sample_rate_hz} Hz, but the batch is at "

@@ -33,11 +33,7 @@ class EnrolledTask(Generic[Config, Net]):
         return self.net_class(config)
 
     def loss(self, net: Net, batch: TrainBatch, criterion: ExtractionLoss) -> Tensor:
-        """Losses [B] of the estimates, and in training the weighted ones of the speakers.
-
-        Raises:
-            ConfigError: a trial has no enrollment, or there are more speakers than outputs.
-        """
+        """Losses [B] of the estimates, and in training the weighted ones of the speakers."""
         embedding = net.embed(*enrollments_of(batch))
         losses = self.estimate_losses(net, embedding, batch, criterion)
         # The speakers of the validation data have no output of their own.
@@ -57,10 +53,6 @@ class EnrolledSystem:
 
     Args:
         checkpoint: a folder, a weights file with its card next to it, or a shipped name.
-        device: "cpu", "cuda", ...
-
-    Raises:
-        CheckpointError: the checkpoint is missing, damaged, unsafe or does not fit.
     """
 
     name: ClassVar[str]
@@ -110,11 +102,7 @@ def has_samples(enrollments: Sequence[Tensor]) -> bool:
 
 
 def enrollments_of(batch: TrainBatch) -> tuple[Tensor, Tensor]:
-    """Enrollments [B, T'] and lengths [B] of a training batch, on its device.
-
-    Raises:
-        ConfigError: a trial has no enrollment.
-    """
+    """Enrollments [B, T'] and lengths [B] of a training batch, on its device; a ConfigError if one is missing."""
     queries = batch.queries
     for query_id, clues in zip(queries.ids, queries.clues, strict=True):
         if not has_samples(clues.enrollments):
@@ -127,11 +115,7 @@ def enrollments_of(batch: TrainBatch) -> tuple[Tensor, Tensor]:
 
 
 def speakers_of(batch: TrainBatch) -> tuple[str, ...]:
-    """Target speaker of each trial of a training batch.
-
-    Raises:
-        ConfigError: a target does not have exactly one speaker.
-    """
+    """Target speaker of each trial of a training batch; a ConfigError unless each has exactly one."""
     for query_id, labels in zip(batch.queries.ids, batch.target_labels, strict=True):
         if len(labels) != 1:
             raise ConfigError(

@@ -35,7 +35,6 @@ def read_estimate(path: Path, *, sample_rate_hz: int, resample: bool = False) ->
 
     Args:
         path: any file that libsndfile reads.
-        sample_rate_hz: rate of the query.
         resample: convert a file of another rate instead of refusing it.
 
     Returns:

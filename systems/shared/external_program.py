@@ -48,10 +48,14 @@ class Program:
         """Split a command line as a POSIX shell would, and check it; no shell ever runs it.
 
         Raises:
-            ConfigError: it is empty, has an open quote, an unknown placeholder, the wrong set of placeholders, or its
-                program is not found or cannot be executed.
+            ConfigError: it is empty, has an open quote or wrong placeholders, or its program cannot be executed.
         """
-        argv = _split(command)
+        try:
+            argv = shlex.split(command) if isinstance(command, str) else list(command)
+        except ValueError as error:
+            raise _wrong(f"program = {command!r}: {error}; close it") from None
+        if not argv:
+            raise _wrong("program is empty; give a command such as `my_model {mixture} {output}`")
         placeholders = frozenset(name for argument in argv for name in _names(argument))
         _check_placeholders(placeholders)
         return cls(argv=(_find(argv[0]), *argv[1:]), placeholders=placeholders)
@@ -63,16 +67,11 @@ class Program:
 
     def files(self) -> list[Path]:
         """Files that the arguments name, `--key=file` included, in order."""
-        literal = [argument for argument in self.argv if not _names(argument)]
-        candidates = [part for text in literal for part in (text, text.partition("=")[2]) if part]
-        return [Path(part) for part in candidates if _is_file(part)]
+        literal = (argument for argument in self.argv if not _names(argument))
+        return [Path(part) for text in literal for part in (text, text.partition("=")[2]) if part and _is_file(part)]
 
     def fill_query(self, job: Job, *, query_file: Path) -> list[str]:
-        """Arguments for one query; an argument with `{enrollments}` is repeated for each enrollment.
-
-        Raises:
-            ExtractionError: the program wants an enrollment and the query has none.
-        """
+        """Arguments for one query; an argument with `{enrollments}` is repeated for each enrollment."""
         if "enrollment" in self.placeholders and not job.enrollments:
             raise ExtractionError("clue: the program takes an {enrollment}, the query has none")
         filled: list[str] = []
@@ -98,18 +97,12 @@ class Program:
 
 
 def run_program(argv: Sequence[str], *, stderr: Path, time_limit_s: float, device: str) -> None:
-    """Run a program to its end, in its own process group and without a shell.
-
-    Args:
-        argv: program and arguments.
-        stderr: file for its stderr; the error of a failed program ends with its last line.
-        time_limit_s: after it the whole group is killed, children of the program included.
-        device: value of TSEBENCH_DEVICE in its environment.
+    """Run a program to its end, in its own process group and without a shell; the group is killed at the time limit.
 
     Raises:
-        ExtractionError: it cannot start, exits with another code than 0, or takes too long.
+        ExtractionError: it cannot start, exits with another code than 0, or takes too long; ends with the last line of
+            its stderr.
     """
-    environment = os.environ | {"TSEBENCH_DEVICE": device}
     with stderr.open("wb") as errors:
         try:
             process = subprocess.Popen(
@@ -117,7 +110,7 @@ def run_program(argv: Sequence[str], *, stderr: Path, time_limit_s: float, devic
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
-                env=environment,
+                env=os.environ | {"TSEBENCH_DEVICE": device},
                 start_new_session=True,
             )
         except OSError as error:
@@ -135,16 +128,6 @@ def run_program(argv: Sequence[str], *, stderr: Path, time_limit_s: float, devic
                 process.wait()
     if code:
         raise ExtractionError(f"exit: {_exit(code)}{_last_line(stderr)}")
-
-
-def _split(command: str | Sequence[str]) -> list[str]:
-    try:
-        argv = shlex.split(command) if isinstance(command, str) else list(command)
-    except ValueError as error:
-        raise _wrong(f"program = {command!r}: {error}; close it") from None
-    if not argv:
-        raise _wrong("program is empty; give a command such as `my_model {mixture} {output}`")
-    return argv
 
 
 def _names(argument: str) -> list[str]:

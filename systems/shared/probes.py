@@ -52,12 +52,7 @@ class Probe:
 def make_probe(card: SystemCard, *, name: str, duration_s: float, sample_rate_hz: int, seed: int) -> Probe:
     """A harmonic tone in two kinds of noise, and every kind of clue that the card names.
 
-    Args:
-        card: its clue kinds and classes are used.
-        name: the query's id is `probe-<seed>-<name>`; its samples follow from this id alone.
-        duration_s: of the mixture.
-        sample_rate_hz: of all signals.
-        seed: part of the id.
+    The query's id is `probe-<seed>-<name>`; its samples follow from this id alone.
     """
     query_id = f"probe-{seed}-{name}"
     rng = generator(query_id)

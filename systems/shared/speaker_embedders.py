@@ -42,26 +42,14 @@ def open_embedder(
     Args:
         embedder: a path that ends in .onnx, or a checkpoint.
         where: start of an error's line.
-        input: of an ONNX file, see `SpeakerModel`.
-        sample_rate_hz: of an ONNX file, rate that it was trained at.
-        output: of an ONNX file, name of its output.
         device: of a checkpoint's network; an ONNX file runs on the CPU.
-
-    Raises:
-        CheckpointError: the checkpoint cannot be opened.
-        ConfigError: the ONNX file cannot be opened.
     """
     if not embedder.lower().endswith(".onnx"):
         return _CheckpointEmbedder(embedder, device=device)
-    model = open_speaker_model(
-        Path(embedder),
-        where=f"{where}, embedder",
-        input=input,
-        sample_rate_hz=sample_rate_hz,
-        output=output,
-        device="cpu",
+    path, where = Path(embedder), f"{where}, embedder"
+    return _OnnxEmbedder(
+        open_speaker_model(path, where=where, input=input, sample_rate_hz=sample_rate_hz, output=output, device="cpu")
     )
-    return _OnnxEmbedder(model)
 
 
 class _CheckpointEmbedder:

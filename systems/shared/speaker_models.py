@@ -61,10 +61,8 @@ def open_speaker_model(
     Args:
         path: ONNX file of a model that maps signals of any length to one embedding.
         where: start of an error's line.
-        input: see `SpeakerModel`.
         sample_rate_hz: rate that it was trained at, at least 1000.
         output: name of the model's output; None for the only one.
-        device: "cpu", "cuda" or "cuda:N".
 
     Raises:
         ConfigError: it cannot be loaded, or gives no embedding of fixed size.
@@ -75,10 +73,8 @@ def open_speaker_model(
         )
     model = open_model(path, where=where, device=device, output=output)
     shapes = [(seconds * 100, MELS) if input == "fbank80" else (seconds * sample_rate_hz,) for seconds in (1, 2)]
-    hint = (
-        f"give a model that takes {input} of any length, or set `input` to "
-        f"{'waveform' if input == 'fbank80' else 'fbank80'}"
-    )
+    other = "waveform" if input == "fbank80" else "fbank80"
+    hint = f"give a model that takes {input} of any length, or set `input` to {other}"
     sizes = {model.width(*shape, where=where, hint=hint) for shape in shapes}
     if len(sizes) > 1:
         raise ConfigError(

@@ -58,7 +58,6 @@ def at_other_speeds(item: Item, speed: tuple[float, float], rng: np.random.Gener
     Args:
         item: a trial; the result has its first channel only.
         speed: lowest and highest factor, sampled uniformly on a logarithmic scale.
-        rng: generator of the item.
     """
     query, truth = item
     target = [] if truth.target is None else [truth.target[0]]

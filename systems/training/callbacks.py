@@ -35,9 +35,7 @@ class RunFiles(lightning.Callback):
     It must be the first callback: the others read the progress that it updates.
 
     Args:
-        out: folder of the run.
         card: of the checkpoint, without the counts of epochs and the best loss.
-        identity: of the run, see `run_identity`.
         best: best weights of earlier parts of the run; empty without any.
     """
 
@@ -150,9 +148,7 @@ def reporting(
     """Callbacks that report a run: log lines, a bar if the console is a terminal, MLflow.
 
     Args:
-        module: the run.
         total: steps of the whole run.
-        console: of the lines and the bar.
         tracking_uri: of the MLflow server or store, if the run is logged there.
     """
     with ExitStack() as stack:

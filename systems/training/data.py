@@ -38,7 +38,6 @@ class EpochBatches:
     """Batches of one epoch of a stream.
 
     Args:
-        stream: source of the items.
         per_epoch: items of an epoch; epoch e has the indices e·per_epoch to (e+1)·per_epoch − 1.
         batch_size: items of a batch; the last one may be smaller.
         threads: number of threads that render ahead; 0 renders on demand.
@@ -143,10 +142,6 @@ def _checked(batch: TrainBatch | _Failed) -> TrainBatch:
 
 def collate(items: Sequence[tuple[Query, Truth]], *, sources: bool = False) -> TrainBatch:
     """Pad the first channel of each trial with zeros to one batch.
-
-    Args:
-        items: trials and their ground truth.
-        sources: include the interferers.
 
     Raises:
         DatasetError: the items differ in sample rate.

@@ -22,9 +22,6 @@ class ExtractionModule(lightning.LightningModule):
     """One training run.
 
     Args:
-        net: the network.
-        task: computes the loss.
-        config: of the run.
         progress: of the earlier parts of the run; updated after each epoch.
         optimiser_state: at the end of the earlier parts; None without any.
     """
@@ -148,7 +145,6 @@ def lr_factor(config: OptimiserConfig, *, step: int, progress: float, reductions
     """Fraction of `config.lr` for a step.
 
     Args:
-        config: schedule and its parameters.
         step: number of earlier steps.
         progress: 0 at the start to 1 at the end of training, by epochs or by time.
         reductions: number of plateaus so far.

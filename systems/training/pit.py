@@ -35,7 +35,6 @@ def assigned_losses(
     """Losses of the best assignment of outputs to sources.
 
     Args:
-        criterion: loss of estimates [B, T].
         outputs: [B, N, T].
         sources: [B, N, T], zeros where `present` is False.
         mixture: [B, T].

@@ -53,10 +53,7 @@ def train(
     """Train on mixtures drawn from a dataset's recipe; a run in `out` is resumed.
 
     Args:
-        config: of the run.
         out: folder for `model.pt`, `card.json`, `train.log.jsonl` and `last.ckpt`.
-        device: "auto", "cpu" or "cuda".
-        corpus_dirs: folders of the corpora on disk, by name.
         tracking_uri: of an MLflow server or store, if the run is to be logged there.
         console: for a line per epoch, and a progress bar if it is a terminal.
 

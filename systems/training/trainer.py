@@ -39,10 +39,7 @@ def fit(
     """Train until the limit of epochs, time or patience is reached.
 
     Args:
-        module: network, loss and optimiser.
         batches: of training and of validation.
-        callbacks: called in this order.
-        device: "auto", "cpu", "cuda" or "cuda:1".
 
     Raises:
         ConfigError: the device is not available.

@@ -51,13 +51,11 @@ class IVectorConfig(StrictModel):
     def _check_i_vectors(self) -> IVectorConfig:
         if self.mfcc_stride > self.mfcc_window:
             raise ValueError(
-                f"mfcc_stride {self.mfcc_stride} is longer than mfcc_window {self.mfcc_window}; "
-                "samples between the frames would be lost"
+                f"mfcc_stride {self.mfcc_stride} is longer than mfcc_window {self.mfcc_window}; samples would be lost"
             )
         if self.mfcc_ceps > self.mfcc_mels:
             raise ValueError(
-                f"mfcc_ceps {self.mfcc_ceps} is more than mfcc_mels {self.mfcc_mels}; "
-                "so many bands have no more coefficients than that"
+                f"mfcc_ceps {self.mfcc_ceps} is more than mfcc_mels {self.mfcc_mels}; bands have no more coefficients"
             )
         if self.i_vector_recordings <= self.i_vector_dim:
             raise ValueError(
@@ -73,10 +71,7 @@ class IVectorConfig(StrictModel):
 
 
 class IVectorExtractor(nn.Module):
-    """Recordings to i-vectors; the fitted values are buffers, without gradient.
-
-    The buffers are random until `fit.fit_extractor` sets them.
-    """
+    """Recordings to i-vectors; the fitted values are buffers, random until `fit.fit_extractor` sets them."""
 
     ubm_weights: Tensor
     ubm_means: Tensor
@@ -109,9 +104,8 @@ class IVectorExtractor(nn.Module):
     @property
     def background(self) -> DiagonalGmm:
         """The universal background model, in float64."""
-        return DiagonalGmm(
-            weights=self.ubm_weights.double(), means=self.ubm_means.double(), variances=self.ubm_variances.double()
-        )
+        weights, means, variances = (each.double() for each in (self.ubm_weights, self.ubm_means, self.ubm_variances))
+        return DiagonalGmm(weights=weights, means=means, variances=variances)
 
     def statistics(self, signals: Tensor, lengths: Tensor) -> Statistics:
         """Statistics of recordings [B, T], zeros past the lengths [B]."""

@@ -36,12 +36,6 @@ def fit_extractor(
     """Fit an extractor in place; the result depends on recordings and seed alone.
 
     Memory holds some frames of each recording, then the statistics of each, and never the recordings.
-
-    Args:
-        extractor: with random values.
-        recordings: iterated twice.
-        seed: of the initial values of both EMs.
-        progress: of the recordings and of the rounds.
     """
     config = extractor.config
     frames, count, total = _some_frames(extractor, recordings, progress)

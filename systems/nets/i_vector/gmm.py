@@ -57,15 +57,9 @@ def fit_gmm(
     seed: int,
     progress: ProgressFactory = quiet,
 ) -> FittedGmm:
-    """Fit a mixture to frames.
+    """Fit a mixture to frames [M, D], converted to float64 in chunks: k-means, then `iterations` rounds of EM.
 
-    Args:
-        frames: [M, D]; converted to float64 in chunks.
-        num_components: C.
-        iterations: rounds of EM after the initial k-means.
-        variance_floor: smallest variance, as a fraction of that of all frames.
-        seed: of the initial centres.
-        progress: of the rounds.
+    `variance_floor` is the smallest variance, as a fraction of that of all frames.
     """
     spread = frames.double().var(dim=0, correction=0)
     floor = (variance_floor * spread).clamp_min(1e-10)

@@ -86,15 +86,7 @@ class FittedVariability:
 def fit_total_variability(
     stats: Statistics, *, dim: int, iterations: int, seed: int, progress: ProgressFactory = quiet
 ) -> FittedVariability:
-    """Fit T to the statistics of many recordings.
-
-    Args:
-        stats: may be float32 to save memory; sums are float64.
-        dim: R.
-        iterations: rounds of EM.
-        seed: of the initial T.
-        progress: of the rounds.
-    """
+    """Fit T by EM to the statistics of many recordings, float32 to save memory; sums are float64."""
     generator = torch.Generator().manual_seed(seed)
     _, components, features = stats.first.shape
     start = torch.randn(components, features, dim, generator=generator, dtype=torch.float64)

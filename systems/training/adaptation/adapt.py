@@ -54,10 +54,6 @@ def adapt(
         out: folder of the new checkpoint, for `load_system("soundbeam", checkpoint=...)`.
         enroll_from: config whose trials enroll new classes with those recordings; `dataset` if None, which enrolls
             nothing where there is one recording for each class.
-        options: initial columns and training.
-        device: "cpu", "cuda", ...
-        corpus_dirs: folders of the corpora on disk, by name.
-        progress: bar over the training steps.
         log: called with a line for each epoch.
         reuse: return the adaptation in `out` if it was made of the same data and options.
 

@@ -21,7 +21,6 @@ def find_enrollments(stream: TrainingStream, labels: Sequence[str]) -> dict[str,
 
     Args:
         stream: trials with one queried class.
-        labels: the classes.
 
     Returns:
         Recordings [T_k] of each class, sorted by their SHA-256.
@@ -52,8 +51,6 @@ def adaptation_clips(
     Args:
         mixed: stream whose first mixtures are trained on; skipped if it has no recipe.
         enrolled: stream whose trials enroll the classes, see `find_enrollments`; None to skip.
-        labels: the classes.
-        mixtures: number of mixtures of `mixed`.
 
     Returns:
         Recordings of each class that has any.
