@@ -32,11 +32,8 @@ _LOGGER = logging.getLogger("tsebench.train")
 class RunFiles(lightning.Callback):
     """Count epochs, write the run's files after each, and stop by time and patience.
 
-    It must be the first callback: the others read the progress that it updates.
-
-    Args:
-        card: of the checkpoint, without the counts of epochs and the best loss.
-        best: best weights of earlier parts of the run; empty without any.
+    It must be the first callback: the others read the progress that it updates. `card` is without the counts of epochs
+    and the best loss; `best` are the weights of earlier parts of the run, if any.
     """
 
     def __init__(self, *, out: Path, card: CheckpointCard, identity: str, best: dict[str, Tensor]) -> None:
@@ -145,12 +142,7 @@ class MlflowLog(lightning.Callback):
 def reporting(
     module: ExtractionModule, *, total: int, console: Console | None, tracking_uri: str | None
 ) -> Iterator[list[lightning.Callback]]:
-    """Callbacks that report a run: log lines, a bar if the console is a terminal, MLflow.
-
-    Args:
-        total: steps of the whole run.
-        tracking_uri: of the MLflow server or store, if the run is logged there.
-    """
+    """Callbacks that report a run of `total` steps: log lines, a bar if the console is a terminal, MLflow."""
     with ExitStack() as stack:
         callbacks: list[lightning.Callback] = [EpochLines(console)]
         if console is not None and console.is_terminal:
@@ -171,11 +163,7 @@ def reporting(
 
 @contextmanager
 def _mlflow(config: TrainConfig, tracking_uri: str) -> Iterator[MlflowLog]:
-    """Open an MLflow run before training starts, and close it as finished or failed.
-
-    Raises:
-        ConfigError: the server or store cannot be used.
-    """
+    """Open an MLflow run before training starts, and close it as finished or failed; a ConfigError if it cannot be."""
     # Imported late: it takes seconds, and most runs do without.
     from mlflow import MlflowClient  # noqa: PLC0415
     from mlflow.exceptions import MlflowException  # noqa: PLC0415

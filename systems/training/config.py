@@ -84,11 +84,7 @@ class TrainConfig(StrictModel):
 
 
 def load_train_config(reference: str, settings: Sequence[str] = ()) -> TrainConfig:
-    """Read a training config.
-
-    Args:
-        reference: path, or name of a shipped config.
-        settings: KEY=VALUE pairs that override the file.
+    """Read a training config by its path or shipped name; KEY=VALUE `settings` override it.
 
     Raises:
         ConfigError: it is missing, not YAML, or wrong; the message names the key.

@@ -141,11 +141,7 @@ def _checked(batch: TrainBatch | _Failed) -> TrainBatch:
 
 
 def collate(items: Sequence[tuple[Query, Truth]], *, sources: bool = False) -> TrainBatch:
-    """Pad the first channel of each trial with zeros to one batch.
-
-    Raises:
-        DatasetError: the items differ in sample rate.
-    """
+    """Pad the first channel of each trial with zeros to one batch; a DatasetError if their sample rates differ."""
     queries, truths = [query for query, _ in items], [truth for _, truth in items]
     rates = {query.sample_rate_hz for query in queries}
     if len(rates) != 1:

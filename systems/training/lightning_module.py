@@ -19,12 +19,7 @@ from .state import Progress
 
 
 class ExtractionModule(lightning.LightningModule):
-    """One training run.
-
-    Args:
-        progress: of the earlier parts of the run; updated after each epoch.
-        optimiser_state: at the end of the earlier parts; None without any.
-    """
+    """One training run, after earlier parts with their progress and their optimiser's state, if any."""
 
     def __init__(
         self,
@@ -74,8 +69,8 @@ class ExtractionModule(lightning.LightningModule):
         done = self.steps / (per_epoch * optimiser.epochs)
         if optimiser.max_minutes is not None:
             done = max(done, self.seconds / (60.0 * optimiser.max_minutes))
-        reductions = self.progress.reductions
-        return optimiser.lr * lr_factor(optimiser, step=self.steps, progress=done, reductions=reductions)
+        factor = lr_factor(optimiser, step=self.steps, progress=done, reductions=self.progress.reductions)
+        return optimiser.lr * factor
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """AdamW, in the state that an earlier part of the run left."""
@@ -99,11 +94,7 @@ class ExtractionModule(lightning.LightningModule):
             group["lr"] = self.lr
 
     def training_step(self, batch: TrainBatch) -> Tensor:
-        """Mean loss of a batch.
-
-        Raises:
-            TsebenchError: it is not finite.
-        """
+        """Mean loss of a batch; a TsebenchError if a loss is not finite."""
         losses = self._losses(batch)
         self.train_loss.add(losses)
         self.steps += 1
@@ -142,13 +133,7 @@ class Mean:
 
 
 def lr_factor(config: OptimiserConfig, *, step: int, progress: float, reductions: int) -> float:
-    """Fraction of `config.lr` for a step.
-
-    Args:
-        step: number of earlier steps.
-        progress: 0 at the start to 1 at the end of training, by epochs or by time.
-        reductions: number of plateaus so far.
-    """
+    """Fraction of `config.lr` after `step` steps and `reductions` plateaus, at a progress of 0..1 by epochs or time."""
     warmup = min(1.0, (step + 1) / config.warmup_steps) if config.warmup_steps else 1.0
     if config.schedule == "cosine":
         return warmup * 0.5 * (1.0 + math.cos(math.pi * min(1.0, max(0.0, progress))))

@@ -37,11 +37,7 @@ class NegativeSnr:
         self._ratio = si_sdr_db if scale_invariant else snr_db
 
     def __call__(self, *, estimate: Tensor, reference: Tensor, mixture: Tensor, present: Tensor) -> Tensor:
-        """Signals [B, T] and `present` [B] to losses [B].
-
-        Raises:
-            ConfigError: the training data hold absent targets.
-        """
+        """Signals [B, T] and `present` [B] to losses [B]; a ConfigError where a target is absent."""
         del mixture
         if not bool(present.all()):
             raise ConfigError(

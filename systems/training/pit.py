@@ -11,11 +11,7 @@ from ..trainable import ExtractionLoss, TrainBatch
 
 
 def all_sources(batch: TrainBatch, num_outputs: int) -> Tensor:
-    """The target and then the interferers of each mixture, padded with zeros to [B, N, T].
-
-    Raises:
-        ConfigError: a mixture has more than N sources.
-    """
+    """Target, then interferers of each mixture, padded with zeros to [B, N, T]; a ConfigError for more sources."""
     target = batch.target
     sources = target.new_zeros(len(target), num_outputs, target.shape[-1])
     sources[:, 0] = target
@@ -32,16 +28,9 @@ def all_sources(batch: TrainBatch, num_outputs: int) -> Tensor:
 def assigned_losses(
     criterion: ExtractionLoss, *, outputs: Tensor, sources: Tensor, mixture: Tensor, present: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Losses of the best assignment of outputs to sources.
+    """Losses [B, N] of each source in the best assignment, and the index [B, N] of the output assigned to it.
 
-    Args:
-        outputs: [B, N, T].
-        sources: [B, N, T], zeros where `present` is False.
-        mixture: [B, T].
-        present: [B, N] bool.
-
-    Returns:
-        Losses [B, N] of each source, and the index [B, N] of the output assigned to it.
+    Outputs and sources are [B, N, T], mixtures [B, T]; sources are zero where `present` [B, N] is False.
 
     Source: Yu et al., "Permutation invariant training of deep models for speaker-independent
         multi-talker speech separation", ICASSP 2017.
@@ -62,14 +51,7 @@ def assigned_losses(
 
 
 def best_assignment(losses: Tensor) -> Tensor:
-    """The assignment of outputs to sources with the least total loss.
-
-    Args:
-        losses: [B, S, N] of source s and output n, S ≤ N.
-
-    Returns:
-        [B, S] int64.
-    """
+    """Output [B, S] of each source with the least total of losses [B, S, N] of source s and output n, S ≤ N."""
     tables = losses.detach().double().cpu().numpy()
     chosen = [torch.from_numpy(linear_sum_assignment(table)[1]) for table in tables]
     return torch.stack(chosen).to(losses.device)

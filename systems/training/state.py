@@ -82,11 +82,7 @@ def run_identity(config: TrainConfig, *, fingerprints: tuple[str, str]) -> str:
 
 
 def save_state(out: Path, state: TrainingState, *, identity: str) -> None:
-    """Write `last.ckpt`, whole or not at all.
-
-    Raises:
-        OutputError: the folder cannot be written.
-    """
+    """Write `last.ckpt`, whole or not at all; an OutputError if the folder cannot be written."""
     content = {
         "identity": identity,
         "progress": asdict(state.progress),
@@ -112,17 +108,11 @@ def load_state(out: Path, *, identity: str) -> TrainingState | None:
     keys = {"identity", "progress", "net", "best", "optimiser"}
     if not isinstance(content, dict) or set(content) - {"prepared"} != keys:
         raise CheckpointError(f"{str(path)!r} is not a training state; delete it to start afresh")
-    if content["identity"] != identity:
+    if content.pop("identity") != identity:
         raise ConfigError(
             f"{str(path)!r} belongs to a run with another config or other data; choose another "
             "--out, or delete it to start afresh"
         )
-    progress = dict(content["progress"])
+    progress = dict(content.pop("progress"))
     history = [EpochLog(**line) for line in progress.pop("history")]
-    return TrainingState(
-        progress=Progress(**progress, history=history),
-        net=content["net"],
-        best=content["best"],
-        optimiser=content["optimiser"],
-        prepared=str(content.get("prepared", "")),
-    )
+    return TrainingState(progress=Progress(**progress, history=history), **content)

@@ -46,7 +46,8 @@ def train(
     *,
     out: Path,
     device: str = "auto",
-    corpus_dirs: Mapping[str, Path],
+    corpus_dirs: Mapping[str, Path] | None = None,
+    streams: tuple[TrainingStream, TrainingStream] | None = None,
     tracking_uri: str | None = None,
     console: Console | None = None,
 ) -> TrainResult:
@@ -54,6 +55,7 @@ def train(
 
     Args:
         out: folder for `model.pt`, `card.json`, `train.log.jsonl` and `last.ckpt`.
+        streams: of training and validation, instead of those of the config's dataset.
         tracking_uri: of an MLflow server or store, if the run is to be logged there.
         console: for a line per epoch, and a progress bar if it is a terminal.
 
@@ -62,33 +64,12 @@ def train(
         DatasetError: the training data cannot be opened.
         TsebenchError: training diverged.
     """
-    data = config.data
-    open_split = partial(open_stream, data.dataset, seed=config.seed, corpus_dirs=corpus_dirs, overrides=data.overrides)
-    return train_on(
-        config,
-        train_stream=open_split(split=data.train_split),
-        valid_stream=open_split(split=data.valid_split),
-        out=out,
-        device=device,
-        tracking_uri=tracking_uri,
-        console=console,
-    )
-
-
-def train_on(
-    config: TrainConfig,
-    *,
-    train_stream: TrainingStream,
-    valid_stream: TrainingStream,
-    out: Path,
-    device: str = "auto",
-    tracking_uri: str | None = None,
-    console: Console | None = None,
-) -> TrainResult:
-    """`train` on streams that are open already."""
-    source = train_stream
-    train_stream = augmented(source, config.data, training=True)
-    valid_stream = augmented(valid_stream, config.data, training=False)
+    if streams is None:
+        data, folders = config.data, corpus_dirs or {}
+        open_split = partial(open_stream, data.dataset, seed=config.seed, corpus_dirs=folders, overrides=data.overrides)
+        streams = open_split(split=data.train_split), open_split(split=data.valid_split)
+    train_stream = augmented(streams[0], config.data, training=True)
+    valid_stream = augmented(streams[1], config.data, training=False)
     task = TASKS.get(config.system)
     net_config = parse(task.net_config, config.net, where=f"train config {config.name!r}, net")
     _check_streams(config, train_stream, valid_stream)
@@ -109,25 +90,15 @@ def train_on(
         _epoch_batches(config, train_stream, per_epoch=config.data.per_epoch, epoch=lambda: module.epoch),
         _epoch_batches(config, valid_stream, per_epoch=config.data.valid, cache=True),
     )
-    files = RunFiles(
-        out=out,
-        card=_card(config, net_config, train_stream, source, state.prepared),
-        identity=identity,
-        best=dict(state.best),
-    )
+    card = _card(config, net_config, train_stream, streams[0], state.prepared)
+    files = RunFiles(out=out, card=card, identity=identity, best=dict(state.best))
     total = len(batches[0]) * config.optimiser.epochs
     with reporting(module, total=total, console=console, tracking_uri=tracking_uri) as reports:
         if not _finished(module):
             fit(module, batches, callbacks=[files, *reports], device=device)
         files.export(module)
-    progress = module.progress
-    return TrainResult(
-        best_loss=progress.best_loss,
-        epochs=progress.epochs,
-        steps=progress.steps,
-        seconds=progress.seconds,
-        checkpoint=out,
-    )
+    p = module.progress
+    return TrainResult(best_loss=p.best_loss, epochs=p.epochs, steps=p.steps, seconds=p.seconds, checkpoint=out)
 
 
 def _initial_state(
@@ -161,11 +132,7 @@ def _finished(module: ExtractionModule) -> bool:
 
 
 def _check_streams(config: TrainConfig, train: TrainingStream, valid: TrainingStream) -> None:
-    """Check that the streams belong together and are long enough.
-
-    Raises:
-        DatasetError: the classes or sample rates differ, or a stream is too short.
-    """
+    """Raise a DatasetError if classes or sample rates of the streams differ, or if one is too short."""
     if (train.classes, train.sample_rate_hz) != (valid.classes, valid.sample_rate_hz):
         raise DatasetError(
             f"train config {config.name!r}: the training and validation streams differ in classes "
@@ -204,11 +171,7 @@ def _epoch_batches(
 
 
 def _processes(config: TrainConfig) -> int:
-    """Number of rendering processes.
-
-    Raises:
-        ConfigError: the platform cannot fork, so streams cannot be shared with other processes.
-    """
+    """Number of rendering processes; a ConfigError if the platform cannot fork, so that they could share streams."""
     count = config.data.render_processes
     if count and "fork" not in multiprocessing.get_all_start_methods():
         raise ConfigError(

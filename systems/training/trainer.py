@@ -36,10 +36,7 @@ def fit(
     callbacks: Sequence[lightning.Callback],
     device: str,
 ) -> None:
-    """Train until the limit of epochs, time or patience is reached.
-
-    Args:
-        batches: of training and of validation.
+    """Train until the limit of epochs, time or patience is reached, on batches of training and of validation.
 
     Raises:
         ConfigError: the device is not available.

@@ -13,7 +13,7 @@ from tsebench.systems.checkpoints.checkpoint import CheckpointCard, save_checkpo
 from tsebench.systems.protocol import QueryBatch
 from tsebench.systems.trainable import TASKS
 from tsebench.systems.training.config import TrainConfig
-from tsebench.systems.training.train import TrainResult, train_on
+from tsebench.systems.training.train import TrainResult, train
 
 RATE_HZ = 8000
 
@@ -78,7 +78,7 @@ def train_config(system: str, net: dict[str, object], **optimiser: object) -> Tr
 
 def fit(settings: TrainConfig, out: Path, *, stream: Voices | None = None) -> TrainResult:
     """Train on `Voices`, on the CPU."""
-    return train_on(settings, train_stream=stream or Voices(1), valid_stream=Voices(2), out=out, device="cpu")
+    return train(settings, streams=(stream or Voices(1), Voices(2)), out=out, device="cpu")
 
 
 def checkpoint(system: str, net: dict[str, object], folder: Path) -> str:

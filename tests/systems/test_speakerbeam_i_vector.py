@@ -25,7 +25,7 @@ from tsebench.systems.nets.i_vector.fit import fit_extractor
 from tsebench.systems.nets.speakerbeam import SpeakerBeamConfig
 from tsebench.systems.registry import load_system
 from tsebench.systems.training.state import LAST
-from tsebench.systems.training.train import train_on
+from tsebench.systems.training.train import train
 
 NAME = "speakerbeam"
 DIGITS = SHARED / "digits"
@@ -198,8 +198,7 @@ def test_the_seed_decides_the_fit_and_processes_do_not(tmp_path):
 
 def test_progress_of_the_fit_is_reported(tmp_path):
     console = Console(file=io.StringIO(), width=200)
-    streams = {"train_stream": Voices(1), "valid_stream": Voices(2)}
-    train_on(train_config(NAME, TINY), **streams, out=tmp_path, device="cpu", console=console)
+    train(train_config(NAME, TINY), streams=(Voices(1), Voices(2)), out=tmp_path, device="cpu", console=console)
     lines = console.file.getvalue().splitlines()
     assert [line.partition(" in ")[0] for line in lines[:4]] == [
         "features for i-vectors: 24/24",
@@ -243,10 +242,7 @@ class Faster(Voices):
 def test_data_that_cannot_be_fitted_to_are_one_line(stream, message, tmp_path):
     valid = Faster(2) if stream.sample_rate_hz != RATE_HZ else Voices(2)
     with pytest.raises(TsebenchError, match=message) as caught:
-        train_on(
-            train_config(NAME, TINY), train_stream=stream, valid_stream=valid, out=tmp_path,
-            device="cpu",
-        )  # fmt: skip
+        train(train_config(NAME, TINY), streams=(stream, valid), out=tmp_path, device="cpu")
     assert "\n" not in str(caught.value)
 
 

@@ -41,6 +41,7 @@ def adapt(
     options: AdaptOptions | None = None,
     device: str = "cpu",
     corpus_dirs: Mapping[str, Path] | None = None,
+    streams: tuple[TrainingStream, TrainingStream] | None = None,
     progress: ProgressFactory = quiet,
     log: Callable[[str], None] | None = None,
     reuse: bool = False,
@@ -54,6 +55,7 @@ def adapt(
         out: folder of the new checkpoint, for `load_system("soundbeam", checkpoint=...)`.
         enroll_from: config whose trials enroll new classes with those recordings; `dataset` if None, which enrolls
             nothing where there is one recording for each class.
+        streams: instead of those of `dataset` and `enroll_from`.
         log: called with a line for each epoch.
         reuse: return the adaptation in `out` if it was made of the same data and options.
 
@@ -63,48 +65,21 @@ def adapt(
         DatasetError: the data cannot be opened, or do not enroll every new class.
         TsebenchError: training diverged.
     """
-    folders = corpus_dirs or {}
-    return adapt_on(
-        checkpoint,
-        stream=_open(dataset, folders),
-        enrolled=_open(enroll_from or dataset, folders),
-        name=dataset,
-        out=out,
-        options=options or AdaptOptions(),
-        device=device,
-        progress=progress,
-        log=log,
-        reuse=reuse,
-    )
-
-
-def adapt_on(
-    checkpoint: str | Path,
-    *,
-    stream: TrainingStream,
-    enrolled: TrainingStream,
-    name: str,
-    out: Path,
-    options: AdaptOptions,
-    device: str = "cpu",
-    progress: ProgressFactory = quiet,
-    log: Callable[[str], None] | None = None,
-    reuse: bool = False,
-) -> Adaptation:
-    """`adapt` on open streams; `name` is the dataset's name on the card."""
+    folders, options = corpus_dirs or {}, options or AdaptOptions()
+    stream, enrolled = streams or (_open(dataset, folders), _open(enroll_from or dataset, folders))
     opened = load_checkpoint(checkpoint, architecture=ARCHITECTURE)
     net = _network(opened, options).to(device)
     new = tuple(label for label in stream.classes if label not in opened.card.classes)
     _check(opened, stream, new)
     averaged = enrolled if options.init == "avg" else None
-    streams = [stream] if averaged is None else [stream, averaged]
+    used = [stream] if averaged is None else [stream, averaged]
     planned = Adaptation(
         **options.model_dump(),
         parent_sha256=opened.card.sha256,
         classes=new,
         clips=adaptation_clips(stream, averaged, new, mixtures=options.mixtures),
-        dataset=name,
-        data_fingerprint=digest(*(each.fingerprint for each in streams)),
+        dataset=dataset,
+        data_fingerprint=digest(*(each.fingerprint for each in used)),
     )
     earlier = _adaptation_in(out) if reuse else None
     if earlier is not None and earlier.same_recipe(planned):
@@ -130,31 +105,17 @@ def _adaptation_in(folder: Path) -> Adaptation | None:
 
 
 def _open(dataset: str, corpus_dirs: Mapping[str, Path]) -> TrainingStream:
-    """Trials of a dataset with its own seed and split, which determine the recordings of new classes.
-
-    Raises:
-        ConfigError: it is a collection of datasets.
-    """
-    # Imported late: `adapt_on` needs no dataset recipes.
+    """Trials of a dataset with its own seed and split, which determine the recordings of new classes."""
+    # Imported late: open streams need no dataset recipes.
     from ....datasets.config import load_dataset_configs  # noqa: PLC0415
     from ....datasets.dynamic import open_stream  # noqa: PLC0415
 
-    configs = load_dataset_configs(dataset)
-    return open_stream(
-        dataset,
-        split=configs[0].split,
-        seed=configs[0].seed,
-        corpus_dirs=corpus_dirs,
-        overrides={"conditions": ["1:0"]},
-    )
+    config, overrides = load_dataset_configs(dataset)[0], {"conditions": ["1:0"]}
+    return open_stream(dataset, split=config.split, seed=config.seed, corpus_dirs=corpus_dirs, overrides=overrides)
 
 
 def _network(opened: Checkpoint, options: AdaptOptions) -> SoundBeamNet:
-    """The network, frozen.
-
-    Raises:
-        ConfigError: it has no class embeddings, or no encoder for `init = "avg"`.
-    """
+    """The network, frozen; a ConfigError without class embeddings, or without an encoder for `init = "avg"`."""
     config = net_config(SoundBeamConfig, opened)
     if not config.takes_classes:
         raise ConfigError(

@@ -43,14 +43,7 @@ def train_columns(
     progress: ProgressFactory,
     log: Callable[[str], None] | None,
 ) -> tuple[float, ...]:
-    """Train the columns in place.
-
-    Returns:
-        Mean loss of each epoch, in dB.
-
-    Raises:
-        TsebenchError: a loss is not finite.
-    """
+    """Train the columns in place; returns the mean loss of each epoch, in dB."""
     columns.requires_grad_(True)
     adam = torch.optim.Adam([columns], lr=options.lr)
     batches = EpochBatches(

@@ -17,13 +17,7 @@ ENROLLMENT_TRIALS = 100
 
 
 def find_enrollments(stream: TrainingStream, labels: Sequence[str]) -> dict[str, tuple[Tensor, ...]]:
-    """Distinct recordings that enroll classes in the first trials of a stream.
-
-    Args:
-        stream: trials with one queried class.
-
-    Returns:
-        Recordings [T_k] of each class, sorted by their SHA-256.
+    """Distinct recordings [T_k], sorted by their SHA-256, that enroll classes in the first trials of a stream.
 
     Raises:
         DatasetError: a class is never enrolled.
@@ -33,7 +27,7 @@ def find_enrollments(stream: TrainingStream, labels: Sequence[str]) -> dict[str,
         clues = stream[index][0].clues
         if len(clues.classes) == 1 and clues.classes[0] in found:
             for clip in clues.enrollments:
-                found[clues.classes[0]][_digest(clip)] = clip
+                found[clues.classes[0]][hashlib.sha256(clip.numpy().tobytes()).hexdigest()] = clip
     missing = next((label for label, clips in found.items() if not clips), None)
     if missing is not None:
         raise DatasetError(
@@ -51,9 +45,6 @@ def adaptation_clips(
     Args:
         mixed: stream whose first mixtures are trained on; skipped if it has no recipe.
         enrolled: stream whose trials enroll the classes, see `find_enrollments`; None to skip.
-
-    Returns:
-        Recordings of each class that has any.
     """
     found: dict[str, set[str]] = {label: set() for label in labels}
     if isinstance(mixed, TrialStream):
@@ -68,7 +59,3 @@ def adaptation_clips(
                 clips = [clip for clip in clue.enrollments if isinstance(clip, Clip)]
                 found[clue.classes[0]].update(f"{clip.corpus}/{clip.path}" for clip in clips)
     return {label: tuple(sorted(paths)) for label, paths in found.items() if paths}
-
-
-def _digest(clip: Tensor) -> str:
-    return hashlib.sha256(clip.numpy().tobytes()).hexdigest()

@@ -27,7 +27,7 @@ from tsebench.systems.training.data import EpochBatches, collate
 from tsebench.systems.training.lightning_module import lr_factor
 from tsebench.systems.training.losses import LossConfig, build_loss
 from tsebench.systems.training.state import EpochLog, Progress
-from tsebench.systems.training.train import train, train_on
+from tsebench.systems.training.train import train
 
 NET = {"num_filters": 24, "filter_length": 20, "bottleneck": 12, "hidden": 16, "blocks": 2}
 NET |= {"stacks": 2, "embedding_dim": 12}
@@ -94,9 +94,7 @@ def config(**changes: dict[str, object] | object) -> TrainConfig:
 
 
 def fit(settings: TrainConfig, out: Path, *, stream: ToneOrNoise | None = None, **options):
-    return train_on(
-        settings, train_stream=stream or ToneOrNoise(1), valid_stream=ToneOrNoise(2), out=out, device="cpu", **options
-    )
+    return train(settings, streams=(stream or ToneOrNoise(1), ToneOrNoise(2)), out=out, device="cpu", **options)
 
 
 def test_it_learns_and_the_system_opens_what_it_wrote(tmp_path):
@@ -141,7 +139,7 @@ def test_console_gets_lines_and_a_bar_only_on_a_terminal(tmp_path, terminal):
 def test_no_mixture_is_drawn_twice_and_validation_is_always_the_same(tmp_path):
     train_stream, valid_stream = ToneOrNoise(1), ToneOrNoise(2)
     settings = config(optimiser={"epochs": 3})
-    train_on(settings, train_stream=train_stream, valid_stream=valid_stream, out=tmp_path, device="cpu")
+    train(settings, streams=(train_stream, valid_stream), out=tmp_path, device="cpu")
     assert sorted(train_stream.asked) == list(range(48))
     assert sorted(valid_stream.asked) == list(range(8))
 
@@ -383,7 +381,7 @@ def test_wrong_names_are_one_line(tmp_path):
     with pytest.raises(ConfigError, match="net: unknown key 'blcks'; did you mean 'blocks'"):
         fit(config(net={"blcks": 3}), tmp_path)
     with pytest.raises(ConfigError, match="device 'cuda:99' is not available"):
-        train_on(config(), train_stream=ToneOrNoise(1), valid_stream=ToneOrNoise(2), out=tmp_path, device="cuda:99")
+        train(config(), streams=(ToneOrNoise(1), ToneOrNoise(2)), out=tmp_path, device="cuda:99")
 
 
 @pytest.mark.parametrize("name", shipped_names("train"))

@@ -14,7 +14,7 @@ from tsebench.systems.checkpoints.checkpoint import CheckpointCard, load_checkpo
 from tsebench.systems.nets.soundbeam import SoundBeamConfig, SoundBeamNet
 from tsebench.systems.protocol import QueryBatch
 from tsebench.systems.registry import load_system
-from tsebench.systems.training.adaptation.adapt import adapt, adapt_on
+from tsebench.systems.training.adaptation.adapt import adapt
 from tsebench.systems.training.adaptation.shots import find_enrollments
 
 SEEN = ("bell", "dog_bark", "rain")
@@ -73,11 +73,10 @@ def saved(folder: Path, variant: str = "mixed") -> str:
 
 def run(tmp_path: Path, *, variant: str = "mixed", stream=None, **options) -> Adaptation:
     settings = AdaptOptions(**{"epochs": 2, "mixtures": 16, "batch_size": 4, **options})
-    return adapt_on(
+    return adapt(
         saved(tmp_path / "base", variant),
-        stream=stream or NewSounds(),
-        enrolled=stream or NewSounds(),
-        name="new:train",
+        dataset="new:train",
+        streams=(stream or NewSounds(), stream or NewSounds()),
         out=tmp_path / "adapted",
         options=settings,
     )
