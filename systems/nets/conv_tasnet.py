@@ -33,7 +33,10 @@ class TasNetConfig(StrictModel):
     @model_validator(mode="after")
     def _check_hop(self) -> TasNetConfig:
         if self.hop > self.filter_length:
-            raise ValueError(f"stride {self.hop} is above filter_length {self.filter_length}; samples would be lost")
+            raise ValueError(
+                f"stride {self.hop} is longer than filter_length {self.filter_length}; "
+                "samples between the frames would be lost"
+            )
         return self
 
     @property
