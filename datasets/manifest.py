@@ -141,12 +141,7 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def check_manifest(manifest: Manifest, *, where: str) -> None:
-    """Check that the parts of a manifest fit together.
-
-    Raises:
-        DatasetError: an id is used twice or cannot be a file name, a path leaves its corpus, or a reference is broken;
-            the message begins with `where`.
-    """
+    """Check that the parts of a manifest fit together."""
     sources = {mixture.id: {s.id for s in mixture.sources} for mixture in manifest.mixtures}
     _check_ids([mixture.id for mixture in manifest.mixtures], f"{where}: mixture")
     _check_ids([trial.id for trial in manifest.trials], f"{where}: trial")

@@ -127,12 +127,9 @@ def dump_jams(soundscape: Soundscape) -> bytes:
         "annotation_metadata": {
             "curator": {"name": "", "email": ""},
             "annotator": {},
-            "version": "",
-            "corpus": "",
+            **dict.fromkeys(("version", "corpus"), ""),
             "annotation_tools": f"tsebench {__version__}",
-            "annotation_rules": "",
-            "validation": "",
-            "data_source": "",
+            **dict.fromkeys(("annotation_rules", "validation", "data_source"), ""),
         },
         "namespace": _NAMESPACE,
         "data": [_observation(event) for event in ordered],
@@ -143,9 +140,7 @@ def dump_jams(soundscape: Soundscape) -> bytes:
     content = {
         "annotations": [annotation],
         "file_metadata": {
-            "title": "",
-            "artist": "",
-            "release": "",
+            **dict.fromkeys(("title", "artist", "release"), ""),
             "duration": soundscape.duration_s,
             "identifiers": {},
             "jams_version": "0.3.5",

@@ -155,11 +155,7 @@ def quantise_int16(samples: Samples | NDArray[np.float64]) -> Samples:
 
 
 def write(path: Path, samples: Samples, sample_rate_hz: int, *, subtype: str = "FLOAT") -> None:
-    """Write [T] or [C, T] samples as wav or flac (by suffix) through a temporary name; `subtype` PCM_16, PCM_24, FLOAT.
-
-    Raises:
-        OutputError: the folder is read-only, the disk is full, or the suffix does not hold samples of that kind.
-    """
+    """Write [T] or [C, T] samples as wav or flac (by suffix), by a temporary name; `subtype` PCM_16, PCM_24, FLOAT."""
     kind = path.suffix.lstrip(".").upper()
     if not soundfile.check_format(kind, subtype):
         raise OutputError(

@@ -33,9 +33,6 @@ def find_root(given: Path, folders: Sequence[str], *, release: Release, corpus: 
     Args:
         given: the user's folder: this one, the one above it, or one of `folders` inside.
         folders: folders of the corpus, relative to its root; one of them is enough.
-
-    Raises:
-        CorpusError: the corpus is missing, or several folders in `given` hold one.
     """
     given = Path(given).expanduser().absolute()
     for candidate in (given, *_above(given, folders)):
