@@ -32,9 +32,8 @@ _RATE_HZ = 8000
 def check_machine(device: str) -> list[CheckResult]:
     """Versions, device, and one real pass through speech synthesis and every metric."""
     chosen = resolve_device(device)
-    found = ", ".join(f"{name} {version}" for name, version in versions().items())
     return [
-        CheckResult("versions", True, found),
+        CheckResult("versions", True, ", ".join(f"{name} {version}" for name, version in versions().items())),
         _attempt("device", lambda: device_name(chosen)),
         _attempt("cache folder", lambda: str(make_folder(default_cache_dir()))),
         _attempt("speech and metrics", lambda: _score_speech(chosen)),
@@ -44,11 +43,8 @@ def check_machine(device: str) -> list[CheckResult]:
 def check_one(system: str, options: Sequence[str], device: str) -> list[CheckResult]:
     """All checks of one system; of `precomputed`, its files, as it cannot answer other queries.
 
-    Args:
-        options: KEY=VALUE, values as in YAML.
-
     Raises:
-        ConfigError: an option is not KEY=VALUE, or the system does not know it.
+        ConfigError: an option is not KEY=VALUE with the value as in YAML, or the system does not know it.
     """
     chosen = resolve_device(device)
     settings = dict(setting(option, example="folder=DIR") for option in options)
@@ -91,16 +87,11 @@ def _score_speech(device: str) -> str:
     clean = resample(speech, from_hz=rate, to_hz=_RATE_HZ)
     noise = generator("doctor").standard_normal(len(clean)).astype(np.float32)
     noisy = clean + noise * np.float32(snr_gain(signal=clean, noise=noise, snr_db=10.0))
-    item = Scorable(
-        trial_id="doctor",
-        estimate=torch.from_numpy(noisy),
-        reference=torch.from_numpy(clean),
-        mixture=torch.from_numpy(noisy),
-    )
+    estimate, reference = torch.from_numpy(noisy), torch.from_numpy(clean)
+    item = Scorable(trial_id="doctor", estimate=estimate, reference=reference, mixture=estimate)
     plan = plan_metrics([info.name for info in known_infos() if not info.options])
     with FilePool(1) as pool:
-        scorer = Scorer(plan, sample_rate_hz=_RATE_HZ, device=device, pool=pool)
-        scores = scorer.submit([item]).result()
+        scores = Scorer(plan, sample_rate_hz=_RATE_HZ, device=device, pool=pool).submit([item]).result()
     broken = [f"{score.metric}: {score.reason}" for score in scores if score.status == "failed"]
     if broken:
         raise TsebenchError("; ".join(broken))

@@ -43,9 +43,8 @@ class Agreement:
         reference: the package, or "closed form".
         cases: signals for which at least one of both has a value.
         difference: the largest one; infinite where one of both has no value, NaN without cases.
-        tolerance: what is allowed, in the unit of the metric.
+        tolerance: in the unit of the metric.
         remark: the case that is outside, or why nothing was compared.
-        checked: something was compared.
     """
 
     metric: str

@@ -78,14 +78,11 @@ def alignment(reference: str, hypothesis: str) -> tuple[Chunk, ...]:
     Put together, the chunks give all words of both texts in order. Raises as `count_errors`.
     """
     spoken, recognised = reference.split(), hypothesis.split()
-    return tuple(
-        Chunk(
-            chunk.type,
-            " ".join(spoken[chunk.ref_start_idx : chunk.ref_end_idx]),
-            " ".join(recognised[chunk.hyp_start_idx : chunk.hyp_end_idx]),
-        )
-        for chunk in _align(reference, hypothesis).alignments[0]
-    )
+    chunks = []
+    for chunk in _align(reference, hypothesis).alignments[0]:
+        said = " ".join(spoken[chunk.ref_start_idx : chunk.ref_end_idx])
+        chunks.append(Chunk(chunk.type, said, " ".join(recognised[chunk.hyp_start_idx : chunk.hyp_end_idx])))
+    return tuple(chunks)
 
 
 def _align(reference: str, hypothesis: str) -> Any:

@@ -6,22 +6,25 @@ as in a run.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from types import FunctionType, MethodType, ModuleType
 from typing import TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from ...systems.protocol import AnySystem
 from ..inference.ask import Failure, guarded
 from ..inference.batching import Item
 from ..run.record import CostFacts
-from .networks import Size, find_networks, size_of
 from .passes import Counts, Passes, Timing, cost_items
 
 T = TypeVar("T")
+
+_LEAVES = (Tensor, FunctionType, ModuleType, type, str, bytes)
 
 
 def measure_cost(
@@ -102,3 +105,61 @@ def _left_as_it_was(networks: Sequence[nn.Module], device: str) -> Iterator[None
         finally:
             for module, flag in training.items():
                 module.training = flag
+
+
+def find_networks(system: object) -> tuple[nn.Module, ...]:
+    """The modules among a system's attributes.
+
+    Attributes of attributes and entries of containers are searched too, to a depth of four. An object with a method
+    `networks()` names its own instead, for example those behind a closure.
+    """
+    found: dict[int, nn.Module] = {}
+    _search(system, depth=4, found=found, seen=set())
+    return tuple(found.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """Number of parameters, and bytes of parameters and buffers, each shared one once."""
+
+    params: int
+    num_bytes: int
+
+
+def size_of(networks: Iterable[nn.Module]) -> Size | None:
+    """The size of networks, or None while one of them waits for an input to get its shapes."""
+    parameters: dict[int, Tensor] = {}
+    buffers: dict[int, Tensor] = {}
+    for network in networks:
+        parameters |= {id(tensor): tensor for tensor in network.parameters()}
+        buffers |= {id(tensor): tensor for tensor in network.buffers()}
+    tensors = [*parameters.values(), *buffers.values()]
+    if any(is_lazy(tensor) for tensor in tensors):
+        return None
+    return Size(
+        params=sum(tensor.numel() for tensor in parameters.values()), num_bytes=sum(tensor.nbytes for tensor in tensors)
+    )
+
+
+def _search(value: object, *, depth: int, found: dict[int, nn.Module], seen: set[int]) -> None:
+    if isinstance(value, _LEAVES) or id(value) in seen or depth < 0:
+        return
+    seen.add(id(value))
+    if isinstance(value, nn.Module):
+        found[id(value)] = value
+        return
+    for part in _parts(value):
+        _search(part, depth=depth - 1, found=found, seen=seen)
+
+
+def _parts(value: object) -> Iterator[object]:
+    """Networks that an object names, or entries of a container and attributes of an object."""
+    named = getattr(value, "networks", None)
+    if isinstance(named, (MethodType, FunctionType)):
+        yield from named()
+        return
+    if isinstance(value, Mapping):
+        yield from value.values()
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        yield from value
+    yield from getattr(value, "__dict__", {}).values()

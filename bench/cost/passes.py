@@ -18,7 +18,6 @@ from ...systems.shared.batches import collate
 from ...systems.shared.probes import make_probe
 from ..inference.ask import ask
 from ..inference.batching import Item, at_rate
-from .peak_memory import LiveTensors
 
 _UNIT = 7680  # lengths are multiples of 2⁹·3·5 samples, which most hops and chunks fill exactly
 _TIMED_S = 2.0
@@ -35,14 +34,10 @@ class Timing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """MACs, and peak memory of the tensors where the allocator keeps no statistics.
-
-    Attributes:
-        macs_per_query: None if the MACs are no linear function of the duration.
-    """
+    """MACs, and peak memory of the tensors where the allocator keeps no statistics."""
 
     macs_per_s: float | None
-    macs_per_query: float | None
+    macs_per_query: float | None  # None if the MACs are no linear function of the duration
     peak_bytes: int | None
     note: str | None
 
@@ -83,7 +78,7 @@ class Passes:
 
     def count(self) -> Counts:
         """Count the MACs of all lengths, and the memory of the longest."""
-        from .macs import MacCounter  # noqa: PLC0415 - imports a compiler where torch has one
+        from .macs import LiveTensors, MacCounter  # noqa: PLC0415 - imports a compiler where torch has one
 
         counter, memory = MacCounter(), LiveTensors()
         macs: list[int] = []

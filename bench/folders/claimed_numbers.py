@@ -25,17 +25,12 @@ _FAMILY_OF = {name: family for family, names in _NAMES.items() for name in names
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimedNumber:
-    """A number of a paper.
+    """A number of a paper."""
 
-    Attributes:
-        text: as it was written, for example `si_sdr=15.2`.
-        decimals: places after the point that were written.
-    """
-
-    text: str
+    text: str  # as it was written, for example `si_sdr=15.2`
     family: Family
     value: float
-    decimals: int
+    decimals: int  # places after the point that were written
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,8 +51,7 @@ def read_signal(path: Path, channel: int | None, *, finite: bool = True) -> torc
     Raises:
         AudioError: the file is missing, corrupt or empty, or not finite though it must be.
     """
-    wanted = channel if info(path).channels > 1 else None
-    return torch.from_numpy(read_mono(path, channel=wanted, finite=finite)[0])
+    return torch.from_numpy(read_mono(path, channel=channel if info(path).channels > 1 else None, finite=finite)[0])
 
 
 class FileSet:
@@ -134,8 +133,7 @@ def pair_folders(
         ConfigError: nothing to score, a mixture is missing, or headers do not fit.
         AudioError: a reference or a mixture cannot be read.
     """
-    of_references = _listing(references, "references")
-    of_estimates = _listing(estimates, "estimates")
+    of_references, of_estimates = _listing(references, "references"), _listing(estimates, "estimates")
     of_mixtures = _listing(mixtures, "mixtures") if mixtures else {}
     keys = tuple(sorted(of_references))
     if not set(keys) & set(of_estimates):
@@ -197,11 +195,11 @@ def _listing(folder: Path, what: str) -> dict[str, Path]:
         raise ConfigError(f"folder of {what} {str(folder)!r} {problem}; check --{what}")
     found: dict[str, Path] = {}
     for path in sorted(folder.rglob("*")):
-        relative = path.relative_to(folder)
-        hidden = any(part.startswith(".") for part in relative.parts)
+        below = path.relative_to(folder)
+        hidden = any(part.startswith(".") for part in below.parts)
         if hidden or path.suffix.lower() not in _SUFFIXES or path.is_dir():
             continue
-        key = relative.with_suffix("").as_posix()
+        key = below.with_suffix("").as_posix()
         if key in found:
             raise ConfigError(f"{what}: {str(found[key])!r} and {str(path)!r} have one name without suffix; remove one")
         found[key] = path

@@ -38,8 +38,7 @@ class ScoreOptions:
 
     Attributes:
         out: run folder; scoring a second system into it puts both on one leaderboard.
-        metrics: energy metrics, and their improvements where there are mixtures, if empty.
-        system: name of the system in rows and reports.
+        metrics: energy metrics, or their improvements where there are mixtures, if empty.
         channel: channel of files with several; None refuses them.
         transcripts: CSV file with the columns `name` (of the reference, without suffix) and `text`.
     """

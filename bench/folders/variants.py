@@ -104,8 +104,7 @@ def score_variants(
 def _evaluation(side: Sequence[Variant], files: PairedFiles, device: str, pool: FilePool) -> Evaluation:
     """The evaluation of variants that have the same roles; `score` itself plans fewer metrics."""
     metrics = tuple(variant.metric for variant in side)
-    infos = tuple(metric.info for metric in metrics)
-    plan = MetricPlan(metrics=metrics, improvements=(), reference_values=(), infos=infos)
+    plan = MetricPlan(metrics=metrics, improvements=(), reference_values=(), infos=tuple(m.info for m in metrics))
     # Variants share names and signatures with metrics of runs, so that their scores stay out of the cache.
     return Evaluation(FileSet(files), plan, device=device, pool=pool, cache=None, swap_roles=side[0].swapped)
 

@@ -29,12 +29,10 @@ class _Reading:
 def word_lines(
     metric: Metric, scores: Sequence[Score], mixture: Sequence[Score], transcripts: Mapping[str, str]
 ) -> list[VariantLine]:
-    """Lines of every reading of "WER".
+    """Lines of every reading of "WER", from scores of a system, and of the mixtures if there are any.
 
     Args:
-        metric: the word error rate that gave the scores.
-        scores: of a system; their details are what was recognised.
-        mixture: of the mixtures for the same trials; empty without mixtures.
+        scores: their details are the recognised texts.
         transcripts: of the references, by trial.
     """
     return [line for reading in _readings(metric) for line in _lines(reading, scores, mixture, transcripts)]

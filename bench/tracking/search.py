@@ -1,4 +1,4 @@
-"""Finding tracked runs again, by the fingerprint of a dataset and by system.
+"""Search for tracked runs, by the fingerprint of a dataset and by system.
 
 In MLflow itself the same search is by tags, for example
 
@@ -30,7 +30,6 @@ class TrackedRun:
     """One system of a run, as MLflow knows it.
 
     Attributes:
-        mlflow_id: of the MLflow run.
         parent_id: of the MLflow run that holds rows and report.
         experiment: name of the MLflow experiment, which is that of the run.
         run_id: as in run.json: it depends on what determines the rows.

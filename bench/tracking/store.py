@@ -68,11 +68,7 @@ def _environment(values: Mapping[str, str]) -> Iterator[None]:
 
 
 def _check_file(uri: str) -> None:
-    """Open an SQLite file once, because MLflow tries for minutes to open one that cannot be.
-
-    Raises:
-        OSError, sqlite3.Error: its folder cannot be made, or it is no database.
-    """
+    """Open an SQLite file once, because MLflow tries for minutes to open one that cannot be."""
     path = Path(uri.removeprefix(SQLITE))
     if uri.startswith(SQLITE) and path.name:
         path.parent.mkdir(parents=True, exist_ok=True)

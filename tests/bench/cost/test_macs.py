@@ -10,8 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from tsebench.bench.cost.macs import MacCounter
-from tsebench.bench.cost.peak_memory import LiveTensors
+from tsebench.bench.cost.macs import LiveTensors, MacCounter
 
 MODES = (torch.inference_mode, torch.no_grad)
 
