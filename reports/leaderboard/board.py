@@ -1,7 +1,6 @@
-"""Records of a leaderboard: what report formats read, and what `leaderboard.json` holds.
+"""Records of a leaderboard that report formats read and `leaderboard.json` holds.
 
-`document` writes them as JSON and reads them back. What a file says once, the records share: facts of metrics and
-systems, and the names that a cell has from its place in a table.
+The file gives facts of metrics and systems once, and no names that a cell has from its place in a table.
 """
 
 from __future__ import annotations
@@ -32,12 +31,10 @@ def _by_metric(cells: tuple[Aggregate | None, ...]) -> dict[str, Aggregate]:
 
 def _known_metric(name: object, info: ValidationInfo) -> object:
     """Facts of a metric that a file names."""
-    if not isinstance(name, str):
-        return name
     metrics: Mapping[str, MetricInfo] = info.context["metrics"] if info.context else {}
-    if name not in metrics:
+    if isinstance(name, str) and name not in metrics:
         raise ValueError(f"there are no facts of {name!r} in `metrics`")
-    return metrics[name]
+    return metrics[name] if isinstance(name, str) else name
 
 
 def _placed(entries: object, info: ValidationInfo) -> object:
@@ -113,8 +110,6 @@ class Entry:
         warning: overlap of its training data with the dataset, "" if none is known.
         n_missing: expected trials without a row of the primary metric.
         n_failed: trials whose primary metric failed.
-        cells: one for each column.
-        parts: one for each part column.
         gap: primary metric of this system minus that of the table's leader, on paired trials; the p-value is corrected
             for all comparisons of the table.
     """
@@ -203,8 +198,7 @@ class Leaderboard:
     Attributes:
         generator: program and version, for example "tsebench 0.1.0".
         level: coverage of the intervals.
-        resamples: number of bootstrap draws.
-        seed: of the draws.
+        resamples: number of bootstrap draws; `seed` is theirs.
         remarks: sentences on the runs (unfinished, merged by id alone, of other versions), and on systems and metrics
             of one name that are shown apart.
         metrics: facts of the metrics of all columns, by name.
@@ -261,16 +255,14 @@ class Leaderboard:
         Rank and difference to the leader stand in the line of the primary metric: systems of one rank do not differ
         significantly; `p_adjusted` is corrected for all comparisons of the table.
         """
-        lines = pd.DataFrame(
-            [
-                _line(table, entry, index, column, cell)
-                for table in self.tables
-                for entry in table.entries
-                for index, (column, cell) in enumerate(_columns(table, entry))
-                if cell is not None
-            ]
-        )
-        return lines.astype({"rank": "Int64", "n_paired": "Int64"})
+        lines = [
+            _line(table, entry, index, column, cell)
+            for table in self.tables
+            for entry in table.entries
+            for index, (column, cell) in enumerate(_columns(table, entry))
+            if cell is not None
+        ]
+        return pd.DataFrame(lines).astype({"rank": "Int64", "n_paired": "Int64"})
 
 
 _GAP = {"difference": "mean", "difference_low": "ci_low", "difference_high": "ci_high", "n_paired": "n"}

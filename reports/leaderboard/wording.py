@@ -56,20 +56,15 @@ def pooled_details(table: Table, entry: Entry, index: int) -> tuple[str, ...]:
         if found is not None and part.facts.part_of == column.facts.name
     ]
     over_trials = number(cell.trial_mean, unit)
-    details = [" · ".join(parts)] if parts else []
-    if over_trials != number(cell.mean, unit):
-        details.append(f"mean over trials {over_trials}")
-    return tuple(details)
+    mean = f"mean over trials {over_trials}" if over_trials != number(cell.mean, unit) else ""
+    return tuple(filter(None, (" · ".join(parts), mean)))
 
 
 def flags(cell: Aggregate, n_trials: int) -> tuple[str, ...]:
     """Deviations from a mean over all trials: fewer, failed, undefined or floored ones."""
-    applicable = n_trials - cell.n_inapplicable
-    found = [f"n={cell.n}"] if cell.n != applicable else []
-    for count, word in ((cell.n_failed, "failed"), (cell.n_undefined, "undefined"), (cell.n_floored, "floored")):
-        if count:
-            found.append(f"{count} {word}")
-    return tuple(found)
+    counts = ((cell.n_failed, "failed"), (cell.n_undefined, "undefined"), (cell.n_floored, "floored"))
+    fewer = (f"n={cell.n}",) if cell.n != n_trials - cell.n_inapplicable else ()
+    return (*fewer, *(f"{count} {word}" for count, word in counts if count))
 
 
 def heading(column: Column) -> str:
@@ -145,12 +140,10 @@ def certainty(table: Table) -> str:
 def tied(table: Table) -> str:
     """Systems that share the leader's rank; "" if there are none."""
     lead = table.entry(table.leader)
-    names = [
-        entry.system
-        for entry in table.entries
-        if lead and entry.rank == lead.rank is not None and entry.system != lead.system
-    ]
-    return f"shares rank {lead.rank} with {', '.join(names)}" if lead and names else ""
+    if lead is None or lead.rank is None:
+        return ""
+    names = [e.system for e in table.entries if e.rank == lead.rank and e.system != lead.system]
+    return f"shares rank {lead.rank} with {', '.join(names)}" if names else ""
 
 
 def status(issue: Issue) -> str:

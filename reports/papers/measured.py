@@ -29,7 +29,6 @@ class Value:
 
     Attributes:
         unit: dB, %, M, ...; "" for a range such as 0..1.
-        ci_low: NaN where there is no interval.
         remarks: caveats on the mean, such as failed trials.
         best: the best of its run and stratum, or not significantly different from it.
     """
@@ -67,12 +66,9 @@ class RunResults:
         if place is None or cell is None or not cell.applies:
             return None
         table, entry, column = place.table, place.entry, place.table.columns[place.position]
-        remarks = [*flags(cell, table.n_trials)]
-        if entry.n_missing:
-            remarks.append(f"{entry.n_missing} of {table.n_trials} trials missing")
-        if entry.warning:
-            remarks.append(entry.warning)
-        value = Value(mean=cell.mean, unit=unit_of(column.facts), remarks=tuple(remarks))
+        missing = f"{entry.n_missing} of {table.n_trials} trials missing" if entry.n_missing else ""
+        remarks = (*flags(cell, table.n_trials), *filter(None, (missing, entry.warning)))
+        value = Value(mean=cell.mean, unit=unit_of(column.facts), remarks=remarks)
         if wanted.threshold is not None:
             return replace(value, mean=self._at_threshold(wanted, wanted.threshold))
         return replace(
@@ -150,10 +146,8 @@ class RunResults:
     def _cost(self, wanted: Measured) -> Value | None:
         facts = self.run.systems.get(wanted.system)
         found = getattr(facts.cost, wanted.metric) if facts and facts.cost else None
-        if found is None:
-            return None
         size, unit = _COSTS[wanted.metric]
-        return Value(mean=found / size, unit=unit)
+        return None if found is None else Value(mean=found / size, unit=unit)
 
 
 def unit_of(facts: MetricInfo) -> str:

@@ -45,9 +45,8 @@ def orderings(table: PaperTable, published: PublishedTable | None, results: RunR
     """All claims of a table, judged on one run."""
     judged = [replace(_judge(claim, results), published=_published(table, published, claim)) for claim in table.claims]
     # Verdicts need p-values that are corrected for all comparisons of the table.
-    p_values = [o.difference.p_value if o.difference else math.nan for o in judged]
-    adjusted = [float(p_value) for p_value in holm(p_values)]
-    return tuple(_decided(o, p_value, results) for o, p_value in zip(judged, adjusted, strict=True))
+    adjusted = holm([o.difference.p_value if o.difference else math.nan for o in judged])
+    return tuple(_decided(o, float(p_value), results) for o, p_value in zip(judged, adjusted, strict=True))
 
 
 def verdict_of(difference: Difference, *, higher_is_better: bool) -> Verdict:
@@ -84,11 +83,9 @@ def _judge(claim: Claim, results: RunResults) -> Ordering:
 
 
 def _judge_same(claim: Claim, paired: pd.DataFrame) -> Ordering:
-    values = paired.pivot(index="trial_id", columns="system", values="value")
-    statuses = paired.pivot(index="trial_id", columns="system", values="status")
-    first, second = (values[side] for side in _SIDES)
-    equal = (first == second) | (first.isna() & second.isna())
-    equal &= statuses[_SIDES[0]] == statuses[_SIDES[1]]
+    sides = paired.pivot(index="trial_id", columns="system", values=["value", "status"])
+    (first, second), (status, other) = ([sides[what][side] for side in _SIDES] for what in ("value", "status"))
+    equal = ((first == second) | (first.isna() & second.isna())) & (status == other)
     changed = int((~equal).sum())
     return Ordering(claim=claim, verdict="fails" if changed else "holds", changed=changed)
 
@@ -123,6 +120,6 @@ def _decided(ordering: Ordering, p_adjusted: float, results: RunResults) -> Orde
     if ordering.difference is None:
         return ordering
     difference = replace(ordering.difference, p_adjusted=p_adjusted)
-    higher_is_better = results.facts(difference.metric).higher_is_better is not False
-    verdict = verdict_of(difference, higher_is_better=higher_is_better)
+    higher = results.facts(difference.metric).higher_is_better is not False
+    verdict = verdict_of(difference, higher_is_better=higher)
     return replace(ordering, difference=difference, verdict=verdict)

@@ -51,13 +51,7 @@ class PaperCell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaperRow:
-    """One line.
-
-    Attributes:
-        names: texts of the leading columns.
-        cells: one for each column of the table.
-        rule: a rule above it.
-    """
+    """One line: texts of the leading columns, and a cell for each other column; with a rule above it or not."""
 
     names: tuple[str, ...]
     cells: tuple[PaperCell, ...]
@@ -72,8 +66,7 @@ class Claim:
 
     Attributes:
         text: one sentence.
-        better: the number that is better in the metric's direction.
-        worse: the other; of the same metric.
+        better: the number that is better in the metric's direction; `worse` is of the same metric.
         same: every single value is equal, to the last bit.
     """
 
@@ -89,11 +82,9 @@ class PaperTable:
 
     Attributes:
         title: caption: paper, number of the table, contents.
-        paper: in `published_results.csv`.
-        table: in `published_results.csv`; "" if no number of it is published.
+        table: in `published_results.csv`, as `paper`; "" if no number of it is published.
         stub: headings of the leading columns.
         columns: headings of the columns, each of ours and published.
-        claims: orderings that the paper finds in it.
     """
 
     title: str

@@ -15,7 +15,7 @@ from ..tables.table import Cell, Head, Note, Notes, PrintedTable, Row
 from .measured import RunResults, Value, unit_of
 from .orderings import Ordering, orderings
 from .paper_table import Measured, PaperCell, PaperTable, Quoted
-from .published import PublishedResult, PublishedTable, published_table
+from .published import PublishedTable, published_table
 from .table_files import PAPER_TABLES
 
 _CAVEAT = (
@@ -27,15 +27,7 @@ _PLACES = {"": 2, "dB": 2, "%": 1, "M": 2, "G/s": 2}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaperResult:
-    """A run in the layout of one paper's table.
-
-    Attributes:
-        name: of the paper's table.
-        run: title of the run.
-        table: our numbers and the published ones.
-        orderings: verdicts on the paper's orderings; None where it claims none.
-        judged: the same, not printed.
-    """
+    """A run in the layout of one paper's table, with the verdicts on the paper's orderings, printed and not."""
 
     name: str
     run: str
@@ -123,7 +115,7 @@ class _PaperPrinter:
         if quoted is None or self._published is None:
             return NOTHING
         found = quoted.find(self._published)
-        return NOTHING if found is None else _as_published(found)
+        return NOTHING if found is None else found.text.replace("-", "−")
 
     def _ours(self, wanted: Measured | None) -> Cell:
         value = None if wanted is None else self._results.value(wanted)
@@ -182,22 +174,14 @@ def _text(value: Value) -> str:
     return f"−{digits}" if value.mean < 0 and float(digits) else digits
 
 
-def _as_published(result: PublishedResult) -> str:
-    return result.text.replace("-", "−")
-
-
 def _print_orderings(name: str, table: PaperTable, judged: tuple[Ordering, ...], results: RunResults) -> PrintedTable:
     level = f"{results.board.level:.0%}"
     return PrintedTable(
         name=f"{results.run.title}_{name}_orderings",
         caption=f"Orderings of {table.title.partition(':')[0]}",
         heads=(
-            Head(text="the paper finds", align="l"),
-            Head(text="verdict", align="l"),
-            Head(text="published"),
-            Head(text="ours, difference"),
-            Head(text="p (Holm)"),
-            Head(text="trials"),
+            *(Head(text=text, align="l") for text in ("the paper finds", "verdict")),
+            *(Head(text=text) for text in ("published", "ours, difference", "p (Holm)", "trials")),
         ),
         rows=tuple(Row(cells=_ordering_cells(ordering, results)) for ordering in judged),
         notes=(
@@ -211,15 +195,12 @@ def _print_orderings(name: str, table: PaperTable, judged: tuple[Ordering, ...],
 
 
 def _ordering_cells(ordering: Ordering, results: RunResults) -> tuple[Cell, ...]:
-    quoted = ordering.published
-    published = NOTHING if quoted is None else f"{_as_published(quoted[0])} : {_as_published(quoted[1])}"
+    published = " : ".join(quoted.text.replace("-", "−") for quoted in ordering.published or ()) or NOTHING
     found = ordering.difference
+    ours, chance, trials = Cell(text=NOTHING), NOTHING, NOTHING
     if ordering.claim.same and ordering.verdict != "not measured":
-        text = f"{plural(ordering.changed, 'value')} differ" if ordering.changed else "all equal"
-        ours, chance, trials = Cell(text=text), NOTHING, NOTHING
-    elif found is None:
-        ours, chance, trials = Cell(text=NOTHING), NOTHING, NOTHING
-    else:
+        ours = Cell(text=f"{plural(ordering.changed, 'value')} differ" if ordering.changed else "all equal")
+    elif found is not None:
         unit = unit_of(results.facts(found.metric))
         digits = _digits(found.mean, unit)
         low, high = (_signed(end, digits) for end in (found.ci_low, found.ci_high))

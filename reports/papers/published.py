@@ -24,11 +24,7 @@ _HEADER = ["paper", "table", "system", "variant", "dataset", "condition", "metri
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedResult:
-    """One number of one paper; the module's docstring describes the fields.
-
-    Attributes:
-        text: the value as the paper prints it.
-    """
+    """One number of one paper, as the module's docstring describes; `text` is the value as printed."""
 
     paper: str
     table: str
@@ -44,7 +40,7 @@ class PublishedResult:
 
     @property
     def key(self) -> tuple[str, ...]:
-        """Unique key of the number."""
+        """Unique in the file."""
         return self.paper, self.table, self.system, self.variant, self.condition, self.metric
 
 
@@ -68,11 +64,7 @@ class PublishedTable:
 
 
 def published_table(paper: str, table: str) -> PublishedTable:
-    """One table of one paper.
-
-    Args:
-        paper: for example "soundbeam_fewshot".
-        table: as the paper numbers it, for example "Table 1".
+    """For example "Table 1" of "soundbeam_fewshot".
 
     Raises:
         UnknownNameError: there is no such paper, or it has no such table.
@@ -84,8 +76,7 @@ def published_table(paper: str, table: str) -> PublishedTable:
         raise UnknownNameError("paper", paper, papers)
     results = tuple(r for r in every if (r.paper, r.table) == (paper, table))
     if not results:
-        known = {r.table for r in every if r.paper == paper}
-        raise UnknownNameError(f"table of paper {paper!r}", table, known)
+        raise UnknownNameError(f"table of paper {paper!r}", table, {r.table for r in every if r.paper == paper})
     return PublishedTable(paper, table, results)
 
 

@@ -102,10 +102,7 @@ def read_paper_table(path: Path) -> PaperTable:
     file = parse(_TableFile, read_yaml(path), where=where)
     try:
         return PaperTable(
-            title=file.title,
-            paper=file.paper,
-            table=file.table,
-            stub=file.stub,
+            **{name: getattr(file, name) for name in ("title", "paper", "table", "stub")},
             columns=tuple(column.title for column in file.columns.values()),
             rows=tuple(_row(file, row) for row in file.rows),
             claims=tuple(_claim(file, claim) for claim in file.claims),

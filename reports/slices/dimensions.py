@@ -44,8 +44,7 @@ class Dimension:
     """One way to cut a set.
 
     Attributes:
-        name: in gates and files.
-        title: in reports.
+        name: in gates and files; `title` in reports.
         tags: names of tags; the first that a row holds gives its value.
         unit: of the edges.
         edges: of the bins of a number, low included, high not; empty for tags that are not numbers.
@@ -66,8 +65,7 @@ class Dimension:
     @cached_property
     def bins(self) -> tuple[Slice, ...]:
         """All slices of a binned number, from low to high."""
-        ends = [-math.inf, *self.edges, math.inf]
-        return tuple(self._bin(low, high) for low, high in pairwise(ends))
+        return tuple(self._bin(low, high) for low, high in pairwise([-math.inf, *self.edges, math.inf]))
 
     def slices(self, text: str) -> tuple[Slice, ...]:
         """Slices that a trial with this value is in."""
@@ -78,9 +76,8 @@ class Dimension:
             number = float(text) * self.scale
         except ValueError:
             number = math.nan
-        if math.isnan(number):
-            return (self.not_told,)
-        return (self.bins[int(np.searchsorted(self.edges, number, side="right"))],)
+        place = int(np.searchsorted(self.edges, number, side="right"))
+        return (self.not_told if math.isnan(number) else self.bins[place],)
 
     @property
     def not_told(self) -> Slice:
@@ -100,12 +97,8 @@ class Dimension:
 
     def _bin(self, low: float, high: float) -> Slice:
         ends = ["" if math.isinf(end) else f"{end:g}" for end in (low, high)]
-        shown = [end.replace("-", "−") for end in ends]
-        text = f"{shown[0]} to {shown[1]}"
-        if not shown[0]:
-            text = f"< {shown[1]}"
-        elif not shown[1]:
-            text = f"≥ {shown[0]}"
+        first, last = (end.replace("-", "−") for end in ends)
+        text = f"{first} to {last}" if first and last else f"≥ {first}" if first else f"< {last}"
         return self._slice("..".join(ends), f"{text} {self.unit}".strip())
 
     def _slice(self, value: str, text: str) -> Slice:
@@ -137,8 +130,8 @@ DIMENSIONS = (
 
 def condition_slices(condition: str) -> tuple[Slice, Slice]:
     """Slices of a stratum: "PMQ 1:3" is in condition=PMQ and in condition=PMQ 1:3."""
-    kind = condition.partition(" ")[0]
-    return (
-        Slice(name=CONDITION, title=CONDITION, value=kind, text=kind),
-        Slice(name=CONDITION, title=CONDITION, value=condition, text=condition),
+    kind, stratum = (
+        Slice(name=CONDITION, title=CONDITION, value=value, text=value)
+        for value in (condition.partition(" ")[0], condition)
     )
+    return kind, stratum

@@ -20,7 +20,6 @@ from ...bench.statistics.aggregate_slices import aggregate_parts
 from .dimensions import DIMENSIONS, Dimension, Slice
 
 _MOST_VALUES = 20  # of a tag without a described dimension
-
 _OF_ANY_SIZE = tuple(dimension for dimension in DIMENSIONS if dimension.name != "target")
 
 
@@ -43,8 +42,7 @@ class SliceCell:
 
 def known_dimensions(rows: pd.DataFrame) -> tuple[Dimension, ...]:
     """A dimension for every tag of the rows, whether it cuts them or not."""
-    tags = [str(name) for name in rows.columns if str(name).startswith(TAG_PREFIX)]
-    names = [tag.removeprefix(TAG_PREFIX) for tag in tags]
+    names = [str(n).removeprefix(TAG_PREFIX) for n in rows.columns if str(n).startswith(TAG_PREFIX)]
     described = {tag for dimension in DIMENSIONS for tag in dimension.tags}
     taken = {dimension.name for dimension in DIMENSIONS}
     others = (
@@ -92,14 +90,7 @@ def aggregate_slices(
     """Means, intervals and counts of every slice of every stratum, system and metric.
 
     A stratum that a dimension does not cut has no cells of it. Cells are sorted by dimension, dataset, stratum, slice,
-    system and metric.
-
-    Args:
-        rows: of `read_rows`, or merged.
-        dimensions: default: all that cut the rows.
-        level: coverage of the intervals.
-        resamples: number of bootstrap draws.
-        seed: of the draws.
+    system and metric. By default, all dimensions that cut the rows are taken.
 
     Raises:
         ConfigError: `level`, `resamples` or the columns of `rows` are wrong.
@@ -127,9 +118,8 @@ def aggregate_slices(
 
 def _strata_that_are_cut(rows: pd.DataFrame, parts: Sequence[SliceMask]) -> NDArray[np.bool_]:
     """[N]: whether the row's stratum holds two slices or more."""
-    strata = rows.groupby(["dataset", "condition", "n_active", "n_inactive"], sort=False)
-    codes = strata.ngroup().to_numpy()
-    counts = np.zeros(strata.ngroups, np.int64)
+    codes = rows.groupby(["dataset", "condition", "n_active", "n_inactive"], sort=False).ngroup().to_numpy()
+    counts = np.zeros(codes.max(initial=-1) + 1, np.int64)
     for part in parts:
         counts[np.unique(codes[part.mask])] += 1
     return np.asarray(counts[codes] > 1, np.bool_)
@@ -150,8 +140,7 @@ def _values(rows: pd.DataFrame, dimension: Dimension) -> pd.Series:
 
 def _cuts(rows: pd.DataFrame, dimension: Dimension, most: float) -> bool:
     """Whether any dataset has two slices or more, and at most `most` values."""
-    values = _values(rows, dimension)
-    pairs = pd.DataFrame({"dataset": rows["dataset"], "value": values}).drop_duplicates()
+    pairs = pd.DataFrame({"dataset": rows["dataset"], "value": _values(rows, dimension)}).drop_duplicates()
     for _, group in pairs.groupby("dataset"):
         known = group["value"].dropna()
         slices = {part for value in known for part in dimension.slices(str(value))}
