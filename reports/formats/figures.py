@@ -73,10 +73,8 @@ def _figure_lines(plot: Plot, stem: str, files: Sequence[Kind]) -> list[str]:
 
 def _unique(stem: str, taken: set[str]) -> str:
     """The stem, with a number if another figure has it, also where case does not count."""
-    found, number = stem, 1
-    while found.lower() in taken:
-        number += 1
-        found = f"{stem}_{number}"
+    names = (stem, *(f"{stem}_{number}" for number in range(2, len(taken) + 2)))
+    found = next(name for name in names if name.lower() not in taken)
     taken.add(found.lower())
     return found
 

@@ -150,14 +150,8 @@ class _TableBuilder:
         """Metrics that apply to at least one trial, the better known first."""
         present = {cell.metric for cell in self.cells if cell.applies}
         first = self.rows.drop_duplicates("metric").set_index("metric")
-        columns = [
-            Column(
-                key=metric,
-                facts=self.metrics[str(first.loc[metric, "base_metric"])],
-                signature=str(first.loc[metric, "signature"]),
-            )
-            for metric in present
-        ]
+        facts = {metric: self.metrics[str(first.loc[metric, "base_metric"])] for metric in present}
+        columns = [Column(key=m, facts=facts[m], signature=str(first.loc[m, "signature"])) for m in present]
         return sorted(columns, key=lambda c: (table_order(c.facts), c.key))
 
     def _primary(self, columns: Sequence[Column], dataset: str) -> int | None:
@@ -241,8 +235,6 @@ def _system_facts(rows: pd.DataFrame, runs: Sequence[RunFacts]) -> dict[str, Sys
     facts: dict[str, SystemFacts] = {}
     for part in rows.drop_duplicates(["system", "run_id"]).itertuples():
         base = str(part.base_system)
-        own = [run for run in runs if run.run_id == part.run_id and base in run.systems]
-        named = own or [run for run in runs if base in run.systems]
-        found = named[0].systems[base] if named else SystemFacts()
-        facts.setdefault(str(part.system), found)
+        named = sorted((run for run in runs if base in run.systems), key=lambda run: run.run_id != part.run_id)
+        facts.setdefault(str(part.system), named[0].systems[base] if named else SystemFacts())
     return facts

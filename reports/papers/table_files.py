@@ -42,7 +42,7 @@ _Key = TypeVar("_Key", Measured, Quoted)
 
 
 class _Ours(StrictModel):
-    """Fields of `Measured`, as far as one level of the file gives them."""
+    """Fields of `Measured` that one level of the file gives; `_Published` has those of `Quoted`."""
 
     system: str = ""
     metric: str = ""
@@ -52,8 +52,6 @@ class _Ours(StrictModel):
 
 
 class _Published(StrictModel):
-    """Fields of `Quoted`, as far as one level of the file gives them."""
-
     system: str = ""
     metric: str = ""
     variant: str = ""

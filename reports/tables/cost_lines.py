@@ -32,20 +32,15 @@ class CostLine:
 
 def cost_lines(board: Leaderboard) -> list[CostLine]:
     """Costs of the systems that were measured, by name; of one run's if several measured it."""
-    found: dict[str, CostFacts] = {}
-    for run in board.runs:
-        for name, facts in run.systems.items():
-            if facts.cost is not None:
-                found.setdefault(name, facts.cost)
+    named = [item for run in reversed(board.runs) for item in run.systems.items()]
+    found = {name: facts.cost for name, facts in named if facts.cost is not None}
     return [_line(name, cost) for name, cost in sorted(found.items())]
 
 
 def _line(system: str, cost: CostFacts) -> CostLine:
     numbers = (cost.params, cost.macs_per_s, cost.macs_per_query, cost.rtf, cost.peak_memory_mb)
-    shown = (
-        *(_large(value) for value in numbers[:3]),
-        *(NOTHING if value is None else f"{value:.3g}" for value in numbers[3:]),
-    )
+    small = (NOTHING if value is None else f"{value:.3g}" for value in numbers[3:])
+    shown = (*map(_large, numbers[:3]), *small)
     values = (math.nan if value is None else float(value) for value in numbers)
     return CostLine(cells=(system, *shown, cost.device), values=(system, *values, cost.device), notes=cost.notes)
 

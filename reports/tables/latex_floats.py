@@ -59,8 +59,7 @@ def _parts(table: PrintedTable, room: float) -> list[PrintedTable]:
     parts: list[list[int]] = [[]]
     for index in range(table.stub, len(table.heads)):
         tried = [*stub, *parts[-1], index]
-        wide = sum(widths[i] for i in tried) + _BETWEEN * len(tried) > room
-        if wide and parts[-1]:
+        if parts[-1] and sum(widths[i] for i in tried) + _BETWEEN * len(tried) > room:
             parts.append([])
         parts[-1].append(index)
     return [_columns(table, [*stub, *part]) for part in parts]
@@ -120,7 +119,7 @@ def _lines(table: PrintedTable) -> int:
     lines = _HEAD_LINES
     for row in table.rows:
         longest = max((len(cell.text) for cell in row.cells[: table.stub]), default=0)
-        values = 2 if any(cell.detail for cell in row.cells) else 1
+        values = 1 + any(cell.detail for cell in row.cells)
         lines += max(values, math.ceil(longest / _WRAPPED)) + bool(row.title)
     return lines
 

@@ -8,7 +8,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from ..leaderboard import wording
-from ..leaderboard.board import Column, Entry, Leaderboard, Table
+from ..leaderboard.board import Entry, Leaderboard, Table
 
 _NAME = 24  # characters of a system's name that are never wrapped
 _ISSUES = 5  # named below the tables; the reports have them all
@@ -84,15 +84,13 @@ def _row(table: Table, entry: Entry, keys: list[str]) -> list[Text]:
     if entry.warning:
         name.append("\ntrained on test data", style="red")
     places = {column.key: i for i, column in enumerate(table.columns)}
-    cells = [
-        _cell(table, entry, table.columns[places[key]], places[key]) if key in places else Text("") for key in keys
-    ]
+    cells = [_cell(table, entry, places[key]) if key in places else Text("") for key in keys]
     chance = wording.p_digits(entry.gap).replace("< 0.", "<.") if entry.gap else ""
     return [Text(wording.rank(entry), style=dim), name, *cells, Text(chance, style="dim")]
 
 
-def _cell(table: Table, entry: Entry, column: Column, index: int) -> Text:
-    cell = entry.cells[index]
+def _cell(table: Table, entry: Entry, index: int) -> Text:
+    column, cell = table.columns[index], entry.cells[index]
     if cell is None or not cell.applies:
         return Text(wording.NOTHING, style="dim")
     style = "bold green" if entry.system in column.best else ""
@@ -107,8 +105,7 @@ def _print_issues(board: Leaderboard, console: Console) -> None:
     grave = [issue for issue in board.issues if issue.status in ("failed", "missing")]
     for issue in grave[:_ISSUES]:
         first = f" ({', '.join(issue.first_trials)})" if issue.first_trials else ""
-        what = f"{issue.n_trials} {issue.status}: {issue.reason}"
         where = f"{issue.system}, {issue.dataset} {issue.condition}"
-        console.print(Text(f"  {where}: {what}{first}"))
+        console.print(Text(f"  {where}: {issue.n_trials} {issue.status}: {issue.reason}{first}"))
     if len(grave) > _ISSUES:
         console.print(Text(f"  and {len(grave) - _ISSUES} more; the reports list them all"))

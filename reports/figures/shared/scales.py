@@ -62,22 +62,12 @@ def scale_of(data: pd.DataFrame, styles: Mapping[str, Look], *, unit: str = "", 
 def off_scale(data: pd.DataFrame, styles: Mapping[str, Look]) -> list[str]:
     """Systems that would squash all the others; none if these are all systems."""
     largest = {str(system): float(part["mean"].abs().max()) for system, part in data.groupby("system")}
-    floored = [
-        str(system)
-        for system, part in data.groupby("system")
-        if (part["n_floored"] == part["n"]).all() and part["n"].sum() > 0
-    ]
-    ordinary = [
-        value
-        for system, value in largest.items()
-        if system not in floored and not styles[system].privileged and math.isfinite(value)
-    ]
-    far = [
-        system
-        for system, value in largest.items()
-        if styles[system].privileged and ordinary and value > _FAR * max(ordinary) > 0.0
-    ]
-    infinite = [system for system, value in largest.items() if math.isinf(value)]
+    parts = data.groupby("system")
+    floored = [str(system) for system, part in parts if (part["n_floored"] == part["n"]).all() and part["n"].sum() > 0]
+    others = {s: value for s, value in largest.items() if s not in floored and not styles[s].privileged}
+    limit = _FAR * max(filter(math.isfinite, others.values()), default=0.0)
+    far = [s for s, value in largest.items() if styles[s].privileged and value > limit > 0.0]
+    infinite = [s for s, value in largest.items() if math.isinf(value)]
     off = sorted({*floored, *far, *infinite})
     return [] if len(off) == len(largest) else off
 

@@ -29,33 +29,23 @@ _LINE_IN, _ENTRY_IN = 0.12, 0.035  # height of a line of a legend, and of the sp
 _FEW, _FEW_NAME, _MANY_NAME = 4, 40, 19
 _DPI = 300
 _RC: Mapping[Any, Any] = {
-    "axes.axisbelow": True,
-    "axes.grid": True,
-    "axes.labelsize": 8,
+    **dict.fromkeys(("axes.axisbelow", "axes.grid", "axes.unicode_minus", "figure.constrained_layout.use"), True),
+    **dict.fromkeys(("axes.spines.right", "axes.spines.top", "legend.frameon"), False),
+    **dict.fromkeys(("axes.labelsize", "axes.titlesize"), 8),
+    **dict.fromkeys(("font.size", "legend.fontsize", "xtick.labelsize", "ytick.labelsize"), 7),
+    **dict.fromkeys(("figure.constrained_layout.h_pad", "figure.constrained_layout.w_pad"), 0.02),
     "axes.linewidth": 0.6,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "axes.titlesize": 8,
-    "axes.unicode_minus": True,
-    "figure.constrained_layout.h_pad": 0.02,
-    "figure.constrained_layout.use": True,
-    "figure.constrained_layout.w_pad": 0.02,
     "figure.dpi": _DPI,
     "font.family": "DejaVu Sans",
-    "font.size": 7,
     "grid.color": "#DDDDDD",
     "grid.linewidth": 0.4,
     "hatch.linewidth": 0.5,
-    "legend.fontsize": 7,
-    "legend.frameon": False,
     "legend.handlelength": 2.4,
     "lines.linewidth": 1.1,
     "lines.markersize": 4,
     "pdf.fonttype": 42,
     "svg.hashsalt": "tsebench",
     "text.parse_math": False,  # names may contain $
-    "xtick.labelsize": 7,
-    "ytick.labelsize": 7,
 }
 
 
