@@ -16,7 +16,7 @@ from ..types import Mixture, Source, Tag
 from .shared.options import Seconds
 from .shared.target_trials import CUT_NOTE
 from .shared.wsj0.enrollments import Enroll, enroll_by_draw, enroll_by_list, enroll_with_auxiliary, make_trial
-from .shared.wsj0.levels import Level, ListedLevels, MeasuredLevels, gain_to, open_utterances
+from .shared.wsj0.levels import gain_to, listed_levels, measured_levels, open_utterances
 from .shared.wsj0.mixture_lists import ListedMixture, read_mixtures, utterance_id
 from .shared.wsj0.rooms import Rooms, RoomTarget
 
@@ -85,9 +85,11 @@ class Wsj0Mix:
         self._speech = open_utterances(speech, context)
         corpus = context.corpora[speech]
         self._sexes = corpus.sexes() if isinstance(corpus, Wsj0) else {}
-        self._level: Level = MeasuredLevels(context.corpora)
-        if levels == "files":
-            self._level = ListedLevels(tables, [p for row in self._rows for p in self._paths(row)])
+        self._level = (
+            listed_levels(tables, [path for row in self._rows for path in self._paths(row)])
+            if levels == "files"
+            else measured_levels(context.corpora)
+        )
         self._enroll: Enroll = enroll_by_draw(self._speech, context, count=enrollments, max_s=enrollment_s)
         if protocol == "extr":
             self._enroll = enroll_with_auxiliary

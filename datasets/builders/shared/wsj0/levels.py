@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 
 from .....core.errors import ConfigError, DatasetError
 from ....corpora.wsj0_mix_lists import Wsj0MixLists
@@ -56,48 +56,38 @@ def open_utterances(name: str, context: BuildContext) -> Wsj0Utterances:
     return Wsj0Utterances(pool, {utterance_id(recording.path): recording for recording in recordings})
 
 
-class ListedLevels:
+def listed_levels(lists: Wsj0MixLists, paths: Iterable[str]) -> Level:
     """Published levels, in files `activlev_<part>.txt`, or a folder `activlev` of such files."""
-
-    def __init__(self, lists: Wsj0MixLists, paths: Iterable[str]) -> None:
-        wanted = set(paths)
-        self._levels: dict[str, float] = {}
-        for part in sorted({part_of(path) for path in wanted}):
-            name = f"activlev_{part}.txt"
-            self._levels.update(read_levels(lists.file(f"activlev/{name}", name)))
-        absent = sorted({utterance_id(path) for path in wanted} - set(self._levels))
-        if absent:
-            raise DatasetError(
-                f"the active levels of {len(absent)} utterances, the first is {absent[0]!r}, are not in the "
-                f"files of corpus {lists.name!r}; complete them, or set `levels: computed`"
-            )
-
-    def __call__(self, clip: Clip) -> float:
-        """Mean power of an utterance while active."""
-        return self._levels[utterance_id(clip.path)]
+    wanted = set(paths)
+    levels: dict[str, float] = {}
+    for part in sorted({part_of(path) for path in wanted}):
+        name = f"activlev_{part}.txt"
+        levels.update(read_levels(lists.file(f"activlev/{name}", name)))
+    absent = sorted({utterance_id(path) for path in wanted} - set(levels))
+    if absent:
+        raise DatasetError(
+            f"the active levels of {len(absent)} utterances, the first is {absent[0]!r}, are not in the "
+            f"files of corpus {lists.name!r}; complete them, or set `levels: computed`"
+        )
+    return lambda clip: levels[utterance_id(clip.path)]
 
 
-class MeasuredLevels:
+def measured_levels(corpora: Corpora) -> Level:
     """Levels measured as the published ones were, with six significant digits.
 
     Rounding makes recipes the same on every processor. The published levels differ by a common factor, the gain of
     MATLAB's resampler (0.1 % of the power in some releases), which cancels.
     """
 
-    def __init__(self, corpora: Corpora) -> None:
-        self._corpora = corpora
-        self._measured = lru_cache(maxsize=None)(self._measure)
-
-    def __call__(self, clip: Clip) -> float:
-        """Mean power of an utterance while active."""
-        return self._measured(clip)
-
-    def _measure(self, clip: Clip) -> float:
-        samples = resampled(clip, LEVEL_RATE_HZ, self._corpora)
+    @cache
+    def measure(clip: Clip) -> float:
+        samples = resampled(clip, LEVEL_RATE_HZ, corpora)
         level = active_level(samples, LEVEL_RATE_HZ, high_pass_hz=200.0, thresholds_per_octave=2).power
         if level <= 0:
             raise ConfigError(f"recording {clip.path!r} of corpus {clip.corpus!r} is silent; replace it")
         return round_gain(level)
+
+    return measure
 
 
 def gain_to(snr_db: float, level: float) -> float:
