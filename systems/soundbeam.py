@@ -152,9 +152,11 @@ class SoundBeam:
         clips = {row: clue for row, clue in enumerate(usable) if isinstance(clue, list)}
         if labels:
             query = multi_hot(list(labels.values()), self._classes).to(self._device)
-            embeddings[[*labels]] = self._net.class_embedding(query)
+            rows = torch.tensor([*labels], device=self._device)
+            embeddings.index_copy_(0, rows, self._net.class_embedding(query))
         if clips:
-            embeddings[[*clips]] = self._net.enrollment_embedding(list(clips.values()))
+            rows = torch.tensor([*clips], device=self._device)
+            embeddings.index_copy_(0, rows, self._net.enrollment_embedding(list(clips.values())))
         return embeddings
 
 
