@@ -67,7 +67,7 @@ def _rival(table: Table, leader: str) -> str | None:
     return next((entry.system for entry in (*contenders, *mixture, *others)), None)
 
 
-def tiers(board: Leaderboard, table: Table, index: int) -> Mapping[str, int]:
+def tie_groups(board: Leaderboard, table: Table, index: int) -> Mapping[str, int]:
     """Group of each system: 1 for the best and all that do not differ from it.
 
     The groups of the primary metric are the ranks of the table. Those of another metric are made alike: all pairs are

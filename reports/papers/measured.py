@@ -16,7 +16,7 @@ from ...bench.statistics.class_thresholds import threshold_sweep
 from ...bench.statistics.pooling import CLASS_SCORES
 from ..leaderboard.board import Entry, Leaderboard, Table
 from ..leaderboard.metric_facts import metric_facts
-from ..leaderboard.ranking import tiers
+from ..leaderboard.ranking import tie_groups
 from ..leaderboard.wording import flags
 from .paper_table import Measured
 
@@ -127,7 +127,7 @@ class RunResults:
             table, entries = place.table, tuple(e for e in place.table.entries if e.system in own)
             if len(entries) < len(table.entries):
                 table = replace(table, entries=entries, primary_key=None)
-            self._groups[key] = tiers(self.board, table, place.position)
+            self._groups[key] = tie_groups(self.board, table, place.position)
         groups = self._groups[key]
         return len(set(groups.values())) > 1 and groups.get(place.entry.system) == 1
 

@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 
 CONDITION = "condition"
-NOT_TOLD = "not_told"
+UNKNOWN = "not_told"
 """Value of the trials without a tag that others of the set have."""
 
 
@@ -77,16 +77,16 @@ class Dimension:
         except ValueError:
             number = math.nan
         place = int(np.searchsorted(self.edges, number, side="right"))
-        return (self.not_told if math.isnan(number) else self.bins[place],)
+        return (self.unknown if math.isnan(number) else self.bins[place],)
 
     @property
-    def not_told(self) -> Slice:
+    def unknown(self) -> Slice:
         """Slice of the trials without the tag."""
-        return self._slice(NOT_TOLD, "not told")
+        return self._slice(UNKNOWN, "not told")
 
     def order(self, part: Slice) -> tuple[int, float, str]:
         """Sort key of slices: bins and numbers by size, then text; trials without the tag last."""
-        if part.value == NOT_TOLD:
+        if part.value == UNKNOWN:
             return (2, 0.0, "")
         if self.edges:
             return (0, float(self.bins.index(part)), "")

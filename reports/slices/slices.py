@@ -70,11 +70,11 @@ def parts_of(rows: pd.DataFrame, dimension: Dimension) -> Iterator[SliceMask]:
     found = {part for of_value in slices for part in of_value}
     missing = codes < 0
     if missing.any():
-        found.add(dimension.not_told)
+        found.add(dimension.unknown)
     for part in sorted(found, key=dimension.order):
         within = np.array([part in of_value for of_value in slices], np.bool_)
         mask = within[codes] & ~missing if len(within) else np.zeros(len(rows), np.bool_)
-        if part == dimension.not_told:
+        if part == dimension.unknown:
             mask |= missing
         yield SliceMask(dimension=dimension, slice=part, mask=mask)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..leaderboard.board import Column, Entry, Leaderboard, Table
-from ..leaderboard.ranking import tiers
+from ..leaderboard.ranking import tie_groups
 from ..leaderboard.wording import NOTHING, flags, heading, interval, number, plural, pooled_details, rank, title
 from .cost_lines import HEADINGS, cost_lines
 from .table import Cell, Head, Note, Notes, PrintedTable, Row, file_stem
@@ -44,7 +44,7 @@ class _Printer:
     notes: Notes = field(default_factory=Notes)
 
     def printed(self) -> PrintedTable:
-        groups = [tiers(self.board, self.table, index) for index in range(len(self.table.columns))]
+        groups = [tie_groups(self.board, self.table, index) for index in range(len(self.table.columns))]
         heads = [Head(text=c.title + heading(c).removeprefix(c.key)) for c in self.table.columns]
         rows = tuple(self._row(entry, groups) for entry in self.table.entries)
         return PrintedTable(

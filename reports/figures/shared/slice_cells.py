@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 
 from ...leaderboard.board import Leaderboard
-from ...slices.dimensions import NOT_TOLD, Dimension, Slice
+from ...slices.dimensions import UNKNOWN, Dimension, Slice
 from ...slices.slices import SliceCell, aggregate_slices, dimensions_of
 from .columns import PlotColumn
 from .style import looks
@@ -26,7 +26,7 @@ def slices_of(
         own = [
             found
             for found in cells
-            if (found.cell.dataset, found.cell.condition, found.cell.metric) == wanted and found.slice.value != NOT_TOLD
+            if (found.cell.dataset, found.cell.condition, found.cell.metric) == wanted and found.slice.value != UNKNOWN
         ]
         yield PlotColumn(board=board, table=table, index=table.primary or 0, looks=styles), dimension, own
 

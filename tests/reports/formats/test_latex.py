@@ -18,7 +18,7 @@ from tsebench.reports.formats.registry import REPORTS, load_report
 from tsebench.reports.leaderboard.assemble import leaderboard
 from tsebench.reports.leaderboard.board import Column, Leaderboard
 from tsebench.reports.leaderboard.metric_facts import metric_facts
-from tsebench.reports.leaderboard.ranking import tiers
+from tsebench.reports.leaderboard.ranking import tie_groups
 from tsebench.reports.tables.board_tables import print_costs, print_table
 from tsebench.reports.tables.table import PrintedTable
 
@@ -88,15 +88,15 @@ def test_groups_of_every_column(tmp_path: Path) -> None:
     (table,) = made.tables
     keys = [column.key for column in table.columns]
     twins = {"twin_a": 1, "twin_b": 1, "mixture": 2}
-    assert tiers(made, table, keys.index("snri")) == twins
-    by_sdr = tiers(made, table, keys.index("sdr"))
+    assert tie_groups(made, table, keys.index("snri")) == twins
+    by_sdr = tie_groups(made, table, keys.index("sdr"))
     # It failed in snri alone, so that it may be compared by sdr.
     assert by_sdr == {"mixture": 1, EVIL: 2, "twin_a": 3, "twin_b": 3}
 
 
 def test_systems_without_differences_have_no_groups(tmp_path: Path) -> None:
     made = board(tmp_path, n=4)  # 2^(1-4) > 0.05: nothing can be significant
-    assert tiers(made, made.tables[0], 0) == {}
+    assert tie_groups(made, made.tables[0], 0) == {}
     table = print_table(made, made.tables[0])
     assert not any(cell.bold or cell.underlined for row in table.rows for cell in row.cells)
     assert "bold" not in table.notes[0].text

@@ -11,7 +11,7 @@ import pytest
 from tsebench.bench.statistics.aggregate import Aggregate, aggregate
 from tsebench.bench.statistics.aggregate_slices import aggregate_parts
 from tsebench.bench.statistics.pooling import decisions
-from tsebench.reports.slices.dimensions import DIMENSIONS, NOT_TOLD, Dimension, condition_slices
+from tsebench.reports.slices.dimensions import DIMENSIONS, UNKNOWN, Dimension, condition_slices
 from tsebench.reports.slices.slices import aggregate_slices, dimensions_of, parts_of
 
 BY_NAME = {dimension.name: dimension for dimension in DIMENSIONS}
@@ -58,8 +58,8 @@ def counts(rows: pd.DataFrame, name: str) -> dict[str, int]:
         ("enrollment", "1.99", "..2"),
         ("enrollment", "5.0", "5..10"),
         ("enrollment", "45", "20.."),
-        ("input_snr", "nan", NOT_TOLD),
-        ("input_snr", "loud", NOT_TOLD),
+        ("input_snr", "nan", UNKNOWN),
+        ("input_snr", "loud", UNKNOWN),
         ("gender_pair", "FM", "FM"),
     ],
 )
@@ -102,7 +102,7 @@ def test_every_row_is_in_exactly_one_slice_of_what_cannot_be_several() -> None:
     for dimension in dimensions_of(rows):
         parts = list(parts_of(rows, dimension))
         assert np.array_equal(np.sum([part.mask for part in parts], axis=0), np.ones(6))
-    assert counts(rows, "gender_pair") == {"FF": 2, "FM": 2, "MM": 1, NOT_TOLD: 1}
+    assert counts(rows, "gender_pair") == {"FF": 2, "FM": 2, "MM": 1, UNKNOWN: 1}
     assert counts(rows, "room") == {"a": 4, "b": 2}
     assert {dimension.name for dimension in dimensions_of(rows)} == {"input_snr", "gender_pair", "room"}
 
