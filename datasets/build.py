@@ -31,6 +31,7 @@ from .missing import (
     MISSING,
     MISSING_ENROLLMENT,
     NAMED,
+    SHORT,
     IncompleteCorpusError,
     MissingRecordingsError,
     absent_from,
@@ -48,10 +49,14 @@ __all__ = ["build", "materialise"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Draws:
-    """All draws of a builder; `lost` mixtures had too few recordings, and `missing` ones have their reasons."""
+    """All draws of a builder.
+
+    `lost` mixtures need a missing recording, `short` ones have too few to draw from, and `missing` has the reasons.
+    """
 
     drawn: Sequence[Drawn]
     lost: int
+    short: int
     hashes: Mapping[FileKey, str]
     missing: Mapping[FileKey, str]
 
@@ -93,17 +98,28 @@ def build(
     lost = draws.lost + len(draws.drawn) - len(complete)
     if draws.missing and not allow_missing:
         trials_lost = sum(item.excluded.get(MISSING_ENROLLMENT, 0) for item in complete)
-        raise refusal(config.name, draws.missing, mixtures=lost, trials=trials_lost)
+        left = sum(bool(item.trials) for item in complete)
+        raise refusal(config.name, draws.missing, mixtures=lost, trials=trials_lost, short=draws.short, complete=left)
     missing = {**absent_from(opened.corpora), **draws.missing}
     draws = replace(draws, drawn=complete, lost=lost, missing=missing)
     mixtures, trials = _used(complete)
     if not trials:
-        why = f", since {len(missing)} recordings are missing" if missing else ""
-        raise DatasetError(f"dataset {config.name!r} has no trial{why}; check its corpora and `params`")
+        raise _no_trial(config.name, draws)
     manifest = _manifest(opened, draws, mixtures, trials)
     check_manifest(manifest, where=f"dataset {config.name!r}")
     write_manifest(folder, manifest)
     return Dataset(manifest, opened.corpora)
+
+
+def _no_trial(name: str, draws: _Draws) -> DatasetError:
+    if not draws.missing:
+        return DatasetError(f"dataset {name!r} has no trial; check its corpora and `params`")
+    first = min(draws.missing)
+    short = f" and {draws.short} have too few other recordings to enroll with" if draws.short else ""
+    return DatasetError(
+        f"dataset {name!r} has no trial: recordings are missing ({count_by_corpus(draws.missing)}), the first is "
+        f"{first[1]!r}; {draws.lost} mixtures need one of them{short}; complete the corpora"
+    )
 
 
 def _open(config: DatasetConfig, corpus_dirs: Mapping[str, Path], *, allow_missing: bool) -> OpenedBuilder:
@@ -167,10 +183,10 @@ def _draw(opened: OpenedBuilder, jobs: int, progress: ProgressFactory) -> _Draws
         if isinstance(item, Drawn):
             drawn.append(item)
             continue
-        lost += 1
         if isinstance(item, TooFewRecordingsError):
             short.append(item)
         else:
+            lost += 1
             missing.update(item.reasons)
     if short and not missing and not absent_from(opened.corpora):
         raise short[0]
@@ -181,7 +197,7 @@ def _draw(opened: OpenedBuilder, jobs: int, progress: ProgressFactory) -> _Draws
             missing[key] = str(found)
         else:
             hashes[key] = found
-    return _Draws(drawn=drawn, lost=lost, hashes=hashes, missing=missing)
+    return _Draws(drawn=drawn, lost=lost, short=len(short), hashes=hashes, missing=missing)
 
 
 def _draw_all(
@@ -233,7 +249,7 @@ def _counts(draws: _Draws, mixtures: Sequence[Mixture], trials: Sequence[Trial],
     if len(mixtures) > len(queried):
         counts["mixtures_enrollment_only"] = len(mixtures) - len(queried)
     counts.update(Counter(sorted(f"trials_{t.condition.kind}_{t.condition}" for t in trials)))
-    counts.update({key: n for key, n in ((LOST, draws.lost), (MISSING, len(draws.missing))) if n})
+    counts.update({key: n for key, n in ((LOST, draws.lost), (SHORT, draws.short), (MISSING, len(draws.missing))) if n})
     for item in draws.drawn:
         for reason, number in item.excluded.items():
             counts[f"excluded_{reason}"] += number

@@ -22,6 +22,9 @@ MISSING = "missing_recordings"
 LOST = "excluded_mixtures_missing_recording"
 """Key of a card's `counts` for mixtures that are left out since a recording is missing."""
 
+SHORT = "excluded_mixtures_too_few_recordings"
+"""Key of a card's `counts` for mixtures that are left out since too few other recordings of a label are left."""
+
 NAMED = 10
 """Number of missing recordings that a card names."""
 
@@ -78,18 +81,24 @@ def absent_from(corpora: Corpora) -> dict[FileKey, str]:
     }
 
 
-def refusal(name: str, reasons: Mapping[FileKey, str], *, mixtures: int, trials: int) -> DatasetError:
+def refusal(
+    name: str, reasons: Mapping[FileKey, str], *, mixtures: int, trials: int, short: int, complete: int
+) -> DatasetError:
     """The error of a build without all its recordings, in one line that counts them and names the first.
 
-    `mixtures` need one of them, and `trials` on other mixtures enroll with one of them.
+    `mixtures` need one of them, `trials` on other mixtures enroll with one of them, and `short` mixtures, complete
+    themselves, have too few recordings to enroll with; `complete` mixtures are left.
     """
     first = min(reasons)
     why = reasons[first].partition("; ")[0]  # what follows is advice, and given below for all
-    enrolled = f" and the trials that enroll with them ({trials})" if trials else ""
+    parts = [f"the mixtures that need them ({mixtures})"]
+    parts += [f"the trials that enroll with them ({trials})"] if trials else []
+    parts += [f"the mixtures with too few other recordings to enroll with ({short})"] if short else []
+    without = " and ".join(parts)
+    advice = f"or leave out {without} with --allow-missing" if complete else f"since none is left beside {without}"
     return DatasetError(
         f"dataset {name!r}: recordings are missing or unreadable ({count_by_corpus(reasons)}), the first "
-        f"is {first[1]!r}: {why}; complete the corpus, or leave out the mixtures that need them "
-        f"({mixtures}){enrolled} with --allow-missing"
+        f"is {first[1]!r}: {why}; complete the corpus, {advice}"
     )
 
 
@@ -106,10 +115,13 @@ def missing_summary(card: DatasetCard, *, first: bool = True) -> str:
         return ""
     named = f" (the first is {card.missing[0]!r})" if first and card.missing else ""
     lost, trials = card.counts.get(LOST, 0), card.counts.get(f"excluded_{MISSING_ENROLLMENT}", 0)
+    short = card.counts.get(SHORT, 0)
     parts = [f"recordings missing: {missing}{named}", f"mixtures left out for them: {lost}"]
+    if short:
+        parts.append(f"mixtures left out since too few recordings are left to enroll with: {short}")
     if trials:
         parts.append(f"trials left out for their enrollments: {trials}")
-    if not (trials or lost):
+    if not (trials or lost or short):
         parts.append("since mixtures are drawn from what there is")
     return ", ".join(parts)
 

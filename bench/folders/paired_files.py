@@ -5,22 +5,22 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import torch
 
 from ...core.errors import AudioError, ConfigError
-from ...datasets.corpora.disk.csv_table import read_table
+from ...datasets.corpora.disk.csv_table import read_table, refuse_repeated
 from ...datasets.seeding import digest
 from ...datasets.signals.audio import AudioInfo, info, read_mono
 from ...datasets.types import Clues, ClueSpec, Condition, Query, Trial, Truth
 from ...systems.protocol import LENGTH_TOLERANCE_S
 from ..inference.ask import Answer, Inference
 from ..inference.batching import Item
+from .audio_folder import key_of, list_audio, unlike_names
 
 DATASET = "files"  # name of the set in rows and run.json
-_SUFFIXES = {".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif", ".opus"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +31,7 @@ class PairedFiles:
         fingerprint: of references, mixtures, channel and transcripts, against which any system is scored.
         answers: digest of the estimates.
         transcripts: words of the references by key; empty if not given.
+        unread: suffixes of estimates of kinds that are not read, by key.
     """
 
     keys: tuple[str, ...]
@@ -42,6 +43,7 @@ class PairedFiles:
     fingerprint: str
     answers: str
     transcripts: Mapping[str, str]
+    unread: Mapping[str, str] = field(default_factory=dict)
     name: str = DATASET
 
 
@@ -88,15 +90,18 @@ class FileAnswers:
 
     Args:
         folder: files by key; one that is missing or cannot be read is a failure.
+        unread: suffixes, by key, of files of kinds that are not read.
         identity: determines the content of the files; "" keeps their scores out of the cache.
     """
 
     classes: tuple[str, ...] | None = None
     inference: Inference | None = None
 
-    def __init__(self, folder: Mapping[str, Path], *, channel: int | None, identity: str) -> None:
+    def __init__(
+        self, folder: Mapping[str, Path], *, channel: int | None, identity: str, unread: Mapping[str, str] | None = None
+    ) -> None:
         self.identity = identity
-        self._folder, self._channel = folder, channel
+        self._folder, self._channel, self._unread = folder, channel, unread or {}
 
     def complete(self, _: Sequence[str], /) -> bool:
         """True: there is nothing to ask."""
@@ -112,7 +117,7 @@ class FileAnswers:
     def _read(self, key: str) -> Answer:
         path = self._folder.get(key)
         if path is None:
-            return Answer(failure="missing")
+            return Answer(failure=f"not read: {self._unread[key]}" if key in self._unread else "missing")
         try:
             return Answer(estimate=read_signal(path, self._channel, finite=False))
         except AudioError as error:
@@ -133,13 +138,15 @@ def pair_folders(
         ConfigError: nothing to score, a mixture is missing, or headers do not fit.
         AudioError: a reference or a mixture cannot be read.
     """
-    of_references, of_estimates = _listing(references, "references"), _listing(estimates, "estimates")
-    of_mixtures = _listing(mixtures, "mixtures") if mixtures else {}
+    of_references = list_audio(references, "references", complete=True).files
+    answers = list_audio(estimates, "estimates", complete=False)
+    of_estimates = answers.files
+    of_mixtures = list_audio(mixtures, "mixtures", complete=True).files if mixtures else {}
     keys = tuple(sorted(of_references))
     if not set(keys) & set(of_estimates):
         raise ConfigError(
-            f"no file of {str(estimates)!r} has the name of a reference in {str(references)!r}: {keys[0]!r} is wanted "
-            f"and {next(iter(of_estimates))!r} is there; files are paired by path below the folder, without suffix"
+            f"no file of {str(estimates)!r} has the name of a reference in {str(references)!r}: "
+            f"{unlike_names(keys, of_estimates)}; files are paired by path below the folder, without suffix"
         )
     lost = [key for key in keys if mixtures and key not in of_mixtures]
     if lost:
@@ -166,6 +173,7 @@ def pair_folders(
         fingerprint=digest("files", str(channel), *keys, *_hashes([*targets, *others]), *said.values()),
         answers=digest("answers", *answered, *_hashes(answered.values())),
         transcripts=said,
+        unread=answers.unread,
     )
 
 
@@ -173,39 +181,14 @@ def _read_transcripts(path: Path, keys: Sequence[str]) -> dict[str, str]:
     """Texts by key, in the order of the keys; a name may have a suffix, which does not count."""
     table = read_table(path)
     names = table.full_column("name", option="--transcripts")
-    known = {_key(name): text for name, text in zip(names, table.column("text", option="--transcripts"), strict=True)}
+    named = [key_of(name) for name in names]
+    refuse_repeated(path, zip(table.lines, named, strict=True), what="name", error=ConfigError)
+    known = dict(zip(named, table.column("text", option="--transcripts"), strict=True))
     found = {key: known[key] for key in keys if known.get(key)}
     if not found:
         raise ConfigError(
             f"{str(path)!r} names none of the references: {keys[0]!r} is wanted and {names[0]!r} "
             "is there; its column `name` holds their path below the folder, without suffix"
-        )
-    return found
-
-
-def _key(name: str) -> str:
-    path = PurePosixPath(name)
-    return path.with_suffix("").as_posix() if path.suffix.lower() in _SUFFIXES else name
-
-
-def _listing(folder: Path, what: str) -> dict[str, Path]:
-    """Audio files below a folder by key; hidden files and folders are passed over."""
-    if not folder.is_dir():
-        problem = "is not a folder" if folder.exists() else "does not exist"
-        raise ConfigError(f"folder of {what} {str(folder)!r} {problem}; check --{what}")
-    found: dict[str, Path] = {}
-    for path in sorted(folder.rglob("*")):
-        below = path.relative_to(folder)
-        hidden = any(part.startswith(".") for part in below.parts)
-        if hidden or path.suffix.lower() not in _SUFFIXES or path.is_dir():
-            continue
-        key = below.with_suffix("").as_posix()
-        if key in found:
-            raise ConfigError(f"{what}: {str(found[key])!r} and {str(path)!r} have one name without suffix; remove one")
-        found[key] = path
-    if not found:
-        raise ConfigError(
-            f"folder of {what} {str(folder)!r} holds no audio files ({', '.join(sorted(_SUFFIXES))}); check --{what}"
         )
     return found
 

@@ -135,7 +135,7 @@ def _score(
         identity = digest("files", "reference", files.fingerprint)
         scores.score_references(FileAnswers(files.references, channel=channel, identity=identity), chunks)
     # Not cached: `score` has no --fresh, which the author of a metric would need.
-    answers = FileAnswers(files.estimates, channel=channel, identity="")
+    answers = FileAnswers(files.estimates, channel=channel, identity="", unread=files.unread)
     rows = [row for part in scores.rows(options.system, answers, chunks) for row in part.rows]
     if not files.mixtures:
         return rows, []

@@ -10,8 +10,10 @@ from functools import cached_property
 from pathlib import Path
 
 from ...core.errors import AudioError, CorpusError
+from ...core.file_tree import nfc
 from ..protocols.corpus import CORPORA
 from .disk.audio_tree import Channel
+from .disk.csv_table import refuse_repeated
 from .disk.disk_corpus import DiskCorpus, Splits, ValidShare
 from .disk.file_entries import FileEntry, checked_share
 from .disk.layout import Release, ReleasePart
@@ -95,17 +97,19 @@ class AudioSet(DiskCorpus):
     def _clips(self) -> Mapping[str, _ListedClip]:
         """The rows of the list by path."""
         table = self._table(self._metadata)
-        rows = table.full_rows("path", "labels", "sha256", option="metadata")
+        cells = table.full_column("path", option="metadata")
+        paths = [nfc(posixpath.normpath(cell)) for cell in cells]
+        refuse_repeated(table.path, zip(table.lines, paths, strict=True), what="path")
+        rows = table.full_rows("labels", "sha256", option="metadata")
         blank = ("",) * len(table.rows)
         splits, groups = (table.column(n) if n in table.header else blank for n in ("split", "group"))
         clips: dict[str, _ListedClip] = {}
-        for (cell, text, sha256), split, group, line in zip(rows, splits, groups, table.lines, strict=True):
-            path = posixpath.normpath(cell)
+        for path, (text, sha256), split, group, line in zip(paths, rows, splits, groups, table.lines, strict=True):
             labels = tuple(label.strip() for label in text.split(";") if label.strip())
-            if path in clips or not _SHA256.fullmatch(sha256.lower()) or not labels:
+            if not _SHA256.fullmatch(sha256.lower()) or not labels:
                 raise CorpusError(
-                    f"{str(table.path)!r}, line {line}: {cell!r} is listed twice, or has no label, "
-                    f"or {sha256!r} is not a SHA-256 of 64 hex digits; correct the line"
+                    f"{str(table.path)!r}, line {line}: {path!r} has no label, or {sha256!r} "
+                    f" is not a SHA-256 of 64 hex digits; correct the line"
                 )
             clips[path] = _ListedClip(labels=labels, sha256=sha256.lower(), split=split or "test", group=group or path)
         return clips

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from ...core.errors import ConfigError, CorpusError
+from ...core.file_tree import nfc, suffix_of
+from ..missing import IncompleteCorpusError
 from ..protocols.corpus import CORPORA, Recording
+from ..signals.audio_kinds import AUDIO_SUFFIXES, UNREAD_SUFFIXES, how_to_read, unread
 from .disk.audio_tree import Channel
-from .disk.csv_table import CsvTable, read_table
-from .disk.file_entries import FileEntry, checked_share, hold_out, locate, refuse_folder, visible_files
-from .disk.listed_corpus import ListedCorpus, Listing, lacking_files
+from .disk.csv_table import CsvTable, read_table, refuse_repeated
+from .disk.file_entries import FileEntry, checked_share, hold_out, locate
+from .disk.listed_corpus import ADVICE, ListedCorpus, Listing, lacking_files
 
-_SUFFIXES = ".aif .aifc .aiff .au .caf .flac .mp3 .oga .ogg .opus .rf64 .sph .w64 .wav"
-AUDIO_SUFFIXES = frozenset(_SUFFIXES.split())
 TRANSCRIPTS = "transcripts.csv"
 
 
@@ -152,12 +152,40 @@ class FolderCorpus(ListedCorpus):
             table = read_table(self.root / self._metadata)
             entries = _listed(self.root, self._audio, table, self._columns, self._default_split)
         else:
-            entries = _found(self.root, self._audio, self._default_split)
+            entries = self._by_folder()
         if self._splits is not None:
             entries = _assign_splits(entries, self._splits, where=self._where)
         if self._valid_share:
             entries = hold_out(entries, self._valid_share, where=self._where)
         return entries
+
+    def _by_folder(self) -> list[FileEntry]:
+        """The audio files in the label folders, and those that `TRANSCRIPTS` lists, with its speakers and texts."""
+        audio, split = self._audio, self._default_split
+        depth = len(PurePosixPath(audio).parts)
+        every = self._found(audio, AUDIO_SUFFIXES | UNREAD_SUFFIXES)
+        inside = [path for path in every if len(PurePosixPath(path).parts) > depth + 1]
+        files = [path for path in inside if suffix_of(path) in AUDIO_SUFFIXES]
+        self._refuse_unread(unread(inside, read=files))
+        if not files:
+            raise CorpusError(
+                f"{str(self.root / audio)!r} has no folders with audio files; make one folder for each label, "
+                "as in dog/1.wav, or name a CSV file that lists the files as `metadata`"
+            )
+        entries = [FileEntry(path=p, label=PurePosixPath(p).parts[depth], split=split, group=p) for p in files]
+        transcripts = self.root / TRANSCRIPTS
+        return _with_transcripts(self.root, audio, transcripts, entries, split) if transcripts.exists() else entries
+
+    def _refuse_unread(self, files: Sequence[str]) -> None:
+        """Raise an error for audio of kinds that cannot be decoded, or count it as left out."""
+        if files and not self._allow_missing:
+            suffix = suffix_of(files[0])
+            raise IncompleteCorpusError(
+                f"{self._where}: {len(files)} files are of kinds that are not read, the first is {files[0]!r} "
+                f"({suffix}); {how_to_read(suffix)}{ADVICE}",
+                len(files),
+            )
+        self._absent.update(files)
 
 
 def _listed(root: Path, audio: str, table: CsvTable, columns: _Columns, default: str) -> list[FileEntry]:
@@ -176,35 +204,6 @@ def _listed(root: Path, audio: str, table: CsvTable, columns: _Columns, default:
     ]
 
 
-def _found(root: Path, audio: str, default: str) -> list[FileEntry]:
-    """The audio files in the label folders, and those that `TRANSCRIPTS` lists, with its speakers and texts."""
-    base = root / audio
-    try:
-        folders = sorted(f.name for f in base.iterdir() if f.is_dir() and not f.name.startswith("."))
-    except OSError as error:
-        refuse_folder(error)
-    files = [
-        posixpath.normpath(path)
-        for folder in folders
-        for path in visible_files(root, posixpath.join(audio, folder), AUDIO_SUFFIXES)
-    ]
-    if not files:
-        raise CorpusError(
-            f"{str(base)!r} has no folders with audio files; make one folder for each label, "
-            "as in dog/1.wav, or name a CSV file that lists the files as `metadata`"
-        )
-    for path in files:
-        locate(root, path)
-    depth = len(PurePosixPath(audio).parts)
-    entries = [
-        FileEntry(path=path, label=PurePosixPath(path).parts[depth], split=default, group=path) for path in files
-    ]
-    transcripts = root / TRANSCRIPTS
-    if not transcripts.exists():
-        return entries
-    return _with_transcripts(root, audio, transcripts, entries, default)
-
-
 def _with_transcripts(root: Path, audio: str, file: Path, entries: list[FileEntry], default: str) -> list[FileEntry]:
     table = read_table(file)
     paths = _paths(root, audio, table, "path")
@@ -212,7 +211,7 @@ def _with_transcripts(root: Path, audio: str, file: Path, entries: list[FileEntr
     texts = table.column("text", option="metadata")
     known = {entry.path: entry for entry in entries}
     for path, speaker, text in zip(paths, speakers, texts, strict=True):
-        if path in known or not (root / path).is_file():
+        if path in known or not locate(root, path).is_file():
             known[path] = FileEntry(path=path, label=speaker, split=default, group=path, transcript=_normalised(text))
     return list(known.values())
 
@@ -223,10 +222,8 @@ def _paths(root: Path, audio: str, table: CsvTable, column: str) -> list[str]:
     for cell in cells:
         if PurePosixPath(cell).is_absolute():
             locate(root, cell)
-    paths = [posixpath.normpath(posixpath.join(audio, cell)) for cell in cells]
-    twice = [path for path, count in Counter(paths).items() if count > 1]
-    if twice:
-        raise CorpusError(f"{str(table.path)!r} lists {twice[0]!r} twice; remove one of the rows")
+    paths = [nfc(posixpath.normpath(posixpath.join(audio, cell))) for cell in cells]
+    refuse_repeated(table.path, zip(table.lines, paths, strict=True), what=column)
     for path in paths:
         locate(root, path)
     return paths

@@ -13,6 +13,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from ...core.errors import CorpusError
 from ..protocols.corpus import CORPORA
+from .disk.csv_table import refuse_repeated
 from .disk.disk_corpus import DiskCorpus, Splits
 from .disk.file_entries import FileEntry
 from .disk.layout import Release, ReleasePart
@@ -92,6 +93,8 @@ class Fsd50k(DiskCorpus):
                 f"(index, label, mid); get {_TRUTH} again"
             )
         # The file has no header: its first line is a class too.
+        rows = zip((1, *table.lines), (table.header, *table.rows), strict=True)
+        refuse_repeated(table.path, ((line, row[1]) for line, row in rows), what="label")
         return tuple(row[1] for row in (table.header, *table.rows))
 
     @cached_property
@@ -138,6 +141,7 @@ class Fsd50k(DiskCorpus):
         splits: Sequence[str] = ["test"] * len(table.rows)
         if part.name == "dev":
             splits = [self._split(cell) for cell in table.full_column("split")]
+        table.key_column("fname")
         known = set(self.vocabulary)
         rows = []
         for (fname, cell), split in zip(table.full_rows("fname", "labels"), splits, strict=True):

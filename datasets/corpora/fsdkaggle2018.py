@@ -52,6 +52,7 @@ class FsdKaggle2018(DiskCorpus):
 
     def _list(self, part: ReleasePart) -> Sequence[FileEntry]:
         table = self._table(_TABLES[part.name])
+        table.key_column("fname")
         rows = table.full_rows("fname", "label", "freesound_id")
         used = table.column("usage") if part.name == "test" else ["Public"] * len(table.rows)
         return [

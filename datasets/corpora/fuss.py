@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 
 from ...core.errors import ConfigError, CorpusError, suggest
 from ..protocols.corpus import CORPORA, Recording
+from .disk.csv_table import refuse_repeated
 from .disk.disk_corpus import DiskCorpus
 from .disk.file_entries import FileEntry, locate
 from .disk.layout import Release, ReleasePart
@@ -70,6 +71,7 @@ class Fuss(DiskCorpus):
                 f"from {self.release.source}"
             ) from None
         rows = [(n, line.split("\t")) for n, line in enumerate(lines, start=1) if line.strip()]
+        refuse_repeated(file, ((n, cells[0].strip()) for n, cells in rows), what="mixture")
         return tuple(self._example(folder, cells, f"{str(file)!r}, line {n}") for n, cells in rows)
 
     def rooms(self, split: str) -> tuple[Room, ...]:

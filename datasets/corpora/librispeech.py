@@ -9,6 +9,7 @@ from functools import cached_property
 from ...core.errors import CorpusError
 from ..protocols.corpus import CORPORA
 from ..signals.audio import AudioInfo
+from .disk.csv_table import refuse_repeated
 from .disk.disk_corpus import DiskCorpus
 from .disk.file_entries import FileEntry, locate
 from .disk.layout import Release, ReleasePart
@@ -93,9 +94,12 @@ class LibriSpeech(DiskCorpus):
     @cached_property
     def _sexes(self) -> Mapping[str, str]:
         """Sex by speaker from lines `ID | SEX | SUBSET | MINUTES | NAME`; a name may hold `|` too."""
-        lines = [line for line in self._text(_SPEAKERS).splitlines() if not line.startswith(";")]
-        rows = [[cell.strip() for cell in line.split("|")] for line in lines]
-        return {row[0]: row[1] for row in rows if len(row) >= 5}
+        text = self._text(_SPEAKERS).splitlines()
+        lines = [(n, line) for n, line in enumerate(text, 1) if not line.startswith(";")]
+        every = ((n, [cell.strip() for cell in line.split("|")]) for n, line in lines)
+        rows = [(n, row) for n, row in every if len(row) >= 5]
+        refuse_repeated(self.root / _SPEAKERS, ((n, row[0]) for n, row in rows), what="speaker")
+        return {row[0]: row[1] for _, row in rows}
 
     @cached_property
     def _transcripts_of(self) -> dict[str, Mapping[str, str]]:
@@ -105,7 +109,9 @@ class LibriSpeech(DiskCorpus):
     def _chapter(self, chapter: str) -> Mapping[str, str]:
         read = self._transcripts_of
         if chapter not in read:
-            lines = (line.partition(" ") for line in self._text(_transcripts(chapter)).splitlines())
+            lines = [line.partition(" ") for line in self._text(_transcripts(chapter)).splitlines()]
+            named = ((n, name) for n, (name, _, _) in enumerate(lines, 1) if name)
+            refuse_repeated(self.root / _transcripts(chapter), named, what="utterance")
             read[chapter] = {name: " ".join(text.split()) for name, _, text in lines if name}
         return read[chapter]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -36,8 +37,7 @@ class ScaperSet:
         """Paths of the JAMS files, sorted; CorpusError if there are none."""
         if not self.root.is_dir():
             raise CorpusError(f"{self._where}: {str(self.root)!r} is not a folder; set --corpus {self.name}=DIR")
-        found = visible_files(self.root, ".", {".jams"})
-        paths = sorted(path for path in found if path.endswith(".jams"))
+        paths = [path for path in visible_files(self.root, ".", {".jams"}) if path.endswith(".jams")]
         if not paths:
             raise CorpusError(
                 f"{self._where}: {str(self.root)!r} holds no .jams file; set --corpus "
@@ -106,7 +106,7 @@ class ScaperSet:
         return next(found, None)
 
     def _wavs(self, folder: str) -> list[str]:
-        return sorted(f"{folder}/{file.name}" for file in (self.root / folder).glob("*.wav"))
+        return [path for path in visible_files(self.root, folder, {".wav"}) if posixpath.dirname(path) == folder]
 
 
 def _event(soundscape: str, path: str, header: AudioInfo) -> Recording:

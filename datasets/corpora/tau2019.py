@@ -64,11 +64,12 @@ class Tau2019(DiskCorpus):
         if (self.root / _EVAL / "meta.csv").is_file():
             return self._labelled(_EVAL, split="test")
         table = self._table(f"{_EVAL}/evaluation_setup/test.csv")
-        paths = [f"{_EVAL}/{cell}" for cell in table.full_column("filename")]
+        paths = [f"{_EVAL}/{cell}" for cell in table.key_column("filename")]
         return [FileEntry(path=p, label=UNLABELLED, split="test", group=p) for p in paths]
 
     def _labelled(self, folder: str, *, split: str) -> Sequence[FileEntry]:
         table = self._table(f"{folder}/meta.csv")
+        table.key_column("filename")
         return [
             FileEntry(path=f"{folder}/{filename}", label=scene, split=split, group=location)
             for filename, scene, location in table.full_rows("filename", "scene_label", "identifier")
@@ -85,5 +86,5 @@ class Tau2019(DiskCorpus):
         split_of: dict[str, str] = {}
         for split, file in (("train", "fold1_train.csv"), ("valid", "fold1_evaluate.csv")):
             table = self._table(f"{_DEV}/evaluation_setup/{file}")
-            split_of.update({f"{_DEV}/{cell}": split for cell in table.full_column("filename")})
+            split_of.update({f"{_DEV}/{cell}": split for cell in table.key_column("filename")})
         return split_of

@@ -9,9 +9,11 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from ...core.errors import CorpusError
+from ...core.file_tree import as_spelt, suffix_of
 from ..protocols.corpus import CORPORA
+from .disk.csv_table import refuse_repeated
 from .disk.disk_corpus import DiskCorpus, Splits
-from .disk.file_entries import FileEntry
+from .disk.file_entries import FileEntry, visible_files
 from .disk.layout import Release, ReleasePart
 
 _NAME = re.compile(r"([0-9a-z]{8})\.(.+)")
@@ -93,13 +95,20 @@ class Wsj0(DiskCorpus):
 
     def _list(self, part: ReleasePart) -> Sequence[FileEntry]:
         best: dict[str, tuple[int, str]] = {}
-        for path in self._found(part.folder, (".wav", ".flac", ".wv1")):
+        second = 0
+        for path in self._found(part.folder, (".wav", ".flac", ".wv1", ".wv2")):
             match = _NAME.fullmatch(PurePosixPath(path).name.lower())
+            second += bool(match and match[2].startswith("wv2"))
             if match and match[2] in _SUFFIXES:
                 ranked = (_SUFFIXES.index(match[2]), path)
                 best[match[1]] = min(best.get(match[1], ranked), ranked)
         if best:
             self._refuse_sphere(min(path for _, path in best.values()))
+        elif second:
+            raise CorpusError(
+                f"{self._where}: {part.folder} holds only second-microphone files (wv2), {second} of them; sets of "
+                "WSJ0 are made of the first microphone: convert its files (.wv1) with sph2pipe"
+            )
         return [
             FileEntry(path=path, label=id_[:3], split=part.name, group=path, transcript=self._texts.get(id_))
             for id_, (_, path) in best.items()
@@ -118,11 +127,8 @@ class Wsj0(DiskCorpus):
 
 def _read_transcripts(base: Path, folder: str, *, where: str) -> Mapping[str, str]:
     """Transcripts by utterance, from lines `text (utterance)`, in upper case; punctuation and tags stay as they are."""
-    files = sorted(
-        (_TEXTS.index(path.suffix.lower()), path)
-        for path in (base / folder).rglob("*")
-        if path.suffix.lower() in _TEXTS
-    )
+    found = visible_files(base, folder, _TEXTS) if (base / folder).is_dir() else []
+    files = sorted((_TEXTS.index(suffix_of(path)), as_spelt(base, path)) for path in found)
     if not files:
         raise CorpusError(
             f"{where}: {str(base / folder)!r} holds no transcripts (.dot, .lsn or .ptx); set "
@@ -130,6 +136,7 @@ def _read_transcripts(base: Path, folder: str, *, where: str) -> Mapping[str, st
         )
     texts: dict[str, str] = {}
     for _, path in files:
+        known: list[tuple[int, str]] = []
         for number, line in enumerate(_lines(path), 1):
             match = _TRANSCRIPT.fullmatch(line)
             if match is None and line.strip():
@@ -139,7 +146,9 @@ def _read_transcripts(base: Path, folder: str, *, where: str) -> Mapping[str, st
                 )
             if match is not None:
                 text = " ".join(match[1].upper().split())
+                known.append((number, match[2].lower()))
                 texts.setdefault(match[2].lower(), text)
+        refuse_repeated(path, known, what="utterance")
     return texts
 
 
@@ -150,8 +159,11 @@ def _read_speakers(base: Path) -> Mapping[str, str]:
         path = base / name
         for line in _lines(path) if path.is_file() else ():
             match = _SPEAKER.fullmatch(line.strip())
-            if match is not None:
-                known[match[1].lower()] = match[2].upper()
+            if match is not None and known.setdefault(match[1].lower(), match[2].upper()) != match[2].upper():
+                raise CorpusError(
+                    f"{str(path)!r}: speaker {match[1]!r} is {match[2].upper()} here and "
+                    f"{known[match[1].lower()]} in another line of LDC's lists; correct one of them"
+                )
     return known
 
 

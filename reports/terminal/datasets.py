@@ -12,7 +12,7 @@ from rich.text import Text
 from ...datasets.checks.finding import Finding
 from ...datasets.checks.numbers import Number, numbers_of
 from ...datasets.dataset import Dataset
-from ...datasets.missing import LOST, missing_summary
+from ...datasets.missing import LOST, SHORT, missing_summary
 
 _STYLES = {"ok": "green", "remark": "yellow", "PROBLEM": "bold red"}
 _EXCLUDED = "excluded_"
@@ -26,7 +26,7 @@ def print_summary(dataset: Dataset, console: Console) -> None:
     excluded = {
         name.removeprefix(_EXCLUDED).replace("_", " "): count
         for name, count in card.counts.items()
-        if name.startswith(_EXCLUDED) and name != LOST
+        if name.startswith(_EXCLUDED) and name not in {LOST, SHORT}
     }
     lines = [Number(f"excluded: {why}", f"{count:,}") for why, count in excluded.items()]
     console.print(_numbers(card.name, [*numbers_of(dataset), *lines]))

@@ -63,7 +63,8 @@ def test_the_rest_can_be_built_and_says_what_it_lacks(case: Partial, tmp_path: P
     names = [case.named] if case.named else sorted(case.gone)
     assert list(card.missing) == [f"{case.corpus}:{name}" for name in names]
     assert card.fingerprint != whole.card.fingerprint
-    assert card.counts.get("excluded_mixtures_missing_recording", 0) == (case.lost or 0)
+    short = card.counts.get("excluded_mixtures_too_few_recordings", 0)
+    assert card.counts.get("excluded_mixtures_missing_recording", 0) + short == (case.lost or 0)
     assert card.counts["mixtures"] == whole.card.counts["mixtures"] - (case.lost or 0)
     assert card.counts["trials"] == len(part)
     if case.lost is not None:  # what is left is as it was
@@ -72,7 +73,8 @@ def test_the_rest_can_be_built_and_says_what_it_lacks(case: Partial, tmp_path: P
     assert all(finding.ok for finding in findings.values()), findings
     summary = findings["counts"].detail
     assert summary.startswith(f"recordings missing: {len(case.gone)} (the first is ")
-    assert f"mixtures left out for them: {case.lost or 0}" in summary
+    assert f"mixtures left out for them: {(case.lost or 0) - short}" in summary
+    assert (f"too few recordings are left to enroll with: {short}" in summary) == (short > 0)
     assert dataset_record(part, systems={}, skipped={}).missing == summary
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ....core.errors import CorpusError, suggest
+from ....core.errors import CorpusError, TsebenchError, suggest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +26,10 @@ class CsvTable:
             raise CorpusError(
                 f"{str(self.path)!r} has no column {name!r}{suggest(name, self.header)}; set `{option}` to one of them"
             )
+        if self.header.count(name) > 1:
+            raise CorpusError(
+                f"{str(self.path)!r} has {self.header.count(name)} columns {name!r}; rename or remove one"
+            )
         index = self.header.index(name)
         return tuple(row[index] for row in self.rows)
 
@@ -40,9 +44,27 @@ class CsvTable:
             )
         return cells
 
+    def key_column(self, name: str, *, option: str = "root") -> tuple[str, ...]:
+        """As `full_column`, but a column in which no cell may occur twice."""
+        cells = self.full_column(name, option=option)
+        refuse_repeated(self.path, zip(self.lines, cells, strict=True), what=name)
+        return cells
+
     def full_rows(self, *names: str, option: str = "root") -> Iterator[tuple[str, ...]]:
         """The cells of some columns, row by row; raises as `full_column`."""
         return zip(*(self.full_column(name, option=option) for name in names), strict=True)
+
+
+def refuse_repeated(
+    path: Path, keys: Iterable[tuple[int, str]], *, what: str, error: type[TsebenchError] = CorpusError
+) -> None:
+    """Raise `error` if one of some keys, given with their lines, occurs twice in a file; `what` names the keys."""
+    lines: dict[str, int] = {}
+    for line, key in keys:
+        if lines.setdefault(key, line) != line:
+            raise error(
+                f"{str(path)!r}, lines {lines[key]} and {line}: {what} {key!r} is given twice; remove one of the lines"
+            )
 
 
 def read_table(path: Path) -> CsvTable:

@@ -12,8 +12,9 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from ....core.errors import ConfigError, CorpusError, suggest
+from ...missing import IncompleteCorpusError
 from .csv_table import CsvTable, read_table
-from .file_entries import FileEntry, hold_out, visible_files
+from .file_entries import FileEntry, hold_out
 from .layout import Release, ReleasePart, find_root
 from .listed_corpus import ListedCorpus, Listing, lacking_files
 
@@ -97,9 +98,6 @@ class DiskCorpus(ListedCorpus):
             )
         return read_table(self.root / path)
 
-    def _found(self, folder: str, suffixes: Sequence[str] = (".wav",)) -> Iterator[str]:
-        return visible_files(self.root, folder, suffixes)
-
     def _chosen(self, split: str) -> bool:
         return self._splits is None or split in self._splits
 
@@ -154,7 +152,11 @@ class DiskCorpus(ListedCorpus):
             files = "" if part.files is None else f" ({part.files} files)"
             yield f"{self._where}: {part.folder}{files} is not there"
             return
-        listed = self._list(part)
+        try:
+            listed = self._list(part)
+        except IncompleteCorpusError as error:
+            yield str(error)
+            return
         if missing := self._missing(listed):
             yield f"{self._where}: {lacking_files(f'of {part.folder}', missing, len(listed))}"
         if part.files not in {None, len(listed)}:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import os
-from collections.abc import Collection, Iterable, Iterator
+import posixpath
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NoReturn
 
 from ....core.errors import ConfigError, CorpusError, TsebenchError
+from ....core.file_tree import as_spelt, broken_links, list_tree
+from ...missing import IncompleteCorpusError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,46 +26,43 @@ class FileEntry:
 
 
 def locate(root: Path, path: str, *, error: type[TsebenchError] = CorpusError) -> Path:
-    """The file at `path` in `root`; raises `error` if the path is absolute or leads out of the root."""
-    absolute = path.startswith("/") or os.path.isabs(path)  # noqa: PTH117
-    if absolute or "\0" in path or not _inside(root, path):
+    """The file at `path` in `root`, whatever normal form its name has on disk; links are followed wherever they lead.
+
+    Raises:
+        TsebenchError: of the class `error`, if the path is absolute or its own folders lead out of the root.
+    """
+    absolute = path.startswith("/") or os.path.isabs(path)  # noqa: PTH117 - called for every clip
+    inside = posixpath.normpath(path) if ".." in path else path
+    if absolute or "\0" in path or inside == ".." or inside.startswith("../"):
         raise error(
-            f"path {path!r} leads out of the corpus folder {str(root)!r}; paths are relative to it "
-            "and links stay inside: move the file there, or choose a root that holds it"
+            f"path {path!r} leads out of the corpus folder {str(root)!r}; paths are relative to it and stay in it: "
+            "move the file there, link to it from there, or choose a root that holds it"
         )
-    return root / path
+    return as_spelt(root, inside)
 
 
-def _inside(root: Path, path: str) -> bool:
-    """Whether a path stays below the root when all links are followed."""
-    folder, name = os.path.split(os.path.join(root, path))  # noqa: PTH118 - read for every clip
-    place = f"{_real(folder)}{os.sep}{name}"
-    if name in {"", os.curdir, os.pardir} or os.path.islink(place):  # noqa: PTH114
-        place = os.path.realpath(place)
-    top = _real(root)
-    return place == top or place.startswith(top.rstrip(os.sep) + os.sep)
+def visible_files(root: Path, folder: str, suffixes: Collection[str], *, lost: set[str] | None = None) -> list[str]:
+    """Paths, relative to the root, of the files in a folder and below, sorted, without hidden files and folders.
+
+    Args:
+        lost: gets links that lead nowhere and may have led to folders; None refuses them.
+
+    Raises:
+        CorpusError: a folder cannot be listed.
+        IncompleteCorpusError: there are such links.
+    """
+    tree = list_tree(root / folder)
+    gone = tree.lost_folders()
+    if gone and lost is None:
+        line = f"{broken_links(tree, gone)}; make what is behind them available, or remove the links"
+        raise IncompleteCorpusError(line, len(gone))
+    if lost is not None:
+        lost.update(_below(folder, path) for path in gone)
+    return [_below(folder, path) for path in tree.of(suffixes)]
 
 
-@functools.lru_cache(maxsize=4096)
-def _real(folder: Path | str) -> str:
-    return os.path.realpath(folder)
-
-
-def visible_files(root: Path, folder: str, suffixes: Collection[str]) -> Iterator[str]:
-    """Paths, relative to the root, of the files in a folder and below, without hidden files and folders."""
-    for parent, folders, files in os.walk(root / folder, onerror=refuse_folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        inside = Path(parent).relative_to(root)
-        for name in files:
-            if not name.startswith(".") and Path(name).suffix.lower() in suffixes:
-                yield (inside / name).as_posix()
-
-
-def refuse_folder(error: OSError) -> NoReturn:
-    """Raise the CorpusError of a folder that cannot be listed."""
-    raise CorpusError(
-        f"cannot list the folder {str(error.filename)!r}: {error.strerror}; correct its permissions"
-    ) from None
+def _below(folder: str, path: str) -> str:
+    return posixpath.normpath(posixpath.join(folder, path))
 
 
 def checked_share(share: float, *, where: str) -> float:

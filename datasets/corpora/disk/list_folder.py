@@ -53,7 +53,7 @@ class ListFolder:
         """The first of several places of a list that is a file."""
         for path in paths:
             if self.has(path):
-                return self.root / path
+                return locate(self.root, path)
         raise CorpusError(
             f"{self._where}: {str(self.root)!r} has no {' and no '.join(paths)}; {self.get} "
             f"{self.name}=DIR, or correct the file's name in the config"
@@ -63,11 +63,11 @@ class ListFolder:
         """A CSV file with a header; CorpusError if the file is missing or not a table."""
         return read_table(self.file(path))
 
-    def lines(self, path: str) -> list[str]:
-        """The lines of a text file that are not blank; CorpusError if the file is missing or not text."""
+    def lines(self, path: str) -> list[tuple[int, str]]:
+        """The lines of a text file that are not blank, numbered; CorpusError if it is missing or not text."""
         file = self.file(path)
         try:
             text = file.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise CorpusError(f"{self._where}: cannot read {str(file)!r}: {error}") from None
-        return [line for line in text.splitlines() if line.strip()]
+        return [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +12,7 @@ from ....core.errors import CorpusError
 from ...missing import IncompleteCorpusError, MissingRecordingsError
 from ...protocols.corpus import Recording, Samples
 from .audio_tree import AudioTree, Channel
-from .file_entries import FileEntry, locate
+from .file_entries import FileEntry, locate, visible_files
 
 ADVICE = (
     ", or leave them out with --allow-missing of `tsebench build`, or for other commands with the "
@@ -156,6 +156,13 @@ class ListedCorpus(ABC):
             raise IncompleteCorpusError(line, len(gone))
         self._absent |= gone
         return sorted((e for e in wanted if e.path not in gone), key=lambda entry: entry.path)
+
+    def _found(self, folder: str, suffixes: Collection[str] = (".wav",)) -> list[str]:
+        """Files below a folder; links that lead nowhere are an error, or left out if `allow_missing` is set."""
+        try:
+            return visible_files(self.root, folder, suffixes, lost=self._absent if self._allow_missing else None)
+        except IncompleteCorpusError as error:
+            raise IncompleteCorpusError(f"{self._where}: {error}{ADVICE}", error.missing) from None
 
     def _missing(self, entries: Iterable[FileEntry]) -> list[str]:
         return sorted(e.path for e in entries if not locate(self.root, e.path).is_file())

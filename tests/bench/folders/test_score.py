@@ -342,8 +342,17 @@ def _not_a_number(folders: Folders, path: Path) -> None:
     save(path, bad)
 
 
+def _broken_link(_: Folders, path: Path) -> None:
+    path.unlink()
+    path.symlink_to("/gone/u1.wav")
+
+
 BROKEN: dict[str, tuple[Callable[[Folders, Path], object], str]] = {
     "missing": (lambda _, path: path.unlink(), "missing"),
+    "m4a": (lambda _, path: path.rename(path.with_suffix(".m4a")), "not read: .m4a"),
+    "AAC": (lambda _, path: path.rename(path.with_suffix(".AAC")), "not read: .aac"),
+    "array": (lambda _, path: path.rename(path.with_suffix(".npy")), "not read: .npy"),
+    "broken link": (_broken_link, "unreadable: audio file 'u1.wav' is a link to '/gone/u1.wav', which is not there"),
     "shorter": (lambda f, path: save(path, f.estimates["u1"][:-81]), "length"),
     "longer": (lambda f, path: save(path, np.pad(f.estimates["u1"], (0, 81))), "length"),
     "not a number": (_not_a_number, "non_finite"),

@@ -315,9 +315,9 @@ def test_a_map_that_does_not_fit_is_refused(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("one two\n", "entry 1 is 'one two'"),
-        (f"{IDS[0]} a-1 s1\n", "entry 1"),
-        (f"x y s1/{IDS[0]}\nx y s1/{IDS[1]}\n", "'x y' is there twice"),
+        ("one two\n", "line 1 is 'one two'"),
+        (f"{IDS[0]} a-1 s1\n", "line 1"),
+        (f"x y s1/{IDS[0]}\nx y s1/{IDS[1]}\n", "lines 1 and 2: 'x y' is given twice"),
         (None, f"has no {MAP}; get it with"),
     ],
 )

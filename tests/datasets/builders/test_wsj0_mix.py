@@ -289,7 +289,7 @@ class TestProtocols:
             (
                 "440c0201_0.6_22gc0101_-0.6_440o0301 a/440o0301.wav\n"
                 "440c0201_0.6_22gc0101_-0.6_440c0202 a/440c0202.wav",
-                "two auxiliary utterances",
+                "lines 1 and 2: the auxiliary utterance of speaker '440' of mixture .* is given twice",
             ),
         ],
     )
@@ -308,6 +308,24 @@ class TestProtocols:
         assert dataset.trials[0].tags["input_snr_db"] == pytest.approx(round(1 - 10 * np.log10(1 + 10**-0.1), 1))
         rendered = dataset.signals(mixture.id)
         assert np.abs(_codes(rendered.mixture) - _codes(rendered.sources).sum(axis=0)).max() <= 1
+
+    def test_trials_on_a_speaker_who_is_mixed_with_himself_are_left_out(self, dirs: dict[str, Path]) -> None:
+        """As in the official lists of four and five speakers."""
+        own = [path for path in UTTERANCES if "/440/" in path]
+        rows = [
+            f"{own[0]} 1.0 {ROWS[0].split()[2]} -1.0 {own[1]} 0.5 {ROWS[1].split()[2]} -0.5 ",
+            f"{own[0]} 2.0 {ROWS[0].split()[2]} -2.0 {own[0]} 0.5 {ROWS[1].split()[0]} -0.5 ",
+            f"{own[0]} 2.0 {ROWS[0].split()[2]} -2.0 {ROWS[1].split()[2]} 0.5 {ROWS[1].split()[0]} -0.5 ",
+        ]
+        (dirs["wsj0_mix"] / "mix_4_spk_tt.txt").write_text("\n".join(rows))
+        dataset = _build(dirs, n_speakers=4)
+        assert len(dataset.mixtures) == 3
+        assert [t.target_ids[0] for t in dataset.trials] == ["s2", "s4", "s2", "s4", "s1", "s2", "s3", "s4"]
+        assert dataset.card.counts["excluded_ambiguous_speaker"] == 4
+        assert dataset.card.notes[1].startswith("2 of 3 mixtures hold a speaker more than once; the 4 trials on such")
+        first = _build(dirs, n_speakers=4, targets="first")
+        assert [t.target_ids[0] for t in first.trials] == ["s1"]
+        assert "the 2 trials on such" in first.card.notes[1]
 
 
 def test_transcripts_only_of_utterances_that_are_heard_whole(dirs: dict[str, Path]) -> None:
@@ -466,8 +484,32 @@ class TestMissing:
         folder = dirs["wsj0"].parent / "partial"
         dataset = build(_config(), folder, corpus_dirs=dirs, allow_missing=True)
         assert dataset.card.counts["excluded_mixtures_missing_recording"] == 1
+        assert "excluded_mixtures_too_few_recordings" not in dataset.card.counts
         assert "050a0501_2.4_441c0201_-2.4" not in dataset.mixtures
         assert len(dataset) == 6
+
+    def test_what_follows_from_a_lost_recording_is_said_as_such(self, dirs: dict[str, Path]) -> None:
+        """A recording is lost, and another mixture's speaker has nothing else to be enrolled with."""
+        (dirs["wsj0"] / "wsj0/si_et_05/441/441c0201.wav").unlink()
+        others = [path for path in UTTERANCES if "/22g/" in path and "22gc0101" not in path]
+        for path in others:
+            (dirs["wsj0"] / path).unlink()
+        folder = dirs["wsj0"].parent
+        with pytest.raises(DatasetError) as refused:
+            build(_config(), folder / "set", corpus_dirs=dirs)
+        line = str(refused.value)
+        assert "missing or unreadable (1 of corpus 'wsj0'), the first is 'si_et_05/441/441c0201.wav'" in line
+        assert "leave out the mixtures that need them (1) and the mixtures with too few other recordings to" in line
+        assert "to enroll with (2) with --allow-missing" in line
+        part = build(_config(), folder / "part", corpus_dirs=dirs, allow_missing=True)
+        assert part.card.counts["missing_recordings"] == 1
+        assert part.card.counts["excluded_mixtures_missing_recording"] == 1
+        assert part.card.counts["excluded_mixtures_too_few_recordings"] == 2
+        (dirs["wsj0"] / "wsj0/si_et_05/441/441o0302.wav").unlink()
+        with pytest.raises(DatasetError, match=r"since none is left beside the mixtures that need them \(2\) and"):
+            build(_config(), folder / "set", corpus_dirs=dirs)
+        with pytest.raises(DatasetError, match=r"has no trial: recordings are missing \(2 of .*2 mixtures need one of"):
+            build(_config(), folder / "set", corpus_dirs=dirs, allow_missing=True)
 
     def test_a_set_opens_without_the_lists(self, dirs: dict[str, Path]) -> None:
         folder = dirs["wsj0"].parent / "set"

@@ -69,7 +69,7 @@ def test_split_and_group_are_optional(root: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "pattern"),
     [
-        ("clips/05V0zsBE7aQ.flac", "./clips/zzbTaK7CXJY.wav", "line 5: 'clips/zz.* is listed twice"),
+        ("clips/05V0zsBE7aQ.flac", "./clips/zzbTaK7CXJY.wav", "lines 4 and 5: path 'clips/zz.* is given twice"),
         ("Rain;Thunder", " ; ", "line 2: 'clips/-0RWZT-miFs.wav' .*has no label"),
         (",train,-0RWZT-miFs\n", "0,train,x\n", "is not a SHA-256 of 64 hex digits"),
         ("path,labels", "file,labels", "has no column 'path'"),

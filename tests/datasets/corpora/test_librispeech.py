@@ -167,7 +167,7 @@ def test_metadata_are_tables_without_recordings(tmp_path: Path) -> None:
         corpus = LibriMixMetadata(name="m", root=root)
         assert list(corpus.recordings()) == []
         assert corpus.table("Libri2Mix/t.csv").rows == (("1", "2"),)
-        assert corpus.lines("lines") == ["one", "two"]
+        assert corpus.lines("lines") == [(1, "one"), (3, "two")]
         assert corpus.has("lines")
         assert not corpus.has("words")
         assert len(corpus.digest("lines")) == 64

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from helpers.trees.audio import save
 from helpers.trees.wsj0 import RATE_HZ, TRANSCRIPTS, UTTERANCES, babble, make_wsj0, write_speech
 
 from tsebench.core.errors import AudioError, ConfigError, CorpusError
@@ -94,6 +95,17 @@ def test_one_file_of_each_utterance_is_taken(root: Path) -> None:
         (folder / name).write_bytes(b"something else")
     recordings = [r for r in _corpus(root).recordings() if r.label == "440"]
     assert [r.path for r in recordings] == [f"si_et_05/440/{name}.wav" for name in ("440c0201", "440c0202", "440o0301")]
+
+
+def test_the_second_microphone_is_never_taken_for_the_first(root: Path, tmp_path: Path) -> None:
+    for path in sorted((root / "wsj0").rglob("22gc0101.wav")):
+        path.rename(path.with_suffix(".wv2.wav"))
+    with pytest.raises(CorpusError, match=r"no recording 'si_dt_05/22g/22gc0101.wav'"):
+        _corpus(root).recording("si_dt_05/22g/22gc0101.wav")
+    assert "22gc0101" not in "".join(r.path for r in _corpus(root).recordings())
+    save(tmp_path / "two" / "si_dt_05" / "22g" / "22gc0101.wv2.wav")
+    with pytest.raises(CorpusError, match=r"si_dt_05 holds only second-microphone files \(wv2\), 1 of them"):
+        _corpus(tmp_path / "two").recordings()
 
 
 def test_sphere_files_are_refused_with_the_way_out(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -47,14 +47,11 @@ def mixture_rows(table: CsvTable) -> tuple[LibriMixRow, ...]:
     speakers = 1
     while f"source_{speakers + 1}_path" in table.header:
         speakers += 1
-    ids = table.full_column("mixture_ID", option=_OPTION)
+    ids = table.key_column("mixture_ID", option=_OPTION)
     speech = [_parts(table, f"source_{number}") for number in range(1, speakers + 1)]
     noise: Sequence[ScaledFile | None] = [None] * len(ids)
     if "noise_path" in table.header:
         noise = _parts(table, "noise")
-    if len(set(ids)) < len(ids):
-        twice = next(name for name in ids if ids.count(name) > 1)
-        raise CorpusError(f"{str(table.path)!r} has mixture_ID {twice!r} twice; restore the file")
     return tuple(
         LibriMixRow(mixture_id=name, speech=tuple(parts), noise=background)
         for name, background, *parts in zip(ids, noise, *speech, strict=True)
@@ -63,6 +60,7 @@ def mixture_rows(table: CsvTable) -> tuple[LibriMixRow, ...]:
 
 def utterance_rows(table: CsvTable) -> dict[str, Utterance]:
     """Utterances by path, of a table `speaker_ID, sex, subset, length, origin_path`."""
+    table.key_column("origin_path", option=_OPTION)
     columns = [table.full_column(name, option=_OPTION) for name in ("origin_path", "speaker_ID", "sex", "length")]
     return {
         path: Utterance(path=path, speaker=speaker, sex=sex, frames=_frames(table, line, length))
@@ -112,19 +110,22 @@ class EnrollmentMap:
     names the map in messages.
     """
 
-    def __init__(self, lines: Sequence[str], *, where: str, rows: Mapping[str, LibriMixRow]) -> None:
+    def __init__(self, lines: Iterable[tuple[int, str]], *, where: str, rows: Mapping[str, LibriMixRow]) -> None:
         self._where, self._rows = where, rows
         self._clips: dict[tuple[str, str], MixtureClip] = {}
-        for number, line in enumerate(lines, 1):
+        entries: dict[tuple[str, str], int] = {}
+        for number, line in lines:
             cells = line.split()
             source, separator, mixture = cells[-1].partition("/")
             if len(cells) != 3 or not separator:
                 raise CorpusError(
-                    f"{where}: entry {number} is {line[:80]!r}, not `mixture utterance s1/mixture`; correct it"
+                    f"{where}: line {number} is {line[:80]!r}, not `mixture utterance s1/mixture`; correct it"
                 )
             key = (cells[0], cells[1])
-            if key in self._clips:
-                raise CorpusError(f"{where}: {' '.join(key)!r} is there twice; remove one")
+            if entries.setdefault(key, number) != number:
+                raise CorpusError(
+                    f"{where}, lines {entries[key]} and {number}: {' '.join(key)!r} is given twice; remove one"
+                )
             self._clips[key] = MixtureClip(mixture_id=mixture, source_id=source)
 
     def clip(self, row: LibriMixRow, target_id: str) -> MixtureClip:

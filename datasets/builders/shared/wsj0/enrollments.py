@@ -59,6 +59,7 @@ def enroll_by_list(path: Path, rows: Sequence[ListedMixture], speech: Wsj0Uttera
     known = {row.name: row for row in rows}
     index = NameIndex(known)
     paths: dict[tuple[str, str], str] = {}
+    lines: dict[tuple[str, str], int] = {}
     for listed in read_auxiliaries(path):
         name = listed.mixture if listed.mixture in known else index.match(listed.mixture)
         speaker = speaker_of(utterance_id(listed.path))
@@ -67,10 +68,11 @@ def enroll_by_list(path: Path, rows: Sequence[ListedMixture], speech: Wsj0Uttera
                 f"list {str(path)!r} gives mixture {name!r} the auxiliary utterance "
                 f"{listed.path!r}, of a speaker who is not in it; correct the list"
             )
-        if paths.setdefault((name, speaker), listed.path) != listed.path:
+        paths[name, speaker] = listed.path
+        if (first := lines.setdefault((name, speaker), listed.line)) != listed.line:
             raise DatasetError(
-                f"list {str(path)!r} gives speaker {speaker!r} of mixture {name!r} two auxiliary "
-                "utterances; correct the list"
+                f"{str(path)!r}, lines {first} and {listed.line}: the auxiliary utterance of speaker {speaker!r} of "
+                f"mixture {name!r} is given twice; remove one of the lines"
             )
 
     def enroll(mixture: Mixture, target: Source, _turn: int) -> Enrolled | None:
@@ -89,8 +91,8 @@ def make_trial(row: ListedMixture, mixture: Mixture, target: Source, enrolled: E
 
     The tag `input_snr_db` is the active level of the target against that of all others, as the list has them.
     """
-    levels_db = dict(zip(row.utterances, map(float, row.snrs), strict=True))
-    own_db = levels_db.pop(utterance_id(target.clip.path))
+    levels_db = {f"s{number}": float(snr) for number, snr in enumerate(row.snrs, 1)}
+    own_db = levels_db.pop(target.id)
     others = sum(10.0 ** (level / 10.0) for level in levels_db.values())
     same = any(isinstance(c, Clip) and c.path == target.clip.path for c in enrolled.clips)
     tags = {

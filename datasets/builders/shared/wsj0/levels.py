@@ -32,16 +32,16 @@ class Wsj0Utterances:
 
     def recordings(self, paths: Iterable[str]) -> tuple[Recording, ...]:
         """The recordings of a list's paths, or MissingRecordingsError."""
-        wanted = {path: self._by_id.get(utterance_id(path)) for path in paths}
+        wanted = [(path, self._by_id.get(utterance_id(path))) for path in paths]
         absent = {
             (self.pool.corpus, f"{part_of(path)}/{utterance_id(path)[:3]}/{utterance_id(path)}.wav")
-            for path, recording in wanted.items()
+            for path, recording in wanted
             if recording is None
         }
         if absent:
             reason = f"utterance {{}} is not in the splits that corpus {self.pool.corpus!r} has"
             raise MissingRecordingsError({key: reason.format(repr(key[1])) for key in absent})
-        return tuple(recording for recording in wanted.values() if recording is not None)
+        return tuple(recording for _, recording in wanted if recording is not None)
 
     def clip(self, recording: Recording) -> Clip:
         """The whole of a recording."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path, PurePosixPath
 
 from .....core.errors import DatasetError
+from ....corpora.disk.csv_table import refuse_repeated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +32,12 @@ class ListedMixture:
         """Ids of the utterances."""
         return tuple(utterance_id(path) for path in self.paths)
 
+    @property
+    def repeated_speakers(self) -> frozenset[str]:
+        """Speakers who are in the mixture more than once, as in the lists of four and five speakers."""
+        counts = Counter(speaker_of(utterance) for utterance in self.utterances)
+        return frozenset(speaker for speaker, count in counts.items() if count > 1)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedAuxiliary:
@@ -37,14 +45,17 @@ class ListedAuxiliary:
 
     mixture: str
     path: str
+    line: int
 
 
 def read_mixtures(path: Path) -> tuple[ListedMixture, ...]:
     """Read `mix_2_spk_tt.txt` or a list of its form, for any number of speakers.
 
-    Each row has an utterance and its SNR in dB for each speaker, and may end with an auxiliary utterance.
+    Each row has an utterance and its SNR in dB for each speaker, and may end with an auxiliary utterance. A speaker
+    may be in a row more than once.
     """
     rows: list[ListedMixture] = []
+    names: list[tuple[int, str]] = []
     for line, cells in _rows(path):
         row = _mixture(cells)
         if row is None or (rows and len(row.paths) != len(rows[0].paths)):
@@ -52,13 +63,9 @@ def read_mixtures(path: Path) -> tuple[ListedMixture, ...]:
                 f"{str(path)!r}, line {line}: {' '.join(cells)!r} is not `utterance SNR` for each "
                 "of the speakers, and at most one auxiliary utterance; correct the list"
             )
-        speakers = [speaker_of(utterance) for utterance in row.utterances]
-        if len(set(speakers)) < len(speakers):
-            raise DatasetError(
-                f"{str(path)!r}, line {line}: a speaker of {', '.join(speakers)} is mixed with "
-                "himself; correct the list"
-            )
         rows.append(row)
+        names.append((line, "_".join([row.name, *([utterance_id(row.auxiliary)] if row.auxiliary else [])])))
+    refuse_repeated(path, names, what="mixture", error=DatasetError)
     return tuple(rows)
 
 
@@ -72,7 +79,7 @@ def read_auxiliaries(path: Path) -> tuple[ListedAuxiliary, ...]:
     for line, cells in _rows(path):
         if len(cells) == 2:
             mixture = cells[0].removesuffix(".wav").rpartition("_")[0]
-            found.append(ListedAuxiliary(mixture=mixture, path=cells[1]))
+            found.append(ListedAuxiliary(mixture=mixture, path=cells[1], line=line))
             continue
         row = _mixture(cells)
         if row is None or row.auxiliary is None:
@@ -80,13 +87,14 @@ def read_auxiliaries(path: Path) -> tuple[ListedAuxiliary, ...]:
                 f"{str(path)!r}, line {line}: {' '.join(cells)!r} names no auxiliary utterance; "
                 "rows are `utterance SNR utterance SNR auxiliary`, or `mixture_auxiliary path`"
             )
-        found.append(ListedAuxiliary(mixture=row.name, path=row.auxiliary))
+        found.append(ListedAuxiliary(mixture=row.name, path=row.auxiliary, line=line))
     return tuple(found)
 
 
 def read_levels(path: Path) -> Mapping[str, float]:
     """Active levels (mean powers at 8 kHz) by utterance, from a file such as `activlev_si_et_05.txt`."""
     levels: dict[str, float] = {}
+    named: list[tuple[int, str]] = []
     for line, cells in _rows(path):
         value = _number(cells[1]) if len(cells) == 2 else None
         if value is None or value <= 0:
@@ -95,6 +103,8 @@ def read_levels(path: Path) -> Mapping[str, float]:
                 "level above 0; correct the file"
             )
         levels[utterance_id(cells[0])] = value
+        named.append((line, utterance_id(cells[0])))
+    refuse_repeated(path, named, what="utterance", error=DatasetError)
     return levels
 
 

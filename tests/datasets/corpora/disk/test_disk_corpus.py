@@ -178,18 +178,17 @@ def test_metadata_that_is_missing_or_lists_a_file_twice(tmp_path: Path) -> None:
     root = make_fsdkaggle2018(tmp_path)
     table = root / "FSDKaggle2018.meta/test_post_competition_scoring_clips.csv"
     table.write_text(table.read_text() + "00326aa9.wav,Oboe,Private,355125,Attribution\n")
-    with pytest.raises(CorpusError, match=r"lists '.*00326aa9\.wav' twice; get it again"):
+    with pytest.raises(CorpusError, match=r"lines 2 and \d+: fname '00326aa9\.wav' is given twice; remove one"):
         _open("fsdkaggle2018", root).recordings()
     table.unlink()
     with pytest.raises(CorpusError, match=r"scoring_clips\.csv' is missing; it comes with FSDKaggle2018, from Zenodo"):
         _open("fsdkaggle2018", root).recordings()
 
 
-@pytest.mark.parametrize("name", ["../../outside.wav", "/etc/passwd", "link.wav"])
+@pytest.mark.parametrize("name", ["../../outside.wav", "/etc/passwd"])
 def test_names_in_metadata_stay_in_the_root(name: str, tmp_path: Path) -> None:
     root = make_fsdkaggle2018(tmp_path / "corpus")
-    outside = shutil.copy(root / "FSDKaggle2018.audio_test/00326aa9.wav", tmp_path / "outside.wav")
-    (root / "FSDKaggle2018.audio_test/link.wav").symlink_to(outside)
+    shutil.copy(root / "FSDKaggle2018.audio_test/00326aa9.wav", tmp_path / "outside.wav")
     table = root / "FSDKaggle2018.meta/test_post_competition_scoring_clips.csv"
     table.write_text(table.read_text() + f"{name},Oboe,Private,1,Attribution\n")
     with pytest.raises(CorpusError, match=r"leads out of the corpus folder|are missing"):

@@ -69,7 +69,7 @@ def test_three_speakers_and_auxiliary_columns(tmp_path: Path) -> None:
         (f"{ROWS[0]}\nwsj0/a/440c0201.wav one wsj0/b/441c0201.wav -1", "line 2"),
         ("440c0201.wav nan 441c0201.wav -1", "is not `utterance SNR`"),
         (f"{ROWS[0]}\n{ROWS[1]} 440o0301.wav 0.0", "line 2"),
-        ("440c0201.wav 1 440c0202.wav -1", "a speaker of 440, 440 is mixed with himself"),
+        (f"{ROWS[0]}\n{ROWS[1]}\n{ROWS[0]}", "lines 1 and 3: mixture '440c0201_0.60431_.*' is given twice; remove"),
         ("440c0201.wav 1 thunder.wav -1", "'thunder.wav' does not name an utterance of WSJ0"),
     ],
 )
@@ -100,6 +100,19 @@ def test_auxiliaries_of_both_forms(tmp_path: Path) -> None:
     for text in (ROWS[0], "one two three"):
         with pytest.raises(DatasetError, match="names no auxiliary utterance"):
             read_auxiliaries(_write(tmp_path, text))
+
+
+def test_a_speaker_may_be_in_a_row_twice(tmp_path: Path) -> None:
+    row = "a/440c0201.wav 1.5 a/22gc0101.wav -0.2 a/440c0202.wav 0.1 a/050c010f.wav -1.5"
+    (read,) = read_mixtures(_write(tmp_path, row))
+    assert read.repeated_speakers == {"440"}
+    assert not read_mixtures(_write(tmp_path, ROWS[0]))[0].repeated_speakers
+
+
+def test_an_utterance_twice_is_refused(tmp_path: Path) -> None:
+    levels = "440c0201 1.5e-04\n441c0201 2e-3\n\n440C0201 1.5e-04\n"
+    with pytest.raises(DatasetError, match="lines 1 and 4: utterance '440c0201' is given twice; remove one"):
+        read_levels(_write(tmp_path, levels))
 
 
 def test_levels_of_another_form_are_refused(tmp_path: Path) -> None:

@@ -1,0 +1,95 @@
+"""Audio files below a folder, by key: their path below it, without suffix, in Unicode's composed form."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from ...core.errors import ConfigError
+from ...core.file_tree import FileTree, as_spelt, broken_links, list_tree, nfc, suffix_of
+from ...datasets.signals.audio_kinds import AUDIO_SUFFIXES, UNREAD_SUFFIXES, how_to_read
+
+# What programs leave next to, or instead of, audio.
+_OTHER_KINDS = frozenset({".h5", ".hdf5", ".mat", ".mkv", ".mov", ".mp4", ".npy", ".npz", ".pt", ".pth", ".webm"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudioFolder:
+    """Files that can be read, by key; `unread` has the suffix of those that cannot."""
+
+    files: Mapping[str, Path]
+    unread: Mapping[str, str] = field(default_factory=dict)
+
+
+def list_audio(folder: Path, what: str, *, complete: bool) -> AudioFolder:
+    """List a folder; hidden files and folders are passed over, and links are followed.
+
+    Args:
+        what: option of the folder, for messages, such as "references".
+        complete: a file of a kind that is not read is an error.
+
+    Raises:
+        ConfigError: the folder is missing, holds no audio, two files have one key, or a link leads nowhere.
+    """
+    if not folder.is_dir():
+        problem = "is not a folder" if folder.exists() else "does not exist"
+        raise ConfigError(f"folder of {what} {str(folder)!r} {problem}; check --{what}")
+    tree = list_tree(folder, error=ConfigError)
+    if lost := tree.lost_folders():
+        raise ConfigError(
+            f"{what}: {broken_links(tree, lost)}; make what is behind them available, or remove the links"
+        )
+    found: dict[str, Path] = {}
+    for path in tree.of(AUDIO_SUFFIXES):
+        place, key = as_spelt(folder, path), key_of(path)
+        if key in found:
+            raise ConfigError(
+                f"{what}: {str(found[key])!r} and {str(place)!r} have one name without suffix; remove one"
+            )
+        found[key] = place
+    unread = _unread(tree, found)
+    audio = {key: suffix for key, suffix in unread.items() if suffix in UNREAD_SUFFIXES}
+    if audio and (complete or not found):
+        raise ConfigError(_no_reader(folder, what, audio))
+    if not found:
+        raise ConfigError(
+            f"folder of {what} {str(folder)!r} holds no audio files ({', '.join(sorted(AUDIO_SUFFIXES))}); "
+            f"check --{what}"
+        )
+    return AudioFolder(files=found, unread=unread)
+
+
+def key_of(name: str) -> str:
+    """Key of a path below its folder; a suffix that is not one of audio belongs to the name."""
+    path = PurePosixPath(nfc(name))
+    return path.with_suffix("").as_posix() if suffix_of(name) in AUDIO_SUFFIXES else path.as_posix()
+
+
+def unlike_names(wanted: Collection[str], found: Collection[str]) -> str:
+    """The nearest of two lists of names that share none, and how they differ, for the end of a message."""
+    pairs = ((name, difflib.get_close_matches(name, found, n=1, cutoff=0.0)) for name in sorted(wanted)[:20])
+    near = [(name, other[0]) for name, other in pairs if other]
+    name, other = max(near, key=lambda pair: (pair[0] in pair[1], difflib.SequenceMatcher(None, *pair).ratio()))
+    line = f"{name!r} is wanted and {other!r} is there"
+    before, inside, after = other.partition(name)
+    changed = {key.removeprefix(before).removesuffix(after) for key in found}
+    if inside and changed & set(wanted):
+        line += f": take {' and '.join(repr(part) for part in (before, after) if part)} out of the names"
+    return line
+
+
+def _unread(tree: FileTree, found: Collection[str]) -> dict[str, str]:
+    """Suffixes of files that are not read, by key, where no other file has the key."""
+    kinds = UNREAD_SUFFIXES | _OTHER_KINDS
+    keyed = ((PurePosixPath(path).with_suffix("").as_posix(), path) for path in tree.of(kinds))
+    return {key_of(key): suffix_of(path) for key, path in keyed if key_of(key) not in found}
+
+
+def _no_reader(folder: Path, what: str, unread: Mapping[str, str]) -> str:
+    first = min(unread)
+    return (
+        f"folder of {what} {str(folder)!r} holds {len(unread)} file{'s' if len(unread) > 1 else ''} not read: their "
+        f"kind, the first is {first + unread[first]!r}; {how_to_read(unread[first])}, or take it away"
+    )

@@ -1,0 +1,42 @@
+"""Suffixes of audio files, in lower case: those that are read, and those that are named as not read."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from pathlib import PurePosixPath
+
+from ...core.file_tree import suffix_of
+
+_READ = """
+.8svx .aif .aifc .aiff .au .avr .caf .flac .iff .mp1 .mp2 .mp3 .nist .oga .ogg .opus .paf .pvf .rf64 .sf .snd .sph .svx
+.voc .w64 .wav .wave .wavex .wve
+"""
+AUDIO_SUFFIXES = frozenset(_READ.split())
+"""What libsndfile decodes. Left out: headerless samples, and suffixes that mostly mean something else (.mat, .htk)."""
+
+_UNREAD = """
+.3gp .aac .ac3 .alac .amr .ape .dff .dsf .dts .dvc .eac3 .gsm .m4a .m4b .mka .mpc .pcm .ra .raw .shn .spx .tta .weba
+.wma .wv .wv1 .wv2
+"""
+UNREAD_SUFFIXES = frozenset(_UNREAD.split())
+"""Audio that cannot be decoded here, and DVC's pointers to files that were not pulled."""
+
+
+def how_to_read(suffix: str) -> str:
+    """What makes a file of an unread kind readable."""
+    return "run `dvc pull`" if suffix == ".dvc" else "convert it, for example with ffmpeg -i FILE FILE.wav"
+
+
+def stem_of(path: str) -> str:
+    """A path without its suffix if that is one of audio: `a/b` of `a/b.wav`, of `a/b.m4a` and of `a/b.wav.dvc`."""
+    place = PurePosixPath(path)
+    if place.suffix.lower() == ".dvc":
+        place = place.with_suffix("")
+    known = place.suffix.lower() in AUDIO_SUFFIXES | UNREAD_SUFFIXES
+    return place.with_suffix("").as_posix() if known else place.as_posix()
+
+
+def unread(files: Iterable[str], *, read: Collection[str]) -> list[str]:
+    """The files of unread kinds that no file among `read` stands for, in their order."""
+    stems = {stem_of(path) for path in read}
+    return [path for path in files if suffix_of(path) in UNREAD_SUFFIXES and stem_of(path) not in stems]
