@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from ..core.errors import ConfigError
+from ..core.errors import ConfigError, one_line
 from .options import names_of
 
 FORMATS = "html,md,csv"
@@ -24,7 +24,7 @@ def say(text: str) -> None:
 def print_error(text: str) -> None:
     """Print a message as one line to standard error."""
     Console(stderr=True).print(
-        f"tsebench: {' '.join(text.split())}", style="red", markup=False, highlight=False, soft_wrap=True
+        f"tsebench: {one_line(text)}", style="red", markup=False, highlight=False, soft_wrap=True
     )
 
 

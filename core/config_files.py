@@ -7,41 +7,32 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-import yaml
-
 from .errors import ConfigError, suggest
+from .files import read_limited
+from .yaml_text import MAX_BYTES, parse_yaml
 
 SHIPPED = Path(__file__).resolve().parents[1] / "configs"
-
-
-class _OnceLoader(yaml.SafeLoader):
-    """YAML's safe loader, with an error for duplicate keys."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.value in seen:
-                raise yaml.constructor.ConstructorError(
-                    problem=f"key {key.value!r} is written twice", problem_mark=key.start_mark
-                )
-            seen.add(str(key.value))
-        return super().construct_mapping(node, deep=deep)
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """Read a YAML mapping; anything else in the file is a ConfigError."""
     try:
-        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_OnceLoader)  # noqa: S506 (safe)
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read config {str(path)!r}: {error}") from None
-    except yaml.YAMLError as error:
-        problem = " ".join(str(error).split())
-        raise ConfigError(f"config {str(path)!r} is not YAML: {problem}") from None
-    except RecursionError:
-        raise ConfigError(f"config {str(path)!r} is nested too deeply; give a config file") from None
+        text = read_limited(path, MAX_BYTES).decode("utf-8-sig")
+    except OSError as error:
+        raise ConfigError(f"cannot read config {str(path)!r}: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"cannot read config {str(path)!r}: it is not UTF-8 ({error.reason}); save it as such"
+        ) from None
+    try:
+        data = parse_yaml(text)
+    except ConfigError as error:
+        raise ConfigError(
+            f"config {str(path)!r} is not YAML: {error}; correct it, or put quotes around the value"
+        ) from None
     if not isinstance(data, dict):
         raise ConfigError(f"config {str(path)!r} must hold `key: value` lines at its top level")
-    return data
+    return {str(key): value for key, value in data.items()}
 
 
 def find_config(reference: str, *, folder: str = ".") -> Path:
@@ -100,10 +91,9 @@ def setting(option: str, *, example: str, flag: str = "--option") -> tuple[str, 
     if not separator or not key:
         raise ConfigError(f"{flag} {option!r} is not KEY=VALUE; write for example {example}")
     try:
-        return key, yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        problem = getattr(error, "problem", None) or "it cannot be parsed"
-        raise ConfigError(f"the value of {flag} {option!r} is not YAML: {problem}; put quotes around it") from None
+        return key, parse_yaml(value)
+    except ConfigError as error:
+        raise ConfigError(f"the value of {flag} {option!r} is not YAML: {error}; put quotes around it") from None
 
 
 def settings_of(

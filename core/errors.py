@@ -9,11 +9,20 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+LINE_LENGTH = 480
+"""Longest message; with the name of the program in front it stays under 500 characters."""
+
+_LIST_LENGTH = 240
+_LONGEST_NAME = 200  # for which the nearest known one is searched
+
 
 class TsebenchError(Exception):
-    """Base of all errors that tsebench raises on purpose."""
+    """Base of all errors that tsebench raises on purpose; its text is one line of at most `LINE_LENGTH` characters."""
 
     exit_code = 2
+
+    def __str__(self) -> str:
+        return one_line(super().__str__())
 
 
 class ConfigError(TsebenchError):
@@ -56,9 +65,39 @@ class OutputError(TsebenchError):
     """A result cannot be written: read-only folder, full disk, or another run's folder."""
 
 
+def one_line(text: str, length: int = LINE_LENGTH) -> str:
+    """A message on one line; a long one loses the middle of long words, then its own, and keeps thing and fix."""
+    words = text.split()
+    if sum(map(len, words)) + len(words) > length:
+        words = [shortened(word, length // 4) for word in words]
+    return shortened(" ".join(words), length)
+
+
+def shortened(text: str, length: int) -> str:
+    """A text without its middle if it is longer than `length`."""
+    if len(text) <= length:
+        return text
+    first = length * 2 // 3
+    return f"{text[:first]} … {text[first + 3 - length :]}"
+
+
+def listed(names: Iterable[str], *, length: int = _LIST_LENGTH) -> str:
+    """Names joined by commas, as many as `length` characters hold, at least one, "and N more"; "none" without any."""
+    waiting = [shortened(name, _LONGEST_NAME) for name in names]
+    shown: list[str] = []
+    room = length
+    for name in waiting:
+        room -= len(name) + 2
+        if shown and room < 0:
+            break
+        shown.append(name)
+    more = len(waiting) - len(shown)
+    return (", ".join(shown) or "none") + (f" and {more} more" if more else "")
+
+
 def suggest(name: str, known: Iterable[str]) -> str:
-    """The end of an error line: the known name nearest to `name`, and all that are known."""
+    """The end of an error line: the known name nearest to `name`, and those that are known."""
     names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(name, names[:1000], n=1, cutoff=0.5) if len(name) <= _LONGEST_NAME else []
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    return f"{hint} (known: {', '.join(names) if names else 'none'})"
+    return f"{hint} (known: {listed(names)})"

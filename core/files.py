@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from contextlib import suppress
 from pathlib import Path
 
 from .errors import OutputError
+
+
+def read_limited(path: Path, limit: int) -> bytes:
+    """The bytes of a regular file.
+
+    Raises:
+        OSError: it is missing, no regular file (a pipe would block), or longer than `limit` bytes.
+    """
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+        state = os.fstat(file.fileno())
+        if not stat.S_ISREG(state.st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file")
+        if state.st_size > limit:
+            raise OSError(errno.EFBIG, f"it has {state.st_size} bytes, more than the {limit} that are read")
+        return file.read(limit)
 
 
 def make_folder(path: Path) -> Path:

@@ -496,7 +496,7 @@ def test_a_hostile_training_state_is_not_run(refused: Refused) -> None:
 @pytest.mark.parametrize("name", ["nowhere", "soundbeam_mini_1ht", "corpus", "x" * 300, "~unknown_user/x"])
 def test_checkpoint_missing(refused: Refused, name: str) -> None:
     line = refused("doctor", "soundbeam", "--option", f"checkpoint={name}")
-    assert f"no checkpoint at {name!r}" in line
+    assert f"no checkpoint at {name[:40]!r}"[:-1] in line  # a long name is shortened
     assert "soundbeam_mini_1hot" in line
 
 
