@@ -9,12 +9,16 @@ from concurrent.futures import Future
 from dataclasses import dataclass, fields
 from typing import Literal
 
+from ..core.text import error_text, safe_text, visible
+
+MAX_REASON = 500
+MAX_DETAIL = 1_000_000
 Status = Literal["ok", "undefined", "failed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Value:
-    """A value of a metric, or why there is none.
+    """A value of a metric, or why there is none; its texts are made safe here, for every row.
 
     Attributes:
         value: in the metric's unit; NaN unless `status` is "ok".
@@ -28,6 +32,11 @@ class _Value:
     reason: str = ""
     weight: float = 1.0
     detail: str = ""
+
+    def __post_init__(self) -> None:
+        """Cut and escape what no file takes: systems, metrics and programs give texts of any kind and length."""
+        object.__setattr__(self, "reason", safe_text(self.reason, MAX_REASON))
+        object.__setattr__(self, "detail", visible(self.detail)[:MAX_DETAIL])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,18 +76,17 @@ def attempt(job: Job | bytes) -> Outcome:
         outcome = found if isinstance(found, Outcome) else Outcome(value=float(found), status="ok")
         unusable = outcome.status == "ok" and not math.isfinite(outcome.value)
     except UndefinedValueError as error:
-        return undefined(str(error))
+        return undefined(safe_text(error))
     except FailedValueError as error:
-        return failed(str(error))
+        return failed(safe_text(error))
     except Exception as error:  # noqa: BLE001 - metrics are anybody's code
         return raised(error)
     return failed("non_finite_value") if unusable else outcome
 
 
-def raised(error: Exception) -> Outcome:
+def raised(error: BaseException) -> Outcome:
     """Failed value: type and message of the error that a metric raised."""
-    line = " ".join(str(error).split())[:200]
-    return failed(f"{type(error).__name__}: {line}".removesuffix(": "))
+    return failed(error_text(error))
 
 
 class UndefinedValueError(Exception):

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from ..core.errors import ConfigError, DatasetError, OutputError
 from ..core.files import make_folder, write_atomic
+from ..core.text import visible
 from ..datasets.types import ConditionKind, Tag
 from .outcome import Score
 
@@ -48,6 +49,7 @@ class ScoreRow(Score):
     tags: Mapping[str, Tag] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        Score.__post_init__(self)
         if math.isnan(self.value) == (self.status == "ok"):
             raise ValueError(
                 f"row {self.system}/{self.trial_id}/{self.metric}: value {self.value} does not fit "
@@ -138,7 +140,7 @@ def _read_table(path: Path) -> pa.Table:
 def _table(rows: Sequence[ScoreRow]) -> pa.Table:
     columns = {name: [getattr(row, name) for row in rows] for name in SCHEMA.names}
     tags = sorted({tag for row in rows for tag in row.tags})
-    columns |= {TAG_PREFIX + tag: [str(row.tags[tag]) if tag in row.tags else None for row in rows] for tag in tags}
+    columns |= {TAG_PREFIX + tag: [visible(row.tags[tag]) if tag in row.tags else None for row in rows] for tag in tags}
     table = pa.table(columns, schema=pa.schema([*SCHEMA, *(pa.field(TAG_PREFIX + tag, pa.string()) for tag in tags)]))
     return table.sort_by([(name, "ascending") for name in [*_ORDER, "status", "value"]])
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..bench.inference.ask import Failure, ask, guarded
+from ..bench.inference.ask import Failure, ask, failure_reasons, guarded
 from ..core.errors import ExtractionError
+from ..core.text import safe_text
 from ..datasets.types import Clues
 from ..systems.protocol import LENGTH_TOLERANCE_S, AnySystem, Extraction, QueryBatch
 from ..systems.shared.batches import collate
@@ -64,7 +65,7 @@ class ProbedSystem:
                 return [ProbeAnswer(problem=f"raised {extraction.line}")] * len(probes)
             if len(probes) > 1:
                 return [self.answers(probe)[0] for probe in probes]
-            return [ProbeAnswer(refusal=str(extraction.error))]
+            return [ProbeAnswer(refusal=safe_text(extraction.error))]
         if not untouched.equal(batch.mixture):
             return [ProbeAnswer(problem="changed the mixture of its batch in place")] * len(probes)
         return _sort_out(extraction, batch)
@@ -76,10 +77,11 @@ def _sort_out(extraction: Extraction, batch: QueryBatch) -> list[ProbeAnswer]:
     if problem:
         return [ProbeAnswer(problem=problem)] * len(batch.ids)
     padded = isinstance(extraction.estimate, Tensor)
+    failures = failure_reasons(extraction, batch)
     rows = zip(batch.ids, extraction.estimate, batch.lengths.tolist(), strict=True)
     return [
-        ProbeAnswer(refusal=extraction.failures[query_id])
-        if query_id in extraction.failures
+        ProbeAnswer(refusal=failures[query_id])
+        if query_id in failures
         else _judged(row[:length] if padded else row, length, batch)
         for query_id, row, length in rows
     ]
@@ -92,8 +94,11 @@ def _breach(extraction: Extraction, batch: QueryBatch) -> str | None:
         return f"estimate has shape {tuple(estimate.shape)} instead of {expected}"
     if len(estimate) != len(batch.ids):
         return f"estimate has {len(estimate)} tensors for {len(batch.ids)} queries"
-    unknown = sorted(set(extraction.failures) - set(batch.ids))
-    return f"failures names unknown ids {unknown}" if unknown else None
+    try:
+        failure_reasons(extraction, batch)
+    except (TypeError, ValueError) as error:
+        return str(error)
+    return None
 
 
 def _judged(estimate: object, length: int, batch: QueryBatch) -> ProbeAnswer:

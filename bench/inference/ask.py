@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
@@ -11,6 +11,7 @@ from typing import TypeVar
 import torch
 
 from ...core.errors import TsebenchError
+from ...core.text import error_text, safe_text, type_name
 from ...datasets.types import Query, Truth
 from ...systems.protocol import AnySystem, Extraction, PrivilegedSystem, QueryBatch, System, SystemCard
 from ...systems.shared.batches import collate, full_float32
@@ -44,15 +45,14 @@ class Failure:
     @property
     def line(self) -> str:
         """Type and message on one line."""
-        return f"{type(self.error).__name__}: {' '.join(str(self.error).split())}"
+        return error_text(self.error)
 
     @property
     def reason(self) -> str:
         """Reason of a row: the message alone if it is one of tsebench's own errors."""
         if isinstance(self.error, torch.OutOfMemoryError):
             return "out of memory"
-        own = isinstance(self.error, TsebenchError)
-        return " ".join(str(self.error).split()) if own else self.line[:300]
+        return safe_text(self.error, 500) if isinstance(self.error, TsebenchError) else self.line
 
 
 def guarded(work: Callable[[], T]) -> T | Failure:
@@ -115,6 +115,7 @@ class Inference:
         extraction = ask(self._system, batch, [item.truth for item in items])
         estimates = _estimates(extraction, batch)
         probabilities = _probabilities(extraction, len(items), self._system.card)
+        failures = failure_reasons(extraction, batch)
         waits = [torch.cuda.current_stream(d).record_event() for d in _gpus(extraction)]
 
         @torch.inference_mode()
@@ -126,7 +127,7 @@ class Inference:
                 own = [row[: i.length].clone() for row, i in zip(own, items, strict=True)]
             answers = {}
             for item, estimate, given in zip(items, own, probabilities, strict=True):
-                failure = extraction.failures.get(item.query.id)
+                failure = failures.get(item.query.id)
                 answers[item.index] = Answer(failure=failure)
                 if failure is None:
                     answers[item.index] = Answer(estimate=estimate, class_probabilities=given)
@@ -199,6 +200,22 @@ def _own_query(query: Query) -> Query:
 def _own_truth(truth: Truth) -> Truth:
     target = None if truth.target is None else truth.target.clone()
     return replace(truth, target=target, interferers=truth.interferers.clone())
+
+
+def failure_reasons(extraction: Extraction, batch: QueryBatch) -> dict[str, str]:
+    """Safe texts of an answer's failures by query id; None is no failure.
+
+    Raises:
+        TypeError: they are no mapping.
+        ValueError: one names no query of the batch, so that the trial that failed would count as answered.
+    """
+    given: object = extraction.failures
+    if not isinstance(given, Mapping):
+        raise TypeError(f"failures is of type {type_name(given)}, not a mapping")
+    if strays := [key for key in given if not (isinstance(key, str) and key in batch.ids)]:
+        problem = f"failures names {len(strays)} unknown ids, first {safe_text(strays[0], 60)!r}"
+        raise ValueError(f"{problem} of type {type_name(strays[0])}; its keys are ids of the batch's queries")
+    return {str.__str__(key): safe_text(reason) for key, reason in given.items() if reason is not None}
 
 
 def _estimates(extraction: Extraction, batch: QueryBatch) -> Tensor | list[Tensor]:

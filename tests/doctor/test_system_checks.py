@@ -106,7 +106,9 @@ def test_breaches_are_reported() -> None:
     for answer, detail in cases:
         assert failed(Broken(answer))["lengths"] == detail
     stray = failed(Broken(channel, failures={"other": "no"}))
-    assert stray["lengths"] == "0.3 s: failures names unknown ids ['other']"
+    assert stray["lengths"] == (
+        "0.3 s: failures names 1 unknown ids, first 'other' of type str; its keys are ids of the batch's queries"
+    )
 
 
 def test_an_exception_class_of_the_systems_own_is_a_problem() -> None:

@@ -15,6 +15,7 @@ from tsebench.datasets.types import Clues, Query, Truth
 from tsebench.systems.protocol import Extraction, QueryBatch, SystemCard
 from tsebench.systems.registry import load_system
 
+STRAY = "ValueError: failures names 1 unknown ids, first"
 LENGTHS = (900, 700, 900, 800, 700, 900)
 
 
@@ -207,6 +208,59 @@ def test_a_long_reason_is_cut_to_one_line() -> None:
     assert reason is not None
     assert len(reason) == 300
     assert "\n" not in reason
+
+
+class UnspeakableError(Exception):
+    """Has no text."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (UnspeakableError(), "UnspeakableError: <UnspeakableError without a text: __str__ raised RuntimeError>"),
+        (ValueError("\ud800 \x00 \x1b[2J \u202e"), "ValueError: \\ud800 \\x00 \\x1b[2J \\u202e"),
+        (ExtractionError("\udcff\x07"), "\\udcff\\x07"),
+        (ExtractionError(b"bytes"), "b'bytes'"),
+    ],
+)
+def test_an_error_whose_text_cannot_be_written_costs_its_own_trial(error: Exception, reason: str) -> None:
+    def refuse(batch: QueryBatch) -> Extraction:
+        if "t3" in batch.ids:
+            raise error
+        return copy(batch)
+
+    answers = ask(Fake(refuse))
+    assert {index: a.failure for index, a in answers.items() if a.failure is not None} == {3: reason}
+
+
+@pytest.mark.parametrize(
+    ("failures", "reason"),
+    [
+        ({"t3": 5}, "5"),
+        ({"t3": UnspeakableError()}, "<UnspeakableError without a text: __str__ raised RuntimeError>"),
+        ({"t3": "x" * 5_000_000}, "x" * 299 + "…"),
+        ({"t3": b"\x00"}, "b'\\x00'"),
+        ({"t3": ["a", "list"]}, "['a', 'list']"),
+        (["t3"], "TypeError: failures is of type list, not a mapping"),
+        (
+            {3: "no"},
+            "ValueError: failures names 1 unknown ids, first '3' of type int; its keys are ids of the batch's queries",
+        ),
+        (
+            {"T3": "no"},
+            "ValueError: failures names 1 unknown ids, first 'T3' of type str; its keys are ids of the batch's queries",
+        ),
+    ],
+)
+def test_failures_of_another_kind_cost_the_trial_that_they_are_of(failures: Any, reason: str) -> None:
+    def refuse(batch: QueryBatch) -> Extraction:
+        return Extraction(estimate=batch.mixture[:, 0], failures=failures if "t3" in batch.ids else {})
+
+    answers = ask(Fake(refuse))
+    assert {index: a.failure for index, a in answers.items() if a.failure is not None} == {3: reason}
 
 
 def test_what_is_no_system_says_so() -> None:
