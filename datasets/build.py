@@ -153,6 +153,7 @@ def _manifest(opened: OpenedBuilder, draws: _Draws, mixtures: Sequence[Mixture],
     card = DatasetCard(
         name=config.name,
         version=config.version,
+        mixtures_of=config.mixtures_of,
         description=config.description,
         builder=config.builder,
         split=config.split,

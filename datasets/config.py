@@ -25,10 +25,16 @@ class CorpusConfig(StrictModel):
 
 
 class DatasetConfig(StrictModel):
-    """A benchmark set as a recipe."""
+    """A benchmark set as a recipe.
+
+    Attributes:
+        mixtures_of: earlier version whose mixtures this one keeps, while its queries or clues differ; if None, a new
+            version draws new mixtures.
+    """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$")
     version: str = "1"
+    mixtures_of: str | None = None
     description: str = ""
     builder: str
     split: str = "test"
@@ -116,7 +122,11 @@ def open_builder(
     factory = BUILDERS.get(config.builder)
     corpora = open_corpora(config.corpora, corpus_dirs, allow_missing=allow_missing)
     context = BuildContext(
-        name=config.name, version=config.version, seed=config.seed, split=config.split, corpora=corpora
+        name=config.name,
+        version=config.mixtures_of or config.version,
+        seed=config.seed,
+        split=config.split,
+        corpora=corpora,
     )
     where = f"dataset {config.name!r} ({config.builder})"
     builder = call_with(factory, config.params, where=where, given={"context": context})

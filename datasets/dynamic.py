@@ -24,7 +24,8 @@ class TrialStream:
         self._opened = opened
         self.classes = opened.builder.vocabulary
         self.sample_rate_hz = opened.builder.sample_rate_hz
-        self.fingerprint = digest("stream", opened.config.model_dump_json())
+        unset = {"mixtures_of"} if opened.config.mixtures_of is None else set()
+        self.fingerprint = digest("stream", opened.config.model_dump_json(exclude=unset))
 
     @property
     def title(self) -> str:

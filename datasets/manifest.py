@@ -41,6 +41,7 @@ class DatasetCard:
     Attributes:
         notes: remarks of its builder for readers of the scores, one sentence each.
         missing: the first missing recordings, as `corpus:path`; `counts` has the number of mixtures left out.
+        mixtures_of: earlier version with the same mixtures.
         parts: `corpus:split` of every recording, sorted; empty in sets of older releases.
         vocabulary: sound classes of the set, sorted; empty for speech.
     """
@@ -62,6 +63,7 @@ class DatasetCard:
     notes: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
+    mixtures_of: str | None = None
     fingerprint: str = ""
 
     def matches(self, config: DatasetConfig) -> bool:
@@ -69,7 +71,8 @@ class DatasetCard:
 
         def facts(of: DatasetCard | DatasetConfig) -> str:
             corpora = {name: corpus.model_dump() for name, corpus in of.corpora.items()}
-            return _canonical([of.name, of.version, of.builder, of.split, of.seed, of.params, corpora])
+            versions = [of.version, of.mixtures_of]
+            return _canonical([of.name, versions, of.builder, of.split, of.seed, of.params, corpora])
 
         return facts(self) == facts(config)
 

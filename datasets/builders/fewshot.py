@@ -7,13 +7,13 @@ from dataclasses import replace
 from typing import Literal
 
 from ...core.errors import ConfigError
-from ..protocols.builder import BUILDERS, BuildContext, Count, Drawn, Selection, open_pool
+from ..protocols.builder import BUILDERS, BuildContext, Count, Drawn, Selection, open_pool, stretch
 from ..queries import ConditionList, Targets
 from ..seeding import generator
 from ..signals.mixing import LevelScale
-from ..types import Clip, Mixture, Tag
+from ..types import Clip, Tag
 from .shared.audibility import Audibility
-from .shared.class_trials import ClassTrials, Clue, Clues, PoolEnrollments
+from .shared.class_trials import ClassTrials, Clue, Clues, Enrollee, PoolEnrollments
 from .shared.options import Level, LevelSpan, NotNegative, Peak, Quantise, Seconds, SecondsSpan
 from .shared.shots import choose_shots, without_groups
 from .shared.sound_scenes import RendererName, SceneOptions, SoundScenes
@@ -59,7 +59,9 @@ class FewShot:
         conditions: ConditionList = ("1:0",),  # query conditions "n_active:n_inactive", or sweeps of them
         targets: Targets = "one",  # with n_active = 1, one target for each mixture or every one that `ask` allows
         ask: Known = "new",  # classes that can be targets
-        inactive: Known = "all",  # classes that can be drawn as inactive
+        # classes that can be drawn as inactive. Those that are not in `ask` are inactive whenever they are queried,
+        # which a system can know: the shipped sets draw from what they ask for.
+        inactive: Known = "all",
         clues: Clues = ("enrollment",),
         enrollment_s: Seconds = 5.0,  # longest enrollment clip; seen classes have as many as new ones
         confusable: Mapping[str, tuple[str, ...]] | None = None,  # label -> classes not inactive with it
@@ -133,11 +135,15 @@ class FewShot:
         mixed = self._scenes.mix(mixture_id, sources)
         return self._trials.draw(mixed, candidates=self._labels(self._ask), tags=self._tags)
 
-    def _enroll(self, mixture: Mixture, label: str, active: bool) -> tuple[Clip, ...]:
+    def _enroll(self, wanted: Enrollee) -> tuple[Clip, ...]:
         """The known clips of a new class, and clips of the pool for a seen one."""
-        if label in self._shots.known.by_label:
-            return self._shots.clips(label, mixture)
-        return self._enroll_seen(mixture, label, active)
+        if wanted.label not in self._shots.known.by_label:
+            return self._enroll_seen(wanted)
+        if wanted.active or self._mixed_new is not self._shots.known:
+            return self._shots.clips(wanted)
+        # Mixtures hold the known clips, one of which an active class lacks.
+        recording = wanted.as_if_held(self._shots.known, self._context)
+        return self._shots.clips(wanted, held=stretch(self._shots.known, recording, seconds=self._shots.max_s))
 
     def _labels(self, known: Known) -> tuple[str, ...]:
         seen = () if known == "new" else self._seen.labels

@@ -25,7 +25,7 @@ Count = Annotated[int, Field(gt=0)]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildContext:
-    """Identity of the set and its open corpora."""
+    """Identity of the set, by the version that its mixtures are drawn for, and its open corpora."""
 
     name: str
     version: str

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from ....core.errors import ConfigError, suggest
-from ...protocols.builder import BuildContext, Drawn, Pool, enrollment_clips, stretch
+from ...protocols.builder import BuildContext, Drawn, Pool, TooFewRecordingsError, enrollment_clips, stretch
 from ...protocols.corpus import Recording
 from ...queries import ClassQuery, ConditionItem, Targets, draw_queries, expand_conditions
 from ...seeding import generator
@@ -21,14 +22,42 @@ Clues = Annotated[tuple[Clue, ...], Field(min_length=1)]
 Confusable = Mapping[str, tuple[str, ...]]
 TargetTags = Callable[[tuple[str, ...]], Mapping[str, Tag]]
 
-Enroll = Callable[[Mixture, str, bool], tuple[Clip, ...]]
-"""Chooses the enrollment clips of a label, which is active in the mixture or not."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enrollee:
+    """A queried class that needs enrollment clips.
+
+    Attributes:
+        mixture: the queried mixture.
+        active: whether the class is in the mixture.
+        turn: further seed of the draw; empty in sets whose queries name no inactive class.
+    """
+
+    mixture: Mixture
+    label: str
+    active: bool
+    turn: tuple[str, ...] = ()
+
+    def key(self, context: BuildContext) -> tuple[str | int, ...]:
+        """Seed of the draw of its clips."""
+        return (*context.key(self.mixture.id), "enrollment", self.label, *self.turn)
+
+    def as_if_held(self, pool: Pool, context: BuildContext) -> Recording:
+        """A recording of an inactive class, the same for all queries of the mixture, as an active class has one."""
+        return pool.pick(self.label, generator(*context.key(self.mixture.id), "as if active", self.label))
+
+
+Enroll = Callable[[Enrollee], tuple[Clip, ...]]
+"""Chooses the enrollment clips of a queried class."""
 
 ANY = "*"  # Key of `confusable` for classes that never count as inactive, whatever a mixture holds
 
 
 class PoolEnrollments:
     """Clips of a pool, from recordings and groups that the mixture does not use.
+
+    An active class cannot be enrolled by its own recording in the mixture. So that this does not tell active classes
+    from inactive ones, a recording of an inactive class is drawn as if it were in the mixture, and left out likewise.
 
     `audibility` leaves out recordings whose clip of at most `max_s` would be silent.
     """
@@ -39,16 +68,26 @@ class PoolEnrollments:
         self._context, self._pool, self._audibility = context, pool, audibility
         self._count, self._max_s = count, max_s
 
-    def __call__(self, mixture: Mixture, label: str, active: bool) -> tuple[Clip, ...]:
-        """Clips of `label`; an inactive class draws from a fixed list, the same for every mixture."""
-        pool = self._pool
+    def __call__(self, wanted: Enrollee) -> tuple[Clip, ...]:
+        """Clips of a queried class."""
+        pool, label = self._pool, wanted.label
         if self._audibility is not None:
             pool = self._audibility.audible_pool(pool, label, self._clip)
+        used = [source.clip for source in wanted.mixture.sources]
+        if wanted.active or not pool.by_label[label]:
+            return self._clips(pool, wanted, used)
+        held = self._clip(wanted.as_if_held(pool, self._context))
+        try:
+            return self._clips(pool, wanted, [*used, held])
+        except TooFewRecordingsError:  # no mixture can hold this class, so there is no active draw to resemble
+            return self._clips(pool, wanted, used)
+
+    def _clips(self, pool: Pool, wanted: Enrollee, used: Sequence[Clip]) -> tuple[Clip, ...]:
         return enrollment_clips(
             pool,
-            label,
-            used=[source.clip for source in mixture.sources],
-            rng=generator(*self._context.key(mixture.id if active else "inactive"), "enrollment", label),
+            wanted.label,
+            used=used,
+            rng=generator(*wanted.key(self._context)),
             count=self._count,
             max_s=self._max_s,
         )
@@ -153,7 +192,17 @@ class ClassTrials:
     def _clue(self, mixture: Mixture, query: ClassQuery) -> ClueSpec:
         clips: list[Clip] = []
         if self._enroll is not None and "enrollment" in self._clues:
+            turn = self._turn(query)
             for label in query.classes:
-                clips += self._enroll(mixture, label, label in query.active)
+                clips += self._enroll(Enrollee(mixture=mixture, label=label, active=label in query.active, turn=turn))
         classes = query.classes if "classes" in self._clues else ()
         return ClueSpec(enrollments=tuple(clips), classes=classes)
+
+    def _turn(self, query: ClassQuery) -> tuple[str, ...]:
+        """Seed of a query, so that the number of queries that a clip enrolls in does not tell its class's kind.
+
+        Without inactive classes in any query there is nothing to tell, and all queries of a mixture share the clips.
+        """
+        if not any(condition.n_inactive for condition in self._conditions):
+            return ()
+        return (str(query.condition), *query.active)

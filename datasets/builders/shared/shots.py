@@ -10,8 +10,9 @@ from ....core.errors import DatasetError
 from ...protocols.builder import Pool, stretch
 from ...protocols.corpus import Recording
 from ...seeding import generator
-from ...types import Clip, Mixture
+from ...types import Clip
 from .audibility import Audibility
+from .class_trials import Enrollee
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,11 +24,18 @@ class Shots:
     groups: frozenset[str]  # groups of all reserved recordings
     max_s: float  # longest enrollment clip
 
-    def clips(self, label: str, mixture: Mixture) -> tuple[Clip, ...]:
-        """Enrollment clips of a class: the known ones whose group the mixture does not hold."""
-        clips = (source.clip for source in mixture.sources)
+    def clips(self, wanted: Enrollee, *, held: Clip | None = None) -> tuple[Clip, ...]:
+        """Enrollment clips of a class: the known ones whose group the mixture does not hold.
+
+        Args:
+            held: a further clip, whose group is left out as if the mixture held it.
+        """
+        label, mixture = wanted.label, wanted.mixture
+        clips = [*(source.clip for source in mixture.sources), *([held] if held else [])]
         used = {self.known.group_of(clip.path) for clip in clips if clip.corpus == self.known.corpus}
         free = [r for r in self.known.by_label[label] if r.group not in used]
+        if not free and held is not None:
+            return self.clips(wanted)
         if not free:
             raise DatasetError(
                 f"mixture {mixture.id!r} holds all groups of the known clips of new class "

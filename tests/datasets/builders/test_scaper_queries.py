@@ -154,7 +154,7 @@ def test_enrollments_leave_out_the_groups_of_the_mixture() -> None:
     corpus = Sounds()
     group = {recording.path: recording.group for recording in corpus.recordings()}
     builder = _builder(corpus, conditions=["1:3", "0:1"], enrollments=2)
-    fixed: dict[str, set[tuple[str, ...]]] = {}
+    inactive: dict[str, set[tuple[str, ...]]] = {}
     for index in range(40):
         drawn = builder.draw(index)
         used = {group[source.clip.path] for source in drawn.mixture.sources}
@@ -163,10 +163,9 @@ def test_enrollments_leave_out_the_groups_of_the_mixture() -> None:
             assert not used & {group[path] for path in paths}
             for place, name in enumerate(trial.clue.classes):
                 if name not in {s.label for s in drawn.mixture.sources}:
-                    fixed.setdefault(name, set()).add(tuple(paths[2 * place : 2 * place + 2]))
-    # A class that is not in the mixture is always enrolled with the same clips.
-    assert {len(lists) for lists in fixed.values()} == {1}
-    assert set(fixed) == set(CLASSES)
+                    inactive.setdefault(name, set()).add(tuple(paths[2 * place : 2 * place + 2]))
+    assert min(len(lists) for lists in inactive.values()) > 3
+    assert set(inactive) == set(CLASSES)
 
 
 def test_no_silent_clip_enrolls() -> None:
