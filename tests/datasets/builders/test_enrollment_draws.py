@@ -172,7 +172,7 @@ def _gains(items: Sequence[Enrolled]) -> dict[str, float]:
 BUILT: dict[str, Callable[[], Any]] = {
     "sound_mix": _sound_mix,
     "sound_mix of two enrollments": lambda: _sound_mix(enrollments=2),
-    "sound_mix of every target": lambda: _sound_mix(targets="all", conditions=["1:0", "1:2"]),
+    "sound_mix of every target": lambda: _sound_mix(targets="all", conditions=["1:2"]),
     "fewshot": _fewshot,
     "fewshot to adapt with": lambda: _fewshot(part="adaptation"),
 }
