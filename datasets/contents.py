@@ -38,6 +38,8 @@ _DIGITS = 16  # of a hash; two of a million recordings agree with a chance of 3e
 _UNKNOWN = "?"
 # Kinds for a user's own files, which are identified by their name in the config.
 _OWN_FILES = frozenset({"folder", "scaper_set"})
+# Mixtures as files are of the corpus that they were made of.
+_MADE_OF = {"librimix_files": "librispeech", "wsj0_mix_files": "wsj0"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +97,7 @@ def short(sha256: str) -> str:
 
 def title_of(name: str, config: CorpusConfig) -> str:
     """Name of a corpus outside of its config: its kind, or its own name if it holds a user's files."""
-    return name if config.kind in _OWN_FILES else config.kind
+    return name if config.kind in _OWN_FILES else _MADE_OF.get(config.kind, config.kind)
 
 
 def parts_of(files: Iterable[FileKey], configs: Mapping[str, CorpusConfig], corpora: Corpora) -> tuple[str, ...]:
@@ -124,7 +126,7 @@ def speakers_in(trial: Trial, mixture: Mixture, configs: Mapping[str, CorpusConf
     return {
         f"{title_of(source.clip.corpus, configs[source.clip.corpus])}:{source.label}"
         for source in mixture.sources
-        if source.role != "background"
+        if source.role == "foreground"
     }
 
 

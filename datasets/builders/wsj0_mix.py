@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Literal, TypeVar
+from typing import Literal
 
 from ...core.errors import ConfigError, DatasetError
 from ..corpora.wsj0 import Wsj0
@@ -17,14 +17,10 @@ from .shared.options import Seconds
 from .shared.target_trials import CUT_NOTE
 from .shared.wsj0.enrollments import Enroll, enroll_by_draw, enroll_by_list, enroll_with_auxiliary, make_trial
 from .shared.wsj0.levels import gain_to, listed_levels, measured_levels, open_utterances
-from .shared.wsj0.mixture_lists import ListedMixture, read_mixtures, speaker_of, utterance_id
+from .shared.wsj0.mixture_lists import AMBIGUOUS, ListedMixture, ambiguous_note, read_mixtures, utterance_id
 from .shared.wsj0.rooms import Rooms, RoomTarget
 
 Targets = Literal["all", "first"]
-T = TypeVar("T")
-
-AMBIGUOUS = "ambiguous_speaker"
-"""Key of `Drawn.excluded` for trials on a speaker who is in the mixture more than once."""
 
 _TARGETS: Mapping[Wsj0Protocol, Targets] = {"wsj0_2mix": "all", "extr": "first", "spex": "all"}
 _MEASURED = (
@@ -105,8 +101,9 @@ class Wsj0Mix:
                 impulse_responses, target=room_target, places=n_speakers, sample_rate_hz=sample_rate_hz, context=context
             )
         self.count = len(self._rows)
+        ambiguous = ambiguous_note(self._rows, first=self._targets == "first")
         cut, measured = self._mode == "min", levels == "computed"
-        self.notes = (*([CUT_NOTE] if cut else []), *([_MEASURED] if measured else []), *self._ambiguous_note())
+        self.notes = (*([CUT_NOTE] if cut else []), *([_MEASURED] if measured else []), *ambiguous)
 
     def draw(self, index: int) -> Drawn:
         """Recipe and trials of row `index`, from the first again after the last."""
@@ -114,28 +111,12 @@ class Wsj0Mix:
         row = self._rows[place]
         mixture = self._mixture(row, self._speech.recordings(self._paths(row)))
         speakers = [source for source in mixture.sources if source.role == "foreground"]
-        targets = self._asked_for(speakers)
+        targets = speakers[:1] if self._targets == "first" else speakers
         clear = [target for target in targets if target.label not in row.repeated_speakers]
         enrolled = [(target, self._enroll(mixture, target, turn)) for target in clear]
         trials = tuple(make_trial(row, mixture, target, found) for target, found in enrolled if found)
         excluded = {AMBIGUOUS: len(targets) - len(clear), "no_listed_enrollment": len(clear) - len(trials)}
         return Drawn(mixture=mixture, trials=trials, excluded=excluded)
-
-    def _asked_for(self, speakers: Sequence[T]) -> Sequence[T]:
-        return speakers[:1] if self._targets == "first" else speakers
-
-    def _ambiguous_note(self) -> tuple[str, ...]:
-        """How many rows mix a speaker with himself, and what becomes of their trials."""
-        repeated = [row for row in self._rows if row.repeated_speakers]
-        if not repeated:
-            return ()
-        asked = [speaker_of(utterance) for row in repeated for utterance in self._asked_for(row.utterances)]
-        known = [row.repeated_speakers for row in repeated for _ in self._asked_for(row.utterances)]
-        left_out = sum(speaker in twice for speaker, twice in zip(asked, known, strict=True))
-        return (
-            f"{len(repeated)} of {len(self._rows)} mixtures hold a speaker more than once; the {left_out} trials on "
-            "such speakers are left out, since an enrollment does not say which of their utterances is meant",
-        )
 
     def _check_protocol(self, enrollment_list: str | None, n_speakers: int) -> None:
         if self._protocol == "extr" and (self._targets != "first" or enrollment_list is not None):

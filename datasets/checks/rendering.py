@@ -98,7 +98,7 @@ def _look(dataset: Dataset, mixture_id: str, indices: Sequence[int]) -> _Look:
 def _wrong_sum(mixture: Mixture, rendered: Rendered) -> Iterator[str]:
     """A mixture is the sum of its sources, up to the rounding to 16 bits."""
     audible = rendered.sources[in_mixture(mixture)]
-    if mixture.quantise == "int16":
+    if mixture.quantise == "int16" or mixture.renderer == "written":
         if _clipped(rendered.mixture):
             return
         tolerance = (len(audible) + 1) / 2**15

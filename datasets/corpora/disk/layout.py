@@ -47,10 +47,12 @@ def find_root(given: Path, folders: Sequence[str], *, release: Release, corpus: 
             f"corpus {corpus!r}: {str(given)!r} holds {release.title} more than once "
             f"({names}); name one of these folders"
         )
+    written = any((given / name).is_dir() for name in ("wav8k", "wav16k", "mix", "mix_clean", "mix_both"))
+    hint = "; it holds files that a set's script wrote: use a config whose name ends in _files" if written else ""
     raise CorpusError(
         f"corpus {corpus!r}: no {release.title} in {str(given)!r}"
         f"{'' if given.is_dir() else ' (no such folder)'}: looked for {' or '.join(folders)}; get "
-        f"it from {release.source}, and name its folder with --corpus {corpus}=DIR"
+        f"it from {release.source}, and name its folder with --corpus {corpus}=DIR{hint}"
     )
 
 

@@ -432,7 +432,9 @@ def test_a_part_is_not_reused_for_the_whole(place: Place, tmp_path: Path) -> Non
 def test_nothing_at_all_is_refused(place: Place, tmp_path: Path) -> None:
     for file in place.dirs["librispeech"].rglob("*.flac"):
         file.unlink()
-    with pytest.raises(DatasetError, match=r"no trial, since \d+ recordings are missing"):
+    with pytest.raises(
+        DatasetError, match=r"no trial: recordings are missing \(\d+ of corpus 'librispeech'\), .*4 mixtures need one"
+    ):
         build(librimix_config(), tmp_path / "set", corpus_dirs=place.dirs, allow_missing=True)
 
 
@@ -576,6 +578,7 @@ def test_noise_without_a_column_is_refused(place: Place, tmp_path: Path) -> None
 
 
 SHIPPED_SETS = sorted(path.stem for path in (SHIPPED / "datasets").glob("libri?mix_*.yaml"))
+SHIPPED_SETS = [name for name in SHIPPED_SETS if not name.endswith("_files")]
 
 
 @pytest.mark.parametrize("name", SHIPPED_SETS)

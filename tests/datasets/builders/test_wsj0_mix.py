@@ -583,7 +583,7 @@ def test_shipped_configs_of_wsj0() -> None:
     assert {"wsj0_2mix", "wsj0_2mix_extr", "wsj0_2mix_max", "wsj0_2mix_spex"} <= set(names)
     for name in names:
         (config,) = load_dataset_configs(name)
-        assert (config.name, config.builder) == (name, "wsj0_mix")
+        assert (config.name, config.builder) == (name, "wsj0_mix_files" if name.endswith("_files") else "wsj0_mix")
 
 
 @pytest.mark.parametrize("name", ["wsj0_2mix", "wsj0_2mix_extr"])

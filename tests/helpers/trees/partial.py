@@ -271,6 +271,18 @@ def av_mix_in_noise(root: Path) -> Partial:
     )
 
 
+def librimix_files_of_a_tree(root: Path) -> Partial:
+    config, folders = make_set("librimix_files", root)
+    gone = ("wav8k/min/test/noise/260-123286-0002_61-70968-0003.wav",)
+    return Partial(config=config, folders=folders, corpus="librimix_files", gone=gone, lost=1)
+
+
+def wsj0_mix_files_of_a_tree(root: Path) -> Partial:
+    config, folders = make_set("wsj0_mix_files", root)
+    gone = ("wav8k/min/tt/mix/050a0501_2.4_441c0201_-2.4.wav",)
+    return Partial(config=config, folders=folders, corpus="wsj0_mix_files", gone=gone, lost=1)
+
+
 CASES: dict[str, Callable[[Path], Partial]] = {
     function.__name__: function
     for function in (
@@ -278,6 +290,7 @@ CASES: dict[str, Callable[[Path], Partial]] = {
         *(sound_mix_on_reverb_noise, sound_mix_of_audioset),
         *(speech_mix_of_librispeech, speech_mix_of_a_folder, fewshot_of_a_table),
         *(jams_of_a_table, jams_without_a_scene, librimix_of_librispeech, librimix_on_wham, wsj0_mix_of_wsj0),
+        *(librimix_files_of_a_tree, wsj0_mix_files_of_a_tree),
         *(fuss_style_of_a_table, fuss_released_of_fuss),
         *(vox2_mix_without_sound, vox2_mix_without_pictures, av_mix_in_noise),
     )

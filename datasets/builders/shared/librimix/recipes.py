@@ -136,11 +136,11 @@ SHORTEST_FRAMES = 3 * SOURCE_RATE_HZ  # LibriMix takes utterances of at least 3 
 class Utterances:
     """The utterances of LibriSpeech; reading is safe from several threads.
 
-    Where `metadata` has LibriMix's list `LibriSpeech/<subset>.csv`, nothing of an utterance is read from disk; without
-    it the set is the same.
+    Where `metadata` is given and has LibriMix's list `LibriSpeech/<subset>.csv`, nothing of an utterance is read from
+    disk; without it the set is the same.
     """
 
-    def __init__(self, corpus: LibriSpeech, metadata: LibriMixMetadata) -> None:
+    def __init__(self, corpus: LibriSpeech, metadata: LibriMixMetadata | None) -> None:
         self.corpus = corpus
         self._metadata = metadata
         self._lists: dict[str, Mapping[str, Utterance]] = {}
@@ -198,6 +198,6 @@ class Utterances:
     def _listed(self, subset: str) -> Mapping[str, Utterance]:
         if subset not in self._lists:
             name = f"LibriSpeech/{subset}.csv"
-            exists = self._metadata.has(name)
-            self._lists[subset] = utterance_rows(self._metadata.table(name)) if exists else {}
+            lists = self._metadata if self._metadata is not None and self._metadata.has(name) else None
+            self._lists[subset] = {} if lists is None else utterance_rows(lists.table(name))
         return self._lists[subset]

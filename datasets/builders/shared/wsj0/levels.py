@@ -43,6 +43,10 @@ class Wsj0Utterances:
             raise MissingRecordingsError({key: reason.format(repr(key[1])) for key in absent})
         return tuple(recording for _, recording in wanted if recording is not None)
 
+    def find(self, utterance: str) -> Recording | None:
+        """The recording of an utterance, if the corpus has it."""
+        return self._by_id.get(utterance)
+
     def clip(self, recording: Recording) -> Clip:
         """The whole of a recording."""
         return Clip(corpus=self.pool.corpus, path=recording.path, start=0, frames=recording.frames)

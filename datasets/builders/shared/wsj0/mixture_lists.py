@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path, PurePosixPath
@@ -33,10 +33,31 @@ class ListedMixture:
         return tuple(utterance_id(path) for path in self.paths)
 
     @property
+    def speakers(self) -> tuple[str, ...]:
+        """Speakers of the utterances."""
+        return tuple(speaker_of(utterance) for utterance in self.utterances)
+
+    @property
     def repeated_speakers(self) -> frozenset[str]:
         """Speakers who are in the mixture more than once, as in the lists of four and five speakers."""
-        counts = Counter(speaker_of(utterance) for utterance in self.utterances)
-        return frozenset(speaker for speaker, count in counts.items() if count > 1)
+        return frozenset(speaker for speaker, count in Counter(self.speakers).items() if count > 1)
+
+
+AMBIGUOUS = "ambiguous_speaker"
+"""Key of `Drawn.excluded` for trials on a speaker who is in the mixture more than once."""
+
+
+def ambiguous_note(rows: Sequence[ListedMixture], *, first: bool) -> tuple[str, ...]:
+    """How many rows mix a speaker with himself, and what becomes of their trials on each speaker, or on the first."""
+    repeated = [row for row in rows if row.repeated_speakers]
+    asked = [(row, speaker) for row in repeated for speaker in (row.speakers[:1] if first else row.speakers)]
+    left_out = sum(speaker in row.repeated_speakers for row, speaker in asked)
+    if not repeated:
+        return ()
+    return (
+        f"{len(repeated)} of {len(rows)} mixtures hold a speaker more than once; the {left_out} trials on "
+        "such speakers are left out, since an enrollment does not say which of their utterances is meant",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

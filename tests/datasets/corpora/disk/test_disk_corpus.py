@@ -123,6 +123,9 @@ def test_headers_of_other_splits_are_not_read(tmp_path: Path) -> None:
 def test_a_tree_differs_from_the_release_only_in_its_counts(kind: str, tmp_path: Path) -> None:
     corpus = _open(kind, _tree(kind, tmp_path / "corpus"))
     counts = [part.files for part in corpus._parts_here() if part.files is not None]
+    if kind.endswith("_files"):  # a script writes as many as it was asked for
+        assert corpus.problems() == ()
+        return
     assert counts
     problems = [line for line in corpus.problems() if "uploaders" not in line]
     if kind == "reverb_noise":

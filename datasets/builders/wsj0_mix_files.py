@@ -1,0 +1,165 @@
+"""WSJ0-2mix and its kin from the files that their scripts wrote, without WSJ0."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Literal
+
+from ...core.errors import DatasetError
+from ..corpora.wsj0 import Wsj0
+from ..corpora.wsj0_mix_files import Wsj0MixFiles
+from ..corpora.wsj0_mix_lists import Wsj0MixLists
+from ..protocols.builder import BUILDERS, BuildContext, Count, Drawn
+from ..renderers.wsj0_mix import MODES, Mode, part_name
+from ..types import Mixture, Role, Source, Tag
+from .shared.target_trials import CUT_NOTE
+from .shared.written_mixtures import OtherUtterances, Spoken, WrittenMixtures
+from .shared.wsj0.enrollments import Enroll, Enrolled, enroll_by_draw, enroll_with_auxiliary, make_trial
+from .shared.wsj0.levels import Wsj0Utterances, open_utterances
+from .shared.wsj0.mixture_lists import (
+    AMBIGUOUS,
+    ListedMixture,
+    NameIndex,
+    ambiguous_note,
+    parse_name,
+    read_mixtures,
+    speaker_of,
+)
+
+Protocol = Literal["wsj0_2mix", "extr"]
+
+
+@BUILDERS.register("wsj0_mix_files")
+class Wsj0MixOfFiles:
+    """Trials on the mixtures of one part (split tr, cv or tt), with the ids of the builder `wsj0_mix`.
+
+    `wsj0_2mix` queries all speakers; `extr` queries s1 of WSJ0-2mix-extr with the file in `aux`. Utterances and levels
+    are read from the names of the files.
+    """
+
+    vocabulary: tuple[str, ...] = ()
+
+    def __init__(
+        self,
+        *,
+        context: BuildContext,
+        protocol: Protocol = "wsj0_2mix",  # see above
+        n_speakers: Count = 2,  # speakers of each mixture
+        sample_rate_hz: Literal[8000, 16000] = 8000,  # 8000 or 16000
+        mode: Mode | None = None,  # "min" or "max"; None: by the protocol
+        targets: Literal["all", "first"] = "all",  # query each speaker in turn, or s1 only
+        # list of the mixtures below the corpus `lists`, whose order and names count; None: sorted names of the files
+        mixture_list: str | None = None,
+        limit: Count | None = None,  # only the first mixtures
+        files: str = "wsj0_mix_files",  # name of the corpus of files
+        # name of WSJ0, whose utterances are enrollments as `wsj0_mix` draws them; None: files of other mixtures
+        speech: str | None = None,
+        lists: str = "wsj0_mix",  # name of the corpus of lists
+    ) -> None:
+        self.sample_rate_hz: int = sample_rate_hz
+        self._context = context
+        extr = protocol == "extr"
+        self._first = extr or targets == "first"
+        mode = mode or MODES[protocol]
+        part = part_name(context.split)
+        tree = context.corpus_of(Wsj0MixFiles, "wsj0_mix_files", files)
+        folder = tree.folder(part, sample_rate_hz=sample_rate_hz, mode=mode)
+        sources: dict[str, Role] = {f"s{n}": "foreground" for n in range(1, n_speakers + 1)}
+        if extr:
+            sources = {"s1": "foreground", "aux": "auxiliary"}
+            if tree.files(folder, "s2"):
+                sources = {"s1": "foreground", "s2": "foreground", "aux": "auxiliary"}
+        self._written = WrittenMixtures(
+            tree, folder=folder, mixed="mix", signals=sources, sample_rate_hz=sample_rate_hz
+        )
+        listed = context.corpus_of(Wsj0MixLists, "wsj0_mix_lists", lists) if mixture_list is not None else None
+        in_order = read_mixtures(listed.file(mixture_list)) if listed is not None and mixture_list is not None else ()
+        names = {name: _row(name, n_speakers, auxiliary=extr, where=tree.name) for name in self._written.names}
+        self._rows = _ordered(names, in_order)[:limit] if in_order else [*names.items()][:limit]
+        self._spoken = {name: _spoken(row) for name, row in names.items()}
+        self._speech = open_utterances(speech, context) if speech is not None else None
+        corpus = context.corpora[speech] if speech is not None else None
+        self._sexes: Mapping[str, str] = corpus.sexes() if isinstance(corpus, Wsj0) else {}
+        self._enroll: Enroll = enroll_with_auxiliary
+        if not extr:
+            self._enroll = self._by_other_files(folder) if self._speech is None else self._by_speech(self._speech)
+        self.count = len(self._rows)
+        ambiguous = ambiguous_note([row for _, row in self._rows], first=self._first)
+        self.notes = (*([CUT_NOTE] if mode == "min" else []), *ambiguous)
+
+    def draw(self, index: int) -> Drawn:
+        """Recipe and trials of mixture `index`, from the first again after the last."""
+        turn, place = divmod(index, self.count)
+        name, row = self._rows[place]
+        mixture = self._written.mixture(name, self._spoken[name], self._tags(row))
+        speakers = [source for source in mixture.sources if source.role == "foreground"]
+        targets = speakers[:1] if self._first else speakers
+        clear = [target for target in targets if target.label not in row.repeated_speakers]
+        enrolled = [(target, self._enroll(mixture, target, turn)) for target in clear]
+        trials = tuple(make_trial(row, mixture, target, found) for target, found in enrolled if found)
+        excluded = {AMBIGUOUS: len(targets) - len(clear), "no_other_utterance": len(clear) - len(trials)}
+        return Drawn(mixture=mixture, trials=trials, excluded=excluded)
+
+    def _by_other_files(self, folder: str) -> Enroll:
+        """By a file of another mixture in which the speaker says something else."""
+        others = OtherUtterances(self._spoken)
+        if not others.any:
+            raise DatasetError(
+                f"corpus {self._written.tree.name!r}: no speaker of {folder} is in two mixtures with different "
+                "utterances, so that nothing is there to enroll with; add WSJ0 as `speech`"
+            )
+
+        def enroll(mixture: Mixture, target: Source, turn: int) -> Enrolled | None:
+            key = (*self._context.key(mixture.id), "enrollment", target.id, *((turn,) if turn else ()))
+            clips = tuple(self._written.clip(*found) for found in others.draw(mixture.id, target.id, key=key))
+            return Enrolled(clips=clips, trial_id=f"{mixture.id}_{target.id}") if clips else None
+
+        return enroll
+
+    def _by_speech(self, speech: Wsj0Utterances) -> Enroll:
+        """By utterances of WSJ0, drawn as for the set that is rendered from it."""
+        draw = enroll_by_draw(speech, self._context, count=1, max_s=None)
+
+        def enroll(mixture: Mixture, target: Source, turn: int) -> Enrolled | None:
+            spoken = self._spoken[mixture.id]
+            found = [(s, speech.find(spoken[s.id].utterance)) for s in mixture.sources if s.role == "foreground"]
+            sources = [replace(source, clip=speech.clip(recording)) for source, recording in found if recording]
+            return draw(replace(mixture, sources=tuple(sources)), target, turn)
+
+        return enroll
+
+    def _tags(self, row: ListedMixture) -> dict[str, Tag]:
+        tags: dict[str, Tag] = {"n_speakers": len(row.paths)}
+        sexes = [self._sexes.get(speaker) for speaker in row.speakers]
+        if None not in sexes:
+            tags["gender_pair"] = "".join(sorted(sex for sex in sexes if sex))
+        return tags
+
+
+def _row(name: str, n_speakers: int, *, auxiliary: bool, where: str) -> ListedMixture:
+    """What the name of a mixture says."""
+    parsed = parse_name(name)
+    if parsed is None or len(parsed.utterances) != n_speakers or (auxiliary and parsed.auxiliary is None):
+        example = "445c0206_0.60431_22gc0105_-0.60431" + ("_445o0301" if auxiliary else "")
+        raise DatasetError(
+            f"corpus {where!r}: {name!r} does not name {n_speakers} utterances and their levels, as {example} does; "
+            "restore the names of the script, or correct `n_speakers` or `protocol`"
+        )
+    cells = name.split("_")
+    return ListedMixture(paths=parsed.utterances, snrs=tuple(cells[1 : 2 * n_speakers : 2]), auxiliary=parsed.auxiliary)
+
+
+def _spoken(row: ListedMixture) -> dict[str, Spoken]:
+    said = zip(row.speakers, row.utterances, strict=True)
+    spoken = {f"s{n}": Spoken(speaker=who, utterance=what) for n, (who, what) in enumerate(said, 1)}
+    if row.auxiliary is not None:
+        spoken["aux"] = Spoken(speaker=speaker_of(row.auxiliary), utterance=row.auxiliary)
+    return spoken
+
+
+def _ordered(names: Mapping[str, ListedMixture], listed: tuple[ListedMixture, ...]) -> list[tuple[str, ListedMixture]]:
+    """The files in the order of a list; one that the list does not have is left out."""
+    index = NameIndex(names)
+    found = [row.name if row.name in names else index.match(row.name) for row in listed]
+    return [(name, names[name]) for name in found]
