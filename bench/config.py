@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
@@ -51,12 +52,18 @@ class SystemSpec(StrictModel):
         name: registered name.
         label: name in rows and reports; the registered name if None.
         options: keyword arguments of the system.
+        depends: files and folders that its answers depend on besides its code, options and weights; later runs reuse
+            its scores as long as they do not change.
+        cache: true: later runs reuse its scores even if unknown files may determine them; false: never; by default
+            where nothing is unknown, or with `depends`.
         adapt: the option `checkpoint` is adapted to new classes first, and the result is run.
     """
 
     name: str
     label: str = Field(default="", pattern=_LABEL + "|^$")
     options: dict[str, Any] = Field(default_factory=dict)
+    depends: tuple[Path, ...] = ()
+    cache: bool | None = None
     adapt: AdaptSpec | None = None
 
     @property

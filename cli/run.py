@@ -65,7 +65,7 @@ def run(
         PAPER_TABLES.get(name)  # a typo shows before the run, not after it
     folder = out or Path("runs") / chosen.name
     corpora, progress = corpora_of(corpus), on_console(console)
-    how = RunOptions(out=folder, device=device, jobs=jobs, fresh=fresh, corpus_dirs=corpora, progress=progress)
+    how = RunOptions(out=folder, device=device, jobs=jobs, fresh=fresh, corpus_dirs=corpora, progress=progress, say=say)
     result = run_all(chosen, how)
     report_run(folder, names, tracking_uri, corpora)
     if result.failed_trials:

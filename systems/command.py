@@ -35,14 +35,18 @@ from pathlib import Path
 
 from torch import Tensor
 
+from ..core.contents import Contents
 from ..core.errors import ConfigError
 from ..datasets.signals import audio
 from ..datasets.signals.audio import Samples
 from ..datasets.types import ClueKind
 from .protocol import Extraction, QueryBatch, SystemCard
 from .registry import register_system
-from .shared.estimate_files import extract_each, read_estimate, sha256_of, without_folder
+from .shared.estimate_files import extract_each, read_estimate, without_folder
 from .shared.external_program import Job, Program, run_program
+from .shared.program_files import program_contents
+
+_UNSEEN = "a program may read files that are not named"
 
 
 @register_system("command")
@@ -51,16 +55,18 @@ class CommandSystem:
 
     An exit code, the time limit, or an output that is missing, unreadable, not mono or of the wrong rate fails only its
     own query. Length and values of the output are left to the scorer. If the program fails on a batch, the whole batch
-    is refused, and the harness runs its queries one by one. The card's hash covers the program and every file among its
-    arguments, so that a changed script never reuses an old score. A package that it imports is not covered: name it in
-    `depends`.
+    is refused, and the harness runs its queries one by one. The card's hash covers the program, every file and folder
+    among its arguments, the folders of its scripts (up to 1,000 files and 1 GiB each) and `depends`. What a program
+    finds by itself cannot be known, weights above all: later runs reuse its scores only with `depends` or `cache`.
 
     Args:
         program: a command line (split as a shell would, but run without a shell) or a list of arguments.
         time_limit_s: seconds for each query; a batch of B gets B times as much.
         sample_rate_hz: the program's own rate; None if it works at any.
         clues: kinds of clue that it uses; None derives them from the placeholders.
-        depends: further files that its output depends on (modules, weights).
+        depends: further files and folders that its output depends on (modules, weights); with them, later runs reuse
+            scores as long as nothing of it changes.
+        cache: later runs reuse scores although the program may depend on files that are not known.
         device: of the estimates; passed to the program as TSEBENCH_DEVICE.
 
     Raises:
@@ -76,6 +82,7 @@ class CommandSystem:
         sample_rate_hz: int | None = None,
         clues: list[ClueKind] | None = None,
         depends: Sequence[Path] = (),
+        cache: bool = False,
         name: str | None = None,
         training_data: tuple[str, ...] = (),
         device: str = "cpu",
@@ -85,6 +92,7 @@ class CommandSystem:
         self._program = Program.parse(program)
         self._time_limit_s = time_limit_s
         self._device = device
+        contents = _contents(self._program.argv, [path.expanduser() for path in depends])
         line = program if isinstance(program, str) else shlex.join(program)
         self.card = SystemCard(
             name=name or "command",
@@ -92,7 +100,8 @@ class CommandSystem:
             description=f"program {Path(self._program.argv[0]).name}",
             clues=_clue_kinds(self._program) if clues is None else frozenset(clues),
             sample_rate_hz=sample_rate_hz,
-            sha256=_digest([*self._program.files(), *depends]),
+            sha256=contents.digest,
+            unseen="" if depends or cache else "; ".join(filter(None, [_UNSEEN, contents.beyond])),
             licence="unknown",
             training_data=tuple(training_data),
             options={"program": line, "time_limit_s": time_limit_s},
@@ -164,9 +173,9 @@ def _clue_kinds(program: Program) -> frozenset[ClueKind]:
     return frozenset(kind for kind in kinds if given & {kind, f"{kind}s"})
 
 
-def _digest(files: Sequence[Path]) -> str:
+def _contents(argv: Sequence[str], depends: Sequence[Path]) -> Contents:
     try:
-        return sha256_of(files)
+        return program_contents(argv, depends)
     except OSError as error:
         raise ConfigError(
             f"system 'command': cannot read {error.filename!r}: {error.strerror}; correct the program or `depends`"

@@ -12,11 +12,12 @@ import hashlib
 import re
 from pathlib import Path, PurePosixPath
 
+from ..core.contents import contents_of
 from ..core.errors import ConfigError, ExtractionError
 from ..datasets.signals.audio import Samples
 from .protocol import Extraction, QueryBatch, SystemCard
 from .registry import register_system
-from .shared.estimate_files import extract_each, read_estimate, sha256_of, without_folder
+from .shared.estimate_files import extract_each, read_estimate, without_folder
 
 # Valid ids, see datasets/types.py. An id cannot lead out of the folder.
 _ID = re.compile(r"(?!\.{1,2}$)[\w.+-]+", re.ASCII)
@@ -108,6 +109,6 @@ def _matches(folder: Path, pattern: str) -> list[Path]:
 def _digest(folder: Path, files: list[Path]) -> str:
     names = "\n".join(path.relative_to(folder).as_posix() for path in files)
     try:
-        return hashlib.sha256(f"{names}\n{sha256_of(files)}".encode()).hexdigest()
+        return hashlib.sha256(f"{names}\n{contents_of(files).digest}".encode()).hexdigest()
     except OSError as error:
         raise ConfigError(f"system 'precomputed': cannot read {error.filename!r}: {error.strerror}") from None

@@ -26,6 +26,8 @@ class SystemCard:
         padding_neutral: whether its estimates are independent of the padding of the batch.
         privileged: whether it reads the truth (an oracle); marked in every report.
         sha256: hash of its weights or of its program.
+        unseen: what else its answers may depend on, in words; "" if card, options and code determine them. Later runs
+            compute such a system's scores again, unless the user says `depends` or `cache: true`.
         training_data: names of its training data as in `datasets/contamination.py`, for example
             "librispeech:train-clean-100"; test sets that contain some of it are flagged.
         classes: its vocabulary of sound classes, or None if it has none.
@@ -42,6 +44,7 @@ class SystemCard:
     privileged: bool = False
     checkpoint: str | None = None
     sha256: str | None = None
+    unseen: str = ""
     licence: str = "Apache-2.0"
     training_data: tuple[str, ...] = ()
     classes: tuple[str, ...] | None = None

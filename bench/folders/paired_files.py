@@ -100,7 +100,7 @@ class FileAnswers:
     def __init__(
         self, folder: Mapping[str, Path], *, channel: int | None, identity: str, unread: Mapping[str, str] | None = None
     ) -> None:
-        self.identity = identity
+        self.identity, self.reusable = identity, bool(identity)
         self._folder, self._channel, self._unread = folder, channel, unread or {}
 
     def complete(self, _: Sequence[str], /) -> bool:
@@ -170,7 +170,13 @@ def pair_folders(
         mixtures=of_mixtures,
         sample_rate_hz=rate,
         channel=channel,
-        fingerprint=digest("files", str(channel), *keys, *_hashes([*targets, *others]), *said.values()),
+        fingerprint=digest(
+            "files",
+            str(channel),
+            *keys,
+            *_hashes([*targets, *others]),
+            *(f"{key}\0{text}" for key, text in said.items()),
+        ),
         answers=digest("answers", *answered, *_hashes(answered.values())),
         transcripts=said,
         unread=answers.unread,

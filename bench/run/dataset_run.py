@@ -8,8 +8,8 @@ from pathlib import Path
 from ...datasets.seeding import digest
 from ...systems.protocol import AnySystem
 from ..rows import write_shard
-from ..scoring.cache import system_identity
-from .estimate_store import FOLDER, SystemAnswers, estimates_folder
+from .earlier import forget
+from .estimate_store import FOLDER, SystemAnswers, estimate_path, estimates_folder
 from .evaluation import Evaluation
 from .open_datasets import OpenSet
 from .prepare import PlannedRun
@@ -29,6 +29,29 @@ class DatasetRun:
     def shards(self) -> list[Path]:
         """The shards of all systems, also those that are not written yet."""
         return [path for paths in self._paths.values() for path in paths]
+
+    def take_over(self, *, goes_on: bool) -> dict[str, int]:
+        """Trials by title that an interrupted run has answered, of systems that may depend on unknown files.
+
+        If the run does not go on, what is there of them is removed.
+        """
+        taken: dict[str, int] = {}
+        for title in self._set.systems:
+            if not self._run.identities[title].unseen:
+                continue
+            if goes_on:
+                taken[title] = len(self._answered(title))
+            else:
+                forget(self._paths[title], estimates=self._estimates(title), title=title)
+        return taken
+
+    def _answered(self, title: str) -> set[str]:
+        """Ids of trials of which rows or estimates are there."""
+        ids = [trial.id for trial in self._set.dataset.trials]
+        chunks = zip(self._evaluation.chunks, self._paths[title], strict=True)
+        scored = {ids[index] for chunk, path in chunks if path.is_file() for index in chunk}
+        folder = self._estimates(title) if self._run.config.keep_estimates else None
+        return scored | {name for name in ids if folder is not None and estimate_path(folder, name).is_file()}
 
     def run(self, *, baseline: AnySystem, perfect: AnySystem) -> None:
         """Write the shards that are missing.
@@ -63,23 +86,27 @@ class DatasetRun:
         card, run = self._set.dataset.card, self._run
         folder = None
         if title is not None and run.config.keep_estimates:
-            root, identity = run.options.out / FOLDER, system_identity(system)
-            folder = estimates_folder(
-                root, dataset=card.name, title=title, identity=identity, fingerprint=card.fingerprint
-            )
+            folder = self._estimates(title)
         return SystemAnswers(
             system,
             device=run.device,
             batch_size=run.config.batch_size,
             sample_rate_hz=card.sample_rate_hz,
             folder=folder,
+            identity=None if title is None else run.identities[title],
         )
+
+    def _estimates(self, title: str) -> Path:
+        card, identity = self._set.dataset.card, self._run.identities[title].digest
+        root = self._run.options.out / FOLDER
+        return estimates_folder(root, dataset=card.name, title=title, identity=identity, fingerprint=card.fingerprint)
 
     def _shards(self, title: str) -> list[Path]:
         """Paths by chunk; a name holds a digest of all that determines the rows."""
         card, plan = self._set.dataset.card, self._set.plan
         columns = (*plan.metrics, *plan.reference_values, *plan.improvements)
         signatures = [column.signature(card.sample_rate_hz) for column in columns]
+        signatures += [plan.code_of(metric) for metric in plan.metrics]
         chunks = self._evaluation.chunks
         facts = (self._run_id, self._sources[title].identity, card.fingerprint, VERSION)
         key = digest(*facts, str([len(chunk) for chunk in chunks[:1]]), *signatures)[:12]

@@ -15,7 +15,7 @@ from ...datasets.signals.audio import read_mono, write
 from ...systems.protocol import AnySystem
 from ..inference.ask import Answer, Inference, is_signal
 from ..inference.batching import Item
-from ..scoring.cache import system_identity
+from ..scoring.cache import Identity, identity_of
 
 FOLDER = "estimates"
 _PROBABILITIES = ".classes.json"
@@ -35,9 +35,17 @@ class SystemAnswers:
     """Answers of one system on one set, an `AnswerSource`; `folder` stores estimates, at the set's rate."""
 
     def __init__(
-        self, system: AnySystem, *, device: str, batch_size: int, sample_rate_hz: int, folder: Path | None = None
+        self,
+        system: AnySystem,
+        *,
+        device: str,
+        batch_size: int,
+        sample_rate_hz: int,
+        folder: Path | None = None,
+        identity: Identity | None = None,
     ) -> None:
-        self.identity = system_identity(system)
+        known = identity or identity_of(system)
+        self.identity, self.reusable = known.digest, not known.unseen
         self.classes = system.card.classes
         self.inference: Inference | None = Inference(system, device=device, batch_size=batch_size)
         self._sample_rate_hz, self._folder = sample_rate_hz, folder

@@ -61,12 +61,14 @@ class AnswerSource(Protocol):
     """Answers to the trials of one set: those on disk, and those that a system gives.
 
     Attributes:
-        identity: determines the answers, see `cache.system_identity`; "" keeps their scores out of the cache.
+        identity: determines the answers, see `cache.identity_of`.
+        reusable: whether nothing else determines them, so that their scores may be cached.
         classes: vocabulary of `class_probabilities`, or None.
         inference: answers trials that are not on disk; None if all are.
     """
 
     identity: str
+    reusable: bool
     classes: tuple[str, ...] | None
     inference: Inference | None
 
@@ -190,8 +192,8 @@ class Evaluation:
 
     def _task(self, source: AnswerSource, metrics: tuple[Metric, ...]) -> _Task:
         facts = (source.identity, self.dataset.card.fingerprint, str(self._chunk_trials))
-        keys = {m.info.name: digest("score", *facts, m.signature(self._rate_hz)) for m in metrics}
-        return _Task(source, metrics, self._cache if source.identity else None, keys, Event())
+        keys = {m.info.name: digest("score", *facts, m.signature(self._rate_hz), self.plan.code_of(m)) for m in metrics}
+        return _Task(source, metrics, self._cache if source.reusable else None, keys, Event())
 
     def _load(self, number: int, task: _Task) -> _Chunk:
         """Known scores of a chunk; also its trials and their answers on disk if that is not all."""

@@ -20,7 +20,6 @@ from ...systems.checkpoints.checkpoint import trained_on
 from ...systems.protocol import SystemCard
 from ..config import RunConfig
 from ..metrics.protocol import MetricInfo
-from ..scoring.cache import system_identity
 from .open_datasets import OpenSet
 from .prepare import PlannedRun
 from .record import ConfigRecord, ContentsRecord, CostFacts, DatasetRecord, OverlapRecord, RunRecord, SystemRecord
@@ -68,7 +67,7 @@ def _what_determines_rows(config: RunConfig) -> str:
     whole = ("description", "batch_size", "measure_cost", "scale", "scales", "paper_tables", "rank_by")
     exclude: dict[str, Any] = dict.fromkeys(whole, True)
     exclude["datasets"] = {"__all__": {"dataset", "role"}}
-    exclude["systems"] = {"__all__": {"options", "adapt"}}
+    exclude["systems"] = {"__all__": {"options", "adapt", "depends", "cache"}}
     return config.model_dump_json(exclude=exclude)
 
 
@@ -114,7 +113,7 @@ def record_of(run: PlannedRun, sets: Sequence[OpenSet], costs: Mapping[str, Cost
     systems = {
         title: system_record(
             system.card,
-            identity=system_identity(system),
+            identity=run.identities[title].digest,
             resampled_from_hz=_resampled_from_hz(title, system.card.sample_rate_hz, sets),
             cost=costs.get(title),
         )

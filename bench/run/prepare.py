@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from ...core.config_files import corpus_dirs as user_corpus_dirs
+from ...core.contents import contents_of
 from ...core.errors import ConfigError, OutputError
 from ...core.progress import ProgressFactory, quiet
 from ...core.provenance import resolve_device
 from ...datasets.config import DatasetConfig, OpenedBuilder, load_dataset_configs, open_builder
 from ...datasets.manifest import read_card
+from ...datasets.seeding import digest
 from ...systems.protocol import AnySystem
-from ...systems.registry import load_system
-from ..config import DatasetSpec, RunConfig, check_titles
+from ...systems.registry import SYSTEMS, load_system
+from ..config import DatasetSpec, RunConfig, SystemSpec, check_titles
 from ..metrics.registry import MetricContext
+from ..scoring.cache import Identity, identity_of
 from ..scoring.plan import MetricPlan, MetricSpec, plan_metrics
 from .evaluation import CHUNK_TRIALS
 from .rank_by import checked_by_dataset
@@ -32,6 +37,7 @@ class RunOptions:
         chunk_trials: trials of a shard; a run that goes on must keep it to find its shards.
         corpus_dirs: folders of corpora by name, in addition to those of the user file.
         cache: folder of the score cache; None is the user's.
+        say: prints a line on what is reused and what is not.
     """
 
     out: Path
@@ -42,6 +48,7 @@ class RunOptions:
     corpus_dirs: Mapping[str, Path] = field(default_factory=dict)
     cache: Path | None = None
     progress: ProgressFactory = quiet
+    say: Callable[[str], None] = logging.getLogger("tsebench").warning
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +77,7 @@ class PlannedRun:
     corpus_dirs: Mapping[str, Path]
     sets: tuple[PlannedSet, ...]
     systems: Mapping[str, AnySystem]
+    identities: Mapping[str, Identity]
     before: RunRecord | None
 
 
@@ -106,7 +114,8 @@ def prepare(config: RunConfig, options: RunOptions) -> PlannedRun:
         device=device,
         corpus_dirs=corpus_dirs,
         sets=sets,
-        systems=systems,
+        systems={title: system for title, (system, _) in systems.items()},
+        identities={title: identity for title, (_, identity) in systems.items()},
         before=before,
     )
 
@@ -128,9 +137,9 @@ def check_rank_by(config: RunConfig, sets: Sequence[PlannedSet]) -> None:
 
 def _load_systems(
     config: RunConfig, options: RunOptions, *, device: str, corpus_dirs: Mapping[str, Path]
-) -> dict[str, AnySystem]:
-    """The systems of a run by title; those with `adapt` are adapted to new classes first, or were before."""
-    systems: dict[str, AnySystem] = {}
+) -> dict[str, tuple[AnySystem, Identity]]:
+    """The systems of a run with their identities by title; with `adapt`, adapted to new classes first, or before."""
+    systems: dict[str, tuple[AnySystem, Identity]] = {}
     for spec in config.systems:
         settings = dict(spec.options)
         if spec.adapt is not None:
@@ -152,5 +161,22 @@ def _load_systems(
                 reuse=not options.fresh,
             )
             settings["checkpoint"] = str(folder)
-        systems[spec.title] = load_system(spec.name, device=device, **settings)
+        system = load_system(spec.name, device=device, **settings)
+        systems[spec.title] = system, _identity(spec, system, settings)
     return systems
+
+
+def _identity(spec: SystemSpec, system: AnySystem, options: Mapping[str, Any]) -> Identity:
+    """Identity of a system of the run, with what the user says on it."""
+    found = identity_of(system, SYSTEMS.get(spec.name), options)
+    if spec.depends:
+        try:
+            contents = contents_of([path.expanduser() for path in spec.depends], bounded=False)
+        except OSError as error:
+            problem = f"cannot read {error.filename!r} of `depends`: {error.strerror}"
+            raise ConfigError(f"system {spec.title!r}: {problem}; give files and folders that exist") from None
+        found = replace(found, digest=digest(found.digest, contents.digest))
+    if spec.cache is False:
+        return replace(found, unseen="the config says `cache: false`", stale=True)
+    said = spec.cache or spec.depends
+    return replace(found, unseen="") if said and not found.stale else found

@@ -9,6 +9,7 @@ with the shards that are missing, and its rows are those of an undisturbed run.
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,9 +22,10 @@ from ..config import RunConfig
 from ..cost.measure import measure_cost
 from ..inference.batching import Item
 from ..rows import read_shard
-from ..scoring.cache import ScoreCache, default_cache_dir, system_identity
+from ..scoring.cache import ScoreCache, default_cache_dir
 from ..scoring.pool import FilePool
 from .dataset_run import DatasetRun
+from .earlier import goes_on, lines
 from .evaluation import Evaluation
 from .new_record import record_of
 from .open_datasets import OpenSet, open_sets
@@ -61,8 +63,7 @@ def run(config: RunConfig, options: RunOptions) -> RunResult:
     sets = list(open_sets(planned))
     costs = _measure_costs(planned, sets) if config.measure_cost else {}
     record = record_of(planned, sets, costs)
-    write_record(options.out, record)
-    shards = _write_rows(planned, sets, record.run_id)
+    shards = _write_rows(planned, sets, record)
     give_back_freed_memory()
     trials = sum(len(each.dataset) * len(each.systems) for each in sets)
     failed = sum(_failed_trials(path) for path in shards)
@@ -71,8 +72,8 @@ def run(config: RunConfig, options: RunOptions) -> RunResult:
     return RunResult(out=options.out, record=record, trials=trials, failed_trials=failed)
 
 
-def _write_rows(planned: PlannedRun, sets: Sequence[OpenSet], run_id: str) -> list[Path]:
-    """Write the shards that are missing; all shards of the run."""
+def _write_rows(planned: PlannedRun, sets: Sequence[OpenSet], record: RunRecord) -> list[Path]:
+    """Write run.json and the shards that are missing; all shards of the run."""
     options, device = planned.options, planned.device
     cache = ScoreCache(options.cache or default_cache_dir(), read=not options.fresh)
     with FilePool(options.jobs) as pool:
@@ -81,14 +82,28 @@ def _write_rows(planned: PlannedRun, sets: Sequence[OpenSet], run_id: str) -> li
             evaluation = Evaluation(
                 each.dataset, each.plan, device=device, pool=pool, cache=cache, chunk_trials=options.chunk_trials
             )
-            work.append(DatasetRun(each, evaluation, planned, run_id))
+            work.append(DatasetRun(each, evaluation, planned, record.run_id))
         shards = [path for each in work for path in each.shards]
         # Before any row is written: the folder never holds rows of two states of the run.
         _remove_others(options.out / "rows", shards)
+        _take_over(planned, work, sets, record.run_id)
+        write_record(options.out, record)
         # Dataset by dataset, so that the mixtures' scores of one set alone are in memory.
         for dataset_run in work:
             dataset_run.run(baseline=load_system(BASELINE, device=device), perfect=load_system(PERFECT, device=device))
     return shards
+
+
+def _take_over(planned: PlannedRun, work: Sequence[DatasetRun], sets: Sequence[OpenSet], run_id: str) -> None:
+    """Settle what is reused of systems that may depend on unknown files, and say it."""
+    taken: Counter[str] = Counter()
+    for dataset_run in work:
+        taken.update(dataset_run.take_over(goes_on=goes_on(planned.before, run_id)))
+    trials: Counter[str] = Counter()
+    for each in sets:
+        trials.update(dict.fromkeys(each.systems, len(each.dataset)))
+    for line in lines(planned.identities, before=planned.before, taken=taken, trials=trials):
+        planned.options.say(line)
 
 
 def _empty(folder: Path) -> None:
@@ -124,7 +139,7 @@ def _measure_costs(run: PlannedRun, sets: Sequence[OpenSet]) -> dict[str, CostFa
     costs: dict[str, CostFacts] = {}
     for title, system in run.systems.items():
         known = run.before.systems.get(title) if run.before else None
-        if known and known.cost and (known.identity, known.cost.device) == (system_identity(system), run.device):
+        if known and known.cost and (known.identity, known.cost.device) == (run.identities[title].digest, run.device):
             costs[title] = known.cost
             continue
         dataset = next((each.dataset for each in sets if title in each.systems), None)

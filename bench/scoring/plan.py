@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import Field
@@ -13,6 +13,7 @@ from ...core.errors import ConfigError, UnknownNameError
 from ...core.validation import StrictModel
 from ..metrics.protocol import FileMetric, Metric, MetricInfo
 from ..metrics.registry import METRICS, MetricContext, known_infos, load_metric
+from .metric_code import metric_code
 
 
 class MetricSpec(StrictModel):
@@ -47,6 +48,7 @@ class MetricPlan:
         metrics: base metrics, named by the user or implied by an improvement.
         improvements: the improvements that the user named.
         reference_values: values of the references, for metrics that show them.
+        codes: digest by base metric of its code and options, in addition to its signature.
         infos: what reports need to know of all of them; a base metric comes before its parts, the value of its
             reference and its improvement.
     """
@@ -55,6 +57,7 @@ class MetricPlan:
     improvements: tuple[DerivedMetric, ...]
     reference_values: tuple[DerivedMetric, ...]
     infos: tuple[MetricInfo, ...]
+    codes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -65,6 +68,10 @@ class MetricPlan:
     def of_files(self) -> bool:
         """Whether any metric is computed in worker processes, one file at a time."""
         return any(isinstance(metric, FileMetric) for metric in self.metrics)
+
+    def code_of(self, metric: Metric) -> str:
+        """Digest of the code and options of a base metric; "" where the plan does not know them."""
+        return self.codes.get(metric.info.name, "")
 
     def restricted(self, metrics: Sequence[Metric]) -> MetricPlan:
         """A plan of these base metrics alone."""
@@ -123,6 +130,7 @@ def plan_metrics(choices: Sequence[str | MetricSpec], *, context: MetricContext 
         improvements=tuple(improvements.values()),
         reference_values=tuple(values),
         infos=tuple(infos),
+        codes={name: metric_code(METRICS.get(name), metric, settings[name]) for name, metric in metrics.items()},
     )
 
 

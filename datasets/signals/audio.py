@@ -166,6 +166,8 @@ def write(path: Path, samples: Samples, sample_rate_hz: int, *, subtype: str = "
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         soundfile.write(str(draft), samples.T, sample_rate_hz, subtype=subtype, format=kind)
+        if kind == "WAV":
+            _clear_time(draft)
         draft.replace(path)
     except (soundfile.LibsndfileError, OSError) as error:
         with suppress(OSError):
@@ -173,6 +175,25 @@ def write(path: Path, samples: Samples, sample_rate_hz: int, *, subtype: str = "
         raise OutputError(
             f"cannot write {str(path)!r}: {_reason(error)}; free the disk or choose another folder"
         ) from None
+
+
+def _clear_time(path: Path) -> None:
+    """Set the time of writing in the PEAK chunk of a float wav to 0: equal samples make equal files.
+
+    A RIFF file is `RIFF`, size, `WAVE`, then chunks: name, size, content, padded to even length. PEAK begins with its
+    version and the time, 4 bytes each.
+    """
+    with path.open("r+b") as file:
+        place, end = 12, path.stat().st_size
+        while place + 8 <= end:
+            file.seek(place)
+            name, size = file.read(4), int.from_bytes(file.read(4), "little")
+            if name == b"PEAK":
+                file.seek(place + 12)
+                file.write(bytes(4))
+            if name in {b"PEAK", b"data"}:
+                return
+            place += 8 + size + size % 2
 
 
 def _decode(path: Path, start: int, frames: int | None, *, finite: bool) -> tuple[NDArray[np.int16] | Samples, int]:

@@ -1,10 +1,9 @@
-"""Estimates in audio files of other programs: reading and hashing."""
+"""Estimates in audio files of other programs."""
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -68,16 +67,3 @@ def without_folder(folder: Path) -> Iterator[None]:
         yield
     except ExtractionError as error:
         raise ExtractionError(str(error).replace(f"{folder}{os.sep}", "")) from None
-
-
-def sha256_of(paths: Iterable[Path]) -> str:
-    """SHA-256 (hex) of the contents of files in the given order, without their names.
-
-    Raises:
-        OSError: a file cannot be read.
-    """
-    whole = hashlib.sha256()
-    for path in paths:
-        with path.open("rb") as file:
-            whole.update(hashlib.file_digest(file, "sha256").digest())
-    return whole.hexdigest()

@@ -65,11 +65,6 @@ class Program:
         """Whether the program is started once for a batch."""
         return "batch" in self.placeholders
 
-    def files(self) -> list[Path]:
-        """Files that the arguments name, `--key=file` included, in order."""
-        literal = (argument for argument in self.argv if not _names(argument))
-        return [Path(part) for text in literal for part in (text, text.partition("=")[2]) if part and _is_file(part)]
-
     def fill_query(self, job: Job, *, query_file: Path) -> list[str]:
         """Arguments for one query; an argument with `{enrollments}` is repeated for each enrollment."""
         if "enrollment" in self.placeholders and not job.enrollments:

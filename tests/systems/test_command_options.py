@@ -100,3 +100,65 @@ def test_card_tells_program_limits_and_clues() -> None:
     for program, clues in kinds:
         assert load_system("command", program=program).card.clues == clues
     assert load_system("command", program="cp {query}", clues=["text"]).card.clues == {"text"}
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "{python} {code}/infer.py {{mixture}} {{output}}",
+        "{python} {code}/infer.py --w={data}/w.pt {{mixture}} {{output}}",
+        "{python} {code}/infer.py -w{data}/w.pt {{mixture}} {{output}}",
+        "{python} {code}/infer.py --dir {data} {{mixture}} {{output}}",
+        "{python} {code}/infer.py --both={data}/w.pt,{data}/v.pt {{mixture}} {{output}}",
+        "sh -c '{python} {data}/w.pt $1' x {{mixture}} {{output}}",
+        "env A=1 {python} {code}/infer.py {{mixture}} --in={{mixture}}:{data}/w.pt {{output}}",
+        "{code}/run.sh {{mixture}} {{output}}",
+    ],
+)
+def test_hash_follows_what_lies_with_the_program(program: str, tmp_path: Path) -> None:
+    code, data = tmp_path / "my code", tmp_path / "data"
+    for path in (code / "infer.py", code / "sub" / "layers.py", code / "weights.txt", data / "w.pt", data / "v.pt"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("1")
+    (code / "run.sh").write_text(f"#!/bin/sh\nexec {sys.executable} infer.py $1 $2\n")
+    (code / "run.sh").chmod(0o755)
+    line = program.format(python=sys.executable, code=f"{str(code)!r}", data=data)
+
+    def digest() -> str | None:
+        return load_system("command", program=line).card.sha256
+
+    before = digest()
+    assert digest() == before
+    changed = (
+        [code / "sub" / "layers.py", code / "weights.txt"] if "infer.py {" in program or "run.sh" in program else []
+    )
+    changed += [data / "w.pt"] if "w.pt" in program or "--dir" in program else []
+    assert changed
+    for path in changed:
+        path.write_text("2")
+        assert digest() != before, path
+        path.write_text("1")
+    assert digest() == before
+
+
+def test_a_module_of_the_working_directory_is_hashed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mynet").mkdir()
+    (tmp_path / "mynet" / "__main__.py").write_text("1")
+    monkeypatch.chdir(tmp_path)
+    words = [sys.executable, "-m", "mynet.infer", "{mixture}", "{output}"]
+    before = load_system("command", program=words).card.sha256
+    (tmp_path / "mynet" / "net.py").write_text("2")
+    assert load_system("command", program=words).card.sha256 != before
+
+
+def test_a_folder_can_be_depended_on_and_vouches(tmp_path: Path) -> None:
+    weights = tmp_path / "exp" / "deep" / "w.pt"
+    weights.parent.mkdir(parents=True)
+    weights.write_text("1")
+    plain = load_system("command", program=COPY).card
+    assert "may read files that are not named" in plain.unseen
+    card = load_system("command", program=COPY, depends=[str(tmp_path / "exp")]).card
+    assert card.unseen == ""
+    assert load_system("command", program=COPY, cache=True).card.unseen == ""
+    weights.write_text("2")
+    assert load_system("command", program=COPY, depends=[str(tmp_path / "exp")]).card.sha256 != card.sha256

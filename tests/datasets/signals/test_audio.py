@@ -294,3 +294,21 @@ def test_the_same_rate_and_nothing_are_left_alone() -> None:
     samples = _noise(2, 10)
     assert audio.resample(samples, from_hz=RATE, to_hz=RATE) is samples
     assert audio.resample(samples[:, :0], from_hz=RATE, to_hz=16_000).shape == (2, 0)
+
+
+@pytest.mark.parametrize(("subtype", "shape"), [("FLOAT", (801,)), ("FLOAT", (2, 400)), ("PCM_16", (800,))])
+def test_equal_samples_make_equal_files(subtype: str, shape: tuple[int, ...], tmp_path: Path) -> None:
+    samples = _noise(*shape)
+    path = tmp_path / "a.wav"
+    audio.write(path, samples, RATE, subtype=subtype)
+    found = path.read_bytes()
+    plain = tmp_path / "plain.wav"
+    soundfile.write(str(plain), samples.T, RATE, subtype=subtype)
+    # Apart from the time in its PEAK chunk, the file is that of libsndfile.
+    place = found.find(b"PEAK")
+    assert (place > 0) == (subtype == "FLOAT")
+    differing = [i for i, (a, b) in enumerate(zip(found, plain.read_bytes(), strict=True)) if a != b]
+    assert set(differing) <= set(range(place + 12, place + 16))
+    if place > 0:
+        assert found[place + 12 : place + 16] == bytes(4)
+    np.testing.assert_array_equal(soundfile.read(str(path))[0], soundfile.read(str(plain))[0])

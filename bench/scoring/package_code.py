@@ -1,0 +1,243 @@
+"""Code of a class from elsewhere: its whole package, what that imports, and the versions of installed packages.
+
+Imports are read from the source, so that those inside functions count and nothing is imported for it. A package that
+pip installed counts by its version, everything else by the content of its files, and all that it imports in turn.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from importlib.metadata import PackageNotFoundError, distribution, packages_distributions
+from importlib.util import find_spec, resolve_name
+from pathlib import Path
+from typing import Any
+
+from ...core.contents import Contents, contents_of, exists, file_sha256
+from ...datasets.seeding import digest
+from .reached_code import reached
+
+_OWN = __name__.partition(".")[0]
+_SEARCHES = {
+    **dict.fromkeys(("environ", "getenv", "expanduser", "expandvars", "home"), "reads the user's environment"),
+    **dict.fromkeys(
+        ("from_pretrained", "hf_hub_download", "snapshot_download", "load_state_dict_from_url", "hub"),
+        "loads weights by name",
+    ),
+    **dict.fromkeys(("import_module", "__import__"), "imports modules by name"),
+    **dict.fromkeys(("urlopen", "urlretrieve", "requests", "subprocess"), "uses other programs or the network"),
+}
+"""Names in code that finds what its answers depend on by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """Digest of code, and what of it cannot be known, or "".
+
+    Attributes:
+        unseen: folders that are too large, and what the code may find by itself.
+        source_unseen: there is no source, as in a notebook.
+    """
+
+    digest: str
+    unseen: str = ""
+    source_unseen: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Unit:
+    """A package (its folder, or folders) or a single module (its file, and then the folder where it lies)."""
+
+    name: str
+    roots: tuple[Path, ...]
+    installed: str = ""  # name and version of a package that pip installed
+
+    @property
+    def is_module(self) -> bool:
+        return self.roots[0].is_file()
+
+
+def code_of(entry: Callable[..., Any], kind: type) -> Code:
+    """All code behind a registered entry and the class of the object that it made.
+
+    Args:
+        entry: a class or function; those of tsebench itself add nothing.
+        kind: type of the object.
+    """
+    while isinstance(entry, partial):
+        entry = entry.func
+    makers = [*(entry.__mro__ if isinstance(entry, type) else [entry]), *kind.__mro__]
+    outside = [maker for maker in dict.fromkeys(makers) if _top(maker) not in {_OWN, *sys.stdlib_module_names}]
+    facts: list[str] = []
+    doubts: list[str] = []
+    hidden = ""
+    units: dict[tuple[Path, ...], _Unit] = {}
+    for maker in outside:
+        unit = _unit_of_object(maker)
+        if unit is None:
+            hidden = f"the source of {maker.__qualname__!r} cannot be seen"
+        elif not unit.installed or maker in {entry, kind}:
+            units[unit.roots] = unit
+            doubts += _searches(unit, maker)
+        else:
+            facts.append(unit.installed)
+    contents, imported = _closure(list(units.values()))
+    doubts += [part.beyond for part in contents if part.beyond]
+    facts += [unit.installed for unit in units.values()]
+    parts = [*(part.digest for part in contents), *sorted({*facts, *imported})]
+    return Code(digest(*parts), "; ".join(dict.fromkeys(doubts)), hidden)
+
+
+def versions_of(*names: str) -> str:
+    """Versions of packages without local parts (`2.5.0`, not `2.5.0+cpu`), and that of Python."""
+    found = [f"python=={sys.version_info.major}.{sys.version_info.minor}"]
+    for name in names:
+        try:
+            found.append(f"{name}=={distribution(name).version.partition('+')[0]}")
+        except PackageNotFoundError:
+            continue
+    return " ".join(found)
+
+
+def _closure(own: Sequence[_Unit]) -> tuple[list[Contents], set[str]]:
+    """Contents of units and of all that they import and pip did not install; versions of what it did."""
+    contents: list[Contents] = []
+    versions = {versions_of()}
+    waiting, seen = [*own], {unit.roots for unit in own}
+    distributions = _distributions() if own else {}
+    while waiting:
+        unit = waiting.pop(0)
+        mine = unit in own
+        # A single module may read files next to it; a package has its own folder.
+        beside = [unit.roots[0].parent] if unit.is_module and mine and not unit.installed else []
+        contents.append(contents_of([*unit.roots, *beside]))
+        for path in _sources(unit):
+            tree = _parsed(path)
+            contents += [Contents(file_sha256(Path(text))) for text in _named_files(tree)]
+            package = unit.name.rpartition(".")[0] if unit.is_module else ""
+            for name in _imports(tree, package):
+                found = _unit(name, distributions)
+                if found is None or found.roots in seen:
+                    continue
+                seen.add(found.roots)
+                if found.installed:
+                    versions.add(found.installed)
+                else:
+                    waiting.append(found)
+    return contents, versions
+
+
+def _unit_of_object(maker: Any) -> _Unit | None:
+    """The unit that defines a class or function; None without a source, as in a notebook."""
+    name = maker.__module__
+    module = sys.modules.get(name)
+    interactive = hasattr(sys, "ps1") or hasattr(builtins, "__IPYTHON__")
+    if module is None or (name == "__main__" and interactive):
+        return None
+    spec_name = getattr(getattr(module, "__spec__", None), "name", None)
+    if name == "__main__" and spec_name:  # python -m package.module
+        name = spec_name
+    file = getattr(module, "__file__", None)
+    if not file or not Path(file).is_file():
+        return None
+    path = Path(file).resolve()
+    parents = [path.parent, *path.parent.parents]
+    depth = next(i for i, folder in enumerate(parents) if not (folder / "__init__.py").is_file())
+    roots = (parents[depth - 1],) if depth else (path,)
+    top = name.partition(".")[0]
+    return _Unit(name, roots, _installed(top, roots[0], _distributions()))
+
+
+def _unit(name: str, distributions: Mapping[str, list[str]]) -> _Unit | None:
+    """The unit that an import names; None for Python's own modules, tsebench, and what is not there."""
+    top, _, rest = name.partition(".")
+    if top in {_OWN, *sys.stdlib_module_names}:
+        return None
+    try:
+        module = sys.modules.get(top)
+        spec = getattr(module, "__spec__", None) or find_spec(top)
+    except (ImportError, ValueError, AttributeError):  # an optional package that is damaged: importing it fails, too
+        return None
+    if spec is None:
+        return None
+    places = [Path(place) for place in spec.submodule_search_locations or ()]
+    if spec.origin and Path(spec.origin).is_file():
+        roots: tuple[Path, ...] = tuple(places) or (Path(spec.origin),)
+    else:  # a namespace package: the part of it that is named
+        inner = rest.partition(".")[0]
+        named = [p for place in places for p in (place / inner, place / f"{inner}.py") if inner and exists(str(p))]
+        roots = tuple(named)
+    roots = tuple(root.resolve() for root in roots)
+    return _Unit(name, roots, _installed(top, roots[0], distributions)) if roots else None
+
+
+def _installed(top: str, root: Path, distributions: Mapping[str, list[str]]) -> str:
+    """Name and version of the distribution whose files these are; "" for a checkout or a folder on the path."""
+    for name in distributions.get(top, ()):
+        found = distribution(name)
+        placed = Path(str(found.locate_file(""))).resolve()
+        if root.is_relative_to(placed) and found.read_text("WHEEL") is not None:  # else a checkout with an egg-info
+            return f"{name}=={found.version.partition('+')[0]}"
+    return ""
+
+
+def _sources(unit: _Unit) -> Iterator[Path]:
+    for root in unit.roots:
+        found = [root] if root.is_file() else sorted(root.rglob("*.py"))[:2000]
+        yield from (path for path in found if path.suffix == ".py")
+
+
+def _parsed(path: Path) -> ast.AST:
+    try:
+        return ast.parse(path.read_bytes())
+    except (SyntaxError, ValueError):  # a template, or a module for another Python: nothing that was imported
+        return ast.Module(body=[], type_ignores=[])
+
+
+def _imports(tree: ast.AST, package: str) -> Iterator[str]:
+    """Absolute names of what is imported; relative ones of a whole package stay inside it (`package` is "")."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            module = node.module or ""
+            if node.level and package.count(".") + 1 >= node.level and package:
+                module = resolve_name("." * node.level + module, package)
+            elif node.level:
+                continue
+            yield module
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def _named_files(tree: ast.AST) -> Iterator[str]:
+    """Existing files whose paths stand in the code."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and len(node.value) < 500:
+            text = node.value
+            if ("/" in text or "." in text) and "\n" not in text and exists(text) and Path(text).is_file():
+                yield text
+
+
+def _searches(unit: _Unit, maker: Any) -> Iterator[str]:
+    """Ways in which code finds by itself what its answers depend on."""
+    for path in _sources(unit):
+        tree = _parsed(path)
+        nodes = reached(tree, maker.__qualname__.partition(".")[0]) if unit.is_module else [tree]
+        for node in (inner for outer in nodes for inner in ast.walk(outer)):
+            name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+            if name in _SEARCHES:
+                yield f"{path.name} {_SEARCHES[name]} ({name})"
+
+
+def _top(maker: Any) -> str:
+    return str(getattr(maker, "__module__", None) or "__main__").partition(".")[0]
+
+
+@cache
+def _distributions() -> Mapping[str, list[str]]:
+    """Names of installed distributions by top-level package."""
+    return packages_distributions()
