@@ -35,7 +35,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from ..core.contents import Contents
+from ..core.content_hash import ContentHash
 from ..core.errors import ConfigError
 from ..datasets.signals import audio
 from ..datasets.signals.audio import Samples
@@ -44,7 +44,7 @@ from .protocol import Extraction, QueryBatch, SystemCard
 from .registry import register_system
 from .shared.estimate_files import extract_each, read_estimate, without_folder
 from .shared.external_program import Job, Program, run_program
-from .shared.program_files import program_contents
+from .shared.program_files import program_hash
 
 _UNSEEN = "a program may read files that are not named"
 
@@ -173,9 +173,9 @@ def _clue_kinds(program: Program) -> frozenset[ClueKind]:
     return frozenset(kind for kind in kinds if given & {kind, f"{kind}s"})
 
 
-def _contents(argv: Sequence[str], depends: Sequence[Path]) -> Contents:
+def _contents(argv: Sequence[str], depends: Sequence[Path]) -> ContentHash:
     try:
-        return program_contents(argv, depends)
+        return program_hash(argv, depends)
     except OSError as error:
         raise ConfigError(
             f"system 'command': cannot read {error.filename!r}: {error.strerror}; correct the program or `depends`"

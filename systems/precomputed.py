@@ -12,7 +12,7 @@ import hashlib
 import re
 from pathlib import Path, PurePosixPath
 
-from ..core.contents import contents_of
+from ..core.content_hash import content_hash
 from ..core.errors import ConfigError, ExtractionError
 from ..datasets.signals.audio import Samples
 from .protocol import Extraction, QueryBatch, SystemCard
@@ -109,6 +109,6 @@ def _matches(folder: Path, pattern: str) -> list[Path]:
 def _digest(folder: Path, files: list[Path]) -> str:
     names = "\n".join(path.relative_to(folder).as_posix() for path in files)
     try:
-        return hashlib.sha256(f"{names}\n{contents_of(files).digest}".encode()).hexdigest()
+        return hashlib.sha256(f"{names}\n{content_hash(files).digest}".encode()).hexdigest()
     except OSError as error:
         raise ConfigError(f"system 'precomputed': cannot read {error.filename!r}: {error.strerror}") from None

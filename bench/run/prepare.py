@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...core.config_files import corpus_dirs as user_corpus_dirs
-from ...core.contents import contents_of
+from ...core.content_hash import content_hash
 from ...core.errors import ConfigError, OutputError
 from ...core.progress import ProgressFactory, quiet
 from ...core.provenance import resolve_device
@@ -171,7 +171,7 @@ def _identity(spec: SystemSpec, system: AnySystem, options: Mapping[str, Any]) -
     found = identity_of(system, SYSTEMS.get(spec.name), options)
     if spec.depends:
         try:
-            contents = contents_of([path.expanduser() for path in spec.depends], bounded=False)
+            contents = content_hash([path.expanduser() for path in spec.depends], bounded=False)
         except OSError as error:
             problem = f"cannot read {error.filename!r} of `depends`: {error.strerror}"
             raise ConfigError(f"system {spec.title!r}: {problem}; give files and folders that exist") from None

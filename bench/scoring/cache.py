@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ... import __version__
-from ...core.contents import file_sha256
+from ...core.content_hash import file_sha256
 from ...core.errors import OutputError
 from ...datasets.seeding import digest
 from ...systems.protocol import AnySystem

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from ...core.contents import Contents, contents_of, exists
+from ...core.content_hash import ContentHash, content_hash, exists
 from ...datasets.seeding import digest
 from .package_code import Code, code_of
 
@@ -80,7 +80,7 @@ def _given(value: Any) -> tuple[Any, list[str]]:
 
 def _contents(path: Path) -> tuple[str, list[str]]:
     try:
-        found: Contents = contents_of([path])
+        found: ContentHash = content_hash([path])
     except OSError as error:
         return str(path), [f"{str(path)!r} cannot be read ({error.strerror})"]
     return f"contents:{found.digest}", [found.beyond] if found.beyond else []

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ... import __version__
-from ...core.contents import file_sha256
+from ...core.content_hash import file_sha256
 from ...datasets.seeding import digest
 from ..metrics.protocol import Metric
 from .loaded_code import loaded_code

@@ -6,32 +6,21 @@ pip installed counts by its version, everything else by the content of its files
 
 from __future__ import annotations
 
-import ast
 import builtins
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, distribution, packages_distributions
-from importlib.util import find_spec, resolve_name
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from ...core.contents import Contents, contents_of, exists, file_sha256
+from ...core.content_hash import ContentHash, content_hash, exists, file_sha256
 from ...datasets.seeding import digest
-from .reached_code import reached
+from .source_text import imports, named_files, parsed, searches
 
 _OWN = __name__.partition(".")[0]
-_SEARCHES = {
-    **dict.fromkeys(("environ", "getenv", "expanduser", "expandvars", "home"), "reads the user's environment"),
-    **dict.fromkeys(
-        ("from_pretrained", "hf_hub_download", "snapshot_download", "load_state_dict_from_url", "hub"),
-        "loads weights by name",
-    ),
-    **dict.fromkeys(("import_module", "__import__"), "imports modules by name"),
-    **dict.fromkeys(("urlopen", "urlretrieve", "requests", "subprocess"), "uses other programs or the network"),
-}
-"""Names in code that finds what its answers depend on by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +71,8 @@ def code_of(entry: Callable[..., Any], kind: type) -> Code:
             hidden = f"the source of {maker.__qualname__!r} cannot be seen"
         elif not unit.installed or maker in {entry, kind}:
             units[unit.roots] = unit
-            doubts += _searches(unit, maker)
+            own = maker.__qualname__.partition(".")[0] if unit.is_module else None
+            doubts += [f"{path.name} {found}" for path in _sources(unit) for found in searches(parsed(path), own)]
         else:
             facts.append(unit.installed)
     contents, imported = _closure(list(units.values()))
@@ -103,9 +93,9 @@ def versions_of(*names: str) -> str:
     return " ".join(found)
 
 
-def _closure(own: Sequence[_Unit]) -> tuple[list[Contents], set[str]]:
+def _closure(own: Sequence[_Unit]) -> tuple[list[ContentHash], set[str]]:
     """Contents of units and of all that they import and pip did not install; versions of what it did."""
-    contents: list[Contents] = []
+    contents: list[ContentHash] = []
     versions = {versions_of()}
     waiting, seen = [*own], {unit.roots for unit in own}
     distributions = _distributions() if own else {}
@@ -114,12 +104,12 @@ def _closure(own: Sequence[_Unit]) -> tuple[list[Contents], set[str]]:
         mine = unit in own
         # A single module may read files next to it; a package has its own folder.
         beside = [unit.roots[0].parent] if unit.is_module and mine and not unit.installed else []
-        contents.append(contents_of([*unit.roots, *beside]))
-        for path in _sources(unit):
-            tree = _parsed(path)
-            contents += [Contents(file_sha256(Path(text))) for text in _named_files(tree)]
+        contents.append(content_hash([*unit.roots, *beside]))
+        for path in () if contents[-1].beyond else _sources(unit):
+            tree = parsed(path)
+            contents += [ContentHash(file_sha256(Path(text))) for text in named_files(tree)]
             package = unit.name.rpartition(".")[0] if unit.is_module else ""
-            for name in _imports(tree, package):
+            for name in imports(tree, package):
                 found = _unit(name, distributions)
                 if found is None or found.roots in seen:
                     continue
@@ -189,48 +179,6 @@ def _sources(unit: _Unit) -> Iterator[Path]:
     for root in unit.roots:
         found = [root] if root.is_file() else sorted(root.rglob("*.py"))[:2000]
         yield from (path for path in found if path.suffix == ".py")
-
-
-def _parsed(path: Path) -> ast.AST:
-    try:
-        return ast.parse(path.read_bytes())
-    except (SyntaxError, ValueError):  # a template, or a module for another Python: nothing that was imported
-        return ast.Module(body=[], type_ignores=[])
-
-
-def _imports(tree: ast.AST, package: str) -> Iterator[str]:
-    """Absolute names of what is imported; relative ones of a whole package stay inside it (`package` is "")."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            module = node.module or ""
-            if node.level and package.count(".") + 1 >= node.level and package:
-                module = resolve_name("." * node.level + module, package)
-            elif node.level:
-                continue
-            yield module
-            yield from (f"{module}.{alias.name}" for alias in node.names)
-
-
-def _named_files(tree: ast.AST) -> Iterator[str]:
-    """Existing files whose paths stand in the code."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and len(node.value) < 500:
-            text = node.value
-            if ("/" in text or "." in text) and "\n" not in text and exists(text) and Path(text).is_file():
-                yield text
-
-
-def _searches(unit: _Unit, maker: Any) -> Iterator[str]:
-    """Ways in which code finds by itself what its answers depend on."""
-    for path in _sources(unit):
-        tree = _parsed(path)
-        nodes = reached(tree, maker.__qualname__.partition(".")[0]) if unit.is_module else [tree]
-        for node in (inner for outer in nodes for inner in ast.walk(outer)):
-            name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
-            if name in _SEARCHES:
-                yield f"{path.name} {_SEARCHES[name]} ({name})"
 
 
 def _top(maker: Any) -> str:

@@ -11,30 +11,30 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from ...core.contents import Contents, contents_of, exists
+from ...core.content_hash import ContentHash, content_hash, exists
 
 _SCRIPTS = {".py", ".sh", ".bash", ".pl", ".rb", ".r", ".jl", ".js", ".mjs", ".lua", ".m", ".exe", ".jar", ".ps1"}
 _SYSTEM = re.compile(r"/(usr/|usr/local/|opt/[^/]+/)?s?bin")
 _PLACEHOLDER = re.compile(r"\{[a-z]*\}")
 
 
-def program_contents(argv: Sequence[str], depends: Sequence[Path]) -> Contents:
+def program_hash(argv: Sequence[str], depends: Sequence[Path]) -> ContentHash:
     """Hash of all that is known to determine what a program answers.
 
     Covered are the program (links resolved), every file and folder among the arguments (`--key=path` and the words of
     `sh -c "..."` included), a module after `-m` in the working directory, the folders of the scripts among them, the
     packages of the virtual environment that the program belongs to, and `depends`. A folder that is too large (see
-    `core.contents`) is not read; those of `depends` always are.
+    `core.content_hash`) is not read; those of `depends` always are.
 
     Raises:
         OSError: a file cannot be read.
     """
     named = list(dict.fromkeys(_named(argv)))
     folders = list(dict.fromkeys(folder for path in named if (folder := _own_folder(path)) is not None))
-    known = contents_of([*named, *folders])
-    vouched = contents_of(depends, bounded=False)
+    known = content_hash([*named, *folders])
+    vouched = content_hash(depends, bounded=False)
     text = "\n".join([known.digest, vouched.digest, *_environment(Path(argv[0]))])
-    return Contents(hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest(), known.beyond)
+    return ContentHash(hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest(), known.beyond)
 
 
 def _named(argv: Sequence[str]) -> Iterator[Path]:

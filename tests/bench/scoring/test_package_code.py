@@ -139,7 +139,7 @@ def test_options_count_and_files_among_them_by_content(place: Place, tmp_path: P
 
 
 def test_a_package_beyond_the_bounds_is_not_trusted(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tsebench.core.contents.MAX_FILES", 0)
+    monkeypatch.setattr("tsebench.core.content_hash.MAX_FILES", 0)
     files = {"P/__init__.py": "", "P/a.py": CLASS.format(head="GAIN = 1")}
     assert "holds more than 0 files" in place(files, "P.a").unseen
 

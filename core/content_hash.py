@@ -1,4 +1,4 @@
-"""Contents of files and folders as hashes, within bounds."""
+"""Hashes of the contents of files and folders, within bounds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 MAX_FILES = 1000
 MAX_BYTES = 1 << 30
-"""A folder with more files or bytes is not read, see `folder_contents`."""
+"""A folder with more files or bytes is not read, see `folder_hash`."""
 
 _REMEMBERED_BYTES = 1 << 20
 _SKIPPED_FOLDERS = {"__pycache__", "node_modules", "mlruns", "mlartifacts"}
@@ -25,7 +25,7 @@ _CONFIG = re.compile(rb"^(datasets|builder):", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
-class Contents:
+class ContentHash:
     """SHA-256 (hex) of contents; `beyond` says what was too large to be read, or "" if all is covered."""
 
     digest: str
@@ -45,7 +45,7 @@ def file_sha256(path: Path) -> str:
     return _large_file(os.path.realpath(path), state)
 
 
-def folder_contents(folder: Path, *, bounded: bool = True) -> Contents:
+def folder_hash(folder: Path, *, bounded: bool = True) -> ContentHash:
     """Names and contents of all files below a folder; links to files and folders are followed.
 
     Left out are hidden folders, empty files, byte code, virtual environments, MLflow's stores, tsebench's configs, and
@@ -61,19 +61,19 @@ def folder_contents(folder: Path, *, bounded: bool = True) -> Contents:
         files = _listed(folder, bounded=bounded)
         if files is None:
             limits = f"{MAX_FILES:,} files or {MAX_BYTES >> 30} GiB"
-            return Contents(digest="", beyond=f"folder {str(folder)!r} holds more than {limits}")
+            return ContentHash(digest="", beyond=f"folder {str(folder)!r} holds more than {limits}")
         named = sorted((path.relative_to(folder).as_posix(), path) for path in files)
-        return Contents(_joined(f"{name}\0{file_sha256(path)}" for name, path in named if not _is_config(path)))
+        return ContentHash(_joined(f"{name}\0{file_sha256(path)}" for name, path in named if not _is_config(path)))
     except OSError as error:
         if not bounded:
             raise
-        return Contents(digest="", beyond=f"folder {str(folder)!r} cannot be read whole ({error.strerror})")
+        return ContentHash(digest="", beyond=f"folder {str(folder)!r} cannot be read whole ({error.strerror})")
 
 
-def contents_of(paths: Iterable[Path], *, bounded: bool = True) -> Contents:
-    """Contents of files and folders, in order and without the paths that lead to them; raises as `folder_contents`."""
-    parts = [folder_contents(p, bounded=bounded) if p.is_dir() else Contents(file_sha256(p)) for p in paths]
-    return Contents(_joined(part.digest for part in parts), "; ".join(part.beyond for part in parts if part.beyond))
+def content_hash(paths: Iterable[Path], *, bounded: bool = True) -> ContentHash:
+    """Hash of files and folders, in order and without the paths that lead to them; raises as `folder_hash`."""
+    parts = [folder_hash(p, bounded=bounded) if p.is_dir() else ContentHash(file_sha256(p)) for p in paths]
+    return ContentHash(_joined(part.digest for part in parts), "; ".join(part.beyond for part in parts if part.beyond))
 
 
 def exists(name: str) -> bool:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tsebench.core import contents as contents_module
-from tsebench.core.contents import contents_of, exists, file_sha256, folder_contents
+from tsebench.core import content_hash as hash_module
+from tsebench.core.content_hash import content_hash, exists, file_sha256, folder_hash
 
 
 @pytest.fixture
@@ -23,21 +23,21 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("name", ["net.py", "sub/weights.txt", "new.bin", ".env"])
 def test_a_changed_or_added_file_changes_the_hash(name: str, folder: Path) -> None:
-    before = folder_contents(folder)
+    before = folder_hash(folder)
     (folder / name).write_text("other")
-    assert folder_contents(folder).digest != before.digest
+    assert folder_hash(folder).digest != before.digest
 
 
 def test_a_moved_file_changes_the_hash_and_a_moved_folder_does_not(folder: Path, tmp_path: Path) -> None:
-    before = folder_contents(folder)
+    before = folder_hash(folder)
     moved = folder.rename(tmp_path / "elsewhere")
-    assert folder_contents(moved) == before
+    assert folder_hash(moved) == before
     (moved / "net.py").rename(moved / "net2.py")
-    assert folder_contents(moved) != before
+    assert folder_hash(moved) != before
 
 
 def test_what_a_run_leaves_behind_does_not(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = folder_contents(folder)
+    before = folder_hash(folder)
     monkeypatch.setenv("TSEBENCH_CACHE", str(folder / "cache"))
     left = {
         "run.yaml": "name: x\ndatasets: [mini_speech]\nsystems:\n  - mixture\n",
@@ -57,9 +57,9 @@ def test_what_a_run_leaves_behind_does_not(folder: Path, monkeypatch: pytest.Mon
     for name, text in left.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
-    assert folder_contents(folder) == before
+    assert folder_hash(folder) == before
     (folder / "model.yaml").write_text("layers: 3\n")
-    assert folder_contents(folder) != before
+    assert folder_hash(folder) != before
 
 
 def test_links_are_followed_and_loops_end(folder: Path, tmp_path: Path) -> None:
@@ -69,32 +69,32 @@ def test_links_are_followed_and_loops_end(folder: Path, tmp_path: Path) -> None:
     (folder / "weights").symlink_to(outside)
     (folder / "loop").symlink_to(folder)
     (folder / "file.pt").symlink_to(outside / "big.pt")
-    before = folder_contents(folder)
+    before = folder_hash(folder)
     (outside / "big.pt").write_text("2")
-    assert folder_contents(folder) != before
+    assert folder_hash(folder) != before
 
 
 def test_bounds_are_said(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(contents_module, "MAX_FILES", 1)
-    assert "holds more than 1 files or 1 GiB" in folder_contents(folder).beyond
-    assert folder_contents(folder, bounded=False).beyond == ""
-    assert contents_of([folder / "net.py", folder]).beyond
-    monkeypatch.setattr(contents_module, "MAX_FILES", 10)
-    monkeypatch.setattr(contents_module, "MAX_BYTES", 4)
-    assert folder_contents(folder).beyond
+    monkeypatch.setattr(hash_module, "MAX_FILES", 1)
+    assert "holds more than 1 files or 1 GiB" in folder_hash(folder).beyond
+    assert folder_hash(folder, bounded=False).beyond == ""
+    assert content_hash([folder / "net.py", folder]).beyond
+    monkeypatch.setattr(hash_module, "MAX_FILES", 10)
+    monkeypatch.setattr(hash_module, "MAX_BYTES", 4)
+    assert folder_hash(folder).beyond
 
 
 def test_a_large_file_is_read_once_until_it_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "weights.pt"
     path.write_bytes(bytes(2 << 20))
     reads: list[str] = []
-    real = contents_module.hashlib.file_digest
+    real = hash_module.hashlib.file_digest
 
     def counted(file: object, name: str) -> object:
         reads.append(name)
         return real(file, name)  # type: ignore[type-var, arg-type]
 
-    monkeypatch.setattr(contents_module.hashlib, "file_digest", counted)
+    monkeypatch.setattr(hash_module.hashlib, "file_digest", counted)
     first = file_sha256(path)
     assert file_sha256(path) == first
     assert len(reads) == 1
