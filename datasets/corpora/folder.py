@@ -98,7 +98,7 @@ class FolderCorpus(ListedCorpus):
         missing = self._missing(self._listing.entries.values())
         if not missing:
             return ()
-        lacking = lacking_files(self._listing.title, missing, len(self._listing.entries))
+        lacking = lacking_files(self._listing.title, self.root, missing, len(self._listing.entries))
         return (f"{self._where}: {lacking}",)
 
     def _listings(self, split: str | None) -> Sequence[Listing]:  # noqa: ARG002 - there is one list
@@ -199,7 +199,7 @@ def _listed(root: Path, audio: str, table: CsvTable, columns: _Columns, default:
     if columns.split:
         splits = table.full_column(columns.split, option="split_column")
     return [
-        FileEntry(path=path, label=label, split=split, group=group or path, transcript=_normalised(text))
+        FileEntry(path=path, label=nfc(label), split=split, group=nfc(group) or path, transcript=_normalised(text))
         for path, label, split, group, text in zip(paths, labels, splits, groups, texts, strict=True)
     ]
 
@@ -207,7 +207,7 @@ def _listed(root: Path, audio: str, table: CsvTable, columns: _Columns, default:
 def _with_transcripts(root: Path, audio: str, file: Path, entries: list[FileEntry], default: str) -> list[FileEntry]:
     table = read_table(file)
     paths = _paths(root, audio, table, "path")
-    speakers = table.full_column("speaker", option="metadata")
+    speakers = [nfc(cell) for cell in table.full_column("speaker", option="metadata")]
     texts = table.column("text", option="metadata")
     known = {entry.path: entry for entry in entries}
     for path, speaker, text in zip(paths, speakers, texts, strict=True):

@@ -14,7 +14,7 @@ import soxr
 from numpy.typing import NDArray
 
 from ...core.errors import AudioError, OutputError
-from .audio_kinds import UNREAD_SUFFIXES, how_to_read
+from .audio_kinds import UNREAD_SUFFIXES, how_to_read, why_missing
 
 Samples = NDArray[np.float32]
 
@@ -237,9 +237,7 @@ def _check_stretch(path: Path, known: int, start: int, frames: int | None) -> No
 
 def _unreadable(path: Path, error: Exception) -> AudioError:
     if not path.exists():
-        if path.is_symlink():
-            return AudioError(f"audio file {str(path)!r} is a link to {str(path.readlink())!r}, which is not there")
-        return AudioError(f"audio file {str(path)!r} does not exist")
+        return AudioError(f"audio file {str(path)!r} does not exist{why_missing(path)}")
     kind = path.suffix.lower()
     if kind in UNREAD_SUFFIXES:
         return AudioError(f"cannot decode audio file {str(path)!r}: not read: {kind}; {how_to_read(kind)}")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Collection, Iterable
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from ...core.file_tree import suffix_of
 
@@ -34,6 +35,23 @@ def stem_of(path: str) -> str:
         place = place.with_suffix("")
     known = place.suffix.lower() in AUDIO_SUFFIXES | UNREAD_SUFFIXES
     return place.with_suffix("").as_posix() if known else place.as_posix()
+
+
+def why_missing(path: Path) -> str:
+    """What is there in place of a file that does not exist, for a message: a broken link, or another kind; else ""."""
+    for place in (path, *path.parents):
+        if place.is_symlink() and not place.exists():
+            return ": it is a link that leads nowhere" if place == path else f": {place.name!r} is a link to nowhere"
+    others = AUDIO_SUFFIXES | UNREAD_SUFFIXES
+    found = [other.name for other in _of_stem(path) if other.suffix.lower() in others]
+    if not found:
+        return ""
+    kind = PurePosixPath(found[0]).suffix.lower()
+    return f": {found[0]!r} is there" + (f", not read: {kind}; {how_to_read(kind)}" if kind in UNREAD_SUFFIXES else "")
+
+
+def _of_stem(path: Path) -> list[Path]:
+    return sorted(path.parent.glob(f"{glob.escape(path.stem)}.*")) if path.parent.is_dir() else []
 
 
 def unread(files: Iterable[str], *, read: Collection[str]) -> list[str]:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ...core.errors import AudioError, ExtractionError
-from ...datasets.signals import audio
+from ...datasets.signals import audio, audio_kinds
 from ...datasets.signals.audio import Samples
 from ..protocol import Extraction
 
@@ -44,7 +44,9 @@ def read_estimate(path: Path, *, sample_rate_hz: int, resample: bool = False) ->
             `missing:`, `audio:`, `channels:` or `sample_rate:`.
     """
     if not path.is_file():
-        raise ExtractionError(f"missing: no file {str(path)!r}; write the estimate there")
+        raise ExtractionError(
+            f"missing: no file {str(path)!r}{audio_kinds.why_missing(path)}; write the estimate there"
+        )
     try:
         header = audio.info(path)
         if header.channels != 1:

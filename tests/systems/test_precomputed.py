@@ -60,6 +60,17 @@ def test_pattern_names_other_layouts(tmp_path: Path, pattern: str, file: str) ->
     np.testing.assert_allclose(extraction.estimate[0], noise(), rtol=0, atol=1 / 32768)
 
 
+def test_links_to_folders_and_files_are_followed(tmp_path: Path) -> None:
+    save(tmp_path / "disk" / "a" / "s1.wav", noise(seed=1))
+    save(tmp_path / "disk" / "b.wav", noise(seed=2))
+    (tmp_path / "out" / "b").mkdir(parents=True)
+    (tmp_path / "out" / "a").symlink_to(tmp_path / "disk" / "a")
+    (tmp_path / "out" / "b" / "s1.wav").symlink_to("../../disk/b.wav")
+    extraction = ask(tmp_path / "out", "a", "b", pattern="{id}/s1.wav")
+    assert extraction.failures == {}
+    np.testing.assert_array_equal(extraction.estimate[1], noise(seed=2))
+
+
 def test_each_bad_file_costs_its_own_query(tmp_path: Path) -> None:
     save(tmp_path / "good.wav", noise())
     save(tmp_path / "stereo.wav", np.stack([noise(), noise()], axis=1))
@@ -67,13 +78,19 @@ def test_each_bad_file_costs_its_own_query(tmp_path: Path) -> None:
     save(tmp_path / "empty.wav", noise(0))
     (tmp_path / "corrupt.wav").write_bytes(b"RIFF\0\0 not audio")
     (tmp_path / "folder.wav").mkdir()
+    (tmp_path / "linked.wav").symlink_to(tmp_path / "gone" / "linked.wav")
+    save(tmp_path / "other.flac", noise(), subtype="PCM_16")
+    (tmp_path / "unread.m4a").write_bytes(b"not decoded")
     expected = {
         "stereo": "channels: ",
         "rate": "sample_rate: ",
         "empty": "audio: ",
         "corrupt": "audio: ",
         "folder": "missing: ",
-        "absent": "missing: ",
+        "absent": "missing: no file 'absent.wav'; write",
+        "linked": "missing: no file 'linked.wav': it is a link that leads nowhere; ",
+        "other": "missing: no file 'other.wav': 'other.flac' is there; ",
+        "unread": "missing: no file 'unread.wav': 'unread.m4a' is there, not read: .m4a; convert it",
     }
     extraction = ask(tmp_path, *expected, "good")
     assert set(extraction.failures) == set(expected)

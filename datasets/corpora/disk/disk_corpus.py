@@ -158,7 +158,7 @@ class DiskCorpus(ListedCorpus):
             yield str(error)
             return
         if missing := self._missing(listed):
-            yield f"{self._where}: {lacking_files(f'of {part.folder}', missing, len(listed))}"
+            yield f"{self._where}: {lacking_files(f'of {part.folder}', self.root, missing, len(listed))}"
         if part.files not in {None, len(listed)}:
             title = self.release.title
             yield f"{self._where}: {part.folder} has {len(listed)} files, {title} has {part.files}"

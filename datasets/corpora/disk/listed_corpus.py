@@ -11,6 +11,7 @@ from pathlib import Path
 from ....core.errors import CorpusError
 from ...missing import IncompleteCorpusError, MissingRecordingsError
 from ...protocols.corpus import Recording, Samples
+from ...signals.audio_kinds import why_missing
 from .audio_tree import AudioTree, Channel
 from .file_entries import FileEntry, locate, visible_files
 
@@ -148,7 +149,7 @@ class ListedCorpus(ABC):
             missing = self._missing(chosen)
             if missing:
                 part = "" if len(chosen) == len(every) else f" in split {split!r}"
-                lacking.append(lacking_files(f"{listing.title}{part}", missing, len(chosen)))
+                lacking.append(lacking_files(f"{listing.title}{part}", self.root, missing, len(chosen)))
             wanted += chosen
             gone.update(missing)
         if gone and not self._allow_missing:
@@ -194,6 +195,8 @@ class ListedCorpus(ABC):
         )
 
 
-def lacking_files(title: str, missing: Sequence[str], listed: int) -> str:
-    """The number of missing files, and the first of them, as part of a message."""
-    return f"{len(missing)} of the {listed} files {title} are missing, the first is {missing[0]!r}"
+def lacking_files(title: str, root: Path, missing: Sequence[str], listed: int) -> str:
+    """The number of missing files, and the first of them with what is there instead, as part of a message."""
+    instead = why_missing(locate(root, missing[0])).replace(": ", " (", 1)
+    closed = f"{instead})" if instead else ""
+    return f"{len(missing)} of the {listed} files {title} are missing, the first is {missing[0]!r}{closed}"

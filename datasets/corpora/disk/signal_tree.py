@@ -36,7 +36,7 @@ class SignalTree(DiskCorpus):
     def root(self) -> Path:
         """Folder that all paths are relative to: the one of `wav8k` or `wav16k`, or the one given."""
         given = self._given.expanduser().absolute()
-        for candidate in (given, *given.parents[:3], *_children(given)):
+        for candidate in (given, *_above(given), *_children(given)):
             if any((candidate / top).is_dir() for top in _TOPS):
                 return self._alone(candidate, given)
         for candidate in (given, *_children(given)):
@@ -124,6 +124,11 @@ class SignalTree(DiskCorpus):
             names = ", ".join(repr(other.name) for other in others)
             raise CorpusError(f"{self._where}: {str(given)!r} holds several sets ({names}); name one of these folders")
         return found
+
+
+def _above(given: Path) -> list[Path]:
+    """The roots of which a folder would be one of rate, of mode, or of a part."""
+    return [above for above in given.parents[:3] if given.relative_to(above).parts[0] in {"wav8k", "wav16k"}]
 
 
 def _children(folder: Path) -> list[Path]:

@@ -352,7 +352,7 @@ BROKEN: dict[str, tuple[Callable[[Folders, Path], object], str]] = {
     "m4a": (lambda _, path: path.rename(path.with_suffix(".m4a")), "not read: .m4a"),
     "AAC": (lambda _, path: path.rename(path.with_suffix(".AAC")), "not read: .aac"),
     "array": (lambda _, path: path.rename(path.with_suffix(".npy")), "not read: .npy"),
-    "broken link": (_broken_link, "unreadable: audio file 'u1.wav' is a link to '/gone/u1.wav', which is not there"),
+    "broken link": (_broken_link, "unreadable: audio file 'u1.wav' does not exist: it is a link that leads"),
     "shorter": (lambda f, path: save(path, f.estimates["u1"][:-81]), "length"),
     "longer": (lambda f, path: save(path, np.pad(f.estimates["u1"], (0, 81))), "length"),
     "not a number": (_not_a_number, "non_finite"),

@@ -179,3 +179,29 @@ def test_metadata_are_tables_without_recordings(tmp_path: Path) -> None:
         for ask in (corpus.digest, corpus.table):
             with pytest.raises(TsebenchError):
                 ask(path)
+
+
+def test_a_speaker_on_another_disk(speech: Path, tmp_path: Path) -> None:
+    """A speaker's folder that is a link is read; a disk that is gone is an error, and never a shorter corpus."""
+    whole = [recording.path for recording in open_speech(speech).recordings()]
+    disk = tmp_path / "disk2"
+    (speech / "test-clean" / "1089").rename(disk)
+    (speech / "test-clean" / "1089").symlink_to(disk)
+    assert [recording.path for recording in open_speech(speech).recordings()] == whole
+    disk.rename(tmp_path / "unmounted")
+    with pytest.raises(CorpusError, match=r"1 link below .*test-clean' lead nowhere, the first is '1089' to '.*disk2'"):
+        open_speech(speech).recordings()
+    assert any("lead nowhere" in line for line in open_speech(speech).problems())
+    corpus = open_speech(speech, allow_missing=True)
+    assert 0 < len(corpus.recordings()) < len(whole)
+    assert corpus.absent() == ("test-clean/1089",)
+
+
+def test_files_of_another_kind_are_named(speech: Path) -> None:
+    (file,) = speech.rglob("60-7-0000.flac")
+    file.rename(file.with_suffix(".wav"))
+    with pytest.raises(CorpusError, match=r"first is '.*60-7-0000.flac' \('60-7-0000.wav' is there\); complete"):
+        open_speech(speech).recordings()
+    file.with_suffix(".wav").rename(file.with_suffix(".m4a"))
+    with pytest.raises(CorpusError, match=r"\('60-7-0000.m4a' is there, not read: .m4a; convert it, .*\); complete"):
+        open_speech(speech).recordings()

@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from typing import Literal
 
 from .....core.errors import DatasetError
+from .....core.file_tree import nfc
 from ....corpora.scaper_set import ScaperSet
 from ....jams.events import SoundEvent, Soundscape, read_jams
 from ....jams.soundscapes import FoundFile, mixture_of
@@ -215,7 +216,7 @@ class FilesByName:
 
 
 def _path_of(event: SoundEvent) -> PurePosixPath:
-    return PurePosixPath(event.source_file.replace("\\", "/"))
+    return PurePosixPath(nfc(event.source_file.replace("\\", "/")))
 
 
 def _common_tail(one: PurePosixPath, other: PurePosixPath) -> int:
