@@ -11,6 +11,8 @@ from typing import Literal
 
 from ..core.text import error_text, safe_text, visible
 
+CRASHED = "crashed"
+"""Reason of a value whose worker process ended; a run that goes on tries it again."""
 MAX_REASON = 500
 MAX_DETAIL = 1_000_000
 Status = Literal["ok", "undefined", "failed"]

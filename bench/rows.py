@@ -19,7 +19,7 @@ from ..core.errors import ConfigError, DatasetError, OutputError
 from ..core.files import make_folder, write_atomic
 from ..core.text import visible
 from ..datasets.types import ConditionKind, Tag
-from .outcome import Score
+from .outcome import CRASHED, Score
 
 TAG_PREFIX = "tag_"
 _NUMBERS = {"n_active": pa.int32(), "n_inactive": pa.int32(), "value": pa.float64(), "weight": pa.float64()}
@@ -79,6 +79,16 @@ def read_shard(path: Path) -> pd.DataFrame:
     """
     rows: pd.DataFrame = _read_table(path).to_pandas()
     return rows
+
+
+def crashed_values(path: Path) -> int:
+    """Values of a shard that crashed, here or in what they are compared with.
+
+    Raises:
+        DatasetError: as `read_shard`.
+    """
+    rows = read_shard(path)
+    return int(rows.loc[rows["status"] == "failed", "reason"].str.split(":").str[-1].eq(CRASHED).sum())
 
 
 def read_rows(run_dirs: str | Path | Sequence[str | Path]) -> pd.DataFrame:

@@ -100,6 +100,7 @@ def score(
         device=device,
         jobs=jobs,
         progress=progress,
+        say=say,
     )
     result = score_folders(estimates=estimates, references=references, mixtures=mixtures, options=how)
     if result.unpaired:

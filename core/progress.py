@@ -22,6 +22,9 @@ from rich.text import Text
 Advance = Callable[[int], None]
 ProgressFactory = Callable[[str, int], AbstractContextManager[Advance]]
 
+Notify = Callable[[str], None]
+"""Takes one line that the user should see."""
+
 _LINE_EVERY_S = 20.0
 
 
@@ -29,6 +32,10 @@ _LINE_EVERY_S = 20.0
 def quiet(_what: str, _total: int) -> Iterator[Advance]:
     """No progress output."""
     yield lambda _count: None
+
+
+def silent(_line: str) -> None:
+    """No notices."""
 
 
 def on_console(console: Console) -> ProgressFactory:

@@ -12,7 +12,7 @@ from pathlib import Path
 from ...core.allocator import give_back_freed_memory
 from ...core.errors import ConfigError, OutputError
 from ...core.files import make_folder
-from ...core.progress import ProgressFactory, quiet
+from ...core.progress import Notify, ProgressFactory, quiet, silent
 from ...core.provenance import resolve_device
 from ...datasets.seeding import digest
 from ...systems.protocol import Family, SystemCard
@@ -52,6 +52,7 @@ class ScoreOptions:
     jobs: int = 2
     cache: Path | None = None
     progress: ProgressFactory = quiet
+    say: Notify = silent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +90,7 @@ def score_folders(*, estimates: Path, references: Path, mixtures: Path | None, o
         raise ConfigError(
             f"metric {plan.improvements[0].info.name!r} compares with the mixture: add --mixtures DIR, or leave it out"
         )
-    with FilePool(options.jobs) as pool, ExitStack() as stack:
+    with FilePool(options.jobs, notify=options.say) as pool, ExitStack() as stack:
         if plan.of_files:
             pool.start()  # the workers import their packages while headers are compared
             stack.enter_context(spared_threads(options.jobs))
@@ -101,7 +102,7 @@ def score_folders(*, estimates: Path, references: Path, mixtures: Path | None, o
             plan,
             device=device,
             pool=pool,
-            cache=ScoreCache(options.cache or default_cache_dir()),
+            cache=ScoreCache(options.cache or default_cache_dir(), notify=options.say),
             chunk_trials=CHUNK_TRIALS if device == "cpu" else _DEVICE_CHUNK,
         )
         rows, mixture_rows = _score(files, evaluation, record, options)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ...datasets.seeding import digest
 from ...systems.protocol import AnySystem
-from ..rows import write_shard
+from ..rows import crashed_values, write_shard
 from .earlier import forget
 from .estimate_store import FOLDER, SystemAnswers, estimate_path, estimates_folder
 from .evaluation import Evaluation
@@ -62,10 +62,7 @@ class DatasetRun:
         """
         plan, progress, tags_of = self._set.plan, self._run.options.progress, TrialTags(self._set.dataset).tags
         scores = SetScores(self._evaluation, run_id=self._run_id, progress=progress, tags_of=tags_of)
-        missing = {
-            title: [chunk for chunk, path in enumerate(paths) if not path.is_file()]
-            for title, paths in self._paths.items()
-        }
+        missing = self._missing()
         wanted = sorted({chunk for chunks in missing.values() for chunk in chunks})
         if plan.improvements and wanted:
             self._score_mixtures(scores, self._source(baseline), wanted)
@@ -74,6 +71,17 @@ class DatasetRun:
         for title, chunks in missing.items():
             for part in scores.rows(title, self._sources[title], chunks):
                 write_shard(self._paths[title][part.chunk], part.rows)
+
+    def _missing(self) -> dict[str, list[int]]:
+        """Chunks by title that have no shard, or one with values that crashed: those are tried once more."""
+        crashed = {path: crashed_values(path) for path in self.shards if path.is_file()}
+        if lost := sum(crashed.values()):
+            name = self._set.dataset.card.name
+            self._run.options.say(f"{name}: {lost} values crashed before; their trials are tried again")
+        return {
+            title: [chunk for chunk, path in enumerate(paths) if crashed.get(path, 1)]
+            for title, paths in self._paths.items()
+        }
 
     def _score_mixtures(self, scores: SetScores, source: SystemAnswers, wanted: Sequence[int]) -> None:
         """Score the mixtures: of a baseline that is no system of the run, what improvements need."""

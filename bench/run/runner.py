@@ -75,8 +75,8 @@ def run(config: RunConfig, options: RunOptions) -> RunResult:
 def _write_rows(planned: PlannedRun, sets: Sequence[OpenSet], record: RunRecord) -> list[Path]:
     """Write run.json and the shards that are missing; all shards of the run."""
     options, device = planned.options, planned.device
-    cache = ScoreCache(options.cache or default_cache_dir(), read=not options.fresh)
-    with FilePool(options.jobs) as pool:
+    cache = ScoreCache(options.cache or default_cache_dir(), read=not options.fresh, notify=options.say)
+    with FilePool(options.jobs, notify=options.say) as pool:
         work = []
         for each in sets:
             evaluation = Evaluation(

@@ -10,6 +10,7 @@ import json
 import os
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import Any
 
 from ... import __version__
 from ...core.content_hash import file_sha256
-from ...core.errors import OutputError
+from ...core.progress import Notify, silent
 from ...datasets.seeding import digest
 from ...systems.protocol import AnySystem
 from ..outcome import Score
@@ -85,10 +86,16 @@ def identity_of(
 
 
 class ScoreCache:
-    """Scores on disk by key and chunk; safe to share between runs at the same time. Without `read`, all is replaced."""
+    """Scores on disk by key and chunk; safe to share between runs at the same time.
 
-    def __init__(self, root: Path, *, read: bool = True) -> None:
-        self._root, self._read = root, read
+    Args:
+        read: without it, all is replaced.
+        notify: takes one line when the cache cannot be written; the scores are in the rows all the same.
+    """
+
+    def __init__(self, root: Path, *, read: bool = True, notify: Notify = silent) -> None:
+        self._root, self._read, self._notify = root, read, notify
+        self._broken = False
 
     def load(self, key: str, chunk: int) -> list[Score] | None:
         """The scores of one chunk, or None if they are not all there."""
@@ -100,12 +107,8 @@ class ScoreCache:
             return None
 
     def store(self, key: str, chunk: int, scores: Sequence[Score]) -> None:
-        """Keep the scores of one chunk, unless one of them failed.
-
-        Raises:
-            OutputError: the cache cannot be written.
-        """
-        if any(score.status == "failed" for score in scores):
+        """Keep the scores of one chunk, unless one of them failed or the cache could not be written before."""
+        if self._broken or any(score.status == "failed" for score in scores):
             return
         path = self._path(key, chunk)
         # A name of its own: two runs may store the same chunk at the same time.
@@ -115,8 +118,11 @@ class ScoreCache:
             draft.write_text(json.dumps([asdict(score) for score in scores]))
             draft.replace(path)
         except OSError as error:
-            problem = f"cannot write to the score cache {str(self._root)!r}: {error.strerror}"
-            raise OutputError(f"{problem}; set TSEBENCH_CACHE to another folder") from None
+            self._broken = True
+            with suppress(OSError):
+                draft.unlink()
+            problem = f"scores are not cached: cannot write to {str(self._root)!r}: {error.strerror}"
+            self._notify(f"{problem}; set TSEBENCH_CACHE to another folder, or free the disk")
 
     def _path(self, key: str, chunk: int) -> Path:
         return self._root / "scores" / key[:2] / key / f"{chunk:05d}.json"

@@ -1,7 +1,8 @@
-"""A process pool for metrics of one file: a crash or a hang costs one value, nothing else.
+"""A process pool for metrics of one file: a hang costs one value, a crash at most one, nothing else.
 
 Each worker is a process of its own, driven by one thread over a pipe, so that the task that brought a worker down is
-always known: the value fails, the worker is replaced, and the tasks of the other workers go on undisturbed.
+always known: the worker is replaced, the task is tried once more (a kill from outside is no fault of the metric), and
+the tasks of the other workers go on undisturbed.
 (`ProcessPoolExecutor` would fail every task in flight, and its workers would import the caller's main script again.)
 """
 
@@ -12,18 +13,23 @@ import pickle
 import subprocess
 import sys
 import threading
+from collections import deque
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from queue import LifoQueue
 from types import TracebackType
 
 from ...core.errors import TsebenchError
-from ..outcome import Job, Outcome, attempt, failed, raised
+from ...core.progress import Notify, silent
+from ..outcome import CRASHED, Job, Outcome, attempt, failed, raised
 from .worker import READY, read_frame, write_frame
 
 TIME_LIMIT_S = 120.0
+START_TRIES = 3
+MAX_REPLY = 1 << 26
 _SERVE = "from tsebench.bench.scoring.worker import serve; serve()"
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
@@ -36,10 +42,14 @@ class FilePool:
     Args:
         jobs: number of workers; 0 computes in the calling process, for tests and debugging.
         time_limit_s: a value that takes longer fails with the reason `time_limit`.
+        notify: takes one line about crashes when the pool is left.
     """
 
-    def __init__(self, jobs: int, *, time_limit_s: float = TIME_LIMIT_S) -> None:
-        self._time_limit_s = time_limit_s
+    def __init__(self, jobs: int, *, time_limit_s: float = TIME_LIMIT_S, notify: Notify = silent) -> None:
+        self._time_limit_s, self._notify = time_limit_s, notify
+        self._crashes: deque[bool] = deque()
+        """For each task whose worker crashed, whether its second try crashed, too."""
+        self._dropped = False
         self._threads = ThreadPoolExecutor(jobs, "file-metric") if jobs > 0 else None
         # The worker that was used last is taken first, so that few tasks start few workers.
         self._idle: LifoQueue[_Worker | None] = LifoQueue()
@@ -56,6 +66,7 @@ class FilePool:
         """Finish what was submitted; after an error, drop it."""
         if self._threads is None:
             return
+        self._dropped = kind is not None
         self._threads.shutdown(wait=kind is None, cancel_futures=kind is not None)
         if kind is not None:
             for worker in list(self._busy):
@@ -64,6 +75,8 @@ class FilePool:
         while not self._idle.empty():
             if idle := self._idle.get():
                 idle.close()
+        if self._crashes:
+            self._notify(_crash_line(len(self._crashes), sum(self._crashes)))
 
     def start(self) -> None:
         """Start the workers now, so that the first jobs need not wait for them."""
@@ -74,7 +87,7 @@ class FilePool:
     def submit(self, job: Job) -> Future[Outcome]:
         """Do one job, which gives a value or an outcome and can be pickled.
 
-        The future raises only if no worker can be started.
+        The future raises only if no worker can be started, three times in a row.
         """
         if self._threads is not None:
             return self._threads.submit(self._run, job)
@@ -87,24 +100,80 @@ class FilePool:
             payload = pickle.dumps(job, protocol=pickle.HIGHEST_PROTOCOL)
         except (pickle.PicklingError, AttributeError, TypeError, RecursionError) as error:
             return raised(error)  # the metric cannot be sent to a worker
+        outcome = self._call(payload)
+        if _crashed(outcome) and not self._dropped:
+            outcome = self._call(payload)
+            self._crashes.append(_crashed(outcome))
+        return outcome
+
+    def _call(self, payload: bytes) -> Outcome:
         worker = self._idle.get()
         try:
-            worker = worker or _Worker()
+            if worker and not worker.alive:  # killed while it had nothing to do
+                worker.close()
+                worker = None
+            worker = worker or self._started()
             self._busy.add(worker)
-            return worker.call(payload, self._time_limit_s)
+            return failed(CRASHED) if self._dropped else worker.call(payload, self._time_limit_s)
         finally:
             if worker:
                 self._busy.discard(worker)
             self._idle.put(worker if worker and worker.alive else None)
 
+    def _started(self) -> _Worker:
+        """A new worker; one that dies while it starts is started again, a few times."""
+        for _ in range(START_TRIES - 1):
+            try:
+                return _Worker()
+            except _StartError:
+                if self._dropped:
+                    raise
+        return _Worker()
+
+
+def _crashed(outcome: Outcome) -> bool:
+    return (outcome.status, outcome.reason) == ("failed", CRASHED)
+
+
+def _crash_line(crashes: int, lost: int) -> str:
+    end = (
+        f"{lost} failed again and have the reason {CRASHED!r}; the next run tries them again" if lost else "all worked"
+    )
+    return f"{crashes} values of file metrics whose worker process crashed were tried once more: {end}"
+
+
+class _StartError(TsebenchError):
+    """A worker process does not come up."""
+
 
 class _Worker:
-    """The parent's side of one worker process; TsebenchError if it does not come up."""
+    """The parent's side of one worker process; _StartError if it does not come up."""
 
     def __init__(self) -> None:
-        self.alive = True
+        self._open = True
+        try:
+            self._process = self._begun()
+        except OSError as error:  # no memory, or no more processes
+            raise _StartError(f"cannot start a worker process for file metrics: {error.strerror}") from None
+        with self._limit(TIME_LIMIT_S):
+            ready = self._receive() == READY
+        if not ready:
+            self.close()
+            raise _StartError(
+                f"a worker process for file metrics does not start, tried {START_TRIES} times: exit code "
+                f"{self._process.returncode}, its own message is above; check that {sys.executable!r} can import "
+                "tsebench, and the memory"
+            )
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can take a task."""
+        return self._open and self._process.poll() is None
+
+    @staticmethod
+    def _begun() -> subprocess.Popen[bytes]:
         path = os.pathsep.join(folder or str(Path.cwd()) for folder in sys.path)
-        self._process = subprocess.Popen(
+        return subprocess.Popen(
             # -P: a file of the working directory must not hide a module.
             [sys.executable, "-P", "-c", _SERVE],
             stdin=subprocess.PIPE,
@@ -113,37 +182,37 @@ class _Worker:
             # Out of reach of Ctrl-C, also before it can ignore it: the parent ends it.
             process_group=0,
         )
-        if self._receive() != READY:
-            self.close()
-            raise TsebenchError(
-                f"a worker process for file metrics does not start: exit code {self._process.returncode}, its own "
-                f"message is above; check that {sys.executable!r} can import tsebench"
-            )
 
-    def call(self, payload: bytes, time_limit_s: float) -> Outcome:
-        """Have one task done; a worker that breaks is closed."""
+    @contextmanager
+    def _limit(self, seconds: float) -> Iterator[threading.Event]:
+        """Kill the process when the time is over, and set the event."""
         expired = threading.Event()
 
         def expire() -> None:
             expired.set()
             self.kill()
 
-        timer = threading.Timer(time_limit_s, expire)
+        timer = threading.Timer(seconds, expire)
         timer.start()
         try:
-            if self._process.stdin:
-                write_frame(self._process.stdin, payload)
-            reply = self._receive()
-        except OSError:
-            reply = None
-        timer.cancel()
-        timer.join()
-        if reply is None or expired.is_set():
+            yield expired
+        finally:
+            timer.cancel()
+            timer.join()
+
+    def call(self, payload: bytes, time_limit_s: float) -> Outcome:
+        """Have one task done; a worker that breaks is closed."""
+        outcome: Outcome | None = None
+        with self._limit(time_limit_s) as expired:
+            try:
+                if self._process.stdin:
+                    write_frame(self._process.stdin, payload)
+                outcome = _outcome(self._receive())
+            except OSError:
+                outcome = None  # the process is gone
+        if outcome is None or expired.is_set():
             self.close()
-        if reply is None:
-            return failed("time_limit" if expired.is_set() else "crashed")
-        outcome: Outcome = pickle.loads(reply)  # noqa: S301 - from our own process
-        return outcome
+        return outcome or failed("time_limit" if expired.is_set() else CRASHED)
 
     def kill(self) -> None:
         """End the process at once."""
@@ -151,7 +220,7 @@ class _Worker:
 
     def close(self) -> None:
         """End the process: its input closes, and it is killed if that is not enough."""
-        self.alive = False
+        self._open = False
         for stream in filter(None, (self._process.stdin, self._process.stdout)):
             with suppress(OSError):
                 stream.close()
@@ -162,4 +231,13 @@ class _Worker:
             self._process.wait()
 
     def _receive(self) -> bytes | None:
-        return read_frame(self._process.stdout) if self._process.stdout else None
+        return read_frame(self._process.stdout, MAX_REPLY) if self._process.stdout else None
+
+
+def _outcome(reply: bytes | None) -> Outcome | None:
+    """The outcome in a reply; None if the process ended before it, or has overwritten it."""
+    try:
+        found: object = pickle.loads(reply) if reply is not None else None  # noqa: S301 - from our own process
+    except Exception:  # noqa: BLE001 - bytes of a broken process; the value fails as crashed
+        return None
+    return found if isinstance(found, Outcome) else None

@@ -37,11 +37,11 @@ def write_frame(stream: IO[bytes], payload: bytes) -> None:
     stream.flush()
 
 
-def read_frame(stream: IO[bytes]) -> bytes | None:
-    """The next frame, or None if the other side is gone."""
+def read_frame(stream: IO[bytes], most: int = 1 << 40) -> bytes | None:
+    """The next frame, or None if the other side is gone or sends more than `most` bytes."""
     head = stream.read(_LENGTH.size)
     if len(head) < _LENGTH.size:
         return None
     (length,) = _LENGTH.unpack(head)
-    payload = stream.read(length)
+    payload = stream.read(length) if length <= most else b""
     return payload if len(payload) == length else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -11,6 +12,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import soundfile
 import torch
@@ -482,6 +485,21 @@ def test_a_run_that_stops_between_shards_goes_on(sounds: Path, tmp_path: Path) -
     Scripted.stop_after, Scripted.batches = None, []
     go(out, sounds, batch_size=1)
     assert len(Scripted.batches) == 12 - 4 * len(there)
+    go(tmp_path / "undisturbed", sounds, fresh=True)
+    assert_same(out, tmp_path / "undisturbed")
+
+
+@pytest.mark.parametrize("reason", ["crashed", "mixture:crashed"])
+def test_values_that_crashed_are_tried_again_when_the_run_goes_on(sounds: Path, tmp_path: Path, reason: str) -> None:
+    out, lines = tmp_path / "crashed", list[str]()
+    go(out, sounds)
+    shard = next((out / "rows").glob("part-*"))
+    whole = pq.read_table(shard)
+    spoilt = {"value": math.nan, "status": "failed", "reason": reason}
+    table = pa.Table.from_pylist([{**row, **spoilt} for row in whole.to_pylist()[:2]], schema=whole.schema)
+    pq.write_table(pa.concat_tables([table, whole.slice(2)]), shard)
+    run(config(sounds), RunOptions(out=out, jobs=0, device="cpu", chunk_trials=4, say=lines.append))
+    assert lines == ["sounds: 2 values crashed before; their trials are tried again"]
     go(tmp_path / "undisturbed", sounds, fresh=True)
     assert_same(out, tmp_path / "undisturbed")
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import math
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +15,6 @@ import pytest
 from tsebench.bench.outcome import Score
 from tsebench.bench.scoring import cache as cache_module
 from tsebench.bench.scoring.cache import ScoreCache, default_cache_dir, system_identity
-from tsebench.core.errors import OutputError
 from tsebench.systems.protocol import SystemCard
 from tsebench.systems.registry import load_system
 
@@ -110,10 +111,27 @@ def test_writers_of_one_chunk_at_the_same_time_leave_one_whole_entry(tmp_path: P
     assert len(files(tmp_path)) == 1  # no drafts
 
 
-def test_a_cache_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+def test_a_cache_that_cannot_be_written_is_a_warning_once(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(OutputError, match=r"score cache .*file.*TSEBENCH_CACHE"):
-        ScoreCache(tmp_path / "file").store("key", 0, [SCORE])
+    lines: list[str] = []
+    cache = ScoreCache(tmp_path / "file", notify=lines.append)
+    for chunk in range(3):
+        cache.store("key", chunk, [SCORE])
+    assert len(lines) == 1
+    assert "scores are not cached" in lines[0]
+    assert "TSEBENCH_CACHE" in lines[0]
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO])
+def test_a_full_disk_leaves_no_draft(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    def full(self: Path, target: Path) -> None:
+        raise OSError(code, os.strerror(code))
+
+    lines: list[str] = []
+    monkeypatch.setattr(Path, "replace", full)
+    ScoreCache(tmp_path, notify=lines.append).store("key", 0, [SCORE])
+    assert os.strerror(code) in lines[0]
+    assert not files(tmp_path)
 
 
 def test_the_folder_is_named_by_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import shutil
+import signal
 import time
 from concurrent.futures import Future
 from functools import partial
@@ -48,9 +50,16 @@ class Wild:
         if deed == 9: time.sleep(0.2)
         if deed == 10: return os.getpid()
         if deed == 11: return int(os.environ["OMP_NUM_THREADS"])
+        if deed == 12 and not os.path.exists(os.environ["WILD_MARK"]):
+            open(os.environ["WILD_MARK"], "w").close()
+            os.kill(os.getpid(), signal.SIGKILL)
+        if deed == 13:
+            for fd in range(3, 20):
+                try: os.write(fd, b"x" * 400)
+                except OSError: pass
         return float(estimate.mean())
 '''
-NOTHING, EXIT, HANG, RAISE, SEGFAULT, PRINT, UNDEFINED, FAIL, NAN, SLOW, PID, THREADS = range(12)
+NOTHING, EXIT, HANG, RAISE, SEGFAULT, PRINT, UNDEFINED, FAIL, NAN, SLOW, PID, THREADS, ONCE, SCRIBBLE = range(14)
 
 
 @pytest.fixture
@@ -107,6 +116,75 @@ def test_a_crash_costs_its_own_value_only(wild: FileMetric) -> None:
             assert (outcome.status, outcome.reason) == ("failed", "crashed")
         else:
             assert (outcome.status, outcome.value) == ("ok", float(i))
+
+
+def test_a_worker_that_is_killed_at_work_costs_no_value(
+    wild: FileMetric, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WILD_MARK", str(tmp_path / "killed"))
+    lines: list[str] = []
+    with FilePool(1, notify=lines.append) as pool:
+        assert ask(pool, wild, ONCE).result(timeout=60).value == 0.5
+    assert lines == ["1 values of file metrics whose worker process crashed were tried once more: all worked"]
+
+
+def test_a_task_that_always_crashes_is_tried_twice_and_said(wild: FileMetric) -> None:
+    lines: list[str] = []
+    with FilePool(1, notify=lines.append) as pool:
+        assert ask(pool, wild, EXIT).result(timeout=60).reason == "crashed"
+        assert ask(pool, wild, NOTHING).result(timeout=60).value == 0.5
+    assert lines == [
+        "1 values of file metrics whose worker process crashed were tried once more: 1 failed again and have the "
+        "reason 'crashed'; the next run tries them again"
+    ]
+
+
+def test_idle_workers_that_are_killed_are_replaced_in_silence(wild: FileMetric) -> None:
+    lines: list[str] = []
+    with FilePool(1, notify=lines.append) as pool:
+        for _ in range(2):
+            pid = int(ask(pool, wild, PID).result(timeout=60).value)
+            os.kill(pid, signal.SIGKILL)
+            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        assert ask(pool, wild, NOTHING).result(timeout=60).value == 0.5
+    assert lines == []
+
+
+def test_a_metric_that_writes_into_the_pipe_costs_its_own_value(wild: FileMetric, capfd: Any) -> None:
+    with FilePool(1) as pool:
+        assert ask(pool, wild, SCRIBBLE).result(timeout=60).reason == "crashed"
+        assert ask(pool, wild, NOTHING).result(timeout=60).value == 0.5
+    capfd.readouterr()
+
+
+@pytest.mark.parametrize("deaths", [1, 2])
+def test_a_worker_that_is_killed_while_it_starts_is_started_again(
+    wild: FileMetric, monkeypatch: pytest.MonkeyPatch, deaths: int
+) -> None:
+    begin, started = pool_module._Worker._begun, []
+
+    def begun() -> Any:
+        process = begin()
+        started.append(process)
+        if len(started) <= deaths:
+            process.kill()
+        return process
+
+    monkeypatch.setattr(pool_module._Worker, "_begun", staticmethod(begun))
+    with FilePool(1) as pool:
+        assert ask(pool, wild, NOTHING).result(timeout=60).value == 0.5
+    assert len(started) == deaths + 1
+
+
+def test_a_machine_without_room_for_a_process_is_a_clear_error(
+    wild: FileMetric, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(pool_module.subprocess, "Popen", full)
+    with FilePool(1) as pool, pytest.raises(TsebenchError, match=r"cannot start a worker process.*unavailable"):
+        ask(pool, wild, NOTHING).result(timeout=30)
 
 
 def test_a_hang_is_ended_by_the_time_limit(wild: FileMetric) -> None:
@@ -172,7 +250,7 @@ def test_an_error_in_the_caller_does_not_wait_for_hanging_metrics(wild: FileMetr
 
 def test_a_worker_that_cannot_start_is_a_clear_error(wild: FileMetric, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.executable", shutil.which("false"))
-    with FilePool(1) as pool, pytest.raises(TsebenchError, match="does not start: exit code 1"):
+    with FilePool(1) as pool, pytest.raises(TsebenchError, match="does not start, tried 3 times: exit code 1"):
         ask(pool, wild, NOTHING).result(timeout=30)
 
 
