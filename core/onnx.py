@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import ConfigError, suggest
+from .file_kinds import HEAD, file_kind
 
 CUDA = "CUDAExecutionProvider"
 ON_CPU = "install onnxruntime-gpu instead of onnxruntime, or set the metric's `on_cpu: true`"
@@ -52,7 +53,7 @@ def load_errors() -> tuple[type[Exception], ...]:
     """Exceptions of onnxruntime for a bad model or input; most of them have no common base class."""
     kinds = vars(import_module("onnxruntime.capi.onnxruntime_pybind11_state")).values()
     own = (k for k in kinds if isinstance(k, type) and issubclass(k, Exception))
-    return (*own, RuntimeError, ValueError)
+    return (*own, RuntimeError, ValueError, MemoryError)
 
 
 @lru_cache(maxsize=4)
@@ -170,7 +171,8 @@ def open_model(path: Path, *, where: str, device: str = "cpu", output: str | Non
         problem = f"cannot read model {str(path)!r}: {error.strerror}"
         raise ConfigError(f"{where}: {problem}; give the path of a file") from None
     except load_errors() as error:
-        problem = f"cannot be loaded: {_line(error)}"
+        kind = _kind(file)
+        problem = f"is {kind}" if kind else f"cannot be loaded: {_line(error)}"
         raise ConfigError(f"{what} {problem}; give an ONNX file that holds all its weights") from None
     if device != "cpu" and CUDA not in opened.get_providers():
         raise ConfigError(f"{where}: onnxruntime cannot use {device!r}; {ON_CPU}")
@@ -198,6 +200,16 @@ def _chosen_output(opened: Any, what: str, output: str | None) -> str:
         f"{what} has {len(outputs)} outputs of numbers ({', '.join(outputs)}) where one is needed; "
         "name it with the setting `output` if the metric has it, or give another model"
     )
+
+
+def _kind(file: Path) -> str | None:
+    """Kind of a file that is no ONNX model."""
+    try:
+        with file.open("rb") as opened:
+            kind = file_kind(opened.read(HEAD))
+    except OSError:
+        return None
+    return None if kind == "an ONNX file" else kind
 
 
 def _line(error: Exception) -> str:

@@ -34,6 +34,7 @@ _WINDOW = WINDOW_S * SAMPLE_RATE_HZ
 _ALLOWED = {"n_mels": (80, 128), "n_audio_ctx": (1500,), "n_vocab": (51864, 51865, 51866)}
 _DISTRIBUTION = "openai-whisper"
 _package = partial(import_package, "whisper", distribution=_DISTRIBUTION)
+_WANTED = "Whisper needs the entries 'dims' and 'model_state_dict'"
 _GIVE = "give a size (whisper:base.en) or a path (whisper:/models/base.en.pt)"
 
 
@@ -170,6 +171,7 @@ def _model(path: Path, sha256: str, device: str) -> Any:
     if digest != sha256:
         raise CheckpointError(f"{str(path)!r} changed since the run began; begin it again")
     try:
+        _check_fit(dims, state)
         model = package.model.Whisper(dims)
         model.load_state_dict(state)
     except (RuntimeError, TypeError, ValueError) as error:
@@ -178,17 +180,35 @@ def _model(path: Path, sha256: str, device: str) -> Any:
     return model.to(device).eval()
 
 
+def _check_fit(dims: Any, state: Mapping[str, Tensor]) -> None:
+    """Raise a ValueError if the weights are not of the dimensions' sizes, before anything of those sizes is made."""
+    expected = {
+        "encoder.conv1.weight": (dims.n_audio_state, dims.n_mels, 3),
+        "encoder.positional_embedding": (dims.n_audio_ctx, dims.n_audio_state),
+        f"encoder.blocks.{dims.n_audio_layer - 1}.attn.query.weight": (dims.n_audio_state,) * 2,
+        "decoder.token_embedding.weight": (dims.n_vocab, dims.n_text_state),
+        "decoder.positional_embedding": (dims.n_text_ctx, dims.n_text_state),
+        f"decoder.blocks.{dims.n_text_layer - 1}.attn.query.weight": (dims.n_text_state,) * 2,
+    }
+    for name, shape in expected.items():
+        found = tuple(state[name].shape) if name in state else None
+        if found != shape:
+            raise ValueError(f"{name} has the shape {found}, and 'dims' says {shape}")
+
+
 def _read(path: Path) -> tuple[str, Any, Mapping[str, Tensor]]:
     """SHA-256, dimensions and weights of a checkpoint; nothing in it is run."""
-    from ...systems.checkpoints.checkpoint import from_bytes  # noqa: PLC0415
+    from ...systems.checkpoints.archive import load_archive, outline_of  # noqa: PLC0415
+    from ...systems.checkpoints.foreign import describe  # noqa: PLC0415
+    from ...systems.checkpoints.weights import weights_of  # noqa: PLC0415
 
-    archive = _read_bytes(path)
-    content = from_bytes(archive, path=path)
+    archive, where = _read_bytes(path), f"checkpoint {str(path)!r}"
+    content = load_archive(archive, where=where, wanted=_WANTED)
     if not isinstance(content, dict) or not {"dims", "model_state_dict"} <= content.keys():
-        raise CheckpointError(
-            f"checkpoint {str(path)!r} is not of openai-whisper: it needs the entries 'dims' and 'model_state_dict'"
-        )
-    return hashlib.sha256(archive).hexdigest(), _dimensions(content["dims"], path), content["model_state_dict"]
+        kind = describe(outline_of(archive, where=where, wanted=_WANTED).root)
+        raise CheckpointError(f"{where} is {kind}, not of openai-whisper: {_WANTED}")
+    state = weights_of(content["model_state_dict"], where=where, wanted=_WANTED)
+    return hashlib.sha256(archive).hexdigest(), _dimensions(content["dims"], path), state
 
 
 def _dimensions(dims: object, path: Path) -> Any:
@@ -206,10 +226,9 @@ def _dimensions(dims: object, path: Path) -> Any:
 
 
 def _read_bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise CheckpointError(f"cannot read {str(path)!r}: {_reason(error)}") from None
+    from ...systems.checkpoints.checkpoint import read_weights  # noqa: PLC0415
+
+    return read_weights(path)
 
 
 def _reason(error: Exception) -> str:

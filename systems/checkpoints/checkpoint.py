@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import pickle
-import warnings
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,26 +20,14 @@ from ...core.files import make_folder, write_atomic
 from ...core.validation import StrictModel, explain, parse
 from ...datasets.contents import Contents
 from .adaptation_card import Adaptation
+from .archive import load_archive, outline_of
+from .foreign import describe
+from .weights import weights_of
 
 M = TypeVar("M", bound=BaseModel)
 
 WEIGHTS, CARD = "model.pt", "card.json"
 ZOO = Path(__file__).resolve().parents[1] / "zoo"
-
-# Errors of torch.load for files that are cut, corrupt, hostile or no checkpoint.
-UNREADABLE = (
-    pickle.UnpicklingError,
-    RuntimeError,
-    EOFError,
-    OSError,
-    ValueError,
-    TypeError,
-    KeyError,
-    IndexError,
-    AttributeError,
-    MemoryError,
-    OverflowError,
-)
 
 
 class CheckpointCard(StrictModel):
@@ -103,17 +90,19 @@ def load_checkpoint(checkpoint: str | Path, *, architecture: str) -> Checkpoint:
         CheckpointError: missing, damaged, unsafe to load, of another system, or not finite.
     """
     path = find_checkpoint(checkpoint)
+    where = f"checkpoint {str(path)!r}"
+    wanted = f"system {architecture!r} opens {WEIGHTS} with its {CARD}, as `tsebench train` writes them"
+    if not path.with_name(CARD).is_file():
+        kind = describe(outline_of(read_weights(path), where=where, wanted=wanted).root)
+        raise CheckpointError(f"{where} is {kind}, and no {CARD} is next to it; {wanted}")
     card = _read_card(path.with_name(CARD))
     if card.architecture != architecture:
         raise CheckpointError(
             f"checkpoint {str(path)!r} is of system {card.architecture!r}, but system {architecture!r} was to load it"
         )
-    weights = _read_bytes(path)
-    state = from_bytes(weights, path=path)
-    if not isinstance(state, dict) or not state:
-        raise CheckpointError(f"checkpoint {str(path)!r} holds no state dictionary of weights")
-    for name, tensor in state.items():
-        check_finite(name, tensor, where=f"checkpoint {str(path)!r}")
+    weights = read_weights(path)
+    loaded = load_archive(weights, where=where, wanted=wanted)
+    state = weights_of(loaded, where=where, wanted=wanted)
     if hashlib.sha256(weights).hexdigest() != card.sha256:
         raise CheckpointError(
             f"checkpoint {str(path)!r} does not match the sha256 {card.sha256[:12]}… of its "
@@ -201,47 +190,35 @@ def from_bytes(archive: bytes, *, path: Path) -> object:
     Raises:
         CheckpointError: not a torch archive, damaged, or more than tensors and plain values in it.
     """
-    if not archive.startswith(b"PK\x03\x04"):
-        raise CheckpointError(f"checkpoint {str(path)!r} is not a torch archive; save it again")
-    try:
-        with warnings.catch_warnings():
-            # torch warns about TorchScript archives and raises an error too.
-            warnings.simplefilter("ignore")
-            return torch.load(io.BytesIO(archive), map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:
-        reason = "it is damaged or holds more than tensors and plain values; nothing in it was run"
-    except UNREADABLE as error:
-        reason = f"it is damaged or cut short ({type(error).__name__})"
-    raise CheckpointError(f"cannot load checkpoint {str(path)!r}: {reason}") from None
+    wanted = "give a file that torch.save made of tensors and plain values"
+    return load_archive(archive, where=f"checkpoint {str(path)!r}", wanted=wanted)
 
 
 def _kind(tensor: Tensor) -> str:
     return f"{str(tensor.dtype).removeprefix('torch.')} {list(tensor.shape)}"
 
 
-def _read_bytes(path: Path) -> bytes:
+def read_weights(path: Path) -> bytes:
+    """Bytes of a file of weights; a CheckpointError if it cannot be read or is larger than the memory."""
     try:
+        size, memory = path.stat().st_size, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        if size > memory:
+            raise CheckpointError(f"{str(path)!r} has {size} bytes, and this machine has {memory} of memory")
         return path.read_bytes()
     except OSError as error:
         raise CheckpointError(f"cannot read {str(path)!r}: {error.strerror or error}") from None
+    except MemoryError:
+        raise CheckpointError(f"cannot read {str(path)!r}: its {size} bytes do not fit into memory") from None
 
 
 def _read_card(path: Path) -> CheckpointCard:
     if not path.is_file():
         raise CheckpointError(f"no {CARD} at {str(path)!r}: it belongs next to the weights")
     try:
-        return CheckpointCard.model_validate(json.loads(_read_bytes(path)))
+        return CheckpointCard.model_validate(json.loads(read_weights(path)))
     except ValidationError as error:
         raise CheckpointError(explain(error, CheckpointCard, where=str(path))) from None
+    except RecursionError:
+        raise CheckpointError(f"{str(path)!r} is nested too deeply; it is no {CARD} of tsebench") from None
     except ValueError as error:
-        raise CheckpointError(f"{str(path)!r} is not JSON: {error}") from None
-
-
-def check_finite(name: object, tensor: object, *, where: str) -> None:
-    """Raise a CheckpointError, starting with `where`, for an entry that is not a named, finite tensor."""
-    if not isinstance(name, str) or not isinstance(tensor, Tensor):
-        raise CheckpointError(
-            f"{where}: entry {name!r} is a {type(tensor).__name__}, not a tensor; save the state_dict alone"
-        )
-    if not bool(torch.isfinite(tensor).all()):
-        raise CheckpointError(f"{where}: weight {name!r} holds NaN or inf; train it again")
+        raise CheckpointError(f"{str(path)!r} is not JSON: {str(error)[:200]}") from None

@@ -7,24 +7,24 @@ from __future__ import annotations
 
 import codecs
 import hashlib
-import io
-import pickle
-import re
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import torch
 from torch import Tensor
 from torch.torch_version import TorchVersion
 
 from ...core.errors import CheckpointError
-from ..checkpoints.checkpoint import UNREADABLE, check_finite
+from ..checkpoints.archive import load_archive, outline_of
+from ..checkpoints.checkpoint import read_weights
+from ..checkpoints.foreign import as_table, describe, is_lightning, is_tensor
+from ..checkpoints.weights import weights_of
+from .asteroid_recipes import inert_constructors, recipe_package
 
 _KEYS = ("model_name", "model_args", "state_dict")
+_WANTED = "give the file that `serialize()` and torch.save made, with model_name, model_args, state_dict"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,52 +40,46 @@ class Package:
 
 
 def read_package(path: Path) -> Package:
-    """Read a model file safely.
+    """Read a model file safely: of `serialize()`, of Lightning, or weights alone with the recipe's conf.yml.
 
     Raises:
         CheckpointError: it is missing, damaged, unsafe, not such a dictionary, or not finite.
     """
     where = f"model file {str(path)!r}"
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise CheckpointError(f"cannot read {where}: {error.strerror or error}") from None
-    loaded = _loaded(content, where)
-    missing = [key for key in _KEYS if not isinstance(loaded, dict) or key not in loaded]
-    if missing:
-        raise CheckpointError(
-            f"{where} lacks {', '.join(map(repr, missing))}; give the file that `serialize()` and "
-            f"torch.save made, with {', '.join(_KEYS)}"
-        )
+    content = read_weights(path)
+    found = outline_of(content, where=where, wanted=_WANTED)
+    constructors = [*_plain_values(), *inert_constructors(found.names)]
+    loaded = load_archive(content, where=where, wanted=_WANTED, constructors=constructors)
+    kind, table = describe(found.root), as_table(found.root)
+    if not isinstance(loaded, Mapping) or table is None:
+        raise CheckpointError(f"{where} is {kind}; {_WANTED}")
+    digest = hashlib.sha256(content)
+    if missing := [key for key in _KEYS if key not in loaded]:
+        if not is_lightning(table) and not all(is_tensor(value) for value in table.values()):
+            raise CheckpointError(f"{where} is {kind}, and lacks {', '.join(map(repr, missing))}; {_WANTED}")
+        loaded = recipe_package(loaded, path=path, where=where, kind=kind)
+        # The arguments may come from another file, and determine the answer too.
+        digest.update(repr(sorted(loaded["model_args"].items())).encode())
+    return _package(loaded, where=where, sha256=digest.hexdigest())
+
+
+def _package(loaded: Mapping[Any, Any], *, where: str, sha256: str) -> Package:
     name, args, state = (loaded[key] for key in _KEYS)
     if not isinstance(name, str) or not isinstance(args, Mapping) or not isinstance(state, Mapping):
         kinds = ", ".join(type(part).__name__ for part in (name, args, state))
         raise CheckpointError(f"{where}: {', '.join(_KEYS)} are {kinds}, not a name and two tables")
-    for key, tensor in state.items():
-        check_finite(key, tensor, where=where)
+    if not all(isinstance(key, str) for key in args):
+        raise CheckpointError(f"{where}: model_args has a key that is no name of an argument")
+    weights = weights_of(state, where=where, wanted=_WANTED) if state else {}
     infos = loaded.get("infos")
     return Package(
         name=name,
         args=dict(args),
-        state=dict(state),
+        state=weights,
         infos=infos if isinstance(infos, Mapping) else {},
-        sha256=hashlib.sha256(content).hexdigest(),
+        sha256=sha256,
         where=where,
     )
-
-
-def _loaded(content: bytes, where: str) -> Any:
-    """Content of a torch file that is neither damaged nor unsafe."""
-    try:
-        with warnings.catch_warnings(), torch.serialization.safe_globals(_plain_values()):
-            # torch warns about TorchScript archives and raises an error too.
-            warnings.simplefilter("ignore")
-            return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        reason = _line(error)
-    except UNREADABLE as error:
-        reason = f"it is damaged or cut short ({type(error).__name__})"
-    raise CheckpointError(f"cannot load {where}: {reason}; nothing in it was run")
 
 
 def _plain_values() -> list[Callable[..., Any] | tuple[Callable[..., Any], str]]:
@@ -94,11 +88,3 @@ def _plain_values() -> list[Callable[..., Any] | tuple[Callable[..., Any], str]]
     kinds = {type(np.dtype(code)) for code in "?bBhHiIlLqQefd"}
     # Files of older versions of NumPy have the former name of the module.
     return [(scalar, "numpy.core.multiarray.scalar"), scalar, np.dtype, codecs.encode, TorchVersion, *kinds]
-
-
-def _line(error: Exception) -> str:
-    """Reason of a refusal, from torch's message."""
-    named = re.search(r"GLOBAL (\S+)", str(error))
-    if named is None:
-        return "it is damaged or holds more than tensors and plain values"
-    return f"it needs {named[1]!r} to be opened, where tensors and plain values are allowed"

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ...core.errors import CheckpointError, ConfigError
 from ...core.files import write_atomic
-from ..checkpoints.checkpoint import from_bytes, to_bytes
+from ..checkpoints.checkpoint import from_bytes, read_weights, to_bytes
 from .config import TrainConfig
 
 LAST = "last.ckpt"
@@ -104,15 +104,21 @@ def load_state(out: Path, *, identity: str) -> TrainingState | None:
     path = out / LAST
     if not path.is_file():
         return None
-    content = from_bytes(path.read_bytes(), path=path)
+    content = from_bytes(read_weights(path), path=path)
     keys = {"identity", "progress", "net", "best", "optimiser"}
     if not isinstance(content, dict) or set(content) - {"prepared"} != keys:
+        raise CheckpointError(f"{str(path)!r} is not a training state; delete it to start afresh")
+    tables = (content[key] for key in ("progress", "net", "best", "optimiser"))
+    if not all(isinstance(table, Mapping) for table in tables):
         raise CheckpointError(f"{str(path)!r} is not a training state; delete it to start afresh")
     if content.pop("identity") != identity:
         raise ConfigError(
             f"{str(path)!r} belongs to a run with another config or other data; choose another "
             "--out, or delete it to start afresh"
         )
-    progress = dict(content.pop("progress"))
-    history = [EpochLog(**line) for line in progress.pop("history")]
-    return TrainingState(progress=Progress(**progress, history=history), **content)
+    try:
+        progress = dict(content.pop("progress"))
+        history = [EpochLog(**line) for line in progress.pop("history")]
+        return TrainingState(progress=Progress(**progress, history=history), **content)
+    except (TypeError, ValueError, KeyError):
+        raise CheckpointError(f"{str(path)!r} is not a training state; delete it to start afresh") from None

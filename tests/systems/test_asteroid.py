@@ -54,6 +54,26 @@ def test_outputs_are_those_of_asteroid(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", MODELS)
+def test_lightning_checkpoint_of_a_recipe_is_the_same_model(name, tmp_path):
+    filters = ("n_filters", "kernel_size", "stride")
+    args = {key: value for key, value in MODELS[name].items() if key != "sample_rate"}
+    conf = {
+        "filterbank": {key: value for key, value in args.items() if key in filters},
+        "masknet": {key: value for key, value in args.items() if key not in filters},
+        "data": {"sample_rate": RATE_HZ, "segment": 3},
+        "training": {"epochs": 200},
+    }
+    state = {f"model.{key}": value for key, value in peer(name).state_dict().items()}
+    content = {"state_dict": state, "epoch": 3, "pytorch-lightning_version": "2.1", "training_config": conf}
+    torch.save(content, tmp_path / "last.ckpt")
+    asked = batch((noise(900, 1),), num_samples=4000)
+    with torch.inference_mode():
+        found = Separation("asteroid", model=str(tmp_path / "last.ckpt"), device="cpu").outputs(asked)[0]
+        expected = Separation("asteroid", model=saved(name, tmp_path), device="cpu").outputs(asked)[0]
+    assert torch.equal(found, expected)
+
+
+@pytest.mark.parametrize("name", MODELS)
 def test_contract(name, tmp_path, embedder):
     system = load_system("asteroid", model=saved(name, tmp_path), embedder=embedder)
     results = check_system(system, sample_rate_hz=RATE_HZ, lengths_s=(0.3, 4.0))

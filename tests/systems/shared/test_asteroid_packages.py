@@ -72,8 +72,8 @@ def test_code_in_a_file_is_not_run(zipped, tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({"state_dict": {}}, "lacks 'model_name', 'model_args'"),
-        ([1, 2], "lacks 'model_name', 'model_args', 'state_dict'"),
+        ({"state_dict": {}}, "a table with the keys 'state_dict', and lacks 'model_name', 'model_args'"),
+        ([1, 2], "is a list and no table of weights; give .* with model_name, model_args, state_dict"),
         ({**CONTENT, "model_name": 3}, "are int, dict, dict"),
         ({**CONTENT, "state_dict": {"w": [1.0]}}, "entry 'w' is a list, not a tensor"),
         ({**CONTENT, "state_dict": {"w": torch.tensor(torch.nan)}}, "weight 'w' holds NaN or inf"),
@@ -84,10 +84,18 @@ def test_other_content_is_one_line(content, message, tmp_path):
         read_package(saved(tmp_path / "m.pth", content))
 
 
-@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut", b"no model", b"\x80\x02."])
-def test_damaged_file_is_one_line(content, tmp_path):
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is an empty file"),
+        (b"PK\x03\x04 cut", "cannot load model file .* damaged"),
+        (b"no model", "is a text file, not a torch archive"),
+        (b"\x80\x02.", "cannot load model file .* damaged"),
+    ],
+)
+def test_damaged_file_is_one_line(content, message, tmp_path):
     (tmp_path / "m.pth").write_bytes(content)
-    with pytest.raises(CheckpointError, match=r"cannot load model file .* damaged") as caught:
+    with pytest.raises(CheckpointError, match=message) as caught:
         read_package(tmp_path / "m.pth")
     assert "\n" not in str(caught.value)
 

@@ -1,0 +1,62 @@
+"""Weights of a network as a torch file holds them: plain tables of finite numbers, by name."""
+
+from __future__ import annotations
+
+import reprlib
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from ...core.errors import CheckpointError
+from .foreign import DATA_PARALLEL
+
+_KINDS = {
+    torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.bool,
+    torch.int8, torch.int16, torch.int32, torch.int64, torch.uint8,
+}  # fmt: skip
+
+
+def weights_of(loaded: object, *, where: str, wanted: str) -> dict[str, Tensor]:
+    """The state dict in a loaded value; the prefix of torch's DataParallel is taken off.
+
+    Args:
+        where: start of an error's line.
+        wanted: its end: what is opened here.
+
+    Raises:
+        CheckpointError: no state dict, or a weight is no plain tensor of finite real numbers.
+    """
+    if not isinstance(loaded, Mapping) or not loaded:
+        raise CheckpointError(f"{where} holds no state dictionary of weights; {wanted}")
+    for name, tensor in loaded.items():
+        check_weight(name, tensor, where=where)
+    return without_prefix(dict(loaded), DATA_PARALLEL)
+
+
+def without_prefix(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The weights without a prefix that all of their names have."""
+    if not all(name.startswith(prefix) for name in state):
+        return dict(state)
+    return {name.removeprefix(prefix): tensor for name, tensor in state.items()}
+
+
+def check_weight(name: object, tensor: object, *, where: str) -> None:
+    """Raise a CheckpointError, starting with `where`, for an entry that is not a named, plain, finite tensor."""
+    shown = reprlib.repr(name)
+    if not isinstance(name, str) or not isinstance(tensor, Tensor):
+        raise CheckpointError(
+            f"{where}: entry {shown} is a {type(tensor).__name__}, not a tensor; save the state_dict alone"
+        )
+    plain = tensor.layout == torch.strided and tensor.device.type == "cpu" and not tensor.is_quantized
+    if not plain or tensor.dtype not in _KINDS:
+        kind = str(tensor.dtype).removeprefix("torch.")
+        raise CheckpointError(
+            f"{where}: weight {shown} is a {kind} tensor ({str(tensor.layout).removeprefix('torch.')}, "
+            f"{tensor.device.type}), where real numbers in float16, bfloat16, float32 or float64 and integers are "
+            "opened; convert it and save it again"
+        )
+    if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
+        raise CheckpointError(f"{where}: weight {shown} repeats its numbers; save a copy with .contiguous()")
+    if not bool(torch.isfinite(tensor).all()):
+        raise CheckpointError(f"{where}: weight {shown} holds NaN or inf; train it again")
