@@ -173,7 +173,7 @@ class Evil:
 def test_nothing_in_a_checkpoint_is_run(tmp_path: Path, entry: str) -> None:
     marker = tmp_path / "marker"
     path = make_checkpoint(tmp_path / "evil.pt", **{entry: Evil(marker)})
-    with pytest.raises(CheckpointError, match=r"evil\.pt'.*where tensors and plain values are allowed.*nothing in it was"):
+    with pytest.raises(CheckpointError, match=r"evil\.pt'.*values are allowed.*nothing in it was"):
         open_file(path)
     assert not marker.exists()
 
@@ -181,14 +181,14 @@ def test_nothing_in_a_checkpoint_is_run(tmp_path: Path, entry: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        ({"dims": None}, "it needs the entries 'dims' and 'model_state_dict'"),
+        ({"dims": None}, "Whisper needs the entries 'dims' and 'model_state_dict'"),
         ({"dims": [80]}, "'dims' must name n_audio_ctx, n_audio_head"),
         ({"dims": {"n_mels": 80}}, "'dims' must name n_audio_ctx, n_audio_head"),
         ({"n_mels": 81}, "n_mels of 'dims' is 81, where Whisper has 80 or 128"),
         ({"n_audio_ctx": 750}, "n_audio_ctx of 'dims' is 750, where Whisper has 1500"),
         ({"n_text_ctx": "24"}, "n_text_ctx of 'dims' is '24', where .* a positive integer"),
-        ({"n_text_state": 64}, "holds no state dictionary of weights"),
-        ({"n_audio_layer": 3}, "holds no state dictionary of weights"),
+        ({"n_text_state": 64}, "the weights do not fit its 'dims'"),
+        ({"n_audio_layer": 3}, "the weights do not fit its 'dims'"),
         ({"model_state_dict": 3}, "holds no state dictionary of weights"),
     ],
 )
