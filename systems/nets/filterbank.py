@@ -34,7 +34,14 @@ class Encoder(nn.Module):
     """
 
     def __init__(
-        self, *, num_filters: int, filter_length: int, stride: int, rectify: bool = True, covering: bool = True
+        self,
+        *,
+        num_filters: int,
+        filter_length: int,
+        stride: int,
+        rectify: bool = True,
+        covering: bool = True,
+        bias: bool = False,
     ) -> None:
         super().__init__()
         self.before = filter_length - stride if covering else 0
@@ -42,7 +49,7 @@ class Encoder(nn.Module):
         self.filter_length = filter_length
         self.stride = stride
         self.rectify = rectify
-        self.filters = nn.Conv1d(1, num_filters, filter_length, stride=stride, bias=False)
+        self.filters = nn.Conv1d(1, num_filters, filter_length, stride=stride, bias=bias)
 
     def num_frames(self, num_samples: int) -> int:
         """Number of frames of a signal of `num_samples` ≥ 1 samples."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -11,26 +13,47 @@ from .filterbank import Encoder
 from .tcn import Block, BlockSizes
 
 
-class MultiScaleEncoder(nn.Module):
-    """Encoders of several filter lengths, the shortest first, whose frames start at the same samples."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScaleSizes:
+    """Sizes of filterbanks of several lengths."""
 
-    def __init__(self, *, num_filters: int, filter_lengths: Sequence[int], stride: int) -> None:
+    num_filters: int  # N, of each length
+    filter_lengths: tuple[int, ...]  # in samples, the shortest first
+    stride: int  # in samples
+    covering: bool = True  # see `Encoder`
+    bias: bool = False
+
+
+class MultiScaleEncoder(nn.Module):
+    """Encoders of several filter lengths, the shortest first, whose frames start at the same samples.
+
+    All have the frames of the shortest, see `Encoder` for `covering`; zeros follow the signal for the longer ones.
+    """
+
+    def __init__(self, sizes: ScaleSizes) -> None:
         super().__init__()
-        self.short = Encoder(num_filters=num_filters, filter_length=filter_lengths[0], stride=stride)
-        self.longer = nn.ModuleList(
-            nn.Conv1d(1, num_filters, length, stride=stride, bias=False) for length in filter_lengths[1:]
+        shortest, *longer = sizes.filter_lengths
+        self.short = Encoder(
+            num_filters=sizes.num_filters,
+            filter_length=shortest,
+            stride=sizes.stride,
+            covering=sizes.covering,
+            bias=sizes.bias,
         )
-        self.filter_lengths = tuple(filter_lengths)
+        self.longer = nn.ModuleList(
+            nn.Conv1d(1, sizes.num_filters, length, stride=sizes.stride, bias=sizes.bias) for length in longer
+        )
+        self.filter_lengths = sizes.filter_lengths
 
     def frame_counts(self, lengths: Tensor) -> Tensor:
-        """Frames [B] that touch signals of these lengths [B]."""
+        """Frames [B] of signals of these lengths [B]."""
         return self.short.frame_counts(lengths)
 
     def forward(self, signal: Tensor) -> list[Tensor]:
         """Signal [B, T] to non-negative features [B, N, K], one for each filter length."""
         features: list[Tensor] = [self.short(signal)]
         reach = (features[0].shape[-1] - 1) * self.short.stride
-        before = self.short.filter_length - self.short.stride
+        before = self.short.before
         for length, filters in zip(self.filter_lengths[1:], self.longer, strict=True):
             padded = F.pad(signal, (before, reach + length - before - signal.shape[-1]))
             features.append(F.relu(filters(padded[:, None])))
@@ -38,20 +61,33 @@ class MultiScaleEncoder(nn.Module):
 
 
 class MultiScaleDecoder(nn.Module):
-    """One overlap-add of learned basis signals for each filter length of a `MultiScaleEncoder`."""
+    """One overlap-add of learned basis signals for each filter length of a `MultiScaleEncoder`.
 
-    def __init__(self, *, num_filters: int, filter_lengths: Sequence[int], stride: int) -> None:
+    Signals are zero after the end of their last frame.
+    """
+
+    def __init__(self, sizes: ScaleSizes) -> None:
         super().__init__()
-        self.before = filter_lengths[0] - stride
+        self.before = sizes.filter_lengths[0] - sizes.stride if sizes.covering else 0
+        self.filter_lengths, self.stride = sizes.filter_lengths, sizes.stride
         self.bases = nn.ModuleList(
-            nn.ConvTranspose1d(num_filters, 1, length, stride=stride, bias=False) for length in filter_lengths
+            nn.ConvTranspose1d(sizes.num_filters, 1, length, stride=sizes.stride, bias=sizes.bias)
+            for length in sizes.filter_lengths
         )
 
-    def forward(self, features: Sequence[Tensor], *, num_samples: int) -> list[Tensor]:
-        """Features [B, N, K] to signals [B, T], T = `num_samples`, for each filter length."""
+    def forward(self, features: Sequence[Tensor], counts: Tensor, *, num_samples: int) -> list[Tensor]:
+        """Features [B, N, K] of `counts` [B] frames to signals [B, T], T = `num_samples`, for each filter length."""
+        return [
+            self._signal(basis(masked)[:, 0], (counts - 1) * self.stride + length - self.before, num_samples)
+            for basis, masked, length in zip(self.bases, features, self.filter_lengths, strict=True)
+        ]
+
+    def _signal(self, added: Tensor, ends: Tensor, num_samples: int) -> Tensor:
+        """Cut to the samples, which are zero from `ends` [B] on: a basis with a bias is not zero where no frame is."""
         stop = self.before + num_samples
-        pairs = zip(self.bases, features, strict=True)
-        return [basis(masked)[:, 0, self.before : stop] for basis, masked in pairs]
+        signal = F.pad(added[:, self.before : stop], (0, max(0, stop - added.shape[-1])))
+        inside = torch.arange(num_samples, device=signal.device) < ends[:, None]
+        return torch.where(inside, signal, torch.zeros_like(signal))
 
 
 class ChannelNorm(nn.Module):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
-from typing import Annotated
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field, model_validator
@@ -14,7 +15,7 @@ from ...core.validation import StrictModel
 from .conv_tasnet import Positive
 from .enrollment import EnrolledNet, mean_over_frames
 from .filterbank import rms
-from .multiscale import ChannelNorm, InformedStack, MultiScaleDecoder, MultiScaleEncoder
+from .multiscale import ChannelNorm, InformedStack, MultiScaleDecoder, MultiScaleEncoder, ScaleSizes
 from .speaker_head import SpeakerHead
 from .tcn import BlockSizes, PReLU, apply_mask, frame_mask
 
@@ -24,8 +25,17 @@ POOL = 3
 class SpExPlusConfig(StrictModel):
     """Hyper-parameters; 11.14 million parameters with the 101 training speakers of WSJ0-2mix-extr.
 
+    By default sizes are the published ones, and three things are ours: encoders and decoders have no biases (771
+    parameters fewer), frames cover the start and the end of a signal like its middle, and mixture and enrollment are
+    scaled to unit RMS and the estimate back. `PUBLISHED` has the options of the published network (11,138,734
+    parameters), whose weights `spex_plus_public` converts.
+
     Attributes:
         speakers: outputs of the classifier of the training speakers; 0 has none.
+        bias: whether encoders and decoders have biases.
+        frames: "covering", or "inside" for the frames inside of the signal; the longer filters see zeros after it.
+        normalise: scale signals to unit RMS.
+        norm_eps: added to the variance in the global layer norms.
     """
 
     num_filters: Positive = 256  # N, of each filter length
@@ -40,6 +50,10 @@ class SpExPlusConfig(StrictModel):
     embedding_dim: Positive = 256  # D
     speakers: Annotated[int, Field(ge=0, le=100_000)] = 101
     speaker_loss: Annotated[float, Field(ge=0)] = 0.5  # weight of its cross-entropy; for training only
+    bias: bool = False
+    frames: Literal["covering", "inside"] = "covering"
+    normalise: bool = True
+    norm_eps: Annotated[float, Field(gt=0, le=1)] = 1e-8
 
     @model_validator(mode="after")
     def _check(self) -> SpExPlusConfig:
@@ -50,6 +64,10 @@ class SpExPlusConfig(StrictModel):
         return self
 
 
+PUBLISHED: Mapping[str, object] = {"bias": True, "frames": "inside", "normalise": False, "norm_eps": 1e-5}
+"""Options with which the network is that of the public code (nnet/spex_plus.py of Ge et al.)."""
+
+
 class SpExPlusNet(EnrolledNet[SpExPlusConfig, Tensor]):
     """Speech encoders shared by mixture and enrollment, speaker encoder, extractor, decoders."""
 
@@ -57,10 +75,16 @@ class SpExPlusNet(EnrolledNet[SpExPlusConfig, Tensor]):
         super().__init__(config)
         c = config
         lengths = (c.short, c.middle, c.long)
-        stride = c.short // 2
-        sizes = BlockSizes(bottleneck=c.bottleneck, hidden=c.hidden, kernel=c.kernel)
-        self.encoder = MultiScaleEncoder(num_filters=c.num_filters, filter_lengths=lengths, stride=stride)
-        self.decoder = MultiScaleDecoder(num_filters=c.num_filters, filter_lengths=lengths, stride=stride)
+        sizes = BlockSizes(bottleneck=c.bottleneck, hidden=c.hidden, kernel=c.kernel, norm_eps=c.norm_eps)
+        scales = ScaleSizes(
+            num_filters=c.num_filters,
+            filter_lengths=lengths,
+            stride=c.short // 2,
+            covering=c.frames == "covering",
+            bias=c.bias,
+        )
+        self.encoder = MultiScaleEncoder(scales)
+        self.decoder = MultiScaleDecoder(scales)
         self.norm = ChannelNorm(3 * c.num_filters)
         self.bottleneck = nn.Conv1d(3 * c.num_filters, c.bottleneck, 1)
         self.stacks = nn.ModuleList(
@@ -77,7 +101,7 @@ class SpExPlusNet(EnrolledNet[SpExPlusConfig, Tensor]):
 
     def embed(self, enrollment: Tensor, lengths: Tensor) -> Tensor:
         """Embeddings [B, D] of enrollments [B, T], zeros past the lengths [B]."""
-        features = torch.cat(self.encoder(enrollment / rms(enrollment, lengths)), dim=1)
+        features = torch.cat(self.encoder(enrollment / self._level(enrollment, lengths)), dim=1)
         embedding: Tensor = self.speaker_encoder(features, self.encoder.frame_counts(lengths))
         return embedding
 
@@ -87,7 +111,7 @@ class SpExPlusNet(EnrolledNet[SpExPlusConfig, Tensor]):
 
     def extract_scales(self, mixture: Tensor, lengths: Tensor, embedding: Tensor) -> list[Tensor]:
         """Estimates [B, T] by the short, the middle and the long filters."""
-        level = rms(mixture, lengths)
+        level = self._level(mixture, lengths)
         encoded = self.encoder(mixture / level)
         counts = self.encoder.frame_counts(lengths)
         mask = frame_mask(counts, num_frames=encoded[0].shape[-1])
@@ -98,7 +122,11 @@ class SpExPlusNet(EnrolledNet[SpExPlusConfig, Tensor]):
             apply_mask(torch.relu(to_mask(features)) * scale, mask)
             for to_mask, scale in zip(self.masks, encoded, strict=True)
         ]
-        return [estimate * level for estimate in self.decoder(masked, num_samples=mixture.shape[-1])]
+        return [estimate * level for estimate in self.decoder(masked, counts, num_samples=mixture.shape[-1])]
+
+    def _level(self, signal: Tensor, lengths: Tensor) -> Tensor:
+        """Level [B, 1] that signals [B, T] are divided by."""
+        return rms(signal, lengths) if self.config.normalise else torch.ones_like(signal[:, :1])
 
 
 class ResidualEmbedder(nn.Module):

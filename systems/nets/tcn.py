@@ -37,10 +37,11 @@ def accumulate(total: Tensor | None, term: Tensor | None) -> Tensor | None:
 
 
 class _Norm(nn.Module):
-    """Gain and bias of each channel."""
+    """Gain and bias of each channel; `eps` is added to the variance."""
 
-    def __init__(self, num_channels: int) -> None:
+    def __init__(self, num_channels: int, *, eps: float = _EPS) -> None:
         super().__init__()
+        self.eps = eps
         self.weight = nn.Parameter(torch.ones(num_channels))
         self.bias = nn.Parameter(torch.zeros(num_channels))
 
@@ -51,12 +52,12 @@ class GlobalLayerNorm(_Norm):
     def forward(self, features: Tensor, mask: Tensor | None) -> Tensor:
         """Features [B, N, K] to normalised ones; both are zero past the end."""
         if mask is None:
-            return F.group_norm(features, 1, self.weight, self.bias, _EPS)
+            return F.group_norm(features, 1, self.weight, self.bias, self.eps)
         count = mask.sum(dim=(1, 2), keepdim=True) * features.shape[1]
         mean = features.sum(dim=(1, 2), keepdim=True, dtype=torch.float32) / count
         centred = (features - mean) * mask
         variance = centred.square().sum(dim=(1, 2), keepdim=True) / count
-        scaled = centred * torch.rsqrt(variance + _EPS)
+        scaled = centred * torch.rsqrt(variance + self.eps)
         return (scaled * self.weight[:, None] + self.bias[:, None]) * mask
 
 
@@ -72,13 +73,13 @@ class CumulativeLayerNorm(_Norm):
         mean = wide.sum(dim=1, keepdim=True).cumsum(dim=-1) / count
         power = wide.square().sum(dim=1, keepdim=True).cumsum(dim=-1) / count
         variance = (power - mean.square()).clamp_min(0.0)
-        scaled = ((wide - mean) * torch.rsqrt(variance + _EPS)).to(features.dtype)
+        scaled = ((wide - mean) * torch.rsqrt(variance + self.eps)).to(features.dtype)
         return apply_mask(scaled * self.weight[:, None] + self.bias[:, None], mask)
 
 
-def layer_norm(name: NormName, num_channels: int) -> GlobalLayerNorm | CumulativeLayerNorm:
+def layer_norm(name: NormName, num_channels: int, *, eps: float = _EPS) -> GlobalLayerNorm | CumulativeLayerNorm:
     """Build the normalisation called `name`."""
-    return (GlobalLayerNorm if name == "global" else CumulativeLayerNorm)(num_channels)
+    return (GlobalLayerNorm if name == "global" else CumulativeLayerNorm)(num_channels, eps=eps)
 
 
 class PReLU(nn.Module):
@@ -134,6 +135,7 @@ class BlockSizes:
     norm: NormName = "global"  # "global", or "cumulative" for causal networks
     causal: bool = False  # use past frames only
     skip: int = 0  # Sc, channels of the skip output; 0 has none
+    norm_eps: float = _EPS  # added to variances
 
 
 class Block(nn.Module):
@@ -144,10 +146,10 @@ class Block(nn.Module):
         bottleneck, hidden, skip = sizes.bottleneck, sizes.hidden, sizes.skip
         self.widen = nn.Conv1d(bottleneck, hidden, 1)
         self.widen_activation = PReLU()
-        self.widen_norm = layer_norm(sizes.norm, hidden)
+        self.widen_norm = layer_norm(sizes.norm, hidden, eps=sizes.norm_eps)
         self.depthwise = DepthwiseConv(num_channels=hidden, kernel=sizes.kernel, dilation=dilation, causal=sizes.causal)
         self.depthwise_activation = PReLU()
-        self.depthwise_norm = layer_norm(sizes.norm, hidden)
+        self.depthwise_norm = layer_norm(sizes.norm, hidden, eps=sizes.norm_eps)
         self.residual = nn.Conv1d(hidden, bottleneck, 1)
         self.skip = nn.Conv1d(hidden, skip, 1) if skip else None
 

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from tsebench.core.errors import ConfigError
 from tsebench.core.validation import parse
 from tsebench.doctor.system_checks import check_system
-from tsebench.systems.nets.multiscale import InformedStack, MultiScaleDecoder, MultiScaleEncoder
+from tsebench.systems.nets.multiscale import InformedStack, MultiScaleDecoder, MultiScaleEncoder, ScaleSizes
 from tsebench.systems.nets.spex_plus import MaskedBatchNorm, ResidualEmbedder, SpExPlusConfig, SpExPlusNet
 from tsebench.systems.nets.tcn import BlockSizes, frame_mask
 from tsebench.systems.registry import load_system
@@ -55,8 +55,8 @@ def test_contract(tmp_path):
 def test_frames_of_all_scales_start_together():
     # With unit impulses as filters, overlap-add gives each sample once for each covering frame.
     lengths, stride = (4, 8, 12), 2
-    scales = {"num_filters": 12, "filter_lengths": lengths, "stride": stride}
-    encoder, decoder = MultiScaleEncoder(**scales), MultiScaleDecoder(**scales)
+    scales = ScaleSizes(num_filters=12, filter_lengths=lengths, stride=stride)
+    encoder, decoder = MultiScaleEncoder(scales), MultiScaleDecoder(scales)
     filters = [encoder.short.filters, *encoder.longer]
     with torch.no_grad():
         for length, analysis, synthesis in zip(lengths, filters, decoder.bases, strict=True):
@@ -65,7 +65,7 @@ def test_frames_of_all_scales_start_together():
             synthesis.weight.copy_(eye)
         signal = torch.rand(2, 37)
         features = encoder(signal)
-        rebuilt = decoder(features, num_samples=37)
+        rebuilt = decoder(features, encoder.frame_counts(torch.tensor([37, 37])), num_samples=37)
     assert len({scale.shape for scale in features}) == 1
     torch.testing.assert_close(features[1][:, :4], features[0][:, :4])
     torch.testing.assert_close(rebuilt[0], 2 * signal)
