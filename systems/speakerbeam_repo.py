@@ -26,7 +26,7 @@ NAME = "speakerbeam_repo"
 MODEL = "TimeDomainSpeakerBeam"
 
 _RATE_HZ = 8000
-_CONDITIONINGS = {"mul": "multiplication", "concat": "concatenation"}
+_CONDITIONINGS = {"mul": "multiplication", "muladd": "affine", "concat": "concatenation"}
 # Arguments with the only supported values; the first one is the repository's default.
 _FIXED = {
     "fb_name": ("free", "FreeFB"),
@@ -114,9 +114,12 @@ def config_of(package: Package) -> TdSpeakerBeamConfig:
     args = {key: default for key, (_, default) in _ARGUMENTS.items()}
     args |= {key: value for key, value in package.args.items() if value is not None}
     _check(package, args)
+    stacks_before, rest = divmod(args["i_adapt_layer"] + 1, args["n_blocks"])
+    whole = not rest and stacks_before < args["n_repeats"]
     content = {ours: args[key] for key, (ours, _) in _ARGUMENTS.items()} | {
         "skip": package.args.get("skip_chan", args["skip_chan"]) or 0,
-        "conditioned_after": (args["i_adapt_layer"] + 1) // args["n_blocks"],
+        "conditioned_after": min(max(1, stacks_before), args["n_repeats"] - 1),
+        "adapted_block": None if whole else args["i_adapt_layer"],
         "embedding_dim": args["adapt_enroll_dim"],
         "conditioning": _CONDITIONINGS[args["adapt_layer_type"]],
         "encoder": "linear",
@@ -132,17 +135,23 @@ def config_of(package: Package) -> TdSpeakerBeamConfig:
 
 def _check(package: Package, args: Mapping[str, Any]) -> None:
     """Refuse arguments that our network does not support."""
-    allowed = {**_FIXED, "adapt_layer_type": tuple(_CONDITIONINGS), "mask_act": ("relu", "sigmoid")}
+    allowed = {**_FIXED, "adapt_layer_type": tuple(_CONDITIONINGS), "mask_act": ("relu", "sigmoid", "linear")}
     for key, values in allowed.items():
         found = args.get(key, values[0])
         if found not in values:
             known = ", ".join(repr(value) for value in values)
             raise CheckpointError(f"{package.where}: model_args[{key!r}] = {found!r} is not supported (known: {known})")
-    blocks, at = args["n_blocks"], args.get("i_adapt_layer")
-    if not isinstance(blocks, int) or not isinstance(at, int) or blocks < 1 or (at + 1) % blocks:
+    blocks, repeats, at = (args.get(key) for key in ("n_blocks", "n_repeats", "i_adapt_layer"))
+    counts = isinstance(blocks, int) and isinstance(repeats, int) and blocks > 0 and repeats > 1
+    if not counts or not isinstance(at, int) or not 0 <= at < blocks * repeats:
         raise CheckpointError(
-            f"{package.where}: model_args['i_adapt_layer'] = {at!r} with n_blocks = {blocks!r}; "
-            "only the last block of a repeat can be adapted here"
+            f"{package.where}: model_args['i_adapt_layer'] = {at!r} with n_blocks = {blocks!r} and n_repeats = "
+            f"{repeats!r}; it must be the number of a block, from 0, of two repeats or more"
+        )
+    if args["adapt_layer_type"] == "muladd" and args.get("adapt_enroll_dim") != 2 * args["bn_chan"]:
+        raise CheckpointError(
+            f"{package.where}: model_args['adapt_enroll_dim'] = {args.get('adapt_enroll_dim')!r} with adapt_layer_type "
+            f"'muladd' must be twice bn_chan = {args['bn_chan']}"
         )
 
 

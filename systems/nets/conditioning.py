@@ -70,6 +70,21 @@ class Film(nn.Module):
         return modulated
 
 
+class Affine(nn.Module):
+    """γ·f + β with the halves γ, β of the embedding, mapped to 2 N if D differs: `muladd` of the public SpeakerBeam."""
+
+    def __init__(self, *, num_channels: int, embedding_dim: int) -> None:
+        super().__init__()
+        same = embedding_dim == 2 * num_channels
+        self.modulation = nn.Identity() if same else nn.Linear(embedding_dim, 2 * num_channels)
+
+    def forward(self, features: Tensor, embedding: Tensor) -> Tensor:
+        """Features [B, N, K] and embedding [B, D] to features [B, N, K]."""
+        gain, bias = self.modulation(embedding)[:, :, None].chunk(2, dim=1)
+        modulated: Tensor = features * gain + bias
+        return modulated
+
+
 class Factorised(nn.Module):
     """Σ_i α_i (W_i f + b_i) of D sub-layers with the embedding α, as in SpeakerBeam (Žmolíková et al., 2017)."""
 
@@ -92,6 +107,7 @@ CONDITIONINGS: dict[str, type[nn.Module]] = {
     "addition": Addition,
     "concatenation": Concatenation,
     "film": Film,
+    "affine": Affine,
     "factorised": Factorised,
 }
 

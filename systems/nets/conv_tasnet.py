@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Annotated, Literal
 
@@ -59,7 +60,7 @@ class ExtractorConfig(TasNetConfig):
     conditioning: str = "multiplication"  # how the embedding comes in
     norm: NormName = "global"  # "global", or "cumulative" for a causal network
     causal: bool = False  # use past frames only, except for the encoder's own window
-    mask: Literal["relu", "sigmoid"] = "relu"  # non-linearity of the mask
+    mask: Literal["relu", "sigmoid", "linear"] = "relu"  # non-linearity of the mask
 
     @model_validator(mode="after")
     def _check_stacks(self) -> ExtractorConfig:
@@ -76,6 +77,13 @@ class ExtractorConfig(TasNetConfig):
     def block(self) -> BlockSizes:
         """Hyper-parameters of a block."""
         return replace(super().block, norm=self.norm, causal=self.causal)
+
+
+def _as_it_is(logits: Tensor) -> Tensor:
+    return logits
+
+
+_ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {"relu": F.relu, "sigmoid": torch.sigmoid, "linear": _as_it_is}
 
 
 class Extractor(nn.Module):
@@ -100,7 +108,7 @@ class Extractor(nn.Module):
         self.after = nn.ModuleList(Stack(c.block, num_blocks=c.blocks) for _ in range(c.stacks - c.conditioned_after))
         self.output_activation = PReLU()
         self.output = nn.Conv1d(c.skip or c.bottleneck, c.num_filters, 1)
-        self.activation = F.relu if c.mask == "relu" else torch.sigmoid
+        self.activation = _ACTIVATIONS[c.mask]
 
     def forward(self, mixture: Tensor, lengths: Tensor, embedding: Tensor) -> Tensor:
         """Estimates [B, T] from mixtures [B, T], zeros past the lengths [B], for embeddings [B, D]."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from .conditioning import conditioning
@@ -27,6 +27,8 @@ class TdSpeakerBeamConfig(ExtractorConfig):
         encoder: whether the encoders have a ReLU; those of the public recipe are linear.
         adapted: features that are conditioned: the outputs of one "block", as in the public recipe, or the sums of the
             first stacks ("features"), as in SoundBeam.
+        adapted_block: index of the conditioned block, counted over all stacks from 0; the last one before
+            `conditioned_after` if None.
         frames: "covering" pads so that all samples lie in equally many frames; "inside" does not pad, as the public
             code.
         speakers: outputs of a classifier of the training speakers on the embedding; 0 has none.
@@ -40,6 +42,7 @@ class TdSpeakerBeamConfig(ExtractorConfig):
     embedding_dim: int = 128  # D, for each of the paths that are adapted
     encoder: Literal["relu", "linear"] = "linear"
     adapted: Literal["block", "features"] = "block"
+    adapted_block: Annotated[int, Field(ge=0)] | None = None
     frames: Literal["covering", "inside"] = "covering"
     normalise: bool = True  # normalise signals to unit RMS inside and scale the estimate back; the public code does not
     aux_num_filters: Size = None  # N of the auxiliary network
@@ -48,6 +51,14 @@ class TdSpeakerBeamConfig(ExtractorConfig):
     aux_blocks: Annotated[int, Field(gt=0, le=14)] | None = None  # X of the auxiliary network
     speakers: Annotated[int, Field(ge=0, le=100_000)] = 0
     speaker_loss: Annotated[float, Field(ge=0)] = 0.5  # weight of its cross-entropy; for training only
+
+    @model_validator(mode="after")
+    def _check_adapted(self) -> TdSpeakerBeamConfig:
+        if self.adapted_block is not None and self.adapted_block >= self.stacks * self.blocks:
+            raise ValueError(
+                f"adapted_block = {self.adapted_block} must be below stacks * blocks = {self.stacks * self.blocks}"
+            )
+        return self
 
 
 class TdSpeakerBeamNet(EnrolledNet[TdSpeakerBeamConfig, Tensor]):
@@ -73,7 +84,7 @@ class TdSpeakerBeamNet(EnrolledNet[TdSpeakerBeamConfig, Tensor]):
 
 
 class AdaptedExtractor(Extractor):
-    """Conv-TasNet that adapts the outputs of the last block before `conditioned_after`.
+    """Conv-TasNet that adapts the outputs of one block, the last one before `conditioned_after` unless it is chosen.
 
     The block's residual and its skip output are conditioned on one half of the embedding each, before they are added to
     those of the other blocks; with `adapted: features`, the sums are conditioned.
@@ -82,7 +93,8 @@ class AdaptedExtractor(Extractor):
     def __init__(self, config: TdSpeakerBeamConfig) -> None:
         super().__init__(config, bank=_bank(config))
         self.normalises = config.normalise
-        self.adapted_block = config.conditioned_after * config.blocks - 1
+        last = config.conditioned_after * config.blocks - 1
+        self.adapted_block = last if config.adapted_block is None else config.adapted_block
         self.adapts_sums = config.adapted == "features"
         self.num_paths = 2 if config.skip else 1
         if config.skip:

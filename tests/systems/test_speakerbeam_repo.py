@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from helpers.speakerbeam_repo import STRIDE, H, P, R, State, X, arguments, saved, weights
+from helpers.speakerbeam_repo import STRIDE, B, H, P, R, State, X, arguments, saved, weights
 from helpers.voices import batch, noise
 from torch import Tensor
 from torch.nn import functional as F
@@ -22,7 +22,7 @@ def norm(x: Tensor, state: State, name: str) -> Tensor:
     return scaled * state[f"{name}.gamma"][:, None] + state[f"{name}.beta"][:, None]
 
 
-def tcn(x: Tensor, state: State, part: str, *, repeats: int, skip: bool, adapt=None) -> Tensor:
+def tcn(x: Tensor, state: State, part: str, *, repeats: int, skip: bool, adapt=None, at: object = None) -> Tensor:
     """asteroid's TDConvNet of one signal [1, N, K], written from its description."""
     x = norm(x, state, f"{part}.bottleneck.0")
     x = F.conv1d(x, state[f"{part}.bottleneck.1.weight"], state[f"{part}.bottleneck.1.bias"])
@@ -40,7 +40,7 @@ def tcn(x: Tensor, state: State, part: str, *, repeats: int, skip: bool, adapt=N
         y = norm(y, state, f"{block}.shared_block.5")
         residual = conv(y, "res_conv")
         skipped = conv(y, "skip_conv") if skip else None
-        if adapt is not None and index == X - 1:
+        if adapt is not None and index == at:
             residual, skipped = adapt(residual, skipped)
         total = total + skipped if skip else total
         x = x + residual
@@ -58,6 +58,9 @@ def public_answer(state: State, args: dict[str, object], mixture: Tensor, enroll
     def told(x: Tensor | None, clue: Tensor | None, path: int) -> Tensor | None:
         if x is None or clue is None:
             return None
+        if args["adapt_layer_type"] == "muladd":
+            gain, bias = clue[..., None].chunk(2, dim=1)
+            return x * gain + bias
         if not concat:
             return x * clue[..., None]
         both = torch.cat([x, clue[..., None].expand(-1, -1, x.shape[-1])], dim=1)
@@ -67,9 +70,10 @@ def public_answer(state: State, args: dict[str, object], mixture: Tensor, enroll
     encoded = F.conv1d(mixture[None, None], state["encoder.filterbank._filters"], stride=STRIDE)
     mask = tcn(
         encoded, state, "masker", repeats=R, skip=skip,
-        adapt=lambda r, s: (told(r, halves[0], 0), told(s, halves[1], 1)),
+        at=args["i_adapt_layer"], adapt=lambda r, s: (told(r, halves[0], 0), told(s, halves[1], 1)),
     )  # fmt: skip
-    mask = torch.relu(mask) if args["mask_act"] == "relu" else torch.sigmoid(mask)
+    acts = {"relu": torch.relu, "sigmoid": torch.sigmoid, "linear": lambda logits: logits}
+    mask = acts[str(args["mask_act"])](mask)
     decoded = F.conv_transpose1d(mask * encoded, state["decoder.filterbank._filters"], stride=STRIDE)
     return F.pad(decoded[0, 0], (0, len(mixture) - decoded.shape[-1]))
 
@@ -80,6 +84,12 @@ VARIANTS = [
     {"skip_chan": None},
     {"adapt_layer_type": "concat", "adapt_enroll_dim": 5},
     {"adapt_layer_type": "concat", "adapt_enroll_dim": 4, "skip_chan": 0},
+    {"adapt_layer_type": "muladd", "adapt_enroll_dim": 2 * B},
+    {"adapt_layer_type": "muladd", "adapt_enroll_dim": 2 * B, "skip_chan": 0, "i_adapt_layer": 2},
+    {"adapt_layer_type": "concat", "adapt_enroll_dim": 5, "i_adapt_layer": 4, "mask_act": "linear"},
+    {"mask_act": "linear"},
+    {"i_adapt_layer": 0},
+    {"i_adapt_layer": X * R - 1, "skip_chan": 0},
 ]
 
 
@@ -130,15 +140,17 @@ def test_published_size_is_built(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"adapt_layer_type": "muladd"}, "'adapt_layer_type'] = 'muladd' is not supported"),
+        ({"adapt_layer_type": "attn"}, "'adapt_layer_type'] = 'attn' is not supported"),
+        ({"adapt_layer_type": "muladd"}, "'adapt_enroll_dim'] = 10 .* must be twice bn_chan = 10"),
         ({"norm_type": "cgLN"}, r"'norm_type'\] = 'cgLN' is not supported \(known: 'gLN'\)"),
         ({"causal": True}, "'causal'] = True"),
         ({"fb_name": "STFTFB"}, "'fb_name'] = 'STFTFB'"),
         ({"encoder_activation": "relu"}, "'encoder_activation'] = 'relu'"),
         ({"mask_act": "softmax"}, "'mask_act'] = 'softmax'"),
-        ({"i_adapt_layer": 0}, r"'i_adapt_layer'\] = 0 with n_blocks = 2; only the last block"),
+        ({"i_adapt_layer": -1}, r"'i_adapt_layer'\] = -1 with n_blocks = 2 and n_repeats = 3; it must be"),
+        ({"n_repeats": 1}, r"with n_blocks = 2 and n_repeats = 1; it must be"),
         ({"i_adapt_layer": None}, r"'i_adapt_layer'\] = None"),
-        ({"i_adapt_layer": R * X - 1}, "leaves no stack after the clue"),
+        ({"i_adapt_layer": R * X}, r"'i_adapt_layer'\] = 6 with"),
         ({"hid_chan": "many"}, "hidden"),
     ],
 )  # fmt: skip
