@@ -141,9 +141,9 @@ def _check(package: Package, args: Mapping[str, Any]) -> None:
         if found not in values:
             known = ", ".join(repr(value) for value in values)
             raise CheckpointError(f"{package.where}: model_args[{key!r}] = {found!r} is not supported (known: {known})")
-    blocks, repeats, at = (args.get(key) for key in ("n_blocks", "n_repeats", "i_adapt_layer"))
-    counts = isinstance(blocks, int) and isinstance(repeats, int) and blocks > 0 and repeats > 1
-    if not counts or not isinstance(at, int) or not 0 <= at < blocks * repeats:
+    blocks, repeats, at = args["n_blocks"], args["n_repeats"], args.get("i_adapt_layer")
+    counted = all(isinstance(number, int) for number in (blocks, repeats, at))
+    if not counted or repeats < 2 or at not in range(blocks * repeats):
         raise CheckpointError(
             f"{package.where}: model_args['i_adapt_layer'] = {at!r} with n_blocks = {blocks!r} and n_repeats = "
             f"{repeats!r}; it must be the number of a block, from 0, of two repeats or more"

@@ -129,9 +129,12 @@ class AdaptedExtractor(Extractor):
 
 
 def _bank(config: TdSpeakerBeamConfig) -> tuple[Encoder, Decoder]:
-    size = {"num_filters": config.num_filters, "filter_length": config.filter_length, "stride": config.hop}
-    covering = config.frames == "covering"
-    return (Encoder(**size, rectify=config.encoder == "relu", covering=covering), Decoder(**size, covering=covering))
+    filters, length, covering = config.num_filters, config.filter_length, config.frames == "covering"
+    rectify = config.encoder == "relu"
+    return (
+        Encoder(num_filters=filters, filter_length=length, stride=config.hop, rectify=rectify, covering=covering),
+        Decoder(num_filters=filters, filter_length=length, stride=config.hop, covering=covering),
+    )
 
 
 def _auxiliary(config: TdSpeakerBeamConfig, *, num_paths: int) -> StackEmbedder:
