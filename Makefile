@@ -30,7 +30,7 @@ results: $(VENV)/.run  ## run the papers' experiments on embedded data, write do
 	    --option results.latex=false
 
 test: $(VENV)/.dev  ## run all tests
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.dev  ## ruff
 	$(BIN)/ruff check .

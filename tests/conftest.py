@@ -1,8 +1,16 @@
-"""Makes `trees`, the small copies of corpora that tests write, importable from every test."""
+"""Makes `trees`, the small copies of corpora that tests write, importable from every test; slow files run first."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
+import pytest
+
 sys.path.insert(0, str(Path(__file__).parent))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with a slow test first: the last worker must not be left with a long one."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)

@@ -17,6 +17,8 @@ from helpers.paths import TESTS
 
 from tsebench import read_rows
 
+pytestmark = pytest.mark.slow
+
 PACKAGE = TESTS / "example_package"
 DATASET = """\
 name: pairs

@@ -18,6 +18,8 @@ from tsebench.systems.checkpoints.adaptation_card import Adaptation
 from tsebench.systems.checkpoints.checkpoint import CheckpointCard, load_checkpoint, save_checkpoint
 from tsebench.systems.nets.soundbeam import SoundBeamConfig, SoundBeamNet
 
+pytestmark = pytest.mark.slow
+
 SEEN, NEW = ("bell", "rain", "siren"), ("bubbles", "cricket")
 FEWSHOT = {
     "name": "few",

@@ -27,6 +27,8 @@ from tsebench.core.config_files import shipped_names
 from tsebench.core.errors import TsebenchError
 from tsebench.systems.registry import SYSTEMS
 
+pytestmark = pytest.mark.slow
+
 RATE_HZ = 8000
 COMMANDS = (*("list", "build", "validate", "train", "adapt", "run", "score", "report", "demo", "compare"), "doctor")
 HEAVY = {"torch", "pandas", "mlflow", "scipy", "numpy", "soundfile", "pytorch_lightning"}

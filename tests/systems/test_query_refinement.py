@@ -28,6 +28,8 @@ from tsebench.systems.training.config import OptimiserConfig
 from tsebench.systems.training.lightning_module import lr_factor
 from tsebench.systems.training.losses import LossConfig, build_loss
 
+pytestmark = pytest.mark.slow
+
 CLASSES = ("bell", "dog_bark", "rain", "wind")
 NET = QueryRefinementConfig(
     num_filters=16, filter_length=16, bottleneck=12, hidden=14, skip=10, blocks=2,

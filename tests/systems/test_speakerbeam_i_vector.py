@@ -27,6 +27,8 @@ from tsebench.systems.registry import load_system
 from tsebench.systems.training.state import LAST
 from tsebench.systems.training.train import train
 
+pytestmark = pytest.mark.slow
+
 NAME = "speakerbeam"
 DIGITS = SHARED / "digits"
 TINY = {"window": 64, "stride": 16, "lstm_hidden": 8, "hidden": 10, "aux_hidden": 6}

@@ -21,6 +21,8 @@ from tsebench.datasets.build import build
 from tsebench.datasets.config import DatasetConfig
 from tsebench.datasets.signals.audio import write
 
+pytestmark = pytest.mark.slow
+
 TRIALS = 104
 SHARDS = 4  # of 32 trials
 SLOW = """#!/bin/sh

@@ -21,6 +21,8 @@ from tsebench.bench.statistics.pooling import CLASS_SCORES, MEAN, decisions, poo
 from tsebench.bench.statistics.resampling import exchange_p_value, sign_flip_p_values
 from tsebench.core.errors import UnknownNameError
 
+pytestmark = pytest.mark.slow
+
 CLASSES = ("bell", "cough", "dog", "rain")
 WHERE = {"dataset": "mini", "condition": "FMQ 1:0"}
 Decisions = NDArray[np.bool_]
@@ -272,7 +274,7 @@ def test_intervals_of_corpus_rates_cover() -> None:
 
 def test_intervals_of_macro_f1_cover() -> None:
     """The truth is F1 of expected counts: P(hit) / ((P(found) + P(there)) / 2), of each class."""
-    rng, draws, n = np.random.default_rng(21), 300, 120
+    rng, draws, n = np.random.default_rng(21), 150, 120
     rates, hit, alarm = np.array([0.5, 0.2, 0.3, 0.4]), 0.7, 0.1
     rows = []
     for number in range(draws):
