@@ -150,8 +150,12 @@ def _read_table(path: Path) -> pa.Table:
 def _table(rows: Sequence[ScoreRow]) -> pa.Table:
     columns = {name: [getattr(row, name) for row in rows] for name in SCHEMA.names}
     tags = sorted({tag for row in rows for tag in row.tags})
-    columns |= {TAG_PREFIX + tag: [visible(row.tags[tag]) if tag in row.tags else None for row in rows] for tag in tags}
-    table = pa.table(columns, schema=pa.schema([*SCHEMA, *(pa.field(TAG_PREFIX + tag, pa.string()) for tag in tags)]))
+    columns |= {
+        visible(TAG_PREFIX + tag): [visible(row.tags[tag]) if tag in row.tags else None for row in rows] for tag in tags
+    }
+    table = pa.table(
+        columns, schema=pa.schema([*SCHEMA, *(pa.field(visible(TAG_PREFIX + tag), pa.string()) for tag in tags)])
+    )
     return table.sort_by([(name, "ascending") for name in [*_ORDER, "status", "value"]])
 
 

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 
 from ..core.errors import ConfigError, one_line
+from ..core.text import visible
 from .options import names_of
 
 FORMATS = "html,md,csv"
 
-console = Console()
+
+class SafeConsole(Console):
+    """A console on which no text of a system, a file or a program acts: control characters show as escapes."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Segments of what is printed."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=visible(segment.text))
+
+
+console = SafeConsole()
 
 
 def say(text: str) -> None:
@@ -23,7 +35,7 @@ def say(text: str) -> None:
 
 def print_error(text: str) -> None:
     """Print a message as one line to standard error."""
-    Console(stderr=True).print(
+    SafeConsole(stderr=True).print(
         f"tsebench: {one_line(text)}", style="red", markup=False, highlight=False, soft_wrap=True
     )
 

@@ -7,7 +7,9 @@ order of what follows. `safe_text` is for one line of a message, `visible` for t
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Mapping
 
 LIMIT = 300
 _HIDDEN = re.compile(
@@ -35,6 +37,20 @@ def safe_text(value: object, limit: int = LIMIT) -> str:
 def visible(value: object) -> str:
     """The whole text of an object with its hidden characters as escapes; tabs and line feeds stay."""
     return _HIDDEN.sub(_escape, _text(value))
+
+
+def shown(value: object) -> object:
+    """Data of lists and mappings whose texts, also the keys, are visible."""
+    if isinstance(value, Mapping):
+        return {visible(key) if isinstance(key, str) else key: shown(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [shown(each) for each in value]
+    return visible(value) if isinstance(value, str) else value
+
+
+def json_visible(text: str) -> str:
+    """The same JSON, in which hidden characters stand as escapes of JSON."""
+    return _HIDDEN.sub(lambda found: json.dumps(found.group())[1:-1], text)
 
 
 def error_text(error: BaseException, limit: int = LIMIT) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from ...core.files import make_folder, write_atomic
+from ..tables.csv_text import to_csv
 from .junit import junit_xml
 from .listening import write_listening
 from .markdown import comparison_markdown
@@ -43,7 +44,7 @@ def _change(change: Change) -> dict[str, object]:
 
 def _csv(lines: Iterable[Mapping[str, object]]) -> str:
     """A table as CSV; an empty one has a single empty line."""
-    return str(pd.DataFrame(list(lines)).to_csv(index=False, lineterminator="\n"))
+    return to_csv(pd.DataFrame(list(lines)))
 
 
 def write_comparison(comparison: Comparison, out: Path, *, corpus_dirs: Mapping[str, Path] | None = None) -> list[Path]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ...core.files import make_folder, write_atomic
 from ..leaderboard.board import Leaderboard
+from ..tables.csv_text import to_csv
 from .registry import REPORTS
 
 
@@ -13,5 +14,5 @@ from .registry import REPORTS
 def write_csv(board: Leaderboard, out: Path) -> list[Path]:
     """Write `report.csv`."""
     path = make_folder(out) / "report.csv"
-    write_atomic(path, board.to_frame().to_csv(index=False, lineterminator="\n"))
+    write_atomic(path, to_csv(board.to_frame()))
     return [path]

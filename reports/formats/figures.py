@@ -11,6 +11,7 @@ from ..figures.registry import FIGURES, LeftOut, Plot
 from ..figures.shared.style import rendered, settle, styled
 from ..leaderboard.board import Issue, Leaderboard
 from ..leaderboard.wording import plural, status
+from ..tables.csv_text import to_csv
 from ..tables.escapes import markdown
 from ..tables.table import file_stem
 from .registry import REPORTS
@@ -56,7 +57,7 @@ def write_figures(
 
 def _write(plot: Plot, folder: Path, stem: str, files: Sequence[Kind]) -> list[Path]:
     paths = [folder / f"{stem}.csv", *(folder / f"{stem}.{suffix}" for suffix in files)]
-    write_atomic(paths[0], plot.data.to_csv(index=False, lineterminator="\n"))
+    write_atomic(paths[0], to_csv(plot.data))
     with styled():
         fig = plot.draw()
         settle(fig)

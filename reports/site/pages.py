@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
 from functools import cache
 from pathlib import Path
@@ -14,13 +15,13 @@ from markupsafe import Markup, escape
 
 from ...bench.run.record import plain
 from ...core.files import make_folder, write_atomic
+from ...core.text import shown, visible
 from ..leaderboard import wording as text
 
 _TEMPLATES = Path(__file__).with_name("templates")
 _UNSAFE = re.compile(r"[^a-z0-9_.-]+")
 _LONGEST = 48
 _DIGITS = 8
-_JSON = {"ensure_ascii": False, "separators": (",", ":"), "allow_nan": False}
 
 
 def file_name(*parts: str) -> str:
@@ -79,17 +80,29 @@ def _source(name: str) -> str:
     return (_TEMPLATES / name).read_text(encoding="utf-8").strip()
 
 
+def _json(value: object, **_: object) -> str:
+    return json.dumps(shown(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def _visible(value: object) -> object:
+    """A value of a page with its hidden characters as escapes; markup stays markup."""
+    if isinstance(value, Markup):
+        return Markup(visible(str(value)))  # noqa: S704 - it was markup
+    return visible(value) if isinstance(value, str) else value
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_visible,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     # The filter `tojson` escapes <, > and &, so that no text can end the script tag.
-    environment.policies["json.dumps_kwargs"] = _JSON
+    environment.policies["json.dumps_function"] = _json
     environment.globals.update(text=text, plain=plain, system_page=system_page, trial_page=trial_page)
     environment.filters["breakable"] = breakable
     return environment

@@ -1,12 +1,14 @@
-"""Escapers, one for each output language: LaTeX, Markdown, XML, and JSON inside of HTML.
+"""Escapers, one for each output language: LaTeX, Markdown, XML, JSON inside of HTML, and cells of CSV.
 
-HTML itself is escaped by the templates of `site`.
+HTML itself is escaped by the templates of `site`. None lets a control character or a mark of direction through.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
+
+from ...core.text import json_visible, visible
 
 _TEXT = (
     "~^<>|`−±×·°µμ",
@@ -42,6 +44,8 @@ _BREAKS = frozenset("_-/=:.,;|()+")  # a long name may be broken after one of th
 _LATIN_END = "\u0180"
 _MARKDOWN_MARKS = re.compile(r"[\\|_*`\[\]~$]|:(?=//)|(?<=www)\.|@", re.IGNORECASE)
 _MARKDOWN_BLOCK = re.compile(r"^(\d{0,9})([-+=#.)])(?=[-+=#\s]|$)")
+_FORMULA = re.compile(r"'*[=+\-@\t\n\r＝＋－＠]")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _NO_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -83,12 +87,29 @@ def markdown_code(text: str, *, in_table: bool = False) -> str:
 
 
 def xml(text: str) -> str:
-    """Text without the characters that XML 1.0 cannot hold, escaped or not."""
-    return _NO_XML.sub("\ufffd", text)
+    """Text without the characters that XML 1.0 cannot hold, escaped or not, and without hidden ones."""
+    return _NO_XML.sub("\ufffd", visible(text))
+
+
+def csv_cell(value: object) -> object:
+    """A cell of CSV that no spreadsheet takes for a formula: such a text gets an apostrophe before it.
+
+    Numbers stay as they are, also as text (`-5`). `csv_original` gives the text back.
+    """
+    if not isinstance(value, str):
+        return value
+    text = visible(value)
+    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
+
+
+def csv_original(text: str) -> str:
+    """The text of a cell that `csv_cell` wrote."""
+    return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
 
 
 def json_in_html(text: str) -> str:
-    """JSON that stands in a page and cannot end the element that holds it."""
+    """JSON that stands in a page and cannot end the element that holds it; hidden characters are escapes."""
+    text = json_visible(text)
     for mark, escape in (("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026")):
         text = text.replace(mark, escape)
     return text

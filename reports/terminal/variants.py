@@ -16,6 +16,7 @@ from ...bench.folders.variant import VariantLine, VariantScores
 from ...core.errors import OutputError
 from ...core.files import make_folder, write_atomic
 from ..leaderboard.wording import number, plural
+from ..tables.csv_text import read_csv, to_csv
 
 FILE_NAME = "variants.csv"
 _STATISTICS: tuple[Statistic, ...] = ("mean", "median")
@@ -62,14 +63,14 @@ def write_variants(scores: VariantScores, matches: Sequence[Match], out: Path) -
     if path.exists():
         others = _read(path)
         frame = pd.concat([others[others["system"] != scores.system], frame])
-    write_atomic(path, frame.to_csv(index=False, lineterminator="\n"))
+    write_atomic(path, to_csv(frame))
     return path
 
 
 def _read(path: Path) -> pd.DataFrame:
     """All as text, so that no digit of another system changes."""
     try:
-        frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+        frame = read_csv(path)
     except (OSError, ValueError) as error:
         raise OutputError(f"cannot read {str(path)!r}: {error}; remove it") from None
     if "system" not in frame.columns:

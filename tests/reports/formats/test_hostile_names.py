@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from helpers.runs import facts_of, make_run, rows_of
 
 from tsebench.reports.formats.figures import write_figures
 from tsebench.reports.formats.md import write_markdown
+from tsebench.reports.formats.registry import load_report
 from tsebench.reports.formats.results import write_results
 from tsebench.reports.leaderboard.assemble import open_board
 from tsebench.reports.leaderboard.board import Leaderboard
@@ -44,3 +47,34 @@ def test_hostile_names_are_plain_text(writer: str, tmp_path: Path) -> None:
         text = page(tmp_path / str(place), name, WRITERS[writer])
         assert structure(text) == wanted, name
         assert " ".join(name.split()) in plain_text(text)
+
+
+EVERYWHERE = "".join(["n", *"\x00\x07\x1b\x7f\x9b\u202e\u2066\u200b\ud800\ufffe", "=[a](javascript:alert(1))"])
+
+
+@pytest.mark.parametrize("kind", ["html", "md", "latex", "csv", "json", "results", "figures"])
+def test_no_report_holds_a_hidden_character(kind: str, tmp_path: Path) -> None:
+    values = [10.0 + 0.3 * i for i in range(8)]
+    rows = [
+        *rows_of(
+            values,
+            EVERYWHERE,
+            dataset=EVERYWHERE,
+            tags={"note": EVERYWHERE},
+            trial_id=[f"t{i}{EVERYWHERE}" for i in range(8)],
+        ),
+        *rows_of([float("nan"), *values[1:]], "other", dataset=EVERYWHERE, reason=[EVERYWHERE, *[""] * 7]),
+        *rows_of([v - 1 for v in values], "mixture", dataset=EVERYWHERE),
+    ]
+    rows = [
+        replace(r, **{k: getattr(r, k).replace("\ud800", "") for k in ("system", "dataset", "trial_id")}) for r in rows
+    ]
+    facts = facts_of(
+        name=EVERYWHERE,
+        systems={rows[0].system: {"cost": {"params": 7, "device": EVERYWHERE}}},
+        datasets={rows[0].dataset: {}},
+    )
+    board = open_board([make_run(tmp_path / "run", rows, facts)])
+    for path in load_report(kind)(board, tmp_path / "out"):
+        if path.suffix in {".html", ".md", ".tex", ".csv", ".json"}:
+            assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u202e\u2066\ufffe]", path.read_text()), path

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import re
+from pathlib import Path
+
+import pandas as pd
 import pytest
 from helpers.markdown_page import HOSTILE, plain_text, structure
+from helpers.paths import ROOT
+from helpers.tree import FLOORS
 
-from tsebench.reports.tables.escapes import json_in_html, markdown, markdown_code, tex, xml
+from tsebench.reports.tables.csv_text import read_csv, to_csv
+from tsebench.reports.tables.escapes import csv_cell, csv_original, json_in_html, markdown, markdown_code, tex, xml
 from tsebench.reports.tables.markdown_table import to_markdown
 from tsebench.reports.tables.table import Cell, Head, PrintedTable, Row
 
@@ -65,5 +73,56 @@ def test_code_is_one_span(text: str) -> None:
 
 
 def test_xml_and_json_in_html() -> None:
-    assert xml("a\x07b\ud800c\n") == "a\ufffdb\ufffdc\n"
+    assert xml("a\x07b\ud800c\n") == "a\\x07b\\ud800c\n"
     assert json_in_html('"</script>&"') == '"\\u003c/script\\u003e\\u0026"'
+
+
+@pytest.mark.parametrize(
+    "character", ["\x00", "\x1b", "\x9b", "\x7f", "\u202e", "\u2066", "\u200b", "\ud800", "\ufffe"]
+)
+def test_hidden_characters_go_through_no_escaper(character: str) -> None:
+    text = f"a{character}b"
+    made = [tex(text), markdown(text), markdown_code(text), xml(text), str(csv_cell(text)), json_in_html(f'"{text}"')]
+    assert not any(character in each for each in made)
+    assert json.loads(json_in_html(f'"{text}"')) == text
+
+
+def test_cells_of_csv_are_no_formulas_and_come_back() -> None:
+    texts = [
+        "=1+1", "+cmd", "-x", "@SUM(A1)", "\tx", "\nx", "'=1", "''-x", "-5 dB", "=\"a\",b", "＝1", "+", "-", "-inf",
+        "-1.5", "+3", "-1e-9", "'quoted'", "plain", "", "a=b", "don’t", "'", "-१",
+    ]  # fmt: skip
+    for text in texts:
+        assert csv_original(str(csv_cell(text))) == text
+    marks = ("=", "+", "-", "@", "\t", "\r", "\n", "＝")
+    neutral = {text for text in texts if not str(csv_cell(text)).startswith(marks)}
+    assert set(texts) - neutral == {"-1.5", "+3", "-1e-9"}
+    assert csv_cell(-2.5) == -2.5
+    assert str(csv_cell("\r=1")) == "\\x0d=1"
+
+
+def test_a_table_comes_back_from_csv(tmp_path: Path) -> None:
+    frame = pd.DataFrame(
+        {
+            "=name": ["=1+1", "@x", "plain"],
+            "value": [-1.5, float("nan"), -0.0],
+            "mixed": [-3, "-y", None],
+            "kind": pd.Categorical(["-a", "b", "-a"]),
+        }
+    )
+    text = to_csv(frame)
+    assert text.splitlines()[:2] == ["'=name,value,mixed,kind", "'=1+1,-1.5,-3,'-a"]
+    (tmp_path / "table.csv").write_text(text)
+    back = read_csv(tmp_path / "table.csv")
+    assert back["=name"].tolist() == frame["=name"].tolist()
+    assert back["value"].tolist() == ["-1.5", "", "-0.0"]
+    assert back["mixed"].tolist() == ["-3", "-y", ""]
+    assert to_csv(pd.DataFrame()) == "\n"
+
+
+def test_no_module_writes_csv_by_another_way() -> None:
+    writers = re.compile(r"\.to_csv\(|csv\.writer|DictWriter")
+    found = {
+        path.name for folder in FLOORS for path in (ROOT / folder).rglob("*.py") if writers.search(path.read_text())
+    }
+    assert found == {"csv_text.py"}
