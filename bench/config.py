@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -14,6 +14,11 @@ from ..core.errors import ConfigError, suggest
 from ..core.validation import StrictModel, parse
 from ..systems.checkpoints.adaptation_card import AdaptOptions
 from .scoring.plan import MetricSpec
+
+Isolation = Literal["process", "none"]
+
+TIME_LIMIT_S = 300.0
+"""Default time for the answer to a batch in a process of its own."""
 
 _LABEL = r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$"
 
@@ -56,6 +61,8 @@ class SystemSpec(StrictModel):
             its scores as long as they do not change.
         cache: true: later runs reuse its scores even if unknown files may determine them; false: never; by default
             where nothing is unknown, or with `depends`.
+        isolation: instead of the run's.
+        time_limit_s: instead of the run's.
         adapt: the option `checkpoint` is adapted to new classes first, and the result is run.
     """
 
@@ -64,6 +71,8 @@ class SystemSpec(StrictModel):
     options: dict[str, Any] = Field(default_factory=dict)
     depends: tuple[Path, ...] = ()
     cache: bool | None = None
+    isolation: Isolation | None = None
+    time_limit_s: float | None = Field(default=None, gt=0)
     adapt: AdaptSpec | None = None
 
     @property
@@ -129,6 +138,11 @@ class RunConfig(StrictModel):
         measure_cost: measure parameters, operations, time and memory of every system first.
         keep_estimates: write every estimate as wav, so that a metric added later needs no inference.
         seed: of the bootstrap; datasets carry their own.
+        isolation: "process" runs a system in a process of its own, so that a crash or a hang costs the trial at fault;
+            "none" runs it in that of the run. None is "process" for systems that are not shipped with tsebench, or
+            that run code of others (asteroid), and "none" for other systems and for classes of the calling script.
+        time_limit_s: seconds for the answer to a batch in a process of its own; a longer one counts as a hang. A
+            constructor has as long, and at least 60 s.
         rank_by: metric that ranks the systems in reports: one name for all sets, or names by set; the default is
             `snri`, `si_sdri`, ... as far as a set has them.
     """
@@ -141,6 +155,8 @@ class RunConfig(StrictModel):
     batch_size: int = Field(default=8, ge=1)
     keep_estimates: bool = False
     measure_cost: bool = True
+    isolation: Isolation | None = None
+    time_limit_s: float = Field(default=TIME_LIMIT_S, gt=0)
     seed: int = 0
     bootstrap: BootstrapSpec = BootstrapSpec()
     scale: str = FULL

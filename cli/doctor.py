@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from typer import Argument, Option
@@ -17,14 +17,30 @@ System = Annotated[
 SystemOption = Annotated[
     list[str] | None, Option("--option", metavar="KEY=VALUE", help="Option of the system; may be given several times.")
 ]
+Isolation = Annotated[
+    Literal["process", "none"] | None,
+    Option(
+        help="Run the system in a process of its own, or in this one.  [default: process, but none for shipped systems]"
+    ),
+]
+TimeLimit = Annotated[
+    float | None, Option(min=0.001, metavar="S", help="Seconds for a batch in a process of its own.  [default: 300]")
+]
 
 
 @command("doctor", place=110, summary="Check this machine, the metrics, or a system.")
-def doctor(system: System = None, option: SystemOption = None, device: options.Device = "auto") -> None:
+def doctor(
+    system: System = None,
+    option: SystemOption = None,
+    device: options.Device = "auto",
+    isolation: Isolation = None,
+    time_limit_s: TimeLimit = None,
+) -> None:
     """Check this machine, or one system: lengths, batching, silence, levels, determinism.
 
     `tsebench doctor metrics` compares every metric with its reference implementation.
     """
+    from ..bench.config import TIME_LIMIT_S
     from ..doctor.machine import check_machine, check_one
     from ..doctor.metrics import report_metrics
     from ..systems.registry import RESERVED
@@ -33,7 +49,11 @@ def doctor(system: System = None, option: SystemOption = None, device: options.D
         if not report_metrics(device, console):
             raise typer.Exit(2)
         return
-    results = check_one(system, option or [], device) if system else check_machine(device)
+    if system:
+        limit_s = TIME_LIMIT_S if time_limit_s is None else time_limit_s
+        results = check_one(system, option or [], device, isolation=isolation, time_limit_s=limit_s)
+    else:
+        results = check_machine(device)
     for result in results:
         say(f"{'ok' if result.passed else 'PROBLEM':<8} {result.name}: {result.detail}")
     if not all(result.passed for result in results):

@@ -38,7 +38,7 @@ def corpora_of(pairs: Sequence[str] | None) -> dict[str, Path]:
         name, separator, folder = pair.partition("=")
         if not separator or not name or not folder:
             raise ConfigError(f"--corpus {pair!r} is not NAME=DIR; write for example esc10=DIR")
-        folders[name] = Path(folder).expanduser()
+        folders[name] = Path(folder).expanduser().absolute()
     return folders
 
 

@@ -63,7 +63,7 @@ def run(
     chosen = load_run_config(config, settings or ())
     for name in chosen.paper_tables:
         PAPER_TABLES.get(name)  # a typo shows before the run, not after it
-    folder = out or Path("runs") / chosen.name
+    folder = (out or Path("runs") / chosen.name).absolute()
     corpora, progress = corpora_of(corpus), on_console(console)
     how = RunOptions(out=folder, device=device, jobs=jobs, fresh=fresh, corpus_dirs=corpora, progress=progress, say=say)
     result = run_all(chosen, how)

@@ -36,6 +36,7 @@ class Registry(Generic[T]):
         self._reserved = reserved
         self._entries: dict[str, T] = {}
         self._scanned = False
+        self._plug_ins: list[EntryPoint] | None = None
 
     def register(self, name: str) -> Callable[[T], T]:
         """Decorator that adds an entry under `name`; a reserved or taken name is a DuplicateNameError."""
@@ -57,13 +58,34 @@ class Registry(Generic[T]):
             UnknownNameError: no such entry; the message suggests the nearest name.
             ConfigError: a plug-in cannot be loaded.
         """
-        if name not in self._entries and name in self._modules():
-            self._import(name)
+        self._import_built_in(name)
+        if name not in self._entries:
+            for point in self._points():
+                if point.name == name:
+                    self._add(point)
         if name not in self._entries:
             self._scan()
         if name not in self._entries:
             raise UnknownNameError(self.kind, name, self._entries)
         return self._entries[name]
+
+    def registered(self, name: str) -> T | None:
+        """The entry called `name` if it is registered already; imports nothing."""
+        return self._entries.get(name)
+
+    def built_in(self, name: str) -> T | None:
+        """The entry called `name` without importing a plug-in; None if only a plug-in may have it.
+
+        Raises:
+            UnknownNameError: no such entry, and there are no plug-ins.
+        """
+        self._import_built_in(name)
+        if name not in self._entries and not self._points():
+            return self.get(name)
+        if name not in self._entries and name not in {point.name for point in self._points()}:
+            for module in self._modules():
+                self._import(module)
+        return self._entries.get(name)
 
     def names(self) -> list[str]:
         """All names, sorted; imports every built-in module and plug-in."""
@@ -80,6 +102,10 @@ class Registry(Generic[T]):
         package = importlib.import_module(self._package)
         return [m.name for m in pkgutil.iter_modules(package.__path__) if not m.ispkg]
 
+    def _import_built_in(self, name: str) -> None:
+        if name not in self._entries and name in self._modules():
+            self._import(name)
+
     def _import(self, module: str) -> None:
         importlib.import_module(f"{self._package}.{module}")
 
@@ -88,16 +114,24 @@ class Registry(Generic[T]):
             return
         for module in self._modules():
             self._import(module)
-        for point in entry_points(group=self._group):
-            loaded = self._load(point)
-            if not isinstance(loaded, ModuleType):
-                self.register(point.name)(loaded)
+        for point in self._points():
+            self._add(point)
         self._scanned = True
+
+    def _points(self) -> list[EntryPoint]:
+        if self._plug_ins is None:
+            self._plug_ins = list(entry_points(group=self._group))
+        return self._plug_ins
+
+    def _add(self, point: EntryPoint) -> None:
+        loaded = self._load(point)
+        if not isinstance(loaded, ModuleType):
+            self.register(point.name)(loaded)
 
     def _load(self, point: EntryPoint) -> Any:
         try:
             return point.load()
-        except (ImportError, AttributeError) as error:
+        except (Exception, SystemExit) as error:
             package = point.dist.name if point.dist else "unknown"
             raise ConfigError(
                 f"{self.kind} plug-in {point.name!r} ({point.value}) of package {package!r} cannot "

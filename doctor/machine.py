@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from ..bench.config import TIME_LIMIT_S, Isolation
+from ..bench.inference.open_system import close_system, open_system
 from ..bench.metrics.registry import known_infos
 from ..bench.scoring.cache import default_cache_dir
 from ..bench.scoring.edges import Scorable
@@ -23,7 +25,6 @@ from ..datasets.seeding import generator
 from ..datasets.signals.audio import read_mono, resample
 from ..datasets.signals.mixing import snr_gain
 from ..systems.precomputed import PrecomputedSystem
-from ..systems.registry import load_system
 from .system_checks import CheckResult, check_system
 
 _RATE_HZ = 8000
@@ -40,18 +41,30 @@ def check_machine(device: str) -> list[CheckResult]:
     ]
 
 
-def check_one(system: str, options: Sequence[str], device: str) -> list[CheckResult]:
+def check_one(
+    system: str,
+    options: Sequence[str],
+    device: str,
+    *,
+    isolation: Isolation | None = None,
+    time_limit_s: float = TIME_LIMIT_S,
+) -> list[CheckResult]:
     """All checks of one system; of `precomputed`, its files, as it cannot answer other queries.
+
+    `isolation` and `time_limit_s` are those of a run, see `bench.config.RunConfig`.
 
     Raises:
         ConfigError: an option is not KEY=VALUE with the value as in YAML, or the system does not know it.
     """
     chosen = resolve_device(device)
     settings = dict(setting(option, example="folder=DIR") for option in options)
-    loaded = load_system(system, device=chosen, **settings)
+    loaded = open_system(system, device=chosen, options=settings, isolation=isolation, time_limit_s=time_limit_s)
     if isinstance(loaded, PrecomputedSystem):
         return [_check_files(loaded.files)]
-    return check_system(loaded, sample_rate_hz=_RATE_HZ, device=chosen)
+    try:
+        return check_system(loaded, sample_rate_hz=_RATE_HZ, device=chosen)
+    finally:
+        close_system(loaded)
 
 
 def _attempt(name: str, check: Callable[[], str]) -> CheckResult:

@@ -91,6 +91,8 @@ class Asteroid:
         ConfigError: a package is missing, or an ONNX file cannot be used.
     """
 
+    runs_foreign_code = True
+
     def __init__(
         self,
         *,
@@ -138,6 +140,8 @@ class Asteroid:
 @register_system(ORACLE)
 class AsteroidOracle:
     """The same models with an oracle choice: the highest SI-SDR to the target, or the least energy without a target."""
+
+    runs_foreign_code = True
 
     def __init__(self, *, model: str, device: str = "cpu") -> None:
         self._separation = Separation(ORACLE, model=model, device=device)

@@ -19,6 +19,7 @@ from torch.nn.parameter import is_lazy
 from ...systems.protocol import AnySystem
 from ..inference.ask import Failure, guarded
 from ..inference.batching import Item
+from ..inference.isolation import Isolated
 from ..run.record import CostFacts
 from .passes import Counts, Passes, Timing, cost_items
 
@@ -42,6 +43,8 @@ def measure_cost(
         repeats: most timed passes; no further one begins once they took 2 s together.
     """
     notes: list[str] = []
+    if isinstance(system, Isolated):
+        return _measured_elsewhere(system, sample_rate_hz=sample_rate_hz, example=example, repeats=repeats)
     if system.card.family == "external":
         return CostFacts(device=device, notes=("an external system is not run to be measured",))
     networks = _attempt(lambda: find_networks(system), notes) or ()
@@ -58,6 +61,15 @@ def measure_cost(
         notes.append("no MACs were seen: the network may run in other threads or outside of torch")
         counts = replace(counts, macs_per_s=None, macs_per_query=None)
     return _cost(timing, counts, size, device=device, notes=notes)
+
+
+def _measured_elsewhere(system: Isolated, **arguments: object) -> CostFacts:
+    """The measurement of a system in its own process, within the time limit of a batch."""
+    notes: list[str] = []
+    facts = _attempt(lambda: system.host.ask_for("cost", **arguments), notes)
+    if facts is None:
+        return CostFacts(device=system.host.device, notes=tuple(notes))
+    return CostFacts.model_validate(facts)
 
 
 def _cost(

@@ -16,6 +16,8 @@ from ...datasets.types import Query, Truth
 from ...systems.protocol import AnySystem, Extraction, PrivilegedSystem, QueryBatch, System, SystemCard
 from ...systems.shared.batches import collate, full_float32
 from .batching import Item, at_rate, bucket, resampled
+from .isolation import Isolated
+from .process_state import OwnGenerators, interrupts_watched, state_put_back
 
 Tensor = torch.Tensor
 T = TypeVar("T")
@@ -40,7 +42,7 @@ class Answer:
 class Failure:
     """Error that a system raised."""
 
-    error: Exception
+    error: BaseException
 
     @property
     def line(self) -> str:
@@ -56,21 +58,31 @@ class Failure:
 
 
 def guarded(work: Callable[[], T]) -> T | Failure:
-    """Call third-party code: whatever it raises becomes a failure. Interrupts pass."""
-    try:
-        return work()
-    except Exception as error:  # noqa: BLE001 - systems are anybody's code
-        return Failure(error)
+    """Call third-party code: whatever it raises becomes a failure, also `SystemExit` or its own `KeyboardInterrupt`.
+
+    An interrupt by the user passes, even if the code catches it.
+    """
+    result: T | Failure
+    with interrupts_watched() as interrupts:
+        try:
+            result = work()
+        except BaseException as error:  # noqa: BLE001 - systems are anybody's code
+            result = Failure(error)
+    if interrupts.real:
+        raise KeyboardInterrupt
+    return result
 
 
 @torch.inference_mode()
 def ask(system: AnySystem, batch: QueryBatch, truths: Sequence[Truth]) -> Extraction:
     """Have a system answer a batch: in full float32, and an oracle with copies of the truths.
 
+    What it changes of the process is put back afterwards.
+
     Runs, `doctor` and the cost measurement all ask in this way; call it through `guarded`, because it raises what the
     system raises. `truths` are of the same trials, at the batch's rate; only privileged systems receive them.
     """
-    with full_float32():
+    with state_put_back(), full_float32():
         if isinstance(system, PrivilegedSystem):
             # Copies: a system may work in place, and is scored against the truth.
             extraction: object = system.extract_with_truth(batch, [_own_truth(truth) for truth in truths])
@@ -88,6 +100,7 @@ class Inference:
 
     def __init__(self, system: AnySystem, *, device: str, batch_size: int) -> None:
         self._system, self._device, self.batch_size = system, device, batch_size
+        self._generators = OwnGenerators()
 
     def begin(self, items: Sequence[Item]) -> Answering:
         """Have trials answered; on a GPU the first batch is under way when this returns."""
@@ -109,10 +122,30 @@ class Inference:
     @torch.inference_mode()
     def begin_batch(self, items: Sequence[Item]) -> Callable[[], dict[int, Answer]]:
         """Ask the system; the function returned waits for the answers, by item index."""
+        if isinstance(self._system, Isolated):
+            return self._begin_elsewhere(self._system, items)
         on_cpu = self._device == "cpu"
         queries = [_own_query(item.query) if on_cpu else item.query for item in items]
         batch = collate(queries, device=self._device)
-        extraction = ask(self._system, batch, [item.truth for item in items])
+        with self._generators.installed():
+            extraction = ask(self._system, batch, [item.truth for item in items])
+        return self._answers(extraction, batch, items)
+
+    def _begin_elsewhere(self, system: Isolated, items: Sequence[Item]) -> Callable[[], dict[int, Answer]]:
+        """Ask a system in a process of its own, which copies what it gets and moves it to its device."""
+        batch = collate([item.query for item in items], device="cpu")
+        reply = system.host.begin(batch, [item.truth for item in items])
+
+        @torch.inference_mode()
+        def finish() -> dict[int, Answer]:
+            return self._answers(reply.result(), batch, items)()
+
+        return finish
+
+    def _answers(
+        self, extraction: Extraction, batch: QueryBatch, items: Sequence[Item]
+    ) -> Callable[[], dict[int, Answer]]:
+        """A function that waits until the answers are on the CPU, and gives them by item index."""
         estimates = _estimates(extraction, batch)
         probabilities = _probabilities(extraction, len(items), self._system.card)
         failures = failure_reasons(extraction, batch)

@@ -65,9 +65,9 @@ def _what_determines_rows(config: RunConfig) -> str:
     other say what they are.
     """
     whole = ("description", "batch_size", "measure_cost", "scale", "scales", "paper_tables", "rank_by")
-    exclude: dict[str, Any] = dict.fromkeys(whole, True)
+    exclude: dict[str, Any] = dict.fromkeys([*whole, "isolation", "time_limit_s"], True)
     exclude["datasets"] = {"__all__": {"dataset", "role"}}
-    exclude["systems"] = {"__all__": {"options", "adapt", "depends", "cache"}}
+    exclude["systems"] = {"__all__": {"options", "adapt", "depends", "cache", "isolation", "time_limit_s"}}
     return config.model_dump_json(exclude=exclude)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from ...core.errors import ConfigError
 from ...datasets.build import build
@@ -48,7 +49,7 @@ def open_sets(run: PlannedRun) -> Iterator[OpenSet]:
 
 def _dataset(planned: PlannedSet, run: PlannedRun) -> Dataset:
     if planned.recipe is None:
-        return load_dataset(planned.spec.dataset, corpus_dirs=run.corpus_dirs)
+        return load_dataset(Path(planned.spec.dataset).absolute(), corpus_dirs=run.corpus_dirs)
     return build(
         planned.recipe,
         run.options.out / "datasets" / planned.recipe.name,

@@ -17,10 +17,11 @@ from ...datasets.config import DatasetConfig, OpenedBuilder, load_dataset_config
 from ...datasets.manifest import read_card
 from ...datasets.seeding import digest
 from ...systems.protocol import AnySystem
-from ...systems.registry import SYSTEMS, load_system
+from ...systems.registry import SYSTEMS
 from ..config import DatasetSpec, RunConfig, SystemSpec, check_titles
+from ..inference.open_system import open_system
 from ..metrics.registry import MetricContext
-from ..scoring.cache import Identity, identity_of
+from ..scoring.cache import Identity, default_cache_dir, identity_of
 from ..scoring.plan import MetricPlan, MetricSpec, plan_metrics
 from .evaluation import CHUNK_TRIALS
 from .rank_by import checked_by_dataset
@@ -49,6 +50,15 @@ class RunOptions:
     cache: Path | None = None
     progress: ProgressFactory = quiet
     say: Callable[[str], None] = logging.getLogger("tsebench").warning
+
+    def absolute(self) -> RunOptions:
+        """The same with absolute paths, which no change of the working directory leads elsewhere."""
+        return replace(
+            self,
+            out=self.out.absolute(),
+            corpus_dirs={name: folder.absolute() for name, folder in self.corpus_dirs.items()},
+            cache=(self.cache or default_cache_dir()).absolute(),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +102,7 @@ def prepare(config: RunConfig, options: RunOptions) -> PlannedRun:
         OutputError: the folder holds another run.
     """
     check_titles(config, where=config.name)
+    options = options.absolute()
     device = resolve_device(options.device)
     sets = tuple(plan_sets(config, device=device))
     check_rank_by(config, sets)
@@ -101,7 +112,7 @@ def prepare(config: RunConfig, options: RunOptions) -> PlannedRun:
             f"folder {str(options.out)!r} holds run {before.name!r}, not {config.name!r}; "
             "choose another with --out, or empty it with --fresh"
         )
-    corpus_dirs = user_corpus_dirs(options.corpus_dirs)
+    corpus_dirs = {name: folder.absolute() for name, folder in user_corpus_dirs(options.corpus_dirs).items()}
     systems = _load_systems(config, options, device=device, corpus_dirs=corpus_dirs)
     if options.fresh:  # all sets are built again: their corpora must be there before the old ones go
         sets = tuple(
@@ -161,14 +172,20 @@ def _load_systems(
                 reuse=not options.fresh,
             )
             settings["checkpoint"] = str(folder)
-        system = load_system(spec.name, device=device, **settings)
+        system = open_system(
+            spec.name,
+            device=device,
+            options=settings,
+            isolation=spec.isolation or config.isolation,
+            time_limit_s=spec.time_limit_s or config.time_limit_s,
+        )
         systems[spec.title] = system, _identity(spec, system, settings)
     return systems
 
 
 def _identity(spec: SystemSpec, system: AnySystem, options: Mapping[str, Any]) -> Identity:
     """Identity of a system of the run, with what the user says on it."""
-    found = identity_of(system, SYSTEMS.get(spec.name), options)
+    found = identity_of(system, SYSTEMS.registered(spec.name), options)
     if spec.depends:
         try:
             contents = content_hash([path.expanduser() for path in spec.depends], bounded=False)

@@ -21,6 +21,7 @@ from ...systems.registry import load_system
 from ..config import RunConfig
 from ..cost.measure import measure_cost
 from ..inference.batching import Item
+from ..inference.open_system import close_system
 from ..rows import read_shard
 from ..scoring.cache import ScoreCache, default_cache_dir
 from ..scoring.pool import FilePool
@@ -57,6 +58,15 @@ def run(config: RunConfig, options: RunOptions) -> RunResult:
         AudioError: a recording of a dataset is missing or damaged; finished shards stay.
     """
     planned = prepare(config, options)
+    try:
+        return _carried_out(planned)
+    finally:
+        for system in planned.systems.values():
+            close_system(system)
+
+
+def _carried_out(planned: PlannedRun) -> RunResult:
+    config, options = planned.config, planned.options
     if options.fresh and (options.out / "run.json").is_file():
         _empty(options.out)
     make_folder(options.out / "rows")

@@ -21,6 +21,7 @@ from ...core.content_hash import file_sha256
 from ...core.progress import Notify, silent
 from ...datasets.seeding import digest
 from ...systems.protocol import AnySystem
+from ..inference.isolation import Isolated
 from ..outcome import Score
 from .loaded_code import loaded_code
 from .package_code import versions_of
@@ -71,6 +72,8 @@ def identity_of(
         entry: what the registry holds; the class of the system if None.
         options: as given to the entry.
     """
+    if isinstance(system, Isolated):
+        return Identity(**system.host.identity)  # its class is not imported here
     card = asdict(system.card)
     for key in ("description", "licence", "training_data", "unseen"):
         card.pop(key)

@@ -1,0 +1,182 @@
+"""The process of one system: builds it, and answers requests until the run closes the connection."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, fields, replace
+from importlib import import_module
+from operator import attrgetter
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ...core.allocator import keep_freed_memory
+from ...core.errors import ExtractionError
+from ...datasets.types import Truth
+from ...systems.protocol import AnySystem, Extraction, PrivilegedSystem, QueryBatch, SystemCard
+from ...systems.registry import SYSTEMS, load_system
+from .ask import Failure, ask, guarded
+from .frames import FrameReader, error_fields, send, taken_apart
+from .shared_memory import SharedMemory
+
+_LONGEST_TEXT = 10_000
+_MOST_OF_MIXTURE = 16
+_ALWAYS_TAKEN = 1 << 24
+
+
+def serve(connection: int, inbox: int, outbox: int) -> None:
+    """Build a system and answer for it; the arguments are descriptors."""
+    for descriptor in (connection, inbox, outbox):
+        os.set_inheritable(descriptor, False)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt ends
+    os.dup2(2, 1)  # what a system prints must not end up in the output of the run
+    keep_freed_memory()
+    answers = _Answers(SharedMemory(inbox), SharedMemory(outbox))
+    with socket.socket(fileno=connection) as wire:
+        reader = FrameReader(wire)
+        try:
+            while True:
+                if (payload := reader.read()) is not None:
+                    send(wire, json.dumps(answers.to(payload)).encode())
+        except EOFError:
+            return
+        except OSError:  # the system closed the connection: the parent starts another process
+            os._exit(1)
+
+
+class _Answers:
+    """A system, and replies to requests in JSON's types; the first request builds it."""
+
+    def __init__(self, inbox: SharedMemory, outbox: SharedMemory) -> None:
+        self._inbox, self._outbox = inbox, outbox
+        self._system: AnySystem | None = None
+        self._device = "cpu"
+
+    def to(self, payload: bytes) -> dict[str, Any]:
+        """The reply to a request: its result, or the error."""
+        reply = guarded(lambda: self._reply(taken_apart(payload, self._inbox)))
+        if not isinstance(reply, Failure):
+            return reply
+        return {"error": error_fields(reply.error, _text(reply.error))}
+
+    def _reply(self, request: Any) -> dict[str, Any]:
+        if self._system is None:
+            return self._build(**request)
+        what, arguments = request
+        if what == "extract":
+            return self._extract(self._system, **arguments)
+        return {"result": _REQUESTS[what](self._system, self._device, arguments)}
+
+    def _build(
+        self, *, name: str, factory: tuple[str, str] | None, options: Mapping[str, Any], device: str, threads: int
+    ) -> dict[str, Any]:
+        from ..scoring.cache import identity_of  # noqa: PLC0415 - it knows isolated systems
+
+        torch.set_num_threads(threads)
+        if factory is not None:
+            found = attrgetter(factory[1])(import_module(factory[0]))
+            if SYSTEMS.registered(name) is None:
+                SYSTEMS.register(name)(found)
+        system = load_system(name, device=device, **options)
+        if not isinstance(system.card, SystemCard):
+            raise TypeError(f"its card is of type {type(system.card).__name__}, not SystemCard")
+        self._system, self._device = system, device
+        return {
+            "card": {field.name: _plain(getattr(system.card, field.name)) for field in fields(SystemCard)},
+            "identity": asdict(identity_of(system, SYSTEMS.registered(name), options)),
+            "privileged": isinstance(system, PrivilegedSystem),
+        }
+
+    def _extract(self, system: AnySystem, *, batch: QueryBatch, truths: Sequence[Truth]) -> dict[str, Any]:
+        on_device = _moved(batch, self._device)
+        extraction = ask(system, on_device, truths)
+        rows = _rows(extraction, batch)
+        single = isinstance(extraction.estimate, Tensor)
+        probabilities = extraction.class_probabilities
+        if not (probabilities is None or isinstance(probabilities, Tensor)):
+            raise TypeError(f"class_probabilities are of type {type(probabilities).__name__}, not a tensor")
+        try:
+            self._outbox.clear(reserve=[*rows, *([] if probabilities is None else [probabilities])])
+        except OSError:
+            raise torch.OutOfMemoryError("no shared memory for the estimates") from None
+        places = [self._outbox.put(row) for row in rows]
+        transcripts = extraction.transcripts
+        return {
+            "estimate": places[0] if single else places,
+            "class_probabilities": None if probabilities is None else self._outbox.put(probabilities),
+            "transcripts": None if transcripts is None else [None if t is None else _text(t) for t in transcripts],
+            "failures": _failures(extraction),
+        }
+
+
+def _moved(batch: QueryBatch, device: str) -> QueryBatch:
+    """The batch on the system's device."""
+    if device == "cpu":
+        return batch
+    clues = tuple(
+        replace(
+            clue,
+            enrollments=tuple(signal.to(device) for signal in clue.enrollments),
+            video=None if clue.video is None else clue.video.to(device),
+        )
+        for clue in batch.clues
+    )
+    return replace(batch, mixture=batch.mixture.to(device), lengths=batch.lengths.to(device), clues=clues)
+
+
+def _rows(extraction: Extraction, batch: QueryBatch) -> list[Tensor]:
+    """Tensors of the estimates, if they can be sent."""
+    given = extraction.estimate
+    if not isinstance(given, Tensor) and len(given) != len(batch.ids):
+        raise ValueError(f"{len(given)} estimates for {len(batch.ids)} queries")
+    rows = [given] if isinstance(given, Tensor) else list(given)
+    for row in rows:
+        if not isinstance(row, Tensor):
+            raise TypeError(f"estimate is of type {type(row).__name__}, not a tensor")
+        if row.is_complex():
+            raise TypeError(f"estimate is {row.dtype}, not real")
+    samples = sum(row.numel() for row in rows)
+    if samples > _MOST_OF_MIXTURE * batch.mixture.numel() + _ALWAYS_TAKEN:
+        raise ExtractionError(f"estimate has {samples} samples for mixtures of {batch.mixture.numel()}")
+    return rows
+
+
+def _failures(extraction: Extraction) -> dict[str, str | None]:
+    given: object = extraction.failures
+    if not isinstance(given, Mapping):
+        raise TypeError(f"failures is of type {type(given).__name__}, not a mapping")
+    return {_text(key): None if reason is None else _text(reason) for key, reason in given.items()}
+
+
+def _cost(system: AnySystem, device: str, arguments: Mapping[str, Any]) -> Any:
+    from ..cost.measure import measure_cost  # noqa: PLC0415 - it knows isolated systems
+
+    return measure_cost(system, device=device, **arguments).model_dump(mode="json")
+
+
+_REQUESTS: Mapping[str, Callable[[AnySystem, str, Mapping[str, Any]], Any]] = {"cost": _cost}
+
+
+def _plain(value: object) -> Any:
+    """A value of a card in JSON's types."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(part) for key, part in value.items()}
+    if isinstance(value, set | frozenset):
+        return sorted(map(_plain, value))
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    number = getattr(value, "item", None)  # of NumPy
+    return number() if callable(number) else str(value)
+
+
+def _text(value: object) -> str:
+    """A text, also if the object has none."""
+    found = guarded(lambda: str.__str__(str(value)))
+    return f"<{type(value).__name__} without a text>" if isinstance(found, Failure) else found[:_LONGEST_TEXT]
