@@ -17,10 +17,11 @@ from torch import Tensor
 
 from ...core.allocator import keep_freed_memory
 from ...core.errors import ExtractionError
+from ...core.text import safe_text, visible
 from ...datasets.types import Truth
 from ...systems.protocol import AnySystem, Extraction, PrivilegedSystem, QueryBatch, SystemCard
 from ...systems.registry import SYSTEMS, load_system
-from .ask import Failure, ask, guarded
+from .ask import Failure, ask, failure_reasons, guarded
 from .frames import FrameReader, error_fields, send, taken_apart
 from .shared_memory import SharedMemory
 
@@ -62,7 +63,7 @@ class _Answers:
         reply = guarded(lambda: self._reply(taken_apart(payload, self._inbox)))
         if not isinstance(reply, Failure):
             return reply
-        return {"error": error_fields(reply.error, _text(reply.error))}
+        return {"error": error_fields(reply.error, safe_text(reply.error, _LONGEST_TEXT))}
 
     def _reply(self, request: Any) -> dict[str, Any]:
         if self._system is None:
@@ -109,8 +110,8 @@ class _Answers:
         return {
             "estimate": places[0] if single else places,
             "class_probabilities": None if probabilities is None else self._outbox.put(probabilities),
-            "transcripts": None if transcripts is None else [None if t is None else _text(t) for t in transcripts],
-            "failures": _failures(extraction),
+            "transcripts": None if transcripts is None else [None if t is None else visible(t) for t in transcripts],
+            "failures": failure_reasons(extraction, batch),
         }
 
 
@@ -146,13 +147,6 @@ def _rows(extraction: Extraction, batch: QueryBatch) -> list[Tensor]:
     return rows
 
 
-def _failures(extraction: Extraction) -> dict[str, str | None]:
-    given: object = extraction.failures
-    if not isinstance(given, Mapping):
-        raise TypeError(f"failures is of type {type(given).__name__}, not a mapping")
-    return {_text(key): None if reason is None else _text(reason) for key, reason in given.items()}
-
-
 def _cost(system: AnySystem, device: str, arguments: Mapping[str, Any]) -> Any:
     from ..cost.measure import measure_cost  # noqa: PLC0415 - it knows isolated systems
 
@@ -174,9 +168,3 @@ def _plain(value: object) -> Any:
         return value
     number = getattr(value, "item", None)  # of NumPy
     return number() if callable(number) else str(value)
-
-
-def _text(value: object) -> str:
-    """A text, also if the object has none."""
-    found = guarded(lambda: str.__str__(str(value)))
-    return f"<{type(value).__name__} without a text>" if isinstance(found, Failure) else found[:_LONGEST_TEXT]

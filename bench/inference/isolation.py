@@ -25,6 +25,7 @@ from typing import Any
 import torch
 
 from ...core.errors import ConfigError, ExtractionError
+from ...core.text import safe_text
 from ...datasets.types import Truth
 from ...systems.protocol import Extraction, QueryBatch, SystemCard
 from .frames import FrameReader, error_of, send, with_tensors
@@ -248,7 +249,8 @@ class SystemHost:
             self.close()
             if fields["own"]:
                 raise error_of(fields)
-            raise ConfigError(f"{where} cannot be built: {fields['kind']}: {' '.join(fields['text'].split())[:300]}")
+            problem = safe_text(f"{fields['kind']}: {fields['text']}")
+            raise ConfigError(f"{where} cannot be built: {problem}")
         return reply
 
     def _send(self, process: SystemProcess, request: tuple[str, Mapping[str, Any]]) -> None:

@@ -67,7 +67,7 @@ def _in_this_process(name: str, *, device: str, options: Mapping[str, Any]) -> A
         return system
     if isinstance(system.error, TsebenchError):
         raise system.error
-    raise ConfigError(f"system {name!r} cannot be built: {system.line[:300]}") from system.error
+    raise ConfigError(f"system {name!r} cannot be built: {system.line}") from system.error
 
 
 def _is_foreign(factory: SystemFactory) -> bool:

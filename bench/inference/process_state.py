@@ -12,6 +12,7 @@ import random
 import signal
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -36,19 +37,20 @@ def state_put_back() -> Iterator[None]:
     """Put back after the block what it changed of the process.
 
     Working directory, environment, standard streams and their descriptors, signal handlers, filters of warnings, and
-    the settings of torch, NumPy and the interpreter. Random generators are left to `own_generators`.
+    the settings of torch, NumPy and the interpreter. Random generators are left to `OwnGenerators`.
     """
-    before = [read() for read, _ in _SETTINGS]
+    before = [read() for read, _ in SETTINGS]
     streams, folder, descriptors = (sys.stdin, sys.stdout, sys.stderr), _folder(), _kept_descriptors()
     try:
-        yield
+        with _own_timer():
+            yield
     finally:
         _put_back_descriptors(descriptors)
         _put_back_streams(streams)
         if folder is not None and _folder() != folder:
             with suppress(OSError):
                 os.chdir(folder)
-        for (read, write), value in zip(_SETTINGS, before, strict=True):
+        for (read, write), value in zip(SETTINGS, before, strict=True):
             if read() != value:
                 write(value)
 
@@ -166,22 +168,33 @@ def _read_umask() -> int:
     return value
 
 
-def _read_handlers() -> dict[Any, Any]:
-    """Handlers, and whether an alarm is set; they belong to the main thread."""
+def _read_handlers() -> dict[int, Any]:
+    """Handlers of signals; they belong to the main thread."""
     if threading.current_thread() is not threading.main_thread():
         return {}
     handlers = {number: signal.getsignal(number) for number in _SIGNALS}
-    alarm = bool(signal.getitimer(signal.ITIMER_REAL)[0]) if hasattr(signal, "getitimer") else None
-    return {number: handler for number, handler in handlers.items() if handler is not None} | {"alarm": alarm}
+    return {number: handler for number, handler in handlers.items() if handler is not None}
 
 
-def _write_handlers(value: dict[Any, Any]) -> None:
+def _write_handlers(value: dict[int, Any]) -> None:
     for number, handler in value.items():
-        if number == "alarm":
-            if handler is False:
-                signal.setitimer(signal.ITIMER_REAL, 0)
-        elif signal.getsignal(number) != handler:
+        if signal.getsignal(number) != handler:
             signal.signal(number, handler)
+
+
+@contextmanager
+def _own_timer() -> Iterator[None]:
+    """The alarm of the process goes on after the block as if nobody had set another."""
+    if not hasattr(signal, "getitimer"):
+        yield
+        return
+    (remaining_s, interval_s), began = signal.getitimer(signal.ITIMER_REAL), time.monotonic()
+    try:
+        yield
+    finally:
+        if remaining_s:
+            remaining_s = max(1e-3, remaining_s - (time.monotonic() - began))
+        signal.setitimer(signal.ITIMER_REAL, remaining_s, interval_s)
 
 
 def _read_filters() -> list[Any]:
@@ -224,7 +237,7 @@ def _write_denormals(kept: bool) -> None:
 
 
 _Setting = tuple[Callable[[], Any], Callable[[Any], object]]
-_SETTINGS: Sequence[_Setting] = (
+SETTINGS: Sequence[_Setting] = (
     (_read_handlers, _write_handlers),
     (_read_environment, _write_environment),
     (_read_umask, os.umask),
@@ -242,3 +255,4 @@ _SETTINGS: Sequence[_Setting] = (
     (_read_torch, _write_torch),
     (_keeps_denormals, _write_denormals),
 )
+"""How each setting is read and written."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -296,7 +297,8 @@ def test_a_refused_query_is_a_note() -> None:
 
 def test_an_interrupt_is_not_swallowed() -> None:
     def function(batch: QueryBatch) -> Tensor:
-        raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)
+        return batch.mixture[:, 0]
 
     with pytest.raises(KeyboardInterrupt):
         cost_of(Fake(function, net=nn.PReLU()))

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import gc
+import os
+import signal
+import sys
+import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from tsebench.bench.inference.ask import Answer, Inference
 from tsebench.bench.inference.batching import Item
+from tsebench.bench.inference.process_state import SETTINGS
 from tsebench.core.errors import ExtractionError
 from tsebench.datasets.types import Clues, Query, Truth
 from tsebench.systems.protocol import Extraction, QueryBatch, SystemCard
@@ -338,12 +347,90 @@ def test_an_oracle_that_works_in_place_leaves_the_truth_that_is_scored() -> None
         assert torch.equal(item.truth.interferers, untouched.truth.interferers)
 
 
-def test_an_interrupt_is_not_an_answer() -> None:
+def test_an_interrupt_by_the_user_is_not_an_answer() -> None:
     def stop(batch: QueryBatch) -> Extraction:
-        raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)
+        return copy(batch)
 
     with pytest.raises(KeyboardInterrupt):
         ask(Fake(stop))
+
+
+def test_an_interrupt_that_a_system_catches_still_ends_the_run() -> None:
+    def stop(batch: QueryBatch) -> Extraction:
+        with suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        return copy(batch)
+
+    with pytest.raises(KeyboardInterrupt):
+        ask(Fake(stop))
+
+
+class Odd(BaseException):
+    """An error that is no Exception."""
+
+
+@pytest.mark.parametrize("error", [SystemExit(0), GeneratorExit(), KeyboardInterrupt(), Odd("odd")], ids=repr)
+def test_what_a_system_raises_never_ends_the_run(error: BaseException) -> None:
+    def stop(batch: QueryBatch) -> Extraction:
+        if "t3" in batch.ids:
+            raise error
+        return copy(batch)
+
+    answers = ask(Fake(stop))
+    assert (answers[3].failure or "").startswith(type(error).__name__)
+    assert all(answers[n].estimate is not None for n in (0, 1, 2, 4, 5))
+
+
+def test_what_a_system_changes_of_the_process_is_put_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def wreck(batch: QueryBatch) -> Extraction:
+        os.chdir(tmp_path)
+        os.environ["TSEBENCH_SPOILT"] = "1"
+        os.umask(0o777)
+        os.closerange(0, 3)
+        sys.stdout = None  # type: ignore[assignment]
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.alarm(1)
+        warnings.simplefilter("error")
+        sys.setrecursionlimit(5000)
+        gc.disable()
+        np.seterr(all="raise")
+        torch.set_default_dtype(torch.float64)
+        torch.set_num_threads(torch.get_num_threads() + 1)
+        torch.set_grad_enabled(True)
+        torch.use_deterministic_algorithms(True)
+        torch.set_flush_denormal(True)
+        return copy(batch)
+
+    def state() -> tuple[Any, ...]:
+        files = [os.fstat(number)[:3] for number in range(3)]
+        return (*[read() for read, _ in SETTINGS], Path.cwd(), files, sys.stdout)
+
+    monkeypatch.delenv("TSEBENCH_SPOILT", raising=False)
+    before = state()
+    ask(Fake(wreck))
+    assert state() == before
+    assert not 0 < signal.getitimer(signal.ITIMER_REAL)[0] <= 1
+
+
+def test_the_generators_of_a_system_are_its_own() -> None:
+    """One system that seeds the global generator does not change what another draws."""
+
+    def draw(batch: QueryBatch) -> Extraction:
+        return Extraction(estimate=torch.randn(len(batch.ids), batch.mixture.shape[-1]))
+
+    def seed(batch: QueryBatch) -> Extraction:
+        torch.manual_seed(0)
+        return draw(batch)
+
+    torch.manual_seed(5)
+    alone = ask(Fake(draw))
+    torch.manual_seed(5)
+    ask(Fake(seed))
+    after = ask(Fake(draw))
+    for first, second in zip(alone.values(), after.values(), strict=True):
+        assert torch.equal(first.estimate, second.estimate)  # type: ignore[arg-type]
+    assert not torch.equal(alone[1].estimate, alone[4].estimate)  # type: ignore[arg-type] # of one length
 
 
 def test_systems_run_in_full_float32(monkeypatch: pytest.MonkeyPatch) -> None:

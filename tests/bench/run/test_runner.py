@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
+import signal
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -103,7 +104,7 @@ class Scripted:
     def extract(self, batch: QueryBatch) -> Extraction:
         Scripted.batches.append(batch.ids)
         if Scripted.stop_after is not None and len(Scripted.batches) > Scripted.stop_after:
-            raise KeyboardInterrupt
+            signal.raise_signal(signal.SIGINT)
         if Scripted.broken:
             raise RuntimeError("out of order")
         if self._act == "memory" and len(batch.ids) > int(self._bad[0]):
@@ -189,7 +190,8 @@ def speech(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def config(*datasets: object, systems: object = ("scripted",), **more: Any) -> RunConfig:
     named = [d if isinstance(d, Mapping) else str(d) for d in datasets]
-    given = {"name": "test", "metrics": METRICS, "systems": systems, "datasets": named}
+    # What the fake does and sees is set in this process.
+    given = {"name": "test", "metrics": METRICS, "systems": systems, "datasets": named, "isolation": "none"}
     return RunConfig.model_validate({**given, **more})
 
 
