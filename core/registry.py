@@ -77,14 +77,15 @@ class Registry(Generic[T]):
         """The entry called `name` without importing a plug-in; None if only a plug-in may have it.
 
         Raises:
-            UnknownNameError: no such entry, and there are no plug-ins.
+            UnknownNameError: no such entry.
         """
         self._import_built_in(name)
-        if name not in self._entries and not self._points():
-            return self.get(name)
-        if name not in self._entries and name not in {point.name for point in self._points()}:
+        points = self._points()
+        if name not in self._entries and name not in {point.name for point in points}:
             for module in self._modules():
                 self._import(module)
+            if name not in self._entries and all(point.attr for point in points):  # none registers further names
+                raise UnknownNameError(self.kind, name, {*self._entries, *(point.name for point in points)})
         return self._entries.get(name)
 
     def names(self) -> list[str]:
