@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,6 +18,12 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from .errors import CorpusError, TsebenchError
+
+_Kind = Literal["folder", "file", "broken", "other"]
+_Place = tuple[int, int]
+"""Device and inode of a folder."""
+
+_MOST_WAYS = 1000  # into one folder; a few that link to each other make millions of paths
 
 # A broken link called `notes.txt` was a file; one called `1188` or `day.2` may have been a folder of recordings.
 _FILE_NAME = re.compile(r".+\.[A-Za-z][A-Za-z0-9]{0,5}")
@@ -48,11 +55,13 @@ def list_tree(folder: Path, *, error: type[TsebenchError] = CorpusError) -> File
     """All files below a folder, without hidden files and folders.
 
     Raises:
-        TsebenchError: of the class `error`; a folder cannot be listed, or two names differ only in normalisation.
+        TsebenchError: of the class `error`; a folder cannot be listed, links lead to it in too many ways, or two names
+            differ only in normalisation.
     """
     spelt: dict[str, str] = {}
-    broken: set[str] = set()
-    for path, is_file in _walk(str(folder), "", (), error):
+    files: list[str] = []
+    broken: list[str] = []
+    for path, kind in _walk(folder, error):
         normal = nfc(path)
         if spelt.setdefault(normal, path) != path:
             one, other = (ascii(name) for name in sorted((spelt[normal], path)))
@@ -60,9 +69,9 @@ def list_tree(folder: Path, *, error: type[TsebenchError] = CorpusError) -> File
                 f"{str(folder)!r} holds {one} and {other}, which differ only in the Unicode normalisation of their "
                 "names; remove or rename one of them"
             )
-        if not is_file:
-            broken.add(normal)
-    return FileTree(folder=folder, files=tuple(sorted(spelt.keys() - broken)), broken=tuple(sorted(broken)))
+        if kind != "folder":
+            (files if kind == "file" else broken).append(normal)
+    return FileTree(folder=folder, files=tuple(sorted(files)), broken=tuple(sorted(broken)))
 
 
 def broken_links(tree: FileTree, lost: Collection[str]) -> str:
@@ -95,33 +104,36 @@ def as_spelt(folder: Path, path: str) -> Path:
     return place
 
 
-def _walk(
-    folder: str, inside: str, above: tuple[tuple[int, int], ...], error: type[TsebenchError]
-) -> Iterator[tuple[str, bool]]:
-    """Relative paths below a folder, and whether each is a file (or else a broken link)."""
-    try:
-        place = os.stat(folder)  # noqa: PTH116 - called for every folder
-        with os.scandir(folder) as listed:
-            entries = sorted(listed, key=lambda entry: entry.name)
-    except OSError as failure:
-        raise error(
-            f"cannot list the folder {str(failure.filename)!r}: {failure.strerror}; correct its permissions"
-        ) from None
-    here = (place.st_dev, place.st_ino)
-    if here in above:  # a link to a folder that this one lies in
-        return
-    for entry in entries:
-        if entry.name.startswith("."):
-            continue
-        path = f"{inside}{entry.name}"
-        kind = _kind(entry)
-        if kind == "folder":
-            yield from _walk(entry.path, f"{path}/", (*above, here), error)
-        elif kind != "other":
-            yield path, kind == "file"
+def _walk(top: Path, error: type[TsebenchError]) -> Iterator[tuple[str, _Kind]]:
+    """Relative paths of what is below a folder, in no order."""
+    waiting: list[tuple[str, str, frozenset[_Place]]] = [(str(top), "", frozenset())]
+    entered: Counter[_Place] = Counter()
+    while waiting:
+        folder, inside, above = waiting.pop()
+        try:
+            place = os.stat(folder)  # noqa: PTH116 - called for every folder
+            here = (place.st_dev, place.st_ino)
+            if here in above:  # a link to a folder that this one lies in
+                continue
+            with os.scandir(folder) as listed:
+                entries = list(listed)
+        except OSError as failure:
+            raise error(
+                f"cannot list the folder {str(failure.filename)!r}: {failure.strerror}; correct its permissions"
+            ) from None
+        entered[here] += 1
+        if entered[here] > _MOST_WAYS:
+            raise error(f"links lead to the folder {folder!r} in more than {_MOST_WAYS} ways; remove some of them")
+        for entry in entries:
+            kind = _kind(entry)
+            if entry.name.startswith(".") or kind == "other":
+                continue
+            yield f"{inside}{entry.name}", kind
+            if kind == "folder":
+                waiting.append((entry.path, f"{inside}{entry.name}/", above | {here}))
 
 
-def _kind(entry: os.DirEntry[str]) -> Literal["folder", "file", "broken", "other"]:
+def _kind(entry: os.DirEntry[str]) -> _Kind:
     try:
         if entry.is_dir():
             return "folder"

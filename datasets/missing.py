@@ -91,7 +91,7 @@ def refusal(
     """
     first = min(reasons)
     why = reasons[first].partition("; ")[0]  # what follows is advice, and given below for all
-    parts = [f"the mixtures that need them ({mixtures})"]
+    parts = [f"the mixtures that need them ({mixtures})"] if mixtures or not (trials or short) else []
     parts += [f"the trials that enroll with them ({trials})"] if trials else []
     parts += [f"the mixtures with too few other recordings to enroll with ({short})"] if short else []
     without = " and ".join(parts)

@@ -113,7 +113,8 @@ def _scores(
     side: Sequence[Variant], evaluation: Evaluation, files: PairedFiles, folder: Mapping[str, Path], advance: Advance
 ) -> dict[str, list[Score]]:
     """Scores of the files in a folder by name of the variant, in the order of the keys."""
-    source = FileAnswers(folder, channel=files.channel, identity="")
+    unread = files.unread if folder is files.estimates else None
+    source = FileAnswers(folder, channel=files.channel, identity="", unread=unread)
     names = {variant.metric.info.name for variant in side}
     found: dict[str, list[Score]] = {variant.name: [] for variant in side}
     for part in evaluation.run(source, range(len(evaluation.chunks))):

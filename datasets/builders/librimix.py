@@ -117,9 +117,7 @@ class LibriMix:
         again = (turn,) if turn else ()
         key = (*self._context.key(row.mixture_id), "enrollment", target.id, *again)
         used = frozenset(part.path for part in row.speech)
-        path = self._speech.draw_other(target.clip.path, used=used, key=key)
-        frames = self._speech.frames(path)
-        return Clip(corpus=target.clip.corpus, path=path, start=0, frames=frames)
+        return self._speech.clip(self._speech.draw_other(target.clip.path, used=used, key=key))
 
     def _enrolled_only(self) -> tuple[LibriMixRow, ...]:
         """Rows beyond the limit whose sources enroll in trials within it."""

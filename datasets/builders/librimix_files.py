@@ -142,7 +142,7 @@ class LibriMixOfFiles:
         if self._speech is not None:
             used = frozenset(part.path for part in row.speech)
             path = self._speech.draw_other(row.speech[int(target_id[1:]) - 1].path, used=used, key=key)
-            return Clip(corpus=self._speech.corpus.name, path=path, start=0, frames=self._speech.frames(path))
+            return self._speech.clip(path)
         found = self._others.draw(row.mixture_id, target_id, key=key) if self._others else []
         return self._written.clip(*found[0]) if found else None
 

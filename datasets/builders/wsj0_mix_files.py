@@ -25,6 +25,7 @@ from .shared.wsj0.mixture_lists import (
     parse_name,
     read_mixtures,
     speaker_of,
+    utterance_id,
 )
 
 Protocol = Literal["wsj0_2mix", "extr"]
@@ -77,7 +78,8 @@ class Wsj0MixOfFiles:
         in_order = read_mixtures(listed.file(mixture_list)) if listed is not None and mixture_list is not None else ()
         names = {name: _row(name, n_speakers, auxiliary=extr, where=tree.name) for name in self._written.names}
         self._rows = _ordered(names, in_order)[:limit] if in_order else [*names.items()][:limit]
-        self._spoken = {name: _spoken(row) for name, row in names.items()}
+        self._spoken = {name: _spoken(row) for name, row in {**dict(self._rows), **names}.items()}
+        left = sorted({*names} - {name for name, _ in self._rows}) if in_order and limit is None else []
         self._speech = open_utterances(speech, context) if speech is not None else None
         corpus = context.corpora[speech] if speech is not None else None
         self._sexes: Mapping[str, str] = corpus.sexes() if isinstance(corpus, Wsj0) else {}
@@ -86,7 +88,8 @@ class Wsj0MixOfFiles:
             self._enroll = self._by_other_files(folder) if self._speech is None else self._by_speech(self._speech)
         self.count = len(self._rows)
         ambiguous = ambiguous_note([row for _, row in self._rows], first=self._first)
-        self.notes = (*([CUT_NOTE] if mode == "min" else []), *ambiguous)
+        unlisted = [f"{len(left)} mixtures, the first is {left[0]!r}, are not in the list; left out"] if left else []
+        self.notes = (*([CUT_NOTE] if mode == "min" else []), *unlisted, *ambiguous)
 
     def draw(self, index: int) -> Drawn:
         """Recipe and trials of mixture `index`, from the first again after the last."""
@@ -161,5 +164,12 @@ def _spoken(row: ListedMixture) -> dict[str, Spoken]:
 def _ordered(names: Mapping[str, ListedMixture], listed: tuple[ListedMixture, ...]) -> list[tuple[str, ListedMixture]]:
     """The files in the order of a list; one that the list does not have is left out."""
     index = NameIndex(names)
-    found = [row.name if row.name in names else index.match(row.name) for row in listed]
-    return [(name, names[name]) for name in found]
+
+    def name_of(row: ListedMixture) -> str:
+        whole = "_".join([row.name, *([utterance_id(row.auxiliary)] if row.auxiliary is not None else [])])
+        if whole in names or not index.knows(whole):  # one that is not there counts as missing
+            return whole
+        return index.match(whole)
+
+    found = [(name_of(row), row) for row in listed]
+    return [(name, names.get(name, row)) for name, row in found]

@@ -81,3 +81,32 @@ def test_names_are_in_composed_form_and_found_in_any(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_listed(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"cannot list the folder .*gone'"):
         list_tree(tmp_path / "gone")
+
+
+def test_folders_that_differ_only_in_normalisation(tmp_path: Path) -> None:
+    _put(tmp_path / "é" / "1.wav")
+    _put(tmp_path / unicodedata.normalize("NFD", "é") / "2.wav")
+    with pytest.raises(CorpusError, match=r"holds 'e\\u0301' and '\\xe9', which differ only in the Unicode"):
+        list_tree(tmp_path)
+
+
+def test_folders_that_all_link_to_each_other_end(tmp_path: Path) -> None:
+    names = [f"speaker{number}" for number in range(9)]
+    for name in names:
+        _put(tmp_path / name / "1.wav")
+        for other in names:
+            (tmp_path / name / f"to_{other}").symlink_to(tmp_path / other)
+    with pytest.raises(CorpusError, match=r"links lead to the folder .* in more than 1000 ways; remove some of them"):
+        list_tree(tmp_path)
+
+
+def test_a_very_deep_tree(tmp_path: Path) -> None:
+    place = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(300):
+        os.mkdir("d", dir_fd=place)
+        below = os.open("d", os.O_RDONLY, dir_fd=place)
+        os.close(place)
+        place = below
+    os.close(os.open("1.wav", os.O_CREAT | os.O_WRONLY, dir_fd=place))
+    os.close(place)
+    assert list_tree(tmp_path).files == ("d/" * 300 + "1.wav",)

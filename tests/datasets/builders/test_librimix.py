@@ -429,6 +429,28 @@ def test_a_part_is_not_reused_for_the_whole(place: Place, tmp_path: Path) -> Non
     assert build(librimix_config(), folder, **common).card.missing == ()
 
 
+@pytest.mark.parametrize("lists", [True, False])
+def test_a_lost_enrollment_costs_its_trials_alone(lists: bool, place: Place, tmp_path: Path) -> None:
+    """Whether the length of the utterance is in LibriMix's lists or was to be read from the file."""
+    if not lists:
+        (place.dirs["librimix"] / "LibriSpeech" / "test-clean.csv").unlink()
+    whole = built(place, tmp_path / "whole")
+    mixed = {source.clip.path for mixture in whole.mixtures.values() for source in mixture.sources}
+    clips = [clip for trial in whole.trials for clip in trial.clue.enrollments]
+    drawn = Counter(clip.path for clip in clips if isinstance(clip, Clip) and clip.path not in mixed)
+    (path, count) = drawn.most_common()[-1]
+    (place.dirs["librispeech"] / path).unlink()
+    with pytest.raises(DatasetError, match=rf"\(1 of corpus .*out the trials that enroll with them \({count}\) wi"):
+        built(place, tmp_path / "part")
+    part = build(librimix_config(), tmp_path / "part", corpus_dirs=place.dirs, allow_missing=True)
+    assert len(part) == len(whole) - count
+    assert part.card.counts["missing_recordings"] == 1
+    assert part.card.counts["excluded_missing_enrollment"] == count
+    assert "excluded_mixtures_missing_recording" not in part.card.counts
+    kept = {trial.id: trial for trial in part.trials}
+    assert all(kept[trial.id] == trial for trial in whole.trials if trial.id in kept)
+
+
 def test_nothing_at_all_is_refused(place: Place, tmp_path: Path) -> None:
     for file in place.dirs["librispeech"].rglob("*.flac"):
         file.unlink()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -287,6 +288,23 @@ def test_a_tree_without_its_upper_folders(top: str, tmp_path: Path) -> None:
     root = tmp_path / "a" / "data"
     dataset = build(config, tmp_path / "set", corpus_dirs={"wsj0_mix_files": root})
     assert len(dataset) == 8
+
+
+def test_a_mixture_of_the_list_that_is_not_there_counts_as_missing(tmp_path: Path) -> None:
+    root = make_wsj0_mix_files(tmp_path, WSJ0_NAMES[:3])
+    (tmp_path / "lists").mkdir()
+    cells = [name.split("_") for name in (WSJ0_NAMES[1], WSJ0_NAMES[3], WSJ0_NAMES[0])]
+    rows = [f"a/si_et_05/{a}.wav {x} a/si_et_05/{b}.wav {y} " for a, x, b, y in cells]
+    (tmp_path / "lists" / "l.txt").write_text("\n".join(rows))
+    corpora = {"wsj0_mix_files": "wsj0_mix_files", "wsj0_mix": "wsj0_mix_lists"}
+    config = _files_config("wsj0_mix_files", corpora, "tt", mixture_list="l.txt")
+    dirs = {"wsj0_mix_files": root, "wsj0_mix": tmp_path / "lists"}
+    with pytest.raises(DatasetError, match=rf"the first is 'wav8k/min/tt/mix/{re.escape(WSJ0_NAMES[3])}.wav'"):
+        build(config, tmp_path / "set", corpus_dirs=dirs)
+    part = build(config, tmp_path / "set", corpus_dirs=dirs, allow_missing=True)
+    assert list(part.mixtures) == [WSJ0_NAMES[0]]
+    assert part.card.counts["excluded_missing_enrollment"] == 2  # of 050 and 441, who speak again in the lost one alone
+    assert any("1 mixtures, the first is '440o0301" in note for note in part.card.notes)
 
 
 def test_speakers_without_another_utterance_are_left_out_and_counted(tmp_path: Path) -> None:

@@ -171,21 +171,32 @@ class Utterances:
         """Another utterance of the same speaker, of 3 s and more, that is not in `used`.
 
         Candidates are ranked by SHA-256 of the key and their path, so that a choice does not depend on which other
-        files exist.
+        files exist; one that cannot be read is taken for one of 3 s.
         """
         seed = digest(*key)
         candidates = [other for other in self._of_speaker(path) if other not in used]
         for other in sorted(candidates, key=lambda name: hashlib.sha256(f"{seed} {name}".encode()).digest()):
-            try:
-                frames = self.frames(other)
-            except AudioError as error:
-                raise MissingRecordingsError({(self.corpus.name, other): str(error)}) from None
-            if frames >= SHORTEST_FRAMES:
+            if self._lost(other) or self.frames(other) >= SHORTEST_FRAMES:
                 return other
         raise TooFewRecordingsError(
             f"speaker {speaker_of(path)!r} of corpus {self.corpus.name!r} has no utterance of 3 s "
             f"besides {path!r} to enroll with; complete the corpus"
         )
+
+    def clip(self, path: str) -> Clip:
+        """The whole of an utterance; of one that cannot be read one frame, so that it counts as missing."""
+        frames = 1 if self._lost(path) else self.frames(path)
+        return Clip(corpus=self.corpus.name, path=path, start=0, frames=frames)
+
+    def _lost(self, path: str) -> bool:
+        """Whether the length of an utterance is unknown, since its file cannot be read."""
+        try:
+            self.frames(path)
+        except AudioError as error:
+            if _error(self.corpus.header, path) is None:  # of another rate
+                raise MissingRecordingsError({(self.corpus.name, path): str(error)}) from None
+            return True
+        return False
 
     def _of_speaker(self, path: str) -> list[str]:
         subset, speaker = subset_of(path), speaker_of(path)

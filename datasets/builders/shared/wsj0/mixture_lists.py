@@ -225,6 +225,11 @@ class NameIndex:
             if parsed is not None:
                 self._known.setdefault(parsed.utterances, []).append((mixture_id, parsed))
 
+    def knows(self, name: str) -> bool:
+        """Whether a mixture of the same utterances is known."""
+        wanted = parse_name(name)
+        return wanted is not None and wanted.utterances in self._known
+
     def match(self, name: str) -> str:
         """Id of the mixture of that name; an auxiliary utterance counts where both have one."""
         wanted = parse_name(name)
