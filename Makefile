@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help quickstart results test lint types clean
+.PHONY: help quickstart results test kills lint types clean
 
 help:  ## show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/'
@@ -31,6 +31,12 @@ results: $(VENV)/.run  ## run the papers' experiments on embedded data, write do
 
 test: $(VENV)/.dev  ## run all tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
+# NUMBER=300 SEED=1 of kills, JOBS=run,score of build, run, score, train and report.
+NUMBER ?= 100
+SEED ?= 0
+kills: $(VENV)/.dev  ## kill long commands at random moments, and compare what they leave
+	$(BIN)/python tests/campaigns --number $(NUMBER) --seed $(SEED) --jobs "$(JOBS)"
 
 lint: $(VENV)/.dev  ## ruff
 	$(BIN)/ruff check .

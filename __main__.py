@@ -1,5 +1,5 @@
 """`python -m tsebench`."""
 
-from .cli.main import main
+from .cli.entry import entry
 
-main()
+entry()

@@ -1,1 +1,1 @@
-"""The command line: `tsebench X` is `cli/X.py`; `main.main` is the entry point."""
+"""The command line: `tsebench X` is `cli/X.py`; `entry.entry` is the entry point, which calls `main.main`."""

@@ -15,11 +15,10 @@ from typer import Option
 from .. import __version__
 from ..core.errors import TsebenchError, suggest
 from .commands import load_commands
+from .entry import INTERRUPTED, LINE
 from .output import print_error, say
 
 Version = Annotated[bool, Option("--version", help="Show the version and exit.")]
-
-_INTERRUPTED = 130
 
 # click's UsageError: typer uses the package click or a copy of its own, depending on its version, and exports this
 # subclass only.
@@ -65,9 +64,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         print_error(str(error))
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        code = _INTERRUPTED
-    if code == _INTERRUPTED:
-        print_error("interrupted; start the same command again to go on")
+        code = INTERRUPTED
+    if code == INTERRUPTED:
+        print_error(LINE)
     sys.exit(code if isinstance(code, int) else 0)
 
 

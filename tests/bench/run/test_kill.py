@@ -1,4 +1,7 @@
-"""A run that is killed, interrupted or starved, as a process: it goes on to the same rows."""
+"""A run that is killed, interrupted or starved, as a process: it goes on to the same rows.
+
+`make kills` does the same a hundred times, at random moments of every long command.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +20,15 @@ import pandas as pd
 import pytest
 
 from tsebench.bench.rows import read_rows
+from tsebench.cli.main import main
 from tsebench.datasets.build import build
 from tsebench.datasets.config import DatasetConfig
 from tsebench.datasets.signals.audio import write
 
-pytestmark = pytest.mark.slow
-
-TRIALS = 104
-SHARDS = 4  # of 32 trials
+TRIALS = 72
+SHARDS = 3  # of 32 trials
 SLOW = """#!/bin/sh
-if [ -e "{switch}" ]; then sleep 0.1; fi
+if [ -e "{switch}" ]; then sleep 0.05; fi
 cp "$1" "$2"
 """
 
@@ -59,11 +61,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (place / "slow.sh").write_text(SLOW.format(switch=place / "slow"))
     (place / "slow.sh").chmod(0o755)
     program = f"{place / 'slow.sh'} {{mixture}} {{output}}"
-    options = {"program": program}
     config = {
         "name": "kill",
         "datasets": [str(place / "set")],
-        "systems": ["silence", {"name": "command", "label": "slow", "options": options}],
+        "systems": ["silence", {"name": "command", "label": "slow", "options": {"program": program}}],
         "metrics": ["snri", "si_sdri"],
         "bootstrap": {"resamples": 10},
     }
@@ -71,45 +72,48 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-def start(place: Path, out: Path, **options: Any) -> subprocess.Popen[str]:
-    """`tsebench run` with a cache of its own."""
-    arguments = ["run", str(place / "run.yaml"), "--out", str(out), "--tracking-uri", "none"]
-    arguments += ["--corpus", f"noises={place / 'corpus'}", "--device", "cpu", "--jobs", "1"]
+def arguments(place: Path, out: Path) -> list[str]:
+    given = ["run", str(place / "run.yaml"), "--out", str(out), "--tracking-uri", "none"]
+    return [*given, "--corpus", f"noises={place / 'corpus'}", "--device", "cpu", "--jobs", "1"]
+
+
+def start(place: Path, out: Path) -> subprocess.Popen[str]:
+    """`tsebench run` with a cache of its own, in a group of its own, as on a terminal."""
     return subprocess.Popen(
-        [sys.executable, "-m", "tsebench", *arguments],
-        env={**os.environ, "TSEBENCH_CACHE": f"{out}-cache", "OMP_NUM_THREADS": "1"},
+        [sys.executable, "-m", "tsebench", *arguments(place, out)],
+        env={**os.environ, "TSEBENCH_CACHE": f"{out}-cache", "TMPDIR": str(place), "OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        **options,
+        start_new_session=True,
+        # A background job, as these tests may be, is started with Ctrl-C ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )
 
 
-def finish(place: Path, out: Path) -> str:
-    process = start(place, out)
-    said, errors = process.communicate(timeout=120)
-    assert process.returncode == 0, errors
+def finish(place: Path, out: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run to the end, in this process."""
+    monkeypatch.setenv("TSEBENCH_CACHE", f"{out}-cache")
+    with pytest.raises(SystemExit) as ended:
+        main(arguments(place, out))
+    errors = capsys.readouterr().err
+    assert ended.value.code == 0, errors
     assert errors == ""
-    return said
 
 
-def shards(out: Path, system: str = "slow") -> list[Path]:
-    return sorted((out / "rows").glob(f"part-noise-{system}-*.parquet"))
+def shards(out: Path) -> list[Path]:
+    return sorted((out / "rows").glob("part-noise-slow-*.parquet"))
 
 
-def kill(process: subprocess.Popen[str]) -> None:
-    process.kill()
-    process.communicate()
-    assert process.returncode == -signal.SIGKILL
-
-
-def wait_for_shard(process: subprocess.Popen[str], out: Path) -> None:
-    """Wait until the first shard of the slow system exists."""
+def strike(process: subprocess.Popen[str], number: signal.Signals, *, when: Callable[[], object]) -> str:
+    """Send a signal to the whole group at a moment; what the command wrote to standard error."""
     end = time.monotonic() + 60
-    while not shards(out):
+    while not when():
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < end
-        time.sleep(0.01)
+        time.sleep(0.002)
+    os.killpg(process.pid, number)
+    return process.communicate(timeout=60)[1]  # a hang, not slowness, fails here
 
 
 def rows_of(out: Path) -> pd.DataFrame:
@@ -120,79 +124,67 @@ def rows_of(out: Path) -> pd.DataFrame:
     return rows
 
 
-@pytest.fixture(scope="module")
-def undisturbed(place: Path) -> pd.DataFrame:
-    """Rows of a run that is not killed."""
-    finish(place, place / "undisturbed")
-    rows = rows_of(place / "undisturbed")
-    assert len(rows) == 2 * TRIALS * 4
+def test_a_killed_and_interrupted_run_goes_on_to_the_same_rows(
+    place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed before there is any shard, terminated and interrupted between shards, then left alone."""
+    finish(place, place / "undisturbed", capsys, monkeypatch)
+    undisturbed = rows_of(place / "undisturbed")
+    assert len(undisturbed) == 2 * TRIALS * 4
     assert len(shards(place / "undisturbed")) == SHARDS
-    return rows
 
-
-@pytest.fixture
-def slow(place: Path) -> Iterator[Path]:
-    """While this file exists, the system is slow."""
-    (place / "slow").touch()
-    yield place / "slow"
-    (place / "slow").unlink(missing_ok=True)
-
-
-def test_a_killed_run_goes_on_to_the_same_rows(place: Path, undisturbed: pd.DataFrame, slow: Path) -> None:
-    """Killed before there is any shard, killed between shards, then left alone."""
     out = place / "killed"
+    (place / "slow").touch()
     process = start(place, out)
-    while not (out / "run.json").is_file():
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.001)
-    kill(process)
+    strike(process, signal.SIGKILL, when=(out / "run.json").is_file)
+    assert process.returncode == -signal.SIGKILL
     assert shards(out) == []
+
     process = start(place, out)
-    wait_for_shard(process, out)
-    kill(process)
+    errors = strike(process, signal.SIGINT, when=lambda: shards(out))
+    assert process.returncode == 130
+    assert errors == "tsebench: interrupted; start the same command again to go on\n"
     before = {path: path.read_bytes() for path in shards(out)}
-    assert 1 <= len(before) < SHARDS, "it was not killed in the middle"
+    assert 1 <= len(before) < SHARDS, "it was not stopped in the middle"
+    assert list(place.glob("tsebench-*")) == []  # folders of the program
+
     # As if another kill had come while a shard was being written.
     draft = out / "rows" / f".{shards(out)[0].name}.part"
     draft.write_bytes(b"PAR1 and no more")
     assert len(rows_of(out)) < len(undisturbed)  # the draft is no shard
-    slow.unlink()
-    finish(place, out)
+    (place / "slow").unlink()
+    finish(place, out, capsys, monkeypatch)
     pd.testing.assert_frame_equal(rows_of(out), undisturbed, check_exact=True)
     assert {path: path.read_bytes() for path in before} == before
     assert not draft.exists()
 
 
-def _hear_interrupts() -> None:
-    """A background job, as these tests may be, is started with Ctrl-C ignored."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-def test_an_interrupt_ends_at_once_and_can_be_resumed(place: Path, undisturbed: pd.DataFrame, slow: Path) -> None:
-    out = place / "interrupted"
-    # A group of its own, interrupted as a whole: as Ctrl-C does on a terminal.
-    process = start(place, out, start_new_session=True, preexec_fn=_hear_interrupts)
-    wait_for_shard(process, out)
-    os.killpg(process.pid, signal.SIGINT)
-    _, errors = process.communicate(timeout=60)  # a hang, not slowness, fails here
+def test_termination_while_it_starts_is_one_line(place: Path) -> None:
+    process = start(place, place / "early")
+    # Python itself ends as every program does; the imports of the command line take a second.
+    errors = strike(process, signal.SIGTERM, when=lambda: handles_termination(process.pid))
     assert process.returncode == 130
     assert errors == "tsebench: interrupted; start the same command again to go on\n"
-    assert 1 <= len(shards(out)) < SHARDS
-    slow.unlink()
-    finish(place, out)
-    pd.testing.assert_frame_equal(rows_of(out), undisturbed, check_exact=True)
 
 
-def test_a_damaged_recording_is_one_line_and_exit_2(place: Path) -> None:
+def handles_termination(pid: int) -> bool:
+    """Whether a process has a handler for SIGTERM, by its mask of caught signals."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    caught = next(line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:"))
+    return bool(int(caught, 16) >> (signal.SIGTERM - 1) & 1)
+
+
+def test_a_damaged_recording_is_one_line_and_exit_2(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     recording = place / "corpus" / "b" / "2.wav"
     sound = recording.read_bytes()
     recording.write_bytes(sound[:50])
     try:
-        process = start(place, place / "damaged")
-        _, errors = process.communicate(timeout=120)
+        with pytest.raises(SystemExit) as ended:
+            main(arguments(place, place / "damaged"))
     finally:
         recording.write_bytes(sound)
-    assert process.returncode == 2
+    errors = capsys.readouterr().err
+    assert ended.value.code == 2
     assert errors.startswith("tsebench: ")
     assert "b/2.wav" in errors
     assert errors.count("\n") == 1

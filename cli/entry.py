@@ -1,0 +1,34 @@
+"""Entry of the command line: interrupted at any moment, it ends with one line and exit code 130."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from types import FrameType
+from typing import NoReturn
+
+INTERRUPTED = 130
+LINE = "interrupted; start the same command again to go on"
+
+
+def entry() -> NoReturn:
+    """Run the command line; SIGTERM (of a queue or a container) ends it as Ctrl-C does, and nothing is left behind."""
+    process = os.getpid()
+
+    def terminate(number: int, _frame: FrameType | None) -> None:
+        if os.getpid() == process:
+            raise KeyboardInterrupt
+        # A forked worker ends as every program does.
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+
+    try:
+        signal.signal(signal.SIGTERM, terminate)
+        # The imports take a while, in which an interrupt must not end in a traceback.
+        from .main import main
+
+        main()
+    except KeyboardInterrupt:
+        sys.stderr.write(f"tsebench: {LINE}\n")
+        sys.exit(INTERRUPTED)
