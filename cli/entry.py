@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import sys
+import threading
 from types import FrameType
 from typing import NoReturn
 
@@ -14,7 +16,14 @@ LINE = "interrupted; start the same command again to go on"
 
 def entry() -> NoReturn:
     """Run the command line; SIGTERM (of a queue or a container) ends it as Ctrl-C does, and nothing is left behind."""
-    process = os.getpid()
+    process, interrupted = os.getpid(), threading.Event()
+
+    def leave() -> None:
+        # Python would end by SIGINT if the interrupt came while it executed a string, as dataclasses do.
+        if interrupted.is_set():
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(INTERRUPTED)
 
     def terminate(number: int, _frame: FrameType | None) -> None:
         if os.getpid() == process:
@@ -23,12 +32,18 @@ def entry() -> NoReturn:
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
 
+    atexit.register(leave)  # the first one registered is the last one called
     try:
         signal.signal(signal.SIGTERM, terminate)
         # The imports take a while, in which an interrupt must not end in a traceback.
         from .main import main
 
         main()
+    except SystemExit as ended:
+        if ended.code == INTERRUPTED:
+            interrupted.set()
+        raise
     except KeyboardInterrupt:
+        interrupted.set()
         sys.stderr.write(f"tsebench: {LINE}\n")
         sys.exit(INTERRUPTED)

@@ -25,9 +25,12 @@ def serve() -> None:
     keep_freed_memory()  # PESQ frees some 600 pages with every signal
     with os.fdopen(os.dup(1), "wb") as replies:
         os.dup2(2, 1)  # what a package prints must not end up between the replies
-        write_frame(replies, READY)
-        while (payload := read_frame(sys.stdin.buffer)) is not None:
-            write_frame(replies, pickle.dumps(attempt(payload)))
+        try:
+            write_frame(replies, READY)
+            while (payload := read_frame(sys.stdin.buffer)) is not None:
+                write_frame(replies, pickle.dumps(attempt(payload)))
+        except BrokenPipeError:
+            os._exit(0)  # the parent was killed; closing the pipe would raise once more
 
 
 def write_frame(stream: IO[bytes], payload: bytes) -> None:

@@ -126,7 +126,8 @@ def compare(job: Job, usual: Usual, out: Path) -> str:
 def left_files(out: Path) -> str:
     """Drafts and temporary files in the folder of results, in the cache and in TMPDIR."""
     drafts = [path for place in (out, Path(f"{out}-cache")) for path in place.rglob("*") if is_draft(path)]
-    found = [*drafts, *Path(f"{out}-tmp").iterdir()]
+    # torch makes an empty folder there when it is imported.
+    found = [*drafts, *(path for path in Path(f"{out}-tmp").iterdir() if not path.name.startswith("torchinductor_"))]
     return f"{len(found)} temporary files are left, such as {found[0].name}" if found else ""
 
 
