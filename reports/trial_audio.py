@@ -18,10 +18,14 @@ from ..bench.run.record import RunRecord, read_record
 from ..core.errors import TsebenchError
 from ..datasets.dataset import Dataset, load_dataset
 from ..datasets.manifest import read_card, read_manifest
-from ..datasets.signals.audio import read_mono
+from ..datasets.signals.audio import AudioInfo, info, read_mono
 from ..datasets.types import Mixture, Trial
+from ..systems.protocol import far_too_long
 
 Samples = NDArray[np.float32]
+
+MOST_FRAMES = 1 << 26
+"""Samples of the longest sound of a player: 70 minutes at 16 kHz, half a gigabyte as float64."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +119,8 @@ class RunAudio:
             query, truth = opened.dataset[opened.places[trial_id]]
         except TsebenchError as error:
             return None, str(error)
+        except MemoryError:
+            return None, f"trial {trial_id!r} does not fit in memory"
         return TrialSignals(
             sample_rate_hz=query.sample_rate_hz,
             mixture=query.mixture[0].numpy(),
@@ -143,11 +149,8 @@ class RunAudio:
         if not path.is_file():
             reason = "no estimate: the system failed here" if folder.is_dir() else "no estimate was kept"
             return Estimate(samples=None, reason=reason)
-        try:
-            samples, rate = read_mono(path)
-        except TsebenchError as error:
-            return Estimate(samples=None, reason=str(error))
-        return Estimate(samples=samples, sample_rate_hz=rate)
+        recipe = opened.recipes.get(trial_id)
+        return _read(path, recipe[1] if recipe else None)
 
     def _set(self, name: str) -> _Set:
         if name not in self._sets:
@@ -192,6 +195,31 @@ def open_audio(folders: Sequence[Path], *, corpus_dirs: Mapping[str, Path] | Non
     """Audio of several runs by run id, the first of each; a folder without `run.json` has none."""
     runs = [RunAudio(folder, corpus_dirs=corpus_dirs) for folder in reversed(folders)]
     return {audio.run_id: audio for audio in runs if audio.run_id}
+
+
+def _read(path: Path, mixture: Mixture | None) -> Estimate:
+    """A stored estimate; its length is read from the header first."""
+    try:
+        header = info(path)
+        if too_long := _too_long(header, mixture):
+            return Estimate(samples=None, reason=too_long)
+        samples, rate = read_mono(path)
+    except TsebenchError as error:
+        return Estimate(samples=None, reason=str(error))
+    except MemoryError:
+        return Estimate(samples=None, reason="the estimate does not fit in memory")
+    return Estimate(samples=samples, sample_rate_hz=rate)
+
+
+def _too_long(header: AudioInfo, mixture: Mixture | None) -> str:
+    """Why an estimate is not decoded, from its header; "" if it is."""
+    seconds = header.frames / header.sample_rate_hz
+    if mixture is not None:
+        of_trial = mixture.num_samples / mixture.sample_rate_hz
+        length = round(of_trial * header.sample_rate_hz)
+        if far_too_long(header.frames, length, header.sample_rate_hz):
+            return f"the estimate is {seconds:.0f} s long and its trial {of_trial:.0f} s"
+    return f"the estimate is {seconds:.0f} s long, too long to be played" if header.frames > MOST_FRAMES else ""
 
 
 def _transcript(trial: Trial, mixture: Mixture) -> str | None:

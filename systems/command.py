@@ -122,15 +122,18 @@ class CommandSystem:
                 with without_folder(folder):
                     self._run(self._program.fill_batch(batch_file=batch_file), folder, queries=len(jobs))
             by_id = {job.id: job for job in jobs}
-            return extract_each(batch.ids, lambda query_id: self._answer(by_id[query_id], folder), device=self._device)
+            lengths = dict(zip(batch.ids, batch.lengths.tolist(), strict=True))
+            return extract_each(
+                batch.ids, lambda name: self._answer(by_id[name], folder, length=lengths[name]), device=self._device
+            )
 
-    def _answer(self, job: Job, folder: Path) -> Samples:
+    def _answer(self, job: Job, folder: Path, *, length: int) -> Samples:
         """Estimate [T_b] of one query."""
         with without_folder(folder):
             if not self._program.batched:
                 query_file = _write_json(job.output.with_name("query.json"), job.as_json())
                 self._run(self._program.fill_query(job, query_file=query_file), folder, queries=1)
-            return read_estimate(job.output, sample_rate_hz=job.sample_rate_hz)
+            return read_estimate(job.output, sample_rate_hz=job.sample_rate_hz, length=length)
 
     def _run(self, argv: Sequence[str], folder: Path, *, queries: int) -> None:
         run_program(argv, stderr=folder / "stderr.txt", time_limit_s=self._time_limit_s * queries, device=self._device)

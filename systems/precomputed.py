@@ -76,6 +76,7 @@ class PrecomputedSystem:
 
     def extract(self, batch: QueryBatch) -> Extraction:
         """Answer a batch from the folder."""
+        lengths = dict(zip(batch.ids, batch.lengths.tolist(), strict=True))
 
         def read(query_id: str) -> Samples:
             if not _ID.fullmatch(query_id):
@@ -84,7 +85,8 @@ class PrecomputedSystem:
                 )
             path = self._folder / self._pattern.replace("{id}", query_id)
             with without_folder(self._folder):
-                return read_estimate(path, sample_rate_hz=batch.sample_rate_hz, resample=self._resample)
+                rate_hz, length = batch.sample_rate_hz, lengths[query_id]
+                return read_estimate(path, sample_rate_hz=rate_hz, length=length, resample=self._resample)
 
         return extract_each(batch.ids, read, device=self._device)
 

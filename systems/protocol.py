@@ -70,6 +70,14 @@ class QueryBatch:
     clues: tuple[Clues, ...]
 
 
+def far_too_long(frames: int, length: int, sample_rate_hz: int) -> bool:
+    """Whether an estimate has so many more frames than its trial that it is not even decoded, moved or stored.
+
+    Its trial fails with the reason `length`, as after less.
+    """
+    return frames > 4 * length + sample_rate_hz
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extraction:
     """Estimates of a batch.

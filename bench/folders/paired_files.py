@@ -15,7 +15,7 @@ from ...datasets.corpora.disk.csv_table import read_table, refuse_repeated
 from ...datasets.seeding import digest
 from ...datasets.signals.audio import AudioInfo, info, read_mono
 from ...datasets.types import Clues, ClueSpec, Condition, Query, Trial, Truth
-from ...systems.protocol import LENGTH_TOLERANCE_S
+from ...systems.protocol import LENGTH_TOLERANCE_S, far_too_long
 from ..inference.ask import Answer, Inference
 from ..inference.batching import Item
 from .audio_folder import key_of, list_audio, unlike_names
@@ -109,16 +109,19 @@ class FileAnswers:
 
     def stored(self, items: Sequence[Item]) -> dict[int, Answer]:
         """All answers, by item index."""
-        return {item.index: self._read(item.query.id) for item in items}
+        return {item.index: self._read(item) for item in items}
 
     def store(self, _items: Sequence[Item], _answers: Mapping[int, Answer], /) -> None:
         """Nothing: the files are there."""
 
-    def _read(self, key: str) -> Answer:
+    def _read(self, item: Item) -> Answer:
+        key = item.query.id
         path = self._folder.get(key)
         if path is None:
             return Answer(failure=f"not read: {self._unread[key]}" if key in self._unread else "missing")
         try:
+            if far_too_long(info(path).frames, item.length, item.query.sample_rate_hz):
+                return Answer(failure="length")
             return Answer(estimate=read_signal(path, self._channel, finite=False))
         except AudioError as error:
             # Without its folder, so that rows of two machines are equal.

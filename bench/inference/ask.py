@@ -13,7 +13,7 @@ import torch
 from ...core.errors import TsebenchError
 from ...core.text import error_text, safe_text, type_name
 from ...datasets.types import Query, Truth
-from ...systems.protocol import AnySystem, Extraction, PrivilegedSystem, QueryBatch, System, SystemCard
+from ...systems.protocol import AnySystem, Extraction, PrivilegedSystem, QueryBatch, System, SystemCard, far_too_long
 from ...systems.shared.batches import collate, full_float32
 from .batching import Item, at_rate, bucket, resampled
 from .isolation import Isolated
@@ -155,12 +155,13 @@ class Inference:
         def finish() -> dict[int, Answer]:
             for event in waits:
                 event.synchronize()
-            own = estimates
+            own: Sequence[Tensor | None] | Tensor = estimates
             if isinstance(own, Tensor):
                 own = [row[: i.length].clone() for row, i in zip(own, items, strict=True)]
             answers = {}
             for item, estimate, given in zip(items, own, probabilities, strict=True):
                 failure = failures.get(item.query.id)
+                failure = failure or ("length" if estimate is None else None)
                 answers[item.index] = Answer(failure=failure)
                 if failure is None:
                     answers[item.index] = Answer(estimate=estimate, class_probabilities=given)
@@ -251,16 +252,23 @@ def failure_reasons(extraction: Extraction, batch: QueryBatch) -> dict[str, str]
     return {str.__str__(key): safe_text(reason) for key, reason in given.items() if reason is not None}
 
 
-def _estimates(extraction: Extraction, batch: QueryBatch) -> Tensor | list[Tensor]:
-    """Estimates on their way to the CPU: one [T_b] for each query, or all [B, T] with the padding."""
+def _estimates(extraction: Extraction, batch: QueryBatch) -> Tensor | list[Tensor | None]:
+    """Estimates on their way to the CPU: one [T_b] for each query (None: far too long), or all [B, T], padded."""
     size, _, length = batch.mixture.shape
     estimate = extraction.estimate
     if not isinstance(estimate, Tensor):
         if len(estimate) != size:
             raise ValueError(f"{len(estimate)} estimates for {size} queries")
-        return [_to_cpu(row) for row in estimate]
+        lengths, rate_hz = batch.lengths.tolist(), batch.sample_rate_hz
+        return [_to_cpu_unless_long(row, length, rate_hz) for row, length in zip(estimate, lengths, strict=True)]
     if estimate.shape != (size, length):
         raise ValueError(f"estimate has shape {list(estimate.shape)}, not {[size, length]}")
+    return _to_cpu(estimate)
+
+
+def _to_cpu_unless_long(estimate: object, length: int, sample_rate_hz: int) -> Tensor | None:
+    if isinstance(estimate, Tensor) and far_too_long(estimate.numel(), length, sample_rate_hz):
+        return None
     return _to_cpu(estimate)
 
 

@@ -73,5 +73,5 @@ def _playable(trial: ChangedTrial, runs: Sequence[RunAudio], out: Path) -> _Play
         return None
     given, remarks = given_sounds(runs, trial.dataset, trial.trial_id)
     player = write_player([*given, *estimates], out)
-    longest_s = max(track.duration_s for track in player.tracks if not track.own_clock)
+    longest_s = max((track.duration_s for track in player.tracks if not track.own_clock), default=1.0)
     return _PlayableTrial(trial=trial, player=player, longest_s=longest_s, remarks=remarks)

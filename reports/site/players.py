@@ -9,9 +9,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...core.files import make_folder, write_atomic
+from ...core.text import error_text
 from ...datasets.signals.audio import write
+from ..trial_audio import MOST_FRAMES
 from . import pictures
 from .sounds import Samples, Sound
 
@@ -63,8 +66,10 @@ def write_player(sounds: Sequence[Sound], out: Path) -> Player:
     Names are hashes of the contents, so that trials share the mixture, and no name of a dataset or a system reaches the
     disk. Levels and colours of all tracks are on one scale.
     """
-    audible = [sound for sound in sounds if sound.samples is not None and len(sound.samples)]
-    powers = {id(s): pictures.power(_samples(s), sample_rate_hz=s.sample_rate_hz) for s in audible}
+    measured = [_measured(sound) for sound in sounds]
+    sounds = [sound for sound, _ in measured]
+    powers = {id(sound): found for sound, found in measured if found is not None}
+    audible = [sound for sound in sounds if id(sound) in powers]
     # Mixture and target set the scale: one loud estimate must not darken all the others.
     shared = [s for s in audible if s.role in {"mixture", "target"}] or audible
     top = max((float(powers[id(s)].max()) for s in shared), default=0.0)
@@ -73,7 +78,7 @@ def write_player(sounds: Sequence[Sound], out: Path) -> Player:
     tracks = []
     for sound in sounds:
         track = Track(role=sound.role, title=sound.title, system=sound.system)
-        if sound.samples is None or not len(sound.samples):
+        if sound.samples is None or id(sound) not in powers:
             tracks.append(replace(track, reason=sound.reason or "empty"))
             continue
         samples, gain_db = _fitting(sound.samples)
@@ -93,6 +98,20 @@ def write_player(sounds: Sequence[Sound], out: Path) -> Player:
             )
         )
     return Player(tracks=tuple(tracks), files=tuple(files))
+
+
+def _measured(sound: Sound) -> tuple[Sound, NDArray[np.float64] | None]:
+    """A sound with its power spectrogram; one that cannot be drawn has the reason instead of samples."""
+    samples = _samples(sound)
+    if not len(samples):
+        return sound, None
+    seconds = len(samples) / sound.sample_rate_hz
+    if len(samples) > MOST_FRAMES:
+        return replace(sound, samples=None, reason=f"{seconds:.0f} s are too long to be played"), None
+    try:
+        return sound, pictures.power(samples, sample_rate_hz=sound.sample_rate_hz)
+    except (MemoryError, ValueError, ArithmeticError) as error:
+        return replace(sound, samples=None, reason=f"no picture can be made: {error_text(error, 120)}"), None
 
 
 def _samples(sound: Sound) -> Samples:

@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...core.errors import OutputError
 from ...core.files import make_folder
+from ...core.text import error_text
 from ..leaderboard.board import Column, Entry, Leaderboard, Table
 from ..tables.cost_lines import HEADINGS, cost_lines
-from ..trial_audio import open_audio
+from ..trial_audio import RunAudio, open_audio
 from .charts.axes import bars
 from .charts.conditions import MOST, legend, panels
 from .charts.pareto import charts
@@ -56,8 +58,7 @@ def write_site(
     pairs = choose(board, order, count=trials, wanted=chosen)
     pages = []
     for facts in facts_of(board, pairs, audio):
-        sounds, missing = sounds_of(facts, audio)
-        pages.append(TrialPage(facts, write_player(sounds, out), missing))
+        pages.append(_trial_page(facts, audio, out))
     slices = sliced(board)
     written = [write_page(out, INDEX, _index(board, slices, pages))]
     for system in board.systems:
@@ -67,6 +68,18 @@ def write_site(
         path = trial_page(each.trial.dataset, each.trial.trial_id)
         written.append(write_page(out, path, _trial(each, before, after)))
     return [*written, *dict.fromkeys(path for each in pages for path in each.player.files)]
+
+
+def _trial_page(facts: TrialFacts, audio: Mapping[str, RunAudio], out: Path) -> TrialPage:
+    """A trial with its player; a player that cannot be made is named among what is missing."""
+    try:
+        sounds, missing = sounds_of(facts, audio)
+        return TrialPage(facts, write_player(sounds, out), missing)
+    except OutputError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, the page says it and the report goes on
+        problem = f"no player of trial {facts.trial_id} can be made: {error_text(error)}"
+        return TrialPage(facts, Player(tracks=(), files=()), (problem,))
 
 
 def render(board: Leaderboard) -> str:

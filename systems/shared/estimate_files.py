@@ -13,7 +13,7 @@ from torch import Tensor
 from ...core.errors import AudioError, ExtractionError
 from ...datasets.signals import audio, audio_kinds
 from ...datasets.signals.audio import Samples
-from ..protocol import Extraction
+from ..protocol import Extraction, far_too_long
 
 
 def extract_each(ids: Sequence[str], read: Callable[[str], Samples], *, device: str) -> Extraction:
@@ -29,19 +29,20 @@ def extract_each(ids: Sequence[str], read: Callable[[str], Samples], *, device: 
     return Extraction(estimate=estimates, failures=failures)
 
 
-def read_estimate(path: Path, *, sample_rate_hz: int, resample: bool = False) -> Samples:
+def read_estimate(path: Path, *, sample_rate_hz: int, length: int, resample: bool = False) -> Samples:
     """Read the mono estimate of one query, at the query's rate and otherwise unchanged.
 
     Args:
         path: any file that libsndfile reads.
+        length: samples of the query; a file that is far longer is not decoded.
         resample: convert a file of another rate instead of refusing it.
 
     Returns:
         float32 [T] of any length, which may hold NaN or inf.
 
     Raises:
-        ExtractionError: the file is missing, corrupt, empty, not mono, or of another rate; the message starts with
-            `missing:`, `audio:`, `channels:` or `sample_rate:`.
+        ExtractionError: the file is missing, corrupt, empty, not mono, of another rate or far too long; the message
+            starts with `missing:`, `audio:`, `channels:`, `sample_rate:` or `length:`.
     """
     if not path.is_file():
         raise ExtractionError(
@@ -55,6 +56,12 @@ def read_estimate(path: Path, *, sample_rate_hz: int, resample: bool = False) ->
             raise ExtractionError(
                 f"sample_rate: {str(path)!r} is at {header.sample_rate_hz} Hz and the query at "
                 f"{sample_rate_hz} Hz; write the estimate at the query's rate"
+            )
+        wanted = -(-length * header.sample_rate_hz // sample_rate_hz)
+        if far_too_long(header.frames, wanted, header.sample_rate_hz):
+            raise ExtractionError(
+                f"length: {str(path)!r} has {header.frames} samples at {header.sample_rate_hz} Hz and the query "
+                f"{length} at {sample_rate_hz} Hz; write an estimate as long as the query"
             )
         samples, rate = audio.read_mono(path, finite=False)
     except AudioError as error:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from helpers.sparse_wav import write_silent_hours
 
 from tsebench.bench.scoring.edges import CheckedAnswer, Scorable, check
 from tsebench.core.errors import ConfigError
@@ -197,3 +198,12 @@ def test_wrong_folder_is_refused_at_once(tmp_path: Path) -> None:
         load_system("precomputed", folder=str(tmp_path / "file"))
     with pytest.raises(ConfigError, match=r"holds no file '\{id\}.wav'"):
         load_system("precomputed", folder=str(tmp_path))
+
+
+def test_a_file_of_hours_is_refused_by_its_header(tmp_path: Path) -> None:
+    write_silent_hours(tmp_path / "a.wav", sample_rate_hz=RATE_HZ)
+    save(tmp_path / "b.wav", noise())
+    write_silent_hours(tmp_path / "c.wav", sample_rate_hz=16000)
+    extraction = ask(tmp_path, "a", "b", "c", resample=True)
+    assert set(extraction.failures) == {"a", "c"}
+    assert extraction.failures["a"].startswith("length: 'a.wav' has 288000000 samples at 8000 Hz and the query 1600")

@@ -15,6 +15,7 @@ import pystoi
 import pytest
 import soundfile
 from helpers.paths import SHARED
+from helpers.sparse_wav import write_silent_hours
 
 from tsebench.bench.rows import read_rows
 from tsebench.bench.run.record import read_record
@@ -417,3 +418,12 @@ def test_all_references_silent_still_gives_a_report(folders: Folders, score: Sco
     assert (said.code, said.err) == (0, "")
     assert set(folders.rows["status"]) == {"undefined"}
     assert "no value" in said.out
+
+
+def test_an_estimate_of_hours_fails_its_trial_by_its_header(folders: Folders, score: Score) -> None:
+    write_silent_hours(folders.root / "est" / "u1.wav", sample_rate_hz=RATE_HZ)
+    assert score(*folders.arguments()).code == 3
+    rows = folders.rows
+    own = rows[(rows["trial_id"] == "u1") & (rows["system"] == "estimates")]
+    assert set(own["reason"]) == {"length"}
+    assert set(rows[rows["trial_id"] != "u1"]["status"]) == {"ok"}

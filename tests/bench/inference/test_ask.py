@@ -444,3 +444,13 @@ def test_systems_run_in_full_float32(monkeypatch: pytest.MonkeyPatch) -> None:
     ask(Fake(look), batch_size=len(ITEMS))
     assert seen == [False]
     assert torch.backends.cudnn.allow_tf32 is True
+
+
+def test_an_estimate_of_hours_costs_its_own_trial_and_is_not_copied() -> None:
+    def answer(batch: QueryBatch) -> Extraction:
+        rows = [row[0, :length] for row, length in zip(batch.mixture, batch.lengths, strict=True)]
+        hours = torch.zeros(1).expand(48_000 * 36_000)  # takes no memory until it is copied
+        return Extraction(estimate=[hours if name == "t3" else row for name, row in zip(batch.ids, rows, strict=True)])
+
+    answers = ask(Fake(answer))
+    assert {index: a.failure for index, a in answers.items() if a.failure is not None} == {3: "length"}

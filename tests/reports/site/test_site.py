@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 from helpers.site_runs import board_of, make_run, row
+from helpers.sparse_wav import write_silent_hours
 from PIL import Image
 
 from tsebench.cli.demo import quantile_of
@@ -297,3 +298,44 @@ def test_a_demo_page_has_the_columns_of_the_paper(board: Leaderboard, tmp_path: 
 
 def test_names_break_behind_underscores_and_stay_escaped() -> None:
     assert breakable("a_b<script>") == "a_<wbr>b&lt;script&gt;"
+
+
+def test_an_estimate_of_hours_costs_its_own_track(run_folder: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "run"
+    shutil.copytree(run_folder, copy)
+    for path in (copy / "estimates").glob("*/oracle_irm-*/*.wav"):
+        write_silent_hours(path, sample_rate_hz=RATE_HZ)
+    found = RunAudio(copy).estimate("speech", "oracle_irm", "test-000000_s1")
+    assert found.samples is None
+    assert found.reason.startswith("the estimate is 36000 s long and its trial")
+    written = write_board(open_board([copy]), tmp_path / "site", ["html"], {"html": {"trials": 3}})
+    pages = [path.read_text() for path in written if path.parent.name == "trials"]
+    assert len(pages) == 3
+    for page in pages:
+        assert "the estimate is 36000 s long" in page
+        assert page.count('src="../audio/') == 5
+
+
+@pytest.mark.parametrize("broken", ["write_player", "sounds_of"])
+def test_a_player_that_cannot_be_made_costs_itself(
+    run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    def full(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(f"tsebench.reports.site.site.{broken}", full)
+    written = write_board(open_board([run_folder]), tmp_path / "site", ["html"], {"html": {"trials": 2}})
+    pages = [path.read_text() for path in written if path.parent.name == "trials"]
+    assert len(pages) == 2
+    assert all("can be made: MemoryError" in page for page in pages)
+
+
+def test_a_picture_that_cannot_be_made_costs_its_track(tmp_path: Path) -> None:
+    long = np.broadcast_to(np.zeros(1, np.float32), (1 << 27,))
+    sounds = [
+        Sound(role="mixture", title="Mixture", samples=tone(500.0), sample_rate_hz=RATE_HZ),
+        Sound(role="estimate", title="Net", samples=long, sample_rate_hz=RATE_HZ),
+    ]
+    mixture, estimate = write_player(sounds, tmp_path).tracks
+    assert mixture.sound
+    assert (estimate.sound, estimate.reason) == ("", "16777 s are too long to be played")
