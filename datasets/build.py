@@ -251,6 +251,8 @@ def _counts(draws: _Draws, mixtures: Sequence[Mixture], trials: Sequence[Trial],
         counts["mixtures_enrollment_only"] = len(mixtures) - len(queried)
     counts.update(Counter(sorted(f"trials_{t.condition.kind}_{t.condition}" for t in trials)))
     counts.update({key: n for key, n in ((LOST, draws.lost), (SHORT, draws.short), (MISSING, len(draws.missing))) if n})
+    if loud := sum(item.above_full_scale for item in draws.drawn):
+        counts["mixtures_above_full_scale"] = loud
     for item in draws.drawn:
         for reason, number in item.excluded.items():
             counts[f"excluded_{reason}"] += number

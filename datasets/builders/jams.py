@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import PurePosixPath
 
-from ...core.errors import ConfigError, DatasetError
+import numpy as np
+
+from ...core.errors import AudioError, ConfigError, DatasetError
 from ..corpora.disk.csv_table import read_table
 from ..corpora.scaper_set import ScaperSet
 from ..jams.soundscapes import safe_id
 from ..missing import MissingRecordingsError
 from ..protocols.builder import BUILDERS, BuildContext, Count, Drawn, Selection, open_pool
+from ..protocols.renderer import Rendered
 from ..queries import ConditionList, Targets
+from ..render import render
+from ..renderers.scaper import CLIPPED, ISOLATED_CLIPPED, PLAIN
+from ..types import Mixture
 from .shared.audibility import Audibility
 from .shared.class_trials import ClassTrials, Clues, PoolEnrollments
 from .shared.jams.mixtures import FilesByName, Isolated, JamsMixtures
 from .shared.options import Seconds
 from .shared.sound_scenes import SoundMixture
+
+_AS_CUT = {PLAIN: CLIPPED, "standard": ISOLATED_CLIPPED}  # renderers that may exceed full scale
 
 
 @BUILDERS.register("jams")
@@ -27,6 +36,10 @@ class JamsSet:
     it if several have the same name. Pitch and time changes cannot be rendered here: such a soundscape is read from its
     isolated events, if they were written, or refused. Conditions that need more classes than a soundscape holds are
     left out there, and counted.
+
+    Scaper cuts its files at full scale, so that a louder soundscape is not the sum of its events there. By default such
+    a soundscape is rendered whole; the count `mixtures_above_full_scale` of the card says how many there are, and
+    `clip` renders what Scaper's files hold.
     """
 
     def __init__(
@@ -46,9 +59,10 @@ class JamsSet:
         vocabulary: tuple[str, ...] | None = None,  # the classes; all that sound in the set or are in `events` if None
         inactive_labels: tuple[str, ...] | None = None,  # classes that may be drawn as inactive; the vocabulary if None
         confusable: Mapping[str, tuple[str, ...]] | None = None,  # label -> classes not inactive with it
+        clip: bool = False,  # cut soundscapes and events at full scale, as Scaper's files are
         isolated: Isolated = "needed",  # read the rendered isolated events "never", "always", or where "needed"
     ) -> None:
-        self._context, self._listed = context, listed_targets
+        self._context, self._listed, self._clip = context, listed_targets, clip
         self._set = context.corpus_of(ScaperSet, "scaper_set", soundscapes)
         self._mixtures = JamsMixtures(
             self._set, folder=folder, finders=_finders(events, background, context), isolated=isolated
@@ -88,9 +102,25 @@ class JamsSet:
         sources = [s for s in made.mixture.sources if s.role == "foreground"]
         audible = frozenset(s.id for s in sources if self._audibility.audible(s.clip))
         mixed = SoundMixture(mixture=made.mixture, audible=audible, origin=made.origin)
+        rendered, loud = self._rendered(mixed.mixture)
+        if self._clip and rendered is not None:
+            mixed = replace(mixed, mixture=replace(mixed.mixture, renderer=_AS_CUT[mixed.mixture.renderer]))
+            rendered = None
         if self._listed:
-            return self._trials.draw(mixed, candidates=self._targets_of(path), in_order=True)
-        return self._trials.draw(mixed)
+            drawn = self._trials.draw(mixed, candidates=self._targets_of(path), in_order=True)
+        else:
+            drawn = self._trials.draw(mixed)
+        return replace(drawn, rendered=rendered, above_full_scale=loud)
+
+    def _rendered(self, mixture: Mixture) -> tuple[Rendered | None, bool]:
+        """Signals of a mixture that Scaper has not scaled, and whether it is above full scale."""
+        if mixture.renderer not in _AS_CUT:
+            return None, False
+        try:
+            rendered = render(mixture, self._context.corpora)
+        except AudioError:  # the build names the recording when it hashes it
+            return None, False
+        return rendered, bool(np.abs(rendered.mixture).max(initial=0.0) > 1.0)
 
     def _one_rate(self) -> int:
         rates = self._mixtures.rates()

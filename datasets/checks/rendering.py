@@ -14,6 +14,7 @@ from ...core.errors import AudioError, CorpusError, DatasetError
 from ...core.progress import ProgressFactory
 from ..dataset import Dataset
 from ..protocols.renderer import Rendered, in_mixture
+from ..renderers.scaper import CLIPPED, ISOLATED_CLIPPED
 from ..signals.mixing import SILENT_DB, power_db
 from ..types import Clip, Mixture, Query, Source, Truth
 from .finding import Finding, judged, spread
@@ -22,6 +23,7 @@ from .finding import Finding, judged, spread
 _FULL_SCALE = 32767 / 32768
 _SUM_TOLERANCE = 1e-5
 # Renderers of protocols whose mixtures end with the shortest or with the longest utterance.
+_CUT = frozenset({CLIPPED, ISOLATED_CLIPPED})  # renderers that cut signals at full scale
 _MIN_OR_MAX = frozenset({"librimix", "wsj0_mix"})
 
 
@@ -98,6 +100,8 @@ def _look(dataset: Dataset, mixture_id: str, indices: Sequence[int]) -> _Look:
 def _wrong_sum(mixture: Mixture, rendered: Rendered) -> Iterator[str]:
     """A mixture is the sum of its sources, up to the rounding to 16 bits."""
     audible = rendered.sources[in_mixture(mixture)]
+    if mixture.renderer in _CUT and (_clipped(rendered.mixture) or _clipped(audible)):
+        return
     if mixture.quantise == "int16" or mixture.renderer == "written":
         if _clipped(rendered.mixture):
             return

@@ -167,7 +167,7 @@ def _check(mixture: Mixture) -> None:
     backgrounds = {source.gain for source in mixture.sources if source.role == "background"}
     fades = {source.fade for source in mixture.sources if source.role == "foreground"}
     what = None
-    if mixture.renderer not in _RENDERERS.values():
+    if mixture.renderer not in {*_RENDERERS.values(), scaper.CLIPPED}:
         what = f"is of renderer {mixture.renderer!r}"
     elif any(source.role == "auxiliary" for source in mixture.sources):
         what = "has auxiliary signals"

@@ -57,11 +57,15 @@ class BuildContext:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawn:
-    """One mixture with its trials, and the number of queries left out, by reason (reasons without any are dropped)."""
+    """One mixture with its trials, and the number of queries left out, by reason (reasons without any are dropped).
+
+    `above_full_scale` is True for a mixture whose peak is above 1, where that was measured.
+    """
 
     mixture: Mixture
     trials: tuple[Trial, ...]
     excluded: dict[str, int] = field(default_factory=dict)
+    above_full_scale: bool = False
     rendered: Rendered | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:

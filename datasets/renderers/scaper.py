@@ -25,11 +25,15 @@ from ..signals.mixing import db_to_gain
 from ..types import Mixture, Source
 from .shared.loudness import loudness
 from .shared.sox_rate import sox_rate
+from .standard import standard
 
 if TYPE_CHECKING:
     from ..manifest import DatasetCard
 
 PLAIN, FIX_CLIPPING, NORMALISED = "scaper", "scaper_fix_clipping", "scaper_peak_normalised"
+
+CLIPPED, ISOLATED_CLIPPED = "scaper_clipped", "scaper_isolated_clipped"
+"""As in the files that Scaper writes (PCM_32): mixture and sources are each cut at full scale."""
 
 # Scaper has 1e-10; in single precision the scaled sources add up to a little more than full scale.
 _HEADROOM = 1e-6
@@ -51,6 +55,18 @@ def scaper_fix_clipping(mixture: Mixture, corpora: Corpora) -> Rendered:
 def scaper_peak_normalised(mixture: Mixture, corpora: Corpora) -> Rendered:
     """The same, but every mixture is scaled to full scale, sources and all."""
     return _scaled(mixture, corpora, always=True)
+
+
+@RENDERERS.register(CLIPPED)
+def scaper_clipped(mixture: Mixture, corpora: Corpora) -> Rendered:
+    """The same as "scaper", cut at full scale; a mixture above it is no longer the sum of its sources."""
+    return _cut(scaper(mixture, corpora))
+
+
+@RENDERERS.register(ISOLATED_CLIPPED)
+def scaper_isolated_clipped(mixture: Mixture, corpora: Corpora) -> Rendered:
+    """The isolated events as they were written, and their sum cut at full scale."""
+    return _cut(standard(mixture, corpora))
 
 
 @SOURCE_RENDERERS.register(PLAIN)
@@ -77,6 +93,7 @@ def event_names(mixture: Mixture) -> dict[str, str]:
 @TREES.register(PLAIN)
 @TREES.register(FIX_CLIPPING)
 @TREES.register(NORMALISED)
+@TREES.register(CLIPPED)
 def scaper_tree(_card: DatasetCard, mixture: Mixture, signal: str) -> str:
     """`<mixture>.wav` and `<mixture>_events/foreground0_<label>.wav`, as Scaper writes them."""
     if signal == "mixture":
@@ -128,6 +145,12 @@ def _finished(mixture: Mixture, stems: Samples) -> Rendered:
     if mixture.quantise == "int16":
         return Rendered(sources=quantise_int16(stems), mixture=quantise_int16(total))
     return Rendered(sources=stems, mixture=total)
+
+
+def _cut(rendered: Rendered) -> Rendered:
+    """Signals within full scale."""
+    sources, total = (np.clip(signal, -1.0, 1.0) for signal in (rendered.sources, rendered.mixture))
+    return replace(rendered, sources=sources, mixture=total)
 
 
 def _total(mixture: Mixture, stems: Samples) -> Samples:

@@ -182,9 +182,8 @@ OUTPUTS = 64  # Samples of the output that can lose something; after so many it 
 
 # Taps 3, 5, 7, ... from the middle of the half-band filter; 2, 4, 6, ... are zero.
 _HALF_BAND = (-0.0873465, 0.036815, -0.015188, 0.005455, -0.001565, 0.000318, -0.000034)
-_INTERPOLATOR_CUTOFF = 0.91
-# β and half the width of the interpolator, for ratios of its input to its output of up to 2.5.
-_SHORT, _LONG = (13.96, 6.975), (14.70, 8.18)
+# β, half the width and the cut-off of the interpolator, by the ratio of its input to its output.
+_SHORT, _LONG, _RISING = (13.96, 6.975, 0.91), (14.70, 8.18, 0.91), (14.07, 8.0, 0.9113)
 _LONG_BELOW = 2.5
 
 
@@ -193,7 +192,7 @@ def start_loss(low_pass: LowPass, *, from_hz: int, to_hz: int) -> Matrix:
     inputs = low_pass.reach + 16
     stages = low_pass.stages
     ratio = from_hz / to_hz
-    if ratio <= 1 or stages > 2 or not (stages == 2 or low_pass.interpolates):
+    if stages > 2 or not (stages == 2 or low_pass.interpolates) or (ratio < 1 and stages == 2):
         return np.zeros((OUTPUTS, inputs))
     if stages == 1:
         return _interpolator_loss(low_pass, ratio, inputs)
@@ -220,16 +219,22 @@ def _half_band(inputs: int) -> tuple[Matrix, Matrix]:
 def _interpolator_loss(low_pass: LowPass, ratio: float, inputs: int) -> Matrix:
     """The interpolator takes samples of the low-passed signal, which has twice the rate below 2."""
     per_input = 1 if ratio >= 2 else 2
-    beta, half = _LONG if ratio * per_input < _LONG_BELOW else _SHORT
+    beta, half, cutoff = _interpolator(ratio * per_input, rises=ratio < 1)
     back = np.arange(1.0, math.ceil(half) + 1.0)
     reached = np.arange(OUTPUTS)[:, None] * (ratio * per_input) + back
     passed = low_pass.taps(back[:, None] / per_input + np.arange(inputs))
-    loss: Matrix = _kernel(reached, beta, half) @ passed
+    loss: Matrix = _kernel(reached, beta, half, cutoff) @ passed
     return loss
 
 
-def _kernel(times: Matrix, beta: float, half: float) -> Matrix:
+def _interpolator(ratio: float, *, rises: bool) -> tuple[float, float, float]:
+    if rises:
+        return _RISING
+    return _LONG if ratio < _LONG_BELOW else _SHORT
+
+
+def _kernel(times: Matrix, beta: float, half: float, cutoff: float) -> Matrix:
     inside = np.sqrt(np.maximum(0.0, 1.0 - np.square(times / half)))
     window = np.where(np.abs(times) < half, i0(beta * inside) / i0(beta), 0.0)
-    kernel: Matrix = _INTERPOLATOR_CUTOFF * np.sinc(_INTERPOLATOR_CUTOFF * times) * window
+    kernel: Matrix = cutoff * np.sinc(cutoff * times) * window
     return kernel

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from tsebench.core.errors import ConfigError, CorpusError, DatasetError, TsebenchError
 from tsebench.core.validation import call_with
 from tsebench.datasets.build import build
+from tsebench.datasets.checks.all_checks import validate
 from tsebench.datasets.config import CorpusConfig, DatasetConfig, open_corpora
 from tsebench.datasets.jams.events import SoundEvent, Soundscape, dump_jams, read_jams
 from tsebench.datasets.jams.soundscapes import jams_sidecars, soundscape_of
@@ -276,6 +277,33 @@ class TestQueries:
             original = {s.clip.path for s in plain.draw(index).mixture.sources}
             for trial in drawn.trials:
                 assert not original & {clip.path for clip in trial.clue.enrollments}
+
+    @pytest.mark.parametrize("isolated", ["never", "always"])
+    def test_soundscapes_above_full_scale_are_counted_and_can_be_clipped(
+        self, bank: Path, folder: Path, tmp_path: Path, isolated: str
+    ) -> None:
+        for path in sorted(folder.rglob("*.jams"))[:2]:
+            scape = read_jams(path).model_copy(update={"ref_db": -12.0, "fix_clipping": False})
+            path.write_bytes(dump_jams(scape))
+        if isolated == "always":
+            _write_isolated(bank, folder)
+        peaks = []
+        for clip in (False, True):
+            config, dirs = _config(bank, folder, isolated=isolated, clip=clip)
+            built = build(config, tmp_path / f"built{clip}", corpus_dirs=dirs)
+            assert built.card.counts["mixtures_above_full_scale"] == 2
+            findings = {finding.check: finding for finding in validate(built)}
+            assert [finding for finding in findings.values() if not finding.ok] == []
+            assert clip or "exceed full scale: 2" in findings["levels"].detail
+            signals = [built.signals(name) for name in built.mixtures]
+            peaks.append([float(np.abs(each.mixture).max()) for each in signals])
+        whole, cut = peaks
+        assert sum(peak > 1.0 for peak in whole) == 2
+        assert cut == [min(peak, 1.0) for peak in whole]
+
+    def test_quiet_soundscapes_have_no_count(self, bank: Path, folder: Path, tmp_path: Path) -> None:
+        config, dirs = _config(bank, folder)
+        assert "mixtures_above_full_scale" not in build(config, tmp_path / "b", corpus_dirs=dirs).card.counts
 
     @pytest.mark.parametrize(
         ("gone", "named"),
