@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..bench.asr.protocol import open_recogniser
+from ..bench.metrics.shared.pesq_utterances import too_many_utterances
 from ..datasets.corpora.synthetic_speech import SyntheticSpeech
 from .signals import CLASSES, Case
 
@@ -82,6 +83,9 @@ def _pesq_by_pesq(case: Case) -> float:
     from pesq import PesqError, pesq  # noqa: PLC0415
 
     mode = "nb" if case.sample_rate_hz == 8000 else "wb"
+    signals = {"reference": case.reference, "estimate": case.estimate}
+    if too_many_utterances(**signals, sample_rate_hz=case.sample_rate_hz, wide_band=mode == "wb"):
+        return math.nan
     try:
         return float(pesq(case.sample_rate_hz, case.reference, case.estimate, mode))
     except PesqError:
@@ -111,10 +115,10 @@ def _wer_by_hand(case: Case) -> float:
     return 100.0 * float(row[-1]) / len(spoken)
 
 
-def _wer_by_jiwer(case: Case) -> float:
-    from jiwer import wer  # noqa: PLC0415
+def _by_jiwer(case: Case, *, rate: str) -> float:
+    import jiwer  # noqa: PLC0415
 
-    return 100.0 * float(wer(case.transcript.lower(), " ".join(_recognised(case))))
+    return 100.0 * float(getattr(jiwer, rate)(case.transcript.lower(), " ".join(_recognised(case))))
 
 
 def _recognised(case: Case) -> list[str]:
@@ -164,8 +168,10 @@ REFERENCES: Mapping[str, tuple[Reference, ...]] = {
     "estoi": (Reference(value=partial(_by_pystoi, extended=True), tolerance=1e-6, package="pystoi"),),
     "wer": (
         Reference(value=_wer_by_hand, tolerance=1e-9, suits=_is_utterance),
-        Reference(value=_wer_by_jiwer, tolerance=1e-9, package="jiwer", suits=_is_utterance),
+        Reference(value=partial(_by_jiwer, rate="wer"), tolerance=1e-9, package="jiwer", suits=_is_utterance),
     ),
+    "cer": (Reference(value=partial(_by_jiwer, rate="cer"), tolerance=1e-9, package="jiwer", suits=_is_utterance),),
+    "ter": (Reference(value=partial(_by_jiwer, rate="wer"), tolerance=1e-9, package="jiwer", suits=_is_utterance),),
     "wrong_target_rate": (Reference(value=_wrong_target, tolerance=0.0),),
     **{
         f"{average}_{quantity}": (

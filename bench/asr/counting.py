@@ -1,4 +1,4 @@
-"""Word errors: the fewest substitutions, deletions and insertions between two texts.
+"""Errors of words or characters: the fewest substitutions, deletions and insertions between two texts.
 
 Worker processes import this module: keep its imports light.
 """
@@ -15,7 +15,7 @@ from .protocol import import_package
 
 @dataclass(frozen=True, slots=True)
 class WordErrors:
-    """Counts of one alignment, or their sums over many.
+    """Counts of one alignment, or their sums over many; "words" are characters in a character error rate.
 
     Attributes:
         hits: words of the reference that were recognised.
@@ -59,8 +59,11 @@ class Chunk(NamedTuple):
     hypothesis: str
 
 
-def count_errors(reference: str, hypothesis: str) -> WordErrors:
+def count_errors(reference: str, hypothesis: str, *, characters: bool = False) -> WordErrors:
     """Count the errors of a hypothesis by jiwer, of normalised texts with words separated by spaces.
+
+    Args:
+        characters: count over characters, of which a space is one (`jiwer.cer`).
 
     An alignment with the fewest edits is not unique, and neither are its kinds of errors; their sum is.
 
@@ -68,7 +71,7 @@ def count_errors(reference: str, hypothesis: str) -> WordErrors:
         UndefinedValueError: the reference has no words ("no_transcript").
         ConfigError: jiwer is not installed.
     """
-    found = _align(reference, hypothesis)
+    found = _align(reference, hypothesis, characters=characters)
     return WordErrors(found.hits, found.substitutions, found.deletions, found.insertions)
 
 
@@ -85,9 +88,10 @@ def alignment(reference: str, hypothesis: str) -> tuple[Chunk, ...]:
     return tuple(chunks)
 
 
-def _align(reference: str, hypothesis: str) -> Any:
+def _align(reference: str, hypothesis: str, *, characters: bool = False) -> Any:
     """Jiwer's output for one pair."""
     if not reference.split():
         raise UndefinedValueError("no_transcript")
     jiwer = import_package("jiwer", distribution="jiwer")
-    return jiwer.process_words(" ".join(reference.split()), " ".join(hypothesis.split()))
+    process = jiwer.process_characters if characters else jiwer.process_words
+    return process(" ".join(reference.split()), " ".join(hypothesis.split()))

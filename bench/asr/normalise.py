@@ -1,98 +1,104 @@
-"""Text normalisers, which decide what counts as the same word, and the clean-up of references.
-
-Both sides of a comparison go through one normaliser; references lose the marks of transcribers before that.
-"""
+"""Text normalisers, which decide what counts as the same word; both sides of a comparison go through one of them."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from typing import Any
 
-from ...core.errors import UnknownNameError
+from ...core.errors import ConfigError, UnknownNameError
 from .protocol import import_package
 
+NAMES = ("none", "basic", "whisper_en")
 _WHISPER = "openai-whisper"
+_REVISION = 2  # of what is done to every text; raised whenever a text changes
 
-# Names of punctuation in the prompts of WSJ, after the sign itself: `,COMMA`, `"END-QUOTE`, `)RIGHT-PAREN`. The
-# dictionary of CMU lists them. `.POINT` and `%PERCENT` are not among them: these words belong to numbers.
-_PUNCTUATION_NAME = (
-    r"comma|period|full-stop|ellipsis|(?:semi-)?colon|question-mark|exclamation-(?:point|mark)|"
-    r"dash|hyphen|slash|ampersand|sharp-sign|[a-z-]*quotes?|[a-z-]*brac(?:e|es|ket|kets)|"
-    r"[a-z-]*paren(?:s|thes[ei]s)?"
-)
-_VERBALISED = re.compile(rf"(?<!\S)[^\w\s]+(?:{_PUNCTUATION_NAME})(?!\S)", re.IGNORECASE)
-_TAG = re.compile(r"\[[^\]]*\]|<(?:[\w-]*noise|laughter|breath|cough|sil|silence|unk|eps|/?s)>", re.IGNORECASE)
-_UNSPOKEN = re.compile(r"\(+[^()]*\)+")
-_SPOKEN_POINT = re.compile(r"(?<!\S)(?:\.(?=point(?!\S))|%(?=percent(?!\S)))", re.IGNORECASE)
-_LONE_MARK = re.compile(r"(?<!\S)[.~-]+(?!\S)")
+# Signs that stand for an apostrophe within a word: quotes, modifier letters, primes and accents typed in its place.
+_APOSTROPHES = dict.fromkeys(map(ord, "’ʼʻ´`′＇ʹ՚"), "'")
+_WITHIN_WORDS = {"'", "\u00b7", "\u05f3", "\u05f4", "\u0f0b"}  # Catalan's middle dot, geresh, gershayim, tsheg
+_OPENED = re.compile(r"(?<=\w)[‘‛](?=\w)")  # opening quotes within a word
+_WIDTHS = ("<wide>", "<narrow>")
+_DOTLESS = frozenset({"tr", "az"})  # languages where I is the capital of ı, and İ of i
 
 
 @dataclass(frozen=True, slots=True)
 class Normaliser:
-    """A text normaliser; call it with a text. Instances pickle."""
+    """A text normaliser; call it with a text. Instances pickle.
+
+    Attributes:
+        language: code such as "en", or "auto"; it decides on the small letter of I.
+    """
 
     name: str
+    language: str = "en"
 
     def __call__(self, text: str) -> str:
         """The text with only what counts, words parted by single spaces."""
-        return " ".join(_APPLY[self.name](text).split())
+        composed = unicodedata.normalize("NFC", text)
+        if self.name == "basic":
+            composed = _basic(composed, self.language)
+        elif self.name == "whisper_en":
+            composed = str(_whisper_english()(composed.translate(_APOSTROPHES)))
+        return " ".join(composed.split())
 
     def signature(self) -> str:
-        """The name, and the version of the package that defines it: `whisper_en:20250625`."""
-        return f"{self.name}:{version(_WHISPER)}" if self.name == "whisper_en" else self.name
+        """Name and revision; for `whisper_en` the version of the package too: `whisper_en:20250625:2`."""
+        package = f":{version(_WHISPER)}" if self.name == "whisper_en" else ""
+        return f"{self.name}{package}:{_REVISION}"
 
 
-def open_normaliser(name: str) -> Normaliser:
-    """The normaliser of that name.
+def open_normaliser(name: str, language: str = "en") -> Normaliser:
+    """The normaliser of that name. All compose letters and marks first (NFC).
 
     Args:
-        name: "none" touches only spaces; "basic" writes lower case without punctuation, but with apostrophes;
-            "whisper_en" is the one for English of the whisper package (Radford et al. 2023, appendix C): numbers as
-            digits, British spelling as American, contractions in full, no fillers. The last one takes seconds to
-            import.
+        name: "none" touches only spaces; "basic" is for every language: small letters, no punctuation but apostrophes
+            within words, full width as half width, no letter parted from its marks; "whisper_en" is the one for English
+            of the whisper package (Radford et al. 2023, appendix C): numbers as digits, British spelling as American,
+            contractions in full, no fillers; it takes seconds to import. The package's normaliser for other languages
+            is not offered: it takes marks off letters, and tears words of Hindi, Thai and others apart.
+        language: of the texts, a code such as "en"; "auto": any.
 
     Raises:
         UnknownNameError: no such normaliser.
-        ConfigError: the whisper package is missing.
+        ConfigError: "whisper_en" with another language, or the whisper package is missing.
     """
-    if name not in _APPLY:
-        raise UnknownNameError("normaliser", name, _APPLY)
+    if name not in NAMES:
+        raise UnknownNameError("normaliser", name, NAMES)
     if name == "whisper_en":
+        if language != "en":
+            raise ConfigError(f"normaliser 'whisper_en' is for English, and the language is {language!r}; use 'basic'")
         _whisper_english()
-    return Normaliser(name)
+    return Normaliser(name, language)
 
 
-def clean_reference(text: str) -> str:
-    r"""Remove the marks of transcribers from a transcript; plain text stays as it is.
-
-    The conventions are those of the detailed transcripts of WSJ (`dot_spec.doc` of LDC93S6A):
-
-    - `\,COMMA`, `"DOUBLE-QUOTE`, ... go: verbalised punctuation, by the convention of the field.
-      (Speakers of the verbalised part of the corpus do say these words.) `.POINT` and `%PERCENT`
-      lose the sign.
-    - `[loud_breath]`, `[<door_slam]`, `[phone_ring/]`, `<NOISE>` go: no words.
-    - `(mumble)`, `REVO(LUTIONARY)-` and the name of the utterance, `(4k0c0301)`: what is in
-      parentheses goes, as it was not said, or is unintelligible.
-    - `<word>` and `*word*` become words: they were said, though not prompted or not clearly.
-    - Backslashes, `~` (cut utterance) and a lone `.` (pause) go.
-    """
-    text = _VERBALISED.sub(" ", text.replace("\\", ""))
-    text = _UNSPOKEN.sub("", _TAG.sub(" ", text))
-    text = _SPOKEN_POINT.sub("", re.sub(r"[<>*]", "", text))
-    return " ".join(_LONE_MARK.sub(" ", text).split())
+def _basic(text: str, language: str) -> str:
+    """Small letters and digits with their marks; all else separates words."""
+    text = _OPENED.sub("'", text).translate(_APOSTROPHES)
+    halved = (unicodedata.normalize("NFKC", c) if _is_wide(c) else c for c in text)
+    text = _small("".join(halved), language)
+    kept = "".join(c if _stays(c) else "" if unicodedata.category(c) == "Cf" and c != "\u200b" else " " for c in text)
+    # Apostrophes at the ends are part of a word ('tis, dogs'); what has no letter or digit is none.
+    return " ".join(word for word in kept.split() if any(unicodedata.category(c)[0] in "LN" for c in word))
 
 
-def _basic(text: str) -> str:
-    """Lower case; punctuation and symbols separate words, apostrophes within or next to one stay."""
-    text = unicodedata.normalize("NFKC", text).lower().replace("’", "'")
-    letters = (c if c == "'" or unicodedata.category(c)[0] not in "PS" else " " for c in text)
-    return re.sub(r"(?<!\S)'+(?!\S)", " ", "".join(letters))
+def _stays(character: str) -> bool:
+    """Whether a character is part of a word: a letter, mark or digit, or a sign that stands within words."""
+    return unicodedata.category(character)[0] in "LMN" or character in _WITHIN_WORDS
+
+
+def _is_wide(character: str) -> bool:
+    return unicodedata.decomposition(character).startswith(_WIDTHS)
+
+
+def _small(text: str, language: str) -> str:
+    """Small letters, composed again: the capital İ decomposes elsewhere."""
+    if language in _DOTLESS:
+        text = text.replace("İ", "i").replace("I", "ı")
+    return unicodedata.normalize("NFC", text.replace("İ", "i").lower())
 
 
 @cache
@@ -102,10 +108,3 @@ def _whisper_english() -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)  # the package leaves its table open
         return module.EnglishTextNormalizer()
-
-
-_APPLY: dict[str, Callable[[str], str]] = {
-    "none": str,
-    "basic": _basic,
-    "whisper_en": lambda text: str(_whisper_english()(text)),
-}

@@ -61,11 +61,17 @@ def open_pocketsphinx(
     device: str,  # noqa: ARG001 - it runs on the CPU
     grammar: str | None,
     batch_size: int,  # noqa: ARG001 - and one signal at a time
+    language: str = "en",
 ) -> PocketSphinx:
     """`pocketsphinx`, which takes no argument; the decoder is tried with the grammar at once."""
     if argument:
         problem = f"write {_NAME!r}: the grammar comes from the dataset"
         raise ConfigError(f"recogniser '{_NAME}:{argument}' has an argument; {problem}")
+    if language not in {"en", "auto"}:
+        raise ConfigError(
+            f"recogniser {_NAME!r} knows English only, and the language is {language!r}; use whisper:<size>, or a "
+            "recogniser of your own"
+        )
     _decoder(grammar)
     return PocketSphinx(grammar)
 

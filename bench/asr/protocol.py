@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
+from inspect import signature
 from types import ModuleType
 from typing import Protocol
 
@@ -66,12 +67,15 @@ RECOGNISERS: Registry[RecogniserFactory] = Registry(
 )
 
 
-def open_recogniser(spec: str, *, device: str, grammar: str | None = None, batch_size: int = 16) -> Recogniser:
+def open_recogniser(
+    spec: str, *, device: str, grammar: str | None = None, batch_size: int = 16, language: str = "en"
+) -> Recogniser:
     """The recogniser that a spec names.
 
     Args:
         spec: "whisper:<size or path of a checkpoint>" or "pocketsphinx", or the scheme of a plug-in; see
             `RecogniserFactory` for the others.
+        language: of the speech, a code such as "en", or "auto"; given to factories that have a parameter of that name.
 
     Raises:
         ConfigError: unknown scheme; and as `RecogniserFactory`.
@@ -80,7 +84,8 @@ def open_recogniser(spec: str, *, device: str, grammar: str | None = None, batch
         raise ConfigError(f"recogniser {spec!r}: batch_size = {batch_size}; set it to 1 or more")
     scheme, _, argument = spec.partition(":")
     factory = RECOGNISERS.get(scheme)
-    return factory(argument, device=device, grammar=grammar, batch_size=batch_size)
+    more = {"language": language} if "language" in signature(factory).parameters else {}
+    return factory(argument, device=device, grammar=grammar, batch_size=batch_size, **more)
 
 
 def import_package(module: str, *, distribution: str) -> ModuleType:

@@ -32,6 +32,7 @@ _WINDOW = WINDOW_S * SAMPLE_RATE_HZ
 # What the package takes for granted: 20 ms frames of a window, and its own vocabularies (English, multilingual,
 # multilingual since large-v3).
 _ALLOWED = {"n_mels": (80, 128), "n_audio_ctx": (1500,), "n_vocab": (51864, 51865, 51866)}
+_MULTILINGUAL = 51865  # size of the smallest vocabulary of many languages
 _DISTRIBUTION = "openai-whisper"
 _package = partial(import_package, "whisper", distribution=_DISTRIBUTION)
 _WANTED = "Whisper needs the entries 'dims' and 'model_state_dict'"
@@ -49,6 +50,7 @@ class WhisperRecogniser:
         name: of the model in signatures.
         sha256: hash of the file, in hex; a file that changes later is refused.
         batch_size: most windows that go through the model at once.
+        language: code of the language, or "auto": the model finds it in each window.
     """
 
     path: Path
@@ -56,6 +58,7 @@ class WhisperRecogniser:
     sha256: str
     device: str
     batch_size: int = 16
+    language: str = "en"
     batched = True
 
     @property
@@ -66,7 +69,7 @@ class WhisperRecogniser:
     def signature(self) -> str:
         """For example `whisper:base.en|openai-whisper:20250625|sha256:25a8566e|greedy|...`."""
         package, precision = f"{_DISTRIBUTION}:{version(_DISTRIBUTION)}", "fp16" if self.half else "fp32"
-        settings = f"greedy|no_timestamps|{precision}|lang:en|windows:{WINDOW_S}s"
+        settings = f"greedy|no_timestamps|{precision}|lang:{self.language}|windows:{WINDOW_S}s"
         return f"whisper:{self.name}|{package}|sha256:{self.sha256[:8]}|{settings}"
 
     def transcribe(self, signals: Sequence[Samples], sample_rate_hz: int) -> list[str]:
@@ -101,7 +104,11 @@ class WhisperRecogniser:
         # One by one: the dynamic range of the spectrogram is limited below its own maximum.
         mel = [package.log_mel_spectrogram(window, model.dims.n_mels) for window in padded]
         options = package.DecodingOptions(
-            task="transcribe", language="en", temperature=0.0, without_timestamps=True, fp16=self.half
+            task="transcribe",
+            language=None if self.language == "auto" else self.language,
+            temperature=0.0,
+            without_timestamps=True,
+            fp16=self.half,
         )
         return [result.text for result in package.decode(model, torch.stack(mel), options)]
 
@@ -111,8 +118,9 @@ def open_whisper(
     argument: str,
     *,
     device: str,
-    grammar: str | None,  # noqa: ARG001 - it knows English
+    grammar: str | None,  # noqa: ARG001 - it knows whole languages
     batch_size: int,
+    language: str = "en",
 ) -> WhisperRecogniser:
     """`whisper:<size>` or `whisper:<path>`.
 
@@ -120,15 +128,32 @@ def open_whisper(
     downloaded there. A path never uses the network.
 
     Raises:
-        ConfigError: unknown size, no such file, a failed download, or the package is missing.
+        ConfigError: unknown size, no such file, a failed download, a language that the model does not know, or the
+            package is missing.
         CheckpointError: the file is damaged, unsafe to load or no checkpoint of Whisper.
     """
     sizes: Mapping[str, str] = _package()._MODELS
     path = _fetch(argument, sizes[argument]) if argument in sizes else _find(argument, sizes)
-    digest, _, _ = _read(path)
+    digest, dims, _ = _read(path)
+    language = _checked_language(language, argument, multilingual=dims.n_vocab >= _MULTILINGUAL)
     official = {_digest_of(url): Path(url).stem for url in sizes.values()}
     name = official.get(digest, "custom")
-    return WhisperRecogniser(path, name=name, sha256=digest, device=device, batch_size=batch_size)
+    return WhisperRecogniser(path, name=name, sha256=digest, device=device, batch_size=batch_size, language=language)
+
+
+def _checked_language(language: str, argument: str, *, multilingual: bool) -> str:
+    """The language, if the model knows it; a model of English finds no other."""
+    known = import_package("whisper.tokenizer", distribution=_DISTRIBUTION).LANGUAGES
+    if language != "auto" and language not in known:
+        raise ConfigError(f"recogniser 'whisper:{argument}' does not know the language {language!r}")
+    if multilingual:
+        return language
+    if language not in {"en", "auto"}:
+        raise ConfigError(
+            f"recogniser 'whisper:{argument}' knows English only, and the language is {language!r}; "
+            "use a size without .en"
+        )
+    return "en"
 
 
 def _find(argument: str, sizes: Mapping[str, str]) -> Path:

@@ -14,6 +14,7 @@ from ...core.errors import AudioError, ConfigError
 from ...datasets.corpora.disk.csv_table import read_table, refuse_repeated
 from ...datasets.seeding import digest
 from ...datasets.signals.audio import AudioInfo, info, read_mono
+from ...datasets.transcripts import clean_text
 from ...datasets.types import Clues, ClueSpec, Condition, Query, Trial, Truth
 from ...systems.protocol import LENGTH_TOLERANCE_S, far_too_long
 from ..inference.ask import Answer, Inference
@@ -192,8 +193,9 @@ def _read_transcripts(path: Path, keys: Sequence[str]) -> dict[str, str]:
     names = table.full_column("name", option="--transcripts")
     named = [key_of(name) for name in names]
     refuse_repeated(path, zip(table.lines, named, strict=True), what="name", error=ConfigError)
-    known = dict(zip(named, table.column("text", option="--transcripts"), strict=True))
-    found = {key: known[key] for key in keys if known.get(key)}
+    texts = map(clean_text, table.column("text", option="--transcripts"))
+    known = {name: text for name, text in zip(named, texts, strict=True) if text}
+    found = {key: known[key] for key in keys if key in known}
     if not found:
         raise ConfigError(
             f"{str(path)!r} names none of the references: {keys[0]!r} is wanted and {names[0]!r} "

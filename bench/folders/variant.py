@@ -35,7 +35,7 @@ class VariantLine:
     Attributes:
         quantity: the value itself, or value(system) − value(mixture).
         n: trials with a value; those with none are `n_failed` and `n_undefined`.
-        n_floored: trials that were raised to the floor of the metric.
+        n_floored: trials that have the metric's value of a silent estimate.
         mean: NaN without trials, as `median`.
         signature: of the metric; a resampling is in it.
     """

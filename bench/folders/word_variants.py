@@ -11,7 +11,7 @@ from importlib.util import find_spec
 import numpy as np
 
 from ..asr.counting import WordErrors, count_errors
-from ..asr.normalise import Normaliser, clean_reference, open_normaliser
+from ..asr.normalise import NAMES, Normaliser, open_normaliser
 from ..metrics.protocol import Metric
 from ..outcome import Score, UndefinedValueError
 from .variant import Variant, VariantLine
@@ -39,10 +39,11 @@ def word_lines(
 
 
 def _readings(metric: Metric) -> Iterator[_Reading]:
-    """The normaliser of Whisper only where its package is installed."""
-    for name in ("none", "basic", "whisper_en"):
-        if name != "whisper_en" or find_spec("whisper") is not None:
-            normaliser = open_normaliser(name)
+    """The normaliser of Whisper only for English, and where its package is installed."""
+    language = getattr(metric, "language", "en")
+    for name in NAMES:
+        if name != "whisper_en" or (language == "en" and find_spec("whisper") is not None):
+            normaliser = open_normaliser(name, language)
             for pooled, swapped in ((True, False), (False, False), (True, True)):
                 title = f"wer_{name}{'_pooled' * pooled}{'_swapped' * swapped}"
                 label = f"WER over {'all words' if pooled else 'each trial'}, {name}{', swapped' * swapped}"
@@ -89,9 +90,10 @@ def _summary(reading: _Reading, errors: Sequence[WordErrors]) -> tuple[float, fl
 def _counted(reading: _Reading, scores: Sequence[Score], transcripts: Mapping[str, str]) -> dict[str, WordErrors]:
     """Errors by trial, for trials that have a rate."""
     found = {}
+    spoken = getattr(reading.variant.metric, "spoken", str)
     for score in scores:
         if score.status == "ok":
-            said = reading.normaliser(clean_reference(transcripts[score.trial_id]))
+            said = reading.normaliser(spoken(transcripts[score.trial_id]))
             texts = (said, reading.normaliser(score.detail))
             with suppress(UndefinedValueError):
                 found[score.trial_id] = count_errors(*(texts[::-1] if reading.variant.swapped else texts))

@@ -15,7 +15,7 @@ from .protocol import MetricInfo, Signals
 from .registry import METRICS
 from .shared.batches import in_chunks
 
-REVISION = "tsebench:2"
+REVISION = "tsebench:3"
 TAPS = 512
 BLOCK = 4096
 """Length of the short transforms, in samples."""
@@ -32,7 +32,7 @@ class Sdr:
 
     Args:
         taps: length of the allowed distortion filter.
-        floor_db: value of a silent estimate, and of anything below it.
+        floor_db: value of a silent estimate; any other one keeps its value, however low.
     """
 
     def __init__(self, *, taps: int = TAPS, floor_db: float = FLOOR_DB) -> None:
@@ -47,12 +47,12 @@ class Sdr:
             rank_order=7,
             improvement_rank_order=6,
             improvement="sdri",
-            floor_db=floor_db,
+            silent_db=floor_db,
         )
 
     def signature(self, sample_rate_hz: int) -> str:  # noqa: ARG002 - the same at every rate
-        """`sdr|bsseval3|taps:512|f64|floor:-30|tsebench:2`."""
-        return f"sdr|bsseval3|taps:{self.taps}|f64|floor:{self.info.floor_db:g}|{REVISION}"
+        """`sdr|bsseval3|taps:512|f64|silent:-30|tsebench:3`."""
+        return f"sdr|bsseval3|taps:{self.taps}|f64|silent:{self.info.silent_db:g}|{REVISION}"
 
     def compute(self, signals: Signals) -> Tensor:
         """SDR [B] in dB, float64."""

@@ -13,7 +13,10 @@ from .registry import METRICS
 from .shared.batches import in_chunks
 
 REVISION = "tsebench:1"
-"""Last part of the signatures of tsebench's own metrics; raised whenever a value changes."""
+"""Last part of the signatures of SNR and attenuation; raised whenever a value changes."""
+
+SCALED_REVISION = "tsebench:2"
+"""The same of SI-SDR and SD-SDR; the first one cut all values at the floor, not only those of silence."""
 
 FLOOR_DB = -30.0
 """Default value of a silent estimate of a present target."""
@@ -51,8 +54,9 @@ class _ScaledSdr:
     """Common part of SI-SDR and SD-SDR (Le Roux et al., 2019).
 
     Args:
-        zero_mean: remove the mean of both signals first.
-        floor_db: value of a silent estimate, and of anything below it.
+        zero_mean: remove the mean of both signals first. So do asteroid and the SI-SNR of torchmetrics (its SI-SDR
+            by `zero_mean=True`, which is not its default); ESPnet and VERSA keep the mean.
+        floor_db: value of a silent estimate; any other one keeps its value, however low.
     """
 
     _name: ClassVar[str]
@@ -72,13 +76,13 @@ class _ScaledSdr:
             rank_order=self._orders[1],
             improvement_rank_order=self._orders[2],
             improvement=f"{self._name}i",
-            floor_db=floor_db,
+            silent_db=floor_db,
         )
 
     def signature(self, sample_rate_hz: int) -> str:  # noqa: ARG002 - the same at every rate
-        """`si_sdr|zero_mean:true|f64|floor:-30|tsebench:1`."""
+        """`si_sdr|zero_mean:true|f64|silent:-30|tsebench:2`."""
         mean = str(self.zero_mean).lower()
-        return f"{self._name}|zero_mean:{mean}|f64|floor:{self.info.floor_db:g}|{REVISION}"
+        return f"{self._name}|zero_mean:{mean}|f64|silent:{self.info.silent_db:g}|{SCALED_REVISION}"
 
     def compute(self, signals: Signals) -> Tensor:
         """Values [B] in dB, float64."""

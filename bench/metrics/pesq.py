@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ..outcome import FailedValueError
 from .protocol import MetricInfo
 from .registry import METRICS
+from .shared.pesq_utterances import MAX_UTTERANCES, too_many_utterances
 
 WIDE_BAND_HZ = 16000
 NARROW_BAND_HZ = 8000
@@ -42,9 +43,9 @@ class Pesq:
         )
 
     def signature(self, sample_rate_hz: int) -> str:
-        """For example `pesq|wb|pesq:0.0.4|fs:16000`, or `...|fs:44100>16000|soxr:VHQ`."""
+        """For example `pesq|wb|pesq:0.0.4|utterances:50|fs:16000`, or `...|fs:44100>16000|soxr:VHQ`."""
         mode, rate = _pesq_mode(sample_rate_hz, self.mode)
-        head = f"pesq|{mode}|pesq:{version('pesq')}|fs:"
+        head = f"pesq|{mode}|pesq:{version('pesq')}|utterances:{MAX_UTTERANCES}|fs:"
         if rate == sample_rate_hz:
             return f"{head}{rate}"
         return f"{head}{sample_rate_hz}>{rate}|soxr:VHQ"
@@ -55,8 +56,8 @@ class Pesq:
         """MOS-LQO, from about 1 to 4.64 (wide band) or 4.55 (narrow band).
 
         Raises:
-            FailedValueError: no utterance is found, the estimate is silent, the signals are shorter than a quarter of a
-                second, or the package gives no number.
+            FailedValueError: no utterance is found, or more than the package holds, the estimate is silent, the signals
+                are shorter than a quarter of a second, or the package gives no number.
         """
         from pesq import BufferTooShortError, NoUtterancesError, PesqError, pesq  # noqa: PLC0415
 
@@ -66,6 +67,11 @@ class Pesq:
         estimate, reference = (
             _resampled(signal, from_hz=sample_rate_hz, to_hz=rate) for signal in (estimate, reference)
         )
+        too_many = too_many_utterances(
+            estimate=estimate, reference=reference, sample_rate_hz=rate, wide_band=mode == "wb"
+        )
+        if too_many:
+            raise FailedValueError(f"pesq_too_many_utterances: {too_many}")
         try:
             value = float(pesq(rate, reference, estimate, mode))
         except NoUtterancesError:

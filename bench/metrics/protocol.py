@@ -62,7 +62,9 @@ class MetricInfo:
             apply where it is not (FUQ); "any" apply to all trials.
         pooling: how the values of a set become one number, see `PoolingName`.
         improvement: name of value(system) − value(mixture), or None if it makes no sense.
-        floor_db: value given to a silent estimate and to anything below it, or None.
+        floor_db: least value of any answer, which replaces lower ones, or None.
+        silent_db: value of a silent estimate, where the formula gives a lower one, or None; any other estimate keeps
+            its own value, however low.
         needs_reference_energy: a silent reference makes the value undefined.
         undefined_reason: why a NaN of a batched metric is undefined; None: it is a failure.
         parts: metrics that are computed with this one, and get rows of their own.
@@ -83,6 +85,7 @@ class MetricInfo:
     pooling: PoolingName = "mean"
     improvement: str | None = None
     floor_db: float | None = None
+    silent_db: float | None = None
     needs_reference_energy: bool = True
     undefined_reason: str | None = None
     parts: tuple[MetricInfo, ...] = ()
@@ -130,6 +133,7 @@ class MetricInfo:
             improvement_rank_order=None,
             improvement=None,
             floor_db=None,
+            silent_db=None,
             parts=(),
             reference_value=None,
             options=(),

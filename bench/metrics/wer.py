@@ -1,20 +1,24 @@
-"""Word error rate of a speech recogniser on the estimates."""
+"""Error rates of a speech recogniser on the estimates: over words, over characters, or what the language takes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from ...core.errors import ConfigError
+from ...datasets.transcripts import without_wsj_marks
 from ..asr.counting import count_errors
-from ..asr.normalise import Normaliser, clean_reference, open_normaliser
+from ..asr.languages import AUTO, checked_language, is_unspaced
+from ..asr.normalise import Normaliser, open_normaliser
 from ..asr.protocol import SAMPLE_RATE_HZ, Recogniser, open_recogniser
 from ..outcome import Outcome, Submit, UndefinedValueError, undefined
 from .protocol import Answered, MetricInfo
@@ -23,24 +27,42 @@ from .registry import METRICS
 _KINDS = ("substitutions", "deletions", "insertions")
 
 
-class Wer:
-    """`wer`: errors over words of the reference, in percent; over a set, all errors over all words.
+_Counted = Callable[[str, str], Outcome]
+Unit = Literal["words", "characters", "by_language"]
+Marks = Literal["none", "wsj"]
+
+
+class _ErrorRate:
+    """Common part of the error rates.
 
     The transcript is the `detail` of a row. Both texts go through the normaliser.
 
     Args:
         backend: "pocketsphinx", or "whisper:" with a size or the path of a checkpoint.
-        normaliser: "none", "basic" or "whisper_en"; by default the last one for Whisper, else "basic".
+        language: of the transcripts, a code such as "en" or "zh", or "auto": what Whisper finds in the estimate,
+            and the script of the transcript for what is counted.
+        normaliser: "none", "basic" or "whisper_en"; by default the last one for Whisper in English, else "basic".
+        marks: "wsj" removes WSJ's verbalised punctuation and noise tags from the transcripts. The corpus `wsj0` does so
+            itself; a table for `score`, or a set that was built by an older version, needs it.
         grammar_file: JSGF grammar of all possible sentences, for pocketsphinx; by default that of the dataset, if it
             has one, else the recogniser's own language model is used.
         batch_size: most windows of speech that Whisper takes at once.
     """
 
+    _name: ClassVar[str]
+    _unit: ClassVar[Unit]
+    _order: ClassVar[int]
+    _what: ClassVar[str]
+    _per: ClassVar[str]
+    _language: ClassVar[str]
+
     def __init__(
         self,
         *,
         backend: str = "pocketsphinx",
+        language: str | None = None,
         normaliser: str | None = None,
+        marks: Marks = "none",
         grammar_file: Path | None = None,
         grammar: str | None = None,
         device: str = "cpu",
@@ -48,10 +70,12 @@ class Wer:
     ) -> None:
         self._backend, self._grammar_file = backend, grammar_file
         self._grammar, self._device, self._batch_size = grammar, device, batch_size
-        default = "whisper_en" if backend.startswith("whisper") else "basic"
-        self._normaliser: Normaliser = open_normaliser(normaliser or default)
-        parts = tuple(_info(f"wer_{kind}", f"{kind} per word of the reference") for kind in _KINDS)
-        self.info = _info("wer", "word error rate", parts=parts)
+        self.language = checked_language(language or self._language, where=f"metric {self._name!r}")
+        self._marks = marks
+        default = "whisper_en" if backend.startswith("whisper") and self.language == "en" else "basic"
+        self._normaliser: Normaliser = open_normaliser(normaliser or default, self.language)
+        parts = tuple(_part(self._name, kind, self._per) for kind in _KINDS)
+        self.info = _info(self._name, self._what, self._order, parts=parts)
 
     @cached_property
     def recogniser(self) -> Recogniser:
@@ -66,17 +90,24 @@ class Wer:
                 grammar = self._grammar_file.read_text(encoding="utf-8")
             except (OSError, UnicodeDecodeError) as error:
                 raise ConfigError(
-                    f"metric 'wer': cannot read grammar_file {str(self._grammar_file)!r}: {error}"
+                    f"metric {self._name!r}: cannot read grammar_file {str(self._grammar_file)!r}: {error}"
                 ) from None
-        return open_recogniser(self._backend, device=self._device, grammar=grammar, batch_size=self._batch_size)
+        return open_recogniser(
+            self._backend, device=self._device, grammar=grammar, batch_size=self._batch_size, language=self.language
+        )
+
+    def spoken(self, transcript: str) -> str:
+        """The transcript without the marks that the settings name."""
+        return without_wsj_marks(transcript) if self._marks == "wsj" else transcript
 
     def signature(self, sample_rate_hz: int) -> str:
-        """For example `wer|pocketsphinx:5.1.1|grammar:1a2b3c4d|basic|jiwer:4.0.0|fs:16000`."""
+        """For example `wer|pocketsphinx:5.1.1|grammar:1a2b3c4d|basic:2|language:en|jiwer:4.0.0|fs:16000`."""
         rate = str(SAMPLE_RATE_HZ)
         if sample_rate_hz != SAMPLE_RATE_HZ:
             rate = f"{sample_rate_hz}>{SAMPLE_RATE_HZ}|soxr:VHQ"
         parts = (self.recogniser.signature(), self._normaliser.signature())
-        return f"wer|{'|'.join(parts)}|jiwer:{version('jiwer')}|fs:{rate}"
+        marks = "" if self._marks == "none" else f"|marks:{self._marks}"
+        return f"{self._name}|{'|'.join(parts)}|language:{self.language}{marks}|jiwer:{version('jiwer')}|fs:{rate}"
 
     def judge(
         self, answers: Sequence[Answered], *, sample_rate_hz: int, submit: Submit
@@ -89,44 +120,52 @@ class Wer:
         recogniser = self.recogniser
         texts = recogniser.transcribe(signals, sample_rate_hz) if recogniser.batched else None
         for number, place in enumerate(spoken):
-            reference = clean_reference(str(transcripts[place]))
+            reference = self.spoken(str(transcripts[place]))
+            counted = partial(_counted, normaliser=self._normaliser, unit=self._unit)
             if texts is None:
                 job = partial(
                     _recognised,
                     signals[number],
                     reference,
                     recogniser=recogniser,
-                    normaliser=self._normaliser,
+                    counted=counted,
                     sample_rate_hz=sample_rate_hz,
                 )
                 found[place] = submit(job)
             else:
                 # Here, because the normaliser of Whisper takes a worker seconds to import.
-                found[place] = _counted_here(reference, texts[number], self._normaliser)
+                found[place] = _counted_here(reference, texts[number], counted)
         return found
 
 
 def _recognised(
-    signal: NDArray[np.float32], reference: str, *, recogniser: Recogniser, normaliser: Normaliser, sample_rate_hz: int
+    signal: NDArray[np.float32], reference: str, *, recogniser: Recogniser, counted: _Counted, sample_rate_hz: int
 ) -> Outcome:
     (text,) = recogniser.transcribe([signal], sample_rate_hz)
-    return _counted(reference, text, normaliser)
+    return counted(reference, text)
 
 
-def _counted_here(reference: str, text: str, normaliser: Normaliser) -> Outcome:
+def _counted_here(reference: str, text: str, counted: _Counted) -> Outcome:
     try:
-        return _counted(reference, text, normaliser)
+        return counted(reference, text)
     except UndefinedValueError as error:
         return undefined(str(error))
 
 
-def _counted(reference: str, text: str, normaliser: Normaliser) -> Outcome:
-    """The rate, its parts in percent of the words, and the transcript.
+def _counted(reference: str, text: str, *, normaliser: Normaliser, unit: Unit) -> Outcome:
+    """The rate, its parts in percent of the words or characters, and the transcript.
+
+    Where no spaces are written, they are no characters.
 
     Raises:
         UndefinedValueError: nothing is left of the reference.
     """
-    errors = count_errors(normaliser(reference), normaliser(text))
+    said, found = normaliser(reference), normaliser(text)
+    unspaced = is_unspaced(said, normaliser.language)
+    characters = unit == "characters" or (unit == "by_language" and unspaced)
+    if characters and unspaced:
+        said, found = ("".join(each.split()) for each in (said, found))
+    errors = count_errors(said, found, characters=characters)
     counts = (errors.substitutions, errors.deletions, errors.insertions)
     return Outcome(
         value=errors.rate,
@@ -137,19 +176,50 @@ def _counted(reference: str, text: str, normaliser: Normaliser) -> Outcome:
     )
 
 
-def _info(name: str, description: str, *, parts: tuple[MetricInfo, ...] = ()) -> MetricInfo:
+class Wer(_ErrorRate):
+    """`wer`: errors over words of the reference, in percent; over a set, all errors over all words."""
+
+    _name, _unit, _order, _language = "wer", "words", 70, "en"
+    _what, _per = "word error rate", "word"
+
+
+class Cer(_ErrorRate):
+    """`cer`: errors over characters; spaces are characters, except where the language writes none."""
+
+    _name, _unit, _order, _language = "cer", "characters", 71, AUTO
+    _what, _per = "character error rate", "character"
+
+
+class Ter(_ErrorRate):
+    """`ter`: errors over characters for languages without spaces (Chinese, Japanese, Thai, ...), else over words."""
+
+    _name, _unit, _order, _language = "ter", "by_language", 72, AUTO
+    _what, _per = "error rate over words, or over characters in languages without spaces", "word or character"
+
+
+def _part(name: str, kind: str, per: str) -> MetricInfo:
+    return replace(
+        _info(f"{name}_{kind}", f"{kind} per {per} of the reference", None),
+        label="",
+        part_of=name,
+        reference_value=None,
+    )
+
+
+def _info(name: str, description: str, order: int | None, *, parts: tuple[MetricInfo, ...] = ()) -> MetricInfo:
     return MetricInfo(
         name=name,
         unit="%",
         higher_is_better=False,
         description=description,
-        label="WER" if parts else "",
-        order=70 if parts else None,
+        label=name.upper(),
+        order=order,
         pooling="weighted_mean",
         parts=parts,
-        part_of=None if parts else "wer",
-        reference_value="wer_reference" if parts else None,
+        reference_value=f"{name}_reference",
     )
 
 
 METRICS.register("wer")(Wer)
+METRICS.register("cer")(Cer)
+METRICS.register("ter")(Ter)

@@ -88,7 +88,7 @@ def verdict(info: MetricInfo, item: CheckedAnswer) -> Outcome | None:
     In this order: the metric does not apply to the trial (the same for every system, so that also a failing system has
     the same trials); the system failed, or its estimate is unusable; there is nothing to compare with. A silent
     estimate is computed like any other: its SNR is 0 dB, and where the formula has no value the ratios give their least
-    one, which is below every floor.
+    one, which the metric's value of silence replaces (`MetricInfo.silent_db`).
     """
     if info.scope == "present" and not item.present:
         return undefined("absent_target")

@@ -18,7 +18,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from ..metrics.protocol import AnswerMetric, FileMetric, Metric, MetricInfo, Signals
 from ..outcome import Job, Outcome, Score, Status
-from .edges import CheckedAnswer, Scorable, check, verdict
+from .edges import CheckedAnswer, Scorable, check, is_silent, verdict
 from .guarded_metrics import answer_outcomes, batch_outcomes
 from .plan import DerivedMetric, MetricPlan
 from .pool import FilePool
@@ -29,12 +29,17 @@ MAX_SAMPLES = 1 << 23
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _PendingScore:
-    """A score that may still be under way, and those of its parts; it holds no signals."""
+    """A score that may still be under way, and those of its parts; it holds no signals.
+
+    Attributes:
+        floor: least value, or None; see `_floor`.
+    """
 
     trial_id: str
     info: MetricInfo
     signature: str
     notes: tuple[str, ...]
+    floor: float | None
     outcome: Outcome | Future[Outcome]
 
     def scores(self) -> list[Score]:
@@ -48,8 +53,8 @@ class _PendingScore:
         ]
 
     def _score(self, found: Outcome) -> Score:
-        """The score, raised to the floor of the metric."""
-        value, reason, floor = found.value, found.reason, self.info.floor_db
+        """The score, raised to its floor."""
+        value, reason, floor = found.value, found.reason, self.floor
         if found.status == "ok":
             notes = list(self.notes)
             if floor is not None and value < floor:
@@ -129,9 +134,10 @@ class Scorer:
         rows = tuple(row for row, outcome in enumerate(known) if outcome is None)
         computed = self._values(metric, rows, checked, groups)
         build = partial(_PendingScore, info=metric.info, signature=metric.signature(self.sample_rate_hz))
+        outcomes = [known[row] or computed[row] for row in range(len(checked))]
         return [
-            build(trial_id=item.trial_id, notes=item.notes, outcome=known[row] or computed[row])
-            for row, item in enumerate(checked)
+            build(trial_id=item.trial_id, notes=item.notes, floor=_floor(metric.info, outcome, item), outcome=outcome)
+            for outcome, item in zip(outcomes, checked, strict=True)
         ]
 
     def _values(
@@ -173,6 +179,14 @@ class Scorer:
         # To a GPU all go at once, as they are, and become float64 there.
         padded = pad_sequence(list(signals), batch_first=True)
         return padded.to(self.device).double()
+
+
+def _floor(info: MetricInfo, outcome: Outcome | Future[Outcome], item: CheckedAnswer) -> float | None:
+    """Least value of one answer: that of the metric, or that of silence if the estimate is silent."""
+    silent = info.silent_db
+    if silent is None or (isinstance(outcome, Outcome) and not outcome.value < silent):
+        return info.floor_db
+    return silent if is_silent(item.estimate) else info.floor_db
 
 
 def _file_job(metric: FileMetric, item: CheckedAnswer, rate_hz: int) -> Job:

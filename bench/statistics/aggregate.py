@@ -40,7 +40,7 @@ class Aggregate:
         n: trials with a value; the mean is over these.
         n_undefined: trials for which the metric has no value for a reason of their own.
         n_inapplicable: trials that the metric does not apply to (target absent or present).
-        n_floored: trials of `n` whose value is the metric's floor.
+        n_floored: trials of `n` whose value is the metric's value of silence, or its floor.
         mean: in the metric's unit; NaN if n is 0. Of a pooled metric, the value of all trials together (all errors over
             all words).
         trial_mean: mean over trials that all weigh the same.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,6 +13,7 @@ from ...core.file_tree import nfc, suffix_of
 from ..missing import IncompleteCorpusError
 from ..protocols.corpus import CORPORA, Recording
 from ..signals.audio_kinds import AUDIO_SUFFIXES, UNREAD_SUFFIXES, how_to_read, unread
+from ..transcripts import clean_text
 from .disk.audio_tree import Channel
 from .disk.csv_table import CsvTable, read_table, refuse_repeated
 from .disk.file_entries import FileEntry, checked_share, hold_out, locate
@@ -199,7 +199,7 @@ def _listed(root: Path, audio: str, table: CsvTable, columns: _Columns, default:
     if columns.split:
         splits = table.full_column(columns.split, option="split_column")
     return [
-        FileEntry(path=path, label=nfc(label), split=split, group=nfc(group) or path, transcript=_normalised(text))
+        FileEntry(path=path, label=nfc(label), split=split, group=nfc(group) or path, transcript=clean_text(text))
         for path, label, split, group, text in zip(paths, labels, splits, groups, texts, strict=True)
     ]
 
@@ -212,7 +212,7 @@ def _with_transcripts(root: Path, audio: str, file: Path, entries: list[FileEntr
     known = {entry.path: entry for entry in entries}
     for path, speaker, text in zip(paths, speakers, texts, strict=True):
         if path in known or not locate(root, path).is_file():
-            known[path] = FileEntry(path=path, label=speaker, split=default, group=path, transcript=_normalised(text))
+            known[path] = FileEntry(path=path, label=speaker, split=default, group=path, transcript=clean_text(text))
     return list(known.values())
 
 
@@ -240,8 +240,3 @@ def _assign_splits(entries: Sequence[FileEntry], splits: Mapping[str, Sequence[s
             f"holds only {', '.join(sorted(values))}; correct `splits`"
         )
     return [replace(e, split=names[e.split]) for e in entries if e.split in names]
-
-
-def _normalised(text: str) -> str | None:
-    """Upper case, without punctuation but for apostrophes; None if nothing is left."""
-    return " ".join(re.sub(r"[^\w']|_", " ", text.upper()).split()) or None

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from ...core.errors import CorpusError
 from ...core.file_tree import as_spelt, suffix_of
 from ..protocols.corpus import CORPORA
+from ..transcripts import without_wsj_marks
 from .disk.csv_table import refuse_repeated
 from .disk.disk_corpus import DiskCorpus, Splits
 from .disk.file_entries import FileEntry, visible_files
@@ -126,7 +127,7 @@ class Wsj0(DiskCorpus):
 
 
 def _read_transcripts(base: Path, folder: str, *, where: str) -> Mapping[str, str]:
-    """Transcripts by utterance, from lines `text (utterance)`, in upper case; punctuation and tags stay as they are."""
+    """Transcripts by utterance, from lines `text (utterance)`, in upper case, without the marks of the transcribers."""
     found = visible_files(base, folder, _TEXTS) if (base / folder).is_dir() else []
     files = sorted((_TEXTS.index(suffix_of(path)), as_spelt(base, path)) for path in found)
     if not files:
@@ -145,7 +146,7 @@ def _read_transcripts(base: Path, folder: str, *, where: str) -> Mapping[str, st
                     "`text (utterance)`; correct it"
                 )
             if match is not None:
-                text = " ".join(match[1].upper().split())
+                text = without_wsj_marks(match[1].upper())
                 known.append((number, match[2].lower()))
                 texts.setdefault(match[2].lower(), text)
         refuse_repeated(path, known, what="utterance")

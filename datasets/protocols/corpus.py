@@ -26,7 +26,7 @@ class Recording:
         split: "train", "valid", "test", or whatever the corpus calls its parts.
         group: recordings of one group must not be on both sides of a query or a split (same uploader, same original
             file); the path itself where nothing is known.
-        transcript: of speech, in upper case without punctuation.
+        transcript: of speech, as it was written, see `transcripts.clean_text`; None if it is not known.
     """
 
     path: str

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...bench.asr.counting import Chunk, alignment
-from ...bench.asr.normalise import clean_reference, open_normaliser
+from ...bench.asr.normalise import open_normaliser
 from ...bench.outcome import UndefinedValueError
 from ...core.errors import TsebenchError
+from ...datasets.transcripts import without_wsj_marks
 
 _NORMALISERS = ("whisper_en", "basic", "none")
 OF_ESTIMATES, OF_REFERENCES = "wer", "wer_reference"
@@ -34,8 +35,10 @@ def transcript_of(text: str, reference: str, signature: str) -> Transcript:
     """
     name = next((n for n in _NORMALISERS if f"|{n}" in signature), "basic")
     try:
-        normaliser = open_normaliser(name)
-        chunks = alignment(normaliser(clean_reference(reference)), normaliser(text))
+        parts = dict(part.partition(":")[::2] for part in signature.split("|"))
+        normaliser = open_normaliser(name, parts.get("language", "en"))
+        said = without_wsj_marks(reference) if parts.get("marks") == "wsj" else reference
+        chunks = alignment(normaliser(said), normaliser(text))
     except (UndefinedValueError, TsebenchError):
         # No reference, or the normaliser's package is not installed here: no errors are marked.
         chunks = ()

@@ -20,6 +20,10 @@ from ..tables.csv_text import read_csv, to_csv
 
 FILE_NAME = "variants.csv"
 _STATISTICS: tuple[Statistic, ...] = ("mean", "median")
+TOOLKITS = (
+    "asteroid and torchmetrics' SI-SNR remove the mean (its SI-SDR by zero_mean=True); ESPnet and VERSA keep it: "
+    "mean kept"
+)
 _ALSO = 3  # others that agree with a claim; the table has them all
 
 
@@ -126,7 +130,8 @@ def _remarks(scores: VariantScores) -> list[Text]:
     notes = [f"* resampled: {', '.join(sorted(resampled))}"] if resampled else []
     floored = sum(line.n_floored for line in scores.lines if line.quantity == "value")
     if floored:
-        notes.append(f"{plural(floored, 'value')} below the floor of a metric count as the floor")
+        notes.append(f"{plural(floored, 'value')} of silent estimates, which SDR, SI-SDR and SD-SDR give one value")
+    notes.append(f"SI-SDR: {TOOLKITS}")
     notes.append("swapped: estimate and reference exchanged; SI-SDR is the same either way")
     return [Text(note, style="dim") for note in notes]
 

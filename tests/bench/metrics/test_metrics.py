@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from itertools import pairwise
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -16,8 +17,11 @@ from torch import Tensor
 from tsebench.bench.metrics import bsseval
 from tsebench.bench.metrics.bsseval import Sdr, bss_eval_sdr_db
 from tsebench.bench.metrics.energy import SiSdr
+from tsebench.bench.metrics.pesq import Pesq
 from tsebench.bench.metrics.protocol import BatchMetric, FileMetric, MetricInfo, Signals
 from tsebench.bench.metrics.registry import load_metric
+from tsebench.bench.metrics.shared import pesq_utterances
+from tsebench.bench.metrics.shared.pesq_utterances import too_many_utterances
 from tsebench.bench.outcome import FailedValueError
 from tsebench.datasets.signals.audio import read_mono, resample
 
@@ -232,6 +236,46 @@ def test_pesq_of_other_rates_is_wide_band_after_resampling() -> None:
     assert value == pesq(16000, clean, degraded, "wb")
 
 
+def bursts(count: int, rate: int, *, tail_s: float = 0.0) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Bursts of noise of 0.25 s and pauses of 0.25 s, and the same in noise."""
+    rng = np.random.default_rng(0)
+    burst, pause = rng.standard_normal(rate // 4), np.zeros(rate // 4)
+    parts = [pause, *([burst, pause] * count), burst[: int(tail_s * rate)], pause]
+    reference = (0.1 * np.concatenate(parts)).astype(np.float32)
+    return (reference + 0.02 * rng.standard_normal(len(reference))).astype(np.float32), reference
+
+
+@pytest.mark.parametrize(("mode", "rate"), [("nb", 8000), ("nb", 16000), ("wb", 16000)])
+def test_pesq_counts_utterances_as_the_package_does(mode: Literal["nb", "wb"], rate: int) -> None:
+    metric = Pesq(mode=mode)
+    for count in (49, 50):
+        estimate, reference = bursts(count, rate)
+        assert not too_many_utterances(
+            estimate=estimate, reference=reference, sample_rate_hz=rate, wide_band=mode == "wb"
+        )
+    value = metric.compute_file(estimate=estimate, reference=reference, sample_rate_hz=rate)
+    assert value == pesq(rate, reference, estimate, mode)
+    for count in (51, 60):
+        estimate, reference = bursts(count, rate)
+        with pytest.raises(FailedValueError, match=f"^pesq_too_many_utterances: {count}, and pesq holds 50$"):
+            metric.compute_file(estimate=estimate, reference=reference, sample_rate_hz=rate)
+
+
+def test_pesq_of_a_short_burst_after_fifty_utterances_fails_too() -> None:
+    estimate, reference = bursts(50, 8000, tail_s=0.1)
+    with pytest.raises(FailedValueError, match="pesq_too_many_utterances"):
+        Pesq().compute_file(estimate=estimate, reference=reference, sample_rate_hz=8000)
+
+
+def test_pesq_of_long_files_is_refused_where_nothing_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pesq_utterances, "_module", lambda: None)
+    estimate, reference = bursts(30, 8000)
+    assert Pesq().compute_file(estimate=estimate, reference=reference, sample_rate_hz=8000) > 1
+    estimate, reference = bursts(45, 8000)
+    with pytest.raises(FailedValueError, match=r"pesq_too_many_utterances: up to .* cannot be counted here"):
+        Pesq().compute_file(estimate=estimate, reference=reference, sample_rate_hz=8000)
+
+
 @pytest.mark.parametrize(
     ("estimate", "reference", "reason"),
     [
@@ -251,13 +295,13 @@ def test_signatures_name_every_setting() -> None:
     assert {name: load_metric(name).signature(8000) for name in BATCHED} == {
         "attenuation": "attenuation|f64|floor:-120|tsebench:1",
         "estoi": "estoi|torch|f64|fs:8000>10000|pystoi:0.4.1|tsebench:2",
-        "sd_sdr": "sd_sdr|zero_mean:true|f64|floor:-30|tsebench:1",
-        "sdr": "sdr|bsseval3|taps:512|f64|floor:-30|tsebench:2",
-        "si_sdr": "si_sdr|zero_mean:true|f64|floor:-30|tsebench:1",
+        "sd_sdr": "sd_sdr|zero_mean:true|f64|silent:-30|tsebench:2",
+        "sdr": "sdr|bsseval3|taps:512|f64|silent:-30|tsebench:3",
+        "si_sdr": "si_sdr|zero_mean:true|f64|silent:-30|tsebench:2",
         "snr": "snr|f64|tsebench:1",
         "stoi": "stoi|torch|f64|fs:8000>10000|pystoi:0.4.1|tsebench:2",
     }
-    assert SiSdr(zero_mean=False, floor_db=-50).signature(8000) == ("si_sdr|zero_mean:false|f64|floor:-50|tsebench:1")
+    assert SiSdr(zero_mean=False, floor_db=-50).signature(8000) == ("si_sdr|zero_mean:false|f64|silent:-50|tsebench:2")
     rates = {rate: load_metric("pesq").signature(rate) for rate in (8000, 16000, 44100)}
     assert rates[8000].startswith("pesq|nb|pesq:")
     assert rates[8000].endswith("|fs:8000")

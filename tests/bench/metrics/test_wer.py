@@ -121,17 +121,19 @@ def item(transcript: str | None, estimate: torch.Tensor | None = None) -> Scorab
 
 
 def test_a_trial_without_words_has_no_rate() -> None:
-    found = scored([item(None), item(""), item("[loud_breath]")])
+    found = scored([item(None), item(""), item("[loud_breath]")], marks="wsj")
     assert [(s.status, s.reason) for s in found] == [("undefined", "no_transcript")] * 3
 
 
-def test_marks_of_transcribers_are_no_words() -> None:
+def test_marks_of_wsj_are_no_words_where_the_setting_says_so() -> None:
     _, said = speech()
     first, *rest = said.split()
     marked = " ".join([first, r"\,COMMA", "[door_slam]", *rest])
-    plain, cleaned = scored([item(said), item(marked)])
+    plain, cleaned = scored([item(said), item(marked)], marks="wsj")
     assert plain.value == cleaned.value
     assert cleaned.weight == len(said.split())
+    (kept,) = scored([item(marked)])
+    assert kept.weight == len(said.split()) + 3  # comma, door, slam
 
 
 def test_the_signature_names_all_that_counts() -> None:
@@ -141,7 +143,7 @@ def test_the_signature_names_all_that_counts() -> None:
     assert metric.signature(8000).endswith("|fs:8000>16000|soxr:VHQ")
     assert metric.signature(16000).endswith("|fs:16000")
     other = load_metric("wer", {"normaliser": "none"})
-    assert "|none|" in other.signature(16000)
+    assert "|none:2|language:en|" in other.signature(16000)
     assert "|lm:" in other.signature(16000)
 
 
@@ -160,6 +162,9 @@ def test_a_grammar_file_replaces_that_of_the_dataset(tmp_path: Path) -> None:
         ({"backend": "siri"}, r"unknown recogniser 'siri'"),
         ({"backend": "whisper:/nowhere/model.pt"}, r"/nowhere/model\.pt"),
         ({"normaliser": "french"}, r"unknown normaliser 'french'"),
+        ({"language": "hi"}, r"recogniser 'pocketsphinx' knows English only, and the language is 'hi'"),
+        ({"language": "Hindi"}, r"language 'Hindi' is no code"),
+        ({"language": "de", "normaliser": "whisper_en"}, r"'whisper_en' is for English"),
         ({"beam": 5}, r"metric 'wer': unknown key 'beam'"),
     ],
 )

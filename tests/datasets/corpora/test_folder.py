@@ -18,6 +18,7 @@ import pytest
 import soundfile
 from helpers.paths import SHARED
 
+from tsebench.bench.asr.normalise import open_normaliser
 from tsebench.core.errors import AudioError, ConfigError, CorpusError, TsebenchError
 from tsebench.core.validation import call_with
 from tsebench.datasets.corpora.folder import FolderCorpus
@@ -105,9 +106,20 @@ def test_order_of_the_directory_listing_does_not_matter(tree: Path, monkeypatch:
 def test_transcripts_give_text_and_speaker(tree: Path) -> None:
     _table(tree, 'path,speaker,text\ndog/a.wav,s1,"don\'t  stop, now!"\nrain drops é/b.flac,s2,\n', "transcripts.csv")
     by_path = {r.path: (r.label, r.transcript) for r in _corpus(tree).recordings()}
-    assert by_path["dog/a.wav"] == ("s1", "DON'T STOP NOW")
+    assert by_path["dog/a.wav"] == ("s1", "don't stop, now!")
     assert by_path["rain drops é/b.flac"] == ("s2", None)
     assert by_path["dog/b.flac"] == ("dog", None)
+
+
+def test_words_of_any_language_stay_whole(tree: Path) -> None:
+    said = {"a.wav": ("नमस्ते दुनिया", 2), "b.flac": ("les cafe\u0301s don’t große", 4)}
+    _table(tree, "path,speaker,text\n" + "".join(f"dog/{n},s,{t}\n" for n, (t, _) in said.items()), "transcripts.csv")
+    texts = {r.path: r.transcript for r in _corpus(tree).recordings()}
+    normalise = open_normaliser("basic")
+    for name, (text, count) in said.items():
+        found = texts[f"dog/{name}"]
+        assert found == unicodedata.normalize("NFC", text)
+        assert len(normalise(found).split()) == count
 
 
 def test_metadata_with_byte_order_mark_blanks_and_tabs(tree: Path) -> None:
@@ -116,7 +128,7 @@ def test_metadata_with_byte_order_mark_blanks_and_tabs(tree: Path) -> None:
     for text in ("\ufeff" + "\r\n".join(rows), "\n".join(rows).replace(",", "\t")):
         _table(tree, text)
         got = [(r.path, r.label, r.group, r.transcript) for r in _corpus(tree, **options).recordings()]
-        assert got == [("dog/a.wav", "bark", "ann", "ANN"), ("dog/b.flac", "whine", "dog/b.flac", None)]
+        assert got == [("dog/a.wav", "bark", "ann", "ann"), ("dog/b.flac", "whine", "dog/b.flac", None)]
 
 
 def _split_table(root: Path, folds: str) -> None:
