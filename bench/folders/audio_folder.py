@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -12,7 +12,8 @@ from ...core.file_tree import FileTree, as_spelt, broken_links, list_tree, nfc, 
 from ...datasets.signals.audio_kinds import AUDIO_SUFFIXES, UNREAD_SUFFIXES, how_to_read
 
 # What programs leave next to, or instead of, audio.
-_OTHER_KINDS = frozenset({".h5", ".hdf5", ".mat", ".mkv", ".mov", ".mp4", ".npy", ".npz", ".pt", ".pth", ".webm"})
+_OTHER_KINDS = ".h5 .hdf5 .mat .mkv .mov .mp4 .npy .npz .pt .pth .webm"
+_NOT_READ = UNREAD_SUFFIXES | frozenset(_OTHER_KINDS.split())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +51,7 @@ def list_audio(folder: Path, what: str, *, complete: bool) -> AudioFolder:
             )
         found[key] = place
     unread = _unread(tree, found)
-    audio = {key: suffix for key, suffix in unread.items() if suffix in UNREAD_SUFFIXES}
+    audio = sorted(path for path in unread.values() if suffix_of(path) in UNREAD_SUFFIXES)
     if audio and (complete or not found):
         raise ConfigError(_no_reader(folder, what, audio))
     if not found:
@@ -58,7 +59,7 @@ def list_audio(folder: Path, what: str, *, complete: bool) -> AudioFolder:
             f"folder of {what} {str(folder)!r} holds no audio files ({', '.join(sorted(AUDIO_SUFFIXES))}); "
             f"check --{what}"
         )
-    return AudioFolder(files=found, unread=unread)
+    return AudioFolder(files=found, unread={key: suffix_of(path) for key, path in unread.items()})
 
 
 def key_of(name: str) -> str:
@@ -81,15 +82,15 @@ def unlike_names(wanted: Collection[str], found: Collection[str]) -> str:
 
 
 def _unread(tree: FileTree, found: Collection[str]) -> dict[str, str]:
-    """Suffixes of files that are not read, by key, where no other file has the key."""
-    kinds = UNREAD_SUFFIXES | _OTHER_KINDS
-    keyed = ((PurePosixPath(path).with_suffix("").as_posix(), path) for path in tree.of(kinds))
-    return {key_of(key): suffix_of(path) for key, path in keyed if key_of(key) not in found}
+    """Paths of files that are not read, by key, where no other file has the key."""
+    keyed = ((key_of(PurePosixPath(path).with_suffix("").as_posix()), path) for path in tree.of(_NOT_READ))
+    return {key: path for key, path in keyed if key not in found}
 
 
-def _no_reader(folder: Path, what: str, unread: Mapping[str, str]) -> str:
-    first = min(unread)
+def _no_reader(folder: Path, what: str, unread: Sequence[str]) -> str:
+    first, suffix = unread[0], suffix_of(unread[0])
+    count = "1 file of a kind that is" if len(unread) == 1 else f"{len(unread)} files of kinds that are"
     return (
-        f"folder of {what} {str(folder)!r} holds {len(unread)} file{'s' if len(unread) > 1 else ''} not read: their "
-        f"kind, the first is {first + unread[first]!r}; {how_to_read(unread[first])}, or take it away"
+        f"folder of {what} {str(folder)!r} holds {count} not read: {suffix}, in {first!r}; {how_to_read(suffix)}, "
+        "or take it away"
     )

@@ -115,7 +115,7 @@ def test_references_of_a_kind_that_is_not_read(tmp_path: Path) -> None:
         (tmp_path / "ref" / name).write_bytes(b"of no matter")
     assert _pair(tmp_path) == ("a",)
     (tmp_path / "ref" / "b.m4a").write_bytes(b"a target")
-    with pytest.raises(ConfigError, match=r"1 file not read: their kind, the first is 'b.m4a'; convert it"):
+    with pytest.raises(ConfigError, match=r"holds 1 file of a kind that is not read: .m4a, in 'b.m4a'; convert it"):
         _pair(tmp_path)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 import pickle
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
@@ -193,6 +195,36 @@ def test_stretches_outside_are_refused(corpus: Corpus, start: int, more: int) ->
     recording = corpus.recordings()[0]
     with pytest.raises(AudioError, match=r"frames"):
         corpus.read(recording.path, start, recording.frames + more)
+
+
+def _link_folders(root: Path, disk: Path) -> None:
+    """Every folder that holds files moves to another disk, and a link takes its place."""
+    folders = sorted({path.parent for path in root.rglob("*") if path.is_file()} - {root})
+    for number, folder in enumerate(sorted(folders, key=lambda path: -len(path.parts))):
+        folder.rename(disk / str(number))
+        folder.symlink_to(disk / str(number))
+
+
+def _link_files(root: Path, disk: Path) -> None:
+    """Every file becomes a link to its content, as in the trees of DVC, git-annex and hub caches."""
+    for path in sorted(path for path in root.rglob("*") if path.is_file()):
+        content = hashlib.md5(path.read_bytes() + str(path).encode(), usedforsecurity=False).hexdigest()
+        path.rename(disk / content)
+        path.symlink_to(disk / content)
+
+
+@pytest.mark.parametrize("link", [_link_folders, _link_files])
+@pytest.mark.parametrize("kind", ["folder", *WITH_TREES], indirect=True)
+def test_a_tree_of_links_is_the_same_corpus(
+    kind: str, root: Path, corpus: Corpus, link: Callable[[Path, Path], None], tmp_path: Path
+) -> None:
+    found = {recording.path: (recording, corpus.digest(recording.path)) for recording in corpus.recordings()}
+    (tmp_path / "disk2").mkdir()
+    link(root, tmp_path / "disk2")
+    linked = _open(kind, root)
+    assert {r.path: (r, linked.digest(r.path)) for r in linked.recordings()} == found
+    first = next(iter(found))
+    np.testing.assert_array_equal(linked.read(first)[0], corpus.read(first)[0])
 
 
 def test_an_unknown_option_suggests_the_nearest(kind: str, root: Path) -> None:
