@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
+import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -39,6 +41,8 @@ def file_sha256(path: Path) -> str:
         OSError: it cannot be read.
     """
     found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, "it is neither a file nor a folder", str(path))
     if found.st_size < _REMEMBERED_BYTES:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     state = (found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_dev, found.st_ino)
@@ -77,9 +81,9 @@ def content_hash(paths: Iterable[Path], *, bounded: bool = True) -> ContentHash:
 
 
 def exists(name: str) -> bool:
-    """Whether a text names a file or a folder; never an error."""
+    """Whether a text names a file or a folder, and no device or pipe; never an error."""
     try:
-        return bool(name.strip()) and Path(name).exists()
+        return bool(name.strip()) and (Path(name).is_file() or Path(name).is_dir())
     except (OSError, ValueError):  # too long for a file name, or with a zero byte
         return False
 

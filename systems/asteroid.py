@@ -118,7 +118,13 @@ class Asteroid:
             card,
             # Of both parts: another embedder gives another answer.
             sha256=hashlib.sha256(both.encode()).hexdigest(),
-            options={**card.options, "embedder": embedder},
+            options={
+                **card.options,
+                "embedder": embedder,
+                "embedder_input": embedder_input,
+                "embedder_rate_hz": embedder_rate_hz,
+                "embedder_output": embedder_output,
+            },
         )
 
     @torch.inference_mode()

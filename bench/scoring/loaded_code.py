@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -34,7 +35,9 @@ class LoadedCode:
 
 
 def loaded_code(entry: Callable[..., Any], kind: type, options: Mapping[str, Any]) -> LoadedCode:
-    """Code and options of an object that an entry of a registry made; tsebench's own state both on their cards.
+    """Code and options of an object that an entry of a registry made.
+
+    The code of tsebench's own is hashed elsewhere, and their cards hash the files that their options name.
 
     Args:
         entry: a class or function.
@@ -42,7 +45,8 @@ def loaded_code(entry: Callable[..., Any], kind: type, options: Mapping[str, Any
         options: as they were given.
     """
     if not _is_outside(entry) and not _is_outside(kind):
-        return LoadedCode(digest(entry.__module__, kind.__module__, kind.__qualname__))
+        facts = json.dumps(_without_paths(options), sort_keys=True, default=str)
+        return LoadedCode(digest(kind.__module__, kind.__qualname__, facts))
     code = code_of(entry, kind)
     stale = code.source_unseen
     if stale:
@@ -61,6 +65,15 @@ def _is_outside(maker: Any) -> bool:
     return str(getattr(maker, "__module__", "")).partition(".")[0] != _OWN
 
 
+def _without_paths(value: Any) -> Any:
+    """Options without the paths of files and folders."""
+    if isinstance(value, Mapping):
+        return {str(key): _without_paths(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_paths(item) for item in value]
+    return None if isinstance(value, str | Path) and exists(os.path.expanduser(value)) else value  # noqa: PTH111
+
+
 def _given(value: Any) -> tuple[Any, list[str]]:
     """Options with the contents of the files and folders that they name in place of the paths; what is too large."""
     if isinstance(value, Mapping):
@@ -72,9 +85,9 @@ def _given(value: Any) -> tuple[Any, list[str]]:
         items = [_given(item) for item in value]
         return [item for item, _ in items], [text for _, more in items for text in more]
     if isinstance(value, str | Path):
-        for text in (str(value), str(Path(value).expanduser()) if str(value)[:1] == "~" else ""):
-            if text and exists(text):
-                return _contents(Path(text))
+        text = os.path.expanduser(value)  # noqa: PTH111 - an unknown user is no error
+        if exists(text):
+            return _contents(Path(text))
     return value, []
 
 
