@@ -1,0 +1,70 @@
+"""One process that damages and reads files, and prints a line of JSON for each input: `begin`, then `ok` or `fell`."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import resource
+import shutil
+import sys
+import tempfile
+import traceback
+import warnings
+from pathlib import Path
+
+MEMORY = 2 * 2**30
+WARM_UP = 1  # inputs of each reader before memory is bounded: they import packages
+
+
+def main(names: str, first: str, count: str, seed: str) -> None:
+    """Inputs [first, first + count) of each named reader."""
+    from .readers import READERS
+
+    out = os.fdopen(os.dup(1), "w")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    warnings.simplefilter("ignore")
+    with tempfile.TemporaryDirectory() as scratch:
+        for name in names.split(","):
+            reader, source = READERS[name], Path(scratch) / "seed" / name
+            source.mkdir(parents=True)
+            reader.seed(source)
+            reader.read(source)  # valid files, and all imports
+            resource.setrlimit(resource.RLIMIT_AS, (_size() + MEMORY, resource.RLIM_INFINITY))
+            for number in range(int(first), int(first) + int(count)):
+                _try(name, number, seed, source, Path(scratch) / "input", out)
+            resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+
+def _try(name: str, number: int, seed: str, source: Path, folder: Path, out: object) -> None:
+    from tsebench.core.errors import TsebenchError
+
+    from .readers import READERS
+
+    reader, rng = READERS[name], random.Random(f"{seed} {name} {number}")
+    _say(out, begin=[name, number])
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(source, folder)
+    rng.choice(reader.damage)(folder, rng)
+    try:
+        reader.read(folder)
+    except TsebenchError:
+        pass
+    except BaseException as error:  # whatever it is, it is what the fuzzer looks for
+        lines = traceback.format_exc(limit=-4).splitlines()
+        _say(out, fell=[name, number], error=f"{type(error).__name__}: {str(error)[:200]}", trace=lines[-9:])
+        return
+    _say(out, ok=[name, number])
+
+
+def _size() -> int:
+    """Address space of this process in bytes."""
+    return int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _say(out: object, **fields: object) -> None:
+    print(json.dumps(fields), file=out, flush=True)  # type: ignore[call-overload]
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
