@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help quickstart results test kills lint types clean
+.PHONY: help quickstart results test kills fuzz lint types clean
 
 help:  ## show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/'
@@ -37,6 +37,11 @@ NUMBER ?= 100
 SEED ?= 0
 kills: $(VENV)/.dev  ## kill long commands at random moments, and compare what they leave
 	$(BIN)/python tests/campaigns --number $(NUMBER) --seed $(SEED) --jobs "$(JOBS)"
+
+# COUNT=1000 SEED=1 of damaged files, READERS=wav,yaml of those in tests/helpers/fuzz/readers.py.
+COUNT ?= 1000
+fuzz: $(VENV)/.dev  ## read damaged files of every kind
+	cd tests && OMP_NUM_THREADS=1 ../$(BIN)/python -m helpers.fuzz.campaign $(COUNT) "$(READERS)" $(SEED)
 
 lint: $(VENV)/.dev  ## ruff
 	$(BIN)/ruff check .

@@ -10,16 +10,18 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import get_args
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ..core.errors import ConfigError, DatasetError, OutputError
+from ..core.errors import ConfigError, DatasetError, OutputError, listed, shortened
 from ..core.files import make_folder, write_atomic
 from ..core.text import visible
 from ..datasets.types import ConditionKind, Tag
-from .outcome import CRASHED, Score
+from .outcome import CRASHED, Score, Status
 
 TAG_PREFIX = "tag_"
 _NUMBERS = {"n_active": pa.int32(), "n_inactive": pa.int32(), "value": pa.float64(), "weight": pa.float64()}
@@ -107,6 +109,8 @@ def read_rows(run_dirs: str | Path | Sequence[str | Path]) -> pd.DataFrame:
         raise ConfigError("no run folder given; name at least one")
     runs = [_read_run(Path(folder)) for folder in folders]
     table = pa.concat_tables(runs, promote_options="default")
+    if not table.num_rows:
+        raise ConfigError(f"run folder {str(folders[0])!r} holds no score rows; run or score something into it first")
     rows: pd.DataFrame = table.select([*SCHEMA.names, *sorted({*table.column_names} - {*SCHEMA.names})]).to_pandas()
     if rows.duplicated(_ORDER).any():  # whole rows take long to compare, and seldom need it
         rows = rows.drop_duplicates()
@@ -128,23 +132,38 @@ def _read_table(path: Path) -> pa.Table:
     try:
         with pq.ParquetFile(path) as file:
             table = file.read()
-    except (OSError, pa.ArrowException) as error:
-        raise DatasetError(
-            f"shard {str(path)!r} is damaged ({' '.join(str(error).split())}); "
-            "delete it and start the run again: only its trials are repeated"
-        ) from None
-    tags = [name for name in table.column_names if name.startswith(TAG_PREFIX)]
-    wanted = pa.schema([*SCHEMA, *(pa.field(name, pa.string()) for name in sorted(tags))])
-    if not set(wanted.names) <= set(table.column_names):
+        tags = [name for name in table.column_names if name.startswith(TAG_PREFIX)]
+        wanted = pa.schema([*SCHEMA, *(pa.field(name, pa.string()) for name in sorted(tags))])
         missing = sorted(set(wanted.names) - set(table.column_names))
-        raise DatasetError(f"shard {str(path)!r} is not a file of score rows: columns {missing} are missing")
-    try:
-        return table.select(wanted.names).cast(wanted)
-    except (ValueError, pa.ArrowException) as error:  # null in a column of `SCHEMA`, or other types
-        raise DatasetError(
-            f"shard {str(path)!r} is not a file of score rows ({' '.join(str(error).split())}); "
-            "delete it and start the run again: only its trials are repeated"
-        ) from None
+        if not missing:
+            table = table.select(wanted.names).cast(wanted)
+            table.validate(full=True)  # text that is not UTF-8 fails only when it is read
+    except (OSError, ValueError, LookupError, MemoryError, pa.ArrowException) as error:
+        raise _damaged(path, str(error)) from None
+    if missing:
+        raise DatasetError(f"shard {str(path)!r} is not a file of score rows: columns {listed(missing)} are missing")
+    _check_values(path, table)
+    return table
+
+
+def _check_values(path: Path, table: pa.Table) -> None:
+    """Check what a `ScoreRow` promises, by columns."""
+    for name, kinds in (("status", get_args(Status)), ("condition", get_args(ConditionKind))):
+        if unknown := sorted(set(pc.unique(table[name]).to_pylist()) - set(kinds)):
+            raise _damaged(path, f"{name} is {unknown[0]!r}, not one of {', '.join(kinds)}")
+    no_value = pc.or_(pc.is_null(table["value"]), pc.is_nan(table["value"]))
+    if pc.any(pc.equal(no_value, pc.equal(table["status"], "ok"))).as_py():
+        raise _damaged(path, "a value is there without the status 'ok', or missing with it")
+    for name in ("n_active", "n_inactive", "weight"):
+        if not pc.all(pc.greater_equal(table[name], 0)).as_py() and table.num_rows:
+            raise _damaged(path, f"{name} is negative")
+
+
+def _damaged(path: Path, problem: str) -> DatasetError:
+    return DatasetError(
+        f"shard {str(path)!r} is damaged or not a file of score rows ({shortened(' '.join(problem.split()), 150)}); "
+        "delete it and start the run again: only its trials are repeated"
+    )
 
 
 def _table(rows: Sequence[ScoreRow]) -> pa.Table:

@@ -7,13 +7,14 @@ import gc
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
+from pathlib import Path
 from typing import Annotated, Any, NoReturn, Protocol, cast
 
 import typer
 from typer import Option
 
 from .. import __version__
-from ..core.errors import TsebenchError, suggest
+from ..core.errors import ConfigError, TsebenchError, suggest
 from .commands import load_commands
 from .entry import INTERRUPTED, LINE
 from .output import print_error, say
@@ -56,6 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal may know no arrows or minus signs
     try:
+        _check_encoding(sys.argv[1:] if given is None else given)
         code = app(args=given, prog_name="tsebench", standalone_mode=False)
     except UsageError as error:
         print_error(_usage_line(error))
@@ -68,6 +70,22 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     if code == INTERRUPTED:
         print_error(LINE)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _check_encoding(arguments: Sequence[str]) -> None:
+    """Refuse what is no UTF-8: names of files go into tables, pages and JSON, which hold nothing else."""
+    for what, text in [*(("argument", argument) for argument in arguments), ("working folder", _working_folder())]:
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise ConfigError(f"{what} {text!r} is not UTF-8; rename the file or folder that it names") from None
+
+
+def _working_folder() -> str:
+    try:
+        return str(Path.cwd())
+    except OSError:  # it was removed
+        return ""
 
 
 def _collect_rarely() -> None:

@@ -14,6 +14,8 @@ from ..core.text import visible
 from .options import names_of
 
 FORMATS = "html,md,csv"
+WAIT_S = 60.0
+"""How long a report waits for another process that writes into its folder."""
 
 
 class SafeConsole(Console):
@@ -57,16 +59,18 @@ def report_run(
 ) -> None:
     """Print the leaderboard of a run, write its report, and log it to MLflow."""
     from ..bench.tracking.log import default_tracking_uri, track
+    from ..core.folder_lock import folder_lock
     from ..reports.formats.registry import write_board
     from ..reports.leaderboard.assemble import open_board
     from ..reports.terminal.papers import print_papers
     from ..reports.terminal.print_leaderboard import print_leaderboard
 
-    board = open_board([folder])
-    print_leaderboard(board, console)
-    papers = print_papers(board, console)
-    settings = {"html": {"corpora": corpora}}
-    written = write_board(board, folder / "report", [*formats, *papers], settings)
+    with folder_lock(folder / "report", wait_s=WAIT_S):  # the last of several processes reports the rows of all
+        board = open_board([folder])
+        print_leaderboard(board, console)
+        papers = print_papers(board, console)
+        settings = {"html": {"corpora": corpora}}
+        written = write_board(board, folder / "report", [*formats, *papers], settings)
     if tracking_uri != "none":
         uri = tracking_uri or default_tracking_uri(folder)
         track(folder, uri=uri)

@@ -9,7 +9,7 @@ from typer import Option
 
 from . import options
 from .commands import command
-from .output import FORMATS, console, formats_of, say, say_files
+from .output import FORMATS, WAIT_S, console, formats_of, say, say_files
 
 Out = Annotated[Path, Option(metavar="DIR", help="Folder of the report.")]
 FormatOption = Annotated[
@@ -47,6 +47,7 @@ def report(
     from ..bench.run.rank_by import parse_rank_by
     from ..bench.tracking.log import track_report
     from ..core.config_files import settings_of
+    from ..core.folder_lock import folder_lock
     from ..reports.formats.registry import write_board
     from ..reports.leaderboard.assemble import open_board
     from ..reports.terminal.print_leaderboard import print_remarks
@@ -54,9 +55,10 @@ def report(
     names = formats_of(formats)
     settings = settings_of(option or [], names, kind="format", named_by="--format", example="latex.intervals=false")
     html = {"corpora": options.corpora_of(corpus), **settings.get("html", {})}
-    board = open_board(runs, rank_by=parse_rank_by(rank_by or ()))
-    print_remarks(board, console)
-    written = write_board(board, out, names, {**settings, "html": html})
+    with folder_lock(out, wait_s=WAIT_S):
+        board = open_board(runs, rank_by=parse_rank_by(rank_by or ()))
+        print_remarks(board, console)
+        written = write_board(board, out, names, {**settings, "html": html})
     say_files(written, out)
     if tracking_uri != "none":
         for run in runs:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import os
+import resource
 from contextlib import suppress
+from pathlib import Path
 
 _TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8
 _KEPT_BYTES = 1 << 28
@@ -34,3 +37,24 @@ def give_back_freed_memory() -> None:
     """
     with suppress(AttributeError, OSError):
         ctypes.CDLL(None).malloc_trim(0)
+
+
+def free_memory() -> int | None:
+    """Bytes that this process can still get: of the machine, within its own limit; None where that is unknown."""
+    with suppress(OSError, ValueError, LookupError):
+        facts = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines())
+        free = 1024 * int(facts["MemAvailable"].split()[0])
+        limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+        if limit == resource.RLIM_INFINITY:
+            return free
+        used = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * os.sysconf("SC_PAGE_SIZE")
+        return max(0, min(free, limit - used))
+    return None
+
+
+def room_for(size: int) -> bool:
+    """Whether so many bytes can be had; asks the system only from 256 MB on."""
+    if size < _KEPT_BYTES:
+        return True
+    free = free_memory()
+    return free is None or size <= free

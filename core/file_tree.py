@@ -38,8 +38,16 @@ class FileTree:
     broken: tuple[str, ...] = ()
 
     def of(self, suffixes: Collection[str]) -> list[str]:
-        """Files with one of some suffixes (in lower case), broken links among them."""
-        return sorted(path for path in (*self.files, *self.broken) if suffix_of(path) in suffixes)
+        """Files with one of some suffixes (in lower case), broken links among them.
+
+        Raises:
+            CorpusError: a name is not UTF-8, which no table of scores and no page can hold.
+        """
+        found = sorted(path for path in (*self.files, *self.broken) if suffix_of(path) in suffixes)
+        for path in found:
+            if not path.isascii() and path.encode(errors="replace").decode() != path:
+                raise CorpusError(f"{str(self.folder)!r} holds {path!r}, a name that is not UTF-8; rename it")
+        return found
 
     def lost_folders(self) -> list[str]:
         """Broken links that may have led to folders."""

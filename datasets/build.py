@@ -10,6 +10,7 @@ from pathlib import Path
 
 from .. import __version__
 from ..core.errors import AudioError, DatasetError, TsebenchError
+from ..core.folder_lock import folder_lock
 from ..core.progress import ProgressFactory, quiet
 from .config import DatasetConfig, OpenedBuilder, open_builder
 from .contents import parts_of
@@ -45,6 +46,8 @@ from .protocols.corpus import Corpora
 from .types import Mixture, MixtureClip, Trial
 
 __all__ = ["build", "materialise"]
+
+_WAIT_S = 60.0  # for another process that writes into the folder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,15 +86,9 @@ def build(
     Raises:
         DatasetError: nothing can be drawn, recordings are missing, or the folder holds another dataset.
     """
-    if (folder / "card.json").is_file():
-        card = _card_of(folder)
-        if not card.matches(config):
-            raise DatasetError(
-                f"folder {str(folder)!r} holds dataset {card.name!r} made from another config; "
-                "remove it or choose another with --out"
-            )
-        if reuse and (allow_missing or not card.missing):
-            return load_dataset(folder, corpus_dirs=corpus_dirs)
+    card = _check_folder(config, folder)
+    if card is not None and reuse and (allow_missing or not card.missing):
+        return load_dataset(folder, corpus_dirs=corpus_dirs)
     opened = opened or _open(config, corpus_dirs, allow_missing=allow_missing)
     draws = _draw(opened, jobs, progress)
     complete = leave_out(draws.drawn, draws.missing.keys())
@@ -107,7 +104,9 @@ def build(
         raise _no_trial(config.name, draws)
     manifest = _manifest(opened, draws, mixtures, trials)
     check_manifest(manifest, where=f"dataset {config.name!r}")
-    write_manifest(folder, manifest)
+    with folder_lock(folder, wait_s=_WAIT_S):
+        _check_folder(config, folder)  # again: another process may have built into it meanwhile
+        write_manifest(folder, manifest)
     return Dataset(manifest, opened.corpora)
 
 
@@ -137,6 +136,19 @@ def _open(config: DatasetConfig, corpus_dirs: Mapping[str, Path], *, allow_missi
     raise IncompleteCorpusError(
         f"{first} (the set lacks {len(lacking)} recordings: {count_by_corpus(lacking)})", len(lacking)
     )
+
+
+def _check_folder(config: DatasetConfig, folder: Path) -> DatasetCard | None:
+    """The card of the set that a folder holds, if any; DatasetError if it is of another config."""
+    if not (folder / "card.json").is_file():
+        return None
+    card = _card_of(folder)
+    if not card.matches(config):
+        raise DatasetError(
+            f"folder {str(folder)!r} holds dataset {card.name!r} made from another config; "
+            "remove it or choose another with --out"
+        )
+    return card
 
 
 def _card_of(folder: Path) -> DatasetCard:

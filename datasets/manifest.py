@@ -22,6 +22,7 @@ T = TypeVar("T")
 FileKey = tuple[str, str]
 """Corpus and path of a recording."""
 
+_MAX_RATE_HZ, _MAX_SAMPLES, _MAX_FRAMES, _MAX_SOURCES, _MAX_GAIN = 1_000_000, 2**31 - 1, 2**40, 10_000, 1e12
 _SAFE_ID = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9_.+-]+")
 
 
@@ -124,7 +125,7 @@ def read_card(folder: Path) -> DatasetCard:
         raise DatasetError(
             f"{str(folder)!r} is not a dataset folder (no card.json); build one with `tsebench build CONFIG --out DIR`"
         )
-    return _read_one(_CARD, path.read_bytes(), f"{path}")
+    return _read_one(_CARD, _content(path), f"{path}")
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -151,6 +152,7 @@ def check_manifest(manifest: Manifest, *, where: str) -> None:
     for mixture in manifest.mixtures:
         _check_ids([s.id for s in mixture.sources], f"{where}: mixture {mixture.id!r}: source")
     _check_clips(manifest, where)
+    _check_numbers(manifest, where)
     for trial in manifest.trials:
         missing = set(trial.target_ids) - sources.get(trial.mixture_id, set())
         if trial.mixture_id not in sources or missing:
@@ -200,8 +202,15 @@ def _canonical(value: object) -> str:
 def _read_lines(adapter: TypeAdapter[T], path: Path) -> list[T]:
     if not path.is_file():
         raise DatasetError(f"dataset file {str(path)!r} is missing; build the dataset again")
-    lines = path.read_bytes().splitlines()
+    lines = _content(path).splitlines()
     return [_read_one(adapter, line, f"{path} line {n}") for n, line in enumerate(lines, 1)]
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DatasetError(f"cannot read {str(path)!r}: {error.strerror}; correct its permissions") from None
 
 
 def _read_one(adapter: TypeAdapter[T], content: bytes, where: str) -> T:
@@ -239,3 +248,31 @@ def _check_clips(manifest: Manifest, where: str) -> None:
             raise DatasetError(f"{where}: {path!r} is of corpus {corpus!r}, which the card lacks")
         if (corpus, path) not in hashed:
             raise DatasetError(f"{where}: {path!r} of corpus {corpus!r} is not in files.jsonl")
+
+
+def _check_numbers(manifest: Manifest, where: str) -> None:
+    """Rates, lengths, positions and gains are within bounds that no real set reaches."""
+
+    def check(what: str, name: str, value: float, low: float, high: float) -> None:
+        if not low <= value <= high:  # also False for NaN
+            raise DatasetError(
+                f"{where}: {what}: {name} = {value:.6g} is not in {low:.6g} ... {high:.6g}; build it again"
+            )
+
+    check("card", "sample_rate_hz", manifest.card.sample_rate_hz, 1, _MAX_RATE_HZ)
+    for mixture in manifest.mixtures:
+        what = f"mixture {mixture.id!r}"
+        check(what, "number of sources", len(mixture.sources), 1, _MAX_SOURCES)
+        check(what, "sample_rate_hz", mixture.sample_rate_hz, 1, _MAX_RATE_HZ)
+        check(what, "num_samples", mixture.num_samples, 1, _MAX_SAMPLES)
+        for source in mixture.sources:
+            check(what, f"gain of {source.id!r}", source.gain, -_MAX_GAIN, _MAX_GAIN)
+            check(what, f"onset of {source.id!r}", source.onset, -_MAX_SAMPLES, _MAX_SAMPLES)
+            check(what, f"fade of {source.id!r}", source.fade, 0, _MAX_SAMPLES)
+    for clip in clips_of(manifest.mixtures, manifest.trials):
+        check(f"clip {clip.path!r}", "start", clip.start, 0, _MAX_FRAMES)
+        check(f"clip {clip.path!r}", "frames", clip.frames, 1, _MAX_FRAMES)
+    for trial in manifest.trials:
+        condition = trial.condition
+        check(f"trial {trial.id!r}", "n_active", condition.n_active, 0, _MAX_SOURCES)
+        check(f"trial {trial.id!r}", "n_inactive", condition.n_inactive, 0, _MAX_SOURCES)

@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..core.allocator import room_for
+from ..core.errors import DatasetError
 from .protocols.corpus import Corpora
 from .protocols.renderer import RENDERERS, Rendered, in_mixture
 from .renderers.standard import mix
@@ -16,6 +18,11 @@ from .types import Mixture
 
 def render(mixture: Mixture, corpora: Corpora) -> Rendered:
     """All sources and their sum, in float32, in the order of the recipe."""
+    if not room_for(8 * mixture.num_samples * (len(mixture.sources) + 1)):
+        raise DatasetError(
+            f"mixture {mixture.id!r} has {mixture.num_samples} samples and {len(mixture.sources)} sources, more than "
+            "the memory holds; is its set damaged?"
+        )
     return RENDERERS.get(mixture.renderer)(mixture, corpora)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
@@ -12,6 +12,7 @@ from pathlib import Path
 from ...core.allocator import give_back_freed_memory
 from ...core.errors import ConfigError, OutputError
 from ...core.files import make_folder
+from ...core.folder_lock import folder_lock
 from ...core.progress import Notify, ProgressFactory, quiet, silent
 from ...core.provenance import resolve_device
 from ...datasets.seeding import digest
@@ -30,6 +31,7 @@ from .paired_files import DATASET, FileAnswers, FileSet, PairedFiles, pair_folde
 
 _DEVICE_CHUNK = 256  # trials that are scored at once on a GPU: enough to keep it busy
 _MIXTURE = "mixture"
+_WAIT_S = 60.0  # for another process that writes its rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,11 +109,14 @@ def score_folders(*, estimates: Path, references: Path, mixtures: Path | None, o
         )
         rows, mixture_rows = _score(files, evaluation, record, options)
     give_back_freed_memory()
-    _write_mixture(options.out, mixture_rows)
-    _write(options.out, options.system, rows)
     failed = _failed(rows, plan)
-    record = record.model_copy(update={"trials": len(files.keys), "failed_trials": failed})
-    write_record(options.out, record)
+    with folder_lock(options.out, wait_s=_WAIT_S):
+        # Read again: another system may have been scored into the folder meanwhile.
+        record = _record(files, options, plan, device)
+        record = record.model_copy(update={"trials": len(files.keys), "failed_trials": failed})
+        _write_mixture(options.out, _of_run(record, mixture_rows))
+        _write(options.out, options.system, _of_run(record, rows))
+        write_record(options.out, record)
     return FolderScores(
         record=record,
         trials=len(files.keys),
@@ -189,6 +194,11 @@ def _record(files: PairedFiles, options: ScoreOptions, plan: MetricPlan, device:
 def _scored(title: str, family: Family, sha256: str) -> SystemRecord:
     card = SystemCard(name=title, family=family, description="scored files", sha256=sha256)
     return system_record(card, identity=digest("files", title, sha256))
+
+
+def _of_run(record: RunRecord, rows: Sequence[ScoreRow]) -> list[ScoreRow]:
+    """The rows with the id of the run that they join."""
+    return [row if row.run_id == record.run_id else replace(row, run_id=record.run_id) for row in rows]
 
 
 def _write(out: Path, key: str, rows: Sequence[ScoreRow]) -> None:

@@ -7,7 +7,6 @@ module must stay cheap to import: reports read it without torch.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ...core.errors import ConfigError, DatasetError
 from ...core.files import write_atomic
+from ...core.json_text import read_json
 from ...core.validation import parse
 from ..metrics.protocol import MetricInfo
 from .rank_by import RankBy
@@ -259,8 +259,10 @@ def read_record(folder: Path) -> RunRecord | None:
     if not path.is_file():
         return None
     try:
-        return RunRecord.model_validate_json(path.read_bytes())
-    except ValidationError as error:
+        return RunRecord.model_validate(read_json(path), strict=False)
+    except (OSError, ValueError) as error:
+        if not isinstance(error, ValidationError):
+            raise DatasetError(f"{str(path)!r} is damaged: it cannot be read ({error}); use --fresh") from None
         first = error.errors()[0]
         problem = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
         raise DatasetError(
@@ -297,7 +299,7 @@ def _read_facts(folder: Path) -> RunFacts:
     if not path.is_file():
         return RunFacts(run_id=folder.name)
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = read_json(path)
     except (OSError, ValueError) as error:
         raise ConfigError(f"cannot read {str(path)!r}: {error}") from None
     facts = parse(RunFacts, data, where=str(path))

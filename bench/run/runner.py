@@ -17,6 +17,7 @@ from pathlib import Path
 from ...core.allocator import give_back_freed_memory
 from ...core.errors import OutputError
 from ...core.files import make_folder
+from ...core.folder_lock import folder_lock
 from ...systems.registry import load_system
 from ..config import RunConfig
 from ..cost.measure import measure_cost
@@ -54,12 +55,13 @@ def run(config: RunConfig, options: RunOptions) -> RunResult:
 
     Raises:
         ConfigError: something in the config does not exist or does not fit.
-        OutputError: the folder holds another run, or cannot be written.
+        OutputError: the folder holds another run, another process runs in it, or it cannot be written.
         AudioError: a recording of a dataset is missing or damaged; finished shards stay.
     """
     planned = prepare(config, options)
     try:
-        return _carried_out(planned)
+        with folder_lock(options.out):
+            return _carried_out(planned)
     finally:
         for system in planned.systems.values():
             close_system(system)

@@ -10,13 +10,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, cast, get_args
+from typing import Any, Protocol, cast, get_args
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ...core.errors import UnknownNameError
+from ...core.errors import DatasetError, UnknownNameError, shortened
+from ...core.json_text import parse_json
 from ..metrics.protocol import PoolingName
 from ..metrics.registry import metric_info
 
@@ -176,8 +177,12 @@ def decisions(classes: Sequence[str], probabilities: Sequence[float], active: Se
 
 def _decisions(text: str) -> tuple[list[str], NDArray[np.bool_], NDArray[np.bool_]]:
     """Classes [K], whether each is found, and whether it is active."""
-    detail = json.loads(text)
-    classes = list(detail["probabilities"])
-    found = np.array([p >= detail["threshold"] for p in detail["probabilities"].values()], np.bool_)
-    there = np.isin(classes, detail["active"])
+    try:
+        detail: Any = parse_json(text)
+        classes = list(detail["probabilities"])
+        found = np.array([p >= detail["threshold"] for p in detail["probabilities"].values()], np.bool_)
+        there = np.isin(classes, list(map(str, detail["active"])))
+    except (ValueError, LookupError, TypeError, AttributeError):
+        problem = f"a row's `detail` holds no class decisions: {shortened(text, 80)!r}"
+        raise DatasetError(f"{problem}; start its run again") from None
     return classes, found, there

@@ -15,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from ... import __version__
 from ...core.errors import DatasetError
+from ...core.json_text import read_json
 
 SCAPER_VERSION = "1.6.5"
 """The version of Scaper whose files these are."""
@@ -22,9 +23,10 @@ SCAPER_VERSION = "1.6.5"
 _OLD_RATE_HZ = 44_100
 _NAMESPACE = "scaper"
 
-_NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-_Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-_Finite = Annotated[float, Field(allow_inf_nan=False)]
+_MAX_S, _MAX_HZ, _MAX_DB = 1e6, 1_000_000, 300.0  # beyond these a file is damaged
+_NotNegative = Annotated[float, Field(ge=0, le=_MAX_S, allow_inf_nan=False)]
+_Positive = Annotated[float, Field(gt=0, le=_MAX_S, allow_inf_nan=False)]
+_Finite = Annotated[float, Field(ge=-_MAX_DB, le=_MAX_DB, allow_inf_nan=False)]
 _Flag = Annotated[bool, BeforeValidator(lambda value: value or False)]
 
 
@@ -56,7 +58,7 @@ class Soundscape(BaseModel):
 
     duration_s: Annotated[_Positive, _key("duration")]
     original_duration: _Positive | None = Field(default=None, repr=False)
-    sample_rate_hz: Annotated[int, Field(gt=0), _key("sr")] = _OLD_RATE_HZ
+    sample_rate_hz: Annotated[int, Field(gt=0, le=_MAX_HZ), _key("sr")] = _OLD_RATE_HZ
     ref_db: _Finite
     fade_in_s: Annotated[_NotNegative, _key("fade_in_len")]
     fade_out_s: Annotated[_NotNegative, _key("fade_out_len")]
@@ -87,7 +89,7 @@ class _Annotation(BaseModel):
 def read_jams(path: Path) -> Soundscape:
     """Read a JAMS file of Scaper; DatasetError if it is missing, not JAMS, or not of Scaper."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content: Any = read_json(path)
         found = [one for one in content["annotations"] if one["namespace"] == _NAMESPACE]
     except OSError as error:
         raise DatasetError(f"cannot read JAMS file {str(path)!r}: {error.strerror}") from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
+from ...core.allocator import room_for
 from ...core.errors import AudioError, OutputError
 from .audio_kinds import UNREAD_SUFFIXES, how_to_read, why_missing
 
@@ -29,6 +31,10 @@ _UNKNOWN_LENGTH = 0x7FFF0000
 # soundfile raises a TypeError for a suffix that means headerless audio (.raw).
 _NOT_AUDIO = (soundfile.LibsndfileError, OSError, TypeError)
 
+_PLAUSIBLE_BYTES = 2**26  # decoded; more is compared with the file and with the memory
+_SAMPLES_PER_BYTE = 20_000  # of a FLAC file of digital silence, the densest there is
+_MAX_RATE_HZ = 10_000_000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudioInfo:
@@ -42,7 +48,7 @@ class AudioInfo:
 def info(path: Path) -> AudioInfo:
     """Read the header of any file that libsndfile knows; AudioError if it is missing, damaged, empty or cut."""
     try:
-        header = soundfile.info(str(path))
+        header = soundfile.info(_name(path))
     except _NOT_AUDIO as error:
         raise _unreadable(path, error) from None
     if header.frames <= 0:
@@ -54,6 +60,9 @@ def info(path: Path) -> AudioInfo:
                 f"audio file {str(path)!r} is cut: {found} bytes of samples are there, and its "
                 f"header says {stated}; copy it again"
             )
+    _check_claim(path, header.frames, header.channels, read=False)
+    if not 0 < header.samplerate <= _MAX_RATE_HZ:
+        raise AudioError(f"audio file {str(path)!r} is damaged: its header says {header.samplerate} Hz; replace it")
     return AudioInfo(frames=header.frames, sample_rate_hz=header.samplerate, channels=header.channels)
 
 
@@ -66,7 +75,7 @@ def check_whole(path: Path) -> None:
     frames = info(path).frames
     if path.suffix.lower() == ".flac":
         try:
-            with soundfile.SoundFile(str(path)) as file:
+            with soundfile.SoundFile(_name(path)) as file:
                 file.seek(frames - 1)
                 found = len(file.read(1))
         except _NOT_AUDIO:
@@ -121,6 +130,11 @@ def resample(samples: Samples, *, from_hz: int, to_hz: int) -> Samples:
         return samples
     length = -(-samples.shape[-1] * to_hz // from_hz)
     flat = samples.reshape(-1, samples.shape[-1])
+    if not room_for(4 * length * len(flat)):
+        raise AudioError(
+            f"{samples.shape[-1]} samples at {from_hz} Hz are {length} at {to_hz} Hz, more than the memory holds; "
+            "correct the sample rate"
+        )
     out = np.zeros((len(flat), length), dtype=np.float32)
     for row, signal in zip(out, flat, strict=True):
         resampled = soxr.resample(signal, from_hz, to_hz, quality="VHQ")[:length]
@@ -165,7 +179,7 @@ def write(path: Path, samples: Samples, sample_rate_hz: int, *, subtype: str = "
     draft = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        soundfile.write(str(draft), samples.T, sample_rate_hz, subtype=subtype, format=kind)
+        soundfile.write(os.fsencode(draft), samples.T, sample_rate_hz, subtype=subtype, format=kind)
         if kind == "WAV":
             _clear_time(draft)
         draft.replace(path)
@@ -199,14 +213,16 @@ def _clear_time(path: Path) -> None:
 def _decode(path: Path, start: int, frames: int | None, *, finite: bool) -> tuple[NDArray[np.int16] | Samples, int]:
     """A stretch of a file [T, C], 16-bit codes as they are and all else as floats; and its rate."""
     try:
-        with soundfile.SoundFile(str(path)) as file:
+        with soundfile.SoundFile(_name(path)) as file:
             rate = int(file.samplerate)
             _check_stretch(path, file.frames, start, frames)
             file.seek(start)
             # libsndfile makes floats of the codes one by one, NumPy many at once: the same floats, in a sixth of the
             # time.
             kind = "int16" if file.subtype == "PCM_16" else "float32"
-            decoded = file.read(-1 if frames is None else frames, dtype=kind, always_2d=True)
+            wanted = file.frames - start if frames is None else frames
+            _check_claim(path, wanted, file.channels)
+            decoded = file.read(wanted, dtype=kind, always_2d=True)
     except _NOT_AUDIO as error:
         raise _unreadable(path, error) from None
     if frames is not None and len(decoded) < frames:  # fewer than the header says
@@ -216,6 +232,31 @@ def _decode(path: Path, start: int, frames: int | None, *, finite: bool) -> tupl
     if finite and kind == "float32" and not np.isfinite(decoded).all():
         raise AudioError(f"audio file {str(path)!r} holds NaN or inf; replace or remove it")
     return decoded, rate
+
+
+def _name(path: Path) -> bytes:
+    """The file's name for libsndfile, in any encoding; AudioError for a pipe or device, which would block."""
+    with suppress(OSError, ValueError):
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise AudioError(f"cannot decode audio file {str(path)!r}: it is not a regular file; replace it")
+    return os.fsencode(path)
+
+
+def _check_claim(path: Path, frames: int, channels: int, *, read: bool = True) -> None:
+    """Compare what a header claims with the size of the file, and with the memory if it is to be read."""
+    size = 4 * frames * channels
+    if size <= _PLAUSIBLE_BYTES:
+        return
+    there = path.stat().st_size
+    if frames * channels > there * _SAMPLES_PER_BYTE:
+        raise AudioError(
+            f"audio file {str(path)!r} is damaged: its header claims {frames} samples of {channels} channels, and it "
+            f"has {there} bytes; replace it"
+        )
+    if read and not room_for(size):
+        raise AudioError(
+            f"audio file {str(path)!r} has {frames} samples of {channels} channels, more than the memory holds; cut it"
+        )
 
 
 def _full_scale_1(decoded: NDArray[np.int16] | Samples) -> Samples:

@@ -24,6 +24,7 @@ SILENT_DB = -80.0
 """Mean power re full scale at or below which a source counts as silent, and is no target."""
 
 _LOUDNESS_BLOCK_S = 0.5
+_MAX_DB = 700.0  # of a gain that float32 holds
 
 # pyloudnorm switches warnings off and on again, which only one thread may do at a time.
 _METER_LOCK = Lock()
@@ -31,6 +32,8 @@ _METER_LOCK = Lock()
 
 def db_to_gain(level_db: float) -> float:
     """Linear amplitude factor of a level in dB: 10^(level/20)."""
+    if level_db > _MAX_DB:
+        raise DatasetError(f"a level of {level_db:.6g} dB is above {_MAX_DB:.0f} dB; correct it")
     return float(10.0 ** (level_db / 20.0))
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from ...core.errors import ConfigError
-from ...core.files import make_folder, write_atomic
+from ...core.files import make_folder, read_limited, write_atomic
+from ...core.json_text import MAX_BYTES
 from ..leaderboard.board import Leaderboard
 from ..leaderboard.document import from_json, to_json
 from .registry import REPORTS
@@ -28,7 +29,7 @@ def read_json(path: Path) -> Leaderboard:
         ConfigError: the file cannot be read, does not follow the schema, or is of a later version.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read {str(path)!r}: {error}") from None
+        text = read_limited(path, MAX_BYTES)
+    except OSError as error:
+        raise ConfigError(f"cannot read {str(path)!r}: {error.strerror}; give the file of a report") from None
     return from_json(text, where=str(path))

@@ -35,11 +35,11 @@ def read_parquet(path: Path) -> Leaderboard:
     """
     try:
         metadata = pq.read_schema(path).metadata or {}
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, ValueError, MemoryError, pa.ArrowException) as error:
         raise ConfigError(f"cannot read {str(path)!r}: {' '.join(str(error).split())}") from None
     if _KEY not in metadata:
         raise ConfigError(f"{str(path)!r} holds no leaderboard; write one with `tsebench report --format parquet`")
-    return from_json(metadata[_KEY].decode(), where=str(path))
+    return from_json(metadata[_KEY], where=str(path))
 
 
 def _table(board: Leaderboard) -> pa.Table:

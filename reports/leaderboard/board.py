@@ -19,6 +19,7 @@ from ...bench.metrics.protocol import MetricInfo
 from ...bench.run.record import RunFacts, SystemFacts
 from ...bench.statistics.aggregate import Aggregate
 from ...bench.statistics.comparison import Difference
+from ...core.errors import ConfigError
 from ...core.json_fields import CLOSED
 
 SCHEMA_VERSION: Literal["2.0"] = "2.0"
@@ -254,6 +255,9 @@ class Leaderboard:
 
         Rank and difference to the leader stand in the line of the primary metric: systems of one rank do not differ
         significantly; `p_adjusted` is corrected for all comparisons of the table.
+
+        Raises:
+            ConfigError: there is no line.
         """
         lines = [
             _line(table, entry, index, column, cell)
@@ -262,6 +266,8 @@ class Leaderboard:
             for index, (column, cell) in enumerate(_columns(table, entry))
             if cell is not None
         ]
+        if not lines:
+            raise ConfigError("the leaderboard has no table with values; write it again from its run folders")
         return pd.DataFrame(lines).astype({"rank": "Int64", "n_paired": "Int64"})
 
 

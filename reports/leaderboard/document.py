@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from ...bench.metrics.protocol import MetricInfo
 from ...bench.run.record import SystemFacts
 from ...core.errors import ConfigError
+from ...core.json_text import parse_json
 from ...core.validation import parse
 from ..tables.escapes import json_in_html
 from .board import SCHEMA_VERSION, Leaderboard
@@ -23,18 +24,18 @@ def to_json(board: Leaderboard) -> str:
     return json_in_html(json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False)) + "\n"
 
 
-def from_json(text: str, *, where: str) -> Leaderboard:
+def from_json(text: str | bytes, *, where: str) -> Leaderboard:
     """The leaderboard of a text that `to_json` wrote; `where` starts the line of an error.
 
     Raises:
         ConfigError: the text does not follow the schema, or is of another version.
     """
     try:
-        data = json.loads(text)
+        data = parse_json(text)
     except ValueError as error:
         raise ConfigError(f"{where} is not JSON: {error}; write it again with --format json") from None
     version = data.get("schema_version") if isinstance(data, dict) else None
-    if version != SCHEMA_VERSION:
+    if not isinstance(data, dict) or version != SCHEMA_VERSION:
         raise ConfigError(
             f"{where} has schema_version {version!r}, and this release reads {SCHEMA_VERSION!r}; "
             "write the report again from its run folders"

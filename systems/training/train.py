@@ -14,7 +14,7 @@ from rich.console import Console
 from torch import nn
 
 from ...core.errors import ConfigError, DatasetError
-from ...core.files import make_folder
+from ...core.folder_lock import folder_lock
 from ...core.progress import on_console, quiet
 from ...core.provenance import git_commit
 from ...core.validation import StrictModel, parse
@@ -62,6 +62,7 @@ def train(
     Raises:
         ConfigError: an option is wrong, or `out` holds a run of another config.
         DatasetError: the training data cannot be opened.
+        OutputError: another process trains into `out`, or it cannot be written.
         TsebenchError: training diverged.
     """
     if streams is None:
@@ -73,30 +74,30 @@ def train(
     task = TASKS.get(config.system)
     net_config = parse(task.net_config, config.net, where=f"train config {config.name!r}, net")
     _check_streams(config, train_stream, valid_stream)
-    make_folder(out)
-    identity = run_identity(config, fingerprints=(train_stream.fingerprint, valid_stream.fingerprint))
-    state = load_state(out, identity=identity)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        net = task.build(net_config, classes=train_stream.classes)
-    if state is None:
-        state = _initial_state(config, net, train_stream, console=console)
-        if state.prepared:
-            # Saved before the first step, so that a run killed in the first epoch need not repeat it.
-            save_state(out, state, identity=identity)
-    net.load_state_dict(dict(state.net))
-    module = ExtractionModule(net, task, config, progress=state.progress, optimiser_state=state.optimiser or None)
-    batches = (
-        _epoch_batches(config, train_stream, per_epoch=config.data.per_epoch, epoch=lambda: module.epoch),
-        _epoch_batches(config, valid_stream, per_epoch=config.data.valid, cache=True),
-    )
-    card = _card(config, net_config, train_stream, streams[0], state.prepared)
-    files = RunFiles(out=out, card=card, identity=identity, best=dict(state.best))
-    total = len(batches[0]) * config.optimiser.epochs
-    with reporting(module, total=total, console=console, tracking_uri=tracking_uri) as reports:
-        if not _finished(module):
-            fit(module, batches, callbacks=[files, *reports], device=device)
-        files.export(module)
+    with folder_lock(out):
+        identity = run_identity(config, fingerprints=(train_stream.fingerprint, valid_stream.fingerprint))
+        state = load_state(out, identity=identity)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(config.seed)
+            net = task.build(net_config, classes=train_stream.classes)
+        if state is None:
+            state = _initial_state(config, net, train_stream, console=console)
+            if state.prepared:
+                # Saved before the first step, so that a run killed in the first epoch need not repeat it.
+                save_state(out, state, identity=identity)
+        net.load_state_dict(dict(state.net))
+        module = ExtractionModule(net, task, config, progress=state.progress, optimiser_state=state.optimiser or None)
+        batches = (
+            _epoch_batches(config, train_stream, per_epoch=config.data.per_epoch, epoch=lambda: module.epoch),
+            _epoch_batches(config, valid_stream, per_epoch=config.data.valid, cache=True),
+        )
+        card = _card(config, net_config, train_stream, streams[0], state.prepared)
+        files = RunFiles(out=out, card=card, identity=identity, best=dict(state.best))
+        total = len(batches[0]) * config.optimiser.epochs
+        with reporting(module, total=total, console=console, tracking_uri=tracking_uri) as reports:
+            if not _finished(module):
+                fit(module, batches, callbacks=[files, *reports], device=device)
+            files.export(module)
     p = module.progress
     return TrainResult(best_loss=p.best_loss, epochs=p.epochs, steps=p.steps, seconds=p.seconds, checkpoint=out)
 

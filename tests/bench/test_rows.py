@@ -11,6 +11,8 @@ import signal
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from helpers.runs import rows_of
 
@@ -104,7 +106,7 @@ def test_half_written_shard_is_named(tmp_path: Path, keep: float) -> None:
 def test_a_parquet_file_of_something_else_is_refused(tmp_path: Path) -> None:
     shard(tmp_path).parent.mkdir()
     pd.DataFrame({"system": ["a"], "value": [1.0]}).to_parquet(shard(tmp_path))
-    with pytest.raises(DatasetError, match=r"not a file of score rows.*'trial_id'"):
+    with pytest.raises(DatasetError, match=r"not a file of score rows.*trial_id"):
         read_rows(tmp_path)
 
 
@@ -132,6 +134,41 @@ def test_a_shard_with_holes_or_other_types_is_named(tmp_path: Path, column: str,
     frame[column] = [value]
     frame.to_parquet(path)
     with pytest.raises(DatasetError, match=r"part-0\.parquet.*not a file of score rows"):
+        read_rows(tmp_path)
+
+
+_OFFSETS = pa.array([0, 1], pa.int32()).buffers()[1]
+NO_TEXT = pa.Array.from_buffers(pa.string(), 1, [None, _OFFSETS, pa.py_buffer(b"\xff")])
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        ("status", pa.array(["true"])),
+        ("status", pa.array(["failed"])),
+        ("condition", pa.array(["XXX"])),
+        ("n_active", pa.array([-1])),
+        ("weight", pa.array([float("nan")])),
+        ("value", pa.array([float("nan")])),
+        ("trial_id", NO_TEXT),
+        ("system", pa.array([{"a": 1}])),
+        ("dataset", pa.array([b"\xff"])),
+    ],
+)
+def test_a_shard_with_values_that_no_row_has_is_named(tmp_path: Path, column: str, values: pa.Array) -> None:
+    path = tmp_path / "rows" / "part-0.parquet"
+    write_shard(path, [row()])
+    table = pq.read_table(path)
+    pq.write_table(table.set_column(table.column_names.index(column), column, values), path)
+    with pytest.raises(DatasetError, match=r"part-0\.parquet.*not a file of score rows"):
+        read_rows(tmp_path)
+
+
+def test_shards_without_rows_are_no_run(tmp_path: Path) -> None:
+    path = tmp_path / "rows" / "part-0.parquet"
+    write_shard(path, [row()])
+    pq.write_table(pq.read_table(path).slice(0, 0), path)
+    with pytest.raises(ConfigError, match="holds no score rows"):
         read_rows(tmp_path)
 
 

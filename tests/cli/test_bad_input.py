@@ -23,6 +23,7 @@ from helpers.paths import ROOT
 from tsebench.bench.rows import read_rows
 from tsebench.cli import main as cli
 from tsebench.core import files
+from tsebench.core.folder_lock import folder_lock
 
 RATE_HZ = 8000
 ZOO = ROOT / "systems" / "zoo" / "soundbeam_mini_1hot"
@@ -725,3 +726,45 @@ def test_a_cache_that_cannot_be_written(refused: Refused, monkeypatch: pytest.Mo
     line = refused(*SCORE, "--mixtures", "mix")
     assert "run.yaml" in line
     assert "TSEBENCH_CACHE" in line
+
+
+# Names that are not UTF-8, locks ------------------------------------------------------------------
+
+NOT_UTF_8 = os.fsdecode(b"caf\xe9")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("run", NOT_UTF_8),
+        ("validate", NOT_UTF_8),
+        ("report", "out", "--out", NOT_UTF_8),
+        ("run", "--set", f"a={NOT_UTF_8}"),
+    ],
+)
+def test_arguments_that_are_not_utf_8(refused: Refused, arguments: tuple[str, ...]) -> None:
+    assert "is not UTF-8; rename" in refused(*arguments)
+
+
+def test_file_names_that_are_not_utf_8(refused: Refused) -> None:
+    shutil.copy(next(Path("corpus").rglob("*.wav")), next(Path("corpus").rglob("*.wav")).with_name(f"{NOT_UTF_8}.wav"))
+    assert "not UTF-8; rename it" in refused(*COMMANDS["dataset"])
+
+
+def test_a_working_folder_that_is_not_utf_8(refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path(NOT_UTF_8).mkdir()
+    monkeypatch.chdir(NOT_UTF_8)
+    assert "working folder" in refused("list", "systems")
+
+
+@pytest.mark.parametrize("command", ["run", "train"])
+def test_a_folder_in_use_is_refused(refused: Refused, command: str) -> None:
+    with folder_lock(Path("out")):
+        assert "being written by another process" in refused(*COMMANDS[command])
+
+
+@pytest.mark.parametrize("value", ["2024-99-99", "!!int abc", "!!bool maybe", "!!timestamp 9", "&a [*a]", "9" * 5000])
+def test_values_that_cannot_be_made(refused: Refused, value: str) -> None:
+    line = refused(*COMMANDS["run"], "--set", f"seed={value}")
+    assert "is not YAML" in line
+    assert len(line) < 490

@@ -14,9 +14,11 @@ import numpy as np
 import pytest
 import soundfile
 
+from tsebench.core import allocator
 from tsebench.core.errors import DatasetError, OutputError, TsebenchError
 from tsebench.datasets import manifest as manifest_module
 from tsebench.datasets.build import build, materialise
+from tsebench.datasets.checks.all_checks import validate
 from tsebench.datasets.config import DatasetConfig
 from tsebench.datasets.dataset import load_dataset
 from tsebench.datasets.manifest import Manifest, fingerprint, read_manifest, write_manifest
@@ -349,3 +351,50 @@ def test_nothing_of_this_machine_is_in_the_files(folder: Path, corpus: Path) -> 
     card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
     assert card["vocabulary"] == sorted(LABELS)
     assert card["licences"] == {"x": "unknown"}
+
+
+NUMBERS: list[tuple[str, tuple[str | int, ...], float]] = [
+    ("mixtures", ("sample_rate_hz",), -8000),
+    ("mixtures", ("sample_rate_hz",), 10**12),
+    ("mixtures", ("num_samples",), -1),
+    ("mixtures", ("num_samples",), 0),
+    ("mixtures", ("num_samples",), 10**15),
+    ("mixtures", ("num_samples",), 10**40),
+    ("mixtures", ("num_samples",), 2**31 - 1),
+    ("mixtures", ("sources", 0, "onset"), -(10**15)),
+    ("mixtures", ("sources", 0, "fade"), -1),
+    ("mixtures", ("sources", 0, "gain"), 1e300),
+    ("mixtures", ("sources", 0, "clip", "start"), -5),
+    ("mixtures", ("sources", 0, "clip", "start"), 10**30),
+    ("mixtures", ("sources", 0, "clip", "frames"), 0),
+    ("mixtures", ("sources", 0, "clip", "frames"), 10**10),
+    ("trials", ("condition", "n_active"), -1),
+    ("trials", ("condition", "n_inactive"), 10**20),
+]
+
+
+@pytest.mark.parametrize(("part", "keys", "value"), NUMBERS, ids=lambda value: str(value).replace(" ", ""))
+def test_numbers_beyond_what_is_there_are_refused(
+    folder: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch, *, part: str, keys: tuple[str | int, ...], value: float
+) -> None:
+    """With a valid fingerprint, before any memory is taken."""
+    monkeypatch.setattr(allocator, "free_memory", lambda: 2**31)
+    path = folder / f"{part}.jsonl"
+    first, *others = path.read_text().splitlines()
+    content = json.loads(first)
+    place = content
+    for key in keys[:-1]:
+        place = place[key]
+    place[keys[-1]] = value
+    path.write_text("\n".join([json.dumps(content), *others]) + "\n")
+    monkeypatch.setattr(manifest_module, "fingerprint", lambda found: found.card.fingerprint)
+    assert _refused(folder, corpus)
+
+
+def _refused(folder: Path, corpus: Path) -> bool:
+    """Whether a set is refused when it is opened; or by its checks, where recordings or memory tell."""
+    try:
+        findings = validate(load_dataset(folder, corpus_dirs={"x": corpus}))
+    except TsebenchError as error:
+        return "\n" not in str(error)
+    return not all(finding.ok for finding in findings)

@@ -17,6 +17,7 @@ import soundfile
 from helpers.paths import SHARED
 from helpers.sparse_wav import write_silent_hours
 
+from tsebench.bench.folders import score as score_module
 from tsebench.bench.rows import read_rows
 from tsebench.bench.run.record import read_record
 from tsebench.cli import main as cli
@@ -278,6 +279,24 @@ def test_a_second_system_joins_the_leaderboard(folders: Folders, score: Score) -
     record = read_record(folders.root / "out")
     assert record is not None
     assert set(record.systems) == {"first", "second one", "mixture"}
+
+
+def test_two_systems_scored_at_once_both_join(folders: Folders, score: Score, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second process begins and ends while the first computes."""
+    compute = score_module._score
+
+    def during(*args: object) -> object:
+        monkeypatch.setattr(score_module, "_score", compute)
+        assert score(*folders.arguments(), "--system", "other").code == 0
+        return compute(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(score_module, "_score", during)
+    assert score(*folders.arguments(), "--system", "mine").code == 0
+    record = read_record(folders.root / "out")
+    assert record is not None
+    assert set(record.systems) == {"mine", "other", "mixture"}
+    assert set(folders.rows["system"]) == {"mine", "other", "mixture"}
+    assert set(folders.rows["run_id"]) == {record.run_id}
 
 
 def test_a_system_that_is_scored_again_replaces_its_rows(folders: Folders, score: Score) -> None:

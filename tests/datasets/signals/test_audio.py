@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -312,3 +314,65 @@ def test_equal_samples_make_equal_files(subtype: str, shape: tuple[int, ...], tm
     if place > 0:
         assert found[place + 12 : place + 16] == bytes(4)
     np.testing.assert_array_equal(soundfile.read(str(path))[0], soundfile.read(str(plain))[0])
+
+
+def _forged_mp3(path: Path) -> None:
+    """A length of 2³² frames of 1,152 samples in the header: 9.9 TB of 16-bit samples."""
+    soundfile.write(str(path), _noise(RATE), RATE, format="MP3")
+    content = bytearray(path.read_bytes())
+    place = max(content.find(b"Xing"), content.find(b"Info"))
+    assert place > 0
+    content[place + 8 : place + 12] = struct.pack(">I", 2**32 - 1)
+    path.write_bytes(content)
+
+
+def _forged_flac(path: Path) -> None:
+    """2³⁶ − 1 samples in STREAMINFO."""
+    soundfile.write(str(path), _noise(RATE), RATE, subtype="PCM_16")
+    content = bytearray(path.read_bytes())
+    content[21] |= 0x0F
+    content[22:26] = b"\xff" * 4
+    path.write_bytes(content)
+
+
+def _forged_rate(path: Path) -> None:
+    soundfile.write(str(path), _noise(RATE), RATE, subtype="PCM_16")
+    content = bytearray(path.read_bytes())
+    content[24:28] = struct.pack("<I", 2**31 - 1)
+    path.write_bytes(content)
+
+
+def _pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+FORGED = {"a.mp3": _forged_mp3, "a.flac": _forged_flac, "a.wav": _forged_rate, "pipe.wav": _pipe}
+
+
+@pytest.mark.parametrize("name", FORGED)
+def test_headers_that_claim_what_is_not_there(tmp_path: Path, name: str) -> None:
+    """Refused before memory is taken for it; opening a pipe does not wait."""
+    path = tmp_path / name
+    FORGED[name](path)
+    with pytest.raises(AudioError, match=r"claims|header says|regular file"):
+        audio.info(path)
+    if name != "a.wav":  # its samples are there
+        with pytest.raises(AudioError):
+            audio.read(path)
+
+
+def test_a_file_larger_than_the_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audio, "room_for", lambda _: False)
+    soundfile.write(str(tmp_path / "a.wav"), np.zeros(2**24 + 1, np.int16), RATE)
+    with pytest.raises(AudioError, match="more than the memory holds"):
+        audio.read(tmp_path / "a.wav")
+    assert audio.info(tmp_path / "a.wav").frames == 2**24 + 1
+    with pytest.raises(AudioError, match="correct the sample rate"):
+        audio.resample(_noise(100), from_hz=1, to_hz=RATE)
+
+
+def test_a_name_that_is_not_utf_8_is_read_and_written(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"caf\xe9.wav")
+    audio.write(path, _noise(100), RATE)
+    assert audio.info(path).frames == 100
+    assert np.array_equal(audio.read(path)[0][0], _noise(100))

@@ -1,6 +1,6 @@
 """Run inputs in worker processes, start them again after a crash or a hang, and count what fell.
 
-    python -m helpers.fuzz.campaign COUNT [READER,...] [SEED]
+python -m helpers.fuzz.campaign COUNT [READER,...] [SEED]
 """
 
 from __future__ import annotations

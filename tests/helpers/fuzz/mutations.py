@@ -16,7 +16,19 @@ LONG_NUMBER = "\uf8ff long number \uf8ff"  # replaced by 5,000 digits in the tex
 NASTY: tuple[Any, ...] = (
     *(None, True, -1, 0, 1, 2, 2**31 - 1, 2**31, -(2**31), 2**53, 2**63, 2**64, -(10**18), 10**30, 10**300),
     *(0.5, -0.0, 1e-300, 1e308, -1e308, float("nan"), float("inf"), float("-inf"), LONG_NUMBER),
-    *("", " ", "x" * 2000, "9" * 5000, "\0", "\u202e\x1b[31m", "../../etc/passwd", "/etc/passwd", "é", "\U0001f600", "a/b"),
+    *(
+        "",
+        " ",
+        "x" * 2000,
+        "9" * 5000,
+        "\0",
+        "\u202e\x1b[31m",
+        "../../etc/passwd",
+        "/etc/passwd",
+        "é",
+        "\U0001f600",
+        "a/b",
+    ),
     *("nan", "Infinity", "-1", "\ud800", "=1+1", "javascript:alert(1)"),
     *([], {}, [[]], [None], [1, "a"], {"a": 1}, {"": None}, ["x"] * 50),
 )
@@ -30,7 +42,19 @@ NUMBERS = tuple(
         *((">Q", n) for n in (2**40, 2**63 - 1)),
     ]
 )
-TEXTS = (b"\0", b"\xff\xfe", b"\xef\xbb\xbf", b'"', b"\t", b"\r", b"&a *a", b"[" * 300, b"{" * 300, b"9" * 5000, b"!!int x")
+TEXTS = (
+    b"\0",
+    b"\xff\xfe",
+    b"\xef\xbb\xbf",
+    b'"',
+    b"\t",
+    b"\r",
+    b"&a *a",
+    b"[" * 300,
+    b"{" * 300,
+    b"9" * 5000,
+    b"!!int x",
+)
 
 
 def damaged(content: bytes, rng: Random) -> bytes:
@@ -48,7 +72,9 @@ def _change(data: bytearray, rng: Random) -> None:
     if kind == 0:
         for _ in range(rng.choice((1, 2, 8))):
             if data:
-                data[min(rng.randrange(len(data)), rng.choice((len(data), 64)) if len(data) > 64 else 10**9)] ^= 1 << rng.randrange(8)
+                data[min(rng.randrange(len(data)), rng.choice((len(data), 64)) if len(data) > 64 else 10**9)] ^= (
+                    1 << rng.randrange(8)
+                )
     elif kind == 1:
         del data[place:]
     elif kind == 2:

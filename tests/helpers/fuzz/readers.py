@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -93,10 +94,8 @@ def _audio(suffix: str, **how: str) -> Reader:
                 lambda p=path: audio.read_mono(p, 10, 100, channel=0),
                 lambda p=path: audio.read_mono(p, channel="mean", finite=False),
             ):
-                try:
+                with suppress(AudioError):
                     call()
-                except AudioError:
-                    pass
 
     return Reader(seed, read, (_bytes_of(f"*{suffix}"),))
 
@@ -104,7 +103,11 @@ def _audio(suffix: str, **how: str) -> Reader:
 def _seed_configs(folder: Path) -> None:
     from tsebench.core.config_files import SHIPPED
 
-    for kind, name in (("run", "quickstart"), ("datasets", "datasets/mini_sounds"), ("train", "train/soundbeam_mini_1hot")):
+    for kind, name in (
+        ("run", "quickstart"),
+        ("datasets", "datasets/mini_sounds"),
+        ("train", "train/soundbeam_mini_1hot"),
+    ):
         (folder / f"{kind}.yaml").write_text((SHIPPED / f"{name}.yaml").read_text())
 
 
@@ -151,7 +154,13 @@ def _seed_set(folder: Path) -> None:
         "name": "small",
         "builder": "sound_mix",
         "corpora": {"s": {"kind": "folder"}},
-        "params": {"events": {"corpus": "s"}, "count": 2, "sample_rate_hz": 8000, "duration_s": 2.0, "event_s": [0.5, 1.0]},
+        "params": {
+            "events": {"corpus": "s"},
+            "count": 2,
+            "sample_rate_hz": 8000,
+            "duration_s": 2.0,
+            "event_s": [0.5, 1.0],
+        },
     }
     config = DatasetConfig.model_validate(fields)
     build(config, folder / "set", corpus_dirs={"s": folder / "corpus"})
@@ -307,7 +316,12 @@ READERS: Mapping[str, Reader] = {
     "manifest": Reader(
         _seed_set,
         _read_set,
-        (_json_line_of("set/*.jsonl"), _json_line_of("set/*.jsonl"), _json_of("set/card.json"), _bytes_of("set/*.json*")),
+        (
+            _json_line_of("set/*.jsonl"),
+            _json_line_of("set/*.jsonl"),
+            _json_of("set/card.json"),
+            _bytes_of("set/*.json*"),
+        ),
     ),
     "jams": Reader(_seed_jams, _read_jams, (_bytes_of("*.jams"), _json_of("*.jams"), _json_of("*.jams"))),
     "tables": Reader(_seed_tables, _read_tables, (_bytes_of("*.csv"),)),
@@ -318,6 +332,8 @@ READERS: Mapping[str, Reader] = {
         _read_board,
         (_json_of("leaderboard.json"), _bytes_of("leaderboard.*"), _parquet_of("leaderboard.parquet")),
     ),
-    "checkpoint": Reader(_seed_checkpoint, _read_checkpoint, (_bytes_of("model.pt"), _json_of("card.json"), _bytes_of("card.json"))),
+    "checkpoint": Reader(
+        _seed_checkpoint, _read_checkpoint, (_bytes_of("model.pt"), _json_of("card.json"), _bytes_of("card.json"))
+    ),
     "onnx": Reader(_seed_onnx, _read_onnx, (_bytes_of("*.onnx"),)),
 }

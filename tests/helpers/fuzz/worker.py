@@ -14,7 +14,6 @@ import warnings
 from pathlib import Path
 
 MEMORY = 2 * 2**30
-WARM_UP = 1  # inputs of each reader before memory is bounded: they import packages
 
 
 def main(names: str, first: str, count: str, seed: str) -> None:
@@ -32,11 +31,11 @@ def main(names: str, first: str, count: str, seed: str) -> None:
             reader.read(source)  # valid files, and all imports
             resource.setrlimit(resource.RLIMIT_AS, (_size() + MEMORY, resource.RLIM_INFINITY))
             for number in range(int(first), int(first) + int(count)):
-                _try(name, number, seed, source, Path(scratch) / "input", out)
+                _try(name, number, seed=seed, source=source, folder=Path(scratch) / "input", out=out)
             resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
 
-def _try(name: str, number: int, seed: str, source: Path, folder: Path, out: object) -> None:
+def _try(name: str, number: int, *, seed: str, source: Path, folder: Path, out: object) -> None:
     from tsebench.core.errors import TsebenchError
 
     from .readers import READERS
@@ -50,7 +49,7 @@ def _try(name: str, number: int, seed: str, source: Path, folder: Path, out: obj
         reader.read(folder)
     except TsebenchError:
         pass
-    except BaseException as error:  # whatever it is, it is what the fuzzer looks for
+    except BaseException as error:  # noqa: BLE001 - whatever it is, it is what the fuzzer looks for
         lines = traceback.format_exc(limit=-4).splitlines()
         _say(out, fell=[name, number], error=f"{type(error).__name__}: {str(error)[:200]}", trace=lines[-9:])
         return

@@ -1,0 +1,37 @@
+"""The lock of a folder: one process at a time, given back however the process ends."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tsebench.core.errors import OutputError
+from tsebench.core.folder_lock import folder_lock
+
+HOLD = "import fcntl, os, sys; fcntl.flock(os.open(sys.argv[1], 0), fcntl.LOCK_EX); print(1, flush=True); input()"
+
+
+def test_a_second_writer_is_refused_in_one_line(tmp_path: Path) -> None:
+    with (
+        folder_lock(tmp_path / "out"),
+        pytest.raises(OutputError, match="is being written by another process"),
+        folder_lock(tmp_path / "out", wait_s=0.1),
+    ):
+        pass
+    with folder_lock(tmp_path / "out"):
+        assert not list((tmp_path / "out").iterdir())
+
+
+def test_a_killed_process_gives_its_lock_back(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdin=-1, stdout=-1) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        with pytest.raises(OutputError, match="another process"), folder_lock(tmp_path):
+            pass
+        other.kill()
+        other.wait()
+        with folder_lock(tmp_path):
+            pass
