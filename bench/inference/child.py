@@ -95,6 +95,7 @@ class _Answers:
 
     def _extract(self, system: AnySystem, *, batch: QueryBatch, truths: Sequence[Truth]) -> dict[str, Any]:
         on_device = _moved(batch, self._device)
+        untouched = on_device.mixture.clone()
         extraction = ask(system, on_device, truths)
         rows = _rows(extraction, batch)
         single = isinstance(extraction.estimate, Tensor)
@@ -112,6 +113,7 @@ class _Answers:
             "class_probabilities": None if probabilities is None else self._outbox.put(probabilities),
             "transcripts": None if transcripts is None else [None if t is None else visible(t) for t in transcripts],
             "failures": failure_reasons(extraction, batch),
+            "mixture_changed": not untouched.equal(on_device.mixture),
         }
 
 

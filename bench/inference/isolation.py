@@ -8,6 +8,7 @@ with its process, and the process with the run, however that ends.
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import socket
@@ -24,7 +25,7 @@ from typing import Any
 
 import torch
 
-from ...core.errors import ConfigError, ExtractionError
+from ...core.errors import ConfigError, ExtractionError, TsebenchError
 from ...core.text import safe_text
 from ...datasets.types import Truth
 from ...systems.protocol import Extraction, QueryBatch, SystemCard
@@ -224,9 +225,12 @@ class SystemHost:
     def _running(self) -> SystemProcess:
         if self._process is None or self._process.busy or not self._process.alive:
             try:
-                self._start()
-            except ConfigError as error:
+                facts = self._start()
+            except TsebenchError as error:
                 raise ExtractionError(f"crashed before, and does not start again: {error}") from None
+            if facts["identity"] != self.identity and not self.identity["stale"]:
+                self.close()
+                raise ExtractionError("crashed before, and its code or files have changed since; start the run again")
         if self._process is None:
             raise ExtractionError("the process of the system is closed")
         return self._process
@@ -306,6 +310,8 @@ def _extraction(reply: Mapping[str, Any], memory: SharedMemory, batch: QueryBatc
         found = memory.take(place)
         return found if batch.mixture.device.type == "cpu" else found.to(place["device"])
 
+    if reply["mixture_changed"]:
+        batch.mixture.fill_(math.nan)  # the batch is the caller's copy: `doctor` sees that it was changed
     rows, probabilities, transcripts = reply["estimate"], reply["class_probabilities"], reply["transcripts"]
     return Extraction(
         estimate=take(rows) if isinstance(rows, dict) else [take(place) for place in rows],

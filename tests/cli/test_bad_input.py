@@ -7,6 +7,7 @@ import errno
 import io
 import os
 import pickle
+import re
 import shutil
 import subprocess
 import sys
@@ -655,7 +656,7 @@ def test_out_is_read_only(refused: Refused, monkeypatch: pytest.MonkeyPatch, com
     monkeypatch.setattr(Path, "touch", touch)
     line = refused(*WRITERS[command], "out")
     assert os.strerror(number) in line
-    assert "'out" in line
+    assert re.search(r"['/]out\b", line)  # `run` makes it absolute
     assert "--out" in line
 
 
@@ -668,7 +669,7 @@ def test_disk_full_at_the_first_file(refused: Refused, monkeypatch: pytest.Monke
     monkeypatch.setattr(files.os, "fsync", fsync)
     line = refused(*WRITERS[command], "out")
     assert "No space left on device" in line
-    assert "'out/" in line
+    assert re.search("['/]out/", line)  # `run` makes it absolute
     assert [path for path in Path("out").rglob(".*") if path.is_file()] == []
 
 

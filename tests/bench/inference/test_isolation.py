@@ -241,7 +241,7 @@ def test_batches_ahead(plugged: Open, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_doctor_and_cost(plugged: Open) -> None:
     system = plugged()
     results = {result.name: result for result in check_system(system, sample_rate_hz=8000, lengths_s=(0.3,))}
-    assert not results["lengths"].passed or results["lengths"].detail
+    assert results["lengths"].passed is False  # it changes the mixture in place
     cost = measure_cost(system, sample_rate_hz=8000, device="cpu", repeats=1)
     assert cost.params == 8
     assert cost.rtf is not None
