@@ -1,6 +1,7 @@
 """Kill campaign: commands are killed at random moments and must go on to the same results; `make kills`.
 
     python tests/campaigns --number 100 --seed 0 --jobs run,score
+    python tests/campaigns --number 0 --trials 3000 --jobs run      no temporary file stays behind
 
 It prints a line for each failure and a table at the end; the exit code is 1 if anything failed.
 """

@@ -130,8 +130,15 @@ def jobs(place: Path) -> dict[str, Job]:
     return {each.name: each for each in found}
 
 
-def start(job: Job, out: Path, *, place: Path, before: Callable[[], None] | None = None) -> subprocess.Popen[str]:
-    """Start a command in a process group of its own, with a cache and a folder of temporary files of its own."""
+def start(
+    job: Job, out: Path, *, place: Path, before: Callable[[], None] | None = None, within: tuple[str, ...] = ()
+) -> subprocess.Popen[str]:
+    """Start a command in a process group of its own, with a cache and a folder of temporary files of its own.
+
+    Args:
+        before: called in the new process.
+        within: a command line that ends with the command that it runs.
+    """
     temporary = Path(f"{out}-tmp")
     temporary.mkdir(parents=True, exist_ok=True)
 
@@ -142,7 +149,7 @@ def start(job: Job, out: Path, *, place: Path, before: Callable[[], None] | None
 
     environment = {"TSEBENCH_CACHE": f"{out}-cache", "TMPDIR": str(temporary), "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(
-        [sys.executable, "-m", "tsebench", *job.arguments(out)],
+        [*within, sys.executable, "-m", "tsebench", *job.arguments(out)],
         env={**os.environ, **environment},
         cwd=place,
         stdout=subprocess.DEVNULL,

@@ -44,7 +44,7 @@ class Result:
 def undisturbed(job: Job, out: Path, *, place: Path) -> Usual:
     """Run a command to its end."""
     began = time.monotonic()
-    problem = finish(job, out, place=place)
+    problem = finish(job, out, place=place) or left_files(out)
     if problem:
         raise RuntimeError(f"{job.name}, undisturbed: {problem}")
     return Usual(job.digest(out), time.monotonic() - began)
@@ -190,6 +190,25 @@ def full_disk(job: Job, usual: Usual, *, place: Path, out: Path, most_bytes: int
     return Result(job.name, "full disk", problem)
 
 
+SMALL = ("unshare", "-m", "sh", "-c", 'mount -t tmpfs -o size=64k tmpfs "$0" && exec "$@"')
+
+
+def can_mount() -> bool:
+    """Whether this user may mount a small file system over another, in a name space of its own."""
+    if shutil.which("unshare") is None:
+        return False
+    return subprocess.run([*SMALL, "/dev/shm", "true"], capture_output=True, check=False).returncode == 0
+
+
+def full_shared_memory(job: Job, usual: Usual, *, place: Path, out: Path) -> Result:
+    """64 KB of /dev/shm, Docker's being 64 MB: the command ends with one line, or does without."""
+    process = start(job, out, place=place, within=(*SMALL, "/dev/shm"))
+    problem = ending(process, "full /dev/shm") or survivors(process)
+    problem = problem or finish(job, out, place=place) or compare(job, usual, out) or left_files(out)
+    remove(out)
+    return Result(job.name, "full /dev/shm", problem)
+
+
 Progress = Callable[[Result], None]
 
 
@@ -212,6 +231,8 @@ def campaign(jobs: dict[str, Job], *, place: Path, number: int, seed: int, repor
     for job in jobs.values():
         out = place / f"other-{job.name}"
         add(two_at_once(job, usual[job.name], place=place, out=out))
+        if can_mount():
+            add(full_shared_memory(job, usual[job.name], place=place, out=out))
         for most in (1_000, 20_000):
             add(full_disk(job, usual[job.name], place=place, out=out, most_bytes=most))
     return results
