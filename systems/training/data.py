@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from multiprocessing.util import get_temp_dir
 from typing import Protocol
 
 import torch
@@ -67,6 +68,8 @@ class EpochBatches:
         self._cached: list[TrainBatch] | None = [] if cache else None
         self._loader: DataLoader[TrainBatch | _Failed] | None = None
         if processes:
+            # Workers that are killed leave their sockets behind: in a folder of this process, which it removes.
+            get_temp_dir()
             self._loader = DataLoader(
                 self._renderer,
                 sampler=self._indices,

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import inspect
 import io
+import json
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 
 from tsebench.core.errors import CheckpointError
+from tsebench.systems.checkpoints.checkpoint import ZOO
 from tsebench.systems.registry import SYSTEMS, load_system
 
 ONES = torch.ones(2)
@@ -80,3 +83,27 @@ def test_a_deep_card_is_one_line(tmp_path: Path) -> None:
             load_system("td_speakerbeam", checkpoint=str(tmp_path))
         assert "\n" not in str(caught.value)
         assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize(
+    ("architecture", "checkpoint", "key"),
+    [
+        ("query_refinement", "query_refinement_mini_proposed", "classifier_layers"),
+        ("query_refinement", "query_refinement_mini_proposed", "bottleneck"),
+        ("soundbeam", "soundbeam_mini_1hot", "num_filters"),
+        ("speakerbeam", "speakerbeam_mini_film", "hidden_layers"),
+        ("speakerbeam", "speakerbeam_mini_film", "window"),
+    ],
+)
+@pytest.mark.parametrize("value", [10**9, 10**12, 10**30])
+def test_a_card_of_enormous_numbers_is_one_line(
+    architecture: str, checkpoint: str, key: str, value: int, tmp_path: Path
+) -> None:
+    shutil.copy(ZOO / checkpoint / "model.pt", tmp_path)
+    card = json.loads((ZOO / checkpoint / "card.json").read_text())
+    card["net"][key] = value
+    (tmp_path / "card.json").write_text(json.dumps(card))
+    with pytest.raises(CheckpointError) as caught:
+        load_system(architecture, checkpoint=str(tmp_path))
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 500
