@@ -32,6 +32,10 @@ MODELS = (
 _FILES = ("pytorch_model.bin", "model.pth")
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
 _INSTALL = "pip install 'tsebench[asteroid]'"
+_TORCHAUDIO = (
+    ". PyPI's torchaudio, which asteroid wants, needs a CUDA build of torch; beside a CPU build run "
+    "`pip uninstall torch-stoi torchaudio`, or install PyTorch's own CPU build of torchaudio"
+)
 
 
 def open_package(model: str) -> Package:
@@ -149,7 +153,8 @@ def _imported(name: str, *, why: str) -> Any:
             return importlib.import_module(name)
     except (ImportError, OSError) as error:
         package = name.partition(".")[0]
-        raise ConfigError(f"package {package!r} cannot be imported ({_line(error)}), and {why}: {_INSTALL}") from None
+        fix = f"{_INSTALL}{_TORCHAUDIO if 'torchaudio' in str(error) else ''}"
+        raise ConfigError(f"package {package!r} cannot be imported ({_line(error)}), and {why}: {fix}") from None
 
 
 def _line(error: Exception) -> str:
