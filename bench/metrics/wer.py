@@ -105,7 +105,7 @@ class _ErrorRate:
         rate = str(SAMPLE_RATE_HZ)
         if sample_rate_hz != SAMPLE_RATE_HZ:
             rate = f"{sample_rate_hz}>{SAMPLE_RATE_HZ}|soxr:VHQ"
-        parts = (self.recogniser.signature(), self._normaliser.signature())
+        parts = (*_signature_of(self.recogniser), self._normaliser.signature())
         marks = "" if self._marks == "none" else f"|marks:{self._marks}"
         return f"{self._name}|{'|'.join(parts)}|language:{self.language}{marks}|jiwer:{version('jiwer')}|fs:{rate}"
 
@@ -136,6 +136,16 @@ class _ErrorRate:
                 # Here, because the normaliser of Whisper takes a worker seconds to import.
                 found[place] = _counted_here(reference, texts[number], counted)
         return found
+
+
+def _signature_of(recogniser: Recogniser) -> list[str]:
+    """What a recogniser says of itself, and a hash of its code if it comes from another package."""
+    from ..scoring.loaded_code import loaded_code  # noqa: PLC0415 - workers start quickly
+
+    kind = type(recogniser)
+    if kind.__module__.partition(".")[0] == __name__.partition(".")[0]:
+        return [recogniser.signature()]
+    return [recogniser.signature(), f"code:{loaded_code(kind, kind, {}).digest[:8]}"]
 
 
 def _recognised(

@@ -15,7 +15,7 @@ from ..metrics.protocol import Metric
 from .loaded_code import loaded_code
 from .package_code import versions_of
 
-_SHARED = ("core", "bench/scoring", "bench/asr", "bench/metrics/shared")
+_SHARED = ("core", "datasets/signals", "systems/shared", "bench/scoring", "bench/asr", "bench/metrics/shared")
 """Folders of tsebench whose code makes scores of answers, besides the module of the metric."""
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tsebench.bench.asr.protocol import RECOGNISERS
 from tsebench.bench.metrics.registry import METRICS
 from tsebench.bench.scoring import package_code
 from tsebench.bench.scoring.cache import Identity, identity_of
@@ -206,3 +207,25 @@ def test_shipped_metrics_have_a_steady_code() -> None:
     first, second = plan_metrics(["snr", "si_sdr"]), plan_metrics(["snr", "si_sdr"])
     assert first.codes == second.codes
     assert all(first.codes.values())
+
+
+def test_a_recogniser_from_elsewhere_signs_its_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def signature(text: str) -> str:
+        (tmp_path / "sibling_asr.py").write_text(
+            f"class Own:\n    batched = False\n    def signature(self):\n        return 'own:1'\n"
+            f"    def transcribe(self, signals, sample_rate_hz):\n        return [{text!r} for _ in signals]\n"
+            "def open_own(argument, *, device, grammar, batch_size):\n    return Own()\n"
+        )
+        sys.modules.pop("sibling_asr", None)
+        importlib.invalidate_caches()
+        monkeypatch.setattr(sys, "dont_write_bytecode", True)
+        monkeypatch.setitem(RECOGNISERS._entries, "own", importlib.import_module("sibling_asr").open_own)
+        (metric,) = plan_metrics([MetricSpec(name="wer", options={"backend": "own"})]).metrics
+        return metric.signature(16000)
+
+    first = signature("a")
+    assert "own:1|code:" in first
+    assert signature("b b") != first
+    assert signature("a") == first
