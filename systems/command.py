@@ -120,7 +120,7 @@ class CommandSystem:
                 listing = ",\n".join(job.as_json() for job in jobs)
                 batch_file = _write_json(folder / "batch.json", f"[{listing}]")
                 with without_folder(folder):
-                    self._run(self._program.fill_batch(batch_file=batch_file), folder, queries=len(jobs))
+                    self._run(self._program.fill_batch(batch_file=batch_file), queries=len(jobs))
             by_id = {job.id: job for job in jobs}
             lengths = dict(zip(batch.ids, batch.lengths.tolist(), strict=True))
             return extract_each(
@@ -132,11 +132,11 @@ class CommandSystem:
         with without_folder(folder):
             if not self._program.batched:
                 query_file = _write_json(job.output.with_name("query.json"), job.as_json())
-                self._run(self._program.fill_query(job, query_file=query_file), folder, queries=1)
+                self._run(self._program.fill_query(job, query_file=query_file), queries=1)
             return read_estimate(job.output, sample_rate_hz=job.sample_rate_hz, length=length)
 
-    def _run(self, argv: Sequence[str], folder: Path, *, queries: int) -> None:
-        run_program(argv, stderr=folder / "stderr.txt", time_limit_s=self._time_limit_s * queries, device=self._device)
+    def _run(self, argv: Sequence[str], *, queries: int) -> None:
+        run_program(argv, time_limit_s=self._time_limit_s * queries, device=self._device)
 
 
 def _write_job(batch: QueryBatch, row: int, folder: Path) -> Job:

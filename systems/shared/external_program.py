@@ -8,12 +8,16 @@ import shlex
 import shutil
 import signal
 import subprocess
+import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from string import Formatter
+from typing import IO
 
 from ...core.errors import ConfigError, ExtractionError, suggest
+from ...core.text import safe_text
 
 PLACEHOLDERS = ("batch", "classes", "enrollment", "enrollments", "mixture", "output", "query", "text")
 _STDERR_TAIL_BYTES = 4096
@@ -91,38 +95,66 @@ class Program:
         return [argument.format(batch=batch_file) for argument in self.argv]
 
 
-def run_program(argv: Sequence[str], *, stderr: Path, time_limit_s: float, device: str) -> None:
-    """Run a program to its end, in its own process group and without a shell; the group is killed at the time limit.
+def run_program(argv: Sequence[str], *, time_limit_s: float, device: str) -> None:
+    """Run a program to its end, in its own process group and without a shell.
+
+    What is left of the group is killed then, at the time limit, and on Ctrl-C. Only the end of stderr is kept.
 
     Raises:
         ExtractionError: it cannot start, exits with another code than 0, or takes too long; ends with the last line of
             its stderr.
     """
-    with stderr.open("wb") as errors:
-        try:
-            process = subprocess.Popen(
-                argv,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=errors,
-                env=os.environ | {"TSEBENCH_DEVICE": device},
-                start_new_session=True,
-            )
-        except OSError as error:
-            raise ExtractionError(f"exit: cannot start {argv[0]!r}: {error.strerror}") from None
+    try:
+        process = subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env=os.environ | {"TSEBENCH_DEVICE": device},
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise ExtractionError(f"exit: cannot start {argv[0]!r}: {error.strerror}") from None
+    with process, _Tail(process.stderr) as said:
         try:
             code = process.wait(timeout=time_limit_s)
         except subprocess.TimeoutExpired:
-            raise ExtractionError(
-                f"timeout: killed after {time_limit_s:g} s{_last_line(stderr)}; raise time_limit_s"
-            ) from None
+            code = None
         finally:
-            # Also on Ctrl-C: the new session does not get the terminal's signal.
-            if process.returncode is None:
+            # Also after success, for children that it left, and on Ctrl-C: a new session does not get its signal.
+            with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+    if code is None:
+        raise ExtractionError(f"timeout: killed after {time_limit_s:g} s{said.last_line()}; raise time_limit_s")
     if code:
-        raise ExtractionError(f"exit: {_exit(code)}{_last_line(stderr)}")
+        raise ExtractionError(f"exit: {_exit(code)}{said.last_line()}")
+
+
+class _Tail:
+    """Reads a stream to its end in a thread and keeps its last bytes; a context manager."""
+
+    def __init__(self, stream: IO[bytes] | None) -> None:
+        self._stream = stream
+        self._tail = b""
+        self._thread = threading.Thread(target=self._read, daemon=True)
+
+    def __enter__(self) -> _Tail:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # A process that left the group may keep the stream open for ever.
+        self._thread.join(timeout=1.0)
+
+    def last_line(self) -> str:
+        """Last line, ready to be appended."""
+        lines = self._tail.decode(errors="replace").strip().splitlines()
+        return f" and said: {safe_text(lines[-1])}" if lines else " and said nothing"
+
+    def _read(self) -> None:
+        with suppress(OSError, ValueError):
+            while self._stream and (part := os.read(self._stream.fileno(), 1 << 16)):
+                self._tail = (self._tail + part)[-_STDERR_TAIL_BYTES:]
 
 
 def _names(argument: str) -> list[str]:
@@ -173,15 +205,6 @@ def _exit(code: int) -> str:
         return f"the program was killed by signal {signal.Signals(-code).name}"
     except ValueError:
         return f"the program was killed by signal {-code}"
-
-
-def _last_line(stderr: Path) -> str:
-    """Last line of the program's stderr, ready to be appended."""
-    with stderr.open("rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - _STDERR_TAIL_BYTES))
-        lines = file.read().decode(errors="replace").strip().splitlines()
-    return f" and said: {lines[-1].strip()}" if lines else " and said nothing"
 
 
 def _wrong(message: str) -> ConfigError:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from multiprocessing.util import get_temp_dir
 from typing import Protocol
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
 
 from ...core.errors import DatasetError, TsebenchError
 from ...core.prefetch import ahead
+from ...core.text import safe_text
 from ...datasets.types import Query, Truth
 from ..protocol import QueryBatch
 from ..trainable import TrainBatch
@@ -92,8 +94,25 @@ class EpochBatches:
 
     def _rendered(self) -> Iterator[TrainBatch]:
         if self._loader is not None:
-            return map(_checked, self._loader)
+            return self._handed_over(self._loader)
         return ahead(self._renderer.render, list(self._indices), threads=self._threads)
+
+    @staticmethod
+    def _handed_over(loader: DataLoader[TrainBatch | _Failed]) -> Iterator[TrainBatch]:
+        """Batches of the processes; their queues need shared memory, too, and a process may be killed."""
+        try:
+            yield from map(_checked, loader)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            raise TsebenchError(_no_room(error, None, processes=loader.num_workers)) from None
+        except RuntimeError as error:
+            if "DataLoader worker" not in str(error):
+                raise
+            raise TsebenchError(
+                f"data.render_processes = {loader.num_workers}: one that renders ended ({safe_text(error, 150)}): "
+                "free memory and /dev/shm, or set data.render_processes: 0, and start the same command again"
+            ) from None
 
 
 class _BatchIndices(Sampler[range]):
@@ -132,9 +151,46 @@ class _Renderer(Dataset["TrainBatch | _Failed"]):
 
     def __getitem__(self, indices: Sequence[int]) -> TrainBatch | _Failed:
         try:
-            return self.render(indices)
+            batch = self.render(indices)
         except TsebenchError as error:
             return _Failed(str(error))
+        return batch if get_worker_info() is None else shared(batch)
+
+
+def shared(batch: TrainBatch) -> TrainBatch | _Failed:
+    """A batch in shared memory, where torch's loader takes it from.
+
+    Left to the loader, a full /dev/shm would fail in a thread of its own, and the training would wait for ever.
+    """
+    try:
+        for tensor in _tensors(batch):
+            tensor.share_memory_()  # type: ignore[no-untyped-call]
+    except (RuntimeError, OSError) as error:
+        info = get_worker_info()
+        return _Failed(_no_room(error, batch, processes=info.num_workers if info else 1))
+    return batch
+
+
+def _no_room(error: Exception, batch: TrainBatch | None, *, processes: int) -> str:
+    size = sum(tensor.nbytes for tensor in _tensors(batch)) * (2 * processes + 1) if batch else 0
+    room = f"; {size / 1e6:.0f} MB are needed for batches of this size" if size else ""
+    return (
+        f"data.render_processes = {processes}: /dev/shm, where processes hand over batches, is full{room}: set "
+        f"data.render_processes: 0 to render in threads, or enlarge it (docker run --shm-size)"
+        f" [{safe_text(error, 120)}]"
+    )
+
+
+def _tensors(value: object) -> Iterator[Tensor]:
+    """Every tensor of a batch."""
+    if isinstance(value, Tensor):
+        yield value
+    elif is_dataclass(value):
+        for each in fields(value):
+            yield from _tensors(getattr(value, each.name))
+    elif isinstance(value, tuple | list):
+        for each in value:
+            yield from _tensors(each)
 
 
 def _checked(batch: TrainBatch | _Failed) -> TrainBatch:

@@ -233,6 +233,52 @@ def test_time_limit_kills_children_too(tmp_path: Path) -> None:
     assert not is_running(child)
 
 
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+@pytest.mark.parametrize("end", ["cp {mixture} {output}", "exit 3; : {output}"])
+def test_children_that_a_program_leaves_are_ended(tmp_path: Path, end: str) -> None:
+    line = f"(trap '' TERM HUP; sleep 60) & echo $! > {tmp_path}/pid; {end}"
+    extraction = ask(["sh", "-c", line], make_batch(Clues()), time_limit_s=30)
+    assert bool(extraction.failures) == end.startswith("exit")
+    child = int((tmp_path / "pid").read_text())
+    deadline = time.monotonic() + 5
+    while is_running(child) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not is_running(child)
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("trap '' TERM INT HUP; sleep 60", r"timeout: killed after 0.4 s"),
+        ("setsid sleep 3 & exit 5", r"exit: .*exit code 5"),  # it keeps stderr open
+        ("head -c 20000000 /dev/zero | tr '\\0' 'x' >&2; exit 4", r"exit: .*exit code 4 and said: x{295,}"),
+        ("printf 'a\\033[2J\\000\\377b' >&2; exit 1", r"said: a\\x1b\[2J\\x00\ufffdb$"),
+        ("echo x > /dev/full", r"exit: .* and said: .*No space left on device"),
+        ("mkfifo {output}", r"missing: no file"),
+        ("mkdir {output}", r"missing: no file"),
+        ("ln -s /dev/zero {output}", r"missing: no file"),
+        ("ln -s {output} {output}", r"missing: no file"),
+        ("ln -s /etc/passwd {output}", r"audio: cannot decode"),
+        ("truncate -s 1T {output}", r"audio: cannot decode"),
+    ],
+)
+def test_a_program_that_misbehaves_costs_the_query(own_temporary_folder: Path, line: str, reason: str) -> None:
+    time_limit_s = 0.4 if "sleep 60" in line else 20
+    started = time.monotonic()
+    given = f"{line}; : {{mixture}} {{output}}" if "{output}" not in line else line
+    extraction = ask(["sh", "-ec", given], make_batch(Clues()), time_limit_s=time_limit_s)
+    assert time.monotonic() - started < 10
+    assert re.search(reason, extraction.failures["q0"]), extraction.failures
+    assert len(extraction.failures["q0"]) < 500
+    assert list(own_temporary_folder.iterdir()) == []
+
+
+def test_a_program_that_floods_its_output_is_answered() -> None:
+    batch = make_batch(Clues())
+    line = "head -c 50000000 /dev/zero; head -c 5000000 /dev/zero >&2; cp {mixture} {output}"
+    assert_copied(ask(["sh", "-c", line], batch), batch)
+
+
 def test_time_limit_of_a_batch_counts_its_queries(script: Script) -> None:
     path = script(
         "import json, shutil, sys, time; time.sleep(1.6)\n"

@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import math
+import os
 import pickle
 import signal
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 import torch
 from rich.console import Console
 from torch import nn
+from torch.utils.data import get_worker_info
 
 from tsebench.core.config_files import shipped_names
 from tsebench.core.errors import CheckpointError, ConfigError, DatasetError, OutputError, TsebenchError
@@ -220,6 +222,27 @@ def test_an_error_in_a_process_that_renders_is_one_clear_line(tmp_path):
     stream = Failing(1, at=5, error=DatasetError("clip 5 is damaged"))
     with pytest.raises(TsebenchError, match=r"^clip 5 is damaged$"):
         fit(config(data={"render_processes": 1}), tmp_path, stream=stream)
+
+
+def test_full_shared_memory_is_one_clear_line(tmp_path, monkeypatch):
+    def full(_):
+        raise RuntimeError("unable to allocate shared memory(shm) for file </torch_1>: No space left on device (28)")
+
+    monkeypatch.setattr(torch.Tensor, "share_memory_", full)
+    with pytest.raises(TsebenchError, match=r"/dev/shm.* full; \d+ MB are needed.*data.render_processes: 0") as found:
+        fit(config(data={"render_processes": 1}), tmp_path)
+    assert len(str(found.value)) < 500
+
+
+def test_a_process_that_renders_and_is_killed_is_one_clear_line(tmp_path):
+    class Killed(ToneOrNoise):
+        def __getitem__(self, index):
+            if get_worker_info() is not None:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return super().__getitem__(index)
+
+    with pytest.raises(TsebenchError, match=r"one that renders ended.*data.render_processes: 0"):
+        fit(config(data={"render_processes": 1}), tmp_path, stream=Killed(1))
 
 
 def test_state_of_another_run_is_refused(tmp_path):
