@@ -1,7 +1,8 @@
 """Means over trials with bootstrap intervals; `comparison` has the differences of two systems.
 
-The interval is the percentile bootstrap (Efron & Tibshirani 1993, ch. 13) over clusters: trials of one mixture are not
-independent, so whole clusters are drawn with replacement (Field & Welsh 2007). Strata (dataset, condition kind,
+The interval of a mean is the studentised bootstrap over clusters (see `studentised`), that of class scores the expanded
+percentile one: trials of one mixture are not independent, so whole clusters are drawn with replacement (Field & Welsh
+2007). Strata (dataset, condition kind,
 n_active:n_inactive) are never pooled.
 """
 
@@ -18,8 +19,9 @@ from pydantic import with_config
 from ...core.errors import ConfigError
 from ...core.json_fields import CLOSED, Number, Placed
 from ...datasets.seeding import generator
-from .pooling import Pooling, pooling_of
-from .resampling import FloatArray, cluster_sums, resampled_sums
+from .pooling import MEAN, Pooling, pooling_of
+from .resampling import FloatArray, cluster_sums, expanded_intervals, resampled_sums
+from .studentised import moments, studentised_interval
 
 INAPPLICABLE = ("absent_target", "present_target")
 FLOORED = r"(?:^|;)floored(?:;|$)"  # one of the notes; not "mixture:floored"
@@ -177,7 +179,7 @@ def _sums(pooling: Pooling, rows: pd.DataFrame) -> ClusterSums:
 def intervals(
     cells: Sequence[ClusterSums], pooling: Pooling, names: tuple[str | int, ...], *, level: float, resamples: int
 ) -> list[tuple[float, float]]:
-    """Percentile intervals; NaN with fewer than two clusters or any inf.
+    """Bootstrap intervals; NaN with fewer than two clusters or any inf.
 
     Cells with the same clusters have the same draws, so one set of draws serves them all.
 
@@ -193,20 +195,21 @@ def intervals(
     for i, cell in enumerate(cells):
         if len(cell.clusters) > 1 and np.isfinite(cell.sums).all():
             alike.setdefault(cell.clusters, []).append(i)
-    tail = (1.0 - level) / 2.0
     for members in alike.values():
-        drawn = resampled_sums(
-            np.concatenate([cells[i].sums for i in members], axis=1),
-            resamples=resamples,
-            rng=generator("bootstrap", *names),
-        )
-        widths = np.cumsum([cells[i].sums.shape[1] for i in members])[:-1]
+        columns = [moments(cells[i].sums) if pooling is MEAN else cells[i].sums for i in members]
+        drawn = resampled_sums(np.concatenate(columns, axis=1), resamples=resamples, rng=generator("bootstrap", *names))
+        widths = np.cumsum([column.shape[1] for column in columns])[:-1]
         for i, own in zip(members, np.split(drawn, widths, axis=1), strict=True):
-            values = pooling.value(own)
-            if not np.isnan(values).all():
-                low, high = np.nanquantile(values, [tail, 1.0 - tail])
-                ends[i] = float(low), float(high)
+            ends[i] = _interval(cells[i].sums, own, pooling, level)
     return ends
+
+
+def _interval(sums: FloatArray, drawn: FloatArray, pooling: Pooling, level: float) -> tuple[float, float]:
+    """Ends of one cell's interval from its draws."""
+    if pooling is MEAN:
+        return studentised_interval(sums, drawn, level=level)
+    low, high = expanded_intervals(pooling.value(drawn)[:, None], n_clusters=len(sums), level=level)[:, 0]
+    return float(low), float(high)
 
 
 def check_arguments(rows: pd.DataFrame, *, level: float, resamples: int) -> None:

@@ -9,9 +9,9 @@ which is why it tends to the right level without symmetry too (Janssen 1999): fo
 and 7 % at 40, less than the percentile bootstrap's. It cannot call anything significant with fewer than 6 clusters: the
 smallest p-value is 2^(1−K).
 
-The interval is the percentile bootstrap over clusters with tails widened for small K (Hesterberg 2015, the expanded
-percentile interval). Over 20 clusters it covers 1.2 to 2.7 points more than the plain one (normal: 94.7 instead of 92.8
-% at 95 %). The studentised bootstrap does better for skewed differences, but covers 85 % where two systems differ on a
+The interval of a difference is the percentile bootstrap over clusters with tails widened for small K (Hesterberg 2015,
+the expanded percentile interval). Over 20 clusters it covers 1.2 to 2.7 points more than the plain one (normal: 94.7
+instead of 92.8 % at 95 %). The studentised bootstrap does better for skewed differences, but covers 85 % where two systems differ on a
 fifth of the mixtures only.
 """
 

@@ -15,6 +15,7 @@ from ...bench.rows import read_rows
 from ...bench.run.rank_by import RankBy
 from ...bench.run.record import BootstrapFacts, RunFacts, SystemFacts, read_runs
 from ...bench.statistics.aggregate import Aggregate, aggregate, check_arguments, condition_key, with_condition_labels
+from ...bench.statistics.studentised import INTERVAL_METHOD
 from .board import Column, Entry, Leaderboard, Table
 from .issues import find_issues
 from .merge_runs import merge_runs
@@ -101,6 +102,7 @@ def leaderboard(
         table = builder.build(dataset, condition, fingerprints.get(dataset, ""))
         tables.append(with_warnings(ranked(table, builder.rows, **bootstrap), overlaps))
     return Leaderboard(
+        interval_method=INTERVAL_METHOD,
         tables=tuple(sorted(tables, key=lambda t: (t.dataset, condition_key(t.condition)))),
         issues=(*contamination_issues(overlaps), *find_issues(labelled, counts, runs)),
         runs=tuple(runs),

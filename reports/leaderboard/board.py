@@ -200,6 +200,7 @@ class Leaderboard:
         generator: program and version, for example "tsebench 0.1.0".
         level: coverage of the intervals.
         resamples: number of bootstrap draws; `seed` is theirs.
+        interval_method: name of the intervals of means; that of older documents where they name none.
         remarks: sentences on the runs (unfinished, merged by id alone, of other versions), and on systems and metrics
             of one name that are shown apart.
         metrics: facts of the metrics of all columns, by name.
@@ -214,6 +215,7 @@ class Leaderboard:
     level: float = 0.95
     resamples: int = 1000
     seed: int = 0
+    interval_method: str = "percentile|clusters|tsebench:1"
     remarks: tuple[str, ...] = ()
     tables: tuple[Table, ...]
     metrics: Mapping[str, MetricInfo] = field(default_factory=dict)

@@ -84,10 +84,10 @@ def test_a_metric_that_applies_to_no_trial(reason: str) -> None:
 
 def test_two_clusters_have_the_interval_of_the_binomial() -> None:
     """With values 0 and 1 a resample's mean is 0, 1/2 or 1 with probability 1/4, 1/2, 1/4."""
-    cell = one(frame([0.0, 1.0]), resamples=4000, level=0.4)
-    assert (cell.ci_low, cell.ci_high) == (0.5, 0.5)  # tails of 0.3 > 1/4
+    cell = one(frame([0.0, 1.0]), resamples=4000, level=0.2)
+    assert (cell.ci_low, cell.ci_high) == (0.5, 0.5)  # tails of 0.4, expanded to 0.32 > 1/4
     cell = one(frame([0.0, 1.0]), resamples=4000, level=0.6)
-    assert (cell.ci_low, cell.ci_high) == (0.0, 1.0)  # tails of 0.2 < 1/4
+    assert (cell.ci_low, cell.ci_high) == (0.0, 1.0)  # tails of 0.2, expanded to 0.03 < 1/4
 
 
 def test_unequal_clusters_weigh_by_their_trials() -> None:
