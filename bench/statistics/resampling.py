@@ -11,8 +11,8 @@ smallest p-value is 2^(1−K).
 
 The interval of a difference is the percentile bootstrap over clusters with tails widened for small K (Hesterberg 2015,
 the expanded percentile interval). Over 20 clusters it covers 1.2 to 2.7 points more than the plain one (normal: 94.7
-instead of 92.8 % at 95 %). The studentised bootstrap does better for skewed differences, but covers 85 % where two systems differ on a
-fifth of the mixtures only.
+instead of 92.8 % at 95 %). The studentised bootstrap does better for skewed differences, but covers 85 % where two
+systems differ on a fifth of the mixtures only.
 """
 
 from __future__ import annotations

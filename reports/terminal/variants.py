@@ -131,8 +131,8 @@ def _remarks(scores: VariantScores) -> list[Text]:
     floored = sum(line.n_floored for line in scores.lines if line.quantity == "value")
     if floored:
         notes.append(f"{plural(floored, 'value')} of silent estimates, which SDR, SI-SDR and SD-SDR give one value")
-    notes.append(f"SI-SDR: {TOOLKITS}")
     notes.append("swapped: estimate and reference exchanged; SI-SDR is the same either way")
+    notes.append(f"SI-SDR: {TOOLKITS}")
     return [Text(note, style="dim") for note in notes]
 
 

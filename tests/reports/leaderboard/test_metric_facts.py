@@ -37,7 +37,8 @@ def test_order_in_tables() -> None:
     )
     assert [info.name for info in ordered] == [
         *("snri", "si_sdri", "sdri", "pesqi", "stoii", "estoii"),
-        *("snr", "si_sdr", "sdr", "pesq", "stoi", "estoi", "wer", "wer_reference", "attenuation"),
+        *("snr", "si_sdr", "sdr", "pesq", "stoi", "estoi", "wer", "wer_reference"),
+        *("cer", "cer_reference", "ter", "ter_reference", "attenuation"),
         *("macro_f1", "micro_f1", "wrong_target_rate"),
     ]
 
