@@ -186,9 +186,9 @@ def write(path: Path, samples: Samples, sample_rate_hz: int, *, subtype: str = "
     except (soundfile.LibsndfileError, OSError) as error:
         with suppress(OSError):
             draft.unlink(missing_ok=True)
-        raise OutputError(
-            f"cannot write {str(path)!r}: {_reason(error)}; free the disk or choose another folder"
-        ) from None
+        # libsndfile keeps no errno: a full disk is a "System error".
+        reason = _reason(error).replace("System error", "no space left on the disk, or it is gone")
+        raise OutputError(f"cannot write {str(path)!r}: {reason}; free the disk or choose another folder") from None
 
 
 def _clear_time(path: Path) -> None:

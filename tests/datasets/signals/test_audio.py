@@ -376,3 +376,13 @@ def test_a_name_that_is_not_utf_8_is_read_and_written(tmp_path: Path) -> None:
     audio.write(path, _noise(100), RATE)
     assert audio.info(path).frames == 100
     assert np.array_equal(audio.read(path)[0][0], _noise(100))
+
+
+def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise soundfile.LibsndfileError(2)
+
+    monkeypatch.setattr(soundfile, "write", full)
+    with pytest.raises(OutputError, match="no space left on the disk"):
+        audio.write(tmp_path / "a.wav", np.zeros(8, np.float32), 8000)
+    assert not list(tmp_path.iterdir())
