@@ -203,7 +203,7 @@ def run_package(
         system = {"name": "net", "options": options}
         config = RunConfig.model_validate(
             {"name": "x", "metrics": ["snr"], "datasets": [str(speech)], "systems": ["mixture", system],
-             "measure_cost": False, "keep_estimates": True}
+             "measure_cost": False, "isolation": "none", "keep_estimates": True}
         )  # fmt: skip
         run(config, RunOptions(out=out, device="cpu", jobs=0, say=said.append))
         return gain_of(out, speech), said
