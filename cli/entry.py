@@ -10,8 +10,7 @@ import threading
 from types import FrameType
 from typing import NoReturn
 
-INTERRUPTED = 130
-LINE = "interrupted; start the same command again to go on"
+from ..core.errors import INTERRUPTED, INTERRUPTED_LINE
 
 
 def entry() -> NoReturn:
@@ -45,5 +44,5 @@ def entry() -> NoReturn:
         raise
     except KeyboardInterrupt:
         interrupted.set()
-        sys.stderr.write(f"tsebench: {LINE}\n")
+        sys.stderr.write(f"tsebench: {INTERRUPTED_LINE}\n")
         sys.exit(INTERRUPTED)

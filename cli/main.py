@@ -14,9 +14,8 @@ import typer
 from typer import Option
 
 from .. import __version__
-from ..core.errors import ConfigError, TsebenchError, suggest
+from ..core.errors import INTERRUPTED, INTERRUPTED_LINE, ConfigError, TsebenchError, suggest
 from .commands import load_commands
-from .entry import INTERRUPTED, LINE
 from .output import print_error, say
 
 Version = Annotated[bool, Option("--version", help="Show the version and exit.")]
@@ -68,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     if code == INTERRUPTED:
-        print_error(LINE)
+        print_error(INTERRUPTED_LINE)
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -15,6 +15,11 @@ LINE_LENGTH = 480
 _LIST_LENGTH = 240
 _LONGEST_NAME = 200  # for which the nearest known one is searched
 
+INTERRUPTED = 130
+"""Exit code of a command that was interrupted."""
+
+INTERRUPTED_LINE = "interrupted; start the same command again to go on"
+
 
 class TsebenchError(Exception):
     """Base of all errors that tsebench raises on purpose; its text is one line of at most `LINE_LENGTH` characters."""
