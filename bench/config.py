@@ -14,6 +14,7 @@ from ..core.errors import ConfigError, suggest
 from ..core.validation import StrictModel, parse
 from ..systems.checkpoints.adaptation_card import AdaptOptions
 from .scoring.plan import MetricSpec
+from .statistics import MOST_RESAMPLES
 
 Isolation = Literal["process", "none"]
 
@@ -104,7 +105,7 @@ Datasets = Annotated[tuple[DatasetSpec, ...], Field(min_length=1), BeforeValidat
 class BootstrapSpec(StrictModel):
     """Confidence intervals: resamples of the clustered bootstrap, and their level."""
 
-    resamples: int = Field(default=1000, ge=1)
+    resamples: int = Field(default=1000, ge=1, le=MOST_RESAMPLES)
     level: float = Field(default=0.95, gt=0.0, lt=1.0)
 
 

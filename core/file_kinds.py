@@ -73,7 +73,8 @@ def _is_safetensors(head: bytes) -> bool:
 
 def _onnx_kind(head: bytes) -> str | None:
     """A protobuf whose first field is the version of ONNX's format, followed by the name of the producer."""
-    if head[0] == 0x08 and 1 <= head[1] <= 32 and (head[2:3] == b"\x12" or any(p in head[:128] for p in _PRODUCERS)):
+    versioned = len(head) > 1 and head[0] == 0x08 and 1 <= head[1] <= 32
+    if versioned and (head[2:3] == b"\x12" or any(p in head[:128] for p in _PRODUCERS)):
         return "an ONNX file"
     return None
 

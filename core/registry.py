@@ -37,6 +37,7 @@ class Registry(Generic[T]):
         self._entries: dict[str, T] = {}
         self._scanned = False
         self._plug_ins: list[EntryPoint] | None = None
+        self._added: list[EntryPoint] = []
 
     def register(self, name: str) -> Callable[[T], T]:
         """Decorator that adds an entry under `name`; a reserved or taken name is a DuplicateNameError."""
@@ -125,9 +126,12 @@ class Registry(Generic[T]):
         return self._plug_ins
 
     def _add(self, point: EntryPoint) -> None:
+        if point in self._added:
+            return
         loaded = self._load(point)
         if not isinstance(loaded, ModuleType):
             self.register(point.name)(loaded)
+        self._added.append(point)
 
     def _load(self, point: EntryPoint) -> Any:
         try:

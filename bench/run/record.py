@@ -11,13 +11,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ...core.errors import ConfigError, DatasetError
 from ...core.files import write_atomic
 from ...core.json_text import read_json
 from ...core.validation import parse
 from ..metrics.protocol import MetricInfo
+from ..statistics import MOST_RESAMPLES
 from .rank_by import RankBy
 
 _FILE = "run.json"
@@ -166,8 +167,8 @@ class DatasetRecord(DatasetFacts):
 class BootstrapFacts(_Facts):
     """Settings of the confidence intervals."""
 
-    resamples: int = 1000
-    level: float = 0.95
+    resamples: int = Field(default=1000, ge=1, le=MOST_RESAMPLES)
+    level: float = Field(default=0.95, gt=0.0, lt=1.0)
 
 
 class ConfigFacts(_Facts):

@@ -3,3 +3,6 @@
 Other rooms use `aggregate.aggregate`, `aggregate_slices.aggregate_parts`, `comparison.compare_pairs` (also
 `paired_difference`, `holm`, `rank_groups`), `pooling.pooling_of`, `class_thresholds.threshold_sweep`.
 """
+
+MOST_RESAMPLES = 100_000
+"""More draws of a bootstrap than anybody needs; they are held in memory at once."""

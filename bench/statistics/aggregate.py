@@ -19,6 +19,7 @@ from pydantic import with_config
 from ...core.errors import ConfigError
 from ...core.json_fields import CLOSED, Number, Placed
 from ...datasets.seeding import generator
+from . import MOST_RESAMPLES
 from .pooling import MEAN, Pooling, pooling_of
 from .resampling import FloatArray, cluster_sums, expanded_intervals, resampled_sums
 from .studentised import moments, studentised_interval
@@ -220,8 +221,8 @@ def check_arguments(rows: pd.DataFrame, *, level: float, resamples: int) -> None
     """
     if not 0.0 < level < 1.0:
         raise ConfigError(f"level = {level} must lie between 0 and 1; 0.95 is usual")
-    if resamples < 1:
-        raise ConfigError(f"resamples = {resamples} must be at least 1; 1000 is usual")
+    if not 1 <= resamples <= MOST_RESAMPLES:
+        raise ConfigError(f"resamples = {resamples} must be from 1 to {MOST_RESAMPLES}; 1000 is usual")
     missing = [name for name in _COLUMNS if name not in rows.columns]
     if missing:
         raise ConfigError(f"the rows have no columns {missing}; read them with read_rows")

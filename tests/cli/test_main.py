@@ -182,7 +182,7 @@ def test_the_commands_are_those_of_the_contract(tsebench: Command) -> None:
 
 def test_each_other_module_of_the_folder_is_one_command() -> None:
     modules = {path.stem for path in (ROOT / "cli").glob("*.py")}
-    assert modules - {"__init__", "main", "commands", "options", "output"} == set(_click_commands())
+    assert modules - {"__init__", "entry", "main", "commands", "options", "output"} == set(_click_commands())
     commands = load_commands()
     assert len({each.name for each in commands}) == len(commands)
     assert len({each.place for each in commands}) == len(commands)

@@ -32,6 +32,7 @@ LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 204800
     ("content", "kind"),
     [
         (b"", "an empty file"),
+        (b"\x08", None),
         (b"\0" * 100, "a file of zero bytes"),
         (LFS, "a Git-LFS pointer"),
         (b"/annex/objects/SHA256E-s12--ab.pth\n", "a git-annex pointer"),

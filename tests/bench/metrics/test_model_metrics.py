@@ -530,17 +530,17 @@ def test_nothing_but_onnx_is_read(tmp_path: Path) -> None:
         archive.writestr("data.pkl", pickle.dumps(Evil(marker)))
     whole = p835_model(tmp_path / "whole.onnx")
     contents = [
-        pickle.dumps(Evil(marker)),
-        script.read_bytes(),
-        b"",
-        b"hello",
-        whole.read_bytes()[:50_000],
-        ort_format(whole, tmp_path / "model.ort"),
+        (pickle.dumps(Evil(marker)), "is a Python pickle; give an ONNX file"),
+        (script.read_bytes(), "is a zip archive; give an ONNX file"),
+        (b"", "is an empty file; give an ONNX file"),
+        (b"hello", "is a text file; give an ONNX file"),
+        (whole.read_bytes()[:50_000], "cannot be loaded: "),
+        (ort_format(whole, tmp_path / "model.ort"), "cannot be loaded: "),
     ]
-    for content in contents:
+    for content, problem in contents:
         path.write_bytes(content)
         line = refused("dnsmos", path)
-        assert "model.onnx' cannot be loaded: " in line
+        assert f"model.onnx' {problem}" in line
         assert line.endswith("; give an ONNX file that holds all its weights")
     assert not marker.exists()
 
@@ -803,7 +803,7 @@ def test_a_wrong_model_is_one_line_on_the_command_line(wavs: Path, capsys: pytes
         ([], "needs its setting 'model'"),
         (["--option", f"dnsmos.model={wavs / 'none.onnx'}"], "No such file or directory"),
         (["--option", f"dnsmos.model={wavs / 'model.pt'}"], "is not an .onnx file"),
-        (["--option", f"dnsmos.model={wavs / 'model.onnx'}"], "cannot be loaded"),
+        (["--option", f"dnsmos.model={wavs / 'model.onnx'}"], "is a text file; give an ONNX file"),
     ]
     for options, problem in cases:
         assert command(*words, *options) == 2

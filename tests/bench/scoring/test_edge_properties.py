@@ -43,9 +43,9 @@ PESQ_ERROR = "pesq_error: "  # and what the package says
 NOTES = {"floored", "trimmed", "padded"}
 BOUNDS: dict[str, tuple[float, float]] = {
     "snr": (-TOP_DB, TOP_DB),
-    "si_sdr": (-30.0, TOP_DB),
-    "sd_sdr": (-30.0, TOP_DB),
-    "sdr": (-30.0, TOP_DB),
+    "si_sdr": (-TOP_DB, TOP_DB),
+    "sd_sdr": (-TOP_DB, TOP_DB),
+    "sdr": (-TOP_DB, TOP_DB),
     "stoi": (-1.0, 1.0),
     "estoi": (-1.0, 1.0),
     "attenuation": (-120.0, TOP_DB),
