@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 import torch
+from helpers.forked import INSTEAD_OF_SUBPROCESS
 
 from tsebench.bench.cost.measure import measure_cost
+from tsebench.bench.inference import isolation
 from tsebench.bench.inference.ask import Inference
 from tsebench.bench.inference.batching import Item
 from tsebench.bench.inference.isolation import Isolated, IsolatedOracle
@@ -150,7 +152,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def plugged(site: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
-    """Opens plug-ins, and closes them at the end."""
+    """Opens plug-ins in processes that are forked, and closes them at the end."""
+    monkeypatch.setattr(isolation, "subprocess", INSTEAD_OF_SUBPROCESS)
     monkeypatch.syspath_prepend(str(site))
     monkeypatch.setattr(SYSTEMS, "_plug_ins", None)
     monkeypatch.setattr(SYSTEMS, "_scanned", False)
@@ -224,7 +227,9 @@ def test_what_a_system_keeps_of_a_batch_stays_as_it_was(plugged: Open) -> None:
     torch.testing.assert_close(answers[2].estimate, expected)
 
 
-def test_an_oracle_gets_the_truth(plugged: Open) -> None:
+def test_an_oracle_gets_the_truth(plugged: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also that a process starts as it does outside of tests."""
+    monkeypatch.setattr(isolation, "subprocess", subprocess)
     oracle = plugged("oracle_of_others")
     assert isinstance(oracle, IsolatedOracle)
     answers = Inference(oracle, device="cpu", batch_size=4).begin(ITEMS).finish()
@@ -271,7 +276,7 @@ def test_errors_of_a_constructor_keep_their_kind(plugged: Open) -> None:
 
 
 def test_a_constructor_that_hangs(plugged: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tsebench.bench.inference.isolation.START_LIMIT_S", 0.2)
+    monkeypatch.setattr(isolation, "START_LIMIT_S", 0.2)
     with pytest.raises(ConfigError, match="cannot be built: time_limit"):
         plugged(build="hang", time_limit_s=0.2)
 
