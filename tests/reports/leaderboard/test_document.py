@@ -125,6 +125,7 @@ def check(value: Any, schema: Mapping[str, Any], root: Mapping[str, Any], at: st
     known = {
         *("$ref", "$schema", "$defs", "anyOf", "enum", "const", "type", "properties", "required"),
         *("additionalProperties", "items", "title", "description", "default"),
+        *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"),
     }
     assert set(schema) <= known, f"{at}: this test does not know {set(schema) - known}"
     if "$ref" in schema:
@@ -133,6 +134,9 @@ def check(value: Any, schema: Mapping[str, Any], root: Mapping[str, Any], at: st
     if "anyOf" in schema:
         assert any(passes(value, option, root, at) for option in schema["anyOf"]), f"{at}: {value!r}"
     assert value in schema.get("enum", [value]), at
+    if isinstance(value, int | float):
+        assert schema.get("minimum", value) <= value <= schema.get("maximum", value), at
+        assert schema.get("exclusiveMinimum", -math.inf) < value < schema.get("exclusiveMaximum", math.inf), at
     assert value == schema.get("const", value), at
     if "type" in schema:
         assert of_type(value, schema["type"]), f"{at}: {value!r} is not {schema['type']}"
