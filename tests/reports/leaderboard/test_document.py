@@ -120,6 +120,12 @@ def test_the_shipped_schema_is_that_of_the_models() -> None:
     assert json.loads(SHIPPED.read_text(encoding="utf-8")) == json_schema()
 
 
+def check_bounds(value: Any, schema: Mapping[str, Any], at: str) -> None:
+    if isinstance(value, int | float):
+        assert schema.get("minimum", value) <= value <= schema.get("maximum", value), at
+        assert schema.get("exclusiveMinimum", -math.inf) < value < schema.get("exclusiveMaximum", math.inf), at
+
+
 def check(value: Any, schema: Mapping[str, Any], root: Mapping[str, Any], at: str = "$") -> None:
     """Validate against the part of JSON Schema that the shipped schema uses."""
     known = {
@@ -134,9 +140,7 @@ def check(value: Any, schema: Mapping[str, Any], root: Mapping[str, Any], at: st
     if "anyOf" in schema:
         assert any(passes(value, option, root, at) for option in schema["anyOf"]), f"{at}: {value!r}"
     assert value in schema.get("enum", [value]), at
-    if isinstance(value, int | float):
-        assert schema.get("minimum", value) <= value <= schema.get("maximum", value), at
-        assert schema.get("exclusiveMinimum", -math.inf) < value < schema.get("exclusiveMaximum", math.inf), at
+    check_bounds(value, schema, at)
     assert value == schema.get("const", value), at
     if "type" in schema:
         assert of_type(value, schema["type"]), f"{at}: {value!r} is not {schema['type']}"
