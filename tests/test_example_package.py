@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,7 @@ systems:
   - {name: example_filter, options: {checkpoint: trained}}
 rank_by: example_level_error
 paper_tables: [example_table]
+bootstrap: {resamples: 10}
 """
 LISTED = {
     "systems": {
@@ -56,7 +58,37 @@ LISTED = {
     "reports": {"example_text": "Write `example.md`"},
 }
 
-Command = Callable[..., subprocess.CompletedProcess[str]]
+COMMANDS = {
+    **{kind: ["list", kind] for kind in LISTED},
+    "doctor": ["doctor", "example_gain", "--option", "gain=0.25"],
+    "wrong": ["doctor", "example_gain", "--option", "gain=loud"],
+    "train": ["train", "filter.yaml", "--out", "trained"],
+    "run": [
+        *("run", "run.yaml", "--out", "out", "--tracking-uri", "none", "--jobs", "1"),
+        *("--format", "md,example_text"),
+    ],
+    "report": [
+        *("report", "out", "--out", "figures", "--format", "figures"),
+        *("--option", "figures.only=[example_points]", "--option", "figures.files=[svg]"),
+    ],
+}
+# Runs the commands one after another; its last line says how each ended.
+PROGRAM = """\
+import io, json, sys
+from contextlib import redirect_stderr, redirect_stdout
+from tsebench.cli.main import main
+done = {}
+for name, arguments in json.loads(sys.argv[1]).items():
+    with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as errors:
+        try:
+            main(arguments)
+            code = 0
+        except SystemExit as end:
+            code = end.code or 0
+    done[name] = {"returncode": code, "stdout": out.getvalue(), "stderr": errors.getvalue()}
+print()
+print(json.dumps(done))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -74,38 +106,37 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def python(place: Path) -> Command:
-    """`python ...` where the example package is installed."""
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a command printed, and its exit code."""
 
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        paths = [str(place / "site"), *filter(None, [os.environ.get("PYTHONPATH")])]
-        return subprocess.run(
-            [sys.executable, *arguments],
-            cwd=place,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "COLUMNS": "200"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    return run
+    returncode: int
+    stdout: str
+    stderr: str
 
 
 @pytest.fixture(scope="module")
-def command(python: Command) -> Command:
-    """`tsebench ...` where the example package is installed."""
-    return partial(python, "-m", "tsebench")
+def done(place: Path) -> Mapping[str, Done]:
+    """Results of `COMMANDS`, in one process where the example package is installed."""
+    paths = [str(place / "site"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    ended = subprocess.run(
+        [sys.executable, "-c", PROGRAM, json.dumps(COMMANDS)],
+        cwd=place,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return {name: Done(**fields) for name, fields in json.loads(ended.stdout.splitlines()[-1]).items()}
 
 
 @pytest.fixture(scope="module")
-def printed(command: Command) -> str:
+def printed(done: Mapping[str, Done]) -> str:
     """Output of a run of everything, after the network is trained."""
-    trained = command("train", "filter.yaml", "--out", "trained")
-    assert trained.returncode == 0, trained.stdout + trained.stderr
-    done = command("run", "run.yaml", "--out", "out", "--tracking-uri", "none", "--format", "md,example_text")
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    assert done["train"].returncode == 0, done["train"].stdout + done["train"].stderr
+    assert done["run"].returncode == 0, done["run"].stdout + done["run"].stderr
+    return done["run"].stdout
 
 
 def test_class_has_at_most_fifteen_lines() -> None:
@@ -117,20 +148,18 @@ def test_class_has_at_most_fifteen_lines() -> None:
     assert example.end_lineno - example.lineno + 1 - documented - blank <= 15
 
 
-def test_it_is_listed(python: Command) -> None:
-    program = "from tsebench.cli.main import app\nfor kind in {}: app(['list', kind], standalone_mode=False)"
-    done = python("-c", program.format(list(LISTED)))
-    assert done.returncode == 0, done.stderr
-    for name, text in (pair for entries in LISTED.values() for pair in entries.items()):
-        line = next(line for line in done.stdout.splitlines() if line.startswith(f"{name} "))
+@pytest.mark.parametrize("kind", LISTED)
+def test_it_is_listed(kind: str, done: Mapping[str, Done]) -> None:
+    assert done[kind].returncode == 0, done[kind].stderr
+    for name, text in LISTED[kind].items():
+        line = next(line for line in done[kind].stdout.splitlines() if line.startswith(f"{name} "))
         assert text in line
 
 
-def test_the_doctor_passes_the_system(command: Command) -> None:
-    done = command("doctor", "example_gain", "--option", "gain=0.25")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "batch_invariance" in done.stdout
-    wrong = command("doctor", "example_gain", "--option", "gain=loud")
+def test_the_doctor_passes_the_system(done: Mapping[str, Done]) -> None:
+    passed, wrong = done["doctor"], done["wrong"]
+    assert passed.returncode == 0, passed.stdout + passed.stderr
+    assert "batch_invariance" in passed.stdout
     assert wrong.returncode == 2
     assert "example_gain" in wrong.stderr
     assert "Traceback" not in wrong.stderr
@@ -162,13 +191,9 @@ def test_the_metric_has_its_unit_and_ranks(printed: str, place: Path) -> None:
     assert float(ranked[2].split(" | ")[5].split()[0]) == pytest.approx(gain - leader, abs=0.011)
 
 
-def test_the_report_the_table_and_the_figure_are_made(printed: str, place: Path, command: Command) -> None:
+def test_the_report_the_table_and_the_figure_are_made(printed: str, place: Path, done: Mapping[str, Done]) -> None:
     text = (place / "out" / "report" / "example.md").read_text()
     assert "example\\_gain, FMQ 1:0, example_level_error: 9.03 dB (n = 12)" in text
     assert "Example table" in printed
-    done = command(
-        "report", "out", "--out", "figures", "--format", "figures",
-        "--option", "figures.only=[example_points]", "--option", "figures.files=[svg]",
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done["report"].returncode == 0, done["report"].stdout + done["report"].stderr
     assert (place / "figures" / "figures" / "example_points_pairs.svg").is_file()

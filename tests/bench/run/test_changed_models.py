@@ -5,19 +5,23 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from helpers.forked import INSTEAD_OF_SUBPROCESS
 
 from tsebench.bench.config import RunConfig
+from tsebench.bench.inference import isolation
 from tsebench.bench.rows import read_rows
 from tsebench.bench.run.record import read_record, write_record
 from tsebench.bench.run.runner import RunOptions, run
 from tsebench.datasets.build import build
 from tsebench.datasets.config import DatasetConfig
 from tsebench.datasets.dataset import load_dataset
+from tsebench.datasets.types import Query, Truth
 from tsebench.systems.registry import SYSTEMS
 
 SET: dict[str, Any] = {
@@ -27,12 +31,16 @@ SET: dict[str, Any] = {
     "params": {"count": 2, "sample_rate_hz": 8000, "n_speakers": 2, "mode": "min", "speech": {"corpus": "speech"}},
 }
 RunPackage = Callable[..., tuple[float, list[str]]]
+# A WAVE file of 32-bit floats, which is read without a library: imports would take longer than all else.
 INFER = """\
-import sys, soundfile
-from pathlib import Path
-gain = float(Path({weights}).read_text())
-mixture, rate = soundfile.read(sys.argv[1])
-soundfile.write(sys.argv[2], gain * mixture, rate, subtype="FLOAT")
+import sys
+from array import array
+gain = float(open({weights}).read())
+sound = open(sys.argv[1], "rb").read()
+assert sound[20] == 3
+begin = sound.index(b"data") + 8
+signal = array("f", (gain * sample for sample in array("f", sound[begin:])))
+open(sys.argv[2], "wb").write(sound[:begin] + signal.tobytes())
 with open({calls!r}, "a") as file: file.write("x")
 """
 
@@ -48,6 +56,7 @@ def speech(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TSEBENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("TSEBENCH_CORPORA", "")
+    monkeypatch.setattr(isolation, "subprocess", INSTEAD_OF_SUBPROCESS)
 
 
 class Program:
@@ -90,7 +99,7 @@ def gain_of(out: Path, speech: Path) -> float:
     rows = read_rows(out).query("metric == 'snr' and system == 'net'").set_index("trial_id")["value"]
     found = []
     for gain in (0.5, 0.25, 2.0):
-        for query, truth in load_dataset(speech):
+        for query, truth in _trials(speech):
             assert truth.target is not None
             error = truth.target[0] - gain * query.mixture[0]
             snr_db = 10 * np.log10(float(truth.target.square().sum() / error.square().sum()))
@@ -98,6 +107,11 @@ def gain_of(out: Path, speech: Path) -> float:
     assert len(found) == len(rows) == 4
     assert len(set(found)) == 1
     return found[0]
+
+
+@cache
+def _trials(speech: Path) -> list[tuple[Query, Truth]]:
+    return list(load_dataset(speech))
 
 
 @pytest.fixture(params=["own folder", "elsewhere"])
