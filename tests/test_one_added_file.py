@@ -78,9 +78,15 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy
 
 
-def _pytest(tree: Path, *arguments: str) -> str:
+@pytest.fixture(scope="module")
+def passed(tree: Path) -> list[str]:
+    """Tests that passed in the copy: of the tree, and of the contracts those that try an example."""
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-rA", "-p", "no:cacheprovider", *arguments],
+        [
+            *(sys.executable, "-m", "pytest", "-q", "-rA", "-p", "no:cacheprovider"),
+            *(f"tests/{path}" for path in CONTRACTS),
+            *("tests/test_floors.py", "-k", "example or test_floors"),
+        ],
         cwd=tree,
         env={**os.environ, "PYTHONPATH": str(tree.parent), "OMP_NUM_THREADS": "1"},
         capture_output=True,
@@ -88,18 +94,17 @@ def _pytest(tree: Path, *arguments: str) -> str:
         check=False,
     )
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
-    return done.stdout
+    return [line for line in done.stdout.splitlines() if line.startswith("PASSED ")]
 
 
 @pytest.mark.slow
-def test_the_contract_tests_find_and_pass_each(tree: Path) -> None:
-    told = _pytest(tree, *(f"tests/{path}" for path in CONTRACTS), "-k", "example", "-n", "2")
-    passed = [line for line in told.splitlines() if line.startswith("PASSED ")]
+def test_the_contract_tests_find_and_pass_each(passed: list[str]) -> None:
     for path, entries in CONTRACTS.items():
         for entry in entries:
             assert any(path in line and entry in line for line in passed), f"{path} does not try {entry}"
 
 
 @pytest.mark.slow
-def test_the_tree_stays_a_tree(tree: Path) -> None:
-    _pytest(tree, "tests/test_floors.py")
+def test_the_tree_stays_a_tree(passed: list[str]) -> None:
+    for name in ("imports_only_go_down[systems.example_gain]", "no_import_cycle", "a_module_has_one_responsibility"):
+        assert any("test_floors.py" in line and name in line for line in passed), name
