@@ -2,7 +2,8 @@
 
 On fake tensors each operation is checked for one device, and nothing is computed: a tensor that was
 made on the CPU is noticed without a GPU. What a fake tensor cannot know, such as whether a batch
-has padding, is tried both ways. The device stays with its process, so this is one of its own.
+has padding, is tried both ways. The networks have two of each kind of repeated layers: more are
+copies of these. The device stays with its process, so this is one of its own.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ import tempfile
 import traceback
 from collections.abc import Callable
 from contextlib import nullcontext
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
 import torch
-from helpers.small_nets import CLASSES, RATE_HZ, architecture_of, random_checkpoint, small_configs
+from helpers.small_nets import CLASSES, RATE_HZ, architecture_of, random_checkpoint, shallow, small_configs
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 from torch.utils._pytree import tree_flatten
@@ -93,7 +95,7 @@ def try_loss(config_name: str, *, padded: bool) -> None:
     task = TASKS.get(config.system)
     net_config = parse(task.net_config, config.net, where=config_name)
     with FakeValues(answer=not padded):
-        net = task.build(net_config, classes=CLASSES).to(DEVICE_NAME)
+        net = task.build(shallow(net_config), classes=CLASSES).to(DEVICE_NAME)
         needs_sources = bool(getattr(task, "needs_sources", False))
         batch = data.collate(items(), sources=needs_sources).to(DEVICE_NAME)
         losses = task.loss(net.train(), batch, build_loss(LossConfig(name="thresholded_snr")))
@@ -101,11 +103,9 @@ def try_loss(config_name: str, *, padded: bool) -> None:
         losses.mean().backward()
 
 
-def try_system(name: str, config: str, *, padded: bool) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        checkpoint = random_checkpoint(config, Path(folder))
-        with FakeValues(answer=True):
-            system = load_system(name, checkpoint=checkpoint, device=DEVICE_NAME)
+def try_system(name: str, checkpoint: str, *, padded: bool) -> None:
+    with FakeValues(answer=True):
+        system = load_system(name, checkpoint=checkpoint, device=DEVICE_NAME)
     with FakeValues(answer=not padded):
         asked = items()
         batch = collate([query for query, _ in asked], device=DEVICE_NAME)
@@ -199,10 +199,17 @@ def main(out: str) -> None:
     _setup_privateuseone_for_python_backend("pretended")
     without_values()
     found = {"stray": problem(a_stray_tensor)}
-    for case, (system, config, padded) in cases().items():
-        found[case] = problem(
-            lambda s=system, c=config, p=padded: try_loss(c, padded=p) if s == "loss" else try_system(s, c, padded=p)
-        )
+    with tempfile.TemporaryDirectory() as folder:
+
+        @cache
+        def checkpoint(config: str) -> str:
+            return random_checkpoint(config, Path(folder, config), deep=False)
+
+        for case, (system, config, padded) in cases().items():
+            if system == "loss":
+                found[case] = problem(lambda c=config, p=padded: try_loss(c, padded=p))
+            else:
+                found[case] = problem(lambda s=system, c=config, p=padded: try_system(s, checkpoint(c), padded=p))
     Path(out).write_text(json.dumps(found))
     # The made-up device cannot be taken down, which ends in an abort otherwise.
     os._exit(0)

@@ -6,6 +6,7 @@ import inspect
 from pathlib import Path
 
 import torch
+from pydantic import BaseModel
 
 import tsebench
 from tsebench.core.validation import parse
@@ -33,11 +34,23 @@ def small_configs(architecture: str) -> list[str]:
     return [name for name in names if load_train_config(name).system == architecture]
 
 
-def random_checkpoint(config_name: str, folder: Path) -> str:
-    """A checkpoint of the network of a training config, with weights drawn from seed 1."""
+def shallow(net_config: BaseModel) -> BaseModel:
+    """The same network with at most two of each kind of repeated layers: a first one and one that follows it."""
+    depths = {
+        name: 2
+        for name, value in net_config.model_dump().items()
+        if name.endswith(("blocks", "stacks", "layers")) and isinstance(value, int) and value > 2
+    }
+    return net_config.model_copy(update=depths)
+
+
+def random_checkpoint(config_name: str, folder: Path, *, deep: bool = True) -> str:
+    """A checkpoint of the network of a training config (or a `shallow` one), with weights drawn from seed 1."""
     config = load_train_config(config_name)
     task = TASKS.get(config.system)
     net_config = parse(task.net_config, config.net, where=config_name)
+    if not deep:
+        net_config = shallow(net_config)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
         state = task.build(net_config, classes=CLASSES).state_dict()
