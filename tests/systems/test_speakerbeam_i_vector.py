@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -61,6 +62,7 @@ def extractor_of(folder) -> dict[str, Tensor]:
 # Voices.
 
 
+@cache
 def enrollments(split: str, count: int) -> tuple[list[Tensor], list[str]]:
     """Sentences of the embedded voices of a split, each once, and who says them."""
     stream = open_stream("mini_speech", split=split, seed=5, corpus_dirs={})

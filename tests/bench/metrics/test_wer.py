@@ -41,7 +41,7 @@ SET = """
 name: recognised_set
 builder: speech_mix
 corpora: {speech: {kind: synthetic_speech}}
-params: {count: 8, sample_rate_hz: 16000, n_speakers: 2, mode: max, speech: {corpus: speech}}
+params: {count: 4, sample_rate_hz: 16000, n_speakers: 2, mode: max, speech: {corpus: speech}}
 """
 PARTS = ("wer_substitutions", "wer_deletions", "wer_insertions")
 
@@ -53,7 +53,7 @@ def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
-    """A run of three systems on sixteen trials."""
+    """A run of three systems on eight trials."""
     folder = tmp_path_factory.mktemp("recognised")
     (folder / "set.yaml").write_text(SET)
     (folder / "run.yaml").write_text(CONFIG.replace("SET", str(folder / "set.yaml")))
