@@ -8,6 +8,7 @@ import re
 import signal
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -28,7 +29,9 @@ from tsebench.bench.run.estimate_store import SystemAnswers
 from tsebench.bench.run.evaluation import Evaluation
 from tsebench.bench.run.record import read_record
 from tsebench.bench.run.runner import RunOptions, RunResult, run
+from tsebench.bench.scoring import loaded_code
 from tsebench.bench.scoring.cache import ScoreCache
+from tsebench.bench.scoring.package_code import code_of
 from tsebench.bench.scoring.plan import plan_metrics
 from tsebench.bench.scoring.pool import FilePool
 from tsebench.bench.scoring.scorer import Pending, Scorer
@@ -63,6 +66,8 @@ SPEECH: dict[str, Any] = {
     "corpora": {"speech": {"kind": "synthetic_speech"}},
     "params": {"count": 3, "sample_rate_hz": 8000, "n_speakers": 2, "mode": "max", "speech": {"corpus": "speech"}},
 }
+# The code of the fakes stays as it is: it is read once for each of them.
+CODE_OF = cache(code_of)
 METRICS = ("snri", "si_sdri", "attenuation")
 NAMES = plan_metrics(METRICS).names
 
@@ -152,6 +157,11 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> type[Scripted]:
 
 
 @pytest.fixture(autouse=True)
+def code_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loaded_code, "code_of", CODE_OF)
+
+
+@pytest.fixture(autouse=True)
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     cache = tmp_path / "cache"
     monkeypatch.setenv("TSEBENCH_CACHE", str(cache))
@@ -192,7 +202,7 @@ def config(*datasets: object, systems: object = ("scripted",), **more: Any) -> R
     named = [d if isinstance(d, Mapping) else str(d) for d in datasets]
     # What the fake does and sees is set in this process.
     given = {"name": "test", "metrics": METRICS, "systems": systems, "datasets": named, "isolation": "none"}
-    return RunConfig.model_validate({**given, **more})
+    return RunConfig.model_validate({**given, "measure_cost": False, **more})
 
 
 def go(out: Path, *datasets: object, fresh: bool = False, **more: Any) -> RunResult:
@@ -220,7 +230,7 @@ def bad_system(act: str, bad: str = "", **options: Any) -> dict[str, Any]:
 
 
 def test_every_system_trial_and_metric_has_one_row(sounds: Path, speech: Path, tmp_path: Path) -> None:
-    result = go(tmp_path / "a", sounds, speech, systems=["mixture", "silence", "scripted"])
+    result = go(tmp_path / "a", sounds, speech, systems=["mixture", "silence", "scripted"], measure_cost=True)
     rows = rows_of(tmp_path / "a")
     keys = list(zip(rows.system, rows.dataset, rows.trial_id, rows.metric, strict=True))
     expected = {
@@ -281,15 +291,16 @@ def test_a_dataset_is_the_same_as_config_and_as_folder(sounds: Path, tmp_path: P
     assert_same(tmp_path / "by_config", tmp_path / "by_folder")
 
 
-@pytest.mark.parametrize("batch_size", [3, 8])
-def test_batches_change_no_value(batch_size: int, ragged: Path, speech: Path, tmp_path: Path) -> None:
+def test_batches_change_no_value(ragged: Path, speech: Path, tmp_path: Path) -> None:
     systems = [{"name": "soundbeam", "options": {"checkpoint": "soundbeam_mini_1hot"}}, "oracle_irm"]
-    for name, size in (("alone", 1), ("batched", batch_size)):
-        go(tmp_path / name, ragged, speech, systems=systems, batch_size=size, fresh=True)
-    alone, batched = rows_of(tmp_path / "alone"), rows_of(tmp_path / "batched")
+    for size in (1, 3, 8):
+        go(tmp_path / str(size), ragged, speech, systems=systems, batch_size=size, fresh=True)
+    alone = rows_of(tmp_path / "1")
     assert set(alone.system) == {"soundbeam", "oracle_irm"}
-    pd.testing.assert_frame_equal(alone.drop(columns="value"), batched.drop(columns="value"))
-    np.testing.assert_allclose(alone.value, batched.value, atol=1e-4, rtol=0)
+    for size in (3, 8):
+        batched = rows_of(tmp_path / str(size))
+        pd.testing.assert_frame_equal(alone.drop(columns="value"), batched.drop(columns="value"))
+        np.testing.assert_allclose(alone.value, batched.value, atol=1e-4, rtol=0)
 
 
 def test_jobs_change_no_value(speech: Path, tmp_path: Path) -> None:
@@ -366,16 +377,42 @@ def clean(sounds: Path, tmp_path_factory: pytest.TempPathFactory) -> Mapping[int
     return found
 
 
+@pytest.fixture(scope="module")
+def spoilt(sounds: Path, tmp_path_factory: pytest.TempPathFactory) -> Mapping[int | None, tuple[Path, RunResult]]:
+    """Runs of one system for each bad answer, by its rate."""
+    bad = load_dataset(sounds).trials[3].id  # 1:0, among others in its batch
+    found = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(SYSTEMS._entries, "scripted", Scripted)
+        patch.setattr(loaded_code, "code_of", CODE_OF)
+        for rate_hz, acts in ((None, [*FAILURES, "silence"]), (11025, RESAMPLED)):
+            out = tmp_path_factory.mktemp("spoilt")
+            patch.setenv("TSEBENCH_CACHE", str(out / "cache"))
+            systems = [{**bad_system(act, bad, rate_hz=rate_hz), "label": act.replace(" ", "_")} for act in acts]
+            found[rate_hz] = (out / "run", go(out / "run", sounds, systems=systems, keep_estimates=True))
+    return found
+
+
+@pytest.mark.parametrize("rate_hz", [None, 11025])
+def test_bad_answers_are_counted(rate_hz: int | None, spoilt: Mapping[int | None, tuple[Path, RunResult]]) -> None:
+    acts = [*FAILURES, "silence"] if rate_hz is None else RESAMPLED
+    assert spoilt[rate_hz][1].failed_trials == len(acts) - 1  # all but silence
+
+
 @pytest.mark.parametrize(
     ("act", "rate_hz"), [*((act, None) for act in (*FAILURES, "silence")), *((act, 11025) for act in RESAMPLED)]
 )
 def test_a_bad_answer_costs_its_own_trial(
-    act: str, rate_hz: int | None, clean: Mapping[int | None, Any], sounds: Path, tmp_path: Path
+    act: str,
+    rate_hz: int | None,
+    clean: Mapping[int | None, Any],
+    spoilt: Mapping[int | None, tuple[Path, RunResult]],
+    sounds: Path,
 ) -> None:
-    bad = load_dataset(sounds).trials[3].id  # 1:0, among others in its batch
-    system = bad_system(act, bad, rate_hz=rate_hz)
-    result = go(tmp_path / "bad", sounds, systems=[system], keep_estimates=True)
-    rows, good = rows_of(tmp_path / "bad"), clean[rate_hz]
+    bad = load_dataset(sounds).trials[3].id
+    out, _ = spoilt[rate_hz]
+    title = act.replace(" ", "_")
+    rows, good = rows_of(out).query("system == @title").reset_index(drop=True), clean[rate_hz]
     hit = (rows.trial_id == bad) & ~rows.metric.isin(["attenuation"])
     same = ["trial_id", "metric", "signature", "value", "status", "reason"]
     pd.testing.assert_frame_equal(rows.loc[~hit, same], good.loc[~hit, same], check_exact=True)
@@ -383,14 +420,12 @@ def test_a_bad_answer_costs_its_own_trial(
     if act == "silence":
         assert set(rows[hit].status) == {"ok"}
         assert rows[hit].set_index("metric").value["si_sdr"] == -30.0
-        assert result.failed_trials == 0
         return
     reason = FAILURES[act].replace("8000", str(rate_hz or 8000))
     assert set(rows[hit].status) == {"failed"}
     assert set(rows[hit].reason) == {reason}
-    assert result.failed_trials == 1
-    stored = list((tmp_path / "bad" / "estimates").rglob("*.wav"))
-    assert len(stored) == (12 if act == "long" else 11)  # none that could pass for a good one
+    folder = next(Path(out, "estimates", "sounds").glob(f"{title}-*"))
+    assert len(list(folder.glob("*.wav"))) == (12 if act == "long" else 11)  # none that could pass for a good one
 
 
 def test_memory_that_runs_out_halves_the_batch(ragged: Path, tmp_path: Path) -> None:
@@ -404,7 +439,7 @@ def test_memory_that_runs_out_halves_the_batch(ragged: Path, tmp_path: Path) -> 
 
 
 def test_memory_that_never_suffices_fails_the_trials(sounds: Path, tmp_path: Path) -> None:
-    result = go(tmp_path / "a", sounds, systems=[bad_system("memory", "0")])
+    result = go(tmp_path / "a", sounds, systems=[bad_system("memory", "0")], measure_cost=True)
     rows = rows_of(tmp_path / "a")
     assert set(rows[rows.status == "failed"].reason) == {"out of memory"}
     assert result.failed_trials == 12
@@ -749,7 +784,7 @@ def test_chunks_of_another_length_share_nothing(sounds: Path, tmp_path: Path) ->
 
 def test_failed_scores_are_tried_again(sounds: Path, tmp_path: Path) -> None:
     Scripted.broken = True
-    assert go(tmp_path / "a", sounds).failed_trials == 12
+    assert go(tmp_path / "a", sounds, measure_cost=True).failed_trials == 12
     Scripted.broken = False
     assert go(tmp_path / "b", sounds).failed_trials == 0
     go(tmp_path / "c", sounds, fresh=True)
