@@ -215,7 +215,7 @@ def test_a_run_that_goes_on_keeps_its_place(tracked: Path, tmp_path: Path) -> No
         " level: power, events: {corpus: sounds, labels: [bell, siren]}}}"
     )
     config = RunConfig.model_validate(
-        {"name": "on", "datasets": [str(set_config)], "systems": ["mixture"], "metrics": ["snr"]}
+        {"name": "on", "datasets": [str(set_config)], "systems": ["mixture"], "metrics": ["snr"], "measure_cost": False}
     )
     options = RunOptions(out=tmp_path / "on", device="cpu", jobs=0, cache=tmp_path / "cache")
     run(config, options)
