@@ -520,9 +520,9 @@ def test_the_worst_trials_are_named_the_lost_ones_first(tmp_path: Path) -> None:
 def test_a_real_difference_survives_the_correction_for_many(tmp_path: Path) -> None:
     """With 300 comparisons the first 9999 signs could not tell anything; more are drawn."""
     rng = np.random.default_rng(0)
-    noise = rng.normal(size=(300, 40))
-    base = [row for k in range(300) for row in rows_of(BASE[:40], f"n{k:03d}")]
-    values = BASE[:40] + noise - np.where(np.arange(300) == 7, 3.0, 0.0)[:, None]
+    noise = rng.normal(size=(300, 60))
+    base = [row for k in range(300) for row in rows_of(BASE[:60], f"n{k:03d}")]
+    values = BASE[:60] + noise - np.where(np.arange(300) == 7, 3.0, 0.0)[:, None]
     candidate = [r for k in range(300) for r in rows_of(list(values[k]), f"n{k:03d}")]
     found = compared(tmp_path, base, candidate, slices=False)
     assert [c.system for c in found.changes if c.verdict == "worse"] == ["n007"]
