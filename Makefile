@@ -4,10 +4,10 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help quickstart results test kills fuzz lint types clean
+.PHONY: help quickstart results test test-long kills fuzz lint types clean
 
 help:  ## show the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/'
 
 $(VENV)/.run: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -29,8 +29,12 @@ results: $(VENV)/.run  ## run the papers' experiments on embedded data, write do
 	$(BIN)/tsebench report $(PAPERS:%=runs/%_mini) $(RUNS) --out docs --format results \
 	    --option results.latex=false
 
-test: $(VENV)/.dev  ## run all tests
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+test: $(VENV)/.dev  ## run the tests
+	$(PYTEST) -m "not long"
+
+test-long: $(VENV)/.dev  ## run the tests that install packages, copy the tree, start servers or try all networks at once
+	$(PYTEST) -m long
 
 # NUMBER=300 SEED=1 of kills, JOBS=run,score of build, run, score, train and report.
 NUMBER ?= 100

@@ -18,7 +18,7 @@ from helpers.paths import TESTS
 
 from tsebench import read_rows
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 PACKAGE = TESTS / "example_package"
 DATASET = """\

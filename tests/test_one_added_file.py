@@ -98,6 +98,7 @@ def passed(tree: Path) -> list[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_contract_tests_find_and_pass_each(passed: list[str]) -> None:
     for path, entries in CONTRACTS.items():
         for entry in entries:
@@ -105,6 +106,7 @@ def test_the_contract_tests_find_and_pass_each(passed: list[str]) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_tree_stays_a_tree(passed: list[str]) -> None:
     for name in ("imports_only_go_down[systems.example_gain]", "no_import_cycle", "a_module_has_one_responsibility"):
         assert any("test_floors.py" in line and name in line for line in passed), name

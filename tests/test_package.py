@@ -99,6 +99,7 @@ def in_wheel(python: Path, *arguments: str, cwd: Path) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_wheel_works_alone(alone: Path, tmp_path: Path) -> None:
     where = in_wheel(alone, "-c", "import tsebench; print(tsebench.__file__)", cwd=tmp_path)
     assert Path(where.strip()).is_relative_to(alone.parents[1])

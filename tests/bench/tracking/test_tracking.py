@@ -393,6 +393,7 @@ def _wait_for(url: str, process: subprocess.Popen[bytes], output: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_real_server(server: str, tmp_path: Path) -> None:
     """Tracked, tracked again, found again, and the artifacts read back over HTTP."""
     from mlflow import MlflowClient

@@ -13,7 +13,7 @@ from helpers import pretended_device
 from helpers.paths import TESTS
 
 # The first one waits for the process that tries them all.
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(600)]
 CASES = pretended_device.cases()
 
 
