@@ -58,7 +58,8 @@ def write_atomic(path: Path, content: bytes | str) -> None:
             os.fsync(file.fileno())
         draft.replace(path)
     except OSError as error:
-        with suppress(OSError):
-            draft.unlink()
         problem = f"cannot write {str(path)!r}: {error.strerror}"
         raise OutputError(f"{problem}; free the disk or choose another folder") from None
+    finally:  # also after an interrupt; a draft that took its place is gone
+        with suppress(OSError):
+            draft.unlink()
