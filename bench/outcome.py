@@ -81,7 +81,7 @@ def attempt(job: Job | bytes) -> Outcome:
         return undefined(safe_text(error))
     except FailedValueError as error:
         return failed(safe_text(error))
-    except Exception as error:  # noqa: BLE001 - metrics are anybody's code
+    except Exception as error:  # noqa: BLE001 - metrics are third-party code
         return raised(error)
     return failed("non_finite_value") if unusable else outcome
 

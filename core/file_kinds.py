@@ -42,7 +42,7 @@ _PRODUCERS = (b"pytorch", b"onnx", b"tf2onnx", b"keras2onnx", b"skl2onnx", b"pad
 
 
 def file_kind(head: bytes) -> str | None:
-    """What a file is, as a noun with an article, by its first `HEAD` bytes; None if it is not recognised.
+    """Kind of a file, as a noun with an article, by its first `HEAD` bytes; None if it is not recognised.
 
     A torch archive is "a zip archive" here.
     """

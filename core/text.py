@@ -67,7 +67,7 @@ def _text(value: object) -> str:
     """The object's text as a plain `str`, which no class of its own can change."""
     try:
         return str.__str__(str(value))
-    except BaseException as error:  # noqa: BLE001 - the object is anybody's; the text says what it raised
+    except BaseException as error:  # noqa: BLE001 - third-party object; the text says what it raised
         return f"<{type_name(value)} without a text: __str__ raised {type_name(error)}>"
 
 

@@ -95,7 +95,7 @@ def refusal(
     parts += [f"the trials that enroll with them ({trials})"] if trials else []
     parts += [f"the mixtures with too few other recordings to enroll with ({short})"] if short else []
     without = " and ".join(parts)
-    advice = f"or leave out {without} with --allow-missing" if complete else f"since none is left beside {without}"
+    advice = f"or leave out {without} with --allow-missing" if complete else f"since none is left besides {without}"
     return DatasetError(
         f"dataset {name!r}: recordings are missing or unreadable ({count_by_corpus(reasons)}), the first "
         f"is {first[1]!r}: {why}; complete the corpus, {advice}"

@@ -66,7 +66,7 @@ def guarded(work: Callable[[], T]) -> T | Failure:
     with interrupts_watched() as interrupts:
         try:
             result = work()
-        except BaseException as error:  # noqa: BLE001 - systems are anybody's code
+        except BaseException as error:  # noqa: BLE001 - systems are third-party code
             result = Failure(error)
     if interrupts.real:
         raise KeyboardInterrupt

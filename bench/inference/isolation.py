@@ -43,7 +43,7 @@ _SERVE = "from tsebench.bench.inference.child import serve; serve"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SystemJob:
-    """What a process needs to build a system.
+    """Facts from which a process builds a system.
 
     Attributes:
         name: registered name.

@@ -184,7 +184,7 @@ def _write_handlers(value: dict[int, Any]) -> None:
 
 @contextmanager
 def _own_timer() -> Iterator[None]:
-    """The alarm of the process goes on after the block as if nobody had set another."""
+    """Restore the alarm of the process, with the time that is left of it, after the block."""
     if not hasattr(signal, "getitimer"):
         yield
         return

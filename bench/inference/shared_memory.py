@@ -84,7 +84,7 @@ class SharedMemory:
         return flat.reshape(shape)
 
     def _intact(self) -> bool:
-        """Whether the descriptor is still that of the memory: somebody's code may have closed it."""
+        """Whether the descriptor is still that of the memory: third-party code may have closed it."""
         try:
             return _identity(self.descriptor) == self._identity
         except OSError:

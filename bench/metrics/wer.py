@@ -139,7 +139,7 @@ class _ErrorRate:
 
 
 def _signature_of(recogniser: Recogniser) -> list[str]:
-    """What a recogniser says of itself, and a hash of its code if it comes from another package."""
+    """Signature of a recogniser, with a hash of its code if it comes from another package."""
     from ..scoring.loaded_code import loaded_code  # noqa: PLC0415 - workers start quickly
 
     kind = type(recogniser)

@@ -1,4 +1,4 @@
-"""What a run takes over from an earlier start in its folder, of systems whose answers may depend on unknown files.
+"""Scores that a run takes over from an earlier start in its folder, of systems that may depend on unknown files.
 
 Rows of a finished run are computed again for these. A run that was interrupted goes on with its own rows, and a line
 says so.
@@ -40,7 +40,7 @@ def forget(shards: Sequence[Path], *, estimates: Path | None, title: str) -> Non
 def lines(
     identities: Mapping[str, Identity], *, before: RunRecord | None, taken: Mapping[str, int], trials: Mapping[str, int]
 ) -> list[str]:
-    """What to say of each system whose answers may depend on unknown files.
+    """Notices about systems whose answers may depend on unknown files.
 
     Args:
         before: record of the earlier start, if there was one.

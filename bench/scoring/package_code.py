@@ -103,8 +103,8 @@ def _closure(own: Sequence[_Unit]) -> tuple[list[ContentHash], set[str]]:
         unit = waiting.pop(0)
         mine = unit in own
         # A single module may read files next to it; a package has its own folder.
-        beside = [unit.roots[0].parent] if unit.is_module and mine and not unit.installed else []
-        contents.append(content_hash([*unit.roots, *beside]))
+        siblings = [unit.roots[0].parent] if unit.is_module and mine and not unit.installed else []
+        contents.append(content_hash([*unit.roots, *siblings]))
         for path in () if contents[-1].beyond else _sources(unit):
             tree = parsed(path)
             contents += [ContentHash(file_sha256(Path(text))) for text in named_files(tree)]

@@ -1,4 +1,4 @@
-"""What the source of a module tells: its imports, files that it names, and how it finds things by itself."""
+"""Facts read from the source of a module: imports, files that it names, and ways in which it finds further ones."""
 
 from __future__ import annotations
 

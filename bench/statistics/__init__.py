@@ -5,4 +5,4 @@ Other rooms use `aggregate.aggregate`, `aggregate_slices.aggregate_parts`, `comp
 """
 
 MOST_RESAMPLES = 100_000
-"""More draws of a bootstrap than anybody needs; they are held in memory at once."""
+"""Upper limit of bootstrap draws, which are held in memory at once."""

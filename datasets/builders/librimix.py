@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from typing import Literal, TypeVar
 
@@ -130,13 +129,8 @@ class LibriMix:
     def _notes(self) -> tuple[str, ...]:
         notes = [CUT_NOTE] if self._mode == "min" else []
         if self._map is not None:
-            kinds = Counter(self._map.kind(row, name) for row in self._queried for name in self._target_ids(row))
-            leaks = kinds["same_utterance"] + kinds["same_file"]
-            then = "are left out" if self._leak_free else "stay, as in the standard protocol"
-            notes.append(
-                f"of {kinds.total()} enrollments, {leaks} are of the target's own utterance, "
-                f"{kinds['same_file']} of these its very file; these trials {then}"
-            )
+            targets = ((row, name) for row in self._queried for name in self._target_ids(row))
+            notes.append(self._map.leak_note(targets, left_out=self._leak_free))
         return tuple(notes)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Mapping
 from typing import Literal
 
@@ -172,14 +171,8 @@ class LibriMixOfFiles:
         notes += [_UNKNOWN_WORDS] if self._speech is None else []
         notes += [NOTE] if enrollment == "none" else []
         if self._map is not None:
-            known = self._map
-            kinds = Counter(known.kind(row, name) for row in self._queried for name in self._target_ids(row))
-            leaks = kinds["same_utterance"] + kinds["same_file"]
-            then = "are left out" if self._leak_free else "stay, as in the standard protocol"
-            notes.append(
-                f"of {kinds.total()} enrollments, {leaks} are of the target's own utterance, "
-                f"{kinds['same_file']} of these its very file; these trials {then}"
-            )
+            targets = ((row, name) for row in self._queried for name in self._target_ids(row))
+            notes.append(self._map.leak_note(targets, left_out=self._leak_free))
         return tuple(notes)
 
 

@@ -141,7 +141,7 @@ class Wsj0MixOfFiles:
 
 
 def _row(name: str, n_speakers: int, *, auxiliary: bool, where: str) -> ListedMixture:
-    """What the name of a mixture says."""
+    """Fields of the name of a mixture."""
     parsed = parse_name(name)
     if parsed is None or len(parsed.utterances) != n_speakers or (auxiliary and parsed.auxiliary is None):
         example = "445c0206_0.60431_22gc0105_-0.60431" + ("_445o0301" if auxiliary else "")

@@ -13,7 +13,7 @@ _READ = """
 .voc .w64 .wav .wave .wavex .wve
 """
 AUDIO_SUFFIXES = frozenset(_READ.split())
-"""What libsndfile decodes. Left out: headerless samples, and suffixes that mostly mean something else (.mat, .htk)."""
+"""Suffixes that libsndfile decodes, without headerless samples and without those of other formats (.mat, .htk)."""
 
 _UNREAD = """
 .3gp .aac .ac3 .alac .amr .ape .dff .dsf .dts .dvc .eac3 .gsm .m4a .m4b .mka .mpc .pcm .ra .raw .shn .spx .tta .weba
@@ -24,7 +24,7 @@ UNREAD_SUFFIXES = frozenset(_UNREAD.split())
 
 
 def how_to_read(suffix: str) -> str:
-    """What makes a file of an unread kind readable."""
+    """Advice that makes a file of an unread kind readable."""
     return "run `dvc pull`" if suffix == ".dvc" else "convert it, for example with ffmpeg -i FILE FILE.wav"
 
 
@@ -38,7 +38,7 @@ def stem_of(path: str) -> str:
 
 
 def why_missing(path: Path) -> str:
-    """What is there in place of a file that does not exist, for a message: a broken link, or another kind; else ""."""
+    """Reason for a message why a file does not exist: a broken link, or a file of another kind; else ""."""
     for place in (path, *path.parents):
         if place.is_symlink() and not place.exists():
             return ": it is a link that leads nowhere" if place == path else f": {place.name!r} is a link to nowhere"

@@ -24,7 +24,7 @@ DATA_PARALLEL = "module."
 
 
 def describe(root: object) -> str:
-    """What a torch file holds, as a noun with an article, such as "a checkpoint of PyTorch Lightning"."""
+    """Content of a torch file, as a noun with an article, such as "a checkpoint of PyTorch Lightning"."""
     table = as_table(root)
     if table is not None:
         return _table(table)

@@ -46,7 +46,7 @@ class StorageReference:
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """What one pickle would make."""
+    """Objects that one pickle would make."""
 
     root: object
     names: tuple[str, ...]  # classes and functions, in order of appearance

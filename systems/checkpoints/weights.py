@@ -18,7 +18,7 @@ _KINDS = {
 
 
 def weights_of(loaded: object, *, where: str, wanted: str) -> dict[str, Tensor]:
-    """The state dict in a loaded value; the prefix of torch's DataParallel is taken off.
+    """The state dict in a loaded value; the prefix of torch's DataParallel is removed.
 
     Args:
         where: start of an error's line.

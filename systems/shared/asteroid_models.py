@@ -33,7 +33,7 @@ _FILES = ("pytorch_model.bin", "model.pth")
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
 _INSTALL = "pip install 'tsebench[asteroid]'"
 _TORCHAUDIO = (
-    ". PyPI's torchaudio, which asteroid wants, needs a CUDA build of torch; beside a CPU build run "
+    ". PyPI's torchaudio, which asteroid wants, needs a CUDA build of torch; with a CPU build run "
     "`pip uninstall torch-stoi torchaudio`, or install PyTorch's own CPU build of torchaudio"
 )
 

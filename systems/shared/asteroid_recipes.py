@@ -1,4 +1,4 @@
-"""Checkpoints of asteroid's and SpeakerBeam's recipes: PyTorch Lightning's files, and weights alone beside a conf.yml.
+"""Checkpoints of asteroid's and SpeakerBeam's recipes: PyTorch Lightning's files, and weights with a conf.yml.
 
 Neither names the model's class. It is recognised by the names of the weights; the arguments are those of the recipe's
 configuration, which asteroid's `System` saves as `training_config`, and which lies as conf.yml in the recipe's folder.

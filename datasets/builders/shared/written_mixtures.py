@@ -19,7 +19,7 @@ from ...types import Clip, Mixture, Role, Source, Tag
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spoken:
-    """What a signal of a mixture holds: who speaks, and in which utterance."""
+    """Speaker and utterance of one signal of a mixture."""
 
     speaker: str
     utterance: str

@@ -506,7 +506,7 @@ class TestMissing:
         assert part.card.counts["excluded_mixtures_missing_recording"] == 1
         assert part.card.counts["excluded_mixtures_too_few_recordings"] == 2
         (dirs["wsj0"] / "wsj0/si_et_05/441/441o0302.wav").unlink()
-        with pytest.raises(DatasetError, match=r"since none is left beside the mixtures that need them \(2\) and"):
+        with pytest.raises(DatasetError, match=r"since none is left besides the mixtures that need them \(2\) and"):
             build(_config(), folder / "set", corpus_dirs=dirs)
         with pytest.raises(DatasetError, match=r"has no trial: recordings are missing \(2 of .*2 mixtures need one of"):
             build(_config(), folder / "set", corpus_dirs=dirs, allow_missing=True)

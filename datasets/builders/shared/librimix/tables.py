@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -153,6 +154,15 @@ class EnrollmentMap:
             return "same_file"
         enrolled = source_file(self._rows[clip.mixture_id], clip.source_id)
         return "same_utterance" if enrolled.path == source_file(row, target_id).path else "other"
+
+    def leak_note(self, targets: Iterable[tuple[LibriMixRow, str]], *, left_out: bool) -> str:
+        """Note of a card on enrollments that are the target's own utterance."""
+        kinds = Counter(self.kind(row, name) for row, name in targets)
+        then = "are left out" if left_out else "stay, as in the standard protocol"
+        return (
+            f"of {kinds.total()} enrollments, {kinds['same_utterance'] + kinds['same_file']} are of the target's own "
+            f"utterance, {kinds['same_file']} of these its very file; these trials {then}"
+        )
 
 
 def source_file(row: LibriMixRow, source_id: str) -> ScaledFile:
