@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help quickstart results test test-long kills fuzz lint types clean
+.PHONY: help quickstart results docs test test-long kills fuzz lint types clean
 
 help:  ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/'
@@ -18,6 +18,10 @@ $(VENV)/.dev: $(VENV)/.run
 	$(PIP) --editable '.[dev]'
 	touch $@
 
+$(VENV)/.docs: $(VENV)/.run
+	$(PIP) --editable '.[docs]'
+	touch $@
+
 quickstart: $(VENV)/.run  ## build the embedded sets, run the systems, print the leaderboard
 	$(BIN)/tsebench run quickstart
 
@@ -28,6 +32,10 @@ results: $(VENV)/.run  ## run the papers' experiments on embedded data, write do
 	set -e; for paper in $(PAPERS); do $(BIN)/tsebench run paper/$$paper --set scale=mini; done
 	$(BIN)/tsebench report $(PAPERS:%=runs/%_mini) $(RUNS) --out docs --format results \
 	    --option results.latex=false
+
+docs: $(VENV)/.docs  ## build the documentation site into build/site; warnings are errors
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "build/site/index.html; with search: python -m http.server --directory build/site"
 
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 test: $(VENV)/.dev  ## run the tests
@@ -56,6 +64,7 @@ types: $(VENV)/.dev  ## mypy
 	rm -rf build/types && mkdir -p build/types/tsebench
 	cd build/types/tsebench && ln -s ../../../__init__.py ../../../__main__.py ../../../py.typed $(addprefix ../../../,bench cli core datasets doctor reports systems) .
 	cd build/types && MYPYPATH=. ../../$(BIN)/mypy --config-file ../../pyproject.toml -p tsebench
+	cd build/types && MYPYPATH=.:../../docs/site ../../$(BIN)/mypy --config-file ../../pyproject.toml -m hook
 
 clean:  ## remove what the targets made
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
