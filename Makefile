@@ -62,7 +62,7 @@ lint: $(VENV)/.dev  ## ruff
 # mypy wants the package under its own name; the repository root is the package.
 types: $(VENV)/.dev  ## mypy
 	rm -rf build/types && mkdir -p build/types/tsebench
-	cd build/types/tsebench && ln -s ../../../__init__.py ../../../__main__.py ../../../py.typed $(addprefix ../../../,bench cli core datasets doctor reports systems) .
+	cd build/types/tsebench && ln -s ../../../__init__.py ../../../__main__.py ../../../py.typed $(addprefix ../../../,bench cli core datasets doctor reference reports systems) .
 	cd build/types && MYPYPATH=. ../../$(BIN)/mypy --config-file ../../pyproject.toml -p tsebench
 	cd build/types && MYPYPATH=.:../../docs/site ../../$(BIN)/mypy --config-file ../../pyproject.toml -m hook
 

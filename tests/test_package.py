@@ -13,6 +13,7 @@ import venv
 from pathlib import Path
 
 import pytest
+from helpers.tree import FLOORS
 
 import tsebench
 
@@ -57,7 +58,7 @@ def test_every_package_is_in_the_wheel() -> None:
     listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
     folders = {
         ".".join(["tsebench", *path.parent.relative_to(ROOT).parts])
-        for top in ("bench", "cli", "core", "datasets", "doctor", "reports", "systems")
+        for top in FLOORS
         for path in (ROOT / top).rglob("*.py")
     }
     assert folders | {"tsebench"} == set(listed)

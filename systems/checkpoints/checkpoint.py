@@ -111,9 +111,14 @@ def load_checkpoint(checkpoint: str | Path, *, architecture: str) -> Checkpoint:
     return Checkpoint(card=card, state=state, path=path)
 
 
+def shipped_checkpoints() -> list[str]:
+    """Names of the zoo, sorted."""
+    return sorted(path.parent.name for path in ZOO.glob(f"*/{WEIGHTS}"))
+
+
 def find_checkpoint(checkpoint: str | Path) -> Path:
     """Path of the weights file of a checkpoint, see `load_checkpoint`; a CheckpointError if there is none."""
-    shipped = sorted(path.parent.name for path in ZOO.glob(f"*/{WEIGHTS}"))
+    shipped = shipped_checkpoints()
     candidates = [Path(checkpoint), Path(checkpoint) / WEIGHTS]
     if str(checkpoint) in shipped:
         candidates.append(ZOO / checkpoint / WEIGHTS)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from helpers.paths import ROOT
 
-FLOORS = {"core": 0, "datasets": 1, "systems": 2, "bench": 3, "reports": 4, "doctor": 4, "cli": 5}
+FLOORS = {"core": 0, "datasets": 1, "systems": 2, "bench": 3, "reports": 4, "doctor": 4, "reference": 4, "cli": 5}
 """Package folders of the tree from the ground up; two rooms of one floor share a number."""
 
 

@@ -1,0 +1,50 @@
+"""`tsebench explain`: every key of configs and options, with type, unit, default and meaning."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from typer import Argument
+
+from .commands import command
+from .output import console, say
+
+if TYPE_CHECKING:
+    from ..reference.topic import Kind
+
+EXAMPLES = """
+\b
+Examples:
+  tsebench explain run                    keys of a run config
+  tsebench explain builder sound_mix      parameters of a builder
+  tsebench explain train soundbeam        keys of a network
+  tsebench explain metric wer             value and settings of a metric
+"""
+
+KindName = Annotated[str | None, Argument(metavar="[KIND]", help="run, dataset, builder, corpus, train, system, ...")]
+Name = Annotated[str | None, Argument(metavar="[NAME]", help="Name as in `tsebench list`.")]
+
+
+@command("explain", place=11, summary="Explain every key of configs, and metrics and systems.", examples=EXAMPLES)
+def explain(kind: KindName = None, name: Name = None) -> None:
+    """Explain keys: type, unit, default, meaning, and what they are relative to."""
+    from ..reference.explain import KINDS, kind_of
+    from ..reference.explain import explain as topic
+    from ..reference.print_topic import print_pairs, print_topic
+
+    if kind is None:
+        print_pairs([(f"explain {each.name}{_argument(each)}", each.about) for each in KINDS.values()], console)
+        return
+    chosen = kind_of(kind)
+    if name is None and chosen.general is None:
+        print_pairs([(each, chosen.named(each).summary) for each in chosen.names()] if chosen.named else [], console)
+        return
+    print_topic(topic(kind, name), console)
+    if name is None and chosen.named is not None:
+        say(f"\nNames that `tsebench explain {chosen.name} NAME` takes: {', '.join(chosen.names())}")
+
+
+def _argument(kind: Kind) -> str:
+    if kind.named is None:
+        return ""
+    return " NAME" if kind.general is None else " [NAME]"

@@ -1,0 +1,40 @@
+"""Topics of whole configs: of a run, a data set and a training, and of the networks that can be trained."""
+
+from __future__ import annotations
+
+from ...bench.config import RunConfig
+from ...datasets.config import DatasetConfig
+from ...systems.trainable import TASKS
+from ...systems.training.config import TrainConfig
+from ..topic import Kind, Topic, topic_of, words_of
+
+
+def _run() -> Topic:
+    return topic_of("run", RunConfig, place="a run config, `tsebench run CONFIG`")
+
+
+def _dataset() -> Topic:
+    return topic_of("dataset", DatasetConfig, place="a dataset config, `tsebench build CONFIG`")
+
+
+def _train() -> Topic:
+    return topic_of("train", TrainConfig, place="a training config, `tsebench train CONFIG`")
+
+
+def _net(name: str) -> Topic:
+    task = TASKS.get(name)
+    facts = [("Loss", words_of(type(task)).summary)]
+    return topic_of(
+        f"train {name}", task.net_config, place=f"`net` of a training config with `system: {name}`", facts=facts
+    )
+
+
+RUN = Kind(name="run", about="keys of a run config", general=_run)
+DATASET = Kind(name="dataset", about="keys of a dataset config", general=_dataset)
+TRAIN = Kind(
+    name="train",
+    about="keys of a training config, and with NAME those of a network",
+    names=TASKS.names,
+    named=_net,
+    general=_train,
+)
