@@ -13,6 +13,8 @@ from ..core.text import error_text, safe_text, visible
 
 CRASHED = "crashed"
 """Reason of a value whose worker process ended; a run that goes on tries it again."""
+SILENT_ESTIMATE = "silent_estimate"
+"""End of the reason of a value that does not exist for a silent estimate: "pesq_silent_estimate"."""
 MAX_REASON = 500
 MAX_DETAIL = 1_000_000
 Status = Literal["ok", "undefined", "failed"]

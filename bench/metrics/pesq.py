@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..outcome import FailedValueError
+from ..outcome import SILENT_ESTIMATE, FailedValueError
 from .protocol import MetricInfo
 from .registry import METRICS
 from .shared.pesq_utterances import MAX_UTTERANCES, too_many_utterances
@@ -62,7 +62,7 @@ class Pesq:
         from pesq import BufferTooShortError, NoUtterancesError, PesqError, pesq  # noqa: PLC0415
 
         if not estimate.any():  # the package aligns levels, and divides by the one of the estimate
-            raise FailedValueError("pesq_silent_estimate")
+            raise FailedValueError(f"pesq_{SILENT_ESTIMATE}")
         mode, rate = _pesq_mode(sample_rate_hz, self.mode)
         estimate, reference = (
             _resampled(signal, from_hz=sample_rate_hz, to_hz=rate) for signal in (estimate, reference)

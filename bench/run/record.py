@@ -18,11 +18,13 @@ from ...core.files import write_atomic
 from ...core.json_text import read_json
 from ...core.validation import parse
 from ..metrics.protocol import MetricInfo
+from ..outcome import SILENT_ESTIMATE
 from ..statistics import MOST_RESAMPLES
 from .rank_by import RankBy
 
 _FILE = "run.json"
 _TRIALS = "trials_"
+_BASELINE = "baseline"
 
 
 class _Facts(BaseModel):
@@ -68,6 +70,19 @@ class SystemFacts(_Facts):
     def text(self, key: str) -> str:
         """One field of the card as text, "" if it is missing."""
         return plain(self.card.get(key))
+
+    @property
+    def competes(self) -> bool:
+        """False for baselines and oracles: they are points of reference, shown and never ranked."""
+        return not (self.privileged or self.family == _BASELINE)
+
+    def expects(self, reason: str) -> bool:
+        """Whether a value that failed for this reason is what the card promises.
+
+        A baseline may be silent on purpose, and some metrics have no value for silence. Whatever else goes wrong with
+        it is a failure, as with any other system.
+        """
+        return self.family == _BASELINE and reason.endswith(SILENT_ESTIMATE)
 
 
 class SystemRecord(SystemFacts):

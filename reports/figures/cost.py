@@ -55,20 +55,16 @@ def pareto(data: pd.DataFrame, *, higher_is_better: bool) -> pd.DataFrame:
 def _data(shown: PlotColumn, key: str) -> pd.DataFrame:
     """One line for each system; x is NaN for baselines, oracles and unknown costs."""
     lines = [
-        {"x": _cost(entry, key), "level": _is_level(entry), **record(cell)}
+        {"x": _cost(entry, key), "level": not entry.facts.competes, **record(cell)}
         for entry in shown.table.entries
         if (cell := entry.cells[shown.index]) is not None and cell.n
     ]
     return pd.DataFrame(lines, columns=["x", "level", *COLUMNS])
 
 
-def _is_level(entry: Entry) -> bool:
-    return entry.facts.privileged or entry.facts.family == "baseline"
-
-
 def _cost(entry: Entry, key: str) -> float:
     facts = entry.facts.cost
-    value = None if facts is None or _is_level(entry) else getattr(facts, key)
+    value = None if facts is None or not entry.facts.competes else getattr(facts, key)
     return math.nan if value is None else float(value)
 
 

@@ -25,7 +25,7 @@ def write_markdown(board: Leaderboard, out: Path) -> list[Path]:
 def board_markdown(board: Leaderboard) -> str:
     """The whole report as GitHub-flavoured Markdown."""
     blocks = ["# Leaderboard", *([f"**{markdown(wording.trouble(board))}.**"] if wording.trouble(board) else [])]
-    blocks += [f"- {markdown(remark)}" for remark in board.remarks]
+    blocks += [f"- {markdown(remark)}" for remark in (*board.remarks, *wording.expected(board))]
     for table in board.tables:
         blocks += [f"## {markdown(wording.title(table))}", *_table(table)]
     costs = [[*line.cells, "; ".join(line.notes)] for line in cost_lines(board)]
@@ -33,7 +33,8 @@ def board_markdown(board: Leaderboard) -> str:
     blocks += ["## Contaminated, failed, missing, undefined and flagged trials", _issues(board)]
     blocks += [
         f"Means over trials with {board.level:.0%} bootstrap intervals clustered by mixture. "
-        "○ marks an oracle, which reads the truth; – marks a system that is not ranked; "
+        "○ marks an oracle, which reads the truth, and † a baseline: both are points of reference and not ranked; "
+        "– marks a system that is not ranked for the reason below its table; "
         f"{wording.RANKS}. Δ is the difference on paired trials, with an interval of its own; its p-value "
         "is that of a sign-flip test over mixtures, corrected for all comparisons of the table."
     ]

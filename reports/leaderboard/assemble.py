@@ -20,10 +20,9 @@ from .board import Column, Entry, Leaderboard, Table
 from .issues import find_issues
 from .merge_runs import merge_runs
 from .metric_facts import metric_facts, preferred, ranking_metrics, table_order
-from .ranking import contenders, ranked
+from .ranking import contenders, ranked, why_unranked
 from .run_remarks import name_remarks, other_weights, run_remarks
 from .training_overlap import contamination_issues, find_overlaps, with_warnings
-from .wording import plural
 
 
 def open_board(run_dirs: Sequence[Path], *, rank_by: RankBy = "") -> Leaderboard:
@@ -66,8 +65,8 @@ def leaderboard(
 ) -> Leaderboard:
     """Rank systems on each dataset and stratum.
 
-    Systems that do not differ significantly share a rank. One with missing or failed trials is shown but not ranked,
-    and so is one that reads the truth. Rows of several runs may be given together.
+    Systems that do not differ significantly share a rank. Baselines, oracles, and systems with missing or failed trials
+    are shown but not ranked. Rows of several runs may be given together.
 
     Args:
         rows: of `read_rows`.
@@ -174,31 +173,20 @@ class _TableBuilder:
         trials = self.rows[self.rows["system"] == system]
         if primary is not None:
             trials = trials[trials["metric"] == columns[primary].key]
+        facts = self.facts[system]
+        failed = trials[trials["status"] == "failed"]
+        promised = failed["reason"].map(facts.expects).astype(bool)
         entry = Entry(
             system=system,
-            facts=self.facts[system],
+            facts=facts,
             rank=None,
             note="",
             n_missing=self.n_trials - trials["trial_id"].nunique(),
-            n_failed=trials.loc[trials["status"] == "failed", "trial_id"].nunique(),
+            n_failed=failed["trial_id"].nunique(),
             cells=tuple(own.get(column.key) for column in columns),
             parts=tuple(own.get(column.key) for column in parts),
         )
-        return replace(entry, note=_note(entry, primary))
-
-
-def _note(entry: Entry, primary: int | None) -> str:
-    """Reason for having no rank; "" if the system may have one."""
-    if entry.n_missing:
-        return f"not ranked: {plural(entry.n_missing, 'trial')} missing"
-    if entry.n_failed:
-        return f"not ranked: {plural(entry.n_failed, 'trial')} failed"
-    if entry.facts.privileged:
-        return "oracle: reads the truth"
-    cell = None if primary is None else entry.cells[primary]
-    if cell is None or math.isnan(cell.mean):
-        return "not ranked: no value of the primary metric"
-    return ""
+        return replace(entry, note=why_unranked(entry, primary, n_faults=failed.loc[~promised, "trial_id"].nunique()))
 
 
 def _sorted(entries: Sequence[Entry], columns: Sequence[Column], primary: int | None) -> list[Entry]:

@@ -25,6 +25,9 @@ from ...core.json_fields import CLOSED
 SCHEMA_VERSION: Literal["2.0"] = "2.0"
 """First number: a reader of the older version would be wrong; second: it would lack something."""
 
+ORACLE, BASELINE = "oracle: reads the truth", "baseline: not ranked"
+"""Notes of the entries that have no rank because of what they are."""
+
 
 def _by_metric(cells: tuple[Aggregate | None, ...]) -> dict[str, Aggregate]:
     return {cell.metric: cell for cell in cells if cell is not None}
@@ -107,7 +110,8 @@ class Entry:
 
     Attributes:
         system: displayed name; the run's name follows if two runs disagree on a system's values.
-        rank: from 1, shared by systems that do not differ significantly; None for the reason in `note`.
+        rank: from 1, shared by systems that do not differ significantly; None for the reason in `note`: baselines and
+            oracles have none, nor systems with missing or failed trials.
         warning: overlap of its training data with the dataset, "" if none is known.
         n_missing: expected trials without a row of the primary metric.
         n_failed: trials whose primary metric failed.
@@ -131,6 +135,11 @@ class Entry:
         """No trial is missing or failed."""
         return self.n_missing == 0 and self.n_failed == 0
 
+    @property
+    def by_kind(self) -> bool:
+        """Whether it has no rank because it is an oracle or a baseline, and for no other reason."""
+        return self.note in {ORACLE, BASELINE}
+
 
 @with_config(CLOSED)
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,8 +152,8 @@ class Table:
         n_trials: number of trials that each system should have.
         parts: metrics that are parts of one of the columns, and are shown in its cells.
         primary_key: key of the column that sorts the table, or None if no direction is known.
-        leader: ranked system with the best mean that is no baseline, if any; else the best ranked.
-        rival: system that the summary compares the leader with.
+        leader: ranked system with the best mean; its rank is 1.
+        rival: system that the summary compares the leader with; it may be a baseline.
     """
 
     dataset: str
@@ -240,6 +249,12 @@ class Leaderboard:
     def systems(self) -> tuple[str, ...]:
         """Names of the systems, sorted."""
         return tuple(self.system_facts)
+
+    def alarms(self, issue: Issue) -> bool:
+        """Whether an issue is a fault: something failed, is missing or contaminated that no card promises."""
+        if issue.status == "failed":
+            return not self.system_facts.get(issue.system, SystemFacts()).expects(issue.reason)
+        return issue.status in {"missing", "contaminated"}
 
     def of(self, dataset: str) -> tuple[Table, ...]:
         """The tables of one dataset."""

@@ -1,4 +1,9 @@
-"""Leader of a table, gaps to it, and systems that share a rank."""
+"""Which systems of a table are ranked, its leader, gaps to it, and systems that share a rank.
+
+Ranked are the systems that compete: baselines (the mixture, silence) and oracles are points of reference, as in the
+tables of papers. Where the target is absent, silence would win by definition. The leader is the first of the ranked
+systems, and has rank 1; bold values and fronts follow the same rule.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +16,8 @@ import pandas as pd
 
 from ...bench.statistics.aggregate import Aggregate
 from ...bench.statistics.comparison import compare_pairs, rank_groups
-from .board import Entry, Leaderboard, Table
+from .board import BASELINE, ORACLE, Entry, Leaderboard, Table
+from .wording import plural
 
 
 def ranked(table: Table, rows: pd.DataFrame, *, level: float, resamples: int, seed: int) -> Table:
@@ -25,9 +31,9 @@ def ranked(table: Table, rows: pd.DataFrame, *, level: float, resamples: int, se
         rows: merged rows of the table's stratum.
     """
     names = [entry.system for entry in table.entries if not entry.note]
-    leader = _leader(table)
-    if leader is None or table.primary is None:
+    if not names or table.primary is None:
         return table
+    leader = names[0]
     others = [entry.system for entry in table.entries if entry.system != leader]
     pairs = [(system, leader) for system in others]
     pairs += [pair for pair in combinations(names, 2) if leader not in pair]
@@ -47,32 +53,47 @@ def ranked(table: Table, rows: pd.DataFrame, *, level: float, resamples: int, se
     return replace(table, entries=entries, leader=leader, rival=_rival(table, leader))
 
 
-def _leader(table: Table) -> str | None:
-    candidates = [entry for entry in table.entries if not entry.note]
-    contenders = [entry for entry in candidates if entry.facts.family != "baseline"]
-    return next((entry.system for entry in (*contenders, *candidates)), None)
+def why_unranked(entry: Entry, primary: int | None, *, n_faults: int) -> str:
+    """Reason for having no rank; "" if the system has one.
+
+    Args:
+        entry: its own note does not matter.
+        primary: index of the column that sorts the table.
+        n_faults: trials whose primary metric failed, apart from failures that the system's card promises.
+    """
+    if entry.n_missing:
+        return f"not ranked: {plural(entry.n_missing, 'trial')} missing"
+    if n_faults:
+        return f"not ranked: {plural(n_faults, 'trial')} failed"
+    if not entry.facts.competes:
+        return ORACLE if entry.facts.privileged else BASELINE
+    cell = None if primary is None else entry.cells[primary]
+    if cell is None or math.isnan(cell.mean):
+        return "not ranked: no value of the primary metric"
+    return ""
 
 
 def _rival(table: Table, leader: str) -> str | None:
-    """The system that the leader is compared with: the best other ranked one, also silence or the mixture.
+    """The system that the leader is compared with: the best other ranked one, or a baseline that is better.
 
-    Where the target is absent, silence is right by definition: there the next contender, or else the unprocessed
+    Where the target is absent, silence is right by definition: there the next ranked one, or else the unprocessed
     mixture.
     """
-    others = [entry for entry in table.entries if not entry.note and entry.system != leader]
+    others = [e for e in table.entries if e.system != leader and not e.facts.privileged and table.primary_cell(e)]
+    ranked = [entry for entry in others if not entry.note]
+    baselines = [entry for entry in others if entry.by_kind]
     if table.primary is None or table.columns[table.primary].facts.scope == "present":
-        return next((entry.system for entry in others), None)
-    contenders = [entry for entry in others if entry.facts.family != "baseline"]
-    mixture = [entry for entry in others if entry.system == "mixture"]
-    return next((entry.system for entry in (*contenders, *mixture, *others)), None)
+        return next((entry.system for entry in others if entry in ranked or entry in baselines), None)
+    mixture = [entry for entry in baselines if entry.system == "mixture"]
+    return next((entry.system for entry in (*ranked, *mixture, *baselines)), None)
 
 
 def tie_groups(board: Leaderboard, table: Table, index: int) -> Mapping[str, int]:
     """Group of each system: 1 for the best and all that do not differ from it.
 
     The groups of the primary metric are the ranks of the table. Those of another metric are made alike: all pairs are
-    compared on paired trials, and corrected together. Oracles, systems with missing or failed trials, and metrics
-    without a direction have none.
+    compared on paired trials, and corrected together. Oracles, baselines, systems with missing or failed trials, and
+    metrics without a direction have none.
     Without rows, only equal means share a group.
     """
     column = table.columns[index]
@@ -104,7 +125,8 @@ def contenders(entries: Iterable[Entry], index: int) -> dict[str, Aggregate]:
         entry.system: cell
         for entry in entries
         if (cell := entry.cells[index]) is not None
-        and not (entry.facts.privileged or entry.n_missing or cell.n_failed)
+        and entry.facts.competes
+        and not (entry.n_missing or cell.n_failed)
         and not math.isnan(cell.mean)
     }
 

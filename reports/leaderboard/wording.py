@@ -6,7 +6,7 @@ import math
 
 from ...bench.statistics.aggregate import Aggregate
 from ...bench.statistics.comparison import ALPHA, Difference
-from .board import Column, Entry, Issue, Leaderboard, Table
+from .board import BASELINE, Column, Entry, Issue, Leaderboard, Table
 
 NOTHING = "—"
 RANKS = f"ranks are groups: systems of one rank do not differ significantly (p ≥ {ALPHA:g} after Holm)"
@@ -75,9 +75,11 @@ def heading(column: Column) -> str:
 
 
 def rank(entry: Entry) -> str:
-    """The rank, or a mark in its place: ○ for an oracle, – for an unranked system."""
+    """The rank, or a mark in its place: ○ for an oracle, † for a baseline, – for any other unranked system."""
     if entry.rank is not None:
         return str(entry.rank)
+    if entry.note == BASELINE:
+        return "†"
     return "○" if entry.complete and entry.facts.privileged else "–"
 
 
@@ -162,23 +164,40 @@ def warnings(table: Table) -> list[str]:
 
 
 def unranked(table: Table) -> list[str]:
-    """Reasons for having no rank, oracles left out: "soundbeam: not ranked: ..."."""
-    return [
-        f"{entry.system}: {entry.note}"
-        for entry in table.entries
-        if entry.note and not (entry.complete and entry.facts.privileged)
-    ]
+    """Reasons for having no rank, oracles and baselines left out: "soundbeam: not ranked: ..."."""
+    return [f"{entry.system}: {entry.note}" for entry in table.entries if entry.note and not entry.by_kind]
 
 
 def trouble(board: Leaderboard) -> str:
     """One sentence on what failed, is missing, or was trained on; "" if nothing."""
+    alarming = [issue for issue in board.issues if board.alarms(issue)]
     parts = []
     for status, what in (("failed", "with a value that failed"), ("missing", "missing")):
-        count = sum(issue.n_trials for issue in board.issues if issue.status == status)
+        count = sum(issue.n_trials for issue in alarming if issue.status == status)
         if count:
             parts.append(f"{plural(count, 'trial')} {what}")
     sentences = [f"{' and '.join(parts)}, counted for each system"] if parts else []
-    trained = {issue.system for issue in board.issues if issue.status == "contaminated"}
+    trained = {issue.system for issue in alarming if issue.status == "contaminated"}
     if trained:
         sentences.append(f"trained on part of a test set: {', '.join(sorted(trained))}")
     return "; ".join(sentences)
+
+
+def expected(board: Leaderboard) -> list[str]:
+    """Sentences on failures that the card of a baseline promises: silence has no PESQ."""
+    return [
+        f"{issue.system} has no {', '.join(issue.metrics)} on {plural(issue.n_trials, 'trial')} of {issue.dataset} "
+        f"{issue.condition} ({issue.reason}), as is expected of a baseline"
+        for issue in board.issues
+        if issue.status == "failed" and not board.alarms(issue)
+    ]
+
+
+def alarmed(board: Leaderboard) -> frozenset[tuple[str, str, str, str]]:
+    """Dataset, condition, system and metric of the cells that hold a fault."""
+    return frozenset(
+        (issue.dataset, issue.condition, issue.system, metric)
+        for issue in board.issues
+        if board.alarms(issue)
+        for metric in issue.metrics
+    )

@@ -163,7 +163,7 @@ def primary_column(table: Table) -> Column | None:
 def _priority(entry: Entry, table: Table) -> int:
     if entry.system == table.leader:
         return 0
-    return 2 if entry.facts.privileged or entry.facts.family == "baseline" else 1
+    return 1 if entry.facts.competes else 2
 
 
 def _ends_first(ordered: ValuedTrials) -> Iterator[Valued]:

@@ -10,6 +10,7 @@ from ...core.errors import OutputError
 from ...core.files import make_folder
 from ...core.text import error_text
 from ..leaderboard.board import Column, Entry, Leaderboard, Table
+from ..leaderboard.wording import alarmed
 from ..tables.cost_lines import HEADINGS, cost_lines
 from ..trial_audio import RunAudio, open_audio
 from .charts.axes import bars
@@ -97,6 +98,7 @@ def _index(board: Leaderboard, slices: Sliced, pages: Sequence[TrialPage]) -> st
         "report.html.j2",
         scripts=("theme.js", "sort.js", "tables.js"),
         board=board,
+        faults=alarmed(board),
         bars=bars,
         charts=charts,
         legend=legend,
@@ -127,6 +129,7 @@ def _system(board: Leaderboard, system: str, slices: Sliced, order: TrialOrder, 
         "system.html.j2",
         scripts=("theme.js", "sort.js"),
         board=board,
+        faults=alarmed(board),
         system=system,
         facts=facts,
         cost=list(zip(HEADINGS[1:], line.cells[1:], strict=True)) if line else [],

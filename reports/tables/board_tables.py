@@ -12,7 +12,7 @@ from .cost_lines import HEADINGS, cost_lines
 from .table import Cell, Head, Note, Notes, PrintedTable, Row, file_stem
 
 _BASELINE, _ORACLE = "†", "○"
-_MARKS = {_ORACLE: "oracle: it reads the truth and is not ranked", _BASELINE: "baseline"}
+_MARKS = {_ORACLE: "oracle: it reads the truth and is not ranked", _BASELINE: "baseline, not ranked"}
 
 
 def print_table(board: Leaderboard, table: Table, *, intervals: bool = True) -> PrintedTable:
@@ -57,10 +57,9 @@ class _Printer:
         )
 
     def _row(self, entry: Entry, groups: list[Mapping[str, int]]) -> Row:
-        oracle = entry.complete and entry.facts.privileged
-        notes = ("" if oracle else entry.note, entry.warning)
+        notes = ("" if entry.by_kind else entry.note, entry.warning)
         marks = [
-            *([_BASELINE] if entry.facts.family == "baseline" else []),
+            *([_BASELINE] if entry.facts.family == "baseline" and rank(entry) != _BASELINE else []),
             *([_ORACLE] if entry.facts.privileged and rank(entry) != _ORACLE else []),
             *(self.notes.mark(note) for note in notes if note),
         ]

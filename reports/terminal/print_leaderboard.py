@@ -11,21 +11,25 @@ from ..leaderboard import wording
 from ..leaderboard.board import Entry, Leaderboard, Table
 
 _NAME = 24  # characters of a system's name that are never wrapped
+Faults = frozenset[tuple[str, str, str, str]]
+
 _ISSUES = 5  # named below the tables; the reports have them all
 
 
 def print_leaderboard(board: Leaderboard, console: Console) -> None:
     """Print tables, verdicts and issues; needs 80 columns."""
+    faults = wording.alarmed(board)
     for dataset in board.datasets:
-        console.print(_grid(board.of(dataset)))
+        console.print(_grid(board.of(dataset), faults))
         for table in board.of(dataset):
             _print_verdict(table, console)
         console.print()
     print_remarks(board, console)
     console.print(
         Text(
-            f"mean ± half of the {board.level:.0%} interval; ○ oracle (reads the truth); – not ranked; ! failed, "
-            f"undefined or floored trials; p: of the difference to the leader; {wording.RANKS}",
+            f"mean ± half of the {board.level:.0%} interval; ○ oracle (reads the truth) and † baseline: points of "
+            "reference, not ranked; – not ranked; ! failed, undefined or floored trials; p: of the difference to the "
+            f"leader; {wording.RANKS}",
             style="dim",
         )
     )
@@ -35,6 +39,8 @@ def print_remarks(board: Leaderboard, console: Console) -> None:
     """Print the remarks on the runs, and failed and missing trials."""
     for remark in board.remarks:
         console.print(Text(f"note: {remark}", style="yellow"))
+    for sentence in wording.expected(board):
+        console.print(Text(f"note: {sentence}", style="dim"))
     if wording.trouble(board):
         console.print(Text(wording.trouble(board), style="bold red"))
         _print_issues(board, console)
@@ -53,7 +59,7 @@ def _print_verdict(table: Table, console: Console) -> None:
         console.print(Text(f"{table.condition}: {note}", style="yellow"))
 
 
-def _grid(tables: tuple[Table, ...]) -> Grid:
+def _grid(tables: tuple[Table, ...], faults: Faults) -> Grid:
     columns = {column.key: column for table in tables for column in table.columns}
     # A terminal is narrow: where there is an improvement, the value itself is left to the reports.
     keys = [key for key, column in columns.items() if column.facts.improvement not in columns]
@@ -70,26 +76,26 @@ def _grid(tables: tuple[Table, ...]) -> Grid:
         section = Text(f"{table.condition}\n{wording.plural(table.n_trials, 'trial')}", style="cyan")
         grid.add_row("", section, *[""] * (len(keys) + 1))
         for entry in table.entries:
-            grid.add_row(*_row(table, entry, keys))
+            grid.add_row(*_row(table, entry, keys, faults))
         grid.add_section()
     return grid
 
 
-def _row(table: Table, entry: Entry, keys: list[str]) -> list[Text]:
+def _row(table: Table, entry: Entry, keys: list[str], faults: Faults) -> list[Text]:
     dim = "" if entry.rank is not None else "dim"
     name = Text(entry.system, style="bold" if entry.system == table.leader else dim)
-    if not entry.complete:
+    if not (entry.complete or entry.by_kind):
         lost = entry.n_missing + entry.n_failed
         name.append(f"\n{lost}/{table.n_trials} lost", style="red")
     if entry.warning:
         name.append("\ntrained on test data", style="red")
     places = {column.key: i for i, column in enumerate(table.columns)}
-    cells = [_cell(table, entry, places[key]) if key in places else Text("") for key in keys]
+    cells = [_cell(table, entry, places[key], faults) if key in places else Text("") for key in keys]
     chance = wording.p_digits(entry.gap).replace("< 0.", "<.") if entry.gap else ""
     return [Text(wording.rank(entry), style=dim), name, *cells, Text(chance, style="dim")]
 
 
-def _cell(table: Table, entry: Entry, index: int) -> Text:
+def _cell(table: Table, entry: Entry, index: int, faults: Faults) -> Text:
     column, cell = table.columns[index], entry.cells[index]
     if cell is None or not cell.applies:
         return Text(wording.NOTHING, style="dim")
@@ -97,12 +103,13 @@ def _cell(table: Table, entry: Entry, index: int) -> Text:
     text = Text(wording.number(cell.mean, column.facts.unit), style=style)
     text.append(f" {wording.half_width(cell, column.facts.unit)}", style="dim not bold default")
     if wording.flags(cell, table.n_trials):
-        text.append("!", style="red")
+        fault = (table.dataset, table.condition, entry.system, column.key) in faults
+        text.append("!", style="red" if fault else "dim not bold default")
     return text
 
 
 def _print_issues(board: Leaderboard, console: Console) -> None:
-    grave = [issue for issue in board.issues if issue.status in ("failed", "missing")]
+    grave = [issue for issue in board.issues if issue.status in ("failed", "missing") and board.alarms(issue)]
     for issue in grave[:_ISSUES]:
         first = f" ({', '.join(issue.first_trials)})" if issue.first_trials else ""
         where = f"{issue.system}, {issue.dataset} {issue.condition}"

@@ -118,7 +118,7 @@ def test_ranks_leader_rival_and_gap(tmp_path: Path) -> None:
         ("oracle", None),
         ("net", 1),
         ("old", 2),
-        ("mixture", 3),
+        ("mixture", None),
     ]
     assert table.entries[0].note == "oracle: reads the truth"
     assert (table.leader, table.rival) == ("net", "old")
@@ -161,7 +161,7 @@ def test_systems_that_do_not_differ_share_a_rank(tmp_path: Path) -> None:
 def test_too_few_mixtures_for_ranks(tmp_path: Path) -> None:
     """Five mixtures: the smallest p-value is 1/16, however far the systems are apart."""
     table = only(board_of(tmp_path, [r for r in ordinary() if r.trial_id < "t010"]))
-    assert [entry.rank for entry in table.entries] == [None, 1, 1, 1]
+    assert [entry.rank for entry in table.entries] == [None, 1, 1, None]
     gap = table.entries[2].gap
     assert gap is not None
     assert gap.p_value == 1 / 16
@@ -235,7 +235,7 @@ def test_missing_and_failed_trials_take_the_rank_away(tmp_path: Path) -> None:
     notes = {entry.system: (entry.rank, entry.note) for entry in table.entries}
     assert notes["net"] == (None, "not ranked: 1 trial failed")
     assert notes["old"] == (None, "not ranked: 1 trial missing")
-    assert notes["mixture"] == (1, "")
+    assert notes["mixture"] == (None, "baseline: not ranked")
     assert [entry.system for entry in table.entries][-2:] == ["net", "old"]
     found = [(i.system, i.status, i.reason, i.n_trials, i.first_trials) for i in board.issues]
     assert found == [("old", "missing", "no row", 1, ("t007",)), ("net", "failed", "non_finite", 1, ("t003",))]

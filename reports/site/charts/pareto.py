@@ -134,9 +134,9 @@ def _axes(prices: Sequence[float], low: float, high: float) -> tuple[_Axis, _Axi
 
 
 def _front(found: Sequence[tuple[Entry, Aggregate, float]], *, higher: bool) -> set[str]:
-    """Systems that are better than every cheaper one; an oracle is a bound, no competitor."""
+    """Systems that are better than every cheaper one, of those that compete."""
     sign = 1.0 if higher else -1.0
-    fair = [(p, sign * cell.mean, e.system) for e, cell, p in found if not e.facts.privileged]
+    fair = [(p, sign * cell.mean, e.system) for e, cell, p in found if e.facts.competes]
     return {
         name
         for price, value, name in fair

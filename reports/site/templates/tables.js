@@ -38,7 +38,7 @@
     place.replaceChildren(number(mean, digits));
     place.append(small(low === null ? "" : `[${number(low, digits)}, ${number(high, digits)}]`));
     if (n !== count - inapplicable) place.append(small(`n=${n}`));
-    if (failed) place.append(small(`${failed} failed`, true));
+    if (failed) place.append(small(`${failed} failed`, !("quiet" in place.dataset)));
     if (undefined_) place.append(small(`${undefined_} undefined`));
     if (floored) place.append(small(`${floored} floored`));
   };

@@ -252,6 +252,16 @@ def test_every_system_trial_and_metric_has_one_row(sounds: Path, speech: Path, t
     assert (record.trials, record.failed_trials) == (54, 0)
 
 
+def test_what_is_expected_of_a_baseline_is_no_failed_trial(speech: Path, tmp_path: Path) -> None:
+    """PESQ has no value for silence: as a baseline promises it, and a network does not."""
+    mute = {"name": "scripted", "options": {"gain": 0.0}}
+    result = go(tmp_path / "a", speech, systems=["silence", mute], metrics=["pesq"])
+    rows = rows_of(tmp_path / "a")
+    assert set(zip(rows.status, rows.reason, strict=True)) == {("failed", "pesq_silent_estimate")}
+    assert result.trials == 2 * 6
+    assert result.failed_trials == 6
+
+
 def test_rows_hold_the_facts_of_their_trial(sounds: Path, tmp_path: Path) -> None:
     go(tmp_path / "a", sounds)
     rows = rows_of(tmp_path / "a").set_index("trial_id")
