@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
+
 from ...core.allocator import give_back_freed_memory
 from ...core.errors import OutputError
 from ...core.files import make_folder
@@ -140,7 +142,8 @@ def _remove_others(folder: Path, shards: Sequence[Path]) -> None:
 def _failed_trials(shard: Path, record: RunRecord) -> int:
     """Trials of which no metric has a value, and at least one failed, unless its system's card promises that."""
     rows = read_shard(shard)
-    promised = [record.systems[s].expects(r) for s, r in zip(rows["system"], rows["reason"], strict=True)]
+    pairs = zip(rows["system"], rows["reason"], strict=True)
+    promised = pd.Series([record.systems[system].expects(reason) for system, reason in pairs], index=rows.index)
     statuses = rows["status"].mask(promised, "expected").groupby(rows["trial_id"]).agg(set)
     return sum(1 for found in statuses if "failed" in found and "ok" not in found)
 
