@@ -3,46 +3,112 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from typer import Argument
 
-from ..core.errors import UnknownNameError
+from ..core.errors import UnknownNameError, suggest
 from .commands import command
-from .output import console
+from .output import console, print_warning
 
 if TYPE_CHECKING:
     from ..core.registry import Registry
 
-Kind = Annotated[str, Argument(metavar="KIND", help="systems, datasets, metrics, corpora, builders or reports.")]
+Kind = Annotated[
+    str,
+    Argument(
+        metavar="KIND",
+        help="systems, datasets, metrics, corpora, builders, reports, figures, recognisers, "
+        "or plugins: what other packages add.",
+    ),
+]
 Lines = Iterator[tuple[str, str]]
 T = TypeVar("T")
 
 
-@command("list", place=10, summary="List systems, datasets, metrics, corpora, builders or reports.")
+@command("list", place=10, summary="List systems, datasets, metrics, corpora, builders, reports, plugins ...")
 def list_names(what: Kind) -> None:
-    """List registered or shipped names, one line each."""
+    """List registered or shipped names, one line each; plug-ins that cannot be used are named on standard error."""
     listings = _listings()
     if what not in listings:
         raise UnknownNameError("kind of listing", what, listings)
     for name, text in listings[what]():
         console.print(f"{name:<18} {text}", highlight=False, markup=False, soft_wrap=True)
+    chosen = _registries().values() if what == "plugins" else filter(None, [_registries().get(what)])
+    for problem in dict.fromkeys(str(error) for registry in chosen for error in registry.problems().values()):
+        print_warning(problem)
+    if what == "plugins":
+        _warn_of_groups()
 
 
 def _listings() -> Mapping[str, Callable[[], Lines]]:
+    registries = _registries()
+    documented = ("systems", "builders", "corpora", "reports", "figures", "recognisers")
+    return {
+        "datasets": _datasets,
+        "metrics": _metrics,
+        "plugins": _plug_ins,
+        **{name: partial(_documented, registries[name]) for name in documented},
+    }
+
+
+def _registries() -> Mapping[str, Registry[Any]]:
+    """Registries that other packages can add to."""
+    from ..bench.asr.protocol import RECOGNISERS
+    from ..bench.metrics.registry import METRICS
+    from ..datasets.protocols import renderer
     from ..datasets.protocols.builder import BUILDERS
     from ..datasets.protocols.corpus import CORPORA
+    from ..reports.figures.registry import FIGURES
     from ..reports.formats.registry import REPORTS
+    from ..reports.papers.table_files import PAPER_TABLES
     from ..systems.registry import SYSTEMS
+    from ..systems.trainable import TASKS
 
     return {
-        "systems": lambda: _documented(SYSTEMS),
-        "datasets": _datasets,
-        "builders": lambda: _documented(BUILDERS),
-        "corpora": lambda: _documented(CORPORA),
-        "metrics": _metrics,
-        "reports": lambda: _documented(REPORTS),
+        "systems": SYSTEMS,
+        "tasks": TASKS,
+        "corpora": CORPORA,
+        "builders": BUILDERS,
+        "renderers": renderer.RENDERERS,
+        "source_renderers": renderer.SOURCE_RENDERERS,
+        "trees": renderer.TREES,
+        "sidecars": renderer.SIDECARS,
+        "metrics": METRICS,
+        "recognisers": RECOGNISERS,
+        "reports": REPORTS,
+        "figures": FIGURES,
+        "paper_tables": PAPER_TABLES,
     }
+
+
+def _plug_ins() -> Lines:
+    """Entry points of other packages, with kind, package and version."""
+    from ..core.plug_ins import installed_groups, package_of
+
+    groups = installed_groups()
+    for registry in _registries().values():
+        broken = registry.problems()
+        for point in groups.get(registry.group, []):
+            version = f" {point.dist.version}" if point.dist else ""
+            state = "cannot be used" if point.name in broken else point.value
+            yield point.name, f"{registry.kind} of {package_of(point)}{version}: {state}"
+
+
+def _warn_of_groups() -> None:
+    """Name entry-point groups that no registry reads."""
+    from ..core.plug_ins import installed_groups, package_of
+
+    registries = _registries()
+    known = {registry.group for registry in registries.values()}
+    for group, points in installed_groups().items():
+        if group not in known:
+            packages = ", ".join(sorted({package_of(point) for point in points}))
+            meant = registries.get(group.rpartition(".")[2])
+            fix = f"; write {meant.group!r}" if meant else suggest(group, known)
+            problem = f"package {packages!r}: nothing reads the entry-point group {group!r}{fix}"
+            print_warning(f"{problem}, in the package's pyproject.toml, and install it again")
 
 
 def _documented(registry: Registry[T]) -> Lines:

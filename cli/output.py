@@ -42,6 +42,13 @@ def print_error(text: str) -> None:
     )
 
 
+def print_warning(text: str) -> None:
+    """Print a message as one line to standard error, for something that the command goes on without."""
+    SafeConsole(stderr=True).print(
+        f"tsebench: warning: {one_line(text)}", style="yellow", markup=False, highlight=False, soft_wrap=True
+    )
+
+
 def formats_of(text: str) -> tuple[str, ...]:
     """Parse and check names of report formats, before any long work."""
     from ..reports.formats.registry import load_report

@@ -35,11 +35,16 @@ class ConfigError(TsebenchError):
 
 
 class UnknownNameError(ConfigError):
-    """A name is not in a registry or not a key of a config; the message suggests the nearest."""
+    """A name is not in a registry or not a key of a config; the message suggests the nearest.
 
-    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+    `broken` are plug-ins that cannot be loaded, and might have it.
+    """
+
+    def __init__(self, kind: str, name: str, known: Iterable[str], *, broken: Iterable[str] = ()) -> None:
         self.kind, self.name, self.known = kind, name, sorted(known)
-        super().__init__(f"unknown {kind} {name!r}{suggest(name, self.known)}")
+        lost = sorted(broken)
+        more = f"; plug-ins that cannot be used: {listed(lost, length=80)}" if lost else ""
+        super().__init__(f"unknown {kind} {name!r}{suggest(name, self.known)}{more}")
 
 
 class DuplicateNameError(TsebenchError):

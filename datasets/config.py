@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import Field
 
 from ..core.config_files import find_config, read_yaml
+from ..core.entry_checks import face_problem
 from ..core.errors import ConfigError, CorpusError
 from ..core.validation import StrictModel, call_with, parse
 from .protocols.builder import BUILDERS, BuildContext, Builder
@@ -112,6 +113,10 @@ def open_corpora(
                 )
             given["root"] = corpus_dirs[name]
         corpora[name] = call_with(factory, config.options, where=f"corpus {name!r}", given=given)
+        if problem := face_problem(corpora[name], Corpus):
+            raise ConfigError(
+                f"corpus {name!r} ({config.kind}) cannot be used: {problem}; correct it (docs/plugins.md)"
+            )
     return corpora
 
 
@@ -130,4 +135,6 @@ def open_builder(
     )
     where = f"dataset {config.name!r} ({config.builder})"
     builder = call_with(factory, config.params, where=where, given={"context": context})
+    if problem := face_problem(builder, Builder):
+        raise ConfigError(f"{where}: the builder cannot be used: {problem}; correct it (docs/plugins.md)")
     return OpenedBuilder(config, context, builder)

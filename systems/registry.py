@@ -5,17 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..core.entry_checks import call_problem, face_problem, type_problem
+from ..core.errors import ConfigError
 from ..core.registry import Registry
 from ..core.validation import call_with
-from .protocol import AnySystem
+from .protocol import AnySystem, PrivilegedSystem, System, SystemCard
 
 RESERVED = ("metrics",)
 """`tsebench doctor metrics` checks the metrics."""
 
 SystemFactory = Callable[..., AnySystem]
 
+
+def _problem(factory: SystemFactory) -> str:
+    """Why a class or function cannot be a system."""
+    faces = face_problem(factory, System, PrivilegedSystem) if isinstance(factory, type) else ""
+    return call_problem(factory, keywords=["device"]) or faces
+
+
 SYSTEMS: Registry[SystemFactory] = Registry(
-    "system", package="tsebench.systems", group="tsebench.systems", reserved=RESERVED
+    "system", package="tsebench.systems", group="tsebench.systems", reserved=RESERVED, check=_problem
 )
 register_system = SYSTEMS.register
 
@@ -27,8 +36,12 @@ def load_system(name: str, /, *, device: str = "cpu", **options: Any) -> AnySyst
 
     Raises:
         UnknownNameError: no such system.
-        ConfigError: an option is unknown or has the wrong type.
+        ConfigError: an option is unknown or has the wrong type, or the system lacks a method or its card.
         CheckpointError: its weights are missing, unsafe or do not fit.
     """
     factory = SYSTEMS.get(name)
-    return call_with(factory, options, where=f"system {name!r}", given={"device": device})
+    system = call_with(factory, options, where=f"system {name!r}", given={"device": device})
+    problem = face_problem(system, System, PrivilegedSystem) or type_problem("card", system.card, SystemCard)
+    if problem:
+        raise ConfigError(f"system {name!r} cannot be used: {problem}; correct it (docs/plugins.md)")
+    return system

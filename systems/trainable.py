@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 import torch
 from torch import Tensor, nn
 
+from ..core.entry_checks import face_problem
 from ..core.progress import ProgressFactory
 from ..core.registry import Registry
 from ..core.validation import StrictModel
@@ -111,4 +112,13 @@ class PreparingTask(Task[Config, Net], Protocol[Config, Net]):
         ...
 
 
-TASKS: Registry[AnyTask] = Registry("trainable system", package="tsebench.systems", group="tsebench.tasks")
+def _problem(task: AnyTask) -> str:
+    """Why an object cannot be a task."""
+    if isinstance(task, type):
+        return f"{task.__qualname__} is a class; register an object of it, {task.__qualname__}()"
+    return face_problem(task, Task)
+
+
+TASKS: Registry[AnyTask] = Registry(
+    "trainable system", package="tsebench.systems", group="tsebench.tasks", check=_problem
+)

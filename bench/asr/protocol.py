@@ -15,6 +15,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ...core.entry_checks import call_problem
 from ...core.errors import ConfigError
 from ...core.registry import Registry
 
@@ -62,8 +63,13 @@ class RecogniserFactory(Protocol):
         """
 
 
+def _problem(factory: RecogniserFactory) -> str:
+    """Why a class or function makes no recogniser."""
+    return call_problem(factory, positional=["argument"], keywords=["device", "grammar", "batch_size"])
+
+
 RECOGNISERS: Registry[RecogniserFactory] = Registry(
-    "recogniser", package="tsebench.bench.asr", group="tsebench.recognisers"
+    "recogniser", package="tsebench.bench.asr", group="tsebench.recognisers", check=_problem
 )
 
 

@@ -8,13 +8,26 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from ...core.entry_checks import call_problem, face_problem, type_problem
 from ...core.errors import ConfigError
 from ...core.registry import Registry
-from .protocol import Metric, MetricInfo
+from .protocol import AnswerMetric, BatchMetric, FileMetric, Metric, MetricInfo
 
 MetricFactory = Callable[..., Metric]
 
-METRICS: Registry[MetricFactory] = Registry("metric", package="tsebench.bench.metrics", group="tsebench.metrics")
+
+def _problem(factory: MetricFactory) -> str:
+    """Why a class or function makes no metric: it is called without settings, as for a list of all metrics."""
+    if problem := call_problem(factory):
+        return problem
+    metric = factory()
+    problem = face_problem(metric, BatchMetric, FileMetric, AnswerMetric)
+    return problem or type_problem("info", metric.info, MetricInfo)
+
+
+METRICS: Registry[MetricFactory] = Registry(
+    "metric", package="tsebench.bench.metrics", group="tsebench.metrics", check=_problem
+)
 """Makers of metrics by name.
 
 All their arguments are keywords with defaults: a metric's settings. Those called `device` and `grammar` are given by

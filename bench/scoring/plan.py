@@ -102,7 +102,10 @@ def plan_metrics(choices: Sequence[str | MetricSpec], *, context: MetricContext 
     improvements: dict[str, DerivedMetric] = {}
     for choice in (MetricSpec(name=c) if isinstance(c, str) else c for c in choices):
         if choice.name not in METRICS and choice.name not in base_of:
-            raise UnknownNameError("metric", choice.name, [*METRICS, *base_of])
+            problems = METRICS.problems()
+            if choice.name in problems:
+                raise problems[choice.name]
+            raise UnknownNameError("metric", choice.name, [*METRICS, *base_of], broken=problems)
         name = base_of.get(choice.name, choice.name)
         if name not in metrics:
             metrics[name] = load_metric(name, choice.options, context=context)

@@ -10,6 +10,7 @@ from typing import Annotated, Protocol, TypeVar
 import numpy as np
 from pydantic import Field
 
+from ...core.entry_checks import call_problem, face_problem
 from ...core.errors import ConfigError, DatasetError, suggest
 from ...core.registry import Registry
 from ...core.validation import StrictModel
@@ -89,8 +90,15 @@ class Builder(Protocol):
 
 BuilderFactory = Callable[..., Builder]
 
+
+def _problem(factory: BuilderFactory) -> str:
+    """Why a class or function cannot be a builder."""
+    faces = face_problem(factory, Builder) if isinstance(factory, type) else ""
+    return call_problem(factory, keywords=["context"]) or faces
+
+
 BUILDERS: Registry[BuilderFactory] = Registry(
-    "builder", package="tsebench.datasets.builders", group="tsebench.datasets"
+    "builder", package="tsebench.datasets.builders", group="tsebench.datasets", check=_problem
 )
 
 

@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from ...core.entry_checks import call_problem, face_problem
 from ...core.registry import Registry
 
 Samples = NDArray[np.float32]
@@ -131,7 +132,16 @@ class VideoCorpus(Corpus, Protocol):
 CorpusFactory = Callable[..., Corpus]
 Corpora = Mapping[str, Corpus]
 
-CORPORA: Registry[CorpusFactory] = Registry("corpus", package="tsebench.datasets.corpora", group="tsebench.corpora")
+
+def _problem(factory: CorpusFactory) -> str:
+    """Why a class or function cannot be a corpus."""
+    faces = face_problem(factory, Corpus) if isinstance(factory, type) else ""
+    return call_problem(factory, keywords=["name"]) or faces
+
+
+CORPORA: Registry[CorpusFactory] = Registry(
+    "corpus", package="tsebench.datasets.corpora", group="tsebench.corpora", check=_problem
+)
 
 
 def entries_of(corpus: Corpus) -> Sequence[Placed]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from ...core.entry_checks import call_problem
 from ...core.registry import Registry
 from ..leaderboard.board import Leaderboard
 
@@ -42,4 +43,12 @@ class LeftOut:
 
 Maker = Callable[[Leaderboard], Iterable[Plot | LeftOut]]
 
-FIGURES: Registry[Maker] = Registry("figure", package="tsebench.reports.figures", group="tsebench.figures")
+
+def _problem(maker: Maker) -> str:
+    """Why a function draws no figures."""
+    return call_problem(maker, positional=["board"])
+
+
+FIGURES: Registry[Maker] = Registry(
+    "figure", package="tsebench.reports.figures", group="tsebench.figures", check=_problem
+)

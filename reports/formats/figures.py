@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
+from ...core.errors import TsebenchError
 from ...core.files import make_folder, write_atomic
 from ..figures.registry import FIGURES, LeftOut, Plot
 from ..figures.shared.style import rendered, settle, styled
@@ -41,18 +42,43 @@ def write_figures(
     left_out: list[str] = []
     stems: set[str] = set()
     for name in only or FIGURES.names():
-        for made in FIGURES.get(name)(board):
+        for made in _made(name, board):
             if isinstance(made, LeftOut):
-                left_out.append(f"- {name}, {markdown(f'{made.name}: {made.reason}', inline=True)}")
+                left_out.append(_left_out_line(name, made))
                 continue
             stem = _unique(file_stem(f"{name}_{made.name}"), stems)
-            paths += _write(made, folder, stem, files)
-            blocks += _figure_lines(made, stem, files)
+            try:
+                paths += _write(made, folder, stem, files)
+            except Exception as error:  # noqa: BLE001 - raised again unless another package is at fault
+                left_out.append(_left_out_line(name, _broken(name, made.name, error)))
+            else:
+                blocks += _figure_lines(made, stem, files)
     blocks += ["## Left out", "\n".join(left_out) or "Nothing."]
     lost = [_lost(issue) for issue in board.issues if issue.status != "ok"]
     blocks += ["## Failed, missing and undefined trials", "\n".join(lost) or "None."]
     write_atomic(index, "\n\n".join(blocks) + "\n")
     return paths
+
+
+def _made(name: str, board: Leaderboard) -> Iterator[Plot | LeftOut]:
+    """What a maker makes; where that of another package raises, the reason."""
+    maker = FIGURES.get(name)
+    try:
+        yield from maker(board)
+    except Exception as error:  # noqa: BLE001 - raised again unless another package is at fault
+        yield _broken(name, "all that follow", error)
+
+
+def _broken(name: str, figure: str, error: Exception) -> LeftOut:
+    """A figure of another package that raised; errors of our own figures are raised again."""
+    package = FIGURES.package_of(name)
+    if not package or isinstance(error, TsebenchError):
+        raise error
+    return LeftOut(name=figure, reason=f"package {package!r} raised {type(error).__name__}: {error}")
+
+
+def _left_out_line(name: str, figure: LeftOut) -> str:
+    return f"- {name}, {markdown(f'{figure.name}: {figure.reason}', inline=True)}"
 
 
 def _write(plot: Plot, folder: Path, stem: str, files: Sequence[Kind]) -> list[Path]:

@@ -8,6 +8,8 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
+from ...core.entry_checks import call_problem
+from ...core.errors import OutputError, TsebenchError
 from ...core.registry import Registry
 from ...core.validation import checked_options
 from ..leaderboard.board import Leaderboard
@@ -15,7 +17,15 @@ from ..leaderboard.board import Leaderboard
 Report = Callable[[Leaderboard, Path], list[Path]]
 """Writes one format into a folder (else OutputError) and returns the files; keyword-only arguments are settings."""
 
-REPORTS: Registry[Report] = Registry("report", package="tsebench.reports.formats", group="tsebench.reports")
+
+def _problem(report: Report) -> str:
+    """Why a function writes no report."""
+    return call_problem(report, positional=["board", "out"])
+
+
+REPORTS: Registry[Report] = Registry(
+    "report", package="tsebench.reports.formats", group="tsebench.reports", check=_problem
+)
 
 
 def load_report(name: str, options: Mapping[str, Any] | None = None) -> Report:
@@ -37,7 +47,20 @@ def write_board(
 
     Raises:
         UnknownNameError, ConfigError: see `load_report`.
-        OutputError: `out`, which is made if it is missing, cannot be written.
+        OutputError: `out`, which is made if it is missing, cannot be written; or the report of another package raised,
+            after all others were written.
     """
-    reports = [load_report(name, (options or {}).get(name)) for name in dict.fromkeys(formats)]
-    return [path for report in reports for path in report(board, out)]
+    reports = {name: load_report(name, (options or {}).get(name)) for name in dict.fromkeys(formats)}
+    written: list[Path] = []
+    problems: list[str] = []
+    for name, report in reports.items():
+        try:
+            written += report(board, out)
+        except Exception as error:
+            package = REPORTS.package_of(name)
+            if not package or isinstance(error, TsebenchError):
+                raise
+            problems.append(f"report {name!r} of package {package!r}: {type(error).__name__}: {error}")
+    if problems:
+        raise OutputError(f"{'; '.join(problems)}; correct or leave it out: every other format was written to {out}")
+    return written

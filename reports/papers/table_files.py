@@ -32,7 +32,9 @@ from typing import Any, TypeVar
 from pydantic import Field
 
 from ...core.config_files import read_yaml
+from ...core.entry_checks import type_problem
 from ...core.errors import ConfigError, UnknownNameError
+from ...core.plug_ins import plug_in_error
 from ...core.registry import Registry
 from ...core.validation import StrictModel, parse
 from .paper_table import Claim, Measured, PaperCell, PaperRow, PaperTable, Quoted
@@ -164,10 +166,18 @@ class _PaperTables(Registry[PaperTable]):
 
     def _load(self, point: EntryPoint) -> object:
         loaded = super()._load(point)
-        if isinstance(loaded, ModuleType) and point.name not in self._entries:
-            with as_file(files(loaded) / f"{point.name}.yaml") as path:
-                return read_paper_table(path)
-        return read_paper_table(Path(loaded)) if isinstance(loaded, str | Path) else loaded
+        try:
+            if isinstance(loaded, ModuleType) and point.name not in self._entries:
+                with as_file(files(loaded) / f"{point.name}.yaml") as path:
+                    return read_paper_table(path)
+            return read_paper_table(Path(loaded)) if isinstance(loaded, str | Path) else loaded
+        except (ConfigError, OSError) as error:
+            raise plug_in_error(self.kind, point, f"cannot be loaded: {error}") from error
 
 
-PAPER_TABLES = _PaperTables("paper table", package=__name__, group="tsebench.paper_tables")
+def _problem(table: PaperTable) -> str:
+    """Why an object is no table of a paper."""
+    return type_problem("table", table, PaperTable)
+
+
+PAPER_TABLES = _PaperTables("paper table", package=__name__, group="tsebench.paper_tables", check=_problem)

@@ -80,22 +80,88 @@ def test_plug_ins_are_loaded_when_they_are_needed(toys: Any, monkeypatch: pytest
     assert asked == ["tsebench.toys"]
 
 
-def test_a_plug_in_with_a_taken_name_is_an_error_but_built_ins_still_work(
-    toys: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _plug_in(monkeypatch, alpha="plug:thing")
+def test_a_plug_in_with_a_taken_name_costs_itself_alone(toys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    _plug_in(monkeypatch, alpha="plug:thing", direct="plug:thing")
     for _ in range(2):
-        with pytest.raises(DuplicateNameError, match="toy 'alpha' is registered twice: 'entry alp"):
-            toys.names()
-    assert toys.get("alpha") == "entry alpha"
+        assert toys.names() == ["alpha", "direct", "plugged", "second"]
+        assert toys.get("alpha") == "entry alpha"
+    assert str(toys.problems()["alpha"]) == (
+        "toy plug-in 'alpha' (plug:thing) of package 'plug' cannot be used: tsebench has a toy of that name; "
+        "rename the entry point"
+    )
+
+
+def test_two_packages_with_one_name_are_both_named(toys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    points = [EntryPoint("direct", "plug:thing", "g"), EntryPoint("direct", "other_plug:thing", "g")]
+    monkeypatch.setattr(registry_module, "entry_points", lambda group: points)
+    other = ModuleType("other_plug")
+    other.thing = "other thing"  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "other_plug", other)
+    for _ in range(2):
+        with pytest.raises(ConfigError, match="'other_plug' cannot be used: package 'plug' has a toy of that name"):
+            toys.get("direct")
+    assert "direct" not in toys.names()
+
+
+def test_a_built_in_keeps_its_name_whatever_is_imported_first(toys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    _plug_in(monkeypatch, second="plug:thing")
+    assert toys.get("second") == "thing"  # its module `beta` is not known by name
+    assert toys.built_in("alpha") == "entry alpha"
+    assert toys.names() == ["alpha", "plugged", "second"]
+    assert toys.get("second") == "entry second"
+    assert "tsebench has a toy of that name" in str(toys.problems()["second"])
+
+
+def test_an_object_that_is_checked_and_found_wrong(toys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    _plug_in(monkeypatch, direct="plug:thing", module="plug")
+    monkeypatch.setattr(toys, "_check", lambda entry: "it is no toy" if entry == "entry plugged" else "")
+    assert toys.names() == ["alpha", "direct", "second"]
+    (name,) = toys.problems()
+    assert name == "plugged"
+    with pytest.raises(ConfigError, match="of package 'plug' cannot be used: it is no toy; correct it"):
+        toys.get("plugged")
+    with pytest.raises(UnknownNameError, match="plug-ins that cannot be used: plugged"):
+        toys.get("pluggy")
+
+
+def test_a_module_that_registers_nothing(toys: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "empty_plug.py").write_text("thing = 'thing'\n")
+    _plug_in(monkeypatch, forgotten="empty_plug")
+    with pytest.raises(ConfigError, match=r"its module registers no toy; decorate the entry, or name it: empty_plug:N"):
+        toys.get("forgotten")
+    assert toys.names() == ["alpha", "second"]
+    monkeypatch.delitem(sys.modules, "empty_plug")
 
 
 @pytest.mark.parametrize("value", ["no_such_package:thing", "plug:no_such_name"])
 def test_a_broken_plug_in_is_named(toys: Any, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
-    _plug_in(monkeypatch, broken=value)
+    _plug_in(monkeypatch, broken=value, direct="plug:thing")
     with pytest.raises(ConfigError, match=rf"toy plug-in 'broken' \({value}\) .* cannot be loaded"):
-        toys.names()
-    assert toys.get("alpha") == "entry alpha"
+        toys.get("broken")
+    assert toys.names() == ["alpha", "direct", "plugged", "second"]
+    assert list(toys.problems()) == ["broken"]
+
+
+@pytest.mark.parametrize(
+    ("code", "line"),
+    [
+        ("import not_there_at_all.deeper", "it needs 'not_there_at_all', which is not installed; install that, or"),
+        ("1 / 0", "ZeroDivisionError: division by zero (broken_plug line 1); repair or uninstall 'broken_plug'"),
+        ("def f(:", "SyntaxError: invalid syntax"),
+        ("import sys; sys.exit(3)", "SystemExit: 3 (broken_plug line 1); repair or"),
+        ("from plug import nothing", "ImportError: cannot import name 'nothing' from 'plug'"),
+    ],
+)
+def test_what_stops_an_import_is_named_with_the_fix(
+    code: str, line: str, toys: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "broken_plug.py").write_text(code)
+    _plug_in(monkeypatch, broken="broken_plug")
+    assert "broken" not in toys.names()
+    assert {"alpha", "second"} <= set(toys.names())
+    assert f"toy plug-in 'broken' (broken_plug) of package 'broken_plug' cannot be loaded: {line}" in str(
+        toys.problems()["broken"]
+    )
 
 
 @pytest.mark.parametrize(("name", "hint"), [("alfa", "did you mean 'alpha'"), ("seconds", "did you mean 'second'")])

@@ -259,7 +259,7 @@ def test_doctor_and_cost(plugged: Open) -> None:
         ("plugged", {"build": "exit"}, "system 'plugged' cannot be built: SystemExit: 0"),
         ("plugged", {"nets": 3}, "system 'plugged': unknown key 'nets'"),
         ("dies", {}, "system 'dies' cannot be built: crashed: SIGABRT"),
-        ("leaves", {}, "'leaves' .* cannot be loaded: 0"),
+        ("leaves", {}, "'leaves' .* cannot be loaded: SystemExit: 0"),
         ("pluggd", {}, "unknown system 'pluggd'"),
     ],
 )
