@@ -10,7 +10,8 @@ import typer
 from tsebench.cli.commands import load_commands
 from tsebench.cli.main import app
 
-_DEFAULTS = re.compile(r"\s*\[([^\[\]]*)\]$")
+_NOTES = re.compile(r"\s*\[([^\[\]]*)\]$")
+_TYPE = re.compile(r" <[^<>]*>$")
 _EXAMPLE = re.compile(r"\n\x08\nExamples:\n(.*?)(?:\n\n|\Z)", re.DOTALL)
 
 
@@ -67,13 +68,25 @@ def _table(title: str, records: list[tuple[str, str]]) -> str:
         return ""
     rows = []
     for names, text in records:
-        defaults, rest = [], text
-        while found := _DEFAULTS.search(rest):
-            defaults.insert(0, found[1].removeprefix("default: "))
-            rest = rest[: found.start()]
-        code = "<br>".join(f"`{_cell(each)}`" for each in names.split(" / "))
-        rows.append(f"| {code} | {_cell('; '.join(defaults))} | {_cell(rest)} |")
+        code = "<br>".join(f"`{_cell(each)}`" for each in _TYPE.sub("", names).split(" / "))
+        default, meaning = _default(text)
+        rows.append(f"| {code} | {_cell(default)} | {_cell(meaning)} |")
     return "\n".join([f"## {title}", "", "| name | default | meaning |", "| --- | --- | --- |", *rows])
+
+
+def _default(help_text: str) -> tuple[str, str]:
+    """Default of a parameter ("required" if it has none and needs a value), and the rest of its help."""
+    default, rest = "", help_text
+    while found := _NOTES.search(rest):
+        rest = rest[: found.start()]
+        for note in found[1].split("; "):
+            if note.startswith("default: "):
+                default = note.removeprefix("default: ")
+            elif note == "required":
+                default = note
+            else:
+                rest = f"{rest.rstrip('.')} ({note.replace('x>=', 'at least ')})."
+    return default, rest
 
 
 def _examples(epilog: str) -> str:

@@ -11,10 +11,13 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 from repository_pages import link_to_pages, repository_pages
 
+from tsebench.reference.pages import key_pages
+
 
 def generated_pages() -> dict[str, str]:
     """Markdown of all generated pages, by path in the site, in the order of the navigation."""
-    return {**repository_pages(), **command_pages(), "python.md": api_page()}
+    keys = {f"keys/{name}": text for name, text in key_pages().items()}
+    return {**repository_pages(), **command_pages(), **keys, "python.md": api_page()}
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
