@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -115,8 +114,3 @@ def of_language(*languages: str) -> list[Block]:
 @pytest.mark.parametrize("block", of_language("python"), ids=str)
 def test_python_of_a_page_compiles(block: Block) -> None:
     compile(block.text, str(block), "exec")
-
-
-@pytest.mark.parametrize("block", of_language("json"), ids=str)
-def test_json_of_a_page_is_valid(block: Block) -> None:
-    json.loads(block.text)
