@@ -25,6 +25,7 @@ from ..run.new_record import new_record, system_record
 from ..run.record import DatasetRecord, RunRecord, SystemRecord, read_record, write_record
 from ..run.set_scores import SetScores
 from ..scoring.cache import ScoreCache, default_cache_dir
+from ..scoring.needs import OF_FILES, Given, Offer, check_needs
 from ..scoring.plan import MetricPlan, MetricSpec, plan_metrics
 from ..scoring.pool import FilePool
 from .paired_files import DATASET, FileAnswers, FileSet, PairedFiles, pair_folders
@@ -88,10 +89,7 @@ def score_folders(*, estimates: Path, references: Path, mixtures: Path | None, o
     device = resolve_device(options.device)
     choices = options.metrics or (("sdri", "si_sdri", "snri") if mixtures else ("sdr", "si_sdr", "snr"))
     plan = plan_metrics(choices, context=MetricContext(device=device))
-    if plan.improvements and mixtures is None:
-        raise ConfigError(
-            f"metric {plan.improvements[0].info.name!r} compares with the mixture: add --mixtures DIR, or leave it out"
-        )
+    check_needs([(plan, _offer(mixtures, options.transcripts))], fixes=OF_FILES)
     with FilePool(options.jobs, notify=options.say) as pool, ExitStack() as stack:
         if plan.of_files:
             pool.start()  # the workers import their packages while headers are compared
@@ -146,6 +144,17 @@ def _score(
     if not files.mixtures:
         return rows, []
     return rows, [row for part in scores.rows(_MIXTURE, mixtures, chunks) for row in part.rows]
+
+
+def _offer(mixtures: Path | None, transcripts: Path | None) -> Offer:
+    """What the folders give to metrics."""
+    given: dict[Given, bool] = {
+        "target": True,
+        "mixture": mixtures is not None,
+        "interferers": mixtures is not None,
+        "transcript": transcripts is not None,
+    }
+    return Offer(name="this call", gives=frozenset(need for need, there in given.items() if there))
 
 
 def _check_title(title: str, mixtures: Path | None) -> None:

@@ -43,6 +43,7 @@ class ClassActivity:
             scope="any",
             pooling=name,
             needs_reference_energy=False,
+            needs=("class_probabilities",),
         )
 
     def signature(self, sample_rate_hz: int) -> str:  # noqa: ARG002 - it takes no signals

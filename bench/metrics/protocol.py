@@ -31,6 +31,10 @@ PoolingName = Literal[
 `Outcome.weight` (a word error rate: by words); or a score of all class decisions together, which
 `Outcome.detail` holds as `bench.statistics.pooling.decisions` writes them."""
 
+Need = Literal["transcript", "enrollment", "interferers", "class_probabilities", "mixture"]
+"""What a metric takes of a trial or an answer besides estimate and reference: the words of the target, the enrollment
+of the clue, the other sources, the classes that the system finds; an improvement takes the mixture."""
+
 _BEFORE_ALL = 1000
 
 
@@ -70,7 +74,10 @@ class MetricInfo:
         parts: metrics that are computed with this one, and get rows of their own.
         part_of: the metric that this one is a part of: tables show it on demand, and never rank by it.
         reference_value: name of value(reference), the score of a perfect answer, or None.
+        reference_limit: worst value of the references, pooled over a table, at which other values mean something; None:
+            any. A recogniser that fails on clean references says nothing on estimates.
         options: required settings; a metric that has any is not part of a default choice.
+        needs: what must be known for any value; a run or `score` that knows it of no trial is refused.
     """
 
     name: str
@@ -91,7 +98,9 @@ class MetricInfo:
     parts: tuple[MetricInfo, ...] = ()
     part_of: str | None = None
     reference_value: str | None = None
+    reference_limit: float | None = None
     options: tuple[str, ...] = ()
+    needs: tuple[Need, ...] = ()
 
     @property
     def can_rank(self) -> bool:
@@ -136,6 +145,7 @@ class MetricInfo:
             silent_db=None,
             parts=(),
             reference_value=None,
+            reference_limit=None,
             options=(),
         )
 

@@ -58,6 +58,7 @@ class SpeakerSimilarity:
             needs_reference_energy=against == "reference",
             reference_value=f"{_NAME}_reference" if against == "enrollment" else None,
             options=("model",),
+            needs=("enrollment",) if against == "enrollment" else (),
         )
         self._model: SpeakerModel | None = None
         if model is not None:

@@ -25,7 +25,7 @@ from .protocol import Answered, MetricInfo
 from .registry import METRICS
 
 _KINDS = ("substitutions", "deletions", "insertions")
-
+_REFERENCE_LIMIT = 50.0  # per cent; a recogniser with more errors on clean speech does not understand it
 
 _Counted = Callable[[str, str], Outcome]
 Unit = Literal["words", "characters", "by_language"]
@@ -213,6 +213,7 @@ def _part(name: str, kind: str, per: str) -> MetricInfo:
         label="",
         part_of=name,
         reference_value=None,
+        reference_limit=None,
     )
 
 
@@ -227,6 +228,8 @@ def _info(name: str, description: str, order: int | None, *, parts: tuple[Metric
         pooling="weighted_mean",
         parts=parts,
         reference_value=f"{name}_reference",
+        reference_limit=_REFERENCE_LIMIT,
+        needs=("transcript",),
     )
 
 

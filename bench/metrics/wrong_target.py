@@ -30,6 +30,7 @@ class WrongTarget:
             higher_is_better=False,
             order=120,
             description="trials whose estimate is closer to an interferer than to the target",
+            needs=("interferers",),
         )
 
     def signature(self, sample_rate_hz: int) -> str:  # noqa: ARG002 - the same at every rate

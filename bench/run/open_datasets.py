@@ -11,6 +11,7 @@ from ...datasets.build import build
 from ...datasets.dataset import Dataset, load_dataset
 from ...systems.protocol import SystemCard
 from ..metrics.registry import MetricContext
+from ..scoring.needs import OF_SETS, Given, Offer, check_needs
 from ..scoring.plan import MetricPlan, plan_metrics
 from .prepare import PlannedRun, PlannedSet
 
@@ -26,13 +27,20 @@ class OpenSet:
     role: str
 
 
-def open_sets(run: PlannedRun) -> Iterator[OpenSet]:
+def open_sets(run: PlannedRun) -> list[OpenSet]:
     """Open the datasets of a run, building those that are given as configs in its folder `datasets`.
 
     Raises:
-        ConfigError: two datasets have one name.
+        ConfigError: two datasets have one name, or a metric cannot have a value on any.
         DatasetError: a set cannot be opened or built.
     """
+    found = list(_opened(run))
+    cards = {title: system.card for title, system in run.systems.items()}
+    check_needs([(each.plan, _offer(each, cards)) for each in found], fixes=OF_SETS)
+    return found
+
+
+def _opened(run: PlannedRun) -> Iterator[OpenSet]:
     seen: set[str] = set()
     for planned in run.sets:
         dataset, plan = _dataset(planned, run), planned.plan
@@ -45,6 +53,24 @@ def open_sets(run: PlannedRun) -> Iterator[OpenSet]:
         skipped = _unfit(dataset, {title: run.systems[title].card for title in titles})
         fit = tuple(title for title in titles if title not in skipped)
         yield OpenSet(dataset=dataset, plan=plan, systems=fit, skipped=skipped, role=planned.spec.role)
+
+
+def _offer(each: OpenSet, cards: Mapping[str, SystemCard]) -> Offer:
+    """What a set and the systems that run on it give to metrics."""
+    trials, mixtures = each.dataset.trials, each.dataset.mixtures
+    spoken = {
+        (mixture.id, source.id) for mixture in mixtures.values() for source in mixture.sources if source.transcript
+    }
+    given: dict[Given, bool] = {
+        "mixture": True,
+        "target": any(trial.target_ids for trial in trials),
+        "absence": not all(trial.target_ids for trial in trials),
+        "transcript": any((trial.mixture_id, name) in spoken for trial in trials for name in trial.target_ids),
+        "enrollment": any(trial.clue.enrollments for trial in trials),
+        "interferers": any(len(mixtures[trial.mixture_id].sources) > len(trial.target_ids) for trial in trials),
+        "class_probabilities": any(cards[title].classes is not None for title in each.systems),
+    }
+    return Offer(name=repr(each.dataset.card.name), gives=frozenset(need for need, there in given.items() if there))
 
 
 def _dataset(planned: PlannedSet, run: PlannedRun) -> Dataset:

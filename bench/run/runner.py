@@ -74,7 +74,7 @@ def _carried_out(planned: PlannedRun) -> RunResult:
     if options.fresh and (options.out / "run.json").is_file():
         _empty(options.out)
     make_folder(options.out / "rows")
-    sets = list(open_sets(planned))
+    sets = open_sets(planned)
     costs = _measure_costs(planned, sets) if config.measure_cost else {}
     record = record_of(planned, sets, costs)
     shards = _write_rows(planned, sets, record)

@@ -1,0 +1,91 @@
+"""What metrics need of trials and answers; one that would have no value at all is refused before any work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from ...core.errors import ConfigError, listed
+from ..metrics.protocol import Metric, Need, Scope
+from .plan import MetricPlan
+
+Given = Need | Literal["target", "absence"]
+"""A need, or trials whose target is in the mixture, or is not."""
+
+_WORDS: Mapping[Given, str] = {
+    "transcript": "transcripts of the targets",
+    "enrollment": "enrollments",
+    "interferers": "the other sources of the mixtures",
+    "class_probabilities": "class probabilities of a system",
+    "mixture": "mixtures",
+    "target": "trials whose target is in the mixture",
+    "absence": "trials whose target is not in the mixture",
+}
+
+_ELSEWHERE = "score it by `tsebench run` on a set that has some"
+
+OF_FILES: Mapping[Given, str] = {
+    "transcript": "add --transcripts CSV (columns name and text)",
+    "enrollment": f"take a setting that needs none (--option speaker_similarity.against=reference), {_ELSEWHERE}",
+    "interferers": "add --mixtures DIR",
+    "class_probabilities": "score it by `tsebench run` with a system that finds classes",
+    "mixture": "add --mixtures DIR",
+    "absence": _ELSEWHERE,
+}
+"""How `score` gets what a metric needs."""
+
+OF_SETS: Mapping[Given, str] = {
+    "transcript": "add a set of recordings with transcripts",
+    "enrollment": "add a set whose clues are enrollments, or take a setting that needs none",
+    "interferers": "add a set of mixtures of several sources",
+    "class_probabilities": "add a system whose card names its classes",
+    "target": "add a set with such trials, or more trials of this one",
+    "absence": "add a set with such trials, or more trials of this one",
+}
+"""How a run gets what a metric needs."""
+
+_OF_SCOPE: Mapping[Scope, tuple[Given, ...]] = {"present": ("target",), "absent": ("absence",), "any": ()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """What the trials of a set, and the systems that answer them, give to metrics."""
+
+    name: str
+    gives: frozenset[Given]
+
+
+def check_needs(planned: Sequence[tuple[MetricPlan, Offer]], *, fixes: Mapping[Given, str]) -> None:
+    """Check that every metric of a call can have a value on one of the sets that it is planned for.
+
+    Args:
+        planned: the sets, each with its metrics.
+        fixes: for the end of a message, how to give what is missing: `OF_FILES` or `OF_SETS`.
+
+    Raises:
+        ConfigError: a metric would be undefined on every trial.
+    """
+    lacks: dict[str, list[Given | None]] = {}
+    places: dict[str, list[str]] = {}
+    for plan, offer in planned:
+        for name, needs in _needs(plan):
+            lacks.setdefault(name, []).append(next((need for need in needs if need not in offer.gives), None))
+            places.setdefault(name, []).append(offer.name)
+    for name, found in lacks.items():
+        if need := None if None in found else found[0]:
+            where = f"{places[name][0]} gives none" if len(found) == 1 else f"none of {listed(places[name])} gives any"
+            fix = fixes.get(need, _ELSEWHERE)
+            raise ConfigError(f"metric {name!r} needs {_WORDS[need]}, and {where}: {fix}, or leave the metric out")
+
+
+def _needs(plan: MetricPlan) -> Iterator[tuple[str, tuple[Given, ...]]]:
+    """Needs by name of improvements and metrics."""
+    for gain in plan.improvements:
+        yield gain.info.name, (*_of(gain.base), "mixture")
+    for metric in plan.metrics:
+        yield metric.info.name, _of(metric)
+
+
+def _of(metric: Metric) -> tuple[Given, ...]:
+    return (*metric.info.needs, *_OF_SCOPE[metric.info.scope])
