@@ -113,7 +113,14 @@ def score(
 
         wer = word_error_rate(choices, result.device) if transcripts else None
         scores = score_variants(
-            result.files, system=system, device=result.device, wer=wer, jobs=jobs, progress=progress
+            result.files,
+            system=system,
+            device=result.device,
+            wer=wer,
+            known=result.rows,
+            known_of_mixture=result.mixture_rows,
+            jobs=jobs,
+            progress=progress,
         )
         say(f"variants: {report_variants(scores, claims, out, console)}")
     if result.failed_trials:

@@ -1,15 +1,19 @@
-"""Numbers that a paper claims, and the variant of a metric that comes nearest to each."""
+"""Numbers that a paper claims, and the variant of a metric that comes nearest to each.
+
+Variants of the claimed metric come first. Those of other metrics that papers give under its name count only where none
+of these agrees, and a match among many may be chance: it comes with the number of matches that chance would give.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from typing import Literal
 
 from ...core.errors import ConfigError, UnknownNameError
-from .variant import Family, VariantLine, VariantScores
+from .variant import Family, Quantity, VariantLine, VariantScores
 
 Statistic = Literal["mean", "median"]
 
@@ -32,6 +36,22 @@ class ClaimedNumber:
     value: float
     decimals: int  # places after the point that were written
 
+    @property
+    def name(self) -> str:
+        """The metric or improvement as it was written: "si_sdri"."""
+        return self.text.partition("=")[0]
+
+    @property
+    def rounding(self) -> float:
+        """Half a unit of its last digit."""
+        return 0.5 * 10.0**-self.decimals
+
+    def is_of(self, line: VariantLine) -> bool:
+        """Whether a line is of a variant of the claimed metric itself, with its quantity."""
+        metric = line.variant.metric.info
+        named: Mapping[str | None, Quantity] = {metric.name: "value", f"{metric.name}i": "improvement"}
+        return named.get(self.name) == line.quantity
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
@@ -50,18 +70,32 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
-    """The value nearest to a claim.
+    """The value nearest to a claim among some candidates.
 
     Attributes:
-        nearest: None if no variant of the family has a value.
-        difference: nearest − claim; NaN without one.
+        nearest: None if no candidate has a value.
         also: others that give the claim too when they are rounded to its decimals.
+        tried: number of candidates.
+        by_chance: how many of the candidates would be as near to a number drawn evenly from their range.
+        elsewhere: match among other metrics of the family, where it is nearer and no variant of the claimed one agrees.
     """
 
     claim: ClaimedNumber
     nearest: Candidate | None
-    difference: float
     also: tuple[Candidate, ...]
+    tried: int
+    by_chance: float
+    elsewhere: Match | None = None
+
+    @property
+    def difference(self) -> float:
+        """Nearest − claim; NaN without one."""
+        return self.nearest.value - self.claim.value if self.nearest else math.nan
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the nearest gives the claim when it is rounded to its decimals."""
+        return self.nearest is not None and _agrees(self.nearest, self.claim)
 
 
 def claims_of(text: str) -> tuple[ClaimedNumber, ...]:
@@ -78,13 +112,35 @@ def claims_of(text: str) -> tuple[ClaimedNumber, ...]:
 
 
 def nearest(scores: VariantScores, claim: ClaimedNumber) -> Match:
-    """The mean or median with the least absolute difference; the first of several."""
+    """The mean or median of the claimed metric's variants with the least absolute difference; the first of several."""
     candidates = list(_candidates(scores, claim.family))
-    if not candidates:
-        return Match(claim=claim, nearest=None, difference=math.nan, also=())
-    best = min(candidates, key=lambda candidate: abs(candidate.value - claim.value))
-    also = tuple(c for c in candidates if c is not best and round(c.value, claim.decimals) == claim.value)
-    return Match(claim=claim, nearest=best, difference=best.value - claim.value, also=also)
+    own = _match(claim, [candidate for candidate in candidates if claim.is_of(candidate.line)])
+    others = _match(claim, [candidate for candidate in candidates if not claim.is_of(candidate.line)])
+    if own.agrees or others.nearest is None or abs(others.difference) >= abs(own.difference):
+        return own
+    return replace(own, elsewhere=others)
+
+
+def _match(claim: ClaimedNumber, candidates: Sequence[Candidate]) -> Match:
+    best = min(candidates, key=lambda candidate: abs(candidate.value - claim.value), default=None)
+    also = tuple(c for c in candidates if c is not best and _agrees(c, claim))
+    within = max(claim.rounding, abs(best.value - claim.value)) if best else 0.0
+    chance = _by_chance([c.value for c in candidates], within=within)
+    return Match(claim=claim, nearest=best, also=also, tried=len(candidates), by_chance=chance)
+
+
+def _agrees(candidate: Candidate, claim: ClaimedNumber) -> bool:
+    return round(candidate.value, claim.decimals) == claim.value
+
+
+def _by_chance(values: Sequence[float], *, within: float) -> float:
+    """Expected number of values that are so near to a number drawn evenly from their range."""
+    if not values:
+        return 0.0
+    low, high = min(values), max(values)
+    if high == low:
+        return float(len(values))
+    return sum(min(value + within, high) - max(value - within, low) for value in values) / (high - low)
 
 
 def _claim(part: str) -> ClaimedNumber:

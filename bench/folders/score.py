@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
@@ -65,6 +65,7 @@ class FolderScores:
     Attributes:
         failed_trials: those without any usable value.
         unpaired: estimates that have no reference, and were left out.
+        rows: of the estimates; `mixture_rows` are those of the mixtures.
     """
 
     record: RunRecord
@@ -73,6 +74,8 @@ class FolderScores:
     unpaired: tuple[str, ...]
     files: PairedFiles
     device: str
+    rows: tuple[ScoreRow, ...] = field(default=(), repr=False)
+    mixture_rows: tuple[ScoreRow, ...] = field(default=(), repr=False)
 
 
 def score_folders(*, estimates: Path, references: Path, mixtures: Path | None, options: ScoreOptions) -> FolderScores:
@@ -122,6 +125,8 @@ def score_folders(*, estimates: Path, references: Path, mixtures: Path | None, o
         unpaired=tuple(sorted(set(files.estimates) - set(files.keys))),
         files=files,
         device=device,
+        rows=tuple(rows),
+        mixture_rows=tuple(mixture_rows),
     )
 
 

@@ -16,13 +16,14 @@ from ..metrics.pesq import Pesq
 from ..metrics.protocol import Metric
 from ..metrics.registry import MetricContext, load_metric
 from ..metrics.stoi import Stoi
+from ..metrics.wer import ErrorRate
 from ..outcome import Score
 from ..run.evaluation import Evaluation
 from ..scoring.plan import MetricPlan, MetricSpec
 from ..scoring.pool import FilePool
 from .paired_files import FileAnswers, FileSet, PairedFiles
 from .variant import Quantity, Variant, VariantLine, VariantScores
-from .word_variants import word_lines
+from .word_variants import RATES, same_recogniser, word_lines
 
 
 def variants() -> tuple[Variant, ...]:
@@ -46,13 +47,18 @@ def variants() -> tuple[Variant, ...]:
 
 
 def word_error_rate(choices: Sequence[MetricSpec], device: str) -> Metric:
-    """The word error rate among the metrics of the command, or the default one.
+    """The word error rate among the metrics of the command, else one of the recogniser of another rate, or the default.
 
     Raises:
         ConfigError: a setting is unknown or wrong.
     """
-    options = next((choice.options for choice in choices if choice.name == "wer"), {})
-    return load_metric("wer", options, context=MetricContext(device=device))
+    context = MetricContext(device=device)
+    named = {choice.name: choice.options for choice in choices if choice.name in RATES}
+    name, options = next(((name, named[name]) for name in RATES if name in named), ("wer", {}))
+    metric = load_metric(name, options, context=context)
+    if name == "wer" or not isinstance(metric, ErrorRate):
+        return metric
+    return load_metric("wer", {**options, "language": metric.language}, context=context)
 
 
 def score_variants(
@@ -61,6 +67,8 @@ def score_variants(
     system: str,
     device: str,
     wer: Metric | None = None,
+    known: Sequence[Score] = (),
+    known_of_mixture: Sequence[Score] = (),
     jobs: int = 2,
     progress: ProgressFactory = quiet,
 ) -> VariantScores:
@@ -69,6 +77,9 @@ def score_variants(
     Args:
         device: where batched metrics are computed: "cpu", "cuda", ...
         wer: a word error rate; its variants join the others where there are transcripts.
+        known: scores of the estimates that are there already: variants of their signatures are not computed again, and
+            texts of their recogniser are counted again.
+        known_of_mixture: the same of the mixtures.
         jobs: processes for metrics of one file.
 
     Raises:
@@ -78,17 +89,18 @@ def score_variants(
     chosen = list(variants())
     if wer and files.transcripts:
         chosen.append(Variant(name="wer", label="WER", family="wer", metric=wer))
-    found: dict[str, list[Score]] = {}
-    base: dict[str, list[Score]] = {}
+    found = _reused(chosen, files, known)
+    base = _reused(chosen, files, known_of_mixture)
+    folders = [("", files.estimates, found), (" of mixture", files.mixtures, base)]
     with FilePool(jobs) as pool:
         for what in ("variants", "swapped variants"):
             side = [variant for variant in chosen if variant.swapped == (what != "variants")]
-            evaluation = _evaluation(side, files, device, pool)
-            with progress(what, len(files.keys)) as advance:
-                found |= _scores(side, evaluation, files, files.estimates, advance)
-            if files.mixtures:
-                with progress(f"{what} of mixture", len(files.keys)) as advance:
-                    base |= _scores(side, evaluation, files, files.mixtures, advance)
+            for of, folder, scores in folders:
+                lacking = [variant for variant in side if variant.name not in scores]
+                if lacking and folder:
+                    evaluation = _evaluation(lacking, files, device, pool)
+                    with progress(f"{what}{of}", len(files.keys)) as advance:
+                        scores.update(_scores(lacking, evaluation, files, folder, advance))
     lines: list[VariantLine] = []
     for variant in chosen:
         values = found[variant.name]
@@ -99,6 +111,21 @@ def score_variants(
         if base:
             lines.append(_line(variant, "improvement", _gains(values, base[variant.name])))
     return VariantScores(system=system, lines=tuple(lines))
+
+
+def _reused(chosen: Sequence[Variant], files: PairedFiles, known: Sequence[Score]) -> dict[str, list[Score]]:
+    """Known scores by name of the variant, in the order of the keys, where all trials have one of its signature."""
+    by_signature: dict[str, dict[str, Score]] = {}
+    for score in known:
+        by_signature.setdefault(score.signature, {})[score.trial_id] = score
+    found: dict[str, list[Score]] = {}
+    for variant in chosen:
+        metric, rate = variant.metric, files.sample_rate_hz
+        same = same_recogniser(metric, by_signature, rate) if isinstance(metric, ErrorRate) else metric.signature(rate)
+        scores = {} if variant.swapped else by_signature.get(same, {})
+        if scores and all(key in scores for key in files.keys):
+            found[variant.name] = [scores[key] for key in files.keys]
+    return found
 
 
 def _evaluation(side: Sequence[Variant], files: PairedFiles, device: str, pool: FilePool) -> Evaluation:

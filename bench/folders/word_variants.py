@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
@@ -13,8 +13,21 @@ import numpy as np
 from ..asr.counting import WordErrors, count_errors
 from ..asr.normalise import NAMES, Normaliser, open_normaliser
 from ..metrics.protocol import Metric
+from ..metrics.wer import ErrorRate
 from ..outcome import Score, UndefinedValueError
 from .variant import Variant, VariantLine
+
+RATES = ("wer", "cer", "ter")
+"""Metrics whose scores hold the recognised texts."""
+
+
+def same_recogniser(metric: ErrorRate, signatures: Collection[str], sample_rate_hz: int) -> str:
+    """The signature among some whose texts are those of a word error rate; its own if none is."""
+    own = metric.signature(sample_rate_hz)
+    parts = {part for part in own.split("|") if part.startswith(("language:", "marks:", "fs:"))}
+    starts = tuple(f"{name}|{metric.recogniser_signature()}|" for name in RATES)
+    near = (text for text in signatures if text.startswith(starts) and parts <= set(text.split("|")))
+    return own if own in signatures else next(near, own)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +45,7 @@ def word_lines(
     """Lines of every reading of "WER", from scores of a system, and of the mixtures if there are any.
 
     Args:
-        scores: their details are the recognised texts.
+        scores: their details are the recognised texts; they may be of another rate of the same recogniser.
         transcripts: of the references, by trial.
     """
     return [line for reading in _readings(metric) for line in _lines(reading, scores, mixture, transcripts)]
@@ -54,6 +67,8 @@ def _readings(metric: Metric) -> Iterator[_Reading]:
 def _lines(
     reading: _Reading, scores: Sequence[Score], mixture: Sequence[Score], transcripts: Mapping[str, str]
 ) -> Iterator[VariantLine]:
+    first = scores[0].signature
+    signature = first if first.startswith("wer|") else f"wer|texts of {first}"
     ours, theirs = (_counted(reading, side, transcripts) for side in (scores, mixture))
     statuses = [score.status for score in scores]
     mean, median = _summary(reading, list(ours.values()))
@@ -66,7 +81,7 @@ def _lines(
         n_floored=0,
         mean=mean,
         median=median,
-        signature=f"{scores[0].signature}|{reading.variant.name}",
+        signature=f"{signature}|{reading.variant.name}",
     )
     yield line
     if mixture:

@@ -32,7 +32,7 @@ Unit = Literal["words", "characters", "by_language"]
 Marks = Literal["none", "wsj"]
 
 
-class _ErrorRate:
+class ErrorRate:
     """Common part of the error rates.
 
     The transcript is the `detail` of a row. Both texts go through the normaliser.
@@ -100,12 +100,16 @@ class _ErrorRate:
         """The transcript without the marks that the settings name."""
         return without_wsj_marks(transcript) if self._marks == "wsj" else transcript
 
+    def recogniser_signature(self) -> str:
+        """Part of the signature that determines the texts, with the language and the rate."""
+        return "|".join(_signature_of(self.recogniser))
+
     def signature(self, sample_rate_hz: int) -> str:
         """For example `wer|pocketsphinx:5.1.1|grammar:1a2b3c4d|basic:2|language:en|jiwer:4.0.0|fs:16000`."""
         rate = str(SAMPLE_RATE_HZ)
         if sample_rate_hz != SAMPLE_RATE_HZ:
             rate = f"{sample_rate_hz}>{SAMPLE_RATE_HZ}|soxr:VHQ"
-        parts = (*_signature_of(self.recogniser), self._normaliser.signature())
+        parts = (self.recogniser_signature(), self._normaliser.signature())
         marks = "" if self._marks == "none" else f"|marks:{self._marks}"
         return f"{self._name}|{'|'.join(parts)}|language:{self.language}{marks}|jiwer:{version('jiwer')}|fs:{rate}"
 
@@ -186,21 +190,21 @@ def _counted(reference: str, text: str, *, normaliser: Normaliser, unit: Unit) -
     )
 
 
-class Wer(_ErrorRate):
+class Wer(ErrorRate):
     """`wer`: errors over words of the reference, in percent; over a set, all errors over all words."""
 
     _name, _unit, _order, _language = "wer", "words", 70, "en"
     _what, _per = "word error rate", "word"
 
 
-class Cer(_ErrorRate):
+class Cer(ErrorRate):
     """`cer`: errors over characters; spaces are characters, except where the language writes none."""
 
     _name, _unit, _order, _language = "cer", "characters", 71, AUTO
     _what, _per = "character error rate", "character"
 
 
-class Ter(_ErrorRate):
+class Ter(ErrorRate):
     """`ter`: errors over characters for languages without spaces (Chinese, Japanese, Thai, ...), else over words."""
 
     _name, _unit, _order, _language = "ter", "by_language", 72, AUTO

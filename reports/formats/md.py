@@ -8,6 +8,7 @@ from pathlib import Path
 from ...core.files import make_folder, write_atomic
 from ..leaderboard import wording
 from ..leaderboard.board import Entry, Leaderboard, Table
+from ..leaderboard.doubts import doubt
 from ..tables.cost_lines import HEADINGS, cost_lines
 from ..tables.escapes import markdown, markdown_code
 from ..tables.markdown_table import markdown_lines
@@ -65,7 +66,8 @@ def _cells(table: Table, entry: Entry) -> list[str]:
         unit = column.facts.unit
         mean = wording.number(cell.mean, unit)
         mean = f"**{mean}**" if entry.system in column.best else mean
-        notes = (*wording.flags(cell, table.n_trials), *wording.pooled_details(table, entry, index))
+        doubts = filter(None, [doubt(table, index)])
+        notes = (*doubts, *wording.flags(cell, table.n_trials), *wording.pooled_details(table, entry, index))
         ends = wording.interval(cell.ci_low, cell.ci_high, unit)
         more = f"{ends} ({', '.join(notes)})" if notes else ends
         values.append(f"{mean} {markdown(more, inline=True)}".strip())

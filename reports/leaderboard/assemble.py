@@ -17,6 +17,7 @@ from ...bench.run.record import BootstrapFacts, RunFacts, SystemFacts, read_runs
 from ...bench.statistics.aggregate import Aggregate, aggregate, check_arguments, condition_key, with_condition_labels
 from ...bench.statistics.studentised import INTERVAL_METHOD
 from .board import Column, Entry, Leaderboard, Table
+from .doubts import doubt, doubts
 from .issues import find_issues
 from .merge_runs import merge_runs
 from .metric_facts import metric_facts, preferred, ranking_metrics, table_order
@@ -105,7 +106,7 @@ def leaderboard(
         tables=tuple(sorted(tables, key=lambda t: (t.dataset, condition_key(t.condition)))),
         issues=(*contamination_issues(overlaps), *find_issues(labelled, counts, runs)),
         runs=tuple(runs),
-        remarks=(*run_remarks(rows, runs), *name_remarks(merged, apart)),
+        remarks=(*doubts(tables), *run_remarks(rows, runs), *name_remarks(merged, apart)),
         rows=labelled,
         **bootstrap,
     )
@@ -135,8 +136,7 @@ class _TableBuilder:
         primary = self._primary(columns, dataset)
         entries = [self._entry(name, columns, parts, primary) for name in sorted(self.rows["system"].unique())]
         entries = _sorted(entries, columns, primary)
-        columns = [_with_best(column, i, entries) for i, column in enumerate(columns)]
-        return Table(
+        table = Table(
             dataset=dataset,
             condition=condition,
             fingerprint=fingerprint,
@@ -146,6 +146,8 @@ class _TableBuilder:
             entries=tuple(entries),
             primary_key=None if primary is None else columns[primary].key,
         )
+        best = (c if doubt(table, i) else _with_best(c, i, entries) for i, c in enumerate(columns))
+        return replace(table, columns=tuple(best))
 
     def _columns(self) -> list[Column]:
         """Metrics that apply to at least one trial, the better known first."""

@@ -210,8 +210,8 @@ class Leaderboard:
         level: coverage of the intervals.
         resamples: number of bootstrap draws; `seed` is theirs.
         interval_method: name of the intervals of means; that of older documents where they name none.
-        remarks: sentences on the runs (unfinished, merged by id alone, of other versions), and on systems and metrics
-            of one name that are shown apart.
+        remarks: sentences on metrics that fail on the references themselves, on the runs (unfinished, merged by id
+            alone, of other versions), and on systems and metrics of one name that are shown apart.
         metrics: facts of the metrics of all columns, by name.
         system_facts: facts of the systems of all entries, by displayed name.
         rows: merged rows behind the tables, with the labels of the strata in `condition`, and `system` and `metric` as

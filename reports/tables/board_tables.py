@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..leaderboard.board import Column, Entry, Leaderboard, Table
+from ..leaderboard.doubts import doubt
 from ..leaderboard.ranking import tie_groups
 from ..leaderboard.wording import NOTHING, flags, heading, interval, number, plural, pooled_details, rank, title
 from .cost_lines import HEADINGS, cost_lines
@@ -44,7 +45,10 @@ class _Printer:
     notes: Notes = field(default_factory=Notes)
 
     def printed(self) -> PrintedTable:
-        groups = [tie_groups(self.board, self.table, index) for index in range(len(self.table.columns))]
+        groups = [
+            {} if doubt(self.table, index) else tie_groups(self.board, self.table, index)
+            for index in range(len(self.table.columns))
+        ]
         heads = [Head(text=c.title + heading(c).removeprefix(c.key)) for c in self.table.columns]
         rows = tuple(self._row(entry, groups) for entry in self.table.entries)
         return PrintedTable(
@@ -71,7 +75,8 @@ class _Printer:
         cell, unit = entry.cells[index], self.table.columns[index].facts.unit
         if cell is None or not cell.applies:
             return Cell(text=NOTHING)
-        remarks = [*flags(cell, self.table.n_trials), *pooled_details(self.table, entry, index)]
+        doubts = filter(None, [doubt(self.table, index)])
+        remarks = [*doubts, *flags(cell, self.table.n_trials), *pooled_details(self.table, entry, index)]
         reasons = self._reasons(entry, index) if cell.n_failed or cell.n_undefined else ""
         note = "; ".join([", ".join(remarks), *([reasons] if reasons else [])])
         return Cell(

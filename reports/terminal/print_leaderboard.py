@@ -9,6 +9,7 @@ from rich.text import Text
 
 from ..leaderboard import wording
 from ..leaderboard.board import Entry, Leaderboard, Table
+from ..leaderboard.doubts import doubt
 
 _NAME = 24  # characters of a system's name that are never wrapped
 Faults = frozenset[tuple[str, str, str, str]]
@@ -28,8 +29,8 @@ def print_leaderboard(board: Leaderboard, console: Console) -> None:
     console.print(
         Text(
             f"mean ± half of the {board.level:.0%} interval; ○ oracle (reads the truth) and † baseline: points of "
-            "reference, not ranked; – not ranked; ! failed, undefined or floored trials; p: of the difference to the "
-            f"leader; {wording.RANKS}",
+            "reference, not ranked; – not ranked; ! failed, undefined or floored trials; ? a value that means nothing, "
+            f"see the note; p: of the difference to the leader; {wording.RANKS}",
             style="dim",
         )
     )
@@ -99,12 +100,15 @@ def _cell(table: Table, entry: Entry, index: int, faults: Faults) -> Text:
     column, cell = table.columns[index], entry.cells[index]
     if cell is None or not cell.applies:
         return Text(wording.NOTHING, style="dim")
-    style = "bold green" if entry.system in column.best else ""
+    nothing = bool(doubt(table, index))
+    style = "bold green" if entry.system in column.best else "red" if nothing else ""
     text = Text(wording.number(cell.mean, column.facts.unit), style=style)
     text.append(f" {wording.half_width(cell, column.facts.unit)}", style="dim not bold default")
     if wording.flags(cell, table.n_trials):
         fault = (table.dataset, table.condition, entry.system, column.key) in faults
         text.append("!", style="red" if fault else "dim not bold default")
+    if nothing:
+        text.append("?", style="bold red")
     return text
 
 

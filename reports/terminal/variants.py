@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -83,7 +83,8 @@ def _read(path: Path) -> pd.DataFrame:
 
 
 def _record(system: str, line: VariantLine, matches: Sequence[Match]) -> dict[str, str | int | float]:
-    here = [match for match in matches if match.nearest and match.nearest.line is line]
+    found = [(mark, match) for mark, _, match in _marked(matches)]
+    here = [(mark, match) for mark, match in found if match.nearest and match.nearest.line is line]
     return {
         "system": system,
         "family": line.variant.family,
@@ -96,9 +97,11 @@ def _record(system: str, line: VariantLine, matches: Sequence[Match]) -> dict[st
         **{name: getattr(line, name) for name in ("n", "n_failed", "n_undefined", "n_floored")},
         "resampled_hz": line.resampled,
         "signature": line.signature,
-        "claimed": ";".join(match.claim.text for match in here),
-        "claimed_statistic": ";".join(match.nearest.statistic for match in here if match.nearest),
-        "claimed_difference": ";".join(f"{match.difference:.6g}" for match in here),
+        "claimed": ";".join(match.claim.text for _, match in here),
+        "claimed_of": ";".join("claimed metric" if mark == "►" else "other metric" for mark, _ in here),
+        "claimed_statistic": ";".join(match.nearest.statistic for _, match in here if match.nearest),
+        "claimed_difference": ";".join(f"{match.difference:.6g}" for _, match in here),
+        "claimed_tried": ";".join(str(match.tried) for _, match in here),
     }
 
 
@@ -113,11 +116,17 @@ def _cells(value: VariantLine, gain: VariantLine | None, matches: Sequence[Match
 def _cell(line: VariantLine, statistic: Statistic, matches: Sequence[Match]) -> Text:
     value = line.mean if statistic == "mean" else line.median
     text = Text(number(value, line.variant.metric.info.unit))
-    nearest_ones = [match.nearest for match in matches if match.nearest]
-    if any(found.line is line and found.statistic == statistic for found in nearest_ones):
-        text.stylize("bold green")
-        text = Text("► ", style="bold green") + text
+    for mark, style, found in _marked(matches):
+        if found.nearest and found.nearest.line is line and found.nearest.statistic == statistic:
+            text.stylize(style)
+            return Text(f"{mark} ", style=style) + text
     return text
+
+
+def _marked(matches: Sequence[Match]) -> Iterator[tuple[str, str, Match]]:
+    """Mark and style of each match; those among other metrics than the claimed one are marked as doubtful."""
+    yield from (("►", "bold green", match) for match in matches)
+    yield from (("?", "yellow", match.elsewhere) for match in matches if match.elsewhere)
 
 
 def _remarks(scores: VariantScores) -> list[Text]:
@@ -137,15 +146,32 @@ def _remarks(scores: VariantScores) -> list[Text]:
 
 
 def _match_text(match: Match) -> Text:
+    name = match.claim.name
+    if match.nearest is None:
+        text = Text(f"claimed {match.claim.text}: no variant of {name} has a value", style="yellow")
+    else:
+        text = Text(f"► claimed {match.claim.text}: nearest of {plural(match.tried, 'value')} of {name} is ")
+        text.append(_found(match))
+        if not match.agrees:
+            text.append("; none of them gives the claim when rounded")
+    if match.elsewhere:
+        other = match.elsewhere
+        text.append(f"\n? other metrics, {plural(other.tried, 'value')} tried: ", style="yellow")
+        text.append(_found(other))
+        text.append(f"; about {other.by_chance:.1f} of them would be as near to any number by chance", style="yellow")
+    return text
+
+
+def _found(match: Match) -> Text:
+    """The nearest value with its difference, and others that agree."""
     found = match.nearest
     if found is None:
-        return Text(f"claimed {match.claim.text}: no variant has a value", style="yellow")
+        return Text()
     unit = found.line.variant.metric.info.unit
     shown = f"{number(found.value, unit)} ({number(match.difference, unit, signed=True)})"
-    text = Text(f"► claimed {match.claim.text}: nearest is ")
-    text.append(found.label, style="bold").append(f": {shown}", style="not bold")
+    text = Text(found.label, style="bold").append(f": {shown}", style="not bold")
     if match.also:
         more = f" and {len(match.also) - _ALSO} more" if len(match.also) > _ALSO else ""
         names = "; ".join(candidate.label for candidate in match.also[:_ALSO])
-        text.append(f"; as near when rounded: {names}{more}")
+        text.append(f"; as near when rounded: {names}{more}", style="not bold")
     return text

@@ -446,3 +446,27 @@ def test_an_estimate_of_hours_fails_its_trial_by_its_header(folders: Folders, sc
     own = rows[(rows["trial_id"] == "u1") & (rows["system"] == "estimates")]
     assert set(own["reason"]) == {"length"}
     assert set(rows[rows["trial_id"] != "u1"]["status"]) == {"ok"}
+
+
+@pytest.mark.parametrize(
+    ("metric", "line"),
+    [
+        ("wer", "metric 'wer' needs transcripts of the targets, and this call gives none: add --transcripts CSV"),
+        ("ter", "metric 'ter' needs transcripts of the targets, and this call gives none: add --transcripts CSV"),
+        ("macro_f1", "metric 'macro_f1' needs class probabilities of a system, and this call gives none: score it by"),
+        ("attenuation", "metric 'attenuation' needs trials whose target is not in the mixture, and this call gives"),
+        (
+            "wrong_target_rate",
+            "metric 'wrong_target_rate' needs the other sources of the mixtures, and this call gives",
+        ),
+        ("si_sdri", "metric 'si_sdri' needs mixtures, and this call gives none: add --mixtures DIR"),
+    ],
+)
+def test_a_metric_that_can_have_no_value_is_refused_at_the_start(
+    metric: str, line: str, folders: Folders, score: Score
+) -> None:
+    said = score(*folders.arguments(mixtures=False), "--metrics", f"snr,{metric}")
+    assert (said.code, said.out) == (2, "")
+    assert line in said.err
+    assert said.err.count("\n") == 1
+    assert not (folders.root / "out").exists()

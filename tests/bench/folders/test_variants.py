@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,9 +15,13 @@ import pesq
 import pytest
 import soundfile
 
+from tsebench.bench.asr.protocol import RECOGNISERS
 from tsebench.bench.folders.claimed_numbers import ClaimedNumber, claims_of, nearest
-from tsebench.bench.folders.variants import VariantLine, VariantScores, variants
+from tsebench.bench.folders.score import ScoreOptions, score_folders
+from tsebench.bench.folders.variants import VariantLine, VariantScores, score_variants, variants, word_error_rate
+from tsebench.bench.metrics.pesq import Pesq
 from tsebench.bench.rows import read_rows
+from tsebench.bench.scoring.plan import parse_metrics
 from tsebench.cli import main as cli
 from tsebench.core.errors import ConfigError, TsebenchError
 from tsebench.datasets.signals.audio import resample
@@ -280,24 +286,55 @@ KNOWN = VariantScores(
 
 
 @pytest.mark.parametrize(
-    ("text", "label", "difference", "also"),
+    ("text", "label", "difference", "tried", "elsewhere"),
     [
-        ("si_sdr=15.7", "median of SI-SDR", 0.3, []),
-        ("sdr=14.4", "median of BSSEval SDR", 0.1, []),
-        ("si_sdr=15.0", "mean of SI-SDR", 0.02, ["mean of SNR"]),
-        ("snr=15.00", "mean of SI-SDR", 0.02, []),
-        ("si_sdri=3.0", "mean improvement of SI-SDR", 7.0, []),
-        ("pesq=3.2", "mean of PESQ narrow band", -0.1, []),
-        ("pesq=2.2", "median of PESQ wide band", 0.0, []),
+        ("si_sdr=15.7", "median of SI-SDR", 0.3, 2, ""),
+        ("sdr=14.4", "median of BSSEval SDR", 0.1, 2, ""),
+        ("si_sdr=15.0", "mean of SI-SDR", 0.02, 2, ""),  # the mean of SNR rounds to it, too
+        ("snr=15.00", "mean of SNR", -0.04, 1, "mean of SI-SDR"),
+        ("si_sdr=14.1", "mean of SI-SDR", 0.92, 2, "mean of BSSEval SDR"),
+        ("si_sdri=3.0", "mean improvement of SI-SDR", 7.0, 2, ""),
+        ("si_sdri=14.5", "median improvement of SI-SDR", -4.4, 2, "median of BSSEval SDR"),
+        ("pesq=3.2", "mean of PESQ narrow band", -0.1, 4, ""),
+        ("pesq=2.2", "median of PESQ wide band", 0.0, 4, ""),
     ],
 )
-def test_nearest(text: str, label: str, difference: float, also: list[str]) -> None:
-    (claim,) = claims_of(text)
-    match = nearest(KNOWN, claim)
+def test_the_claimed_metric_comes_first(text: str, label: str, difference: float, tried: int, elsewhere: str) -> None:
+    """Others count only where they are nearer, and no variant of the claimed metric gives the number."""
+    match = nearest(KNOWN, claims_of(text)[0])
     assert match.nearest is not None
-    assert match.nearest.label == label
+    assert (match.nearest.label, match.tried) == (label, tried)
     assert match.difference == pytest.approx(difference, abs=1e-9)
-    assert [candidate.label for candidate in match.also] == also
+    other = match.elsewhere.nearest if match.elsewhere else None
+    assert (other.label if other else "") == elsewhere
+
+
+def test_variants_of_the_claimed_metric_that_agree() -> None:
+    lines = (line("snr", 10.01, 9.0), line("snr_swapped", 9.99, 11.0), line("sdr", 10.0, 10.0))
+    match = nearest(VariantScores(system="x", lines=lines), claims_of("snr=10.0")[0])
+    assert [candidate.label for candidate in match.also] == ["mean of SNR, swapped"]
+    assert (match.tried, match.elsewhere) == (4, None)
+
+
+def test_matches_that_chance_would_give() -> None:
+    """Values 0, 1, ..., 10; the claim is 0.1 from one: a number drawn from 0 ... 10 has 0.2 of them so near."""
+    values = [float(value) for value in range(11)]
+    lines = [line("si_sdr", 30.0, 30.0), *(line("sdr", value, value) for value in values)]
+    match = nearest(VariantScores(system="x", lines=tuple(lines)), claims_of("si_sdr=5.10")[0])
+    assert match.elsewhere is not None
+    assert (match.elsewhere.tried, match.elsewhere.by_chance) == (22, pytest.approx(2 * 0.2))
+
+
+def test_a_match_elsewhere_is_marked_and_counted(score: Score, tmp_path: Path) -> None:
+    """No SI-SDR is near 16.5, but swapped SNR is."""
+    said = score(*arguments(tmp_path, mixtures=False), "--metrics", "snr", "--claimed", "si_sdr=19.2")
+    shown = " ".join(said.out.split())
+    assert "► claimed si_sdr=19.2: nearest of 4 values of si_sdr is " in shown
+    assert "; none of them gives the claim when rounded" in shown
+    assert "? other metrics, " in shown
+    assert " of them would be as near to any number by chance" in shown
+    frame = table(tmp_path)
+    assert sorted(frame[frame["claimed"] != ""]["claimed_of"]) == ["claimed metric", "other metric"]
 
 
 def test_a_family_without_a_value() -> None:
@@ -343,18 +380,75 @@ def test_a_bad_claim_is_one_line_before_any_work(score: Score, tmp_path: Path) -
 
 
 def test_claimed_marks_the_right_variant(score: Score, tmp_path: Path) -> None:
-    """The claim is the median with the mean kept: SI-SDR, SD-SDR and SNR have it, and no other."""
+    """The claim is the median with the mean kept: SD-SDR and SNR have it too, but are not what is claimed."""
     claimed = round(MEDIAN_DB - OFFSET_COST_DB, 1)
     said = score(*arguments(tmp_path, mixtures=False), "--metrics", "snr", "--claimed", f"si_sdr={claimed}")
     assert (said.code, said.err) == (0, "")
     line = next(text for text in said.out.splitlines() if "claimed si_sdr" in text)
-    assert "(−0.02)" in line
-    for name in ("SI-SDR, mean kept", "SD-SDR, mean kept", "SNR"):
-        assert f"median of {name}" in line
+    assert line.endswith("nearest of 4 values of si_sdr is median of SI-SDR, mean kept: 13.98 (−0.02)")
+    assert "?" not in said.out.partition("variants of")[2]
     assert said.out.count("► 13.98") == 1
     frame = table(tmp_path)
     marked = frame[frame["claimed"] != ""]
     assert list(marked["claimed"]) == [f"si_sdr={claimed}"]
     assert list(marked["claimed_statistic"]) == ["median"]
     assert float(marked["claimed_difference"].iloc[0]) == pytest.approx(-0.0206, abs=1e-3)
-    assert marked.index[0][0] in {"si_sdr_mean_kept", "sd_sdr_mean_kept", "snr"}
+    assert marked.index[0][0] == "si_sdr_mean_kept"
+
+
+# Nothing is computed twice --------------------------------------------------------------------------
+
+
+class CountingRecogniser:
+    """Hears "one" everywhere, and counts."""
+
+    batched = True
+    heard = 0
+
+    def __init__(self, argument: str, *, device: str, grammar: str | None, batch_size: int) -> None: ...
+
+    def signature(self) -> str:
+        return "counting:1"
+
+    def transcribe(self, signals: Sequence[Array], sample_rate_hz: int) -> list[str]:
+        CountingRecogniser.heard += len(signals)
+        return ["one"] * len(signals)
+
+
+@pytest.mark.parametrize("rate", ["wer", "cer"])
+def test_no_recogniser_or_pesq_twice(rate: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(tmp_path)
+    (tmp_path / "words.csv").write_text("name,text\n" + "".join(f"{key},one two\n" for key in NOISE_DB))
+    monkeypatch.setitem(RECOGNISERS._entries, "counting", CountingRecogniser)
+    monkeypatch.setattr(CountingRecogniser, "heard", 0)
+    counted: Counter[str] = Counter()
+    compute = Pesq.compute_file
+
+    def counting(self: Pesq, **signals: Any) -> float:
+        counted[self.signature(RATE_HZ).split("|")[1]] += 1
+        return compute(self, **signals)
+
+    monkeypatch.setattr(Pesq, "compute_file", counting)
+    choices = parse_metrics([rate, "pesq"], [f"{rate}.backend=counting"])
+    folders = {name: tmp_path / short for name, short in (("estimates", "est"), ("references", "ref"))}
+    options = ScoreOptions(
+        out=tmp_path / "out", metrics=choices, transcripts=tmp_path / "words.csv", device="cpu", jobs=0
+    )
+    result = score_folders(**folders, mixtures=tmp_path / "mix", options=options)
+    heard = CountingRecogniser.heard
+    assert (heard, counted["nb"]) == (9, 6)
+    scores = score_variants(
+        result.files,
+        system="x",
+        device="cpu",
+        wer=word_error_rate(choices, "cpu"),
+        known=result.rows,
+        known_of_mixture=result.mixture_rows,
+        jobs=0,
+    )
+    assert CountingRecogniser.heard == heard
+    assert counted["nb"] == 6 + 6  # swapped
+    found = {(each.variant.name, each.quantity): each for each in scores.lines}
+    assert found["wer_basic_pooled", "value"].mean == pytest.approx(50.0)
+    rows = [row.value for row in result.rows if row.metric == "pesq"]
+    assert found["pesq_nb", "value"].mean == pytest.approx(np.mean(rows), abs=1e-12)

@@ -902,3 +902,19 @@ def test_fresh_keeps_the_old_run_if_a_corpus_is_missing(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="--corpus mine=DIR"):
         run(config, RunOptions(out=out, cache=tmp_path / "cache", fresh=True))
     assert sorted(path.name for path in (out / "rows").iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("metric", "line"),
+    [
+        ("wer", "metric 'wer' needs transcripts of the targets, and 'sounds' gives none: add a set of recordings with"),
+        ("macro_f1", "metric 'macro_f1' needs class probabilities of a system, and 'sounds' gives none: add a system"),
+    ],
+)
+def test_a_metric_that_can_have_no_value_stops_the_run_before_its_systems(
+    metric: str, line: str, tmp_path: Path, sounds: Path
+) -> None:
+    content = {"name": "t", "datasets": [str(sounds)], "systems": ["mixture"], "metrics": ["snr", metric]}
+    with pytest.raises(ConfigError, match=line):
+        run(RunConfig.model_validate(content), RunOptions(out=tmp_path / "run", device="cpu"))
+    assert not list((tmp_path / "run" / "rows").iterdir())
