@@ -30,16 +30,9 @@ def call_problem(function: object, *, positional: Sequence[str] = (), keywords: 
     parameters = _signature(function)
     if parameters is None:
         return ""
-    for keyword in keywords:
-        try:
-            parameters.bind_partial(*positional, **{keyword: None})
-        except TypeError:
-            call = _call("", (*positional, f"{keyword}=..."))
-            return f"{_name(function)} takes {_short(parameters)}, but is called with {call}"
-    if not positional:
-        return ""
+    bind = parameters.bind if positional else parameters.bind_partial
     try:
-        parameters.bind(*positional, **dict.fromkeys(keywords))
+        bind(*positional, **dict.fromkeys(keywords))
     except TypeError:
         call = _call("", (*positional, *(f"{keyword}=..." for keyword in keywords)))
         return f"{_name(function)} takes {_short(parameters)}, but is called with {call}"

@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from helpers.paths import ROOT, TESTS
+from helpers.paths import ROOT
 
-EXAMPLES = TESTS / "example_package" / "tsebench_example"
+EXAMPLES = ROOT / "docs" / "examples" / "plugin_package" / "tsebench_example"
 # Each file of the example package, and its place in the tree.
 ADDED = {
     "example_gain.py": "systems",

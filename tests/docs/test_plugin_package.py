@@ -14,39 +14,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.paths import TESTS
+from helpers.paths import ROOT
 
 from tsebench import read_rows
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 
-PACKAGE = TESTS / "example_package"
-DATASET = """\
-name: pairs
-builder: example_pairs
-split: test
-corpora:
-  tones: {kind: example_tones}
-params: {count: 6, sounds: {corpus: tones}}
-"""
-TRAIN = """\
-name: filter
-system: example_filter
-net: {taps: 9}
-data: {dataset: pairs.yaml, per_epoch: 8, valid: 4}
-optimiser: {batch_size: 4, epochs: 1}
-"""
-RUN = """\
-name: example
-datasets: [{dataset: pairs.yaml, metrics: [si_sdr, snr, example_level_error]}]
-systems:
-  - mixture
-  - {name: example_gain, options: {gain: 0.25}}
-  - {name: example_filter, options: {checkpoint: trained}}
-rank_by: example_level_error
-paper_tables: [example_table]
-bootstrap: {resamples: 10}
-"""
+PACKAGE = ROOT / "docs" / "examples" / "plugin_package"
 LISTED = {
     "systems": {
         "example_gain": "The mixture times a gain; put a network in its place.",
@@ -101,8 +75,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     install += ["--no-build-isolation", "--target", str(folder / "site"), str(source)]
     done = subprocess.run(install, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    for name, text in (("pairs", DATASET), ("filter", TRAIN), ("run", RUN)):
-        (folder / f"{name}.yaml").write_text(text)
+    for path in PACKAGE.glob("*.yaml"):
+        shutil.copy(path, folder)
     return folder
 
 
