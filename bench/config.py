@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -25,7 +25,9 @@ _LABEL = r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$"
 
 
 def _spelt_out(entries: object, *, key: str) -> object:
-    """Entries of a list, a bare string `x` written as `{key: x}`."""
+    """Entries of a list, a bare string `x` written as `{key: x}`; a string alone is a list of one, or of names."""
+    if isinstance(entries, str):
+        entries = [name.strip() for name in entries.split(",") if name.strip()]
     if not isinstance(entries, list | tuple):
         return entries
     return [{key: entry} if isinstance(entry, str) else entry for entry in entries]
@@ -173,9 +175,13 @@ def load_run_config(reference: str, settings: Sequence[str] = ()) -> RunConfig:
         ConfigError: unknown or wrong keys, an unknown scale, or two systems with one title.
     """
     path = find_config(reference)
-    data = with_settings(read_yaml(path), settings, where=path.name)
-    config = _at_scale(parse(RunConfig, data, where=path.name), where=path.name)
-    check_titles(config, where=path.name)
+    return run_config_of(with_settings(read_yaml(path), settings, where=path.name), where=path.name)
+
+
+def run_config_of(data: Mapping[str, Any], *, where: str) -> RunConfig:
+    """The config with these contents, at the scale that it names; errors are those of `load_run_config`."""
+    config = _at_scale(parse(RunConfig, data, where=where), where=where)
+    check_titles(config, where=where)
     return config
 
 

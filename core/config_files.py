@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from .errors import ConfigError, suggest
+from .errors import ConfigError, shortened, suggest
 from .files import read_limited
 from .yaml_text import MAX_BYTES, parse_yaml
 
@@ -120,17 +120,42 @@ def settings_of(
     return found
 
 
-def with_settings(data: Mapping[str, Any], settings: Sequence[str], *, where: str) -> dict[str, Any]:
+def with_settings(
+    data: Mapping[str, Any], settings: Sequence[str] | Mapping[str, Any], *, where: str
+) -> dict[str, Any]:
     """A config with values set by key; keys and values are validated later, with the whole config.
 
     Settings are KEY=VALUE: a dot separates sections (`optimiser.epochs=2`), a number is an index of a list, from 0
-    (`systems.1.label=mine`), and the value is YAML.
+    (`systems.1.label=mine`), and the value is YAML. As a mapping, their values are plain objects, and a mapping among
+    them sets its own keys alone: `{"optimiser": {"epochs": 2}}`.
+
+    Raises:
+        ConfigError: a setting is not KEY=VALUE, or its key cannot be set.
     """
     changed: Any = dict(data)
-    for text in settings:
-        key, value = setting(text, example="seed=1", flag="--set")
+    for key, value in _pairs(settings):
         changed = _set(changed, key.split("."), value, where=f"{where}: --set {key}")
     return cast(dict[str, Any], changed)
+
+
+def _pairs(settings: object) -> Iterator[tuple[str, Any]]:
+    """Keys with dots, and values."""
+    if isinstance(settings, Mapping):
+        for key, value in settings.items():
+            if isinstance(value, Mapping) and value:
+                yield from ((f"{key}.{inner}", each) for inner, each in _pairs(value))
+            else:
+                yield str(key), value
+    elif isinstance(settings, str):
+        yield setting(settings, example="seed=1", flag="--set")
+    elif isinstance(settings, Sequence):
+        for text in settings:
+            yield setting(str(text), example="seed=1", flag="--set")
+    else:
+        raise ConfigError(
+            f"settings = {shortened(repr(settings), 60)} is neither a mapping nor a list of KEY=VALUE; "
+            'write for example {"seed": 1}'
+        )
 
 
 def _set(section: object, parts: Sequence[str], value: object, *, where: str) -> object:

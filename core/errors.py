@@ -7,11 +7,14 @@ leaves with `exit_code`.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 LINE_LENGTH = 480
 """Longest message; with the name of the program in front it stays under 500 characters."""
 
+_OPTION = re.compile(r"(?<![\w-])--([a-z][a-z-]*)(?: (?:DIR|CSV|N|NAME|OUT)\b)?")
 _LIST_LENGTH = 240
 _LONGEST_NAME = 200  # for which the nearest known one is searched
 
@@ -73,6 +76,21 @@ class ExtractionError(TsebenchError):
 
 class OutputError(TsebenchError):
     """A result cannot be written: read-only folder, full disk, or another run's folder."""
+
+
+@contextmanager
+def python_words(folder: str = "") -> Iterator[None]:
+    """Have errors name arguments (`out=`) where they name options of the command line (`--out`).
+
+    Args:
+        folder: temporary folder that is taken out of messages, because its files stand for signals of the caller.
+    """
+    try:
+        yield
+    except TsebenchError as error:
+        text = str(error).replace(f"{folder}/", "") if folder else str(error)
+        error.args = (_OPTION.sub(lambda found: f"{found[1].replace('-', '_')}=", text),)
+        raise
 
 
 def one_line(text: str, length: int = LINE_LENGTH) -> str:

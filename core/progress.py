@@ -89,3 +89,9 @@ def _lines(console: Console) -> ProgressFactory:
         console.print(f"{what}: {done}/{total} in {seconds:.1f} s{rate}", highlight=False)
 
     return start
+
+
+def on_terminal() -> ProgressFactory:
+    """Bars on standard error if it is a terminal, and nothing elsewhere: for calls from Python."""
+    console = Console(stderr=True)
+    return _bars(console) if console.is_terminal and not console.is_jupyter else quiet

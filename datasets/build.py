@@ -89,6 +89,25 @@ def build(
     card = _check_folder(config, folder)
     if card is not None and reuse and (allow_missing or not card.missing):
         return load_dataset(folder, corpus_dirs=corpus_dirs)
+    dataset = draw_dataset(
+        config, corpus_dirs=corpus_dirs, jobs=jobs, allow_missing=allow_missing, opened=opened, progress=progress
+    )
+    with folder_lock(folder, wait_s=_WAIT_S):
+        _check_folder(config, folder)  # again: another process may have built into it meanwhile
+        write_manifest(folder, dataset.manifest)
+    return dataset
+
+
+def draw_dataset(
+    config: DatasetConfig,
+    *,
+    corpus_dirs: Mapping[str, Path],
+    jobs: int = 1,
+    allow_missing: bool = False,
+    opened: OpenedBuilder | None = None,
+    progress: ProgressFactory = quiet,
+) -> Dataset:
+    """The dataset of a config in memory, without a folder; arguments and errors are those of `build`."""
     opened = opened or _open(config, corpus_dirs, allow_missing=allow_missing)
     draws = _draw(opened, jobs, progress)
     complete = leave_out(draws.drawn, draws.missing.keys())
@@ -104,9 +123,6 @@ def build(
         raise _no_trial(config.name, draws)
     manifest = _manifest(opened, draws, mixtures, trials)
     check_manifest(manifest, where=f"dataset {config.name!r}")
-    with folder_lock(folder, wait_s=_WAIT_S):
-        _check_folder(config, folder)  # again: another process may have built into it meanwhile
-        write_manifest(folder, manifest)
     return Dataset(manifest, opened.corpora)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from inspect import signature
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import Field
 
-from ..core.config_files import find_config, read_yaml
+from ..core.config_files import find_config, read_yaml, with_settings
 from ..core.entry_checks import face_problem
 from ..core.errors import ConfigError, CorpusError
 from ..core.validation import StrictModel, call_with, parse
@@ -64,12 +64,16 @@ class OpenedBuilder:
         return self.context.corpora
 
 
-def load_dataset_configs(reference: str) -> list[DatasetConfig]:
+def load_dataset_configs(reference: str, settings: Sequence[str] | Mapping[str, Any] = ()) -> list[DatasetConfig]:
     """Read a dataset config, or all of a collection (by path or by shipped name).
 
     A collection names datasets by path, relative to the working folder or to its own, or by shipped name.
+
+    Args:
+        settings: values that are set in each config, as `core.config_files.with_settings` takes them, for example
+            "params.count=10".
     """
-    configs = _configs(find_config(reference, folder="datasets"), ())
+    configs = _configs(find_config(reference, folder="datasets"), (), settings)
     names = [config.name for config in configs]
     for name in names:
         if names.count(name) > 1:
@@ -77,17 +81,17 @@ def load_dataset_configs(reference: str) -> list[DatasetConfig]:
     return configs
 
 
-def _configs(path: Path, above: tuple[Path, ...]) -> list[DatasetConfig]:
+def _configs(path: Path, above: tuple[Path, ...], settings: Sequence[str] | Mapping[str, Any]) -> list[DatasetConfig]:
     if path.resolve() in above:
         raise ConfigError(f"collection {str(path)!r} holds itself; take it out of `datasets`")
     data = read_yaml(path)
     if set(data) != {"datasets"}:
-        return [parse(DatasetConfig, data, where=path.name)]
+        return [parse(DatasetConfig, with_settings(data, settings, where=path.name), where=path.name)]
     found: list[DatasetConfig] = []
     for name in parse(CollectionConfig, data, where=path.name).datasets:
         near = path.parent / name
         member = near if near.is_file() else find_config(name, folder="datasets")
-        found += _configs(member, (*above, path.resolve()))
+        found += _configs(member, (*above, path.resolve()), settings)
     return found
 
 
@@ -108,8 +112,8 @@ def open_corpora(
         if "root" in known:
             if name not in corpus_dirs:
                 raise CorpusError(
-                    f"corpus {name!r} ({config.kind}) needs its folder: add --corpus {name}=DIR, "
-                    f"or a line `{name}: DIR` to the user file of corpora"
+                    f"corpus {name!r} ({config.kind}) needs its folder: add --corpus {name}=DIR (in Python "
+                    f"corpora={{{name!r}: DIR}}), or a line `{name}: DIR` to the user file of corpora"
                 )
             given["root"] = corpus_dirs[name]
         corpora[name] = call_with(factory, config.options, where=f"corpus {name!r}", given=given)

@@ -2,33 +2,54 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Mapping
+from collections import Counter, OrderedDict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from operator import index
 from pathlib import Path
 from threading import Lock
+from typing import TYPE_CHECKING, Any, overload
 
 from ..core.config_files import corpus_dirs as user_corpus_dirs
-from ..core.errors import AudioError
+from ..core.errors import AudioError, UnknownNameError, listed
+from .batches import QueryBatch, collate, query_at
 from .config import open_corpora
 from .manifest import DatasetCard, Manifest, files_of, read_manifest
 from .protocols.corpus import Corpora, Samples, SpokenGrammar
 from .protocols.renderer import SOURCE_RENDERERS, Rendered
 from .render import render
+from .subset import subset
+from .trial_frame import Trials
 from .trials import render_trial, source_signal
 from .types import Mixture, MixtureClip, Query, Trial, Truth
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _CACHED_MIXTURES = 16
 
 
+Chosen = int | str
+"""A trial by its place, from 0 (from the end if negative), or by its id."""
+
+
 class Dataset:
-    """Trials of a manifest over open corpora. Reading is safe from several threads."""
+    """Trials of a manifest over open corpora. Reading is safe from several threads.
+
+    `dataset[0]` and `dataset["ID"]` are a query and its truth, `dataset[:10]` a dataset of ten trials, and iteration
+    gives all items; mixtures are rendered when they are read.
+
+    Attributes:
+        card: name, version, builder, parameters, counts and fingerprint.
+        trials: in their order; `trials.to_frame()` is a table of them.
+        mixtures: recipes by id.
+    """
 
     def __init__(self, manifest: Manifest, corpora: Corpora) -> None:
         self.card: DatasetCard = manifest.card
         self.manifest = manifest
-        self.trials: tuple[Trial, ...] = tuple(manifest.trials)
         self.mixtures = {mixture.id: mixture for mixture in manifest.mixtures}
+        self.trials = Trials(manifest.trials, self.mixtures)
         self.corpora = corpora
         self._unverified = {(file.corpus, file.path): file.sha256 for file in manifest.files}
         self._rendered: OrderedDict[str, Rendered] = OrderedDict()
@@ -37,13 +58,98 @@ class Dataset:
     def __len__(self) -> int:
         return len(self.trials)
 
-    def __getitem__(self, index: int) -> tuple[Query, Truth]:
-        """Query and truth of one trial."""
-        trial = self.trials[index]
+    def __iter__(self) -> Iterator[tuple[Query, Truth]]:
+        return (self._item(trial) for trial in self.trials)
+
+    @overload
+    def __getitem__(self, chosen: Chosen) -> tuple[Query, Truth]: ...
+    @overload
+    def __getitem__(self, chosen: slice) -> Dataset: ...
+    def __getitem__(self, chosen: Chosen | slice) -> tuple[Query, Truth] | Dataset:
+        """Query and truth of one trial, or a dataset of some.
+
+        Args:
+            chosen: place of a trial, its id, or a slice.
+
+        Raises:
+            IndexError: there is no such place.
+            UnknownNameError: no trial has that id.
+            AudioError: a recording is missing, or is not the one that the set was built from.
+        """
+        return self.select(self.trials[chosen]) if isinstance(chosen, slice) else self._item(self.trial(chosen))
+
+    def trial(self, chosen: Chosen) -> Trial:
+        """A trial by place or id; errors are those of `dataset[chosen]`."""
+        if isinstance(chosen, str):
+            return self._trial_called(chosen)
+        try:
+            place = index(chosen)
+        except TypeError:
+            raise TypeError(
+                f"a trial of a dataset is chosen by its place, its id or a slice, not by {type(chosen).__name__}; "
+                "dataset.select(...) takes several"
+            ) from None
+        if not -len(self) <= place < len(self):
+            raise IndexError(f"dataset {self.card.name!r} has {len(self)} trials; {place} is none of their places")
+        return self.trials[place]
+
+    def select(self, chosen: Iterable[Chosen | Trial]) -> Dataset:
+        """A dataset of some trials, by place or id, with a fingerprint of its own.
+
+        Raises:
+            DatasetError: no trial is chosen, or one twice.
+            IndexError: there is no such place.
+            UnknownNameError: no trial has that id.
+        """
+        trials = [each if isinstance(each, Trial) else self.trial(each) for each in _several(chosen)]
+        return Dataset(subset(self.manifest, trials), self.corpora)
+
+    def batch(
+        self, chosen: Chosen | Iterable[Chosen] | slice, *, sample_rate_hz: int | None = None, device: str = "cpu"
+    ) -> QueryBatch:
+        """Queries as one batch, which `system.extract(batch)` answers.
+
+        Args:
+            chosen: places or ids of trials, or a slice.
+            sample_rate_hz: rate that the queries are resampled to, if it is another: `system.card.sample_rate_hz`.
+            device: of the system: "cpu", "cuda", ...
+
+        Raises:
+            ConfigError: none is chosen.
+            IndexError: there is no such place.
+            UnknownNameError: no trial has that id.
+            AudioError: as `dataset[chosen]`.
+        """
+        several = self.trials[chosen] if isinstance(chosen, slice) else _several(chosen)
+        trials = [each if isinstance(each, Trial) else self.trial(each) for each in several]
+        return collate([query_at(self._item(trial)[0], sample_rate_hz) for trial in trials], device=device)
+
+    def to_frame(self) -> pd.DataFrame:
+        """The trials as a table, one line for each; see `Trials.to_frame`."""
+        return self.trials.to_frame()
+
+    def __repr__(self) -> str:
+        card, strata = self.card, Counter(f"{t.condition.kind} {t.condition}" for t in self.trials)
+        kinds = sorted({kind for trial in self.trials for kind in trial.clue.kinds()})
+        queried = {trial.mixture_id for trial in self.trials}
+        seconds = sum(self.mixtures[name].num_samples for name in queried) / card.sample_rate_hz
+        return (
+            f"<Dataset {card.name}: {len(self)} trials of {len(queried)} mixtures, {seconds:.1f} s at "
+            f"{card.sample_rate_hz} Hz; {listed(strata, length=80)}; clues: {', '.join(kinds) or 'none'}; "
+            f"fingerprint {card.fingerprint[:12]}>"
+        )
+
+    def _item(self, trial: Trial) -> tuple[Query, Truth]:
         mixture = self.mixtures[trial.mixture_id]
         self._verify(mixture, trial)
         signals = self.signals(trial.mixture_id)
         return render_trial(trial, mixture, self.corpora, signals, separated=self.separated)
+
+    def _trial_called(self, name: str) -> Trial:
+        for trial in self.trials:
+            if trial.id == name:
+                return trial
+        raise UnknownNameError("trial", name, (trial.id for trial in self.trials))
 
     def separated(self, clip: MixtureClip) -> Samples:
         """A source [T] of any mixture of the set, as it is rendered there."""
@@ -60,9 +166,9 @@ class Dataset:
         found = [c.grammar() for c in self.corpora.values() if isinstance(c, SpokenGrammar)]
         return found[0] if len(found) == 1 else None
 
-    def length(self, index: int) -> int:
+    def length(self, place: int) -> int:
         """Samples of the mixture of one trial, without rendering it."""
-        return self.mixtures[self.trials[index].mixture_id].num_samples
+        return self.mixtures[self.trials[place].mixture_id].num_samples
 
     def signals(self, mixture_id: str) -> Rendered:
         """A mixture's signals; the trials of a mixture follow each other and share them."""
@@ -89,6 +195,11 @@ class Dataset:
                     f"{self.card.name!r} was built from; restore it, or build the dataset again"
                 )
             self._unverified.pop((corpus, path), None)
+
+
+def _several(chosen: object) -> Iterable[Any]:
+    """What may be one trial or several, as several."""
+    return chosen if isinstance(chosen, Iterable) and not isinstance(chosen, str) else [chosen]
 
 
 def load_dataset(folder: str | Path, *, corpus_dirs: Mapping[str, Path] | None = None) -> Dataset:

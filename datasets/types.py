@@ -6,7 +6,7 @@ digits, `_`, `-`, `.` and `+` only, so that they can be file names.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -107,13 +107,7 @@ class ClueSpec:
 
     def kinds(self) -> frozenset[ClueKind]:
         """The kinds of clue that are present."""
-        present: dict[ClueKind, bool] = {
-            "enrollment": bool(self.enrollments),
-            "classes": bool(self.classes),
-            "text": self.text is not None,
-            "video": self.video is not None,
-        }
-        return frozenset(kind for kind, is_present in present.items() if is_present)
+        return _kinds(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +145,12 @@ class Trial:
     cluster: str
     tags: Mapping[str, Tag] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        target = ", ".join(self.target_ids) or "absent"
+        kinds = ", ".join(sorted(self.clue.kinds())) or "none"
+        stratum = f"{self.condition.kind} {self.condition}"
+        return f"<Trial {self.id}: {stratum}, mixture {self.mixture_id}, target {target}; clue: {kinds}>"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clues:
@@ -167,6 +167,13 @@ class Clues:
     video: Tensor | None = None
     video_fps: float | None = None
 
+    def kinds(self) -> frozenset[ClueKind]:
+        """The kinds of clue that are present."""
+        return _kinds(self)
+
+    def __repr__(self) -> str:
+        return f"<Clues: {', '.join(_described(self)) or 'none'}>"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
@@ -176,6 +183,10 @@ class Query:
     mixture: Tensor
     sample_rate_hz: int
     clues: Clues
+
+    def __repr__(self) -> str:
+        clues = ", ".join(_described(self.clues, self.sample_rate_hz)) or "none"
+        return f"<Query {self.id}: mixture {extent(self.mixture, self.sample_rate_hz)}; clues: {clues}>"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,3 +204,45 @@ class Truth:
     active_classes: tuple[str, ...]
     transcript: str | None
     target_labels: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        target = "absent" if self.target is None else extent(self.target)
+        labels = f" ({', '.join(self.target_labels)})" if self.target_labels else ""
+        words = "" if self.transcript is None else f", transcript of {len(self.transcript.split())} words"
+        count = (*getattr(self.interferers, "shape", ()), 0)[0]
+        return f"<Truth: target {target}{labels}, {count} interferers{words}>"
+
+
+def extent(signal: object, sample_rate_hz: int | None = None) -> str:
+    """Length and channels of a signal [C, T] or [T] in words: "3.90 s at 8000 Hz", "31200 samples, 2 channels"."""
+    shape = tuple(getattr(signal, "shape", ()))
+    if not shape:
+        return "no signal"
+    seconds = f"{shape[-1] / sample_rate_hz:.2f} s at {sample_rate_hz} Hz" if sample_rate_hz else ""
+    length = seconds or f"{shape[-1]} samples"
+    return length if len(shape) < 2 or shape[-2] == 1 else f"{length}, {shape[-2]} channels"
+
+
+def _kinds(clue: ClueSpec | Clues) -> frozenset[ClueKind]:
+    present: dict[ClueKind, bool] = {
+        "enrollment": bool(clue.enrollments),
+        "classes": bool(clue.classes),
+        "text": clue.text is not None,
+        "video": clue.video is not None,
+    }
+    return frozenset(kind for kind, is_present in present.items() if is_present)
+
+
+def _described(clues: Clues, sample_rate_hz: int | None = None) -> Iterator[str]:
+    """Each kind of clue with its size, in words."""
+    if clues.enrollments:
+        lengths = [(*getattr(signal, "shape", ()), 0)[0] for signal in clues.enrollments]
+        unit = [f"{n / sample_rate_hz:.2f} s" if sample_rate_hz else f"{n} samples" for n in lengths]
+        yield f"enrollment of {' + '.join(unit[:3])}{' + ...' if len(unit) > 3 else ''}"
+    if clues.classes:
+        yield f"classes {', '.join(clues.classes[:6])}{', ...' if len(clues.classes) > 6 else ''}"
+    if clues.text is not None:
+        yield f"text {clues.text[:60]!r}"
+    if clues.video is not None:
+        frames, *size = getattr(clues.video, "shape", (0,))
+        yield f"video of {frames} pictures {' x '.join(map(str, size))}"

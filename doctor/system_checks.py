@@ -12,9 +12,9 @@ from torch.nn import functional as F
 from ..bench.inference.ask import Failure, ask, failure_reasons, guarded
 from ..core.errors import ExtractionError
 from ..core.text import safe_text
+from ..datasets.batches import collate
 from ..datasets.types import Clues
 from ..systems.protocol import LENGTH_TOLERANCE_S, AnySystem, Extraction, QueryBatch
-from ..systems.shared.batches import collate
 from ..systems.shared.probes import Probe, make_probe
 
 LENGTHS_S = (0.3, 1.0, 4.0, 30.0)

@@ -8,7 +8,20 @@ from typing import Literal, Protocol, runtime_checkable
 
 from torch import Tensor
 
-from ..datasets.types import ClueKind, Clues, Truth
+from ..datasets.batches import QueryBatch
+from ..datasets.types import ClueKind, Truth
+
+__all__ = [
+    "LENGTH_TOLERANCE_S",
+    "AnySystem",
+    "Extraction",
+    "Family",
+    "PrivilegedSystem",
+    "QueryBatch",
+    "System",
+    "SystemCard",
+    "far_too_long",
+]
 
 LENGTH_TOLERANCE_S = 0.010
 """An estimate whose length is off by less is trimmed or padded, with a note; by more, it fails."""
@@ -50,24 +63,14 @@ class SystemCard:
     classes: tuple[str, ...] | None = None
     options: Mapping[str, str | int | float | bool | None] = field(default_factory=dict)
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueryBatch:
-    """Queries padded with zeros to one length, on the system's device.
-
-    Attributes:
-        mixture: [B, C, T] float32.
-        lengths: [B] int64, true number of samples of each mixture.
-        clues: one for each query; enrollments are tensors [T_k] on the same device, and so are videos [F_b, H, W] in
-            0..1, of `video_fps` pictures per second, unpadded. A system normalises videos itself: MuSE and reentry take
-            (x − 0.4161) / 0.1688.
-    """
-
-    ids: tuple[str, ...]
-    mixture: Tensor
-    lengths: Tensor
-    sample_rate_hz: int
-    clues: tuple[Clues, ...]
+    def __str__(self) -> str:
+        """Name, family, clues, rate and weights in one line."""
+        rate = f"{self.sample_rate_hz} Hz" if self.sample_rate_hz else "any sample rate"
+        facts = [self.family, f"clues: {', '.join(sorted(self.clues)) or 'none'}", rate]
+        facts += ["privileged"] if self.privileged else []
+        facts += [f"{len(self.classes)} classes"] if self.classes else []
+        facts += [f"checkpoint {self.checkpoint}"] if self.checkpoint else []
+        return f"{self.name}: {'; '.join(facts)}"
 
 
 def far_too_long(frames: int, length: int, sample_rate_hz: int) -> bool:
@@ -94,6 +97,18 @@ class Extraction:
     class_probabilities: Tensor | None = None
     transcripts: tuple[str | None, ...] | None = None
     failures: Mapping[str, str] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        def shape(tensor: object) -> str:
+            return f"[{' x '.join(map(str, getattr(tensor, 'shape', ('?',))))}]"
+
+        one = isinstance(self.estimate, Tensor)
+        facts = [f"estimate {shape(self.estimate)}" if one else f"{len(self.estimate)} estimates of their own lengths"]
+        if self.class_probabilities is not None:
+            facts.append(f"class_probabilities {shape(self.class_probabilities)}")
+        facts += [f"{len(self.transcripts)} transcripts"] if self.transcripts is not None else []
+        facts += [f"{len(self.failures)} failures"] if self.failures else []
+        return f"<Extraction: {', '.join(facts)}>"
 
 
 @runtime_checkable

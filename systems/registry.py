@@ -39,9 +39,17 @@ def load_system(name: str, /, *, device: str = "cpu", **options: Any) -> AnySyst
         ConfigError: an option is unknown or has the wrong type, or the system lacks a method or its card.
         CheckpointError: its weights are missing, unsafe or do not fit.
     """
+    if not isinstance(name, str):
+        raise ConfigError(f"a system is loaded by its name, not by {type(name).__name__}; write load_system('mixture')")
     factory = SYSTEMS.get(name)
     system = call_with(factory, options, where=f"system {name!r}", given={"device": device})
     problem = face_problem(system, System, PrivilegedSystem) or type_problem("card", system.card, SystemCard)
     if problem:
         raise ConfigError(f"system {name!r} cannot be used: {problem}; correct it (docs/plugins.md)")
+    if type(system).__repr__ is object.__repr__:  # a class that says nothing of itself is shown by its card
+        type(system).__repr__ = _shown  # type: ignore[method-assign, assignment]
     return system
+
+
+def _shown(system: AnySystem) -> str:
+    return f"<System {system.card}>"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import shutil
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import tomllib
 import venv
+from inspect import get_annotations
 from pathlib import Path
 
 import pytest
@@ -20,23 +22,37 @@ import tsebench
 ROOT = Path(__file__).resolve().parents[1]
 
 
+EXPORTED = """
+    AudioError CheckpointError Clues ConfigError CorpusError Dataset DatasetConfig DatasetError Extraction
+    ExtractionError Leaderboard OutputError PrivilegedSystem Query QueryBatch Results RunConfig Scores System SystemCard
+    Trial Truth TsebenchError UnknownNameError __version__ build collate evaluate extract find_runs leaderboard
+    load_dataset load_system read_rows register_metric register_system score
+"""
+
+
 def test_public_names() -> None:
-    expected = {
-        "__version__",
-        "evaluate",
-        "find_runs",
-        "leaderboard",
-        "load_dataset",
-        "load_system",
-        "read_rows",
-        "register_system",
-        "score",
-    }
-    assert set(tsebench.__all__) == expected
-    for name in expected:
+    assert tsebench.__all__ == EXPORTED.split()
+    assert set(tsebench.__all__) <= set(dir(tsebench))
+    for name in tsebench.__all__:
         assert getattr(tsebench, name)
     with pytest.raises(AttributeError, match="no_such_name"):
         _ = tsebench.no_such_name
+
+
+@pytest.mark.parametrize("name", [name for name in EXPORTED.split() if name != "__version__"])
+def test_public_names_have_docstrings_and_types(name: str) -> None:
+    found = getattr(tsebench, name)
+    assert inspect.getdoc(found), name
+    if inspect.isfunction(found):
+        hints = get_annotations(found)
+        assert set(inspect.signature(found).parameters) | {"return"} == set(hints), name
+        assert "Raises:" in (found.__doc__ or "") or name.startswith("register"), name
+
+
+def test_importing_loads_nothing_heavy() -> None:
+    code = "import sys, tsebench; print([m for m in ('torch', 'numpy', 'pandas', 'pydantic') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 def test_datasets_does_not_pose_as_another_package() -> None:

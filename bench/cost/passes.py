@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from ...core.errors import ExtractionError
+from ...datasets.batches import collate
 from ...datasets.types import Clues
 from ...systems.protocol import AnySystem, QueryBatch, SystemCard
-from ...systems.shared.batches import collate
 from ...systems.shared.probes import make_probe
 from ..inference.ask import ask
 from ..inference.batching import Item, at_rate

@@ -12,10 +12,11 @@ import torch
 
 from ...core.errors import TsebenchError
 from ...core.text import error_text, safe_text, type_name
+from ...datasets.batches import collate, resampled
 from ...datasets.types import Query, Truth
 from ...systems.protocol import AnySystem, Extraction, PrivilegedSystem, QueryBatch, System, SystemCard, far_too_long
-from ...systems.shared.batches import collate, full_float32
-from .batching import Item, at_rate, bucket, resampled
+from ...systems.shared.batches import full_float32
+from .batching import Item, at_rate, bucket
 from .isolation import Isolated
 from .process_state import OwnGenerators, interrupts_watched, state_put_back
 

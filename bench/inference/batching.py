@@ -6,12 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-import torch
-
-from ...datasets.signals.audio import resample
+from ...datasets.batches import query_at, resampled
 from ...datasets.types import Query, Truth
-
-Tensor = torch.Tensor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,15 +49,9 @@ def at_rate(item: Item, rate_hz: int | None) -> Item:
     if rate_hz is None or rate_hz == source_hz:
         return item
     move = partial(resampled, from_hz=source_hz, to_hz=rate_hz)
-    clues = replace(query.clues, enrollments=tuple(map(move, query.clues.enrollments)))
     target = None if truth.target is None else move(truth.target)
     return Item(
         index=item.index,
-        query=replace(query, mixture=move(query.mixture), sample_rate_hz=rate_hz, clues=clues),
+        query=query_at(query, rate_hz),
         truth=replace(truth, target=target, interferers=move(truth.interferers)),
     )
-
-
-def resampled(samples: Tensor, from_hz: int, to_hz: int) -> Tensor:
-    """Resample a tensor [..., T] on the CPU."""
-    return torch.from_numpy(resample(samples.cpu().numpy(), from_hz=from_hz, to_hz=to_hz))

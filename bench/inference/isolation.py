@@ -272,6 +272,9 @@ class Isolated:
     def __init__(self, host: SystemHost) -> None:
         self.host, self.card = host, host.card
 
+    def __repr__(self) -> str:
+        return f"<System {self.card}; in a process of its own>"
+
 
 class IsolatedSystem(Isolated):
     """A system in a process of its own."""

@@ -34,6 +34,9 @@ All their arguments are keywords with defaults: a metric's settings. Those calle
 the harness, see `MetricContext`.
 """
 
+register_metric = METRICS.register
+"""Decorator that adds the maker of a metric under a name."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricContext:

@@ -9,6 +9,7 @@ from pathlib import Path
 from ...core.errors import ConfigError
 from ...datasets.build import build
 from ...datasets.dataset import Dataset, load_dataset
+from ...datasets.manifest import Manifest, read_card, write_manifest
 from ...systems.protocol import SystemCard
 from ..metrics.registry import MetricContext
 from ..scoring.needs import OF_SETS, Given, Offer, check_needs
@@ -74,6 +75,9 @@ def _offer(each: OpenSet, cards: Mapping[str, SystemCard]) -> Offer:
 
 
 def _dataset(planned: PlannedSet, run: PlannedRun) -> Dataset:
+    if planned.opened is not None:
+        _keep(planned.opened.manifest, run.options.out / "datasets" / planned.name)
+        return planned.opened
     if planned.recipe is None:
         return load_dataset(Path(planned.spec.dataset).absolute(), corpus_dirs=run.corpus_dirs)
     return build(
@@ -85,6 +89,13 @@ def _dataset(planned: PlannedSet, run: PlannedRun) -> Dataset:
         opened=planned.builder,
         progress=run.options.progress,
     )
+
+
+def _keep(manifest: Manifest, folder: Path) -> None:
+    """Write a dataset that was given as an object into the run, where reports look for its audio."""
+    known = read_card(folder).fingerprint if (folder / "card.json").is_file() else None
+    if known != manifest.card.fingerprint:
+        write_manifest(folder, manifest)
 
 
 def _unfit(dataset: Dataset, cards: Mapping[str, SystemCard]) -> dict[str, str]:

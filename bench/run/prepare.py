@@ -14,11 +14,13 @@ from ...core.errors import ConfigError, OutputError
 from ...core.progress import ProgressFactory, quiet
 from ...core.provenance import resolve_device
 from ...datasets.config import DatasetConfig, OpenedBuilder, load_dataset_configs, open_builder
+from ...datasets.dataset import Dataset
 from ...datasets.manifest import read_card
 from ...datasets.seeding import digest
 from ...systems.protocol import AnySystem
 from ...systems.registry import SYSTEMS
 from ..config import DatasetSpec, RunConfig, SystemSpec, check_titles
+from ..given import Given, identity_of_object
 from ..inference.open_system import open_system
 from ..metrics.registry import MetricContext
 from ..scoring.cache import Identity, default_cache_dir, identity_of
@@ -38,6 +40,7 @@ class RunOptions:
         chunk_trials: trials of a shard; a run that goes on must keep it to find its shards.
         corpus_dirs: folders of corpora by name, in addition to those of the user file.
         cache: folder of the score cache; None is the user's.
+        given: objects of the calling program in place of systems and datasets that the config names.
         say: prints a line on what is reused and what is not.
     """
 
@@ -48,6 +51,7 @@ class RunOptions:
     chunk_trials: int = CHUNK_TRIALS
     corpus_dirs: Mapping[str, Path] = field(default_factory=dict)
     cache: Path | None = None
+    given: Given = field(default_factory=Given)
     progress: ProgressFactory = quiet
     say: Callable[[str], None] = logging.getLogger("tsebench").warning
 
@@ -63,17 +67,23 @@ class RunOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedSet:
-    """A dataset of a run with its metrics, before it is opened, or built from a recipe (None: a dataset folder)."""
+    """A dataset of a run with its metrics, before it is opened, or built from a recipe.
+
+    Without a recipe it is a dataset folder, or `opened`.
+    """
 
     spec: DatasetSpec
     metrics: tuple[MetricSpec, ...]
     plan: MetricPlan
     recipe: DatasetConfig | None
     builder: OpenedBuilder | None = None
+    opened: Dataset | None = None
 
     @property
     def name(self) -> str:
         """Name of the dataset in rows."""
+        if self.opened is not None:
+            return self.opened.card.name
         return self.recipe.name if self.recipe else read_card(Path(self.spec.dataset)).name
 
 
@@ -104,7 +114,7 @@ def prepare(config: RunConfig, options: RunOptions) -> PlannedRun:
     check_titles(config, where=config.name)
     options = options.absolute()
     device = resolve_device(options.device)
-    sets = tuple(plan_sets(config, device=device))
+    sets = tuple(plan_sets(config, device=device, given=options.given))
     check_rank_by(config, sets)
     before = None if options.fresh else read_record(options.out)
     if before is not None and before.name != config.name:
@@ -131,12 +141,17 @@ def prepare(config: RunConfig, options: RunOptions) -> PlannedRun:
     )
 
 
-def plan_sets(config: RunConfig, *, device: str = "cpu") -> Iterator[PlannedSet]:
+def plan_sets(config: RunConfig, *, device: str = "cpu", given: Given | None = None) -> Iterator[PlannedSet]:
     """The datasets of a config, which may be collections, with their metrics."""
+    objects = given.datasets if given else {}
     for spec in config.datasets:
         metrics = spec.metrics or config.metrics
-        is_folder = (Path(spec.dataset) / "card.json").is_file()
         plan = plan_metrics(metrics, context=MetricContext(device=device))
+        if (found := objects.get(spec.dataset)) is not None:
+            opened, recipe = (found, None) if isinstance(found, Dataset) else (None, found)
+            yield PlannedSet(spec=spec, metrics=metrics, plan=plan, recipe=recipe, opened=opened)
+            continue
+        is_folder = (Path(spec.dataset) / "card.json").is_file()
         for recipe in [None] if is_folder else load_dataset_configs(spec.dataset):
             yield PlannedSet(spec=spec, metrics=metrics, plan=plan, recipe=recipe)
 
@@ -152,6 +167,9 @@ def _load_systems(
     """The systems of a run with their identities by title; with `adapt`, adapted to new classes first, or before."""
     systems: dict[str, tuple[AnySystem, Identity]] = {}
     for spec in config.systems:
+        if (loaded := options.given.systems.get(spec.title)) is not None:
+            systems[spec.title] = loaded, identity_of_object(loaded)
+            continue
         settings = dict(spec.options)
         if spec.adapt is not None:
             if "checkpoint" not in settings:

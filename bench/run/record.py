@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ...core.errors import ConfigError, DatasetError
+from ...core.errors import ConfigError, DatasetError, listed
 from ...core.files import write_atomic
 from ...core.json_text import read_json
 from ...core.validation import parse
@@ -237,6 +237,14 @@ class RunFacts(_Facts):
     def finished(self) -> bool:
         """False for a run that is going on or was killed; True also if the file does not say."""
         return not ("trials" in self.model_fields_set and self.trials is None)
+
+    def __repr__(self) -> str:
+        state = "finished" if self.finished else "unfinished"
+        trials = "" if self.trials is None else f", {self.trials} trials"
+        systems, datasets = listed(self.systems, length=60), listed(self.datasets, length=60)
+        return f"<run {self.title} ({self.run_id}), {state}: {systems} on {datasets}{trials}; {self.device}>"
+
+    __str__ = __repr__
 
     @property
     def title(self) -> str:

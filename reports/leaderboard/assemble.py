@@ -37,7 +37,14 @@ def open_board(run_dirs: Sequence[Path], *, rank_by: RankBy = "") -> Leaderboard
         ConfigError: a run folder is missing, empty or does not fit the others, or `rank_by` does not.
         DatasetError: a shard of rows is damaged.
     """
-    runs, rows = read_runs(run_dirs), read_rows(run_dirs)
+    runs = read_runs(run_dirs)
+    return board_of(read_rows(run_dirs), runs, rank_by=rank_by, folders=run_dirs)
+
+
+def board_of(
+    rows: pd.DataFrame, runs: Sequence[RunFacts], *, rank_by: RankBy = "", folders: Sequence[Path] = ()
+) -> Leaderboard:
+    """Leaderboard of rows with the records of their runs, from these folders; errors are those of `open_board`."""
     wanted = next((run.config.bootstrap for run in runs if run.config), BootstrapFacts())
     metrics = {
         str(dataset): [metric_facts(name, runs) for name in sorted(part["metric"].unique())]
@@ -51,7 +58,7 @@ def open_board(run_dirs: Sequence[Path], *, rank_by: RankBy = "") -> Leaderboard
         resamples=wanted.resamples,
         seed=next((run.seed for run in runs if run.seed is not None), 0),
     )
-    return replace(board, folders=tuple(Path(folder) for folder in run_dirs))
+    return replace(board, folders=tuple(Path(folder) for folder in folders))
 
 
 def leaderboard(

@@ -19,7 +19,7 @@ from ...bench.metrics.protocol import MetricInfo
 from ...bench.run.record import RunFacts, SystemFacts
 from ...bench.statistics.aggregate import Aggregate
 from ...bench.statistics.comparison import Difference
-from ...core.errors import ConfigError
+from ...core.errors import ConfigError, listed
 from ...core.json_fields import CLOSED
 
 SCHEMA_VERSION: Literal["2.0"] = "2.0"
@@ -239,6 +239,21 @@ class Leaderboard:
         facts = {entry.system: entry.facts for table in self.tables for entry in table.entries}
         object.__setattr__(self, "metrics", {column.facts.name: column.facts for column in columns})
         object.__setattr__(self, "system_facts", dict(sorted(facts.items())))
+
+    def __repr__(self) -> str:
+        datasets, systems = listed(self.datasets, length=60), listed(self.systems, length=60)
+        return f"<Leaderboard of {systems} on {datasets}: {len(self.tables)} tables, {len(self.issues)} issues>"
+
+    def __str__(self) -> str:
+        """The tables as `tsebench run` prints them."""
+        from ..notebook.show import board_text  # noqa: PLC0415 - it draws what this module defines
+
+        return board_text(self)
+
+    def _repr_html_(self) -> str:
+        from ..notebook.show import board_html  # noqa: PLC0415
+
+        return board_html(self)
 
     @property
     def datasets(self) -> tuple[str, ...]:

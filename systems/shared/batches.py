@@ -1,37 +1,14 @@
-"""Batches of queries: padding to one length, groups of equal length, sample rate, exact float32."""
+"""Batches of queries: groups of equal length, sample rate, exact float32."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 import torch
-from torch.nn.utils.rnn import pad_sequence
 
 from ...core.errors import ExtractionError
-from ...datasets.types import Query
 from ..protocol import QueryBatch, SystemCard
-
-
-def collate(queries: Sequence[Query], *, device: str) -> QueryBatch:
-    """Pad queries of one sample rate with zeros to the longest, on a device."""
-    mixtures = [query.mixture.T for query in queries]
-    padded = pad_sequence(mixtures, batch_first=True).transpose(1, 2).contiguous()
-    return QueryBatch(
-        ids=tuple(query.id for query in queries),
-        mixture=padded.to(device),
-        lengths=torch.tensor([len(mixture) for mixture in mixtures], device=device),
-        sample_rate_hz=queries[0].sample_rate_hz,
-        clues=tuple(
-            replace(
-                query.clues,
-                enrollments=tuple(signal.to(device) for signal in query.clues.enrollments),
-                video=None if query.clues.video is None else query.clues.video.to(device),
-            )
-            for query in queries
-        ),
-    )
 
 
 def equal_lengths(batch: QueryBatch, rows: Iterable[int]) -> Iterator[tuple[int, list[int]]]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from tsebench.datasets.batches import collate
 from tsebench.systems.protocol import QueryBatch, SystemCard
-from tsebench.systems.shared.batches import collate
 from tsebench.systems.shared.probes import make_probe
 
 RATE_HZ = 8000

@@ -27,11 +27,11 @@ from torch.utils._pytree import tree_flatten
 from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
 
 from tsebench.core.validation import parse
+from tsebench.datasets.batches import collate
 from tsebench.datasets.types import Clues, Query, Truth
 from tsebench.systems.nets import class_head, speakerbeam, spex_plus
 from tsebench.systems.protocol import PrivilegedSystem
 from tsebench.systems.registry import SYSTEMS, load_system
-from tsebench.systems.shared.batches import collate
 from tsebench.systems.trainable import TASKS
 from tsebench.systems.training import data, pit
 from tsebench.systems.training.config import load_train_config

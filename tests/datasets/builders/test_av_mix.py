@@ -15,6 +15,7 @@ from tsebench.bench.inference.ask import Inference
 from tsebench.bench.inference.batching import Item, at_rate
 from tsebench.core.errors import AudioError, ConfigError, DatasetError
 from tsebench.core.validation import call_with
+from tsebench.datasets.batches import collate
 from tsebench.datasets.build import build
 from tsebench.datasets.checks.all_checks import validate
 from tsebench.datasets.config import DatasetConfig, load_dataset_configs
@@ -29,7 +30,6 @@ from tsebench.datasets.signals.mixing import power_db
 from tsebench.datasets.trials import render_trial
 from tsebench.datasets.types import Query, Source, Trial, Truth, VideoClip
 from tsebench.systems.protocol import Extraction, QueryBatch, SystemCard
-from tsebench.systems.shared.batches import collate
 
 RATE, FPS = 8000, 25.0
 

@@ -20,7 +20,7 @@ from helpers.trees.wsj0 import ROWS, make_wsj0, make_wsj0_lists
 from helpers.trees.wsj0_mix_files import NAMES as WSJ0_NAMES
 from helpers.trees.wsj0_mix_files import make_wsj0_mix_files
 
-from tsebench.bench.api import evaluate
+from tsebench import evaluate
 from tsebench.bench.config import RunConfig
 from tsebench.bench.rows import read_rows
 from tsebench.core.config_files import shipped_names
@@ -161,7 +161,7 @@ def test_scores_are_equal(shared_place: Place, tmp_path: Path) -> None:
                 "metrics": ["si_sdr", "snr", "si_sdri"],
             }
         )
-        evaluate(settings, out=tmp_path / f"run-{config.builder}", device="cpu", jobs=1, corpus_dirs=dirs)
+        evaluate(settings, out=tmp_path / f"run-{config.builder}", device="cpu", jobs=1, corpora=dirs)
         rows = read_rows(tmp_path / f"run-{config.builder}")
         columns = ["system", "trial_id", "metric", "signature", "value", "status"]
         found.append(rows[columns].sort_values(columns[:3]).reset_index(drop=True))

@@ -1,0 +1,111 @@
+"""Batches of queries, as systems take them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from ..core.errors import ConfigError, listed
+from .signals.audio import resample
+from .types import Clues, Query, Truth, extent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryBatch:
+    """Queries padded with zeros to one length, on the system's device.
+
+    Attributes:
+        mixture: [B, C, T] float32.
+        lengths: [B] int64, true number of samples of each mixture.
+        clues: one for each query; enrollments are tensors [T_k] on the same device, and so are videos [F_b, H, W] in
+            0..1, of `video_fps` pictures per second, unpadded. A system normalises videos itself: MuSE and reentry take
+            (x − 0.4161) / 0.1688.
+    """
+
+    ids: tuple[str, ...]
+    mixture: Tensor
+    lengths: Tensor
+    sample_rate_hz: int
+    clues: tuple[Clues, ...]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __repr__(self) -> str:
+        kinds = sorted({kind for clue in self.clues for kind in clue.kinds()})
+        shape = " x ".join(map(str, getattr(self.mixture, "shape", ())))
+        return (
+            f"<QueryBatch of {len(self.ids)} ({listed(self.ids, length=60)}): mixture [{shape}], up to "
+            f"{extent(self.mixture, self.sample_rate_hz)}; clues: {', '.join(kinds) or 'none'}>"
+        )
+
+
+def collate(items: Iterable[Query | tuple[Query, Truth]], *, device: str = "cpu") -> QueryBatch:
+    """A batch of queries, padded with zeros to the longest; `system.extract(batch)` answers it.
+
+    Args:
+        items: queries of one sample rate, or pairs of query and truth as a dataset gives them (the truth is left out).
+        device: of the system: "cpu", "cuda", ...
+
+    Raises:
+        ConfigError: there is none, something else is among them, or rates or channels differ.
+    """
+    queries = [_query(item) for item in ([items] if isinstance(items, Query) else items)]
+    if not queries:
+        raise ConfigError("a batch of no queries; give at least one, for example dataset.batch([0])")
+    for what, values in (
+        ("sample rates", {query.sample_rate_hz for query in queries}),
+        ("numbers of channels", {query.mixture.shape[0] for query in queries}),
+    ):
+        if len(values) > 1:
+            raise ConfigError(
+                f"the queries of a batch have {what} {listed(map(str, sorted(values)))}; give those of one"
+            )
+    mixtures = [query.mixture.T for query in queries]
+    padded = pad_sequence(mixtures, batch_first=True).transpose(1, 2).contiguous()
+    return QueryBatch(
+        ids=tuple(query.id for query in queries),
+        mixture=padded.to(device),
+        lengths=torch.tensor([len(mixture) for mixture in mixtures], device=device),
+        sample_rate_hz=queries[0].sample_rate_hz,
+        clues=tuple(
+            replace(
+                query.clues,
+                enrollments=tuple(signal.to(device) for signal in query.clues.enrollments),
+                video=None if query.clues.video is None else query.clues.video.to(device),
+            )
+            for query in queries
+        ),
+    )
+
+
+def query_at(query: Query, rate_hz: int | None) -> Query:
+    """The query at another sample rate; itself if the rate is None or its own. A video keeps its pictures."""
+    if rate_hz is None or rate_hz == query.sample_rate_hz:
+        return query
+    enrollments = tuple(resampled(signal, query.sample_rate_hz, rate_hz) for signal in query.clues.enrollments)
+    return replace(
+        query,
+        mixture=resampled(query.mixture, query.sample_rate_hz, rate_hz),
+        sample_rate_hz=rate_hz,
+        clues=replace(query.clues, enrollments=enrollments),
+    )
+
+
+def resampled(samples: Tensor, from_hz: int, to_hz: int) -> Tensor:
+    """Resample a tensor [..., T] on the CPU."""
+    return torch.from_numpy(resample(samples.cpu().numpy(), from_hz=from_hz, to_hz=to_hz))
+
+
+def _query(item: object) -> Query:
+    found = item[0] if isinstance(item, tuple) and item else item
+    if not isinstance(found, Query):
+        raise ConfigError(
+            f"a batch is made of queries, and of items of a dataset, not of {type(found).__name__}; "
+            "write for example tsebench.collate([dataset[0], dataset[1]])"
+        )
+    return found

@@ -1,0 +1,177 @@
+"""Scores in Python."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pandas as pd
+
+from ...bench.folders.claimed_numbers import ClaimedNumber, claims_of, nearest
+from ...bench.folders.score import FolderScores, ScoreOptions, score_folders
+from ...bench.folders.signals import ONLY, Signals, folder_of_signals
+from ...bench.folders.variants import score_variants, word_error_rate
+from ...bench.given import MetricsLike, metrics_of, with_options
+from ...bench.rows import read_rows
+from ...bench.scoring.plan import MetricSpec
+from ...core.errors import ConfigError, python_words
+from ...core.progress import on_terminal
+from ...datasets.signals.arrays import Signal
+from ..terminal.variants import write_variants
+from .results import Scores
+
+__all__ = ["score"]
+
+
+def score(
+    *,
+    estimate: Signal | None = None,
+    reference: Signal | None = None,
+    mixture: Signal | None = None,
+    transcript: str | None = None,
+    estimates: Signals | None = None,
+    references: Signals | None = None,
+    mixtures: Signals | None = None,
+    transcripts: str | Path | Mapping[str, str] | None = None,
+    sample_rate_hz: int | None = None,
+    metrics: MetricsLike | None = None,
+    options: Mapping[str, Mapping[str, Any]] | Sequence[str] = (),
+    channel: int | None = None,
+    variants: bool = False,
+    claimed: str | Mapping[str, float] | None = None,
+    system: str = "estimates",
+    out: str | Path | None = None,
+    device: str = "auto",
+    jobs: int = 2,
+) -> Scores:
+    """Score one signal, several, or folders of audio files, as `tsebench score` does.
+
+    Args:
+        estimate: output of a system for one mixture: samples [T] or [C, T] with full scale ±1, or an audio file.
+        reference: the target.
+        mixture: input of the system; needed for improvements.
+        transcript: words of the reference, for `wer`.
+        estimates: several outputs: a folder, or signals by name, or a list of signals.
+        references: the targets; folders are paired by name without suffix, lists by place.
+        mixtures: inputs of the system.
+        transcripts: CSV file with the columns `name` and `text`, or texts by name.
+        sample_rate_hz: of all arrays; files have their own.
+        metrics: "si_sdr,pesq", or a list of names and specs with options; by default sdr, si_sdr and snr, or their
+            improvements where there are mixtures.
+        options: settings by metric, {"wer": {"backend": "pocketsphinx"}} or ["wer.backend=pocketsphinx"].
+        channel: channel (from 0) of signals with several; None refuses them.
+        variants: also compute every variant of the metrics that papers give under one name.
+        claimed: a paper's numbers, {"si_sdr": 15.2} or "si_sdr=15.2"; marks the nearest variant of each in `variants`.
+        system: name of what is scored.
+        out: run folder that keeps rows and record; scoring a second system into it puts both on one leaderboard.
+        device: "auto", "cpu", "cuda" or "cuda:N".
+        jobs: processes for metrics such as PESQ and STOI.
+
+    Returns:
+        `values` (means by metric), rows, leaderboard and record; a notebook shows the leaderboard.
+
+    Raises:
+        ConfigError: roles are missing or do not fit each other, or a metric or option is wrong.
+        AudioError: a reference or mixture cannot be read.
+        OutputError: the run folder holds scores against other references, or cannot be written.
+    """
+    specs = with_options(metrics_of(metrics), options)
+    with python_words():
+        claims = _claims(claimed)
+    one = {"estimate": estimate, "reference": reference, "mixture": mixture, "transcript": transcript}
+    many = {"estimates": estimates, "references": references, "mixtures": mixtures, "transcripts": transcripts}
+    roles = _roles(one, many)
+    with TemporaryDirectory(prefix="tsebench-") as place:
+        temporary = Path(place)
+        folders = {
+            role: folder_of_signals(given, temporary / role, role, sample_rate_hz)
+            for role, given in roles.items()
+            if role != "transcripts"
+        }
+        folder = temporary / "scores" if out is None else Path(out).expanduser()
+        how = ScoreOptions(
+            out=folder,
+            metrics=specs,
+            transcripts=_table(roles.get("transcripts"), temporary / "transcripts.csv"),
+            system=system,
+            channel=channel,
+            device=device,
+            jobs=jobs,
+            progress=on_terminal(),
+        )
+        with python_words(str(temporary)):
+            done = score_folders(
+                estimates=folders["estimates"],
+                references=folders["references"],
+                mixtures=folders.get("mixtures"),
+                options=how,
+            )
+            found = _variants(done, specs, claims, how) if variants or claims else None
+        return Scores(
+            record=done.record,
+            rows=read_rows(folder),
+            trials=done.trials,
+            failed_trials=done.failed_trials,
+            out=None if out is None else folder,
+            system=system,
+            unpaired=done.unpaired,
+            variants=found,
+        )
+
+
+def _roles(one: Mapping[str, Any], many: Mapping[str, Any]) -> dict[str, Any]:
+    """What is given for each role; one signal is a mapping of one name."""
+    given: dict[str, Any] = {}
+    for (role, single), (roles, several) in zip(one.items(), many.items(), strict=True):
+        if single is not None and several is not None:
+            raise ConfigError(f"both {role}= and {roles}= are given; give one of them")
+        if single is not None:
+            given[roles] = {ONLY: single}
+        elif several is not None:
+            given[roles] = several
+    for roles in ("estimates", "references"):
+        if roles not in given:
+            role = roles.removesuffix("s")
+            raise ConfigError(
+                f"{role}= is missing; write score(estimate=array, reference=array, sample_rate_hz=16000), or "
+                "score(estimates=DIR, references=DIR)"
+            )
+    return given
+
+
+def _table(transcripts: object, path: Path) -> Path | None:
+    """The CSV file of transcripts; texts by name are written to `path`."""
+    if transcripts is None:
+        return None
+    if isinstance(transcripts, str | Path):
+        return Path(transcripts).expanduser()
+    if not isinstance(transcripts, Mapping) or not all(isinstance(text, str) for text in transcripts.values()):
+        raise ConfigError("transcripts is neither a CSV file nor a mapping from names to texts")
+    with path.open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["name", "text"])
+        table.writerows(transcripts.items())
+    return path
+
+
+def _claims(claimed: str | Mapping[str, float] | None) -> tuple[ClaimedNumber, ...]:
+    if claimed is None:
+        return ()
+    text = claimed if isinstance(claimed, str) else ",".join(f"{name}={value}" for name, value in claimed.items())
+    return claims_of(text)
+
+
+def _variants(
+    done: FolderScores, specs: Sequence[MetricSpec], claims: Sequence[ClaimedNumber], how: ScoreOptions
+) -> pd.DataFrame:
+    """Table of all variants, which is written to the run folder, too."""
+    wer = word_error_rate(specs, done.device) if how.transcripts else None
+    scores = score_variants(
+        done.files, system=how.system, device=done.device, wer=wer, jobs=how.jobs, progress=how.progress
+    )
+    path = write_variants(scores, [nearest(scores, claim) for claim in claims], how.out)
+    table = pd.read_csv(path, keep_default_na=True)
+    return table[table["system"] == how.system].reset_index(drop=True)
