@@ -79,11 +79,11 @@ def test_shipped_configs_are_right(name: str) -> None:
         (GOOD + "batch_size: 0", "batch_size = 0: Input should be greater than or equal to 1"),
         (GOOD + "batch_size: many", "batch_size = 'many': Input should be a valid integer"),
         (GOOD + "keep_estimates: 7", "keep_estimates = 7: Input should be a valid boolean"),
-        (GOOD + "metrics: sdri", "metrics = 'sdri': Input should be a valid tuple"),
+        (GOOD + "metrics: 3", "metrics = 3: Input should be a valid tuple"),
         (GOOD + "metrics: []", "metrics = []: Tuple should have at least 1 item"),
         (GOOD + "bootstrap: {level: 1.5}", "bootstrap.level = 1.5: Input should be less than 1"),
         ("name: x\ndatasets: []\nsystems: [c]", "datasets = []: Tuple should have at least 1"),
-        ("name: x\ndatasets: a\nsystems: [c]", "datasets = 'a': Input should be a valid tuple"),
+        ("name: x\ndatasets: 3\nsystems: [c]", "datasets = 3: Input should be a valid tuple"),
         ("name: x\ndatasets: [a]\nsystems: [3]", "systems.0 = 3: Input should be a valid dict"),
         ("name: a/b\ndatasets: [a]\nsystems: [c]", "name = 'a/b': String should match pattern"),
         (
@@ -156,3 +156,10 @@ def test_versions_name_what_values_depend_on() -> None:
     assert found["torch"] == torch.__version__
     assert {"python", "tsebench", "numpy", "scipy", "soxr", "pesq", "pystoi"} <= set(found)
     assert "not installed" not in found.values()
+
+
+def test_a_string_is_a_list_of_one_or_of_names(tmp_path: Path) -> None:
+    config = load(tmp_path, "name: x\ndatasets: mini_sounds\nsystems: mixture\nmetrics: sdri, si_sdr")
+    assert [spec.dataset for spec in config.datasets] == ["mini_sounds"]
+    assert [spec.name for spec in config.systems] == ["mixture"]
+    assert [spec.name for spec in config.metrics] == ["sdri", "si_sdr"]

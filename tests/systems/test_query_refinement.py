@@ -285,7 +285,7 @@ def test_cosine_after_the_warm_up():
 
 
 def test_macro_f1_from_end_to_end(tmp_path):
-    from tsebench.bench.api import evaluate
+    from tsebench import evaluate
     from tsebench.bench.config import load_run_config
     from tsebench.bench.rows import read_rows
     from tsebench.datasets.dynamic import open_stream

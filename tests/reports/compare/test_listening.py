@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
-from tsebench.bench.api import evaluate
+from tsebench import evaluate
 from tsebench.bench.config import RunConfig
 from tsebench.bench.rows import read_rows
 from tsebench.bench.run.trial_tags import TrialTags

@@ -161,7 +161,7 @@ def test_results_are_shown_and_reported(dataset: Dataset) -> None:
     assert "mini_sounds" in str(results)
     assert results._repr_html_().count("<table>") == 2
     assert set(results.to_frame()["system"]) == {"mixture", "silence"}
-    assert [path.name for path in results.report(formats="md,csv")][0] == "report.md"
+    assert results.report(formats="md,csv")[0].name == "report.md"
     assert (Path.cwd() / "runs/mixture-silence_on_mini_sounds/report/report.md").is_file()
     with pytest.raises(tsebench.UnknownNameError, match="unknown report 'pdf'"):
         results.report(formats="pdf")
