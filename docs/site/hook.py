@@ -10,6 +10,7 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 from repository_pages import link_to_pages, repository_pages
+from shipped_page import shipped_page
 
 from tsebench.reference.pages import key_pages
 
@@ -17,7 +18,7 @@ from tsebench.reference.pages import key_pages
 def generated_pages() -> dict[str, str]:
     """Markdown of all generated pages, by path in the site, in the order of the navigation."""
     keys = {f"keys/{name}": text for name, text in key_pages().items()}
-    return {**repository_pages(), **command_pages(), **keys, "python.md": api_page()}
+    return {**repository_pages(), **command_pages(), **keys, "python.md": api_page(), "shipped.md": shipped_page()}
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
