@@ -15,7 +15,7 @@ from ..core.errors import INTERRUPTED, INTERRUPTED_LINE
 
 def entry() -> NoReturn:
     """Run the command line; SIGTERM (of a queue or a container) ends it as Ctrl-C does, and nothing is left behind."""
-    process, interrupted = os.getpid(), threading.Event()
+    process, asked, interrupted = os.getpid(), threading.Event(), threading.Event()
 
     def leave() -> None:
         # Python would end by SIGINT if the interrupt came while it executed a string, as dataclasses do.
@@ -24,8 +24,9 @@ def entry() -> NoReturn:
             sys.stderr.flush()
             os._exit(INTERRUPTED)
 
-    def terminate(number: int, _frame: FrameType | None) -> None:
+    def interrupt(number: int, _frame: FrameType | None) -> None:
         if os.getpid() == process:
+            asked.set()
             raise KeyboardInterrupt
         # A forked worker ends as every program does.
         signal.signal(number, signal.SIG_DFL)
@@ -33,7 +34,9 @@ def entry() -> NoReturn:
 
     atexit.register(leave)  # the first one registered is the last one called
     try:
-        signal.signal(signal.SIGTERM, terminate)
+        signal.signal(signal.SIGTERM, interrupt)
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is ignored, as in a background job
+            signal.signal(signal.SIGINT, interrupt)
         # The imports take a while, in which an interrupt must not end in a traceback.
         from .main import main
 
@@ -42,7 +45,10 @@ def entry() -> NoReturn:
         if ended.code == INTERRUPTED:
             interrupted.set()
         raise
-    except KeyboardInterrupt:
+    except BaseException as error:
+        # A library may catch the interrupt while it is imported, and fail later because half of it is missing.
+        if not (asked.is_set() or isinstance(error, KeyboardInterrupt)):
+            raise
         interrupted.set()
         sys.stderr.write(f"tsebench: {INTERRUPTED_LINE}\n")
         sys.exit(INTERRUPTED)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from contextlib import suppress
 from pathlib import Path
 
 from .errors import OutputError
+
+_DRAFT = re.compile(r"\..+\.(\d+)\.part")
 
 
 def read_limited(path: Path, limit: int) -> bytes:
@@ -43,6 +46,31 @@ def make_folder(path: Path) -> Path:
     return path
 
 
+def draft_of(path: Path) -> Path:
+    """Temporary name of a file of this process, in the same folder; `remove_dead_drafts` knows it."""
+    return path.with_name(f".{path.name}.{os.getpid()}.part")
+
+
+def remove_dead_drafts(folder: Path) -> None:
+    """Remove the drafts below a folder whose processes were killed; call it under the lock of the folder."""
+    for place, _, names in os.walk(folder):
+        for name in names:
+            draft = _DRAFT.fullmatch(name)
+            if draft and not _is_alive(int(draft[1])):
+                with suppress(OSError):
+                    Path(place, name).unlink()
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (OverflowError, PermissionError):
+        return True
+    return True
+
+
 def write_atomic(path: Path, content: bytes | str) -> None:
     """Write a file through a temporary name in the same folder, flushed to disk.
 
@@ -50,7 +78,7 @@ def write_atomic(path: Path, content: bytes | str) -> None:
         OutputError: the folder is read-only or the disk is full; an existing file is unchanged.
     """
     data = content.encode() if isinstance(content, str) else content
-    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
+    draft = draft_of(path)
     try:
         with draft.open("wb") as file:
             file.write(data)

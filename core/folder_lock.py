@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from .errors import OutputError
-from .files import make_folder
+from .files import make_folder, remove_dead_drafts
 
 _PAUSE_S = 0.05
 _BUSY = {errno.EWOULDBLOCK, errno.EACCES}
@@ -22,6 +22,7 @@ def folder_lock(folder: Path, *, wait_s: float = 0.0) -> Iterator[None]:
     """Hold the lock of a folder, which is made if it is missing; a process that ends in any way gives its lock back.
 
     The lock is on the folder itself, so that no file is left behind. Where the file system has no locks, none is held.
+    Drafts that a killed process left below the folder are removed.
 
     Args:
         wait_s: how long to wait for another process.
@@ -41,6 +42,7 @@ def folder_lock(folder: Path, *, wait_s: float = 0.0) -> Iterator[None]:
                     "another with --out"
                 )
             time.sleep(_PAUSE_S)
+        remove_dead_drafts(folder)
         yield
     finally:
         os.close(place)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import platform
 import shutil
 import subprocess
-from importlib.metadata import PackageNotFoundError, version
+from functools import cache
 from pathlib import Path
 
 import torch
 
 from .. import __version__
 from .errors import ConfigError
+from .packages import installed_version
 
 _PACKAGES = ("torch", "numpy", "scipy", "soundfile", "soxr", "pesq", "pystoi", "espeakng-loader")
 
@@ -19,12 +20,7 @@ _PACKAGES = ("torch", "numpy", "scipy", "soundfile", "soxr", "pesq", "pystoi", "
 def versions() -> dict[str, str]:
     """Versions of Python, tsebench and the packages that values depend on."""
     found = {"python": platform.python_version(), "tsebench": __version__}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
+    return found | {package: installed_version(package) or "not installed" for package in _PACKAGES}
 
 
 def device_name(device: str) -> str:
@@ -50,8 +46,12 @@ def resolve_device(device: str) -> str:
     return device
 
 
+@cache
 def git_commit() -> str | None:
-    """Commit of the checkout that tsebench runs from, `+changes` if it was edited; None without checkout or git."""
+    """Commit of the checkout that tsebench runs from, `+changes` if it was edited; None without checkout or git.
+
+    It is looked up once in a process, like the code that runs.
+    """
     root = Path(__file__).resolve().parents[1]
     git = shutil.which("git")
     if git is None or not (root / ".git").exists():

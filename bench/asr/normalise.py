@@ -7,10 +7,10 @@ import unicodedata
 import warnings
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import version
 from typing import Any
 
 from ...core.errors import ConfigError, UnknownNameError
+from ...core.packages import installed_version
 from .protocol import import_package
 
 NAMES = ("none", "basic", "whisper_en")
@@ -47,7 +47,7 @@ class Normaliser:
 
     def signature(self) -> str:
         """Name and revision; for `whisper_en` the version of the package too: `whisper_en:20250625:2`."""
-        package = f":{version(_WHISPER)}" if self.name == "whisper_en" else ""
+        package = f":{installed_version(_WHISPER)}" if self.name == "whisper_en" else ""
         return f"{self.name}{package}:{_REVISION}"
 
 

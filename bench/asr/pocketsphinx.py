@@ -11,7 +11,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...core.errors import ConfigError
+from ...core.packages import installed_version
 from .protocol import RECOGNISERS, SAMPLE_RATE_HZ, import_package
 
 _NAME = "pocketsphinx"
@@ -42,7 +42,7 @@ class PocketSphinx:
     def signature(self) -> str:
         """For example `pocketsphinx:5.1.1|grammar:ab12cd34` or `pocketsphinx:5.1.1|lm:en-us`."""
         digest = None if self.grammar is None else hashlib.sha256(self.grammar.encode()).hexdigest()
-        return f"{_NAME}:{version(_NAME)}|{f'grammar:{digest[:8]}' if digest else 'lm:en-us'}"
+        return f"{_NAME}:{installed_version(_NAME)}|{f'grammar:{digest[:8]}' if digest else 'lm:en-us'}"
 
     def transcribe(self, signals: Sequence[NDArray[np.float32]], sample_rate_hz: int) -> list[str]:
         """Lower-case text of mono signals [T_k]; "" where no sentence of the grammar fits.

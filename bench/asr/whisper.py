@@ -12,7 +12,6 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache, partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...core.errors import CheckpointError, ConfigError, suggest
+from ...core.packages import installed_version
 from .protocol import RECOGNISERS, SAMPLE_RATE_HZ, import_package
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class WhisperRecogniser:
 
     def signature(self) -> str:
         """For example `whisper:base.en|openai-whisper:20250625|sha256:25a8566e|greedy|...`."""
-        package, precision = f"{_DISTRIBUTION}:{version(_DISTRIBUTION)}", "fp16" if self.half else "fp32"
+        package, precision = f"{_DISTRIBUTION}:{installed_version(_DISTRIBUTION)}", "fp16" if self.half else "fp32"
         settings = f"greedy|no_timestamps|{precision}|lang:{self.language}|windows:{WINDOW_S}s"
         return f"whisper:{self.name}|{package}|sha256:{self.sha256[:8]}|{settings}"
 

@@ -5,12 +5,12 @@ Worker processes import this module, so that it must stay cheap: the package is 
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...core.packages import installed_version
 from ..outcome import SILENT_ESTIMATE, FailedValueError
 from .protocol import MetricInfo
 from .registry import METRICS
@@ -45,7 +45,7 @@ class Pesq:
     def signature(self, sample_rate_hz: int) -> str:
         """For example `pesq|wb|pesq:0.0.4|utterances:50|fs:16000`, or `...|fs:44100>16000|soxr:VHQ`."""
         mode, rate = _pesq_mode(sample_rate_hz, self.mode)
-        head = f"pesq|{mode}|pesq:{version('pesq')}|utterances:{MAX_UTTERANCES}|fs:"
+        head = f"pesq|{mode}|pesq:{installed_version('pesq')}|utterances:{MAX_UTTERANCES}|fs:"
         if rate == sample_rate_hz:
             return f"{head}{rate}"
         return f"{head}{sample_rate_hz}>{rate}|soxr:VHQ"

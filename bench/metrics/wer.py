@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import cached_property, partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -15,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from ...core.errors import ConfigError
+from ...core.packages import installed_version
 from ...datasets.transcripts import without_wsj_marks
 from ..asr.counting import count_errors
 from ..asr.languages import AUTO, checked_language, is_unspaced
@@ -111,7 +111,8 @@ class ErrorRate:
             rate = f"{sample_rate_hz}>{SAMPLE_RATE_HZ}|soxr:VHQ"
         parts = (self.recogniser_signature(), self._normaliser.signature())
         marks = "" if self._marks == "none" else f"|marks:{self._marks}"
-        return f"{self._name}|{'|'.join(parts)}|language:{self.language}{marks}|jiwer:{version('jiwer')}|fs:{rate}"
+        marks += f"|jiwer:{installed_version('jiwer')}"
+        return f"{self._name}|{'|'.join(parts)}|language:{self.language}{marks}|fs:{rate}"
 
     def judge(
         self, answers: Sequence[Answered], *, sample_rate_hz: int, submit: Submit

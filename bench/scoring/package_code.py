@@ -11,12 +11,13 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
-from importlib.metadata import PackageNotFoundError, distribution, packages_distributions
+from importlib.metadata import distribution, packages_distributions
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from ...core.content_hash import ContentHash, content_hash, exists, file_sha256
+from ...core.packages import installed_version
 from ...datasets.seeding import digest
 from .source_text import imports, named_files, parsed, searches
 
@@ -86,10 +87,8 @@ def versions_of(*names: str) -> str:
     """Versions of packages without local parts (`2.5.0`, not `2.5.0+cpu`), and that of Python."""
     found = [f"python=={sys.version_info.major}.{sys.version_info.minor}"]
     for name in names:
-        try:
-            found.append(f"{name}=={distribution(name).version.partition('+')[0]}")
-        except PackageNotFoundError:
-            continue
+        if (version := installed_version(name)) is not None:
+            found.append(f"{name}=={version.partition('+')[0]}")
     return " ".join(found)
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ...core.allocator import room_for
 from ...core.errors import AudioError, OutputError
+from ...core.files import draft_of
 from .audio_kinds import UNREAD_SUFFIXES, how_to_read, why_missing
 
 Samples = NDArray[np.float32]
@@ -176,7 +177,7 @@ def write(path: Path, samples: Samples, sample_rate_hz: int, *, subtype: str = "
         raise OutputError(
             f"cannot write {subtype} samples to {str(path)!r}; use the suffix .wav, or .flac for PCM_16 and PCM_24"
         )
-    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
+    draft = draft_of(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         soundfile.write(os.fsencode(draft), samples.T, sample_rate_hz, subtype=subtype, format=kind)

@@ -102,17 +102,24 @@ class EpochBatches:
         """Batches of the processes; their queues need shared memory, too, and a process may be killed."""
         try:
             yield from map(_checked, loader)
-        except OSError as error:
-            if error.errno != errno.ENOSPC:
-                raise
-            raise TsebenchError(_no_room(error, None, processes=loader.num_workers)) from None
-        except RuntimeError as error:
-            if "DataLoader worker" not in str(error):
+        except (OSError, EOFError, RuntimeError) as error:
+            if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+                raise TsebenchError(_no_room(error, None, processes=loader.num_workers)) from None
+            if not _is_lost_process(error):
                 raise
             raise TsebenchError(
                 f"data.render_processes = {loader.num_workers}: one that renders ended ({safe_text(error, 150)}): "
                 "free memory and /dev/shm, or set data.render_processes: 0, and start the same command again"
             ) from None
+
+
+def _is_lost_process(error: Exception) -> bool:
+    """Whether an error of torch's loader says that a process ended: by its watch, or while it handed over a batch."""
+    if str(error).startswith("Caught "):  # raised by the code in the process
+        return False
+    return not isinstance(error, RuntimeError | OSError) or (
+        isinstance(error, ConnectionError | FileNotFoundError) or "DataLoader worker" in str(error)
+    )
 
 
 class _BatchIndices(Sampler[range]):

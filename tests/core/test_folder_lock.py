@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -35,3 +36,16 @@ def test_a_killed_process_gives_its_lock_back(tmp_path: Path) -> None:
         other.wait()
         with folder_lock(tmp_path):
             pass
+
+
+def test_drafts_of_killed_processes_are_removed(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        pass
+    deep = tmp_path / "audio" / "s1"
+    deep.mkdir(parents=True)
+    left = deep / f".a.wav.{ended.pid}.part"
+    kept = [deep / f".b.wav.{os.getpid()}.part", deep / "c.part", deep / ".d.part"]
+    for path in (left, *kept):
+        path.touch()
+    with folder_lock(tmp_path):
+        assert sorted(deep.iterdir()) == sorted(kept)

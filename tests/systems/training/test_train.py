@@ -15,7 +15,7 @@ import pytest
 import torch
 from rich.console import Console
 from torch import nn
-from torch.utils.data import get_worker_info
+from torch.utils.data import DataLoader, get_worker_info
 
 from tsebench.core.config_files import shipped_names
 from tsebench.core.errors import CheckpointError, ConfigError, DatasetError, OutputError, TsebenchError
@@ -243,6 +243,29 @@ def test_a_process_that_renders_and_is_killed_is_one_clear_line(tmp_path):
 
     with pytest.raises(TsebenchError, match=r"one that renders ended.*data.render_processes: 0"):
         fit(config(data={"render_processes": 1}), tmp_path, stream=Killed(1))
+
+
+@pytest.mark.parametrize("error", [ConnectionResetError(104, "reset"), EOFError(), FileNotFoundError(2, "socket")])
+def test_a_process_that_ends_while_it_hands_over_a_batch_is_one_clear_line(monkeypatch, error):
+    batches = EpochBatches(ToneOrNoise(1), per_epoch=4, batch_size=2, threads=0, processes=1, once=True)
+
+    def broken(_self):
+        raise error
+
+    monkeypatch.setattr(DataLoader, "__iter__", broken)
+    with pytest.raises(TsebenchError, match=r"one that renders ended.*data.render_processes: 0"):
+        next(iter(batches))
+
+
+def test_an_error_of_the_code_that_renders_is_raised_as_it_is(monkeypatch):
+    batches = EpochBatches(ToneOrNoise(1), per_epoch=4, batch_size=2, threads=0, processes=1, once=True)
+
+    def broken(_self):
+        raise FileNotFoundError("Caught FileNotFoundError in DataLoader worker process 0.")
+
+    monkeypatch.setattr(DataLoader, "__iter__", broken)
+    with pytest.raises(FileNotFoundError):
+        next(iter(batches))
 
 
 def test_state_of_another_run_is_refused(tmp_path):
