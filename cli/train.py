@@ -36,6 +36,7 @@ def train(
     from ..core.provenance import resolve_device
     from ..systems.training.config import load_train_config
     from ..systems.training.train import train as train_network
+    from ..systems.training.valid_ratio import ratio_name
 
     chosen = load_train_config(config, settings or ())
     result = train_network(
@@ -46,4 +47,7 @@ def train(
         tracking_uri=None if tracking_uri == "none" else tracking_uri,
         console=console,
     )
-    say(f"{result.checkpoint}: best validation loss {result.best_loss:.3f}")
+    best, loss = result.best, chosen.loss
+    ratio = "" if best.valid_ratio is None else f", {ratio_name(loss)} {best.valid_ratio:.2f} dB"
+    name = f"{loss.name}, lower is better"
+    say(f"{result.checkpoint}: best validation loss ({name}) {result.best_loss:.2f} dB{ratio}, at epoch {best.epoch}")

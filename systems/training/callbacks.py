@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
@@ -20,7 +21,8 @@ from ...core.files import write_atomic
 from ..checkpoints.checkpoint import CheckpointCard, save_checkpoint
 from .config import TrainConfig
 from .lightning_module import ExtractionModule
-from .state import EpochLog, TrainingState, save_state
+from .state import EpochLog, TrainingState, length_of, save_state
+from .valid_ratio import ratio_name
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -57,6 +59,8 @@ class RunFiles(lightning.Callback):
             valid_loss=module.valid_loss.value,
             lr=module.lr,
             seconds=module.seconds,
+            valid_ratio=_known(module.valid_ratio.value),
+            mixture_ratio=_known(module.mixture_ratio.value),
         )
         weights = {name: tensor.detach().cpu().clone() for name, tensor in module.net.state_dict().items()}
         is_best = progress.add(log, plateau_patience=optimiser.plateau_patience)
@@ -68,6 +72,7 @@ class RunFiles(lightning.Callback):
             best=self._best,
             optimiser=trainer.optimizers[0].state_dict(),
             prepared=self._card.prepared,
+            length=length_of(module.config),
         )
         save_state(self._out, state, identity=self._identity)
         if is_best:
@@ -94,13 +99,16 @@ class EpochLines(lightning.Callback):
         self._console = console
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
-        """Write the losses in dB, the learning rate and the time."""
+        """Write loss and ratio in dB, the learning rate and the time."""
         del trainer
-        progress = _checked(module).progress
+        progress, loss = _checked(module).progress, _checked(module).config.loss
         log = progress.history[-1]
+        ratio = ""
+        if log.valid_ratio is not None and log.mixture_ratio is not None:
+            ratio = f"; valid {ratio_name(loss)} {log.valid_ratio:.2f} dB (mixture {log.mixture_ratio:.2f} dB)"
         line = (
-            f"epoch {log.epoch}: train {log.train_loss:.2f} dB, valid {log.valid_loss:.2f} dB, "
-            f"best {progress.best_loss:.2f} dB, lr {log.lr:.2g}, {log.seconds:.0f} s"
+            f"epoch {log.epoch}: loss {loss.name} (lower is better) train {log.train_loss:.2f}, "
+            f"valid {log.valid_loss:.2f}, best {progress.best_loss:.2f} dB{ratio}; lr {log.lr:.2g}, {log.seconds:.0f} s"
         )
         _LOGGER.info("%s", line)
         if self._console is not None:
@@ -117,7 +125,8 @@ class StepBar(lightning.Callback):
     def on_train_batch_end(self, trainer: lightning.Trainer, module: lightning.LightningModule, *_: object) -> None:
         """Advance the bar; it shows the mean loss of the epoch so far."""
         del trainer
-        loss = f"train {_checked(module).train_loss.value:.2f} dB"
+        module = _checked(module)
+        loss = f"loss {module.config.loss.name} {module.train_loss.value:.2f} dB"
         self._progress.update(self._task, advance=1, loss=loss)
 
 
@@ -196,6 +205,11 @@ def _open_run(client: MlflowClient, config: TrainConfig) -> str:
         for key, value in nested.items():
             client.log_param(run_id, f"{section}.{key}".rstrip("."), value)
     return run_id
+
+
+def _known(value: float) -> float | None:
+    """None for NaN, the mean of nothing."""
+    return None if math.isnan(value) else value
 
 
 def _checked(module: lightning.LightningModule) -> ExtractionModule:

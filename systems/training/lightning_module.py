@@ -12,10 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from ...core.errors import TsebenchError
-from ..trainable import AnyTask, TrainBatch
+from ..trainable import AnyTask, ExtractionLoss, TrainBatch
 from .config import OptimiserConfig, TrainConfig
 from .losses import build_loss
 from .state import Progress
+from .valid_ratio import WatchedLoss
 
 
 class ExtractionModule(lightning.LightningModule):
@@ -37,6 +38,8 @@ class ExtractionModule(lightning.LightningModule):
         self.steps = progress.steps
         self.train_loss = Mean()
         self.valid_loss = Mean()
+        self.valid_ratio = Mean()
+        self.mixture_ratio = Mean()
         self._task = task
         self._criterion = build_loss(config.loss)
         self._optimiser_state = optimiser_state
@@ -85,8 +88,9 @@ class ExtractionModule(lightning.LightningModule):
         self._started_s = time.monotonic()
 
     def on_train_epoch_start(self) -> None:
-        """Reset the mean losses."""
+        """Reset the mean losses and ratios."""
         self.train_loss, self.valid_loss = Mean(), Mean()
+        self.valid_ratio, self.mixture_ratio = Mean(), Mean()
 
     def on_train_batch_start(self, *_: object) -> None:
         """Set the learning rate."""
@@ -95,17 +99,20 @@ class ExtractionModule(lightning.LightningModule):
 
     def training_step(self, batch: TrainBatch) -> Tensor:
         """Mean loss of a batch; a TsebenchError if a loss is not finite."""
-        losses = self._losses(batch)
+        losses = self._losses(batch, self._criterion)
         self.train_loss.add(losses)
         self.steps += 1
         return losses.mean()
 
     def validation_step(self, batch: TrainBatch) -> None:
-        """Add the losses of a validation batch."""
-        self.valid_loss.add(self._losses(batch))
+        """Add the losses of a validation batch, and the ratios of its estimates and mixtures."""
+        watched = WatchedLoss(self._criterion, self.config.loss)
+        self.valid_loss.add(self._losses(batch, watched))
+        for mean, ratios in zip((self.valid_ratio, self.mixture_ratio), watched.ratios(), strict=True):
+            mean.add(ratios)
 
-    def _losses(self, batch: TrainBatch) -> Tensor:
-        losses = self._task.loss(self.net, batch, self._criterion)
+    def _losses(self, batch: TrainBatch, criterion: ExtractionLoss) -> Tensor:
+        losses = self._task.loss(self.net, batch, criterion)
         if not bool(torch.isfinite(losses).all()):
             raise TsebenchError(
                 f"training diverged: a loss is not finite at epoch {self.epoch}, step {self.steps} (mixtures "

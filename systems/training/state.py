@@ -20,7 +20,13 @@ LAST = "last.ckpt"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EpochLog:
-    """One line of `train.log.jsonl`; losses in dB, seconds since training began."""
+    """One line of `train.log.jsonl`; losses in dB (lower is better), seconds since training began.
+
+    Attributes:
+        valid_ratio: mean SNR of the validation estimates in dB (higher is better), SI-SDR for the loss "neg_si_sdr",
+            over targets that are present; None without any, and in logs of older versions.
+        mixture_ratio: the same of the mixtures.
+    """
 
     epoch: int
     steps: int
@@ -28,6 +34,8 @@ class EpochLog:
     valid_loss: float
     lr: float
     seconds: float
+    valid_ratio: float | None = None
+    mixture_ratio: float | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -68,6 +76,7 @@ class TrainingState:
     best: Mapping[str, Tensor]  # weights of the best epoch; empty before the first one
     optimiser: Mapping[str, Any]  # state of the optimiser; empty before the first epoch
     prepared: str = ""  # description of what `PreparingTask.prepare` fitted before the first epoch
+    length: tuple[int, float | None] | None = None  # epochs and max_minutes of its config; None if unknown
 
 
 def run_identity(config: TrainConfig, *, fingerprints: tuple[str, str]) -> str:
@@ -81,6 +90,37 @@ def run_identity(config: TrainConfig, *, fingerprints: tuple[str, str]) -> str:
     return config.model_dump_json(exclude=exclude) + " ".join(fingerprints)
 
 
+def length_of(config: TrainConfig) -> tuple[int, float | None]:
+    """Epochs and minutes of a training."""
+    return config.optimiser.epochs, config.optimiser.max_minutes
+
+
+def check_length(state: TrainingState, config: TrainConfig, *, out: Path) -> None:
+    """Check that a run is not resumed with another length where the learning rate depends on it.
+
+    A cosine schedule falls to 0 at the end: what goes on from there at another rate is neither the training of the old
+    config nor that of the new one.
+
+    Raises:
+        ConfigError: epochs or minutes differ from those of the earlier part.
+    """
+    optimiser, known = config.optimiser, state.length
+    if known is None or optimiser.schedule not in {"cosine", "warmup_cosine"} or tuple(known) == length_of(config):
+        return
+    pairs = zip(("epochs", "max_minutes"), known, length_of(config), strict=True)
+    key, before, now = next(each for each in pairs if each[1] != each[2])
+    raise ConfigError(
+        f"{str(out)!r} holds {state.progress.epochs} epochs of a training with optimiser.{key} = {_value(before)}, and "
+        f"its learning rate (schedule {optimiser.schedule!r}) depends on that number: with {_value(now)} it would be "
+        f"another training; set optimiser.{key} = {_value(before)}, or train from the start in another --out "
+        "(schedules 'constant' and 'plateau' can go on)"
+    )
+
+
+def _value(number: float | None) -> str:
+    return "null" if number is None else f"{number:g}"
+
+
 def save_state(out: Path, state: TrainingState, *, identity: str) -> None:
     """Write `last.ckpt`, whole or not at all; an OutputError if the folder cannot be written."""
     content = {
@@ -90,6 +130,7 @@ def save_state(out: Path, state: TrainingState, *, identity: str) -> None:
         "best": dict(state.best),
         "optimiser": dict(state.optimiser),
         "prepared": state.prepared,
+        "length": state.length,
     }
     write_atomic(out / LAST, to_bytes(content))
 
@@ -106,7 +147,7 @@ def load_state(out: Path, *, identity: str) -> TrainingState | None:
         return None
     content = from_bytes(read_weights(path), path=path)
     keys = {"identity", "progress", "net", "best", "optimiser"}
-    if not isinstance(content, dict) or set(content) - {"prepared"} != keys:
+    if not isinstance(content, dict) or set(content) - {"prepared", "length"} != keys:
         raise CheckpointError(f"{str(path)!r} is not a training state; delete it to start afresh")
     tables = (content[key] for key in ("progress", "net", "best", "optimiser"))
     if not all(isinstance(table, Mapping) for table in tables):
@@ -119,6 +160,8 @@ def load_state(out: Path, *, identity: str) -> TrainingState | None:
     try:
         progress = dict(content.pop("progress"))
         history = [EpochLog(**line) for line in progress.pop("history")]
+        length = content.pop("length", None)
+        content["length"] = None if length is None else (int(length[0]), length[1])
         return TrainingState(progress=Progress(**progress, history=history), **content)
-    except (TypeError, ValueError, KeyError):
+    except (IndexError, TypeError, ValueError, KeyError):
         raise CheckpointError(f"{str(path)!r} is not a training state; delete it to start afresh") from None

@@ -26,7 +26,7 @@ from .callbacks import RunFiles, reporting
 from .config import TrainConfig
 from .data import EpochBatches, TrainingStream
 from .lightning_module import ExtractionModule
-from .state import Progress, TrainingState, load_state, run_identity, save_state
+from .state import EpochLog, Progress, TrainingState, check_length, length_of, load_state, run_identity, save_state
 from .trainer import fit, using_threads
 
 
@@ -35,6 +35,7 @@ class TrainResult:
     """Result of a training run, over all its resumed parts."""
 
     best_loss: float  # lowest validation loss, in dB
+    best: EpochLog  # epoch with that loss
     epochs: int  # completed ones
     steps: int
     seconds: float  # of training
@@ -77,6 +78,8 @@ def train(
     with folder_lock(out):
         identity = run_identity(config, fingerprints=(train_stream.fingerprint, valid_stream.fingerprint))
         state = load_state(out, identity=identity)
+        if state is not None:
+            check_length(state, config, out=out)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
             net = task.build(net_config, classes=train_stream.classes)
@@ -95,11 +98,34 @@ def train(
         files = RunFiles(out=out, card=card, identity=identity, best=dict(state.best))
         total = len(batches[0]) * config.optimiser.epochs
         with reporting(module, total=total, console=console, tracking_uri=tracking_uri) as reports:
+            _say(_beginning(module), console)
             if not _finished(module):
                 fit(module, batches, callbacks=[files, *reports], device=device)
             files.export(module)
     p = module.progress
-    return TrainResult(best_loss=p.best_loss, epochs=p.epochs, steps=p.steps, seconds=p.seconds, checkpoint=out)
+    return TrainResult(
+        best_loss=p.best_loss,
+        best=p.history[p.best_epoch],
+        epochs=p.epochs,
+        steps=p.steps,
+        seconds=p.seconds,
+        checkpoint=out,
+    )
+
+
+def _beginning(module: ExtractionModule) -> str:
+    """Where a resumed training goes on, or why it does not; "" for a new one."""
+    limits, done = module.config.optimiser, module.progress.epochs
+    if not done:
+        return ""
+    if _finished(module):
+        return f"trained before: {done} of {limits.epochs} epochs; optimiser.epochs, max_minutes or patience ends it"
+    return f"goes on after {done} of {limits.epochs} epochs; best validation loss {module.progress.best_loss:.2f} dB"
+
+
+def _say(line: str, console: Console | None) -> None:
+    if line and console is not None:
+        console.print(line, highlight=False)
 
 
 def _initial_state(
@@ -121,7 +147,9 @@ def _initial_state(
         progress = quiet if console is None else on_console(console)
         with using_threads(config.threads):
             prepared_as = task.prepare(net, first_items, seed=config.seed, progress=progress)
-    return TrainingState(progress=Progress(), net=net.state_dict(), best={}, optimiser={}, prepared=prepared_as)
+    return TrainingState(
+        progress=Progress(), net=net.state_dict(), best={}, optimiser={}, prepared=prepared_as, length=length_of(config)
+    )
 
 
 def _finished(module: ExtractionModule) -> bool:

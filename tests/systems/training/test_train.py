@@ -8,6 +8,7 @@ import logging
 import math
 import os
 import pickle
+import re
 import signal
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from tsebench.core.config_files import shipped_names
 from tsebench.core.errors import CheckpointError, ConfigError, DatasetError, OutputError, TsebenchError
 from tsebench.core.validation import StrictModel, parse
 from tsebench.datasets.types import Clues, Query, Truth
-from tsebench.systems.checkpoints.checkpoint import load_checkpoint
+from tsebench.systems.checkpoints.checkpoint import from_bytes, load_checkpoint, read_weights, to_bytes
 from tsebench.systems.registry import load_system
 from tsebench.systems.trainable import TASKS
 from tsebench.systems.training.config import OptimiserConfig, TrainConfig, load_train_config
@@ -30,6 +31,7 @@ from tsebench.systems.training.lightning_module import lr_factor
 from tsebench.systems.training.losses import LossConfig, build_loss
 from tsebench.systems.training.state import EpochLog, Progress
 from tsebench.systems.training.train import train
+from tsebench.systems.training.valid_ratio import WatchedLoss
 
 NET = {"num_filters": 24, "filter_length": 20, "bottleneck": 12, "hidden": 16, "blocks": 2}
 NET |= {"stacks": 2, "embedding_dim": 12}
@@ -133,8 +135,8 @@ def test_console_gets_lines_and_a_bar_only_on_a_terminal(tmp_path, terminal):
     console = Console(file=io.StringIO(), force_terminal=terminal, width=120)
     fit(config(), tmp_path, console=console)
     printed = console.file.getvalue()
-    assert "epoch 0: train" in printed
-    assert "epoch 1: train" in printed
+    assert "epoch 0: loss neg_snr (lower is better) train " in printed
+    assert "epoch 1: loss neg_snr (lower is better) train " in printed
     assert ("8/8" in printed) == terminal
 
 
@@ -155,6 +157,71 @@ def test_resumed_run_ends_with_the_same_weights(tmp_path, schedule):
     assert (tmp_path / "whole/model.pt").read_bytes() == (tmp_path / "parts/model.pt").read_bytes()
     assert (resumed.best_loss, resumed.epochs, resumed.steps) == (whole.best_loss, 4, 16)
     assert len((tmp_path / "parts/train.log.jsonl").read_text().splitlines()) == 4
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "warmup_cosine"])
+def test_a_schedule_that_depends_on_the_length_is_not_gone_on_with(tmp_path, schedule):
+    optimiser = {"schedule": schedule, "warmup_steps": 2}
+    fit(config(optimiser={**optimiser, "epochs": 1}), tmp_path)
+    before = (tmp_path / "model.pt").read_bytes()
+    line = (
+        f"holds 1 epochs of a training with optimiser.epochs = 1, and its learning rate (schedule '{schedule}') depends"
+        " on that number: with 3 it would be another training; set optimiser.epochs = 1, or train from the start in"
+    )
+    with pytest.raises(ConfigError, match=re.escape(line)) as refused:
+        fit(config(optimiser={**optimiser, "epochs": 3}), tmp_path)
+    assert len(str(refused.value)) < 480
+    with pytest.raises(ConfigError, match="optimiser.max_minutes = null, and its learning rate"):
+        fit(config(optimiser={**optimiser, "epochs": 1, "max_minutes": 5}), tmp_path)
+    assert (tmp_path / "model.pt").read_bytes() == before
+    assert fit(config(optimiser={**optimiser, "epochs": 1, "patience": 3}), tmp_path).epochs == 1
+
+
+def test_a_training_says_where_it_goes_on_and_that_it_is_finished(tmp_path):
+    fit(config(optimiser={"epochs": 1}), tmp_path)
+    for line in (
+        "goes on after 1 of 2 epochs; best validation loss ",
+        "trained before: 2 of 2 epochs; optimiser.epochs",
+    ):
+        console = Console(file=io.StringIO(), width=200)
+        fit(config(optimiser={"epochs": 2}), tmp_path, console=console)
+        assert line in console.file.getvalue()
+
+
+def test_a_state_of_an_older_version_is_gone_on_with(tmp_path):
+    """It does not tell its length, nor the ratios."""
+    fit(config(optimiser={"epochs": 1, "schedule": "cosine"}), tmp_path)
+    content = from_bytes(read_weights(tmp_path / "last.ckpt"), path=tmp_path / "last.ckpt")
+    del content["length"]
+    for line in content["progress"]["history"]:
+        del line["valid_ratio"], line["mixture_ratio"]
+    (tmp_path / "last.ckpt").write_bytes(to_bytes(content))
+    assert fit(config(optimiser={"epochs": 2, "schedule": "cosine"}), tmp_path).epochs == 2
+
+
+def test_the_ratio_of_the_estimates_is_logged_with_the_loss(tmp_path):
+    """−SNR is the loss, and every target is present."""
+    result = fit(config(optimiser={"epochs": 1}), tmp_path)
+    (line,) = map(json.loads, (tmp_path / "train.log.jsonl").read_text().splitlines())
+    assert line["valid_ratio"] == pytest.approx(-line["valid_loss"], abs=1e-4)
+    assert result.best.valid_ratio == line["valid_ratio"]
+    assert -20 < line["mixture_ratio"] < 20
+
+
+def test_the_ratio_is_of_present_targets_and_of_the_first_smallest_call():
+    """Pairs before an assignment and other scales do not count."""
+    reference = torch.eye(3)[:, :, None].expand(3, 3, 8).flatten(1)
+    near, far = 1.1 * reference, 3.0 * reference
+    watched = WatchedLoss(build_loss(LossConfig(name="thresholded_snr")), LossConfig(name="thresholded_snr"))
+    present = torch.tensor([True, False, True])
+    pairs = (torch.cat([signal, signal]) for signal in (far, reference, far))
+    estimate, target, mixture = pairs
+    watched(estimate=estimate, reference=target, mixture=mixture, present=present.repeat(2))
+    for scale in (near, far):
+        watched(estimate=scale, reference=reference, mixture=2.0 * reference, present=present)
+    estimates, mixtures = watched.ratios()
+    torch.testing.assert_close(estimates, torch.full((2,), 20.0), atol=1e-3, rtol=0)
+    torch.testing.assert_close(mixtures, torch.zeros(2), atol=1e-3, rtol=0)
 
 
 def test_run_that_died_in_an_epoch_goes_on_from_the_last_whole_one(tmp_path):
