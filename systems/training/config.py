@@ -52,7 +52,8 @@ class OptimiserConfig(StrictModel):
     Attributes:
         schedule: after the warm-up, "cosine" falls to 0 at the last epoch or minute, whichever is nearer, from the
             first step on; "warmup_cosine" does so from the end of the warm-up on; "plateau" multiplies by
-            `plateau_factor` after `plateau_patience` epochs without a better validation loss.
+            `plateau_factor` after `plateau_patience` epochs without a better validation loss. A training with a cosine
+            schedule is resumed only with the same `epochs` and `max_minutes`, on which its rates depend.
     """
 
     lr: Annotated[float, Field(gt=0)] = 1e-3  # highest learning rate

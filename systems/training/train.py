@@ -61,7 +61,8 @@ def train(
         console: for a line per epoch, and a progress bar if it is a terminal.
 
     Raises:
-        ConfigError: an option is wrong, or `out` holds a run of another config.
+        ConfigError: an option is wrong, or `out` holds a run of another config, or of another length where the learning
+            rate depends on it.
         DatasetError: the training data cannot be opened.
         OutputError: another process trains into `out`, or it cannot be written.
         TsebenchError: training diverged.

@@ -171,7 +171,7 @@ def test_a_schedule_that_depends_on_the_length_is_not_gone_on_with(tmp_path, sch
     with pytest.raises(ConfigError, match=re.escape(line)) as refused:
         fit(config(optimiser={**optimiser, "epochs": 3}), tmp_path)
     assert len(str(refused.value)) < 480
-    with pytest.raises(ConfigError, match="optimiser.max_minutes = null, and its learning rate"):
+    with pytest.raises(ConfigError, match=r"optimiser\.max_minutes = null, and its learning rate"):
         fit(config(optimiser={**optimiser, "epochs": 1, "max_minutes": 5}), tmp_path)
     assert (tmp_path / "model.pt").read_bytes() == before
     assert fit(config(optimiser={**optimiser, "epochs": 1, "patience": 3}), tmp_path).epochs == 1
