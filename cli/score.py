@@ -38,7 +38,14 @@ Transcripts = Annotated[
     Option(metavar="CSV", help="Transcripts of the references for wer: columns name (without suffix) and text."),
 ]
 Title = Annotated[str, Option(metavar="NAME", help="Name of the system in the report.")]
-Channel = Annotated[int | None, Option(min=0, metavar="N", help="Channel (from 0) of files with several.")]
+Channel = Annotated[
+    str | None,
+    Option(
+        metavar="N|mean|FOLDER=N,...",
+        help="Channel (from 0, or the mean) of files with several; "
+        "for each folder as estimates=1,references=0,mixtures=mean.",
+    ),
+]
 Variants = Annotated[
     bool, Option("--variants", help="Also compare all variants of the metrics that papers give under one name.")
 ]
@@ -82,6 +89,7 @@ def score(
     claimed: Claimed = None,
 ) -> None:
     """Score wav folders: no config, files are paired by name."""
+    from ..bench.folders.channels import channels_of
     from ..bench.folders.claimed_numbers import claims_of
     from ..bench.folders.score import ScoreOptions, score_folders
     from ..bench.scoring.plan import parse_metrics
@@ -96,7 +104,7 @@ def score(
         metrics=choices,
         transcripts=transcripts,
         system=system,
-        channel=channel,
+        channel=channels_of(channel),
         device=device,
         jobs=jobs,
         progress=progress,

@@ -18,10 +18,15 @@ _NOT_READ = UNREAD_SUFFIXES | frozenset(_OTHER_KINDS.split())
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudioFolder:
-    """Files that can be read, by key; `unread` has the suffix of those that cannot."""
+    """Files that can be read, by key, and why others cannot: of a kind that is not read, or two files of one key."""
 
     files: Mapping[str, Path]
-    unread: Mapping[str, str] = field(default_factory=dict)
+    faults: Mapping[str, str] = field(default_factory=dict)
+
+    def of(self, keys: Sequence[str]) -> AudioFolder:
+        """What is there of these keys, in their order."""
+        files = {key: self.files[key] for key in keys if key in self.files}
+        return AudioFolder(files=files, faults={key: self.faults[key] for key in keys if key in self.faults})
 
 
 def list_audio(folder: Path, what: str, *, complete: bool) -> AudioFolder:
@@ -29,10 +34,10 @@ def list_audio(folder: Path, what: str, *, complete: bool) -> AudioFolder:
 
     Args:
         what: option of the folder, for messages, such as "references".
-        complete: a file of a kind that is not read is an error.
+        complete: every audio file of the folder counts; otherwise also files that hold arrays may be meant.
 
     Raises:
-        ConfigError: the folder is missing, holds no audio, two files have one key, or a link leads nowhere.
+        ConfigError: the folder is missing, holds no audio that can be read, or a link to a folder leads nowhere.
     """
     if not folder.is_dir():
         problem = "is not a folder" if folder.exists() else "does not exist"
@@ -42,24 +47,25 @@ def list_audio(folder: Path, what: str, *, complete: bool) -> AudioFolder:
         raise ConfigError(
             f"{what}: {broken_links(tree, lost)}; make what is behind them available, or remove the links"
         )
-    found: dict[str, Path] = {}
+    found: dict[str, list[Path]] = {}
     for path in tree.of(AUDIO_SUFFIXES):
-        place, key = as_spelt(folder, path), key_of(path)
-        if key in found:
-            raise ConfigError(
-                f"{what}: {str(found[key])!r} and {str(place)!r} have one name without suffix; remove one"
-            )
-        found[key] = place
+        found.setdefault(key_of(path), []).append(as_spelt(folder, path))
+    files = {key: paths[0] for key, paths in found.items() if len(paths) == 1}
     unread = _unread(tree, found)
     audio = sorted(path for path in unread.values() if suffix_of(path) in UNREAD_SUFFIXES)
-    if audio and (complete or not found):
+    if audio and not found:
         raise ConfigError(_no_reader(folder, what, audio))
     if not found:
         raise ConfigError(
             f"folder of {what} {str(folder)!r} holds no audio files ({', '.join(sorted(AUDIO_SUFFIXES))}); "
             f"check --{what}"
         )
-    return AudioFolder(files=found, unread={key: suffix_of(path) for key, path in unread.items()})
+    if not files:
+        key = min(found)
+        raise ConfigError(f"folder of {what} {str(folder)!r} has each name twice, the first is {_twice(found[key])}")
+    faults = {key: _twice(paths) for key, paths in found.items() if len(paths) > 1}
+    faults |= {key: f"not read: {suffix_of(path)}" for key, path in unread.items() if not complete or path in audio}
+    return AudioFolder(files=files, faults=faults)
 
 
 def key_of(name: str) -> str:
@@ -85,6 +91,11 @@ def _unread(tree: FileTree, found: Collection[str]) -> dict[str, str]:
     """Paths of files that are not read, by key, where no other file has the key."""
     keyed = ((key_of(PurePosixPath(path).with_suffix("").as_posix()), path) for path in tree.of(_NOT_READ))
     return {key: path for key, path in keyed if key not in found}
+
+
+def _twice(paths: Sequence[Path]) -> str:
+    names = " and ".join(repr(path.name) for path in sorted(paths)[:2])
+    return f"ambiguous: {names} have one name without suffix; remove one"
 
 
 def _no_reader(folder: Path, what: str, unread: Sequence[str]) -> str:

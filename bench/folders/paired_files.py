@@ -1,4 +1,4 @@
-"""Folders of audio files, paired by name: a set of trials, and answers to them."""
+"""Audio files of references, estimates and mixtures, paired by name."""
 
 from __future__ import annotations
 
@@ -8,31 +8,49 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import torch
-
-from ...core.errors import AudioError, ConfigError
+from ...core.errors import ConfigError
 from ...datasets.corpora.disk.csv_table import read_table, refuse_repeated
 from ...datasets.seeding import digest
-from ...datasets.signals.audio import AudioInfo, info, read_mono
 from ...datasets.transcripts import clean_text
-from ...datasets.types import Clues, ClueSpec, Condition, Query, Trial, Truth
-from ...systems.protocol import LENGTH_TOLERANCE_S, far_too_long
-from ..inference.ask import Answer, Inference
-from ..inference.batching import Item
-from .audio_folder import key_of, list_audio, unlike_names
+from .audio_folder import AudioFolder, key_of, list_audio, unlike_names
+from .channels import Channel, Channels, Folder, channels_of
+from .file_faults import FileFaults, Headers, check_headers, common_rate_hz, length_faults, read_headers
 
 DATASET = "files"  # name of the set in rows and run.json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PairedFiles:
-    """References by key (path below the folder, without suffix), and their estimates and mixtures.
+class ListedFiles:
+    """Files before any is opened, by trial.
 
     Attributes:
-        fingerprint: of references, mixtures, channel and transcripts, against which any system is scored.
-        answers: digest of the estimates.
-        transcripts: words of the references by key; empty if not given.
-        unread: suffixes of estimates of kinds that are not read, by key.
+        keys: ids of the trials.
+        mixtures: None if there is no folder of them.
+        mixture_ids: of trials that share a mixture with others; the others have a mixture of their own name.
+        unpaired: estimates that have no reference.
+    """
+
+    keys: tuple[str, ...]
+    references: AudioFolder
+    estimates: AudioFolder
+    mixtures: AudioFolder | None
+    mixture_ids: Mapping[str, str] = field(default_factory=dict)
+    unpaired: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairedFiles:
+    """References by trial (path below the folder, without suffix), and their estimates and mixtures.
+
+    Attributes:
+        channels: chosen for files with several.
+        used: channels by folder, of folders where a file has several.
+        fingerprint: of references, mixtures, their channels and transcripts, against which any system is scored.
+        answers: digest of the estimates and their channel.
+        transcripts: words of the references by trial; empty if not given.
+        faults: why files are not scored.
+        mixture_ids: of trials that share a mixture with others.
+        unpaired: estimates that have no reference, and are left out.
     """
 
     keys: tuple[str, ...]
@@ -40,155 +58,113 @@ class PairedFiles:
     estimates: Mapping[str, Path]
     mixtures: Mapping[str, Path]
     sample_rate_hz: int
-    channel: int | None
+    channels: Channels
+    used: Mapping[Folder, Channel]
     fingerprint: str
     answers: str
     transcripts: Mapping[str, str]
-    unread: Mapping[str, str] = field(default_factory=dict)
+    faults: FileFaults = field(default_factory=FileFaults)
+    mixture_ids: Mapping[str, str] = field(default_factory=dict)
+    unpaired: tuple[str, ...] = ()
     name: str = DATASET
 
-
-def read_signal(path: Path, channel: int | None, *, finite: bool = True) -> torch.Tensor:
-    """One channel [T] of a file; `channel` counts where there are several.
-
-    Raises:
-        AudioError: the file is missing, corrupt or empty, or not finite though it must be.
-    """
-    return torch.from_numpy(read_mono(path, channel=channel if info(path).channels > 1 else None, finite=finite)[0])
-
-
-class FileSet:
-    """Paired files as a set of trials; without mixtures the references take their place."""
-
-    def __init__(self, files: PairedFiles) -> None:
-        self.files = self.card = files
-        alone = Condition(n_active=1, n_inactive=0)
-        self.trials = tuple(
-            Trial(id=key, mixture_id=key, clue=ClueSpec(), target_ids=(key,), condition=alone, cluster=key)
-            for key in files.keys
-        )
-
-    def __len__(self) -> int:
-        return len(self.trials)
-
-    def __getitem__(self, index: int) -> tuple[Query, Truth]:
-        """Query and truth of one trial; mixture − reference counts as the interferer. Raises as `read_signal`."""
-        files, key = self.files, self.files.keys[index]
-        reference = read_signal(files.references[key], files.channel)
-        mixture, interferers = reference, reference.new_zeros(0, len(reference))
-        if key in files.mixtures:
-            mixture = read_signal(files.mixtures[key], files.channel)
-            shorter = min(len(mixture), len(reference))
-            interferers = (mixture[:shorter] - reference[:shorter])[None]
-        query = Query(id=key, mixture=mixture[None], sample_rate_hz=files.sample_rate_hz, clues=Clues())
-        return query, Truth(
-            target=reference[None], interferers=interferers, active_classes=(), transcript=files.transcripts.get(key)
-        )
-
-
-class FileAnswers:
-    """Answers that were made elsewhere, one file for each trial; an `AnswerSource`.
-
-    Args:
-        folder: files by key; one that is missing or cannot be read is a failure.
-        unread: suffixes, by key, of files of kinds that are not read.
-        identity: determines the content of the files; "" keeps their scores out of the cache.
-    """
-
-    classes: tuple[str, ...] | None = None
-    inference: Inference | None = None
-
-    def __init__(
-        self, folder: Mapping[str, Path], *, channel: int | None, identity: str, unread: Mapping[str, str] | None = None
-    ) -> None:
-        self.identity, self.reusable = identity, bool(identity)
-        self._folder, self._channel, self._unread = folder, channel, unread or {}
-
-    def complete(self, _: Sequence[str], /) -> bool:
-        """True: there is nothing to ask."""
-        return True
-
-    def stored(self, items: Sequence[Item]) -> dict[int, Answer]:
-        """All answers, by item index."""
-        return {item.index: self._read(item) for item in items}
-
-    def store(self, _items: Sequence[Item], _answers: Mapping[int, Answer], /) -> None:
-        """Nothing: the files are there."""
-
-    def _read(self, item: Item) -> Answer:
-        key = item.query.id
-        path = self._folder.get(key)
-        if path is None:
-            return Answer(failure=f"not read: {self._unread[key]}" if key in self._unread else "missing")
-        try:
-            if far_too_long(info(path).frames, item.length, item.query.sample_rate_hz):
-                return Answer(failure="length")
-            return Answer(estimate=read_signal(path, self._channel, finite=False))
-        except AudioError as error:
-            # Without its folder, so that rows of two machines are equal.
-            return Answer(failure=f"unreadable: {error}".replace(str(path), f"{key}{path.suffix}"))
+    def mixture_of(self, key: str) -> str:
+        """Id of the mixture of a trial."""
+        return self.mixture_ids.get(key, key)
 
 
 def pair_folders(
-    estimates: Path, references: Path, mixtures: Path | None, *, channel: int | None, transcripts: Path | None = None
+    estimates: Path,
+    references: Path,
+    mixtures: Path | None,
+    *,
+    channel: Channels | Channel | str = None,
+    transcripts: Path | None = None,
 ) -> PairedFiles:
     """List the folders and compare their headers.
 
     Args:
-        channel: channel of files with several; None refuses them.
+        channel: channel of files with several, see `channels_of`; None refuses them.
         transcripts: CSV file with the columns `name` and `text`, or None.
 
     Raises:
-        ConfigError: nothing to score, a mixture is missing, or headers do not fit.
-        AudioError: a reference or a mixture cannot be read.
+        ConfigError: there is nothing to score, or no file of a folder can be used.
     """
-    of_references = list_audio(references, "references", complete=True).files
+    return paired(list_folders(estimates, references, mixtures), channels=channels_of(channel), transcripts=transcripts)
+
+
+def list_folders(estimates: Path, references: Path, mixtures: Path | None) -> ListedFiles:
+    """Files of one folder each.
+
+    Raises:
+        ConfigError: a folder is missing or empty, or no estimate has the name of a reference.
+    """
+    targets = list_audio(references, "references", complete=True)
     answers = list_audio(estimates, "estimates", complete=False)
-    of_estimates = answers.files
-    of_mixtures = list_audio(mixtures, "mixtures", complete=True).files if mixtures else {}
-    keys = tuple(sorted(of_references))
-    if not set(keys) & set(of_estimates):
+    keys = tuple(sorted({**targets.files, **targets.faults}))
+    if not set(keys) & {*answers.files, *answers.faults}:
         raise ConfigError(
             f"no file of {str(estimates)!r} has the name of a reference in {str(references)!r}: "
-            f"{unlike_names(keys, of_estimates)}; files are paired by path below the folder, without suffix"
+            f"{unlike_names(keys, answers.files)}; files are paired by path below the folder, without suffix"
         )
-    lost = [key for key in keys if mixtures and key not in of_mixtures]
-    if lost:
-        raise ConfigError(
-            f"{len(lost)} of {len(keys)} references have no mixture in {str(mixtures)!r}, "
-            f"the first is {lost[0]!r}; add it, or leave out --mixtures"
-        )
-    targets = [of_references[key] for key in keys]
-    others = [of_mixtures[key] for key in keys if of_mixtures]
-    answered = {key: of_estimates[key] for key in keys if key in of_estimates}
-    rate = info(targets[0]).sample_rate_hz
-    wanted = _check_headers(targets, rate, channel, readable=True)
-    mixed = _check_headers(others, rate, channel, readable=True)
-    _check_headers(answered.values(), rate, channel, readable=False)
-    _check_lengths(wanted, mixed)
-    said = _read_transcripts(transcripts, keys) if transcripts else {}
-    return PairedFiles(
+    return ListedFiles(
         keys=keys,
-        references=of_references,
-        estimates=of_estimates,
-        mixtures=of_mixtures,
-        sample_rate_hz=rate,
-        channel=channel,
-        fingerprint=digest(
-            "files",
-            str(channel),
-            *keys,
-            *_hashes([*targets, *others]),
-            *(f"{key}\0{text}" for key, text in said.items()),
-        ),
-        answers=digest("answers", *answered, *_hashes(answered.values())),
-        transcripts=said,
-        unread=answers.unread,
+        references=targets,
+        estimates=answers.of(keys),
+        mixtures=list_audio(mixtures, "mixtures", complete=True).of(keys) if mixtures else None,
+        unpaired=tuple(sorted(set(answers.files) - set(keys))),
     )
 
 
-def _read_transcripts(path: Path, keys: Sequence[str]) -> dict[str, str]:
-    """Texts by key, in the order of the keys; a name may have a suffix, which does not count."""
+def paired(files: ListedFiles, *, channels: Channels, transcripts: Path | None) -> PairedFiles:
+    """Compare the headers of listed files.
+
+    Raises:
+        ConfigError: no file of a folder can be used, or the transcripts name no reference.
+    """
+    headers = read_headers(files.references.files)
+    rate_hz = common_rate_hz(headers.values())
+    if rate_hz is None:
+        key, reason = next(iter(headers.items()))
+        raise ConfigError(f"no reference can be read, the first is {key!r}: {reason}; check --references")
+    mixtures = files.mixtures or AudioFolder(files={})
+    wanted = check_headers(headers, folder="references", channels=channels, rate_hz=rate_hz)
+    given = check_headers(read_headers(files.estimates.files), folder="estimates", channels=channels, rate_hz=rate_hz)
+    mixed = check_headers(read_headers(mixtures.files), folder="mixtures", channels=channels, rate_hz=rate_hz)
+    said = read_transcripts(transcripts, files.keys) if transcripts else {}
+    folders: tuple[tuple[Folder, Headers], ...] = (("references", wanted), ("mixtures", mixed), ("estimates", given))
+    used = {name: channels.of(name) for name, found in folders if found.several}
+    hashed = [*_by_key(files.references, files.keys), *_by_key(mixtures, files.keys)]
+    texts = [f"{key}\0{text}" for key, text in said.items()]
+    answered = files.estimates.files
+    several = [f"channel {used['estimates']}"] if "estimates" in used else []
+    return PairedFiles(
+        keys=files.keys,
+        references=files.references.files,
+        estimates=answered,
+        mixtures=mixtures.files,
+        sample_rate_hz=rate_hz,
+        channels=channels,
+        used=used,
+        fingerprint=digest("files", _channel_text(used), *files.keys, *_hashes(hashed), *texts),
+        answers=digest("answers", *answered, *_hashes(answered.values()), *several),
+        transcripts=said,
+        faults=FileFaults(
+            references={**files.references.faults, **wanted.faults},
+            estimates={**files.estimates.faults, **given.faults},
+            mixtures=_mixture_faults(files.keys, mixtures, mixed, wanted) if files.mixtures else {},
+        ),
+        mixture_ids=files.mixture_ids,
+        unpaired=files.unpaired,
+    )
+
+
+def read_transcripts(path: Path, keys: Sequence[str]) -> dict[str, str]:
+    """Texts by key, in the order of the keys; a name may have a suffix, which does not count.
+
+    Raises:
+        ConfigError: the file has no columns `name` and `text`, or names a reference twice or none of them.
+    """
     table = read_table(path)
     names = table.full_column("name", option="--transcripts")
     named = [key_of(name) for name in names]
@@ -204,43 +180,36 @@ def _read_transcripts(path: Path, keys: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _check_headers(paths: Iterable[Path], rate: int, channel: int | None, *, readable: bool) -> dict[Path, AudioInfo]:
-    """Rates and channels; a file that cannot be read is an error only if it must be readable."""
-    headers = {}
-    for path in paths:
-        try:
-            headers[path] = header = info(path)
-        except AudioError:
-            if readable:
-                raise
-            continue
-        if header.sample_rate_hz != rate:
-            raise ConfigError(
-                f"{str(path)!r} is at {header.sample_rate_hz} Hz, but the references are at "
-                f"{rate} Hz; resample it first, so that all have one rate"
-            )
-        if header.channels > 1 and (channel is None or not 0 <= channel < header.channels):
-            asked = "" if channel is None else f", and --channel is {channel}"
-            raise ConfigError(
-                f"{str(path)!r} has {header.channels} channels where mono is needed{asked}; "
-                f"choose one with --channel 0 ... {header.channels - 1}"
-            )
-    return headers
+def _mixture_faults(keys: Sequence[str], folder: AudioFolder, mixed: Headers, wanted: Headers) -> Mapping[str, str]:
+    """Reasons by trial why there is no mixture; if there is none at all, the folder is a wrong one."""
+    lost = {key: "missing" for key in keys if key not in folder.files}
+    if len(lost) == len(keys):
+        raise ConfigError(
+            f"no reference has a mixture of its name in the folder of --mixtures, the first is {keys[0]!r}; "
+            "check the folder, or leave out --mixtures"
+        )
+    return {**lost, **folder.faults, **mixed.faults, **length_faults(wanted.usable, mixed.usable)}
 
 
-def _check_lengths(references: Mapping[Path, AudioInfo], mixtures: Mapping[Path, AudioInfo]) -> None:
-    # There may be no mixtures.
-    for (reference, wanted), (mixture, found) in zip(references.items(), mixtures.items(), strict=False):
-        if abs(found.frames - wanted.frames) >= LENGTH_TOLERANCE_S * wanted.sample_rate_hz:
-            raise ConfigError(
-                f"mixture {str(mixture)!r} has {found.frames} samples, but its reference "
-                f"{str(reference)!r} has {wanted.frames}; is one of them cut?"
-            )
+def _channel_text(used: Mapping[Folder, Channel]) -> str:
+    """Channels of references and mixtures for the fingerprint: one if they agree, "None" if no file has several."""
+    found = {name: str(channel) for name, channel in used.items() if name != "estimates"}
+    if len(set(found.values())) <= 1:
+        return next(iter(found.values()), "None")
+    return ",".join(f"{name}={channel}" for name, channel in found.items())
+
+
+def _by_key(folder: AudioFolder, keys: Sequence[str]) -> list[Path]:
+    return [folder.files[key] for key in keys if key in folder.files]
 
 
 def _hashes(paths: Iterable[Path]) -> list[str]:
+    """Hashes of files; one that is there several times is read once."""
+    wanted = list(paths)
+    different = list(dict.fromkeys(wanted))
     with ThreadPoolExecutor() as pool:
-        return list(pool.map(_sha256, paths))
+        known = dict(zip(different, pool.map(_sha256, different), strict=True))
+    return [known[path] for path in wanted]
 
 
 def _sha256(path: Path) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from itertools import groupby
@@ -28,7 +28,9 @@ from ..scoring.cache import ScoreCache, default_cache_dir
 from ..scoring.needs import OF_FILES, Given, Offer, check_needs
 from ..scoring.plan import MetricPlan, MetricSpec, plan_metrics
 from ..scoring.pool import FilePool
-from .paired_files import DATASET, FileAnswers, FileSet, PairedFiles, pair_folders
+from .channels import Channel, Channels
+from .file_set import FileSet
+from .paired_files import DATASET, PairedFiles, pair_folders
 
 _DEVICE_CHUNK = 256  # trials that are scored at once on a GPU: enough to keep it busy
 _MIXTURE = "mixture"
@@ -42,7 +44,7 @@ class ScoreOptions:
     Attributes:
         out: run folder; scoring a second system into it puts both on one leaderboard.
         metrics: energy metrics, or their improvements where there are mixtures, if empty.
-        channel: channel of files with several; None refuses them.
+        channel: channel of files with several, by folder, see `channels_of`; None makes such a file a failed row.
         transcripts: CSV file with the columns `name` (of the reference, without suffix) and `text`.
     """
 
@@ -50,7 +52,7 @@ class ScoreOptions:
     metrics: tuple[str | MetricSpec, ...] = ()
     transcripts: Path | None = None
     system: str = "estimates"
-    channel: int | None = None
+    channel: Channels | Channel | str = None
     device: str = "auto"
     jobs: int = 2
     cache: Path | None = None
@@ -81,11 +83,11 @@ class FolderScores:
 def score_folders(*, estimates: Path, references: Path, mixtures: Path | None, options: ScoreOptions) -> FolderScores:
     """Score every reference against the estimate of the same name: a run whose answers are files.
 
-    A missing, unreadable, non-finite or ill-sized estimate is a failed row.
+    A file that is missing, unreadable or not finite, or of another length, rate or number of channels, is a failed row
+    with the reason. Without its mixture a trial lacks its improvements alone.
 
     Raises:
-        ConfigError: a folder is missing or empty, a mixture is missing, rates or channels differ.
-        AudioError: a reference or mixture cannot be read.
+        ConfigError: a folder is missing or empty, or none of its files can be used.
         OutputError: the run folder holds scores against other references.
     """
     _check_title(options.system, mixtures)
@@ -100,17 +102,18 @@ def score_folders(*, estimates: Path, references: Path, mixtures: Path | None, o
         files = pair_folders(estimates, references, mixtures, channel=options.channel, transcripts=options.transcripts)
         record = _record(files, options, plan, device)
         make_folder(options.out / "rows")
+        trials = FileSet(files)
         evaluation = Evaluation(
-            FileSet(files),
+            trials,
             plan,
             device=device,
             pool=pool,
             cache=ScoreCache(options.cache or default_cache_dir(), notify=options.say),
             chunk_trials=CHUNK_TRIALS if device == "cpu" else _DEVICE_CHUNK,
         )
-        rows, mixture_rows = _score(files, evaluation, record, options)
+        rows, mixture_rows = _score(trials, evaluation, record, options)
     give_back_freed_memory()
-    failed = _failed(rows, plan)
+    failed = _failed(rows, plan, trials)
     with folder_lock(options.out, wait_s=_WAIT_S):
         # Read again: another system may have been scored into the folder meanwhile.
         record = _record(files, options, plan, device)
@@ -122,7 +125,7 @@ def score_folders(*, estimates: Path, references: Path, mixtures: Path | None, o
         record=record,
         trials=len(files.keys),
         failed_trials=failed,
-        unpaired=tuple(sorted(set(files.estimates) - set(files.keys))),
+        unpaired=files.unpaired,
         files=files,
         device=device,
         rows=tuple(rows),
@@ -131,22 +134,20 @@ def score_folders(*, estimates: Path, references: Path, mixtures: Path | None, o
 
 
 def _score(
-    files: PairedFiles, evaluation: Evaluation, record: RunRecord, options: ScoreOptions
+    trials: FileSet, evaluation: Evaluation, record: RunRecord, options: ScoreOptions
 ) -> tuple[list[ScoreRow], list[ScoreRow]]:
     """Rows of the estimates, and of the mixtures if there are any."""
     scores = SetScores(evaluation, run_id=record.run_id, progress=options.progress)
-    chunks = range(len(evaluation.chunks))
-    channel = files.channel
-    mixtures = FileAnswers(files.mixtures, channel=channel, identity=digest("files", "mixture", files.fingerprint))
-    if files.mixtures:
+    chunks, fingerprint = range(len(evaluation.chunks)), trials.files.fingerprint
+    mixtures = trials.answers("mixtures", identity=digest("files", "mixture", fingerprint))
+    if trials.files.mixtures:
         scores.score_mixtures(mixtures, chunks)
     if evaluation.plan.reference_values:
-        identity = digest("files", "reference", files.fingerprint)
-        scores.score_references(FileAnswers(files.references, channel=channel, identity=identity), chunks)
+        references = trials.answers("references", identity=digest("files", "reference", fingerprint))
+        scores.score_references(references, chunks)
     # Not cached: `score` has no --fresh, which the author of a metric would need.
-    answers = FileAnswers(files.estimates, channel=channel, identity="", unread=files.unread)
-    rows = [row for part in scores.rows(options.system, answers, chunks) for row in part.rows]
-    if not files.mixtures:
+    rows = [row for part in scores.rows(options.system, trials.answers("estimates"), chunks) for row in part.rows]
+    if not trials.files.mixtures:
         return rows, []
     return rows, [row for part in scores.rows(_MIXTURE, mixtures, chunks) for row in part.rows]
 
@@ -180,7 +181,7 @@ def _record(files: PairedFiles, options: ScoreOptions, plan: MetricPlan, device:
                 "channels; choose another --out"
             )
     systems = dict(before.systems) if before else {}
-    systems[options.system] = _scored(options.system, "external", files.answers)
+    systems[options.system] = _scored(options.system, "external", files.answers, options=_card_options(files))
     if files.mixtures:
         systems[_MIXTURE] = _scored(_MIXTURE, "baseline", files.fingerprint)
     dataset = DatasetRecord(
@@ -191,6 +192,7 @@ def _record(files: PairedFiles, options: ScoreOptions, plan: MetricPlan, device:
         licences=(),
         trials={"FMQ 1:0": len(files.keys)},
         systems=tuple(systems),
+        channels={name: str(channel) for name, channel in files.used.items() if name != "estimates"},
     )
     record = new_record(
         name=options.out.resolve().name or "score",
@@ -205,9 +207,15 @@ def _record(files: PairedFiles, options: ScoreOptions, plan: MetricPlan, device:
     return record if before is None else record.model_copy(update={"run_id": before.run_id})
 
 
-def _scored(title: str, family: Family, sha256: str) -> SystemRecord:
-    card = SystemCard(name=title, family=family, description="scored files", sha256=sha256)
+def _scored(title: str, family: Family, sha256: str, options: Mapping[str, int | str] | None = None) -> SystemRecord:
+    card = SystemCard(name=title, family=family, description="scored files", sha256=sha256, options=options or {})
     return system_record(card, identity=digest("files", title, sha256))
+
+
+def _card_options(files: PairedFiles) -> dict[str, int | str]:
+    """Choices that change the values of the estimates."""
+    channel = files.used.get("estimates")
+    return {} if channel is None else {"channel": channel}
 
 
 def _of_run(record: RunRecord, rows: Sequence[ScoreRow]) -> list[ScoreRow]:
@@ -230,9 +238,9 @@ def _write_mixture(out: Path, rows: Sequence[ScoreRow]) -> None:
         _write(out, f"{_MIXTURE}|{signature}", list(same))
 
 
-def _failed(rows: Sequence[ScoreRow], plan: MetricPlan) -> int:
-    """References of which no metric has a value, and at least one failed."""
+def _failed(rows: Sequence[ScoreRow], plan: MetricPlan, trials: FileSet) -> int:
+    """Trials with an estimate of which no metric has a value, or with a mixture that cannot be used."""
     of_references = {value.info.name for value in plan.reference_values}
     of_estimates = [row for row in rows if row.metric not in of_references]
     failed, ok = ({row.trial_id for row in of_estimates if row.status == status} for status in ("failed", "ok"))
-    return len(failed - ok)
+    return len((failed - ok) | set(trials.unmixed))

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
@@ -21,7 +20,9 @@ from ..outcome import Score
 from ..run.evaluation import Evaluation
 from ..scoring.plan import MetricPlan, MetricSpec
 from ..scoring.pool import FilePool
-from .paired_files import FileAnswers, FileSet, PairedFiles
+from .channels import Folder
+from .file_set import FileSet
+from .paired_files import PairedFiles
 from .variant import Quantity, Variant, VariantLine, VariantScores
 from .word_variants import RATES, same_recogniser, word_lines
 
@@ -83,7 +84,6 @@ def score_variants(
         jobs: processes for metrics of one file.
 
     Raises:
-        AudioError: a reference or a mixture cannot be read.
         TsebenchError: a worker process does not start.
     """
     chosen = list(variants())
@@ -91,16 +91,18 @@ def score_variants(
         chosen.append(Variant(name="wer", label="WER", family="wer", metric=wer))
     found = _reused(chosen, files, known)
     base = _reused(chosen, files, known_of_mixture)
-    folders = [("", files.estimates, found), (" of mixture", files.mixtures, base)]
+    trials = FileSet(files)
+    folders: list[tuple[Folder, str, dict[str, list[Score]]]] = [("estimates", "", found)]
+    folders += [("mixtures", " of mixture", base)] if files.mixtures else []
     with FilePool(jobs) as pool:
         for what in ("variants", "swapped variants"):
             side = [variant for variant in chosen if variant.swapped == (what != "variants")]
-            for of, folder, scores in folders:
+            for folder, of, scores in folders:
                 lacking = [variant for variant in side if variant.name not in scores]
-                if lacking and folder:
-                    evaluation = _evaluation(lacking, files, device, pool)
+                if lacking:
+                    evaluation = _evaluation(lacking, trials, device, pool)
                     with progress(f"{what}{of}", len(files.keys)) as advance:
-                        scores.update(_scores(lacking, evaluation, files, folder, advance))
+                        scores.update(_scores(lacking, evaluation, trials, folder, advance))
     lines: list[VariantLine] = []
     for variant in chosen:
         values = found[variant.name]
@@ -128,20 +130,19 @@ def _reused(chosen: Sequence[Variant], files: PairedFiles, known: Sequence[Score
     return found
 
 
-def _evaluation(side: Sequence[Variant], files: PairedFiles, device: str, pool: FilePool) -> Evaluation:
+def _evaluation(side: Sequence[Variant], trials: FileSet, device: str, pool: FilePool) -> Evaluation:
     """The evaluation of variants that have the same roles; `score` itself plans fewer metrics."""
     metrics = tuple(variant.metric for variant in side)
     plan = MetricPlan(metrics=metrics, improvements=(), reference_values=(), infos=tuple(m.info for m in metrics))
     # Variants share names and signatures with metrics of runs, so that their scores stay out of the cache.
-    return Evaluation(FileSet(files), plan, device=device, pool=pool, cache=None, swap_roles=side[0].swapped)
+    return Evaluation(trials, plan, device=device, pool=pool, cache=None, swap_roles=side[0].swapped)
 
 
 def _scores(
-    side: Sequence[Variant], evaluation: Evaluation, files: PairedFiles, folder: Mapping[str, Path], advance: Advance
+    side: Sequence[Variant], evaluation: Evaluation, trials: FileSet, folder: Folder, advance: Advance
 ) -> dict[str, list[Score]]:
     """Scores of the files in a folder by name of the variant, in the order of the keys."""
-    unread = files.unread if folder is files.estimates else None
-    source = FileAnswers(folder, channel=files.channel, identity="", unread=unread)
+    source = trials.answers(folder)
     names = {variant.metric.info.name for variant in side}
     found: dict[str, list[Score]] = {variant.name: [] for variant in side}
     for part in evaluation.run(source, range(len(evaluation.chunks))):

@@ -147,6 +147,7 @@ class DatasetFacts(_Facts):
         overlaps: by title, what a system's training data shares with the set.
         role: name of the set in a paper's table, or "".
         missing: recordings that were missing when it was built, as text; "" if none.
+        channels: of scored folders whose files have several: channel (a number, or "mean") by folder.
     """
 
     fingerprint: str = ""
@@ -159,6 +160,7 @@ class DatasetFacts(_Facts):
     overlaps: Mapping[str, OverlapFacts] = {}
     role: str = ""
     missing: str = ""
+    channels: Mapping[str, str] = {}
     sample_rate_hz: int = 0
 
     def expected_trials(self) -> dict[str, int]:

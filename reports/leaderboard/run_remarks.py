@@ -31,8 +31,14 @@ def other_weights(rows: pd.DataFrame, runs: Sequence[RunFacts]) -> dict[str, str
 
 
 def run_remarks(rows: pd.DataFrame, runs: Sequence[RunFacts]) -> tuple[str, ...]:
-    """Sentences on runs that are unfinished, unknown, of other versions or of parts of a set."""
-    return (*_unfinished(runs), *_incomplete_sets(runs), *_unknown_builds(rows, runs), *_versions(runs))
+    """Sentences on runs that are unfinished, unknown, of other versions, of parts of a set or of chosen channels."""
+    return (
+        *_unfinished(runs),
+        *_incomplete_sets(runs),
+        *_unknown_builds(rows, runs),
+        *_channels(runs),
+        *_versions(runs),
+    )
 
 
 def name_remarks(merged: pd.DataFrame, reasons: Mapping[str, str]) -> tuple[str, ...]:
@@ -87,6 +93,24 @@ def _unknown_builds(rows: pd.DataFrame, runs: Sequence[RunFacts]) -> Iterator[st
             titles = {run.run_id: run.title for run in runs}
             named = ", ".join(titles.get(run, run) for run in lacking)
             yield f"dataset {dataset} has no fingerprint in {named}: its trials are merged by id"
+
+
+def _channels(runs: Sequence[RunFacts]) -> Iterator[str]:
+    """Channels that count in scored folders where files have several."""
+    for run in runs:
+        for dataset, facts in run.datasets.items() if run.config is None else ():
+            chosen = [f"{_channel(channel)} of the {folder}" for folder, channel in facts.channels.items()]
+            chosen += [
+                f"{_channel(system.card['options']['channel'])} of the estimates of {title}"
+                for title, system in run.systems.items()
+                if "channel" in (system.card.get("options") or {})
+            ]
+            if chosen:
+                yield f"{dataset}: where files have several channels, {' and '.join(chosen)} counts"
+
+
+def _channel(channel: object) -> str:
+    return "the mean" if channel == "mean" else f"channel {channel}"
 
 
 def _versions(runs: Sequence[RunFacts]) -> Iterator[str]:

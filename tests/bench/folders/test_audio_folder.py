@@ -115,8 +115,11 @@ def test_references_of_a_kind_that_is_not_read(tmp_path: Path) -> None:
         (tmp_path / "ref" / name).write_bytes(b"of no matter")
     assert _pair(tmp_path) == ("a",)
     (tmp_path / "ref" / "b.m4a").write_bytes(b"a target")
-    with pytest.raises(ConfigError, match=r"holds 1 file of a kind that is not read: .m4a, in 'b.m4a'; convert it"):
-        _pair(tmp_path)
+    files = pair_folders(tmp_path / "est", tmp_path / "ref", None)
+    assert (files.keys, files.faults.references) == (("a", "b"), {"b": "not read: .m4a"})
+    (tmp_path / "ref" / "a.wav").unlink()
+    with pytest.raises(ConfigError, match=r"holds 2 files of kinds that are not read: .m4a, in 'a.m4a'; convert it"):
+        pair_folders(tmp_path / "est", tmp_path / "ref", None)
 
 
 def test_a_name_twice_in_the_transcripts(tmp_path: Path) -> None:

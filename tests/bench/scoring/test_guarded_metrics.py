@@ -12,7 +12,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from tsebench.bench.folders.paired_files import FileAnswers, FileSet, pair_folders
+from tsebench.bench.folders.file_set import FileAnswers, FileSet
+from tsebench.bench.folders.paired_files import pair_folders
 from tsebench.bench.inference.batching import Item
 from tsebench.bench.metrics.energy import Snr
 from tsebench.bench.metrics.protocol import Answered, Metric, MetricInfo, Signals

@@ -1,0 +1,137 @@
+"""Paired files as a set of trials, and the answers to them."""
+
+from __future__ import annotations
+
+from collections import ChainMap
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+
+from ...core.errors import AudioError
+from ...datasets.signals.audio import info, read_mono
+from ...datasets.types import Clues, ClueSpec, Condition, Query, Trial, Truth
+from ...systems.protocol import far_too_long
+from ..inference.ask import Answer, Inference
+from ..inference.batching import Item
+from .channels import Channel, Folder
+from .file_faults import unreadable
+from .paired_files import PairedFiles
+
+
+def read_signal(path: Path, channel: Channel, *, finite: bool = True) -> torch.Tensor:
+    """One channel [T] of a file; `channel` counts where there are several.
+
+    Raises:
+        AudioError: the file is missing, corrupt or empty, or not finite though it must be.
+    """
+    return torch.from_numpy(read_mono(path, channel=channel if info(path).channels > 1 else None, finite=finite)[0])
+
+
+class FileSet:
+    """Paired files as a set of trials.
+
+    Where there is no mixture, or one that cannot be used, the reference takes its place. A trial whose reference cannot
+    be used has one sample of silence, and every answer to it fails.
+
+    Attributes:
+        lost: why references cannot be used, by trial; it grows while files are read.
+        unmixed: the same for mixtures.
+    """
+
+    def __init__(self, files: PairedFiles) -> None:
+        self.files = self.card = files
+        self.lost = {key: f"reference:{reason}" for key, reason in files.faults.references.items()}
+        self.unmixed = dict(files.faults.mixtures)
+        alone = Condition(n_active=1, n_inactive=0)
+        self.trials = tuple(
+            Trial(
+                id=key,
+                mixture_id=files.mixture_of(key),
+                clue=ClueSpec(),
+                target_ids=(key,),
+                condition=alone,
+                cluster=files.mixture_of(key),
+            )
+            for key in files.keys
+        )
+
+    def __len__(self) -> int:
+        return len(self.trials)
+
+    def __getitem__(self, index: int) -> tuple[Query, Truth]:
+        """Query and truth of one trial; mixture − reference counts as the interferer."""
+        files, key = self.files, self.files.keys[index]
+        reference = self._read("references", key, self.lost, prefix="reference:")
+        mixture = None if reference is None else self._read("mixtures", key, self.unmixed)
+        if reference is None:
+            reference = torch.zeros(1)
+        interferers = reference.new_zeros(0, len(reference))
+        if mixture is not None:
+            shorter = min(len(mixture), len(reference))
+            interferers = (mixture[:shorter] - reference[:shorter])[None]
+        signal = (reference if mixture is None else mixture)[None]
+        query = Query(id=key, mixture=signal, sample_rate_hz=files.sample_rate_hz, clues=Clues())
+        return query, Truth(
+            target=reference[None], interferers=interferers, active_classes=(), transcript=files.transcripts.get(key)
+        )
+
+    def answers(self, folder: Folder, *, identity: str = "") -> FileAnswers:
+        """The files of one folder as answers; `identity` as in `FileAnswers`."""
+        faults = ChainMap(self.lost, dict(getattr(self.files.faults, folder)))
+        channel = self.files.channels.of(folder)
+        return FileAnswers(getattr(self.files, folder), channel=channel, identity=identity, faults=faults)
+
+    def _read(self, folder: Folder, key: str, faults: dict[str, str], *, prefix: str = "") -> torch.Tensor | None:
+        """One signal, or None with its reason among the faults."""
+        path = getattr(self.files, folder).get(key)
+        if path is None or key in faults:
+            return None
+        try:
+            return read_signal(path, self.files.channels.of(folder))
+        except AudioError as error:
+            faults[key] = prefix + unreadable(error, path, key)
+            return None
+
+
+class FileAnswers:
+    """Answers that were made elsewhere, one file for each trial; an `AnswerSource`.
+
+    Args:
+        folder: files by trial; one that is missing or cannot be read is a failure.
+        faults: reasons of trials that fail without a look at their file.
+        identity: determines the content of the files; "" keeps their scores out of the cache.
+    """
+
+    classes: tuple[str, ...] | None = None
+    inference: Inference | None = None
+
+    def __init__(
+        self, folder: Mapping[str, Path], *, channel: Channel, identity: str, faults: Mapping[str, str] | None = None
+    ) -> None:
+        self.identity, self.reusable = identity, bool(identity)
+        self._folder, self._channel = folder, channel
+        self._faults = {} if faults is None else faults
+
+    def complete(self, _: Sequence[str], /) -> bool:
+        """True: there is nothing to ask."""
+        return True
+
+    def stored(self, items: Sequence[Item]) -> dict[int, Answer]:
+        """All answers, by item index."""
+        return {item.index: self._read(item) for item in items}
+
+    def store(self, _items: Sequence[Item], _answers: Mapping[int, Answer], /) -> None:
+        """Nothing: the files are there."""
+
+    def _read(self, item: Item) -> Answer:
+        key = item.query.id
+        path = self._folder.get(key)
+        if key in self._faults or path is None:
+            return Answer(failure=self._faults.get(key, "missing"))
+        try:
+            if far_too_long(info(path).frames, item.length, item.query.sample_rate_hz):
+                return Answer(failure="length")
+            return Answer(estimate=read_signal(path, self._channel, finite=False))
+        except AudioError as error:
+            return Answer(failure=unreadable(error, path, key))
