@@ -40,8 +40,8 @@ class AdaptSpec(AdaptOptions):
     """Few-shot adaptation of a system's checkpoint before the run, as `tsebench adapt` does it.
 
     Attributes:
-        dataset: config of the mixtures to adapt with.
-        enroll_from: config whose trials enroll the new classes; `dataset` if None.
+        dataset: config of the mixtures to adapt with, by path or shipped name.
+        enroll_from: config whose trials enroll the new classes; null: that of `dataset`.
     """
 
     dataset: str
@@ -57,16 +57,16 @@ class SystemSpec(StrictModel):
     """One system of a run; a bare name in the YAML means its defaults.
 
     Attributes:
-        name: registered name.
-        label: name in rows and reports; the registered name if None.
-        options: keyword arguments of the system.
-        depends: files and folders that its answers depend on besides its code, options and weights; later runs reuse
-            its scores as long as they do not change.
-        cache: true: later runs reuse its scores even if unknown files may determine them; false: never; by default
-            where nothing is unknown, or with `depends`.
-        isolation: instead of the run's.
-        time_limit_s: instead of the run's.
-        adapt: the option `checkpoint` is adapted to new classes first, and the result is run.
+        name: registered name, see `tsebench list systems`.
+        label: name in rows and reports, which two systems of a run cannot share; the registered name unless set.
+        options: options of the system, see `tsebench explain system NAME`.
+        depends: files and folders, relative to the working folder, that its answers depend on besides its code, options
+            and weights; later runs reuse its scores as long as they do not change.
+        cache: true: later runs reuse its scores even if unknown files may determine them; false: never; null: where
+            nothing is unknown, or with `depends`.
+        isolation: instead of the run's `isolation`.
+        time_limit_s: instead of the run's `time_limit_s`.
+        adapt: adaptation of the option `checkpoint` to new classes before the run, whose result is run.
     """
 
     name: str
@@ -88,10 +88,11 @@ class DatasetSpec(StrictModel):
     """One dataset of a run; a bare string in the YAML means all systems and the run's metrics.
 
     Attributes:
-        dataset: a dataset folder, a dataset config, or the shipped name of one.
-        metrics: metrics on this set, instead of the run's.
-        systems: titles of the systems that run on it, instead of all that can.
+        dataset: a dataset folder or a dataset config by path, relative to the working folder, or a shipped config by
+            name.
         role: name of the set in a paper's table, see `paper_tables`.
+        metrics: metrics on this set, instead of the run's.
+        systems: titles (label, else name) of the systems that run on it, instead of all that can.
     """
 
     dataset: str
@@ -105,7 +106,12 @@ Datasets = Annotated[tuple[DatasetSpec, ...], Field(min_length=1), BeforeValidat
 
 
 class BootstrapSpec(StrictModel):
-    """Confidence intervals: resamples of the clustered bootstrap, and their level."""
+    """Confidence intervals: resamples of the clustered bootstrap, and their level.
+
+    Attributes:
+        resamples: draws of mixtures with replacement; trials of one mixture stay together.
+        level: probability that an interval covers the mean, 0.95 for 95 %.
+    """
 
     resamples: int = Field(default=1000, ge=1, le=MOST_RESAMPLES)
     level: float = Field(default=0.95, gt=0.0, lt=1.0)
@@ -133,19 +139,26 @@ class RunConfig(StrictModel):
     """An experiment.
 
     Attributes:
+        name: name of the run, of its folder below `runs/`, and in reports.
+        description: text for the reader of the config; it changes nothing.
+        datasets: sets to run on; a bare name or path stands for `{dataset: NAME}`.
+        systems: systems to run; a bare name stands for `{name: NAME}`.
+        metrics: metrics on every set, improvements (`si_sdri`) included; a bare name stands for `{name: NAME}`.
+        batch_size: most queries in one batch; when memory runs out, it is halved for the rest of the system's trials on
+            that set.
+        keep_estimates: write every estimate as wav into the run's folder, so that a metric added later needs no
+            inference.
+        measure_cost: measure parameters, operations, time and memory of every system first.
+        isolation: "process" runs a system in a process of its own, so that a crash or a hang costs the trial at fault;
+            "none" runs it in that of the run. null: "process" for systems that are not shipped with tsebench, or that
+            run code of others (asteroid), and "none" for other systems and for classes of the calling script.
+        time_limit_s: longest answer to a batch in a process of its own; a longer one counts as a hang. A constructor
+            has as long, and at least 60 s.
+        seed: of the bootstrap; datasets carry their own.
+        bootstrap: confidence intervals of all means.
         scale: which of `scales` is run; "full" is the config as it is written.
         scales: the same experiment on other data, by name; `--set scale=NAME` picks one.
         paper_tables: names of papers' tables that the results are shown in, see `reports/papers`.
-        batch_size: most queries in one batch; when memory runs out, it is halved for the rest of the system's trials on
-            that set.
-        measure_cost: measure parameters, operations, time and memory of every system first.
-        keep_estimates: write every estimate as wav, so that a metric added later needs no inference.
-        seed: of the bootstrap; datasets carry their own.
-        isolation: "process" runs a system in a process of its own, so that a crash or a hang costs the trial at fault;
-            "none" runs it in that of the run. None is "process" for systems that are not shipped with tsebench, or
-            that run code of others (asteroid), and "none" for other systems and for classes of the calling script.
-        time_limit_s: seconds for the answer to a batch in a process of its own; a longer one counts as a hang. A
-            constructor has as long, and at least 60 s.
         rank_by: metric that ranks the systems in reports: one name for all sets, or names by set; the default is
             `snri`, `si_sdri`, ... as far as a set has them.
     """
@@ -180,7 +193,7 @@ def load_run_config(reference: str, settings: Sequence[str] = ()) -> RunConfig:
 
 def run_config_of(data: Mapping[str, Any], *, where: str) -> RunConfig:
     """The config with these contents, at the scale that it names; errors are those of `load_run_config`."""
-    config = _at_scale(parse(RunConfig, data, where=where), where=where)
+    config = _at_scale(parse(RunConfig, data, where=where, topic="run"), where=where)
     check_titles(config, where=where)
     return config
 
@@ -216,7 +229,7 @@ def _changed(spec: SystemSpec, changes: dict[str, Any], *, where: str) -> System
         before = data.get(key)
         merges = isinstance(before, dict) and isinstance(value, dict)
         data[key] = {**(before or {}), **value} if merges else value
-    return parse(SystemSpec, data, where=where)
+    return parse(SystemSpec, data, where=where, topic="run")
 
 
 def check_titles(config: RunConfig, *, where: str) -> None:

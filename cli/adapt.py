@@ -85,7 +85,7 @@ def adapt(
         dataset=to,
         enroll_from=enroll_from,
         out=folder,
-        options=parse(AdaptOptions, chosen, where="adapt"),
+        options=parse(AdaptOptions, chosen, where="adapt", topic="adapt"),
         device=resolve_device(device),
         corpus_dirs=corpus_dirs(options.corpora_of(corpus)),
         log=say,

@@ -25,8 +25,14 @@ class StrictModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-def parse(model: type[T], data: object, *, where: str, context: Mapping[str, object] | None = None) -> T:
+def parse(
+    model: type[T], data: object, *, where: str, context: Mapping[str, object] | None = None, topic: str = ""
+) -> T:
     """Validate `data` as `model`: a pydantic model, a dataclass, or a collection of them.
+
+    Args:
+        where: start of the error message.
+        topic: of `tsebench explain`, which describes the keys; the error message names it.
 
     Raises:
         ConfigError: naming `where`, the key, its value, what is allowed and the nearest key.
@@ -34,7 +40,7 @@ def parse(model: type[T], data: object, *, where: str, context: Mapping[str, obj
     try:
         return TypeAdapter(model).validate_python(data, context=context)
     except ValidationError as error:
-        raise ConfigError(explain(error, model, where=where)) from None
+        raise ConfigError(explain(error, model, where=where) + _see(topic)) from None
 
 
 def explain(error: ValidationError, model: Any, *, where: str) -> str:
@@ -61,7 +67,12 @@ def explain(error: ValidationError, model: Any, *, where: str) -> str:
 
 
 def call_with(
-    factory: Callable[..., T], options: Mapping[str, Any], *, where: str, given: Mapping[str, object] | None = None
+    factory: Callable[..., T],
+    options: Mapping[str, Any],
+    *,
+    where: str,
+    given: Mapping[str, object] | None = None,
+    topic: str = "",
 ) -> T:
     """Call `factory(**options, **given)` after checking the options against its signature.
 
@@ -70,15 +81,34 @@ def call_with(
             `**kwargs` takes options of any name.
         where: start of the error message.
         given: arguments from the program; they are not checked, and users cannot set them.
+        topic: of `tsebench explain`, which describes the options; error messages about one of them name it.
     """
     given = given or {}
-    return factory(**checked_options(factory, options, where=where, given=[*given]), **given)
+    checked = checked_options(factory, options, where=where, given=[*given], topic=topic)
+    try:
+        return factory(**checked, **given)
+    except ConfigError as error:
+        keys = inspect.signature(factory).parameters
+        if type(error) is ConfigError and any(f"{key} = " in str(error) or f"`{key}`" in str(error) for key in keys):
+            raise ConfigError(f"{error}{_see(topic)}") from None
+        raise
 
 
 def checked_options(
-    factory: Callable[..., object], options: Mapping[str, Any], *, where: str, given: Collection[str] = ()
+    factory: Callable[..., object],
+    options: Mapping[str, Any],
+    *,
+    where: str,
+    given: Collection[str] = (),
+    topic: str = "",
 ) -> dict[str, Any]:
     """Check the options of a factory as `call_with` does, without calling it."""
+    checked = parse(options_model(factory, given=given), dict(options), where=where, topic=topic)
+    return {name: getattr(checked, name) for name in options}
+
+
+def options_model(factory: Callable[..., object], *, given: Collection[str] = ()) -> type[BaseModel]:
+    """Model of the options of a function or class, without the arguments that the program gives."""
     target = factory.__init__ if isinstance(factory, type) else factory  # type: ignore[misc]
     hints = get_type_hints(target, include_extras=True)
     named: dict[str, Any] = {}
@@ -90,9 +120,11 @@ def checked_options(
         elif parameter.kind is not inspect.Parameter.VAR_POSITIONAL and name not in given:
             named[name] = (hints.get(name, Any), default)
     config = ConfigDict(extra=extra, arbitrary_types_allowed=True, protected_namespaces=())
-    model = create_model("Options", __config__=config, **named)
-    checked = parse(model, dict(options), where=where)
-    return {name: getattr(checked, name) for name in options}
+    return create_model("Options", __config__=config, **named)
+
+
+def _see(topic: str) -> str:
+    return f"; see `tsebench explain {topic}`" if topic else ""
 
 
 def _branches(

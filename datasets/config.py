@@ -19,7 +19,13 @@ from .protocols.corpus import CORPORA, Corpora, Corpus
 
 
 class CorpusConfig(StrictModel):
-    """One corpus of a dataset: its kind (a registered name) and that kind's options."""
+    """One corpus of a dataset: its kind (a registered name) and that kind's options.
+
+    Attributes:
+        kind: name of a kind of corpus, see `tsebench list corpora`.
+        options: options of that kind, see `tsebench explain corpus KIND`; its folder is no option but given by
+            `--corpus NAME=DIR` or the user file of corpora.
+    """
 
     kind: str
     options: dict[str, Any] = Field(default_factory=dict)
@@ -29,8 +35,16 @@ class DatasetConfig(StrictModel):
     """A benchmark set as a recipe.
 
     Attributes:
-        mixtures_of: earlier version whose mixtures this one keeps, while its queries or clues differ; if None, a new
+        name: name of the set in rows and reports, and a part of the seed of every draw.
+        version: version of the set, and a part of the seed of every draw: another one draws other mixtures.
+        mixtures_of: earlier version whose mixtures this one keeps, while its queries or clues differ; null: a new
             version draws new mixtures.
+        description: one line for `tsebench list datasets` and reports.
+        builder: name of the builder that draws the mixtures, see `tsebench list builders`.
+        split: part of the corpora that recordings are taken from; a selection may name another.
+        seed: of all draws, with name, version and the mixture's id.
+        corpora: corpora by the name that `params` and `--corpus NAME=DIR` call them.
+        params: parameters of the builder, see `tsebench explain builder NAME`.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$")
@@ -45,7 +59,11 @@ class DatasetConfig(StrictModel):
 
 
 class CollectionConfig(StrictModel):
-    """Several sets under one name."""
+    """Several sets under one name.
+
+    Attributes:
+        datasets: datasets by path, relative to the working folder or to this file, or by shipped name.
+    """
 
     datasets: tuple[str, ...] = Field(min_length=1)
 
@@ -86,7 +104,8 @@ def _configs(path: Path, above: tuple[Path, ...], settings: Sequence[str] | Mapp
         raise ConfigError(f"collection {str(path)!r} holds itself; take it out of `datasets`")
     data = read_yaml(path)
     if set(data) != {"datasets"}:
-        return [parse(DatasetConfig, with_settings(data, settings, where=path.name), where=path.name)]
+        data = with_settings(data, settings, where=path.name)
+        return [parse(DatasetConfig, data, where=path.name, topic="dataset")]
     found: list[DatasetConfig] = []
     for name in parse(CollectionConfig, data, where=path.name).datasets:
         near = path.parent / name
@@ -116,7 +135,9 @@ def open_corpora(
                     f"corpora={{{name!r}: DIR}}), or a line `{name}: DIR` to the user file of corpora"
                 )
             given["root"] = corpus_dirs[name]
-        corpora[name] = call_with(factory, config.options, where=f"corpus {name!r}", given=given)
+        corpora[name] = call_with(
+            factory, config.options, where=f"corpus {name!r}", given=given, topic=f"corpus {config.kind}"
+        )
         if problem := face_problem(corpora[name], Corpus):
             raise ConfigError(
                 f"corpus {name!r} ({config.kind}) cannot be used: {problem}; correct it (docs/plugins.md)"
@@ -138,7 +159,9 @@ def open_builder(
         corpora=corpora,
     )
     where = f"dataset {config.name!r} ({config.builder})"
-    builder = call_with(factory, config.params, where=where, given={"context": context})
+    builder = call_with(
+        factory, config.params, where=where, given={"context": context}, topic=f"builder {config.builder}"
+    )
     if problem := face_problem(builder, Builder):
         raise ConfigError(f"{where}: the builder cannot be used: {problem}; correct it (docs/plugins.md)")
     return OpenedBuilder(config, context, builder)

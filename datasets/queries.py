@@ -19,7 +19,13 @@ from ..core.validation import StrictModel
 from .seeding import generator
 from .types import Condition
 
-Targets = Literal["one", "all"]
+Targets = Annotated[
+    Literal["one", "all"],
+    Field(
+        description='classes that queries with n_active = 1 name: "one" of each mixture at random, or "all" that can '
+        "be a target in turn, each a trial; without effect on other conditions"
+    ),
+]
 Key = tuple[str | int, ...]
 
 
@@ -105,7 +111,12 @@ _Number = Annotated[int, Field(ge=0)]
 
 
 class Sweep(StrictModel):
-    """Several conditions: `{n_active: 1, n_inactive: [0, 1, 2]}` is "1:0", "1:1" and "1:2"."""
+    """Several conditions; `{n_active: 1, n_inactive: [0, 1, 2]}` is "1:0", "1:1" and "1:2".
+
+    Attributes:
+        n_active: named classes that are in the mixture.
+        n_inactive: named classes that are not, a number or several.
+    """
 
     n_active: _Number
     n_inactive: _Number | tuple[_Number, ...]
@@ -118,7 +129,16 @@ def _kind(item: object) -> str:
 ConditionItem = Annotated[Annotated[ConditionText, Tag("text")] | Annotated[Sweep, Tag("sweep")], Discriminator(_kind)]
 """A condition "n_active:n_inactive", or a sweep."""
 
-ConditionList = Annotated[tuple[ConditionItem, ...], Field(min_length=1)]
+ConditionList = Annotated[
+    tuple[ConditionItem, ...],
+    Field(
+        min_length=1,
+        description="conditions of the queries, each asked on every mixture: 'n_active:n_inactive' in quotes, the "
+        "numbers of named classes that are in the mixture (their sum is the target) and that are not. '1:0' is a plain "
+        "query (FMQ), '1:2' one with two absent classes (PMQ), '0:1' one whose target is absent (FUQ); a section "
+        "stands for several",
+    ),
+]
 
 
 def expand_conditions(items: Sequence[ConditionItem], *, most_active: int) -> tuple[Condition, ...]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from ..core.errors import ConfigError, UnknownNameError
-from .kinds.configs import DATASET, RUN, TRAIN
+from .kinds.configs import ADAPT, DATASET, RUN, TRAIN
 from .kinds.entries import BUILDER, CORPUS, REPORT
 from .kinds.metrics import METRIC
 from .kinds.systems import SYSTEM
 from .topic import Kind, Topic
 
-KINDS = {kind.name: kind for kind in (RUN, DATASET, BUILDER, CORPUS, TRAIN, SYSTEM, METRIC, REPORT)}
+KINDS = {kind.name: kind for kind in (RUN, DATASET, BUILDER, CORPUS, TRAIN, ADAPT, SYSTEM, METRIC, REPORT)}
 
 
 def kind_of(name: str) -> Kind:

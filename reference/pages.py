@@ -16,6 +16,7 @@ _TITLES = {
     "builder": "Builders",
     "corpus": "Corpora",
     "train": "Training configs",
+    "adapt": "Adaptation",
     "system": "Systems",
     "metric": "Metrics",
     "report": "Reports",

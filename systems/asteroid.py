@@ -81,10 +81,12 @@ class Asteroid:
     Args:
         model: a file that asteroid saved (model_name, model_args, state_dict), or its name on Hugging Face's hub. Needs
             the package asteroid: `pip install 'tsebench[asteroid]'`.
-        embedder: of voices: a checkpoint of separate_then_identify, or an ONNX file of a speaker model, as for the
-            metric speaker_similarity.
-        embedder_rate_hz: of an ONNX file: rate that it was trained at.
-        embedder_output: of an ONNX file: name of its output; by default its only one.
+        embedder: of voices, to choose the output: a checkpoint of separate_then_identify, or an ONNX file of a speaker
+            model, as for the metric speaker_similarity.
+        embedder_input: input of an ONNX file: "waveform", samples of full scale ±1, or "fbank80", 80 log mel energies
+            as WeSpeaker's models take.
+        embedder_rate_hz: sample rate that an ONNX file was trained at; signals are resampled to it.
+        embedder_output: name of an ONNX file's output; null: its only one.
 
     Raises:
         CheckpointError: a model is missing, damaged, unsafe or does not fit.
@@ -145,7 +147,11 @@ class Asteroid:
 
 @register_system(ORACLE)
 class AsteroidOracle:
-    """The same models with an oracle choice: the highest SI-SDR to the target, or the least energy without a target."""
+    """The same models with an oracle choice: the highest SI-SDR to the target, or the least energy without a target.
+
+    Args:
+        model: as for `asteroid`: a file that asteroid saved, or its name on Hugging Face's hub.
+    """
 
     runs_foreign_code = True
 

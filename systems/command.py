@@ -61,12 +61,15 @@ class CommandSystem:
 
     Args:
         program: a command line (split as a shell would, but run without a shell) or a list of arguments.
-        time_limit_s: seconds for each query; a batch of B gets B times as much.
-        sample_rate_hz: the program's own rate; None if it works at any.
-        clues: kinds of clue that it uses; None derives them from the placeholders.
-        depends: further files and folders that its output depends on (modules, weights); with them, later runs reuse
-            scores as long as nothing of it changes.
+        time_limit_s: longest answer to one query; a batch of B gets B times as much.
+        sample_rate_hz: the program's own rate, which queries are resampled to and estimates from; null: any.
+        clues: kinds of clue that it uses; null derives them from the placeholders.
+        depends: further files and folders, relative to the working folder, that its output depends on (modules,
+            weights); with them, later runs reuse scores as long as nothing of it changes.
         cache: later runs reuse scores although the program may depend on files that are not known.
+        name: name on the card; null: "command".
+        training_data: names of its training data, such as "librispeech:train-clean-100"; test sets that contain some of
+            it are flagged.
         device: of the estimates; passed to the program as TSEBENCH_DEVICE.
 
     Raises:

@@ -30,7 +30,8 @@ def oracle_irm(
     """Ideal ratio mask on the STFT of the mixture (oracle).
 
     Args:
-        window_ms, hop_ms: see `Stft`.
+        window_ms: length of the STFT's window and transform; a square-root Hann window.
+        hop_ms: distance of the STFT's frames, at most half of the window.
         exponent: p; 2 is a ratio of powers, 1 of magnitudes.
         beta: β, the power that the ratio is raised to.
 

@@ -32,8 +32,12 @@ class PrecomputedSystem:
     old score.
 
     Args:
+        folder: folder of the estimates, relative to the working folder.
         pattern: path of a file below the folder; `{id}` stands for the query's id.
         resample: convert files of another sample rate instead of refusing them.
+        name: name on the card.
+        training_data: names of the training data of what made the estimates, such as "librispeech:train-clean-100";
+            test sets that contain some of it are flagged.
 
     Raises:
         ConfigError: the folder is missing or has no such file, or the pattern is wrong.

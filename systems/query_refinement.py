@@ -145,7 +145,8 @@ class QueryRefinement:
 
     Args:
         checkpoint: a folder, a weights file with its card next to it, or a shipped name.
-        theta: θ (eq. 7); 0 leaves the query as it is. None is 0.1, or 0 without a classifier.
+        theta: θ (eq. 7), probability below which the classifier removes a class from the query; 0 leaves the query as
+            it is. null: 0.1, or 0 without a classifier.
         empty_query: a query of which nothing is left goes to the network as a vector of zeros ("network", as in the
             paper), or is answered with zeros ("silence").
 
@@ -180,7 +181,12 @@ class QueryRefinement:
 
 @register_system(ORACLE)
 class QueryRefinementOracle:
-    """The same network with an oracle classifier: the query is refined by the true classes."""
+    """The same network with an oracle classifier: the query is refined by the true classes.
+
+    Args:
+        checkpoint: a folder, a weights file with its card next to it, or a shipped name.
+        empty_query: as for `query_refinement`: answer to a query of which nothing is left.
+    """
 
     def __init__(self, *, checkpoint: str, empty_query: EmptyQuery = "network", device: str = "cpu") -> None:
         self._refiner = Refiner(ORACLE, checkpoint=checkpoint, empty_query=empty_query, device=device)

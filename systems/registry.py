@@ -42,7 +42,8 @@ def load_system(name: str, /, *, device: str = "cpu", **options: Any) -> AnySyst
     if not isinstance(name, str):
         raise ConfigError(f"a system is loaded by its name, not by {type(name).__name__}; write load_system('mixture')")
     factory = SYSTEMS.get(name)
-    system = call_with(factory, options, where=f"system {name!r}", given={"device": device})
+    where, topic = f"system {name!r}", f"system {name}"
+    system = call_with(factory, options, where=where, given={"device": device}, topic=topic)
     problem = face_problem(system, System, PrivilegedSystem) or type_problem("card", system.card, SystemCard)
     if problem:
         raise ConfigError(f"system {name!r} cannot be used: {problem}; correct it (docs/plugins.md)")

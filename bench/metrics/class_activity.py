@@ -15,7 +15,7 @@ from ..statistics.pooling import CLASS_SCORES, decisions, pooling_named
 from .protocol import Answered, Metric, MetricInfo, PoolingName
 from .registry import METRICS
 
-Threshold = Annotated[float, Field(ge=0.0, le=1.0)]
+Threshold = Annotated[float, Field(ge=0.0, le=1.0, description="a class whose probability reaches it is found, 0 to 1")]
 
 
 class ClassActivity:

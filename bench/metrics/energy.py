@@ -55,7 +55,7 @@ class _ScaledSdr:
 
     Args:
         zero_mean: remove the mean of both signals first. So do asteroid and the SI-SNR of torchmetrics (its SI-SDR
-            by `zero_mean=True`, which is not its default); ESPnet and VERSA keep the mean.
+            only on request); ESPnet and VERSA keep the mean.
         floor_db: value of a silent estimate; any other one keeps its value, however low.
     """
 

@@ -66,7 +66,7 @@ def load_metric(name: str, options: Mapping[str, Any] | None = None, *, context:
     chosen = context or MetricContext()
     offered = {"device": chosen.device, "grammar": chosen.grammar}
     given = {key: value for key, value in offered.items() if key in known}
-    metric: Metric = call_with(factory, options or {}, where=f"metric {name!r}", given=given)
+    metric: Metric = call_with(factory, options or {}, where=f"metric {name!r}", given=given, topic=f"metric {name}")
     missing = [option for option in metric.info.options if option not in (options or {})]
     if missing:
         raise ConfigError(

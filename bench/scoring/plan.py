@@ -20,8 +20,8 @@ class MetricSpec(StrictModel):
     """One metric of a run; a bare name in the YAML means its defaults.
 
     Attributes:
-        name: a metric, or the improvement of one.
-        options: settings of the metric.
+        name: a metric, or the improvement of one, see `tsebench list metrics`.
+        options: settings of the metric, see `tsebench explain metric NAME`.
     """
 
     name: str

@@ -20,7 +20,7 @@ from ..signals.mixing import db_to_gain, power_db
 from ..types import Clip, ClueSpec, Mixture, Source, Trial
 from .shared.av.pools import Films, SpeakerPools
 from .shared.av.scenes import AvRules, AvScene, AvScenes, Onset, Scenario
-from .shared.options import Level, LevelSpan, NotNegative, Peak, Quantise, Seconds, Share
+from .shared.options import Level, LevelSpan, MixtureCount, MixtureRate, NotNegative, Peak, Quantise, Seconds, Share
 from .shared.target_trials import target_trial
 
 Clue = Literal["video", "enrollment"]
@@ -37,6 +37,37 @@ class AvMix:
     Wherever a speaker is drawn, the corpus is drawn first, with equal chances, then the speaker, then the recording,
     then the crop; of noise, every recording has the same chance. A crop that is silent, or a pause 40 dB below its
     recording, is drawn again.
+
+    Args:
+        on_screen: filmed speech, of a corpus with videos; recordings shorter than `duration_s` are left out.
+        off_screen: off-screen speech; selections of one corpus are put together.
+        interferers: speech of the interfering speakers; null: `on_screen` and `off_screen`.
+        noise: recordings of noise, for the scenarios that have it.
+        scenario: interference: by "noise", one speaker ("spk"), both ("noise+spk"), or two speakers ("2spk").
+        duration_s: length of the mixture, of the on-screen speech and of the noise.
+        off_screen_s: shortest and longest off-screen speech, drawn uniformly; the paper has 2 to 4 s in training and 0
+            to 4 s in the test. A shorter recording is taken whole. At 0 there is no off-screen speech; the enrollment
+            is given all the same.
+        off_screen_speaker: "other" is the paper's: another speaker than the one on the screen. "same" lets the one on
+            the screen talk on without being seen, with another recording.
+        off_screen_onset: where the off-screen speech begins: "random" is anywhere that it fits, "start" and "end" put
+            it at that end of the mixture.
+        off_screen_snr_db: lowest and highest power ratio of on-screen to off-screen speech, drawn uniformly; positive
+            makes the on-screen speech louder. Powers are those of `snr_reference`.
+        interferer_snr_db: the same of on-screen speech to each interfering speaker by itself, not to their sum.
+        noise_snr_db: the same of on-screen speech to the noise.
+        snr_reference: "whole" takes the mean power of a signal from its first to its last sample, pauses included;
+            "active" that of its active parts (ITU-T P.56). The silence in which a shorter signal is placed never
+            counts.
+        clues: combinations of clues, a trial on every mixture for each. Video queries the on-screen, enrollment the
+            off-screen speech, both their sum. With `off_screen_speaker: same` an enrollment queries both.
+        enrollments: enrollment recordings of the off-screen speaker for each trial, that the mixture does not use.
+        enrollment_s: longest enrollment; of a longer recording its beginning is used.
+        mute_on_screen: share of mixtures whose on-screen speech is silent, so that only its picture is there; 0.2 in
+            the paper's training.
+        mute_off_screen: share of mixtures without off-screen speech; 0.2 in the paper's training.
+        level_db: level of the on-screen speech re full scale, measured as `snr_reference` says, before `peak`; null: as
+            recorded.
     """
 
     vocabulary: tuple[str, ...] = ()
@@ -45,37 +76,29 @@ class AvMix:
         self,
         *,
         context: BuildContext,
-        on_screen: Selection,  # filmed speech, from a corpus with videos
-        off_screen: tuple[Selection, ...],  # off-screen speech; selections of one corpus are put together
-        interferers: tuple[Selection, ...] | None = None,  # None: `on_screen` and `off_screen`
-        noise: Selection | None = None,  # recordings of noise, for the scenarios that have it
-        scenario: Scenario,  # interference by noise, one speaker, both, or two speakers
-        count: Count,
-        sample_rate_hz: Count = 16_000,
-        duration_s: Seconds = 4.0,  # length of the mixture, of the on-screen speech and of the noise
-        # shortest and longest off-screen speech; the paper has 2 to 4 s in training and 0 to 4 s in the test. A shorter
-        # recording is taken whole. At 0 there is no off-screen speech; the enrollment is given all the same.
+        on_screen: Selection,
+        off_screen: tuple[Selection, ...],
+        interferers: tuple[Selection, ...] | None = None,
+        noise: Selection | None = None,
+        scenario: Scenario,
+        count: MixtureCount,
+        sample_rate_hz: MixtureRate = 16_000,
+        duration_s: Seconds = 4.0,
         off_screen_s: tuple[NotNegative, NotNegative] = (0.0, 4.0),
-        # "other" is the paper's: another speaker than the one on the screen. "same" lets the one on the screen talk on
-        # without being seen, with another recording.
         off_screen_speaker: Literal["other", "same"] = "other",
-        off_screen_onset: Onset = "random",  # anywhere that it fits, or at an end of the mixture
-        off_screen_snr_db: LevelSpan = (-2.5, 2.5),  # lowest and highest power ratio of on-screen to off-screen speech
-        interferer_snr_db: LevelSpan = (-2.5, 2.5),  # the same for each interfering speaker
-        noise_snr_db: LevelSpan = (-2.5, 2.5),  # the same for the noise
-        # "whole" takes the mean power of a signal from its first to its last sample, pauses included; "active" that of
-        # its active parts (ITU-T P.56). The silence in which a shorter signal is placed never counts.
+        off_screen_onset: Onset = "random",
+        off_screen_snr_db: LevelSpan = (-2.5, 2.5),
+        interferer_snr_db: LevelSpan = (-2.5, 2.5),
+        noise_snr_db: LevelSpan = (-2.5, 2.5),
         snr_reference: Literal["whole", "active"] = "whole",
-        # clues of each trial. Video queries the on-screen, enrollment the off-screen speech, both for their sum. With
-        # `off_screen_speaker: same` an enrollment queries both.
         clues: tuple[tuple[Clue, ...], ...] = (("video", "enrollment"),),
-        enrollments: Count = 1,  # recordings of the off-screen speaker for each trial
-        enrollment_s: Seconds = 10.0,  # longest enrollment; longer recordings are cut
-        mute_on_screen: Share = 0.0,  # share of mixtures with the picture alone; 0.2 in the paper's training
-        mute_off_screen: Share = 0.0,  # share of mixtures without off-screen speech (the same)
-        level_db: Level | None = None,  # on-screen speech re full scale, as the SNRs; None: as recorded
-        peak: Peak = 0.9,  # a mixture whose peak is higher is scaled down to it, sources and all
-        quantise: Quantise = "none",  # "int16" renders what 16-bit files would hold
+        enrollments: Count = 1,
+        enrollment_s: Seconds = 10.0,
+        mute_on_screen: Share = 0.0,
+        mute_off_screen: Share = 0.0,
+        level_db: Level | None = None,
+        peak: Peak = 0.9,
+        quantise: Quantise = "none",
     ) -> None:
         self.count, self.sample_rate_hz = count, sample_rate_hz
         self._context = context

@@ -10,13 +10,23 @@ from ...core.errors import ConfigError
 from ..protocols.builder import BUILDERS, BuildContext, Count, Drawn, Selection, open_pool, stretch
 from ..queries import ConditionList, Targets
 from ..seeding import generator
-from ..signals.mixing import LevelScale
 from ..types import Clip, Tag
 from .shared.audibility import Audibility
 from .shared.class_trials import ClassTrials, Clue, Clues, Enrollee, PoolEnrollments
-from .shared.options import Level, LevelSpan, NotNegative, Peak, Quantise, Seconds, SecondsSpan
+from .shared.options import Confusable, EnrollmentSeconds, MixtureCount, MixtureRate, MixtureSeconds, Quantise
 from .shared.shots import choose_shots, without_groups
-from .shared.sound_scenes import RendererName, SceneOptions, SoundScenes
+from .shared.sound_scenes import (
+    Background,
+    BackgroundLevel,
+    EventLevels,
+    EventSeconds,
+    FadeMs,
+    RendererName,
+    SceneOptions,
+    ScenePeak,
+    SceneScale,
+    SoundScenes,
+)
 
 FewShotPart = Literal["test", "adaptation"]
 Known = Literal["seen", "new", "all"]
@@ -31,6 +41,24 @@ class FewShot:
     enrollments. In the part "adaptation" the new class is one of these clips itself, and any enrollment is another.
     Sets of one `family`, version and seed have the same test mixtures and nested shots, whatever their name and `shots`
     are.
+
+    Args:
+        seen: recordings of the classes that a system was trained on; their labels are the seen classes.
+        new: recordings of the new classes; their labels are the new classes.
+        part: "test", or "adaptation" for mixtures that hold the known clips, to adapt a system with.
+        shots: K, known clips of each new class; they enroll it, and a seen class has as many.
+        reserved: clips of each new class that no test mixture may hold, the largest K of a family of sets.
+        shots_split: split that the known clips are taken from; null: that of `new`.
+        family: sets of one family, version and seed have the same test mixtures and nested shots, see above; null: the
+            set's name.
+        n_seen: seen classes in each mixture, one event each.
+        n_new: new classes in each mixture, one event each.
+        targets: with n_active = 1, "one" target for each mixture at random, or "all" classes that `ask` allows, each a
+            trial.
+        ask: classes that can be targets: "seen", "new" or "all".
+        inactive: classes that a query may name although the mixture does not hold them: "seen", "new" or "all". Those
+            that are not in `ask` are absent whenever a query names them, which a system can know: the shipped sets draw
+            from what they ask for.
     """
 
     def __init__(
@@ -38,35 +66,33 @@ class FewShot:
         *,
         context: BuildContext,
         seen: Selection,
-        new: Selection,  # recordings of the new classes; its labels are the list of new classes
-        part: FewShotPart = "test",  # "test", or "adaptation" for mixtures to adapt a system with
-        shots: Count = 5,  # K, the known clips of each new class
-        reserved: Count = 10,  # clips of each new class that no test mixture may hold; the largest K
-        shots_split: str | None = None,  # split that the shots are taken from; that of `new` if None
-        family: str | None = None,  # see above; the set's own name if None
-        background: Selection | None = None,
-        count: Count,
-        sample_rate_hz: Count = 8000,
-        duration_s: Seconds = 6.0,
+        new: Selection,
+        part: FewShotPart = "test",
+        shots: Count = 5,
+        reserved: Count = 10,
+        shots_split: str | None = None,
+        family: str | None = None,
+        background: Background | None = None,
+        count: MixtureCount,
+        sample_rate_hz: MixtureRate = 8000,
+        duration_s: MixtureSeconds = 6.0,
         n_seen: Count = 2,
         n_new: Count = 1,
-        event_s: SecondsSpan = (2.0, 5.0),  # shortest and longest event; a shorter recording is used whole
-        snr_db: LevelSpan = (15.0, 25.0),  # lowest and highest level of an event above the background
-        background_db: Level = -50.0,
-        level: LevelScale = "lufs",
-        peak: Peak | None = 1.0,  # as in `sound_mix`
-        fade_ms: NotNegative = 10.0,
-        conditions: ConditionList = ("1:0",),  # query conditions "n_active:n_inactive", or sweeps of them
-        targets: Targets = "one",  # with n_active = 1, one target for each mixture or every one that `ask` allows
-        ask: Known = "new",  # classes that can be targets
-        # classes that can be drawn as inactive. Those that are not in `ask` are inactive whenever they are queried,
-        # which a system can know: the shipped sets draw from what they ask for.
+        event_s: EventSeconds = (2.0, 5.0),
+        snr_db: EventLevels = (15.0, 25.0),
+        background_db: BackgroundLevel = -50.0,
+        level: SceneScale = "lufs",
+        peak: ScenePeak | None = 1.0,
+        fade_ms: FadeMs = 10.0,
+        conditions: ConditionList = ("1:0",),
+        targets: Targets = "one",
+        ask: Known = "new",
         inactive: Known = "all",
         clues: Clues = ("enrollment",),
-        enrollment_s: Seconds = 5.0,  # longest enrollment clip; seen classes have as many as new ones
-        confusable: Mapping[str, tuple[str, ...]] | None = None,  # label -> classes not inactive with it
-        quantise: Quantise = "none",  # "int16" renders what 16-bit files would hold
-        renderer: RendererName = "scaper",  # as in `sound_mix`
+        enrollment_s: EnrollmentSeconds = 5.0,
+        confusable: Confusable | None = None,
+        quantise: Quantise = "none",
+        renderer: RendererName = "scaper",
     ) -> None:
         self.count, self.sample_rate_hz = count, sample_rate_hz
         self._context = replace(context, name=family or context.name)

@@ -15,7 +15,7 @@ from ..types import Clip, Mixture, Source
 from .shared.audibility import Audibility
 from .shared.class_trials import ClassTrials, Clues, PoolEnrollments
 from .shared.fuss_classes import FussClasses
-from .shared.options import Seconds
+from .shared.options import ClassEnrollments, EnrollmentSeconds
 from .shared.sound_scenes import SoundMixture
 from .shared.target_trials import NOTE, trials_without_clue
 
@@ -32,21 +32,30 @@ class FussReleased:
     JAMS file of each mixture names the clips of its sources, and trials are queries by class or enrollment, of
     background sources too. Mixtures with a source that FSD50K does not list are left out then, since what is absent
     from them is not known; `counts` says how many.
+
+    Args:
+        corpus: name of a corpus of kind fuss in `corpora`.
+        reverb: the reverberant mixtures, or else the dry ones.
+        count: number of mixtures, the first of the example list; null: all.
+        classes: name of a corpus of kind fsd50k in `corpora`, whose ground truth gives the classes; its audio need not
+            be there. null: trials name a source and carry no clue.
+        clues: what a query gives of its classes, with `classes`: labels ("classes"), recordings ("enrollment", sources
+            of FUSS of the same split), or both.
     """
 
     def __init__(
         self,
         *,
         context: BuildContext,
-        corpus: str = "fuss",  # name of a corpus of kind fuss
-        reverb: bool = True,  # the reverberant mixtures, or the dry ones
-        count: Count | None = None,  # the first mixtures of the list; all if None
-        classes: str | None = None,  # name of a corpus of kind fsd50k; only its ground truth need be there
-        conditions: ConditionList = ("1:0",),  # with `classes`, "n_active:n_inactive" or sweeps of them
-        targets: Targets = "one",  # with n_active = 1, one target for each mixture or every class in it
-        clues: Clues = ("classes",),  # with `classes`; enrollments are sources of FUSS of the same split
-        enrollments: Count = 1,  # clips for each queried class, if enrollment is a clue
-        enrollment_s: Seconds = 5.0,  # longest enrollment clip
+        corpus: str = "fuss",
+        reverb: bool = True,
+        count: Count | None = None,
+        classes: str | None = None,
+        conditions: ConditionList = ("1:0",),
+        targets: Targets = "one",
+        clues: Clues = ("classes",),
+        enrollments: ClassEnrollments = 1,
+        enrollment_s: EnrollmentSeconds = 5.0,
     ) -> None:
         opened = context.corpus_of(Fuss, "fuss", corpus)
         self._corpus = corpus

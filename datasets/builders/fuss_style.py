@@ -10,7 +10,7 @@ from pydantic import Field
 
 from ...core.errors import ConfigError, DatasetError
 from ..corpora.fuss import Fuss, Room
-from ..protocols.builder import BUILDERS, BuildContext, Count, Drawn, Pool, Selection, open_pool, stretch
+from ..protocols.builder import BUILDERS, BuildContext, Drawn, Pool, Selection, open_pool, stretch
 from ..protocols.corpus import Recording
 from ..queries import ConditionList, Targets
 from ..renderers.fuss import FUSS
@@ -20,7 +20,15 @@ from ..seeding import generator
 from ..types import Clip, Mixture, Source
 from .shared.audibility import Audibility
 from .shared.class_trials import ClassTrials, Clues, PoolEnrollments
-from .shared.options import Level, LevelSpan, Seconds
+from .shared.options import (
+    ClassEnrollments,
+    EnrollmentSeconds,
+    Level,
+    LevelSpan,
+    MixtureCount,
+    MixtureRate,
+    MixtureSeconds,
+)
 from .shared.sound_scenes import SoundMixture, level_gain
 from .shared.target_trials import NOTE, trials_without_clue
 
@@ -34,29 +42,45 @@ class FussStyle:
     Recordings longer than a mixture are backgrounds, the others events; labels may repeat. As in FUSS, an event that
     would stick out ends with the mixture, so that many do. Levels and signals are Scaper's; the recipe can be written
     as JAMS if there are no rooms. Without `conditions` each trial names a source and carries no clue.
+
+    Args:
+        sounds: recordings of the events, and of the backgrounds unless they are given; those longer than `duration_s`
+            are backgrounds.
+        background: recordings of the backgrounds; those not longer than `duration_s` are left out. null: those of
+            `sounds`.
+        rooms: name of a corpus of kind fuss, of whose rooms each mixture draws one; null: dry.
+        rooms_split: split of the rooms; null: the dataset's own.
+        n_events: fewest and most events besides the background, drawn uniformly; their labels may repeat.
+        snr_db: lowest and highest loudness of an event over `background_db`, in LU, drawn uniformly for each event by
+            itself; it is not relative to the other events. Loudness is that of ITU-R BS.1770 over the event's own clip,
+            before room and fade.
+        background_db: loudness of the background's stretch in a mixture, in LUFS (ITU-R BS.1770, re full scale).
+        conditions: conditions of queries by class label: 'n_active:n_inactive' in quotes, or sections that stand for
+            several. Those that need more classes than a mixture holds are left out there, and counted. A class that is
+            in the background too is no target. null: each trial names a source and carries no clue.
+        clues: what a query gives of its classes, with `conditions`: labels ("classes"), recordings ("enrollment"), or
+            both.
     """
 
     def __init__(
         self,
         *,
         context: BuildContext,
-        sounds: Selection,  # recordings of the events, and of the backgrounds unless they are given
-        background: Selection | None = None,  # those not longer than a mixture are left out
-        rooms: str | None = None,  # name of a corpus of kind fuss, whose rooms each mixture draws one of; None: dry
-        rooms_split: str | None = None,  # split of the rooms; the dataset's own if None
-        count: Count,
-        sample_rate_hz: Count = 16_000,
-        duration_s: Seconds = 10.0,
+        sounds: Selection,
+        background: Selection | None = None,
+        rooms: str | None = None,
+        rooms_split: str | None = None,
+        count: MixtureCount,
+        sample_rate_hz: MixtureRate = 16_000,
+        duration_s: MixtureSeconds = 10.0,
         n_events: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]] = (0, 3),
-        snr_db: LevelSpan = (-5.0, 25.0),  # lowest and highest loudness of an event above the background, in LU
-        background_db: Level = -55.0,  # loudness of the background, in LUFS
-        # query conditions by class label, or sweeps of them; those that need more classes than a mixture holds are left
-        # out there, and counted. A class that is in the background too is no target.
+        snr_db: LevelSpan = (-5.0, 25.0),
+        background_db: Level = -55.0,
         conditions: ConditionList | None = None,
-        targets: Targets = "one",  # with n_active = 1, one target for each mixture or every active class
-        clues: Clues = ("classes",),  # with `conditions`
-        enrollments: Count = 1,  # clips for each queried class, if enrollment is a clue
-        enrollment_s: Seconds = 5.0,  # longest enrollment clip
+        targets: Targets = "one",
+        clues: Clues = ("classes",),
+        enrollments: ClassEnrollments = 1,
+        enrollment_s: EnrollmentSeconds = 5.0,
     ) -> None:
         if n_events[0] > n_events[1]:
             raise ConfigError(f"n_events = {list(n_events)} falls; write the lowest first")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import PurePosixPath
 
@@ -13,7 +12,7 @@ from ..corpora.disk.csv_table import read_table
 from ..corpora.scaper_set import ScaperSet
 from ..jams.soundscapes import safe_id
 from ..missing import MissingRecordingsError
-from ..protocols.builder import BUILDERS, BuildContext, Count, Drawn, Selection, open_pool
+from ..protocols.builder import BUILDERS, BuildContext, Drawn, Selection, open_pool
 from ..protocols.renderer import Rendered
 from ..queries import ConditionList, Targets
 from ..render import render
@@ -22,7 +21,7 @@ from ..types import Mixture
 from .shared.audibility import Audibility
 from .shared.class_trials import ClassTrials, Clues, PoolEnrollments
 from .shared.jams.mixtures import FilesByName, Isolated, JamsMixtures
-from .shared.options import Seconds
+from .shared.options import ClassEnrollments, Confusable, EnrollmentSeconds, InactiveLabels
 from .shared.sound_scenes import SoundMixture
 
 _AS_CUT = {PLAIN: CLIPPED, "standard": ISOLATED_CLIPPED}  # renderers that may exceed full scale
@@ -40,27 +39,40 @@ class JamsSet:
     Scaper cuts its files at full scale, so that a louder soundscape is not the sum of its events there. By default such
     a soundscape is rendered whole; the count `mixtures_above_full_scale` of the card says how many there are, and
     `clip` renders what Scaper's files hold.
+
+    Args:
+        soundscapes: name of a corpus of kind scaper_set in `corpora`, the folder of the JAMS files.
+        events: recordings that the JAMS files name as events, and that enroll; needed unless all is read from isolated
+            events.
+        background: recordings that the JAMS files name as backgrounds, if they are of another corpus; null: those of
+            `events`.
+        folder: only JAMS files below this folder of the set, for example "test".
+        listed_targets: targets are the first n_active of gt_events.csv, as in Waveformer's sets, and not drawn.
+        vocabulary: the classes; null: all that sound in the set or are labels of `events`.
+        clip: cut soundscapes and events at full scale, as Scaper's files are.
+        isolated: where the rendered isolated events are read instead of the recordings: "never", "always", or where
+            "needed" since pitch or time was changed.
     """
 
     def __init__(
         self,
         *,
         context: BuildContext,
-        soundscapes: str,  # name of a corpus of kind `scaper_set`
-        events: Selection | None = None,  # for enrollments too; needed unless all is read from isolated events
-        background: Selection | None = None,  # recordings of the background, if they are of another corpus
-        folder: str = ".",  # only JAMS files below this folder of the set, for example "test"
-        conditions: ConditionList = ("1:0",),  # query conditions "n_active:n_inactive", or sweeps of them
-        targets: Targets = "one",  # with n_active = 1, one target for each mixture or every active class
-        listed_targets: bool = False,  # the first n_active of gt_events.csv, as in Waveformer's sets
+        soundscapes: str,
+        events: Selection | None = None,
+        background: Selection | None = None,
+        folder: str = ".",
+        conditions: ConditionList = ("1:0",),
+        targets: Targets = "one",
+        listed_targets: bool = False,
         clues: Clues = ("classes",),
-        enrollments: Count = 1,  # clips for each queried class, if enrollment is a clue
-        enrollment_s: Seconds = 5.0,  # longest enrollment clip
-        vocabulary: tuple[str, ...] | None = None,  # the classes; all that sound in the set or are in `events` if None
-        inactive_labels: tuple[str, ...] | None = None,  # classes that may be drawn as inactive; the vocabulary if None
-        confusable: Mapping[str, tuple[str, ...]] | None = None,  # label -> classes not inactive with it
-        clip: bool = False,  # cut soundscapes and events at full scale, as Scaper's files are
-        isolated: Isolated = "needed",  # read the rendered isolated events "never", "always", or where "needed"
+        enrollments: ClassEnrollments = 1,
+        enrollment_s: EnrollmentSeconds = 5.0,
+        vocabulary: tuple[str, ...] | None = None,
+        inactive_labels: InactiveLabels | None = None,
+        confusable: Confusable | None = None,
+        clip: bool = False,
+        isolated: Isolated = "needed",
     ) -> None:
         self._context, self._listed, self._clip = context, listed_targets, clip
         self._set = context.corpus_of(ScaperSet, "scaper_set", soundscapes)

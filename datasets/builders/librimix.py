@@ -9,12 +9,13 @@ from ...core.errors import ConfigError, CorpusError
 from ..corpora.librimix_metadata import LibriMixMetadata
 from ..corpora.librispeech import LibriSpeech
 from ..corpora.wham import Wham
-from ..protocols.builder import BUILDERS, BuildContext, Count, Drawn
+from ..protocols.builder import BUILDERS, BuildContext, Drawn
 from ..render import input_snr, render
 from ..renderers.librimix import MIX, MODE
 from ..types import Clip, ClueSpec, EnrollmentClip, Mixture, Source, Tag, Trial
 from .shared.librimix.recipes import Mix, Mode, Recipes, Utterances
 from .shared.librimix.tables import EnrollmentMap, LibriMixRow, mixture_rows
+from .shared.options import Limit, MeasureSnr, SpeakerTargets
 from .shared.target_trials import CUT_NOTE, target_trial
 
 Tags = Mapping[str, Tag]
@@ -27,6 +28,21 @@ class LibriMix:
 
     Mixtures have the official ids, and their sources are called s1, s2, ... and noise. Rendered, they are sample for
     sample the files that the script writes.
+
+    Args:
+        metadata: table of the mixtures (CSV), below the corpus `lists`.
+        sample_rate_hz: sample rate of the mixtures.
+        mode: "min" cuts all to the shortest utterance, "max" pads all to the longest.
+        mix: "clean" is the speech of all, "both" speech and noise, "single" s1 and noise. Levels are those of the
+            official metadata, which no key changes.
+        enrollment: "drawn": another utterance of the target's speaker, of 3 s and more, by the set's seed; "map": of
+            `enrollment_map`.
+        enrollment_map: file below the corpus `lists`, of lines `mixture utterance s1/mixture`: the enrollment is the
+            file of a source of another mixture, scaled and cut as it is there.
+        leak_free: leave out trials that enroll with the target's own utterance.
+        speech: name of LibriSpeech in `corpora`.
+        noise: name of the WHAM noise in `corpora`, for `mix` both and single.
+        lists: name of the corpus of LibriMix's metadata in `corpora`.
     """
 
     vocabulary: tuple[str, ...] = ()
@@ -35,21 +51,19 @@ class LibriMix:
         self,
         *,
         context: BuildContext,
-        metadata: str,  # table of the mixtures, below the corpus `lists`
-        sample_rate_hz: Literal[8000, 16000] = 8000,  # 8000 or 16000
-        mode: Mode = MODE,  # "min" cuts all to the shortest utterance, "max" pads all to the longest
-        mix: Mix = MIX,  # "clean" is speech alone, "both" is speech and noise, "single" is s1 and noise
-        targets: Literal["all", "first"] = "all",  # query each speaker in turn, or s1 only
-        enrollment: Literal["drawn", "map"] = "drawn",  # of the map, or another utterance of 3 s and more
-        # file below the corpus `lists`, of lines `mixture utterance s1/mixture`: the enrollment is the file of a source
-        # of another mixture, scaled and cut as it is there.
+        metadata: str,
+        sample_rate_hz: Literal[8000, 16000] = 8000,
+        mode: Mode = MODE,
+        mix: Mix = MIX,
+        targets: SpeakerTargets = "all",
+        enrollment: Literal["drawn", "map"] = "drawn",
         enrollment_map: str | None = None,
-        leak_free: bool = False,  # leave out trials that enroll with the target's own utterance
-        limit: Count | None = None,  # only the first mixtures of the table
-        measure_snr: bool = False,  # tag trials with `input_snr_db`, which renders every mixture
+        leak_free: bool = False,
+        limit: Limit | None = None,
+        measure_snr: MeasureSnr = False,
         speech: str = "librispeech",
-        noise: str = "wham",  # name of the WHAM corpus
-        lists: str = "librimix",  # name of the corpus of LibriMix's metadata
+        noise: str = "wham",
+        lists: str = "librimix",
     ) -> None:
         self.sample_rate_hz: int = sample_rate_hz
         self._context = context

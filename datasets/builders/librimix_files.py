@@ -17,6 +17,7 @@ from ..renderers.librimix import MIX, MODE, SOURCE_RATE_HZ
 from ..types import Clip, ClueSpec, EnrollmentClip, Mixture, Role, Tag, Trial
 from .shared.librimix.recipes import Mix, Mode, Utterances
 from .shared.librimix.tables import EnrollmentMap, LibriMixRow, ScaledFile
+from .shared.options import Limit, MeasureSnr, SpeakerTargets
 from .shared.target_trials import CUT_NOTE, NO_CLUE, NOTE, target_trial
 from .shared.written_mixtures import OtherUtterances, Spoken, WrittenMixtures
 
@@ -30,6 +31,20 @@ class LibriMixOfFiles:
 
     Signals are read from their files, and scores are those of the set rendered from the corpora. The split names the
     part: train-100, train-360, dev or test. Speakers are read from the names of the mixtures.
+
+    Args:
+        n_speakers: speakers of each mixture.
+        sample_rate_hz: sample rate of the mixtures.
+        mode: "min" cuts all to the shortest utterance, "max" pads all to the longest.
+        mix: "clean" is the speech of all, "both" speech and noise, "single" s1 and noise. Levels are those of the
+            official metadata, which no key changes.
+        enrollment: "drawn": the file of another mixture in which the speaker says something else, or another utterance
+            of `speech` as `librimix` draws it; "map": of `enrollment_map`; "none": trials without a clue.
+        enrollment_map: file below the corpus `lists`, of lines `mixture utterance s1/mixture`.
+        leak_free: leave out trials that enroll with the target's own utterance.
+        files: name of the corpus of files in `corpora`.
+        speech: name of LibriSpeech in `corpora`, for transcripts and enrollments; null: without.
+        lists: name of the corpus of LibriMix's metadata in `corpora`, for the map.
     """
 
     vocabulary: tuple[str, ...] = ()
@@ -38,21 +53,19 @@ class LibriMixOfFiles:
         self,
         *,
         context: BuildContext,
-        n_speakers: Count = 2,  # speakers of each mixture
-        sample_rate_hz: Literal[8000, 16000] = 8000,  # 8000 or 16000
-        mode: Mode = MODE,  # "min" or "max"
-        mix: Mix = MIX,  # "clean" is speech alone, "both" is speech and noise, "single" is s1 and noise
-        targets: Literal["all", "first"] = "all",  # query each speaker in turn, or s1 only
-        # "drawn": the file of another mixture in which the speaker says something else, or another utterance of
-        # `speech` as `librimix` draws it; "map": of a map; "none": trials without a clue.
+        n_speakers: Count = 2,
+        sample_rate_hz: Literal[8000, 16000] = 8000,
+        mode: Mode = MODE,
+        mix: Mix = MIX,
+        targets: SpeakerTargets = "all",
         enrollment: Literal["drawn", "map", "none"] = "drawn",
-        enrollment_map: str | None = None,  # file below the corpus `lists`, of lines `mixture utterance s1/mixture`
-        leak_free: bool = False,  # leave out trials that enroll with the target's own utterance
-        limit: Count | None = None,  # only the first mixtures
-        measure_snr: bool = False,  # tag trials with `input_snr_db`, which reads every mixture
-        files: str = "librimix_files",  # name of the corpus of files
-        speech: str | None = None,  # name of LibriSpeech, for transcripts and enrollments
-        lists: str = "librimix",  # name of the corpus of LibriMix's metadata, for the map
+        enrollment_map: str | None = None,
+        leak_free: bool = False,
+        limit: Limit | None = None,
+        measure_snr: MeasureSnr = False,
+        files: str = "librimix_files",
+        speech: str | None = None,
+        lists: str = "librimix",
     ) -> None:
         self.sample_rate_hz: int = sample_rate_hz
         self._context, self._targets, self._mix = context, targets, mix

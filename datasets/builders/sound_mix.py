@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from ...core.errors import ConfigError
-from ..protocols.builder import BUILDERS, BuildContext, Count, Drawn, Selection, open_pool
+from ..protocols.builder import BUILDERS, BuildContext, Drawn, Selection, open_pool
 from ..queries import ConditionList, Targets
 from ..seeding import generator
-from ..signals.mixing import LevelScale
 from .shared.class_trials import ClassTrials, Clues, PoolEnrollments
-from .shared.options import Level, LevelSpan, NotNegative, Peak, Quantise, Seconds, SecondsSpan
-from .shared.sound_scenes import RendererName, SceneOptions, SoundScenes
+from .shared.options import (
+    ClassEnrollments,
+    Confusable,
+    EnrollmentSeconds,
+    InactiveLabels,
+    MixtureCount,
+    MixtureRate,
+    MixtureSeconds,
+    Quantise,
+)
+from .shared.sound_scenes import (
+    Background,
+    BackgroundLevel,
+    EventLevels,
+    EventSeconds,
+    FadeMs,
+    RendererName,
+    SceneOptions,
+    ScenePeak,
+    SceneScale,
+    SoundScenes,
+)
 
 
 @BUILDERS.register("sound_mix")
@@ -26,38 +44,39 @@ class SoundMix:
     the recipe holds the levels, mixtures are made as Scaper makes them (see there), and drawing reads each recording
     once at most, to tell which stretches are silent; the set can be written as JAMS, and its events are named s1, s2,
     ... in the order of time.
+
+    Args:
+        events: recordings of the foreground classes; their labels are the vocabulary.
+        family: sets of one family, version and seed have the same mixtures, whatever their names; null: the set's name.
+        n_classes: fewest and most classes in a mixture, drawn uniformly; each has one event.
     """
 
     def __init__(
         self,
         *,
         context: BuildContext,
-        events: Selection,  # recordings of the foreground classes; their labels are the vocabulary
-        # recordings of the background, or None; those shorter than a mixture are left out. If they have several labels,
-        # these are the scenes, and tags of the trials.
-        background: Selection | None = None,
-        family: str | None = None,  # sets of one family, version and seed have the same mixtures; None: the name
-        count: Count,
-        sample_rate_hz: Count = 16000,
-        duration_s: Seconds = 6.0,
-        n_classes: tuple[int, int] = (3, 3),  # fewest and most classes in a mixture
-        event_s: SecondsSpan = (2.0, 5.0),  # shortest and longest event; a shorter recording is used whole
-        snr_db: LevelSpan = (15.0, 25.0),  # lowest and highest level of an event above the background
-        background_db: Level = -50.0,
-        level: LevelScale = "lufs",
-        peak: Peak | None = 0.9,  # louder mixtures are scaled down, sources and all; "scaper": 1.0 or None
-        fade_ms: NotNegative = 10.0,  # a raised cosine at both ends, or in Scaper a quarter sine
-        conditions: ConditionList = ("1:0",),  # "n_active:n_inactive", or {n_active: 1, n_inactive: [0, 1, 2]}
-        targets: Targets = "one",  # with n_active = 1, one target for each mixture or every active class
+        events: Selection,
+        background: Background | None = None,
+        family: str | None = None,
+        count: MixtureCount,
+        sample_rate_hz: MixtureRate = 16000,
+        duration_s: MixtureSeconds = 6.0,
+        n_classes: tuple[int, int] = (3, 3),
+        event_s: EventSeconds = (2.0, 5.0),
+        snr_db: EventLevels = (15.0, 25.0),
+        background_db: BackgroundLevel = -50.0,
+        level: SceneScale = "lufs",
+        peak: ScenePeak | None = 0.9,
+        fade_ms: FadeMs = 10.0,
+        conditions: ConditionList = ("1:0",),
+        targets: Targets = "one",
         clues: Clues = ("classes",),
-        enrollments: Count = 1,  # clips for each queried class, if enrollment is a clue
-        enrollment_s: Seconds = 5.0,  # longest enrollment clip
-        inactive_labels: tuple[str, ...] | None = None,  # classes that may be drawn as inactive; the vocabulary if None
-        # class or background label -> classes that do not count as inactive in a mixture with it (near-synonyms, or
-        # events that the scene holds anyway); "*" stands for any mixture.
-        confusable: Mapping[str, tuple[str, ...]] | None = None,
-        quantise: Quantise = "none",  # "int16" renders what 16-bit files would hold
-        renderer: RendererName = "standard",  # see above
+        enrollments: ClassEnrollments = 1,
+        enrollment_s: EnrollmentSeconds = 5.0,
+        inactive_labels: InactiveLabels | None = None,
+        confusable: Confusable | None = None,
+        quantise: Quantise = "none",
+        renderer: RendererName = "standard",
     ) -> None:
         self.count, self.sample_rate_hz = count, sample_rate_hz
         context = self._context = replace(context, name=family or context.name)

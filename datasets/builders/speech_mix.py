@@ -25,7 +25,17 @@ from ..seeding import generator
 from ..signals.clips import clip_reader
 from ..signals.mixing import db_to_gain, overlap_onsets, power_db
 from ..types import Clip, ClueSpec, Mixture, Source, Trial
-from .shared.options import Level, LevelSpan, Peak, Quantise, Seconds, ShareSpan
+from .shared.options import (
+    Level,
+    LevelSpan,
+    MixtureCount,
+    MixtureRate,
+    Peak,
+    Quantise,
+    Seconds,
+    ShareSpan,
+    SpeakerTargets,
+)
 from .shared.target_trials import target_trial
 
 
@@ -35,6 +45,24 @@ class SpeechMix:
 
     Levels are mean powers over the whole utterance: the first speaker stands at `level_db`, each other one `snr_db`
     below it, the noise `noise_snr_db` below it.
+
+    Args:
+        speech: utterances; their labels are the speakers.
+        noise: recordings of noise that last as long as the mixture, one for each; null: none.
+        n_speakers: different speakers in each mixture.
+        snr_db: lowest and highest power ratio of the first speaker to each other one, drawn uniformly for each other
+            one by itself: positive makes the first louder. With more than two speakers it is not the ratio to the sum
+            of the others; that of a target to all the rest is the tag `input_snr_db` of its trial. Powers are means
+            over whole utterances, pauses included, also where `mode: min` cuts them.
+        noise_snr_db: lowest and highest power ratio of the first speaker to the noise, drawn uniformly; the noise's
+            power is the mean over the mixture.
+        mode: "min" cuts all to the shortest utterance, "max" pads all to the end of the last. Only an utterance that is
+            in the mixture to its end has a transcript.
+        overlap: lowest and highest share, drawn uniformly, of the shorter of two successive utterances that overlaps
+            the one before it, 0 (one after the other) to 1; needs `mode: max`. null: all start together.
+        enrollments: enrollment utterances of each trial, of the target's voice, that the mixture does not hold.
+        enrollment_s: longest enrollment; of a longer utterance its beginning is used.
+        level_db: mean power of the first speaker's whole utterance re full scale, before `peak`.
     """
 
     vocabulary: tuple[str, ...] = ()
@@ -43,25 +71,21 @@ class SpeechMix:
         self,
         *,
         context: BuildContext,
-        speech: Selection,  # utterances; their labels are the speakers
+        speech: Selection,
         noise: Selection | None = None,
-        count: Count,
-        sample_rate_hz: Count = 8000,
+        count: MixtureCount,
+        sample_rate_hz: MixtureRate = 8000,
         n_speakers: Count = 2,
-        snr_db: LevelSpan = (-5.0, 5.0),  # lowest and highest power ratio of the first speaker to each other one
-        noise_snr_db: LevelSpan = (10.0, 20.0),  # lowest and highest power ratio of the first speaker to the noise
-        # "min" cuts all to the shortest utterance, "max" pads all to the end of the last. Only an utterance that is in
-        # the mixture to its end has a transcript.
+        snr_db: LevelSpan = (-5.0, 5.0),
+        noise_snr_db: LevelSpan = (10.0, 20.0),
         mode: Literal["min", "max"] = "min",
-        # "max" mode only: lowest and highest share of the shorter utterance that overlaps the one before it; None lets
-        # all start together.
         overlap: ShareSpan | None = None,
-        targets: Literal["all", "first"] = "all",  # query each speaker in turn, or the first only
-        enrollments: Count = 1,  # enrollment utterances for each trial
-        enrollment_s: Seconds = 10.0,  # longest enrollment; longer utterances are cut
-        level_db: Level = -25.0,  # power of the first speaker re full scale
-        peak: Peak = 0.9,  # a mixture whose peak is higher is scaled down to it, sources and all
-        quantise: Quantise = "none",  # "int16" renders what 16-bit files would hold
+        targets: SpeakerTargets = "all",
+        enrollments: Count = 1,
+        enrollment_s: Seconds = 10.0,
+        level_db: Level = -25.0,
+        peak: Peak = 0.9,
+        quantise: Quantise = "none",
     ) -> None:
         self.count, self.sample_rate_hz = count, sample_rate_hz
         self._context = context

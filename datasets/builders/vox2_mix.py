@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Literal
 
 from ...core.errors import ConfigError, CorpusError, DatasetError
 from ..corpora.voxceleb2 import VoxCeleb2
@@ -25,7 +24,7 @@ from ..signals.clips import clip_reader
 from ..signals.mixing import power_db, snr_gain
 from ..types import Clip, ClueSpec, Mixture, Source, Trial, VideoClip
 from .shared.av.pools import video_info
-from .shared.options import Peak, Quantise
+from .shared.options import MixtureRate, Peak, Quantise, SpeakerTargets
 from .shared.target_trials import target_trial
 
 LIST = "audio_mixture/2_mix_min_800/mixture_data_list_2mix.csv"
@@ -51,6 +50,15 @@ class Vox2Mix:
     there is no header. As the script does, utterances are scaled by their mean powers, before all are cut to the
     shortest. The script then divides the mixture by its peak; here sources and mixture together are scaled to `peak`,
     so that they fit each other.
+
+    Args:
+        context: identity of the set and open corpora; its split is "train", "valid" or "test".
+        corpus: name of a corpus of kind voxceleb2 in `corpora`.
+        mixture_list: the list, relative to the folder of that corpus. It gives the level of each speaker, as the power
+            ratio to the first one in dB, over whole utterances.
+        count: number of mixtures, the first of the list; null: all.
+        peak: largest magnitude of every mixture and its sources, full scale being 1: each mixture is scaled to it, up
+            or down.
     """
 
     vocabulary: tuple[str, ...] = ()
@@ -58,14 +66,14 @@ class Vox2Mix:
     def __init__(
         self,
         *,
-        context: BuildContext,  # identity of the set and open corpora; split "train", "valid" or "test"
-        corpus: str = "voxceleb2",  # name of the corpus voxceleb2 in the config
-        mixture_list: str = LIST,  # the list, relative to the folder of that corpus
-        count: Count | None = None,  # number of mixtures from the top of the list; all if None
-        sample_rate_hz: Count = 16_000,
-        targets: Literal["first", "all"] = "first",  # the first, as in reentry's evaluation, or each in turn
-        peak: Peak = 0.9,  # largest magnitude of a mixture and its sources
-        quantise: Quantise = "none",  # "int16" renders what 16-bit files would hold
+        context: BuildContext,
+        corpus: str = "voxceleb2",
+        mixture_list: str = LIST,
+        count: Count | None = None,
+        sample_rate_hz: MixtureRate = 16_000,
+        targets: SpeakerTargets = "first",
+        peak: Peak = 0.9,
+        quantise: Quantise = "none",
     ) -> None:
         self.sample_rate_hz = sample_rate_hz
         self._context, self._targets, self._peak = context, targets, peak

@@ -13,7 +13,7 @@ from ..protocols.corpus import Recording
 from ..renderers.wsj0_mix import MODES, Mode, Wsj0Protocol, part_name
 from ..seeding import generator
 from ..types import Mixture, Source, Tag
-from .shared.options import Seconds
+from .shared.options import Limit, Seconds
 from .shared.target_trials import CUT_NOTE
 from .shared.wsj0.enrollments import Enroll, enroll_by_draw, enroll_by_list, enroll_with_auxiliary, make_trial
 from .shared.wsj0.levels import gain_to, listed_levels, measured_levels, open_utterances
@@ -40,6 +40,29 @@ class Wsj0Mix:
     part in its peak. `spex` is what SpEx+ is measured by: the mixtures of WSJ0-2mix (min, 8 kHz), both speakers, and
     auxiliary utterances as they are. Names of trials are those of the official files, for `wsj0_2mix` with `_s1` or
     `_s2` at the end.
+
+    Args:
+        context: identity of the set and open corpora; its split is tr, cv or tt.
+        protocol: "wsj0_2mix", "extr" or "spex", see above.
+        sample_rate_hz: sample rate of the mixtures; levels are those at 8 kHz in both cases.
+        mode: "min" cuts all to the shortest utterance, "max" pads all to the longest; null: max for extr, else min.
+        n_speakers: speakers of each mixture, 2 to 5.
+        mixture_list: list of the mixtures, below the corpus `lists`. It gives the level of each speaker in dB, of the
+            speech while it is active. null: `mix_2_spk_tt.txt`, or `mix_2_spk_tt_extr.txt` for extr, with the numbers
+            and letters that fit.
+        levels: active levels (ITU-T P.56, at 8 kHz) that the list's levels are relative to: "files" are the published
+            ones, "computed" are measured here.
+        targets: speakers that are queried: "all" in turn, or s1 alone ("first"); null: first for extr, else all.
+        enrollment_list: list of auxiliary utterances, below the corpus `lists`: one with the utterance in a fifth
+            column, or the `aux.scp` of SpEx+. null: they are drawn.
+        enrollments: enrollment utterances of each trial, where they are drawn.
+        enrollment_s: longest enrollment that is drawn, of which the beginning is used; null: whole utterances.
+        impulse_responses: impulse responses of rooms that the speakers, not the enrollments, are put into; labels are
+            rooms. Each is scaled to an energy of 1, so that levels hardly change. null: dry.
+        room_target: "reverberant": the target is the speech in the room; "early": its part up to 50 ms after the direct
+            sound.
+        speech: name of WSJ0 in `corpora`.
+        lists: name of the corpus of lists in `corpora`.
     """
 
     vocabulary: tuple[str, ...] = ()
@@ -47,26 +70,22 @@ class Wsj0Mix:
     def __init__(
         self,
         *,
-        context: BuildContext,  # identity of the set and open corpora; its split is tr, cv or tt
-        protocol: Wsj0Protocol = "wsj0_2mix",  # see above
-        sample_rate_hz: Literal[8000, 16000] = 8000,  # 8000 or 16000; levels are those at 8 kHz in both cases
-        mode: Mode | None = None,  # cut to the shortest or pad to the longest; None: by the protocol
-        n_speakers: Count = 2,  # speakers of each mixture, 2 to 5
-        # list of the mixtures, below the corpus `lists`; None is `mix_2_spk_tt.txt`, or `mix_2_spk_tt_extr.txt` for
-        # `extr`, with the numbers and letters that fit.
+        context: BuildContext,
+        protocol: Wsj0Protocol = "wsj0_2mix",
+        sample_rate_hz: Literal[8000, 16000] = 8000,
+        mode: Mode | None = None,
+        n_speakers: Count = 2,
         mixture_list: str | None = None,
-        levels: Literal["files", "computed"] = "files",  # published active levels, or measured ones
-        targets: Targets | None = None,  # query each speaker in turn, or s1 only; None is the protocol's own
-        # list of auxiliary utterances, below the corpus `lists`: one with the utterance in a fifth column, or the
-        # `aux.scp` of SpEx+. None draws them.
+        levels: Literal["files", "computed"] = "files",
+        targets: Targets | None = None,
         enrollment_list: str | None = None,
-        enrollments: Count = 1,  # enrollment utterances for each trial, where they are drawn
-        enrollment_s: Seconds | None = None,  # longest enrollment that is drawn; None: whole utterances
-        impulse_responses: Selection | None = None,  # rooms of the speakers, not of enrollments; None: dry
-        room_target: RoomTarget = "reverberant",  # "early": up to 50 ms after the direct sound
-        limit: Count | None = None,  # only the first mixtures of the list
+        enrollments: Count = 1,
+        enrollment_s: Seconds | None = None,
+        impulse_responses: Selection | None = None,
+        room_target: RoomTarget = "reverberant",
+        limit: Limit | None = None,
         speech: str = "wsj0",
-        lists: str = "wsj0_mix",  # name of the corpus of lists
+        lists: str = "wsj0_mix",
     ) -> None:
         self.sample_rate_hz: int = sample_rate_hz
         self._context, self._protocol = context, protocol

@@ -13,6 +13,7 @@ from ..corpora.wsj0_mix_lists import Wsj0MixLists
 from ..protocols.builder import BUILDERS, BuildContext, Count, Drawn
 from ..renderers.wsj0_mix import MODES, Mode, part_name
 from ..types import Mixture, Role, Source, Tag
+from .shared.options import Limit, SpeakerTargets
 from .shared.target_trials import CUT_NOTE
 from .shared.written_mixtures import OtherUtterances, Spoken, WrittenMixtures
 from .shared.wsj0.enrollments import Enroll, Enrolled, enroll_by_draw, enroll_with_auxiliary, make_trial
@@ -37,6 +38,19 @@ class Wsj0MixOfFiles:
 
     `wsj0_2mix` queries all speakers; `extr` queries s1 of WSJ0-2mix-extr with the file in `aux`. Utterances and levels
     are read from the names of the files.
+
+    Args:
+        context: identity of the set and open corpora; its split is tr, cv or tt.
+        protocol: "wsj0_2mix" or "extr", see above.
+        n_speakers: speakers of each mixture.
+        sample_rate_hz: sample rate of the files.
+        mode: "min" or "max", the folder of the files; null: max for extr, else min.
+        mixture_list: list of the mixtures below the corpus `lists`, whose order and names count; null: sorted names of
+            the files.
+        files: name of the corpus of files in `corpora`.
+        speech: name of WSJ0 in `corpora`, whose utterances are enrollments as `wsj0_mix` draws them; null: files of
+            other mixtures.
+        lists: name of the corpus of lists in `corpora`.
     """
 
     vocabulary: tuple[str, ...] = ()
@@ -45,18 +59,16 @@ class Wsj0MixOfFiles:
         self,
         *,
         context: BuildContext,
-        protocol: Protocol = "wsj0_2mix",  # see above
-        n_speakers: Count = 2,  # speakers of each mixture
-        sample_rate_hz: Literal[8000, 16000] = 8000,  # 8000 or 16000
-        mode: Mode | None = None,  # "min" or "max"; None: by the protocol
-        targets: Literal["all", "first"] = "all",  # query each speaker in turn, or s1 only
-        # list of the mixtures below the corpus `lists`, whose order and names count; None: sorted names of the files
+        protocol: Protocol = "wsj0_2mix",
+        n_speakers: Count = 2,
+        sample_rate_hz: Literal[8000, 16000] = 8000,
+        mode: Mode | None = None,
+        targets: SpeakerTargets = "all",
         mixture_list: str | None = None,
-        limit: Count | None = None,  # only the first mixtures
-        files: str = "wsj0_mix_files",  # name of the corpus of files
-        # name of WSJ0, whose utterances are enrollments as `wsj0_mix` draws them; None: files of other mixtures
+        limit: Limit | None = None,
+        files: str = "wsj0_mix_files",
         speech: str | None = None,
-        lists: str = "wsj0_mix",  # name of the corpus of lists
+        lists: str = "wsj0_mix",
     ) -> None:
         self.sample_rate_hz: int = sample_rate_hz
         self._context = context

@@ -41,6 +41,7 @@ class AudioSet(DiskCorpus):
     path).
 
     Args:
+        metadata: CSV file that lists the clips, relative to the root.
         single: only clips with one label.
     """
 

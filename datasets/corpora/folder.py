@@ -45,9 +45,18 @@ class FolderCorpus(ListedCorpus):
     Args:
         audio: folder of the audio files, relative to the root.
         metadata: CSV file that lists the files, relative to the root.
+        path_column: column of the files' paths, relative to `audio`.
+        label_column: column of the labels (speakers or sound classes).
+        split_column: column of the splits; null: all files are of `default_split`.
         group_column: column of groups that must not be on both sides of a split (uploader, original file).
+        text_column: column of the transcripts; null: none.
         splits: name of a split to values of the split column; files with other values are left out. Without it the
             values are the names.
+        valid_share: share of the groups of "train" that becomes "valid", chosen by SHA-256; 0 or more, below 1.
+        default_split: split of files whose list gives none.
+        licence: of the recordings, for cards and reports.
+        version: of the recordings, for cards; another version is another corpus.
+        min_s: shortest recording; shorter ones are left out.
         allow_missing: leave out missing files that a CSV file lists.
     """
 

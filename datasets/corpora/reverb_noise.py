@@ -32,7 +32,7 @@ class ReverbNoise(DiskCorpus):
     Args:
         channel: 0 ... 7 or "mean"; papers that use this noise rarely say which.
         shares: name of a split to the numbers 1 ... 10 of its recordings of each room; numbers that are not named are
-            left out. None: everything is in split "all".
+            left out. null: everything is in split "all".
     """
 
     release = Release(

@@ -24,6 +24,10 @@ class ScaperSet:
     The recordings are the isolated events, if they were saved: next to `<name>.jams`, the files
     `<name>_events/foreground0_<label>.wav` and so on (or `<name>_sources/`, as in FUSS). The builder `jams` reads the
     JAMS files; the files that they name are of other corpora.
+
+    Args:
+        version: of the set, for cards.
+        licence: of the set, for cards and reports.
     """
 
     def __init__(self, *, name: str, root: Path, version: str = "unknown", licence: str = "unknown") -> None:

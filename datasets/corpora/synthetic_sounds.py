@@ -63,6 +63,12 @@ class SyntheticSounds:
 
     A recording depends only on the seed and on its own path `<label>/<split>-<index>.wav`, so changing how many there
     are leaves the others as they were.
+
+    Args:
+        seed: of all recordings, with their paths.
+        train: recordings of each class in split "train".
+        valid: recordings of each class in split "valid".
+        test: recordings of each class in split "test".
     """
 
     version = VERSION

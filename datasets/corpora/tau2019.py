@@ -29,7 +29,7 @@ class Tau2019(DiskCorpus):
 
     Args:
         channel: 0 (left ear), 1 or "mean".
-        valid_share: this share of the locations of the whole development set becomes "valid", the others "train". None:
+        valid_share: this share of the locations of the whole development set becomes "valid", the others "train". null:
             the official setup.
     """
 

@@ -35,7 +35,6 @@ class VoxCeleb2(DiskCorpus):
     million files, so choose `splits` where "test" is enough.
 
     Args:
-        name, root, splits, allow_missing: see `DiskCorpus`; `root` holds `dev` and `test`, or `orig`.
         audio: name of the folder of the audio files, .wav or .flac. (The release's own audio, .m4a, cannot be decoded
             here.)
         lip_size: side of the grey crops of the mouth, in pixels.

@@ -42,6 +42,8 @@ class Wsj0(DiskCorpus):
     Args:
         transcripts: folder of `.dot`, `.lsn` or `.ptx` files, relative to the folder of the splits, for example
             "transcrp/dots". Texts are in upper case, with verbalised punctuation (`,COMMA`).
+        licence: of the copy, for cards and reports.
+        version: of the copy, for cards.
     """
 
     release = Release(

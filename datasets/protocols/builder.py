@@ -111,10 +111,10 @@ class Selection(StrictModel):
 
     Attributes:
         corpus: name of a corpus in the config's `corpora`.
-        labels: only these labels; all if None.
-        exclude: never these labels.
-        split: part of the corpus; the dataset's own split if None.
-        min_s: shortest recording, in seconds.
+        labels: only recordings of these labels (speakers or sound classes); null: all.
+        exclude: no recordings of these labels.
+        split: part of the corpus that recordings are taken from; null: the dataset's own split.
+        min_s: shortest recording; shorter ones are left out.
     """
 
     corpus: str

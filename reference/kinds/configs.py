@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...bench.config import RunConfig
 from ...datasets.config import DatasetConfig
+from ...systems.checkpoints.adaptation_card import AdaptOptions
 from ...systems.trainable import TASKS
 from ...systems.training.config import TrainConfig
 from ..topic import Kind, Topic, topic_of, words_of
@@ -21,6 +22,10 @@ def _train() -> Topic:
     return topic_of("train", TrainConfig, place="a training config, `tsebench train CONFIG`")
 
 
+def _adapt() -> Topic:
+    return topic_of("adapt", AdaptOptions, place="`tsebench adapt --set KEY=VALUE`, or of `adapt` of a system in a run")
+
+
 def _net(name: str) -> Topic:
     task = TASKS.get(name)
     facts = [("Loss", words_of(type(task)).summary)]
@@ -31,6 +36,7 @@ def _net(name: str) -> Topic:
 
 RUN = Kind(name="run", about="keys of a run config", general=_run)
 DATASET = Kind(name="dataset", about="keys of a dataset config", general=_dataset)
+ADAPT = Kind(name="adapt", about="keys of an adaptation to new classes", general=_adapt)
 TRAIN = Kind(
     name="train",
     about="keys of a training config, and with NAME those of a network",

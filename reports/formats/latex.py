@@ -27,7 +27,11 @@ _DOCUMENT = r"""%% Compile this file to see all tables, or \input the others int
 
 @REPORTS.register("latex")
 def write_latex(board: Leaderboard, out: Path, *, intervals: bool = True) -> list[Path]:
-    """LaTeX tables for a paper: one file for each, and `latex/tables.tex` that shows them all."""
+    """LaTeX tables for a paper: one file for each, and `latex/tables.tex` that shows them all.
+
+    Args:
+        intervals: print the confidence interval of each mean.
+    """
     folder = make_folder(out / "latex")
     tables = [print_table(board, table, intervals=intervals) for table in board.tables]
     costs = print_costs(board)

@@ -37,7 +37,8 @@ def load_report(name: str, options: Mapping[str, Any] | None = None) -> Report:
     """
     report = REPORTS.get(name)
     given = list(signature(report).parameters)[:2]
-    return partial(report, **checked_options(report, options or {}, where=f"report {name!r}", given=given))
+    where, topic = f"report {name!r}", f"report {name}"
+    return partial(report, **checked_options(report, options or {}, where=where, given=given, topic=topic))
 
 
 def write_board(

@@ -36,6 +36,7 @@ def write_results(board: Leaderboard, out: Path, *, latex: bool = True) -> list[
         board: its runs name the tables in their configs; where none does, the tables of the leaderboard itself are
             written.
         out: gets `results.md`, and `results/*.tex` for each table.
+        latex: write `results/*.tex` too.
 
     Raises:
         UnknownNameError: a run names a table that is not there.

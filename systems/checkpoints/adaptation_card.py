@@ -17,14 +17,22 @@ class AdaptOptions(StrictModel):
 
     Delcroix et al., "Few-shot learning of new sound classes for target sound extraction", Interspeech 2021, section
     5.2.
+
+    Attributes:
+        init: initial embeddings of the new classes: the average of the enrollments ("avg") or random ("rnd").
+        epochs: passes over the same mixtures; 0 keeps the initial embeddings.
+        lr: learning rate of Adam.
+        mixtures: number of mixtures to adapt with.
+        batch_size: mixtures of one step; not given in the paper.
+        seed: of random embeddings.
     """
 
-    init: Init = "avg"  # initial embeddings, the average of the enrollments ("avg") or random ("rnd")
-    epochs: Annotated[int, Field(ge=0)] = 10  # over the same mixtures; 0 keeps the initial embeddings
-    lr: Annotated[float, Field(gt=0)] = 1e-3  # learning rate of Adam
-    mixtures: Positive = 1000  # number of mixtures
-    batch_size: Positive = 8  # not given in the paper
-    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0  # of random embeddings
+    init: Init = "avg"
+    epochs: Annotated[int, Field(ge=0)] = 10
+    lr: Annotated[float, Field(gt=0)] = 1e-3
+    mixtures: Positive = 1000
+    batch_size: Positive = 8
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
 
 
 class Adaptation(AdaptOptions):

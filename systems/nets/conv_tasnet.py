@@ -20,16 +20,27 @@ Positive = Annotated[int, Field(gt=0)]
 
 
 class TasNetConfig(StrictModel):
-    """Hyper-parameters in the letters of Conv-TasNet (Luo and Mesgarani, 2019, Table 1)."""
+    """Hyper-parameters in the letters of Conv-TasNet (Luo and Mesgarani, 2019, Table 1).
 
-    num_filters: Positive = 256  # N
-    filter_length: Positive = 20  # L, in samples
-    stride: Positive | None = None  # in samples; L/2 unless set
-    bottleneck: Positive = 256  # B
-    hidden: Positive = 512  # H
-    kernel: Annotated[int, Field(gt=1)] = 3  # P
-    blocks: Annotated[int, Field(gt=0, le=14)] = 8  # X, in a stack
-    skip: Annotated[int, Field(ge=0)] = 0  # Sc, channels of the skip paths; 0 takes the mask from the residual path
+    Attributes:
+        num_filters: N, channels of the encoder.
+        filter_length: L, length of encoder and decoder filters, in samples.
+        stride: hop of the encoder, in samples; null: L/2.
+        bottleneck: B, channels between the blocks.
+        hidden: H, channels inside of a block.
+        kernel: P, taps of the depthwise convolutions.
+        blocks: X, blocks of a stack; the dilation doubles from one to the next.
+        skip: Sc, channels of the skip paths; 0 takes the mask from the residual path.
+    """
+
+    num_filters: Positive = 256
+    filter_length: Positive = 20
+    stride: Positive | None = None
+    bottleneck: Positive = 256
+    hidden: Positive = 512
+    kernel: Annotated[int, Field(gt=1)] = 3
+    blocks: Annotated[int, Field(gt=0, le=14)] = 8
+    skip: Annotated[int, Field(ge=0)] = 0
 
     @model_validator(mode="after")
     def _check_hop(self) -> TasNetConfig:
@@ -52,15 +63,26 @@ class TasNetConfig(StrictModel):
 
 
 class ExtractorConfig(TasNetConfig):
-    """Hyper-parameters of a conditioned Conv-TasNet."""
+    """Hyper-parameters of a conditioned Conv-TasNet.
 
-    stacks: Annotated[int, Field(gt=1, le=64)] = 4  # R
-    conditioned_after: Positive = 1  # number of stacks before the embedding comes in
-    embedding_dim: Positive = 256  # D
-    conditioning: str = "multiplication"  # how the embedding comes in
-    norm: NormName = "global"  # "global", or "cumulative" for a causal network
-    causal: bool = False  # use past frames only, except for the encoder's own window
-    mask: Literal["relu", "sigmoid", "linear"] = "relu"  # non-linearity of the mask
+    Attributes:
+        stacks: R, stacks of blocks.
+        conditioned_after: number of stacks before the embedding of the clue comes in.
+        embedding_dim: D, entries of the embedding.
+        conditioning: how the embedding comes in: "multiplication", "addition", "concatenation", "affine", "film" or
+            "factorised".
+        norm: "global" over channels and time, or "cumulative" over the past for a causal network.
+        causal: use past frames only, except for the encoder's own window.
+        mask: non-linearity of the mask: "relu", "sigmoid" or "linear".
+    """
+
+    stacks: Annotated[int, Field(gt=1, le=64)] = 4
+    conditioned_after: Positive = 1
+    embedding_dim: Positive = 256
+    conditioning: str = "multiplication"
+    norm: NormName = "global"
+    causal: bool = False
+    mask: Literal["relu", "sigmoid", "linear"] = "relu"
 
     @model_validator(mode="after")
     def _check_stacks(self) -> ExtractorConfig:

@@ -26,22 +26,31 @@ class QueryRefinementConfig(TasNetConfig):
     The paper's D is `num_filters`; its B, `bottleneck`, is also the number of entries of an embedding.
 
     Attributes:
-        classifier_units: of its GRU in each direction; the paper's 256 fit its number of parameters as the two
-            directions together.
+        filter_length: L, length of encoder and decoder filters, in samples; 80 is 5 ms at 16 kHz.
+        skip: Sc, channels of the skip paths; 0 has none.
+        shared_stacks: R of the shared feature extractor.
+        mask_stacks: R of the mask estimator.
+        mask: non-linearity of the mask, "relu" or "sigmoid"; the paper does not give it.
+        classifier: whether there is a classifier; the baselines have none.
+        classifier_units: units of the classifier's GRU in each direction; the paper's 256 fit its number of parameters
+            as the two directions together.
+        classifier_layers: layers of the classifier's GRU.
+        classifier_pool: frames averaged to one before the classifier.
+        class_weight: λ, weight of the classifier in the training loss (eq. 8).
         inactive_share: share of the training mixtures that are queried for a class they do not contain (0.1 is the
             paper's baseline 2).
     """
 
-    filter_length: Positive = 80  # in samples; 5 ms at 16 kHz
-    skip: Annotated[int, Field(ge=0)] = 256  # Sc; 0 has no skip paths
-    shared_stacks: Annotated[int, Field(gt=0, le=64)] = 1  # R of the shared feature extractor
-    mask_stacks: Annotated[int, Field(gt=0, le=64)] = 3  # R of the mask estimator
-    mask: Literal["relu", "sigmoid"] = "relu"  # non-linearity of the mask; the paper does not give it
-    classifier: bool = True  # whether there is one; the baselines have none
+    filter_length: Positive = 80
+    skip: Annotated[int, Field(ge=0)] = 256
+    shared_stacks: Annotated[int, Field(gt=0, le=64)] = 1
+    mask_stacks: Annotated[int, Field(gt=0, le=64)] = 3
+    mask: Literal["relu", "sigmoid"] = "relu"
+    classifier: bool = True
     classifier_units: Positive = 128
-    classifier_layers: Positive = 2  # of its GRU
-    classifier_pool: Positive = 1  # frames averaged to one before it
-    class_weight: Annotated[float, Field(ge=0)] = 1.0  # λ of the training loss (eq. 8)
+    classifier_layers: Positive = 2
+    classifier_pool: Positive = 1
+    class_weight: Annotated[float, Field(ge=0)] = 1.0
     inactive_share: Share = 0.0
 
 

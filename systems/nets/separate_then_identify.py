@@ -23,19 +23,27 @@ class SeparateThenIdentifyConfig(SeparatorConfig):
     Those of the embedder are ours, in the letters of Conv-TasNet.
 
     Attributes:
+        num_outputs: signals that are separated, noise among them.
+        voice_filters: N of the embedder's own filterbank.
+        voice_filter_length: L of that filterbank, in samples; its stride is L/2.
+        voice_bottleneck: B of the embedder's stack.
+        voice_hidden: H of the embedder's stack.
+        voice_blocks: X of the embedder's stack.
+        voice_dim: D, entries of the embeddings.
+        temperature: of the softmax over cosines, in training.
         speakers: outputs of a classifier of the training speakers; 0 has none.
-        speaker_loss: weight of its cross-entropy; for training only, without gradient to the separator.
+        speaker_loss: weight of the classifier's cross-entropy in the training loss, without gradient to the separator.
         identification_loss: weight of the cross-entropy of picking the target; likewise.
     """
 
-    num_outputs: Annotated[int, Field(gt=1, le=16)] = 2  # signals that are separated, noise among them
-    voice_filters: Positive = 128  # N of the embedder's own filterbank
-    voice_filter_length: Annotated[int, Field(gt=1)] = 128  # its L, in samples; its stride is L/2
-    voice_bottleneck: Positive = 128  # B of its stack
-    voice_hidden: Positive = 256  # H of its stack
-    voice_blocks: Annotated[int, Field(gt=0, le=14)] = 6  # X of its stack
-    voice_dim: Positive = 128  # D, of the embeddings
-    temperature: Annotated[float, Field(gt=0)] = 0.1  # of the softmax over cosines; for training only
+    num_outputs: Annotated[int, Field(gt=1, le=16)] = 2
+    voice_filters: Positive = 128
+    voice_filter_length: Annotated[int, Field(gt=1)] = 128
+    voice_bottleneck: Positive = 128
+    voice_hidden: Positive = 256
+    voice_blocks: Annotated[int, Field(gt=0, le=14)] = 6
+    voice_dim: Positive = 128
+    temperature: Annotated[float, Field(gt=0)] = 0.1
     speakers: Annotated[int, Field(ge=0, le=100_000)] = 0
     speaker_loss: Annotated[float, Field(ge=0)] = 0.5
     identification_loss: Annotated[float, Field(ge=0)] = 1.0

@@ -19,14 +19,19 @@ class SeparatorConfig(TasNetConfig):
     """Hyper-parameters of a separator.
 
     Attributes:
-        num_filters: N of a learned filterbank.
+        num_outputs: signals that are separated, the background among them.
+        filterbank: "learned", or "stft" with windows of `filter_length` at hops of `stride` (32 ms and 8 ms are usual).
+        stacks: R, stacks of blocks.
+        mask: non-linearity of the masks: "relu" or "sigmoid".
+        mixture_consistency: make the outputs add up to the mixture.
+        num_filters: N, channels of a learned filterbank.
     """
 
-    num_outputs: Annotated[int, Field(gt=1, le=16)] = 4  # sources that are separated, the background among them
-    filterbank: BankName = "learned"  # "learned", or "stft" (32 ms windows at hops of 8 ms are usual)
-    stacks: Annotated[int, Field(gt=0, le=64)] = 4  # R
-    mask: Literal["relu", "sigmoid"] = "sigmoid"  # non-linearity of the masks
-    mixture_consistency: bool = True  # make the outputs add up to the mixture
+    num_outputs: Annotated[int, Field(gt=1, le=16)] = 4
+    filterbank: BankName = "learned"
+    stacks: Annotated[int, Field(gt=0, le=64)] = 4
+    mask: Literal["relu", "sigmoid"] = "sigmoid"
+    mixture_consistency: bool = True
 
     @model_validator(mode="after")
     def _check_stft(self) -> SeparatorConfig:

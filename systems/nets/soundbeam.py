@@ -29,12 +29,13 @@ class SoundBeamConfig(ExtractorConfig):
     Attributes:
         variant: "1hot" has class embeddings, "enrl" an enrollment encoder, "mixed" both, trained together; "mixed_el"
             adds a loss on the distance of the two embeddings of a query.
-        enrollment_blocks: X of the enrollment encoder, which is one stack; that of the extraction network unless set.
+        enrollment_blocks: X of the enrollment encoder, which is one stack; null: `blocks`.
+        embedding_weight: α, weight of the embeddings' distance in the training loss (eq. 5), for "mixed_el".
     """
 
     variant: Variant = "1hot"
     enrollment_blocks: Annotated[int, Field(gt=0, le=14)] | None = None
-    embedding_weight: Annotated[float, Field(ge=0)] = 3.0  # α of the training loss (eq. 5), for "mixed_el"
+    embedding_weight: Annotated[float, Field(ge=0)] = 3.0
 
     @property
     def takes_classes(self) -> bool:

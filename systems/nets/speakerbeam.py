@@ -35,21 +35,30 @@ class SpeakerBeamConfig(IVectorConfig):
     """Hyper-parameters; those of `IVectorConfig` are for i-vectors alone.
 
     Attributes:
-        conditioning: how the clue comes in: as a bias of the input features, at the first fully connected layer, or
-            there by attention to the frames of the enrollment.
-        representation: input of the auxiliary network: the frames of the enrollment, of which it learns an embedding,
-            or an i-vector, fitted before training.
+        window: length of the Fourier transform, in samples.
+        stride: hop of the Fourier transform, in samples.
+        lstm_hidden: units of the BLSTM in each direction.
+        lstm_layers: layers of the BLSTM, before the conditioning.
+        hidden: width of the fully connected layers.
+        hidden_layers: fully connected layers after the conditioned one.
+        aux_hidden: width of the auxiliary network, which embeds the enrollment.
+        aux_layers: layers with ReLU of the auxiliary network.
+        embedding_dim: D, entries of the embedding, and number of sub-layers of the factorised layer.
+        conditioning: how the clue comes in: as a bias of the input features ("input_bias"), at the first fully
+            connected layer (any other), or there by "attention" to the frames of the enrollment.
+        representation: input of the auxiliary network: "jointly_learned" are the frames of the enrollment, of which it
+            learns an embedding; "i_vector" is an i-vector, fitted before training.
     """
 
-    window: Annotated[int, Field(gt=1)] = 256  # of the Fourier transform, in samples
-    stride: Positive = 64  # in samples
-    lstm_hidden: Positive = 512  # of each direction
-    lstm_layers: Positive = 1  # before the conditioning
-    hidden: Positive = 512  # width of the fully connected layers
-    hidden_layers: Annotated[int, Field(ge=0)] = 1  # fully connected layers after the conditioned one
-    aux_hidden: Positive = 50  # width of the auxiliary network
-    aux_layers: Annotated[int, Field(ge=0)] = 2  # its layers with ReLU
-    embedding_dim: Positive = 30  # D; the number of sub-layers of the factorised layer
+    window: Annotated[int, Field(gt=1)] = 256
+    stride: Positive = 64
+    lstm_hidden: Positive = 512
+    lstm_layers: Positive = 1
+    hidden: Positive = 512
+    hidden_layers: Annotated[int, Field(ge=0)] = 1
+    aux_hidden: Positive = 50
+    aux_layers: Annotated[int, Field(ge=0)] = 2
+    embedding_dim: Positive = 30
     conditioning: Conditioning = "factorised"
     representation: Literal["jointly_learned", "i_vector"] = "jointly_learned"
 

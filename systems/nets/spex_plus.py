@@ -31,25 +31,36 @@ class SpExPlusConfig(StrictModel):
     parameters), whose weights `spex_plus_public` converts.
 
     Attributes:
+        num_filters: N, channels of each filter length.
+        short: L1, shortest filters, in samples; the stride is half of it.
+        middle: L2, middle filters, in samples.
+        long: L3, longest filters, in samples.
+        bottleneck: O, channels between the blocks and of the first residual block.
+        hidden: P, channels inside of a block and of the other residual blocks.
+        kernel: Q, taps of the depthwise convolutions.
+        blocks: B, blocks of a stack.
+        stacks: number of stacks, each conditioned on the embedding.
+        embedding_dim: D, entries of the embedding.
         speakers: outputs of the classifier of the training speakers; 0 has none.
+        speaker_loss: weight of the classifier's cross-entropy in the training loss.
         bias: whether encoders and decoders have biases.
         frames: "covering", or "inside" for the frames inside of the signal; the longer filters see zeros after it.
         normalise: scale signals to unit RMS.
         norm_eps: added to the variance in the global layer norms.
     """
 
-    num_filters: Positive = 256  # N, of each filter length
-    short: Annotated[int, Field(gt=1)] = 20  # L1, in samples; the stride is half of it
-    middle: Positive = 80  # L2, in samples
-    long: Positive = 160  # L3, in samples
-    bottleneck: Positive = 256  # O, and channels of the first residual block
-    hidden: Positive = 512  # P, and channels of the other residual blocks
-    kernel: Annotated[int, Field(gt=1)] = 3  # Q
-    blocks: Annotated[int, Field(gt=0, le=14)] = 8  # B, in a stack
-    stacks: Annotated[int, Field(gt=0, le=64)] = 4  # number of stacks, each conditioned on the embedding
-    embedding_dim: Positive = 256  # D
+    num_filters: Positive = 256
+    short: Annotated[int, Field(gt=1)] = 20
+    middle: Positive = 80
+    long: Positive = 160
+    bottleneck: Positive = 256
+    hidden: Positive = 512
+    kernel: Annotated[int, Field(gt=1)] = 3
+    blocks: Annotated[int, Field(gt=0, le=14)] = 8
+    stacks: Annotated[int, Field(gt=0, le=64)] = 4
+    embedding_dim: Positive = 256
     speakers: Annotated[int, Field(ge=0, le=100_000)] = 101
-    speaker_loss: Annotated[float, Field(ge=0)] = 0.5  # weight of its cross-entropy; for training only
+    speaker_loss: Annotated[float, Field(ge=0)] = 0.5
     bias: bool = False
     frames: Literal["covering", "inside"] = "covering"
     normalise: bool = True

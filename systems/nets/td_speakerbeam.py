@@ -24,14 +24,21 @@ class TdSpeakerBeamConfig(ExtractorConfig):
     Those of the auxiliary network are those of the extraction network unless set.
 
     Attributes:
+        embedding_dim: D, entries of the embedding, for each of the paths that are adapted.
         encoder: whether the encoders have a ReLU; those of the public recipe are linear.
         adapted: features that are conditioned: the outputs of one "block", as in the public recipe, or the sums of the
             first stacks ("features"), as in SoundBeam.
-        adapted_block: index of the conditioned block, counted over all stacks from 0; the last one before
-            `conditioned_after` if None.
+        adapted_block: index of the conditioned block, counted over all stacks from 0; null: the last one before
+            `conditioned_after`.
         frames: "covering" pads so that all samples lie in equally many frames; "inside" does not pad, as the public
             code.
+        normalise: normalise signals to unit RMS inside and scale the estimate back; the public code does not.
+        aux_num_filters: N of the auxiliary network; null: `num_filters`.
+        aux_filter_length: L of the auxiliary network, in samples, whose stride is L/2; null: `filter_length`.
+        aux_hidden: H of the auxiliary network; null: `hidden`.
+        aux_blocks: X of the auxiliary network; null: `blocks`.
         speakers: outputs of a classifier of the training speakers on the embedding; 0 has none.
+        speaker_loss: weight of the classifier's cross-entropy in the training loss.
     """
 
     num_filters: int = 512
@@ -39,18 +46,18 @@ class TdSpeakerBeamConfig(ExtractorConfig):
     bottleneck: int = 128
     skip: int = 128
     stacks: int = 3
-    embedding_dim: int = 128  # D, for each of the paths that are adapted
+    embedding_dim: int = 128
     encoder: Literal["relu", "linear"] = "linear"
     adapted: Literal["block", "features"] = "block"
     adapted_block: Annotated[int, Field(ge=0)] | None = None
     frames: Literal["covering", "inside"] = "covering"
-    normalise: bool = True  # normalise signals to unit RMS inside and scale the estimate back; the public code does not
-    aux_num_filters: Size = None  # N of the auxiliary network
-    aux_filter_length: Size = None  # L of the auxiliary network, in samples; its stride is L/2
-    aux_hidden: Size = None  # H of the auxiliary network
-    aux_blocks: Annotated[int, Field(gt=0, le=14)] | None = None  # X of the auxiliary network
+    normalise: bool = True
+    aux_num_filters: Size = None
+    aux_filter_length: Size = None
+    aux_hidden: Size = None
+    aux_blocks: Annotated[int, Field(gt=0, le=14)] | None = None
     speakers: Annotated[int, Field(ge=0, le=100_000)] = 0
-    speaker_loss: Annotated[float, Field(ge=0)] = 0.5  # weight of its cross-entropy; for training only
+    speaker_loss: Annotated[float, Field(ge=0)] = 0.5
 
     @model_validator(mode="after")
     def _check_adapted(self) -> TdSpeakerBeamConfig:

@@ -18,16 +18,23 @@ class UssSecConfig(SeparatorConfig):
     """Hyper-parameters of the separator and of the classifier.
 
     Attributes:
-        class_weight: weight of its loss in training, without gradient to the separator.
+        event_filters: N of the classifier's own filterbank.
+        event_filter_length: L of that filterbank, in samples; its stride is L/2.
+        event_bottleneck: B of the classifier's stack.
+        event_hidden: H of the classifier's stack.
+        event_blocks: X of the classifier's stack.
+        event_units: units of the classifier's GRU, in each direction.
+        event_pool: frames averaged to one before the GRU.
+        class_weight: weight of the classifier's loss in training, without gradient to the separator.
     """
 
-    event_filters: Positive = 128  # N of the classifier's own filterbank
-    event_filter_length: Positive = 128  # its L, in samples; its stride is L/2
-    event_bottleneck: Positive = 128  # B of its stack
-    event_hidden: Positive = 256  # H of its stack
-    event_blocks: Annotated[int, Field(gt=0, le=14)] = 6  # X of its stack
-    event_units: Positive = 64  # of its GRU, in each direction
-    event_pool: Positive = 4  # frames averaged to one before the GRU
+    event_filters: Positive = 128
+    event_filter_length: Positive = 128
+    event_bottleneck: Positive = 128
+    event_hidden: Positive = 256
+    event_blocks: Annotated[int, Field(gt=0, le=14)] = 6
+    event_units: Positive = 64
+    event_pool: Positive = 4
     class_weight: Annotated[float, Field(ge=0)] = 1.0
 
 

@@ -28,19 +28,30 @@ class DataConfig(StrictModel):
     """Source of the mixtures, drawn on the fly; none is used twice in training.
 
     Attributes:
-        render_processes: processes that render ahead, instead of threads, to keep a GPU busy. The items are the same.
-        segment_s: longest mixture and longest enrollment; longer ones are cut at a random place.
-        speed: slowest and fastest factor of the playback speed in training, one at random for each source; the
-            enrollments are played like the target. Makes new voices of the existing ones.
+        dataset: dataset config whose builder draws the mixtures, by path or shipped name; its number of mixtures does
+            not matter.
+        train_split: split of the corpora for training, instead of the config's.
+        valid_split: split of the corpora for validation.
+        overrides: parameters of the builder that differ from the config's, by key.
+        per_epoch: training mixtures of an epoch, one trial of each; every epoch has new ones.
+        valid: validation mixtures, one trial of each, the same in every epoch.
+        render_threads: threads that render mixtures ahead; 0 renders between the steps.
+        render_processes: processes that render ahead, instead of threads, to keep a GPU busy; 0 has none. The items are
+            the same.
+        segment_s: longest mixture and longest enrollment; longer ones are cut at a random place where the target is not
+            silent. null: whole.
+        speed: slowest and fastest factor of the playback speed in training, one at random for each source, which
+            changes its pitch; the enrollments are played like the target. Makes new voices of the existing ones. null:
+            as recorded.
     """
 
-    dataset: str  # path or shipped name of a dataset config
+    dataset: str
     train_split: str = "train"
     valid_split: str = "valid"
-    overrides: dict[str, Any] = Field(default_factory=dict)  # builder parameters that differ from it
-    per_epoch: Positive  # number of mixtures of an epoch
-    valid: Positive  # number of validation mixtures, the same in every epoch
-    render_threads: Annotated[int, Field(ge=0, le=64)] = 1  # threads that render ahead; 0 renders between the steps
+    overrides: dict[str, Any] = Field(default_factory=dict)
+    per_epoch: Positive
+    valid: Positive
+    render_threads: Annotated[int, Field(ge=0, le=64)] = 1
     render_processes: Annotated[int, Field(ge=0, le=256)] = 0
     segment_s: Annotated[float, Field(gt=0)] | None = None
     speed: Span | None = None
@@ -50,38 +61,62 @@ class OptimiserConfig(StrictModel):
     """AdamW, its schedule, and the limits of training.
 
     Attributes:
-        schedule: after the warm-up, "cosine" falls to 0 at the last epoch or minute, whichever is nearer, from the
-            first step on; "warmup_cosine" does so from the end of the warm-up on; "plateau" multiplies by
-            `plateau_factor` after `plateau_patience` epochs without a better validation loss. A training with a cosine
-            schedule is resumed only with the same `epochs` and `max_minutes`, on which its rates depend.
+        lr: highest learning rate of AdamW.
+        weight_decay: of AdamW.
+        gradient_clip: largest norm of the gradient of all weights, which is scaled down to it; null does not clip.
+        batch_size: mixtures of a step.
+        epochs: most epochs; the schedule ends at the last.
+        max_minutes: limit of the training time, over all resumed parts; null: none.
+        patience: epochs without a better validation loss before training stops; null: it does not.
+        schedule: of the learning rate after the warm-up: "constant"; "cosine" falls to 0 at the last epoch or minute,
+            whichever is nearer, from the first step on; "warmup_cosine" does so from the end of the warm-up on;
+            "plateau" multiplies by `plateau_factor` after `plateau_patience` epochs without a better validation loss. A
+            training with a cosine schedule is resumed only with the same `epochs` and `max_minutes`, on which its rates
+            depend.
+        warmup_steps: steps (batches) in which the learning rate rises linearly from 0.
+        plateau_factor: factor of the learning rate at a plateau, with `schedule: plateau`.
+        plateau_patience: epochs without a better validation loss that make a plateau, with `schedule: plateau`.
     """
 
-    lr: Annotated[float, Field(gt=0)] = 1e-3  # highest learning rate
+    lr: Annotated[float, Field(gt=0)] = 1e-3
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
-    gradient_clip: Annotated[float, Field(gt=0)] | None = 5.0  # largest norm of the gradient; null does not clip
+    gradient_clip: Annotated[float, Field(gt=0)] | None = 5.0
     batch_size: Positive = 8
     epochs: Positive = 200
-    max_minutes: Annotated[float, Field(gt=0)] | None = None  # limit of the training time, over all resumed parts
-    patience: Positive | None = None  # epochs without a better validation loss before training stops
+    max_minutes: Annotated[float, Field(gt=0)] | None = None
+    patience: Positive | None = None
     schedule: Literal["constant", "cosine", "warmup_cosine", "plateau"] = "constant"
-    warmup_steps: Annotated[int, Field(ge=0)] = 0  # steps of linear increase from 0
+    warmup_steps: Annotated[int, Field(ge=0)] = 0
     plateau_factor: Annotated[float, Field(gt=0, lt=1)] = 0.5
     plateau_patience: Positive = 3
 
 
 class TrainConfig(StrictModel):
-    """One training run."""
+    """One training run.
+
+    Attributes:
+        name: name of the training and of its folder below `runs/train/`.
+        description: text for the reader of the config; it changes nothing.
+        system: trainable system, see `tsebench explain train`.
+        net: hyper-parameters of its network, see `tsebench explain train SYSTEM`.
+        data: source of the mixtures.
+        optimiser: optimiser, schedule and limits.
+        loss: loss of the estimates.
+        seed: of the first weights and, in place of the dataset's, of all draws of mixtures.
+        precision: "32" (single precision), or mixed precision "bf16" or "16", in quotes.
+        threads: CPU threads of torch; null: torch's own choice.
+    """
 
     name: str
     description: str = ""
-    system: str  # name of a trainable system
-    net: dict[str, Any] = Field(default_factory=dict)  # its hyper-parameters
+    system: str
+    net: dict[str, Any] = Field(default_factory=dict)
     data: DataConfig
     optimiser: OptimiserConfig = OptimiserConfig()
     loss: LossConfig = LossConfig()
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
-    precision: Literal["32", "bf16", "16"] = "32"  # "32", or mixed precision "bf16" or "16"
-    threads: Positive | None = None  # CPU threads of torch; its default if null
+    precision: Literal["32", "bf16", "16"] = "32"
+    threads: Positive | None = None
 
 
 def load_train_config(reference: str, settings: Sequence[str] = ()) -> TrainConfig:
@@ -92,4 +127,4 @@ def load_train_config(reference: str, settings: Sequence[str] = ()) -> TrainConf
     """
     path = find_config(reference, folder="train")
     data = with_settings(read_yaml(path), settings, where=path.name)
-    return parse(TrainConfig, data, where=str(path))
+    return parse(TrainConfig, data, where=str(path), topic="train")

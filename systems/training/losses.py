@@ -20,13 +20,16 @@ class LossConfig(StrictModel):
     """The loss and its thresholds.
 
     Attributes:
-        name: "neg_snr" (SoundBeam, eq. 6), "neg_si_sdr" (TD-SpeakerBeam, SpEx+), which ignores the level of the
-            estimate, or "thresholded_snr" (query refinement), which is also defined where the target is absent.
+        name: "neg_snr", the negative SNR (SoundBeam, eq. 6); "neg_si_sdr", the negative SI-SDR (TD-SpeakerBeam, SpEx+),
+            which ignores the level of the estimate; or "thresholded_snr" (query refinement), which is also defined
+            where the target is absent.
+        max_db: SNR of a perfect estimate under "thresholded_snr", near which it saturates.
+        absent_max_db: attenuation of the mixture, for a target that is absent, at which "thresholded_snr" saturates.
     """
 
     name: Literal["neg_snr", "neg_si_sdr", "thresholded_snr"] = "neg_snr"
-    max_db: Decibels = 30.0  # SNR above which the thresholded loss saturates
-    absent_max_db: Decibels = 20.0  # attenuation above which it saturates where the target is absent
+    max_db: Decibels = 30.0
+    absent_max_db: Decibels = 20.0
 
 
 class NegativeSnr:

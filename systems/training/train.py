@@ -74,7 +74,9 @@ def train(
     train_stream = augmented(streams[0], config.data, training=True)
     valid_stream = augmented(streams[1], config.data, training=False)
     task = TASKS.get(config.system)
-    net_config = parse(task.net_config, config.net, where=f"train config {config.name!r}, net")
+    net_config = parse(
+        task.net_config, config.net, where=f"train config {config.name!r}, net", topic=f"train {config.system}"
+    )
     _check_streams(config, train_stream, valid_stream)
     with folder_lock(out):
         identity = run_identity(config, fingerprints=(train_stream.fingerprint, valid_stream.fingerprint))

@@ -15,11 +15,18 @@ from ...queries import ClassQuery, ConditionItem, Targets, draw_queries, expand_
 from ...seeding import generator
 from ...types import Clip, ClueSpec, Mixture, Source, Tag, Trial
 from .audibility import Audibility
+from .options import Confusable
 from .sound_scenes import SoundMixture
 
 Clue = Literal["classes", "enrollment"]
-Clues = Annotated[tuple[Clue, ...], Field(min_length=1)]
-Confusable = Mapping[str, tuple[str, ...]]
+Clues = Annotated[
+    tuple[Clue, ...],
+    Field(
+        min_length=1,
+        description='what a query gives of its classes: their labels ("classes"), recordings of each ("enrollment"), '
+        "or both",
+    ),
+]
 TargetTags = Callable[[tuple[str, ...]], Mapping[str, Tag]]
 
 

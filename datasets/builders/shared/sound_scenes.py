@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
+from pydantic import Field
 
 from ....core.errors import ConfigError
 from ...protocols.builder import BuildContext, Pool, Selection, open_pool, stretch
@@ -18,9 +19,68 @@ from ...signals.clips import clip_reader
 from ...signals.mixing import SILENT_DB, LevelScale, db_to_gain, level_db, power_db, round_gain
 from ...types import Clip, Mixture, Source, Tag
 from .audibility import Audibility
-from .options import Quantise
+from .options import Level, LevelSpan, NotNegative, Peak, Quantise, SecondsSpan
 
-RendererName = Literal["standard", "scaper"]
+Background = Annotated[
+    Selection,
+    Field(
+        description="recordings of the background, one for each mixture, as long as it; shorter ones are left out. If "
+        "they have several labels, these are the scenes, a tag of the trials. null: no background"
+    ),
+]
+EventSeconds = Annotated[
+    SecondsSpan,
+    Field(
+        description="shortest and longest event, drawn uniformly for each; a shorter recording is used whole, of a "
+        "longer one a stretch at random"
+    ),
+]
+EventLevels = Annotated[
+    LevelSpan,
+    Field(
+        description="lowest and highest level of an event over `background_db`, drawn uniformly for each event by "
+        "itself. It is not relative to the other events: with four classes, each of the four stands that far above "
+        "the background, and the target's power over all the rest is the tag `input_snr_db` of its trial "
+        "(`input_snr_lufs_db` with the renderer scaper). The level is that of the event's own clip, without the "
+        "silence around it, before `fade_ms` and `peak`, on the scale of `level`"
+    ),
+]
+BackgroundLevel = Annotated[
+    Level,
+    Field(
+        description="level of the background's stretch in a mixture, re full scale, on the scale of `level`: LUFS, or "
+        "dB of mean power. Without a background it is the level that `snr_db` is added to"
+    ),
+]
+SceneScale = Annotated[
+    LevelScale,
+    Field(
+        description='scale of `background_db` and `snr_db`: "lufs" is the gated loudness of ITU-R BS.1770 (at least '
+        '−70 LUFS), as Scaper measures it; "power" the mean square re full scale, in dB'
+    ),
+]
+ScenePeak = Annotated[
+    Peak,
+    Field(
+        description="largest magnitude of a mixture and of each of its sources, full scale being 1; a louder mixture "
+        "is scaled down as a whole. null: no limit. The renderer scaper takes 1 (its fix_clipping, which looks at the "
+        "mixture alone) or null"
+    ),
+]
+FadeMs = Annotated[
+    NotNegative,
+    Field(
+        description="length of the fade at both ends of an event: a raised cosine, or with the renderer scaper a "
+        "quarter sine"
+    ),
+]
+RendererName = Annotated[
+    Literal["standard", "scaper"],
+    Field(
+        description='"standard" measures each clip when a mixture is drawn, and stores its gain; "scaper" stores '
+        "levels, mixtures are made as Scaper 1.6.5 makes them, and the set can be written as JAMS"
+    ),
+]
 
 _TRIES = 10
 

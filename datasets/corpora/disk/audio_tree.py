@@ -7,7 +7,9 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from ....core.errors import AudioError, CorpusError
 from ...missing import MissingRecordingsError
@@ -17,8 +19,10 @@ from ...signals.audio import AudioInfo
 from ...signals.sample_cache import SampleCache
 from .file_entries import locate
 
-Channel = int | Literal["mean"] | None
-"""Channel to read of files with several, or "mean"; None refuses such files."""
+Channel = Annotated[
+    int | Literal["mean"] | None,
+    Field(description='channel to read of files with several, from 0, or "mean"; null refuses such files'),
+]
 
 _CACHE_BYTES = 256 * 2**20
 

@@ -18,11 +18,14 @@ from .file_entries import FileEntry, hold_out
 from .layout import Release, ReleasePart, find_root
 from .listed_corpus import ListedCorpus, Listing, lacking_files
 
-Splits = tuple[str, ...] | None
-"""Only these splits; the headers of the other files are not read. None: all."""
+Splits = Annotated[
+    tuple[str, ...] | None,
+    Field(description="only these splits; the headers of the other files are not read. null: all"),
+]
 
-ValidShare = Annotated[float, Field(ge=0, lt=1)]
-"""This share of the groups of "train" becomes "valid", chosen by SHA-256."""
+ValidShare = Annotated[
+    float, Field(ge=0, lt=1, description='share of the groups of "train" that becomes "valid", chosen by SHA-256')
+]
 
 
 class DiskCorpus(ListedCorpus):

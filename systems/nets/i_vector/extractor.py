@@ -25,27 +25,40 @@ class IVectorConfig(StrictModel):
     """Sizes of an i-vector extractor and of the data that it is fitted to.
 
     Attributes:
+        i_vector_dim: R, entries of an i-vector.
         i_vector_recordings: number of recordings that the extractor is fitted to, the enrollments of the first trials
             of training. Each takes 4 · C · (D + 1) bytes of memory.
+        i_vector_rounds: rounds of EM for the total variability.
+        ubm_components: C, Gaussians of the background model.
         ubm_frames: number of frames that the background model is fitted to, spread evenly over the recordings.
+        ubm_rounds: rounds of EM for the background model.
         ubm_variance_floor: smallest variance, as a fraction of that of all frames.
+        mfcc_rate_hz: sample rate that recordings are resampled to for the features.
+        mfcc_window: length of a frame, in samples of that rate.
+        mfcc_stride: distance of frames, in samples of that rate.
+        mfcc_mels: mel bands.
+        mfcc_ceps: cepstral coefficients, with the one of the level.
+        mfcc_deltas: orders of slopes that are added; D = mfcc_ceps · (1 + mfcc_deltas) features of a frame.
+        mfcc_vad_db: frames whose level is so far below that of the recording's strongest frame count as non-speech.
+        mfcc_normalise: statistics that are normalised over the speech of a recording: "none", "mean" or
+            "mean_variance".
     """
 
-    i_vector_dim: Positive = 100  # R, entries of an i-vector
+    i_vector_dim: Positive = 100
     i_vector_recordings: Positive = 4000
-    i_vector_rounds: Positive = 10  # of EM for the total variability
-    ubm_components: Positive = 512  # C, Gaussians of the background model
+    i_vector_rounds: Positive = 10
+    ubm_components: Positive = 512
     ubm_frames: Positive = 500_000
-    ubm_rounds: Positive = 15  # of EM for the background model
+    ubm_rounds: Positive = 15
     ubm_variance_floor: Annotated[float, Field(gt=0, le=1)] = 0.01
-    mfcc_rate_hz: Positive = 8000  # sample rate of the recordings
-    mfcc_window: Annotated[int, Field(gt=1)] = 200  # of a frame, in samples
-    mfcc_stride: Positive = 80  # in samples
-    mfcc_mels: Positive = 24  # mel bands
-    mfcc_ceps: Positive = 20  # cepstral coefficients, with the one of the level
-    mfcc_deltas: Annotated[int, Field(ge=0, le=2)] = 2  # orders of slopes; D = mfcc_ceps · (1 + mfcc_deltas)
-    mfcc_vad_db: Annotated[float, Field(gt=0)] = 30.0  # frames this much below the strongest count as non-speech
-    mfcc_normalise: Normalise = "mean_variance"  # statistics that are normalised over the speech of a recording
+    mfcc_rate_hz: Positive = 8000
+    mfcc_window: Annotated[int, Field(gt=1)] = 200
+    mfcc_stride: Positive = 80
+    mfcc_mels: Positive = 24
+    mfcc_ceps: Positive = 20
+    mfcc_deltas: Annotated[int, Field(ge=0, le=2)] = 2
+    mfcc_vad_db: Annotated[float, Field(gt=0)] = 30.0
+    mfcc_normalise: Normalise = "mean_variance"
 
     @model_validator(mode="after")
     def _check_i_vectors(self) -> IVectorConfig:
