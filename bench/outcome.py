@@ -15,6 +15,8 @@ CRASHED = "crashed"
 """Reason of a value whose worker process ended; a run that goes on tries it again."""
 SILENT_ESTIMATE = "silent_estimate"
 """End of the reason of a value that does not exist for a silent estimate: "pesq_silent_estimate"."""
+TOO_SHORT = "too_short"
+"""Begins the reason of a value that a signal is too short for."""
 MAX_REASON = 500
 MAX_DETAIL = 1_000_000
 Status = Literal["ok", "undefined", "failed"]
@@ -26,7 +28,8 @@ class _Value:
 
     Attributes:
         value: in the metric's unit; NaN unless `status` is "ok".
-        reason: why there is no value; or the remarks on an ok score, joined by `;`: `floored`, `trimmed`, `padded`.
+        reason: why there is no value; or the remarks on an ok score, joined by `;`: `floored`, or `padded from
+            15960 to 16000 samples`. A reason begins with one word for its kind, and a colon before its numbers.
         weight: of the trial in a pooled mean: words of the reference for a word error rate.
         detail: data that reports show with the value, or pool: a transcript, decisions on classes.
     """

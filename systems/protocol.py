@@ -21,6 +21,7 @@ __all__ = [
     "System",
     "SystemCard",
     "far_too_long",
+    "wrong_length",
 ]
 
 LENGTH_TOLERANCE_S = 0.010
@@ -79,6 +80,11 @@ def far_too_long(frames: int, length: int, sample_rate_hz: int) -> bool:
     Its trial fails with the reason `length`, as after less.
     """
     return frames > 4 * length + sample_rate_hz
+
+
+def wrong_length(samples: int, length: int, other: str = "mixture") -> str:
+    """Reason of a trial whose estimate has another length than `other`, the signal that it belongs to."""
+    return f"length: estimate has {samples} samples, {other} has {length}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ import torch
 from ...core.errors import AudioError
 from ...datasets.signals.audio import info, read_mono
 from ...datasets.types import Clues, ClueSpec, Condition, Query, Trial, Truth
-from ...systems.protocol import far_too_long
+from ...systems.protocol import far_too_long, wrong_length
 from ..inference.ask import Answer, Inference
 from ..inference.batching import Item
 from .channels import Channel, Folder
@@ -130,8 +130,9 @@ class FileAnswers:
         if key in self._faults or path is None:
             return Answer(failure=self._faults.get(key, "missing"))
         try:
-            if far_too_long(info(path).frames, item.length, item.query.sample_rate_hz):
-                return Answer(failure="length")
+            frames = info(path).frames
+            if far_too_long(frames, item.length, item.query.sample_rate_hz):
+                return Answer(failure=wrong_length(frames, item.length))
             return Answer(estimate=read_signal(path, self._channel, finite=False))
         except AudioError as error:
             return Answer(failure=unreadable(error, path, key))

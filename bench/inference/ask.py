@@ -14,7 +14,16 @@ from ...core.errors import TsebenchError
 from ...core.text import error_text, safe_text, type_name
 from ...datasets.batches import collate, resampled
 from ...datasets.types import Query, Truth
-from ...systems.protocol import AnySystem, Extraction, PrivilegedSystem, QueryBatch, System, SystemCard, far_too_long
+from ...systems.protocol import (
+    AnySystem,
+    Extraction,
+    PrivilegedSystem,
+    QueryBatch,
+    System,
+    SystemCard,
+    far_too_long,
+    wrong_length,
+)
 from ...systems.shared.batches import full_float32
 from .batching import Item, at_rate, bucket
 from .isolation import Isolated
@@ -156,15 +165,15 @@ class Inference:
         def finish() -> dict[int, Answer]:
             for event in waits:
                 event.synchronize()
-            own: Sequence[Tensor | None] | Tensor = estimates
+            own: Sequence[Tensor | str] | Tensor = estimates
             if isinstance(own, Tensor):
                 own = [row[: i.length].clone() for row, i in zip(own, items, strict=True)]
             answers = {}
             for item, estimate, given in zip(items, own, probabilities, strict=True):
                 failure = failures.get(item.query.id)
-                failure = failure or ("length" if estimate is None else None)
-                answers[item.index] = Answer(failure=failure)
-                if failure is None:
+                if failure is not None or isinstance(estimate, str):
+                    answers[item.index] = Answer(failure=failure or str(estimate))
+                else:
                     answers[item.index] = Answer(estimate=estimate, class_probabilities=given)
             return answers
 
@@ -253,8 +262,8 @@ def failure_reasons(extraction: Extraction, batch: QueryBatch) -> dict[str, str]
     return {str.__str__(key): safe_text(reason) for key, reason in given.items() if reason is not None}
 
 
-def _estimates(extraction: Extraction, batch: QueryBatch) -> Tensor | list[Tensor | None]:
-    """Estimates on their way to the CPU: one [T_b] for each query (None: far too long), or all [B, T], padded."""
+def _estimates(extraction: Extraction, batch: QueryBatch) -> Tensor | list[Tensor | str]:
+    """Estimates on their way to the CPU: one [T_b] for each query, or all [B, T], padded; a text says why not."""
     size, _, length = batch.mixture.shape
     estimate = extraction.estimate
     if not isinstance(estimate, Tensor):
@@ -267,9 +276,9 @@ def _estimates(extraction: Extraction, batch: QueryBatch) -> Tensor | list[Tenso
     return _to_cpu(estimate)
 
 
-def _to_cpu_unless_long(estimate: object, length: int, sample_rate_hz: int) -> Tensor | None:
+def _to_cpu_unless_long(estimate: object, length: int, sample_rate_hz: int) -> Tensor | str:
     if isinstance(estimate, Tensor) and far_too_long(estimate.numel(), length, sample_rate_hz):
-        return None
+        return wrong_length(estimate.numel(), length)
     return _to_cpu(estimate)
 
 

@@ -66,9 +66,12 @@ class ClassActivity:
             return undefined("no_class_probabilities")
         probabilities = facts.class_probabilities.tolist()
         if len(probabilities) != len(facts.classes):
-            return failed("class_probabilities_shape")
-        if not all(map(math.isfinite, probabilities)):
-            return failed("class_probabilities_non_finite")
+            numbers = f"{len(probabilities)} probabilities for the {len(facts.classes)} classes of the card"
+            return failed(f"class_probabilities_shape: {numbers}")
+        finite = sum(map(math.isfinite, probabilities))
+        if finite < len(probabilities):
+            bad = f"{len(probabilities) - finite} of {len(probabilities)} are NaN or infinite"
+            return failed(f"class_probabilities_non_finite: {bad}")
         detail = decisions(facts.classes, probabilities, facts.active_classes, self._threshold)
         pooling = pooling_named(self.info.pooling)
         row = pd.DataFrame({"detail": [detail]})

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from ...core.errors import ConfigError
 from ...core.mel import p808_features
 from ...core.onnx import Model, open_model
-from ..outcome import FailedValueError, Outcome, Submit, UndefinedValueError, run_model_job
+from ..outcome import TOO_SHORT, FailedValueError, Outcome, Submit, UndefinedValueError, run_model_job
 from .protocol import Answered, MetricInfo
 from .registry import METRICS
 
@@ -169,7 +169,7 @@ def _scored(signal: Array, *, sample_rate_hz: int, model: Model, windows: Window
     from ...datasets.signals.audio import resample  # noqa: PLC0415
 
     if not len(signal):
-        raise UndefinedValueError("too_short")
+        raise UndefinedValueError(f"{TOO_SHORT}: the estimate is empty")
     signal = looped(resample(signal, from_hz=sample_rate_hz, to_hz=RATE_HZ))
     starts = (s * RATE_HZ for s in window_starts(len(signal), windows))
     value, *parts = scoring(model, (signal[start : start + WINDOW] for start in starts)).tolist()

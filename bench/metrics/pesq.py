@@ -77,7 +77,8 @@ class Pesq:
         except NoUtterancesError:
             raise FailedValueError("pesq_no_utterance") from None
         except BufferTooShortError:
-            raise FailedValueError("pesq_too_short") from None
+            samples = min(len(estimate), len(reference))
+            raise FailedValueError(f"pesq_too_short: {samples} samples at {rate} Hz, {rate // 4} are needed") from None
         except (PesqError, ValueError, MemoryError) as error:
             raise FailedValueError(f"pesq_error: {error}") from None
         if not np.isfinite(value):

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ...core.errors import ConfigError
 from ...systems.shared.speaker_models import Input, SpeakerModel, open_speaker_model
-from ..outcome import Outcome, Submit, UndefinedValueError, run_model_job, undefined
+from ..outcome import TOO_SHORT, Outcome, Submit, UndefinedValueError, run_model_job, undefined
 from .protocol import Answered, MetricInfo
 from .registry import METRICS
 
@@ -111,7 +111,7 @@ def _similarity(pair: Sequence[NDArray[np.float32]], *, sample_rate_hz: int, mod
     for signal in pair:
         embedding = model.embedding(signal, sample_rate_hz=sample_rate_hz)
         if embedding is None:
-            raise UndefinedValueError("too_short")
+            raise UndefinedValueError(f"{TOO_SHORT}: {len(signal)} samples at {sample_rate_hz} Hz")
         embeddings.append(embedding)
     first, second = embeddings
     norms = float(np.linalg.norm(first) * np.linalg.norm(second))

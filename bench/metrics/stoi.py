@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..outcome import TOO_SHORT
 from .protocol import MetricInfo, Signals
 from .registry import METRICS
 from .shared.batches import in_chunks
@@ -43,7 +44,7 @@ class Stoi:
             label=name.upper(),
             order=60 if extended else 50,
             improvement=f"{name}i",
-            undefined_reason="too_short",
+            undefined_reason=TOO_SHORT,
         )
 
     def signature(self, sample_rate_hz: int) -> str:

@@ -12,7 +12,7 @@ from ...core.errors import AudioError
 from ...core.files import make_folder, write_atomic
 from ...datasets.seeding import digest
 from ...datasets.signals.audio import info, read_mono, write
-from ...systems.protocol import AnySystem, far_too_long
+from ...systems.protocol import AnySystem, far_too_long, wrong_length
 from ..inference.ask import Answer, Inference, is_signal
 from ..inference.batching import Item
 from ..scoring.cache import Identity, identity_of
@@ -61,8 +61,9 @@ class SystemAnswers:
             path = estimate_path(self._folder, item.query.id) if self._folder else Path()
             if path.is_file():
                 try:
-                    if far_too_long(info(path).frames, item.length, item.query.sample_rate_hz):
-                        answers[item.index] = Answer(failure="length")
+                    frames = info(path).frames
+                    if far_too_long(frames, item.length, item.query.sample_rate_hz):
+                        answers[item.index] = Answer(failure=wrong_length(frames, item.length))
                         continue
                     answers[item.index] = Answer(
                         estimate=torch.from_numpy(read_mono(path)[0]), class_probabilities=_read_probabilities(path)

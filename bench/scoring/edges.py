@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ...systems.protocol import LENGTH_TOLERANCE_S
+from ...systems.protocol import LENGTH_TOLERANCE_S, wrong_length
 from ..metrics.protocol import Answered, Facts, MetricInfo
-from ..outcome import Outcome, failed, undefined
+from ..outcome import TOO_SHORT, Outcome, failed, undefined
 
 SILENCE = 1e-30
 
@@ -103,12 +103,13 @@ def verdict(info: MetricInfo, item: CheckedAnswer) -> Outcome | None:
     return None
 
 
-def settled(info: MetricInfo, value: float) -> Outcome:
-    """Turn a raw batched value into an outcome (ok, undefined or failed)."""
+def settled(info: MetricInfo, value: float, *, samples: int, sample_rate_hz: int) -> Outcome:
+    """Turn a raw batched value of a trial of `samples` into an outcome (ok, undefined or failed)."""
     if math.isfinite(value):
         return Outcome(value=value, status="ok")
     if math.isnan(value) and info.undefined_reason is not None:
-        return undefined(info.undefined_reason)
+        short = f": {samples} samples at {sample_rate_hz} Hz" if info.undefined_reason == TOO_SHORT else ""
+        return undefined(f"{info.undefined_reason}{short}")
     return failed("non_finite_value")
 
 
@@ -126,17 +127,29 @@ def _fault(item: Scorable, length: int, sample_rate_hz: int) -> tuple[str | None
     """Why an estimate cannot be scored; a remark if it can."""
     if item.failure is not None or item.estimate is None:
         return item.failure or "no_estimate", ""
-    if item.estimate.ndim != 1:
-        return "shape", ""
-    if item.estimate.is_complex() or item.estimate.dtype == torch.bool:
-        return "dtype", ""
+    other = "mixture" if item.reference is None else "reference"
+    if problem := _no_signal(item.estimate, f"{other} has [{length}]"):
+        return problem, ""
+    samples = len(item.estimate)
+    if abs(samples - length) >= LENGTH_TOLERANCE_S * sample_rate_hz:
+        return wrong_length(samples, length, other), ""
+    if samples == length:
+        return None, ""
+    return None, f"{'trimmed' if samples > length else 'padded'} from {samples} to {length} samples"
+
+
+def _no_signal(estimate: Tensor, wanted: str) -> str:
+    """Why an estimate is no finite signal [T]; "" if it is."""
+    if estimate.ndim != 1:
+        return f"shape: estimate has shape {list(estimate.shape)}, {wanted}"
+    if estimate.is_complex() or estimate.dtype == torch.bool:
+        return f"dtype: estimate is {str(estimate.dtype).removeprefix('torch.')}, not real numbers"
     # What float32 cannot hold, PESQ and recognisers cannot take, and overflows when squared.
-    if not bool(item.estimate.float().isfinite().all()):
-        return "non_finite", ""
-    excess = len(item.estimate) - length
-    if abs(excess) >= LENGTH_TOLERANCE_S * sample_rate_hz:
-        return "length", ""
-    return None, "trimmed" if excess > 0 else "padded" if excess < 0 else ""
+    finite = estimate.float().isfinite()
+    if bool(finite.all()):
+        return ""
+    bad = len(estimate) - int(finite.sum())
+    return f"non_finite: {bad} of {len(estimate)} samples of the estimate are NaN or infinite"
 
 
 def _fit(signal: Tensor, length: int) -> Tensor:

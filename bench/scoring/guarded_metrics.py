@@ -35,7 +35,11 @@ def batch_outcomes(metric: BatchMetric, signals: Signals) -> list[Outcome]:
         return [failed(f"the metric gave {type(values).__name__}, not a tensor")] * trials
     if (shape := list(values.shape)) != [trials]:
         return [failed(f"the metric gave values of shape {shape}, not {[trials]}")] * trials
-    return [settled(metric.info, float(value)) for value in values.tolist()]
+    lengths, rate_hz = signals.lengths.tolist(), signals.sample_rate_hz
+    return [
+        settled(metric.info, float(value), samples=int(samples), sample_rate_hz=rate_hz)
+        for value, samples in zip(values.tolist(), lengths, strict=True)
+    ]
 
 
 def answer_outcomes(

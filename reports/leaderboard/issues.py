@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import pandas as pd
@@ -10,6 +11,7 @@ from ...bench.run.record import RunFacts
 from ...bench.statistics.aggregate import INAPPLICABLE, condition_key
 from .board import Issue
 
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _FIRST = 3  # trial ids named for each issue
 _PLACE = ("dataset", "condition", "system")
 _SEVERITY = {"missing": 0, "failed": 1, "undefined": 2, "ok": 3}
@@ -55,12 +57,21 @@ def _issue(
 
 
 def _reasons(rows: pd.DataFrame) -> Iterator[Issue]:
-    """Rows that carry a reason or are not ok, less those that the metric does not apply to."""
+    """Rows that carry a reason or are not ok, less those that the metric does not apply to.
+
+    Reasons that differ in numbers alone, such as lengths, are one issue, which shows those of its first trial.
+    """
     inapplicable = (rows["status"] == "undefined") & rows["reason"].isin(INAPPLICABLE)
     noted = (rows["status"] != "ok") | (rows["reason"] != "")
-    for (*place, status, reason), group in _groups(rows[noted & ~inapplicable], [*_PLACE, "status", "reason"]):
-        trials = sorted(group["trial_id"].unique())
-        yield _issue(tuple(place), status, reason, metrics=group["metric"].unique(), trials=trials)
+    found = rows[noted & ~inapplicable]
+    texts = {reason: _NUMBER.sub("#", str(reason)) for reason in found["reason"].unique()}
+    for (*place, status, _), group in _groups(
+        found.assign(kind=found["reason"].map(texts)), [*_PLACE, "status", "kind"]
+    ):
+        ordered = group.sort_values("trial_id", kind="stable")
+        trials, reasons = list(ordered["trial_id"].unique()), ordered["reason"].unique()
+        more = f" (and {len(reasons) - 1} more with other numbers)" if len(reasons) > 1 else ""
+        yield _issue(tuple(place), status, f"{reasons[0]}{more}", metrics=group["metric"].unique(), trials=trials)
 
 
 def _absent(rows: pd.DataFrame, expected: Mapping[tuple[str, str], int], runs: Sequence[RunFacts]) -> Iterator[Issue]:

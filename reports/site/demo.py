@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ...core.errors import ConfigError
@@ -14,7 +14,7 @@ from ..trial_audio import RunAudio, open_audio
 from .choose_demo import DemoChoice, choose_demo
 from .choose_trials import primary_column
 from .pages import render_page, write_page
-from .players import Player, Track, write_player
+from .players import KEYS, Player, Track, with_keys, write_player
 from .sounds import sounds_of
 from .trial_facts import TrialFacts, facts_of
 
@@ -123,12 +123,14 @@ def _cells(tracks: Sequence[Track], clues: Sequence[str], systems: Sequence[str]
     def of(role: str, system: str = "") -> tuple[Track, ...]:
         return tuple(track for track in tracks if (track.role, track.system) == (role, system))
 
-    return (
-        of("mixture"),
-        *(of("enrollment") for _ in clues),
-        *(of("estimate", name) for name in systems),
-        of("target"),
-    )
+    columns = (of("mixture"), *(of("estimate", name) for name in systems), of("target"))
+    # A column has one key in all rows; enrollments, whose number differs, come after these.
+    mixture, *rest = (_with_key(cell, KEYS[place : place + 1]) for place, cell in enumerate(columns))
+    return (mixture, *(with_keys(of("enrollment"), KEYS[len(columns) :]) for _ in clues), *rest)
+
+
+def _with_key(cell: Sequence[Track], key: str) -> tuple[Track, ...]:
+    return tuple(replace(track, key=key if track.sound else "") for track in cell)
 
 
 def _scores(facts: TrialFacts) -> dict[str, str]:

@@ -18,6 +18,7 @@ from ...core.files import make_folder, write_atomic
 from ...core.text import shown, visible
 from ..leaderboard import wording as text
 from ..leaderboard.doubts import doubt
+from .charts.track_axes import frequency_ticks, time_ticks
 
 _TEMPLATES = Path(__file__).with_name("templates")
 _UNSAFE = re.compile(r"[^a-z0-9_.-]+")
@@ -105,5 +106,6 @@ def _environment() -> Environment:
     # The filter `tojson` escapes <, > and &, so that no text can end the script tag.
     environment.policies["json.dumps_function"] = _json
     environment.globals.update(text=text, doubt=doubt, plain=plain, system_page=system_page, trial_page=trial_page)
+    environment.globals.update(time_ticks=time_ticks, frequency_ticks=frequency_ticks)
     environment.filters["breakable"] = breakable
     return environment

@@ -37,15 +37,18 @@ def waveform_path(samples: Samples, *, peak: float, width: int = WIDTH // 2) -> 
 
 
 def power(samples: Samples, *, sample_rate_hz: int) -> NDArray[np.float64]:
-    """Power spectrogram [F, N] of samples [T] with a Hann window of 32 ms, about one frame for each pixel."""
+    """Power spectrogram [F, N] of samples [T] with a Hann window of 32 ms, about one frame for each pixel.
+
+    The picture of it goes from 0 Hz to half the sample rate, and from the first sample to the last.
+    """
     from scipy import signal  # noqa: PLC0415 - slow to import, and needed for players alone
 
     window = max(16, round(_WINDOW_S * sample_rate_hz))
     hop = max(1, min(window // 2, math.ceil(len(samples) / WIDTH)))
     padded = np.pad(samples.astype(np.float64), (0, max(0, window - len(samples))))
     frames = signal.ShortTimeFFT(signal.windows.hann(window, sym=False), hop, sample_rate_hz)
-    found: NDArray[np.float64] = frames.spectrogram(padded)
-    return _fewer_rows(found[:, : math.ceil(len(padded) / hop)])
+    found: NDArray[np.float64] = frames.spectrogram(padded, p0=0, p1=math.ceil(len(padded) / hop))
+    return _fewer_rows(found[:-1])  # the bin at half the sample rate has no row of its own
 
 
 def spectrogram_png(found: NDArray[np.float64], *, top: float) -> bytes:
@@ -63,10 +66,9 @@ def spectrogram_png(found: NDArray[np.float64], *, top: float) -> bytes:
 
 
 def _fewer_rows(found: NDArray[np.float64]) -> NDArray[np.float64]:
-    """At most `_ROWS` rows: neighbours are joined by their largest power."""
-    joined = math.ceil(len(found) / _ROWS)
-    if joined < 2:
+    """At most `_ROWS` rows of equal height: neighbours are joined by their largest power."""
+    if len(found) <= _ROWS:
         return found
-    starts = np.arange(0, len(found), joined)
+    starts = np.linspace(0, len(found), _ROWS, endpoint=False).astype(int)
     largest: NDArray[np.float64] = np.maximum.reduceat(found, starts, axis=0)
     return largest

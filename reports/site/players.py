@@ -18,6 +18,8 @@ from ..trial_audio import MOST_FRAMES
 from . import pictures
 from .sounds import Samples, Sound
 
+KEYS = "1234567890abcdefghijklmnopqrstuvwxyz"
+"""Keys of the tracks of a player, in their order; tracks beyond have none."""
 _DIGITS = 16
 _LOWERED_PEAK = 0.999
 
@@ -32,6 +34,7 @@ class Track:
         wave: SVG path.
         gain_db: gain that avoids clipping in 16 bits; mostly 0.
         own_clock: not on the time axis of the others (an enrollment).
+        key: that plays it, "" for none.
     """
 
     role: str
@@ -45,6 +48,7 @@ class Track:
     top_khz: float = 0.0
     gain_db: float = 0.0
     own_clock: bool = False
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +101,13 @@ def write_player(sounds: Sequence[Sound], out: Path) -> Player:
                 own_clock=sound.role == "enrollment",
             )
         )
-    return Player(tracks=tuple(tracks), files=tuple(files))
+    return Player(tracks=with_keys(tracks), files=tuple(files))
+
+
+def with_keys(tracks: Sequence[Track], keys: str = KEYS) -> tuple[Track, ...]:
+    """The tracks, each that has a sound with its key: 1 to 9, 0 for the tenth, then letters."""
+    left = iter(keys)
+    return tuple(replace(track, key=next(left, "")) if track.sound else replace(track, key="") for track in tracks)
 
 
 def _measured(sound: Sound) -> tuple[Sound, NDArray[np.float64] | None]:

@@ -67,7 +67,7 @@ def write_site(
         written.append(write_page(out, system_page(system), page))
     for before, each, after in zip([None, *pages], pages, [*pages[1:], None], strict=False):
         path = trial_page(each.trial.dataset, each.trial.trial_id)
-        written.append(write_page(out, path, _trial(each, before, after)))
+        written.append(write_page(out, path, trial_html(each, before, after)))
     return [*written, *dict.fromkeys(path for each in pages for path in each.player.files)]
 
 
@@ -155,7 +155,8 @@ def _scores(
     return dataset, list(columns.values()), lines
 
 
-def _trial(each: TrialPage, before: TrialPage | None, after: TrialPage | None) -> str:
+def trial_html(each: TrialPage, before: TrialPage | None, after: TrialPage | None) -> str:
+    """The page of a trial, with links to the one before and after."""
     player = each.player
     main = [track.duration_s for track in player.tracks if track.sound and not track.own_clock]
     return render_page(

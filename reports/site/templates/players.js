@@ -1,6 +1,8 @@
-// Players: tracks of one clock keep the position when another one is chosen.
+// Players: tracks of one clock keep the position when another one is chosen. Keys act on the whole page.
 (() => {
-  let sounding = null;
+  const STEP_S = 0.5;
+  const players = [];
+  let sounding = null, last = null;
 
   // A web server need not serve parts of a file, and without them a browser cannot seek.
   const load = async (track) => {
@@ -19,13 +21,27 @@
     const tracks = [...root.querySelectorAll("[data-track]")].map((row) => ({
       row, audio: row.querySelector("audio"), pick: row.querySelector("[data-pick]"),
       view: row.querySelector("[data-view]"), head: row.querySelector(".head"),
-      own: row.hasAttribute("data-own"), ready: false,
+      own: row.hasAttribute("data-own"), key: row.dataset.track, ready: false,
     })).filter((track) => track.audio);
     if (!tracks.length) return;
     const find = (name) => root.querySelector(`[data-${name}]`);
     const play = find("play"), seek = find("seek"), time = find("time");
-    const player = { pause: () => now.audio.pause() };
     let now = tracks[0], turn = 0;
+    const player = {
+      root,
+      pause: () => now.audio.pause(),
+      toggle: () => now.audio.paused ? choose(now) : now.audio.pause(),
+      // Play the track of a key; false if there is none.
+      press: (key) => {
+        const track = tracks.find((each) => each.key && each.key === key);
+        if (track) choose(track);
+        return Boolean(track);
+      },
+      step: (seconds) => {
+        const end = Math.max(0, (now.audio.duration || 0) - 0.05);
+        choose(now, { at: Math.min(end, Math.max(0, now.audio.currentTime + seconds)), sound: !now.audio.paused });
+      },
+    };
 
     const draw = () => {
       const { currentTime: at, duration } = now.audio, whole = duration || 0;
@@ -52,6 +68,7 @@
     // Switch to a track: to `at` seconds, to a share of its length, or where the one before is.
     const choose = async (track, { at = null, share = null, sound = true } = {}) => {
       const mine = ++turn;
+      last = player;
       await load(track);
       await known(track.audio);
       if (mine !== turn) return;
@@ -82,21 +99,53 @@
         choose(track, { share, sound: !now.audio.paused });
       });
     }
-    find("transport").hidden = false;
-    play.addEventListener("click", () => now.audio.paused ? choose(now) : now.audio.pause());
+    play.disabled = seek.disabled = false;
+    play.addEventListener("click", player.toggle);
     seek.addEventListener("input", () => choose(now, { at: Number(seek.value), sound: !now.audio.paused }));
-    root.addEventListener("keydown", (event) => {
-      if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input")) return;
-      const number = Number(event.key);
-      if (number >= 1 && number <= tracks.length) choose(tracks[number - 1]);
-      else if (event.key === " " && !event.target.matches("button")) play.click();
-      else return;
-      event.preventDefault();
-    });
     root.classList.add("ready");
     tracks[0].row.classList.add("chosen");
     tracks[0].pick.setAttribute("aria-pressed", "true");
+    players.push(player);
     draw();
   };
   document.querySelectorAll("[data-player]").forEach(setUp);
+
+  const keys = document.querySelector("[data-keys]");
+  const open = document.querySelector("[data-keys-open]");
+  const list = () => keys.open ? keys.close() : keys.showModal();
+  if (open) open.addEventListener("click", list);
+  if (keys) keys.addEventListener("click", (event) => { if (event.target === keys) keys.close(); });
+
+  // The player that keys act on: with the focus, used last, or the first on the screen.
+  const active = () => {
+    const shown = ({ root }) => {
+      const box = root.getBoundingClientRect();
+      return box.bottom > 60 && box.top < innerHeight;
+    };
+    const whole = ({ root }) => root.getBoundingClientRect().top >= 0 && shown({ root });
+    return players.find(({ root }) => root.contains(document.activeElement))
+      ?? (last && shown(last) ? last : players.find(whole) ?? players.find(shown) ?? players[0]);
+  };
+  const MOVES = { ArrowLeft: -STEP_S, ArrowRight: STEP_S };
+  const act = (event) => {
+    const on = (selector) => event.target instanceof Element && event.target.matches(selector);
+    if (event.key === "?" && keys) { list(); return true; }
+    if (keys?.open || !players.length) return false;
+    if (event.key === " ") {
+      if (on("button, a, summary")) return false; // they have a use for it
+      if (!event.repeat) active().toggle();
+      return true;
+    }
+    if (event.key in MOVES) {
+      if (on("input, .scroll")) return false; // they move by it
+      active().step(MOVES[event.key]);
+      return true;
+    }
+    return !event.repeat && active().press(event.key.toLowerCase());
+  };
+  document.addEventListener("keydown", (event) => {
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target instanceof Element && event.target.matches("input:not([type=range]), select, textarea")) return;
+    if (act(event)) event.preventDefault();
+  });
 })();

@@ -453,4 +453,6 @@ def test_an_estimate_of_hours_costs_its_own_trial_and_is_not_copied() -> None:
         return Extraction(estimate=[hours if name == "t3" else row for name, row in zip(batch.ids, rows, strict=True)])
 
     answers = ask(Fake(answer))
-    assert {index: a.failure for index, a in answers.items() if a.failure is not None} == {3: "length"}
+    assert {index: a.failure for index, a in answers.items() if a.failure is not None} == {
+        3: f"length: estimate has {48_000 * 36_000} samples, mixture has {ITEMS[3].length}"
+    }

@@ -19,6 +19,7 @@ import pystoi
 import pytest
 import soundfile
 import torch
+from helpers.reasons import kind_of
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -471,7 +472,7 @@ def test_every_metric_is_as_defined(case: str, items: dict[str, Scorable], found
 
 
 def fits(score: Score, want: Want, *, item: Scorable, good: float) -> bool:
-    if (score.status, score.reason) != (want.status, want.reason):
+    if (score.status, kind_of(score.reason)) != (want.status, want.reason):
         return False
     if want.status != "ok":
         return math.isnan(score.value)
@@ -665,7 +666,7 @@ def test_improvements_of_files_are_differences(case: str, rows: pd.DataFrame) ->
 def test_what_the_mixtures_are_is_noted(rows: pd.DataFrame) -> None:
     assert row_of(rows, "silent_mixture", "sdri").reason == "mixture:floored"
     assert row_of(rows, "silent_mixture", "snri").reason == ""
-    assert row_of(rows, "mixture_9ms_shorter", "snri").reason == "mixture:padded"
+    assert row_of(rows, "mixture_9ms_shorter", "snri").reason.startswith("mixture:padded from ")
     assert row_of(rows, "silent_estimate", "si_sdri").reason == "floored"
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 from helpers.browser import chromium, console, needs_chromium, served
 from helpers.site_runs import board_of, make_run, row
-from selenium.webdriver import Chrome
+from selenium.webdriver import ActionChains, Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
@@ -19,7 +21,11 @@ from tsebench.reports.formats.registry import write_board
 from tsebench.reports.leaderboard.assemble import open_board
 from tsebench.reports.site.choose_demo import DemoChoice
 from tsebench.reports.site.demo import write_demo
-from tsebench.reports.site.site import write_site
+from tsebench.reports.site.pages import write_page
+from tsebench.reports.site.players import write_player
+from tsebench.reports.site.site import TrialPage, trial_html, write_site
+from tsebench.reports.site.sounds import Sound
+from tsebench.reports.site.trial_facts import facts_of
 
 pytestmark = [needs_chromium, pytest.mark.filterwarnings("default")]  # selenium's own
 
@@ -237,3 +243,118 @@ def test_players_seek_and_listen_to_keys(driver: Chrome, with_sounds: Path, addr
         player.send_keys(" ")
         wait.until(lambda _: all(paused(driver)))
         assert console(driver) == []
+
+
+def key(driver: Chrome, name: str) -> None:
+    """A key pressed with nothing in focus, as right after the page has opened."""
+    ActionChains(driver).send_keys(name).perform()
+
+
+@pytest.mark.parametrize("where", ["trial", "demo"])
+def test_keys_act_before_the_first_click(driver: Chrome, with_sounds: Path, where: str) -> None:
+    page = "demo/index.html"
+    if where == "trial":
+        page = f"trials/{sorted(path.name for path in (with_sounds / 'trials').iterdir())[0]}"
+    wait = WebDriverWait(driver, 20, poll_frequency=0.05)
+    opened(driver, with_sounds, page)
+    assert driver.execute_script("return document.activeElement === document.body")
+    labels = [one.text for one in driver.find_elements(By.CSS_SELECTOR, "[data-track] kbd")]
+    key(driver, "2")
+    wait.until(lambda _: not paused(driver)[labels.index("2")])
+    key(driver, " ")
+    wait.until(lambda _: all(paused(driver)))
+    assert driver.execute_script("return scrollY") == 0  # a space plays and does not scroll
+    at = position(driver, labels.index("2"))
+    key(driver, Keys.ARROW_RIGHT)
+    wait.until(lambda _: position(driver, labels.index("2")) == pytest.approx(at + 0.5, abs=0.02))
+    assert console(driver) == []
+
+
+def test_keys_of_a_demo_act_on_the_row_of_last_use(driver: Chrome, with_sounds: Path) -> None:
+    wait = WebDriverWait(driver, 20, poll_frequency=0.05)
+    opened(driver, with_sounds, "demo/index.html")
+    rows = driver.find_elements(By.CSS_SELECTOR, "[data-player]")
+    tracks = [len(one.find_elements(By.CSS_SELECTOR, "[data-track]")) for one in rows]
+    rows[1].find_elements(By.CSS_SELECTOR, "[data-pick]")[0].click()
+    wait.until(lambda _: not paused(driver)[tracks[0]])
+    driver.execute_script("document.activeElement.blur()")
+    key(driver, " ")
+    wait.until(lambda _: all(paused(driver)))
+    driver.execute_script("document.activeElement.blur()")
+    key(driver, "1")
+    wait.until(lambda _: not paused(driver)[tracks[0]])
+    key(driver, " ")
+    wait.until(lambda _: all(paused(driver)))
+
+
+def test_the_tenth_track_has_a_key_and_the_list_says_it(driver: Chrome, tmp_path: Path) -> None:
+    """Twelve tracks: 0 plays the tenth, a letter the next; ? opens the list of keys and closes it."""
+    tones = [0.1 * np.sin(0.3 * n * np.arange(4000)).astype(np.float32) for n in range(1, 13)]
+    sounds = [
+        Sound(role="estimate", title=f"net {n}", system=f"net {n}", samples=samples, sample_rate_hz=8000)
+        for n, samples in enumerate(tones, 1)
+    ]
+    board = board_of(tmp_path / "run", rows())
+    (facts,) = facts_of(board, [("set", "t000")], {})
+    page = TrialPage(facts, write_player(sounds, tmp_path), ())
+    write_page(tmp_path, "trials/t.html", trial_html(page, None, None))
+    wait = WebDriverWait(driver, 20, poll_frequency=0.05)
+    opened(driver, tmp_path, "trials/t.html")
+    shown = [one.text for one in driver.find_elements(By.CSS_SELECTOR, "[data-track] kbd")]
+    assert shown == [*"1234567890ab"]
+    for name, place in (("0", 9), ("B", 11)):
+        key(driver, name)
+        wait.until(
+            lambda _, place=place: (
+                driver.find_elements(By.CSS_SELECTOR, "[data-track]")[place].get_attribute("class").endswith("chosen")
+            )
+        )
+    dialog = driver.find_element(By.CSS_SELECTOR, "[data-keys]")
+    assert not dialog.is_displayed()
+    key(driver, "?")
+    wait.until(lambda _: dialog.is_displayed())
+    listed = dialog.text.split("\n")
+    assert listed[listed.index("0") + 1] == "play net 10"
+    assert listed[listed.index("b") + 1] == "play net 12"
+    key(driver, "?")
+    wait.until(lambda _: not dialog.is_displayed())
+    assert console(driver) == []
+
+
+SHIFTS = """
+const done = arguments[0]; let sum = 0;
+new PerformanceObserver((list) => { for (const one of list.getEntries()) sum += one.value; })
+  .observe({ type: "layout-shift", buffered: true });
+setTimeout(() => done(sum), 100);
+"""
+
+
+@pytest.mark.parametrize(("width", "page"), [(1280, "trial"), (400, "trial"), (1280, "demo"), (400, "demo")])
+def test_axes_of_spectrograms_fit_and_nothing_moves(driver: Chrome, with_sounds: Path, width: int, page: str) -> None:
+    path = "demo/index.html"
+    if page == "trial":
+        path = f"trials/{sorted(one.name for one in (with_sounds / 'trials').iterdir())[0]}"
+    size = {"width": width, "height": 1000, "deviceScaleFactor": 1, "mobile": False}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        opened(driver, with_sounds, path)
+        assert driver.execute_async_script(SHIFTS) < 0.001
+        plot = driver.find_element(By.CSS_SELECTOR, ".plot")
+        box, view = plot.rect, plot.find_element(By.CSS_SELECTOR, ".view").rect
+        picture = plot.find_element(By.CSS_SELECTOR, ".spectrum").rect
+        seconds = plot.find_elements(By.CSS_SELECTOR, ".seconds span")
+        khz = plot.find_elements(By.CSS_SELECTOR, ".khz span:not(.unit)")
+        assert [one.text for one in khz][:: 4 if page == "trial" else 2] == ["0", "4"]
+        assert seconds[-1].text.endswith(" s")
+        edges = [(one.rect["x"], one.rect["x"] + one.rect["width"]) for one in seconds]
+        assert all(end <= begin for (_, end), (begin, _) in pairwise(edges))  # none overlaps
+        assert view["x"] - 1 <= edges[0][0]
+        assert edges[-1][1] <= box["x"] + box["width"] + 1
+        heights = [one.rect["y"] + one.rect["height"] / 2 for one in khz]
+        assert heights[0] == pytest.approx(picture["y"] + picture["height"], abs=1.5)
+        assert heights[-1] == pytest.approx(picture["y"], abs=1.5)
+        # Waveform and spectrogram are one above the other.
+        wave = plot.find_element(By.CSS_SELECTOR, ".wave").rect
+        assert (wave["x"], wave["width"]) == (picture["x"], picture["width"])
+    finally:
+        driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})

@@ -21,6 +21,7 @@ from tsebench.reports.formats.registry import write_board
 from tsebench.reports.leaderboard.assemble import open_board
 from tsebench.reports.leaderboard.board import Leaderboard
 from tsebench.reports.site.charts.pareto import charts
+from tsebench.reports.site.charts.track_axes import frequency_ticks, time_ticks
 from tsebench.reports.site.choose_demo import DemoChoice, choose_demo
 from tsebench.reports.site.choose_trials import TrialOrder, choose
 from tsebench.reports.site.demo import write_demo
@@ -209,6 +210,46 @@ def test_a_tone_is_a_line_at_its_frequency() -> None:
     assert grey.max() == 255
     assert abs(int(grey[:, 50].argmax()) - (len(found) - 1 - int(middle.argmax()))) <= 1
     assert np.median(grey) == 0
+
+
+@pytest.mark.parametrize("rate_hz", [8000, 16000, 44100])
+def test_a_picture_is_true_to_its_axes(rate_hz: int) -> None:
+    """An impulse after a third of the time, and a tone at a quarter of the sample rate."""
+    samples = np.zeros(3 * rate_hz, np.float32)
+    samples[rate_hz] = 1.0
+    found = power(samples, sample_rate_hz=rate_hz)
+    assert len(found) == 128
+    energy = found.sum(axis=0)
+    middle_s = 3.0 * (energy @ (np.arange(len(energy)) + 0.5)) / energy.sum() / len(energy)
+    assert middle_s == pytest.approx(1.0, abs=0.004)
+    line = np.cos(np.pi / 2 * np.arange(3 * rate_hz)).astype(np.float32)
+    strongest = int(power(line, sample_rate_hz=rate_hz).mean(axis=1).argmax())
+    assert strongest in {63, 64}
+
+
+def test_ticks_of_tracks() -> None:
+    assert [(tick.label, tick.side) for tick in time_ticks(4.0, about=4)] == [
+        *(("0", "start"), ("1", ""), ("2", ""), ("3", "")),
+        ("4 s", "end"),
+    ]
+    assert [tick.label for tick in time_ticks(0.37, about=4)] == ["0", "0.1", "0.2", "0.3 s"]
+    assert time_ticks(0.0, about=4) == []
+    assert [(tick.place, tick.label) for tick in frequency_ticks(8.0, about=4)] == [
+        *((0.0, "0"), (25.0, "2"), (50.0, "4"), (75.0, "6")),
+        (100.0, "8"),
+    ]
+    assert [tick.label for tick in frequency_ticks(22.05, about=4)] == ["0", "10", "20"]
+
+
+def test_keys_of_tracks(tmp_path: Path) -> None:
+    """0 is the tenth; what makes no sound has none, and tracks after the last letter neither."""
+    heard = [Sound(role="estimate", title=f"s{n}", samples=tone(500.0), sample_rate_hz=RATE_HZ) for n in range(40)]
+    silent = Sound(role="target", title="Target", samples=None, reason="absent")
+    tracks = write_player([heard[0], silent, *heard[1:]], tmp_path).tracks
+    assert [track.key for track in tracks if track.role == "target"] == [""]
+    keys = [track.key for track in tracks if track.role == "estimate"]
+    assert keys[:12] == [*"1234567890ab"]
+    assert keys[35:] == ["z", "", "", "", ""]
 
 
 def test_a_waveform_is_its_envelope() -> None:
