@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 from typer import Argument, Option
 
-from ..core.errors import ConfigError, suggest
+from ..core.errors import ConfigError, TsebenchError, suggest
 from .commands import command
 from .options import Corpus, corpora_of, names_of
 from .output import console, say_files
@@ -48,7 +48,20 @@ AllowIncomplete = Annotated[
     bool, Option("--allow-incomplete", help="Trials that are missing or have a value in one run only do not fail.")
 ]
 Out = Annotated[
-    Path | None, Option(metavar="DIR", help="Folder for compare.md, junit.xml, tables as CSV, and players.")
+    Path | None,
+    Option(
+        metavar="DIR",
+        help="Folder for compare.md, comment.md (the same for a pull request), junit.xml, tables as CSV, and players. "
+        "If the runs cannot be compared, compare.md, comment.md and junit.xml say why.",
+    ),
+]
+LinkBase = Annotated[
+    str,
+    Option(
+        metavar="URL",
+        help="Web address where --out is published: links to players lead there.  "
+        "[default: compare.md links to files next to it, comment.md has no links]",
+    ),
 ]
 
 EXAMPLES = """
@@ -81,29 +94,36 @@ def compare(
     slices: Slices = True,
     allow_incomplete: AllowIncomplete = False,
     out: Out = None,
+    link_base: LinkBase = "",
     corpus: Corpus = None,
 ) -> None:
     """Compare a candidate run with a base run, on the trials of both."""
     from ..reports.compare.compare_runs import CompareOptions, compare_runs
     from ..reports.compare.console import print_comparison
     from ..reports.compare.gates import parse_gates
-    from ..reports.compare.output_files import write_comparison
+    from ..reports.compare.output_files import checked_base, write_comparison, write_refusal
 
-    how = next((name for name in _DECIDE if name == decide), None)
-    if how is None:
-        raise ConfigError(f"unknown --decide {decide!r}{suggest(decide, _DECIDE)}")
-    options = CompareOptions(
-        gates=parse_gates(fail_on or []),
-        decide=how,
-        base_system=base_system,
-        candidate_system=candidate_system,
-        metrics=names_of(metrics),
-        slices=slices,
-        allow_incomplete=allow_incomplete,
-    )
-    comparison = compare_runs(base, candidate, options)
+    try:
+        checked_base(link_base)
+        how = next((name for name in _DECIDE if name == decide), None)
+        if how is None:
+            raise ConfigError(f"unknown --decide {decide!r}{suggest(decide, _DECIDE)}")
+        options = CompareOptions(
+            gates=parse_gates(fail_on or []),
+            decide=how,
+            base_system=base_system,
+            candidate_system=candidate_system,
+            metrics=names_of(metrics),
+            slices=slices,
+            allow_incomplete=allow_incomplete,
+        )
+        comparison = compare_runs(base, candidate, options)
+    except TsebenchError as error:
+        if out is not None:
+            write_refusal(str(error), out)
+        raise
     print_comparison(comparison, console)
     if out is not None:
-        say_files(write_comparison(comparison, out, corpus_dirs=corpora_of(corpus)), out)
+        say_files(write_comparison(comparison, out, corpus_dirs=corpora_of(corpus), link_base=link_base), out)
     if comparison.exit_code:
         raise typer.Exit(comparison.exit_code)

@@ -10,7 +10,18 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from .result import Change, Check, Comparison
-from .summary import HOW, OUTCOMES, headline, outcome_counts, remarks, run_line, trials, value_cells, worst_first
+from .summary import (
+    HOW,
+    OUTCOMES,
+    headline,
+    outcome_counts,
+    p_note,
+    remarks,
+    run_line,
+    trials,
+    value_cells,
+    worst_first,
+)
 
 _SLICES = 10  # that are shown; the files have them all
 _CHECKS = 8  # of one gate that are shown
@@ -40,6 +51,8 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
         _print_gate([check for check in comparison.checks if check.gate == gate], console)
     if comparison.gates:
         console.print(Text(f"a gate fails if {HOW[comparison.decide]}", style="dim"))
+    if note := p_note(comparison):
+        console.print(Text(note, style="dim"))
     for remark in remarks(comparison):
         console.print(Text(f"note: {remark}", style="yellow"))
     style = {0: "bold green", 1: "bold red", 3: "bold red"}[comparison.exit_code]

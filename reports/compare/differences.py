@@ -34,7 +34,7 @@ def changes_of(selections: Sequence[ComparedTrials], settings: Resampling) -> li
     measured = [one.cell.measure(one.mask, settings, family=family) for one in selections]
     adjusted = holm([math.nan if i else m.found.p_value for i, m in zip(same, measured, strict=True)])
     return [
-        _change(one, m, m.found.p_value if i else float(p))
+        _change(one, m, m.found.p_value if i else float(p), n_compared=family)
         for one, m, p, i in zip(selections, measured, adjusted, same, strict=True)
     ]
 
@@ -58,7 +58,7 @@ def sliced(cells: Sequence[PairedStratum], settings: Resampling) -> list[Change]
     return found
 
 
-def _change(selection: ComparedTrials, measured: MeasuredDifference, p_adjusted: float) -> Change:
+def _change(selection: ComparedTrials, measured: MeasuredDifference, p_adjusted: float, *, n_compared: int) -> Change:
     cell, found = selection.cell, measured.found
     return Change(
         system=cell.pair.title,
@@ -84,4 +84,5 @@ def _change(selection: ComparedTrials, measured: MeasuredDifference, p_adjusted:
         ),
         coverage=measured.coverage,
         n_changed=measured.n_changed,
+        n_compared=n_compared,
     )

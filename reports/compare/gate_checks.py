@@ -26,6 +26,7 @@ from .gate_trials import looked_at
 from .gates import Gate
 from .paired_strata import PairedStratum, Resampling
 from .result import Change, Check, Decide, Outcome
+from .summary import corrected_for
 
 _EXACT = 14  # mixtures up to which the test tries all signs
 
@@ -113,8 +114,9 @@ _JUDGES: Mapping[Decide, _Judge] = {"significant": _significant, "mean": _mean, 
 
 
 def _difference_text(change: Change) -> str:
-    """The difference with unit, interval and p-value."""
+    """The difference with unit, interval, and p-value if there is anything to test."""
     found, unit = change.difference, change.metric.unit
     value = f"{number(found.mean, unit, signed=True)} {unit}".strip()
     ends, chance = interval(found.ci_low, found.ci_high, unit, signed=True), p_value(found)
-    return " ".join(part for part in (value, ends, f"({chance})" if chance else "") if part)
+    tested = f"({chance}, {corrected_for(change, 'check')})" if chance and change.n_changed else ""
+    return " ".join(part for part in (value, ends, tested) if part)

@@ -8,7 +8,7 @@ from ..leaderboard.wording import number, plural
 from ..tables.escapes import markdown, markdown_code
 from ..tables.markdown_table import markdown_lines
 from .result import Change, ChangedTrial, Check, Comparison
-from .summary import HOW, OUTCOMES, headline, remarks, run_line, trials, value_cells, worst_first
+from .summary import HOW, OUTCOMES, corrected_for, headline, p_note, remarks, run_line, trials, value_cells, worst_first
 from .worst import named_trials
 
 _SLICES = 15
@@ -16,8 +16,15 @@ _ROWS = 40  # of a table: a comment on GitHub holds 65536 characters
 _MARKS = {0: "✅", 1: "❌", 3: "⚠️"}
 
 
-def comparison_markdown(comparison: Comparison, links: Mapping[ChangedTrial, str] | None = None) -> str:
-    """The comparison as GitHub-flavoured Markdown; `links` lead to the players of trials, relative to the file."""
+def comparison_markdown(
+    comparison: Comparison, links: Mapping[ChangedTrial, str] | None = None, *, players: str = ""
+) -> str:
+    """The comparison as GitHub-flavoured Markdown.
+
+    Args:
+        links: to the players of trials, relative to the file or absolute.
+        players: sentence that says where the players are.
+    """
     mark = _MARKS[comparison.exit_code]
     blocks = [f"### {mark} {markdown(headline(comparison))}"]
     grave = [check for check in comparison.checks if check.outcome != "passed"]
@@ -26,30 +33,37 @@ def comparison_markdown(comparison: Comparison, links: Mapping[ChangedTrial, str
     blocks += [f"- {markdown(remark)}" for remark in remarks(comparison)]
     worse = [change for change in comparison.changes if change.verdict == "worse"]
     if worse:
-        blocks += ["**Significantly worse**", _changes(worse)]
+        blocks += [f"**Significantly worse** ({corrected_for(worse[0], 'difference')})", _changes(worse)]
     if comparison.worst:
-        blocks += [_folded("Trials that got worse most", _trials(named_trials(comparison), links or {}))]
+        shown = _trials(named_trials(comparison), links or {})
+        blocks += [_folded("Trials that got worse most", "\n\n".join(filter(None, [shown, players])))]
     title = f"All {plural(len(comparison.changes), 'difference')} of whole strata"
     if comparison.changes:
         blocks.append(_folded(title, _changes(comparison.changes)))
     slices = [change for change in comparison.slices if change.verdict in ("worse", "better")]
     if slices:
-        shown = worst_first(slices)[:_SLICES]
+        first = worst_first(slices)[:_SLICES]
         title = (
             f"Slices that changed significantly: {len(slices)} of {len(comparison.slices)}"
             f"{f', the worst {_SLICES}' if len(slices) > _SLICES else ''}"
         )
-        blocks.append(_folded(title, _changes(shown)))
+        blocks.append(_folded(title, _changes(first)))
     if comparison.gates:
         rules = ", ".join(markdown_code(str(gate)) for gate in comparison.gates)
         blocks.append(f"Gates: {rules}; one fails if {HOW[comparison.decide]}.")
+    note = p_note(comparison)
     blocks.append(
         f"Base: {markdown(run_line(comparison.base), inline=True)}  \n"
         f"Candidate: {markdown(run_line(comparison.candidate), inline=True)}  "
         f"\nDifferences are candidate − base on paired trials, with {comparison.level:.0%} intervals clustered by "
-        "mixture; p-values are corrected for all of their table (Holm), slices by dimension."
+        f"mixture.{f' {markdown(note)}.' if note else ''}"
     )
     return "\n\n".join(blocks) + "\n"
+
+
+def refusal_markdown(problem: str) -> str:
+    """What a pull request says where two runs could not be compared."""
+    return f"### {_MARKS[3]} Not compared\n\n{markdown(problem)}\n\nThis is no verdict on the candidate.\n"
 
 
 def _checks(checks: Sequence[Check]) -> str:

@@ -54,6 +54,7 @@ class Change:
         candidate: likewise.
         difference: with interval and p-value, adjusted for the table that it stands in.
         n_changed: mixtures with a paired trial whose value is another.
+        n_compared: differences that were tested together, which the adjusted p-value is corrected for.
     """
 
     system: str
@@ -66,6 +67,7 @@ class Change:
     difference: Difference
     coverage: Coverage
     n_changed: int
+    n_compared: int
 
     @property
     def gain(self) -> float:

@@ -13,7 +13,7 @@ OUTCOMES = {"passed": "passed", "failed": "FAILED", "unproven": "unproven", "inc
 _STEPS = {"dB": 1.0, "%": 1.0, "MOS": 0.1, "MOS-LQO": 0.1}
 HOW = {
     "significant": "the mean is beyond the threshold, and p < 0.05 against no change "
-    "(sign-flip test over mixtures, Holm over all checks)",
+    "(sign-flip test over mixtures, Holm over all checks of all gates)",
     "mean": "the mean is beyond the threshold",
     "interval": "the whole interval is beyond the threshold",
 }
@@ -84,6 +84,32 @@ def _one_sided(changes: Sequence[Change]) -> str:
         f"trials with a value in one run only: up to {ours} in the base alone and {theirs} in the "
         f"candidate alone, in a stratum ({systems}; first: {first}); they are in no difference"
     )
+
+
+def corrected_for(change: Change, what: str) -> str:
+    """What a p-value is corrected for: "Holm over 12 checks", or "1 check: no correction"."""
+    count = plural(change.n_compared, what)
+    return f"Holm over {count}" if change.n_compared > 1 else f"{count}: no correction"
+
+
+def p_note(comparison: Comparison) -> str:
+    """Which test the p-values are of, and over what each table corrects them; "" without any."""
+    families = {
+        "the table of whole strata": (comparison.changes, "difference"),
+        "slices": (comparison.slices, "difference"),
+        "gates": ([check.change for check in comparison.checks], "check"),
+    }
+    parts = []
+    for name, (changes, what) in families.items():
+        sizes = sorted({change.n_compared for change in changes if change.n_compared})
+        if sizes:
+            each = plural(sizes[-1], what) if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]} {what}s"
+            parts.append(f"over {each} in {name}{' of one kind' if name == 'slices' else ''}")
+    if not parts:
+        return ""
+    several = "; so one difference may have several" if len(parts) > 1 else ""
+    test = "p-values: sign-flip test over mixtures against no change, corrected (Holm)"
+    return f"{test} {', '.join(parts)}{several}"
 
 
 def worst_first(changes: Iterable[Change]) -> list[Change]:

@@ -68,6 +68,14 @@ def test_a_worse_run_fails_and_can_be_heard(runs: tuple[Path, Path, Dataset], tm
     assert "Enrollment" in page
     markdown = written["compare.md"].read_text(encoding="utf-8")
     assert "[players](listen.html#trial-1)" in markdown
+    comment = written["comment.md"].read_text(encoding="utf-8")
+    assert "](" not in comment
+    assert "Players of these trials: `listen.html`, next to this report's `compare.md`." in comment
+    published = {p.name: p for p in write_comparison(found, tmp_path / "web", link_base="https://ci.org/a b/7/")}
+    for name in ("comment.md", "compare.md"):
+        text = published[name].read_text(encoding="utf-8")
+        assert "[players](https://ci.org/a%20b/7/listen.html#trial-1)" in text
+        assert "next to this report" not in text
     assert all(path.is_relative_to(tmp_path / "out") for path in written.values())
     assert list((tmp_path / "out" / "audio").glob("*.wav"))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -170,9 +171,9 @@ def test_the_xml_follows_the_schema(tmp_path: Path, values: list[float]) -> None
     assert [suite.attrib["id"] for suite in root] == [str(i) for i in range(len(root))]
 
 
-def test_every_gate_and_every_difference_is_a_case(tmp_path: Path) -> None:
+def test_every_case_is_a_check_that_can_fail(tmp_path: Path) -> None:
     found = comparison(tmp_path, "si_sdri<-0.2")
-    gates, dataset = ET.fromstring(junit_xml(found)).findall("testsuite")
+    (gates,) = ET.fromstring(junit_xml(found)).findall("testsuite")
     cases = [(case.attrib["classname"], case.attrib["name"]) for case in gates.iter("testcase")]
     assert cases == [
         ("si_sdri<-0.2", "set · FMQ 1:0 · mixture"),
@@ -184,11 +185,21 @@ def test_every_gate_and_every_difference_is_a_case(tmp_path: Path) -> None:
     message = gates.find(".//failure")
     assert message is not None
     assert message.attrib["message"].startswith("−0.52 dB")
-    assert [case.attrib["name"] for case in dataset.iter("testcase")] == [
-        "set · FMQ 1:0 · net",
-        "set · FMQ 1:0 · gender pair FF · net",
-        "set · FMQ 1:0 · gender pair FM · net",
-    ]
+    out = gates.findtext("system-out") or ""
+    for name in ("set · FMQ 1:0 · net", *(f"set · FMQ 1:0 · gender pair {pair} · net" for pair in ("FF", "FM"))):
+        assert len(re.findall(rf"^si_sdri · {name}: .*, worse$", out, re.MULTILINE)) == 1
+
+
+@pytest.mark.parametrize("gates", [(), ("si_sdri<-0.2", "si_sdri<-0.2@gender_pair=FF")])
+def test_no_case_passes_whatever_happens(tmp_path: Path, gates: tuple[str, ...]) -> None:
+    """Values that drop a lot, and trials that are lost, make every case fail; what cannot fail is none."""
+    dropped = comparison(tmp_path / "a", *gates, name="mixture-like", candidate=[x - 20 for x in BASE[:-1]])
+    root = ET.fromstring(junit_xml(dropped))
+    sound = [c.attrib["name"] for c in root.iter("testcase") if c.find("failure") is None and c.find("error") is None]
+    assert all(name.endswith("· mixture") for name in sound)  # which did not change
+    assert len(list(root.iter("testcase"))) == (5 if gates else 1)
+    allowed = comparison(tmp_path / "b", name="x", candidate=BASE[:-1], allow_incomplete=True)
+    assert not list(ET.fromstring(junit_xml(allowed)).iter("testcase"))
 
 
 def test_what_is_incomplete_is_an_error_or_allowed(tmp_path: Path) -> None:
@@ -198,7 +209,7 @@ def test_what_is_incomplete_is_an_error_or_allowed(tmp_path: Path) -> None:
     found = comparison(tmp_path / "b", candidate=BASE[:-1], allow_incomplete=True)
     root = ET.fromstring(junit_xml(found))
     assert not list(root.iter("error"))
-    assert len(list(root.iter("skipped"))) == 1
+    assert "trials with a value in one run only" in str(root.findtext(".//system-out"))
 
 
 def test_tables_hold_the_numbers(tmp_path: Path) -> None:
@@ -225,6 +236,67 @@ def test_remark_on_versions_that_differ(tmp_path: Path) -> None:
     runs = [make_run(tmp_path / "base", rows_of(BASE)), make_run(tmp_path / "cand", rows_of(WORSE), newer)]
     text = printed(compare_runs(runs[0], runs[1], CompareOptions()))
     assert "versions differ: pesq unknown → 0.0.4, tsebench 0.1.0 → 0.2.0" in text
+
+
+def test_every_p_value_says_what_it_is_corrected_for(tmp_path: Path) -> None:
+    noise = np.random.default_rng(1).normal(-0.3, 0.9, size=40)
+    values = [x + float(e) for x, e in zip(BASE, noise, strict=True)]
+    found = comparison(tmp_path, "si_sdri<-0.1", "si_sdri<-0.1@gender_pair=FF", candidate=values)
+    table, check = found.changes[0], next(c.change for c in found.checks if c.change.system == "net")
+    assert (table.n_compared, check.n_compared) == (1, 2)
+    assert {change.n_compared for change in found.slices} == {2}
+    assert table.difference.p_value == check.difference.p_value
+    assert check.difference.p_adjusted > table.difference.p_adjusted  # the same difference, in two families
+    note = (
+        "p-values: sign-flip test over mixtures against no change, corrected (Holm) over 1 difference in the table of "
+        "whole strata, over 2 differences in slices of one kind, over 2 checks in gates; so one difference may have "
+        "several"
+    )
+    for text in (printed(found), plain_text(comparison_markdown(found)), junit_xml(found)):
+        assert note in " ".join(text.split())
+    assert "Holm over 2 checks)" in " ".join(printed(found).split())
+    assert re.search(r"p-value: 0\.\d+; 0\.\d+ after correction \(Holm over 2 checks\)", junit_xml(replaced(found)))
+    written = write_comparison(found, tmp_path / "out")
+    frames = {path.stem: pd.read_csv(path) for path in written if path.suffix == ".csv"}
+    assert set(frames["checks"]["n_compared"]) == {2}
+    assert frames["changes"].loc[0, "n_compared"] == 1
+
+
+def replaced(found: Comparison) -> Comparison:
+    """The comparison with every check failed, so that JUnit has its details."""
+    return replace(found, checks=tuple(replace(check, outcome="failed") for check in found.checks))
+
+
+def test_a_comment_has_no_links_that_lead_nowhere(tmp_path: Path) -> None:
+    found = comparison(tmp_path, "si_sdri<-0.2")
+    write_comparison(found, tmp_path / "out")
+    text = (tmp_path / "out" / "comment.md").read_text()
+    assert "](" not in text
+    assert "There are no players: they need `keep_estimates: true` in both runs." in text
+    assert "There are no players" not in (tmp_path / "out" / "compare.md").read_text()
+
+
+@pytest.mark.parametrize("base", ["listen", "ftp://x/y", "https://", "https://x/y?z=1", "file:///tmp", "x y"])
+def test_a_link_base_is_a_web_address(base: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = str(make_run(tmp_path / "base", rows_of(BASE)))
+    assert run(folder, folder, "--link-base", base) == 2
+    assert f"--link-base {base!r} is no web address of a folder" in capsys.readouterr().err
+
+
+def test_what_cannot_be_compared_is_reported_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    base = str(make_run(tmp_path / "base", rows_of(BASE)))
+    out = tmp_path / "out"
+    assert run(base, base, "--fail-on", "wer>+1", "--out", str(out)) == 2
+    error = capsys.readouterr().err
+    assert "unknown metric 'wer'" in error
+    for name in ("compare.md", "comment.md"):
+        text = (out / name).read_text()
+        assert text.startswith("### ⚠️ Not compared\n")
+        assert "unknown metric 'wer'" in plain_text(text)
+    root = ET.fromstring((out / "junit.xml").read_text())
+    check_junit(root)
+    (problem,) = root.iter("error")
+    assert "unknown metric 'wer'" in problem.attrib["message"]
 
 
 def run(*arguments: str) -> int:
