@@ -30,6 +30,7 @@ from .worker import READY, read_frame, write_frame
 TIME_LIMIT_S = 120.0
 START_TRIES = 3
 MAX_REPLY = 1 << 26
+_OF_THE_SCRIPT = b"__main__"
 _SERVE = "from tsebench.bench.scoring.worker import serve; serve()"
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
@@ -85,7 +86,7 @@ class FilePool:
                 self._threads.submit(self._run, partial(float, 0.0))
 
     def submit(self, job: Job) -> Future[Outcome]:
-        """Do one job, which gives a value or an outcome and can be pickled.
+        """Do one job, which gives a value or an outcome and can be pickled; here if its code is the calling script's.
 
         The future raises only if no worker can be started, three times in a row.
         """
@@ -100,6 +101,8 @@ class FilePool:
             payload = pickle.dumps(job, protocol=pickle.HIGHEST_PROTOCOL)
         except (pickle.PicklingError, AttributeError, TypeError, RecursionError) as error:
             return raised(error)  # the metric cannot be sent to a worker
+        if _OF_THE_SCRIPT in payload:  # a class of the calling script or notebook, which a worker could not import
+            return attempt(job)
         outcome = self._call(payload)
         if _crashed(outcome) and not self._dropped:
             outcome = self._call(payload)

@@ -103,12 +103,14 @@ class Scores(Results):
     Attributes:
         system: name of what was scored.
         unpaired: estimates that have no reference, and were left out.
-        variants: every variant of the metrics with its mean, if they were asked for; see `tsebench score --variants`.
+        variants: every variant of the metrics with its mean, where these are wanted; see `tsebench score --variants`.
+        claims: for each claimed number, one line on what comes nearest.
     """
 
     system: str
     unpaired: tuple[str, ...] = ()
     variants: pd.DataFrame | None = field(default=None, compare=False)
+    claims: tuple[str, ...] = ()
 
     @cached_property
     def values(self) -> Mapping[str, float]:

@@ -20,7 +20,7 @@ from ...bench.scoring.plan import MetricSpec
 from ...core.errors import ConfigError, python_words
 from ...core.progress import on_terminal
 from ...datasets.signals.arrays import Signal
-from ..terminal.variants import write_variants
+from ..terminal.variants import claim_lines, write_variants
 from .results import Scores
 
 __all__ = ["score"]
@@ -71,7 +71,7 @@ def score(
         jobs: processes for metrics such as PESQ and STOI.
 
     Returns:
-        `values` (means by metric), rows, leaderboard and record; a notebook shows the leaderboard.
+        `values` (means by metric), rows, leaderboard, variants and claims; a notebook shows the leaderboard.
 
     Raises:
         ConfigError: roles are missing or do not fit each other, or a metric or option is wrong.
@@ -84,6 +84,7 @@ def score(
     one = {"estimate": estimate, "reference": reference, "mixture": mixture, "transcript": transcript}
     many = {"estimates": estimates, "references": references, "mixtures": mixtures, "transcripts": transcripts}
     roles = _roles(one, many)
+    notes: list[str] = []
     with TemporaryDirectory(prefix="tsebench-") as place:
         temporary = Path(place)
         folders = {
@@ -101,6 +102,7 @@ def score(
             device=device,
             jobs=jobs,
             progress=on_terminal(),
+            say=notes.append,
         )
         with python_words(str(temporary)):
             done = score_folders(
@@ -109,7 +111,7 @@ def score(
                 mixtures=folders.get("mixtures"),
                 options=how,
             )
-            found = _variants(done, specs, claims, how) if variants or claims else None
+            table, lines = _variants(done, specs, claims, how) if variants or claims else (None, ())
         return Scores(
             record=done.record,
             rows=read_rows(folder),
@@ -118,7 +120,9 @@ def score(
             out=None if out is None else folder,
             system=system,
             unpaired=done.unpaired,
-            variants=found,
+            variants=table,
+            claims=lines,
+            notes=tuple(notes),
         )
 
 
@@ -166,12 +170,19 @@ def _claims(claimed: str | Mapping[str, float] | None) -> tuple[ClaimedNumber, .
 
 def _variants(
     done: FolderScores, specs: Sequence[MetricSpec], claims: Sequence[ClaimedNumber], how: ScoreOptions
-) -> pd.DataFrame:
-    """Table of all variants, which is written to the run folder, too."""
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Table of all variants, which is written to the run folder, too, and a line on each claim."""
     wer = word_error_rate(specs, done.device) if how.transcripts else None
     scores = score_variants(
-        done.files, system=how.system, device=done.device, wer=wer, jobs=how.jobs, progress=how.progress
+        done.files,
+        system=how.system,
+        device=done.device,
+        wer=wer,
+        known=done.rows,
+        known_of_mixture=done.mixture_rows,
+        jobs=how.jobs,
+        progress=how.progress,
     )
-    path = write_variants(scores, [nearest(scores, claim) for claim in claims], how.out)
-    table = pd.read_csv(path, keep_default_na=True)
-    return table[table["system"] == how.system].reset_index(drop=True)
+    matches = [nearest(scores, claim) for claim in claims]
+    table = pd.read_csv(write_variants(scores, matches, how.out))
+    return table[table["system"] == how.system].reset_index(drop=True), claim_lines(matches)

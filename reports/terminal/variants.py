@@ -56,6 +56,11 @@ def print_variants(scores: VariantScores, matches: Sequence[Match], console: Con
         console.print(text, soft_wrap=True)
 
 
+def claim_lines(matches: Sequence[Match]) -> tuple[str, ...]:
+    """What comes nearest to each claim, in one line each."""
+    return tuple(_match_text(match).plain for match in matches)
+
+
 def write_variants(scores: VariantScores, matches: Sequence[Match], out: Path) -> Path:
     """Write `variants.csv` at full precision; the lines of other systems in it stay.
 

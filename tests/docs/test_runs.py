@@ -18,6 +18,7 @@ NOT_RUN = {
     "my_model.md": "needs the reader's network",
     "other_toolkits.md": "needs a public checkpoint",
     "mlflow.md": "needs an MLflow store",
+    "notebook.md": "its blocks follow each other, see test_notebook_page.py",
 }
 """Pages whose Python is compiled only, and why."""
 

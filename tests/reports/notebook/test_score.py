@@ -119,6 +119,7 @@ def test_variants_and_claims() -> None:
     assert scores.variants is not None
     assert {"sdr", "si_sdr", "snr", "snr_swapped", "pesq_nb", "estoi"} <= set(scores.variants["variant"])
     assert scores.variants["claimed"].dropna().tolist() == ["snr=20.0"]
+    assert "claimed snr=20.0" in scores.claims[0]
 
 
 def test_an_estimate_that_is_not_finite_is_a_failed_row() -> None:
