@@ -28,6 +28,7 @@ def build(
     jobs: Threads = 2,
     allow_missing: AllowMissing = False,
     corpus: options.Corpus = None,
+    settings: options.Settings = None,
 ) -> None:
     """Build benchmark sets as recipes; mixtures are rendered when they are read."""
     from ..core.allocator import keep_freed_memory
@@ -40,7 +41,7 @@ def build(
     keep_freed_memory()
     dirs = corpus_dirs(options.corpora_of(corpus))
     progress = on_console(console)
-    for dataset_config in load_dataset_configs(config):
+    for dataset_config in load_dataset_configs(config, settings or ()):
         folder = out / dataset_config.name
         dataset = build_set(
             dataset_config, folder, corpus_dirs=dirs, jobs=jobs, allow_missing=allow_missing, progress=progress

@@ -18,15 +18,16 @@ ONLY = "signal"
 """Name of the trial of one signal alone."""
 
 
-def folder_of_signals(signals: Any, folder: Path, role: str, sample_rate_hz: int | None) -> Path:
+def folder_of_signals(signals: Any, folder: Path, role: str, sample_rate_hz: int | None, *, mono: bool = False) -> Path:
     """The folder that is named, or `folder` with the signals as float32 wav files.
 
     Args:
         role: "estimates", "references" or "mixtures", for messages.
         sample_rate_hz: of arrays; files have their own.
+        mono: refuse a single signal with several channels; among several signals it is a failed row.
 
     Raises:
-        ConfigError: it is neither a folder nor signals, or a name cannot be a file's.
+        ConfigError: it is neither a folder nor signals, a name cannot be a file's, or a single signal is not mono.
         AudioError: a file cannot be read.
         OutputError: the folder cannot be written.
     """
@@ -37,6 +38,11 @@ def folder_of_signals(signals: Any, folder: Path, role: str, sample_rate_hz: int
         what = f"{role}[{name!r}]" if name != ONLY else role.removesuffix("s")
         # What is not finite in an estimate is a failed row, as in a file.
         samples, rate = samples_of(signal, what, sample_rate_hz, finite=role != "estimates")
+        if mono and name == ONLY and len(samples) > 1:
+            raise ConfigError(
+                f"{what} has {len(samples)} channels where mono is needed; add channel=0 ... {len(samples) - 1}, or "
+                "channel='mean'"
+            )
         path = folder / f"{name}.wav"
         make_folder(path.parent)
         write(path, samples, rate)

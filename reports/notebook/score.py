@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from ...bench.folders.channels import FOLDERS, Channel, Channels, channels_of
 from ...bench.folders.claimed_numbers import ClaimedNumber, claims_of, nearest
 from ...bench.folders.score import FolderScores, ScoreOptions, score_folders
 from ...bench.folders.signals import ONLY, Signals, folder_of_signals
@@ -39,7 +40,7 @@ def score(
     sample_rate_hz: int | None = None,
     metrics: MetricsLike | None = None,
     options: Mapping[str, Mapping[str, Any]] | Sequence[str] = (),
-    channel: int | None = None,
+    channel: Channel | str | Mapping[str, Channel] = None,
     variants: bool = False,
     claimed: str | Mapping[str, float] | None = None,
     system: str = "estimates",
@@ -62,7 +63,8 @@ def score(
         metrics: "si_sdr,pesq", or a list of names and specs with options; by default sdr, si_sdr and snr, or their
             improvements where there are mixtures.
         options: settings by metric, {"wer": {"backend": "pocketsphinx"}} or ["wer.backend=pocketsphinx"].
-        channel: channel (from 0) of signals with several; None refuses them.
+        channel: channel (from 0) of signals with several, or "mean"; by role {"estimates": 1, "mixtures": "mean"}. None
+            refuses them.
         variants: also compute every variant of the metrics that papers give under one name.
         claimed: a paper's numbers, {"si_sdr": 15.2} or "si_sdr=15.2"; marks the nearest variant of each in `variants`.
         system: name of what is scored.
@@ -80,7 +82,7 @@ def score(
     """
     specs = with_options(metrics_of(metrics), options)
     with python_words():
-        claims = _claims(claimed)
+        claims, channels = _claims(claimed), _channels(channel)
     one = {"estimate": estimate, "reference": reference, "mixture": mixture, "transcript": transcript}
     many = {"estimates": estimates, "references": references, "mixtures": mixtures, "transcripts": transcripts}
     roles = _roles(one, many)
@@ -88,9 +90,9 @@ def score(
     with TemporaryDirectory(prefix="tsebench-") as place:
         temporary = Path(place)
         folders = {
-            role: folder_of_signals(given, temporary / role, role, sample_rate_hz)
+            role: folder_of_signals(given, temporary / role, role, sample_rate_hz, mono=channels.of(role) is None)
             for role, given in roles.items()
-            if role != "transcripts"
+            if role in FOLDERS
         }
         folder = temporary / "scores" if out is None else Path(out).expanduser()
         how = ScoreOptions(
@@ -98,7 +100,7 @@ def score(
             metrics=specs,
             transcripts=_table(roles.get("transcripts"), temporary / "transcripts.csv"),
             system=system,
-            channel=channel,
+            channel=channels,
             device=device,
             jobs=jobs,
             progress=on_terminal(),
@@ -159,6 +161,12 @@ def _table(transcripts: object, path: Path) -> Path | None:
         table.writerow(["name", "text"])
         table.writerows(transcripts.items())
     return path
+
+
+def _channels(channel: Channel | str | Mapping[str, Channel]) -> Channels:
+    if isinstance(channel, Mapping):
+        channel = ",".join(f"{role}={each}" for role, each in channel.items())
+    return channels_of(channel)
 
 
 def _claims(claimed: str | Mapping[str, float] | None) -> tuple[ClaimedNumber, ...]:

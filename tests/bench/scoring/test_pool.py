@@ -7,6 +7,7 @@ import math
 import os
 import shutil
 import signal
+import sys
 import time
 from concurrent.futures import Future
 from functools import partial
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tsebench.bench.metrics.protocol import FileMetric
+from tsebench.bench.metrics.protocol import FileMetric, MetricInfo
 from tsebench.bench.metrics.registry import load_metric
 from tsebench.bench.outcome import Outcome
 from tsebench.bench.scoring import pool as pool_module
@@ -269,3 +270,23 @@ def test_registered_metrics_can_cross_to_a_worker() -> None:
             outcomes.append(future.result())
     assert outcomes[0] == outcomes[1]
     assert outcomes[0].status == "ok"
+
+
+class OfTheScript:
+    """A metric as a script or notebook defines it."""
+
+    info = MetricInfo(name="of_the_script")
+
+    def signature(self, sample_rate_hz: int) -> str:
+        return f"of_the_script|{sample_rate_hz}"
+
+    def compute_file(self, *, estimate: Any, reference: Any, sample_rate_hz: int) -> float:
+        return float(os.getpid())
+
+
+def test_a_class_of_the_script_is_used_in_its_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(OfTheScript, "__module__", "__main__")
+    monkeypatch.setattr(sys.modules["__main__"], "OfTheScript", OfTheScript, raising=False)
+    job = partial(OfTheScript().compute_file, estimate=None, reference=None, sample_rate_hz=8000)
+    with FilePool(1) as pool:
+        assert pool.submit(job).result() == Outcome(value=float(os.getpid()), status="ok")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -166,3 +168,38 @@ def test_results_are_shown_and_reported(dataset: Dataset) -> None:
     with pytest.raises(tsebench.UnknownNameError, match="unknown report 'pdf'"):
         results.report(formats="pdf")
     assert repr(results.record).startswith("<run mixture-silence_on_mini_sounds (")
+
+
+SCRIPT = """
+import tsebench
+from tsebench.bench.metrics.protocol import MetricInfo
+
+@tsebench.register_metric("peak")
+class Peak:
+    info = MetricInfo(name="peak")
+    def signature(self, sample_rate_hz):
+        return "peak|1"
+    def compute_file(self, *, estimate, reference, sample_rate_hz):
+        return float(abs(estimate).max())
+
+class Half:
+    def extract(self, batch):
+        return tsebench.Extraction(estimate=0.5 * batch.mixture[:, 0])
+
+@tsebench.register_system("registered")
+class Registered(Half):
+    def __init__(self, *, device="cpu"):
+        self.card = tsebench.SystemCard(name="registered", family="discriminative", description="half")
+
+results = tsebench.evaluate([Half(), "registered"], datasets="sets/mini_sounds", metrics="peak,stoi", jobs=2)
+failed = results.rows[results.rows["status"] == "failed"]
+assert failed.empty, failed[["system", "metric", "reason"]]
+"""
+
+
+def test_a_script_on_standard_input_needs_no_main_guard(dataset: Dataset, tmp_path: Path) -> None:
+    tsebench.build("mini_sounds", out=tmp_path / "sets", settings={**SMALL, "params.count": 1})
+    done = subprocess.run(
+        [sys.executable, "-"], input=SCRIPT, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -106,10 +106,15 @@ def test_folders_as_on_the_command_line_with_a_run_folder(tmp_path: Path) -> Non
 
 def test_a_channel_of_several() -> None:
     stereo = np.stack([NOISE, ESTIMATE])
-    with pytest.raises(tsebench.ConfigError, match=r"^'estimates/signal.wav' has 2 channels .* channel= 0"):
+    with pytest.raises(tsebench.ConfigError, match=r"^estimate has 2 channels .* add channel=0 \.\.\. 1"):
         tsebench.score(estimate=stereo, reference=REFERENCE, sample_rate_hz=RATE)
     scores = tsebench.score(estimate=stereo, reference=REFERENCE, sample_rate_hz=RATE, channel=1, metrics="snr", jobs=1)
     assert scores.values["snr"] == pytest.approx(snr(ESTIMATE, REFERENCE), abs=1e-6)
+    by_role = {"estimates": 1, "references": "mean"}
+    both = tsebench.score(
+        estimate=stereo, reference=[REFERENCE] * 2, sample_rate_hz=RATE, channel=by_role, metrics="snr", jobs=1
+    )
+    assert both.values["snr"] == pytest.approx(snr(ESTIMATE, REFERENCE), abs=1e-6)
 
 
 def test_variants_and_claims() -> None:
@@ -137,7 +142,7 @@ def test_an_estimate_that_is_not_finite_is_a_failed_row() -> None:
         ({"estimates": ESTIMATE, "references": REFERENCE}, r"array of shape \[8000\]; give estimate= for one signal"),
         ({"estimates": 3, "references": REFERENCE}, "neither a folder nor signals"),
         ({"estimate": ESTIMATE, "reference": REFERENCE[: RATE // 2] * np.nan}, "reference holds NaN"),
-        ({"estimate": ESTIMATE, "reference": REFERENCE, "mixture": MIXTURE[:4000]}, "^mixture 'mixtures/signal.wav'"),
+        ({"estimate": ESTIMATE, "reference": REFERENCE, "channel": {"estimate": 1}}, "did you mean 'estimates'"),
         ({"estimate": ESTIMATE, "reference": REFERENCE, "metrics": "si_sdrr"}, "did you mean 'si_sdr'"),
         ({"estimate": ESTIMATE, "reference": REFERENCE, "metrics": 3}, "3 is not the name of a metric"),
         ({"estimate": ESTIMATE, "reference": REFERENCE, "options": {"wer": {}}}, "metrics= does not name"),
