@@ -14,8 +14,16 @@ from .commands import command
 from .options import names_of
 from .output import FORMATS, console, report_run, say
 
-Estimates = Annotated[Path, Option(metavar="DIR", help="Estimates: one file for each reference.")]
-References = Annotated[Path, Option(metavar="DIR", help="The targets; files pair by name without suffix.")]
+Estimates = Annotated[
+    list[Path],
+    Option(metavar="DIR", help="Estimates: one file for each reference; with --permutation, once for each output."),
+]
+References = Annotated[
+    list[Path],
+    Option(
+        metavar="DIR", help="The targets; files pair by name without suffix. With --permutation, once for each target."
+    ),
+]
 Out = Annotated[Path, Option(metavar="DIR", help="Run folder, for the rows and the report.")]
 Mixtures = Annotated[Path | None, Option(metavar="DIR", help="Inputs of the system; needed for improvements.")]
 Metrics = Annotated[
@@ -36,6 +44,15 @@ MetricOption = Annotated[
 Transcripts = Annotated[
     Path | None,
     Option(metavar="CSV", help="Transcripts of the references for wer: columns name (without suffix) and text."),
+]
+Permutation = Annotated[
+    str | None,
+    Option(
+        metavar="NAME",
+        help="Several outputs for each mixture: si_sdr takes the assignment to its references with the best mean "
+        "SI-SDR (a separator's outputs have no order), none takes them in the order given. "
+        "One folder stands for its sub-folders.",
+    ),
 ]
 Title = Annotated[str, Option(metavar="NAME", help="Name of the system in the report.")]
 Channel = Annotated[
@@ -66,6 +83,9 @@ Examples:
       --metrics sdri,pesq,estoi --system mine --out runs/mine
   tsebench score --estimates est --references ref --mixtures mix \\
       --claimed si_sdr=15.2,pesq=3.1 --out runs/mine
+  tsebench score --estimates out/s1 --estimates out/s2 \\
+      --references ref/s1 --references ref/s2 --mixtures mix \\
+      --permutation si_sdr --out runs/separator
 
 A second system that is scored into the same --out joins the leaderboard.
 """
@@ -80,6 +100,7 @@ def score(
     metrics: Metrics = "",
     option: MetricOption = None,
     transcripts: Transcripts = None,
+    permutation: Permutation = None,
     system: Title = "estimates",
     channel: Channel = None,
     device: options.Device = "auto",
@@ -105,6 +126,7 @@ def score(
         transcripts=transcripts,
         system=system,
         channel=channels_of(channel),
+        permutation=permutation,
         device=device,
         jobs=jobs,
         progress=progress,

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
+from torch.nn import functional as F
 
 from ...core.errors import AudioError
 from ...datasets.signals.audio import info, read_mono
@@ -43,6 +44,9 @@ class FileSet:
         self.files = self.card = files
         self.lost = {key: f"reference:{reason}" for key, reason in files.faults.references.items()}
         self.unmixed = dict(files.faults.mixtures)
+        self._trials_of: dict[str, list[str]] = {}
+        for key in files.keys:
+            self._trials_of.setdefault(files.mixture_of(key), []).append(key)
         alone = Condition(n_active=1, n_inactive=0)
         self.trials = tuple(
             Trial(
@@ -60,21 +64,35 @@ class FileSet:
         return len(self.trials)
 
     def __getitem__(self, index: int) -> tuple[Query, Truth]:
-        """Query and truth of one trial; mixture − reference counts as the interferer."""
+        """Query and truth of one trial."""
         files, key = self.files, self.files.keys[index]
         reference = self._read("references", key, self.lost, prefix="reference:")
         mixture = None if reference is None else self._read("mixtures", key, self.unmixed)
         if reference is None:
             reference = torch.zeros(1)
-        interferers = reference.new_zeros(0, len(reference))
-        if mixture is not None:
-            shorter = min(len(mixture), len(reference))
-            interferers = (mixture[:shorter] - reference[:shorter])[None]
         signal = (reference if mixture is None else mixture)[None]
         query = Query(id=key, mixture=signal, sample_rate_hz=files.sample_rate_hz, clues=Clues())
         return query, Truth(
-            target=reference[None], interferers=interferers, active_classes=(), transcript=files.transcripts.get(key)
+            target=reference[None],
+            interferers=self._interferers(key, reference, mixture),
+            active_classes=(),
+            transcript=files.transcripts.get(key),
         )
+
+    def _interferers(self, key: str, reference: torch.Tensor, mixture: torch.Tensor | None) -> torch.Tensor:
+        """Other sources [S, T]: the other references of the mixture, and what is left of it without all references."""
+        length = len(reference)
+        others = [self._read("references", other, self.lost, prefix="reference:") for other in self._others(key)]
+        found = [_fitted(other, length) for other in others if other is not None]
+        if mixture is not None:
+            shorter = min(len(mixture), length)
+            rest = mixture[:shorter] - reference[:shorter] - sum(other[:shorter] for other in found)
+            found.append(_fitted(rest, length))
+        return torch.stack(found) if found else reference.new_zeros(0, length)
+
+    def _others(self, key: str) -> list[str]:
+        """Other trials of the same mixture."""
+        return [other for other in self._trials_of[self.files.mixture_of(key)] if other != key]
 
     def answers(self, folder: Folder, *, identity: str = "") -> FileAnswers:
         """The files of one folder as answers; `identity` as in `FileAnswers`."""
@@ -92,6 +110,10 @@ class FileSet:
         except AudioError as error:
             faults[key] = prefix + unreadable(error, path, key)
             return None
+
+
+def _fitted(signal: torch.Tensor, length: int) -> torch.Tensor:
+    return F.pad(signal, (0, length - len(signal)))
 
 
 class FileAnswers:

@@ -51,6 +51,10 @@ class PairedFiles:
         faults: why files are not scored.
         mixture_ids: of trials that share a mixture with others.
         unpaired: estimates that have no reference, and are left out.
+        permutation: how estimates are assigned to the references of a mixture, "" if by name.
+        outputs: name of the assigned output by trial.
+        left_out: outputs beyond the references of their mixture.
+        reordered: mixtures whose outputs are in another order than the references.
     """
 
     keys: tuple[str, ...]
@@ -66,7 +70,21 @@ class PairedFiles:
     faults: FileFaults = field(default_factory=FileFaults)
     mixture_ids: Mapping[str, str] = field(default_factory=dict)
     unpaired: tuple[str, ...] = ()
+    permutation: str = ""
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
+    reordered: tuple[str, ...] = ()
     name: str = DATASET
+
+    @property
+    def mixture_names(self) -> tuple[str, ...]:
+        """Ids of the mixtures, in the order of the trials."""
+        return tuple(dict.fromkeys(map(self.mixture_of, self.keys)))
+
+    @property
+    def signature_end(self) -> str:
+        """What the permutation adds to the signature of every metric."""
+        return f"|perm:{self.permutation}" if self.permutation else ""
 
     def mixture_of(self, key: str) -> str:
         """Id of the mixture of a trial."""

@@ -28,9 +28,11 @@ from ..scoring.cache import ScoreCache, default_cache_dir
 from ..scoring.needs import OF_FILES, Given, Offer, check_needs
 from ..scoring.plan import MetricPlan, MetricSpec, plan_metrics
 from ..scoring.pool import FilePool
-from .channels import Channel, Channels
+from .assignment import assign
+from .channels import Channel, Channels, channels_of
 from .file_set import FileSet
-from .paired_files import DATASET, PairedFiles, pair_folders
+from .outputs import Paths, list_files
+from .paired_files import DATASET, PairedFiles, paired
 
 _DEVICE_CHUNK = 256  # trials that are scored at once on a GPU: enough to keep it busy
 _MIXTURE = "mixture"
@@ -46,6 +48,7 @@ class ScoreOptions:
         metrics: energy metrics, or their improvements where there are mixtures, if empty.
         channel: channel of files with several, by folder, see `channels_of`; None makes such a file a failed row.
         transcripts: CSV file with the columns `name` (of the reference, without suffix) and `text`.
+        permutation: for several outputs of each mixture, see `outputs.PERMUTATIONS`; None: one folder, paired by name.
     """
 
     out: Path
@@ -53,6 +56,7 @@ class ScoreOptions:
     transcripts: Path | None = None
     system: str = "estimates"
     channel: Channels | Channel | str = None
+    permutation: str | None = None
     device: str = "auto"
     jobs: int = 2
     cache: Path | None = None
@@ -80,8 +84,11 @@ class FolderScores:
     mixture_rows: tuple[ScoreRow, ...] = field(default=(), repr=False)
 
 
-def score_folders(*, estimates: Path, references: Path, mixtures: Path | None, options: ScoreOptions) -> FolderScores:
+def score_folders(*, estimates: Paths, references: Paths, mixtures: Path | None, options: ScoreOptions) -> FolderScores:
     """Score every reference against the estimate of the same name: a run whose answers are files.
+
+    With a permutation, `estimates` and `references` are several folders each, or one with sub-folders: one for each
+    output and each reference of a mixture, such as s1 and s2.
 
     A file that is missing, unreadable or not finite, or of another length, rate or number of channels, is a failed row
     with the reason. Without its mixture a trial lacks its improvements alone.
@@ -94,12 +101,12 @@ def score_folders(*, estimates: Path, references: Path, mixtures: Path | None, o
     device = resolve_device(options.device)
     choices = options.metrics or (("sdri", "si_sdri", "snri") if mixtures else ("sdr", "si_sdr", "snr"))
     plan = plan_metrics(choices, context=MetricContext(device=device))
-    check_needs([(plan, _offer(mixtures, options.transcripts))], fixes=OF_FILES)
+    check_needs([(plan, _offer(mixtures, options))], fixes=OF_FILES)
     with FilePool(options.jobs, notify=options.say) as pool, ExitStack() as stack:
         if plan.of_files:
             pool.start()  # the workers import their packages while headers are compared
             stack.enter_context(spared_threads(options.jobs))
-        files = pair_folders(estimates, references, mixtures, channel=options.channel, transcripts=options.transcripts)
+        files = _paired(estimates, references, mixtures, options)
         record = _record(files, options, plan, device)
         make_folder(options.out / "rows")
         trials = FileSet(files)
@@ -145,20 +152,39 @@ def _score(
     if evaluation.plan.reference_values:
         references = trials.answers("references", identity=digest("files", "reference", fingerprint))
         scores.score_references(references, chunks)
+    end = trials.files.signature_end
     # Not cached: `score` has no --fresh, which the author of a metric would need.
-    rows = [row for part in scores.rows(options.system, trials.answers("estimates"), chunks) for row in part.rows]
+    parts = scores.rows(options.system, trials.answers("estimates"), chunks)
+    rows = [_told_apart(row, trials.files) for part in parts for row in part.rows]
     if not trials.files.mixtures:
         return rows, []
-    return rows, [row for part in scores.rows(_MIXTURE, mixtures, chunks) for row in part.rows]
+    # A mixture is one output for all references, so that every assignment gives the same values.
+    of_mixtures = scores.rows(_MIXTURE, mixtures, chunks)
+    return rows, [replace(row, signature=row.signature + end) for part in of_mixtures for row in part.rows]
 
 
-def _offer(mixtures: Path | None, transcripts: Path | None) -> Offer:
+def _told_apart(row: ScoreRow, files: PairedFiles) -> ScoreRow:
+    """The row with the permutation in its signature, and the assigned output as a tag."""
+    if not files.permutation:
+        return row
+    output = files.outputs.get(row.trial_id)
+    tags = {**row.tags, "output": output} if output else row.tags
+    return replace(row, signature=row.signature + files.signature_end, tags=tags)
+
+
+def _paired(estimates: Paths, references: Paths, mixtures: Path | None, options: ScoreOptions) -> PairedFiles:
+    listed = list_files(estimates, references, mixtures, permutation=options.permutation)
+    files = paired(listed, channels=channels_of(options.channel), transcripts=options.transcripts)
+    return assign(files, progress=options.progress) if options.permutation == "si_sdr" else files
+
+
+def _offer(mixtures: Path | None, options: ScoreOptions) -> Offer:
     """What the folders give to metrics."""
     given: dict[Given, bool] = {
         "target": True,
         "mixture": mixtures is not None,
-        "interferers": mixtures is not None,
-        "transcript": transcripts is not None,
+        "interferers": mixtures is not None or options.permutation is not None,
+        "transcript": options.transcripts is not None,
     }
     return Offer(name="this call", gives=frozenset(need for need, there in given.items() if there))
 
@@ -214,8 +240,15 @@ def _scored(title: str, family: Family, sha256: str, options: Mapping[str, int |
 
 def _card_options(files: PairedFiles) -> dict[str, int | str]:
     """Choices that change the values of the estimates."""
-    channel = files.used.get("estimates")
-    return {} if channel is None else {"channel": channel}
+    found: dict[str, int | str] = {}
+    if (channel := files.used.get("estimates")) is not None:
+        found["channel"] = channel
+    if files.permutation:
+        mixtures = f"{len(files.reordered)} of {len(files.mixture_names)} mixtures"
+        found |= {"permutation": files.permutation, "reordered": mixtures}
+    if files.left_out:
+        found["outputs_left_out"] = len(files.left_out)
+    return found
 
 
 def _of_run(record: RunRecord, rows: Sequence[ScoreRow]) -> list[ScoreRow]:

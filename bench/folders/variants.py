@@ -112,14 +112,16 @@ def score_variants(
         lines.append(_line(variant, "value", values))
         if base:
             lines.append(_line(variant, "improvement", _gains(values, base[variant.name])))
-    return VariantScores(system=system, lines=tuple(lines))
+    end = files.signature_end
+    return VariantScores(system=system, lines=tuple(replace(line, signature=line.signature + end) for line in lines))
 
 
 def _reused(chosen: Sequence[Variant], files: PairedFiles, known: Sequence[Score]) -> dict[str, list[Score]]:
     """Known scores by name of the variant, in the order of the keys, where all trials have one of its signature."""
     by_signature: dict[str, dict[str, Score]] = {}
     for score in known:
-        by_signature.setdefault(score.signature, {})[score.trial_id] = score
+        own = score.signature.removesuffix(files.signature_end)
+        by_signature.setdefault(own, {})[score.trial_id] = replace(score, signature=own)
     found: dict[str, list[Score]] = {}
     for variant in chosen:
         metric, rate = variant.metric, files.sample_rate_hz

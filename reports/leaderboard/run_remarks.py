@@ -37,6 +37,7 @@ def run_remarks(rows: pd.DataFrame, runs: Sequence[RunFacts]) -> tuple[str, ...]
         *_incomplete_sets(runs),
         *_unknown_builds(rows, runs),
         *_channels(runs),
+        *_permutations(runs),
         *_versions(runs),
     )
 
@@ -107,6 +108,20 @@ def _channels(runs: Sequence[RunFacts]) -> Iterator[str]:
             ]
             if chosen:
                 yield f"{dataset}: where files have several channels, {' and '.join(chosen)} counts"
+
+
+def _permutations(runs: Sequence[RunFacts]) -> Iterator[str]:
+    """Systems of scored folders whose outputs are assigned to the references of each mixture."""
+    for run in runs:
+        for title, system in run.systems.items() if run.config is None else ():
+            facts = system.card.get("options") or {}
+            if "permutation" in facts:
+                left = facts.get("outputs_left_out", 0)
+                more = f"; {left} outputs beyond the references are left out" if left else ""
+                yield (
+                    f"{title}: outputs are assigned to the references of each mixture by their mean SI-SDR, in "
+                    f"{facts.get('reordered')} in another order than the given one{more}"
+                )
 
 
 def _channel(channel: object) -> str:
