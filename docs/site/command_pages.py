@@ -12,6 +12,7 @@ from tsebench.cli.main import app
 
 _NOTES = re.compile(r"\s*\[([^\[\]]*)\]$")
 _TYPE = re.compile(r" <[^<>]*>$")
+_HELP = re.compile(r"`tsebench (\w+) --help`")
 _EXAMPLE = re.compile(r"\n\x08\nExamples:\n(.*?)(?:\n\n|\Z)", re.DOTALL)
 
 
@@ -22,6 +23,12 @@ def command_pages() -> dict[str, str]:
     names = [command.name for command in load_commands()]
     pages = {f"commands/{name}.md": _page(_subcommand(group, name), name, top) for name in names}
     return {"commands/index.md": _overview(), **pages}
+
+
+def link_to_commands(markdown: str) -> str:
+    """Text in which `tsebench NAME --help` leads to the page of the command."""
+    known = {command.name for command in load_commands()}
+    return _HELP.sub(lambda m: f"[{m[0]}](commands/{m[1]}.md)" if m[1] in known else m[0], markdown)
 
 
 def _overview() -> str:

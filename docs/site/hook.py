@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from api_page import api_page
-from command_pages import command_pages
+from command_pages import command_pages, link_to_commands
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
@@ -45,5 +45,5 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, *, page: Page, **_: Any) -> str:
-    """Links from docs/ to README, CONTRIBUTING and CHANGELOG lead to their pages."""
-    return link_to_pages(markdown) if page.file.generated_by is None else markdown
+    """Links of a page of docs/ to README, CONTRIBUTING and CHANGELOG lead to their pages, help texts to commands."""
+    return markdown if page.file.generated_by else link_to_commands(link_to_pages(markdown))

@@ -11,7 +11,8 @@ from pathlib import Path
 _FENCE = re.compile(r"^( *)```(\w*)[^\n]*\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
 _INDENTED = re.compile(r"(?:^    .*\n(?:\n(?=    ))?)+", re.MULTILINE)
 _SPAN = re.compile(r"`(tsebench [^`\n]+)`")
-_LINK = re.compile(r"(?<!`)\]\(([^)\s]+)\)")
+_CODE = re.compile(r"`[^`\n]*`")
+_LINK = re.compile(r"\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#+ +(.*?) *$", re.MULTILINE)
 
 
@@ -61,7 +62,7 @@ def command_spans(page: Path) -> set[str]:
 
 def links(page: Path) -> list[str]:
     """Targets of all links and pictures that are not web addresses."""
-    found = _LINK.findall(_without_fences(page.read_text(encoding="utf-8")))
+    found = _LINK.findall(_CODE.sub("", _without_fences(page.read_text(encoding="utf-8"))))
     return [link for link in found if "://" not in link and not link.startswith("mailto:")]
 
 
