@@ -40,7 +40,7 @@ def measure_cost(
         device: where the batches go.
         example: a trial whose signals and clue are used, cut or repeated to the lengths needed; without one they are
             made up to fit the card.
-        repeats: most timed passes; no further one begins once they took 2 s together.
+        repeats: most timed passes; no further one begins once they took 2 s together, or 30 s before the third.
     """
     notes: list[str] = []
     if isinstance(system, Isolated):
@@ -82,6 +82,8 @@ def _cost(
         macs_per_s=counts.macs_per_s if counts else None,
         macs_per_query=counts.macs_per_query if counts else None,
         rtf=timing.rtf if timing else None,
+        rtf_low=timing.rtf_low if timing else None,
+        rtf_high=timing.rtf_high if timing else None,
         peak_memory_mb=(size.num_bytes + peaks[0]) / 1e6 if size and peaks else None,
         device=device,
         notes=tuple(dict.fromkeys([*said, *notes])),

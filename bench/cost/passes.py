@@ -21,13 +21,16 @@ from ..inference.batching import Item, at_rate
 
 _UNIT = 7680  # lengths are multiples of 2⁹·3·5 samples, which most hops and chunks fill exactly
 _TIMED_S = 2.0
+_FEWEST, _MOST_S = 3, 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
-    """Real-time factor, and peak memory of the tensors from the allocator (CUDA only)."""
+    """Real-time factor: median, shortest and longest pass; and peak memory of the tensors from the allocator (CUDA)."""
 
     rtf: float
+    rtf_low: float
+    rtf_high: float
     peak_bytes: int | None
     note: str
 
@@ -61,17 +64,23 @@ class Passes:
     device: str
 
     def time(self, *, repeats: int) -> Timing:
-        """Time the longest query, after a pass to warm up."""
+        """Time the longest query, after a pass to warm up.
+
+        Slow systems are timed less often, but at least three times, unless these take half a minute.
+        """
         item = self.items[-1]
         self._timed(item)
         passes: list[tuple[float, int]] = []
-        while not passes or (len(passes) < repeats and sum(s for s, _ in passes) < _TIMED_S):
+        while len(passes) < repeats and sum(s for s, _ in passes) < (_TIMED_S if len(passes) >= _FEWEST else _MOST_S):
             passes.append(self._timed(item))
         duration_s = _duration_s(item)
+        factors = sorted(seconds / duration_s for seconds, _ in passes)
         threads = torch.get_num_threads()
         where = "" if self._cuda else f" on {threads} CPU thread{'s' if threads > 1 else ''}"
         return Timing(
-            rtf=statistics.median(seconds for seconds, _ in passes) / duration_s,
+            rtf=statistics.median(factors),
+            rtf_low=factors[0],
+            rtf_high=factors[-1],
             peak_bytes=max(peak for _, peak in passes) if self._cuda else None,
             note=f"timed {len(passes)}× with {duration_s:.3g} s{where}",
         )

@@ -42,7 +42,9 @@ class CostFacts(_Facts):
             mixtures of about 1 s and 5 s.
         macs_per_query: MACs that do not grow with the mixture: those for the clue (an enrollment lasts 4 s unless an
             example was given) and for padding at the ends.
-        rtf: real-time factor: median wall time over duration, one mixture of about 5 s.
+        rtf: real-time factor: median wall time of the timed passes over duration, one mixture of about 5 s.
+        rtf_low: the same of the shortest pass.
+        rtf_high: the same of the longest pass; equal to `rtf` if there was only one.
         peak_memory_mb: for that mixture, in 10⁶ bytes: parameters, buffers, and the most that tensors took while it was
             answered. On a CPU without what a kernel frees before it returns, and with compiled networks run uncompiled;
             never with what is not torch's.
@@ -54,6 +56,8 @@ class CostFacts(_Facts):
     macs_per_s: float | None = None
     macs_per_query: float | None = None
     rtf: float | None = None
+    rtf_low: float | None = None
+    rtf_high: float | None = None
     peak_memory_mb: float | None = None
     device: str = ""
     notes: tuple[str, ...] = ()

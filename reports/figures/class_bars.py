@@ -15,7 +15,7 @@ from ..leaderboard.board import Leaderboard
 from ..leaderboard.wording import title
 from ..slices.slices import SliceCell
 from .registry import FIGURES, LeftOut, Plot
-from .shared.columns import PlotColumn, errors, record, remarks
+from .shared.columns import LONE, PlotColumn, errors, lone, lone_remark, record, remarks
 from .shared.scales import Scale
 from .shared.slice_cells import sizes_of, slices_of
 from .shared.style import CHARACTER_IN, COLUMN_IN, PAGE_IN, figure, grid_along, legend_below, plain, wrap
@@ -29,6 +29,7 @@ _GAP = 1.0  # between classes, in bars
 _MARGIN_IN = 0.6
 _PANEL_IN = 1.5
 _NAME = 12  # letters of a line of a class
+_LABEL = 22  # of a line of the label of an axis
 
 
 @FIGURES.register("class_bars")
@@ -50,7 +51,7 @@ def _plot(shown: PlotColumn, cells: Sequence[SliceCell]) -> Plot:
     shares = ", ".join(f"{name} {size}" for name, size in classes)
     caption = (
         f"{shown.label} for each class of the target; {title(shown.table)}. Trials: {shares}. "
-        f"Means with {shown.bounds}.{missing}"
+        f"Means with {shown.bounds}.{lone_remark(data, 'White with a dashed edge')}{missing}"
     )
     return Plot(shown.name(), caption, data, chart.draw)
 
@@ -80,9 +81,12 @@ class _Chart:
         handles: list[Any] = []
         for place, axes in enumerate(fig.subplots(count, 1, squeeze=False)[:, 0]):
             handles = self._panel(axes, self.classes[place * per_panel : (place + 1) * per_panel], per_panel)
-        fig.supylabel(self.shown.label, fontsize=8)
         blank = [Patch(facecolor="none", edgecolor="none", figure=fig) for _ in self.scale.off]
-        legend_below(fig, [*handles, *blank], self.shown.legend(self.scale, [*self.systems, *self.scale.off]))
+        names = self.shown.legend(self.scale, [*self.systems, *self.scale.off])
+        if lone(self.data[~self.data["system"].isin(self.scale.off)]).any():
+            blank.append(Patch(figure=fig, **_hollow("#000000")))
+            names.append(LONE)
+        legend_below(fig, [*handles, *blank], names)
         return fig
 
     def _layout(self) -> tuple[float, int]:
@@ -103,7 +107,10 @@ class _Chart:
             look, means = self.shown.looks[system], own["mean"].to_numpy(float)
             bars: dict[str, Any] = {"width": 0.9, "edgecolor": "#000000", "linewidth": 0.3}
             handles.append(axes.bar(x, means, color=f"{look.colour}B0", hatch=look.hatch, **bars))
+            for place_of_one in np.flatnonzero(lone(own)):
+                handles[-1][place_of_one].set(**_hollow(look.colour))
             axes.errorbar(x, means, yerr=errors(own), fmt="none", ecolor="#000000", elinewidth=0.5, capsize=0.8)
+        axes.set_ylabel(wrap(self.shown.label, _LABEL))
         names = [wrap(plain(name), _NAME) for name in classes]
         axes.set_xticks(group * np.arange(len(classes)) + (len(self.systems) - 1) / 2.0, names)
         width_in = float(axes.get_figure(root=True).get_size_inches()[0])  # type: ignore[union-attr]
@@ -115,3 +122,8 @@ class _Chart:
         axes.tick_params(axis="x", length=0)
         grid_along(axes, "y")
         return handles
+
+
+def _hollow(colour: str) -> dict[str, Any]:
+    """Style of a bar without an interval."""
+    return {"facecolor": "#FFFFFF", "edgecolor": colour, "linestyle": (0, (2, 1)), "linewidth": 0.8}

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from ..leaderboard.board import Entry, Leaderboard
 from .registry import FIGURES, LeftOut, Plot
-from .shared.columns import COLUMNS, PlotColumn, primaries, record
-from .shared.lines import draw_point
+from .shared.columns import COLUMNS, PlotColumn, lone_remark, primaries, record
+from .shared.lines import RING, draw_point, ring_handle
 from .shared.scales import with_prefix
 from .shared.style import legend_below, one_axes
 
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+_ENDS = {"x": "", "x_low": "_low", "x_high": "_high"}
 _AXES = {"rtf": "real-time factor", "params": "parameters"}
+_SPREAD = " Level whiskers: from the shortest to the longest of the timed passes, around their median."
+_FRONT = "Pareto front"
 _MOST_TICKS = 7
 _FEWEST = 2  # systems that make a trade-off
 
@@ -37,8 +41,9 @@ def cost(board: Leaderboard) -> Iterator[Plot | LeftOut]:
                 )
                 continue
             caption = (
-                f"{shown.label} against {cost_name}; {shown.heading}. Means with {shown.bounds}. The line "
-                "joins the systems that no cheaper one reaches; baselines and oracles are level lines."
+                f"{shown.label} against {cost_name}; {shown.heading}. Means with {shown.bounds}."
+                f"{_SPREAD if _spread(data) else ''}{lone_remark(data[data['x'] > 0.0], RING)} The line is the Pareto "
+                "front: it joins the systems that no cheaper one reaches; baselines and oracles are level lines."
                 f"{shown.remarks}{_without(data, cost_name)}"
             )
             yield Plot(shown.name(key), caption, data, partial(_draw, shown, data, cost_name))
@@ -53,18 +58,22 @@ def pareto(data: pd.DataFrame, *, higher_is_better: bool) -> pd.DataFrame:
 
 
 def _data(shown: PlotColumn, key: str) -> pd.DataFrame:
-    """One line for each system; x is NaN for baselines, oracles and unknown costs."""
+    """One line for each system; x, with its ends, is NaN for baselines, oracles and unknown costs."""
     lines = [
-        {"x": _cost(entry, key), "level": not entry.facts.competes, **record(cell)}
+        {
+            **{name: _cost(entry, f"{key}{end}") for name, end in _ENDS.items()},
+            "level": not entry.facts.competes,
+            **record(cell),
+        }
         for entry in shown.table.entries
         if (cell := entry.cells[shown.index]) is not None and cell.n
     ]
-    return pd.DataFrame(lines, columns=["x", "level", *COLUMNS])
+    return pd.DataFrame(lines, columns=[*_ENDS, "level", *COLUMNS])
 
 
 def _cost(entry: Entry, key: str) -> float:
     facts = entry.facts.cost
-    value = None if facts is None or not entry.facts.competes else getattr(facts, key)
+    value = None if facts is None or not entry.facts.competes else getattr(facts, key, None)
     return math.nan if value is None else float(value)
 
 
@@ -79,19 +88,30 @@ def _draw(shown: PlotColumn, data: pd.DataFrame, cost_name: str) -> Figure:
     placed = data[data["x"] > 0.0]
     axes.set_xscale("log")
     front = pareto(placed, higher_is_better=bool(shown.column.facts.higher_is_better))
-    axes.step(front["x"], front["mean"], where="post", color="#000000", linewidth=0.7, zorder=1)
     handles = [
-        draw_point(axes, own["x"], own, shown.looks[str(name)]) for name, own in placed.groupby("system", sort=False)
+        draw_point(axes, own["x"], own, shown.looks[str(name)], xerr=_spread(own))
+        for name, own in placed.groupby("system", sort=False)
     ]
     names = [str(name) for name in placed["system"]]
     for system, mean in data.loc[data["level"], ["system", "mean"]].itertuples(index=False):
         look = shown.looks[system]
         handles.append(axes.axhline(mean, color=look.colour, linestyle=look.dash, linewidth=0.9))
         names.append(system)
-    _x_axis(axes, placed["x"].tolist(), cost_name)
+    ends = placed[["x", "x_low", "x_high"]].to_numpy(float).ravel()
+    _x_axis(axes, ends[np.isfinite(ends)].tolist(), cost_name)
+    # To the edge: a dearer system has to be better than the best of the front.
+    x, y = [*front["x"], axes.get_xlim()[1]], [*front["mean"], front["mean"].iloc[-1]]
+    line = axes.step(x, y, where="post", color="#000000", linewidth=0.7, zorder=1)
     axes.set(ylabel=shown.label, ylim=(scale.low, scale.high))
-    legend_below(fig, handles, shown.legend(scale, names))
+    ring, ring_name = ring_handle(placed)
+    legend_below(fig, [*handles, *line, *ring], [*shown.legend(scale, names), _FRONT, *ring_name])
     return fig
+
+
+def _spread(data: pd.DataFrame) -> list[list[float]] | None:
+    """Lengths of level whiskers below and above [2][N]; None without any."""
+    lengths = [(data["x"] - data["x_low"]).to_numpy(float), (data["x_high"] - data["x"]).to_numpy(float)]
+    return [side.tolist() for side in lengths] if np.isfinite(lengths).any() else None
 
 
 def _x_axis(axes: Axes, values: Sequence[float], cost_name: str) -> None:

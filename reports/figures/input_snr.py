@@ -12,8 +12,8 @@ from ..leaderboard.wording import title
 from ..slices.dimensions import Dimension
 from ..slices.slices import SliceCell
 from .registry import FIGURES, LeftOut, Plot
-from .shared.columns import PlotColumn, record, remarks
-from .shared.lines import draw_lines
+from .shared.columns import PlotColumn, lone_remark, record, remarks
+from .shared.lines import RING, draw_lines
 from .shared.slice_cells import sizes_of, slices_of
 
 
@@ -37,7 +37,7 @@ def _plot(shown: PlotColumn, dimension: Dimension, cells: Sequence[SliceCell]) -
     shares = ", ".join(f"{part.text}: {sizes[part]}" for part in bins)
     caption = (
         f"{shown.label} against the {dimension.title} of the target in the mixture; "
-        f"{title(shown.table)}. Trials: {shares}. Means with {shown.bounds}.{missing}"
+        f"{title(shown.table)}. Trials: {shares}. Means with {shown.bounds}.{lone_remark(data, RING)}{missing}"
     )
     draw = partial(
         draw_lines,

@@ -10,8 +10,8 @@ import pandas as pd
 
 from ..leaderboard.board import Leaderboard, Table
 from .registry import FIGURES, LeftOut, Plot
-from .shared.columns import COLUMNS, PlotColumn, errors, record, remarks
-from .shared.lines import draw_point
+from .shared.columns import COLUMNS, PlotColumn, errors, lone_remark, record, remarks
+from .shared.lines import RING, draw_point, ring_handle
 from .shared.scales import limits
 from .shared.style import legend_below, looks, one_axes
 
@@ -72,8 +72,8 @@ def _plots(x: PlotColumn, y: PlotColumn) -> Iterator[Plot | LeftOut]:
     ]
     means = sides[0].merge(sides[1], on="system", suffixes=("_x", "_y"))
     if len(means) > 1:
-        caption = f"{subject} Means of the systems with {x.bounds}.{missing}"
         both = [side[side["system"].isin(means["system"])] for side in sides]
+        caption = f"{subject} Means of the systems with {x.bounds}.{lone_remark(pd.concat(both), RING)}{missing}"
         yield Plot(f"{name}_systems", caption, means, partial(_draw_means, x, y, both))
     else:
         yield LeftOut(f"{name}_systems", "fewer than two systems have both values")
@@ -90,7 +90,8 @@ def _draw_means(x: PlotColumn, y: PlotColumn, sides: Sequence[pd.DataFrame]) -> 
     names = [x.looks[s].label + (" (off scale)" if s in off else "") for s in systems]
     axes.set(xlim=(scales[0].low, scales[0].high), ylim=(scales[1].low, scales[1].high))
     axes.set(xlabel=x.label, ylabel=y.label)
-    legend_below(fig, handles, names)
+    ring, name = ring_handle(*sides)
+    legend_below(fig, [*handles, *ring], [*names, *name])
     return fig
 
 

@@ -10,8 +10,8 @@ import pandas as pd
 from ..leaderboard.board import Leaderboard
 from ..leaderboard.wording import plural
 from .registry import FIGURES, LeftOut, Plot
-from .shared.columns import PlotColumn, counts_of, primaries, record, remarks
-from .shared.lines import draw_lines
+from .shared.columns import PlotColumn, counts_of, lone_remark, primaries, record, remarks
+from .shared.lines import RING, draw_lines
 
 
 @FIGURES.register("n_inactive")
@@ -46,7 +46,7 @@ def _plot(name: str, active: int, strata: Sequence[PlotColumn]) -> Plot:
     first = strata[0]
     caption = (
         f"{first.label} against the number of inactive classes in the query; {first.table.dataset}, {active} active, "
-        f"{trials} at each point. Means with {first.bounds}.{missing}"
+        f"{trials} at each point. Means with {first.bounds}.{lone_remark(data, RING)}{missing}"
     )
     places = sorted(counts_of(shown.table.condition)[1] for shown in strata)
     xlabel = "number of inactive classes in the query"

@@ -9,7 +9,7 @@ from ...core.files import make_folder, write_atomic
 from ..leaderboard import wording
 from ..leaderboard.board import Entry, Leaderboard, Table
 from ..leaderboard.doubts import doubt
-from ..tables.cost_lines import HEADINGS, cost_lines
+from ..tables.cost_lines import EXPLANATION, HEADINGS, cost_lines
 from ..tables.escapes import markdown, markdown_code
 from ..tables.markdown_table import markdown_lines
 from .registry import REPORTS
@@ -30,7 +30,7 @@ def board_markdown(board: Leaderboard) -> str:
     for table in board.tables:
         blocks += [f"## {markdown(wording.title(table))}", *_table(table)]
     costs = [[*line.cells, "; ".join(line.notes)] for line in cost_lines(board)]
-    blocks += ["## Cost", _plain_table([*HEADINGS, "remarks"], costs)] if costs else []
+    blocks += ["## Cost", _plain_table([*HEADINGS, "remarks"], costs), EXPLANATION] if costs else []
     blocks += ["## Contaminated, failed, missing, undefined and flagged trials", _issues(board)]
     blocks += [
         f"Means over trials with {board.level:.0%} bootstrap intervals clustered by mixture. "

@@ -22,7 +22,7 @@ from ...bench.statistics.comparison import Difference
 from ...core.errors import ConfigError, listed
 from ...core.json_fields import CLOSED
 
-SCHEMA_VERSION: Literal["2.0"] = "2.0"
+SCHEMA_VERSION: Literal["2.1"] = "2.1"
 """First number: a reader of the older version would be wrong; second: it would lack something."""
 
 ORACLE, BASELINE = "oracle: reads the truth", "baseline: not ranked"
@@ -219,7 +219,7 @@ class Leaderboard:
         folders: run folders, if known; the players look there for audio.
     """
 
-    schema_version: Literal["2.0"] = SCHEMA_VERSION
+    schema_version: Literal["2.1"] = SCHEMA_VERSION
     generator: str = f"tsebench {__version__}"
     level: float = 0.95
     resamples: int = 1000

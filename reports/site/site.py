@@ -11,7 +11,7 @@ from ...core.files import make_folder
 from ...core.text import error_text
 from ..leaderboard.board import Column, Entry, Leaderboard, Table
 from ..leaderboard.wording import alarmed
-from ..tables.cost_lines import HEADINGS, cost_lines
+from ..tables.cost_lines import EXPLANATION, HEADINGS, cost_lines
 from ..trial_audio import RunAudio, open_audio
 from .charts.axes import bars
 from .charts.conditions import MOST, legend, panels
@@ -112,6 +112,7 @@ def _index(board: Leaderboard, slices: Sliced, pages: Sequence[TrialPage]) -> st
         missing=list(dict.fromkeys(why for each in pages for why in each.missing)),
         costs=cost_lines(board),
         cost_headings=HEADINGS,
+        cost_explanation=EXPLANATION,
         data={"tables": tables},
     )
 

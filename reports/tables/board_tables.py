@@ -9,7 +9,7 @@ from ..leaderboard.board import Column, Entry, Leaderboard, Table
 from ..leaderboard.doubts import doubt
 from ..leaderboard.ranking import tie_groups
 from ..leaderboard.wording import NOTHING, flags, heading, interval, number, plural, pooled_details, rank, title
-from .cost_lines import HEADINGS, cost_lines
+from .cost_lines import EXPLANATION, HEADINGS, cost_lines
 from .table import Cell, Head, Note, Notes, PrintedTable, Row, file_stem
 
 _BASELINE, _ORACLE = "†", "○"
@@ -34,7 +34,8 @@ def print_costs(board: Leaderboard) -> PrintedTable | None:
     heads = (Head(text=HEADINGS[0], align="l"), *(Head(text=text) for text in HEADINGS[1:]))
     if not rows:
         return None
-    return PrintedTable(name="cost", caption="Cost of the systems", heads=heads, rows=tuple(rows), notes=notes.notes())
+    explained = (Note(text=EXPLANATION), *notes.notes())
+    return PrintedTable(name="cost", caption="Cost of the systems", heads=heads, rows=tuple(rows), notes=explained)
 
 
 @dataclass(slots=True)

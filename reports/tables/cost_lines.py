@@ -18,6 +18,12 @@ HEADINGS = (
     "peak memory, MB",
     "device",
 )
+EXPLANATION = (
+    "MACs are multiply-accumulate operations of convolutions, matrix products, attention and recurrent layers; those "
+    "per query do not grow with the mixture (the clue). The real-time factor is the wall time of one query over its "
+    "duration, without resampling: the median of the timed passes, and in brackets the shortest and the longest; "
+    "without brackets it was timed once. Peak memory holds weights and tensors."
+)
 _PREFIXES = ((1e9, " G"), (1e6, " M"), (1e3, " k"))
 
 
@@ -39,10 +45,19 @@ def cost_lines(board: Leaderboard) -> list[CostLine]:
 
 def _line(system: str, cost: CostFacts) -> CostLine:
     numbers = (cost.params, cost.macs_per_s, cost.macs_per_query, cost.rtf, cost.peak_memory_mb)
-    small = (NOTHING if value is None else f"{value:.3g}" for value in numbers[3:])
-    shown = (*map(_large, numbers[:3]), *small)
+    memory = NOTHING if cost.peak_memory_mb is None else f"{cost.peak_memory_mb:.3g}"
+    shown = (*map(_large, numbers[:3]), rtf_text(cost), memory)
     values = (math.nan if value is None else float(value) for value in numbers)
     return CostLine(cells=(system, *shown, cost.device), values=(system, *values, cost.device), notes=cost.notes)
+
+
+def rtf_text(cost: CostFacts) -> str:
+    """The median real-time factor, with the shortest and the longest pass: "0.0241 [0.0237, 0.031]"."""
+    if cost.rtf is None:
+        return NOTHING
+    low, high = cost.rtf_low, cost.rtf_high
+    spread = f" [{low:.3g}, {high:.3g}]" if low is not None and high is not None and low < high else ""
+    return f"{cost.rtf:.3g}{spread}"
 
 
 def _large(value: float | None) -> str:

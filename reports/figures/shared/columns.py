@@ -141,9 +141,23 @@ def remarks(cells: Iterable[tuple[str, Aggregate | None, int]]) -> str:
 
 
 def errors(data: pd.DataFrame) -> list[list[float]]:
-    """Lengths of the whiskers below and above the means [2][N]; 0 where there is no interval."""
+    """Lengths of the whiskers below and above the means [2][N]; NaN, which draws none, where there is no interval."""
     lengths = (data["mean"] - data["ci_low"], data["ci_high"] - data["mean"])
-    return [[max(0.0, x) if math.isfinite(x) else 0.0 for x in side.tolist()] for side in lengths]
+    return [[max(0.0, x) if math.isfinite(x) else math.nan for x in side.tolist()] for side in lengths]
+
+
+LONE = "a single mixture: no interval"
+"""Label of the marks of means without an interval."""
+
+
+def lone(data: pd.DataFrame) -> NDArray[np.bool_]:
+    """Which means [N] have no interval, because all their trials are of one mixture."""
+    return np.isfinite(data["mean"].to_numpy(float)) & data["ci_low"].isna().to_numpy()
+
+
+def lone_remark(data: pd.DataFrame, mark: str) -> str:
+    """Sentence of a caption on means without an interval; "" if there are none."""
+    return f" {mark}: {LONE}." if lone(data).any() else ""
 
 
 def counts_of(condition: str) -> tuple[int, int]:

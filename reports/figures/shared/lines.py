@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from .columns import PlotColumn, errors
+from .columns import LONE, PlotColumn, errors, lone
 from .style import Look, legend_below, one_axes
 
 if TYPE_CHECKING:
@@ -17,10 +17,26 @@ if TYPE_CHECKING:
 _SPREAD = 0.2  # of the distance of two places: whiskers of different systems stay apart
 
 
+RING = "Ringed"
+_RING: dict[str, Any] = {"marker": "o", "markersize": 8, "markerfacecolor": "none", "markeredgewidth": 0.7}
+
+
 def draw_point(axes: Axes, x: pd.Series[float], own: pd.DataFrame, look: Look, **more: Any) -> Any:
-    """Mark a system at `x` with the interval of its mean; returns the handle for a legend."""
+    """Mark a system at `x` with the interval of its mean, or a ring without one; returns the handle for a legend."""
     style = {"linestyle": "none", "markersize": 5, "elinewidth": 0.6, "capsize": 1.5, **more}
+    single = lone(own)
+    if single.any():
+        axes.plot(x[single], own["mean"][single], linestyle="none", markeredgecolor=look.colour, **_RING)
     return axes.errorbar(x, own["mean"], yerr=errors(own), color=look.colour, marker=look.marker, **style)
+
+
+def ring_handle(*data: pd.DataFrame) -> tuple[list[Any], list[str]]:
+    """Handle and name of the ring for a legend, if any of the means has one."""
+    from matplotlib.lines import Line2D  # noqa: PLC0415
+
+    if not any(lone(each).any() for each in data):
+        return [], []
+    return [Line2D([], [], linestyle="none", markeredgecolor="#000000", **_RING)], [LONE]
 
 
 def draw_lines(
@@ -42,5 +58,6 @@ def draw_lines(
     axes.set_xticks(list(places), list(names))
     axes.set(xlim=(min(places) - 0.4, max(places) + 0.4), ylim=(scale.low, scale.high))
     axes.set(xlabel=xlabel, ylabel=shown.label)
-    legend_below(fig, handles, shown.legend(scale, systems))
+    ring, name = ring_handle(data)
+    legend_below(fig, [*handles, *ring], [*shown.legend(scale, systems), *name])
     return fig

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from ....bench.run.record import CostFacts
 from ....bench.statistics.aggregate import Aggregate
 from ...figures.shared.scales import with_prefix
 from ...leaderboard.board import Entry, Leaderboard, Table
@@ -26,6 +27,8 @@ class Point:
 
     Attributes:
         best: no system is both cheaper and better.
+        x_low: of the shortest of several timed passes, and `x_high` of the longest; both are `x` where there is no
+            spread.
         label: its name, or "" where it has no room.
         anchor: "start" or "end": the side of the label that is next to the point.
     """
@@ -38,6 +41,8 @@ class Point:
     low: float
     high: float
     best: bool
+    x_low: float
+    x_high: float
     label: str = ""
     label_x: float = 0.0
     label_y: float = 0.0
@@ -49,7 +54,7 @@ class Chart:
     """Quality against one kind of cost.
 
     Attributes:
-        front: corners of the line that joins the best.
+        front: corners of the line that joins the best, up to the edge.
         left_out: systems without a value or a cost, or off the scale.
     """
 
@@ -63,6 +68,11 @@ class Chart:
     front: tuple[tuple[float, float], ...]
     left_out: tuple[str, ...]
 
+    @property
+    def timed(self) -> bool:
+        """Whether any cost has a spread."""
+        return any(point.x_low < point.x_high for point in self.points)
+
 
 class _Axis(NamedTuple):
     """An axis from `low` to `high`, which lie at `start` and `end`; values of costs are their log10."""
@@ -74,6 +84,14 @@ class _Axis(NamedTuple):
 
     def place(self, value: float) -> float:
         return self.start + (self.end - self.start) * (value - self.low) / (self.high - self.low)
+
+
+class _Price(NamedTuple):
+    """A cost above zero, with the smallest and the largest of several measurements."""
+
+    value: float
+    low: float
+    high: float
 
 
 _COSTS = {"rtf": "real-time factor", "params": "parameters"}
@@ -96,22 +114,22 @@ def _chart(board: Leaderboard, table: Table, key: str) -> Chart | None:
     entries = (entry for each in board.tables for entry in each.entries)
     costs = {entry.system: entry.facts.cost for entry in entries if entry.facts.cost is not None}
     low, high = axis([table])
-    found: list[tuple[Entry, Aggregate, float]] = []
+    found: list[tuple[Entry, Aggregate, _Price]] = []
     left_out: list[str] = []
     for entry in table.entries:
         cell, cost = table.primary_cell(entry), costs.get(entry.system)
-        price = getattr(cost, key, None) or 0.0
-        if cell is None or price <= 0.0 or not low <= cell.mean <= high:
+        price = _price(cost, key)
+        if cell is None or price is None or not low <= cell.mean <= high:
             left_out.append(entry.system)
         else:
-            found.append((entry, cell, float(price)))
+            found.append((entry, cell, price))
     if column is None or len(found) < 2:
         return None
-    x, y = _axes([price for _, _, price in found], low, high)
+    x, y = _axes([end for _, _, price in found for end in price], low, high)
     higher = column.facts.higher_is_better is not False
     best = _front(found, higher=higher)
     points = _labelled([_point(*item, x, y, best=item[0].system in best) for item in found])
-    front = sorted((p.x, p.y) for p in points if p.best)
+    front = _steps(sorted((p.x, p.y) for p in points if p.best))
     return Chart(
         table=table,
         title=_COSTS[key],
@@ -120,9 +138,15 @@ def _chart(board: Leaderboard, table: Table, key: str) -> Chart | None:
         x_ticks=tuple(_log_ticks(x)),
         y_ticks=tuple((y.place(value), value) for value in ticks(y.low, y.high)),
         points=points,
-        front=_steps(front),
+        front=(*front, *([(x.end, front[-1][1])] if front else [])),
         left_out=tuple(left_out),
     )
+
+
+def _price(cost: CostFacts | None, key: str) -> _Price | None:
+    value = getattr(cost, key, None) or 0.0
+    low, high = (getattr(cost, f"{key}_{end}", None) or value for end in ("low", "high"))
+    return _Price(float(value), float(low), float(high)) if value > 0.0 else None
 
 
 def _axes(prices: Sequence[float], low: float, high: float) -> tuple[_Axis, _Axis]:
@@ -133,10 +157,10 @@ def _axes(prices: Sequence[float], low: float, high: float) -> tuple[_Axis, _Axi
     return x, _Axis(low - margin, high + margin, HEIGHT - BOTTOM, TOP)
 
 
-def _front(found: Sequence[tuple[Entry, Aggregate, float]], *, higher: bool) -> set[str]:
+def _front(found: Sequence[tuple[Entry, Aggregate, _Price]], *, higher: bool) -> set[str]:
     """Systems that are better than every cheaper one, of those that compete."""
     sign = 1.0 if higher else -1.0
-    fair = [(p, sign * cell.mean, e.system) for e, cell, p in found if e.facts.competes]
+    fair = [(p.value, sign * cell.mean, e.system) for e, cell, p in found if e.facts.competes]
     return {
         name
         for price, value, name in fair
@@ -151,14 +175,16 @@ def _steps(front: Sequence[tuple[float, float]]) -> tuple[tuple[float, float], .
     return tuple(corners)
 
 
-def _point(entry: Entry, cell: Aggregate, cost: float, x: _Axis, y: _Axis, *, best: bool) -> Point:
+def _point(entry: Entry, cell: Aggregate, price: _Price, x: _Axis, y: _Axis, *, best: bool) -> Point:
     ends = [cell.mean if math.isnan(end) else end for end in (cell.ci_low, cell.ci_high)]
     low, high = (min(max(y.place(end), TOP), HEIGHT - BOTTOM) for end in ends)
     return Point(
         entry=entry,
         cell=cell,
-        cost=cost,
-        x=x.place(math.log10(cost)),
+        cost=price.value,
+        x=x.place(math.log10(price.value)),
+        x_low=x.place(math.log10(price.low)),
+        x_high=x.place(math.log10(price.high)),
         y=y.place(cell.mean),
         low=low,
         high=high,

@@ -311,16 +311,28 @@ def test_real_time_factor_of_a_sleeper() -> None:
 
     cost = measure_cost(Fake(function), sample_rate_hz=RATE_HZ, device="cpu")
     assert cost.rtf is not None
-    assert 0.01 <= cost.rtf < 0.1
+    assert cost.rtf_low is not None
+    assert cost.rtf_high is not None
+    assert 0.01 <= cost.rtf_low <= cost.rtf <= cost.rtf_high
+    assert cost.rtf_low < cost.rtf_high
+    assert cost.rtf < 0.1
 
 
 def test_slow_systems_are_timed_less_often(monkeypatch) -> None:
     monkeypatch.setattr(cost_passes, "_TIMED_S", 0.02)
     system = Fake(lambda batch: time.sleep(0.03) or batch.mixture[:, 0])
     cost = measure_cost(system, sample_rate_hz=RATE_HZ, device="cpu", repeats=50)
-    # One to warm up, one timed, one at each of three lengths counted.
-    assert len(system.batches) == 5
+    # One to warm up, three timed, one at each of three lengths counted.
+    assert len(system.batches) == 7
+    assert cost.notes[0].startswith("timed 3× with 4.8 s")
+
+
+def test_a_system_that_takes_minutes_is_timed_once(monkeypatch) -> None:
+    monkeypatch.setattr(cost_passes, "_MOST_S", 0.02)
+    system = Fake(lambda batch: time.sleep(0.03) or batch.mixture[:, 0])
+    cost = measure_cost(system, sample_rate_hz=RATE_HZ, device="cpu", repeats=50)
     assert cost.notes[0].startswith("timed 1× with 4.8 s")
+    assert cost.rtf_low == cost.rtf == cost.rtf_high
 
 
 @pytest.mark.parametrize("rate_hz", [8000, 16000, 22050, 32000, 44100, 48000])
@@ -409,7 +421,8 @@ def test_two_measurements_agree_and_survive_json() -> None:
 
     first, second = (cost_of(Fake(function, net=net)) for _ in range(2))
     assert first.macs_per_s == pytest.approx(RATE_HZ / 16 * 12 * (1 + 4))
-    assert first.model_copy(update={"rtf": 0.0}) == second.model_copy(update={"rtf": 0.0})
+    untimed = dict.fromkeys(("rtf", "rtf_low", "rtf_high"), 0.0)
+    assert first.model_copy(update=untimed) == second.model_copy(update=untimed)
     adapter = TypeAdapter(CostFacts)
     assert adapter.validate_json(adapter.dump_json(first)) == first
 

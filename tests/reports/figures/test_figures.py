@@ -22,6 +22,7 @@ from tsebench.bench.run.record import CostFacts, RunFacts, SystemFacts
 from tsebench.core.errors import ConfigError, UnknownNameError
 from tsebench.reports.figures.cost import pareto
 from tsebench.reports.figures.registry import FIGURES, LeftOut, Plot
+from tsebench.reports.figures.shared.columns import LONE
 from tsebench.reports.figures.shared.scales import limits, scale_of, with_prefix
 from tsebench.reports.figures.shared.style import looks, plain, rendered, settle, styled, wrap
 from tsebench.reports.formats.figures import write_figures
@@ -35,6 +36,7 @@ CLASSES = ("bell", "dog")
 GAINS = {"mixture": (0.0, 0.0), "net_a": (8.0, 2.0), "net_b": (7.0, 1.0), "oracle": (12.0, 0.0)}
 EVIL = r"a_$very$_long <name> & 中 of \a{system} with_options(theta=0.25,window=16)"
 N = 12
+ONE_BELL = (("bell", -2.0), ("dog", 2.0), ("dog", 2.0))
 
 
 def facts(name: str, **options: object) -> SystemFacts:
@@ -42,7 +44,7 @@ def facts(name: str, **options: object) -> SystemFacts:
 
 
 def run_facts() -> RunFacts:
-    costly = {"params": 4_000_000, "rtf": 0.2}
+    costly = {"params": 4_000_000, "rtf": 0.2, "rtf_low": 0.15, "rtf_high": 0.3}
     cheap = {"params": 500_000, "rtf": 0.01}
     return RunFacts(
         run_id="r",
@@ -208,6 +210,62 @@ def test_cost_and_its_front(drawn: Callable[..., object]) -> None:
     assert f"Without a value of real-time factor: {EVIL}." in plot.caption
     ticks = [text.get_text() for text in fig.axes[0].get_xticklabels()]
     assert len(ticks) >= 2
+    (legend,) = fig.legends
+    assert [text.get_text() for text in legend.get_texts()].count("Pareto front") == 1
+    assert "Pareto front" in plot.caption
+    # The spread of the timed passes: one level whisker, of the system that was timed more than once.
+    assert placed.loc["net_a", ["x_low", "x_high"]].tolist() == [0.15, 0.3]
+    spans = [segment for lines in fig.axes[0].collections for segment in lines.get_segments()]
+    level = [s[:, 0].tolist() for s in spans if s[0, 1] == s[1, 1] and s[0, 0] != s[1, 0]]
+    assert level == [pytest.approx([0.15, 0.3])]
+    assert "timed passes" in plot.caption
+
+
+def test_means_of_a_single_mixture_are_told_apart(tmp_path: Path) -> None:
+    """Rings at points and white bars, with a line in the legend; no whisker that looks like an interval of zero."""
+    rows = [
+        *rows_of([1.0, 2.0, 3.0], "net_a", tags=[{"class": c, "input_snr_db": s} for c, s in ONE_BELL]),
+        *rows_of([2.0, 2.5, 2.0], "net_b", tags=[{"class": c, "input_snr_db": s} for c, s in ONE_BELL]),
+    ]
+    rows = [replace(row, mixture_id=row.trial_id, cluster=row.trial_id) for row in rows]
+    write_shard(tmp_path / "rows" / "part-0.parquet", rows)
+    board = leaderboard(read_rows(tmp_path), runs=[run_facts()], resamples=50)
+    for name in ("class_bars", "input_snr"):
+        (plot,) = FIGURES.get(name)(board)
+        assert isinstance(plot, Plot)
+        with styled():
+            fig = plot.draw()
+        (legend,) = fig.legends
+        assert [text.get_text().replace("\n", " ") for text in legend.get_texts()][-1] == LONE
+        assert LONE in plot.caption
+        axes = fig.axes[0]
+        if name == "class_bars":
+            white = [bar for bar in axes.patches if bar.get_facecolor()[:3] == (1.0, 1.0, 1.0)]
+            assert sorted(bar.get_height() for bar in white) == [1.0, 2.0]
+        else:
+            rings = [line for line in axes.lines if line.get_markersize() == 8]
+            assert sorted(line.get_ydata().tolist() for line in rings) == [[1.0], [2.0]]
+        segments = [s for lines in axes.collections for s in lines.get_segments()]
+        assert all(np.isnan(s).any() or s[0, 1] < s[1, 1] for s in segments)
+
+
+def test_labels_of_axes_are_centred_on_them(made: dict[str, list[Plot | LeftOut]]) -> None:
+    for name, all_found in made.items():
+        plot = next((found for found in all_found if isinstance(found, Plot)), None)
+        if plot is None:
+            continue
+        with styled():
+            fig = plot.draw()
+            settle(fig)
+            renderer = FigureCanvasAgg(fig).get_renderer()
+        assert fig._supylabel is None
+        for axes in fig.axes:
+            box = axes.get_window_extent(renderer)
+            x, y = (label.get_window_extent(renderer) for label in (axes.xaxis.label, axes.yaxis.label))
+            if axes.get_xlabel():
+                assert (x.x0 + x.x1) / 2 == pytest.approx((box.x0 + box.x1) / 2, abs=2.0), name
+            if axes.get_ylabel():
+                assert (y.y0 + y.y1) / 2 == pytest.approx((box.y0 + box.y1) / 2, abs=2.0), name
 
 
 def test_pareto() -> None:

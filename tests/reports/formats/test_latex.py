@@ -20,6 +20,7 @@ from tsebench.reports.leaderboard.board import Column, Leaderboard
 from tsebench.reports.leaderboard.metric_facts import metric_facts
 from tsebench.reports.leaderboard.ranking import tie_groups
 from tsebench.reports.tables.board_tables import print_costs, print_table
+from tsebench.reports.tables.cost_lines import rtf_text
 from tsebench.reports.tables.table import PrintedTable
 
 EVIL = r"\input{x} 5% & $a_b$ <b> #{"
@@ -136,11 +137,25 @@ def test_intervals_are_those_of_the_aggregate_or_left_out(tmp_path: Path) -> Non
     assert "valuewith" in write_latex(made, tmp_path / "full")[1].read_text()
 
 
+@pytest.mark.parametrize(
+    ("cost", "text"),
+    [
+        (CostFacts(), "—"),
+        (CostFacts(rtf=0.0241), "0.0241"),
+        (CostFacts(rtf=0.0241, rtf_low=0.0241, rtf_high=0.0241), "0.0241"),
+        (CostFacts(rtf=0.0241, rtf_low=0.02371, rtf_high=0.03), "0.0241 [0.0237, 0.03]"),
+    ],
+)
+def test_a_real_time_factor_has_its_spread(cost: CostFacts, text: str) -> None:
+    assert rtf_text(cost) == text
+
+
 def test_costs(tmp_path: Path) -> None:
     table = print_costs(board(tmp_path))
     assert table is not None
     assert [cell.text for cell in table.rows[0].cells][:2] == ["twin_a", "760 k"]
-    assert table.notes[0].text == "on 1 thread"
+    assert table.notes[0].text.endswith("Peak memory holds weights and tensors.")
+    assert table.notes[1].text == "on 1 thread"
     assert print_costs(Leaderboard(tables=(), issues=())) is None
 
 
