@@ -152,7 +152,8 @@ LONE = "a single mixture: no interval"
 
 def lone(data: pd.DataFrame) -> NDArray[np.bool_]:
     """Which means [N] have no interval, because all their trials are of one mixture."""
-    return np.isfinite(data["mean"].to_numpy(float)) & data["ci_low"].isna().to_numpy()
+    means, ends = data["mean"].to_numpy(float), data["ci_low"].to_numpy(float)
+    return np.isfinite(means) & np.isnan(ends)
 
 
 def lone_remark(data: pd.DataFrame, mark: str) -> str:

@@ -245,7 +245,7 @@ def test_means_of_a_single_mixture_are_told_apart(tmp_path: Path) -> None:
         else:
             rings = [line for line in axes.lines if line.get_markersize() == 8]
             assert sorted(line.get_ydata().tolist() for line in rings) == [[1.0], [2.0]]
-        segments = [s for lines in axes.collections for s in lines.get_segments()]
+        segments = [s for lines in axes.collections for s in lines.get_segments() if len(s)]
         assert all(np.isnan(s).any() or s[0, 1] < s[1, 1] for s in segments)
 
 
