@@ -153,7 +153,8 @@ LONE = "a single mixture: no interval"
 def lone(data: pd.DataFrame) -> NDArray[np.bool_]:
     """Which means [N] have no interval, because all their trials are of one mixture."""
     means, ends = data["mean"].to_numpy(float), data["ci_low"].to_numpy(float)
-    return np.isfinite(means) & np.isnan(ends)
+    found: NDArray[np.bool_] = np.isfinite(means) & np.isnan(ends)
+    return found
 
 
 def lone_remark(data: pd.DataFrame, mark: str) -> str:
