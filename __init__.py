@@ -26,6 +26,7 @@ Audio is float32 with full scale ±1, shape [T] or [C, T]. Every error that a ca
 one clear line: `ConfigError` (an argument, a config or a name is wrong; `UnknownNameError` suggests the nearest),
 `AudioError`, `CorpusError`, `DatasetError`, `CheckpointError`, `ExtractionError` and `OutputError`. Nothing is printed
 but progress bars on a terminal. Importing tsebench takes milliseconds: names are loaded when they are first used.
+`help(tsebench.evaluate)` has arguments, units and errors of one name.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.config_files import settings_of
+from ..core.entry_checks import call_problem, face_problem, type_problem
 from ..core.errors import ConfigError, shortened, suggest
 from ..core.text import type_name
 from ..core.validation import parse
@@ -48,7 +49,10 @@ class Given:
 
 
 class WithoutCard:
-    """A system of the calling program that has `extract(batch)` and no card: it gets one that promises nothing."""
+    """A system of the calling program that has `extract(batch)` and no card: it gets one that promises nothing.
+
+    It may return the estimates [B, T] alone.
+    """
 
     def __init__(self, system: Any) -> None:
         self.own = system
@@ -60,8 +64,8 @@ class WithoutCard:
 
     def extract(self, batch: QueryBatch) -> Extraction:
         """Answer a batch as the object does."""
-        found: Extraction = self.own.extract(batch)
-        return found
+        found = self.own.extract(batch)
+        return found if isinstance(found, Extraction) else Extraction(estimate=found)
 
     def __repr__(self) -> str:
         return f"<System {self.card}; without a card of its own>"
@@ -151,12 +155,13 @@ def system_of(value: object) -> AnySystem:
     if isinstance(value, type):
         raise ConfigError(f"{value.__name__} is a class; give an instance: {value.__name__}()")
     if isinstance(value, System | PrivilegedSystem):
-        if isinstance(value.card, SystemCard):
-            return value
-        raise ConfigError(
-            f"the card of {type_name(value)} is of type {type_name(value.card)}; make it a tsebench.SystemCard"
-        )
-    if callable(getattr(value, "extract", None)):
+        problem = face_problem(value, System, PrivilegedSystem) or type_problem("card", value.card, SystemCard)
+        if problem:
+            raise ConfigError(f"system {type_name(value)} cannot be used: {problem}; correct it (docs/my_model.md)")
+        return value
+    if callable(method := getattr(value, "extract", None)):
+        if problem := call_problem(method, positional=["batch"]):
+            raise ConfigError(f"system {type_name(value)} cannot be used: {problem}; correct it (docs/my_model.md)")
         return WithoutCard(value)
     raise ConfigError(
         f"{shortened(repr(value), 60)} of type {type_name(value)} is no system: a name of `tsebench list systems`, "

@@ -7,7 +7,7 @@ in the same folder, flushed to the disk and renamed.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import get_args
@@ -104,10 +104,8 @@ def read_rows(run_dirs: str | Path | Sequence[str | Path]) -> pd.DataFrame:
         ConfigError: a folder is missing or holds no rows.
         DatasetError: a shard is damaged, or one run has two values for one trial and metric.
     """
-    folders = [run_dirs] if isinstance(run_dirs, str | Path) else list(run_dirs)
-    if not folders:
-        raise ConfigError("no run folder given; name at least one")
-    runs = [_read_run(Path(folder)) for folder in folders]
+    folders = run_folders(run_dirs)
+    runs = [_read_run(folder) for folder in folders]
     table = pa.concat_tables(runs, promote_options="default")
     if not table.num_rows:
         raise ConfigError(f"run folder {str(folders[0])!r} holds no score rows; run or score something into it first")
@@ -116,6 +114,24 @@ def read_rows(run_dirs: str | Path | Sequence[str | Path]) -> pd.DataFrame:
         rows = rows.drop_duplicates()
         _check_unique(rows)
     return rows.sort_values(_ORDER, kind="stable", ignore_index=True)
+
+
+def run_folders(run_dirs: str | Path | Sequence[str | Path]) -> list[Path]:
+    """One run folder or several, as a list.
+
+    Raises:
+        ConfigError: there is none, or one is no path.
+    """
+    given: object = run_dirs
+    several = list(given) if isinstance(given, Iterable) and not isinstance(given, str | Path) else [given]
+    for folder in several:
+        if not isinstance(folder, str | Path):
+            raise ConfigError(
+                f"a run folder is a path, not {type(folder).__name__}; write for example 'runs/quickstart'"
+            )
+    if not several:
+        raise ConfigError("no run folder given; name at least one")
+    return [Path(folder).expanduser() for folder in several if isinstance(folder, str | Path)]
 
 
 def _read_run(folder: Path) -> pa.Table:

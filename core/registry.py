@@ -15,6 +15,9 @@ from .plug_ins import load_plug_in, loading, package_of, plug_in_error
 
 T = TypeVar("T")
 
+_SCRIPT = "__main__"
+"""Module of what a script or notebook defines."""
+
 
 class Registry(Generic[T]):
     """Names to entries of one kind.
@@ -56,15 +59,27 @@ class Registry(Generic[T]):
         self._added: list[EntryPoint] = []
 
     def register(self, name: str) -> Callable[[T], T]:
-        """Decorator that adds an entry under `name`; a reserved or taken name is a DuplicateNameError."""
+        """Decorator that adds an entry under `name`.
+
+        A class of a script or notebook takes the place of an earlier one of its name, as when a cell runs again.
+
+        Raises:
+            ConfigError: the name is no text, or an entry of the script or notebook cannot be used.
+            DuplicateNameError: the name is reserved or taken.
+        """
+        if not isinstance(name, str):
+            example = f"@register_{self.kind}('my_{self.kind}')"
+            raise ConfigError(f"a {self.kind} is registered under a name, not {name!r}; write for example {example}")
         if name in self._reserved:
             raise DuplicateNameError(f"{self.kind} {name!r}: the name is reserved for a command of tsebench; rename it")
 
         def add(entry: T) -> T:
             built_in = self._importing or self._is_built_in(entry)
             owner = None if built_in else loading()
+            if _place(entry)[0] == _SCRIPT and (problem := self._problem_of(entry)):
+                raise ConfigError(f"{self.kind} {name!r} cannot be used: {problem}; correct it (docs/plugins.md)")
             known = self._entries.get(name, entry)
-            if known is not entry:
+            if known is not entry and not (_place(known) == _place(entry) and _place(entry)[0] == _SCRIPT):
                 if name not in self._owners or not built_in:
                     both = f"{known!r} and {entry!r}"
                     raise DuplicateNameError(f"{self.kind} {name!r} is registered twice: {both}; rename one of them")
@@ -152,8 +167,7 @@ class Registry(Generic[T]):
             self._importing = False
 
     def _is_built_in(self, entry: object) -> bool:
-        module = getattr(entry, "__module__", None) or type(entry).__module__
-        return f"{module}.".startswith(f"{self._package.partition('.')[0]}.")
+        return f"{_place(entry)[0]}.".startswith(f"{self._package.partition('.')[0]}.")
 
     def _scan(self) -> None:
         if self._scanned:
@@ -227,3 +241,9 @@ class Registry(Generic[T]):
 
     def _load(self, point: EntryPoint) -> Any:
         return load_plug_in(self.kind, point)
+
+
+def _place(entry: object) -> tuple[str, str]:
+    """Module and qualified name of an entry, or of its type."""
+    module = getattr(entry, "__module__", None) or type(entry).__module__
+    return str(module), str(getattr(entry, "__qualname__", None) or type(entry).__qualname__)

@@ -26,7 +26,7 @@ Settings = Mapping[str, Any] | Sequence[str]
 
 
 def load_dataset(
-    source: Source,
+    source: Source | Dataset,
     *,
     corpora: Mapping[str, str | Path] | None = None,
     settings: Settings = (),
@@ -36,7 +36,8 @@ def load_dataset(
     """Open a dataset folder, or draw the dataset of a config in memory.
 
     Args:
-        source: a dataset folder, a config (path or shipped name such as "mini_speech"), or its contents.
+        source: a dataset folder, a config (path or shipped name such as "mini_speech"), or its contents; an open
+            dataset comes back as it is.
         corpora: folders of corpora by name, in addition to those of the user file.
         settings: values set in the config, as `--set` does: {"params.count": 10}.
         allow_missing: leave out mixtures whose recordings are missing.
@@ -50,6 +51,8 @@ def load_dataset(
         CorpusError: a corpus has no folder, or is not laid out as expected.
         DatasetError: the folder is damaged, recordings are missing, or nothing can be drawn.
     """
+    if isinstance(source, Dataset):
+        return source
     with python_words():
         dirs = folders_of(corpora)
         if (folder := folder_of(source)) is not None:

@@ -22,7 +22,7 @@ from .batching import Item
 
 def extract(
     system: str | AnySystem | Any,
-    mixture: Signal,
+    mixture: Signal | Query,
     sample_rate_hz: int | None = None,
     *,
     enrollment: Signal | Sequence[Signal] | None = None,
@@ -36,7 +36,8 @@ def extract(
 
     Args:
         system: a loaded system, an object with `extract(batch)`, or a registered name.
-        mixture: samples [T] or [C, T] (C channels) with full scale ±1, or an audio file.
+        mixture: samples [T] or [C, T] (C channels) with full scale ±1, or an audio file; or a query of a dataset, with
+            its clues and rate.
         sample_rate_hz: of all arrays; files have their own.
         enrollment: a recording of the wanted speaker or sound, or several; mono, an array or a file.
         classes: names of the wanted sound classes, or one name.
@@ -60,6 +61,9 @@ def extract(
         raise ConfigError(
             f"system {card.name!r} reads the truth, and a mixture alone has none; evaluate it on a dataset"
         )
+    if isinstance(mixture, Query):
+        _check_clues(mixture.clues, opened)
+        return _answer(opened, mixture, device)
     samples, rate = samples_of(mixture, "mixture", sample_rate_hz)
     clues = Clues(
         enrollments=tuple(_enrollment(each, sample_rate_hz, rate) for each in _several(enrollment)),

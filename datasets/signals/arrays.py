@@ -54,6 +54,8 @@ def _array(signal: Any, what: str, *, finite: bool) -> Samples:
         found = np.asarray(detached)
     except (TypeError, ValueError) as error:
         raise ConfigError(f"{what} is no array: {error}; give samples [T] or [C, T], or the path of a file") from None
+    if found.dtype.kind == "O":
+        raise ConfigError(f"{what} of type {type(signal).__name__} is no array; give samples [T] or [C, T], or a file")
     if found.dtype.kind != "f":
         why = "divide integers by their full scale (32768 for int16)" if found.dtype.kind in "iu" else "convert it"
         raise ConfigError(f"{what} is of type {found.dtype}, not float with full scale ±1; {why}")

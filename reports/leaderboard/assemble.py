@@ -11,7 +11,7 @@ from typing import TypedDict
 import pandas as pd
 
 from ...bench.metrics.protocol import MetricInfo
-from ...bench.rows import read_rows
+from ...bench.rows import read_rows, run_folders
 from ...bench.run.rank_by import RankBy
 from ...bench.run.record import BootstrapFacts, RunFacts, SystemFacts, read_runs
 from ...bench.statistics.aggregate import Aggregate, aggregate, check_arguments, condition_key, with_condition_labels
@@ -62,7 +62,7 @@ def board_of(
 
 
 def leaderboard(
-    rows: pd.DataFrame,
+    rows: pd.DataFrame | str | Path | Sequence[str | Path],
     *,
     runs: Sequence[RunFacts] = (),
     expected: Mapping[tuple[str, str], int] | None = None,
@@ -77,7 +77,8 @@ def leaderboard(
     are shown but not ranked. Rows of several runs may be given together.
 
     Args:
-        rows: of `read_rows`.
+        rows: run folders, whose configs then say what ranks and how intervals are drawn; or rows of `read_rows` alone,
+            which do not say which systems read the truth.
         runs: of `read_runs`, for privileged systems, versions and licences.
         expected: number of trials by (dataset, condition label); what it leaves out comes from the runs, or is the
             number of different trials that the rows hold.
@@ -85,8 +86,11 @@ def leaderboard(
             the lowest `rank_order`.
 
     Raises:
-        ConfigError: `level`, `resamples` or the columns of `rows` are wrong.
+        ConfigError: `level`, `resamples` or the columns of `rows` are wrong, or a folder is missing or empty.
+        DatasetError: a shard of rows is damaged.
     """
+    if not isinstance(rows, pd.DataFrame):
+        return open_board(run_folders(rows), rank_by=primary or "")
     bootstrap = _Bootstrap(level=level, resamples=resamples, seed=seed)
     check_arguments(rows, level=level, resamples=resamples)
     apart = other_weights(rows, runs)

@@ -204,3 +204,21 @@ for registry in (METRICS, BUILDERS, CORPORA, SYSTEMS):
     command = [sys.executable, "-c", program]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_cell_that_runs_again_replaces_its_class() -> None:
+    registry: Registry[type] = Registry("thing", package="tsebench.systems", group="none", check=lambda _: "")
+    for _ in range(2):
+        cell: dict[str, Any] = {"__name__": "__main__", "register": registry.register}
+        exec("@register('mine')\nclass Mine: pass", cell)
+        assert registry.registered("mine") is cell["Mine"]
+    with pytest.raises(DuplicateNameError, match="registered twice"):
+        exec("@register('mine')\nclass Other: pass", cell)
+
+
+def test_a_wrong_entry_of_a_notebook_is_refused_at_once() -> None:
+    registry: Registry[Any] = Registry("thing", package="tsebench.systems", group="none", check=lambda _: "it is none")
+    with pytest.raises(ConfigError, match=r"thing 'x' cannot be used: it is none"):
+        exec("@register('x')\nclass Mine: pass", {"__name__": "__main__", "register": registry.register})
+    with pytest.raises(ConfigError, match=r"write for example @register_thing\('my_thing'\)"):
+        registry.register(Registry)  # type: ignore[arg-type]

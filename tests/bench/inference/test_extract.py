@@ -39,6 +39,12 @@ def test_an_array_comes_back_as_the_system_answers() -> None:
         np.testing.assert_allclose(found, 0.5 * SIGNAL, rtol=1e-6)
 
 
+def test_a_query_has_its_clues_and_rate() -> None:
+    clues = tsebench.Clues(enrollments=(torch.full((10,), 0.25),))
+    query = tsebench.Query(id="q", mixture=torch.from_numpy(SIGNAL[None]), sample_rate_hz=RATE, clues=clues)
+    np.testing.assert_allclose(tsebench.extract(Gain(), query), 0.25 * SIGNAL, rtol=1e-6)
+
+
 def test_the_first_channel_of_several_is_what_mixture_gives() -> None:
     assert np.array_equal(tsebench.extract("mixture", np.stack([SIGNAL, -SIGNAL]), RATE), SIGNAL)
 
@@ -92,7 +98,7 @@ WANTS = frozenset({"classes"})
         ((Gain(), np.zeros((2, 3, 4)), RATE), {}, tsebench.ConfigError, r"has shape \[2, 3, 4\]"),
         ((Gain(), np.zeros(0), RATE), {}, tsebench.ConfigError, r"has shape \[0\]"),
         ((Gain(), SIGNAL * np.nan, RATE), {}, tsebench.ConfigError, "NaN or infinite"),
-        ((Gain(), object(), RATE), {}, tsebench.ConfigError, "not float"),
+        ((Gain(), object(), RATE), {}, tsebench.ConfigError, "mixture of type object is no array"),
         ((Gain(), SIGNAL, RATE), {"enrollment": np.stack([SIGNAL] * 2)}, tsebench.ConfigError, "2 channels"),
         ((Gain(), SIGNAL, RATE), {"device": "gpu"}, tsebench.ConfigError, "unknown device"),
         ((Broken(ValueError("no luck")), SIGNAL, RATE), {}, tsebench.ExtractionError, "ValueError: no luck"),

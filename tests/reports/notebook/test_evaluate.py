@@ -109,6 +109,28 @@ def test_metrics_and_systems_given_replace_those_of_a_dataset(dataset: Dataset) 
     assert set(results.rows["metric"]) == {"snr"}
 
 
+class Bare:
+    """Returns the estimates alone."""
+
+    def extract(self, batch: tsebench.QueryBatch) -> torch.Tensor:
+        return batch.mixture[:, 0]
+
+
+def test_estimates_alone_are_an_answer(dataset: Dataset) -> None:
+    results = evaluate([Bare(), "mixture"], datasets=dataset[:2], metrics="snr")
+    values = results.rows.pivot_table(index="trial_id", columns="system", values="value")
+    assert values["Bare"].equals(values["mixture"].rename("Bare"))
+
+
+class OtherCall:
+    def extract(self, mixture: torch.Tensor, enrollment: torch.Tensor) -> torch.Tensor:
+        return mixture
+
+
+class OtherCard(Bare):
+    card = "other"
+
+
 HELP = "evaluate takes a config"
 
 
@@ -132,6 +154,8 @@ HELP = "evaluate takes a config"
         (("mixture",), {"datasets": "mini_sounds", "settings": {"batchsize": 2}}, "did you mean 'batch_size'"),
         (([Half(), Half()],), {"datasets": "mini_sounds"}, "two systems are called 'Half'"),
         (([3],), {"datasets": "mini_sounds"}, "3 of type int is no system"),
+        ((OtherCall(),), {"datasets": "mini_sounds"}, r"takes \(mixture, enrollment\), but is called with \(batch\)"),
+        ((OtherCard(),), {"datasets": "mini_sounds"}, "its card is of type str, not SystemCard"),
         (({"name": "x"},), {}, "key 'datasets' is missing"),
         (({"nme": "x", "systems": ["mixture"], "datasets": ["mini_sounds"]},), {}, "did you mean 'name'"),
         ((Path("nope.yaml"),), {}, "no config 'nope.yaml'"),
@@ -168,6 +192,18 @@ def test_results_are_shown_and_reported(dataset: Dataset) -> None:
     with pytest.raises(tsebench.UnknownNameError, match="unknown report 'pdf'"):
         results.report(formats="pdf")
     assert repr(results.record).startswith("<run mixture-silence_on_mini_sounds (")
+    folders = ["runs/mixture-silence_on_mini_sounds"]
+    assert str(tsebench.leaderboard(folders)) == str(tsebench.leaderboard(folders[0])) == str(results)
+
+
+@pytest.mark.parametrize(
+    ("given", "line"),
+    [(3, "a run folder is a path, not int"), ([], "no run folder given"), ("runs/none", "does not exist")],
+)
+def test_no_run_folder_is_one_line(given: Any, line: str) -> None:
+    for read in (tsebench.read_rows, tsebench.leaderboard):
+        with pytest.raises(tsebench.ConfigError, match=line):
+            read(given)
 
 
 SCRIPT = """
