@@ -67,9 +67,10 @@ class Registry(Generic[T]):
             ConfigError: the name is no text, or an entry of the script or notebook cannot be used.
             DuplicateNameError: the name is reserved or taken.
         """
-        if not isinstance(name, str):
+        given: object = name
+        if not isinstance(given, str):
             example = f"@register_{self.kind}('my_{self.kind}')"
-            raise ConfigError(f"a {self.kind} is registered under a name, not {name!r}; write for example {example}")
+            raise ConfigError(f"a {self.kind} is registered under a name, not {given!r}; write for example {example}")
         if name in self._reserved:
             raise DuplicateNameError(f"{self.kind} {name!r}: the name is reserved for a command of tsebench; rename it")
 

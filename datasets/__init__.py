@@ -1,7 +1,7 @@
 """Benchmark sets: corpora, signals, builders, query conditions, renderers, and datasets on disk.
 
-Other rooms use `types`, `config`, `build`, `dataset.load_dataset`, `dynamic.open_stream`, `contents` and
-`contamination`.
+Other rooms use `types`, `batches` (`QueryBatch`, `collate`), `config`, `build`, `dataset.load_dataset`,
+`dynamic.open_stream`, `contents` and `contamination`; `api` is for Python code of users.
 """
 
 if __name__ == "datasets":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from operator import index
 from pathlib import Path
@@ -11,14 +11,13 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, overload
 
 from ..core.config_files import corpus_dirs as user_corpus_dirs
-from ..core.errors import AudioError, UnknownNameError, listed
+from ..core.errors import AudioError, DatasetError, UnknownNameError, listed
 from .batches import QueryBatch, collate, query_at
 from .config import open_corpora
-from .manifest import DatasetCard, Manifest, files_of, read_manifest
+from .manifest import DatasetCard, Manifest, files_of, fingerprint, read_manifest
 from .protocols.corpus import Corpora, Samples, SpokenGrammar
 from .protocols.renderer import SOURCE_RENDERERS, Rendered
 from .render import render
-from .subset import subset
 from .trial_frame import Trials
 from .trials import render_trial, source_signal
 from .types import Mixture, MixtureClip, Query, Trial, Truth
@@ -102,7 +101,7 @@ class Dataset:
             UnknownNameError: no trial has that id.
         """
         trials = [each if isinstance(each, Trial) else self.trial(each) for each in _several(chosen)]
-        return Dataset(subset(self.manifest, trials), self.corpora)
+        return Dataset(_subset(self.manifest, trials), self.corpora)
 
     def batch(
         self, chosen: Chosen | Iterable[Chosen] | slice, *, sample_rate_hz: int | None = None, device: str = "cpu"
@@ -195,6 +194,30 @@ class Dataset:
                     f"{self.card.name!r} was built from; restore it, or build the dataset again"
                 )
             self._unverified.pop((corpus, path), None)
+
+
+def _subset(manifest: Manifest, trials: Sequence[Trial]) -> Manifest:
+    """The manifest of some trials, in the order given, with the mixtures and recordings that they need.
+
+    Raises:
+        DatasetError: there is no trial, or one is given twice.
+    """
+    card = manifest.card
+    if not trials:
+        raise DatasetError(f"dataset {card.name!r}: none of its {len(manifest.trials)} trials is chosen; choose some")
+    if (named := Counter(trial.id for trial in trials).most_common(1)[0])[1] > 1:
+        raise DatasetError(f"dataset {card.name!r}: trial {named[0]!r} is chosen {named[1]} times; choose it once")
+    queried = {trial.mixture_id for trial in trials}
+    enrolled = {clip.mixture_id for trial in trials for clip in trial.clue.enrollments if isinstance(clip, MixtureClip)}
+    mixtures = [mixture for mixture in manifest.mixtures if mixture.id in queried | enrolled]
+    used = files_of(mixtures, trials)
+    files = [file for file in manifest.files if (file.corpus, file.path) in used]
+    counts = Counter({"mixtures": len(queried), "trials": len(trials), "files": len(files)})
+    if lone := len(enrolled - queried):
+        counts["mixtures_enrollment_only"] = lone
+    counts.update(Counter(sorted(f"trials_{t.condition.kind}_{t.condition}" for t in trials)))
+    found = Manifest(card=replace(card, counts=dict(counts)), mixtures=mixtures, trials=list(trials), files=files)
+    return replace(found, card=replace(found.card, fingerprint=fingerprint(found)))
 
 
 def _several(chosen: object) -> Iterable[Any]:
