@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from api_page import api_page
+from api_pages import api_pages
 from command_pages import command_pages, link_to_commands
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
@@ -18,7 +18,7 @@ from tsebench.reference.pages import key_pages
 def generated_pages() -> dict[str, str]:
     """Markdown of all generated pages, by path in the site, in the order of the navigation."""
     keys = {f"keys/{name}": text for name, text in key_pages().items()}
-    return {**repository_pages(), **command_pages(), **keys, "python.md": api_page(), "shipped.md": shipped_page()}
+    return {**repository_pages(), **command_pages(), **keys, **api_pages(), "shipped.md": shipped_page()}
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:

@@ -11,7 +11,16 @@ from helpers.paths import ROOT
 
 DOCS = ROOT / "docs"
 PAGES = [*sorted(DOCS.rglob("*.md")), *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md"))]
-GENERATED = ("index.md", "contributing.md", "changelog.md", "python.md", "shipped.md", "commands/*", "keys/*")
+GENERATED = (
+    "index.md",
+    "contributing.md",
+    "changelog.md",
+    "python.md",
+    "protocols.md",
+    "shipped.md",
+    "commands/*",
+    "keys/*",
+)
 
 
 class _Tags(yaml.SafeLoader):
