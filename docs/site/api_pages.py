@@ -9,12 +9,8 @@ import tsebench
 
 _PUBLIC = """# Python
 
-The public names of `tsebench`. Whoever writes a plug-in uses the [protocols](protocols.md) too. All other names are
-internal and may change without notice.
-
-```python
-import tsebench
-```
+The public names of `tsebench`. [Work in Python](notebook.md) shows them at work. Whoever writes a plug-in uses the
+[protocols](protocols.md) too. All other names are internal and may change without notice.
 """
 
 _PROTOCOLS = """# Protocols of plug-ins
@@ -34,11 +30,21 @@ _MODULES = {
 
 def api_pages() -> dict[str, str]:
     """Markdown of the pages, by path in the site."""
-    names = [name for name in tsebench.__all__ if not name.startswith("__")]
-    names.sort(key=lambda name: (inspect.isclass(getattr(tsebench, name)), name))
-    public = [_PUBLIC, *(_name(name, getattr(tsebench, name)) for name in names)]
+    groups: dict[str, list[str]] = {"Functions": [], "Classes": [], "Errors": []}
+    for name in sorted(name for name in tsebench.__all__ if not name.startswith("__")):
+        groups[_group(getattr(tsebench, name))].append(name)
+    public = [_PUBLIC, inspect.cleandoc(tsebench.__doc__ or "").partition("\n")[2]]
+    for title, names in groups.items():
+        public += [f"\n## {title}\n", *(_name(name, getattr(tsebench, name)) for name in names)]
     protocols = [_PROTOCOLS, *(_module(title, module) for title, module in _MODULES.items())]
     return {"python.md": "\n".join(public), "protocols.md": "\n".join(protocols)}
+
+
+def _group(thing: Any) -> str:
+    """Part of the page that a public name belongs to."""
+    if not inspect.isclass(thing):
+        return "Functions"
+    return "Errors" if issubclass(thing, Exception) else "Classes"
 
 
 def _name(name: str, thing: Any) -> str:
@@ -46,6 +52,7 @@ def _name(name: str, thing: Any) -> str:
     return f"""::: {thing.__module__}.{thing.__qualname__}
     options:
       heading: tsebench.{name}
+      heading_level: 3
       toc_label: {name}
 """
 
