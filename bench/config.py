@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from ..core.config_files import find_config, read_yaml, with_settings
+from ..core.constraint_words import LABEL
 from ..core.errors import ConfigError, suggest
 from ..core.validation import StrictModel, parse
 from ..systems.checkpoints.adaptation_card import AdaptOptions
@@ -20,8 +21,6 @@ Isolation = Literal["process", "none"]
 
 TIME_LIMIT_S = 300.0
 """Default time for the answer to a batch in a process of its own."""
-
-_LABEL = r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$"
 
 
 def _spelt_out(entries: object, *, key: str) -> object:
@@ -70,7 +69,7 @@ class SystemSpec(StrictModel):
     """
 
     name: str
-    label: str = Field(default="", pattern=_LABEL + "|^$")
+    label: str = Field(default="", pattern=f"{LABEL}|^$")
     options: dict[str, Any] = Field(default_factory=dict)
     depends: tuple[Path, ...] = ()
     cache: bool | None = None
@@ -163,7 +162,7 @@ class RunConfig(StrictModel):
             `snri`, `si_sdri`, ... as far as a set has them.
     """
 
-    name: str = Field(pattern=_LABEL)
+    name: str = Field(pattern=LABEL)
     description: str = ""
     datasets: Datasets
     systems: Systems

@@ -75,9 +75,13 @@ def adapt(
     from ..core.config_files import corpus_dirs
     from ..core.provenance import resolve_device
     from ..core.validation import parse
+    from ..datasets.config import check_corpus_names, load_dataset_configs
     from ..systems.checkpoints.adaptation_card import AdaptOptions
     from ..systems.training.adaptation.adapt import adapt as adapt_checkpoint
 
+    given = options.corpora_of(corpus)
+    sets = [each for name in (to, enroll_from) if name for each in load_dataset_configs(name)]
+    check_corpus_names(given, [each.corpora for each in sets])
     folder = out or Path("runs") / "adapt" / f"{Path(to).stem}_{init}"
     chosen = {"init": init, "epochs": epochs, "lr": lr, "mixtures": mixtures, "batch_size": batch_size, "seed": seed}
     result = adapt_checkpoint(
@@ -87,7 +91,7 @@ def adapt(
         out=folder,
         options=parse(AdaptOptions, chosen, where="adapt", topic="adapt"),
         device=resolve_device(device),
-        corpus_dirs=corpus_dirs(options.corpora_of(corpus)),
+        corpus_dirs=corpus_dirs(given),
         log=say,
     )
     added = ", ".join(f"{name} ({clips} clips)" if clips else name for name, clips in result.shots.items())

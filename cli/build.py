@@ -35,13 +35,14 @@ def build(
     from ..core.config_files import corpus_dirs
     from ..datasets.build import build as build_set
     from ..datasets.build import materialise as write_audio
-    from ..datasets.config import load_dataset_configs
+    from ..datasets.config import check_corpus_names, load_dataset_configs
     from ..reports.terminal.datasets import print_summary
 
     keep_freed_memory()
-    dirs = corpus_dirs(options.corpora_of(corpus))
-    progress = on_console(console)
-    for dataset_config in load_dataset_configs(config, settings or ()):
+    given, configs = options.corpora_of(corpus), load_dataset_configs(config, settings or ())
+    check_corpus_names(given, [each.corpora for each in configs])
+    dirs, progress = corpus_dirs(given), on_console(console)
+    for dataset_config in configs:
         folder = out / dataset_config.name
         dataset = build_set(
             dataset_config, folder, corpus_dirs=dirs, jobs=jobs, allow_missing=allow_missing, progress=progress

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import gc
+import re
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
@@ -14,6 +15,7 @@ import typer
 from typer import Option
 
 from .. import __version__
+from ..core.constraint_words import allowed, shown
 from ..core.errors import INTERRUPTED, INTERRUPTED_LINE, ConfigError, TsebenchError, suggest
 from .commands import load_commands
 from .output import print_error, say
@@ -110,12 +112,15 @@ def _usage_line(error: Exception) -> str:
     context = usage.ctx
     line = usage.format_message().strip().rstrip(".")
     details = getattr(error.__cause__, "errors", None)
-    if details is not None:
-        line += f", not {details()[0]['input']!r}"
+    if details is not None:  # of pydantic, which typer converts values with
+        line = f"{line.partition(': ')[0]}: {shown(details()[0]['input'])} {allowed(details())}"
     unknown = getattr(error, "option_name", None)
     if unknown is not None and context is not None:
         names = [name for parameter in context.command.params for name in parameter.opts]
         known = [name for name in [*names, "--help"] if name.startswith("-")]
         line = f"unknown option {unknown!r}{suggest(unknown, known)}"
+    commands = getattr(context.command, "commands", None) if context is not None else None
+    if commands and (name := re.fullmatch(r"No such command '([^']*)'.*", line)):
+        line = f"unknown command {name[1]!r}{suggest(name[1], commands)}"
     command = context.command_path if context is not None else "tsebench"
     return f"{line[:1].lower()}{line[1:]}; see `{command} --help`"

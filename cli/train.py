@@ -34,16 +34,18 @@ def train(
     """Train a network on mixtures drawn on the fly; an interrupted training is resumed."""
     from ..core.config_files import corpus_dirs
     from ..core.provenance import resolve_device
+    from ..datasets.config import check_corpus_names, load_dataset_configs
     from ..systems.training.config import load_train_config
     from ..systems.training.train import train as train_network
     from ..systems.training.valid_ratio import ratio_name
 
-    chosen = load_train_config(config, settings or ())
+    chosen, given = load_train_config(config, settings or ()), options.corpora_of(corpus)
+    check_corpus_names(given, [each.corpora for each in load_dataset_configs(chosen.data.dataset)])
     result = train_network(
         chosen,
         out=out or Path("runs") / "train" / chosen.name,
         device=resolve_device(device),
-        corpus_dirs=corpus_dirs(options.corpora_of(corpus)),
+        corpus_dirs=corpus_dirs(given),
         tracking_uri=None if tracking_uri == "none" else tracking_uri,
         console=console,
     )

@@ -40,20 +40,16 @@ def validate(
     """
     from ..core.allocator import keep_freed_memory
     from ..datasets.checks.all_checks import validate as check
+    from ..datasets.config import check_corpus_names
     from ..datasets.dataset import load_dataset
     from ..reports.terminal.datasets import print_findings, print_numbers
 
     keep_freed_memory()
     dirs = options.corpora_of(corpus)
     dataset = load_dataset(folder, corpus_dirs=dirs)
-    findings = check(
-        dataset,
-        folder=folder,
-        against=[load_dataset(other, corpus_dirs=dirs) for other in against or ()],
-        jobs=jobs,
-        sample=sample,
-        progress=on_console(console),
-    )
+    others = [load_dataset(other, corpus_dirs=dirs) for other in against or ()]
+    check_corpus_names(dirs, [each.card.corpora for each in (dataset, *others)])
+    findings = check(dataset, folder=folder, against=others, jobs=jobs, sample=sample, progress=on_console(console))
     print_numbers(dataset, console)
     print_findings(findings, console)
     if not all(finding.ok for finding in findings):

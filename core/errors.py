@@ -123,9 +123,15 @@ def listed(names: Iterable[str], *, length: int = _LIST_LENGTH) -> str:
     return (", ".join(shown) or "none") + (f" and {more} more" if more else "")
 
 
+def nearest_of(name: str, known: Iterable[str]) -> str:
+    """The known name nearest to `name`; "" if none is near."""
+    near = difflib.get_close_matches(name, [*known][:1000], n=1, cutoff=0.5) if len(name) <= _LONGEST_NAME else []
+    return near[0] if near else ""
+
+
 def suggest(name: str, known: Iterable[str]) -> str:
     """The end of an error line: the known name nearest to `name`, and those that are known."""
     names = sorted(known)
-    near = difflib.get_close_matches(name, names[:1000], n=1, cutoff=0.5) if len(name) <= _LONGEST_NAME else []
-    hint = f"; did you mean {near[0]!r}?" if near else ""
+    near = nearest_of(name, names)
+    hint = f"; did you mean {near!r}?" if near else ""
     return f"{hint} (known: {listed(names)})"

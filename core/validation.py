@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_type_hints
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_type_hints
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create_model
 from pydantic.fields import FieldInfo
 
+from .constraint_words import allowed, shown
 from .errors import ConfigError, suggest
 
 if TYPE_CHECKING:
@@ -17,6 +19,13 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _UNKNOWN_KEY = {"extra_forbidden", "unexpected_keyword_argument"}  # of a model, of a dataclass
+_MISSING = {"missing", "missing_argument", "missing_keyword_only_argument", "missing_positional_only_argument"}
+# Names that pydantic gives to the branches of a union.
+_BRANCH = re.compile(
+    r"int|float|str|bool|none|bytes|path|any|is-instance.*|constrained-[a-z]+|[A-Z]\w+"
+    r"|(literal|tuple|list|dict|set|frozenset|nullable|chain|lax-or-strict|json-or-python|function-[a-z-]+)\[.*",
+    re.DOTALL,
+)
 
 
 class StrictModel(BaseModel):
@@ -44,26 +53,48 @@ def parse(
 
 
 def explain(error: ValidationError, model: Any, *, where: str) -> str:
-    """One line for the first problem of a pydantic validation error, and the count of the others.
+    """One line for the first problem of a pydantic validation error, and the count of the others."""
+    return f"{where}: {first_problem(error, model, add='; add it')}"
+
+
+def first_problem(error: ValidationError, model: Any, *, add: str = "") -> str:
+    """The first problem of a pydantic validation error: key, value and what is allowed, and the count of the others.
+
+    `add` is the fix for what is missing; in a file that nobody writes by hand there is none.
 
     An unknown key comes first: a missing key is often the same one, misspelt.
     """
-    problems = error.errors()
+    problems = [problem for problem in error.errors() if not _follows(problem, error.errors())]
     first = next((p for p in problems if p["type"] in _UNKNOWN_KEY), problems[0])
-    loc, same = _branches(problems, first, model)
+    first, same, loc = _branches(problems, first, model)
     path = ".".join(str(part) for part in loc)
     if first["type"] in _UNKNOWN_KEY:
         known = _fields_at(model, first["loc"][:-1])
-        line = f"{where}: unknown key {path!r}{suggest(str(first['loc'][-1]), known)}"
-    elif first["type"] == "missing":
-        line = f"{where}: key {path!r} is missing; add it"
-    elif first["type"] == "value_error":
-        line = f"{where}: {path or 'value'}: {first['ctx']['error']}"
+        line = f"unknown key {path!r}{suggest(str(first['loc'][-1]), known)}"
+    elif first["type"] in _MISSING:
+        line = _missing(loc) + add
+    elif first["type"] in {"value_error", "assertion_error"}:
+        line = f"{path or 'value'}: {first['ctx']['error']}"
     else:
-        messages = " or ".join(str(problem["msg"]) for problem in same)
-        line = f"{where}: {path or 'value'} = {_short(first['input'])}: {messages}"
+        line = f"{path or 'value'} = {shown(first['input'])}: {allowed(same)}"
     more = len(problems) - len(same)
     return line + (f" (and {more} more problem{'s' if more > 1 else ''})" if more else "")
+
+
+def _follows(problem: ErrorDetails, problems: Sequence[ErrorDetails]) -> bool:
+    """Whether a list is too short only because entries of it are wrong."""
+    loc = problem["loc"]
+    return problem["type"] == "too_short" and any(
+        len(other["loc"]) > len(loc) and other["loc"][: len(loc)] == loc for other in problems
+    )
+
+
+def _missing(loc: tuple[int | str, ...]) -> str:
+    """A key that is missing, or an entry of a list of fixed length."""
+    if loc and isinstance(loc[-1], int):
+        parent = ".".join(str(part) for part in loc[:-1]) or "value"
+        return f"{parent}: its entry {loc[-1] + 1} is missing"
+    return f"key {'.'.join(str(part) for part in loc)!r} is missing"
 
 
 def call_with(
@@ -129,23 +160,29 @@ def _see(topic: str) -> str:
 
 def _branches(
     problems: Sequence[ErrorDetails], first: ErrorDetails, model: Any
-) -> tuple[tuple[int | str, ...], list[ErrorDetails]]:
-    """Path of the first problem, and the problems that are reported with it as one.
+) -> tuple[ErrorDetails, list[ErrorDetails], tuple[int | str, ...]]:
+    """The problem to report, those that are one with it, and its path without names of branches.
 
-    For `int | Literal["mean"]` pydantic reports a problem for each branch; the last part of its path is the branch.
+    For `int | Literal["mean"]` pydantic reports a problem for each branch, whose name is a part of the path. A problem
+    inside of a branch counts before those of whole branches: the value is of that kind.
     """
     loc = first["loc"]
-    if first["type"] in {*_UNKNOWN_KEY, "missing", "value_error"}:
-        return loc, [first]
-    if len(loc) < 2 or not isinstance(loc[-1], str) or loc[-1] in _fields_at(model, loc[:-1]):
-        return loc, [first]
-    same = [p for p in problems if p["loc"][:-1] == loc[:-1] and p["input"] is first["input"]]
-    return (loc[:-1], same) if len(same) > 1 else (loc, [first])
+    place = next((place for place in range(1, len(loc)) if _is_branch(loc, place, model)), None)
+    if place is None:
+        return first, [first], loc
+    group = [problem for problem in problems if problem["loc"][:place] == loc[:place] and len(problem["loc"]) > place]
+    inside = [problem for problem in group if len(problem["loc"]) > place + 1]
+    if not inside:
+        return first, group, loc[:place]
+    chosen = inside[0]
+    parts = chosen["loc"]
+    clean = (part for at, part in enumerate(parts) if not (at and _is_branch(parts, at, model)))
+    return chosen, [chosen, *(problem for problem in group if problem is not chosen)], tuple(clean)
 
 
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
+def _is_branch(loc: tuple[int | str, ...], place: int, model: Any) -> bool:
+    part = loc[place]
+    return isinstance(part, str) and bool(_BRANCH.fullmatch(part)) and part not in _fields_at(model, loc[:place])
 
 
 def _fields_at(model: Any, path: tuple[int | str, ...]) -> list[str]:

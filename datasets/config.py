@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import signature
 from pathlib import Path
@@ -11,8 +11,9 @@ from typing import Any
 from pydantic import Field
 
 from ..core.config_files import find_config, read_yaml, with_settings
+from ..core.constraint_words import LABEL
 from ..core.entry_checks import face_problem
-from ..core.errors import ConfigError, CorpusError
+from ..core.errors import ConfigError, CorpusError, suggest
 from ..core.validation import StrictModel, call_with, parse
 from .protocols.builder import BUILDERS, BuildContext, Builder
 from .protocols.corpus import CORPORA, Corpora, Corpus
@@ -47,7 +48,7 @@ class DatasetConfig(StrictModel):
         params: parameters of the builder, see `tsebench explain builder NAME`.
     """
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$")
+    name: str = Field(pattern=LABEL)
     version: str = "1"
     mixtures_of: str | None = None
     description: str = ""
@@ -112,6 +113,25 @@ def _configs(path: Path, above: tuple[Path, ...], settings: Sequence[str] | Mapp
         member = near if near.is_file() else find_config(name, folder="datasets")
         found += _configs(member, (*above, path.resolve()), settings)
     return found
+
+
+def check_corpus_names(given: Collection[str], used: Iterable[Mapping[str, CorpusConfig]]) -> None:
+    """Check the names of folders that a command gives for corpora, against the corpora of all its datasets.
+
+    Raises:
+        ConfigError: no dataset has a corpus of that name, or it has no folder.
+    """
+    corpora = {name: config for each in used for name, config in each.items()}
+    on_disk = [name for name, config in corpora.items() if "root" in signature(CORPORA.get(config.kind)).parameters]
+    for name in given:
+        if name in on_disk:
+            continue
+        if name in corpora:
+            raise ConfigError(
+                f"--corpus {name}=DIR: corpus {name!r} ({corpora[name].kind}) is not read from a folder; leave it out"
+            )
+        known = suggest(name, on_disk) if on_disk else "; none of its corpora is read from a folder: leave it out"
+        raise ConfigError(f"--corpus {name}=DIR: no dataset here has a corpus {name!r}{known}")
 
 
 def open_corpora(

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from ..core.errors import DatasetError, OutputError
 from ..core.files import make_folder, write_atomic
+from ..core.validation import first_problem
 from .config import CorpusConfig, DatasetConfig
 from .types import Clip, Mixture, MixtureClip, Trial
 
@@ -217,9 +218,7 @@ def _read_one(adapter: TypeAdapter[T], content: bytes, where: str) -> T:
     try:
         return adapter.validate_json(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise DatasetError(f"{where} is damaged: {key}: {first['msg']}; build the dataset again") from None
+        raise DatasetError(f"{where} is damaged: {first_problem(error, None)}; build the dataset again") from None
 
 
 def _check_ids(ids: Sequence[str], what: str) -> None:

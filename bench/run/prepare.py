@@ -13,7 +13,14 @@ from ...core.content_hash import content_hash
 from ...core.errors import ConfigError, OutputError
 from ...core.progress import ProgressFactory, quiet
 from ...core.provenance import resolve_device
-from ...datasets.config import DatasetConfig, OpenedBuilder, load_dataset_configs, open_builder
+from ...datasets.config import (
+    CorpusConfig,
+    DatasetConfig,
+    OpenedBuilder,
+    check_corpus_names,
+    load_dataset_configs,
+    open_builder,
+)
 from ...datasets.dataset import Dataset
 from ...datasets.manifest import read_card
 from ...datasets.seeding import digest
@@ -80,6 +87,11 @@ class PlannedSet:
     opened: Dataset | None = None
 
     @property
+    def corpora(self) -> Mapping[str, CorpusConfig]:
+        """Corpora of the dataset."""
+        return self.recipe.corpora if self.recipe else read_card(Path(self.spec.dataset)).corpora
+
+    @property
     def name(self) -> str:
         """Name of the dataset in rows."""
         if self.opened is not None:
@@ -116,6 +128,7 @@ def prepare(config: RunConfig, options: RunOptions) -> PlannedRun:
     device = resolve_device(options.device)
     sets = tuple(plan_sets(config, device=device, given=options.given))
     check_rank_by(config, sets)
+    check_corpus_names(options.corpus_dirs, [each.corpora for each in sets] + _corpora_to_adapt(config))
     before = None if options.fresh else read_record(options.out)
     if before is not None and before.name != config.name:
         raise OutputError(
@@ -154,6 +167,12 @@ def plan_sets(config: RunConfig, *, device: str = "cpu", given: Given | None = N
         is_folder = (Path(spec.dataset) / "card.json").is_file()
         for recipe in [None] if is_folder else load_dataset_configs(spec.dataset):
             yield PlannedSet(spec=spec, metrics=metrics, plan=plan, recipe=recipe)
+
+
+def _corpora_to_adapt(config: RunConfig) -> list[Mapping[str, CorpusConfig]]:
+    """Corpora of the datasets that systems are adapted with."""
+    named = [name for spec in config.systems if spec.adapt for name in (spec.adapt.dataset, spec.adapt.enroll_from)]
+    return [recipe.corpora for name in named if name is not None for recipe in load_dataset_configs(name)]
 
 
 def check_rank_by(config: RunConfig, sets: Sequence[PlannedSet]) -> None:

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ...core.errors import ConfigError, DatasetError, listed
 from ...core.files import write_atomic
 from ...core.json_text import read_json
-from ...core.validation import parse
+from ...core.validation import first_problem, parse
 from ..metrics.protocol import MetricInfo
 from ..outcome import SILENT_ESTIMATE
 from ..statistics import MOST_RESAMPLES
@@ -293,8 +293,7 @@ def read_record(folder: Path) -> RunRecord | None:
     except (OSError, ValueError) as error:
         if not isinstance(error, ValidationError):
             raise DatasetError(f"{str(path)!r} is damaged: it cannot be read ({error}); use --fresh") from None
-        first = error.errors()[0]
-        problem = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        problem = first_problem(error, RunRecord)
         raise DatasetError(
             f"{str(path)!r} is damaged or of another release of tsebench ({problem}); use --fresh"
         ) from None

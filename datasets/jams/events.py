@@ -16,6 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from ... import __version__
 from ...core.errors import DatasetError
 from ...core.json_text import read_json
+from ...core.validation import first_problem
 
 SCAPER_VERSION = "1.6.5"
 """The version of Scaper whose files these are."""
@@ -105,11 +106,8 @@ def read_jams(path: Path) -> Soundscape:
     try:
         annotation = _Annotation.model_validate(found[0])
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise DatasetError(
-            f"JAMS file {str(path)!r} is damaged: {place}: {first['msg']}; replace or remove it"
-        ) from None
+        problem = first_problem(error, _Annotation)
+        raise DatasetError(f"JAMS file {str(path)!r} is damaged: {problem}; replace or remove it") from None
     scape = annotation.sandbox.scaper
     events = sorted((each.value for each in annotation.data), key=lambda event: event.event_time_s)
     return scape.model_copy(

@@ -166,8 +166,8 @@ def test_no_epochs_keep_the_averages(capsys) -> None:
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (("--init", "mean"), "adapt: init = 'mean': Input should be 'avg' or 'rnd'"),
-        (("--epochs", -1), "adapt: epochs = -1: Input should be greater than or equal to 0"),
+        (("--init", "mean"), "adapt: init = 'mean': must be 'avg' or 'rnd'"),
+        (("--epochs", -1), "adapt: epochs = -1: must be 0 or more"),
         (("--mixtures", 0), "adapt: mixtures = 0: "),
         (("--to", "seen"), "no config 'seen'"),
         (("--enroll-from", "seen.yaml"), "no enrollment of new class 'bubbles'"),

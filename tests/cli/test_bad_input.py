@@ -154,8 +154,8 @@ CORPUS = ("--corpus", "mine=corpus")
         (("run", "--zzz"), ("'--zzz'", "known:", "--fresh")),
         (("run", "--out"), ("'--out'", "requires an argument")),
         (("run", "a", "b"), ("(b)",)),
-        (("run", "--jobs", "0"), ("'--jobs'", "'0'", "greater than or equal to 1")),
-        (("run", "--jobs", "two"), ("'--jobs'", "'two'", "integer")),
+        (("run", "--jobs", "0"), ("'--jobs'", "'0'", "must be 1 or more")),
+        (("run", "--jobs", "two"), ("'--jobs'", "'two'", "must be a whole number")),
         (("build",), ("'CONFIG'",)),
         (("score", "--out", "out"), ("'--estimates'",)),
         ((*SCORE, "--channel", "-1"), ("--channel '-1'", "neither a number from 0 nor mean", "estimates=1")),
@@ -243,8 +243,8 @@ def test_a_process_ends_without_a_traceback(place: Path) -> None:
         ("run", "si_sdr]", "si_sdrr]", ("unknown metric 'si_sdrr'", "'si_sdr'?")),
         ("run", "sounds.yaml", "sound.yaml", ("sound.yaml'", "neither a file")),
         ("run", "label: mine", "label: mixture", ("'mixture'", "label")),
-        ("run", "resamples: 100", "resamples: 0", ("resamples = 0", "greater than or equal to 1")),
-        ("run", "resamples: 100", "resamples: many", ("'many'", "integer")),
+        ("run", "resamples: 100", "resamples: 0", ("resamples = 0", "must be 1 or more")),
+        ("run", "resamples: 100", "resamples: many", ("'many'", "must be a whole number")),
         ("run", "name: try", "name: a/b", ("name = 'a/b'",)),
         ("run", "name: try", "", ("'name' is missing",)),
         ("run", "folder: est", "folder: nowhere", ("'nowhere'", "does not exist")),
@@ -757,3 +757,33 @@ def test_values_that_cannot_be_made(refused: Refused, value: str) -> None:
     line = refused(*COMMANDS["run"], "--set", f"seed={value}")
     assert "is not YAML" in line
     assert len(line) < 490
+
+
+@pytest.mark.parametrize("command", ["build", "train", "run"])
+def test_a_folder_of_a_corpus_that_no_dataset_has(command: str, refused: Refused) -> None:
+    given = {"build": ("build", "dataset.yaml", "--out", "out"), "run": ("run", "run.yaml", "--out", "out")}
+    line = refused(*given.get(command, ("train", "train.yaml", "--out", "out")), "--corpus", "mnie=corpus")
+    assert "--corpus mnie=DIR: no dataset here has a corpus 'mnie'" in line
+    near = "did you mean 'mine'? (known: mine)" if command == "build" else "none of its corpora is read from a folder"
+    assert near in line
+
+
+def test_a_corpus_that_is_not_read_from_a_folder(refused: Refused) -> None:
+    line = refused("build", "sounds.yaml", "--out", "out", "--corpus", "sounds=corpus")
+    assert "corpus 'sounds' (synthetic_sounds) is not read from a folder; leave it out" in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("run", "run.yaml", "--jobs", "two"), "invalid value for '--jobs': 'two' must be a whole number; see"),
+        (("run", "run.yaml", "--jobs", "0"), "invalid value for '--jobs': '0' must be 1 or more; see"),
+        (("adapt", "x", "--to", "y", "--lr", "z"), "invalid value for '--lr': 'z' must be a number; see"),
+        (("scroe",), "unknown command 'scroe'; did you mean 'score'?"),
+        (("train", "train.yaml", "--set", "net.stacks=1"), "net: stacks = 1: must be greater than 1"),
+    ],
+)
+def test_no_words_of_a_library(arguments: tuple[str, ...], said: str, refused: Refused) -> None:
+    line = refused(*arguments)
+    assert said in line
+    assert "Input should" not in line

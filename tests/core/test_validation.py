@@ -41,10 +41,10 @@ LINES: list[tuple[object, str]] = [
     ({"name": "x", "zzz": 1}, "unknown key 'zzz' (known: channel, inner, many, name)"),
     ({}, "key 'name' is missing; add it"),
     ({"name": "x", "inner": {}}, "key 'inner.depth' is missing; add it"),
-    ({"name": "x", "inner": {"depth": "deep"}}, "inner.depth = 'deep': Input should be a valid in"),
-    ({"name": "x", "inner": {"depth": 1, "kind": "c"}}, "inner.kind = 'c': Input should be 'a' or"),
-    ({"name": None}, "name = None: Input should be a valid string"),
-    ([1, 2], "value = [1, 2]: Input should be a valid dictionary"),
+    ({"name": "x", "inner": {"depth": "deep"}}, "inner.depth = 'deep': must be a whole number"),
+    ({"name": "x", "inner": {"depth": 1, "kind": "c"}}, "inner.kind = 'c': must be 'a' or 'b'"),
+    ({"name": None}, "name = null: must be text (in quotes where it looks like a number)"),
+    ([1, 2], "value = [1, 2]: must be keys with values, such as {key: value}"),
     ({"name": {"x": "y" * 500}}, "name = {'x': 'yyyyyyyyyy"),
 ]
 
@@ -58,8 +58,7 @@ def test_one_line_names_key_value_and_what_is_allowed(data: object, start: str) 
 
 def test_the_branches_of_a_union_are_one_problem() -> None:
     line = _line({"name": "x", "channel": "left"})
-    assert line.startswith("channel = 'left': Input should be a valid integer")
-    assert line.endswith(" or Input should be 'mean'")
+    assert line == "channel = 'left': must be a whole number or 'mean'"
 
 
 def test_other_problems_are_counted() -> None:
@@ -98,9 +97,9 @@ def test_options_are_checked_and_turned_into_the_annotated_types() -> None:
     ("options", "message"),
     [
         ({"root": "a"}, "thing: key 'size' is missing"),
-        ({"root": "a", "size": 0}, "thing: size = 0: Input should be greater than 0"),
+        ({"root": "a", "size": 0}, "thing: size = 0: must be greater than 0"),
         ({"root": "a", "size": 1, "spam": 1}, "thing: unknown key 'spam'; did you mean 'span'"),
-        ({"root": "a", "size": 1, "span": [1]}, "thing: key 'span.1' is missing"),
+        ({"root": "a", "size": 1, "span": [1]}, "thing: span: its entry 2 is missing; add it"),
         ({"root": "a", "size": 1, "context": 1}, r"thing: unknown key 'context' \(known: root, "),
     ],
 )

@@ -189,7 +189,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], None], str]] = {
     "binary": (lambda f: (f / "files.jsonl").write_bytes(b"\xff\xfe\n"), "line 1 is damaged"),
     "empty line": (_append("trials.jsonl", "\n"), "line 19 is damaged"),
     "wrong type": (_edit("mixtures.jsonl", '"gain":', '"gain":"x","g":'), "line 1 is damaged: sou"),
-    "missing key": (_edit("trials.jsonl", '"cluster":', '"c":'), "line 1 is damaged: cluster"),
+    "missing key": (_edit("trials.jsonl", '"cluster":', '"c":'), "line 1 is damaged: key 'cluster' is missing; build"),
     "trial twice": (_twice("trials.jsonl"), "trial id 'test-000000_q0' appears twice"),
     "mixture twice": (_twice("mixtures.jsonl"), "mixture id 'test-000000' appears twice"),
     "source twice": (_edit("mixtures.jsonl", '"id":"s2"', '"id":"s1"'), "source id 's1' appears tw"),

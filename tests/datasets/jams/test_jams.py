@@ -381,7 +381,7 @@ def _value(content: dict[str, Any]) -> dict[str, Any]:
         (lambda c: c["annotations"][0]["data"].clear(), "has no events"),
         (lambda c: _value(c).update(source_file="x/none.wav"), "no recording has that name"),
         (lambda c: _value(c).update(source_time=900.0), "but the file ends at"),
-        (lambda c: _value(c).pop("snr"), r"damaged: data.\d.value.snr: Field required"),
+        (lambda c: _value(c).pop("snr"), r"damaged: key 'data.\d.value.snr' is missing; rep"),
         (lambda c: _value(c).update(event_time=-1), r"damaged: data.\d.value.event_time"),
         (lambda c: c["annotations"][0].update(namespace="beat"), "no annotation of namespace"),
         (lambda c: c.clear(), "is not a JAMS file"),
