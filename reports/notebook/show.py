@@ -14,6 +14,7 @@ from ..tables.table import Cell, Note, PrintedTable
 from ..terminal.print_leaderboard import print_leaderboard
 
 _WIDTH = 120
+_SIDES = {"l": "left", "c": "center", "r": "right"}
 
 
 def board_text(board: Leaderboard) -> str:
@@ -30,8 +31,10 @@ def board_html(board: Leaderboard) -> str:
 
 
 def _table(table: PrintedTable) -> str:
-    heads = "".join(f"<th>{_safe(head.text)}</th>" for head in table.heads)
-    rows = "".join(f"<tr>{''.join(map(_cell, row.cells))}</tr>" for row in table.rows)
+    sides = [_SIDES[head.align] for head in table.heads]
+    pairs = zip(table.heads, sides, strict=True)
+    heads = "".join(f'<th style="text-align:{side}">{_safe(head.text)}</th>' for head, side in pairs)
+    rows = "".join(f"<tr>{''.join(map(_cell, row.cells, sides))}</tr>" for row in table.rows)
     notes = "".join(f"<li>{_note(note)}</li>" for note in table.notes)
     return (
         f"<table><caption>{_safe(table.caption)}</caption><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
@@ -39,12 +42,12 @@ def _table(table: PrintedTable) -> str:
     )
 
 
-def _cell(cell: Cell) -> str:
+def _cell(cell: Cell, side: str) -> str:
     text = _safe(cell.text)
     text = f"<b>{text}</b>" if cell.bold else text
     marks = f"<sup>{_safe(','.join(cell.marks))}</sup>" if cell.marks else ""
     detail = f" <small>{_safe(cell.detail)}</small>" if cell.detail else ""
-    return f"<td>{text}{marks}{detail}</td>"
+    return f'<td style="text-align:{side}">{text}{marks}{detail}</td>'
 
 
 def _note(note: Note) -> str:
