@@ -32,7 +32,11 @@ def _spelt_out(entries: object, *, key: str) -> object:
     return [{key: entry} if isinstance(entry, str) else entry for entry in entries]
 
 
-Metrics = Annotated[tuple[MetricSpec, ...], Field(min_length=1), BeforeValidator(partial(_spelt_out, key="name"))]
+Metrics = Annotated[
+    tuple[MetricSpec, ...],
+    Field(min_length=1),
+    BeforeValidator(partial(_spelt_out, key="name"), json_schema_input_type=str | tuple[MetricSpec | str, ...]),
+]
 
 
 class AdaptSpec(AdaptOptions):
@@ -100,8 +104,16 @@ class DatasetSpec(StrictModel):
     systems: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
 
 
-Systems = Annotated[tuple[SystemSpec, ...], Field(min_length=1), BeforeValidator(partial(_spelt_out, key="name"))]
-Datasets = Annotated[tuple[DatasetSpec, ...], Field(min_length=1), BeforeValidator(partial(_spelt_out, key="dataset"))]
+Systems = Annotated[
+    tuple[SystemSpec, ...],
+    Field(min_length=1),
+    BeforeValidator(partial(_spelt_out, key="name"), json_schema_input_type=str | tuple[SystemSpec | str, ...]),
+]
+Datasets = Annotated[
+    tuple[DatasetSpec, ...],
+    Field(min_length=1),
+    BeforeValidator(partial(_spelt_out, key="dataset"), json_schema_input_type=str | tuple[DatasetSpec | str, ...]),
+]
 
 
 class BootstrapSpec(StrictModel):

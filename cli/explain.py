@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-from typer import Argument
+from typer import Argument, Option
 
 from .commands import command
 from .output import console, say
@@ -19,14 +19,17 @@ Examples:
   tsebench explain builder sound_mix      parameters of a builder
   tsebench explain train soundbeam        keys of a network
   tsebench explain metric wer             value and settings of a metric
+  tsebench explain run --schema           JSON schema for editors, of run,
+                                          dataset or train configs
 """
 
 KindName = Annotated[str | None, Argument(metavar="[KIND]", help="run, dataset, builder, corpus, train, system, ...")]
 Name = Annotated[str | None, Argument(metavar="[NAME]", help="Name as in `tsebench list`.")]
+Schema = Annotated[bool, Option("--schema", help="Print the JSON schema of run, dataset or train configs instead.")]
 
 
 @command("explain", place=11, summary="Explain every key of configs, and metrics and systems.", examples=EXAMPLES)
-def explain(kind: KindName = None, name: Name = None) -> None:
+def explain(kind: KindName = None, name: Name = None, schema: Schema = False) -> None:
     """Explain keys: type, unit, default, meaning, and what they are relative to."""
     from ..reference.explain import KINDS, kind_of
     from ..reference.explain import explain as topic
@@ -36,6 +39,11 @@ def explain(kind: KindName = None, name: Name = None) -> None:
         print_pairs([(f"explain {each.name}{_argument(each)}", each.about) for each in KINDS.values()], console)
         return
     chosen = kind_of(kind)
+    if schema:
+        from ..reference.schema import schema_text
+
+        say(schema_text(chosen.name))
+        return
     if name is None and chosen.general is None:
         print_pairs([(each, chosen.named(each).summary) for each in chosen.names()] if chosen.named else [], console)
         return

@@ -40,10 +40,12 @@ class KeyTable:
 
     Attributes:
         places: dotted keys that hold such a section; empty for the keys of the top level.
+        section: name of the model of a section; "" for the top level.
         free: whether keys of any other name are allowed.
     """
 
     places: tuple[str, ...] = ()
+    section: str = ""
     keys: tuple[Key, ...] = ()
     free: bool = False
 
@@ -73,7 +75,7 @@ def tables_of(subject: Callable[..., object], *, given: Collection[str] = ()) ->
     return (
         KeyTable(keys=tuple(field.key for field in fields), free=_is_free(subject)),
         *(
-            KeyTable(places=tuple(found), keys=tuple(field.key for field in _fields(model)))
+            KeyTable(places=tuple(found), section=model.__name__, keys=tuple(field.key for field in _fields(model)))
             for model, found in places.items()
         ),
     )
