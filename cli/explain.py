@@ -36,7 +36,8 @@ def explain(kind: KindName = None, name: Name = None, schema: Schema = False) ->
     from ..reference.print_topic import print_pairs, print_topic
 
     if kind is None:
-        print_pairs([(f"explain {each.name}{_argument(each)}", each.about) for each in KINDS.values()], console)
+        kinds = [kind_of(each) for each in KINDS]
+        print_pairs([(f"explain {each.name}{_argument(each)}", each.about) for each in kinds], console)
         return
     chosen = kind_of(kind)
     if schema:

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 from ..core.errors import ConfigError, UnknownNameError
-from .kinds.configs import ADAPT, DATASET, RUN, TRAIN
-from .kinds.entries import BUILDER, CORPUS, REPORT
-from .kinds.metrics import METRIC
-from .kinds.systems import SYSTEM
 from .topic import Kind, Topic
 
-KINDS = {kind.name: kind for kind in (RUN, DATASET, BUILDER, CORPUS, TRAIN, ADAPT, SYSTEM, METRIC, REPORT)}
+# Modules of the kinds: each imports what it is about, which takes seconds for all.
+_MODULES = {
+    "run": "configs",
+    "dataset": "builders",
+    "builder": "builders",
+    "corpus": "builders",
+    "train": "configs",
+    "adapt": "configs",
+    "system": "systems",
+    "metric": "metrics",
+    "report": "reports",
+}
+KINDS = tuple(_MODULES)
+"""Names of the kinds of topics."""
 
 
 def kind_of(name: str) -> Kind:
@@ -17,7 +28,8 @@ def kind_of(name: str) -> Kind:
     singular = {"corpora": "corpus"}.get(name, name if name in KINDS else name.removesuffix("s"))
     if singular not in KINDS:
         raise UnknownNameError("kind of topic", name, KINDS)
-    return KINDS[singular]
+    kind: Kind = getattr(import_module(f".kinds.{_MODULES[singular]}", __package__), singular.upper())
+    return kind
 
 
 def explain(kind: str, name: str | None = None) -> Topic:

@@ -93,10 +93,14 @@ def _fields(subject: Callable[..., object], given: Collection[str] = ()) -> Iter
                     type=type_words(info.annotation, info.metadata),
                     unit=unit_of(name),
                     default=default,
-                    meaning=words.get(name) or info.description or description_in(hint),
+                    meaning=_sentence(words.get(name) or info.description or description_in(hint)),
                 ),
                 hint=info.annotation,
             )
+
+
+def _sentence(words: str) -> str:
+    return f"{words.rstrip('.')}." if words else ""
 
 
 def _of_model(model: Any) -> Iterator[tuple[str, FieldInfo, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from .explain import KINDS
+from .explain import KINDS, kind_of
 from .keys import Key, KeyTable
 from .topic import Kind, Topic
 
@@ -25,11 +25,11 @@ _TITLES = {
 
 def key_pages() -> Mapping[str, str]:
     """Markdown by file name, `index.md` first; headings of topics are their names, such as `sound_mix`."""
-    return {"index.md": _index(), **{f"{kind.name}.md": _page(kind) for kind in KINDS.values()}}
+    return {"index.md": _index(), **{f"{name}.md": _page(kind_of(name)) for name in KINDS}}
 
 
 def _index() -> str:
-    rows = [f"| [{_TITLES[kind.name]}]({kind.name}.md) | {kind.about} |" for kind in KINDS.values()]
+    rows = [f"| [{_TITLES[name]}]({name}.md) | {kind_of(name).about} |" for name in KINDS]
     return "\n".join(
         [
             "# Keys of configs",

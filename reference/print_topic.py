@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-from rich.console import Console, RenderableType
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -19,13 +19,16 @@ def print_topic(topic: Topic, console: Console) -> None:
     """Print a topic."""
     for paragraph in (topic.summary, *topic.paragraphs):
         if paragraph:
-            _say(console, Text(paragraph), end="\n\n" if console.is_terminal else "\n")
+            _say(console, _styled(paragraph))
+            _gap(console)
     if topic.facts:
         print_pairs(topic.facts, console)
+        _gap(console)
     for table in topic.tables:
-        _say(console, Text(f"\n{_heading(table, topic)}", style="bold"))
-        if table.keys:
-            (_print_rows if console.is_terminal else _print_lines)(table.keys, console)
+        _say(console, _heading(table, topic))
+        (_print_rows if console.is_terminal else _print_lines)(table.keys, console)
+        if table is not topic.tables[-1]:
+            _say(console, Text())
 
 
 def print_pairs(pairs: Sequence[tuple[str, str]], console: Console) -> None:
@@ -36,41 +39,42 @@ def print_pairs(pairs: Sequence[tuple[str, str]], console: Console) -> None:
         return
     table = _grid()
     for title, text in pairs:
-        table.add_row(Text(title, style="bold"), Text(text))
+        table.add_row(Text(title, style="bold"), _styled(text))
     console.print(table)
 
 
-def _heading(table: KeyTable, topic: Topic) -> str:
+def _heading(table: KeyTable, topic: Topic) -> Text:
     if table.places:
-        return f"Keys of {', '.join(table.places)}"
+        return Text(f"Keys of {', '.join(table.places)}", style="bold")
     if not table.keys:
-        return f"No keys in {_plain(topic.place)}"
-    return f"Keys of {_plain(topic.place)}{'; any other name too' if table.free else ''}"
+        return Text(f"No keys in {_plain(topic.place)}", style="bold")
+    return Text(f"Keys of {_plain(topic.place)}{'; any other name too' if table.free else ''}", style="bold")
 
 
 def _print_rows(keys: Sequence[Key], console: Console) -> None:
     table = _grid()
     for key in keys:
-        left = Text().append(key.name, style="bold")
-        for detail in _details(key):
-            left.append(f"\n{detail}", style="dim")
-        table.add_row(left, Text(_meaning(key)))
+        details = "\n".join(["", key.type, _default(key)])
+        table.add_row(Text.assemble((_name(key), "bold"), (details, "dim")), _styled(_meaning(key)))
         table.add_row()
     console.print(table)
 
 
 def _print_lines(keys: Sequence[Key], console: Console) -> None:
     for key in keys:
-        _say(console, Text(f"{key.name}: {', '.join(_details(key))}: {_meaning(key)}"))
+        _say(console, Text(f"{_name(key)}: {key.type}, {_default(key)}: {_meaning(key)}"))
 
 
-def _details(key: Key) -> Iterator[str]:
-    yield f"{key.type}{f' in {key.unit}' if key.unit else ''}"
-    yield REQUIRED if key.default == REQUIRED else f"default {key.default}"
+def _name(key: Key) -> str:
+    return f"{key.name} [{key.unit}]" if key.unit else key.name
+
+
+def _default(key: Key) -> str:
+    return REQUIRED if key.default == REQUIRED else f"default {key.default}"
 
 
 def _meaning(key: Key) -> str:
-    return _plain(key.meaning) or "no description"
+    return key.meaning or "no description"
 
 
 def _grid() -> Table:
@@ -80,9 +84,20 @@ def _grid() -> Table:
     return table
 
 
+def _styled(text: str) -> Text:
+    """A text whose parts in backticks are coloured."""
+    parts = text.split("`")
+    return Text.assemble(*((part, "cyan" if place % 2 else "") for place, part in enumerate(parts)))
+
+
 def _plain(text: str) -> str:
     return text.replace("`", "")
 
 
-def _say(console: Console, text: RenderableType, *, end: str = "\n") -> None:
-    console.print(text, end=end, highlight=False, soft_wrap=not console.is_terminal)
+def _gap(console: Console) -> None:
+    if console.is_terminal:
+        console.print()
+
+
+def _say(console: Console, text: Text) -> None:
+    console.print(text, highlight=False, soft_wrap=not console.is_terminal)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..core.registry import Registry
 from .docstrings import DocText, own_docstring
@@ -68,10 +68,17 @@ def topic_of(
 
 
 def words_of(subject: object) -> DocText:
-    """Docstring of a subject; a class without its own has that of the first it inherits from that has one."""
-    owners = subject.__mro__[:-1] if isinstance(subject, type) else (subject,)
+    """Docstring of a subject; a class has the paragraphs of those of its package that it inherits from, too."""
+    if not isinstance(subject, type):
+        return own_docstring(subject)
+    owners = [owner for owner in subject.__mro__ if _package(owner) == _package(subject)]
     texts = [text for owner in owners if (text := own_docstring(owner)).summary]
-    return texts[0] if texts else DocText()
+    paragraphs = tuple(paragraph for text in texts for paragraph in text.paragraphs)
+    return replace(texts[0], paragraphs=paragraphs) if texts else DocText()
+
+
+def _package(kind: type) -> str:
+    return kind.__module__.partition(".")[0]
 
 
 def one_line_each(registry: Registry[Callable[..., object]]) -> list[tuple[str, str]]:

@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 _UNITS = {"_db": "dB", "_hz": "Hz", "_s": "s", "_ms": "ms", "_minutes": "min", "_fps": "1/s"}
 _NUMBERS = ("", "", "two", "three", "four", "five", "six")
 _PLAIN = {bool: "true or false", int: "whole number", float: "number", str: "text", Path: "path", Any: "any value"}
+_NOUNS = ("whole number", "number", "text", "path", "any value", "section", "list")
 _LIMITS = (("gt", ">"), ("ge", "≥"), ("lt", "<"), ("le", "≤"))
 _LISTS: tuple[object, ...] = (list, tuple, set, frozenset, Sequence)
 
@@ -26,7 +27,7 @@ def unit_of(name: str) -> str:
 def default_words(value: object) -> str:
     """A default as it is written in YAML."""
     if isinstance(value, BaseModel):
-        return "that of its keys"
+        return "{}"
     text = yaml.safe_dump(_plain(value), default_flow_style=True, width=10_000, allow_unicode=True)
     return text.removesuffix("\n").removesuffix("\n...")
 
@@ -80,17 +81,14 @@ def _list_words(origin: object, parts: tuple[Any, ...]) -> str:
 
 def _noun(hint: Any) -> str:
     if isinstance(hint, type) and issubclass(hint, BaseModel):
-        name = hint.__name__
-        for suffix in ("Config", "Spec", "Options"):
-            name = name.removesuffix(suffix)
-        return f"section {name.lower()}"
+        return "section"
     return _PLAIN.get(hint) or str(getattr(hint, "__name__", hint))
 
 
 def _limit_words(limits: Sequence[Any]) -> list[str]:
     """Constraints in symbols; patterns and lengths are left to error messages."""
     return [
-        f"{sign} {value:g}"
+        f"{sign} {default_words(value)}"
         for name, sign in _LIMITS
         for limit in limits
         if (value := getattr(limit, name, None)) is not None
@@ -98,10 +96,10 @@ def _limit_words(limits: Sequence[Any]) -> list[str]:
 
 
 def _plural(words: str) -> str:
-    for noun in ("whole number", "number", "text", "path", "any value"):
-        if words.startswith(noun):
-            return f"{noun}s{words.removeprefix(noun)}"
-    return words.replace("section ", "sections ", 1) if words.startswith("section ") else f"({words})"
+    if " or " in words:
+        return " or ".join(_plural(part) for part in words.split(" or "))
+    noun = next((noun for noun in _NOUNS if words.startswith(noun)), "")
+    return f"{noun}s{words.removeprefix(noun)}" if noun else words
 
 
 def _plain(value: object) -> object:

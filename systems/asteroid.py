@@ -147,7 +147,9 @@ class Asteroid:
 
 @register_system(ORACLE)
 class AsteroidOracle:
-    """The same models with an oracle choice: the highest SI-SDR to the target, or the least energy without a target.
+    """Separation model of asteroid with an oracle choice of the output.
+
+    It takes the highest SI-SDR to the target, or the least energy where the target is absent.
 
     Args:
         model: as for `asteroid`: a file that asteroid saved, or its name on Hugging Face's hub.

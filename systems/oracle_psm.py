@@ -19,7 +19,7 @@ from .shared.masks import MaskOracle, Spectra, Stft, safe_ratio
 
 @register_system("oracle_psm")
 def oracle_psm(*, window_ms: float = 32.0, hop_ms: float = 8.0, device: str = "cpu") -> MaskOracle:
-    """Phase-sensitive mask on the STFT of the mixture (oracle); see `Stft` for window and hop.
+    """Phase-sensitive mask on the STFT of the mixture (oracle).
 
     Args:
         window_ms: length of the STFT's window and transform; a square-root Hann window.

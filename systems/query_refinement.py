@@ -181,7 +181,7 @@ class QueryRefinement:
 
 @register_system(ORACLE)
 class QueryRefinementOracle:
-    """The same network with an oracle classifier: the query is refined by the true classes.
+    """Network of `query_refinement` with an oracle classifier: the query is refined by the true classes.
 
     Args:
         checkpoint: a folder, a weights file with its card next to it, or a shipped name.

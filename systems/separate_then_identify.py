@@ -62,7 +62,7 @@ class SeparateThenIdentifyTask(EnrolledTask[SeparateThenIdentifyConfig, Separate
 
 @register_system(NAME)
 class SeparateThenIdentify(EnrolledSystem):
-    """Separate all voices, then pick the nearest to the enrollment; see `EnrolledSystem`."""
+    """Cascade that separates all voices without a clue, then picks the one nearest to the enrollment."""
 
     name = NAME
     family = "cascade"

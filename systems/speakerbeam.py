@@ -59,7 +59,7 @@ class SpeakerBeamTask(EnrolledTask[SpeakerBeamConfig, SpeakerBeamNet]):
 
 @register_system(NAME)
 class SpeakerBeam(EnrolledSystem):
-    """Frequency-domain SpeakerBeam; see `EnrolledSystem` for the options."""
+    """Frequency-domain SpeakerBeam (Žmolíková et al., 2019): a BLSTM mask conditioned on an enrollment."""
 
     name = NAME
     description = "BLSTM spectral mask conditioned on an enrollment (Žmolíková et al., 2019)"

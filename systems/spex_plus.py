@@ -34,7 +34,7 @@ class SpExPlusTask(EnrolledTask[SpExPlusConfig, SpExPlusNet]):
 
 @register_system(NAME)
 class SpExPlus(EnrolledSystem):
-    """SpEx+; see `EnrolledSystem` for the options."""
+    """SpEx+ (Ge et al., 2020): a time-domain network of three scales, conditioned on an enrollment."""
 
     name = NAME
     description = "Multi-scale network with a shared speech encoder (Ge et al., 2020)"

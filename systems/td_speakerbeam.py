@@ -19,7 +19,7 @@ class TdSpeakerBeamTask(EnrolledTask[TdSpeakerBeamConfig, TdSpeakerBeamNet]):
 
 @register_system(NAME)
 class TdSpeakerBeam(EnrolledSystem):
-    """Time-domain SpeakerBeam; see `EnrolledSystem` for the options."""
+    """Time-domain SpeakerBeam (Delcroix et al., 2020): a Conv-TasNet conditioned on an enrollment."""
 
     name = NAME
     description = "Conv-TasNet adapted to an enrollment of the speaker (Delcroix et al., 2020)"

@@ -28,10 +28,15 @@ MAX_LOADINGS = 17
 
 
 class Sdr:
-    """`sdr`: SDR of BSSEval v3, one source, no permutation search.
+    """`sdr`: SDR of BSSEval v3, 10 log10(‖Pŝ‖² / ‖Pŝ − ŝ‖²), one source, no permutation search.
+
+    Pŝ is the best approximation of the estimate ŝ by the target through a filter of `taps` samples, so that what such a
+    filter does to the target is forgiven: level, delays, a part of a room. It is mostly above SI-SDR. Values lie
+    between ±156.5 dB; only a silent estimate has `floor_db`. Source: Vincent et al., "Performance measurement in blind
+    audio source separation", 2006; values are those of mir_eval.
 
     Args:
-        taps: length of the allowed distortion filter.
+        taps: length of the allowed distortion filter, in samples at the trial's rate.
         floor_db: value of a silent estimate; any other one keeps its value, however low.
     """
 

@@ -83,11 +83,20 @@ class ClassActivity:
         return Outcome(value=value, status="ok", detail=detail)
 
 
+_AVERAGES = {"macro": "as the mean over classes", "micro": "over the decisions on all classes at once"}
+
+
 def _factory(name: PoolingName) -> Callable[..., Metric]:
     def make(*, threshold: Threshold = 0.5) -> ClassActivity:
         return ClassActivity(name, threshold=threshold)
 
-    make.__doc__ = f"`{name}`, see `ClassActivity`."
+    average, quantity = name.split("_")
+    make.__doc__ = f"""`{name}`: {quantity} of the classes that a system finds in the mixture, {_AVERAGES[average]}.
+
+    From 0 to 1. A class is found if its probability reaches `threshold`; the truth are the active classes of the
+    mixture, target or not. A row has the score of its own trial's decisions; over a set, all decisions count together.
+    Undefined for a system without class probabilities (`no_class_probabilities`), and for a trial in which no class is
+    active or found (`no_class`)."""
     return make
 
 

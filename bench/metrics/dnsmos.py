@@ -113,11 +113,16 @@ class _Windowed:
 class Dnsmos(_Windowed):
     """`dnsmos`: overall quality by DNSMOS P.835; its parts are those of speech and background.
 
+    Mean opinion scores from 1 (bad) to 5 (excellent), predicted by a network from the estimate alone, at 16 kHz, as
+    means over windows of 9.01 s; a shorter estimate is repeated. It does not notice that another speaker was extracted.
+    Source: Reddy, Gopal and Cutler, "DNSMOS P.835", ICASSP 2022.
+
     Args:
         model: `sig_bak_ovr.onnx` of the DNS Challenge, in its folder `DNSMOS` or `pDNSMOS`.
         personalized: the model is the one of `pDNSMOS`, which also penalises other talkers.
         polynomial: map the model's raw scores to opinion scores, as the script does.
-        windows: "official" or "all", see `window_starts`.
+        windows: windows of 9.01 s that are averaged: "all" that fit, one every second, or the "official" ones, of which
+            the script of the DNS Challenge leaves some out by rounding.
         on_cpu: run on the CPU, in worker processes, even if the run has a GPU.
     """
 
@@ -145,10 +150,12 @@ class Dnsmos(_Windowed):
 class DnsmosP808(_Windowed):
     """`dnsmos_p808`: overall quality by DNSMOS P.808.
 
+    As `dnsmos`, from 1 to 5, without parts. Source: Reddy, Gopal and Cutler, "DNSMOS", ICASSP 2021.
+
     Args:
         model: `model_v8.onnx` of the DNS Challenge.
-        windows: as for `dnsmos`.
-        on_cpu: as for `dnsmos`.
+        windows: windows that are averaged, "official" or "all", as for `dnsmos`.
+        on_cpu: run on the CPU, in worker processes, even if the run has a GPU.
     """
 
     def __init__(

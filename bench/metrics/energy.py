@@ -23,7 +23,11 @@ FLOOR_DB = -30.0
 
 
 class Snr:
-    """`snr`: 10 log10(‖s‖² / ‖s − ŝ‖²). A silent estimate has 0 dB by this formula."""
+    """`snr`: 10 log10(‖s‖² / ‖s − ŝ‖²) of the target s and the estimate ŝ.
+
+    It depends on the level of the estimate: a perfect one at half the target's level has 6 dB. A silent estimate has 0
+    dB by the formula, a worse one less, and perfection 156.5 dB.
+    """
 
     def __init__(self) -> None:
         self.info = MetricInfo(
@@ -51,7 +55,11 @@ class Snr:
 
 
 class _ScaledSdr:
-    """Common part of SI-SDR and SD-SDR (Le Roux et al., 2019).
+    """Common part of SI-SDR and SD-SDR.
+
+    s is the target, ŝ the estimate and αs, with α = ⟨ŝ, s⟩ / ‖s‖², the part of the estimate that is target. Values lie
+    between ±156.5 dB; only a silent estimate has `floor_db`. Source: Le Roux et al., "SDR: half-baked or well done?",
+    ICASSP 2019.
 
     Args:
         zero_mean: remove the mean of both signals first. So do asteroid and the SI-SNR of torchmetrics (its SI-SDR
@@ -104,7 +112,7 @@ def _lengths(signals: Signals) -> Tensor | None:
 
 
 class SiSdr(_ScaledSdr):
-    """`si_sdr`: scale-invariant SDR."""
+    """`si_sdr`: scale-invariant SDR, 10 log10(‖αs‖² / ‖αs − ŝ‖²); the level of the estimate does not matter."""
 
     _name = "si_sdr"
     _description = "scale-invariant signal-to-distortion ratio"
@@ -113,7 +121,7 @@ class SiSdr(_ScaledSdr):
 
 
 class SdSdr(_ScaledSdr):
-    """`sd_sdr`: scale-dependent SDR."""
+    """`sd_sdr`: scale-dependent SDR, 10 log10(‖αs‖² / ‖s − ŝ‖²), never above SI-SDR."""
 
     _name = "sd_sdr"
     _description = "scale-dependent signal-to-distortion ratio"
@@ -121,7 +129,10 @@ class SdSdr(_ScaledSdr):
 
 
 class Attenuation:
-    """`attenuation`: level of the output against the mixture, where the target is absent.
+    """`attenuation`: level of the output against the mixture, −10 log10(‖x‖² / ‖ŝ‖²), where the target is absent.
+
+    The right answer is silence: 0 dB is the mixture x itself, −120 dB (`floor_db`) a silent output ŝ or one that is as
+    good as silent.
 
     Args:
         floor_db: value of a silent output, and of anything below it.

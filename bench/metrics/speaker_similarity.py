@@ -26,12 +26,16 @@ _NAME = "speaker_similarity"
 class SpeakerSimilarity:
     """`speaker_similarity`: cosine of the speaker embeddings of estimate and enrollment.
 
-    Signals go through the model one by one, because padding would change their embeddings.
+    1 is the same voice by the model, about 0 another one, and −1 the opposite; what is high depends on the model, and
+    `speaker_similarity_reference`, the value of the target itself, shows it. Undefined without an enrollment
+    (`no_enrollment`) and for signals that are too short for the model. Signals go through the model one by one, because
+    padding would change their embeddings.
 
     Args:
         model: ONNX file of a speaker model for signals of any length, which gives one embedding for [1, T] samples,
             full scale ±1, or [1, frames, 80] features.
-        input: "waveform", or "fbank80": the features of WeSpeaker's models, see `mel.kaldi_fbank`.
+        input: input of the model: "waveform", samples of full scale ±1, or "fbank80", 80 log mel energies as
+            WeSpeaker's models take.
         against: "enrollment" compares with the clue, and needs no reference; "reference" with the target itself.
         sample_rate_hz: rate that the model was trained at, at least 1000.
         output: name of the model's output; by default its only one.

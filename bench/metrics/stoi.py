@@ -245,11 +245,21 @@ def _norm(values: Tensor, dim: int) -> Tensor:
 
 @METRICS.register("stoi")
 def _stoi() -> Stoi:
-    """STOI: it has no settings."""
+    """`stoi`: short-time objective intelligibility (Taal et al., 2011), with the values of pystoi.
+
+    Mean correlation of the band envelopes of estimate and target over segments of 0.384 s, at 10 kHz: 1 is the target
+    itself, about 0 is unintelligible, and negative values are possible. A silent estimate has 0. Undefined
+    (`too_short`) where the target has less than 0.4 s of speech.
+    """
     return Stoi()
 
 
 @METRICS.register("estoi")
 def _estoi() -> Stoi:
-    """ESTOI: it has no settings."""
+    """`estoi`: extended STOI (Jensen and Taal, 2016), with the values of pystoi.
+
+    As `stoi`, but segments are normalised over time and over bands, so that maskers that come and go are judged better.
+    1 is the target itself, about 0 is unintelligible. A silent estimate has 0. Undefined (`too_short`) where the target
+    has less than 0.4 s of speech.
+    """
     return Stoi(extended=True)

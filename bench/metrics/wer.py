@@ -35,17 +35,25 @@ Marks = Literal["none", "wsj"]
 class ErrorRate:
     """Common part of the error rates.
 
-    The transcript is the `detail` of a row. Both texts go through the normaliser.
+    0 % is no error; insertions can raise it above 100 %. Errors are substitutions, deletions and insertions of the
+    alignment with the fewest (jiwer); an empty recognition counts as deletions. Undefined (`no_transcript`) without a
+    transcript, or where the normaliser leaves nothing of it. What the recogniser makes of the target itself is a value
+    of its own, whose name ends in `_reference`: where that is high, differences between systems mean little. What was
+    recognised is the `detail` of a row.
 
     Args:
-        backend: "pocketsphinx", or "whisper:" with a size or the path of a checkpoint.
-        language: of the transcripts, a code such as "en" or "zh", or "auto": what Whisper finds in the estimate,
-            and the script of the transcript for what is counted.
-        normaliser: "none", "basic" or "whisper_en"; by default the last one for Whisper in English, else "basic".
+        backend: recogniser: "pocketsphinx", which is always there, or "whisper:" with a size ("whisper:base.en") or the
+            path of a checkpoint; it needs `pip install 'tsebench[asr]'`.
+        language: language of the transcripts, a code such as "en" or "zh", or "auto": what Whisper finds in the
+            estimate, and the script of the transcript for what is counted. null: "en" for `wer`, "auto" for `cer` and
+            `ter`.
+        normaliser: what both texts go through before they are compared: "none", "basic" (small letters, no punctuation)
+            or "whisper_en" (also numbers, spellings and contractions of English); null: the last one for Whisper in
+            English, else "basic".
         marks: "wsj" removes WSJ's verbalised punctuation and noise tags from the transcripts. The corpus `wsj0` does so
             itself; a table for `score`, or a set that was built by an older version, needs it.
-        grammar_file: JSGF grammar of all possible sentences, for pocketsphinx; by default that of the dataset, if it
-            has one, else the recogniser's own language model is used.
+        grammar_file: JSGF grammar of all possible sentences, for pocketsphinx, relative to the working folder; null:
+            that of the dataset, if it has one, else the recogniser's own language model.
         batch_size: most windows of speech that Whisper takes at once.
     """
 

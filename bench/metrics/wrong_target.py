@@ -18,9 +18,9 @@ TIE_DB = 1e-6
 class WrongTarget:
     """`wrong_target_rate`: share of trials whose estimate is closer to an interferer (SI-SDR).
 
-    Every source of the mixture that is not part of the target is an interferer, background included; in a folder of
-    files it is what is left of the mixture without the reference. Silent ones do not count, and a silent estimate is
-    not a wrong target.
+    A trial has 100 % or 0 %; the mean over a set is the share. Every source of the mixture that is not part of the
+    target is an interferer, background included; in a folder of files it is what is left of the mixture without the
+    reference. Silent ones do not count, and a silent estimate is not a wrong target.
     """
 
     def __init__(self) -> None:

@@ -37,13 +37,9 @@ from .shared.sound_scenes import (
 class SoundMix:
     """Mixtures of n different classes at random positions on a background.
 
-    The level of each event is `snr_db` above the background's (or, without a background, above `background_db`), on the
-    chosen scale: "lufs" as Scaper does, or mean power.
-
-    With the renderer "standard" each clip is measured when a mixture is drawn, and its gain is stored. With "scaper"
-    the recipe holds the levels, mixtures are made as Scaper makes them (see there), and drawing reads each recording
-    once at most, to tell which stretches are silent; the set can be written as JAMS, and its events are named s1, s2,
-    ... in the order of time.
+    Each event is brought to a level of its own, `snr_db` above `background_db`, whatever the other events are; then all
+    are added up. With the renderer scaper, drawing reads each recording once at most, to tell which stretches are
+    silent, and events are named s1, s2, ... in the order of time.
 
     Args:
         events: recordings of the foreground classes; their labels are the vocabulary.

@@ -1,1 +1,1 @@
-"""Topics by kind: `configs` (run, dataset, train), `entries` (builders, corpora, reports), `metrics` and `systems`."""
+"""Topics by kind: `configs` (run, train, adapt), `builders` (and datasets, corpora), `metrics`, `systems`, `reports`."""

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...bench.metrics.protocol import MetricInfo
+from ...bench.metrics.protocol import MetricInfo, Need
 from ...bench.metrics.registry import METRICS, known_infos
-from ...core.errors import TsebenchError, UnknownNameError
+from ...core.errors import UnknownNameError
 from ..topic import Kind, Topic, topic_of
 
 _SCOPES = {
     "present": "trials whose target is in the mixture",
     "absent": "trials whose target is absent from the mixture",
     "any": "all trials",
+}
+_POOLINGS = {
+    "mean": "mean over trials",
+    "weighted_mean": "mean weighted by the size of each trial (of an error rate, its words or characters)",
+}
+_NEEDS: dict[Need, str] = {
+    "transcript": "a transcript of the target",
+    "enrollment": "an enrollment",
+    "interferers": "the other sources",
+    "class_probabilities": "a system that gives class probabilities",
+    "mixture": "the mixture",
 }
 _RATES_HZ = (8000, 16000)
 _GIVEN = ("device", "grammar")
@@ -37,18 +48,17 @@ def _facts(base: str, named: str) -> Iterator[tuple[str, str]]:
     yield "Unit", info.unit or "none"
     yield "Direction", _direction(info)
     yield "Applies to", _SCOPES[info.scope]
-    yield "Over a set", info.pooling.replace("_", " ")
+    yield "Over a set", _POOLINGS.get(info.pooling, "that of all decisions together")
     yield from _derived(info)
     if info.silent_db is not None:
         yield "Silent estimate", f"{info.silent_db:g} dB"
     if info.floor_db is not None:
         yield "Least value", f"{info.floor_db:g} dB"
-    if info.undefined_reason is not None:
-        yield "Undefined", f"with the reason {info.undefined_reason}"
-    try:
+    reasons = [*(["silent_reference"] if info.needs_reference_energy else []), info.undefined_reason]
+    if found := [reason for reason in reasons if reason]:
+        yield "Undefined", f"with the reason {' or '.join(found)}"
+    if not info.options:
         yield "Signature", ", ".join(dict.fromkeys(metric.signature(rate) for rate in _RATES_HZ))
-    except TsebenchError as error:
-        yield "Signature", f"needs more: {error}"
 
 
 def _derived(info: MetricInfo) -> Iterator[tuple[str, str]]:
@@ -58,8 +68,8 @@ def _derived(info: MetricInfo) -> Iterator[tuple[str, str]]:
         yield "Parts", ", ".join(part.name for part in info.parts)
     if info.reference_value is not None:
         yield "Of the reference", f"{info.reference_value}: value of the clean reference itself"
-    if info.options:
-        yield "Needs", ", ".join(info.options)
+    if needed := [*(_NEEDS[need] for need in info.needs), *(f"the setting {option}" for option in info.options)]:
+        yield "Needs", ", ".join(needed)
 
 
 def _direction(info: MetricInfo) -> str:

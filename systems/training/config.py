@@ -61,8 +61,8 @@ class OptimiserConfig(StrictModel):
     """AdamW, its schedule, and the limits of training.
 
     Attributes:
-        lr: highest learning rate of AdamW.
-        weight_decay: of AdamW.
+        lr: highest learning rate; the optimiser is AdamW.
+        weight_decay: share of each weight that a step takes off, times the learning rate (AdamW).
         gradient_clip: largest norm of the gradient of all weights, which is scaled down to it; null does not clip.
         batch_size: mixtures of a step.
         epochs: most epochs; the schedule ends at the last.

@@ -12,14 +12,14 @@ from tsebench.bench.metrics.registry import METRICS
 from tsebench.datasets.protocols.builder import BUILDERS
 from tsebench.datasets.protocols.corpus import CORPORA
 from tsebench.reference.docstrings import own_docstring
-from tsebench.reference.explain import KINDS, explain
+from tsebench.reference.explain import KINDS, explain, kind_of
 from tsebench.reference.keys import REQUIRED, Key
 from tsebench.systems.registry import SYSTEMS
 from tsebench.systems.trainable import TASKS
 
 TOPICS = [
     (kind.name, name)
-    for kind in KINDS.values()
+    for kind in map(kind_of, KINDS)
     for name in [*([None] if kind.general else []), *(kind.names() if kind.named else [])]
 ]
 SUFFIXES = {"_db": "dB", "_hz": "Hz", "_s": "s", "_ms": "ms"}

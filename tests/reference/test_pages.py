@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tsebench.reference.explain import KINDS
+from tsebench.reference.explain import KINDS, kind_of
 from tsebench.reference.pages import key_pages
 
 
@@ -10,5 +10,5 @@ def test_a_page_for_each_kind() -> None:
     pages = key_pages()
     assert [*pages] == ["index.md", *(f"{kind}.md" for kind in KINDS)]
     assert "| `snr_db` | two numbers | dB | `[15, 25]` |" in pages["builder.md"]
-    for name in KINDS["builder"].names():
+    for name in kind_of("builder").names():
         assert f"\n## {name}\n" in pages["builder.md"]

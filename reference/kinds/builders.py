@@ -1,18 +1,24 @@
-"""Topics of builders, corpora and reports."""
+"""Topics of dataset configs, builders and corpora."""
 
 from __future__ import annotations
 
 from inspect import signature
 
+from ...datasets.config import DatasetConfig
 from ...datasets.protocols.builder import BUILDERS
 from ...datasets.protocols.corpus import CORPORA
-from ...reports.formats.registry import REPORTS
 from ..topic import Kind, Topic, topic_of
+from .shipped import examples
+
+
+def _dataset() -> Topic:
+    return topic_of("dataset", DatasetConfig, place="a dataset config, `tsebench build CONFIG`")
 
 
 def _builder(name: str) -> Topic:
     place = f"`params` of a dataset config with `builder: {name}`"
-    return topic_of(f"builder {name}", BUILDERS.get(name), place=place, given=["context"])
+    facts = [*examples("datasets", "builder", name)]
+    return topic_of(f"builder {name}", BUILDERS.get(name), place=place, given=["context"], facts=facts)
 
 
 def _corpus(name: str) -> Topic:
@@ -27,16 +33,11 @@ def _corpus(name: str) -> Topic:
     release = getattr(factory, "release", None)
     if release is not None:
         facts.append(("Source", f"{release.title}, {release.source}"))
+    facts += examples("datasets", "kind", name)
     place = f"`corpora.NAME.options` of a dataset config with `kind: {name}`"
     return topic_of(f"corpus {name}", factory, place=place, given=["name", "root"], facts=facts)
 
 
-def _report(name: str) -> Topic:
-    report = REPORTS.get(name)
-    place = f"`tsebench report --format {name} --option {name}.KEY=VALUE`"
-    return topic_of(f"report {name}", report, place=place, given=[*signature(report).parameters][:2])
-
-
+DATASET = Kind(name="dataset", about="keys of a dataset config", general=_dataset)
 BUILDER = Kind(name="builder", about="parameters of a builder of data sets", names=BUILDERS.names, named=_builder)
 CORPUS = Kind(name="corpus", about="options of a kind of corpus", names=CORPORA.names, named=_corpus)
-REPORT = Kind(name="report", about="settings of a report format", names=REPORTS.names, named=_report)
