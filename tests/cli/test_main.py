@@ -30,7 +30,10 @@ from tsebench.systems.registry import SYSTEMS
 pytestmark = pytest.mark.slow
 
 RATE_HZ = 8000
-COMMANDS = (*("list", "build", "validate", "train", "adapt", "run", "score", "report", "demo", "compare"), "doctor")
+COMMANDS = (
+    *("list", "explain", "build", "validate", "train", "adapt", "run", "score", "report", "demo", "compare"),
+    "doctor",
+)
 HEAVY = {"torch", "pandas", "mlflow", "scipy", "numpy", "soundfile", "pytorch_lightning"}
 
 SOUNDS = """
