@@ -8,7 +8,9 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
+
+import torch
 
 from ..core.config_files import settings_of
 from ..core.entry_checks import call_problem, face_problem, type_problem
@@ -23,7 +25,16 @@ from .config import DatasetSpec, SystemSpec
 from .scoring.cache import Identity, identity_of
 from .scoring.plan import MetricSpec
 
-SystemLike = str | SystemSpec | System | PrivilegedSystem | Mapping[str, Any] | Sequence[Any]
+
+class Extracts(Protocol):
+    """Any object that answers a batch: with an extraction, or with the estimates [B, T] alone."""
+
+    def extract(self, batch: QueryBatch, /) -> Extraction | torch.Tensor:
+        """Answer a batch."""
+        ...
+
+
+SystemLike = str | SystemSpec | Extracts | PrivilegedSystem | Mapping[str, Any] | Sequence[Any]
 """One system or several: registered names, specs, or loaded systems; see `systems_of`."""
 
 DatasetLike = str | Path | DatasetSpec | DatasetConfig | Dataset | Mapping[str, Any] | Sequence[Any]

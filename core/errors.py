@@ -14,6 +14,7 @@ from contextlib import contextmanager
 LINE_LENGTH = 480
 """Longest message; with the name of the program in front it stays under 500 characters."""
 
+_CORPUS = re.compile(r"--corpus ([\w.+-]+)=DIR")
 _OPTION = re.compile(r"(?<![\w-])--([a-z][a-z-]*)(?: (?:DIR|CSV|N|NAME|OUT)\b)?")
 _LIST_LENGTH = 240
 _LONGEST_NAME = 200  # for which the nearest known one is searched
@@ -89,6 +90,7 @@ def python_words(folder: str = "") -> Iterator[None]:
         yield
     except TsebenchError as error:
         text = str(error).replace(f"{folder}/", "") if folder else str(error)
+        text = _CORPUS.sub(lambda found: f"corpora={{{found[1]!r}: DIR}}", text)
         error.args = (_OPTION.sub(lambda found: f"{found[1].replace('-', '_')}=", text),)
         raise
 

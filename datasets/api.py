@@ -13,7 +13,7 @@ from ..core.validation import parse
 from . import dataset as folders
 from .build import build as build_folder
 from .build import draw_dataset, materialise
-from .config import DatasetConfig, load_dataset_configs
+from .config import DatasetConfig, check_corpus_names, load_dataset_configs
 from .dataset import Dataset
 
 __all__ = ["Settings", "Source", "build", "config_of", "folders_of", "load_dataset"]
@@ -59,12 +59,10 @@ def load_dataset(
             if settings:
                 raise ConfigError(f"{str(folder)!r} is a dataset that is built already: settings change a config alone")
             return folders.load_dataset(folder, corpus_dirs=dirs)
+        config = config_of(source, settings)
+        check_corpus_names(dirs, [config.corpora])
         return draw_dataset(
-            config_of(source, settings),
-            corpus_dirs=corpus_dirs(dirs),
-            jobs=jobs,
-            allow_missing=allow_missing,
-            progress=on_terminal(),
+            config, corpus_dirs=corpus_dirs(dirs), jobs=jobs, allow_missing=allow_missing, progress=on_terminal()
         )
 
 
@@ -101,11 +99,12 @@ def build(
         raise ConfigError(f"{str(built)!r} is a dataset that is built already; open it with load_dataset")
     with python_words():
         config, progress = config_of(source, settings), on_terminal()
-        folder = Path(out).expanduser() / config.name
+        folder, dirs = Path(out).expanduser() / config.name, folders_of(corpora)
+        check_corpus_names(dirs, [config.corpora])
         dataset = build_folder(
             config,
             folder,
-            corpus_dirs=corpus_dirs(folders_of(corpora)),
+            corpus_dirs=corpus_dirs(dirs),
             jobs=jobs,
             reuse=not fresh,
             allow_missing=allow_missing,

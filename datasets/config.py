@@ -151,8 +151,8 @@ def open_corpora(
         if "root" in known:
             if name not in corpus_dirs:
                 raise CorpusError(
-                    f"corpus {name!r} ({config.kind}) needs its folder: add --corpus {name}=DIR (in Python "
-                    f"corpora={{{name!r}: DIR}}), or a line `{name}: DIR` to the user file of corpora"
+                    f"corpus {name!r} ({config.kind}) needs its folder: add --corpus {name}=DIR, "
+                    f"or a line `{name}: DIR` to the user file of corpora"
                 )
             given["root"] = corpus_dirs[name]
         corpora[name] = call_with(

@@ -138,6 +138,9 @@ class Dataset:
             f"fingerprint {card.fingerprint[:12]}>"
         )
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Dataset, (self.manifest, self.corpora)
+
     def _item(self, trial: Trial) -> tuple[Query, Truth]:
         mixture = self.mixtures[trial.mixture_id]
         self._verify(mixture, trial)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .types import Mixture, Trial
 
@@ -34,6 +34,9 @@ class Trials(tuple[Trial, ...]):
         import pandas as pd  # noqa: PLC0415 - slow to import, and most readers of datasets do without
 
         return pd.DataFrame([_line(trial, self.mixtures[trial.mixture_id]) for trial in self])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Trials, (tuple(self), self.mixtures)
 
     def __repr__(self) -> str:
         return f"<{len(self)} trials: {', '.join(trial.id for trial in self[:3])}{', ...' if len(self) > 3 else ''}>"
