@@ -186,8 +186,8 @@ def trouble(board: Leaderboard) -> str:
 def expected(board: Leaderboard) -> list[str]:
     """Sentences on failures that the card of a baseline promises: silence has no PESQ."""
     return [
-        f"{issue.system} has no {', '.join(issue.metrics)} on {plural(issue.n_trials, 'trial')} of {issue.dataset} "
-        f"{issue.condition} ({issue.reason}), as is expected of a baseline"
+        f"as expected of a baseline, {issue.system} has no {', '.join(issue.metrics)} on "
+        f"{plural(issue.n_trials, 'trial')} of {issue.dataset} {issue.condition} ({issue.reason})"
         for issue in board.issues
         if issue.status == "failed" and not board.alarms(issue)
     ]

@@ -19,6 +19,7 @@ from ...core.text import shown, visible
 from ..leaderboard import wording as text
 from ..leaderboard.doubts import doubt
 from .charts.track_axes import frequency_ticks, time_ticks
+from .glossary import condition
 
 _TEMPLATES = Path(__file__).with_name("templates")
 _UNSAFE = re.compile(r"[^a-z0-9_.-]+")
@@ -107,5 +108,5 @@ def _environment() -> Environment:
     environment.policies["json.dumps_function"] = _json
     environment.globals.update(text=text, doubt=doubt, plain=plain, system_page=system_page, trial_page=trial_page)
     environment.globals.update(time_ticks=time_ticks, frequency_ticks=frequency_ticks)
-    environment.filters["breakable"] = breakable
+    environment.filters.update(breakable=breakable, condition=condition)
     return environment

@@ -17,6 +17,7 @@ from .charts.axes import bars
 from .charts.conditions import MOST, legend, panels
 from .charts.pareto import charts
 from .choose_trials import TrialOrder, choose
+from .glossary import kinds_of, metric_hints
 from .pages import render_page, system_page, trial_page, write_page
 from .players import Player, write_player
 from .slice_tables import Sliced, slice_json, sliced
@@ -65,9 +66,10 @@ def write_site(
     for system in board.systems:
         page = _system(board, system, slices, order, set(pairs))
         written.append(write_page(out, system_page(system), page))
+    hints = metric_hints(board)
     for before, each, after in zip([None, *pages], pages, [*pages[1:], None], strict=False):
         path = trial_page(each.trial.dataset, each.trial.trial_id)
-        written.append(write_page(out, path, trial_html(each, before, after)))
+        written.append(write_page(out, path, trial_html(each, before, after, hints=hints)))
     return [*written, *dict.fromkeys(path for each in pages for path in each.player.files)]
 
 
@@ -99,6 +101,8 @@ def _index(board: Leaderboard, slices: Sliced, pages: Sequence[TrialPage]) -> st
         scripts=("theme.js", "sort.js", "tables.js"),
         board=board,
         faults=alarmed(board),
+        hints=metric_hints(board),
+        kinds_of=kinds_of,
         bars=bars,
         charts=charts,
         legend=legend,
@@ -131,6 +135,7 @@ def _system(board: Leaderboard, system: str, slices: Sliced, order: TrialOrder, 
         scripts=("theme.js", "sort.js"),
         board=board,
         faults=alarmed(board),
+        hints=metric_hints(board),
         system=system,
         facts=facts,
         cost=list(zip(HEADINGS[1:], line.cells[1:], strict=True)) if line else [],
@@ -156,14 +161,17 @@ def _scores(
     return dataset, list(columns.values()), lines
 
 
-def trial_html(each: TrialPage, before: TrialPage | None, after: TrialPage | None) -> str:
-    """The page of a trial, with links to the one before and after."""
+def trial_html(
+    each: TrialPage, before: TrialPage | None = None, after: TrialPage | None = None, *, hints: Mapping[str, str]
+) -> str:
+    """The page of a trial, with links to the one before and after; `hints` explain its metrics by key."""
     player = each.player
     main = [track.duration_s for track in player.tracks if track.sound and not track.own_clock]
     return render_page(
         "trial.html.j2",
         scripts=("theme.js", "players.js"),
         trial=each.trial,
+        hints=hints,
         before=before.trial if before else None,
         after=after.trial if after else None,
         player=player,

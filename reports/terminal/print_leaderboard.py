@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rich import box
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table as Grid
 from rich.text import Text
 
@@ -21,7 +22,8 @@ def print_leaderboard(board: Leaderboard, console: Console) -> None:
     """Print tables, verdicts and issues; needs 80 columns."""
     faults = wording.alarmed(board)
     for dataset in board.datasets:
-        console.print(_grid(board.of(dataset), faults))
+        for grid in _grids(board.of(dataset), faults, console):
+            console.print(grid)
         for table in board.of(dataset):
             _print_verdict(table, console)
         console.print()
@@ -60,10 +62,33 @@ def _print_verdict(table: Table, console: Console) -> None:
         console.print(Text(f"{table.condition}: {note}", style="yellow"))
 
 
-def _grid(tables: tuple[Table, ...], faults: Faults) -> Grid:
+def _grids(tables: tuple[Table, ...], faults: Faults, console: Console) -> list[Grid]:
+    """The tables as one grid or, where the console is too narrow, with the half intervals below the means, or cut."""
     columns = {column.key: column for table in tables for column in table.columns}
     # A terminal is narrow: where there is an improvement, the value itself is left to the reports.
     keys = [key for key, column in columns.items() if column.facts.improvement not in columns]
+    longest = max(len(entry.system) for table in tables for entry in table.entries)
+    room = console.width + max(0, longest - _NAME)  # longer names are folded
+    whole = _grid(tables, keys, faults)
+    if _width(whole, console) <= room:
+        return [whole]
+    parts: list[list[str]] = [[]]
+    for key in keys:
+        if parts[-1] and _width(_grid(tables, [*parts[-1], key], faults, narrow=True), console) > room:
+            parts.append([])
+        parts[-1].append(key)
+    return [_grid(tables, part, faults, narrow=True, chances=place == 0) for place, part in enumerate(parts)]
+
+
+def _width(grid: Grid, console: Console) -> int:
+    """Columns of the terminal that a grid takes where nothing is folded."""
+    return Measurement.get(console, console.options.update(width=10_000, max_width=10_000), grid).maximum
+
+
+def _grid(
+    tables: tuple[Table, ...], keys: list[str], faults: Faults, *, narrow: bool = False, chances: bool = True
+) -> Grid:
+    columns = {column.key: column for table in tables for column in table.columns}
     title = Text(tables[0].dataset, style="bold")
     grid = Grid(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     grid.add_column("#", justify="right")
@@ -72,17 +97,18 @@ def _grid(tables: tuple[Table, ...], faults: Faults) -> Grid:
     for key in keys:
         name, _, unit = wording.heading(columns[key]).partition(" ")
         grid.add_column(Text(f"{name}\n{unit}"), justify="right", overflow="fold")
-    grid.add_column("p", justify="right")
+    if chances:
+        grid.add_column("p", justify="right")
     for table in tables:
         section = Text(f"{table.condition}\n{wording.plural(table.n_trials, 'trial')}", style="cyan")
-        grid.add_row("", section, *[""] * (len(keys) + 1))
+        grid.add_row("", section, *[""] * len(grid.columns[2:]))
         for entry in table.entries:
-            grid.add_row(*_row(table, entry, keys, faults))
+            grid.add_row(*_row(table, entry, keys, faults, narrow=narrow)[: len(grid.columns)])
         grid.add_section()
     return grid
 
 
-def _row(table: Table, entry: Entry, keys: list[str], faults: Faults) -> list[Text]:
+def _row(table: Table, entry: Entry, keys: list[str], faults: Faults, *, narrow: bool) -> list[Text]:
     dim = "" if entry.rank is not None else "dim"
     name = Text(entry.system, style="bold" if entry.system == table.leader else dim)
     if not (entry.complete or entry.by_kind):
@@ -91,19 +117,21 @@ def _row(table: Table, entry: Entry, keys: list[str], faults: Faults) -> list[Te
     if entry.warning:
         name.append("\ntrained on test data", style="red")
     places = {column.key: i for i, column in enumerate(table.columns)}
-    cells = [_cell(table, entry, places[key], faults) if key in places else Text("") for key in keys]
+    cells = [_cell(table, entry, places[key], faults, narrow=narrow) if key in places else Text("") for key in keys]
     chance = wording.p_digits(entry.gap).replace("< 0.", "<.") if entry.gap else ""
     return [Text(wording.rank(entry), style=dim), name, *cells, Text(chance, style="dim")]
 
 
-def _cell(table: Table, entry: Entry, index: int, faults: Faults) -> Text:
+def _cell(table: Table, entry: Entry, index: int, faults: Faults, *, narrow: bool) -> Text:
     column, cell = table.columns[index], entry.cells[index]
     if cell is None or not cell.applies:
         return Text(wording.NOTHING, style="dim")
     nothing = bool(doubt(table, index))
     style = "bold green" if entry.system in column.best else "red" if nothing else ""
     text = Text(wording.number(cell.mean, column.facts.unit), style=style)
-    text.append(f" {wording.half_width(cell, column.facts.unit)}", style="dim not bold default")
+    half = wording.half_width(cell, column.facts.unit)
+    between = "\n" if narrow and half else " "
+    text.append(f"{between}{half}", style="dim not bold default")
     if wording.flags(cell, table.n_trials):
         fault = (table.dataset, table.condition, entry.system, column.key) in faults
         text.append("!", style="red" if fault else "dim not bold default")

@@ -464,6 +464,21 @@ def test_console_fits(tmp_path: Path, width: int) -> None:
     assert "nan" not in text
 
 
+@pytest.mark.parametrize("width", [46, 60, 80, 120])
+def test_console_loses_no_column(tmp_path: Path, width: int) -> None:
+    """Where there is no room, half intervals stand below the means, and the columns go on in another grid."""
+    names = [f"metric_{letter}" for letter in "abcdef"]
+    rows = [row("a_net_of_some_length", n, 10.0 + n, metric=name, signature=name) for name in names for n in range(8)]
+    stream = io.StringIO()
+    print_leaderboard(board_of(tmp_path, rows), Console(file=stream, width=width))
+    text = stream.getvalue()
+    assert max(len(line) for line in text.splitlines()) <= width
+    for name in names:
+        assert name in text
+    assert text.count("13.500") == len(names)
+    assert text.count("±") >= len(names)
+
+
 def test_write_board(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", ordinary())
     paths = write_board(open_board([run]), tmp_path / "out" / "deep", ["html", "csv", "md", "html"])

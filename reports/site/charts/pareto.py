@@ -14,7 +14,7 @@ from ...leaderboard.board import Entry, Leaderboard, Table
 from ..choose_trials import primary_column
 from .axes import axis, ticks
 
-WIDTH, HEIGHT = 540.0, 300.0
+WIDTH, HEIGHT = 530.0, 300.0
 LEFT, RIGHT, TOP, BOTTOM = 52.0, 16.0, 14.0, 44.0
 _CHAR = 6.4  # width of a letter of the labels, about
 _NEAR = 13.0  # labels closer than this, from above to below, would touch
@@ -50,10 +50,21 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """A baseline or an oracle as a level line: its cost is no matter of choice. `label` is "" where it has no room."""
+
+    entry: Entry
+    mean: float
+    y: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Chart:
     """Quality against one kind of cost.
 
     Attributes:
+        levels: baselines and oracles within the axis.
         front: corners of the line that joins the best, up to the edge.
         left_out: systems without a value or a cost, or off the scale.
     """
@@ -66,6 +77,7 @@ class Chart:
     y_ticks: tuple[tuple[float, float], ...]
     points: tuple[Point, ...]
     front: tuple[tuple[float, float], ...]
+    levels: tuple[Level, ...]
     left_out: tuple[str, ...]
 
     @property
@@ -98,9 +110,9 @@ _COSTS = {"rtf": "real-time factor", "params": "parameters"}
 
 
 def charts(board: Leaderboard, dataset: str) -> tuple[Chart, ...]:
-    """Quality against each cost, in the first stratum of a dataset; needs two systems.
+    """Quality against each cost, in the first stratum of a dataset; needs two systems that compete.
 
-    Systems of no cost (the mixture has no parameters) are not on a logarithmic axis; they are named below it.
+    Systems without a cost are named below the chart.
     """
     table = next((t for t in board.of(dataset) if primary_column(t) is not None), None)
     if table is None:
@@ -115,11 +127,15 @@ def _chart(board: Leaderboard, table: Table, key: str) -> Chart | None:
     costs = {entry.system: entry.facts.cost for entry in entries if entry.facts.cost is not None}
     low, high = axis([table])
     found: list[tuple[Entry, Aggregate, _Price]] = []
+    level: list[tuple[Entry, float]] = []
     left_out: list[str] = []
     for entry in table.entries:
-        cell, cost = table.primary_cell(entry), costs.get(entry.system)
-        price = _price(cost, key)
-        if cell is None or price is None or not low <= cell.mean <= high:
+        cell, price = table.primary_cell(entry), _price(costs.get(entry.system), key)
+        if cell is None or not low <= cell.mean <= high:
+            left_out.append(entry.system)
+        elif not entry.facts.competes:
+            level.append((entry, cell.mean))
+        elif price is None:
             left_out.append(entry.system)
         else:
             found.append((entry, cell, price))
@@ -138,6 +154,7 @@ def _chart(board: Leaderboard, table: Table, key: str) -> Chart | None:
         x_ticks=tuple(_log_ticks(x)),
         y_ticks=tuple((y.place(value), value) for value in ticks(y.low, y.high)),
         points=points,
+        levels=_levels(level, y),
         front=(*front, *([(x.end, front[-1][1])] if front else [])),
         left_out=tuple(left_out),
     )
@@ -150,11 +167,24 @@ def _price(cost: CostFacts | None, key: str) -> _Price | None:
 
 
 def _axes(prices: Sequence[float], low: float, high: float) -> tuple[_Axis, _Axis]:
+    """Axes of cost, from a round number below to one above all, and of quality."""
     margin = 0.06 * (high - low)
-    ends = math.log10(min(prices)), math.log10(max(prices))
-    room = 0.08 * max(ends[1] - ends[0], 0.5)
-    x = _Axis(ends[0] - room, ends[1] + room, LEFT, WIDTH - RIGHT)
+    exponents = range(math.floor(math.log10(min(prices))), math.floor(math.log10(max(prices))) + 2)
+    marks = [factor * 10.0**n for n in exponents for factor in (1.0, 2.0, 5.0)]
+    first = max(mark for mark in marks if mark <= min(prices) * (1.0 + 1e-9))
+    last = min(mark for mark in marks if mark >= max(prices) * (1.0 - 1e-9))
+    x = _Axis(math.log10(first) - 0.03, math.log10(last) + 0.03, LEFT, WIDTH - RIGHT)
     return x, _Axis(low - margin, high + margin, HEIGHT - BOTTOM, TOP)
+
+
+def _levels(found: Sequence[tuple[Entry, float]], y: _Axis) -> tuple[Level, ...]:
+    """Level lines from above, each with its name if that does not touch the one above."""
+    levels: list[Level] = []
+    for entry, mean in sorted(found, key=lambda item: y.place(item[1])):
+        place = y.place(mean)
+        free = all(abs(place - other.y) > _NEAR for other in levels if other.label)
+        levels.append(Level(entry=entry, mean=mean, y=place, label=entry.system if free else ""))
+    return tuple(levels)
 
 
 def _front(found: Sequence[tuple[Entry, Aggregate, _Price]], *, higher: bool) -> set[str]:
@@ -199,7 +229,7 @@ def _labelled(points: Sequence[Point]) -> tuple[Point, ...]:
     for point in sorted(points, key=lambda p: (not p.best, p.x))[:_LABELLED]:
         name, width = point.entry.system, _CHAR * len(point.entry.system)
         for anchor in ("start", "end"):
-            left = point.x + 8.0 if anchor == "start" else point.x - 8.0 - width
+            left = point.x_high + 8.0 if anchor == "start" else point.x_low - 8.0 - width
             inside = left >= LEFT and left + width <= WIDTH
             free = all(left + width < a or b < left or abs(point.y - at) > _NEAR for a, b, at in placed) and not any(
                 other is not point and left - 6.0 < other.x < left + width + 6.0 and abs(other.y - point.y) < 9.0
@@ -208,7 +238,9 @@ def _labelled(points: Sequence[Point]) -> tuple[Point, ...]:
             if inside and free:
                 placed.append((left, left + width, point.y))
                 at = left if anchor == "start" else left + width
-                named[name] = replace(point, label=name, label_x=at, label_y=point.y + 4.0, anchor=anchor)
+                named[name] = replace(
+                    point, label=name, label_x=at, label_y=point.y + (-5.0 if point.best else 4.0), anchor=anchor
+                )
                 break
     return tuple(named.get(point.entry.system, point) for point in points)
 

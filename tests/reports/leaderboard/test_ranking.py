@@ -132,7 +132,7 @@ def test_a_baseline_without_a_value_for_silence_is_a_note_and_no_alarm(tmp_path:
     board = failing(SILENT, "baseline", tmp_path)
     assert wording.trouble(board) == ""
     (note,) = wording.expected(board)
-    assert note == f"quiet has no pesq on 8 trials of set FMQ 1:0 ({SILENT}), as is expected of a baseline"
+    assert note == f"as expected of a baseline, quiet has no pesq on 8 trials of set FMQ 1:0 ({SILENT})"
     terminal, page = told(board)
     assert note in terminal
     assert "with a value that failed" not in terminal

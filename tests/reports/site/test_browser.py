@@ -21,6 +21,7 @@ from tsebench.reports.formats.registry import write_board
 from tsebench.reports.leaderboard.assemble import open_board
 from tsebench.reports.site.choose_demo import DemoChoice
 from tsebench.reports.site.demo import write_demo
+from tsebench.reports.site.glossary import metric_hints
 from tsebench.reports.site.pages import write_page
 from tsebench.reports.site.players import write_player
 from tsebench.reports.site.site import TrialPage, trial_html, write_site
@@ -297,7 +298,7 @@ def test_the_tenth_track_has_a_key_and_the_list_says_it(driver: Chrome, tmp_path
     board = board_of(tmp_path / "run", rows())
     (facts,) = facts_of(board, [("set", "t000")], {})
     page = TrialPage(facts, write_player(sounds, tmp_path), ())
-    write_page(tmp_path, "trials/t.html", trial_html(page, None, None))
+    write_page(tmp_path, "trials/t.html", trial_html(page, hints=metric_hints(board)))
     wait = WebDriverWait(driver, 20, poll_frequency=0.05)
     opened(driver, tmp_path, "trials/t.html")
     shown = [one.text for one in driver.find_elements(By.CSS_SELECTOR, "[data-track] kbd")]

@@ -25,10 +25,11 @@ from tsebench.reports.site.charts.track_axes import frequency_ticks, time_ticks
 from tsebench.reports.site.choose_demo import DemoChoice, choose_demo
 from tsebench.reports.site.choose_trials import TrialOrder, choose
 from tsebench.reports.site.demo import write_demo
+from tsebench.reports.site.glossary import condition, metric_hints
 from tsebench.reports.site.pages import breakable, file_name
 from tsebench.reports.site.pictures import power, spectrogram_png, waveform_path
 from tsebench.reports.site.players import write_player
-from tsebench.reports.site.site import write_site
+from tsebench.reports.site.site import render, write_site
 from tsebench.reports.site.slice_tables import slice_json, sliced
 from tsebench.reports.site.sounds import Sound
 from tsebench.reports.site.transcripts import transcript_of
@@ -380,3 +381,53 @@ def test_a_picture_that_cannot_be_made_costs_its_track(tmp_path: Path) -> None:
     mixture, estimate = write_player(sounds, tmp_path).tracks
     assert mixture.sound
     assert (estimate.sound, estimate.reason) == ("", "16777 s are too long to be played")
+
+
+def test_baselines_are_level_lines_beside_the_front(tmp_path: Path) -> None:
+    """A baseline costs next to nothing, and would squash all others as a point; the axis ends at round numbers."""
+    gains = {"cheap": (2.0, 0.03), "dear": (5.0, 0.04), "mixture": (0.0, 1e-6), "oracle": (6.0, 0.001)}
+    family = {"mixture": "baseline", "oracle": "oracle"}
+    rows = [row(name, n, gain + 0.1 * (n % 2)) for name, (gain, _) in gains.items() for n in range(12)]
+    cost = {"rtf_low": 0.02, "rtf_high": 0.06}
+    systems = {
+        name: {
+            "family": family.get(name, "cascade"),
+            "privileged": name == "oracle",
+            "cost": {"rtf": rtf, **(cost if name == "dear" else {})},
+        }
+        for name, (_, rtf) in gains.items()
+    }
+    board = board_of(tmp_path / "run", rows, {"run_id": "r1", "name": "run", "systems": systems})
+    (chart,) = charts(board, "set")
+    assert [point.entry.system for point in chart.points] == ["dear", "cheap"]
+    assert [(level.entry.system, level.label) for level in chart.levels] == [
+        ("oracle", "oracle"),
+        ("mixture", "mixture"),
+    ]
+    dear = chart.points[0]
+    assert dear.x_low < dear.x < dear.x_high
+    assert chart.timed
+    assert [label for _, label in chart.x_ticks] == ["0.02", "0.05", "0.1"]
+    assert chart.front[-1][1] == dear.y  # on to the edge
+    page = render(board)
+    assert "Pareto front: no cheaper system is as good" in page
+    assert "shortest to longest timed pass" in page
+
+
+def test_abbreviations_explain_themselves(tmp_path: Path) -> None:
+    shown = str(condition("PMQ 1:3"))
+    assert 'title="partially matched query' in shown
+    assert shown.endswith(">1:3</abbr>")
+    assert str(condition("<b> 1:3")) == "&lt;b&gt; 1:3"
+    rows = [
+        row(name, n, 1.0 + n, metric=m, signature=m) for m in ("snr", "snri") for n in range(4) for name in ("net",)
+    ]
+    board = board_of(tmp_path / "run", rows, {"run_id": "r1"})
+    hints = metric_hints(board)
+    assert hints["snri"] == (
+        "SNRi: improvement over the unprocessed mixture in SNR, signal-to-noise ratio; depends on the level of the "
+        "estimate; higher is better"
+    )
+    page = render(board)
+    assert page.count(f'title="{hints["snri"]}"') >= 2
+    assert "<dt>snri</dt>" in page
