@@ -18,7 +18,17 @@ Corpus = Annotated[
 # Named: typer 0.27 writes --DEVICE if the name of the value is that of the option.
 Device = Annotated[str, Option("--device", metavar="DEVICE", help="auto, cpu, cuda or cuda:N.")]
 Processes = Annotated[int, Option(min=1, metavar="N", help="Processes for metrics such as PESQ and STOI.")]
-Tracking = Annotated[str, Option(metavar="URI", help="MLflow server or store that the result is logged to.")]
+Tracking = Annotated[
+    str, Option("--tracking-uri", metavar="URI", help="MLflow server or store that the result is logged to, or none.")
+]
+TrackingHere = Annotated[
+    str | None,
+    Option(
+        "--tracking-uri",
+        metavar="URI",
+        help="MLflow server or store that the work is logged to, or none.  [default: mlflow.db next to the folder]",
+    ),
+]
 Settings = Annotated[
     list[str] | None,
     Option(
@@ -40,6 +50,13 @@ def corpora_of(pairs: Sequence[str] | None) -> dict[str, Path]:
             raise ConfigError(f"--corpus {pair!r} is not NAME=DIR; write for example esc10=DIR")
         folders[name] = Path(folder).expanduser().absolute()
     return folders
+
+
+def tracking_uri_of(given: str | None, folder: Path) -> str | None:
+    """The store of results in a folder: as given, none, or an SQLite file next to the folder."""
+    from ..core.tracking.store import default_tracking_uri
+
+    return None if given == "none" else given or default_tracking_uri(folder)
 
 
 def names_of(text: str) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -62,10 +62,13 @@ def formats_of(text: str) -> tuple[str, ...]:
 
 
 def report_run(
-    folder: Path, formats: Sequence[str], tracking_uri: str | None, corpora: Mapping[str, Path] | None = None
+    folder: Path,
+    formats: Sequence[str],
+    corpora: Mapping[str, Path] | None = None,
+    *,
+    track: Callable[[], None] = lambda: None,
 ) -> None:
-    """Print the leaderboard of a run, write its report, and log it to MLflow."""
-    from ..bench.tracking.log import default_tracking_uri, track
+    """Print the leaderboard of a run, write its report, and `track` both."""
     from ..core.folder_lock import folder_lock
     from ..reports.formats.registry import write_board
     from ..reports.leaderboard.assemble import open_board
@@ -78,10 +81,7 @@ def report_run(
         papers = print_papers(board, console)
         settings = {"html": {"corpora": corpora}}
         written = write_board(board, folder / "report", [*formats, *papers], settings)
-    if tracking_uri != "none":
-        uri = tracking_uri or default_tracking_uri(folder)
-        track(folder, uri=uri)
-        say(f"tracked in MLflow: {uri}")
+    track()
     page = next((path for path in written if path.suffix == ".html"), folder / "report")
     say(f"rows: {folder / 'rows'}")
     say(f"report: {page.resolve()}")

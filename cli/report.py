@@ -48,12 +48,15 @@ def report(
     from ..bench.tracking.log import track_report
     from ..core.config_files import settings_of
     from ..core.folder_lock import folder_lock
+    from ..core.tracking.store import check_store
     from ..reports.formats.registry import write_board
     from ..reports.leaderboard.assemble import open_board
     from ..reports.terminal.print_leaderboard import print_remarks
 
     names = formats_of(formats)
     settings = settings_of(option or [], names, kind="format", named_by="--format", example="latex.intervals=false")
+    if tracking_uri != "none":
+        check_store(tracking_uri)
     html = {"corpora": options.corpora_of(corpus), **settings.get("html", {})}
     with folder_lock(out, wait_s=WAIT_S):
         board = open_board(runs, rank_by=parse_rank_by(rank_by or ()))

@@ -18,13 +18,6 @@ from .output import FORMATS, console, formats_of, report_run, say
 Out = Annotated[Path | None, Option(metavar="DIR", help="Run folder.  [default: runs/NAME]")]
 Fresh = Annotated[bool, Option("--fresh", help="Start over instead of going on.")]
 Executor = Annotated[str, Option(metavar="NAME", help="Executor of the work: local.")]
-Tracking = Annotated[
-    str | None,
-    Option(
-        metavar="URI",
-        help="MLflow server or store that the run is logged to, or none.  [default: mlflow.db next to the run folder]",
-    ),
-]
 
 EXAMPLES = """
 \b
@@ -45,7 +38,7 @@ def run(
     executor: Executor = "local",
     jobs: options.Processes = 2,
     corpus: options.Corpus = None,
-    tracking_uri: Tracking = None,
+    tracking_uri: options.TrackingHere = None,
     formats: options.Formats = FORMATS,
     settings: options.Settings = None,
 ) -> None:
@@ -53,6 +46,7 @@ def run(
     from ..bench.config import load_run_config
     from ..bench.run.runner import RunOptions
     from ..bench.run.runner import run as run_all
+    from ..bench.tracking.live import tracked_run
     from ..core.allocator import keep_freed_memory
     from ..reports.papers.table_files import PAPER_TABLES
 
@@ -65,9 +59,20 @@ def run(
         PAPER_TABLES.get(name)  # a typo shows before the run, not after it
     folder = (out or Path("runs") / chosen.name).absolute()
     corpora, progress = corpora_of(corpus), on_console(console)
-    how = RunOptions(out=folder, device=device, jobs=jobs, fresh=fresh, corpus_dirs=corpora, progress=progress, say=say)
-    result = run_all(chosen, how)
-    report_run(folder, names, tracking_uri, corpora)
+    uri = options.tracking_uri_of(tracking_uri, folder)
+    with tracked_run(folder, uri=uri, say=say, fresh=fresh) as live:
+        how = RunOptions(
+            out=folder,
+            device=device,
+            jobs=jobs,
+            fresh=fresh,
+            corpus_dirs=corpora,
+            progress=progress,
+            say=say,
+            begin=live.begin,
+        )
+        result = run_all(chosen, how)
+        report_run(folder, names, corpora, track=live.finish)
     if result.failed_trials:
         say(f"{result.failed_trials} of {result.trials} trials failed; the report says why")
         raise typer.Exit(3)

@@ -114,6 +114,7 @@ def score(
     from ..bench.folders.claimed_numbers import claims_of
     from ..bench.folders.score import ScoreOptions, score_folders
     from ..bench.scoring.plan import parse_metrics
+    from ..bench.tracking.live import tracked_run
     from ..core.allocator import keep_freed_memory
 
     keep_freed_memory()
@@ -132,11 +133,12 @@ def score(
         progress=progress,
         say=say,
     )
-    result = score_folders(estimates=estimates, references=references, mixtures=mixtures, options=how)
-    if result.unpaired:
-        first = ", ".join(result.unpaired[:3]) + (", ..." if len(result.unpaired) > 3 else "")
-        say(f"left out, because they have no reference: {len(result.unpaired)} ({first})")
-    report_run(out, names_of(FORMATS), tracking_uri)
+    with tracked_run(out, uri=options.tracking_uri_of(tracking_uri, out), say=say) as live:
+        result = score_folders(estimates=estimates, references=references, mixtures=mixtures, options=how)
+        if result.unpaired:
+            first = ", ".join(result.unpaired[:3]) + (", ..." if len(result.unpaired) > 3 else "")
+            say(f"left out, because they have no reference: {len(result.unpaired)} ({first})")
+        report_run(out, names_of(FORMATS), track=live.finish)
     if variants or claims:
         from ..bench.folders.variants import score_variants, word_error_rate
         from ..reports.terminal.variants import report_variants

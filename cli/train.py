@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -13,12 +14,17 @@ from .output import console, say
 
 Out = Annotated[Path | None, Option(metavar="DIR", help="Folder of the training.  [default: runs/train/NAME]")]
 
+Register = Annotated[
+    str | None,
+    Option("--register", metavar="NAME", help="Make the checkpoint a version of this model in MLflow's registry."),
+]
+
 EXAMPLES = """
 \b
 Examples:
   tsebench train soundbeam_mini_1hot
   tsebench train my_net.yaml --out runs/train/mine --device cuda
-  tsebench train soundbeam_esc10 --corpus esc10=/data/ESC-10
+  tsebench train soundbeam_esc10 --corpus esc10=/data/ESC-10 --register soundbeam-esc10
 """
 
 
@@ -28,7 +34,8 @@ def train(
     out: Out = None,
     device: options.Device = "auto",
     corpus: options.Corpus = None,
-    tracking_uri: options.Tracking = "none",
+    tracking_uri: options.TrackingHere = None,
+    register: Register = None,
     settings: options.Settings = None,
 ) -> None:
     """Train a network on mixtures drawn on the fly; an interrupted training is resumed."""
@@ -39,14 +46,16 @@ def train(
     from ..systems.training.train import train as train_network
     from ..systems.training.valid_ratio import ratio_name
 
-    chosen, given = load_train_config(config, settings or ()), options.corpora_of(corpus)
+    named = [] if register is None else [f"tracking.register={json.dumps(register)}"]
+    chosen = load_train_config(config, [*(settings or ()), *named])
+    given, folder = options.corpora_of(corpus), out or Path("runs") / "train" / chosen.name
     check_corpus_names(given, [each.corpora for each in load_dataset_configs(chosen.data.dataset)])
     result = train_network(
         chosen,
-        out=out or Path("runs") / "train" / chosen.name,
+        out=folder,
         device=resolve_device(device),
         corpus_dirs=corpus_dirs(given),
-        tracking_uri=None if tracking_uri == "none" else tracking_uri,
+        tracking_uri=options.tracking_uri_of(tracking_uri, folder),
         console=console,
     )
     best, loss = result.best, chosen.loss

@@ -107,7 +107,7 @@ def dataset_record(
     )
 
 
-def record_of(run: PlannedRun, sets: Sequence[OpenSet], costs: Mapping[str, CostFacts]) -> RunRecord:
+def record_of(run: PlannedRun, sets: Sequence[OpenSet]) -> RunRecord:
     """The record of a run on these sets; one that goes on keeps its start time and its MLflow runs."""
     config, before, cards = run.config, run.before, {title: system.card for title, system in run.systems.items()}
     systems = {
@@ -115,7 +115,6 @@ def record_of(run: PlannedRun, sets: Sequence[OpenSet], costs: Mapping[str, Cost
             system.card,
             identity=run.identities[title].digest,
             resampled_from_hz=_resampled_from_hz(title, system.card.sample_rate_hz, sets),
-            cost=costs.get(title),
         )
         for title, system in run.systems.items()
     }
@@ -138,6 +137,12 @@ def record_of(run: PlannedRun, sets: Sequence[OpenSet], costs: Mapping[str, Cost
     if before is None or before.run_id != record.run_id:
         return record
     return record.model_copy(update={"created": before.created, "tracking": before.tracking})
+
+
+def with_costs(record: RunRecord, costs: Mapping[str, CostFacts]) -> RunRecord:
+    """The record with the costs of its systems, by title."""
+    systems = {title: each.model_copy(update={"cost": costs.get(title)}) for title, each in record.systems.items()}
+    return record.model_copy(update={"systems": systems})
 
 
 def _resampled_from_hz(title: str, own: int | None, sets: Sequence[OpenSet]) -> tuple[int, ...]:

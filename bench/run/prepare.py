@@ -49,6 +49,7 @@ class RunOptions:
         cache: folder of the score cache; None is the user's.
         given: objects of the calling program in place of systems and datasets that the config names.
         say: prints a line on what is reused and what is not.
+        begin: takes the record before anything is measured, and gives the one to be written; for tracking.
     """
 
     out: Path
@@ -61,6 +62,7 @@ class RunOptions:
     given: Given = field(default_factory=Given)
     progress: ProgressFactory = quiet
     say: Callable[[str], None] = logging.getLogger("tsebench").warning
+    begin: Callable[[RunRecord], RunRecord] = lambda record: record
 
     def absolute(self) -> RunOptions:
         """The same with absolute paths, which no change of the working directory leads elsewhere."""

@@ -18,6 +18,12 @@ def by_dataset(rank_by: RankBy, datasets: Iterable[str]) -> dict[str, str]:
     return dict(rank_by)
 
 
+def preferred(infos: Iterable[MetricInfo]) -> MetricInfo | None:
+    """The default ranking metric; None if none of the metrics is one."""
+    ranking = [info for info in infos if info.can_rank and info.rank_order is not None]
+    return min(ranking, key=lambda info: info.rank_order or 0, default=None)
+
+
 def checked_by_dataset(rank_by: RankBy, metrics: Mapping[str, Sequence[MetricInfo]]) -> dict[str, str]:
     """The metric of each dataset, of those it has; a single name holds for the datasets that have it.
 

@@ -31,7 +31,7 @@ from ..scoring.pool import FilePool
 from .dataset_run import DatasetRun
 from .earlier import goes_on, lines
 from .evaluation import Evaluation
-from .new_record import record_of
+from .new_record import record_of, with_costs
 from .open_datasets import OpenSet, open_sets
 from .prepare import PlannedRun, RunOptions, prepare
 from .record import CostFacts, RunRecord, write_record
@@ -75,8 +75,9 @@ def _carried_out(planned: PlannedRun) -> RunResult:
         _empty(options.out)
     make_folder(options.out / "rows")
     sets = open_sets(planned)
-    costs = _measure_costs(planned, sets) if config.measure_cost else {}
-    record = record_of(planned, sets, costs)
+    record = options.begin(record_of(planned, sets))
+    if config.measure_cost:
+        record = with_costs(record, _measure_costs(planned, sets))
     shards = _write_rows(planned, sets, record)
     give_back_freed_memory()
     trials = sum(len(each.dataset) * len(each.systems) for each in sets)

@@ -1,56 +1,62 @@
-"""Runs in MLflow: a parent run for the experiment, a child for each system.
+"""A run folder in MLflow: a parent run for the experiment, a child for each system.
 
-Parameters, aggregates as metrics, rows and report as artifacts. The default store is an SQLite file next to the run
-folder. A run that is tracked again goes into the MLflow runs that it already has.
-
-A mean is the metric `DATASET/CONDITION/METRIC`, for example `mini_sounds/PMQ_1-3/snri`; its counts and the ends of its
-interval are below `counts/` and `interval/`. The tags `tsebench.run_id`, `tsebench.system`, `tsebench.dataset.NAME` and
-`tsebench.fingerprints` say what a run is; see `find_runs`.
+Parameters, means, rows and report; intervals and counts are the table `aggregates.json`, so that they do not hide the
+means. The default store is an SQLite file next to the run folder. A run that is tracked again goes into the MLflow runs
+that it already has. See `names` for the names of metrics; the tags `tsebench.run_id`, `tsebench.system`,
+`tsebench.dataset.NAME`, `tsebench.fingerprints` and `tsebench.folder` say what a run is; see `find_runs`.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from ...core.errors import DatasetError
+from ...core.tracking.entries import experiment_of, key_of, known_run, log, log_datasets, log_table, run_of
+from ...core.tracking.ids import TrackingIds, read_ids, write_ids
+from ...core.tracking.store import default_tracking_uri, open_store, shown
+from ...core.tracking.tags import FOLDER, LONGEST_TAG, command_line, place_of, standard_tags
 from ..rows import read_rows
-from ..run.record import BootstrapFacts, RunRecord, read_record, write_record
+from ..run.record import BootstrapFacts, RunRecord, SystemRecord, read_record, write_record
 from ..statistics.aggregate import Aggregate, aggregate
-from .store import LONGEST_TAG, SQLITE, experiment_of, key_of, log, log_datasets, open_store, run_of
+from .names import FAILED, PERCENT, TRIALS, Cell, expected_trials, headlines, name_of
+from .shard_means import ShardMeans
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-_PARENT = "tsebench"
+__all__ = ["default_tracking_uri", "track", "track_report"]
+
+PARENT = "tsebench"
+_SYSTEM = "system:"
 
 
-def default_tracking_uri(run_dir: Path) -> str:
-    """SQLite file next to the run folder, shared by the runs of one place."""
-    return f"{SQLITE}{run_dir.resolve().parent / 'mlflow.db'}"
-
-
-def track(run_dir: Path, *, uri: str) -> None:
+def track(run_dir: Path, *, uri: str, ended_ms: int | None = None) -> None:
     """Log a run folder, its rows, aggregates and report.
+
+    Args:
+        ended_ms: when the work ended; None: when its last rows were written.
 
     Raises:
         ConfigError: the store cannot be reached.
         DatasetError: the folder holds no run.
     """
-    record = _record(run_dir)
-    by_system = _by_system(record, run_dir)
+    record = recorded(run_dir)
     with open_store(uri) as client:
-        tracked = _runs(client, record, run_dir, uri, list(by_system))
+        known = _known_ids(record, run_dir, uri)
+        runs = opened_runs(client, record, run_dir, uri)
         # Before anything is logged: if that is interrupted, the next attempt goes on in these runs.
-        write_record(run_dir, record.model_copy(update={"tracking": tracked}))
-        _log_parent(client, tracked[_PARENT], record, run_dir)
-        for system, cells in by_system.items():
-            child = tracked[f"system:{system}"]
-            _log_system(client, child, record, system, cells)
-            client.set_terminated(child)
-        client.set_terminated(tracked[_PARENT])
+        write_record(run_dir, with_ids(record, runs, uri))
+        log_results(client, runs, record, run_dir)
+        ended_ms = ended_ms or written_ms(run_dir)
+        for run_id in runs.values():
+            _end(client, run_id, finished=record.finished, new=run_id not in known.values(), ended_ms=ended_ms)
 
 
 def track_report(run_dir: Path, files: Sequence[Path], *, folder: Path, uri: str) -> None:
@@ -66,7 +72,7 @@ def track_report(run_dir: Path, files: Sequence[Path], *, folder: Path, uri: str
         DatasetError: the folder holds no run.
     """
     track(run_dir, uri=uri)
-    parent = _record(run_dir).tracking[_PARENT]
+    parent = recorded(run_dir).tracking[PARENT]
     with open_store(uri) as client:
         for path in files:
             below = path.relative_to(folder).parent.as_posix()
@@ -74,28 +80,97 @@ def track_report(run_dir: Path, files: Sequence[Path], *, folder: Path, uri: str
             client.log_artifact(parent, str(path), artifact_path=place)
 
 
-def _record(run_dir: Path) -> RunRecord:
+def recorded(run_dir: Path) -> RunRecord:
+    """The record of a run folder; a DatasetError without one."""
     record = read_record(run_dir)
     if record is None:
         raise DatasetError(f"{str(run_dir)!r} holds no run.json; run something into it first")
     return record
 
 
-def _runs(client: MlflowClient, record: RunRecord, run_dir: Path, uri: str, systems: Sequence[str]) -> dict[str, str]:
-    """Ids of the MLflow runs by name, for the record."""
+def with_ids(record: RunRecord, runs: Mapping[str, str], uri: str) -> RunRecord:
+    """The record with its MLflow runs."""
+    return record.model_copy(update={"tracking": {"uri": shown(uri), **runs}})
+
+
+def system_key(system: str) -> str:
+    """Name of a system's run among the ids of a record."""
+    return f"{_SYSTEM}{system}"
+
+
+def opened_runs(
+    client: MlflowClient,
+    record: RunRecord,
+    run_dir: Path,
+    uri: str,
+    *,
+    fresh: bool = False,
+    started_ms: int | None = None,
+) -> dict[str, str]:
+    """Ids of the MLflow runs by name: those that the folder has, or new ones.
+
+    Args:
+        fresh: always new ones; those of the folder that were left running are ended as killed.
+        started_ms: when the work began; None: when the record says.
+    """
     experiment = experiment_of(client, record.name, run_dir, uri)
-    before = record.tracking if record.tracking.get("uri") == uri else {}
-    parent = run_of(client, experiment, record.name, before.get(_PARENT), _tags(record))
-    tracked = {"uri": uri, _PARENT: parent}
-    for system in systems:
-        key, tags = f"system:{system}", {"mlflow.parentRunId": parent, **_tags(record, system)}
-        tracked[key] = run_of(client, experiment, system, before.get(key), tags)
-    return tracked
+    before = {} if fresh else _known_ids(record, run_dir, uri)
+    earlier = read_ids(run_dir, uri)
+    _end_as_killed(client, set(earlier.runs.values() if earlier else ()) - set(before.values()))
+    begun_ms = started_ms if started_ms is not None else _created_ms(record)
+    parent = run_of(client, experiment, record.name, before.get(PARENT), _tags(record, run_dir), started_ms=begun_ms)
+    runs = {PARENT: parent}
+    for system in record.systems:
+        key, tags = system_key(system), {"mlflow.parentRunId": parent, **_tags(record, run_dir, system)}
+        runs[key] = run_of(client, experiment, system, before.get(key), tags, started_ms=begun_ms)
+    write_ids(run_dir, uri, TrackingIds(identity=record.run_id, runs=runs))
+    return runs
 
 
-def _tags(record: RunRecord, system: str | None = None) -> dict[str, str]:
+def _known_ids(record: RunRecord, run_dir: Path, uri: str) -> Mapping[str, str]:
+    """Ids of the MLflow runs that a run folder has in a store."""
+    known = read_ids(run_dir, uri)
+    if known is None:  # a release without tracking.json wrote them into the record
+        return record.tracking if record.tracking.get("uri") in (uri, shown(uri)) else {}
+    return known.runs if known.identity == record.run_id else {}
+
+
+def _end_as_killed(client: MlflowClient, run_ids: Iterable[str]) -> None:
+    for run_id in run_ids:
+        found = known_run(client, run_id)
+        if found is not None and found.info.status == "RUNNING":
+            client.set_terminated(run_id, status="KILLED")
+
+
+def _created_ms(record: RunRecord) -> int | None:
+    try:
+        return int(datetime.fromisoformat(record.created).timestamp() * 1000)
+    except ValueError:
+        return None
+
+
+def _end(client: MlflowClient, run_id: str, *, finished: bool, new: bool, ended_ms: int) -> None:
+    """End a run as its folder is; one that has ended well stays, and so does one that may be going on elsewhere."""
+    info = client.get_run(run_id).info
+    if info.status != "FINISHED" and (finished or new):
+        status = "FINISHED" if finished else "KILLED"
+        client.set_terminated(run_id, status=status, end_time=max(ended_ms, info.start_time))
+
+
+def written_ms(run_dir: Path) -> int:
+    """When the newest rows were written, in milliseconds."""
+    times = [path.stat().st_mtime_ns // 1_000_000 for path in (run_dir / "rows").glob("part-*.parquet")]
+    return max(times, default=int(time.time() * 1000))
+
+
+def _tags(record: RunRecord, run_dir: Path, system: str | None = None) -> dict[str, str]:
     fingerprints = _fingerprints(record, system)
+    said = str((record.config.model_extra or {}).get("description") or "") if record.config else ""
     tags = {
+        **standard_tags(
+            source=command_line(), commit=str(record.git or ""), description=said if system is None else ""
+        ),
+        FOLDER: place_of(run_dir),
         "tsebench.run_id": record.run_id,
         "tsebench.fingerprints": " ".join(fingerprints.values())[:LONGEST_TAG],
         **{f"tsebench.dataset.{key_of(name)}": found for name, found in fingerprints.items()},
@@ -114,52 +189,90 @@ def _fingerprints(record: RunRecord, system: str | None = None) -> dict[str, str
     }
 
 
-def _log_parent(client: MlflowClient, run_id: str, record: RunRecord, run_dir: Path) -> None:
+def log_facts(client: MlflowClient, runs: Mapping[str, str], record: RunRecord) -> None:
+    """Log what is known before any trial: parameters and datasets."""
+    common = {"seed": record.seed, "git": record.git or "", "device": record.device}
+    fingerprints = _fingerprints(record)
     parameters = {
         "run_id": record.run_id,
-        "device": record.device,
-        "git": record.git or "",
-        "seed": record.seed,
-        **{f"dataset.{name}": found for name, found in _fingerprints(record).items()},
+        **common,
+        "systems": ", ".join(record.systems),
+        "datasets": ", ".join(record.datasets),
+        **{f"dataset.{name}": found for name, found in fingerprints.items()},
         **{f"version.{name}": found for name, found in record.versions.items()},
     }
-    log(client, run_id, parameters=parameters, metrics={})
-    log_datasets(client, run_id, _fingerprints(record))
+    log(client, runs[PARENT], parameters=parameters)
+    log_datasets(client, runs[PARENT], fingerprints, context="evaluation")
+    for system, facts in record.systems.items():
+        run_id = runs[system_key(system)]
+        log(client, run_id, parameters=common | _system_parameters(facts))
+        log_datasets(client, run_id, _fingerprints(record, system), context="evaluation")
+
+
+def _system_parameters(facts: SystemRecord) -> dict[str, object]:
+    card = facts.card
+    return {
+        **{key: card.get(key) or "" for key in ("name", "family", "sha256")},
+        "checkpoint": _checkpoint_name(str(card.get("checkpoint") or "")),
+        **{f"option.{name}": value for name, value in card.get("options", {}).items()},
+    }
+
+
+def _checkpoint_name(checkpoint: str) -> str:
+    """Name of a checkpoint: its folder, of a path to its weights."""
+    path = Path(checkpoint)
+    return path.parent.name if path.suffix and path.parent.name else path.name
+
+
+def log_results(client: MlflowClient, runs: Mapping[str, str], record: RunRecord, run_dir: Path) -> None:
+    """Log facts, means, costs, tables, rows and report."""
+    log_facts(client, runs, record)
+    cells, parent = _cells(record, run_dir), runs[PARENT]
+    means = {(c.system, (c.dataset, c.condition, c.metric)): c.mean for c in cells if c.n}
+    counts = ShardMeans(run_dir, run_id=record.run_id, metrics={})
+    counts.update()
+    done = counts.systems()
+    for system in record.systems:
+        trials = done[system].trials if system in done else 0
+        progress: dict[str, float] = {TRIALS: trials, FAILED: done[system].failed} if system in done else {}
+        own = {name_of(cell): mean for (title, cell), mean in means.items() if title == system}
+        metrics = progress | own | _costs(record.systems[system])
+        log(client, runs[system_key(system)], metrics=metrics, step=trials)
+        log_table(client, runs[system_key(system)], _table(cells, system), "aggregates.json")
+    total = sum(each.trials for each in done.values())
+    overall = parent_progress(record, trials=total, failed=sum(each.failed for each in done.values()))
+    log(client, parent, metrics=overall | headline_metrics(record, means), step=total)
+    log_table(client, parent, _table(cells), "aggregates.json")
     for name in ("rows", "report"):
         if (run_dir / name).is_dir():
-            client.log_artifacts(run_id, str(run_dir / name), artifact_path=name)
-    client.log_artifact(run_id, str(run_dir / "run.json"))
+            client.log_artifacts(parent, str(run_dir / name), artifact_path=name)
+    client.log_artifact(parent, str(run_dir / "run.json"))
 
 
-def _log_system(client: MlflowClient, run_id: str, record: RunRecord, system: str, cells: Sequence[Aggregate]) -> None:
-    parameters: dict[str, object] = {}
-    metrics: dict[str, float] = {}
-    if (known := record.systems.get(system)) is not None:
-        parameters = {key: known.card.get(key) or "" for key in ("name", "family", "sha256")}
-        parameters |= {f"option.{name}": value for name, value in known.card.get("options", {}).items()}
-        cost = known.cost.model_dump() if known.cost else {}
-        metrics = {f"cost/{name}": float(value) for name, value in cost.items() if isinstance(value, int | float)}
-    for cell in cells:
-        metrics |= _numbers(cell)
-    log(client, run_id, parameters=parameters, metrics=metrics)
-    log_datasets(client, run_id, _fingerprints(record, system))
+def parent_progress(record: RunRecord, *, trials: int, failed: int) -> dict[str, float]:
+    """Metrics of all systems together: trials with rows, those without any value, and percent of all."""
+    expected = expected_trials(record)
+    percent = {PERCENT: round(100 * trials / expected, 2)} if expected else {}
+    return {TRIALS: trials, FAILED: failed, **percent}
 
 
-def _numbers(cell: Aggregate) -> Mapping[str, float]:
-    """Metrics of a cell: its mean under its own name; counts and intervals in groups."""
-    where = f"{cell.dataset}/{cell.condition}/{cell.metric}"
-    found = {f"counts/{where}_n": float(cell.n), f"counts/{where}_failed": float(cell.n_failed)}
-    if cell.n:
-        found[where] = cell.mean
-    ends = {f"interval/{where}_low": cell.ci_low, f"interval/{where}_high": cell.ci_high}
-    return found | {name: end for name, end in ends.items() if math.isfinite(end)}
+def headline_metrics(record: RunRecord, means: Mapping[tuple[str, Cell], float]) -> dict[str, float]:
+    """Metrics of the parent: the mean that ranks each stratum, of each system."""
+    chosen = headlines(record, dict.fromkeys(cell for _, cell in means))
+    return {name_of(cell, system): mean for (system, cell), mean in means.items() if cell in chosen}
 
 
-def _by_system(record: RunRecord, run_dir: Path) -> dict[str, list[Aggregate]]:
+def _costs(facts: SystemRecord) -> dict[str, float]:
+    costs = facts.cost.model_dump() if facts.cost else {}
+    return {f"cost/{name}": float(value) for name, value in costs.items() if isinstance(value, int | float)}
+
+
+def _cells(record: RunRecord, run_dir: Path) -> list[Aggregate]:
     """The cells that apply; also of a system that failed everywhere."""
     settings = record.config.bootstrap if record.config else BootstrapFacts()
-    found: dict[str, list[Aggregate]] = {}
-    for cell in aggregate(read_rows(run_dir), level=settings.level, resamples=settings.resamples, seed=record.seed):
-        if cell.applies:
-            found.setdefault(cell.system, []).append(cell)
-    return found
+    cells = aggregate(read_rows(run_dir), level=settings.level, resamples=settings.resamples, seed=record.seed)
+    return [cell for cell in cells if cell.applies]
+
+
+def _table(cells: Sequence[Aggregate], system: str | None = None) -> pd.DataFrame:
+    return pd.DataFrame([asdict(cell) for cell in cells if system is None or cell.system == system]).round(4)

@@ -16,7 +16,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ...core.errors import ConfigError
-from .store import key_of, open_store
+from ...core.tracking.entries import key_of
+from ...core.tracking.store import open_store
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -34,8 +35,9 @@ class TrackedRun:
         experiment: name of the MLflow experiment, which is that of the run.
         run_id: as in run.json: it depends on what determines the rows.
         fingerprints: of the datasets, by name.
-        metrics: means by `DATASET/CONDITION/METRIC`; counts, intervals and costs are prefixed.
-        started: when it was tracked first, in UTC (ISO 8601).
+        metrics: means by `DATASET/CONDITION/METRIC`; `progress/`, `cost/` and, in runs of older releases, `counts/` and
+            `interval/` are prefixes of the others.
+        started: when the run began, in UTC (ISO 8601).
     """
 
     mlflow_id: str

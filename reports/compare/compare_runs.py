@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...bench.run.rank_by import preferred
 from ...bench.run.record import BootstrapFacts
-from ..leaderboard.metric_facts import preferred
 from .differences import sliced, whole_strata
 from .gate_checks import check_gates
 from .gates import Gate

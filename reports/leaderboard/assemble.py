@@ -12,7 +12,7 @@ import pandas as pd
 
 from ...bench.metrics.protocol import MetricInfo
 from ...bench.rows import read_rows, run_folders
-from ...bench.run.rank_by import RankBy
+from ...bench.run.rank_by import RankBy, preferred
 from ...bench.run.record import BootstrapFacts, RunFacts, SystemFacts, read_runs
 from ...bench.statistics.aggregate import Aggregate, aggregate, check_arguments, condition_key, with_condition_labels
 from ...bench.statistics.studentised import INTERVAL_METHOD
@@ -20,7 +20,7 @@ from .board import Column, Entry, Leaderboard, Table
 from .doubts import doubt, doubts
 from .issues import find_issues
 from .merge_runs import merge_runs
-from .metric_facts import metric_facts, preferred, ranking_metrics, table_order
+from .metric_facts import metric_facts, ranking_metrics, table_order
 from .ranking import contenders, ranked, why_unranked
 from .run_remarks import name_remarks, other_weights, run_remarks
 from .training_overlap import contamination_issues, find_overlaps, with_warnings

@@ -25,12 +25,6 @@ def table_order(info: MetricInfo) -> float:
     return math.inf if info.order is None else info.order
 
 
-def preferred(infos: Iterable[MetricInfo]) -> MetricInfo | None:
-    """The default ranking metric; None if none of the metrics is one."""
-    ranking = [info for info in infos if info.can_rank and info.rank_order is not None]
-    return min(ranking, key=lambda info: info.rank_order or 0, default=None)
-
-
 def ranking_metrics(
     rank_by: RankBy, metrics: Mapping[str, Sequence[MetricInfo]], runs: Sequence[RunFacts]
 ) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Lightning callbacks: files written after each epoch, when to stop, log lines, progress bar, MLflow."""
+"""Lightning callbacks: files written after each epoch, when to stop, log lines, progress bar."""
 
 from __future__ import annotations
 
@@ -9,25 +9,18 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytorch_lightning as lightning
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from torch import Tensor
 
-from ...core.errors import ConfigError
 from ...core.files import write_atomic
 from ..checkpoints.checkpoint import CheckpointCard, save_checkpoint
-from .config import TrainConfig
 from .lightning_module import ExtractionModule
-from .state import EpochLog, TrainingState, length_of, save_state
+from .state import LOG, EpochLog, TrainingState, length_of, save_state
 from .valid_ratio import ratio_name
 
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
-
-LOG = "train.log.jsonl"
 _LOGGER = logging.getLogger("tsebench.train")
 
 
@@ -130,28 +123,9 @@ class StepBar(lightning.Callback):
         self._progress.update(self._task, advance=1, loss=loss)
 
 
-class MlflowLog(lightning.Callback):
-    """Losses and the learning rate of each epoch as metrics of an MLflow run."""
-
-    def __init__(self, client: MlflowClient, run_id: str) -> None:
-        self._client = client
-        self._run_id = run_id
-
-    def on_train_epoch_end(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
-        """Log the epoch."""
-        del trainer
-        progress = _checked(module).progress
-        log = progress.history[-1]
-        values = {"train_loss": log.train_loss, "valid_loss": log.valid_loss, "lr": log.lr}
-        for name, value in {**values, "best_valid_loss": progress.best_loss}.items():
-            self._client.log_metric(self._run_id, name, value, step=log.epoch)
-
-
 @contextmanager
-def reporting(
-    module: ExtractionModule, *, total: int, console: Console | None, tracking_uri: str | None
-) -> Iterator[list[lightning.Callback]]:
-    """Callbacks that report a run of `total` steps: log lines, a bar if the console is a terminal, MLflow."""
+def reporting(module: ExtractionModule, *, total: int, console: Console | None) -> Iterator[list[lightning.Callback]]:
+    """Callbacks that report a run of `total` steps: log lines, and a bar if the console is a terminal."""
     with ExitStack() as stack:
         callbacks: list[lightning.Callback] = [EpochLines(console)]
         if console is not None and console.is_terminal:
@@ -165,51 +139,7 @@ def reporting(
             )
             progress = stack.enter_context(Progress(*columns, console=console))
             callbacks.append(StepBar(progress, total=total, done=module.steps))
-        if tracking_uri is not None:
-            callbacks.append(stack.enter_context(_mlflow(module.config, tracking_uri)))
         yield callbacks
-
-
-@contextmanager
-def _mlflow(config: TrainConfig, tracking_uri: str) -> Iterator[MlflowLog]:
-    """Open an MLflow run before training starts, and close it as finished or failed; a ConfigError if it cannot be."""
-    # Imported late: it takes seconds, and most runs do without.
-    from mlflow import MlflowClient  # noqa: PLC0415
-    from mlflow.exceptions import MlflowException  # noqa: PLC0415
-    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
-
-    try:
-        client = MlflowClient(tracking_uri=tracking_uri)
-        run_id = _open_run(client, config)
-    except (MlflowException, SQLAlchemyError, OSError) as error:
-        first = str(error).partition("\n")[0]
-        raise ConfigError(
-            f"MLflow at {tracking_uri!r} cannot be used: {first}; "
-            "check --tracking-uri, or turn tracking off with --tracking-uri none"
-        ) from None
-    status = "FAILED"
-    try:
-        yield MlflowLog(client, run_id)
-        status = "FINISHED"
-    finally:
-        client.set_terminated(run_id, status=status)
-
-
-def _open_run(client: MlflowClient, config: TrainConfig) -> str:
-    """Create a run with the config as its parameters; its id."""
-    experiment = client.get_experiment_by_name("tsebench-train")
-    number = experiment.experiment_id if experiment else client.create_experiment("tsebench-train")
-    run_id = str(client.create_run(number, run_name=config.name).info.run_id)
-    for section, values in config.model_dump(mode="json").items():
-        nested = values if isinstance(values, dict) else {"": values}
-        for key, value in nested.items():
-            client.log_param(run_id, f"{section}.{key}".rstrip("."), value)
-    return run_id
-
-
-def _known(value: float) -> float | None:
-    """None for NaN, the mean of nothing."""
-    return None if math.isnan(value) else value
 
 
 def _checked(module: lightning.LightningModule) -> ExtractionModule:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
@@ -91,6 +92,22 @@ class OptimiserConfig(StrictModel):
     plateau_patience: Positive = 3
 
 
+def _model_name(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_. -]{0,199}", name):
+        raise ValueError(f"{name!r} is no name of a model; use letters, digits, spaces and any of _ - .")
+    return name
+
+
+class TrackingConfig(StrictModel):
+    """The training in MLflow; where it is tracked is set by `--tracking-uri`.
+
+    Attributes:
+        register_as: name of the model of which the checkpoint becomes a version in MLflow's registry.
+    """
+
+    register_as: Annotated[str, AfterValidator(_model_name)] | None = Field(default=None, alias="register")
+
+
 class TrainConfig(StrictModel):
     """One training run.
 
@@ -105,6 +122,7 @@ class TrainConfig(StrictModel):
         seed: of the first weights and, in place of the dataset's, of all draws of mixtures.
         precision: "32" (single precision), or mixed precision "bf16" or "16", in quotes.
         threads: CPU threads of torch; null: torch's own choice.
+        tracking: what MLflow does with the result.
     """
 
     name: str
@@ -117,6 +135,7 @@ class TrainConfig(StrictModel):
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     precision: Literal["32", "bf16", "16"] = "32"
     threads: Positive | None = None
+    tracking: TrackingConfig = TrackingConfig()
 
 
 def load_train_config(reference: str, settings: Sequence[str] = ()) -> TrainConfig:

@@ -15,7 +15,7 @@ from ...core.files import write_atomic
 from ..checkpoints.checkpoint import from_bytes, read_weights, to_bytes
 from .config import TrainConfig
 
-LAST = "last.ckpt"
+LAST, LOG = "last.ckpt", "train.log.jsonl"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +84,7 @@ def run_identity(config: TrainConfig, *, fingerprints: tuple[str, str]) -> str:
     exclude: Any = {
         "description": True,
         "threads": True,
+        "tracking": True,
         "data": {"render_threads", "render_processes"},
         "optimiser": {"epochs", "max_minutes", "patience"},
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from torch import nn
 
 from ...core.errors import ConfigError, DatasetError
 from ...core.folder_lock import folder_lock
-from ...core.progress import on_console, quiet
+from ...core.progress import Notify, on_console, quiet
 from ...core.provenance import git_commit
 from ...core.validation import StrictModel, parse
 from ...datasets.dynamic import TrialStream, open_stream
@@ -26,7 +27,8 @@ from .callbacks import RunFiles, reporting
 from .config import TrainConfig
 from .data import EpochBatches, TrainingStream
 from .lightning_module import ExtractionModule
-from .state import EpochLog, Progress, TrainingState, check_length, length_of, load_state, run_identity, save_state
+from .state import Progress, TrainingState, check_length, length_of, load_state, run_identity, save_state
+from .tracking import TrainingFacts, tracked_training
 from .trainer import fit, using_threads
 
 
@@ -83,28 +85,27 @@ def train(
         state = load_state(out, identity=identity)
         if state is not None:
             check_length(state, config, out=out)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(config.seed)
-            net = task.build(net_config, classes=train_stream.classes)
-        if state is None:
-            state = _initial_state(config, net, train_stream, console=console)
-            if state.prepared:
+        facts = _facts(config, out, identity, state, streams)
+        with tracked_training(facts, uri=tracking_uri, say=_say_to(console)) as tracker:
+            net, state = _net_and_state(config, net_config, train_stream, state, console=console)
+            if state.prepared and not state.progress.epochs:
                 # Saved before the first step, so that a run killed in the first epoch need not repeat it.
                 save_state(out, state, identity=identity)
-        net.load_state_dict(dict(state.net))
-        module = ExtractionModule(net, task, config, progress=state.progress, optimiser_state=state.optimiser or None)
-        batches = (
-            _epoch_batches(config, train_stream, per_epoch=config.data.per_epoch, epoch=lambda: module.epoch),
-            _epoch_batches(config, valid_stream, per_epoch=config.data.valid, cache=True),
-        )
-        card = _card(config, net_config, train_stream, streams[0], state.prepared)
-        files = RunFiles(out=out, card=card, identity=identity, best=dict(state.best))
-        total = len(batches[0]) * config.optimiser.epochs
-        with reporting(module, total=total, console=console, tracking_uri=tracking_uri) as reports:
-            _say(_beginning(module), console)
-            if not _finished(module):
-                fit(module, batches, callbacks=[files, *reports], device=device)
-            files.export(module)
+            module = ExtractionModule(
+                net, task, config, progress=state.progress, optimiser_state=state.optimiser or None
+            )
+            batches = (
+                _epoch_batches(config, train_stream, per_epoch=config.data.per_epoch, epoch=lambda: module.epoch),
+                _epoch_batches(config, valid_stream, per_epoch=config.data.valid, cache=True),
+            )
+            card = _card(config, net_config, train_stream, streams[0], state.prepared)
+            files = RunFiles(out=out, card=card, identity=identity, best=dict(state.best))
+            total = len(batches[0]) * config.optimiser.epochs
+            with reporting(module, total=total, console=console) as reports:
+                _say(_beginning(module), console)
+                if not _finished(module):
+                    fit(module, batches, callbacks=[files, *reports, *tracker.callbacks()], device=device)
+                files.export(module)
     p = module.progress
     return TrainResult(
         best_loss=p.best_loss,
@@ -129,6 +130,47 @@ def _beginning(module: ExtractionModule) -> str:
 def _say(line: str, console: Console | None) -> None:
     if line and console is not None:
         console.print(line, highlight=False)
+
+
+def _facts(
+    config: TrainConfig,
+    out: Path,
+    identity: str,
+    state: TrainingState | None,
+    streams: tuple[TrainingStream, TrainingStream],
+) -> TrainingFacts:
+    """Facts for MLflow; streams that are given instead of a dataset's are named after it and the split."""
+    splits = (("training", config.data.train_split), ("validation", config.data.valid_split))
+    data = {}
+    for (context, split), stream in zip(splits, streams, strict=True):
+        title = stream.title if isinstance(stream, TrialStream) else f"{config.data.dataset}:{split}"
+        data[context] = {title: stream.fingerprint}
+    history = () if state is None else tuple(state.progress.history)
+    return TrainingFacts(config=config, out=out, identity=identity, data=data, history=history, begun=state is not None)
+
+
+def _say_to(console: Console | None) -> Notify:
+    """Prints a line for the user: on the console, or without one to the log."""
+    if console is None:
+        return logging.getLogger("tsebench.train").warning
+    return lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _net_and_state(
+    config: TrainConfig,
+    net_config: StrictModel,
+    stream: TrainingStream,
+    state: TrainingState | None,
+    *,
+    console: Console | None,
+) -> tuple[nn.Module, TrainingState]:
+    """The network with the weights of an earlier part of the run, or before the first step."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        net = TASKS.get(config.system).build(net_config, classes=stream.classes)
+    state = state or _initial_state(config, net, stream, console=console)
+    net.load_state_dict(dict(state.net))
+    return net, state
 
 
 def _initial_state(

@@ -11,13 +11,13 @@ from helpers.runs import facts_of, make_run, rows_of
 
 from tsebench.bench.metrics.protocol import MetricInfo
 from tsebench.bench.metrics.registry import known_metrics
-from tsebench.bench.run.rank_by import RankBy
+from tsebench.bench.run.rank_by import RankBy, preferred
 from tsebench.bench.statistics.pooling import decisions
 from tsebench.core.errors import ConfigError
 from tsebench.reports.formats.json import read_json
 from tsebench.reports.formats.registry import REPORTS
 from tsebench.reports.leaderboard.assemble import open_board
-from tsebench.reports.leaderboard.metric_facts import metric_facts, preferred, table_order
+from tsebench.reports.leaderboard.metric_facts import metric_facts, table_order
 
 ELSEWHERE = MetricInfo(
     name="package_f1",
