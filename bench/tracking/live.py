@@ -152,11 +152,11 @@ class _ShardReadings:
         for system, found in systems.items():
             means |= {(system, cell): mean for cell, mean in found.means.items()}
             own = {name_of(cell): mean for cell, mean in found.means.items()}
-            metrics = {TRIALS: found.trials, FAILED: found.failed, **own}
+            metrics = {**own, TRIALS: found.trials, FAILED: found.failed}
             yield from self._new(self._runs[system_key(system)], found.trials, metrics)
         total = sum(found.trials for found in systems.values())
         progress = parent_progress(self._record, trials=total, failed=sum(each.failed for each in systems.values()))
-        yield from self._new(self._runs[PARENT], total, progress | headline_metrics(self._record, means))
+        yield from self._new(self._runs[PARENT], total, headline_metrics(self._record, means) | progress)
 
     def _scoring(self) -> bool:
         """Whether rows of another state of the folder are gone: the record is written after that."""

@@ -35,6 +35,7 @@ __all__ = ["default_tracking_uri", "track", "track_report"]
 
 PARENT = "tsebench"
 _SYSTEM = "system:"
+_FIRST = ("dataset", "condition", "metric", "system", "mean", "ci_low", "ci_high", "n", "n_failed")  # columns
 
 
 def track(run_dir: Path, *, uri: str, ended_ms: int | None = None) -> None:
@@ -165,11 +166,10 @@ def written_ms(run_dir: Path) -> int:
 
 def _tags(record: RunRecord, run_dir: Path, system: str | None = None) -> dict[str, str]:
     fingerprints = _fingerprints(record, system)
-    said = str((record.config.model_extra or {}).get("description") or "") if record.config else ""
+    config = (record.config.model_extra or {}) if record.config else {}
+    said = str(config.get("description") or "") if system is None else record.systems[system].text("description")
     tags = {
-        **standard_tags(
-            source=command_line(), commit=str(record.git or ""), description=said if system is None else ""
-        ),
+        **standard_tags(source=command_line(), commit=str(record.git or ""), description=said),
         FOLDER: place_of(run_dir),
         "tsebench.run_id": record.run_id,
         "tsebench.fingerprints": " ".join(fingerprints.values())[:LONGEST_TAG],
@@ -177,8 +177,7 @@ def _tags(record: RunRecord, run_dir: Path, system: str | None = None) -> dict[s
     }
     if system is not None:
         tags["tsebench.system"] = system[:LONGEST_TAG]
-        if system in record.systems:
-            tags["tsebench.identity"] = record.systems[system].identity
+        tags["tsebench.identity"] = record.systems[system].identity
     return tags
 
 
@@ -236,12 +235,12 @@ def log_results(client: MlflowClient, runs: Mapping[str, str], record: RunRecord
         trials = done[system].trials if system in done else 0
         progress: dict[str, float] = {TRIALS: trials, FAILED: done[system].failed} if system in done else {}
         own = {name_of(cell): mean for (title, cell), mean in means.items() if title == system}
-        metrics = progress | own | _costs(record.systems[system])
+        metrics = own | progress | _costs(record.systems[system])
         log(client, runs[system_key(system)], metrics=metrics, step=trials)
         log_table(client, runs[system_key(system)], _table(cells, system), "aggregates.json")
     total = sum(each.trials for each in done.values())
     overall = parent_progress(record, trials=total, failed=sum(each.failed for each in done.values()))
-    log(client, parent, metrics=overall | headline_metrics(record, means), step=total)
+    log(client, parent, metrics=headline_metrics(record, means) | overall, step=total)
     log_table(client, parent, _table(cells), "aggregates.json")
     for name in ("rows", "report"):
         if (run_dir / name).is_dir():
@@ -275,4 +274,6 @@ def _cells(record: RunRecord, run_dir: Path) -> list[Aggregate]:
 
 
 def _table(cells: Sequence[Aggregate], system: str | None = None) -> pd.DataFrame:
-    return pd.DataFrame([asdict(cell) for cell in cells if system is None or cell.system == system]).round(4)
+    table = pd.DataFrame([asdict(cell) for cell in cells if system is None or cell.system == system])
+    first = [name for name in _FIRST if name in table]
+    return table[[*first, *(name for name in table if name not in first)]].round(4)

@@ -77,7 +77,7 @@ class RunSession:
                 self._client.delete_tag(run_id, ERROR)
             self._client.update_run(run_id, status="RUNNING")
         self._patience.enter_context(impatient())
-        self._finish_monitor = _system_metrics(self._runs[0], self._uri, self._every_s, self._say)
+        self._finish_monitor = _system_metrics(self._runs[0], self._uri, self._say)
         self._thread.start()
 
     def stop(self) -> None:
@@ -143,7 +143,7 @@ class RunSession:
         patiently(lambda: self._client.log_batch(readings.run_id, metrics=metrics))
 
 
-def _system_metrics(run_id: str, uri: str, every_s: float, say: Notify) -> Callable[[], None]:
+def _system_metrics(run_id: str, uri: str, say: Notify) -> Callable[[], None]:
     """Start MLflow's own monitor of CPU, memory, disk, network and GPU; the function that stops it."""
     try:
         from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor  # noqa: PLC0415 - needs psutil
@@ -151,6 +151,6 @@ def _system_metrics(run_id: str, uri: str, every_s: float, say: Notify) -> Calla
         say(f"tracking: no system metrics, {error}; pip install psutil")
         return lambda: None
     begin: Callable[..., Any] = SystemMetricsMonitor  # untyped
-    monitor = begin(run_id, sampling_interval=every_s, resume_logging=True, tracking_uri=uri)
+    monitor = begin(run_id, sampling_interval=EVERY_S, resume_logging=True, tracking_uri=uri)
     monitor.start()
     return cast(Callable[[], None], monitor.finish)

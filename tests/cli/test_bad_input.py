@@ -135,7 +135,7 @@ def edit(config: str, old: str, new: str) -> None:
 
 COMMANDS: dict[str, tuple[str, ...]] = {
     "run": ("run", "run.yaml", "--out", "out", "--tracking-uri", "none"),
-    "train": ("train", "train.yaml", "--out", "out"),
+    "train": ("train", "train.yaml", "--tracking-uri", "none", "--out", "out"),
     "sounds": ("build", "sounds.yaml", "--out", "out"),
     "dataset": ("build", "dataset.yaml", "--out", "out", "--corpus", "mine=corpus"),
 }
@@ -597,7 +597,7 @@ def test_damaged_results(refused: Refused) -> None:
 
 WRITERS: dict[str, tuple[str, ...]] = {
     "run": ("run", "plain.yaml", "--tracking-uri", "none", "--out"),
-    "train": ("train", "train.yaml", "--out"),
+    "train": ("train", "train.yaml", "--tracking-uri", "none", "--out"),
     "build": ("build", "sounds.yaml", "--out"),
     "score": ("score", "--estimates", "est", "--references", "ref", "--out"),
     "report": ("report", "scored", "--out"),
@@ -673,11 +673,11 @@ def _tiny_disk(folder: Path, kilobytes: int) -> Iterator[Path]:
 @pytest.mark.parametrize("command", ["score", "train"])
 @pytest.mark.usefixtures("ready")
 def test_tracking_that_cannot_be_used(refused: Refused, command: str) -> None:
-    """Training has not begun then, and scores are there already."""
+    """Neither training nor scoring has begun then."""
     line = refused(*WRITERS[command], "out", "--tracking-uri", "foo://nowhere")
     assert "'foo://nowhere'" in line
     assert "--tracking-uri none" in line
-    assert Path("out/run.json").is_file() == (command == "score")
+    assert not Path("out/run.json").exists()
 
 
 def test_a_disk_that_is_really_full(refused: Refused, ready: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+import json
 import math
 import os
 import signal
@@ -11,10 +13,12 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from helpers.mlflow_store import empty_store
 
 from tsebench.bench.config import RunConfig
 from tsebench.bench.rows import ScoreRow, write_shard
@@ -25,6 +29,7 @@ from tsebench.bench.scoring.plan import MetricSpec
 from tsebench.bench.tracking.log import default_tracking_uri, track, track_report
 from tsebench.bench.tracking.search import find_runs
 from tsebench.core.errors import ConfigError, DatasetError
+from tsebench.core.tracking.ids import TrackingIds, write_ids
 from tsebench.reports.formats.registry import write_board
 from tsebench.reports.leaderboard.assemble import open_board
 from tsebench.systems.protocol import SystemCard
@@ -44,8 +49,9 @@ def make_run(folder: Path) -> Path:
             SystemCard(
                 name="fake",
                 family="external",
-                description="",
+                description="Answers well." if title == "good" else "",
                 sha256="ab" * 32,
+                checkpoint="/somewhere/best_one/model.pt",
                 options={"gain": 0.5, "odd (name)": "x" * 900},
             ),
             identity=title,
@@ -70,7 +76,7 @@ def make_run(folder: Path) -> Path:
         datasets={"set": dataset},
         device="cpu",
         seed=7,
-    )
+    ).model_copy(update={"trials": 9, "failed_trials": 4})
     for title, values in VALUES.items():
         rows = [
             ScoreRow(
@@ -100,8 +106,10 @@ def make_run(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a database: making its tables takes seconds, so that the tests share it."""
-    return tmp_path_factory.mktemp("mlflow")
+    """A folder with a database that the tests share."""
+    folder = tmp_path_factory.mktemp("mlflow")
+    empty_store(folder)
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -152,20 +160,64 @@ def test_parameters(client: MlflowClient, tracked: Path) -> None:
     assert child["option.odd_-name-"] == "x" * 500
 
 
-def test_metrics_are_the_aggregates(client: MlflowClient, tracked: Path) -> None:
+def test_metrics_are_means_and_counts_are_a_table(client: MlflowClient, tracked: Path) -> None:
     record = read_record(tracked)
     assert record is not None
     found = {t: client.get_run(record.tracking[f"system:{t}"]).data.metrics for t in VALUES}
-    key = "set/PMQ_1-1/si_sdr"
-    n, n_failed = f"counts/{key}_n", f"counts/{key}_failed"
-    ends = {t: {k for k in found[t] if k.startswith("interval/")} for t in VALUES}
-    means = {t: {k: v for k, v in found[t].items() if k not in ends[t]} for t in VALUES}
-    assert means["good"] == {key: 10.0, n: 3, n_failed: 0}
-    assert means["bad"] == {key: 2.0, n: 2, n_failed: 1}
-    assert means["lost"] == {n: 0, n_failed: 3}  # nothing vanishes
-    assert ends["good"] == {f"interval/{key}_low", f"interval/{key}_high"}
-    assert ends["lost"] == set()
-    assert found["good"][f"interval/{key}_low"] <= 10.0 <= found["good"][f"interval/{key}_high"]
+    key, progress = "set/PMQ_1-1/si_sdr", {"progress/trials": 3, "progress/failed_trials": 0}
+    assert found["good"] == {key: 10.0, **progress}
+    assert found["bad"] == {key: 2.0, **progress, "progress/failed_trials": 1}
+    assert found["lost"] == {**progress, "progress/failed_trials": 3}  # nothing vanishes
+    parent = client.get_run(record.tracking["tsebench"]).data.metrics
+    assert parent == {
+        f"{key}/good": 10.0,
+        f"{key}/bad": 2.0,
+        "progress/trials": 9,
+        "progress/failed_trials": 4,
+        "progress/percent": 100.0,
+    }
+    table = json.loads(mlflow_text(client, record.tracking["tsebench"], "aggregates.json"))
+    rows = {row[3]: dict(zip(table["columns"], row, strict=True)) for row in table["data"]}
+    assert rows["bad"]["n"] == 2
+    assert rows["bad"]["n_failed"] == 1
+    assert rows["good"]["ci_low"] <= 10.0 <= rows["good"]["ci_high"]
+    assert rows["lost"]["mean"] is None
+    own = json.loads(mlflow_text(client, record.tracking["system:bad"], "aggregates.json"))
+    assert [row[3] for row in own["data"]] == ["bad"]
+
+
+def mlflow_text(client: MlflowClient, run_id: str, file: str) -> str:
+    return Path(client.download_artifacts(run_id, file)).read_text()
+
+
+def test_standard_tags(client: MlflowClient, tracked: Path) -> None:
+    """Those that MLflow's pages show, and those that a search uses."""
+    record = read_record(tracked)
+    assert record is not None
+    experiment = client.get_experiment_by_name("tracked")
+    assert experiment is not None
+    assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
+    for name in ("tsebench", "system:good"):
+        tags = client.get_run(record.tracking[name]).data.tags
+        assert tags["mlflow.source.type"] == "LOCAL"
+        assert tags["mlflow.source.name"]
+        assert tags["mlflow.user"] == getpass.getuser()
+        assert tags["mlflow.source.git.commit"] == str(record.git).partition("+")[0]
+        assert tags["tsebench.folder"] == f"{socket.gethostname()}:{tracked}"
+    child = client.get_run(record.tracking["system:good"]).data
+    assert child.params["seed"] == "7"
+    assert child.params["git"] == record.git
+    assert child.tags["mlflow.note.content"] == "Answers well."
+    assert child.params["checkpoint"] == "best_one"
+
+
+def test_times_are_those_of_the_run(client: MlflowClient, tracked: Path) -> None:
+    record = read_record(tracked)
+    assert record is not None
+    info = client.get_run(record.tracking["tsebench"]).info
+    assert info.start_time == int(datetime.fromisoformat(record.created).timestamp() * 1000)
+    written = max(path.stat().st_mtime for path in (tracked / "rows").iterdir())
+    assert info.end_time == pytest.approx(1000 * written, abs=2)
 
 
 def test_artifacts_are_files_that_can_be_read(client: MlflowClient, tracked: Path) -> None:
@@ -173,7 +225,7 @@ def test_artifacts_are_files_that_can_be_read(client: MlflowClient, tracked: Pat
     assert record is not None
     parent = record.tracking["tsebench"]
     top = {item.path for item in client.list_artifacts(parent)}
-    assert top == {"rows", "report", "run.json"}
+    assert top == {"rows", "report", "run.json", "aggregates.json"}
     rows = {item.path for item in client.list_artifacts(parent, "rows")}
     assert rows == {f"rows/part-{title}.parquet" for title in VALUES}
     (stored,) = (tracked.parent / "mlartifacts").rglob("report.md")
@@ -197,8 +249,9 @@ def test_a_deleted_child_is_made_anew(client: MlflowClient, tracked: Path) -> No
     before = read_record(tracked)
     assert before is not None
     client.delete_run(before.tracking["system:bad"])
-    gone = before.model_copy(update={"tracking": {**before.tracking, "system:lost": "0" * 32}})
-    write_record(tracked, gone)
+    gone = {key: value for key, value in before.tracking.items() if key != "uri"} | {"system:lost": "0" * 32}
+    uri = default_tracking_uri(tracked)
+    write_ids(tracked, uri, TrackingIds(identity=before.run_id, runs=gone))
     track(tracked, uri=default_tracking_uri(tracked))
     after = read_record(tracked)
     assert after is not None

@@ -556,38 +556,3 @@ def test_another_network_is_trained_by_registering_its_task(tmp_path, monkeypatc
     settings = config(system="gain", net={"start": 1.0}, optimiser={"lr": 0.05, "epochs": 6})
     # A tone and a noise of one level: half of the mixture is 3.01 dB, the best a gain can do.
     assert fit(settings, tmp_path).best_loss == pytest.approx(-10 * math.log10(2), abs=0.1)
-
-
-class FakeClient:
-    def __init__(self) -> None:
-        self.metrics: list[tuple[str, int]] = []
-        self.status = ""
-
-    def get_experiment_by_name(self, name):
-        return None
-
-    def create_experiment(self, name):
-        return "7"
-
-    def create_run(self, number, run_name):
-        return type("Run", (), {"info": type("Info", (), {"run_id": f"{number}-{run_name}"})})
-
-    def log_param(self, run_id, key, value):
-        self.metrics.append((f"{run_id}:{key}", 0))
-
-    def log_metric(self, run_id, key, value, step):
-        self.metrics.append((key, step))
-
-    def set_terminated(self, run_id, status):
-        self.status = status
-
-
-def test_epochs_go_to_mlflow(tmp_path, monkeypatch):
-    import mlflow
-
-    client = FakeClient()
-    monkeypatch.setattr(mlflow, "MlflowClient", lambda tracking_uri: client)
-    fit(config(), tmp_path, tracking_uri="sqlite:///nowhere.db")
-    assert ("valid_loss", 1) in client.metrics
-    assert ("7-test:optimiser.lr", 0) in client.metrics
-    assert client.status == "FINISHED"
