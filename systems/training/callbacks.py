@@ -142,6 +142,11 @@ def reporting(module: ExtractionModule, *, total: int, console: Console | None) 
         yield callbacks
 
 
+def _known(value: float) -> float | None:
+    """None for NaN, the mean of nothing."""
+    return None if math.isnan(value) else value
+
+
 def _checked(module: lightning.LightningModule) -> ExtractionModule:
     if not isinstance(module, ExtractionModule):
         raise TypeError(f"this callback needs an ExtractionModule, not a {type(module).__name__}")

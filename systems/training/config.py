@@ -102,7 +102,7 @@ class TrackingConfig(StrictModel):
     """The training in MLflow; where it is tracked is set by `--tracking-uri`.
 
     Attributes:
-        register_as: name of the model of which the checkpoint becomes a version in MLflow's registry.
+        register: name of the model of which the checkpoint becomes a version in MLflow's registry.
     """
 
     register_as: Annotated[str, AfterValidator(_model_name)] | None = Field(default=None, alias="register")

@@ -29,6 +29,7 @@ from ..checkpoints.checkpoint import CARD, WEIGHTS, CheckpointCard, read_checkpo
 from .config import TrainConfig
 from .lightning_module import ExtractionModule
 from .state import LOG, EpochLog
+from .valid_ratio import ratio_name
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -105,6 +106,9 @@ class TrainingTracker:
         self._last_epoch, self._ended_ms = line.epoch, None
         metrics = {"train_loss": line.train_loss, "valid_loss": line.valid_loss, "lr": line.lr}
         metrics |= {"best_valid_loss": self._best_loss}
+        if line.valid_ratio is not None:
+            name = ratio_name(self._facts.config.loss).lower().replace("-", "_")
+            metrics |= {f"valid_{name}": line.valid_ratio}
         self._waiting.append(Readings(run_id=self._run_id, step=line.epoch, metrics=metrics))
 
     def add_step(self, step: int, *, loss: float, percent: float) -> None:

@@ -27,7 +27,7 @@ from .callbacks import RunFiles, reporting
 from .config import TrainConfig
 from .data import EpochBatches, TrainingStream
 from .lightning_module import ExtractionModule
-from .state import Progress, TrainingState, check_length, length_of, load_state, run_identity, save_state
+from .state import EpochLog, Progress, TrainingState, check_length, length_of, load_state, run_identity, save_state
 from .tracking import TrainingFacts, tracked_training
 from .trainer import fit, using_threads
 
@@ -69,6 +69,11 @@ def train(
         OutputError: another process trains into `out`, or it cannot be written.
         TsebenchError: training diverged.
     """
+    if config.tracking.register_as is not None and tracking_uri is None:
+        raise ConfigError(
+            f"train config {config.name!r}: tracking.register = {config.tracking.register_as!r} needs MLflow; give a "
+            "store with --tracking-uri, or leave the key out"
+        )
     if streams is None:
         data, folders = config.data, corpus_dirs or {}
         open_split = partial(open_stream, data.dataset, seed=config.seed, corpus_dirs=folders, overrides=data.overrides)
@@ -86,7 +91,7 @@ def train(
         if state is not None:
             check_length(state, config, out=out)
         facts = _facts(config, out, identity, state, streams)
-        with tracked_training(facts, uri=tracking_uri, say=_say_to(console)) as tracker:
+        with tracked_training(facts, uri=tracking_uri, say=_notices_to(console)) as tracker:
             net, state = _net_and_state(config, net_config, train_stream, state, console=console)
             if state.prepared and not state.progress.epochs:
                 # Saved before the first step, so that a run killed in the first epoch need not repeat it.
@@ -149,7 +154,7 @@ def _facts(
     return TrainingFacts(config=config, out=out, identity=identity, data=data, history=history, begun=state is not None)
 
 
-def _say_to(console: Console | None) -> Notify:
+def _notices_to(console: Console | None) -> Notify:
     """Prints a line for the user: on the console, or without one to the log."""
     if console is None:
         return logging.getLogger("tsebench.train").warning

@@ -221,6 +221,13 @@ def test_a_name_that_no_model_can_have_is_refused(work: Work, name: str) -> None
     assert not work.out.exists()
 
 
+def test_a_model_cannot_be_registered_without_a_store(tmp_path: Path) -> None:
+    data = {"name": "x", "system": "scale", "data": {"dataset": "noise", "per_epoch": 8, "valid": 4}}
+    config = parse(TrainConfig, data | {"tracking": {"register": "net"}}, where="config")
+    with pytest.raises(ConfigError, match=r"tracking\.register = 'net' needs MLflow; give a store with --tracking-uri"):
+        train(config, out=tmp_path / "net", device="cpu", streams=(Noise(1), Noise(2)))
+
+
 def test_the_tracking_of_a_training_can_change(work: Work) -> None:
     """It is no part of what must be the same when a training goes on."""
     work.train(epochs=1)
