@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
-from importlib.metadata import distribution, packages_distributions
+from importlib.metadata import distribution, distributions, packages_distributions
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from typing import Any
 from ...core.content_hash import ContentHash, content_hash, exists, file_sha256
 from ...core.packages import installed_version
 from ...datasets.seeding import digest
-from .source_text import imports, named_files, parsed, searches
+from .source_text import parsed, searches, source_facts
 
 _OWN = __name__.partition(".")[0]
 
@@ -97,7 +97,6 @@ def _closure(own: Sequence[_Unit]) -> tuple[list[ContentHash], set[str]]:
     contents: list[ContentHash] = []
     versions = {versions_of()}
     waiting, seen = [*own], {unit.roots for unit in own}
-    distributions = _distributions() if own else {}
     while waiting:
         unit = waiting.pop(0)
         mine = unit in own
@@ -105,11 +104,10 @@ def _closure(own: Sequence[_Unit]) -> tuple[list[ContentHash], set[str]]:
         siblings = [unit.roots[0].parent] if unit.is_module and mine and not unit.installed else []
         contents.append(content_hash([*unit.roots, *siblings]))
         for path in () if contents[-1].beyond else _sources(unit):
-            tree = parsed(path)
-            contents += [ContentHash(file_sha256(Path(text))) for text in named_files(tree)]
-            package = unit.name.rpartition(".")[0] if unit.is_module else ""
-            for name in imports(tree, package):
-                found = _unit(name, distributions)
+            facts = source_facts(path, unit.name.rpartition(".")[0] if unit.is_module else "")
+            contents += [ContentHash(file_sha256(Path(text))) for text in facts.named_files()]
+            for name in facts.imports:
+                found = _unit(name)
                 if found is None or found.roots in seen:
                     continue
                 seen.add(found.roots)
@@ -138,10 +136,10 @@ def _unit_of_object(maker: Any) -> _Unit | None:
     depth = next(i for i, folder in enumerate(parents) if not (folder / "__init__.py").is_file())
     roots = (parents[depth - 1],) if depth else (path,)
     top = name.partition(".")[0]
-    return _Unit(name, roots, _installed(top, roots[0], _distributions()))
+    return _Unit(name, roots, _installed(top, roots[0]))
 
 
-def _unit(name: str, distributions: Mapping[str, list[str]]) -> _Unit | None:
+def _unit(name: str) -> _Unit | None:
     """The unit that an import names; None for Python's own modules, tsebench, and what is not there."""
     top, _, rest = name.partition(".")
     if top in {_OWN, *sys.stdlib_module_names}:
@@ -161,12 +159,14 @@ def _unit(name: str, distributions: Mapping[str, list[str]]) -> _Unit | None:
         named = [p for place in places for p in (place / inner, place / f"{inner}.py") if inner and exists(str(p))]
         roots = tuple(named)
     roots = tuple(root.resolve() for root in roots)
-    return _Unit(name, roots, _installed(top, roots[0], distributions)) if roots else None
+    return _Unit(name, roots, _installed(top, roots[0])) if roots else None
 
 
-def _installed(top: str, root: Path, distributions: Mapping[str, list[str]]) -> str:
+def _installed(top: str, root: Path) -> str:
     """Name and version of the distribution whose files these are; "" for a checkout or a folder on the path."""
-    for name in distributions.get(top, ()):
+    if not any(root.is_relative_to(place) for place in _places()):
+        return ""
+    for name in _distributions().get(top, ()):
         found = distribution(name)
         placed = Path(str(found.locate_file(""))).resolve()
         if root.is_relative_to(placed) and found.read_text("WHEEL") is not None:  # else a checkout with an egg-info
@@ -182,6 +182,12 @@ def _sources(unit: _Unit) -> Iterator[Path]:
 
 def _top(maker: Any) -> str:
     return str(getattr(maker, "__module__", None) or "__main__").partition(".")[0]
+
+
+@cache
+def _places() -> frozenset[Path]:
+    """Folders that pip installs into, and those of checkouts with an egg-info."""
+    return frozenset(Path(str(found.locate_file(""))).resolve() for found in distributions())
 
 
 @cache

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
 from importlib.util import resolve_name
 from pathlib import Path
 
@@ -21,36 +23,61 @@ _SEARCHES = {
 """Names in code that finds what its answers depend on by itself."""
 
 
+@dataclass(frozen=True, slots=True)
+class SourceFacts:
+    """Facts of a module: absolute names of what it imports, and constants that may be paths."""
+
+    imports: tuple[str, ...]
+    texts: tuple[str, ...]
+
+    def named_files(self) -> Iterator[str]:
+        """Existing files whose paths stand in the code."""
+        yield from (text for text in self.texts if exists(text) and Path(text).is_file())
+
+
+def source_facts(path: Path, package: str) -> SourceFacts:
+    """Facts of a module; relative imports of a whole package stay inside it (`package` is "")."""
+    return _facts(path.read_bytes(), package)
+
+
 def parsed(path: Path) -> ast.AST:
     """Syntax tree of a module; empty for text that this Python does not take."""
+    return _parsed(path.read_bytes())
+
+
+def _parsed(source: bytes) -> ast.AST:
     try:
-        return ast.parse(path.read_bytes())
+        return ast.parse(source)
     except (SyntaxError, ValueError):  # a template, or a module for another Python: nothing that was imported
         return ast.Module(body=[], type_ignores=[])
 
 
-def imports(tree: ast.AST, package: str) -> Iterator[str]:
-    """Absolute names of what is imported; relative ones of a whole package stay inside it (`package` is "")."""
-    for node in ast.walk(tree):
+@lru_cache(maxsize=4096)
+def _facts(source: bytes, package: str) -> SourceFacts:
+    names: list[str] = []
+    texts: list[str] = []
+    for node in ast.walk(_parsed(source)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            module = node.module or ""
-            if node.level and package.count(".") + 1 >= node.level and package:
-                module = resolve_name("." * node.level + module, package)
-            elif node.level:
-                continue
-            yield module
-            yield from (f"{module}.{alias.name}" for alias in node.names)
+            names += _imported(node, package)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and _may_be_a_path(node.value):
+            texts.append(node.value)
+    return SourceFacts(tuple(dict.fromkeys(names)), tuple(dict.fromkeys(texts)))
 
 
-def named_files(tree: ast.AST) -> Iterator[str]:
-    """Existing files whose paths stand in the code."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and len(node.value) < 500:
-            text = node.value
-            if ("/" in text or "." in text) and "\n" not in text and exists(text) and Path(text).is_file():
-                yield text
+def _may_be_a_path(text: str) -> bool:
+    return len(text) < 500 and ("/" in text or "." in text) and "\n" not in text
+
+
+def _imported(node: ast.ImportFrom, package: str) -> list[str]:
+    """Absolute names of `from X import Y`: the module, and Y, which may be one, too."""
+    module = node.module or ""
+    if node.level and package.count(".") + 1 >= node.level and package:
+        module = resolve_name("." * node.level + module, package)
+    elif node.level:
+        return []
+    return [module, *(f"{module}.{alias.name}" for alias in node.names)]
 
 
 def searches(tree: ast.AST, name: str | None) -> Iterator[str]:
