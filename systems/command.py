@@ -31,6 +31,7 @@ from __future__ import annotations
 import shlex
 import tempfile
 from collections.abc import Sequence
+from multiprocessing.util import get_temp_dir
 from pathlib import Path
 
 from torch import Tensor
@@ -116,7 +117,9 @@ class CommandSystem:
         Raises:
             ExtractionError: the program failed on the whole batch.
         """
-        with tempfile.TemporaryDirectory(prefix="tsebench-", ignore_cleanup_errors=True) as name:
+        # In a folder that this process removes at its end, should an interrupt come during the removal of this one.
+        place = get_temp_dir()
+        with tempfile.TemporaryDirectory(prefix="tsebench-", dir=place, ignore_cleanup_errors=True) as name:
             folder = Path(name)
             jobs = [_write_job(batch, row, folder / f"{row:04d}") for row in range(len(batch.ids))]
             if self._program.batched:

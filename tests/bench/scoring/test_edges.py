@@ -550,8 +550,8 @@ def test_a_bad_neighbour_of_the_same_length_leaves_every_digit(bad: str) -> None
 # Folders ------------------------------------------------------------------------------------------
 
 
-FILE_METRICS = ("snri", "si_sdri", "sd_sdri", "sdri", *SPEECH, "attenuation", "wrong_target_rate")
-FILE_NAMES = (*RATIOS, *SPEECH, "attenuation", "wrong_target_rate")
+FILE_METRICS = ("snri", "si_sdri", "sd_sdri", "sdri", *SPEECH, "wrong_target_rate")
+FILE_NAMES = (*RATIOS, *SPEECH, "wrong_target_rate")
 GAINS = tuple(f"{name}i" for name in RATIOS)
 
 
