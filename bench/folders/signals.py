@@ -1,4 +1,4 @@
-"""Signals in memory as a folder of files, so that they are scored as files are."""
+"""Signals in memory as folders of files, so that they are scored as files are."""
 
 from __future__ import annotations
 
@@ -33,20 +33,54 @@ def folder_of_signals(signals: Any, folder: Path, role: str, sample_rate_hz: int
     """
     if isinstance(signals, str | Path):
         return Path(signals).expanduser()
-    make_folder(folder)
     for name, signal in _named(signals, role):
-        what = f"{role}[{name!r}]" if name != ONLY else role.removesuffix("s")
-        # What is not finite in an estimate is a failed row, as in a file.
-        samples, rate = samples_of(signal, what, sample_rate_hz, finite=role != "estimates")
-        if mono and name == ONLY and len(samples) > 1:
-            raise ConfigError(
-                f"{what} has {len(samples)} channels where mono is needed; add channel=0 ... {len(samples) - 1}, or "
-                "channel='mean'"
-            )
-        path = folder / f"{name}.wav"
-        make_folder(path.parent)
-        write(path, samples, rate)
+        _write(signal, folder / f"{name}.wav", _what(name, role), role, sample_rate_hz, mono=mono and name == ONLY)
     return folder
+
+
+def folders_of_outputs(signals: Any, folder: Path, role: str, sample_rate_hz: int | None) -> Path | list[Path]:
+    """The folders that are named, one for each output, or `folder` with a sub-folder for each.
+
+    Args:
+        signals: a folder with one sub-folder for each output, a list of folders, or signals as `folder_of_signals`
+            takes them, each an array [S, T] (S outputs) or a list of S signals.
+        folder: gets `s1/NAME.wav`, `s2/NAME.wav`, ...
+
+    Raises:
+        ConfigError, AudioError, OutputError: as `folder_of_signals`.
+    """
+    if isinstance(signals, str | Path):
+        return Path(signals).expanduser()
+    if isinstance(signals, list | tuple) and signals and all(_is_folder(each) for each in signals):
+        return [Path(each).expanduser() for each in signals]
+    for name, several in _named(signals, role):
+        what = _what(name, role)
+        if isinstance(several, str | Path) or getattr(several, "ndim", 2) != 2:
+            raise ConfigError(f"{what} is one signal; with a permutation give an array [S, T], or a list of S signals")
+        for place, signal in enumerate(several, 1):
+            path = folder / f"s{place}" / f"{name}.wav"
+            _write(signal, path, f"output {place} of {what}", role, sample_rate_hz, mono=False)
+    return folder
+
+
+def _write(signal: Any, path: Path, what: str, role: str, sample_rate_hz: int | None, *, mono: bool) -> None:
+    # What is not finite in an estimate is a failed row, as in a file.
+    samples, rate = samples_of(signal, what, sample_rate_hz, finite=role != "estimates")
+    if mono and len(samples) > 1:
+        raise ConfigError(
+            f"{what} has {len(samples)} channels where mono is needed; add channel=0 ... {len(samples) - 1}, or "
+            "channel='mean' (outputs of a separator: permutation='si_sdr')"
+        )
+    make_folder(path.parent)
+    write(path, samples, rate)
+
+
+def _what(name: str, role: str) -> str:
+    return f"{role}[{name!r}]" if name != ONLY else role.removesuffix("s")
+
+
+def _is_folder(value: object) -> bool:
+    return isinstance(value, str | Path) and Path(value).expanduser().is_dir()
 
 
 def _named(signals: Any, role: str) -> Iterator[tuple[str, Any]]:
@@ -55,9 +89,8 @@ def _named(signals: Any, role: str) -> Iterator[tuple[str, Any]]:
         for name, signal in signals.items():
             parts = PurePosixPath(str(name)).parts
             if not parts or ".." in parts or parts[0] == "/" or "\0" in str(name):
-                raise ConfigError(
-                    f"{role}: {shortened(repr(name), 60)} cannot be the name of a trial; use letters and digits"
-                )
+                shown = shortened(repr(name), 60)
+                raise ConfigError(f"{role}: {shown} cannot be the name of a trial; use letters and digits")
             yield str(name), signal
     elif isinstance(signals, list | tuple) and signals and not isinstance(signals[0], int | float):
         digits = len(str(len(signals) - 1))

@@ -10,10 +10,10 @@ from typing import Any
 
 import pandas as pd
 
-from ...bench.folders.channels import FOLDERS, Channel, Channels, channels_of
+from ...bench.folders.channels import Channel, Channels, Folder, channels_of
 from ...bench.folders.claimed_numbers import ClaimedNumber, claims_of, nearest
 from ...bench.folders.score import FolderScores, ScoreOptions, score_folders
-from ...bench.folders.signals import ONLY, Signals, folder_of_signals
+from ...bench.folders.signals import ONLY, Signals, folder_of_signals, folders_of_outputs
 from ...bench.folders.variants import score_variants, word_error_rate
 from ...bench.given import MetricsLike, metrics_of, with_options
 from ...bench.rows import read_rows
@@ -41,6 +41,7 @@ def score(
     metrics: MetricsLike | None = None,
     options: Mapping[str, Mapping[str, Any]] | Sequence[str] = (),
     channel: Channel | str | Mapping[str, Channel] = None,
+    permutation: str | None = None,
     variants: bool = False,
     claimed: str | Mapping[str, float] | None = None,
     system: str = "estimates",
@@ -65,6 +66,8 @@ def score(
         options: settings by metric, {"wer": {"backend": "pocketsphinx"}} or ["wer.backend=pocketsphinx"].
         channel: channel (from 0) of signals with several, or "mean"; by role {"estimates": 1, "mixtures": "mean"}. None
             refuses them.
+        permutation: for outputs of a separator, arrays [S, T] or one folder for each: "si_sdr" assigns them to the
+            references by the best mean SI-SDR, "none" takes them in the order given.
         variants: also compute every variant of the metrics that papers give under one name.
         claimed: a paper's numbers, {"si_sdr": 15.2} or "si_sdr=15.2"; marks the nearest variant of each in `variants`.
         system: name of what is scored.
@@ -89,11 +92,16 @@ def score(
     notes: list[str] = []
     with TemporaryDirectory(prefix="tsebench-") as place:
         temporary = Path(place)
-        folders = {
-            role: folder_of_signals(given, temporary / role, role, sample_rate_hz, mono=channels.of(role) is None)
-            for role, given in roles.items()
-            if role in FOLDERS
-        }
+
+        def one_folder(role: Folder) -> Path:
+            mono = channels.of(role) is None
+            return folder_of_signals(roles[role], temporary / role, role, sample_rate_hz, mono=mono)
+
+        def by_role(role: Folder) -> Path | list[Path]:
+            if permutation is None:
+                return one_folder(role)
+            return folders_of_outputs(roles[role], temporary / role, role, sample_rate_hz)
+
         folder = temporary / "scores" if out is None else Path(out).expanduser()
         how = ScoreOptions(
             out=folder,
@@ -101,6 +109,7 @@ def score(
             transcripts=_table(roles.get("transcripts"), temporary / "transcripts.csv"),
             system=system,
             channel=channels,
+            permutation=permutation,
             device=device,
             jobs=jobs,
             progress=on_terminal(),
@@ -108,9 +117,9 @@ def score(
         )
         with python_words(str(temporary)):
             done = score_folders(
-                estimates=folders["estimates"],
-                references=folders["references"],
-                mixtures=folders.get("mixtures"),
+                estimates=by_role("estimates"),
+                references=by_role("references"),
+                mixtures=one_folder("mixtures") if "mixtures" in roles else None,
                 options=how,
             )
             table, lines = _variants(done, specs, claims, how) if variants or claims else (None, ())

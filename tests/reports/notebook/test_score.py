@@ -117,6 +117,42 @@ def test_a_channel_of_several() -> None:
     assert both.values["snr"] == pytest.approx(snr(ESTIMATE, REFERENCE), abs=1e-6)
 
 
+OTHER = (0.1 * RNG.standard_normal(RATE)).astype(np.float32)
+BOTH = REFERENCE + OTHER
+
+
+def test_outputs_of_a_separator() -> None:
+    outputs, references = np.stack([OTHER + 0.1 * NOISE, ESTIMATE]), np.stack([REFERENCE, OTHER])
+    asked = {"mixture": BOTH, "sample_rate_hz": RATE, "metrics": "snri", "jobs": 1}
+    best = tsebench.score(estimate=outputs, reference=references, permutation="si_sdr", **asked)
+    wrong = tsebench.score(estimate=list(outputs), reference=list(references), permutation="none", **asked)
+    assert best.values["snri"] > 15
+    assert wrong.values["snri"] < 0
+    gain = snr(ESTIMATE, REFERENCE) - snr(BOTH, REFERENCE)
+    rows = best.rows[(best.rows["metric"] == "snri") & (best.rows["system"] == "estimates")]
+    assert rows.set_index("trial_id").loc["s1/signal", "value"] == pytest.approx(gain, abs=1e-5)
+    for folder, samples in (("o1", OTHER), ("o2", ESTIMATE), ("r1", REFERENCE), ("r2", OTHER), ("mix", BOTH)):
+        save(folder, "u", samples)
+    folders = tsebench.score(
+        estimates=["o1", "o2"], references=["r1", "r2"], mixtures="mix", permutation="si_sdr", metrics="snri", jobs=1
+    )
+    assert folders.values["snri"] > 15
+    several = tsebench.score(
+        estimates={"u": outputs, "v": outputs[::-1]},
+        references={"u": references, "v": references},
+        sample_rate_hz=RATE,
+        permutation="si_sdr",
+        metrics="snr",
+        jobs=1,
+    )
+    assert several.trials == 4
+    assert several.values["snr"] > 15
+    with pytest.raises(tsebench.ConfigError, match="estimate is one signal; with a permutation give an array"):
+        tsebench.score(estimate=ESTIMATE, reference=references, sample_rate_hz=RATE, permutation="si_sdr")
+    with pytest.raises(tsebench.UnknownNameError, match="unknown permutation 'best'"):
+        tsebench.score(estimate=outputs, reference=references, sample_rate_hz=RATE, permutation="best")
+
+
 def test_variants_and_claims() -> None:
     scores = tsebench.score(
         estimate=ESTIMATE, reference=REFERENCE, sample_rate_hz=RATE, metrics="snr", jobs=1, claimed={"snr": 20.0}
