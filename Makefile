@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help quickstart results docs test test-long kills fuzz lint types clean
+.PHONY: help quickstart results docs test test-long kills fuzz licences audit lint types clean
 
 help:  ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/'
@@ -55,6 +55,13 @@ COUNT ?= 1000
 fuzz: $(VENV)/.dev  ## read damaged files of every kind
 	cd tests && OMP_NUM_THREADS=1 ../$(BIN)/python -m helpers.fuzz.campaign $(COUNT) "$(READERS)" $(SEED)
 
+# The extras asteroid and scaper are listed if they are installed: pip install '.[asteroid,scaper]'.
+licences: $(VENV)/.dev  ## licences of all dependencies and of what their wheels hold, into docs/licences.md
+	$(BIN)/python tools/licences.py
+
+audit: $(VENV)/.dev  ## known weaknesses of the versions in constraints.txt; exit code 2 if the database cannot be reached
+	$(BIN)/python tools/audit_versions.py
+
 lint: $(VENV)/.dev  ## ruff
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -65,6 +72,7 @@ types: $(VENV)/.dev  ## mypy
 	cd build/types/tsebench && ln -s ../../../__init__.py ../../../__main__.py ../../../py.typed $(addprefix ../../../,bench cli core datasets doctor reference reports systems) .
 	cd build/types && MYPYPATH=. ../../$(BIN)/mypy --config-file ../../pyproject.toml -p tsebench
 	cd build/types && MYPYPATH=.:../../docs/site ../../$(BIN)/mypy --config-file ../../pyproject.toml -m hook
+	cd build/types && MYPYPATH=../../tools ../../$(BIN)/mypy --config-file ../../pyproject.toml -m licences -m audit_versions
 
 clean:  ## remove what the targets made
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
