@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from .explain import KINDS, kind_of
-from .keys import Key, KeyTable
+from .keys import REQUIRED, Key, KeyTable
 from .topic import Kind, Topic
 
 _CODE = re.compile(r"(`[^`]*`)")
@@ -36,6 +36,10 @@ def _index() -> str:
             "",
             "Every key with its type, unit, default and meaning, read from the code that uses it. "
             "`tsebench explain KIND NAME` prints the same.",
+            "",
+            "Editors complete and check keys by a JSON schema: write it with "
+            "`tsebench explain run --schema > run.schema.json` (or `dataset`, `train`), and begin the config with "
+            "`# yaml-language-server: $schema=run.schema.json`, as the YAML extension of VS Code reads it.",
             "",
             "| Page | Keys |",
             "| --- | --- |",
@@ -72,14 +76,17 @@ def _table(table: KeyTable, topic: Topic) -> Iterator[str]:
         yield f"Keys of {', '.join(f'`{place}`' for place in table.places)}:"
     yield ""
     if table.keys:
-        yield "| Key | Type | Unit | Default | Meaning |"
-        yield "| --- | --- | --- | --- | --- |"
+        yield "| Key | Meaning |"
+        yield "| --- | --- |"
     yield from map(_row, table.keys)
     yield ""
 
 
 def _row(key: Key) -> str:
-    cells = (f"`{key.name}`", escaped(key.type), key.unit, f"`{key.default}`", escaped(key.meaning))
+    """The key with its type, unit and default below it, so that a narrow page holds the table; then its meaning."""
+    default = REQUIRED if key.default == REQUIRED else f"default `{key.default}`"
+    unit = f", {key.unit}" if key.unit else ""
+    cells = (f"`{key.name}`<br>{escaped(key.type)}{unit}<br>{default}", escaped(key.meaning))
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
 

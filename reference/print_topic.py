@@ -35,7 +35,7 @@ def print_pairs(pairs: Sequence[tuple[str, str]], console: Console) -> None:
     """Print pairs of a title and a text."""
     if not console.is_terminal:
         for title, text in pairs:
-            _say(console, Text(f"{title}: {text}"))
+            _say(console, Text(f"{title}: {_plain(text)}"))
         return
     table = _grid()
     for title, text in pairs:

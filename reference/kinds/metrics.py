@@ -56,18 +56,18 @@ def _facts(base: str, named: str) -> Iterator[tuple[str, str]]:
         yield "Least value", f"{info.floor_db:g} dB"
     reasons = [*(["silent_reference"] if info.needs_reference_energy else []), info.undefined_reason]
     if found := [reason for reason in reasons if reason]:
-        yield "Undefined", f"with the reason {' or '.join(found)}"
+        yield "Undefined", f"with the reason {' or '.join(f'`{reason}`' for reason in found)}"
     if not info.options:
-        yield "Signature", ", ".join(dict.fromkeys(metric.signature(rate) for rate in _RATES_HZ))
+        yield "Signature", ", ".join(dict.fromkeys(f"`{metric.signature(rate)}`" for rate in _RATES_HZ))
 
 
 def _derived(info: MetricInfo) -> Iterator[tuple[str, str]]:
     if info.improvement is not None:
-        yield "Improvement", f"{info.improvement}: value of the system − value of the unprocessed mixture"
+        yield "Improvement", f"`{info.improvement}`: value of the system − value of the unprocessed mixture"
     if info.parts:
-        yield "Parts", ", ".join(part.name for part in info.parts)
+        yield "Parts", ", ".join(f"`{part.name}`" for part in info.parts)
     if info.reference_value is not None:
-        yield "Of the reference", f"{info.reference_value}: value of the clean reference itself"
+        yield "Of the reference", f"`{info.reference_value}`: value of the clean reference itself"
     if needed := [*(_NEEDS[need] for need in info.needs), *(f"the setting {option}" for option in info.options)]:
         yield "Needs", ", ".join(needed)
 

@@ -31,7 +31,7 @@ def _facts(name: str) -> Iterator[tuple[str, str]]:
         yield "Clues", ", ".join(sorted({kind for card in cards.values() for kind in card.clues}))
         yield "Sample rate", "that of its checkpoint"
         for checkpoint, card in cards.items():
-            yield "Shipped checkpoint", f"{checkpoint}: {_clues(card)}, {_rate(card)}"
+            yield "Shipped checkpoint", f"`{checkpoint}`: {_clues(card)}, {_rate(card)}"
 
 
 @cache
