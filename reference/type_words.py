@@ -81,7 +81,7 @@ def _list_words(origin: object, parts: tuple[Any, ...]) -> str:
 
 def _noun(hint: Any) -> str:
     if isinstance(hint, type) and issubclass(hint, BaseModel):
-        return "section"
+        return "section below"
     return _PLAIN.get(hint) or str(getattr(hint, "__name__", hint))
 
 
