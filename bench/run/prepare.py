@@ -91,6 +91,8 @@ class PlannedSet:
     @property
     def corpora(self) -> Mapping[str, CorpusConfig]:
         """Corpora of the dataset."""
+        if self.opened is not None:
+            return self.opened.card.corpora
         return self.recipe.corpora if self.recipe else read_card(Path(self.spec.dataset)).corpora
 
     @property

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # The first hour with tsebench
 #
-# A notebook as a script: Jupyter (with jupytext), VS Code and PyCharm open the cells; `python first_hour.py` runs them in
-# a few seconds. Nothing is downloaded. It writes into `first_hour/` of the working folder.
+# A notebook as a script: Jupyter (with jupytext), VS Code and PyCharm open the cells; `python first_hour.py` runs
+# them in a few seconds. Nothing is downloaded. It writes into `first_hour/` of the working folder.
 
 # %%
 from pathlib import Path
@@ -17,8 +17,8 @@ PLACE = Path("first_hour")
 # %% [markdown]
 # ## A dataset
 #
-# Two synthetic voices in each mixture; each trial asks for one of them by another sentence of the same voice. Small here:
-# 6 mixtures, and 4 sentences of each voice. Without `settings` it has 30.
+# Two synthetic voices in each mixture; each trial asks for one of them by another sentence of the same voice.
+# Small here: 6 mixtures, and 4 sentences of each voice. Without `settings` it has 30.
 
 # %%
 SMALL = {"params.count": 6, "corpora.speech.options": {"utterances": 4}}
@@ -28,8 +28,8 @@ trials = dataset.to_frame()
 print(trials[["trial_id", "condition", "duration_s"]].head(3))
 
 # %% [markdown]
-# One trial: the query is all that a system may see, the truth is what its answer is compared with. Audio is float32 with
-# full scale ±1, shape [C, T].
+# One trial: the query is all that a system may see, the truth is what its answer is compared with. Audio is
+# float32 with full scale ±1, shape [C, T].
 
 # %%
 query, truth = dataset[0]
@@ -38,8 +38,8 @@ print(truth)
 # In Jupyter: from IPython.display import Audio; Audio(query.mixture.numpy(), rate=query.sample_rate_hz)
 
 # %% [markdown]
-# `build` writes the recipes of the mixtures to a folder, for runs and for others; the fingerprint says that it is the same
-# dataset.
+# `build` writes the recipes of the mixtures to a folder, for runs and for others; the fingerprint says that it is
+# the same dataset.
 
 # %%
 built = tsebench.build("mini_speech", out=PLACE / "data", settings=SMALL)
@@ -85,7 +85,10 @@ class SpectralMatch:
     """The mixture, filtered by the long-term spectrum of the enrollment."""
 
     card = tsebench.SystemCard(
-        name="spectral_match", family="baseline", description="filter by the enrollment", clues=frozenset({"enrollment"})
+        name="spectral_match",
+        family="external",
+        description="filter by the enrollment",
+        clues=frozenset({"enrollment"}),
     )
 
     def extract(self, batch):
@@ -101,8 +104,8 @@ class SpectralMatch:
 # %% [markdown]
 # ## A run: systems, dataset, metrics
 #
-# A loaded system, an object, and registered names. The run folder is that of `tsebench run`: `tsebench report`, `compare`
-# and `demo` read it.
+# A loaded system, an object, and registered names. The run folder is that of `tsebench run`: `tsebench report`,
+# `compare` and `demo` read it.
 
 # %%
 results = tsebench.evaluate(
@@ -122,7 +125,9 @@ print(results)  # the leaderboard; a notebook shows it as a table
 # %%
 rows = tsebench.read_rows(PLACE / "run")
 print(rows["status"].value_counts().to_dict())
-values = rows[rows["metric"] == "si_sdri"].pivot_table(index="trial_id", columns="system", values="value", observed=True)
+values = rows[rows["metric"] == "si_sdri"].pivot_table(
+    index="trial_id", columns="system", values="value", observed=True
+)
 print("worst for td_speakerbeam:", values["td_speakerbeam"].nsmallest(3).round(2).to_dict())
 
 board = tsebench.leaderboard(PLACE / "run")
