@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 from pathlib import Path
 from typing import get_args
 
@@ -24,6 +25,9 @@ from ..datasets.types import ConditionKind, Tag
 from .outcome import CRASHED, Score, Status
 
 TAG_PREFIX = "tag_"
+FILES = "files"
+"""Name of the set of trials of scored folders."""
+
 _NUMBERS = {"n_active": pa.int32(), "n_inactive": pa.int32(), "value": pa.float64(), "weight": pa.float64()}
 _OF_TRIAL = ["run_id", "system", "dataset", "trial_id", "mixture_id", "condition", "n_active", "n_inactive", "cluster"]
 _OF_VALUE = ["metric", "signature", "value", "status", "reason", "weight", "detail"]
@@ -159,6 +163,19 @@ def _read_table(path: Path) -> pa.Table:
     if missing:
         raise DatasetError(f"shard {str(path)!r} is not a file of score rows: columns {listed(missing)} are missing")
     _check_values(path, table)
+    return _without_query(table)
+
+
+def _without_query(table: pa.Table) -> pa.Table:
+    """Scored folders have no query; releases before stored them as FMQ 1:0."""
+    former = {"dataset": FILES, "condition": "FMQ", "n_active": 1, "n_inactive": 0}
+    masks = [pc.equal(table[name], value) for name, value in former.items()]
+    mask = reduce(pc.and_, [*masks, pc.equal(table["trial_id"], table["mixture_id"])])
+    if not pc.any(mask).as_py():
+        return table
+    for name, value in (("condition", ""), ("n_active", 0)):
+        column = pc.if_else(mask, pa.scalar(value, SCHEMA.field(name).type), table[name])
+        table = table.set_column(table.column_names.index(name), SCHEMA.field(name), column)
     return table
 
 

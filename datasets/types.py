@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Tag = str | int | float | bool
 Role = Literal["foreground", "background", "auxiliary"]
 ClueKind = Literal["enrollment", "classes", "text", "video"]
-ConditionKind = Literal["FMQ", "PMQ", "FUQ"]
+ConditionKind = Literal["FMQ", "PMQ", "FUQ", ""]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,9 +119,9 @@ class Condition:
 
     @property
     def kind(self) -> ConditionKind:
-        """FMQ names only active classes, FUQ only inactive ones, PMQ both."""
+        """FMQ names only active classes, FUQ only inactive ones, PMQ both; "" (0:0) stands for no query."""
         if self.n_inactive == 0:
-            return "FMQ"
+            return "FMQ" if self.n_active else ""
         return "PMQ" if self.n_active else "FUQ"
 
     def __str__(self) -> str:

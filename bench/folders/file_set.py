@@ -47,14 +47,14 @@ class FileSet:
         self._trials_of: dict[str, list[str]] = {}
         for key in files.keys:
             self._trials_of.setdefault(files.mixture_of(key), []).append(key)
-        alone = Condition(n_active=1, n_inactive=0)
+        no_query = Condition(n_active=0, n_inactive=0)
         self.trials = tuple(
             Trial(
                 id=key,
                 mixture_id=files.mixture_of(key),
                 clue=ClueSpec(),
                 target_ids=(key,),
-                condition=alone,
+                condition=no_query,
                 cluster=files.mixture_of(key),
             )
             for key in files.keys

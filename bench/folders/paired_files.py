@@ -12,11 +12,12 @@ from ...core.errors import ConfigError
 from ...datasets.corpora.disk.csv_table import read_table, refuse_repeated
 from ...datasets.seeding import digest
 from ...datasets.transcripts import clean_text
+from ..rows import FILES
 from .audio_folder import AudioFolder, key_of, list_audio, unlike_names
 from .channels import Channel, Channels, Folder, channels_of
 from .file_faults import FileFaults, Headers, check_headers, common_rate_hz, length_faults, read_headers
 
-DATASET = "files"  # name of the set in rows and run.json
+DATASET = FILES  # name of the set in rows and run.json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

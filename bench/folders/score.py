@@ -216,7 +216,7 @@ def _record(files: PairedFiles, options: ScoreOptions, plan: MetricPlan, device:
         builder="files",
         sample_rate_hz=files.sample_rate_hz,
         licences=(),
-        trials={"FMQ 1:0": len(files.keys)},
+        trials={"": len(files.keys)},
         systems=tuple(systems),
         channels={name: str(channel) for name, channel in files.used.items() if name != "estimates"},
     )

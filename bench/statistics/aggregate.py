@@ -18,10 +18,9 @@ from pydantic import with_config
 
 from ...core.errors import ConfigError
 from ...core.json_fields import CLOSED, Number, Placed
-from ...datasets.seeding import generator
 from . import MOST_RESAMPLES
 from .pooling import MEAN, Pooling, pooling_of
-from .resampling import FloatArray, cluster_sums, expanded_intervals, resampled_sums
+from .resampling import FloatArray, cluster_sums, expanded_intervals, resampled_sums, stratum_generator
 from .studentised import moments, studentised_interval
 
 INAPPLICABLE = ("absent_target", "present_target")
@@ -39,7 +38,7 @@ class Aggregate:
     """One metric of one system in one stratum of one dataset.
 
     Attributes:
-        condition: the stratum, for example "PMQ 1:3" (active : inactive).
+        condition: the stratum, for example "PMQ 1:3" (active : inactive); "" without a query.
         n: trials with a value; the mean is over these.
         n_undefined: trials for which the metric has no value for a reason of their own.
         n_inapplicable: trials that the metric does not apply to (target absent or present).
@@ -72,15 +71,15 @@ class Aggregate:
 
 
 def condition_label(kind: str, n_active: int, n_inactive: int) -> str:
-    """Name of a stratum: ("PMQ", 1, 3) gives "PMQ 1:3"."""
-    return f"{kind} {n_active}:{n_inactive}"
+    """Name of a stratum: ("PMQ", 1, 3) gives "PMQ 1:3"; "" without a query."""
+    return f"{kind} {n_active}:{n_inactive}" if kind else ""
 
 
 def condition_key(label: str) -> tuple[int, int, int, str]:
     """Sort key of labels: FMQ, PMQ, FUQ, and within a kind by active, then inactive, number."""
     kind, _, numbers = label.partition(" ")
     active, _, inactive = numbers.partition(":")
-    return _KINDS.index(kind) if kind in _KINDS else len(_KINDS), int(active), int(inactive), kind
+    return _KINDS.index(kind) if kind in _KINDS else len(_KINDS), int(active or 0), int(inactive or 0), kind
 
 
 def with_condition_labels(rows: pd.DataFrame) -> pd.DataFrame:
@@ -198,7 +197,8 @@ def intervals(
             alike.setdefault(cell.clusters, []).append(i)
     for members in alike.values():
         columns = [moments(cells[i].sums) if pooling is MEAN else cells[i].sums for i in members]
-        drawn = resampled_sums(np.concatenate(columns, axis=1), resamples=resamples, rng=generator("bootstrap", *names))
+        rng = stratum_generator("bootstrap", names)
+        drawn = resampled_sums(np.concatenate(columns, axis=1), resamples=resamples, rng=rng)
         widths = np.cumsum([column.shape[1] for column in columns])[:-1]
         for i, own in zip(members, np.split(drawn, widths, axis=1), strict=True):
             ends[i] = _interval(cells[i].sums, own, pooling, level)

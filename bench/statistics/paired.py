@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ...datasets.seeding import generator
 from .pooling import Pooling
 from .resampling import (
     FloatArray,
@@ -19,6 +18,7 @@ from .resampling import (
     resampled_ratios,
     resampled_sums,
     sign_flip_p_values,
+    stratum_generator,
 )
 
 
@@ -33,7 +33,7 @@ class Draws:
 
     def generator(self, purpose: str) -> np.random.Generator:
         """The same for all pairs of the family."""
-        return generator(purpose, *self.names)
+        return stratum_generator(purpose, self.names)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

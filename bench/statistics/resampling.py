@@ -24,7 +24,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from ...datasets.seeding import generator
+
 FloatArray = NDArray[np.float64]
+
+_WITHOUT_QUERY = "FMQ 1:0"  # as which trials without a query were stored before; the same draws as then
 
 FLIPS = 9999  # random sign assignments where 2^K are too many
 _EXACT = 14  # clusters up to which all are tried: 2^13, since a sign common to all is no matter
@@ -33,6 +37,11 @@ _MANY = 200  # comparisons from which a factorisation pays
 _SPARE = 8  # columns of a sketch beyond the rank that is looked for
 _NEGLIGIBLE = 0.01  # of the tolerance below
 _SAME = 1e-9  # of the sum of magnitudes: sums closer than this are equal but for rounding
+
+
+def stratum_generator(purpose: str, names: tuple[str | int, ...]) -> np.random.Generator:
+    """Generator of the draws of one stratum and metric, which depend on these names alone."""
+    return generator(purpose, *(_WITHOUT_QUERY if name == "" else name for name in names))
 
 
 def sign_flip_p_values(totals: FloatArray, *, rng: np.random.Generator, flips: int = FLIPS) -> FloatArray:

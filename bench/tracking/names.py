@@ -21,7 +21,7 @@ TRIALS, FAILED, PERCENT = "progress/trials", "progress/failed_trials", "progress
 
 def name_of(cell: Cell, system: str | None = None) -> str:
     """Name of a mean: of a system's own run, or of the parent."""
-    return "/".join([*cell, *([] if system is None else [system])])
+    return "/".join(filter(None, (*cell, system)))
 
 
 def headlines(record: RunRecord, cells: Iterable[Cell]) -> set[Cell]:

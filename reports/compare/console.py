@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
+from ..leaderboard.wording import stratum_name
 from .result import Change, Check, Comparison
 from .summary import (
     HOW,
@@ -45,7 +46,7 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
     console.print()
     for key in dict.fromkeys((c.dataset, c.condition) for c in comparison.changes):
         own = [c for c in comparison.changes if (c.dataset, c.condition) == key]
-        console.print(_changes(f"{key[0]} · {key[1]}", own))
+        console.print(_changes(stratum_name(*key, " · "), own))
     _print_slices(comparison, console)
     for gate in comparison.gates:
         _print_gate([check for check in comparison.checks if check.gate == gate], console)

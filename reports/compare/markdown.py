@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ..leaderboard.wording import number, plural
+from ..leaderboard.wording import number, plural, stratum_name
 from ..tables.escapes import markdown, markdown_code
 from ..tables.markdown_table import markdown_lines
 from .result import Change, ChangedTrial, Check, Comparison
@@ -102,7 +102,7 @@ def _trials(found: Sequence[ChangedTrial], links: Mapping[ChangedTrial, str]) ->
             f"{number(value, unit)}{f' ({reason})' if reason else ''}"
             for value, reason in ((trial.base, trial.base_reason), (trial.candidate, trial.candidate_reason))
         ]
-        where = f"{trial.dataset} · {trial.condition}"
+        where = stratum_name(trial.dataset, trial.condition, " · ")
         cells = [trial.trial_id, where, trial.system, f"{trial.metric.name} {unit}", *values]
         cells.append(number(trial.difference, unit, signed=True))
         listen = [f"[players]({links[trial]})" if trial in links else ""] if links else []

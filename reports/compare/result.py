@@ -91,7 +91,7 @@ class Change:
     def where(self) -> str:
         """Dataset, stratum and slice in a row."""
         parts = [self.dataset, self.condition]
-        return " · ".join([*parts, *([self.slice.label] if self.slice else [])])
+        return " · ".join(filter(None, [*parts, *([self.slice.label] if self.slice else [])]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

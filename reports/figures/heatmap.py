@@ -18,7 +18,7 @@ import pandas as pd
 
 from ...bench.statistics.aggregate import Aggregate
 from ..leaderboard.board import Entry, Leaderboard
-from ..leaderboard.wording import number
+from ..leaderboard.wording import number, stratum_name
 from .registry import FIGURES, LeftOut, Plot
 from .shared.columns import PlotColumn, counts_of, primaries, record, remarks
 from .shared.style import COLUMN_IN, PAGE_IN, one_axes, plain, wrap
@@ -115,7 +115,7 @@ def _grids(name: str, points: Sequence[_Point]) -> Iterator[Plot]:
         for condition, strata in _split(points, lambda p: p.condition).items():
             for fixed, here in _split(strata, partial(_fixed, rest=rest)).items():
                 if _is_grid(here, pair):
-                    yield _grid(f"{name}_{condition}_{pair[0]}_{pair[1]}", here, pair, fixed)
+                    yield _grid("_".join(filter(None, (name, condition, *pair))), here, pair, fixed)
     for key in varying:
         rest = [other for other in varying if other != key]
         for active, sweep in _split(points, lambda p: counts_of(p.condition)[0]).items():
@@ -152,7 +152,10 @@ def _grid(name: str, points: Sequence[_Point], keys: tuple[str, str], fixed: str
     )
     first = points[0]
     conditions = ", ".join(dict.fromkeys(point.condition for point in points))
-    missing = remarks((f"{p.entry.system} in {p.condition}", p.cell, p.shown.table.n_trials) for p in points)
+    where = stratum_name(first.shown.table.dataset, conditions, " · ")
+    missing = remarks(
+        (f"{p.entry.system} in {p.condition or p.shown.table.dataset}", p.cell, p.shown.table.n_trials) for p in points
+    )
     means = np.full((len(axes[1]), len(axes[0])), math.nan)
     for point in points:
         if point.cell is not None:
@@ -160,7 +163,7 @@ def _grid(name: str, points: Sequence[_Point], keys: tuple[str, str], fixed: str
     rest = f"; {fixed}" if fixed else ""
     caption = (
         f"Mean {first.shown.label} over {keys[0]} and {keys[1]} of {first.entry.facts.text('name')}; "
-        f"{first.shown.table.dataset} · {conditions}{rest}. Hatched: not run, or without a value.{missing}"
+        f"{where}{rest}. Hatched: not run, or without a value.{missing}"
     )
     return Plot(name, caption, data, partial(_draw, first.shown, means, axes, keys))
 
@@ -215,3 +218,7 @@ def _text(value: Option) -> str:
 
 def _title(key: str) -> str:
     return "number of inactive classes" if key == INACTIVE else plain(key)
+
+
+def _where(point: _Point) -> str:
+    return f"{point.entry.system} in {point.condition or point.shown.table.dataset}"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from ..leaderboard.board import Leaderboard, Table
+from ..leaderboard.wording import stratum_name
 from .registry import FIGURES, LeftOut, Plot
 from .shared.columns import COLUMNS, PlotColumn, errors, lone_remark, record, remarks
 from .shared.lines import RING, draw_point, ring_handle
@@ -29,7 +30,7 @@ def metric_pairs(board: Leaderboard) -> Iterator[Plot | LeftOut]:
     for table in board.tables:
         others = _others(table)
         if not others:
-            name = f"{table.dataset}_{table.condition}"
+            name = stratum_name(table.dataset, table.condition, "_")
             yield LeftOut(name, "no second metric that is not made of the first")
         for index in others:
             x, y = (PlotColumn(board=board, table=table, index=i, looks=styles) for i in (index, table.primary or 0))

@@ -11,7 +11,7 @@ from ...core.files import make_folder, write_atomic
 from ..figures.registry import FIGURES, LeftOut, Plot
 from ..figures.shared.style import rendered, settle, styled
 from ..leaderboard.board import Issue, Leaderboard
-from ..leaderboard.wording import plural, status
+from ..leaderboard.wording import plural, status, stratum_name
 from ..tables.csv_text import to_csv
 from ..tables.escapes import markdown
 from ..tables.table import file_stem
@@ -107,6 +107,6 @@ def _unique(stem: str, taken: set[str]) -> str:
 
 
 def _lost(issue: Issue) -> str:
-    where = f"{issue.system}, {issue.dataset} {issue.condition}"
+    where = f"{issue.system}, {stratum_name(issue.dataset, issue.condition)}"
     what = f"{plural(issue.n_trials, 'trial')} {status(issue)}: {issue.reason}"
     return f"- {markdown(f'{where}: {what}')}"

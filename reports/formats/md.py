@@ -80,10 +80,13 @@ def _cells(table: Table, entry: Entry) -> list[str]:
 def _issues(board: Leaderboard) -> str:
     if not board.issues:
         return "None."
-    header = ["dataset", "condition", "system", "status", "reason", "metrics", "trials", "first"]
+    with_condition = any(issue.condition for issue in board.issues)
+    places = ["dataset", *(["condition"] if with_condition else [])]
+    header = [*places, "system", "status", "reason", "metrics", "trials", "first"]
     rows = [
         [
-            *(issue.dataset, issue.condition, issue.system, wording.status(issue), issue.reason),
+            *(getattr(issue, name) for name in places),
+            *(issue.system, wording.status(issue), issue.reason),
             *(", ".join(issue.metrics), str(issue.n_trials), ", ".join(issue.first_trials)),
         ]
         for issue in board.issues

@@ -11,7 +11,7 @@ from typing import TypedDict
 import pandas as pd
 
 from ...bench.metrics.protocol import MetricInfo
-from ...bench.rows import read_rows, run_folders
+from ...bench.rows import FILES, read_rows, run_folders
 from ...bench.run.rank_by import RankBy, preferred
 from ...bench.run.record import BootstrapFacts, RunFacts, SystemFacts, read_runs
 from ...bench.statistics.aggregate import Aggregate, aggregate, check_arguments, condition_key, with_condition_labels
@@ -226,7 +226,7 @@ def _with_best(column: Column, index: int, entries: Sequence[Entry]) -> Column:
 
 def _expected(runs: Sequence[RunFacts]) -> dict[tuple[str, str], int]:
     return {
-        (name, condition): count
+        (name, "" if name == FILES and run.config is None else condition): count
         for run in runs
         for name, facts in run.datasets.items()
         for condition, count in facts.expected_trials().items()

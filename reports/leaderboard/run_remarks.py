@@ -99,7 +99,7 @@ def _unknown_builds(rows: pd.DataFrame, runs: Sequence[RunFacts]) -> Iterator[st
 def _channels(runs: Sequence[RunFacts]) -> Iterator[str]:
     """Channels that count in scored folders where files have several."""
     for run in runs:
-        for dataset, facts in run.datasets.items() if run.config is None else ():
+        for facts in run.datasets.values() if run.config is None else ():
             chosen = [f"{_channel(channel)} of the {folder}" for folder, channel in facts.channels.items()]
             chosen += [
                 f"{_channel(system.card['options']['channel'])} of the estimates of {title}"
@@ -107,7 +107,7 @@ def _channels(runs: Sequence[RunFacts]) -> Iterator[str]:
                 if "channel" in (system.card.get("options") or {})
             ]
             if chosen:
-                yield f"{dataset}: where files have several channels, {' and '.join(chosen)} counts"
+                yield f"where files have several channels, {' and '.join(chosen)} counts"
 
 
 def _permutations(runs: Sequence[RunFacts]) -> Iterator[str]:
@@ -119,7 +119,7 @@ def _permutations(runs: Sequence[RunFacts]) -> Iterator[str]:
                 left = facts.get("outputs_left_out", 0)
                 more = f"; {left} outputs beyond the references are left out" if left else ""
                 yield (
-                    f"{title}: outputs are assigned to the references of each mixture by their mean SI-SDR, in "
+                    f"outputs of {title} are assigned to the references of each mixture by their mean SI-SDR, in "
                     f"{facts.get('reordered')} in another order than the given one{more}"
                 )
 

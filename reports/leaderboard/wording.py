@@ -85,7 +85,12 @@ def rank(entry: Entry) -> str:
 
 def title(table: Table) -> str:
     """Dataset and stratum, for example "mini_sounds · PMQ 1:3"."""
-    return f"{table.dataset} · {table.condition}"
+    return stratum_name(table.dataset, table.condition, " · ")
+
+
+def stratum_name(dataset: str, condition: str, between: str = " ") -> str:
+    """Dataset and stratum; scored folders have no query, and so no stratum."""
+    return between.join(filter(None, (dataset, condition)))
 
 
 def gap(difference: Difference | None, unit: str) -> str:
@@ -187,7 +192,8 @@ def expected(board: Leaderboard) -> list[str]:
     """Sentences on failures that the card of a baseline promises: silence has no PESQ."""
     return [
         f"as expected of a baseline, {issue.system} has no {', '.join(issue.metrics)} on "
-        f"{plural(issue.n_trials, 'trial')} of {issue.dataset} {issue.condition} ({issue.reason})"
+        f"{plural(issue.n_trials, 'trial')} of "
+        f"{stratum_name(issue.dataset, issue.condition)} ({issue.reason})"
         for issue in board.issues
         if issue.status == "failed" and not board.alarms(issue)
     ]

@@ -52,7 +52,7 @@ class Results:
     def means(self) -> pd.DataFrame:
         """Means by dataset, condition and system (lines) and metric (columns)."""
         frame = self.to_frame()
-        lines = ["dataset", "condition", "system"]
+        lines = ["dataset", *(["condition"] if frame["condition"].any() else []), "system"]
         means = frame.pivot_table(index=lines, columns="metric", values="mean", sort=False, dropna=False, observed=True)
         order = list(dict.fromkeys(frame["metric"]))
         return means.reindex(columns=order).dropna(how="all")

@@ -128,10 +128,10 @@ DIMENSIONS = (
 """Described dimensions; any other tag with 2 to 20 values is a dimension of its own name."""
 
 
-def condition_slices(condition: str) -> tuple[Slice, Slice]:
-    """Slices of a stratum: "PMQ 1:3" is in condition=PMQ and in condition=PMQ 1:3."""
-    kind, stratum = (
+def condition_slices(condition: str) -> tuple[Slice, ...]:
+    """Slices of a stratum: "PMQ 1:3" is in condition=PMQ and in condition=PMQ 1:3; none without a query."""
+    return tuple(
         Slice(name=CONDITION, title=CONDITION, value=value, text=value)
         for value in (condition.partition(" ")[0], condition)
+        if value
     )
-    return kind, stratum

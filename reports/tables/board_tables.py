@@ -8,7 +8,18 @@ from dataclasses import dataclass, field
 from ..leaderboard.board import Column, Entry, Leaderboard, Table
 from ..leaderboard.doubts import doubt
 from ..leaderboard.ranking import tie_groups
-from ..leaderboard.wording import NOTHING, flags, heading, interval, number, plural, pooled_details, rank, title
+from ..leaderboard.wording import (
+    NOTHING,
+    flags,
+    heading,
+    interval,
+    number,
+    plural,
+    pooled_details,
+    rank,
+    stratum_name,
+    title,
+)
 from .cost_lines import EXPLANATION, HEADINGS, cost_lines
 from .table import Cell, Head, Note, Notes, PrintedTable, Row, file_stem
 
@@ -102,7 +113,7 @@ class _Printer:
 
     def _name(self) -> str:
         """A file name of its own for each table, whatever the datasets are called."""
-        stems = [file_stem(f"{t.dataset}_{t.condition}") for t in self.board.tables]
+        stems = [file_stem(stratum_name(t.dataset, t.condition, "_")) for t in self.board.tables]
         place = self.board.tables.index(self.table)
         again = stems[:place].count(stems[place])
         return f"{stems[place]}_{again + 1}" if again else stems[place]

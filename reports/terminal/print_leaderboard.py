@@ -51,15 +51,15 @@ def print_remarks(board: Leaderboard, console: Console) -> None:
 
 def _print_verdict(table: Table, console: Console) -> None:
     if table.leader:
-        line = Text(f"{table.condition}: ", style="dim")
+        line = Text(f"{table.condition or table.dataset}: ", style="dim")
         line.append(table.leader, style="bold")
         facts = filter(None, (wording.verdict(table), wording.certainty(table), wording.tied(table)))
         line.append(f" is {', '.join(facts)}")
         console.print(line)
     for warning in wording.warnings(table):
-        console.print(Text(f"{table.condition}: {warning}", style="bold red"))
+        console.print(Text(f"{table.condition or table.dataset}: {warning}", style="bold red"))
     for note in wording.unranked(table):
-        console.print(Text(f"{table.condition}: {note}", style="yellow"))
+        console.print(Text(f"{table.condition or table.dataset}: {note}", style="yellow"))
 
 
 def _grids(tables: tuple[Table, ...], faults: Faults, console: Console) -> list[Grid]:
@@ -100,7 +100,8 @@ def _grid(
     if chances:
         grid.add_column("p", justify="right")
     for table in tables:
-        section = Text(f"{table.condition}\n{wording.plural(table.n_trials, 'trial')}", style="cyan")
+        count = wording.plural(table.n_trials, "trial")
+        section = Text(wording.stratum_name(table.condition, count, "\n"), style="cyan")
         grid.add_row("", section, *[""] * len(grid.columns[2:]))
         for entry in table.entries:
             grid.add_row(*_row(table, entry, keys, faults, narrow=narrow)[: len(grid.columns)])
@@ -144,7 +145,7 @@ def _print_issues(board: Leaderboard, console: Console) -> None:
     grave = [issue for issue in board.issues if issue.status in ("failed", "missing") and board.alarms(issue)]
     for issue in grave[:_ISSUES]:
         first = f" ({', '.join(issue.first_trials)})" if issue.first_trials else ""
-        where = f"{issue.system}, {issue.dataset} {issue.condition}"
+        where = f"{issue.system}, {wording.stratum_name(issue.dataset, issue.condition)}"
         console.print(Text(f"  {where}: {issue.n_trials} {issue.status}: {issue.reason}{first}"))
     if len(grave) > _ISSUES:
         console.print(Text(f"  and {len(grave) - _ISSUES} more; the reports list them all"))

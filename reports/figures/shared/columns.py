@@ -73,7 +73,7 @@ class PlotColumn:
 
     def name(self, *more: str) -> str:
         """Name of a plot of the table."""
-        return "_".join([self.table.dataset, self.table.condition, *more])
+        return "_".join(filter(None, [self.table.dataset, self.table.condition, *more]))
 
     def scale(self, data: pd.DataFrame, *, zero: bool = False) -> Scale:
         """Scale of means, see `scale_of`."""
@@ -164,5 +164,5 @@ def lone_remark(data: pd.DataFrame, mark: str) -> str:
 
 def counts_of(condition: str) -> tuple[int, int]:
     """Active and inactive classes of a stratum such as "PMQ 1:3"."""
-    active, _, inactive = condition.partition(" ")[2].partition(":")
+    active, _, inactive = (condition.partition(" ")[2] or "0:0").partition(":")
     return int(active), int(inactive)
