@@ -15,6 +15,7 @@ LINE_LENGTH = 480
 """Longest message; with the name of the program in front it stays under 500 characters."""
 
 _CORPUS = re.compile(r"--corpus ([\w.+-]+)=DIR")
+_COMMAND = re.compile(r"(`[^`]*`)")
 _OPTION = re.compile(r"(?<![\w-])--([a-z][a-z-]*)(?: (?:DIR|CSV|N|NAME|OUT)\b)?")
 _LIST_LENGTH = 240
 _LONGEST_NAME = 200  # for which the nearest known one is searched
@@ -90,9 +91,15 @@ def python_words(folder: str = "") -> Iterator[None]:
         yield
     except TsebenchError as error:
         text = str(error).replace(f"{folder}/", "") if folder else str(error)
-        text = _CORPUS.sub(lambda found: f"corpora={{{found[1]!r}: DIR}}", text)
-        error.args = (_OPTION.sub(lambda found: f"{found[1].replace('-', '_')}=", text),)
+        parts = _COMMAND.split(text)  # commands in backticks stay as they are
+        parts[::2] = [_as_arguments(part) for part in parts[::2]]
+        error.args = ("".join(parts),)
         raise
+
+
+def _as_arguments(text: str) -> str:
+    text = _CORPUS.sub(lambda found: f"corpora={{{found[1]!r}: DIR}}", text)
+    return _OPTION.sub(lambda found: f"{found[1].replace('-', '_')}=", text)
 
 
 def one_line(text: str, length: int = LINE_LENGTH) -> str:

@@ -89,11 +89,11 @@ class Results:
         )
 
     def __str__(self) -> str:
-        """The leaderboard as text."""
-        return board_text(self.leaderboard)
+        """The leaderboard as text, and the notes."""
+        return "\n".join([board_text(self.leaderboard), *(f"note: {note}" for note in self.notes)])
 
     def _repr_html_(self) -> str:
-        return board_html(self.leaderboard)
+        return board_html(self.leaderboard, notes=self.notes)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

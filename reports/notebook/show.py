@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from html import escape
 
 from rich.console import Console
@@ -24,10 +25,11 @@ def board_text(board: Leaderboard) -> str:
     return "\n".join(line.rstrip() for line in visible(text.getvalue()).splitlines()).rstrip()
 
 
-def board_html(board: Leaderboard) -> str:
-    """One table for each dataset and condition, with remarks and notes below."""
+def board_html(board: Leaderboard, *, notes: Sequence[str] = ()) -> str:
+    """One table for each dataset and condition; remarks on the runs above, notes below."""
     remarks = "".join(f"<p>{_safe(remark)}</p>" for remark in board.remarks)
-    return f"<div>{remarks}{''.join(_table(print_table(board, table)) for table in board.tables)}</div>"
+    below = "".join(f"<p><small>{_safe(note)}</small></p>" for note in notes)
+    return f"<div>{remarks}{''.join(_table(print_table(board, table)) for table in board.tables)}{below}</div>"
 
 
 def _table(table: PrintedTable) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tsebench.core.errors import LINE_LENGTH, ConfigError, UnknownNameError, listed, one_line, suggest
+from tsebench.core.errors import LINE_LENGTH, ConfigError, UnknownNameError, listed, one_line, python_words, suggest
 
 
 @pytest.mark.parametrize(
@@ -35,3 +35,20 @@ def test_lists_are_cut() -> None:
     assert listed([f"name{n}" for n in range(1000)]).endswith(" and 969 more")
     assert len(suggest("name1000", [f"name{n}" for n in range(10_000)])) < 400
     assert len(str(UnknownNameError("metric", "x" * 10_000, ["a"]))) <= LINE_LENGTH
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("choose another --out, or empty with --fresh", "choose another out=, or empty with fresh="),
+        ("add --mixtures DIR, or leave it out", "add mixtures=, or leave it out"),
+        ("add --corpus esc10=DIR", "add corpora={'esc10': DIR}"),
+        ("build it with `tsebench build CONFIG --out DIR`", "build it with `tsebench build CONFIG --out DIR`"),
+        ("'/tmp/x/estimates/a.wav' is cut", "'estimates/a.wav' is cut"),
+        ("a -- dash and a--b stay", "a -- dash and a--b stay"),
+    ],
+)
+def test_options_are_named_as_arguments_in_python(text: str, line: str) -> None:
+    with pytest.raises(ConfigError) as caught, python_words("/tmp/x"):
+        raise ConfigError(text)
+    assert str(caught.value) == line

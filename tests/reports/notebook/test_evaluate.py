@@ -82,7 +82,9 @@ def test_objects_with_and_without_a_card(dataset: Dataset) -> None:
     results = evaluate([Half(), loaded, {"name": "mixture", "label": "input"}], datasets=dataset[:2], metrics="snr")
     assert set(results.rows["system"]) == {"Half", "silence", "input"}
     assert len(results.notes) == 2
-    assert "'Half': no scores are reused, because it was given as an object" in results.notes[0]
+    line = "'Half': no scores are reused, because it was given as an object"
+    assert line in results.notes[0]
+    assert line in str(results)
     labelled = evaluate(systems={"a": Half(0.5), "b": Half(2.0)}, datasets=dataset[:2], metrics="snr")
     means = labelled.means()["snr"].unstack()
     assert (means["a"] > means["b"]).all()
