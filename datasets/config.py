@@ -24,8 +24,8 @@ class CorpusConfig(StrictModel):
 
     Attributes:
         kind: name of a kind of corpus, see `tsebench list corpora`.
-        options: options of that kind, see `tsebench explain corpus KIND`; its folder is no option but given by
-            `--corpus NAME=DIR` or the user file of corpora.
+        options: options of that kind, see `tsebench explain corpus KIND`; its folder is no option, but given by
+            `--corpus NAME=DIR` or by a line `NAME: DIR` in ~/.config/tsebench/corpora.yaml.
     """
 
     kind: str

@@ -19,7 +19,7 @@ def print_topic(topic: Topic, console: Console) -> None:
     """Print a topic."""
     for paragraph in (topic.summary, *topic.paragraphs):
         if paragraph:
-            _say(console, _styled(paragraph))
+            _say(console, _styled(paragraph) if console.is_terminal else Text(paragraph))
             _gap(console)
     if topic.facts:
         print_pairs(topic.facts, console)
@@ -35,7 +35,7 @@ def print_pairs(pairs: Sequence[tuple[str, str]], console: Console) -> None:
     """Print pairs of a title and a text."""
     if not console.is_terminal:
         for title, text in pairs:
-            _say(console, Text(f"{title}: {_plain(text)}"))
+            _say(console, Text(f"{title}: {text}"))
         return
     table = _grid()
     for title, text in pairs:

@@ -76,7 +76,8 @@ class Separation:
 class Asteroid:
     """Separation model of asteroid; the estimate is the voice nearest to the enrollment.
 
-    Outputs have the model's own level, which is arbitrary if it was trained by SI-SDR.
+    It works at the rate of the model. Outputs have the model's own level, which is arbitrary if it was trained by
+    SI-SDR.
 
     Args:
         model: a file that asteroid saved (model_name, model_args, state_dict), or its name on Hugging Face's hub. Needs

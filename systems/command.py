@@ -61,7 +61,10 @@ class CommandSystem:
     finds by itself cannot be known, weights above all: later runs reuse its scores only with `depends` or `cache`.
 
     Args:
-        program: a command line (split as a shell would, but run without a shell) or a list of arguments.
+        program: command line, split as a shell would but run without a shell, or a list of arguments. Placeholders are
+            the files and words of a query: {mixture}, {enrollment} (the first), {enrollments} (the argument is repeated
+            for each), {classes} and {text}, and {output}, the file to write. {query} is a JSON file with all of one
+            query, {batch} one of a batch, for which the program is started once.
         time_limit_s: longest answer to one query; a batch of B gets B times as much.
         sample_rate_hz: the program's own rate, which queries are resampled to and estimates from; null: any.
         clues: kinds of clue that it uses; null derives them from the placeholders.

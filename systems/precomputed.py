@@ -27,9 +27,9 @@ _ID = re.compile(r"(?!\.{1,2}$)[\w.+-]+", re.ASCII)
 class PrecomputedSystem:
     """Reads estimates of another program, `<folder>/<query id>.wav`.
 
-    A file that is missing, corrupt, not mono or of the wrong rate fails only its own query. Length and values are left
-    to the scorer. The card's hash covers names and contents of all files, so that a changed estimate never reuses an
-    old score.
+    Clues do not matter. A file that is missing, corrupt, not mono or of the wrong rate fails only its own query. Length
+    and values are left to the scorer. The card's hash covers names and contents of all files, so that a changed
+    estimate never reuses an old score.
 
     Args:
         folder: folder of the estimates, relative to the working folder.

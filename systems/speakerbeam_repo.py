@@ -69,7 +69,7 @@ _LEAF = {"gamma": "weight", "beta": "bias"}
 
 @register_system(NAME)
 class SpeakerBeamRepo(EnrolledSystem):
-    """A model.pth of the public SpeakerBeam repository (class TimeDomainSpeakerBeam).
+    """A model.pth of the public SpeakerBeam repository (TimeDomainSpeakerBeam), for enrollments, at 8 kHz.
 
     Args:
         model: the file. As in the repository, signals are not normalised, and frames are not padded.

@@ -33,7 +33,7 @@ class Wsj0Mix:
     """Mixtures of WSJ0 from their official lists, with an enrollment for each target.
 
     Mixtures have the names of the official files, and their sources are called s1, s2, ... Rendered, they are what the
-    scripts of MERL write, but for the last bits that the resampler decides (see the renderer `wsj0_mix`).
+    scripts of MERL write, but for the last bits that the resampler decides (see `datasets/renderers/wsj0_mix.py`).
 
     The protocols: `wsj0_2mix` queries both speakers, with enrollments drawn by the set's seed. `extr` is
     WSJ0-2mix-extr: it queries s1 with the auxiliary utterance of the list, which is scaled with the mixture and has

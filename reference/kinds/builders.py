@@ -10,6 +10,8 @@ from ...datasets.protocols.corpus import CORPORA
 from ..topic import Kind, Topic, topic_of
 from .shipped import examples
 
+_FOLDER = "root of its paths; given by `--corpus NAME=DIR`, or by a line `NAME: DIR` in ~/.config/tsebench/corpora.yaml"
+
 
 def _dataset() -> Topic:
     return topic_of("dataset", DatasetConfig, place="a dataset config, `tsebench build CONFIG`")
@@ -29,7 +31,7 @@ def _corpus(name: str) -> Topic:
         if isinstance(value := getattr(factory, key, None), str) and value
     ]
     on_disk = "root" in signature(factory).parameters
-    facts.append(("Folder", "--corpus NAME=DIR, or the user file of corpora" if on_disk else "none: it is generated"))
+    facts.append(("Folder", _FOLDER if on_disk else "none: it is generated"))
     release = getattr(factory, "release", None)
     if release is not None:
         facts.append(("Source", f"{release.title}, {release.source}"))

@@ -47,7 +47,7 @@ def test_without_arguments_it_lists_what_can_be_explained(capsys: pytest.Capture
 
 def test_a_kind_alone_lists_its_names(capsys: pytest.CaptureFixture[str]) -> None:
     _, out, _ = printed("metrics", capsys=capsys)
-    assert "wer: wer: errors over words of the reference" in out
+    assert "wer: `wer`: errors over words of the reference" in out
 
 
 def test_a_schema_is_json(capsys: pytest.CaptureFixture[str]) -> None:
