@@ -80,6 +80,16 @@ class OutputError(TsebenchError):
     """A result cannot be written: read-only folder, full disk, or another run's folder."""
 
 
+def check_jobs(jobs: object) -> None:
+    """Check a number of processes or threads that Python code gives; 0 works in the calling process.
+
+    Raises:
+        ConfigError: it is no whole number from 0.
+    """
+    if isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 0:
+        raise ConfigError(f"jobs = {jobs!r} is no whole number from 0; give for example jobs=2")
+
+
 @contextmanager
 def python_words(folder: str = "") -> Iterator[None]:
     """Have errors name arguments (`out=`) where they name options of the command line (`--out`).

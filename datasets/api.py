@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.config_files import corpus_dirs, with_settings
-from ..core.errors import ConfigError, listed, python_words, shortened
+from ..core.errors import ConfigError, check_jobs, listed, python_words, shortened
 from ..core.progress import on_terminal
 from ..core.validation import parse
 from . import dataset as folders
@@ -51,6 +51,7 @@ def load_dataset(
         CorpusError: a corpus has no folder, or is not laid out as expected.
         DatasetError: the folder is damaged, recordings are missing, or nothing can be drawn.
     """
+    check_jobs(jobs)
     if isinstance(source, Dataset):
         return source
     with python_words():
@@ -95,6 +96,7 @@ def build(
         DatasetError: recordings are missing, nothing can be drawn, or the folder holds another dataset.
         OutputError: the folder cannot be written.
     """
+    check_jobs(jobs)
     if (built := folder_of(source)) is not None:
         raise ConfigError(f"{str(built)!r} is a dataset that is built already; open it with load_dataset")
     with python_words():

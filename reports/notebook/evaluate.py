@@ -15,7 +15,7 @@ from ...bench.given import DatasetLike, Given, MetricsLike, SystemLike, datasets
 from ...bench.rows import read_rows
 from ...bench.run.runner import RunOptions, run
 from ...core.config_files import find_config, read_yaml, shipped_names, with_settings
-from ...core.errors import ConfigError, python_words, shortened, suggest
+from ...core.errors import ConfigError, check_jobs, python_words, shortened, suggest
 from ...core.progress import on_terminal
 from ...core.text import type_name
 from ...datasets.api import Settings, folders_of
@@ -71,6 +71,7 @@ def evaluate(
         CheckpointError: weights are missing, unsafe or do not fit.
         OutputError: the folder holds another run, or cannot be written.
     """
+    check_jobs(jobs)
     if config is None and systems is None:
         raise ConfigError(_HOW)
     base, where = _contents(config, has_datasets=datasets is not None)

@@ -6,7 +6,7 @@ import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -18,7 +18,7 @@ from ...bench.folders.variants import score_variants, word_error_rate
 from ...bench.given import MetricsLike, metrics_of, with_options
 from ...bench.rows import read_rows
 from ...bench.scoring.plan import MetricSpec
-from ...core.errors import ConfigError, python_words
+from ...core.errors import ConfigError, check_jobs, python_words
 from ...core.progress import on_terminal
 from ...datasets.signals.arrays import Signal
 from ..terminal.variants import claim_lines, write_variants
@@ -83,6 +83,7 @@ def score(
         AudioError: a reference or mixture cannot be read.
         OutputError: the run folder holds scores against other references, or cannot be written.
     """
+    check_jobs(jobs)
     specs = with_options(metrics_of(metrics), options)
     with python_words():
         claims, channels = _claims(claimed), _channels(channel)
@@ -144,8 +145,12 @@ def _roles(one: Mapping[str, Any], many: Mapping[str, Any]) -> dict[str, Any]:
         if single is not None and several is not None:
             raise ConfigError(f"both {role}= and {roles}= are given; give one of them")
         if single is not None:
+            if _is(single, "is_dir"):
+                raise ConfigError(f"{role} = {str(single)!r} is a folder; give {roles}={str(single)!r}")
             given[roles] = {ONLY: single}
         elif several is not None:
+            if roles != "transcripts" and _is(several, "is_file"):
+                raise ConfigError(f"{roles} = {str(several)!r} is a file; give {role}={str(several)!r}")
             given[roles] = several
     for roles in ("estimates", "references"):
         if roles not in given:
@@ -155,6 +160,11 @@ def _roles(one: Mapping[str, Any], many: Mapping[str, Any]) -> dict[str, Any]:
                 "score(estimates=DIR, references=DIR)"
             )
     return given
+
+
+def _is(value: object, kind: Literal["is_dir", "is_file"]) -> bool:
+    """Whether something is the path of an existing folder or file."""
+    return isinstance(value, str | Path) and bool(getattr(Path(value).expanduser(), kind)())
 
 
 def _table(transcripts: object, path: Path) -> Path | None:

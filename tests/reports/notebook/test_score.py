@@ -104,6 +104,19 @@ def test_folders_as_on_the_command_line_with_a_run_folder(tmp_path: Path) -> Non
     assert (both.system, both.values["snri"]) == ("other", 0.0)
 
 
+def test_one_file(tmp_path: Path) -> None:
+    save("here", "est", ESTIMATE)
+    save("here", "ref", REFERENCE)
+    scores = tsebench.score(estimate="here/est.wav", reference=tmp_path / "here/ref.wav", metrics="snr", jobs=1)
+    assert scores.values["snr"] == pytest.approx(snr(ESTIMATE, REFERENCE), abs=1e-6)
+    with pytest.raises(tsebench.ConfigError, match=r"estimate = 'here' is a folder; give estimates='here'"):
+        tsebench.score(estimate="here", reference="here/ref.wav")
+    with pytest.raises(
+        tsebench.ConfigError, match=r"estimates = 'here/est.wav' is a file; give estimate='here/est.wav'"
+    ):
+        tsebench.score(estimates="here/est.wav", references="here")
+
+
 def test_a_channel_of_several() -> None:
     stereo = np.stack([NOISE, ESTIMATE])
     with pytest.raises(tsebench.ConfigError, match=r"^estimate has 2 channels .* add channel=0 \.\.\. 1"):
@@ -186,6 +199,7 @@ def test_an_estimate_that_is_not_finite_is_a_failed_row() -> None:
         ({"estimates": {"../x": ESTIMATE}, "references": {"x": REFERENCE}}, "cannot be the name of a trial"),
         ({"estimates": "est", "references": "ref"}, "'ref' does not exist; check references="),
         ({"estimate": ESTIMATE, "reference": REFERENCE, "transcripts": 3}, "neither a CSV file nor a mapping"),
+        ({"estimate": ESTIMATE, "reference": REFERENCE, "jobs": "2"}, "jobs = '2' is no whole number"),
         ({"estimate": ESTIMATE, "reference": REFERENCE, "claimed": {"si": 3}}, "metric of claimed= 'si'"),
     ],
 )
