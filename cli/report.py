@@ -65,5 +65,4 @@ def report(
     say_files(written, out)
     if tracking_uri != "none":
         for run in runs:
-            track_report(run, written, folder=out, uri=tracking_uri)
-        say(f"tracked in MLflow: {tracking_uri}")
+            say(f"tracked in MLflow: {track_report(run, written, folder=out, uri=tracking_uri)}")

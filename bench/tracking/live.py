@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ...core.errors import ConfigError, one_line
 from ...core.progress import Notify
-from ...core.tracking.entries import last_step
+from ...core.tracking.entries import last_step, page_of
 from ...core.tracking.session import EVERY_S, Readings, RunSession
 from ...core.tracking.store import check_store, open_store, shown
 from ..run.record import RunRecord, read_record
@@ -75,6 +75,7 @@ class LiveRun:
         session.start()
         self._session = session
         log_facts(client, runs, record)
+        self._say(f"tracking in MLflow: {page_of(client, runs[PARENT], uri)}")
         return with_ids(record, runs, uri)
 
     def finish(self) -> None:
@@ -124,12 +125,12 @@ def tracked_run(
 def track_or_say(run_dir: Path, *, uri: str, say: Notify, ended_ms: int | None = None) -> bool:
     """Track a finished run, and whether that went well; a store that fails costs a line, and no result."""
     try:
-        track(run_dir, uri=uri, ended_ms=ended_ms)
+        page = track(run_dir, uri=uri, ended_ms=ended_ms)
     except ConfigError as error:
         say(f"tracking: {error}")
         say(f"tracking: the results are complete; `tsebench report {run_dir} --out DIR --tracking-uri URI` tracks them")
         return False
-    say(f"tracked in MLflow: {shown(uri)}")
+    say(f"tracked in MLflow: {page}")
     return True
 
 

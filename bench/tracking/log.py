@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from ...core.errors import DatasetError
-from ...core.tracking.entries import experiment_of, key_of, known_run, log, log_datasets, log_table, run_of
+from ...core.tracking.entries import experiment_of, key_of, known_run, log, log_datasets, log_table, page_of, run_of
 from ...core.tracking.ids import TrackingIds, read_ids, write_ids
 from ...core.tracking.store import default_tracking_uri, open_store, shown
 from ...core.tracking.tags import FOLDER, LONGEST_TAG, command_line, place_of, standard_tags
@@ -38,8 +38,8 @@ _SYSTEM = "system:"
 _FIRST = ("dataset", "condition", "metric", "system", "mean", "ci_low", "ci_high", "n", "n_failed")  # columns
 
 
-def track(run_dir: Path, *, uri: str, ended_ms: int | None = None) -> None:
-    """Log a run folder, its rows, aggregates and report.
+def track(run_dir: Path, *, uri: str, ended_ms: int | None = None) -> str:
+    """Log a run folder, its rows, aggregates and report; where to look at it.
 
     Args:
         ended_ms: when the work ended; None: when its last rows were written.
@@ -58,10 +58,11 @@ def track(run_dir: Path, *, uri: str, ended_ms: int | None = None) -> None:
         ended_ms = ended_ms or written_ms(run_dir)
         for run_id in runs.values():
             _end(client, run_id, finished=record.finished, new=run_id not in known.values(), ended_ms=ended_ms)
+        return page_of(client, runs[PARENT], uri)
 
 
-def track_report(run_dir: Path, files: Sequence[Path], *, folder: Path, uri: str) -> None:
-    """Add the files of a report to the MLflow run of a run folder, as artifacts in `report`.
+def track_report(run_dir: Path, files: Sequence[Path], *, folder: Path, uri: str) -> str:
+    """Add the files of a report to the MLflow run of a run folder, as artifacts in `report`; where to look at it.
 
     A run that is not tracked there yet is tracked first.
 
@@ -72,13 +73,14 @@ def track_report(run_dir: Path, files: Sequence[Path], *, folder: Path, uri: str
         ConfigError: the store cannot be reached.
         DatasetError: the folder holds no run.
     """
-    track(run_dir, uri=uri)
+    page = track(run_dir, uri=uri)
     parent = recorded(run_dir).tracking[PARENT]
     with open_store(uri) as client:
         for path in files:
             below = path.relative_to(folder).parent.as_posix()
             place = "report" if below == "." else f"report/{below}"
             client.log_artifact(parent, str(path), artifact_path=place)
+    return page
 
 
 def recorded(run_dir: Path) -> RunRecord:

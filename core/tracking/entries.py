@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .store import patiently, store_errors
+from .store import patiently, shown, store_errors
 from .tags import EXPERIMENT_TAGS, OF_THE_START
 
 if TYPE_CHECKING:
@@ -42,6 +42,17 @@ def experiment_of(client: MlflowClient, name: str, folder: Path, uri: str) -> st
         if key not in found.tags:  # made by an earlier release
             client.set_experiment_tag(found.experiment_id, key, value)
     return str(found.experiment_id)
+
+
+def page_of(client: MlflowClient, run_id: str, uri: str) -> str:
+    """Address of a run's page, for a line to the user; of a local store, with the command that serves it.
+
+    Without `workflowType`, MLflow 3.17 opens an experiment on traces of language models, whatever its kind.
+    """
+    path = f"#/experiments/{client.get_run(run_id).info.experiment_id}/runs/{run_id}?workflowType=machine_learning"
+    if uri.startswith("http"):
+        return f"{shown(uri).rstrip('/')}/{path}"
+    return f"{shown(uri)} (`mlflow ui --backend-store-uri {shown(uri)}`, then http://127.0.0.1:5000/{path})"
 
 
 def known_run(client: MlflowClient, run_id: str | None) -> Run | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import re
 import sqlite3
+import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -14,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import ConfigError
+from ..folder_lock import folder_lock
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -25,6 +28,7 @@ SQLITE = "sqlite:///"
 _IMPATIENT = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
 _QUIET = {"MLFLOW_ENABLE_ASYNC_LOGGING": "false", "GIT_PYTHON_REFRESH": "quiet"}
 _LOCK_TRIES, _LOCK_PAUSE_S = 8, 0.25
+_LONGEST_WAIT_S = 300.0  # for other processes that make the tables of a store
 
 
 def default_tracking_uri(folder: Path) -> str:
@@ -45,7 +49,7 @@ def connected(uri: str) -> MlflowClient:
         logging.getLogger("alembic").setLevel(logging.WARNING)
         logging.getLogger("mlflow").setLevel(logging.CRITICAL)  # failures are reported here, in one line
         try:
-            with impatient():
+            with impatient(), _alone_at(uri):
                 _check_file(uri)
                 client = MlflowClient(tracking_uri=uri)
                 patiently(lambda: client.search_experiments(max_results=1))
@@ -129,6 +133,19 @@ def environment(values: Mapping[str, str]) -> Iterator[None]:
     finally:
         for name in added:
             os.environ.pop(name, None)
+
+
+@contextmanager
+def _alone_at(uri: str) -> Iterator[None]:
+    """No other process of this user opens the same SQLite file: MLflow makes its tables in steps that do not mix."""
+    if not uri.startswith(SQLITE):
+        yield
+        return
+    name = hashlib.sha256(uri.encode()).hexdigest()[:16]
+    with folder_lock(
+        Path(tempfile.gettempdir()) / f"tsebench-{os.getuid()}" / f"mlflow-{name}", wait_s=_LONGEST_WAIT_S
+    ):
+        yield
 
 
 def _check_file(uri: str) -> None:

@@ -19,11 +19,11 @@ import yaml
 from ...core.errors import ConfigError, one_line
 from ...core.progress import Notify
 from ...core.provenance import git_commit, versions
-from ...core.tracking.entries import experiment_of, known_run, last_step, log, log_datasets, run_of
+from ...core.tracking.entries import experiment_of, known_run, last_step, log, log_datasets, page_of, run_of
 from ...core.tracking.ids import TrackingIds, read_ids, write_ids
 from ...core.tracking.models import log_model, register_model
 from ...core.tracking.session import EVERY_S, Readings, RunSession
-from ...core.tracking.store import connected, open_store, shown
+from ...core.tracking.store import connected, open_store
 from ...core.tracking.tags import FOLDER, command_line, place_of, standard_tags
 from ..checkpoints.checkpoint import CARD, WEIGHTS, CheckpointCard, read_checkpoint_card
 from .config import TrainConfig
@@ -93,6 +93,7 @@ class TrainingTracker:
         )
         with open_store(self._uri):
             self._session.start()
+            self._say(f"tracking in MLflow: {page_of(client, self._run_id, self._uri)}")
 
     def callbacks(self) -> list[lightning.Callback]:
         """Callbacks of the trainer that follow the training."""
@@ -128,12 +129,13 @@ class TrainingTracker:
             with open_store(self._uri) as client:
                 self._log_checkpoint(client)
                 client.set_terminated(self._run_id, status="FINISHED", end_time=self._ended_ms)
+                page = page_of(client, self._run_id, self._uri)
         except ConfigError as error:
             self._say(f"tracking: {error}")
             self._say("tracking: the checkpoint is complete; the same `tsebench train` once more tracks it")
             self._session.end("FINISHED")
         else:
-            self._say(f"tracked in MLflow: {shown(self._uri)}")
+            self._say(f"tracked in MLflow: {page}")
 
     def close(self, error: BaseException) -> None:
         """End the run of a training that an error or an interrupt has stopped."""

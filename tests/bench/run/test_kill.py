@@ -18,12 +18,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.mlflow_store import empty_store
+from mlflow import MlflowClient
 
 from tsebench.bench.rows import read_rows
 from tsebench.cli.main import main
 from tsebench.datasets.build import build
 from tsebench.datasets.config import DatasetConfig
 from tsebench.datasets.signals.audio import write
+
+pytestmark = pytest.mark.filterwarnings("default")  # MLflow's own
 
 TRIALS = 72
 SHARDS = 3  # of 32 trials
@@ -69,11 +73,12 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "bootstrap": {"resamples": 10},
     }
     (place / "run.yaml").write_text(json.dumps(config))
+    empty_store(place)
     return place
 
 
 def arguments(place: Path, out: Path) -> list[str]:
-    given = ["run", str(place / "run.yaml"), "--out", str(out), "--tracking-uri", "none"]
+    given = ["run", str(place / "run.yaml"), "--out", str(out)]  # tracked in mlflow.db next to it
     return [*given, "--corpus", f"noises={place / 'corpus'}", "--device", "cpu", "--jobs", "1"]
 
 
@@ -103,6 +108,18 @@ def finish(place: Path, out: Path, capsys: pytest.CaptureFixture[str], monkeypat
 
 def shards(out: Path) -> list[Path]:
     return sorted((out / "rows").glob("part-noise-slow-*.parquet"))
+
+
+def tracked(place: Path, out: Path) -> dict[str, Any]:
+    """MLflow runs of a folder by name, each there once."""
+    found = MlflowClient(f"sqlite:///{place / 'mlflow.db'}").search_runs(["1"])
+    here = [run for run in found if run.data.tags["tsebench.folder"].endswith(f":{out}")]
+    assert len({run.info.run_name for run in here}) == len(here)
+    return {run.info.run_name: run for run in here}
+
+
+def statuses(place: Path, out: Path) -> set[str]:
+    return {run.info.status for run in tracked(place, out).values()}
 
 
 def strike(process: subprocess.Popen[str], number: signal.Signals, *, when: Callable[[], object]) -> str:
@@ -139,12 +156,16 @@ def test_a_killed_and_interrupted_run_goes_on_to_the_same_rows(
     strike(process, signal.SIGKILL, when=(out / "run.json").is_file)
     assert process.returncode == -signal.SIGKILL
     assert shards(out) == []
+    first = tracked(place, out)
+    assert set(first) == {"kill", "silence", "slow"}
+    assert statuses(place, out) == {"RUNNING"}  # nothing could say otherwise
     left = set(place.glob("tsebench-*"))  # SIGKILL leaves the folder of a program that was at work
 
     process = start(place, out)
     errors = strike(process, signal.SIGINT, when=lambda: shards(out))
     assert process.returncode == 130
     assert errors == "tsebench: interrupted; start the same command again to go on\n"
+    assert statuses(place, out) == {"KILLED"}
     before = {path: path.read_bytes() for path in shards(out)}
     assert 1 <= len(before) < SHARDS, "it was not stopped in the middle"
     assert set(place.glob("tsebench-*")) == left
@@ -158,6 +179,12 @@ def test_a_killed_and_interrupted_run_goes_on_to_the_same_rows(
     pd.testing.assert_frame_equal(rows_of(out), undisturbed, check_exact=True)
     assert {path: path.read_bytes() for path in before} == before
     assert not draft.exists()
+    assert statuses(place, out) == {"FINISHED"}
+    after = tracked(place, out)
+    for name, run in first.items():
+        assert after[name].info.run_id == run.info.run_id
+        assert after[name].info.start_time == run.info.start_time
+    assert after["kill"].data.metrics["progress/trials"] == 2 * TRIALS
 
 
 def test_termination_while_it_starts_is_one_line(place: Path) -> None:

@@ -179,7 +179,9 @@ def test_a_run_is_there_while_it_goes_on(work: Work, monkeypatch: pytest.MonkeyP
     assert parent.info.end_time <= time.time() * 1000
     assert any(key.startswith("system/") for key in parent.data.metrics)
     assert parent.data.tags["mlflow.note.content"] == "A run that is watched."
-    assert work.said[-1] == f"tracked in MLflow: {work.uri}"
+    page = f"#/experiments/1/runs/{parent.info.run_id}?workflowType=machine_learning"
+    where = f"{work.uri} (`mlflow ui --backend-store-uri {work.uri}`, then http://127.0.0.1:5000/{page})"
+    assert work.said == [f"tracking in MLflow: {where}", f"tracked in MLflow: {where}"]
 
 
 @pytest.mark.parametrize(
