@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import gc
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -68,9 +69,23 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
+    except Exception as error:
+        fault = _fault_of_plug_in(error)
+        if not fault:
+            raise
+        print_error(fault)
+        sys.exit(2)
     if code == INTERRUPTED:
         print_error(INTERRUPTED_LINE)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fault_of_plug_in(error: Exception) -> str:
+    """Line on an error that code of another package raised; "" for any other, or where the traceback is wanted."""
+    from ..core.plug_ins import fault_of_plug_in
+
+    fault = "" if os.environ.get("TSEBENCH_TRACEBACK") else fault_of_plug_in(error)
+    return fault and f"{fault}; with TSEBENCH_TRACEBACK=1 the traceback is shown"
 
 
 def _check_encoding(arguments: Sequence[str]) -> None:

@@ -72,6 +72,21 @@ def installed_groups() -> dict[str, list[EntryPoint]]:
     return {group: list(entry_points(group=group)) for group in groups}
 
 
+def fault_of_plug_in(error: BaseException) -> str:
+    """One line on an unexpected error that plug-in code raised, or what it called; "" if no plug-in took part."""
+    points = {point.module.partition(".")[0]: point for each in installed_groups().values() for point in each}
+    places = [
+        (str(frame.f_globals.get("__name__", "")), line) for frame, line in traceback.walk_tb(error.__traceback__)
+    ]
+    for name, line in reversed(places):
+        point = points.get(name.partition(".")[0])
+        if point is not None:
+            package = package_of(point)
+            what = f"{type(error).__name__}: {error}".removesuffix(": ")
+            return f"package {package!r} raised {what} ({name} line {line}); correct it, or uninstall the package"
+    return ""
+
+
 def _import_problem(error: BaseException, point: EntryPoint, package: str) -> str:
     """What stopped an import, and the fix."""
     if isinstance(error, ModuleNotFoundError) and error.name:

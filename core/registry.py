@@ -33,7 +33,7 @@ class Registry(Generic[T]):
         package: dotted name of the package whose modules hold the built-in entries.
         group: entry-point group of outside plug-ins.
         reserved: names that commands use for something else.
-        check: problem of a plug-in's entry in words, "" without one.
+        check: problem of a plug-in's entry in words, "" without one; called with name and entry.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Registry(Generic[T]):
         package: str,
         group: str,
         reserved: Collection[str] = (),
-        check: Callable[[T], str] = lambda _: "",
+        check: Callable[[str, T], str] = lambda *_: "",
     ) -> None:
         self.kind, self.group = kind, group
         self._package = package
@@ -77,7 +77,7 @@ class Registry(Generic[T]):
         def add(entry: T) -> T:
             built_in = self._importing or self._is_built_in(entry)
             owner = None if built_in else loading()
-            if _place(entry)[0] == _SCRIPT and (problem := self._problem_of(entry)):
+            if _place(entry)[0] == _SCRIPT and (problem := self._problem_of(name, entry)):
                 raise ConfigError(f"{self.kind} {name!r} cannot be used: {problem}; correct it (docs/plugins.md)")
             known = self._entries.get(name, entry)
             if known is not entry and not (_place(known) == _place(entry) and _place(entry)[0] == _SCRIPT):
@@ -222,15 +222,15 @@ class Registry(Generic[T]):
         """Take entries of plug-ins that cannot be used out again."""
         for name in names:
             owner = self._owners.get(name)
-            problem = self._problem_of(self._entries[name]) if owner else ""
+            problem = self._problem_of(name, self._entries[name]) if owner else ""
             if owner and problem:
                 del self._entries[name], self._owners[name]
                 text = f"cannot be used: {problem}; correct it (docs/plugins.md) or uninstall {package_of(owner)!r}"
                 self._problems[name] = plug_in_error(self.kind, owner, text)
 
-    def _problem_of(self, entry: T) -> str:
+    def _problem_of(self, name: str, entry: T) -> str:
         try:
-            return self._check(entry)
+            return self._check(name, entry)
         except Exception as error:  # noqa: BLE001 - any problem of a plug-in is a text
             return f"{type(error).__name__}: {error}"
 

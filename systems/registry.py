@@ -17,7 +17,7 @@ RESERVED = ("metrics",)
 SystemFactory = Callable[..., AnySystem]
 
 
-def _problem(factory: SystemFactory) -> str:
+def _problem(_: str, factory: SystemFactory) -> str:
     """Why a class or function cannot be a system."""
     faces = face_problem(factory, System, PrivilegedSystem) if isinstance(factory, type) else ""
     return call_problem(factory, keywords=["device"]) or faces

@@ -112,7 +112,7 @@ class PreparingTask(Task[Config, Net], Protocol[Config, Net]):
         ...
 
 
-def _problem(task: AnyTask) -> str:
+def _problem(_: str, task: AnyTask) -> str:
     """Why an object cannot be a task."""
     if isinstance(task, type):
         return f"{task.__qualname__} is a class; register an object of it, {task.__qualname__}()"

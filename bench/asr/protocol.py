@@ -63,7 +63,7 @@ class RecogniserFactory(Protocol):
         """
 
 
-def _problem(factory: RecogniserFactory) -> str:
+def _problem(_: str, factory: RecogniserFactory) -> str:
     """Why a class or function makes no recogniser."""
     return call_problem(factory, positional=["argument"], keywords=["device", "grammar", "batch_size"])
 

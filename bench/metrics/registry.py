@@ -16,13 +16,16 @@ from .protocol import AnswerMetric, BatchMetric, FileMetric, Metric, MetricInfo
 MetricFactory = Callable[..., Metric]
 
 
-def _problem(factory: MetricFactory) -> str:
+def _problem(name: str, factory: MetricFactory) -> str:
     """Why a class or function makes no metric: it is called without settings, as for a list of all metrics."""
     if problem := call_problem(factory):
         return problem
     metric = factory()
     problem = face_problem(metric, BatchMetric, FileMetric, AnswerMetric)
-    return problem or type_problem("info", metric.info, MetricInfo)
+    problem = problem or type_problem("info", metric.info, MetricInfo)
+    if not problem and metric.info.name != name:
+        return f"its info is called {metric.info.name!r}, but it is registered as {name!r}: give both one name"
+    return problem
 
 
 METRICS: Registry[MetricFactory] = Registry(

@@ -91,7 +91,7 @@ class Builder(Protocol):
 BuilderFactory = Callable[..., Builder]
 
 
-def _problem(factory: BuilderFactory) -> str:
+def _problem(_: str, factory: BuilderFactory) -> str:
     """Why a class or function cannot be a builder."""
     faces = face_problem(factory, Builder) if isinstance(factory, type) else ""
     return call_problem(factory, keywords=["context"]) or faces

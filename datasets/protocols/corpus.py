@@ -133,7 +133,7 @@ CorpusFactory = Callable[..., Corpus]
 Corpora = Mapping[str, Corpus]
 
 
-def _problem(factory: CorpusFactory) -> str:
+def _problem(_: str, factory: CorpusFactory) -> str:
     """Why a class or function cannot be a corpus."""
     faces = face_problem(factory, Corpus) if isinstance(factory, type) else ""
     return call_problem(factory, keywords=["name"]) or faces

@@ -44,7 +44,7 @@ class LeftOut:
 Maker = Callable[[Leaderboard], Iterable[Plot | LeftOut]]
 
 
-def _problem(maker: Maker) -> str:
+def _problem(_: str, maker: Maker) -> str:
     """Why a function draws no figures."""
     return call_problem(maker, positional=["board"])
 

@@ -46,13 +46,14 @@ def write_figures(
             if isinstance(made, LeftOut):
                 left_out.append(_left_out_line(name, made))
                 continue
-            stem = _unique(file_stem(f"{name}_{made.name}"), stems)
             try:
-                paths += _write(made, folder, stem, files)
+                stem = _unique(file_stem(f"{name}_{made.name}"), stems)
+                written, lines = _write(made, folder, stem, files), _figure_lines(made, stem, files)
             except Exception as error:  # noqa: BLE001 - raised again unless another package is at fault
-                left_out.append(_left_out_line(name, _broken(name, made.name, error)))
+                left_out.append(_left_out_line(name, _broken(name, str(getattr(made, "name", "one")), error)))
             else:
-                blocks += _figure_lines(made, stem, files)
+                paths += written
+                blocks += lines
     blocks += ["## Left out", "\n".join(left_out) or "Nothing."]
     lost = [_lost(issue) for issue in board.issues if issue.status != "ok"]
     blocks += ["## Failed, missing and undefined trials", "\n".join(lost) or "None."]

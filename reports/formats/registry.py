@@ -18,7 +18,7 @@ Report = Callable[[Leaderboard, Path], list[Path]]
 """Writes one format into a folder (else OutputError) and returns the files; keyword-only arguments are settings."""
 
 
-def _problem(report: Report) -> str:
+def _problem(_: str, report: Report) -> str:
     """Why a function writes no report."""
     return call_problem(report, positional=["board", "out"])
 

@@ -175,7 +175,7 @@ class _PaperTables(Registry[PaperTable]):
             raise plug_in_error(self.kind, point, f"cannot be loaded: {error}") from error
 
 
-def _problem(table: PaperTable) -> str:
+def _problem(_: str, table: PaperTable) -> str:
     """Why an object is no table of a paper."""
     return type_problem("table", table, PaperTable)
 

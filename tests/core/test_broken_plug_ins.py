@@ -19,6 +19,7 @@ from tsebench.reports.leaderboard.assemble import open_board
 from tsebench.systems.registry import load_system, register_system
 
 MODULE = '''
+from tsebench.bench.metrics.protocol import MetricInfo
 from tsebench.systems.protocol import Extraction, SystemCard
 
 class Good:
@@ -55,6 +56,14 @@ class NoInfo(Empty):
 class WrongInfo(NoInfo):
     info = "dB"
 
+class OtherName(NoInfo):
+    info = MetricInfo(name="loudness")
+
+class Draws:
+    count, sample_rate_hz, vocabulary = 2, 8000, ()
+    def __init__(self, *, context): ...
+    def draw(self, index): return {}["mixture"]
+
 class NoCompute:
     info = "dB"
     def signature(self, rate): ...
@@ -67,6 +76,7 @@ class Task:
 def takes_nothing(): ...
 def takes_three(one, two, three): ...
 def raises(board, out=None): return board.no_such_table
+def yields(board): yield "no plot"
 number = 5
 task, no_task = Task(), Empty()
 '''
@@ -91,6 +101,11 @@ WRONG = [
     ("metrics", "WrongInfo", "its info is of type str, not MetricInfo"),
     (
         "metrics",
+        "OtherName",
+        "its info is called 'loudness', but it is registered as 'acme_OtherName': give both one name",
+    ),
+    (
+        "metrics",
         "NoCompute",
         "class NoCompute has no method compute(signals) or method compute_file(estimate=..., reference=..., "
         "sample_rate_hz=...) or method judge(answers, sample_rate_hz=..., submit=...)",
@@ -104,7 +119,7 @@ WRONG = [
     ("figures", "takes_three", "function takes_three takes (one, two, three), but is called with (board)"),
     ("paper_tables", "number", "its table is of type int, not PaperTable"),
 ]
-SOUND = {"systems": "Good", "reports": "raises", "figures": "raises"}
+SOUND = {"systems": "Good", "reports": "raises", "figures": "raises", "builders": "Draws"}
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +132,7 @@ def _acme(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         names = [*(name for each, name, _ in WRONG if each == kind), *filter(None, [SOUND.get(kind)])]
         groups[registry.group] = {f"acme_{name}": f"acme_tse:{name}" for name in names}
     groups["tsebench.systems"] |= {"mixture": "acme_tse:Good", "acme_no_card": "acme_tse:no_card"}
+    groups["tsebench.figures"] |= {"acme_yields": "acme_tse:yields"}
     groups["tsebench.builders"] = {"acme_mix": "acme_tse:Empty"}
     with installed(site, "acme-tse", groups):
         yield
@@ -192,10 +208,28 @@ def test_a_report_that_raises_costs_itself(tmp_path: Path) -> None:
 
 
 @acme
+def test_code_that_raises_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "set.yaml"
+    config.write_text("{name: a, builder: acme_Draws, split: test, corpora: {}, params: {}}")
+    command = ["build", str(config), "--out", str(tmp_path / "sets")]
+    with pytest.raises(SystemExit) as end:
+        main(command)
+    assert end.value.code == 2
+    line = "tsebench: package 'acme-tse' raised KeyError: 'mixture' (acme_tse line "
+    assert capsys.readouterr().err.splitlines()[-1].startswith(line)
+    monkeypatch.setenv("TSEBENCH_TRACEBACK", "1")
+    with pytest.raises(KeyError):
+        main(command)
+
+
+@acme
 def test_a_figure_that_raises_is_left_out_with_the_reason(tmp_path: Path) -> None:
     board = open_board([make_run(tmp_path / "run", rows_of([1.0, 2.0, 3.0]))])
-    options = {"figures": {"only": ("acme_raises", "box"), "files": ("svg",)}}
+    options = {"figures": {"only": ("acme_raises", "acme_yields", "box"), "files": ("svg",)}}
     written = write_board(board, tmp_path, ["figures"], options)
     assert any(path.name.startswith("box_") for path in written)
     index = (tmp_path / "figures" / "figures.md").read_text()
     assert "acme_raises, all that follow: package 'acme-tse' raised AttributeError" in index
+    assert "acme_yields, one: package 'acme-tse' raised AttributeError" in index.replace("\\_", "_")

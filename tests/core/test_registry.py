@@ -114,7 +114,7 @@ def test_a_built_in_keeps_its_name_whatever_is_imported_first(toys: Any, monkeyp
 
 def test_an_object_that_is_checked_and_found_wrong(toys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     _plug_in(monkeypatch, direct="plug:thing", module="plug")
-    monkeypatch.setattr(toys, "_check", lambda entry: "it is no toy" if entry == "entry plugged" else "")
+    monkeypatch.setattr(toys, "_check", lambda _, entry: "it is no toy" if entry == "entry plugged" else "")
     assert toys.names() == ["alpha", "direct", "second"]
     (name,) = toys.problems()
     assert name == "plugged"
@@ -217,7 +217,7 @@ def test_a_cell_that_runs_again_replaces_its_class() -> None:
 
 
 def test_a_wrong_entry_of_a_notebook_is_refused_at_once() -> None:
-    registry: Registry[Any] = Registry("thing", package="tsebench.systems", group="none", check=lambda _: "it is none")
+    registry: Registry[Any] = Registry("thing", package="tsebench.systems", group="none", check=lambda *_: "it is none")
     with pytest.raises(ConfigError, match=r"thing 'x' cannot be used: it is none"):
         exec("@register('x')\nclass Mine: pass", {"__name__": "__main__", "register": registry.register})
     with pytest.raises(ConfigError, match=r"write for example @register_thing\('my_thing'\)"):
