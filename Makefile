@@ -37,11 +37,12 @@ docs: $(VENV)/.docs  ## build the documentation site into build/site; warnings a
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 	@echo "build/site/index.html; with search: python -m http.server --directory build/site"
 
-PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# Hundreds of tests start the program, which takes longer without bytecode.
+PYTEST = PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 test: $(VENV)/.dev  ## run the tests
 	$(PYTEST) -m "not long"
 
-test-long: $(VENV)/.dev  ## run the tests that install packages, copy the tree, start servers or try all networks at once
+test-long: $(VENV)/.dev  ## run the tests that install, copy the tree, start servers, simulate statistics or recognise speech
 	$(PYTEST) -m long
 
 # NUMBER=300 SEED=1 of kills, JOBS=run,score of build, run, score, train and report.

@@ -94,6 +94,7 @@ def test_equal_error_rate_of_a_known_case():
     assert equal_error_rate(directions, ["a", "b", "a", "b"]) >= 0.5
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("normalise", ["none", "mean_variance"])
 def test_sentences_of_one_unheard_voice_are_nearer_than_those_of_two(normalise):
     config = IVectorConfig(

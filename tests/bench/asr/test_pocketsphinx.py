@@ -74,7 +74,7 @@ def odd_signals() -> list[Samples]:
     return [np.zeros(16000, dtype=np.float32), click, lsb, noise / 10, noise[:800], 9 * noise]
 
 
-@pytest.mark.parametrize("own_model", [False, True])
+@pytest.mark.parametrize("own_model", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_transcripts_do_not_depend_on_what_came_before(speech: list[tuple[Samples, str]], own_model: bool) -> None:
     """Scores are compared to the last digit, as they move before words do."""
     recogniser = PocketSphinx(None if own_model else SyntheticSpeech.grammar())

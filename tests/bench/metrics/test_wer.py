@@ -62,6 +62,7 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     return read_rows(folder / "out")
 
 
+@pytest.mark.long
 def test_clean_is_understood_mixtures_are_not_and_the_oracle_helps(rows: pd.DataFrame) -> None:
     cells = {(c.system, c.metric): c.mean for c in aggregate(rows, resamples=10)}
     assert cells["mixture", "wer_reference"] <= 15.0

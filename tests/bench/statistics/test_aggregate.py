@@ -140,6 +140,7 @@ def coverage(*, clustered: bool) -> float:
     return sum(cell.ci_low <= 0.0 <= cell.ci_high for cell in cells) / draws
 
 
+@pytest.mark.long
 def test_coverage_needs_the_clusters() -> None:
     assert 0.91 <= coverage(clustered=True) <= 0.98
     assert coverage(clustered=False) < 0.85

@@ -251,6 +251,7 @@ def covered(rows: Sequence[pd.DataFrame], truth: float) -> float:
     return sum(cell.ci_low <= truth <= cell.ci_high for cell in cells) / len(cells)
 
 
+@pytest.mark.long
 def test_intervals_of_corpus_rates_cover() -> None:
     """Nominal 95 %; over 50 clusters the percentile bootstrap covers about a point less.
 
@@ -272,6 +273,7 @@ def test_intervals_of_corpus_rates_cover() -> None:
     assert covered(rows, 100.0 * (0.35 + 2 * 0.10) / 3) < 0.8
 
 
+@pytest.mark.long
 def test_intervals_of_macro_f1_cover() -> None:
     """The truth is F1 of expected counts: P(hit) / ((P(found) + P(there)) / 2), of each class."""
     rng, draws, n = np.random.default_rng(21), 150, 120

@@ -289,7 +289,7 @@ def failures(gate: str, shift: float, *, n: int, strata: int, seeds: int) -> int
     return failed
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_false_alarms_are_as_rare_as_documented() -> None:
     """No change but noise: 2.5 % for all checks of a gate together, with the strictest threshold.
 
@@ -516,7 +516,7 @@ def test_the_worst_trials_are_named_the_lost_ones_first(tmp_path: Path) -> None:
     assert found.worst[1].difference == pytest.approx(-9.0)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_real_difference_survives_the_correction_for_many(tmp_path: Path) -> None:
     """With 300 comparisons the first 9999 signs could not tell anything; more are drawn."""
     rng = np.random.default_rng(0)

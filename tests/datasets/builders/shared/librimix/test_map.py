@@ -154,7 +154,7 @@ def built(dirs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Da
     return build(_config(), tmp_path_factory.mktemp("sets") / "set", corpus_dirs=dirs, jobs=2)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_every_target_is_enrolled_as_the_map_says(built: Dataset, rows: list[Row], planned: Planned) -> None:
     assert len(built.mixtures) == len(rows) == 3000
     assert len(built) == 6000
