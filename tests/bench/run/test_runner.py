@@ -1,38 +1,30 @@
-"""The runner: every row once, the same rows whatever happens, and nothing old taken for new."""
+"""The runner: every row once, the same rows whatever happens."""
 
 from __future__ import annotations
 
-import hashlib
 import math
 import re
-import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import soundfile
-import torch
-from helpers.reasons import kind_of
+from helpers.scripted import NAMES, SOUNDS, Scripted, assert_same, bad_system, config, go, rows_of
 
 from tsebench.bench.config import RunConfig, load_run_config
 from tsebench.bench.inference.ask import Inference
 from tsebench.bench.outcome import Score
-from tsebench.bench.rows import read_rows
 from tsebench.bench.run import evaluation as evaluation_module
 from tsebench.bench.run.estimate_store import SystemAnswers
 from tsebench.bench.run.evaluation import Evaluation
 from tsebench.bench.run.record import read_record
-from tsebench.bench.run.runner import RunOptions, RunResult, run
-from tsebench.bench.scoring import loaded_code
+from tsebench.bench.run.runner import RunOptions, run
 from tsebench.bench.scoring.cache import ScoreCache
-from tsebench.bench.scoring.package_code import code_of
 from tsebench.bench.scoring.plan import plan_metrics
 from tsebench.bench.scoring.pool import FilePool
 from tsebench.bench.scoring.scorer import Pending, Scorer
@@ -41,190 +33,10 @@ from tsebench.core.prefetch import AHEAD, ahead
 from tsebench.datasets.build import build
 from tsebench.datasets.config import DatasetConfig
 from tsebench.datasets.dataset import Dataset, load_dataset
-from tsebench.datasets.manifest import fingerprint, read_manifest, write_manifest
 from tsebench.datasets.signals.audio import write
-from tsebench.systems.protocol import Extraction, QueryBatch, SystemCard
-from tsebench.systems.registry import SYSTEMS
+from tsebench.systems.protocol import Extraction, QueryBatch
 
-SOUNDS: dict[str, Any] = {
-    "name": "sounds",
-    "builder": "sound_mix",
-    "corpora": {"sounds": {"kind": "synthetic_sounds"}},
-    "params": {
-        "count": 4,
-        "sample_rate_hz": 8000,
-        "duration_s": 1.0,
-        "event_s": [0.5, 0.9],
-        "events": {"corpus": "sounds", "labels": ["bell", "dog_bark", "flute", "siren"]},
-        "background": {"corpus": "sounds", "labels": ["background"]},
-        "conditions": ["1:0", "1:1", "0:1"],
-        "clues": ["classes"],
-    },
-}
-SPEECH: dict[str, Any] = {
-    "name": "speech",
-    "builder": "speech_mix",
-    "corpora": {"speech": {"kind": "synthetic_speech"}},
-    "params": {"count": 3, "sample_rate_hz": 8000, "n_speakers": 2, "mode": "max", "speech": {"corpus": "speech"}},
-}
-# The code of the fakes stays as it is: it is read once for each of them.
-CODE_OF = cache(code_of)
-METRICS = ("snri", "si_sdri", "attenuation")
-NAMES = plan_metrics(METRICS).names
-
-
-class Scripted:
-    """Gives half of the mixture, and does what `act` says to the trials of `bad`.
-
-    Args:
-        gain: factor of the mixture.
-        act: what goes wrong.
-        bad: comma-separated ids.
-        weights: a file whose hash goes into the card.
-    """
-
-    batches: ClassVar[list[tuple[str, ...]]] = []
-    broken: ClassVar[bool] = False
-    stop_after: ClassVar[int | None] = None
-
-    def __init__(
-        self,
-        *,
-        gain: float = 0.5,
-        act: str = "none",
-        bad: str = "",
-        weights: Path | None = None,
-        rate_hz: int | None = None,
-        device: str = "cpu",
-    ) -> None:
-        self._gain, self._act, self._bad = gain, act, bad.split(",")
-        self.card = SystemCard(
-            name="scripted",
-            family="external",
-            description="a fake",
-            sample_rate_hz=rate_hz,
-            sha256=weights and hashlib.sha256(weights.read_bytes()).hexdigest(),
-            options={"gain": gain, "act": act, "bad": bad},
-        )
-
-    def extract(self, batch: QueryBatch) -> Extraction:
-        Scripted.batches.append(batch.ids)
-        if Scripted.stop_after is not None and len(Scripted.batches) > Scripted.stop_after:
-            signal.raise_signal(signal.SIGINT)
-        if Scripted.broken:
-            raise RuntimeError("out of order")
-        if self._act == "memory" and len(batch.ids) > int(self._bad[0]):
-            raise torch.OutOfMemoryError
-        found = [row for row, name in enumerate(batch.ids) if name in self._bad]
-        estimates: list[Any] = [self._gain * batch.mixture[row, 0, :length] for row, length in enumerate(batch.lengths)]
-        if found and self._act in {"raise", "nothing", "batch shape", "too few"}:
-            return self._broken_batch(batch, estimates)
-        for row in found:
-            estimates[row] = self._spoilt(estimates[row])
-        reasons = {batch.ids[row]: "no clue for it" for row in found if self._act == "refuse"}
-        return Extraction(estimate=estimates, failures=reasons)
-
-    def _broken_batch(self, batch: QueryBatch, estimates: list[Any]) -> Any:
-        if self._act == "raise":
-            raise RuntimeError("broken\nhere")
-        if self._act == "batch shape":
-            return Extraction(estimate=batch.mixture)
-        return None if self._act == "nothing" else Extraction(estimate=estimates[1:])
-
-    def _spoilt(self, estimate: torch.Tensor) -> Any:
-        spoilt: dict[str, Any] = {
-            "nan": torch.where(torch.arange(len(estimate)) == 7, torch.nan, estimate),
-            "inf": torch.where(torch.arange(len(estimate)) == 7, torch.inf, estimate),
-            "shape": estimate.repeat(2, 1),
-            "row of one": estimate[None],
-            "number": estimate[0],
-            "long": torch.cat([estimate, estimate]),
-            "empty": estimate[:0],
-            "silence": torch.zeros_like(estimate),
-            "list": estimate.tolist(),
-            "complex": estimate.to(torch.complex64),
-        }
-        return spoilt.get(self._act, estimate)
-
-
-@pytest.fixture(autouse=True)
-def scripted(monkeypatch: pytest.MonkeyPatch) -> type[Scripted]:
-    """Registers the fake as `scripted`."""
-    monkeypatch.setitem(SYSTEMS._entries, "scripted", Scripted)
-    monkeypatch.setattr(Scripted, "batches", [])
-    monkeypatch.setattr(Scripted, "broken", False)
-    monkeypatch.setattr(Scripted, "stop_after", None)
-    return Scripted
-
-
-@pytest.fixture(autouse=True)
-def code_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loaded_code, "code_of", CODE_OF)
-
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    cache = tmp_path / "cache"
-    monkeypatch.setenv("TSEBENCH_CACHE", str(cache))
-    monkeypatch.setenv("TSEBENCH_CORPORA", "")
-    return cache
-
-
-@pytest.fixture(scope="module")
-def sounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """12 trials of 1 s."""
-    folder = tmp_path_factory.mktemp("sets") / "sounds"
-    build(DatasetConfig.model_validate(SOUNDS), folder, corpus_dirs={})
-    return folder
-
-
-@pytest.fixture(scope="module")
-def ragged(sounds: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same with mixtures of four lengths."""
-    manifest = read_manifest(sounds)
-    mixtures = [replace(mixture, num_samples=8000 - 613 * number) for number, mixture in enumerate(manifest.mixtures)]
-    cut = replace(manifest, mixtures=mixtures, card=replace(manifest.card, name="ragged"))
-    cut = replace(cut, card=replace(cut.card, fingerprint=fingerprint(cut)))
-    folder = tmp_path_factory.mktemp("sets") / "ragged"
-    write_manifest(folder, cut)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def speech(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """6 trials of different lengths, with enrollments."""
-    folder = tmp_path_factory.mktemp("sets") / "speech"
-    dataset = build(DatasetConfig.model_validate(SPEECH), folder, corpus_dirs={})
-    assert len({mixture.num_samples for mixture in dataset.mixtures.values()}) == 3
-    return folder
-
-
-def config(*datasets: object, systems: object = ("scripted",), **more: Any) -> RunConfig:
-    named = [d if isinstance(d, Mapping) else str(d) for d in datasets]
-    # What the fake does and sees is set in this process.
-    given = {"name": "test", "metrics": METRICS, "systems": systems, "datasets": named, "isolation": "none"}
-    return RunConfig.model_validate({**given, "measure_cost": False, **more})
-
-
-def go(out: Path, *datasets: object, fresh: bool = False, **more: Any) -> RunResult:
-    options = RunOptions(out=out, device="cpu", jobs=0, fresh=fresh, chunk_trials=4)
-    return run(config(*datasets, **more), options)
-
-
-def rows_of(out: Path) -> pd.DataFrame:
-    """Rows of a run, after a check that none is twice in its shards."""
-    shards = pd.concat([pd.read_parquet(p) for p in sorted((out / "rows").glob("part-*"))])
-    rows = read_rows(out)
-    assert len(shards) == len(rows)
-    return rows
-
-
-def assert_same(a: Path, b: Path) -> None:
-    pd.testing.assert_frame_equal(rows_of(a), rows_of(b), check_exact=True)
-
-
-def bad_system(act: str, bad: str = "", **options: Any) -> dict[str, Any]:
-    return {"name": "scripted", "options": {"act": act, "bad": bad, **options}}
+pytestmark = pytest.mark.usefixtures("scripted", "code_read_once", "own_cache")
 
 
 # ---------------------------------------------------------------- completeness and sameness
@@ -348,173 +160,6 @@ def test_a_systems_own_rate_is_recorded(rate_hz: int | None, sounds: Path, tmp_p
     assert record is not None
     expected = (8000,) if rate_hz == 11025 else ()
     assert record.systems["scripted"].resampled_from_hz == expected
-
-
-# ---------------------------------------------------------------- what a system can do wrong
-
-FAILURES = {
-    "raise": "RuntimeError: broken here",
-    "nothing": "TypeError: the system gave NoneType, not an Extraction",
-    "batch shape": r"ValueError: estimate has shape [1, 1, 8000], not [1, 8000]",
-    "too few": "ValueError: 0 estimates for 1 queries",
-    "refuse": "no clue for it",
-    "nan": "non_finite",
-    "inf": "non_finite",
-    "shape": "shape",
-    "row of one": "shape",
-    "number": "shape",
-    "long": "length",
-    "empty": "length",
-    "list": "TypeError: estimate is of type list, not a tensor",
-    "complex": "TypeError: estimate is torch.complex64, not real",
-}
-
-
-# Where the estimate is resampled, what is no signal must get to the scorer as it is.
-RESAMPLED = ["raise", "nan", "inf", "shape", "number", "long", "empty", "silence"]
-
-
-@pytest.fixture(scope="module")
-def clean(sounds: Path, tmp_path_factory: pytest.TempPathFactory) -> Mapping[int | None, Any]:
-    """Rows of the fake when nothing goes wrong, by its rate."""
-    found = {}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(SYSTEMS._entries, "scripted", Scripted)
-        for rate_hz in (None, 11025):
-            out = tmp_path_factory.mktemp("clean")
-            patch.setenv("TSEBENCH_CACHE", str(out / "cache"))
-            go(out / "run", sounds, systems=[bad_system("none", rate_hz=rate_hz)])
-            found[rate_hz] = rows_of(out / "run")
-    return found
-
-
-@pytest.fixture(scope="module")
-def spoilt(sounds: Path, tmp_path_factory: pytest.TempPathFactory) -> Mapping[int | None, tuple[Path, RunResult]]:
-    """Runs of one system for each bad answer, by its rate."""
-    bad = load_dataset(sounds).trials[3].id  # 1:0, among others in its batch
-    found = {}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(SYSTEMS._entries, "scripted", Scripted)
-        patch.setattr(loaded_code, "code_of", CODE_OF)
-        for rate_hz, acts in ((None, [*FAILURES, "silence"]), (11025, RESAMPLED)):
-            out = tmp_path_factory.mktemp("spoilt")
-            patch.setenv("TSEBENCH_CACHE", str(out / "cache"))
-            systems = [{**bad_system(act, bad, rate_hz=rate_hz), "label": act.replace(" ", "_")} for act in acts]
-            found[rate_hz] = (out / "run", go(out / "run", sounds, systems=systems, keep_estimates=True))
-    return found
-
-
-@pytest.mark.parametrize("rate_hz", [None, 11025])
-def test_bad_answers_are_counted(rate_hz: int | None, spoilt: Mapping[int | None, tuple[Path, RunResult]]) -> None:
-    acts = [*FAILURES, "silence"] if rate_hz is None else RESAMPLED
-    assert spoilt[rate_hz][1].failed_trials == len(acts) - 1  # all but silence
-
-
-@pytest.mark.parametrize(
-    ("act", "rate_hz"), [*((act, None) for act in (*FAILURES, "silence")), *((act, 11025) for act in RESAMPLED)]
-)
-def test_a_bad_answer_costs_its_own_trial(
-    act: str,
-    rate_hz: int | None,
-    clean: Mapping[int | None, Any],
-    spoilt: Mapping[int | None, tuple[Path, RunResult]],
-    sounds: Path,
-) -> None:
-    bad = load_dataset(sounds).trials[3].id
-    out, _ = spoilt[rate_hz]
-    title = act.replace(" ", "_")
-    rows, good = rows_of(out).query("system == @title").reset_index(drop=True), clean[rate_hz]
-    hit = (rows.trial_id == bad) & ~rows.metric.isin(["attenuation"])
-    same = ["trial_id", "metric", "signature", "value", "status", "reason"]
-    pd.testing.assert_frame_equal(rows.loc[~hit, same], good.loc[~hit, same], check_exact=True)
-    assert hit.sum() == 4
-    if act == "silence":
-        assert set(rows[hit].status) == {"ok"}
-        assert rows[hit].set_index("metric").value["si_sdr"] == -30.0
-        return
-    reason = FAILURES[act].replace("8000", str(rate_hz or 8000))
-    assert set(rows[hit].status) == {"failed"}
-    assert set(map(kind_of, rows[hit].reason)) == {kind_of(reason)}
-    folder = next(Path(out, "estimates", "sounds").glob(f"{title}-*"))
-    assert len(list(folder.glob("*.wav"))) == (12 if act == "long" else 11)  # none that could pass for a good one
-
-
-def test_memory_that_runs_out_halves_the_batch(ragged: Path, tmp_path: Path) -> None:
-    go(tmp_path / "a", ragged, systems=[bad_system("memory", "1")], batch_size=4)
-    sizes = [len(ids) for ids in Scripted.batches]
-    # Chunks of four: 4 and 2 do not fit, 1 does; the size stays down for the chunks after that.
-    assert sizes == [4, 2] + [1] * 12
-    go(tmp_path / "b", ragged, systems=[bad_system("memory", "9")], batch_size=4)
-    same = ["trial_id", "metric", "value", "status", "reason"]
-    pd.testing.assert_frame_equal(rows_of(tmp_path / "a")[same], rows_of(tmp_path / "b")[same])
-
-
-def test_memory_that_never_suffices_fails_the_trials(sounds: Path, tmp_path: Path) -> None:
-    result = go(tmp_path / "a", sounds, systems=[bad_system("memory", "0")], measure_cost=True)
-    rows = rows_of(tmp_path / "a")
-    assert set(rows[rows.status == "failed"].reason) == {"out of memory"}
-    assert result.failed_trials == 12
-
-
-@pytest.mark.parametrize("most", [0, 1, 3])
-def test_memory_that_runs_out_while_scoring_splits_the_chunk(
-    most: int, sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    go(tmp_path / "whole", sounds, fresh=True)
-    submit = Scorer.submit
-
-    def small(self: Scorer, batch: Any) -> Pending:
-        if sum(item.failure is None for item in batch) > most:
-            raise torch.OutOfMemoryError
-        return submit(self, batch)
-
-    monkeypatch.setattr(Scorer, "submit", small)
-    if most:
-        go(tmp_path / "split", sounds, fresh=True)
-        assert_same(tmp_path / "whole", tmp_path / "split")
-    else:
-        go(tmp_path / "split", sounds, fresh=True, metrics=("si_sdr",))
-        failed = rows_of(tmp_path / "split").query("status == 'failed'")
-        assert set(failed.reason) == {"out of memory while scoring"}
-        assert len(failed) == 8
-
-
-def test_a_system_may_work_in_place(sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An oracle that spoils what it reads does not spoil what it is judged by."""
-
-    class Vandal:
-        card = SystemCard(name="vandal", family="oracle", description="a fake", privileged=True)
-
-        def __init__(self, *, device: str = "cpu") -> None: ...
-
-        def extract_with_truth(self, batch: QueryBatch, truths: Any) -> Extraction:
-            estimate = batch.mixture[:, 0].clone()
-            for row, truth in enumerate(truths):
-                if truth.target is not None:
-                    estimate[row] = truth.target[0]
-                    truth.target.zero_()
-                truth.interferers.zero_()
-            batch.mixture.zero_()
-            return Extraction(estimate=estimate)
-
-    monkeypatch.setitem(SYSTEMS._entries, "vandal", Vandal)
-    go(tmp_path / "a", sounds, systems=["vandal", "oracle_target"])
-    rows = rows_of(tmp_path / "a").pivot_table(index=["trial_id", "metric"], columns="system", values="value")
-    present = rows.loc[rows.index.get_level_values("metric") == "si_sdr"]
-    assert len(present) == 8
-    np.testing.assert_array_equal(present.vandal, present.oracle_target)
-
-
-def test_a_system_whose_clue_does_not_fit_is_recorded(sounds: Path, speech: Path, tmp_path: Path) -> None:
-    beam = {"name": "soundbeam", "options": {"checkpoint": "soundbeam_mini_1hot"}}
-    go(tmp_path / "a", sounds, speech, systems=[beam, "mixture"])
-    record = read_record(tmp_path / "a")
-    assert record is not None
-    assert record.datasets["speech"].systems == ("mixture",)
-    assert record.datasets["speech"].skipped == {"soundbeam": "needs classes; the set gives enrollment"}
-    assert record.datasets["sounds"].systems == ("soundbeam", "mixture")
-    rows = rows_of(tmp_path / "a")
-    assert set(rows[rows.system == "soundbeam"].dataset) == {"sounds"}
 
 
 # ---------------------------------------------------------------- stopping and going on
@@ -689,125 +334,6 @@ def test_two_systems_or_sets_of_one_name_are_refused(sounds: Path, tmp_path: Pat
     labelled = [{"name": "mixture", "label": "again"}, "mixture"]
     go(tmp_path / "b", sounds, systems=labelled)
     assert set(rows_of(tmp_path / "b").system) == {"mixture", "again"}
-
-
-# ---------------------------------------------------------------- the cache
-
-
-def test_changed_weights_or_options_never_reuse_a_score(sounds: Path, tmp_path: Path) -> None:
-    weights = tmp_path / "weights.bin"
-    weights.write_bytes(b"1")
-    system = {"name": "scripted", "options": {"weights": str(weights)}}
-    go(tmp_path / "a", sounds, systems=[system], keep_estimates=True)
-    batches, first = len(Scripted.batches), rows_of(tmp_path / "a")
-    weights.write_bytes(b"2")
-    go(tmp_path / "a", sounds, systems=[system], keep_estimates=True)
-    assert len(Scripted.batches) == 2 * batches
-    second = rows_of(tmp_path / "a")
-    assert set(first.run_id).isdisjoint(second.run_id)
-    louder = {"name": "scripted", "options": {"weights": str(weights), "gain": 0.6}}
-    go(tmp_path / "a", sounds, systems=[louder], keep_estimates=True)
-    assert len(Scripted.batches) == 3 * batches
-    third = rows_of(tmp_path / "a")
-    snr = (third.metric == "snr") & (third.status == "ok")
-    assert not np.isclose(third.value[snr], second.value[snr]).any()
-
-
-def test_a_changed_estimate_of_a_folder_changes_its_row_alone(sounds: Path, tmp_path: Path) -> None:
-    dataset = load_dataset(sounds)
-    for number, trial in enumerate(dataset.trials):
-        mixture = dataset[number][0].mixture[0].numpy()
-        write(tmp_path / "wav" / f"{trial.id}.wav", 0.5 * mixture, 8000)
-    system = {"name": "precomputed", "options": {"folder": str(tmp_path / "wav")}}
-    go(tmp_path / "a", sounds, systems=[system])
-    before = rows_of(tmp_path / "a")
-    changed = dataset.trials[0].id
-    soundfile.write(tmp_path / "wav" / f"{changed}.wav", np.ones(8000) / 4, 8000, subtype="FLOAT")
-    go(tmp_path / "a", sounds, systems=[system])
-    after = rows_of(tmp_path / "a")
-    moved = set(after.trial_id[(after.value != before.value) & after.value.notna()])
-    assert moved == {changed}
-
-
-def test_a_changed_dataset_never_reuses_an_estimate(sounds: Path, tmp_path: Path) -> None:
-    """Same folder, same name, same trial ids, other audio."""
-    manifest = read_manifest(sounds)
-    folder = tmp_path / "set"
-    for samples in (8000, 7000):
-        mixtures = [replace(mixture, num_samples=samples) for mixture in manifest.mixtures]
-        cut = replace(manifest, mixtures=mixtures)
-        cut = replace(cut, card=replace(cut.card, fingerprint=fingerprint(cut)))
-        write_manifest(folder, cut)
-        result = go(tmp_path / "a", folder, keep_estimates=True)
-        assert result.failed_trials == 0
-    assert {len(soundfile.read(p)[0]) for p in (tmp_path / "a").rglob("*.wav")} == {8000, 7000}
-
-
-def test_a_metric_that_is_added_asks_no_system_again(sounds: Path, tmp_path: Path) -> None:
-    systems = ["scripted", "mixture"]
-    go(tmp_path / "a", sounds, systems=systems, keep_estimates=True, metrics=("snri",))
-    batches = len(Scripted.batches)
-    assert batches > 0
-    assert len(list((tmp_path / "a").rglob("*.wav"))) == 2 * 12
-    go(tmp_path / "a", sounds, systems=systems, keep_estimates=True, metrics=("snri", "si_sdri"))
-    assert len(Scripted.batches) == batches
-    go(tmp_path / "b", sounds, systems=systems, metrics=("snri", "si_sdri"), fresh=True)
-    shown = ["system", "trial_id", "metric", "signature", "value", "status", "reason"]
-    stored, answered_again = rows_of(tmp_path / "a"), rows_of(tmp_path / "b")
-    pd.testing.assert_frame_equal(stored[shown], answered_again[shown], check_exact=True)
-
-
-def test_a_cut_estimate_is_asked_for_again(sounds: Path, tmp_path: Path) -> None:
-    go(tmp_path / "a", sounds, keep_estimates=True, metrics=("snr",))
-    Scripted.batches.clear()
-    wavs = sorted((tmp_path / "a").rglob("*.wav"))
-    wavs[0].write_bytes(wavs[0].read_bytes()[:20])
-    go(tmp_path / "a", sounds, keep_estimates=True, metrics=("snr", "si_sdr"))
-    assert Scripted.batches == [(wavs[0].stem,)]
-
-
-def test_estimates_are_kept_also_where_all_scores_are_known(sounds: Path, tmp_path: Path) -> None:
-    go(tmp_path / "a", sounds)
-    go(tmp_path / "b", sounds, keep_estimates=True)
-    assert len(list((tmp_path / "b").rglob("*.wav"))) == 12
-
-
-def test_two_folders_share_the_cache(sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    go(tmp_path / "a", sounds)
-    Scripted.batches.clear()
-    with monkeypatch.context() as patch:
-        patch.setattr(Dataset, "__getitem__", None)  # nothing is rendered
-        go(tmp_path / "b", sounds)
-    assert Scripted.batches == []
-    assert_same(tmp_path / "a", tmp_path / "b")
-    go(tmp_path / "b", sounds, fresh=True)
-    assert len(Scripted.batches) == 3
-
-
-def test_chunks_of_another_length_share_nothing(sounds: Path, tmp_path: Path) -> None:
-    for trials in (4, 5, 4):
-        options = RunOptions(out=tmp_path / "a", device="cpu", jobs=0, chunk_trials=trials)
-        run(config(sounds), options)
-        assert len(rows_of(tmp_path / "a")) == 12 * len(NAMES)
-    go(tmp_path / "b", sounds, fresh=True)
-    assert_same(tmp_path / "a", tmp_path / "b")
-
-
-def test_failed_scores_are_tried_again(sounds: Path, tmp_path: Path) -> None:
-    Scripted.broken = True
-    assert go(tmp_path / "a", sounds, measure_cost=True).failed_trials == 12
-    Scripted.broken = False
-    assert go(tmp_path / "b", sounds).failed_trials == 0
-    go(tmp_path / "c", sounds, fresh=True)
-    assert_same(tmp_path / "b", tmp_path / "c")
-
-
-def test_an_entry_of_other_trials_is_not_used(sounds: Path, tmp_path: Path) -> None:
-    go(tmp_path / "a", sounds)
-    for file in (tmp_path / "cache").rglob("*.json"):
-        file.write_text("[]")
-    go(tmp_path / "b", sounds)
-    assert_same(tmp_path / "a", tmp_path / "b")
 
 
 # ---------------------------------------------------------------- memory
