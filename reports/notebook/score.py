@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
@@ -93,16 +94,7 @@ def score(
     notes: list[str] = []
     with TemporaryDirectory(prefix="tsebench-") as place:
         temporary = Path(place)
-
-        def one_folder(role: Folder) -> Path:
-            mono = channels.of(role) is None
-            return folder_of_signals(roles[role], temporary / role, role, sample_rate_hz, mono=mono)
-
-        def by_role(role: Folder) -> Path | list[Path]:
-            if permutation is None:
-                return one_folder(role)
-            return folders_of_outputs(roles[role], temporary / role, role, sample_rate_hz)
-
+        given = _Given(roles, temporary, sample_rate_hz, channels)
         folder = temporary / "scores" if out is None else Path(out).expanduser()
         how = ScoreOptions(
             out=folder,
@@ -118,9 +110,9 @@ def score(
         )
         with python_words(str(temporary)):
             done = score_folders(
-                estimates=by_role("estimates"),
-                references=by_role("references"),
-                mixtures=one_folder("mixtures") if "mixtures" in roles else None,
+                estimates=given.folders("estimates", outputs=permutation is not None),
+                references=given.folders("references", outputs=permutation is not None),
+                mixtures=given.folder("mixtures") if "mixtures" in roles else None,
                 options=how,
             )
             table, lines = _variants(done, specs, claims, how) if variants or claims else (None, ())
@@ -136,6 +128,26 @@ def score(
             claims=lines,
             notes=tuple(notes),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What is given for each role, as folders; signals in memory are written below `temporary`."""
+
+    roles: Mapping[str, Any]
+    temporary: Path
+    sample_rate_hz: int | None
+    channels: Channels
+
+    def folder(self, role: Folder) -> Path:
+        mono = self.channels.of(role) is None
+        return folder_of_signals(self.roles[role], self.temporary / role, role, self.sample_rate_hz, mono=mono)
+
+    def folders(self, role: Folder, *, outputs: bool) -> Path | list[Path]:
+        """One folder, or, of the outputs of a separator, one for each or with a sub-folder for each."""
+        if not outputs:
+            return self.folder(role)
+        return folders_of_outputs(self.roles[role], self.temporary / role, role, self.sample_rate_hz)
 
 
 def _roles(one: Mapping[str, Any], many: Mapping[str, Any]) -> dict[str, Any]:
