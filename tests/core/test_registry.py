@@ -207,7 +207,7 @@ for registry in (METRICS, BUILDERS, CORPORA, SYSTEMS):
 
 
 def test_a_cell_that_runs_again_replaces_its_class() -> None:
-    registry: Registry[type] = Registry("thing", package="tsebench.systems", group="none", check=lambda _: "")
+    registry: Registry[type] = Registry("thing", package="tsebench.systems", group="none", check=lambda *_: "")
     for _ in range(2):
         cell: dict[str, Any] = {"__name__": "__main__", "register": registry.register}
         exec("@register('mine')\nclass Mine: pass", cell)
