@@ -18,7 +18,7 @@ from ...core.files import make_folder, write_atomic
 from ...core.text import shown, visible
 from ..leaderboard import wording as text
 from ..leaderboard.doubts import doubt
-from .charts.track_axes import frequency_ticks, time_ticks
+from .charts.axes import frequency_ticks, time_ticks
 from .glossary import condition
 
 _TEMPLATES = Path(__file__).with_name("templates")

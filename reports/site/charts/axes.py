@@ -1,16 +1,18 @@
-"""Geometry of the axes and bars of the HTML page; the template draws them."""
+"""Geometry of the axes and bars of the pages; the templates draw them."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ....bench.statistics.aggregate import Aggregate
 from ...leaderboard.board import Entry, Table
 
 _FAR = 5.0  # an oracle this many times beyond the next value is off the scale
 _STUB = 0.05  # of the axis
+_EDGE = 92.0  # percent: labels of later ticks end at their tick, so that they stay inside
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +81,33 @@ def ticks(low: float, high: float, *, about: int = 5) -> list[float]:
     step = next(m * power for m in (1.0, 2.0, 5.0, 10.0) if m * power >= raw * (1.0 - 1e-9))
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     return [i * step for i in range(first, last + 1)]
+
+
+class Tick(NamedTuple):
+    """A tick: its place in percent, its label, and "start", "end" or "" for the side where the label begins."""
+
+    place: float
+    label: str
+    side: str = ""
+
+
+def time_ticks(duration_s: float, *, about: int) -> list[Tick]:
+    """Round numbers of seconds along a track; the last one has the unit."""
+    if not duration_s > 0.0:
+        return []
+    values = ticks(0.0, duration_s, about=about)
+    places = [100.0 * value / duration_s for value in values]
+    sides = ["start" if place == 0.0 else "end" if place > _EDGE else "" for place in places]
+    labels = [f"{value:g}" for value in values]
+    labels[-1] += " s"
+    return [Tick(*each) for each in zip(places, labels, sides, strict=True)]
+
+
+def frequency_ticks(top_khz: float, *, about: int) -> list[Tick]:
+    """Round numbers of kHz from the bottom of a spectrogram to `top_khz`."""
+    if not top_khz > 0.0:
+        return []
+    return [Tick(100.0 * value / top_khz, f"{value:g}") for value in ticks(0.0, top_khz, about=about)]
 
 
 def _bar(entry: Entry, cell: Aggregate | None, low: float, scale: float) -> Bar:

@@ -20,8 +20,8 @@ from tsebench.core.errors import ConfigError, UnknownNameError
 from tsebench.reports.formats.registry import write_board
 from tsebench.reports.leaderboard.assemble import open_board
 from tsebench.reports.leaderboard.board import Leaderboard
+from tsebench.reports.site.charts.axes import frequency_ticks, time_ticks
 from tsebench.reports.site.charts.pareto import charts
-from tsebench.reports.site.charts.track_axes import frequency_ticks, time_ticks
 from tsebench.reports.site.choose_demo import DemoChoice, choose_demo
 from tsebench.reports.site.choose_trials import TrialOrder, choose
 from tsebench.reports.site.demo import write_demo
