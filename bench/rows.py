@@ -25,6 +25,11 @@ from ..datasets.types import ConditionKind, Tag
 from .outcome import CRASHED, Score, Status
 
 TAG_PREFIX = "tag_"
+NEAREST = "nearest"
+OUTPUT = "output"
+ANSWER_TAGS = (NEAREST, OUTPUT)
+"""Tags of answers, not of trials: the source that an estimate is nearest to, and a separator's output."""
+
 FILES = "files"
 """Name of the set of trials of scored folders."""
 

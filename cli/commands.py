@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TypeVar
+from types import MappingProxyType
+from typing import Any, ClassVar, TypeVar
+
+from typer.core import TyperCommand
 
 F = TypeVar("F", bound=Callable[..., None])
 
@@ -21,6 +24,7 @@ class Command:
         place: `tsebench --help` lists commands by increasing place.
         summary: its line in `tsebench --help`.
         examples: end of its own help.
+        groups: names of options by the heading under which its help lists them; the others come last.
     """
 
     function: Callable[..., None]
@@ -28,16 +32,43 @@ class Command:
     place: int
     summary: str
     examples: str | None
+    groups: Mapping[str, Sequence[str]]
+
+    @property
+    def kind(self) -> type[TyperCommand]:
+        """Class of the command for typer."""
+        return type("Grouped", (_Grouped,), {"groups": self.groups}) if self.groups else TyperCommand
+
+
+class _Grouped(TyperCommand):
+    """A command whose help lists options under headings."""
+
+    groups: ClassVar[Mapping[str, Sequence[str]]] = {}
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the sections of the help."""
+        lines = {str(each.name): each.get_help_record(ctx) for each in self.get_params(ctx)}
+        sections = {heading: [lines.pop(name) for name in names] for heading, names in self.groups.items()}
+        for heading, records in [*sections.items(), ("Other options", list(lines.values()))]:
+            with formatter.section(heading):
+                formatter.write_dl([record for record in records if record is not None])
 
 
 _COMMANDS: list[Command] = []
 
 
-def command(name: str, *, place: int, summary: str, examples: str | None = None) -> Callable[[F], F]:
+def command(
+    name: str,
+    *,
+    place: int,
+    summary: str,
+    examples: str | None = None,
+    groups: Mapping[str, Sequence[str]] = MappingProxyType({}),
+) -> Callable[[F], F]:
     """Decorator that makes a function with typer's annotations a command."""
 
     def add(function: F) -> F:
-        _COMMANDS.append(Command(function, name, place, summary, examples))
+        _COMMANDS.append(Command(function, name, place, summary, examples, groups))
         return function
 
     return add

@@ -47,7 +47,7 @@ def top(context: typer.Context, version: Version = False) -> None:
 
 
 for each in load_commands():
-    app.command(each.name, short_help=each.summary, epilog=each.examples)(each.function)
+    app.command(each.name, cls=each.kind, short_help=each.summary, epilog=each.examples)(each.function)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

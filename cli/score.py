@@ -16,12 +16,18 @@ from .output import FORMATS, console, report_run, say
 
 Estimates = Annotated[
     list[Path],
-    Option(metavar="DIR", help="Estimates: one file for each reference; with --permutation, once for each output."),
+    Option(
+        metavar="DIR",
+        help="Estimates of the system: one file for each reference. With --permutation one folder for each output: "
+        "give the option again.",
+    ),
 ]
 References = Annotated[
     list[Path],
     Option(
-        metavar="DIR", help="The targets; files pair by name without suffix. With --permutation, once for each target."
+        metavar="DIR",
+        help="The clean targets; files pair by path below the folder, without suffix. "
+        "With --permutation one folder for each target.",
     ),
 ]
 Out = Annotated[Path, Option(metavar="DIR", help="Run folder, for the rows and the report.")]
@@ -49,9 +55,9 @@ Permutation = Annotated[
     str | None,
     Option(
         metavar="NAME",
-        help="Several outputs for each mixture: si_sdr takes the assignment to its references with the best mean "
-        "SI-SDR (a separator's outputs have no order), none takes them in the order given. "
-        "One folder stands for its sub-folders.",
+        help="For several outputs of each mixture, such as s1 and s2 of a separator: si_sdr assigns them to the "
+        "references by the best mean SI-SDR, none takes them in the order given. A single folder stands for its "
+        "sub-folders.",
     ),
 ]
 Title = Annotated[str, Option(metavar="NAME", help="Name of the system in the report.")]
@@ -59,8 +65,8 @@ Channel = Annotated[
     str | None,
     Option(
         metavar="N|mean|FOLDER=N,...",
-        help="Channel (from 0, or the mean) of files with several; "
-        "for each folder as estimates=1,references=0,mixtures=mean.",
+        help="Channel of files with several: a number from 0, or mean; for each folder as "
+        "estimates=1,references=0,mixtures=mean.",
     ),
 ]
 Variants = Annotated[
@@ -91,7 +97,14 @@ A second system that is scored into the same --out joins the leaderboard.
 """
 
 
-@command("score", place=70, summary="Score folders of wav files; no config.", examples=EXAMPLES)
+GROUPS = {
+    "Files": ("estimates", "references", "mixtures", "transcripts", "channel", "permutation"),
+    "Metrics": ("metrics", "option", "variants", "claimed"),
+    "Result": ("out", "system", "tracking_uri"),
+}
+
+
+@command("score", place=70, summary="Score folders of wav files; no config.", examples=EXAMPLES, groups=GROUPS)
 def score(
     estimates: Estimates,
     references: References,

@@ -19,7 +19,7 @@ from ...datasets.seeding import digest
 from ...systems.protocol import Family, SystemCard
 from ..metrics.registry import MetricContext
 from ..metrics.shared.batches import spared_threads
-from ..rows import ScoreRow, write_shard
+from ..rows import OUTPUT, ScoreRow, write_shard
 from ..run.evaluation import CHUNK_TRIALS, Evaluation
 from ..run.new_record import new_record, system_record
 from ..run.record import DatasetRecord, RunRecord, SystemRecord, read_record, write_record
@@ -100,7 +100,7 @@ def score_folders(*, estimates: Paths, references: Paths, mixtures: Path | None,
     _check_title(options.system, mixtures)
     device = resolve_device(options.device)
     choices = options.metrics or (("sdri", "si_sdri", "snri") if mixtures else ("sdr", "si_sdr", "snr"))
-    plan = plan_metrics(choices, context=MetricContext(device=device))
+    plan = plan_metrics(choices, context=MetricContext(device=device), watch=True)
     check_needs([(plan, _offer(mixtures, options))], fixes=OF_FILES)
     with FilePool(options.jobs, notify=options.say) as pool, ExitStack() as stack:
         if plan.of_files:
@@ -168,7 +168,7 @@ def _told_apart(row: ScoreRow, files: PairedFiles) -> ScoreRow:
     if not files.permutation:
         return row
     output = files.outputs.get(row.trial_id)
-    tags = {**row.tags, "output": output} if output else row.tags
+    tags = {**row.tags, OUTPUT: output} if output else row.tags
     return replace(row, signature=row.signature + files.signature_end, tags=tags)
 
 

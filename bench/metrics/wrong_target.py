@@ -14,6 +14,8 @@ from .registry import METRICS
 TIE_DB = 1e-6
 """An interferer that is closer by at most this much counts as equally close: a copy of the target."""
 
+_CLEAR_DB = 1e-3  # far above what products may err by
+
 
 class WrongTarget:
     """`wrong_target_rate`: share of trials whose estimate is closer to an interferer (SI-SDR).
@@ -53,6 +55,9 @@ class WrongTarget:
         if interferers is None:
             return undefined("no_interferers")
         length = len(answer.estimate)
+        sure = _clearly_closer(answer.estimate, answer.reference, interferers[:, :length])
+        if sure is not None:
+            return Outcome(value=100.0 * sure, status="ok")
         others = interferers[:, :length].to(answer.estimate.device, torch.float64)
         others = torch.nn.functional.pad(others, (0, length - others.shape[-1]))
         others = others[others.amax(dim=-1) > others.amin(dim=-1)]
@@ -65,6 +70,29 @@ class WrongTarget:
         closeness = ratios.si_sdr_db(estimate=estimates, reference=references, zero_mean=True)
         wrong = bool((closeness[1:] > closeness[0] + TIE_DB).any())
         return Outcome(value=100.0 * wrong, status="ok")
+
+
+def _clearly_closer(estimate: torch.Tensor, reference: torch.Tensor, others: torch.Tensor) -> bool | None:
+    """Whether another source is closer, from products alone, a tenth of the work; None where that may be inexact.
+
+    The SI-SDR grows with the squared cosine c² of the centred signals: it is 10 log10(c² / (1 − c²)).
+    """
+    length = len(estimate)
+    if not len(others) or others.shape[-1] != length:
+        return None
+    signals = torch.cat([estimate[None], reference[None], others.to(estimate.device)]).double()
+    means, products = signals.mean(dim=-1), signals @ signals.T
+    energies = products.diagonal()
+    centred = products - length * means[:, None] * means
+    left = centred.diagonal()
+    if not bool((left > 1e-6 * energies).all()):  # silent, or hardly more than an offset
+        return None
+    cosines = centred[0, 1:].square() / (left[0] * left[1:])
+    if not bool((cosines < 1.0 - 1e-6).all()) or not bool((cosines > 1e-12).all()):
+        return None
+    closeness_db = 10.0 * torch.log10(cosines / (1.0 - cosines))
+    ahead_db = float(closeness_db[1:].max() - closeness_db[0])
+    return ahead_db > 0.0 if abs(ahead_db) > _CLEAR_DB else None
 
 
 METRICS.register("wrong_target_rate")(WrongTarget)

@@ -164,12 +164,13 @@ class Evaluation:
     def run(
         self, source: AnswerSource, wanted: Iterable[int], *, metrics: Sequence[Metric] | None = None
     ) -> Iterator[ChunkScores]:
-        """Scores of the wanted chunks, in order, by base metrics (None: those of the plan).
+        """Scores of the wanted chunks, in order, by base metrics (None: those of the plan, and those it watches).
 
         Raises:
             AudioError: a recording of the set is missing or damaged; the chunks before it are given first.
         """
-        task = self._task(source, self.plan.metrics if metrics is None else tuple(metrics))
+        every = (*self.plan.metrics, *self.plan.watched)
+        task = self._task(source, every if metrics is None else tuple(metrics))
         waiting: deque[_Chunk] = deque()
         loads = ahead(lambda number: self._load(number, task), list(wanted))
         try:

@@ -49,7 +49,7 @@ def _opened(run: PlannedRun) -> Iterator[OpenSet]:
             raise ConfigError(f"{run.config.name}: two datasets are called {dataset.card.name!r}; rename one")
         seen.add(dataset.card.name)
         if (grammar := dataset.grammar()) is not None:  # known only once the set is open
-            plan = plan_metrics(planned.metrics, context=MetricContext(device=run.device, grammar=grammar))
+            plan = plan_metrics(planned.metrics, context=MetricContext(device=run.device, grammar=grammar), watch=True)
         titles = planned.spec.systems or tuple(run.systems)
         skipped = _unfit(dataset, {title: run.systems[title].card for title in titles})
         fit = tuple(title for title in titles if title not in skipped)

@@ -163,7 +163,7 @@ def plan_sets(config: RunConfig, *, device: str = "cpu", given: Given | None = N
     objects = given.datasets if given else {}
     for spec in config.datasets:
         metrics = spec.metrics or config.metrics
-        plan = plan_metrics(metrics, context=MetricContext(device=device))
+        plan = plan_metrics(metrics, context=MetricContext(device=device), watch=True)
         if (found := objects.get(spec.dataset)) is not None:
             opened, recipe = (found, None) if isinstance(found, Dataset) else (None, found)
             yield PlannedSet(spec=spec, metrics=metrics, plan=plan, recipe=recipe, opened=opened)

@@ -13,6 +13,7 @@ from ..outcome import SCORE_FIELDS, Score
 from ..rows import ScoreRow
 from ..scoring.scorer import improvements, reference_values
 from .evaluation import AnswerSource, ChunkScores, Evaluation
+from .nearest_source import nearest_tag
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,8 +90,9 @@ class SetScores:
     def _rows_of(self, title: str, trial: Trial, scores: Sequence[Score]) -> Iterator[ScoreRow]:
         judged = reference_values(self._plan, system=scores, reference=self._reference.get(trial.id, []))
         gained = improvements(self._plan, system=scores, mixture=self._mixture.get(trial.id, []))
-        tags = self._tags_of(trial)
-        for score in [*scores, *judged, *gained]:
+        tags = {**self._tags_of(trial), **nearest_tag(scores)}
+        unnamed = {metric.info.name for metric in self._plan.watched}
+        for score in [*(score for score in scores if score.metric not in unnamed), *judged, *gained]:
             yield ScoreRow(
                 **{name: getattr(score, name) for name in SCORE_FIELDS},
                 run_id=self._run_id,

@@ -15,6 +15,9 @@ from ..metrics.protocol import FileMetric, Metric, MetricInfo
 from ..metrics.registry import METRICS, MetricContext, known_infos, load_metric
 from .metric_code import metric_code
 
+WATCHED = "wrong_target_rate"
+"""Metric that every run and score computes, for a remark where many estimates are of another source."""
+
 
 class MetricSpec(StrictModel):
     """One metric of a run; a bare name in the YAML means its defaults.
@@ -48,6 +51,7 @@ class MetricPlan:
         metrics: base metrics, named by the user or implied by an improvement.
         improvements: the improvements that the user named.
         reference_values: values of the references, for metrics that show them.
+        watched: base metrics that are not named, whose values become tags of rows instead of rows.
         codes: digest by base metric of its code and options, in addition to its signature.
         infos: what reports need to know of all of them; a base metric comes before its parts, the value of its
             reference and its improvement.
@@ -57,6 +61,7 @@ class MetricPlan:
     improvements: tuple[DerivedMetric, ...]
     reference_values: tuple[DerivedMetric, ...]
     infos: tuple[MetricInfo, ...]
+    watched: tuple[Metric, ...] = ()
     codes: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -75,7 +80,7 @@ class MetricPlan:
 
     def restricted(self, metrics: Sequence[Metric]) -> MetricPlan:
         """A plan of these base metrics alone."""
-        return replace(self, metrics=tuple(metrics), improvements=(), reference_values=())
+        return replace(self, metrics=tuple(metrics), improvements=(), reference_values=(), watched=())
 
     def info(self, name: str) -> MetricInfo:
         """Unit, direction and scope of a metric or an improvement of this plan.
@@ -89,8 +94,13 @@ class MetricPlan:
         return known[name]
 
 
-def plan_metrics(choices: Sequence[str | MetricSpec], *, context: MetricContext | None = None) -> MetricPlan:
+def plan_metrics(
+    choices: Sequence[str | MetricSpec], *, context: MetricContext | None = None, watch: bool = False
+) -> MetricPlan:
     """Resolve metrics and improvements; `si_sdri` implies `si_sdr`.
+
+    Args:
+        watch: compute `WATCHED`, too.
 
     Raises:
         UnknownNameError: neither a metric nor an improvement; the message lists all that are known.
@@ -128,12 +138,17 @@ def plan_metrics(choices: Sequence[str | MetricSpec], *, context: MetricContext 
         for info in metric.info.family()
         if info.name != metric.info.improvement or info.name in improvements
     ]
+    watched = {WATCHED: load_metric(WATCHED)} if watch and WATCHED not in metrics else {}
     return MetricPlan(
         metrics=tuple(metrics.values()),
         improvements=tuple(improvements.values()),
         reference_values=tuple(values),
         infos=tuple(infos),
-        codes={name: metric_code(METRICS.get(name), metric, settings[name]) for name, metric in metrics.items()},
+        watched=tuple(watched.values()),
+        codes={
+            name: metric_code(METRICS.get(name), metric, settings.get(name, {}))
+            for name, metric in (metrics | watched).items()
+        },
     )
 
 

@@ -24,6 +24,7 @@ from .metric_facts import metric_facts, ranking_metrics, table_order
 from .ranking import contenders, ranked, why_unranked
 from .run_remarks import name_remarks, other_weights, run_remarks
 from .training_overlap import contamination_issues, find_overlaps, with_warnings
+from .wrong_sources import wrong_source_remarks
 
 
 def open_board(run_dirs: Sequence[Path], *, rank_by: RankBy = "") -> Leaderboard:
@@ -117,7 +118,12 @@ def leaderboard(
         tables=tuple(sorted(tables, key=lambda t: (t.dataset, condition_key(t.condition)))),
         issues=(*contamination_issues(overlaps), *find_issues(labelled, counts, runs)),
         runs=tuple(runs),
-        remarks=(*doubts(tables), *run_remarks(rows, runs), *name_remarks(merged, apart)),
+        remarks=(
+            *doubts(tables),
+            *wrong_source_remarks(merged, runs),
+            *run_remarks(rows, runs),
+            *name_remarks(merged, apart),
+        ),
         rows=labelled,
         **bootstrap,
     )

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from ...bench.rows import TAG_PREFIX
+from ...bench.rows import ANSWER_TAGS, TAG_PREFIX
 from ..leaderboard.board import Entry, Leaderboard, Table
 from ..trial_audio import RunAudio, TrialRecipe
 from .transcripts import OF_ESTIMATES, OF_REFERENCES, Transcript, transcript_of
+
+_OF_ANSWERS = {TAG_PREFIX + name for name in ANSWER_TAGS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +120,7 @@ def _facts(
         tags={
             str(name).removeprefix(TAG_PREFIX).replace("_", " "): str(value)
             for name, value in first.items()
-            if str(name).startswith(TAG_PREFIX) and isinstance(value, str)
+            if str(name).startswith(TAG_PREFIX) and isinstance(value, str) and name not in _OF_ANSWERS
         },
         results=tuple(_result(entry, table, rows, reference) for entry in table.entries),
         recipe=recipe,

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ...bench.rows import TAG_PREFIX
+from ...bench.rows import ANSWER_TAGS, TAG_PREFIX
 from ...bench.statistics.aggregate import Aggregate, condition_key
 from ...bench.statistics.aggregate_slices import aggregate_parts
 from .dimensions import DIMENSIONS, Dimension, Slice
@@ -41,7 +41,7 @@ class SliceCell:
 
 
 def known_dimensions(rows: pd.DataFrame) -> tuple[Dimension, ...]:
-    """A dimension for every tag of the rows, whether it cuts them or not."""
+    """A dimension for every tag of trials, whether it cuts the rows or not."""
     names = [str(n).removeprefix(TAG_PREFIX) for n in rows.columns if str(n).startswith(TAG_PREFIX)]
     described = {tag for dimension in DIMENSIONS for tag in dimension.tags}
     taken = {dimension.name for dimension in DIMENSIONS}
@@ -49,7 +49,7 @@ def known_dimensions(rows: pd.DataFrame) -> tuple[Dimension, ...]:
         # A tag may have the name of a dimension that is made of another tag.
         Dimension(name=f"tag_{tag}" if tag in taken else tag, title=tag.replace("_", " "), tags=(tag,))
         for tag in names
-        if tag not in described
+        if tag not in described and tag not in ANSWER_TAGS
     )
     return (*(d for d in DIMENSIONS if any(tag in names for tag in d.tags)), *others)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import mir_eval
@@ -286,3 +287,44 @@ def test_the_command(root: Path, capsys: pytest.CaptureFixture[str], monkeypatch
     said = " ".join(capsys.readouterr().out.split())
     assert stop.value.code == 0
     assert "in 2 of 4 mixtures in another order than the given one" in said
+
+
+# The wrong source ---------------------------------------------------------------------------------
+
+
+def wrong_source(root: Path, out: str = "scored") -> list[str]:
+    return [remark for remark in open_board([root / out]).remarks if remark.startswith("wrong source")]
+
+
+def test_a_remark_where_the_order_is_not_that_of_the_references(root: Path) -> None:
+    """Half of the outputs are of the other talker; the mixture is no alarm, and neither are assigned outputs."""
+    score(root, "none")
+    rows = read_rows(root / "scored")
+    assert set(rows["metric"]) == {"si_sdr", "si_sdri"}  # what is computed for the remark is no metric of the run
+    own = rows[(rows["system"] == "estimates") & (rows["metric"] == "si_sdr")]
+    assert dict(own["tag_nearest"].eq("other")) == dict(own["mixture_id"].isin(SWAPPED))
+    (line,) = wrong_source(root)
+    assert line.startswith("wrong source in 4 of 8 trials (50%) of estimates on files")
+    assert "--permutation si_sdr" in line
+    score(root, out="assigned")
+    assert wrong_source(root, "assigned") == []
+
+
+def test_the_rest_of_the_mixture_is_the_other_source_of_plain_folders(root: Path) -> None:
+    options = ScoreOptions(out=root / "plain", metrics=("snr",), jobs=0, cache=root / "cache", device="cpu")
+    folders = {"estimates": root / "out" / "s1", "references": root / "ref" / "s1"}
+    score_folders(**folders, mixtures=None, options=options)
+    assert wrong_source(root, "plain") == []  # no other source is known
+    score_folders(**folders, mixtures=root / "mix", options=replace(options, out=root / "mixed"))
+    (line,) = wrong_source(root, "mixed")
+    assert line.startswith("wrong source in 2 of 4 trials (50%)")
+
+
+def test_the_metric_that_is_named_has_its_rows(root: Path) -> None:
+    options = ScoreOptions(
+        out=root / "named", metrics=("snr", "wrong_target_rate"), jobs=0, cache=root / "cache", permutation="none"
+    )
+    score_folders(estimates=root / "out", references=root / "ref", mixtures=None, options=options)
+    rows = read_rows(root / "named").query("metric == 'wrong_target_rate'")
+    assert rows["value"].eq(100.0).tolist() == rows["tag_nearest"].eq("other").tolist()
+    assert rows["value"].mean() == 50.0
