@@ -7,11 +7,16 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 from helpers.browser import chromium, console, needs_chromium, served
 from helpers.paths import ROOT
 
+from tsebench.cli.main import app
+
+GROUP: Any = typer.main.get_command(app)
 pytestmark = [pytest.mark.long, pytest.mark.slow]
 
 _ELSEWHERE = re.compile(r'<(?:script|img|link rel="stylesheet")[^>]* (?:src|href)="?(?:https?:)?//')
@@ -41,9 +46,9 @@ def test_pages_load_nothing_from_elsewhere(site: Path) -> None:
 
 
 def test_generated_pages(site: Path) -> None:
-    text = (site / "commands" / "run.html").read_text(encoding="utf-8")
-    assert "--tracking-uri" in text
-    assert "mlflow.db next to the run folder" in text
+    for name, command in GROUP.commands.items():
+        text = (site / "commands" / f"{name}.html").read_text(encoding="utf-8")
+        assert not [option for parameter in command.params for option in parameter.opts if option not in text], name
     assert "tsebench.evaluate" in (site / "python.html").read_text(encoding="utf-8")
     assert 'id="sound_mix"' in (site / "keys" / "builder.html").read_text(encoding="utf-8")
 
