@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from typer import Argument, Option
@@ -10,6 +11,9 @@ from typer import Argument, Option
 from . import options
 from .commands import command
 from .output import console, say
+
+if TYPE_CHECKING:
+    from ..doctor.system_checks import CheckResult
 
 System = Annotated[
     str | None, Argument(metavar="SYSTEM", help="Registered name, or `metrics`; without one, this machine is checked.")
@@ -53,8 +57,21 @@ def doctor(
         limit_s = TIME_LIMIT_S if time_limit_s is None else time_limit_s
         results = check_one(system, option or [], device, isolation=isolation, time_limit_s=limit_s)
     else:
-        results = check_machine(device)
+        results = [*check_machine(device), *_plug_ins()]
     for result in results:
         say(f"{'ok' if result.passed else 'PROBLEM':<8} {result.name}: {result.detail}")
     if not all(result.passed for result in results):
         raise typer.Exit(2)
+
+
+def _plug_ins() -> Iterator[CheckResult]:
+    """A problem for each plug-in that cannot be used; else the packages that add to tsebench."""
+    from ..core.plug_ins import installed_groups, package_of
+    from ..doctor.system_checks import CheckResult
+    from .list import problems_of_plug_ins
+
+    problems = list(problems_of_plug_ins())
+    packages = sorted({package_of(point) for points in installed_groups().values() for point in points})
+    if not problems:
+        yield CheckResult("plug-ins", True, ", ".join(packages) or "none")
+    yield from (CheckResult("plug-in", False, problem) for problem in problems)

@@ -35,15 +35,12 @@ def list_names(what: Kind) -> None:
         raise UnknownNameError("kind of listing", what, listings)
     for name, text in listings[what]():
         console.print(f"{name:<18} {text}", highlight=False, markup=False, soft_wrap=True)
-    chosen = _registries().values() if what == "plugins" else filter(None, [_registries().get(what)])
-    for problem in dict.fromkeys(str(error) for registry in chosen for error in registry.problems().values()):
+    for problem in problems_of_plug_ins(None if what == "plugins" else what):
         print_warning(problem)
-    if what == "plugins":
-        _warn_of_groups()
 
 
 def _listings() -> Mapping[str, Callable[[], Lines]]:
-    registries = _registries()
+    registries = registries_of_plug_ins()
     documented = ("systems", "builders", "corpora", "reports", "figures", "recognisers")
     return {
         "datasets": _datasets,
@@ -53,7 +50,7 @@ def _listings() -> Mapping[str, Callable[[], Lines]]:
     }
 
 
-def _registries() -> Mapping[str, Registry[Any]]:
+def registries_of_plug_ins() -> Mapping[str, Registry[Any]]:
     """Registries that other packages can add to."""
     from ..bench.asr.protocol import RECOGNISERS
     from ..bench.metrics.registry import METRICS
@@ -88,7 +85,7 @@ def _plug_ins() -> Lines:
     from ..core.plug_ins import installed_groups, package_of
 
     groups = installed_groups()
-    for registry in _registries().values():
+    for registry in registries_of_plug_ins().values():
         broken = registry.problems()
         for point in groups.get(registry.group, []):
             version = f" {point.dist.version}" if point.dist else ""
@@ -96,11 +93,18 @@ def _plug_ins() -> Lines:
             yield point.name, f"{registry.kind} of {package_of(point)}{version}: {state}"
 
 
-def _warn_of_groups() -> None:
-    """Name entry-point groups that no registry reads."""
+def problems_of_plug_ins(what: str | None = None) -> Iterator[str]:
+    """Lines on plug-ins that cannot be used: of one listing, or of all, with entry-point groups that nothing reads."""
+    registries = registries_of_plug_ins()
+    chosen = registries.values() if what is None else filter(None, [registries.get(what)])
+    yield from dict.fromkeys(str(error) for registry in chosen for error in registry.problems().values())
+    if what is None:
+        yield from _unread_groups(registries)
+
+
+def _unread_groups(registries: Mapping[str, Registry[Any]]) -> Iterator[str]:
     from ..core.plug_ins import installed_groups, package_of
 
-    registries = _registries()
     known = {registry.group for registry in registries.values()}
     for group, points in installed_groups().items():
         if group not in known:
@@ -108,7 +112,7 @@ def _warn_of_groups() -> None:
             meant = registries.get(group.rpartition(".")[2])
             fix = f"; write {meant.group!r}" if meant else suggest(group, known)
             problem = f"package {packages!r}: nothing reads the entry-point group {group!r}{fix}"
-            print_warning(f"{problem}, in the package's pyproject.toml, and install it again")
+            yield f"{problem}, in the package's pyproject.toml, and install it again"
 
 
 def _documented(registry: Registry[T]) -> Lines:

@@ -11,7 +11,7 @@ from helpers.plug_ins import installed
 from helpers.runs import make_run, rows_of
 
 from tsebench.bench.scoring.plan import plan_metrics
-from tsebench.cli.list import _registries
+from tsebench.cli.list import registries_of_plug_ins
 from tsebench.cli.main import main
 from tsebench.core.errors import ConfigError, OutputError
 from tsebench.reports.formats.registry import write_board
@@ -128,7 +128,7 @@ def _acme(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     site = tmp_path_factory.mktemp("site")
     (site / "acme_tse.py").write_text(MODULE)
     groups: dict[str, dict[str, str]] = {}
-    for kind, registry in _registries().items():
+    for kind, registry in registries_of_plug_ins().items():
         names = [*(name for each, name, _ in WRONG if each == kind), *filter(None, [SOUND.get(kind)])]
         groups[registry.group] = {f"acme_{name}": f"acme_tse:{name}" for name in names}
     groups["tsebench.systems"] |= {"mixture": "acme_tse:Good", "acme_no_card": "acme_tse:no_card"}
@@ -144,7 +144,7 @@ acme = pytest.mark.usefixtures("_acme")
 @acme
 @pytest.mark.parametrize(("kind", "name", "problem"), WRONG)
 def test_a_wrong_entry_is_one_line(kind: str, name: str, problem: str) -> None:
-    registry = _registries()[kind]
+    registry = registries_of_plug_ins()[kind]
     with pytest.raises(ConfigError) as caught:
         registry.get(f"acme_{name}")
     line = str(caught.value)
@@ -172,6 +172,18 @@ def test_a_group_that_nothing_reads_is_named(capsys: pytest.CaptureFixture[str])
     out, errors = capsys.readouterr()
     assert re.search(r"^acme_Good +system of acme-tse 1\.0: acme_tse:Good$", out, re.MULTILINE)
     assert "nothing reads the entry-point group 'tsebench.builders'; write 'tsebench.datasets'" in errors
+
+
+@acme
+def test_the_doctor_names_them(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("tsebench.doctor.machine.check_machine", lambda _: [])
+    with pytest.raises(SystemExit) as end:
+        main(["doctor"])
+    assert end.value.code == 2
+    lines = capsys.readouterr().out.splitlines()
+    assert all(line.startswith("PROBLEM  plug-in: ") for line in lines)
+    assert sum("of package 'acme-tse' cannot be used: " in line for line in lines) == len(lines) - 1
+    assert "nothing reads the entry-point group 'tsebench.builders'" in lines[-1]
 
 
 @acme

@@ -14,7 +14,7 @@ from helpers.paths import ROOT
 from helpers.plug_ins import installed
 
 from tsebench import read_rows
-from tsebench.cli.list import _registries
+from tsebench.cli.list import registries_of_plug_ins
 from tsebench.cli.main import main
 
 PAGE = ROOT / "docs" / "plugins.md"
@@ -69,7 +69,7 @@ def test_the_page_shows_no_other_files() -> None:
 
 
 def test_the_page_and_the_package_have_every_group() -> None:
-    groups = {registry.group for registry in _registries().values()} - INNER
+    groups = {registry.group for registry in registries_of_plug_ins().values()} - INNER
     assert {group for group in groups if f"`{group}`" in TEXT} == groups
     assert set(POINTS) | {"tsebench.recognisers"} == groups
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tsebench.cli.list import _registries
+from tsebench.cli.list import registries_of_plug_ins
 
 
 @contextmanager
@@ -24,7 +24,7 @@ def installed(folder: Path, package: str, groups: Mapping[str, Mapping[str, str]
         for line in (f"[{group}]", *(f"{name} = {value}" for name, value in points.items()))
     ]
     (metadata / "entry_points.txt").write_text("\n".join(lines) + "\n")
-    registries = _registries().values()
+    registries = registries_of_plug_ins().values()
     for registry in registries:  # a module is imported once, and registers once
         registry._scan_built_in()
     before = set(sys.modules)
