@@ -26,7 +26,7 @@ TrackingHere = Annotated[
     Option(
         "--tracking-uri",
         metavar="URI",
-        help="MLflow server or store that the work is logged to, or none.  [default: mlflow.db next to the folder]",
+        help="MLflow server or store that the work is logged to, or none.  [default: mlflow.db next to the run folder]",
     ),
 ]
 Settings = Annotated[

@@ -127,8 +127,9 @@ def track_or_say(run_dir: Path, *, uri: str, say: Notify, ended_ms: int | None =
     try:
         page = track(run_dir, uri=uri, ended_ms=ended_ms)
     except ConfigError as error:
-        say(f"tracking: {error}")
-        say(f"tracking: the results are complete; `tsebench report {run_dir} --out DIR --tracking-uri URI` tracks them")
+        problem = str(error).partition("; check")[0]
+        later = f"`tsebench report {run_dir} --out DIR --tracking-uri URI` tracks them"
+        say(f"not tracked, {problem}; the results are complete, {later}")
         return False
     say(f"tracked in MLflow: {page}")
     return True

@@ -26,7 +26,12 @@ T = TypeVar("T")
 SQLITE = "sqlite:///"
 # MLflow's own patience with a server that does not answer is several minutes.
 _IMPATIENT = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
-_QUIET = {"MLFLOW_ENABLE_ASYNC_LOGGING": "false", "GIT_PYTHON_REFRESH": "quiet"}
+_QUIET = {
+    "MLFLOW_ENABLE_ASYNC_LOGGING": "false",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "GIT_PYTHON_REFRESH": "quiet",
+}
 _LOCK_TRIES, _LOCK_PAUSE_S = 8, 0.25
 _LONGEST_WAIT_S = 300.0  # for other processes that make the tables of a store
 
@@ -94,7 +99,7 @@ def store_errors() -> tuple[type[Exception], ...]:
 def unusable(uri: str, error: Exception) -> ConfigError:
     """The line for a store that cannot be used."""
     return ConfigError(
-        f"MLflow at {shown(uri)!r} cannot be used: {first_line(error)}; "
+        f"MLflow at {shown(uri)!r} cannot be used: {first_line(error)[:240]}; "
         "check --tracking-uri, or turn tracking off with --tracking-uri none"
     )
 
@@ -118,8 +123,8 @@ def patiently(call: Callable[[], T]) -> T:
 
 @contextmanager
 def impatient() -> Iterator[None]:
-    """MLflow gives up a request to a server after 10 s and one more try."""
-    with environment(_IMPATIENT):
+    """MLflow gives up a request to a server after 10 s and one more try, and prints nothing."""
+    with environment(_QUIET | _IMPATIENT):
         yield
 
 

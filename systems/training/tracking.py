@@ -131,8 +131,10 @@ class TrainingTracker:
                 client.set_terminated(self._run_id, status="FINISHED", end_time=self._ended_ms)
                 page = page_of(client, self._run_id, self._uri)
         except ConfigError as error:
-            self._say(f"tracking: {error}")
-            self._say("tracking: the checkpoint is complete; the same `tsebench train` once more tracks it")
+            problem = str(error).partition("; check")[0]
+            self._say(
+                f"not tracked, {problem}; the checkpoint is complete: the same `tsebench train` once more tracks it"
+            )
             self._session.end("FINISHED")
         else:
             self._say(f"tracked in MLflow: {page}")
