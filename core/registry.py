@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import sys
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 from typing import Any, Generic, TypeVar
@@ -108,9 +108,7 @@ class Registry(Generic[T]):
             self._scan()
         if name in self._entries:
             return self._entries[name]
-        if name in self._problems:
-            raise self._problems[name]
-        raise UnknownNameError(self.kind, name, self._entries, broken=self._problems)
+        raise self.unknown(name, self._entries)
 
     def registered(self, name: str) -> T | None:
         """The entry called `name` if it is registered already; imports nothing."""
@@ -140,6 +138,10 @@ class Registry(Generic[T]):
         """Plug-ins that cannot be used by name, each with its error; imports all."""
         self._scan()
         return dict(sorted(self._problems.items()))
+
+    def unknown(self, name: str, known: Iterable[str]) -> ConfigError:
+        """Error for a name that is none of `known`: that of a plug-in of this name, or UnknownNameError."""
+        return self._problems.get(name) or UnknownNameError(self.kind, name, known, broken=self._problems)
 
     def package_of(self, name: str) -> str:
         """Package that added the entry called `name`; "" for a built-in one and for one of the running program."""

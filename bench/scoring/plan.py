@@ -112,10 +112,7 @@ def plan_metrics(
     improvements: dict[str, DerivedMetric] = {}
     for choice in (MetricSpec(name=c) if isinstance(c, str) else c for c in choices):
         if choice.name not in METRICS and choice.name not in base_of:
-            problems = METRICS.problems()
-            if choice.name in problems:
-                raise problems[choice.name]
-            raise UnknownNameError("metric", choice.name, [*METRICS, *base_of], broken=problems)
+            raise METRICS.unknown(choice.name, [*METRICS, *base_of])
         name = base_of.get(choice.name, choice.name)
         if name not in metrics:
             metrics[name] = load_metric(name, choice.options, context=context)

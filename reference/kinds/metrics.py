@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from ...bench.metrics.protocol import MetricInfo, Need
 from ...bench.metrics.registry import METRICS, known_infos
-from ...core.errors import UnknownNameError
 from ..topic import Kind, Topic, topic_of
 
 _SCOPES = {
@@ -33,7 +32,7 @@ def _metric(name: str) -> Topic:
     """The topic of a metric, or of the one that a derived name (`si_sdri`, `wer_deletions`) belongs to."""
     bases = {info.name: known.name for known in known_infos() for info in known.family()}
     if name not in METRICS.names() and name not in bases:
-        raise UnknownNameError("metric", name, bases)
+        raise METRICS.unknown(name, bases)
     base = bases.get(name, name)
     place = f"`options` of a metric of a run config, `{{name: {base}, options: {{KEY: VALUE}}}}`"
     return topic_of(f"metric {base}", METRICS.get(base), place=place, given=_GIVEN, facts=[*_facts(base, name)])

@@ -175,6 +175,17 @@ def test_a_group_that_nothing_reads_is_named(capsys: pytest.CaptureFixture[str])
 
 
 @acme
+@pytest.mark.parametrize("topic", ["metric acme_NoInfo", "system acme_NoExtract", "builder acme_NeedsMore"])
+def test_explain_names_the_fix(topic: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["explain", *topic.split()])
+    assert end.value.code == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "of package 'acme-tse' cannot be used: " in error
+
+
+@acme
 def test_the_doctor_names_them(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr("tsebench.doctor.machine.check_machine", lambda _: [])
     with pytest.raises(SystemExit) as end:
