@@ -41,12 +41,18 @@ def print_costs(board: Leaderboard) -> PrintedTable | None:
     notes, rows = Notes(), []
     for line in cost_lines(board):
         named = Cell(text=line.cells[0], marks=tuple(map(notes.mark, line.notes)))
-        rows.append(Row(cells=(named, *(Cell(text=text) for text in line.cells[1:]))))
+        rows.append(Row(cells=(named, *map(_with_spread, line.cells[1:]))))
     heads = (Head(text=HEADINGS[0], align="l"), *(Head(text=text) for text in HEADINGS[1:]))
     if not rows:
         return None
     explained = (Note(text=EXPLANATION), *notes.notes())
     return PrintedTable(name="cost", caption="Cost of the systems", heads=heads, rows=tuple(rows), notes=explained)
+
+
+def _with_spread(text: str) -> Cell:
+    """A value, with its spread below it: "0.0241 [0.0237, 0.031]" has two lines."""
+    value, bracket, spread = text.partition(" [")
+    return Cell(text=value, detail=f"[{spread}" if bracket else "")
 
 
 @dataclass(slots=True)

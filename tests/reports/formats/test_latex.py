@@ -30,7 +30,9 @@ RUN = RunFacts(
     systems={
         "mixture": SystemFacts(family="baseline"),
         "oracle": SystemFacts(privileged=True, family="oracle"),
-        "twin_a": SystemFacts(cost=CostFacts(params=760_000, rtf=0.02, notes=("on 1 thread",))),
+        "twin_a": SystemFacts(
+            cost=CostFacts(params=760_000, rtf=0.02, rtf_low=0.01, rtf_high=0.04, notes=("on 1 thread",))
+        ),
     },
 )
 
@@ -154,6 +156,7 @@ def test_costs(tmp_path: Path) -> None:
     table = print_costs(board(tmp_path))
     assert table is not None
     assert [cell.text for cell in table.rows[0].cells][:2] == ["twin_a", "760 k"]
+    assert (table.rows[0].cells[4].text, table.rows[0].cells[4].detail) == ("0.02", "[0.01, 0.04]")
     assert table.notes[0].text.endswith("Peak memory holds weights and tensors.")
     assert table.notes[1].text == "on 1 thread"
     assert print_costs(Leaderboard(tables=(), issues=())) is None
