@@ -16,6 +16,7 @@ EXAMPLES = """
 \b
 Examples:
   tsebench explain run                    keys of a run config
+  tsebench explain run time_limit_s       one of them
   tsebench explain builder sound_mix      parameters of a builder
   tsebench explain train soundbeam        keys of a network
   tsebench explain metric wer             value and settings of a metric
@@ -24,12 +25,13 @@ Examples:
 """
 
 KindName = Annotated[str | None, Argument(metavar="[KIND]", help="run, dataset, builder, corpus, train, system, ...")]
-Name = Annotated[str | None, Argument(metavar="[NAME]", help="Name as in `tsebench list`.")]
+Name = Annotated[str | None, Argument(metavar="[NAME]", help="Name as in `tsebench list`, or a key of a config.")]
+Key = Annotated[str | None, Argument(metavar="[KEY]", help="One key of it.")]
 Schema = Annotated[bool, Option("--schema", help="Print the JSON schema of run, dataset or train configs instead.")]
 
 
 @command("explain", place=11, summary="Explain every key of configs, and metrics and systems.", examples=EXAMPLES)
-def explain(kind: KindName = None, name: Name = None, schema: Schema = False) -> None:
+def explain(kind: KindName = None, name: Name = None, key: Key = None, schema: Schema = False) -> None:
     """Explain keys: type, unit, default, meaning, and what they are relative to."""
     from ..reference.explain import KINDS, kind_of
     from ..reference.explain import explain as topic
@@ -48,7 +50,7 @@ def explain(kind: KindName = None, name: Name = None, schema: Schema = False) ->
     if name is None and chosen.general is None:
         print_pairs([(each, chosen.named(each).summary) for each in chosen.names()] if chosen.named else [], console)
         return
-    print_topic(topic(kind, name), console)
+    print_topic(topic(kind, name, key), console)
     if name is None and chosen.named is not None:
         say(f"\nNames that `tsebench explain {chosen.name} NAME` takes: {', '.join(chosen.names())}")
 

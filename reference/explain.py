@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from importlib import import_module
 
 from ..core.errors import ConfigError, UnknownNameError
@@ -32,18 +34,30 @@ def kind_of(name: str) -> Kind:
     return kind
 
 
-def explain(kind: str, name: str | None = None) -> Topic:
-    """The topic of a kind and name.
+def explain(kind: str, name: str | None = None, key: str | None = None) -> Topic:
+    """The topic of a kind and name, or what it says of one key; `explain("run", key)` finds a key of the config.
 
     Raises:
         UnknownNameError: there is none; the message suggests the nearest.
-        ConfigError: the kind needs a name, or takes none.
+        ConfigError: the kind needs a name.
     """
     chosen = kind_of(kind)
-    if name is None and chosen.general is not None:
-        return chosen.general()
-    if name is not None and chosen.named is not None:
-        return chosen.named(name)
-    if name is None:
-        raise ConfigError(f"name a {chosen.name}: {', '.join(chosen.names())}")
-    raise ConfigError(f"`tsebench explain {chosen.name}` takes no name, not {name!r}; leave it out")
+    names = chosen.names()
+    if chosen.general is not None and (name is None or name not in names):
+        topic, key, others = chosen.general(), key or name, names
+    elif name is None or chosen.named is None:
+        raise ConfigError(f"name a {chosen.name}: {', '.join(names)}")
+    else:
+        topic, others = chosen.named(name), []
+    return topic if key is None else _narrowed(topic, key, others)
+
+
+def _narrowed(topic: Topic, key: str, others: Sequence[str]) -> Topic:
+    """What a topic says of a key, which may have its section before it ("systems.cache")."""
+    place, _, name = key.rpartition(".")
+    tables = [table for table in topic.tables if not place or place in table.places]
+    found = [replace(table, keys=tuple(each for each in table.keys if each.name == name)) for table in tables]
+    if not any(table.keys for table in found):
+        known = {each.name for table in topic.tables for each in table.keys}
+        raise UnknownNameError(f"key of {topic.title}", key, {*known, *others})
+    return replace(topic, summary="", paragraphs=(), facts=(), tables=tuple(table for table in found if table.keys))

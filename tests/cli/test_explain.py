@@ -50,6 +50,23 @@ def test_a_kind_alone_lists_its_names(capsys: pytest.CaptureFixture[str]) -> Non
     assert "wer: `wer`: errors over words of the reference" in out
 
 
+@pytest.mark.parametrize(
+    ("arguments", "starts"),
+    [
+        (("builder", "sound_mix", "fade_ms"), ["fade_ms"]),
+        (("builder", "sound_mix", "corpus"), ["corpus"]),
+        (("run", "time_limit_s"), ["time_limit_s", "time_limit_s"]),
+        (("run", "systems.time_limit_s"), ["time_limit_s"]),
+        (("train", "lr"), ["lr"]),
+        (("train", "soundbeam", "skip"), ["skip"]),
+    ],
+)
+def test_one_key(arguments: tuple[str, ...], starts: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = printed(*arguments, capsys=capsys)
+    lines = [line for line in out.splitlines() if line and not line.startswith(("Keys of", "Names that"))]
+    assert [line.partition(" [")[0].partition(":")[0] for line in lines] == starts
+
+
 def test_a_schema_is_json(capsys: pytest.CaptureFixture[str]) -> None:
     _, out, _ = printed("train", "--schema", capsys=capsys)
     assert json.loads(out)["title"] == "tsebench train config"
@@ -61,7 +78,9 @@ def test_a_schema_is_json(capsys: pytest.CaptureFixture[str]) -> None:
         (("builder", "sound_mx"), "unknown builder 'sound_mx'; did you mean 'sound_mix'? (known: av_mix, "),
         (("bulder",), "unknown kind of topic 'bulder'; did you mean 'builder'?"),
         (("metric", "si_sdr_i"), "unknown metric 'si_sdr_i'; did you mean 'si_sdri'?"),
-        (("run", "soundbeam"), "`tsebench explain run` takes no name, not 'soundbeam'; leave it out"),
+        (("run", "time_limit"), "unknown key of run 'time_limit'; did you mean 'time_limit_s'?"),
+        (("train", "soundbeem"), "unknown key of train 'soundbeem'; did you mean 'soundbeam'?"),
+        (("builder", "sound_mix", "snr"), "unknown key of builder sound_mix 'snr'; did you mean 'snr_db'?"),
         (("corpus", "esc10", "--schema"), "unknown kind of config 'corpus' (known: dataset, run, train)"),
     ],
 )
