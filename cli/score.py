@@ -131,7 +131,8 @@ def score(
     from ..core.allocator import keep_freed_memory
 
     keep_freed_memory()
-    claims = claims_of(claimed) if claimed is not None else ()
+    given = {"mixtures": mixtures is not None, "transcripts": transcripts is not None}
+    claims = claims_of(claimed, **given) if claimed is not None else ()
     choices = parse_metrics(names_of(metrics), option or [])
     progress = on_console(console)
     how = ScoreOptions(

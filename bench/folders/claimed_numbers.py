@@ -42,6 +42,11 @@ class ClaimedNumber:
         return self.text.partition("=")[0]
 
     @property
+    def improvement(self) -> bool:
+        """Whether it is an improvement over the mixture."""
+        return self.name.endswith("i") and self.name[:-1] in _FAMILY_OF
+
+    @property
     def rounding(self) -> float:
         """Half a unit of its last digit."""
         return 0.5 * 10.0**-self.decimals
@@ -98,17 +103,27 @@ class Match:
         return self.nearest is not None and _agrees(self.nearest, self.claim)
 
 
-def claims_of(text: str) -> tuple[ClaimedNumber, ...]:
+def claims_of(text: str, *, mixtures: bool = True, transcripts: bool = True) -> tuple[ClaimedNumber, ...]:
     """Claims of a comma-separated value, for example `si_sdr=15.2,pesq=3.1`.
 
+    Args:
+        mixtures: whether there are mixtures, which improvements need.
+        transcripts: whether there are transcripts, which word error rates need.
+
     Raises:
-        ConfigError: a part is not NAME=NUMBER, or a STOI is in per cent.
+        ConfigError: a part is not NAME=NUMBER, a STOI is in per cent, or what a metric needs is not there.
         UnknownNameError: a name belongs to no family of variants.
     """
     parts = [part.strip() for part in text.split(",") if part.strip()]
     if not parts:
         raise ConfigError(f"--claimed {text!r} claims nothing; write for example si_sdr=15.2")
-    return tuple(_claim(part) for part in parts)
+    claims = tuple(_claim(part) for part in parts)
+    for claim in claims:
+        needs = [("mixtures", "--mixtures DIR")] * (claim.improvement and not mixtures)
+        needs += [("transcripts of the targets", "--transcripts CSV")] * (claim.family == "wer" and not transcripts)
+        for what, option in needs:
+            raise ConfigError(f"--claimed {claim.text!r} needs {what}: add {option}, or leave it out")
+    return claims
 
 
 def nearest(scores: VariantScores, claim: ClaimedNumber) -> Match:

@@ -184,6 +184,9 @@ def read_transcripts(path: Path, keys: Sequence[str]) -> dict[str, str]:
     Raises:
         ConfigError: the file has no columns `name` and `text`, or names a reference twice or none of them.
     """
+    if not path.is_file():
+        problem = "is no file" if path.exists() else "does not exist"
+        raise ConfigError(f"--transcripts {str(path)!r} {problem}; give a CSV file with the columns name and text")
     table = read_table(path)
     names = table.full_column("name", option="--transcripts")
     named = [key_of(name) for name in names]

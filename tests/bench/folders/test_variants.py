@@ -372,6 +372,33 @@ def test_bad_claims(text: str, message: str) -> None:
     assert isinstance(caught.value, ConfigError)
 
 
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("snr=3,si_sdri=15", "--claimed 'si_sdri=15' needs mixtures: add --mixtures DIR, or leave it out"),
+        ("wer=12.5", "--claimed 'wer=12.5' needs transcripts of the targets: add --transcripts CSV, or leave it out"),
+    ],
+)
+def test_a_claim_that_no_variant_can_have_is_refused_before_any_work(
+    text: str, line: str, score: Score, tmp_path: Path
+) -> None:
+    said = score(*arguments(tmp_path, mixtures=False), "--claimed", text)
+    assert (said.code, said.out, said.err) == (2, "", f"tsebench: {line}\n")
+    assert not (tmp_path / "out").exists()
+
+
+def test_names_of_improvements() -> None:
+    assert not any(claim.improvement for claim in claims_of("stoi=0.9,estoi=0.8,sdr=1,wer=3,pesq=2"))
+    assert all(claim.improvement for claim in claims_of("stoii=0.1,estoii=0.1,sdri=1,sd_sdri=3,pesqi=2"))
+    assert claims_of("stoi=0.9,si_sdr=3", mixtures=False, transcripts=False)
+
+
+def test_transcripts_that_are_not_there(score: Score, tmp_path: Path) -> None:
+    said = score(*arguments(tmp_path), "--metrics", "wer", "--transcripts", tmp_path / "no.csv")
+    assert said.code == 2
+    assert said.err.endswith("no.csv' does not exist; give a CSV file with the columns name and text\n")
+
+
 def test_a_bad_claim_is_one_line_before_any_work(score: Score, tmp_path: Path) -> None:
     said = score(*arguments(tmp_path), "--claimed", "si_sdr:15")
     assert (said.code, said.out) == (2, "")
