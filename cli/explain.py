@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 EXAMPLES = """
 \b
 Examples:
-  tsebench explain run                    keys of a run config
-  tsebench explain run time_limit_s       one of them
-  tsebench explain builder sound_mix      parameters of a builder
-  tsebench explain train soundbeam        keys of a network
-  tsebench explain metric wer             value and settings of a metric
-  tsebench explain run --schema           JSON schema for editors, of run,
-                                          dataset or train configs
+  tsebench explain run                    # keys of a run config
+  tsebench explain run time_limit_s       # one of them
+  tsebench explain builder sound_mix      # parameters of a builder
+  tsebench explain train soundbeam        # keys of a network
+  tsebench explain metric wer             # value and settings of a metric
+  tsebench explain run --schema           # JSON schema for editors, of run,
+                                          # dataset or train configs
 """
 
 KindName = Annotated[str | None, Argument(metavar="[KIND]", help="run, dataset, builder, corpus, train, system, ...")]

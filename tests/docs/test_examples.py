@@ -78,6 +78,12 @@ def test_commands_of_a_page_parse(page: Path) -> None:
         parsed(shlex.split(line), whole=False)
 
 
+@pytest.mark.parametrize("name", sorted(GROUP.commands))
+def test_examples_of_a_help_text_parse(name: str) -> None:
+    for words in command_lines(Block(ROOT / "cli", 1, "sh", GROUP.commands[name].epilog or "")):
+        assert parsed(words)[0] == name
+
+
 def yaml_blocks() -> list[Block]:
     return [block for block in BLOCKS if block.language == "yaml"]
 
