@@ -141,7 +141,7 @@ class _ShardReadings:
     def __init__(self, client: MlflowClient, record: RunRecord, runs: dict[str, str], run_dir: Path) -> None:
         self._record, self._runs, self._run_dir = record, runs, run_dir
         self._means = ShardMeans(run_dir, run_id=record.run_id, metrics=record.metrics)
-        self._last = {run_id: last_step(client, run_id, TRIALS) for run_id in runs.values()}
+        self._last = {run_id: max(last_step(client, run_id, TRIALS), 0) for run_id in runs.values()}
         self._values: dict[tuple[str, str], float] = {}
 
     def gather(self) -> Iterator[Readings]:

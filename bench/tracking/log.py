@@ -21,7 +21,7 @@ from ...core.errors import DatasetError
 from ...core.tracking.entries import experiment_of, key_of, known_run, log, log_datasets, log_table, page_of, run_of
 from ...core.tracking.ids import TrackingIds, read_ids, write_ids
 from ...core.tracking.store import default_tracking_uri, open_store, shown
-from ...core.tracking.tags import FOLDER, LONGEST_TAG, command_line, place_of, standard_tags
+from ...core.tracking.tags import FOLDER, LONGEST_TAG, place_of, standard_tags
 from ..rows import read_rows
 from ..run.record import BootstrapFacts, RunRecord, SystemRecord, read_record, write_record
 from ..statistics.aggregate import Aggregate, aggregate
@@ -171,7 +171,7 @@ def _tags(record: RunRecord, run_dir: Path, system: str | None = None) -> dict[s
     config = (record.config.model_extra or {}) if record.config else {}
     said = str(config.get("description") or "") if system is None else record.systems[system].text("description")
     tags = {
-        **standard_tags(source=command_line(), commit=str(record.git or ""), description=said),
+        **standard_tags(commit=str(record.git or ""), description=said),
         FOLDER: place_of(run_dir),
         "tsebench.run_id": record.run_id,
         "tsebench.fingerprints": " ".join(fingerprints.values())[:LONGEST_TAG],

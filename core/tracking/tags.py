@@ -12,23 +12,24 @@ from .store import shown
 
 FOLDER = "tsebench.folder"
 ERROR = "tsebench.error"
+COMMAND = "tsebench.command"
 LONGEST_TAG = 5000
-OF_THE_START = ("mlflow.source.", "mlflow.user", "mlflow.note.")
+OF_THE_START = ("mlflow.source.", "mlflow.user", "mlflow.note.", COMMAND)
 """Tags that stay when a run goes on, or when its report is added; a user may have edited the note."""
 
 EXPERIMENT_TAGS: Mapping[str, str] = {"mlflow.experimentKind": "custom_model_development"}
-"""MLflow 3 opens such an experiment on its table of runs, others on traces of language models."""
+"""The kind that MLflow's pages take for model training; 3.17 follows the browser's switch instead, see `page_of`."""
 
 
-def standard_tags(*, source: str, commit: str | None, description: str = "") -> dict[str, str]:
+def standard_tags(*, commit: str | None, description: str = "") -> dict[str, str]:
     """Tags under MLflow's own names.
 
     Args:
-        source: what made the run, for example "tsebench run".
         commit: of the checkout, with `+changes` if it was edited; None without one.
         description: Markdown, shown on the page of the run.
     """
-    tags = {"mlflow.source.name": source, "mlflow.source.type": "LOCAL", "mlflow.user": _user()}
+    tags = {"mlflow.source.name": _source(), "mlflow.source.type": "LOCAL", "mlflow.user": _user()}
+    tags[COMMAND] = " ".join(shown(word) for word in [Path(sys.argv[0]).name, *sys.argv[1:]])[:LONGEST_TAG]
     if commit:
         clean, plus, _ = commit.partition("+")
         tags |= {"mlflow.source.git.commit": clean, "mlflow.source.git.dirty": str(bool(plus)).lower()}
@@ -37,12 +38,12 @@ def standard_tags(*, source: str, commit: str | None, description: str = "") -> 
     return tags
 
 
-def command_line() -> str:
-    """The command that runs, without passwords; outside the command line, the name of the program."""
-    program = Path(sys.argv[0]) if sys.argv else Path()
-    if program.stem not in ("tsebench", "__main__"):
-        return program.name or "python"
-    return " ".join(["tsebench", *(shown(word) for word in sys.argv[1:])])[:LONGEST_TAG]
+def _source() -> str:
+    """The command, as "tsebench run", or the name of the program; MLflow shows what follows the last slash."""
+    path = Path(sys.argv[0])
+    if path.stem in ("tsebench", "__main__"):
+        return " ".join(["tsebench", *sys.argv[1:2]])
+    return path.name or "python"
 
 
 def place_of(folder: Path) -> str:

@@ -24,7 +24,7 @@ from ...core.tracking.ids import TrackingIds, read_ids, write_ids
 from ...core.tracking.models import log_model, register_model
 from ...core.tracking.session import EVERY_S, Readings, RunSession
 from ...core.tracking.store import connected, open_store
-from ...core.tracking.tags import FOLDER, command_line, place_of, standard_tags
+from ...core.tracking.tags import FOLDER, place_of, standard_tags
 from ..checkpoints.checkpoint import CARD, WEIGHTS, CheckpointCard, read_checkpoint_card
 from .config import TrainConfig
 from .lightning_module import ExtractionModule
@@ -163,7 +163,7 @@ class TrainingTracker:
         if known is not None and known.runs.get(_RUN) != before.get(_RUN):
             _end_as_killed(client, known.runs.get(_RUN))
         tags = {
-            **standard_tags(source=command_line(), commit=git_commit(), description=facts.config.description),
+            **standard_tags(commit=git_commit(), description=facts.config.description),
             FOLDER: place_of(facts.out),
             "tsebench.identity": identity,
         }
