@@ -24,7 +24,7 @@ EXAMPLES = """
 Examples:
   tsebench train soundbeam_mini_1hot
   tsebench train my_net.yaml --out runs/train/mine --device cuda
-  tsebench train soundbeam_esc10 --corpus esc10=/data/ESC-10 --register soundbeam-esc10
+  tsebench train soundbeam_esc10 --corpus esc10=DIR --register mine
 """
 
 

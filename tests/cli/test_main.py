@@ -480,7 +480,7 @@ def test_doctor_of_this_machine_scores_speech(tsebench: Command) -> None:
     assert (said.code, said.err) == (0, "")
     lines = said.out.splitlines()
     assert [line.split()[0] for line in lines] == ["ok"] * len(lines)
-    scores = lines[-1].partition("speech and metrics: ")[2]
+    (scores,) = (line.partition("speech and metrics: ")[2] for line in lines if "speech and metrics: " in line)
     values = dict(pair.split() for pair in scores.split(", "))
     assert float(values["snr"]) == pytest.approx(10.0, abs=0.01)
     assert 1.0 < float(values["pesq"]) < 4.6
