@@ -56,9 +56,9 @@ if TYPE_CHECKING:
     from .datasets.config import DatasetConfig
     from .datasets.dataset import Dataset
     from .datasets.types import Clues, Query, Trial, Truth
-    from .reports.leaderboard.assemble import leaderboard
     from .reports.leaderboard.board import Leaderboard
     from .reports.notebook.evaluate import evaluate
+    from .reports.notebook.leaderboard import leaderboard
     from .reports.notebook.results import Results, Scores
     from .reports.notebook.score import score
     from .systems.protocol import Extraction, PrivilegedSystem, System, SystemCard
@@ -79,9 +79,9 @@ _PLACES = {
     ".datasets.config": "DatasetConfig",
     ".datasets.dataset": "Dataset",
     ".datasets.types": "Clues Query Trial Truth",
-    ".reports.leaderboard.assemble": "leaderboard",
     ".reports.leaderboard.board": "Leaderboard",
     ".reports.notebook.evaluate": "evaluate",
+    ".reports.notebook.leaderboard": "leaderboard",
     ".reports.notebook.results": "Results Scores",
     ".reports.notebook.score": "score",
     ".systems.protocol": "Extraction PrivilegedSystem System SystemCard",

@@ -11,7 +11,7 @@ from typing import TypedDict
 import pandas as pd
 
 from ...bench.metrics.protocol import MetricInfo
-from ...bench.rows import FILES, read_rows, run_folders
+from ...bench.rows import FILES, read_rows
 from ...bench.run.rank_by import RankBy, preferred
 from ...bench.run.record import BootstrapFacts, RunFacts, SystemFacts, read_runs
 from ...bench.statistics.aggregate import Aggregate, aggregate, check_arguments, condition_key, with_condition_labels
@@ -51,7 +51,7 @@ def board_of(
         str(dataset): [metric_facts(name, runs) for name in sorted(part["metric"].unique())]
         for dataset, part in rows.groupby("dataset")
     }
-    board = leaderboard(
+    board = rank_rows(
         rows,
         runs=runs,
         primary=ranking_metrics(rank_by, metrics, runs),
@@ -62,8 +62,8 @@ def board_of(
     return replace(board, folders=tuple(Path(folder) for folder in folders))
 
 
-def leaderboard(
-    rows: pd.DataFrame | str | Path | Sequence[str | Path],
+def rank_rows(
+    rows: pd.DataFrame,
     *,
     runs: Sequence[RunFacts] = (),
     expected: Mapping[tuple[str, str], int] | None = None,
@@ -72,26 +72,7 @@ def leaderboard(
     resamples: int = 1000,
     seed: int = 0,
 ) -> Leaderboard:
-    """Rank systems on each dataset and stratum.
-
-    Systems that do not differ significantly share a rank. Baselines, oracles, and systems with missing or failed trials
-    are shown but not ranked. Rows of several runs may be given together.
-
-    Args:
-        rows: run folders, whose configs then say what ranks and how intervals are drawn; or rows of `read_rows` alone,
-            which do not say which systems read the truth.
-        runs: of `read_runs`, for privileged systems, versions and licences.
-        expected: number of trials by (dataset, condition label); what it leaves out comes from the runs, or is the
-            number of different trials that the rows hold.
-        primary: metric that sorts the tables that have it, one for all datasets or by dataset; default: the metric with
-            the lowest `rank_order`.
-
-    Raises:
-        ConfigError: `level`, `resamples` or the columns of `rows` are wrong, or a folder is missing or empty.
-        DatasetError: a shard of rows is damaged.
-    """
-    if not isinstance(rows, pd.DataFrame):
-        return open_board(run_folders(rows), rank_by=primary or "")
+    """Rank systems on each dataset and stratum; `tsebench.leaderboard` has the arguments and errors."""
     bootstrap = _Bootstrap(level=level, resamples=resamples, seed=seed)
     check_arguments(rows, level=level, resamples=resamples)
     apart = other_weights(rows, runs)

@@ -244,17 +244,6 @@ class Leaderboard:
         datasets, systems = listed(self.datasets, length=60), listed(self.systems, length=60)
         return f"<Leaderboard of {systems} on {datasets}: {len(self.tables)} tables, {len(self.issues)} issues>"
 
-    def __str__(self) -> str:
-        """The tables as `tsebench run` prints them."""
-        from ..notebook.show import board_text  # noqa: PLC0415 - it draws what this module defines
-
-        return board_text(self)
-
-    def _repr_html_(self) -> str:
-        from ..notebook.show import board_html  # noqa: PLC0415
-
-        return board_html(self)
-
     @property
     def datasets(self) -> tuple[str, ...]:
         """Names of the datasets, in the order of the tables."""

@@ -14,7 +14,7 @@ from ...bench.run.record import RunRecord
 from ...core.errors import ConfigError, listed
 from ..formats.registry import load_report, write_board
 from ..leaderboard.assemble import board_of
-from ..leaderboard.board import Leaderboard
+from .leaderboard import ShownLeaderboard, shown
 from .show import board_html, board_text
 
 _MIXTURE = "mixture"
@@ -41,9 +41,9 @@ class Results:
     notes: tuple[str, ...] = ()
 
     @cached_property
-    def leaderboard(self) -> Leaderboard:
+    def leaderboard(self) -> ShownLeaderboard:
         """Ranked tables with intervals; a notebook shows them."""
-        return board_of(self.rows, (self.record,), folders=() if self.out is None else (self.out,))
+        return shown(board_of(self.rows, (self.record,), folders=() if self.out is None else (self.out,)))
 
     def to_frame(self) -> pd.DataFrame:
         """The leaderboard as a table: one line for each system, stratum and metric."""

@@ -21,7 +21,8 @@ from tsebench.bench.run.record import RunFacts, read_runs
 from tsebench.core.errors import ConfigError, OutputError, UnknownNameError
 from tsebench.reports.formats.md import board_markdown
 from tsebench.reports.formats.registry import REPORTS, write_board
-from tsebench.reports.leaderboard.assemble import leaderboard, open_board
+from tsebench.reports.leaderboard.assemble import open_board
+from tsebench.reports.leaderboard.assemble import rank_rows as leaderboard
 from tsebench.reports.leaderboard.board import Leaderboard, Table
 from tsebench.reports.leaderboard.metric_facts import metric_facts
 from tsebench.reports.leaderboard.wording import interval, number, p_value

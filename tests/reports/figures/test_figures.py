@@ -27,7 +27,7 @@ from tsebench.reports.figures.shared.scales import limits, scale_of, with_prefix
 from tsebench.reports.figures.shared.style import looks, plain, rendered, settle, styled, wrap
 from tsebench.reports.formats.figures import write_figures
 from tsebench.reports.formats.registry import load_report
-from tsebench.reports.leaderboard.assemble import leaderboard
+from tsebench.reports.leaderboard.assemble import rank_rows as leaderboard
 from tsebench.reports.leaderboard.board import Leaderboard
 
 STRATA = (("FMQ", 1, 0), ("PMQ", 1, 1), ("PMQ", 1, 2), ("FUQ", 0, 1))

@@ -9,7 +9,7 @@ import pytest
 
 from tsebench.bench.rows import ScoreRow, read_rows, write_shard
 from tsebench.reports.formats.registry import REPORTS
-from tsebench.reports.leaderboard.assemble import leaderboard
+from tsebench.reports.leaderboard.assemble import rank_rows as leaderboard
 from tsebench.reports.leaderboard.board import Leaderboard
 
 BINARY = {".pdf", ".png", ".parquet"}

@@ -22,7 +22,7 @@ from tsebench.cli import main as cli
 from tsebench.core.config_files import find_config, read_yaml, shipped_names
 from tsebench.core.errors import ConfigError
 from tsebench.reports.formats.results import write_results
-from tsebench.reports.leaderboard.assemble import leaderboard
+from tsebench.reports.leaderboard.assemble import rank_rows as leaderboard
 from tsebench.reports.leaderboard.board import Leaderboard
 from tsebench.reports.papers.measured import RunResults
 from tsebench.reports.papers.orderings import orderings, verdict_of
