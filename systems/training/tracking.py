@@ -111,12 +111,16 @@ class TrainingTracker:
             name = ratio_name(self._facts.config.loss).lower().replace("-", "_")
             metrics |= {f"valid_{name}": line.valid_ratio}
         self._waiting.append(Readings(run_id=self._run_id, step=line.epoch, metrics=metrics))
+        self.add_step(line.steps, loss=line.train_loss)
 
-    def add_step(self, step: int, *, loss: float, percent: float) -> None:
+    def add_step(self, step: int, *, loss: float) -> None:
         """Take the state within an epoch; the step is that of the optimiser."""
         if step <= self._last_step:
             return
         self._last_step = step
+        optimiser, data = self._facts.config.optimiser, self._facts.config.data
+        total = math.ceil(data.per_epoch / optimiser.batch_size) * optimiser.epochs
+        percent = round(100 * step / total, 2)
         metrics = {"progress/steps": step, "progress/train_loss": loss, "progress/percent": percent}
         self._waiting.append(Readings(run_id=self._run_id, step=step, metrics=metrics))
 
@@ -236,10 +240,7 @@ class MlflowLog(lightning.Callback):
         del trainer
         if isinstance(module, ExtractionModule) and time.monotonic() >= self._next_s:
             self._next_s = time.monotonic() + EVERY_S
-            optimiser, data = module.config.optimiser, module.config.data
-            total = -(-data.per_epoch // optimiser.batch_size) * optimiser.epochs
-            percent = round(100 * module.steps / total, 2)
-            self._tracker.add_step(module.steps, loss=module.train_loss.value, percent=percent)
+            self._tracker.add_step(module.steps, loss=module.train_loss.value)
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
         """Log the epoch."""

@@ -119,6 +119,7 @@ class Work:
         assert best == sorted(best, reverse=True)
         steps = [step for step, _ in self.history("progress/steps")]
         assert steps == sorted(set(steps))
+        assert self.history("progress/percent")[-1] == (4 * epochs, 100.0)
 
 
 @pytest.fixture
