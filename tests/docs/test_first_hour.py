@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from helpers.paths import ROOT
+from helpers.plug_ins import registries_restored
 from PIL import Image
 
 SCRIPT = ROOT / "docs" / "examples" / "first_hour.py"
@@ -33,7 +34,8 @@ def test_the_first_hour_runs(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TSEBENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("MPLBACKEND", "agg")
-    values = runpy.run_path(str(SCRIPT), run_name="__main__")
+    with registries_restored():
+        values = runpy.run_path(str(SCRIPT), run_name="__main__")
     printed = capsys.readouterr()
     assert printed.err == ""
     assert "<Dataset mini_speech: 12 trials of 6 mixtures" in printed.out

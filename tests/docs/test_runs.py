@@ -9,6 +9,7 @@ import pytest
 import soundfile
 from helpers.markdown_blocks import Block, blocks
 from helpers.paths import ROOT
+from helpers.plug_ins import registries_restored
 from helpers.runs import make_run, rows_of
 
 from tsebench.cli.main import main
@@ -53,7 +54,8 @@ def test_python_of_a_page_runs(block: Block, desk: Path) -> None:
     if "report/leaderboard.json" in block.text:
         with pytest.raises(SystemExit, match="0"):
             main(["report", "runs/quickstart", "--out", "report", "--format", "json"])
-    exec(compile(block.text, str(block), "exec"), {})
+    with registries_restored():
+        exec(compile(block.text, str(block), "exec"), {})
 
 
 def dataset_configs() -> list[Block]:

@@ -13,6 +13,20 @@ from tsebench.cli.list import registries_of_plug_ins
 
 
 @contextmanager
+def registries_restored() -> Iterator[pytest.MonkeyPatch]:
+    """Forget afterwards what is registered meanwhile."""
+    registries = registries_of_plug_ins().values()
+    for registry in registries:  # a module is imported once, and registers once
+        registry._scan_built_in()
+    with pytest.MonkeyPatch.context() as patch:
+        for registry in registries:
+            for name in ("_entries", "_owners", "_problems"):
+                patch.setattr(registry, name, dict(getattr(registry, name)))
+            patch.setattr(registry, "_added", list(registry._added))
+        yield patch
+
+
+@contextmanager
 def installed(folder: Path, package: str, groups: Mapping[str, Mapping[str, str]]) -> Iterator[None]:
     """Put a folder with modules on the path, as package `package` with these entry points, and take it off again."""
     metadata = folder / f"{package.replace('-', '_')}-1.0.dist-info"
@@ -24,16 +38,10 @@ def installed(folder: Path, package: str, groups: Mapping[str, Mapping[str, str]
         for line in (f"[{group}]", *(f"{name} = {value}" for name, value in points.items()))
     ]
     (metadata / "entry_points.txt").write_text("\n".join(lines) + "\n")
-    registries = registries_of_plug_ins().values()
-    for registry in registries:  # a module is imported once, and registers once
-        registry._scan_built_in()
     before = set(sys.modules)
-    with pytest.MonkeyPatch.context() as patch:
+    with registries_restored() as patch:
         patch.syspath_prepend(str(folder))
-        for registry in registries:
-            for name in ("_entries", "_owners", "_problems"):
-                patch.setattr(registry, name, dict(getattr(registry, name)))
-            patch.setattr(registry, "_added", list(registry._added))
+        for registry in registries_of_plug_ins().values():
             patch.setattr(registry, "_plug_ins", None)
             patch.setattr(registry, "_scanned", False)
         yield

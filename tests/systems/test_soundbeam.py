@@ -238,7 +238,7 @@ def test_weights_that_do_not_fit(folder, content, message):
         ({"classes": ["bell", "rain"]}, r"needs float32 \[2, 8\]"),
         ({"net": {"num_filterz": 3}}, "did you mean 'num_filters'"),
         ({"net": NET.model_dump() | {"num_filters": 10**9}}, "the weights allow at most"),
-        ({"net": NET.model_dump() | {"stacks": 10**9}}, "less than or equal to 64"),
+        ({"net": NET.model_dump() | {"stacks": 10**9}}, "must be 64 or less"),
         ({"sample_rate_hz": "fast"}, "sample_rate_hz"),
         ({"colour": "red"}, "unknown key 'colour'"),
     ],

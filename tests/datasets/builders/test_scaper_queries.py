@@ -235,7 +235,7 @@ class TestSweeps:
             ([{"n_active": 0, "n_inactive": 0}], "at least one class"),
             ([{"n_active": 1, "n_inactive": []}], "is empty; list"),
             ([{"n_active": 1}], r"key 'conditions.0.sweep.n_inactive' is missing"),
-            ([{"n_active": -1, "n_inactive": 0}], "greater than or equal to 0"),
+            ([{"n_active": -1, "n_inactive": 0}], "must be 0 or more"),
             ([{"n_active": 1, "n_inactive": 0, "n": 1}], "unknown key"),
             ([60], "write '1:0'"),
         ],

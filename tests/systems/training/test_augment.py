@@ -85,7 +85,7 @@ def test_silence_of_the_target_is_avoided():
 
 @pytest.mark.parametrize(
     ("changes", "message"),
-    [({"speed": [1.2, 0.8]}, "falls"), ({"speed": [0.1, 1.0]}, "greater than or equal to 0.5"),
+    [({"speed": [1.2, 0.8]}, "falls"), ({"speed": [0.1, 1.0]}, "must be 0.5 or more"),
      ({"segment_s": 0}, "greater than 0")],
 )  # fmt: skip
 def test_wrong_settings_are_one_line(changes, message):
