@@ -42,7 +42,7 @@ PYTEST = PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n a
 test: $(VENV)/.dev  ## run the tests
 	$(PYTEST) -m "not long"
 
-test-long: $(VENV)/.dev  ## run the tests that install, copy the tree, start servers, simulate statistics or recognise speech
+test-long: $(VENV)/.dev  ## run the long tests: installs, servers, browsers, kills, simulations, all sets and networks
 	$(PYTEST) -m long
 
 # NUMBER=300 SEED=1 of kills, JOBS=run,score of build, run, score, train and report.

@@ -194,6 +194,7 @@ SYSTEM = {
 }
 
 
+@pytest.mark.long
 def test_a_run_adapts_once_and_again_when_the_recipe_changes() -> None:
     rows = go("runs", systems=[SYSTEM])
     weights = Path("runs/adapted/adapted/model.pt")

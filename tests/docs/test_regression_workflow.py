@@ -18,6 +18,8 @@ import yaml
 from helpers.paths import ROOT
 from helpers.quick_command import command_in
 
+pytestmark = pytest.mark.long
+
 EXAMPLES = ROOT / "docs" / "examples"
 WORKFLOW: dict[str, Any] = yaml.safe_load((EXAMPLES / "regression.yml").read_text(encoding="utf-8"))
 STEPS: list[dict[str, Any]] = WORKFLOW["jobs"]["compare"]["steps"]

@@ -62,7 +62,11 @@ def options_of(name: str, weights: str, folder: Path) -> Options:
     return {}
 
 
-@pytest.fixture(scope="module", params=CASES, ids=lambda case: "-".join(part for part in case if part))
+# A network is tried with its shipped weights first.
+PARAMS = [pytest.param(case, marks=pytest.mark.long) if case[1].startswith("random:") else case for case in CASES]
+
+
+@pytest.fixture(scope="module", params=PARAMS, ids=lambda case: "-".join(part for part in case if part))
 def case(request: pytest.FixtureRequest) -> tuple[str, str]:
     return request.param
 

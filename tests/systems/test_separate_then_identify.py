@@ -173,6 +173,7 @@ def test_embedder_does_not_reach_the_separator():
     torch.testing.assert_close(gradients[0], gradients[1])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("speakers", [0, 4])
 def test_it_learns_and_the_system_opens_what_it_wrote(speakers, tmp_path):
     net = {**TINY, "num_filters": 24, "hidden": 16, "speakers": speakers}

@@ -71,6 +71,7 @@ def test_clean_is_understood_mixtures_are_not_and_the_oracle_helps(rows: pd.Data
     assert cells["silence", "wer"] == 100.0
 
 
+@pytest.mark.long
 def test_every_trial_has_counts_that_jiwer_agrees_with(rows: pd.DataFrame) -> None:
     normal = open_normaliser("basic")
     corpus = SyntheticSpeech()

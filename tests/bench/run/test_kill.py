@@ -141,6 +141,7 @@ def rows_of(out: Path) -> pd.DataFrame:
     return rows
 
 
+@pytest.mark.long
 def test_a_killed_and_interrupted_run_goes_on_to_the_same_rows(
     place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

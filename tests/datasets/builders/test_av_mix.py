@@ -487,6 +487,7 @@ def _mini(name: str, **changed: Any) -> DatasetConfig:
     return config.model_copy(update={"params": {**config.params, "count": 3, **changed}})
 
 
+@pytest.mark.long
 def test_a_shipped_set_is_built_opened_and_valid(tmp_path: Path) -> None:
     config = _mini("mini_av_noise_spk", clues=[["video", "enrollment"], ["video"]])
     dataset = build(config, tmp_path / "set", corpus_dirs={})

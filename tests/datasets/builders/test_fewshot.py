@@ -103,6 +103,7 @@ PLENTY = Sounds(clips=30)
 """Enough for five enrollments of a class, though the uploaders of all shots are left out."""
 
 
+@pytest.mark.long
 @example(517254, 5, "test", "scaper", ["1:1", "0:2"], "seen")  # too many for twelve clips
 @settings(max_examples=40, deadline=None)
 @given(

@@ -506,6 +506,7 @@ module.build(librimix_config(mix="both"), Path(sys.argv[2]) / "set", corpus_dirs
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("moment", ["hashing", "2"])
 def test_a_build_that_is_killed_starts_over(place: Place, tmp_path: Path, moment: str) -> None:
     """Before anything is written, and between the files of the manifest."""

@@ -592,6 +592,7 @@ def test_shipped_configs_build(dirs: dict[str, Path], name: str) -> None:
     assert len(build(config, dirs["wsj0"].parent / name, corpus_dirs=dirs)) in {4, 8}
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not REAL.is_dir(), reason="the lists of WSJ0-2mix are not here")
 def test_the_real_test_set_is_built_without_decoding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the real lists and levels, over files of the real names that hold next to nothing."""

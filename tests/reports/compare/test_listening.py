@@ -53,6 +53,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Dataset]
     return folders[0], folders[1], dataset
 
 
+@pytest.mark.long
 def test_a_worse_run_fails_and_can_be_heard(runs: tuple[Path, Path, Dataset], tmp_path: Path) -> None:
     options = CompareOptions(gates=parse_gates(["snri<-0.2@condition=FMQ"]))
     found = compare_runs(runs[0], runs[1], options)

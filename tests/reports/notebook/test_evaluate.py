@@ -235,6 +235,7 @@ assert failed.empty, failed[["system", "metric", "reason"]]
 """
 
 
+@pytest.mark.long
 def test_a_script_on_standard_input_needs_no_main_guard(dataset: Dataset, tmp_path: Path) -> None:
     tsebench.build("mini_sounds", out=tmp_path / "sets", settings={**SMALL, "params.count": 1})
     done = subprocess.run(

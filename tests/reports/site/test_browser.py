@@ -28,7 +28,7 @@ from tsebench.reports.site.site import TrialPage, trial_html, write_site
 from tsebench.reports.site.sounds import Sound
 from tsebench.reports.site.trial_facts import facts_of
 
-pytestmark = [needs_chromium, pytest.mark.filterwarnings("default")]  # selenium's own
+pytestmark = [needs_chromium, pytest.mark.long, pytest.mark.filterwarnings("default")]  # selenium's own
 
 EVIL = "<script>document.title='owned'</script></script><img src=x onerror=alert(1)>"
 NETS = {"net": 4.0, "old": 2.0, "twin": 3.0, EVIL: 1.0}

@@ -173,7 +173,7 @@ def test_every_target_is_enrolled_as_the_map_says(built: Dataset, rows: list[Row
     )
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_planted_leaks_are_counted_and_are_no_problem(built: Dataset) -> None:
     finding = _leaks(built)
     assert finding.verdict == "remark"
@@ -182,7 +182,7 @@ def test_the_planted_leaks_are_counted_and_are_no_problem(built: Dataset) -> Non
     )
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_leak_free_subset_is_the_rest(
     built: Dataset, planned: Planned, dirs: dict[str, Path], tmp_path: Path
 ) -> None:
