@@ -191,7 +191,7 @@ def start_loss(low_pass: LowPass, *, from_hz: int, to_hz: int) -> Matrix:
     """Loss of the first `OUTPUTS` samples, as a matrix over the first inputs.
 
     It is not known, and 0, where a rate rises by 4 or more, falls by 8 or more, or rises by a ratio of small integers:
-    white noise of −20 dB then starts up to 1e-2 off (8 to 44.1 kHz), 3e-3 (12 to 32 kHz) or 1e-3 (8 to 48 kHz).
+    white noise of −20 dB then starts up to 3e-2 off (11.025 to 48 kHz), 9e-3 (8 to 44.1 kHz) or 1e-3 (8 to 48 kHz).
     """
     inputs = low_pass.reach + 16
     stages = low_pass.stages
