@@ -361,6 +361,7 @@ def _run_config(path: Path, dataset: object, systems: str = "[mixture, silence]"
     return path
 
 
+@pytest.mark.long
 def test_run_as_a_process_prints_the_leaderboard_and_the_page(tmp_path: Path, small: Path) -> None:
     config = _run_config(tmp_path / "run.yaml", small)
     done = subprocess.run(

@@ -188,6 +188,7 @@ def test_registering_twice() -> None:
         registry.register("a")(object())
 
 
+@pytest.mark.long
 def test_our_registries_import_nothing_before_they_are_asked() -> None:
     program = """
 import sys

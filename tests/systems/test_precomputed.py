@@ -203,6 +203,7 @@ def test_wrong_folder_is_refused_at_once(tmp_path: Path) -> None:
         load_system("precomputed", folder=str(tmp_path))
 
 
+@pytest.mark.long
 def test_a_file_of_hours_is_refused_by_its_header(tmp_path: Path) -> None:
     write_silent_hours(tmp_path / "a.wav", sample_rate_hz=RATE_HZ)
     save(tmp_path / "b.wav", noise())

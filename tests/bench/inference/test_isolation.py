@@ -303,6 +303,7 @@ def test_what_a_system_started_ends_with_it(plugged: Open) -> None:
     assert sleepers() == before
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs /proc")
 def test_the_process_ends_when_the_run_is_killed(site: Path) -> None:
     code = (

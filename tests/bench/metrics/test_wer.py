@@ -87,6 +87,7 @@ def test_every_trial_has_counts_that_jiwer_agrees_with(rows: pd.DataFrame) -> No
         assert round(value, 6) in possible
 
 
+@pytest.mark.long
 def test_the_value_of_a_set_is_pooled_over_words(rows: pd.DataFrame) -> None:
     uneven = rows[(rows["system"] == "mixture") & (rows["metric"] == "wer")].copy()
     uneven["weight"] = np.arange(1.0, len(uneven) + 1.0)

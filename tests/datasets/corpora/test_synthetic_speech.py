@@ -285,6 +285,7 @@ def test_data_of_the_synthesiser_missing(monkeypatch: pytest.MonkeyPatch, capfd:
     assert len(SyntheticSpeech(seed=-1).read(PATHS[0])[0]) > 22050  # and it recovers
 
 
+@pytest.mark.long
 def test_pocketsphinx_understands_every_test_voice() -> None:
     """Word error rate with the grammar; 3.1 % over the twelve utterances of each test voice."""
     pocketsphinx = pytest.importorskip("pocketsphinx")

@@ -301,9 +301,7 @@ def test_full_shared_memory_is_one_clear_line(tmp_path, monkeypatch):
     assert len(str(found.value)) < 500
 
 
-def test_a_process_that_renders_and_is_killed_is_one_clear_line(tmp_path, monkeypatch):
-    monkeypatch.setattr("torch.utils.data._utils.MP_STATUS_CHECK_INTERVAL", 0.2)  # the loader's patience at its end
-
+def test_a_process_that_renders_and_is_killed_is_one_clear_line(tmp_path):
     class Killed(ToneOrNoise):
         def __getitem__(self, index):
             if get_worker_info() is not None:

@@ -197,7 +197,7 @@ def test_the_leak_free_subset_is_the_rest(
     assert _leaks(subset).verdict == "ok"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_enrollments_are_the_rendered_files_of_other_mixtures(built: Dataset, planned: Planned) -> None:
     for index in range(2 * WHOLE):
         trial = built.trials[index]
