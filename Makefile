@@ -37,10 +37,8 @@ docs: $(VENV)/.docs  ## build the documentation site into build/site; warnings a
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 	@echo "build/site/index.html; with search: python -m http.server --directory build/site"
 
-# Hundreds of tests start the program, which takes longer without bytecode. One process more than there are cores, since
-# some wait for disks and processes; more than four gain nothing.
-WORKERS ?= $(shell $(PYTHON) -c "import os; print(min(4, os.cpu_count() + 1))")
-PYTEST = PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+# Hundreds of tests start the program, which takes longer without bytecode.
+PYTEST = PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 test: $(VENV)/.dev  ## run the tests
 	$(PYTEST) -m "not long"
 
