@@ -114,7 +114,7 @@ def jobs(place: Path) -> dict[str, Job]:
     run = ["run", str(place / "run.json"), "--tracking-uri", "none", *corpus, "--device", "cpu", "--jobs", "2", "--out"]
     score = ["score", "--estimates", str(place / "estimates"), "--references", str(place / "references"),
              "--metrics", "si_sdr,pesq,stoi", "--device", "cpu", "--jobs", "2", "--out"]  # fmt: skip
-    train = ["train", str(place / "train.json"), *corpus, "--device", "cpu", "--tracking-uri", "none", "--out"]
+    train = ["train", str(place / "train.json"), "--device", "cpu", "--tracking-uri", "none", "--out"]
     report = ["report", str(place / "done"), "--format", "html,md,csv,latex", "--out"]
 
     def job(name: str, arguments: list[str], digest: Callable[[Path], str]) -> Job:
