@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field
 from ..core.config_files import find_config, read_yaml, with_settings
 from ..core.constraint_words import LABEL
 from ..core.errors import ConfigError, suggest
+from ..core.text import names_of
 from ..core.validation import StrictModel, parse
 from ..systems.checkpoints.adaptation_card import AdaptOptions
 from .scoring.plan import MetricSpec
@@ -26,7 +27,7 @@ TIME_LIMIT_S = 300.0
 def _spelt_out(entries: object, *, key: str) -> object:
     """Entries of a list, a bare string `x` written as `{key: x}`; a string alone is a list of one, or of names."""
     if isinstance(entries, str):
-        entries = [name.strip() for name in entries.split(",") if name.strip()]
+        entries = list(names_of(entries))
     if not isinstance(entries, list | tuple):
         return entries
     return [{key: entry} if isinstance(entry, str) else entry for entry in entries]

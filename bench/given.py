@@ -15,7 +15,7 @@ import torch
 from ..core.config_files import settings_of
 from ..core.entry_checks import call_problem, face_problem, type_problem
 from ..core.errors import ConfigError, shortened, suggest
-from ..core.text import type_name
+from ..core.text import names_of, type_name
 from ..core.validation import parse
 from ..datasets.config import DatasetConfig
 from ..datasets.dataset import Dataset
@@ -119,12 +119,6 @@ def with_options(
     )
 
 
-def names_of(names: str | Iterable[str]) -> tuple[str, ...]:
-    """Names in a list, or joined by commas."""
-    several = names.split(",") if isinstance(names, str) else names
-    return tuple(name.strip() for name in several if name.strip())
-
-
 def systems_of(systems: object) -> tuple[list[SystemSpec], dict[str, AnySystem]]:
     """Specs of systems, and the loaded ones by title.
 
@@ -167,14 +161,18 @@ def system_of(value: object) -> AnySystem:
         raise ConfigError(f"{value.__name__} is a class; give an instance: {value.__name__}()")
     if isinstance(value, System | PrivilegedSystem):
         problem = face_problem(value, System, PrivilegedSystem) or type_problem("card", value.card, SystemCard)
-        if problem:
-            raise ConfigError(f"system {type_name(value)} cannot be used: {problem}; correct it (docs/my_model.md)")
-        return value
-    if callable(method := getattr(value, "extract", None)):
-        if problem := call_problem(method, positional=["batch"]):
-            raise ConfigError(f"system {type_name(value)} cannot be used: {problem}; correct it (docs/my_model.md)")
-        return WithoutCard(value)
-    raise ConfigError(
+        found: AnySystem = value
+    elif callable(method := getattr(value, "extract", None)):
+        problem, found = call_problem(method, positional=["batch"]), WithoutCard(value)
+    else:
+        raise _no_system(value)
+    if problem:
+        raise ConfigError(f"system {type_name(value)} cannot be used: {problem}; correct it (docs/my_model.md)")
+    return found
+
+
+def _no_system(value: object) -> ConfigError:
+    return ConfigError(
         f"{shortened(repr(value), 60)} of type {type_name(value)} is no system: a name of `tsebench list systems`, "
         "a spec {'name': ..., 'options': {...}}, or an object with extract(batch)"
     )
@@ -229,7 +227,7 @@ def _metrics(metrics: object) -> Iterator[MetricSpec]:
     if metrics is None:
         return
     if isinstance(metrics, str):
-        yield from (MetricSpec(name=name.strip()) for name in metrics.split(",") if name.strip())
+        yield from (MetricSpec(name=name) for name in names_of(metrics))
     elif isinstance(metrics, MetricSpec):
         yield metrics
     elif isinstance(metrics, Mapping) and "name" in metrics:

@@ -9,8 +9,9 @@ import typer
 from typer import Argument, Option
 
 from ..core.errors import ConfigError, TsebenchError, suggest
+from ..core.text import names_of
 from .commands import command
-from .options import Corpus, corpora_of, names_of
+from .options import Corpus, corpora_of
 from .output import console, say_files
 
 _DECIDE: tuple[Literal["significant", "mean", "interval"], ...] = ("significant", "mean", "interval")

@@ -8,6 +8,7 @@ from typing import Annotated
 from typer import Option
 
 from ..core.errors import ConfigError
+from ..core.text import names_of
 from . import options
 from .commands import command
 from .output import say_files
@@ -68,7 +69,7 @@ def demo(
         by=by,
         count=count,
         seed=seed,
-        systems=options.names_of(systems),
+        systems=names_of(systems),
     )
     say_files(write_demo(open_board(runs), out, choice, title=title, corpus_dirs=options.corpora_of(corpus)), out)
 

@@ -57,8 +57,3 @@ def tracking_uri_of(given: str | None, folder: Path) -> str | None:
     from ..core.tracking.store import default_tracking_uri
 
     return None if given == "none" else given or default_tracking_uri(folder)
-
-
-def names_of(text: str) -> tuple[str, ...]:
-    """Split a comma-separated value."""
-    return tuple(name.strip() for name in text.split(",") if name.strip())

@@ -10,8 +10,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
 from ..core.errors import ConfigError, one_line
-from ..core.text import visible
-from .options import names_of
+from ..core.text import names_of, visible
 
 FORMATS = "html,md,csv"
 WAIT_S = 60.0

@@ -9,9 +9,9 @@ import typer
 from typer import Option
 
 from ..core.progress import on_console
+from ..core.text import names_of
 from . import options
 from .commands import command
-from .options import names_of
 from .output import FORMATS, console, report_run, say
 
 Estimates = Annotated[

@@ -1,4 +1,4 @@
-"""What a value must be, in words, for each problem that pydantic finds; the only place that knows its error types."""
+"""Allowed values in words, for each problem that pydantic finds; the only place that knows its error types."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ _WITH_CONTEXT: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
 
 
 def allowed(problems: Sequence[ErrorDetails]) -> str:
-    """What a value must be, for problems with the same value: "must be a whole number or 'mean'; did you mean 'mean'?".
+    """Allowed values in words, for problems of one value: "must be a whole number or 'mean'; did you mean 'mean'?".
 
     A type of problem that this table lacks gives pydantic's own message, in the same form.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import platform
 import re
 import stat
 from contextlib import suppress
@@ -11,7 +12,8 @@ from pathlib import Path
 
 from .errors import OutputError
 
-_DRAFT = re.compile(r"\..+\.(\d+)\.part")
+_HOST = re.sub(r"[^A-Za-z0-9]", "_", platform.node())[:40]
+_DRAFT = re.compile(rf"\..+\.{_HOST}-(\d+)\.part")
 
 
 def read_limited(path: Path, limit: int) -> bytes:
@@ -48,11 +50,11 @@ def make_folder(path: Path) -> Path:
 
 def draft_of(path: Path) -> Path:
     """Temporary name of a file of this process, in the same folder; `remove_dead_drafts` knows it."""
-    return path.with_name(f".{path.name}.{os.getpid()}.part")
+    return path.with_name(f".{path.name}.{_HOST}-{os.getpid()}.part")
 
 
 def remove_dead_drafts(folder: Path) -> None:
-    """Remove the drafts below a folder whose processes were killed; call it under the lock of the folder."""
+    """Remove the drafts below a folder whose processes on this machine were killed."""
     for place, _, names in os.walk(folder):
         for name in names:
             draft = _DRAFT.fullmatch(name)

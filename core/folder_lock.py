@@ -22,7 +22,7 @@ def folder_lock(folder: Path, *, wait_s: float = 0.0) -> Iterator[None]:
     """Hold the lock of a folder, which is made if it is missing; a process that ends in any way gives its lock back.
 
     The lock is on the folder itself, so that no file is left behind. Where the file system has no locks, none is held.
-    Drafts that a killed process left below the folder are removed.
+    Drafts that a killed process of this machine left below the folder are removed.
 
     Args:
         wait_s: how long to wait for another process.

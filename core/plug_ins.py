@@ -27,7 +27,7 @@ def loading() -> EntryPoint | None:
 
 @contextmanager
 def loaded_for(point: EntryPoint) -> Iterator[None]:
-    """What is registered inside belongs to `point`."""
+    """Entries that are registered inside belong to `point`."""
     token = _LOADING.set(point)
     try:
         yield
@@ -47,7 +47,7 @@ def plug_in_error(kind: str, point: EntryPoint, problem: str) -> ConfigError:
 
 
 def load_plug_in(kind: str, point: EntryPoint) -> Any:
-    """What an entry point names: a module or an object of one.
+    """The object of an entry point: a module, or an object of one.
 
     Raises:
         ConfigError: it cannot be imported, or has no such object.
@@ -88,7 +88,7 @@ def fault_of_plug_in(error: BaseException) -> str:
 
 
 def _import_problem(error: BaseException, point: EntryPoint, package: str) -> str:
-    """What stopped an import, and the fix."""
+    """Reason why an import failed, and the fix."""
     if isinstance(error, ModuleNotFoundError) and error.name:
         if point.module == error.name or point.module.startswith(f"{error.name}."):
             return f"there is no module {error.name!r}; correct the entry point and install the package again"

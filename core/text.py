@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 LIMIT = 300
 _HIDDEN = re.compile(
@@ -74,3 +74,9 @@ def _text(value: object) -> str:
 def _escape(found: re.Match[str]) -> str:
     code = ord(found.group())
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def names_of(names: str | Iterable[str]) -> tuple[str, ...]:
+    """Names in a list, or joined by commas."""
+    several = names.split(",") if isinstance(names, str) else names
+    return tuple(name.strip() for name in several if name.strip())

@@ -64,7 +64,8 @@ def first_problem(error: ValidationError, model: Any, *, add: str = "") -> str:
 
     An unknown key comes first: a missing key is often the same one, misspelt.
     """
-    problems = [problem for problem in error.errors() if not _follows(problem, error.errors())]
+    every = error.errors()
+    problems = [problem for problem in every if not _follows(problem, every)]
     first = next((p for p in problems if p["type"] in _UNKNOWN_KEY), problems[0])
     first, same, loc = _branches(problems, first, model)
     path = ".".join(str(part) for part in loc)

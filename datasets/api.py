@@ -53,6 +53,8 @@ def load_dataset(
     """
     check_jobs(jobs)
     if isinstance(source, Dataset):
+        if settings:
+            raise ConfigError(f"{source.card.name!r} is an open dataset: settings change a config alone")
         return source
     with python_words():
         dirs = folders_of(corpora)
@@ -140,9 +142,15 @@ def config_of(source: Source, settings: Settings = ()) -> DatasetConfig:
             f"a dataset is a name, a path, a dict or a DatasetConfig, not {type(source).__name__}; "
             "write for example load_dataset('mini_speech')"
         )
-    if isinstance(source, Path) or Path(source).is_dir():
-        _check_path(Path(source).expanduser())
-    configs = load_dataset_configs(str(source), settings)
+    path = Path(source).expanduser()
+    reference = str(path) if isinstance(source, Path) or source.startswith("~") else source
+    try:
+        configs = load_dataset_configs(reference, settings)
+    except ConfigError:
+        if not path.is_dir():
+            raise
+        problem = f"folder {str(path)!r} holds no dataset (no card.json)"
+        raise ConfigError(f"{problem}; build one with tsebench.build(...)") from None
     if len(configs) > 1:
         names = listed(config.name for config in configs)
         raise ConfigError(f"{str(source)!r} is a collection of {len(configs)} datasets; name one of them: {names}")
@@ -166,8 +174,3 @@ def folders_of(corpora: Mapping[str, str | Path] | None) -> dict[str, Path]:
 
 def _parsed(data: Mapping[str, Any], settings: Settings, *, where: str) -> DatasetConfig:
     return parse(DatasetConfig, with_settings(data, settings, where=where), where=where)
-
-
-def _check_path(path: Path) -> None:
-    if path.is_dir():
-        raise ConfigError(f"folder {str(path)!r} holds no dataset (no card.json); build one with tsebench.build(...)")

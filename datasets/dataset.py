@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from operator import index
 from pathlib import Path
 from threading import Lock
@@ -148,10 +149,13 @@ class Dataset:
         return render_trial(trial, mixture, self.corpora, signals, separated=self.separated)
 
     def _trial_called(self, name: str) -> Trial:
-        for trial in self.trials:
-            if trial.id == name:
-                return trial
-        raise UnknownNameError("trial", name, (trial.id for trial in self.trials))
+        if name not in self._by_id:
+            raise UnknownNameError("trial", name, self._by_id)
+        return self._by_id[name]
+
+    @cached_property
+    def _by_id(self) -> Mapping[str, Trial]:
+        return {trial.id: trial for trial in self.trials}
 
     def separated(self, clip: MixtureClip) -> Samples:
         """A source [T] of any mixture of the set, as it is rendered there."""
@@ -224,7 +228,7 @@ def _subset(manifest: Manifest, trials: Sequence[Trial]) -> Manifest:
 
 
 def _several(chosen: object) -> Iterable[Any]:
-    """What may be one trial or several, as several."""
+    """A list of trials, given as one or as several."""
     return chosen if isinstance(chosen, Iterable) and not isinstance(chosen, str) else [chosen]
 
 

@@ -53,7 +53,7 @@ def explain(kind: str, name: str | None = None, key: str | None = None) -> Topic
 
 
 def _narrowed(topic: Topic, key: str, others: Sequence[str]) -> Topic:
-    """What a topic says of a key, which may have its section before it ("systems.cache")."""
+    """Text of a topic on one key, which may have its section before it ("systems.cache")."""
     place, _, name = key.rpartition(".")
     tables = [table for table in topic.tables if not place or place in table.places]
     found = [replace(table, keys=tuple(each for each in table.keys if each.name == name)) for table in tables]

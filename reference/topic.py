@@ -1,4 +1,4 @@
-"""What can be explained: topics of several kinds, each with a name or without."""
+"""Topics of `tsebench explain`: several kinds, each with a name or without."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from ..core.entry_checks import call_problem, face_problem, type_problem
@@ -48,7 +49,8 @@ def load_system(name: str, /, *, device: str = "cpu", **options: Any) -> AnySyst
     if problem:
         raise ConfigError(f"system {name!r} cannot be used: {problem}; correct it (docs/plugins.md)")
     if type(system).__repr__ is object.__repr__:  # a class that says nothing of itself is shown by its card
-        type(system).__repr__ = _shown  # type: ignore[method-assign, assignment]
+        with suppress(TypeError):  # a compiled class cannot be changed
+            type(system).__repr__ = _shown  # type: ignore[method-assign, assignment]
     return system
 
 

@@ -1,4 +1,4 @@
-"""What wheels hold besides their own code, and what is loaded at run time: facts that no metadata give."""
+"""Libraries inside wheels, and models loaded at run time: facts that no metadata give."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ class AudioFolder:
     faults: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, keys: Sequence[str]) -> AudioFolder:
-        """What is there of these keys, in their order."""
+        """Files of these keys, in their order; keys without a file are left out."""
         files = {key: self.files[key] for key in keys if key in self.files}
         return AudioFolder(files=files, faults={key: self.faults[key] for key in keys if key in self.faults})
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Literal
 
 from ...core.errors import ConfigError, UnknownNameError
@@ -27,8 +26,8 @@ class Channels:
 
     def of(self, folder: Folder) -> Channel:
         """The channel of one folder."""
-        found: Mapping[Folder, Channel] = asdict(self)  # type: ignore[assignment]
-        return found[folder]
+        found: Channel = getattr(self, folder)
+        return found
 
 
 def channels_of(value: Channels | Channel | str) -> Channels:

@@ -119,11 +119,15 @@ def claims_of(text: str, *, mixtures: bool = True, transcripts: bool = True) -> 
         raise ConfigError(f"--claimed {text!r} claims nothing; write for example si_sdr=15.2")
     claims = tuple(_claim(part) for part in parts)
     for claim in claims:
-        needs = [("mixtures", "--mixtures DIR")] * (claim.improvement and not mixtures)
-        needs += [("transcripts of the targets", "--transcripts CSV")] * (claim.family == "wer" and not transcripts)
-        for what, option in needs:
-            raise ConfigError(f"--claimed {claim.text!r} needs {what}: add {option}, or leave it out")
+        if claim.improvement and not mixtures:
+            raise _lacks(claim, "mixtures", "--mixtures DIR")
+        if claim.family == "wer" and not transcripts:
+            raise _lacks(claim, "transcripts of the targets", "--transcripts CSV")
     return claims
+
+
+def _lacks(claim: ClaimedNumber, need: str, option: str) -> ConfigError:
+    return ConfigError(f"--claimed {claim.text!r} needs {need}: add {option}, or leave it out")
 
 
 def nearest(scores: VariantScores, claim: ClaimedNumber) -> Match:

@@ -14,7 +14,7 @@ from ...datasets.seeding import digest
 from ...datasets.transcripts import clean_text
 from ..rows import FILES
 from .audio_folder import AudioFolder, key_of, list_audio, unlike_names
-from .channels import Channel, Channels, Folder, channels_of
+from .channels import Channel, Channels, Folder
 from .file_faults import FileFaults, Headers, check_headers, common_rate_hz, length_faults, read_headers
 
 DATASET = FILES  # name of the set in rows and run.json
@@ -84,32 +84,12 @@ class PairedFiles:
 
     @property
     def signature_end(self) -> str:
-        """What the permutation adds to the signature of every metric."""
+        """Ending of every metric's signature for the permutation; "" without one."""
         return f"|perm:{self.permutation}" if self.permutation else ""
 
     def mixture_of(self, key: str) -> str:
         """Id of the mixture of a trial."""
         return self.mixture_ids.get(key, key)
-
-
-def pair_folders(
-    estimates: Path,
-    references: Path,
-    mixtures: Path | None,
-    *,
-    channel: Channels | Channel | str = None,
-    transcripts: Path | None = None,
-) -> PairedFiles:
-    """List the folders and compare their headers.
-
-    Args:
-        channel: channel of files with several, see `channels_of`; None refuses them.
-        transcripts: CSV file with the columns `name` and `text`, or None.
-
-    Raises:
-        ConfigError: there is nothing to score, or no file of a folder can be used.
-    """
-    return paired(list_folders(estimates, references, mixtures), channels=channels_of(channel), transcripts=transcripts)
 
 
 def list_folders(estimates: Path, references: Path, mixtures: Path | None) -> ListedFiles:

@@ -179,7 +179,7 @@ def _paired(estimates: Paths, references: Paths, mixtures: Path | None, options:
 
 
 def _offer(mixtures: Path | None, options: ScoreOptions) -> Offer:
-    """What the folders give to metrics."""
+    """Needs of metrics that the folders meet."""
     given: dict[Given, bool] = {
         "target": True,
         "mixture": mixtures is not None,

@@ -32,7 +32,7 @@ PoolingName = Literal[
 `Outcome.detail` holds as `bench.statistics.pooling.decisions` writes them."""
 
 Need = Literal["transcript", "enrollment", "interferers", "class_probabilities", "mixture"]
-"""What a metric takes of a trial or an answer besides estimate and reference: the words of the target, the enrollment
+"""Inputs of a metric besides estimate and reference: the words of the target, the enrollment
 of the clue, the other sources, the classes that the system finds; an improvement takes the mixture."""
 
 _BEFORE_ALL = 1000

@@ -57,7 +57,7 @@ def _opened(run: PlannedRun) -> Iterator[OpenSet]:
 
 
 def _offer(each: OpenSet, cards: Mapping[str, SystemCard]) -> Offer:
-    """What a set and the systems that run on it give to metrics."""
+    """Needs of metrics that a set and the systems on it meet."""
     trials, mixtures = each.dataset.trials, each.dataset.mixtures
     spoken = {
         (mixture.id, source.id) for mixture in mixtures.values() for source in mixture.sources if source.transcript

@@ -14,8 +14,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
 from ...core.allocator import give_back_freed_memory
 from ...core.errors import OutputError
 from ...core.files import make_folder
@@ -35,6 +33,7 @@ from .new_record import record_of, with_costs
 from .open_datasets import OpenSet, open_sets
 from .prepare import PlannedRun, RunOptions, prepare
 from .record import CostFacts, RunRecord, write_record
+from .trial_counts import trials_by_system
 
 __all__ = ["RunOptions", "RunResult", "run"]
 
@@ -81,7 +80,8 @@ def _carried_out(planned: PlannedRun) -> RunResult:
     shards = _write_rows(planned, sets, record)
     give_back_freed_memory()
     trials = sum(len(each.dataset) * len(each.systems) for each in sets)
-    failed = sum(_failed_trials(path, record) for path in shards)
+    found = (trials_by_system(read_shard(path), record.systems) for path in shards)
+    failed = sum(each.failed for systems in found for each in systems.values())
     record = record.model_copy(update={"trials": trials, "failed_trials": failed})
     write_record(options.out, record)
     return RunResult(out=options.out, record=record, trials=trials, failed_trials=failed)
@@ -138,15 +138,6 @@ def _remove_others(folder: Path, shards: Sequence[Path]) -> None:
     drafts = folder.glob(".part-*.part")
     for path in {*folder.glob("part-*.parquet"), *drafts} - {*shards}:
         path.unlink(missing_ok=True)
-
-
-def _failed_trials(shard: Path, record: RunRecord) -> int:
-    """Trials of which no metric has a value, and at least one failed, unless its system's card promises that."""
-    rows = read_shard(shard)
-    pairs = zip(rows["system"], rows["reason"], strict=True)
-    promised = pd.Series([record.systems[system].expects(reason) for system, reason in pairs], index=rows.index)
-    statuses = rows["status"].mask(promised, "expected").groupby(rows["trial_id"]).agg(set)
-    return sum(1 for found in statuses if "failed" in found and "ok" not in found)
 
 
 def _measure_costs(run: PlannedRun, sets: Sequence[OpenSet]) -> dict[str, CostFacts]:

@@ -149,7 +149,7 @@ def _no_signal(estimate: Tensor, wanted: str) -> str:
     if bool(finite.all()):
         return ""
     bad = len(estimate) - int(finite.sum())
-    return f"non_finite: {bad} of {len(estimate)} samples of the estimate are NaN or infinite"
+    return f"non_finite: {bad} of {len(estimate)} samples are NaN or infinite"
 
 
 def _fit(signal: Tensor, length: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""What metrics need of trials and answers; one that would have no value at all is refused before any work."""
+"""Inputs that metrics need; a metric that could have no value at all is refused before any work."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ OF_FILES: Mapping[Given, str] = {
     "mixture": "add --mixtures DIR",
     "absence": _ELSEWHERE,
 }
-"""How `score` gets what a metric needs."""
+"""Fix for each missing input, in `score`."""
 
 OF_SETS: Mapping[Given, str] = {
     "transcript": "add a set of recordings with transcripts",
@@ -43,14 +43,14 @@ OF_SETS: Mapping[Given, str] = {
     "target": "add a set with such trials, or more trials of this one",
     "absence": "add a set with such trials, or more trials of this one",
 }
-"""How a run gets what a metric needs."""
+"""Fix for each missing input, in a run."""
 
 _OF_SCOPE: Mapping[Scope, tuple[Given, ...]] = {"present": ("target",), "absent": ("absence",), "any": ()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """What the trials of a set, and the systems that answer them, give to metrics."""
+    """Inputs of metrics that the trials of a set, and the systems on it, provide."""
 
     name: str
     gives: frozenset[Given]

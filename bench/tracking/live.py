@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...core.errors import ConfigError, one_line
+from ...core.errors import ConfigError
 from ...core.progress import Notify
 from ...core.tracking.entries import last_step, page_of
 from ...core.tracking.session import EVERY_S, Readings, RunSession
@@ -95,10 +95,7 @@ class LiveRun:
         """End the MLflow runs of a run that was not finished; `error` stopped it."""
         if self._session is None or self.ended:
             return
-        self._session.stop()
-        interrupted = not isinstance(error, Exception)
-        text = "" if interrupted else one_line(f"{type(error).__name__}: {error}")
-        self._session.end("KILLED" if interrupted else "FAILED", error=text)
+        self._session.abort(error)
 
 
 @contextmanager
@@ -140,7 +137,7 @@ class _ShardReadings:
 
     def __init__(self, client: MlflowClient, record: RunRecord, runs: dict[str, str], run_dir: Path) -> None:
         self._record, self._runs, self._run_dir = record, runs, run_dir
-        self._means = ShardMeans(run_dir, run_id=record.run_id, metrics=record.metrics)
+        self._means = ShardMeans(run_dir, run_id=record.run_id, metrics=record.metrics, systems=record.systems)
         self._last = {run_id: max(last_step(client, run_id, TRIALS), 0) for run_id in runs.values()}
         self._values: dict[tuple[str, str], float] = {}
 

@@ -9,7 +9,7 @@ that it already has. See `names` for the names of metrics; the tags `tsebench.ru
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -18,20 +18,18 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from ...core.errors import DatasetError
-from ...core.tracking.entries import experiment_of, key_of, known_run, log, log_datasets, log_table, page_of, run_of
+from ...core.tracking.entries import end_as_killed, experiment_of, key_of, log, log_datasets, log_table, page_of, run_of
 from ...core.tracking.ids import TrackingIds, read_ids, write_ids
-from ...core.tracking.store import default_tracking_uri, open_store, shown
+from ...core.tracking.store import open_store, shown
 from ...core.tracking.tags import FOLDER, LONGEST_TAG, place_of, standard_tags
 from ..rows import read_rows
 from ..run.record import BootstrapFacts, RunRecord, SystemRecord, read_record, write_record
+from ..run.trial_counts import trials_by_system
 from ..statistics.aggregate import Aggregate, aggregate
 from .names import FAILED, PERCENT, TRIALS, Cell, expected_trials, headlines, name_of
-from .shard_means import ShardMeans
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-
-__all__ = ["default_tracking_uri", "track", "track_report"]
 
 PARENT = "tsebench"
 _SYSTEM = "system:"
@@ -119,7 +117,8 @@ def opened_runs(
     experiment = experiment_of(client, record.name, run_dir, uri)
     before = {} if fresh else _known_ids(record, run_dir, uri)
     earlier = read_ids(run_dir, uri)
-    _end_as_killed(client, set(earlier.runs.values() if earlier else ()) - set(before.values()))
+    for run_id in set(earlier.runs.values() if earlier else ()) - set(before.values()):
+        end_as_killed(client, run_id)
     begun_ms = started_ms if started_ms is not None else _created_ms(record)
     parent = run_of(client, experiment, record.name, before.get(PARENT), _tags(record, run_dir), started_ms=begun_ms)
     runs = {PARENT: parent}
@@ -136,13 +135,6 @@ def _known_ids(record: RunRecord, run_dir: Path, uri: str) -> Mapping[str, str]:
     if known is None:  # a release without tracking.json wrote them into the record
         return record.tracking if record.tracking.get("uri") in (uri, shown(uri)) else {}
     return known.runs if known.identity == record.run_id else {}
-
-
-def _end_as_killed(client: MlflowClient, run_ids: Iterable[str]) -> None:
-    for run_id in run_ids:
-        found = known_run(client, run_id)
-        if found is not None and found.info.status == "RUNNING":
-            client.set_terminated(run_id, status="KILLED")
 
 
 def _created_ms(record: RunRecord) -> int | None:
@@ -228,19 +220,17 @@ def _checkpoint_name(checkpoint: str) -> str:
 def log_results(client: MlflowClient, runs: Mapping[str, str], record: RunRecord, run_dir: Path) -> None:
     """Log facts, means, costs, tables, rows and report."""
     log_facts(client, runs, record)
-    cells, parent = _cells(record, run_dir), runs[PARENT]
+    rows, parent = read_rows(run_dir), runs[PARENT]
+    cells, done = _cells(record, rows), trials_by_system(rows, record.systems)
     means = {(c.system, (c.dataset, c.condition, c.metric)): c.mean for c in cells if c.n}
-    counts = ShardMeans(run_dir, run_id=record.run_id, metrics={})
-    counts.update()
-    done = counts.systems()
     for system in record.systems:
-        trials = done[system].trials if system in done else 0
+        trials = len(done[system].seen) if system in done else 0
         progress: dict[str, float] = {TRIALS: trials, FAILED: done[system].failed} if system in done else {}
         own = {name_of(cell): mean for (title, cell), mean in means.items() if title == system}
         metrics = own | progress | _costs(record.systems[system])
         log(client, runs[system_key(system)], metrics=metrics, step=trials)
         log_table(client, runs[system_key(system)], _table(cells, system), "aggregates.json")
-    total = sum(each.trials for each in done.values())
+    total = sum(len(each.seen) for each in done.values())
     overall = parent_progress(record, trials=total, failed=sum(each.failed for each in done.values()))
     log(client, parent, metrics=headline_metrics(record, means) | overall, step=total)
     log_table(client, parent, _table(cells), "aggregates.json")
@@ -268,10 +258,10 @@ def _costs(facts: SystemRecord) -> dict[str, float]:
     return {f"cost/{name}": float(value) for name, value in costs.items() if isinstance(value, int | float)}
 
 
-def _cells(record: RunRecord, run_dir: Path) -> list[Aggregate]:
+def _cells(record: RunRecord, rows: pd.DataFrame) -> list[Aggregate]:
     """The cells that apply; also of a system that failed everywhere."""
     settings = record.config.bootstrap if record.config else BootstrapFacts()
-    cells = aggregate(read_rows(run_dir), level=settings.level, resamples=settings.resamples, seed=record.seed)
+    cells = aggregate(rows, level=settings.level, resamples=settings.resamples, seed=record.seed)
     return [cell for cell in cells if cell.applies]
 
 

@@ -43,9 +43,11 @@ def _info(name: str, stored: Mapping[str, MetricInfo]) -> MetricInfo:
     return stored[name] if name in stored else metric_info(name)
 
 
-def expected_trials(record: RunRecord, system: str | None = None) -> int:
-    """Trials of a system, or of all systems together, when the run is complete."""
-    systems = record.systems if system is None else [system]
+def expected_trials(record: RunRecord) -> int:
+    """Trials of all systems together when the run is complete."""
     return sum(
-        sum(facts.trials.values()) for title in systems for facts in record.datasets.values() if title in facts.systems
+        sum(facts.trials.values())
+        for title in record.systems
+        for facts in record.datasets.values()
+        if title in facts.systems
     )

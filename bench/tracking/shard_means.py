@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import or_
 from pathlib import Path
 
 import pandas as pd
 
 from ..metrics.protocol import MetricInfo
 from ..rows import read_shard
+from ..run.record import SystemFacts
+from ..run.trial_counts import TrialSets, trials_by_system
 from ..statistics.aggregate import with_condition_labels
 from .names import Cell
 
@@ -22,8 +26,7 @@ class _Shard:
 
     state: tuple[int, int]
     system: str
-    trials: int
-    failed: int
+    trials: TrialSets
     sums: dict[Cell, tuple[float, float]] = field(default_factory=dict)
 
 
@@ -39,8 +42,10 @@ class SystemMeans:
 class ShardMeans:
     """Reads each shard of a run folder once; metrics pooled over whole sets of decisions wait for the end."""
 
-    def __init__(self, folder: Path, *, run_id: str, metrics: Mapping[str, MetricInfo]) -> None:
-        self._rows, self._run_id = folder / "rows", run_id
+    def __init__(
+        self, folder: Path, *, run_id: str, metrics: Mapping[str, MetricInfo], systems: Mapping[str, SystemFacts]
+    ) -> None:
+        self._rows, self._run_id, self._facts = folder / "rows", run_id, systems
         self._pooling = {name: info.pooling for name, info in metrics.items()}
         self._shards: dict[Path, _Shard] = {}
 
@@ -75,9 +80,8 @@ class ShardMeans:
         rows = read_shard(path)
         if rows["run_id"].iloc[0] != self._run_id:
             return None
-        statuses = rows.groupby("trial_id")["status"].agg(set)
-        failed = sum(1 for each in statuses if "failed" in each and "ok" not in each)
-        shard = _Shard(state, str(rows["system"].iloc[0]), len(statuses), failed)
+        ((system, trials),) = trials_by_system(rows, self._facts).items()
+        shard = _Shard(state, system, trials)
         running = {name for name in rows["metric"].unique() if self._pooling.get(name, "mean") in _RUNNING}
         valued = with_condition_labels(rows[(rows["status"] == "ok") & rows["metric"].isin(running)])
         parts = pd.DataFrame({"sum": valued["value"] * valued["weight"], "weight": valued["weight"]})
@@ -96,8 +100,9 @@ def _together(shards: list[_Shard]) -> SystemMeans:
         for cell, (total, weight) in shard.sums.items():
             before = sums.get(cell, (0.0, 0.0))
             sums[cell] = before[0] + total, before[1] + weight
+    trials = reduce(or_, (shard.trials for shard in shards))  # a trial may have rows in several
     return SystemMeans(
-        trials=sum(shard.trials for shard in shards),
-        failed=sum(shard.failed for shard in shards),
+        trials=len(trials.seen),
+        failed=trials.failed,
         means={cell: total / weight for cell, (total, weight) in sums.items() if weight > 0},
     )

@@ -70,6 +70,13 @@ def known_run(client: MlflowClient, run_id: str | None) -> Run | None:
     return found if found.info.lifecycle_stage == "active" else None
 
 
+def end_as_killed(client: MlflowClient, run_id: str | None) -> None:
+    """End a run that is still there and was left running."""
+    found = known_run(client, run_id)
+    if found is not None and found.info.status == "RUNNING":
+        client.set_terminated(found.info.run_id, status="KILLED")
+
+
 def run_of(
     client: MlflowClient,
     experiment: str,

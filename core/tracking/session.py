@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from ..errors import TsebenchError
+from ..errors import TsebenchError, one_line
 from ..progress import Notify
 from .entries import key_of
 from .store import first_line, impatient, patiently, shown, store_errors
@@ -90,6 +90,14 @@ class RunSession:
         monitor.start()
         monitor.join(_LAST_S)
         self._patience.close()
+
+    def abort(self, error: BaseException | None) -> None:
+        """Stop, and end the runs as FAILED with the error's text, or as KILLED after an interrupt."""
+        self.stop()
+        if isinstance(error, Exception):
+            self.end("FAILED", error=one_line(f"{type(error).__name__}: {error}"))
+        else:
+            self.end("KILLED")
 
     def end(self, status: Status, *, error: str = "") -> None:
         """Set the status of all runs, at once; one line if the store does not take it."""

@@ -89,7 +89,7 @@ def check_store(uri: str) -> None:
 
 
 def store_errors() -> tuple[type[Exception], ...]:
-    """What MLflow raises when a store fails; those of HTTP are OSErrors."""
+    """Exceptions of MLflow for a store that fails; those of HTTP are OSErrors."""
     from mlflow.exceptions import MlflowException  # noqa: PLC0415 - takes a second to import
     from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
 

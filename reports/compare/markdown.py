@@ -62,7 +62,7 @@ def comparison_markdown(
 
 
 def refusal_markdown(problem: str) -> str:
-    """What a pull request says where two runs could not be compared."""
+    """Comment for a pull request whose two runs could not be compared."""
     return f"### {_MARKS[3]} Not compared\n\n{markdown(problem)}\n\nThis is no verdict on the candidate.\n"
 
 

@@ -87,7 +87,7 @@ def _one_sided(changes: Sequence[Change]) -> str:
 
 
 def corrected_for(change: Change, what: str) -> str:
-    """What a p-value is corrected for: "Holm over 12 checks", or "1 check: no correction"."""
+    """Correction of a p-value, in words: "Holm over 12 checks", or "1 check: no correction"."""
     count = plural(change.n_compared, what)
     return f"Holm over {count}" if change.n_compared > 1 else f"{count}: no correction"
 

@@ -218,7 +218,3 @@ def _text(value: Option) -> str:
 
 def _title(key: str) -> str:
     return "number of inactive classes" if key == INACTIVE else plain(key)
-
-
-def _where(point: _Point) -> str:
-    return f"{point.entry.system} in {point.condition or point.shown.table.dataset}"

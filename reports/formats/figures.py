@@ -62,7 +62,7 @@ def write_figures(
 
 
 def _made(name: str, board: Leaderboard) -> Iterator[Plot | LeftOut]:
-    """What a maker makes; where that of another package raises, the reason."""
+    """Figures of a maker; if it is of another package and raises, the reason."""
     maker = FIGURES.get(name)
     try:
         yield from maker(board)

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
+from ...core.text import names_of
 from ..leaderboard.board import Leaderboard
 from ..site.site import TRIALS, write_site
 from .registry import REPORTS
@@ -15,9 +16,7 @@ from .registry import REPORTS
 
 def _several(value: object) -> object:
     """A list from one name, from names between commas, or from a list."""
-    if isinstance(value, str):
-        return [name.strip() for name in value.split(",") if name.strip()]
-    return value
+    return names_of(value) if isinstance(value, str) else value
 
 
 @REPORTS.register("html")

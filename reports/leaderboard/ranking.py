@@ -79,13 +79,18 @@ def _rival(table: Table, leader: str) -> str | None:
     Where the target is absent, silence is right by definition: there the next ranked one, or else the unprocessed
     mixture.
     """
-    others = [e for e in table.entries if e.system != leader and not e.facts.privileged and table.primary_cell(e)]
+    others = [e for e in table.entries if e.system != leader and not e.facts.privileged and _has_primary(table, e)]
     ranked = [entry for entry in others if not entry.note]
     baselines = [entry for entry in others if entry.by_kind]
     if table.primary is None or table.columns[table.primary].facts.scope == "present":
-        return next((entry.system for entry in others if entry in ranked or entry in baselines), None)
+        return next((entry.system for entry in others if not entry.note or entry.by_kind), None)
     mixture = [entry for entry in baselines if entry.system == "mixture"]
     return next((entry.system for entry in (*ranked, *mixture, *baselines)), None)
+
+
+def _has_primary(table: Table, entry: Entry) -> bool:
+    cell = table.primary_cell(entry)
+    return cell is not None and not math.isnan(cell.mean)
 
 
 def tie_groups(board: Leaderboard, table: Table, index: int) -> Mapping[str, int]:

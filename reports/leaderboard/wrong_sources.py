@@ -44,7 +44,7 @@ def wrong_source_remarks(rows: pd.DataFrame, runs: Sequence[RunFacts]) -> Iterat
         run = known.get(str(first["run_id"]))
         facts = run.systems.get(str(first["base_system"])) if run else None
         wrong = int(own[_COLUMN].eq(OTHER).sum())
-        if wrong < LEAST or wrong < SHARE * len(own) or (facts and (facts.family == "baseline" or facts.privileged)):
+        if wrong < LEAST or wrong < SHARE * len(own) or (facts and not facts.competes):
             continue
         trials = f"{len(own)} {first['condition']} trials".replace("  ", " ")
         yield (

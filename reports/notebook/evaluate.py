@@ -11,7 +11,7 @@ import torch
 
 from ...bench.config import DatasetSpec, RunConfig, SystemSpec, run_config_of
 from ...bench.cost.measure import find_networks
-from ...bench.given import DatasetLike, Given, MetricsLike, SystemLike, datasets_of, metrics_of, systems_of
+from ...bench.given import DatasetLike, Given, MetricsLike, SystemLike, WithoutCard, datasets_of, metrics_of, systems_of
 from ...bench.rows import read_rows
 from ...bench.run.runner import RunOptions, run
 from ...core.config_files import find_config, read_yaml, shipped_names, with_settings
@@ -183,6 +183,7 @@ def _device(device: str, systems: Mapping[str, AnySystem]) -> str:
     """The device of the loaded systems' weights in place of "auto"; "cpu" where they have none or differ."""
     if device != "auto" or not systems:
         return device
-    networks = [net for system in systems.values() for net in find_networks(getattr(system, "own", system))]
+    loaded = (system.own if isinstance(system, WithoutCard) else system for system in systems.values())
+    networks = [net for system in loaded for net in find_networks(system)]
     places = {str(parameter.device) for net in networks for parameter in net.parameters()}
     return places.pop() if len(places) == 1 and torch.cuda.is_available() else "cpu"

@@ -9,15 +9,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from ...bench.given import names_of
 from ...bench.run.record import RunRecord
 from ...core.errors import ConfigError, listed
+from ...core.text import names_of
 from ..formats.registry import load_report, write_board
 from ..leaderboard.assemble import board_of
 from .leaderboard import ShownLeaderboard, shown
 from .show import board_html, board_text
-
-_MIXTURE = "mixture"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -87,10 +87,12 @@ def score(
     check_jobs(jobs)
     specs = with_options(metrics_of(metrics), options)
     with python_words():
-        claims, channels = _claims(claimed), _channels(channel)
+        channels = _channels(channel)
     one = {"estimate": estimate, "reference": reference, "mixture": mixture, "transcript": transcript}
     many = {"estimates": estimates, "references": references, "mixtures": mixtures, "transcripts": transcripts}
     roles = _roles(one, many)
+    with python_words():
+        claims = _claims(claimed, roles)
     notes: list[str] = []
     with TemporaryDirectory(prefix="tsebench-") as place:
         temporary = Path(place)
@@ -132,7 +134,7 @@ def score(
 
 @dataclass(frozen=True, slots=True)
 class _Given:
-    """What is given for each role, as folders; signals in memory are written below `temporary`."""
+    """Signals of each role, as folders; those in memory are written below `temporary`."""
 
     roles: Mapping[str, Any]
     temporary: Path
@@ -151,7 +153,7 @@ class _Given:
 
 
 def _roles(one: Mapping[str, Any], many: Mapping[str, Any]) -> dict[str, Any]:
-    """What is given for each role; one signal is a mapping of one name."""
+    """Signals by role; a single one is a mapping of one name."""
     given: dict[str, Any] = {}
     for (role, single), (roles, several) in zip(one.items(), many.items(), strict=True):
         if single is not None and several is not None:
@@ -200,11 +202,11 @@ def _channels(channel: Channel | str | Mapping[str, Channel]) -> Channels:
     return channels_of(channel)
 
 
-def _claims(claimed: str | Mapping[str, float] | None) -> tuple[ClaimedNumber, ...]:
+def _claims(claimed: str | Mapping[str, float] | None, roles: Mapping[str, Any]) -> tuple[ClaimedNumber, ...]:
     if claimed is None:
         return ()
     text = claimed if isinstance(claimed, str) else ",".join(f"{name}={value}" for name, value in claimed.items())
-    return claims_of(text)
+    return claims_of(text, mixtures="mixtures" in roles, transcripts="transcripts" in roles)
 
 
 def _variants(

@@ -27,7 +27,7 @@ def condition(label: str) -> Markup:
 
 
 def metric_hint(column: Column, metrics: Mapping[str, MetricInfo]) -> str:
-    """What a column shows: "SNRi: improvement over the unprocessed mixture in SNR, signal-to-noise ratio; ..."."""
+    """Explanation of a column: "SNRi: improvement over the unprocessed mixture in SNR, signal-to-noise ratio; ..."."""
     facts = column.facts
     base = next((info for info in metrics.values() if info.improvement == facts.name), None)
     meaning = facts.description

@@ -57,7 +57,7 @@ def print_variants(scores: VariantScores, matches: Sequence[Match], console: Con
 
 
 def claim_lines(matches: Sequence[Match]) -> tuple[str, ...]:
-    """What comes nearest to each claim, in one line each."""
+    """The nearest variant of each claim, in one line each."""
     return tuple(_match_text(match).plain for match in matches)
 
 

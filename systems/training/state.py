@@ -106,7 +106,8 @@ def check_length(state: TrainingState, config: TrainConfig, *, out: Path) -> Non
         ConfigError: epochs or minutes differ from those of the earlier part.
     """
     optimiser, known = config.optimiser, state.length
-    if known is None or optimiser.schedule not in {"cosine", "warmup_cosine"} or tuple(known) == length_of(config):
+    depends = optimiser.schedule in {"cosine", "warmup_cosine"} and state.progress.steps > 0
+    if not depends or known is None or tuple(known) == length_of(config):
         return
     pairs = zip(("epochs", "max_minutes"), known, length_of(config), strict=True)
     key, before, now = next(each for each in pairs if each[1] != each[2])

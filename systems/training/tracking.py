@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 import pytorch_lightning as lightning
 import yaml
 
-from ...core.errors import ConfigError, one_line
+from ...core.errors import ConfigError
 from ...core.progress import Notify
 from ...core.provenance import git_commit, versions
-from ...core.tracking.entries import experiment_of, known_run, last_step, log, log_datasets, page_of, run_of
+from ...core.tracking.entries import end_as_killed, experiment_of, last_step, log, log_datasets, page_of, run_of
 from ...core.tracking.ids import TrackingIds, read_ids, write_ids
 from ...core.tracking.models import log_model, register_model
 from ...core.tracking.session import EVERY_S, Readings, RunSession
@@ -40,7 +40,7 @@ _RUN, _MODEL = "training", "model:"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingFacts:
-    """What is tracked of a training before its first step.
+    """Facts of a training that are tracked before its first step.
 
     Attributes:
         identity: of config and data, see `state.run_identity`.
@@ -145,12 +145,8 @@ class TrainingTracker:
 
     def close(self, error: BaseException) -> None:
         """End the run of a training that an error or an interrupt has stopped."""
-        if self._session is None:
-            return
-        self._session.stop()
-        interrupted = not isinstance(error, Exception)
-        text = "" if interrupted else one_line(f"{type(error).__name__}: {error}")
-        self._session.end("KILLED" if interrupted else "FAILED", error=text)
+        if self._session is not None:
+            self._session.abort(error)
 
     def _gather(self) -> Iterator[Readings]:
         while self._waiting:
@@ -165,7 +161,7 @@ class TrainingTracker:
         if before and not facts.begun and last_step(client, before[_RUN], "valid_loss") >= 0:
             before = {}  # the state was deleted: this training starts over
         if known is not None and known.runs.get(_RUN) != before.get(_RUN):
-            _end_as_killed(client, known.runs.get(_RUN))
+            end_as_killed(client, known.runs.get(_RUN))
         tags = {
             **standard_tags(commit=git_commit(), description=facts.config.description),
             FOLDER: place_of(facts.out),
@@ -264,12 +260,6 @@ def tracked_training(facts: TrainingFacts, *, uri: str | None, say: Notify) -> I
         tracker.close(error)
         raise
     tracker.finish()
-
-
-def _end_as_killed(client: MlflowClient, run_id: str | None) -> None:
-    found = known_run(client, run_id)
-    if found is not None and found.info.status == "RUNNING":
-        client.set_terminated(found.info.run_id, status="KILLED")
 
 
 def _parameters(config: TrainConfig) -> dict[str, object]:

@@ -193,6 +193,7 @@ def test_the_doctor_names_them(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     assert end.value.code == 2
     lines = capsys.readouterr().out.splitlines()
     assert all(line.startswith("PROBLEM  plug-in: ") for line in lines)
+    assert len(lines) > len(WRONG) > 0
     assert sum("of package 'acme-tse' cannot be used: " in line for line in lines) == len(lines) - 1
     assert "nothing reads the entry-point group 'tsebench.builders'" in lines[-1]
 

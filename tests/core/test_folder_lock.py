@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tsebench.core.errors import OutputError
+from tsebench.core.files import draft_of
 from tsebench.core.folder_lock import folder_lock
 
 HOLD = "import fcntl, os, sys; fcntl.flock(os.open(sys.argv[1], 0), fcntl.LOCK_EX); print(1, flush=True); input()"
@@ -43,8 +44,10 @@ def test_drafts_of_killed_processes_are_removed(tmp_path: Path) -> None:
         pass
     deep = tmp_path / "audio" / "s1"
     deep.mkdir(parents=True)
-    left = deep / f".a.wav.{ended.pid}.part"
-    kept = [deep / f".b.wav.{os.getpid()}.part", deep / "c.part", deep / ".d.part"]
+    own = draft_of(deep / "b.wav")
+    left = own.with_name(own.name.replace(str(os.getpid()), str(ended.pid)))
+    other_machine = own.with_name(f".b.wav.elsewhere-{ended.pid}.part")
+    kept = [own, other_machine, deep / "c.part", deep / ".d.part"]
     for path in (left, *kept):
         path.touch()
     with folder_lock(tmp_path):

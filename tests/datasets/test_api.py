@@ -10,9 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+import yaml
 
 import tsebench
 from tsebench.core.config_files import SHIPPED
+from tsebench.core.errors import ConfigError
+from tsebench.datasets.api import config_of
 from tsebench.datasets.config import DatasetConfig, load_dataset_configs
 from tsebench.datasets.dataset import Dataset
 from tsebench.datasets.signals.audio import write
@@ -229,3 +232,20 @@ def test_reprs_are_one_short_line(dataset: Dataset) -> None:
         assert "\n" not in repr(each)
         assert "tensor" not in repr(each)
         assert len(repr(each)) < 300
+
+
+def test_a_folder_of_its_name_does_not_hide_a_shipped_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mini_speech").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert config_of("mini_speech").name == "mini_speech"
+    (tmp_path / "nothing").mkdir()
+    with pytest.raises(ConfigError, match=r"folder 'nothing' holds no dataset \(no card.json\)"):
+        config_of("nothing")
+
+
+def test_a_path_may_begin_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "mine.yaml").write_text(
+        yaml.safe_dump(config_of("mini_speech").model_dump(mode="json") | {"name": "mine"})
+    )
+    assert config_of("~/mine.yaml").name == "mine"

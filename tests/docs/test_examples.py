@@ -1,4 +1,4 @@
-"""What pages tell a reader to type: commands parse, configs are valid, Python compiles."""
+"""Examples of the pages: commands parse, configs are valid, Python compiles."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ LOADERS: dict[str, Callable[[str, list[str]], object]] = {
     "train": load_train_config,
     "build": lambda config, _: load_dataset_configs(config),
 }
-"""What reads the config of a command."""
+"""Reader of the config of each command."""
 
 
 def parsed(words: list[str], *, whole: bool = True) -> tuple[str, dict[str, Any]]:
@@ -96,12 +96,17 @@ def test_configs_of_a_page_are_valid(block: Block) -> None:
         check_dataset(parse(DatasetConfig, data, where=where), where=where)
     elif "optimiser" in data or "net" in data:
         parse(TrainConfig, data, where=where)
+    elif set(data) == {"tracking"}:
+        rest = {"name": "page", "system": "soundbeam", "data": {"dataset": "mini_sounds", "per_epoch": 8, "valid": 2}}
+        parse(TrainConfig, {**rest, **data}, where=where)
     elif "jobs" not in data and {"systems", "metrics", "rank_by"} & set(data):
         rest = {"name": "page", "datasets": ["mini_sounds"], "systems": ["mixture"]}
         config = parse(RunConfig, {**rest, **data}, where=where)
         plan_metrics(config.metrics)
         names = {system.name for system in config.systems}
         assert {name for name in names if not name.startswith(OF_A_READER)} <= set(SYSTEMS.names())
+    else:  # a workflow; the table of a paper, which the page on plug-ins is tested with
+        assert "jobs" in data or "claims" in data, where
 
 
 def check_dataset(config: DatasetConfig, *, where: str) -> None:

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 from helpers.markdown_blocks import blocks
 from helpers.paths import ROOT
-
-from tsebench.bench.metrics.registry import METRICS
+from helpers.plug_ins import registries_restored
 
 
 def test_the_page_on_python_runs(
@@ -16,12 +15,11 @@ def test_the_page_on_python_runs(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TSEBENCH_CACHE", str(tmp_path / "cache"))
-    METRICS.names()  # finds all, before the page adds one
-    monkeypatch.setattr(METRICS, "_entries", dict(METRICS._entries))
     cells = {"__name__": "__main__"}
-    for block in blocks(ROOT / "docs" / "notebook.md"):
-        if block.language == "python":
-            exec(compile(block.text, str(block), "exec"), cells)
+    with registries_restored():
+        for block in blocks(ROOT / "docs" / "notebook.md"):
+            if block.language == "python":
+                exec(compile(block.text, str(block), "exec"), cells)
     printed = capsys.readouterr()
     assert printed.err == ""
     for line in ("<Dataset mini_speech: 6 trials of 3 mixtures", "'si_sdri': ", "did you mean 'mini_speech'", "half"):

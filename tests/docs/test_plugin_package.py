@@ -82,7 +82,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What a command printed, and its exit code."""
+    """Output of a command, and its exit code."""
 
     returncode: int
     stdout: str

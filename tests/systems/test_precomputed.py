@@ -132,7 +132,7 @@ def test_nan_and_inf_are_left_to_the_scorer(tmp_path: Path) -> None:
     extraction = ask(tmp_path, "a")
     assert extraction.failures == {}
     np.testing.assert_array_equal(extraction.estimate[0], samples)
-    assert scored(extraction).failure == f"non_finite: 3 of {LENGTH} samples of the estimate are NaN or infinite"
+    assert scored(extraction).failure == f"non_finite: 3 of {LENGTH} samples are NaN or infinite"
 
 
 def test_nan_survives_resampling(tmp_path: Path) -> None:

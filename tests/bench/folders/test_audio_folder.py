@@ -9,10 +9,10 @@ from typing import Literal
 import numpy as np
 import pytest
 import soundfile
+from helpers.paired import pair_folders
 from helpers.trees.audio import save
 
 from tsebench.bench.folders.audio_folder import list_audio
-from tsebench.bench.folders.paired_files import pair_folders
 from tsebench.core.errors import ConfigError
 from tsebench.datasets.signals.audio import read_mono
 from tsebench.datasets.signals.audio_kinds import AUDIO_SUFFIXES
@@ -32,7 +32,7 @@ SUBTYPES = {"MP3": ("MPEG_LAYER_III",), "WVE": ("ALAW",), "OGG": ("VORBIS", "OPU
 
 
 def _pair(root: Path) -> tuple[str, ...]:
-    files = pair_folders(root / "est", root / "ref", None, channel=None)
+    files = pair_folders(root / "est", root / "ref")
     assert set(files.estimates) == set(files.keys)
     return files.keys
 
@@ -57,7 +57,7 @@ def test_names_pair_whatever_their_normal_form(on_disk: Literal["NFC", "NFD"], t
     save(tmp_path / "est" / unicodedata.normalize(on_disk, name))
     table = tmp_path / "words.csv"
     table.write_text("name,text\n" + unicodedata.normalize("NFD", name) + ",yes\n")
-    files = pair_folders(tmp_path / "est", tmp_path / "ref", None, channel=None, transcripts=table)
+    files = pair_folders(tmp_path / "est", tmp_path / "ref", transcripts=table)
     assert files.transcripts == {"B\u00f6rse/caf\u00e9": "yes"}
     assert set(files.estimates) == set(files.keys)
 
@@ -115,11 +115,11 @@ def test_references_of_a_kind_that_is_not_read(tmp_path: Path) -> None:
         (tmp_path / "ref" / name).write_bytes(b"of no matter")
     assert _pair(tmp_path) == ("a",)
     (tmp_path / "ref" / "b.m4a").write_bytes(b"a target")
-    files = pair_folders(tmp_path / "est", tmp_path / "ref", None)
+    files = pair_folders(tmp_path / "est", tmp_path / "ref")
     assert (files.keys, files.faults.references) == (("a", "b"), {"b": "not read: .m4a"})
     (tmp_path / "ref" / "a.wav").unlink()
     with pytest.raises(ConfigError, match=r"holds 2 files of kinds that are not read: .m4a, in 'a.m4a'; convert it"):
-        pair_folders(tmp_path / "est", tmp_path / "ref", None)
+        pair_folders(tmp_path / "est", tmp_path / "ref")
 
 
 def test_a_name_twice_in_the_transcripts(tmp_path: Path) -> None:
@@ -127,4 +127,4 @@ def test_a_name_twice_in_the_transcripts(tmp_path: Path) -> None:
         save(tmp_path / folder / "a.wav")
     (tmp_path / "words.csv").write_text("name,text\na,yes\nb,no\na.wav,maybe\n")
     with pytest.raises(ConfigError, match=r"words.csv', lines 2 and 4: name 'a' is given twice; remove one of"):
-        pair_folders(tmp_path / "est", tmp_path / "ref", None, channel=None, transcripts=tmp_path / "words.csv")
+        pair_folders(tmp_path / "est", tmp_path / "ref", transcripts=tmp_path / "words.csv")

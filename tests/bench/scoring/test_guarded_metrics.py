@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from helpers.paired import pair_folders
 from torch import Tensor
 
 from tsebench.bench.folders.file_set import FileAnswers, FileSet
-from tsebench.bench.folders.paired_files import pair_folders
 from tsebench.bench.inference.batching import Item
 from tsebench.bench.metrics.energy import Snr
 from tsebench.bench.metrics.protocol import Answered, Metric, MetricInfo, Signals
@@ -162,7 +162,7 @@ def test_reasons_of_two_machines_are_the_same(tmp_path: Path) -> None:
             write(root / folder / "v.wav", np.ones(800, np.float32) * 0.1, RATE_HZ)
         spoilt = root / "estimates" / "deep" / "u.wav"
         spoilt.write_text("RIFF me")
-        files = pair_folders(root / "estimates", root / "references", None, channel=None)
+        files = pair_folders(root / "estimates", root / "references")
         query, truth = FileSet(files)[0]
         item = Item(index=0, query=query, truth=truth)
         (answer,) = FileAnswers(files.estimates, channel=None, identity="").stored([item]).values()

@@ -26,10 +26,11 @@ from tsebench.bench.run.new_record import new_record, system_record
 from tsebench.bench.run.record import DatasetRecord, read_record, write_record
 from tsebench.bench.run.runner import RunOptions, run
 from tsebench.bench.scoring.plan import MetricSpec
-from tsebench.bench.tracking.log import default_tracking_uri, track, track_report
+from tsebench.bench.tracking.log import track, track_report
 from tsebench.bench.tracking.search import find_runs
 from tsebench.core.errors import ConfigError, DatasetError
 from tsebench.core.tracking.ids import TrackingIds, write_ids
+from tsebench.core.tracking.store import default_tracking_uri
 from tsebench.reports.formats.registry import write_board
 from tsebench.reports.leaderboard.assemble import open_board
 from tsebench.systems.protocol import SystemCard

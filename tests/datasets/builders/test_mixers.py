@@ -36,7 +36,7 @@ from tsebench.datasets.types import Mixture, Trial
 DATA = SHARED
 DIRS = {folder.name: folder for folder in DATA.glob("*")}
 SAFE = re.compile(r"[A-Za-z0-9_.+-]+")
-DRAWN = (5, 0)
+DRAWN = (5, 0, 3)
 
 
 @cache

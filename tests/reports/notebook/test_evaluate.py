@@ -242,3 +242,8 @@ def test_a_script_on_standard_input_needs_no_main_guard(dataset: Dataset, tmp_pa
         [sys.executable, "-"], input=SCRIPT, cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_arguments_for_rows_are_refused_with_folders() -> None:
+    with pytest.raises(tsebench.ConfigError, match=r"^level, seed: the configs of the run folders say that"):
+        tsebench.leaderboard("runs/x", level=0.9, seed=1)

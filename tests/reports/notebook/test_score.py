@@ -223,3 +223,9 @@ def test_a_notebook_shows_the_leaderboard() -> None:
     assert scores.leaderboard._repr_html_() == html
     assert repr(scores.leaderboard) == "<Leaderboard of <mine> on files: 1 tables, 0 issues>"
     assert f"{scores.values['snr']:.2f}" in str(scores.leaderboard)
+
+
+def test_a_claim_that_cannot_be_checked_is_refused_before_any_work() -> None:
+    signal = np.sin(np.arange(8000) * 0.1)
+    with pytest.raises(tsebench.ConfigError, match=r"needs mixtures"):
+        tsebench.score(estimate=signal, reference=signal, sample_rate_hz=8000, claimed={"si_sdri": 15})

@@ -1,0 +1,58 @@
+"""Trials of a run, and those that failed: one rule for the exit code, run.json and MLflow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from .record import SystemFacts
+
+TrialKey = tuple[str, str]
+"""Dataset and id of a trial."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrialSets:
+    """Trials of one system.
+
+    Attributes:
+        seen: all that have rows.
+        valued: those with a value of at least one metric.
+        faulty: those with a value that failed, unless the system's card promises that.
+    """
+
+    seen: frozenset[TrialKey] = frozenset()
+    valued: frozenset[TrialKey] = frozenset()
+    faulty: frozenset[TrialKey] = frozenset()
+
+    @property
+    def failed(self) -> int:
+        """Number of trials of which no metric has a value, and at least one failed."""
+        return len(self.faulty - self.valued)
+
+    def __or__(self, other: TrialSets) -> TrialSets:
+        return TrialSets(self.seen | other.seen, self.valued | other.valued, self.faulty | other.faulty)
+
+
+def trials_by_system(rows: pd.DataFrame, systems: Mapping[str, SystemFacts]) -> dict[str, TrialSets]:
+    """Trials of each system that has rows."""
+    return {
+        str(system): TrialSets(
+            _keys(own), _keys(own[own["status"] == "ok"]), _keys(_unexpected(own, systems.get(str(system))))
+        )
+        for system, own in rows.groupby("system", observed=True)
+    }
+
+
+def _unexpected(rows: pd.DataFrame, facts: SystemFacts | None) -> pd.DataFrame:
+    failed = rows[rows["status"] == "failed"]
+    if facts is None:
+        return failed
+    promised = failed["reason"].map(lambda reason: facts.expects(str(reason))).astype(bool)
+    return failed[~promised]
+
+
+def _keys(rows: pd.DataFrame) -> frozenset[TrialKey]:
+    return frozenset(zip(rows["dataset"].astype(str), rows["trial_id"].astype(str), strict=True))
