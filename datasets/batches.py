@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from ..core.errors import ConfigError, listed
+from .seeding import sample_seed
 from .signals.audio import resample
 from .types import Clues, Query, Truth, extent
 
@@ -24,6 +25,12 @@ class QueryBatch:
         clues: one for each query; enrollments are tensors [T_k] on the same device, and so are videos [F_b, H, W] in
             0..1, of `video_fps` pictures per second, unpadded. A system normalises videos itself: MuSE and reentry take
             (x − 0.4161) / 0.1688.
+        seeds: one for each query, 0 ≤ seed < 2⁶³; without any, seeds that follow from the ids. A stochastic system
+            draws the noise of a query from a generator of its own with this seed, in the shape of the query's own
+            length, so that an answer does not depend on the batch.
+
+    Raises:
+        ConfigError: there are seeds, but not as many as ids.
     """
 
     ids: tuple[str, ...]
@@ -31,6 +38,15 @@ class QueryBatch:
     lengths: Tensor
     sample_rate_hz: int
     clues: tuple[Clues, ...]
+    seeds: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.seeds:
+            object.__setattr__(self, "seeds", tuple(sample_seed("", name, 0) for name in self.ids))
+        if len(self.seeds) != len(self.ids):
+            raise ConfigError(
+                f"a batch of {len(self.ids)} queries has {len(self.seeds)} seeds; give one for each query"
+            )
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -80,6 +96,7 @@ def collate(items: Iterable[Query | tuple[Query, Truth]], *, device: str = "cpu"
             )
             for query in queries
         ),
+        seeds=tuple(query.seed for query in queries),
     )
 
 

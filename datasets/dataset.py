@@ -146,7 +146,9 @@ class Dataset:
         mixture = self.mixtures[trial.mixture_id]
         self._verify(mixture, trial)
         signals = self.signals(trial.mixture_id)
-        return render_trial(trial, mixture, self.corpora, signals, separated=self.separated)
+        return render_trial(
+            trial, mixture, self.corpora, signals, separated=self.separated, fingerprint=self.card.fingerprint
+        )
 
     def _trial_called(self, name: str) -> Trial:
         if name not in self._by_id:

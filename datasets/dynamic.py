@@ -42,7 +42,8 @@ class TrialStream:
     def __getitem__(self, index: int) -> tuple[Query, Truth]:
         """The trial of item `index`, as `drawn` finds it."""
         drawn = self.drawn(index)
-        return render_trial(drawn.trials[0], drawn.mixture, self._opened.corpora, drawn.rendered)
+        trial, corpora = drawn.trials[0], self._opened.corpora
+        return render_trial(trial, drawn.mixture, corpora, drawn.rendered, fingerprint=self.fingerprint)
 
     def drawn(self, index: int) -> Drawn:
         """The recipe of item `index`, whose first trial is the item's: a later draw if one has no trial."""

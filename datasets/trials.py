@@ -11,6 +11,7 @@ from ..core.errors import DatasetError
 from .protocols.corpus import Corpora, Samples, VideoCorpus
 from .protocols.renderer import Rendered, in_mixture
 from .render import render
+from .seeding import sample_seed
 from .signals.clips import render_clip
 from .types import Clues, EnrollmentClip, Mixture, MixtureClip, Query, Trial, Truth, VideoClip
 
@@ -25,8 +26,14 @@ def render_trial(
     rendered: Rendered | None = None,
     *,
     separated: Separated | None = None,
+    fingerprint: str = "",
 ) -> tuple[Query, Truth]:
-    """Query and truth of one trial; `separated` renders enrollments that are sources of other mixtures."""
+    """Query and truth of one trial.
+
+    Args:
+        separated: renders enrollments that are sources of other mixtures.
+        fingerprint: of the data set; the query's seed is that of its first sample.
+    """
     signals = rendered or render(mixture, corpora)
     rate = mixture.sample_rate_hz
 
@@ -50,6 +57,7 @@ def render_trial(
         mixture=torch.from_numpy(signals.mixture[None].copy()),
         sample_rate_hz=rate,
         clues=Clues(enrollments=enrolled, classes=classes, text=text, video=video, video_fps=fps),
+        seed=sample_seed(fingerprint, trial.id, 0),
     )
     return query, _truth(trial, mixture, signals)
 

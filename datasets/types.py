@@ -177,12 +177,18 @@ class Clues:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """Input of a system: the mixture [C, T] and the clues."""
+    """Input of a system: the mixture [C, T] and the clues.
+
+    Attributes:
+        seed: of everything random in the answer, 0 ≤ seed < 2⁶³. Data sets and runs set it by `seeding.sample_seed`; a
+            query that is made by hand has 0.
+    """
 
     id: str
     mixture: Tensor
     sample_rate_hz: int
     clues: Clues
+    seed: int = 0
 
     def __repr__(self) -> str:
         clues = ", ".join(_described(self.clues, self.sample_rate_hz)) or "none"

@@ -10,6 +10,7 @@ import torch
 from torch.nn import functional as F
 
 from ...core.errors import AudioError
+from ...datasets.seeding import sample_seed
 from ...datasets.signals.audio import info, read_mono
 from ...datasets.types import Clues, ClueSpec, Condition, Query, Trial, Truth
 from ...systems.protocol import far_too_long, wrong_length
@@ -71,7 +72,8 @@ class FileSet:
         if reference is None:
             reference = torch.zeros(1)
         signal = (reference if mixture is None else mixture)[None]
-        query = Query(id=key, mixture=signal, sample_rate_hz=files.sample_rate_hz, clues=Clues())
+        seed = sample_seed(files.fingerprint, key, 0)
+        query = Query(id=key, mixture=signal, sample_rate_hz=files.sample_rate_hz, clues=Clues(), seed=seed)
         return query, Truth(
             target=reference[None],
             interferers=self._interferers(key, reference, mixture),

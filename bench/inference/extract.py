@@ -30,6 +30,7 @@ def extract(
     text: str | None = None,
     video: ArrayLike | None = None,
     video_fps: float | None = None,
+    seed: int = 0,
     device: str = "cpu",
 ) -> NDArray[np.float32]:
     """Extract one signal from a mixture; it is resampled to the system's rate and back, as in a run.
@@ -44,6 +45,7 @@ def extract(
         text: description of the wanted sound.
         video: [F, H, W] in 0..1, grey: lips of the wanted speaker.
         video_fps: pictures per second of the video.
+        seed: of a system that draws its answers at random; a query of a dataset has its own.
         device: of the system: "cpu", "cuda", "auto", ...
 
     Returns:
@@ -73,7 +75,7 @@ def extract(
         video_fps=video_fps,
     )
     _check_clues(clues, opened)
-    query = Query(id="query", mixture=torch.from_numpy(samples), sample_rate_hz=rate, clues=clues)
+    query = Query(id="query", mixture=torch.from_numpy(samples), sample_rate_hz=rate, clues=clues, seed=seed)
     return _answer(opened, query, device)
 
 

@@ -19,7 +19,7 @@ from typing import IO
 from ...core.errors import ConfigError, ExtractionError, suggest
 from ...core.text import safe_text
 
-PLACEHOLDERS = ("batch", "classes", "enrollment", "enrollments", "mixture", "output", "query", "text")
+PLACEHOLDERS = ("batch", "classes", "enrollment", "enrollments", "mixture", "output", "query", "seed", "text")
 _STDERR_TAIL_BYTES = 4096
 
 
@@ -33,6 +33,7 @@ class Job:
     enrollments: tuple[Path, ...]
     classes: tuple[str, ...]
     text: str | None
+    seed: int
     output: Path
 
     def as_json(self) -> str:
@@ -84,6 +85,7 @@ class Program:
                     mixture=job.mixture,
                     output=job.output,
                     query=query_file,
+                    seed=job.seed,
                     text=job.text or "",
                 )
                 for path in paths

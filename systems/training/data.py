@@ -223,6 +223,7 @@ def collate(items: Sequence[tuple[Query, Truth]], *, sources: bool = False) -> T
         lengths=torch.tensor([len(mixture) for mixture in mixtures]),
         sample_rate_hz=rates.pop(),
         clues=tuple(query.clues for query in queries),
+        seeds=tuple(query.seed for query in queries),
     )
     return TrainBatch(
         queries=batch,

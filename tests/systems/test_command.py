@@ -100,13 +100,14 @@ def test_enrollment_reaches_the_program() -> None:
 
 def test_words_are_what_the_program_gets(script: Script, tmp_path: Path) -> None:
     path = script("import sys, json; json.dump(sys.argv[1:], open(sys.argv[1], 'w'))")
-    words = "{{x}} --c={classes} {text} {enrollments} --e={enrollments} {query} {output}"
+    words = "{{x}} --c={classes} {seed} {text} {enrollments} --e={enrollments} {query} {output}"
     clues = Clues(enrollments=(noise(9), noise(9)), classes=("cat", "dog"), text="a $HOME; b")
-    ask(python(path, f"{tmp_path}/words.json {words}"), make_batch(clues))
+    batch = make_batch(clues)
+    ask(python(path, f"{tmp_path}/words.json {words}"), batch)
     words_seen = json.loads((tmp_path / "words.json").read_text())
-    names = [Path(word).name for word in words_seen[1:]]
+    assert words_seen.pop(3) == str(batch.seeds[0])
     assert words_seen[1:4] == ["{x}", "--c=cat,dog", "a $HOME; b"]
-    assert names[3:] == [
+    assert [Path(word).name for word in words_seen[4:]] == [
         *("enrollment-0.wav", "enrollment-1.wav"),
         *("enrollment-0.wav", "enrollment-1.wav"),
         *("query.json", "output.wav"),
@@ -123,7 +124,7 @@ def test_query_file_says_everything(script: Script, tmp_path: Path) -> None:
     batch = make_batch(clues)
     assert_copied(ask(python(path, "{query}"), batch), batch)
     seen = json.loads((tmp_path / "seen.json").read_text())
-    assert set(seen) == {*("id", "sample_rate_hz", "mixture", "enrollments", "classes", "text", "output")}
+    assert set(seen) == {*("id", "sample_rate_hz", "mixture", "enrollments", "classes", "text", "seed", "output")}
     assert (seen["id"], seen["sample_rate_hz"]) == ("q0", RATE_HZ)
     assert (seen["classes"], seen["text"]) == (["cat", "dog"], "ein Hörbeispiel")
     assert len(seen["enrollments"]) == 1
