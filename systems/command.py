@@ -73,6 +73,8 @@ class CommandSystem:
             weights); with them, later runs reuse scores as long as nothing of it changes.
         cache: later runs reuse scores although the program may depend on files that are not known.
         name: name on the card; null: "command".
+        stochastic: whether the output depends on the seed; null: if {seed} is among the arguments. A program that reads
+            the seed from a JSON file says so here.
         training_data: names of its training data, such as "librispeech:train-clean-100"; test sets that contain some of
             it are flagged.
         device: of the estimates; passed to the program as TSEBENCH_DEVICE.
@@ -92,6 +94,7 @@ class CommandSystem:
         depends: Sequence[Path] = (),
         cache: bool = False,
         name: str | None = None,
+        stochastic: bool | None = None,
         training_data: tuple[str, ...] = (),
         device: str = "cpu",
     ) -> None:
@@ -112,6 +115,7 @@ class CommandSystem:
             unseen="" if depends or cache else "; ".join(filter(None, [_UNSEEN, contents.beyond])),
             licence="unknown",
             training_data=tuple(training_data),
+            stochastic="seed" in self._program.placeholders if stochastic is None else stochastic,
             options={"program": line, "time_limit_s": time_limit_s},
         )
 

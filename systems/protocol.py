@@ -16,6 +16,7 @@ __all__ = [
     "AnySystem",
     "Extraction",
     "Family",
+    "Phase",
     "PrivilegedSystem",
     "QueryBatch",
     "System",
@@ -26,6 +27,8 @@ __all__ = [
 
 LENGTH_TOLERANCE_S = 0.010
 """An estimate whose length is off by less is trimmed or padded, with a note; by more, it fails."""
+
+Phase = Literal["kept", "generated"]
 
 Family = Literal["baseline", "oracle", "discriminative", "generative", "cascade", "external"]
 
@@ -45,7 +48,14 @@ class SystemCard:
         training_data: names of its training data as in `datasets/contamination.py`, for example
             "librispeech:train-clean-100"; test sets that contain some of it are flagged.
         classes: its vocabulary of sound classes, or None if it has none.
-        options: values that it was built with, as far as they change its estimates.
+        stochastic: whether its answers depend on the seeds of the queries; a run can draw several samples of such a
+            system (`samples`), and refuses to of any other.
+        phase: "generated" where a vocoder, or a search such as Griffin-Lim, made the phase of the estimate from
+            magnitudes, so that its waveform does not follow the target's: metrics that compare sample by sample (SNR,
+            SI-SDR, SDR) are shown for such a system and never rank it. "kept" where masks, filters or a model of the
+            waveform or of the complex spectrum give the phase.
+        options: values that it was built with, as far as they change its estimates; of a sampled system also sampler,
+            steps and `evaluations` (of its network, for each answer).
     """
 
     name: str
@@ -62,6 +72,8 @@ class SystemCard:
     licence: str = "Apache-2.0"
     training_data: tuple[str, ...] = ()
     classes: tuple[str, ...] | None = None
+    stochastic: bool = False
+    phase: Phase = "kept"
     options: Mapping[str, str | int | float | bool | None] = field(default_factory=dict)
 
     def __str__(self) -> str:
@@ -70,6 +82,8 @@ class SystemCard:
         facts = [self.family, f"clues: {', '.join(sorted(self.clues)) or 'none'}", rate]
         facts += ["privileged"] if self.privileged else []
         facts += [f"{len(self.classes)} classes"] if self.classes else []
+        facts += ["stochastic"] if self.stochastic else []
+        facts += ["phase generated"] if self.phase == "generated" else []
         facts += [f"checkpoint {self.checkpoint}"] if self.checkpoint else []
         return f"{self.name}: {'; '.join(facts)}"
 

@@ -309,3 +309,16 @@ def test_all_channels_are_written(script: Script) -> None:
     assert extraction.failures == {}
     assert torch.equal(extraction.estimate[0], batch.mixture[0, 1] * 0.5)
     assert "TSEBENCH_DEVICE" not in os.environ
+
+
+@pytest.mark.parametrize(
+    ("program", "given", "expected"),
+    [
+        ("cp {mixture} {output}", None, False),
+        ("cp {mixture} {output} {seed}", None, True),
+        ("cat {batch}", None, False),
+        ("cat {batch}", True, True),
+    ],
+)
+def test_a_program_with_a_seed_is_stochastic(program: str, given: bool | None, expected: bool) -> None:
+    assert load_system("command", program=program, stochastic=given).card.stochastic is expected
