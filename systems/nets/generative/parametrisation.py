@@ -1,0 +1,110 @@
+"""What a network predicts, data, noise, velocity, v or score, and its conversion along a path.
+
+Each is a sum c_d·data + c_n·noise + c_y·start with coefficients of the path, and so is the state: two equations that
+are solved for data and noise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from .paths import Coefficients, Path, expand
+
+Parametrisation = Literal["data", "noise", "velocity", "v", "score"]
+"""`velocity` is dx/dt with t rising to the start; `v` is a·noise − s·data (Salimans and Ho, 2022); `score` −noise/s."""
+
+Denoiser = Callable[[Tensor, Tensor], Tensor]
+"""States [B, ...] and times [B] to estimates of the data [B, ...]."""
+
+
+def data_and_noise(
+    predicted: Tensor, kind: Parametrisation, *, path: Path, state: Tensor, start: Tensor, t: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Data and noise [B, ...] of a prediction [B, ...] of `kind` at a state [B, ...] and times [B].
+
+    Where the noise has no weight, it is 0 for predicted data.
+
+    Raises:
+        ValueError: the state does not determine the data: predicted noise (or score) where the data has no weight.
+    """
+    at = path.coefficients(t)
+    rest = state - expand(at.start, state) * start
+    if kind == "data":
+        return predicted, _divided(rest - expand(at.data, state) * predicted, at.noise)
+    if kind == "score":
+        predicted, kind = -expand(at.noise, state) * predicted, "noise"
+    data, noise, known = _weights(kind, at)
+    determinant = at.data * noise - at.noise * data
+    if bool((determinant == 0).any()):
+        raise ValueError(
+            f"predicted {kind} does not determine the data at t = {_first(t, determinant == 0):g}, where the data has "
+            'no weight (zero terminal SNR); use "v", "data" or "velocity"'
+        )
+    predicted = predicted - expand(known, state) * start
+    found_data = (expand(noise, state) * rest - expand(at.noise, state) * predicted) / expand(determinant, state)
+    found_noise = (expand(at.data, state) * predicted - expand(data, state) * rest) / expand(determinant, state)
+    return found_data, found_noise
+
+
+def from_data_and_noise(
+    data: Tensor, noise: Tensor, kind: Parametrisation, *, path: Path, start: Tensor, t: Tensor
+) -> Tensor:
+    """The quantity of `kind` [B, ...], the target of a network in training, from data, noise and start."""
+    at = path.coefficients(t)
+    if kind == "score":
+        return _divided(-noise, at.noise)
+    weights = [expand(each, data) for each in _weights(kind, at)]
+    return weights[0] * data + weights[1] * noise + weights[2] * start
+
+
+def convert(
+    predicted: Tensor,
+    *,
+    kind: Parametrisation,
+    to: Parametrisation,
+    path: Path,
+    state: Tensor,
+    start: Tensor,
+    t: Tensor,
+) -> Tensor:
+    """A prediction [B, ...] of `kind` at a state [B, ...] as one of the parametrisation `to`."""
+    if kind == to:
+        return predicted
+    data, noise = data_and_noise(predicted, kind, path=path, state=state, start=start, t=t)
+    return from_data_and_noise(data, noise, to, path=path, start=start, t=t)
+
+
+def denoiser(net: Denoiser, kind: Parametrisation, *, path: Path, start: Tensor) -> Denoiser:
+    """The estimate of the data by a network that predicts `kind`."""
+
+    def estimate(state: Tensor, t: Tensor) -> Tensor:
+        return convert(net(state, t), kind=kind, to="data", path=path, state=state, start=start, t=t)
+
+    return estimate
+
+
+def _weights(kind: Parametrisation, at: Coefficients) -> tuple[Tensor, Tensor, Tensor]:
+    """Coefficients [B] of data, noise and start in a quantity that is not the score."""
+    zero, one = torch.zeros_like(at.data), torch.ones_like(at.data)
+    if kind == "data":
+        return one, zero, zero
+    if kind == "noise":
+        return zero, one, zero
+    if kind == "velocity":
+        return at.data_rate, at.noise_rate, at.start_rate
+    return -at.noise, at.data, zero
+
+
+def _divided(values: Tensor, weight: Tensor) -> Tensor:
+    """Values [B, ...] over weights [B]; 0 where the weight is."""
+    divisor = expand(weight, values)
+    safe = torch.where(divisor == 0, torch.ones_like(divisor), divisor)
+    return torch.where(divisor == 0, torch.zeros_like(values), values / safe)
+
+
+def _first(t: Tensor, chosen: Tensor) -> float:
+    return float(t[chosen][0])
