@@ -5,4 +5,5 @@ initial estimate) to the data (t = 0). Samplers know only a `Path`, a `Denoiser`
 
 `paths` (`OrnsteinUhlenbeck`, `OptimalTransport`, `SchroedingerBridge`) and `variance_preserving` are the paths;
 `parametrisation` converts what a network predicts; `samplers` draw; `noise` (`QueryNoise`) is seeded for each query.
+`ncsnpp` is the score network of SGMSE+.
 """
