@@ -17,8 +17,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from campaigns.campaign import campaign
 from campaigns.jobs import jobs, make_place
-from campaigns.kills import Result, campaign, finish
+from campaigns.kills import Result, finish
 
 
 def main() -> None:
@@ -26,7 +27,7 @@ def main() -> None:
     parser.add_argument("--number", type=int, default=100, help="of kills")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--trials", type=int, default=60, help="of the set")
-    parser.add_argument("--jobs", default="", help="some of build,run,score,train,report; all by default")
+    parser.add_argument("--jobs", default="", help="some of build,run,score,train,report,demo; all by default")
     options = parser.parse_args()
     os.nice(10)
     with tempfile.TemporaryDirectory(prefix="kills-") as folder:

@@ -55,6 +55,12 @@ def report_digest(out: Path) -> str:
     return hashlib.sha256(json.dumps([names, tables]).encode()).hexdigest()
 
 
+def demo_digest(out: Path) -> str:
+    """Of the names of all files, and of the recordings."""
+    names = sorted(str(path.relative_to(out)) for path in out.rglob("*") if path.is_file())
+    return hashlib.sha256((json.dumps(names) + file_digest(out, "**/*.wav")).encode()).hexdigest()
+
+
 def make_place(place: Path, *, trials: int) -> None:
     """Corpora of noise, configs and folders of estimates."""
     generator = np.random.default_rng(0)
@@ -93,6 +99,7 @@ def configs(place: Path, trials: int) -> Mapping[str, object]:
         "systems": ["mixture", "silence", {"name": "command", "label": "copy", "options": program}],
         "metrics": ["snri", "si_sdri", "stoii"],
         "bootstrap": {"resamples": 10},
+        "keep_estimates": True,
     }
     train = {
         "name": "kills",
@@ -116,6 +123,7 @@ def jobs(place: Path) -> dict[str, Job]:
              "--metrics", "si_sdr,pesq,stoi", "--device", "cpu", "--jobs", "2", "--out"]  # fmt: skip
     train = ["train", str(place / "train.json"), "--device", "cpu", "--tracking-uri", "none", "--out"]
     report = ["report", str(place / "done"), "--format", "html,md,csv,latex", "--out"]
+    demo = ["demo", str(place / "done"), *corpus, "--random", "6", "--out"]
 
     def job(name: str, arguments: list[str], digest: Callable[[Path], str]) -> Job:
         return Job(name, lambda out: [*arguments, str(out)], digest)
@@ -126,6 +134,7 @@ def jobs(place: Path) -> dict[str, Job]:
         job("score", score, row_digest),
         job("train", train, lambda out: file_digest(out, "model.pt")),
         job("report", report, report_digest),
+        job("demo", demo, demo_digest),
     ]
     return {each.name: each for each in found}
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 import random
-import resource
 import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,10 +79,7 @@ def ending(process: subprocess.Popen[str], kind: str) -> str:
         process.communicate()
         return f"hangs after {kind}"
     code = process.returncode
-    allowed = {"group SIGKILL": {0, -9}, "group SIGTERM": {0, 130, -15}, "group SIGINT": {0, 130, -2}}.get(
-        kind, {0, 2, 3}
-    )
-    if code not in allowed:
+    if code not in _CODES.get(kind, {0, 2, 3}):
         return f"exit code {code} after {kind}: {errors[-300:]}"
     if "Traceback" in errors:
         return f"traceback after {kind}: {errors[-300:]}"
@@ -157,82 +152,3 @@ def children(pid: int) -> list[int]:
 def remove(out: Path) -> None:
     for path in (out, Path(f"{out}-cache"), Path(f"{out}-tmp")):
         shutil.rmtree(path, ignore_errors=True)
-
-
-def two_at_once(job: Job, usual: Usual, *, place: Path, out: Path) -> Result:
-    """Two processes on one folder: one may wait or be refused in one line; the result is that of one."""
-    pair = [start(job, out, place=place) for _ in range(2)]
-    problem = ""
-    for process in pair:
-        _, errors = process.communicate(timeout=LONGEST_S)
-        refused = process.returncode == 2 and errors.count("\n") == 1
-        if process.returncode != 0 and not refused:
-            problem = f"exit code {process.returncode}: {errors[-300:]}"
-    problem = problem or finish(job, out, place=place) or compare(job, usual, out)
-    remove(out)
-    return Result(job.name, "two processes", problem)
-
-
-def full_disk(job: Job, usual: Usual, *, place: Path, out: Path, most_bytes: int) -> Result:
-    """No file may grow beyond a size: the command ends with one line, and goes on when there is room."""
-
-    def limit() -> None:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
-
-    process = start(job, out, place=place, before=limit)
-    _, errors = process.communicate(timeout=LONGEST_S)
-    problem = ""
-    if process.returncode not in {0, 2, 3} or "Traceback" in errors:
-        problem = f"exit code {process.returncode}: {errors[-300:]}"
-    problem = problem or left_files(out) or finish(job, out, place=place) or compare(job, usual, out)
-    remove(out)
-    return Result(job.name, "full disk", problem)
-
-
-SMALL = ("unshare", "-m", "sh", "-c", 'mount -t tmpfs -o size=64k tmpfs "$0" && exec "$@"')
-
-
-def can_mount() -> bool:
-    """Whether this user may mount a small file system over another, in a name space of its own."""
-    if shutil.which("unshare") is None:
-        return False
-    return subprocess.run([*SMALL, "/dev/shm", "true"], capture_output=True, check=False).returncode == 0
-
-
-def full_shared_memory(job: Job, usual: Usual, *, place: Path, out: Path) -> Result:
-    """64 KB of /dev/shm, Docker's being 64 MB: the command ends with one line, or does without."""
-    process = start(job, out, place=place, within=(*SMALL, "/dev/shm"))
-    problem = ending(process, "full /dev/shm") or survivors(process)
-    problem = problem or finish(job, out, place=place) or compare(job, usual, out) or left_files(out)
-    remove(out)
-    return Result(job.name, "full /dev/shm", problem)
-
-
-Progress = Callable[[Result], None]
-
-
-def campaign(jobs: dict[str, Job], *, place: Path, number: int, seed: int, report: Progress) -> list[Result]:
-    """Disturb the commands in turn, in all ways, `number` times."""
-    generator = random.Random(seed)
-    usual = {name: undisturbed(job, place / f"usual-{name}", place=place) for name, job in jobs.items()}
-    results: list[Result] = []
-
-    def add(result: Result) -> None:
-        results.append(result)
-        report(result)
-
-    order = [(job, kind) for kind in KINDS for job in jobs.values()]
-    for index in range(number):
-        job, kind = order[index % len(order)]
-        out = place / f"kill-{index}"
-        moment = generator.uniform(0.05, 1.0)
-        add(attempt(job, usual[job.name], kind, place=place, out=out, moment=moment))
-    for job in jobs.values():
-        out = place / f"other-{job.name}"
-        add(two_at_once(job, usual[job.name], place=place, out=out))
-        if can_mount():
-            add(full_shared_memory(job, usual[job.name], place=place, out=out))
-        for most in (1_000, 20_000):
-            add(full_disk(job, usual[job.name], place=place, out=out, most_bytes=most))
-    return results

@@ -11,7 +11,7 @@ import selectors
 import subprocess
 import sys
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -25,10 +25,20 @@ _START_S = 120
 
 @dataclass
 class Result:
-    """Number of inputs by reader, and what fell: (reader, number, error, end of the traceback)."""
+    """Number of inputs by reader, and what fell: (reader, number, error, end of the traceback).
+
+    Of the inputs that did not fall: the longest time in seconds and the most memory in bytes, by reader.
+    """
 
     tried: Counter[str] = field(default_factory=Counter)
+    longest: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    most: Counter[str] = field(default_factory=Counter)
     fell: list[tuple[str, int, str, str]] = field(default_factory=list)
+
+    def note(self, name: str, seconds: float, peak: int) -> None:
+        """Keep the longest time and the most memory of a reader."""
+        self.longest[name] = max(self.longest[name], seconds)
+        self.most[name] = max(self.most[name], peak)
 
 
 def fuzz(count: int, *, readers: Sequence[str] = tuple(READERS), seed: str = "1") -> Result:
@@ -66,6 +76,8 @@ def _work(names: Sequence[str], first: int, count: int, seed: str, result: Resul
                 result.tried[now[0]] += 1
             else:
                 now = None
+            if "ok" in said:
+                result.note(said["ok"][0], said["seconds"], said["peak"])
             if "fell" in said:
                 result.fell.append((*said["fell"], said["error"], "\n".join(said["trace"])))
         code = worker.wait()
@@ -106,7 +118,8 @@ def main(arguments: Sequence[str]) -> int:
     result = fuzz(count, readers=readers, seed=arguments[2] if len(arguments) > 2 else "1")
     fell = Counter(name for name, *_ in result.fell)
     for name in readers:
-        print(f"{name:12} tried {result.tried[name]:6}  fell {fell[name]:5}")
+        seconds, size = result.longest[name], result.most[name] / 2**20
+        print(f"{name:12} tried {result.tried[name]:6}  fell {fell[name]:5}  {seconds:6.2f} s  {size:5.0f} MB at most")
     kinds = Counter((name, error, trace) for name, _, error, trace in result.fell)
     numbers = {(name, error, trace): number for name, number, error, trace in result.fell}
     for kind, times in kinds.most_common():

@@ -9,8 +9,10 @@ import resource
 import shutil
 import sys
 import tempfile
+import time
 import traceback
 import warnings
+from contextlib import suppress
 from pathlib import Path
 
 MEMORY = 2 * 2**30
@@ -42,6 +44,9 @@ def _try(name: str, number: int, *, seed: str, source: Path, folder: Path, out: 
 
     reader, rng = READERS[name], random.Random(f"{seed} {name} {number}")
     _say(out, begin=[name, number])
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")  # the peak of memory begins anew
+    began = time.monotonic()
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(source, folder)
     rng.choice(reader.damage)(folder, rng)
@@ -53,7 +58,16 @@ def _try(name: str, number: int, *, seed: str, source: Path, folder: Path, out: 
         lines = traceback.format_exc(limit=-4).splitlines()
         _say(out, fell=[name, number], error=f"{type(error).__name__}: {str(error)[:200]}", trace=lines[-9:])
         return
-    _say(out, ok=[name, number])
+    _say(out, ok=[name, number], seconds=time.monotonic() - began, peak=_peak())
+
+
+def _peak() -> int:
+    """Most memory of this process in bytes since it was last reset; 0 where the system does not say."""
+    with suppress(OSError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    return 0
 
 
 def _size() -> int:
