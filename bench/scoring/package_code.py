@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import builtins
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cache, partial
 from importlib.metadata import distribution, distributions, packages_distributions
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from ...core.content_hash import ContentHash, content_hash, exists, file_sha256
+from ...core.content_hash import ContentHash, content_hash, exists
 from ...core.packages import installed_version
 from ...datasets.seeding import digest
+from .named_paths import named_files
 from .source_text import parsed, searches, source_facts
 
 _OWN = __name__.partition(".")[0]
@@ -63,23 +64,20 @@ def code_of(entry: Callable[..., Any], kind: type) -> Code:
     makers = [*(entry.__mro__ if isinstance(entry, type) else [entry]), *kind.__mro__]
     outside = [maker for maker in dict.fromkeys(makers) if _top(maker) not in {_OWN, *sys.stdlib_module_names}]
     facts: list[str] = []
-    doubts: list[str] = []
     hidden = ""
-    units: dict[tuple[Path, ...], _Unit] = {}
+    own: dict[_Unit, str | None] = {}
     for maker in outside:
         unit = _unit_of_object(maker)
         if unit is None:
             hidden = f"the source of {maker.__qualname__!r} cannot be seen"
         elif not unit.installed or maker in {entry, kind}:
-            units[unit.roots] = unit
-            own = maker.__qualname__.partition(".")[0] if unit.is_module else None
-            doubts += [f"{path.name} {found}" for path in _sources(unit) for found in searches(parsed(path), own)]
+            own[unit] = maker.__qualname__.partition(".")[0] if unit.is_module else None
         else:
             facts.append(unit.installed)
-    contents, imported = _closure(list(units.values()))
-    doubts += [part.beyond for part in contents if part.beyond]
-    facts += [unit.installed for unit in units.values()]
-    parts = [*(part.digest for part in contents), *sorted({*facts, *imported})]
+    found = _closure(own)
+    doubts = [*found.doubts, *(part.beyond for part in found.contents if part.beyond)]
+    facts += [unit.installed for unit in own]
+    parts = [*(part.digest for part in found.contents), *sorted({*facts, *found.versions})]
     return Code(digest(*parts), "; ".join(dict.fromkeys(doubts)), hidden)
 
 
@@ -92,30 +90,46 @@ def versions_of(*names: str) -> str:
     return " ".join(found)
 
 
-def _closure(own: Sequence[_Unit]) -> tuple[list[ContentHash], set[str]]:
-    """Contents of units and of all that they import and pip did not install; versions of what it did."""
-    contents: list[ContentHash] = []
-    versions = {versions_of()}
+@dataclass(slots=True)
+class _Closure:
+    """Contents of units and of all that they import and pip did not install; versions of what it did; doubts."""
+
+    contents: list[ContentHash] = field(default_factory=list)
+    versions: set[str] = field(default_factory=set)
+    doubts: list[str] = field(default_factory=list)
+
+
+def _closure(own: Mapping[_Unit, str | None]) -> _Closure:
+    """Everything that units need.
+
+    Args:
+        own: units with the class or function that counts of a single module; None: all of it.
+    """
+    found = _Closure(versions={versions_of()})
     waiting, seen = [*own], {unit.roots for unit in own}
     while waiting:
         unit = waiting.pop(0)
-        mine = unit in own
         # A single module may read files next to it; a package has its own folder.
-        siblings = [unit.roots[0].parent] if unit.is_module and mine and not unit.installed else []
-        contents.append(content_hash([*unit.roots, *siblings]))
-        for path in () if contents[-1].beyond else _sources(unit):
+        siblings = [unit.roots[0].parent] if unit.is_module and unit in own and not unit.installed else []
+        found.contents.append(content_hash([*unit.roots, *siblings]))
+        for path in () if found.contents[-1].beyond else _sources(unit):
             facts = source_facts(path, unit.name.rpartition(".")[0] if unit.is_module else "")
-            contents += [ContentHash(file_sha256(Path(text))) for text in facts.named_files()]
-            for name in facts.imports:
-                found = _unit(name)
-                if found is None or found.roots in seen:
+            found.doubts += [f"{path.name} {way}" for way in searches(parsed(path), own.get(unit))]
+            named = named_files(facts.texts, path, _folder(unit), above=0 if unit.installed else 2)
+            found.contents += [content_hash([place]) for place in named]
+            for imported in filter(None, map(_unit, facts.imports)):
+                if imported.roots in seen:
                     continue
-                seen.add(found.roots)
-                if found.installed:
-                    versions.add(found.installed)
+                seen.add(imported.roots)
+                if imported.installed:
+                    found.versions.add(imported.installed)
                 else:
-                    waiting.append(found)
-    return contents, versions
+                    waiting.append(imported)
+    return found
+
+
+def _folder(unit: _Unit) -> Path:
+    return unit.roots[0].parent if unit.is_module else unit.roots[0]
 
 
 def _unit_of_object(maker: Any) -> _Unit | None:

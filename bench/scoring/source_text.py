@@ -9,7 +9,7 @@ from functools import lru_cache
 from importlib.util import resolve_name
 from pathlib import Path
 
-from ...core.content_hash import exists
+from .named_paths import paths_in
 
 _SEARCHES = {
     **dict.fromkeys(("environ", "getenv", "expanduser", "expandvars", "home"), "reads the user's environment"),
@@ -17,22 +17,27 @@ _SEARCHES = {
         ("from_pretrained", "hf_hub_download", "snapshot_download", "load_state_dict_from_url", "hub"),
         "loads weights by name",
     ),
-    **dict.fromkeys(("import_module", "__import__"), "imports modules by name"),
-    **dict.fromkeys(("urlopen", "urlretrieve", "requests", "subprocess"), "uses other programs or the network"),
-}
+    **dict.fromkeys(
+        ("import_module", "__import__", "spec_from_file_location", "exec_module", "runpy", "pkgutil", "entry_points"),
+        "imports modules by name",
+    ),
+    **dict.fromkeys(("sys.path", "addsitedir"), "changes where modules come from"),
+    **dict.fromkeys(("importlib.resources", "resources"), "reads files of packages by name"),
+    **dict.fromkeys(
+        ("urlopen", "urlretrieve", "requests", "httpx", "aiohttp", "socket", "boto3", "fsspec", "gdown", "wget",
+         "subprocess", "Popen", "popen", "os.system", "create_subprocess_exec", "create_subprocess_shell"),
+        "uses other programs or the network",
+    ),
+}  # fmt: skip
 """Names in code that finds what its answers depend on by itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class SourceFacts:
-    """Facts of a module: absolute names of what it imports, and constants that may be paths."""
+    """Facts of a module: absolute names of what it imports, and constants that may be paths, or patterns of paths."""
 
     imports: tuple[str, ...]
     texts: tuple[str, ...]
-
-    def named_files(self) -> Iterator[str]:
-        """Existing files whose paths stand in the code."""
-        yield from (text for text in self.texts if exists(text) and Path(text).is_file())
 
 
 def source_facts(path: Path, package: str) -> SourceFacts:
@@ -61,13 +66,9 @@ def _facts(source: bytes, package: str) -> SourceFacts:
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             names += _imported(node, package)
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and _may_be_a_path(node.value):
-            texts.append(node.value)
+        else:
+            texts += paths_in(node)
     return SourceFacts(tuple(dict.fromkeys(names)), tuple(dict.fromkeys(texts)))
-
-
-def _may_be_a_path(text: str) -> bool:
-    return len(text) < 500 and ("/" in text or "." in text) and "\n" not in text
 
 
 def _imported(node: ast.ImportFrom, package: str) -> list[str]:
@@ -88,9 +89,27 @@ def searches(tree: ast.AST, name: str | None) -> Iterator[str]:
     """
     for outer in [tree] if name is None else _reached(tree, name):
         for node in ast.walk(outer):
-            used = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
-            if used in _SEARCHES:
-                yield f"{_SEARCHES[used]} ({used})"
+            for used in _used(node):
+                if used in _SEARCHES:
+                    yield f"{_SEARCHES[used]} ({used})"
+
+
+def _used(node: ast.AST) -> Iterator[str]:
+    """Names that a node uses: `a`, the last of `a.b.c`, `a.b`, and what an import takes or gives another name."""
+    if isinstance(node, ast.Name):
+        yield node.id
+    elif isinstance(node, ast.Attribute):
+        yield node.attr
+        if isinstance(node.value, ast.Name):
+            yield f"{node.value.id}.{node.attr}"
+    elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+        names = [node.module, *(alias.name for alias in node.names)]
+        yield from [*names, *(f"{node.module}.{alias.name}" for alias in node.names), node.module.partition(".")[0]]
+        yield from node.module.split(".")[1:]
+    elif isinstance(node, ast.Import):
+        for alias in node.names:
+            if alias.asname:
+                yield from [alias.name, *alias.name.split(".")]
 
 
 def _reached(tree: ast.AST, name: str) -> Iterator[ast.AST]:
@@ -115,6 +134,8 @@ def _reached(tree: ast.AST, name: str) -> Iterator[ast.AST]:
 def _defined(statement: ast.AST) -> Iterator[str]:
     if isinstance(statement, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
         yield statement.name
+    elif isinstance(statement, ast.Import | ast.ImportFrom):
+        yield from (alias.asname or alias.name.partition(".")[0] for alias in statement.names)
     else:
         for node in ast.walk(statement):
             if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):

@@ -26,6 +26,7 @@ class Net:
     def extract(self, batch):
         return Extraction(estimate=GAIN * batch.mixture[:, 0])
 """
+BESIDE = "from pathlib import Path\nGAIN = len((Path(__file__).{}).read_text())"
 NUMBER = itertools.count()
 
 Place = Callable[[Mapping[str, str], str], Identity]
@@ -34,8 +35,10 @@ Place = Callable[[Mapping[str, str], str], Identity]
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     """Writes modules (`P` in names and texts is the package) and gives the identity of `Net` of one of them."""
+    monkeypatch.syspath_prepend(str(tmp_path / "src"))
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.chdir(tmp_path)
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
     package = f"p{next(NUMBER)}_package"
 
     def write(files: Mapping[str, str], module: str, **options: Any) -> Identity:
@@ -75,11 +78,30 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
           "sibling_lib/__init__.py": "", "sibling_lib/net.py": "from sibling_low import x", "sibling_low.py": "x = 1"},
          "P.a", "sibling_low.py"),
         # A path that stands in the code.
-        ({"P/__init__.py": "", "P/a.py": "GAIN = 1\nW = 'elsewhere/w.pt'", "elsewhere/w.pt": "0.5"}, "P.a",
-         "elsewhere/w.pt"),
+        ({"P/__init__.py": "", "P/a.py": "GAIN = 1\nW = 'elsewhere/w.pt'", "here/elsewhere/w.pt": "0.5"},
+         "P.a", "here/elsewhere/w.pt"),
         # A base class from another package.
         ({"P/__init__.py": "", "P/a.py": "import sibling_x\nGAIN = sibling_x.GAIN", "sibling_x.py": "GAIN = 1"}, "P.a",
          "sibling_x.py"),
+        # Data of another package, and modules that it takes by a star.
+        ({"P/__init__.py": "", "P/a.py": "from sibling_lib.net import *", "sibling_lib/__init__.py": "",
+          "sibling_lib/net.py": "from .deep import GAIN", "sibling_lib/deep.py": "GAIN = 1",
+          "sibling_lib/w.json": "0.5"}, "P.a", "sibling_lib/w.json"),
+        # Files and folders beside the package, from wherever it is started.
+        ({"src/P/__init__.py": "", "src/P/a.py": BESIDE.format("parents[2] / 'w.txt'"), "w.txt": "1"}, "P.a", "w.txt"),
+        ({"src/P/__init__.py": "", "src/P/a.py": BESIDE.format("parent.parent / 'exp' / 'w'"), "src/exp/w": "1"}, "P.a",
+         "src/exp/w"),
+        ({"src/P/__init__.py": "", "src/P/a.py": BESIDE.format("parent.joinpath('..', '..', 'w')"), "w": "1"}, "P.a",
+         "w"),
+        ({"src/P/__init__.py": "", "src/P/a.py": BESIDE.format("parents[1] / f'exp/{1}.txt'"), "src/exp/1.txt": "1"},
+         "P.a", "src/exp/1.txt"),
+        # Names without a dot or a slash, where they are used as paths, and patterns.
+        ({"P/__init__.py": "", "P/a.py": "GAIN = 1\ndef f(): return open('gain')", "here/gain": "1"}, "P.a",
+         "here/gain"),
+        ({"P/__init__.py": "", "P/a.py": "from pathlib import Path\nGAIN = len(list(Path('exp').glob('*')))",
+          "here/exp/w": "1"}, "P.a", "here/exp/w"),
+        ({"P/__init__.py": "", "P/a.py": "GAIN = 1\ndef f(): return eval(open(f'./part_{GAIN}.py').read())",
+          "here/part_1.py": "GAIN = 1"}, "P.a", "here/part_1.py"),
     ],
 )  # fmt: skip
 def test_every_file_of_a_class_counts(files: dict[str, str], module: str, changed: str, place: Place) -> None:
@@ -100,12 +122,33 @@ def test_every_file_of_a_class_counts(files: dict[str, str], module: str, change
         ("import torch\nGAIN = 1\ndef f(): return torch.hub.load('a', 'b')", "weights by name"),
         ("GAIN = 1\ndef f(Model): return Model.from_pretrained('x')", "weights by name"),
         ("import importlib\nGAIN = importlib.import_module('math').pi", "modules by name"),
+        ("from importlib import import_module as take\nGAIN = take('math').pi", "modules by name"),
+        ("import importlib.util as u\nGAIN = 1\ndef f(): return u.spec_from_file_location", "modules by name"),
+        ("import pkgutil\nGAIN = pkgutil.resolve_name('math:pi')", "modules by name"),
+        ("import runpy\nGAIN = 1\ndef f(): return runpy.run_path", "modules by name"),
+        ("import sys\nGAIN = 1\ndef f(): sys.path.insert(0, 'a'); import sibling_p", "where modules come from"),
+        ("from importlib import resources\nGAIN = 1\ndef f(): return resources.files('sibling_p')", "by name"),
         ("import subprocess\nGAIN = 1\ndef f(): return subprocess.run", "other programs"),
+        ("from subprocess import check_output as ask\nGAIN = 1\ndef f(): return ask", "other programs"),
+        ("import os\nGAIN = 1\ndef f(): return os.popen('./gain').read()", "other programs"),
+        ("import os\nGAIN = 1\ndef f(): return os.system('./gain')", "other programs"),
     ],
 )
 def test_code_that_finds_files_by_itself_is_not_trusted(head: str, reason: str, place: Place) -> None:
     files = {"P/__init__.py": "", "P/a.py": CLASS.format(head=head)}
     assert reason in place(files, "P.a").unseen
+    helper = {"sibling_h/__init__.py": "", "sibling_h/net.py": head}
+    files = {"P/__init__.py": "", "P/a.py": CLASS.format(head="from sibling_h.net import GAIN"), **helper}
+    assert reason in place(files, "P.a").unseen
+
+
+def test_a_name_of_its_own_is_no_search(place: Place) -> None:
+    """A method `system`, a module `hub` of the package, a path that is not there, an import that nothing uses."""
+    head = (
+        "import sys\nimport subprocess\nfrom .hub import GAIN\ndef f(self, x): return self.system(sys.argv, x / 'cpu')"
+    )
+    files = {"P/__init__.py": "", "P/hub.py": "GAIN = 1", "P/a.py": CLASS.format(head=head)}
+    assert place(files, "P.a").unseen == ""
 
 
 def test_a_script_is_judged_by_what_its_class_uses(place: Place) -> None:
