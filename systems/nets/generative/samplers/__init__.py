@@ -1,4 +1,6 @@
 """Samplers: from a start along a path to the data, by a number of steps.
 
-`ode` solves the probability-flow equation by Euler, midpoint or Heun steps. `Sampler` and `times` are in `sampler`.
+`ode` solves the probability-flow equation by Euler, midpoint or Heun steps, `ddim` keeps or renews the noise of a
+state, `predictor_corrector` follows the reverse stochastic process. `SamplerConfig` builds one of them; `Sampler`,
+`Counted` and `times` are in `sampler`.
 """

@@ -48,15 +48,15 @@ def test_a_path_begins_at_the_data(name: str) -> None:
 
 def test_ou_ve_is_that_of_sgmse() -> None:
     """Mean and standard deviation of the marginal, integrated from the moments of the stochastic equation."""
-    path, t, steps = OrnsteinUhlenbeck(), 0.7, 20_000
+    path, t, steps = OrnsteinUhlenbeck(), 0.7, 2_000
     grid = torch.linspace(0.0, t, steps + 1, dtype=torch.float64)[:-1] + t / steps / 2
     mean_weight, variance, h = 1.0, 0.0, t / steps
     for squared in path.diffusion_squared(grid).tolist():
         mean_weight += -1.5 * mean_weight * h
         variance += (-3.0 * variance + squared) * h
     at = path.coefficients(torch.tensor([t]))
-    assert float(at.data) == pytest.approx(mean_weight, rel=1e-4)
-    assert float(at.noise) == pytest.approx(math.sqrt(variance), rel=1e-4)
+    assert float(at.data) == pytest.approx(mean_weight, rel=1e-3)
+    assert float(at.noise) == pytest.approx(math.sqrt(variance), rel=1e-3)
     assert float(path.diffusion_squared(torch.zeros(1))) == pytest.approx(0.05**2 * 2 * math.log(10))
 
 
