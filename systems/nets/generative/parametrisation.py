@@ -87,6 +87,25 @@ def denoiser(net: Denoiser, kind: Parametrisation, *, path: Path, start: Tensor)
     return estimate
 
 
+def gaussian_posterior(
+    state: Tensor, *, mean: Tensor, variance: Tensor, path: Path, start: Tensor, t: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation [B, ...] of normal data of known `mean` and `variance`, given a state.
+
+    A skip path for networks, data = posterior mean + posterior std·net: with a net of 0 it is the exact denoiser of
+    data that is spread by `variance` around an initial estimate. `variance` broadcasts with the state; for complex data
+    it is that of both parts together.
+    """
+    at = path.coefficients(t)
+    data, noise = expand(at.data, state), expand(at.noise, state)
+    spread = data.square() * variance + noise.square()
+    certain = spread == 0
+    spread = torch.where(certain, torch.ones_like(spread), spread)
+    rest = state - data * mean - expand(at.start, state) * start
+    std = torch.where(certain, variance, variance * noise.square() / spread).sqrt()
+    return mean + data * variance / spread * rest, std
+
+
 def _weights(kind: Parametrisation, at: Coefficients) -> tuple[Tensor, Tensor, Tensor]:
     """Coefficients [B] of data, noise and start in a quantity that is not the score."""
     zero, one = torch.zeros_like(at.data), torch.ones_like(at.data)

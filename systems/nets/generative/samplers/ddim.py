@@ -17,9 +17,9 @@ from .sampler import begin, times
 class Ddim:
     """x_u = a_u·data + b_u·start + √(s_u² − c²)·noise + c·fresh noise, from time t to u < t.
 
-    c = η·(s_u/s_t)·√(s_t² − (a_t/a_u)² s_u²), which with η = 1 is the spread of x_u given x_t and the data. In few steps
-    samples then spread less than the data. With η = 0 it is the first-order solver of a Schrödinger bridge (Jukić et
-    al., 2024). On a variance-preserving path its times are the "trailing" ones.
+    c = η·(s_u/s_t)·√(s_t² − (a_t/a_u)² s_u²), which with η = 1 is the spread of x_u given x_t and the data. In few
+    steps samples then spread less than the data. With η = 0 it is the first-order solver of a Schrödinger bridge (Jukić
+    et al., 2024). On a variance-preserving path its times are the "trailing" ones.
 
     Attributes:
         eta: η, 0 (deterministic but for the first noise) to 1.

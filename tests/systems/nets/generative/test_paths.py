@@ -9,8 +9,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from tsebench.systems.nets.generative.parametrisation import convert, data_and_noise, from_data_and_noise
-from tsebench.systems.nets.generative.paths import OptimalTransport, OrnsteinUhlenbeck, Path, SchroedingerBridge
+from tsebench.systems.nets.generative.parametrisation import (
+    convert,
+    data_and_noise,
+    from_data_and_noise,
+    gaussian_posterior,
+)
+from tsebench.systems.nets.generative.paths import OptimalTransport, OrnsteinUhlenbeck, Path, SchroedingerBridge, expand
 from tsebench.systems.nets.generative.variance_preserving import VariancePreserving, without_terminal_signal
 
 PATHS: dict[str, Path] = {
@@ -138,3 +143,28 @@ def test_velocity_of_a_bridge_without_noise() -> None:
     state = path.state(data=data, start=start, noise=torch.zeros_like(data), t=t)
     velocity = convert(data, kind="data", to="velocity", path=path, state=state, start=start, t=t)
     torch.testing.assert_close(velocity, start - data)
+
+
+@pytest.mark.parametrize("name", PATHS)
+def test_posterior_of_normal_data(name: str) -> None:
+    """As the product of the prior and of the likelihood of the state: precisions add."""
+    path = PATHS[name]
+    mean, start, state = (each.real for each in signals())
+    variance = torch.rand(4, 2, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(2)) + 0.1
+    found, std = gaussian_posterior(state, mean=mean, variance=variance, path=path, start=start, t=TIMES)
+    at = path.coefficients(TIMES)
+    a, b, s = (expand(each, state) for each in (at.data, at.start, at.noise))
+    precision = 1 / variance + a**2 / s**2
+    torch.testing.assert_close(std, precision**-0.5)
+    torch.testing.assert_close(found, (mean / variance + a * (state - b * start) / s**2) / precision)
+
+
+def test_posterior_where_the_state_says_nothing() -> None:
+    """At the start of a bridge the data keeps its mean and variance."""
+    mean, start, _ = (each.real for each in signals())
+    variance = torch.full_like(mean, 0.3)
+    found, std = gaussian_posterior(
+        start, mean=mean, variance=variance, path=SchroedingerBridge(), start=start, t=torch.ones(4)
+    )
+    assert torch.equal(found, mean)
+    torch.testing.assert_close(std, variance.sqrt())

@@ -1,0 +1,76 @@
+"""Log-mel spectra in torch, scaled to −1..1, and magnitudes from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ....core.mel import slaney_filters
+from .spectra import PadMode
+
+_SQUARE_FLOOR = 1e-9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogMel:
+    """Natural logarithm of mel magnitudes, as HiFi-GAN takes them; defaults of AudioLDM and DPM-TSE at 16 kHz.
+
+    Frames begin (n_fft − hop)/2 before every `hop`-th sample; magnitudes are √(|X|² + 1e-9), the filters are Slaney's
+    from 0 Hz to half the rate, and a band has at least `floor`.
+
+    Attributes:
+        floor: least magnitude in a band.
+        lowest, highest: values that `normalise` turns into −1 and 1.
+    """
+
+    sample_rate_hz: int = 16000
+    n_fft: int = 1024
+    hop: int = 160
+    n_mels: int = 64
+    floor: float = 1e-5
+    lowest: float = -12.0
+    highest: float = 2.5
+    pad_mode: PadMode = "constant"
+
+    def num_frames(self, num_samples: int) -> int:
+        """K, number of frames of a signal."""
+        before = (self.n_fft - self.hop) // 2
+        return max(0, 1 + (num_samples + 2 * before - self.n_fft) // self.hop)
+
+    def magnitude(self, signal: Tensor) -> Tensor:
+        """Signals [B, T] to magnitudes [B, F, K]."""
+        before = (self.n_fft - self.hop) // 2
+        padded = F.pad(signal[:, None], (before, before), mode=self.pad_mode)[:, 0]
+        window = torch.hann_window(self.n_fft, dtype=signal.dtype, device=signal.device)
+        spectrum = torch.stft(padded, self.n_fft, hop_length=self.hop, window=window, center=False, return_complex=True)
+        return torch.sqrt(spectrum.abs().square() + _SQUARE_FLOOR)
+
+    def transform(self, signal: Tensor) -> Tensor:
+        """Signals [B, T] to log-mel spectra [B, n_mels, K]."""
+        return self.from_magnitude(self.magnitude(signal))
+
+    def from_magnitude(self, magnitude: Tensor) -> Tensor:
+        """Magnitudes [B, F, K] to log-mel spectra [B, n_mels, K]."""
+        return torch.log((self.filters(magnitude) @ magnitude).clamp_min(self.floor))
+
+    def normalise(self, log_mel: Tensor) -> Tensor:
+        """`lowest` to −1, `highest` to 1; values beyond stay beyond."""
+        return 2.0 * (log_mel - self.lowest) / (self.highest - self.lowest) - 1.0
+
+    def denormalise(self, values: Tensor) -> Tensor:
+        """The inverse of `normalise`."""
+        return (values + 1.0) / 2.0 * (self.highest - self.lowest) + self.lowest
+
+    def to_magnitude(self, log_mel: Tensor) -> Tensor:
+        """Magnitudes [B, F, K] that have nearly the log-mel spectra [B, n_mels, K]: the least squares, cut at 0."""
+        inverse = torch.linalg.pinv(self.filters(log_mel.double()))
+        magnitude: Tensor = inverse @ log_mel.double().exp()
+        return magnitude.clamp_min(0.0).to(log_mel.dtype)
+
+    def filters(self, like: Tensor) -> Tensor:
+        """Filters [n_mels, F] in the precision and on the device of `like`."""
+        filters = slaney_filters(self.n_mels, n_fft=self.n_fft, sample_rate_hz=self.sample_rate_hz)
+        return torch.from_numpy(filters).to(like)
