@@ -58,7 +58,7 @@ def train(
         tracking_uri=options.tracking_uri_of(tracking_uri, folder),
         console=console,
     )
-    best, loss = result.best, chosen.loss
-    ratio = "" if best.valid_ratio is None else f", {ratio_name(loss)} {best.valid_ratio:.2f} dB"
-    name = f"{loss.name}, lower is better"
-    say(f"{result.checkpoint}: best validation loss ({name}) {result.best_loss:.2f} dB{ratio}, at epoch {best.epoch}")
+    best, loss = result.best, result.loss
+    ratio = "" if best.valid_ratio is None else f", {ratio_name(chosen.loss)} {best.valid_ratio:.2f} dB"
+    name, value = f"{loss.name}, lower is better", loss.text(result.best_loss)
+    say(f"{result.checkpoint}: best validation loss ({name}) {value}{ratio}, at epoch {best.epoch}")

@@ -27,6 +27,7 @@ class TrainBatch:
     """Queries with their truth.
 
     Attributes:
+        transcripts: words of each target; None where they are not known, as of a target that was cut.
         interferers: [S_b, T_b] of each mixture; only for a task with `needs_sources = True`, else empty.
     """
 
@@ -35,6 +36,7 @@ class TrainBatch:
     present: Tensor  # [B] bool, whether the mixture holds the target
     active_classes: tuple[tuple[str, ...], ...] = ()  # labels of the sounds of each mixture, target or not
     target_labels: tuple[tuple[str, ...], ...] = ()  # labels of the sounds of each target
+    transcripts: tuple[str | None, ...] = ()
     interferers: tuple[Tensor, ...] = ()
 
     @property
@@ -74,8 +76,32 @@ class ExtractionLoss(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LossFacts:
+    """Name and unit of a loss, for messages, logs and the card.
+
+    Attributes:
+        unit: "dB", or "" for a plain number.
+        of_estimates: whether the loss of estimates that a config names (`loss`) is a part of it.
+    """
+
+    name: str
+    unit: str = ""
+    of_estimates: bool = False
+
+    def text(self, value: float, *, unit: bool = True) -> str:
+        """A value as text, with its unit."""
+        number = f"{value:.2f}" if self.unit == "dB" else f"{value:.4g}"
+        return f"{number} {self.unit}" if unit and self.unit else number
+
+
 class Task(Protocol[Config, Net]):
-    """Config, network and loss of one architecture; `needs_sources = True` requests batches with interferers."""
+    """Config, network and loss of one architecture.
+
+    `needs_sources = True` requests batches with interferers. A task with a loss of its own gives its name and unit in
+    `own_loss: LossFacts`. A loss may draw random numbers from torch's global generators, which are seeded for each step
+    of training, and for each batch of validation in the same way in every epoch.
+    """
 
     net_config: type[Config]
 

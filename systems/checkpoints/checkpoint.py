@@ -45,7 +45,7 @@ class CheckpointCard(StrictModel):
     seed: int | None = None
     epochs: int | None = None
     steps: int | None = None
-    best_valid_loss: float | None = None  # in the unit of the loss (dB)
+    best_valid_loss: float | None = None  # in the unit of the loss
     prepared: str = ""  # parts that were fitted before training, and their data; "" if none
     licence: str = "Apache-2.0"
     git_commit: str | None = None

@@ -53,7 +53,7 @@ def at_other_speeds(item: Item, speed: tuple[float, float], rng: np.random.Gener
     """Play each source of a mixture, and the enrollments, at a random speed.
 
     A speed of f multiplies all frequencies by f, pitch and formants alike: another voice. Target and enrollments get
-    the same speed. The mixture is cut to its shortest source.
+    the same speed. The mixture is cut to its shortest source; a target that loses samples loses its transcript.
 
     Args:
         item: a trial; the result has its first channel only.
@@ -72,14 +72,20 @@ def at_other_speeds(item: Item, speed: tuple[float, float], rng: np.random.Gener
     enrollments = tuple(_played(s, factors[0], rate) for s in query.clues.enrollments)
     return (
         replace(query, mixture=together.sum(dim=0, keepdim=True), clues=replace(query.clues, enrollments=enrollments)),
-        replace(truth, target=together[:1] if target else None, interferers=together[len(target) :]),
+        replace(
+            truth,
+            target=together[:1] if target else None,
+            interferers=together[len(target) :],
+            transcript=truth.transcript if _keeps(played[: len(target)], shortest) else None,
+        ),
     )
 
 
 def cut(item: Item, num_samples: int, rng: np.random.Generator) -> Item:
     """Cut the mixture, and each enrollment, to at most `num_samples` at random places.
 
-    A place in which the target is silent is drawn again, up to ten times in all.
+    A place in which the target is silent is drawn again, up to ten times in all. A target that is cut loses its
+    transcript.
     """
     query, truth = item
     whole = query.mixture.shape[-1]
@@ -94,6 +100,7 @@ def cut(item: Item, num_samples: int, rng: np.random.Generator) -> Item:
             truth,
             target=None if truth.target is None else truth.target[:, start:stop],
             interferers=truth.interferers[:, start:stop],
+            transcript=truth.transcript if stop - start == whole else None,
         ),
     )
 
@@ -102,6 +109,11 @@ def _cut_clues(clues: Clues, num_samples: int, rng: np.random.Generator) -> Clue
     starts = [_start(len(signal), num_samples, rng) for signal in clues.enrollments]
     pairs = zip(clues.enrollments, starts, strict=True)
     return replace(clues, enrollments=tuple(signal[start : start + num_samples] for signal, start in pairs))
+
+
+def _keeps(signals: list[Tensor], num_samples: int) -> bool:
+    """Whether a cut to `num_samples` takes less than −40 dB of the energy of signals [T]: silence, but for ringing."""
+    return all(bool(signal[num_samples:].square().sum() <= 1e-4 * signal.square().sum()) for signal in signals)
 
 
 def _start(whole: int, part: int, rng: np.random.Generator) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -54,16 +54,18 @@ class RunFiles(lightning.Callback):
             seconds=module.seconds,
             valid_ratio=_known(module.valid_ratio.value),
             mixture_ratio=_known(module.mixture_ratio.value),
+            unit=module.loss.unit,
         )
-        weights = {name: tensor.detach().cpu().clone() for name, tensor in module.net.state_dict().items()}
+        weights, average = _copied(module.net.state_dict()), _copied(module.averaged())
         is_best = progress.add(log, plateau_patience=optimiser.plateau_patience)
         if is_best:
-            self._best = weights
+            self._best = average or weights
         state = TrainingState(
             progress=progress,
             net=weights,
             best=self._best,
             optimiser=trainer.optimizers[0].state_dict(),
+            average=average,
             prepared=self._card.prepared,
             length=length_of(module.config),
         )
@@ -92,16 +94,19 @@ class EpochLines(lightning.Callback):
         self._console = console
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
-        """Write loss and ratio in dB, the learning rate and the time."""
+        """Write the loss, the ratio in dB, the learning rate and the time."""
         del trainer
-        progress, loss = _checked(module).progress, _checked(module).config.loss
+        module = _checked(module)
+        progress, loss = module.progress, module.loss
         log = progress.history[-1]
         ratio = ""
         if log.valid_ratio is not None and log.mixture_ratio is not None:
-            ratio = f"; valid {ratio_name(loss)} {log.valid_ratio:.2f} dB (mixture {log.mixture_ratio:.2f} dB)"
+            name = ratio_name(module.config.loss)
+            ratio = f"; valid {name} {log.valid_ratio:.2f} dB (mixture {log.mixture_ratio:.2f} dB)"
         line = (
-            f"epoch {log.epoch}: loss {loss.name} (lower is better) train {log.train_loss:.2f}, "
-            f"valid {log.valid_loss:.2f}, best {progress.best_loss:.2f} dB{ratio}; lr {log.lr:.2g}, {log.seconds:.0f} s"
+            f"epoch {log.epoch}: loss {loss.name} (lower is better) train {loss.text(log.train_loss, unit=False)}, "
+            f"valid {loss.text(log.valid_loss, unit=False)}, best {loss.text(progress.best_loss)}{ratio}; "
+            f"lr {log.lr:.2g}, {log.seconds:.0f} s"
         )
         _LOGGER.info("%s", line)
         if self._console is not None:
@@ -119,7 +124,7 @@ class StepBar(lightning.Callback):
         """Advance the bar; it shows the mean loss of the epoch so far."""
         del trainer
         module = _checked(module)
-        loss = f"loss {module.config.loss.name} {module.train_loss.value:.2f} dB"
+        loss = f"loss {module.loss.name} {module.loss.text(module.train_loss.value)}"
         self._progress.update(self._task, advance=1, loss=loss)
 
 
@@ -140,6 +145,10 @@ def reporting(module: ExtractionModule, *, total: int, console: Console | None) 
             progress = stack.enter_context(Progress(*columns, console=console))
             callbacks.append(StepBar(progress, total=total, done=module.steps))
         yield callbacks
+
+
+def _copied(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.detach().cpu().clone() for name, tensor in state.items()}
 
 
 def _known(value: float) -> float | None:

@@ -68,6 +68,8 @@ class OptimiserConfig(StrictModel):
         batch_size: mixtures of a step.
         epochs: most epochs; the schedule ends at the last.
         max_minutes: limit of the training time, over all resumed parts; null: none.
+        ema: decay of the exponential moving average of the weights, at step n at most (1 + n)/(10 + n); the averaged
+            weights are those that are validated and exported. null: the weights themselves.
         patience: epochs without a better validation loss before training stops; null: it does not.
         schedule: of the learning rate after the warm-up: "constant"; "cosine" falls to 0 at the last epoch or minute,
             whichever is nearer, from the first step on; "warmup_cosine" does so from the end of the warm-up on;
@@ -85,6 +87,7 @@ class OptimiserConfig(StrictModel):
     batch_size: Positive = 8
     epochs: Positive = 200
     max_minutes: Annotated[float, Field(gt=0)] | None = None
+    ema: Annotated[float, Field(gt=0, lt=1)] | None = None
     patience: Positive | None = None
     schedule: Literal["constant", "cosine", "warmup_cosine", "plateau"] = "constant"
     warmup_steps: Annotated[int, Field(ge=0)] = 0
@@ -118,7 +121,7 @@ class TrainConfig(StrictModel):
         net: hyper-parameters of its network, see `tsebench explain train SYSTEM`.
         data: source of the mixtures.
         optimiser: optimiser, schedule and limits.
-        loss: loss of the estimates.
+        loss: loss of the estimates; not for a system with a loss of its own.
         seed: of the first weights and, in place of the dataset's, of all draws of mixtures.
         precision: "32" (single precision), or mixed precision "bf16" or "16", in quotes.
         threads: CPU threads of torch; null: torch's own choice.

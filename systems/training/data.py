@@ -231,6 +231,7 @@ def collate(items: Sequence[tuple[Query, Truth]], *, sources: bool = False) -> T
         present=torch.tensor([truth.target is not None for truth in truths]),
         active_classes=tuple(truth.active_classes for truth in truths),
         target_labels=tuple(truth.target_labels for truth in truths),
+        transcripts=tuple(truth.transcript for truth in truths),
         interferers=tuple(truth.interferers for truth in truths) if sources else (),
     )
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import pytorch_lightning as lightning
@@ -12,15 +13,17 @@ import torch
 from torch import Tensor, nn
 
 from ...core.errors import TsebenchError
+from ...datasets.seeding import digest
 from ..trainable import AnyTask, ExtractionLoss, TrainBatch
+from .average import WeightAverage
 from .config import OptimiserConfig, TrainConfig
-from .losses import build_loss
+from .losses import build_loss, loss_facts
 from .state import Progress
 from .valid_ratio import WatchedLoss
 
 
 class ExtractionModule(lightning.LightningModule):
-    """One training run, after earlier parts with their progress and their optimiser's state, if any."""
+    """One training run, after earlier parts with their progress and the states of optimiser and average, if any."""
 
     def __init__(
         self,
@@ -30,8 +33,10 @@ class ExtractionModule(lightning.LightningModule):
         *,
         progress: Progress,
         optimiser_state: Mapping[str, Any] | None,
+        average: Mapping[str, Tensor] | None = None,
     ) -> None:
         super().__init__()
+        self.loss = loss_facts(task, config.loss)
         self.net = net
         self.config = config
         self.progress = progress
@@ -43,6 +48,8 @@ class ExtractionModule(lightning.LightningModule):
         self._task = task
         self._criterion = build_loss(config.loss)
         self._optimiser_state = optimiser_state
+        self._earlier_average = average
+        self._average: WeightAverage | None = None
         self._first_epoch = progress.epochs
         self._before_s = progress.seconds
         self._started_s: float | None = None
@@ -87,6 +94,16 @@ class ExtractionModule(lightning.LightningModule):
         """Start the clock."""
         self._started_s = time.monotonic()
 
+    def on_train_start(self) -> None:
+        """Begin the average of the weights, or go on with it; the network is on its device."""
+        decay = self.config.optimiser.ema
+        if decay is not None:
+            self._average = WeightAverage(self.net, decay, earlier=self._earlier_average)
+
+    def averaged(self) -> Mapping[str, Tensor]:
+        """The average of the weights; empty if there is none."""
+        return {} if self._average is None else self._average.state()
+
     def on_train_epoch_start(self) -> None:
         """Reset the mean losses and ratios."""
         self.train_loss, self.valid_loss = Mean(), Mean()
@@ -99,15 +116,32 @@ class ExtractionModule(lightning.LightningModule):
 
     def training_step(self, batch: TrainBatch) -> Tensor:
         """Mean loss of a batch; a TsebenchError if a loss is not finite."""
-        losses = self._losses(batch, self._criterion)
+        with _seeded("train", self.config.seed, self.steps, device=self.device):
+            losses = self._losses(batch, self._criterion)
         self.train_loss.add(losses)
         self.steps += 1
         return losses.mean()
 
-    def validation_step(self, batch: TrainBatch) -> None:
+    def on_train_batch_end(self, *_: object) -> None:
+        """Take the new weights into the average."""
+        if self._average is not None:
+            self._average.update(self.steps)
+
+    def on_validation_epoch_start(self) -> None:
+        """Validate the average of the weights."""
+        if self._average is not None:
+            self._average.swap()
+
+    def on_validation_epoch_end(self) -> None:
+        """Go on with the weights themselves."""
+        if self._average is not None:
+            self._average.swap()
+
+    def validation_step(self, batch: TrainBatch, index: int) -> None:
         """Add the losses of a validation batch, and the ratios of its estimates and mixtures."""
         watched = WatchedLoss(self._criterion, self.config.loss)
-        self.valid_loss.add(self._losses(batch, watched))
+        with _seeded("valid", self.config.seed, index, device=self.device):
+            self.valid_loss.add(self._losses(batch, watched))
         for mean, ratios in zip((self.valid_ratio, self.mixture_ratio), watched.ratios(), strict=True):
             mean.add(ratios)
 
@@ -119,6 +153,14 @@ class ExtractionModule(lightning.LightningModule):
                 f"{', '.join(batch.queries.ids)}); set a lower optimiser.lr or optimiser.gradient_clip"
             )
         return losses
+
+
+@contextmanager
+def _seeded(*parts: str | int, device: torch.device) -> Iterator[None]:
+    """Seed torch's global generators by names, and restore them: a resumed training draws what the whole one does."""
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(int(digest(*parts), 16) % 2**63)
+        yield
 
 
 class Mean:

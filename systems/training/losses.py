@@ -11,7 +11,7 @@ from torch import Tensor
 from ...core.errors import ConfigError
 from ...core.ratios import si_sdr_db, snr_db, thresholded_residual_db, thresholded_snr_db
 from ...core.validation import StrictModel
-from ..trainable import ExtractionLoss
+from ..trainable import AnyTask, ExtractionLoss, LossFacts
 
 Decibels = Annotated[float, Field(gt=0, le=100)]
 
@@ -62,6 +62,24 @@ class ThresholdedSnr:
         found = -thresholded_snr_db(estimate=estimate, reference=reference, max_db=self._max_db)
         absent = thresholded_residual_db(estimate=estimate, mixture=mixture, max_db=self._absent_max_db)
         return torch.where(present, found, absent)
+
+
+def loss_facts(task: AnyTask, config: LossConfig) -> LossFacts:
+    """Name and unit of what a task minimises.
+
+    Raises:
+        ConfigError: the config sets a loss of estimates, of which the task makes no use.
+    """
+    own = getattr(task, "own_loss", None)
+    if not isinstance(own, LossFacts):
+        return LossFacts(name=config.name, unit="dB", of_estimates=True)
+    if config.model_fields_set and not own.of_estimates:
+        key = sorted(config.model_fields_set)[0]
+        raise ConfigError(
+            f"loss.{key} = {getattr(config, key)!r} has no effect: this system has a loss of its own, {own.name!r}; "
+            "leave `loss` out"
+        )
+    return own
 
 
 def build_loss(config: LossConfig) -> ExtractionLoss:

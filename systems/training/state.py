@@ -20,9 +20,10 @@ LAST, LOG = "last.ckpt", "train.log.jsonl"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EpochLog:
-    """One line of `train.log.jsonl`; losses in dB (lower is better), seconds since training began.
+    """One line of `train.log.jsonl`; losses (lower is better), seconds since training began.
 
     Attributes:
+        unit: of the losses; "" for a plain number.
         valid_ratio: mean SNR of the validation estimates in dB (higher is better), SI-SDR for the loss "neg_si_sdr",
             over targets that are present; None without any, and in logs of older versions.
         mixture_ratio: the same of the mixtures.
@@ -36,6 +37,7 @@ class EpochLog:
     seconds: float
     valid_ratio: float | None = None
     mixture_ratio: float | None = None
+    unit: str = "dB"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -75,18 +77,21 @@ class TrainingState:
     net: Mapping[str, Tensor]
     best: Mapping[str, Tensor]  # weights of the best epoch; empty before the first one
     optimiser: Mapping[str, Any]  # state of the optimiser; empty before the first epoch
+    average: Mapping[str, Tensor] = field(default_factory=dict)  # of the weights; empty without one
     prepared: str = ""  # description of what `PreparingTask.prepare` fitted before the first epoch
     length: tuple[int, float | None] | None = None  # epochs and max_minutes of its config; None if unknown
 
 
 def run_identity(config: TrainConfig, *, fingerprints: tuple[str, str]) -> str:
     """Settings and data that must be unchanged for a run to be resumed; its limits may change."""
+    # A key that is younger than trainings that must go on is left out where it changes nothing.
+    younger = {"ema"} if config.optimiser.ema is None else set()
     exclude: Any = {
         "description": True,
         "threads": True,
         "tracking": True,
         "data": {"render_threads", "render_processes"},
-        "optimiser": {"epochs", "max_minutes", "patience"},
+        "optimiser": {"epochs", "max_minutes", "patience", *younger},
     }
     return config.model_dump_json(exclude=exclude) + " ".join(fingerprints)
 
@@ -131,6 +136,7 @@ def save_state(out: Path, state: TrainingState, *, identity: str) -> None:
         "net": dict(state.net),
         "best": dict(state.best),
         "optimiser": dict(state.optimiser),
+        "average": dict(state.average),
         "prepared": state.prepared,
         "length": state.length,
     }
@@ -149,9 +155,9 @@ def load_state(out: Path, *, identity: str) -> TrainingState | None:
         return None
     content = from_bytes(read_weights(path), path=path)
     keys = {"identity", "progress", "net", "best", "optimiser"}
-    if not isinstance(content, dict) or set(content) - {"prepared", "length"} != keys:
+    if not isinstance(content, dict) or set(content) - {"average", "prepared", "length"} != keys:
         raise CheckpointError(f"{str(path)!r} is not a training state; delete it to start afresh")
-    tables = (content[key] for key in ("progress", "net", "best", "optimiser"))
+    tables = [content[key] for key in ("progress", "net", "best", "optimiser")] + [content.get("average", {})]
     if not all(isinstance(table, Mapping) for table in tables):
         raise CheckpointError(f"{str(path)!r} is not a training state; delete it to start afresh")
     if content.pop("identity") != identity:

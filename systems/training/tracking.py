@@ -26,6 +26,7 @@ from ...core.tracking.session import EVERY_S, Readings, RunSession
 from ...core.tracking.store import connected, open_store
 from ...core.tracking.tags import FOLDER, place_of, standard_tags
 from ..checkpoints.checkpoint import CARD, WEIGHTS, CheckpointCard, read_checkpoint_card
+from ..trainable import LossFacts
 from .config import TrainConfig
 from .lightning_module import ExtractionModule
 from .state import LOG, EpochLog
@@ -50,6 +51,7 @@ class TrainingFacts:
     """
 
     config: TrainConfig
+    loss: LossFacts
     out: Path
     identity: str
     data: Mapping[str, Mapping[str, str]]
@@ -178,7 +180,9 @@ class TrainingTracker:
     def _log_facts(self, client: MlflowClient) -> None:
         config = self._facts.config
         found = {f"version.{name}": text for name, text in versions().items()}
-        log(client, self._run_id, parameters=_parameters(config) | found | {"git": git_commit() or ""})
+        log(
+            client, self._run_id, parameters=_parameters(config, self._facts.loss) | found | {"git": git_commit() or ""}
+        )
         for context, fingerprints in self._facts.data.items():
             log_datasets(client, self._run_id, fingerprints, context=context)
         text = yaml.safe_dump(config.model_dump(mode="json", by_alias=True), sort_keys=False, allow_unicode=True)
@@ -262,10 +266,13 @@ def tracked_training(facts: TrainingFacts, *, uri: str | None, say: Notify) -> I
     tracker.finish()
 
 
-def _parameters(config: TrainConfig) -> dict[str, object]:
-    """The config as parameters `SECTION.KEY`."""
+def _parameters(config: TrainConfig, loss: LossFacts) -> dict[str, object]:
+    """The config as parameters `SECTION.KEY`; `loss` is the name of a system's own loss."""
     found: dict[str, object] = {}
-    for section, values in config.model_dump(mode="json", exclude={"description", "tracking"}).items():
+    unused = {"description", "tracking"}
+    if not loss.of_estimates:
+        found, unused = {"loss": loss.name}, {*unused, "loss"}
+    for section, values in config.model_dump(mode="json", exclude=unused).items():
         if isinstance(values, dict):
             found |= {f"{section}.{key}": value for key, value in values.items()}
         else:

@@ -21,12 +21,13 @@ from ...core.provenance import git_commit
 from ...core.validation import StrictModel, parse
 from ...datasets.dynamic import TrialStream, open_stream
 from ..checkpoints.checkpoint import CheckpointCard
-from ..trainable import TASKS, PreparingTask, TrainBatch
+from ..trainable import TASKS, LossFacts, PreparingTask, TrainBatch
 from .augment import augmented
 from .callbacks import RunFiles, reporting
 from .config import TrainConfig
 from .data import EpochBatches, TrainingStream
 from .lightning_module import ExtractionModule
+from .losses import loss_facts
 from .state import EpochLog, Progress, TrainingState, check_length, length_of, load_state, run_identity, save_state
 from .tracking import TrainingFacts, tracked_training
 from .trainer import fit, using_threads
@@ -36,7 +37,8 @@ from .trainer import fit, using_threads
 class TrainResult:
     """Result of a training run, over all its resumed parts."""
 
-    best_loss: float  # lowest validation loss, in dB
+    loss: LossFacts
+    best_loss: float  # lowest validation loss, in the unit of the loss
     best: EpochLog  # epoch with that loss
     epochs: int  # completed ones
     steps: int
@@ -81,6 +83,7 @@ def train(
     train_stream = augmented(streams[0], config.data, training=True)
     valid_stream = augmented(streams[1], config.data, training=False)
     task = TASKS.get(config.system)
+    loss_facts(task, config.loss)
     net_config = parse(
         task.net_config, config.net, where=f"train config {config.name!r}, net", topic=f"train {config.system}"
     )
@@ -97,7 +100,12 @@ def train(
                 # Saved before the first step, so that a run killed in the first epoch need not repeat it.
                 save_state(out, state, identity=identity)
             module = ExtractionModule(
-                net, task, config, progress=state.progress, optimiser_state=state.optimiser or None
+                net,
+                task,
+                config,
+                progress=state.progress,
+                optimiser_state=state.optimiser or None,
+                average=state.average,
             )
             batches = (
                 _epoch_batches(config, train_stream, per_epoch=config.data.per_epoch, epoch=lambda: module.epoch),
@@ -113,6 +121,7 @@ def train(
                 files.export(module)
     p = module.progress
     return TrainResult(
+        loss=module.loss,
         best_loss=p.best_loss,
         best=p.history[p.best_epoch],
         epochs=p.epochs,
@@ -129,7 +138,8 @@ def _beginning(module: ExtractionModule) -> str:
         return ""
     if _finished(module):
         return f"trained before: {done} of {limits.epochs} epochs; optimiser.epochs, max_minutes or patience ends it"
-    return f"goes on after {done} of {limits.epochs} epochs; best validation loss {module.progress.best_loss:.2f} dB"
+    best = module.loss.text(module.progress.best_loss)
+    return f"goes on after {done} of {limits.epochs} epochs; best validation loss {best}"
 
 
 def _say(line: str, console: Console | None) -> None:
@@ -151,7 +161,10 @@ def _facts(
         title = stream.title if isinstance(stream, TrialStream) else f"{config.data.dataset}:{split}"
         data[context] = {title: stream.fingerprint}
     history = () if state is None else tuple(state.progress.history)
-    return TrainingFacts(config=config, out=out, identity=identity, data=data, history=history, begun=state is not None)
+    loss = loss_facts(TASKS.get(config.system), config.loss)
+    return TrainingFacts(
+        config=config, loss=loss, out=out, identity=identity, data=data, history=history, begun=state is not None
+    )
 
 
 def _notices_to(console: Console | None) -> Notify:
@@ -275,7 +288,7 @@ def _card(
         training_data=(title, *(contents.parts if contents else ())),
         trained_on=contents,
         data_fingerprint=stream.fingerprint,
-        loss=config.loss.name,
+        loss=loss_facts(TASKS.get(config.system), config.loss).name,
         prepared=prepared_as,
         seed=config.seed,
         git_commit=git_commit(),

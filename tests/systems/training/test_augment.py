@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +13,7 @@ from tsebench.core.errors import ConfigError
 from tsebench.core.validation import parse
 from tsebench.systems.training.augment import at_other_speeds, augmented, cut
 from tsebench.systems.training.config import DataConfig
+from tsebench.systems.training.data import collate
 
 
 def data(**changes: object) -> DataConfig:
@@ -91,3 +94,19 @@ def test_silence_of_the_target_is_avoided():
 def test_wrong_settings_are_one_line(changes, message):
     with pytest.raises(ConfigError, match=message):
         data(**changes)
+
+
+def test_a_target_that_loses_words_loses_its_transcript():
+    query, truth = Voices(1)[0]
+    whole, truth = query.mixture.shape[-1], replace(truth, transcript="bin blue")
+    rng = np.random.default_rng(0)
+    assert cut((query, truth), whole, rng)[1].transcript == "bin blue"
+    assert cut((query, truth), whole - 1, rng)[1].transcript is None
+    slower = at_other_speeds((query, truth), (0.8, 0.8), rng)
+    assert slower[1].transcript == "bin blue"
+    silent = torch.cat([truth.target, torch.zeros_like(truth.target)], dim=1)
+    with_silence = replace(truth, target=silent)
+    assert at_other_speeds((query, with_silence), (0.8, 0.8), rng)[1].transcript == "bin blue"
+    longer = replace(truth, target=torch.cat([truth.target, truth.target], dim=1))
+    assert at_other_speeds((query, longer), (0.8, 0.8), rng)[1].transcript is None
+    assert collate([(query, truth)]).transcripts == ("bin blue",)
