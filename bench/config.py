@@ -57,6 +57,11 @@ class AdaptSpec(AdaptOptions):
         return AdaptOptions(**self.model_dump(exclude={"dataset", "enroll_from"}))
 
 
+MOST_SAMPLES = 1000
+Samples = Annotated[int, Field(ge=1, le=MOST_SAMPLES)]
+"""Answers of one system to each query."""
+
+
 class SystemSpec(StrictModel):
     """One system of a run; a bare name in the YAML means its defaults.
 
@@ -71,6 +76,8 @@ class SystemSpec(StrictModel):
         isolation: instead of the run's `isolation`.
         time_limit_s: instead of the run's `time_limit_s`.
         adapt: adaptation of the option `checkpoint` to new classes before the run, whose result is run.
+        samples: answers that are drawn to each query, with seeds of their own; its value is their mean. Only a system
+            whose card says `stochastic` has more than one; null: the run's `samples`.
     """
 
     name: str
@@ -81,6 +88,7 @@ class SystemSpec(StrictModel):
     isolation: Isolation | None = None
     time_limit_s: float | None = Field(default=None, gt=0)
     adapt: AdaptSpec | None = None
+    samples: Samples | None = None
 
     @property
     def title(self) -> str:
@@ -167,6 +175,9 @@ class RunConfig(StrictModel):
         time_limit_s: longest answer to a batch in a process of its own; a longer one counts as a hang. A constructor
             has as long, and at least 60 s.
         seed: of the bootstrap; datasets carry their own.
+        samples: answers that each stochastic system draws to each query, unless it says so itself; a deterministic one
+            answers once. The value of a trial is the mean over its samples, never the best. More samples can be asked
+            for later: only the new ones are drawn.
         bootstrap: confidence intervals of all means.
         scale: which of `scales` is run; "full" is the config as it is written.
         scales: the same experiment on other data, by name; `--set scale=NAME` picks one.
@@ -186,6 +197,7 @@ class RunConfig(StrictModel):
     isolation: Isolation | None = None
     time_limit_s: float = Field(default=TIME_LIMIT_S, gt=0)
     seed: int = 0
+    samples: Samples = 1
     bootstrap: BootstrapSpec = BootstrapSpec()
     scale: str = FULL
     scales: dict[str, ScaleSpec] = Field(default_factory=dict)

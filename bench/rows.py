@@ -1,4 +1,4 @@
-"""Score rows: one value of one metric for one trial and one system, and their Parquet shards.
+"""Score rows: one value of one metric for one answer of one system to one trial, and their Parquet shards.
 
 A run keeps its rows in `rows/part-*.parquet`. A shard appears whole or not at all: it is written under a temporary name
 in the same folder, flushed to the disk and renamed.
@@ -13,6 +13,7 @@ from functools import reduce
 from pathlib import Path
 from typing import get_args
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -33,11 +34,20 @@ ANSWER_TAGS = (NEAREST, OUTPUT)
 FILES = "files"
 """Name of the set of trials of scored folders."""
 
-_NUMBERS = {"n_active": pa.int32(), "n_inactive": pa.int32(), "value": pa.float64(), "weight": pa.float64()}
-_OF_TRIAL = ["run_id", "system", "dataset", "trial_id", "mixture_id", "condition", "n_active", "n_inactive", "cluster"]
+SAMPLE = "sample"
+"""Column of the number of the sample, from 0; a shard of first samples alone leaves it out."""
+
+_NUMBERS = {
+    **{name: pa.int32() for name in (SAMPLE, "n_active", "n_inactive")},
+    **{name: pa.float64() for name in ("value", "weight")},
+}
+_OF_TRIAL = [
+    *("run_id", "system", "dataset", "trial_id", SAMPLE, "mixture_id"),
+    *("condition", "n_active", "n_inactive", "cluster"),
+]
 _OF_VALUE = ["metric", "signature", "value", "status", "reason", "weight", "detail"]
 SCHEMA = pa.schema([pa.field(name, _NUMBERS.get(name, pa.string()), nullable=False) for name in _OF_TRIAL + _OF_VALUE])
-_ORDER = ["system", "dataset", "trial_id", "metric", "signature", "run_id"]
+_ORDER = ["system", "dataset", "trial_id", SAMPLE, "metric", "signature", "run_id"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +57,7 @@ class ScoreRow(Score):
     Attributes:
         cluster: trials of one cluster are resampled together.
         tags: properties that reports slice by; stored as text.
+        sample: number of the system's answer to the trial, from 0; a system that draws several has rows for each.
     """
 
     run_id: str
@@ -58,6 +69,7 @@ class ScoreRow(Score):
     n_inactive: int
     cluster: str
     tags: Mapping[str, Tag] = field(default_factory=dict)
+    sample: int = 0
 
     def __post_init__(self) -> None:
         Score.__post_init__(self)
@@ -106,8 +118,9 @@ def read_rows(run_dirs: str | Path | Sequence[str | Path]) -> pd.DataFrame:
     """All score rows of one run folder or of several, one line for each.
 
     The columns are those of `SCHEMA`, then every tag of any shard, sorted; a tag that a row does not have is missing
-    (NaN). Lines are sorted by system, dataset, trial and metric. A row that one run holds twice, equal in everything,
-    is given once.
+    (NaN). Lines are sorted by system, dataset, trial, sample and metric. A row that one run holds twice, equal in
+    everything, is given once. Samples of one trial have lines of their own; `statistics.samples.one_per_trial` makes
+    them one.
 
     Raises:
         ConfigError: a folder is missing or holds no rows.
@@ -158,6 +171,8 @@ def _read_table(path: Path) -> pa.Table:
         with pq.ParquetFile(path) as file:
             table = file.read()
         tags = [name for name in table.column_names if name.startswith(TAG_PREFIX)]
+        if SAMPLE not in table.column_names:
+            table = table.append_column(SCHEMA.field(SAMPLE), pa.array(np.zeros(table.num_rows, np.int32)))
         wanted = pa.schema([*SCHEMA, *(pa.field(name, pa.string()) for name in sorted(tags))])
         missing = sorted(set(wanted.names) - set(table.column_names))
         if not missing:
@@ -192,7 +207,7 @@ def _check_values(path: Path, table: pa.Table) -> None:
     no_value = pc.or_(pc.is_null(table["value"]), pc.is_nan(table["value"]))
     if pc.any(pc.equal(no_value, pc.equal(table["status"], "ok"))).as_py():
         raise _damaged(path, "a value is there without the status 'ok', or missing with it")
-    for name in ("n_active", "n_inactive", "weight"):
+    for name in (SAMPLE, "n_active", "n_inactive", "weight"):
         if not pc.all(pc.greater_equal(table[name], 0)).as_py() and table.num_rows:
             raise _damaged(path, f"{name} is negative")
 
@@ -213,7 +228,8 @@ def _table(rows: Sequence[ScoreRow]) -> pa.Table:
     table = pa.table(
         columns, schema=pa.schema([*SCHEMA, *(pa.field(visible(TAG_PREFIX + tag), pa.string()) for tag in tags)])
     )
-    return table.sort_by([(name, "ascending") for name in [*_ORDER, "status", "value"]])
+    table = table.sort_by([(name, "ascending") for name in [*_ORDER, "status", "value"]])
+    return table if any(row.sample for row in rows) else table.drop_columns([SAMPLE])
 
 
 def _check_unique(rows: pd.DataFrame) -> None:

@@ -129,6 +129,7 @@ class FileAnswers:
 
     classes: tuple[str, ...] | None = None
     inference: Inference | None = None
+    sample = 0
 
     def __init__(
         self, folder: Mapping[str, Path], *, channel: Channel, identity: str, faults: Mapping[str, str] | None = None

@@ -53,6 +53,7 @@ class Sdr:
             improvement_rank_order=6,
             improvement="sdri",
             silent_db=floor_db,
+            needs_phase=True,
         )
 
     def signature(self, sample_rate_hz: int) -> str:  # noqa: ARG002 - the same at every rate

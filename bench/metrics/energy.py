@@ -40,6 +40,7 @@ class Snr:
             rank_order=5,
             improvement_rank_order=1,
             improvement="snri",
+            needs_phase=True,
         )
 
     def signature(self, sample_rate_hz: int) -> str:  # noqa: ARG002 - the same at every rate
@@ -85,6 +86,7 @@ class _ScaledSdr:
             improvement_rank_order=self._orders[2],
             improvement=f"{self._name}i",
             silent_db=floor_db,
+            needs_phase=True,
         )
 
     def signature(self, sample_rate_hz: int) -> str:  # noqa: ARG002 - the same at every rate

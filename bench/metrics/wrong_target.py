@@ -33,6 +33,7 @@ class WrongTarget:
             order=120,
             description="trials whose estimate is closer to an interferer than to the target",
             needs=("interferers",),
+            needs_phase=True,
         )
 
     def signature(self, sample_rate_hz: int) -> str:  # noqa: ARG002 - the same at every rate

@@ -1,20 +1,27 @@
-"""All systems of a run on one dataset: which shards are missing, and how they are written."""
+"""All systems of a run on one dataset: which shards are missing, and how they are written.
+
+The unit of work is one sample of one system: shards, kept estimates and cached scores are its own, so that a run that
+asks for more samples goes on with the new ones.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ...datasets.seeding import digest
 from ...systems.protocol import AnySystem
 from ..rows import crashed_values, write_shard
 from .earlier import forget
-from .estimate_store import FOLDER, SystemAnswers, estimate_path, estimates_folder
+from .estimate_store import FOLDER, SystemAnswers, estimate_path, estimates_folder, sample_folder
 from .evaluation import Evaluation
 from .open_datasets import OpenSet
 from .prepare import PlannedRun
 from .set_scores import SetScores
 from .trial_tags import VERSION, TrialTags
+
+Part = tuple[str, int]
+"""Title of a system, and number of the sample."""
 
 
 class DatasetRun:
@@ -22,8 +29,8 @@ class DatasetRun:
 
     def __init__(self, each: OpenSet, evaluation: Evaluation, run: PlannedRun, run_id: str) -> None:
         self._set, self._evaluation, self._run, self._run_id = each, evaluation, run, run_id
-        self._sources = {title: self._source(run.systems[title], title) for title in each.systems}
-        self._paths = {title: self._shards(title) for title in each.systems}
+        self._sources = dict(self._all_sources())
+        self._paths = {part: self._shards(part) for part in self._sources}
 
     @property
     def shards(self) -> list[Path]:
@@ -31,7 +38,7 @@ class DatasetRun:
         return [path for paths in self._paths.values() for path in paths]
 
     def take_over(self, *, goes_on: bool) -> dict[str, int]:
-        """Trials by title that an interrupted run has answered, of systems that may depend on unknown files.
+        """Answers by title that an interrupted run has, of systems that may depend on unknown files.
 
         If the run does not go on, what is there of them is removed.
         """
@@ -39,18 +46,20 @@ class DatasetRun:
         for title in self._set.systems:
             if not self._run.identities[title].unseen:
                 continue
+            parts = [part for part in self._paths if part[0] == title]
             if goes_on:
-                taken[title] = len(self._answered(title))
+                taken[title] = sum(len(self._answered(part)) for part in parts)
             else:
-                forget(self._paths[title], estimates=self._estimates(title), title=title)
+                paths = [path for part in parts for path in self._paths[part]]
+                forget(paths, estimates=self._estimates(title), title=title)
         return taken
 
-    def _answered(self, title: str) -> set[str]:
-        """Ids of trials of which rows or estimates are there."""
+    def _answered(self, part: Part) -> set[str]:
+        """Ids of trials of which rows or estimates of a sample are there."""
         ids = [trial.id for trial in self._set.dataset.trials]
-        chunks = zip(self._evaluation.chunks, self._paths[title], strict=True)
+        chunks = zip(self._evaluation.chunks, self._paths[part], strict=True)
         scored = {ids[index] for chunk, path in chunks if path.is_file() for index in chunk}
-        folder = self._estimates(title) if self._run.config.keep_estimates else None
+        folder = sample_folder(self._estimates(part[0]), part[1]) if self._run.config.keep_estimates else None
         return scored | {name for name in ids if folder is not None and estimate_path(folder, name).is_file()}
 
     def run(self, *, baseline: AnySystem, perfect: AnySystem) -> None:
@@ -68,19 +77,19 @@ class DatasetRun:
             self._score_mixtures(scores, self._source(baseline), wanted)
         if plan.reference_values and wanted:
             scores.score_references(self._source(perfect), wanted)
-        for title, chunks in missing.items():
-            for part in scores.rows(title, self._sources[title], chunks):
-                write_shard(self._paths[title][part.chunk], part.rows)
+        for part, chunks in missing.items():
+            for found in scores.rows(part[0], self._sources[part], chunks):
+                write_shard(self._paths[part][found.chunk], found.rows)
 
-    def _missing(self) -> dict[str, list[int]]:
-        """Chunks by title that have no shard, or one with values that crashed: those are tried once more."""
+    def _missing(self) -> dict[Part, list[int]]:
+        """Chunks that have no shard, or one with values that crashed: those are tried once more."""
         crashed = {path: crashed_values(path) for path in self.shards if path.is_file()}
         if lost := sum(crashed.values()):
             name = self._set.dataset.card.name
             self._run.options.say(f"{name}: {lost} values crashed before; their trials are tried again")
         return {
-            title: [chunk for chunk, path in enumerate(paths) if crashed.get(path, 1)]
-            for title, paths in self._paths.items()
+            part: [chunk for chunk, path in enumerate(paths) if crashed.get(path, 1)]
+            for part, paths in self._paths.items()
         }
 
     def _score_mixtures(self, scores: SetScores, source: SystemAnswers, wanted: Sequence[int]) -> None:
@@ -89,8 +98,15 @@ class DatasetRun:
         metrics = None if same else [gain.base for gain in self._set.plan.improvements]
         scores.score_mixtures(same or source, wanted, metrics=metrics)
 
+    def _all_sources(self) -> Iterator[tuple[Part, SystemAnswers]]:
+        """Answers of all samples; those of one system come from the same one, whose batches may have shrunk."""
+        for title in self._set.systems:
+            first = self._source(self._run.systems[title], title)
+            for sample in range(self._run.samples[title]):
+                yield (title, sample), first.of_sample(sample)
+
     def _source(self, system: AnySystem, title: str | None = None) -> SystemAnswers:
-        """Answers of a system; those of a system of the run are stored if the run keeps estimates."""
+        """First answers of a system; those of a system of the run are stored if the run keeps estimates."""
         card, run = self._set.dataset.card, self._run
         folder = None
         if title is not None and run.config.keep_estimates:
@@ -109,14 +125,16 @@ class DatasetRun:
         root = self._run.options.out / FOLDER
         return estimates_folder(root, dataset=card.name, title=title, identity=identity, fingerprint=card.fingerprint)
 
-    def _shards(self, title: str) -> list[Path]:
-        """Paths by chunk; a name holds a digest of all that determines the rows."""
+    def _shards(self, part: Part) -> list[Path]:
+        """Paths by chunk; a name holds a digest of all that determines the rows, and a later sample its number."""
         card, plan = self._set.dataset.card, self._set.plan
         columns = (*plan.metrics, *plan.reference_values, *plan.improvements)
         signatures = [column.signature(card.sample_rate_hz) for column in columns]
         signatures += [plan.code_of(metric) for metric in plan.metrics]
         chunks = self._evaluation.chunks
-        facts = (self._run_id, self._sources[title].identity, card.fingerprint, VERSION)
+        facts = (self._run_id, self._sources[part].identity, card.fingerprint, VERSION)
         key = digest(*facts, str([len(chunk) for chunk in chunks[:1]]), *signatures)[:12]
         folder = self._run.options.out / "rows"
-        return [folder / f"part-{card.name}-{title}-{key}-{chunk:05d}.parquet" for chunk in range(len(chunks))]
+        title, sample = part
+        stem = f"part-{card.name}-{title}-{key}{f'-sample{sample}' if sample else ''}"
+        return [folder / f"{stem}-{chunk:05d}.parquet" for chunk in range(len(chunks))]

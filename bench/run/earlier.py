@@ -44,8 +44,8 @@ def lines(
 
     Args:
         before: record of the earlier start, if there was one.
-        taken: trials that are taken over, by title.
-        trials: all trials, by title.
+        taken: answers that are taken over, by title.
+        trials: all answers, by title: one to each trial, or several samples.
     """
     found = []
     for title, identity in identities.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -26,13 +27,20 @@ def estimates_folder(root: Path, *, dataset: str, title: str, identity: str, fin
     return root / dataset / f"{title}-{digest(identity, fingerprint)[:12]}"
 
 
+def sample_folder(folder: Path, sample: int) -> Path:
+    """The folder of one sample of a system's estimates: the first ones lie in `folder` itself."""
+    return folder / f"sample_{sample}" if sample else folder
+
+
 def estimate_path(folder: Path, trial_id: str) -> Path:
     """The file of one trial; the ids of a manifest are safe as file names."""
     return folder / f"{trial_id}.wav"
 
 
 class SystemAnswers:
-    """Answers of one system on one set, an `AnswerSource`; `folder` stores estimates, at the set's rate."""
+    """First answers of one system on one set, an `AnswerSource`; `folder` stores estimates, at the set's rate."""
+
+    sample = 0
 
     def __init__(
         self,
@@ -49,6 +57,13 @@ class SystemAnswers:
         self.classes = system.card.classes
         self.inference: Inference | None = Inference(system, device=device, batch_size=batch_size)
         self._sample_rate_hz, self._folder = sample_rate_hz, folder
+
+    def of_sample(self, sample: int) -> SystemAnswers:
+        """Another sample of the answers, of the same system."""
+        other = copy.copy(self)
+        other.sample = sample
+        other._folder = None if self._folder is None else sample_folder(self._folder, sample)
+        return other
 
     def complete(self, ids: Sequence[str], /) -> bool:
         """Whether every estimate is stored, if they are stored at all; a failed one never is."""

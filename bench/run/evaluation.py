@@ -19,7 +19,7 @@ import torch
 
 from ...core.errors import TsebenchError
 from ...core.prefetch import AHEAD, ahead
-from ...datasets.seeding import digest
+from ...datasets.seeding import digest, sample_seed
 from ...datasets.types import Query, Trial, Truth
 from ..inference.ask import Answer, Answering, Inference
 from ..inference.batching import Item
@@ -65,10 +65,12 @@ class AnswerSource(Protocol):
         reusable: whether nothing else determines them, so that their scores may be cached.
         classes: vocabulary of `class_probabilities`, or None.
         inference: answers trials that are not on disk; None if all are.
+        sample: number of the answer to each trial, from 0; its queries have the seeds of that sample.
     """
 
     identity: str
     reusable: bool
+    sample: int
     classes: tuple[str, ...] | None
     inference: Inference | None
 
@@ -192,7 +194,8 @@ class Evaluation:
             yield self._finish(waiting.popleft(), task)
 
     def _task(self, source: AnswerSource, metrics: tuple[Metric, ...]) -> _Task:
-        facts = (source.identity, self.dataset.card.fingerprint, str(self._chunk_trials))
+        facts = [source.identity, self.dataset.card.fingerprint, str(self._chunk_trials)]
+        facts += [f"sample {source.sample}"] if source.sample else []
         keys = {m.info.name: digest("score", *facts, m.signature(self._rate_hz), self.plan.code_of(m)) for m in metrics}
         return _Task(source, metrics, self._cache if source.reusable else None, keys, Event())
 
@@ -210,8 +213,12 @@ class Evaluation:
                 if task.stopped.is_set():
                     break
                 query, truth = self.dataset[index]
-                items.append(Item(index=index, query=query, truth=truth))
+                items.append(Item(index=index, query=self._of_sample(query, task.source.sample), truth=truth))
         return _Chunk(number, known, items, task.source.stored(items))
+
+    def _of_sample(self, query: Query, sample: int) -> Query:
+        """The query with the seed of a sample."""
+        return replace(query, seed=sample_seed(self.dataset.card.fingerprint, query.id, sample))
 
     def _answered(self, task: _Task, loads: Iterable[_Chunk]) -> Iterator[_Chunk]:
         """Chunks with all answers.

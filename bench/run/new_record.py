@@ -61,18 +61,25 @@ def new_record(
 def _what_determines_rows(config: RunConfig) -> str:
     """The config without what changes no row, and without paths.
 
+    The number of samples changes no row either: more of them are more rows.
+
     A dataset and a system may lie elsewhere on another machine: the fingerprint of the one and the identity of the
     other say what they are.
     """
     whole = ("description", "batch_size", "measure_cost", "scale", "scales", "paper_tables", "rank_by")
-    exclude: dict[str, Any] = dict.fromkeys([*whole, "isolation", "time_limit_s"], True)
+    exclude: dict[str, Any] = dict.fromkeys([*whole, "isolation", "time_limit_s", "samples"], True)
     exclude["datasets"] = {"__all__": {"dataset", "role"}}
-    exclude["systems"] = {"__all__": {"options", "adapt", "depends", "cache", "isolation", "time_limit_s"}}
+    exclude["systems"] = {"__all__": {"options", "adapt", "depends", "cache", "isolation", "time_limit_s", "samples"}}
     return config.model_dump_json(exclude=exclude)
 
 
 def system_record(
-    card: SystemCard, *, identity: str, resampled_from_hz: tuple[int, ...] = (), cost: CostFacts | None = None
+    card: SystemCard,
+    *,
+    identity: str,
+    resampled_from_hz: tuple[int, ...] = (),
+    cost: CostFacts | None = None,
+    samples: int = 1,
 ) -> SystemRecord:
     """The record of one system of a run."""
     return SystemRecord(
@@ -82,6 +89,7 @@ def system_record(
         identity=identity,
         resampled_from_hz=resampled_from_hz,
         cost=cost,
+        samples=samples,
     )
 
 
@@ -115,6 +123,7 @@ def record_of(run: PlannedRun, sets: Sequence[OpenSet]) -> RunRecord:
             system.card,
             identity=run.identities[title].digest,
             resampled_from_hz=_resampled_from_hz(title, system.card.sample_rate_hz, sets),
+            samples=run.samples[title],
         )
         for title, system in run.systems.items()
     }

@@ -105,7 +105,12 @@ class PlannedSet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedRun:
-    """A run that can begin; `before` is the record of the same run so far, if there is one."""
+    """A run that can begin.
+
+    Attributes:
+        samples: answers to each query, by title.
+        before: the record of the same run so far, if there is one.
+    """
 
     config: RunConfig
     options: RunOptions
@@ -114,6 +119,7 @@ class PlannedRun:
     sets: tuple[PlannedSet, ...]
     systems: Mapping[str, AnySystem]
     identities: Mapping[str, Identity]
+    samples: Mapping[str, int]
     before: RunRecord | None
 
 
@@ -154,6 +160,7 @@ def prepare(config: RunConfig, options: RunOptions) -> PlannedRun:
         sets=sets,
         systems={title: system for title, (system, _) in systems.items()},
         identities={title: identity for title, (_, identity) in systems.items()},
+        samples={spec.title: _samples(spec, config, systems[spec.title][0]) for spec in config.systems},
         before=before,
     )
 
@@ -222,6 +229,22 @@ def _load_systems(
         )
         systems[spec.title] = system, _identity(spec, system, settings)
     return systems
+
+
+def _samples(spec: SystemSpec, config: RunConfig, system: AnySystem) -> int:
+    """Answers of a system to each query.
+
+    Raises:
+        ConfigError: it answers every seed alike, and the config wants several.
+    """
+    if system.card.stochastic:
+        return spec.samples or config.samples
+    if (spec.samples or 1) > 1:
+        raise ConfigError(
+            f"system {spec.title!r} has samples: {spec.samples}, but its card does not say `stochastic`: it gives the "
+            "same answer to every seed; leave `samples` out, or set `stochastic` on the card of a system that draws"
+        )
+    return 1
 
 
 def _identity(spec: SystemSpec, system: AnySystem, options: Mapping[str, Any]) -> Identity:

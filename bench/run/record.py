@@ -64,12 +64,17 @@ class CostFacts(_Facts):
 
 
 class SystemFacts(_Facts):
-    """A system of a run; `card` is its SystemCard as JSON."""
+    """A system of a run; `card` is its SystemCard as JSON.
+
+    Attributes:
+        samples: answers that it drew to each query; its values are means over them.
+    """
 
     privileged: bool = False
     family: str = ""
     cost: CostFacts | None = None
     card: Mapping[str, Any] = {}
+    samples: int = 1
 
     def text(self, key: str) -> str:
         """One field of the card as text, "" if it is missing."""
@@ -79,6 +84,11 @@ class SystemFacts(_Facts):
     def competes(self) -> bool:
         """False for baselines and oracles: they are points of reference, shown and never ranked."""
         return not (self.privileged or self.family == _BASELINE)
+
+    @property
+    def phase_generated(self) -> bool:
+        """Whether its phase was made from magnitudes: metrics that `needs_phase` do not rank it."""
+        return self.card.get("phase") == "generated"
 
     def expects(self, reason: str) -> bool:
         """Whether a value that failed for this reason is what the card promises.
@@ -215,7 +225,7 @@ class RunFacts(_Facts):
     Attributes:
         created: when it began (ISO 8601).
         config: None for scored folders.
-        trials: answers that the run evaluates, or None while it is unfinished.
+        trials: answers that the run evaluates, one to each trial or several samples; None while it is unfinished.
         failed_trials: those without any usable value.
         metrics: facts of the metrics in its rows, by name.
     """

@@ -43,7 +43,7 @@ PERFECT = "oracle_target"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunResult:
-    """A finished run, and the number of trials for which a system gave nothing usable."""
+    """A finished run, and the number of answers, one to each trial or several samples, that hold nothing usable."""
 
     out: Path
     record: RunRecord
@@ -79,7 +79,7 @@ def _carried_out(planned: PlannedRun) -> RunResult:
         record = with_costs(record, _measure_costs(planned, sets))
     shards = _write_rows(planned, sets, record)
     give_back_freed_memory()
-    trials = sum(len(each.dataset) * len(each.systems) for each in sets)
+    trials = sum(len(each.dataset) * planned.samples[title] for each in sets for title in each.systems)
     found = (trials_by_system(read_shard(path), record.systems) for path in shards)
     failed = sum(each.failed for systems in found for each in systems.values())
     record = record.model_copy(update={"trials": trials, "failed_trials": failed})
@@ -116,7 +116,7 @@ def _take_over(planned: PlannedRun, work: Sequence[DatasetRun], sets: Sequence[O
         taken.update(dataset_run.take_over(goes_on=goes_on(planned.before, run_id)))
     trials: Counter[str] = Counter()
     for each in sets:
-        trials.update(dict.fromkeys(each.systems, len(each.dataset)))
+        trials.update({title: len(each.dataset) * planned.samples[title] for title in each.systems})
     for line in lines(planned.identities, before=planned.before, taken=taken, trials=trials):
         planned.options.say(line)
 

@@ -18,7 +18,7 @@ from .nearest_source import nearest_tag
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChunkRows:
-    """Rows of one system for one chunk of trials."""
+    """Rows of one sample of a system for one chunk of trials."""
 
     chunk: int
     rows: list[ScoreRow]
@@ -27,8 +27,9 @@ class ChunkRows:
 class SetScores:
     """Rows of systems, or of files made elsewhere, on one set.
 
-    Scores of the mixtures and of the references are computed once, and joined to those of every system: an improvement
-    is value(system) − value(mixture) of the same trial and signature. `tags_of` gives the tags of a trial's rows.
+    Scores of the mixtures and of the references are computed once, and joined to those of every sample of every system:
+    an improvement is value(system) − value(mixture) of the same trial and signature. `tags_of` gives the tags of a
+    trial's rows.
     """
 
     def __init__(
@@ -58,13 +59,14 @@ class SetScores:
         self._reference = self._scores("reference scores", source, chunks, metrics)
 
     def rows(self, title: str, source: AnswerSource, chunks: Sequence[int]) -> Iterator[ChunkRows]:
-        """Rows of one system, chunk by chunk; chunks that are not named count as done."""
-        with self._progress(title, range(len(self._evaluation.chunks))) as advance:
+        """Rows of one sample of a system, chunk by chunk; chunks that are not named count as done."""
+        what = f"{title}, sample {source.sample}" if source.sample else title
+        with self._progress(what, range(len(self._evaluation.chunks))) as advance:
             advance(len(self._dataset) - self._count(chunks))
             for part in self._parts(source, chunks):
                 scores = _by_trial(part.scores)
                 trials = [self._dataset.trials[index] for index in part.trials]
-                rows = [row for trial in trials for row in self._rows_of(title, trial, scores[trial.id])]
+                rows = [row for t in trials for row in self._rows_of(title, source.sample, t, scores[t.id])]
                 yield ChunkRows(chunk=part.chunk, rows=rows)
                 advance(len(part.trials))
 
@@ -87,7 +89,7 @@ class SetScores:
             known = [score for i in trials for score in self._mixture[self._dataset.trials[i].id]]
             yield ChunkScores(chunk=chunk, trials=trials, scores=known)
 
-    def _rows_of(self, title: str, trial: Trial, scores: Sequence[Score]) -> Iterator[ScoreRow]:
+    def _rows_of(self, title: str, sample: int, trial: Trial, scores: Sequence[Score]) -> Iterator[ScoreRow]:
         judged = reference_values(self._plan, system=scores, reference=self._reference.get(trial.id, []))
         gained = improvements(self._plan, system=scores, mixture=self._mixture.get(trial.id, []))
         tags = {**self._tags_of(trial), **nearest_tag(scores)}
@@ -104,6 +106,7 @@ class SetScores:
                 n_inactive=trial.condition.n_inactive,
                 cluster=trial.cluster,
                 tags=tags,
+                sample=sample,
             )
 
     def _count(self, chunks: Iterable[int]) -> int:

@@ -1,4 +1,7 @@
-"""Trials of a run, and those that failed: one rule for the exit code, run.json and MLflow."""
+"""Answers of a run, and those that failed: one rule for the exit code, run.json and MLflow.
+
+An answer belongs to a trial; a system that draws samples has several to each.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +10,16 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from ..rows import SAMPLE
 from .record import SystemFacts
 
-TrialKey = tuple[str, str]
-"""Dataset and id of a trial."""
+TrialKey = tuple[str, str, int]
+"""Dataset, id of a trial, and number of the sample."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrialSets:
-    """Trials of one system.
+    """Trials of one system, each sample by itself.
 
     Attributes:
         seen: all that have rows.
@@ -55,4 +59,5 @@ def _unexpected(rows: pd.DataFrame, facts: SystemFacts | None) -> pd.DataFrame:
 
 
 def _keys(rows: pd.DataFrame) -> frozenset[TrialKey]:
-    return frozenset(zip(rows["dataset"].astype(str), rows["trial_id"].astype(str), strict=True))
+    samples = rows[SAMPLE].astype(int) if SAMPLE in rows else [0] * len(rows)
+    return frozenset(zip(rows["dataset"].astype(str), rows["trial_id"].astype(str), samples, strict=True))

@@ -8,6 +8,7 @@ n_active:n_inactive) are never pooled.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,7 @@ from ...core.json_fields import CLOSED, Number, Placed
 from . import MOST_RESAMPLES
 from .pooling import MEAN, Pooling, pooling_of
 from .resampling import FloatArray, cluster_sums, expanded_intervals, resampled_sums, stratum_generator
+from .samples import SAMPLES, VALUES, one_per_trial, seed_spread
 from .studentised import moments, studentised_interval
 
 INAPPLICABLE = ("absent_target", "present_target")
@@ -47,6 +49,9 @@ class Aggregate:
             all words).
         trial_mean: mean over trials that all weigh the same.
         ci_low: lower end of the interval of the mean; NaN with fewer than two clusters.
+        n_samples: answers of the system to each trial, whose mean is the trial's value.
+        seed_sd: spread between the seeds: standard deviation of the `n_samples` means that the single samples have over
+            all trials; NaN for one sample.
     """
 
     system: Placed
@@ -63,6 +68,8 @@ class Aggregate:
     median: Number
     ci_low: Number
     ci_high: Number
+    n_samples: int = 1
+    seed_sd: Number = math.nan
 
     @property
     def applies(self) -> bool:
@@ -93,7 +100,7 @@ def with_condition_labels(rows: pd.DataFrame) -> pd.DataFrame:
 
 def own_columns(rows: pd.DataFrame) -> pd.DataFrame:
     """The columns that an aggregate reads; sorting and grouping all tags takes far longer."""
-    return rows[[name for name in (*_COLUMNS, "base_metric", "pooling") if name in rows]]
+    return rows[[name for name in (*_COLUMNS, "base_metric", "pooling", SAMPLES, VALUES) if name in rows]]
 
 
 def aggregate(rows: pd.DataFrame, *, level: float = 0.95, resamples: int = 1000, seed: int = 0) -> list[Aggregate]:
@@ -103,7 +110,7 @@ def aggregate(rows: pd.DataFrame, *, level: float = 0.95, resamples: int = 1000,
     which other systems are there.
 
     Args:
-        rows: as `read_rows` gives them.
+        rows: as `read_rows` gives them; several samples of a trial count as their mean, see `samples`.
         level: coverage of the interval, in (0, 1).
         resamples: number of bootstrap draws.
         seed: another seed, another interval.
@@ -112,7 +119,7 @@ def aggregate(rows: pd.DataFrame, *, level: float = 0.95, resamples: int = 1000,
         ConfigError: `level`, `resamples` or a column is wrong.
     """
     check_arguments(rows, level=level, resamples=resamples)
-    ordered = with_condition_labels(own_columns(rows))
+    ordered = with_condition_labels(own_columns(one_per_trial(rows)))
     ordered = ordered.sort_values(["trial_id", "value"], kind="stable")
     cells = [
         cell
@@ -130,15 +137,23 @@ def _cells(rows: pd.DataFrame, key: tuple[Any, ...], *, level: float, resamples:
     sums = [_sums(pooling, group[pooling.counted(group)]) for _, group in groups]
     ends = intervals(sums, pooling, (seed, *key), level=level, resamples=resamples)
     return [
-        _cell(system, key, group, ok=ok, mean=sums[i].mean(pooling), ends=ends[i])
+        _cell(system, key, group, ok=ok, mean=sums[i].mean(pooling), ends=ends[i], pooling=pooling)
         for i, ((system, group), ok) in enumerate(zip(groups, scored, strict=True))
     ]
 
 
 def _cell(
-    system: str, key: tuple[Any, ...], group: pd.DataFrame, *, ok: pd.DataFrame, mean: float, ends: tuple[float, float]
+    system: str,
+    key: tuple[Any, ...],
+    group: pd.DataFrame,
+    *,
+    ok: pd.DataFrame,
+    mean: float,
+    ends: tuple[float, float],
+    pooling: Pooling,
 ) -> Aggregate:
     dataset, condition, metric = key
+    n_samples, seed_sd = seed_spread(group[pooling.counted(group)], pooling)
     inapplicable = (group["status"] == "undefined") & group["reason"].isin(INAPPLICABLE)
     return Aggregate(
         system=system,
@@ -155,6 +170,8 @@ def _cell(
         median=float(ok["value"].median()),
         ci_low=ends[0],
         ci_high=ends[1],
+        n_samples=n_samples,
+        seed_sd=seed_sd,
     )
 
 

@@ -6,6 +6,7 @@ is a mask of them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -24,6 +25,7 @@ from .aggregate import (
     with_condition_labels,
 )
 from .pooling import MEAN, pooling_of
+from .samples import SAMPLES, seed_spread
 
 Mask = NDArray[np.bool_]
 
@@ -34,7 +36,7 @@ def aggregate_parts(
     """The aggregates of each part of some rows; see `statistics.aggregate`.
 
     Args:
-        rows: as `read_rows` gives them, N of them.
+        rows: as `samples.one_per_trial` gives them, N of them.
         masks: [N] each, the rows of a part; parts may overlap.
         level: coverage of the intervals, in (0, 1).
         resamples: number of bootstrap draws.
@@ -95,6 +97,7 @@ class _Stratum:
         self._floored = self._ok & group["reason"].str.contains(FLOORED).to_numpy(np.bool_)
         self._values = group["value"].to_numpy(np.float64)
         self._summands = MEAN.summands(group, ())
+        self._rows = group if SAMPLES in group else None  # spreads of seeds need them
 
     def cells(self, masks: Sequence[Mask], *, level: float, resamples: int, seed: int) -> list[list[Aggregate]]:
         """The aggregates of each part, a cell for each system that has rows in it."""
@@ -123,6 +126,7 @@ class _Stratum:
         values = np.split(self._values[mask & self._ok], np.cumsum(ok)[:-1])
         for place, own, (low, high) in zip(systems, sums, ends, strict=True):
             some = values[place]
+            n_samples, seed_sd = self._spread(mask & self._ok & (self._system == place))
             yield Aggregate(
                 system=self._systems[place],
                 dataset=dataset,
@@ -134,8 +138,13 @@ class _Stratum:
                 median=float(np.median(some)) if len(some) else np.nan,
                 ci_low=low,
                 ci_high=high,
+                n_samples=n_samples,
+                seed_sd=seed_sd,
                 **{name: int(count[place]) for name, count in counts.items()},
             )
+
+    def _spread(self, mask: Mask) -> tuple[int, float]:
+        return (1, math.nan) if self._rows is None else seed_spread(self._rows[mask], MEAN)
 
     def _count(self, mask: Mask) -> NDArray[np.int64]:
         """Rows of each system."""

@@ -15,8 +15,9 @@ import numpy as np
 import pandas as pd
 
 from ...core.errors import ConfigError
+from ..rows import SAMPLE
 from .aggregate import condition_key, with_condition_labels
-from .pooling import CLASS_SCORES, MEAN, FloatArray, pooling_of
+from .pooling import CLASS_SCORES, MEAN, FloatArray, decisions_of_samples, pooling_of
 
 GRID = tuple(k / 100 for k in range(101))
 """Thresholds where none are given: 0, 0.01, ..., 1."""
@@ -29,7 +30,7 @@ def threshold_sweep(rows: pd.DataFrame, *, thresholds: Sequence[float] | None = 
 
     Macro and micro values are those that `pooling` gives to all trials of a stratum together, so that at the threshold
     of the metric they are the pooled values of its rows. All trials with probabilities count, also those whose own
-    score is undefined.
+    score is undefined; several samples of a trial count each.
 
     Args:
         rows: of one class-activity metric, as `read_rows` gives them.
@@ -156,7 +157,7 @@ def _cells(rows: pd.DataFrame) -> Iterator[_SystemDecisions]:
 def _ranked(details: pd.Series[str]) -> dict[str, _Ranked]:
     """The decisions on each class; `details` are as `pooling.decisions` writes them."""
     decisions: defaultdict[str, list[tuple[float, bool]]] = defaultdict(list)
-    for text in details:
+    for text in (single for joined in details for single in decisions_of_samples(joined)):
         detail = json.loads(text)
         active = set(detail["active"])
         for name, probability in detail["probabilities"].items():
@@ -182,7 +183,7 @@ def _check_rows(rows: pd.DataFrame) -> None:
             f"rows of the metrics {metrics} where those of one are needed; take one of "
             f"{', '.join(CLASS_SCORES)}: all of them hold the same probabilities"
         )
-    twice = rows[rows.duplicated(list(_PLACE))]
+    twice = rows[rows.duplicated([*_PLACE, *([SAMPLE] if SAMPLE in rows else [])])]
     if len(twice):
         system, trial = twice.iloc[0][["system", "trial_id"]]
         raise ConfigError(

@@ -20,6 +20,7 @@ from .aggregate import check_arguments, with_condition_labels
 from .paired import Draws, mean_differences, pooled_difference
 from .pooling import MEAN, pooling_of
 from .resampling import FLIPS, FloatArray
+from .samples import one_per_trial
 
 ALPHA = 0.05  # a difference is significant if its adjusted p-value is smaller
 
@@ -100,7 +101,7 @@ def compare_pairs(
     stand: two systems that are both floored on a trial differ by 0 there.
 
     Args:
-        rows: as `read_rows` gives them.
+        rows: as `read_rows` gives them; several samples of a trial count as their mean.
         pairs: the family of comparisons, which `holm` corrects for.
         dataset: name of the dataset.
         condition: label of the stratum, for example "PMQ 1:3".
@@ -113,6 +114,7 @@ def compare_pairs(
         ConfigError: an argument or a column is wrong, or a system has two values for a trial.
     """
     check_arguments(rows, level=level, resamples=resamples)
+    rows = one_per_trial(rows)
     of = rows[(rows["dataset"] == dataset) & (rows["metric"] == metric)]
     pooling = pooling_of(of, metric)
     ok = _scored(of[pooling.counted(of)], condition, metric)

@@ -8,7 +8,7 @@ serve them all.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, cast, get_args
 
@@ -88,18 +88,19 @@ class Classification:
 
     def names(self, rows: pd.DataFrame) -> Sequence[str]:
         """Classes of which something is decided."""
-        return sorted({name for text in rows["detail"].unique() for name in _decisions(text)[0]})
+        every = (text for joined in rows["detail"].unique() for text in decisions_of_samples(joined))
+        return sorted({name for text in every for name in _decisions(text)[0]})
 
     def summands(self, rows: pd.DataFrame, names: Sequence[str]) -> FloatArray:
-        """[N, 3 K]: hits, decisions and truths of each class."""
+        """[N, 3 K]: hits, decisions and truths of each class; of several samples, their means."""
         places = {name: k for k, name in enumerate(names)}
         counts = np.zeros((len(rows), 3, len(names)))
-        for row, text in enumerate(rows["detail"]):
-            classes, found, there = _decisions(text)
-            at = [places[name] for name in classes]
-            counts[row, 0, at] = found & there
-            counts[row, 1, at] = found
-            counts[row, 2, at] = there
+        for row, joined in enumerate(rows["detail"]):
+            texts = decisions_of_samples(joined)
+            for text in texts:
+                classes, found, there = _decisions(text)
+                at = [places[name] for name in classes]
+                counts[row][:, at] += np.stack([found & there, found, there]) / len(texts)
         return counts.reshape(len(rows), 3 * len(names))  # also where there is no row
 
     def value(self, sums: FloatArray) -> FloatArray:
@@ -173,6 +174,19 @@ def decisions(classes: Sequence[str], probabilities: Sequence[float], active: Se
         },
         separators=(",", ":"),
     )
+
+
+_BETWEEN = "\n"  # of decisions of several samples; their JSON has no line break
+
+
+def joined_decisions(details: Iterable[str]) -> str:
+    """The `detail` of a trial from those of its samples."""
+    return _BETWEEN.join(details)
+
+
+def decisions_of_samples(joined: str) -> list[str]:
+    """The `detail` of each sample."""
+    return joined.split(_BETWEEN)
 
 
 def _decisions(text: str) -> tuple[list[str], NDArray[np.bool_], NDArray[np.bool_]]:

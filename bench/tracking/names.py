@@ -46,8 +46,8 @@ def _info(name: str, stored: Mapping[str, MetricInfo]) -> MetricInfo:
 def expected_trials(record: RunRecord) -> int:
     """Trials of all systems together when the run is complete."""
     return sum(
-        sum(facts.trials.values())
-        for title in record.systems
+        sum(facts.trials.values()) * system.samples
+        for title, system in record.systems.items()
         for facts in record.datasets.values()
         if title in facts.systems
     )

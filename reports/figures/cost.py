@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ..leaderboard.board import Entry, Leaderboard
+from ..leaderboard.ranking import phase_lacking
 from .registry import FIGURES, LeftOut, Plot
 from .shared.columns import COLUMNS, PlotColumn, lone_remark, primaries, record
 from .shared.lines import RING, draw_point, ring_handle
@@ -87,7 +88,7 @@ def _draw(shown: PlotColumn, data: pd.DataFrame, cost_name: str) -> Figure:
     scale = shown.scale(data)
     placed = data[data["x"] > 0.0]
     axes.set_xscale("log")
-    front = pareto(placed, higher_is_better=bool(shown.column.facts.higher_is_better))
+    front = pareto(_fair(shown, placed), higher_is_better=bool(shown.column.facts.higher_is_better))
     handles = [
         draw_point(axes, own["x"], own, shown.looks[str(name)], xerr=_spread(own))
         for name, own in placed.groupby("system", sort=False)
@@ -100,12 +101,18 @@ def _draw(shown: PlotColumn, data: pd.DataFrame, cost_name: str) -> Figure:
     ends = placed[["x", "x_low", "x_high"]].to_numpy(float).ravel()
     _x_axis(axes, ends[np.isfinite(ends)].tolist(), cost_name)
     # To the edge: a dearer system has to be better than the best of the front.
-    x, y = [*front["x"], axes.get_xlim()[1]], [*front["mean"], front["mean"].iloc[-1]]
+    x, y = [*front["x"], *[axes.get_xlim()[1]] * bool(len(front))], [*front["mean"], *front["mean"].iloc[-1:]]
     line = axes.step(x, y, where="post", color="#000000", linewidth=0.7, zorder=1)
     axes.set(ylabel=shown.label, ylim=(scale.low, scale.high))
     ring, ring_name = ring_handle(placed)
     legend_below(fig, [*handles, *line, *ring], [*shown.legend(scale, names), _FRONT, *ring_name])
     return fig
+
+
+def _fair(shown: PlotColumn, data: pd.DataFrame) -> pd.DataFrame:
+    """The systems that the metric can rank."""
+    facts = {entry.system: entry.facts for entry in shown.table.entries}
+    return data[[not phase_lacking(facts[str(name)], shown.column.facts) for name in data["system"]]]
 
 
 def _spread(data: pd.DataFrame) -> list[list[float]] | None:

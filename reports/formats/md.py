@@ -32,6 +32,7 @@ def board_markdown(board: Leaderboard) -> str:
     costs = [[*line.cells, "; ".join(line.notes)] for line in cost_lines(board)]
     blocks += ["## Cost", _plain_table([*HEADINGS, "remarks"], costs), EXPLANATION] if costs else []
     blocks += ["## Contaminated, failed, missing, undefined and flagged trials", _issues(board)]
+    blocks += [f"{wording.draws(board).capitalize()}."] if wording.draws(board) else []
     blocks += [
         f"Means over trials with {board.level:.0%} bootstrap intervals clustered by mixture. "
         "○ marks an oracle, which reads the truth, and † a baseline: both are points of reference and not ranked; "
@@ -48,7 +49,8 @@ def _table(table: Table) -> list[str]:
     rows = [_cells(table, entry) for entry in table.entries]
     facts = [wording.verdict(table), *filter(None, [wording.certainty(table), wording.tied(table)])]
     lead = markdown(f"{table.leader} is {', '.join(facts)}.") if table.leader else ""
-    notes = [*(f"⚠ {note}" for note in wording.warnings(table)), *wording.unranked(table)]
+    phases = filter(None, [wording.phases(table)])
+    notes = [*(f"⚠ {note}" for note in wording.warnings(table)), *wording.unranked(table), *phases]
     signatures = [f"{markdown_code(c.key)}: {markdown_code(c.signature)}" for c in table.columns]
     items = [f"{wording.plural(table.n_trials, 'trial')}. {lead}".strip(), *map(markdown, notes), *signatures]
     return [
@@ -67,7 +69,8 @@ def _cells(table: Table, entry: Entry) -> list[str]:
         mean = wording.number(cell.mean, unit)
         mean = f"**{mean}**" if entry.system in column.best else mean
         doubts = filter(None, [doubt(table, index)])
-        notes = (*doubts, *wording.flags(cell, table.n_trials), *wording.pooled_details(table, entry, index))
+        spread = filter(None, [wording.seed_spread(cell, unit)])
+        notes = (*doubts, *spread, *wording.flags(cell, table.n_trials), *wording.pooled_details(table, entry, index))
         ends = wording.interval(cell.ci_low, cell.ci_high, unit)
         more = f"{ends} ({', '.join(notes)})" if notes else ends
         values.append(f"{mean} {markdown(more, inline=True)}".strip())

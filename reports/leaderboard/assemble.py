@@ -15,13 +15,14 @@ from ...bench.rows import FILES, read_rows
 from ...bench.run.rank_by import RankBy, preferred
 from ...bench.run.record import BootstrapFacts, RunFacts, SystemFacts, read_runs
 from ...bench.statistics.aggregate import Aggregate, aggregate, check_arguments, condition_key, with_condition_labels
+from ...bench.statistics.samples import one_per_trial
 from ...bench.statistics.studentised import INTERVAL_METHOD
 from .board import Column, Entry, Leaderboard, Table
 from .doubts import doubt, doubts
 from .issues import find_issues
 from .merge_runs import merge_runs
 from .metric_facts import metric_facts, ranking_metrics, table_order
-from .ranking import contenders, ranked, why_unranked
+from .ranking import contenders, phase_lacking, ranked, why_unranked
 from .run_remarks import name_remarks, other_weights, run_remarks
 from .training_overlap import contamination_issues, find_overlaps, with_warnings
 from .wrong_sources import wrong_source_remarks
@@ -75,6 +76,7 @@ def rank_rows(
     """Rank systems on each dataset and stratum; `tsebench.leaderboard` has the arguments and errors."""
     bootstrap = _Bootstrap(level=level, resamples=resamples, seed=seed)
     check_arguments(rows, level=level, resamples=resamples)
+    rows = one_per_trial(rows)
     apart = other_weights(rows, runs)
     merged = merge_runs(rows, {run.run_id: run.title for run in runs}, apart=apart)
     metrics = {str(name): metric_facts(str(name), runs) for name in merged["base_metric"].unique()}
@@ -160,13 +162,20 @@ class _TableBuilder:
         chosen = self.ranking or ""
         chosen = chosen if isinstance(chosen, str) else chosen.get(dataset, "")
         ranking = [i for i, column in enumerate(columns) if column.facts.can_rank]
-        default = preferred(columns[i].facts for i in ranking)
+        fair = self._fair([columns[i].facts for i in ranking])
+        default = preferred(fair)
         for name in (chosen, default.name if default else ""):
             found = [i for i in ranking if columns[i].facts.name == name]
             if found:  # of several signatures the one that most systems have
                 scored = self.rows.groupby("metric")["system"].nunique()
                 return max(found, key=lambda i: int(scored[columns[i].key]))
-        return next(iter(ranking), None)
+        return next((i for i in ranking if columns[i].facts in fair), None)
+
+    def _fair(self, ranking: Sequence[MetricInfo]) -> Sequence[MetricInfo]:
+        """Metrics that can rank any of the systems that compete; all where none does."""
+        competing = [self.facts[name] for name in self.rows["system"].unique() if self.facts[name].competes]
+        fair = [info for info in ranking if any(not phase_lacking(facts, info) for facts in competing)]
+        return fair or ranking
 
     def _entry(self, system: str, columns: Sequence[Column], parts: Sequence[Column], primary: int | None) -> Entry:
         own = {cell.metric: cell for cell in self.cells if cell.system == system}
@@ -186,7 +195,9 @@ class _TableBuilder:
             cells=tuple(own.get(column.key) for column in columns),
             parts=tuple(own.get(column.key) for column in parts),
         )
-        return replace(entry, note=why_unranked(entry, primary, n_faults=failed.loc[~promised, "trial_id"].nunique()))
+        n_faults = failed.loc[~promised, "trial_id"].nunique()
+        column = None if primary is None else columns[primary]
+        return replace(entry, note=why_unranked(entry, primary, column, n_faults=n_faults))
 
 
 def _sorted(entries: Sequence[Entry], columns: Sequence[Column], primary: int | None) -> list[Entry]:
@@ -204,7 +215,7 @@ def _sorted(entries: Sequence[Entry], columns: Sequence[Column], primary: int | 
 
 def _with_best(column: Column, index: int, entries: Sequence[Entry]) -> Column:
     """Mark the best of a column among systems that could be ranked by it."""
-    values = {system: cell.mean for system, cell in contenders(entries, index).items()}
+    values = {system: cell.mean for system, cell in contenders(entries, index, column.facts).items()}
     if column.facts.higher_is_better is None or len(set(values.values())) < 2:
         return column
     top = max(values.values()) if column.facts.higher_is_better else min(values.values())

@@ -22,7 +22,7 @@ from ...bench.statistics.comparison import Difference
 from ...core.errors import ConfigError, listed
 from ...core.json_fields import CLOSED
 
-SCHEMA_VERSION: Literal["2.1"] = "2.1"
+SCHEMA_VERSION: Literal["2.2"] = "2.2"
 """First number: a reader of the older version would be wrong; second: it would lack something."""
 
 ORACLE, BASELINE = "oracle: reads the truth", "baseline: not ranked"
@@ -111,7 +111,8 @@ class Entry:
     Attributes:
         system: displayed name; the run's name follows if two runs disagree on a system's values.
         rank: from 1, shared by systems that do not differ significantly; None for the reason in `note`: baselines and
-            oracles have none, nor systems with missing or failed trials.
+            oracles have none, nor systems with missing or failed trials, nor ones whose phase is generated where the
+            primary metric needs it.
         warning: overlap of its training data with the dataset, "" if none is known.
         n_missing: expected trials without a row of the primary metric.
         n_failed: trials whose primary metric failed.
@@ -219,7 +220,7 @@ class Leaderboard:
         folders: run folders, if known; the players look there for audio.
     """
 
-    schema_version: Literal["2.1"] = SCHEMA_VERSION
+    schema_version: Literal["2.2"] = SCHEMA_VERSION
     generator: str = f"tsebench {__version__}"
     level: float = 0.95
     resamples: int = 1000
@@ -316,6 +317,8 @@ def _line(
         "metric": column.key,
         "unit": column.facts.unit,
         **{name: getattr(cell, name) for name in ("mean", "trial_mean", "ci_low", "ci_high", "median", "n")},
+        "n_samples": cell.n_samples,
+        "seed_sd": cell.seed_sd,
         "n_expected": table.n_trials,
         "n_missing": entry.n_missing,
         **{name: getattr(cell, name) for name in ("n_failed", "n_undefined", "n_inapplicable", "n_floored")},

@@ -1,7 +1,7 @@
 """Which systems of a table are ranked, its leader, gaps to it, and systems that share a rank.
 
 Ranked are the systems that compete: baselines (the mixture, silence) and oracles are points of reference, as in the
-tables of papers. Where the target is absent, silence would win by definition. The leader is the first of the ranked
+tables of papers. A system whose phase is generated competes by metrics that do not need it. Where the target is absent, silence would win by definition. The leader is the first of the ranked
 systems, and has rank 1; bold values and fronts follow the same rule.
 """
 
@@ -14,9 +14,11 @@ from itertools import combinations
 
 import pandas as pd
 
+from ...bench.metrics.protocol import MetricInfo
+from ...bench.run.record import SystemFacts
 from ...bench.statistics.aggregate import Aggregate
 from ...bench.statistics.comparison import compare_pairs, rank_groups
-from .board import BASELINE, ORACLE, Entry, Leaderboard, Table
+from .board import BASELINE, ORACLE, Column, Entry, Leaderboard, Table
 from .wording import plural
 
 
@@ -33,8 +35,8 @@ def ranked(table: Table, rows: pd.DataFrame, *, level: float, resamples: int, se
     names = [entry.system for entry in table.entries if not entry.note]
     if not names or table.primary is None:
         return table
-    leader = names[0]
-    others = [entry.system for entry in table.entries if entry.system != leader]
+    leader, facts = names[0], table.columns[table.primary].facts
+    others = [e.system for e in table.entries if e.system != leader and not phase_lacking(e.facts, facts)]
     pairs = [(system, leader) for system in others]
     pairs += [pair for pair in combinations(names, 2) if leader not in pair]
     differences = compare_pairs(
@@ -53,14 +55,17 @@ def ranked(table: Table, rows: pd.DataFrame, *, level: float, resamples: int, se
     return replace(table, entries=entries, leader=leader, rival=_rival(table, leader))
 
 
-def why_unranked(entry: Entry, primary: int | None, *, n_faults: int) -> str:
+def why_unranked(entry: Entry, primary: int | None, column: Column | None, *, n_faults: int) -> str:
     """Reason for having no rank; "" if the system has one.
 
     Args:
         entry: its own note does not matter.
         primary: index of the column that sorts the table.
+        column: that column.
         n_faults: trials whose primary metric failed, apart from failures that the system's card promises.
     """
+    if column is not None and (reason := phase_lacking(entry.facts, column.facts)):
+        return f"not ranked: {reason}"
     if entry.n_missing:
         return f"not ranked: {plural(entry.n_missing, 'trial')} missing"
     if n_faults:
@@ -71,6 +76,13 @@ def why_unranked(entry: Entry, primary: int | None, *, n_faults: int) -> str:
     if cell is None or math.isnan(cell.mean):
         return "not ranked: no value of the primary metric"
     return ""
+
+
+def phase_lacking(system: SystemFacts, metric: MetricInfo) -> str:
+    """Why a metric cannot rank a system for its phase; "" if it can."""
+    if not (metric.needs_phase and system.phase_generated):
+        return ""
+    return f"its phase is generated, and {metric.title} compares waveforms sample by sample"
 
 
 def _rival(table: Table, leader: str) -> str | None:
@@ -97,8 +109,8 @@ def tie_groups(board: Leaderboard, table: Table, index: int) -> Mapping[str, int
     """Group of each system: 1 for the best and all that do not differ from it.
 
     The groups of the primary metric are the ranks of the table. Those of another metric are made alike: all pairs are
-    compared on paired trials, and corrected together. Oracles, baselines, systems with missing or failed trials, and
-    metrics without a direction have none.
+    compared on paired trials, and corrected together. Oracles, baselines, systems with missing or failed trials or
+    without the phase that the metric needs, and metrics without a direction have none.
     Without rows, only equal means share a group.
     """
     column = table.columns[index]
@@ -107,7 +119,7 @@ def tie_groups(board: Leaderboard, table: Table, index: int) -> Mapping[str, int
     if column.facts.higher_is_better is None:
         return {}
     sign = -1.0 if column.facts.higher_is_better else 1.0
-    means = {system: sign * cell.mean for system, cell in contenders(table.entries, index).items()}
+    means = {system: sign * cell.mean for system, cell in contenders(table.entries, index, column.facts).items()}
     names = sorted(means, key=lambda name: (means[name], name))
     if board.rows.empty:
         return _dense({name: 1 + sum(m < means[name] for m in means.values()) for name in names})
@@ -124,13 +136,14 @@ def tie_groups(board: Leaderboard, table: Table, index: int) -> Mapping[str, int
     return _dense(dict(zip(names, rank_groups(names, differences), strict=True)))
 
 
-def contenders(entries: Iterable[Entry], index: int) -> dict[str, Aggregate]:
-    """Cells of the systems that could be ranked by a column."""
+def contenders(entries: Iterable[Entry], index: int, metric: MetricInfo) -> dict[str, Aggregate]:
+    """Cells of the systems that could be ranked by a column, which is of this metric."""
     return {
         entry.system: cell
         for entry in entries
         if (cell := entry.cells[index]) is not None
         and entry.facts.competes
+        and not phase_lacking(entry.facts, metric)
         and not (entry.n_missing or cell.n_failed)
         and not math.isnan(cell.mean)
     }

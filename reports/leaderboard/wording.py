@@ -10,6 +10,15 @@ from .board import BASELINE, Column, Entry, Issue, Leaderboard, Table
 
 NOTHING = "—"
 RANKS = f"ranks are groups: systems of one rank do not differ significantly (p ≥ {ALPHA:g} after Holm)"
+SEEDS = (
+    "where a system draws several samples of each answer, a value is their mean, never the best; σ is the standard "
+    "deviation of the means that the single samples (seeds) have over all trials"
+)
+PHASE = (
+    "compare waveforms sample by sample; they are shown and do not rank where a vocoder or a phase reconstruction made "
+    "the phase of the output, which then does not follow the target's however good it sounds:"
+)
+_SMALLEST_SD = 0.001
 _DECIMALS = {"dB": 2, "%": 1, "MOS-LQO": 2, "MOS": 2}
 _SMALLEST_P = 0.001  # smaller ones are given as "< 0.001"
 
@@ -42,6 +51,30 @@ def half_width(cell: Aggregate, unit: str) -> str:
     if math.isnan(cell.ci_low) or math.isnan(cell.ci_high):
         return ""
     return f"±{number((cell.ci_high - cell.ci_low) / 2.0, unit)}"
+
+
+def seed_spread(cell: Aggregate, unit: str) -> str:
+    """Spread between the seeds of a system that draws its answers: "σ 0.031, 4 seeds"; "" for one sample."""
+    if cell.n_samples < 2:
+        return ""
+    sd = cell.seed_sd
+    shown = "" if math.isnan(sd) else f"σ {sd:.2g}, " if sd >= _SMALLEST_SD or sd == 0 else f"σ < {_SMALLEST_SD:g}, "
+    return f"{shown}{cell.n_samples} seeds"
+
+
+def draws(board: Leaderboard) -> str:
+    """A sentence on values that are means over several samples; "" if there is none."""
+    counts = {c.n_samples for table in board.tables for entry in table.entries for c in entry.cells if c is not None}
+    return SEEDS if max(counts, default=1) > 1 else ""
+
+
+def phases(table: Table) -> str:
+    """A sentence on the columns that do not rank systems whose phase is generated; "" if there is none."""
+    columns = [column.title for column in table.columns if column.facts.needs_phase]
+    systems = [entry.system for entry in table.entries if entry.facts.phase_generated]
+    if not (columns and systems):
+        return ""
+    return f"{', '.join(columns)} {PHASE} {', '.join(systems)}"
 
 
 def pooled_details(table: Table, entry: Entry, index: int) -> tuple[str, ...]:

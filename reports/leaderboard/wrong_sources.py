@@ -25,7 +25,7 @@ _WRONG = "it extracts the wrong source, or changes the mixture little"
 
 
 def wrong_source_remarks(rows: pd.DataFrame, runs: Sequence[RunFacts]) -> Iterator[str]:
-    """Sentences on systems that are neither baselines nor oracles, by set.
+    """Sentences on systems that are neither baselines nor oracles, and whose phase is not generated, by set.
 
     Only trials whose query names nothing but the target count (FMQ, or no query).
 
@@ -44,13 +44,18 @@ def wrong_source_remarks(rows: pd.DataFrame, runs: Sequence[RunFacts]) -> Iterat
         run = known.get(str(first["run_id"]))
         facts = run.systems.get(str(first["base_system"])) if run else None
         wrong = int(own[_COLUMN].eq(OTHER).sum())
-        if wrong < LEAST or wrong < SHARE * len(own) or (facts and not facts.competes):
+        if wrong < LEAST or wrong < SHARE * len(own) or _not_judged(facts):
             continue
         trials = f"{len(own)} {first['condition']} trials".replace("  ", " ")
         yield (
             f"wrong source in {wrong} of {trials} ({wrong / len(own):.0%}) of {system} on {dataset}: the "
             f"estimate is nearer to another source of the mixture than to the target (SI-SDR); {_cause(run, facts)}"
         )
+
+
+def _not_judged(facts: SystemFacts | None) -> bool:
+    """Whether the SI-SDR to the sources of the mixture says nothing on a system."""
+    return facts is not None and (not facts.competes or facts.phase_generated)
 
 
 def _cause(run: RunFacts | None, facts: SystemFacts | None) -> str:

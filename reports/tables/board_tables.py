@@ -10,13 +10,16 @@ from ..leaderboard.doubts import doubt
 from ..leaderboard.ranking import tie_groups
 from ..leaderboard.wording import (
     NOTHING,
+    draws,
     flags,
     heading,
     interval,
     number,
+    phases,
     plural,
     pooled_details,
     rank,
+    seed_spread,
     stratum_name,
     title,
 )
@@ -97,9 +100,10 @@ class _Printer:
         remarks = [*doubts, *flags(cell, self.table.n_trials), *pooled_details(self.table, entry, index)]
         reasons = self._reasons(entry, index) if cell.n_failed or cell.n_undefined else ""
         note = "; ".join([", ".join(remarks), *([reasons] if reasons else [])])
+        ends = interval(cell.ci_low, cell.ci_high, unit) if self.intervals else ""
         return Cell(
             text=number(cell.mean, unit),
-            detail=interval(cell.ci_low, cell.ci_high, unit) if self.intervals else "",
+            detail=" ".join(filter(None, (ends, seed_spread(cell, unit)))),
             bold=group.get(entry.system) == 1,
             underlined=group.get(entry.system) == 2,
             marks=(self.notes.mark(note),) if remarks else (),
@@ -132,10 +136,13 @@ class _Printer:
         legend += f"; {', '.join(pooled)} of all trials together" if pooled else ""
         if any(groups):
             legend += "; bold: the best and all that do not differ significantly from it, underlined: the next group"
+        facts = [
+            Note(text=f"{text[:1].upper()}{text[1:]}.") for text in (draws(self.board), phases(self.table)) if text
+        ]
         marked = [Note(text=text, mark=mark) for mark, text in _MARKS.items() if mark in used]
         shown = (*self.table.columns, *self.table.parts)
         signatures = [Note(text=_signature(c), code=True) for c in shown]
-        return [Note(text=f"{legend}."), *marked, *self.notes.notes(), *signatures]
+        return [Note(text=f"{legend}."), *facts, *marked, *self.notes.notes(), *signatures]
 
 
 def _signature(column: Column) -> str:

@@ -28,6 +28,8 @@ def print_leaderboard(board: Leaderboard, console: Console) -> None:
             _print_verdict(table, console)
         console.print()
     print_remarks(board, console)
+    if wording.draws(board):
+        console.print(Text(f"note: {wording.draws(board)}", style="dim"))
     console.print(
         Text(
             f"mean ± half of the {board.level:.0%} interval; ○ oracle (reads the truth) and † baseline: points of "
@@ -58,7 +60,7 @@ def _print_verdict(table: Table, console: Console) -> None:
         console.print(line)
     for warning in wording.warnings(table):
         console.print(Text(f"{table.condition or table.dataset}: {warning}", style="bold red"))
-    for note in wording.unranked(table):
+    for note in [*wording.unranked(table), *filter(None, [wording.phases(table)])]:
         console.print(Text(f"{table.condition or table.dataset}: {note}", style="yellow"))
 
 
@@ -133,6 +135,8 @@ def _cell(table: Table, entry: Entry, index: int, faults: Faults, *, narrow: boo
     half = wording.half_width(cell, column.facts.unit)
     between = "\n" if narrow and half else " "
     text.append(f"{between}{half}", style="dim not bold default")
+    if spread := wording.seed_spread(cell, column.facts.unit).partition(",")[0]:
+        text.append(f"\n{spread}", style="dim not bold default")
     if wording.flags(cell, table.n_trials):
         fault = (table.dataset, table.condition, entry.system, column.key) in faults
         text.append("!", style="red" if fault else "dim not bold default")

@@ -11,6 +11,7 @@ from ....bench.run.record import CostFacts
 from ....bench.statistics.aggregate import Aggregate
 from ...figures.shared.scales import with_prefix
 from ...leaderboard.board import Entry, Leaderboard, Table
+from ...leaderboard.ranking import phase_lacking
 from ..choose_trials import primary_column
 from .axes import axis, ticks
 
@@ -26,7 +27,7 @@ class Point:
     """A system, in SVG units.
 
     Attributes:
-        best: no system is both cheaper and better.
+        best: no system is both cheaper and better; a system that the metric cannot rank, for its phase, is none.
         x_low: of the shortest of several timed passes, and `x_high` of the longest; both are `x` where there is no
             spread.
         label: its name, or "" where it has no room.
@@ -143,7 +144,7 @@ def _chart(board: Leaderboard, table: Table, key: str) -> Chart | None:
         return None
     x, y = _axes([end for _, _, price in found for end in price], low, high)
     higher = column.facts.higher_is_better is not False
-    best = _front(found, higher=higher)
+    best = _front([item for item in found if not phase_lacking(item[0].facts, column.facts)], higher=higher)
     points = _labelled([_point(*item, x, y, best=item[0].system in best) for item in found])
     front = _steps(sorted((p.x, p.y) for p in points if p.best))
     return Chart(

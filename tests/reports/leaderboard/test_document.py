@@ -195,10 +195,10 @@ def test_what_is_written_follows_the_schema(board: Leaderboard) -> None:
     ("text", "match"),
     [
         ("{", "file is not JSON"),
-        ("[]", "schema_version None, and this release reads '2.1'"),
-        ('{"schema_version": "9.0"}', "schema_version '9.0', and this release reads '2.1'"),
-        ('{"schema_version": "2.1"}', "is missing"),
-        ('{"schema_version": "2.1", "tablse": []}', "unknown key 'tablse'; did you mean 'tables'"),
+        ("[]", "schema_version None, and this release reads '2.2'"),
+        ('{"schema_version": "9.0"}', "schema_version '9.0', and this release reads '2.2'"),
+        ('{"schema_version": "2.2"}', "is missing"),
+        ('{"schema_version": "2.2", "tablse": []}', "unknown key 'tablse'; did you mean 'tables'"),
     ],
 )
 def test_errors_of_other_documents(text: str, match: str) -> None:
