@@ -69,8 +69,8 @@ class MetricInfo:
         floor_db: least value of any answer, which replaces lower ones, or None.
         silent_db: value of a silent estimate, where the formula gives a lower one, or None; any other estimate keeps
             its own value, however low.
-        needs_phase: it compares waveforms sample by sample, so that it says nothing on a system whose phase is generated:
-            shown for such a system, it never ranks it.
+        needs_phase: it compares waveforms sample by sample, and so says nothing on a system whose phase is generated:
+            it is shown for such a system, and never ranks it.
         needs_reference_energy: a silent reference makes the value undefined.
         undefined_reason: why a NaN of a batched metric is undefined; None: it is a failure.
         parts: metrics that are computed with this one, and get rows of their own.

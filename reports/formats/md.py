@@ -69,7 +69,7 @@ def _cells(table: Table, entry: Entry) -> list[str]:
         mean = wording.number(cell.mean, unit)
         mean = f"**{mean}**" if entry.system in column.best else mean
         doubts = filter(None, [doubt(table, index)])
-        spread = filter(None, [wording.seed_spread(cell, unit)])
+        spread = filter(None, [wording.seed_spread(cell)])
         notes = (*doubts, *spread, *wording.flags(cell, table.n_trials), *wording.pooled_details(table, entry, index))
         ends = wording.interval(cell.ci_low, cell.ci_high, unit)
         more = f"{ends} ({', '.join(notes)})" if notes else ends

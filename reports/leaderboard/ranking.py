@@ -1,8 +1,9 @@
 """Which systems of a table are ranked, its leader, gaps to it, and systems that share a rank.
 
 Ranked are the systems that compete: baselines (the mixture, silence) and oracles are points of reference, as in the
-tables of papers. A system whose phase is generated competes by metrics that do not need it. Where the target is absent, silence would win by definition. The leader is the first of the ranked
-systems, and has rank 1; bold values and fronts follow the same rule.
+tables of papers. A system whose phase is generated competes by metrics that do not need it. Where the target is absent,
+silence would win by definition. The leader is the first of the ranked systems, and has rank 1; bold values and fronts
+follow the same rule.
 """
 
 from __future__ import annotations

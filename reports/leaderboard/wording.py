@@ -53,7 +53,7 @@ def half_width(cell: Aggregate, unit: str) -> str:
     return f"±{number((cell.ci_high - cell.ci_low) / 2.0, unit)}"
 
 
-def seed_spread(cell: Aggregate, unit: str) -> str:
+def seed_spread(cell: Aggregate) -> str:
     """Spread between the seeds of a system that draws its answers: "σ 0.031, 4 seeds"; "" for one sample."""
     if cell.n_samples < 2:
         return ""

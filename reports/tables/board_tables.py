@@ -103,7 +103,7 @@ class _Printer:
         ends = interval(cell.ci_low, cell.ci_high, unit) if self.intervals else ""
         return Cell(
             text=number(cell.mean, unit),
-            detail=" ".join(filter(None, (ends, seed_spread(cell, unit)))),
+            detail=" ".join(filter(None, (ends, seed_spread(cell)))),
             bold=group.get(entry.system) == 1,
             underlined=group.get(entry.system) == 2,
             marks=(self.notes.mark(note),) if remarks else (),

@@ -135,7 +135,7 @@ def _cell(table: Table, entry: Entry, index: int, faults: Faults, *, narrow: boo
     half = wording.half_width(cell, column.facts.unit)
     between = "\n" if narrow and half else " "
     text.append(f"{between}{half}", style="dim not bold default")
-    if spread := wording.seed_spread(cell, column.facts.unit).partition(",")[0]:
+    if spread := wording.seed_spread(cell).partition(",")[0]:
         text.append(f"\n{spread}", style="dim not bold default")
     if wording.flags(cell, table.n_trials):
         fault = (table.dataset, table.condition, entry.system, column.key) in faults
