@@ -20,7 +20,7 @@ from ...systems.protocol import AnySystem
 from ..inference.ask import Failure, guarded
 from ..inference.batching import Item
 from ..inference.isolation import Isolated
-from ..run.record import CostFacts
+from ..run.system_facts import CostFacts
 from .passes import Counts, Passes, Timing, cost_items
 
 T = TypeVar("T")

@@ -22,7 +22,8 @@ from ..config import RunConfig
 from ..metrics.protocol import MetricInfo
 from .open_datasets import OpenSet
 from .prepare import PlannedRun
-from .record import ConfigRecord, ContentsRecord, CostFacts, DatasetRecord, OverlapRecord, RunRecord, SystemRecord
+from .record import ConfigRecord, ContentsRecord, DatasetRecord, OverlapRecord, RunRecord, SystemRecord
+from .system_facts import CostFacts
 
 _CARD: TypeAdapter[SystemCard] = TypeAdapter(SystemCard)
 

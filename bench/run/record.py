@@ -11,92 +11,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
 from ...core.errors import ConfigError, DatasetError, listed
 from ...core.files import write_atomic
 from ...core.json_text import read_json
 from ...core.validation import first_problem, parse
 from ..metrics.protocol import MetricInfo
-from ..outcome import SILENT_ESTIMATE
 from ..statistics import MOST_RESAMPLES
 from .rank_by import RankBy
+from .system_facts import Facts, SystemFacts
 
 _FILE = "run.json"
 _TRIALS = "trials_"
-_BASELINE = "baseline"
-
-
-class _Facts(BaseModel):
-    """Read-only; unknown keys are ignored."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class CostFacts(_Facts):
-    """Cost of a system; None where it cannot be known, and then a note says why.
-
-    Attributes:
-        params: parameters of its networks, frozen ones included and shared ones once; no buffers.
-        macs_per_s: multiply-accumulate operations for each second of mixture, see `bench.cost.macs`: the slope between
-            mixtures of about 1 s and 5 s.
-        macs_per_query: MACs that do not grow with the mixture: those for the clue (an enrollment lasts 4 s unless an
-            example was given) and for padding at the ends.
-        rtf: real-time factor: median wall time of the timed passes over duration, one mixture of about 5 s.
-        rtf_low: the same of the shortest pass.
-        rtf_high: the same of the longest pass; equal to `rtf` if there was only one.
-        peak_memory_mb: for that mixture, in 10⁶ bytes: parameters, buffers, and the most that tensors took while it was
-            answered. On a CPU without what a kernel frees before it returns, and with compiled networks run uncompiled;
-            never with what is not torch's.
-        device: where it was measured.
-        notes: how it was measured, and what could not be.
-    """
-
-    params: int | None = None
-    macs_per_s: float | None = None
-    macs_per_query: float | None = None
-    rtf: float | None = None
-    rtf_low: float | None = None
-    rtf_high: float | None = None
-    peak_memory_mb: float | None = None
-    device: str = ""
-    notes: tuple[str, ...] = ()
-
-
-class SystemFacts(_Facts):
-    """A system of a run; `card` is its SystemCard as JSON.
-
-    Attributes:
-        samples: answers that it drew to each query; its values are means over them.
-    """
-
-    privileged: bool = False
-    family: str = ""
-    cost: CostFacts | None = None
-    card: Mapping[str, Any] = {}
-    samples: int = 1
-
-    def text(self, key: str) -> str:
-        """One field of the card as text, "" if it is missing."""
-        return plain(self.card.get(key))
-
-    @property
-    def competes(self) -> bool:
-        """False for baselines and oracles: they are points of reference, shown and never ranked."""
-        return not (self.privileged or self.family == _BASELINE)
-
-    @property
-    def phase_generated(self) -> bool:
-        """Whether its phase was made from magnitudes: metrics that `needs_phase` do not rank it."""
-        return self.card.get("phase") == "generated"
-
-    def expects(self, reason: str) -> bool:
-        """Whether a value that failed for this reason is what the card promises.
-
-        A baseline may be silent on purpose, and some metrics have no value for silence. Whatever else goes wrong with
-        it is a failure, as with any other system.
-        """
-        return self.family == _BASELINE and reason.endswith(SILENT_ESTIMATE)
 
 
 class SystemRecord(SystemFacts):
@@ -111,7 +38,7 @@ class SystemRecord(SystemFacts):
     resampled_from_hz: tuple[int, ...] = ()
 
 
-class OverlapFacts(_Facts):
+class OverlapFacts(Facts):
     """Recordings and speakers that a set shares with training data; see `datasets.contamination`."""
 
     named: tuple[str, ...] = ()
@@ -129,7 +56,7 @@ class OverlapRecord(OverlapFacts):
     of_trials: int = 0
 
 
-class ContentsFacts(_Facts):
+class ContentsFacts(Facts):
     """Parts of corpora in a dataset, and its numbers of recordings and speakers."""
 
     parts: tuple[str, ...] = ()
@@ -149,7 +76,7 @@ class ContentsRecord(ContentsFacts):
     speakers_sha256: str = ""
 
 
-class DatasetFacts(_Facts):
+class DatasetFacts(Facts):
     """A dataset of a run.
 
     Attributes:
@@ -195,20 +122,20 @@ class DatasetRecord(DatasetFacts):
     overlaps: Mapping[str, OverlapRecord] = {}
 
 
-class BootstrapFacts(_Facts):
+class BootstrapFacts(Facts):
     """Settings of the confidence intervals."""
 
     resamples: int = Field(default=1000, ge=1, le=MOST_RESAMPLES)
     level: float = Field(default=0.95, gt=0.0, lt=1.0)
 
 
-class ConfigFacts(_Facts):
+class ConfigFacts(Facts):
     """The part of a run's config that reports follow."""
 
     bootstrap: BootstrapFacts = BootstrapFacts()
     paper_tables: tuple[str, ...] = ()
     scale: str = "full"
-    rank_by: RankBy = {}
+    rank_by: RankBy = {}  # noqa: RUF012 - pydantic copies it
 
 
 class ConfigRecord(ConfigFacts):
@@ -219,7 +146,7 @@ class ConfigRecord(ConfigFacts):
     datasets: tuple[Mapping[str, Any], ...] = ()
 
 
-class RunFacts(_Facts):
+class RunFacts(Facts):
     """A run. `run_id` depends on what determines the rows, not on when or where it ran.
 
     Attributes:
@@ -318,19 +245,6 @@ def read_runs(run_dirs: Sequence[Path]) -> tuple[RunFacts, ...]:
     runs = tuple(_read_facts(Path(folder)) for folder in run_dirs)
     _check_same_datasets(runs)
     return runs
-
-
-def plain(value: object) -> str:
-    """A JSON value as text: lists joined by commas, mappings as `key: value`."""
-    if value is None or value == "":
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key}: {plain(item) or '–'}" for key, item in value.items())
-    if isinstance(value, list | tuple):
-        return ", ".join(plain(item) for item in value)
-    return str(value)
 
 
 def _read_facts(folder: Path) -> RunFacts:

@@ -32,7 +32,8 @@ from .evaluation import Evaluation
 from .new_record import record_of, with_costs
 from .open_datasets import OpenSet, open_sets
 from .prepare import PlannedRun, RunOptions, prepare
-from .record import CostFacts, RunRecord, write_record
+from .record import RunRecord, write_record
+from .system_facts import CostFacts
 from .trial_counts import trials_by_system
 
 __all__ = ["RunOptions", "RunResult", "run"]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from ..rows import SAMPLE
-from .record import SystemFacts
+from .system_facts import SystemFacts
 
 TrialKey = tuple[str, str, int]
 """Dataset, id of a trial, and number of the sample."""

@@ -12,7 +12,7 @@ import pandas as pd
 
 from ..metrics.protocol import MetricInfo
 from ..rows import read_shard
-from ..run.record import SystemFacts
+from ..run.system_facts import SystemFacts
 from ..run.trial_counts import TrialSets, trials_by_system
 from ..statistics.aggregate import with_condition_labels
 from .names import Cell

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 
-from ...bench.run.record import RunFacts, plain
+from ...bench.run.record import RunFacts
+from ...bench.run.system_facts import plain
 from ..leaderboard.wording import interval, number, p_digits, plural
 from .result import Change, Check, Comparison
 

@@ -13,7 +13,8 @@ import pandas as pd
 from ...bench.metrics.protocol import MetricInfo
 from ...bench.rows import FILES, read_rows
 from ...bench.run.rank_by import RankBy, preferred
-from ...bench.run.record import BootstrapFacts, RunFacts, SystemFacts, read_runs
+from ...bench.run.record import BootstrapFacts, RunFacts, read_runs
+from ...bench.run.system_facts import SystemFacts
 from ...bench.statistics.aggregate import Aggregate, aggregate, check_arguments, condition_key, with_condition_labels
 from ...bench.statistics.samples import one_per_trial
 from ...bench.statistics.studentised import INTERVAL_METHOD

@@ -16,7 +16,8 @@ from pydantic import BeforeValidator, Field, PlainSerializer, ValidationInfo, wi
 
 from ... import __version__
 from ...bench.metrics.protocol import MetricInfo
-from ...bench.run.record import RunFacts, SystemFacts
+from ...bench.run.record import RunFacts
+from ...bench.run.system_facts import SystemFacts
 from ...bench.statistics.aggregate import Aggregate
 from ...bench.statistics.comparison import Difference
 from ...core.errors import ConfigError, listed

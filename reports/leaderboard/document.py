@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from ...bench.metrics.protocol import MetricInfo
-from ...bench.run.record import SystemFacts
+from ...bench.run.system_facts import SystemFacts
 from ...core.errors import ConfigError
 from ...core.json_text import parse_json
 from ...core.validation import parse

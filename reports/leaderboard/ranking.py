@@ -16,7 +16,7 @@ from itertools import combinations
 import pandas as pd
 
 from ...bench.metrics.protocol import MetricInfo
-from ...bench.run.record import SystemFacts
+from ...bench.run.system_facts import SystemFacts
 from ...bench.statistics.aggregate import Aggregate
 from ...bench.statistics.comparison import compare_pairs, rank_groups
 from .board import BASELINE, ORACLE, Column, Entry, Leaderboard, Table

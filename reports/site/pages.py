@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from ...bench.run.record import plain
+from ...bench.run.system_facts import plain
 from ...core.files import make_folder, write_atomic
 from ...core.text import shown, visible
 from ..leaderboard import wording as text

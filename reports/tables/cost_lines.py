@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from ...bench.run.record import CostFacts
+from ...bench.run.system_facts import CostFacts
 from ..leaderboard.board import Leaderboard
 from ..leaderboard.wording import NOTHING
 

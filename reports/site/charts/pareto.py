@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from ....bench.run.record import CostFacts
+from ....bench.run.system_facts import CostFacts
 from ....bench.statistics.aggregate import Aggregate
 from ...figures.shared.scales import with_prefix
 from ...leaderboard.board import Entry, Leaderboard, Table

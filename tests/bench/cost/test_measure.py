@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from tsebench.bench.cost import passes as cost_passes
 from tsebench.bench.cost.measure import measure_cost
 from tsebench.bench.inference.batching import Item
-from tsebench.bench.run.record import CostFacts
+from tsebench.bench.run.system_facts import CostFacts
 from tsebench.datasets.types import Clues, Query, Truth
 from tsebench.systems.checkpoints.checkpoint import CheckpointCard, save_checkpoint
 from tsebench.systems.nets.soundbeam import SoundBeamConfig, SoundBeamNet

@@ -8,7 +8,7 @@ from operator import or_
 import pandas as pd
 
 from tsebench.bench.outcome import SILENT_ESTIMATE
-from tsebench.bench.run.record import SystemFacts
+from tsebench.bench.run.system_facts import SystemFacts
 from tsebench.bench.run.trial_counts import trials_by_system
 
 SYSTEMS = {"silence": SystemFacts(family="baseline"), "net": SystemFacts(family="discriminative")}

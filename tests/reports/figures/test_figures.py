@@ -18,7 +18,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from tsebench.bench.rows import ScoreRow, read_rows, write_shard
-from tsebench.bench.run.record import CostFacts, RunFacts, SystemFacts
+from tsebench.bench.run.record import RunFacts
+from tsebench.bench.run.system_facts import CostFacts, SystemFacts
 from tsebench.core.errors import ConfigError, UnknownNameError
 from tsebench.reports.figures.cost import pareto
 from tsebench.reports.figures.registry import FIGURES, LeftOut, Plot
