@@ -20,7 +20,7 @@ from ...core.validation import first_problem, parse
 from ..metrics.protocol import MetricInfo
 from ..statistics import MOST_RESAMPLES
 from .rank_by import RankBy
-from .system_facts import Facts, SystemFacts
+from .system_facts import FrozenFacts, SystemFacts
 
 _FILE = "run.json"
 _TRIALS = "trials_"
@@ -38,7 +38,7 @@ class SystemRecord(SystemFacts):
     resampled_from_hz: tuple[int, ...] = ()
 
 
-class OverlapFacts(Facts):
+class OverlapFacts(FrozenFacts):
     """Recordings and speakers that a set shares with training data; see `datasets.contamination`."""
 
     named: tuple[str, ...] = ()
@@ -56,7 +56,7 @@ class OverlapRecord(OverlapFacts):
     of_trials: int = 0
 
 
-class ContentsFacts(Facts):
+class ContentsFacts(FrozenFacts):
     """Parts of corpora in a dataset, and its numbers of recordings and speakers."""
 
     parts: tuple[str, ...] = ()
@@ -76,7 +76,7 @@ class ContentsRecord(ContentsFacts):
     speakers_sha256: str = ""
 
 
-class DatasetFacts(Facts):
+class DatasetFacts(FrozenFacts):
     """A dataset of a run.
 
     Attributes:
@@ -122,14 +122,14 @@ class DatasetRecord(DatasetFacts):
     overlaps: Mapping[str, OverlapRecord] = {}
 
 
-class BootstrapFacts(Facts):
+class BootstrapFacts(FrozenFacts):
     """Settings of the confidence intervals."""
 
     resamples: int = Field(default=1000, ge=1, le=MOST_RESAMPLES)
     level: float = Field(default=0.95, gt=0.0, lt=1.0)
 
 
-class ConfigFacts(Facts):
+class ConfigFacts(FrozenFacts):
     """The part of a run's config that reports follow."""
 
     bootstrap: BootstrapFacts = BootstrapFacts()
@@ -146,7 +146,7 @@ class ConfigRecord(ConfigFacts):
     datasets: tuple[Mapping[str, Any], ...] = ()
 
 
-class RunFacts(Facts):
+class RunFacts(FrozenFacts):
     """A run. `run_id` depends on what determines the rows, not on when or where it ran.
 
     Attributes:

@@ -15,13 +15,13 @@ from ..outcome import SILENT_ESTIMATE
 _BASELINE = "baseline"
 
 
-class Facts(BaseModel):
+class FrozenFacts(BaseModel):
     """Read-only; unknown keys are ignored."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
-class CostFacts(Facts):
+class CostFacts(FrozenFacts):
     """Cost of a system; None where it cannot be known, and then a note says why.
 
     Attributes:
@@ -51,7 +51,7 @@ class CostFacts(Facts):
     notes: tuple[str, ...] = ()
 
 
-class SystemFacts(Facts):
+class SystemFacts(FrozenFacts):
     """A system of a run; `card` is its SystemCard as JSON.
 
     Attributes:
