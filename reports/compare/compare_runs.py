@@ -10,6 +10,7 @@ from ...bench.run.rank_by import preferred
 from ...bench.run.record import BootstrapFacts
 from .differences import sliced, whole_strata
 from .gate_checks import check_gates
+from .gate_trials import unjudged_notes
 from .gates import Gate
 from .matched_runs import Matched, match_runs
 from .paired_strata import PairedStratum, Resampling, cells_of
@@ -71,7 +72,7 @@ def compare_runs(base: Path, candidate: Path, options: CompareOptions) -> Compar
         gates=options.gates,
         checks=checks,
         worst=tuple(worst_trials(_for_listening(changed, options.gates))),
-        notes=matched.notes,
+        notes=(*matched.notes, *unjudged_notes(options.gates, cells)),
         gaps=matched.gaps,
         level=settings.level,
         decide=options.decide,

@@ -51,11 +51,27 @@ def looked_at(gate: Gate, cells: Sequence[PairedStratum]) -> list[ComparedTrials
     return found
 
 
+def unjudged_notes(gates: Sequence[Gate], cells: Sequence[PairedStratum]) -> list[str]:
+    """Sentences on systems that a gate leaves out, because its metric does not say which of two is better."""
+    found = {
+        (str(gate), cell.pair.title): cell.unjudged
+        for gate in gates
+        for cell in cells
+        if cell.unjudged and cell.metric == gate.metric
+    }
+    return [f"gate {gate} leaves out {system}: {why}" for (gate, system), why in found.items()]
+
+
 def _of_metric(gate: Gate, cells: Sequence[PairedStratum]) -> list[PairedStratum]:
+    """Cells of the gate's metric where it has a direction."""
     own = [cell for cell in cells if cell.metric == gate.metric]
     if not own:
         known = suggest(gate.metric, {cell.metric for cell in cells})
         raise ConfigError(f"--fail-on {str(gate)!r}: unknown metric {gate.metric!r}{known}")
+    unjudged, own = [cell for cell in own if cell.unjudged], [cell for cell in own if not cell.unjudged]
+    if not own:
+        system, why = unjudged[0].pair.title, unjudged[0].unjudged
+        raise ConfigError(f"--fail-on {str(gate)!r} judges no system: of {system}, {why}; gate one that does not")
     higher = own[0].facts.higher_is_better
     if higher is not None and higher != (gate.sign == "<"):
         better, sign = ("higher", "<") if higher else ("lower", ">")

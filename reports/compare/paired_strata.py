@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,7 @@ from ...bench.statistics.paired import Draws, Found, pooled_difference, summed_d
 from ...bench.statistics.pooling import MEAN, Pooling, pooling_named
 from ...bench.statistics.resampling import FLIPS, cluster_sums
 from ..leaderboard.metric_facts import metric_facts
+from ..leaderboard.ranking import phase_lacking
 from .matched_runs import Matched, SystemPair
 from .result import Coverage
 
@@ -60,12 +61,15 @@ class PairedStratum:
         trials: [N] ids, sorted; with cluster and tags.
         base: [N] rows of the base system, NaN where it has none.
         candidate: likewise.
+        facts: of the metric; without a direction where the phase of a system is generated and the metric needs it.
+        unjudged: why it has no direction there, in words; "" elsewhere.
     """
 
     pair: SystemPair
     dataset: str
     condition: str
     facts: MetricInfo
+    unjudged: str = ""
     trials: pd.DataFrame = field(repr=False)
     base: pd.DataFrame = field(repr=False)
     candidate: pd.DataFrame = field(repr=False)
@@ -200,17 +204,27 @@ def cells_of(matched: Matched) -> Iterator[PairedStratum]:
                 found = [
                     group.get((name, metric)) for group, name in zip(groups, (pair.base, pair.candidate), strict=True)
                 ]
+                facts = metric_facts(metric, runs)
+                unjudged = _unjudged(matched, pair, facts)
                 cell = PairedStratum(
                     pair=pair,
                     dataset=dataset,
                     condition=condition,
-                    facts=metric_facts(metric, runs),
+                    facts=replace(facts, higher_is_better=None) if unjudged else facts,
+                    unjudged=unjudged,
                     trials=trials,
                     base=_aligned(found[0], trials),
                     candidate=_aligned(found[1], trials),
                 )
                 if not cell.inapplicable().all() and any(part is not None for part in found):
                     yield cell
+
+
+def _unjudged(matched: Matched, pair: SystemPair, metric: MetricInfo) -> str:
+    """Why a metric does not say which of two systems is better."""
+    sides = ((matched.base, pair.base), (matched.candidate, pair.candidate))
+    known = [facts for side, title in sides if (facts := side.facts.systems.get(title)) is not None]
+    return next(filter(None, (phase_lacking(facts, metric) for facts in known)), "")
 
 
 def _trials(sides: Sequence[pd.DataFrame]) -> pd.DataFrame:

@@ -38,6 +38,7 @@ def evaluate(
     datasets: DatasetLike | None = None,
     metrics: MetricsLike | None = None,
     settings: Settings = (),
+    samples: int | None = None,
     out: str | Path | None = None,
     corpora: Mapping[str, str | Path] | None = None,
     device: str = "auto",
@@ -54,6 +55,8 @@ def evaluate(
         datasets: in place of those of the config: names, paths, configs, or what `load_dataset` gives.
         metrics: in place of those of the config: "si_sdri,pesq", or a list of names and specs with options.
         settings: values set in the config, as `--set` does: {"batch_size": 2}.
+        samples: answers that each stochastic system draws to each query, in place of the config's; the value of a trial
+            is their mean.
         out: run folder, `runs/NAME` by default; a run that was interrupted goes on there.
         corpora: folders of corpora by name, in addition to those of the user file.
         device: "auto", "cpu", "cuda", "cuda:1"; "auto" is that of the weights if a loaded system is given.
@@ -82,6 +85,8 @@ def evaluate(
             )
         base, systems = {}, config  # type: ignore[assignment]
     data = with_settings(base, settings, where=where)
+    if samples is not None:
+        data["samples"] = samples
     given = _filled(data, systems=systems, datasets=datasets, metrics=metrics)
     data.setdefault("name", _name(data, out))
     chosen = run_config_of(data, where=where)

@@ -526,3 +526,38 @@ def test_a_real_difference_survives_the_correction_for_many(tmp_path: Path) -> N
     candidate = [r for k in range(300) for r in rows_of(list(values[k]), f"n{k:03d}")]
     found = compared(tmp_path, base, candidate, slices=False)
     assert [c.system for c in found.changes if c.verdict == "worse"] == ["n007"]
+
+
+def of_phase(phase: str) -> dict[str, object]:
+    return {**facts_of(), "systems": {"net": {"card": {"phase": phase}}}}
+
+
+def test_a_gate_of_a_sample_exact_metric_judges_no_generated_phase(tmp_path: Path) -> None:
+    facts = (of_phase("generated"), of_phase("generated"))
+    with pytest.raises(ConfigError, match="judges no system: of net, its phase is generated, and SI-SDRi compares"):
+        compared(tmp_path, rows_of(BASE), shifted(-3.0), "si_sdri<-0.2", facts=facts)
+    found = compared(tmp_path / "ungated", rows_of(BASE), shifted(-3.0), facts=facts)
+    (change,) = found.changes
+    assert change.verdict == "changed"  # shown, and neither better nor worse
+    assert found.worst == ()
+    found = compared(tmp_path / "kept", rows_of(BASE), shifted(-3.0), "si_sdri<-0.2", facts=(of_phase("kept"),) * 2)
+    assert (found.exit_code, found.changes[0].verdict) == (1, "worse")
+
+
+def test_a_gate_says_which_systems_it_leaves_out(tmp_path: Path) -> None:
+    systems = {"net": {"card": {"phase": "generated"}}, "mask": {"card": {}}}
+    facts = {**facts_of(systems), "systems": systems}
+    base, candidate = (
+        [*rows(), *rows(system="mask")] for rows in (lambda **c: rows_of(BASE, **c), lambda **c: shifted(-3.0, **c))
+    )
+    found = compared(tmp_path, base, candidate, "si_sdri<-0.2", facts=(facts, facts))
+    assert [check.change.system for check in found.checks] == ["mask"]
+    assert any(note.startswith("gate si_sdri<-0.2 leaves out net: its phase is generated") for note in found.notes)
+
+
+def test_samples_are_compared_by_their_means(tmp_path: Path) -> None:
+    base = [*rows_of(BASE), *rows_of(BASE, sample=1)]
+    found = compared(tmp_path, base, [*shifted(-4.0), *shifted(2.0, sample=1)])
+    (change,) = found.changes
+    assert change.difference.n == 60
+    assert change.difference.mean == pytest.approx(-1.0 + np.mean(NOISE))
