@@ -42,13 +42,13 @@ def p808_features(signal: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 @lru_cache(maxsize=4)
-def slaney_filters(n_mels: int, *, n_fft: int, sample_rate_hz: int) -> FloatArray:
+def slaney_filters(n_mels: int, *, n_fft: int, sample_rate_hz: int, highest_hz: float | None = None) -> FloatArray:
     """[n_mels, n_fft // 2 + 1] triangles of equal area on the mel scale of Slaney's Auditory Toolbox (1998).
 
     The scale is linear up to 1 kHz (15 mels of 66⅔ Hz), and logarithmic above (27 mels for a factor of 6.4). Triangles
-    reach from 0 Hz to half the rate, and have an area of 1 Hz.
+    reach from 0 Hz to `highest_hz`, above 1 kHz, or to half the rate, and have an area of 1 Hz.
     """
-    top = 15.0 + np.log(sample_rate_hz / 2000.0) * 27.0 / np.log(6.4)
+    top = 15.0 + np.log((highest_hz or sample_rate_hz / 2.0) / 1000.0) * 27.0 / np.log(6.4)
     mels = np.linspace(0.0, top, n_mels + 2)
     above = 1000.0 * np.exp((mels - 15.0) * np.log(6.4) / 27.0)
     corners_hz = np.where(mels < 15.0, mels * 200.0 / 3.0, above)

@@ -5,6 +5,7 @@ initial estimate) to the data (t = 0). Samplers know only a `Path`, a `Denoiser`
 
 `paths` (`OrnsteinUhlenbeck`, `OptimalTransport`, `SchroedingerBridge`) and `variance_preserving` are the paths;
 `parametrisation` converts what a network predicts; `samplers` draw; `noise` (`QueryNoise`) is seeded for each query.
-`spectra` (`CompressedStft`) and `log_mel` (`LogMel`) are representations of signals; `dilated` is a small network.
+`spectra` (`CompressedStft`) and `log_mel` (`LogMel`) are representations of signals, and `vocoders` go back from
+log-mel spectra; `dilated` is a small network.
 `ncsnpp` is the score network of SGMSE+.
 """

@@ -12,6 +12,7 @@ from ....core.mel import slaney_filters
 from .spectra import PadMode
 
 _SQUARE_FLOOR = 1e-9
+_LEAST_WEIGHT = 1e-6  # of overlapping windows, where a sample is known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,9 +20,10 @@ class LogMel:
     """Natural logarithm of mel magnitudes, as HiFi-GAN takes them; defaults of AudioLDM and DPM-TSE at 16 kHz.
 
     Frames begin (n_fft − hop)/2 before every `hop`-th sample; magnitudes are √(|X|² + 1e-9), the filters are Slaney's
-    from 0 Hz to half the rate, and a band has at least `floor`.
+    from 0 Hz on, and a band has at least `floor`.
 
     Attributes:
+        highest_hz: end of the last filter; None: half the rate.
         floor: least magnitude in a band.
         lowest, highest: values that `normalise` turns into −1 and 1.
     """
@@ -30,23 +32,40 @@ class LogMel:
     n_fft: int = 1024
     hop: int = 160
     n_mels: int = 64
+    highest_hz: float | None = None
     floor: float = 1e-5
     lowest: float = -12.0
     highest: float = 2.5
     pad_mode: PadMode = "constant"
 
+    @property
+    def before(self) -> int:
+        """Samples before the first sample of a signal at which its first frame begins."""
+        return (self.n_fft - self.hop) // 2
+
     def num_frames(self, num_samples: int) -> int:
         """K, number of frames of a signal."""
-        before = (self.n_fft - self.hop) // 2
-        return max(0, 1 + (num_samples + 2 * before - self.n_fft) // self.hop)
+        return max(0, 1 + (num_samples + 2 * self.before - self.n_fft) // self.hop)
+
+    def spectrum(self, signal: Tensor) -> Tensor:
+        """Signals [B, T] to complex spectra [B, F, K] of the frames."""
+        padded = F.pad(signal[:, None], (self.before, self.before), mode=self.pad_mode)[:, 0]
+        window = self._window(signal)
+        return torch.stft(padded, self.n_fft, hop_length=self.hop, window=window, center=False, return_complex=True)
+
+    def signal(self, spectrum: Tensor, *, num_samples: int) -> Tensor:
+        """Complex spectra [B, F, K] to signals [B, T], the nearest by least squares; the inverse of `spectrum`."""
+        window = self._window(spectrum.real)
+        frames = torch.fft.irfft(spectrum, n=self.n_fft, dim=1) * window[:, None]
+        weights = window.square()[:, None].expand(1, -1, frames.shape[-1])
+        total = max(num_samples + 2 * self.before, self.n_fft)
+        added, weight = (self._added(each, total) for each in (frames, weights))
+        signal = added / weight.clamp_min(_LEAST_WEIGHT)
+        return signal[:, self.before : self.before + num_samples]
 
     def magnitude(self, signal: Tensor) -> Tensor:
         """Signals [B, T] to magnitudes [B, F, K]."""
-        before = (self.n_fft - self.hop) // 2
-        padded = F.pad(signal[:, None], (before, before), mode=self.pad_mode)[:, 0]
-        window = torch.hann_window(self.n_fft, dtype=signal.dtype, device=signal.device)
-        spectrum = torch.stft(padded, self.n_fft, hop_length=self.hop, window=window, center=False, return_complex=True)
-        return torch.sqrt(spectrum.abs().square() + _SQUARE_FLOOR)
+        return torch.sqrt(self.spectrum(signal).abs().square() + _SQUARE_FLOOR)
 
     def transform(self, signal: Tensor) -> Tensor:
         """Signals [B, T] to log-mel spectra [B, n_mels, K]."""
@@ -72,5 +91,16 @@ class LogMel:
 
     def filters(self, like: Tensor) -> Tensor:
         """Filters [n_mels, F] in the precision and on the device of `like`."""
-        filters = slaney_filters(self.n_mels, n_fft=self.n_fft, sample_rate_hz=self.sample_rate_hz)
+        filters = slaney_filters(
+            self.n_mels, n_fft=self.n_fft, sample_rate_hz=self.sample_rate_hz, highest_hz=self.highest_hz
+        )
         return torch.from_numpy(filters).to(like)
+
+    def _window(self, like: Tensor) -> Tensor:
+        return torch.hann_window(self.n_fft, dtype=like.dtype, device=like.device)
+
+    def _added(self, frames: Tensor, total: int) -> Tensor:
+        """Frames [B, n_fft, K] at their places, summed to [B, total]."""
+        length = (frames.shape[-1] - 1) * self.hop + self.n_fft
+        joined = F.fold(frames, (1, length), (1, self.n_fft), stride=(1, self.hop))[:, 0, 0]
+        return F.pad(joined, (0, total - length))
