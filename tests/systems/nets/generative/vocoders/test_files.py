@@ -278,7 +278,7 @@ def test_a_vocoder_of_other_spectra_is_refused(tmp_path: Path) -> None:
     mel = LogMel(sample_rate_hz=8000, n_fft=256, hop=4, n_mels=6, highest_hz=3000.0)
     assert open_vocoder(path, mel=mel).description.startswith("HiFi-GAN")
     assert open_vocoder(None, mel=mel).description.startswith("Griffin-Lim")
-    with pytest.raises(CheckpointError, match="trained on spectra with highest_hz = 3000, but .* highest_hz = 4000"):
+    with pytest.raises(CheckpointError, match=r"trained on spectra with highest_hz = 3000, but .* highest_hz = 4000"):
         open_vocoder(path, mel=replace(mel, highest_hz=None))
     with pytest.raises(CheckpointError, match="hop = 4, but the system makes spectra with hop = 128"):
         open_vocoder(path, mel=replace(mel, hop=128))
