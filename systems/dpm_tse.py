@@ -1,0 +1,151 @@
+"""DPM-TSE: target sounds by their class, drawn by diffusion on log-mel spectra (Hai et al., ICASSP 2024)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from .checkpoints.checkpoint import load_checkpoint
+from .checkpoints.networks import open_net, system_card
+from .nets.dpm_tse import DpmTseConfig, DpmTseNet
+from .nets.generative.mel_mask import masked
+from .nets.generative.noise import QueryNoise, member_seeds
+from .nets.generative.parametrisation import from_data_and_noise
+from .nets.generative.paths import expand
+from .nets.generative.samplers.ddim import Ddim
+from .nets.tcn import frame_mask
+from .protocol import Extraction, QueryBatch
+from .registry import register_system
+from .shared.batches import check_rate, equal_lengths, full_float32
+from .shared.class_pairs import class_pairs
+from .shared.class_queries import read_labels
+from .trainable import TASKS, ExtractionLoss, TrainBatch
+
+NAME = "dpm_tse"
+PAPER_STEPS = 50
+
+Waveform = Literal["mask", "griffin_lim"]
+
+
+class DpmTseTask:
+    """Mean squared error of v (Salimans and Ho, 2022) at a time and noise drawn for each pair."""
+
+    net_config = DpmTseConfig
+
+    def build(self, config: DpmTseConfig, *, classes: tuple[str, ...]) -> DpmTseNet:
+        """Network with fresh weights."""
+        return DpmTseNet(config, classes=classes)
+
+    def loss(self, net: DpmTseNet, batch: TrainBatch, criterion: ExtractionLoss) -> Tensor:
+        """Losses [B], the mean over draws; `criterion`, a loss of signals, is not used."""
+        del criterion
+        c = net.config
+        pairs = class_pairs(batch, net.classes, draws=c.draws, inactive_share=c.inactive_share)
+        frames = net.frames(pairs.mixture.shape[-1])
+        counts = torch.tensor([net.frames(int(samples)) for samples in pairs.lengths], device=pairs.mixture.device)
+        mixture, data = net.scaled(pairs.mixture, frames), net.scaled(pairs.target, frames)
+        start = torch.zeros_like(data)
+        noise = QueryNoise(pairs.seeds, counts.tolist()).draw(data)
+        t = _times(pairs.seeds, least=max(c.time_least, 1.0 / c.train_steps)).to(data.device)
+        state = net.path.state(data=data, start=start, noise=noise, t=t)
+        found = net.data(state, t, mixture=mixture, classes=pairs.classes, counts=counts)
+        # The error of v is that of the data over the weight of the noise.
+        weight = expand(net.path.coefficients(t).noise, data)
+        error = ((found - data) / weight).square().mean(dim=1)
+        mask = frame_mask(counts, num_frames=frames)
+        mean = error.mean(dim=1) if mask is None else (error * mask[:, 0]).sum(dim=1) / counts
+        return mean.view(c.draws, -1).mean(dim=0)
+
+
+TASKS.register(NAME)(DpmTseTask())
+
+
+def _times(seeds: tuple[int, ...], *, least: float) -> Tensor:
+    """Times [P] of `least` to 1, spread evenly from a random one on."""
+    first = torch.rand(1, generator=torch.Generator().manual_seed(seeds[0]), dtype=torch.float64)
+    places = (first + torch.arange(len(seeds), dtype=torch.float64) / len(seeds)) % 1.0
+    return 1.0 - (1.0 - least) * places
+
+
+@register_system(NAME)
+class DpmTse:
+    """Sound extraction by class labels; the log-mel spectrum is drawn from noise, given mixture and class.
+
+    A query of several classes is answered class by class, and the magnitudes are added.
+
+    Args:
+        checkpoint: a folder, a weights file with its card next to it, or a shipped name.
+        steps: steps of DDIM, each with one evaluation of the network for each class.
+        eta: share of fresh noise of DDIM, from 0 (deterministic but for the first noise) to 1 (as in the paper).
+        waveform: "mask": the ratio of the estimated to the mixture's mel magnitudes is a mask on the mixture, whose
+            phase is kept.
+    """
+
+    def __init__(
+        self,
+        *,
+        checkpoint: str,
+        steps: Annotated[int, Field(ge=1, le=1000)] = PAPER_STEPS,
+        eta: Annotated[float, Field(ge=0, le=1)] = 1.0,
+        waveform: Waveform = "mask",
+        device: str = "cpu",
+    ) -> None:
+        opened = load_checkpoint(checkpoint, architecture=NAME)
+        _, self._net = open_net(DpmTseTask(), opened, device=device)
+        self._device = device
+        self._sampler = Ddim(steps=steps, eta=eta)
+        card = system_card(
+            opened,
+            name=NAME,
+            family="generative",
+            description="diffusion on log-mel spectra, conditioned on class labels (Hai et al., 2024)",
+            clues=frozenset({"classes"}),
+            reference=checkpoint,
+            classes=self._net.classes,
+            options={"sampler": "ddim", "steps": steps, "eta": eta, "evaluations": steps, "waveform": waveform},
+        )
+        self.card = replace(card, stochastic=True, phase="kept")
+
+    @torch.inference_mode()
+    def extract(self, batch: QueryBatch) -> Extraction:
+        """Answer a batch; queries without a known class fail alone."""
+        check_rate(batch, self.card)
+        labels, failures = read_labels(batch, self._net.classes)
+        mixture = batch.mixture[:, 0].to(self._device)
+        estimate = torch.zeros_like(mixture)
+        answerable = [row for row, each in enumerate(labels) if each]
+        with full_float32():
+            for length, rows in equal_lengths(batch, answerable):
+                signals = mixture[rows, :length]
+                log_mels = self._drawn(signals, [labels[row] for row in rows], [batch.seeds[row] for row in rows])
+                estimate[rows, :length] = masked(self._net.log_mel, mixture=signals, estimate=log_mels).float()
+        return Extraction(estimate=estimate, failures=failures)
+
+    def _drawn(self, mixture: Tensor, labels: Sequence[tuple[str, ...]], seeds: Sequence[int]) -> Tensor:
+        """Log-mel spectra [B, M, K] of mixtures [B, T] of one length, for the classes and the seed of each."""
+        net, samples = self._net, mixture.shape[-1]
+        frames = net.frames(samples, padded=True)
+        owners = [row for row, names in enumerate(labels) for _ in names]
+        classes = torch.tensor([net.classes.index(name) for names in labels for name in names], device=mixture.device)
+        noise = QueryNoise(
+            [each for seed, names in zip(seeds, labels, strict=True) for each in member_seeds(seed, len(names))],
+            [frames] * len(owners),
+        )
+        scaled = net.scaled(mixture, frames)[owners]
+        counts = torch.full((len(owners),), frames, device=mixture.device)
+        span = net.config.span
+
+        def denoiser(state: Tensor, t: Tensor) -> Tensor:
+            found = net.data(state, t, mixture=scaled, classes=classes, counts=counts)
+            return found.clamp(-span, span)
+
+        drawn = self._sampler.sample(net.path, denoiser, start=torch.zeros_like(scaled), noise=noise)
+        floor = net.config.floor
+        above = (net.unscaled(drawn[..., : net.frames(samples)]).exp() - floor).clamp_min(0.0)
+        together = above.new_zeros(len(mixture), *above.shape[1:])
+        return (together.index_add(0, torch.tensor(owners, device=above.device), above) + floor).log()
