@@ -10,12 +10,12 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from ..core.errors import CheckpointError, ConfigError
 from .checkpoints.checkpoint import load_checkpoint
 from .checkpoints.networks import open_net, system_card
 from .nets.dpm_tse import DpmTseConfig, DpmTseNet
 from .nets.generative.mel_mask import masked
 from .nets.generative.noise import QueryNoise, member_seeds
-from .nets.generative.parametrisation import from_data_and_noise
 from .nets.generative.paths import expand
 from .nets.generative.samplers.ddim import Ddim
 from .nets.tcn import frame_mask
@@ -42,9 +42,18 @@ class DpmTseTask:
         return DpmTseNet(config, classes=classes)
 
     def loss(self, net: DpmTseNet, batch: TrainBatch, criterion: ExtractionLoss) -> Tensor:
-        """Losses [B], the mean over draws; `criterion`, a loss of signals, is not used."""
+        """Losses [B], the mean over draws; `criterion`, a loss of signals, is not used.
+
+        Raises:
+            ConfigError: data of another rate than the network's, or queries of several classes.
+        """
         del criterion
         c = net.config
+        if batch.queries.sample_rate_hz != c.sample_rate_hz:
+            raise ConfigError(
+                f"net.sample_rate_hz = {c.sample_rate_hz}, but the training data is at {batch.queries.sample_rate_hz} Hz; "
+                "set both to one rate"
+            )
         pairs = class_pairs(batch, net.classes, draws=c.draws, inactive_share=c.inactive_share)
         frames = net.frames(pairs.mixture.shape[-1])
         counts = torch.tensor([net.frames(int(samples)) for samples in pairs.lengths], device=pairs.mixture.device)
@@ -96,7 +105,12 @@ class DpmTse:
         device: str = "cpu",
     ) -> None:
         opened = load_checkpoint(checkpoint, architecture=NAME)
-        _, self._net = open_net(DpmTseTask(), opened, device=device)
+        config, self._net = open_net(DpmTseTask(), opened, device=device)
+        if config.sample_rate_hz != opened.card.sample_rate_hz:
+            raise CheckpointError(
+                f"checkpoint {checkpoint!r}: its card says {opened.card.sample_rate_hz} Hz, and its network "
+                f"{config.sample_rate_hz} Hz; one of the two was changed: fetch both again"
+            )
         self._device = device
         self._sampler = Ddim(steps=steps, eta=eta)
         card = system_card(

@@ -155,13 +155,7 @@ class PaperNet(nn.Module):
         )
 
     def forward(
-        self,
-        state: Tensor,
-        t: Tensor,
-        mixture: Tensor,
-        classes: Tensor,
-        mask: Tensor | None,
-        path: VariancePreserving,
+        self, state: Tensor, t: Tensor, mixture: Tensor, classes: Tensor, mask: Tensor | None, path: VariancePreserving
     ) -> Tensor:
         """Estimates of the data [B, M, K]; frames and bands are padded to what the levels need."""
         del mask  # normalisation and attention see the padding, as in the paper
@@ -195,13 +189,7 @@ class SmallNet(nn.Module):
         )
 
     def forward(
-        self,
-        state: Tensor,
-        t: Tensor,
-        mixture: Tensor,
-        classes: Tensor,
-        mask: Tensor | None,
-        path: VariancePreserving,
+        self, state: Tensor, t: Tensor, mixture: Tensor, classes: Tensor, mask: Tensor | None, path: VariancePreserving
     ) -> Tensor:
         """Estimates of the data [B, M, K]."""
         predicted = self.net(torch.cat([state, mixture], dim=1), t, self.label(classes), mask)

@@ -154,8 +154,7 @@ class Attention(nn.Module):
         """[B, C, F, N] to [B, C, F, N]."""
         places = self.group_norm(signal).flatten(2).transpose(1, 2)
         heads = [
-            layer(places).unflatten(2, (self._heads, -1)).transpose(1, 2)
-            for layer in (self.to_q, self.to_k, self.to_v)
+            layer(places).unflatten(2, (self._heads, -1)).transpose(1, 2) for layer in (self.to_q, self.to_k, self.to_v)
         ]
         attended = F.scaled_dot_product_attention(*heads).transpose(1, 2).flatten(2)
         return signal + self.to_out[0](attended).transpose(1, 2).unflatten(2, signal.shape[2:])
