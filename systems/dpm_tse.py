@@ -13,7 +13,7 @@ from torch import Tensor
 from ..core.errors import CheckpointError, ConfigError
 from .checkpoints.checkpoint import load_checkpoint
 from .checkpoints.networks import open_net, system_card
-from .nets.dpm_tse import DpmTseConfig, DpmTseNet
+from .nets.dpm_tse import DpmTseConfig, DpmTseNet, Given
 from .nets.generative.mel_mask import masked
 from .nets.generative.noise import QueryNoise, member_seeds
 from .nets.generative.paths import expand
@@ -51,8 +51,8 @@ class DpmTseTask:
         c = net.config
         if batch.queries.sample_rate_hz != c.sample_rate_hz:
             raise ConfigError(
-                f"net.sample_rate_hz = {c.sample_rate_hz}, but the training data is at {batch.queries.sample_rate_hz} Hz; "
-                "set both to one rate"
+                f"net.sample_rate_hz = {c.sample_rate_hz}, but the training data is at "
+                f"{batch.queries.sample_rate_hz} Hz; set both to one rate"
             )
         pairs = class_pairs(batch, net.classes, draws=c.draws, inactive_share=c.inactive_share)
         frames = net.frames(pairs.mixture.shape[-1])
@@ -62,11 +62,11 @@ class DpmTseTask:
         noise = QueryNoise(pairs.seeds, counts.tolist()).draw(data)
         t = _times(pairs.seeds, least=max(c.time_least, 1.0 / c.train_steps)).to(data.device)
         state = net.path.state(data=data, start=start, noise=noise, t=t)
-        found = net.data(state, t, mixture=mixture, classes=pairs.classes, counts=counts)
+        mask = frame_mask(counts, num_frames=frames)
+        found = net(state, t, Given(mixture=mixture, classes=pairs.classes, mask=mask))
         # The error of v is that of the data over the weight of the noise.
         weight = expand(net.path.coefficients(t).noise, data)
         error = ((found - data) / weight).square().mean(dim=1)
-        mask = frame_mask(counts, num_frames=frames)
         mean = error.mean(dim=1) if mask is None else (error * mask[:, 0]).sum(dim=1) / counts
         return mean.view(c.draws, -1).mean(dim=0)
 
@@ -151,12 +151,12 @@ class DpmTse:
             [frames] * len(owners),
         )
         scaled = net.scaled(mixture, frames)[owners]
-        counts = torch.full((len(owners),), frames, device=mixture.device)
+        given = Given(mixture=scaled, classes=classes)
         span = net.config.span
 
         def denoiser(state: Tensor, t: Tensor) -> Tensor:
-            found = net.data(state, t, mixture=scaled, classes=classes, counts=counts)
-            return found.clamp(-span, span)
+            data: Tensor = net(state, t, given)
+            return data.clamp(-span, span)
 
         drawn = self._sampler.sample(net.path, denoiser, start=torch.zeros_like(scaled), noise=noise)
         floor = net.config.floor

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import torch
@@ -16,7 +17,7 @@ from .generative.log_mel import LogMel
 from .generative.parametrisation import convert, gaussian_posterior
 from .generative.unet2d import UNet2d
 from .generative.variance_preserving import VariancePreserving
-from .tcn import apply_mask, frame_mask
+from .tcn import apply_mask
 
 Positive = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, lt=1)]
@@ -85,6 +86,21 @@ class DpmTseConfig(StrictModel):
     inactive_share: Share = 0.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """Conditions of B estimates.
+
+    Attributes:
+        mixture: scaled log-mel spectra [B, M, K] of the mixtures.
+        classes: [B] numbers of the queried classes.
+        mask: [B, 1, K] with ones on true frames, or None where all are.
+    """
+
+    mixture: Tensor
+    classes: Tensor
+    mask: Tensor | None = None
+
+
 class DpmTseNet(nn.Module):
     """Estimates of scaled log-mel spectra [B, M, K] of one class for each mixture.
 
@@ -107,7 +123,8 @@ class DpmTseNet(nn.Module):
             highest=c.highest,
         )
         self.path = VariancePreserving(beta_first=c.beta_first, beta_last=c.beta_last, train_steps=c.train_steps)
-        self.net: PaperNet | SmallNet = (PaperNet if c.backbone == "unet" else SmallNet)(c, num_classes=len(classes))
+        backbone = PaperNet if c.backbone == "unet" else SmallNet
+        self.net: PaperNet | SmallNet = backbone(c, num_classes=len(classes), path=self.path)
 
     def frames(self, samples: int, *, padded: bool = False) -> int:
         """K, number of frames of a mixture of so many samples; `padded` adds those of `pad_s`."""
@@ -123,25 +140,17 @@ class DpmTseNet(nn.Module):
         """Log-mel spectra of scaled ones."""
         return self.log_mel.denormalise(values / self.config.span)
 
-    def data(self, state: Tensor, t: Tensor, *, mixture: Tensor, classes: Tensor, counts: Tensor) -> Tensor:
-        """Estimates of the data [B, M, K] at states of the path and times [B].
-
-        Args:
-            mixture: scaled log-mel spectra [B, M, K].
-            classes: number of the class of each row [B].
-            counts: true frames of each row [B].
-        """
-        mask = frame_mask(counts, num_frames=state.shape[-1])
-        estimate = self.net(state, t, mixture, classes, mask, self.path)
-        return apply_mask(estimate, mask)
+    def forward(self, state: Tensor, t: Tensor, given: Given) -> Tensor:
+        """Estimates of the data [B, M, K] at states of the path [B, M, K] and times [B]."""
+        return apply_mask(self.net(state, t, given), given.mask)
 
 
 class PaperNet(nn.Module):
-    """2-D U-Net that predicts v from state and mixture as two channels; its weights have the names of the public ones."""
+    """2-D U-Net that predicts v from state and mixture as two channels, with the names of the public weights."""
 
-    def __init__(self, config: DpmTseConfig, *, num_classes: int) -> None:
+    def __init__(self, config: DpmTseConfig, *, num_classes: int, path: VariancePreserving) -> None:
         super().__init__()
-        self._train_steps = config.train_steps
+        self._path = path
         widths = [min(config.channels * 2**level, config.channels_most) for level in range(config.levels)]
         self.unet = UNet2d(
             in_channels=2,
@@ -154,28 +163,29 @@ class PaperNet(nn.Module):
             groups=config.groups,
         )
 
-    def forward(
-        self, state: Tensor, t: Tensor, mixture: Tensor, classes: Tensor, mask: Tensor | None, path: VariancePreserving
-    ) -> Tensor:
-        """Estimates of the data [B, M, K]; frames and bands are padded to what the levels need."""
-        del mask  # normalisation and attention see the padding, as in the paper
+    def forward(self, state: Tensor, t: Tensor, given: Given) -> Tensor:
+        """Estimates of the data [B, M, K]; frames and bands are padded to what the levels need.
+
+        Normalisation and attention also see padding, as in the paper.
+        """
         bands, frames = state.shape[1:]
         rest = [-size % self.unet.factor for size in (frames, bands)]
-        signal = F.pad(torch.stack([state, mixture], dim=1), (0, rest[0], 0, rest[1]))
+        signal = F.pad(torch.stack([state, given.mixture], dim=1), (0, rest[0], 0, rest[1]))
         # Index i of the public noise levels is the time (i + 1) / T.
-        v = self.unet(signal, t * self._train_steps - 1.0, classes)[:, 0, :bands, :frames]
-        return convert(v, kind="v", to="data", path=path, state=state, start=torch.zeros_like(state), t=t)
+        v = self.unet(signal, t * self._path.train_steps - 1.0, given.classes)[:, 0, :bands, :frames]
+        return convert(v, kind="v", to="data", path=self._path, state=state, start=torch.zeros_like(state), t=t)
 
 
 class SmallNet(nn.Module):
     """1-D network that predicts a normal distribution of each value given mixture and class.
 
-    Its mean lies between silence and the mixture, with a correction. The estimate is the posterior mean given the state,
-    so that noise passes only as far as the distribution is wide.
+    Its mean lies between silence and the mixture, with a correction. The estimate is the posterior mean given the
+    state, so that noise passes only as far as the distribution is wide.
     """
 
-    def __init__(self, config: DpmTseConfig, *, num_classes: int) -> None:
+    def __init__(self, config: DpmTseConfig, *, num_classes: int, path: VariancePreserving) -> None:
         super().__init__()
+        self._path = path
         self._span = config.span
         self.label = nn.Embedding(num_classes, config.embedding)
         self.net = DilatedNet(
@@ -188,15 +198,14 @@ class SmallNet(nn.Module):
             embedding_dim=config.embedding,
         )
 
-    def forward(
-        self, state: Tensor, t: Tensor, mixture: Tensor, classes: Tensor, mask: Tensor | None, path: VariancePreserving
-    ) -> Tensor:
+    def forward(self, state: Tensor, t: Tensor, given: Given) -> Tensor:
         """Estimates of the data [B, M, K]."""
-        predicted = self.net(torch.cat([state, mixture], dim=1), t, self.label(classes), mask)
+        mixture = given.mixture
+        predicted = self.net(torch.cat([state, mixture], dim=1), t, self.label(given.classes), given.mask)
         gate, correction, log_variance = predicted.chunk(3, dim=1)
         mean = (mixture + self._span) * gate.sigmoid() - self._span + correction
         variance = (log_variance + _FIRST_LOG_VARIANCE).clamp(-12.0, 4.0).exp()
         estimate, _ = gaussian_posterior(
-            state, mean=mean, variance=variance, path=path, start=torch.zeros_like(state), t=t
+            state, mean=mean, variance=variance, path=self._path, start=torch.zeros_like(state), t=t
         )
         return estimate

@@ -37,8 +37,8 @@ def class_pairs(batch: TrainBatch, classes: Sequence[str], *, draws: int, inacti
     """`draws` pairs of each mixture; they follow from the ids of the queries and their order alone.
 
     The first draw is the mixture itself. In the others, the target of another item of the batch stands in the place of
-    its own, unless its class sounds in the rest of the mixture. In a share of the pairs the queried class is one that the
-    mixture does not contain.
+    its own, unless its class sounds in the rest of the mixture. In a share of the pairs the queried class is one that
+    the mixture does not contain.
 
     Raises:
         ConfigError: a query has no class or several.
@@ -73,8 +73,8 @@ def class_pairs(batch: TrainBatch, classes: Sequence[str], *, draws: int, inacti
 def _only(labels: tuple[str, ...]) -> str:
     if len(labels) != 1:
         raise ConfigError(
-            f"a training query names {len(labels)} classes ({', '.join(labels)[:100]}), but this system is trained with "
-            'one; set data.overrides: {conditions: ["1:0"], clues: [classes]}'
+            f"a training query names {len(labels)} classes ({', '.join(labels)[:100]}), but this system is trained "
+            'with one; set data.overrides: {conditions: ["1:0"], clues: [classes]}'
         )
     return labels[0]
 

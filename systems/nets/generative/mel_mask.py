@@ -12,16 +12,16 @@ _AT_FLOOR = 1e-3  # above the logarithm of the floor
 
 
 def masked(log_mel: LogMel, *, mixture: Tensor, estimate: Tensor) -> Tensor:
-    """Signals [B, T] with the mixture's phase, by the ratio of an estimate's mel magnitudes to those of a mixture [B, T].
+    """Signals [B, T] with the phase of a mixture [B, T], by the ratio of an estimate's mel magnitudes to the mixture's.
 
-    The ratio is at most 1, and 0 where the log-mel estimate [B, n_mels, K], K = ⌈T / hop⌉, is at the floor. Each bin takes
-    the mean of the ratios of the bands that cover it, weighted by their filters. Spectra are computed in float64, so
-    that a row of a batch has the samples of the row alone. The hop is even.
+    The ratio is at most 1, and 0 where the log-mel estimate [B, n_mels, K], K = ⌈T / hop⌉, is at the floor. Each bin
+    takes the mean of the ratios of the bands that cover it, weighted by their filters. Spectra are computed in float64,
+    so that a row of a batch has the samples of the row alone. The hop is even.
     """
     samples, count = mixture.shape[-1], estimate.shape[-1]
     half = log_mel.hop // 2
-    # With hop/2 zeros in front, frame k + 1 of a centred transform is frame k of the log-mel spectrum. Frames 0 and K + 1
-    # also overlap with the signal, and take the gains of their neighbours.
+    # With hop/2 zeros in front, frame k + 1 of a centred transform is frame k of the log-mel spectrum. Frames 0 and
+    # K + 1 also overlap with the signal, and take the gains of their neighbours.
     padded = F.pad(mixture.double(), (half, (count + 1) * log_mel.hop - half - samples))
     window = torch.hann_window(log_mel.n_fft, dtype=torch.float64, device=mixture.device)
     spectrum = torch.stft(

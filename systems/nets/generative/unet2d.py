@@ -133,9 +133,8 @@ class ResidualBlock(nn.Module):
         hidden = self.conv1(F.silu(self.norm1(signal)))
         hidden = hidden + self.time_emb_proj(F.silu(embedding))[:, :, None, None]
         hidden = self.conv2(F.silu(self.norm2(hidden)))
-        past = signal if self.conv_shortcut is None else self.conv_shortcut(signal)
-        out: Tensor = past + hidden
-        return out
+        past: Tensor = signal if self.conv_shortcut is None else self.conv_shortcut(signal)
+        return past + hidden
 
 
 class Attention(nn.Module):
@@ -157,7 +156,8 @@ class Attention(nn.Module):
             layer(places).unflatten(2, (self._heads, -1)).transpose(1, 2) for layer in (self.to_q, self.to_k, self.to_v)
         ]
         attended = F.scaled_dot_product_attention(*heads).transpose(1, 2).flatten(2)
-        return signal + self.to_out[0](attended).transpose(1, 2).unflatten(2, signal.shape[2:])
+        change: Tensor = self.to_out[0](attended).transpose(1, 2).unflatten(2, signal.shape[2:])
+        return signal + change
 
 
 class DownBlock(nn.Module):

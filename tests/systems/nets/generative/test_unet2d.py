@@ -69,9 +69,8 @@ def test_published_sizes_and_names() -> None:
 def test_time_and_class_matter() -> None:
     net, signal = small(), torch.ones(1, 2, 8, 8)
     with torch.no_grad():
-        outs = [
-            net(signal, torch.tensor([step]), torch.tensor([label])) for step, label in ((10, 1), (500, 1), (10, 2))
-        ]
+        pairs = ((10, 1), (500, 1), (10, 2))
+        outs = [net(signal, torch.tensor([step]), torch.tensor([label])) for step, label in pairs]
     assert all(float((out - outs[0]).abs().max()) > 1e-3 for out in outs[1:])
 
 
