@@ -24,7 +24,7 @@ from .registry import register_system
 from .shared.batches import check_rate, equal_lengths, full_float32
 from .shared.class_pairs import class_pairs
 from .shared.class_queries import read_labels
-from .trainable import TASKS, ExtractionLoss, TrainBatch
+from .trainable import TASKS, ExtractionLoss, LossFacts, TrainBatch
 
 NAME = "dpm_tse"
 PAPER_STEPS = 50
@@ -36,6 +36,7 @@ class DpmTseTask:
     """Mean squared error of v (Salimans and Ho, 2022) at a time and noise drawn for each pair."""
 
     net_config = DpmTseConfig
+    own_loss = LossFacts(name="v_squared_error")
 
     def build(self, config: DpmTseConfig, *, classes: tuple[str, ...]) -> DpmTseNet:
         """Network with fresh weights."""
@@ -59,9 +60,8 @@ class DpmTseTask:
         counts = torch.tensor([net.frames(int(samples)) for samples in pairs.lengths], device=pairs.mixture.device)
         mixture, data = net.scaled(pairs.mixture, frames), net.scaled(pairs.target, frames)
         start = torch.zeros_like(data)
-        noise = QueryNoise(pairs.seeds, counts.tolist()).draw(data)
-        t = _times(pairs.seeds, least=max(c.time_least, 1.0 / c.train_steps)).to(data.device)
-        state = net.path.state(data=data, start=start, noise=noise, t=t)
+        t = _times(len(data), least=max(c.time_least, 1.0 / c.train_steps)).to(data.device)
+        state = net.path.state(data=data, start=start, noise=torch.randn_like(data), t=t)
         mask = frame_mask(counts, num_frames=frames)
         found = net(state, t, Given(mixture=mixture, classes=pairs.classes, mask=mask))
         # The error of v is that of the data over the weight of the noise.
@@ -74,10 +74,9 @@ class DpmTseTask:
 TASKS.register(NAME)(DpmTseTask())
 
 
-def _times(seeds: tuple[int, ...], *, least: float) -> Tensor:
+def _times(count: int, *, least: float) -> Tensor:
     """Times [P] of `least` to 1, spread evenly from a random one on."""
-    first = torch.rand(1, generator=torch.Generator().manual_seed(seeds[0]), dtype=torch.float64)
-    places = (first + torch.arange(len(seeds), dtype=torch.float64) / len(seeds)) % 1.0
+    places = (torch.rand(1) + torch.arange(count, dtype=torch.float64) / count) % 1.0
     return 1.0 - (1.0 - least) * places
 
 

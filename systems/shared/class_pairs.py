@@ -23,14 +23,12 @@ class ClassPairs:
         target: [P, T], zeros where the mixture does not contain the class.
         classes: [P] number of the class.
         lengths: [P] samples.
-        seeds: one for each pair.
     """
 
     mixture: Tensor
     target: Tensor
     classes: Tensor
     lengths: Tensor
-    seeds: tuple[int, ...]
 
 
 def class_pairs(batch: TrainBatch, classes: Sequence[str], *, draws: int, inactive_share: float) -> ClassPairs:
@@ -47,7 +45,7 @@ def class_pairs(batch: TrainBatch, classes: Sequence[str], *, draws: int, inacti
     rest = batch.mixture - batch.target
     count, lengths = len(labels), batch.queries.lengths
     inside = torch.arange(rest.shape[-1], device=rest.device) < lengths[:, None]
-    mixtures, targets, numbers, seeds = [], [], [], []
+    mixtures, targets, numbers = [], [], []
     for draw in range(draws):
         for row, (query_id, label) in enumerate(zip(batch.queries.ids, labels, strict=True)):
             rng = generator("class pair", query_id, draw)
@@ -60,13 +58,11 @@ def class_pairs(batch: TrainBatch, classes: Sequence[str], *, draws: int, inacti
             absent = _absent(rng, others | {labels[source]}, classes, inactive_share)
             targets.append(target if absent is None else torch.zeros_like(target))
             numbers.append(classes.index(labels[source] if absent is None else absent))
-            seeds.append(int(rng.integers(2**63)))
     return ClassPairs(
         mixture=torch.stack(mixtures),
         target=torch.stack(targets),
         classes=torch.tensor(numbers, device=rest.device),
         lengths=lengths.repeat(draws),
-        seeds=tuple(seeds),
     )
 
 

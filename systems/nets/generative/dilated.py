@@ -23,13 +23,14 @@ class TimeEmbedding(nn.Module):
 
     def __init__(self, size: int) -> None:
         super().__init__()
-        rates = torch.exp(torch.linspace(0.0, math.log(_FASTEST), size // 2))
-        self.register_buffer("rates", rates, persistent=False)
-        self.layers = nn.Sequential(nn.Linear(2 * len(rates), size), nn.SiLU(), nn.Linear(size, size))
+        self._rates = size // 2
+        self.layers = nn.Sequential(nn.Linear(2 * self._rates, size), nn.SiLU(), nn.Linear(size, size))
 
     def forward(self, t: Tensor) -> Tensor:
         """Times [B] of 0..1 to embeddings [B, size]."""
-        angles = t.to(self.rates)[:, None] * self.rates  # type: ignore[operator, arg-type]
+        # Not a buffer, which a network that is built on the device "meta" would lack.
+        rates = torch.exp(torch.linspace(0.0, math.log(_FASTEST), self._rates, device=t.device))
+        angles = t.to(rates)[:, None] * rates
         embedded: Tensor = self.layers(torch.cat([angles.sin(), angles.cos()], dim=1))
         return embedded
 

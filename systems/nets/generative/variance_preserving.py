@@ -40,13 +40,16 @@ class VariancePreserving(Path):
                 f"beta_first {beta_first:g}, beta_last {beta_last:g}, train_steps {train_steps}"
             )
         power = 2.0 if schedule == "scaled_linear" else 1.0
-        betas = torch.linspace(beta_first ** (1 / power), beta_last ** (1 / power), train_steps, dtype=torch.float64)
-        signal = (1.0 - betas**power).cumprod(0).sqrt()
-        if zero_terminal_snr:
-            signal = without_terminal_signal(signal)
         self.train_steps = train_steps
-        self._signal = torch.cat([torch.ones(1, dtype=torch.float64), signal])
-        self._slope = _slopes(self._signal)
+        # Also where a network that has a path is built on the device "meta".
+        with torch.device("cpu"):
+            ends = beta_first ** (1 / power), beta_last ** (1 / power)
+            betas = torch.linspace(*ends, train_steps, dtype=torch.float64)
+            signal = (1.0 - betas**power).cumprod(0).sqrt()
+            if zero_terminal_snr:
+                signal = without_terminal_signal(signal)
+            self._signal = torch.cat([torch.ones(1, dtype=torch.float64), signal])
+            self._slope = _slopes(self._signal)
 
     def coefficients(self, t: Tensor) -> Coefficients:
         """a(t) of the table, s = √(1 − a²), s' = −a a'/s."""
