@@ -13,7 +13,7 @@ from torch import Tensor
 from ..core.errors import CheckpointError, ConfigError
 from .checkpoints.checkpoint import load_checkpoint
 from .checkpoints.networks import open_net, system_card
-from .nets.dpm_tse import DpmTseConfig, DpmTseNet, Given
+from .nets.dpm_tse import DpmTseConfig, DpmTseNet, QueriedMixture
 from .nets.generative.mel_mask import masked
 from .nets.generative.noise import QueryNoise, member_seeds
 from .nets.generative.paths import expand
@@ -63,7 +63,7 @@ class DpmTseTask:
         t = _times(len(data), least=max(c.time_least, 1.0 / c.train_steps)).to(data.device)
         state = net.path.state(data=data, start=start, noise=torch.randn_like(data), t=t)
         mask = frame_mask(counts, num_frames=frames)
-        found = net(state, t, Given(mixture=mixture, classes=pairs.classes, mask=mask))
+        found = net(state, t, QueriedMixture(mixture=mixture, classes=pairs.classes, mask=mask))
         # The error of v is that of the data over the weight of the noise.
         weight = expand(net.path.coefficients(t).noise, data)
         error = ((found - data) / weight).square().mean(dim=1)
@@ -150,7 +150,7 @@ class DpmTse:
             [frames] * len(owners),
         )
         scaled = net.scaled(mixture, frames)[owners]
-        given = Given(mixture=scaled, classes=classes)
+        given = QueriedMixture(mixture=scaled, classes=classes)
         span = net.config.span
 
         def denoiser(state: Tensor, t: Tensor) -> Tensor:

@@ -87,7 +87,7 @@ class DpmTseConfig(StrictModel):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Given:
+class QueriedMixture:
     """Conditions of B estimates.
 
     Attributes:
@@ -140,7 +140,7 @@ class DpmTseNet(nn.Module):
         """Log-mel spectra of scaled ones."""
         return self.log_mel.denormalise(values / self.config.span)
 
-    def forward(self, state: Tensor, t: Tensor, given: Given) -> Tensor:
+    def forward(self, state: Tensor, t: Tensor, given: QueriedMixture) -> Tensor:
         """Estimates of the data [B, M, K] at states of the path [B, M, K] and times [B]."""
         return apply_mask(self.net(state, t, given), given.mask)
 
@@ -163,7 +163,7 @@ class PaperNet(nn.Module):
             groups=config.groups,
         )
 
-    def forward(self, state: Tensor, t: Tensor, given: Given) -> Tensor:
+    def forward(self, state: Tensor, t: Tensor, given: QueriedMixture) -> Tensor:
         """Estimates of the data [B, M, K]; frames and bands are padded to what the levels need.
 
         Normalisation and attention also see padding, as in the paper.
@@ -198,7 +198,7 @@ class SmallNet(nn.Module):
             embedding_dim=config.embedding,
         )
 
-    def forward(self, state: Tensor, t: Tensor, given: Given) -> Tensor:
+    def forward(self, state: Tensor, t: Tensor, given: QueriedMixture) -> Tensor:
         """Estimates of the data [B, M, K]."""
         mixture = given.mixture
         predicted = self.net(torch.cat([state, mixture], dim=1), t, self.label(given.classes), given.mask)

@@ -13,7 +13,7 @@ from tsebench.core.validation import parse
 from tsebench.datasets.types import Clues
 from tsebench.systems.checkpoints.checkpoint import CheckpointCard, save_checkpoint
 from tsebench.systems.dpm_tse import DpmTse, DpmTseTask
-from tsebench.systems.nets.dpm_tse import DpmTseConfig, DpmTseNet, Given
+from tsebench.systems.nets.dpm_tse import DpmTseConfig, DpmTseNet, QueriedMixture
 from tsebench.systems.nets.generative.noise import QueryNoise
 from tsebench.systems.nets.generative.parametrisation import convert, from_data_and_noise
 from tsebench.systems.nets.generative.samplers.ddim import Ddim
@@ -139,7 +139,7 @@ def test_loss_is_the_error_of_v(config: DpmTseConfig) -> None:
     noise = torch.randn_like(data)
     zero = torch.zeros_like(data)
     state = net.path.state(data=data, start=zero, noise=noise, t=t)
-    found = net(state, t, Given(mixture=mixture, classes=pairs.classes))
+    found = net(state, t, QueriedMixture(mixture=mixture, classes=pairs.classes))
     v = convert(found, kind="data", to="v", path=net.path, state=state, start=zero, t=t)
     wanted = from_data_and_noise(data, noise, "v", path=net.path, start=zero, t=t)
     torch.testing.assert_close(losses, (v - wanted).square().mean(dim=(1, 2)), rtol=2e-3, atol=1e-4)
@@ -150,7 +150,7 @@ def test_the_unet_predicts_v_at_the_public_time_index() -> None:
     net = network(UNET)
     state, mixture = torch.randn(2, 1, 16, 24).unbind()
     t, classes = torch.tensor([0.3], dtype=torch.float64), torch.tensor([1])
-    found = net(state, t, Given(mixture=mixture, classes=classes))
+    found = net(state, t, QueriedMixture(mixture=mixture, classes=classes))
     v = net.net.unet(torch.stack([state, mixture], dim=1), torch.tensor([299.0]), classes)[:, 0]
     at = net.path.coefficients(t)
     torch.testing.assert_close(found, (at.data * state - at.noise * v).float(), rtol=1e-4, atol=1e-5)
@@ -163,8 +163,8 @@ def test_padding_of_a_training_batch_does_not_matter() -> None:
     mask = torch.ones(2, 1, 20)
     mask[1, :, 12:] = 0.0
     t, classes = torch.tensor([0.3, 0.6], dtype=torch.float64), torch.tensor([1, 2])
-    both = net(state * mask, t, Given(mixture=mixture * mask, classes=classes, mask=mask))
-    alone = net(state[1:, :, :12], t[1:], Given(mixture=mixture[1:, :, :12], classes=classes[1:]))
+    both = net(state * mask, t, QueriedMixture(mixture=mixture * mask, classes=classes, mask=mask))
+    alone = net(state[1:, :, :12], t[1:], QueriedMixture(mixture=mixture[1:, :, :12], classes=classes[1:]))
     torch.testing.assert_close(both[1:, :, :12], alone, rtol=1e-4, atol=1e-5)
     assert float(both[1, :, 12:].abs().max()) == 0.0
 
@@ -173,7 +173,7 @@ def test_padding_of_a_training_batch_does_not_matter() -> None:
 def test_a_certain_network_ignores_the_noise_and_an_uncertain_one_follows_it() -> None:
     net = network()
     state, mixture = torch.randn(2, 1, 16, 9).unbind()
-    t, given = torch.tensor([0.05], dtype=torch.float64), Given(mixture=mixture, classes=torch.tensor([0]))
+    t, given = torch.tensor([0.05], dtype=torch.float64), QueriedMixture(mixture=mixture, classes=torch.tensor([0]))
     at = net.path.coefficients(t)
     for log_variance, expected in ((-50.0, torch.full_like(state, -2.0)), (50.0, (state / at.data).float())):
         for weight in net.net.net.output.parameters():

@@ -54,7 +54,7 @@ class UNet2d(nn.Module):
         block = _BlockSizes(embedding=embedding, groups=groups, head_dim=head_dim)
         self.factor = 2 ** (len(widths) - 1)
         self.conv_in = nn.Conv2d(in_channels, widths[0], 3, padding=1)
-        self.time_embedding = TimeEmbedding(widths[0], embedding)
+        self.time_embedding = StepEmbedding(widths[0], embedding)
         self.class_embedding = nn.Embedding(num_classes, embedding)
         self.down_blocks = nn.ModuleList()
         channels, skips = widths[0], [widths[0]]
@@ -96,7 +96,7 @@ class _BlockSizes:
         self.head_dim = head_dim
 
 
-class TimeEmbedding(nn.Module):
+class StepEmbedding(nn.Module):
     """Cosines and sines of a time step, then two linear layers."""
 
     def __init__(self, waves: int, dim: int) -> None:
@@ -116,7 +116,7 @@ class TimeEmbedding(nn.Module):
         return embedding
 
 
-class ResidualBlock(nn.Module):
+class ConditionedBlock(nn.Module):
     """Two convolutions with group normalisation; the embedding is added between them."""
 
     def __init__(self, block: _BlockSizes, channels_in: int, channels: int) -> None:
@@ -168,7 +168,7 @@ class DownBlock(nn.Module):
     ) -> None:
         super().__init__()
         inputs = [channels_in] + [channels] * (layers - 1)
-        self.resnets = nn.ModuleList(ResidualBlock(block, each, channels) for each in inputs)
+        self.resnets = nn.ModuleList(ConditionedBlock(block, each, channels) for each in inputs)
         self.attentions = nn.ModuleList(Attention(block, channels) for _ in inputs) if attend else None
         self.downsamplers = nn.ModuleList([Downsampler(channels)]) if down else None
 
@@ -190,7 +190,7 @@ class MidBlock(nn.Module):
 
     def __init__(self, block: _BlockSizes, channels: int) -> None:
         super().__init__()
-        self.resnets = nn.ModuleList(ResidualBlock(block, channels, channels) for _ in range(2))
+        self.resnets = nn.ModuleList(ConditionedBlock(block, channels, channels) for _ in range(2))
         self.attentions = nn.ModuleList([Attention(block, channels)])
 
     def forward(self, signal: Tensor, embedding: Tensor) -> Tensor:
@@ -209,7 +209,7 @@ class UpBlock(nn.Module):
         super().__init__()
         inputs = [channels_in] + [channels] * (len(skips) - 1)
         pairs = zip(inputs, skips, strict=True)
-        self.resnets = nn.ModuleList(ResidualBlock(block, each + skip, channels) for each, skip in pairs)
+        self.resnets = nn.ModuleList(ConditionedBlock(block, each + skip, channels) for each, skip in pairs)
         self.attentions = nn.ModuleList(Attention(block, channels) for _ in inputs) if attend else None
         self.upsamplers = nn.ModuleList([Upsampler(channels)]) if up else None
 
