@@ -63,10 +63,10 @@ class DpmTseTask:
         t = _times(len(data), least=max(c.time_least, 1.0 / c.train_steps)).to(data.device)
         state = net.path.state(data=data, start=start, noise=torch.randn_like(data), t=t)
         mask = frame_mask(counts, num_frames=frames)
-        found = net(state, t, QueriedMixture(mixture=mixture, classes=pairs.classes, mask=mask))
+        found: Tensor = net(state, t, QueriedMixture(mixture=mixture, classes=pairs.classes, mask=mask))
         # The error of v is that of the data over the weight of the noise.
         weight = expand(net.path.coefficients(t).noise, data)
-        error = ((found - data) / weight).square().mean(dim=1)
+        error: Tensor = ((found - data) / weight).square().mean(dim=1)
         mean = error.mean(dim=1) if mask is None else (error * mask[:, 0]).sum(dim=1) / counts
         return mean.view(c.draws, -1).mean(dim=0)
 

@@ -130,7 +130,7 @@ class ConditionedBlock(nn.Module):
 
     def forward(self, signal: Tensor, embedding: Tensor) -> Tensor:
         """[B, C, F, N] and [B, D] to [B, C', F, N]."""
-        hidden = self.conv1(F.silu(self.norm1(signal)))
+        hidden: Tensor = self.conv1(F.silu(self.norm1(signal)))
         hidden = hidden + self.time_emb_proj(F.silu(embedding))[:, :, None, None]
         hidden = self.conv2(F.silu(self.norm2(hidden)))
         past: Tensor = signal if self.conv_shortcut is None else self.conv_shortcut(signal)
