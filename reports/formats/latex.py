@@ -8,6 +8,7 @@ from ...core.files import make_folder, write_atomic
 from ..leaderboard.board import Leaderboard
 from ..tables.board_tables import print_costs, print_table
 from ..tables.latex_floats import to_latex
+from ..tables.steps import step_tables
 from .registry import REPORTS
 
 _PER_PAGE = 6  # tables on one page; TeX can only hold so many back
@@ -36,7 +37,7 @@ def write_latex(board: Leaderboard, out: Path, *, intervals: bool = True) -> lis
     tables = [print_table(board, table, intervals=intervals) for table in board.tables]
     costs = print_costs(board)
     paths = []
-    for table in [*tables, *([costs] if costs else [])]:
+    for table in [*tables, *step_tables(board).values(), *([costs] if costs else [])]:
         paths.append(folder / f"table_{table.name}.tex")
         write_atomic(paths[-1], to_latex(table))
     inputs = [f"\\input{{{path.name}}}" for path in paths]

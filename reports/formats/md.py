@@ -11,7 +11,8 @@ from ..leaderboard.board import Entry, Leaderboard, Table
 from ..leaderboard.doubts import doubt
 from ..tables.cost_lines import EXPLANATION, HEADINGS, cost_lines
 from ..tables.escapes import markdown, markdown_code
-from ..tables.markdown_table import markdown_lines
+from ..tables.markdown_table import markdown_lines, to_markdown
+from ..tables.steps import step_tables
 from .registry import REPORTS
 
 
@@ -29,6 +30,7 @@ def board_markdown(board: Leaderboard) -> str:
     blocks += [f"- {markdown(remark)}" for remark in (*board.remarks, *wording.expected(board))]
     for table in board.tables:
         blocks += [f"## {markdown(wording.title(table))}", *_table(table)]
+    blocks += [to_markdown(printed).strip() for printed in step_tables(board).values()]
     costs = [[*line.cells, "; ".join(line.notes)] for line in cost_lines(board)]
     blocks += ["## Cost", _plain_table([*HEADINGS, "remarks"], costs), EXPLANATION] if costs else []
     blocks += ["## Contaminated, failed, missing, undefined and flagged trials", _issues(board)]

@@ -19,6 +19,7 @@ from ...core.text import shown, visible
 from ..leaderboard import wording as text
 from ..leaderboard.doubts import doubt
 from .charts.axes import frequency_ticks, time_ticks
+from .charts.conditions import legend
 from .glossary import condition
 
 _TEMPLATES = Path(__file__).with_name("templates")
@@ -107,6 +108,6 @@ def _environment() -> Environment:
     # The filter `tojson` escapes <, > and &, so that no text can end the script tag.
     environment.policies["json.dumps_function"] = _json
     environment.globals.update(text=text, doubt=doubt, plain=plain, system_page=system_page, trial_page=trial_page)
-    environment.globals.update(time_ticks=time_ticks, frequency_ticks=frequency_ticks)
+    environment.globals.update(time_ticks=time_ticks, frequency_ticks=frequency_ticks, legend=legend)
     environment.filters.update(breakable=breakable, condition=condition)
     return environment

@@ -12,10 +12,12 @@ from ...core.text import error_text
 from ..leaderboard.board import Column, Entry, Leaderboard, Table
 from ..leaderboard.wording import alarmed
 from ..tables.cost_lines import EXPLANATION, HEADINGS, cost_lines
+from ..tables.steps import step_tables
 from ..trial_audio import RunAudio, open_audio
 from .charts.axes import bars
-from .charts.conditions import MOST, legend, panels
+from .charts.conditions import MOST, panels
 from .charts.pareto import charts
+from .charts.steps import step_panels
 from .choose_trials import TrialOrder, choose
 from .glossary import kinds_of, metric_hints
 from .pages import render_page, system_page, trial_page, write_page
@@ -105,8 +107,9 @@ def _index(board: Leaderboard, slices: Sliced, pages: Sequence[TrialPage]) -> st
         kinds_of=kinds_of,
         bars=bars,
         charts=charts,
-        legend=legend,
         panels=panels,
+        step_panels=step_panels,
+        step_tables=step_tables(board),
         slices=slices,
         most_bars=_MOST_BARS,
         most_lines=MOST,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ....bench.statistics.aggregate import Aggregate
 from ...leaderboard.board import Leaderboard, Table
-from ...leaderboard.wording import number
+from ...leaderboard.wording import interval, number
 from .axes import axis, ticks
 
 # The drawing area of a panel, in SVG units.
@@ -20,23 +20,29 @@ _COLOURS = 8  # --c0 to --c7 in report.css
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dot:
-    """A mean and its interval, in SVG units."""
+    """A mean and its interval, in SVG units, and both in words."""
 
     x: float
     y: float
     low: float
     high: float
-    cell: Aggregate
+    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One system through the strata of a panel; `colour` counts systems from 0."""
+    """One system through the strata of a panel.
+
+    Attributes:
+        colour: counts systems from 0.
+        level: the same everywhere: a line without marks.
+    """
 
     system: str
     colour: int
     privileged: bool
     dots: tuple[Dot, ...]
+    level: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,15 +123,21 @@ def _line(
     inside: Callable[[Aggregate], bool],
 ) -> Line:
     found = [(x, table, entry) for x, table in places if (entry := table.entry(system))]
-    dots = tuple(_dot(x, cell, y) for x, table, entry in found if (cell := table.primary_cell(entry)) and inside(cell))
+    dots = tuple(
+        dot_of(x, cell, y, f"{system}, {table.condition}", table.columns[table.primary or 0].facts.unit)
+        for x, table, entry in found
+        if (cell := table.primary_cell(entry)) and inside(cell)
+    )
     oracle = any(entry.facts.privileged for _, _, entry in found)
     return Line(system=system, colour=colour % _COLOURS, privileged=oracle, dots=dots)
 
 
-def _dot(x: float, cell: Aggregate, y: Callable[[float], float]) -> Dot:
+def dot_of(x: float, cell: Aggregate, y: Callable[[float], float], name: str, unit: str) -> Dot:
+    """A mean with its interval at `x`; `y` places a value."""
     ends = (cell.mean if math.isnan(end) else end for end in (cell.ci_low, cell.ci_high))
     low, high = (y(end) for end in ends)
-    return Dot(x=x, y=y(cell.mean), low=low, high=high, cell=cell)
+    text = f"{name}: {number(cell.mean, unit)} {unit} {interval(cell.ci_low, cell.ci_high, unit)}"
+    return Dot(x=x, y=y(cell.mean), low=low, high=high, text=" ".join(text.split()))
 
 
 def _off_scale(tables: Sequence[Table], unit: str, inside: Callable[[Aggregate], bool]) -> tuple[str, ...]:
