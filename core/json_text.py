@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 from pydantic_core import from_json
@@ -12,8 +13,11 @@ MAX_BYTES = 2**26
 _MAX_BITS = 64
 
 
-def parse_json(content: bytes | str) -> object:
+def parse_json(content: bytes | str, *, finite: bool = False) -> object:
     """The value of a JSON text in UTF-8, at most 200 deep and with integers of 64 bits.
+
+    Args:
+        finite: refuse NaN, Infinity and numbers beyond a double, such as 1e999, none of which is JSON.
 
     Raises:
         ValueError: it is not JSON, or beyond these bounds; the message is one short line.
@@ -28,6 +32,8 @@ def parse_json(content: bytes | str) -> object:
             waiting.extend(each)
         elif isinstance(each, int) and each.bit_length() > _MAX_BITS:
             raise ValueError(f"a number has more than {_MAX_BITS} bits")
+        elif finite and isinstance(each, float) and not math.isfinite(each):
+            raise ValueError("a number is not finite")
     return value
 
 

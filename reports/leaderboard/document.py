@@ -31,7 +31,7 @@ def from_json(text: str | bytes, *, where: str) -> Leaderboard:
         ConfigError: the text does not follow the schema, or is of another version.
     """
     try:
-        data = parse_json(text)
+        data = parse_json(text, finite=True)
     except ValueError as error:
         raise ConfigError(f"{where} is not JSON: {error}; write it again with --format json") from None
     version = data.get("schema_version") if isinstance(data, dict) else None

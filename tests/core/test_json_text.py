@@ -25,6 +25,14 @@ def test_values() -> None:
     assert parse_json(b'\xef\xbb\xbf{"a": [1, 2.5, null, "\\u00e9"]}') == {"a": [1, 2.5, None, "é"]}
 
 
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-1e999"])
+def test_what_is_not_finite_can_be_refused(number: str) -> None:
+    text = '{"a": [{"b": ' + number + "}]}"
+    parse_json(text)  # JAMS files of other programs have NaN
+    with pytest.raises(ValueError, match="not finite"):
+        parse_json(text, finite=True)
+
+
 def test_only_regular_files_are_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(OSError, match="not a regular file"):

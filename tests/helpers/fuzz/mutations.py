@@ -108,7 +108,7 @@ def changed_value(value: Any, rng: Random) -> Any:
 def _edit(value: Any, rng: Random) -> Any:
     spots = list(_spots(value))
     if not spots:
-        return rng.choice(NASTY)
+        return copy.deepcopy(rng.choice(NASTY))
     holder, key = rng.choice(spots)
     kind = rng.randrange(8)
     if kind == 0:
@@ -123,7 +123,7 @@ def _edit(value: Any, rng: Random) -> Any:
             deep = rng.choice(([deep], {"a": deep})) if rng.random() < 0.5 else [deep]
         holder[key] = deep
     else:
-        holder[key] = rng.choice(NASTY)
+        holder[key] = copy.deepcopy(rng.choice(NASTY))
     return value
 
 

@@ -198,6 +198,7 @@ def test_what_is_written_follows_the_schema(board: Leaderboard) -> None:
         ("[]", "schema_version None, and this release reads '2.2'"),
         ('{"schema_version": "9.0"}', "schema_version '9.0', and this release reads '2.2'"),
         ('{"schema_version": "2.2"}', "is missing"),
+        ('{"schema_version": "2.2", "systems": {"a": {"options": {"b": 1e999}}}}', "a number is not finite"),
         ('{"schema_version": "2.2", "tablse": []}', "unknown key 'tablse'; did you mean 'tables'"),
     ],
 )
