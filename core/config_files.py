@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from .errors import ConfigError, shortened, suggest
+from .file_kinds import stand_in
 from .files import read_limited
 from .yaml_text import MAX_BYTES, parse_yaml
 
@@ -24,6 +25,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise ConfigError(
             f"cannot read config {str(path)!r}: it is not UTF-8 ({error.reason}); save it as such"
         ) from None
+    if (other := stand_in(text)) is not None:
+        raise ConfigError(f"config {str(path)!r} is {other}")
     try:
         data = parse_yaml(text)
     except ConfigError as error:

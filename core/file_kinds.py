@@ -5,12 +5,14 @@ from __future__ import annotations
 import codecs
 import json
 import re
+from pathlib import Path
 
 HEAD = 4096
 """Number of first bytes that `file_kind` needs."""
 
 _LFS = "a Git-LFS pointer (`git lfs pull`, where it came from, fetches the file itself)"
 _ANNEX = "a git-annex pointer (`git annex get`, where it came from, fetches the file itself)"
+_ZEROS = "a file of zero bytes, as a download that broke off leaves it"
 _STARTS = (
     (b"version https://git-lfs.github.com/", _LFS),
     (b"/annex/objects/", _ANNEX),
@@ -49,9 +51,25 @@ def file_kind(head: bytes) -> str | None:
     if not head:
         return "an empty file"
     if not head.strip(b"\0"):
-        return "a file of zero bytes, as a download that broke off leaves it"
+        return _ZEROS
     by_start = next((kind for start, kind in _STARTS if head.startswith(start)), None)
     return by_start or _binary_kind(head) or _text_kind(head)
+
+
+def stand_in(head: bytes | str) -> str | None:
+    """Kind of a file that lies where another was to be: a pointer of Git LFS or git-annex, a web page, zero bytes."""
+    start = head[:HEAD].encode(errors="surrogateescape") if isinstance(head, str) else head[:HEAD]
+    kind = file_kind(start) if start else None
+    return kind if kind and kind.startswith((_LFS, _ANNEX, "a web page", _ZEROS)) else None
+
+
+def stand_in_at(path: Path) -> str | None:
+    """`stand_in` of a file; None also if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return stand_in(file.read(HEAD))
+    except (OSError, ValueError):
+        return None
 
 
 def _binary_kind(head: bytes) -> str | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic_core import from_json
 
+from .file_kinds import stand_in
 from .files import read_limited
 
 MAX_BYTES = 2**26
@@ -22,6 +23,8 @@ def parse_json(content: bytes | str, *, finite: bool = False) -> object:
     Raises:
         ValueError: it is not JSON, or beyond these bounds; the message is one short line.
     """
+    if (other := stand_in(content)) is not None:
+        raise ValueError(f"it is {other}")
     value = from_json(content.removeprefix(b"\xef\xbb\xbf") if isinstance(content, bytes) else content)
     waiting: list[object] = [value]
     while waiting:

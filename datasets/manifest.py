@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from ..core.errors import DatasetError, OutputError
+from ..core.file_kinds import stand_in
 from ..core.files import make_folder, write_atomic
 from ..core.validation import first_problem
 from .config import CorpusConfig, DatasetConfig
@@ -209,9 +210,12 @@ def _read_lines(adapter: TypeAdapter[T], path: Path) -> list[T]:
 
 def _content(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        content = path.read_bytes()
     except OSError as error:
         raise DatasetError(f"cannot read {str(path)!r}: {error.strerror}; correct its permissions") from None
+    if (other := stand_in(content)) is not None:
+        raise DatasetError(f"dataset file {str(path)!r} is {other}; build the dataset again")
+    return content
 
 
 def _read_one(adapter: TypeAdapter[T], content: bytes, where: str) -> T:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ...core.allocator import room_for
 from ...core.errors import AudioError, OutputError
+from ...core.file_kinds import stand_in_at
 from ...core.files import draft_of
 from .audio_kinds import UNREAD_SUFFIXES, how_to_read, why_missing
 
@@ -283,6 +284,8 @@ def _unreadable(path: Path, error: Exception) -> AudioError:
     kind = path.suffix.lower()
     if kind in UNREAD_SUFFIXES:
         return AudioError(f"cannot decode audio file {str(path)!r}: not read: {kind}; {how_to_read(kind)}")
+    if (other := stand_in_at(path)) is not None:
+        return AudioError(f"cannot decode audio file {str(path)!r}: it is {other}; replace it")
     return AudioError(f"cannot decode audio file {str(path)!r}: {_reason(error)}; replace it")
 
 

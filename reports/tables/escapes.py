@@ -45,7 +45,7 @@ _LATIN_END = "\u0180"
 _MARKDOWN_MARKS = re.compile(r"[\\|_*`\[\]~$]|:(?=//)|(?<=www)\.|@", re.IGNORECASE)
 _MARKDOWN_BLOCK = re.compile(r"^(\d{0,9})([-+=#.)])(?=[-+=#\s]|$)")
 _FORMULA = re.compile(r"'*[=+\-@\t\n\r＝＋－＠]")
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_NUMBER = re.compile(r"-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _NO_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 

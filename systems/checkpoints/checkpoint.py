@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError, field_validator
 from torch import Tensor, nn
 
 from ...core.errors import CheckpointError, ConfigError, suggest
+from ...core.file_kinds import stand_in_at
 from ...core.files import make_folder, write_atomic
 from ...core.validation import StrictModel, explain, parse
 from ...datasets.contents import Contents
@@ -102,6 +103,8 @@ def load_checkpoint(checkpoint: str | Path, *, architecture: str) -> Checkpoint:
         )
     weights = read_weights(path)
     loaded = load_archive(weights, where=where, wanted=wanted)
+    if isinstance(loaded, Mapping) and not all(isinstance(value, Tensor) for value in loaded.values()):
+        where = f"{where}, {describe(outline_of(weights, where=where, wanted=wanted).root)}"
     state = weights_of(loaded, where=where, wanted=wanted)
     if hashlib.sha256(weights).hexdigest() != card.sha256:
         raise CheckpointError(
@@ -226,4 +229,5 @@ def _read_card(path: Path) -> CheckpointCard:
     except RecursionError:
         raise CheckpointError(f"{str(path)!r} is nested too deeply; it is no {CARD} of tsebench") from None
     except ValueError as error:
-        raise CheckpointError(f"{str(path)!r} is not JSON: {str(error)[:200]}") from None
+        reason = f"it is {other}" if (other := stand_in_at(path)) else str(error)[:200]
+        raise CheckpointError(f"{str(path)!r} is not JSON: {reason}") from None

@@ -21,6 +21,8 @@ _ORIGINS: tuple[tuple[set[str], str], ...] = (
     ({"model", "optimizer"}, "a training checkpoint"),
 )
 DATA_PARALLEL = "module."
+COMPILED = "_orig_mod."
+"""Starts of all names in the weights of a model in torch's DataParallel, and of one that torch.compile made."""
 
 
 def describe(root: object) -> str:
@@ -67,8 +69,9 @@ def _table(table: Mapping[Any, object]) -> str:
 
 def _other_table(table: Mapping[Any, object]) -> str:
     if all(is_tensor(value) for value in table.values()):
-        if all(isinstance(key, str) and key.startswith(DATA_PARALLEL) for key in table):
-            return f"the weights of a DataParallel model alone (names begin with {DATA_PARALLEL!r})"
+        for prefix, kind in ((DATA_PARALLEL, "a DataParallel"), (COMPILED, "a compiled")):
+            if all(isinstance(key, str) and key.startswith(prefix) for key in table):
+                return f"the weights of {kind} model alone (names begin with {prefix!r})"
         return f"weights alone (a state dict, first {reprlib.repr(next(iter(table)))})"
     shown = ", ".join(reprlib.repr(key) for key in [*table][:6])
     return f"a table with the keys {shown}{', ...' if len(table) > 6 else ''}"

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ...core.errors import CheckpointError
-from .foreign import DATA_PARALLEL
+from .foreign import COMPILED, DATA_PARALLEL
 
 _KINDS = {
     torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.bool,
@@ -18,7 +18,7 @@ _KINDS = {
 
 
 def weights_of(loaded: object, *, where: str, wanted: str) -> dict[str, Tensor]:
-    """The state dict in a loaded value; the prefix of torch's DataParallel is removed.
+    """The state dict in a loaded value, without the prefixes of torch's DataParallel and of torch.compile.
 
     Args:
         where: start of an error's line.
@@ -31,7 +31,15 @@ def weights_of(loaded: object, *, where: str, wanted: str) -> dict[str, Tensor]:
         raise CheckpointError(f"{where} holds no state dictionary of weights; {wanted}")
     for name, tensor in loaded.items():
         check_weight(name, tensor, where=where)
-    return without_prefix(dict(loaded), DATA_PARALLEL)
+    return without_wrappers(dict(loaded))
+
+
+def without_wrappers(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The weights of a model that was wrapped by torch, once or several times."""
+    inner = dict(state)
+    while (bare := without_prefix(without_prefix(inner, DATA_PARALLEL), COMPILED)).keys() != inner.keys():
+        inner = bare
+    return inner
 
 
 def without_prefix(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -86,7 +86,7 @@ def recipe_package(content: Mapping[Any, Any], *, path: Path, where: str, kind: 
 def model_state(state: object) -> dict[Any, Any]:
     """The weights under the names that the model itself gives them: without those of a loss, or of a wrapper."""
     table = dict(state) if isinstance(state, Mapping) else {}
-    for prefix in ("model.", "module.", "model.", "module."):
+    for prefix in ("model.", "module.", "_orig_mod.") * 2:
         if any(isinstance(key, str) and key.startswith(prefix) for key in table):
             table = {key.removeprefix(prefix): value for key, value in table.items() if str(key).startswith(prefix)}
     return table

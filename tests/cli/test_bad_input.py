@@ -717,6 +717,33 @@ def test_a_cache_that_cannot_be_written_is_said(
     assert "run.yaml" in line
 
 
+# What lies in place of a file that was not fetched ------------------------------------------------
+
+STAND_INS = {
+    "a Git-LFS pointer": b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 20480000\n",
+    "a web page ('Sign in'": b"<!DOCTYPE html>\n<html><head><title>Sign in</title></head></html>",
+}
+PLACES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "recording": ("corpus/ann/1.wav", COMMANDS["dataset"]),
+    "config": ("run.yaml", COMMANDS["run"]),
+    "table": ("t.csv", (*SCORE, "--metrics", "wer", "--transcripts", "t.csv")),
+    "card of a set": ("set/card.json", ("validate", "set")),
+    "card of weights": ("ck/card.json", ("doctor", "soundbeam", "--isolation", "none", "--option", "checkpoint=ck")),
+    "weights": ("ck/model.pt", ("doctor", "soundbeam", "--isolation", "none", "--option", "checkpoint=ck")),
+    "record of a run": ("runs/run.json", ("report", "runs", "--out", "page")),
+}
+
+
+@pytest.mark.parametrize("kind", STAND_INS)
+@pytest.mark.parametrize("wanted", PLACES)
+def test_stand_ins_are_named(refused: Refused, wanted: str, kind: str) -> None:
+    shutil.copytree(ZOO, "ck")
+    name, command = PLACES[wanted]
+    Path(name).parent.mkdir(exist_ok=True)
+    Path(name).write_bytes(STAND_INS[kind])
+    assert kind in refused(*command)
+
+
 # Names that are not UTF-8, locks ------------------------------------------------------------------
 
 NOT_UTF_8 = os.fsdecode(b"caf\xe9")

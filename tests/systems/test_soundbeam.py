@@ -219,6 +219,7 @@ def spoiled(**changes: object) -> dict[str, object]:
         (spoiled(embedding=torch.full((3, 8), torch.inf)), "'embedding' holds NaN or inf"),
         (spoiled(embedding=[1.0, 2.0]), "'embedding' is a list, not a tensor"),
         ({"state_dict": spoiled()}, "'state_dict' is a dict, not a tensor"),
+        ({"state_dict": spoiled(), "callbacks": {}}, "a checkpoint of PyTorch Lightning: entry 'state_dict' is a dict"),
         ([1, 2], "no state dictionary"),
         ({}, "no state dictionary"),
     ],

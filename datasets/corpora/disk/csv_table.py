@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ....core.errors import CorpusError, TsebenchError, suggest
+from ....core.file_kinds import stand_in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +72,8 @@ def read_table(path: Path) -> CsvTable:
     """Read a comma- or tab-separated UTF-8 file, with or without a byte-order mark."""
     try:
         text = path.read_text(encoding="utf-8-sig")
+        if (other := stand_in(text)) is not None:
+            raise CorpusError(f"{str(path)!r} is {other}, and no table")
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text))
         stripped = [(reader.line_num, tuple(cell.strip() for cell in row)) for row in reader]
     except OSError as error:

@@ -229,3 +229,5 @@ def test_the_prefix_of_dataparallel_is_taken_off() -> None:
     net = torch.nn.DataParallel(torch.nn.Linear(2, 2))
     assert set(opened(saved(net.state_dict()))) == {"weight", "bias"}
     assert set(opened(saved({"module.a": ONES, "b": ONES}))) == {"module.a", "b"}
+    for wrapped in ("_orig_mod.", "_orig_mod.module.", "module._orig_mod.module."):
+        assert set(opened(saved({f"{wrapped}a": ONES, f"{wrapped}module.b": ONES}))) == {"a", "module.b"}

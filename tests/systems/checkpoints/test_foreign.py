@@ -20,6 +20,7 @@ KAITUOXU = dict.fromkeys("NLBHPXRC", 2) | {"state_dict": {"w": ONES}, "optim_dic
 FILES: dict[str, tuple[object, str]] = {
     "kaituoxu.pth.tar": (KAITUOXU, "kaituoxu's Conv-TasNet"),
     "dataparallel.pth": ({"module.w": ONES}, "weights of a DataParallel model"),
+    "compiled.pth": ({"_orig_mod.w": ONES}, "weights of a compiled model"),
     "lightning.ckpt": ({"state_dict": {"model.w": ONES}, "hyper_parameters": {"x": 1}}, "PyTorch Lightning"),
     "whisper.pt": ({"dims": {}, "model_state_dict": {}}, "openai-whisper"),
     "training.pt": ({"model": {"w": ONES}, "optimizer": {}}, "a training checkpoint"),

@@ -73,6 +73,8 @@ FILES: dict[str, Callable[[], object]] = {
     "lightning, flat hyper_parameters": lambda: lightning(training_config=None),
     "lightning of DataParallel": lambda: lightning(state_dict=prefixed("model.module.")),
     "DataParallel": lambda: package("module."),
+    "compiled": lambda: package("_orig_mod."),
+    "lightning of a compiled model": lambda: lightning(state_dict=prefixed("model._orig_mod.")),
     "lightning, conf.yml": lambda: lightning(training_config=None, hyper_parameters={"x": 1}),
     "weights, conf.yml": lambda: prefixed(""),
     "weights of DataParallel, conf.yml": lambda: prefixed("module."),
