@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Annotated, Literal
 
@@ -127,13 +127,27 @@ class SpExPlusNet(EnrolledNet[SpExPlusConfig, Tensor]):
         counts = self.encoder.frame_counts(lengths)
         mask = frame_mask(counts, num_frames=encoded[0].shape[-1])
         features = apply_mask(self.bottleneck(self.norm(torch.cat(encoded, dim=1))), mask)
+        scales = self.masked(encoded, features, embedding, counts, num_samples=mixture.shape[-1])
+        return [estimate * level for estimate in scales]
+
+    def masked(
+        self, encoded: Sequence[Tensor], features: Tensor, embedding: Tensor, counts: Tensor, *, num_samples: int
+    ) -> list[Tensor]:
+        """Signals [B, T] of each filter length: the stacks, the masks on the encoded mixture, and the decoders.
+
+        Args:
+            encoded: mixture [B, N, K] by each filter length.
+            features: [B, B', K] after the bottleneck, zeros past the `counts` [B] of frames.
+            embedding: [B, D].
+        """
+        mask = frame_mask(counts, num_frames=features.shape[-1])
         for stack in self.stacks:
             features = stack(features, embedding, mask)
         masked = [
             apply_mask(torch.relu(to_mask(features)) * scale, mask)
             for to_mask, scale in zip(self.masks, encoded, strict=True)
         ]
-        return [estimate * level for estimate in self.decoder(masked, counts, num_samples=mixture.shape[-1])]
+        return self.decoder(masked, counts, num_samples=num_samples)
 
     def _level(self, signal: Tensor, lengths: Tensor) -> Tensor:
         """Level [B, 1] that signals [B, T] are divided by."""
