@@ -107,4 +107,12 @@ def _truth(trial: Trial, mixture: Mixture, signals: Rendered) -> Truth:
         active_classes=tuple(s.label for s in mixture.sources if s.role == "foreground"),
         transcript=targets[0].transcript if len(targets) == 1 else None,
         target_labels=tuple(source.label for source in targets),
+        parts=_parts(target, [source.id for source in targets], signals.sources[wanted]),
     )
+
+
+def _parts(target: torch.Tensor | None, ids: list[str], sources: Samples) -> dict[str, torch.Tensor]:
+    """Each source [T] of the target by its id; a single one is the target's own tensor."""
+    if target is not None and len(ids) == 1:
+        return {ids[0]: target[0]}
+    return {name: torch.from_numpy(source.copy()) for name, source in zip(ids, sources, strict=True)}

@@ -203,6 +203,7 @@ class Truth:
         target: [C, T], or None if the target is absent.
         interferers: [S, T], every source that is not part of the target, background included.
         active_classes: labels of the foreground sources of the mixture.
+        parts: [T] of each source of the target by its id, for example "on" and "off" of on- and off-screen speech.
     """
 
     target: Tensor | None
@@ -210,6 +211,7 @@ class Truth:
     active_classes: tuple[str, ...]
     transcript: str | None
     target_labels: tuple[str, ...] = ()
+    parts: Mapping[str, Tensor] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         target = "absent" if self.target is None else extent(self.target)

@@ -7,11 +7,10 @@ from torch import Tensor
 from .nets.spex_plus import SpExPlusConfig, SpExPlusNet
 from .registry import register_system
 from .shared.enrolled import EnrolledSystem, EnrolledTask
+from .shared.multiscale_loss import scale_losses
 from .trainable import TASKS, ExtractionLoss, TrainBatch
 
 NAME = "spex_plus"
-
-_MIDDLE_WEIGHT, _LONG_WEIGHT = 0.1, 0.1  # α and β of eq. 3; the short scale has the rest
 
 
 class SpExPlusTask(EnrolledTask[SpExPlusConfig, SpExPlusNet]):
@@ -24,12 +23,8 @@ class SpExPlusTask(EnrolledTask[SpExPlusConfig, SpExPlusNet]):
         self, net: SpExPlusNet, embedding: Tensor, batch: TrainBatch, criterion: ExtractionLoss
     ) -> Tensor:
         """Weighted losses [B] of the three estimates (eq. 3)."""
-        short, middle, long = (
-            criterion(estimate=estimate, reference=batch.target, mixture=batch.mixture, present=batch.present)
-            for estimate in net.extract_scales(batch.mixture, batch.queries.lengths, embedding)
-        )
-        rest = 1.0 - _MIDDLE_WEIGHT - _LONG_WEIGHT
-        return rest * short + _MIDDLE_WEIGHT * middle + _LONG_WEIGHT * long
+        scales = net.extract_scales(batch.mixture, batch.queries.lengths, embedding)
+        return scale_losses(scales, batch, criterion)
 
 
 @register_system(NAME)

@@ -5,7 +5,7 @@ A trainable system registers a `Task` under its own name, in its own module.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
@@ -29,6 +29,7 @@ class TrainBatch:
     Attributes:
         transcripts: words of each target; None where they are not known, as of a target that was cut.
         interferers: [S_b, T_b] of each mixture; only for a task with `needs_sources = True`, else empty.
+        parts: [T_b] of each source of each target by its id, see `Truth`; only for such a task, too.
     """
 
     queries: QueryBatch
@@ -38,6 +39,7 @@ class TrainBatch:
     target_labels: tuple[tuple[str, ...], ...] = ()  # labels of the sounds of each target
     transcripts: tuple[str | None, ...] = ()
     interferers: tuple[Tensor, ...] = ()
+    parts: tuple[Mapping[str, Tensor], ...] = ()
 
     @property
     def mixture(self) -> Tensor:
@@ -55,7 +57,11 @@ class TrainBatch:
             mixture=moved(self.queries.mixture),
             lengths=moved(self.queries.lengths),
             clues=tuple(
-                replace(clue, enrollments=tuple(moved(signal) for signal in clue.enrollments))
+                replace(
+                    clue,
+                    enrollments=tuple(moved(signal) for signal in clue.enrollments),
+                    video=None if clue.video is None else moved(clue.video),
+                )
                 for clue in self.queries.clues
             ),
         )
@@ -65,6 +71,7 @@ class TrainBatch:
             target=moved(self.target),
             present=moved(self.present),
             interferers=tuple(moved(signals) for signals in self.interferers),
+            parts=tuple({name: moved(signal) for name, signal in parts.items()} for parts in self.parts),
         )
 
 

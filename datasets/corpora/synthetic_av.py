@@ -13,7 +13,7 @@ from functools import lru_cache
 from ...core.errors import ConfigError
 from ..protocols.corpus import CORPORA, Pictures, VideoInfo
 from ..seeding import generator
-from ..signals.sample_cache import SampleCache
+from ..signals.sample_cache import PictureCache, SampleCache
 from .synthesis.espeak import Codes, Speech, speak
 from .synthesis.matrix_sentences import sentence
 from .synthesis.mouth_pictures import draw_face, draw_grain, draw_motion, draw_pictures
@@ -37,6 +37,7 @@ class SyntheticAv(VoiceCorpus):
     kind = KIND
     version = "1"
     cache = SampleCache(max_bytes=128 * 2**20)
+    films = PictureCache(max_bytes=320 * 2**20)
 
     def __init__(self, *, name: str = KIND, seed: int = 0, utterances: int = 6, size: int = 64) -> None:
         super().__init__(name=name, seed=seed, utterances=utterances)
@@ -63,17 +64,18 @@ class SyntheticAv(VoiceCorpus):
 
     def read_video(self, path: str, start: int = 0, frames: int | None = None) -> tuple[Pictures, float]:
         """Pictures [F, size, size] of a stretch of one recording, and 25 pictures per second."""
+        film = self.films.get_or_make((self.key(path), self.size), lambda: self._drawn(path))
+        stop = self._stop(path, start, frames, known=len(film), unit="pictures")
+        return film[start:stop].copy(), FPS
+
+    def _drawn(self, path: str) -> Pictures:
+        """The whole film of a recording."""
         shapes = self.shapes(path)
-        stop = self._stop(path, start, frames, known=len(shapes), unit="pictures")
-        motion = draw_motion(generator(self.key(path), "motion"), len(shapes), FPS)
-        seeds = (generator(self.key(path), "grain", place) for place in range(start, stop))
-        pictures = draw_pictures(
-            draw_face(generator(KIND, self.version, self.speaker(path))),
-            shapes[start:stop],
-            motion.stretch(start, stop),
-            draw_grain(seeds, size=self.size),
-        )
-        return pictures, FPS
+        count = len(shapes)
+        motion = draw_motion(generator(self.key(path), "motion"), count, FPS)
+        seeds = (generator(self.key(path), "grain", place) for place in range(count))
+        face = draw_face(generator(KIND, self.version, self.speaker(path)))
+        return draw_pictures(face, shapes, motion.stretch(0, count), draw_grain(seeds, size=self.size))
 
     def shapes(self, path: str) -> Track:
         """The shape of the mouth in every picture [F, 4]: opening, width, rounding, teeth."""

@@ -16,9 +16,7 @@ _LAYERS = 2
 class RecurrentEmbedder(nn.Module):
     """Enrollments to embeddings: `num_filters` filters, two bidirectional LSTM layers, mean, linear."""
 
-    def __init__(
-        self, *, num_filters: int, filter_length: int, stride: int, hidden: int, embedding_dim: int
-    ) -> None:
+    def __init__(self, *, num_filters: int, filter_length: int, stride: int, hidden: int, embedding_dim: int) -> None:
         super().__init__()
         self.encoder = Encoder(num_filters=num_filters, filter_length=filter_length, stride=stride)
         self.lstm = nn.LSTM(num_filters, hidden, num_layers=_LAYERS, bidirectional=True, batch_first=True)

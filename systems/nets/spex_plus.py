@@ -147,7 +147,8 @@ class SpExPlusNet(EnrolledNet[SpExPlusConfig, Tensor]):
             apply_mask(torch.relu(to_mask(features)) * scale, mask)
             for to_mask, scale in zip(self.masks, encoded, strict=True)
         ]
-        return self.decoder(masked, counts, num_samples=num_samples)
+        scales: list[Tensor] = self.decoder(masked, counts, num_samples=num_samples)
+        return scales
 
     def _level(self, signal: Tensor, lengths: Tensor) -> Tensor:
         """Level [B, 1] that signals [B, T] are divided by."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Iterable, Sequence
+from typing import Annotated, cast
 
 import torch
 from pydantic import Field
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from .enrollment import EnrolledNet
 from .multiscale import ChannelNorm
+from .speaker_head import SpeakerHead
 from .spex_plus import SpExPlusConfig, SpExPlusNet
 from .tcn import apply_mask, frame_mask
 
@@ -34,16 +35,16 @@ class SpExPlusPlusNet(EnrolledNet[SpExPlusPlusConfig, list[Tensor]]):
 
     def __init__(self, config: SpExPlusPlusConfig) -> None:
         super().__init__(config)
-        self.first = SpExPlusNet(config)
-        self.later = nn.ModuleList(_LaterStage(config) for _ in range(config.stages - 1))
-        self.speakers = self.first.speakers
-        self.first.speakers = None
-        for stage in self.later:
-            stage.speakers = None
+        # The classifier stands here alone, and not in the stages.
+        without = config.model_copy(update={"speakers": 0})
+        self.first = SpExPlusNet(without)
+        self.later = nn.ModuleList(LaterStage(without) for _ in range(config.stages - 1))
+        if config.speakers:
+            self.speakers = SpeakerHead(embedding_dim=config.embedding_dim, num_speakers=config.speakers)
 
     def embed(self, enrollment: Tensor, lengths: Tensor) -> list[Tensor]:
         """Embeddings [B, D] of enrollments [B, T'], zeros past the lengths [B], one for each stage."""
-        return [stage.embed(enrollment, lengths) for stage in (self.first, *self.later)]
+        return [stage.embed(enrollment, lengths) for stage in (self.first, *self._later())]
 
     def extract(self, mixture: Tensor, lengths: Tensor, embedding: list[Tensor]) -> Tensor:
         """Estimates [B, T] of the last stage, by the short filters."""
@@ -53,13 +54,16 @@ class SpExPlusPlusNet(EnrolledNet[SpExPlusPlusConfig, list[Tensor]]):
         """Estimates [B, T] of each stage, by the short, the middle and the long filters."""
         found = [self.first.extract_scales(mixture, lengths, embedding[0])]
         inside = torch.arange(mixture.shape[-1], device=mixture.device) < lengths[:, None]
-        for stage, voice in zip(self.later, embedding[1:], strict=True):
+        for stage, voice in zip(self._later(), embedding[1:], strict=True):
             earlier = found[-1][0] * inside.to(mixture.dtype)
             found.append(stage.extract_again(mixture, lengths, voice, earlier))
         return found
 
+    def _later(self) -> Iterable[LaterStage]:
+        return cast("Iterable[LaterStage]", self.later)
 
-class _LaterStage(SpExPlusNet):
+
+class LaterStage(SpExPlusNet):
     """SpEx+ whose bottleneck takes the frames of an earlier estimate as well."""
 
     def __init__(self, config: SpExPlusPlusConfig) -> None:

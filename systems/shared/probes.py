@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,6 +16,7 @@ from ..protocol import SystemCard
 
 _UNNAMED_CLASS = "some_sound"
 _TEXT = "the sound of a bell"
+_FPS, _SIDE = 25.0, 48
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +67,8 @@ def make_probe(card: SystemCard, *, name: str, duration_s: float, sample_rate_hz
         enrollments=(_tensor(enrollment),) if "enrollment" in card.clues else (),
         classes=(label,) if "classes" in card.clues else (),
         text=_TEXT if "text" in card.clues else None,
+        video=_mouth(rng, target, sample_rate_hz) if "video" in card.clues else None,
+        video_fps=_FPS if "video" in card.clues else None,
     )
     mixture = _tensor(target + interferers.sum(axis=0))[None]
     return Probe(
@@ -90,6 +94,17 @@ def _noise(rng: np.random.Generator, frames: int, smooth: int) -> NDArray[np.flo
     white = rng.standard_normal(frames + smooth - 1)
     averaged = np.convolve(white, np.ones(smooth), mode="valid")
     return np.asarray(0.05 / np.sqrt(smooth) * averaged)
+
+
+def _mouth(rng: np.random.Generator, target: NDArray[np.float64], sample_rate_hz: int) -> Tensor:
+    """Pictures [F, 48, 48] of a bright disc on noise, which is as wide as the target is loud."""
+    frames = max(1, math.ceil(len(target) / sample_rate_hz * _FPS))
+    parts = np.array_split(np.abs(target), frames)
+    loudness = np.array([part.mean() if len(part) else 0.0 for part in parts])
+    radius = 4.0 + 12.0 * loudness / max(loudness.max(), 1e-9)
+    rows, columns = np.indices((_SIDE, _SIDE)) - (_SIDE - 1) / 2
+    disc = (rows**2 + columns**2)[None] < radius[:, None, None] ** 2
+    return _tensor(0.6 * disc + 0.2 * rng.random((_SIDE, _SIDE)))
 
 
 def _tensor(samples: NDArray[np.float64]) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -50,10 +51,10 @@ class _Augmented:
 
 
 def at_other_speeds(item: Item, speed: tuple[float, float], rng: np.random.Generator) -> Item:
-    """Play each source of a mixture, and the enrollments, at a random speed.
+    """Play each source of a mixture, the enrollments and the video at a random speed.
 
-    A speed of f multiplies all frequencies by f, pitch and formants alike: another voice. Target and enrollments get
-    the same speed. The mixture is cut to its shortest source; a target that loses samples loses its transcript.
+    A speed of f multiplies all frequencies by f, pitch and formants alike: another voice. Target, enrollments and video
+    get the same speed. The mixture is cut to its shortest source; a target that loses samples loses its transcript.
 
     Args:
         item: a trial; the result has its first channel only.
@@ -69,40 +70,67 @@ def at_other_speeds(item: Item, speed: tuple[float, float], rng: np.random.Gener
     played = [_played(s, factor, rate) for s, factor in zip(sources, used, strict=True)]
     shortest = min(len(signal) for signal in played)
     together = torch.stack([signal[:shortest] for signal in played])
-    enrollments = tuple(_played(s, factors[0], rate) for s in query.clues.enrollments)
+    clues = replace(query.clues, enrollments=tuple(_played(s, factors[0], rate) for s in query.clues.enrollments))
+    if clues.video_fps is not None:
+        clues = replace(clues, video_fps=clues.video_fps * round(rate * factors[0]) / rate)
+    parts = {name: _played(signal, factors[0], rate)[:shortest] for name, signal in truth.parts.items()}
     return (
-        replace(query, mixture=together.sum(dim=0, keepdim=True), clues=replace(query.clues, enrollments=enrollments)),
+        replace(query, mixture=together.sum(dim=0, keepdim=True), clues=clues),
         replace(
             truth,
             target=together[:1] if target else None,
             interferers=together[len(target) :],
             transcript=truth.transcript if _keeps(played[: len(target)], shortest) else None,
+            parts=parts,
         ),
     )
 
 
 def cut(item: Item, num_samples: int, rng: np.random.Generator) -> Item:
-    """Cut the mixture, and each enrollment, to at most `num_samples` at random places.
+    """Cut the mixture with its video, and each enrollment, to at most `num_samples` at random places.
 
-    A place in which the target is silent is drawn again, up to ten times in all. A target that is cut loses its
-    transcript.
+    A place in which the target is silent is drawn again, up to ten times in all. With a video the mixture is cut where
+    a picture begins. A target that is cut loses its transcript.
     """
     query, truth = item
     whole = query.mixture.shape[-1]
     for _ in range(_TRIES):
-        start = _start(whole, num_samples, rng)
+        start, picture = _at_picture(_start(whole, num_samples, rng), query)
         stop = min(whole, start + num_samples)
         if truth.target is None or bool(truth.target[:, start:stop].any()):
             break
     return (
-        replace(query, mixture=query.mixture[:, start:stop], clues=_cut_clues(query.clues, num_samples, rng)),
+        replace(
+            query,
+            mixture=query.mixture[:, start:stop],
+            clues=_cut_clues(_cut_video(query, picture, stop - start), num_samples, rng),
+        ),
         replace(
             truth,
             target=None if truth.target is None else truth.target[:, start:stop],
             interferers=truth.interferers[:, start:stop],
             transcript=truth.transcript if stop - start == whole else None,
+            parts={name: signal[start:stop] for name, signal in truth.parts.items()},
         ),
     )
+
+
+def _at_picture(start: int, query: Query) -> tuple[int, int]:
+    """The start of the picture at sample `start`, and its number; without a video the sample itself."""
+    fps = query.clues.video_fps
+    if fps is None:
+        return start, 0
+    picture = int(start * fps / query.sample_rate_hz)
+    return round(picture * query.sample_rate_hz / fps), picture
+
+
+def _cut_video(query: Query, picture: int, num_samples: int) -> Clues:
+    """The clues with the pictures of `num_samples` from number `picture` on."""
+    clues = query.clues
+    if clues.video is None or clues.video_fps is None:
+        return clues
+    count = math.ceil(num_samples * clues.video_fps / query.sample_rate_hz)
+    return replace(clues, video=clues.video[picture : picture + count])
 
 
 def _cut_clues(clues: Clues, num_samples: int, rng: np.random.Generator) -> Clues:

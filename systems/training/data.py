@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from multiprocessing.util import get_temp_dir
 from typing import Protocol
@@ -198,6 +198,8 @@ def _tensors(value: object) -> Iterator[Tensor]:
     elif isinstance(value, tuple | list):
         for each in value:
             yield from _tensors(each)
+    elif isinstance(value, Mapping):
+        yield from _tensors(tuple(value.values()))
 
 
 def _checked(batch: TrainBatch | _Failed) -> TrainBatch:
@@ -233,6 +235,7 @@ def collate(items: Sequence[tuple[Query, Truth]], *, sources: bool = False) -> T
         target_labels=tuple(truth.target_labels for truth in truths),
         transcripts=tuple(truth.transcript for truth in truths),
         interferers=tuple(truth.interferers for truth in truths) if sources else (),
+        parts=tuple(truth.parts for truth in truths) if sources else (),
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 from torch import Tensor
 
@@ -39,11 +38,3 @@ class AvAnswer:
     estimate: Tensor
     embeddings: tuple[Tensor, ...] = ()
     activity: tuple[Tensor, ...] = ()
-
-
-class AvNet(Protocol):
-    """Network that answers a mixture and its clue."""
-
-    def answer(self, mixture: Tensor, lengths: Tensor, clue: AvClue) -> AvAnswer:
-        """Answer mixtures [B, T], zeros past the lengths [B]."""
-        ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -15,6 +16,7 @@ from ..tcn import Stack, apply_mask
 from ..visual.alignment import OnFrames, frame_middles
 from ..visual.front_end import FrontEndConfig, VisualEncoder
 from ..visual.videos import Videos
+from .clue import AvAnswer, AvClue
 
 
 class AvConfig(TasNetConfig, FrontEndConfig):
@@ -52,10 +54,11 @@ class Encoded:
     visual: Tensor
 
 
-class AvExtractor(nn.Module):
+class AvExtractor(nn.Module, ABC):
     """Parts that all audio-visual networks share; they differ in what their stacks take.
 
-    The mixture is normalised to unit RMS inside and estimates are scaled back.
+    The mixture is normalised to unit RMS inside and estimates are scaled back. `speakers` are classifiers of the
+    training speakers on the embeddings of an answer, in their order.
     """
 
     def __init__(self, config: AvConfig) -> None:
@@ -68,6 +71,11 @@ class AvExtractor(nn.Module):
         self.visual = VisualEncoder(c)
         self.stacks = nn.ModuleList(Stack(c.block, num_blocks=c.blocks) for _ in range(c.stacks))
         self.output = nn.Conv1d(c.bottleneck, c.num_filters, 1)
+        self.speakers = nn.ModuleList()
+
+    @abstractmethod
+    def answer(self, mixture: Tensor, lengths: Tensor, clue: AvClue) -> AvAnswer:
+        """Answer mixtures [B, T], zeros past the lengths [B]."""
 
     def begin(self, mixture: Tensor, lengths: Tensor, videos: Videos) -> Encoded:
         """Encode mixtures [B, T], zeros past the lengths [B], and their videos."""

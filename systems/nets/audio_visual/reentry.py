@@ -64,13 +64,9 @@ class ReentryNet(AvExtractor):
                 embeddings.append(embedding)
                 parts.append(embedding[:, :, None].expand(-1, -1, features.shape[-1]))
             features = self.stack(index, self.join[index](torch.cat(parts, dim=1)), encoded.mask)
-        return AvAnswer(
-            estimate=self.finish(encoded, features, num_samples=num_samples), embeddings=tuple(embeddings)
-        )
+        return AvAnswer(estimate=self.finish(encoded, features, num_samples=num_samples), embeddings=tuple(embeddings))
 
-    def _voice(
-        self, index: int, encoded: Encoded, features: Tensor, lengths: Tensor, *, num_samples: int
-    ) -> Tensor:
+    def _voice(self, index: int, encoded: Encoded, features: Tensor, lengths: Tensor, *, num_samples: int) -> Tensor:
         """Embedding [B, D] of the estimate so far."""
         estimate = self.finish(encoded, features, num_samples=num_samples) / encoded.level
         inside = torch.arange(num_samples, device=lengths.device) < lengths[:, None]

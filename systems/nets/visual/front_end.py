@@ -54,8 +54,8 @@ class FrontEndConfig(StrictModel):
     def _check_rates(self) -> FrontEndConfig:
         if self.front_end.endswith("slsyn") and self.samples_per_picture % 16:
             raise ValueError(
-                f"front_end {self.front_end!r} brings audio to pictures by 16 steps, but sample_rate_hz / pictures_per_s "
-                f"= {self.samples_per_picture} is no multiple of 16; use 8000 or 16000 Hz with 25 pictures per second"
+                f"front_end {self.front_end!r} needs sample_rate_hz / pictures_per_s to be a multiple of 16, and it is "
+                f"{self.samples_per_picture}; use 8000 or 16000 Hz with 25 pictures per second"
             )
         return self
 

@@ -32,9 +32,7 @@ def join_videos(
     videos: Sequence[Tensor], fps: Sequence[float], *, wanted_fps: float, device: torch.device | str
 ) -> Videos:
     """Videos [F_b, H, W] of one size, at least one picture each, as one batch of one rate on a device."""
-    same = [
-        at_rate(video.to(device), fps=rate, wanted_fps=wanted_fps) for video, rate in zip(videos, fps, strict=True)
-    ]
+    same = [at_rate(video.to(device), fps=rate, wanted_fps=wanted_fps) for video, rate in zip(videos, fps, strict=True)]
     return Videos(pictures=pad_sequence(same, batch_first=True), counts=tuple(len(video) for video in same))
 
 

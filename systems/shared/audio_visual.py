@@ -1,0 +1,185 @@
+"""Base of systems that look at lips: system, training task, batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import ClassVar, Generic, TypeVar, cast
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ...core.errors import ConfigError
+from ...datasets.types import ClueKind, Clues
+from ..checkpoints.checkpoint import load_checkpoint
+from ..checkpoints.networks import open_net, system_card
+from ..nets.audio_visual.clue import AvAnswer, AvClue
+from ..nets.audio_visual.extractor import AvConfig, AvExtractor
+from ..nets.enrollment import join_enrollments
+from ..nets.speaker_head import SpeakerHead
+from ..nets.visual.alignment import frame_middles
+from ..nets.visual.videos import Videos, in_equal_groups, join_videos
+from ..nets.voice_activity import voice_activity
+from ..protocol import Extraction, Family, QueryBatch, SystemCard
+from ..trainable import AnyTask, ExtractionLoss, TrainBatch
+from .batches import check_rate
+from .enrolled import enrollments_of, has_samples, speakers_of
+
+Config = TypeVar("Config", bound=AvConfig)
+Net = TypeVar("Net", bound=AvExtractor)
+
+OFF_SCREEN = "off"
+"""Id of the off-screen speech among the parts of a target."""
+
+
+class AvTask(Generic[Config, Net]):
+    """Train an audio-visual network on its estimates, its speaker classifiers and the activity that it estimates."""
+
+    net_config: type[Config]
+    net_class: type[Net]
+    uses_enrollment: ClassVar[bool] = False
+    needs_sources: ClassVar[bool] = False  # True for a network that estimates the activity of the off-screen speech
+
+    def build(self, config: Config, *, classes: tuple[str, ...]) -> Net:
+        """Network with fresh weights; sound classes are not used."""
+        del classes
+        return self.net_class(config)
+
+    def loss(self, net: Net, batch: TrainBatch, criterion: ExtractionLoss) -> Tensor:
+        """Losses [B] of the estimates, and in training those of speakers and activity."""
+        queries = batch.queries
+        check_config_rate(net.config, queries)
+        videos = videos_of(
+            [clues_with_video(q, c) for q, c in zip(queries.ids, queries.clues, strict=True)], net.config
+        )
+        enrolled = enrollments_of(batch) if self.uses_enrollment else (None, None)
+        clue = AvClue(videos=videos, enrollment=enrolled[0], enrollment_lengths=enrolled[1])
+        answer = net.answer(batch.mixture, queries.lengths, clue)
+        losses = criterion(
+            estimate=answer.estimate, reference=batch.target, mixture=batch.mixture, present=batch.present
+        )
+        # Speakers of the validation data have no output of their own.
+        if net.training and answer.embeddings and len(net.speakers):
+            losses = losses + self.speaker_weight(net) * _speaker_losses(net, answer, batch)
+        if net.training and answer.activity:
+            losses = losses + self.activity_weight(net) * _activity_losses(net, answer, batch)
+        return losses
+
+    def speaker_weight(self, net: Net) -> float:
+        """Weight of the losses of the speakers."""
+        del net
+        return 0.0
+
+    def activity_weight(self, net: Net) -> float:
+        """Weight of the losses of the activity."""
+        del net
+        return 0.0
+
+
+def _speaker_losses(net: AvExtractor, answer: AvAnswer, batch: TrainBatch) -> Tensor:
+    """Sum [B] of the cross-entropies of the classifiers."""
+    speakers = speakers_of(batch)
+    heads = cast(Iterable[SpeakerHead], net.speakers)
+    terms = [head.loss(embedding, speakers) for head, embedding in zip(heads, answer.embeddings, strict=True)]
+    return torch.stack(terms).sum(dim=0)
+
+
+def _activity_losses(net: AvExtractor, answer: AvAnswer, batch: TrainBatch) -> Tensor:
+    """Mean cross-entropy [B] of the off-screen speaker's activity over frames and stacks (Yoshinaga et al., eq. 3)."""
+    clean = torch.zeros_like(batch.target)
+    for row, parts in enumerate(batch.parts):
+        if (speech := parts.get(OFF_SCREEN)) is not None:
+            clean[row, : len(speech)] = speech
+    middles = frame_middles(net.encoder, num_samples=clean.shape[-1], device=clean.device)
+    wanted = voice_activity(clean, middles, sample_rate_hz=net.config.sample_rate_hz)
+    terms = [
+        F.binary_cross_entropy_with_logits(logits, wanted, reduction="none").mean(dim=-1) for logits in answer.activity
+    ]
+    return torch.stack(terms).mean(dim=0)
+
+
+class AvSystem:
+    """Target speech extraction by a video of the lips.
+
+    Args:
+        checkpoint: a folder, a weights file with its card next to it, or a shipped name.
+    """
+
+    name: ClassVar[str]
+    description: ClassVar[str]
+    family: ClassVar[Family] = "discriminative"
+    task: ClassVar[AnyTask]
+    clues: ClassVar[frozenset[ClueKind]] = frozenset({"video"})
+    card: SystemCard
+
+    def __init__(self, *, checkpoint: str, device: str = "cpu") -> None:
+        opened = load_checkpoint(checkpoint, architecture=self.name)
+        config, self._net = open_net(self.task, opened, device=device)
+        self._config: AvConfig = config
+        self._device = device
+        self.card = system_card(
+            opened,
+            name=self.name,
+            family=self.family,
+            description=self.description,
+            clues=self.clues,
+            reference=checkpoint,
+        )
+
+    @torch.inference_mode()
+    def extract(self, batch: QueryBatch) -> Extraction:
+        """Answer a batch; queries without a clue that the network needs fail alone."""
+        check_rate(batch, self.card)
+        failures = {q: reason for q, c in zip(batch.ids, batch.clues, strict=True) if (reason := self._lacks(c))}
+        rows = [row for row, query_id in enumerate(batch.ids) if query_id not in failures]
+        estimate = torch.zeros_like(batch.mixture[:, 0])
+        sizes = [batch.clues[row].video.shape[1:] for row in rows]  # type: ignore[union-attr]
+        answers = in_equal_groups(sizes, lambda places: self._answer(batch, [rows[place] for place in places]))
+        for row, answer in zip(rows, answers, strict=True):
+            estimate[row] = answer
+        return Extraction(estimate=estimate, failures=failures)
+
+    def _lacks(self, clues: Clues) -> str:
+        """Reason of a query that cannot be answered, or ""."""
+        if clues.video is None or not len(clues.video):
+            return "the query has no video, and this system needs one"
+        if "enrollment" in self.clues and not has_samples(clues.enrollments):
+            return "the query has no enrollment, and this system needs at least one"
+        return ""
+
+    def _answer(self, batch: QueryBatch, rows: list[int]) -> Tensor:
+        """Estimates [N, T] of queries whose videos have one size."""
+        clues = [batch.clues[row] for row in rows]
+        enrollment, lengths = None, None
+        if "enrollment" in self.clues:
+            enrollment, lengths = join_enrollments([c.enrollments for c in clues], device=self._device)
+        clue = AvClue(videos=videos_of(clues, self._config), enrollment=enrollment, enrollment_lengths=lengths)
+        mixture = batch.mixture[rows, 0].to(self._device)
+        answer: AvAnswer = self._net.answer(mixture, batch.lengths[rows].to(self._device), clue)
+        return answer.estimate
+
+
+def videos_of(clues: Sequence[Clues], config: AvConfig) -> Videos:
+    """Videos of one size as a batch, at the network's rate; a video without a rate has the network's."""
+    videos = [clue.video for clue in clues if clue.video is not None]
+    rates = [clue.video_fps or config.pictures_per_s for clue in clues]
+    return join_videos(videos, rates, wanted_fps=config.pictures_per_s, device=videos[0].device)
+
+
+def clues_with_video(query_id: str, clues: Clues) -> Clues:
+    """The clues of a training trial; a ConfigError if it has no video."""
+    if clues.video is None:
+        raise ConfigError(
+            f"trial {query_id!r} of the training data has no video, by which this system knows its target; choose a "
+            "data.dataset with videos, such as mini_av_video"
+        )
+    return clues
+
+
+def check_config_rate(config: AvConfig, queries: QueryBatch) -> None:
+    """Raise a ConfigError if the training data has another rate than the network is told."""
+    if queries.sample_rate_hz != config.sample_rate_hz:
+        raise ConfigError(
+            f"net.sample_rate_hz = {config.sample_rate_hz}, but the training data is at {queries.sample_rate_hz} Hz; "
+            f"set it to {queries.sample_rate_hz}: it places pictures on the frames of the audio"
+        )
