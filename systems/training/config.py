@@ -111,6 +111,19 @@ class TrackingConfig(StrictModel):
     register_as: Annotated[str, AfterValidator(_model_name)] | None = Field(default=None, alias="register")
 
 
+class StartConfig(StrictModel):
+    """Weights that the network starts with, instead of fresh ones.
+
+    Attributes:
+        checkpoint: checkpoint of an earlier training (folder or shipped name), or a file with a state_dict. Weights of
+            the network with the same name take its values; the others stay fresh.
+        prefix: put before the file's names, for example "visual.front_end." for the weights of a lip network.
+    """
+
+    checkpoint: str
+    prefix: str = ""
+
+
 class TrainConfig(StrictModel):
     """One training run.
 
@@ -119,6 +132,7 @@ class TrainConfig(StrictModel):
         description: text for the reader of the config; it changes nothing.
         system: trainable system, see `tsebench explain train`.
         net: hyper-parameters of its network, see `tsebench explain train SYSTEM`.
+        start_from: weights of an earlier stage, or of a part that others trained; null: fresh ones.
         data: source of the mixtures.
         optimiser: optimiser, schedule and limits.
         loss: loss of the estimates; not for a system with a loss of its own.
@@ -132,6 +146,7 @@ class TrainConfig(StrictModel):
     description: str = ""
     system: str
     net: dict[str, Any] = Field(default_factory=dict)
+    start_from: StartConfig | None = None
     data: DataConfig
     optimiser: OptimiserConfig = OptimiserConfig()
     loss: LossConfig = LossConfig()

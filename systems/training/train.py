@@ -26,6 +26,7 @@ from .augment import augmented
 from .callbacks import RunFiles, reporting
 from .config import TrainConfig
 from .data import EpochBatches, TrainingStream
+from .first_weights import first_training_data, start_with
 from .lightning_module import ExtractionModule
 from .losses import loss_facts
 from .state import EpochLog, Progress, TrainingState, check_length, length_of, load_state, run_identity, save_state
@@ -210,6 +211,8 @@ def _initial_state(
         progress = quiet if console is None else on_console(console)
         with using_threads(config.threads):
             prepared_as = task.prepare(net, first_items, seed=config.seed, progress=progress)
+    if config.start_from is not None:
+        prepared_as = "; ".join(part for part in (prepared_as, start_with(net, config.start_from)) if part)
     return TrainingState(
         progress=Progress(), net=net.state_dict(), best={}, optimiser={}, prepared=prepared_as, length=length_of(config)
     )
@@ -285,7 +288,9 @@ def _card(
         classes=tuple(stream.classes),
         sample_rate_hz=stream.sample_rate_hz,
         sha256="",
-        training_data=(title, *(contents.parts if contents else ())),
+        training_data=tuple(
+            dict.fromkeys((title, *(contents.parts if contents else ()), *first_training_data(config.start_from)))
+        ),
         trained_on=contents,
         data_fingerprint=stream.fingerprint,
         loss=loss_facts(TASKS.get(config.system), config.loss).name,

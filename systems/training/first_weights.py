@@ -1,0 +1,64 @@
+"""Weights of an earlier training that a network starts with: stages of a training, and parts that others trained."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from ...core.errors import CheckpointError, listed
+from ..checkpoints.archive import load_archive
+from ..checkpoints.checkpoint import CARD, find_checkpoint, read_checkpoint_card, read_weights
+from ..checkpoints.weights import weights_of
+from .config import StartConfig
+
+_STATE = "state_dict"
+
+
+def start_with(net: nn.Module, start: StartConfig) -> str:
+    """Load the weights of a file into those of the network that have the same names, after the prefix.
+
+    Other weights of the network stay fresh, and others of the file are left out.
+
+    Returns:
+        line for the checkpoint's card: how many weights came from which file.
+
+    Raises:
+        CheckpointError: no file, none of its weights has a name of the network's, or one has another shape.
+    """
+    path = find_checkpoint(start.checkpoint)
+    content = read_weights(path)
+    found = {f"{start.prefix}{name}": tensor for name, tensor in _weights(content, path).items()}
+    own, where = net.state_dict(), f"start_from.checkpoint {start.checkpoint!r}"
+    shared = sorted(set(own) & set(found))
+    if not shared:
+        raise CheckpointError(
+            f"{where}: none of its weights ({listed(sorted(found), length=80)}) is one of the network's "
+            f"({listed(sorted(own), length=80)}); set start_from.prefix, or choose another file"
+        )
+    for name in shared:
+        if own[name].shape != found[name].shape:
+            raise CheckpointError(
+                f"{where}: weight {name!r} is {[*found[name].shape]}, and the network of this config needs "
+                f"{[*own[name].shape]}; give both trainings the same net"
+            )
+    net.load_state_dict({name: found[name].to(own[name].dtype) for name in shared}, strict=False)
+    digest = hashlib.sha256(content).hexdigest()[:12]
+    return f"{len(shared)} of {len(own)} weights from {Path(start.checkpoint).name} (sha256 {digest}…)"
+
+
+def first_training_data(start: StartConfig | None) -> tuple[str, ...]:
+    """Names of the data that the first weights were trained on, if their file has a card."""
+    if start is None or not find_checkpoint(start.checkpoint).with_name(CARD).is_file():
+        return ()
+    return read_checkpoint_card(start.checkpoint).training_data
+
+
+def _weights(content: bytes, path: Path) -> dict[str, Tensor]:
+    """State dict of a checkpoint of ours, or of a plain file of weights."""
+    where, wanted = f"checkpoint {str(path)!r}", "start_from opens a checkpoint of `tsebench train` or a state_dict"
+    loaded = load_archive(content, where=where, wanted=wanted)
+    inner = loaded.get(_STATE) if isinstance(loaded, Mapping) else None
+    return weights_of(inner if isinstance(inner, Mapping) else loaded, where=where, wanted=wanted)

@@ -1,0 +1,74 @@
+"""A training starts with the weights of an earlier one, or of a file of others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from tsebench.core.errors import CheckpointError
+from tsebench.systems.checkpoints.checkpoint import CheckpointCard, save_checkpoint
+from tsebench.systems.training.config import StartConfig
+from tsebench.systems.training.first_weights import first_training_data, start_with
+
+
+class Net(nn.Module):
+    def __init__(self, width: int = 3) -> None:
+        super().__init__()
+        self.front = nn.Linear(2, width)
+        self.rest = nn.Linear(width, 1)
+
+
+def saved(folder: Path, net: nn.Module) -> str:
+    card = CheckpointCard(
+        architecture="x", net={}, classes=(), sample_rate_hz=8000, sha256="", training_data=("mini_av_train:train",)
+    )
+    save_checkpoint(folder, state=net.state_dict(), card=card)
+    return str(folder)
+
+
+def test_all_weights_of_an_earlier_stage(tmp_path: Path) -> None:
+    earlier, net = Net(), Net()
+    line = start_with(net, StartConfig(checkpoint=saved(tmp_path / "stage1", earlier)))
+    assert all(torch.equal(a, b) for a, b in zip(earlier.parameters(), net.parameters(), strict=True))
+    assert line.startswith("4 of 4 weights from stage1 (sha256 ")
+
+
+def test_a_part_by_its_prefix(tmp_path: Path) -> None:
+    part, net = nn.Linear(2, 3), Net()
+    rest = net.rest.weight.clone()
+    path = tmp_path / "front.pt"
+    torch.save({"state_dict": part.state_dict()}, path)
+    line = start_with(net, StartConfig(checkpoint=str(path), prefix="front."))
+    assert torch.equal(net.front.weight, part.weight)
+    assert torch.equal(net.rest.weight, rest)
+    assert line.startswith("2 of 4 weights from front.pt")
+
+
+def test_names_of_no_weight_and_other_shapes_are_errors(tmp_path: Path) -> None:
+    path = saved(tmp_path / "stage1", Net())
+    with pytest.raises(CheckpointError, match=r"none of its weights .*front.bias.* set start_from.prefix"):
+        start_with(Net(), StartConfig(checkpoint=path, prefix="other."))
+    with pytest.raises(CheckpointError, match=r"weight 'front.bias' is \[3\].* needs \[4\]"):
+        start_with(Net(width=4), StartConfig(checkpoint=path))
+    with pytest.raises(CheckpointError, match="no checkpoint at"):
+        start_with(Net(), StartConfig(checkpoint=str(tmp_path / "nothing")))
+
+
+def test_a_file_with_more_than_tensors_is_not_run(tmp_path: Path) -> None:
+    class Evil:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return Path.touch, (str(tmp_path / "ran"),)  # type: ignore[return-value]
+
+    path = tmp_path / "evil.pt"
+    torch.save({"state_dict": Evil()}, path)
+    with pytest.raises(CheckpointError):
+        start_with(Net(), StartConfig(checkpoint=str(path)))
+    assert not (tmp_path / "ran").exists()
+
+
+def test_the_data_of_the_first_weights_is_data_of_the_training(tmp_path: Path) -> None:
+    assert first_training_data(StartConfig(checkpoint=saved(tmp_path, Net()))) == ("mini_av_train:train",)
+    assert first_training_data(None) == ()
