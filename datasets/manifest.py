@@ -181,7 +181,8 @@ def clips_of(mixtures: Iterable[Mixture], trials: Iterable[Trial]) -> Iterable[C
         yield from (clip for clip in trial.clue.enrollments if isinstance(clip, Clip))
         if trial.clue.video is not None:
             video = trial.clue.video
-            yield Clip(corpus=video.corpus, path=video.path, start=video.start, frames=video.frames)
+            # Of a black video the first picture is read, for its size.
+            yield Clip(corpus=video.corpus, path=video.path, start=video.start, frames=max(1, video.frames))
 
 
 def files_of(mixtures: Iterable[Mixture], trials: Iterable[Trial]) -> set[FileKey]:

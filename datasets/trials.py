@@ -76,7 +76,8 @@ def source_signal(source_id: str, mixture: Mixture, signals: Rendered) -> Sample
 def _video(clip: VideoClip | None, mixture: Mixture, corpora: Corpora) -> tuple[torch.Tensor | None, float | None]:
     """Pictures [F, H, W] in 0..1, as many as fit into the mixture, and their rate.
 
-    The last picture stays if the video is shorter, as it is where sound outlasts it in a file.
+    The last picture stays if the video is shorter, as it is where sound outlasts it in a file. A clip of no pictures is
+    a video that is missing: black.
     """
     if clip is None:
         return None, None
@@ -86,7 +87,9 @@ def _video(clip: VideoClip | None, mixture: Mixture, corpora: Corpora) -> tuple[
             f"video {clip.path!r} is of corpus {clip.corpus!r}, which has no videos; use one that "
             "has, such as synthetic_av or voxceleb2"
         )
-    pictures, fps = corpus.read_video(clip.path, clip.start, clip.frames)
+    pictures, fps = corpus.read_video(clip.path, clip.start, max(1, clip.frames))
+    if clip.frames == 0:
+        pictures = np.zeros_like(pictures)
     seconds = mixture.num_samples / mixture.sample_rate_hz
     frames = max(1, int(seconds * fps + 1e-6))  # 1e-6: a product such as 3.9999 is 4 pictures
     last = len(pictures) - 1

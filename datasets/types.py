@@ -39,7 +39,7 @@ class MixtureClip:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoClip:
-    """A stretch of one video of a corpus; `start` and `frames` count pictures of the video."""
+    """A stretch of one video of a corpus; `start` and `frames` count pictures, and 0 frames are black pictures."""
 
     corpus: str
     path: str

@@ -7,6 +7,8 @@ off-screen speech, whose clue is an enrollment.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from typing import Literal
 
 from ...core.errors import ConfigError
@@ -20,6 +22,7 @@ from ..signals.mixing import db_to_gain, power_db
 from ..types import Clip, ClueSpec, Mixture, Source, Trial
 from .shared.av.pools import Films, SpeakerPools
 from .shared.av.scenes import AvRules, AvScene, AvScenes, Onset, Scenario
+from .shared.av.shown import Shown
 from .shared.options import Level, LevelSpan, MixtureCount, MixtureRate, NotNegative, Peak, Quantise, Seconds, Share
 from .shared.target_trials import target_trial
 
@@ -61,6 +64,10 @@ class AvMix:
             counts.
         clues: combinations of clues, a trial on every mixture for each. Video queries the on-screen, enrollment the
             off-screen speech, both their sum. With `off_screen_speaker: same` an enrollment queries both.
+        videos: what is shown, a trial on every mixture and combination with a video for each: "right", "wrong" (another
+            speaker who is not in the mixture), "missing" (black pictures), "frozen" (the first picture), "dropped" (it
+            stops at a random place and its last picture stays), "late" (by `late_pictures`). The tag `video` has it.
+        late_pictures: pictures that a late video is behind the sound.
         enrollments: enrollment recordings of the off-screen speaker for each trial, that the mixture does not use.
         enrollment_s: longest enrollment; of a longer recording its beginning is used.
         mute_on_screen: share of mixtures whose on-screen speech is silent, so that only its picture is there; 0.2 in
@@ -92,6 +99,8 @@ class AvMix:
         noise_snr_db: LevelSpan = (-2.5, 2.5),
         snr_reference: Literal["whole", "active"] = "whole",
         clues: tuple[tuple[Clue, ...], ...] = (("video", "enrollment"),),
+        videos: tuple[Shown, ...] = ("right",),
+        late_pictures: Count = 2,
         enrollments: Count = 1,
         enrollment_s: Seconds = 10.0,
         mute_on_screen: Share = 0.0,
@@ -118,6 +127,8 @@ class AvMix:
             interferer_snr_db=interferer_snr_db,
             noise_snr_db=noise_snr_db,
             mute=(mute_on_screen, mute_off_screen),
+            videos=videos,
+            late_pictures=late_pictures,
         )
         self._check(noise)
         self._read = clip_reader(sample_rate_hz=sample_rate_hz, corpora=context.corpora)
@@ -138,7 +149,8 @@ class AvMix:
         )
         mixture, rendered = limit_peak(mixture, self._peak, self._context.corpora, read=self._read)
         trials = self._trials(mixture, rendered, scene)
-        silent = {"silent_target": len(self._clues) - len(trials)}
+        asked = sum(len(self._rules.videos) if "video" in kinds else 1 for kinds in self._clues)
+        silent = {"silent_target": asked - len(trials)}
         return Drawn(mixture=mixture, trials=trials, excluded=silent, rendered=rendered)
 
     def _open(
@@ -152,15 +164,22 @@ class AvMix:
         speakers, noises = interferers if "spk" in rules.scenario else (), [noise] if noise else []
         return AvScenes(
             rules=rules,
-            films=Films(on_screen, context, read, seconds=rules.duration_s),
+            films=Films(on_screen, context, read, seconds=rules.duration_s, lead=self._lead),
             off_screen=SpeakerPools(off_screen, context, read),
             interferers=SpeakerPools(speakers, context, read),
             noise=SpeakerPools(noises, context, read, min_s=rules.duration_s),
             read=read,
         )
 
+    @property
+    def _lead(self) -> int:
+        """Pictures before each stretch of a film."""
+        return self._rules.late_pictures if "late" in self._rules.videos else 0
+
     def _check(self, noise: Selection | None) -> None:
         rules = self._rules
+        if not rules.videos or len(set(rules.videos)) < len(rules.videos):
+            raise ConfigError(f"videos = {list(rules.videos)} must list different ones, such as [right, frozen]")
         low, high = rules.off_screen_s
         if not low <= high <= rules.duration_s:
             raise ConfigError(f"off_screen_s = {[low, high]} must rise, up to duration_s = {rules.duration_s:g}")
@@ -210,21 +229,41 @@ class AvMix:
             count=self._enrollments,
             max_s=self._enrollment_s,
         )
-        trials: list[Trial] = []
+        asked = self._asked(scene, enrolled, audible)
+        return tuple(self._trial(mixture, rendered, each) for each in asked)
+
+    def _asked(self, scene: AvScene, enrolled: tuple[Clip, ...], audible: Collection[str]) -> Iterator[_Asked]:
+        """One for each combination of clues and each video, as far as its target is audible."""
         for number, kinds in enumerate(self._clues):
-            clue = ClueSpec(
-                enrollments=enrolled if "enrollment" in kinds else (), video=scene.video if "video" in kinds else None
-            )
             wanted = {"on": "video" in kinds or self._same, "off": "enrollment" in kinds}
             targets = tuple(name for name, is_target in wanted.items() if is_target and name in audible)
             if not targets:
                 continue
-            tags = {
-                **mixture.tags,
-                "target": "+".join(targets),
-                "clues": "+".join(sorted(clue.kinds(), reverse=True)),
-                **input_snr(mixture, rendered, targets),
-            }
-            name = f"{mixture.id}_q{number}"
-            trials.append(target_trial(mixture, *targets, clue=clue, tags=tags, trial_id=name))
-        return tuple(trials)
+            voices = enrolled if "enrollment" in kinds else ()
+            if "video" not in kinds:
+                yield _Asked(f"q{number}", ClueSpec(enrollments=voices), targets)
+                continue
+            for fault, video in scene.shown.items():
+                suffix = "" if fault == "right" else f"_{fault}"
+                yield _Asked(f"q{number}{suffix}", ClueSpec(enrollments=voices, video=video), targets, fault)
+
+    def _trial(self, mixture: Mixture, rendered: Rendered, asked: _Asked) -> Trial:
+        tags = {
+            **mixture.tags,
+            "target": "+".join(asked.targets),
+            "clues": "+".join(sorted(asked.clue.kinds(), reverse=True)),
+            **input_snr(mixture, rendered, asked.targets),
+            **({"video": asked.video} if asked.video and self._rules.videos != ("right",) else {}),
+        }
+        name = f"{mixture.id}_{asked.name}"
+        return target_trial(mixture, *asked.targets, clue=asked.clue, tags=tags, trial_id=name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A query on a mixture: the end of its id, its clue, its targets, and what is shown."""
+
+    name: str
+    clue: ClueSpec
+    targets: tuple[str, ...]
+    video: Shown | None = None

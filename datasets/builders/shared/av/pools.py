@@ -95,9 +95,14 @@ class SpeakerPools:
 
 
 class Films:
-    """On-screen speech: stretches of `seconds`, each beginning with a picture of its video."""
+    """On-screen speech: stretches of `seconds`, each beginning with a picture of its video.
 
-    def __init__(self, selection: Selection, context: BuildContext, read: ClipReader, *, seconds: float) -> None:
+    A stretch begins at least `lead` pictures into its film.
+    """
+
+    def __init__(
+        self, selection: Selection, context: BuildContext, read: ClipReader, *, seconds: float, lead: int = 0
+    ) -> None:
         longer = selection.model_copy(update={"min_s": max(seconds, selection.min_s)})
         self._pool = open_pool(longer, context)
         corpus = context.corpus(selection.corpus)
@@ -106,23 +111,32 @@ class Films:
                 f"corpus {selection.corpus!r} has no videos; use one that has, such as synthetic_av or voxceleb2"
             )
         self._videos: VideoCorpus = corpus
-        self._read, self._seconds = read, seconds
+        self._read, self._seconds, self._lead = read, seconds, lead
 
     def group(self, clip: Clip) -> str:
         """The group of the recording that a clip is of."""
         return self._pool.group_of(clip.path)
 
-    def draw(self, rng: np.random.Generator) -> tuple[Crop, VideoClip]:
-        """On-screen speech and its pictures."""
+    def draw(self, rng: np.random.Generator, *, without: Collection[str] = ()) -> tuple[Crop, VideoClip]:
+        """On-screen speech and its pictures, of a speaker who is not in `without`."""
+        labels = [label for label in self._pool.labels if label not in without]
+        if not labels:
+            raise ConfigError(f"corpus {self._pool.corpus!r} has one speaker alone; a wrong video needs another one")
         for _ in range(_TRIES):
-            label = str(rng.choice(self._pool.labels))
+            label = str(rng.choice(labels))
             recording = self._pool.pick(label, rng)
             clip, video = self._cut(recording, float(rng.random()))
+            if video.start < self._lead:
+                continue
             if is_audible(clip, recording, self._read):
                 return Crop(label=label, clip=clip), video
         raise DatasetError(
-            f"corpus {self._pool.corpus!r}: {_TRIES} stretches in a row are silent; exclude silent recordings"
+            f"corpus {self._pool.corpus!r}: {_TRIES} stretches in a row are silent{self._or_at_the_start()}; exclude "
+            "such recordings"
         )
+
+    def _or_at_the_start(self) -> str:
+        return f" or less than {self._lead} pictures into their film" if self._lead else ""
 
     def _cut(self, recording: Recording, position: float) -> tuple[Clip, VideoClip]:
         path = self._videos.video_path(recording.path)
@@ -137,7 +151,8 @@ class Films:
             )
             raise MissingRecordingsError({(self._pool.corpus, path): reason})
         places = max(0, min(int(spare_s * known.fps), known.frames - pictures))
-        first = min(int(position * (places + 1)), places)
+        least = min(self._lead, places)
+        first = least + min(int(position * (places - least + 1)), places - least)
         frames = min(round(self._seconds * rate), recording.frames)
         start = min(round(first / known.fps * rate), recording.frames - frames)
         clip = Clip(corpus=self._pool.corpus, path=recording.path, start=start, frames=frames)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,6 +14,7 @@ from ....seeding import generator
 from ....signals.clips import ClipReader
 from ....types import Role, VideoClip
 from .pools import Crop, Films, SpeakerPools
+from .shown import Shown, shown
 
 Scenario = Literal["noise", "spk", "noise+spk", "2spk"]
 Onset = Literal["random", "start", "end"]
@@ -39,10 +40,10 @@ class AvScene:
     """The draws of one mixture."""
 
     on_screen: Crop  # on-screen speech; without a signal "on", only its video is used
-    video: VideoClip
     off_pool: Pool  # recordings of the off-screen speaker, and of others
     off_label: str  # the off-screen speaker, also if there is no signal "off"
     signals: tuple[AvSignal, ...]
+    shown: Mapping[Shown, VideoClip]  # the video with each fault that trials have
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +60,8 @@ class AvRules:
     interferer_snr_db: Span
     noise_snr_db: Span
     mute: Span  # shares of scenes without on-screen and without off-screen speech
+    videos: tuple[Shown, ...]
+    late_pictures: int
 
     @property
     def num_samples(self) -> int:
@@ -92,7 +95,22 @@ class AvScenes:
         muted = "on" if chance < mute_on else "off" if chance < mute_on + mute_off else None
         signals = [signal for signal in signals if signal.id != muted]
         signals += self._interference(key, present={on.label, label})
-        return AvScene(on_screen=on, video=video, off_pool=pool, off_label=label, signals=tuple(signals))
+        videos = self._videos(video, key, present={on.label, label})
+        return AvScene(on_screen=on, off_pool=pool, off_label=label, signals=tuple(signals), shown=videos)
+
+    def _videos(
+        self, video: VideoClip, key: tuple[str | int, ...], *, present: Collection[str]
+    ) -> dict[Shown, VideoClip]:
+        """The video with each fault of the rules; a wrong one is of a speaker who is not `present`."""
+        rules, other = self.rules, video
+        if "wrong" in rules.videos:
+            _, other = self.films.draw(generator(*key, "wrong_video"), without=present)
+        return {
+            fault: shown(
+                video, fault, late_pictures=rules.late_pictures, other=other, rng=generator(*key, "video", fault)
+            )
+            for fault in rules.videos
+        }
 
     def _draw_off(self, pool: Pool, label: str, on: Crop, rng: np.random.Generator) -> list[AvSignal]:
         """The off-screen speech, or nothing if its length is zero or all of it a pause."""
