@@ -20,8 +20,9 @@ from ...core.errors import CheckpointError
 from ..checkpoints.archive import load_archive, outline_of
 from ..checkpoints.checkpoint import read_weights
 from ..checkpoints.foreign import as_table, describe, is_lightning, is_tensor
+from ..checkpoints.inert import inert_constructors
 from ..checkpoints.weights import weights_of
-from .asteroid_recipes import inert_constructors, recipe_package
+from .asteroid_recipes import recipe_package
 
 _KEYS = ("model_name", "model_args", "state_dict")
 _WANTED = "give the file that `serialize()` and torch.save made, with model_name, model_args, state_dict"

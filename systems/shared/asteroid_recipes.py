@@ -7,7 +7,7 @@ configuration, which asteroid's `System` saves as `training_config`, and which l
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,32 +29,6 @@ _MODELS = (
     (r"masker\.sm\.\d+\.", "SuDORMRFImprovedNet"),
     (r"encoder\.encoder_sig\.", "LSTMTasNet"),
 )
-_STUBBED = ("pytorch_lightning.", "lightning.", "lightning_fabric.", "omegaconf.", "argparse.Namespace", "pathlib.")
-
-
-class InertTable(dict[Any, Any]):
-    """Stands for a class of Lightning's in a file: keeps its content, runs nothing."""
-
-    def __init__(self, *_: object, **__: object) -> None:
-        super().__init__()
-
-    def __setstate__(self, state: object) -> None:
-        if isinstance(state, Mapping):
-            self.update(state)
-
-
-class InertDict:
-    """Stands for a subclass of dict in a file: torch fills plain ones alone."""
-
-    def __new__(cls, *_: object) -> dict[Any, Any]:  # type: ignore[misc]
-        """A plain table, whatever the arguments."""
-        return {}
-
-
-def inert_constructors(names: Iterable[str]) -> list[tuple[type, str]]:
-    """Stand-ins for those classes of Lightning and its configs that a file names."""
-    known = [name for name in names if name.startswith(_STUBBED)]
-    return [(InertDict if name.endswith("Dict") else InertTable, name) for name in known]
 
 
 def recipe_package(content: Mapping[Any, Any], *, path: Path, where: str, kind: str) -> dict[str, Any]:
