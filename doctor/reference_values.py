@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..bench.asr.protocol import open_recogniser
 from ..bench.metrics.shared.pesq_utterances import too_many_utterances
+from ..core.mel import slaney_filters
 from ..datasets.corpora.synthetic_speech import SyntheticSpeech
 from .signals import CLASSES, Case
 
@@ -55,6 +56,21 @@ def _scaled_db(case: Case, *, error_to_scaled: bool) -> float:
 
 
 _si_sdr_db = partial(_scaled_db, error_to_scaled=True)
+
+
+def _mel_distance_db(case: Case, *, active: bool) -> float:
+    """Mean of |difference| in dB between mel powers of estimate and reference, frame by frame."""
+    length, hop = round(0.032 * case.sample_rate_hz), round(0.008 * case.sample_rate_hz)
+    window = np.hanning(length + 1)[:-1]
+    filters = slaney_filters(64, n_fft=length, sample_rate_hz=case.sample_rate_hz)
+    starts = range(0, len(case.reference), hop)
+    estimate, reference = (
+        np.array([filters @ np.abs(np.fft.rfft(padded[start : start + length] * window)) ** 2 for start in starts])
+        for padded in (np.pad(signal, length // 2) for signal in _pair(case))
+    )
+    floor = 1e-6 * reference.max()
+    distance = np.abs(10.0 * np.log10(np.maximum(estimate, floor) / np.maximum(reference, floor)))
+    return float(distance[reference > floor].mean() if active else distance.mean())
 
 
 def _attenuation_db(case: Case) -> float:
@@ -163,6 +179,8 @@ REFERENCES: Mapping[str, tuple[Reference, ...]] = {
     "sd_sdr": (Reference(value=partial(_scaled_db, error_to_scaled=False), tolerance=1e-5),),
     "snr": (Reference(value=_snr_db, tolerance=1e-6),),
     "attenuation": (Reference(value=_attenuation_db, tolerance=1e-6),),
+    "mel_distance": (Reference(value=partial(_mel_distance_db, active=False), tolerance=1e-6),),
+    "mel_distance_active": (Reference(value=partial(_mel_distance_db, active=True), tolerance=1e-6),),
     "pesq": (Reference(value=_pesq_by_pesq, tolerance=0.0, package="pesq"),),
     "stoi": (Reference(value=partial(_by_pystoi, extended=False), tolerance=1e-6, package="pystoi"),),
     "estoi": (Reference(value=partial(_by_pystoi, extended=True), tolerance=1e-6, package="pystoi"),),

@@ -26,6 +26,8 @@ from tsebench.systems.registry import SYSTEMS
 TOLERANCES = {
     ("attenuation", "closed form"): 1e-6,
     ("estoi", "pystoi"): 1e-6,
+    ("mel_distance", "closed form"): 1e-6,
+    ("mel_distance_active", "closed form"): 1e-6,
     ("pesq", "pesq"): 0.0,
     ("sd_sdr", "closed form"): 1e-5,
     ("sdr", "mir_eval"): 1e-4,
