@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Literal
@@ -9,15 +10,18 @@ from typing import Annotated, Literal
 import torch
 from pydantic import Field
 from torch import Tensor
+from torch.nn import functional as F
 
 from ..core.errors import CheckpointError, ConfigError
 from .checkpoints.checkpoint import load_checkpoint
 from .checkpoints.networks import open_net, system_card
 from .nets.dpm_tse import DpmTseConfig, DpmTseNet, QueriedMixture
+from .nets.generative.log_mel import LogMel
 from .nets.generative.mel_mask import masked
 from .nets.generative.noise import QueryNoise, member_seeds
 from .nets.generative.paths import expand
 from .nets.generative.samplers.ddim import Ddim
+from .nets.generative.vocoders.vocoder import Vocoder, open_vocoder
 from .nets.tcn import frame_mask
 from .protocol import Extraction, QueryBatch
 from .registry import register_system
@@ -29,7 +33,10 @@ from .trainable import TASKS, ExtractionLoss, LossFacts, TrainBatch
 NAME = "dpm_tse"
 PAPER_STEPS = 50
 
-Waveform = Literal["mask", "griffin_lim"]
+Waveform = Literal["mask", "griffin_lim", "vocoder"]
+
+_AT_FLOOR = 1e-3  # above the logarithm of the floor
+_SILENCE = math.log(1e-5)
 
 
 class DpmTseTask:
@@ -91,7 +98,14 @@ class DpmTse:
         steps: steps of DDIM, each with one evaluation of the network for each class.
         eta: share of fresh noise of DDIM, from 0 (deterministic but for the first noise) to 1 (as in the paper).
         waveform: "mask": the ratio of the estimated to the mixture's mel magnitudes is a mask on the mixture, whose
-            phase is kept.
+            phase is kept; "griffin_lim": a phase is searched, from the mixture's on; "vocoder": that of `vocoder` makes
+            the waveform.
+        vocoder: weights file of a HiFi-GAN or BigVGAN for the log-mel spectra of the network, with its `config.json`
+            next to it (AudioLDM's needs none); for `waveform: vocoder`.
+
+    Raises:
+        ConfigError: one of `waveform: vocoder` and `vocoder` without the other.
+        CheckpointError: the vocoder cannot be opened, or takes other spectra.
     """
 
     def __init__(
@@ -101,6 +115,7 @@ class DpmTse:
         steps: Annotated[int, Field(ge=1, le=1000)] = PAPER_STEPS,
         eta: Annotated[float, Field(ge=0, le=1)] = 1.0,
         waveform: Waveform = "mask",
+        vocoder: str | None = None,
         device: str = "cpu",
     ) -> None:
         opened = load_checkpoint(checkpoint, architecture=NAME)
@@ -112,6 +127,8 @@ class DpmTse:
             )
         self._device = device
         self._sampler = Ddim(steps=steps, eta=eta)
+        self._vocoder = _vocoder(waveform, vocoder, self._net.log_mel)
+        made_by = "mask on the mixture" if self._vocoder is None else self._vocoder.description
         card = system_card(
             opened,
             name=NAME,
@@ -120,9 +137,9 @@ class DpmTse:
             clues=frozenset({"classes"}),
             reference=checkpoint,
             classes=self._net.classes,
-            options={"sampler": "ddim", "steps": steps, "eta": eta, "evaluations": steps, "waveform": waveform},
+            options={"sampler": "ddim", "steps": steps, "eta": eta, "evaluations": steps, "waveform": made_by},
         )
-        self.card = replace(card, stochastic=True, phase="kept")
+        self.card = replace(card, stochastic=True, phase="kept" if self._vocoder is None else "generated")
 
     @torch.inference_mode()
     def extract(self, batch: QueryBatch) -> Extraction:
@@ -136,8 +153,19 @@ class DpmTse:
             for length, rows in equal_lengths(batch, answerable):
                 signals = mixture[rows, :length]
                 log_mels = self._drawn(signals, [labels[row] for row in rows], [batch.seeds[row] for row in rows])
-                estimate[rows, :length] = masked(self._net.log_mel, mixture=signals, estimate=log_mels).float()
+                estimate[rows, :length] = self._waveforms(log_mels, signals)
         return Extraction(estimate=estimate, failures=failures)
+
+    def _waveforms(self, log_mels: Tensor, mixture: Tensor) -> Tensor:
+        """Signals [B, T] float32 of log-mel spectra [B, M, K] for mixtures [B, T]."""
+        net, samples = self._net, mixture.shape[-1]
+        if self._vocoder is None:
+            return masked(net.log_mel, mixture=mixture, estimate=log_mels).float()
+        # A value at the floor is silence, also where the floor is high.
+        silent = log_mels < math.log(net.config.floor) + _AT_FLOOR
+        log_mels = torch.where(silent, min(math.log(net.config.floor), _SILENCE), log_mels)
+        whole = F.pad(mixture, (0, log_mels.shape[-1] * net.config.hop - samples))
+        return self._vocoder.synthesise(log_mels, mixture=whole)[..., :samples].float()
 
     def _drawn(self, mixture: Tensor, labels: Sequence[tuple[str, ...]], seeds: Sequence[int]) -> Tensor:
         """Log-mel spectra [B, M, K] of mixtures [B, T] of one length, for the classes and the seed of each."""
@@ -162,3 +190,13 @@ class DpmTse:
         above = (net.unscaled(drawn[..., : net.frames(samples)]).exp() - floor).clamp_min(0.0)
         together = above.new_zeros(len(mixture), *above.shape[1:])
         return (together.index_add(0, torch.tensor(owners, device=above.device), above) + floor).log()
+
+
+def _vocoder(waveform: Waveform, path: str | None, log_mel: LogMel) -> Vocoder | None:
+    """What makes the waveform; None for a mask."""
+    if (waveform == "vocoder") != (path is not None):
+        raise ConfigError(
+            f"waveform = {waveform!r} with vocoder = {path!r}: give the weights file of a vocoder with "
+            "`waveform: vocoder`, and none otherwise"
+        )
+    return None if waveform == "mask" else open_vocoder(path, mel=log_mel)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from tsebench.core.errors import CheckpointError, ConfigError, ExtractionError
 from tsebench.core.validation import parse
 from tsebench.datasets.types import Clues
 from tsebench.systems.checkpoints.checkpoint import CheckpointCard, save_checkpoint
-from tsebench.systems.dpm_tse import DpmTse, DpmTseTask
+from tsebench.systems.dpm_tse import DpmTse, DpmTseTask, Waveform
 from tsebench.systems.nets.dpm_tse import DpmTseConfig, DpmTseNet, QueriedMixture
 from tsebench.systems.nets.generative.noise import QueryNoise
 from tsebench.systems.nets.generative.parametrisation import convert, from_data_and_noise
@@ -210,6 +211,27 @@ def test_several_classes_are_drawn_one_by_one_and_added(tmp_path: Path) -> None:
     rest = both - bell
     assert float(rest.min()) > -1e-5
     assert float(rest.max()) > 1e-3
+
+
+def test_griffin_lim_makes_the_spectrum_and_its_phase_is_marked(tmp_path: Path) -> None:
+    system = DpmTse(checkpoint=saved(tmp_path), steps=1, waveform="griffin_lim")
+    assert system.card.phase == "generated"
+    assert "Griffin-Lim" in str(system.card.options["waveform"])
+    mixture = batch(("bell",), samples=2001).mixture[:, 0]
+    net = system._net
+    log_mel = net.unscaled(net.scaled(mixture, net.frames(2001)))
+    made = system._waveforms(log_mel, mixture)
+    assert made.shape == mixture.shape
+    again = net.unscaled(net.scaled(made, net.frames(2001)))
+    assert float((again - log_mel)[..., :-1].abs().mean()) < 0.35
+    silent = system._waveforms(torch.full_like(log_mel, math.log(0.01)), mixture)
+    assert float(silent.square().mean()) < 1e-5 * float(mixture.square().mean())
+
+
+@pytest.mark.parametrize(("waveform", "vocoder"), [("vocoder", None), ("mask", "g_1.pt")])
+def test_a_vocoder_and_its_file_belong_together(tmp_path: Path, waveform: Waveform, vocoder: str | None) -> None:
+    with pytest.raises(ConfigError, match="give the weights file of a vocoder with `waveform: vocoder`"):
+        DpmTse(checkpoint=saved(tmp_path), waveform=waveform, vocoder=vocoder)
 
 
 def test_unknown_classes_fail_alone(tmp_path: Path) -> None:
