@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from tsebench.core.errors import ConfigError
+from tsebench.systems.nets.generative.dilated import DilatedNet
 from tsebench.systems.nets.generative.noise import QueryNoise
-from tsebench.systems.nets.generative.parametrisation import Denoiser
+from tsebench.systems.nets.generative.parametrisation import Denoiser, denoiser
 from tsebench.systems.nets.generative.paths import OptimalTransport, OrnsteinUhlenbeck, Path, SchroedingerBridge, expand
 from tsebench.systems.nets.generative.samplers.build import SAMPLER_NAMES, SamplerConfig
 from tsebench.systems.nets.generative.samplers.ddim import Ddim, posterior_std
@@ -19,6 +20,7 @@ from tsebench.systems.nets.generative.samplers.ode import ProbabilityFlow
 from tsebench.systems.nets.generative.samplers.predictor_corrector import PredictorCorrector
 from tsebench.systems.nets.generative.samplers.sampler import Counted, Sampler, times
 from tsebench.systems.nets.generative.variance_preserving import VariancePreserving
+from tsebench.systems.nets.tcn import frame_mask
 
 MEAN, STD, START = 0.7, 0.4, -1.2
 
@@ -219,6 +221,34 @@ def test_evaluations_are_counted(path: Path, name: str, steps: int) -> None:
     start = torch.zeros(2, 3)
     sampler.sample(path, counted, start=start, noise=QueryNoise([1, 2], [3, 3]))
     assert counted.evaluations == sampler.evaluations(path)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", SAMPLER_NAMES)
+@pytest.mark.parametrize("path", [PATHS["ou"], PATHS["ot_start"], VP_SNR], ids=["ou", "ot_start", "vp"])
+def test_a_sample_does_not_depend_on_the_batch(path: Path, name: str) -> None:
+    """Of a network with random weights: alone, and beside a longer query, whose place and seed differ."""
+    torch.manual_seed(0)
+    net = DilatedNet(channels_in=6, channels_out=3, clue_dim=0, channels=8, blocks=3, cycle=3, embedding_dim=16)
+    torch.nn.init.normal_(net.output.weight, std=0.2)
+    starts = torch.randn(2, 3, 20)
+    starts[1, :, 12:] = 0.0
+    sampler = SamplerConfig(name=name, steps=4, eta=0.7, last=0.05).build()
+
+    def samples(start: Tensor, seeds: list[int], counts: list[int]) -> Tensor:
+        mask = frame_mask(torch.tensor(counts), num_frames=start.shape[-1])
+
+        def predicted(state: Tensor, t: Tensor) -> Tensor:
+            return net(torch.cat([state, start], dim=1), t, None, mask)
+
+        estimate = denoiser(predicted, "data", path=path, start=start)
+        return sampler.sample(path, estimate, start=start, noise=QueryNoise(seeds, counts))
+
+    alone = samples(starts[1:, :, :12], [8], [12])
+    together = samples(starts, [7, 8], [20, 12])
+    torch.testing.assert_close(together[1:, :, :12], alone)
+    other = samples(starts[1:, :, :12], [9], [12])
+    assert float((other - alone).abs().mean()) > 1e-3
 
 
 def test_one_step_is_the_estimate_of_the_data() -> None:
