@@ -12,6 +12,7 @@ from ....core.mel import slaney_filters
 from .spectra import PadMode
 
 _SQUARE_FLOOR = 1e-9
+_LEAST_BAND = 1e-12
 _LEAST_WEIGHT = 1e-6  # of overlapping windows, where a sample is known
 
 
@@ -83,11 +84,20 @@ class LogMel:
         """The inverse of `normalise`."""
         return (values + 1.0) / 2.0 * (self.highest - self.lowest) + self.lowest
 
-    def to_magnitude(self, log_mel: Tensor) -> Tensor:
-        """Magnitudes [B, F, K] that have nearly the log-mel spectra [B, n_mels, K]: the least squares, cut at 0."""
-        inverse = torch.linalg.pinv(self.filters(log_mel.double()))
-        magnitude: Tensor = inverse @ log_mel.double().exp()
-        return magnitude.clamp_min(0.0).to(log_mel.dtype)
+    def to_magnitude(self, log_mel: Tensor, *, like: Tensor, updates: int = 10) -> Tensor:
+        """Magnitudes [B, F, K] that nearly have log-mel spectra [B, n_mels, K], from other magnitudes on.
+
+        Bands do not tell their fine structure, such as harmonics: that of `like`, the mixture's magnitudes, is kept.
+        Each update scales the bins by the ratio of the bands around them (Lee and Seung, 2001, eq. 4 with fixed
+        filters): the divergence Σ y ln(y/z) − y + z of the bands y from those of the magnitudes, z, never grows.
+        """
+        filters, bands, magnitude = self.filters(log_mel), log_mel.exp(), like
+        total = filters.sum(dim=0)[:, None]
+        reached = total > 0
+        for _ in range(updates):
+            ratio = filters.T @ (bands / (filters @ magnitude).clamp_min(_LEAST_BAND))
+            magnitude = magnitude * torch.where(reached, ratio / total, 0.0)
+        return magnitude
 
     def filters(self, like: Tensor) -> Tensor:
         """Filters [n_mels, F] in the precision and on the device of `like`."""

