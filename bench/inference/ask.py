@@ -243,7 +243,8 @@ def _own_query(query: Query) -> Query:
 
 def _own_truth(truth: Truth) -> Truth:
     target = None if truth.target is None else truth.target.clone()
-    return replace(truth, target=target, interferers=truth.interferers.clone())
+    parts = {name: signal.clone() for name, signal in truth.parts.items()}
+    return replace(truth, target=target, interferers=truth.interferers.clone(), parts=parts)
 
 
 def failure_reasons(extraction: Extraction, batch: QueryBatch) -> dict[str, str]:

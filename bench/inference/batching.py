@@ -53,5 +53,10 @@ def at_rate(item: Item, rate_hz: int | None) -> Item:
     return Item(
         index=item.index,
         query=query_at(query, rate_hz),
-        truth=replace(truth, target=target, interferers=move(truth.interferers)),
+        truth=replace(
+            truth,
+            target=target,
+            interferers=move(truth.interferers),
+            parts={name: move(signal) for name, signal in truth.parts.items()},
+        ),
     )

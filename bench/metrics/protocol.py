@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -31,9 +31,10 @@ PoolingName = Literal[
 `Outcome.weight` (a word error rate: by words); or a score of all class decisions together, which
 `Outcome.detail` holds as `bench.statistics.pooling.decisions` writes them."""
 
-Need = Literal["transcript", "enrollment", "interferers", "class_probabilities", "mixture"]
+Need = Literal["transcript", "enrollment", "interferers", "class_probabilities", "mixture", "parts"]
 """Inputs of a metric besides estimate and reference: the words of the target, the enrollment
-of the clue, the other sources, the classes that the system finds; an improvement takes the mixture."""
+of the clue, the other sources, the classes that the system finds, the parts of a target that is a sum; an
+improvement takes the mixture."""
 
 _BEFORE_ALL = 1000
 
@@ -163,6 +164,7 @@ class Facts:
         active_classes: sound classes of the mixture.
         classes: vocabulary of `class_probabilities` [K], or None.
         enrollment: [T_e] the first enrollment at the rate of the signals, or None.
+        parts: [T] of each source of the target by its id, see `Truth`.
     """
 
     interferers: Tensor | None = None
@@ -171,6 +173,7 @@ class Facts:
     classes: tuple[str, ...] | None = None
     class_probabilities: Tensor | None = None
     enrollment: Tensor | None = None
+    parts: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -302,6 +302,7 @@ def scorable(item: Item, answer: Answer, classes: tuple[str, ...] | None) -> Sco
         classes=classes,
         class_probabilities=answer.class_probabilities,
         enrollment=enrollments[0] if enrollments else None,
+        parts=item.truth.parts,
     )
     return Scorable(
         trial_id=item.query.id,

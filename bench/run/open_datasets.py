@@ -69,6 +69,7 @@ def _offer(each: OpenSet, cards: Mapping[str, SystemCard]) -> Offer:
         "transcript": any((trial.mixture_id, name) in spoken for trial in trials for name in trial.target_ids),
         "enrollment": any(trial.clue.enrollments for trial in trials),
         "interferers": any(len(mixtures[trial.mixture_id].sources) > len(trial.target_ids) for trial in trials),
+        "parts": any(len(trial.target_ids) > 1 for trial in trials),
         "class_probabilities": any(cards[title].classes is not None for title in each.systems),
     }
     return Offer(name=repr(each.dataset.card.name), gives=frozenset(need for need, there in given.items() if there))

@@ -19,6 +19,7 @@ _WORDS: Mapping[Given, str] = {
     "interferers": "the other sources of the mixtures",
     "class_probabilities": "class probabilities of a system",
     "mixture": "mixtures",
+    "parts": "targets that are sums of several sources",
     "target": "trials whose target is in the mixture",
     "absence": "trials whose target is not in the mixture",
 }
@@ -31,6 +32,7 @@ OF_FILES: Mapping[Given, str] = {
     "interferers": "add --mixtures DIR",
     "class_probabilities": "score it by `tsebench run` with a system that finds classes",
     "mixture": "add --mixtures DIR",
+    "parts": "score it by `tsebench run` on a set of on- and off-screen speech",
     "absence": _ELSEWHERE,
 }
 """Fix for each missing input, in `score`."""
@@ -40,6 +42,7 @@ OF_SETS: Mapping[Given, str] = {
     "enrollment": "add a set whose clues are enrollments, or take a setting that needs none",
     "interferers": "add a set of mixtures of several sources",
     "class_probabilities": "add a system whose card names its classes",
+    "parts": "add a set of on- and off-screen speech (builder av_mix)",
     "target": "add a set with such trials, or more trials of this one",
     "absence": "add a set with such trials, or more trials of this one",
 }
