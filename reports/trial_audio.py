@@ -19,7 +19,7 @@ from ..core.errors import TsebenchError
 from ..datasets.dataset import Dataset, load_dataset
 from ..datasets.manifest import read_card, read_manifest
 from ..datasets.signals.audio import AudioInfo, info, read_mono
-from ..datasets.types import Mixture, Trial
+from ..datasets.types import Clues, Mixture, Trial
 from ..systems.protocol import far_too_long
 
 Samples = NDArray[np.float32]
@@ -36,12 +36,14 @@ class TrialSignals:
         mixture: [T], the first channel.
         target: [T], or None if the target is absent.
         enrollments: [T_k] each.
+        video: [F, H, W] grey pictures of the clue, and their rate, or None.
     """
 
     sample_rate_hz: int
     mixture: Samples
     target: Samples | None
     enrollments: tuple[Samples, ...]
+    video: tuple[NDArray[np.uint8], float] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +128,7 @@ class RunAudio:
             mixture=query.mixture[0].numpy(),
             target=None if truth.target is None else truth.target[0].numpy(),
             enrollments=tuple(clip.numpy() for clip in query.clues.enrollments),
+            video=_video(query.clues),
         ), ""
 
     def estimate(self, dataset: str, title: str, trial_id: str) -> Estimate:
@@ -195,6 +198,12 @@ def open_audio(folders: Sequence[Path], *, corpus_dirs: Mapping[str, Path] | Non
     """Audio of several runs by run id, the first of each; a folder without `run.json` has none."""
     runs = [RunAudio(folder, corpus_dirs=corpus_dirs) for folder in reversed(folders)]
     return {audio.run_id: audio for audio in runs if audio.run_id}
+
+
+def _video(clues: Clues) -> tuple[NDArray[np.uint8], float] | None:
+    if clues.video is None or clues.video_fps is None or not len(clues.video):
+        return None
+    return (clues.video.numpy() * 255.0).round().astype(np.uint8), clues.video_fps
 
 
 def _read(path: Path, mixture: Mixture | None) -> Estimate:

@@ -13,6 +13,7 @@ from ..leaderboard.board import Leaderboard
 from ..trial_audio import RunAudio, open_audio
 from .choose_demo import DemoChoice, choose_demo
 from .choose_trials import primary_column
+from .films import FilmFile
 from .pages import render_page, write_page
 from .players import KEYS, Player, Track, with_keys, write_player
 from .sounds import sounds_of
@@ -31,6 +32,7 @@ class DemoRow:
     cells: tuple[tuple[Track, ...], ...]
     scores: Mapping[str, str]
     why: str
+    film: FilmFile | None = None
 
     @property
     def text(self) -> str:
@@ -113,6 +115,7 @@ def _table(
                 cells=_cells(player.tracks, clues, shown),
                 scores=_scores(facts),
                 why=why[facts.dataset, facts.trial_id],
+                film=player.film,
             )
             for facts, player in players
         ),

@@ -16,6 +16,7 @@ from ...core.text import error_text
 from ...datasets.signals.audio import write
 from ..trial_audio import MOST_FRAMES
 from . import pictures
+from .films import FilmFile, write_film
 from .sounds import Samples, Sound
 
 KEYS = "1234567890abcdefghijklmnopqrstuvwxyz"
@@ -57,6 +58,7 @@ class Player:
 
     tracks: tuple[Track, ...]
     files: tuple[Path, ...]
+    film: FilmFile | None = None  # video of the clue, which keeps the position of playback
 
     @property
     def audible(self) -> bool:
@@ -65,7 +67,7 @@ class Player:
 
 
 def write_player(sounds: Sequence[Sound], out: Path) -> Player:
-    """Write the tracks of one trial: `audio/HASH.wav` and `images/HASH.png` in a report's folder.
+    """Write the tracks of one trial: `audio/HASH.wav`, `images/HASH.png` and `video/HASH.webm` in a report's folder.
 
     Names are hashes of the contents, so that trials share the mixture, and no name of a dataset or a system reaches the
     disk. Levels and colours of all tracks are on one scale.
@@ -101,7 +103,9 @@ def write_player(sounds: Sequence[Sound], out: Path) -> Player:
                 own_clock=sound.role == "enrollment",
             )
         )
-    return Player(tracks=with_keys(tracks), files=tuple(files))
+    film = next((write_film(sound.film, out) for sound in sounds if sound.film is not None), None)
+    files += [] if film is None else [out / film.path]
+    return Player(tracks=with_keys(tracks), files=tuple(files), film=film)
 
 
 def with_keys(tracks: Sequence[Track], keys: str = KEYS) -> tuple[Track, ...]:

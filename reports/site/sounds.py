@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..trial_audio import RunAudio
+from .films import Film
 from .trial_facts import TrialFacts, TrialResult
 
 Samples = NDArray[np.float32]
@@ -23,6 +24,7 @@ class Sound:
         role: "mixture", "enrollment", "target" or "estimate".
         samples: [T], or None for the given `reason`.
         system: of an estimate.
+        film: video of the lips, of a mixture whose query has one.
     """
 
     role: str
@@ -31,6 +33,7 @@ class Sound:
     sample_rate_hz: int = 0
     system: str = ""
     reason: str = ""
+    film: Film | None = None
 
 
 def sounds_of(facts: TrialFacts, audio: Mapping[str, RunAudio]) -> tuple[tuple[Sound, ...], tuple[str, ...]]:
@@ -58,8 +61,9 @@ def given_sounds(runs: Iterable[RunAudio], dataset: str, trial_id: str) -> tuple
             sound, clips = partial(Sound, sample_rate_hz=signals.sample_rate_hz), signals.enrollments
             several = len(clips) > 1
             absent = "" if signals.target is not None else "absent: the right answer is silence"
+            film = None if signals.video is None else Film(pictures=signals.video[0], fps=signals.video[1])
             return (
-                sound(role="mixture", title="Mixture", samples=signals.mixture),
+                sound(role="mixture", title="Mixture", samples=signals.mixture, film=film),
                 *(
                     sound(role="enrollment", title=f"Enrollment {n}" if several else "Enrollment", samples=clip)
                     for n, clip in enumerate(clips, 1)

@@ -1,6 +1,6 @@
 // Players: tracks of one clock keep the position when another one is chosen. Keys act on the whole page.
 (() => {
-  const STEP_S = 0.5;
+  const STEP_S = 0.5, FILM_DRIFT_S = 0.08;
   const players = [];
   let sounding = null, last = null;
 
@@ -25,7 +25,7 @@
     })).filter((track) => track.audio);
     if (!tracks.length) return;
     const find = (name) => root.querySelector(`[data-${name}]`);
-    const play = find("play"), seek = find("seek"), time = find("time");
+    const play = find("play"), seek = find("seek"), time = find("time"), film = find("film");
     let now = tracks[0], turn = 0;
     const player = {
       root,
@@ -43,8 +43,17 @@
       },
     };
 
+    // The video follows the sound: it is moved when it is more than a picture or two away, and never heard.
+    const follow = (at, playing) => {
+      if (!film || now.own || !(film.readyState > 0)) { if (film && !film.paused) film.pause(); return; }
+      const place = Math.min(at, Math.max(0, film.duration - 0.001));
+      const ended = at >= film.duration - 0.02;
+      if (Math.abs(film.currentTime - place) > (playing ? FILM_DRIFT_S : 0.005)) film.currentTime = place;
+      if (playing && !ended) { if (film.paused) film.play().catch(() => {}); } else if (!film.paused) film.pause();
+    };
     const draw = () => {
       const { currentTime: at, duration } = now.audio, whole = duration || 0;
+      follow(at, !now.audio.paused);
       seek.max = whole || 1;
       seek.value = at;
       seek.setAttribute("aria-valuetext", `${at.toFixed(1)} of ${whole.toFixed(1)} seconds`);
@@ -99,6 +108,7 @@
         choose(track, { share, sound: !now.audio.paused });
       });
     }
+    if (film) film.addEventListener("loadeddata", draw, { once: true });
     play.disabled = seek.disabled = false;
     play.addEventListener("click", player.toggle);
     seek.addEventListener("input", () => choose(now, { at: Number(seek.value), sound: !now.audio.paused }));
