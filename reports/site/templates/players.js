@@ -5,10 +5,14 @@
   let sounding = null, last = null;
 
   // A web server need not serve parts of a file, and without them a browser cannot seek.
+  const fetched = async (media) => {
+    const address = media.currentSrc || media.src;
+    if (!location.protocol.startsWith("http")) return address;
+    return URL.createObjectURL(await (await fetch(address)).blob());
+  };
   const load = async (track) => {
     if (track.ready || !location.protocol.startsWith("http")) return;
-    const blob = await (await fetch(track.audio.currentSrc || track.audio.src)).blob();
-    track.audio.src = URL.createObjectURL(blob);
+    track.audio.src = await fetched(track.audio);
     track.ready = true;
   };
   const known = (audio) => audio.readyState > 0 ? Promise.resolve() : new Promise((done) => {
@@ -108,7 +112,10 @@
         choose(track, { share, sound: !now.audio.paused });
       });
     }
-    if (film) film.addEventListener("loadeddata", draw, { once: true });
+    if (film) {
+      film.addEventListener("loadeddata", draw, { once: true });
+      if (location.protocol.startsWith("http")) fetched(film).then((address) => { film.src = address; });
+    }
     play.disabled = seek.disabled = false;
     play.addEventListener("click", player.toggle);
     seek.addEventListener("input", () => choose(now, { at: Number(seek.value), sound: !now.audio.paused }));

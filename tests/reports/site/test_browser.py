@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from helpers.browser import chromium, console, needs_chromium, served
+from helpers.site_films import growing
 from helpers.site_runs import board_of, make_run, row
 from selenium.webdriver import ActionChains, Chrome
 from selenium.webdriver.common.by import By
@@ -359,3 +361,46 @@ def test_axes_of_spectrograms_fit_and_nothing_moves(driver: Chrome, with_sounds:
         assert (wave["x"], wave["width"]) == (picture["x"], picture["width"])
     finally:
         driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_the_video_keeps_the_position_of_the_sound(driver: Chrome, tmp_path: Path, address: str) -> None:
+    pytest.importorskip("av", reason="PyAV is not installed: pip install 'tsebench[video]'")
+    tone = 0.1 * np.sin(0.3 * np.arange(16000)).astype(np.float32)
+    sounds = [
+        Sound(role="mixture", title="Mixture", samples=tone, sample_rate_hz=8000, film=growing()),
+        Sound(role="target", title="Target", samples=tone, sample_rate_hz=8000),
+    ]
+    board = board_of(tmp_path / "run", rows())
+    (facts,) = facts_of(board, [("set", "t000")], {})
+    page = TrialPage(facts, write_player(sounds, tmp_path), ())
+    write_page(tmp_path, "trials/t.html", trial_html(page, hints=metric_hints(board)))
+    wait = WebDriverWait(driver, 30, poll_frequency=0.05)
+    with served(tmp_path) as root:
+        opened(driver, tmp_path, "trials/t.html", root if address == "http" else "")
+        wait.until(lambda d: d.execute_script("return document.querySelector('[data-film]').readyState") >= 2)
+        seek(driver, 1.0)
+        wait.until(lambda d: abs(film(d, "currentTime") - 1.0) < 0.02)
+        key(driver, "2")  # plays the target from there
+        wait.until(lambda d: not film(d, "paused") and film(d, "currentTime") > 1.2)
+        far = driver.execute_script(
+            "const film = document.querySelector('[data-film]'),"
+            " sound = [...document.querySelectorAll('audio')].find((each) => !each.paused);"
+            " return sound ? Math.abs(film.currentTime - sound.currentTime) : 0;"
+        )
+        assert far < 0.15
+        assert film(driver, "muted")
+        key(driver, " ")
+        wait.until(lambda d: film(d, "paused"))
+        assert console(driver) == []
+
+
+def film(driver: Chrome, what: str) -> Any:
+    return driver.execute_script(f"return document.querySelector('[data-film]').{what}")
+
+
+def seek(driver: Chrome, seconds: float) -> None:
+    driver.execute_script(
+        "const seek = document.querySelector('[data-seek]'); seek.value = arguments[0];"
+        " seek.dispatchEvent(new Event('input'));",
+        seconds,
+    )
