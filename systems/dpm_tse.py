@@ -126,7 +126,7 @@ class DpmTse:
                 f"{config.sample_rate_hz} Hz; one of the two was changed: fetch both again"
             )
         self._device = device
-        self._sampler = Ddim(steps=steps, eta=eta)
+        self._sampler = Ddim(steps=steps, eta=eta, limit=config.span)
         self._vocoder = _vocoder(waveform, vocoder, self._net.log_mel)
         made_by = "mask on the mixture" if self._vocoder is None else self._vocoder.description
         card = system_card(
@@ -179,11 +179,10 @@ class DpmTse:
         )
         scaled = net.scaled(mixture, frames)[owners]
         given = QueriedMixture(mixture=scaled, classes=classes)
-        span = net.config.span
 
         def denoiser(state: Tensor, t: Tensor) -> Tensor:
             data: Tensor = net(state, t, given)
-            return data.clamp(-span, span)
+            return data
 
         drawn = self._sampler.sample(net.path, denoiser, start=torch.zeros_like(scaled), noise=noise)
         floor = net.config.floor

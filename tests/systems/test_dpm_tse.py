@@ -46,7 +46,9 @@ DIFFUSERS = (
     (999, [-0.0033, 0.966774, 1.483054, 1.298011, 0.500132, -0.527849]),
     (199, [-0.127627, 0.670262, 1.208022, 1.009816, 0.246103, -0.43578]),
 )
-"""States after the first and after the last of five trailing steps, eta = 0, by diffusers 0.24."""
+CUT = [-0.12763, 0.67026, 1.0, 1.0, 0.2461, -0.43578]
+"""The last one with `clip_sample`, its default."""
+ of five trailing steps, eta = 0, by diffusers 0.24."""
 
 
 def network(config: DpmTseConfig = SMALL) -> DpmTseNet:
@@ -123,6 +125,10 @@ def test_schedule_and_steps_are_those_of_diffusers() -> None:
     )
     torch.testing.assert_close(states[1].flatten(), torch.tensor(DIFFUSERS[0][1]), rtol=0, atol=1e-5)
     torch.testing.assert_close(out.flatten(), torch.tensor(DIFFUSERS[1][1]), rtol=0, atol=1e-5)
+    cut = Ddim(steps=5, eta=0.0, limit=1.0).sample(
+        path, denoiser, start=torch.zeros_like(first), noise=QueryNoise([0], [6]), state=first
+    )
+    torch.testing.assert_close(cut.flatten(), torch.tensor(CUT), rtol=0, atol=1e-5)
 
 
 @torch.no_grad()

@@ -23,12 +23,15 @@ class Ddim:
 
     Attributes:
         eta: η, 0 (deterministic but for the first noise) to 1.
+        limit: estimates of the data are cut to ±limit; the noise that is kept is that of the estimate before, as in
+            diffusers. None does not cut.
         last: smallest time of an evaluation; None: that of the path.
         to_data: False stops at `last`, with a state of the path.
     """
 
     steps: int
     eta: float = 0.0
+    limit: float | None = None
     last: float | None = None
     to_data: bool = True
 
@@ -53,10 +56,11 @@ class Ddim:
         grid = times(self.steps, first=first, last=last, to_data=self.to_data)
         for index in range(self.steps):
             now, after = grid[index], grid[index + 1]
-            data = denoiser(state, now)
+            estimate = denoiser(state, now)
+            data = estimate if self.limit is None else estimate.clamp(-self.limit, self.limit)
             if self.to_data and index == self.steps - 1:
                 return data
-            _, kept = data_and_noise(data, "data", path=path, state=state, start=start, t=now)
+            _, kept = data_and_noise(estimate, "data", path=path, state=state, start=start, t=now)
             at = path.coefficients(after)
             fresh = self.eta * posterior_std(path, now, after)
             rest = (at.noise.square() - fresh.square()).clamp_min(0.0).sqrt()
