@@ -46,9 +46,9 @@ DIFFUSERS = (
     (999, [-0.0033, 0.966774, 1.483054, 1.298011, 0.500132, -0.527849]),
     (199, [-0.127627, 0.670262, 1.208022, 1.009816, 0.246103, -0.43578]),
 )
+"""States after the first and after the last of five trailing steps, eta = 0, by diffusers 0.24."""
 CUT = [-0.12763, 0.67026, 1.0, 1.0, 0.2461, -0.43578]
 """The last one with `clip_sample`, its default."""
- of five trailing steps, eta = 0, by diffusers 0.24."""
 
 
 def network(config: DpmTseConfig = SMALL) -> DpmTseNet:
