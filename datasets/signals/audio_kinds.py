@@ -9,15 +9,15 @@ from pathlib import Path, PurePosixPath
 from ...core.file_tree import suffix_of
 
 _READ = """
-.8svx .aif .aifc .aiff .au .avr .caf .flac .iff .mp1 .mp2 .mp3 .nist .oga .ogg .opus .paf .pvf .rf64 .sf .snd .sph .svx
-.voc .w64 .wav .wave .wavex .wve
+.8svx .aif .aifc .aiff .au .avr .caf .flac .iff .ircam .mp1 .mp2 .mp3 .nist .oga .ogg .opus .paf .pvf .rf64 .sf .snd .sph
+.svx .voc .w64 .wav .wave .wavex .wve
 """
 AUDIO_SUFFIXES = frozenset(_READ.split())
 """Suffixes that libsndfile decodes, without headerless samples and without those of other formats (.mat, .htk)."""
 
 _UNREAD = """
-.3gp .aac .ac3 .alac .amr .ape .dff .dsf .dts .dvc .eac3 .gsm .m4a .m4b .mka .mpc .pcm .ra .raw .shn .spx .tta .weba
-.wma .wv .wv1 .wv2
+.3gp .aac .ac3 .alac .amr .ape .dff .dsf .dts .dvc .eac3 .gsm .m4a .m4b .mka .mpc .pcm .ra .raw .sd2 .shn .spx .tta
+.weba .wma .wv .wv1 .wv2
 """
 UNREAD_SUFFIXES = frozenset(_UNREAD.split())
 """Audio that cannot be decoded here, and DVC's pointers to files that were not pulled."""

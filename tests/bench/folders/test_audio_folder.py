@@ -26,7 +26,7 @@ FORMATS = {
     **dict.fromkeys((".oga", ".ogg", ".opus"), "OGG"),
     **dict.fromkeys((".wav", ".wave"), "WAV"),
     **{f".{name.lower()}": name for name in ("AVR", "CAF", "FLAC", "PAF", "PVF", "RF64", "VOC", "W64", "WAVEX", "WVE")},
-    ".sf": "IRCAM",
+    **dict.fromkeys((".ircam", ".sf"), "IRCAM"),
 }
 SUBTYPES = {"MP3": ("MPEG_LAYER_III",), "WVE": ("ALAW",), "OGG": ("VORBIS", "OPUS")}
 
