@@ -9,8 +9,8 @@ from pathlib import Path, PurePosixPath
 from ...core.file_tree import suffix_of
 
 _READ = """
-.8svx .aif .aifc .aiff .au .avr .caf .flac .iff .ircam .mp1 .mp2 .mp3 .nist .oga .ogg .opus .paf .pvf .rf64 .sf .snd .sph
-.svx .voc .w64 .wav .wave .wavex .wve
+.8svx .aif .aifc .aiff .au .avr .caf .flac .iff .ircam .mp1 .mp2 .mp3 .nist .oga .ogg .opus .paf .pvf .rf64 .sf .snd
+.sph .svx .voc .w64 .wav .wave .wavex .wve
 """
 AUDIO_SUFFIXES = frozenset(_READ.split())
 """Suffixes that libsndfile decodes, without headerless samples and without those of other formats (.mat, .htk)."""
