@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=60, help="of the set")
     parser.add_argument("--jobs", default="", help="some of build,run,score,train,report,demo; all by default")
     options = parser.parse_args()
-    os.nice(10)
+    os.nice(max(0, 5 - os.nice(0)))
     with tempfile.TemporaryDirectory(prefix="kills-") as folder:
         place = Path(folder)
         make_place(place, trials=options.trials)

@@ -157,6 +157,7 @@ def start(
             before()
 
     environment = {"TSEBENCH_CACHE": f"{out}-cache", "TMPDIR": str(temporary), "OMP_NUM_THREADS": "1"}
+    environment["PYTHONFAULTHANDLER"] = "1"
     # The torchmetrics that asteroid wants, where it is installed, would add lines to the one that is expected.
     environment["PYTHONWARNINGS"] = "ignore:pkg_resources is deprecated"
     return subprocess.Popen(

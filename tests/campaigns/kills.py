@@ -14,7 +14,7 @@ from pathlib import Path
 
 from .jobs import Job, start
 
-LONGEST_S = 300
+LONGEST_S = 900
 GROUP = {"group SIGKILL": signal.SIGKILL, "group SIGTERM": signal.SIGTERM, "group SIGINT": signal.SIGINT}
 WORKER = "worker SIGKILL"
 KINDS = (*GROUP, WORKER)
@@ -75,9 +75,7 @@ def ending(process: subprocess.Popen[str], kind: str) -> str:
     try:
         _, errors = process.communicate(timeout=LONGEST_S)
     except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-        return f"hangs after {kind}"
+        return f"hangs after {kind}: {where_it_hangs(process)}"
     code = process.returncode
     if code not in _CODES.get(kind, {0, 2, 3}):
         return f"exit code {code} after {kind}: {errors[-300:]}"
@@ -86,6 +84,17 @@ def ending(process: subprocess.Popen[str], kind: str) -> str:
     if code in {2, 130} and errors.count("\n") != 1:
         return f"{errors.count(chr(10))} lines after {kind}: {errors[-300:]}"
     return ""
+
+
+def where_it_hangs(process: subprocess.Popen[str]) -> str:
+    """End a command and its workers by SIGABRT, upon which Python prints all stacks."""
+    for pid in [*reversed(children(process.pid)), process.pid]:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGABRT)
+            time.sleep(0.5)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    return process.communicate()[1][-6000:]
 
 
 def survivors(process: subprocess.Popen[str]) -> str:
@@ -107,9 +116,7 @@ def finish(job: Job, out: Path, *, place: Path) -> str:
     try:
         _, errors = process.communicate(timeout=LONGEST_S)
     except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-        return "hangs when it goes on"
+        return f"hangs when it goes on: {where_it_hangs(process)}"
     return "" if process.returncode == 0 else f"exit code {process.returncode} when it goes on: {errors[-300:]}"
 
 
