@@ -216,6 +216,17 @@ def _determinism(probed: ProbedSystem) -> _Finding:
     return _equality(probed.answers(probe), probed.answers(probe))
 
 
+def _seeds(probed: ProbedSystem) -> _Finding:
+    """The card says whether another seed gets another answer."""
+    probe, stochastic = probed.probe("seed"), probed.system.card.stochastic
+    first, second = (estimates_of(probed.answers(probe.with_seed(seed)))[0] for seed in (1, 2))
+    level_db = difference_db(first, second)
+    differs = level_db > SAME_DB
+    agrees = "agrees" if differs == stochastic else "does not agree"
+    found = "identical" if level_db == -math.inf else f"{level_db:.1f} dB of the output apart"
+    return differs == stochastic, f"answers to two seeds are {found}; card.stochastic = {stochastic} {agrees}"
+
+
 def _unknown_class(probed: ProbedSystem) -> _Finding:
     """A label outside of the vocabulary costs its own query only."""
     if probed.system.card.classes is None or "classes" not in probed.system.card.clues:
@@ -249,6 +260,7 @@ _CHECKS: Mapping[str, Callable[[ProbedSystem], _Finding]] = {
     "levels": _levels,
     "absent_target": _absent_target,
     "determinism": _determinism,
+    "seeds": _seeds,
     "unknown_class": _unknown_class,
     "missing_clue": _missing_clue,
 }

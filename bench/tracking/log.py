@@ -1,7 +1,7 @@
 """A run folder in MLflow: a parent run for the experiment, a child for each system.
 
-Parameters, means, rows and report; intervals and counts are the table `aggregates.json`, so that they do not hide the
-means. The default store is an SQLite file next to the run folder. A run that is tracked again goes into the MLflow runs
+Parameters, means, rows and report; intervals, spreads between seeds, and counts are the table `aggregates.json`, so
+that they do not hide the means. The default store is an SQLite file next to the run folder. A run that is tracked again goes into the MLflow runs
 that it already has. See `names` for the names of metrics; the tags `tsebench.run_id`, `tsebench.system`,
 `tsebench.dataset.NAME`, `tsebench.fingerprints` and `tsebench.folder` say what a run is; see `find_runs`.
 """
@@ -33,7 +33,10 @@ if TYPE_CHECKING:
 
 PARENT = "tsebench"
 _SYSTEM = "system:"
-_FIRST = ("dataset", "condition", "metric", "system", "mean", "ci_low", "ci_high", "n", "n_failed")  # columns
+_FIRST = (  # columns
+    *("dataset", "condition", "metric", "system", "mean"),
+    *("ci_low", "ci_high", "seed_sd", "n_samples", "n", "n_failed"),
+)
 
 
 def track(run_dir: Path, *, uri: str, ended_ms: int | None = None) -> str:
@@ -206,6 +209,7 @@ def _system_parameters(facts: SystemRecord) -> dict[str, object]:
     card = facts.card
     return {
         **{key: card.get(key) or "" for key in ("name", "family", "sha256")},
+        **({"samples": facts.samples} if facts.samples > 1 else {}),
         "checkpoint": _checkpoint_name(str(card.get("checkpoint") or "")),
         **{f"option.{name}": value for name, value in card.get("options", {}).items()},
     }

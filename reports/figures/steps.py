@@ -16,6 +16,7 @@ from ..leaderboard.wording import stratum_name
 from ..tables.steps import StepSeries, level_entries, step_columns, step_series
 from .registry import FIGURES, LeftOut, Plot
 from .shared.columns import COLUMNS, PlotColumn, errors, record
+from .shared.scales import with_prefix
 from .shared.style import COLUMN_IN, Look, figure, legend_below, looks, plain
 
 if TYPE_CHECKING:
@@ -88,6 +89,8 @@ def _draw(table: Table, series: Sequence[StepSeries], columns: Sequence[PlotColu
         handles |= _lines(axes, own, series, styles)
         if shown is None:
             axes.set(ylabel="real-time factor", yscale="log")
+            axes.yaxis.set_major_formatter(lambda value, _: with_prefix(float(f"{value:.3g}")))
+            axes.yaxis.set_minor_formatter("")
         else:
             levels = _level_lines(axes, table, series, shown)
             handles |= levels

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...datasets.seeding import generator
+from ...datasets.seeding import generator, sample_seed
 from ...datasets.types import Clues, Query, Truth
 from ..protocol import SystemCard
 
@@ -42,6 +42,10 @@ class Probe:
         """The same mixture with another clue."""
         return replace(self, query=replace(self.query, id=f"{self.query.id}-{suffix}", clues=clues))
 
+    def with_seed(self, seed: int) -> Probe:
+        """The same query with another seed."""
+        return replace(self, query=replace(self.query, seed=seed))
+
     def without_target(self, *, suffix: str) -> Probe:
         """The interferers alone, and the same clue."""
         mixture = self.truth.interferers.sum(dim=0, keepdim=True)
@@ -72,7 +76,9 @@ def make_probe(card: SystemCard, *, name: str, duration_s: float, sample_rate_hz
     )
     mixture = _tensor(target + interferers.sum(axis=0))[None]
     return Probe(
-        query=Query(id=query_id, mixture=mixture, sample_rate_hz=sample_rate_hz, clues=clues),
+        query=Query(
+            id=query_id, mixture=mixture, sample_rate_hz=sample_rate_hz, clues=clues, seed=sample_seed("", query_id, 0)
+        ),
         truth=Truth(
             target=_tensor(target)[None], interferers=_tensor(interferers), active_classes=(label,), transcript=None
         ),

@@ -178,3 +178,30 @@ def test_unknown_class_must_be_refused() -> None:
     found = failed(with_card(look_up, **card))
     assert found["unknown_class"] == "raised KeyError: 'no_such_sound_class'"
     assert found["missing_clue"].startswith("raised IndexError")
+
+
+def seeded(batch: QueryBatch) -> Tensor:
+    """Noise of each query from its own seed and in its own length."""
+    found = torch.zeros_like(batch.mixture[:, 0])
+    for row, (seed, length) in enumerate(zip(batch.seeds, batch.lengths.tolist(), strict=True)):
+        found[row, :length] = torch.randn(length, generator=torch.Generator().manual_seed(seed))
+    return found
+
+
+def test_the_card_says_whether_seeds_matter() -> None:
+    assert failed(with_card(seeded, stochastic=True)) == {}
+    found = failed(with_card(seeded))
+    assert list(found) == ["seeds"]
+    assert found["seeds"].endswith("dB of the output apart; card.stochastic = False does not agree")
+    found = failed(with_card(channel, stochastic=True))
+    assert found == {"seeds": "answers to two seeds are identical; card.stochastic = True does not agree"}
+
+
+def test_noise_of_the_whole_batch_is_noticed() -> None:
+    """One generator for all queries: an answer depends on its neighbours and on the padding."""
+
+    def together(batch: QueryBatch) -> Tensor:
+        generator = torch.Generator().manual_seed(batch.seeds[0])
+        return torch.randn(batch.mixture[:, 0].shape, generator=generator)
+
+    assert {"batch_invariance", "equal_length_batch"} <= failed(with_card(together, stochastic=True)).keys()
