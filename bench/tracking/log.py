@@ -1,9 +1,10 @@
 """A run folder in MLflow: a parent run for the experiment, a child for each system.
 
 Parameters, means, rows and report; intervals, spreads between seeds, and counts are the table `aggregates.json`, so
-that they do not hide the means. The default store is an SQLite file next to the run folder. A run that is tracked again goes into the MLflow runs
-that it already has. See `names` for the names of metrics; the tags `tsebench.run_id`, `tsebench.system`,
-`tsebench.dataset.NAME`, `tsebench.fingerprints` and `tsebench.folder` say what a run is; see `find_runs`.
+that they do not hide the means. The default store is an SQLite file next to the run folder. A run that is tracked again
+goes into the MLflow runs that it already has. See `names` for the names of metrics; the tags `tsebench.run_id`,
+`tsebench.system`, `tsebench.dataset.NAME`, `tsebench.fingerprints` and `tsebench.folder` say what a run is; see
+`find_runs`.
 """
 
 from __future__ import annotations
