@@ -31,6 +31,14 @@ WEIGHTS, CARD = "model.pt", "card.json"
 ZOO = Path(__file__).resolve().parents[1] / "zoo"
 
 
+class Initial(StrictModel):
+    """Checkpoint of the frozen network whose estimates another one improves."""
+
+    checkpoint: str  # as the training config named it
+    architecture: str
+    sha256: str  # hash of its weights file
+
+
 class CheckpointCard(StrictModel):
     """Facts that are needed to rebuild a network, and the origin of its weights."""
 
@@ -52,6 +60,7 @@ class CheckpointCard(StrictModel):
     git_commit: str | None = None
     tsebench_version: str = ""
     adapted: Adaptation | None = None  # adaptation that added its last classes, if any
+    initial: Initial | None = None  # frozen network whose estimates this one takes, if any
 
     @field_validator("classes")
     @classmethod

@@ -1,0 +1,69 @@
+"""Initial estimates by a frozen discriminative network, whose weights stay in a checkpoint of their own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ...core.errors import CheckpointError, ConfigError
+from ..checkpoints.checkpoint import Checkpoint, Initial, load_checkpoint, read_checkpoint_card
+from ..checkpoints.networks import open_net
+from ..nets.enrollment import AnyEnrolledNet, EnrolledNet
+from ..trainable import TASKS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InitialEstimator:
+    """A frozen network that extracts by an enrollment.
+
+    Attributes:
+        source: reference, architecture and hash of its checkpoint, for the cards of what is built on it.
+        checkpoint: the opened checkpoint.
+    """
+
+    source: Initial
+    checkpoint: Checkpoint
+    net: AnyEnrolledNet
+
+    @torch.no_grad()
+    def __call__(self, mixture: Tensor, lengths: Tensor, enrollment: Tensor, enrollment_lengths: Tensor) -> Tensor:
+        """Estimates [B, T] from mixtures [B, T] and enrollments [B, T'], zeros past the lengths [B]."""
+        net = self.net.to(mixture.device)
+        estimate: Tensor = net(mixture, lengths, enrollment, enrollment_lengths)
+        return estimate
+
+
+def open_initial(reference: str, *, sample_rate_hz: int, recorded: Initial | None = None) -> InitialEstimator:
+    """Open the checkpoint of an initial estimate.
+
+    Args:
+        reference: a folder, a weights file with its card next to it, or a shipped name.
+        recorded: as a card recorded it; its hash must be that of the checkpoint.
+
+    Raises:
+        CheckpointError: missing, damaged, not the recorded weights.
+        ConfigError: its system does not extract by an enrollment, or it has another sample rate.
+    """
+    architecture = read_checkpoint_card(reference).architecture
+    checkpoint = load_checkpoint(reference, architecture=architecture)
+    found = checkpoint.card.sha256
+    if recorded is not None and found != recorded.sha256:
+        raise CheckpointError(
+            f"the initial estimate {reference!r} has the sha256 {found[:12]}…, but the checkpoint was trained on "
+            f"estimates of {recorded.checkpoint!r} with {recorded.sha256[:12]}…; give that one by the option `initial`"
+        )
+    _, net = open_net(TASKS.get(architecture), checkpoint, device="cpu")
+    if not isinstance(net, EnrolledNet):
+        raise ConfigError(
+            f"the initial estimate {reference!r} is of system {architecture!r}, which does not extract by an "
+            "enrollment; choose a checkpoint of td_speakerbeam, spex_plus or speakerbeam"
+        )
+    if checkpoint.card.sample_rate_hz != sample_rate_hz:
+        raise ConfigError(
+            f"the initial estimate {reference!r} works at {checkpoint.card.sample_rate_hz} Hz, and the data is at "
+            f"{sample_rate_hz} Hz; choose one of that rate"
+        )
+    source = Initial(checkpoint=reference, architecture=architecture, sha256=found)
+    return InitialEstimator(source=source, checkpoint=checkpoint, net=net.requires_grad_(False))
