@@ -16,6 +16,7 @@ from ..core.entry_checks import face_problem
 from ..core.progress import ProgressFactory
 from ..core.registry import Registry
 from ..core.validation import StrictModel
+from .checkpoints.checkpoint import Checkpoint, Initial
 from .protocol import QueryBatch
 
 Config = TypeVar("Config", bound=StrictModel)
@@ -141,6 +142,23 @@ class PreparingTask(Task[Config, Net], Protocol[Config, Net]):
 
         Returns:
             Line for the checkpoint's card on what was fitted to which data; "" without such a part.
+        """
+        ...
+
+
+@runtime_checkable
+class InitialTask(Task[Config, Net], Protocol[Config, Net]):
+    """Task of a network that may improve the estimates of a frozen one, whose weights stay in a checkpoint."""
+
+    def attach(self, net: Net, *, sample_rate_hz: int) -> tuple[Initial, Checkpoint] | None:
+        """Give a network its frozen one, outside of its weights.
+
+        Returns:
+            The record for the card and the opened checkpoint; None if the network has no frozen one.
+
+        Raises:
+            CheckpointError: the checkpoint cannot be opened.
+            ConfigError: it does not fit the data.
         """
         ...
 

@@ -34,6 +34,21 @@ class InitialEstimator:
         estimate: Tensor = net(mixture, lengths, enrollment, enrollment_lengths)
         return estimate
 
+    @torch.no_grad()
+    def embed(self, enrollment: Tensor, lengths: Tensor) -> Tensor:
+        """Embeddings [B, D] of enrollments [B, T'], zeros past the lengths [B].
+
+        Raises:
+            ConfigError: the network's clue is not one vector.
+        """
+        embedding = self.net.to(enrollment.device).embed(enrollment, lengths)
+        if not isinstance(embedding, Tensor):
+            raise ConfigError(
+                f"the initial estimate {self.source.checkpoint!r} has no embedding of the enrollment as one vector; "
+                "choose another checkpoint, such as td_speakerbeam_mini"
+            )
+        return embedding.flatten(1)
+
 
 def open_initial(reference: str, *, sample_rate_hz: int, recorded: Initial | None = None) -> InitialEstimator:
     """Open the checkpoint of an initial estimate.

@@ -21,8 +21,9 @@ from ...core.provenance import git_commit
 from ...core.validation import StrictModel, parse
 from ...datasets.dynamic import TrialStream, open_stream
 from ..checkpoints.checkpoint import CheckpointCard
-from ..trainable import TASKS, LossFacts, PreparingTask, TrainBatch
+from ..trainable import TASKS, InitialTask, LossFacts, PreparingTask, TrainBatch
 from .augment import augmented
+from .built_on import built_on
 from .callbacks import RunFiles, reporting
 from .config import TrainConfig
 from .data import EpochBatches, TrainingStream
@@ -113,6 +114,8 @@ def train(
                 _epoch_batches(config, valid_stream, per_epoch=config.data.valid, cache=True),
             )
             card = _card(config, net_config, train_stream, streams[0], state.prepared)
+            if isinstance(task, InitialTask):
+                card = built_on(card, task.attach(net, sample_rate_hz=train_stream.sample_rate_hz))
             files = RunFiles(out=out, card=card, identity=identity, best=dict(state.best))
             total = len(batches[0]) * config.optimiser.epochs
             with reporting(module, total=total, console=console) as reports:

@@ -1,0 +1,109 @@
+"""The generative network of target speech: clue encoder, conditions, and a network on spectra along a path."""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from ....core.errors import ConfigError
+from ..enrollment import StackEmbedder
+from ..filterbank import Encoder, rms
+from ..generative.parametrisation import Denoiser, denoiser
+from ..generative.paths import Path
+from ..tcn import BlockSizes, frame_mask
+from .backbones import Backbone
+from .config import SpeechGeneratorConfig
+from .given import Given, Initial, Signals, Spectra
+
+Config = TypeVar("Config", bound=SpeechGeneratorConfig)
+
+
+class SpeechGenerator(nn.Module, Generic[Config]):
+    """Network of p(target | mixture, clue); its initial network, if any, is no part of its weights.
+
+    Attributes:
+        path: from the data to the start.
+        spectra: what it generates.
+        initial: frozen network, see `SpeechGeneratorConfig.initial`; None until it is attached.
+    """
+
+    def __init__(self, config: Config, *, path: Path, backbone: nn.Module) -> None:
+        super().__init__()
+        self.config = config
+        self.path = path
+        self.spectra = Spectra(config)
+        self.initial: Initial | None = None
+        self.backbone = backbone
+        self.clue = None if config.initial else _clue_encoder(config)
+        self.clue_norm = nn.LayerNorm(config.clue_dim)
+
+    @property
+    def predictor(self) -> Backbone:
+        """The network on spectra."""
+        backbone: Backbone = self.backbone  # type: ignore[assignment]
+        return backbone
+
+    def signals(self, mixture: Tensor, lengths: Tensor, enrollment: Tensor, enrollment_lengths: Tensor) -> Signals:
+        """Mixtures [B, T], enrollments [B, T'] and initial estimates at the level of the network."""
+        level = rms(mixture, lengths)
+        estimate = None
+        if self.config.initial is not None:
+            estimate = self._initial(mixture, lengths, enrollment, enrollment_lengths) / level
+        return Signals(
+            mixture=mixture / level,
+            lengths=lengths,
+            enrollment=enrollment / rms(enrollment, enrollment_lengths),
+            enrollment_lengths=enrollment_lengths,
+            estimate=estimate,
+            level=level,
+        )
+
+    def given(self, signals: Signals, *, start: str) -> Given:
+        """Conditions of a batch whose path begins at `start`: "noise", "background", "mixture" or "estimate"."""
+        stft = self.spectra.stft
+        mixture = stft.transform(signals.mixture)
+        centre = mixture if signals.estimate is None else stft.transform(signals.estimate)
+        shown = {"mixture": self.spectra.shown(mixture), "estimate": self.spectra.shown(centre)}
+        counts = 1 + torch.div(signals.lengths, stft.hop, rounding_mode="floor")
+        return Given(
+            mixture=shown["mixture"],
+            centre=shown["estimate"],
+            start=shown.get(start, torch.zeros_like(shown["mixture"])),
+            clue=self.clue_norm(self._embedded(signals)),
+            enrollment=self.spectra.of(signals.enrollment),
+            phase=centre,
+            mask=frame_mask(counts, num_frames=mixture.shape[-1]),
+        )
+
+    def denoiser(self, given: Given) -> Denoiser:
+        """Estimates of the data from states [B, F, K] and times [B]."""
+        predictor = self.predictor
+        return denoiser(lambda state, t: predictor(state, t, given), predictor.kind, path=self.path, start=given.start)
+
+    def _embedded(self, signals: Signals) -> Tensor:
+        """Embeddings [B, D] of the enrollments."""
+        if self.clue is not None:
+            own: Tensor = self.clue(signals.enrollment, signals.enrollment_lengths)
+            return own
+        embedding = self._initial.embed(signals.enrollment, signals.enrollment_lengths)
+        if embedding.shape[-1] != self.config.clue_dim:
+            raise ConfigError(
+                f"net.clue_dim = {self.config.clue_dim}, but the embeddings of net.initial = "
+                f"{self.config.initial!r} have {embedding.shape[-1]} entries; write that number"
+            )
+        return embedding
+
+    @property
+    def _initial(self) -> Initial:
+        if self.initial is None:
+            raise ConfigError(f"the initial network {self.config.initial!r} is not attached; use Task.attach")
+        return self.initial
+
+
+def _clue_encoder(config: SpeechGeneratorConfig) -> StackEmbedder:
+    stride = config.clue_filter_length // 2
+    encoder = Encoder(num_filters=config.clue_filters, filter_length=config.clue_filter_length, stride=stride)
+    sizes = BlockSizes(bottleneck=config.clue_channels, hidden=config.clue_channels, kernel=3)
+    return StackEmbedder(encoder, sizes, blocks=config.clue_blocks, embedding_dim=config.clue_dim, normalise=False)

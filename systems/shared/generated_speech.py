@@ -1,0 +1,201 @@
+"""Base of generative systems of target speech: training task and sampled system."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, ClassVar, Generic, TypeVar
+
+import torch
+from torch import Tensor
+
+from ...core.errors import CheckpointError
+from ..checkpoints.checkpoint import Checkpoint, Initial, load_checkpoint
+from ..checkpoints.networks import open_net, system_card
+from ..nets.enrollment import join_enrollments
+from ..nets.generative.noise import QueryNoise, member_seeds
+from ..nets.generative.parametrisation import from_data_and_noise
+from ..nets.generative.paths import expand
+from ..nets.generative.samplers.build import SamplerConfig, SamplerName
+from ..nets.speech_generator.config import SpeechGeneratorConfig
+from ..nets.speech_generator.given import Given, Signals
+from ..nets.speech_generator.net import SpeechGenerator
+from ..protocol import Extraction, Family, QueryBatch
+from ..trainable import AnyTask, ExtractionLoss, TrainBatch
+from .batches import check_rate, equal_lengths
+from .enrolled import enrollments_of, has_samples
+from .initial_estimates import open_initial
+
+Config = TypeVar("Config", bound=SpeechGeneratorConfig)
+Net = TypeVar("Net", bound=SpeechGenerator[Any])
+
+_LATE_WEIGHT_T = 0.3  # estimates of the data weigh 1/max(t, 0.3), since those at small t decide the last steps
+_LARGEST_LEAK = 0.5
+
+
+class GeneratedSpeechTask(Generic[Config, Net]):
+    """Train a `SpeechGenerator` to predict data, score or velocity at random times of its path."""
+
+    net_config: type[Config]
+    net_class: type[Net]
+
+    def build(self, config: Config, *, classes: tuple[str, ...]) -> Net:
+        """Network with fresh weights; sound classes are not used."""
+        del classes
+        return self.net_class(config)  # type: ignore[call-arg, arg-type]
+
+    def attach(self, net: Net, *, sample_rate_hz: int) -> tuple[Initial, Checkpoint] | None:
+        """Give the network its frozen initial network, if its config has one."""
+        if net.config.initial is None:
+            return None
+        opened = open_initial(net.config.initial, sample_rate_hz=sample_rate_hz)
+        net.initial = opened
+        return opened.source, opened.checkpoint
+
+    def loss(self, net: Net, batch: TrainBatch, criterion: ExtractionLoss) -> Tensor:
+        """Losses [B]: weighted squared errors of the predictions; times and noise follow from the items' seeds."""
+        del criterion
+        config = net.config
+        random = torch.Generator().manual_seed(batch.queries.seeds[0])
+        signals = net.signals(batch.mixture, batch.queries.lengths, *enrollments_of(batch))
+        if net.training:
+            signals = _spoilt(signals, config, random)
+        given = net.given(signals, start=config.start).repeated(config.draws)
+        data = net.spectra.of(batch.target / signals.level).repeat_interleave(config.draws, dim=0)
+        losses = _errors(net, data, given, random)
+        return losses.reshape(-1, config.draws).mean(dim=1)
+
+
+def _spoilt(signals: Signals, config: SpeechGeneratorConfig, random: torch.Generator) -> Signals:
+    """Initial estimates with mixture in them, or of the other speaker, by the config's shares."""
+    if signals.estimate is None or not (config.leakage or config.confusion):
+        return signals
+    draws = torch.rand(3, len(signals.mixture), 1, generator=random).to(signals.mixture)
+    leak = _LARGEST_LEAK * draws[0] * (draws[1] < config.leakage)
+    estimate = signals.estimate + leak * (signals.mixture - signals.estimate)
+    confused = draws[2] < config.confusion
+    return replace(signals, estimate=torch.where(confused, signals.mixture - estimate, estimate))
+
+
+def _errors(net: SpeechGenerator[Any], data: Tensor, given: Given, random: torch.Generator) -> Tensor:
+    """Weighted mean squared errors [B] of predictions at random times."""
+    path, predictor = net.path, net.predictor
+    t = path.last + (1.0 - path.last) * torch.rand(len(data), generator=random, dtype=torch.float64)
+    prior = torch.rand(len(data), generator=random) < net.config.prior_share
+    t = torch.where(prior, torch.ones_like(t), t).to(data.device)
+    noise = torch.randn(data.shape, generator=random, dtype=torch.complex64 if data.is_complex() else torch.float32)
+    noise = noise.to(data)
+    first = path.prior(start=given.start, noise=noise, t=t)
+    state = path.state(data=data, start=given.start, noise=noise, t=t)
+    state = torch.where(expand(prior, state).bool(), first, state)
+    wanted = from_data_and_noise(data, noise, predictor.kind, path=path, start=given.start, t=t)
+    errors = predictor(state, t, given) - wanted
+    if predictor.kind == "score":
+        errors = expand(path.coefficients(t).noise, errors) * errors
+    means = _mean_square(errors, given.mask)
+    return means / t.clamp_min(_LATE_WEIGHT_T).to(means) if predictor.kind == "data" else means
+
+
+def _mean_square(errors: Tensor, mask: Tensor | None) -> Tensor:
+    """Mean squared magnitudes [B] of errors [B, F, K] in the frames of a mask [B, 1, K]."""
+    squares = errors.abs().square().mean(dim=1)
+    if mask is None:
+        return squares.mean(dim=-1)
+    return (squares * mask[:, 0]).sum(dim=-1) / mask[:, 0].sum(dim=-1)
+
+
+class GeneratedSpeechSystem:
+    """Target speech drawn from a generative network, by an enrollment.
+
+    Args:
+        checkpoint: a folder, a weights file with its card next to it, or a shipped name.
+        sampler: "euler", "midpoint", "heun", "ddim" or "predictor_corrector"; None: the config's.
+        steps: of the sampler; None: the config's.
+        ensemble: samples of which an answer is the mean.
+        initial: where the checkpoint of the initial estimate is, if not where the card says.
+    """
+
+    name: ClassVar[str]
+    description: ClassVar[str]
+    family: ClassVar[Family] = "generative"
+    task: ClassVar[AnyTask]
+
+    def __init__(
+        self,
+        *,
+        checkpoint: str,
+        sampler: SamplerName | None = None,
+        steps: int | None = None,
+        ensemble: int = 1,
+        initial: str | None = None,
+        device: str = "cpu",
+    ) -> None:
+        opened = load_checkpoint(checkpoint, architecture=self.name)
+        _, self._net = open_net(self.task, opened, device=device)
+        config: SpeechGeneratorConfig = self._net.config
+        self._attach(opened, initial)
+        chosen = SamplerConfig(name=sampler or config.sampler, steps=steps or config.steps)
+        self._sampler, self._ensemble, self._device = chosen.build(), ensemble, device
+        options = {
+            "sampler": chosen.name,
+            "steps": chosen.steps,
+            "ensemble": ensemble,
+            "evaluations": ensemble * self._sampler.evaluations(self._net.path),
+        }
+        if opened.card.initial is not None:
+            options["initial_sha256"] = opened.card.initial.sha256
+        card = system_card(
+            opened,
+            name=self.name,
+            family=self.family,
+            description=self.description,
+            clues=frozenset({"enrollment"}),
+            reference=checkpoint,
+            options=options,
+        )
+        self.card = replace(card, stochastic=True)
+
+    def _attach(self, opened: Checkpoint, initial: str | None) -> None:
+        """Open the initial network that the checkpoint was trained with."""
+        recorded, reference = opened.card.initial, self._net.config.initial
+        if reference is None:
+            return
+        if recorded is None:
+            raise CheckpointError(
+                f"checkpoint {str(opened.path)!r} takes the estimates of {reference!r}, but its card does not record "
+                "their sha256 under `initial`; train it again by `tsebench train`"
+            )
+        rate = opened.card.sample_rate_hz
+        self._net.initial = open_initial(initial or reference, sample_rate_hz=rate, recorded=recorded)
+
+    @torch.inference_mode()
+    def extract(self, batch: QueryBatch) -> Extraction:
+        """Answer a batch; queries without an enrollment fail alone."""
+        check_rate(batch, self.card)
+        enrolled = [row for row, clues in enumerate(batch.clues) if has_samples(clues.enrollments)]
+        estimate = torch.zeros(len(batch), batch.mixture.shape[-1], device=batch.mixture.device)
+        for length, rows in equal_lengths(batch, enrolled):
+            estimate[rows, :length] = self._drawn(batch, rows, length).to(estimate)
+        failures = {
+            query_id: "the query has no enrollment, and this system needs at least one"
+            for row, query_id in enumerate(batch.ids)
+            if row not in enrolled
+        }
+        return Extraction(estimate=estimate, failures=failures)
+
+    def _drawn(self, batch: QueryBatch, rows: Sequence[int], length: int) -> Tensor:
+        """Answers [R, T] to queries of one length: the means of their samples."""
+        net, device = self._net, self._device
+        signals = net.signals(
+            batch.mixture[rows, 0, :length].to(device),
+            batch.lengths[rows].to(device),
+            *join_enrollments([batch.clues[row].enrollments for row in rows], device=device),
+        )
+        given = net.given(signals, start=net.config.start)
+        seeds = [member_seeds(batch.seeds[row], self._ensemble) for row in rows]
+        total = torch.zeros_like(signals.mixture)
+        for member in range(self._ensemble):
+            noise = QueryNoise([own[member] for own in seeds], [given.start.shape[-1]] * len(rows))
+            generated = self._sampler.sample(net.path, net.denoiser(given), start=given.start, noise=noise)
+            total += net.spectra.signal(generated, phase=given.phase, num_samples=length)
+        return total / self._ensemble * signals.level
