@@ -59,22 +59,20 @@ class GeneratedSpeechTask(Generic[Config, Net]):
         random = torch.Generator().manual_seed(batch.queries.seeds[0])
         signals = net.signals(batch.mixture, batch.queries.lengths, *enrollments_of(batch))
         if net.training:
-            signals = _spoilt(signals, config, random)
+            signals = _leaking(signals, config.leakage, random)
         given = net.given(signals, start=config.start).repeated(config.draws)
         data = net.spectra.of(batch.target / signals.level).repeat_interleave(config.draws, dim=0)
         losses = _errors(net, data, given, random)
         return losses.reshape(-1, config.draws).mean(dim=1)
 
 
-def _spoilt(signals: Signals, config: SpeechGeneratorConfig, random: torch.Generator) -> Signals:
-    """Initial estimates with mixture in them, or of the other speaker, by the config's shares."""
-    if signals.estimate is None or not (config.leakage or config.confusion):
+def _leaking(signals: Signals, share: float, random: torch.Generator) -> Signals:
+    """Initial estimates of which a `share` is moved towards the mixture."""
+    if signals.estimate is None or not share:
         return signals
-    draws = torch.rand(3, len(signals.mixture), 1, generator=random).to(signals.mixture)
-    leak = _LARGEST_LEAK * draws[0] * (draws[1] < config.leakage)
-    estimate = signals.estimate + leak * (signals.mixture - signals.estimate)
-    confused = draws[2] < config.confusion
-    return replace(signals, estimate=torch.where(confused, signals.mixture - estimate, estimate))
+    size, chosen = torch.rand(2, len(signals.mixture), 1, generator=random).to(signals.mixture)
+    leak = _LARGEST_LEAK * size * (chosen < share)
+    return replace(signals, estimate=signals.estimate + leak * (signals.mixture - signals.estimate))
 
 
 def _errors(net: SpeechGenerator[Any], data: Tensor, given: Given, random: torch.Generator) -> Tensor:

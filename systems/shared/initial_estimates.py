@@ -28,26 +28,23 @@ class InitialEstimator:
     net: AnyEnrolledNet
 
     @torch.no_grad()
-    def __call__(self, mixture: Tensor, lengths: Tensor, enrollment: Tensor, enrollment_lengths: Tensor) -> Tensor:
-        """Estimates [B, T] from mixtures [B, T] and enrollments [B, T'], zeros past the lengths [B]."""
-        net = self.net.to(mixture.device)
-        estimate: Tensor = net(mixture, lengths, enrollment, enrollment_lengths)
-        return estimate
-
-    @torch.no_grad()
-    def embed(self, enrollment: Tensor, lengths: Tensor) -> Tensor:
-        """Embeddings [B, D] of enrollments [B, T'], zeros past the lengths [B].
+    def extract(
+        self, mixture: Tensor, lengths: Tensor, enrollment: Tensor, enrollment_lengths: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Estimates [B, T] and embeddings [B, D] from mixtures [B, T] and enrollments [B, T'], zeros past the lengths.
 
         Raises:
             ConfigError: the network's clue is not one vector.
         """
-        embedding = self.net.to(enrollment.device).embed(enrollment, lengths)
+        net = self.net.to(mixture.device)
+        embedding = net.embed(enrollment, enrollment_lengths)
         if not isinstance(embedding, Tensor):
             raise ConfigError(
                 f"the initial estimate {self.source.checkpoint!r} has no embedding of the enrollment as one vector; "
                 "choose another checkpoint, such as td_speakerbeam_mini"
             )
-        return embedding.flatten(1)
+        estimate: Tensor = net.extract(mixture, lengths, embedding)
+        return estimate, embedding.flatten(1)
 
 
 def open_initial(reference: str, *, sample_rate_hz: int, recorded: Initial | None = None) -> InitialEstimator:

@@ -40,8 +40,6 @@ class SpeechGeneratorConfig(StrictModel):
         prior_share: share of the training states at t = 1, where sampling begins.
         leakage: share of the training items whose initial estimate is moved towards the mixture, by up to a half. The
             initial network knows the voices it was trained on too well; its errors on other voices are larger.
-        confusion: share of the training items whose initial estimate is replaced by mixture − estimate, as after a
-            confusion of the speakers.
     """
 
     initial: str | None = None
@@ -62,7 +60,6 @@ class SpeechGeneratorConfig(StrictModel):
     draws: Annotated[int, Field(gt=0, le=64)] = 1
     prior_share: Share = 0.0
     leakage: Share = 0.0
-    confusion: Share = 0.0
 
     @property
     def bins(self) -> int:

@@ -15,12 +15,10 @@ from .config import SpectrumKind, SpeechGeneratorConfig
 class Initial(Protocol):
     """A frozen network that extracts by an enrollment."""
 
-    def __call__(self, mixture: Tensor, lengths: Tensor, enrollment: Tensor, enrollment_lengths: Tensor) -> Tensor:
-        """Estimates [B, T] from mixtures [B, T] and enrollments [B, T'], zeros past the lengths [B]."""
-        ...
-
-    def embed(self, enrollment: Tensor, lengths: Tensor) -> Tensor:
-        """Embeddings [B, D] of enrollments [B, T'], zeros past the lengths [B]."""
+    def extract(
+        self, mixture: Tensor, lengths: Tensor, enrollment: Tensor, enrollment_lengths: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Estimates [B, T] and embeddings [B, D] from mixtures [B, T] and enrollments [B, T']."""
         ...
 
 
@@ -34,6 +32,7 @@ class Signals:
         enrollment: [B, T'] of unit RMS, zeros past their lengths.
         enrollment_lengths: [B].
         estimate: [B, T] initial estimates, if there is an initial network.
+        embedding: [B, D] of its own of the enrollments.
         level: [B, 1], by which estimates are multiplied.
     """
 
@@ -42,6 +41,7 @@ class Signals:
     enrollment: Tensor
     enrollment_lengths: Tensor
     estimate: Tensor | None
+    embedding: Tensor | None
     level: Tensor
 
 
@@ -57,6 +57,7 @@ class Given:
         enrollment: spectrum [B, F, K'] of the enrollment.
         phase: complex spectrum whose phase a generated magnitude gets.
         mask: [B, 1, K] of the frames, None if all are true ones.
+        enrollment_mask: [B, 1, K'] of the frames of the enrollment.
     """
 
     mixture: Tensor
@@ -66,6 +67,7 @@ class Given:
     enrollment: Tensor
     phase: Tensor
     mask: Tensor | None
+    enrollment_mask: Tensor | None
 
     def repeated(self, times: int) -> Given:
         """Each item `times` times in a row."""

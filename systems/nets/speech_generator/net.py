@@ -48,15 +48,17 @@ class SpeechGenerator(nn.Module, Generic[Config]):
     def signals(self, mixture: Tensor, lengths: Tensor, enrollment: Tensor, enrollment_lengths: Tensor) -> Signals:
         """Mixtures [B, T], enrollments [B, T'] and initial estimates at the level of the network."""
         level = rms(mixture, lengths)
-        estimate = None
+        estimate = embedding = None
         if self.config.initial is not None:
-            estimate = self._initial(mixture, lengths, enrollment, enrollment_lengths) / level
+            estimate, embedding = self._initial.extract(mixture, lengths, enrollment, enrollment_lengths)
+            estimate = estimate / level
         return Signals(
             mixture=mixture / level,
             lengths=lengths,
             enrollment=enrollment / rms(enrollment, enrollment_lengths),
             enrollment_lengths=enrollment_lengths,
             estimate=estimate,
+            embedding=embedding,
             level=level,
         )
 
@@ -66,16 +68,22 @@ class SpeechGenerator(nn.Module, Generic[Config]):
         mixture = stft.transform(signals.mixture)
         centre = mixture if signals.estimate is None else stft.transform(signals.estimate)
         shown = {"mixture": self.spectra.shown(mixture), "estimate": self.spectra.shown(centre)}
-        counts = 1 + torch.div(signals.lengths, stft.hop, rounding_mode="floor")
+        enrollment = self.spectra.of(signals.enrollment)
         return Given(
             mixture=shown["mixture"],
             centre=shown["estimate"],
             start=shown.get(start, torch.zeros_like(shown["mixture"])),
             clue=self.clue_norm(self._embedded(signals)),
-            enrollment=self.spectra.of(signals.enrollment),
+            enrollment=enrollment,
             phase=centre,
-            mask=frame_mask(counts, num_frames=mixture.shape[-1]),
+            mask=self._mask(mixture, signals.lengths),
+            enrollment_mask=self._mask(enrollment, signals.enrollment_lengths),
         )
+
+    def _mask(self, spectrum: Tensor, lengths: Tensor) -> Tensor | None:
+        """Mask [B, 1, K] of the frames of spectra [B, F, K] of signals of these lengths [B]."""
+        counts = 1 + torch.div(lengths, self.spectra.stft.hop, rounding_mode="floor")
+        return frame_mask(counts, num_frames=spectrum.shape[-1])
 
     def denoiser(self, given: Given) -> Denoiser:
         """Estimates of the data from states [B, F, K] and times [B]."""
@@ -87,13 +95,13 @@ class SpeechGenerator(nn.Module, Generic[Config]):
         if self.clue is not None:
             own: Tensor = self.clue(signals.enrollment, signals.enrollment_lengths)
             return own
-        embedding = self._initial.embed(signals.enrollment, signals.enrollment_lengths)
-        if embedding.shape[-1] != self.config.clue_dim:
+        if signals.embedding is None or signals.embedding.shape[-1] != self.config.clue_dim:
+            entries = None if signals.embedding is None else signals.embedding.shape[-1]
             raise ConfigError(
                 f"net.clue_dim = {self.config.clue_dim}, but the embeddings of net.initial = "
-                f"{self.config.initial!r} have {embedding.shape[-1]} entries; write that number"
+                f"{self.config.initial!r} have {entries} entries; write that number"
             )
-        return embedding
+        return signals.embedding
 
     @property
     def _initial(self) -> Initial:
