@@ -21,7 +21,7 @@ class DiffusionTseTask(GeneratedSpeechTask[DiffusionTseConfig, DiffusionTseNet])
 class DiffusionTse(GeneratedSpeechSystem):
     """Conditional diffusion model of the complex spectrum (Kamo et al., 2023), from noise, mixture or an estimate."""
 
-    name = NAME
+    name = architecture = NAME
     description = "conditional diffusion model of the complex spectrum (Kamo et al., 2023)"
     task = DiffusionTseTask()
 

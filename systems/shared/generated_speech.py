@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any, ClassVar, Generic, TypeVar
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
-from ...core.errors import CheckpointError
+from ...datasets.types import Truth
 from ..checkpoints.checkpoint import Checkpoint, Initial, load_checkpoint
 from ..checkpoints.networks import open_net, system_card
 from ..nets.enrollment import join_enrollments
@@ -24,7 +25,7 @@ from ..protocol import Extraction, Family, QueryBatch
 from ..trainable import AnyTask, ExtractionLoss, TrainBatch
 from .batches import check_rate, equal_lengths
 from .enrolled import enrollments_of, has_samples
-from .initial_estimates import open_initial
+from .initial_estimates import attach_recorded, open_initial
 
 Config = TypeVar("Config", bound=SpeechGeneratorConfig)
 Net = TypeVar("Net", bound=SpeechGenerator[Any])
@@ -42,7 +43,7 @@ class GeneratedSpeechTask(Generic[Config, Net]):
     def build(self, config: Config, *, classes: tuple[str, ...]) -> Net:
         """Network with fresh weights; sound classes are not used."""
         del classes
-        return self.net_class(config)  # type: ignore[call-arg, arg-type]
+        return self.net_class(config)  # type: ignore[call-arg]
 
     def attach(self, net: Net, *, sample_rate_hz: int) -> tuple[Initial, Checkpoint] | None:
         """Give the network its frozen initial network, if its config has one."""
@@ -62,7 +63,8 @@ class GeneratedSpeechTask(Generic[Config, Net]):
             signals = _leaking(signals, config.leakage, random)
         given = net.given(signals, start=config.start).repeated(config.draws)
         data = net.spectra.of(batch.target / signals.level).repeat_interleave(config.draws, dim=0)
-        losses = _errors(net, data, given, random)
+        noise = standard_noise(data, random)
+        losses = prediction_errors(net, data, noise, given, random)
         return losses.reshape(-1, config.draws).mean(dim=1)
 
 
@@ -75,14 +77,20 @@ def _leaking(signals: Signals, share: float, random: torch.Generator) -> Signals
     return replace(signals, estimate=signals.estimate + leak * (signals.mixture - signals.estimate))
 
 
-def _errors(net: SpeechGenerator[Any], data: Tensor, given: Given, random: torch.Generator) -> Tensor:
-    """Weighted mean squared errors [B] of predictions at random times."""
+def standard_noise(like: Tensor, random: torch.Generator) -> Tensor:
+    """Normal noise of variance 1 in the shape and on the device of `like`."""
+    kind = torch.complex64 if like.is_complex() else torch.float32
+    return torch.randn(like.shape, generator=random, dtype=kind).to(like)
+
+
+def prediction_errors(
+    net: SpeechGenerator[Any], data: Tensor, noise: Tensor, given: Given, random: torch.Generator
+) -> Tensor:
+    """Weighted mean squared errors [B] of predictions at random times, for data and noise [B, F, K]."""
     path, predictor = net.path, net.predictor
     t = path.last + (1.0 - path.last) * torch.rand(len(data), generator=random, dtype=torch.float64)
     prior = torch.rand(len(data), generator=random) < net.config.prior_share
     t = torch.where(prior, torch.ones_like(t), t).to(data.device)
-    noise = torch.randn(data.shape, generator=random, dtype=torch.complex64 if data.is_complex() else torch.float32)
-    noise = noise.to(data)
     first = path.prior(start=given.start, noise=noise, t=t)
     state = path.state(data=data, start=given.start, noise=noise, t=t)
     state = torch.where(expand(prior, state).bool(), first, state)
@@ -102,8 +110,23 @@ def _mean_square(errors: Tensor, mask: Tensor | None) -> Tensor:
     return (squares * mask[:, 0]).sum(dim=-1) / mask[:, 0].sum(dim=-1)
 
 
-class GeneratedSpeechSystem:
-    """Target speech drawn from a generative network, by an enrollment.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beginning:
+    """Where the samples of a group of queries begin.
+
+    Attributes:
+        state: first state [R, F, K]; None: that of the path, with the noise of each query.
+        first: its times [R]; None: 1.
+        level: [R, 1], by which the generated signals are multiplied.
+    """
+
+    state: Tensor | None
+    first: Tensor | None
+    level: Tensor
+
+
+class GeneratedSpeech:
+    """Target speech drawn from a generative network, by an enrollment; without the way that a harness calls it.
 
     Args:
         checkpoint: a folder, a weights file with its card next to it, or a shipped name.
@@ -114,6 +137,7 @@ class GeneratedSpeechSystem:
     """
 
     name: ClassVar[str]
+    architecture: ClassVar[str]
     description: ClassVar[str]
     family: ClassVar[Family] = "generative"
     task: ClassVar[AnyTask]
@@ -123,18 +147,18 @@ class GeneratedSpeechSystem:
         *,
         checkpoint: str,
         sampler: SamplerName | None = None,
-        steps: int | None = None,
-        ensemble: int = 1,
+        steps: Annotated[int, Field(ge=1, le=10_000)] | None = None,
+        ensemble: Annotated[int, Field(ge=1, le=1000)] = 1,
         initial: str | None = None,
         device: str = "cpu",
     ) -> None:
-        opened = load_checkpoint(checkpoint, architecture=self.name)
+        opened = load_checkpoint(checkpoint, architecture=self.architecture)
         _, self._net = open_net(self.task, opened, device=device)
         config: SpeechGeneratorConfig = self._net.config
-        self._attach(opened, initial)
+        attach_recorded(self._net, opened, initial)
         chosen = SamplerConfig(name=sampler or config.sampler, steps=steps or config.steps)
         self._sampler, self._ensemble, self._device = chosen.build(), ensemble, device
-        options = {
+        options: dict[str, str | int | float | bool | None] = {
             "sampler": chosen.name,
             "steps": chosen.steps,
             "ensemble": ensemble,
@@ -151,29 +175,20 @@ class GeneratedSpeechSystem:
             reference=checkpoint,
             options=options,
         )
-        self.card = replace(card, stochastic=True)
+        self.card = replace(card, stochastic=self._net.draws_noise, privileged=self.family == "oracle")
 
-    def _attach(self, opened: Checkpoint, initial: str | None) -> None:
-        """Open the initial network that the checkpoint was trained with."""
-        recorded, reference = opened.card.initial, self._net.config.initial
-        if reference is None:
-            return
-        if recorded is None:
-            raise CheckpointError(
-                f"checkpoint {str(opened.path)!r} takes the estimates of {reference!r}, but its card does not record "
-                "their sha256 under `initial`; train it again by `tsebench train`"
-            )
-        rate = opened.card.sample_rate_hz
-        self._net.initial = open_initial(initial or reference, sample_rate_hz=rate, recorded=recorded)
+    def _begin(self, signals: Signals, given: Given, truths: Sequence[Truth] | None) -> Beginning:
+        """Where samples begin; `truths` are those of the queries, for an oracle."""
+        del given, truths
+        return Beginning(state=None, first=None, level=signals.level)
 
-    @torch.inference_mode()
-    def extract(self, batch: QueryBatch) -> Extraction:
+    def _answer(self, batch: QueryBatch, truths: Sequence[Truth] | None = None) -> Extraction:
         """Answer a batch; queries without an enrollment fail alone."""
         check_rate(batch, self.card)
         enrolled = [row for row, clues in enumerate(batch.clues) if has_samples(clues.enrollments)]
         estimate = torch.zeros(len(batch), batch.mixture.shape[-1], device=batch.mixture.device)
         for length, rows in equal_lengths(batch, enrolled):
-            estimate[rows, :length] = self._drawn(batch, rows, length).to(estimate)
+            estimate[rows, :length] = self._drawn(batch, rows, length, truths).to(estimate)
         failures = {
             query_id: "the query has no enrollment, and this system needs at least one"
             for row, query_id in enumerate(batch.ids)
@@ -181,7 +196,7 @@ class GeneratedSpeechSystem:
         }
         return Extraction(estimate=estimate, failures=failures)
 
-    def _drawn(self, batch: QueryBatch, rows: Sequence[int], length: int) -> Tensor:
+    def _drawn(self, batch: QueryBatch, rows: Sequence[int], length: int, truths: Sequence[Truth] | None) -> Tensor:
         """Answers [R, T] to queries of one length: the means of their samples."""
         net, device = self._net, self._device
         signals = net.signals(
@@ -190,10 +205,22 @@ class GeneratedSpeechSystem:
             *join_enrollments([batch.clues[row].enrollments for row in rows], device=device),
         )
         given = net.given(signals, start=net.config.start)
+        begin = self._begin(signals, given, None if truths is None else [truths[row] for row in rows])
         seeds = [member_seeds(batch.seeds[row], self._ensemble) for row in rows]
         total = torch.zeros_like(signals.mixture)
         for member in range(self._ensemble):
             noise = QueryNoise([own[member] for own in seeds], [given.start.shape[-1]] * len(rows))
-            generated = self._sampler.sample(net.path, net.denoiser(given), start=given.start, noise=noise)
+            generated = self._sampler.sample(
+                net.path, net.denoiser(given), start=given.start, noise=noise, state=begin.state, first=begin.first
+            )
             total += net.spectra.signal(generated, phase=given.phase, num_samples=length)
-        return total / self._ensemble * signals.level
+        return total / self._ensemble * begin.level
+
+
+class GeneratedSpeechSystem(GeneratedSpeech):
+    """System of a generative network of target speech."""
+
+    @torch.inference_mode()
+    def extract(self, batch: QueryBatch) -> Extraction:
+        """Answer a batch; queries without an enrollment fail alone."""
+        return self._answer(batch)

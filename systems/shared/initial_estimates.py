@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,6 +12,7 @@ from ...core.errors import CheckpointError, ConfigError
 from ..checkpoints.checkpoint import Checkpoint, Initial, load_checkpoint, read_checkpoint_card
 from ..checkpoints.networks import open_net
 from ..nets.enrollment import AnyEnrolledNet, EnrolledNet
+from ..nets.speech_generator.net import SpeechGenerator
 from ..trainable import TASKS
 
 
@@ -79,3 +81,24 @@ def open_initial(reference: str, *, sample_rate_hz: int, recorded: Initial | Non
         )
     source = Initial(checkpoint=reference, architecture=architecture, sha256=found)
     return InitialEstimator(source=source, checkpoint=checkpoint, net=net.requires_grad_(False))
+
+
+def attach_recorded(net: SpeechGenerator[Any], opened: Checkpoint, initial: str | None) -> None:
+    """Give a network of a checkpoint the frozen one that it was trained with.
+
+    Args:
+        initial: where that one's checkpoint is, if not where the card says.
+
+    Raises:
+        CheckpointError: missing, damaged, or not the recorded weights.
+    """
+    recorded, reference = opened.card.initial, net.config.initial
+    if reference is None:
+        return
+    if recorded is None:
+        raise CheckpointError(
+            f"checkpoint {str(opened.path)!r} takes the estimates of {reference!r}, but its card does not record "
+            "their sha256 under `initial`; train it again by `tsebench train`"
+        )
+    rate = opened.card.sample_rate_hz
+    net.initial = open_initial(initial or reference, sample_rate_hz=rate, recorded=recorded)

@@ -28,7 +28,8 @@ class SpeechGeneratorConfig(StrictModel):
         scale: β.
         channels: of a layer of the network.
         blocks: residual blocks of the network, or of each of its levels.
-        clue_dim: entries of the embedding of the enrollment; with `initial`, that of its embedding.
+        clue_dim: entries of the embedding of the enrollment; with `initial`, that of its embedding; 0 has none, for a
+            network that takes the enrollment itself.
         clue_filters: N of the encoder of the enrollment, as the auxiliary network of TD-SpeakerBeam; without `initial`.
         clue_filter_length: its L in samples; the stride is L/2.
         clue_channels: B = H of its blocks.
@@ -50,7 +51,7 @@ class SpeechGeneratorConfig(StrictModel):
     scale: Annotated[float, Field(gt=0)] = 0.15
     channels: Size = 128
     blocks: Annotated[int, Field(gt=0, le=64)] = 2
-    clue_dim: Size = 256
+    clue_dim: Annotated[int, Field(ge=0, le=65_536)] = 256
     clue_filters: Size = 256
     clue_filter_length: Annotated[int, Field(ge=2, le=8192, multiple_of=2)] = 40
     clue_channels: Size = 256

@@ -36,8 +36,13 @@ class SpeechGenerator(nn.Module, Generic[Config]):
         self.spectra = Spectra(config)
         self.initial: Initial | None = None
         self.backbone = backbone
-        self.clue = None if config.initial else _clue_encoder(config)
-        self.clue_norm = nn.LayerNorm(config.clue_dim)
+        self.clue = None if config.initial or not config.clue_dim else clue_encoder(config)
+        self.clue_norm = nn.LayerNorm(config.clue_dim) if config.clue_dim else nn.Identity()
+
+    @property
+    def draws_noise(self) -> bool:
+        """Whether samples differ."""
+        return True
 
     @property
     def predictor(self) -> Backbone:
@@ -92,6 +97,8 @@ class SpeechGenerator(nn.Module, Generic[Config]):
 
     def _embedded(self, signals: Signals) -> Tensor:
         """Embeddings [B, D] of the enrollments."""
+        if not self.config.clue_dim:
+            return signals.enrollment.new_zeros(len(signals.enrollment), 0)
         if self.clue is not None:
             own: Tensor = self.clue(signals.enrollment, signals.enrollment_lengths)
             return own
@@ -110,8 +117,15 @@ class SpeechGenerator(nn.Module, Generic[Config]):
         return self.initial
 
 
-def _clue_encoder(config: SpeechGeneratorConfig) -> StackEmbedder:
+def clue_encoder(config: SpeechGeneratorConfig) -> StackEmbedder:
+    """Auxiliary network of TD-SpeakerBeam in the sizes of a config, for signals of unit RMS."""
     stride = config.clue_filter_length // 2
     encoder = Encoder(num_filters=config.clue_filters, filter_length=config.clue_filter_length, stride=stride)
     sizes = BlockSizes(bottleneck=config.clue_channels, hidden=config.clue_channels, kernel=3)
-    return StackEmbedder(encoder, sizes, blocks=config.clue_blocks, embedding_dim=config.clue_dim, normalise=False)
+    return StackEmbedder(
+        encoder,
+        sizes,
+        blocks=config.clue_blocks,
+        embedding_dim=config.clue_dim or config.clue_channels,
+        normalise=False,
+    )

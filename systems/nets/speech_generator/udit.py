@@ -1,8 +1,8 @@
 """U-shaped diffusion transformer over frames, with the enrollment's spectrum in front of the state's.
 
-Peebles and Xie, "Scalable Diffusion Models with Transformers", ICCV 2023 (modulation by the time, gates of zero); Bao et
-al., "All are Worth Words: A ViT Backbone for Diffusion Models", CVPR 2023 (skips from the first half to the second).
-Target speech with the enrollment in front of the state is that of AD-FlowTSE (2025).
+Peebles and Xie, "Scalable Diffusion Models with Transformers", ICCV 2023 (modulation, gates of zero); Bao et al., "All
+are Worth Words: A ViT Backbone for Diffusion Models", CVPR 2023 (skips from the first half to the second). Target
+speech with the enrollment in front of the state is that of AD-FlowTSE (2025).
 """
 
 from __future__ import annotations
@@ -55,7 +55,8 @@ class _Block(nn.Module):
         parts = self.modulation(F.silu(embedding))[:, None].chunk(6, dim=-1)
         frames = frames + parts[2] * self._attended(self.norms[0](frames) * (1 + parts[1]) + parts[0], seen)
         changed: Tensor = self.mlp(self.norms[1](frames) * (1 + parts[4]) + parts[3])
-        return frames + parts[5] * changed
+        result: Tensor = frames + parts[5] * changed
+        return result
 
     def _attended(self, frames: Tensor, seen: Tensor | None) -> Tensor:
         batch, count, width = frames.shape
@@ -75,7 +76,7 @@ class UditBackbone(nn.Module):
         parts, width = 2 if is_complex else 1, sizes.channels
         self._is_complex = is_complex
         self.time = TimeEmbedding(width)
-        self.clue = nn.Linear(clue_dim, width)
+        self.clue = nn.Linear(clue_dim, width) if clue_dim else None
         self.frames_in = nn.Linear(3 * parts * bins, width)
         self.enrollment_in = nn.Linear(parts * bins, width)
         self.kinds = nn.Parameter(0.02 * torch.randn(2, width))
@@ -95,7 +96,9 @@ class UditBackbone(nn.Module):
         width = own.shape[-1]
         own = own + _positions(own.shape[1], width, like=own) + self.kinds[_MIXTURE]
         front = front + _positions(front.shape[1], width, like=front) + self.kinds[_ENROLLMENT]
-        embedding = self.time(t) + self.clue(given.clue)
+        embedding = self.time(t)
+        if self.clue is not None:
+            embedding = embedding + self.clue(given.clue)
         frames = self._through(torch.cat([front, own], dim=1), embedding, _seen(given))
         velocity = self.frames_out(self.norm(frames[:, front.shape[1] :])).transpose(1, 2)
         return from_channels(velocity) if self._is_complex else velocity
