@@ -38,16 +38,13 @@ def begin_at(ratio: Tensor, *, signals: Signals, given: Given) -> Beginning:
 
 def background_loss(net: FlowTseNet, batch: TrainBatch) -> Tensor:
     """Losses [B]: squared errors of the velocity and of the mixing ratio."""
-    random = torch.Generator().manual_seed(batch.queries.seeds[0])
     lengths = batch.queries.lengths
     signals = net.signals(batch.mixture, lengths, *enrollments_of(batch))
     background = batch.mixture - batch.target
     data, noise = (net.spectra.of(each / rms(each, lengths)) for each in (batch.target, background))
     draws = net.config.draws
     given = net.given(signals, start=net.config.start).repeated(draws)
-    errors = prediction_errors(
-        net, data.repeat_interleave(draws, dim=0), noise.repeat_interleave(draws, dim=0), given, random
-    )
+    errors = prediction_errors(net, data.repeat_interleave(draws, dim=0), noise.repeat_interleave(draws, dim=0), given)
     ratio = mixing_ratio(target=batch.target, mixture=batch.mixture)
     return errors.reshape(-1, draws).mean(dim=1) + (predicted_ratio(net, signals) - ratio).square()
 

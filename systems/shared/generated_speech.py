@@ -22,7 +22,7 @@ from ..nets.speech_generator.config import SpeechGeneratorConfig
 from ..nets.speech_generator.given import Given, Signals
 from ..nets.speech_generator.net import SpeechGenerator
 from ..protocol import Extraction, Family, QueryBatch
-from ..trainable import AnyTask, ExtractionLoss, TrainBatch
+from ..trainable import AnyTask, ExtractionLoss, LossFacts, TrainBatch
 from .batches import check_rate, equal_lengths
 from .enrolled import enrollments_of, has_samples
 from .initial_estimates import attach_recorded, open_initial
@@ -37,6 +37,7 @@ _LARGEST_LEAK = 0.5
 class GeneratedSpeechTask(Generic[Config, Net]):
     """Train a `SpeechGenerator` to predict data, score or velocity at random times of its path."""
 
+    own_loss = LossFacts(name="denoising")
     net_config: type[Config]
     net_class: type[Net]
 
@@ -54,42 +55,39 @@ class GeneratedSpeechTask(Generic[Config, Net]):
         return opened.source, opened.checkpoint
 
     def loss(self, net: Net, batch: TrainBatch, criterion: ExtractionLoss) -> Tensor:
-        """Losses [B]: weighted squared errors of the predictions; times and noise follow from the items' seeds."""
+        """Losses [B]: weighted squared errors of the predictions."""
         del criterion
         config = net.config
-        random = torch.Generator().manual_seed(batch.queries.seeds[0])
         signals = net.signals(batch.mixture, batch.queries.lengths, *enrollments_of(batch))
         if net.training:
-            signals = _leaking(signals, config.leakage, random)
+            signals = _leaking(signals, config.leakage)
         given = net.given(signals, start=config.start).repeated(config.draws)
         data = net.spectra.of(batch.target / signals.level).repeat_interleave(config.draws, dim=0)
-        noise = standard_noise(data, random)
-        losses = prediction_errors(net, data, noise, given, random)
+        noise = standard_noise(data)
+        losses = prediction_errors(net, data, noise, given)
         return losses.reshape(-1, config.draws).mean(dim=1)
 
 
-def _leaking(signals: Signals, share: float, random: torch.Generator) -> Signals:
+def _leaking(signals: Signals, share: float) -> Signals:
     """Initial estimates of which a `share` is moved towards the mixture."""
     if signals.estimate is None or not share:
         return signals
-    size, chosen = torch.rand(2, len(signals.mixture), 1, generator=random).to(signals.mixture)
+    size, chosen = torch.rand(2, len(signals.mixture), 1).to(signals.mixture)
     leak = _LARGEST_LEAK * size * (chosen < share)
     return replace(signals, estimate=signals.estimate + leak * (signals.mixture - signals.estimate))
 
 
-def standard_noise(like: Tensor, random: torch.Generator) -> Tensor:
+def standard_noise(like: Tensor) -> Tensor:
     """Normal noise of variance 1 in the shape and on the device of `like`."""
     kind = torch.complex64 if like.is_complex() else torch.float32
-    return torch.randn(like.shape, generator=random, dtype=kind).to(like)
+    return torch.randn(like.shape, dtype=kind).to(like)
 
 
-def prediction_errors(
-    net: SpeechGenerator[Any], data: Tensor, noise: Tensor, given: Given, random: torch.Generator
-) -> Tensor:
+def prediction_errors(net: SpeechGenerator[Any], data: Tensor, noise: Tensor, given: Given) -> Tensor:
     """Weighted mean squared errors [B] of predictions at random times, for data and noise [B, F, K]."""
     path, predictor = net.path, net.predictor
-    t = path.last + (1.0 - path.last) * torch.rand(len(data), generator=random, dtype=torch.float64)
-    prior = torch.rand(len(data), generator=random) < net.config.prior_share
+    t = path.last + (1.0 - path.last) * torch.rand(len(data), dtype=torch.float64)
+    prior = torch.rand(len(data)) < net.config.prior_share
     t = torch.where(prior, torch.ones_like(t), t).to(data.device)
     first = path.prior(start=given.start, noise=noise, t=t)
     state = path.state(data=data, start=given.start, noise=noise, t=t)
