@@ -32,7 +32,7 @@ from tsebench.datasets.types import Clues, Query, Truth
 from tsebench.systems.nets import class_head, speakerbeam, spex_plus
 from tsebench.systems.protocol import PrivilegedSystem
 from tsebench.systems.registry import SYSTEMS, load_system
-from tsebench.systems.trainable import TASKS
+from tsebench.systems.trainable import TASKS, InitialTask
 from tsebench.systems.training import data, pit
 from tsebench.systems.training.config import load_train_config
 from tsebench.systems.training.losses import LossConfig, build_loss
@@ -94,8 +94,11 @@ def try_loss(config_name: str, *, padded: bool) -> None:
     config = load_train_config(config_name)
     task = TASKS.get(config.system)
     net_config = parse(task.net_config, config.net, where=config_name)
-    with FakeValues(answer=not padded):
+    with FakeValues(answer=True):
         net = task.build(shallow(net_config), classes=CLASSES).to(DEVICE_NAME)
+        if isinstance(task, InitialTask):
+            task.attach(net, sample_rate_hz=RATE_HZ)
+    with FakeValues(answer=not padded):
         needs_sources = bool(getattr(task, "needs_sources", False))
         batch = data.collate(items(), sources=needs_sources).to(DEVICE_NAME)
         losses = task.loss(net.train(), batch, build_loss(LossConfig(name="thresholded_snr")))

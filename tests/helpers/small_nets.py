@@ -12,7 +12,7 @@ import tsebench
 from tsebench.core.validation import parse
 from tsebench.systems.checkpoints.checkpoint import CheckpointCard, save_checkpoint
 from tsebench.systems.registry import SYSTEMS
-from tsebench.systems.trainable import TASKS
+from tsebench.systems.trainable import TASKS, InitialTask
 from tsebench.systems.training.config import load_train_config
 
 CONFIGS = Path(tsebench.__file__).parent / "configs/train"
@@ -53,13 +53,15 @@ def random_checkpoint(config_name: str, folder: Path, *, deep: bool = True) -> s
         net_config = shallow(net_config)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
-        state = task.build(net_config, classes=CLASSES).state_dict()
+        net = task.build(net_config, classes=CLASSES)
+    attached = task.attach(net, sample_rate_hz=RATE_HZ) if isinstance(task, InitialTask) else None
     card = CheckpointCard(
         architecture=config.system,
         net=net_config.model_dump(mode="json"),
         classes=CLASSES,
         sample_rate_hz=RATE_HZ,
         sha256="",
+        initial=attached[0] if attached else None,
     )
-    save_checkpoint(folder, state=state, card=card)
+    save_checkpoint(folder, state=net.state_dict(), card=card)
     return str(folder)

@@ -11,7 +11,7 @@ from tsebench.core.validation import parse
 from tsebench.datasets.types import Clues, Query, Truth
 from tsebench.systems.checkpoints.checkpoint import CheckpointCard, save_checkpoint
 from tsebench.systems.protocol import QueryBatch
-from tsebench.systems.trainable import TASKS
+from tsebench.systems.trainable import TASKS, InitialTask
 from tsebench.systems.training.config import TrainConfig
 from tsebench.systems.training.train import TrainResult, train
 
@@ -86,7 +86,8 @@ def checkpoint(system: str, net: dict[str, object], folder: Path) -> str:
     task = TASKS.get(system)
     config = parse(task.net_config, net, where="net")
     torch.manual_seed(1)
-    state = task.build(config, classes=()).state_dict()
+    net = task.build(config, classes=())
+    attached = task.attach(net, sample_rate_hz=RATE_HZ) if isinstance(task, InitialTask) else None
     card = CheckpointCard(
         architecture=system,
         net=config.model_dump(mode="json"),
@@ -94,8 +95,9 @@ def checkpoint(system: str, net: dict[str, object], folder: Path) -> str:
         sample_rate_hz=RATE_HZ,
         sha256="",
         training_data=("voices/train",),
+        initial=attached[0] if attached else None,
     )
-    save_checkpoint(folder, state=state, card=card)
+    save_checkpoint(folder, state=net.state_dict(), card=card)
     return str(folder)
 
 
