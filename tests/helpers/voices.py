@@ -70,7 +70,7 @@ def train_config(system: str, net: dict[str, object], **optimiser: object) -> Tr
         "system": system,
         "net": net,
         "data": data,
-        "loss": {"name": optimiser.pop("loss", "neg_snr")},
+        "loss": {"name": optimiser.pop("loss", "neg_snr")} if not hasattr(TASKS.get(system), "own_loss") else {},
         "optimiser": {"lr": 5e-3, "batch_size": 4, "epochs": 1, **optimiser},
     }
     return parse(TrainConfig, content, where="config")
