@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ..datasets.types import Truth
 from .nets.flow_tse import FlowTseConfig, FlowTseNet
-from .nets.speech_generator.given import Given, Signals
+from .nets.speech_generator.given import LevelledSignals, SpeechConditions
 from .registry import register_system
 from .shared.background_flow import background_loss, begin_at, predicted_ratio
 from .shared.generated_speech import Beginning, GeneratedSpeechSystem, GeneratedSpeechTask
@@ -36,7 +36,7 @@ class FlowTse(GeneratedSpeechSystem):
     description = "flow matching from the mixture or an estimate to the target, in few steps"
     task = FlowTseTask()
 
-    def _begin(self, signals: Signals, given: Given, truths: Sequence[Truth] | None) -> Beginning:
+    def _begin(self, signals: LevelledSignals, given: SpeechConditions, truths: Sequence[Truth] | None) -> Beginning:
         net: FlowTseNet = self._net
         if net.draws_noise:
             return super()._begin(signals, given, truths)

@@ -9,7 +9,7 @@ import torch
 from ..core.errors import ConfigError
 from ..datasets.types import Truth
 from .flow_tse import FlowTse
-from .nets.speech_generator.given import Given, Signals
+from .nets.speech_generator.given import LevelledSignals, SpeechConditions
 from .protocol import Extraction, QueryBatch
 from .registry import register_system
 from .shared.background_flow import begin_at, mixing_ratio
@@ -43,7 +43,7 @@ class OracleFlowTse(GeneratedSpeech):
         """Answer a batch; queries without an enrollment fail alone."""
         return self._answer(batch, truths)
 
-    def _begin(self, signals: Signals, given: Given, truths: Sequence[Truth] | None) -> Beginning:
+    def _begin(self, signals: LevelledSignals, given: SpeechConditions, truths: Sequence[Truth] | None) -> Beginning:
         mixture = signals.mixture * signals.level
         targets = [
             torch.zeros_like(row) if truth.target is None else truth.target[0].to(row)

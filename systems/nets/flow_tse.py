@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from .generative.paths import OptimalTransport
 from .speech_generator.backbones import DilatedBackbone
 from .speech_generator.config import Size, SpeechGeneratorConfig
-from .speech_generator.given import Signals
+from .speech_generator.given import LevelledSignals
 from .speech_generator.net import SpeechGenerator, clue_encoder
 from .speech_generator.udit import UditBackbone, UditSizes
 
@@ -60,7 +60,7 @@ class RatioHead(nn.Module):
         width = config.clue_dim or config.clue_channels
         self.layers = nn.Sequential(nn.Linear(2 * width, width), nn.SiLU(), nn.Linear(width, 1))
 
-    def forward(self, signals: Signals) -> Tensor:
+    def forward(self, signals: LevelledSignals) -> Tensor:
         """Ratios [B] of 0..1."""
         both = [
             self.encoder(signals.mixture, signals.lengths),

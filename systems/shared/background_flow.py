@@ -13,7 +13,7 @@ from torch import Tensor
 from ..nets.filterbank import rms
 from ..nets.flow_tse import FlowTseNet
 from ..nets.generative.paths import expand
-from ..nets.speech_generator.given import Given, Signals
+from ..nets.speech_generator.given import LevelledSignals, SpeechConditions
 from ..trainable import TrainBatch
 from .enrolled import enrollments_of
 from .generated_speech import Beginning, prediction_errors
@@ -28,7 +28,7 @@ def mixing_ratio(*, target: Tensor, mixture: Tensor) -> Tensor:
     return torch.where(whole > 0, levels[0] / whole, torch.full_like(whole, 0.5))
 
 
-def begin_at(ratio: Tensor, *, signals: Signals, given: Given) -> Beginning:
+def begin_at(ratio: Tensor, *, signals: LevelledSignals, given: SpeechConditions) -> Beginning:
     """The mixture as a state of the path, by mixing ratios [B]."""
     ratio = ratio.clamp(*_RATIOS)
     norm = (ratio.square() + (1.0 - ratio).square()).sqrt()
@@ -49,6 +49,6 @@ def background_loss(net: FlowTseNet, batch: TrainBatch) -> Tensor:
     return errors.reshape(-1, draws).mean(dim=1) + (predicted_ratio(net, signals) - ratio).square()
 
 
-def predicted_ratio(net: FlowTseNet, signals: Signals) -> Tensor:
+def predicted_ratio(net: FlowTseNet, signals: LevelledSignals) -> Tensor:
     """Mixing ratios [B] by the network; 1/2 by one without a head for it."""
     return signals.level[:, 0] * 0.0 + 0.5 if net.ratio is None else net.ratio(signals)

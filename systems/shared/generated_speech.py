@@ -19,7 +19,7 @@ from ..nets.generative.parametrisation import from_data_and_noise
 from ..nets.generative.paths import expand
 from ..nets.generative.samplers.build import SamplerConfig, SamplerName
 from ..nets.speech_generator.config import SpeechGeneratorConfig
-from ..nets.speech_generator.given import Given, Signals
+from ..nets.speech_generator.given import LevelledSignals, SpeechConditions
 from ..nets.speech_generator.net import SpeechGenerator
 from ..protocol import Extraction, Family, QueryBatch
 from ..trainable import AnyTask, ExtractionLoss, LossFacts, TrainBatch
@@ -68,7 +68,7 @@ class GeneratedSpeechTask(Generic[Config, Net]):
         return losses.reshape(-1, config.draws).mean(dim=1)
 
 
-def _leaking(signals: Signals, share: float) -> Signals:
+def _leaking(signals: LevelledSignals, share: float) -> LevelledSignals:
     """Initial estimates of which a `share` is moved towards the mixture."""
     if signals.estimate is None or not share:
         return signals
@@ -83,7 +83,7 @@ def standard_noise(like: Tensor) -> Tensor:
     return torch.randn(like.shape, dtype=kind).to(like)
 
 
-def prediction_errors(net: SpeechGenerator[Any], data: Tensor, noise: Tensor, given: Given) -> Tensor:
+def prediction_errors(net: SpeechGenerator[Any], data: Tensor, noise: Tensor, given: SpeechConditions) -> Tensor:
     """Weighted mean squared errors [B] of predictions at random times, for data and noise [B, F, K]."""
     path, predictor = net.path, net.predictor
     t = path.last + (1.0 - path.last) * torch.rand(len(data), dtype=torch.float64)
@@ -175,7 +175,7 @@ class GeneratedSpeech:
         )
         self.card = replace(card, stochastic=self._net.draws_noise, privileged=self.family == "oracle")
 
-    def _begin(self, signals: Signals, given: Given, truths: Sequence[Truth] | None) -> Beginning:
+    def _begin(self, signals: LevelledSignals, given: SpeechConditions, truths: Sequence[Truth] | None) -> Beginning:
         """Where samples begin; `truths` are those of the queries, for an oracle."""
         del given, truths
         return Beginning(state=None, first=None, level=signals.level)

@@ -15,7 +15,7 @@ from ..generative.ncsnpp.net import Ncsnpp, pad_frames
 from ..generative.parametrisation import Parametrisation
 from ..generative.paths import Path, expand
 from ..generative.spectra import from_channels, to_channels
-from .given import Given
+from .given import SpeechConditions
 
 _VARIANCE = 0.04  # of the data around the centre before training
 _SPREAD = 0.3  # standard deviation of the data around the centre, to scale the input
@@ -31,7 +31,7 @@ class Backbone(Protocol):
 
     kind: Parametrisation
 
-    def __call__(self, state: Tensor, t: Tensor, given: Given) -> Tensor:
+    def __call__(self, state: Tensor, t: Tensor, given: SpeechConditions) -> Tensor:
         """States [B, F, K] and times [B] to predictions [B, F, K]."""
         ...
 
@@ -61,7 +61,7 @@ class DilatedBackbone(nn.Module):
             embedding_dim=embedding_dim,
         )
 
-    def forward(self, state: Tensor, t: Tensor, given: Given) -> Tensor:
+    def forward(self, state: Tensor, t: Tensor, given: SpeechConditions) -> Tensor:
         """States [B, F, K] and times [B] to estimates of the data [B, F, K]."""
         at = self._path.coefficients(t)
         rest = state - expand(at.data, state) * given.centre - expand(at.start, state) * given.start
@@ -84,7 +84,7 @@ class NcsnppBackbone(nn.Module):
         super().__init__()
         self.net = Ncsnpp(config)
 
-    def forward(self, state: Tensor, t: Tensor, given: Given) -> Tensor:
+    def forward(self, state: Tensor, t: Tensor, given: SpeechConditions) -> Tensor:
         """States [B, F, K] and times [B] to scores [B, F, K]."""
         spectra = [state, given.mixture]
         if self.net.config.spectra == 3:

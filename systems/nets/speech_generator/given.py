@@ -12,7 +12,7 @@ from ..generative.spectra import CompressedStft
 from .config import SpectrumKind, SpeechGeneratorConfig
 
 
-class Initial(Protocol):
+class InitialNet(Protocol):
     """A frozen network that extracts by an enrollment."""
 
     def extract(
@@ -23,8 +23,8 @@ class Initial(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Signals:
-    """Signals of a batch with their level: mixtures of unit RMS.
+class LevelledSignals:
+    """LevelledSignals of a batch with their level: mixtures of unit RMS.
 
     Attributes:
         mixture: [B, T], zeros past the lengths.
@@ -46,7 +46,7 @@ class Signals:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Given:
+class SpeechConditions:
     """Conditions of a batch; spectra are [B, F, K], complex or real magnitudes.
 
     Attributes:
@@ -69,7 +69,7 @@ class Given:
     mask: Tensor | None
     enrollment_mask: Tensor | None
 
-    def repeated(self, times: int) -> Given:
+    def repeated(self, times: int) -> SpeechConditions:
         """Each item `times` times in a row."""
         if times == 1:
             return self
@@ -79,15 +79,15 @@ class Given:
         )
 
 
-class Spectra:
-    """Signals to the spectra that are generated, and back."""
+class GeneratedSpectra:
+    """LevelledSignals to the spectra that are generated, and back."""
 
     def __init__(self, config: SpeechGeneratorConfig) -> None:
         self.kind: SpectrumKind = config.spectrum
         self.stft = CompressedStft(n_fft=config.n_fft, hop=config.hop, exponent=config.exponent, scale=config.scale)
 
     def of(self, signal: Tensor) -> Tensor:
-        """Signals [B, T] to compressed spectra [B, F, K], complex or magnitudes."""
+        """LevelledSignals [B, T] to compressed spectra [B, F, K], complex or magnitudes."""
         return self.shown(self.stft.transform(signal))
 
     def shown(self, spectrum: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from ..generative.paths import Path
 from ..tcn import BlockSizes, frame_mask
 from .backbones import Backbone
 from .config import SpeechGeneratorConfig
-from .given import Given, Initial, Signals, Spectra
+from .given import GeneratedSpectra, InitialNet, LevelledSignals, SpeechConditions
 
 Config = TypeVar("Config", bound=SpeechGeneratorConfig)
 
@@ -33,8 +33,8 @@ class SpeechGenerator(nn.Module, Generic[Config]):
         super().__init__()
         self.config = config
         self.path = path
-        self.spectra = Spectra(config)
-        self.initial: Initial | None = None
+        self.spectra = GeneratedSpectra(config)
+        self.initial: InitialNet | None = None
         self.backbone = backbone
         self.clue = None if config.initial or not config.clue_dim else clue_encoder(config)
         self.clue_norm = nn.LayerNorm(config.clue_dim) if config.clue_dim else nn.Identity()
@@ -50,14 +50,16 @@ class SpeechGenerator(nn.Module, Generic[Config]):
         backbone: Backbone = self.backbone  # type: ignore[assignment]
         return backbone
 
-    def signals(self, mixture: Tensor, lengths: Tensor, enrollment: Tensor, enrollment_lengths: Tensor) -> Signals:
+    def signals(
+        self, mixture: Tensor, lengths: Tensor, enrollment: Tensor, enrollment_lengths: Tensor
+    ) -> LevelledSignals:
         """Mixtures [B, T], enrollments [B, T'] and initial estimates at the level of the network."""
         level = rms(mixture, lengths)
         estimate = embedding = None
         if self.config.initial is not None:
             estimate, embedding = self._initial.extract(mixture, lengths, enrollment, enrollment_lengths)
             estimate = estimate / level
-        return Signals(
+        return LevelledSignals(
             mixture=mixture / level,
             lengths=lengths,
             enrollment=enrollment / rms(enrollment, enrollment_lengths),
@@ -67,14 +69,14 @@ class SpeechGenerator(nn.Module, Generic[Config]):
             level=level,
         )
 
-    def given(self, signals: Signals, *, start: str) -> Given:
+    def given(self, signals: LevelledSignals, *, start: str) -> SpeechConditions:
         """Conditions of a batch whose path begins at `start`: "noise", "background", "mixture" or "estimate"."""
         stft = self.spectra.stft
         mixture = stft.transform(signals.mixture)
         centre = mixture if signals.estimate is None else stft.transform(signals.estimate)
         shown = {"mixture": self.spectra.shown(mixture), "estimate": self.spectra.shown(centre)}
         enrollment = self.spectra.of(signals.enrollment)
-        return Given(
+        return SpeechConditions(
             mixture=shown["mixture"],
             centre=shown["estimate"],
             start=shown.get(start, torch.zeros_like(shown["mixture"])),
@@ -90,12 +92,12 @@ class SpeechGenerator(nn.Module, Generic[Config]):
         counts = 1 + torch.div(lengths, self.spectra.stft.hop, rounding_mode="floor")
         return frame_mask(counts, num_frames=spectrum.shape[-1])
 
-    def denoiser(self, given: Given) -> Denoiser:
+    def denoiser(self, given: SpeechConditions) -> Denoiser:
         """Estimates of the data from states [B, F, K] and times [B]."""
         predictor = self.predictor
         return denoiser(lambda state, t: predictor(state, t, given), predictor.kind, path=self.path, start=given.start)
 
-    def _embedded(self, signals: Signals) -> Tensor:
+    def _embedded(self, signals: LevelledSignals) -> Tensor:
         """Embeddings [B, D] of the enrollments."""
         if not self.config.clue_dim:
             return signals.enrollment.new_zeros(len(signals.enrollment), 0)
@@ -111,7 +113,7 @@ class SpeechGenerator(nn.Module, Generic[Config]):
         return signals.embedding
 
     @property
-    def _initial(self) -> Initial:
+    def _initial(self) -> InitialNet:
         if self.initial is None:
             raise ConfigError(f"the initial network {self.config.initial!r} is not attached; use Task.attach")
         return self.initial

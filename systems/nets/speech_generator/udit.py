@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from ..generative.dilated import TimeEmbedding
 from ..generative.parametrisation import Parametrisation
 from ..generative.spectra import from_channels, to_channels
-from .given import Given
+from .given import SpeechConditions
 
 _LONGEST_PERIOD = 10_000.0  # of the positions, in frames
 _ENROLLMENT, _MIXTURE = 0, 1  # kinds of a frame
@@ -88,7 +88,7 @@ class UditBackbone(nn.Module):
         nn.init.zeros_(self.frames_out.weight)
         nn.init.zeros_(self.frames_out.bias)
 
-    def forward(self, state: Tensor, t: Tensor, given: Given) -> Tensor:
+    def forward(self, state: Tensor, t: Tensor, given: SpeechConditions) -> Tensor:
         """States [B, F, K] and times [B] to velocities [B, F, K]."""
         inputs = torch.cat([self._channels(each) for each in (state, given.mixture, given.centre)], dim=-1)
         own = self.frames_in(inputs)
@@ -113,7 +113,7 @@ class UditBackbone(nn.Module):
         return frames
 
     def _channels(self, spectrum: Tensor) -> Tensor:
-        """Spectra [B, F, K] to frames [B, K, C]."""
+        """GeneratedSpectra [B, F, K] to frames [B, K, C]."""
         channels = to_channels(spectrum) if self._is_complex else spectrum
         return channels.transpose(1, 2)
 
@@ -125,7 +125,7 @@ def _positions(count: int, width: int, *, like: Tensor) -> Tensor:
     return torch.cat([angles.sin(), angles.cos()], dim=1)[:, :width].to(like)
 
 
-def _seen(given: Given) -> Tensor | None:
+def _seen(given: SpeechConditions) -> Tensor | None:
     """Whether a frame may be seen [B, 1, 1, K' + K], without padding; None if all may."""
     if given.mask is None and given.enrollment_mask is None:
         return None
