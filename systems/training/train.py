@@ -7,7 +7,6 @@ import multiprocessing
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 
 import torch
@@ -17,17 +16,15 @@ from torch import nn
 from ...core.errors import ConfigError, DatasetError
 from ...core.folder_lock import folder_lock
 from ...core.progress import Notify, on_console, quiet
-from ...core.provenance import git_commit
 from ...core.validation import StrictModel, parse
 from ...datasets.dynamic import TrialStream, open_stream
-from ..checkpoints.checkpoint import CheckpointCard
 from ..trainable import TASKS, InitialTask, LossFacts, PreparingTask, TrainBatch
 from .augment import augmented
-from .built_on import built_on
 from .callbacks import RunFiles, reporting
+from .card import built_on, card_of
 from .config import TrainConfig
 from .data import EpochBatches, TrainingStream
-from .first_weights import first_training_data, start_with
+from .first_weights import start_with
 from .lightning_module import ExtractionModule
 from .losses import loss_facts
 from .state import EpochLog, Progress, TrainingState, check_length, length_of, load_state, run_identity, save_state
@@ -113,7 +110,7 @@ def train(
                 _epoch_batches(config, train_stream, per_epoch=config.data.per_epoch, epoch=lambda: module.epoch),
                 _epoch_batches(config, valid_stream, per_epoch=config.data.valid, cache=True),
             )
-            card = _card(config, net_config, train_stream, streams[0], state.prepared)
+            card = card_of(config, net_config, train_stream, streams[0], state.prepared)
             if isinstance(task, InitialTask):
                 card = built_on(card, task.attach(net, sample_rate_hz=train_stream.sample_rate_hz))
             files = RunFiles(out=out, card=card, identity=identity, best=dict(state.best))
@@ -277,28 +274,3 @@ def _processes(config: TrainConfig) -> int:
             "can fork processes (Linux); set it to 0, and threads render"
         )
     return count
-
-
-def _card(
-    config: TrainConfig, net: StrictModel, stream: TrainingStream, source: TrainingStream, prepared_as: str
-) -> CheckpointCard:
-    title, contents = f"{config.data.dataset}:{config.data.train_split}", None
-    if isinstance(source, TrialStream):
-        title, contents = source.title, source.contents()
-    return CheckpointCard(
-        architecture=config.system,
-        net=net.model_dump(mode="json"),
-        classes=tuple(stream.classes),
-        sample_rate_hz=stream.sample_rate_hz,
-        sha256="",
-        training_data=tuple(
-            dict.fromkeys((title, *(contents.parts if contents else ()), *first_training_data(config.start_from)))
-        ),
-        trained_on=contents,
-        data_fingerprint=stream.fingerprint,
-        loss=loss_facts(TASKS.get(config.system), config.loss).name,
-        prepared=prepared_as,
-        seed=config.seed,
-        git_commit=git_commit(),
-        tsebench_version=version("tsebench"),
-    )

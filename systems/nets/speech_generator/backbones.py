@@ -9,17 +9,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..generative.dilated import DilatedNet
-from ..generative.head import posterior_mean
 from ..generative.ncsnpp.config import NcsnppConfig
 from ..generative.ncsnpp.net import Ncsnpp, pad_frames
 from ..generative.parametrisation import Parametrisation
-from ..generative.paths import Path, expand
+from ..generative.paths import Coefficients, Path, expand
 from ..generative.spectra import from_channels, to_channels
 from .given import SpeechConditions
 
 _VARIANCE = 0.04  # of the data around the centre before training
 _SPREAD = 0.3  # standard deviation of the data around the centre, to scale the input
 _LOG_LIMIT = 8.0
+_SMALLEST_VARIANCE = 1e-6
 
 
 class Backbone(Protocol):
@@ -93,3 +93,23 @@ class NcsnppBackbone(nn.Module):
         padded = pad_frames(torch.stack(spectra, dim=1), multiple=multiple, padding="reflection")
         score: Tensor = self.net(padded, t.to(state.real), F.normalize(given.clue))
         return score[..., : state.shape[-1]]
+
+
+def posterior_mean(*, mean: Tensor, variance: Tensor, state: Tensor, start: Tensor, at: Coefficients) -> Tensor:
+    """Mean of the data given the state, for data of a normal distribution N(μ, v) in each bin.
+
+    μ + k (x_t − a μ − b·start) with k = a v / (a² v + s²). The network need not learn to pass the state on: k is 1/a
+    where there is no noise and 0 where there is only noise.
+
+    Args:
+        mean: μ [B, ...], real or complex.
+        variance: v [B, ...], real; of a complex value: of each of its parts.
+        state: x_t [B, ...].
+        start: start of the path [B, ...].
+        at: coefficients of the path at the time of the state.
+    """
+    data = expand(at.data, variance)
+    # The noise of a complex value has the variance 1/2 in each part.
+    noise = expand(at.noise.square(), variance) * (0.5 if state.is_complex() else 1.0)
+    gain = data * variance / (data.square() * variance + noise + _SMALLEST_VARIANCE)
+    return mean + gain * (state - data * mean - expand(at.start, variance) * start)

@@ -15,7 +15,7 @@ from tsebench.datasets.contents import Contents
 from tsebench.systems.checkpoints.checkpoint import Checkpoint, CheckpointCard, Initial, load_checkpoint
 from tsebench.systems.registry import load_system
 from tsebench.systems.shared.initial_estimates import open_initial
-from tsebench.systems.training.built_on import built_on
+from tsebench.systems.training.card import built_on
 
 SPEAKERBEAM = {"num_filters": 12, "filter_length": 16, "bottleneck": 8, "hidden": 10, "blocks": 2, "stacks": 2}
 SPEAKERBEAM |= {"embedding_dim": 8, "skip": 0}

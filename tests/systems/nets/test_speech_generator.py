@@ -1,11 +1,11 @@
-"""Posterior mean of a Gaussian: closed forms."""
+"""Output of the embedded network as the posterior mean of a Gaussian: closed forms."""
 
 from __future__ import annotations
 
 import torch
 
-from tsebench.systems.nets.generative.head import posterior_mean
 from tsebench.systems.nets.generative.paths import Coefficients, OptimalTransport, OrnsteinUhlenbeck
+from tsebench.systems.nets.speech_generator.backbones import posterior_mean
 
 
 def at(data: float, start: float, noise: float) -> Coefficients:
