@@ -6,7 +6,7 @@ import reprlib
 from collections.abc import Mapping
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...core.errors import CheckpointError
 from .foreign import COMPILED, DATA_PARALLEL
@@ -68,3 +68,30 @@ def check_weight(name: object, tensor: object, *, where: str) -> None:
         raise CheckpointError(f"{where}: weight {shown} repeats its numbers; save a copy with .contiguous()")
     if not bool(torch.isfinite(tensor).all()):
         raise CheckpointError(f"{where}: weight {shown} holds NaN or inf; train it again")
+
+
+def load_strictly(net: nn.Module, state: Mapping[str, Tensor], *, where: str, of: str) -> None:
+    """Fill a network, which may be on the device "meta", with weights of another program, as float32.
+
+    Args:
+        where: start of an error's line.
+        of: what tells the sizes of the network, such as "of the network of its hyper_parameters".
+
+    Raises:
+        CheckpointError: a name is missing or unknown, a shape differs, or a weight is no finite tensor.
+    """
+    expected = net.state_dict()
+    missing, extra = sorted(set(expected) - set(state)), sorted(set(state) - set(expected))
+    if missing or extra:
+        name, problem = (missing[0], "lacks") if missing else (extra[0], "has the unknown")
+        raise CheckpointError(
+            f"{where} {problem} weight {name[:100]!r} ({len(missing)} missing, {len(extra)} unknown) {of}"
+        )
+    for name, tensor in state.items():
+        check_weight(name, tensor, where=where)
+        if tensor.shape != expected[name].shape:
+            raise CheckpointError(
+                f"{where}: {name!r} has the shape {list(tensor.shape)}, but by the sizes {of} it is "
+                f"{list(expected[name].shape)}"
+            )
+    net.load_state_dict({name: tensor.float() for name, tensor in state.items()}, assign=True)

@@ -24,7 +24,7 @@ from ..checkpoints.archive import load_archive, outline_of
 from ..checkpoints.checkpoint import read_weights
 from ..checkpoints.foreign import describe
 from ..checkpoints.inert import inert_constructors
-from ..checkpoints.weights import check_weight
+from ..checkpoints.weights import load_strictly
 from ..nets.generative.ncsnpp.config import NcsnppConfig
 from ..nets.generative.ncsnpp.net import FramePadding, Ncsnpp
 
@@ -228,20 +228,5 @@ def _fixed(net: Ncsnpp, state: Mapping[Any, Any]) -> dict[str, Any]:
 
 def _fill(net: Ncsnpp, state: Mapping[Any, Any], *, where: str) -> None:
     """Load the weights with the prefix by name; all of the network and no others."""
-    expected = net.state_dict()
     given = {name.removeprefix(_PREFIX): tensor for name, tensor in state.items() if str(name).startswith(_PREFIX)}
-    missing, extra = sorted(set(expected) - set(given)), sorted(set(given) - set(expected))
-    if missing or extra:
-        name, problem = (missing[0], "lacks") if missing else (extra[0], "has the unknown")
-        raise CheckpointError(
-            f"{where} {problem} weight {name!r} ({len(missing)} missing, {len(extra)} unknown) of the network of its "
-            "hyper_parameters"
-        )
-    for name, tensor in given.items():
-        check_weight(name, tensor, where=where)
-        if tensor.shape != expected[name].shape:
-            raise CheckpointError(
-                f"{where}: {name!r} has the shape {list(tensor.shape)}, and the network of its hyper_parameters needs "
-                f"{list(expected[name].shape)}"
-            )
-    net.load_state_dict({name: tensor.float() for name, tensor in given.items()}, assign=True)
+    load_strictly(net, given, where=where, of="of the network of its hyper_parameters")

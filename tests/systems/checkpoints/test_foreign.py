@@ -45,7 +45,9 @@ OPENING = [
 
 @pytest.mark.parametrize(("system", "option"), OPENING)
 def test_named_as_what_it_is(system: str, option: str, tmp_path: Path) -> None:
-    others = {"embedder": "nowhere"} if "embedder" in inspect.signature(SYSTEMS.get(system)).parameters else {}
+    parameters = inspect.signature(SYSTEMS.get(system)).parameters.values()
+    needed = {each.name for each in parameters if each.default is each.empty}
+    others = dict.fromkeys(needed - {option}, "nowhere")
     for name, (content, kind) in FILES.items():
         path = tmp_path / name
         if isinstance(content, bytes):
