@@ -192,6 +192,30 @@ def test_the_stochastic_process_reaches_the_data() -> None:
     assert float(samples.std()) == pytest.approx(STD, abs=0.01)
 
 
+def test_steps_are_those_of_sgmse() -> None:
+    """Corrector and predictor written out as in the public code, on a complex state, to t = 0."""
+    theta, low, high, snr, last = 1.5, 0.05, 0.5, 0.5, 0.03
+    generator = torch.Generator().manual_seed(0)
+    state, data, mixture = torch.randn(3, 1, 2, 5, generator=generator, dtype=torch.complex128)
+    sampler = PredictorCorrector(steps=2, snr=snr)
+    found = sampler.sample(
+        PATHS["ou"], lambda *_: data, start=mixture, noise=QueryNoise([3], [5]), state=state, first=torch.ones(1)
+    )
+    noise, log = QueryNoise([3], [5]), math.log(high / low)
+    for t, size in ((1.0, 1.0 - last), (last, last)):
+        mean = math.exp(-theta * t) * data + (1 - math.exp(-theta * t)) * mixture
+        std = math.sqrt(low**2 * (math.exp(2 * log * t) - math.exp(-2 * theta * t)) * log / (theta + log))
+        step = (snr * std) ** 2 * 2
+        state = state - step * (state - mean) / std**2
+        state = state + math.sqrt(2 * step) * noise.draw(state)
+        diffusion = low * (high / low) ** t * math.sqrt(2 * log)
+        score = -(state - mean) / std**2
+        state = state - (theta * (mixture - state) - diffusion**2 * score) * size
+        if t == 1.0:
+            state = state + diffusion * math.sqrt(size) * noise.draw(state)
+    torch.testing.assert_close(found, state)
+
+
 def test_the_corrector_leaves_the_marginal_as_it_is() -> None:
     """Langevin steps at one time draw from the marginal, whatever the state before."""
     path, t = PATHS["ou"], torch.tensor([0.5], dtype=torch.float64)
