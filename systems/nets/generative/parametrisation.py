@@ -12,6 +12,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from ....core.errors import ConfigError
 from .paths import Coefficients, Path, expand
 
 Parametrisation = Literal["data", "noise", "velocity", "v", "score"]
@@ -26,10 +27,8 @@ def data_and_noise(
 ) -> tuple[Tensor, Tensor]:
     """Data and noise [B, ...] of a prediction [B, ...] of `kind` at a state [B, ...] and times [B].
 
-    Where the noise has no weight, it is 0 for predicted data.
-
-    Raises:
-        ValueError: the state does not determine the data: predicted noise (or score) where the data has no weight.
+    Where neither the state nor the prediction tells of the noise, it is 0. The data is not finite where they do not
+    tell of it: of predicted noise or score where the data has no weight.
     """
     at = path.coefficients(t)
     rest = state - expand(at.start, state) * start
@@ -38,15 +37,15 @@ def data_and_noise(
     if kind == "score":
         predicted, kind = -expand(at.noise, state) * predicted, "noise"
     data, noise, known = _weights(kind, at)
-    determinant = at.data * noise - at.noise * data
-    if bool((determinant == 0).any()):
-        raise ValueError(
-            f"predicted {kind} does not determine the data at t = {_first(t, determinant == 0):g}, where the data has "
-            'no weight (zero terminal SNR); use "v", "data" or "velocity"'
-        )
+    # Without any noise the prediction alone gives the data: (0, 1) stands in for the weights of noise and state.
+    noiseless = (at.noise == 0) & (noise == 0)
+    in_state = torch.where(noiseless, 1.0, at.noise)
+    data_in_state = torch.where(noiseless, 0.0, at.data)
+    determinant = expand(data_in_state * noise - in_state * data, state)
     predicted = predicted - expand(known, state) * start
-    found_data = (expand(noise, state) * rest - expand(at.noise, state) * predicted) / expand(determinant, state)
-    found_noise = (expand(at.data, state) * predicted - expand(data, state) * rest) / expand(determinant, state)
+    rest = torch.where(expand(noiseless, state).bool(), torch.zeros_like(rest), rest)
+    found_data = (expand(noise, state) * rest - expand(in_state, state) * predicted) / determinant
+    found_noise = (expand(data_in_state, state) * predicted - expand(data, state) * rest) / determinant
     return found_data, found_noise
 
 
@@ -79,7 +78,16 @@ def convert(
 
 
 def denoiser(net: Denoiser, kind: Parametrisation, *, path: Path, start: Tensor) -> Denoiser:
-    """The estimate of the data by a network that predicts `kind`."""
+    """The estimate of the data by a network that predicts `kind`.
+
+    Raises:
+        ConfigError: the network predicts noise or score, which says nothing of the data at the start of the path.
+    """
+    if kind in {"noise", "score"} and not path.data_at_start:
+        raise ConfigError(
+            f"a network that predicts the {kind} cannot begin on a {type(path).__name__} path, at whose start the data "
+            'has no weight; predict "data", "velocity" or "v"'
+        )
 
     def estimate(state: Tensor, t: Tensor) -> Tensor:
         return convert(net(state, t), kind=kind, to="data", path=path, state=state, start=start, t=t)
@@ -123,7 +131,3 @@ def _divided(values: Tensor, weight: Tensor) -> Tensor:
     divisor = expand(weight, values)
     safe = torch.where(divisor == 0, torch.ones_like(divisor), divisor)
     return torch.where(divisor == 0, torch.zeros_like(values), values / safe)
-
-
-def _first(t: Tensor, chosen: Tensor) -> float:
-    return float(t[chosen][0])

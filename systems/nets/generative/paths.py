@@ -36,9 +36,13 @@ class Path(ABC):
 
     Attributes:
         last: default of the smallest time at which a network is asked, from which a sampler goes to the data.
+        data_at_start: whether the data still has a weight at t = 1, so that noise determines it there.
+        finite_diffusion: whether `diffusion_squared` is finite up to t = 1.
     """
 
     last: float = 0.0
+    data_at_start: bool = False
+    finite_diffusion: bool = True
 
     @abstractmethod
     def coefficients(self, t: Tensor) -> Coefficients:
@@ -70,6 +74,7 @@ class OrnsteinUhlenbeck(Path):
     """
 
     last = 0.03
+    data_at_start = True
 
     def __init__(self, *, theta: float = 1.5, sigma_min: float = 0.05, sigma_max: float = 0.5) -> None:
         if not (theta > 0 and 0 < sigma_min < sigma_max):

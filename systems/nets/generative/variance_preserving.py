@@ -41,6 +41,7 @@ class VariancePreserving(Path):
             )
         power = 2.0 if schedule == "scaled_linear" else 1.0
         self.train_steps = train_steps
+        self.data_at_start = self.finite_diffusion = not zero_terminal_snr
         # Also where a network that has a path is built on the device "meta".
         with torch.device("cpu"):
             ends = beta_first ** (1 / power), beta_last ** (1 / power)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from .....core.errors import ConfigError
@@ -54,12 +53,12 @@ class PredictorCorrector:
         Raises:
             ConfigError: the diffusion of the path is not finite at its start, as with zero terminal SNR.
         """
-        state, first = begin(path, start=start, noise=noise, state=state, first=first)
-        if not bool(torch.isfinite(path.diffusion_squared(first)).all()):
+        if first is None and not path.finite_diffusion:
             raise ConfigError(
                 f"the stochastic process of a {type(path).__name__} path begins with infinite diffusion; use the "
                 "sampler 'ddim' with eta 1, or a path without zero terminal SNR"
             )
+        state, first = begin(path, start=start, noise=noise, state=state, first=first)
         last = path.last if self.last is None else self.last
         grid = times(self.steps, first=first, last=last, to_data=self.to_data)
         for index in range(self.steps):

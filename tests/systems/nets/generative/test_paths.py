@@ -9,9 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from tsebench.core.errors import ConfigError
 from tsebench.systems.nets.generative.parametrisation import (
     convert,
     data_and_noise,
+    denoiser,
     from_data_and_noise,
     gaussian_posterior,
 )
@@ -132,8 +134,16 @@ def test_v_at_zero_terminal_snr_is_the_data() -> None:
     data, start, noise = signals()
     found, _ = data_and_noise(-data, "v", path=path, state=noise, start=start, t=t)
     assert torch.equal(found, data)
-    with pytest.raises(ValueError, match="predicted noise does not determine the data at t = 1"):
-        data_and_noise(noise, "noise", path=path, state=noise, start=start, t=t)
+    assert not torch.isfinite(data_and_noise(noise, "noise", path=path, state=noise, start=start, t=t)[0]).any()
+    with pytest.raises(ConfigError, match="predicts the score cannot begin on a VariancePreserving path"):
+        denoiser(lambda state, _: state, "score", path=path, start=start)
+
+
+@pytest.mark.parametrize("name", PATHS)
+def test_facts_on_the_start(name: str) -> None:
+    path, one = PATHS[name], torch.ones(1)
+    assert path.data_at_start == (float(path.coefficients(one).data) > 0)
+    assert path.finite_diffusion == bool(torch.isfinite(path.diffusion_squared(one)).all())
 
 
 def test_velocity_of_a_bridge_without_noise() -> None:
@@ -143,6 +153,18 @@ def test_velocity_of_a_bridge_without_noise() -> None:
     state = path.state(data=data, start=start, noise=torch.zeros_like(data), t=t)
     velocity = convert(data, kind="data", to="velocity", path=path, state=state, start=start, t=t)
     torch.testing.assert_close(velocity, start - data)
+    found, noise = data_and_noise(velocity, "velocity", path=path, state=state, start=start, t=t)
+    torch.testing.assert_close(found, data)
+    assert not noise.any()
+
+
+def test_velocity_at_the_start_of_a_bridge() -> None:
+    """Where the bridge is one point, its velocity still gives the data."""
+    path, t = PATHS["bridge"], torch.ones(4)
+    data, start, _ = signals()
+    velocity = convert(data, kind="data", to="velocity", path=path, state=start, start=start, t=t)
+    found, _ = data_and_noise(velocity, "velocity", path=path, state=start, start=start, t=t)
+    torch.testing.assert_close(found, data)
 
 
 @pytest.mark.parametrize("name", PATHS)
