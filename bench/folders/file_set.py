@@ -102,6 +102,12 @@ class FileSet:
         channel = self.files.channels.of(folder)
         return FileAnswers(getattr(self.files, folder), channel=channel, identity=identity, faults=faults)
 
+    def answers_of_sample(self, files: PairedFiles, sample: int) -> FileAnswers:
+        """Estimates of other files, paired with the same references, as a further sample."""
+        faults = ChainMap(self.lost, dict(files.faults.estimates))
+        channel = files.channels.of("estimates")
+        return FileAnswers(files.estimates, channel=channel, identity="", faults=faults, sample=sample)
+
     def _read(self, folder: Folder, key: str, faults: dict[str, str], *, prefix: str = "") -> torch.Tensor | None:
         """One signal, or None with its reason among the faults."""
         path = getattr(self.files, folder).get(key)
@@ -125,15 +131,22 @@ class FileAnswers:
         folder: files by trial; one that is missing or cannot be read is a failure.
         faults: reasons of trials that fail without a look at their file.
         identity: determines the content of the files; "" keeps their scores out of the cache.
+        sample: number of the answer to each trial, from 0.
     """
 
     classes: tuple[str, ...] | None = None
     inference: Inference | None = None
-    sample = 0
 
     def __init__(
-        self, folder: Mapping[str, Path], *, channel: Channel, identity: str, faults: Mapping[str, str] | None = None
+        self,
+        folder: Mapping[str, Path],
+        *,
+        channel: Channel,
+        identity: str,
+        faults: Mapping[str, str] | None = None,
+        sample: int = 0,
     ) -> None:
+        self.sample = sample
         self.identity, self.reusable = identity, bool(identity)
         self._folder, self._channel = folder, channel
         self._faults = {} if faults is None else faults

@@ -33,6 +33,7 @@ from .channels import Channel, Channels, channels_of
 from .file_set import FileSet
 from .outputs import Paths, list_files
 from .paired_files import DATASET, PairedFiles, paired
+from .sample_folders import sample_folders
 
 _DEVICE_CHUNK = 256  # trials that are scored at once on a GPU: enough to keep it busy
 _MIXTURE = "mixture"
@@ -87,6 +88,8 @@ class FolderScores:
 def score_folders(*, estimates: Paths, references: Paths, mixtures: Path | None, options: ScoreOptions) -> FolderScores:
     """Score every reference against the estimate of the same name: a run whose answers are files.
 
+    Estimates in folders `sample_0`, `sample_1`, ... are samples of one system, whose values are their means.
+
     With a permutation, `estimates` and `references` are several folders each, or one with sub-folders: one for each
     output and each reference of a mixture, such as s1 and s2.
 
@@ -106,8 +109,9 @@ def score_folders(*, estimates: Paths, references: Paths, mixtures: Path | None,
         if plan.of_files:
             pool.start()  # the workers import their packages while headers are compared
             stack.enter_context(spared_threads(options.jobs))
-        files = _paired(estimates, references, mixtures, options)
-        record = _record(files, options, plan, device)
+        samples = _samples(estimates, references, mixtures, options)
+        files = samples[0]
+        record = _record(samples, options, plan, device)
         make_folder(options.out / "rows")
         trials = FileSet(files)
         evaluation = Evaluation(
@@ -118,21 +122,21 @@ def score_folders(*, estimates: Paths, references: Paths, mixtures: Path | None,
             cache=ScoreCache(options.cache or default_cache_dir(), notify=options.say),
             chunk_trials=CHUNK_TRIALS if device == "cpu" else _DEVICE_CHUNK,
         )
-        rows, mixture_rows = _score(trials, evaluation, record, options)
+        rows, mixture_rows = _score(trials, samples[1:], evaluation, record, options)
     give_back_freed_memory()
     failed = _failed(rows, plan, trials)
     with folder_lock(options.out, wait_s=_WAIT_S):
         # Read again: another system may have been scored into the folder meanwhile.
-        record = _record(files, options, plan, device)
-        record = record.model_copy(update={"trials": len(files.keys), "failed_trials": failed})
+        record = _record(samples, options, plan, device)
+        record = record.model_copy(update={"trials": len(files.keys) * len(samples), "failed_trials": failed})
         _write_mixture(options.out, _of_run(record, mixture_rows))
         _write(options.out, options.system, _of_run(record, rows))
         write_record(options.out, record)
     return FolderScores(
         record=record,
-        trials=len(files.keys),
+        trials=len(files.keys) * len(samples),
         failed_trials=failed,
-        unpaired=files.unpaired,
+        unpaired=tuple(dict.fromkeys(name for each in samples for name in each.unpaired)),
         files=files,
         device=device,
         rows=tuple(rows),
@@ -141,9 +145,9 @@ def score_folders(*, estimates: Paths, references: Paths, mixtures: Path | None,
 
 
 def _score(
-    trials: FileSet, evaluation: Evaluation, record: RunRecord, options: ScoreOptions
+    trials: FileSet, others: Sequence[PairedFiles], evaluation: Evaluation, record: RunRecord, options: ScoreOptions
 ) -> tuple[list[ScoreRow], list[ScoreRow]]:
-    """Rows of the estimates, and of the mixtures if there are any."""
+    """Rows of the estimates, those of other samples included, and of the mixtures if there are any."""
     scores = SetScores(evaluation, run_id=record.run_id, progress=options.progress)
     chunks, fingerprint = range(len(evaluation.chunks)), trials.files.fingerprint
     mixtures = trials.answers("mixtures", identity=digest("files", "mixture", fingerprint))
@@ -154,7 +158,8 @@ def _score(
         scores.score_references(references, chunks)
     end = trials.files.signature_end
     # Not cached: `score` has no --fresh, which the author of a metric would need.
-    parts = scores.rows(options.system, trials.answers("estimates"), chunks)
+    sources = [trials.answers("estimates"), *(trials.answers_of_sample(f, k) for k, f in enumerate(others, 1))]
+    parts = (part for source in sources for part in scores.rows(options.system, source, chunks))
     rows = [_told_apart(row, trials.files) for part in parts for row in part.rows]
     if not trials.files.mixtures:
         return rows, []
@@ -170,6 +175,14 @@ def _told_apart(row: ScoreRow, files: PairedFiles) -> ScoreRow:
     output = files.outputs.get(row.trial_id)
     tags = {**row.tags, OUTPUT: output} if output else row.tags
     return replace(row, signature=row.signature + files.signature_end, tags=tags)
+
+
+def _samples(
+    estimates: Paths, references: Paths, mixtures: Path | None, options: ScoreOptions
+) -> tuple[PairedFiles, ...]:
+    """The files of each sample, most often of one."""
+    folders: Sequence[Paths] = sample_folders(estimates) if options.permutation is None else []
+    return tuple(_paired(folder, references, mixtures, options) for folder in folders or (estimates,))
 
 
 def _paired(estimates: Paths, references: Paths, mixtures: Path | None, options: ScoreOptions) -> PairedFiles:
@@ -196,8 +209,9 @@ def _check_title(title: str, mixtures: Path | None) -> None:
         raise ConfigError(f"--system {title!r} is the name of the mixtures themselves; choose another")
 
 
-def _record(files: PairedFiles, options: ScoreOptions, plan: MetricPlan, device: str) -> RunRecord:
+def _record(samples: Sequence[PairedFiles], options: ScoreOptions, plan: MetricPlan, device: str) -> RunRecord:
     """The record of this run and of the systems that were scored into the folder before."""
+    files = samples[0]
     before = read_record(options.out)
     if before is not None:
         known = before.datasets.get(DATASET)
@@ -207,7 +221,10 @@ def _record(files: PairedFiles, options: ScoreOptions, plan: MetricPlan, device:
                 "channels; choose another --out"
             )
     systems = dict(before.systems) if before else {}
-    systems[options.system] = _scored(options.system, "external", files.answers, options=_card_options(files))
+    answers = files.answers if len(samples) == 1 else digest("samples", *(each.answers for each in samples))
+    systems[options.system] = _scored(
+        options.system, "external", answers, options=_card_options(files), samples=len(samples)
+    )
     if files.mixtures:
         systems[_MIXTURE] = _scored(_MIXTURE, "baseline", files.fingerprint)
     dataset = DatasetRecord(
@@ -233,9 +250,18 @@ def _record(files: PairedFiles, options: ScoreOptions, plan: MetricPlan, device:
     return record if before is None else record.model_copy(update={"run_id": before.run_id})
 
 
-def _scored(title: str, family: Family, sha256: str, options: Mapping[str, int | str] | None = None) -> SystemRecord:
-    card = SystemCard(name=title, family=family, description="scored files", sha256=sha256, options=options or {})
-    return system_record(card, identity=digest("files", title, sha256))
+def _scored(
+    title: str, family: Family, sha256: str, *, options: Mapping[str, int | str] | None = None, samples: int = 1
+) -> SystemRecord:
+    card = SystemCard(
+        name=title,
+        family=family,
+        description="scored files",
+        sha256=sha256,
+        stochastic=samples > 1,
+        options=options or {},
+    )
+    return system_record(card, identity=digest("files", title, sha256), samples=samples)
 
 
 def _card_options(files: PairedFiles) -> dict[str, int | str]:
@@ -272,8 +298,11 @@ def _write_mixture(out: Path, rows: Sequence[ScoreRow]) -> None:
 
 
 def _failed(rows: Sequence[ScoreRow], plan: MetricPlan, trials: FileSet) -> int:
-    """Trials with an estimate of which no metric has a value, or with a mixture that cannot be used."""
+    """Estimates of which no metric has a value, and those to a mixture that cannot be used."""
     of_references = {value.info.name for value in plan.reference_values}
     of_estimates = [row for row in rows if row.metric not in of_references]
-    failed, ok = ({row.trial_id for row in of_estimates if row.status == status} for status in ("failed", "ok"))
-    return len((failed - ok) | set(trials.unmixed))
+    failed, ok = (
+        {(row.trial_id, row.sample) for row in of_estimates if row.status == status} for status in ("failed", "ok")
+    )
+    unmixed = {(row.trial_id, row.sample) for row in of_estimates if row.trial_id in trials.unmixed}
+    return len((failed - ok) | unmixed)
