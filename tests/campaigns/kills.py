@@ -14,7 +14,7 @@ from pathlib import Path
 
 from .jobs import Job, start
 
-LONGEST_S = 900
+LONGEST_S = 1800
 GROUP = {"group SIGKILL": signal.SIGKILL, "group SIGTERM": signal.SIGTERM, "group SIGINT": signal.SIGINT}
 WORKER = "worker SIGKILL"
 KINDS = (*GROUP, WORKER)
@@ -79,8 +79,10 @@ def ending(process: subprocess.Popen[str], kind: str) -> str:
     code = process.returncode
     if code not in _CODES.get(kind, {0, 2, 3}):
         return f"exit code {code} after {kind}: {errors[-300:]}"
-    if "Traceback" in errors:
-        return f"traceback after {kind}: {errors[-300:]}"
+    # Python itself ends by SIGINT, with a traceback, before `entry` has handlers of its own.
+    early = code == -signal.SIGINT and "in entry" not in errors
+    if "Traceback" in errors and not early:
+        return f"traceback after {kind}: {errors[-3000:]}"
     if code in {2, 130} and errors.count("\n") != 1:
         return f"{errors.count(chr(10))} lines after {kind}: {errors[-300:]}"
     return ""
