@@ -14,8 +14,10 @@ $(VENV)/.run: pyproject.toml constraints.txt
 	$(PIP) --editable .
 	touch $@
 
+# Of resemblyzer the weights alone are needed; its dependencies have to be compiled.
 $(VENV)/.dev: $(VENV)/.run
 	$(PIP) --editable '.[dev]'
+	$(PIP) --no-deps resemblyzer
 	touch $@
 
 $(VENV)/.docs: $(VENV)/.run

@@ -1,4 +1,4 @@
-"""Model of the user in one ONNX file, run by onnxruntime; nothing is shipped or downloaded.
+"""Model in one ONNX file, the user's or that of an installed package, run by onnxruntime; nothing is downloaded.
 
 Worker processes import this module: onnxruntime is imported on first use.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
@@ -97,7 +97,7 @@ def _provider(device: str) -> str | tuple[str, dict[str, str]]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """A model with one input and one selected output.
+    """A model with one selected output.
 
     It pickles cheaply, because it holds no weights: each process loads them on first use.
 
@@ -120,7 +120,10 @@ class Model:
         return f"model:{self.path.name}|sha256:{self.sha256[:8]}|onnxruntime:{version}"
 
     def run(self, items: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
-        """Outputs for N ≥ 1 items of one shape, flattened to [N, D]; raises as `session` does."""
+        """Outputs for N ≥ 1 items of one shape, flattened to [N, D], of a model with one input.
+
+        Raises as `session` does.
+        """
         opened = session(self.path, self.sha256, self.device)
         name, waiting = opened.get_inputs()[0].name, iter(items)
         found: list[NDArray[np.float32]] = []
@@ -128,6 +131,11 @@ class Model:
             (given,) = opened.run([self.output], {name: np.stack(batch)})
             found.append(given.reshape(len(batch), -1))
         return np.concatenate(found)
+
+    def call(self, inputs: Mapping[str, NDArray[np.float32]], outputs: Sequence[str] = ()) -> list[NDArray[np.float32]]:
+        """Outputs by name (none: the selected one) of one call with all inputs; raises as `session` does."""
+        found = session(self.path, self.sha256, self.device).run([*outputs] or [self.output], dict(inputs))
+        return [np.asarray(each, dtype=np.float32) for each in found]
 
     def width(self, *shape: int, where: str, hint: str) -> int:
         """Output size D for an item of this shape, measured on zeros.
@@ -142,7 +150,9 @@ class Model:
             raise ConfigError(f"{where}: model {str(self.path)!r} {problem}; {hint}") from None
 
 
-def open_model(path: Path, *, where: str, device: str = "cpu", output: str | None = None) -> Model:
+def open_model(
+    path: Path, *, where: str, device: str = "cpu", output: str | None = None, inputs: Sequence[str] = ()
+) -> Model:
     """Open a model and check that it loads.
 
     Args:
@@ -150,10 +160,11 @@ def open_model(path: Path, *, where: str, device: str = "cpu", output: str | Non
         where: start of the error message.
         device: "cpu", "cuda" or "cuda:N"; a GPU never falls back to the CPU silently.
         output: name of the output; None selects the only one.
+        inputs: names of the inputs; none: there is one, of any name.
 
     Raises:
         ConfigError: onnxruntime is missing or too old, or lacks the device; the file is missing, is no ONNX model, or
-            has weights in other files; it has several inputs, or no such output.
+            has weights in other files; it has other inputs, or no such output.
     """
     # Links are not followed: a link has the suffix even if its target in a store has none.
     file = Path(os.path.expanduser(path)).absolute()  # noqa: PTH111 - an unknown user is no error
@@ -176,6 +187,7 @@ def open_model(path: Path, *, where: str, device: str = "cpu", output: str | Non
         raise ConfigError(f"{what} {problem}; give an ONNX file that holds all its weights") from None
     if device != "cpu" and CUDA not in opened.get_providers():
         raise ConfigError(f"{where}: onnxruntime cannot use {device!r}; {ON_CPU}")
+    _check_inputs(opened, what, inputs)
     chosen = _chosen_output(opened, what, output)
     shape = opened.get_inputs()[0].shape
     # On a GPU, where the first axis of the input has no fixed length.
@@ -183,13 +195,18 @@ def open_model(path: Path, *, where: str, device: str = "cpu", output: str | Non
     return Model(path=file, sha256=sha256, device=device, output=chosen, batch_size=_GPU_BATCH if batched else 1)
 
 
-def _chosen_output(opened: Any, what: str, output: str | None) -> str:
+def _check_inputs(opened: Any, what: str, wanted: Sequence[str]) -> None:
     inputs: list[str] = [port.name for port in opened.get_inputs()]
-    outputs: list[str] = [port.name for port in opened.get_outputs() if port.type in _NUMBERS]
-    if len(inputs) != 1:
+    if wanted and sorted(inputs) != sorted(wanted):
+        raise ConfigError(f"{what} has the inputs {', '.join(inputs)}, not {', '.join(wanted)}: it is another model")
+    if not wanted and len(inputs) != 1:
         raise ConfigError(
             f"{what} has {len(inputs)} inputs ({', '.join(inputs)}); export one that takes the signal alone"
         )
+
+
+def _chosen_output(opened: Any, what: str, output: str | None) -> str:
+    outputs: list[str] = [port.name for port in opened.get_outputs() if port.type in _NUMBERS]
     if output is None and len(outputs) == 1:
         return outputs[0]
     if output in outputs:

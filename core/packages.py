@@ -1,9 +1,13 @@
-"""Versions of installed packages, looked up once in a process: what is loaded does not change with the disk."""
+"""Versions and files of installed packages, without importing them.
+
+Versions are looked up once in a process: what is loaded does not change with the disk.
+"""
 
 from __future__ import annotations
 
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, distribution, version
+from pathlib import Path
 
 
 @cache
@@ -13,3 +17,13 @@ def installed_version(distribution: str) -> str | None:
         return version(distribution)
     except PackageNotFoundError:
         return None
+
+
+@cache
+def packaged_file(name: str, path: str) -> Path | None:
+    """File of an installed distribution, by its path in the wheel; None if either is missing."""
+    try:
+        file = Path(str(distribution(name).locate_file(path)))
+    except PackageNotFoundError:
+        return None
+    return file if file.is_file() else None

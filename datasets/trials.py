@@ -100,17 +100,19 @@ def _video(clip: VideoClip | None, mixture: Mixture, corpora: Corpora) -> tuple[
 def _truth(trial: Trial, mixture: Mixture, signals: Rendered) -> Truth:
     wanted = np.array([source.id in trial.target_ids for source in mixture.sources])
     targets = [source for source in mixture.sources if source.id in trial.target_ids]
+    others = in_mixture(mixture) & ~wanted
     target = None
     if targets:
         total = signals.sources[wanted].sum(axis=0, dtype=np.float32)
         target = torch.from_numpy(total[None])
     return Truth(
         target=target,
-        interferers=torch.from_numpy(signals.sources[in_mixture(mixture) & ~wanted].copy()),
+        interferers=torch.from_numpy(signals.sources[others].copy()),
         active_classes=tuple(s.label for s in mixture.sources if s.role == "foreground"),
         transcript=targets[0].transcript if len(targets) == 1 else None,
         target_labels=tuple(source.label for source in targets),
         parts=_parts(target, [source.id for source in targets], signals.sources[wanted]),
+        interferer_roles=tuple(source.role for source, other in zip(mixture.sources, others, strict=True) if other),
     )
 
 

@@ -204,6 +204,7 @@ class Truth:
         interferers: [S, T], every source that is not part of the target, background included.
         active_classes: labels of the foreground sources of the mixture.
         parts: [T] of each source of the target by its id, for example "on" and "off" of on- and off-screen speech.
+        interferer_roles: those of the interferers, S of them; none: unknown.
     """
 
     target: Tensor | None
@@ -212,6 +213,7 @@ class Truth:
     transcript: str | None
     target_labels: tuple[str, ...] = ()
     parts: Mapping[str, Tensor] = field(default_factory=dict)
+    interferer_roles: tuple[Role, ...] = ()
 
     def __repr__(self) -> str:
         target = "absent" if self.target is None else extent(self.target)

@@ -11,7 +11,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from ..bench.config import RunConfig
-from ..bench.metrics.registry import METRICS, known_infos
+from ..bench.metrics.registry import GIVEN, METRICS, known_infos
 from ..core.config_files import shipped_names
 from ..core.errors import UnknownNameError
 from ..core.validation import options_model
@@ -55,7 +55,7 @@ def _run() -> Schema:
     system, metric, dataset = (root["$defs"][name] for name in ("SystemSpec", "MetricSpec", "DatasetSpec"))
     systems = {name: _described(SYSTEMS.get(name), given=["device"]) for name in SYSTEMS}
     _follow(system, "name", "options", systems, root)
-    metrics = {name: _described(METRICS.get(name), given=["device", "grammar"]) for name in METRICS}
+    metrics = {name: _described(METRICS.get(name), given=GIVEN) for name in METRICS}
     improved = {info.improvement: metrics[info.name] for info in known_infos() if info.improvement}
     _follow(metric, "name", "options", metrics | improved, root)
     _suggest(dataset, "dataset", shipped_names("datasets"))

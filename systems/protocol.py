@@ -48,6 +48,7 @@ class SystemCard:
         training_data: names of its training data as in `datasets/contamination.py`, for example
             "librispeech:train-clean-100"; test sets that contain some of it are flagged.
         classes: its vocabulary of sound classes, or None if it has none.
+        transcribes: whether its answers hold transcripts of the target's speech.
         stochastic: whether its answers depend on the seeds of the queries; a run can draw several samples of such a
             system (`samples`), and refuses to of any other.
         phase: "generated" where a vocoder, or a search such as Griffin-Lim, made the phase of the estimate from
@@ -72,6 +73,7 @@ class SystemCard:
     licence: str = "Apache-2.0"
     training_data: tuple[str, ...] = ()
     classes: tuple[str, ...] | None = None
+    transcribes: bool = False
     stochastic: bool = False
     phase: Phase = "kept"
     options: Mapping[str, str | int | float | bool | None] = field(default_factory=dict)

@@ -14,8 +14,8 @@ from ..metrics.energy import SdSdr, SiSdr, Snr
 from ..metrics.pesq import Pesq
 from ..metrics.protocol import Metric
 from ..metrics.registry import MetricContext, load_metric
+from ..metrics.shared.error_rates import ErrorRate
 from ..metrics.stoi import Stoi
-from ..metrics.wer import ErrorRate
 from ..outcome import Score
 from ..run.evaluation import Evaluation
 from ..scoring.plan import MetricPlan, MetricSpec

@@ -13,7 +13,7 @@ import numpy as np
 from ..asr.counting import WordErrors, count_errors
 from ..asr.normalise import NAMES, Normaliser, open_normaliser
 from ..metrics.protocol import Metric
-from ..metrics.wer import ErrorRate
+from ..metrics.shared.error_rates import ErrorRate
 from ..outcome import Score, UndefinedValueError
 from .variant import Variant, VariantLine
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 import torch
 
 from ...core.errors import TsebenchError
-from ...core.text import error_text, safe_text, type_name
+from ...core.text import error_text, safe_text, type_name, visible
 from ...datasets.batches import collate, resampled
 from ...datasets.types import Query, Truth
 from ...systems.protocol import (
@@ -41,11 +41,13 @@ class Answer:
         estimate: [T] at the dataset's rate, or None.
         failure: why there is no estimate.
         class_probabilities: [K] over the classes of its card, if it has such a head.
+        transcript: words that the system recognised, if it recognises speech.
     """
 
     estimate: Tensor | None = None
     failure: str | None = None
     class_probabilities: Tensor | None = None
+    transcript: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +160,7 @@ class Inference:
         """A function that waits until the answers are on the CPU, and gives them by item index."""
         estimates = _estimates(extraction, batch)
         probabilities = _probabilities(extraction, len(items), self._system.card)
+        transcripts = _transcripts(extraction, len(items))
         failures = failure_reasons(extraction, batch)
         waits = [torch.cuda.current_stream(d).record_event() for d in _gpus(extraction)]
 
@@ -169,12 +172,12 @@ class Inference:
             if isinstance(own, Tensor):
                 own = [row[: i.length].clone() for row, i in zip(own, items, strict=True)]
             answers = {}
-            for item, estimate, given in zip(items, own, probabilities, strict=True):
+            for item, estimate, given, words in zip(items, own, probabilities, transcripts, strict=True):
                 failure = failures.get(item.query.id)
                 if failure is not None or isinstance(estimate, str):
                     answers[item.index] = Answer(failure=failure or str(estimate))
                 else:
-                    answers[item.index] = Answer(estimate=estimate, class_probabilities=given)
+                    answers[item.index] = Answer(estimate=estimate, class_probabilities=given, transcript=words)
             return answers
 
         return finish
@@ -308,6 +311,22 @@ def _probabilities(extraction: Extraction, size: int, card: SystemCard) -> Seque
         problem = f"class_probabilities have shape {shape}, not {wanted}"
         raise ValueError(f"{problem}: one for each query and class of the card")
     return list(_to_cpu(given))
+
+
+def _transcripts(extraction: Extraction, size: int) -> Sequence[str | None]:
+    """Recognised words of each query, or None, with control characters made visible."""
+    given: Sequence[object] | None = extraction.transcripts  # by third-party code
+    if given is None:
+        return [None] * size
+    if len(given) != size:
+        raise ValueError(f"{len(given)} transcripts for {size} queries: give one for each, or None")
+    return [None if words is None else visible(_text(words)) for words in given]
+
+
+def _text(words: object) -> str:
+    if not isinstance(words, str):
+        raise TypeError(f"a transcript is of type {type_name(words)}, not str")
+    return words
 
 
 def _back(answer: Answer, at_own_rate: Item, item: Item) -> Answer:

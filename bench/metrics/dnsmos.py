@@ -1,8 +1,8 @@
-"""DNSMOS: opinion scores of speech without a reference, by the user's copy of its models.
+"""DNSMOS: opinion scores of speech without a reference, by the models of the package speechmos, or the user's copy.
 
 P.835 (Reddy, Gopal & Cutler 2022, "DNSMOS P.835") rates speech, background and the whole; P.808 (Reddy, Gopal & Cutler
 2021, "DNSMOS") the whole. The models are those of Microsoft's DNS Challenge, and signals are cut as its script
-`dnsmos_local.py` does.
+`dnsmos_local.py` does; the package speechmos (MIT) holds these models and does the same.
 
 Worker processes import this module: keep its imports light.
 """
@@ -25,6 +25,7 @@ from ...core.onnx import Model, open_model
 from ..outcome import TOO_SHORT, FailedValueError, Outcome, Submit, UndefinedValueError, run_model_job
 from .protocol import Answered, MetricInfo
 from .registry import METRICS
+from .shared.model_files import ChosenModel, PackagedModel, of_speechmos
 
 RATE_HZ = 16000
 WINDOW_S = 9.01
@@ -78,10 +79,10 @@ class _Windowed:
     """Mean scores of windows of the estimate; `settings` is a part of the signature."""
 
     def __init__(
-        self, info: MetricInfo, model: Model | None, *, settings: str, windows: Windows, scoring: Scoring
+        self, info: MetricInfo, chosen: ChosenModel[Model], *, settings: str, windows: Windows, scoring: Scoring
     ) -> None:
         self.info = info
-        self._given, self._settings = model, settings
+        self._chosen, self._settings = chosen, settings
         self._windows: Windows = windows
         self._scoring = scoring
 
@@ -105,9 +106,7 @@ class _Windowed:
 
     @property
     def _model(self) -> Model:
-        if self._given is None:
-            raise ConfigError(f"metric {self.info.name!r} needs its setting 'model': the path of an ONNX file")
-        return self._given
+        return self._chosen.model
 
 
 class Dnsmos(_Windowed):
@@ -118,7 +117,8 @@ class Dnsmos(_Windowed):
     Source: Reddy, Gopal and Cutler, "DNSMOS P.835", ICASSP 2022.
 
     Args:
-        model: `sig_bak_ovr.onnx` of the DNS Challenge, in its folder `DNSMOS` or `pDNSMOS`.
+        model: `sig_bak_ovr.onnx` of the DNS Challenge, in its folder `DNSMOS` or `pDNSMOS`; null: the one of the
+            package speechmos, see `pip install 'tsebench[quality]'`.
         personalized: the model is the one of `pDNSMOS`, which also penalises other talkers.
         polynomial: map the model's raw scores to opinion scores, as the script does.
         windows: windows of 9.01 s that are averaged: "all" that fit, one every second, or the "official" ones, of which
@@ -137,10 +137,11 @@ class Dnsmos(_Windowed):
         device: str = "cpu",
     ) -> None:
         fit = _PERSONALIZED_FIT if personalized else _FIT
-        info = _info("dnsmos", "overall quality by DNSMOS P.835, without a reference")
+        packaged = of_speechmos(f"{'p' * personalized}dnsmos_models/sig_bak_ovr.onnx")
+        info = _info("dnsmos", "overall quality by DNSMOS P.835, without a reference", packaged)
         super().__init__(
             info,
-            _opened(info, model, (WINDOW,), "cpu" if on_cpu else device, "sig_bak_ovr.onnx"),
+            _chosen(info, model, packaged, (WINDOW,), "cpu" if on_cpu else device),
             settings=f"personalized:{personalized}|polynomial:{polynomial}".lower(),
             windows=windows,
             scoring=partial(_p835, fit=fit if polynomial else None),
@@ -153,7 +154,7 @@ class DnsmosP808(_Windowed):
     As `dnsmos`, from 1 to 5, without parts. Source: Reddy, Gopal and Cutler, "DNSMOS", ICASSP 2021.
 
     Args:
-        model: `model_v8.onnx` of the DNS Challenge.
+        model: `model_v8.onnx` of the DNS Challenge; null: the one of the package speechmos.
         windows: windows that are averaged, "official" or "all", as for `dnsmos`.
         on_cpu: run on the CPU, in worker processes, even if the run has a GPU.
     """
@@ -161,10 +162,11 @@ class DnsmosP808(_Windowed):
     def __init__(
         self, *, model: Path | None = None, windows: Windows = "official", on_cpu: bool = False, device: str = "cpu"
     ) -> None:
-        info = _info("dnsmos_p808", "overall quality by DNSMOS P.808, without a reference")
+        packaged = of_speechmos("dnsmos_models/model_v8.onnx")
+        info = _info("dnsmos_p808", "overall quality by DNSMOS P.808, without a reference", packaged)
         super().__init__(
             info,
-            _opened(info, model, _P808_SHAPE, "cpu" if on_cpu else device, "model_v8.onnx"),
+            _chosen(info, model, packaged, _P808_SHAPE, "cpu" if on_cpu else device),
             settings="mel:zero_padded",
             windows=windows,
             scoring=_p808,
@@ -199,23 +201,31 @@ def _p808(model: Model, windows: Iterable[Array]) -> NDArray[np.float64]:
     return np.asarray(model.run(features).astype(np.float64).mean(axis=0))
 
 
-def _opened(info: MetricInfo, path: Path | None, shape: tuple[int, ...], device: str, name: str) -> Model | None:
-    """The model, tried out on one window of a shape.
+def _chosen(
+    info: MetricInfo, path: Path | None, packaged: PackagedModel, shape: tuple[int, ...], device: str
+) -> ChosenModel[Model]:
+    """The model of a metric, which is tried on one window of a shape when it is opened."""
+    where = f"metric {info.name!r}"
+    name = Path(packaged.path).name
+    opening = partial(_opened, where=where, wanted=1 + len(info.parts), shape=shape, device=device, name=name)
+    return ChosenModel(path, packaged, opening, where=where)
+
+
+def _opened(path: Path, *, where: str, wanted: int, shape: tuple[int, ...], device: str, name: str) -> Model:
+    """A model that gives so many scores.
 
     Raises:
         ConfigError: it cannot be loaded, or is not the one of the metric.
     """
-    if path is None:
-        return None
-    where, hint = f"metric {info.name!r}", f"give {name} of the DNS Challenge"
+    hint = f"give {name} of the DNS Challenge"
     model = open_model(path, where=where, device=device)
-    found, wanted = model.width(*shape, where=where, hint=hint), 1 + len(info.parts)
+    found = model.width(*shape, where=where, hint=hint)
     if found != wanted:
         raise ConfigError(f"{where}: model {str(path)!r} gives {found} scores, not {wanted}; {hint}")
     return model
 
 
-def _info(name: str, description: str) -> MetricInfo:
+def _info(name: str, description: str, packaged: PackagedModel) -> MetricInfo:
     whole = MetricInfo(
         name=name,
         unit="MOS",
@@ -224,11 +234,12 @@ def _info(name: str, description: str) -> MetricInfo:
         label="DNSMOS" if name == "dnsmos" else "",
         needs_reference_energy=False,
         reference_value=f"{name}_reference",
-        options=("model",),
+        options=packaged.required,
+        install=packaged.install,
     )
     if name != "dnsmos":
         return whole
-    part = replace(whole, label="", part_of=name, reference_value=None, options=())
+    part = replace(whole, label="", part_of=name, reference_value=None, options=(), install="")
     return replace(
         whole,
         parts=(

@@ -31,9 +31,9 @@ PoolingName = Literal[
 `Outcome.weight` (a word error rate: by words); or a score of all class decisions together, which
 `Outcome.detail` holds as `bench.statistics.pooling.decisions` writes them."""
 
-Need = Literal["transcript", "enrollment", "interferers", "class_probabilities", "mixture", "parts"]
+Need = Literal["transcript", "enrollment", "interferers", "class_probabilities", "mixture", "parts", "recognised"]
 """Inputs of a metric besides estimate and reference: the words of the target, the enrollment
-of the clue, the other sources, the classes that the system finds, the parts of a target that is a sum; an
+of the clue, the other sources, the classes or words that the system finds, the parts of a target that is a sum; an
 improvement takes the mixture."""
 
 _BEFORE_ALL = 1000
@@ -80,6 +80,7 @@ class MetricInfo:
         reference_limit: worst value of the references, pooled over a table, at which other values mean something; None:
             any. A recogniser that fails on clean references says nothing on estimates.
         options: required settings; a metric that has any is not part of a default choice.
+        install: command that installs the models which required settings name otherwise; "": it runs none of a package.
         needs: what must be known for any value; a run or `score` that knows it of no trial is refused.
     """
 
@@ -104,6 +105,7 @@ class MetricInfo:
     reference_value: str | None = None
     reference_limit: float | None = None
     options: tuple[str, ...] = ()
+    install: str = ""
     needs: tuple[Need, ...] = ()
 
     @property
@@ -151,6 +153,7 @@ class MetricInfo:
             reference_value=None,
             reference_limit=None,
             options=(),
+            install="",
         )
 
 
@@ -160,7 +163,9 @@ class Facts:
 
     Attributes:
         interferers: [S, T] sources of the mixture that are not the target, or None if unknown.
+        interferer_roles: "foreground" or "background" of each interferer; none: unknown.
         transcript: words of the target, or None.
+        recognised: words that the system itself recognised, or None.
         active_classes: sound classes of the mixture.
         classes: vocabulary of `class_probabilities` [K], or None.
         enrollment: [T_e] the first enrollment at the rate of the signals, or None.
@@ -168,7 +173,9 @@ class Facts:
     """
 
     interferers: Tensor | None = None
+    interferer_roles: tuple[str, ...] = ()
     transcript: str | None = None
+    recognised: str | None = None
     active_classes: tuple[str, ...] = ()
     classes: tuple[str, ...] | None = None
     class_probabilities: Tensor | None = None

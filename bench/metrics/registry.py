@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
 from ...core.entry_checks import call_problem, face_problem, type_problem
 from ...core.errors import ConfigError
 from ...core.registry import Registry
+from ..asr.recognitions import Recognitions
 from .protocol import AnswerMetric, BatchMetric, FileMetric, Metric, MetricInfo
 
 MetricFactory = Callable[..., Metric]
@@ -33,9 +34,12 @@ METRICS: Registry[MetricFactory] = Registry(
 )
 """Makers of metrics by name.
 
-All their arguments are keywords with defaults: a metric's settings. Those called `device` and `grammar` are given by
-the harness, see `MetricContext`.
+All their arguments are keywords with defaults: a metric's settings. Those of `GIVEN` come from the harness, see
+`MetricContext`.
 """
+
+GIVEN = ("device", "grammar", "recognitions")
+"""Arguments of metrics that the harness gives, and users cannot."""
 
 register_metric = METRICS.register
 """Decorator that adds the maker of a metric under a name."""
@@ -48,10 +52,12 @@ class MetricContext:
     Attributes:
         device: where a metric that has a network runs it.
         grammar: JSGF grammar of all sentences of the dataset, or None.
+        recognitions: recognised texts, which the metrics of one set share.
     """
 
     device: str = "cpu"
     grammar: str | None = None
+    recognitions: Recognitions = field(default_factory=Recognitions)
 
 
 def load_metric(name: str, options: Mapping[str, Any] | None = None, *, context: MetricContext | None = None) -> Metric:
@@ -67,14 +73,14 @@ def load_metric(name: str, options: Mapping[str, Any] | None = None, *, context:
     factory = METRICS.get(name)
     known = inspect.signature(factory).parameters
     chosen = context or MetricContext()
-    offered = {"device": chosen.device, "grammar": chosen.grammar}
-    given = {key: value for key, value in offered.items() if key in known}
+    given = {key: getattr(chosen, key) for key in GIVEN if key in known}
     metric: Metric = call_with(factory, options or {}, where=f"metric {name!r}", given=given, topic=f"metric {name}")
     missing = [option for option in metric.info.options if option not in (options or {})]
     if missing:
+        install = f"; or install what it takes without: {metric.info.install}" if metric.info.install else ""
         raise ConfigError(
             f"metric {name!r} needs its setting {missing[0]!r}; write `{{name: {name}, options: {{{missing[0]}: "
-            f"...}}}}` in a config, or give `--option {name}.{missing[0]}=...`"
+            f"...}}}}` in a config, or give `--option {name}.{missing[0]}=...`{install}"
         )
     return metric
 

@@ -1,4 +1,4 @@
-"""Similarity of an estimate and the target talker, by the user's speaker model.
+"""Similarity of an estimate and the target talker, by Resemblyzer or the user's speaker model.
 
 Worker processes import this module: keep its imports light.
 """
@@ -14,11 +14,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ...core.errors import ConfigError
-from ...systems.shared.speaker_models import Input, SpeakerModel, open_speaker_model
-from ..outcome import TOO_SHORT, Outcome, Submit, UndefinedValueError, run_model_job, undefined
+from ...systems.shared.speaker_models import Input
+from ..outcome import Outcome, Submit, undefined
 from .protocol import Answered, MetricInfo
 from .registry import METRICS
+from .shared.voices import RESEMBLYZER, VoiceModel, choose_voice, cosines
 
 _NAME = "speaker_similarity"
 
@@ -33,13 +33,14 @@ class SpeakerSimilarity:
 
     Args:
         model: ONNX file of a speaker model for signals of any length, which gives one embedding for [1, T] samples,
-            full scale ±1, or [1, frames, 80] features.
+            full scale ±1, or [1, frames, 80] features; or Resemblyzer's weights, a .pt file; null: those of the
+            installed package, see `pip install --no-deps resemblyzer`.
         input: input of the model: "waveform", samples of full scale ±1, or "fbank80", 80 log mel energies as
             WeSpeaker's models take.
         against: "enrollment" compares with the clue, and needs no reference; "reference" with the target itself.
-        sample_rate_hz: rate that the model was trained at, at least 1000.
-        output: name of the model's output; by default its only one.
-        on_cpu: run on the CPU, in worker processes, even if the run has a GPU.
+        sample_rate_hz: rate that an ONNX model was trained at, at least 1000.
+        output: name of an ONNX model's output; by default its only one.
+        on_cpu: run on the CPU even if the run has a GPU; an ONNX model in worker processes.
     """
 
     def __init__(
@@ -61,35 +62,29 @@ class SpeakerSimilarity:
             description=f"cosine of the speaker embeddings of estimate and {against}",
             needs_reference_energy=against == "reference",
             reference_value=f"{_NAME}_reference" if against == "enrollment" else None,
-            options=("model",),
+            options=RESEMBLYZER.required,
+            install=RESEMBLYZER.install,
             needs=("enrollment",) if against == "enrollment" else (),
         )
-        self._model: SpeakerModel | None = None
-        if model is not None:
-            self._model = open_speaker_model(
-                model,
-                where=f"metric {_NAME!r}",
-                input=input,
-                sample_rate_hz=sample_rate_hz,
-                output=output,
-                device="cpu" if on_cpu else device,
-            )
+        self._chosen = choose_voice(
+            model,
+            where=f"metric {_NAME!r}",
+            input=input,
+            sample_rate_hz=sample_rate_hz,
+            output=output,
+            device="cpu" if on_cpu else device,
+        )
 
     def signature(self, sample_rate_hz: int) -> str:
         """`speaker_similarity|model:...|sha256:...|onnxruntime:...|output:...|...|fs:16000`."""
-        model = self._opened()
-        rate = f"fs:{model.sample_rate_hz}"
-        if sample_rate_hz != model.sample_rate_hz:
-            rate = f"fs:{sample_rate_hz}>{model.sample_rate_hz}|soxr:VHQ"
-        features = f"input:{model.input}" + ("|dither:0" if model.input == "fbank80" else "")
-        settings = f"output:{model.model.output}|{features}|against:{self._against}"
-        return f"{_NAME}|{model.model.signature()}|{settings}|{rate}|tsebench:1"
+        voice = self._chosen.model
+        return f"{_NAME}|{voice.description}|against:{self._against}|{voice.signature(sample_rate_hz)}|tsebench:1"
 
     def judge(
         self, answers: Sequence[Answered], *, sample_rate_hz: int, submit: Submit
     ) -> Sequence[Outcome | Future[Outcome]]:
         """The similarity of each estimate; one without an enrollment to compare with has none."""
-        model = self._opened()
+        voice = self._chosen.model
         found: list[Outcome | Future[Outcome]] = []
         for answer in answers:
             enrollment = answer.facts.enrollment
@@ -97,29 +92,17 @@ class SpeakerSimilarity:
             if other is None:
                 found.append(undefined("no_enrollment"))
                 continue
-            pair = (answer.estimate, other)
-            signals = tuple(signal.detach().cpu().float().numpy() for signal in pair)
-            job = partial(_similarity, signals, sample_rate_hz=sample_rate_hz, model=model)
-            found.append(run_model_job(job, device=model.model.device, submit=submit))
+            signals = tuple(signal.detach().cpu().float().numpy() for signal in (answer.estimate, other))
+            job = partial(_similarity, signals, sample_rate_hz=sample_rate_hz, model=voice.model)
+            found.append(voice.run(job, submit))
         return found
 
-    def _opened(self) -> SpeakerModel:
-        if self._model is None:
-            raise ConfigError(f"metric {_NAME!r} needs its setting 'model': the path of an ONNX file")
-        return self._model
 
-
-def _similarity(pair: Sequence[NDArray[np.float32]], *, sample_rate_hz: int, model: SpeakerModel) -> float:
+def _similarity(pair: Sequence[NDArray[np.float32]], *, sample_rate_hz: int, model: VoiceModel) -> float:
     """Cosine of the embeddings of two signals, in any process; NaN if one of them is zero."""
-    embeddings = []
-    for signal in pair:
-        embedding = model.embedding(signal, sample_rate_hz=sample_rate_hz)
-        if embedding is None:
-            raise UndefinedValueError(f"{TOO_SHORT}: {len(signal)} samples at {sample_rate_hz} Hz")
-        embeddings.append(embedding)
-    first, second = embeddings
-    norms = float(np.linalg.norm(first) * np.linalg.norm(second))
-    return float(np.clip(first @ second / norms, -1.0, 1.0)) if norms else float("nan")
+    first, second = pair
+    (found,) = cosines(first, [second], sample_rate_hz=sample_rate_hz, model=model)
+    return found
 
 
 METRICS.register(_NAME)(SpeakerSimilarity)

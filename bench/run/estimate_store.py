@@ -20,6 +20,7 @@ from ..scoring.cache import Identity, identity_of
 
 FOLDER = "estimates"
 _PROBABILITIES = ".classes.json"
+_WORDS = ".words.txt"
 
 
 def estimates_folder(root: Path, *, dataset: str, title: str, identity: str, fingerprint: str) -> Path:
@@ -81,14 +82,16 @@ class SystemAnswers:
                         answers[item.index] = Answer(failure=wrong_length(frames, item.length))
                         continue
                     answers[item.index] = Answer(
-                        estimate=torch.from_numpy(read_mono(path)[0]), class_probabilities=_read_probabilities(path)
+                        estimate=torch.from_numpy(read_mono(path)[0]),
+                        class_probabilities=_read_probabilities(path),
+                        transcript=_read_words(path),
                     )
                 except AudioError:
                     path.unlink()  # cut by a crash, or not finite: ask the system again
         return answers
 
     def store(self, items: Sequence[Item], answers: Mapping[int, Answer], /) -> None:
-        """Write valid estimates; class probabilities first, so that no estimate is without them."""
+        """Write valid estimates; class probabilities and words first, so that no estimate is without them."""
         if self._folder is None:
             return
         for item in items:
@@ -100,6 +103,9 @@ class SystemAnswers:
                     text = json.dumps([float(value) for value in probabilities])
                     make_folder(path.parent)
                     write_atomic(path.with_suffix(_PROBABILITIES), text.encode())
+                if answer.transcript is not None:
+                    make_folder(path.parent)
+                    write_atomic(path.with_suffix(_WORDS), answer.transcript.encode())
                 write(path, estimate.numpy(), self._sample_rate_hz)
 
 
@@ -107,3 +113,9 @@ def _read_probabilities(wav: Path) -> torch.Tensor | None:
     """Class probabilities [K] that are stored with an estimate."""
     path = wav.with_suffix(_PROBABILITIES)
     return torch.tensor(json.loads(path.read_bytes())) if path.is_file() else None
+
+
+def _read_words(wav: Path) -> str | None:
+    """Words that are stored with an estimate."""
+    path = wav.with_suffix(_WORDS)
+    return path.read_text(encoding="utf-8") if path.is_file() else None

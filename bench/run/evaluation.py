@@ -297,7 +297,9 @@ def scorable(item: Item, answer: Answer, classes: tuple[str, ...] | None) -> Sco
     target, enrollments = item.truth.target, item.query.clues.enrollments
     facts = Facts(
         interferers=item.truth.interferers,
+        interferer_roles=item.truth.interferer_roles,
         transcript=item.truth.transcript,
+        recognised=answer.transcript,
         active_classes=item.truth.active_classes,
         classes=classes,
         class_probabilities=answer.class_probabilities,

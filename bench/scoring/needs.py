@@ -18,6 +18,7 @@ _WORDS: Mapping[Given, str] = {
     "enrollment": "enrollments",
     "interferers": "the other sources of the mixtures",
     "class_probabilities": "class probabilities of a system",
+    "recognised": "transcripts of a system",
     "mixture": "mixtures",
     "parts": "targets that are sums of several sources",
     "target": "trials whose target is in the mixture",
@@ -31,6 +32,7 @@ OF_FILES: Mapping[Given, str] = {
     "enrollment": f"take a setting that needs none (--option speaker_similarity.against=reference), {_ELSEWHERE}",
     "interferers": "add --mixtures DIR",
     "class_probabilities": "score it by `tsebench run` with a system that finds classes",
+    "recognised": "score it by `tsebench run` with a system that recognises speech",
     "mixture": "add --mixtures DIR",
     "parts": "score it by `tsebench run` on a set of on- and off-screen speech",
     "absence": _ELSEWHERE,
@@ -43,6 +45,7 @@ OF_SETS: Mapping[Given, str] = {
     "interferers": "add a set of mixtures of several sources",
     "class_probabilities": "add a system whose card names its classes",
     "parts": "add a set of on- and off-screen speech (builder av_mix)",
+    "recognised": "add a system whose card says `transcribes`",
     "target": "add a set with such trials, or more trials of this one",
     "absence": "add a set with such trials, or more trials of this one",
 }

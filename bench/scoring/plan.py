@@ -106,6 +106,7 @@ def plan_metrics(
         UnknownNameError: neither a metric nor an improvement; the message lists all that are known.
         ConfigError: a setting is unknown or wrong, or one metric is named with two settings.
     """
+    context = context or MetricContext()  # one for all, because they share what it holds
     base_of = {info.improvement: info.name for info in known_infos() if info.improvement}
     metrics: dict[str, Metric] = {}
     settings: dict[str, Mapping[str, Any]] = {}

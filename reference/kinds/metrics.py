@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...bench.metrics.protocol import MetricInfo, Need
-from ...bench.metrics.registry import METRICS, known_infos
+from ...bench.metrics.registry import GIVEN, METRICS, known_infos
 from ..topic import Kind, Topic, topic_of
 
 _SCOPES = {
@@ -23,9 +23,9 @@ _NEEDS: dict[Need, str] = {
     "interferers": "the other sources",
     "class_probabilities": "a system that gives class probabilities",
     "mixture": "the mixture",
+    "recognised": "a system that recognises speech",
 }
 _RATES_HZ = (8000, 16000)
-_GIVEN = ("device", "grammar")
 
 
 def _metric(name: str) -> Topic:
@@ -35,7 +35,7 @@ def _metric(name: str) -> Topic:
         raise METRICS.unknown(name, bases)
     base = bases.get(name, name)
     place = f"`options` of a metric of a run config, `{{name: {base}, options: {{KEY: VALUE}}}}`"
-    return topic_of(f"metric {base}", METRICS.get(base), place=place, given=_GIVEN, facts=[*_facts(base, name)])
+    return topic_of(f"metric {base}", METRICS.get(base), place=place, given=GIVEN, facts=[*_facts(base, name)])
 
 
 def _facts(base: str, named: str) -> Iterator[tuple[str, str]]:
