@@ -9,6 +9,7 @@ from ...core.files import make_folder, write_atomic
 from ..leaderboard import wording
 from ..leaderboard.board import Entry, Leaderboard, Table
 from ..leaderboard.doubts import doubt
+from ..leaderboard.reference_gaps import caution
 from ..tables.cost_lines import EXPLANATION, HEADINGS, cost_lines
 from ..tables.escapes import markdown, markdown_code
 from ..tables.markdown_table import markdown_lines, to_markdown
@@ -70,7 +71,7 @@ def _cells(table: Table, entry: Entry) -> list[str]:
         unit = column.facts.unit
         mean = wording.number(cell.mean, unit)
         mean = f"**{mean}**" if entry.system in column.best else mean
-        doubts = filter(None, [doubt(table, index)])
+        doubts = filter(None, [doubt(table, index), caution(column) and "caution"])
         spread = filter(None, [wording.seed_spread(cell)])
         notes = (*doubts, *spread, *wording.flags(cell, table.n_trials), *wording.pooled_details(table, entry, index))
         ends = wording.interval(cell.ci_low, cell.ci_high, unit)

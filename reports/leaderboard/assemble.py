@@ -24,6 +24,7 @@ from .issues import find_issues
 from .merge_runs import merge_runs
 from .metric_facts import metric_facts, ranking_metrics, table_order
 from .ranking import contenders, phase_lacking, ranked, why_unranked
+from .reference_gaps import cautions, with_reference_gaps
 from .run_remarks import name_remarks, other_weights, run_remarks
 from .training_overlap import contamination_issues, find_overlaps, with_warnings
 from .wrong_sources import wrong_source_remarks
@@ -96,6 +97,7 @@ def rank_rows(
         n_trials = max(part["trial_id"].nunique(), counts.get((dataset, condition), 0))
         builder = _TableBuilder(merged.loc[part.index], here, facts, metrics, n_trials, primary)
         table = builder.build(dataset, condition, fingerprints.get(dataset, ""))
+        table = with_reference_gaps(table, builder.rows, **bootstrap)
         tables.append(with_warnings(ranked(table, builder.rows, **bootstrap), overlaps))
     return Leaderboard(
         interval_method=INTERVAL_METHOD,
@@ -104,6 +106,7 @@ def rank_rows(
         runs=tuple(runs),
         remarks=(
             *doubts(tables),
+            *cautions(tables),
             *wrong_source_remarks(merged, runs),
             *run_remarks(rows, runs),
             *name_remarks(merged, apart),

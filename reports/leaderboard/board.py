@@ -21,9 +21,9 @@ from ...bench.run.system_facts import SystemFacts
 from ...bench.statistics.aggregate import Aggregate
 from ...bench.statistics.comparison import Difference
 from ...core.errors import ConfigError, listed
-from ...core.json_fields import CLOSED
+from ...core.json_fields import CLOSED, Number
 
-SCHEMA_VERSION: Literal["2.2"] = "2.2"
+SCHEMA_VERSION: Literal["2.3"] = "2.3"
 """First number: a reader of the older version would be wrong; second: it would lack something."""
 
 ORACLE, BASELINE = "oracle: reads the truth", "baseline: not ranked"
@@ -80,12 +80,35 @@ Cells = Annotated[tuple[Aggregate | None, ...], PlainSerializer(_by_metric, retu
 
 @with_config(CLOSED)
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReferenceGap:
+    """value(clean references) − value(mixtures) over the trials of a table where both have a value.
+
+    Attributes:
+        n: trials.
+        n_clusters: clusters (mixtures) that they belong to.
+        mean: in the metric's unit, of values or of pooled ones.
+        ci_low: lower end of the paired interval; NaN with fewer than two clusters.
+        told_apart: whether the whole interval lies on the side where the references are better; null: no interval.
+    """
+
+    n: int
+    n_clusters: int
+    mean: Number
+    ci_low: Number
+    ci_high: Number
+    told_apart: bool | None
+
+
+@with_config(CLOSED)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
     """One metric of a table.
 
     Attributes:
         key: the metric's name, with a number if the table has two signatures of it.
-        best: systems with the best mean among those that may be ranked by this metric.
+        best: systems with the best mean among those that may be ranked by this metric; none where it does not tell
+            clean references from mixtures.
+        reference_gap: difference of clean references and mixtures by this metric; None where the run has not both.
     """
 
     key: str
@@ -97,6 +120,7 @@ class Column:
     ]
     signature: str
     best: tuple[str, ...] = ()
+    reference_gap: ReferenceGap | None = None
 
     @property
     def title(self) -> str:
@@ -212,8 +236,9 @@ class Leaderboard:
         level: coverage of the intervals.
         resamples: number of bootstrap draws; `seed` is theirs.
         interval_method: name of the intervals of means; that of older documents where they name none.
-        remarks: sentences on metrics that fail on the references themselves, on the runs (unfinished, merged by id
-            alone, of other versions), and on systems and metrics of one name that are shown apart.
+        remarks: sentences on metrics that fail on the references themselves or do not tell them from mixtures, on the
+            runs (unfinished, merged by id alone, of other versions), and on systems and metrics of one name that are
+            shown apart.
         metrics: facts of the metrics of all columns, by name.
         system_facts: facts of the systems of all entries, by displayed name.
         rows: merged rows behind the tables, with the labels of the strata in `condition`, and `system` and `metric` as
@@ -221,7 +246,7 @@ class Leaderboard:
         folders: run folders, if known; the players look there for audio.
     """
 
-    schema_version: Literal["2.2"] = SCHEMA_VERSION
+    schema_version: Literal["2.3"] = SCHEMA_VERSION
     generator: str = f"tsebench {__version__}"
     level: float = 0.95
     resamples: int = 1000

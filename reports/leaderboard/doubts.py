@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 
-from .board import Table
+from .board import Column, Table
 from .wording import number, title
 
 
@@ -36,11 +36,16 @@ def doubts(tables: Iterable[Table]) -> Iterator[str]:
 
 def _of_references(table: Table, index: int) -> float:
     """Value of the references, which is the same for every system that has all trials; NaN if unknown."""
-    facts, key = table.columns[index].facts, table.columns[index].key
-    wanted = f"{facts.reference_value}{key.removeprefix(facts.name)}"
+    wanted = reference_key(table.columns[index])
     place = next((i for i, column in enumerate(table.columns) if column.key == wanted), None)
-    if facts.reference_value is None or place is None:
+    if place is None:
         return math.nan
     cells = [cell for entry in table.entries if (cell := entry.cells[place]) is not None]
     known = [cell for cell in cells if not math.isnan(cell.mean)]
     return max(known, key=lambda cell: cell.n).mean if known else math.nan
+
+
+def reference_key(column: Column) -> str | None:
+    """Key of the column of the references' own values; None if the metric has none."""
+    name = column.facts.reference_value
+    return None if name is None else f"{name}{column.key.removeprefix(column.facts.name)}"

@@ -18,6 +18,7 @@ from ...core.files import make_folder, write_atomic
 from ...core.text import shown, visible
 from ..leaderboard import wording as text
 from ..leaderboard.doubts import doubt
+from ..leaderboard.reference_gaps import caution
 from .charts.axes import frequency_ticks, time_ticks
 from .charts.conditions import legend
 from .glossary import condition
@@ -107,7 +108,8 @@ def _environment() -> Environment:
     )
     # The filter `tojson` escapes <, > and &, so that no text can end the script tag.
     environment.policies["json.dumps_function"] = _json
-    environment.globals.update(text=text, doubt=doubt, plain=plain, system_page=system_page, trial_page=trial_page)
-    environment.globals.update(time_ticks=time_ticks, frequency_ticks=frequency_ticks, legend=legend)
+    environment.globals.update(text=text, doubt=doubt, caution=caution, plain=plain, legend=legend)
+    environment.globals.update(system_page=system_page, trial_page=trial_page)
+    environment.globals.update(time_ticks=time_ticks, frequency_ticks=frequency_ticks)
     environment.filters.update(breakable=breakable, condition=condition)
     return environment

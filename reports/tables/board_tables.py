@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from ..leaderboard.board import Column, Entry, Leaderboard, Table
 from ..leaderboard.doubts import doubt
 from ..leaderboard.ranking import tie_groups
+from ..leaderboard.reference_gaps import caution
 from ..leaderboard.wording import (
     NOTHING,
     draws,
@@ -96,7 +97,7 @@ class _Printer:
         cell, unit = entry.cells[index], self.table.columns[index].facts.unit
         if cell is None or not cell.applies:
             return Cell(text=NOTHING)
-        doubts = filter(None, [doubt(self.table, index)])
+        doubts = filter(None, [doubt(self.table, index), caution(self.table.columns[index])])
         remarks = [*doubts, *flags(cell, self.table.n_trials), *pooled_details(self.table, entry, index)]
         reasons = self._reasons(entry, index) if cell.n_failed or cell.n_undefined else ""
         note = "; ".join([", ".join(remarks), *([reasons] if reasons else [])])

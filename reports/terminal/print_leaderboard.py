@@ -11,6 +11,7 @@ from rich.text import Text
 from ..leaderboard import wording
 from ..leaderboard.board import Entry, Leaderboard, Table
 from ..leaderboard.doubts import doubt
+from ..leaderboard.reference_gaps import caution
 
 _NAME = 24  # characters of a system's name that are never wrapped
 Faults = frozenset[tuple[str, str, str, str]]
@@ -33,7 +34,7 @@ def print_leaderboard(board: Leaderboard, console: Console) -> None:
     console.print(
         Text(
             f"mean ± half of the {board.level:.0%} interval; ○ oracle (reads the truth) and † baseline: points of "
-            "reference, not ranked; – not ranked; ! failed, undefined or floored trials; ? a value that means nothing, "
+            "reference, not ranked; – not ranked; ! failed, undefined or floored trials; ? a value that means little, "
             f"see the note; p: of the difference to the leader; {wording.RANKS}",
             style="dim",
         )
@@ -129,7 +130,7 @@ def _cell(table: Table, entry: Entry, index: int, faults: Faults, *, narrow: boo
     column, cell = table.columns[index], entry.cells[index]
     if cell is None or not cell.applies:
         return Text(wording.NOTHING, style="dim")
-    nothing = bool(doubt(table, index))
+    nothing = bool(doubt(table, index) or caution(column))
     style = "bold green" if entry.system in column.best else "red" if nothing else ""
     text = Text(wording.number(cell.mean, column.facts.unit), style=style)
     half = wording.half_width(cell, column.facts.unit)
