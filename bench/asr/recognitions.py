@@ -6,6 +6,7 @@ Worker processes import this module: keep its imports light.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future
@@ -24,7 +25,7 @@ _Samples = NDArray[np.float32]
 
 
 class Recognitions:
-    """Texts by recogniser and samples, of one set: an outcome whose `detail` is the text.
+    """Texts by recogniser and samples, of one set: an outcome whose `detail` is the text in JSON.
 
     The metrics of one plan have one of these. An estimate that two metrics need is recognised once, and so is a
     reference for all systems; a recognition that failed is tried again.
@@ -81,7 +82,8 @@ def _text(signal: _Samples, *, recogniser: Recogniser, sample_rate_hz: int) -> O
 
 
 def _outcome(text: str) -> Outcome:
-    return Outcome(value=0.0, status="ok", detail=text)
+    """The text as JSON, because an outcome makes control characters visible."""
+    return Outcome(value=0.0, status="ok", detail=json.dumps(text))
 
 
 def _done(outcome: Outcome) -> Future[Outcome]:
@@ -118,6 +120,6 @@ def _after(
         if outcome.status != "ok":
             counted.set_result(outcome)
         else:
-            _after(rest, [*known, outcome.detail], count, counted)
+            _after(rest, [*known, json.loads(outcome.detail)], count, counted)
 
     first.add_done_callback(go_on)

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from tsebench.bench.asr.languages import is_unspaced
 from tsebench.bench.asr.normalise import open_normaliser
-from tsebench.bench.metrics import wer
 from tsebench.bench.metrics.protocol import Facts
+from tsebench.bench.metrics.shared import error_rates
 from tsebench.bench.outcome import Score
 from tsebench.bench.scoring.edges import Scorable
 from tsebench.bench.scoring.plan import MetricSpec, plan_metrics
@@ -67,7 +67,7 @@ class Says:
 def scored(
     monkeypatch: pytest.MonkeyPatch, metric: str, said: str, heard: str, *, language: str | None = None
 ) -> Score:
-    monkeypatch.setattr(wer, "open_recogniser", lambda *_, **__: Says(heard))
+    monkeypatch.setattr(error_rates, "open_recogniser", lambda *_, **__: Says(heard))
     signal = torch.randn(1600, generator=torch.Generator().manual_seed(0))
     item = Scorable(
         trial_id="t", estimate=signal, reference=signal, mixture=signal, facts=Facts(transcript=clean_text(said))
