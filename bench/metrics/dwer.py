@@ -8,12 +8,14 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from ..asr.normalise import Normaliser
 from ..asr.recognitions import Recognitions, when_known
-from ..outcome import Outcome, Submit
+from ..outcome import Outcome, Submit, UndefinedValueError
 from .protocol import Answered, MetricInfo
 from .registry import METRICS
 from .shared.error_rates import ErrorRate, counted, rate_info
 
+_UNHEARD = "nothing_recognised"
 _INSERTIONS = "words that are not in the reference, per word of the reference: those that a system made up"
 
 
@@ -22,8 +24,8 @@ class Dwer(ErrorRate):
 
     It needs no transcript, and what the recogniser makes of clean speech costs a system nothing: the reference itself
     has 0 %. `dwer_insertions` are hallucinated words, apart. Errors are those of the alignment with the fewest
-    (jiwer). A trial counts by its recognised words, and is undefined (`no_transcript`) where none are recognised in the
-    reference. Where the recogniser fails on clean speech (see `wer_reference`), it compares two failures and means
+    (jiwer). A trial counts by its recognised words, and is undefined (`nothing_recognised`) where none are recognised in
+    the reference. Where the recogniser fails on clean speech (see `wer_reference`), it compares two failures and means
     nothing. With `wer` of the same recogniser each estimate is recognised once; each reference once for all systems.
     What was recognised of the estimate is the `detail` of a row.
 
@@ -75,8 +77,14 @@ class Dwer(ErrorRate):
         """Word errors of each estimate."""
         signals = [signal for answer in answers for signal in (answer.reference, answer.estimate)]
         texts = self.texts(signals, sample_rate_hz, submit)
-        count = partial(counted, normaliser=self.normaliser, unit=self._unit)
+        count = partial(_counted, normaliser=self.normaliser)
         return [when_known(pair, count) for pair in zip(texts[::2], texts[1::2], strict=True)]
+
+
+def _counted(reference: str, text: str, *, normaliser: Normaliser) -> Outcome:
+    if not normaliser(reference):
+        raise UndefinedValueError(f"{_UNHEARD}: no words in the reference")
+    return counted(reference, text, normaliser=normaliser, unit="words")
 
 
 METRICS.register("dwer")(Dwer)

@@ -41,7 +41,7 @@ _WANTED = "resemblyzer's pretrained.pt has the entry 'model_state' with an LSTM 
 Array = NDArray[np.float32]
 
 
-class VoiceEncoder(nn.Module):
+class ResemblyzerNet(nn.Module):
     """Mel spectra [B, 160, 40] to embeddings [B, 256] of unit length without negative numbers."""
 
     def __init__(self) -> None:
@@ -64,7 +64,7 @@ class Resemblyzer:
         sha256: of the file of weights, in hex.
     """
 
-    net: VoiceEncoder
+    net: ResemblyzerNet
     sha256: str
     device: str
 
@@ -102,7 +102,7 @@ def _opened(path: str, sha256: str, device: str) -> Resemblyzer:
     content, where = read_weights(Path(path)), f"speaker model {path!r}"
     loaded = load_archive(content, where=where, wanted=_WANTED)
     weights = weights_of(loaded.get("model_state") if isinstance(loaded, dict) else None, where=where, wanted=_WANTED)
-    net = VoiceEncoder()
+    net = ResemblyzerNet()
     wanted = {name: weights[name] for name in net.state_dict() if name in weights}
     try:
         net.load_state_dict(wanted)

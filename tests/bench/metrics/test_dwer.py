@@ -107,7 +107,7 @@ def test_a_perfect_answer_has_none_and_an_empty_one_all() -> None:
 def test_nothing_heard_in_the_reference_is_undefined() -> None:
     quiet = torch.tensor([0.001, 0.0, 0.002, 0.0])
     (score, *_) = scored([Scorable(trial_id="t", estimate=signal(1), reference=quiet, mixture=quiet)], "dwer")
-    assert (score.status, score.reason) == ("undefined", "no_transcript")
+    assert (score.status, score.reason) == ("undefined", "nothing_recognised: no words in the reference")
 
 
 def test_over_a_set_it_is_pooled_over_the_recognised_words() -> None:

@@ -38,8 +38,8 @@ def test_order_in_tables() -> None:
     assert [info.name for info in ordered] == [
         *("snri", "si_sdri", "sdri", "pesqi", "stoii", "estoii"),
         *("snr", "si_sdr", "sdr", "pesq", "stoi", "estoi", "wer", "wer_reference"),
-        *("cer", "cer_reference", "ter", "ter_reference", "attenuation"),
-        *("macro_f1", "micro_f1", "wrong_target_rate"),
+        *("cer", "cer_reference", "ter", "ter_reference", "dwer", "ts_asr_wer", "attenuation"),
+        *("macro_f1", "micro_f1", "wrong_target_rate", "wrong_speaker_rate", "speech_in_silence", "timing_f1"),
     ]
 
 

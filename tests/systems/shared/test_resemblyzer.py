@@ -12,7 +12,14 @@ from tsebench.core.errors import CheckpointError
 from tsebench.core.packages import packaged_file
 from tsebench.datasets.corpora.synthetic_speech import SyntheticSpeech
 from tsebench.datasets.signals.audio import resample
-from tsebench.systems.shared.resemblyzer import RATE_HZ, VoiceEncoder, open_resemblyzer, part_starts, raised, voice_mels
+from tsebench.systems.shared.resemblyzer import (
+    RATE_HZ,
+    ResemblyzerNet,
+    open_resemblyzer,
+    part_starts,
+    raised,
+    voice_mels,
+)
 
 WEIGHTS = packaged_file("resemblyzer", "resemblyzer/pretrained.pt")
 
@@ -25,7 +32,7 @@ def tone(seconds: float, level: float = 0.1) -> np.ndarray:
 def small(path: Path, seed: int = 0, **entries: object) -> Path:
     """A file of the package's layout with random weights."""
     torch.manual_seed(seed)
-    state = {**VoiceEncoder().state_dict(), "similarity_weight": torch.ones(1), "similarity_bias": torch.ones(1)}
+    state = {**ResemblyzerNet().state_dict(), "similarity_weight": torch.ones(1), "similarity_bias": torch.ones(1)}
     torch.save({"step": 1, "model_state": state, "optimizer_state": {}, **entries}, path)
     return path
 
