@@ -24,10 +24,10 @@ class Dwer(ErrorRate):
 
     It needs no transcript, and what the recogniser makes of clean speech costs a system nothing: the reference itself
     has 0 %. `dwer_insertions` are hallucinated words, apart. Errors are those of the alignment with the fewest
-    (jiwer). A trial counts by its recognised words, and is undefined (`nothing_recognised`) where none are recognised in
-    the reference. Where the recogniser fails on clean speech (see `wer_reference`), it compares two failures and means
-    nothing. With `wer` of the same recogniser each estimate is recognised once; each reference once for all systems.
-    What was recognised of the estimate is the `detail` of a row.
+    (jiwer). A trial counts by its recognised words, and is undefined (`nothing_recognised`) where the reference has
+    none. Where the recogniser fails on clean speech (see `wer_reference`), it compares two failures and means nothing.
+    With `wer` of the same recogniser each estimate is recognised once, and each reference once for all systems. What
+    was recognised of the estimate is the `detail` of a row.
 
     Args:
         backend: recogniser: "pocketsphinx", which is always there, or "whisper:" with a size ("whisper:base.en") or the

@@ -18,7 +18,8 @@ from ...bench.run.system_facts import SystemFacts
 from ...bench.statistics.aggregate import Aggregate, aggregate, check_arguments, condition_key, with_condition_labels
 from ...bench.statistics.samples import one_per_trial
 from ...bench.statistics.studentised import INTERVAL_METHOD
-from .board import Column, Entry, Leaderboard, Table
+from .board import Entry, Leaderboard, Table
+from .columns import Column
 from .doubts import doubt, doubts
 from .issues import find_issues
 from .merge_runs import merge_runs

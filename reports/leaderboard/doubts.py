@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 
-from .board import Column, Table
+from .board import Table
+from .columns import Column
 from .wording import number, title
 
 

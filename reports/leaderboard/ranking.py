@@ -19,7 +19,8 @@ from ...bench.metrics.protocol import MetricInfo
 from ...bench.run.system_facts import SystemFacts
 from ...bench.statistics.aggregate import Aggregate
 from ...bench.statistics.comparison import compare_pairs, rank_groups
-from .board import BASELINE, ORACLE, Column, Entry, Leaderboard, Table
+from .board import BASELINE, ORACLE, Entry, Leaderboard, Table
+from .columns import Column
 from .wording import plural
 
 

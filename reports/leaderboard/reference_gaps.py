@@ -9,7 +9,8 @@ from dataclasses import replace
 import pandas as pd
 
 from ...bench.statistics.comparison import paired_difference
-from .board import Column, Entry, ReferenceGap, Table
+from .board import Entry, Table
+from .columns import Column, ReferenceGap
 from .doubts import reference_key
 from .wording import interval, number, plural, title
 

@@ -6,7 +6,8 @@ import math
 
 from ...bench.statistics.aggregate import Aggregate
 from ...bench.statistics.comparison import ALPHA, Difference
-from .board import BASELINE, Column, Entry, Issue, Leaderboard, Table
+from .board import BASELINE, Entry, Issue, Leaderboard, Table
+from .columns import Column
 
 NOTHING = "—"
 RANKS = f"ranks are groups: systems of one rank do not differ significantly (p ≥ {ALPHA:g} after Holm)"

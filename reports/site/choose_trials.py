@@ -11,7 +11,8 @@ from functools import cached_property
 import pandas as pd
 
 from ...core.errors import ConfigError
-from ..leaderboard.board import Column, Entry, Leaderboard, Table
+from ..leaderboard.board import Entry, Leaderboard, Table
+from ..leaderboard.columns import Column
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from markupsafe import Markup, escape
 
 from ...bench.metrics.protocol import MetricInfo
-from ..leaderboard.board import Column, Leaderboard
+from ..leaderboard.board import Leaderboard
+from ..leaderboard.columns import Column
 
 KINDS: Mapping[str, str] = {
     "FMQ": "fully matched query: it names only sounds that are in the mixture",

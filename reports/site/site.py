@@ -9,7 +9,8 @@ from pathlib import Path
 from ...core.errors import OutputError
 from ...core.files import make_folder
 from ...core.text import error_text
-from ..leaderboard.board import Column, Entry, Leaderboard, Table
+from ..leaderboard.board import Entry, Leaderboard, Table
+from ..leaderboard.columns import Column
 from ..leaderboard.wording import alarmed
 from ..tables.cost_lines import EXPLANATION, HEADINGS, cost_lines
 from ..tables.steps import step_tables

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ..leaderboard.board import Column, Entry, Leaderboard, Table
+from ..leaderboard.board import Entry, Leaderboard, Table
+from ..leaderboard.columns import Column
 from ..leaderboard.doubts import doubt
 from ..leaderboard.ranking import tie_groups
 from ..leaderboard.reference_gaps import caution

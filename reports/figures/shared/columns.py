@@ -11,7 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ....bench.statistics.aggregate import Aggregate
-from ...leaderboard.board import Column, Leaderboard, Table
+from ...leaderboard.board import Leaderboard, Table
+from ...leaderboard.columns import Column
 from ...leaderboard.wording import flags, title
 from .scales import Scale, limits, off_scale, scale_of
 from .style import Look, looks

@@ -17,7 +17,8 @@ from tsebench.core.errors import ConfigError
 from tsebench.reports.formats.latex import write_latex
 from tsebench.reports.formats.registry import REPORTS, load_report
 from tsebench.reports.leaderboard.assemble import rank_rows as leaderboard
-from tsebench.reports.leaderboard.board import Column, Leaderboard
+from tsebench.reports.leaderboard.board import Leaderboard
+from tsebench.reports.leaderboard.columns import Column
 from tsebench.reports.leaderboard.metric_facts import metric_facts
 from tsebench.reports.leaderboard.ranking import tie_groups
 from tsebench.reports.tables.board_tables import print_costs, print_table

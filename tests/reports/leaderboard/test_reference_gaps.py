@@ -14,7 +14,8 @@ from tsebench.reports.formats.json import read_json
 from tsebench.reports.formats.md import board_markdown
 from tsebench.reports.formats.registry import REPORTS
 from tsebench.reports.leaderboard.assemble import open_board
-from tsebench.reports.leaderboard.board import Column, Leaderboard
+from tsebench.reports.leaderboard.board import Leaderboard
+from tsebench.reports.leaderboard.columns import Column
 from tsebench.reports.leaderboard.reference_gaps import caution
 
 TRIALS = 40
