@@ -9,11 +9,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ....core.mel import slaney_filters
-from .spectra import PadMode
+from .spectra import PadMode, overlapped
 
 _SQUARE_FLOOR = 1e-9
 _LEAST_BAND = 1e-12
-_LEAST_WEIGHT = 1e-6  # of overlapping windows, where a sample is known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,13 +55,9 @@ class LogMel:
 
     def signal(self, spectrum: Tensor, *, num_samples: int) -> Tensor:
         """Complex spectra [B, F, K] to signals [B, T], the nearest by least squares; the inverse of `spectrum`."""
-        window = self._window(spectrum.real)
-        frames = torch.fft.irfft(spectrum, n=self.n_fft, dim=1) * window[:, None]
-        weights = window.square()[:, None].expand(1, -1, frames.shape[-1])
-        total = max(num_samples + 2 * self.before, self.n_fft)
-        added, weight = (self._added(each, total) for each in (frames, weights))
-        signal = added / weight.clamp_min(_LEAST_WEIGHT)
-        return signal[:, self.before : self.before + num_samples]
+        frames = torch.fft.irfft(spectrum, n=self.n_fft, dim=1)
+        window = self._window(frames)
+        return overlapped(frames, window, hop=self.hop, before=self.before, num_samples=num_samples)
 
     def magnitude(self, signal: Tensor) -> Tensor:
         """Signals [B, T] to magnitudes [B, F, K]."""
@@ -108,9 +103,3 @@ class LogMel:
 
     def _window(self, like: Tensor) -> Tensor:
         return torch.hann_window(self.n_fft, dtype=like.dtype, device=like.device)
-
-    def _added(self, frames: Tensor, total: int) -> Tensor:
-        """Frames [B, n_fft, K] at their places, summed to [B, total]."""
-        length = (frames.shape[-1] - 1) * self.hop + self.n_fft
-        joined = F.fold(frames, (1, length), (1, self.n_fft), stride=(1, self.hop))[:, 0, 0]
-        return F.pad(joined, (0, total - length))

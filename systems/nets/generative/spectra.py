@@ -7,8 +7,10 @@ from typing import Literal
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 _SMALLEST = 1e-12
+_LEAST_WEIGHT = 1e-6  # of overlapping windows, where a sample is known
 
 PadMode = Literal["constant", "reflect"]
 
@@ -56,8 +58,9 @@ class CompressedStft:
 
     def from_linear(self, spectrum: Tensor, *, num_samples: int) -> Tensor:
         """Spectra [B, F, K] that are not compressed to signals [B, T]."""
-        window = self._window(spectrum.real)
-        return torch.istft(spectrum, self.n_fft, hop_length=self.hop, window=window, center=True, length=num_samples)
+        frames = torch.fft.irfft(spectrum, n=self.n_fft, dim=1)
+        window = self._window(frames)
+        return overlapped(frames, window, hop=self.hop, before=self.n_fft // 2, num_samples=num_samples)
 
     def transform(self, signal: Tensor) -> Tensor:
         """Signals [B, T] to complex spectra [B, F, K]."""
@@ -78,6 +81,24 @@ class CompressedStft:
 
     def _window(self, like: Tensor) -> Tensor:
         return torch.hann_window(self.n_fft, dtype=like.dtype, device=like.device)
+
+
+def overlapped(frames: Tensor, window: Tensor, *, hop: int, before: int, num_samples: int) -> Tensor:
+    """Signals [B, T] of frames [B, n_fft, K], the nearest by least squares (Griffin and Lim, 1984, eq. 6).
+
+    As `torch.istft`, for any place of the first frame: it begins `before` samples before the signal. It decides nothing
+    by values, so that a GPU need not wait.
+    """
+    n_fft, count = frames.shape[1:]
+    length = (count - 1) * hop + n_fft
+
+    def added(parts: Tensor) -> Tensor:
+        joined = F.fold(parts, (1, length), (1, n_fft), stride=(1, hop))[:, 0, 0]
+        return F.pad(joined, (0, max(0, before + num_samples - length)))
+
+    weights = window.square()[:, None].expand(1, -1, count)
+    signal = added(frames * window[:, None]) / added(weights).clamp_min(_LEAST_WEIGHT)
+    return signal[:, before : before + num_samples]
 
 
 def to_channels(spectrum: Tensor) -> Tensor:

@@ -31,6 +31,15 @@ def test_round_trip(stft: CompressedStft, num_samples: int) -> None:
     torch.testing.assert_close(single, signal.float(), rtol=0, atol=1e-6)
 
 
+def test_the_inverse_is_that_of_torch() -> None:
+    """Also of spectra that no signal has, and of a signal that is longer than its frames."""
+    spectrum = torch.randn(2, 129, 9, dtype=torch.complex128, generator=torch.Generator().manual_seed(1))
+    window = torch.hann_window(256, dtype=torch.float64)
+    for num_samples in (1024, 1100):
+        expected = torch.istft(spectrum, 256, hop_length=128, window=window, length=num_samples)
+        torch.testing.assert_close(SMALL.from_linear(spectrum, num_samples=num_samples), expected)
+
+
 def test_a_value_of_the_spectrum() -> None:
     """A constant of 1 has |X| = Σ window = n_fft/2 at 0 Hz, which becomes 0.15·√(n_fft/2)."""
     spectrum = CompressedStft().transform(torch.ones(1, 2048))
