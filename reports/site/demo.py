@@ -84,6 +84,7 @@ def write_demo(
         tables=tables,
         count=len(chosen),
         how=choice.how,
+        draws=bool(text.draws(board)),
     )
     return [write_page(out, PAGE, page), *dict.fromkeys(files)]
 

@@ -76,6 +76,12 @@ class TrialFacts:
         return (primary, *more[:1])
 
     @property
+    def draws(self) -> bool:
+        """Whether a system drew several samples, so that values are means."""
+        cells = [cell for result in self.results for cell in result.entry.cells]
+        return any(cell is not None and cell.n_samples > 1 for cell in cells)
+
+    @property
     def transcript(self) -> str:
         """Reference transcript of the target, "" if it is not known."""
         return (self.recipe.transcript or "") if self.recipe else ""
