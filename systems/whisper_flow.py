@@ -24,7 +24,7 @@ from .nets.generative.samplers.build import SamplerConfig, SamplerName
 from .nets.generative.spectra import CompressedStft
 from .nets.generative.vocoders.vocoder import open_vocoder
 from .nets.whisper_flow import Heard, WhisperFlowConfig, WhisperFlowNet
-from .nets.whisper_flow_spectra import Magnitudes, MelLevels, Spectra
+from .nets.whisper_flow_spectra import DrawnSpectra, Magnitudes, MelLevels
 from .protocol import Extraction, QueryBatch
 from .registry import register_system
 from .shared.batches import check_rate
@@ -95,7 +95,7 @@ class WhisperFlowTask:
         return total
 
 
-def _spectra(config: WhisperFlowConfig) -> Spectra:
+def _spectra(config: WhisperFlowConfig) -> DrawnSpectra:
     """What the acoustic model draws; a vocoder's file is opened."""
     if config.output == "log_mel":
         mel = LogMel(sample_rate_hz=config.sample_rate_hz, n_fft=config.n_fft, hop=config.hop, n_mels=config.n_mels)

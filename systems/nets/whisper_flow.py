@@ -17,11 +17,10 @@ from .generative.head import posterior_mean
 from .generative.noise import Noise
 from .generative.paths import OptimalTransport
 from .generative.samplers.sampler import Sampler
-from .whisper.adapters import AdaptedPart, Adapters, SpeakerPrompts, StemEmbedder
+from .whisper.adapters import AdaptedPart, Adapters, Frozen, SpeakerPrompts, StemEmbedder
 from .whisper.base import LEVEL, Listener
-from .whisper.frozen import Frozen
 from .whisper.mel import HOP, WHISPER_RATE_HZ
-from .whisper_flow_spectra import Spectra, frame_mask, standardised
+from .whisper_flow_spectra import DrawnSpectra, frame_mask, standardised
 
 Size = Annotated[int, Field(gt=0)]
 _STATE_S = 2 * HOP / WHISPER_RATE_HZ
@@ -136,7 +135,7 @@ class WhisperFlowNet(nn.Module):
         *,
         listener: Listener,
         initial: nn.Module | None,
-        spectra: Spectra,
+        spectra: DrawnSpectra,
         built_on: tuple[str, ...],
     ) -> None:
         super().__init__()

@@ -15,7 +15,7 @@ from .generative.vocoders.vocoder import Vocoder
 _LEAST = 1e-8
 
 
-class Spectra(Protocol):
+class DrawnSpectra(Protocol):
     """Real spectra [B, C, K] of signals [B, T] and of zeros behind them, so that the end is the same in any batch."""
 
     @property

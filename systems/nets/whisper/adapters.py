@@ -1,14 +1,15 @@
-"""Low-rank adapters of a frozen Whisper (Hu et al., "LoRA", ICLR 2022), and prompts that name the wanted speaker."""
+"""Frozen networks, low-rank adapters (Hu et al., "LoRA", ICLR 2022), and prompts that name the wanted speaker."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 AdaptedPart = Literal["attention", "all"]
+Held = TypeVar("Held", bound=nn.Module)
 _ATTENTION = ("query", "key", "value", "out")
 _MLP = ("mlp.0", "mlp.2")
 
@@ -103,3 +104,18 @@ class StemEmbedder(nn.Module):
         variance = ((frames - mean[:, None]).square() * inside).sum(dim=1) / counts[:, None]
         embedding: Tensor = self.utterance(torch.cat([mean, (variance + 1e-5).sqrt()], dim=1))
         return embedding
+
+
+class Frozen(Generic[Held]):
+    """Holds a network outside of the parameters and of the state of the one that uses it.
+
+    Attributes:
+        net: the network, in evaluation mode and without gradients of its weights.
+    """
+
+    def __init__(self, net: Held) -> None:
+        self.net = net.requires_grad_(False).eval()
+
+    def on(self, device: torch.device) -> Held:
+        """The network, moved to a device."""
+        return self.net.to(device)

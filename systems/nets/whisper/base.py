@@ -29,6 +29,7 @@ class WhisperConfig(StrictModel):
     Attributes:
         words: all words that it knows, in upper case, separated by spaces.
         sample_rate_hz: of the signals; 8 kHz is doubled before the spectrum.
+        n_mels: bands of the log-mel spectra that it hears.
         audio_ctx: states of a window, 20 ms each; longer signals are cut into windows.
         state: width of encoder and decoder.
         heads: of each attention; divides `state`.
@@ -96,13 +97,14 @@ class Listener(nn.Module):
         levelled = signals * (LEVEL / rms(signals, lengths))
         windows = windows_of(levelled, rate_hz=self.rate_hz, num_frames=2 * self.frames)
         mel = log_mel(windows.flatten(0, 1), n_mels=self.model.dims.n_mels)
-        return stem(self.model.encoder, mel).unflatten(0, windows.shape[:2])
+        frames = stem(self.model.encoder, mel)
+        return frames.view(*windows.shape[:2], *frames.shape[1:])
 
     def states(self, stems: Tensor, prompts: Tensor | None = None) -> Tensor:
         """States [B, W, K, D] of stems [B, W, K, D], each window after the same prompts [B, P, D]."""
         count = stems.shape[1]
         before = None if prompts is None else prompts.repeat_interleave(count, dim=0)
-        return encode(self.model.encoder, stems.flatten(0, 1), before).unflatten(0, stems.shape[:2])
+        return encode(self.model.encoder, stems.flatten(0, 1), before).view(stems.shape)
 
     def losses(self, states: Tensor, texts: Sequence[str | None], *, replaced: float = 0.0) -> Tensor:
         """Cross-entropies [B] of the texts of states [B, W, K, D], in nats for a token; 0 where there are two windows.

@@ -15,7 +15,8 @@ from .vocabulary import IGNORED, Vocabulary, teacher_tokens
 def stem(encoder: Any, mel: Tensor) -> Tensor:
     """Frames [B, K, D] of log-mel spectra [B, n_mels, 2 K] after the two convolutions, positions added."""
     frames = F.gelu(encoder.conv2(F.gelu(encoder.conv1(mel)))).transpose(1, 2)
-    return frames + encoder.positional_embedding[: frames.shape[1]]
+    placed: Tensor = frames + encoder.positional_embedding[: frames.shape[1]]
+    return placed
 
 
 def encode(encoder: Any, frames: Tensor, prompts: Tensor | None = None) -> Tensor:
