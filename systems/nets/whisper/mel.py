@@ -34,9 +34,11 @@ def log_mel(windows: Tensor, *, n_mels: int) -> Tensor:
     filters, log10, not below the maximum minus 8, then (x + 4) / 4.
     """
     window = torch.hann_window(_FFT, device=windows.device)
-    spectrum = torch.stft(windows, _FFT, HOP, window=window, return_complex=True)
-    power = spectrum[..., :-1].abs() ** 2
-    levels = (_filters(n_mels).to(power) @ power).clamp(min=_FLOOR).log10()
+    # In float32 under autocast too: powers span ten orders of magnitude.
+    with torch.autocast(windows.device.type, enabled=False):
+        spectrum = torch.stft(windows.float(), _FFT, HOP, window=window, return_complex=True)
+        power = spectrum[..., :-1].abs() ** 2
+        levels = (_filters(n_mels).to(power) @ power).clamp(min=_FLOOR).log10()
     limited = torch.maximum(levels, levels.amax(dim=(-2, -1), keepdim=True) - _RANGE)
     return (limited + 4.0) / 4.0
 
