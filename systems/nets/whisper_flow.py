@@ -13,10 +13,10 @@ from torch.nn import functional as F
 from ...core.validation import StrictModel
 from .filterbank import rms
 from .generative.dilated import DilatedNet
-from .generative.head import posterior_mean
 from .generative.noise import Noise
 from .generative.paths import OptimalTransport
 from .generative.samplers.sampler import Sampler
+from .speech_generator.backbones import posterior_mean
 from .whisper.adapters import AdaptedPart, Adapters, Frozen, SpeakerPrompts, StemEmbedder
 from .whisper.base import LEVEL, Listener
 from .whisper.mel import HOP, WHISPER_RATE_HZ

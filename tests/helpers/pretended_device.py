@@ -20,7 +20,15 @@ from pathlib import Path
 from types import ModuleType
 
 import torch
-from helpers.small_nets import CLASSES, RATE_HZ, architecture_of, random_checkpoint, shallow, small_configs
+from helpers.small_nets import (
+    CLASSES,
+    RATE_HZ,
+    architecture_of,
+    random_checkpoint,
+    shallow,
+    small_configs,
+    with_whisper,
+)
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 from torch.utils._pytree import tree_flatten
@@ -90,10 +98,10 @@ def items() -> list[tuple[Query, Truth]]:
     return made
 
 
-def try_loss(config_name: str, *, padded: bool) -> None:
+def try_loss(config_name: str, folder: Path, *, padded: bool) -> None:
     config = load_train_config(config_name)
     task = TASKS.get(config.system)
-    net_config = parse(task.net_config, config.net, where=config_name)
+    net_config = parse(task.net_config, with_whisper(config.net, folder), where=config_name)
     with FakeValues(answer=True):
         net = task.build(shallow(net_config), classes=CLASSES).to(DEVICE_NAME)
         if isinstance(task, InitialTask):
@@ -210,7 +218,7 @@ def main(out: str) -> None:
 
         for case, (system, config, padded) in cases().items():
             if system == "loss":
-                found[case] = problem(lambda c=config, p=padded: try_loss(c, padded=p))
+                found[case] = problem(lambda c=config, p=padded: try_loss(c, Path(folder, "whisper"), padded=p))
             else:
                 found[case] = problem(lambda s=system, c=config, p=padded: try_system(s, checkpoint(c), padded=p))
     Path(out).write_text(json.dumps(found))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 from pathlib import Path
+from typing import Any
 
 import torch
 from pydantic import BaseModel
 
 import tsebench
 from tsebench.core.validation import parse
-from tsebench.systems.checkpoints.checkpoint import CheckpointCard, save_checkpoint
+from tsebench.systems.checkpoints.checkpoint import CheckpointCard, save_checkpoint, shipped_checkpoints
 from tsebench.systems.registry import SYSTEMS
 from tsebench.systems.trainable import TASKS, InitialTask
 from tsebench.systems.training.config import load_train_config
@@ -44,11 +45,18 @@ def shallow(net_config: BaseModel) -> BaseModel:
     return net_config.model_copy(update=depths)
 
 
+def with_whisper(net: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Hyper-parameters whose frozen Whisper is there: one with random weights if it is named but not shipped."""
+    if net.get("whisper_checkpoint", "") in ("", *shipped_checkpoints()):
+        return net
+    return {**net, "whisper_checkpoint": random_checkpoint(net["whisper_checkpoint"], folder)}
+
+
 def random_checkpoint(config_name: str, folder: Path, *, deep: bool = True) -> str:
     """A checkpoint of the network of a training config (or a `shallow` one), with weights drawn from seed 1."""
     config = load_train_config(config_name)
     task = TASKS.get(config.system)
-    net_config = parse(task.net_config, config.net, where=config_name)
+    net_config = parse(task.net_config, with_whisper(config.net, folder / "whisper"), where=config_name)
     if not deep:
         net_config = shallow(net_config)
     with torch.random.fork_rng(devices=[]):
