@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..core.errors import CheckpointError, ConfigError
-from .checkpoints.checkpoint import load_checkpoint
+from .checkpoints.checkpoint import Checkpoint, load_checkpoint
 from .checkpoints.networks import open_net, system_card
 from .nets.dpm_tse import DpmTseConfig, DpmTseNet, QueriedMixture
 from .nets.generative.log_mel import LogMel
@@ -108,6 +108,8 @@ class DpmTse:
         CheckpointError: the vocoder cannot be opened, or takes other spectra.
     """
 
+    name: ClassVar[str] = NAME
+
     def __init__(
         self,
         *,
@@ -119,10 +121,25 @@ class DpmTse:
         device: str = "cpu",
     ) -> None:
         opened = load_checkpoint(checkpoint, architecture=NAME)
+        self._set_up(
+            opened, reference=checkpoint, steps=steps, eta=eta, waveform=waveform, vocoder=vocoder, device=device
+        )
+
+    def _set_up(
+        self,
+        opened: Checkpoint,
+        *,
+        reference: str,
+        steps: int,
+        eta: float,
+        waveform: Waveform,
+        vocoder: str | None,
+        device: str,
+    ) -> None:
         config, self._net = open_net(DpmTseTask(), opened, device=device)
         if config.sample_rate_hz != opened.card.sample_rate_hz:
             raise CheckpointError(
-                f"checkpoint {checkpoint!r}: its card says {opened.card.sample_rate_hz} Hz, and its network "
+                f"checkpoint {reference!r}: its card says {opened.card.sample_rate_hz} Hz, and its network "
                 f"{config.sample_rate_hz} Hz; one of the two was changed: fetch both again"
             )
         self._device = device
@@ -131,11 +148,11 @@ class DpmTse:
         made_by = "mask on the mixture" if self._vocoder is None else self._vocoder.description
         card = system_card(
             opened,
-            name=NAME,
+            name=self.name,
             family="generative",
             description="diffusion on log-mel spectra, conditioned on class labels (Hai et al., 2024)",
             clues=frozenset({"classes"}),
-            reference=checkpoint,
+            reference=reference,
             classes=self._net.classes,
             options={"sampler": "ddim", "steps": steps, "eta": eta, "evaluations": steps, "waveform": made_by},
         )

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from ...core.errors import CheckpointError, ConfigError
+from ...datasets.batches import QueryBatch, resampled
 from ..checkpoints.checkpoint import Checkpoint, Initial, load_checkpoint, read_checkpoint_card
 from ..checkpoints.networks import open_net
-from ..nets.enrollment import AnyEnrolledNet, EnrolledNet
+from ..nets.enrollment import AnyEnrolledNet, EnrolledNet, join_enrollments
 from ..nets.speech_generator.net import SpeechGenerator
 from ..trainable import TASKS
 
@@ -102,3 +103,39 @@ def attach_recorded(net: SpeechGenerator[Any], opened: Checkpoint, initial: str 
         )
     rate = opened.card.sample_rate_hz
     net.initial = open_initial(initial or reference, sample_rate_hz=rate, recorded=recorded)
+
+
+class InitialExtraction:
+    """Initial estimates of the queries of a batch of any sample rate, with a checkpoint that has its own.
+
+    Raises:
+        CheckpointError: missing or damaged.
+        ConfigError: its system does not extract by an enrollment.
+    """
+
+    def __init__(self, reference: str, *, device: str) -> None:
+        self._rate_hz = read_checkpoint_card(reference).sample_rate_hz
+        self._estimator = open_initial(reference, sample_rate_hz=self._rate_hz)
+        self._device = device
+        self.sha256 = self._estimator.source.sha256
+
+    def estimates(self, batch: QueryBatch) -> tuple[Tensor, dict[str, str]]:
+        """Estimates [B, T], and the reasons by query id where there is no enrollment."""
+        found = torch.zeros_like(batch.mixture[:, 0])
+        failures: dict[str, str] = {}
+        for row, (query_id, clues) in enumerate(zip(batch.ids, batch.clues, strict=True)):
+            signals = [self._resampled(each, batch.sample_rate_hz) for each in clues.enrollments if len(each)]
+            if not signals:
+                failures[query_id] = "the query has no enrollment, and the initial estimate needs at least one"
+                continue
+            length = int(batch.lengths[row])
+            mixture = self._resampled(batch.mixture[row, 0, :length], batch.sample_rate_hz).to(self._device)
+            lengths = torch.tensor([len(mixture)], device=self._device)
+            enrolled = join_enrollments([signals], device=self._device)
+            estimate, _ = self._estimator.extract(mixture[None], lengths, *enrolled)
+            back = resampled(estimate[0].cpu(), self._rate_hz, batch.sample_rate_hz)[:length]
+            found[row, : len(back)] = back.to(found)
+        return found, failures
+
+    def _resampled(self, signal: Tensor, from_hz: int) -> Tensor:
+        return resampled(signal, from_hz, self._rate_hz)

@@ -11,7 +11,7 @@ from helpers.sgmse_files import SBVE, SIZES, hyper_parameters, network, public_c
 from torch import Tensor
 
 from tsebench.core.errors import CheckpointError
-from tsebench.datasets.batches import collate
+from tsebench.datasets.batches import collate, query_at, resampled
 from tsebench.datasets.types import Clues, Query
 from tsebench.systems.nets.generative.noise import QueryNoise, member_seeds
 from tsebench.systems.nets.generative.paths import SchroedingerBridge
@@ -171,6 +171,25 @@ def test_levels_lengths_and_silence(tmp_path: Path) -> None:
     torch.testing.assert_close(together[2] * 10, together[0], rtol=1e-3, atol=1e-5)
     assert not together[3].any()
     assert torch.isfinite(together).all()
+
+
+def test_an_initial_estimate_is_enhanced_in_place_of_the_mixture(tmp_path: Path) -> None:
+    """At the checkpoint's 8 kHz and back; the answer is that to the estimate as a mixture."""
+    path = saved(tmp_path)
+    first = load_system("td_speakerbeam", checkpoint="td_speakerbeam_mini")
+    signal = 0.1 * torch.randn(1, 8000, generator=torch.Generator().manual_seed(0))
+    enrollment = 0.1 * torch.randn(6000, generator=torch.Generator().manual_seed(1))
+    given = Query(id="q", mixture=signal, sample_rate_hz=RATE, clues=Clues(enrollments=(enrollment,)), seed=5)
+    estimate = first.extract(collate([query_at(given, 8000)])).estimate
+    estimate = resampled(estimate[0], 8000, RATE)[None, :8000]
+    expected = answer(path, Query(id="q", mixture=estimate, sample_rate_hz=RATE, clues=Clues(), seed=5))
+    found = answer(path, given, initial="td_speakerbeam_mini")
+    torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4 * float(expected.abs().max()))
+    system = load_system("sgmse", model=path, initial="td_speakerbeam_mini", steps=1)
+    assert system.card.clues == {"enrollment"}
+    assert system.card.sha256 != load_system("sgmse", model=path).card.sha256
+    failed = system.extract(collate([query()]))
+    assert failed.failures == {"q": "the query has no enrollment, and the initial estimate needs at least one"}
 
 
 class Runs:
