@@ -166,7 +166,16 @@ def without_values() -> None:
         made = tensor(values, **options)
         return made if device is None else torch.empty(made.shape, dtype=made.dtype, device=device)
 
+    def indexed(key: object, device: torch.device) -> object:
+        if isinstance(key, tuple):
+            return tuple(indexed(each, device) for each in key)
+        return made_there(key, device=device) if isinstance(key, list) else key
+
+    get, put = Tensor.__getitem__, Tensor.__setitem__
     torch.tensor = made_there
+    # Torch itself makes a list of indices a tensor on the device, which holds nothing.
+    Tensor.__getitem__ = lambda signal, key: get(signal, indexed(key, signal.device))
+    Tensor.__setitem__ = lambda signal, key, value: put(signal, indexed(key, signal.device), value)
     for module in (class_head, speakerbeam):
         without_packing(module)
 

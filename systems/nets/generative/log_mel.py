@@ -44,12 +44,13 @@ class LogMel:
         return (self.n_fft - self.hop) // 2
 
     def num_frames(self, num_samples: int) -> int:
-        """K, number of frames of a signal."""
-        return max(0, 1 + (num_samples + 2 * self.before - self.n_fft) // self.hop)
+        """K, number of frames of a signal; a shorter one than `hop` has one."""
+        return max(1, 1 + (num_samples + 2 * self.before - self.n_fft) // self.hop)
 
     def spectrum(self, signal: Tensor) -> Tensor:
         """Signals [B, T] to complex spectra [B, F, K] of the frames."""
         padded = F.pad(signal[:, None], (self.before, self.before), mode=self.pad_mode)[:, 0]
+        padded = F.pad(padded, (0, max(0, self.n_fft - padded.shape[-1])))
         window = self._window(signal)
         return torch.stft(padded, self.n_fft, hop_length=self.hop, window=window, center=False, return_complex=True)
 

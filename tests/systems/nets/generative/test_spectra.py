@@ -81,6 +81,14 @@ def test_log_mel_by_another_computation() -> None:
     np.testing.assert_allclose(found.numpy(), expected, rtol=1e-9)
 
 
+@pytest.mark.parametrize("num_samples", [1, 159, 160, 319, 320])
+def test_short_signals_have_a_frame(num_samples: int) -> None:
+    mel, signal = LogMel(), noise(1, num_samples)
+    spectrum = mel.spectrum(signal)
+    assert spectrum.shape[-1] == mel.num_frames(num_samples) == max(1, num_samples // 160)
+    torch.testing.assert_close(mel.signal(spectrum, num_samples=num_samples), signal, rtol=0, atol=1e-12)
+
+
 def test_range_of_log_mels() -> None:
     mel = LogMel()
     values = torch.tensor([-12.0, 2.5, -4.75])
