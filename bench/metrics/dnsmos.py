@@ -239,14 +239,12 @@ def _info(name: str, description: str, packaged: PackagedModel) -> MetricInfo:
     )
     if name != "dnsmos":
         return whole
-    part = replace(whole, label="", part_of=name, reference_value=None, options=(), install="")
-    return replace(
-        whole,
-        parts=(
-            replace(part, name="dnsmos_sig", description="quality of the speech by DNSMOS P.835"),
-            replace(part, name="dnsmos_bak", description="quality of what is not speech"),
-        ),
-    )
+    texts = {"dnsmos_sig": "quality of the speech by DNSMOS P.835", "dnsmos_bak": "quality of what is not speech"}
+    part = replace(whole, label="", part_of=name, options=(), install="")
+    parts = [
+        replace(part, name=key, description=text, reference_value=f"{key}_reference") for key, text in texts.items()
+    ]
+    return replace(whole, parts=tuple(parts))
 
 
 METRICS.register("dnsmos")(Dnsmos)

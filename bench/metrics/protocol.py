@@ -119,11 +119,12 @@ class MetricInfo:
         return self.label or self.name.replace("_", " ")
 
     def family(self) -> Iterator[MetricInfo]:
-        """The metric, then what is derived from it: parts, value of the reference, improvement."""
+        """The metric, then what is derived from it: parts, values of the reference, improvement."""
         yield self
         yield from self.parts
-        if self.reference_value is not None:
-            yield self.reference_info(self.reference_value)
+        for each in (self, *self.parts):
+            if each.reference_value is not None:
+                yield each.reference_info(each.reference_value)
         if self.improvement is not None:
             yield self.improvement_info(self.improvement)
 

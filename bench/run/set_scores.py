@@ -55,7 +55,7 @@ class SetScores:
 
     def score_references(self, source: AnswerSource, chunks: Sequence[int]) -> None:
         """Score the references themselves, which the source answers with, by the metrics that show this value."""
-        metrics = [value.base for value in self._plan.reference_values]
+        metrics = [value.base for value in self._plan.reference_values if value.part is None]
         self._reference = self._scores("reference scores", source, chunks, metrics)
 
     def rows(self, title: str, source: AnswerSource, chunks: Sequence[int]) -> Iterator[ChunkRows]:

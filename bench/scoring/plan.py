@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -33,14 +33,25 @@ class MetricSpec(StrictModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DerivedMetric:
-    """A value that follows from a base metric: value(system) − value(mixture), or value(reference)."""
+    """A value that follows from a base metric: value(system) − value(mixture), or value(reference).
+
+    Attributes:
+        part: name of the part of the base metric that it follows from; None: the metric itself.
+    """
 
     info: MetricInfo
     base: Metric
+    part: str | None = None
+
+    @property
+    def source(self) -> str:
+        """Name of the value that it follows from."""
+        return self.part or self.base.info.name
 
     def signature(self, sample_rate_hz: int) -> str:
-        """Its own name, `|` and the signature of the base metric."""
-        return f"{self.info.name}|{self.base.signature(sample_rate_hz)}"
+        """Its own name, `|` and the signature of the value that it follows from."""
+        names = [self.info.name, *([self.part] if self.part else [])]
+        return "|".join([*names, self.base.signature(sample_rate_hz)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,11 +136,7 @@ def plan_metrics(
         if choice.name in base_of:
             base = metrics[name]
             improvements[choice.name] = DerivedMetric(info=base.info.improvement_info(choice.name), base=base)
-    values = [
-        DerivedMetric(info=metric.info.reference_info(metric.info.reference_value), base=metric)
-        for metric in metrics.values()
-        if metric.info.reference_value is not None
-    ]
+    values = [value for metric in metrics.values() for value in _of_references(metric)]
     infos = [
         info
         for metric in metrics.values()
@@ -148,6 +155,14 @@ def plan_metrics(
             for name, metric in (metrics | watched).items()
         },
     )
+
+
+def _of_references(metric: Metric) -> Iterator[DerivedMetric]:
+    """Values of the references by a metric and its parts, where they show them."""
+    for info in (metric.info, *metric.info.parts):
+        if info.reference_value is not None:
+            part = None if info is metric.info else info.name
+            yield DerivedMetric(info=info.reference_info(info.reference_value), base=metric, part=part)
 
 
 def parse_metrics(names: Sequence[str], settings: Sequence[str]) -> tuple[MetricSpec, ...]:

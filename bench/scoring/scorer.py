@@ -216,7 +216,7 @@ def _joined(
 ) -> list[Score]:
     """Derived scores from those of a system, and the others of the same trial and signature."""
     known = {(score.trial_id, score.signature): score for score in other}
-    wanted = {metric.base.info.name: metric for metric in derived}
+    wanted = {metric.source: metric for metric in derived}
     return [
         combine(wanted[score.metric], score, known.get((score.trial_id, score.signature)))
         for score in system

@@ -18,7 +18,7 @@ _CLEAN = "clean references"  # as a system of their own
 
 
 def with_reference_gaps(table: Table, rows: pd.DataFrame, *, level: float, resamples: int, seed: int) -> Table:
-    """The table with the gap between clean references and mixtures in each column where both were measured.
+    """The table with the gap between clean references and mixtures by each metric that measured both.
 
     They were if the table has the system `mixture`, which returns its input, and the metric a value of the references.
 
@@ -54,7 +54,8 @@ def with_reference_gaps(table: Table, rows: pd.DataFrame, *, level: float, resam
         )
         return replace(column, reference_gap=gap, best=() if gap.told_apart is False else column.best)
 
-    return replace(table, columns=tuple(measured(column) for column in table.columns))
+    columns, parts = (tuple(measured(column) for column in group) for group in (table.columns, table.parts))
+    return replace(table, columns=columns, parts=parts)
 
 
 def caution(column: Column) -> str:
@@ -73,7 +74,7 @@ def caution(column: Column) -> str:
 def cautions(tables: Iterable[Table]) -> Iterator[str]:
     """A sentence for each column with a caution."""
     for table in tables:
-        for column in table.columns:
+        for column in (*table.columns, *table.parts):
             if (found := caution(column)) and (gap := column.reference_gap):
                 where = f"on {plural(gap.n, 'trial')}"
                 yield f"caution, {title(table)}: {column.key} {found} {where}, so its differences say little here"

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pytest
 from helpers.runs import facts_of, make_run, rows_of
 
+from tsebench.bench.rows import ScoreRow
 from tsebench.reports.formats.json import read_json
 from tsebench.reports.formats.md import board_markdown
 from tsebench.reports.formats.registry import REPORTS
@@ -27,18 +29,26 @@ BLIND = 3.0 + 0.3 * NOISE[0]
 Values = tuple[Sequence[float], Sequence[float]]
 
 
-def board(folder: Path, values: dict[str, Values], *, better: bool = True, mixture: str = "mixture") -> Leaderboard:
+def board(
+    folder: Path,
+    values: dict[str, Values],
+    *,
+    better: bool = True,
+    mixture: str = "mixture",
+    parts: Mapping[str, str] = MappingProxyType({}),
+) -> Leaderboard:
     """Values by metric of mixtures and references; the system "net" has those of the references."""
-    rows, metrics = [], {}
+    rows: list[ScoreRow] = []
+    metrics = {}
     for metric, (mixtures, references) in values.items():
+        named = f"{metric}_reference"
         for system, own in ((mixture, mixtures), ("net", references)):
             rows += rows_of(list(own), system, metric=metric, signature=f"{metric}|x")
-            named = f"{metric}_reference"
             rows += rows_of(list(references), system, metric=named, signature=f"{named}|{metric}|x")
-        metrics[metric] = {"name": metric, "unit": "MOS", "higher_is_better": better, "reference_value": named}
-        metrics[named] = {"name": named, "unit": "MOS", "higher_is_better": better}
-    facts = facts_of(("net", mixture), metrics=metrics)
-    return open_board([make_run(folder / "run", rows, facts)])
+        for name, reference_value in ((metric, named), (named, None)):
+            facts = {"name": name, "unit": "MOS", "higher_is_better": better, "part_of": parts.get(name)}
+            metrics[name] = {**facts, "reference_value": reference_value}
+    return open_board([make_run(folder / "run", rows, facts_of(("net", mixture), metrics=metrics))])
 
 
 def column(found: Leaderboard, key: str) -> Column:
@@ -117,3 +127,13 @@ def test_one_mixture_alone_says_nothing(tmp_path: Path) -> None:
     assert found.reference_gap is not None
     assert (found.reference_gap.n_clusters, found.reference_gap.told_apart) == (1, None)
     assert caution(found) == ""
+
+
+def test_parts_of_a_metric_are_measured_too(tmp_path: Path) -> None:
+    values = {"whole": (BLIND, BLIND + 1.0), "whole_part": (BLIND, BLIND)}
+    found = board(tmp_path, values, parts={"whole_part": "whole", "whole_part_reference": "whole"})
+    (table,) = found.tables
+    gaps = {part.key: part.reference_gap for part in table.parts}
+    assert gaps["whole_part"] is not None
+    assert gaps["whole_part"].told_apart is False
+    assert [remark for remark in found.remarks if "whole_part does not tell" in remark]
