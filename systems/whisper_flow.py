@@ -178,7 +178,11 @@ class WhisperFlow:
         generated = self._net.config.output == "log_mel"
         # What a vocoder makes of the end of a signal depends on the frames behind it.
         self.card = replace(
-            card, stochastic=True, phase="generated" if generated else "kept", padding_neutral=not generated
+            card,
+            stochastic=True,
+            transcribes=self._net.config.asr_loss > 0,
+            phase="generated" if generated else "kept",
+            padding_neutral=not generated,
         )
 
     @torch.inference_mode()

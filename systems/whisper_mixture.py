@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -48,7 +50,7 @@ class WhisperMixture:
         opened = load_checkpoint(checkpoint, architecture=NAME)
         _, self._net = open_net(self.task, opened, device=device)
         self._device = device
-        self.card = system_card(
+        card = system_card(
             opened,
             name=NAME,
             family="baseline",
@@ -56,6 +58,7 @@ class WhisperMixture:
             clues=frozenset(),
             reference=checkpoint,
         )
+        self.card = replace(card, transcribes=True)
 
     @torch.inference_mode()
     def extract(self, batch: QueryBatch) -> Extraction:

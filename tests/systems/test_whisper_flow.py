@@ -81,6 +81,7 @@ def test_contract(frozen, tmp_path, changes):
     card = system.card
     assert (card.family, card.stochastic, card.padding_neutral) == ("generative", True, "output" not in changes)
     assert card.phase == ("generated" if "output" in changes else "kept")
+    assert card.transcribes == (changes.get("asr_loss", 1.0) > 0)
     assert (card.options["steps"], card.options["evaluations"]) == (2, 2)
     assert ("frozen estimate" in card.description) == (changes.get("initial", "") is not None)
 

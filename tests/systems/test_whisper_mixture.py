@@ -40,7 +40,7 @@ def test_contract(tmp_path):
     system = load_system(NAME, checkpoint=checkpoint(NAME, TINY, tmp_path))
     results = check_system(system, sample_rate_hz=8000, lengths_s=(0.3, 2.1))
     assert [f"{r.name}: {r.detail}" for r in results if not r.passed] == []
-    assert (system.card.family, system.card.clues) == ("baseline", frozenset())
+    assert (system.card.family, system.card.clues, system.card.transcribes) == ("baseline", frozenset(), True)
 
 
 def test_the_mixture_comes_back_with_a_text(tmp_path):
