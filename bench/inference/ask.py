@@ -27,6 +27,7 @@ from ...systems.protocol import (
 from ...systems.shared.batches import full_float32
 from .batching import Item, at_rate, bucket
 from .isolation import Isolated
+from .plain_tensors import plain
 from .process_state import OwnGenerators, interrupts_watched, state_put_back
 
 Tensor = torch.Tensor
@@ -287,11 +288,8 @@ def _to_cpu_unless_long(estimate: object, length: int, sample_rate_hz: int) -> T
 
 
 def _to_cpu(estimate: object) -> Tensor:
-    if not isinstance(estimate, Tensor):
-        raise TypeError(f"estimate is of type {type(estimate).__name__}, not a tensor")
-    if estimate.is_complex():
-        raise TypeError(f"estimate is {estimate.dtype}, not real")
-    return estimate.detach().float().to("cpu", non_blocking=estimate.is_cuda)
+    tensor = plain(estimate)
+    return tensor.detach().float().to("cpu", non_blocking=tensor.is_cuda)
 
 
 def _gpus(extraction: Extraction) -> set[torch.device]:

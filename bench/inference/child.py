@@ -23,6 +23,7 @@ from ...systems.protocol import AnySystem, Extraction, PrivilegedSystem, QueryBa
 from ...systems.registry import SYSTEMS, load_system
 from .ask import Failure, ask, failure_reasons, guarded
 from .frames import FrameReader, error_fields, send, taken_apart
+from .plain_tensors import plain
 from .shared_memory import SharedMemory
 
 _LONGEST_TEXT = 10_000
@@ -136,12 +137,7 @@ def _rows(extraction: Extraction, batch: QueryBatch) -> list[Tensor]:
     if not isinstance(given, Tensor) and len(given) != len(batch.ids):
         raise ValueError(f"{len(given)} estimates for {len(batch.ids)} queries")
     rows = [given] if isinstance(given, Tensor) else list(given)
-    for row in rows:
-        if not isinstance(row, Tensor):
-            raise TypeError(f"estimate is of type {type(row).__name__}, not a tensor")
-        if row.is_complex():
-            raise TypeError(f"estimate is {row.dtype}, not real")
-    samples = sum(row.numel() for row in rows)
+    samples = sum(plain(row).numel() for row in rows)
     if samples > _MOST_OF_MIXTURE * batch.mixture.numel() + _ALWAYS_TAKEN:
         raise ExtractionError(f"estimate has {samples} samples for mixtures of {batch.mixture.numel()}")
     return rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -85,7 +86,12 @@ def _inner(module: Path, root: Path) -> Iterator[Path]:
 def _found(place: Path, text: str) -> Iterator[Path]:
     with suppress(OSError, ValueError, NotImplementedError):  # no path, or a pattern that is none
         if "*" not in text:
-            if exists(str(place / text)):
+            if exists(str(place / text)) and _is_readable(place / text):
                 yield place / text
         elif not Path(text).is_absolute():
             yield from sorted(islice((path for path in place.glob(text) if path.is_file()), MAX_FILES))
+
+
+def _is_readable(path: Path) -> bool:
+    """Whether a path holds data: not what the system makes up as it is read, nor what this user may not read."""
+    return not path.resolve().is_relative_to("/proc") and not path.is_relative_to("/sys") and os.access(path, os.R_OK)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import builtins
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache, partial
 from importlib.metadata import distribution, distributions, packages_distributions
@@ -116,7 +117,9 @@ def _closure(own: Mapping[_Unit, str | None]) -> _Closure:
             facts = source_facts(path, unit.name.rpartition(".")[0] if unit.is_module else "")
             found.doubts += [f"{path.name} {way}" for way in searches(parsed(path), own.get(unit))]
             named = named_files(facts.texts, path, _folder(unit), above=0 if unit.installed else 2)
-            found.contents += [content_hash([place]) for place in named]
+            for place in named:
+                with suppress(OSError):  # it went, or cannot be read: by the code neither
+                    found.contents.append(content_hash([place]))
             for imported in filter(None, map(_unit, facts.imports)):
                 if imported.roots in seen:
                     continue

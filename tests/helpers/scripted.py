@@ -118,7 +118,11 @@ class Scripted:
             "silence": torch.zeros_like(estimate),
             "list": estimate.tolist(),
             "complex": estimate.to(torch.complex64),
+            "sparse": estimate.to_sparse(),
+            "meta": estimate.to("meta"),
         }
+        if self._act == "quantised":
+            return torch.quantize_per_tensor(estimate, 0.1, 0, torch.qint8)
         return spoilt.get(self._act, estimate)
 
 

@@ -39,6 +39,9 @@ FAILURES = {
     "empty": "length",
     "list": "TypeError: estimate is of type list, not a tensor",
     "complex": "TypeError: estimate is torch.complex64, not real",
+    "quantised": "TypeError: estimate is quantised (torch.qint8); give its numbers, as .dequantize() makes them",
+    "sparse": "TypeError: estimate is a sparse tensor (torch.sparse_coo); give a dense one, as .to_dense() makes it",
+    "meta": "TypeError: estimate is on the device 'meta' and holds no numbers",
 }
 
 

@@ -151,6 +151,13 @@ def test_a_name_of_its_own_is_no_search(place: Place) -> None:
     assert place(files, "P.a").unseen == ""
 
 
+def test_what_cannot_be_read_is_passed_over(place: Place, tmp_path: Path) -> None:
+    """Files that the system makes up differ at every look."""
+    head = "GAIN = 1\nPATHS = '/proc/self/clear_refs', '/proc/self/status', '/proc/self/environ', '/sys/kernel/notes'"
+    files = {"P/__init__.py": "", "P/a.py": CLASS.format(head=head)}
+    assert place(files, "P.a") == place(files, "P.a")
+
+
 def test_a_script_is_judged_by_what_its_class_uses(place: Place) -> None:
     beside = "import os\nGAIN = 1\ndef main():\n    print(os.environ)\n"
     assert place({"P_a.py": CLASS.format(head=beside)}, "P_a").unseen == ""

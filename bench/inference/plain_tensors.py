@@ -1,0 +1,25 @@
+"""What an estimate must be to be read: a tensor of real numbers."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def plain(estimate: object) -> Tensor:
+    """The estimate itself.
+
+    Raises:
+        TypeError: no tensor, or one that is complex, sparse, quantised or without numbers (on the device "meta").
+    """
+    if not isinstance(estimate, Tensor):
+        raise TypeError(f"estimate is of type {type(estimate).__name__}, not a tensor")
+    if estimate.is_complex():
+        raise TypeError(f"estimate is {estimate.dtype}, not real")
+    if estimate.is_quantized:
+        raise TypeError(f"estimate is quantised ({estimate.dtype}); give its numbers, as .dequantize() makes them")
+    if estimate.layout != torch.strided:
+        raise TypeError(f"estimate is a sparse tensor ({estimate.layout}); give a dense one, as .to_dense() makes it")
+    if estimate.is_meta:
+        raise TypeError("estimate is on the device 'meta' and holds no numbers")
+    return estimate
