@@ -19,6 +19,7 @@ _ORIGINS: tuple[tuple[set[str], str], ...] = (
     ({"model_state_dict", "optimizer_state_dict"}, "a training checkpoint"),
     ({"state_dict", "optimizer"}, "a training checkpoint"),
     ({"model", "optimizer"}, "a training checkpoint"),
+    ({"generator"}, "a generator of a vocoder, as HiFi-GAN and BigVGAN write it"),
 )
 DATA_PARALLEL = "module."
 COMPILED = "_orig_mod."
@@ -62,9 +63,15 @@ def _table(table: Mapping[Any, object]) -> str:
     if {"model_name", "model_args", "state_dict"} <= keys:
         return f"a model file as asteroid and SpeakerBeam write it ({reprlib.repr(table['model_name'])})"
     if is_lightning(table):
-        return "a checkpoint of PyTorch Lightning"
+        return f"a checkpoint of PyTorch Lightning{_of_sgmse(table)}"
     origin = next((origin for wanted, origin in _ORIGINS if wanted <= keys), None)
     return origin or _other_table(table)
+
+
+def _of_sgmse(table: Mapping[Any, object]) -> str:
+    """The maker, if the names of the weights tell it."""
+    names = [name for name in as_table(table["state_dict"]) or {} if isinstance(name, str)]
+    return " (SGMSE)" if "ema" in table and any(name.startswith("dnn.all_modules.") for name in names) else ""
 
 
 def _other_table(table: Mapping[Any, object]) -> str:

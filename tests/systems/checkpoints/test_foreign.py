@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from helpers.sgmse_files import saved
 
 from tsebench.core.errors import CheckpointError
 from tsebench.systems.checkpoints.checkpoint import ZOO
@@ -22,6 +23,7 @@ FILES: dict[str, tuple[object, str]] = {
     "dataparallel.pth": ({"module.w": ONES}, "weights of a DataParallel model"),
     "compiled.pth": ({"_orig_mod.w": ONES}, "weights of a compiled model"),
     "lightning.ckpt": ({"state_dict": {"model.w": ONES}, "hyper_parameters": {"x": 1}}, "PyTorch Lightning"),
+    "generator.pt": ({"generator": {"w": ONES}}, "a generator of a vocoder"),
     "whisper.pt": ({"dims": {}, "model_state_dict": {}}, "openai-whisper"),
     "training.pt": ({"model": {"w": ONES}, "optimizer": {}}, "a training checkpoint"),
     "state.pt": ({"w": ONES}, "weights alone"),
@@ -110,3 +112,9 @@ def test_a_card_of_enormous_numbers_is_one_line(
         load_system(architecture, checkpoint=str(tmp_path))
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 500
+
+
+def test_a_checkpoint_of_sgmse_is_named(tmp_path: Path) -> None:
+    path = saved(tmp_path)
+    with pytest.raises(CheckpointError, match=r"is a checkpoint of PyTorch Lightning \(SGMSE\)"):
+        load_system("td_speakerbeam", checkpoint=path)
