@@ -129,7 +129,7 @@ class DpmTseNet(nn.Module):
     def frames(self, samples: int, *, padded: bool = False) -> int:
         """K, number of frames of a mixture of so many samples; `padded` adds those of `pad_s`."""
         c = self.config
-        return math.ceil(max(samples, c.pad_s * c.sample_rate_hz if padded else 0) / c.hop)
+        return math.ceil(max(1, samples, c.pad_s * c.sample_rate_hz if padded else 0) / c.hop)
 
     def scaled(self, signal: Tensor, frames: int) -> Tensor:
         """Scaled log-mel spectra [B, M, K] of signals [B, T], padded with zeros or cut to K frames."""

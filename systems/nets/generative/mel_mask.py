@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .log_mel import LogMel
+from .spectra import overlapped
 
 _AT_FLOOR = 1e-3  # above the logarithm of the floor
 
@@ -32,8 +33,9 @@ def masked(log_mel: LogMel, *, mixture: Tensor, estimate: Tensor) -> Tensor:
         estimate > torch.tensor(log_mel.floor).log() + _AT_FLOOR, (estimate - own).exp().clamp_max(1.0), 0.0
     )
     gain = F.pad(_spread(log_mel, ratio), (1, 1), mode="replicate")
-    signal = torch.istft(spectrum * gain, log_mel.n_fft, hop_length=log_mel.hop, window=window, length=half + samples)
-    return signal[..., half:]
+    frames = torch.fft.irfft(spectrum * gain, n=log_mel.n_fft, dim=1)
+    before = log_mel.n_fft // 2 + half
+    return overlapped(frames, window, hop=log_mel.hop, before=before, num_samples=samples)
 
 
 def _spread(log_mel: LogMel, ratio: Tensor) -> Tensor:
