@@ -1,7 +1,8 @@
-"""Folders of several outputs for each mixture, such as s1 and s2 of a separator, and of its references."""
+"""Folders of several outputs for each mixture, such as s1 and s2 of a separator, or samples of a system that draws."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -13,6 +14,7 @@ PERMUTATIONS = ("si_sdr", "none")
 """`si_sdr`: the best assignment of each mixture's outputs; `none`: the first output is that of the first reference."""
 
 Paths = Path | Sequence[Path]
+_SAMPLE = re.compile(r"sample_(\d+)")
 
 
 def list_files(estimates: Paths, references: Paths, mixtures: Path | None, *, permutation: str | None) -> ListedFiles:
@@ -38,6 +40,29 @@ def list_files(estimates: Paths, references: Paths, mixtures: Path | None, *, pe
     return _list_several(
         _named(outputs, "estimates"), _named(targets, "references"), mixtures, ordered=permutation == "none"
     )
+
+
+def sample_folders(estimates: Paths) -> list[Path]:
+    """The folder of each sample, in order; none if the estimates are not laid out so.
+
+    Raises:
+        ConfigError: the numbers do not count from 0, or files lie beside the folders.
+    """
+    folder = estimates if isinstance(estimates, Path) else estimates[0] if len(estimates) == 1 else None
+    if folder is None or not folder.is_dir():
+        return []
+    below = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    found = {int(match[1]): path for path in below if path.is_dir() and (match := _SAMPLE.fullmatch(path.name))}
+    if not found:
+        return []
+    if beside := sorted(path.name for path in below if path not in found.values()):
+        raise ConfigError(
+            f"{str(folder)!r} holds {listed(beside)} beside folders of samples; put the first samples into sample_0"
+        )
+    if sorted(found) != list(range(len(found))):
+        numbers = ", ".join(map(str, sorted(found)))
+        raise ConfigError(f"{str(folder)!r} has samples {numbers}; number them from 0: sample_0, sample_1, ...")
+    return [found[number] for number in range(len(found))]
 
 
 def _list_several(

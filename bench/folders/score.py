@@ -31,9 +31,8 @@ from ..scoring.pool import FilePool
 from .assignment import assign
 from .channels import Channel, Channels, channels_of
 from .file_set import FileSet
-from .outputs import Paths, list_files
+from .outputs import Paths, list_files, sample_folders
 from .paired_files import DATASET, PairedFiles, paired
-from .sample_folders import sample_folders
 
 _DEVICE_CHUNK = 256  # trials that are scored at once on a GPU: enough to keep it busy
 _MIXTURE = "mixture"

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tsebench.bench.folders.sample_folders import sample_folders
+from tsebench.bench.folders.outputs import sample_folders
 from tsebench.bench.folders.score import FolderScores, ScoreOptions, score_folders
 from tsebench.bench.rows import read_rows
 from tsebench.bench.statistics.aggregate import aggregate
