@@ -186,7 +186,8 @@ class GeneratedSpeech:
         enrolled = [row for row, clues in enumerate(batch.clues) if has_samples(clues.enrollments)]
         estimate = torch.zeros(len(batch), batch.mixture.shape[-1], device=batch.mixture.device)
         for length, rows in equal_lengths(batch, enrolled):
-            estimate[rows, :length] = self._drawn(batch, rows, length, truths).to(estimate)
+            for row, answer in zip(rows, self._drawn(batch, rows, length, truths), strict=True):
+                estimate[row, :length] = answer
         failures = {
             query_id: "the query has no enrollment, and this system needs at least one"
             for row, query_id in enumerate(batch.ids)
@@ -198,8 +199,8 @@ class GeneratedSpeech:
         """Answers [R, T] to queries of one length: the means of their samples."""
         net, device = self._net, self._device
         signals = net.signals(
-            batch.mixture[rows, 0, :length].to(device),
-            batch.lengths[rows].to(device),
+            torch.stack([batch.mixture[row, 0, :length] for row in rows]).to(device),
+            torch.full((len(rows),), length, device=device),
             *join_enrollments([batch.clues[row].enrollments for row in rows], device=device),
         )
         given = net.given(signals, start=net.config.start)

@@ -92,8 +92,9 @@ def run_identity(config: TrainConfig, *, fingerprints: tuple[str, str]) -> str:
         "tracking": True,
         "data": {"render_threads", "render_processes"},
         "optimiser": {"epochs", "max_minutes", "patience", *younger},
-        "start_from": config.start_from is None,
     }
+    if config.start_from is None:
+        exclude["start_from"] = True
     return config.model_dump_json(exclude=exclude) + " ".join(fingerprints)
 
 
