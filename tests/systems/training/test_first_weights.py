@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from helpers.voices import train_config
 from torch import nn
 
 from tsebench.core.errors import CheckpointError
 from tsebench.systems.checkpoints.checkpoint import CheckpointCard, save_checkpoint
 from tsebench.systems.training.config import StartConfig
 from tsebench.systems.training.first_weights import first_training_data, start_with
+from tsebench.systems.training.state import run_identity
 
 
 class Net(nn.Module):
@@ -72,3 +74,13 @@ def test_a_file_with_more_than_tensors_is_not_run(tmp_path: Path) -> None:
 def test_the_data_of_the_first_weights_is_data_of_the_training(tmp_path: Path) -> None:
     assert first_training_data(StartConfig(checkpoint=saved(tmp_path, Net()))) == ("mini_av_train:train",)
     assert first_training_data(None) == ()
+
+
+def test_a_training_is_identified_by_its_first_weights() -> None:
+    config = train_config("flow_tse", {})
+    start = StartConfig(checkpoint="flow_tse_mini")
+    plain, started = (
+        run_identity(config.model_copy(update={"start_from": each}), fingerprints=("a", "b")) for each in (None, start)
+    )
+    assert "start_from" not in plain
+    assert '"start_from":{"checkpoint":"flow_tse_mini"' in started
