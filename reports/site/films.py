@@ -26,7 +26,7 @@ _DIGITS = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Film:
+class LipFilm:
     """Pictures [F, H, W] of a clue, grey, and their rate."""
 
     pictures: Pictures
@@ -48,7 +48,7 @@ class FilmFile:
     count: int
 
 
-def write_film(film: Film, out: Path) -> FilmFile:
+def write_film(film: LipFilm, out: Path) -> FilmFile:
     """Write `video/HASH.webm`, or `video/HASH.png` without PyAV, into a report's folder."""
     moving = importlib.util.find_spec("av") is not None
     content = f"{film.fps} {film.pictures.shape}".encode() + film.pictures.tobytes()
@@ -60,7 +60,7 @@ def write_film(film: Film, out: Path) -> FilmFile:
     return FilmFile(path=f"video/{name}", moving=moving, seconds=count / film.fps, count=count)
 
 
-def _webm(film: Film) -> bytes:
+def _webm(film: LipFilm) -> bytes:
     """VP9 in WebM; a picture is shown from its own place in time on."""
     av: Any = importlib.import_module("av")
     height, width = (side * max(1, -(-_LEAST_SIDE // side)) for side in film.pictures.shape[1:])

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..trial_audio import RunAudio
-from .films import Film
+from .films import LipFilm
 from .trial_facts import TrialFacts, TrialResult
 
 Samples = NDArray[np.float32]
@@ -33,7 +33,7 @@ class Sound:
     sample_rate_hz: int = 0
     system: str = ""
     reason: str = ""
-    film: Film | None = None
+    film: LipFilm | None = None
 
 
 def sounds_of(facts: TrialFacts, audio: Mapping[str, RunAudio]) -> tuple[tuple[Sound, ...], tuple[str, ...]]:
@@ -61,7 +61,7 @@ def given_sounds(runs: Iterable[RunAudio], dataset: str, trial_id: str) -> tuple
             sound, clips = partial(Sound, sample_rate_hz=signals.sample_rate_hz), signals.enrollments
             several = len(clips) > 1
             absent = "" if signals.target is not None else "absent: the right answer is silence"
-            film = None if signals.video is None else Film(pictures=signals.video[0], fps=signals.video[1])
+            film = None if signals.video is None else LipFilm(pictures=signals.video[0], fps=signals.video[1])
             return (
                 sound(role="mixture", title="Mixture", samples=signals.mixture, film=film),
                 *(
