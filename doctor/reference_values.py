@@ -137,18 +137,10 @@ def _by_jiwer(case: Case, *, rate: str) -> float:
     return 100.0 * float(getattr(jiwer, rate)(case.transcript.lower(), " ".join(_recognised(case))))
 
 
-def _dwer_by_jiwer(case: Case) -> float:
-    """Rate over what is recognised of the reference; NaN where nothing is."""
-    import jiwer  # noqa: PLC0415
-
-    heard, found = (" ".join(_recognised(case, signal)) for signal in (case.reference, case.estimate))
-    return 100.0 * float(jiwer.wer(heard, found)) if heard else math.nan
-
-
-def _recognised(case: Case, signal: NDArray[np.float32] | None = None) -> list[str]:
-    """Words that the metric's recogniser finds in a signal (None: the estimate), by a decoder of its own."""
+def _recognised(case: Case) -> list[str]:
+    """Words that the metric's recogniser finds in the estimate, by a decoder of its own."""
     recogniser = open_recogniser("pocketsphinx", device="cpu", grammar=SyntheticSpeech.grammar())
-    (text,) = recogniser.transcribe([case.estimate if signal is None else signal], case.sample_rate_hz)
+    (text,) = recogniser.transcribe([case.estimate], case.sample_rate_hz)
     return text.lower().split()
 
 
@@ -198,7 +190,6 @@ REFERENCES: Mapping[str, tuple[Reference, ...]] = {
     ),
     "cer": (Reference(value=partial(_by_jiwer, rate="cer"), tolerance=1e-9, package="jiwer", suits=_is_utterance),),
     "ter": (Reference(value=partial(_by_jiwer, rate="wer"), tolerance=1e-9, package="jiwer", suits=_is_utterance),),
-    "dwer": (Reference(value=_dwer_by_jiwer, tolerance=1e-9, package="jiwer", suits=_is_utterance),),
     "wrong_target_rate": (Reference(value=_wrong_target, tolerance=0.0),),
     **{
         f"{average}_{quantity}": (
