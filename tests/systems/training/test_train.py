@@ -503,6 +503,10 @@ def test_shipped_configs_build_their_networks(name):
     assert settings.name == name
     task = TASKS.get(settings.system)
     net_config = parse(task.net_config, settings.net, where=name)
+    if name == "whisper_flow":  # on weights of OpenAI's, which are not shipped
+        with pytest.raises(CheckpointError, match="give the path of its file"):
+            task.build(net_config, classes=())
+        return
     with torch.device("meta"):
         net = task.build(net_config, classes=tuple(f"class{i}" for i in range(16)))
     count = sum(parameter.numel() for parameter in net.parameters())
