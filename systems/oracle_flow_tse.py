@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
-from ..core.errors import ConfigError
+from ..core.errors import CheckpointError
 from ..datasets.types import Truth
 from .flow_tse import FlowTse
 from .nets.speech_generator.given import LevelledSignals, SpeechConditions
@@ -33,7 +33,7 @@ class OracleFlowTse(GeneratedSpeech):
     ) -> None:
         super().__init__(checkpoint=checkpoint, steps=steps, initial=initial, device=device)
         if self._net.draws_noise:
-            raise ConfigError(
+            raise CheckpointError(
                 f'system {NAME!r} needs a checkpoint with net.start = "background", and that of {checkpoint!r} is '
                 f"{self._net.config.start!r}; use the system 'flow_tse' for it"
             )

@@ -128,8 +128,8 @@ class GeneratedSpeech:
 
     Args:
         checkpoint: a folder, a weights file with its card next to it, or a shipped name.
-        sampler: "euler", "midpoint", "heun", "ddim" or "predictor_corrector"; None: the config's.
-        steps: of the sampler; None: the config's.
+        sampler: "euler", "midpoint", "heun", "ddim" or "predictor_corrector"; null: the config's.
+        steps: of the sampler; null: the config's.
         ensemble: samples of which an answer is the mean.
         initial: where the checkpoint of the initial estimate is, if not where the card says.
     """

@@ -75,7 +75,8 @@ def test_aliases_do_not_multiply(text: str) -> None:
         ("a: 1".encode("utf-16"), "is not UTF-8"),
         (b"a: \xe9", "is not UTF-8"),
         (b"a: 1\n" * 2**18, "more than the 1048576"),
-        (b"\x00" * 100, "special characters"),
+        (b"\x00" * 100, "a file of zero bytes"),
+        (b"a: \x00", "special characters"),
         (b"\xef\xbb\xbf- 1", "must hold `key: value` lines"),
     ],
 )

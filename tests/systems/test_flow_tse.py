@@ -9,7 +9,7 @@ import torch
 from helpers.system_options.oracle_flow_tse import BACKGROUND
 from helpers.voices import Voices, batch, checkpoint, fit, noise, train_config
 
-from tsebench.core.errors import ConfigError
+from tsebench.core.errors import CheckpointError, ConfigError
 from tsebench.core.validation import parse
 from tsebench.datasets.types import Truth
 from tsebench.doctor.system_checks import check_system
@@ -88,7 +88,7 @@ def test_the_oracle_is_marked_and_needs_a_path_from_the_background(tmp_path):
     oracle = load_system("oracle_flow_tse", checkpoint=checkpoint(NAME, BACKGROUND, tmp_path / "background"))
     assert oracle.card.privileged
     assert oracle.card.family == "oracle"
-    with pytest.raises(ConfigError, match=r"needs a checkpoint with net\.start"):
+    with pytest.raises(CheckpointError, match=r"needs a checkpoint with net\.start"):
         load_system("oracle_flow_tse", checkpoint=checkpoint(NAME, TINY, tmp_path / "mixture"))
 
 

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from .....core.validation import StrictModel
 
 Whole = Annotated[int, Field(ge=1, le=4096)]
+
+
+def _multipliers(text: str) -> str:
+    if not re.fullmatch(r"[1-9](,[1-9]){0,9}", text):
+        raise ValueError(f"{text!r} must be one to ten digits from 1 to 9, joined by commas, such as 1,1,2,2")
+    return text
+
+
+def _bins(text: str) -> str:
+    if not re.fullmatch(r"([1-9]\d{0,4}(,[1-9]\d{0,4}){0,9})?", text):
+        raise ValueError(f"{text!r} must be up to ten numbers of bins, joined by commas, such as 16 or 32,16")
+    return text
 
 
 class NcsnppConfig(StrictModel):
@@ -31,9 +44,9 @@ class NcsnppConfig(StrictModel):
     """
 
     channels: Annotated[int, Field(ge=4, le=4096, multiple_of=4)] = 128
-    multipliers: Annotated[str, Field(pattern=r"^[1-9](,[1-9]){0,9}$")] = "1,1,2,2,2,2,2"
+    multipliers: Annotated[str, AfterValidator(_multipliers)] = "1,1,2,2,2,2,2"
     blocks: Annotated[int, Field(ge=1, le=16)] = 2
-    attention: Annotated[str, Field(pattern=r"^([1-9]\d{0,4}(,[1-9]\d{0,4}){0,9})?$")] = "16"
+    attention: Annotated[str, AfterValidator(_bins)] = "16"
     bins: Whole = 256
     spectra: Annotated[int, Field(ge=1, le=16)] = 2
     fourier_scale: Annotated[float, Field(gt=0)] = 16.0
