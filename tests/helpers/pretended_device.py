@@ -37,7 +37,7 @@ from torch.utils.backend_registration import _setup_privateuseone_for_python_bac
 from tsebench.core.validation import parse
 from tsebench.datasets.batches import collate
 from tsebench.datasets.types import Clues, Query, Truth
-from tsebench.systems.nets import class_head, speakerbeam, spex_plus
+from tsebench.systems.nets import class_head, recurrent_embedder, speakerbeam, spex_plus
 from tsebench.systems.protocol import PrivilegedSystem
 from tsebench.systems.registry import SYSTEMS, load_system
 from tsebench.systems.trainable import TASKS, InitialTask
@@ -88,11 +88,14 @@ def items() -> list[tuple[Query, Truth]]:
     made: list[tuple[Query, Truth]] = []
     for row, frames in enumerate((2000, 1600)):
         sources = torch.rand(2, frames)
-        clues = Clues(enrollments=(torch.rand(900 + 100 * row),), classes=(CLASSES[row],))
+        video = torch.rand(6 - row, 24, 24)
+        clues = Clues(
+            enrollments=(torch.rand(900 + 100 * row),), classes=(CLASSES[row],), video=video, video_fps=25.0
+        )  # fmt: skip
         query = Query(id=f"q{row}", mixture=sources.sum(0, keepdim=True), sample_rate_hz=RATE_HZ, clues=clues)
         truth = Truth(
             target=sources[:1], interferers=sources[1:], active_classes=CLASSES[:2],
-            transcript=None, target_labels=(CLASSES[row],),
+            transcript=None, target_labels=(CLASSES[row],), parts={"off": sources[0]},
         )  # fmt: skip
         made.append((query, truth))
     return made
@@ -176,7 +179,7 @@ def without_values() -> None:
     # Torch itself makes a list of indices a tensor on the device, which holds nothing.
     Tensor.__getitem__ = lambda signal, key: get(signal, indexed(key, signal.device))
     Tensor.__setitem__ = lambda signal, key, value: put(signal, indexed(key, signal.device), value)
-    for module in (class_head, speakerbeam):
+    for module in (class_head, recurrent_embedder, speakerbeam):
         without_packing(module)
 
     def first_order(losses: Tensor) -> Tensor:

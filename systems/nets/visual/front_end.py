@@ -83,7 +83,7 @@ class VisualEncoder(nn.Module):
 
     def forward(self, videos: Videos, mixture: Tensor, lengths: Tensor) -> Tensor:
         """Features [B, D, F], zeros past the counts; `mixture` [B, T] has zeros past the lengths [B]."""
-        samples = [int(length) for length in lengths] if self.hears else [0] * len(videos)
+        samples = [max(1, int(length)) for length in lengths] if self.hears else [0] * len(videos)
 
         def answer(rows: list[int]) -> Tensor:
             pictures = videos.pictures[rows, : videos.counts[rows[0]]]
