@@ -40,11 +40,12 @@ def required(name: str) -> list[str]:
 
 
 def weights_of(name: str) -> list[str]:
-    """Shipped checkpoints of a system, and configs whose network can be filled at random."""
+    """Shipped checkpoints of a system, and configs without one whose network can be filled at random."""
     if find_options(name) or required(name) != ["checkpoint"]:
         return [""]
     architecture = architecture_of(name) or ""
-    return [*shipped(architecture), *(f"random:{c}" for c in small_configs(architecture))] or [""]
+    known = shipped(architecture)
+    return [*known, *(f"random:{c}" for c in small_configs(architecture) if c not in known)] or [""]
 
 
 CASES = [(name, weights) for name in SYSTEMS.names() for weights in weights_of(name)]
