@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from .nets.visual.alignment import frame_middles
-from .nets.voice_activity import voice_activity
+from .nets.voice_activity import activity_losses
 from .nets.wase import WaseConfig, WaseNet
 from .registry import register_system
 from .shared.enrolled import EnrolledSystem, EnrolledTask
@@ -28,12 +25,10 @@ class WaseTask(EnrolledTask[WaseConfig, WaseNet]):
         losses = criterion(estimate=estimate, reference=batch.target, mixture=batch.mixture, present=batch.present)
         if not net.training:
             return losses
-        middles = frame_middles(net.encoder, num_samples=batch.target.shape[-1], device=batch.target.device)
-        wanted = voice_activity(batch.target, middles, sample_rate_hz=batch.queries.sample_rate_hz)
-        terms = [
-            F.binary_cross_entropy_with_logits(logits, wanted, reduction="none").mean(dim=-1) for logits in activity
-        ]
-        return losses + net.config.activity_loss * torch.stack(terms).mean(dim=0)
+        rate = batch.queries.sample_rate_hz
+        return losses + net.config.activity_loss * activity_losses(
+            activity, batch.target, net.encoder, sample_rate_hz=rate
+        )
 
 
 @register_system(NAME)

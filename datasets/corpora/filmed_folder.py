@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import posixpath
-from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Annotated
 
 from pydantic import Field
 
 from ...core.errors import AudioError, ConfigError
-from ..protocols.corpus import CORPORA, Pictures, VideoInfo
+from ..protocols.corpus import CORPORA
 from ..signals.video import LIP_SIZE
-from .disk.lip_videos import LipVideos
+from .disk.lip_videos import FilmedCorpus
 from .folder import FolderCorpus
 
 _EXPORT = "ffmpeg -i FILE.mp4 -vn -ac 1 -ar 16000 FILE.wav"
 
 
 @CORPORA.register("filmed_folder")
-class FilmedFolder(FolderCorpus):
+class FilmedFolder(FilmedCorpus, FolderCorpus):
     """A user's own clips of talking heads: `<root>/<videos>/anna/1.mp4` with `<root>/<audio>/anna/1.wav`.
 
     Folders of labels are speakers, and lists and transcripts are those of the corpus `folder`. Sound and picture of a
@@ -83,12 +82,8 @@ class FilmedFolder(FolderCorpus):
         )
         if not video_suffix.startswith("."):
             raise ConfigError(f"{self._where}: video_suffix = {video_suffix!r} must begin with a dot, such as .mp4")
-        self._videos, self._suffix = posixpath.normpath(videos), video_suffix
+        self._videos, self._video_suffix = posixpath.normpath(videos), video_suffix
         self._lip_size, self._landmarks = lip_size, landmarks
-
-    def digest(self, path: str) -> str:
-        """SHA-256 (hex) of the bytes of an audio file, or of what determines the crops of a video."""
-        return self._lips.digest(path) if path.endswith(self._suffix) else super().digest(path)
 
     def video_path(self, path: str) -> str:
         """Path of the video of a recording."""
@@ -96,19 +91,7 @@ class FilmedFolder(FolderCorpus):
             inside = PurePosixPath(path).relative_to(self._audio)
         except ValueError:
             raise AudioError(f"{self._where}: {path!r} is not in its folder of audio, {self._audio!r}") from None
-        return PurePosixPath(self._videos, inside).with_suffix(self._suffix).as_posix()
-
-    def video_info(self, path: str) -> VideoInfo:
-        """Length and rate of a video; raises as `VideoCorpus.video_info`."""
-        return self._lips.info(path)
-
-    def read_video(self, path: str, start: int = 0, frames: int | None = None) -> tuple[Pictures, float]:
-        """Grey crops [F, S, S] of the mouth in a stretch of a video, and its pictures per second."""
-        return self._lips.read(path, start, frames)
-
-    @cached_property
-    def _lips(self) -> LipVideos:
-        return LipVideos(self.root, where=self._where, size=self._lip_size, landmarks=self._landmarks)
+        return PurePosixPath(self._videos, inside).with_suffix(self._video_suffix).as_posix()
 
     def _remedy(self) -> str:
         return f"{super()._remedy()}, or make audio of the videos with `{_EXPORT}`"

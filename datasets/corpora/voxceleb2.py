@@ -4,29 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Annotated
 
 from pydantic import Field
 
 from ...core.errors import AudioError, CorpusError
-from ..protocols.corpus import CORPORA, Pictures, VideoInfo
+from ..protocols.corpus import CORPORA
 from ..signals.video import LIP_SIZE
 from .disk.disk_corpus import DiskCorpus, Splits, ValidShare
 from .disk.file_entries import FileEntry, checked_share, hold_out
 from .disk.layout import Release, ReleasePart
-from .disk.lip_videos import LipVideos
+from .disk.lip_videos import FilmedCorpus
 
 _AUDIO = (".wav", ".flac")
-_VIDEO = ".mp4"
 _EXPORT = "ffmpeg -i FILE -vn -ac 1 -ar 16000 FILE.wav"
 _RELEASED = {"dev": 1_092_009, "test": 36_237}
 _SPLITS = {"dev": ("train", "valid"), "train": ("train", "valid"), "test": ("test",)}
 
 
 @CORPORA.register("voxceleb2")
-class VoxCeleb2(DiskCorpus):
+class VoxCeleb2(FilmedCorpus, DiskCorpus):
     """VoxCeleb2: "train" is its dev part, "test" its test part; label speaker, group video.
 
     The recordings are audio files below a folder that is a copy of the tree of videos. In the release's layout
@@ -46,6 +44,7 @@ class VoxCeleb2(DiskCorpus):
     other_folders = ("dev/mp4", "test/mp4", "orig/train", "orig/test")
     version = "2018"
     licence = "CC-BY-4.0"
+    _video_suffix = ".mp4"
 
     def __init__(
         self,
@@ -65,29 +64,13 @@ class VoxCeleb2(DiskCorpus):
         super().__init__(name=name, root=root, splits=splits, allow_missing=allow_missing)
         self._valid_share = checked_share(valid_share, where=self._where)
 
-    def digest(self, path: str) -> str:
-        """SHA-256 (hex) of the bytes of an audio file, or of what determines the crops of a video."""
-        return self._lips.digest(path) if path.endswith(_VIDEO) else super().digest(path)
-
     def video_path(self, path: str) -> str:
         """Path of the video of a recording."""
         for part in self._layout_parts():
             if PurePosixPath(path).is_relative_to(part.folder):
-                inside = PurePosixPath(path).relative_to(part.folder).with_suffix(_VIDEO)
+                inside = PurePosixPath(path).relative_to(part.folder).with_suffix(self._video_suffix)
                 return (PurePosixPath(_videos(part)) / inside).as_posix()
         raise AudioError(f"{self._where}: {path!r} is in none of its folders of audio; give the path of a recording")
-
-    def video_info(self, path: str) -> VideoInfo:
-        """Length and rate of a video; raises as `VideoCorpus.video_info`."""
-        return self._lips.info(path)
-
-    def read_video(self, path: str, start: int = 0, frames: int | None = None) -> tuple[Pictures, float]:
-        """Grey crops [F, S, S] of the mouth in a stretch of a video, and its pictures per second."""
-        return self._lips.read(path, start, frames)
-
-    @cached_property
-    def _lips(self) -> LipVideos:
-        return LipVideos(self.root, where=self._where, size=self._lip_size, landmarks=self._landmarks)
 
     def _layout_parts(self) -> tuple[ReleasePart, ...]:
         released = [(name, f"{name}/{self._audio}") for name in ("dev", "test")]

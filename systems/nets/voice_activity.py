@@ -1,9 +1,15 @@
-"""Voice activity of a clean signal on the frames of an encoder: the target of networks that estimate it."""
+"""Voice activity of a clean signal on the frames of an encoder, and the loss of networks that estimate it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
+from torch.nn import functional as F
+
+from .filterbank import Encoder
+from .visual.alignment import frame_middles
 
 _WINDOW_S = 0.03
 _RANGE_DB = 40.0
@@ -17,7 +23,7 @@ def voice_activity(signal: Tensor, middles: Tensor, *, sample_rate_hz: int) -> T
     loudest frame's and above −80 dB re full scale.
     """
     half = round(_WINDOW_S * sample_rate_hz / 2)
-    summed = torch.nn.functional.pad(signal.double().square().cumsum(dim=-1), (1, 0))
+    summed = F.pad(signal.double().square().cumsum(dim=-1), (1, 0))
     last = signal.shape[-1]
     ends, starts = ((middles.round().long() + shift).clamp(0, last) for shift in (half, -half))
     power = (summed[:, ends] - summed[:, starts]) / (2 * half)
@@ -25,3 +31,16 @@ def voice_activity(signal: Tensor, middles: Tensor, *, sample_rate_hz: int) -> T
     loudest_db = level_db.amax(dim=-1, keepdim=True)
     active = (level_db > loudest_db - _RANGE_DB) & (level_db > _SILENT_DB)
     return active.to(signal.dtype)
+
+
+def activity_losses(activity: Sequence[Tensor], clean: Tensor, encoder: Encoder, *, sample_rate_hz: int) -> Tensor:
+    """Mean cross-entropy [B] over frames and stacks.
+
+    Args:
+        activity: logits [B, K] of the voice activity in `clean` on the encoder's frames, one for each stack.
+        clean: speech [B, T] of the speaker.
+    """
+    middles = frame_middles(encoder, num_samples=clean.shape[-1], device=clean.device)
+    wanted = voice_activity(clean, middles, sample_rate_hz=sample_rate_hz)
+    terms = [F.binary_cross_entropy_with_logits(logits, wanted, reduction="none").mean(dim=-1) for logits in activity]
+    return torch.stack(terms).mean(dim=0)

@@ -17,7 +17,7 @@ from .tcn import PReLU, Stack, accumulate, apply_mask, layer_norm
 
 
 class WaseConfig(TasNetConfig):
-    """Hyper-parameters; 7.55 million parameters with 101 training speakers (8 kHz).
+    """Hyper-parameters; 7.51 million parameters with 101 training speakers (8 kHz).
 
     Attributes:
         num_filters: N, channels of the encoder.

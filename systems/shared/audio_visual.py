@@ -7,7 +7,6 @@ from typing import ClassVar, Generic, TypeVar, cast
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from ...core.errors import ConfigError
 from ...datasets.types import ClueKind, Clues
@@ -17,9 +16,8 @@ from ..nets.audio_visual.clue import AvAnswer, AvClue
 from ..nets.audio_visual.extractor import AvConfig, AvExtractor
 from ..nets.enrollment import join_enrollments
 from ..nets.speaker_head import SpeakerHead
-from ..nets.visual.alignment import frame_middles
 from ..nets.visual.videos import Videos, in_equal_groups, join_videos
-from ..nets.voice_activity import voice_activity
+from ..nets.voice_activity import activity_losses
 from ..protocol import Extraction, Family, QueryBatch, SystemCard
 from ..trainable import AnyTask, ExtractionLoss, TrainBatch
 from .batches import check_rate
@@ -62,7 +60,7 @@ class AvTask(Generic[Config, Net]):
         if net.training and answer.embeddings and len(net.speakers):
             losses = losses + self.speaker_weight(net) * _speaker_losses(net, answer, batch)
         if net.training and answer.activity:
-            losses = losses + self.activity_weight(net) * _activity_losses(net, answer, batch)
+            losses = losses + self.activity_weight(net) * _off_screen_losses(net, answer, batch)
         return losses
 
     def speaker_weight(self, net: Net) -> float:
@@ -84,18 +82,13 @@ def _speaker_losses(net: AvExtractor, answer: AvAnswer, batch: TrainBatch) -> Te
     return torch.stack(terms).sum(dim=0)
 
 
-def _activity_losses(net: AvExtractor, answer: AvAnswer, batch: TrainBatch) -> Tensor:
+def _off_screen_losses(net: AvExtractor, answer: AvAnswer, batch: TrainBatch) -> Tensor:
     """Mean cross-entropy [B] of the off-screen speaker's activity over frames and stacks (Yoshinaga et al., eq. 3)."""
     clean = torch.zeros_like(batch.target)
     for row, parts in enumerate(batch.parts):
         if (speech := parts.get(OFF_SCREEN)) is not None:
             clean[row, : len(speech)] = speech
-    middles = frame_middles(net.encoder, num_samples=clean.shape[-1], device=clean.device)
-    wanted = voice_activity(clean, middles, sample_rate_hz=net.config.sample_rate_hz)
-    terms = [
-        F.binary_cross_entropy_with_logits(logits, wanted, reduction="none").mean(dim=-1) for logits in answer.activity
-    ]
-    return torch.stack(terms).mean(dim=0)
+    return activity_losses(answer.activity, clean, net.encoder, sample_rate_hz=net.config.sample_rate_hz)
 
 
 class AvSystem:
@@ -177,7 +170,7 @@ def clues_with_video(query_id: str, clues: Clues) -> Clues:
 
 
 def check_config_rate(config: AvConfig, queries: QueryBatch) -> None:
-    """Raise a ConfigError if the training data has another rate than the network is told."""
+    """Raise a ConfigError if the training data has another rate than the network's config."""
     if queries.sample_rate_hz != config.sample_rate_hz:
         raise ConfigError(
             f"net.sample_rate_hz = {config.sample_rate_hz}, but the training data is at {queries.sample_rate_hz} Hz; "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from ...protocols.corpus import Pictures, VideoInfo
 from ...signals import video
 from .csv_table import read_table
 from .file_entries import locate
+from .listed_corpus import ListedCorpus
 
 LANDMARKS = ".lips.csv"
 _COLUMNS = ("frame", "x", "y", "side")
@@ -84,3 +86,30 @@ class LipVideos:
                 "sides of 1 pixel or more; correct them"
             )
         return track
+
+
+class FilmedCorpus(ListedCorpus):
+    """A corpus on disk whose recordings have videos: what it needs of `VideoCorpus`, without `video_path`.
+
+    Comes before the other base class; `_video_suffix`, `_lip_size` and `_landmarks` are set by the corpus.
+    """
+
+    _video_suffix: str
+    _lip_size: int
+    _landmarks: bool
+
+    def digest(self, path: str) -> str:
+        """SHA-256 (hex) of the bytes of an audio file, or of what determines the crops of a video."""
+        return self._lips.digest(path) if path.endswith(self._video_suffix) else super().digest(path)
+
+    def video_info(self, path: str) -> VideoInfo:
+        """Length and rate of a video; raises as `VideoCorpus.video_info`."""
+        return self._lips.info(path)
+
+    def read_video(self, path: str, start: int = 0, frames: int | None = None) -> tuple[Pictures, float]:
+        """Grey crops [F, S, S] of the mouth in a stretch of a video, and its pictures per second."""
+        return self._lips.read(path, start, frames)
+
+    @cached_property
+    def _lips(self) -> LipVideos:
+        return LipVideos(self.root, where=self._where, size=self._lip_size, landmarks=self._landmarks)

@@ -12,7 +12,7 @@ from .extractor import AvConfig, AvExtractor
 
 
 class AvConvTasNetConfig(AvConfig):
-    """Hyper-parameters; 22.2 million parameters by default.
+    """Hyper-parameters; 22.3 million parameters by default.
 
     Attributes:
         fusion: "every_stack" joins the lips before every stack, as the version that MuSE and later papers compare with;
