@@ -79,7 +79,7 @@ def small_shared_memory(job: Job, usual: Usual, *, place: Path, out: Path, size:
 
 
 def small_disk(job: Job, usual: Usual, *, place: Path, out: Path, size: str, part: str) -> Result:
-    """A small disk for the results, or for the `-cache` or the `-tmp` beside them, with what the command left there."""
+    """A small disk for results, `-cache` or `-tmp` next to them; what the command left there stays."""
     kind = f"{part.removeprefix('-') or 'results'} on {size}"
     disk = Path(f"{out}{part}")
     disk.mkdir(parents=True)

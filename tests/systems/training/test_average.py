@@ -41,7 +41,7 @@ class Halves:
 
 
 class Level(nn.Module):
-    """A learned gain beside a frozen one, and a count of calls in training."""
+    """A learned gain next to a frozen one, and a count of calls in training."""
 
     calls: Tensor
 
