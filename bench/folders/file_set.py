@@ -10,7 +10,6 @@ import torch
 from torch.nn import functional as F
 
 from ...core.errors import AudioError
-from ...datasets.seeding import sample_seed
 from ...datasets.signals.audio import info, read_mono
 from ...datasets.types import Clues, ClueSpec, Condition, Query, Trial, Truth
 from ...systems.protocol import far_too_long, wrong_length
@@ -72,8 +71,7 @@ class FileSet:
         if reference is None:
             reference = torch.zeros(1)
         signal = (reference if mixture is None else mixture)[None]
-        seed = sample_seed(files.fingerprint, key, 0)
-        query = Query(id=key, mixture=signal, sample_rate_hz=files.sample_rate_hz, clues=Clues(), seed=seed)
+        query = Query(id=key, mixture=signal, sample_rate_hz=files.sample_rate_hz, clues=Clues())
         return query, Truth(
             target=reference[None],
             interferers=self._interferers(key, reference, mixture),
@@ -96,17 +94,22 @@ class FileSet:
         """Other trials of the same mixture."""
         return [other for other in self._trials_of[self.files.mixture_of(key)] if other != key]
 
-    def answers(self, folder: Folder, *, identity: str = "") -> FileAnswers:
-        """The files of one folder as answers; `identity` as in `FileAnswers`."""
-        faults = ChainMap(self.lost, dict(getattr(self.files.faults, folder)))
-        channel = self.files.channels.of(folder)
-        return FileAnswers(getattr(self.files, folder), channel=channel, identity=identity, faults=faults)
+    def answers(
+        self, folder: Folder, *, files: PairedFiles | None = None, identity: str = "", sample: int = 0
+    ) -> FileAnswers:
+        """The files of one folder as answers; `identity` and `sample` as in `FileAnswers`.
 
-    def answers_of_sample(self, files: PairedFiles, sample: int) -> FileAnswers:
-        """Estimates of other files, paired with the same references, as a further sample."""
-        faults = ChainMap(self.lost, dict(files.faults.estimates))
-        channel = files.channels.of("estimates")
-        return FileAnswers(files.estimates, channel=channel, identity="", faults=faults, sample=sample)
+        Args:
+            files: other files that are paired with the same references.
+        """
+        files = files or self.files
+        return FileAnswers(
+            getattr(files, folder),
+            channel=files.channels.of(folder),
+            identity=identity,
+            faults=ChainMap(self.lost, dict(getattr(files.faults, folder))),
+            sample=sample,
+        )
 
     def _read(self, folder: Folder, key: str, faults: dict[str, str], *, prefix: str = "") -> torch.Tensor | None:
         """One signal, or None with its reason among the faults."""

@@ -46,7 +46,7 @@ def sample_folders(estimates: Paths) -> list[Path]:
     """The folder of each sample, in order; none if the estimates are not laid out so.
 
     Raises:
-        ConfigError: the numbers do not count from 0, or files lie beside the folders.
+        ConfigError: the numbers do not count from 0, or other files lie next to the folders.
     """
     folder = estimates if isinstance(estimates, Path) else estimates[0] if len(estimates) == 1 else None
     if folder is None or not folder.is_dir():
@@ -55,9 +55,9 @@ def sample_folders(estimates: Paths) -> list[Path]:
     found = {int(match[1]): path for path in below if path.is_dir() and (match := _SAMPLE.fullmatch(path.name))}
     if not found:
         return []
-    if beside := sorted(path.name for path in below if path not in found.values()):
+    if others := sorted(path.name for path in below if path not in found.values()):
         raise ConfigError(
-            f"{str(folder)!r} holds {listed(beside)} beside folders of samples; put the first samples into sample_0"
+            f"{str(folder)!r} holds {listed(others)} next to folders of samples; put the first samples into sample_0"
         )
     if sorted(found) != list(range(len(found))):
         numbers = ", ".join(map(str, sorted(found)))

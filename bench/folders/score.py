@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from itertools import groupby
@@ -10,19 +10,17 @@ from operator import attrgetter
 from pathlib import Path
 
 from ...core.allocator import give_back_freed_memory
-from ...core.errors import ConfigError, OutputError
+from ...core.errors import ConfigError
 from ...core.files import make_folder
 from ...core.folder_lock import folder_lock
 from ...core.progress import Notify, ProgressFactory, quiet, silent
 from ...core.provenance import resolve_device
 from ...datasets.seeding import digest
-from ...systems.protocol import Family, SystemCard
 from ..metrics.registry import MetricContext
 from ..metrics.shared.batches import spared_threads
 from ..rows import OUTPUT, ScoreRow, write_shard
 from ..run.evaluation import CHUNK_TRIALS, Evaluation
-from ..run.new_record import new_record, system_record
-from ..run.record import DatasetRecord, RunRecord, SystemRecord, read_record, write_record
+from ..run.record import RunRecord, write_record
 from ..run.set_scores import SetScores
 from ..scoring.cache import ScoreCache, default_cache_dir
 from ..scoring.needs import OF_FILES, Given, Offer, check_needs
@@ -32,10 +30,10 @@ from .assignment import assign
 from .channels import Channel, Channels, channels_of
 from .file_set import FileSet
 from .outputs import Paths, list_files, sample_folders
-from .paired_files import DATASET, PairedFiles, paired
+from .paired_files import PairedFiles, paired
+from .score_record import MIXTURE, record_of
 
 _DEVICE_CHUNK = 256  # trials that are scored at once on a GPU: enough to keep it busy
-_MIXTURE = "mixture"
 _WAIT_S = 60.0  # for another process that writes its rows
 
 
@@ -110,7 +108,7 @@ def score_folders(*, estimates: Paths, references: Paths, mixtures: Path | None,
             stack.enter_context(spared_threads(options.jobs))
         samples = _samples(estimates, references, mixtures, options)
         files = samples[0]
-        record = _record(samples, options, plan, device)
+        record = record_of(samples, out=options.out, system=options.system, plan=plan, device=device)
         make_folder(options.out / "rows")
         trials = FileSet(files)
         evaluation = Evaluation(
@@ -126,7 +124,7 @@ def score_folders(*, estimates: Paths, references: Paths, mixtures: Path | None,
     failed = _failed(rows, plan, trials)
     with folder_lock(options.out, wait_s=_WAIT_S):
         # Read again: another system may have been scored into the folder meanwhile.
-        record = _record(samples, options, plan, device)
+        record = record_of(samples, out=options.out, system=options.system, plan=plan, device=device)
         record = record.model_copy(update={"trials": len(files.keys) * len(samples), "failed_trials": failed})
         _write_mixture(options.out, _of_run(record, mixture_rows))
         _write(options.out, options.system, _of_run(record, rows))
@@ -157,13 +155,13 @@ def _score(
         scores.score_references(references, chunks)
     end = trials.files.signature_end
     # Not cached: `score` has no --fresh, which the author of a metric would need.
-    sources = [trials.answers("estimates"), *(trials.answers_of_sample(f, k) for k, f in enumerate(others, 1))]
+    sources = [trials.answers("estimates", files=files, sample=k) for k, files in enumerate((trials.files, *others))]
     parts = (part for source in sources for part in scores.rows(options.system, source, chunks))
     rows = [_told_apart(row, trials.files) for part in parts for row in part.rows]
     if not trials.files.mixtures:
         return rows, []
     # A mixture is one output for all references, so that every assignment gives the same values.
-    of_mixtures = scores.rows(_MIXTURE, mixtures, chunks)
+    of_mixtures = scores.rows(MIXTURE, mixtures, chunks)
     return rows, [replace(row, signature=row.signature + end) for part in of_mixtures for row in part.rows]
 
 
@@ -204,76 +202,8 @@ def _offer(mixtures: Path | None, options: ScoreOptions) -> Offer:
 def _check_title(title: str, mixtures: Path | None) -> None:
     if not title.strip():
         raise ConfigError(f"--system {title!r} is empty; give the system a name")
-    if title == _MIXTURE and mixtures is not None:
+    if title == MIXTURE and mixtures is not None:
         raise ConfigError(f"--system {title!r} is the name of the mixtures themselves; choose another")
-
-
-def _record(samples: Sequence[PairedFiles], options: ScoreOptions, plan: MetricPlan, device: str) -> RunRecord:
-    """The record of this run and of the systems that were scored into the folder before."""
-    files = samples[0]
-    before = read_record(options.out)
-    if before is not None:
-        known = before.datasets.get(DATASET)
-        if known is None or known.fingerprint != files.fingerprint:
-            raise OutputError(
-                f"folder {str(options.out)!r} holds scores against other references, mixtures or "
-                "channels; choose another --out"
-            )
-    systems = dict(before.systems) if before else {}
-    answers = files.answers if len(samples) == 1 else digest("samples", *(each.answers for each in samples))
-    systems[options.system] = _scored(
-        options.system, "external", answers, options=_card_options(files), samples=len(samples)
-    )
-    if files.mixtures:
-        systems[_MIXTURE] = _scored(_MIXTURE, "baseline", files.fingerprint)
-    dataset = DatasetRecord(
-        fingerprint=files.fingerprint,
-        version="",
-        builder="files",
-        sample_rate_hz=files.sample_rate_hz,
-        licences=(),
-        trials={"": len(files.keys)},
-        systems=tuple(systems),
-        channels={name: str(channel) for name, channel in files.used.items() if name != "estimates"},
-    )
-    record = new_record(
-        name=options.out.resolve().name or "score",
-        config=None,
-        systems=systems,
-        datasets={DATASET: dataset},
-        metrics=[*(before.metrics.values() if before else ()), *plan.infos],
-        device=device,
-        seed=0,
-    )
-    # One run, however many systems join it.
-    return record if before is None else record.model_copy(update={"run_id": before.run_id})
-
-
-def _scored(
-    title: str, family: Family, sha256: str, *, options: Mapping[str, int | str] | None = None, samples: int = 1
-) -> SystemRecord:
-    card = SystemCard(
-        name=title,
-        family=family,
-        description="scored files",
-        sha256=sha256,
-        stochastic=samples > 1,
-        options=options or {},
-    )
-    return system_record(card, identity=digest("files", title, sha256), samples=samples)
-
-
-def _card_options(files: PairedFiles) -> dict[str, int | str]:
-    """Choices that change the values of the estimates."""
-    found: dict[str, int | str] = {}
-    if (channel := files.used.get("estimates")) is not None:
-        found["channel"] = channel
-    if files.permutation:
-        mixtures = f"{len(files.reordered)} of {len(files.mixture_names)} mixtures"
-        found |= {"permutation": files.permutation, "reordered": mixtures}
-    if files.left_out:
-        found["outputs_left_out"] = len(files.left_out)
-    return found
 
 
 def _of_run(record: RunRecord, rows: Sequence[ScoreRow]) -> list[ScoreRow]:
@@ -293,7 +223,7 @@ def _write_mixture(out: Path, rows: Sequence[ScoreRow]) -> None:
     """
     by_signature = attrgetter("signature")
     for signature, same in groupby(sorted(rows, key=by_signature), key=by_signature):
-        _write(out, f"{_MIXTURE}|{signature}", list(same))
+        _write(out, f"{MIXTURE}|{signature}", list(same))
 
 
 def _failed(rows: Sequence[ScoreRow], plan: MetricPlan, trials: FileSet) -> int:

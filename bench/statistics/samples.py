@@ -1,9 +1,9 @@
 """Several samples of one trial as one value, and the spread between them.
 
-A system that draws its answers is asked K times, with K seeds. The value of a trial is the mean over its samples, and
+A system that draws its answers gives K of them, with K seeds. The value of a trial is the mean over its samples, and
 all that aggregates, compares, ranks or shows rows takes it from here. The best of K is never a value: it takes the
-reference to know which is best. Beside a mean stands the standard deviation of the K means that the single samples have
-over all trials: how far the number moves when the seeds are others.
+reference to know which is best. With each mean goes the standard deviation of the K means that the single samples have
+over all trials: how far the number moves with other seeds.
 """
 
 from __future__ import annotations

@@ -31,15 +31,19 @@ _ROOM = 1.4  # beyond the first and the last number of evaluations
 @FIGURES.register("steps")
 def steps(board: Leaderboard) -> Iterator[Plot | LeftOut]:
     """Metrics and real-time factor against the evaluations of the network, of systems that differ in their steps."""
+    styles = looks(board)
     for table in board.tables:
         name = stratum_name(table.dataset, table.condition, "_")
         series = step_series(table)
         if not series:
             yield LeftOut(name, "no two systems that differ in nothing but their steps")
             continue
-        columns = [PlotColumn(board=board, table=table, index=i, looks=looks(board)) for i in step_columns(table)]
+        columns = [PlotColumn(board=board, table=table, index=i, looks=styles) for i in step_columns(table)]
         data = _data(series, columns)
-        yield Plot(name, _caption(table, series, columns), data, partial(_draw, table, series, columns))
+        if data.empty:
+            yield LeftOut(name, "no value and no measured cost of a system of a series")
+            continue
+        yield Plot(name, _caption(table, series, columns), data, partial(_draw, table, series, columns, data, styles))
 
 
 def _caption(table: Table, series: Sequence[StepSeries], columns: Sequence[PlotColumn]) -> str:
@@ -74,8 +78,13 @@ def _data(series: Sequence[StepSeries], columns: Sequence[PlotColumn]) -> pd.Dat
     return pd.DataFrame(lines, columns=["series", "evaluations", "metric", *COLUMNS])
 
 
-def _draw(table: Table, series: Sequence[StepSeries], columns: Sequence[PlotColumn]) -> Figure:
-    data, styles = _data(series, columns), looks(columns[0].board) if columns else {}
+def _draw(
+    table: Table,
+    series: Sequence[StepSeries],
+    columns: Sequence[PlotColumn],
+    data: pd.DataFrame,
+    styles: Mapping[str, Look],
+) -> Figure:
     keys = [*(shown.column.key for shown in columns), *(["rtf"] if (data["metric"] == "rtf").any() else [])]
     rows = math.ceil(len(keys) / _ACROSS)
     fig = figure(width_in=COLUMN_IN, height_in=_PANEL_IN * rows)
@@ -92,8 +101,7 @@ def _draw(table: Table, series: Sequence[StepSeries], columns: Sequence[PlotColu
             axes.yaxis.set_major_formatter(lambda value, _: with_prefix(float(f"{value:.3g}")))
             axes.yaxis.set_minor_formatter("")
         else:
-            levels = _level_lines(axes, table, series, shown)
-            handles |= levels
+            handles |= _level_lines(axes, table, series, shown)
             axes.set_ylabel(shown.label)
         _x_axis(axes, sorted({int(count) for count in data["evaluations"]}))
     legend_below(fig, list(handles.values()), list(handles))

@@ -35,7 +35,7 @@ def board_markdown(board: Leaderboard) -> str:
     costs = [[*line.cells, "; ".join(line.notes)] for line in cost_lines(board)]
     blocks += ["## Cost", _plain_table([*HEADINGS, "remarks"], costs), EXPLANATION] if costs else []
     blocks += ["## Contaminated, failed, missing, undefined and flagged trials", _issues(board)]
-    blocks += [f"{wording.draws(board).capitalize()}."] if wording.draws(board) else []
+    blocks += map(wording.sentence, filter(None, [wording.draws(board)]))
     blocks += [
         f"Means over trials with {board.level:.0%} bootstrap intervals clustered by mixture. "
         "○ marks an oracle, which reads the truth, and † a baseline: both are points of reference and not ranked; "

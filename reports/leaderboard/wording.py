@@ -63,6 +63,11 @@ def seed_spread(cell: Aggregate) -> str:
     return f"{shown}{cell.n_samples} seeds"
 
 
+def sentence(text: str) -> str:
+    """The text with a capital letter first and a full stop last."""
+    return f"{text[:1].upper()}{text[1:]}."
+
+
 def draws(board: Leaderboard) -> str:
     """A sentence on values that are means over several samples; "" if there is none."""
     counts = {c.n_samples for table in board.tables for entry in table.entries for c in entry.cells if c is not None}

@@ -22,6 +22,7 @@ from ..leaderboard.wording import (
     pooled_details,
     rank,
     seed_spread,
+    sentence,
     stratum_name,
     title,
 )
@@ -138,9 +139,7 @@ class _Printer:
         legend += f"; {', '.join(pooled)} of all trials together" if pooled else ""
         if any(groups):
             legend += "; bold: the best and all that do not differ significantly from it, underlined: the next group"
-        facts = [
-            Note(text=f"{text[:1].upper()}{text[1:]}.") for text in (draws(self.board), phases(self.table)) if text
-        ]
+        facts = [Note(text=sentence(text)) for text in (draws(self.board), phases(self.table)) if text]
         marked = [Note(text=text, mark=mark) for mark, text in _MARKS.items() if mark in used]
         shown = (*self.table.columns, *self.table.parts)
         signatures = [Note(text=_signature(c), code=True) for c in shown]

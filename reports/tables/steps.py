@@ -40,8 +40,8 @@ class StepSeries:
 def step_series(table: Table) -> list[StepSeries]:
     """The series of a table with at least two numbers of evaluations, by name.
 
-    A card tells them: of equal cards, apart from the options `steps` and `evaluations` and from descriptions, the first
-    of one number of evaluations counts.
+    Cards of one series are equal but for the options `steps` and `evaluations` and the description. Of several systems
+    with the same number of evaluations the first counts.
     """
     groups: dict[str, dict[int, Entry]] = {}
     for entry in table.entries:
@@ -65,7 +65,7 @@ def evaluations(facts: SystemFacts) -> int | None:
 
 
 def step_columns(table: Table) -> list[int]:
-    """Columns that say how good a system is: with a direction, and not its value where the improvement stands by."""
+    """Columns that say how good a system is: with a direction, and improvements in place of their plain values."""
     keys = {column.key for column in table.columns}
     references = {column.facts.reference_value for column in table.columns}
     return [

@@ -15,7 +15,7 @@ from .axes import axis, ticks
 _LEFT, _TOP, _HEIGHT, _STEP, _PAD = 40.0, 12.0, 190.0, 108.0, 44.0
 _SPREAD = 36.0  # systems of one stratum are set side by side over this width
 MOST = 10  # systems that a chart can distinguish; the tables have all
-_COLOURS = 8  # --c0 to --c7 in report.css
+COLOURS = 8  # --c0 to --c7 in report.css
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +129,7 @@ def _line(
         if (cell := table.primary_cell(entry)) and inside(cell)
     )
     oracle = any(entry.facts.privileged for _, _, entry in found)
-    return Line(system=system, colour=colour % _COLOURS, privileged=oracle, dots=dots)
+    return Line(system=system, colour=colour % COLOURS, privileged=oracle, dots=dots)
 
 
 def dot_of(x: float, cell: Aggregate, y: Callable[[float], float], name: str, unit: str) -> Dot:

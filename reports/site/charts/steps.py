@@ -11,10 +11,9 @@ from ...figures.shared.scales import limits, with_prefix
 from ...leaderboard.board import Entry, Table
 from ...tables.steps import StepSeries, level_entries, step_columns, step_series
 from .axes import ticks
-from .conditions import Dot, Line, Panel, dot_of
+from .conditions import COLOURS, Dot, Line, Panel, dot_of
 
 _LEFT, _TOP, _HEIGHT, _PAD, _WIDTH = 40.0, 12.0, 150.0, 18.0, 220.0
-_COLOURS = 8
 
 
 def step_panels(table: Table) -> tuple[Panel, ...]:
@@ -59,7 +58,7 @@ def _quality(table: Table, series: Sequence[StepSeries], index: int, x: _Places)
     lines = [
         Line(
             system=each.name,
-            colour=colour % _COLOURS,
+            colour=colour % COLOURS,
             privileged=False,
             dots=tuple(
                 dot_of(x.at(count), cell, y, f"{entry.system}, {count} evaluations", unit)
@@ -71,10 +70,8 @@ def _quality(table: Table, series: Sequence[StepSeries], index: int, x: _Places)
     ]
     for colour, entry in enumerate(others, len(series)):
         if (cell := _cell(entry, index)) is not None:
-            ends_of = (dot_of(place, cell, y, entry.system, unit) for place in (_LEFT, _WIDTH))
-            lines.append(
-                Line(system=entry.system, colour=colour % _COLOURS, privileged=True, dots=tuple(ends_of), level=True)
-            )
+            dots = tuple(dot_of(place, cell, y, entry.system, unit) for place in (_LEFT, _WIDTH))
+            lines.append(Line(system=entry.system, colour=colour % COLOURS, privileged=True, dots=dots, level=True))
     return _panel(column.key, unit, lines, tuple((y(value), value) for value in ticks(low, high)), x)
 
 
@@ -93,7 +90,7 @@ def _cost(series: Sequence[StepSeries], x: _Places) -> Panel | None:
         return _TOP + _HEIGHT * (high - math.log10(value)) / (high - low)
 
     lines = [
-        Line(system=each.name, colour=colour % _COLOURS, privileged=False, dots=_dots(each.name, points, x, y))
+        Line(system=each.name, colour=colour % COLOURS, privileged=False, dots=_dots(each.name, points, x, y))
         for colour, (each, points) in enumerate(known)
     ]
     marks = [10.0**n * m for n in range(math.floor(low), math.ceil(high) + 1) for m in (1.0, 2.0, 5.0)]

@@ -115,3 +115,15 @@ def test_tables_have_them_too(board: Leaderboard, tmp_path: Path) -> None:
     assert "| flow | flow\\_16 | 16 | 0.16 |" in board_markdown(board)
     paths = write_latex(board, tmp_path / "report")
     assert "table_set_FMQ-1-0_steps.tex" in {path.name for path in paths}
+
+
+def test_the_figure_shows_costs_where_no_metric_has_a_direction(tmp_path: Path) -> None:
+    systems = {"a": facts(1), "b": facts(4)}
+    rows = [row for name in systems for row in rows_of([1.0, 2.0], name, metric="own", signature="own")]
+    metrics = {"own": {"name": "own", "unit": "", "higher_is_better": None}}
+    run = make_run(tmp_path / "run", rows, {**facts_of(systems, metrics=metrics), "systems": systems})
+    (plot,) = steps(open_board([run]))
+    assert isinstance(plot, Plot)
+    with styled():
+        drawn = plot.draw()
+        assert [axes.get_ylabel() for axes in drawn.axes if axes.axison] == ["real-time factor"]
