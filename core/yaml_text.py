@@ -16,7 +16,7 @@ _MAX_VALUES = 100_000  # with aliases and merge keys written out
 _MAX_BITS = 64  # of an integer
 _TAG = "tag:yaml.org,2002:"
 _PLAIN = {_TAG + kind for kind in ("null", "bool", "int", "float", "str", "seq", "map", "merge")}
-# What PyYAML's constructors raise for values that do not fit their tag, besides its own errors.
+# What PyYAML's constructors raise for values that do not fit their tag, in addition to its own errors.
 _UNFIT = (ValueError, ArithmeticError, LookupError, TypeError, AttributeError)
 
 

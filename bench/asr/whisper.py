@@ -191,34 +191,21 @@ def _digest_of(url: str) -> str:
 @lru_cache(maxsize=1)
 def _model(path: Path, sha256: str, device: str) -> Any:
     """The model on its device, once for the process."""
+    from ...systems.nets.whisper.sizes import misfit  # noqa: PLC0415
+
     package = _package()
     digest, dims, state = _read(path)
     if digest != sha256:
         raise CheckpointError(f"{str(path)!r} changed since the run began; begin it again")
+    where = f"checkpoint {str(path)!r}: the weights do not fit its 'dims'"
+    if problem := misfit(dims, state):
+        raise CheckpointError(f"{where}: {problem}")
     try:
-        _check_fit(dims, state)
         model = package.model.Whisper(dims)
         model.load_state_dict(state)
     except (RuntimeError, TypeError, ValueError) as error:
-        problem = f"the weights do not fit its 'dims': {_reason(error)}"
-        raise CheckpointError(f"checkpoint {str(path)!r}: {problem}") from None
+        raise CheckpointError(f"{where}: {_reason(error)}") from None
     return model.to(device).eval()
-
-
-def _check_fit(dims: Any, state: Mapping[str, Tensor]) -> None:
-    """Raise a ValueError if the weights are not of the dimensions' sizes, before anything of those sizes is made."""
-    expected = {
-        "encoder.conv1.weight": (dims.n_audio_state, dims.n_mels, 3),
-        "encoder.positional_embedding": (dims.n_audio_ctx, dims.n_audio_state),
-        f"encoder.blocks.{dims.n_audio_layer - 1}.attn.query.weight": (dims.n_audio_state,) * 2,
-        "decoder.token_embedding.weight": (dims.n_vocab, dims.n_text_state),
-        "decoder.positional_embedding": (dims.n_text_ctx, dims.n_text_state),
-        f"decoder.blocks.{dims.n_text_layer - 1}.attn.query.weight": (dims.n_text_state,) * 2,
-    }
-    for name, shape in expected.items():
-        found = tuple(state[name].shape) if name in state else None
-        if found != shape:
-            raise ValueError(f"{name} has the shape {found}, and 'dims' says {shape}")
 
 
 def _read(path: Path) -> tuple[str, Any, Mapping[str, Tensor]]:

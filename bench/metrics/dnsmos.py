@@ -26,6 +26,7 @@ from ..outcome import TOO_SHORT, FailedValueError, Outcome, Submit, UndefinedVal
 from .protocol import Answered, MetricInfo
 from .registry import METRICS
 from .shared.model_files import ChosenModel, PackagedModel, of_speechmos
+from .shared.samples import rate_signature, samples_of
 
 RATE_HZ = 16000
 WINDOW_S = 9.01
@@ -88,9 +89,7 @@ class _Windowed:
 
     def signature(self, sample_rate_hz: int) -> str:
         """`dnsmos|model:...|sha256:...|onnxruntime:...|<settings>|windows:...|fs:16000`."""
-        rate = f"fs:{RATE_HZ}"
-        if sample_rate_hz != RATE_HZ:
-            rate = f"fs:{sample_rate_hz}>{RATE_HZ}|soxr:VHQ"
+        rate = rate_signature(sample_rate_hz, wanted_hz=RATE_HZ)
         settings = f"{self._settings}|windows:{self._windows}"
         return f"{self.info.name}|{self._model.signature()}|{settings}|{rate}"
 
@@ -101,7 +100,7 @@ class _Windowed:
         job = partial(
             _scored, sample_rate_hz=sample_rate_hz, model=self._model, windows=self._windows, scoring=self._scoring
         )
-        signals = (answer.estimate.detach().cpu().float().numpy() for answer in answers)
+        signals = (samples_of(answer.estimate) for answer in answers)
         return [run_model_job(partial(job, s), device=self._model.device, submit=submit) for s in signals]
 
     @property

@@ -15,6 +15,7 @@ from ..outcome import SILENT_ESTIMATE, FailedValueError
 from .protocol import MetricInfo
 from .registry import METRICS
 from .shared.pesq_utterances import MAX_UTTERANCES, too_many_utterances
+from .shared.samples import rate_signature
 
 WIDE_BAND_HZ = 16000
 NARROW_BAND_HZ = 8000
@@ -48,10 +49,8 @@ class Pesq:
     def signature(self, sample_rate_hz: int) -> str:
         """For example `pesq|wb|pesq:0.0.4|utterances:50|fs:16000`, or `...|fs:44100>16000|soxr:VHQ`."""
         mode, rate = _pesq_mode(sample_rate_hz, self.mode)
-        head = f"pesq|{mode}|pesq:{installed_version('pesq')}|utterances:{MAX_UTTERANCES}|fs:"
-        if rate == sample_rate_hz:
-            return f"{head}{rate}"
-        return f"{head}{sample_rate_hz}>{rate}|soxr:VHQ"
+        head = f"pesq|{mode}|pesq:{installed_version('pesq')}|utterances:{MAX_UTTERANCES}"
+        return f"{head}|{rate_signature(sample_rate_hz, wanted_hz=rate)}"
 
     def compute_file(
         self, *, estimate: NDArray[np.float32], reference: NDArray[np.float32], sample_rate_hz: int

@@ -21,6 +21,7 @@ from ..outcome import TOO_SHORT, FailedValueError, Outcome, Submit, UndefinedVal
 from .protocol import Answered, MetricInfo
 from .registry import METRICS
 from .shared.model_files import ChosenModel, of_speechmos
+from .shared.samples import rate_signature, samples_of
 
 RATE_HZ = 16000
 RATERS = 15
@@ -71,9 +72,7 @@ class Plcmos:
 
     def signature(self, sample_rate_hz: int) -> str:
         """`plcmos|model:...|sha256:...|onnxruntime:...|raters:15|seed:0|fs:16000`."""
-        rate = f"fs:{RATE_HZ}"
-        if sample_rate_hz != RATE_HZ:
-            rate = f"fs:{sample_rate_hz}>{RATE_HZ}|soxr:VHQ"
+        rate = rate_signature(sample_rate_hz, wanted_hz=RATE_HZ)
         return f"{_NAME}|{self._chosen.model.signature()}|raters:{RATERS}|seed:{self._seed}|{rate}|tsebench:1"
 
     def judge(
@@ -82,7 +81,7 @@ class Plcmos:
         """The score of each estimate."""
         model = self._chosen.model
         job = partial(_scored, sample_rate_hz=sample_rate_hz, model=model, seed=self._seed)
-        signals = (answer.estimate.detach().cpu().float().numpy() for answer in answers)
+        signals = (samples_of(answer.estimate) for answer in answers)
         return [run_model_job(partial(job, signal), device=model.device, submit=submit) for signal in signals]
 
 
@@ -116,10 +115,10 @@ def plc_features(signal: Array) -> Array:
     frames = np.lib.stride_tricks.sliding_window_view(padded, _FRAME)[::_HOP]
     amplitude = np.abs(np.fft.rfft(frames * np.hamming(_FRAME + 1)[:-1]))
     power = np.square(amplitude)
-    heard = power > 0.0
-    floor = np.log(power[heard].min()) + _FLOOR_DB / _DB if heard.any() else _SILENT_DB / _DB
+    sounding = power > 0.0
+    floor = np.log(power[sounding].min()) + _FLOOR_DB / _DB if sounding.any() else _SILENT_DB / _DB
     levels = np.full_like(power, floor)
-    np.log(power, out=levels, where=heard)
+    np.log(power, out=levels, where=sounding)
     return np.asarray(levels / 20.0, dtype=np.float32)
 
 

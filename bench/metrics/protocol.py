@@ -32,9 +32,9 @@ PoolingName = Literal[
 `Outcome.detail` holds as `bench.statistics.pooling.decisions` writes them."""
 
 Need = Literal["transcript", "enrollment", "interferers", "class_probabilities", "mixture", "parts", "recognised"]
-"""Inputs of a metric besides estimate and reference: the words of the target, the enrollment
-of the clue, the other sources, the classes or words that the system finds, the parts of a target that is a sum; an
-improvement takes the mixture."""
+"""Inputs of a metric in addition to estimate and reference: the words of the target, the enrollment of the clue, the
+other sources, the classes or words that the system finds, the parts of a target that is a sum; an improvement takes the
+mixture."""
 
 _BEFORE_ALL = 1000
 

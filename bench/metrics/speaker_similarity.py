@@ -18,6 +18,7 @@ from ...systems.shared.speaker_models import Input
 from ..outcome import Outcome, Submit, undefined
 from .protocol import Answered, MetricInfo
 from .registry import METRICS
+from .shared.samples import samples_of
 from .shared.voices import RESEMBLYZER, VoiceModel, choose_voice, cosines
 
 _NAME = "speaker_similarity"
@@ -92,7 +93,7 @@ class SpeakerSimilarity:
             if other is None:
                 found.append(undefined("no_enrollment"))
                 continue
-            signals = tuple(signal.detach().cpu().float().numpy() for signal in (answer.estimate, other))
+            signals = tuple(samples_of(signal) for signal in (answer.estimate, other))
             job = partial(_similarity, signals, sample_rate_hz=sample_rate_hz, model=voice.model)
             found.append(voice.run(job, submit))
         return found

@@ -5,28 +5,21 @@ Worker processes import this module: keep its imports light.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from concurrent.futures import Future
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...core.onnx import Model
-from ..outcome import Outcome, Submit
-from .protocol import Answered, MetricInfo
+from .protocol import MetricInfo
 from .registry import METRICS
-from .shared.silero import SETTINGS, SILERO, choose_silero, near_edges, rate_signature, speech_frames
+from .shared.activity import COLLAR, ActivityMetric
+from .shared.silero import SILERO, near_edges
 
 _NAME = "speech_in_silence"
 _FRAME_S = 0.01
-_COLLAR = 5  # frames
-
-Array = NDArray[np.float32]
 
 
-class SpeechInSilence:
+class SpeechInSilence(ActivityMetric):
     """`speech_in_silence`: seconds of a trial in which the estimate has speech and the target is silent.
 
     Speech of another talker that was let through, or words that a system made up, in the pauses of the target, and in
@@ -40,7 +33,7 @@ class SpeechInSilence:
     """
 
     def __init__(self, *, model: Path | None = None) -> None:
-        self.info = MetricInfo(
+        info = MetricInfo(
             name=_NAME,
             unit="s",
             higher_is_better=False,
@@ -51,31 +44,17 @@ class SpeechInSilence:
             options=SILERO.required,
             install=SILERO.install,
         )
-        self._chosen = choose_silero(model, where=f"metric {_NAME!r}")
-
-    def signature(self, sample_rate_hz: int) -> str:
-        """`speech_in_silence|model:...|sha256:...|onnxruntime:...|threshold:0.5|...|frames:10ms|collar:50ms|fs:16000`."""
-        frames = f"frames:10ms|collar:50ms|{rate_signature(sample_rate_hz)}"
-        return f"{_NAME}|{self._chosen.model.signature()}|{SETTINGS}|{frames}|tsebench:1"
-
-    def judge(
-        self, answers: Sequence[Answered], *, sample_rate_hz: int, submit: Submit
-    ) -> Sequence[Outcome | Future[Outcome]]:
-        """The seconds of each answer."""
-        job = partial(_seconds, sample_rate_hz=sample_rate_hz, model=self._chosen.model)
-        pairs = [(answer.estimate, answer.reference) for answer in answers]
-        return [submit(partial(job, *(s.detach().cpu().float().numpy() for s in pair))) for pair in pairs]
+        super().__init__(info, model, _seconds)
 
 
-def _seconds(estimate: Array, reference: Array, *, sample_rate_hz: int, model: Model) -> float:
-    """Seconds for two signals [T], in any process."""
-    target, found = (speech_frames(s, sample_rate_hz=sample_rate_hz, model=model) for s in (reference, estimate))
+def _seconds(target: NDArray[np.bool_], found: NDArray[np.bool_]) -> float:
+    """Seconds of stray speech."""
     return _FRAME_S * stray_frames(target, found)
 
 
 def stray_frames(target: NDArray[np.bool_], found: NDArray[np.bool_]) -> int:
     """Number of frames [N] with speech where the target has none, except near its beginnings and ends."""
-    return int(np.count_nonzero(found & ~target & ~near_edges(target, _COLLAR)))
+    return int(np.count_nonzero(found & ~target & ~near_edges(target, COLLAR)))
 
 
 METRICS.register(_NAME)(SpeechInSilence)

@@ -5,28 +5,22 @@ Worker processes import this module: keep its imports light.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from concurrent.futures import Future
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...core.onnx import Model
-from ..outcome import Outcome, Submit, UndefinedValueError
-from .protocol import Answered, MetricInfo
+from ..outcome import Outcome, UndefinedValueError
+from .protocol import MetricInfo
 from .registry import METRICS
-from .shared.silero import SETTINGS, SILERO, choose_silero, near_edges, rate_signature, speech_frames
+from .shared.activity import COLLAR, ActivityMetric
+from .shared.silero import SILERO, near_edges
 
 _NAME = "timing_f1"
-_COLLAR = 5  # frames
-
-Array = NDArray[np.float32]
 
 
-class TimingF1:
+class TimingF1(ActivityMetric):
     """`timing_f1`: F1 score of the frames in which the estimate has speech, against the target's activity.
 
     Its parts are `timing_precision`, the share of the estimate's speech at times at which the target speaks, and
@@ -46,7 +40,7 @@ class TimingF1:
             "timing_precision": "time of speech in the estimate at which the target speaks, of all of it",
             "timing_recall": "time of the target's speech at which the estimate has speech, of all of it",
         }
-        self.info = replace(
+        info = replace(
             part,
             part_of=None,
             order=123,
@@ -55,25 +49,11 @@ class TimingF1:
             options=SILERO.required,
             install=SILERO.install,
         )
-        self._chosen = choose_silero(model, where=f"metric {_NAME!r}")
-
-    def signature(self, sample_rate_hz: int) -> str:
-        """`timing_f1|model:...|sha256:...|onnxruntime:...|threshold:0.5|...|frames:10ms|collar:50ms|fs:16000`."""
-        frames = f"frames:10ms|collar:50ms|{rate_signature(sample_rate_hz)}"
-        return f"{_NAME}|{self._chosen.model.signature()}|{SETTINGS}|{frames}|tsebench:1"
-
-    def judge(
-        self, answers: Sequence[Answered], *, sample_rate_hz: int, submit: Submit
-    ) -> Sequence[Outcome | Future[Outcome]]:
-        """The scores of each answer."""
-        job = partial(_scores, sample_rate_hz=sample_rate_hz, model=self._chosen.model)
-        pairs = [(answer.estimate, answer.reference) for answer in answers]
-        return [submit(partial(job, *(s.detach().cpu().float().numpy() for s in pair))) for pair in pairs]
+        super().__init__(info, model, _scores)
 
 
-def _scores(estimate: Array, reference: Array, *, sample_rate_hz: int, model: Model) -> Outcome:
-    """F1, precision and recall of two signals [T], in any process."""
-    target, found = (speech_frames(s, sample_rate_hz=sample_rate_hz, model=model) for s in (reference, estimate))
+def _scores(target: NDArray[np.bool_], found: NDArray[np.bool_]) -> Outcome:
+    """F1, with precision and recall as its parts."""
     f1, *parts = frame_scores(target, found)
     return Outcome(value=f1, status="ok", parts=tuple(parts))
 
@@ -84,7 +64,7 @@ def frame_scores(target: NDArray[np.bool_], found: NDArray[np.bool_]) -> tuple[f
     Raises:
         UndefinedValueError: no frame of the target counts.
     """
-    counted = ~near_edges(target, _COLLAR)
+    counted = ~near_edges(target, COLLAR)
     target, found = target[counted], found[counted]
     if not target.any():
         raise UndefinedValueError("no_speech: none is found in the reference")

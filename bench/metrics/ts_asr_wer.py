@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Future
+from functools import partial
 
-from ...datasets.transcripts import without_wsj_marks
 from ..asr.languages import checked_language
 from ..asr.normalise import Normaliser, open_normaliser
-from ..outcome import Outcome, Submit, UndefinedValueError, undefined
+from ..outcome import Outcome, Submit, attempt, undefined
 from .protocol import Answered
 from .registry import METRICS
-from .shared.error_rates import Marks, counted, counting_signature, rate_info
+from .shared.error_rates import Marks, counted, counting_signature, rate_info, spoken_words
 
 _NAME = "ts_asr_wer"
 
@@ -45,8 +45,7 @@ class TsAsrWer:
 
     def signature(self, sample_rate_hz: int) -> str:  # noqa: ARG002 - the same at every rate
         """`ts_asr_wer|basic:2|language:en|jiwer:4.0.0`."""
-        marks = "" if self._marks == "none" else f"|marks:{self._marks}"
-        return f"{_NAME}|{counting_signature(self._normaliser, marks=marks)}"
+        return f"{_NAME}|{counting_signature(self._normaliser, marks=self._marks)}"
 
     def judge(
         self,
@@ -64,11 +63,8 @@ class TsAsrWer:
             return undefined("no_transcript")
         if recognised is None:
             return undefined("no_recognition")
-        try:
-            said = without_wsj_marks(said) if self._marks == "wsj" else said
-            return counted(said, recognised, normaliser=self._normaliser, unit="words")
-        except UndefinedValueError as error:
-            return undefined(str(error))
+        words = spoken_words(said, self._marks)
+        return attempt(partial(counted, words, recognised, normaliser=self._normaliser, unit="words"))
 
 
 METRICS.register(_NAME)(TsAsrWer)

@@ -18,6 +18,7 @@ from ...systems.shared.speaker_models import Input
 from ..outcome import FailedValueError, Outcome, Submit, undefined
 from .protocol import Answered, MetricInfo
 from .registry import METRICS
+from .shared.samples import samples_of
 from .shared.voices import RESEMBLYZER, VoiceModel, choose_voice, cosines
 
 _NAME = "wrong_speaker_rate"
@@ -95,11 +96,11 @@ class WrongSpeaker:
         target = answer.reference if self._against == "reference" else answer.facts.enrollment
         if target is None:
             return undefined("no_enrollment")
-        estimate = _samples(answer.estimate)
+        estimate = samples_of(answer.estimate)
         if _silent(estimate):
             return Outcome(value=0.0, status="ok")
         voice = self._chosen.model
-        signals = (estimate, _samples(target), *voices)
+        signals = (estimate, samples_of(target), *voices)
         job = partial(_is_wrong, signals, sample_rate_hz=sample_rate_hz, model=voice.model)
         return voice.run(job, submit)
 
@@ -112,12 +113,7 @@ def _voices(answer: Answered) -> list[NDArray[np.float32]]:
     chosen = (
         [each for each, role in zip(interferers, roles, strict=True) if role != _BACKGROUND] if roles else interferers
     )
-    return [signal for each in chosen if not _silent(signal := _samples(each[: len(answer.estimate)]))]
-
-
-def _samples(signal: object) -> NDArray[np.float32]:
-    found: NDArray[np.float32] = signal.detach().cpu().float().numpy()  # type: ignore[attr-defined]
-    return found
+    return [signal for each in chosen if not _silent(signal := samples_of(each[: len(answer.estimate)]))]
 
 
 def _silent(signal: NDArray[np.float32]) -> bool:

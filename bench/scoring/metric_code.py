@@ -16,11 +16,11 @@ from .loaded_code import loaded_code
 from .package_code import versions_of
 
 _SHARED = ("core", "datasets/signals", "systems/shared", "bench/scoring", "bench/asr", "bench/metrics/shared")
-"""Folders of tsebench whose code makes scores of answers, besides the module of the metric."""
+"""Folders of tsebench whose code makes scores of answers, in addition to the module of the metric."""
 
 
 def metric_code(entry: Callable[..., Any], metric: Metric, options: Mapping[str, Any]) -> str:
-    """Digest (hex) of what determines a metric's values besides its signature.
+    """Digest (hex) of what determines a metric's values in addition to its signature.
 
     It covers tsebench's version and scoring code, the versions of the packages that compute, and the metric's module;
     of a metric from elsewhere its whole package and its options, files among them by content. One whose code is not

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from ...core.errors import CheckpointError, ConfigError
 from ...core.text import error_text
@@ -19,6 +17,7 @@ from ..checkpoints.networks import open_net
 from ..checkpoints.weights import weights_of
 from ..nets.whisper.base import Listener
 from ..nets.whisper.package import official_tokenizer, whisper_package
+from ..nets.whisper.sizes import misfit
 from ..nets.whisper.vocabulary import OpenAiVocabulary
 from ..trainable import TASKS
 
@@ -72,7 +71,8 @@ def _official(content: object, path: Path, sample_rate_hz: int) -> Listener:
     module = whisper_package("whisper.model")
     dims = _dimensions(content["dims"], module.ModelDimensions, where)
     state = weights_of(content["model_state_dict"], where=where, wanted=_WANTED)
-    _check_sizes(dims, state, where)
+    if problem := misfit(dims, state):
+        raise CheckpointError(f"{where}: {problem}")
     try:
         with torch.device("cpu"):
             model = module.Whisper(dims)
@@ -96,19 +96,3 @@ def _dimensions(dims: object, kind: Any, where: str) -> Any:
             "words; train a Whisper of your own words as whisper_mixture"
         )
     return kind(**dims)
-
-
-def _check_sizes(dims: Any, state: Mapping[str, Tensor], where: str) -> None:
-    """Refuse dimensions that the weights do not have, before anything of those sizes is made."""
-    expected = {
-        "encoder.conv1.weight": (dims.n_audio_state, dims.n_mels, 3),
-        "encoder.positional_embedding": (dims.n_audio_ctx, dims.n_audio_state),
-        f"encoder.blocks.{dims.n_audio_layer - 1}.attn.query.weight": (dims.n_audio_state,) * 2,
-        "decoder.token_embedding.weight": (dims.n_vocab, dims.n_text_state),
-        "decoder.positional_embedding": (dims.n_text_ctx, dims.n_text_state),
-        f"decoder.blocks.{dims.n_text_layer - 1}.attn.query.weight": (dims.n_text_state,) * 2,
-    }
-    for name, shape in expected.items():
-        found = tuple(state[name].shape) if name in state else None
-        if found != shape:
-            raise CheckpointError(f"{where}: {name} has the shape {found}, and its 'dims' say {shape}")

@@ -124,7 +124,7 @@ SOUND = {"systems": "Good", "reports": "raises", "figures": "raises", "builders"
 
 @pytest.fixture(scope="module")
 def _acme(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Package acme-tse with all of these, and sound ones beside them."""
+    """Package acme-tse with all of these, and sound ones with them."""
     site = tmp_path_factory.mktemp("site")
     (site / "acme_tse.py").write_text(MODULE)
     groups: dict[str, dict[str, str]] = {}

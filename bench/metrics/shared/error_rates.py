@@ -9,7 +9,6 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import ClassVar, Literal
 
-import torch
 from torch import Tensor
 
 from ....core.errors import ConfigError
@@ -22,6 +21,7 @@ from ...asr.protocol import SAMPLE_RATE_HZ, Recogniser, open_recogniser
 from ...asr.recognitions import Recognitions, when_known
 from ...outcome import Outcome, Submit, undefined
 from ..protocol import Answered, MetricInfo, Need
+from .samples import rate_signature, samples_of
 
 _KINDS = ("substitutions", "deletions", "insertions")
 _REFERENCE_LIMIT = 50.0  # per cent; a recogniser with more errors on clean speech does not understand it
@@ -106,39 +106,32 @@ class ErrorRate:
             self._backend, device=self._device, grammar=grammar, batch_size=self._batch_size, language=self.language
         )
 
-    def spoken(self, transcript: str) -> str:
-        """The transcript without the marks that the settings name."""
-        return without_wsj_marks(transcript) if self._marks == "wsj" else transcript
-
     def recogniser_signature(self) -> str:
         """Part of the signature that determines the texts, with the language and the rate."""
         return "|".join(_signature_of(self.recogniser))
 
     def signature(self, sample_rate_hz: int) -> str:
         """For example `wer|pocketsphinx:5.1.1|grammar:1a2b3c4d|basic:2|language:en|jiwer:4.0.0|fs:16000`."""
-        rate = str(SAMPLE_RATE_HZ)
-        if sample_rate_hz != SAMPLE_RATE_HZ:
-            rate = f"{sample_rate_hz}>{SAMPLE_RATE_HZ}|soxr:VHQ"
-        marks = "" if self._marks == "none" else f"|marks:{self._marks}"
-        texts = counting_signature(self.normaliser, marks=marks)
-        return f"{self._name}|{self.recogniser_signature()}|{texts}|fs:{rate}"
+        texts = counting_signature(self.normaliser, marks=self._marks)
+        rate = rate_signature(sample_rate_hz, wanted_hz=SAMPLE_RATE_HZ)
+        return f"{self._name}|{self.recogniser_signature()}|{texts}|{rate}"
 
     def judge(
         self, answers: Sequence[Answered], *, sample_rate_hz: int, submit: Submit
     ) -> Sequence[Outcome | Future[Outcome]]:
         """Word errors of each estimate; a trial without a transcript has none."""
-        spoken = [(place, text) for place, answer in enumerate(answers) if (text := answer.facts.transcript)]
+        with_text = [(place, text) for place, answer in enumerate(answers) if (text := answer.facts.transcript)]
         found: list[Outcome | Future[Outcome]] = [undefined("no_transcript")] * len(answers)
-        texts = self.texts([answers[place].estimate for place, _ in spoken], sample_rate_hz, submit)
-        for (place, transcript), recognised in zip(spoken, texts, strict=True):
-            count = partial(counted, self.spoken(transcript), normaliser=self.normaliser, unit=self._unit)
+        texts = self.texts([answers[place].estimate for place, _ in with_text], sample_rate_hz, submit)
+        for (place, transcript), recognised in zip(with_text, texts, strict=True):
+            count = partial(counted, spoken_words(transcript, self._marks), normaliser=self.normaliser, unit=self._unit)
             found[place] = when_known([recognised], count)
         return found
 
     def texts(self, signals: Sequence[Tensor], sample_rate_hz: int, submit: Submit) -> list[Future[Outcome]]:
         """Recognised texts of signals [T], shared with the other metrics of the set."""
         return self._recognitions.texts(
-            [signal.detach().to("cpu", torch.float32).numpy() for signal in signals],
+            [samples_of(signal) for signal in signals],
             sample_rate_hz,
             recogniser=self.recogniser,
             identity=self.recogniser_signature(),
@@ -156,9 +149,15 @@ def _signature_of(recogniser: Recogniser) -> list[str]:
     return [recogniser.signature(), f"code:{loaded_code(kind, kind, {}).digest[:8]}"]
 
 
-def counting_signature(normaliser: Normaliser, *, marks: str = "") -> str:
+def spoken_words(transcript: str, marks: Marks) -> str:
+    """A transcript without the marks that a setting names."""
+    return without_wsj_marks(transcript) if marks == "wsj" else transcript
+
+
+def counting_signature(normaliser: Normaliser, *, marks: Marks) -> str:
     """Part of a signature that determines the errors of two texts."""
-    return f"{normaliser.signature()}|language:{normaliser.language}{marks}|jiwer:{installed_version('jiwer')}"
+    removed = "" if marks == "none" else f"|marks:{marks}"
+    return f"{normaliser.signature()}|language:{normaliser.language}{removed}|jiwer:{installed_version('jiwer')}"
 
 
 def counted(reference: str, text: str, *, normaliser: Normaliser, unit: Unit) -> Outcome:

@@ -122,8 +122,3 @@ def near_edges(frames: NDArray[np.bool_], collar: int) -> NDArray[np.bool_]:
     for edge in np.flatnonzero(frames[1:] != frames[:-1]) + 1:
         near[max(0, edge - collar) : edge + collar] = True
     return near
-
-
-def rate_signature(sample_rate_hz: int) -> str:
-    """Part of signatures: the rate, and how it is changed."""
-    return f"fs:{RATE_HZ}" if sample_rate_hz == RATE_HZ else f"fs:{sample_rate_hz}>{RATE_HZ}|soxr:VHQ"

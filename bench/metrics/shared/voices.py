@@ -19,6 +19,7 @@ from ....core.errors import ConfigError
 from ....systems.shared.speaker_models import Input, SpeakerModel, open_speaker_model
 from ...outcome import TOO_SHORT, Job, Outcome, Submit, UndefinedValueError, attempt, run_model_job
 from .model_files import ChosenModel, PackagedModel
+from .samples import rate_signature
 
 RESEMBLYZER = PackagedModel(
     distribution="resemblyzer", path="resemblyzer/pretrained.pt", install="pip install --no-deps resemblyzer==0.1.4"
@@ -53,8 +54,7 @@ class OpenedVoice:
 
     def signature(self, rate_hz: int) -> str:
         """Part of a metric's signature for signals of a rate: the rate, and how it is changed."""
-        wanted = self.sample_rate_hz
-        return f"fs:{wanted}" if rate_hz == wanted else f"fs:{rate_hz}>{wanted}|soxr:VHQ"
+        return rate_signature(rate_hz, wanted_hz=self.sample_rate_hz)
 
     def run(self, job: Job, submit: Submit) -> Outcome | Future[Outcome]:
         """Do a job with the model, in a worker process if it is an ONNX model on the CPU."""

@@ -26,7 +26,7 @@ class Net:
     def extract(self, batch):
         return Extraction(estimate=GAIN * batch.mixture[:, 0])
 """
-BESIDE = "from pathlib import Path\nGAIN = len((Path(__file__).{}).read_text())"
+NEARBY = "from pathlib import Path\nGAIN = len((Path(__file__).{}).read_text())"
 NUMBER = itertools.count()
 
 Place = Callable[[Mapping[str, str], str], Identity]
@@ -70,7 +70,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
         ({"P/b/a.py": "from ..c.net import GAIN", "P/c/net.py": "GAIN = 0.5"}, "P.b.a", "P/c/net.py"),
         ({"P/b/__init__.py": "", "P/b/a.py": "from P.c.net import GAIN", "P/c/__init__.py": "",
           "P/c/net.py": "GAIN = 0.5"}, "P.b.a", "P/c/net.py"),
-        # Single modules with others and with data beside them.
+        # Single modules with others and with data next to them.
         ({"P_a.py": "from sibling_net import GAIN", "sibling_net.py": "GAIN = 0.5"}, "P_a", "sibling_net.py"),
         ({"P_a.py": "GAIN = 1", "weights.txt": "0.5"}, "P_a", "weights.txt"),
         # Of another package, imported in a function only.
@@ -87,13 +87,13 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
         ({"P/__init__.py": "", "P/a.py": "from sibling_lib.net import *", "sibling_lib/__init__.py": "",
           "sibling_lib/net.py": "from .deep import GAIN", "sibling_lib/deep.py": "GAIN = 1",
           "sibling_lib/w.json": "0.5"}, "P.a", "sibling_lib/w.json"),
-        # Files and folders beside the package, from wherever it is started.
-        ({"src/P/__init__.py": "", "src/P/a.py": BESIDE.format("parents[2] / 'w.txt'"), "w.txt": "1"}, "P.a", "w.txt"),
-        ({"src/P/__init__.py": "", "src/P/a.py": BESIDE.format("parent.parent / 'exp' / 'w'"), "src/exp/w": "1"}, "P.a",
+        # Files and folders next to the package, from wherever it is started.
+        ({"src/P/__init__.py": "", "src/P/a.py": NEARBY.format("parents[2] / 'w.txt'"), "w.txt": "1"}, "P.a", "w.txt"),
+        ({"src/P/__init__.py": "", "src/P/a.py": NEARBY.format("parent.parent / 'exp' / 'w'"), "src/exp/w": "1"}, "P.a",
          "src/exp/w"),
-        ({"src/P/__init__.py": "", "src/P/a.py": BESIDE.format("parent.joinpath('..', '..', 'w')"), "w": "1"}, "P.a",
+        ({"src/P/__init__.py": "", "src/P/a.py": NEARBY.format("parent.joinpath('..', '..', 'w')"), "w": "1"}, "P.a",
          "w"),
-        ({"src/P/__init__.py": "", "src/P/a.py": BESIDE.format("parents[1] / f'exp/{1}.txt'"), "src/exp/1.txt": "1"},
+        ({"src/P/__init__.py": "", "src/P/a.py": NEARBY.format("parents[1] / f'exp/{1}.txt'"), "src/exp/1.txt": "1"},
          "P.a", "src/exp/1.txt"),
         # Names without a dot or a slash, where they are used as paths, and patterns.
         ({"P/__init__.py": "", "P/a.py": "GAIN = 1\ndef f(): return open('gain')", "here/gain": "1"}, "P.a",
@@ -159,8 +159,8 @@ def test_what_cannot_be_read_is_passed_over(place: Place, tmp_path: Path) -> Non
 
 
 def test_a_script_is_judged_by_what_its_class_uses(place: Place) -> None:
-    beside = "import os\nGAIN = 1\ndef main():\n    print(os.environ)\n"
-    assert place({"P_a.py": CLASS.format(head=beside)}, "P_a").unseen == ""
+    head = "import os\nGAIN = 1\ndef main():\n    print(os.environ)\n"
+    assert place({"P_a.py": CLASS.format(head=head)}, "P_a").unseen == ""
     used = "import os\ndef read():\n    return os.environ\nGAIN = read()\n"
     assert "environment" in place({"P_a.py": CLASS.format(head=used)}, "P_a").unseen
 
