@@ -15,7 +15,7 @@ from .protocol import Answered, MetricInfo
 from .registry import METRICS
 from .shared.error_rates import ErrorRate, counted, rate_info
 
-_UNHEARD = "nothing_recognised"
+_NOTHING = "nothing_recognised"
 _INSERTIONS = "words that are not in the reference, per word of the reference: those that a system made up"
 
 
@@ -83,7 +83,7 @@ class Dwer(ErrorRate):
 
 def _counted(reference: str, text: str, *, normaliser: Normaliser) -> Outcome:
     if not normaliser(reference):
-        raise UndefinedValueError(f"{_UNHEARD}: no words in the reference")
+        raise UndefinedValueError(f"{_NOTHING}: no words in the reference")
     return counted(reference, text, normaliser=normaliser, unit="words")
 
 

@@ -140,4 +140,5 @@ def test_embedded_voices_that_are_swapped_are_wrong() -> None:
         kept = scored(0.9 * target + 0.1 * other, [other], reference=target, enrollment=again)
         swapped = scored(0.1 * target + 0.9 * other, [other], reference=target, enrollment=again)
         rates.append((kept.value, swapped.value))
+    assert rates
     assert rates == [(0.0, 100.0)] * len(rates)
