@@ -28,7 +28,7 @@ from .nets.whisper_flow_spectra import DrawnSpectra, Magnitudes, MelLevels
 from .protocol import Extraction, QueryBatch
 from .registry import register_system
 from .shared.batches import check_rate
-from .shared.enrolled import enrollments_of, has_samples
+from .shared.enrolled import NO_ENROLLMENT, enrollments_of, has_samples
 from .shared.initial_estimates import open_initial
 from .shared.whisper_files import open_listener
 from .trainable import TASKS, ExtractionLoss, FirstItems, LossFacts, TrainBatch
@@ -191,9 +191,7 @@ class WhisperFlow:
         check_rate(batch, self.card)
         enrollments = [clues.enrollments if has_samples(clues.enrollments) else () for clues in batch.clues]
         failures = {
-            query_id: "the query has no enrollment, and this system needs at least one"
-            for query_id, signals in zip(batch.ids, enrollments, strict=True)
-            if not signals
+            query_id: NO_ENROLLMENT for query_id, signals in zip(batch.ids, enrollments, strict=True) if not signals
         }
         lengths = batch.lengths.to(self._device)
         heard = self._net.hear(

@@ -10,18 +10,17 @@ from torch import Tensor
 
 from ...core.errors import ConfigError
 from ...datasets.types import ClueKind, Clues
-from ..checkpoints.checkpoint import load_checkpoint
-from ..checkpoints.networks import open_net, system_card
 from ..nets.audio_visual.clue import AvAnswer, AvClue
 from ..nets.audio_visual.extractor import AvConfig, AvExtractor
 from ..nets.enrollment import join_enrollments
 from ..nets.speaker_head import SpeakerHead
 from ..nets.visual.videos import Videos, in_equal_groups, join_videos
 from ..nets.voice_activity import activity_losses
-from ..protocol import Extraction, Family, QueryBatch, SystemCard
-from ..trainable import AnyTask, ExtractionLoss, TrainBatch
+from ..protocol import Extraction, QueryBatch
+from ..trainable import ExtractionLoss, TrainBatch
 from .batches import check_rate
-from .enrolled import enrollments_of, has_samples, speakers_of
+from .checkpoint_system import CheckpointSystem
+from .enrolled import NO_ENROLLMENT, enrollments_of, has_samples, speakers_of
 
 Config = TypeVar("Config", bound=AvConfig)
 Net = TypeVar("Net", bound=AvExtractor)
@@ -91,33 +90,10 @@ def _off_screen_losses(net: AvExtractor, answer: AvAnswer, batch: TrainBatch) ->
     return activity_losses(answer.activity, clean, net.encoder, sample_rate_hz=net.config.sample_rate_hz)
 
 
-class AvSystem:
-    """Target speech extraction by a video of the lips.
+class AvSystem(CheckpointSystem):
+    """Target speech extraction by a video of the lips."""
 
-    Args:
-        checkpoint: a folder, a weights file with its card next to it, or a shipped name.
-    """
-
-    name: ClassVar[str]
-    description: ClassVar[str]
-    family: ClassVar[Family] = "discriminative"
-    task: ClassVar[AnyTask]
     clues: ClassVar[frozenset[ClueKind]] = frozenset({"video"})
-    card: SystemCard
-
-    def __init__(self, *, checkpoint: str, device: str = "cpu") -> None:
-        opened = load_checkpoint(checkpoint, architecture=self.name)
-        config, self._net = open_net(self.task, opened, device=device)
-        self._config: AvConfig = config
-        self._device = device
-        self.card = system_card(
-            opened,
-            name=self.name,
-            family=self.family,
-            description=self.description,
-            clues=self.clues,
-            reference=checkpoint,
-        )
 
     @torch.inference_mode()
     def extract(self, batch: QueryBatch) -> Extraction:
@@ -137,7 +113,7 @@ class AvSystem:
         if clues.video is None or not len(clues.video):
             return "the query has no video, and this system needs one"
         if "enrollment" in self.clues and not has_samples(clues.enrollments):
-            return "the query has no enrollment, and this system needs at least one"
+            return NO_ENROLLMENT
         return ""
 
     def _answer(self, batch: QueryBatch, rows: list[int]) -> Tensor:

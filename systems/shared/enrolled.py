@@ -10,15 +10,17 @@ from torch import Tensor
 
 from ...core.errors import ConfigError
 from ...core.validation import StrictModel
-from ..checkpoints.checkpoint import Checkpoint, load_checkpoint
-from ..checkpoints.networks import open_net, system_card
+from ...datasets.types import ClueKind
 from ..nets.enrollment import AnyEnrolledNet, join_enrollments
-from ..protocol import Extraction, Family, QueryBatch, SystemCard
-from ..trainable import AnyTask, ExtractionLoss, TrainBatch
+from ..protocol import Extraction, QueryBatch
+from ..trainable import ExtractionLoss, TrainBatch
 from .batches import check_rate
+from .checkpoint_system import CheckpointSystem
 
 Config = TypeVar("Config", bound=StrictModel)
 Net = TypeVar("Net", bound=AnyEnrolledNet)
+
+NO_ENROLLMENT = "the query has no enrollment, and this system needs at least one"
 
 
 class EnrolledTask(Generic[Config, Net]):
@@ -48,35 +50,10 @@ class EnrolledTask(Generic[Config, Net]):
         return criterion(estimate=estimate, reference=batch.target, mixture=batch.mixture, present=batch.present)
 
 
-class EnrolledSystem:
-    """Target speech extraction by an enrollment of the target speaker.
+class EnrolledSystem(CheckpointSystem):
+    """Target speech extraction by an enrollment of the target speaker."""
 
-    Args:
-        checkpoint: a folder, a weights file with its card next to it, or a shipped name.
-    """
-
-    name: ClassVar[str]
-    description: ClassVar[str]
-    family: ClassVar[Family] = "discriminative"
-    task: ClassVar[AnyTask]
-    card: SystemCard
-
-    def __init__(self, *, checkpoint: str, device: str = "cpu") -> None:
-        opened = load_checkpoint(checkpoint, architecture=self.name)
-        self._set_up(opened, reference=checkpoint, device=device)
-
-    def _set_up(self, checkpoint: Checkpoint, *, reference: str, device: str) -> None:
-        config, self._net = open_net(self.task, checkpoint, device=device)
-        self._device = device
-        self.card = system_card(
-            checkpoint,
-            name=self.name,
-            family=self.family,
-            description=self.description,
-            clues=frozenset({"enrollment"}),
-            reference=reference,
-            causal=bool(getattr(config, "causal", False)),
-        )
+    clues: ClassVar[frozenset[ClueKind]] = frozenset({"enrollment"})
 
     @torch.inference_mode()
     def extract(self, batch: QueryBatch) -> Extraction:
@@ -84,9 +61,7 @@ class EnrolledSystem:
         check_rate(batch, self.card)
         enrollments = [clues.enrollments if has_samples(clues.enrollments) else () for clues in batch.clues]
         failures = {
-            query_id: "the query has no enrollment, and this system needs at least one"
-            for query_id, signals in zip(batch.ids, enrollments, strict=True)
-            if not signals
+            query_id: NO_ENROLLMENT for query_id, signals in zip(batch.ids, enrollments, strict=True) if not signals
         }
         estimate = self._net(
             batch.mixture[:, 0].to(self._device),

@@ -24,7 +24,7 @@ from ..nets.speech_generator.net import SpeechGenerator
 from ..protocol import Extraction, Family, QueryBatch
 from ..trainable import AnyTask, ExtractionLoss, LossFacts, TrainBatch
 from .batches import check_rate, equal_lengths
-from .enrolled import enrollments_of, has_samples
+from .enrolled import NO_ENROLLMENT, enrollments_of, has_samples
 from .initial_estimates import attach_recorded, open_initial
 
 Config = TypeVar("Config", bound=SpeechGeneratorConfig)
@@ -188,11 +188,7 @@ class GeneratedSpeech:
         for length, rows in equal_lengths(batch, enrolled):
             for row, answer in zip(rows, self._drawn(batch, rows, length, truths), strict=True):
                 estimate[row, :length] = answer
-        failures = {
-            query_id: "the query has no enrollment, and this system needs at least one"
-            for row, query_id in enumerate(batch.ids)
-            if row not in enrolled
-        }
+        failures = {query_id: NO_ENROLLMENT for row, query_id in enumerate(batch.ids) if row not in enrolled}
         return Extraction(estimate=estimate, failures=failures)
 
     def _drawn(self, batch: QueryBatch, rows: Sequence[int], length: int, truths: Sequence[Truth] | None) -> Tensor:

@@ -89,11 +89,9 @@ class LipVideos:
 
 
 class FilmedCorpus(ListedCorpus):
-    """A corpus on disk whose recordings have videos: what it needs of `VideoCorpus`, without `video_path`.
+    """First base of a corpus on disk whose recordings have videos; all of `VideoCorpus` but `video_path`."""
 
-    Comes before the other base class; `_video_suffix`, `_lip_size` and `_landmarks` are set by the corpus.
-    """
-
+    # Set by the corpus.
     _video_suffix: str
     _lip_size: int
     _landmarks: bool
