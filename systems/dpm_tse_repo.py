@@ -6,7 +6,6 @@ spectra, the schedule and the 41 classes of FSDKaggle2018 are those of its code.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,14 +17,13 @@ from torch import Tensor
 
 from ..core.errors import CheckpointError, ConfigError
 from ..core.validation import parse
-from .checkpoints.archive import load_archive, outline_of
-from .checkpoints.checkpoint import Checkpoint, CheckpointCard, read_weights
-from .checkpoints.foreign import describe
-from .checkpoints.weights import load_strictly, weights_of
+from .checkpoints.checkpoint import Checkpoint, CheckpointCard
+from .checkpoints.weights import load_strictly
 from .dpm_tse import NAME as ARCHITECTURE
 from .dpm_tse import PAPER_STEPS, DpmTse, Waveform
 from .nets.dpm_tse import DpmTseConfig, DpmTseNet
 from .registry import register_system
+from .shared.public_weights import read_public_weights
 
 NAME = "dpm_tse_repo"
 CLASSES = (
@@ -83,14 +81,9 @@ def read_dpm_tse(path: Path) -> Checkpoint:
         CheckpointError: it is missing, damaged, unsafe, not finite, or of another network.
     """
     where = f"model file {str(path)!r}"
-    content = read_weights(path)
-    kind = describe(outline_of(content, where=where, wanted=_WANTED).root)
-    loaded = load_archive(content, where=where, wanted=_WANTED)
-    if isinstance(loaded, Mapping) and isinstance(loaded.get("model"), Mapping):
-        loaded = loaded["model"]
-    if not isinstance(loaded, Mapping) or not any(str(name).endswith("unet.conv_in.weight") for name in loaded):
-        raise CheckpointError(f"{where} is {kind}, and has no weight 'unet.conv_in.weight' of DPM-TSE; {_WANTED}")
-    weights = weights_of(loaded, where=where, wanted=_WANTED)
+    weights, sha256 = read_public_weights(
+        path, known_by="unet.conv_in.weight", of="DPM-TSE", where=where, wanted=_WANTED
+    )
     state = {f"net.{_new_name(name)}": tensor for name, tensor in weights.items()}
     config, classes = _config(state, where=where), CLASSES
     with torch.device("meta"):
@@ -101,7 +94,7 @@ def read_dpm_tse(path: Path) -> Checkpoint:
         net=config.model_dump(mode="json"),
         classes=classes,
         sample_rate_hz=config.sample_rate_hz,
-        sha256=hashlib.sha256(content).hexdigest(),
+        sha256=sha256,
         licence="as the model's makers say",
     )
     return Checkpoint(card=card, state=net.state_dict(), path=path)

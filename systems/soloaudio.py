@@ -19,10 +19,7 @@ from torch import Tensor
 
 from ..core.errors import CheckpointError, ConfigError, ExtractionError
 from ..core.validation import parse
-from .checkpoints.archive import load_archive, outline_of
-from .checkpoints.checkpoint import read_weights
-from .checkpoints.foreign import describe
-from .checkpoints.weights import load_strictly, weights_of
+from .checkpoints.weights import load_strictly
 from .nets.generative.noise import QueryNoise
 from .nets.generative.parametrisation import Denoiser, denoiser
 from .nets.generative.samplers.ddim import Ddim
@@ -33,6 +30,7 @@ from .registry import register_system
 from .shared.batches import check_rate, full_float32
 from .shared.clue_embeddings import read_clue_embeddings
 from .shared.latent_codec import LatentCodec
+from .shared.public_weights import read_public_weights
 
 NAME = "soloaudio"
 RATE_HZ = 24_000
@@ -164,19 +162,12 @@ def read_soloaudio(path: Path) -> tuple[Udit, str]:
         CheckpointError: it is missing, damaged, unsafe, not finite, or of another network.
     """
     where = f"model file {str(path)!r}"
-    content = read_weights(path)
-    kind = describe(outline_of(content, where=where, wanted=_WANTED).root)
-    loaded = load_archive(content, where=where, wanted=_WANTED)
-    if isinstance(loaded, Mapping) and isinstance(loaded.get("model"), Mapping):
-        loaded = loaded["model"]
-    if not isinstance(loaded, Mapping) or not any("input_proj.weight" in str(name) for name in loaded):
-        raise CheckpointError(f"{where} is {kind}, and has no weight 'input_proj.weight' of UDiT; {_WANTED}")
-    state = weights_of(loaded, where=where, wanted=_WANTED)
+    state, sha256 = read_public_weights(path, known_by="input_proj.weight", of="UDiT", where=where, wanted=_WANTED)
     with torch.device("meta"):
         net = Udit(_config(state, where=where))
     # Angles of the places are computed by our network, and are in the public files too.
     load_strictly(net, state, where=where, of="of UDiT in the sizes of its own weights")
-    return net, hashlib.sha256(content).hexdigest()
+    return net, sha256
 
 
 def _config(state: Mapping[str, Tensor], *, where: str) -> UditConfig:

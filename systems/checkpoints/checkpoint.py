@@ -23,7 +23,7 @@ from ...datasets.contents import Contents
 from .adaptation_card import Adaptation
 from .archive import load_archive, outline_of
 from .foreign import describe
-from .weights import weights_of
+from .weights import name_problem, weights_of
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -177,14 +177,8 @@ def fill(net: nn.Module, checkpoint: Checkpoint) -> None:
     """
     expected = net.state_dict()
     where = f"checkpoint {str(checkpoint.path)!r}"
-    missing = sorted(set(expected) - set(checkpoint.state))
-    extra = sorted(set(checkpoint.state) - set(expected))
-    if missing or extra:
-        name, problem = (missing[0], "lacks") if missing else (extra[0], "has the unknown")
-        raise CheckpointError(
-            f"{where} {problem} key {name!r} ({len(missing)} missing, {len(extra)} unknown); "
-            f"it does not fit the network that its {CARD} describes"
-        )
+    if problem := name_problem(expected, checkpoint.state, noun="key"):
+        raise CheckpointError(f"{where} {problem}; it does not fit the network that its {CARD} describes")
     for name, tensor in expected.items():
         found = checkpoint.state[name]
         if (found.shape, found.dtype) != (tensor.shape, tensor.dtype):

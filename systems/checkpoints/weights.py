@@ -70,28 +70,38 @@ def check_weight(name: object, tensor: object, *, where: str) -> None:
         raise CheckpointError(f"{where}: weight {shown} holds NaN or inf; train it again")
 
 
-def load_strictly(net: nn.Module, state: Mapping[str, Tensor], *, where: str, of: str) -> None:
+def name_problem(expected: Mapping[str, Tensor], state: Mapping[str, Tensor], *, noun: str) -> str:
+    """First missing or unknown name of a state and how many there are, after the name of a file; "" without any.
+
+    Args:
+        noun: what a message calls an entry.
+    """
+    missing, extra = sorted(set(expected) - set(state)), sorted(set(state) - set(expected))
+    if not (missing or extra):
+        return ""
+    name, problem = (missing[0], "lacks") if missing else (extra[0], "has the unknown")
+    return f"{problem} {noun} {name[:100]!r} ({len(missing)} missing, {len(extra)} unknown)"
+
+
+def load_strictly(net: nn.Module, state: Mapping[str, Tensor], *, where: str, of: str, wanted: str = "") -> None:
     """Fill a network, which may be on the device "meta", with weights of another program, as float32.
 
     Args:
         where: start of an error's line.
         of: what tells the sizes of the network, such as "of the network of its hyper_parameters".
+        wanted: end of the line: what is opened here.
 
     Raises:
         CheckpointError: a name is missing or unknown, a shape differs, or a weight is no finite tensor.
     """
-    expected = net.state_dict()
-    missing, extra = sorted(set(expected) - set(state)), sorted(set(state) - set(expected))
-    if missing or extra:
-        name, problem = (missing[0], "lacks") if missing else (extra[0], "has the unknown")
-        raise CheckpointError(
-            f"{where} {problem} weight {name[:100]!r} ({len(missing)} missing, {len(extra)} unknown) {of}"
-        )
+    expected, end = net.state_dict(), f"; {wanted}" if wanted else ""
+    if problem := name_problem(expected, state, noun="weight"):
+        raise CheckpointError(f"{where} {problem} {of}{end}")
     for name, tensor in state.items():
         check_weight(name, tensor, where=where)
         if tensor.shape != expected[name].shape:
             raise CheckpointError(
                 f"{where}: {name!r} has the shape {list(tensor.shape)}, but by the sizes {of} it is "
-                f"{list(expected[name].shape)}"
+                f"{list(expected[name].shape)}{end}"
             )
     net.load_state_dict({name: tensor.float() for name, tensor in state.items()}, assign=True)

@@ -32,7 +32,7 @@ class WhisperFlowConfig(StrictModel):
     Attributes:
         whisper_checkpoint: weights of the Whisper: a file of OpenAI, {"dims", "model_state_dict"}, by its path, or a
             checkpoint of `whisper_mixture`, by its folder or its shipped name. Nothing is downloaded.
-        initial: checkpoint of the frozen network whose estimate the Whisper and the acoustic model take beside the
+        initial: checkpoint of the frozen network whose estimate the Whisper and the acoustic model take with the
             mixture, and whose phase the result has; null: the mixture alone, and its phase.
         sample_rate_hz: of the signals.
         lora_rank: rank of the adapters of the Whisper's attentions.

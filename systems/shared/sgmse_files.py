@@ -1,4 +1,4 @@
-"""Files of the public SGMSE code: checkpoints of PyTorch Lightning with averaged weights beside the state dict.
+"""Files of the public SGMSE code: checkpoints of PyTorch Lightning with averaged weights next to the state dict.
 
 `state_dict` has the weights of the last step, under names with the prefix "dnn.". The averaged ones (EMA), which the
 public code uses to enhance, are a list in `ema["shadow_params"]`, in the order of the network's parameters; torch_ema

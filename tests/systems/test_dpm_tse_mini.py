@@ -85,6 +85,7 @@ def test_it_is_closer_to_the_target_than_the_mixture_at_about_its_level(sample: 
     improvement = si_sdr_db(estimate=sample, reference=found.target) - si_sdr_db(
         estimate=found.batch.mixture[:, 0], reference=found.target
     )
+    # Fitted to the shipped checkpoint, which reaches 5.4 dB here: the limit guards against a loss of 1.4 dB or more.
     assert float(improvement.mean()) > 4.0
     assert -4.0 < float((energy_db(sample) - energy_db(found.target)).median()) < 1.0
 
@@ -135,4 +136,5 @@ def test_a_sample_is_neither_smooth_nor_noisy(system: DpmTse, found: Trials) -> 
 def test_a_class_that_is_not_there_is_silent(system: DpmTse) -> None:
     absent = trials("0:1").batch
     attenuation = energy_db(answer(system, absent)) - energy_db(absent.mixture[:, 0])
+    # Fitted to the shipped checkpoint, which reaches -13.8 dB here: the limit guards against a loss of 1.8 dB or more.
     assert float(attenuation.mean()) < -12.0

@@ -35,7 +35,7 @@ class Path(ABC):
     """A Gaussian path.
 
     Attributes:
-        last: default of the smallest time at which a network is asked, from which a sampler goes to the data.
+        last: default of the smallest time at which a network is evaluated, from which a sampler goes to the data.
         data_at_start: whether the data still has a weight at t = 1, so that noise determines it there.
         finite_diffusion: whether `diffusion_squared` is finite up to t = 1.
     """

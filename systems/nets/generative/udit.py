@@ -6,7 +6,6 @@ DiT (Peebles and Xie, 2023) and U-ViT (Bao et al., 2023). Names and shapes of th
 
 from __future__ import annotations
 
-import math
 from typing import Annotated
 
 import torch
@@ -15,9 +14,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ....core.validation import StrictModel
+from .step_waves import step_waves
 
 _WAVES = 256
-_LONGEST_PERIOD = 10_000.0
+_LONGEST_PERIOD = 10_000.0  # of the places of frames
 _EPS = 1e-6
 
 Size = Annotated[int, Field(ge=1, le=65_536)]
@@ -88,10 +88,7 @@ class StepMlp(nn.Module):
 
     def forward(self, step: Tensor) -> Tensor:
         """Steps [B] to embeddings [B, H]."""
-        half = _WAVES // 2
-        order = torch.arange(half, dtype=torch.float32, device=step.device)
-        angles = step.float()[:, None] * torch.exp(-math.log(_LONGEST_PERIOD) * order / half)
-        embedding: Tensor = self.mlp(torch.cat((angles.cos(), angles.sin()), dim=-1))
+        embedding: Tensor = self.mlp(step_waves(step, _WAVES))
         return embedding
 
 

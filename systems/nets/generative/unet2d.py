@@ -6,14 +6,14 @@ so that published weights can be loaded.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-_LONGEST_PERIOD = 10000.0
+from .step_waves import step_waves
+
 _EPSILON = 1e-5
 
 
@@ -107,11 +107,7 @@ class StepEmbedding(nn.Module):
 
     def forward(self, step: Tensor) -> Tensor:
         """Steps [B] to [B, D]."""
-        half = self._waves // 2
-        # Computed at each call: a network is built on the device "meta" before its weights are known.
-        order = torch.arange(half, device=step.device, dtype=torch.float32)
-        angles = step[:, None].float() * torch.exp(-math.log(_LONGEST_PERIOD) * order / half)
-        waves = torch.cat([angles.cos(), angles.sin()], dim=1).to(self.linear_1.weight.dtype)
+        waves = step_waves(step, self._waves).to(self.linear_1.weight.dtype)
         embedding: Tensor = self.linear_2(F.silu(self.linear_1(waves)))
         return embedding
 

@@ -99,7 +99,8 @@ def posterior_mean(*, mean: Tensor, variance: Tensor, state: Tensor, start: Tens
     """Mean of the data given the state, for data of a normal distribution N(μ, v) in each bin.
 
     μ + k (x_t − a μ − b·start) with k = a v / (a² v + s²). The network need not learn to pass the state on: k is 1/a
-    where there is no noise and 0 where there is only noise.
+    where there is no noise and 0 where there is only noise. `gaussian_posterior` differs in the variance of complex
+    values, which there is that of both parts together, and adds no smallest variance to the divisor.
 
     Args:
         mean: μ [B, ...], real or complex.

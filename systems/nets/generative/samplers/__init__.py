@@ -2,5 +2,5 @@
 
 `ode` solves the probability-flow equation by Euler, midpoint or Heun steps, `ddim` keeps or renews the noise of a
 state, `predictor_corrector` follows the reverse stochastic process. `SamplerConfig` builds one of them; `Sampler`,
-`Counted` and `times` are in `sampler`.
+their base `Stepped`, `Counted` and `times` are in `sampler`.
 """

@@ -27,7 +27,7 @@ class SamplerConfig(StrictModel):
         eta: share of fresh noise of "ddim", from 0 (deterministic but for the first noise) to 1.
         corrector_steps: steps of Langevin dynamics before each step of "predictor_corrector".
         corrector_snr: size of their steps over the noise of the state (r of SGMSE).
-        last: smallest time at which the network is asked, of 0..1; null: that of the path.
+        last: smallest time at which the network is evaluated, of 0..1; null: that of the path.
     """
 
     name: SamplerName = "euler"

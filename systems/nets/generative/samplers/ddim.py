@@ -10,11 +10,11 @@ from torch import Tensor
 from ..noise import Noise
 from ..parametrisation import Denoiser, data_and_noise
 from ..paths import Path, expand
-from .sampler import begin, times
+from .sampler import Stepped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ddim:
+class Ddim(Stepped):
     """x_u = a_u·data + b_u·start + √(s_u² − c²)·noise + c·fresh noise, from time t to u < t.
 
     c = η·(s_u/s_t)·√(s_t² − (a_t/a_u)² s_u²), which with η = 1 is the spread of x_u given x_t and the data. In few
@@ -25,20 +25,10 @@ class Ddim:
         eta: η, 0 (deterministic but for the first noise) to 1.
         limit: estimates of the data are cut to ±limit; the noise that is kept is that of the estimate before, as in
             diffusers. None does not cut.
-        last: smallest time of an evaluation; None: that of the path.
-        to_data: False stops at `last`, with a state of the path.
     """
 
-    steps: int
     eta: float = 0.0
     limit: float | None = None
-    last: float | None = None
-    to_data: bool = True
-
-    def evaluations(self, path: Path) -> int:
-        """Number of calls of the denoiser for a sample."""
-        del path
-        return self.steps
 
     def sample(
         self,
@@ -51,9 +41,7 @@ class Ddim:
         first: Tensor | None = None,
     ) -> Tensor:
         """Data [B, ...]; see `Sampler`."""
-        state, first = begin(path, start=start, noise=noise, state=state, first=first)
-        last = path.last if self.last is None else self.last
-        grid = times(self.steps, first=first, last=last, to_data=self.to_data)
+        state, grid = self.begin(path, start=start, noise=noise, state=state, first=first)
         for index in range(self.steps):
             now, after = grid[index], grid[index + 1]
             estimate = denoiser(state, now)

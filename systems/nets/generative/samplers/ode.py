@@ -10,28 +10,24 @@ from torch import Tensor
 from ..noise import Noise
 from ..parametrisation import Denoiser, convert
 from ..paths import Path, expand
-from .sampler import begin, times
+from .sampler import Stepped
 
 OdeMethod = Literal["euler", "midpoint", "heun"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProbabilityFlow:
+class ProbabilityFlow(Stepped):
     """Deterministic but for the first noise; errors fall with the steps (Euler) or their square (midpoint, Heun).
 
     The last step to t = 0 takes the estimate of the data, since the velocity need not exist there. On a straight path
     that is Euler's step. Only "midpoint" makes its own last step, if `last` is 0.
 
     Attributes:
-        method: "euler", with 1 evaluation a step; "midpoint" or "heun", with 2, or 1 in the last step to the data.
-        last: smallest time of an evaluation, but the midpoint's; None: that of the path.
-        to_data: False stops at `last`, with a state of the path.
+        method: "euler", with 1 evaluation a step; "midpoint" or "heun", with 2, or 1 in the last step to the data. An
+            evaluation of "midpoint" may lie between `last` and 0.
     """
 
-    steps: int
     method: OdeMethod = "euler"
-    last: float | None = None
-    to_data: bool = True
 
     def evaluations(self, path: Path) -> int:
         """Number of calls of the denoiser for a sample."""
@@ -49,14 +45,13 @@ class ProbabilityFlow:
         first: Tensor | None = None,
     ) -> Tensor:
         """Data [B, ...]; see `Sampler`."""
-        state, first = begin(path, start=start, noise=noise, state=state, first=first)
+        state, grid = self.begin(path, start=start, noise=noise, state=state, first=first)
         jumps = self._jumps(path)
 
         def velocity(state: Tensor, t: Tensor) -> Tensor:
             data = denoiser(state, t)
             return convert(data, kind="data", to="velocity", path=path, state=state, start=start, t=t)
 
-        grid = times(self.steps, first=first, last=self._last(path), to_data=self.to_data)
         for index in range(self.steps):
             now, after = grid[index], grid[index + 1]
             if jumps and index == self.steps - 1:
@@ -71,9 +66,6 @@ class ProbabilityFlow:
             state = state + step * here
         return state
 
-    def _last(self, path: Path) -> float:
-        return path.last if self.last is None else self.last
-
     def _jumps(self, path: Path) -> bool:
         """Whether the last step takes the estimate of the data."""
-        return self.to_data and not (self.method == "midpoint" and self._last(path) == 0)
+        return self.to_data and not (self.method == "midpoint" and self.last_time(path) == 0)

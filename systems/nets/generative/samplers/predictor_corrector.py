@@ -10,11 +10,11 @@ from .....core.errors import ConfigError
 from ..noise import Noise
 from ..parametrisation import Denoiser, convert
 from ..paths import Path, expand
-from .sampler import begin, times
+from .sampler import Stepped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PredictorCorrector:
+class PredictorCorrector(Stepped):
     """The sampler of SGMSE+ (Richter et al., 2023, alg. 1; Song et al., 2021), whose defaults are those of its code.
 
     The predictor is the reverse of dx = f dt + g dw, dx = (velocity − g²/2·score) dt + g dw. The corrector moves by
@@ -23,15 +23,11 @@ class PredictorCorrector:
     Attributes:
         corrector_steps: steps of the corrector before each of the predictor; 0 is the stochastic process alone.
         snr: r, the step of the corrector over the standard deviation s of the noise.
-        last: smallest time of an evaluation; None: that of the path.
-        to_data: False stops at `last`, with a state of the path.
     """
 
     steps: int = 30
     corrector_steps: int = 1
     snr: float = 0.5
-    last: float | None = None
-    to_data: bool = True
 
     def evaluations(self, path: Path) -> int:
         """Number of calls of the denoiser for a sample."""
@@ -58,9 +54,7 @@ class PredictorCorrector:
                 f"the stochastic process of a {type(path).__name__} path begins with infinite diffusion; use the "
                 "sampler 'ddim' with eta 1, or a path without zero terminal SNR"
             )
-        state, first = begin(path, start=start, noise=noise, state=state, first=first)
-        last = path.last if self.last is None else self.last
-        grid = times(self.steps, first=first, last=last, to_data=self.to_data)
+        state, grid = self.begin(path, start=start, noise=noise, state=state, first=first)
         for index in range(self.steps):
             now, after = grid[index], grid[index + 1]
             for _ in range(self.corrector_steps):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
@@ -47,6 +48,40 @@ class Sampler(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stepped:
+    """What samplers with the times of `times` have in common.
+
+    Attributes:
+        steps: number of steps, each with one evaluation unless a sampler says otherwise.
+        last: smallest time of an evaluation; None: that of the path.
+        to_data: False stops at `last`, with a state of the path.
+    """
+
+    steps: int
+    last: float | None = None
+    to_data: bool = True
+
+    def evaluations(self, path: Path) -> int:
+        """Number of calls of the denoiser for a sample."""
+        del path
+        return self.steps
+
+    def last_time(self, path: Path) -> float:
+        """Smallest time of an evaluation on a path."""
+        return path.last if self.last is None else self.last
+
+    def begin(
+        self, path: Path, *, start: Tensor, noise: Noise, state: Tensor | None, first: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """The first state [B, ...], and the times [steps + 1, B], by the arguments of `Sampler.sample`."""
+        if first is None:
+            first = torch.ones(len(start), dtype=torch.float64, device=start.device)
+        if state is None:
+            state = path.prior(start=start, noise=noise.draw(start), t=first)
+        return state, times(self.steps, first=first, last=self.last_time(path), to_data=self.to_data)
+
+
 class Counted:
     """A denoiser that counts its calls.
 
@@ -78,14 +113,3 @@ def times(steps: int, *, first: Tensor, last: float, to_data: bool = True) -> Te
     grid = first + (end - first) * share
     grid[-1] = end
     return torch.cat([grid, torch.zeros_like(grid[:1])]) if apart else grid
-
-
-def begin(
-    path: Path, *, start: Tensor, noise: Noise, state: Tensor | None, first: Tensor | None
-) -> tuple[Tensor, Tensor]:
-    """The first state [B, ...] and the first times [B] of a sampler's arguments."""
-    if first is None:
-        first = torch.ones(len(start), dtype=torch.float64, device=start.device)
-    if state is None:
-        state = path.prior(start=start, noise=noise.draw(start), t=first)
-    return state, first

@@ -16,7 +16,7 @@ from .....core.errors import CheckpointError, ConfigError
 from .....core.validation import parse
 from ....checkpoints.archive import load_archive
 from ....checkpoints.checkpoint import read_weights
-from ....checkpoints.weights import weights_of, without_prefix
+from ....checkpoints.weights import load_strictly, weights_of, without_prefix
 from ..log_mel import LogMel
 from .big_vgan import BigVganGenerator
 from .hifi_gan import GeneratorSizes, HifiGanGenerator
@@ -90,13 +90,12 @@ def load_vocoder(path: str | Path) -> FileVocoder:
         raise CheckpointError(f"{where} is no file; {_WANTED}")
     archive = read_weights(path)
     state = _state(load_archive(archive, where=where, wanted=_WANTED), where=where)
-    config, sizes = _config(path, where=where), "AudioLDM's 16 kHz sizes"
-    if path.with_name(_CONFIG).is_file():
-        sizes = f"its {_CONFIG}"
+    config = _config(path, where=where)
+    sizes = f"its {_CONFIG}" if path.with_name(_CONFIG).is_file() else "AudioLDM at 16 kHz"
     is_big = any(name.startswith("activation_post.") for name in state)
     with torch.device("meta"):
         net = _net(config, is_big=is_big)
-    _fill(net, state, where=where, sizes=sizes)
+    load_strictly(net, state, where=where, of=f"of the generator of {sizes}", wanted=_WANTED)
     kind = "BigVGAN" if is_big else "HiFi-GAN"
     sha256 = hashlib.sha256(archive).hexdigest()
     return FileVocoder(net, mel=_mel(config), description=f"{kind} {path.name} ({sha256[:12]})", sha256=sha256)
@@ -132,15 +131,15 @@ def without_weight_norm(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _config(path: Path, *, where: str) -> _PublicConfig:
-    beside = path.with_name(_CONFIG)
+    config_file = path.with_name(_CONFIG)
     content: Any = {}
-    if beside.is_file():
+    if config_file.is_file():
         try:
-            content = json.loads(beside.read_text(encoding="utf-8"))
+            content = json.loads(config_file.read_text(encoding="utf-8"))
         except ValueError:
             raise CheckpointError(f"{where}: {_CONFIG} next to it is not JSON; {_WANTED}") from None
     try:
-        config = parse(_PublicConfig, content, where=str(beside))
+        config = parse(_PublicConfig, content, where=str(config_file))
     except ConfigError as error:
         raise CheckpointError(str(error)) from None
     problem = _problem(config)
@@ -197,21 +196,3 @@ def _mel(config: _PublicConfig) -> LogMel:
         n_mels=config.num_mels,
         highest_hz=config.fmax,
     )
-
-
-def _fill(net: nn.Module, state: Mapping[str, Tensor], *, where: str, sizes: str) -> None:
-    """Load the weights; each must be there, in its shape."""
-    expected = net.state_dict()
-    missing, extra = sorted(set(expected) - set(state)), sorted(set(state) - set(expected))
-    if missing or extra:
-        name, problem = (missing[0], "lacks") if missing else (extra[0], "has the unknown")
-        raise CheckpointError(
-            f"{where} {problem} weight {name!r} ({len(missing)} missing, {len(extra)} unknown) by {sizes}; {_WANTED}"
-        )
-    for name, tensor in expected.items():
-        if state[name].shape != tensor.shape:
-            raise CheckpointError(
-                f"{where}: {name!r} has the shape {list(state[name].shape)}, but by {sizes} it is "
-                f"{list(tensor.shape)}; {_WANTED}"
-            )
-    net.load_state_dict({name: tensor.float() for name, tensor in state.items()}, assign=True)

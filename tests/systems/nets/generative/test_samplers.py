@@ -251,7 +251,7 @@ def test_evaluations_are_counted(path: Path, name: str, steps: int) -> None:
 @pytest.mark.parametrize("name", SAMPLER_NAMES)
 @pytest.mark.parametrize("path", [PATHS["ou"], PATHS["ot_start"], VP_SNR], ids=["ou", "ot_start", "vp"])
 def test_a_sample_does_not_depend_on_the_batch(path: Path, name: str) -> None:
-    """Of a network with random weights: alone, and beside a longer query, whose place and seed differ."""
+    """Of a network with random weights: alone, and in a batch with a longer query, whose place and seed differ."""
     torch.manual_seed(0)
     net = DilatedNet(channels_in=6, channels_out=3, clue_dim=0, channels=8, blocks=3, cycle=3, embedding_dim=16)
     torch.nn.init.normal_(net.output.weight, std=0.2)
