@@ -17,7 +17,7 @@ from .checkpoints.checkpoint import Checkpoint, load_checkpoint
 from .checkpoints.networks import open_net, system_card
 from .nets.dpm_tse import DpmTseConfig, DpmTseNet, QueriedMixture
 from .nets.generative.log_mel import LogMel
-from .nets.generative.mel_mask import masked
+from .nets.generative.mel_mask import AT_FLOOR, masked
 from .nets.generative.noise import QueryNoise, member_seeds
 from .nets.generative.paths import expand
 from .nets.generative.samplers.ddim import Ddim
@@ -35,7 +35,6 @@ PAPER_STEPS = 50
 
 Waveform = Literal["mask", "griffin_lim", "vocoder"]
 
-_AT_FLOOR = 1e-3  # above the logarithm of the floor
 _SILENCE = math.log(1e-5)
 
 
@@ -179,7 +178,7 @@ class DpmTse:
         if self._vocoder is None:
             return masked(net.log_mel, mixture=mixture, estimate=log_mels).float()
         # A value at the floor is silence, also where the floor is high.
-        silent = log_mels < math.log(net.config.floor) + _AT_FLOOR
+        silent = log_mels < math.log(net.config.floor) + AT_FLOOR
         log_mels = torch.where(silent, min(math.log(net.config.floor), _SILENCE), log_mels)
         whole = F.pad(mixture, (0, log_mels.shape[-1] * net.config.hop - samples))
         return self._vocoder.synthesise(log_mels, mixture=whole)[..., :samples].float()

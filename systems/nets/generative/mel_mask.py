@@ -9,7 +9,8 @@ from torch.nn import functional as F
 from .log_mel import LogMel
 from .spectra import overlapped
 
-_AT_FLOOR = 1e-3  # above the logarithm of the floor
+AT_FLOOR = 1e-3
+"""How far above the logarithm of the floor a log-mel value still counts as the floor."""
 
 
 def masked(log_mel: LogMel, *, mixture: Tensor, estimate: Tensor) -> Tensor:
@@ -30,7 +31,7 @@ def masked(log_mel: LogMel, *, mixture: Tensor, estimate: Tensor) -> Tensor:
     )
     own = log_mel.from_magnitude(spectrum[..., 1:-1].abs())
     ratio = torch.where(
-        estimate > torch.tensor(log_mel.floor).log() + _AT_FLOOR, (estimate - own).exp().clamp_max(1.0), 0.0
+        estimate > torch.tensor(log_mel.floor).log() + AT_FLOOR, (estimate - own).exp().clamp_max(1.0), 0.0
     )
     gain = F.pad(_spread(log_mel, ratio), (1, 1), mode="replicate")
     frames = torch.fft.irfft(spectrum * gain, n=log_mel.n_fft, dim=1)
