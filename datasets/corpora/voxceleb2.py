@@ -36,8 +36,8 @@ class VoxCeleb2(FilmedCorpus, DiskCorpus):
         audio: name of the folder of the audio files, .wav or .flac. (The release's own audio, .m4a, cannot be decoded
             here.)
         lip_size: side of the grey crops of the mouth, in pixels.
-        landmarks: crop by `00001.lips.csv` next to each video, see `LipVideos`. Without, the crop is the middle of the
-            picture.
+        landmarks: crop by `00001.lips.csv` next to each video, with the columns frame, x, y and side (of a square
+            around the mouth, in pixels). Without, the crop is the middle of the picture.
     """
 
     release = Release(title="VoxCeleb2", source="https://www.robots.ox.ac.uk/~vgg/data/voxceleb/vox2.html")
