@@ -46,7 +46,8 @@ class AvMix:
         off_screen: off-screen speech; selections of one corpus are put together.
         interferers: speech of the interfering speakers; null: `on_screen` and `off_screen`.
         noise: recordings of noise, for the scenarios that have it.
-        scenario: interference: by "noise", one speaker ("spk"), both ("noise+spk"), or two speakers ("2spk").
+        scenario: interference: by "noise", one speaker ("spk"), both ("noise+spk"), or two speakers ("2spk"); a list:
+            one of them for each mixture, with equal chances.
         duration_s: length of the mixture, of the on-screen speech and of the noise.
         off_screen_s: shortest and longest off-screen speech, drawn uniformly; the paper has 2 to 4 s in training and 0
             to 4 s in the test. A shorter recording is taken whole. At 0 there is no off-screen speech; the enrollment
@@ -87,7 +88,7 @@ class AvMix:
         off_screen: tuple[Selection, ...],
         interferers: tuple[Selection, ...] | None = None,
         noise: Selection | None = None,
-        scenario: Scenario,
+        scenario: Scenario | tuple[Scenario, ...],
         count: MixtureCount,
         sample_rate_hz: MixtureRate = 16_000,
         duration_s: Seconds = 4.0,
@@ -117,7 +118,7 @@ class AvMix:
         self._level_db, self._peak = level_db, peak
         self._quantise: Quantise = quantise
         self._rules = AvRules(
-            scenario=scenario,
+            scenarios=(scenario,) if isinstance(scenario, str) else scenario,
             sample_rate_hz=sample_rate_hz,
             duration_s=duration_s,
             off_screen_s=off_screen_s,
@@ -145,7 +146,7 @@ class AvMix:
             num_samples=self._rules.num_samples,
             sources=self._sources(scene),
             quantise=self._quantise,
-            tags={"scenario": self._rules.scenario, "off_screen_s": self._off_screen_s(scene)},
+            tags={"scenario": scene.scenario, "off_screen_s": self._off_screen_s(scene)},
         )
         mixture, rendered = limit_peak(mixture, self._peak, self._context.corpora, read=self._read)
         trials = self._trials(mixture, rendered, scene)
@@ -161,13 +162,13 @@ class AvMix:
         noise: Selection | None,
     ) -> AvScenes:
         rules, context, read = self._rules, self._context, self._read
-        speakers, noises = interferers if "spk" in rules.scenario else (), [noise] if noise else []
+        speakers = interferers if any("spk" in name for name in rules.scenarios) else ()
         return AvScenes(
             rules=rules,
             films=Films(on_screen, context, read, seconds=rules.duration_s, lead=self._lead),
             off_screen=SpeakerPools(off_screen, context, read),
             interferers=SpeakerPools(speakers, context, read),
-            noise=SpeakerPools(noises, context, read, min_s=rules.duration_s),
+            noise=SpeakerPools([noise] if noise else [], context, read, min_s=rules.duration_s),
             read=read,
         )
 
@@ -183,9 +184,11 @@ class AvMix:
         low, high = rules.off_screen_s
         if not low <= high <= rules.duration_s:
             raise ConfigError(f"off_screen_s = {[low, high]} must rise, up to duration_s = {rules.duration_s:g}")
-        if ("noise" in rules.scenario) != (noise is not None):
+        if not rules.scenarios or len(set(rules.scenarios)) < len(rules.scenarios):
+            raise ConfigError(f"scenario = {list(rules.scenarios)} must list different ones, such as [noise, spk]")
+        if any("noise" in name for name in rules.scenarios) != (noise is not None):
             raise ConfigError(
-                f"scenario {rules.scenario!r} {'needs' if noise is None else 'has no'} noise; "
+                f"scenario {' and '.join(map(repr, rules.scenarios))} {'needs' if noise is None else 'has no'} noise; "
                 f"{'add' if noise is None else 'take out'} `noise`"
             )
         if not self._clues or len(set(self._clues)) < len(self._clues) or not all(self._clues):

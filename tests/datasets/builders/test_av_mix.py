@@ -296,3 +296,22 @@ def test_the_parts_of_the_target_are_its_sources() -> None:
     assert set(truth.parts) == {"on", "off"}
     np.testing.assert_array_equal(truth.parts["on"], signals.sources[0])
     np.testing.assert_array_equal(truth.parts["off"], signals.sources[1])
+
+
+def test_list_of_scenarios() -> None:
+    """Each mixture has one of them, and is that of a set with this scenario alone."""
+    both = av_builder(scenario=["noise", "spk"], noise=NOISE)
+    alone = {"noise": av_builder(scenario="noise", noise=NOISE), "spk": av_builder(scenario="spk")}
+    seen = set()
+    for index in range(12):
+        drawn = both.draw(index)
+        scenario = str(drawn.mixture.tags["scenario"])
+        seen.add(scenario)
+        assert drawn.mixture == alone[scenario].draw(index).mixture
+    assert seen == {"noise", "spk"}
+
+
+@pytest.mark.parametrize(("scenario", "says"), [([], "different ones"), (["spk", "noise"], "needs noise")])
+def test_wrong_list_of_scenarios(scenario: list[str], says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        av_builder(scenario=scenario)

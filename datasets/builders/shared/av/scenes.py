@@ -39,6 +39,7 @@ class AvSignal:
 class AvScene:
     """The draws of one mixture."""
 
+    scenario: Scenario
     on_screen: Crop  # on-screen speech; without a signal "on", only its video is used
     off_pool: Pool  # recordings of the off-screen speaker, and of others
     off_label: str  # the off-screen speaker, also if there is no signal "off"
@@ -50,7 +51,7 @@ class AvScene:
 class AvRules:
     """Options of the draws; the builder `AvMix` describes them."""
 
-    scenario: Scenario
+    scenarios: tuple[Scenario, ...]  # one for each scene, with equal chances
     sample_rate_hz: int
     duration_s: float
     off_screen_s: Span
@@ -82,6 +83,8 @@ class AvScenes:
 
     def draw(self, key: tuple[str | int, ...]) -> AvScene:
         """The scene of one mixture."""
+        scenarios = self.rules.scenarios
+        scenario = scenarios[int(generator(*key, "scenario").integers(len(scenarios)))]
         on, video = self.films.draw(generator(*key, "on_screen"))
         signals = [AvSignal(id="on", role="foreground", crop=on, snr_db=0.0, onset=0)]
         rng = generator(*key, "off_screen")
@@ -94,9 +97,11 @@ class AvScenes:
         chance = float(generator(*key, "mute").random())
         muted = "on" if chance < mute_on else "off" if chance < mute_on + mute_off else None
         signals = [signal for signal in signals if signal.id != muted]
-        signals += self._interference(key, present={on.label, label})
+        signals += self._interference(scenario, key, present={on.label, label})
         videos = self._videos(video, key, present={on.label, label})
-        return AvScene(on_screen=on, off_pool=pool, off_label=label, signals=tuple(signals), shown=videos)
+        return AvScene(
+            scenario=scenario, on_screen=on, off_pool=pool, off_label=label, signals=tuple(signals), shown=videos
+        )
 
     def _videos(
         self, video: VideoClip, key: tuple[str | int, ...], *, present: Collection[str]
@@ -125,16 +130,18 @@ class AvScenes:
         onset = self._onset(crop, _PLACES.get(self.rules.off_screen_onset, place))
         return [AvSignal(id="off", role="foreground", crop=crop, snr_db=snr_db, onset=onset)]
 
-    def _interference(self, key: tuple[str | int, ...], *, present: Collection[str]) -> list[AvSignal]:
+    def _interference(
+        self, scenario: Scenario, key: tuple[str | int, ...], *, present: Collection[str]
+    ) -> list[AvSignal]:
         """Speakers who are not `present`, and differ from each other; then the noise."""
         rules = self.rules
         signals: list[AvSignal] = []
-        for number in range(1, _INTERFERERS[rules.scenario] + 1):
+        for number in range(1, _INTERFERERS[scenario] + 1):
             without = {*present, *(signal.crop.label for signal in signals)}
             rng = generator(*key, "interferer", number)
             pool, label = self.interferers.draw_label(rng, without=without)
             signals.append(self._lasting(f"i{number}", pool, label, rules.interferer_snr_db, rng))
-        if "noise" in rules.scenario:
+        if "noise" in scenario:
             rng = generator(*key, "noise")
             pool, label = self.noise.draw_label(rng, by_recording=True)
             signals.append(self._lasting("noise", pool, label, rules.noise_snr_db, rng))
