@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_type_hints
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create_model
 from pydantic.fields import FieldInfo
 
+from .booleans import refuse_as_numbers
 from .constraint_words import allowed, shown
 from .errors import ConfigError, suggest
 
@@ -46,10 +47,13 @@ def parse(
     Raises:
         ConfigError: naming `where`, the key, its value, what is allowed and the nearest key.
     """
+    adapter = TypeAdapter(model)
     try:
-        return TypeAdapter(model).validate_python(data, context=context)
+        value = adapter.validate_python(data, context=context)
+        refuse_as_numbers(adapter, data, context=context)
     except ValidationError as error:
         raise ConfigError(explain(error, model, where=where) + _see(topic)) from None
+    return value
 
 
 def explain(error: ValidationError, model: Any, *, where: str) -> str:

@@ -15,6 +15,8 @@ from tsebench.core.validation import StrictModel, call_with, parse
 
 class Inner(StrictModel):
     depth: int
+    share: float = 0.5
+    loud: bool | int = False
     kind: Literal["a", "b"] = "a"
 
 
@@ -42,6 +44,9 @@ LINES: list[tuple[object, str]] = [
     ({}, "key 'name' is missing; add it"),
     ({"name": "x", "inner": {}}, "key 'inner.depth' is missing; add it"),
     ({"name": "x", "inner": {"depth": "deep"}}, "inner.depth = 'deep': must be a whole number"),
+    ({"name": "x", "inner": {"depth": True}}, "inner.depth = true: must be a whole number"),
+    ({"name": "x", "channel": False}, "channel = false: must be a whole number"),
+    ({"name": "x", "many": {"m": {"depth": 1, "share": True}}}, "many.m.share = true: must be a number"),
     ({"name": "x", "inner": {"depth": 1, "kind": "c"}}, "inner.kind = 'c': must be 'a' or 'b'"),
     ({"name": None}, "name = null: must be text (in quotes where it looks like a number)"),
     ([1, 2], "value = [1, 2]: must be keys with values, such as {key: value}"),
@@ -54,6 +59,10 @@ def test_one_line_names_key_value_and_what_is_allowed(data: object, start: str) 
     line = _line(data)
     assert line.startswith(start)
     assert len(line) < 250
+
+
+def test_booleans_stay_where_they_are_allowed() -> None:
+    assert parse(Outer, {"name": "x", "inner": {"depth": 1, "loud": True}}, where="set.yaml").inner.loud is True
 
 
 def test_the_branches_of_a_union_are_one_problem() -> None:
