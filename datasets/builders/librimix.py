@@ -12,10 +12,11 @@ from ..corpora.wham import Wham
 from ..protocols.builder import BUILDERS, BuildContext, Drawn
 from ..render import input_snr, render
 from ..renderers.librimix import MIX, MODE
-from ..types import Clip, ClueSpec, EnrollmentClip, Mixture, Source, Tag, Trial
+from ..types import ClueSpec, EnrollmentClip, Mixture, Tag, Trial
+from .shared.absent_speakers import AbsentSpeakers
 from .shared.librimix.recipes import Mix, Mode, Recipes, Utterances
-from .shared.librimix.tables import EnrollmentMap, LibriMixRow, mixture_rows
-from .shared.options import Limit, MeasureSnr, SpeakerTargets
+from .shared.librimix.tables import EnrollmentMap, LibriMixRow, Place, mixture_rows, places_of, source_file
+from .shared.options import AbsentSpeakerCount, Limit, MeasureSnr, SpeakerTargets
 from .shared.target_trials import CUT_NOTE, target_trial
 
 Tags = Mapping[str, Tag]
@@ -56,6 +57,7 @@ class LibriMix:
         mode: Mode = MODE,
         mix: Mix = MIX,
         targets: SpeakerTargets = "all",
+        absent_speakers: AbsentSpeakerCount = 0,
         enrollment: Literal["drawn", "map"] = "drawn",
         enrollment_map: str | None = None,
         leak_free: bool = False,
@@ -95,6 +97,8 @@ class LibriMix:
         self._queried = every[:limit]
         self._rows = (*self._queried, *self._enrolled_only())
         self.count = len(self._rows)
+        places = places_of(self._queried, self._target_ids)
+        self._absent = AbsentSpeakers(places, self._enroll_absent, context=context, count=absent_speakers)
         self.notes = self._notes()
 
     def draw(self, index: int) -> Drawn:
@@ -110,7 +114,8 @@ class LibriMix:
         trials = [self._trial(row, mixture, name, turn, snr.get(name, {})) for name in targets]
         valid = tuple(t for t in trials if not self._leak_free or t.tags["enrollment"] == "other")
         leaks = {"enrollment_is_target": len(trials) - len(valid)}
-        return Drawn(mixture=mixture, trials=valid, excluded=leaks, rendered=rendered)
+        every = self._absent.join(mixture, valid, turn=turn, tags={"enrollment": "other"}) if targets else ()
+        return Drawn(mixture=mixture, trials=every, excluded=leaks, rendered=rendered)
 
     def _target_ids(self, row: LibriMixRow) -> tuple[str, ...]:
         first = self._targets == "first" or self._mix == "single"
@@ -118,19 +123,22 @@ class LibriMix:
 
     def _trial(self, row: LibriMixRow, mixture: Mixture, target_id: str, turn: int, snr: Tags) -> Trial:
         target = next(source for source in mixture.sources if source.id == target_id)
-        clip: EnrollmentClip = (
-            self._draw_enrollment(row, target, turn) if self._map is None else self._map.clip(row, target_id)
-        )
+        clip = self._enrollment(row, target_id, turn)
         kind = self._map.kind(row, target_id) if self._map else "other"
         tags = {"target": target.label, "enrollment": kind, **mixture.tags, **snr}
         return target_trial(mixture, target_id, clue=ClueSpec(enrollments=(clip,)), tags=tags)
 
-    def _draw_enrollment(self, row: LibriMixRow, target: Source, turn: int) -> Clip:
+    def _enroll_absent(self, _mixture: Mixture, place: Place, turn: int) -> tuple[EnrollmentClip, ...]:
+        return (self._enrollment(self._by_id[place[0]], place[1], turn),)
+
+    def _enrollment(self, row: LibriMixRow, target_id: str, turn: int) -> EnrollmentClip:
+        if self._map is not None:
+            return self._map.clip(row, target_id)
         # A training stream goes through the table again, and draws anew.
         again = (turn,) if turn else ()
-        key = (*self._context.key(row.mixture_id), "enrollment", target.id, *again)
+        key = (*self._context.key(row.mixture_id), "enrollment", target_id, *again)
         used = frozenset(part.path for part in row.speech)
-        return self._speech.clip(self._speech.draw_other(target.clip.path, used=used, key=key))
+        return self._speech.clip(self._speech.draw_other(source_file(row, target_id).path, used=used, key=key))
 
     def _enrolled_only(self) -> tuple[LibriMixRow, ...]:
         """Rows beyond the limit whose sources enroll in trials within it."""

@@ -14,10 +14,11 @@ from ..corpora.librispeech import LibriSpeech
 from ..protocols.builder import BUILDERS, BuildContext, Count, Drawn
 from ..render import input_snr, render
 from ..renderers.librimix import MIX, MODE, SOURCE_RATE_HZ
-from ..types import Clip, ClueSpec, EnrollmentClip, Mixture, Role, Tag, Trial
+from ..types import Clip, ClueSpec, Mixture, Role, Tag, Trial
+from .shared.absent_speakers import AbsentSpeakers
 from .shared.librimix.recipes import Mix, Mode, Utterances
-from .shared.librimix.tables import EnrollmentMap, LibriMixRow, ScaledFile
-from .shared.options import Limit, MeasureSnr, SpeakerTargets
+from .shared.librimix.tables import EnrollmentMap, LibriMixRow, Place, ScaledFile, places_of
+from .shared.options import AbsentSpeakerCount, Limit, MeasureSnr, SpeakerTargets
 from .shared.target_trials import CUT_NOTE, NO_CLUE, NOTE, target_trial
 from .shared.written_mixtures import OtherUtterances, Spoken, WrittenMixtures
 
@@ -58,6 +59,7 @@ class LibriMixOfFiles:
         mode: Mode = MODE,
         mix: Mix = MIX,
         targets: SpeakerTargets = "all",
+        absent_speakers: AbsentSpeakerCount = 0,
         enrollment: Literal["drawn", "map", "none"] = "drawn",
         enrollment_map: str | None = None,
         leak_free: bool = False,
@@ -111,6 +113,13 @@ class LibriMixOfFiles:
                 )
         self._queried = every[:limit]
         self.count = len(self._queried)
+        if absent_speakers and enrollment == "none":
+            raise ConfigError(
+                f"absent_speakers = {absent_speakers} needs enrollments, and enrollment = 'none' has none; set "
+                "`enrollment: drawn` or `map`, or leave absent_speakers out"
+            )
+        places = places_of(self._queried, self._target_ids) if enrollment != "none" else {}
+        self._absent = AbsentSpeakers(places, self._enroll_absent, context=context, count=absent_speakers)
         self.notes = (*self._written.notes, *self._notes(mode, enrollment))
 
     def draw(self, index: int) -> Drawn:
@@ -126,7 +135,8 @@ class LibriMixOfFiles:
         trials = [trial for trial in made if trial is not None]
         valid = tuple(t for t in trials if not self._leak_free or t.tags.get("enrollment", "other") == "other")
         excluded = {"no_other_utterance": len(made) - len(trials), "enrollment_is_target": len(trials) - len(valid)}
-        return Drawn(mixture=mixture, trials=valid, excluded=excluded, rendered=rendered)
+        every = self._absent.join(mixture, valid, turn=turn, tags={"enrollment": "other"})
+        return Drawn(mixture=mixture, trials=every, excluded=excluded, rendered=rendered)
 
     def _target_ids(self, row: LibriMixRow) -> tuple[str, ...]:
         first = self._targets == "first" or self._mix == "single"
@@ -138,18 +148,22 @@ class LibriMixOfFiles:
         speaker = self._spoken[row.mixture_id][target_id].speaker
         tags: dict[str, Tag] = {"target": speaker, "enrollment": "other", **mixture.tags, **snr}
         if self._map is not None:
-            named = self._map.clip(row, target_id)
             tags["enrollment"] = self._map.kind(row, target_id)
-            clip: EnrollmentClip | None = self._written.clip(named.mixture_id, named.source_id)
-        elif self._others is not None:
-            clip = self._draw_enrollment(row, target_id, turn)
-        else:
+        elif self._others is None:
             tags |= {"target": target_id, "clue": NO_CLUE}
             del tags["enrollment"]
             return target_trial(mixture, target_id, clue=ClueSpec(), tags=tags)
+        clip = self._enrollment(row, target_id, turn)
         return None if clip is None else target_trial(mixture, target_id, clue=ClueSpec(enrollments=(clip,)), tags=tags)
 
-    def _draw_enrollment(self, row: LibriMixRow, target_id: str, turn: int) -> Clip | None:
+    def _enroll_absent(self, _mixture: Mixture, place: Place, turn: int) -> tuple[Clip, ...]:
+        clip = self._enrollment(self._rows[place[0]], place[1], turn)
+        return () if clip is None else (clip,)
+
+    def _enrollment(self, row: LibriMixRow, target_id: str, turn: int) -> Clip | None:
+        if self._map is not None:
+            named = self._map.clip(row, target_id)
+            return self._written.clip(named.mixture_id, named.source_id)
         key = (*self._context.key(row.mixture_id), "enrollment", target_id, *((turn,) if turn else ()))
         if self._speech is not None:
             used = frozenset(part.path for part in row.speech)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -25,7 +26,9 @@ from ..seeding import generator
 from ..signals.clips import clip_reader
 from ..signals.mixing import db_to_gain, overlap_onsets, power_db
 from ..types import Clip, ClueSpec, Mixture, Source, Trial
+from .shared.absent_speakers import AbsentSpeakers
 from .shared.options import (
+    AbsentSpeakerCount,
     Level,
     LevelSpan,
     MixtureCount,
@@ -49,6 +52,7 @@ class SpeechMix:
     Args:
         speech: utterances; their labels are the speakers.
         noise: recordings of noise that last as long as the mixture, one for each; null: none.
+        family: sets of one family, version and seed have the same mixtures, whatever their names; null: the set's name.
         n_speakers: different speakers in each mixture.
         snr_db: lowest and highest power ratio of the first speaker to each other one, drawn uniformly for each other
             one by itself: positive makes the first louder. With more than two speakers it is not the ratio to the sum
@@ -73,6 +77,7 @@ class SpeechMix:
         context: BuildContext,
         speech: Selection,
         noise: Selection | None = None,
+        family: str | None = None,
         count: MixtureCount,
         sample_rate_hz: MixtureRate = 8000,
         n_speakers: Count = 2,
@@ -81,6 +86,7 @@ class SpeechMix:
         mode: Literal["min", "max"] = "min",
         overlap: ShareSpan | None = None,
         targets: SpeakerTargets = "all",
+        absent_speakers: AbsentSpeakerCount = 0,
         enrollments: Count = 1,
         enrollment_s: Seconds = 10.0,
         level_db: Level = -25.0,
@@ -88,7 +94,7 @@ class SpeechMix:
         quantise: Quantise = "none",
     ) -> None:
         self.count, self.sample_rate_hz = count, sample_rate_hz
-        self._context = context
+        context = self._context = replace(context, name=family or context.name)
         self._speech = open_pool(speech, context)
         self._noise = open_pool(noise, context) if noise else None
         self._n_speakers, self._snr_db, self._noise_snr_db = n_speakers, snr_db, noise_snr_db
@@ -97,6 +103,9 @@ class SpeechMix:
         self._level_db, self._peak = level_db, peak
         self._quantise: Quantise = quantise
         self._read = clip_reader(sample_rate_hz=sample_rate_hz, corpora=context.corpora)
+        self._absent = AbsentSpeakers(
+            self._speech.by_label, self._enroll_absent, context=context, count=absent_speakers
+        )
         self._check()
 
     def draw(self, index: int) -> Drawn:
@@ -127,7 +136,8 @@ class SpeechMix:
         audible = audible_ids(mixture, rendered)
         trials = tuple(self._trial(mixture, rendered, s) for s in targets if s.id in audible)
         silent = {"silent_target": len(targets) - len(trials)}
-        return Drawn(mixture=mixture, trials=trials, excluded=silent, rendered=rendered)
+        every = self._absent.join(mixture, trials)
+        return Drawn(mixture=mixture, trials=every, excluded=silent, rendered=rendered)
 
     def _check(self) -> None:
         speakers = len(self._speech.labels)
@@ -184,14 +194,21 @@ class SpeechMix:
             raise ConfigError(f"recording {clip.path!r} of corpus {clip.corpus!r} is silent; remove it")
         return db_to_gain(target_db - level)
 
-    def _trial(self, mixture: Mixture, rendered: Rendered, target: Source) -> Trial:
-        clips = enrollment_clips(
+    def _enroll(self, mixture: Mixture, speaker: str, name: str, *held: Clip) -> tuple[Clip, ...]:
+        return enrollment_clips(
             self._speech,
-            target.label,
-            used=[source.clip for source in mixture.sources],
-            rng=generator(*self._context.key(mixture.id), "enrollment", target.id),
+            speaker,
+            used=[*(source.clip for source in mixture.sources), *held],
+            rng=generator(*self._context.key(mixture.id), "enrollment", name),
             count=self._enrollments,
             max_s=self._enrollment_s,
         )
+
+    def _enroll_absent(self, mixture: Mixture, recording: Recording, _turn: int) -> tuple[Clip, ...]:
+        held = Clip(corpus=self._speech.corpus, path=recording.path, start=0, frames=recording.frames)
+        return self._enroll(mixture, recording.label, f"absent {recording.label}", held)
+
+    def _trial(self, mixture: Mixture, rendered: Rendered, target: Source) -> Trial:
+        clips = self._enroll(mixture, target.label, target.id)
         tags = {"target": target.label, **mixture.tags, **input_snr(mixture, rendered, (target.id,))}
         return target_trial(mixture, target.id, clue=ClueSpec(enrollments=clips), tags=tags)

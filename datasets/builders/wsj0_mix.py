@@ -8,14 +8,24 @@ from typing import Literal
 from ...core.errors import ConfigError, DatasetError
 from ..corpora.wsj0 import Wsj0
 from ..corpora.wsj0_mix_lists import Wsj0MixLists
+from ..missing import MissingRecordingsError
 from ..protocols.builder import BUILDERS, BuildContext, Count, Drawn, Selection
 from ..protocols.corpus import Recording
 from ..renderers.wsj0_mix import MODES, Mode, Wsj0Protocol, part_name
 from ..seeding import generator
-from ..types import Mixture, Source, Tag
-from .shared.options import Limit, Seconds
+from ..types import EnrollmentClip, Mixture, Source, Tag
+from .shared.absent_speakers import AbsentSpeakers
+from .shared.options import AbsentSpeakerCount, Limit, Seconds
 from .shared.target_trials import CUT_NOTE
-from .shared.wsj0.enrollments import Enroll, enroll_by_draw, enroll_by_list, enroll_with_auxiliary, make_trial
+from .shared.wsj0.enrollments import (
+    Enroll,
+    Place,
+    enroll_by_draw,
+    enroll_by_list,
+    enroll_with_auxiliary,
+    make_trial,
+    places_of,
+)
 from .shared.wsj0.levels import gain_to, listed_levels, measured_levels, open_utterances
 from .shared.wsj0.mixture_lists import AMBIGUOUS, ListedMixture, ambiguous_note, read_mixtures, utterance_id
 from .shared.wsj0.rooms import Rooms, RoomTarget
@@ -78,6 +88,7 @@ class Wsj0Mix:
         mixture_list: str | None = None,
         levels: Literal["files", "computed"] = "files",
         targets: Targets | None = None,
+        absent_speakers: AbsentSpeakerCount = 0,
         enrollment_list: str | None = None,
         enrollments: Count = 1,
         enrollment_s: Seconds | None = None,
@@ -120,6 +131,8 @@ class Wsj0Mix:
                 impulse_responses, target=room_target, places=n_speakers, sample_rate_hz=sample_rate_hz, context=context
             )
         self.count = len(self._rows)
+        places = places_of(self._rows, first=self._targets == "first")
+        self._absent = AbsentSpeakers(places, self._enroll_absent, context=context, count=absent_speakers)
         ambiguous = ambiguous_note(self._rows, first=self._targets == "first")
         cut, measured = self._mode == "min", levels == "computed"
         self.notes = (*([CUT_NOTE] if cut else []), *([_MEASURED] if measured else []), *ambiguous)
@@ -128,14 +141,23 @@ class Wsj0Mix:
         """Recipe and trials of row `index`, from the first again after the last."""
         turn, place = divmod(index, self.count)
         row = self._rows[place]
-        mixture = self._mixture(row, self._speech.recordings(self._paths(row)))
+        mixture = self._mixture(row)
         speakers = [source for source in mixture.sources if source.role == "foreground"]
         targets = speakers[:1] if self._targets == "first" else speakers
         clear = [target for target in targets if target.label not in row.repeated_speakers]
         enrolled = [(target, self._enroll(mixture, target, turn)) for target in clear]
         trials = tuple(make_trial(row, mixture, target, found) for target, found in enrolled if found)
         excluded = {AMBIGUOUS: len(targets) - len(clear), "no_listed_enrollment": len(clear) - len(trials)}
-        return Drawn(mixture=mixture, trials=trials, excluded=excluded)
+        every = self._absent.join(mixture, trials, turn=turn, tags={"enrollment": "other"})
+        return Drawn(mixture=mixture, trials=every, excluded=excluded)
+
+    def _enroll_absent(self, _mixture: Mixture, place: Place, turn: int) -> tuple[EnrollmentClip, ...] | None:
+        try:
+            other = self._mixture(self._rows[place[0]])
+        except MissingRecordingsError:
+            return None
+        found = self._enroll(other, next(source for source in other.sources if source.id == place[1]), turn)
+        return found.clips if found else None
 
     def _check_protocol(self, enrollment_list: str | None, n_speakers: int) -> None:
         if self._protocol == "extr" and (self._targets != "first" or enrollment_list is not None):
@@ -169,7 +191,8 @@ class Wsj0Mix:
             return (*row.paths, row.auxiliary)
         return row.paths
 
-    def _mixture(self, row: ListedMixture, recordings: Sequence[Recording]) -> Mixture:
+    def _mixture(self, row: ListedMixture) -> Mixture:
+        recordings = self._speech.recordings(self._paths(row))
         spoken, auxiliary = recordings[: len(row.paths)], recordings[len(row.paths) :]
         lengths = [self._length(recording) for recording in spoken]
         num_samples = min(lengths) if self._mode == "min" else max(lengths)

@@ -10,13 +10,23 @@ from ...core.errors import DatasetError
 from ..corpora.wsj0 import Wsj0
 from ..corpora.wsj0_mix_files import Wsj0MixFiles
 from ..corpora.wsj0_mix_lists import Wsj0MixLists
+from ..missing import MissingRecordingsError
 from ..protocols.builder import BUILDERS, BuildContext, Count, Drawn
 from ..renderers.wsj0_mix import MODES, Mode, part_name
-from ..types import Mixture, Role, Source, Tag
-from .shared.options import Limit, SpeakerTargets
+from ..types import EnrollmentClip, Mixture, Role, Source, Tag
+from .shared.absent_speakers import AbsentSpeakers
+from .shared.options import AbsentSpeakerCount, Limit, SpeakerTargets
 from .shared.target_trials import CUT_NOTE
 from .shared.written_mixtures import OtherUtterances, Spoken, WrittenMixtures
-from .shared.wsj0.enrollments import Enroll, Enrolled, enroll_by_draw, enroll_with_auxiliary, make_trial
+from .shared.wsj0.enrollments import (
+    Enroll,
+    Enrolled,
+    Place,
+    enroll_by_draw,
+    enroll_with_auxiliary,
+    make_trial,
+    places_of,
+)
 from .shared.wsj0.levels import Wsj0Utterances, open_utterances
 from .shared.wsj0.mixture_lists import (
     AMBIGUOUS,
@@ -64,6 +74,7 @@ class Wsj0MixOfFiles:
         sample_rate_hz: Literal[8000, 16000] = 8000,
         mode: Mode | None = None,
         targets: SpeakerTargets = "all",
+        absent_speakers: AbsentSpeakerCount = 0,
         mixture_list: str | None = None,
         limit: Limit | None = None,
         files: str = "wsj0_mix_files",
@@ -99,6 +110,8 @@ class Wsj0MixOfFiles:
         if not extr:
             self._enroll = self._by_other_files(folder) if self._speech is None else self._by_speech(self._speech)
         self.count = len(self._rows)
+        places = places_of((row for _, row in self._rows), first=self._first)
+        self._absent = AbsentSpeakers(places, self._enroll_absent, context=context, count=absent_speakers)
         ambiguous = ambiguous_note([row for _, row in self._rows], first=self._first)
         unlisted = [f"{len(left)} mixtures, the first is {left[0]!r}, are not in the list; left out"] if left else []
         self.notes = (*([CUT_NOTE] if mode == "min" else []), *unlisted, *ambiguous)
@@ -106,15 +119,28 @@ class Wsj0MixOfFiles:
     def draw(self, index: int) -> Drawn:
         """Recipe and trials of mixture `index`, from the first again after the last."""
         turn, place = divmod(index, self.count)
-        name, row = self._rows[place]
-        mixture = self._written.mixture(name, self._spoken[name], self._tags(row))
+        _, row = self._rows[place]
+        mixture = self._mixture(place)
         speakers = [source for source in mixture.sources if source.role == "foreground"]
         targets = speakers[:1] if self._first else speakers
         clear = [target for target in targets if target.label not in row.repeated_speakers]
         enrolled = [(target, self._enroll(mixture, target, turn)) for target in clear]
         trials = tuple(make_trial(row, mixture, target, found) for target, found in enrolled if found)
         excluded = {AMBIGUOUS: len(targets) - len(clear), "no_other_utterance": len(clear) - len(trials)}
-        return Drawn(mixture=mixture, trials=trials, excluded=excluded)
+        every = self._absent.join(mixture, trials, turn=turn, tags={"enrollment": "other"})
+        return Drawn(mixture=mixture, trials=every, excluded=excluded)
+
+    def _mixture(self, place: int) -> Mixture:
+        name, row = self._rows[place]
+        return self._written.mixture(name, self._spoken[name], self._tags(row))
+
+    def _enroll_absent(self, _mixture: Mixture, place: Place, turn: int) -> tuple[EnrollmentClip, ...] | None:
+        try:
+            other = self._mixture(place[0])
+        except MissingRecordingsError:
+            return None
+        found = self._enroll(other, next(source for source in other.sources if source.id == place[1]), turn)
+        return found.clips if found else None
 
     def _by_other_files(self, folder: str) -> Enroll:
         """By a file of another mixture in which the speaker says something else."""

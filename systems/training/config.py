@@ -34,6 +34,10 @@ class DataConfig(StrictModel):
         train_split: split of the corpora for training, instead of the config's.
         valid_split: split of the corpora for validation.
         overrides: parameters of the builder that differ from the config's, by key.
+        absent_share: share of the items, of training and of validation, whose query names a speaker or class that the
+            mixture does not hold, so that the wanted answer is silence: for a dataset that draws such queries
+            (`absent_speakers`, or `conditions` with "0:1", in `overrides`) and a loss that has a value for them
+            (thresholded_snr). null: the first query of each mixture.
         per_epoch: training mixtures of an epoch, one trial of each; every epoch has new ones.
         valid: validation mixtures, one trial of each, the same in every epoch.
         render_threads: threads that render mixtures ahead; 0 renders between the steps.
@@ -50,6 +54,7 @@ class DataConfig(StrictModel):
     train_split: str = "train"
     valid_split: str = "valid"
     overrides: dict[str, Any] = Field(default_factory=dict)
+    absent_share: Annotated[float, Field(ge=0, lt=1)] | None = None
     per_epoch: Positive
     valid: Positive
     render_threads: Annotated[int, Field(ge=0, le=64)] = 1

@@ -86,11 +86,12 @@ def run_identity(config: TrainConfig, *, fingerprints: tuple[str, str]) -> str:
     """Settings and data that must be unchanged for a run to be resumed; its limits may change."""
     # A key that is younger than trainings that must go on is left out where it changes nothing.
     younger = {"ema"} if config.optimiser.ema is None else set()
+    new_data = {"absent_share"} if config.data.absent_share is None else set()
     exclude: Any = {
         "description": True,
         "threads": True,
         "tracking": True,
-        "data": {"render_threads", "render_processes"},
+        "data": {"render_threads", "render_processes", *new_data},
         "optimiser": {"epochs", "max_minutes", "patience", *younger},
     }
     if config.start_from is None:

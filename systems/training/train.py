@@ -77,7 +77,14 @@ def train(
         )
     if streams is None:
         data, folders = config.data, corpus_dirs or {}
-        open_split = partial(open_stream, data.dataset, seed=config.seed, corpus_dirs=folders, overrides=data.overrides)
+        open_split = partial(
+            open_stream,
+            data.dataset,
+            seed=config.seed,
+            corpus_dirs=folders,
+            overrides=data.overrides,
+            absent_share=data.absent_share,
+        )
         streams = open_split(split=data.train_split), open_split(split=data.valid_split)
     train_stream = augmented(streams[0], config.data, training=True)
     valid_stream = augmented(streams[1], config.data, training=False)

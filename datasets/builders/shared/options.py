@@ -71,6 +71,15 @@ SpeakerTargets = Annotated[
     Literal["all", "first"],
     Field(description='speakers that are queried: "all" in turn, each a trial, or the "first" (s1) alone'),
 ]
+AbsentSpeakerCount = Annotated[
+    int,
+    Field(
+        ge=0,
+        description="queries of each mixture by an enrollment of a speaker whom it does not hold (FUQ, 0:1), each by "
+        "another speaker, enrolled as those in the mixture are; n of them are the first n of more. With such queries "
+        "all trials of a mixture are named by numbers in a random order, so that no name tells who is absent. 0: none",
+    ),
+]
 Limit = Annotated[int, Field(gt=0, description="only so many mixtures, the first of the list; null: all")]
 MeasureSnr = Annotated[
     bool,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -99,6 +99,19 @@ def _frames(table: CsvTable, line: int, cell: str) -> int:
             f"{str(table.path)!r}, line {line}: length = {cell!r} is not a number of samples; restore the file"
         )
     return int(cell)
+
+
+Place = tuple[str, str]
+"""A source of a mixture: ids of both."""
+
+
+def places_of(rows: Iterable[LibriMixRow], targets: Callable[[LibriMixRow], Iterable[str]]) -> dict[str, list[Place]]:
+    """The sources that can be targets, by speaker."""
+    found: dict[str, list[Place]] = {}
+    for row in rows:
+        for name in targets(row):
+            found.setdefault(speaker_of(source_file(row, name).path), []).append((row.mixture_id, name))
+    return found
 
 
 Kind = Literal["other", "same_utterance", "same_file"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,20 @@ class Enrolled:
 
     clips: tuple[EnrollmentClip, ...]
     trial_id: str
+
+
+Place = tuple[int, str]
+"""A source of a mixture: the number of its row, and its id."""
+
+
+def places_of(rows: Iterable[ListedMixture], *, first: bool) -> dict[str, list[Place]]:
+    """The sources that can be targets, by speaker, of each row or only its `first`."""
+    found: dict[str, list[Place]] = {}
+    for number, row in enumerate(rows):
+        for place, speaker in enumerate(row.speakers[:1] if first else row.speakers, 1):
+            if speaker not in row.repeated_speakers:
+                found.setdefault(speaker, []).append((number, f"s{place}"))
+    return found
 
 
 Enroll = Callable[[Mixture, Source, int], Enrolled | None]
