@@ -14,6 +14,7 @@ from ..nets.audio_visual.clue import AvAnswer, AvClue
 from ..nets.audio_visual.extractor import AvConfig, AvExtractor
 from ..nets.enrollment import join_enrollments
 from ..nets.speaker_head import SpeakerHead
+from ..nets.visual.front_end import FrontEndConfig
 from ..nets.visual.videos import Videos, in_equal_groups, join_videos
 from ..nets.voice_activity import activity_losses
 from ..protocol import Extraction, QueryBatch
@@ -128,7 +129,7 @@ class AvSystem(CheckpointSystem):
         return answer.estimate
 
 
-def videos_of(clues: Sequence[Clues], config: AvConfig) -> Videos:
+def videos_of(clues: Sequence[Clues], config: FrontEndConfig) -> Videos:
     """Videos of one size as a batch, at the network's rate; a video without a rate has the network's."""
     videos = [clue.video for clue in clues if clue.video is not None]
     rates = [clue.video_fps or config.pictures_per_s for clue in clues]
@@ -145,7 +146,7 @@ def clues_with_video(query_id: str, clues: Clues) -> Clues:
     return clues
 
 
-def check_config_rate(config: AvConfig, queries: QueryBatch) -> None:
+def check_config_rate(config: FrontEndConfig, queries: QueryBatch) -> None:
     """Raise a ConfigError if the training data has another rate than the network's config."""
     if queries.sample_rate_hz != config.sample_rate_hz:
         raise ConfigError(

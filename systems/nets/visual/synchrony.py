@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from ..tcn import BlockSizes, Stack
 from .drawn_mouth import DrawnMouth
 from .resnet import LipResNet
+from .temporal import widened_block
 
 _POOL = 4
 _AUDIO_BLOCKS, _JOINT_BLOCKS = 4, 2
@@ -63,15 +64,24 @@ class SynchronyNet(nn.Module):
 class SynchronyHead(nn.Module):
     """Classifier of whether audio and pictures belong together, for the pre-training.
 
-    Pools of 3, blocks and the mean over time as in the public code, here as one hidden layer before the mean.
+    As in the public code: the mean of each three pictures, a temporal block, the mean of each three, a temporal block,
+    the mean over time, linear.
     """
 
-    def __init__(self, num_features: int) -> None:
+    def __init__(self, num_features: int, *, hidden: int) -> None:
         super().__init__()
-        self.hidden = nn.Conv1d(num_features, num_features, 3, padding=1)
+        self.first = widened_block(num_features, hidden)
+        self.second = widened_block(num_features, hidden)
         self.output = nn.Linear(num_features, 1)
 
     def forward(self, features: Tensor) -> Tensor:
         """Features [B, D, F] to logits [B], positive for "in synchrony"."""
-        logits: Tensor = self.output(F.relu(self.hidden(F.relu(features))).mean(dim=-1))
+        for block in (self.first, self.second):
+            features = block(_means_of_three(features))
+        logits: Tensor = self.output(features.mean(dim=-1))
         return logits[:, 0]
+
+
+def _means_of_three(features: Tensor) -> Tensor:
+    """Features [B, D, F] to [B, D, F/3], rounded up; the last ones repeat what is left."""
+    return F.avg_pool1d(F.pad(features, (0, -features.shape[-1] % 3), mode="replicate"), 3)

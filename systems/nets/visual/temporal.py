@@ -17,7 +17,7 @@ class VisualBlocks(nn.Module):
 
     def __init__(self, num_channels: int, *, blocks: int, hidden: int | None = None) -> None:
         super().__init__()
-        build = _plain if hidden is None else _widened
+        build = _plain if hidden is None else widened_block
         self.blocks = nn.ModuleList(build(num_channels, hidden or num_channels) for _ in range(blocks))
 
     def forward(self, features: Tensor) -> Tensor:
@@ -38,7 +38,8 @@ def _plain(channels: int, hidden: int) -> nn.Sequential:
     )
 
 
-def _widened(channels: int, hidden: int) -> nn.Sequential:
+def widened_block(channels: int, hidden: int) -> nn.Sequential:
+    """What a residual block of reentry adds to features [B, D, F] of items of one size."""
     return nn.Sequential(
         nn.ReLU(),
         _GlobalNorm(channels),
