@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from ...core.validation import StrictModel
 from .conditioning import conditioning
 from .filterbank import Decoder, Encoder, rms
+from .past import Past
 from .tcn import BlockSizes, NormName, PReLU, Stack, apply_mask, layer_norm
 
 Positive = Annotated[int, Field(gt=0)]
@@ -105,6 +106,8 @@ def _as_it_is(logits: Tensor) -> Tensor:
     return logits
 
 
+_LEVEL_EPS = 1e-16  # far below the variance of any sound, so that the first norm takes the level away
+
 _ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {"relu": F.relu, "sigmoid": torch.sigmoid, "linear": _as_it_is}
 
 
@@ -112,7 +115,8 @@ class Extractor(nn.Module):
     """Encoder, mask network conditioned on an embedding, decoder.
 
     The mixture is normalised to unit RMS inside and the estimate scaled back, so that the network is independent of the
-    level. `bank` is the encoder and decoder, if not those of the config.
+    level. A causal network cannot know the level of what follows: its first norm takes the level away instead. `bank`
+    is the encoder and decoder, if not those of the config.
     """
 
     def __init__(self, config: ExtractorConfig, bank: tuple[Encoder, Decoder] | None = None) -> None:
@@ -122,8 +126,8 @@ class Extractor(nn.Module):
             Encoder(num_filters=c.num_filters, filter_length=c.filter_length, stride=c.hop),
             Decoder(num_filters=c.num_filters, filter_length=c.filter_length, stride=c.hop),
         )
-        self.normalises = True
-        self.norm = layer_norm(c.norm, c.num_filters)
+        self.normalises = not c.causal
+        self.norm = layer_norm(c.norm, c.num_filters, **({"eps": _LEVEL_EPS} if c.causal else {}))
         self.bottleneck = nn.Conv1d(c.num_filters, c.bottleneck, 1)
         self.before = nn.ModuleList(Stack(c.block, num_blocks=c.blocks) for _ in range(c.conditioned_after))
         self.conditioning = conditioning(c.conditioning, num_channels=c.bottleneck, embedding_dim=c.embedding_dim)
@@ -140,15 +144,24 @@ class Extractor(nn.Module):
         estimate: Tensor = self.decoder(apply_mask(encoded * gain, mask), num_samples=mixture.shape[-1])
         return estimate * level
 
-    def _mask_logits(self, encoded: Tensor, embedding: Tensor, mask: Tensor | None) -> Tensor:
-        features = apply_mask(self.bottleneck(self.norm(encoded, mask)), mask)
+    def part(self, samples: Tensor, embedding: Tensor, past: Past) -> Tensor:
+        """Next part [B, T] of a stream, T a multiple of the stride, to as many samples of the estimate.
+
+        The estimate is late by L − stride samples: a sample is complete when the last frame over it is.
+        """
+        encoded = self.encoder.part(samples, past)
+        gain = self.activation(self._mask_logits(encoded, embedding, None, past))
+        return self.decoder.part(encoded * gain, past)
+
+    def _mask_logits(self, encoded: Tensor, embedding: Tensor, mask: Tensor | None, past: Past | None = None) -> Tensor:
+        features = apply_mask(self.bottleneck(self.norm(encoded, mask, past)), mask)
         skips: list[Tensor] = []
         for stack in self.before:
-            features, skipped = stack(features, mask)
+            features, skipped = stack(features, mask, past)
             skips += [] if skipped is None else [self._conditioned(skipped, embedding, mask)]
         features = self._conditioned(features, embedding, mask)
         for stack in self.after:
-            features, skipped = stack(features, mask)
+            features, skipped = stack(features, mask, past)
             skips += [] if skipped is None else [skipped]
         total = torch.stack(skips).sum(dim=0) if skips else features
         logits: Tensor = self.output(self.output_activation(total))

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .past import Past, after_past
 from .tcn import apply_mask, frame_mask
 
 
@@ -70,6 +71,13 @@ class Encoder(nn.Module):
         needed = (self.num_frames(num_samples) - 1) * self.stride + self.filter_length
         # Samples after the last frame are left out: the second number may be negative.
         padded = F.pad(signal, (self.before, needed - self.before - num_samples))
+        return self._filtered(padded)
+
+    def part(self, samples: Tensor, past: Past) -> Tensor:
+        """Next part [B, T] of a stream, T a multiple of the stride, to the features [B, N, T / stride] that it ends."""
+        return self._filtered(after_past(samples, frames=self.before, layer=self, past=past))
+
+    def _filtered(self, padded: Tensor) -> Tensor:
         features: Tensor = self.filters(padded[:, None])
         return F.relu(features) if self.rectify else features
 
@@ -90,6 +98,7 @@ class Decoder(nn.Module):
     def __init__(self, *, num_filters: int, filter_length: int, stride: int, covering: bool = True) -> None:
         super().__init__()
         self.before = filter_length - stride if covering else 0
+        self.stride = stride
         self.basis = nn.ConvTranspose1d(num_filters, 1, filter_length, stride=stride, bias=False)
 
     def forward(self, features: Tensor, *, num_samples: int) -> Tensor:
@@ -98,3 +107,13 @@ class Decoder(nn.Module):
         stop = self.before + num_samples
         # Zeros where no frame lies; frames that cover all samples leave none out.
         return F.pad(signal[:, self.before : stop], (0, max(0, stop - signal.shape[-1])))
+
+    def part(self, features: Tensor, past: Past) -> Tensor:
+        """Next K frames [B, N, K] of a stream to the samples [B, K·stride] that no later frame covers.
+
+        The first L − stride samples of a stream lie before its signal.
+        """
+        earlier = -(-self.before // self.stride)
+        signal: Tensor = self.basis(after_past(features, frames=earlier, layer=self, past=past))[:, 0]
+        start = earlier * self.stride
+        return signal[:, start : start + features.shape[-1] * self.stride]

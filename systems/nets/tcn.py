@@ -2,7 +2,8 @@
 
 Shapes: B items, N or H channels, K frames. `mask` is None where all signals of the batch have the same length, or [B,
 1, K] with ones on the frames of each signal and zeros past its end. With a mask, statistics cover the true frames and
-no padding leaks in, so that a result does not depend on the rest of the batch.
+no padding leaks in, so that a result does not depend on the rest of the batch. Causal layers compute a stream part by
+part with one `Past`, and give what they give for the whole signal.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from .past import Past, after_past
 
 NormName = Literal["global", "cumulative"]
 _EPS = 1e-8
@@ -49,8 +52,10 @@ class _Norm(nn.Module):
 class GlobalLayerNorm(_Norm):
     """gLN: mean and variance over channels and frames (Luo and Mesgarani, 2019, eq. 7)."""
 
-    def forward(self, features: Tensor, mask: Tensor | None) -> Tensor:
-        """Features [B, N, K] to normalised ones; both are zero past the end."""
+    def forward(self, features: Tensor, mask: Tensor | None, past: Past | None = None) -> Tensor:
+        """Features [B, N, K] to normalised ones, both zero past the end; a TypeError in a stream."""
+        if past is not None:
+            raise TypeError("a global layer norm looks ahead; a stream needs the cumulative one")
         if mask is None:
             return F.group_norm(features, 1, self.weight, self.bias, self.eps)
         count = mask.sum(dim=(1, 2), keepdim=True) * features.shape[1]
@@ -64,16 +69,26 @@ class GlobalLayerNorm(_Norm):
 class CumulativeLayerNorm(_Norm):
     """cLN: mean and variance over channels and the frames so far (eq. 9); causal."""
 
-    def forward(self, features: Tensor, mask: Tensor | None) -> Tensor:
+    def forward(self, features: Tensor, mask: Tensor | None, past: Past | None = None) -> Tensor:
         """Features [B, N, K] to normalised ones; both are zero past the end."""
-        # Running sums in double: E[x²] − E[x]² loses its digits in float32 on long signals.
-        wide = features.double()
-        frames = torch.arange(1, features.shape[-1] + 1, device=features.device)
-        count = frames * features.shape[1]
-        mean = wide.sum(dim=1, keepdim=True).cumsum(dim=-1) / count
-        power = wide.square().sum(dim=1, keepdim=True).cumsum(dim=-1) / count
-        variance = (power - mean.square()).clamp_min(0.0)
-        scaled = ((wide - mean) * torch.rsqrt(variance + self.eps)).to(features.dtype)
+        channels = features.shape[1]
+        origin = features[:, :, :1].detach().mean(dim=1, keepdim=True)
+        kept = None if past is None else past.take(self, fresh=F.pad(origin.double(), (0, 3)))
+        if kept is not None:
+            origin = kept[..., :1].to(features.dtype)
+        # Around a value of the signal, since E[x²] − E[x]² loses the digits of x; sums over many frames in double.
+        shifted = features - origin
+        sums = shifted.sum(dim=1, keepdim=True).double().cumsum(dim=-1)
+        squares = shifted.square().sum(dim=1, keepdim=True).double().cumsum(dim=-1)
+        count = channels * torch.arange(1, features.shape[-1] + 1, device=features.device, dtype=torch.float64)
+        if past is not None and kept is not None:
+            sums, squares, count = sums + kept[..., 1:2], squares + kept[..., 2:3], count + kept[..., 3:]
+            last = [part[..., -1:].expand_as(sums[..., -1:]) for part in (sums, squares, count)]
+            past.keep(self, torch.cat([kept[..., :1], *last], dim=-1))
+        mean = sums / count
+        variance = (squares / count - mean.square()).clamp_min(0.0)
+        gain = torch.rsqrt(variance + self.eps).to(features.dtype)
+        scaled = (shifted - mean.to(features.dtype)) * gain
         return apply_mask(scaled * self.weight[:, None] + self.bias[:, None], mask)
 
 
@@ -107,22 +122,29 @@ class DepthwiseConv(nn.Module):
     def __init__(self, *, num_channels: int, kernel: int, dilation: int, causal: bool) -> None:
         super().__init__()
         reach = (kernel - 1) * dilation
-        self.context = (reach, 0) if causal else (reach // 2, reach - reach // 2)
+        self.reach, self.causal = reach, causal
         self.dilation = dilation
         # The layout and the initial values of nn.Conv1d(groups=num_channels).
         bound = kernel**-0.5
         self.weight = nn.Parameter(torch.empty(num_channels, 1, kernel).uniform_(-bound, bound))
         self.bias = nn.Parameter(torch.empty(num_channels).uniform_(-bound, bound))
 
-    def forward(self, features: Tensor) -> Tensor:
-        """Features [B, H, K] to [B, H, K]."""
-        padded = F.pad(features, self.context)
+    def forward(self, features: Tensor, past: Past | None = None) -> Tensor:
+        """Features [B, H, K] to [B, H, K]; a TypeError in a stream if it sees future frames."""
+        padded = self._with_context(features, past)
         num_frames = features.shape[-1]
         total = self.bias.to(features.dtype)[:, None]
         for tap, weight in enumerate(self.weight.to(features.dtype).unbind(dim=-1)):
             start = tap * self.dilation
             total = torch.addcmul(total, padded[..., start : start + num_frames], weight)
         return total
+
+    def _with_context(self, features: Tensor, past: Past | None) -> Tensor:
+        if self.causal:
+            return after_past(features, frames=self.reach, layer=self, past=past)
+        if past is not None:
+            raise TypeError("a convolution that sees future frames cannot compute a stream")
+        return F.pad(features, (self.reach // 2, self.reach - self.reach // 2))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,17 +175,17 @@ class Block(nn.Module):
         self.residual = nn.Conv1d(hidden, bottleneck, 1)
         self.skip = nn.Conv1d(hidden, skip, 1) if skip else None
 
-    def forward(self, features: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    def forward(self, features: Tensor, mask: Tensor | None, past: Past | None = None) -> tuple[Tensor, Tensor | None]:
         """Features [B, N, K] to the next features, and the skip output [B, Sc, K] if it has one."""
-        residual, skipped = self.paths(self.widen(features), mask)
+        residual, skipped = self.paths(self.widen(features), mask, past)
         return features + residual, skipped
 
-    def paths(self, widened: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    def paths(self, widened: Tensor, mask: Tensor | None, past: Past | None = None) -> tuple[Tensor, Tensor | None]:
         """Widened features [B, H, K] to the residual [B, N, K] and the skip output."""
         hidden = apply_mask(self.widen_activation(widened), mask)
-        hidden = self.depthwise(self.widen_norm(hidden, mask))
+        hidden = self.depthwise(self.widen_norm(hidden, mask, past), past)
         hidden = apply_mask(self.depthwise_activation(hidden), mask)
-        hidden = self.depthwise_norm(hidden, mask)
+        hidden = self.depthwise_norm(hidden, mask, past)
         return self.residual(hidden), None if self.skip is None else self.skip(hidden)
 
 
@@ -174,11 +196,11 @@ class Stack(nn.Module):
         super().__init__()
         self.blocks = nn.ModuleList(Block(sizes, dilation=2**index) for index in range(num_blocks))
 
-    def forward(self, features: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    def forward(self, features: Tensor, mask: Tensor | None, past: Past | None = None) -> tuple[Tensor, Tensor | None]:
         """Features [B, N, K] to the next features and the sum of the skip outputs."""
         total: Tensor | None = None
         for block in self.blocks:
-            features, skipped = block(features, mask)
+            features, skipped = block(features, mask, past)
             total = accumulate(total, skipped)
         return features, total
 

@@ -12,6 +12,7 @@ from .conditioning import conditioning
 from .conv_tasnet import Extractor, ExtractorConfig
 from .enrollment import EnrolledNet, StackEmbedder
 from .filterbank import Decoder, Encoder
+from .past import Past
 from .speaker_head import SpeakerHead
 from .tcn import Block, accumulate, apply_mask
 
@@ -32,7 +33,8 @@ class TdSpeakerBeamConfig(ExtractorConfig):
             `conditioned_after`.
         frames: "covering" pads so that all samples lie in equally many frames; "inside" does not pad, as the public
             code.
-        normalise: normalise signals to unit RMS inside and scale the estimate back; the public code does not.
+        normalise: normalise signals to unit RMS inside and scale the estimate back; the public code does not. A causal
+            network normalises its enrollments alone, since the level of a mixture is known at its end.
         aux_num_filters: N of the auxiliary network; null: `num_filters`.
         aux_filter_length: L of the auxiliary network, in samples, whose stride is L/2; null: `filter_length`.
         aux_hidden: H of the auxiliary network; null: `hidden`.
@@ -99,7 +101,7 @@ class AdaptedExtractor(Extractor):
 
     def __init__(self, config: TdSpeakerBeamConfig) -> None:
         super().__init__(config, bank=_bank(config))
-        self.normalises = config.normalise
+        self.normalises = config.normalise and not config.causal
         last = config.conditioned_after * config.blocks - 1
         self.adapted_block = last if config.adapted_block is None else config.adapted_block
         self.adapts_sums = config.adapted == "features"
@@ -109,11 +111,11 @@ class AdaptedExtractor(Extractor):
                 config.conditioning, num_channels=config.skip, embedding_dim=config.embedding_dim
             )
 
-    def _mask_logits(self, encoded: Tensor, embedding: Tensor, mask: Tensor | None) -> Tensor:
-        features = apply_mask(self.bottleneck(self.norm(encoded, mask)), mask)
+    def _mask_logits(self, encoded: Tensor, embedding: Tensor, mask: Tensor | None, past: Past | None = None) -> Tensor:
+        features = apply_mask(self.bottleneck(self.norm(encoded, mask, past)), mask)
         total: Tensor | None = None
         for index, block in enumerate(self._blocks()):
-            residual, skipped = block.paths(block.widen(features), mask)
+            residual, skipped = block.paths(block.widen(features), mask, past)
             here = index == self.adapted_block
             if here and not self.adapts_sums:
                 residual, skipped = self._adapted(residual, skipped, embedding, mask)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from ..past import Past
 from ..tcn import GlobalLayerNorm, PReLU
 
 
@@ -56,5 +57,5 @@ def widened_block(channels: int, hidden: int) -> nn.Sequential:
 class _GlobalNorm(GlobalLayerNorm):
     """Global layer norm of unpadded features."""
 
-    def forward(self, features: Tensor, mask: Tensor | None = None) -> Tensor:
-        return super().forward(features, mask)
+    def forward(self, features: Tensor, mask: Tensor | None = None, past: Past | None = None) -> Tensor:
+        return super().forward(features, mask, past)
