@@ -152,8 +152,11 @@ class _GroupedLinear(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Features [B, K, in] to [B, K, out]."""
-        grouped = features.unflatten(-1, (self.groups, -1))[..., None, :] * self.weight.unflatten(0, (self.groups, -1))
-        return grouped.sum(dim=-1).flatten(-2) + self.bias
+        groups = self.groups
+        weight = self.weight.view(groups, -1, self.weight.shape[1])  # [groups, out, in] of each
+        grouped = features.reshape(*features.shape[:-1], groups, 1, -1) * weight
+        answer: Tensor = grouped.sum(dim=-1).flatten(-2) + self.bias
+        return answer
 
 
 class _DilatedLayer(nn.Module):
@@ -173,7 +176,7 @@ class _DilatedLayer(nn.Module):
         """Features [B, K, E] to features [B, K, E]."""
         reach, num_frames = (_TAPS - 1) * self.dilation, features.shape[1]
         joined = after_past(features, frames=reach, layer=self, past=past, dim=1)
-        total = self.bias
+        total: Tensor = self.bias
         for tap, weight in enumerate(self.weight):
             start = tap * self.dilation
             total = torch.addcmul(total, joined[:, start : start + num_frames], weight)
