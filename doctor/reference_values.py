@@ -179,6 +179,7 @@ REFERENCES: Mapping[str, tuple[Reference, ...]] = {
     "sd_sdr": (Reference(value=partial(_scaled_db, error_to_scaled=False), tolerance=1e-5),),
     "snr": (Reference(value=_snr_db, tolerance=1e-6),),
     "attenuation": (Reference(value=_attenuation_db, tolerance=1e-6),),
+    "output_level": (Reference(value=_attenuation_db, tolerance=1e-6),),
     "mel_distance": (Reference(value=partial(_mel_distance_db, active=False), tolerance=1e-6),),
     "mel_distance_active": (Reference(value=partial(_mel_distance_db, active=True), tolerance=1e-6),),
     "pesq": (Reference(value=_pesq_by_pesq, tolerance=0.0, package="pesq"),),

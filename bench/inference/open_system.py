@@ -39,7 +39,7 @@ def open_system(
         TsebenchError: it is unknown, an option is wrong, weights do not fit, or it cannot be built.
     """
     factory = SYSTEMS.registered(name) or SYSTEMS.built_in(name)
-    if isolation == "none" or (isolation is None and factory is not None and not _is_foreign(factory)):
+    if isolation == "none" or (isolation is None and factory is not None and not _is_foreign(factory, options)):
         return _in_this_process(name, device=device, options=options)
     place = None if factory is None else _place(factory)
     if factory is not None and place is None:
@@ -70,10 +70,11 @@ def _in_this_process(name: str, *, device: str, options: Mapping[str, Any]) -> A
     raise ConfigError(f"system {name!r} cannot be built: {system.line}") from system.error
 
 
-def _is_foreign(factory: SystemFactory) -> bool:
-    """Whether a system runs code that is not tsebench's."""
+def _is_foreign(factory: SystemFactory, options: Mapping[str, Any]) -> bool:
+    """Whether a system runs code that is not tsebench's; its `runs_foreign_code` says so, or tells it from options."""
     shipped = str(getattr(factory, "__module__", "")).partition(".")[0] == _PACKAGE
-    return not shipped or bool(getattr(factory, "runs_foreign_code", False))
+    foreign = getattr(factory, "runs_foreign_code", False)
+    return not shipped or bool(foreign(options) if callable(foreign) else foreign)
 
 
 def _place(factory: SystemFactory) -> tuple[str, str] | None:

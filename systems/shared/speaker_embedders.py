@@ -19,9 +19,10 @@ from .speaker_models import Input, SpeakerModel, open_speaker_model
 
 
 class SpeakerEmbedder(Protocol):
-    """Embeddings of voices; `sha256` is that of its weights."""
+    """Embeddings of voices; `sha256` is that of its weights, `training_data` what is known of its training."""
 
     sha256: str
+    training_data: tuple[str, ...]
 
     def embed(self, signal: Tensor, *, sample_rate_hz: int) -> Tensor | None:
         """Embedding [D] of unit length of a signal [T]; None if the signal is too short."""
@@ -60,7 +61,9 @@ class _CheckpointEmbedder:
         _, self._net = open_net(SeparateThenIdentifyTask(), opened, device=device)
         self._device, self._rate_hz = device, opened.card.sample_rate_hz
         self.sha256 = opened.card.sha256
+        self.training_data = opened.card.training_data
 
+    @torch.no_grad()
     def embed(self, signal: Tensor, *, sample_rate_hz: int) -> Tensor | None:
         samples = signal.detach().cpu().float().numpy()
         resampled = torch.from_numpy(resample(samples, from_hz=sample_rate_hz, to_hz=self._rate_hz))
@@ -76,6 +79,7 @@ class _OnnxEmbedder:
     def __init__(self, model: SpeakerModel) -> None:
         self._model = model
         self.sha256 = model.model.sha256
+        self.training_data: tuple[str, ...] = ()
 
     def embed(self, signal: Tensor, *, sample_rate_hz: int) -> Tensor | None:
         samples = signal.detach().cpu().float().numpy()
@@ -90,10 +94,18 @@ def closest_voice(
 
     Outputs without an embedding, or with one that is not finite, come last.
     """
+    found = cosines(outputs, enrollment, embedder=embedder, sample_rate_hz=sample_rate_hz)
+    return max(range(len(found)), key=lambda place: -2.0 if (cosine := found[place]) is None else cosine)
+
+
+def cosines(
+    outputs: Sequence[Tensor], enrollment: Tensor, *, embedder: SpeakerEmbedder, sample_rate_hz: int
+) -> list[float | None]:
+    """Cosine of the embedding of each output [T] to that of the enrollment [T'].
+
+    It is None where one of the two has no embedding, or one that is not finite.
+    """
     reference = embedder.embed(enrollment, sample_rate_hz=sample_rate_hz)
-    cosines: list[float] = []
-    for output in outputs:
-        found = embedder.embed(output, sample_rate_hz=sample_rate_hz)
-        cosine = -2.0 if reference is None or found is None else float(found @ reference)
-        cosines.append(-2.0 if math.isnan(cosine) else cosine)
-    return max(range(len(cosines)), key=cosines.__getitem__)
+    embeddings = (embedder.embed(output, sample_rate_hz=sample_rate_hz) for output in outputs)
+    found = [math.nan if reference is None or each is None else float(each @ reference) for each in embeddings]
+    return [None if math.isnan(cosine) else cosine for cosine in found]
