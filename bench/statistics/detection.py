@@ -93,7 +93,7 @@ def detection_trials(rows: pd.DataFrame, *, metrics: Sequence[str] = SCORES) -> 
             part[part["condition"].isin([present, absent])], (str(dataset), str(metric), str(system)), present, absent
         )
         for (dataset, metric, system), part in ordered.groupby(["dataset", "metric", "system"])
-        for present, absent in _pairs(part["condition"].unique())
+        for present, absent in _pairs([*map(str, part["condition"].unique())])
     ]
     return sorted(found, key=lambda each: (each.dataset, each.metric, condition_key(each.absent), each.system))
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from ...core.files import make_folder, write_atomic
 from ..leaderboard.board import Leaderboard
 from ..tables.board_tables import print_costs, print_table
+from ..tables.detection import detection_tables
 from ..tables.latex_floats import to_latex
 from ..tables.steps import step_tables
 from .registry import REPORTS
@@ -37,7 +38,8 @@ def write_latex(board: Leaderboard, out: Path, *, intervals: bool = True) -> lis
     tables = [print_table(board, table, intervals=intervals) for table in board.tables]
     costs = print_costs(board)
     paths = []
-    for table in [*tables, *step_tables(board).values(), *([costs] if costs else [])]:
+    absent = [printed for group in detection_tables(board).values() for printed in group]
+    for table in [*tables, *step_tables(board).values(), *absent, *([costs] if costs else [])]:
         paths.append(folder / f"table_{table.name}.tex")
         write_atomic(paths[-1], to_latex(table))
     inputs = [f"\\input{{{path.name}}}" for path in paths]

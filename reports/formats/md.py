@@ -11,6 +11,7 @@ from ..leaderboard.board import Entry, Leaderboard, Table
 from ..leaderboard.doubts import doubt
 from ..leaderboard.reference_gaps import caution
 from ..tables.cost_lines import EXPLANATION, HEADINGS, cost_lines
+from ..tables.detection import detection_tables
 from ..tables.escapes import markdown, markdown_code
 from ..tables.markdown_table import markdown_lines, to_markdown
 from ..tables.steps import step_tables
@@ -32,6 +33,7 @@ def board_markdown(board: Leaderboard) -> str:
     for table in board.tables:
         blocks += [f"## {markdown(wording.title(table))}", *_table(table)]
     blocks += [to_markdown(printed).strip() for printed in step_tables(board).values()]
+    blocks += [to_markdown(printed).strip() for group in detection_tables(board).values() for printed in group]
     costs = [[*line.cells, "; ".join(line.notes)] for line in cost_lines(board)]
     blocks += ["## Cost", _plain_table([*HEADINGS, "remarks"], costs), EXPLANATION] if costs else []
     blocks += ["## Contaminated, failed, missing, undefined and flagged trials", _issues(board)]

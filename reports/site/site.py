@@ -13,10 +13,12 @@ from ..leaderboard.board import Entry, Leaderboard, Table
 from ..leaderboard.columns import Column
 from ..leaderboard.wording import alarmed
 from ..tables.cost_lines import EXPLANATION, HEADINGS, cost_lines
+from ..tables.detection import detection_tables
 from ..tables.steps import step_tables
 from ..trial_audio import RunAudio, open_audio
 from .charts.axes import bars
 from .charts.conditions import MOST, panels
+from .charts.detection import detection_panels
 from .charts.pareto import charts
 from .charts.steps import step_panels
 from .choose_trials import TrialOrder, choose
@@ -111,6 +113,8 @@ def _index(board: Leaderboard, slices: Sliced, pages: Sequence[TrialPage]) -> st
         panels=panels,
         step_panels=step_panels,
         step_tables=step_tables(board),
+        detection_panels=detection_panels,
+        detection_tables=detection_tables(board),
         slices=slices,
         most_bars=_MOST_BARS,
         most_lines=MOST,
