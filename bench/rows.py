@@ -110,8 +110,18 @@ def crashed_values(path: Path) -> int:
     Raises:
         DatasetError: as `read_shard`.
     """
+    return int(_failures(path).str.split(":").str[-1].eq(CRASHED).sum())
+
+
+def failed_values(path: Path) -> int:
+    """Values of a shard that failed, for whatever reason; raises as `read_shard`."""
+    return len(_failures(path))
+
+
+def _failures(path: Path) -> pd.Series:
     rows = read_shard(path)
-    return int(rows.loc[rows["status"] == "failed", "reason"].str.split(":").str[-1].eq(CRASHED).sum())
+    reasons: pd.Series = rows.loc[rows["status"] == "failed", "reason"]
+    return reasons
 
 
 def read_rows(run_dirs: str | Path | Sequence[str | Path]) -> pd.DataFrame:

@@ -17,6 +17,7 @@ from .output import FORMATS, console, formats_of, report_run, say
 
 Out = Annotated[Path | None, Option(metavar="DIR", help="Run folder.  [default: runs/NAME]")]
 Fresh = Annotated[bool, Option("--fresh", help="Start over instead of going on.")]
+RetryFailed = Annotated[bool, Option("--retry-failed", help="Try failed trials of an earlier run again.")]
 Executor = Annotated[str, Option(metavar="NAME", help="Executor of the work: local.")]
 
 EXAMPLES = """
@@ -34,6 +35,7 @@ def run(
     config: options.Config = "quickstart",
     out: Out = None,
     fresh: Fresh = False,
+    retry_failed: RetryFailed = False,
     device: options.Device = "auto",
     executor: Executor = "local",
     jobs: options.Processes = 2,
@@ -66,6 +68,7 @@ def run(
             device=device,
             jobs=jobs,
             fresh=fresh,
+            retry_failed=retry_failed,
             corpus_dirs=corpora,
             progress=progress,
             say=say,
@@ -74,5 +77,5 @@ def run(
         result = run_all(chosen, how)
         report_run(folder, names, corpora, track=live.finish)
     if result.failed_trials:
-        say(f"{result.failed_trials} of {result.trials} trials failed; the report says why")
+        say(f"{result.failed_trials} of {result.trials} trials failed; the report says why, --retry-failed tries again")
         raise typer.Exit(3)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ...datasets.seeding import digest
 from ...systems.protocol import AnySystem
-from ..rows import crashed_values, write_shard
+from ..rows import crashed_values, failed_values, write_shard
 from .earlier import forget
 from .estimate_store import FOLDER, SystemAnswers, estimate_path, estimates_folder, sample_folder
 from .evaluation import Evaluation
@@ -82,13 +82,14 @@ class DatasetRun:
                 write_shard(self._paths[part][found.chunk], found.rows)
 
     def _missing(self) -> dict[Part, list[int]]:
-        """Chunks that have no shard, or one with values that crashed: those are tried once more."""
-        crashed = {path: crashed_values(path) for path in self.shards if path.is_file()}
-        if lost := sum(crashed.values()):
-            name = self._set.dataset.card.name
-            self._run.options.say(f"{name}: {lost} values crashed before; their trials are tried again")
+        """Chunks that have no shard, or one with values that crashed, or that failed if those are to be tried again."""
+        options = self._run.options
+        count, verb = (failed_values, "failed") if options.retry_failed else (crashed_values, "crashed")
+        lost = {path: count(path) for path in self.shards if path.is_file()}
+        if values := sum(lost.values()):
+            options.say(f"{self._set.dataset.card.name}: {values} values {verb} before; their trials are tried again")
         return {
-            part: [chunk for chunk, path in enumerate(paths) if crashed.get(path, 1)]
+            part: [chunk for chunk, path in enumerate(paths) if lost.get(path, 1)]
             for part, paths in self._paths.items()
         }
 

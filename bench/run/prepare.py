@@ -44,6 +44,7 @@ class RunOptions:
     Attributes:
         jobs: processes for metrics of one file, and threads that build datasets.
         fresh: empty the run folder first, and do not read scores from the cache.
+        retry_failed: try trials again of which a value failed before; those that crashed always are.
         chunk_trials: trials of a shard; a run that goes on must keep it to find its shards.
         corpus_dirs: folders of corpora by name, in addition to those of the user file.
         cache: folder of the score cache; None is the user's.
@@ -56,6 +57,7 @@ class RunOptions:
     device: str = "auto"
     jobs: int = 2
     fresh: bool = False
+    retry_failed: bool = False
     chunk_trials: int = CHUNK_TRIALS
     corpus_dirs: Mapping[str, Path] = field(default_factory=dict)
     cache: Path | None = None

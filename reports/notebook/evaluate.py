@@ -44,6 +44,7 @@ def evaluate(
     device: str = "auto",
     jobs: int = 2,
     fresh: bool = False,
+    retry_failed: bool = False,
 ) -> Results:
     """Run systems on datasets and score them, as `tsebench run` does, without the report.
 
@@ -62,6 +63,7 @@ def evaluate(
         device: "auto", "cpu", "cuda", "cuda:1"; "auto" is that of the weights if a loaded system is given.
         jobs: processes for metrics such as PESQ and STOI.
         fresh: start over instead of going on.
+        retry_failed: try failed trials of an earlier run again.
 
     Returns:
         Rows, leaderboard, record and folder of the run; a notebook shows the leaderboard.
@@ -96,6 +98,7 @@ def evaluate(
         device=_device(device, given.systems),
         jobs=jobs,
         fresh=fresh,
+        retry_failed=retry_failed,
         corpus_dirs=folders_of(corpora),
         given=given,
         progress=on_terminal(),

@@ -182,8 +182,18 @@ def test_a_run_that_stops_between_shards_goes_on(sounds: Path, tmp_path: Path) -
     assert_same(out, tmp_path / "undisturbed")
 
 
-@pytest.mark.parametrize("reason", ["crashed", "mixture:crashed"])
-def test_values_that_crashed_are_tried_again_when_the_run_goes_on(sounds: Path, tmp_path: Path, reason: str) -> None:
+@pytest.mark.parametrize(
+    ("reason", "asked", "verb"),
+    [
+        ("crashed", False, "crashed"),
+        ("mixture:crashed", False, "crashed"),
+        ("system:disk is full", True, "failed"),
+        ("system:disk is full", False, ""),
+    ],
+)
+def test_values_that_crashed_are_tried_again_and_those_that_failed_if_asked(
+    sounds: Path, tmp_path: Path, reason: str, asked: bool, verb: str
+) -> None:
     out, lines = tmp_path / "crashed", list[str]()
     go(out, sounds)
     shard = next((out / "rows").glob("part-*"))
@@ -191,10 +201,13 @@ def test_values_that_crashed_are_tried_again_when_the_run_goes_on(sounds: Path, 
     spoilt = {"value": math.nan, "status": "failed", "reason": reason}
     table = pa.Table.from_pylist([{**row, **spoilt} for row in whole.to_pylist()[:2]], schema=whole.schema)
     pq.write_table(pa.concat_tables([table, whole.slice(2)]), shard)
-    run(config(sounds), RunOptions(out=out, jobs=0, device="cpu", chunk_trials=4, say=lines.append))
-    assert lines == ["sounds: 2 values crashed before; their trials are tried again"]
+    options = RunOptions(out=out, jobs=0, device="cpu", chunk_trials=4, say=lines.append, retry_failed=asked)
+    run(config(sounds), options)
+    assert lines == ([f"sounds: 2 values {verb} before; their trials are tried again"] if verb else [])
+    assert (rows_of(out)["status"] == "failed").sum() == (0 if verb else 2)
     go(tmp_path / "undisturbed", sounds, fresh=True)
-    assert_same(out, tmp_path / "undisturbed")
+    if verb:
+        assert_same(out, tmp_path / "undisturbed")
 
 
 def test_a_finished_run_does_nothing_again(sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
