@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ...core.progress import ProgressFactory, quiet
 from ..dataset import Dataset
+from .absent import check_absent
 from .consistency import check_conditions, check_corpora, check_counts, check_files, check_recordings
 from .finding import Finding
 from .leaks import check_apart, check_leaks
@@ -38,5 +39,6 @@ def validate(
         *check_rendering(dataset, jobs=jobs, sample=sample, progress=progress),
         check_leaks(dataset),
         check_conditions(dataset),
+        *check_absent(dataset),
         *(check_apart(dataset, other) for other in against),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,14 @@ from tsebench.core.errors import ConfigError, DatasetError
 from tsebench.datasets.build import draw_dataset
 from tsebench.datasets.builders.shared.absent_speakers import AbsentSpeakers
 from tsebench.datasets.builders.shared.target_trials import target_trial
+from tsebench.datasets.checks.absent import check_absent
+from tsebench.datasets.config import load_dataset_configs, open_builder
 from tsebench.datasets.dataset import Dataset
 from tsebench.datasets.dynamic import TrialStream, open_stream
 from tsebench.datasets.protocols.builder import BuildContext
 from tsebench.datasets.types import Clip, ClueSpec, EnrollmentClip, Mixture, Source, Trial
+from tsebench.systems.training.config import load_train_config
+from tsebench.systems.training.state import run_identity
 
 SPEAKERS = tuple("abcdefgh")
 
@@ -164,6 +169,11 @@ def test_every_speech_set_has_them(builder: str, tmp_path: Path) -> None:
         assert speaker not in labels[trial.mixture_id]
         assert speaker in set().union(*labels.values())
     assert all(trial.id.rpartition("_")[2] in {"q0", "q1", "q2", "q3"} for trial in dataset.trials)
+    assert [finding.verdict for finding in check_absent(dataset)] == ["ok"]
+    assert list(check_absent(plain)) == []
+    wrong = replace(absent[0], clue=next(t.clue for t in present if t.mixture_id == absent[0].mixture_id))
+    (finding,) = check_absent(Dataset(replace(dataset.manifest, trials=[wrong]), dataset.corpora))
+    assert finding.detail.startswith(f"trial {wrong.id!r} has no target, and enrolls")
 
 
 def test_a_set_of_files_without_enrollments_has_none(tmp_path: Path) -> None:
@@ -171,3 +181,21 @@ def test_a_set_of_files_without_enrollments_has_none(tmp_path: Path) -> None:
     asked = config.model_copy(update={"params": {**config.params, "absent_speakers": 1, "enrollment": "none"}})
     with pytest.raises(ConfigError, match="absent_speakers = 1 needs enrollments"):
         draw_dataset(asked, corpus_dirs=folders)
+
+
+def test_the_embedded_set_has_the_mixtures_and_queries_of_mini_speech() -> None:
+    plain, absent = (
+        open_builder(load_dataset_configs(name)[0], {}).builder.draw(2)
+        for name in ("mini_speech", "mini_speech_absent")
+    )
+    assert absent.mixture == plain.mixture
+    clues = {trial.target_ids: trial.clue for trial in absent.trials}
+    assert all(clues[trial.target_ids] == trial.clue for trial in plain.trials)
+    assert len(absent.trials) == 2 * len(plain.trials)
+
+
+def test_a_share_of_absent_targets_is_another_training_and_none_is_the_same_as_before() -> None:
+    config = load_train_config("td_speakerbeam_mini_inactive")
+    none = config.model_copy(update={"data": config.data.model_copy(update={"absent_share": None})})
+    assert '"absent_share":0.33' in run_identity(config, fingerprints=("a", "b"))
+    assert "absent_share" not in run_identity(none, fingerprints=("a", "b"))
