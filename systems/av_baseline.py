@@ -42,6 +42,7 @@ class AvBaseline:
             clues=frozenset({"video", "enrollment"}),
             sample_rate_hz=on.sample_rate_hz,
             causal=bool(on.causal and off.causal),
+            detects_activity=off.detects_activity,
             padding_neutral=on.padding_neutral and off.padding_neutral,
             checkpoint=f"{on_screen} + {off_screen}",
             sha256=hashlib.sha256(f"{on.sha256} {off.sha256}".encode()).hexdigest(),
@@ -55,7 +56,7 @@ class AvBaseline:
         """Answer a batch; a query that one of both systems cannot answer fails alone."""
         on, off = self._on.extract(batch), self._off.extract(batch)
         estimate = torch.as_tensor(on.estimate) + torch.as_tensor(off.estimate)
-        return Extraction(estimate=estimate, failures={**off.failures, **on.failures})
+        return Extraction(estimate=estimate, activity=off.activity, failures={**off.failures, **on.failures})
 
 
 def _opened(checkpoint: str, option: str, clue: str, *, device: str) -> System:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, runtime_checkable
@@ -12,6 +13,7 @@ from ..datasets.batches import QueryBatch
 from ..datasets.types import ClueKind, Truth
 
 __all__ = [
+    "ACTIVITY_HOP_S",
     "LENGTH_TOLERANCE_S",
     "AnySystem",
     "Extraction",
@@ -21,12 +23,16 @@ __all__ = [
     "QueryBatch",
     "System",
     "SystemCard",
+    "activity_frames",
     "far_too_long",
     "wrong_length",
 ]
 
 LENGTH_TOLERANCE_S = 0.010
 """An estimate whose length is off by less is trimmed or padded, with a note; by more, it fails."""
+
+ACTIVITY_HOP_S = 0.010
+"""Length of a frame of `Extraction.activity`."""
 
 Phase = Literal["kept", "generated"]
 
@@ -49,6 +55,7 @@ class SystemCard:
             "librispeech:train-clean-100"; test sets that contain some of it are flagged.
         classes: its vocabulary of sound classes, or None if it has none.
         transcribes: whether its answers hold transcripts of the target's speech.
+        detects_activity: whether its answers hold the activity of the enrolled speaker over time.
         stochastic: whether its answers depend on the seeds of the queries; a run can draw several samples of such a
             system (`samples`), and refuses to of any other.
         phase: "generated" where a vocoder, or a search such as Griffin-Lim, made the phase of the estimate from
@@ -74,6 +81,7 @@ class SystemCard:
     training_data: tuple[str, ...] = ()
     classes: tuple[str, ...] | None = None
     transcribes: bool = False
+    detects_activity: bool = False
     stochastic: bool = False
     phase: Phase = "kept"
     options: Mapping[str, str | int | float | bool | None] = field(default_factory=dict)
@@ -88,6 +96,11 @@ class SystemCard:
         facts += ["phase generated"] if self.phase == "generated" else []
         facts += [f"checkpoint {self.checkpoint}"] if self.checkpoint else []
         return f"{self.name}: {'; '.join(facts)}"
+
+
+def activity_frames(length: int, sample_rate_hz: int) -> int:
+    """Frames of `Extraction.activity` that cover a mixture of `length` samples."""
+    return math.ceil(length / (ACTIVITY_HOP_S * sample_rate_hz))
 
 
 def far_too_long(frames: int, length: int, sample_rate_hz: int) -> bool:
@@ -112,12 +125,15 @@ class Extraction:
             files of another program returns one tensor [T_b] for each query; the scorer checks T_b.
         class_probabilities: [B, K] over the card's classes, if the system classifies.
         transcripts: recognised words, if the system recognises speech.
+        activity: [B, K] probability that the enrolled speaker speaks, in each 10 ms of the batch's mixture (see
+            `activity_frames`), if the system finds it; what follows a length is ignored.
         failures: reason by query id, for queries that cannot be answered; their part of `estimate` is ignored.
     """
 
     estimate: Tensor | Sequence[Tensor]
     class_probabilities: Tensor | None = None
     transcripts: tuple[str | None, ...] | None = None
+    activity: Tensor | None = None
     failures: Mapping[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
@@ -129,6 +145,7 @@ class Extraction:
         if self.class_probabilities is not None:
             facts.append(f"class_probabilities {shape(self.class_probabilities)}")
         facts += [f"{len(self.transcripts)} transcripts"] if self.transcripts is not None else []
+        facts += [f"activity {shape(self.activity)}"] if self.activity is not None else []
         facts += [f"{len(self.failures)} failures"] if self.failures else []
         return f"<Extraction: {', '.join(facts)}>"
 

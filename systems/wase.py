@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from torch import Tensor
 
-from .nets.voice_activity import activity_losses
+from .checkpoints.checkpoint import Checkpoint
+from .nets.voice_activity import activity_losses, activity_over_time
 from .nets.wase import WaseConfig, WaseNet
+from .protocol import ACTIVITY_HOP_S, activity_frames
 from .registry import register_system
 from .shared.enrolled import EnrolledSystem, EnrolledTask
 from .trainable import TASKS, ExtractionLoss, TrainBatch
@@ -38,6 +42,26 @@ class Wase(EnrolledSystem):
     name = NAME
     description = "Conv-TasNet gated by the activity of the enrolled speaker (Hao et al., 2021)"
     task = WaseTask()
+
+    def _set_up(self, checkpoint: Checkpoint, *, reference: str, device: str) -> None:
+        super()._set_up(checkpoint, reference=reference, device=device)
+        self.card = replace(self.card, detects_activity=True)
+
+    def _answer(
+        self, mixture: Tensor, lengths: Tensor, enrollment: Tensor, enrollment_lengths: Tensor
+    ) -> tuple[Tensor, Tensor | None]:
+        """Estimates [B, T], and the activity [B, K] that the last stack is gated by."""
+        embedding = self._net.embed(enrollment, enrollment_lengths)
+        estimate, logits = self._net.extract_with_activity(mixture, lengths, embedding)
+        rate_hz = self.card.sample_rate_hz or 0
+        activity = activity_over_time(
+            logits[-1],
+            lengths,
+            self._net.encoder,
+            frames=activity_frames(mixture.shape[-1], rate_hz),
+            samples_per_frame=ACTIVITY_HOP_S * rate_hz,
+        )
+        return estimate, activity
 
 
 TASKS.register(NAME)(Wase.task)

@@ -21,6 +21,7 @@ from ...systems.protocol import (
     QueryBatch,
     System,
     SystemCard,
+    activity_frames,
     far_too_long,
     wrong_length,
 )
@@ -43,12 +44,14 @@ class Answer:
         failure: why there is no estimate.
         class_probabilities: [K] over the classes of its card, if it has such a head.
         transcript: words that the system recognised, if it recognises speech.
+        activity: [K] probability that the enrolled speaker speaks in each 10 ms, if the system finds it.
     """
 
     estimate: Tensor | None = None
     failure: str | None = None
     class_probabilities: Tensor | None = None
     transcript: str | None = None
+    activity: Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +165,7 @@ class Inference:
         estimates = _estimates(extraction, batch)
         probabilities = _probabilities(extraction, len(items), self._system.card)
         transcripts = _transcripts(extraction, len(items))
+        activities = _activities(extraction, batch)
         failures = failure_reasons(extraction, batch)
         waits = [torch.cuda.current_stream(d).record_event() for d in _gpus(extraction)]
 
@@ -173,12 +177,15 @@ class Inference:
             if isinstance(own, Tensor):
                 own = [row[: i.length].clone() for row, i in zip(own, items, strict=True)]
             answers = {}
-            for item, estimate, given, words in zip(items, own, probabilities, transcripts, strict=True):
+            every = zip(items, own, probabilities, transcripts, activities, strict=True)
+            for item, estimate, given, words, activity in every:
                 failure = failures.get(item.query.id)
                 if failure is not None or isinstance(estimate, str):
                     answers[item.index] = Answer(failure=failure or str(estimate))
                 else:
-                    answers[item.index] = Answer(estimate=estimate, class_probabilities=given, transcript=words)
+                    answers[item.index] = Answer(
+                        estimate=estimate, class_probabilities=given, transcript=words, activity=activity
+                    )
             return answers
 
         return finish
@@ -296,6 +303,7 @@ def _gpus(extraction: Extraction) -> set[torch.device]:
     """Devices from which copies to the CPU may be under way."""
     rows = extraction.estimate
     found = [*([rows] if isinstance(rows, Tensor) else rows), extraction.class_probabilities]
+    found.append(extraction.activity)
     return {tensor.device for tensor in found if tensor is not None and tensor.is_cuda}
 
 
@@ -309,6 +317,19 @@ def _probabilities(extraction: Extraction, size: int, card: SystemCard) -> Seque
         problem = f"class_probabilities have shape {shape}, not {wanted}"
         raise ValueError(f"{problem}: one for each query and class of the card")
     return list(_to_cpu(given))
+
+
+def _activities(extraction: Extraction, batch: QueryBatch) -> Sequence[Tensor | None]:
+    """Activity [K_b] of each query, on the CPU, or None."""
+    given, rate_hz = extraction.activity, batch.sample_rate_hz
+    size, _, length = batch.mixture.shape
+    if given is None:
+        return [None] * size
+    wanted, shape = [size, activity_frames(length, rate_hz)], list(given.shape)
+    if shape != wanted:
+        raise ValueError(f"activity has shape {shape}, not {wanted}: one for each query and 10 ms of the mixture")
+    counts = [activity_frames(own, rate_hz) for own in batch.lengths.tolist()]
+    return [row[:count] for row, count in zip(_to_cpu(given), counts, strict=True)]
 
 
 def _transcripts(extraction: Extraction, size: int) -> Sequence[str | None]:

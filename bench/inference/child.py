@@ -101,8 +101,11 @@ class _Answers:
         probabilities = extraction.class_probabilities
         if not (probabilities is None or isinstance(probabilities, Tensor)):
             raise TypeError(f"class_probabilities are of type {type(probabilities).__name__}, not a tensor")
+        activity = extraction.activity
+        if not (activity is None or isinstance(activity, Tensor)):
+            raise TypeError(f"activity is of type {type(activity).__name__}, not a tensor")
         try:
-            self._outbox.clear(reserve=[*rows, *([] if probabilities is None else [probabilities])])
+            self._outbox.clear(reserve=[*rows, *(t for t in (probabilities, activity) if t is not None)])
         except OSError:
             raise torch.OutOfMemoryError("no shared memory for the estimates") from None
         places = [self._outbox.put(row) for row in rows]
@@ -110,6 +113,7 @@ class _Answers:
         return {
             "estimate": places[0] if single else places,
             "class_probabilities": None if probabilities is None else self._outbox.put(probabilities),
+            "activity": None if activity is None else self._outbox.put(activity),
             "transcripts": None if transcripts is None else [None if t is None else visible(t) for t in transcripts],
             "failures": failure_reasons(extraction, batch),
             "mixture_changed": not untouched.equal(on_device.mixture),

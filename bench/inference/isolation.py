@@ -316,10 +316,12 @@ def _extraction(reply: Mapping[str, Any], memory: SharedMemory, batch: QueryBatc
     if reply["mixture_changed"]:
         batch.mixture.fill_(math.nan)  # the batch is the caller's copy: `doctor` sees that it was changed
     rows, probabilities, transcripts = reply["estimate"], reply["class_probabilities"], reply["transcripts"]
+    activity = reply["activity"]
     return Extraction(
         estimate=take(rows) if isinstance(rows, dict) else [take(place) for place in rows],
         class_probabilities=None if probabilities is None else take(probabilities),
         transcripts=None if transcripts is None else tuple(transcripts),
+        activity=None if activity is None else take(activity),
         failures=reply["failures"],
     )
 

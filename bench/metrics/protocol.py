@@ -31,10 +31,12 @@ PoolingName = Literal[
 `Outcome.weight` (a word error rate: by words); or a score of all class decisions together, which
 `Outcome.detail` holds as `bench.statistics.pooling.decisions` writes them."""
 
-Need = Literal["transcript", "enrollment", "interferers", "class_probabilities", "mixture", "parts", "recognised"]
+Need = Literal[
+    "transcript", "enrollment", "interferers", "class_probabilities", "mixture", "parts", "recognised", "activity"
+]
 """Inputs of a metric in addition to estimate and reference: the words of the target, the enrollment of the clue, the
-other sources, the classes or words that the system finds, the parts of a target that is a sum; an improvement takes the
-mixture."""
+other sources, the classes, words or activity that the system finds, the parts of a target that is a sum; an improvement
+takes the mixture."""
 
 _BEFORE_ALL = 1000
 
@@ -167,6 +169,7 @@ class Facts:
         interferer_roles: "foreground" or "background" of each interferer; none: unknown.
         transcript: words of the target, or None.
         recognised: words that the system itself recognised, or None.
+        activity: [K] probability that the enrolled speaker speaks in each 10 ms, as the system finds it, or None.
         active_classes: sound classes of the mixture.
         classes: vocabulary of `class_probabilities` [K], or None.
         enrollment: [T_e] the first enrollment at the rate of the signals, or None.
@@ -177,6 +180,7 @@ class Facts:
     interferer_roles: tuple[str, ...] = ()
     transcript: str | None = None
     recognised: str | None = None
+    activity: Tensor | None = None
     active_classes: tuple[str, ...] = ()
     classes: tuple[str, ...] | None = None
     class_probabilities: Tensor | None = None

@@ -21,6 +21,7 @@ from ..scoring.cache import Identity, identity_of
 FOLDER = "estimates"
 _PROBABILITIES = ".classes.json"
 _WORDS = ".words.txt"
+_ACTIVITY = ".activity.json"
 
 
 def estimates_folder(root: Path, *, dataset: str, title: str, identity: str, fingerprint: str) -> Path:
@@ -83,35 +84,36 @@ class SystemAnswers:
                         continue
                     answers[item.index] = Answer(
                         estimate=torch.from_numpy(read_mono(path)[0]),
-                        class_probabilities=_read_probabilities(path),
+                        class_probabilities=_read_numbers(path.with_suffix(_PROBABILITIES)),
                         transcript=_read_words(path),
+                        activity=_read_numbers(path.with_suffix(_ACTIVITY)),
                     )
                 except AudioError:
                     path.unlink()  # cut by a crash, or not finite: ask the system again
         return answers
 
     def store(self, items: Sequence[Item], answers: Mapping[int, Answer], /) -> None:
-        """Write valid estimates; class probabilities and words first, so that no estimate is without them."""
+        """Write valid estimates; what else an answer holds first, so that no estimate is without it."""
         if self._folder is None:
             return
         for item in items:
             answer = answers[item.index]
-            estimate, probabilities = answer.estimate, answer.class_probabilities
+            estimate = answer.estimate
             if estimate is not None and is_signal(estimate):
                 path = estimate_path(self._folder, item.query.id)
-                if probabilities is not None:
-                    text = json.dumps([float(value) for value in probabilities])
-                    make_folder(path.parent)
-                    write_atomic(path.with_suffix(_PROBABILITIES), text.encode())
+                for suffix, numbers in ((_PROBABILITIES, answer.class_probabilities), (_ACTIVITY, answer.activity)):
+                    if numbers is not None:
+                        text = json.dumps([float(value) for value in numbers])
+                        make_folder(path.parent)
+                        write_atomic(path.with_suffix(suffix), text.encode())
                 if answer.transcript is not None:
                     make_folder(path.parent)
                     write_atomic(path.with_suffix(_WORDS), answer.transcript.encode())
                 write(path, estimate.numpy(), self._sample_rate_hz)
 
 
-def _read_probabilities(wav: Path) -> torch.Tensor | None:
-    """Class probabilities [K] that are stored with an estimate."""
-    path = wav.with_suffix(_PROBABILITIES)
+def _read_numbers(path: Path) -> torch.Tensor | None:
+    """Class probabilities or activity [K] that are stored with an estimate."""
     return torch.tensor(json.loads(path.read_bytes())) if path.is_file() else None
 
 

@@ -300,6 +300,7 @@ def scorable(item: Item, answer: Answer, classes: tuple[str, ...] | None) -> Sco
         interferer_roles=item.truth.interferer_roles,
         transcript=item.truth.transcript,
         recognised=answer.transcript,
+        activity=answer.activity,
         active_classes=item.truth.active_classes,
         classes=classes,
         class_probabilities=answer.class_probabilities,

@@ -19,6 +19,7 @@ _WORDS: Mapping[Given, str] = {
     "interferers": "the other sources of the mixtures",
     "class_probabilities": "class probabilities of a system",
     "recognised": "transcripts of a system",
+    "activity": "the activity of the enrolled speaker as a system finds it",
     "mixture": "mixtures",
     "parts": "targets that are sums of several sources",
     "target": "trials whose target is in the mixture",
@@ -33,6 +34,7 @@ OF_FILES: Mapping[Given, str] = {
     "interferers": "add --mixtures DIR",
     "class_probabilities": "score it by `tsebench run` with a system that finds classes",
     "recognised": "score it by `tsebench run` with a system that recognises speech",
+    "activity": "score it by `tsebench run` with a system that finds it, such as av_onoff",
     "mixture": "add --mixtures DIR",
     "parts": "score it by `tsebench run` on a set of on- and off-screen speech",
     "absence": _ELSEWHERE,
@@ -46,6 +48,7 @@ OF_SETS: Mapping[Given, str] = {
     "class_probabilities": "add a system whose card names its classes",
     "parts": "add a set of on- and off-screen speech (builder av_mix)",
     "recognised": "add a system whose card says `transcribes`",
+    "activity": "add a system whose card says `detects_activity`, such as av_onoff with attention",
     "target": "add a set with such trials, or more trials of this one",
     "absence": "add a set with such trials, or more trials of this one",
 }

@@ -78,19 +78,20 @@ def average_precision(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 @dataclass(frozen=True, slots=True)
-class _Ranked:
-    """All decisions on one class.
+class Ranked:
+    """Decisions ranked by their probabilities, such as all on one class.
 
     Attributes:
         probabilities: [N], ascending.
-        truths: [N + 1], how many trials have the class from each place on.
+        truths: [N + 1], how many are true from each place on.
     """
 
     probabilities: FloatArray
     truths: FloatArray
 
     @classmethod
-    def of(cls, decisions: Sequence[tuple[float, bool]]) -> _Ranked:
+    def of(cls, decisions: Sequence[tuple[float, bool]]) -> Ranked:
+        """Rank pairs of a probability and its truth."""
         probabilities, there = np.asarray(decisions, np.float64).T
         # NaN reaches no threshold.
         probabilities = np.where(np.isnan(probabilities), -np.inf, probabilities)
@@ -105,6 +106,7 @@ class _Ranked:
         return np.stack([self.truths[places], len(self.probabilities) - places, there])
 
     def average_precision(self) -> float:
+        """Sum of precision times gain in recall over all thresholds; NaN if nothing is true."""
         hits, found, there = self.counts(np.unique(self.probabilities)[::-1])
         if not there[0]:
             return float("nan")
@@ -119,7 +121,7 @@ class _SystemDecisions:
     dataset: str
     condition: str
     n: int
-    classes: dict[str, _Ranked]
+    classes: dict[str, Ranked]
 
 
 def _swept(cell: _SystemDecisions, thresholds: FloatArray) -> pd.DataFrame:
@@ -154,7 +156,7 @@ def _cells(rows: pd.DataFrame) -> Iterator[_SystemDecisions]:
             )
 
 
-def _ranked(details: pd.Series[str]) -> dict[str, _Ranked]:
+def _ranked(details: pd.Series[str]) -> dict[str, Ranked]:
     """The decisions on each class; `details` are as `pooling.decisions` writes them."""
     decisions: defaultdict[str, list[tuple[float, bool]]] = defaultdict(list)
     for text in (single for joined in details for single in decisions_of_samples(joined)):
@@ -162,7 +164,7 @@ def _ranked(details: pd.Series[str]) -> dict[str, _Ranked]:
         active = set(detail["active"])
         for name, probability in detail["probabilities"].items():
             decisions[name].append((probability, name in active))
-    return {name: _Ranked.of(decisions[name]) for name in sorted(decisions)}
+    return {name: Ranked.of(decisions[name]) for name in sorted(decisions)}
 
 
 def _checked(thresholds: Sequence[float]) -> FloatArray:

@@ -24,6 +24,7 @@ _NEEDS: dict[Need, str] = {
     "class_probabilities": "a system that gives class probabilities",
     "mixture": "the mixture",
     "recognised": "a system that recognises speech",
+    "activity": "a system that finds when the enrolled speaker speaks",
     "parts": "a target that is a sum of sources",
 }
 _RATES_HZ = (8000, 16000)

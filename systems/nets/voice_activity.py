@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .filterbank import Encoder
-from .visual.alignment import frame_middles
+from .visual.alignment import OnFrames, frame_middles
 
 _WINDOW_S = 0.03
 _RANGE_DB = 40.0
@@ -31,6 +31,22 @@ def voice_activity(signal: Tensor, middles: Tensor, *, sample_rate_hz: int) -> T
     loudest_db = level_db.amax(dim=-1, keepdim=True)
     active = (level_db > loudest_db - _RANGE_DB) & (level_db > _SILENT_DB)
     return active.to(signal.dtype)
+
+
+def activity_over_time(
+    logits: Tensor, lengths: Tensor, encoder: Encoder, *, frames: int, samples_per_frame: float
+) -> Tensor:
+    """Probabilities [B, F] at the middles of `frames` equal frames of time.
+
+    Args:
+        logits: [B, K] of the voice activity on the encoder's frames; a logit stands for the middle of its frame.
+        lengths: [B] of the signals, in samples; what follows them repeats their last frame.
+        samples_per_frame: length of a frame of time.
+    """
+    middles = (torch.arange(frames, device=logits.device, dtype=torch.float64) + 0.5) * samples_per_frame
+    first = encoder.filter_length / 2 - encoder.before
+    counts = encoder.frame_counts(lengths.clamp_min(1)).tolist()
+    return OnFrames(counts, (middles - first) / encoder.stride + 0.5)(logits.sigmoid()[:, None])[:, 0]
 
 
 def activity_losses(activity: Sequence[Tensor], clean: Tensor, encoder: Encoder, *, sample_rate_hz: int) -> Tensor:

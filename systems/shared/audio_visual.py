@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import ClassVar, Generic, TypeVar, cast
 
 import torch
@@ -10,14 +11,15 @@ from torch import Tensor
 
 from ...core.errors import ConfigError
 from ...datasets.types import ClueKind, Clues
+from ..checkpoints.checkpoint import Checkpoint
 from ..nets.audio_visual.clue import AvAnswer, AvClue
 from ..nets.audio_visual.extractor import AvConfig, AvExtractor
 from ..nets.enrollment import join_enrollments
 from ..nets.speaker_head import SpeakerHead
 from ..nets.visual.front_end import FrontEndConfig
 from ..nets.visual.videos import Videos, in_equal_groups, join_videos
-from ..nets.voice_activity import activity_losses
-from ..protocol import Extraction, QueryBatch
+from ..nets.voice_activity import activity_losses, activity_over_time
+from ..protocol import ACTIVITY_HOP_S, Extraction, QueryBatch, activity_frames
 from ..trainable import ExtractionLoss, TrainBatch
 from .batches import check_rate
 from .checkpoint_system import CheckpointSystem
@@ -104,10 +106,41 @@ class AvSystem(CheckpointSystem):
         rows = [row for row, query_id in enumerate(batch.ids) if query_id not in failures]
         estimate = torch.zeros_like(batch.mixture[:, 0])
         sizes = [batch.clues[row].video.shape[1:] for row in rows]  # type: ignore[union-attr]
-        answers = in_equal_groups(sizes, lambda places: self._answer(batch, [rows[place] for place in places]))
-        for row, answer in zip(rows, answers, strict=True):
-            estimate[row] = answer
-        return Extraction(estimate=estimate, failures=failures)
+        activity = self._silent(batch)
+
+        def answer(places: list[int]) -> Tensor:
+            chosen = [rows[place] for place in places]
+            answered = self._answer(batch, chosen)
+            if activity is not None:
+                activity[chosen] = self._over_time(answered, batch.lengths[chosen], frames=activity.shape[1])
+            return answered.estimate
+
+        for row, found in zip(rows, in_equal_groups(sizes, answer), strict=True):
+            estimate[row] = found
+        return Extraction(estimate=estimate, activity=activity, failures=failures)
+
+    def _set_up(self, checkpoint: Checkpoint, *, reference: str, device: str) -> None:
+        super()._set_up(checkpoint, reference=reference, device=device)
+        self.card = replace(self.card, detects_activity=bool(getattr(self._config, "attention", False)))
+
+    def _silent(self, batch: QueryBatch) -> Tensor | None:
+        """Room [B, K] for the activity of all queries, if the network estimates it."""
+        if not self.card.detects_activity:
+            return None
+        frames = activity_frames(batch.mixture.shape[-1], batch.sample_rate_hz)
+        return batch.mixture.new_zeros(len(batch.ids), frames)
+
+    def _over_time(self, answered: AvAnswer, lengths: Tensor, *, frames: int) -> Tensor:
+        """Activity [N, K] of the last stack in each 10 ms."""
+        per_frame = ACTIVITY_HOP_S * self._config.sample_rate_hz
+        found = activity_over_time(
+            answered.activity[-1],
+            lengths.to(self._device),
+            self._net.encoder,
+            frames=frames,
+            samples_per_frame=per_frame,
+        )
+        return found.to(lengths.device)
 
     def _lacks(self, clues: Clues) -> str:
         """Reason of a query that cannot be answered, or ""."""
@@ -117,8 +150,8 @@ class AvSystem(CheckpointSystem):
             return NO_ENROLLMENT
         return ""
 
-    def _answer(self, batch: QueryBatch, rows: list[int]) -> Tensor:
-        """Estimates [N, T] of queries whose videos have one size."""
+    def _answer(self, batch: QueryBatch, rows: list[int]) -> AvAnswer:
+        """Answers to queries whose videos have one size."""
         clues = [batch.clues[row] for row in rows]
         enrollment, lengths = None, None
         if "enrollment" in self.clues:
@@ -126,7 +159,7 @@ class AvSystem(CheckpointSystem):
         clue = AvClue(videos=videos_of(clues, self._config), enrollment=enrollment, enrollment_lengths=lengths)
         mixture = batch.mixture[rows, 0].to(self._device)
         answer: AvAnswer = self._net.answer(mixture, batch.lengths[rows].to(self._device), clue)
-        return answer.estimate
+        return answer
 
 
 def videos_of(clues: Sequence[Clues], config: FrontEndConfig) -> Videos:

@@ -63,12 +63,18 @@ class EnrolledSystem(CheckpointSystem):
         failures = {
             query_id: NO_ENROLLMENT for query_id, signals in zip(batch.ids, enrollments, strict=True) if not signals
         }
-        estimate = self._net(
+        estimate, activity = self._answer(
             batch.mixture[:, 0].to(self._device),
             batch.lengths.to(self._device),
             *join_enrollments(enrollments, device=self._device),
         )
-        return Extraction(estimate=estimate, failures=failures)
+        return Extraction(estimate=estimate, activity=activity, failures=failures)
+
+    def _answer(
+        self, mixture: Tensor, lengths: Tensor, enrollment: Tensor, enrollment_lengths: Tensor
+    ) -> tuple[Tensor, Tensor | None]:
+        """Estimates [B, T], and the activity [B, K] of the speakers if the network finds it, see `Extraction`."""
+        return self._net(mixture, lengths, enrollment, enrollment_lengths), None
 
 
 def has_samples(enrollments: Sequence[Tensor]) -> bool:

@@ -98,6 +98,7 @@ class Plugged:
                 estimate=estimate.double(),
                 class_probabilities=torch.full((len(batch.ids), 2), 0.25),
                 transcripts=("\\ud800",) * len(batch.ids),
+                activity=torch.full((len(batch.ids), 12), 0.75),
                 failures={name: "no clue" for name in batch.ids if self.script.get(name[-1]) == "failures"},
             )
         batch.mixture.zero_()
@@ -208,6 +209,8 @@ def test_answers_of_every_kind_come_back(plugged: Open) -> None:
     both = Inference(system, device="cpu", batch_size=2).begin([ITEMS[0], ITEMS[3]]).finish()
     assert both[3].class_probabilities is not None
     assert both[3].class_probabilities.tolist() == [0.25, 0.25]
+    assert both[3].activity is not None
+    assert both[3].activity.tolist() == [0.75] * 10
     assert both[3].estimate is not None
     assert both[3].estimate.dtype == torch.float32
 

@@ -19,6 +19,7 @@ from tsebench.bench.scoring.scorer import Scorer
 from tsebench.datasets.corpora.synthetic_speech import SyntheticSpeech
 from tsebench.datasets.seeding import generator
 from tsebench.datasets.signals.audio import resample
+from tsebench.systems.protocol import activity_frames
 
 RATE_HZ = 8000
 # What needs a user's model is tested with the metric itself.
@@ -60,6 +61,20 @@ def scores(name: str, items: list[Scorable], pool: FilePool) -> list[Score]:
     return [score for score in scorer.submit(items).result() if score.metric == name]
 
 
+def late(signal: torch.Tensor) -> torch.Tensor:
+    """The second half of a signal, after silence."""
+    return torch.cat([torch.zeros(len(signal) // 2), signal[len(signal) // 2 :]])
+
+
+def activity(signal: torch.Tensor, quality_db: float) -> torch.Tensor:
+    """Activity of a signal in frames of 10 ms, wrong in many frames for a low quality."""
+    count = activity_frames(len(signal), RATE_HZ)
+    frames = torch.nn.functional.pad(signal, (0, count * RATE_HZ // 100 - len(signal))).reshape(count, -1)
+    wrong = 0.6 if quality_db < 0.0 else 0.3 if quality_db < 15.0 else 0.05
+    flipped = torch.from_numpy(generator("activity").random(count) < wrong)
+    return torch.where((frames.abs().amax(dim=1) > 0.0) ^ flipped, 0.9, 0.1)
+
+
 def item(name: str, signal: torch.Tensor, quality_db: float, *, trial: str = "t") -> Scorable:
     """A trial that the metric applies to; a higher quality is a better answer."""
     if load_metric(name).info.scope == "absent":
@@ -74,6 +89,8 @@ def item(name: str, signal: torch.Tensor, quality_db: float, *, trial: str = "t"
         active_classes=("bell", "dog"),
         classes=("bell", "dog", "rain"),
         class_probabilities=torch.tensor([quality_db > 0.0, quality_db > 15.0, quality_db <= 15.0]),
+        parts={"off": late(signal)},
+        activity=activity(late(signal), quality_db),
     )
     return Scorable(
         trial_id=trial, estimate=degraded(signal, quality_db), reference=signal, mixture=mixture, facts=facts

@@ -41,6 +41,7 @@ def test_order_in_tables() -> None:
         *("cer", "cer_reference", "ter", "ter_reference", "dwer", "ts_asr_wer", "attenuation"),
         *("macro_f1", "micro_f1", "wrong_target_rate", "wrong_speaker_rate", "speech_in_silence", "timing_f1"),
         *("on_screen_gain", "off_screen_gain"),
+        *("off_screen_activity_f1", "off_screen_average_precision", "off_screen_false_alarms"),
     ]
 
 
