@@ -20,6 +20,7 @@ from ...systems.checkpoints.checkpoint import trained_on
 from ...systems.protocol import SystemCard
 from ..config import RunConfig
 from ..metrics.protocol import MetricInfo
+from ..statistics.aggregate import VIDEO, condition_label
 from .open_datasets import OpenSet
 from .prepare import PlannedRun
 from .record import ConfigRecord, ContentsRecord, DatasetRecord, OverlapRecord, RunRecord, SystemRecord
@@ -106,7 +107,10 @@ def dataset_record(
     return DatasetRecord(
         **{key: getattr(card, key) for key in ("fingerprint", "version", "builder", "sample_rate_hz")},
         licences=tuple(f"{corpus}: {licence}" for corpus, licence in card.licences.items()),
-        trials=Counter(f"{t.condition.kind} {t.condition}" for t in dataset.trials),
+        trials=Counter(
+            condition_label(t.condition.kind, t.condition.n_active, t.condition.n_inactive, t.tags.get(VIDEO))
+            for t in dataset.trials
+        ),
         systems=tuple(systems),
         skipped=skipped,
         contents=ContentsRecord(**asdict(summary_of(contents_of(dataset)))),

@@ -2,8 +2,7 @@
 
 The interval of a mean is the studentised bootstrap over clusters (see `studentised`), that of class scores the expanded
 percentile one: trials of one mixture are not independent, so whole clusters are drawn with replacement (Field & Welsh
-2007). Strata (dataset, condition kind,
-n_active:n_inactive) are never pooled.
+2007). Strata (dataset, condition kind, n_active:n_inactive, and what is wrong with a video) are never pooled.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
@@ -19,6 +18,8 @@ from pydantic import with_config
 
 from ...core.errors import ConfigError
 from ...core.json_fields import CLOSED, Number, Placed
+from ...datasets.builders.shared.av.shown import Shown
+from ..rows import TAG_PREFIX
 from . import MOST_RESAMPLES
 from .pooling import MEAN, Pooling, pooling_of
 from .resampling import FloatArray, cluster_sums, expanded_intervals, resampled_sums, stratum_generator
@@ -28,6 +29,10 @@ from .studentised import moments, studentised_interval
 INAPPLICABLE = ("absent_target", "present_target")
 FLOORED = r"(?:^|;)floored(?:;|$)"  # one of the notes; not "mixture:floored"
 _KINDS = ("FMQ", "PMQ", "FUQ")
+VIDEO = "video"
+"""Tag of what is shown of an on-screen speaker, by which strata are apart."""
+_SHOWN: tuple[str, ...] = get_args(Shown)
+_VIDEO_COLUMN = f"{TAG_PREFIX}{VIDEO}"
 _COLUMNS = (
     *("system", "dataset", "trial_id", "condition", "n_active", "n_inactive"),
     *("cluster", "metric", "value", "status", "reason", "weight", "detail"),
@@ -40,7 +45,8 @@ class Aggregate:
     """One metric of one system in one stratum of one dataset.
 
     Attributes:
-        condition: the stratum, for example "PMQ 1:3" (active : inactive); "" without a query.
+        condition: the stratum, for example "PMQ 1:3" (active : inactive), or "FMQ 1:0 frozen video" in a set with
+            several videos for each mixture; "" without a query.
         n: trials with a value; the mean is over these.
         n_undefined: trials for which the metric has no value for a reason of their own.
         n_inapplicable: trials that the metric does not apply to (target absent or present).
@@ -77,30 +83,43 @@ class Aggregate:
         return self.n + self.n_undefined + self.n_failed > 0
 
 
-def condition_label(kind: str, n_active: int, n_inactive: int) -> str:
-    """Name of a stratum: ("PMQ", 1, 3) gives "PMQ 1:3"; "" without a query."""
-    return f"{kind} {n_active}:{n_inactive}" if kind else ""
+def condition_label(kind: str, n_active: int, n_inactive: int, video: object = None) -> str:
+    """Name of a stratum: ("PMQ", 1, 3) gives "PMQ 1:3", ("FMQ", 1, 0, "late") "FMQ 1:0 late video"; "" without a query.
+
+    `video` is the tag of that name; one that no builder of ours gives is no stratum.
+    """
+    shown = f" {video} video" if isinstance(video, str) and video in _SHOWN else ""
+    return f"{kind} {n_active}:{n_inactive}{shown}" if kind else ""
 
 
-def condition_key(label: str) -> tuple[int, int, int, str]:
-    """Sort key of labels: FMQ, PMQ, FUQ, and within a kind by active, then inactive, number."""
-    kind, _, numbers = label.partition(" ")
-    active, _, inactive = numbers.partition(":")
-    return _KINDS.index(kind) if kind in _KINDS else len(_KINDS), int(active or 0), int(inactive or 0), kind
+def condition_counts(label: str) -> tuple[int, int]:
+    """Active and inactive classes of a stratum such as "PMQ 1:3"; zeros without a query."""
+    active, _, inactive = (label.split(" ")[1:2] or ["0:0"])[0].partition(":")
+    return int(active), int(inactive)
+
+
+def condition_key(label: str) -> tuple[int, int, int, int, str]:
+    """Sort key of labels: FMQ, PMQ, FUQ, then by active, inactive number and video, the right one first."""
+    kind, _, rest = label.partition(" ")
+    video = rest.partition(" ")[2].removesuffix(" video")
+    place = _SHOWN.index(video) if video in _SHOWN else -1
+    return _KINDS.index(kind) if kind in _KINDS else len(_KINDS), *condition_counts(label), place, kind
 
 
 def with_condition_labels(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows with `condition` replaced by the label of their stratum."""
-    columns = ["condition", "n_active", "n_inactive"]
+    columns = ["condition", "n_active", "n_inactive", *([_VIDEO_COLUMN] if _VIDEO_COLUMN in rows else [])]
     labels = [condition_label(*part) for part in rows[columns].drop_duplicates().itertuples(index=False)]
     # Groups are numbered as they appear, which is the order that drop_duplicates keeps.
-    codes = rows.groupby(columns, sort=False).ngroup().to_numpy()
+    codes = rows.groupby(columns, sort=False, dropna=False).ngroup().to_numpy()
     return rows.assign(condition=np.asarray(labels, object)[codes])
 
 
 def own_columns(rows: pd.DataFrame) -> pd.DataFrame:
     """The columns that an aggregate reads; sorting and grouping all tags takes far longer."""
-    return rows[[name for name in (*_COLUMNS, "base_metric", "pooling", SAMPLES, VALUES) if name in rows]]
+    return rows[
+        [name for name in (*_COLUMNS, _VIDEO_COLUMN, "base_metric", "pooling", SAMPLES, VALUES) if name in rows]
+    ]
 
 
 def aggregate(rows: pd.DataFrame, *, level: float = 0.95, resamples: int = 1000, seed: int = 0) -> list[Aggregate]:

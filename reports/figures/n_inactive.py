@@ -23,7 +23,11 @@ def n_inactive(board: Leaderboard) -> Iterator[Plot | LeftOut]:
             active, _ = counts_of(shown.table.condition)
             if active and shown.table.dataset == dataset:
                 sweeps.setdefault((active, shown.column.key), []).append(shown)
-        made = [(key, strata) for key, strata in sweeps.items() if len(strata) > 1]
+        made = [
+            (key, strata)
+            for key, strata in sweeps.items()
+            if len({counts_of(shown.table.condition) for shown in strata}) > 1
+        ]
         for (active, metric), strata in made:
             name = dataset if len(made) == 1 else f"{dataset}_{active}_active_{metric}"
             yield _plot(name, active, strata)

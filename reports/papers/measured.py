@@ -12,6 +12,7 @@ import pandas as pd
 
 from ...bench.metrics.protocol import MetricInfo
 from ...bench.run.record import RunFacts
+from ...bench.statistics.aggregate import with_condition_labels
 from ...bench.statistics.class_thresholds import threshold_sweep
 from ...bench.statistics.pooling import CLASS_SCORES
 from ..leaderboard.board import Entry, Leaderboard, Table
@@ -80,15 +81,11 @@ class RunResults:
         every, place = self.board.score_rows, self._place(wanted)
         if place is None or every.empty:
             return every.iloc[:0]
-        kind, _, numbers = wanted.condition.partition(" ")
-        active, _, inactive = numbers.partition(":")
         return every[
             (every["dataset"] == place.table.dataset)
             & (every["system"] == place.entry.system)
             & (every["metric"] == place.table.columns[place.position].key)
-            & (every["condition"] == kind)
-            & (every["n_active"] == int(active))
-            & (every["n_inactive"] == int(inactive))
+            & (with_condition_labels(every)["condition"] == wanted.condition)
         ]
 
     def facts(self, metric: str) -> MetricInfo:

@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ...bench.rows import ANSWER_TAGS, TAG_PREFIX
-from ...bench.statistics.aggregate import Aggregate, condition_key
+from ...bench.statistics.aggregate import Aggregate, condition_key, with_condition_labels
 from ...bench.statistics.aggregate_slices import aggregate_parts
 from .dimensions import DIMENSIONS, Dimension, Slice
 
@@ -118,7 +118,7 @@ def aggregate_slices(
 
 def _strata_that_are_cut(rows: pd.DataFrame, parts: Sequence[SliceMask]) -> NDArray[np.bool_]:
     """[N]: whether the row's stratum holds two slices or more."""
-    codes = rows.groupby(["dataset", "condition", "n_active", "n_inactive"], sort=False).ngroup().to_numpy()
+    codes = with_condition_labels(rows).groupby(["dataset", "condition"], sort=False).ngroup().to_numpy()
     counts = np.zeros(codes.max(initial=-1) + 1, np.int64)
     for part in parts:
         counts[np.unique(codes[part.mask])] += 1

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ....bench.statistics.aggregate import Aggregate
+from ....bench.statistics.aggregate import Aggregate, condition_counts
 from ...leaderboard.board import Leaderboard, Table
 from ...leaderboard.columns import Column
 from ...leaderboard.wording import flags, title
@@ -165,5 +165,4 @@ def lone_remark(data: pd.DataFrame, mark: str) -> str:
 
 def counts_of(condition: str) -> tuple[int, int]:
     """Active and inactive classes of a stratum such as "PMQ 1:3"."""
-    active, _, inactive = (condition.partition(" ")[2] or "0:0").partition(":")
-    return int(active), int(inactive)
+    return condition_counts(condition)

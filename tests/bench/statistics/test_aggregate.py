@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tsebench.bench.statistics.aggregate import Aggregate, aggregate, condition_key
+from tsebench.bench.statistics.aggregate import Aggregate, aggregate, condition_counts, condition_key
 from tsebench.core.errors import ConfigError
 
 
@@ -153,3 +153,44 @@ def test_wrong_arguments() -> None:
         aggregate(frame([1.0]), resamples=0)
     with pytest.raises(ConfigError, match=r"no columns \['cluster'\]"):
         aggregate(frame([1.0]).drop(columns="cluster"))
+
+
+def test_videos_are_strata() -> None:
+    """Right and wrong videos of one mixture never make one mean; a user's own tag of that name is no stratum."""
+    shown = {"late": 1.0, "right": 5.0, "wrong": -3.0, "clip17": 7.0}
+    lines = [
+        {
+            "run_id": "r",
+            "system": "s",
+            "dataset": "d",
+            "trial_id": f"m{n}_{video}",
+            "mixture_id": f"m{n}",
+            "condition": "FMQ",
+            "n_active": 1,
+            "n_inactive": 0,
+            "cluster": f"m{n}",
+            "metric": "m",
+            "signature": "m|1",
+            "value": value + 0.1 * n,
+            "status": "ok",
+            "reason": "",
+            "weight": 1.0,
+            "detail": "",
+            "tag_video": video,
+        }
+        for video, value in shown.items()
+        for n in range(4)
+    ]
+    plain = [{**line, "dataset": "e", "tag_video": None} for line in lines[:4]]
+    cells = aggregate(pd.DataFrame(lines + plain), resamples=10)
+    found = [(cell.dataset, cell.condition, round(cell.mean, 6)) for cell in cells]
+    assert found == [
+        ("d", "FMQ 1:0", 7.15),
+        ("d", "FMQ 1:0 right video", 5.15),
+        ("d", "FMQ 1:0 wrong video", -2.85),
+        ("d", "FMQ 1:0 late video", 1.15),
+        ("e", "FMQ 1:0", 1.15),
+    ]
+    assert condition_counts("FMQ 1:0 late video") == (1, 0)
+    assert condition_counts("PMQ 1:3") == (1, 3)
+    assert condition_counts("") == (0, 0)
