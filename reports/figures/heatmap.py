@@ -111,7 +111,7 @@ def _grids(name: str, points: Sequence[_Point]) -> Iterator[Plot]:
     """
     varying = _varying(points)
     for pair in combinations(varying, 2):
-        rest = [key for key in varying if key not in pair]
+        rest = [key for key in varying if key not in pair and not _follows(points, key, pair)]
         for condition, strata in _split(points, lambda p: p.condition).items():
             for fixed, here in _split(strata, partial(_fixed, rest=rest)).items():
                 if _is_grid(here, pair):
@@ -123,6 +123,14 @@ def _grids(name: str, points: Sequence[_Point]) -> Iterator[Plot]:
                 numbers = {v for p in here if isinstance(v := p.value(key), int | float)}
                 if active and len(numbers) > 1 and _is_grid(here, (INACTIVE, key)):
                     yield _grid(f"{name}_{active}_active_{key}_{INACTIVE}", here, (INACTIVE, key), fixed)
+
+
+def _follows(points: Sequence[_Point], key: str, pair: tuple[str, str]) -> bool:
+    """Whether the weights follow from two options, as where a network was trained for each place of a grid."""
+    if key != _WEIGHTS:
+        return False
+    places = {(*(p.value(name) for name in pair), p.value(key)) for p in points}
+    return len(places) == len({place[:2] for place in places})
 
 
 def _split(points: Sequence[_Point], key: Callable[[_Point], K]) -> dict[K, list[_Point]]:

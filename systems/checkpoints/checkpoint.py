@@ -50,6 +50,9 @@ class CheckpointCard(StrictModel):
     training_data: tuple[str, ...] = ()  # names of sets and of parts of corpora, see `datasets/contamination.py`
     trained_on: Contents | None = None  # the recordings and speakers themselves, if known
     data_fingerprint: str = ""  # of the training stream
+    data_options: Mapping[
+        str, str | int | float | bool | None
+    ] = {}  # `data.overrides` of the training that are no lists
     loss: str = ""
     seed: int | None = None
     epochs: int | None = None

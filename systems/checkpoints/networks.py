@@ -54,7 +54,8 @@ def system_card(
 ) -> SystemCard:
     """Card of a system whose weights come from a checkpoint; see `SystemCard` for the fields.
 
-    `reference` is the checkpoint as the user named it; `options` are those besides the hyper-parameters.
+    `reference` is the checkpoint as the user named it; `options` are those besides the hyper-parameters and the options
+    of the training data.
     """
     card = checkpoint.card
     return SystemCard(
@@ -69,5 +70,5 @@ def system_card(
         licence=card.licence,
         training_data=card.training_data,
         classes=classes,
-        options={**card.net, **(options or {})},
+        options={**card.data_options, **card.net, **(options or {})},
     )

@@ -41,6 +41,11 @@ def card_of(
         ),
         trained_on=contents,
         data_fingerprint=stream.fingerprint,
+        data_options={
+            key: value
+            for key, value in config.data.overrides.items()
+            if value is None or isinstance(value, str | int | float)
+        },
         loss=loss_facts(TASKS.get(config.system), config.loss).name,
         prepared=prepared_as,
         seed=config.seed,

@@ -486,3 +486,29 @@ def test_matplotlib_is_imported_only_to_draw() -> None:
         "sys.exit('matplotlib' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_heatmap_of_a_network_for_each_place(board: Leaderboard) -> None:
+    """Options of the training are crossed, and so each place has weights of its own."""
+    places = {"net_a": (0.0, 0.0), "net_b": (0.2, 0.0), EVIL: (0.0, 0.2)}
+    cards = {
+        name: {"name": "net", "sha256": f"{n}" * 64, "options": {"mute_on": on, "mute_off": off}}
+        for n, (name, (on, off)) in enumerate(places.items())
+    }
+    tables = tuple(
+        replace(
+            table,
+            entries=tuple(
+                replace(entry, facts=SystemFacts(card=cards[entry.system]))
+                for entry in table.entries
+                if entry.system in cards
+            ),
+        )
+        for table in board.tables
+    )
+    plots = [p for p in FIGURES.get("heatmap")(replace(board, tables=tables)) if isinstance(p, Plot)]
+    plot = next(p for p in plots if p.name.endswith("_mute_off_mute_on") and "PMQ 1:1" in p.name)
+    found = {(p.mute_on, p.mute_off): p.mean for p in plot.data.itertuples()}
+    assert found.keys() == set(places.values())
+    assert found[0.0, 0.0] == pytest.approx(6.0)
+    assert not any("weights" in p.name for p in plots)
