@@ -74,7 +74,7 @@ def source_signal(source_id: str, mixture: Mixture, signals: Rendered) -> Sample
 
 
 def _video(clip: VideoClip | None, mixture: Mixture, corpora: Corpora) -> tuple[torch.Tensor | None, float | None]:
-    """Pictures [F, H, W] in 0..1, as many as fit into the mixture, and their rate.
+    """Pictures [F, H, W] in 0..1, or features [F, 1, D], as many as fit into the mixture, and their rate.
 
     The last picture stays if the video is shorter, as it is where sound outlasts it in a file. A clip of no pictures is
     a video that is missing: black.
@@ -93,8 +93,9 @@ def _video(clip: VideoClip | None, mixture: Mixture, corpora: Corpora) -> tuple[
     seconds = mixture.num_samples / mixture.sample_rate_hz
     frames = max(1, int(seconds * fps + 1e-6))  # 1e-6: a product such as 3.9999 is 4 pictures
     last = len(pictures) - 1
-    fitted = pictures[np.minimum(np.arange(frames), last)].astype(np.float32) / np.float32(255)
-    return torch.from_numpy(fitted), fps
+    fitted = pictures[np.minimum(np.arange(frames), last)]
+    scale = np.float32(255 if fitted.dtype == np.uint8 else 1)
+    return torch.from_numpy(fitted.astype(np.float32) / scale), fps
 
 
 def _truth(trial: Trial, mixture: Mixture, signals: Rendered) -> Truth:

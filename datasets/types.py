@@ -158,7 +158,7 @@ class Clues:
 
     Attributes:
         enrollments: mono float32 tensors [T_k] at the query's rate.
-        video: [F, H, W] float32 in 0..1, grey, as many pictures as the mixture lasts.
+        video: [F, H, W] float32 in 0..1, grey, as many pictures as the mixture lasts; or features of them [F, 1, D].
     """
 
     enrollments: tuple[Tensor, ...] = ()

@@ -201,8 +201,8 @@ def open_audio(folders: Sequence[Path], *, corpus_dirs: Mapping[str, Path] | Non
 
 
 def _video(clues: Clues) -> tuple[NDArray[np.uint8], float] | None:
-    if clues.video is None or clues.video_fps is None or not len(clues.video):
-        return None
+    if clues.video is None or clues.video_fps is None or not len(clues.video) or clues.video.shape[1] == 1:
+        return None  # features are no pictures
     return (clues.video.numpy() * 255.0).round().astype(np.uint8), clues.video_fps
 
 

@@ -24,7 +24,8 @@ class FilmedFolder(FilmedCorpus, FolderCorpus):
     Folders of labels are speakers, and lists and transcripts are those of the corpus `folder`. Sound and picture of a
     clip must begin together; the sound is exported once, with `ffmpeg -i FILE.mp4 -vn -ac 1 -ar 16000 FILE.wav`.
     Pictures are cropped to the mouth: by a file `1.lips.csv` (frame, x, y, side) next to a video, as face trackers give
-    it, or the middle of the picture.
+    it, or the middle of the picture. With `features_fps` the folder of videos holds features of lips instead, a NumPy
+    file `1.npy` [pictures, features] for each, for networks with `front_end: features`.
 
     Args:
         audio: folder of the audio files, relative to the root.
@@ -32,6 +33,7 @@ class FilmedFolder(FilmedCorpus, FolderCorpus):
         video_suffix: ending of the videos' names.
         lip_size: side of the grey crops of the mouth, in pixels.
         landmarks: crop by `.lips.csv` files, which each video must then have.
+        features_fps: rows per second of files of features, whose names end in `.npy`; null: videos.
         metadata: CSV file that lists the audio files, see the corpus `folder`.
         path_column: column of the files' paths, relative to `audio`.
         label_column: column of the speakers.
@@ -54,6 +56,7 @@ class FilmedFolder(FilmedCorpus, FolderCorpus):
         video_suffix: str = ".mp4",
         lip_size: Annotated[int, Field(gt=0)] = LIP_SIZE,
         landmarks: bool = False,
+        features_fps: Annotated[float, Field(gt=0, le=240)] | None = None,
         metadata: str | None = None,
         path_column: str = "path",
         label_column: str = "label",
@@ -82,7 +85,9 @@ class FilmedFolder(FilmedCorpus, FolderCorpus):
         )
         if not video_suffix.startswith("."):
             raise ConfigError(f"{self._where}: video_suffix = {video_suffix!r} must begin with a dot, such as .mp4")
-        self._videos, self._video_suffix = posixpath.normpath(videos), video_suffix
+        self._videos = posixpath.normpath(videos)
+        self._video_suffix = video_suffix if features_fps is None else ".npy"
+        self._features_fps = features_fps
         self._lip_size, self._landmarks = lip_size, landmarks
 
     def video_path(self, path: str) -> str:

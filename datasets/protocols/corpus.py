@@ -16,6 +16,9 @@ Samples = NDArray[np.float32]
 Pictures = NDArray[np.uint8]
 """Grey pictures [F, H, W], 0 (black) to 255 (white)."""
 
+Features = NDArray[np.float32]
+"""Features [F, 1, D] of the pictures of a video, instead of the pictures."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recording:
@@ -125,7 +128,7 @@ class VideoCorpus(Corpus, Protocol):
     def video_info(self, path: str) -> VideoInfo:
         """Length and rate of the video at `path`; AudioError if it cannot be decoded or has no constant rate."""
 
-    def read_video(self, path: str, start: int = 0, frames: int | None = None) -> tuple[Pictures, float]:
+    def read_video(self, path: str, start: int = 0, frames: int | None = None) -> tuple[Pictures | Features, float]:
         """Pictures [F, H, W] of a stretch of the video at `path`, and pictures per second; raises as `video_info`."""
 
 

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from ....core.errors import AudioError, CorpusError
-from ...protocols.corpus import Pictures, VideoInfo
+from ...protocols.corpus import Features, Pictures, VideoInfo
 from ...signals import video
 from .csv_table import read_table
 from .file_entries import locate
+from .lip_features import LipFeatures
 from .listed_corpus import ListedCorpus
 
 LANDMARKS = ".lips.csv"
@@ -95,6 +96,7 @@ class FilmedCorpus(ListedCorpus):
     _video_suffix: str
     _lip_size: int
     _landmarks: bool
+    _features_fps: float | None = None  # rate of files of features, instead of videos
 
     def digest(self, path: str) -> str:
         """SHA-256 (hex) of the bytes of an audio file, or of what determines the crops of a video."""
@@ -104,10 +106,12 @@ class FilmedCorpus(ListedCorpus):
         """Length and rate of a video; raises as `VideoCorpus.video_info`."""
         return self._lips.info(path)
 
-    def read_video(self, path: str, start: int = 0, frames: int | None = None) -> tuple[Pictures, float]:
-        """Grey crops [F, S, S] of the mouth in a stretch of a video, and its pictures per second."""
+    def read_video(self, path: str, start: int = 0, frames: int | None = None) -> tuple[Pictures | Features, float]:
+        """Grey crops [F, S, S] of the mouth in a stretch of a video, or its features, and pictures per second."""
         return self._lips.read(path, start, frames)
 
     @cached_property
-    def _lips(self) -> LipVideos:
+    def _lips(self) -> LipVideos | LipFeatures:
+        if self._features_fps is not None:
+            return LipFeatures(self.root, where=self._where, fps=self._features_fps)
         return LipVideos(self.root, where=self._where, size=self._lip_size, landmarks=self._landmarks)

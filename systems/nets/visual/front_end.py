@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
+from ....core.errors import ConfigError
 from ....core.validation import StrictModel
 from .drawn_mouth import DrawnMouth
 from .resnet import LipResNet
@@ -16,7 +17,7 @@ from .synchrony import SynchronyNet
 from .temporal import VisualBlocks
 from .videos import Videos, in_equal_groups
 
-FrontEndName = Literal["resnet18", "slsyn", "drawn_mouth", "drawn_slsyn"]
+FrontEndName = Literal["resnet18", "slsyn", "features", "drawn_mouth", "drawn_slsyn"]
 FRONT_END = "front_end."
 """Prefix of its weights in a network's."""
 
@@ -28,8 +29,9 @@ class FrontEndConfig(StrictModel):
 
     Attributes:
         front_end: "resnet18", MuSE's lip network (512 features); "slsyn", the synchrony network of reentry (256), which
-            takes the mixture as well; "drawn_mouth" and "drawn_slsyn", small ones for drawn mouths.
-        visual_features: features of a small front end for each picture.
+            takes the mixture as well; "features", none: the data has features instead of pictures; "drawn_mouth" and
+            "drawn_slsyn", small ones for drawn mouths.
+        visual_features: features of a small front end, or of the data, for each picture.
         visual_hidden: channels inside of the temporal blocks of a synchrony network.
         visual_blocks: residual temporal blocks after the front end, which are trained with the network.
         sample_rate_hz: rate of the audio, which places pictures on its frames; that of the training data.
@@ -100,8 +102,31 @@ class VisualEncoder(nn.Module):
         return seen
 
 
-def front_end(config: FrontEndConfig) -> LipResNet | DrawnMouth | SynchronyNet:
+class GivenFeatures(nn.Module):
+    """Features that another program computed, as they are."""
+
+    def __init__(self, num_features: int) -> None:
+        super().__init__()
+        self.num_features = num_features
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Features [B, F, 1, D] to [B, D, F].
+
+        Raises:
+            ConfigError: they are pictures, or another number of features.
+        """
+        if tuple(features.shape[2:]) != (1, self.num_features):
+            raise ConfigError(
+                f"net.front_end = 'features' takes {self.num_features} numbers for each picture (net.visual_features), "
+                f"and the data has {' x '.join(map(str, features.shape[2:]))}; use a corpus with features_fps"
+            )
+        return features[:, :, 0].transpose(1, 2)
+
+
+def front_end(config: FrontEndConfig) -> LipResNet | DrawnMouth | SynchronyNet | GivenFeatures:
     """Build the front end of a config."""
+    if config.front_end == "features":
+        return GivenFeatures(config.visual_features)
     if config.front_end == "resnet18":
         return LipResNet(layers=4, norm="batch")
     if config.front_end == "drawn_mouth":

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.trees.filmed_folder import film, make_filmed_folder
+from helpers.trees.filmed_folder import CLIPS, film, make_filmed_folder
 
 from tsebench.core.errors import AudioError, ConfigError
 from tsebench.datasets.build import build
 from tsebench.datasets.config import DatasetConfig
 from tsebench.datasets.corpora.filmed_folder import FilmedFolder
-from tsebench.datasets.protocols.corpus import VideoCorpus
+from tsebench.datasets.protocols.corpus import VideoCorpus, VideoInfo
 
 
 def test_each_recording_has_its_video(tmp_path: Path) -> None:
@@ -67,3 +67,35 @@ def test_clips_become_a_set_with_lips_in_time(tmp_path: Path, landmarks: bool) -
         # The centre crop shows the mouth at the edge of its square; landmarks show it in the middle.
         assert np.corrcoef(opening, loud)[0, 1] > 0.9
         assert np.corrcoef(opening, other)[0, 1] < 0.7
+
+
+def test_features_instead_of_videos(tmp_path: Path) -> None:
+    """Rows of a file come with their times of the sound, unscaled."""
+    root = make_filmed_folder(tmp_path / "clips")
+    for number, clip in enumerate(CLIPS):
+        rows = 1000.0 * number + np.arange(75.0)[:, None] + np.array([0.0, 0.25, 0.5])
+        np.save(root / "video" / f"{clip}.npy", rows.astype(np.float32))
+    corpus = FilmedFolder(name="mine", root=root, features_fps=25.0)
+    path = corpus.video_path("audio/ben/talk 1.wav")
+    assert (path, corpus.video_info(path)) == ("video/ben/talk 1.npy", VideoInfo(frames=75, fps=25.0))
+    features, fps = corpus.read_video(path, 10, 20)
+    assert (features.shape, fps) == ((20, 1, 3), 25.0)
+    assert features[0, 0].tolist() == [2010.0, 2010.25, 2010.5]
+    assert corpus.digest(path) != FilmedFolder(name="mine", root=root, features_fps=24.0).digest(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (np.zeros((4, 3), np.int16), r"int16 \[4, 3\]"),
+        (np.zeros(4, np.float32), r"float32 \[4\]"),
+        (np.full((4, 3), np.nan, np.float32), "NaN"),
+        (np.array([[object()]]), "cannot read"),
+    ],
+)
+def test_files_that_are_no_features(tmp_path: Path, content: np.ndarray, says: str) -> None:
+    root = make_filmed_folder(tmp_path / "clips")
+    np.save(root / "video/anna/1.npy", content, allow_pickle=True)
+    corpus = FilmedFolder(name="mine", root=root, features_fps=25.0)
+    with pytest.raises(AudioError, match=says):
+        corpus.read_video("video/anna/1.npy")

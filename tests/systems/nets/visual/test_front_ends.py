@@ -6,6 +6,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from tsebench.core.errors import ConfigError
 from tsebench.systems.nets.visual.drawn_mouth import DrawnMouth
 from tsebench.systems.nets.visual.front_end import FrontEndConfig, VisualEncoder
 from tsebench.systems.nets.visual.resnet import LipResNet
@@ -110,3 +111,13 @@ def test_activity_is_where_someone_speaks() -> None:
     assert bool(active[0, inside].all())
     assert not bool(active[0, outside].any())
     assert not bool(active[1].any())
+
+
+def test_given_features_pass_unchanged() -> None:
+    net = VisualEncoder(FrontEndConfig(front_end="features", visual_features=3, visual_blocks=0, freeze_front_end=True))
+    features = torch.rand(2, 5, 1, 3)
+    found = net(Videos(pictures=features, counts=(5, 4)), torch.zeros(2, 8), torch.tensor([8, 8]))
+    assert torch.equal(found[0], features[0, :, 0].T)
+    assert torch.equal(found[1, :, :4], features[1, :4, 0].T)
+    with pytest.raises(ConfigError, match=r"takes 3 numbers .* has 16 x 16"):
+        net(Videos(pictures=torch.rand(2, 5, 16, 16), counts=(5, 5)), torch.zeros(2, 8), torch.tensor([8, 8]))
