@@ -34,8 +34,10 @@ class VoiceEncoder(nn.Module):
 
     def forward(self, features: Tensor, mask: Tensor | None) -> Tensor:
         """Features [B, N, K] with the mask of their frames to embeddings [B, D]."""
-        features = F.pad(features, (0, max(0, _POOL**_BLOCKS - features.shape[-1])))
         counts = None if mask is None else mask.sum(dim=(1, 2)).long()
+        if (missing := _POOL**_BLOCKS - features.shape[-1]) > 0:
+            counts = features.new_full((len(features),), features.shape[-1]).long() if counts is None else counts
+            features = F.pad(features, (0, missing))
         hidden = apply_mask(self.input(self.norm(features)), _mask(counts, features))
         for block in self.blocks:
             hidden = block(hidden, _mask(counts, hidden))
