@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..bench.inference.ask import Failure, ask, failure_reasons, guarded
+from ..bench.inference.ask import Failure, ask, guarded
+from ..bench.inference.extraction_rows import failure_reasons
 from ..core.errors import ExtractionError
 from ..core.text import safe_text
 from ..datasets.batches import collate

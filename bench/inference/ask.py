@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
@@ -11,24 +11,14 @@ from typing import TypeVar
 import torch
 
 from ...core.errors import TsebenchError
-from ...core.text import error_text, safe_text, type_name, visible
+from ...core.text import error_text, safe_text
 from ...datasets.batches import collate, resampled
 from ...datasets.types import Query, Truth
-from ...systems.protocol import (
-    AnySystem,
-    Extraction,
-    PrivilegedSystem,
-    QueryBatch,
-    System,
-    SystemCard,
-    activity_frames,
-    far_too_long,
-    wrong_length,
-)
+from ...systems.protocol import AnySystem, Extraction, PrivilegedSystem, QueryBatch, System
 from ...systems.shared.batches import full_float32
 from .batching import Item, at_rate, bucket
+from .extraction_rows import activities_of, estimates_of, failure_reasons, gpus_of, probabilities_of, transcripts_of
 from .isolation import Isolated
-from .plain_tensors import plain
 from .process_state import OwnGenerators, interrupts_watched, state_put_back
 
 Tensor = torch.Tensor
@@ -162,12 +152,12 @@ class Inference:
         self, extraction: Extraction, batch: QueryBatch, items: Sequence[Item]
     ) -> Callable[[], dict[int, Answer]]:
         """A function that waits until the answers are on the CPU, and gives them by item index."""
-        estimates = _estimates(extraction, batch)
-        probabilities = _probabilities(extraction, len(items), self._system.card)
-        transcripts = _transcripts(extraction, len(items))
-        activities = _activities(extraction, batch)
+        estimates = estimates_of(extraction, batch)
+        probabilities = probabilities_of(extraction, len(items), self._system.card)
+        transcripts = transcripts_of(extraction, len(items))
+        activities = activities_of(extraction, batch)
         failures = failure_reasons(extraction, batch)
-        waits = [torch.cuda.current_stream(d).record_event() for d in _gpus(extraction)]
+        waits = [torch.cuda.current_stream(d).record_event() for d in gpus_of(extraction)]
 
         @torch.inference_mode()
         def finish() -> dict[int, Answer]:
@@ -256,96 +246,6 @@ def _own_truth(truth: Truth) -> Truth:
     target = None if truth.target is None else truth.target.clone()
     parts = {name: signal.clone() for name, signal in truth.parts.items()}
     return replace(truth, target=target, interferers=truth.interferers.clone(), parts=parts)
-
-
-def failure_reasons(extraction: Extraction, batch: QueryBatch) -> dict[str, str]:
-    """Safe texts of an answer's failures by query id; None is no failure.
-
-    Raises:
-        TypeError: they are no mapping.
-        ValueError: one names no query of the batch, so that the trial that failed would count as answered.
-    """
-    given: object = extraction.failures
-    if not isinstance(given, Mapping):
-        raise TypeError(f"failures is of type {type_name(given)}, not a mapping")
-    if strays := [key for key in given if not (isinstance(key, str) and key in batch.ids)]:
-        problem = f"failures names {len(strays)} unknown ids, first {safe_text(strays[0], 60)!r}"
-        raise ValueError(f"{problem} of type {type_name(strays[0])}; its keys are ids of the batch's queries")
-    return {str.__str__(key): safe_text(reason) for key, reason in given.items() if reason is not None}
-
-
-def _estimates(extraction: Extraction, batch: QueryBatch) -> Tensor | list[Tensor | str]:
-    """Estimates on their way to the CPU: one [T_b] for each query, or all [B, T], padded; a text says why not."""
-    size, _, length = batch.mixture.shape
-    estimate = extraction.estimate
-    if not isinstance(estimate, Tensor):
-        if len(estimate) != size:
-            raise ValueError(f"{len(estimate)} estimates for {size} queries")
-        lengths, rate_hz = batch.lengths.tolist(), batch.sample_rate_hz
-        return [_to_cpu_unless_long(row, length, rate_hz) for row, length in zip(estimate, lengths, strict=True)]
-    if estimate.shape != (size, length):
-        raise ValueError(f"estimate has shape {list(estimate.shape)}, not {[size, length]}")
-    return _to_cpu(estimate)
-
-
-def _to_cpu_unless_long(estimate: object, length: int, sample_rate_hz: int) -> Tensor | str:
-    if isinstance(estimate, Tensor) and far_too_long(estimate.numel(), length, sample_rate_hz):
-        return wrong_length(estimate.numel(), length)
-    return _to_cpu(estimate)
-
-
-def _to_cpu(estimate: object) -> Tensor:
-    tensor = plain(estimate)
-    return tensor.detach().float().to("cpu", non_blocking=tensor.is_cuda)
-
-
-def _gpus(extraction: Extraction) -> set[torch.device]:
-    """Devices from which copies to the CPU may be under way."""
-    rows = extraction.estimate
-    found = [*([rows] if isinstance(rows, Tensor) else rows), extraction.class_probabilities]
-    found.append(extraction.activity)
-    return {tensor.device for tensor in found if tensor is not None and tensor.is_cuda}
-
-
-def _probabilities(extraction: Extraction, size: int, card: SystemCard) -> Sequence[Tensor | None]:
-    """Class probabilities [K] of each query, on the CPU, or None."""
-    given = extraction.class_probabilities
-    if given is None:
-        return [None] * size
-    wanted, shape = [size, len(card.classes or ())], list(given.shape)
-    if shape != wanted:
-        problem = f"class_probabilities have shape {shape}, not {wanted}"
-        raise ValueError(f"{problem}: one for each query and class of the card")
-    return list(_to_cpu(given))
-
-
-def _activities(extraction: Extraction, batch: QueryBatch) -> Sequence[Tensor | None]:
-    """Activity [K_b] of each query, on the CPU, or None."""
-    given, rate_hz = extraction.activity, batch.sample_rate_hz
-    size, _, length = batch.mixture.shape
-    if given is None:
-        return [None] * size
-    wanted, shape = [size, activity_frames(length, rate_hz)], list(given.shape)
-    if shape != wanted:
-        raise ValueError(f"activity has shape {shape}, not {wanted}: one for each query and 10 ms of the mixture")
-    counts = [activity_frames(own, rate_hz) for own in batch.lengths.tolist()]
-    return [row[:count] for row, count in zip(_to_cpu(given), counts, strict=True)]
-
-
-def _transcripts(extraction: Extraction, size: int) -> Sequence[str | None]:
-    """Recognised words of each query, or None, with control characters made visible."""
-    given: Sequence[object] | None = extraction.transcripts  # by third-party code
-    if given is None:
-        return [None] * size
-    if len(given) != size:
-        raise ValueError(f"{len(given)} transcripts for {size} queries: give one for each, or None")
-    return [None if words is None else visible(_text(words)) for words in given]
-
-
-def _text(words: object) -> str:
-    if not isinstance(words, str):
-        raise TypeError(f"a transcript is of type {type_name(words)}, not str")
-    return words
 
 
 def _back(answer: Answer, at_own_rate: Item, item: Item) -> Answer:

@@ -21,7 +21,8 @@ from ...core.text import safe_text, visible
 from ...datasets.types import Truth
 from ...systems.protocol import AnySystem, Extraction, PrivilegedSystem, QueryBatch, SystemCard
 from ...systems.registry import SYSTEMS, load_system
-from .ask import Failure, ask, failure_reasons, guarded
+from .ask import Failure, ask, guarded
+from .extraction_rows import failure_reasons
 from .frames import FrameReader, error_fields, send, taken_apart
 from .plain_tensors import plain
 from .shared_memory import SharedMemory
