@@ -29,7 +29,7 @@ quickstart: $(VENV)/.run  ## build the embedded sets, run the systems, print the
 	$(BIN)/tsebench run quickstart
 
 PAPERS = soundbeam_table1 soundbeam_table2 query_refinement_table1 query_refinement_fig3 \
-         speakerbeam_conditioning tse_vs_cascade generative
+         speakerbeam_conditioning tse_vs_cascade generative av_table1 av_table2
 # RUNS=DIR... adds runs at other scales to the page.
 results: $(VENV)/.run  ## run the papers' experiments on embedded data, write docs/results.md
 	set -e; for paper in $(PAPERS); do $(BIN)/tsebench run paper/$$paper --set scale=mini; done

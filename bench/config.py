@@ -147,11 +147,13 @@ class ScaleSpec(StrictModel):
     Attributes:
         datasets: instead of the config's.
         systems: by title, keys of a system that differ, options by option.
+        leave_out: titles of systems that are not run at this scale, for example because no network of them is shipped.
         metrics: instead of the config's.
     """
 
     datasets: Datasets | None = None
     systems: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    leave_out: tuple[str, ...] = ()
     metrics: Metrics | None = None
 
 
@@ -231,7 +233,7 @@ def _at_scale(config: RunConfig, *, where: str) -> RunConfig:
         return config.model_copy(update={"scales": {}})
     scale = config.scales[config.scale]
     titles = [spec.title for spec in config.systems]
-    for title in scale.systems:
+    for title in (*scale.systems, *scale.leave_out):
         if title not in titles:
             raise ConfigError(f"{where}: scale {config.scale!r} names system {title!r}{suggest(title, titles)}")
     place = f"{where}: scales.{config.scale}.systems"
@@ -239,7 +241,9 @@ def _at_scale(config: RunConfig, *, where: str) -> RunConfig:
         "name": f"{config.name}_{config.scale}",
         "datasets": scale.datasets or config.datasets,
         "systems": tuple(
-            _changed(spec, scale.systems.get(spec.title, {}), where=f"{place}.{spec.title}") for spec in config.systems
+            _changed(spec, scale.systems.get(spec.title, {}), where=f"{place}.{spec.title}")
+            for spec in config.systems
+            if spec.title not in scale.leave_out
         ),
         "metrics": scale.metrics or config.metrics,
         "scales": {},

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..core.errors import ConfigError
+from .nets.filterbank import rms
 from .nets.visual.front_end import FrontEndConfig, front_end
 from .nets.visual.synchrony import SynchronyHead
 from .shared.audio_visual import check_config_rate, clues_with_video, videos_of
@@ -73,6 +74,7 @@ class SynchronyTask:
         """Binary cross-entropies [B] in nats; ln 2 is that of a guess."""
         del criterion
         audio, pictures, labels = drawn_pairs(batch, net.config)
+        audio = audio / rms(audio, audio.new_full((len(audio),), audio.shape[1]))  # as a network of lips gives it
         return F.binary_cross_entropy_with_logits(net(audio, pictures), labels, reduction="none")
 
 

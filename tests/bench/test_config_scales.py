@@ -145,3 +145,11 @@ def test_a_wrong_scale_is_told_in_one_line(load, settings: list[str], line: str)
         load(*settings)
     assert line in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_scale_leaves_systems_out(load) -> None:
+    text = PAPER.replace("  bare: {", "  bare: {leave_out: [two], ")
+    assert [spec.title for spec in load("scale=bare", text=text).systems] == ["one", "mixture"]
+    assert [spec.title for spec in load(text=text).systems] == ["one", "two", "mixture"]
+    with pytest.raises(ConfigError, match="scale 'bare' names system 'tow'"):
+        load("scale=bare", text=text.replace("[two]", "[tow]"))

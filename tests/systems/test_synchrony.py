@@ -90,10 +90,12 @@ def test_the_loss_is_that_of_a_guess_at_first_and_has_gradients() -> None:
 
 def test_reentry_starts_from_its_checkpoint(tmp_path: Path) -> None:
     """Every weight of the synchrony network comes from the stage before; the classifier stays behind."""
-    later = load_train_config("reentry_mini")
-    assert later.start_from == StartConfig(checkpoint="synchrony_mini", prefix="visual.")
+    published = load_train_config("reentry")
+    assert published.start_from == StartConfig(checkpoint="runs/train/synchrony", prefix="visual.")
+    assert published.net["freeze_front_end"]
     stage = random_checkpoint("synchrony_mini", tmp_path)
-    net = Reentry.task.build(parse(Reentry.task.net_config, later.net, where="net"), classes=())
+    small = {**load_train_config("reentry_mini").net, "freeze_front_end": True}
+    net = Reentry.task.build(parse(Reentry.task.net_config, small, where="net"), classes=())
     start_with(net, StartConfig(checkpoint=stage, prefix="visual."))
     found = torch.load(tmp_path / "model.pt", weights_only=True)
     state = found.get("state_dict", found)
