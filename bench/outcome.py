@@ -17,6 +17,8 @@ SILENT_ESTIMATE = "silent_estimate"
 """End of the reason of a value that does not exist for a silent estimate: "pesq_silent_estimate"."""
 TOO_SHORT = "too_short"
 """Begins the reason of a value that a signal is too short for."""
+NO_REFERENCE = "no_reference"
+"""Reason of a metric that does not apply to a trial, because it compares with a clean reference and there is none."""
 MAX_REASON = 500
 MAX_DETAIL = 1_000_000
 Status = Literal["ok", "undefined", "failed"]

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from typer import Option
 
+from ..core.errors import ConfigError
 from ..core.progress import on_console
 from ..core.text import names_of
 from . import options
@@ -23,11 +24,11 @@ Estimates = Annotated[
     ),
 ]
 References = Annotated[
-    list[Path],
+    list[Path] | None,
     Option(
         metavar="DIR",
         help="The clean targets; files pair by path below the folder, without suffix. "
-        "With --permutation one folder for each target.",
+        "With --permutation one folder for each target. Real recordings have none: leave it out.",
     ),
 ]
 Out = Annotated[Path, Option(metavar="DIR", help="Run folder, for the rows and the report.")]
@@ -49,7 +50,29 @@ MetricOption = Annotated[
 ]
 Transcripts = Annotated[
     Path | None,
-    Option(metavar="CSV", help="Transcripts of the references for wer: columns name (without suffix) and text."),
+    Option(
+        metavar="CSV",
+        help="Transcripts of the targets for wer, cer and ter: columns name (without suffix), text, and perhaps "
+        "language (en, zh, ...).",
+    ),
+]
+Enrollments = Annotated[
+    Path | None, Option(metavar="DIR", help="Recordings of the targets' voices, for speaker_similarity.")
+]
+Activity = Annotated[
+    Path | None,
+    Option(
+        metavar="CSV|RTTM",
+        help="When each target speaks, for timing_f1 without references: columns name and activity (0.5-1.2; 2-3, in "
+        "s), or an RTTM file whose file names are those of the estimates.",
+    ),
+]
+Recognised = Annotated[
+    Path | None,
+    Option(
+        metavar="CSV",
+        help="Words recognised in the estimates elsewhere, for --option ter.backend=given: columns name and text.",
+    ),
 ]
 Permutation = Annotated[
     str | None,
@@ -93,12 +116,17 @@ Examples:
       --references ref/s1 --references ref/s2 --mixtures mix \\
       --permutation si_sdr --out runs/separator
 
+  tsebench score --estimates est --mixtures recordings --enrollments voices \\
+      --transcripts said.csv --activity times.rttm --metrics ter,timing_f1,speaker_similarity_gain \\
+      --option ter.backend=whisper:small --out runs/real     (no references)
+
 A second system that is scored into the same --out joins the leaderboard.
 """
 
 
 GROUPS = {
-    "Files": ("estimates", "references", "mixtures", "transcripts", "channel", "permutation"),
+    "Files": ("estimates", "references", "mixtures", "channel", "permutation"),
+    "Facts on the targets": ("transcripts", "enrollments", "activity", "recognised"),
     "Metrics": ("metrics", "option", "variants", "claimed"),
     "Result": ("out", "system", "tracking_uri"),
 }
@@ -107,12 +135,15 @@ GROUPS = {
 @command("score", place=70, summary="Score folders of wav files; no config.", examples=EXAMPLES, groups=GROUPS)
 def score(
     estimates: Estimates,
-    references: References,
     out: Out,
+    references: References = None,
     mixtures: Mixtures = None,
     metrics: Metrics = "",
     option: MetricOption = None,
     transcripts: Transcripts = None,
+    enrollments: Enrollments = None,
+    activity: Activity = None,
+    recognised: Recognised = None,
     permutation: Permutation = None,
     system: Title = "estimates",
     channel: Channel = None,
@@ -125,6 +156,7 @@ def score(
     """Score wav folders: no config, files are paired by name."""
     from ..bench.folders.channels import channels_of
     from ..bench.folders.claimed_numbers import claims_of
+    from ..bench.folders.known_facts import FactFiles
     from ..bench.folders.score import ScoreOptions, score_folders
     from ..bench.scoring.plan import parse_metrics
     from ..bench.tracking.live import tracked_run
@@ -132,13 +164,15 @@ def score(
 
     keep_freed_memory()
     given = {"mixtures": mixtures is not None, "transcripts": transcripts is not None}
+    if not references and (variants or claimed is not None):
+        raise ConfigError("--variants and --claimed compare values against references; add --references DIR")
     claims = claims_of(claimed, **given) if claimed is not None else ()
     choices = parse_metrics(names_of(metrics), option or [])
     progress = on_console(console)
     how = ScoreOptions(
         out=out,
         metrics=choices,
-        transcripts=transcripts,
+        facts=FactFiles(transcripts=transcripts, enrollments=enrollments, activity=activity, recognised=recognised),
         system=system,
         channel=channels_of(channel),
         permutation=permutation,
@@ -148,10 +182,11 @@ def score(
         say=say,
     )
     with tracked_run(out, uri=options.tracking_uri_of(tracking_uri, out), say=say) as live:
-        result = score_folders(estimates=estimates, references=references, mixtures=mixtures, options=how)
+        result = score_folders(estimates=estimates, references=references or (), mixtures=mixtures, options=how)
         if result.unpaired:
             first = ", ".join(result.unpaired[:3]) + (", ..." if len(result.unpaired) > 3 else "")
-            say(f"left out, because they have no reference: {len(result.unpaired)} ({first})")
+            why = "they have no reference" if references else "no trial has their name"
+            say(f"left out, because {why}: {len(result.unpaired)} ({first})")
         report_run(out, names_of(FORMATS), track=live.finish)
     if variants or claims:
         from ..bench.folders.variants import score_variants, word_error_rate

@@ -37,7 +37,7 @@ _Hashes = Annotated[tuple[str, ...], BeforeValidator(_unpacked), PlainSerializer
 _DIGITS = 16  # of a hash; two of a million recordings agree with a chance of 3e-8
 _UNKNOWN = "?"
 # Kinds for a user's own files, which are identified by their name in the config.
-_OWN_FILES = frozenset({"folder", "scaper_set"})
+_OWN_FILES = frozenset({"folder", "real_folder", "scaper_set"})
 # Mixtures as files are of the corpus that they were made of.
 _MADE_OF = {"librimix_files": "librispeech", "wsj0_mix_files": "wsj0"}
 
@@ -123,11 +123,15 @@ def speakers_in(trial: Trial, mixture: Mixture, configs: Mapping[str, CorpusConf
     """`corpus:speaker` of all speakers in the mixture of a trial; empty for sets of sounds."""
     if not (trial.clue.enrollments or trial.clue.video):
         return set()
-    return {
+    found = {
         f"{title_of(source.clip.corpus, configs[source.clip.corpus])}:{source.label}"
         for source in mixture.sources
         if source.role == "foreground"
     }
+    if trial.recorded is not None:
+        corpus = mixture.sources[0].clip.corpus
+        found.add(f"{title_of(corpus, configs[corpus])}:{trial.recorded.speaker}")
+    return found
 
 
 def _speakers(manifest: Manifest) -> set[str]:

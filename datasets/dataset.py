@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _CACHED_MIXTURES = 16
+_CACHED_BYTES = 2**29  # of their signals, the last one apart: an hour of a meeting is 230 MB
 
 
 Chosen = int | str
@@ -187,9 +188,14 @@ class Dataset:
         rendered = render(self.mixtures[mixture_id], self.corpora)
         with self._lock:
             self._rendered[mixture_id] = rendered
-            while len(self._rendered) > _CACHED_MIXTURES:
+            while len(self._rendered) > 1 and self._too_many():
                 self._rendered.popitem(last=False)
         return rendered
+
+    def _too_many(self) -> bool:
+        """Whether more signals are cached than need be."""
+        held = sum(each.sources.nbytes + each.mixture.nbytes for each in self._rendered.values())
+        return len(self._rendered) > _CACHED_MIXTURES or held > _CACHED_BYTES
 
     def _verify(self, mixture: Mixture, *trials: Trial) -> None:
         """Hash recordings when they are used for the first time: other bytes are another test."""

@@ -168,6 +168,7 @@ def check_manifest(manifest: Manifest, *, where: str) -> None:
                     f"{where}: trial {trial.id!r} enrolls with source {clip.source_id!r} of "
                     f"mixture {clip.mixture_id!r}, which is not there; build it again"
                 )
+        _check_recorded(trial, where)
 
 
 def clips_of(mixtures: Iterable[Mixture], trials: Iterable[Trial]) -> Iterable[Clip]:
@@ -193,9 +194,14 @@ def files_of(mixtures: Iterable[Mixture], trials: Iterable[Trial]) -> set[FileKe
 def _parts(manifest: Manifest) -> dict[str, bytes]:
     return {
         "mixtures.jsonl": b"".join(_MIXTURE.dump_json(m) + b"\n" for m in manifest.mixtures),
-        "trials.jsonl": b"".join(_TRIAL.dump_json(t) + b"\n" for t in manifest.trials),
+        "trials.jsonl": b"".join(_trial_line(t) for t in manifest.trials),
         "files.jsonl": b"".join(_FILE.dump_json(f) + b"\n" for f in manifest.files),
     }
+
+
+def _trial_line(trial: Trial) -> bytes:
+    """One line; sets with references keep the lines, and so the fingerprints, that they had before others came."""
+    return _TRIAL.dump_json(trial, exclude={"recorded"} if trial.recorded is None else None) + b"\n"
 
 
 def _canonical(value: object) -> str:
@@ -252,6 +258,21 @@ def _check_clips(manifest: Manifest, where: str) -> None:
             raise DatasetError(f"{where}: {path!r} is of corpus {corpus!r}, which the card lacks")
         if (corpus, path) not in hashed:
             raise DatasetError(f"{where}: {path!r} of corpus {corpus!r} is not in files.jsonl")
+
+
+def _check_recorded(trial: Trial, where: str) -> None:
+    """A target without reference has no sources, and its activity is in order."""
+    if trial.recorded is None:
+        return
+    if trial.target_ids:
+        raise DatasetError(f"{where}: trial {trial.id!r} has targets and is said to have no reference; build it again")
+    last = 0.0
+    for start, end in trial.recorded.activity or ():
+        if not last <= start < end <= _MAX_SAMPLES:  # also False for NaN
+            raise DatasetError(
+                f"{where}: trial {trial.id!r}: activity {start:.6g} ... {end:.6g} s is out of order; build it again"
+            )
+        last = end
 
 
 def _check_numbers(manifest: Manifest, where: str) -> None:

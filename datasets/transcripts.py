@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from pathlib import Path
+
+from .corpora.disk.csv_table import read_table, refuse_repeated
 
 # Names of punctuation in the prompts of WSJ, after the sign itself: `,COMMA`, `"END-QUOTE`, `)RIGHT-PAREN`. The
 # dictionary of CMU lists them. `.POINT` and `%PERCENT` are not among them: these words belong to numbers.
@@ -21,6 +24,26 @@ _UNSPOKEN = re.compile(r"\(+[^()]*\)+")
 _SPOKEN_POINT = re.compile(r"(?<!\S)(?:\.(?=point(?!\S))|%(?=percent(?!\S)))", re.IGNORECASE)
 _LONE_MARK = re.compile(r"(?<!\S)[.~-]+(?!\S)")
 _BYTE_ORDER_MARK = "\ufeff"
+_NAMES, _TEXTS = ("name", "utterance"), ("text", "transcript")
+
+
+def read_texts(path: Path, *, option: str) -> dict[str, str]:
+    """Texts by name of a CSV file with the columns name and text, or utterance and transcript.
+
+    A name may end in `.wav`, which does not count; an empty text is one without words.
+
+    Args:
+        option: the user's option that names the file, for messages.
+
+    Raises:
+        CorpusError: the file cannot be read, lacks a column, or names one twice.
+    """
+    table = read_table(path)
+    name, text = (next((c for c in columns if c in table.header), columns[0]) for columns in (_NAMES, _TEXTS))
+    names = [cell.removesuffix(".wav") for cell in table.full_column(name, option=option)]
+    refuse_repeated(path, zip(table.lines, names, strict=True), what=name)
+    texts = (clean_text(cell) or "" for cell in table.column(text, option=option))
+    return dict(zip(names, texts, strict=True))
 
 
 def clean_text(text: str) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from .trials import target_labels, target_transcript
 from .types import Mixture, Trial
 
 if TYPE_CHECKING:
@@ -47,21 +48,19 @@ class Trials(tuple[Trial, ...]):
 
 
 def _line(trial: Trial, mixture: Mixture) -> dict[str, object]:
-    targets = [source.label for source in mixture.sources if source.id in trial.target_ids]
     sounds = [source.label for source in mixture.sources if source.role == "foreground"]
-    said = [source.transcript for source in mixture.sources if source.id in trial.target_ids]
     return {
         "trial_id": trial.id,
         "mixture_id": trial.mixture_id,
         "condition": trial.condition.kind,
         "n_active": trial.condition.n_active,
         "n_inactive": trial.condition.n_inactive,
-        "target": "+".join(targets),
+        "target": "+".join(target_labels(trial, mixture)),
         "sources": "+".join(sounds),
         "clues": "+".join(sorted(trial.clue.kinds())),
         "classes": "+".join(trial.clue.classes),
         "duration_s": round(mixture.num_samples / mixture.sample_rate_hz, 3),
-        "transcript": said[0] if len(said) == 1 else None,
+        "transcript": target_transcript(trial, mixture),
         "cluster": trial.cluster,
         **{f"tag_{name}": value for name, value in trial.tags.items()},
     }

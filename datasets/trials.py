@@ -101,7 +101,8 @@ def _video(clip: VideoClip | None, mixture: Mixture, corpora: Corpora) -> tuple[
 def _truth(trial: Trial, mixture: Mixture, signals: Rendered) -> Truth:
     wanted = np.array([source.id in trial.target_ids for source in mixture.sources])
     targets = [source for source in mixture.sources if source.id in trial.target_ids]
-    others = in_mixture(mixture) & ~wanted
+    # Without a reference, what else is in the mixture is not known either, also of a set that only withholds it.
+    others = in_mixture(mixture) & ~wanted & (trial.recorded is None)
     target = None
     if targets:
         total = signals.sources[wanted].sum(axis=0, dtype=np.float32)
@@ -110,11 +111,27 @@ def _truth(trial: Trial, mixture: Mixture, signals: Rendered) -> Truth:
         target=target,
         interferers=torch.from_numpy(signals.sources[others].copy()),
         active_classes=tuple(s.label for s in mixture.sources if s.role == "foreground"),
-        transcript=targets[0].transcript if len(targets) == 1 else None,
-        target_labels=tuple(source.label for source in targets),
+        transcript=target_transcript(trial, mixture),
+        target_labels=target_labels(trial, mixture),
         parts=_parts(target, [source.id for source in targets], signals.sources[wanted]),
         interferer_roles=tuple(source.role for source, other in zip(mixture.sources, others, strict=True) if other),
+        recorded=trial.recorded,
     )
+
+
+def target_labels(trial: Trial, mixture: Mixture) -> tuple[str, ...]:
+    """Labels of the target's sources, or the speaker of a target without reference; none if it is absent."""
+    if trial.recorded is not None:
+        return (trial.recorded.speaker,)
+    return tuple(source.label for source in mixture.sources if source.id in trial.target_ids)
+
+
+def target_transcript(trial: Trial, mixture: Mixture) -> str | None:
+    """Words of a target of one source, or of one without reference; None if they are unknown."""
+    if trial.recorded is not None:
+        return trial.recorded.transcript
+    said = [source.transcript for source in mixture.sources if source.id in trial.target_ids]
+    return said[0] if len(said) == 1 else None
 
 
 def _parts(target: torch.Tensor | None, ids: list[str], sources: Samples) -> dict[str, torch.Tensor]:

@@ -128,13 +128,35 @@ class Condition:
         return f"{self.n_active}:{self.n_inactive}"
 
 
+Spans = tuple[tuple[float, float], ...]
+"""Stretches of time (start, end) in s from the beginning of the mixture, sorted, without overlap."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedTarget:
+    """Facts on a target that speaks in a real recording, of which there is no clean reference.
+
+    Attributes:
+        speaker: label of the target.
+        transcript: words of the target in the mixture, as they were written; None: unknown.
+        language: of these words, a code of ISO 639 such as "en" or "zh"; "": unknown.
+        activity: when the target speaks; None: unknown.
+    """
+
+    speaker: str
+    transcript: str | None = None
+    language: str = ""
+    activity: Spans | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
     """A mixture, a clue, and the target sources.
 
     Attributes:
-        target_ids: sources whose sum is the reference; empty if the target is absent.
+        target_ids: sources whose sum is the reference; empty if the target is absent, or has no reference.
         cluster: trials of one cluster are resampled together (the mixture's id).
+        recorded: facts on a target that is in the mixture and has no reference; None: it has one, or is absent.
     """
 
     id: str
@@ -144,9 +166,16 @@ class Trial:
     condition: Condition
     cluster: str
     tags: Mapping[str, Tag] = field(default_factory=dict)
+    recorded: RecordedTarget | None = None
+
+    @property
+    def present(self) -> bool:
+        """Whether the target is in the mixture, with a reference or without."""
+        return bool(self.target_ids) or self.recorded is not None
 
     def __repr__(self) -> str:
-        target = ", ".join(self.target_ids) or "absent"
+        unnamed = "absent" if self.recorded is None else f"{self.recorded.speaker}, without reference"
+        target = ", ".join(self.target_ids) or unnamed
         kinds = ", ".join(sorted(self.clue.kinds())) or "none"
         stratum = f"{self.condition.kind} {self.condition}"
         return f"<Trial {self.id}: {stratum}, mixture {self.mixture_id}, target {target}; clue: {kinds}>"
@@ -200,11 +229,12 @@ class Truth:
     """Reference of a trial; only privileged systems see it.
 
     Attributes:
-        target: [C, T], or None if the target is absent.
+        target: [C, T], or None if the target is absent, or has no reference (`recorded`).
         interferers: [S, T], every source that is not part of the target, background included.
         active_classes: labels of the foreground sources of the mixture.
         parts: [T] of each source of the target by its id, for example "on" and "off" of on- and off-screen speech.
         interferer_roles: those of the interferers, S of them; none: unknown.
+        recorded: facts on a target that is in the mixture and has no reference.
     """
 
     target: Tensor | None
@@ -214,9 +244,11 @@ class Truth:
     target_labels: tuple[str, ...] = ()
     parts: Mapping[str, Tensor] = field(default_factory=dict)
     interferer_roles: tuple[Role, ...] = ()
+    recorded: RecordedTarget | None = None
 
     def __repr__(self) -> str:
-        target = "absent" if self.target is None else extent(self.target)
+        unnamed = "absent" if self.recorded is None else "without reference"
+        target = unnamed if self.target is None else extent(self.target)
         labels = f" ({', '.join(self.target_labels)})" if self.target_labels else ""
         words = "" if self.transcript is None else f", transcript of {len(self.transcript.split())} words"
         count = (*getattr(self.interferers, "shape", ()), 0)[0]

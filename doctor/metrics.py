@@ -71,7 +71,7 @@ def check_metrics(device: str, *, jobs: int = 2, progress: ProgressFactory = qui
     """
     chosen, cases = resolve_device(device), built_in_cases()
     names = [info.name for info in known_infos() if not info.options]
-    context = MetricContext(device=chosen, grammar=SyntheticSpeech.grammar())
+    context = MetricContext(device=chosen, grammar=SyntheticSpeech().grammar())
     found: list[Agreement] = []
     with FilePool(jobs) as pool, ThreadPoolExecutor(1) as threads, progress("metrics", len(names)) as advance:
         for name in names:

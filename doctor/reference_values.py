@@ -139,7 +139,7 @@ def _by_jiwer(case: Case, *, rate: str) -> float:
 
 def _recognised(case: Case) -> list[str]:
     """Words that the metric's recogniser finds in the estimate, by a decoder of its own."""
-    recogniser = open_recogniser("pocketsphinx", device="cpu", grammar=SyntheticSpeech.grammar())
+    recogniser = open_recogniser("pocketsphinx", device="cpu", grammar=SyntheticSpeech().grammar())
     (text,) = recogniser.transcribe([case.estimate], case.sample_rate_hz)
     return text.lower().split()
 

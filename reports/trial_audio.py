@@ -19,6 +19,7 @@ from ..core.errors import TsebenchError
 from ..datasets.dataset import Dataset, load_dataset
 from ..datasets.manifest import read_card, read_manifest
 from ..datasets.signals.audio import AudioInfo, info, read_mono
+from ..datasets.trials import target_transcript
 from ..datasets.types import Clues, Mixture, Trial
 from ..systems.protocol import far_too_long
 
@@ -108,7 +109,7 @@ class RunAudio:
         if found is None:
             return None
         trial, mixture = found
-        return TrialRecipe(trial=trial, mixture=mixture, transcript=_transcript(trial, mixture))
+        return TrialRecipe(trial=trial, mixture=mixture, transcript=target_transcript(trial, mixture))
 
     def signals(self, dataset: str, trial_id: str) -> tuple[TrialSignals | None, str]:
         """Mixture, target and enrollments of a trial; None and the reason if they cannot be had."""
@@ -229,8 +230,3 @@ def _too_long(header: AudioInfo, mixture: Mixture | None) -> str:
         if far_too_long(header.frames, length, header.sample_rate_hz):
             return f"the estimate is {seconds:.0f} s long and its trial {of_trial:.0f} s"
     return f"the estimate is {seconds:.0f} s long, too long to be played" if header.frames > MOST_FRAMES else ""
-
-
-def _transcript(trial: Trial, mixture: Mixture) -> str | None:
-    said = [source.transcript for source in mixture.sources if source.id in trial.target_ids]
-    return said[0] if len(said) == 1 else None

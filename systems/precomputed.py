@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import json
 import re
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from ..core.content_hash import content_hash
 from ..core.errors import ConfigError, ExtractionError
 from ..datasets.signals.audio import Samples
+from ..datasets.transcripts import read_texts
 from .protocol import Extraction, QueryBatch, SystemCard
 from .registry import register_system
 from .shared.estimate_files import extract_each, read_estimate, without_folder
@@ -38,9 +42,12 @@ class PrecomputedSystem:
         name: name on the card.
         training_data: names of the training data of what made the estimates, such as "librispeech:train-clean-100";
             test sets that contain some of it are flagged.
+        recognised: CSV file of the words that a recogniser elsewhere found in the estimates, with the columns name (the
+            query's id) and text, for `ter`, `wer` and `cer` with `backend: given`.
 
     Raises:
         ConfigError: the folder is missing or has no such file, or the pattern is wrong.
+        CorpusError: the file of recognised words is not such a table.
     """
 
     def __init__(
@@ -51,6 +58,7 @@ class PrecomputedSystem:
         resample: bool = False,
         name: str = "precomputed",
         training_data: tuple[str, ...] = (),
+        recognised: Path | None = None,
         device: str = "cpu",
     ) -> None:
         path = PurePosixPath(pattern)
@@ -63,13 +71,16 @@ class PrecomputedSystem:
         self._pattern = pattern
         self._resample = resample
         self._device = device
+        self._texts = None if recognised is None else read_texts(recognised.expanduser(), option="recognised")
+        digest = _digest(self._folder, _matches(self._folder, pattern))
         self.card = SystemCard(
             name=name,
             family="external",
             description="estimates read from a folder",
-            sha256=_digest(self._folder, _matches(self._folder, pattern)),
+            sha256=digest if self._texts is None else _with_texts(digest, self._texts),
             licence="unknown",
             training_data=tuple(training_data),
+            transcribes=self._texts is not None,
             options={"pattern": pattern, "resample": resample},
         )
 
@@ -92,7 +103,10 @@ class PrecomputedSystem:
                 rate_hz, length = batch.sample_rate_hz, lengths[query_id]
                 return read_estimate(path, sample_rate_hz=rate_hz, length=length, resample=self._resample)
 
-        return extract_each(batch.ids, read, device=self._device)
+        found = extract_each(batch.ids, read, device=self._device)
+        if self._texts is None:
+            return found
+        return replace(found, transcripts=tuple(self._texts.get(name) for name in batch.ids))
 
 
 def _matches(folder: Path, pattern: str) -> list[Path]:
@@ -110,6 +124,10 @@ def _matches(folder: Path, pattern: str) -> list[Path]:
             "give another folder or set `pattern`"
         )
     return found
+
+
+def _with_texts(digest: str, texts: Mapping[str, str]) -> str:
+    return hashlib.sha256(f"{digest}\n{json.dumps(texts, sort_keys=True)}".encode()).hexdigest()
 
 
 def _digest(folder: Path, files: list[Path]) -> str:

@@ -11,8 +11,8 @@ from ...core.errors import ConfigError, UnknownNameError
 Channel = int | Literal["mean"] | None
 """Number from 0, the mean of all, or None to refuse files with several."""
 
-Folder = Literal["estimates", "references", "mixtures"]
-FOLDERS: tuple[Folder, ...] = ("estimates", "references", "mixtures")
+Folder = Literal["estimates", "references", "mixtures", "enrollments"]
+FOLDERS: tuple[Folder, ...] = ("estimates", "references", "mixtures", "enrollments")
 _EXAMPLES = "write 0 or mean for all folders, or for example estimates=1,references=mean"
 
 
@@ -23,6 +23,7 @@ class Channels:
     estimates: Channel = None
     references: Channel = None
     mixtures: Channel = None
+    enrollments: Channel = None
 
     def of(self, folder: Folder) -> Channel:
         """The channel of one folder."""
@@ -35,14 +36,14 @@ def channels_of(value: Channels | Channel | str) -> Channels:
 
     Raises:
         ConfigError: a channel is neither a number from 0 nor "mean", or a folder is given twice.
-        UnknownNameError: a folder is none of estimates, references and mixtures.
+        UnknownNameError: a folder is none of `FOLDERS`.
     """
     if value is None or isinstance(value, Channels):
         return value or Channels()
     parts = [part.strip() for part in str(value).split(",")]
     if len(parts) == 1 and "=" not in parts[0]:
         channel = _channel(parts[0], str(value))
-        return Channels(estimates=channel, references=channel, mixtures=channel)
+        return Channels(estimates=channel, references=channel, mixtures=channel, enrollments=channel)
     found: dict[str, Channel] = {}
     for part in parts:
         folder, separator, text = (piece.strip() for piece in part.partition("="))

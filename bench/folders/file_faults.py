@@ -54,9 +54,9 @@ def common_rate_hz(headers: Iterable[AudioInfo | str]) -> int | None:
 
 
 def check_headers(
-    headers: Mapping[str, AudioInfo | str], *, folder: Folder, channels: Channels, rate_hz: int
+    headers: Mapping[str, AudioInfo | str], *, folder: Folder, channels: Channels, rate_hz: int | None
 ) -> Headers:
-    """Compare headers with the rate of the references, and with the channel that is chosen.
+    """Compare headers with the rate of the references (None: any will do), and with the channel that is chosen.
 
     Raises:
         ConfigError: no file can be used, for a reason that an option or a conversion of the folder mends.
@@ -87,8 +87,8 @@ def length_faults(references: Mapping[str, AudioInfo], mixtures: Mapping[str, Au
     }
 
 
-def _rate_fault(header: AudioInfo, rate_hz: int) -> str:
-    if header.sample_rate_hz == rate_hz:
+def _rate_fault(header: AudioInfo, rate_hz: int | None) -> str:
+    if rate_hz is None or header.sample_rate_hz == rate_hz:
         return ""
     return f"is at {header.sample_rate_hz} Hz where the references are at {rate_hz} Hz; resample it"
 

@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional as F
 
 from ...core.errors import AudioError
-from ...datasets.signals.audio import info, read_mono
+from ...datasets.signals.audio import info, read_mono, resample
 from ...datasets.types import Clues, ClueSpec, Condition, Query, Trial, Truth
 from ...systems.protocol import far_too_long, wrong_length
 from ..inference.ask import Answer, Inference
@@ -26,14 +26,19 @@ def read_signal(path: Path, channel: Channel, *, finite: bool = True) -> torch.T
     Raises:
         AudioError: the file is missing, corrupt or empty, or not finite though it must be.
     """
-    return torch.from_numpy(read_mono(path, channel=channel if info(path).channels > 1 else None, finite=finite)[0])
+    return torch.from_numpy(read_mono(path, channel=_channel(path, channel), finite=finite)[0])
+
+
+def _channel(path: Path, channel: Channel) -> Channel:
+    """The channel of a file with several; None of a mono file."""
+    return channel if info(path).channels > 1 else None
 
 
 class FileSet:
     """Paired files as a set of trials.
 
-    Where there is no mixture, or one that cannot be used, the reference takes its place. A trial whose reference cannot
-    be used has one sample of silence, and every answer to it fails.
+    Where there is no mixture, or one that cannot be used, the reference takes its place, and without references the
+    estimate. A trial whose reference cannot be used has one sample of silence, and every answer to it fails.
 
     Attributes:
         lost: why references cannot be used, by trial; it grows while files are read.
@@ -53,9 +58,10 @@ class FileSet:
                 id=key,
                 mixture_id=files.mixture_of(key),
                 clue=ClueSpec(),
-                target_ids=(key,),
+                target_ids=() if files.unreferenced else (key,),
                 condition=no_query,
                 cluster=files.mixture_of(key),
+                recorded=files.facts.target(key) if files.unreferenced else None,
             )
             for key in files.keys
         )
@@ -66,18 +72,43 @@ class FileSet:
     def __getitem__(self, index: int) -> tuple[Query, Truth]:
         """Query and truth of one trial."""
         files, key = self.files, self.files.keys[index]
+        if files.unreferenced:
+            return self._unreferenced(key)
         reference = self._read("references", key, self.lost, prefix="reference:")
         mixture = None if reference is None else self._read("mixtures", key, self.unmixed)
         if reference is None:
             reference = torch.zeros(1)
         signal = (reference if mixture is None else mixture)[None]
-        query = Query(id=key, mixture=signal, sample_rate_hz=files.sample_rate_hz, clues=Clues())
-        return query, Truth(
+        return self._query(key, signal), Truth(
             target=reference[None],
             interferers=self._interferers(key, reference, mixture),
             active_classes=(),
             transcript=files.transcripts.get(key),
         )
+
+    def _unreferenced(self, key: str) -> tuple[Query, Truth]:
+        """Query and truth of a trial without reference."""
+        signal = self._read("mixtures", key, self.unmixed)
+        if signal is None:
+            signal = self._read("estimates", key, dict(self.files.faults.estimates))
+        signal = torch.zeros(1) if signal is None else signal
+        facts = self.trials[self.files.keys.index(key)].recorded
+        return self._query(key, signal[None]), Truth(
+            target=None,
+            interferers=signal.new_zeros(0, len(signal)),
+            active_classes=(),
+            transcript=self.files.transcripts.get(key),
+            recorded=facts,
+        )
+
+    def _query(self, key: str, signal: torch.Tensor) -> Query:
+        """The query of a trial, with its enrollment if there is one."""
+        rate_hz, path = self.files.sample_rate_hz, self.files.enrollments.get(key)
+        enrollments: tuple[torch.Tensor, ...] = ()
+        if path is not None:
+            voice, voice_hz = read_mono(path, channel=_channel(path, self.files.channels.of("enrollments")))
+            enrollments = (torch.from_numpy(resample(voice, from_hz=voice_hz, to_hz=rate_hz)),)
+        return Query(id=key, mixture=signal, sample_rate_hz=rate_hz, clues=Clues(enrollments=enrollments))
 
     def _interferers(self, key: str, reference: torch.Tensor, mixture: torch.Tensor | None) -> torch.Tensor:
         """Other sources [S, T]: the other references of the mixture, and what is left of it without all references."""
@@ -108,6 +139,7 @@ class FileSet:
             channel=files.channels.of(folder),
             identity=identity,
             faults=ChainMap(self.lost, dict(getattr(files.faults, folder))),
+            recognised=files.facts.recognised if folder == "estimates" else {},
             sample=sample,
         )
 
@@ -134,6 +166,7 @@ class FileAnswers:
         folder: files by trial; one that is missing or cannot be read is a failure.
         faults: reasons of trials that fail without a look at their file.
         identity: determines the content of the files; "" keeps their scores out of the cache.
+        recognised: words that were recognised in the files elsewhere, by trial.
         sample: number of the answer to each trial, from 0.
     """
 
@@ -147,9 +180,10 @@ class FileAnswers:
         channel: Channel,
         identity: str,
         faults: Mapping[str, str] | None = None,
+        recognised: Mapping[str, str] | None = None,
         sample: int = 0,
     ) -> None:
-        self.sample = sample
+        self.sample, self._recognised = sample, recognised or {}
         self.identity, self.reusable = identity, bool(identity)
         self._folder, self._channel = folder, channel
         self._faults = {} if faults is None else faults
@@ -174,6 +208,7 @@ class FileAnswers:
             frames = info(path).frames
             if far_too_long(frames, item.length, item.query.sample_rate_hz):
                 return Answer(failure=wrong_length(frames, item.length))
-            return Answer(estimate=read_signal(path, self._channel, finite=False))
+            estimate = read_signal(path, self._channel, finite=False)
+            return Answer(estimate=estimate, transcript=self._recognised.get(key))
         except AudioError as error:
             return Answer(failure=unreadable(error, path, key))

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from ...core.errors import ConfigError, UnknownNameError, listed
 from .audio_folder import AudioFolder, list_audio, unlike_names
-from .paired_files import ListedFiles, list_folders
+from .known_facts import NO_FACTS, FactFiles
+from .paired_files import ListedFiles, list_folders, list_unreferenced
 
 PERMUTATIONS = ("si_sdr", "none")
 """`si_sdr`: the best assignment of each mixture's outputs; `none`: the first output is that of the first reference."""
@@ -17,8 +18,10 @@ Paths = Path | Sequence[Path]
 _SAMPLE = re.compile(r"sample_(\d+)")
 
 
-def list_files(estimates: Paths, references: Paths, mixtures: Path | None, *, permutation: str | None) -> ListedFiles:
-    """Files of one folder each, or of several folders of outputs and references.
+def list_files(
+    estimates: Paths, references: Paths, mixtures: Path | None, *, permutation: str | None, facts: FactFiles = NO_FACTS
+) -> ListedFiles:
+    """Files of one folder each, or of several folders of outputs and references; none of these: `list_unreferenced`.
 
     With `si_sdr` the estimates are still by output and mixture, for example `s2/mix_0001`.
 
@@ -28,6 +31,8 @@ def list_files(estimates: Paths, references: Paths, mixtures: Path | None, *, pe
     """
     outputs, targets = ([x] if isinstance(x, Path) else list(x) for x in (estimates, references))
     if permutation is None:
+        if not targets and len(outputs) == 1:
+            return list_unreferenced(outputs[0], mixtures, facts)
         for option, folders in (("--estimates", outputs), ("--references", targets)):
             if len(folders) != 1:
                 raise ConfigError(
@@ -35,6 +40,8 @@ def list_files(estimates: Paths, references: Paths, mixtures: Path | None, *, pe
                     "--permutation si_sdr for outputs without an order, --permutation none for output 1 of reference 1"
                 )
         return list_folders(outputs[0], targets[0], mixtures)
+    if not targets:
+        raise ConfigError("--permutation assigns outputs to references, and there are none; leave it out")
     if permutation not in PERMUTATIONS:
         raise UnknownNameError("permutation", permutation, PERMUTATIONS)
     return _list_several(

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...core.errors import ConfigError
-from ...datasets.corpora.disk.csv_table import read_table, refuse_repeated
 from ...datasets.seeding import digest
-from ...datasets.transcripts import clean_text
+from ...datasets.signals.audio import AudioInfo
 from ..rows import FILES
-from .audio_folder import AudioFolder, key_of, list_audio, unlike_names
+from .audio_folder import AudioFolder, list_audio, unlike_names
 from .channels import Channel, Channels, Folder
 from .file_faults import FileFaults, Headers, check_headers, common_rate_hz, length_faults, read_headers
+from .known_facts import FactFiles, KnownFacts, names_in, read_facts
 
 DATASET = FILES  # name of the set in rows and run.json
 
@@ -29,6 +29,7 @@ class ListedFiles:
         mixtures: None if there is no folder of them.
         mixture_ids: of trials that share a mixture with others; the others have a mixture of their own name.
         unpaired: estimates that have no reference.
+        unreferenced: there are no references at all.
     """
 
     keys: tuple[str, ...]
@@ -37,6 +38,7 @@ class ListedFiles:
     mixtures: AudioFolder | None
     mixture_ids: Mapping[str, str] = field(default_factory=dict)
     unpaired: tuple[str, ...] = ()
+    unreferenced: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +50,9 @@ class PairedFiles:
         used: channels by folder, of folders where a file has several.
         fingerprint: of references, mixtures, their channels and transcripts, against which any system is scored.
         answers: digest of the estimates and their channel.
-        transcripts: words of the references by trial; empty if not given.
+        facts: words, activity and the like, by trial.
+        enrollments: recordings of the targets' voices by trial; empty if not given.
+        unreferenced: there are no references, as of real recordings.
         faults: why files are not scored.
         mixture_ids: of trials that share a mixture with others.
         unpaired: estimates that have no reference, and are left out.
@@ -67,7 +71,9 @@ class PairedFiles:
     used: Mapping[Folder, Channel]
     fingerprint: str
     answers: str
-    transcripts: Mapping[str, str]
+    facts: KnownFacts = field(default_factory=KnownFacts)
+    enrollments: Mapping[str, Path] = field(default_factory=dict)
+    unreferenced: bool = False
     faults: FileFaults = field(default_factory=FileFaults)
     mixture_ids: Mapping[str, str] = field(default_factory=dict)
     unpaired: tuple[str, ...] = ()
@@ -76,6 +82,11 @@ class PairedFiles:
     left_out: tuple[str, ...] = ()
     reordered: tuple[str, ...] = ()
     name: str = DATASET
+
+    @property
+    def transcripts(self) -> Mapping[str, str]:
+        """Words of the targets by trial; empty if not given."""
+        return self.facts.transcripts
 
     @property
     def mixture_names(self) -> tuple[str, ...]:
@@ -115,26 +126,53 @@ def list_folders(estimates: Path, references: Path, mixtures: Path | None) -> Li
     )
 
 
-def paired(files: ListedFiles, *, channels: Channels, transcripts: Path | None) -> PairedFiles:
-    """Compare the headers of listed files.
+def list_unreferenced(estimates: Path, mixtures: Path | None, facts: FactFiles) -> ListedFiles:
+    """Files of trials without references: the mixtures say which are wanted, or else the transcripts and activity.
 
     Raises:
-        ConfigError: no file of a folder can be used, or the transcripts name no reference.
+        ConfigError: a folder is missing or empty, or no estimate has the name of a trial.
     """
-    headers = read_headers(files.references.files)
-    rate_hz = common_rate_hz(headers.values())
-    if rate_hz is None:
-        key, reason = next(iter(headers.items()))
-        raise ConfigError(f"no reference can be read, the first is {key!r}: {reason}; check --references")
+    answers = list_audio(estimates, "estimates", complete=False)
+    inputs = list_audio(mixtures, "mixtures", complete=True) if mixtures else None
+    wanted = {*inputs.files, *inputs.faults} if inputs else set(names_in(facts)) or {*answers.files, *answers.faults}
+    keys = tuple(sorted(wanted))
+    if not wanted & {*answers.files, *answers.faults}:
+        where = f"mixture in {str(mixtures)!r}" if mixtures else "trial in the transcripts or activity"
+        raise ConfigError(
+            f"no file of {str(estimates)!r} has the name of a {where}: {unlike_names(keys, answers.files)}; files are "
+            "paired by path below the folder, without suffix"
+        )
+    return ListedFiles(
+        keys=keys,
+        references=AudioFolder(files={}),
+        estimates=answers.of(keys),
+        mixtures=inputs.of(keys) if inputs else None,
+        unpaired=tuple(sorted(set(answers.files) - wanted)),
+        unreferenced=True,
+    )
+
+
+def paired(files: ListedFiles, *, channels: Channels, facts: FactFiles) -> PairedFiles:
+    """Compare the headers of listed files, and read the facts on the trials.
+
+    Raises:
+        ConfigError: no file of a folder can be used, or transcripts, activity or recognised words name no trial.
+    """
     mixtures = files.mixtures or AudioFolder(files={})
+    headers = read_headers(files.references.files)
+    rate_hz = _rate_hz(files, headers)
     wanted = check_headers(headers, folder="references", channels=channels, rate_hz=rate_hz)
     given = check_headers(read_headers(files.estimates.files), folder="estimates", channels=channels, rate_hz=rate_hz)
     mixed = check_headers(read_headers(mixtures.files), folder="mixtures", channels=channels, rate_hz=rate_hz)
-    said = read_transcripts(transcripts, files.keys) if transcripts else {}
-    folders: tuple[tuple[Folder, Headers], ...] = (("references", wanted), ("mixtures", mixed), ("estimates", given))
+    voices = _enrollments(facts.enrollments, files.keys)
+    enrolled = check_headers(read_headers(voices.files), folder="enrollments", channels=channels, rate_hz=None)
+    known = read_facts(facts, files.keys)
+    folders: tuple[tuple[Folder, Headers], ...] = (
+        *(("references", wanted), ("mixtures", mixed), ("estimates", given), ("enrollments", enrolled)),
+    )
     used = {name: channels.of(name) for name, found in folders if found.several}
     hashed = [*_by_key(files.references, files.keys), *_by_key(mixtures, files.keys)]
-    texts = [f"{key}\0{text}" for key, text in said.items()]
+    hashed += _by_key(voices, files.keys)
     answered = files.estimates.files
     several = [f"channel {used['estimates']}"] if "estimates" in used else []
     return PairedFiles(
@@ -145,45 +183,62 @@ def paired(files: ListedFiles, *, channels: Channels, transcripts: Path | None) 
         sample_rate_hz=rate_hz,
         channels=channels,
         used=used,
-        fingerprint=digest("files", _channel_text(used), *files.keys, *_hashes(hashed), *texts),
-        answers=digest("answers", *answered, *_hashes(answered.values()), *several),
-        transcripts=said,
+        fingerprint=digest("files", _channel_text(used), *files.keys, *_hashes(hashed), *known.texts()),
+        answers=digest("answers", *answered, *_hashes(answered.values()), *several, *_recognised(known)),
+        facts=known,
+        enrollments={key: voices.files[key] for key in enrolled.usable},
+        unreferenced=files.unreferenced,
         faults=FileFaults(
             references={**files.references.faults, **wanted.faults},
             estimates={**files.estimates.faults, **given.faults},
-            mixtures=_mixture_faults(files.keys, mixtures, mixed, wanted) if files.mixtures else {},
+            mixtures=_mixture_faults(files, mixtures, mixed, wanted) if files.mixtures else {},
         ),
         mixture_ids=files.mixture_ids,
         unpaired=files.unpaired,
     )
 
 
-def read_transcripts(path: Path, keys: Sequence[str]) -> dict[str, str]:
-    """Texts by key, in the order of the keys; a name may have a suffix, which does not count.
+def _rate_hz(files: ListedFiles, references: Mapping[str, AudioInfo | str]) -> int:
+    """The rate of the references, or without any that of the mixtures, or else of the estimates."""
+    if not files.unreferenced:
+        return _common_rate_hz("references", references)
+    folder = "mixtures" if files.mixtures else "estimates"
+    return _common_rate_hz(folder, read_headers((files.mixtures or files.estimates).files))
+
+
+def _common_rate_hz(folder: str, headers: Mapping[str, AudioInfo | str]) -> int:
+    rate_hz = common_rate_hz(headers.values())
+    if rate_hz is None:
+        key, reason = next(iter(headers.items()))
+        raise ConfigError(f"no file of the {folder} can be read, the first is {key!r}: {reason}; check --{folder}")
+    return rate_hz
+
+
+def _enrollments(folder: Path | None, keys: Sequence[str]) -> AudioFolder:
+    """The enrollment of each trial that has one.
 
     Raises:
-        ConfigError: the file has no columns `name` and `text`, or names a reference twice or none of them.
+        ConfigError: no file has the name of a trial.
     """
-    if not path.is_file():
-        problem = "is no file" if path.exists() else "does not exist"
-        raise ConfigError(f"--transcripts {str(path)!r} {problem}; give a CSV file with the columns name and text")
-    table = read_table(path)
-    names = table.full_column("name", option="--transcripts")
-    named = [key_of(name) for name in names]
-    refuse_repeated(path, zip(table.lines, named, strict=True), what="name", error=ConfigError)
-    texts = map(clean_text, table.column("text", option="--transcripts"))
-    known = {name: text for name, text in zip(named, texts, strict=True) if text}
-    found = {key: known[key] for key in keys if key in known}
-    if not found:
+    if folder is None:
+        return AudioFolder(files={})
+    found = list_audio(folder, "enrollments", complete=True)
+    if not set(keys) & set(found.files):
         raise ConfigError(
-            f"{str(path)!r} names none of the references: {keys[0]!r} is wanted and {names[0]!r} "
-            "is there; its column `name` holds their path below the folder, without suffix"
+            f"no file of {str(folder)!r} has the name of a trial: {unlike_names(keys, found.files)}; enrollments are "
+            "paired by path below the folder, without suffix"
         )
-    return found
+    return found.of(keys)
 
 
-def _mixture_faults(keys: Sequence[str], folder: AudioFolder, mixed: Headers, wanted: Headers) -> Mapping[str, str]:
+def _recognised(facts: KnownFacts) -> list[str]:
+    """Recognised words belong to the answers."""
+    return [f"recognised\0{key}\0{text}" for key, text in facts.recognised.items()]
+
+
+def _mixture_faults(files: ListedFiles, folder: AudioFolder, mixed: Headers, wanted: Headers) -> Mapping[str, str]:
     """Reasons by trial why there is no mixture; if there is none at all, the folder is a wrong one."""
+    keys = files.keys
     lost = {key: "missing" for key in keys if key not in folder.files}
     if len(lost) == len(keys):
         raise ConfigError(

@@ -29,6 +29,7 @@ from ..scoring.pool import FilePool
 from .assignment import assign
 from .channels import Channel, Channels, channels_of
 from .file_set import FileSet
+from .known_facts import FactFiles
 from .outputs import Paths, list_files, sample_folders
 from .paired_files import PairedFiles, paired
 from .score_record import MIXTURE, record_of
@@ -45,13 +46,13 @@ class ScoreOptions:
         out: run folder; scoring a second system into it puts both on one leaderboard.
         metrics: energy metrics, or their improvements where there are mixtures, if empty.
         channel: channel of files with several, by folder, see `channels_of`; None makes such a file a failed row.
-        transcripts: CSV file with the columns `name` (of the reference, without suffix) and `text`.
+        facts: transcripts, enrollments, activity and recognised words.
         permutation: for several outputs of each mixture, see `outputs.PERMUTATIONS`; None: one folder, paired by name.
     """
 
     out: Path
     metrics: tuple[str | MetricSpec, ...] = ()
-    transcripts: Path | None = None
+    facts: FactFiles = field(default_factory=FactFiles)
     system: str = "estimates"
     channel: Channels | Channel | str = None
     permutation: str | None = None
@@ -90,6 +91,10 @@ def score_folders(*, estimates: Paths, references: Paths, mixtures: Path | None,
     With a permutation, `estimates` and `references` are several folders each, or one with sub-folders: one for each
     output and each reference of a mixture, such as s1 and s2.
 
+    Without references (an empty list of folders) only metrics that need none have values; all others are rows that say
+    `no_reference`. The trials are the mixtures, or without any those that transcripts or activity name, or else the
+    estimates.
+
     A file that is missing, unreadable or not finite, or of another length, rate or number of channels, is a failed row
     with the reason. Without its mixture a trial lacks its improvements alone.
 
@@ -99,9 +104,10 @@ def score_folders(*, estimates: Paths, references: Paths, mixtures: Path | None,
     """
     _check_title(options.system, mixtures)
     device = resolve_device(options.device)
-    choices = options.metrics or (("sdri", "si_sdri", "snri") if mixtures else ("sdr", "si_sdr", "snr"))
+    referenced = isinstance(references, Path) or bool(references)
+    choices = options.metrics or _default_metrics(mixtures, options.facts, referenced=referenced)
     plan = plan_metrics(choices, context=MetricContext(device=device), watch=True)
-    check_needs([(plan, _offer(mixtures, options))], fixes=OF_FILES)
+    check_needs([(plan, _offer(mixtures, options, referenced=referenced))], fixes=OF_FILES)
     with FilePool(options.jobs, notify=options.say) as pool, ExitStack() as stack:
         if plan.of_files:
             pool.start()  # the workers import their packages while headers are compared
@@ -150,7 +156,7 @@ def _score(
     mixtures = trials.answers("mixtures", identity=digest("files", "mixture", fingerprint))
     if trials.files.mixtures:
         scores.score_mixtures(mixtures, chunks)
-    if evaluation.plan.reference_values:
+    if evaluation.plan.reference_values and not trials.files.unreferenced:
         references = trials.answers("references", identity=digest("files", "reference", fingerprint))
         scores.score_references(references, chunks)
     end = trials.files.signature_end
@@ -183,18 +189,37 @@ def _samples(
 
 
 def _paired(estimates: Paths, references: Paths, mixtures: Path | None, options: ScoreOptions) -> PairedFiles:
-    listed = list_files(estimates, references, mixtures, permutation=options.permutation)
-    files = paired(listed, channels=channels_of(options.channel), transcripts=options.transcripts)
+    listed = list_files(estimates, references, mixtures, permutation=options.permutation, facts=options.facts)
+    files = paired(listed, channels=channels_of(options.channel), facts=options.facts)
     return assign(files, progress=options.progress) if options.permutation == "si_sdr" else files
 
 
-def _offer(mixtures: Path | None, options: ScoreOptions) -> Offer:
+def _default_metrics(mixtures: Path | None, facts: FactFiles, *, referenced: bool) -> tuple[str, ...]:
+    """Metrics of a call that names none.
+
+    Raises:
+        ConfigError: there are no references, and nothing is given that a metric without them takes.
+    """
+    if referenced:
+        return ("sdri", "si_sdri", "snri") if mixtures else ("sdr", "si_sdr", "snr")
+    given = {"ter": facts.transcripts, "timing_f1": facts.activity, "speaker_similarity": facts.enrollments}
+    if chosen := tuple(name for name, file in given.items() if file is not None):
+        return chosen
+    raise ConfigError(
+        "no references are given: add --references DIR, or what metrics without them take: --transcripts, --activity "
+        "or --enrollments; or name metrics that take the estimates alone, as --metrics dnsmos"
+    )
+
+
+def _offer(mixtures: Path | None, options: ScoreOptions, *, referenced: bool) -> Offer:
     """Needs of metrics that the folders meet."""
     given: dict[Given, bool] = {
         "target": True,
         "mixture": mixtures is not None,
-        "interferers": mixtures is not None or options.permutation is not None,
-        "transcript": options.transcripts is not None,
+        "interferers": referenced and (mixtures is not None or options.permutation is not None),
+        "transcript": options.facts.transcripts is not None,
+        "enrollment": options.facts.enrollments is not None,
+        "recognised": options.facts.recognised is not None,
     }
     return Offer(name="this call", gives=frozenset(need for need, there in given.items() if there))
 

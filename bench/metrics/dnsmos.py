@@ -231,6 +231,7 @@ def _info(name: str, description: str, packaged: PackagedModel) -> MetricInfo:
         higher_is_better=True,
         description=description,
         label="DNSMOS" if name == "dnsmos" else "",
+        needs_reference=False,
         needs_reference_energy=False,
         reference_value=f"{name}_reference",
         options=packaged.required,

@@ -8,12 +8,13 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from ...core.errors import ConfigError
 from ..asr.normalise import Normaliser
 from ..asr.recognitions import Recognitions, when_known
 from ..outcome import Outcome, Submit, UndefinedValueError
 from .protocol import Answered, MetricInfo
 from .registry import METRICS
-from .shared.error_rates import ErrorRate, counted, rate_info
+from .shared.error_rates import GIVEN, ErrorRate, counted, rate_info
 
 _NOTHING = "nothing_recognised"
 _INSERTIONS = "words that are not in the reference, per word of the reference: those that a system made up"
@@ -55,6 +56,8 @@ class Dwer(ErrorRate):
         batch_size: int = 16,
         recognitions: Recognitions | None = None,
     ) -> None:
+        if backend == GIVEN:
+            raise ConfigError(f"metric {self._name!r} recognises the references, too; name a recogniser as `backend`")
         super().__init__(
             backend=backend,
             language=language,
@@ -67,7 +70,9 @@ class Dwer(ErrorRate):
         )
 
     def _facts(self) -> MetricInfo:
-        info = rate_info(self._name, self._what, self._order, label="dWER", needs=(), of_reference=False)
+        info = rate_info(
+            self._name, self._what, self._order, label="dWER", needs=(), of_reference=False, needs_reference=True
+        )
         *others, insertions = info.parts
         return replace(info, parts=(*others, replace(insertions, description=_INSERTIONS)))
 

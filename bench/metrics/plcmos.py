@@ -61,6 +61,7 @@ class Plcmos:
             higher_is_better=True,
             description="quality of speech by PLCMOS v2, without a reference",
             label="PLCMOS",
+            needs_reference=False,
             needs_reference_energy=False,
             reference_value=f"{_NAME}_reference",
             options=packaged.required,

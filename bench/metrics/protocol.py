@@ -15,6 +15,8 @@ from ..outcome import Outcome, Submit
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ...datasets.types import Spans
+
 Scope = Literal["present", "absent", "any"]
 
 PoolingName = Literal[
@@ -26,10 +28,12 @@ PoolingName = Literal[
     "micro_precision",
     "micro_recall",
     "micro_f1",
+    "permuted_rate",
 ]
 """Function from the values of a set to one number: their mean over trials; their mean weighted by
-`Outcome.weight` (a word error rate: by words); or a score of all class decisions together, which
-`Outcome.detail` holds as `bench.statistics.pooling.decisions` writes them."""
+`Outcome.weight` (a word error rate: by words); a score of all class decisions together, which
+`Outcome.detail` holds as `bench.statistics.pooling.decisions` writes them; or all word errors under the best assignment
+of answers to speakers in each recording, whose texts `Outcome.detail` holds."""
 
 Need = Literal[
     "transcript", "enrollment", "interferers", "class_probabilities", "mixture", "parts", "recognised", "activity"
@@ -74,6 +78,8 @@ class MetricInfo:
             its own value, however low.
         needs_phase: it compares waveforms sample by sample, and so says nothing on a system whose phase is generated:
             it is shown for such a system, and never ranks it.
+        needs_reference: where there is a target but no clean reference of it, as in real recordings, the metric does
+            not apply (`no_reference`); a metric without this need takes the signal alone, words or times of activity.
         needs_reference_energy: a silent reference makes the value undefined.
         undefined_reason: why a NaN of a batched metric is undefined; None: it is a failure.
         parts: metrics that are computed with this one, and get rows of their own.
@@ -100,6 +106,7 @@ class MetricInfo:
     floor_db: float | None = None
     silent_db: float | None = None
     needs_phase: bool = False
+    needs_reference: bool = True
     needs_reference_energy: bool = True
     undefined_reason: str | None = None
     parts: tuple[MetricInfo, ...] = ()
@@ -141,7 +148,8 @@ class MetricInfo:
 
     def reference_info(self, name: str) -> MetricInfo:
         """Facts of value(reference)."""
-        return replace(self._derived(name, f"{self.name} of the reference itself"), label="", rank_order=None)
+        info = self._derived(name, f"{self.name} of the reference itself")
+        return replace(info, label="", rank_order=None, needs_reference=True)
 
     def _derived(self, name: str, description: str) -> MetricInfo:
         return replace(
@@ -168,6 +176,8 @@ class Facts:
         interferers: [S, T] sources of the mixture that are not the target, or None if unknown.
         interferer_roles: "foreground" or "background" of each interferer; none: unknown.
         transcript: words of the target, or None.
+        language: of these words, a code such as "en"; "": unknown.
+        speech_times: when the target speaks, (start, end) in s, or None; known where there is no reference to tell.
         recognised: words that the system itself recognised, or None.
         activity: [K] probability that the enrolled speaker speaks in each 10 ms, as the system finds it, or None.
         active_classes: sound classes of the mixture.
@@ -179,6 +189,8 @@ class Facts:
     interferers: Tensor | None = None
     interferer_roles: tuple[str, ...] = ()
     transcript: str | None = None
+    language: str = ""
+    speech_times: Spans | None = None
     recognised: str | None = None
     activity: Tensor | None = None
     active_classes: tuple[str, ...] = ()
@@ -190,13 +202,19 @@ class Facts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answered:
-    """One answer that can be judged: signals [T] of one length, the reference zero if absent."""
+    """One answer that can be judged: signals [T] of one length.
+
+    Attributes:
+        reference: zero if the target is absent, or if there is no reference.
+        referenced: False where the target is in the mixture and has no clean reference.
+    """
 
     trial_id: str
     estimate: Tensor
     reference: Tensor
     mixture: Tensor
     facts: Facts
+    referenced: bool = True
 
 
 @runtime_checkable

@@ -28,7 +28,8 @@ class SpeakerSimilarity:
     """`speaker_similarity`: cosine of the speaker embeddings of estimate and enrollment.
 
     1 is the same voice by the model, about 0 another one, and −1 the opposite; what is high depends on the model, and
-    `speaker_similarity_reference`, the value of the target itself, shows it. Undefined without an enrollment
+    `speaker_similarity_reference`, the value of the target itself, shows it. `speaker_similarity_gain` is the value
+    above that of the mixture, which is the baseline where there is no reference. Undefined without an enrollment
     (`no_enrollment`) and for signals that are too short for the model. Signals go through the model one by one, because
     padding would change their embeddings.
 
@@ -61,6 +62,8 @@ class SpeakerSimilarity:
             unit="−1..1",
             higher_is_better=True,
             description=f"cosine of the speaker embeddings of estimate and {against}",
+            improvement=f"{_NAME}_gain",
+            needs_reference=against == "reference",
             needs_reference_energy=against == "reference",
             reference_value=f"{_NAME}_reference" if against == "enrollment" else None,
             options=RESEMBLYZER.required,

@@ -40,6 +40,7 @@ class SpeechInSilence(ActivityMetric):
             order=122,
             description="speech in the estimate where the target is silent, in each trial",
             scope="any",
+            needs_reference=False,
             needs_reference_energy=False,
             options=SILERO.required,
             install=SILERO.install,

@@ -75,7 +75,7 @@ class DatasetRun:
         wanted = sorted({chunk for chunks in missing.values() for chunk in chunks})
         if plan.improvements and wanted:
             self._score_mixtures(scores, self._source(baseline), wanted)
-        if plan.reference_values and wanted:
+        if plan.reference_values and wanted and not all(trial.recorded for trial in self._set.dataset.trials):
             scores.score_references(self._source(perfect), wanted)
         for part, chunks in missing.items():
             for found in scores.rows(part[0], self._sources[part], chunks):

@@ -33,6 +33,8 @@ from ..scoring.scorer import Pending, Scorer
 
 CHUNK_TRIALS = 32
 """Trials of a chunk: enough for a few batches, few enough that little is lost when a run is killed."""
+CHUNK_SAMPLES = 1 << 27
+"""Most samples of the mixtures of a chunk of several trials: half a gigabyte, or two hours at 16 kHz in all."""
 
 
 class SetCard(Protocol):
@@ -159,8 +161,7 @@ class Evaluation:
         self.dataset, self.plan, self._rate_hz = dataset, plan, dataset.card.sample_rate_hz
         self._device, self._pool, self._cache = device, pool, cache
         self._chunk_trials, self._swap_roles = chunk_trials, swap_roles
-        total = len(dataset)
-        self.chunks = tuple(range(start, min(start + chunk_trials, total)) for start in range(0, total, chunk_trials))
+        self.chunks = tuple(_chunks(dataset, chunk_trials))
         """Trials of each chunk; they depend on the set and the chunks' length alone."""
 
     def run(
@@ -292,13 +293,28 @@ class Evaluation:
         return ChunkScores(chunk=chunk.number, trials=self.chunks[chunk.number], scores=[*scores, *new])
 
 
+def _chunks(dataset: TrialSet, chunk_trials: int) -> Iterator[range]:
+    """Trials in groups, smaller ones where the set knows that its recordings are long."""
+    length_of = getattr(dataset, "length", lambda _: 0)
+    start = samples = 0
+    for place in range(len(dataset)):
+        samples += length_of(place)
+        if place > start and (place - start >= chunk_trials or samples > CHUNK_SAMPLES):
+            yield range(start, place)
+            start, samples = place, length_of(place)
+    if len(dataset):
+        yield range(start, len(dataset))
+
+
 def scorable(item: Item, answer: Answer, classes: tuple[str, ...] | None) -> Scorable:
     """One answer with the truth of its trial; the first channel of multichannel signals counts."""
-    target, enrollments = item.truth.target, item.query.clues.enrollments
+    target, enrollments, recorded = item.truth.target, item.query.clues.enrollments, item.truth.recorded
     facts = Facts(
         interferers=item.truth.interferers,
         interferer_roles=item.truth.interferer_roles,
         transcript=item.truth.transcript,
+        language=recorded.language if recorded else "",
+        speech_times=recorded.activity if recorded else None,
         recognised=answer.transcript,
         activity=answer.activity,
         active_classes=item.truth.active_classes,
@@ -312,6 +328,7 @@ def scorable(item: Item, answer: Answer, classes: tuple[str, ...] | None) -> Sco
         estimate=answer.estimate,
         failure=answer.failure,
         reference=None if target is None else target[0],
+        unreferenced=recorded is not None,
         mixture=item.query.mixture[0],
         facts=facts,
     )

@@ -10,6 +10,8 @@ from ...core.errors import ConfigError
 from ...datasets.build import build
 from ...datasets.dataset import Dataset, load_dataset
 from ...datasets.manifest import Manifest, read_card, write_manifest
+from ...datasets.trials import target_transcript
+from ...datasets.types import Mixture, Trial
 from ...systems.protocol import SystemCard
 from ..metrics.registry import MetricContext
 from ..scoring.needs import OF_SETS, Given, Offer, check_needs
@@ -59,22 +61,24 @@ def _opened(run: PlannedRun) -> Iterator[OpenSet]:
 def _offer(each: OpenSet, cards: Mapping[str, SystemCard]) -> Offer:
     """Needs of metrics that a set and the systems on it meet."""
     trials, mixtures = each.dataset.trials, each.dataset.mixtures
-    spoken = {
-        (mixture.id, source.id) for mixture in mixtures.values() for source in mixture.sources if source.transcript
-    }
     given: dict[Given, bool] = {
         "mixture": True,
-        "target": any(trial.target_ids for trial in trials),
-        "absence": not all(trial.target_ids for trial in trials),
-        "transcript": any((trial.mixture_id, name) in spoken for trial in trials for name in trial.target_ids),
+        "target": any(trial.present for trial in trials),
+        "absence": not all(trial.present for trial in trials),
+        "transcript": any(target_transcript(trial, mixtures[trial.mixture_id]) for trial in trials),
         "enrollment": any(trial.clue.enrollments for trial in trials),
-        "interferers": any(len(mixtures[trial.mixture_id].sources) > len(trial.target_ids) for trial in trials),
+        "interferers": any(_has_interferers(trial, mixtures[trial.mixture_id]) for trial in trials),
         "parts": any(len(trial.target_ids) > 1 for trial in trials),
         "class_probabilities": any(cards[title].classes is not None for title in each.systems),
         "recognised": any(cards[title].transcribes for title in each.systems),
         "activity": any(cards[title].detects_activity for title in each.systems),
     }
     return Offer(name=repr(each.dataset.card.name), gives=frozenset(need for need, there in given.items() if there))
+
+
+def _has_interferers(trial: Trial, mixture: Mixture) -> bool:
+    """Whether other sources of the mixture are known."""
+    return trial.recorded is None and len(mixture.sources) > len(trial.target_ids)
 
 
 def _dataset(planned: PlannedSet, run: PlannedRun) -> Dataset:
@@ -102,10 +106,17 @@ def _keep(manifest: Manifest, folder: Path) -> None:
 
 
 def _unfit(dataset: Dataset, cards: Mapping[str, SystemCard]) -> dict[str, str]:
-    """Systems that can use no clue of a dataset, with the reason."""
+    """Systems that can use no clue of a dataset, and oracles where there are no references, with the reason."""
     given = frozenset[str]().union(*(trial.clue.kinds() for trial in dataset.trials))
-    return {
+    unfit = {
         title: f"needs {' or '.join(sorted(card.clues))}; the set gives {', '.join(sorted(given)) or 'no clue'}"
         for title, card in cards.items()
         if card.clues and not card.clues & given
     }
+    if any(trial.recorded for trial in dataset.trials):
+        unfit |= {
+            title: "an oracle reads the clean reference; the set has none"
+            for title, card in cards.items()
+            if card.privileged
+        }
+    return unfit

@@ -90,7 +90,12 @@ class SetScores:
             yield ChunkScores(chunk=chunk, trials=trials, scores=known)
 
     def _rows_of(self, title: str, sample: int, trial: Trial, scores: Sequence[Score]) -> Iterator[ScoreRow]:
-        judged = reference_values(self._plan, system=scores, reference=self._reference.get(trial.id, []))
+        judged = reference_values(
+            self._plan,
+            system=scores,
+            reference=self._reference.get(trial.id, []),
+            unreferenced=trial.recorded is not None,
+        )
         gained = improvements(self._plan, system=scores, mixture=self._mixture.get(trial.id, []))
         tags = {**self._tags_of(trial), **nearest_tag(scores)}
         unnamed = {metric.info.name for metric in self._plan.watched}

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from ...systems.protocol import LENGTH_TOLERANCE_S, wrong_length
 from ..metrics.protocol import Answered, Facts, MetricInfo
-from ..outcome import TOO_SHORT, Outcome, failed, undefined
+from ..outcome import NO_REFERENCE, TOO_SHORT, Outcome, failed, undefined
 
 SILENCE = 1e-30
 
@@ -22,7 +22,8 @@ class Scorable:
 
     Attributes:
         estimate: the system's output as it is, or None if it failed.
-        reference: the target, or None if it is absent from the mixture.
+        reference: the target, or None if it is absent from the mixture, or has no clean reference.
+        unreferenced: the target is in the mixture, but there is no clean reference of it.
         failure: why there is no estimate.
         notes: a remark that goes into the reason of every ok score.
     """
@@ -31,6 +32,7 @@ class Scorable:
     estimate: Tensor | None
     reference: Tensor | None
     mixture: Tensor
+    unreferenced: bool = False
     failure: str | None = None
     notes: str = ""
     facts: Facts = field(default_factory=Facts)
@@ -41,7 +43,7 @@ class CheckedAnswer(Answered):
     """A scorable that went through the checks; its signals [T] have one length.
 
     Attributes:
-        reference: zeros if the target is absent.
+        reference: zeros if the target is absent, or if there is no reference.
         present: the target is in the mixture.
         silent: the reference is silent, or the mixture if there is no reference.
         failure: why the estimate is not scored.
@@ -68,7 +70,8 @@ def check(item: Scorable, sample_rate_hz: int) -> CheckedAnswer:
         estimate=_fit(judge.new_zeros(0) if usable is None else usable.detach(), length),
         reference=judge.new_zeros(length) if item.reference is None else judge,
         mixture=_fit(item.mixture, length),
-        present=item.reference is not None,
+        present=item.reference is not None or item.unreferenced,
+        referenced=not item.unreferenced,
         silent=is_silent(judge),
         failure=failure,
         notes=tuple(remark for remark in (item.notes, note) if remark),
@@ -90,17 +93,24 @@ def verdict(info: MetricInfo, item: CheckedAnswer) -> Outcome | None:
     estimate is computed like any other: its SNR is 0 dB, and where the formula has no value the ratios give their least
     one, which the metric's value of silence replaces (`MetricInfo.silent_db`).
     """
-    if info.scope == "present" and not item.present:
-        return undefined("absent_target")
-    if info.scope == "absent" and item.present:
-        return undefined("present_target")
+    if reason := _inapplicable(info, item):
+        return undefined(reason)
     if item.failure is not None:
         return failed(item.failure)
-    if item.silent and not item.present:
+    if item.silent and not (item.present and item.referenced):
         return undefined("silent_mixture")
     if item.silent and info.needs_reference_energy:
         return undefined("silent_reference")
     return None
+
+
+def _inapplicable(info: MetricInfo, item: CheckedAnswer) -> str:
+    """Why a metric does not apply to a trial, whatever the answer; "" if it does."""
+    if info.scope == "present" and not item.present:
+        return "absent_target"
+    if info.scope == "absent" and item.present:
+        return "present_target"
+    return NO_REFERENCE if info.needs_reference and not item.referenced else ""
 
 
 def settled(info: MetricInfo, value: float, *, samples: int, sample_rate_hz: int) -> Outcome:

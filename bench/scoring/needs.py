@@ -30,10 +30,12 @@ _ELSEWHERE = "score it by `tsebench run` on a set that has some"
 
 OF_FILES: Mapping[Given, str] = {
     "transcript": "add --transcripts CSV (columns name and text)",
-    "enrollment": f"take a setting that needs none (--option speaker_similarity.against=reference), {_ELSEWHERE}",
+    "enrollment": "add --enrollments DIR, or take a setting that needs none (--option "
+    "speaker_similarity.against=reference)",
     "interferers": "add --mixtures DIR",
     "class_probabilities": "score it by `tsebench run` with a system that finds classes",
-    "recognised": "score it by `tsebench run` with a system that recognises speech",
+    "recognised": "add --recognised CSV (columns name and text), or score it by `tsebench run` with a system that "
+    "recognises speech",
     "activity": "score it by `tsebench run` with a system that finds it, such as av_onoff",
     "mixture": "add --mixtures DIR",
     "parts": "score it by `tsebench run` on a set of on- and off-screen speech",

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from ..metrics.protocol import AnswerMetric, FileMetric, Metric, MetricInfo, Signals
-from ..outcome import Job, Outcome, Score, Status
+from ..outcome import NO_REFERENCE, Job, Outcome, Score, Status
 from .edges import CheckedAnswer, Scorable, check, is_silent, verdict
 from .guarded_metrics import answer_outcomes, batch_outcomes
 from .plan import DerivedMetric, MetricPlan
@@ -203,9 +203,18 @@ def improvements(plan: MetricPlan, *, system: Sequence[Score], mixture: Sequence
     return _joined(plan.improvements, system, mixture, _difference)
 
 
-def reference_values(plan: MetricPlan, *, system: Sequence[Score], reference: Sequence[Score]) -> list[Score]:
-    """Values of the references themselves, for each trial of a system, from their scores with the same signatures."""
-    return _joined(plan.reference_values, system, reference, _of_reference)
+def reference_values(
+    plan: MetricPlan, *, system: Sequence[Score], reference: Sequence[Score], unreferenced: bool = False
+) -> list[Score]:
+    """Values of the references themselves, for each trial of a system, from their scores with the same signatures.
+
+    Args:
+        unreferenced: the trials have no references, so that these values do not apply.
+    """
+    values = _joined(plan.reference_values, system, reference, _of_reference)
+    if not unreferenced:
+        return values
+    return [replace(v, value=math.nan, status="undefined", reason=NO_REFERENCE, detail="") for v in values]
 
 
 def _joined(

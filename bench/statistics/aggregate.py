@@ -19,6 +19,7 @@ from pydantic import with_config
 from ...core.errors import ConfigError
 from ...core.json_fields import CLOSED, Number, Placed
 from ...datasets.builders.shared.av.shown import Shown
+from ..outcome import NO_REFERENCE
 from ..rows import TAG_PREFIX
 from . import MOST_RESAMPLES
 from .pooling import MEAN, Pooling, pooling_of
@@ -26,7 +27,7 @@ from .resampling import FloatArray, cluster_sums, expanded_intervals, resampled_
 from .samples import SAMPLES, VALUES, one_per_trial, seed_spread
 from .studentised import moments, studentised_interval
 
-INAPPLICABLE = ("absent_target", "present_target")
+INAPPLICABLE = ("absent_target", "present_target", NO_REFERENCE)
 FLOORED = r"(?:^|;)floored(?:;|$)"  # one of the notes; not "mixture:floored"
 _KINDS = ("FMQ", "PMQ", "FUQ")
 VIDEO = "video"
@@ -49,7 +50,7 @@ class Aggregate:
             several videos for each mixture; "" without a query.
         n: trials with a value; the mean is over these.
         n_undefined: trials for which the metric has no value for a reason of their own.
-        n_inapplicable: trials that the metric does not apply to (target absent or present).
+        n_inapplicable: trials that the metric does not apply to (target absent or present, or no clean reference).
         n_floored: trials of `n` whose value is the metric's value of silence, or its floor.
         mean: in the metric's unit; NaN if n is 0. Of a pooled metric, the value of all trials together (all errors over
             all words).

@@ -20,6 +20,7 @@ from ...core.errors import DatasetError, UnknownNameError, shortened
 from ...core.json_text import parse_json
 from ..metrics.protocol import PoolingName
 from ..metrics.registry import metric_info
+from .permuted import PermutedRate
 
 FloatArray = NDArray[np.float64]
 
@@ -116,6 +117,7 @@ class Classification:
 
 
 MEAN = WeightedMean()
+PERMUTED = PermutedRate()
 
 CLASS_SCORES: Mapping[PoolingName, Pooling] = {
     "macro_precision": Classification(quantity="precision", macro=True),
@@ -150,7 +152,7 @@ def pooling_named(name: str) -> Pooling:
     """
     if name not in get_args(PoolingName):
         raise UnknownNameError("pooling", name, get_args(PoolingName))
-    return CLASS_SCORES.get(cast(PoolingName, name), MEAN)
+    return PERMUTED if name == "permuted_rate" else CLASS_SCORES.get(cast(PoolingName, name), MEAN)
 
 
 def decisions(classes: Sequence[str], probabilities: Sequence[float], active: Sequence[str], threshold: float) -> str:

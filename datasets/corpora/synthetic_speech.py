@@ -18,19 +18,24 @@ KIND = "synthetic_speech"
 
 @CORPORA.register(KIND)
 class SyntheticSpeech(VoiceCorpus):
-    """Matrix sentences at 22.05 kHz, 2 to 4 s long, labelled by speaker."""
+    """Matrix sentences at 22.05 kHz, 2 to 4 s long, labelled by speaker.
+
+    Args:
+        several: the grammar for recognisers lets sentences follow each other, as in meetings; the recordings stay the
+            same.
+    """
 
     kind = KIND
     version = "1"
     cache = SampleCache(max_bytes=96 * 2**20)
 
-    def __init__(self, *, name: str = KIND, seed: int = 0, utterances: int = 12) -> None:
+    def __init__(self, *, name: str = KIND, seed: int = 0, utterances: int = 12, several: bool = False) -> None:
         super().__init__(name=name, seed=seed, utterances=utterances)
+        self._several = several
 
-    @staticmethod
-    def grammar() -> str:
+    def grammar(self) -> str:
         """JSGF grammar of all transcripts, in lower case, for a recogniser."""
-        return jsgf()
+        return jsgf(several=self._several)
 
     def transcript(self, path: str) -> str:
         """Transcript of a recording, upper case."""

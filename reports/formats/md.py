@@ -54,8 +54,8 @@ def _table(table: Table) -> list[str]:
     rows = [_cells(table, entry) for entry in table.entries]
     facts = [wording.verdict(table), *filter(None, [wording.certainty(table), wording.tied(table)])]
     lead = markdown(f"{table.leader} is {', '.join(facts)}.") if table.leader else ""
-    phases = filter(None, [wording.phases(table)])
-    notes = [*(f"⚠ {note}" for note in wording.warnings(table)), *wording.unranked(table), *phases]
+    facts_on_columns = filter(None, [wording.phases(table), wording.unreferenced(table)])
+    notes = [*(f"⚠ {note}" for note in wording.warnings(table)), *wording.unranked(table), *facts_on_columns]
     signatures = [f"{markdown_code(c.key)}: {markdown_code(c.signature)}" for c in table.columns]
     items = [f"{wording.plural(table.n_trials, 'trial')}. {lead}".strip(), *map(markdown, notes), *signatures]
     return [

@@ -11,6 +11,7 @@ from typing import TypedDict
 import pandas as pd
 
 from ...bench.metrics.protocol import MetricInfo
+from ...bench.outcome import NO_REFERENCE
 from ...bench.rows import FILES, read_rows
 from ...bench.run.rank_by import RankBy, preferred
 from ...bench.run.record import BootstrapFacts, RunFacts, read_runs
@@ -150,9 +151,17 @@ class _TableBuilder:
             parts=tuple(parts),
             entries=tuple(entries),
             primary_key=None if primary is None else columns[primary].key,
+            unreferenced=self._unreferenced(),
         )
         best = (c if doubt(table, i) else _with_best(c, i, entries) for i, c in enumerate(columns))
         return replace(table, columns=tuple(best))
+
+    def _unreferenced(self) -> tuple[str, ...]:
+        """Metrics that apply to no trial for want of a reference, sorted; parts of others are left out."""
+        lacking = set(self.rows.loc[self.rows["reason"] == NO_REFERENCE, "metric"])
+        lacking -= {cell.metric for cell in self.cells if cell.applies}
+        base = self.rows.drop_duplicates("metric").set_index("metric")["base_metric"]
+        return tuple(sorted(name for name in lacking if self.metrics[str(base[name])].part_of is None))
 
     def _columns(self) -> list[Column]:
         """Metrics that apply to at least one trial, the better known first."""

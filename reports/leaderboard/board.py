@@ -123,6 +123,8 @@ class Table:
         primary_key: key of the column that sorts the table, or None if no direction is known.
         leader: ranked system with the best mean; its rank is 1.
         rival: system that the summary compares the leader with; it may be a baseline.
+        unreferenced: metrics that do not apply to any trial, since they compare with a clean reference and there is
+            none: they have no column, and rank nothing.
     """
 
     dataset: str
@@ -135,6 +137,7 @@ class Table:
     entries: Annotated[tuple[Entry, ...], BeforeValidator(_placed)]
     leader: str | None = None
     rival: str | None = None
+    unreferenced: tuple[str, ...] = ()
 
     @property
     def primary(self) -> int | None:

@@ -83,6 +83,11 @@ def phases(table: Table) -> str:
     return f"{', '.join(columns)} {PHASE} {', '.join(systems)}"
 
 
+def unreferenced(table: Table) -> str:
+    """A sentence on the metrics that need clean references, which the set has not; "" if there are none."""
+    return f"not applicable without clean references: {', '.join(table.unreferenced)}" if table.unreferenced else ""
+
+
 def pooled_details(table: Table, entry: Entry, index: int) -> tuple[str, ...]:
     """Additions to a pooled value: its parts (sub, del, ins), and the mean over trials."""
     column, cell = table.columns[index], entry.cells[index]

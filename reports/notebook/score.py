@@ -13,6 +13,7 @@ import pandas as pd
 
 from ...bench.folders.channels import Channel, Channels, Folder, channels_of
 from ...bench.folders.claimed_numbers import ClaimedNumber, claims_of, nearest
+from ...bench.folders.known_facts import FactFiles
 from ...bench.folders.score import FolderScores, ScoreOptions, score_folders
 from ...bench.folders.signals import ONLY, Signals, folder_of_signals, folders_of_outputs
 from ...bench.folders.variants import score_variants, word_error_rate
@@ -101,7 +102,7 @@ def score(
         how = ScoreOptions(
             out=folder,
             metrics=specs,
-            transcripts=_table(roles.get("transcripts"), temporary / "transcripts.csv"),
+            facts=FactFiles(transcripts=_table(roles.get("transcripts"), temporary / "transcripts.csv")),
             system=system,
             channel=channels,
             permutation=permutation,
@@ -213,7 +214,7 @@ def _variants(
     done: FolderScores, specs: Sequence[MetricSpec], claims: Sequence[ClaimedNumber], how: ScoreOptions
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Table of all variants, which is written to the run folder, too, and a line on each claim."""
-    wer = word_error_rate(specs, done.device) if how.transcripts else None
+    wer = word_error_rate(specs, done.device) if how.facts.transcripts else None
     scores = score_variants(
         done.files,
         system=how.system,

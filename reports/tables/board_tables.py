@@ -25,6 +25,7 @@ from ..leaderboard.wording import (
     sentence,
     stratum_name,
     title,
+    unreferenced,
 )
 from .cost_lines import EXPLANATION, HEADINGS, cost_lines
 from .table import Cell, Head, Note, Notes, PrintedTable, Row, file_stem
@@ -139,7 +140,11 @@ class _Printer:
         legend += f"; {', '.join(pooled)} of all trials together" if pooled else ""
         if any(groups):
             legend += "; bold: the best and all that do not differ significantly from it, underlined: the next group"
-        facts = [Note(text=sentence(text)) for text in (draws(self.board), phases(self.table)) if text]
+        facts = [
+            Note(text=sentence(text))
+            for text in (draws(self.board), phases(self.table), unreferenced(self.table))
+            if text
+        ]
         marked = [Note(text=text, mark=mark) for mark, text in _MARKS.items() if mark in used]
         shown = (*self.table.columns, *self.table.parts)
         signatures = [Note(text=_signature(c), code=True) for c in shown]

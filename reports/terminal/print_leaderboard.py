@@ -61,7 +61,7 @@ def _print_verdict(table: Table, console: Console) -> None:
         console.print(line)
     for warning in wording.warnings(table):
         console.print(Text(f"{table.condition or table.dataset}: {warning}", style="bold red"))
-    for note in [*wording.unranked(table), *filter(None, [wording.phases(table)])]:
+    for note in [*wording.unranked(table), *filter(None, [wording.phases(table), wording.unreferenced(table)])]:
         console.print(Text(f"{table.condition or table.dataset}: {note}", style="yellow"))
 
 

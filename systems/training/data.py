@@ -211,6 +211,11 @@ def _checked(batch: TrainBatch | _Failed) -> TrainBatch:
 def collate(items: Sequence[tuple[Query, Truth]], *, sources: bool = False) -> TrainBatch:
     """Pad the first channel of each trial with zeros to one batch; a DatasetError if their sample rates differ."""
     queries, truths = [query for query, _ in items], [truth for _, truth in items]
+    if any(truth.recorded for truth in truths):
+        raise DatasetError(
+            "the training data has trials without a clean reference (real recordings); train with mixtures whose "
+            "sources are known"
+        )
     rates = {query.sample_rate_hz for query in queries}
     if len(rates) != 1:
         raise DatasetError(f"a training batch has the sample rates {sorted(rates)}; it needs one")

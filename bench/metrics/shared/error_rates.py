@@ -15,16 +15,21 @@ from ....core.errors import ConfigError
 from ....core.packages import installed_version
 from ....datasets.transcripts import without_wsj_marks
 from ...asr.counting import count_errors
-from ...asr.languages import checked_language, is_unspaced
+from ...asr.languages import AUTO, checked_language, is_unspaced
 from ...asr.normalise import Normaliser, open_normaliser
 from ...asr.protocol import SAMPLE_RATE_HZ, Recogniser, open_recogniser
-from ...asr.recognitions import Recognitions, when_known
+from ...asr.recognitions import Recognitions, given_text, when_known
 from ...outcome import Outcome, Submit, undefined
 from ..protocol import Answered, MetricInfo, Need
 from .samples import rate_signature, samples_of
 
 _KINDS = ("substitutions", "deletions", "insertions")
 _REFERENCE_LIMIT = 50.0  # per cent; a recogniser with more errors on clean speech does not understand it
+
+GIVEN = "given"
+"""Backend that recognises nothing: the words come with the answers."""
+BY_LANGUAGE = "by_language"
+"""Normaliser of a trial's own language: that of the whisper package for English, "basic" for any other."""
 
 Unit = Literal["words", "characters", "by_language"]
 Marks = Literal["none", "wsj"]
@@ -41,13 +46,16 @@ class ErrorRate:
 
     Args:
         backend: recogniser: "pocketsphinx", which is always there, or "whisper:" with a size ("whisper:base.en") or the
-            path of a checkpoint; it needs `pip install 'tsebench[asr]'`.
-        language: language of the transcripts, a code such as "en" or "zh", or "auto": what Whisper finds in the
-            estimate, and the script of the transcript for what is counted. null: "en" for `wer`, "auto" for `cer` and
-            `ter`.
-        normaliser: what both texts go through before they are compared: "none", "basic" (small letters, no punctuation)
-            or "whisper_en" (also numbers, spellings and contractions of English); null: the last one for Whisper in
-            English, else "basic".
+            path of a checkpoint; it needs `pip install 'tsebench[asr]'`. "given": the words that come with the answers,
+            from `score --recognised CSV`, from the option `recognised` of the system `precomputed`, or from a system
+            that recognises speech; without them a trial is undefined (`no_recognition`).
+        language: language of the transcripts, a code such as "en" or "zh", or "auto": that of the trial where the set
+            names one, else what Whisper finds in the estimate, and the script of the transcript for what is counted.
+            null: "en" for `wer`, "auto" for `cer` and `ter`.
+        normaliser: what both texts go through before they are compared: "none", "basic" (small letters, no
+            punctuation), "whisper_en" (also numbers, spellings and contractions of English) or "by_language"
+            ("whisper_en" for trials in English, "basic" for all others); null: "whisper_en" for Whisper in English,
+            else "basic".
         marks: "wsj" removes WSJ's verbalised punctuation and noise tags from the transcripts. The corpus `wsj0` does so
             itself; a table for `score`, or a set that was built by an older version, needs it.
         grammar_file: JSGF grammar of all possible sentences, for pocketsphinx, relative to the working folder; null:
@@ -75,66 +83,113 @@ class ErrorRate:
         batch_size: int = 16,
         recognitions: Recognitions | None = None,
     ) -> None:
-        self._recognitions = recognitions or Recognitions()
+        self._recognitions, self._recognisers = recognitions or Recognitions(), dict[str, Recogniser]()
         self._backend, self._grammar_file = backend, grammar_file
         self._grammar, self._device, self._batch_size = grammar, device, batch_size
         self.language = checked_language(language or self._language, where=f"metric {self._name!r}")
         self._marks = marks
         default = "whisper_en" if backend.startswith("whisper") and self.language == "en" else "basic"
-        self.normaliser: Normaliser = open_normaliser(normaliser or default, self.language)
+        self._by_language = normaliser == BY_LANGUAGE
+        usual = "basic" if self._by_language else normaliser or default
+        self.normaliser: Normaliser = open_normaliser(usual, self.language)
+        self._english = open_normaliser("whisper_en") if self._by_language else self.normaliser
         self.info = self._facts()
 
     def _facts(self) -> MetricInfo:
-        return rate_info(self._name, self._what, self._order, per=self._per)
+        info = rate_info(self._name, self._what, self._order, per=self._per, of_reference=self._backend != GIVEN)
+        return replace(info, needs=(*info.needs, "recognised")) if self._backend == GIVEN else info
 
     @cached_property
+    def _sentences(self) -> str | None:
+        """The grammar, if there is one."""
+        if self._grammar_file is None:
+            return self._grammar
+        try:
+            return self._grammar_file.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(
+                f"metric {self._name!r}: cannot read grammar_file {str(self._grammar_file)!r}: {error}"
+            ) from None
+
+    @property
     def recogniser(self) -> Recogniser:
-        """The recogniser, opened when it is first needed.
+        """The recogniser of the setting `language`, opened when it is first needed.
 
         Raises:
             ConfigError: there is no such recogniser, model or grammar.
         """
-        grammar = self._grammar
-        if self._grammar_file is not None:
-            try:
-                grammar = self._grammar_file.read_text(encoding="utf-8")
-            except (OSError, UnicodeDecodeError) as error:
-                raise ConfigError(
-                    f"metric {self._name!r}: cannot read grammar_file {str(self._grammar_file)!r}: {error}"
-                ) from None
-        return open_recogniser(
-            self._backend, device=self._device, grammar=grammar, batch_size=self._batch_size, language=self.language
-        )
+        return self._recogniser(self.language)
+
+    def _recogniser(self, language: str) -> Recogniser:
+        """The recogniser of one language; errors are those of `recogniser`."""
+        if language not in self._recognisers:
+            self._recognisers[language] = open_recogniser(
+                self._backend,
+                device=self._device,
+                grammar=self._sentences,
+                batch_size=self._batch_size,
+                language=language,
+            )
+        return self._recognisers[language]
 
     def recogniser_signature(self) -> str:
         """Part of the signature that determines the texts, with the language and the rate."""
-        return "|".join(_signature_of(self.recogniser))
+        return GIVEN if self._backend == GIVEN else "|".join(_signature_of(self.recogniser))
 
     def signature(self, sample_rate_hz: int) -> str:
         """For example `wer|pocketsphinx:5.1.1|grammar:1a2b3c4d|basic:2|language:en|jiwer:4.0.0|fs:16000`."""
         texts = counting_signature(self.normaliser, marks=self._marks)
-        rate = rate_signature(sample_rate_hz, wanted_hz=SAMPLE_RATE_HZ)
-        return f"{self._name}|{self.recogniser_signature()}|{texts}|{rate}"
+        english = f"en:{self._english.signature()}|" if self._by_language else ""
+        rate = "" if self._backend == GIVEN else f"|{rate_signature(sample_rate_hz, wanted_hz=SAMPLE_RATE_HZ)}"
+        return f"{self._name}|{self.recogniser_signature()}|{english}{texts}{rate}"
 
     def judge(
         self, answers: Sequence[Answered], *, sample_rate_hz: int, submit: Submit
     ) -> Sequence[Outcome | Future[Outcome]]:
-        """Word errors of each estimate; a trial without a transcript has none."""
+        """Errors of each estimate; a trial without a transcript has none."""
         with_text = [(place, text) for place, answer in enumerate(answers) if (text := answer.facts.transcript)]
         found: list[Outcome | Future[Outcome]] = [undefined("no_transcript")] * len(answers)
-        texts = self.texts([answers[place].estimate for place, _ in with_text], sample_rate_hz, submit)
+        texts = self.texts_of([answers[place] for place, _ in with_text], sample_rate_hz, submit)
         for (place, transcript), recognised in zip(with_text, texts, strict=True):
-            count = partial(counted, spoken_words(transcript, self._marks), normaliser=self.normaliser, unit=self._unit)
+            normaliser = self.normaliser_for(answers[place])
+            said = spoken_words(transcript, self._marks)
+            count = partial(counted, said, normaliser=normaliser, unit=self._unit)
             found[place] = when_known([recognised], count)
         return found
 
-    def texts(self, signals: Sequence[Tensor], sample_rate_hz: int, submit: Submit) -> list[Future[Outcome]]:
-        """Recognised texts of signals [T], shared with the other metrics of the set."""
+    def _language_of(self, answer: Answered) -> str:
+        """Language of a trial: the setting, or, if that is "auto", what the set says."""
+        return (answer.facts.language or AUTO) if self.language == AUTO else self.language
+
+    def normaliser_for(self, answer: Answered) -> Normaliser:
+        """The normaliser of a trial."""
+        language = self._language_of(answer)
+        if self._by_language and language == "en":
+            return self._english
+        return self.normaliser if language == self.normaliser.language else replace(self.normaliser, language=language)
+
+    def texts_of(self, answers: Sequence[Answered], sample_rate_hz: int, submit: Submit) -> list[Future[Outcome]]:
+        """The words of each answer, as they were given, or recognised in the language of the trial."""
+        if self._backend == GIVEN:
+            return [given_text(answer.facts.recognised) for answer in answers]
+        found: dict[int, Future[Outcome]] = {}
+        languages = [self._language_of(answer) for answer in answers]
+        for language in dict.fromkeys(languages):
+            places = [place for place, other in enumerate(languages) if other == language]
+            signals = [answers[place].estimate for place in places]
+            found.update(zip(places, self.texts(signals, sample_rate_hz, submit, language=language), strict=True))
+        return [found[place] for place in range(len(answers))]
+
+    def texts(
+        self, signals: Sequence[Tensor], sample_rate_hz: int, submit: Submit, *, language: str | None = None
+    ) -> list[Future[Outcome]]:
+        """Recognised texts of signals [T], shared with the other metrics of the set; None: the setting's language."""
+        recogniser = self._recogniser(language or self.language)
         return self._recognitions.texts(
             [samples_of(signal) for signal in signals],
             sample_rate_hz,
-            recogniser=self.recogniser,
-            identity=self.recogniser_signature(),
+            recogniser=recogniser,
+            identity="|".join(_signature_of(recogniser)),
             submit=submit,
         )
 
@@ -193,6 +248,7 @@ def rate_info(
     label: str = "",
     needs: tuple[Need, ...] = ("transcript",),
     of_reference: bool = True,
+    needs_reference: bool = False,
 ) -> MetricInfo:
     """Facts of an error rate with its parts.
 
@@ -200,6 +256,7 @@ def rate_info(
         what: description of the rate.
         per: unit of what is counted.
         of_reference: whether the references have a value of their own, which bounds what the others mean.
+        needs_reference: whether the reference is recognised, too.
     """
     whole = MetricInfo(
         name=name,
@@ -209,6 +266,7 @@ def rate_info(
         label=label or name.upper(),
         order=order,
         pooling="weighted_mean",
+        needs_reference=needs_reference,
         needs=needs,
     )
     part = replace(whole, label="", order=None, part_of=name)

@@ -24,8 +24,13 @@ def sentence(draw: bytes) -> str:
     return " ".join(words[number % len(words)] for number, (_, words) in zip(numbers, SLOTS, strict=True))
 
 
-def jsgf() -> str:
-    """The grammar of all sentences in the Java Speech Grammar Format, lower case."""
+def jsgf(*, several: bool = False) -> str:
+    """The grammar of all sentences in the Java Speech Grammar Format, lower case.
+
+    Args:
+        several: one sentence or more, one after the other.
+    """
     rules = [f"<{slot}> = {' | '.join(words).lower()};" for slot, words in SLOTS]
     shape = " ".join(f"<{slot}>" for slot, _ in SLOTS)
+    shape = f"( {shape} )+" if several else shape
     return "\n".join(["#JSGF V1.0;", "grammar matrix_sentences;", *rules, f"public <sentence> = {shape};", ""])

@@ -37,7 +37,7 @@ def speech() -> list[tuple[Samples, str]]:
 def matrix() -> Iterator[PocketSphinx]:
     """A recogniser without earlier signals."""
     sphinx._decoder.cache_clear()
-    yield PocketSphinx(SyntheticSpeech.grammar())
+    yield PocketSphinx(SyntheticSpeech().grammar())
     sphinx._decoder.cache_clear()
 
 
@@ -77,7 +77,7 @@ def odd_signals() -> list[Samples]:
 @pytest.mark.parametrize("own_model", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_transcripts_do_not_depend_on_what_came_before(speech: list[tuple[Samples, str]], own_model: bool) -> None:
     """Scores are compared to the last digit, as they move before words do."""
-    recogniser = PocketSphinx(None if own_model else SyntheticSpeech.grammar())
+    recogniser = PocketSphinx(None if own_model else SyntheticSpeech().grammar())
     spoken = [resample(s, from_hz=RATE_HZ, to_hz=16000) for s, _ in speech[:6]]
     # The language model takes a second for each second.
     signals = [s[:8000] for s in odd_signals()] + ([spoken[0][:16000]] if own_model else spoken)
@@ -101,7 +101,7 @@ def test_transcripts_do_not_depend_on_what_came_before(speech: list[tuple[Sample
 
 def test_sphinx_signature_and_pickle() -> None:
     version = importlib.metadata.version("pocketsphinx")
-    grammar = SyntheticSpeech.grammar()
+    grammar = SyntheticSpeech().grammar()
     digest = hashlib.sha256(grammar.encode()).hexdigest()[:8]
     made = open_recogniser("pocketsphinx", device="cpu", grammar=grammar)
     assert made.signature() == f"pocketsphinx:{version}|grammar:{digest}"

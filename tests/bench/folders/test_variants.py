@@ -17,6 +17,7 @@ import soundfile
 
 from tsebench.bench.asr.protocol import RECOGNISERS
 from tsebench.bench.folders.claimed_numbers import ClaimedNumber, claims_of, nearest
+from tsebench.bench.folders.known_facts import FactFiles
 from tsebench.bench.folders.score import ScoreOptions, score_folders
 from tsebench.bench.folders.variants import VariantLine, VariantScores, score_variants, variants, word_error_rate
 from tsebench.bench.metrics.pesq import Pesq
@@ -458,9 +459,8 @@ def test_no_recogniser_or_pesq_twice(rate: str, tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(Pesq, "compute_file", counting)
     choices = parse_metrics([rate, "pesq"], [f"{rate}.backend=counting"])
     folders = {name: tmp_path / short for name, short in (("estimates", "est"), ("references", "ref"))}
-    options = ScoreOptions(
-        out=tmp_path / "out", metrics=choices, transcripts=tmp_path / "words.csv", device="cpu", jobs=0
-    )
+    facts = FactFiles(transcripts=tmp_path / "words.csv")
+    options = ScoreOptions(out=tmp_path / "out", metrics=choices, facts=facts, device="cpu", jobs=0)
     result = score_folders(**folders, mixtures=tmp_path / "mix", options=options)
     heard = CountingRecogniser.heard
     # Three estimates; the references are one signal, and so are the mixtures.

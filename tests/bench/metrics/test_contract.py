@@ -55,7 +55,7 @@ def degraded(signal: torch.Tensor, snr_db: float) -> torch.Tensor:
 
 
 def scores(name: str, items: list[Scorable], pool: FilePool) -> list[Score]:
-    context = MetricContext(grammar=SyntheticSpeech.grammar())
+    context = MetricContext(grammar=SyntheticSpeech().grammar())
     plan = plan_metrics([name], context=context)
     scorer = Scorer(plan, sample_rate_hz=RATE_HZ, device="cpu", pool=pool)
     return [score for score in scorer.submit(items).result() if score.metric == name]

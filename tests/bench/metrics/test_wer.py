@@ -110,7 +110,7 @@ def speech() -> tuple[torch.Tensor, str]:
 
 def scored(items: Sequence[Scorable], **options: object) -> list[Score]:
     plan = plan_metrics(
-        [MetricSpec(name="wer", options=options)], context=MetricContext(grammar=SyntheticSpeech.grammar())
+        [MetricSpec(name="wer", options=options)], context=MetricContext(grammar=SyntheticSpeech().grammar())
     )
     with FilePool(0) as pool:
         found = Scorer(plan, sample_rate_hz=16000, device="cpu", pool=pool).submit(items).result()
@@ -140,7 +140,7 @@ def test_marks_of_wsj_are_no_words_where_the_setting_says_so() -> None:
 
 
 def test_the_signature_names_all_that_counts() -> None:
-    metric = load_metric("wer", context=MetricContext(grammar=SyntheticSpeech.grammar()))
+    metric = load_metric("wer", context=MetricContext(grammar=SyntheticSpeech().grammar()))
     assert isinstance(metric, Wer)
     assert metric.signature(8000).startswith("wer|pocketsphinx:")
     assert metric.signature(8000).endswith("|fs:8000>16000|soxr:VHQ")
@@ -188,7 +188,7 @@ def test_score_reads_transcripts(tmp_path: Path, capsys: pytest.CaptureFixture[s
     with (tmp_path / "said.csv").open("w", newline="") as file:
         csv.writer(file).writerows([("name", "text"), ("a.wav", said), ("b", "")])
     grammar = tmp_path / "g.gram"
-    grammar.write_text(SyntheticSpeech.grammar())
+    grammar.write_text(SyntheticSpeech().grammar())
     arguments = ["--estimates", tmp_path / "est", "--references", tmp_path / "ref"]
     arguments += ["--out", tmp_path / "out", "--metrics", "wer", "--tracking-uri", "none"]
     arguments += ["--transcripts", tmp_path / "said.csv"]

@@ -426,7 +426,7 @@ Found = dict[str, dict[str, Score]]
 
 
 def scored(items: list[Scorable], names: tuple[str, ...]) -> Found:
-    plan = plan_metrics(names, context=MetricContext(grammar=SyntheticSpeech.grammar()))
+    plan = plan_metrics(names, context=MetricContext(grammar=SyntheticSpeech().grammar()))
     with FilePool(0) as pool:
         scorer = Scorer(plan, sample_rate_hz=RATE_HZ, device="cpu", pool=pool)
         scores = scorer.submit(items).result()

@@ -1,0 +1,150 @@
+"""`windowed`: any system on windows of long recordings, whose answers are stitched together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Annotated, Any
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from ..core.errors import ConfigError, ExtractionError
+from .protocol import Extraction, PrivilegedSystem, QueryBatch, System, SystemCard
+from .registry import SYSTEMS, load_system, register_system
+from .shared.windows import Windows, clues_of, grouped, stitch
+
+NAME = "windowed"
+_SEEDS = 2**63
+
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+@register_system(NAME)
+class WindowedSystem:
+    """Runs a system on windows of at most `window_s`, every `hop_s`, and cross-fades their answers.
+
+    For meetings and other recordings that a system cannot take as a whole. Each window has all clues of the query, and
+    of a video its own pictures. A recording that is not longer than a window is answered at once, as by the system
+    itself. The last window ends with the recording. What two windows share is cross-faded linearly in its middle half,
+    so that a system whose output depends on less than a quarter of it around gives the same answer as on the whole.
+    What grows with the recording is the input and the estimate alone. A window that fails is a failure of its query.
+
+    Args:
+        system: registered name of the system.
+        options: its options.
+        window_s: length of a window.
+        hop_s: distance of the windows, from half of `window_s` to all of it: the rest is cross-faded.
+        at_once: most windows of a recording in one batch of the system.
+
+    Raises:
+        ConfigError: the hop does not fit the window, or the system is an oracle or windowed itself.
+    """
+
+    def __init__(
+        self,
+        *,
+        system: str,
+        options: Mapping[str, Any] | None = None,
+        window_s: Seconds = 20.0,
+        hop_s: Seconds = 16.0,
+        at_once: Annotated[int, Field(gt=0)] = 1,
+        device: str = "cpu",
+    ) -> None:
+        if not window_s / 2 <= hop_s <= window_s:
+            raise ConfigError(
+                f"system {NAME!r}: hop_s = {hop_s:g} with window_s = {window_s:g}; the hop is half of the window or "
+                "more, and at most the window"
+            )
+        if system == NAME:
+            raise ConfigError(f"system {NAME!r} cannot window itself; name the system of the windows")
+        found = load_system(system, device=device, **(options or {}))
+        if isinstance(found, PrivilegedSystem) or not isinstance(found, System):
+            raise ConfigError(
+                f"system {NAME!r}: {system!r} reads the truth of a whole recording; run it without windows"
+            )
+        self.inner: System = found
+        self._window_s, self._hop_s, self._at_once = window_s, hop_s, at_once
+        self.card = _card(found.card, system, window_s=window_s, hop_s=hop_s)
+
+    def extract(self, batch: QueryBatch) -> Extraction:
+        """Answer a batch, query by query where one is longer than a window."""
+        rate_hz = batch.sample_rate_hz
+        windows = Windows(window=max(2, round(self._window_s * rate_hz)), hop=max(1, round(self._hop_s * rate_hz)))
+        if batch.mixture.shape[-1] <= windows.window:
+            return replace(self.inner.extract(batch), transcripts=None, activity=None)
+        estimate: Tensor | None = None
+        probabilities: list[Tensor] = []
+        failures: dict[str, str] = {}
+        for row, length in enumerate(batch.lengths.tolist()):
+            try:
+                signal, classes = self._row(batch, row, length, windows)
+            except _WindowError as error:
+                failures[batch.ids[row]] = str(error)
+                continue
+            if estimate is None:
+                estimate = signal.new_zeros(len(batch), batch.mixture.shape[-1])
+            estimate[row, :length] = signal
+            probabilities += [] if classes is None else [classes]
+        if estimate is None:
+            estimate = batch.mixture.new_zeros(len(batch), batch.mixture.shape[-1])
+        complete = len(probabilities) == len(batch)
+        return Extraction(
+            estimate=estimate, class_probabilities=torch.stack(probabilities) if complete else None, failures=failures
+        )
+
+    def _row(self, batch: QueryBatch, row: int, length: int, windows: Windows) -> tuple[Tensor, Tensor | None]:
+        """Estimate [T] of one query, and the largest of each class probability [K] over its windows."""
+        whole, classes = None, None
+        written = 0
+        for starts in grouped(windows.starts(length), self._at_once):
+            part = _windows_of(batch, row, starts, min(windows.window, length))
+            answer = self.inner.extract(part)
+            for failure in answer.failures.values():
+                raise _WindowError(f"window: {failure}")
+            if answer.class_probabilities is not None:
+                found = answer.class_probabilities.amax(dim=0)
+                classes = found if classes is None else torch.maximum(classes, found)
+            for start, estimate in zip(starts, answer.estimate, strict=True):
+                if estimate.shape != part.mixture.shape[-1:]:
+                    raise _WindowError(f"window: estimate has shape {list(estimate.shape)}")
+                if whole is None:
+                    whole = estimate.new_zeros(length)
+                written = stitch(whole, estimate, start=start, written=written)
+        if whole is None:
+            raise _WindowError("window: no estimate")
+        return whole, classes
+
+
+class _WindowError(ExtractionError):
+    """A window that was not answered."""
+
+
+def _windows_of(batch: QueryBatch, row: int, starts: Sequence[int], size: int) -> QueryBatch:
+    """Some windows of one query as a batch."""
+    rate_hz, name = batch.sample_rate_hz, batch.ids[row]
+    return QueryBatch(
+        ids=tuple(f"{name}+{start}" for start in starts),
+        mixture=torch.stack([batch.mixture[row, :, start : start + size] for start in starts]),
+        lengths=torch.full((len(starts),), size, device=batch.lengths.device),
+        sample_rate_hz=rate_hz,
+        clues=tuple(clues_of(batch.clues[row], start=s, frames=size, sample_rate_hz=rate_hz) for s in starts),
+        seeds=tuple((batch.seeds[row] + start) % _SEEDS for start in starts),
+    )
+
+
+def _card(inner: SystemCard, system: str, *, window_s: float, hop_s: float) -> SystemCard:
+    """The card of the system, with the windows among its options."""
+    factory = SYSTEMS.registered(system) or SYSTEMS.built_in(system)
+    shipped = str(getattr(factory, "__module__", "")).partition(".")[0] == __name__.partition(".")[0]
+    return replace(
+        inner,
+        name=f"{inner.name}_windowed",
+        description=f"{inner.description}; windows of {window_s:g} s every {hop_s:g} s",
+        causal=False,
+        transcribes=False,
+        detects_activity=False,
+        unseen=inner.unseen or ("" if shipped else f"the code of {system!r}, which is not tsebench's"),
+        options={**inner.options, "system": system, "window_s": window_s, "hop_s": hop_s},
+    )
