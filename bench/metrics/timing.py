@@ -25,9 +25,10 @@ class TimingF1(ActivityMetric):
 
     Its parts are `timing_precision`, the share of the estimate's speech at times at which the target speaks, and
     `timing_recall`, the share of the target's time at which the estimate has speech. Speech is what Silero VAD finds,
-    in the estimate and in the reference alike, in frames of 10 ms; frames up to 50 ms from where the target begins or
-    ends do not count. An estimate without speech has 0 for all three. Undefined (`no_speech`) where no speech is found
-    in the reference.
+    in the estimate and in the reference alike, in frames of 10 ms; without a reference, as of real recordings, the set
+    says when the target speaks. Frames up to 50 ms from where the target begins or ends do not count. An estimate
+    without speech has 0 for all three. Undefined (`no_speech`) where no speech is found in the reference, and
+    (`no_activity`) where there is none and the set says nothing.
 
     Args:
         model: `silero_vad_16k_sequence.onnx` of the package silero-vad; null: the one of the installed package, see
@@ -35,7 +36,7 @@ class TimingF1(ActivityMetric):
     """
 
     def __init__(self, *, model: Path | None = None) -> None:
-        part = MetricInfo(name=_NAME, unit="0..1", higher_is_better=True, part_of=_NAME)
+        part = MetricInfo(name=_NAME, unit="0..1", higher_is_better=True, part_of=_NAME, needs_reference=False)
         texts = {
             "timing_precision": "time of speech in the estimate at which the target speaks, of all of it",
             "timing_recall": "time of the target's speech at which the estimate has speech, of all of it",

@@ -10,6 +10,8 @@ import soundfile
 
 from tsebench.bench.folders.known_facts import FactFiles
 from tsebench.bench.folders.score import FolderScores, ScoreOptions, score_folders
+from tsebench.bench.metrics.registry import known_infos
+from tsebench.bench.metrics.shared import activity
 from tsebench.bench.rows import read_rows
 from tsebench.bench.scoring.plan import MetricSpec
 from tsebench.cli import main as cli
@@ -95,6 +97,32 @@ def test_similarity_has_the_mixture_as_its_baseline(root: Path, tmp_path: Path) 
     assert gain == pytest.approx(own - rows["mixture", "speaker_similarity", "u0"], abs=1e-12)
     with pytest.raises(ConfigError, match="needs enrollments, and this call gives none: add --enrollments DIR"):
         _score(root, "voiceless", similarity)
+
+
+def test_times_of_speech_are_those_that_are_given(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of estimates in which speech is found from 0.2 to 0.6 s, counted by hand without 50 ms at each edge."""
+    pytest.importorskip("silero_vad", reason="silero-vad is not installed")
+    found = np.zeros(100, dtype=np.bool_)
+    found[20:60] = True
+    monkeypatch.setattr(activity, "speech_frames", lambda *_, **__: found)
+    (root / "times.csv").write_text("name,activity\nu0,0.30-0.80\nu1,\n", "utf-8")
+    _score(root, "times", "timing_f1", "si_sdr", activity=root / "times.csv")
+    rows = read_rows(root / "times").query("system == 'estimates'").set_index(["metric", "trial_id"])
+    # Frames 35 to 74 are the target's, and 0 to 24 and 85 to 99 are not: 25 are found in it and 5 outside.
+    assert rows.loc[("timing_precision", "u0"), "value"] == pytest.approx(25 / 30)
+    assert rows.loc[("timing_recall", "u0"), "value"] == pytest.approx(25 / 40)
+    assert rows.loc[("timing_f1", "u1"), "reason"].startswith("no_speech")
+    assert rows.loc[("timing_f1", "u2"), "reason"] == "missing"
+
+
+def test_these_metrics_need_no_reference() -> None:
+    free = {info.name for info in known_infos() if not info.needs_reference}
+    assert free == {
+        *("wer", "cer", "ter", "cpwer", "ts_asr_wer", "dnsmos", "dnsmos_p808", "plcmos", "speaker_similarity"),
+        *("timing_f1", "speech_in_silence"),
+    }
+    every = [part for info in known_infos() for part in info.parts if not info.needs_reference]
+    assert not any(part.needs_reference for part in every)
 
 
 def test_trials_follow_from_what_is_there(root: Path) -> None:
