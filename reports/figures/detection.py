@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _POINTS = 121
 _MOST_ERRORS = 105.0
+_MOST_SCORES = 1000  # that are thresholds themselves, so that a curve has all its steps
+_THIN = 0.5
 
 
 @FIGURES.register("detection")
@@ -35,7 +37,7 @@ def detection(board: Leaderboard) -> Iterator[Plot | LeftOut]:
 
 def _plots(board: Leaderboard, shown: Detectors, styles: Mapping[str, Look]) -> Iterator[Plot]:
     settings: dict[str, Any] = {"level": board.level, "resamples": board.resamples, "seed": board.seed}
-    limits = shown.thresholds(_POINTS)
+    limits = shown.thresholds(_POINTS, with_scores=_MOST_SCORES)
     curves = [error_curve(each, limits, **settings).assign(system=each.system) for each in shown.systems]
     data = pd.concat(curves, ignore_index=True)
     rates = {each.system: equal_error(each, **settings) for each in shown.systems}
@@ -47,7 +49,7 @@ def _plots(board: Leaderboard, shown: Detectors, styles: Mapping[str, Look]) -> 
     yield Plot(
         f"{shown.name}_levels",
         f"Share of the trials without a target whose {shown.label} is at or above the value of the axis (false "
-        f"extractions, with {bounds}), and dotted of those with a target below it (missed targets); {where}.",
+        f"extractions, with {bounds}), and as a thin line of those with a target below it (missed targets); {where}.",
         data,
         partial(_draw_levels, shown, data, styles),
     )
@@ -71,7 +73,7 @@ def _draw_levels(shown: Detectors, data: pd.DataFrame, styles: Mapping[str, Look
         low, high = (own[f"false_extractions_{end}"] for end in ("low", "high"))
         axes.fill_between(x, low, high, color=look.colour, alpha=0.15, linewidth=0.0)
         handles += axes.plot(x, own["false_extractions"], color=look.colour, linestyle=look.dash)
-        axes.plot(x, own["missed_targets"], color=look.colour, linestyle=":")
+        axes.plot(x, own["missed_targets"], color=look.colour, linestyle=look.dash, linewidth=_THIN)
     axes.set(xlabel=shown.label, ylabel="trials in error [%]", ylim=(0.0, _MOST_ERRORS))
     legend_below(fig, handles, [styles[name].label for name in names])
     return fig

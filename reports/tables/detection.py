@@ -44,11 +44,13 @@ class Detectors:
         """Stem of files: dataset, stratum of absent targets, and score."""
         return f"{self.dataset}_{self.absent}_{self.column.key}"
 
-    def thresholds(self, count: int) -> FloatArray:
-        """So many thresholds over the scores, without those far below the highest."""
+    def thresholds(self, count: int, *, with_scores: int = 0) -> FloatArray:
+        """So many thresholds over the scores, without those far below the highest; with the scores if these are few."""
         scores = np.concatenate([each.scores for each in self.systems])
         high = float(scores.max())
-        return np.linspace(max(float(scores.min()), high - _RANGE_DB), high, count)
+        low = max(float(scores.min()), high - _RANGE_DB)
+        even = np.linspace(low, high, count)
+        return np.union1d(even, scores[scores >= low]) if len(scores) <= with_scores else even
 
 
 def detectors(board: Leaderboard) -> list[Detectors]:
