@@ -9,9 +9,12 @@ import torch
 from helpers.voices import train_config
 from torch import nn
 
+from tsebench.core.config_files import shipped_names
 from tsebench.core.errors import CheckpointError
+from tsebench.core.validation import parse
 from tsebench.systems.checkpoints.checkpoint import CheckpointCard, save_checkpoint
-from tsebench.systems.training.config import StartConfig
+from tsebench.systems.trainable import TASKS
+from tsebench.systems.training.config import StartConfig, TrainConfig, load_train_config
 from tsebench.systems.training.first_weights import first_training_data, start_with
 from tsebench.systems.training.state import run_identity
 
@@ -84,3 +87,30 @@ def test_a_training_is_identified_by_its_first_weights() -> None:
     )
     assert "start_from" not in plain
     assert '"start_from":{"checkpoint":"flow_tse_mini"' in started
+
+
+def _shapes(config: TrainConfig) -> dict[str, torch.Size]:
+    """Shapes of a config's weights by name, without memory for them."""
+    task = TASKS.get(config.system)
+    with torch.device("meta"):
+        net = task.build(parse(task.net_config, config.net, where=config.name), classes=("bell", "rain"))
+    return {name: tensor.shape for name, tensor in net.state_dict().items()}
+
+
+STAGES = {
+    name: Path(config.start_from.checkpoint).name
+    for name, config in ((name, load_train_config(name)) for name in shipped_names("train"))
+    if config.start_from is not None
+}
+
+
+@pytest.mark.parametrize(("name", "earlier"), STAGES.items(), ids=STAGES)
+def test_a_config_fits_to_the_stage_that_it_starts_from(name: str, earlier: str) -> None:
+    assert earlier in shipped_names("train")
+    later = load_train_config(name)
+    assert later.start_from is not None
+    own = _shapes(later)
+    first = {f"{later.start_from.prefix}{key}": shape for key, shape in _shapes(load_train_config(earlier)).items()}
+    shared = own.keys() & first.keys()
+    assert len(shared) > 20
+    assert {key for key in shared if own[key] != first[key]} == set()
