@@ -78,6 +78,8 @@ class SystemSpec(StrictModel):
         adapt: adaptation of the option `checkpoint` to new classes before the run, whose result is run.
         samples: answers that are drawn to each query, with seeds of their own; its value is their mean. Only a system
             whose card says `stochastic` has more than one; null: the run's `samples`.
+        streaming: whether mixtures are pushed piece by piece into a system that streams (see `tsebench doctor SYSTEM
+            --streaming`), so that its scores are those of the streamed answers.
     """
 
     name: str
@@ -89,6 +91,7 @@ class SystemSpec(StrictModel):
     time_limit_s: float | None = Field(default=None, gt=0)
     adapt: AdaptSpec | None = None
     samples: Samples | None = None
+    streaming: bool = False
 
     @property
     def title(self) -> str:

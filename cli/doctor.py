@@ -31,6 +31,10 @@ TimeLimit = Annotated[
     float | None, Option(min=0.001, metavar="S", help="Seconds for a batch in a process of its own.  [default: 300]")
 ]
 
+Streaming = Annotated[
+    bool, Option("--streaming", help="Check the streams of a system: causality, latency, real time, equal answers.")
+]
+
 
 @command("doctor", place=110, summary="Check this machine, the metrics, or a system.")
 def doctor(
@@ -39,23 +43,32 @@ def doctor(
     device: options.Device = "auto",
     isolation: Isolation = None,
     time_limit_s: TimeLimit = None,
+    streaming: Streaming = False,
 ) -> None:
     """Check this machine, or one system: lengths, batching, silence, levels, determinism.
+
+    With --streaming the system answers a mixture while it arrives, in this process: proves that no output depends on
+    later input than its latency allows, and gives that latency and the real-time factor of a chunk.
 
     `tsebench doctor metrics` compares every metric with its reference implementation.
     """
     from ..bench.config import TIME_LIMIT_S
+    from ..core.errors import ConfigError
     from ..doctor.machine import check_machine, check_one
     from ..doctor.metrics import report_metrics
     from ..systems.registry import RESERVED
 
+    if streaming and (system is None or system in RESERVED):
+        raise ConfigError("--streaming checks one system; write for example tsebench doctor waveformer --streaming")
     if system in RESERVED:
         if not report_metrics(device, console):
             raise typer.Exit(2)
         return
     if system:
         limit_s = TIME_LIMIT_S if time_limit_s is None else time_limit_s
-        results = check_one(system, option or [], device, isolation=isolation, time_limit_s=limit_s)
+        results = check_one(
+            system, option or [], device, isolation=isolation, time_limit_s=limit_s, streaming=streaming
+        )
     else:
         results = [*check_machine(device), *_plug_ins()]
     for result in results:

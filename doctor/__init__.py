@@ -1,4 +1,4 @@
-"""Checks of this machine, of one system, and of the metrics against their references.
+"""Checks of this machine, of one system and its streams, and of the metrics against their references.
 
 `tsebench doctor` uses `machine.check_machine` and `check_one`, and `metrics.report_metrics`.
 """

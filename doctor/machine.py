@@ -17,7 +17,7 @@ from ..bench.scoring.plan import plan_metrics
 from ..bench.scoring.pool import FilePool
 from ..bench.scoring.scorer import Scorer
 from ..core.config_files import setting
-from ..core.errors import AudioError, TsebenchError
+from ..core.errors import AudioError, ConfigError, TsebenchError
 from ..core.files import make_folder
 from ..core.provenance import device_name, resolve_device, versions
 from ..datasets.corpora.synthetic_speech import SyntheticSpeech
@@ -25,6 +25,7 @@ from ..datasets.seeding import generator
 from ..datasets.signals.audio import read_mono, resample
 from ..datasets.signals.mixing import snr_gain
 from ..systems.precomputed import PrecomputedSystem
+from .streaming import check_streaming
 from .system_checks import CheckResult, check_system
 
 _RATE_HZ = 8000
@@ -48,16 +49,23 @@ def check_one(
     *,
     isolation: Isolation | None = None,
     time_limit_s: float = TIME_LIMIT_S,
+    streaming: bool = False,
 ) -> list[CheckResult]:
     """All checks of one system; of `precomputed`, its files, as it cannot answer other queries.
 
-    `isolation` and `time_limit_s` are those of a run, see `bench.config.RunConfig`.
+    `isolation` and `time_limit_s` are those of a run, see `bench.config.RunConfig`. With `streaming` its streams are
+    checked, in this process, so that their time is the system's own.
 
     Raises:
         ConfigError: an option is not KEY=VALUE with the value as in YAML, or the system does not know it.
     """
     chosen = resolve_device(device)
     settings = dict(setting(option, example="folder=DIR") for option in options)
+    if streaming:
+        if isolation == "process":
+            raise ConfigError("streams are timed in this process; leave out --isolation process, or --streaming")
+        loaded = open_system(system, device=chosen, options=settings, isolation="none")
+        return check_streaming(loaded, sample_rate_hz=_RATE_HZ, device=chosen)
     loaded = open_system(system, device=chosen, options=settings, isolation=isolation, time_limit_s=time_limit_s)
     if isinstance(loaded, PrecomputedSystem):
         return [_check_files(loaded.files)]

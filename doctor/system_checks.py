@@ -69,10 +69,10 @@ class ProbedSystem:
             return [ProbeAnswer(refusal=safe_text(extraction.error))]
         if not untouched.equal(batch.mixture):
             return [ProbeAnswer(problem="changed the mixture of its batch in place")] * len(probes)
-        return _sort_out(extraction, batch)
+        return sort_out(extraction, batch)
 
 
-def _sort_out(extraction: Extraction, batch: QueryBatch) -> list[ProbeAnswer]:
+def sort_out(extraction: Extraction, batch: QueryBatch) -> list[ProbeAnswer]:
     """One answer for each query; a breach of the contract becomes a problem."""
     problem = _breach(extraction, batch)
     if problem:

@@ -10,7 +10,7 @@ from typing import Literal, Protocol, runtime_checkable
 from torch import Tensor
 
 from ..datasets.batches import QueryBatch
-from ..datasets.types import ClueKind, Truth
+from ..datasets.types import ClueKind, Query, Truth
 
 __all__ = [
     "ACTIVITY_HOP_S",
@@ -21,10 +21,13 @@ __all__ = [
     "Phase",
     "PrivilegedSystem",
     "QueryBatch",
+    "Stream",
+    "StreamingSystem",
     "System",
     "SystemCard",
     "activity_frames",
     "far_too_long",
+    "why_not_streaming",
     "wrong_length",
 ]
 
@@ -62,6 +65,9 @@ class SystemCard:
             magnitudes, so that its waveform does not follow the target's: metrics that compare sample by sample (SNR,
             SI-SDR, SDR) are shown for such a system and never rank it. "kept" where masks, filters or a model of the
             waveform or of the complex spectrum give the phase.
+        chunk_samples: samples, at its rate, that a stream answers at once, see `StreamingSystem`; None if it gives no
+            streams.
+        lookahead_samples: samples after a chunk that the answer to it depends on. The algorithmic latency is the sum.
         options: values that it was built with, as far as they change its estimates; of a sampled system also sampler,
             steps and `evaluations` (of its network, for each answer).
     """
@@ -84,7 +90,14 @@ class SystemCard:
     detects_activity: bool = False
     stochastic: bool = False
     phase: Phase = "kept"
+    chunk_samples: int | None = None
+    lookahead_samples: int = 0
     options: Mapping[str, str | int | float | bool | None] = field(default_factory=dict)
+
+    @property
+    def latency_samples(self) -> int | None:
+        """Algorithmic latency of its streams: output up to t does not depend on input from t + latency on."""
+        return None if self.chunk_samples is None else self.chunk_samples + self.lookahead_samples
 
     def __str__(self) -> str:
         """Name, family, clues, rate and weights in one line."""
@@ -94,8 +107,13 @@ class SystemCard:
         facts += [f"{len(self.classes)} classes"] if self.classes else []
         facts += ["stochastic"] if self.stochastic else []
         facts += ["phase generated"] if self.phase == "generated" else []
+        facts += [f"streams, {self._latency()} of latency"] if self.latency_samples else []
         facts += [f"checkpoint {self.checkpoint}"] if self.checkpoint else []
         return f"{self.name}: {'; '.join(facts)}"
+
+    def _latency(self) -> str:
+        samples, rate = self.latency_samples or 0, self.sample_rate_hz
+        return f"{1e3 * samples / rate:.3g} ms" if rate else f"{samples} samples"
 
 
 def activity_frames(length: int, sample_rate_hz: int) -> int:
@@ -176,4 +194,49 @@ class PrivilegedSystem(Protocol):
         ...
 
 
+class Stream(Protocol):
+    """One mixture that arrives in pieces."""
+
+    def push(self, samples: Tensor, /) -> Tensor:
+        """Next samples [C, n] of the mixture, n ≥ 1, to the next samples [m] of the estimate, m ≥ 0.
+
+        Samples that are older than the latency of the card are answered. The answer does not depend on how the mixture
+        is cut into pieces.
+        """
+        ...
+
+    def finish(self) -> Tensor:
+        """The rest [m] of the estimate, which then has as many samples as the mixture."""
+        ...
+
+
+@runtime_checkable
+class StreamingSystem(System, Protocol):
+    """Answers mixtures while they arrive; its card gives `chunk_samples` and `lookahead_samples`.
+
+    A class may have `start` although one of its networks cannot stream; then the card has no `chunk_samples`.
+    """
+
+    def start(self, query: Query) -> Stream:
+        """Begin to answer a query at the card's rate, whose mixture [C, 0] is pushed later.
+
+        Raises:
+            ExtractionError: the query cannot be answered, or the network does not stream.
+        """
+        ...
+
+
 AnySystem = System | PrivilegedSystem
+
+
+def why_not_streaming(system: AnySystem) -> str:
+    """One line on why a system gives no streams; "" if it does."""
+    name, advice = system.card.name, "`chunk_samples` on the card and start(query) make a system stream"
+    if not isinstance(system, StreamingSystem):
+        return f"system {name!r} does not stream: it answers whole mixtures alone; {advice} (docs/plugins.md)"
+    if system.card.chunk_samples is None:
+        return (
+            f"system {name!r} does not stream: the network of this checkpoint looks ahead, and its card has no "
+            "chunk_samples; give a checkpoint that was trained with net.causal: true"
+        )
+    return ""

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..core.errors import ConfigError
-from ..datasets.types import ClueKind, Clues
+from ..core.errors import ConfigError, ExtractionError
+from ..datasets.types import ClueKind, Clues, Query
 from .checkpoints.checkpoint import load_checkpoint
 from .checkpoints.networks import open_net, system_card
 from .nets.soundbeam import Clips, SoundBeamConfig, SoundBeamNet, by_class
@@ -18,6 +18,7 @@ from .protocol import Extraction, QueryBatch
 from .registry import register_system
 from .shared.batches import check_rate
 from .shared.class_queries import multi_hot, refusal, requested_classes
+from .shared.streams import BlockStream, begin_stream, extractor_stream
 from .trainable import TASKS, ExtractionLoss, TrainBatch
 
 NAME = "soundbeam"
@@ -113,7 +114,9 @@ class SoundBeam:
             description=f"Conv-TasNet conditioned on {_CLUES[kinds]} (Delcroix et al., 2021)",
             clues=kinds,
             reference=checkpoint,
-            causal=config.causal,
+            causal=config.streams,
+            chunk_samples=config.chunk_samples,
+            lookahead_samples=config.lookahead_samples,
             classes=self._net.classes if "classes" in kinds else None,
             options={"query": query} if config.takes_enrollments else None,
         )
@@ -128,6 +131,15 @@ class SoundBeam:
         lengths = batch.lengths.to(self._device)
         estimate = self._net.extractor(mixture, lengths, self._embeddings(usable))
         return Extraction(estimate=estimate, failures=failures)
+
+    @torch.inference_mode()
+    def start(self, query: Query) -> BlockStream:
+        """Begin a stream; see `StreamingSystem`."""
+        begin_stream(self, query)
+        clue = self._usable(query.clues)
+        if isinstance(clue, str):
+            raise ExtractionError(clue)
+        return extractor_stream(self._net.extractor, self._embeddings([clue]), device=self._device)
 
     def _usable(self, clues: Clues) -> UsableClue:
         reason = refusal(clues.classes, self._classes)

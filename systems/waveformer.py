@@ -5,13 +5,17 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .checkpoints.checkpoint import load_checkpoint
+from ..core.errors import ExtractionError
+from ..datasets.types import Query
+from .checkpoints.checkpoint import Checkpoint, load_checkpoint
 from .checkpoints.networks import open_net, system_card
+from .nets.past import Past
 from .nets.waveformer import WaveformerConfig, WaveformerNet
 from .protocol import Extraction, QueryBatch
 from .registry import register_system
 from .shared.batches import check_rate
-from .shared.class_queries import multi_hot, read_labels, requested_classes
+from .shared.class_queries import multi_hot, read_labels, refusal, requested_classes
+from .shared.streams import BlockStream, begin_stream
 from .trainable import TASKS, ExtractionLoss, TrainBatch
 
 NAME = "waveformer"
@@ -46,17 +50,21 @@ class Waveformer:
     """
 
     def __init__(self, *, checkpoint: str, device: str = "cpu") -> None:
-        opened = load_checkpoint(checkpoint, architecture=NAME)
-        _, self._net = open_net(WaveformerTask(), opened, device=device)
+        self._set_up(load_checkpoint(checkpoint, architecture=NAME), name=NAME, reference=checkpoint, device=device)
+
+    def _set_up(self, opened: Checkpoint, *, name: str, reference: str, device: str) -> None:
+        config, self._net = open_net(WaveformerTask(), opened, device=device)
         self._device = device
         self.card = system_card(
             opened,
-            name=NAME,
+            name=name,
             family="discriminative",
             description=DESCRIPTION,
             clues=frozenset({"classes"}),
-            reference=checkpoint,
+            reference=reference,
             causal=True,
+            chunk_samples=config.chunk_samples,
+            lookahead_samples=config.lookahead_samples,
             classes=self._net.classes,
         )
 
@@ -68,3 +76,25 @@ class Waveformer:
         query = multi_hot(labels, self._net.classes).to(self._device)
         estimate = self._net(batch.mixture[:, 0].to(self._device), batch.lengths.to(self._device), query)
         return Extraction(estimate=estimate, failures=failures)
+
+    @torch.inference_mode()
+    def start(self, query: Query) -> BlockStream:
+        """Begin a stream; see `StreamingSystem`."""
+        begin_stream(self, query)
+        if reason := refusal(query.clues.classes, self._net.classes):
+            raise ExtractionError(reason)
+        wanted = multi_hot([query.clues.classes], self._net.classes).to(self._device)
+        return waveformer_stream(self._net, wanted, device=self._device)
+
+
+def waveformer_stream(net: WaveformerNet, query: Tensor, *, device: str) -> BlockStream:
+    """Stream of a Waveformer for a multi-hot query [1, V]."""
+    past, embedding, config = Past(), net.labels(query), net.config
+    return BlockStream(
+        lambda window: net.part(window, embedding, past),
+        chunk=config.chunk_samples,
+        frame=config.frame,
+        history=net.history,
+        lookahead=config.lookahead_samples,
+        device=device,
+    )

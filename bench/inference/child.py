@@ -26,6 +26,7 @@ from .extraction_rows import failure_reasons
 from .frames import FrameReader, error_fields, send, taken_apart
 from .plain_tensors import plain
 from .shared_memory import SharedMemory
+from .streamed import streamed
 
 _LONGEST_TEXT = 10_000
 _MOST_OF_MIXTURE = 16
@@ -76,7 +77,14 @@ class _Answers:
         return {"result": _REQUESTS[what](self._system, self._device, arguments)}
 
     def _build(
-        self, *, name: str, factory: tuple[str, str] | None, options: Mapping[str, Any], device: str, threads: int
+        self,
+        *,
+        name: str,
+        factory: tuple[str, str] | None,
+        options: Mapping[str, Any],
+        device: str,
+        threads: int,
+        streaming: bool,
     ) -> dict[str, Any]:
         from ..scoring.cache import identity_of  # noqa: PLC0415 - it knows isolated systems
 
@@ -86,6 +94,7 @@ class _Answers:
             if SYSTEMS.registered(name) is None:
                 SYSTEMS.register(name)(found)
         system = load_system(name, device=device, **options)
+        system = streamed(system) if streaming else system
         self._system, self._device = system, device
         return {
             "card": {field.name: _plain(getattr(system.card, field.name)) for field in fields(SystemCard)},

@@ -49,6 +49,7 @@ class SystemJob:
         name: registered name.
         factory: module and qualified name of a class that the calling program registered; None finds the plug-in.
         threads: of torch on the CPU.
+        streaming: whether its answers are those of its streams.
     """
 
     name: str
@@ -56,6 +57,7 @@ class SystemJob:
     options: Mapping[str, Any]
     device: str
     threads: int
+    streaming: bool = False
 
 
 class ProcessEndedError(Exception):

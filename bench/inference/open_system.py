@@ -15,6 +15,7 @@ from ..config import TIME_LIMIT_S, Isolation
 from .ask import Failure, guarded
 from .isolation import Isolated, IsolatedOracle, IsolatedSystem, SystemHost, SystemJob
 from .process_state import state_put_back
+from .streamed import streamed
 
 _PACKAGE = __name__.partition(".")[0]
 
@@ -26,6 +27,7 @@ def open_system(
     options: Mapping[str, Any],
     isolation: Isolation | None = None,
     time_limit_s: float = TIME_LIMIT_S,
+    streaming: bool = False,
 ) -> AnySystem:
     """Build a registered system for a run or a check.
 
@@ -34,22 +36,24 @@ def open_system(
             shipped ones that run code of other packages. A class of the calling script itself stays in this process:
             another one could not import it without running the script again.
         time_limit_s: for the answer to a batch, in a process of its own.
+        streaming: give the answers of its streams.
 
     Raises:
-        TsebenchError: it is unknown, an option is wrong, weights do not fit, or it cannot be built.
+        TsebenchError: it does not stream, is unknown, an option is wrong, weights do not fit, or it cannot be built.
     """
     factory = SYSTEMS.registered(name) or SYSTEMS.built_in(name)
     if isolation == "none" or (isolation is None and factory is not None and not _is_foreign(factory, options)):
-        return _in_this_process(name, device=device, options=options)
+        return _in_this_process(name, device=device, options=options, streaming=streaming)
     place = None if factory is None else _place(factory)
     if factory is not None and place is None:
         if isolation is None:
-            return _in_this_process(name, device=device, options=options)
+            return _in_this_process(name, device=device, options=options, streaming=streaming)
         raise ConfigError(
             f"system {name!r}: isolation = 'process' needs a class that can be imported; {factory!r} is of the running "
             "script: move it to a module, or set isolation: none"
         )
-    job = SystemJob(name=name, factory=place, options=options, device=device, threads=torch.get_num_threads())
+    threads = torch.get_num_threads()
+    job = SystemJob(name=name, factory=place, options=options, device=device, threads=threads, streaming=streaming)
     host = SystemHost(job, time_limit_s=time_limit_s)
     return IsolatedOracle(host) if host.privileged else IsolatedSystem(host)
 
@@ -60,11 +64,11 @@ def close_system(system: AnySystem) -> None:
         system.host.close()
 
 
-def _in_this_process(name: str, *, device: str, options: Mapping[str, Any]) -> AnySystem:
+def _in_this_process(name: str, *, device: str, options: Mapping[str, Any], streaming: bool) -> AnySystem:
     with state_put_back():
         system = guarded(lambda: load_system(name, device=device, **options))
     if not isinstance(system, Failure):
-        return system
+        return streamed(system) if streaming else system
     if isinstance(system.error, TsebenchError):
         raise system.error
     raise ConfigError(f"system {name!r} cannot be built: {system.line}") from system.error

@@ -71,7 +71,9 @@ def _what_determines_rows(config: RunConfig) -> str:
     whole = ("description", "batch_size", "measure_cost", "scale", "scales", "paper_tables", "rank_by")
     exclude: dict[str, Any] = dict.fromkeys([*whole, "isolation", "time_limit_s", "samples"], True)
     exclude["datasets"] = {"__all__": {"dataset", "role"}}
-    exclude["systems"] = {"__all__": {"options", "adapt", "depends", "cache", "isolation", "time_limit_s", "samples"}}
+    # A streamed system has another identity.
+    of_systems = {"options", "adapt", "depends", "cache", "isolation", "time_limit_s", "samples", "streaming"}
+    exclude["systems"] = {"__all__": of_systems}
     return config.model_dump_json(exclude=exclude)
 
 

@@ -29,6 +29,7 @@ from ...systems.registry import SYSTEMS
 from ..config import DatasetSpec, RunConfig, SystemSpec, check_titles
 from ..given import Given, identity_of_object
 from ..inference.open_system import open_system
+from ..inference.streamed import streamed
 from ..metrics.registry import MetricContext
 from ..scoring.cache import Identity, default_cache_dir, identity_of
 from ..scoring.plan import MetricPlan, MetricSpec, plan_metrics
@@ -200,7 +201,10 @@ def _load_systems(
     systems: dict[str, tuple[AnySystem, Identity]] = {}
     for spec in config.systems:
         if (loaded := options.given.systems.get(spec.title)) is not None:
-            systems[spec.title] = loaded, identity_of_object(loaded)
+            identity = identity_of_object(loaded)
+            if spec.streaming:
+                loaded, identity = streamed(loaded), replace(identity, digest=digest(identity.digest, "streaming"))
+            systems[spec.title] = loaded, identity
             continue
         settings = dict(spec.options)
         if spec.adapt is not None:
@@ -228,6 +232,7 @@ def _load_systems(
             options=settings,
             isolation=spec.isolation or config.isolation,
             time_limit_s=spec.time_limit_s or config.time_limit_s,
+            streaming=spec.streaming,
         )
         systems[spec.title] = system, _identity(spec, system, settings)
     return systems

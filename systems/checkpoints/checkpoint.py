@@ -32,7 +32,7 @@ ZOO = Path(__file__).resolve().parents[1] / "zoo"
 
 
 class Initial(StrictModel):
-    """Checkpoint of the frozen network whose estimates another one improves."""
+    """Checkpoint of a frozen network whose estimates another one improves, or learns."""
 
     checkpoint: str  # as the training config named it
     architecture: str
@@ -64,6 +64,7 @@ class CheckpointCard(StrictModel):
     tsebench_version: str = ""
     adapted: Adaptation | None = None  # adaptation that added its last classes, if any
     initial: Initial | None = None  # frozen network whose estimates this one takes, if any
+    teacher: Initial | None = None  # network whose estimates it was trained on besides the targets, if any
 
     @field_validator("classes")
     @classmethod

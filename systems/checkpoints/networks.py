@@ -49,6 +49,8 @@ def system_card(
     clues: frozenset[ClueKind],
     reference: str,
     causal: bool = False,
+    chunk_samples: int | None = None,
+    lookahead_samples: int = 0,
     classes: tuple[str, ...] | None = None,
     options: Mapping[str, str | int | float | bool | None] | None = None,
 ) -> SystemCard:
@@ -65,6 +67,8 @@ def system_card(
         clues=clues,
         sample_rate_hz=card.sample_rate_hz,
         causal=causal,
+        chunk_samples=chunk_samples,
+        lookahead_samples=lookahead_samples,
         checkpoint=reference,
         sha256=card.sha256,
         licence=card.licence,

@@ -74,6 +74,8 @@ class ExtractorConfig(TasNetConfig):
             "factorised".
         norm: "global" over channels and time, or "cumulative" over the past for a causal network.
         causal: use past frames only, except for the encoder's own window.
+        noncausal_stacks: last stacks of a causal network that see future frames all the same: a partially non-causal
+            teacher of a causal student, see `teacher` of a training.
         mask: non-linearity of the mask: "relu", "sigmoid" or "linear".
     """
 
@@ -83,6 +85,7 @@ class ExtractorConfig(TasNetConfig):
     conditioning: str = "multiplication"
     norm: NormName = "global"
     causal: bool = False
+    noncausal_stacks: Annotated[int, Field(ge=0)] = 0
     mask: Literal["relu", "sigmoid", "linear"] = "relu"
 
     @model_validator(mode="after")
@@ -94,7 +97,33 @@ class ExtractorConfig(TasNetConfig):
             )
         if self.causal and self.norm == "global":
             raise ValueError("a causal network needs norm: cumulative; global norm looks ahead")
+        if self.noncausal_stacks > (self.stacks if self.causal else 0):
+            raise ValueError(
+                f"noncausal_stacks = {self.noncausal_stacks} must be at most stacks = {self.stacks}, and 0 without "
+                "causal: true"
+            )
         return self
+
+    @property
+    def streams(self) -> bool:
+        """Whether no layer sees future frames."""
+        return self.causal and not self.noncausal_stacks
+
+    @property
+    def chunk_samples(self) -> int | None:
+        """Samples that a stream answers at once: the stride; None of a network that does not stream."""
+        return self.hop if self.streams else None
+
+    @property
+    def lookahead_samples(self) -> int:
+        """Samples after a chunk that its answer depends on: the rest of the last frame over it."""
+        return self.filter_length - self.hop if self.streams else 0
+
+    @property
+    def stack_blocks(self) -> tuple[BlockSizes, ...]:
+        """Hyper-parameters of the blocks of each stack."""
+        ahead = replace(self.block, causal=False)
+        return (self.block,) * (self.stacks - self.noncausal_stacks) + (ahead,) * self.noncausal_stacks
 
     @property
     def block(self) -> BlockSizes:
@@ -129,9 +158,10 @@ class Extractor(nn.Module):
         self.normalises = not c.causal
         self.norm = layer_norm(c.norm, c.num_filters, **({"eps": _LEVEL_EPS} if c.causal else {}))
         self.bottleneck = nn.Conv1d(c.num_filters, c.bottleneck, 1)
-        self.before = nn.ModuleList(Stack(c.block, num_blocks=c.blocks) for _ in range(c.conditioned_after))
+        sizes = c.stack_blocks
+        self.before = nn.ModuleList(Stack(size, num_blocks=c.blocks) for size in sizes[: c.conditioned_after])
         self.conditioning = conditioning(c.conditioning, num_channels=c.bottleneck, embedding_dim=c.embedding_dim)
-        self.after = nn.ModuleList(Stack(c.block, num_blocks=c.blocks) for _ in range(c.stacks - c.conditioned_after))
+        self.after = nn.ModuleList(Stack(size, num_blocks=c.blocks) for size in sizes[c.conditioned_after :])
         self.output_activation = PReLU()
         self.output = nn.Conv1d(c.skip or c.bottleneck, c.num_filters, 1)
         self.activation = _ACTIVATIONS[c.mask]

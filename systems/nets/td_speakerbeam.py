@@ -69,6 +69,11 @@ class TdSpeakerBeamConfig(ExtractorConfig):
             )
         return self
 
+    @property
+    def streams(self) -> bool:
+        """Whether no layer sees future frames, and frames cover the samples of a stream from its beginning."""
+        return super().streams and self.frames == "covering"
+
 
 class TdSpeakerBeamNet(EnrolledNet[TdSpeakerBeamConfig, Tensor]):
     """Auxiliary network and extraction network."""

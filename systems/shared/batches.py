@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import torch
 
 from ...core.errors import ExtractionError
+from ...datasets.types import Query
 from ..protocol import QueryBatch, SystemCard
 
 
@@ -19,11 +20,12 @@ def equal_lengths(batch: QueryBatch, rows: Iterable[int]) -> Iterator[tuple[int,
     yield from groups.items()
 
 
-def check_rate(batch: QueryBatch, card: SystemCard) -> None:
-    """Refuse a batch of another sample rate than the system's."""
+def check_rate(batch: QueryBatch | Query, card: SystemCard) -> None:
+    """Refuse a batch or a query of another sample rate than the system's."""
     if batch.sample_rate_hz != card.sample_rate_hz:
+        given = "batch" if isinstance(batch, QueryBatch) else "query"
         raise ExtractionError(
-            f"system {card.name!r} works at {card.sample_rate_hz} Hz, but the batch is at "
+            f"system {card.name!r} works at {card.sample_rate_hz} Hz, but the {given} is at "
             f"{batch.sample_rate_hz} Hz; resample it"
         )
 

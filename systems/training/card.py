@@ -12,6 +12,7 @@ from ..checkpoints.checkpoint import Checkpoint, CheckpointCard, Initial
 from ..trainable import TASKS
 from .config import TrainConfig
 from .data import TrainingStream
+from .distillation import Teacher
 from .first_weights import first_training_data
 from .losses import loss_facts
 
@@ -59,12 +60,23 @@ def built_on(card: CheckpointCard, initial: tuple[Initial, Checkpoint] | None) -
     if initial is None:
         return card
     record, checkpoint = initial
-    frozen = checkpoint.card
+    return _with_data_of(card, checkpoint.card).model_copy(update={"initial": record})
+
+
+def taught_by(card: CheckpointCard, teacher: Teacher | None) -> CheckpointCard:
+    """The card of a network with the record of its teacher, and the union of their training data."""
+    if teacher is None:
+        return card
+    found = teacher.card
+    record = Initial(checkpoint=teacher.config.checkpoint, architecture=found.architecture, sha256=found.sha256)
+    return _with_data_of(card, found).model_copy(update={"teacher": record})
+
+
+def _with_data_of(card: CheckpointCard, other: CheckpointCard) -> CheckpointCard:
     return card.model_copy(
         update={
-            "initial": record,
-            "training_data": tuple(dict.fromkeys((*card.training_data, *frozen.training_data))),
-            "trained_on": _union(card.trained_on, frozen.trained_on),
+            "training_data": tuple(dict.fromkeys((*card.training_data, *other.training_data))),
+            "trained_on": _union(card.trained_on, other.trained_on),
         }
     )
 

@@ -129,6 +129,20 @@ class StartConfig(StrictModel):
     prefix: str = ""
 
 
+class TeacherConfig(StrictModel):
+    """Trained network whose estimates are learned besides the targets: knowledge distillation.
+
+    Attributes:
+        checkpoint: of the teacher (folder or shipped name), which answers the same queries at the same rate; for a
+            causal student say one that looks ahead, in whole (`causal: false`) or in part (`noncausal_stacks`).
+        weight: of the loss on the teacher's estimates, which is added to that on the targets. Validation uses the
+            targets alone.
+    """
+
+    checkpoint: str
+    weight: Annotated[float, Field(gt=0)] = 1.0
+
+
 class TrainConfig(StrictModel):
     """One training run.
 
@@ -138,6 +152,7 @@ class TrainConfig(StrictModel):
         system: trainable system, see `tsebench explain train`.
         net: hyper-parameters of its network, see `tsebench explain train SYSTEM`.
         start_from: weights of an earlier stage, or of a part that others trained; null: fresh ones.
+        teacher: network whose estimates are learned, too; null: targets alone. For a system whose loss is `loss`.
         data: source of the mixtures.
         optimiser: optimiser, schedule and limits.
         loss: loss of the estimates; not for a system with a loss of its own.
@@ -152,6 +167,7 @@ class TrainConfig(StrictModel):
     system: str
     net: dict[str, Any] = Field(default_factory=dict)
     start_from: StartConfig | None = None
+    teacher: TeacherConfig | None = None
     data: DataConfig
     optimiser: OptimiserConfig = OptimiserConfig()
     loss: LossConfig = LossConfig()

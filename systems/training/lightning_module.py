@@ -17,6 +17,7 @@ from ...datasets.seeding import digest
 from ..trainable import AnyTask, ExtractionLoss, TrainBatch
 from .average import WeightAverage
 from .config import OptimiserConfig, TrainConfig
+from .distillation import Teacher
 from .losses import build_loss, loss_facts
 from .state import Progress
 from .valid_ratio import WatchedLoss
@@ -34,6 +35,7 @@ class ExtractionModule(lightning.LightningModule):
         progress: Progress,
         optimiser_state: Mapping[str, Any] | None,
         average: Mapping[str, Tensor] | None = None,
+        teacher: Teacher | None = None,
     ) -> None:
         super().__init__()
         self.loss = loss_facts(task, config.loss)
@@ -49,6 +51,7 @@ class ExtractionModule(lightning.LightningModule):
         self._criterion = build_loss(config.loss)
         self._optimiser_state = optimiser_state
         self._earlier_average = average
+        self._teacher = teacher
         self._average: WeightAverage | None = None
         self._first_epoch = progress.epochs
         self._before_s = progress.seconds
@@ -116,8 +119,9 @@ class ExtractionModule(lightning.LightningModule):
 
     def training_step(self, batch: TrainBatch) -> Tensor:
         """Mean loss of a batch; a TsebenchError if a loss is not finite."""
+        criterion = self._criterion if self._teacher is None else self._teacher.criterion(batch, self._criterion)
         with _seeded("train", self.config.seed, self.steps, device=self.device):
-            losses = self._losses(batch, self._criterion)
+            losses = self._losses(batch, criterion)
         self.train_loss.add(losses)
         self.steps += 1
         return losses.mean()

@@ -94,8 +94,9 @@ def run_identity(config: TrainConfig, *, fingerprints: tuple[str, str]) -> str:
         "data": {"render_threads", "render_processes", *new_data},
         "optimiser": {"epochs", "max_minutes", "patience", *younger},
     }
-    if config.start_from is None:
-        exclude["start_from"] = True
+    for key in ("start_from", "teacher"):
+        if getattr(config, key) is None:
+            exclude[key] = True
     return config.model_dump_json(exclude=exclude) + " ".join(fingerprints)
 
 

@@ -21,9 +21,10 @@ from ...datasets.dynamic import TrialStream, open_stream
 from ..trainable import TASKS, InitialTask, LossFacts, PreparingTask, TrainBatch
 from .augment import augmented
 from .callbacks import RunFiles, reporting
-from .card import built_on, card_of
+from .card import built_on, card_of, taught_by
 from .config import TrainConfig
 from .data import EpochBatches, TrainingStream
+from .distillation import Teacher
 from .first_weights import start_with
 from .lightning_module import ExtractionModule
 from .losses import loss_facts
@@ -89,11 +90,19 @@ def train(
     train_stream = augmented(streams[0], config.data, training=True)
     valid_stream = augmented(streams[1], config.data, training=False)
     task = TASKS.get(config.system)
-    loss_facts(task, config.loss)
+    facts_of_loss = loss_facts(task, config.loss)
+    if config.teacher is not None and not facts_of_loss.of_estimates:
+        raise ConfigError(
+            f"train config {config.name!r}: system {config.system!r} has a loss of its own, {facts_of_loss.name!r}, and "
+            "a teacher's estimates are learned by the loss of estimates; leave `teacher` out"
+        )
     net_config = parse(
         task.net_config, config.net, where=f"train config {config.name!r}, net", topic=f"train {config.system}"
     )
     _check_streams(config, train_stream, valid_stream)
+    teacher = None
+    if config.teacher is not None:
+        teacher = Teacher(config.teacher, sample_rate_hz=train_stream.sample_rate_hz, device=device)
     with folder_lock(out):
         identity = run_identity(config, fingerprints=(train_stream.fingerprint, valid_stream.fingerprint))
         state = load_state(out, identity=identity)
@@ -112,12 +121,13 @@ def train(
                 progress=state.progress,
                 optimiser_state=state.optimiser or None,
                 average=state.average,
+                teacher=teacher,
             )
             batches = (
                 _epoch_batches(config, train_stream, per_epoch=config.data.per_epoch, epoch=lambda: module.epoch),
                 _epoch_batches(config, valid_stream, per_epoch=config.data.valid, cache=True),
             )
-            card = card_of(config, net_config, train_stream, streams[0], state.prepared)
+            card = taught_by(card_of(config, net_config, train_stream, streams[0], state.prepared), teacher)
             if isinstance(task, InitialTask):
                 card = built_on(card, task.attach(net, sample_rate_hz=train_stream.sample_rate_hz))
             files = RunFiles(out=out, card=card, identity=identity, best=dict(state.best))
