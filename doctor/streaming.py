@@ -118,13 +118,13 @@ def _causality(probed: StreamProbe) -> _Finding:
     places = [start + latency - past for start in starts for past in (0, 1)]
     places += [int(place) for place in rng.integers(1, length, size=_CHANGES - len(places))]
     places = [place for place in places if 0 < place < length]
-    reach = 0
+    reach, piece = 0, [max(1, round(PIECE_S * probed.rate_hz))]
+    in_pieces = _stream(probed.system, probed.probe.query, piece, probed.device).answer
     for place in places:
         other = _with_future(probed.probe, place)
         whole = _offline(probed.system, other, probed.device)
-        piece = max(1, round(PIECE_S * probed.rate_hz))
-        streamed = _stream(probed.system, other.query, [piece], probed.device).answer
-        for before, after in ((probed.offline, whole), (probed.streamed.answer, streamed)):
+        streamed = _stream(probed.system, other.query, piece, probed.device).answer
+        for before, after in ((probed.offline, whole), (in_pieces, streamed)):
             reach = max(reach, place - _first_change(before, after) + 1)
     detail = f"output depends on at most {probed.samples(reach)} from its own time on, and the card says {latency}"
     return reach <= latency, f"{detail}, in {len(places)} changes of the future"

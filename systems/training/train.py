@@ -93,8 +93,8 @@ def train(
     facts_of_loss = loss_facts(task, config.loss)
     if config.teacher is not None and not facts_of_loss.of_estimates:
         raise ConfigError(
-            f"train config {config.name!r}: system {config.system!r} has a loss of its own, {facts_of_loss.name!r}, and "
-            "a teacher's estimates are learned by the loss of estimates; leave `teacher` out"
+            f"train config {config.name!r}: system {config.system!r} has a loss of its own, {facts_of_loss.name!r}, "
+            "and a teacher's estimates are learned by the loss of estimates; leave `teacher` out"
         )
     net_config = parse(
         task.net_config, config.net, where=f"train config {config.name!r}, net", topic=f"train {config.system}"
