@@ -233,7 +233,7 @@ def why_not_streaming(system: AnySystem) -> str:
     """One line on why a system gives no streams; "" if it does."""
     name, advice = system.card.name, "`chunk_samples` on the card and start(query) make a system stream"
     if not isinstance(system, StreamingSystem):
-        return f"system {name!r} does not stream: it answers whole mixtures alone; {advice} (docs/plugins.md)"
+        return f"system {name!r} does not stream: it answers whole mixtures alone; {advice} (docs/streaming.md)"
     if system.card.chunk_samples is None:
         return (
             f"system {name!r} does not stream: the network of this checkpoint looks ahead, and its card has no "
