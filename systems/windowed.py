@@ -140,7 +140,7 @@ def _card(inner: SystemCard, system: str, *, window_s: float, hop_s: float) -> S
     shipped = str(getattr(factory, "__module__", "")).partition(".")[0] == __name__.partition(".")[0]
     return replace(
         inner,
-        name=f"{inner.name}_windowed",
+        name=f"{NAME}_{inner.name}",
         description=f"{inner.description}; windows of {window_s:g} s every {hop_s:g} s",
         causal=False,
         transcribes=False,
