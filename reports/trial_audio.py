@@ -35,8 +35,9 @@ class TrialSignals:
 
     Attributes:
         mixture: [T], the first channel.
-        target: [T], or None if the target is absent.
+        target: [T], or None if the target is absent, or has no reference.
         enrollments: [T_k] each.
+        unreferenced: whether the target is in the mixture, and has no reference.
         video: [F, H, W] grey pictures of the clue, and their rate, or None.
     """
 
@@ -44,6 +45,7 @@ class TrialSignals:
     mixture: Samples
     target: Samples | None
     enrollments: tuple[Samples, ...]
+    unreferenced: bool = False
     video: tuple[NDArray[np.uint8], float] | None = None
 
 
@@ -129,6 +131,7 @@ class RunAudio:
             mixture=query.mixture[0].numpy(),
             target=None if truth.target is None else truth.target[0].numpy(),
             enrollments=tuple(clip.numpy() for clip in query.clues.enrollments),
+            unreferenced=truth.recorded is not None,
             video=_video(query.clues),
         ), ""
 

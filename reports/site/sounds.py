@@ -60,7 +60,8 @@ def given_sounds(runs: Iterable[RunAudio], dataset: str, trial_id: str) -> tuple
         if signals is not None:
             sound, clips = partial(Sound, sample_rate_hz=signals.sample_rate_hz), signals.enrollments
             several = len(clips) > 1
-            absent = "" if signals.target is not None else "absent: the right answer is silence"
+            why = "no clean reference" if signals.unreferenced else "absent: the right answer is silence"
+            absent = "" if signals.target is not None else why
             film = None if signals.video is None else LipFilm(pictures=signals.video[0], fps=signals.video[1])
             return (
                 sound(role="mixture", title="Mixture", samples=signals.mixture, film=film),
