@@ -36,6 +36,7 @@ class OutputLevel:
             scope="any",
             floor_db=floor_db,
             needs_reference_energy=False,
+            needs_reference=False,
         )
 
     def signature(self, sample_rate_hz: int) -> str:  # noqa: ARG002 - the same at every rate

@@ -48,6 +48,7 @@ class VerificationScore:
             scope="any",
             floor_db=None,
             needs_reference_energy=False,
+            needs_reference=False,
             options=("embedder",),
             needs=("enrollment",),
         )
