@@ -83,6 +83,14 @@ Permutation = Annotated[
         "sub-folders.",
     ),
 ]
+Labelled = Annotated[
+    bool,
+    Option(
+        "--labelled",
+        help="The files are sounds with labels, several for each mixture: MIXTURE_LABEL.wav, MIXTURE_0_LABEL.wav or "
+        "MIXTURE/LABEL.wav, where MIXTURE.wav is a file of --mixtures.",
+    ),
+]
 Title = Annotated[str, Option(metavar="NAME", help="Name of the system in the report.")]
 Channel = Annotated[
     str | None,
@@ -115,6 +123,8 @@ Examples:
   tsebench score --estimates out/s1 --estimates out/s2 \\
       --references ref/s1 --references ref/s2 --mixtures mix \\
       --permutation si_sdr --out runs/separator
+  tsebench score --estimates out --references oracle_target --mixtures soundscape \\
+      --labelled --channel mixtures=0 --out runs/scenes
 
   tsebench score --estimates est --mixtures recordings --enrollments voices \\
       --transcripts said.csv --activity times.rttm --metrics ter,timing_f1,speaker_similarity_gain \\
@@ -125,7 +135,7 @@ A second system that is scored into the same --out joins the leaderboard.
 
 
 GROUPS = {
-    "Files": ("estimates", "references", "mixtures", "channel", "permutation"),
+    "Files": ("estimates", "references", "mixtures", "channel", "permutation", "labelled"),
     "Facts on the targets": ("transcripts", "enrollments", "activity", "recognised"),
     "Metrics": ("metrics", "option", "variants", "claimed"),
     "Result": ("out", "system", "tracking_uri"),
@@ -145,6 +155,7 @@ def score(
     activity: Activity = None,
     recognised: Recognised = None,
     permutation: Permutation = None,
+    labelled: Labelled = False,
     system: Title = "estimates",
     channel: Channel = None,
     device: options.Device = "auto",
@@ -167,6 +178,8 @@ def score(
     if not references and (variants or claimed is not None):
         raise ConfigError("--variants and --claimed compare values against references; add --references DIR")
     claims = claims_of(claimed, **given) if claimed is not None else ()
+    if labelled and (variants or claims):
+        raise ConfigError("--labelled has no variants to compare; leave out --variants and --claimed")
     choices = parse_metrics(names_of(metrics), option or [])
     progress = on_console(console)
     how = ScoreOptions(
@@ -176,6 +189,7 @@ def score(
         system=system,
         channel=channels_of(channel),
         permutation=permutation,
+        labelled=labelled,
         device=device,
         jobs=jobs,
         progress=progress,

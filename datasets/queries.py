@@ -52,17 +52,17 @@ class ClassQuery:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """All named classes, sorted, so that the order does not give the active ones away."""
-        return tuple(sorted((*self.active, *self.inactive)))
+        """All named classes, sorted, so that the order does not give the active ones away; none in a query for all."""
+        return tuple(sorted((*self.active, *self.inactive))) if self.condition.kind else ()
 
 
 def parse_condition(text: str) -> Condition:
-    """Read "n_active:n_inactive", for example "1:3"."""
+    """Read "n_active:n_inactive", for example "1:3"; "0:0" is a query for everything."""
     found = re.fullmatch(r"([0-9]+):([0-9]+)", text)
-    if not found or int(found[1]) + int(found[2]) == 0:
+    if not found:
         raise ConfigError(
-            f"condition {text!r} is not n_active:n_inactive with at least one class; "
-            "write for example '1:0' (FMQ), '1:3' (PMQ) or '0:1' (FUQ), in quotes"
+            f"condition {text!r} is not n_active:n_inactive; write for example '1:0' (FMQ), '1:3' (PMQ), '0:1' (FUQ) "
+            "or '0:0' (everything), in quotes"
         )
     return Condition(n_active=int(found[1]), n_inactive=int(found[2]))
 
@@ -97,6 +97,9 @@ def draw_queries(
         if condition.n_active > len(order):
             continue  # too few audible targets: the builder counts the mixture as excluded
         drawn = tuple(inactive[: condition.n_inactive])
+        if not condition.kind:  # no class is named: everything that is audible is the target
+            queries += [ClassQuery(condition=condition, active=tuple(order), inactive=())] if order else []
+            continue
         in_turn = condition.n_active == 1 and targets == "all"
         chosen = [(name,) for name in order] if in_turn else [tuple(order[: condition.n_active])]
         queries += [ClassQuery(condition=condition, active=names, inactive=drawn) for names in chosen]
@@ -135,8 +138,8 @@ ConditionList = Annotated[
         min_length=1,
         description="conditions of the queries, each asked on every mixture: 'n_active:n_inactive' in quotes, the "
         "numbers of named classes that are in the mixture (their sum is the target) and that are not. '1:0' is a plain "
-        "query (FMQ), '1:2' one with two absent classes (PMQ), '0:1' one whose target is absent (FUQ); a section "
-        "stands for several",
+        "query (FMQ), '1:2' one with two absent classes (PMQ), '0:1' one whose target is absent (FUQ), '0:0' one that "
+        "names no class, whose target is every class of the mixture; a section stands for several",
     ),
 ]
 

@@ -7,20 +7,21 @@ that is not available has a reason instead.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..bench.run.estimate_store import FOLDER, estimate_path, estimates_folder
+from ..bench.run.output_files import read_outputs
 from ..bench.run.record import RunRecord, read_record
 from ..core.errors import TsebenchError
 from ..datasets.dataset import Dataset, load_dataset
 from ..datasets.manifest import read_card, read_manifest
 from ..datasets.signals.audio import AudioInfo, info, read_mono
 from ..datasets.trials import target_transcript
-from ..datasets.types import Clues, Mixture, Trial
+from ..datasets.types import Clues, Mixture, Trial, Truth
 from ..systems.protocol import far_too_long
 
 Samples = NDArray[np.float32]
@@ -39,6 +40,7 @@ class TrialSignals:
         enrollments: [T_k] each.
         unreferenced: whether the target is in the mixture, and has no reference.
         video: [F, H, W] grey pictures of the clue, and their rate, or None.
+        parts: label and samples [T] of each source of a target that is a sum; () where it is one source.
     """
 
     sample_rate_hz: int
@@ -47,6 +49,7 @@ class TrialSignals:
     enrollments: tuple[Samples, ...]
     unreferenced: bool = False
     video: tuple[NDArray[np.uint8], float] | None = None
+    parts: tuple[tuple[str, Samples], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,11 +67,16 @@ class TrialRecipe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """Estimate of one trial: samples [T], or None and the reason."""
+    """Estimate of one trial: samples [T], or None and the reason.
+
+    Attributes:
+        outputs: label and samples [T] of each labelled output that was kept with it.
+    """
 
     samples: Samples | None
     sample_rate_hz: int = 0
     reason: str = ""
+    outputs: tuple[tuple[str, Samples], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +141,7 @@ class RunAudio:
             enrollments=tuple(clip.numpy() for clip in query.clues.enrollments),
             unreferenced=truth.recorded is not None,
             video=_video(query.clues),
+            parts=_parts(truth),
         ), ""
 
     def estimate(self, dataset: str, title: str, trial_id: str) -> Estimate:
@@ -157,7 +166,8 @@ class RunAudio:
             reason = "no estimate: the system failed here" if folder.is_dir() else "no estimate was kept"
             return Estimate(samples=None, reason=reason)
         recipe = opened.recipes.get(trial_id)
-        return _read(path, recipe[1] if recipe else None)
+        found = _read(path, recipe[1] if recipe else None)
+        return found if found.samples is None else replace(found, outputs=_outputs(path))
 
     def _set(self, name: str) -> _Set:
         if name not in self._sets:
@@ -222,6 +232,20 @@ def _read(path: Path, mixture: Mixture | None) -> Estimate:
     except MemoryError:
         return Estimate(samples=None, reason="the estimate does not fit in memory")
     return Estimate(samples=samples, sample_rate_hz=rate)
+
+
+def _outputs(path: Path) -> tuple[tuple[str, Samples], ...]:
+    """Labelled outputs that were kept with an estimate; those that are not whole are left out."""
+    try:
+        return tuple((each.label, each.signal.numpy()) for each in read_outputs(path) or ())
+    except TsebenchError:
+        return ()
+
+
+def _parts(truth: Truth) -> tuple[tuple[str, Samples], ...]:
+    if len(truth.parts) < 2:
+        return ()
+    return tuple((label, part.numpy()) for label, part in zip(truth.target_labels, truth.parts.values(), strict=True))
 
 
 def _too_long(header: AudioInfo, mixture: Mixture | None) -> str:

@@ -18,6 +18,7 @@ __all__ = [
     "AnySystem",
     "Extraction",
     "Family",
+    "LabelledOutput",
     "Phase",
     "PrivilegedSystem",
     "QueryBatch",
@@ -59,6 +60,7 @@ class SystemCard:
         classes: its vocabulary of sound classes, or None if it has none.
         transcribes: whether its answers hold transcripts of the target's speech.
         detects_activity: whether its answers hold the activity of the enrolled speaker over time.
+        labels_outputs: whether its answers hold labelled outputs (`Extraction.outputs`).
         stochastic: whether its answers depend on the seeds of the queries; a run can draw several samples of such a
             system (`samples`), and refuses to of any other.
         phase: "generated" where a vocoder, or a search such as Griffin-Lim, made the phase of the estimate from
@@ -88,6 +90,7 @@ class SystemCard:
     classes: tuple[str, ...] | None = None
     transcribes: bool = False
     detects_activity: bool = False
+    labels_outputs: bool = False
     stochastic: bool = False
     phase: Phase = "kept"
     chunk_samples: int | None = None
@@ -134,6 +137,19 @@ def wrong_length(samples: int, length: int, other: str = "mixture") -> str:
     return f"length: estimate has {samples} samples, {other} has {length}"
 
 
+@dataclass(frozen=True, slots=True)
+class LabelledOutput:
+    """One sound that a system found for a query, or one that is wanted.
+
+    Attributes:
+        label: its class, in the words of the set.
+        signal: [T] float, as long as the query's mixture.
+    """
+
+    label: str
+    signal: Tensor
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extraction:
     """Estimates of a batch.
@@ -145,6 +161,10 @@ class Extraction:
         transcripts: recognised words, if the system recognises speech.
         activity: [B, K] probability that the enrolled speaker speaks, in each 10 ms of the batch's mixture (see
             `activity_frames`), if the system finds it; what follows a length is ignored.
+        outputs: the sounds of each query with their labels, in any order, if the system tells them apart: none (an
+            empty tuple) where it finds none, and several of one label where it finds several. The classes that a query
+            names limit them; a query that names none is one for everything. `estimate` is their sum, or what else the
+            system takes for the target.
         failures: reason by query id, for queries that cannot be answered; their part of `estimate` is ignored.
     """
 
@@ -152,6 +172,7 @@ class Extraction:
     class_probabilities: Tensor | None = None
     transcripts: tuple[str | None, ...] | None = None
     activity: Tensor | None = None
+    outputs: Sequence[Sequence[LabelledOutput]] | None = None
     failures: Mapping[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
@@ -164,6 +185,8 @@ class Extraction:
             facts.append(f"class_probabilities {shape(self.class_probabilities)}")
         facts += [f"{len(self.transcripts)} transcripts"] if self.transcripts is not None else []
         facts += [f"activity {shape(self.activity)}"] if self.activity is not None else []
+        if self.outputs is not None:
+            facts.append(f"{sum(map(len, self.outputs))} labelled outputs")
         facts += [f"{len(self.failures)} failures"] if self.failures else []
         return f"<Extraction: {', '.join(facts)}>"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import torch
@@ -14,7 +15,7 @@ from ..datasets.types import ClueKind, Clues, Query
 from .checkpoints.checkpoint import load_checkpoint
 from .checkpoints.networks import open_net, system_card
 from .nets.soundbeam import Clips, SoundBeamConfig, SoundBeamNet, by_class
-from .protocol import Extraction, QueryBatch
+from .protocol import Extraction, LabelledOutput, QueryBatch
 from .registry import register_system
 from .shared.batches import check_rate
 from .shared.class_queries import multi_hot, refusal, requested_classes
@@ -96,18 +97,24 @@ class SoundBeam:
         checkpoint: a folder, a weights file with its card next to it, or a shipped name.
         query: the clue that is used: "classes", "enrollment", or "auto": the classes where the network knows all of
             them, else the enrollments. The encoded enrollments of a class are averaged (eq. 8).
+        per_class: also extract every named class alone, for an output with its label. What it gives for a class that
+            is not there is an output of that class, too.
 
     Raises:
         ConfigError: the network cannot use such clues.
     """
 
-    def __init__(self, *, checkpoint: str, query: QueryKind = "auto", device: str = "cpu") -> None:
+    def __init__(
+        self, *, checkpoint: str, query: QueryKind = "auto", per_class: bool = False, device: str = "cpu"
+    ) -> None:
         opened = load_checkpoint(checkpoint, architecture=NAME)
         config, self._net = open_net(SoundBeamTask(), opened, device=device)
-        self._device = device
+        self._device, self._per_class = device, per_class
         self._classes = self._net.classes if config.takes_classes else ()
         self._kinds = kinds = _kinds(config, query, checkpoint)
-        self.card = system_card(
+        options: dict[str, str | bool] = {"query": query} if config.takes_enrollments else {}
+        options |= {"per_class": True} if per_class else {}
+        card = system_card(
             opened,
             name=NAME,
             family="discriminative",
@@ -118,8 +125,9 @@ class SoundBeam:
             chunk_samples=config.chunk_samples,
             lookahead_samples=config.lookahead_samples,
             classes=self._net.classes if "classes" in kinds else None,
-            options={"query": query} if config.takes_enrollments else None,
+            options=options or None,
         )
+        self.card = replace(card, labels_outputs=per_class)
 
     @torch.inference_mode()
     def extract(self, batch: QueryBatch) -> Extraction:
@@ -130,7 +138,31 @@ class SoundBeam:
         mixture = batch.mixture[:, 0].to(self._device)
         lengths = batch.lengths.to(self._device)
         estimate = self._net.extractor(mixture, lengths, self._embeddings(usable))
-        return Extraction(estimate=estimate, failures=failures)
+        outputs = self._each_class(batch, usable, estimate) if self._per_class else None
+        return Extraction(estimate=estimate, outputs=outputs, failures=failures)
+
+    def _each_class(
+        self, batch: QueryBatch, usable: Sequence[UsableClue], estimate: Tensor
+    ) -> list[list[LabelledOutput]]:
+        """An output of every class that a query names; the answer itself where it names one."""
+        alone = [
+            (row, label, (label,) if isinstance(clue, tuple) else clue[place : place + 1])
+            for row, clue in enumerate(usable)
+            if not isinstance(clue, str)
+            for place, label in enumerate(batch.clues[row].classes)
+        ]
+        several = [each for each in alone if len(batch.clues[each[0]].classes) > 1]
+        signals = {(row, label): estimate[row] for row, label, _ in alone}
+        if several:
+            rows = torch.tensor([row for row, _, _ in several])
+            mixture = batch.mixture[rows.to(batch.mixture.device), 0].to(self._device)
+            lengths = batch.lengths[rows.to(batch.lengths.device)].to(self._device)
+            own = self._net.extractor(mixture, lengths, self._embeddings([clue for _, _, clue in several]))
+            signals |= {(row, label): signal for (row, label, _), signal in zip(several, own, strict=True)}
+        return [
+            [LabelledOutput(label, signals[row, label]) for own, label, _ in alone if own == row]
+            for row in range(len(usable))
+        ]
 
     @torch.inference_mode()
     def start(self, query: Query) -> BlockStream:

@@ -183,8 +183,8 @@ def paired(files: ListedFiles, *, channels: Channels, facts: FactFiles) -> Paire
         sample_rate_hz=rate_hz,
         channels=channels,
         used=used,
-        fingerprint=digest("files", _channel_text(used), *files.keys, *_hashes(hashed), *known.texts()),
-        answers=digest("answers", *answered, *_hashes(answered.values()), *several, *_recognised(known)),
+        fingerprint=digest("files", _channel_text(used), *files.keys, *hashes(hashed), *known.texts()),
+        answers=digest("answers", *answered, *hashes(answered.values()), *several, *_recognised(known)),
         facts=known,
         enrollments={key: voices.files[key] for key in enrolled.usable},
         unreferenced=files.unreferenced,
@@ -260,8 +260,8 @@ def _by_key(folder: AudioFolder, keys: Sequence[str]) -> list[Path]:
     return [folder.files[key] for key in keys if key in folder.files]
 
 
-def _hashes(paths: Iterable[Path]) -> list[str]:
-    """Hashes of files; one that is there several times is read once."""
+def hashes(paths: Iterable[Path]) -> list[str]:
+    """SHA-256 of each file; one that is there several times is read once."""
     wanted = list(paths)
     different = list(dict.fromkeys(wanted))
     with ThreadPoolExecutor() as pool:

@@ -29,7 +29,9 @@ from ..scoring.pool import FilePool
 from .assignment import assign
 from .channels import Channel, Channels, channels_of
 from .file_set import FileSet
-from .known_facts import FactFiles
+from .known_facts import NO_FACTS, FactFiles
+from .labelled_files import LabelledFiles, labelled_files
+from .labelled_set import LabelledSet
 from .outputs import Paths, list_files, sample_folders
 from .paired_files import PairedFiles, paired
 from .score_record import MIXTURE, record_of
@@ -48,6 +50,7 @@ class ScoreOptions:
         channel: channel of files with several, by folder, see `channels_of`; None makes such a file a failed row.
         facts: transcripts, enrollments, activity and recognised words.
         permutation: for several outputs of each mixture, see `outputs.PERMUTATIONS`; None: one folder, paired by name.
+        labelled: files are sounds of their mixtures, whose names end with a label, see `labelled_files`.
     """
 
     out: Path
@@ -56,6 +59,7 @@ class ScoreOptions:
     system: str = "estimates"
     channel: Channels | Channel | str = None
     permutation: str | None = None
+    labelled: bool = False
     device: str = "auto"
     jobs: int = 2
     cache: Path | None = None
@@ -95,6 +99,8 @@ def score_folders(*, estimates: Paths, references: Paths, mixtures: Path | None,
     `no_reference`. The trials are the mixtures, or without any those that transcripts or activity name, or else the
     estimates.
 
+    With `labelled` each mixture is a trial, whose references and estimates are all files named MIXTURE_LABEL.
+
     A file that is missing, unreadable or not finite, or of another length, rate or number of channels, is a failed row
     with the reason. Without its mixture a trial lacks its improvements alone.
 
@@ -105,7 +111,7 @@ def score_folders(*, estimates: Paths, references: Paths, mixtures: Path | None,
     _check_title(options.system, mixtures)
     device = resolve_device(options.device)
     referenced = isinstance(references, Path) or bool(references)
-    choices = options.metrics or _default_metrics(mixtures, options.facts, referenced=referenced)
+    choices = options.metrics or _default_metrics(mixtures, options, referenced=referenced)
     plan = plan_metrics(choices, context=MetricContext(device=device), watch=True)
     check_needs([(plan, _offer(mixtures, options, referenced=referenced))], fixes=OF_FILES)
     with FilePool(options.jobs, notify=options.say) as pool, ExitStack() as stack:
@@ -116,7 +122,7 @@ def score_folders(*, estimates: Paths, references: Paths, mixtures: Path | None,
         files = samples[0]
         record = record_of(samples, out=options.out, system=options.system, plan=plan, device=device)
         make_folder(options.out / "rows")
-        trials = FileSet(files)
+        trials = LabelledSet(files) if isinstance(files, LabelledFiles) else FileSet(files)
         evaluation = Evaluation(
             trials,
             plan,
@@ -184,24 +190,30 @@ def _samples(
     estimates: Paths, references: Paths, mixtures: Path | None, options: ScoreOptions
 ) -> tuple[PairedFiles, ...]:
     """The files of each sample, most often of one."""
-    folders: Sequence[Paths] = sample_folders(estimates) if options.permutation is None else []
+    one = options.permutation is None and not options.labelled
+    folders: Sequence[Paths] = sample_folders(estimates) if one else []
     return tuple(_paired(folder, references, mixtures, options) for folder in folders or (estimates,))
 
 
 def _paired(estimates: Paths, references: Paths, mixtures: Path | None, options: ScoreOptions) -> PairedFiles:
+    if options.labelled:
+        return _labelled(estimates, references, mixtures, options)
     listed = list_files(estimates, references, mixtures, permutation=options.permutation, facts=options.facts)
     files = paired(listed, channels=channels_of(options.channel), facts=options.facts)
     return assign(files, progress=options.progress) if options.permutation == "si_sdr" else files
 
 
-def _default_metrics(mixtures: Path | None, facts: FactFiles, *, referenced: bool) -> tuple[str, ...]:
+def _default_metrics(mixtures: Path | None, options: ScoreOptions, *, referenced: bool) -> tuple[str, ...]:
     """Metrics of a call that names none.
 
     Raises:
         ConfigError: there are no references, and nothing is given that a metric without them takes.
     """
+    if options.labelled:
+        return "ca_sdri", "capi_sdri", "casa_sdri", "label_accuracy"
     if referenced:
         return ("sdri", "si_sdri", "snri") if mixtures else ("sdr", "si_sdr", "snr")
+    facts = options.facts
     given = {"ter": facts.transcripts, "timing_f1": facts.activity, "speaker_similarity": facts.enrollments}
     if chosen := tuple(name for name, file in given.items() if file is not None):
         return chosen
@@ -211,12 +223,42 @@ def _default_metrics(mixtures: Path | None, facts: FactFiles, *, referenced: boo
     )
 
 
+def _labelled(estimates: Paths, references: Paths, mixtures: Path | None, options: ScoreOptions) -> LabelledFiles:
+    """Files of labelled sounds.
+
+    Raises:
+        ConfigError: there is no folder of mixtures, or there are several folders, a permutation or facts on targets.
+    """
+    if mixtures is None:
+        raise ConfigError("--labelled needs the mixtures, which the names of the sounds begin with: add --mixtures DIR")
+    if options.permutation is not None or options.facts != NO_FACTS:
+        raise ConfigError(
+            "--labelled matches sounds by their labels; leave out --permutation, --transcripts and other facts"
+        )
+    return labelled_files(
+        estimates=_one(estimates, "estimates"),
+        references=_one(references, "references"),
+        mixtures=mixtures,
+        channels=channels_of(options.channel),
+    )
+
+
+def _one(folders: Paths, name: str) -> Path:
+    given = [folders] if isinstance(folders, Path) else list(folders)
+    if len(given) != 1:
+        raise ConfigError(f"--{name} is given {len(given)} times; with --labelled give one folder, which holds all")
+    return given[0]
+
+
 def _offer(mixtures: Path | None, options: ScoreOptions, *, referenced: bool) -> Offer:
     """Needs of metrics that the folders meet."""
     given: dict[Given, bool] = {
         "target": True,
         "mixture": mixtures is not None,
         "interferers": referenced and (mixtures is not None or options.permutation is not None),
+        "outputs": options.labelled,
+        "parts": options.labelled,
+        "absence": options.labelled,
         "transcript": options.facts.transcripts is not None,
         "enrollment": options.facts.enrollments is not None,
         "recognised": options.facts.recognised is not None,

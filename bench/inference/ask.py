@@ -19,6 +19,7 @@ from ...systems.shared.batches import full_float32
 from .batching import Item, at_rate, bucket
 from .extraction_rows import activities_of, estimates_of, failure_reasons, gpus_of, probabilities_of, transcripts_of
 from .isolation import Isolated
+from .labelled import Outputs, ended, labelled_outputs
 from .process_state import OwnGenerators, interrupts_watched, state_put_back
 
 Tensor = torch.Tensor
@@ -35,6 +36,7 @@ class Answer:
         class_probabilities: [K] over the classes of its card, if it has such a head.
         transcript: words that the system recognised, if it recognises speech.
         activity: [K] probability that the enrolled speaker speaks in each 10 ms, if the system finds it.
+        outputs: sounds with their labels, at the dataset's rate, if the system gives any.
     """
 
     estimate: Tensor | None = None
@@ -42,6 +44,7 @@ class Answer:
     class_probabilities: Tensor | None = None
     transcript: str | None = None
     activity: Tensor | None = None
+    outputs: Outputs | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +159,7 @@ class Inference:
         probabilities = probabilities_of(extraction, len(items), self._system.card)
         transcripts = transcripts_of(extraction, len(items))
         activities = activities_of(extraction, batch)
+        outputs = labelled_outputs(extraction, size=len(items), length=batch.mixture.shape[-1])
         failures = failure_reasons(extraction, batch)
         waits = [torch.cuda.current_stream(d).record_event() for d in gpus_of(extraction)]
 
@@ -167,14 +171,18 @@ class Inference:
             if isinstance(own, Tensor):
                 own = [row[: i.length].clone() for row, i in zip(own, items, strict=True)]
             answers = {}
-            every = zip(items, own, probabilities, transcripts, activities, strict=True)
-            for item, estimate, given, words, activity in every:
+            every = zip(items, own, probabilities, transcripts, activities, outputs, strict=True)
+            for item, estimate, given, words, activity, found in every:
                 failure = failures.get(item.query.id)
                 if failure is not None or isinstance(estimate, str):
                     answers[item.index] = Answer(failure=failure or str(estimate))
                 else:
                     answers[item.index] = Answer(
-                        estimate=estimate, class_probabilities=given, transcript=words, activity=activity
+                        estimate=estimate,
+                        class_probabilities=given,
+                        transcript=words,
+                        activity=activity,
+                        outputs=ended(found, item.length),
                     )
             return answers
 
@@ -254,11 +262,19 @@ def _back(answer: Answer, at_own_rate: Item, item: Item) -> Answer:
     An estimate that is not a valid signal is left unchanged, for the scorer to reject.
     """
     from_hz, to_hz = at_own_rate.query.sample_rate_hz, item.query.sample_rate_hz
-    estimate = answer.estimate
-    if from_hz == to_hz or estimate is None or not is_signal(estimate):
+    if from_hz == to_hz or answer.estimate is None:
         return answer
-    back = resampled(estimate, from_hz, to_hz)
-    return replace(answer, estimate=back[: item.length] if len(estimate) == at_own_rate.length else back)
+
+    def back(signal: Tensor) -> Tensor:
+        if not is_signal(signal):
+            return signal
+        moved = resampled(signal, from_hz, to_hz)
+        return moved[: item.length] if len(signal) == at_own_rate.length else moved
+
+    outputs = answer.outputs
+    if outputs is not None:
+        outputs = tuple(replace(each, signal=back(each.signal)) for each in outputs)
+    return replace(answer, estimate=back(answer.estimate), outputs=outputs)
 
 
 def is_signal(estimate: Tensor) -> bool:

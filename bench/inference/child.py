@@ -24,6 +24,7 @@ from ...systems.registry import SYSTEMS, load_system
 from .ask import Failure, ask, guarded
 from .extraction_rows import failure_reasons
 from .frames import FrameReader, error_fields, send, taken_apart
+from .labelled import Outputs, labelled_outputs
 from .plain_tensors import plain
 from .shared_memory import SharedMemory
 from .streamed import streamed
@@ -107,6 +108,8 @@ class _Answers:
         untouched = on_device.mixture.clone()
         extraction = ask(system, on_device, truths)
         rows = _rows(extraction, batch)
+        outputs = labelled_outputs(extraction, size=len(batch.ids), length=batch.mixture.shape[-1])
+        signals = [each.signal for own in outputs for each in own or ()]
         single = isinstance(extraction.estimate, Tensor)
         probabilities = extraction.class_probabilities
         if not (probabilities is None or isinstance(probabilities, Tensor)):
@@ -115,7 +118,7 @@ class _Answers:
         if not (activity is None or isinstance(activity, Tensor)):
             raise TypeError(f"activity is of type {type(activity).__name__}, not a tensor")
         try:
-            self._outbox.clear(reserve=[*rows, *(t for t in (probabilities, activity) if t is not None)])
+            self._outbox.clear(reserve=[*rows, *(t for t in (probabilities, activity) if t is not None), *signals])
         except OSError:
             raise torch.OutOfMemoryError("no shared memory for the estimates") from None
         places = [self._outbox.put(row) for row in rows]
@@ -125,9 +128,14 @@ class _Answers:
             "class_probabilities": None if probabilities is None else self._outbox.put(probabilities),
             "activity": None if activity is None else self._outbox.put(activity),
             "transcripts": None if transcripts is None else [None if t is None else visible(t) for t in transcripts],
+            "outputs": None if extraction.outputs is None else [self._put(own or ()) for own in outputs],
             "failures": failure_reasons(extraction, batch),
             "mixture_changed": not untouched.equal(on_device.mixture),
         }
+
+    def _put(self, outputs: Outputs) -> list[tuple[str, dict[str, Any]]]:
+        """Labels, and where the signals are."""
+        return [(each.label, self._outbox.put(each.signal)) for each in outputs]
 
 
 def _moved(batch: QueryBatch, device: str) -> QueryBatch:

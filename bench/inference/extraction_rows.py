@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ...core.text import safe_text, type_name, visible
 from ...systems.protocol import Extraction, QueryBatch, SystemCard, activity_frames, far_too_long, wrong_length
-from .plain_tensors import plain
+from .plain_tensors import to_cpu
 
 
 def failure_reasons(extraction: Extraction, batch: QueryBatch) -> dict[str, str]:
@@ -39,18 +39,13 @@ def estimates_of(extraction: Extraction, batch: QueryBatch) -> Tensor | list[Ten
         return [_to_cpu_unless_long(row, length, rate_hz) for row, length in zip(estimate, lengths, strict=True)]
     if estimate.shape != (size, length):
         raise ValueError(f"estimate has shape {list(estimate.shape)}, not {[size, length]}")
-    return _to_cpu(estimate)
+    return to_cpu(estimate)
 
 
 def _to_cpu_unless_long(estimate: object, length: int, sample_rate_hz: int) -> Tensor | str:
     if isinstance(estimate, Tensor) and far_too_long(estimate.numel(), length, sample_rate_hz):
         return wrong_length(estimate.numel(), length)
-    return _to_cpu(estimate)
-
-
-def _to_cpu(estimate: object) -> Tensor:
-    tensor = plain(estimate)
-    return tensor.detach().float().to("cpu", non_blocking=tensor.is_cuda)
+    return to_cpu(estimate)
 
 
 def gpus_of(extraction: Extraction) -> set[torch.device]:
@@ -58,6 +53,7 @@ def gpus_of(extraction: Extraction) -> set[torch.device]:
     rows = extraction.estimate
     found = [*([rows] if isinstance(rows, Tensor) else rows), extraction.class_probabilities]
     found.append(extraction.activity)
+    found += [each.signal for outputs in extraction.outputs or () for each in outputs]
     return {tensor.device for tensor in found if tensor is not None and tensor.is_cuda}
 
 
@@ -70,7 +66,7 @@ def probabilities_of(extraction: Extraction, size: int, card: SystemCard) -> Seq
     if shape != wanted:
         problem = f"class_probabilities have shape {shape}, not {wanted}"
         raise ValueError(f"{problem}: one for each query and class of the card")
-    return list(_to_cpu(given))
+    return list(to_cpu(given))
 
 
 def activities_of(extraction: Extraction, batch: QueryBatch) -> Sequence[Tensor | None]:
@@ -83,7 +79,7 @@ def activities_of(extraction: Extraction, batch: QueryBatch) -> Sequence[Tensor 
     if shape != wanted:
         raise ValueError(f"activity has shape {shape}, not {wanted}: one for each query and 10 ms of the mixture")
     counts = [activity_frames(own, rate_hz) for own in batch.lengths.tolist()]
-    return [row[:count] for row, count in zip(_to_cpu(given), counts, strict=True)]
+    return [row[:count] for row, count in zip(to_cpu(given), counts, strict=True)]
 
 
 def transcripts_of(extraction: Extraction, size: int) -> Sequence[str | None]:

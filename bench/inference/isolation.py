@@ -28,7 +28,7 @@ import torch
 from ...core.errors import ConfigError, ExtractionError, TsebenchError
 from ...core.text import safe_text
 from ...datasets.types import Truth
-from ...systems.protocol import Extraction, QueryBatch, SystemCard
+from ...systems.protocol import Extraction, LabelledOutput, QueryBatch, SystemCard
 from .frames import FrameReader, error_of, send, with_tensors
 from .process_group import MARK, GroupGuard
 from .shared_memory import SharedMemory
@@ -319,11 +319,13 @@ def _extraction(reply: Mapping[str, Any], memory: SharedMemory, batch: QueryBatc
         batch.mixture.fill_(math.nan)  # the batch is the caller's copy: `doctor` sees that it was changed
     rows, probabilities, transcripts = reply["estimate"], reply["class_probabilities"], reply["transcripts"]
     activity = reply["activity"]
+    outputs = reply["outputs"]
     return Extraction(
         estimate=take(rows) if isinstance(rows, dict) else [take(place) for place in rows],
         class_probabilities=None if probabilities is None else take(probabilities),
         transcripts=None if transcripts is None else tuple(transcripts),
         activity=None if activity is None else take(activity),
+        outputs=None if outputs is None else [[LabelledOutput(label, take(p)) for label, p in own] for own in outputs],
         failures=reply["failures"],
     )
 

@@ -23,3 +23,9 @@ def plain(estimate: object) -> Tensor:
     if estimate.is_meta:
         raise TypeError("estimate is on the device 'meta' and holds no numbers")
     return estimate
+
+
+def to_cpu(estimate: object) -> Tensor:
+    """A plain tensor as float32 on its way to the CPU; from a GPU the copy may still be under way."""
+    tensor = plain(estimate)
+    return tensor.detach().float().to("cpu", non_blocking=tensor.is_cuda)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ...datasets.types import Spans
+    from ...systems.protocol import LabelledOutput
 
 Scope = Literal["present", "absent", "any"]
 
@@ -36,11 +37,19 @@ PoolingName = Literal[
 of answers to speakers in each recording, whose texts `Outcome.detail` holds."""
 
 Need = Literal[
-    "transcript", "enrollment", "interferers", "class_probabilities", "mixture", "parts", "recognised", "activity"
+    "transcript",
+    "enrollment",
+    "interferers",
+    "class_probabilities",
+    "mixture",
+    "parts",
+    "recognised",
+    "activity",
+    "outputs",
 ]
 """Inputs of a metric in addition to estimate and reference: the words of the target, the enrollment of the clue, the
-other sources, the classes, words or activity that the system finds, the parts of a target that is a sum; an improvement
-takes the mixture."""
+other sources, the classes, words, activity or labelled outputs that the system finds, the parts of a target that is a
+sum; an improvement takes the mixture."""
 
 _BEFORE_ALL = 1000
 
@@ -184,6 +193,10 @@ class Facts:
         classes: vocabulary of `class_probabilities` [K], or None.
         enrollment: [T_e] the first enrollment at the rate of the signals, or None.
         parts: [T] of each source of the target by its id, see `Truth`.
+        part_labels: classes of the parts, in their order.
+        outputs: sounds with their labels that the system found, or None if it gives none. Those of an `Answered` have
+            the length of the trial.
+        outputs_failure: why the outputs cannot be judged, "" if they can.
     """
 
     interferers: Tensor | None = None
@@ -198,6 +211,9 @@ class Facts:
     class_probabilities: Tensor | None = None
     enrollment: Tensor | None = None
     parts: Mapping[str, Tensor] = field(default_factory=dict)
+    part_labels: tuple[str, ...] = ()
+    outputs: tuple[LabelledOutput, ...] | None = None
+    outputs_failure: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

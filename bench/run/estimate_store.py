@@ -17,6 +17,7 @@ from ...systems.protocol import AnySystem, far_too_long, wrong_length
 from ..inference.ask import Answer, Inference, is_signal
 from ..inference.batching import Item
 from ..scoring.cache import Identity, identity_of
+from .output_files import read_outputs, write_outputs
 
 FOLDER = "estimates"
 _PROBABILITIES = ".classes.json"
@@ -87,6 +88,7 @@ class SystemAnswers:
                         class_probabilities=_read_numbers(path.with_suffix(_PROBABILITIES)),
                         transcript=_read_words(path),
                         activity=_read_numbers(path.with_suffix(_ACTIVITY)),
+                        outputs=read_outputs(path),
                     )
                 except AudioError:
                     path.unlink()  # cut by a crash, or not finite: ask the system again
@@ -109,6 +111,8 @@ class SystemAnswers:
                 if answer.transcript is not None:
                     make_folder(path.parent)
                     write_atomic(path.with_suffix(_WORDS), answer.transcript.encode())
+                if answer.outputs is not None:
+                    write_outputs(path, answer.outputs, self._sample_rate_hz)
                 write(path, estimate.numpy(), self._sample_rate_hz)
 
 

@@ -322,6 +322,8 @@ def scorable(item: Item, answer: Answer, classes: tuple[str, ...] | None) -> Sco
         class_probabilities=answer.class_probabilities,
         enrollment=enrollments[0] if enrollments else None,
         parts=item.truth.parts,
+        part_labels=item.truth.target_labels,
+        outputs=answer.outputs,
     )
     return Scorable(
         trial_id=item.query.id,

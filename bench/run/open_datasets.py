@@ -72,6 +72,7 @@ def _offer(each: OpenSet, cards: Mapping[str, SystemCard]) -> Offer:
         "class_probabilities": any(cards[title].classes is not None for title in each.systems),
         "recognised": any(cards[title].transcribes for title in each.systems),
         "activity": any(cards[title].detects_activity for title in each.systems),
+        "outputs": any(cards[title].labels_outputs for title in each.systems),
     }
     return Offer(name=repr(each.dataset.card.name), gives=frozenset(need for need, there in given.items() if there))
 

@@ -75,7 +75,7 @@ def check(item: Scorable, sample_rate_hz: int) -> CheckedAnswer:
         silent=is_silent(judge),
         failure=failure,
         notes=tuple(remark for remark in (item.notes, note) if remark),
-        facts=item.facts,
+        facts=_with_outputs(item.facts, length, sample_rate_hz),
     )
 
 
@@ -133,14 +133,31 @@ def is_silent(signal: Tensor) -> bool:
     return signal.numel() == 0 or float(signal.max()) - float(signal.min()) <= SILENCE
 
 
+def _with_outputs(facts: Facts, length: int, sample_rate_hz: int) -> Facts:
+    """The facts with labelled outputs of the length of the trial, or why these cannot be judged."""
+    if not facts.outputs:
+        return facts
+    for place, each in enumerate(facts.outputs, 1):
+        problem, _ = _signal_fault(each.signal, length, sample_rate_hz, other="mixture")
+        if problem is not None:
+            return replace(facts, outputs=(), outputs_failure=f"output {place} ({each.label}): {problem}")
+    fitted = (replace(each, signal=_fit(each.signal.detach(), length)) for each in facts.outputs)
+    return replace(facts, outputs=tuple(fitted))
+
+
 def _fault(item: Scorable, length: int, sample_rate_hz: int) -> tuple[str | None, str]:
     """Why an estimate cannot be scored; a remark if it can."""
     if item.failure is not None or item.estimate is None:
         return item.failure or "no_estimate", ""
     other = "mixture" if item.reference is None else "reference"
-    if problem := _no_signal(item.estimate, f"{other} has [{length}]"):
+    return _signal_fault(item.estimate, length, sample_rate_hz, other=other)
+
+
+def _signal_fault(estimate: Tensor, length: int, sample_rate_hz: int, *, other: str) -> tuple[str | None, str]:
+    """Why a signal cannot be scored; a remark if it can."""
+    if problem := _no_signal(estimate, f"{other} has [{length}]"):
         return problem, ""
-    samples = len(item.estimate)
+    samples = len(estimate)
     if abs(samples - length) >= LENGTH_TOLERANCE_S * sample_rate_hz:
         return wrong_length(samples, length, other), ""
     if samples == length:

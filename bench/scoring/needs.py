@@ -20,6 +20,7 @@ _WORDS: Mapping[Given, str] = {
     "class_probabilities": "class probabilities of a system",
     "recognised": "transcripts of a system",
     "activity": "the activity of the enrolled speaker as a system finds it",
+    "outputs": "labelled outputs of a system",
     "mixture": "mixtures",
     "parts": "targets that are sums of several sources",
     "target": "trials whose target is in the mixture",
@@ -37,6 +38,7 @@ OF_FILES: Mapping[Given, str] = {
     "recognised": "add --recognised CSV (columns name and text), or score it by `tsebench run` with a system that "
     "recognises speech",
     "activity": "score it by `tsebench run` with a system that finds it, such as av_onoff",
+    "outputs": "add --labelled, with files named MIXTURE_LABEL.wav",
     "mixture": "add --mixtures DIR",
     "parts": "score it by `tsebench run` on a set of on- and off-screen speech",
     "absence": _ELSEWHERE,
@@ -51,6 +53,7 @@ OF_SETS: Mapping[Given, str] = {
     "parts": "add a set of on- and off-screen speech (builder av_mix)",
     "recognised": "add a system whose card says `transcribes`",
     "activity": "add a system whose card says `detects_activity`, such as av_onoff with attention",
+    "outputs": "add a system whose card says `labels_outputs`",
     "target": "add a set with such trials, or more trials of this one",
     "absence": "add a set with such trials, or more trials of this one",
 }

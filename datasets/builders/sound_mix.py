@@ -32,6 +32,9 @@ from .shared.sound_scenes import (
     SoundScenes,
 )
 
+MOST_EVENTS = 32
+"""Events of a mixture whose classes may repeat."""
+
 
 @BUILDERS.register("sound_mix")
 class SoundMix:
@@ -45,6 +48,8 @@ class SoundMix:
         events: recordings of the foreground classes; their labels are the vocabulary.
         family: sets of one family, version and seed have the same mixtures, whatever their names; null: the set's name.
         n_classes: fewest and most classes in a mixture, drawn uniformly; each has one event.
+        repeat_classes: draw the class of each event by itself, so that a mixture may have several of one class;
+            `n_classes` then counts events.
     """
 
     def __init__(
@@ -58,6 +63,7 @@ class SoundMix:
         sample_rate_hz: MixtureRate = 16000,
         duration_s: MixtureSeconds = 6.0,
         n_classes: tuple[int, int] = (3, 3),
+        repeat_classes: bool = False,
         event_s: EventSeconds = (2.0, 5.0),
         snr_db: EventLevels = (15.0, 25.0),
         background_db: BackgroundLevel = -50.0,
@@ -78,12 +84,10 @@ class SoundMix:
         context = self._context = replace(context, name=family or context.name)
         self._events = open_pool(events, context)
         self.vocabulary = self._events.labels
-        self._n_classes = n_classes
-        if not 1 <= n_classes[0] <= n_classes[1] <= len(self.vocabulary):
-            raise ConfigError(
-                f"n_classes = {list(n_classes)} must be rising and lie within 1 and the "
-                f"{len(self.vocabulary)} classes of the vocabulary"
-            )
+        self._n_classes, self._repeat = n_classes, repeat_classes
+        if not 1 <= n_classes[0] <= n_classes[1] <= (MOST_EVENTS if repeat_classes else len(self.vocabulary)):
+            within = f"{MOST_EVENTS}" if repeat_classes else f"the {len(self.vocabulary)} classes of the vocabulary"
+            raise ConfigError(f"n_classes = {list(n_classes)} must be rising and lie within 1 and {within}")
         options = SceneOptions(
             sample_rate_hz=sample_rate_hz,
             duration_s=duration_s,
@@ -102,7 +106,7 @@ class SoundMix:
             vocabulary=self.vocabulary,
             scenes=self._scenes.background_labels,
             conditions=conditions,
-            most_active=n_classes[0],
+            most_active=1 if repeat_classes else n_classes[0],
             targets=targets,
             clues=clues,
             inactive=inactive_labels,
@@ -118,7 +122,7 @@ class SoundMix:
         rng = generator(*self._context.key(mixture_id))
         sources = self._scenes.backgrounds(rng)
         count = int(rng.integers(self._n_classes[0], self._n_classes[1] + 1))
-        labels = rng.choice(self.vocabulary, size=count, replace=False)
+        labels = rng.choice(self.vocabulary, size=count, replace=self._repeat)
         sources += [
             self._scenes.event(f"s{place}", self._events, str(label), rng) for place, label in enumerate(labels, 1)
         ]

@@ -95,7 +95,7 @@ def _changed(dataset: Dataset, file: FileHash) -> str:
 
 def _wrong_condition(dataset: Dataset, trial: Trial) -> Iterator[str]:
     named = f"trial {trial.id!r}: condition {trial.condition}"
-    if trial.present != bool(trial.condition.n_active):
+    if trial.present != bool(trial.condition.n_active or not trial.condition.kind):
         yield f"{named} has the targets {list(trial.target_ids)}"
     classes = trial.clue.classes
     if classes and not _holds(dataset, trial):

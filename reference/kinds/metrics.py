@@ -25,6 +25,7 @@ _NEEDS: dict[Need, str] = {
     "mixture": "the mixture",
     "recognised": "a system that recognises speech",
     "activity": "a system that finds when the enrolled speaker speaks",
+    "outputs": "a system that answers with labelled outputs",
     "parts": "a target that is a sum of sources",
 }
 _RATES_HZ = (8000, 16000)

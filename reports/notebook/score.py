@@ -44,6 +44,7 @@ def score(
     options: Mapping[str, Mapping[str, Any]] | Sequence[str] = (),
     channel: Channel | str | Mapping[str, Channel] = None,
     permutation: str | None = None,
+    labelled: bool = False,
     variants: bool = False,
     claimed: str | Mapping[str, float] | None = None,
     system: str = "estimates",
@@ -70,6 +71,7 @@ def score(
             refuses them.
         permutation: for outputs of a separator, arrays [S, T] or one folder for each: "si_sdr" assigns them to the
             references by the best mean SI-SDR, "none" takes them in the order given.
+        labelled: the folders hold sounds with labels, several for each mixture: MIXTURE_LABEL.wav.
         variants: also compute every variant of the metrics that papers give under one name.
         claimed: a paper's numbers, {"si_sdr": 15.2} or "si_sdr=15.2"; marks the nearest variant of each in `variants`.
         system: name of what is scored.
@@ -94,6 +96,8 @@ def score(
     roles = _roles(one, many)
     with python_words():
         claims = _claims(claimed, roles)
+    if labelled and (variants or claims):
+        raise ConfigError("labelled has no variants to compare; leave out variants and claimed")
     notes: list[str] = []
     with TemporaryDirectory(prefix="tsebench-") as place:
         temporary = Path(place)
@@ -106,6 +110,7 @@ def score(
             system=system,
             channel=channels,
             permutation=permutation,
+            labelled=labelled,
             device=device,
             jobs=jobs,
             progress=on_terminal(),

@@ -16,7 +16,7 @@ from .choose_trials import primary_column
 from .films import FilmFile
 from .pages import render_page, write_page
 from .players import KEYS, Player, Track, with_keys, write_player
-from .sounds import sounds_of
+from .sounds import Sound, sounds_of
 from .trial_facts import TrialFacts, facts_of
 
 PAGE = "index.html"
@@ -73,7 +73,7 @@ def write_demo(
         if not any(sound.samples is not None for _, sounds, _ in trials for sound in sounds):
             reasons = dict.fromkeys(why for _, _, missing in trials for why in missing)
             raise ConfigError(f"dataset {dataset!r} has no sounds: {'; '.join(reasons)}")
-        players = [(facts, write_player(sounds, out)) for facts, sounds, _ in trials]
+        players = [(facts, write_player(_in_columns(sounds), out)) for facts, sounds, _ in trials]
         tables.append(_table(dataset, players, pairs, choice.systems or shown))
         files += [path for _, player in players for path in player.files]
     names = ", ".join(dict.fromkeys(run.title for run in board.runs if run.title))
@@ -96,6 +96,11 @@ def _check_estimates(board: Leaderboard, audio: Mapping[str, RunAudio]) -> None:
             f"{folders} holds no estimates, so the page would have no sounds; write `keep_estimates: true` into the "
             "run's config and start it again into the same folder: known scores are not computed twice"
         )
+
+
+def _in_columns(sounds: Sequence[Sound]) -> list[Sound]:
+    """Sounds that have a column: all but the parts of a target, and the labelled outputs of a system."""
+    return [sound for sound in sounds if sound.role not in {"part", "output"}]
 
 
 def _table(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..trial_audio import RunAudio
+from ..trial_audio import Estimate, RunAudio
 from .films import LipFilm
 from .trial_facts import TrialFacts, TrialResult
 
@@ -21,7 +21,8 @@ class Sound:
     """A track to be written.
 
     Attributes:
-        role: "mixture", "enrollment", "target" or "estimate".
+        role: "mixture", "enrollment", "target", "part" (a source of the target), "estimate" or "output" (a labelled
+            one of a system).
         samples: [T], or None for the given `reason`.
         system: of an estimate.
         film: video of the lips, of a mixture whose query has one.
@@ -45,11 +46,22 @@ def sounds_of(facts: TrialFacts, audio: Mapping[str, RunAudio]) -> tuple[tuple[S
         unknown = [run_id for run_id in run_ids if run_id not in audio]
         reasons = [f"the folder of run {run_id} has no run.json, or was not given" for run_id in unknown]
         missing = (*reasons, *missing)
-    estimates = [_estimate(facts, result, audio) for result in facts.results]
+    estimates = [sound for result in facts.results for sound in _estimate(facts, result, audio)]
     if not any(sound.samples is not None for sound in estimates):
         estimates = []
         missing = (*missing, "the run stored no estimates; set `keep_estimates: true` in its config")
-    return (*given, *estimates), missing
+    return (*given, *_parts(known, facts), *estimates), missing
+
+
+def _parts(runs: Iterable[RunAudio], facts: TrialFacts) -> Iterator[Sound]:
+    """Sources of a target that is a sum, each with its label, from the first run that can render them."""
+    for run in runs:
+        signals, _ = run.signals(facts.dataset, facts.trial_id)
+        if signals is not None:
+            for label, samples in signals.parts:
+                title = f"Target: {label}"
+                yield Sound(role="part", title=title, samples=samples, sample_rate_hz=signals.sample_rate_hz)
+            return
 
 
 def given_sounds(runs: Iterable[RunAudio], dataset: str, trial_id: str) -> tuple[tuple[Sound, ...], tuple[str, ...]]:
@@ -77,7 +89,10 @@ def given_sounds(runs: Iterable[RunAudio], dataset: str, trial_id: str) -> tuple
 
 def estimate_sound(run: RunAudio, dataset: str, trial_id: str, *, run_title: str, title: str, system: str) -> Sound:
     """The estimate of a system; `run_title` is its name in the run."""
-    found = run.estimate(dataset, run_title, trial_id)
+    return _sound(run.estimate(dataset, run_title, trial_id), title=title, system=system)
+
+
+def _sound(found: Estimate, *, title: str, system: str) -> Sound:
     return Sound(
         role="estimate",
         title=title,
@@ -88,9 +103,15 @@ def estimate_sound(run: RunAudio, dataset: str, trial_id: str, *, run_title: str
     )
 
 
-def _estimate(facts: TrialFacts, result: TrialResult, audio: Mapping[str, RunAudio]) -> Sound:
+def _estimate(facts: TrialFacts, result: TrialResult, audio: Mapping[str, RunAudio]) -> Iterator[Sound]:
+    """The estimate of a system, then its labelled outputs."""
     run, name = audio.get(result.run_id), result.entry.system
     if run is None:
         reason = "no estimate is available" if result.run_id else "no row of this trial"
-        return Sound(role="estimate", title=name, system=name, samples=None, reason=reason)
-    return estimate_sound(run, facts.dataset, facts.trial_id, run_title=result.title, title=name, system=name)
+        yield Sound(role="estimate", title=name, system=name, samples=None, reason=reason)
+        return
+    found = run.estimate(facts.dataset, result.title, facts.trial_id)
+    yield _sound(found, title=name, system=name)
+    for label, samples in found.outputs:
+        title = f"{name}: {label}"
+        yield Sound(role="output", title=title, system=name, samples=samples, sample_rate_hz=found.sample_rate_hz)

@@ -27,13 +27,15 @@ def _draw(
     )
 
 
-@pytest.mark.parametrize(("text", "kind"), [("1:0", "FMQ"), ("2:0", "FMQ"), ("1:3", "PMQ"), ("0:1", "FUQ")])
+@pytest.mark.parametrize(
+    ("text", "kind"), [("1:0", "FMQ"), ("2:0", "FMQ"), ("1:3", "PMQ"), ("0:1", "FUQ"), ("0:0", "")]
+)
 def test_conditions_and_their_kinds(text: str, kind: str) -> None:
     condition = parse_condition(text)
     assert (str(condition), condition.kind) == (text, kind)
 
 
-@pytest.mark.parametrize("text", ["0:0", "1", "1:", "-1:2", "1:1:1", "", "a:b", "1.0:1", "١:1"])
+@pytest.mark.parametrize("text", ["1", "1:", "-1:2", "1:1:1", "", "a:b", "1.0:1", "١:1"])
 def test_other_texts_are_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="is not n_active:n_inactive"):
         parse_condition(text)
@@ -43,6 +45,12 @@ def test_other_texts_are_refused(text: str) -> None:
 def test_a_condition_without_quotes_is_a_number_in_yaml(number: int, text: str) -> None:
     with pytest.raises(ValidationError, match=f"YAML reads {text} .* write '{text}'"):
         TypeAdapter(ConditionText).validate_python(number)
+
+
+def test_a_query_for_everything_names_no_class() -> None:
+    (query,) = _draw("0:0", active={"a", "b"}, present={"a", "b", "c"})
+    assert (sorted(query.active), query.inactive, query.classes) == (["a", "b"], (), ())
+    assert _draw("0:0", active=set(), present={"c"}) == []
 
 
 @given(

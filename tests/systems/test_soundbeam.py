@@ -72,6 +72,25 @@ def batch(*classes: tuple[str, ...], rate: int = 8000, num_samples: int = 900) -
     )
 
 
+def test_each_named_class_alone(folder):
+    """An output is what the system gives if the class is the only one that is named."""
+    system = load_system("soundbeam", checkpoint=str(folder), per_class=True)
+    assert system.card.labels_outputs
+    asked = batch(("bell", "rain"), ("dog_bark",), ("unknown",), ("rain", "dog_bark", "bell"))
+    answer = system.extract(asked)
+    plain = load_system("soundbeam", checkpoint=str(folder))
+    torch.testing.assert_close(answer.estimate, plain.extract(asked).estimate)
+    assert plain.extract(asked).outputs is None
+    assert [[each.label for each in own] for own in answer.outputs] == [list(c.classes) for c in asked.clues[:2]] + [
+        [],
+        ["rain", "dog_bark", "bell"],
+    ]
+    for row in (0, 1, 3):
+        for each in answer.outputs[row]:
+            alone = batch(*((each.label,) for _ in range(4)))
+            torch.testing.assert_close(each.signal, plain.extract(alone).estimate[row], atol=1e-5, rtol=1e-4)
+
+
 def test_card_tells_what_the_file_holds(folder):
     system = load_system("soundbeam", checkpoint=str(folder))
     assert isinstance(system, System)

@@ -23,7 +23,7 @@ from tsebench.systems.registry import load_system
 from tsebench.systems.trainable import TrainBatch
 from tsebench.systems.training.losses import LossConfig, build_loss
 from tsebench.systems.training.pit import all_sources, assigned_losses, best_assignment
-from tsebench.systems.uss_sec import UssSecTask, output_labels, pick
+from tsebench.systems.uss_sec import UssSecTask, likeliest, output_labels, pick
 
 CLASSES = ("bell", "dog_bark", "rain")
 SMALL = {
@@ -162,7 +162,38 @@ PROBABILITIES = torch.tensor([[[0.9, 0.1, 0.2], [0.1, 0.3, 0.6], [0.2, 0.2, 0.7]
 )
 def test_most_probable_output_is_picked(query, threshold, picked):
     chosen = pick(PROBABILITIES, torch.tensor([query]).float(), threshold=threshold)
-    assert chosen.tolist() == [picked]
+    assert chosen.any(dim=-1).tolist() == [picked]
+
+
+@pytest.mark.parametrize(("threshold", "held"), [(0.0, [(0, 0), (1, 2), (2, 2)]), (0.65, [(0, 0), (2, 2)]), (0.95, [])])
+def test_every_output_holds_its_likeliest_class(threshold, held):
+    """Two outputs may hold one class: two sources of it."""
+    found = likeliest(PROBABILITIES, threshold=threshold)
+    assert [tuple(place) for place in found[0].nonzero().tolist()] == held
+
+
+def test_labelled_outputs_of_named_classes_and_of_all(tmp_path):
+    checkpoint = saved(tmp_path)
+    asked = batch(("bell",), ("bell", "dog_bark", "rain"))
+    with torch.no_grad():
+        outputs, probabilities = network()(asked.mixture[:, 0], asked.lengths)
+    plain = load_system("uss_sec", checkpoint=checkpoint)
+    named = load_system("uss_sec", checkpoint=checkpoint, answer="named")
+    answer = named.extract(asked)
+    assert plain.extract(asked).outputs is None
+    assert not plain.card.labels_outputs
+    assert named.card.labels_outputs
+    torch.testing.assert_close(answer.estimate, plain.extract(asked).estimate)
+    assert sorted(each.label for each in answer.outputs[1]) == ["bell", "dog_bark", "rain"]
+    (bell,) = answer.outputs[0]
+    torch.testing.assert_close(bell.signal, outputs[0, probabilities[0, :, 0].argmax()])
+    every = load_system("uss_sec", checkpoint=checkpoint, answer="all")
+    assert every.card.clues == frozenset()
+    answer = every.extract(batch((), ("unknown",)))
+    assert answer.failures == {}
+    for row in (0, 1):
+        assert [each.label for each in answer.outputs[row]] == [CLASSES[k] for k in probabilities[row].argmax(dim=-1)]
+        torch.testing.assert_close(answer.estimate[row], sum(each.signal for each in answer.outputs[row]))
 
 
 def test_estimate_is_the_sum_of_the_picked_outputs(tmp_path):

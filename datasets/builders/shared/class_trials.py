@@ -187,7 +187,7 @@ class ClassTrials:
             query
             for group in groups
             for query in draw_queries(
-                active=audible[: group[0].n_active] if in_order else audible,
+                active=audible[: group[0].n_active] if in_order and group[0].kind else audible,
                 present=present,
                 pool=self._inactive,
                 conditions=group,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from tsebench.bench.scoring.scorer import Scorer
 from tsebench.datasets.corpora.synthetic_speech import SyntheticSpeech
 from tsebench.datasets.seeding import generator
 from tsebench.datasets.signals.audio import resample
-from tsebench.systems.protocol import activity_frames
+from tsebench.systems.protocol import LabelledOutput, activity_frames
 
 RATE_HZ = 8000
 # What needs a user's model is tested with the metric itself.
@@ -81,6 +82,8 @@ def item(name: str, signal: torch.Tensor, quality_db: float, *, trial: str = "t"
         estimate = signal * 10.0 ** (-quality_db / 20.0)
         return Scorable(trial_id=trial, estimate=estimate, reference=None, mixture=signal)
     mixture = degraded(signal, 0.0)
+    found = LabelledOutput("dog", degraded(late(signal), quality_db))
+    outputs = (found,) if quality_db > 0.0 else (replace(found, label="rain"),)
     facts = Facts(
         interferers=(mixture - signal)[None],
         transcript=SAID[len(signal)],
@@ -90,7 +93,9 @@ def item(name: str, signal: torch.Tensor, quality_db: float, *, trial: str = "t"
         classes=("bell", "dog", "rain"),
         class_probabilities=torch.tensor([quality_db > 0.0, quality_db > 15.0, quality_db <= 15.0]),
         parts={"off": late(signal)},
+        part_labels=("dog",),
         activity=activity(late(signal), quality_db),
+        outputs=outputs,
     )
     return Scorable(
         trial_id=trial, estimate=degraded(signal, quality_db), reference=signal, mixture=mixture, facts=facts

@@ -36,10 +36,12 @@ def test_order_in_tables() -> None:
         (info for info in known_metrics() if info.order is not None), key=lambda info: (table_order(info), info.name)
     )
     assert [info.name for info in ordered] == [
-        *("snri", "si_sdri", "sdri", "pesqi", "stoii", "estoii"),
-        *("snr", "si_sdr", "sdr", "pesq", "stoi", "estoi", "wer", "wer_reference"),
-        *("cer", "cer_reference", "ter", "ter_reference", "dwer", "ts_asr_wer", "attenuation"),
-        *("macro_f1", "micro_f1", "wrong_target_rate", "wrong_speaker_rate", "speech_in_silence", "timing_f1"),
+        *("snri", "si_sdri", "sdri", "ca_sdri", "capi_sdri", "casa_sdri", "pesqi", "stoii", "estoii"),
+        *("snr", "si_sdr", "sdr", "casa_sdr", "log_wmse", "pesq", "stoi", "estoi", "wer", "wer_reference"),
+        *("cer", "cer_reference", "ter", "ter_reference", "dwer", "ts_asr_wer", "cpwer", "attenuation"),
+        *("false_extraction_rate", "output_level", "verification_score"),
+        *("macro_f1", "micro_f1", "label_accuracy", "label_accuracy_sources"),
+        *("wrong_target_rate", "wrong_speaker_rate", "speech_in_silence", "timing_f1"),
         *("on_screen_gain", "off_screen_gain"),
         *("off_screen_activity_f1", "off_screen_average_precision", "off_screen_false_alarms"),
     ]
