@@ -20,7 +20,7 @@ class CpWer(ErrorRate):
     """`cpwer`: concatenated minimum-permutation word error rate of recordings, in percent.
 
     All errors over all words of a set, where the answers to the trials of one recording are assigned to its speakers so
-    that there are the fewest errors (Watanabe et al. 2020; the number of MeetEval). The value of a single trial is its
+    that there are the fewest errors (Watanabe et al. 2020). The value of a single trial is its
     word error rate for the speaker that was asked for, as `wer` has it: where `cpwer` is far below the mean of these,
     voices were mixed up between the trials. A trial that failed counts neither as an answer nor with its words. The
     texts of both sides are the `detail` of a row.
