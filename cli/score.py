@@ -123,12 +123,12 @@ Examples:
   tsebench score --estimates out/s1 --estimates out/s2 \\
       --references ref/s1 --references ref/s2 --mixtures mix \\
       --permutation si_sdr --out runs/separator
-  tsebench score --estimates out --references oracle_target --mixtures soundscape \\
-      --labelled --channel mixtures=0 --out runs/scenes
-
+  tsebench score --estimates out --references oracle_target \\
+      --mixtures soundscape --labelled --channel mixtures=0 --out runs/scenes
   tsebench score --estimates est --mixtures recordings --enrollments voices \\
-      --transcripts said.csv --activity times.rttm --metrics ter,timing_f1,speaker_similarity_gain \\
-      --option ter.backend=whisper:small --out runs/real     (no references)
+      --transcripts said.csv --activity times.rttm \\
+      --metrics ter,timing_f1,speaker_similarity_gain \\
+      --option ter.backend=whisper:small --out runs/real
 
 A second system that is scored into the same --out joins the leaderboard.
 """

@@ -157,7 +157,7 @@ def test_top_help_names_every_command_in_whole_lines(tsebench: Command) -> None:
 def test_help_of_score_lists_its_options_in_groups(tsebench: Command) -> None:
     said = tsebench("score", "--help").out
     headings = [line[:-1] for line in said.splitlines() if re.fullmatch(r"[A-Z][a-z ]+:", line)]
-    assert headings == ["Files", "Metrics", "Result", "Other options"]
+    assert headings == ["Files", "Facts on the targets", "Metrics", "Result", "Other options"]
     named = re.findall(r"^  (--[a-z-]+) ", said, re.MULTILINE)
     assert named == list(dict.fromkeys(named))
     assert {"--estimates", "--channel", "--permutation", "--metrics", "--out", "--jobs", "--help"} <= set(named)

@@ -119,7 +119,7 @@ def test_these_metrics_need_no_reference() -> None:
     free = {info.name for info in known_infos() if not info.needs_reference}
     assert free == {
         *("wer", "cer", "ter", "cpwer", "ts_asr_wer", "dnsmos", "dnsmos_p808", "plcmos", "speaker_similarity"),
-        *("timing_f1", "speech_in_silence"),
+        *("timing_f1", "speech_in_silence", "output_level", "verification_score"),
     }
     every = [part for info in known_infos() for part in info.parts if not info.needs_reference]
     assert not any(part.needs_reference for part in every)

@@ -173,9 +173,9 @@ def test_mixtures_of_other_names_are_refused(root: Path) -> None:
     ("value", "wanted"),
     [
         (None, Channels()),
-        (0, Channels(estimates=0, references=0, mixtures=0)),
-        ("1", Channels(estimates=1, references=1, mixtures=1)),
-        ("mean", Channels(estimates="mean", references="mean", mixtures="mean")),
+        (0, Channels(estimates=0, references=0, mixtures=0, enrollments=0)),
+        ("1", Channels(estimates=1, references=1, mixtures=1, enrollments=1)),
+        ("mean", Channels(estimates="mean", references="mean", mixtures="mean", enrollments="mean")),
         ("estimates=1, mixtures=mean", Channels(estimates=1, mixtures="mean")),
     ],
 )
