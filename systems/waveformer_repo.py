@@ -28,6 +28,7 @@ from .waveformer import Waveformer
 NAME = "waveformer_repo"
 
 _WEIGHTS = "model_state_dict"
+_WHISPER = "dims"  # openai-whisper has these sizes next to weights of the same name
 _RATE_HZ = 44_100
 _CONFIGS = ("default_config.json", "config.json")
 _NUMPY = ("numpy.dtype", "numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar")  # of scores in the file
@@ -57,8 +58,8 @@ class WaveformerRepo(Waveformer):
 
     def __init__(self, *, model: str, config: str = "", device: str = "cpu") -> None:
         path = Path(model).expanduser()
+        state, sha256 = _read_state(path)  # first: a file of another kind has no such config
         content = _read_config(Path(config).expanduser() if config else _config_next_to(path))
-        state, sha256 = _read_state(path)
         opened = Checkpoint(
             card=CheckpointCard(
                 architecture=ARCHITECTURE,
@@ -104,4 +105,6 @@ def _read_state(path: Path) -> tuple[dict[str, Tensor], str]:
     loaded = load_archive(content, where=where, wanted=_WANTED, constructors=allowed)
     if not isinstance(loaded, Mapping) or not isinstance(loaded.get(_WEIGHTS), Mapping):
         raise CheckpointError(f"{where} is {describe(outline.root)}, and has no {_WEIGHTS!r}; {_WANTED}")
+    if _WHISPER in loaded:
+        raise CheckpointError(f"{where} is {describe(outline.root)}; {_WANTED}")
     return weights_of(loaded[_WEIGHTS], where=where, wanted=_WANTED), hashlib.sha256(content).hexdigest()

@@ -26,7 +26,7 @@ _BLOCK = 2**20  # numbers held in memory at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trials:
+class DetectionTrials:
     """Scores of a system's trials with and without a target.
 
     Attributes:
@@ -77,7 +77,7 @@ class EqualError:
     threshold: float
 
 
-def detection_trials(rows: pd.DataFrame, *, metrics: Sequence[str] = SCORES) -> list[Trials]:
+def detection_trials(rows: pd.DataFrame, *, metrics: Sequence[str] = SCORES) -> list[DetectionTrials]:
     """Scores by system, dataset, metric and pair of strata, sorted; pairs that lack one of the two are left out.
 
     Args:
@@ -98,7 +98,7 @@ def detection_trials(rows: pd.DataFrame, *, metrics: Sequence[str] = SCORES) -> 
     return sorted(found, key=lambda each: (each.dataset, each.metric, condition_key(each.absent), each.system))
 
 
-def equal_error(trials: Trials, *, level: float = 0.95, resamples: int = 1000, seed: int = 0) -> EqualError:
+def equal_error(trials: DetectionTrials, *, level: float = 0.95, resamples: int = 1000, seed: int = 0) -> EqualError:
     """The equal error rate of a system with its interval; the draws are those of all systems of its strata."""
     order = np.argsort(-trials.scores, kind="stable")
     scores, is_present = trials.scores[order], trials.is_present[order]
@@ -122,7 +122,7 @@ def equal_error(trials: Trials, *, level: float = 0.95, resamples: int = 1000, s
 
 
 def error_curve(
-    trials: Trials, thresholds: FloatArray, *, level: float = 0.95, resamples: int = 1000, seed: int = 0
+    trials: DetectionTrials, thresholds: FloatArray, *, level: float = 0.95, resamples: int = 1000, seed: int = 0
 ) -> pd.DataFrame:
     """Shares of errors over thresholds, in %, with intervals at each.
 
@@ -158,9 +158,9 @@ def _pairs(conditions: Sequence[str]) -> Iterator[tuple[str, str]]:
             yield present, absent
 
 
-def _trials(rows: pd.DataFrame, names: tuple[str, str, str], present: str, absent: str) -> Trials:
+def _trials(rows: pd.DataFrame, names: tuple[str, str, str], present: str, absent: str) -> DetectionTrials:
     scored = rows[rows["status"] == "ok"]
-    return Trials(
+    return DetectionTrials(
         dataset=names[0],
         metric=names[1],
         system=names[2],

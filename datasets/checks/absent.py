@@ -14,7 +14,7 @@ from .finding import Finding, judged
 
 def check_absent(dataset: Dataset) -> Iterator[Finding]:
     """Check the enrollments of trials without a target and without classes; no finding for a set that has none."""
-    trials = [t for t in dataset.trials if not t.target_ids and t.clue.enrollments and not t.clue.classes]
+    trials = [t for t in dataset.trials if not t.present and t.clue.enrollments and not t.clue.classes]
     if not trials:
         return
     labels = _labels(dataset)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...bench.statistics.detection import SCORES, Trials, detection_trials, equal_error
+from ...bench.statistics.detection import SCORES, DetectionTrials, detection_trials, equal_error
 from ...bench.statistics.resampling import FloatArray
 from ..leaderboard.board import Leaderboard
 from ..leaderboard.columns import Column
@@ -31,7 +31,7 @@ class Detectors:
     present: str
     absent: str
     column: Column
-    systems: tuple[Trials, ...]
+    systems: tuple[DetectionTrials, ...]
 
     @property
     def label(self) -> str:
@@ -58,7 +58,7 @@ def detectors(board: Leaderboard) -> list[Detectors]:
     columns = {c.key: c for table in board.tables for c in table.columns if c.facts.name in SCORES}
     if board.rows.empty or not columns:
         return []
-    groups: dict[tuple[str, str, str, str], list[Trials]] = {}
+    groups: dict[tuple[str, str, str, str], list[DetectionTrials]] = {}
     for each in detection_trials(board.score_rows, metrics=tuple(columns)):
         if each.n_present and each.n_absent:
             groups.setdefault((each.dataset, each.present, each.absent, each.metric), []).append(each)
@@ -92,7 +92,7 @@ def _printed(board: Leaderboard, group: Sequence[Detectors]) -> PrintedTable:
     )
 
 
-def _cells(board: Leaderboard, shown: Detectors, trials: Trials) -> tuple[Cell, ...]:
+def _cells(board: Leaderboard, shown: Detectors, trials: DetectionTrials) -> tuple[Cell, ...]:
     found = equal_error(trials, level=board.level, resamples=board.resamples, seed=board.seed)
     unit = shown.column.facts.unit
     limit = number(found.threshold, unit)

@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tsebench.bench.statistics.detection import Trials, detection_trials, equal_error, error_curve
+from tsebench.bench.statistics.detection import DetectionTrials, detection_trials, equal_error, error_curve
 
 
-def _trials(present: Sequence[float], absent: Sequence[float]) -> Trials:
+def _trials(present: Sequence[float], absent: Sequence[float]) -> DetectionTrials:
     """A mixture for each pair of trials."""
     clusters = [*range(len(present)), *range(len(absent))]
-    return Trials(
+    return DetectionTrials(
         system="a",
         dataset="set",
         metric="output_level",
@@ -118,7 +118,7 @@ def test_mixtures_are_drawn_whole() -> None:
     """Trials of one mixture that go wrong together make the interval wider than as many mixtures would."""
     scores = [-3.0] * 12 + [-30.0] * 4, [-30.0] * 12 + [-3.0] * 4
     apart = _trials(*scores)
-    together = Trials(
+    together = DetectionTrials(
         **{
             **{name: getattr(apart, name) for name in apart.__slots__},
             "clusters": np.array([*range(16), *range(16)]) // 4,

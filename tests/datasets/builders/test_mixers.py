@@ -116,7 +116,12 @@ class TestContract:
             for trial in item.trials:
                 assert trial.mixture_id == item.mixture.id == trial.cluster
                 assert set(trial.target_ids) <= sources
-                assert len(trial.target_ids) == trial.condition.n_active
+                if trial.recorded is None:
+                    assert len(trial.target_ids) == trial.condition.n_active
+                else:  # one target, which is there and has no reference
+                    assert trial.target_ids == ()
+                    assert (trial.condition.n_active, trial.condition.n_inactive) == (1, 0)
+                    assert trial.recorded.speaker
 
     def test_no_recording_of_the_mixture_is_its_enrollment(self, shipped: tuple[Any, dict[int, Drawn]]) -> None:
         opened, drawn = shipped

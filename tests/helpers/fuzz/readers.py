@@ -210,13 +210,13 @@ def _seed_tables(folder: Path) -> None:
 
 
 def _read_tables(folder: Path) -> None:
-    from tsebench.bench.folders.paired_files import read_transcripts
+    from tsebench.bench.folders.known_facts import FactFiles, read_facts
     from tsebench.datasets.corpora.disk.csv_table import read_table
 
     for name in ("a.csv", "b.csv"):
         path = folder / name
         _clean(lambda path=path: read_table(path))  # type: ignore[misc]
-        _clean(lambda path=path: read_transcripts(path, ["u1", "u2"]))  # type: ignore[misc]
+        _clean(lambda path=path: read_facts(FactFiles(transcripts=path), ["u1", "u2"]))  # type: ignore[misc]
 
 
 def _seed_run(folder: Path) -> None:

@@ -138,6 +138,43 @@ def speech_mix_of_a_folder(root: Path) -> Partial:
     )
 
 
+def meeting_mix_of_a_folder(root: Path) -> Partial:
+    """Speakers have enough utterances left for all turns and an enrollment."""
+    paths = [f"{name}/{n}.wav" for name in ("ann", "bob", "cid") for n in range(7)]
+    for place, path in enumerate(paths):
+        save(root / path, frames=4000 + place, rate_hz=RATE_HZ, seed=place)
+    _table(root / "clips.csv", [{"path": p, "label": p.partition("/")[0]} for p in paths])
+    params = {"count": 4, "sample_rate_hz": RATE_HZ, "speech": {"corpus": "speech"}, "gap_s": [-0.1, 0.1]}
+    return Partial(
+        config=_with_options(_config("meeting_mix", params, {"speech": {}}), "speech", {"metadata": "clips.csv"}),
+        folders={"speech": root},
+        corpus="speech",
+        gone=("ann/3.wav", "cid/0.wav"),
+    )
+
+
+def real_recordings_of_a_table(root: Path) -> Partial:
+    """A recording of two trials is gone; the table lists another split, too."""
+    rows = []
+    for number in range(6):
+        split = "dev" if number == 5 else "test"
+        save(root / f"mixtures/{number}.wav", frames=8000 + number, rate_hz=RATE_HZ, seed=number)
+        for speaker in ("ann", "bob"):
+            clip = f"enroll/{split}_{speaker}.wav"
+            save(root / clip, frames=4000, rate_hz=RATE_HZ, seed=len(rows) + 10)
+            rows.append({"mixture": f"mixtures/{number}.wav", "enrollment": clip, "speaker": speaker, "split": split})
+    _table(root / "recordings.csv", rows)
+    params = {"corpus": "real_folder", "sample_rate_hz": RATE_HZ}
+    return Partial(
+        config=_config("real_recordings", params, {"real_folder": {}}),
+        folders={"real_folder": root},
+        corpus="real_folder",
+        gone=("mixtures/2.wav",),
+        lost=1,
+        other=("mixtures/5.wav", "enroll/dev_ann.wav"),
+    )
+
+
 def fewshot_of_a_table(root: Path) -> Partial:
     config, folders = make_set("fewshot", root)
     gone = ("class0/30.wav", "class3/3.wav", "class5/47.wav")
@@ -289,6 +326,7 @@ CASES: dict[str, Callable[[Path], Partial]] = {
         *(sound_mix_of_fsdkaggle2018, sound_mix_of_fsd50k, sound_mix_on_tau2019),
         *(sound_mix_on_reverb_noise, sound_mix_of_audioset),
         *(speech_mix_of_librispeech, speech_mix_of_a_folder, fewshot_of_a_table),
+        *(meeting_mix_of_a_folder, real_recordings_of_a_table),
         *(jams_of_a_table, jams_without_a_scene, librimix_of_librispeech, librimix_on_wham, wsj0_mix_of_wsj0),
         *(librimix_files_of_a_tree, wsj0_mix_files_of_a_tree),
         *(fuss_style_of_a_table, fuss_released_of_fuss),

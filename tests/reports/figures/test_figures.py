@@ -103,8 +103,31 @@ def board(tmp_path_factory: pytest.TempPathFactory) -> Leaderboard:
 
 
 @pytest.fixture(scope="module")
-def made(board: Leaderboard) -> dict[str, list[Plot | LeftOut]]:
-    return {name: list(FIGURES.get(name)(board)) for name in FIGURES}
+def levels(tmp_path_factory: pytest.TempPathFactory) -> Leaderboard:
+    """Levels of outputs with and without a target, which the other board lacks."""
+    folder = tmp_path_factory.mktemp("levels")
+    rows = []
+    for kind, n_active, n_inactive, level in (("FMQ", 1, 0, -5.0), ("FUQ", 0, 1, -20.0)):
+        for system in (*GAINS, EVIL):
+            rows += rows_of(
+                [level + 2.0 * (trial % 12) for trial in range(N)],
+                system,
+                trial_id=[f"{kind}{n_inactive}-{trial}" for trial in range(N)],
+                mixture_id=[f"m{trial}" for trial in range(N)],
+                cluster=[f"m{trial}" for trial in range(N)],
+                condition=kind,
+                n_active=n_active,
+                n_inactive=n_inactive,
+                metric="output_level",
+                signature="output_level|f64",
+            )
+    write_shard(folder / "rows" / "part-0.parquet", rows)
+    return leaderboard(read_rows(folder), runs=[run_facts()], resamples=50)
+
+
+@pytest.fixture(scope="module")
+def made(board: Leaderboard, levels: Leaderboard) -> dict[str, list[Plot | LeftOut]]:
+    return {name: list(FIGURES.get(name)(levels if name == "detection" else board)) for name in FIGURES}
 
 
 @pytest.fixture(scope="module")
