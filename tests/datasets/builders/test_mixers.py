@@ -116,7 +116,9 @@ class TestContract:
             for trial in item.trials:
                 assert trial.mixture_id == item.mixture.id == trial.cluster
                 assert set(trial.target_ids) <= sources
-                if trial.recorded is None:
+                if trial.condition.n_active == trial.condition.n_inactive == 0:  # nothing is named: everything
+                    assert set(trial.target_ids) == sources - {"background"}
+                elif trial.recorded is None:
                     assert len(trial.target_ids) == trial.condition.n_active
                 else:  # one target, which is there and has no reference
                     assert trial.target_ids == ()

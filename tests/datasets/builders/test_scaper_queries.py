@@ -232,7 +232,6 @@ class TestSweeps:
         [
             (["1:0", {"n_active": 1, "n_inactive": [1, 0]}], "1:0 is listed twice"),
             ([{"n_active": 4, "n_inactive": 0}], "may hold only 3"),
-            ([{"n_active": 0, "n_inactive": 0}], "at least one class"),
             ([{"n_active": 1, "n_inactive": []}], "is empty; list"),
             ([{"n_active": 1}], r"key 'conditions.0.sweep.n_inactive' is missing"),
             ([{"n_active": -1, "n_inactive": 0}], "must be 0 or more"),
@@ -243,6 +242,11 @@ class TestSweeps:
     def test_wrong_ones(self, conditions: list[Any], message: str) -> None:
         with pytest.raises(ConfigError, match=message):
             _builder(Sounds(), conditions=conditions)
+
+    def test_a_query_that_names_nothing_wants_every_sound(self) -> None:
+        drawn = _builder(Sounds(), conditions=[{"n_active": 0, "n_inactive": 0}]).draw(7)
+        sounds = {source.id for source in drawn.mixture.sources if source.label in CLASSES}
+        assert [(set(trial.target_ids), trial.clue.classes) for trial in drawn.trials] == [(sounds, ())]
 
     @given(active=st.integers(0, 3), inactive=st.lists(st.integers(1, 9), min_size=1, unique=True))
     def test_order_is_kept(self, active: int, inactive: list[int]) -> None:
