@@ -68,7 +68,7 @@ class TrialStream:
         if self._absent_share is None:
             return drawn
         is_absent = generator("absent sample", self.fingerprint, drawn.mixture.id).random() < self._absent_share
-        chosen = tuple(trial for trial in drawn.trials if bool(trial.target_ids) != is_absent)
+        chosen = tuple(trial for trial in drawn.trials if trial.present != is_absent)
         if is_absent and not chosen:
             raise ConfigError(
                 f"absent_share = {self._absent_share:g}, but dataset {self._opened.config.name!r} has no query of an "

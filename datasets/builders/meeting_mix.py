@@ -24,6 +24,7 @@ from ..protocols.corpus import Recording
 from ..protocols.renderer import Rendered
 from ..render import limit_peak
 from ..seeding import generator
+from ..signals.audio import resampled_length
 from ..signals.clips import clip_reader
 from ..signals.mixing import db_to_gain, power_db
 from ..types import Clip, ClueSpec, Condition, Mixture, RecordedTarget, Source, Spans, Trial
@@ -39,7 +40,7 @@ _FEWEST_TURNS = 2
 
 @BUILDERS.register("meeting_mix")
 class MeetingMix:
-    """Speakers who take turns, with pauses between them or overlaps; each is asked for once.
+    """Speakers who take turns, with pauses between them or overlaps; each is the target of one trial.
 
     Every turn is one utterance. A trial's transcript is all that its speaker says, in order, and its activity the time
     in which the clean turns are within 40 dB of their loudest 10 ms, pauses under 0.2 s included.
@@ -147,10 +148,10 @@ class MeetingMix:
         return found
 
     def _length(self, recording: Recording) -> int:
-        return -(-recording.frames * self.sample_rate_hz // recording.sample_rate_hz)
+        return resampled_length(recording.frames, from_hz=recording.sample_rate_hz, to_hz=self.sample_rate_hz)
 
     def _onsets(self, recordings: list[Recording], rng: np.random.Generator) -> tuple[list[int], int]:
-        """First sample of each turn, and the length of the meeting; nobody speaks over himself."""
+        """First sample of each turn, and the length of the meeting; turns of one speaker never overlap."""
         onsets: list[int] = []
         ends: dict[str, int] = {}
         for recording in recordings:

@@ -8,6 +8,7 @@ from ..protocols.builder import BUILDERS, BuildContext, Drawn
 from ..protocols.corpus import Listed
 from ..protocols.recordings import RecordedTrial, RecordingCorpus, Stretch
 from ..renderers.recorded import RECORDED
+from ..signals.audio import resampled_length
 from ..types import Clip, ClueSpec, Condition, Mixture, Source, Trial
 from .shared.options import Limit, MixtureRate
 
@@ -74,7 +75,7 @@ class RealRecordings:
         mixture = Mixture(
             id=name,
             sample_rate_hz=self.sample_rate_hz,
-            num_samples=-(-clip.frames * self.sample_rate_hz // rate_hz),
+            num_samples=resampled_length(clip.frames, from_hz=rate_hz, to_hz=self.sample_rate_hz),
             sources=(source,),
             renderer=RECORDED,
         )

@@ -23,6 +23,7 @@ from ..protocols.corpus import Recording
 from ..protocols.renderer import Rendered
 from ..render import audible_ids, input_snr, limit_peak
 from ..seeding import generator
+from ..signals.audio import resampled_length
 from ..signals.clips import clip_reader
 from ..signals.mixing import db_to_gain, overlap_onsets, power_db
 from ..types import Clip, ClueSpec, Mixture, Source, Trial
@@ -150,7 +151,7 @@ class SpeechMix:
             raise ConfigError("overlap needs `mode: max`; in min mode all speakers start together")
 
     def _length(self, recording: Recording) -> int:
-        return -(-recording.frames * self.sample_rate_hz // recording.sample_rate_hz)
+        return resampled_length(recording.frames, from_hz=recording.sample_rate_hz, to_hz=self.sample_rate_hz)
 
     def _timing(self, utterances: list[Recording], rng: np.random.Generator) -> tuple[list[int], int]:
         lengths = [self._length(recording) for recording in utterances]

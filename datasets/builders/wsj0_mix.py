@@ -8,11 +8,11 @@ from typing import Literal
 from ...core.errors import ConfigError, DatasetError
 from ..corpora.wsj0 import Wsj0
 from ..corpora.wsj0_mix_lists import Wsj0MixLists
-from ..missing import MissingRecordingsError
 from ..protocols.builder import BUILDERS, BuildContext, Count, Drawn, Selection
 from ..protocols.corpus import Recording
 from ..renderers.wsj0_mix import MODES, Mode, Wsj0Protocol, part_name
 from ..seeding import generator
+from ..signals.audio import resampled_length
 from ..types import EnrollmentClip, Mixture, Source, Tag
 from .shared.absent_speakers import AbsentSpeakers
 from .shared.options import AbsentSpeakerCount, Limit, Seconds
@@ -20,6 +20,7 @@ from .shared.target_trials import CUT_NOTE
 from .shared.wsj0.enrollments import (
     Enroll,
     Place,
+    enroll_at,
     enroll_by_draw,
     enroll_by_list,
     enroll_with_auxiliary,
@@ -151,13 +152,8 @@ class Wsj0Mix:
         every = self._absent.join(mixture, trials, turn=turn, tags={"enrollment": "other"})
         return Drawn(mixture=mixture, trials=every, excluded=excluded)
 
-    def _enroll_absent(self, _mixture: Mixture, place: Place, turn: int) -> tuple[EnrollmentClip, ...] | None:
-        try:
-            other = self._mixture(self._rows[place[0]])
-        except MissingRecordingsError:
-            return None
-        found = self._enroll(other, next(source for source in other.sources if source.id == place[1]), turn)
-        return found.clips if found else None
+    def _enroll_absent(self, _mixture: Mixture, place: Place, turn: int) -> tuple[EnrollmentClip, ...]:
+        return enroll_at(place, turn, mixture_of=lambda number: self._mixture(self._rows[number]), enroll=self._enroll)
 
     def _check_protocol(self, enrollment_list: str | None, n_speakers: int) -> None:
         if self._protocol == "extr" and (self._targets != "first" or enrollment_list is not None):
@@ -214,7 +210,7 @@ class Wsj0Mix:
         )
 
     def _length(self, recording: Recording) -> int:
-        return -(-recording.frames * self.sample_rate_hz // recording.sample_rate_hz)
+        return resampled_length(recording.frames, from_hz=recording.sample_rate_hz, to_hz=self.sample_rate_hz)
 
     def _source(self, source_id: str, recording: Recording, snr_db: float, *, whole: bool) -> Source:
         clip = self._speech.clip(recording)

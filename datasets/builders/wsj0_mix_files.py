@@ -10,7 +10,6 @@ from ...core.errors import DatasetError
 from ..corpora.wsj0 import Wsj0
 from ..corpora.wsj0_mix_files import Wsj0MixFiles
 from ..corpora.wsj0_mix_lists import Wsj0MixLists
-from ..missing import MissingRecordingsError
 from ..protocols.builder import BUILDERS, BuildContext, Count, Drawn
 from ..renderers.wsj0_mix import MODES, Mode, part_name
 from ..types import EnrollmentClip, Mixture, Role, Source, Tag
@@ -22,6 +21,7 @@ from .shared.wsj0.enrollments import (
     Enroll,
     Enrolled,
     Place,
+    enroll_at,
     enroll_by_draw,
     enroll_with_auxiliary,
     make_trial,
@@ -134,13 +134,8 @@ class Wsj0MixOfFiles:
         name, row = self._rows[place]
         return self._written.mixture(name, self._spoken[name], self._tags(row))
 
-    def _enroll_absent(self, _mixture: Mixture, place: Place, turn: int) -> tuple[EnrollmentClip, ...] | None:
-        try:
-            other = self._mixture(place[0])
-        except MissingRecordingsError:
-            return None
-        found = self._enroll(other, next(source for source in other.sources if source.id == place[1]), turn)
-        return found.clips if found else None
+    def _enroll_absent(self, _mixture: Mixture, place: Place, turn: int) -> tuple[EnrollmentClip, ...]:
+        return enroll_at(place, turn, mixture_of=self._mixture, enroll=self._enroll)
 
     def _by_other_files(self, folder: str) -> Enroll:
         """By a file of another mixture in which the speaker says something else."""

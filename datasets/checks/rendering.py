@@ -16,6 +16,7 @@ from ..dataset import Dataset
 from ..protocols.renderer import Rendered, in_mixture
 from ..renderers.recorded import RECORDED
 from ..renderers.scaper import CLIPPED, ISOLATED_CLIPPED
+from ..signals.audio import resampled_length
 from ..signals.mixing import SILENT_DB, power_db
 from ..types import Clip, Mixture, Query, Source, Truth
 from .finding import Finding, judged, spread
@@ -148,7 +149,7 @@ def _wrong_enrollments(dataset: Dataset, index: int, query: Query) -> Iterator[s
 def _length(clip: Clip, sample_rate_hz: int, dataset: Dataset) -> int:
     """Samples of a clip at the rate of the set."""
     _, rate = dataset.corpora[clip.corpus].read(clip.path, clip.start, 1)
-    return -(-clip.frames * sample_rate_hz // rate)
+    return resampled_length(clip.frames, from_hz=rate, to_hz=sample_rate_hz)
 
 
 def _modes(mixture: Mixture, dataset: Dataset) -> frozenset[str] | None:

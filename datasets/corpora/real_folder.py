@@ -17,7 +17,7 @@ from ..protocols.recordings import RecordedTrial, Stretch
 from ..transcripts import clean_text
 from ..types import RecordedTarget, Spans, Tag
 from .disk.audio_tree import Channel
-from .disk.csv_table import CsvTable, read_table
+from .disk.csv_table import CsvTable, read_table, refuse_repeated
 from .disk.file_entries import FileEntry, locate
 from .disk.listed_corpus import ListedCorpus, Listing
 
@@ -41,7 +41,8 @@ class RealFolder(ListedCorpus):
     Args:
         table: CSV file of the trials, relative to the root.
         rttm: RTTM file, or folder of RTTM files, relative to the root, with the times of the speakers of whole
-            recordings, which are named by their files without suffix; the column `activity` goes before it. null: none.
+            recordings, which are named by their files without suffix; a cell of the column `activity` replaces them.
+            null: none.
         language: of trials whose line names none, a code such as "en"; "": unknown.
         licence: of the recordings, for cards and reports.
         version: of the recordings, for cards; another version is another corpus.
@@ -95,12 +96,16 @@ class RealFolder(ListedCorpus):
     def _every(self) -> list[tuple[RecordedTrial, str]]:
         table = read_table(locate(self.root, self._table))
         found = list(self._read(table))
-        lines: dict[str, int] = {}
+        ids = [trial.id for trial, _ in found]
+        fix = "give both names of their own in a column `id`"
+        refuse_repeated(table.path, zip(table.lines, ids, strict=True), what="trial", fix=fix)
+        mixtures: dict[str, Stretch] = {}
         for line, (trial, _) in zip(table.lines, found, strict=True):
-            if lines.setdefault(trial.id, line) != line:
+            if (other := mixtures.setdefault(trial.mixture_id, trial.mixture)) != trial.mixture:
                 raise CorpusError(
-                    f"{str(table.path)!r}, lines {lines[trial.id]} and {line}: trial {trial.id!r} is given twice; give "
-                    "both names of their own in a column `id`"
+                    f"{str(table.path)!r}, line {line}: {trial.mixture.path!r} and {other.path!r} of an earlier line "
+                    f"would both be mixture {trial.mixture_id!r}; rename one of the files, or give times that differ "
+                    "by 0.01 s or more"
                 )
         return found
 

@@ -121,6 +121,11 @@ def read_mono(
     )
 
 
+def resampled_length(frames: int, *, from_hz: int, to_hz: int) -> int:
+    """Length of a signal after `resample`."""
+    return -(-frames * to_hz // from_hz)
+
+
 def resample(samples: Samples, *, from_hz: int, to_hz: int) -> Samples:
     """Resample [..., T] along the last axis with soxr (very high quality).
 
@@ -130,7 +135,7 @@ def resample(samples: Samples, *, from_hz: int, to_hz: int) -> Samples:
     """
     if from_hz == to_hz or not samples.size:
         return samples
-    length = -(-samples.shape[-1] * to_hz // from_hz)
+    length = resampled_length(samples.shape[-1], from_hz=from_hz, to_hz=to_hz)
     flat = samples.reshape(-1, samples.shape[-1])
     if not room_for(4 * length * len(flat)):
         raise AudioError(

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 import pandas as pd
 
-from ...bench.statistics.aggregate import Aggregate
+from ...bench.statistics.aggregate import Aggregate, condition_counts
 from ..leaderboard.board import Entry, Leaderboard
 from ..leaderboard.wording import number, stratum_name
 from .registry import FIGURES, LeftOut, Plot
-from .shared.columns import PlotColumn, counts_of, primaries, record, remarks
+from .shared.columns import PlotColumn, primaries, record, remarks
 from .shared.style import COLUMN_IN, PAGE_IN, one_axes, plain, wrap
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class _Point:
 
     def value(self, key: str) -> Option:
         """Value of an option, or the number of inactive classes."""
-        return counts_of(self.condition)[1] if key == INACTIVE else self.options.get(key)
+        return condition_counts(self.condition)[1] if key == INACTIVE else self.options.get(key)
 
 
 @FIGURES.register("heatmap")
@@ -118,7 +118,7 @@ def _grids(name: str, points: Sequence[_Point]) -> Iterator[Plot]:
                     yield _grid("_".join(filter(None, (name, condition, *pair))), here, pair, fixed)
     for key in varying:
         rest = [other for other in varying if other != key]
-        for active, sweep in _split(points, lambda p: counts_of(p.condition)[0]).items():
+        for active, sweep in _split(points, lambda p: condition_counts(p.condition)[0]).items():
             for fixed, here in _split(sweep, partial(_fixed, rest=rest)).items():
                 numbers = {v for p in here if isinstance(v := p.value(key), int | float)}
                 if active and len(numbers) > 1 and _is_grid(here, (INACTIVE, key)):

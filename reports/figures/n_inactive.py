@@ -7,10 +7,11 @@ from functools import partial
 
 import pandas as pd
 
+from ...bench.statistics.aggregate import condition_counts
 from ..leaderboard.board import Leaderboard
 from ..leaderboard.wording import plural
 from .registry import FIGURES, LeftOut, Plot
-from .shared.columns import PlotColumn, counts_of, lone_remark, primaries, record, remarks
+from .shared.columns import PlotColumn, lone_remark, primaries, record, remarks
 from .shared.lines import RING, draw_lines
 
 
@@ -20,13 +21,13 @@ def n_inactive(board: Leaderboard) -> Iterator[Plot | LeftOut]:
     for dataset in board.datasets:
         sweeps: dict[tuple[int, str], list[PlotColumn]] = {}
         for shown in primaries(board):
-            active, _ = counts_of(shown.table.condition)
+            active, _ = condition_counts(shown.table.condition)
             if active and shown.table.dataset == dataset:
                 sweeps.setdefault((active, shown.column.key), []).append(shown)
         made = [
             (key, strata)
             for key, strata in sweeps.items()
-            if len({counts_of(shown.table.condition) for shown in strata}) > 1
+            if len({condition_counts(shown.table.condition) for shown in strata}) > 1
         ]
         for (active, metric), strata in made:
             name = dataset if len(made) == 1 else f"{dataset}_{active}_active_{metric}"
@@ -39,7 +40,7 @@ def _plot(name: str, active: int, strata: Sequence[PlotColumn]) -> Plot:
     cells = [(shown.table, system, cell) for shown in strata for system, cell in shown.cells]
     data = pd.DataFrame(
         [
-            {"place": counts_of(table.condition)[1], "condition": table.condition, **record(cell)}
+            {"place": condition_counts(table.condition)[1], "condition": table.condition, **record(cell)}
             for table, _, cell in cells
             if cell is not None
         ]
@@ -52,7 +53,7 @@ def _plot(name: str, active: int, strata: Sequence[PlotColumn]) -> Plot:
         f"{first.label} against the number of inactive classes in the query; {first.table.dataset}, {active} active, "
         f"{trials} at each point. Means with {first.bounds}.{lone_remark(data, RING)}{missing}"
     )
-    places = sorted(counts_of(shown.table.condition)[1] for shown in strata)
+    places = sorted(condition_counts(shown.table.condition)[1] for shown in strata)
     xlabel = "number of inactive classes in the query"
     return Plot(
         name,

@@ -1,4 +1,4 @@
-"""The runner scripts of docs/examples, beside stand-ins of the public code that they call."""
+"""The runner scripts of docs/examples, with stand-ins for the public code that they call."""
 
 from __future__ import annotations
 

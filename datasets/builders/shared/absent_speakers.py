@@ -14,8 +14,8 @@ from ...types import ClueSpec, Condition, EnrollmentClip, Mixture, Tag, Trial
 
 Place = TypeVar("Place")
 
-Enroll = Callable[[Mixture, Place, int], "tuple[EnrollmentClip, ...] | None"]
-"""Enrollments of a speaker for a mixture as if it held that place, on the n-th pass through a list; None: no such."""
+Enroll = Callable[[Mixture, Place, int], tuple[EnrollmentClip, ...]]
+"""Enrollments of a speaker for a mixture as if it held that place, on the n-th pass through a list; () for none."""
 
 _ABSENT = Condition(n_active=0, n_inactive=1)
 
@@ -89,7 +89,7 @@ class AbsentSpeakers(Generic[Place]):
 
 
 def ranked(names: Collection[str], key: Sequence[str | int]) -> list[str]:
-    """Names in a random order in which no name's place before another depends on the rest."""
+    """Names in a random order; which of two names comes first does not depend on the others."""
     seed = digest(*key)
     return sorted(names, key=lambda name: hashlib.sha256(f"{seed} {name}".encode()).digest())
 

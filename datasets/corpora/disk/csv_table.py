@@ -57,15 +57,18 @@ class CsvTable:
 
 
 def refuse_repeated(
-    path: Path, keys: Iterable[tuple[int, str]], *, what: str, error: type[TsebenchError] = CorpusError
+    path: Path,
+    keys: Iterable[tuple[int, str]],
+    *,
+    what: str,
+    fix: str = "remove one of the lines",
+    error: type[TsebenchError] = CorpusError,
 ) -> None:
     """Raise `error` if one of some keys, given with their lines, occurs twice in a file; `what` names the keys."""
     lines: dict[str, int] = {}
     for line, key in keys:
         if lines.setdefault(key, line) != line:
-            raise error(
-                f"{str(path)!r}, lines {lines[key]} and {line}: {what} {key!r} is given twice; remove one of the lines"
-            )
+            raise error(f"{str(path)!r}, lines {lines[key]} and {line}: {what} {key!r} is given twice; {fix}")
 
 
 def read_table(path: Path) -> CsvTable:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,18 @@ from ....core.errors import AudioError
 from ....core.text import error_text
 from ...protocols.corpus import Features, VideoInfo
 from .file_entries import locate
+
+
+def hash_of(settings: str, files: Iterable[Path]) -> str:
+    """SHA-256 (hex) of a text and the SHA-256 of each file; AudioError if one cannot be read."""
+    content = hashlib.sha256(settings.encode())
+    try:
+        for file in files:
+            with file.open("rb") as stream:
+                content.update(hashlib.file_digest(stream, "sha256").digest())
+    except OSError as error:
+        raise AudioError(f"cannot read file {str(error.filename)!r}: {error.strerror}; complete the corpus") from None
+    return content.hexdigest()
 
 
 class LipFeatures:
@@ -41,14 +54,7 @@ class LipFeatures:
 
     def digest(self, path: str) -> str:
         """SHA-256 (hex) of the file and the rate."""
-        file = locate(self.root, path, error=AudioError)
-        content = hashlib.sha256(f"features {self._fps:g}\n".encode())
-        try:
-            with file.open("rb") as stream:
-                content.update(hashlib.file_digest(stream, "sha256").digest())
-        except OSError as error:
-            raise AudioError(f"cannot read file {str(file)!r}: {error.strerror}; complete the corpus") from None
-        return content.hexdigest()
+        return hash_of(f"features {self._fps:g}\n", [locate(self.root, path, error=AudioError)])
 
     def _open(self, path: str) -> np.ndarray[tuple[int, ...], np.dtype[np.floating]]:
         """The rows [F, D], which are not read yet."""

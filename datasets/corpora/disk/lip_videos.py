@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from functools import cached_property
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from ...protocols.corpus import Features, Pictures, VideoInfo
 from ...signals import video
 from .csv_table import read_table
 from .file_entries import locate
-from .lip_features import LipFeatures
+from .lip_features import LipFeatures, hash_of
 from .listed_corpus import ListedCorpus
 
 LANDMARKS = ".lips.csv"
@@ -58,16 +57,8 @@ class LipVideos:
     def digest(self, path: str) -> str:
         """SHA-256 (hex) of what determines the crops: the file, its landmarks, and the size."""
         file = locate(self.root, path, error=AudioError)
-        content = hashlib.sha256(f"lips {self._size}\n".encode())
-        try:
-            for part in (file, file.with_suffix(LANDMARKS)) if self._landmarks else (file,):
-                with part.open("rb") as stream:
-                    content.update(hashlib.file_digest(stream, "sha256").digest())
-        except OSError as error:
-            raise AudioError(
-                f"cannot read file {str(error.filename)!r}: {error.strerror}; complete the corpus"
-            ) from None
-        return content.hexdigest()
+        files = (file, file.with_suffix(LANDMARKS)) if self._landmarks else (file,)
+        return hash_of(f"lips {self._size}\n", files)
 
     def _track(self, file: Path) -> video.Track:
         """Landmarks of a video [R, 4]: frame, x, y, side, by rising frame."""

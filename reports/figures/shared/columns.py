@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ....bench.statistics.aggregate import Aggregate, condition_counts
+from ....bench.statistics.aggregate import Aggregate
 from ...leaderboard.board import Leaderboard, Table
 from ...leaderboard.columns import Column
 from ...leaderboard.wording import flags, title
@@ -161,8 +161,3 @@ def lone(data: pd.DataFrame) -> NDArray[np.bool_]:
 def lone_remark(data: pd.DataFrame, mark: str) -> str:
     """Sentence of a caption on means without an interval; "" if there are none."""
     return f" {mark}: {LONE}." if lone(data).any() else ""
-
-
-def counts_of(condition: str) -> tuple[int, int]:
-    """Active and inactive classes of a stratum such as "PMQ 1:3"."""
-    return condition_counts(condition)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+
+import pandas as pd
 
 from ....bench.statistics.detection import error_curve
 from ...leaderboard.board import Leaderboard
@@ -18,16 +21,20 @@ _SHOWN = (("false_extractions", "false extractions"), ("missed_targets", "missed
 
 def detection_panels(board: Leaderboard, dataset: str) -> tuple[Panel, ...]:
     """For each score, a panel of both kinds of errors over its thresholds; none without such a score."""
-    return tuple(
-        _panel(board, shown, key, name)
-        for shown in detectors(board)
-        if shown.dataset == dataset
-        for key, name in _SHOWN
-    )
+    panels: list[Panel] = []
+    for shown in detectors(board):
+        if shown.dataset == dataset:
+            limits = shown.thresholds(_POINTS)
+            curves = [
+                error_curve(each, limits, level=board.level, resamples=board.resamples, seed=board.seed)
+                for each in shown.systems
+            ]
+            panels += [_panel(board, shown, curves, key, name) for key, name in _SHOWN]
+    return tuple(panels)
 
 
-def _panel(board: Leaderboard, shown: Detectors, key: str, name: str) -> Panel:
-    limits = shown.thresholds(_POINTS)
+def _panel(board: Leaderboard, shown: Detectors, curves: Sequence[pd.DataFrame], key: str, name: str) -> Panel:
+    limits = curves[0]["threshold"].to_numpy(float)
     low, high = float(limits[0]), float(limits[-1])
     if high <= low:
         high = low + 1.0
@@ -36,8 +43,7 @@ def _panel(board: Leaderboard, shown: Detectors, key: str, name: str) -> Panel:
         return _LEFT + _PAD + (_WIDTH - _LEFT - 2 * _PAD) * (threshold - low) / (high - low)
 
     lines = []
-    for colour, each in enumerate(shown.systems):
-        curve = error_curve(each, limits, level=board.level, resamples=board.resamples, seed=board.seed)
+    for colour, (each, curve) in enumerate(zip(shown.systems, curves, strict=True)):
         shares = curve[["threshold", key, f"{key}_low", f"{key}_high"]].to_numpy(float).tolist()
         dots = tuple(
             _dot(x(limit), f"{each.system}: {name}", (value, start, end), number(limit, shown.column.facts.unit))

@@ -1,4 +1,4 @@
-"""What an enrollment file tells of its class: whether it is in the mixture must not be among it."""
+"""An enrollment file must not give away whether its class is in the mixture."""
 
 from __future__ import annotations
 

@@ -64,6 +64,11 @@ def test_a_set_of_them_renders_and_passes_its_checks(tmp_path: Path) -> None:
         (",1.0,3.0,,kitchen\nlong", ",x,3.0,,kitchen\nlong", r"line 2: start_s = 'x' is no time"),
         (",no,", ",maybe,", r"line 5: present = 'maybe'; write yes or no"),
         ("short.flac", "../short.flac", r"leads out of the corpus folder"),
+        (
+            "short.flac,voices/bob.wav,bob,,",
+            "short.wav,voices/bob.wav,bob,,",
+            r"line 5: 'short\.wav' and 'short\.flac'",
+        ),
         ("short.flac,voices/bob.wav,bob,,,,,,no", "short.flac,voices/ann.wav,ann,,,,,,no", r"lines 4 and 5: trial"),
     ],
 )

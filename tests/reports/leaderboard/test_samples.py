@@ -62,7 +62,7 @@ def test_the_long_table_has_columns_for_it(board: Leaderboard) -> None:
     assert math.isnan(frame.loc["fixed", "seed_sd"])
 
 
-def test_every_format_shows_it_beside_the_mean(board: Leaderboard, tmp_path: Path) -> None:
+def test_every_format_shows_it_next_to_the_mean(board: Leaderboard, tmp_path: Path) -> None:
     stream = io.StringIO()
     print_leaderboard(board, Console(file=stream, width=100))
     latex = "".join(path.read_text() for path in write_latex(board, tmp_path / "report"))

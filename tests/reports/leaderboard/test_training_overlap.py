@@ -308,7 +308,7 @@ def test_false_cards_are_flagged_and_the_shipped_one_is_not(board: Leaderboard) 
     assert all(entry.rank is not None for entry in table.entries if entry.facts.competes)
 
 
-def test_every_report_tells_it_beside_the_name(board: Leaderboard) -> None:
+def test_every_report_says_it_next_to_the_name(board: Leaderboard) -> None:
     said = "trained on part of this test set: "
     page, text = render(board), board_markdown(board)
     row = page.partition('data-value="named"')[2].partition("</th>")[0]

@@ -383,7 +383,7 @@ def test_a_picture_that_cannot_be_made_costs_its_track(tmp_path: Path) -> None:
     assert (estimate.sound, estimate.reason) == ("", "16777 s are too long to be played")
 
 
-def test_baselines_are_level_lines_beside_the_front(tmp_path: Path) -> None:
+def test_baselines_are_level_lines_next_to_the_front(tmp_path: Path) -> None:
     """A baseline costs next to nothing, and would squash all others as a point; the axis ends at round numbers."""
     gains = {"cheap": (2.0, 0.03), "dear": (5.0, 0.04), "mixture": (0.0, 1e-6), "oracle": (6.0, 0.001)}
     family = {"mixture": "baseline", "oracle": "oracle"}

@@ -22,7 +22,7 @@ ABSENT = {"condition": "FUQ", "n_active": 0, "n_inactive": 1}
 
 
 def board_of(folder: Path, *, absent: bool = True) -> Leaderboard:
-    """A system that is wrong in a quarter of the trials of each kind, and one that never listens."""
+    """A system that is wrong in a quarter of the trials of each kind, and one whose answers all have the same level."""
     level = {"metric": "output_level", "signature": "output_level|f64"}
     present, gone = (
         [[-3.0, -3.5, -4.0, -30.0][k % 4] for k in range(24)],

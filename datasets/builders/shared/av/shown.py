@@ -1,4 +1,4 @@
-"""What is shown of an on-screen speaker: the right video, or one with a fault."""
+"""The video that a query shows of an on-screen speaker: the right one, or one with a fault."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .....core.errors import DatasetError
+from ....missing import MissingRecordingsError
 from ....protocols.builder import BuildContext, enrollment_clips
 from ....seeding import generator
 from ....types import Clip, ClueSpec, EnrollmentClip, Mixture, MixtureClip, Source, Trial
@@ -42,6 +43,20 @@ def places_of(rows: Iterable[ListedMixture], *, first: bool) -> dict[str, list[P
 
 Enroll = Callable[[Mixture, Source, int], Enrolled | None]
 """Enrolls a target of a mixture on the n-th pass through the list; None if nothing is listed."""
+
+
+def enroll_at(
+    place: Place, turn: int, *, mixture_of: Callable[[int], Mixture], enroll: Enroll
+) -> tuple[EnrollmentClip, ...]:
+    """Enrollments of the target at a place; none if nothing is listed, or a recording of that mixture is missing."""
+    number, source_id = place
+    try:
+        mixture = mixture_of(number)
+    except MissingRecordingsError:
+        return ()
+    target = next(source for source in mixture.sources if source.id == source_id)
+    found = enroll(mixture, target, turn)
+    return found.clips if found else ()
 
 
 def enroll_with_auxiliary(mixture: Mixture, _target: Source, _turn: int) -> Enrolled:

@@ -74,7 +74,7 @@ def test_a_missing_corpus_is_said_with_its_source(kind: str, tmp_path: Path) -> 
         assert "--corpus mine=DIR" in message
 
 
-def test_the_root_is_below_beside_or_above(tmp_path: Path) -> None:
+def test_the_root_is_below_next_to_or_above(tmp_path: Path) -> None:
     (tmp_path / "x" / "corpus" / "a" / "b").mkdir(parents=True)
 
     def find(given: Path) -> Path:
