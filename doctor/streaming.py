@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
@@ -98,10 +98,10 @@ def check_streaming(
         return [CheckResult("streaming", False, begun)]
     probed = StreamProbe(system=system, probe=probe, device=device, offline=begun[0], streamed=begun[1])
     results: list[CheckResult] = []
-    for check in (_causality, _latency, _pieces, _offline_answer, _real_time):
+    for name, check in _CHECKS.items():
         found = _tried(partial(check, probed))
         passed, detail = (False, found) if isinstance(found, str) else found
-        results.append(CheckResult(check.__name__.removeprefix("_").removesuffix("_answer"), passed, detail))
+        results.append(CheckResult(name, passed, detail))
     return results
 
 
@@ -173,6 +173,15 @@ def _real_time(probed: StreamProbe) -> _Finding:
     slow = "; slower than real time" if high > 1.0 else ""
     middle = statistics.median(factors)
     return True, f"median {middle:.3g}, 99th percentile {high:.3g} of a chunk's time ({where}{cpu}){slow}"
+
+
+_CHECKS: Mapping[str, Callable[[StreamProbe], _Finding]] = {
+    "causality": _causality,
+    "latency": _latency,
+    "pieces": _pieces,
+    "offline": _offline_answer,
+    "real_time": _real_time,
+}
 
 
 def peak_difference_db(first: Tensor, second: Tensor) -> float:

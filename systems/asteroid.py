@@ -6,7 +6,6 @@ bound, its output nearest to the truth (`asteroid_oracle`).
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -23,6 +22,7 @@ from .shared.batches import check_rate, equal_lengths
 from .shared.enrolled import has_samples
 from .shared.speaker_embedders import closest_voice, open_embedder
 from .shared.speaker_models import Input
+from .shared.wrapped import joined_sha256
 
 NAME, ORACLE = "asteroid", "asteroid_oracle"
 
@@ -116,11 +116,9 @@ class Asteroid:
             device=device,
         )
         card = self._separation.card
-        both = f"{card.sha256} {self._embedder.sha256}"
         self.card = replace(
             card,
-            # Of both parts: another embedder gives another answer.
-            sha256=hashlib.sha256(both.encode()).hexdigest(),
+            sha256=joined_sha256(card.sha256, self._embedder.sha256),
             options={
                 **card.options,
                 "embedder": embedder,

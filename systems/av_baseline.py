@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-
 import torch
 
 from ..core.errors import ConfigError
 from .checkpoints.checkpoint import read_checkpoint_card
-from .protocol import Extraction, PrivilegedSystem, QueryBatch, System, SystemCard
+from .protocol import Extraction, QueryBatch, System, SystemCard
 from .registry import load_system, register_system
+from .shared.wrapped import joined_sha256, joined_training_data, reads_truth
 
 NAME = "av_baseline"
 
@@ -45,9 +44,9 @@ class AvBaseline:
             detects_activity=off.detects_activity,
             padding_neutral=on.padding_neutral and off.padding_neutral,
             checkpoint=f"{on_screen} + {off_screen}",
-            sha256=hashlib.sha256(f"{on.sha256} {off.sha256}".encode()).hexdigest(),
+            sha256=joined_sha256(on.sha256, off.sha256),
             licence=" and ".join(sorted({on.licence, off.licence})),
-            training_data=tuple(dict.fromkeys((*on.training_data, *off.training_data))),
+            training_data=joined_training_data(on.training_data, off.training_data),
             options={"on_screen": on_screen, "off_screen": off_screen},
         )
 
@@ -62,7 +61,7 @@ class AvBaseline:
 def _opened(checkpoint: str, option: str, clue: str, *, device: str) -> System:
     """The system of a checkpoint, if it takes the clue."""
     system = load_system(read_checkpoint_card(checkpoint).architecture, checkpoint=checkpoint, device=device)
-    if isinstance(system, PrivilegedSystem) or clue not in system.card.clues:
+    if not isinstance(system, System) or reads_truth(system) or clue not in system.card.clues:
         raise ConfigError(
             f"av_baseline: {option} {checkpoint!r} is of system {system.card.name!r}, which takes "
             f"{', '.join(sorted(system.card.clues)) or 'no clue'}; choose a checkpoint of one that takes a {clue}"

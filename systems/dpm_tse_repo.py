@@ -23,16 +23,10 @@ from .dpm_tse import NAME as ARCHITECTURE
 from .dpm_tse import PAPER_STEPS, DpmTse, Waveform
 from .nets.dpm_tse import DpmTseConfig, DpmTseNet
 from .registry import register_system
+from .shared.fsdkaggle2018 import CLASSES
 from .shared.public_weights import read_public_weights
 
 NAME = "dpm_tse_repo"
-CLASSES = (
-    "Acoustic_guitar", "Applause", "Bark", "Bass_drum", "Burping_or_eructation", "Bus", "Cello", "Chime", "Clarinet",
-    "Computer_keyboard", "Cough", "Cowbell", "Double_bass", "Drawer_open_or_close", "Electric_piano", "Fart",
-    "Finger_snapping", "Fireworks", "Flute", "Glockenspiel", "Gong", "Gunshot_or_gunfire", "Harmonica", "Hi-hat",
-    "Keys_jangling", "Knock", "Laughter", "Meow", "Microwave_oven", "Oboe", "Saxophone", "Scissors", "Shatter",
-    "Snare_drum", "Squeak", "Tambourine", "Tearing", "Telephone", "Trumpet", "Violin_or_fiddle", "Writing",
-)  # fmt: skip
 
 _WANTED = "give base_v_1000.pt or another file of its v-prediction, with the weights of its U-Net under 'model'"
 _HEAD_DIM = 32  # attention_head_dim of its configs

@@ -6,7 +6,6 @@ where a verification of the extracted speech decides whether the target is in th
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any
@@ -15,16 +14,16 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from ..core.errors import ConfigError, UnknownNameError
-from .protocol import Extraction, QueryBatch, System, SystemCard
-from .registry import SYSTEMS, load_system, register_system
+from ..core.errors import ConfigError
+from .protocol import Extraction, QueryBatch, SystemCard
+from .registry import register_system
 from .shared.enrolled import NO_ENROLLMENT, has_samples
 from .shared.speaker_embedders import SpeakerEmbedder, cosines, open_embedder
 from .shared.speaker_models import Input
+from .shared.wrapped import joined_sha256, joined_training_data, open_wrapped, unseen_behind, wraps_foreign_code
 
 NAME = "gated"
 
-_PACKAGE = __name__.partition(".")[0]
 Cosine = Annotated[float, Field(ge=-1, le=1)]
 
 
@@ -53,6 +52,8 @@ class Gated:
         CheckpointError: weights are missing, unsafe or do not fit.
     """
 
+    runs_foreign_code = staticmethod(wraps_foreign_code)
+
     def __init__(
         self,
         *,
@@ -67,13 +68,14 @@ class Gated:
     ) -> None:
         if system == NAME:
             raise ConfigError(f"system {NAME!r}: system = {NAME!r} gates a gate; name the system behind it")
-        inner = load_system(system, device=device, **dict(options or {}))
-        if not isinstance(inner, System) or inner.card.privileged:
-            raise ConfigError(
-                f"system {NAME!r}: system = {system!r} reads the truth, and so knows who is absent; name one that does "
-                "not"
-            )
-        self._inner, self._threshold = inner, threshold
+        self._inner = open_wrapped(
+            system,
+            options,
+            device=device,
+            problem=f"system {NAME!r}: system = {system!r} reads the truth, and so knows who is absent; name one that "
+            "does not",
+        )
+        self._threshold = threshold
         self._embedder = open_embedder(
             embedder,
             where=f"system {NAME!r}",
@@ -89,17 +91,7 @@ class Gated:
             "embedder_rate_hz": embedder_rate_hz,
             "embedder_output": embedder_output,
         }
-        self.card = _card(inner.card, system, self._embedder, settings)
-
-    @staticmethod
-    def runs_foreign_code(options: Mapping[str, Any]) -> bool:
-        """Whether the system behind the gate is not one of tsebench, or runs code that is not."""
-        name = str(options.get("system", ""))
-        try:
-            factory = SYSTEMS.registered(name) or SYSTEMS.built_in(name)
-        except UnknownNameError:  # building it says so
-            return False
-        return factory is None or not _is_shipped(factory) or bool(getattr(factory, "runs_foreign_code", False))
+        self.card = _card(self._inner.card, system, self._embedder, settings)
 
     @torch.inference_mode()
     def extract(self, batch: QueryBatch) -> Extraction:
@@ -122,15 +114,8 @@ class Gated:
         return cosine is not None and cosine >= self._threshold
 
 
-def _is_shipped(factory: object) -> bool:
-    return str(getattr(factory, "__module__", "")).partition(".")[0] == _PACKAGE
-
-
 def _card(inner: SystemCard, system: str, embedder: SpeakerEmbedder, settings: Mapping[str, Any]) -> SystemCard:
     """Card of a system with a gate: that of the system, but for what the gate changes."""
-    foreign = SYSTEMS.get(system)
-    unseen = inner.unseen or ("" if _is_shipped(foreign) else f"the code of system {system!r}")
-    both = f"{inner.sha256} {embedder.sha256}"
     return replace(
         inner,
         name=NAME,
@@ -138,10 +123,11 @@ def _card(inner: SystemCard, system: str, embedder: SpeakerEmbedder, settings: M
         description=f"{inner.description}; silenced unless verified as the enrolled voice",
         clues=inner.clues | {"enrollment"},
         causal=False,
-        # Of both parts: another embedder gives another answer.
-        sha256=hashlib.sha256(both.encode()).hexdigest(),
-        unseen=unseen,
-        training_data=tuple(dict.fromkeys((*inner.training_data, *embedder.training_data))),
+        chunk_samples=None,
+        lookahead_samples=0,
+        sha256=joined_sha256(inner.sha256, embedder.sha256),
+        unseen=unseen_behind(system, inner.unseen),
+        training_data=joined_training_data(inner.training_data, embedder.training_data),
         options={"system": system, **{f"{system}.{k}": v for k, v in inner.options.items()}, **settings},
     )
 

@@ -7,7 +7,6 @@ Enhancement", ICASSP 2025) goes from the degraded signal itself to the clean one
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path as FilePath
 from typing import Annotated
 
@@ -26,6 +25,7 @@ from .shared.initial_estimates import InitialExtraction
 from .shared.sgmse_bridge import BridgeKind
 from .shared.sgmse_files import Weights, read_sgmse
 from .shared.sgmse_model import SgmseModel, SgmseSpectra
+from .shared.wrapped import joined_sha256
 
 NAME = "sgmse"
 Count = Annotated[int, Field(ge=1, le=10_000)]
@@ -97,8 +97,7 @@ class Sgmse:
             clues=frozenset() if self._initial is None else frozenset({"enrollment"}),
             sample_rate_hz=found.settings.sample_rate_hz,
             checkpoint=model,
-            # Of both parts: another estimate gives another answer.
-            sha256=found.sha256 if source is None else hashlib.sha256(f"{found.sha256} {source}".encode()).hexdigest(),
+            sha256=found.sha256 if source is None else joined_sha256(found.sha256, source),
             licence="as the model's makers say",
             stochastic=self._model.stochastic,
             options={

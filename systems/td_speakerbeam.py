@@ -39,7 +39,7 @@ class TdSpeakerBeam(EnrolledSystem):
         config: TdSpeakerBeamConfig = self._config
         self.card = replace(
             self.card,
-            causal=config.causal and not config.noncausal_stacks,
+            causal=config.streams,
             chunk_samples=config.chunk_samples,
             lookahead_samples=config.lookahead_samples,
         )

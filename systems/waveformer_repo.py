@@ -22,6 +22,7 @@ from .checkpoints.inert import inert_constructors
 from .checkpoints.weights import weights_of
 from .nets.waveformer_public import config_of, from_public
 from .registry import register_system
+from .shared.fsdkaggle2018 import CLASSES
 from .waveformer import NAME as ARCHITECTURE
 from .waveformer import Waveformer
 
@@ -33,15 +34,6 @@ _RATE_HZ = 44_100
 _CONFIGS = ("default_config.json", "config.json")
 _NUMPY = ("numpy.dtype", "numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar")  # of scores in the file
 _WANTED = f"system {NAME!r} opens a checkpoint of github.com/vb000/Waveformer, with its JSON config"
-
-# FSDKaggle2018 in alphabetical order, as in the list of targets of its command line.
-CLASSES = (
-    "Acoustic_guitar", "Applause", "Bark", "Bass_drum", "Burping_or_eructation", "Bus", "Cello", "Chime", "Clarinet",
-    "Computer_keyboard", "Cough", "Cowbell", "Double_bass", "Drawer_open_or_close", "Electric_piano", "Fart",
-    "Finger_snapping", "Fireworks", "Flute", "Glockenspiel", "Gong", "Gunshot_or_gunfire", "Harmonica", "Hi-hat",
-    "Keys_jangling", "Knock", "Laughter", "Meow", "Microwave_oven", "Oboe", "Saxophone", "Scissors", "Shatter",
-    "Snare_drum", "Squeak", "Tambourine", "Tearing", "Telephone", "Trumpet", "Violin_or_fiddle", "Writing",
-)  # fmt: skip
 
 
 @register_system(NAME)

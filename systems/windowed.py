@@ -11,9 +11,10 @@ from pydantic import Field
 from torch import Tensor
 
 from ..core.errors import ConfigError, ExtractionError
-from .protocol import Extraction, PrivilegedSystem, QueryBatch, System, SystemCard
-from .registry import SYSTEMS, load_system, register_system
+from .protocol import Extraction, QueryBatch, System, SystemCard
+from .registry import register_system
 from .shared.windows import Windows, clues_of, grouped, stitch
+from .shared.wrapped import open_wrapped, unseen_behind, wraps_foreign_code
 
 NAME = "windowed"
 _SEEDS = 2**63
@@ -42,6 +43,8 @@ class WindowedSystem:
         ConfigError: the hop does not fit the window, or the system is an oracle or windowed itself.
     """
 
+    runs_foreign_code = staticmethod(wraps_foreign_code)
+
     def __init__(
         self,
         *,
@@ -59,21 +62,21 @@ class WindowedSystem:
             )
         if system == NAME:
             raise ConfigError(f"system {NAME!r} cannot window itself; name the system of the windows")
-        found = load_system(system, device=device, **(options or {}))
-        if isinstance(found, PrivilegedSystem) or not isinstance(found, System):
-            raise ConfigError(
-                f"system {NAME!r}: {system!r} reads the truth of a whole recording; run it without windows"
-            )
-        self.inner: System = found
+        self.inner: System = open_wrapped(
+            system,
+            options,
+            device=device,
+            problem=f"system {NAME!r}: {system!r} reads the truth of a whole recording; run it without windows",
+        )
         self._window_s, self._hop_s, self._at_once = window_s, hop_s, at_once
-        self.card = _card(found.card, system, window_s=window_s, hop_s=hop_s)
+        self.card = _card(self.inner.card, system, window_s=window_s, hop_s=hop_s)
 
     def extract(self, batch: QueryBatch) -> Extraction:
         """Answer a batch, query by query where one is longer than a window."""
         rate_hz = batch.sample_rate_hz
         windows = Windows(window=max(2, round(self._window_s * rate_hz)), hop=max(1, round(self._hop_s * rate_hz)))
         if batch.mixture.shape[-1] <= windows.window:
-            return replace(self.inner.extract(batch), transcripts=None, activity=None)
+            return replace(self.inner.extract(batch), transcripts=None, activity=None, outputs=None)
         estimate: Tensor | None = None
         probabilities: list[Tensor] = []
         failures: dict[str, str] = {}
@@ -136,15 +139,16 @@ def _windows_of(batch: QueryBatch, row: int, starts: Sequence[int], size: int) -
 
 def _card(inner: SystemCard, system: str, *, window_s: float, hop_s: float) -> SystemCard:
     """The card of the system, with the windows among its options."""
-    factory = SYSTEMS.registered(system) or SYSTEMS.built_in(system)
-    shipped = str(getattr(factory, "__module__", "")).partition(".")[0] == __name__.partition(".")[0]
     return replace(
         inner,
         name=f"{NAME}_{inner.name}",
         description=f"{inner.description}; windows of {window_s:g} s every {hop_s:g} s",
         causal=False,
+        chunk_samples=None,
+        lookahead_samples=0,
         transcribes=False,
         detects_activity=False,
-        unseen=inner.unseen or ("" if shipped else f"the code of {system!r}, which is not tsebench's"),
+        labels_outputs=False,
+        unseen=unseen_behind(system, inner.unseen),
         options={**inner.options, "system": system, "window_s": window_s, "hop_s": hop_s},
     )

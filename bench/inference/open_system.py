@@ -11,6 +11,7 @@ import torch
 from ...core.errors import ConfigError, TsebenchError
 from ...systems.protocol import AnySystem
 from ...systems.registry import SYSTEMS, SystemFactory, load_system
+from ...systems.shared.wrapped import runs_foreign_code
 from ..config import TIME_LIMIT_S, Isolation
 from .ask import Failure, guarded
 from .isolation import Isolated, IsolatedOracle, IsolatedSystem, SystemHost, SystemJob
@@ -42,7 +43,7 @@ def open_system(
         TsebenchError: it does not stream, is unknown, an option is wrong, weights do not fit, or it cannot be built.
     """
     factory = SYSTEMS.registered(name) or SYSTEMS.built_in(name)
-    if isolation == "none" or (isolation is None and factory is not None and not _is_foreign(factory, options)):
+    if isolation == "none" or (isolation is None and factory is not None and not runs_foreign_code(factory, options)):
         return _in_this_process(name, device=device, options=options, streaming=streaming)
     place = None if factory is None else _place(factory)
     if factory is not None and place is None:
@@ -72,13 +73,6 @@ def _in_this_process(name: str, *, device: str, options: Mapping[str, Any], stre
     if isinstance(system.error, TsebenchError):
         raise system.error
     raise ConfigError(f"system {name!r} cannot be built: {system.line}") from system.error
-
-
-def _is_foreign(factory: SystemFactory, options: Mapping[str, Any]) -> bool:
-    """Whether a system runs code that is not tsebench's; its `runs_foreign_code` says so, or tells it from options."""
-    shipped = str(getattr(factory, "__module__", "")).partition(".")[0] == _PACKAGE
-    foreign = getattr(factory, "runs_foreign_code", False)
-    return not shipped or bool(foreign(options) if callable(foreign) else foreign)
 
 
 def _place(factory: SystemFactory) -> tuple[str, str] | None:

@@ -64,7 +64,7 @@ class CheckpointCard(StrictModel):
     tsebench_version: str = ""
     adapted: Adaptation | None = None  # adaptation that added its last classes, if any
     initial: Initial | None = None  # frozen network whose estimates this one takes, if any
-    teacher: Initial | None = None  # network whose estimates it was trained on besides the targets, if any
+    teacher: Initial | None = None  # network whose estimates it was also trained on, if any
 
     @field_validator("classes")
     @classmethod

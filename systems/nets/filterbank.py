@@ -65,6 +65,11 @@ class Encoder(nn.Module):
         inside = (lengths - self.filter_length).clamp_min(0)
         return torch.div(inside, self.stride, rounding_mode="floor") + 1
 
+    def frame_middles(self, num_samples: int, *, device: torch.device | str = "cpu") -> Tensor:
+        """Middle [K] of each frame of a signal of `num_samples`, in samples from its start, float64."""
+        frames = torch.arange(self.num_frames(num_samples), device=device, dtype=torch.float64)
+        return frames * self.stride + self.filter_length / 2 - self.before
+
     def forward(self, signal: Tensor) -> Tensor:
         """Signal [B, T] to features [B, N, K], non-negative if rectified."""
         num_samples = signal.shape[-1]

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .filterbank import Encoder
-from .visual.alignment import OnFrames, frame_middles
+from .visual.alignment import OnFrames
 
 _WINDOW_S = 0.03
 _RANGE_DB = 40.0
@@ -56,7 +56,7 @@ def activity_losses(activity: Sequence[Tensor], clean: Tensor, encoder: Encoder,
         activity: logits [B, K] of the voice activity in `clean` on the encoder's frames, one for each stack.
         clean: speech [B, T] of the speaker.
     """
-    middles = frame_middles(encoder, num_samples=clean.shape[-1], device=clean.device)
+    middles = encoder.frame_middles(clean.shape[-1], device=clean.device)
     wanted = voice_activity(clean, middles, sample_rate_hz=sample_rate_hz)
     terms = [F.binary_cross_entropy_with_logits(logits, wanted, reduction="none").mean(dim=-1) for logits in activity]
     return torch.stack(terms).mean(dim=0)

@@ -9,16 +9,21 @@ from ...core.validation import StrictModel
 from ...datasets.contents import Contents
 from ...datasets.dynamic import TrialStream
 from ..checkpoints.checkpoint import Checkpoint, CheckpointCard, Initial
-from ..trainable import TASKS
+from ..trainable import LossFacts
 from .config import TrainConfig
 from .data import TrainingStream
 from .distillation import Teacher
 from .first_weights import first_training_data
-from .losses import loss_facts
 
 
 def card_of(
-    config: TrainConfig, net: StrictModel, stream: TrainingStream, source: TrainingStream, prepared_as: str
+    config: TrainConfig,
+    net: StrictModel,
+    stream: TrainingStream,
+    source: TrainingStream,
+    prepared_as: str,
+    *,
+    loss: LossFacts,
 ) -> CheckpointCard:
     """The card of a training, before its first step.
 
@@ -27,6 +32,7 @@ def card_of(
         stream: of the training data, as prepared for it.
         source: the same before.
         prepared_as: what `PreparingTask.prepare` returned.
+        loss: what is minimised.
     """
     title, contents = f"{config.data.dataset}:{config.data.train_split}", None
     if isinstance(source, TrialStream):
@@ -47,7 +53,7 @@ def card_of(
             for key, value in config.data.overrides.items()
             if value is None or isinstance(value, str | int | float)
         },
-        loss=loss_facts(TASKS.get(config.system), config.loss).name,
+        loss=loss.name,
         prepared=prepared_as,
         seed=config.seed,
         git_commit=git_commit(),

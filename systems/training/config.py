@@ -130,7 +130,7 @@ class StartConfig(StrictModel):
 
 
 class TeacherConfig(StrictModel):
-    """Trained network whose estimates are learned besides the targets: knowledge distillation.
+    """Trained network whose estimates are learned in addition to the targets: knowledge distillation.
 
     Attributes:
         checkpoint: of the teacher (folder or shipped name), which answers the same queries at the same rate; for a

@@ -90,10 +90,10 @@ def train(
     train_stream = augmented(streams[0], config.data, training=True)
     valid_stream = augmented(streams[1], config.data, training=False)
     task = TASKS.get(config.system)
-    facts_of_loss = loss_facts(task, config.loss)
-    if config.teacher is not None and not facts_of_loss.of_estimates:
+    loss = loss_facts(task, config.loss)
+    if config.teacher is not None and not loss.of_estimates:
         raise ConfigError(
-            f"train config {config.name!r}: system {config.system!r} has a loss of its own, {facts_of_loss.name!r}, "
+            f"train config {config.name!r}: system {config.system!r} has a loss of its own, {loss.name!r}, "
             "and a teacher's estimates are learned by the loss of estimates; leave `teacher` out"
         )
     net_config = parse(
@@ -108,7 +108,7 @@ def train(
         state = load_state(out, identity=identity)
         if state is not None:
             check_length(state, config, out=out)
-        facts = _facts(config, out, identity, state, streams)
+        facts = _facts(config, out, identity, state, streams, loss=loss)
         with tracked_training(facts, uri=tracking_uri, say=_notices_to(console)) as tracker:
             net, state = _net_and_state(config, net_config, train_stream, state, console=console)
             if state.prepared and not state.progress.epochs:
@@ -127,7 +127,7 @@ def train(
                 _epoch_batches(config, train_stream, per_epoch=config.data.per_epoch, epoch=lambda: module.epoch),
                 _epoch_batches(config, valid_stream, per_epoch=config.data.valid, cache=True),
             )
-            card = taught_by(card_of(config, net_config, train_stream, streams[0], state.prepared), teacher)
+            card = taught_by(card_of(config, net_config, train_stream, streams[0], state.prepared, loss=loss), teacher)
             if isinstance(task, InitialTask):
                 card = built_on(card, task.attach(net, sample_rate_hz=train_stream.sample_rate_hz))
             files = RunFiles(out=out, card=card, identity=identity, best=dict(state.best))
@@ -139,7 +139,7 @@ def train(
                 files.export(module)
     p = module.progress
     return TrainResult(
-        loss=module.loss,
+        loss=loss,
         best_loss=p.best_loss,
         best=p.history[p.best_epoch],
         epochs=p.epochs,
@@ -171,6 +171,8 @@ def _facts(
     identity: str,
     state: TrainingState | None,
     streams: tuple[TrainingStream, TrainingStream],
+    *,
+    loss: LossFacts,
 ) -> TrainingFacts:
     """Facts for MLflow; streams that are given instead of a dataset's are named after it and the split."""
     splits = (("training", config.data.train_split), ("validation", config.data.valid_split))
@@ -179,7 +181,6 @@ def _facts(
         title = stream.title if isinstance(stream, TrialStream) else f"{config.data.dataset}:{split}"
         data[context] = {title: stream.fingerprint}
     history = () if state is None else tuple(state.progress.history)
-    loss = loss_facts(TASKS.get(config.system), config.loss)
     return TrainingFacts(
         config=config, loss=loss, out=out, identity=identity, data=data, history=history, begun=state is not None
     )

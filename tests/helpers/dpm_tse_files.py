@@ -7,8 +7,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from tsebench.systems.dpm_tse_repo import CLASSES
 from tsebench.systems.nets.dpm_tse import DpmTseConfig, DpmTseNet
+from tsebench.systems.shared.fsdkaggle2018 import CLASSES
 
 SIZES = {"channels": 32, "channels_most": 64, "levels": 4, "attention_levels": 1, "blocks": 1}
 

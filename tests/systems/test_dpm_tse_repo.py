@@ -9,9 +9,10 @@ import torch
 from helpers.dpm_tse_files import SIZES, network, public_state, saved
 
 from tsebench.core.errors import CheckpointError
-from tsebench.systems.dpm_tse_repo import CLASSES, read_dpm_tse
+from tsebench.systems.dpm_tse_repo import read_dpm_tse
 from tsebench.systems.nets.dpm_tse import DpmTseConfig, DpmTseNet
 from tsebench.systems.registry import load_system
+from tsebench.systems.shared.fsdkaggle2018 import CLASSES
 
 
 @pytest.mark.parametrize("old", [False, True])

@@ -123,3 +123,14 @@ def test_isolation_follows_the_system_behind() -> None:
     assert Gated.runs_foreign_code({"system": "asteroid"})
     assert not Gated.runs_foreign_code({"system": "unknown"})  # building it says what is wrong
     assert not Gated.runs_foreign_code({"system": "mixture"})
+    behind = {"system": "windowed", "options": {"system": "asteroid"}}
+    assert Gated.runs_foreign_code(behind)
+    assert not Gated.runs_foreign_code({**behind, "options": {"system": "mixture"}})
+
+
+def test_a_gate_does_not_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    inner = load_system("mixture")
+    inner.card = replace(inner.card, chunk_samples=16, lookahead_samples=4)
+    monkeypatch.setattr(gated, "open_wrapped", lambda *_, **__: inner)
+    card = _gate().card
+    assert (inner.card.latency_samples, card.latency_samples, card.lookahead_samples) == (20, None, 0)

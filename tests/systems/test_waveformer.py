@@ -16,7 +16,7 @@ from tsebench.datasets.batches import collate
 from tsebench.datasets.types import Clues, Query
 from tsebench.systems.nets.waveformer import WaveformerConfig, WaveformerNet
 from tsebench.systems.registry import load_system
-from tsebench.systems.waveformer_repo import CLASSES
+from tsebench.systems.shared.fsdkaggle2018 import CLASSES
 
 PUBLISHED = {**PARAMS, "L": 32, "enc_dim": 256, "num_enc_layers": 10, "dec_dim": 128, "num_dec_layers": 1}
 PUBLISHED |= {"dec_buf_len": 13, "dec_chunk_size": 13, "out_buf_len": 4}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,9 @@ from torch import Tensor
 
 from tsebench.core.errors import ConfigError
 from tsebench.datasets.types import Clues
+from tsebench.systems import windowed
 from tsebench.systems.protocol import Extraction, QueryBatch, SystemCard
+from tsebench.systems.registry import SYSTEMS, register_system
 from tsebench.systems.shared.windows import Windows
 from tsebench.systems.windowed import WindowedSystem
 
@@ -120,3 +123,22 @@ def test_a_video_is_cut_with_its_window() -> None:
 def test_what_cannot_be_windowed_is_refused(settings: dict[str, Any], line: str) -> None:
     with pytest.raises(ConfigError, match=line):
         WindowedSystem(**{"system": "mixture", "window_s": 1.0, "hop_s": 0.8, **settings})
+
+
+def test_isolation_and_card_follow_the_system_of_the_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert WindowedSystem.runs_foreign_code({"system": "asteroid"})
+    assert not WindowedSystem.runs_foreign_code({"system": "mixture"})
+    inner = Local()
+    inner.card = replace(inner.card, chunk_samples=16, lookahead_samples=4, labels_outputs=True, sha256="a" * 64)
+    monkeypatch.setattr(windowed, "open_wrapped", lambda *_, **__: inner)
+    card = _windowed().card
+    assert (card.latency_samples, card.lookahead_samples, card.labels_outputs) == (None, 0, False)
+    assert card.sha256 == inner.card.sha256
+
+
+def test_a_class_of_the_running_program_stays_in_its_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SYSTEMS, "_entries", {**SYSTEMS._entries})
+    name = "local_of_this_program"
+    register_system(name)(Local)
+    assert not WindowedSystem.runs_foreign_code({"system": name})
+    assert name in WindowedSystem(system=name).card.unseen

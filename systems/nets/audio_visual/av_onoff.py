@@ -62,7 +62,7 @@ class AvOnOffNet(AvExtractor):
             ConfigError: the clue has no enrollment.
         """
         if clue.enrollment is None or clue.enrollment_lengths is None:
-            raise ConfigError("av_onoff needs an enrollment of the off-screen speaker besides the video")
+            raise ConfigError("av_onoff needs an enrollment of the off-screen speaker in addition to the video")
         voiceprint = self.voiceprint(clue.enrollment, clue.enrollment_lengths)
         encoded = self.begin(mixture, lengths, clue.videos)
         features, activity = encoded.features, []

@@ -13,7 +13,7 @@ from ..conv_tasnet import Positive, TasNetConfig
 from ..filterbank import Decoder, Encoder, rms
 from ..multiscale import ChannelNorm
 from ..tcn import Stack, apply_mask
-from ..visual.alignment import OnFrames, frame_middles
+from ..visual.alignment import OnFrames
 from ..visual.front_end import FrontEndConfig, VisualEncoder
 from ..visual.videos import Videos
 from .clue import AvAnswer, AvClue
@@ -82,7 +82,7 @@ class AvExtractor(nn.Module, ABC):
         level = rms(mixture, lengths)
         levelled = mixture / level
         encoded, mask = self.encoder.with_mask(levelled, lengths)
-        middles = frame_middles(self.encoder, num_samples=mixture.shape[-1], device=mixture.device)
+        middles = self.encoder.frame_middles(mixture.shape[-1], device=mixture.device)
         return Encoded(
             level=level,
             mixture=encoded,

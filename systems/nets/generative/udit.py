@@ -30,7 +30,7 @@ class UditConfig(StrictModel):
         latent: channels of the latent frames.
         clue: entries of the embedding of the clue (CLAP).
         hidden: channels of the blocks.
-        depth: number of blocks besides the one in the middle; even.
+        depth: number of blocks without the one in the middle; even.
         heads: heads of the attention.
         mlp_ratio: hidden channels of the feed-forward layers as a multiple of `hidden`.
     """

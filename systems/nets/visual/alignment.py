@@ -12,14 +12,6 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..filterbank import Encoder
-
-
-def frame_middles(encoder: Encoder, *, num_samples: int, device: torch.device | str = "cpu") -> Tensor:
-    """Middle [K] of each frame of a signal of `num_samples`, in samples from its start, float64."""
-    frames = torch.arange(encoder.num_frames(num_samples), device=device, dtype=torch.float64)
-    return frames * encoder.stride + encoder.filter_length / 2 - encoder.before
-
 
 class OnFrames:
     """Interpolation of features of pictures [B, D, F] at the middles of audio frames: [B, D, K].

@@ -40,7 +40,7 @@ def _plain(channels: int, hidden: int) -> nn.Sequential:
 
 
 def widened_block(channels: int, hidden: int) -> nn.Sequential:
-    """What a residual block of reentry adds to features [B, D, F] of items of one size."""
+    """Residual branch of a block of reentry, for features [B, D, F] of items of one size."""
     return nn.Sequential(
         nn.ReLU(),
         _GlobalNorm(channels),

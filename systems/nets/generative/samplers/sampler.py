@@ -1,4 +1,4 @@
-"""What samplers have in common: their interface, their times, and the count of network evaluations."""
+"""Interface and base of samplers, their times, and the count of network evaluations."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Sampler(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stepped:
-    """What samplers with the times of `times` have in common.
+    """Base of samplers whose times are those of `times`.
 
     Attributes:
         steps: number of steps, each with one evaluation unless a sampler says otherwise.

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from tsebench.systems.nets.filterbank import Encoder
-from tsebench.systems.nets.visual.alignment import OnFrames, at_rate, frame_middles
+from tsebench.systems.nets.visual.alignment import OnFrames, at_rate
 from tsebench.systems.nets.visual.videos import in_equal_groups, join_videos
 
 
@@ -24,7 +24,7 @@ def test_a_frame_stands_for_the_middle_of_its_window(filter_length: int, stride:
     signal = torch.zeros(1, 400)
     signal[0, 200] = 1.0
     seen = encoder(signal)[0, 0] > 0
-    middles = frame_middles(encoder, num_samples=400)
+    middles = encoder.frame_middles(400)
     # Sample 200 lasts from 200 to 201: its middle is in each of these windows.
     assert torch.equal(seen, (middles - 200.5).abs() < filter_length / 2)
 
@@ -33,7 +33,7 @@ def test_a_frame_stands_for_the_middle_of_its_window(filter_length: int, stride:
 @pytest.mark.parametrize("rate", [8000, 16000])
 def test_what_grows_with_time_is_the_time_of_each_frame(fps: float, rate: int) -> None:
     encoder = Encoder(num_filters=1, filter_length=40, stride=20)
-    middles = frame_middles(encoder, num_samples=2 * rate)
+    middles = encoder.frame_middles(2 * rate)
     times = OnFrames([int(2 * fps)], middles * fps / rate)(ramp(int(2 * fps), fps))[0, 0]
     seconds = middles / rate
     inside = (seconds >= 0.5 / fps) & (seconds <= (int(2 * fps) - 0.5) / fps)
