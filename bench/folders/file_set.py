@@ -73,7 +73,7 @@ class FileSet:
         """Query and truth of one trial."""
         files, key = self.files, self.files.keys[index]
         if files.unreferenced:
-            return self._unreferenced(key)
+            return self._unreferenced(index)
         reference = self._read("references", key, self.lost, prefix="reference:")
         mixture = None if reference is None else self._read("mixtures", key, self.unmixed)
         if reference is None:
@@ -86,19 +86,19 @@ class FileSet:
             transcript=files.transcripts.get(key),
         )
 
-    def _unreferenced(self, key: str) -> tuple[Query, Truth]:
+    def _unreferenced(self, index: int) -> tuple[Query, Truth]:
         """Query and truth of a trial without reference."""
+        key = self.files.keys[index]
         signal = self._read("mixtures", key, self.unmixed)
         if signal is None:
             signal = self._read("estimates", key, dict(self.files.faults.estimates))
         signal = torch.zeros(1) if signal is None else signal
-        facts = self.trials[self.files.keys.index(key)].recorded
         return self._query(key, signal[None]), Truth(
             target=None,
             interferers=signal.new_zeros(0, len(signal)),
             active_classes=(),
             transcript=self.files.transcripts.get(key),
-            recorded=facts,
+            recorded=self.trials[index].recorded,
         )
 
     def _query(self, key: str, signal: torch.Tensor) -> Query:

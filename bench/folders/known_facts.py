@@ -1,4 +1,4 @@
-"""What is known of trials besides their signals: words, languages, speech activity, recognised words."""
+"""Facts on trials in addition to their signals: words, languages, speech activity, recognised words."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class KnownFacts:
         )
 
     def texts(self) -> Iterator[str]:
-        """What of them belongs to the trials, for a fingerprint; nothing beyond the transcripts where they are all."""
+        """The facts that belong to the trials, as texts for a fingerprint; recognised words belong to the answers."""
         yield from (f"{key}\0{text}" for key, text in self.transcripts.items())
         yield from (f"language\0{key}\0{code}" for key, code in self.languages.items())
         yield from (f"activity\0{key}\0{spans}" for key, spans in self.activity.items())

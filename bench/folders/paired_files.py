@@ -168,11 +168,13 @@ def paired(files: ListedFiles, *, channels: Channels, facts: FactFiles) -> Paire
     enrolled = check_headers(read_headers(voices.files), folder="enrollments", channels=channels, rate_hz=None)
     known = read_facts(facts, files.keys)
     folders: tuple[tuple[Folder, Headers], ...] = (
-        *(("references", wanted), ("mixtures", mixed), ("estimates", given), ("enrollments", enrolled)),
+        ("references", wanted),
+        ("mixtures", mixed),
+        ("estimates", given),
+        ("enrollments", enrolled),
     )
     used = {name: channels.of(name) for name, found in folders if found.several}
-    hashed = [*_by_key(files.references, files.keys), *_by_key(mixtures, files.keys)]
-    hashed += _by_key(voices, files.keys)
+    hashed = [path for folder in (files.references, mixtures, voices) for path in _by_key(folder, files.keys)]
     answered = files.estimates.files
     several = [f"channel {used['estimates']}"] if "estimates" in used else []
     return PairedFiles(

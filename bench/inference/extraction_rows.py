@@ -1,4 +1,4 @@
-"""What an extraction holds for each query of its batch: checked, and on its way to the CPU."""
+"""The parts of an extraction for each query of its batch: checked, and on their way to the CPU."""
 
 from __future__ import annotations
 
@@ -51,8 +51,7 @@ def _to_cpu_unless_long(estimate: object, length: int, sample_rate_hz: int) -> T
 def gpus_of(extraction: Extraction) -> set[torch.device]:
     """Devices from which copies to the CPU may be under way."""
     rows = extraction.estimate
-    found = [*([rows] if isinstance(rows, Tensor) else rows), extraction.class_probabilities]
-    found.append(extraction.activity)
+    found = [*([rows] if isinstance(rows, Tensor) else rows), extraction.class_probabilities, extraction.activity]
     found += [each.signal for outputs in extraction.outputs or () for each in outputs]
     return {tensor.device for tensor in found if tensor is not None and tensor.is_cuda}
 

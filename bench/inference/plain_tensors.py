@@ -1,4 +1,4 @@
-"""What an estimate must be to be read: a tensor of real numbers."""
+"""Tensors of real numbers, which estimates must be to be read."""
 
 from __future__ import annotations
 

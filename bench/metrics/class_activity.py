@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Annotated
 
 import pandas as pd
 from pydantic import Field
 
-from ..outcome import Outcome, Submit, failed, undefined
+from ..outcome import Outcome, failed, undefined
 from ..statistics.pooling import CLASS_SCORES, decisions, pooling_named
 from .protocol import Answered, Metric, MetricInfo, PoolingName
 from .registry import METRICS
+from .shared.one_by_one import OneByOne
 
 Threshold = Annotated[float, Field(ge=0.0, le=1.0, description="a class whose probability reaches it is found, 0 to 1")]
 
 
-class ClassActivity:
+class ClassActivity(OneByOne):
     """`macro_f1` and its kin: class probabilities against the active classes of the mixture.
 
     The value of a row is that of its own decisions; over a set, all decisions count together, for each class (macro) or
@@ -49,16 +50,6 @@ class ClassActivity:
     def signature(self, sample_rate_hz: int) -> str:  # noqa: ARG002 - it takes no signals
         """`macro_f1|threshold:0.5|tsebench:2`."""
         return f"{self.info.name}|threshold:{self._threshold:g}|tsebench:2"
-
-    def judge(
-        self,
-        answers: Sequence[Answered],
-        *,
-        sample_rate_hz: int,  # noqa: ARG002
-        submit: Submit,  # noqa: ARG002
-    ) -> Sequence[Outcome]:
-        """The score of each answer's own decisions; a system without such a head has none."""
-        return [self._outcome(answer) for answer in answers]
 
     def _outcome(self, answer: Answered) -> Outcome:
         facts = answer.facts

@@ -7,15 +7,15 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
-import torch
 from pydantic import Field
 from torch.nn import functional as F
 
 from ...systems.protocol import LabelledOutput
-from ..outcome import Outcome, Submit, failed, undefined
+from ..outcome import Outcome, failed, undefined
 from .protocol import Answered, MetricInfo
 from .registry import METRICS
 from .shared.class_aware import Aggregation, ca_sdri_db, capi_sdri_db, casa_sdr_db, label_counts
+from .shared.one_by_one import OneByOne
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,28 +34,17 @@ Count = Annotated[
 _NO_SOURCES = "no_sources: none is wanted, and none was found"
 
 
-class _OfOutputs:
+class _OfOutputs(OneByOne):
     """A metric of an answer's labelled outputs against the labelled sources of the target."""
 
-    def __init__(self, info: MetricInfo, settings: str, outcome: Callable[[Outputs, Outputs, Tensor], Outcome]) -> None:
-        self.info, self._settings, self._outcome = info, settings, outcome
+    def __init__(self, info: MetricInfo, settings: str, score: Callable[[Outputs, Outputs, Tensor], Outcome]) -> None:
+        self.info, self._settings, self._score = info, settings, score
 
     def signature(self, sample_rate_hz: int) -> str:  # noqa: ARG002 - the same at every rate
         """`ca_sdri|match:label|same_label:last|ratio:snr|eps:float32|f64|tsebench:1`."""
         return f"{self.info.name}|{self._settings}|tsebench:1"
 
-    @torch.no_grad()
-    def judge(
-        self,
-        answers: Sequence[Answered],
-        *,
-        sample_rate_hz: int,  # noqa: ARG002
-        submit: Submit,  # noqa: ARG002
-    ) -> Sequence[Outcome]:
-        """One value for each answer."""
-        return [self._judged(answer) for answer in answers]
-
-    def _judged(self, answer: Answered) -> Outcome:
+    def _outcome(self, answer: Answered) -> Outcome:
         facts, length = answer.facts, len(answer.mixture)
         if facts.outputs is None:
             return undefined("no_labelled_outputs")
@@ -66,7 +55,7 @@ class _OfOutputs:
             for label, signal in zip(facts.part_labels, facts.parts.values(), strict=True)
         ]
         found = [LabelledOutput(each.label, _fitted(each.signal, length)) for each in facts.outputs]
-        return self._outcome(found, wanted, _fitted(answer.mixture, length))
+        return self._score(found, wanted, _fitted(answer.mixture, length))
 
 
 def _fitted(signal: Tensor, length: int) -> Tensor:

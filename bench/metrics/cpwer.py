@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from concurrent.futures import Future
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from ..asr.recognitions import when_known
-from ..outcome import Outcome, Submit, undefined
+from ..asr.normalise import Normaliser
+from ..outcome import Outcome
 from .protocol import Answered, MetricInfo
 from .registry import METRICS
 from .shared.error_rates import ErrorRate, counted, spoken_words
@@ -20,10 +19,10 @@ class CpWer(ErrorRate):
     """`cpwer`: concatenated minimum-permutation word error rate of recordings, in percent.
 
     All errors over all words of a set, where the answers to the trials of one recording are assigned to its speakers so
-    that there are the fewest errors (Watanabe et al. 2020). The value of a single trial is its
-    word error rate for the speaker that was asked for, as `wer` has it: where `cpwer` is far below the mean of these,
-    voices were mixed up between the trials. A trial that failed counts neither as an answer nor with its words. The
-    texts of both sides are the `detail` of a row.
+    that there are the fewest errors (Watanabe et al. 2020). The value of a single trial is its word error rate for the
+    target of that trial, as `wer` has it: where `cpwer` is far below the mean of these, voices were mixed up between
+    the trials. A trial that failed counts neither as an answer nor with its words. The texts of both sides are the
+    `detail` of a row.
     """
 
     _name, _unit, _order, _language = _NAME, "words", 75, "en"
@@ -35,23 +34,17 @@ class CpWer(ErrorRate):
             info, label="cpWER", pooling="permuted_rate", parts=(), reference_value=None, reference_limit=None
         )
 
-    def judge(
-        self, answers: Sequence[Answered], *, sample_rate_hz: int, submit: Submit
-    ) -> Sequence[Outcome | Future[Outcome]]:
-        """Word errors of each estimate, with both texts."""
-        with_text = [(place, text) for place, answer in enumerate(answers) if (text := answer.facts.transcript)]
-        found: list[Outcome | Future[Outcome]] = [undefined("no_transcript")] * len(answers)
-        texts = self.texts_of([answers[place] for place, _ in with_text], sample_rate_hz, submit)
-        for (place, transcript), recognised in zip(with_text, texts, strict=True):
-            found[place] = when_known([recognised], partial(self._outcome, answers[place], transcript))
-        return found
+    def _count(self, answer: Answered, transcript: str) -> Callable[[str], Outcome]:
+        said = spoken_words(transcript, self._marks)
+        return partial(_with_texts, said, normaliser=self.normaliser_for(answer))
 
-    def _outcome(self, answer: Answered, transcript: str, text: str) -> Outcome:
-        from ..statistics.permuted import both_texts  # noqa: PLC0415 - workers start quickly
 
-        normaliser, said = self.normaliser_for(answer), spoken_words(transcript, self._marks)
-        outcome = counted(said, text, normaliser=normaliser, unit="words")
-        return replace(outcome, detail=both_texts(normaliser(said), normaliser(text)), parts=())
+def _with_texts(said: str, text: str, *, normaliser: Normaliser) -> Outcome:
+    """Word errors of a text, with both texts."""
+    from ..statistics.permuted import both_texts  # noqa: PLC0415 - workers start quickly
+
+    outcome = counted(said, text, normaliser=normaliser, unit="words")
+    return replace(outcome, detail=both_texts(normaliser(said), normaliser(text)), parts=())
 
 
 METRICS.register(_NAME)(CpWer)

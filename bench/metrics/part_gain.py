@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import torch
 
-from ..outcome import Outcome, Submit, undefined
+from ..outcome import Outcome, undefined
 from .protocol import Answered, MetricInfo
 from .registry import METRICS
+from .shared.one_by_one import OneByOne
 
 FLOOR_DB = -60.0
 _SAME = 1e-6  # share of the energy that must differ between two parts
 
 
-class PartGain:
+class PartGain(OneByOne):
     """`on_screen_gain`, `off_screen_gain`: level of one part of the target in the estimate, in dB.
 
     The estimate is projected on all parts of the target together, ŝ = Σ aᵢ sᵢ + rest, by least squares; the value is 20
@@ -42,17 +42,6 @@ class PartGain:
     def signature(self, sample_rate_hz: int) -> str:  # noqa: ARG002 - the same at every rate
         """`on_screen_gain|projection:parts|floor:-60|f64|tsebench:1`."""
         return f"{self.info.name}|projection:parts|floor:{FLOOR_DB:g}|f64|tsebench:1"
-
-    @torch.no_grad()
-    def judge(
-        self,
-        answers: Sequence[Answered],
-        *,
-        sample_rate_hz: int,  # noqa: ARG002
-        submit: Submit,  # noqa: ARG002
-    ) -> Sequence[Outcome]:
-        """One value for each answer."""
-        return [self._outcome(answer) for answer in answers]
 
     def _outcome(self, answer: Answered) -> Outcome:
         names = sorted(answer.facts.parts)

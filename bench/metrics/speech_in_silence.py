@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 
 from .protocol import MetricInfo
 from .registry import METRICS
-from .shared.activity import COLLAR, ActivityMetric
+from .shared.activity import COLLAR, FRAME_S, ActivityMetric
 from .shared.silero import SILERO, near_edges
 
 _NAME = "speech_in_silence"
-_FRAME_S = 0.01
 
 
 class SpeechInSilence(ActivityMetric):
@@ -50,7 +49,7 @@ class SpeechInSilence(ActivityMetric):
 
 def _seconds(target: NDArray[np.bool_], found: NDArray[np.bool_]) -> float:
     """Seconds of stray speech."""
-    return _FRAME_S * stray_frames(target, found)
+    return FRAME_S * stray_frames(target, found)
 
 
 def stray_frames(target: NDArray[np.bool_], found: NDArray[np.bool_]) -> int:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from concurrent.futures import Future
 from functools import partial
 
 from ..asr.languages import checked_language
 from ..asr.normalise import Normaliser, open_normaliser
-from ..outcome import Outcome, Submit, attempt, undefined
+from ..outcome import Outcome, attempt, undefined
 from .protocol import Answered
 from .registry import METRICS
 from .shared.error_rates import Marks, counted, counting_signature, rate_info, spoken_words
+from .shared.one_by_one import OneByOne
 
 _NAME = "ts_asr_wer"
 
 
-class TsAsrWer:
+class TsAsrWer(OneByOne):
     """`ts_asr_wer`: errors over words of a system's own transcript, in percent; over a set, all errors over all words.
 
     For systems that recognise the target's speech as they extract it. The transcript of the answer is compared with
@@ -46,16 +45,6 @@ class TsAsrWer:
     def signature(self, sample_rate_hz: int) -> str:  # noqa: ARG002 - the same at every rate
         """`ts_asr_wer|basic:2|language:en|jiwer:4.0.0`."""
         return f"{_NAME}|{counting_signature(self._normaliser, marks=self._marks)}"
-
-    def judge(
-        self,
-        answers: Sequence[Answered],
-        *,
-        sample_rate_hz: int,  # noqa: ARG002
-        submit: Submit,  # noqa: ARG002
-    ) -> Sequence[Outcome | Future[Outcome]]:
-        """Word errors of each transcript."""
-        return [self._outcome(answer) for answer in answers]
 
     def _outcome(self, answer: Answered) -> Outcome:
         said, recognised = answer.facts.transcript, answer.facts.recognised

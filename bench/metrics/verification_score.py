@@ -17,9 +17,9 @@ class VerificationScore:
     """`verification_score`: cosine of the speaker embeddings of output and enrollment, target present or not.
 
     It says nothing on quality. Over trials with and without a target it is the score of a detector, by which the system
-    `gated` decides: the threshold of equal errors on a development set is one for `gated`. A silent output is nobody's
-    voice and has −1. Undefined without an enrollment (`no_enrollment`), and for signals that are too short for the
-    embedder.
+    `gated` decides: the threshold of equal errors on a development set is one for `gated`. A silent output has
+    −1, as it holds no voice. Undefined without an enrollment (`no_enrollment`), and for signals that are too short for
+    the embedder.
 
     Args:
         embedder: of voices, as for the system `gated`: a checkpoint of separate_then_identify, such as
@@ -46,7 +46,6 @@ class VerificationScore:
             label="Verification score",
             order=83,
             scope="any",
-            floor_db=None,
             needs_reference_energy=False,
             needs_reference=False,
             options=("embedder",),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 
 from ...core import ratios
-from ..outcome import Outcome, Submit, undefined
+from ..outcome import Outcome, undefined
 from .protocol import Answered, MetricInfo
 from .registry import METRICS
+from .shared.one_by_one import OneByOne
 
 TIE_DB = 1e-6
 """An interferer that is closer by at most this much counts as equally close: a copy of the target."""
@@ -17,7 +16,7 @@ TIE_DB = 1e-6
 _CLEAR_DB = 1e-3  # far above what products may err by
 
 
-class WrongTarget:
+class WrongTarget(OneByOne):
     """`wrong_target_rate`: share of trials whose estimate is closer to an interferer (SI-SDR).
 
     A trial has 100 % or 0 %; the mean over a set is the share. Every source of the mixture that is not part of the
@@ -39,17 +38,6 @@ class WrongTarget:
     def signature(self, sample_rate_hz: int) -> str:  # noqa: ARG002 - the same at every rate
         """`wrong_target_rate|si_sdr|zero_mean:true|f64|tsebench:1`."""
         return "wrong_target_rate|si_sdr|zero_mean:true|f64|tsebench:1"
-
-    @torch.no_grad()
-    def judge(
-        self,
-        answers: Sequence[Answered],
-        *,
-        sample_rate_hz: int,  # noqa: ARG002
-        submit: Submit,  # noqa: ARG002
-    ) -> Sequence[Outcome]:
-        """100 or 0 for each answer."""
-        return [self._outcome(answer) for answer in answers]
 
     def _outcome(self, answer: Answered) -> Outcome:
         interferers = answer.facts.interferers

@@ -17,7 +17,8 @@ import pandas as pd
 from ...core.errors import ConfigError
 from ..rows import SAMPLE
 from .aggregate import condition_key, with_condition_labels
-from .pooling import CLASS_SCORES, MEAN, FloatArray, decisions_of_samples, pooling_of
+from .pooling import CLASS_SCORES, MEAN, decisions_of_samples, pooling_of
+from .resampling import FloatArray
 
 GRID = tuple(k / 100 for k in range(101))
 """Thresholds where none are given: 0, 0.01, ..., 1."""

@@ -14,14 +14,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from ...core.errors import DatasetError, shortened
 from ...core.json_text import parse_json
 from ..asr.counting import count_errors
-
-FloatArray = NDArray[np.float64]
+from .resampling import FloatArray
+from .sum_ratio import SumRatio
 
 
 def both_texts(said: str, found: str) -> str:
@@ -44,32 +43,18 @@ def assigned_errors(said: tuple[str, ...], found: tuple[str, ...]) -> tuple[tupl
 
 
 @dataclass(frozen=True, slots=True)
-class PermutedRate:
+class PermutedRate(SumRatio):
     """All errors over all words in percent, under the best assignment within each cluster (recording)."""
-
-    def counted(self, rows: pd.DataFrame) -> NDArray[np.bool_]:
-        """Rows with a value."""
-        return (rows["status"] == "ok").to_numpy(np.bool_)
-
-    def names(self, rows: pd.DataFrame) -> Sequence[str]:  # noqa: ARG002 - no classes
-        """None."""
-        return ()
 
     def summands(self, rows: pd.DataFrame, names: Sequence[str]) -> FloatArray:  # noqa: ARG002
         """[N, 2]: errors in percent of a word, and words; of several samples, their means."""
         found = np.zeros((len(rows), 2))
-        details, clusters = rows["detail"].to_numpy(object), rows["cluster"].to_numpy(object)
-        for cluster in dict.fromkeys(clusters):
-            places = np.flatnonzero(clusters == cluster)
+        details = rows["detail"].to_numpy(object)
+        for places in rows.groupby("cluster", sort=False, observed=True).indices.values():
             samples = [str(details[place]).split("\n") for place in places]
             counts = [_counts(texts) for texts in zip(*samples, strict=True)]
             found[places] = np.mean(counts, axis=0) * [100.0, 1.0]
         return found
-
-    def value(self, sums: FloatArray) -> FloatArray:
-        """First sum over second."""
-        with np.errstate(invalid="ignore", divide="ignore"):  # 0/0: the rate of nothing is NaN
-            return np.asarray(sums[..., 0] / sums[..., 1], np.float64)
 
 
 def _counts(details: Sequence[str]) -> tuple[tuple[int, int], ...]:

@@ -21,8 +21,8 @@ from ...core.json_text import parse_json
 from ..metrics.protocol import PoolingName
 from ..metrics.registry import metric_info
 from .permuted import PermutedRate
-
-FloatArray = NDArray[np.float64]
+from .resampling import FloatArray
+from .sum_ratio import SumRatio
 
 
 class Pooling(Protocol):
@@ -46,26 +46,13 @@ class Pooling(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class WeightedMean:
+class WeightedMean(SumRatio):
     """The mean of the values, weighted by the column `weight`: 1, but words for a pooled rate."""
-
-    def counted(self, rows: pd.DataFrame) -> NDArray[np.bool_]:
-        """Rows with a value."""
-        return (rows["status"] == "ok").to_numpy(np.bool_)
-
-    def names(self, rows: pd.DataFrame) -> Sequence[str]:  # noqa: ARG002 - no classes
-        """None."""
-        return ()
 
     def summands(self, rows: pd.DataFrame, names: Sequence[str]) -> FloatArray:  # noqa: ARG002
         """[N, 2]: weighted values and weights."""
         weights = rows["weight"].to_numpy(np.float64)
         return np.stack([rows["value"].to_numpy(np.float64) * weights, weights], axis=1)
-
-    def value(self, sums: FloatArray) -> FloatArray:
-        """First sum over second."""
-        with np.errstate(invalid="ignore", divide="ignore"):  # 0/0: the mean of nothing is NaN
-            return np.asarray(sums[..., 0] / sums[..., 1], np.float64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..rows import NEAREST, SAMPLE, TAG_PREFIX
-from .pooling import MEAN, FloatArray, Pooling, decisions_of_samples, joined_decisions, pooling_of
+from .pooling import MEAN, Pooling, decisions_of_samples, joined_decisions, pooling_of
+from .resampling import FloatArray
 
 SAMPLES = "samples"
 """Column of `one_per_trial`: number of samples that a row is the mean of; missing in one that is no mean."""

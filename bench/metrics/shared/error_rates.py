@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import cached_property, partial
@@ -151,11 +151,13 @@ class ErrorRate:
         found: list[Outcome | Future[Outcome]] = [undefined("no_transcript")] * len(answers)
         texts = self.texts_of([answers[place] for place, _ in with_text], sample_rate_hz, submit)
         for (place, transcript), recognised in zip(with_text, texts, strict=True):
-            normaliser = self.normaliser_for(answers[place])
-            said = spoken_words(transcript, self._marks)
-            count = partial(counted, said, normaliser=normaliser, unit=self._unit)
-            found[place] = when_known([recognised], count)
+            found[place] = when_known([recognised], self._count(answers[place], transcript))
         return found
+
+    def _count(self, answer: Answered, transcript: str) -> Callable[[str], Outcome]:
+        """A function from the recognised text of an answer to its errors."""
+        said = spoken_words(transcript, self._marks)
+        return partial(counted, said, normaliser=self.normaliser_for(answer), unit=self._unit)
 
     def _language_of(self, answer: Answered) -> str:
         """Language of a trial: the setting, or, if that is "auto", what the set says."""

@@ -70,7 +70,7 @@ def test_numbers_count_from_0(folders: Path) -> None:
         scored(folders)
 
 
-def test_files_beside_the_samples_are_refused(folders: Path) -> None:
+def test_files_next_to_the_samples_are_refused(folders: Path) -> None:
     write(folders / "est" / "a.wav", np.zeros(4000, np.float32), RATE_HZ)
     with pytest.raises(ConfigError, match=r"holds a.wav next to folders of samples"):
         scored(folders)

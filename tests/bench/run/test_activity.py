@@ -16,11 +16,11 @@ from tsebench.systems.protocol import Extraction, QueryBatch, SystemCard, activi
 RATE = 8000
 
 
-class Hears:
+class Finds:
     """Returns the mixture, and as the activity of row b in frame k b + k / 1000; `more` frames than it should."""
 
     def __init__(self, more: int = 0) -> None:
-        self.card = SystemCard(name="hears", family="discriminative", description="a fake", detects_activity=True)
+        self.card = SystemCard(name="finds", family="discriminative", description="a fake", detects_activity=True)
         self._more = more
 
     def extract(self, batch: QueryBatch) -> Extraction:
@@ -41,9 +41,9 @@ ITEMS = [item(0, 790), item(1, 320)]
 
 
 def test_each_trial_has_its_own_frames_also_after_a_break(tmp_path: Path) -> None:
-    answers = Inference(Hears(), device="cpu", batch_size=2).begin(ITEMS).finish()
+    answers = Inference(Finds(), device="cpu", batch_size=2).begin(ITEMS).finish()
     assert [len(answers[n].activity) for n in (0, 1)] == [10, 4]  # type: ignore[arg-type]
-    store = SystemAnswers(Hears(), device="cpu", batch_size=2, sample_rate_hz=RATE, folder=tmp_path)
+    store = SystemAnswers(Finds(), device="cpu", batch_size=2, sample_rate_hz=RATE, folder=tmp_path)
     store.store(ITEMS, answers)
     again = store.stored(ITEMS)
     for number, each in enumerate(ITEMS):
@@ -53,5 +53,5 @@ def test_each_trial_has_its_own_frames_also_after_a_break(tmp_path: Path) -> Non
 
 
 def test_another_number_of_frames_is_a_fault_of_the_system() -> None:
-    answers = Inference(Hears(more=1), device="cpu", batch_size=1).begin(ITEMS).finish()
+    answers = Inference(Finds(more=1), device="cpu", batch_size=1).begin(ITEMS).finish()
     assert "activity has shape [1, 11], not [1, 10]" in str(answers[0].failure)

@@ -34,7 +34,7 @@ def _trials(present: Sequence[float], absent: Sequence[float]) -> DetectionTrial
         ([-3, -4, -5], [-30, -40, -20], 0.0, -12.5),  # apart
         ([-30, -40], [-3, -4], 100.0, math.nan),  # the wrong way round
         ([-1, -3, -5, -7], [-2, -8, -9, -10], 25.0, -6.0),  # one of four on each side of −6
-        ([-3.0] * 4, [-3.0] * 4, 50.0, -3.0),  # a system that does not listen
+        ([-3.0] * 4, [-3.0] * 4, 50.0, -3.0),  # a system that gives the same output for both
         ([1, 3], [2], 50.0, math.nan),  # half way between (0, 1/2) and (1, 1/2) in false extractions and misses
     ],
 )
