@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from ...core.errors import CorpusError
 from ...core.file_tree import nfc
-from ..activity import cut, read_rttm, share_covered, spans_of
+from ..activity import cut, joined, read_rttm, share_covered, spans_of
 from ..protocols.corpus import CORPORA
 from ..protocols.recordings import RecordedTrial, Stretch
 from ..transcripts import clean_text
@@ -118,7 +118,12 @@ class RealFolder(ListedCorpus):
         files = sorted(path.glob("*.rttm")) if path.is_dir() else [path]
         if not files:
             raise CorpusError(f"{self._where}: {str(path)!r} holds no .rttm files; correct `rttm`")
-        return {name: spans for file in files for name, spans in read_rttm(file).items()}
+        found: dict[str, dict[str, Spans]] = {}
+        for file in files:
+            for name, speakers in read_rttm(file).items():
+                own = found.setdefault(name, {})
+                own |= {who: joined((*own.get(who, ()), *spans)) for who, spans in speakers.items()}
+        return found
 
     def _read(self, table: CsvTable) -> Iterator[tuple[RecordedTrial, str]]:
         for name in _REQUIRED:

@@ -34,6 +34,16 @@ def test_rows_are_trials_with_times_of_the_stretch(tmp_path: Path) -> None:
     assert absent.target is None
 
 
+def test_several_rttm_files_of_one_recording_count_together(tmp_path: Path) -> None:
+    root = make_real_folder(tmp_path / "real")
+    lines = (root / "times.rttm").read_text().splitlines(keepends=True)
+    (root / "times").mkdir()
+    for number, line in enumerate(lines):
+        (root / "times" / f"{number}.rttm").write_text(line)
+    one, several = (RealFolder(name="mine", root=root, rttm=name) for name in ("times.rttm", "times"))
+    assert several.recorded_trials("test") == one.recorded_trials("test")
+
+
 def test_a_set_of_them_renders_and_passes_its_checks(tmp_path: Path) -> None:
     root = make_real_folder(tmp_path / "real")
     config = DatasetConfig.model_validate(
