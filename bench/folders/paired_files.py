@@ -159,11 +159,16 @@ def paired(files: ListedFiles, *, channels: Channels, facts: FactFiles) -> Paire
         ConfigError: no file of a folder can be used, or transcripts, activity or recognised words name no trial.
     """
     mixtures = files.mixtures or AudioFolder(files={})
-    headers = read_headers(files.references.files)
+    own: dict[Folder, AudioFolder] = {
+        "references": files.references,
+        "estimates": files.estimates,
+        "mixtures": mixtures,
+    }
+    headers = {name: read_headers(folder.files) for name, folder in own.items()}
     rate_hz = _rate_hz(files, headers)
-    wanted = check_headers(headers, folder="references", channels=channels, rate_hz=rate_hz)
-    given = check_headers(read_headers(files.estimates.files), folder="estimates", channels=channels, rate_hz=rate_hz)
-    mixed = check_headers(read_headers(mixtures.files), folder="mixtures", channels=channels, rate_hz=rate_hz)
+    wanted, given, mixed = (
+        check_headers(found, folder=name, channels=channels, rate_hz=rate_hz) for name, found in headers.items()
+    )
     voices = _enrollments(facts.enrollments, files.keys)
     enrolled = check_headers(read_headers(voices.files), folder="enrollments", channels=channels, rate_hz=None)
     known = read_facts(facts, files.keys)
@@ -200,18 +205,14 @@ def paired(files: ListedFiles, *, channels: Channels, facts: FactFiles) -> Paire
     )
 
 
-def _rate_hz(files: ListedFiles, references: Mapping[str, AudioInfo | str]) -> int:
+def _rate_hz(files: ListedFiles, headers: Mapping[Folder, Mapping[str, AudioInfo | str]]) -> int:
     """The rate of the references, or without any that of the mixtures, or else of the estimates."""
-    if not files.unreferenced:
-        return _common_rate_hz("references", references)
-    folder = "mixtures" if files.mixtures else "estimates"
-    return _common_rate_hz(folder, read_headers((files.mixtures or files.estimates).files))
-
-
-def _common_rate_hz(folder: str, headers: Mapping[str, AudioInfo | str]) -> int:
-    rate_hz = common_rate_hz(headers.values())
+    folder: Folder = "references"
+    if files.unreferenced:
+        folder = "mixtures" if files.mixtures else "estimates"
+    rate_hz = common_rate_hz(headers[folder].values())
     if rate_hz is None:
-        key, reason = next(iter(headers.items()))
+        key, reason = next(iter(headers[folder].items()))
         raise ConfigError(f"no file of the {folder} can be read, the first is {key!r}: {reason}; check --{folder}")
     return rate_hz
 
