@@ -152,4 +152,9 @@ def _silenced(answer: Extraction, rows: Sequence[int]) -> dict[str, Any]:
         ]
     if answer.transcripts is not None:
         changed["transcripts"] = tuple("" if row in rows else words for row, words in enumerate(answer.transcripts))
+    if answer.activity is not None:
+        changed["activity"] = answer.activity.clone()
+        changed["activity"][list(rows)] = 0.0
+    if answer.outputs is not None:
+        changed["outputs"] = tuple(() if row in rows else sounds for row, sounds in enumerate(answer.outputs))
     return changed

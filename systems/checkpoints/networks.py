@@ -56,8 +56,8 @@ def system_card(
 ) -> SystemCard:
     """Card of a system whose weights come from a checkpoint; see `SystemCard` for the fields.
 
-    `reference` is the checkpoint as the user named it; `options` are those besides the hyper-parameters and the options
-    of the training data.
+    `reference` is the checkpoint as the user named it; `options` come in addition to the hyper-parameters and the
+    options of the training data.
     """
     card = checkpoint.card
     return SystemCard(

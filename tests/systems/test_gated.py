@@ -13,7 +13,7 @@ from tsebench.core.errors import ConfigError
 from tsebench.datasets.types import Clues
 from tsebench.systems import gated
 from tsebench.systems.gated import Gated
-from tsebench.systems.protocol import Extraction, QueryBatch
+from tsebench.systems.protocol import Extraction, LabelledOutput, QueryBatch
 from tsebench.systems.registry import load_system
 
 
@@ -91,6 +91,8 @@ def test_what_the_system_says_passes() -> None:
             return Extraction(
                 estimate=[signal[0, :70] for signal in batch.mixture],
                 transcripts=("yes", "no", "lost"),
+                activity=torch.ones(3, 4),
+                outputs=[[LabelledOutput(label="bell", signal=signal[0])] for signal in batch.mixture],
                 failures={"q2": "lost"},
             )
 
@@ -99,6 +101,10 @@ def test_what_the_system_says_passes() -> None:
     assert [len(signal) for signal in found.estimate] == [70, 70, 70]
     assert [bool(signal.any()) for signal in found.estimate] == [True, False, True]
     assert found.transcripts == ("yes", "", "lost")
+    assert found.activity is not None
+    assert found.outputs is not None
+    assert found.activity.sum(dim=1).tolist() == [4.0, 0.0, 4.0]
+    assert [len(sounds) for sounds in found.outputs] == [1, 0, 1]
     assert found.failures == {"q2": "lost"}
 
 
