@@ -19,7 +19,7 @@ from .protocol import Extraction, LabelledOutput, QueryBatch
 from .registry import register_system
 from .shared.batches import check_rate
 from .shared.class_queries import multi_hot, refusal, requested_classes
-from .shared.streams import BlockStream, begin_stream, extractor_stream
+from .shared.streams import BlockStream, StreamFrames, begin_stream, extractor_stream, with_stream
 from .trainable import TASKS, ExtractionLoss, TrainBatch
 
 NAME = "soundbeam"
@@ -99,13 +99,20 @@ class SoundBeam:
             them, else the enrollments. The encoded enrollments of a class are averaged (eq. 8).
         per_class: also extract every named class alone, for an output with its label. What it gives for a class that
             is not there is an output of that class, too.
+        stream_frames: that a stream answers at once; more of them mean more latency and less computation.
 
     Raises:
         ConfigError: the network cannot use such clues.
     """
 
     def __init__(
-        self, *, checkpoint: str, query: QueryKind = "auto", per_class: bool = False, device: str = "cpu"
+        self,
+        *,
+        checkpoint: str,
+        query: QueryKind = "auto",
+        per_class: bool = False,
+        stream_frames: StreamFrames = 1,
+        device: str = "cpu",
     ) -> None:
         opened = load_checkpoint(checkpoint, architecture=NAME)
         config, self._net = open_net(SoundBeamTask(), opened, device=device)
@@ -121,13 +128,11 @@ class SoundBeam:
             description=f"Conv-TasNet conditioned on {_CLUES[kinds]} (Delcroix et al., 2021)",
             clues=kinds,
             reference=checkpoint,
-            causal=config.streams,
-            chunk_samples=config.chunk_samples,
-            lookahead_samples=config.lookahead_samples,
             classes=self._net.classes if "classes" in kinds else None,
             options=options or None,
         )
-        self.card = replace(card, labels_outputs=per_class)
+        self._stream_frames = stream_frames
+        self.card = with_stream(replace(card, labels_outputs=per_class), config, frames=stream_frames)
 
     @torch.inference_mode()
     def extract(self, batch: QueryBatch) -> Extraction:
@@ -171,7 +176,9 @@ class SoundBeam:
         clue = self._usable(query.clues)
         if isinstance(clue, str):
             raise ExtractionError(clue)
-        return extractor_stream(self._net.extractor, self._embeddings([clue]), device=self._device)
+        return extractor_stream(
+            self._net.extractor, self._embeddings([clue]), frames=self._stream_frames, device=self._device
+        )
 
     def _usable(self, clues: Clues) -> UsableClue:
         reason = refusal(clues.classes, self._classes)

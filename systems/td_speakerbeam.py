@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import torch
 
 from ..core.errors import ExtractionError
 from ..datasets.types import Query
-from .checkpoints.checkpoint import Checkpoint
 from .nets.enrollment import join_enrollments
 from .nets.td_speakerbeam import TdSpeakerBeamConfig, TdSpeakerBeamNet
 from .registry import register_system
 from .shared.enrolled import NO_ENROLLMENT, EnrolledSystem, EnrolledTask, has_samples
-from .shared.streams import BlockStream, begin_stream, extractor_stream
+from .shared.streams import BlockStream, StreamFrames, begin_stream, extractor_stream, with_stream
 from .trainable import TASKS
 
 NAME = "td_speakerbeam"
@@ -28,21 +25,21 @@ class TdSpeakerBeamTask(EnrolledTask[TdSpeakerBeamConfig, TdSpeakerBeamNet]):
 
 @register_system(NAME)
 class TdSpeakerBeam(EnrolledSystem):
-    """Time-domain SpeakerBeam (Delcroix et al., 2020): a Conv-TasNet conditioned on an enrollment."""
+    """Time-domain SpeakerBeam (Delcroix et al., 2020): a Conv-TasNet conditioned on an enrollment.
+
+    Args:
+        checkpoint: a folder, a weights file with its card next to it, or a shipped name.
+        stream_frames: that a stream answers at once; more of them mean more latency and less computation.
+    """
 
     name = NAME
     description = "Conv-TasNet adapted to an enrollment of the speaker (Delcroix et al., 2020)"
     task = TdSpeakerBeamTask()
 
-    def _set_up(self, checkpoint: Checkpoint, *, reference: str, device: str) -> None:
-        super()._set_up(checkpoint, reference=reference, device=device)
-        config: TdSpeakerBeamConfig = self._config
-        self.card = replace(
-            self.card,
-            causal=config.streams,
-            chunk_samples=config.chunk_samples,
-            lookahead_samples=config.lookahead_samples,
-        )
+    def __init__(self, *, checkpoint: str, stream_frames: StreamFrames = 1, device: str = "cpu") -> None:
+        super().__init__(checkpoint=checkpoint, device=device)
+        self._stream_frames = stream_frames
+        self.card = with_stream(self.card, self._config, frames=stream_frames)
 
     @torch.inference_mode()
     def start(self, query: Query) -> BlockStream:
@@ -51,7 +48,7 @@ class TdSpeakerBeam(EnrolledSystem):
         if not has_samples(query.clues.enrollments):
             raise ExtractionError(NO_ENROLLMENT)
         embedding = self._net.embed(*join_enrollments([query.clues.enrollments], device=self._device))
-        return extractor_stream(self._net.extractor, embedding, device=self._device)
+        return extractor_stream(self._net.extractor, embedding, frames=self._stream_frames, device=self._device)
 
 
 TASKS.register(NAME)(TdSpeakerBeam.task)

@@ -110,11 +110,6 @@ class ExtractorConfig(TasNetConfig):
         return self.causal and not self.noncausal_stacks
 
     @property
-    def chunk_samples(self) -> int | None:
-        """Samples that a stream answers at once: the stride; None of a network that does not stream."""
-        return self.hop if self.streams else None
-
-    @property
     def lookahead_samples(self) -> int:
         """Samples after a chunk that its answer depends on: the rest of the last frame over it."""
         return self.filter_length - self.hop if self.streams else 0

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Annotated
 
 import torch
+from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from ...core.errors import ExtractionError
+from ...core.errors import ConfigError, ExtractionError
 from ...datasets.types import Query
-from ..nets.conv_tasnet import Extractor
+from ..nets.conv_tasnet import Extractor, ExtractorConfig
 from ..nets.past import Past
-from ..protocol import AnySystem, why_not_streaming
+from ..protocol import AnySystem, SystemCard, why_not_streaming
 from .batches import check_rate
+
+StreamFrames = Annotated[int, Field(ge=1, le=1000)]
+"""Frames of a causal network that its streams answer at once."""
 
 
 class BlockStream:
@@ -79,12 +85,12 @@ class BlockStream:
         return answer
 
 
-def extractor_stream(extractor: Extractor, embedding: Tensor, *, device: str) -> BlockStream:
-    """Stream of a causal Conv-TasNet for the embedding [1, D] of a clue."""
+def extractor_stream(extractor: Extractor, embedding: Tensor, *, frames: int, device: str) -> BlockStream:
+    """Stream of a causal Conv-TasNet for the embedding [1, D] of a clue, which answers `frames` frames at once."""
     past, hop = Past(), extractor.encoder.stride
     return BlockStream(
         lambda window: extractor.part(window, embedding, past),
-        chunk=hop,
+        chunk=frames * hop,
         frame=hop,
         delay=extractor.decoder.before,
         device=device,
@@ -96,3 +102,20 @@ def begin_stream(system: AnySystem, query: Query) -> None:
     if problem := why_not_streaming(system):
         raise ExtractionError(problem)
     check_rate(query, system.card)
+
+
+def with_stream(card: SystemCard, config: ExtractorConfig, *, frames: int) -> SystemCard:
+    """The card with the latency of streams that answer `frames` frames at once; a ConfigError without streams."""
+    if frames != 1 and not config.streams:
+        raise ConfigError(
+            f"stream_frames = {frames}: the network of {card.name} does not stream; leave it out, or give a checkpoint "
+            "that was trained with net.causal: true"
+        )
+    options = {**card.options} | ({"stream_frames": frames} if frames != 1 else {})
+    return replace(
+        card,
+        causal=config.streams,
+        chunk_samples=frames * config.hop if config.streams else None,
+        lookahead_samples=config.lookahead_samples,
+        options=options,
+    )

@@ -8,6 +8,7 @@ from functools import cache
 
 import pytest
 import torch
+from helpers.smoothness import log_variance
 from torch import Tensor
 
 from tsebench.core.ratios import si_sdr_db
@@ -22,7 +23,6 @@ from tsebench.systems.registry import load_system
 pytestmark = pytest.mark.long
 
 MIXTURES = 5
-FLOOR_DB = 40.0  # below the target's loudest bin, about where the mixtures' noise floor lies
 SHIPPED = {f"{name}_mini": name for name in ("diffusion_tse", "flow_tse") if f"{name}_mini" in shipped_checkpoints()}
 
 
@@ -67,13 +67,6 @@ def difference_db(first: Sequence[Tensor], second: Sequence[Tensor]) -> float:
     """Mean level of the differences of estimates below the estimates."""
     levels = [10 * torch.log10((a - b).square().sum() / a.square().sum()) for a, b in zip(first, second, strict=True)]
     return float(torch.stack(levels).mean())
-
-
-def log_variance(signal: Tensor, reference: Tensor) -> float:
-    """Variance of log₁₀|X| over all bins, with a floor below the reference's loudest bin."""
-    window = torch.hann_window(256)
-    spectra = [torch.stft(each, 256, 128, window=window, return_complex=True).abs() for each in (signal, reference)]
-    return float(spectra[0].clamp_min(spectra[1].max() * 10 ** (-FLOOR_DB / 20)).log10().var())
 
 
 def towards_target_db(estimate: Tensor, truth: Truth) -> float:

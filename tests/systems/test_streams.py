@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tsebench.core.errors import ExtractionError
+from tsebench.core.errors import ConfigError, ExtractionError
 from tsebench.core.validation import parse
 from tsebench.datasets.types import Clues, Query
 from tsebench.systems.checkpoints.checkpoint import CheckpointCard, save_checkpoint
@@ -33,7 +33,7 @@ NETS = [
 ]
 
 
-def opened(name: str, net: dict[str, object], folder: object) -> StreamingSystem:
+def opened(name: str, net: dict[str, object], folder: object, **options: object) -> StreamingSystem:
     task = TASKS.get(name)
     config = parse(task.net_config, net, where="net")
     torch.manual_seed(2)
@@ -42,7 +42,7 @@ def opened(name: str, net: dict[str, object], folder: object) -> StreamingSystem
         architecture=name, net=config.model_dump(mode="json"), classes=CLASSES, sample_rate_hz=8000, sha256=""
     )
     save_checkpoint(folder, state=built.state_dict(), card=card)
-    system = load_system(name, checkpoint=str(folder))
+    system = load_system(name, checkpoint=str(folder), **options)
     assert isinstance(system, StreamingSystem)
     return system
 
@@ -71,6 +71,23 @@ def streamed(system: StreamingSystem, query: Query, sizes: list[int]) -> Tensor:
         given = sum(map(len, parts))
         assert min(start, query.mixture.shape[-1]) - given < system.card.latency_samples
     return torch.cat([*parts, stream.finish()])
+
+
+@pytest.mark.parametrize("number", [0, 2])
+def test_a_stream_can_answer_several_frames_at_once(number, tmp_path):
+    name, net = NETS[number]
+    one, several = opened(name, net, tmp_path / "a"), opened(name, net, tmp_path / "b", stream_frames=3)
+    assert several.card.chunk_samples == 3 * one.card.chunk_samples
+    assert several.card.lookahead_samples == one.card.lookahead_samples
+    assert several.card.options["stream_frames"] == 3
+    query = asked(403)
+    torch.testing.assert_close(streamed(several, query, [5]), streamed(one, query, [8]), atol=1e-6, rtol=1e-4)
+    assert len(several.start(query).push(query.mixture[:, : several.card.chunk_samples - 1])) == 0
+
+
+def test_frames_of_a_network_without_streams_are_refused(tmp_path):
+    with pytest.raises(ConfigError, match=r"stream_frames = 2: the network of td_speakerbeam does not stream"):
+        opened("td_speakerbeam", {**TCN, "skip": 8, "causal": False}, tmp_path, stream_frames=2)
 
 
 @pytest.mark.parametrize(("name", "net"), NETS)

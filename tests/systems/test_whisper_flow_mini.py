@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 import torch
+from helpers.smoothness import log_variance
 from torch import Tensor
 
 from tsebench.bench.asr.counting import count_errors
@@ -81,6 +82,19 @@ def test_seeds_and_steps_matter(trials: Trials, four: Extraction) -> None:
     for changed in (answers(other_seeds, steps=4), answers(trials, steps=16)):
         differing_db = 20 * torch.log10((changed.estimate - four.estimate).norm() / four.estimate.norm())
         assert -25.0 < float(differing_db) < -3.0
+
+
+def test_spectra_of_samples_are_less_smooth_than_the_posterior_mean(trials: Trials) -> None:
+    targets = [truth.target[0] for truth in trials.truths]
+    wanted = sum(log_variance(target, target) for target in targets)
+
+    def ratio(steps: int) -> float:
+        estimates = answers(trials, steps=steps).estimate
+        return sum(log_variance(y[: len(s)], s) for y, s in zip(estimates, targets, strict=True)) / wanted
+
+    once, drawn = ratio(1), ratio(16)
+    assert once < drawn - 0.03
+    assert abs(drawn - 1.0) < 0.1
 
 
 def test_it_improves_on_the_mixture(trials: Trials, four: Extraction) -> None:

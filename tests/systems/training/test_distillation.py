@@ -123,7 +123,7 @@ def test_teacher_that_does_not_fit_is_one_line(tmp_path: Path) -> None:
 
 def test_partially_non_causal_network_sees_as_far_ahead_as_its_last_stacks() -> None:
     config = parse(ExtractorConfig, TEACHER | {"stacks": 3, "blocks": 2}, where="net")
-    assert (config.streams, config.chunk_samples, config.lookahead_samples) == (False, None, 0)
+    assert (config.streams, config.lookahead_samples) == (False, 0)
     torch.manual_seed(0)
     net = Extractor(config).eval()
     first = torch.randn(1, 800)
