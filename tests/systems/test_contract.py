@@ -19,8 +19,9 @@ from helpers.system_options import Options, find_options
 from torch import Tensor
 
 from tsebench.datasets.types import ClueKind
+from tsebench.doctor.streaming import check_streaming
 from tsebench.doctor.system_checks import check_system
-from tsebench.systems.protocol import AnySystem, Family, PrivilegedSystem, System
+from tsebench.systems.protocol import AnySystem, Family, PrivilegedSystem, System, why_not_streaming
 from tsebench.systems.registry import SYSTEMS, load_system
 from tsebench.systems.trainable import TASKS
 
@@ -90,6 +91,15 @@ def system(name: str, options: Options) -> AnySystem:
 def test_every_check_passes(system: AnySystem) -> None:
     results = check_system(system, sample_rate_hz=RATE_HZ, lengths_s=LENGTHS_S)
     assert [result for result in results if not result.passed] == []
+
+
+def test_streams_keep_their_promises(system: AnySystem) -> None:
+    if why_not_streaming(system):
+        return
+    results = check_streaming(system, sample_rate_hz=RATE_HZ, duration_s=0.3)
+    # Whether it keeps up depends on the machine.
+    assert [result for result in results if not result.passed and result.name != "real_time"] == []
+    assert len(results) > 1
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
