@@ -25,6 +25,7 @@ FileKey = tuple[str, str]
 """Corpus and path of a recording."""
 
 _MAX_RATE_HZ, _MAX_SAMPLES, _MAX_FRAMES, _MAX_SOURCES, _MAX_GAIN = 1_000_000, 2**31 - 1, 2**40, 10_000, 1e12
+_YOUNGER_CLUES = ("negative_text",)
 _SAFE_ID = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9_.+-]+")
 
 
@@ -200,8 +201,10 @@ def _parts(manifest: Manifest) -> dict[str, bytes]:
 
 
 def _trial_line(trial: Trial) -> bytes:
-    """One line; sets with references keep the lines, and so the fingerprints, that they had before others came."""
-    return _TRIAL.dump_json(trial, exclude={"recorded"} if trial.recorded is None else None) + b"\n"
+    """One line; sets without the younger fields keep the lines, and so the fingerprints, that they had before."""
+    exclude: dict[str, bool | set[str]] = {"recorded": True} if trial.recorded is None else {}
+    exclude["clue"] = {name for name in _YOUNGER_CLUES if getattr(trial.clue, name) is None}
+    return _TRIAL.dump_json(trial, exclude=exclude) + b"\n"
 
 
 def _canonical(value: object) -> str:

@@ -51,12 +51,19 @@ def render_trial(
 
     enrolled = tuple(torch.from_numpy(enrollment(clip).copy()) for clip in trial.clue.enrollments)
     video, fps = _video(trial.clue.video, mixture, corpora)
-    classes, text = trial.clue.classes, trial.clue.text
+    clue = trial.clue
     query = Query(
         id=trial.id,
         mixture=torch.from_numpy(signals.mixture[None].copy()),
         sample_rate_hz=rate,
-        clues=Clues(enrollments=enrolled, classes=classes, text=text, video=video, video_fps=fps),
+        clues=Clues(
+            enrollments=enrolled,
+            classes=clue.classes,
+            text=clue.text,
+            video=video,
+            video_fps=fps,
+            negative_text=clue.negative_text,
+        ),
         seed=sample_seed(fingerprint, trial.id, 0),
     )
     return query, _truth(trial, mixture, signals)

@@ -98,12 +98,17 @@ class ClueSpec:
 
     `classes` is sorted, so that its order does not give away which class is active; `enrollments` follow the order of
     `classes` where both are given.
+
+    Attributes:
+        text: description of what is wanted.
+        negative_text: description of what is in the mixture and not wanted, in addition to `text`.
     """
 
     enrollments: tuple[EnrollmentClip, ...] = ()
     classes: tuple[str, ...] = ()
     text: str | None = None
     video: VideoClip | None = None
+    negative_text: str | None = None
 
     def kinds(self) -> frozenset[ClueKind]:
         """The kinds of clue that are present."""
@@ -187,6 +192,8 @@ class Clues:
 
     Attributes:
         enrollments: mono float32 tensors [T_k] at the query's rate.
+        text: description of what is wanted.
+        negative_text: description of what is not wanted, in addition to `text`; no clue by itself.
         video: [F, H, W] float32 in 0..1, grey, as many pictures as the mixture lasts; or features of them [F, 1, D].
     """
 
@@ -195,6 +202,7 @@ class Clues:
     text: str | None = None
     video: Tensor | None = None
     video_fps: float | None = None
+    negative_text: str | None = None
 
     def kinds(self) -> frozenset[ClueKind]:
         """The kinds of clue that are present."""
@@ -285,6 +293,8 @@ def _described(clues: Clues, sample_rate_hz: int | None = None) -> Iterator[str]
         yield f"classes {', '.join(clues.classes[:6])}{', ...' if len(clues.classes) > 6 else ''}"
     if clues.text is not None:
         yield f"text {clues.text[:60]!r}"
+    if clues.negative_text is not None:
+        yield f"negative text {clues.negative_text[:60]!r}"
     if clues.video is not None:
         frames, *size = getattr(clues.video, "shape", (0,))
         yield f"video of {frames} pictures {' x '.join(map(str, size))}"

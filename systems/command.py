@@ -8,9 +8,10 @@ placeholders:
     {enrollments}  all enrollments: its argument is repeated for each
     {classes}      labels of sound classes, joined by commas
     {text}         the text clue, or nothing
+    {negative_text}  the text on what is not wanted, or nothing
     {seed}         a number below 2⁶³ from which a program takes its randomness, another for each query and sample
     {output}       the mono wav to write: rate and length of the mixture
-    {query}        a JSON file: id, sample_rate_hz, mixture, enrollments, classes, text, seed, output
+    {query}        a JSON file: id, sample_rate_hz, mixture, enrollments, classes, text, negative_text, seed, output
     {batch}        a JSON file: the list of such objects for all queries of a batch; excludes the others
 
 Five lines of Python, `program: python my_system.py {batch}`:
@@ -64,8 +65,8 @@ class CommandSystem:
     Args:
         program: command line, split as a shell would but run without a shell, or a list of arguments. Placeholders are
             the files and words of a query: {mixture}, {enrollment} (the first), {enrollments} (the argument is repeated
-            for each), {classes}, {text} and {seed}, and {output}, the file to write. {query} is a JSON file with all
-            of one query, {batch} one of a batch, for which the program is started once.
+            for each), {classes}, {text}, {negative_text} and {seed}, and {output}, the file to write. {query} is a
+            JSON file with all of one query, {batch} one of a batch, for which the program is started once.
         time_limit_s: longest answer to one query; a batch of B gets B times as much.
         sample_rate_hz: the program's own rate, which queries are resampled to and estimates from; null: any.
         clues: kinds of clue that it uses; null derives them from the placeholders.
@@ -168,6 +169,7 @@ def _write_job(batch: QueryBatch, row: int, folder: Path) -> Job:
         enrollments=enrollments,
         classes=clues.classes,
         text=clues.text,
+        negative_text=clues.negative_text,
         seed=batch.seeds[row],
         output=folder / "output.wav",
     )

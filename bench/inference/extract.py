@@ -28,6 +28,7 @@ def extract(
     enrollment: Signal | Sequence[Signal] | None = None,
     classes: str | Iterable[str] = (),
     text: str | None = None,
+    negative_text: str | None = None,
     video: ArrayLike | None = None,
     video_fps: float | None = None,
     seed: int = 0,
@@ -43,6 +44,7 @@ def extract(
         enrollment: a recording of the wanted speaker or sound, or several; mono, an array or a file.
         classes: names of the wanted sound classes, or one name.
         text: description of the wanted sound.
+        negative_text: description of sounds that are not wanted, in addition to `text`, for systems that use it.
         video: [F, H, W] in 0..1, grey: lips of the wanted speaker.
         video_fps: pictures per second of the video.
         seed: of a system that draws its answers at random; a query of a dataset has its own.
@@ -71,6 +73,7 @@ def extract(
         enrollments=tuple(_enrollment(each, sample_rate_hz, rate) for each in _several(enrollment)),
         classes=(classes,) if isinstance(classes, str) else tuple(classes),
         text=text,
+        negative_text=negative_text,
         video=None if video is None else torch.as_tensor(np.asarray(video), dtype=torch.float32),
         video_fps=video_fps,
     )

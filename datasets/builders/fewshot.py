@@ -12,7 +12,7 @@ from ..queries import ConditionList, Targets
 from ..seeding import generator
 from ..types import Clip, Tag
 from .shared.audibility import Audibility
-from .shared.class_trials import ClassTrials, Clue, Clues, Enrollee, PoolEnrollments
+from .shared.class_trials import CaptionChoice, ClassTrials, Clue, Clues, Enrollee, PoolEnrollments
 from .shared.options import Confusable, EnrollmentSeconds, MixtureCount, MixtureRate, MixtureSeconds, Quantise
 from .shared.shots import choose_shots, without_groups
 from .shared.sound_scenes import (
@@ -89,6 +89,7 @@ class FewShot:
         ask: Known = "new",
         inactive: Known = "all",
         clues: Clues = ("enrollment",),
+        captions: CaptionChoice = None,
         enrollment_s: EnrollmentSeconds = 5.0,
         confusable: Confusable | None = None,
         quantise: Quantise = "none",
@@ -144,6 +145,7 @@ class FewShot:
             most_active={"seen": n_seen, "new": n_new, "all": n_seen + n_new}[ask],
             targets=targets,
             clues=clues,
+            captions=captions,
             inactive=self._labels(inactive),
             confusable=confusable,
             enroll=self._enroll,

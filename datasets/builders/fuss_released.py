@@ -13,7 +13,7 @@ from ..protocols.builder import BUILDERS, BuildContext, Count, Drawn
 from ..queries import ConditionList, Targets
 from ..types import Clip, Mixture, Source
 from .shared.audibility import Audibility
-from .shared.class_trials import ClassTrials, Clues, PoolEnrollments
+from .shared.class_trials import CaptionChoice, ClassTrials, Clues, PoolEnrollments
 from .shared.fuss_classes import FussClasses
 from .shared.options import ClassEnrollments, EnrollmentSeconds
 from .shared.sound_scenes import SoundMixture
@@ -40,7 +40,7 @@ class FussReleased:
         classes: name of a corpus of kind fsd50k in `corpora`, whose ground truth gives the classes; its audio need not
             be there. null: trials name a source and carry no clue.
         clues: what a query gives of its classes, with `classes`: labels ("classes"), recordings ("enrollment", sources
-            of FUSS of the same split), or both.
+            of FUSS of the same split), a caption ("text"), or several of these.
     """
 
     def __init__(
@@ -54,6 +54,7 @@ class FussReleased:
         conditions: ConditionList = ("1:0",),
         targets: Targets = "one",
         clues: Clues = ("classes",),
+        captions: CaptionChoice = None,
         enrollments: ClassEnrollments = 1,
         enrollment_s: EnrollmentSeconds = 5.0,
     ) -> None:
@@ -79,6 +80,7 @@ class FussReleased:
             most_active=_MOST_SOURCES,
             targets=targets,
             clues=clues,
+            captions=captions,
             enroll=PoolEnrollments(
                 context, self._classes.pool, count=enrollments, max_s=enrollment_s, audibility=self._audibility
             ),

@@ -19,7 +19,7 @@ from ..renderers.shared.sox_rate import sox_length
 from ..seeding import generator
 from ..types import Clip, Mixture, Source
 from .shared.audibility import Audibility
-from .shared.class_trials import ClassTrials, Clues, PoolEnrollments
+from .shared.class_trials import CaptionChoice, ClassTrials, Clues, PoolEnrollments
 from .shared.options import (
     ClassEnrollments,
     EnrollmentSeconds,
@@ -58,8 +58,8 @@ class FussStyle:
         conditions: conditions of queries by class label: 'n_active:n_inactive' in quotes, or sections that stand for
             several. Those that need more classes than a mixture holds are left out there, and counted. A class that is
             in the background too is no target. null: each trial names a source and carries no clue.
-        clues: what a query gives of its classes, with `conditions`: labels ("classes"), recordings ("enrollment"), or
-            both.
+        clues: what a query gives of its classes, with `conditions`: labels ("classes"), recordings ("enrollment"), a
+            caption ("text"), or several of these.
     """
 
     def __init__(
@@ -79,6 +79,7 @@ class FussStyle:
         conditions: ConditionList | None = None,
         targets: Targets = "one",
         clues: Clues = ("classes",),
+        captions: CaptionChoice = None,
         enrollments: ClassEnrollments = 1,
         enrollment_s: EnrollmentSeconds = 5.0,
     ) -> None:
@@ -103,6 +104,7 @@ class FussStyle:
             most_active=n_events[1],
             targets=targets,
             clues=clues,
+            captions=captions,
             enroll=PoolEnrollments(
                 context, self._events, count=enrollments, max_s=enrollment_s, audibility=self._audibility
             ),

@@ -19,7 +19,7 @@ from ..render import render
 from ..renderers.scaper import CLIPPED, ISOLATED_CLIPPED, PLAIN
 from ..types import Mixture
 from .shared.audibility import Audibility
-from .shared.class_trials import ClassTrials, Clues, PoolEnrollments
+from .shared.class_trials import CaptionChoice, ClassTrials, Clues, PoolEnrollments
 from .shared.jams.mixtures import FilesByName, Isolated, JamsMixtures
 from .shared.options import ClassEnrollments, Confusable, EnrollmentSeconds, InactiveLabels
 from .shared.sound_scenes import SoundMixture
@@ -66,6 +66,7 @@ class JamsSet:
         targets: Targets = "one",
         listed_targets: bool = False,
         clues: Clues = ("classes",),
+        captions: CaptionChoice = None,
         enrollments: ClassEnrollments = 1,
         enrollment_s: EnrollmentSeconds = 5.0,
         vocabulary: tuple[str, ...] | None = None,
@@ -100,6 +101,7 @@ class JamsSet:
             most_active=len(self.vocabulary),
             targets=targets,
             clues=clues,
+            captions=captions,
             inactive=inactive_labels,
             confusable=confusable,
             enroll=enroll,

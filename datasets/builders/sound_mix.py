@@ -8,7 +8,7 @@ from ...core.errors import ConfigError
 from ..protocols.builder import BUILDERS, BuildContext, Drawn, Selection, open_pool
 from ..queries import ConditionList, Targets
 from ..seeding import generator
-from .shared.class_trials import ClassTrials, Clues, PoolEnrollments
+from .shared.class_trials import CaptionChoice, ClassTrials, Clues, PoolEnrollments
 from .shared.options import (
     ClassEnrollments,
     Confusable,
@@ -73,6 +73,7 @@ class SoundMix:
         conditions: ConditionList = ("1:0",),
         targets: Targets = "one",
         clues: Clues = ("classes",),
+        captions: CaptionChoice = None,
         enrollments: ClassEnrollments = 1,
         enrollment_s: EnrollmentSeconds = 5.0,
         inactive_labels: InactiveLabels | None = None,
@@ -109,6 +110,7 @@ class SoundMix:
             most_active=1 if repeat_classes else n_classes[0],
             targets=targets,
             clues=clues,
+            captions=captions,
             inactive=inactive_labels,
             confusable=confusable,
             enroll=PoolEnrollments(

@@ -88,11 +88,13 @@ class TrialFacts:
 
     @property
     def query(self) -> str:
-        """Classes or text of the clue, "" for an enrollment alone."""
+        """Classes and texts of the clue, "" for an enrollment alone."""
         clue = self.recipe.trial.clue if self.recipe else None
         if clue is None:
             return ""
-        return ", ".join([*clue.classes, *([f"“{clue.text}”"] if clue.text else [])])
+        texts = [f"“{clue.text}”"] if clue.text else []
+        texts += [f"not “{clue.negative_text}”"] if clue.negative_text else []
+        return ", ".join([*clue.classes, *texts])
 
 
 def facts_of(

@@ -19,7 +19,18 @@ from typing import IO
 from ...core.errors import ConfigError, ExtractionError, suggest
 from ...core.text import safe_text
 
-PLACEHOLDERS = ("batch", "classes", "enrollment", "enrollments", "mixture", "output", "query", "seed", "text")
+PLACEHOLDERS = (
+    "batch",
+    "classes",
+    "enrollment",
+    "enrollments",
+    "mixture",
+    "negative_text",
+    "output",
+    "query",
+    "seed",
+    "text",
+)
 _STDERR_TAIL_BYTES = 4096
 
 
@@ -33,6 +44,7 @@ class Job:
     enrollments: tuple[Path, ...]
     classes: tuple[str, ...]
     text: str | None
+    negative_text: str | None
     seed: int
     output: Path
 
@@ -83,6 +95,7 @@ class Program:
                     enrollment=job.enrollments[0] if job.enrollments else "",
                     enrollments=path,
                     mixture=job.mixture,
+                    negative_text=job.negative_text or "",
                     output=job.output,
                     query=query_file,
                     seed=job.seed,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -15,17 +15,22 @@ from ...queries import ClassQuery, ConditionItem, Targets, draw_queries, expand_
 from ...seeding import generator
 from ...types import Clip, ClueSpec, Mixture, Source, Tag, Trial
 from .audibility import Audibility
+from .captions import CaptionOptions, Captions
 from .options import Confusable
 from .sound_scenes import SoundMixture
 
-Clue = Literal["classes", "enrollment"]
+Clue = Literal["classes", "enrollment", "text"]
 Clues = Annotated[
     tuple[Clue, ...],
     Field(
         min_length=1,
         description='what a query gives of its classes: their labels ("classes"), recordings of each ("enrollment"), '
-        "or both",
+        'a caption ("text"), or several of these',
     ),
+]
+CaptionChoice = Annotated[
+    CaptionOptions | None,
+    Field(description='wording of the captions, with "text" in `clues`; null: "the sound of" and the labels'),
 ]
 TargetTags = Callable[[tuple[str, ...]], Mapping[str, Tag]]
 
@@ -120,6 +125,7 @@ class ClassTrials:
         # label -> classes that do not count as inactive in a mixture that holds it.
         confusable: Confusable | None = None,
         enroll: Enroll | None,
+        captions: CaptionOptions | None = None,
     ) -> None:
         self._context, self._targets, self._clues = context, targets, clues
         self._inactive, self._confusable = inactive or vocabulary, confusable or {}
@@ -129,6 +135,9 @@ class ClassTrials:
         for label in sorted(labels - known):
             raise ConfigError(f"no class {label!r} in this set{suggest(label, known)}")
         self._conditions = expand_conditions(conditions, most_active=most_active)
+        if captions and "text" not in clues:
+            raise ConfigError("captions are for queries by text; add text to clues, or leave captions out")
+        self._captions = Captions(context, captions or CaptionOptions(), vocabulary) if "text" in clues else None
 
     def draw(
         self,
@@ -155,11 +164,13 @@ class ClassTrials:
             query = queries[int(place)]
             targets = tuple(source.id for label in query.active for source in events[label])
             scene = {"scene": mixture.tags["scene"]} if "scene" in mixture.tags else {}
+            trial_id = f"{mixture.id}_q{number}"
+            clue = self._clue(mixed.origin or mixture, query)
             trials.append(
                 Trial(
-                    id=f"{mixture.id}_q{number}",
+                    id=trial_id,
                     mixture_id=mixture.id,
-                    clue=self._clue(mixed.origin or mixture, query),
+                    clue=self._captioned(clue, trial_id, mixture, query, events),
                     target_ids=targets,
                     condition=query.condition,
                     cluster=mixture.id,
@@ -204,6 +215,15 @@ class ClassTrials:
                 clips += self._enroll(Enrollee(mixture=mixture, label=label, active=label in query.active, turn=turn))
         classes = query.classes if "classes" in self._clues else ()
         return ClueSpec(enrollments=tuple(clips), classes=classes)
+
+    def _captioned(
+        self, clue: ClueSpec, trial_id: str, mixture: Mixture, query: ClassQuery, present: Collection[str]
+    ) -> ClueSpec:
+        """The clue with its texts; a query for everything has none."""
+        if self._captions is None or not query.classes:
+            return clue
+        caption = self._captions.of(trial_id, mixture.id, named=query.classes, present=present)
+        return replace(clue, text=caption.text, negative_text=caption.negative_text)
 
     def _turn(self, query: ClassQuery) -> tuple[str, ...]:
         """Seed of a query, so that the number of queries that a clip enrolls in does not tell its class's kind.
