@@ -26,6 +26,9 @@ from .types import Mixture, MixtureClip, Query, Trial, Truth
 if TYPE_CHECKING:
     import pandas as pd
 
+OWN_AUDIO = "own_audio"
+"""Name of a corpus that lies in a dataset's own folder, in `audio/`."""
+
 _CACHED_MIXTURES = 16
 _CACHED_BYTES = 2**29  # of their signals, the last one apart: an hour of a meeting is 230 MB
 
@@ -241,9 +244,12 @@ def _several(chosen: object) -> Iterable[Any]:
 
 
 def load_dataset(folder: str | Path, *, corpus_dirs: Mapping[str, Path] | None = None) -> Dataset:
-    """Open a dataset folder and its corpora, whose folders are in `corpus_dirs` or in the user file."""
+    """Open a dataset folder and its corpora, whose folders are in `corpus_dirs` or in the user file.
+
+    A corpus called `OWN_AUDIO` lies in the dataset folder itself.
+    """
     manifest = read_manifest(Path(folder))
     used = {file.corpus for file in manifest.files}
     configs = {name: config for name, config in manifest.card.corpora.items() if name in used}
-    corpora = open_corpora(configs, user_corpus_dirs(corpus_dirs))
+    corpora = open_corpora(configs, {**user_corpus_dirs(corpus_dirs), OWN_AUDIO: Path(folder) / "audio"})
     return Dataset(manifest, corpora)

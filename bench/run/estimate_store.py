@@ -79,17 +79,7 @@ class SystemAnswers:
             path = estimate_path(self._folder, item.query.id) if self._folder else Path()
             if path.is_file():
                 try:
-                    frames = info(path).frames
-                    if far_too_long(frames, item.length, item.query.sample_rate_hz):
-                        answers[item.index] = Answer(failure=wrong_length(frames, item.length))
-                        continue
-                    answers[item.index] = Answer(
-                        estimate=torch.from_numpy(read_mono(path)[0]),
-                        class_probabilities=_read_numbers(path.with_suffix(_PROBABILITIES)),
-                        transcript=_read_words(path),
-                        activity=_read_numbers(path.with_suffix(_ACTIVITY)),
-                        outputs=read_outputs(path),
-                    )
+                    answers[item.index] = read_answer(path, item)
                 except AudioError:
                     path.unlink()  # cut by a crash, or not finite: ask the system again
         return answers
@@ -114,6 +104,24 @@ class SystemAnswers:
                 if answer.outputs is not None:
                     write_outputs(path, answer.outputs, self._sample_rate_hz)
                 write(path, estimate.numpy(), self._sample_rate_hz)
+
+
+def read_answer(path: Path, item: Item) -> Answer:
+    """A stored answer: the estimate, and what is stored with it.
+
+    Raises:
+        AudioError: the estimate is not there, or not whole.
+    """
+    frames = info(path).frames
+    if far_too_long(frames, item.length, item.query.sample_rate_hz):
+        return Answer(failure=wrong_length(frames, item.length))
+    return Answer(
+        estimate=torch.from_numpy(read_mono(path)[0]),
+        class_probabilities=_read_numbers(path.with_suffix(_PROBABILITIES)),
+        transcript=_read_words(path),
+        activity=_read_numbers(path.with_suffix(_ACTIVITY)),
+        outputs=read_outputs(path),
+    )
 
 
 def _read_numbers(path: Path) -> torch.Tensor | None:

@@ -1,0 +1,43 @@
+"""`tsebench seal`: split a set into a public part and a sealed one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Option
+
+from ..core.progress import on_console
+from . import options
+from .commands import command
+from .output import console, print_warning, say
+
+Source = Annotated[str, Argument(metavar="DIR|CONFIG", help="Dataset folder, or config of a set.")]
+Out = Annotated[Path, Option(metavar="DIR", help="Folder that gets public/ and sealed/.")]
+Name = Annotated[str, Option(metavar="NAME", help="Name of both parts; that of the set would tell its recipe.")]
+
+EXAMPLES = """
+\b
+Examples:
+  tsebench seal my_secret_set.yaml --corpus mine=/data/unpublished --out challenge
+  tsebench run --set datasets=[challenge/public] my_run.yaml
+  tsebench verify team.zip --dataset challenge/sealed --metrics si_sdri
+"""
+
+
+@command("seal", place=40, summary="Split a set into mixtures and clues, and sealed references.", examples=EXAMPLES)
+def seal(source: Source, out: Out, name: Name = "challenge", corpus: options.Corpus = None) -> None:
+    """Write the public part of a set (mixtures and clues, under names that tell nothing) and the sealed part."""
+    from ..core.config_files import shipped_names
+    from ..datasets.api import load_dataset
+    from ..datasets.sealed.split import seal as split
+
+    dataset = load_dataset(source, corpora=options.corpora_of(corpus))
+    found = split(dataset, out, name=name, progress=on_console(console))
+    if dataset.card.name in shipped_names("datasets"):
+        print_warning(
+            f"set {dataset.card.name!r} has a shipped recipe: whoever guesses it can build the references; for a "
+            "challenge seal a set of your own, of recordings that nobody has"
+        )
+    say(f"{found.public}: {found.n_trials} trials of {found.n_mixtures} mixtures; give this folder to everybody")
+    say(f"{found.sealed}: the same with references; keep this folder and its {'sealed.json'} to yourself")

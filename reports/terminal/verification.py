@@ -1,0 +1,63 @@
+"""The result of a verification in the terminal."""
+
+from __future__ import annotations
+
+import math
+
+from rich import box
+from rich.console import Console
+from rich.table import Table as Grid
+from rich.text import Text
+
+from ...bench.packs.differences import MetricDifference
+from ...bench.packs.verify import Verification
+from ...core.errors import listed, shortened
+
+
+def print_verification(found: Verification, console: Console) -> None:
+    """Print each metric with its largest difference, and the verdict."""
+    grid = Grid(title=Text(f"{found.team}: claimed against scored again", style="bold"), box=box.SIMPLE_HEAD)
+    for heading in ("set", "system", "metric", "values", "claimed", "again", "largest difference", "tolerance", ""):
+        grid.add_column(heading, overflow="fold")
+    for each in found.compared:
+        grid.add_row(*(Text(cell) for cell in _cells(each)))
+    if found.compared:
+        console.print(grid)
+    for line in remarks(found):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def remarks(found: Verification) -> list[str]:
+    """What was not verified, what differs, and the verdict."""
+    lines = [f"{_name(each)}: {problem}" for each in found.compared if (problem := problem_of(each))]
+    for (system, dataset), names in found.lacking.items():
+        if names:
+            lines.append(f"{system} on {dataset}: no estimate of {len(names)} trials ({listed(names, length=60)})")
+    for system, dataset in found.without_estimates:
+        lines.append(f"{system} on {dataset}: no estimates in the pack: claimed alone")
+    lines += [f"set {name}: not at hand, so its values are claimed alone" for name in found.unknown]
+    return [*lines, f"{found.team}: {'VERIFIED' if found.verified else 'NOT VERIFIED'} (pack {found.sha256[:12]})"]
+
+
+def problem_of(each: MetricDifference) -> str:
+    """What differs in a metric, in words; "" if nothing does."""
+    if each.signatures is not None:
+        claimed, own = (shortened(name, 100) for name in each.signatures)
+        return f"claimed as {claimed!r} and scored here as {own!r}: these are not the same metric"
+    if each.beyond:
+        many = f"{each.beyond} of {each.n} values differ"
+        return f"{many}, the first of trial {', '.join(each.first)}"
+    return ""
+
+
+def _name(each: MetricDifference) -> str:
+    return f"{each.system} on {each.dataset}, {each.metric}"
+
+
+def _cells(each: MetricDifference) -> list[str]:
+    unit = "" if each.unit == "0..1" else f" {each.unit}"
+    means = ["–" if math.isnan(x) else f"{x:.3f}" for x in (each.claimed_mean, each.mean)]
+    largest = "–" if math.isnan(each.largest) else f"{each.largest:.2g}{unit}"
+    counted = f"{each.n}" + (f" + {each.unclaimed} not claimed" if each.unclaimed else "")
+    verdict = ("same" if each.n else "not claimed") if each.same else "DIFFERS"
+    return [each.dataset, each.system, each.metric, counted, *means, largest, f"{each.tolerance:g}{unit}", verdict]
