@@ -1,4 +1,4 @@
-"""SoundBeam: class labels or enrollments as the clue (Delcroix et al., Interspeech 2021)."""
+"""SoundBeam: class labels, enrollments or texts as the clue (Delcroix et al., Interspeech 2021)."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..core.errors import ConfigError, ExtractionError
+from ..core.progress import ProgressFactory
 from ..datasets.types import ClueKind, Clues, Query
 from .checkpoints.checkpoint import load_checkpoint
 from .checkpoints.networks import open_net, system_card
@@ -20,18 +21,20 @@ from .registry import register_system
 from .shared.batches import check_rate
 from .shared.class_queries import multi_hot, refusal, requested_classes
 from .shared.streams import BlockStream, StreamFrames, begin_stream, extractor_stream, with_stream
-from .trainable import TASKS, ExtractionLoss, TrainBatch
+from .shared.text_queries import TextReader, Texts, learn_words, training_texts
+from .trainable import TASKS, ExtractionLoss, FirstItems, TrainBatch
 
 NAME = "soundbeam"
 
-QueryKind = Literal["auto", "classes", "enrollment"]
-UsableClue = tuple[str, ...] | list[Clips] | str
-"""Clue that answers a query: known labels, recordings of each class, or the reason why it is refused."""
+QueryKind = Literal["auto", "classes", "enrollment", "text"]
+UsableClue = tuple[str, ...] | list[Clips] | Texts | str
+"""Clue that answers a query: known labels, recordings of each class, texts, or the reason why it is refused."""
 
 _CLUES: dict[frozenset[ClueKind], str] = {
     frozenset({"classes"}): "class labels",
     frozenset({"enrollment"}): "enrollments",
     frozenset({"classes", "enrollment"}): "class labels or enrollments",
+    frozenset({"text"}): "texts",
 }
 
 
@@ -43,6 +46,14 @@ class SoundBeamTask:
     def build(self, config: SoundBeamConfig, *, classes: tuple[str, ...]) -> SoundBeamNet:
         """Network with fresh weights."""
         return SoundBeamNet(config, classes=classes)
+
+    def prepare(self, net: SoundBeamNet, first_items: FirstItems, *, seed: int, progress: ProgressFactory) -> str:  # noqa: ARG002
+        """Give the variant "text" the words of the captions of training.
+
+        Raises:
+            ConfigError: a query has no caption, or there are too many words.
+        """
+        return "" if net.text is None else learn_words(net.text, first_items)
 
     def loss(self, net: SoundBeamNet, batch: TrainBatch, criterion: ExtractionLoss) -> Tensor:
         """Losses [B]."""
@@ -71,9 +82,11 @@ def branch_embeddings(net: SoundBeamNet, batch: TrainBatch) -> list[Tensor]:
     """Embeddings [B, D] of a batch for each branch, that of the classes first.
 
     Raises:
-        ConfigError: a query has no enrollments, or not equally many for each class.
+        ConfigError: a query has no text, no enrollments, or not equally many for each class.
     """
     embeddings: list[Tensor] = []
+    if net.config.takes_texts:
+        embeddings.append(net.text_embedding(*training_texts(batch, net.config)))
     if net.config.takes_classes:
         query = requested_classes(batch, net.classes)
         embeddings.append(net.class_embedding(query.to(batch.mixture.device)))
@@ -91,14 +104,20 @@ def branch_embeddings(net: SoundBeamNet, batch: TrainBatch) -> list[Tensor]:
 
 @register_system(NAME)
 class SoundBeam:
-    """Target sound extraction by class labels, by enrollments, or by either.
+    """Target sound extraction by class labels, by enrollments, by either, or by texts.
+
+    A network for texts knows the words of its training captions. Other words count as one unknown word, and a text
+    without any known word is refused.
 
     Args:
         checkpoint: a folder, a weights file with its card next to it, or a shipped name.
         query: the clue that is used: "classes", "enrollment", or "auto": the classes where the network knows all of
-            them, else the enrollments. The encoded enrollments of a class are averaged (eq. 8).
+            them, else the enrollments, or the text. The encoded enrollments of a class are averaged (eq. 8).
         per_class: also extract every named class alone, for an output with its label. What it gives for a class that
             is not there is an output of that class, too.
+        negative_text: use what a query says that it does not want; null: if the network was trained with it. Alone, it
+            is no query.
+        known_words: refuse texts with an unknown word.
         stream_frames: that a stream answers at once; more of them mean more latency and less computation.
 
     Raises:
@@ -111,6 +130,8 @@ class SoundBeam:
         checkpoint: str,
         query: QueryKind = "auto",
         per_class: bool = False,
+        negative_text: bool | None = None,
+        known_words: bool = False,
         stream_frames: StreamFrames = 1,
         device: str = "cpu",
     ) -> None:
@@ -119,8 +140,12 @@ class SoundBeam:
         self._device, self._per_class = device, per_class
         self._classes = self._net.classes if config.takes_classes else ()
         self._kinds = kinds = _kinds(config, query, checkpoint)
+        self._reader = _text_reader(self._net, negative_text, known_words, checkpoint)
         options: dict[str, str | bool] = {"query": query} if config.takes_enrollments else {}
         options |= {"per_class": True} if per_class else {}
+        options |= self._reader.options if self._reader else {}
+        if per_class and "text" in kinds:
+            raise ConfigError(f"per_class needs a query by classes, and checkpoint {checkpoint!r} takes texts alone")
         card = system_card(
             opened,
             name=NAME,
@@ -153,7 +178,7 @@ class SoundBeam:
         alone = [
             (row, label, (label,) if isinstance(clue, tuple) else clue[place : place + 1])
             for row, clue in enumerate(usable)
-            if not isinstance(clue, str)
+            if not isinstance(clue, str | Texts)
             for place, label in enumerate(batch.clues[row].classes)
         ]
         several = [each for each in alone if len(batch.clues[each[0]].classes) > 1]
@@ -181,6 +206,9 @@ class SoundBeam:
         )
 
     def _usable(self, clues: Clues) -> UsableClue:
+        return self._reader.read(clues) if self._reader else self._labels_or_clips(clues)
+
+    def _labels_or_clips(self, clues: Clues) -> UsableClue:
         reason = refusal(clues.classes, self._classes)
         if "classes" in self._kinds and reason is None:
             return clues.classes
@@ -199,6 +227,11 @@ class SoundBeam:
     def _embeddings(self, usable: Sequence[UsableClue]) -> Tensor:
         """[B, D]; zeros for queries that are refused."""
         embeddings = torch.zeros(len(usable), self._net.config.embedding_dim, device=self._device)
+        texts = {row: clue for row, clue in enumerate(usable) if isinstance(clue, Texts)}
+        if texts:
+            rows = torch.tensor([*texts], device=self._device)
+            wanted, unwanted = zip(*((clue.wanted, clue.unwanted) for clue in texts.values()), strict=True)
+            embeddings.index_copy_(0, rows, self._net.text_embedding(wanted, unwanted))
         labels = {row: clue for row, clue in enumerate(usable) if isinstance(clue, tuple)}
         clips = {row: clue for row, clue in enumerate(usable) if isinstance(clue, list)}
         if labels:
@@ -213,7 +246,11 @@ class SoundBeam:
 
 def _kinds(config: SoundBeamConfig, query: QueryKind, checkpoint: str) -> frozenset[ClueKind]:
     """Kinds of clue that are used; a ConfigError if the network cannot use the requested one."""
-    can: dict[ClueKind, bool] = {"classes": config.takes_classes, "enrollment": config.takes_enrollments}
+    can: dict[ClueKind, bool] = {
+        "classes": config.takes_classes,
+        "enrollment": config.takes_enrollments,
+        "text": config.takes_texts,
+    }
     if query == "auto":
         return frozenset(kind for kind, able in can.items() if able)
     if not can[query]:
@@ -222,3 +259,16 @@ def _kinds(config: SoundBeamConfig, query: QueryKind, checkpoint: str) -> frozen
             "that clue; use query: auto, or a checkpoint of a mixed variant"
         )
     return frozenset({query})
+
+
+def _text_reader(net: SoundBeamNet, negative: bool | None, strict: bool, checkpoint: str) -> TextReader | None:
+    """Reader of the texts of queries; None of a network that takes none."""
+    if net.text is None:
+        return None
+    if negative and not net.config.text_negative:
+        raise ConfigError(
+            f"negative_text = true, but checkpoint {checkpoint!r} was trained without negative texts; leave the option "
+            "out, or train with net.text_negative: true"
+        )
+    uses = net.config.text_negative if negative is None else negative
+    return TextReader(frozenset(net.text.vocabulary.words), negative=uses, strict=strict)

@@ -1,4 +1,4 @@
-"""Network of SoundBeam: class embeddings, an enrollment encoder, or both in one space."""
+"""Network of SoundBeam: class embeddings, an enrollment encoder, both in one space, or an encoder of texts."""
 
 from __future__ import annotations
 
@@ -14,21 +14,24 @@ from .conv_tasnet import Extractor, ExtractorConfig
 from .enrollment import StackEmbedder, join_enrollments
 from .filterbank import Encoder
 from .label_embedding import embed, fresh_columns
+from .spelled_words import words_of
+from .text_encoder import TextConfig, TextEncoder
 
 _CLIPS_AT_ONCE = 16
 
-Variant = Literal["1hot", "enrl", "mixed", "mixed_el"]
+Variant = Literal["1hot", "enrl", "mixed", "mixed_el", "text"]
 
 Clips = Sequence[Tensor]
 """Recordings [T_k] of one class."""
 
 
-class SoundBeamConfig(ExtractorConfig):
+class SoundBeamConfig(ExtractorConfig, TextConfig):
     """Hyper-parameters of the extraction network and of the clues.
 
     Attributes:
         variant: "1hot" has class embeddings, "enrl" an enrollment encoder, "mixed" both, trained together; "mixed_el"
-            adds a loss on the distance of the two embeddings of a query.
+            adds a loss on the distance of the two embeddings of a query; "text" has an encoder of texts, for which the
+            hyper-parameters `text_...` are.
         enrollment_blocks: X of the enrollment encoder, which is one stack; null: `blocks`.
         embedding_weight: α, weight of the embeddings' distance in the training loss (eq. 5), for "mixed_el".
     """
@@ -40,12 +43,17 @@ class SoundBeamConfig(ExtractorConfig):
     @property
     def takes_classes(self) -> bool:
         """Whether there are class embeddings."""
-        return self.variant != "enrl"
+        return self.variant not in ("enrl", "text")
 
     @property
     def takes_enrollments(self) -> bool:
         """Whether there is an enrollment encoder."""
-        return self.variant != "1hot"
+        return self.variant not in ("1hot", "text")
+
+    @property
+    def takes_texts(self) -> bool:
+        """Whether there is an encoder of texts."""
+        return self.variant == "text"
 
 
 class SoundBeamNet(nn.Module):
@@ -62,6 +70,9 @@ class SoundBeamNet(nn.Module):
         columns = nn.Parameter(fresh_columns(len(classes), c.embedding_dim))
         self.register_parameter("embedding", columns if c.takes_classes else None)
         self.enrollment = _enrollment_encoder(c) if c.takes_enrollments else None
+        # Until there are captions, the words are those of the labels.
+        words = [word for label in classes for word in words_of(label)]
+        self.text = TextEncoder(c, dim=c.embedding_dim, words=words) if c.takes_texts else None
 
     def class_embedding(self, query: Tensor) -> Tensor:
         """W o [B, D] of multi-hot queries o [B, V] (eq. 3); a TypeError without class embeddings."""
@@ -85,6 +96,13 @@ class SoundBeamNet(nn.Module):
                 start += len(clips)
             rows.append(torch.stack(means).sum(dim=0))
         return torch.stack(rows)
+
+    def text_embedding(self, texts: Sequence[str], negative: Sequence[str | None]) -> Tensor:
+        """Embeddings [B, D] of texts, and of those on what is not wanted; a TypeError without an encoder of texts."""
+        if self.text is None:
+            raise TypeError(f"variant {self.config.variant!r} has no encoder of texts")
+        embeddings: Tensor = self.text(texts, negative)
+        return embeddings
 
     def _encoded(self, clips: Clips) -> Tensor:
         """Embeddings [K, D] of recordings, a few at a time: there may be ten for each query."""
