@@ -174,6 +174,8 @@ class RunConfig(StrictModel):
         keep_estimates: write every estimate as wav into the run's folder, so that a metric added later needs no
             inference.
         measure_cost: measure parameters, operations, time and memory of every system first.
+        gpus_per_worker: share of a GPU for each worker of a cluster (`--executor ray`), 0.5 for two workers on each;
+            0: they work on CPUs; null: 1 where the cluster has GPUs.
         isolation: "process" runs a system in a process of its own, so that a crash or a hang costs the trial at fault;
             "none" runs it in that of the run. null: "process" for systems that are not shipped with tsebench, or that
             run code of others (asteroid), and "none" for other systems and for classes of the calling script.
@@ -199,6 +201,7 @@ class RunConfig(StrictModel):
     batch_size: int = Field(default=8, ge=1)
     keep_estimates: bool = False
     measure_cost: bool = True
+    gpus_per_worker: float | None = Field(default=None, ge=0)
     isolation: Isolation | None = None
     time_limit_s: float = Field(default=TIME_LIMIT_S, gt=0)
     seed: int = 0

@@ -52,11 +52,11 @@ class Given:
 
     Attributes:
         systems: loaded systems, by title.
-        datasets: open datasets, and recipes, by the `dataset` of the config.
+        datasets: open datasets, and recipes, by the `dataset` of the config; several of a collection.
     """
 
     systems: Mapping[str, AnySystem] = field(default_factory=dict)
-    datasets: Mapping[str, Dataset | DatasetConfig] = field(default_factory=dict)
+    datasets: Mapping[str, Dataset | DatasetConfig | tuple[Dataset, ...]] = field(default_factory=dict)
 
 
 class WithoutCard:

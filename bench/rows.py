@@ -31,6 +31,9 @@ OUTPUT = "output"
 ANSWER_TAGS = (NEAREST, OUTPUT)
 """Tags of answers, not of trials: the source that an estimate is nearest to, and a separator's output."""
 
+ROWS = "rows"
+"""Folder of the shards in a run folder."""
+
 FILES = "files"
 """Name of the set of trials of scored folders."""
 
@@ -80,6 +83,11 @@ class ScoreRow(Score):
             )
 
 
+def shard_name(stem: str, chunk: int) -> str:
+    """Name of the shard of one chunk of trials."""
+    return f"{stem}-{chunk:05d}.parquet"
+
+
 def write_shard(path: Path, rows: Sequence[ScoreRow]) -> None:
     """Write rows as one Parquet file, atomically; the same rows in any order give the same bytes.
 
@@ -88,8 +96,18 @@ def write_shard(path: Path, rows: Sequence[ScoreRow]) -> None:
     """
     if not rows:
         raise OutputError(f"no rows to write to {str(path)!r}; leave the shard out")
+    write_shard_table(path, _table(rows))
+
+
+def write_shard_table(path: Path, table: pa.Table) -> None:
+    """Write a table of rows, with the columns of `SCHEMA` and tags, as `write_shard` does."""
+    tags = sorted({*table.column_names} - {*SCHEMA.names})
+    table = table.select([*SCHEMA.names, *tags]).combine_chunks()
+    table = table.sort_by([(name, "ascending") for name in [*_ORDER, "status", "value"]])
+    if not pc.any(pc.not_equal(table[SAMPLE], 0)).as_py():
+        table = table.drop_columns([SAMPLE])
     content = pa.BufferOutputStream()
-    pq.write_table(_table(rows), content, compression="zstd")
+    pq.write_table(table, content, compression="zstd")
     make_folder(path.parent)
     write_atomic(path, content.getvalue().to_pybytes())
 
@@ -100,7 +118,7 @@ def read_shard(path: Path) -> pd.DataFrame:
     Raises:
         DatasetError: the file is damaged or is not a shard of score rows.
     """
-    rows: pd.DataFrame = _read_table(path).to_pandas()
+    rows: pd.DataFrame = read_shard_table(path).to_pandas()
     return rows
 
 
@@ -173,10 +191,11 @@ def _read_run(folder: Path) -> pa.Table:
     if not shards:
         found = f"run folder {str(folder)!r} holds no score rows (rows/part-*.parquet)"
         raise ConfigError(f"{found}; run or score something into it first")
-    return pa.concat_tables([_read_table(path) for path in shards], promote_options="default")
+    return pa.concat_tables([read_shard_table(path) for path in shards], promote_options="default")
 
 
-def _read_table(path: Path) -> pa.Table:
+def read_shard_table(path: Path) -> pa.Table:
+    """The rows of one shard as an Arrow table; otherwise as `read_shard`."""
     try:
         with pq.ParquetFile(path) as file:
             table = file.read()
@@ -235,11 +254,9 @@ def _table(rows: Sequence[ScoreRow]) -> pa.Table:
     columns |= {
         visible(TAG_PREFIX + tag): [visible(row.tags[tag]) if tag in row.tags else None for row in rows] for tag in tags
     }
-    table = pa.table(
+    return pa.table(
         columns, schema=pa.schema([*SCHEMA, *(pa.field(visible(TAG_PREFIX + tag), pa.string()) for tag in tags)])
     )
-    table = table.sort_by([(name, "ascending") for name in [*_ORDER, "status", "value"]])
-    return table if any(row.sample for row in rows) else table.drop_columns([SAMPLE])
 
 
 def _check_unique(rows: pd.DataFrame) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
 from ..core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from ..bench.shards.shard import Shard
 
 Config = Annotated[str, Argument(metavar="CONFIG", help="YAML file, or the name of a shipped config.")]
 Corpus = Annotated[
@@ -29,6 +32,15 @@ TrackingHere = Annotated[
         help="MLflow server or store that the work is logged to, or none.  [default: mlflow.db next to the run folder]",
     ),
 ]
+Division = Annotated[
+    str | None,
+    Option(
+        "--shard",
+        metavar="I/N",
+        help="Do part I (from 1) of N of the work alone, on this machine, into a folder of its own, without a report; "
+        "`tsebench merge` makes one run of all parts.",
+    ),
+]
 Settings = Annotated[
     list[str] | None,
     Option(
@@ -39,6 +51,13 @@ Settings = Annotated[
 ]
 Runs = Annotated[list[Path], Argument(metavar="DIR", help="Run folders.")]
 Formats = Annotated[str, Option("--format", metavar="A,B,...", help="Names from `tsebench list reports`.")]
+
+
+def shard_of(text: str | None) -> Shard | None:
+    """Parse the value of `--shard`."""
+    from ..bench.shards.shard import Shard
+
+    return None if text is None else Shard.parse(text)
 
 
 def corpora_of(pairs: Sequence[str] | None) -> dict[str, Path]:

@@ -131,6 +131,7 @@ Examples:
       --option ter.backend=whisper:small --out runs/real
 
 A second system that is scored into the same --out joins the leaderboard.
+With --shard I/N each part has an --out of its own; `tsebench merge` makes one run of them.
 """
 
 
@@ -160,6 +161,7 @@ def score(
     channel: Channel = None,
     device: options.Device = "auto",
     jobs: options.Processes = 2,
+    shard: options.Division = None,
     tracking_uri: options.Tracking = "none",
     variants: Variants = False,
     claimed: Claimed = None,
@@ -180,6 +182,9 @@ def score(
     claims = claims_of(claimed, **given) if claimed is not None else ()
     if labelled and (variants or claims):
         raise ConfigError("--labelled has no variants to compare; leave out --variants and --claimed")
+    part = options.shard_of(shard)
+    if part and (variants or claims):
+        raise ConfigError("--variants and --claimed need all trials; leave out --shard")
     choices = parse_metrics(names_of(metrics), option or [])
     progress = on_console(console)
     how = ScoreOptions(
@@ -190,18 +195,23 @@ def score(
         channel=channels_of(channel),
         permutation=permutation,
         labelled=labelled,
+        shard=part,
         device=device,
         jobs=jobs,
         progress=progress,
         say=say,
     )
-    with tracked_run(out, uri=options.tracking_uri_of(tracking_uri, out), say=say) as live:
+    uri = None if part else options.tracking_uri_of(tracking_uri, out)
+    with tracked_run(out, uri=uri, say=say) as live:
         result = score_folders(estimates=estimates, references=references or (), mixtures=mixtures, options=how)
         if result.unpaired:
             first = ", ".join(result.unpaired[:3]) + (", ..." if len(result.unpaired) > 3 else "")
             why = "they have no reference" if references else "no trial has their name"
             say(f"left out, because {why}: {len(result.unpaired)} ({first})")
-        report_run(out, names_of(FORMATS), track=live.finish)
+        if part:
+            say(f"shard {part}: {result.trials} trials in {out}; `tsebench merge` takes the folders of all shards")
+        else:
+            report_run(out, names_of(FORMATS), track=live.finish)
     if variants or claims:
         from ..bench.folders.variants import score_variants, word_error_rate
         from ..reports.terminal.variants import report_variants

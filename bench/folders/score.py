@@ -18,7 +18,7 @@ from ...core.provenance import resolve_device
 from ...datasets.seeding import digest
 from ..metrics.registry import MetricContext
 from ..metrics.shared.batches import spared_threads
-from ..rows import OUTPUT, ScoreRow, write_shard
+from ..rows import OUTPUT, ROWS, ScoreRow, write_shard
 from ..run.evaluation import CHUNK_TRIALS, Evaluation
 from ..run.record import RunRecord, write_record
 from ..run.set_scores import SetScores
@@ -26,6 +26,7 @@ from ..scoring.cache import ScoreCache, default_cache_dir
 from ..scoring.needs import OF_FILES, Given, Offer, check_needs
 from ..scoring.plan import MetricPlan, MetricSpec, plan_metrics
 from ..scoring.pool import FilePool
+from ..shards.shard import Shard, Share, Whole
 from .assignment import assign
 from .channels import Channel, Channels, channels_of
 from .file_set import FileSet
@@ -51,6 +52,7 @@ class ScoreOptions:
         facts: transcripts, enrollments, activity and recognised words.
         permutation: for several outputs of each mixture, see `outputs.PERMUTATIONS`; None: one folder, paired by name.
         labelled: files are sounds of their mixtures, whose names end with a label, see `labelled_files`.
+        shard: the part of the trials that is scored, into a folder of its own; None: all.
     """
 
     out: Path
@@ -60,6 +62,7 @@ class ScoreOptions:
     channel: Channels | Channel | str = None
     permutation: str | None = None
     labelled: bool = False
+    shard: Shard | None = None
     device: str = "auto"
     jobs: int = 2
     cache: Path | None = None
@@ -120,8 +123,8 @@ def score_folders(*, estimates: Paths, references: Paths, mixtures: Path | None,
             stack.enter_context(spared_threads(options.jobs))
         samples = _samples(estimates, references, mixtures, options)
         files = samples[0]
-        record = record_of(samples, out=options.out, system=options.system, plan=plan, device=device)
-        make_folder(options.out / "rows")
+        record = _record(samples, options, plan, device)
+        make_folder(options.out / ROWS)
         trials = LabelledSet(files) if isinstance(files, LabelledFiles) else FileSet(files)
         evaluation = Evaluation(
             trials,
@@ -129,21 +132,24 @@ def score_folders(*, estimates: Paths, references: Paths, mixtures: Path | None,
             device=device,
             pool=pool,
             cache=ScoreCache(options.cache or default_cache_dir(), notify=options.say),
-            chunk_trials=CHUNK_TRIALS if device == "cpu" else _DEVICE_CHUNK,
+            # Shards may be scored on different devices.
+            chunk_trials=CHUNK_TRIALS if device == "cpu" or options.shard else _DEVICE_CHUNK,
         )
         rows, mixture_rows = _score(trials, samples[1:], evaluation, record, options)
     give_back_freed_memory()
     failed = _failed(rows, plan, trials)
+    count = len(files.keys) if options.shard is None else len({row.trial_id for row in rows})
+    count *= len(samples)
     with folder_lock(options.out, wait_s=_WAIT_S):
         # Read again: another system may have been scored into the folder meanwhile.
-        record = record_of(samples, out=options.out, system=options.system, plan=plan, device=device)
-        record = record.model_copy(update={"trials": len(files.keys) * len(samples), "failed_trials": failed})
+        record = _record(samples, options, plan, device)
+        record = record.model_copy(update={"trials": count, "failed_trials": failed})
         _write_mixture(options.out, _of_run(record, mixture_rows))
         _write(options.out, options.system, _of_run(record, rows))
         write_record(options.out, record)
     return FolderScores(
         record=record,
-        trials=len(files.keys) * len(samples),
+        trials=count,
         failed_trials=failed,
         unpaired=tuple(dict.fromkeys(name for each in samples for name in each.unpaired)),
         files=files,
@@ -153,12 +159,18 @@ def score_folders(*, estimates: Paths, references: Paths, mixtures: Path | None,
     )
 
 
+def _record(samples: Sequence[PairedFiles], options: ScoreOptions, plan: MetricPlan, device: str) -> RunRecord:
+    return record_of(samples, out=options.out, system=options.system, plan=plan, device=device, shard=options.shard)
+
+
 def _score(
     trials: FileSet, others: Sequence[PairedFiles], evaluation: Evaluation, record: RunRecord, options: ScoreOptions
 ) -> tuple[list[ScoreRow], list[ScoreRow]]:
     """Rows of the estimates, those of other samples included, and of the mixtures if there are any."""
-    scores = SetScores(evaluation, run_id=record.run_id, progress=options.progress)
-    chunks, fingerprint = range(len(evaluation.chunks)), trials.files.fingerprint
+    share: Share = options.shard or Whole()
+    chunks = share.chunks(trials.card.name, first=0, count=len(evaluation.chunks))
+    scores = SetScores(evaluation, run_id=record.run_id, progress=options.progress, own=chunks)
+    fingerprint = trials.files.fingerprint
     mixtures = trials.answers("mixtures", identity=digest("files", "mixture", fingerprint))
     if trials.files.mixtures:
         scores.score_mixtures(mixtures, chunks)
@@ -279,7 +291,8 @@ def _of_run(record: RunRecord, rows: Sequence[ScoreRow]) -> list[ScoreRow]:
 
 
 def _write(out: Path, key: str, rows: Sequence[ScoreRow]) -> None:
-    write_shard(out / "rows" / f"part-{digest(key)[:12]}.parquet", rows)
+    if rows:  # a shard may have no trials
+        write_shard(out / ROWS / f"part-{digest(key)[:12]}.parquet", rows)
 
 
 def _write_mixture(out: Path, rows: Sequence[ScoreRow]) -> None:

@@ -11,20 +11,25 @@ from ...systems.protocol import Family, SystemCard
 from ..run.new_record import new_record, system_record
 from ..run.record import DatasetRecord, RunRecord, SystemRecord, read_record
 from ..scoring.plan import MetricPlan
+from ..shards.shard import Shard
+from ..shards.shard_record import ShardRecord, check_same_shard
 from .paired_files import DATASET, PairedFiles
 
 MIXTURE = "mixture"
 """Name of the mixtures as a system."""
 
 
-def record_of(samples: Sequence[PairedFiles], *, out: Path, system: str, plan: MetricPlan, device: str) -> RunRecord:
+def record_of(
+    samples: Sequence[PairedFiles], *, out: Path, system: str, plan: MetricPlan, device: str, shard: Shard | None = None
+) -> RunRecord:
     """The record of this run and of the systems that were scored into the folder `out` before.
 
     Args:
         samples: files of each sample of the system.
+        shard: part of the trials that is scored.
 
     Raises:
-        OutputError: the folder holds scores against other references.
+        OutputError: the folder holds scores against other references, or of another shard.
     """
     files = samples[0]
     before = read_record(out)
@@ -34,6 +39,7 @@ def record_of(samples: Sequence[PairedFiles], *, out: Path, system: str, plan: M
             raise OutputError(
                 f"folder {str(out)!r} holds scores against other references, mixtures or channels; choose another --out"
             )
+        check_same_shard(before.shard, shard, folder=str(out))
     systems = dict(before.systems) if before else {}
     answers = files.answers if len(samples) == 1 else digest("samples", *(each.answers for each in samples))
     systems[system] = _scored(system, "external", answers, options=_card_options(files), samples=len(samples))
@@ -58,6 +64,11 @@ def record_of(samples: Sequence[PairedFiles], *, out: Path, system: str, plan: M
         device=device,
         seed=0,
     )
+    if shard is not None:
+        columns = (*plan.metrics, *plan.reference_values, *plan.improvements)
+        signatures = tuple(column.signature(files.sample_rate_hz) for column in columns)
+        part = ShardRecord(number=shard.number, count=shard.count, metrics=signatures)
+        record = record.model_copy(update={"shard": part})
     # One run, however many systems join it.
     return record if before is None else record.model_copy(update={"run_id": before.run_id})
 

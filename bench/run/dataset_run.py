@@ -11,12 +11,12 @@ from pathlib import Path
 
 from ...datasets.seeding import digest
 from ...systems.protocol import AnySystem
-from ..rows import crashed_values, failed_values, write_shard
+from ..rows import ROWS, crashed_values, failed_values, shard_name, write_shard
 from .earlier import forget
 from .estimate_store import FOLDER, SystemAnswers, estimate_path, estimates_folder, sample_folder
 from .evaluation import Evaluation
 from .open_datasets import OpenSet
-from .prepare import PlannedRun
+from .prepare import MissingShard, PlannedRun
 from .set_scores import SetScores
 from .trial_tags import VERSION, TrialTags
 
@@ -25,17 +25,37 @@ Part = tuple[str, int]
 
 
 class DatasetRun:
-    """All systems of a run on one dataset."""
+    """All systems of a run on one dataset.
 
-    def __init__(self, each: OpenSet, evaluation: Evaluation, run: PlannedRun, run_id: str) -> None:
+    Args:
+        own: chunks that this process computes.
+        first: chunks of the sets before this one.
+    """
+
+    def __init__(
+        self, each: OpenSet, evaluation: Evaluation, run: PlannedRun, run_id: str, *, own: Sequence[int], first: int
+    ) -> None:
         self._set, self._evaluation, self._run, self._run_id = each, evaluation, run, run_id
+        self._own, self._first = own, first
         self._sources = dict(self._all_sources())
-        self._paths = {part: self._shards(part) for part in self._sources}
+        self._stems = {part: self._stem(part) for part in self._sources}
+        self._paths = {part: self._shards(stem) for part, stem in self._stems.items()}
 
     @property
     def shards(self) -> list[Path]:
-        """The shards of all systems, also those that are not written yet."""
-        return [path for paths in self._paths.values() for path in paths]
+        """The shards of all systems that this process writes, also those that are not written yet."""
+        return [path for paths in self._paths.values() for path in paths.values()]
+
+    @property
+    def places(self) -> dict[str, tuple[int, int]]:
+        """Chunks of the sets before, and of this one, by the beginning of the names of shards; see `ShardRecord`."""
+        return dict.fromkeys(self._stems.values(), (self._first, len(self._evaluation.chunks)))
+
+    @property
+    def trials_by_title(self) -> dict[str, int]:
+        """Answers that this process evaluates."""
+        own = sum(len(self._evaluation.chunks[chunk]) for chunk in self._own)
+        return {title: own * self._run.samples[title] for title in self._set.systems}
 
     def take_over(self, *, goes_on: bool) -> dict[str, int]:
         """Answers by title that an interrupted run has, of systems that may depend on unknown files.
@@ -50,17 +70,18 @@ class DatasetRun:
             if goes_on:
                 taken[title] = sum(len(self._answered(part)) for part in parts)
             else:
-                paths = [path for part in parts for path in self._paths[part]]
+                paths = [path for part in parts for path in self._paths[part].values()]
                 forget(paths, estimates=self._estimates(title), title=title)
         return taken
 
     def _answered(self, part: Part) -> set[str]:
         """Ids of trials of which rows or estimates of a sample are there."""
-        ids = [trial.id for trial in self._set.dataset.trials]
-        chunks = zip(self._evaluation.chunks, self._paths[part], strict=True)
-        scored = {ids[index] for chunk, path in chunks if path.is_file() for index in chunk}
+        trials = self._set.dataset.trials
+        ids = {chunk: [trials[index].id for index in self._evaluation.chunks[chunk]] for chunk in self._own}
+        scored = {name for chunk, path in self._paths[part].items() if path.is_file() for name in ids[chunk]}
         folder = sample_folder(self._estimates(part[0]), part[1]) if self._run.config.keep_estimates else None
-        return scored | {name for name in ids if folder is not None and estimate_path(folder, name).is_file()}
+        every = (name for names in ids.values() for name in names)
+        return scored | {name for name in every if folder is not None and estimate_path(folder, name).is_file()}
 
     def run(self, *, baseline: AnySystem, perfect: AnySystem) -> None:
         """Write the shards that are missing.
@@ -70,7 +91,7 @@ class DatasetRun:
             perfect: answers with the reference.
         """
         plan, progress, tags_of = self._set.plan, self._run.options.progress, TrialTags(self._set.dataset).tags
-        scores = SetScores(self._evaluation, run_id=self._run_id, progress=progress, tags_of=tags_of)
+        scores = SetScores(self._evaluation, run_id=self._run_id, progress=progress, tags_of=tags_of, own=self._own)
         missing = self._missing()
         wanted = sorted({chunk for chunks in missing.values() for chunk in chunks})
         if plan.improvements and wanted:
@@ -81,6 +102,15 @@ class DatasetRun:
             for found in scores.rows(part[0], self._sources[part], chunks):
                 write_shard(self._paths[part][found.chunk], found.rows)
 
+    def missing(self) -> list[MissingShard]:
+        """Files that are to be written."""
+        chunks, name = self._evaluation.chunks, self._set.dataset.card.name
+        return [
+            MissingShard(path=self._paths[part][chunk], dataset=name, chunk=chunk, trials=len(chunks[chunk]))
+            for part, numbers in self._missing().items()
+            for chunk in numbers
+        ]
+
     def _missing(self) -> dict[Part, list[int]]:
         """Chunks that have no shard, or one with values that crashed, or that failed if those are to be tried again."""
         options = self._run.options
@@ -89,8 +119,7 @@ class DatasetRun:
         if values := sum(lost.values()):
             options.say(f"{self._set.dataset.card.name}: {values} values {verb} before; their trials are tried again")
         return {
-            part: [chunk for chunk, path in enumerate(paths) if lost.get(path, 1)]
-            for part, paths in self._paths.items()
+            part: [chunk for chunk, path in paths.items() if lost.get(path, 1)] for part, paths in self._paths.items()
         }
 
     def _score_mixtures(self, scores: SetScores, source: SystemAnswers, wanted: Sequence[int]) -> None:
@@ -126,8 +155,14 @@ class DatasetRun:
         root = self._run.options.out / FOLDER
         return estimates_folder(root, dataset=card.name, title=title, identity=identity, fingerprint=card.fingerprint)
 
-    def _shards(self, part: Part) -> list[Path]:
-        """Paths by chunk; a name holds a digest of all that determines the rows, and a later sample its number."""
+    def _shards(self, stem: str) -> dict[int, Path]:
+        """Paths by chunk."""
+        names = {chunk: shard_name(stem, chunk) for chunk in self._own}
+        chosen, folder = self._run.options.chosen, self._run.options.out / ROWS
+        return {chunk: folder / name for chunk, name in names.items() if chosen is None or name in chosen.names}
+
+    def _stem(self, part: Part) -> str:
+        """Beginning of names: it holds a digest of all that determines the rows, and a later sample its number."""
         card, plan = self._set.dataset.card, self._set.plan
         columns = (*plan.metrics, *plan.reference_values, *plan.improvements)
         signatures = [column.signature(card.sample_rate_hz) for column in columns]
@@ -135,7 +170,5 @@ class DatasetRun:
         chunks = self._evaluation.chunks
         facts = (self._run_id, self._sources[part].identity, card.fingerprint, VERSION)
         key = digest(*facts, str([len(chunk) for chunk in chunks[:1]]), *signatures)[:12]
-        folder = self._run.options.out / "rows"
         title, sample = part
-        stem = f"part-{card.name}-{title}-{key}{f'-sample{sample}' if sample else ''}"
-        return [folder / f"{stem}-{chunk:05d}.parquet" for chunk in range(len(chunks))]
+        return f"part-{card.name}-{title}-{key}{f'-sample{sample}' if sample else ''}"

@@ -68,7 +68,16 @@ def _what_determines_rows(config: RunConfig) -> str:
     A dataset and a system may lie elsewhere on another machine: the fingerprint of the one and the identity of the
     other say what they are.
     """
-    whole = ("description", "batch_size", "measure_cost", "scale", "scales", "paper_tables", "rank_by")
+    whole = (
+        "description",
+        "batch_size",
+        "gpus_per_worker",
+        "measure_cost",
+        "scale",
+        "scales",
+        "paper_tables",
+        "rank_by",
+    )
     exclude: dict[str, Any] = dict.fromkeys([*whole, "isolation", "time_limit_s", "samples"], True)
     exclude["datasets"] = {"__all__": {"dataset", "role"}}
     # A streamed system has another identity.

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from ...core.config_files import corpus_dirs as user_corpus_dirs
 from ...core.content_hash import content_hash
@@ -33,9 +33,42 @@ from ..inference.streamed import streamed
 from ..metrics.registry import MetricContext
 from ..scoring.cache import Identity, default_cache_dir, identity_of
 from ..scoring.plan import MetricPlan, MetricSpec, plan_metrics
+from ..shards.shard import Chosen, Shard
+from ..shards.shard_record import check_same_shard
 from .evaluation import CHUNK_TRIALS
 from .rank_by import checked_by_dataset
 from .record import RunRecord, read_record
+from .system_facts import CostFacts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissingShard:
+    """A file of rows that a run lacks: one chunk of trials of one sample of a system."""
+
+    path: Path
+    dataset: str
+    chunk: int
+    trials: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Elsewhere:
+    """Facts of the machines that made rows: costs of systems by title, and devices in words."""
+
+    costs: Mapping[str, CostFacts] = field(default_factory=dict)
+    devices: tuple[str, ...] = ()
+
+
+class Executor(Protocol):
+    """Makes the rows of a run in other processes."""
+
+    def write_rows(self, planned: PlannedRun, missing: Sequence[MissingShard], *, costs: bool) -> Elsewhere:
+        """Write the files that are missing, each whole.
+
+        Args:
+            costs: also measure the costs of the systems.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +80,9 @@ class RunOptions:
         fresh: empty the run folder first, and do not read scores from the cache.
         retry_failed: try trials again of which a value failed before; those that crashed always are.
         chunk_trials: trials of a shard; a run that goes on must keep it to find its shards.
+        shard: the part of the run that is carried out, into a folder of its own; None: all of it.
+        chosen: the files of rows that are made, by a worker of a cluster; None: all.
+        executor: makes the rows in other processes; None: this process does.
         corpus_dirs: folders of corpora by name, in addition to those of the user file.
         cache: folder of the score cache; None is the user's.
         given: objects of the calling program in place of systems and datasets that the config names.
@@ -60,6 +96,9 @@ class RunOptions:
     fresh: bool = False
     retry_failed: bool = False
     chunk_trials: int = CHUNK_TRIALS
+    shard: Shard | None = None
+    chosen: Chosen | None = None
+    executor: Executor | None = None
     corpus_dirs: Mapping[str, Path] = field(default_factory=dict)
     cache: Path | None = None
     given: Given = field(default_factory=Given)
@@ -148,6 +187,8 @@ def prepare(config: RunConfig, options: RunOptions) -> PlannedRun:
             f"folder {str(options.out)!r} holds run {before.name!r}, not {config.name!r}; "
             "choose another with --out, or empty it with --fresh"
         )
+    if before is not None:
+        check_same_shard(before.shard, options.shard, folder=str(options.out))
     corpus_dirs = {name: folder.absolute() for name, folder in user_corpus_dirs(options.corpus_dirs).items()}
     systems = _load_systems(config, options, device=device, corpus_dirs=corpus_dirs)
     if options.fresh:  # all sets are built again: their corpora must be there before the old ones go
@@ -175,8 +216,9 @@ def plan_sets(config: RunConfig, *, device: str = "cpu", given: Given | None = N
         metrics = spec.metrics or config.metrics
         plan = plan_metrics(metrics, context=MetricContext(device=device), watch=True)
         if (found := objects.get(spec.dataset)) is not None:
-            opened, recipe = (found, None) if isinstance(found, Dataset) else (None, found)
-            yield PlannedSet(spec=spec, metrics=metrics, plan=plan, recipe=recipe, opened=opened)
+            for one in found if isinstance(found, tuple) else (found,):
+                opened, recipe = (one, None) if isinstance(one, Dataset) else (None, one)
+                yield PlannedSet(spec=spec, metrics=metrics, plan=plan, recipe=recipe, opened=opened)
             continue
         is_folder = (Path(spec.dataset) / "card.json").is_file()
         for recipe in [None] if is_folder else load_dataset_configs(spec.dataset):

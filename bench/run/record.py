@@ -18,6 +18,7 @@ from ...core.files import write_atomic
 from ...core.json_text import read_json
 from ...core.validation import first_problem, parse
 from ..metrics.protocol import MetricInfo
+from ..shards.shard_record import ShardRecord
 from ..statistics import MOST_RESAMPLES
 from .rank_by import RankBy
 from .system_facts import FrozenFacts, SystemFacts
@@ -200,6 +201,7 @@ class RunRecord(RunFacts):
 
     Attributes:
         tracking: ids of the MLflow runs by name, if it was tracked.
+        shard: which shard of a divided run the folder holds; None for a whole run.
     """
 
     run_id: str
@@ -209,6 +211,7 @@ class RunRecord(RunFacts):
     systems: Mapping[str, SystemRecord] = {}
     datasets: Mapping[str, DatasetRecord] = {}
     tracking: Mapping[str, str] = {}
+    shard: ShardRecord | None = None
 
 
 def write_record(folder: Path, record: RunRecord) -> None:

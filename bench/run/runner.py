@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,9 +24,11 @@ from ..config import RunConfig
 from ..cost.measure import measure_cost
 from ..inference.batching import Item
 from ..inference.open_system import close_system
-from ..rows import read_shard
+from ..rows import ROWS, read_shard
 from ..scoring.cache import ScoreCache, default_cache_dir
 from ..scoring.pool import FilePool
+from ..shards.shard import Shard, Share, Whole
+from ..shards.shard_record import ShardRecord
 from .dataset_run import DatasetRun
 from .earlier import goes_on, lines
 from .evaluation import Evaluation
@@ -73,58 +76,88 @@ def _carried_out(planned: PlannedRun) -> RunResult:
     config, options = planned.config, planned.options
     if options.fresh and (options.out / "run.json").is_file():
         _empty(options.out)
-    make_folder(options.out / "rows")
+    make_folder(options.out / ROWS)
     sets = open_sets(planned)
     record = options.begin(record_of(planned, sets))
-    if config.measure_cost:
+    if config.measure_cost and (options.shard is None or options.shard.number == 1):
         record = with_costs(record, _measure_costs(planned, sets))
-    shards = _write_rows(planned, sets, record)
+    with _evaluated(planned, sets, record.run_id) as work:
+        record = record.model_copy(update={"shard": _shard_record(work, options.shard)})
+        record = _write_rows(planned, work, record)
     give_back_freed_memory()
-    trials = sum(len(each.dataset) * planned.samples[title] for each in sets for title in each.systems)
-    found = (trials_by_system(read_shard(path), record.systems) for path in shards)
+    trials = sum(sum(each.trials_by_title.values()) for each in work)
+    found = (trials_by_system(read_shard(path), record.systems) for each in work for path in each.shards)
     failed = sum(each.failed for systems in found for each in systems.values())
     record = record.model_copy(update={"trials": trials, "failed_trials": failed})
     write_record(options.out, record)
     return RunResult(out=options.out, record=record, trials=trials, failed_trials=failed)
 
 
-def _write_rows(planned: PlannedRun, sets: Sequence[OpenSet], record: RunRecord) -> list[Path]:
-    """Write run.json and the shards that are missing; all shards of the run."""
-    options, device = planned.options, planned.device
+@contextmanager
+def _evaluated(planned: PlannedRun, sets: Sequence[OpenSet], run_id: str) -> Iterator[list[DatasetRun]]:
+    """The work on each set, with the pool of processes that it needs."""
+    options, first = planned.options, 0
+    share: Share = options.shard or options.chosen or Whole()
     cache = ScoreCache(options.cache or default_cache_dir(), read=not options.fresh, notify=options.say)
     with FilePool(options.jobs, notify=options.say) as pool:
         work = []
         for each in sets:
             evaluation = Evaluation(
-                each.dataset, each.plan, device=device, pool=pool, cache=cache, chunk_trials=options.chunk_trials
+                each.dataset,
+                each.plan,
+                device=planned.device,
+                pool=pool,
+                cache=cache,
+                chunk_trials=options.chunk_trials,
             )
-            work.append(DatasetRun(each, evaluation, planned, record.run_id))
-        shards = [path for each in work for path in each.shards]
-        # Before any row is written: the folder never holds rows of two states of the run.
-        _remove_others(options.out / "rows", shards)
-        _take_over(planned, work, sets, record.run_id)
-        write_record(options.out, record)
-        # Dataset by dataset, so that the mixtures' scores of one set alone are in memory.
-        for dataset_run in work:
-            dataset_run.run(baseline=load_system(BASELINE, device=device), perfect=load_system(PERFECT, device=device))
-    return shards
+            count = len(evaluation.chunks)
+            own = share.chunks(each.dataset.card.name, first=first, count=count)
+            work.append(DatasetRun(each, evaluation, planned, run_id, own=own, first=first))
+            first += count
+        yield work
 
 
-def _take_over(planned: PlannedRun, work: Sequence[DatasetRun], sets: Sequence[OpenSet], run_id: str) -> None:
+def _shard_record(work: Sequence[DatasetRun], shard: Shard | None) -> ShardRecord | None:
+    if shard is None:
+        return None
+    parts = {stem: place for each in work for stem, place in each.places.items()}
+    return ShardRecord(number=shard.number, count=shard.count, parts=parts)
+
+
+def _write_rows(planned: PlannedRun, work: Sequence[DatasetRun], record: RunRecord) -> RunRecord:
+    """Write run.json and the shards that are missing; the record with what is known after that."""
+    options, device = planned.options, planned.device
+    # Before any row is written: the folder never holds rows of two states of the run.
+    _remove_others(options.out / ROWS, [path for each in work for path in each.shards])
+    _take_over(planned, work, record.run_id)
+    write_record(options.out, record)
+    if options.executor is not None:
+        missing = [shard for each in work for shard in each.missing()]
+        costs = {title: facts.cost for title, facts in record.systems.items() if facts.cost}
+        wanted = planned.config.measure_cost and len(costs) < len(record.systems)
+        elsewhere = options.executor.write_rows(planned, missing, costs=wanted)
+        device = "; ".join(elsewhere.devices) or record.device
+        return with_costs(record, {**elsewhere.costs, **costs}).model_copy(update={"device": device})
+    # Dataset by dataset, so that the mixtures' scores of one set alone are in memory.
+    for dataset_run in work:
+        dataset_run.run(baseline=load_system(BASELINE, device=device), perfect=load_system(PERFECT, device=device))
+    return record
+
+
+def _take_over(planned: PlannedRun, work: Sequence[DatasetRun], run_id: str) -> None:
     """Settle what is reused of systems that may depend on unknown files, and say it."""
     taken: Counter[str] = Counter()
+    trials: Counter[str] = Counter()
     for dataset_run in work:
         taken.update(dataset_run.take_over(goes_on=goes_on(planned.before, run_id)))
-    trials: Counter[str] = Counter()
-    for each in sets:
-        trials.update({title: len(each.dataset) * planned.samples[title] for title in each.systems})
+        trials.update(dataset_run.trials_by_title)
     for line in lines(planned.identities, before=planned.before, taken=taken, trials=trials):
         planned.options.say(line)
 
 
 def _empty(folder: Path) -> None:
     try:
-        for name in ("rows", "datasets", "estimates", "report"):
+        for name in (ROWS, "datasets", "estimates", "report"):
             if (folder / name).exists():
                 shutil.rmtree(folder / name)
         (folder / "run.json").unlink()
@@ -144,13 +177,16 @@ def _remove_others(folder: Path, shards: Sequence[Path]) -> None:
 def _measure_costs(run: PlannedRun, sets: Sequence[OpenSet]) -> dict[str, CostFacts]:
     """Costs by title, each measured on the first set that the system runs on.
 
-    Costs of an earlier start of the run on the same device are taken over.
+    Costs of an earlier start of the run on the same device are taken over; another executor measures the others.
     """
+    elsewhere = run.options.executor is not None
     costs: dict[str, CostFacts] = {}
     for title, system in run.systems.items():
         known = run.before.systems.get(title) if run.before else None
-        if known and known.cost and (known.identity, known.cost.device) == (run.identities[title].digest, run.device):
+        own = known is not None and known.identity == run.identities[title].digest
+        if known and known.cost and own and (elsewhere or known.cost.device == run.device):
             costs[title] = known.cost
+        if title in costs or elsewhere:
             continue
         dataset = next((each.dataset for each in sets if title in each.systems), None)
         if dataset is not None:

@@ -29,7 +29,7 @@ class SetScores:
 
     Scores of the mixtures and of the references are computed once, and joined to those of every sample of every system:
     an improvement is value(system) − value(mixture) of the same trial and signature. `tags_of` gives the tags of a
-    trial's rows.
+    trial's rows, and `own` the chunks that this process computes, if these are not all.
     """
 
     def __init__(
@@ -39,7 +39,9 @@ class SetScores:
         run_id: str,
         progress: ProgressFactory,
         tags_of: Callable[[Trial], Mapping[str, Tag]] = lambda _: {},
+        own: Sequence[int] | None = None,
     ) -> None:
+        self._own = range(len(evaluation.chunks)) if own is None else own
         self._evaluation, self._dataset, self._plan = evaluation, evaluation.dataset, evaluation.plan
         self._run_id, self._progress_of, self._tags_of = run_id, progress, tags_of
         self._mixture: dict[str, list[Score]] = {}
@@ -59,10 +61,10 @@ class SetScores:
         self._reference = self._scores("reference scores", source, chunks, metrics)
 
     def rows(self, title: str, source: AnswerSource, chunks: Sequence[int]) -> Iterator[ChunkRows]:
-        """Rows of one sample of a system, chunk by chunk; chunks that are not named count as done."""
+        """Rows of one sample of a system, chunk by chunk; own chunks that are not named count as done."""
         what = f"{title}, sample {source.sample}" if source.sample else title
-        with self._progress(what, range(len(self._evaluation.chunks))) as advance:
-            advance(len(self._dataset) - self._count(chunks))
+        with self._progress(what, self._own) as advance:
+            advance(self._count(self._own) - self._count(chunks))
             for part in self._parts(source, chunks):
                 scores = _by_trial(part.scores)
                 trials = [self._dataset.trials[index] for index in part.trials]
