@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +41,13 @@ class ClueEmbeddings:
         asked = clues.classes or ((clues.text,) if clues.text else ())
         if not asked:
             return "the query names no sound class and has no text, and this system needs one of them"
+        return self._found(asked)
+
+    def of_text(self, clues: Clues) -> list[Tensor] | str:
+        """The embedding of a query's text, or, without one, of its classes; else the reason why there is none."""
+        return self._found((clues.text,)) if clues.text else self.of(clues)
+
+    def _found(self, asked: Sequence[str]) -> list[Tensor] | str:
         unknown = next((text for text in asked if _plain(text) not in self.table), None)
         if unknown is not None:
             return f"the file of embeddings has none of {unknown!r}{suggest(unknown, self.labels)}"

@@ -92,6 +92,31 @@ eval: {checkpoint: best.ckpt, t_predicter: none.ckpt}
 solver: {method: euler, test_step_size: 1.0}
 """,
 }
+AUDIOSEP = {
+    "models/clap_encoder.py": """
+import torch
+class CLAP_Encoder(torch.nn.Module):
+    def get_query_embed(self, modality, text):
+        assert modality == "text" and not any("_" in each for each in text)
+        return torch.stack([torch.full((512,), float(len(each))) for each in text])
+"""
+}
+CLAPSEP = {
+    "model/CLAPSep.py": """
+import torch
+class Clap:
+    def get_text_embedding(self, texts, use_tensor):
+        return torch.stack([torch.full((512,), 0.01 * len(text)) for text in texts])
+class CLAPSep(torch.nn.Module):
+    def __init__(self, sizes, clap):
+        super().__init__()
+        self.w, self.clap_model = torch.nn.Parameter(torch.zeros(1)), Clap()
+    def inference_from_data(self, mixture, wanted, unwanted):
+        assert mixture.shape == (1, 320000) and wanted.shape == unwanted.shape == (1, 512)
+        assert mixture.abs().max() <= 1
+        return self.w * (wanted.mean() - unwanted.mean()) * mixture
+"""
+}
 LAURATSE = {
     "src/infer.py": """
 import argparse, pathlib, soundfile
@@ -114,7 +139,7 @@ for name, path in rows[0][0].items():
 def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Writes the stand-ins, and makes them what Python imports; real packages come back at the end."""
     before = dict(sys.modules)
-    names = {"diffusers", "transformers", "model", "vae_modules", "eval", "train", "utils", "flow_matching"}
+    names = {"models", "diffusers", "transformers", "model", "vae_modules", "eval", "train", "utils", "flow_matching"}
 
     def made(files: dict[str, str]) -> Path:
         for name, text in files.items():
@@ -145,7 +170,8 @@ def batch(folder: Path, rate: int) -> tuple[str, list[np.ndarray]]:
         soundfile.write(place / "enrollment-0.wav", 0.1 * rng.standard_normal(rate), rate, subtype="FLOAT")
         paths = {"mixture": str(place / "mixture.wav"), "output": str(place / "output.wav")}
         more = {"enrollments": [str(place / "enrollment-0.wav")], "seed": number, "sample_rate_hz": rate}
-        queries.append({"id": str(number), "classes": [], "text": None, **paths, **more})
+        texts = {"classes": [], "text": None, "negative_text": None}
+        queries.append({"id": str(number), **texts, **paths, **more})
     (folder / "batch.json").write_text(json.dumps(queries))
     return str(folder / "batch.json"), mixtures
 
@@ -186,6 +212,30 @@ def test_embeddings_of_clap(clone, tmp_path: Path) -> None:
     found = json.loads((tmp_path / "embeddings.json").read_text())
     assert list(found) == ["Bark", "a bell", ""]
     assert {len(row) for row in found.values()} == {512}
+
+
+def test_embeddings_of_audiosep(clone, tmp_path: Path) -> None:
+    clone(AUDIOSEP)
+    clues = [{"text": "A bell", "classes": ["bell", "dog_bark"]}, {"text": None, "classes": ["dog bark"]}]
+    (tmp_path / "trials.jsonl").write_text("".join(json.dumps({"clue": clue}) + "\n" for clue in clues))
+    run("audiosep_embeddings.py", str(tmp_path / "embeddings.json"), str(tmp_path / "trials.jsonl"), "rain")
+    found = json.loads((tmp_path / "embeddings.json").read_text())
+    assert {text: row[511] for text, row in found.items()} == {"A bell": 6, "bell": 4, "dog_bark": 8, "rain": 4}
+
+
+def test_clapsep(clone, tmp_path: Path) -> None:
+    folder = clone(CLAPSEP)
+    torch.save({"w": torch.full((1,), 2.0)}, folder / "model/best_model.ckpt")
+    file, mixtures = batch(tmp_path, 32000)
+    queries = json.loads(Path(file).read_text())
+    queries[0] |= {"text": "x" * 50, "negative_text": "x" * 10}
+    queries[1] |= {"classes": ["x" * 30]}
+    loud = 30 * mixtures[1]
+    soundfile.write(queries[1]["mixture"], loud, 32000, subtype="FLOAT")
+    Path(file).write_text(json.dumps(queries))
+    run("clapsep_batch.py", file)
+    for found, expected in zip(answers(tmp_path, 32000), (0.8 * mixtures[0], 0.6 * loud), strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
 def test_ad_flowtse(clone, tmp_path: Path) -> None:
