@@ -42,8 +42,10 @@ docs: $(VENV)/.docs  ## build the documentation site into build/site; warnings a
 
 # Hundreds of tests start the program, which takes longer without bytecode.
 PYTEST = PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# MARKS= runs all tests, the long ones too.
+MARKS ?= not long
 test: $(VENV)/.dev  ## run the tests
-	$(PYTEST) -m "not long"
+	$(PYTEST) -m "$(MARKS)"
 
 test-long: $(VENV)/.dev  ## run the long tests: installs, servers, browsers, kills, simulations, all sets and networks
 	$(PYTEST) -m long
