@@ -51,11 +51,11 @@ DEVICE_NAME = "pretended:0"
 def cases() -> dict[str, tuple[str, str, bool]]:
     """Cases by name: a system or "loss", a training config, and whether the batch is padded.
 
-    All with padding; without, which takes a shorter way, one config of each system.
+    All networks with padding; without, which takes a shorter way, one of each system.
     """
-    tried = {("loss", task): small_configs(task) for task in TASKS.names()}
+    tried = {("loss", task): different_nets(task) for task in TASKS.names()}
     for system in SYSTEMS.names():
-        tried["system", system] = small_configs(architecture_of(system) or "")
+        tried["system", system] = different_nets(architecture_of(system) or "")
     return {
         f"{kind}-{name}-{config}-{'padded' if padded else 'full'}": (
             "loss" if kind == "loss" else name, config, padded
@@ -64,6 +64,16 @@ def cases() -> dict[str, tuple[str, str, bool]]:
         for place, config in enumerate(configs)
         for padded in ((True, False) if place == 0 else (True,))
     }  # fmt: skip
+
+
+@cache
+def different_nets(architecture: str) -> list[str]:
+    """Small configs whose networks differ in more than their training and their counts of layers."""
+    found: dict[str, str] = {}
+    for name in small_configs(architecture):
+        config = parse(TASKS.get(architecture).net_config, load_train_config(name).net, where=name)
+        found.setdefault(shallow(config).model_dump_json(), name)
+    return [*found.values()]
 
 
 class FakeValues(FakeTensorMode):
