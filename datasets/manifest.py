@@ -17,7 +17,7 @@ from ..core.file_kinds import stand_in
 from ..core.files import make_folder, write_atomic
 from ..core.validation import first_problem
 from .config import CorpusConfig, DatasetConfig
-from .types import Clip, Mixture, MixtureClip, Trial
+from .types import Clip, Mixture, MixtureClip, Spans, Trial
 
 T = TypeVar("T")
 
@@ -25,7 +25,7 @@ FileKey = tuple[str, str]
 """Corpus and path of a recording."""
 
 _MAX_RATE_HZ, _MAX_SAMPLES, _MAX_FRAMES, _MAX_SOURCES, _MAX_GAIN = 1_000_000, 2**31 - 1, 2**40, 10_000, 1e12
-_YOUNGER_CLUES = ("negative_text",)
+_YOUNGER_CLUES = ("negative_text", "activity", "direction")
 _SAFE_ID = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9_.+-]+")
 
 
@@ -170,6 +170,8 @@ def check_manifest(manifest: Manifest, *, where: str) -> None:
                     f"mixture {clip.mixture_id!r}, which is not there; build it again"
                 )
         _check_recorded(trial, where)
+        _check_times(trial, trial.clue.activity, where)
+        _check_direction(trial, where)
 
 
 def clips_of(mixtures: Iterable[Mixture], trials: Iterable[Trial]) -> Iterable[Clip]:
@@ -269,13 +271,28 @@ def _check_recorded(trial: Trial, where: str) -> None:
         return
     if trial.target_ids:
         raise DatasetError(f"{where}: trial {trial.id!r} has targets and is said to have no reference; build it again")
+    _check_times(trial, trial.recorded.activity, where)
+
+
+def _check_times(trial: Trial, spans: Spans | None, where: str) -> None:
+    """Spans are sorted, without overlap, and from 0 on."""
     last = 0.0
-    for start, end in trial.recorded.activity or ():
+    for start, end in spans or ():
         if not last <= start < end <= _MAX_SAMPLES:  # also False for NaN
             raise DatasetError(
                 f"{where}: trial {trial.id!r}: activity {start:.6g} ... {end:.6g} s is out of order; build it again"
             )
         last = end
+
+
+def _check_direction(trial: Trial, where: str) -> None:
+    found = trial.clue.direction
+    if found is None or (-180.0 < found.azimuth_deg <= 180.0 and -90.0 <= found.elevation_deg <= 90.0):
+        return
+    raise DatasetError(
+        f"{where}: trial {trial.id!r}: direction {found.azimuth_deg:.6g}°, {found.elevation_deg:.6g}° is not within "
+        "-180 < azimuth <= 180 and -90 <= elevation <= 90; build it again"
+    )
 
 
 def _check_numbers(manifest: Manifest, where: str) -> None:

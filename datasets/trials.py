@@ -63,6 +63,8 @@ def render_trial(
             video=video,
             video_fps=fps,
             negative_text=clue.negative_text,
+            activity=clue.activity,
+            direction=clue.direction,
         ),
         seed=sample_seed(fingerprint, trial.id, 0),
     )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Tag = str | int | float | bool
 Role = Literal["foreground", "background", "auxiliary"]
-ClueKind = Literal["enrollment", "classes", "text", "video"]
+ClueKind = Literal["enrollment", "classes", "text", "video", "activity", "direction"]
 ConditionKind = Literal["FMQ", "PMQ", "FUQ", ""]
 
 
@@ -92,6 +92,23 @@ class Mixture:
     tags: Mapping[str, Tag] = field(default_factory=dict)
 
 
+Spans = tuple[tuple[float, float], ...]
+"""Stretches of time (start, end) in s from the beginning of the mixture, sorted, without overlap."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Direction:
+    """Direction from the microphones to a source.
+
+    Attributes:
+        azimuth_deg: angle in the horizontal plane, 0 ahead of the array, positive to its left; -180 < azimuth <= 180.
+        elevation_deg: angle above that plane, -90 to 90.
+    """
+
+    azimuth_deg: float
+    elevation_deg: float = 0.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClueSpec:
     """Recipe of a query's clues, in any combination.
@@ -102,6 +119,8 @@ class ClueSpec:
     Attributes:
         text: description of what is wanted.
         negative_text: description of what is in the mixture and not wanted, in addition to `text`.
+        activity: when the target sounds; an empty tuple: never.
+        direction: where the target is.
     """
 
     enrollments: tuple[EnrollmentClip, ...] = ()
@@ -109,6 +128,8 @@ class ClueSpec:
     text: str | None = None
     video: VideoClip | None = None
     negative_text: str | None = None
+    activity: Spans | None = None
+    direction: Direction | None = None
 
     def kinds(self) -> frozenset[ClueKind]:
         """The kinds of clue that are present."""
@@ -131,10 +152,6 @@ class Condition:
 
     def __str__(self) -> str:
         return f"{self.n_active}:{self.n_inactive}"
-
-
-Spans = tuple[tuple[float, float], ...]
-"""Stretches of time (start, end) in s from the beginning of the mixture, sorted, without overlap."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,6 +211,8 @@ class Clues:
         enrollments: mono float32 tensors [T_k] at the query's rate.
         text: description of what is wanted.
         negative_text: description of what is not wanted, in addition to `text`; no clue by itself.
+        activity: when the target sounds; an empty tuple: never.
+        direction: where the target is.
         video: [F, H, W] float32 in 0..1, grey, as many pictures as the mixture lasts; or features of them [F, 1, D].
     """
 
@@ -203,6 +222,8 @@ class Clues:
     video: Tensor | None = None
     video_fps: float | None = None
     negative_text: str | None = None
+    activity: Spans | None = None
+    direction: Direction | None = None
 
     def kinds(self) -> frozenset[ClueKind]:
         """The kinds of clue that are present."""
@@ -279,6 +300,8 @@ def _kinds(clue: ClueSpec | Clues) -> frozenset[ClueKind]:
         "classes": bool(clue.classes),
         "text": clue.text is not None,
         "video": clue.video is not None,
+        "activity": clue.activity is not None,
+        "direction": clue.direction is not None,
     }
     return frozenset(kind for kind, is_present in present.items() if is_present)
 
@@ -298,3 +321,7 @@ def _described(clues: Clues, sample_rate_hz: int | None = None) -> Iterator[str]
     if clues.video is not None:
         frames, *size = getattr(clues.video, "shape", (0,))
         yield f"video of {frames} pictures {' x '.join(map(str, size))}"
+    if clues.activity is not None:
+        yield f"activity of {sum(end - start for start, end in clues.activity):.2f} s"
+    if clues.direction is not None:
+        yield f"direction {clues.direction.azimuth_deg:g}°, {clues.direction.elevation_deg:g}°"

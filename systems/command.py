@@ -11,7 +11,8 @@ placeholders:
     {negative_text}  the text on what is not wanted, or nothing
     {seed}         a number below 2⁶³ from which a program takes its randomness, another for each query and sample
     {output}       the mono wav to write: rate and length of the mixture
-    {query}        a JSON file: id, sample_rate_hz, mixture, enrollments, classes, text, negative_text, seed, output
+    {query}        a JSON file: id, sample_rate_hz, mixture, enrollments, classes, text, negative_text, activity
+                   (seconds [[start, end], ...]), direction, seed, output
     {batch}        a JSON file: the list of such objects for all queries of a batch; excludes the others
 
 Five lines of Python, `program: python my_system.py {batch}`:
@@ -69,7 +70,8 @@ class CommandSystem:
             JSON file with all of one query, {batch} one of a batch, for which the program is started once.
         time_limit_s: longest answer to one query; a batch of B gets B times as much.
         sample_rate_hz: the program's own rate, which queries are resampled to and estimates from; null: any.
-        clues: kinds of clue that it uses; null derives them from the placeholders.
+        clues: kinds of clue that it uses; null derives them from the placeholders, without activity and direction,
+            which a JSON file alone has.
         depends: further files and folders, relative to the working folder, that its output depends on (modules,
             weights); with them, later runs reuse scores as long as nothing of it changes.
         cache: later runs reuse scores although the program may depend on files that are not known.
@@ -170,6 +172,8 @@ def _write_job(batch: QueryBatch, row: int, folder: Path) -> Job:
         classes=clues.classes,
         text=clues.text,
         negative_text=clues.negative_text,
+        activity=clues.activity,
+        direction=clues.direction,
         seed=batch.seeds[row],
         output=folder / "output.wav",
     )

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...core.errors import ConfigError, ExtractionError, listed
 from ...core.provenance import resolve_device
+from ...datasets.activity import joined
 from ...datasets.signals.arrays import Signal, samples_of
 from ...datasets.types import Clues, Query, Truth
 from ...systems.protocol import LENGTH_TOLERANCE_S, AnySystem, PrivilegedSystem
@@ -31,6 +32,7 @@ def extract(
     negative_text: str | None = None,
     video: ArrayLike | None = None,
     video_fps: float | None = None,
+    activity: Iterable[tuple[float, float]] | None = None,
     seed: int = 0,
     device: str = "cpu",
 ) -> NDArray[np.float32]:
@@ -47,6 +49,7 @@ def extract(
         negative_text: description of sounds that are not wanted, in addition to `text`, for systems that use it.
         video: [F, H, W] in 0..1, grey: lips of the wanted speaker.
         video_fps: pictures per second of the video.
+        activity: when the wanted speaker speaks, (start, end) in s from the beginning of the mixture.
         seed: of a system that draws its answers at random; a query of a dataset has its own.
         device: of the system: "cpu", "cuda", "auto", ...
 
@@ -76,6 +79,7 @@ def extract(
         negative_text=negative_text,
         video=None if video is None else torch.as_tensor(np.asarray(video), dtype=torch.float32),
         video_fps=video_fps,
+        activity=None if activity is None else joined(activity),
     )
     _check_clues(clues, opened)
     query = Query(id="query", mixture=torch.from_numpy(samples), sample_rate_hz=rate, clues=clues, seed=seed)

@@ -28,7 +28,7 @@ from ..signals.audio import resampled_length
 from ..signals.clips import clip_reader
 from ..signals.mixing import db_to_gain, power_db
 from ..types import Clip, ClueSpec, Condition, Mixture, RecordedTarget, Source, Spans, Trial
-from .shared.options import Level, LevelSpan, MixtureCount, MixtureRate, Peak, Seconds
+from .shared.options import Level, LevelSpan, MixtureCount, MixtureRate, Peak, Seconds, SpeakerClues
 
 NOTE = (
     "the references are withheld, as in real recordings: metrics that compare with a reference do not apply (SDR, "
@@ -74,6 +74,7 @@ class MeetingMix:
         spread_db: LevelSpan = (-5.0, 5.0),
         references: Literal["withheld", "kept"] = "withheld",
         language: str = "",
+        clues: SpeakerClues = ("enrollment",),
         enrollments: Count = 1,
         enrollment_s: Seconds = 10.0,
         level_db: Level = -25.0,
@@ -83,7 +84,7 @@ class MeetingMix:
         self._context, self._speech = context, open_pool(speech, context)
         self._n_speakers, self._turns, self._gap_s, self._spread_db = n_speakers, turns, gap_s, spread_db
         self._withheld, self._language = references == "withheld", language
-        self._enrollments, self._enrollment_s = enrollments, enrollment_s
+        self._enrollments, self._enrollment_s, self._clues = enrollments, enrollment_s, clues
         self._level_db, self._peak = level_db, peak
         self._read = clip_reader(sample_rate_hz=sample_rate_hz, corpora=context.corpora)
         self.notes: tuple[str, ...] = (NOTE,) if self._withheld else ()
@@ -199,7 +200,10 @@ class MeetingMix:
         return Trial(
             id=f"{mixture.id}_{speaker}",
             mixture_id=mixture.id,
-            clue=ClueSpec(enrollments=clips),
+            clue=ClueSpec(
+                enrollments=clips if "enrollment" in self._clues else (),
+                activity=activity[speaker] if "activity" in self._clues else None,
+            ),
             target_ids=() if self._withheld else tuple(source.id for source in own),
             condition=Condition(n_active=1, n_inactive=0),
             cluster=mixture.id,

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from ...core.errors import ConfigError
+from ..activity import joined, speech_times
 from ..protocols.builder import (
     BUILDERS,
     BuildContext,
@@ -38,6 +39,7 @@ from .shared.options import (
     Quantise,
     Seconds,
     ShareSpan,
+    SpeakerClues,
     SpeakerTargets,
 )
 from .shared.target_trials import target_trial
@@ -88,6 +90,7 @@ class SpeechMix:
         overlap: ShareSpan | None = None,
         targets: SpeakerTargets = "all",
         absent_speakers: AbsentSpeakerCount = 0,
+        clues: SpeakerClues = ("enrollment",),
         enrollments: Count = 1,
         enrollment_s: Seconds = 10.0,
         level_db: Level = -25.0,
@@ -100,14 +103,14 @@ class SpeechMix:
         self._noise = open_pool(noise, context) if noise else None
         self._n_speakers, self._snr_db, self._noise_snr_db = n_speakers, snr_db, noise_snr_db
         self._mode, self._overlap, self._targets = mode, overlap, targets
-        self._enrollments, self._enrollment_s = enrollments, enrollment_s
+        self._enrollments, self._enrollment_s, self._clues = enrollments, enrollment_s, clues
         self._level_db, self._peak = level_db, peak
         self._quantise: Quantise = quantise
         self._read = clip_reader(sample_rate_hz=sample_rate_hz, corpora=context.corpora)
         self._absent = AbsentSpeakers(
             self._speech.by_label, self._enroll_absent, context=context, count=absent_speakers
         )
-        self._check()
+        self._check(absent_speakers)
 
     def draw(self, index: int) -> Drawn:
         """Recipe and trials of mixture `index`."""
@@ -140,12 +143,16 @@ class SpeechMix:
         every = self._absent.join(mixture, trials)
         return Drawn(mixture=mixture, trials=every, excluded=silent, rendered=rendered)
 
-    def _check(self) -> None:
+    def _check(self, absent_speakers: int) -> None:
         speakers = len(self._speech.labels)
         if self._n_speakers > speakers:
             raise ConfigError(
                 f"n_speakers = {self._n_speakers} is more than the {speakers} speakers of corpus "
                 f"{self._speech.corpus!r} in split {self._context.split!r}; lower it"
+            )
+        if "activity" in self._clues and absent_speakers:
+            raise ConfigError(
+                "a speaker who is not there has no times of speech; set absent_speakers: 0, or clues: [enrollment]"
             )
         if self._overlap and self._mode == "min":
             raise ConfigError("overlap needs `mode: max`; in min mode all speakers start together")
@@ -210,6 +217,11 @@ class SpeechMix:
         return self._enroll(mixture, recording.label, f"absent {recording.label}", held)
 
     def _trial(self, mixture: Mixture, rendered: Rendered, target: Source) -> Trial:
-        clips = self._enroll(mixture, target.label, target.id)
+        clue = ClueSpec()
+        if "enrollment" in self._clues:
+            clue = replace(clue, enrollments=self._enroll(mixture, target.label, target.id))
+        if "activity" in self._clues:
+            samples = rendered.sources[mixture.sources.index(target)]
+            clue = replace(clue, activity=joined(speech_times(samples, sample_rate_hz=mixture.sample_rate_hz)))
         tags = {"target": target.label, **mixture.tags, **input_snr(mixture, rendered, (target.id,))}
-        return target_trial(mixture, target.id, clue=ClueSpec(enrollments=clips), tags=tags)
+        return target_trial(mixture, target.id, clue=clue, tags=tags)

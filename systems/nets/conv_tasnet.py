@@ -130,6 +130,9 @@ def _as_it_is(logits: Tensor) -> Tensor:
     return logits
 
 
+MaskLogits = Callable[[Tensor, Tensor | None], Tensor]
+"""Logits [B, N, K] of a mask for features [B, N, K] and the mask of frames [B, 1, K]."""
+
 _LEVEL_EPS = 1e-16  # far below the variance of any sound, so that the first norm takes the level away
 
 _ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {"relu": F.relu, "sigmoid": torch.sigmoid, "linear": _as_it_is}
@@ -163,9 +166,13 @@ class Extractor(nn.Module):
 
     def forward(self, mixture: Tensor, lengths: Tensor, embedding: Tensor) -> Tensor:
         """Estimates [B, T] from mixtures [B, T], zeros past the lengths [B], for embeddings [B, D]."""
+        return self.masked(mixture, lengths, lambda encoded, mask: self._mask_logits(encoded, embedding, mask))
+
+    def masked(self, mixture: Tensor, lengths: Tensor, logits: MaskLogits) -> Tensor:
+        """Estimates [B, T] from mixtures [B, T], for logits of a mask that follow from their encoder's features."""
         level = rms(mixture, lengths) if self.normalises else mixture.new_ones(len(mixture), 1)
         encoded, mask = self.encoder.with_mask(mixture / level, lengths)
-        gain = self.activation(self._mask_logits(encoded, embedding, mask))
+        gain = self.activation(logits(encoded, mask))
         estimate: Tensor = self.decoder(apply_mask(encoded * gain, mask), num_samples=mixture.shape[-1])
         return estimate * level
 

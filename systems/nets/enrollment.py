@@ -82,9 +82,13 @@ class StackEmbedder(nn.Module):
 
     def forward(self, signals: Tensor, lengths: Tensor) -> Tensor:
         """Enrollments [B, T], zeros past the lengths [B], to embeddings [B, D]."""
+        return mean_over_frames(*self.frames(signals, lengths))
+
+    def frames(self, signals: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Features [B, D, K] of signals [B, T], whose mean is the embedding, and the mask of frames."""
         levelled = signals / rms(signals, lengths) if self.normalises else signals
         encoded, mask = self.encoder.with_mask(levelled, lengths)
         features = apply_mask(self.bottleneck(self.norm(encoded, mask)), mask)
         features, skipped = self.stack(features, mask)
         total = features if skipped is None else skipped
-        return mean_over_frames(self.output(self.activation(total)), mask)
+        return self.output(self.activation(total)), mask

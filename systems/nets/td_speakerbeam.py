@@ -81,7 +81,7 @@ class TdSpeakerBeamNet(EnrolledNet[TdSpeakerBeamConfig, Tensor]):
     def __init__(self, config: TdSpeakerBeamConfig) -> None:
         super().__init__(config)
         self.extractor = AdaptedExtractor(config)
-        self.auxiliary = _auxiliary(config, num_paths=self.extractor.num_paths)
+        self.auxiliary = auxiliary_of(config, num_paths=self.extractor.num_paths)
         if config.speakers:
             dim = config.embedding_dim * self.extractor.num_paths
             self.speakers = SpeakerHead(embedding_dim=dim, num_speakers=config.speakers)
@@ -118,6 +118,10 @@ class AdaptedExtractor(Extractor):
 
     def _mask_logits(self, encoded: Tensor, embedding: Tensor, mask: Tensor | None, past: Past | None = None) -> Tensor:
         features = apply_mask(self.bottleneck(self.norm(encoded, mask, past)), mask)
+        return self._logits_of(features, embedding, mask, past)
+
+    def _logits_of(self, features: Tensor, embedding: Tensor, mask: Tensor | None, past: Past | None = None) -> Tensor:
+        """Logits of the mask for features [B, B', K] after the bottleneck."""
         total: Tensor | None = None
         for index, block in enumerate(self._blocks()):
             residual, skipped = block.paths(block.widen(features), mask, past)
@@ -151,7 +155,8 @@ def _bank(config: TdSpeakerBeamConfig) -> tuple[Encoder, Decoder]:
     )
 
 
-def _auxiliary(config: TdSpeakerBeamConfig, *, num_paths: int) -> StackEmbedder:
+def auxiliary_of(config: TdSpeakerBeamConfig, *, num_paths: int) -> StackEmbedder:
+    """The auxiliary network, whose embeddings have a part for each path that is adapted."""
     length = config.aux_filter_length or config.filter_length
     return StackEmbedder(
         Encoder(

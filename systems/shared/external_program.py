@@ -18,6 +18,7 @@ from typing import IO
 
 from ...core.errors import ConfigError, ExtractionError, suggest
 from ...core.text import safe_text
+from ...datasets.types import Direction, Spans
 
 PLACEHOLDERS = (
     "batch",
@@ -45,6 +46,8 @@ class Job:
     classes: tuple[str, ...]
     text: str | None
     negative_text: str | None
+    activity: Spans | None
+    direction: Direction | None
     seed: int
     output: Path
 

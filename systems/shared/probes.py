@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...datasets.seeding import generator, sample_seed
-from ...datasets.types import Clues, Query, Truth
+from ...datasets.types import Clues, Direction, Query, Truth
 from ..protocol import SystemCard
 
 _UNNAMED_CLASS = "some_sound"
@@ -73,6 +73,8 @@ def make_probe(card: SystemCard, *, name: str, duration_s: float, sample_rate_hz
         text=_TEXT if "text" in card.clues else None,
         video=_mouth(rng, target, sample_rate_hz) if "video" in card.clues else None,
         video_fps=_FPS if "video" in card.clues else None,
+        activity=((0.0, 0.6 * duration_s),) if "activity" in card.clues else None,
+        direction=Direction(azimuth_deg=30.0) if "direction" in card.clues else None,
     )
     mixture = _tensor(target + interferers.sum(axis=0))[None]
     return Probe(

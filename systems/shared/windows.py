@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from ...datasets.activity import cut
 from ...datasets.types import Clues
 
 
@@ -51,7 +52,10 @@ def stitch(whole: Tensor, part: Tensor, *, start: int, written: int) -> int:
 
 
 def clues_of(clues: Clues, *, start: int, frames: int, sample_rate_hz: int) -> Clues:
-    """The clues of one window: of a video the pictures of its time, and all others as they are."""
+    """The clues of one window: of video and activity those of its time, and all others as they are."""
+    if clues.activity is not None:
+        seconds = (start / sample_rate_hz, (start + frames) / sample_rate_hz)
+        clues = replace(clues, activity=cut(clues.activity, *seconds))
     if clues.video is None or clues.video_fps is None:
         return clues
     first = round(start / sample_rate_hz * clues.video_fps)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...datasets.activity import cut as activity_in
 from ...datasets.seeding import generator
 from ...datasets.signals.audio import resample
 from ...datasets.types import Clues, Query, Truth
@@ -73,6 +74,10 @@ def at_other_speeds(item: Item, speed: tuple[float, float], rng: np.random.Gener
     clues = replace(query.clues, enrollments=tuple(_played(s, factors[0], rate) for s in query.clues.enrollments))
     if clues.video_fps is not None:
         clues = replace(clues, video_fps=clues.video_fps * round(rate * factors[0]) / rate)
+    if clues.activity is not None:
+        faster = round(rate * factors[0]) / rate
+        times = [(start / faster, end / faster) for start, end in clues.activity]
+        clues = replace(clues, activity=activity_in(times, 0.0, shortest / rate))
     parts = {name: _played(signal, factors[0], rate)[:shortest] for name, signal in truth.parts.items()}
     return (
         replace(query, mixture=together.sum(dim=0, keepdim=True), clues=clues),
@@ -103,7 +108,7 @@ def cut(item: Item, num_samples: int, rng: np.random.Generator) -> Item:
         replace(
             query,
             mixture=query.mixture[:, start:stop],
-            clues=_cut_clues(_cut_video(query, picture, stop - start), num_samples, rng),
+            clues=_cut_clues(_cut_times(query, start, picture, stop - start), num_samples, rng),
         ),
         replace(
             truth,
@@ -124,9 +129,11 @@ def _at_picture(start: int, query: Query) -> tuple[int, int]:
     return round(picture * query.sample_rate_hz / fps), picture
 
 
-def _cut_video(query: Query, picture: int, num_samples: int) -> Clues:
-    """The clues with the pictures of `num_samples` from number `picture` on."""
-    clues = query.clues
+def _cut_times(query: Query, start: int, picture: int, num_samples: int) -> Clues:
+    """The clues with the activity, and the pictures from number `picture` on, of `num_samples` from `start` on."""
+    clues, rate = query.clues, query.sample_rate_hz
+    if clues.activity is not None:
+        clues = replace(clues, activity=activity_in(clues.activity, start / rate, (start + num_samples) / rate))
     if clues.video is None or clues.video_fps is None:
         return clues
     count = math.ceil(num_samples * clues.video_fps / query.sample_rate_hz)

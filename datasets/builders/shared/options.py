@@ -80,6 +80,14 @@ AbsentSpeakerCount = Annotated[
         "all trials of a mixture are named by numbers in a random order, so that no name tells who is absent. 0: none",
     ),
 ]
+SpeakerClues = Annotated[
+    tuple[Literal["enrollment", "activity"], ...],
+    Field(
+        min_length=1,
+        description='what a query gives of its speaker: recordings ("enrollment"), the times of speech in the mixture '
+        '("activity", from the clean signal: within 40 dB of its loudest 10 ms, pauses under 0.2 s included), or both',
+    ),
+]
 Limit = Annotated[int, Field(gt=0, description="only so many mixtures, the first of the list; null: all")]
 MeasureSnr = Annotated[
     bool,
