@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -28,6 +29,7 @@ class QueryBatch:
         seeds: one for each query, 0 ≤ seed < 2⁶³; without any, seeds that follow from the ids. A stochastic system
             draws the noise of a query from a generator of its own with this seed, in the shape of the query's own
             length, so that an answer does not depend on the batch.
+        reference_channel: of the C channels the one that an estimate [T] is of.
 
     Raises:
         ConfigError: there are seeds, but not as many as ids.
@@ -39,6 +41,7 @@ class QueryBatch:
     sample_rate_hz: int
     clues: tuple[Clues, ...]
     seeds: tuple[int, ...] = ()
+    reference_channel: int = 0
 
     def __post_init__(self) -> None:
         if not self.seeds:
@@ -68,7 +71,7 @@ def collate(items: Iterable[Query | tuple[Query, Truth]], *, device: str = "cpu"
         device: of the system: "cpu", "cuda", ...
 
     Raises:
-        ConfigError: there is none, something else is among them, or rates or channels differ.
+        ConfigError: there is none, something else is among them, or rates, channels or reference channels differ.
     """
     queries = [_query(item) for item in ([items] if isinstance(items, Query) else items)]
     if not queries:
@@ -76,6 +79,7 @@ def collate(items: Iterable[Query | tuple[Query, Truth]], *, device: str = "cpu"
     for what, values in (
         ("sample rates", {query.sample_rate_hz for query in queries}),
         ("numbers of channels", {query.mixture.shape[0] for query in queries}),
+        ("reference channels", {query.reference_channel for query in queries}),
     ):
         if len(values) > 1:
             raise ConfigError(
@@ -97,6 +101,7 @@ def collate(items: Iterable[Query | tuple[Query, Truth]], *, device: str = "cpu"
             for query in queries
         ),
         seeds=tuple(query.seed for query in queries),
+        reference_channel=queries[0].reference_channel,
     )
 
 
@@ -111,6 +116,18 @@ def query_at(query: Query, rate_hz: int | None) -> Query:
         sample_rate_hz=rate_hz,
         clues=replace(query.clues, enrollments=enrollments),
     )
+
+
+def query_of(query: Query, channels: int | Literal["any"]) -> Query:
+    """The query as a system of so many channels takes it: of a system of one the reference channel alone."""
+    if channels != 1 or query.mixture.shape[0] == 1:
+        return query
+    return replace(query, mixture=channel_of(query.mixture, query.reference_channel)[None], reference_channel=0)
+
+
+def channel_of(signal: Tensor, channel: int) -> Tensor:
+    """One channel [T] of a signal [C, T]; the only one of a signal that has one."""
+    return signal[channel if len(signal) > 1 else 0]
 
 
 def resampled(samples: Tensor, from_hz: int, to_hz: int) -> Tensor:

@@ -197,7 +197,7 @@ class Dataset:
 
     def _too_many(self) -> bool:
         """Whether more signals are cached than need be."""
-        held = sum(each.sources.nbytes + each.mixture.nbytes for each in self._rendered.values())
+        held = sum(each.nbytes for each in self._rendered.values())
         return len(self._rendered) > _CACHED_MIXTURES or held > _CACHED_BYTES
 
     def _verify(self, mixture: Mixture, *trials: Trial) -> None:

@@ -17,6 +17,7 @@ from ..core.file_kinds import stand_in
 from ..core.files import make_folder, write_atomic
 from ..core.validation import first_problem
 from .config import CorpusConfig, DatasetConfig
+from .microphones import channels_problem
 from .types import Clip, Mixture, MixtureClip, Spans, Trial
 
 T = TypeVar("T")
@@ -26,6 +27,12 @@ FileKey = tuple[str, str]
 
 _MAX_RATE_HZ, _MAX_SAMPLES, _MAX_FRAMES, _MAX_SOURCES, _MAX_GAIN = 1_000_000, 2**31 - 1, 2**40, 10_000, 1e12
 _YOUNGER_CLUES = ("negative_text", "activity", "direction")
+_OF_SEVERAL_CHANNELS: Mapping[str, Any] = {
+    "channels": True,
+    "reference_channel": True,
+    "microphones": True,
+    "sources": {"__all__": {"position_m"}},
+}
 _SAFE_ID = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9_.+-]+")
 
 
@@ -196,10 +203,16 @@ def files_of(mixtures: Iterable[Mixture], trials: Iterable[Trial]) -> set[FileKe
 
 def _parts(manifest: Manifest) -> dict[str, bytes]:
     return {
-        "mixtures.jsonl": b"".join(_MIXTURE.dump_json(m) + b"\n" for m in manifest.mixtures),
+        "mixtures.jsonl": b"".join(_mixture_line(m) for m in manifest.mixtures),
         "trials.jsonl": b"".join(_trial_line(t) for t in manifest.trials),
         "files.jsonl": b"".join(_FILE.dump_json(f) + b"\n" for f in manifest.files),
     }
+
+
+def _mixture_line(mixture: Mixture) -> bytes:
+    """One line; sets of one channel keep the lines, and so the fingerprints, that they had before others came."""
+    several = mixture.channels > 1
+    return _MIXTURE.dump_json(mixture, exclude=None if several else _OF_SEVERAL_CHANNELS) + b"\n"
 
 
 def _trial_line(trial: Trial) -> bytes:
@@ -310,6 +323,11 @@ def _check_numbers(manifest: Manifest, where: str) -> None:
         check(what, "number of sources", len(mixture.sources), 1, _MAX_SOURCES)
         check(what, "sample_rate_hz", mixture.sample_rate_hz, 1, _MAX_RATE_HZ)
         check(what, "num_samples", mixture.num_samples, 1, _MAX_SAMPLES)
+        places = [source.position_m for source in mixture.sources]
+        if problem := channels_problem(
+            mixture.microphones, channels=mixture.channels, reference=mixture.reference_channel, sources_m=places
+        ):
+            raise DatasetError(f"{where}: {what}: {problem}; build it again")
         for source in mixture.sources:
             check(what, f"gain of {source.id!r}", source.gain, -_MAX_GAIN, _MAX_GAIN)
             check(what, f"onset of {source.id!r}", source.onset, -_MAX_SAMPLES, _MAX_SAMPLES)

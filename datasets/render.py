@@ -18,7 +18,7 @@ from .types import Mixture
 
 def render(mixture: Mixture, corpora: Corpora) -> Rendered:
     """All sources and their sum, in float32, in the order of the recipe."""
-    if not room_for(8 * mixture.num_samples * (len(mixture.sources) + 1)):
+    if not room_for(8 * mixture.num_samples * mixture.channels * (len(mixture.sources) + 1)):
         raise DatasetError(
             f"mixture {mixture.id!r} has {mixture.num_samples} samples and {len(mixture.sources)} sources, more than "
             "the memory holds; is its set damaged?"
@@ -29,7 +29,7 @@ def render(mixture: Mixture, corpora: Corpora) -> Rendered:
 def limit_peak(
     mixture: Mixture, peak: float, corpora: Corpora, *, read: ClipReader | None = None
 ) -> tuple[Mixture, Rendered]:
-    """Scale all gains so that neither the mixture nor a source exceeds `peak`; for the standard renderer.
+    """Scale all gains so that no channel of the mixture or of a source exceeds `peak`; for the standard renderer.
 
     Args:
         read: a caching reader at the mixture's rate; None reads every clip.
@@ -42,7 +42,10 @@ def limit_peak(
         read(s.clip) if read else render_clip(s.clip, sample_rate_hz=rate, corpora=corpora) for s in mixture.sources
     ]
     loud = mix(replace(mixture, quantise="none"), clips, corpora)
-    gain = peak_gain([loud.mixture, *loud.sources], peak)
+    every = [loud.mixture, *loud.sources]
+    if loud.all_channels is not None and loud.all_sources is not None:
+        every = [loud.all_channels, *loud.all_sources]
+    gain = peak_gain(every, peak)
     sources = tuple(replace(s, gain=round_gain(s.gain * gain)) for s in mixture.sources)
     scaled = replace(mixture, sources=sources)
     return scaled, mix(scaled, clips, corpora)

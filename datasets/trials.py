@@ -52,9 +52,10 @@ def render_trial(
     enrolled = tuple(torch.from_numpy(enrollment(clip).copy()) for clip in trial.clue.enrollments)
     video, fps = _video(trial.clue.video, mixture, corpora)
     clue = trial.clue
+    every = signals.all_channels
     query = Query(
         id=trial.id,
-        mixture=torch.from_numpy(signals.mixture[None].copy()),
+        mixture=torch.from_numpy((signals.mixture[None] if every is None else every).copy()),
         sample_rate_hz=rate,
         clues=Clues(
             enrollments=enrolled,
@@ -67,6 +68,7 @@ def render_trial(
             direction=clue.direction,
         ),
         seed=sample_seed(fingerprint, trial.id, 0),
+        reference_channel=mixture.reference_channel,
     )
     return query, _truth(trial, mixture, signals)
 
@@ -114,15 +116,15 @@ def _truth(trial: Trial, mixture: Mixture, signals: Rendered) -> Truth:
     others = in_mixture(mixture) & ~wanted & (trial.recorded is None)
     target = None
     if targets:
-        total = signals.sources[wanted].sum(axis=0, dtype=np.float32)
-        target = torch.from_numpy(total[None])
+        images = signals.sources[:, None] if signals.all_sources is None else signals.all_sources
+        target = torch.from_numpy(images[wanted].sum(axis=0, dtype=np.float32))
     return Truth(
         target=target,
         interferers=torch.from_numpy(signals.sources[others].copy()),
         active_classes=tuple(s.label for s in mixture.sources if s.role == "foreground"),
         transcript=target_transcript(trial, mixture),
         target_labels=target_labels(trial, mixture),
-        parts=_parts(target, [source.id for source in targets], signals.sources[wanted]),
+        parts=_parts(target, mixture, [source.id for source in targets], signals.sources[wanted]),
         interferer_roles=tuple(source.role for source, other in zip(mixture.sources, others, strict=True) if other),
         recorded=trial.recorded,
     )
@@ -143,8 +145,8 @@ def target_transcript(trial: Trial, mixture: Mixture) -> str | None:
     return said[0] if len(said) == 1 else None
 
 
-def _parts(target: torch.Tensor | None, ids: list[str], sources: Samples) -> dict[str, torch.Tensor]:
+def _parts(target: torch.Tensor | None, mixture: Mixture, ids: list[str], sources: Samples) -> dict[str, torch.Tensor]:
     """Each source [T] of the target by its id; a single one is the target's own tensor."""
     if target is not None and len(ids) == 1:
-        return {ids[0]: target[0]}
+        return {ids[0]: target[mixture.reference_channel]}
     return {name: torch.from_numpy(source.copy()) for name, source in zip(ids, sources, strict=True)}

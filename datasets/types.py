@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from .microphones import Microphones, Position
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -60,6 +62,7 @@ class Source:
         onset: first sample in the mixture, at the mixture's rate.
         fade: samples of the raised-cosine fade at both ends.
         impulse_response: a room that the clip is convolved with, or None.
+        position_m: where it is, in a mixture with microphones.
     """
 
     id: str
@@ -71,6 +74,7 @@ class Source:
     fade: int = 0
     transcript: str | None = None
     impulse_response: Clip | None = None
+    position_m: Position | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +85,10 @@ class Mixture:
         quantise: "int16" renders what a 16-bit file would hold; "none" keeps float32.
         renderer: registered name of its renderer; some official scripts have their own.
         tags: properties that reports slice by (input level, overlap, scene, ...).
+        channels: of the mixture and its references.
+        reference_channel: the one, from 0, that systems and metrics of one channel take.
+        microphones: of the renderer `standard`, which makes the channels from single recordings; None: recordings have
+            all channels already.
     """
 
     id: str
@@ -90,6 +98,9 @@ class Mixture:
     quantise: Literal["none", "int16"] = "none"
     renderer: str = "standard"
     tags: Mapping[str, Tag] = field(default_factory=dict)
+    channels: int = 1
+    reference_channel: int = 0
+    microphones: Microphones | None = None
 
 
 Spans = tuple[tuple[float, float], ...]
@@ -240,6 +251,7 @@ class Query:
     Attributes:
         seed: of everything random in the answer, 0 ≤ seed < 2⁶³. Data sets and runs set it by `seeding.sample_seed`; a
             query that is made by hand has 0.
+        reference_channel: of the mixture's channels the one whose target is wanted, where one signal is.
     """
 
     id: str
@@ -247,6 +259,7 @@ class Query:
     sample_rate_hz: int
     clues: Clues
     seed: int = 0
+    reference_channel: int = 0
 
     def __repr__(self) -> str:
         clues = ", ".join(_described(self.clues, self.sample_rate_hz)) or "none"
@@ -258,10 +271,11 @@ class Truth:
     """Reference of a trial; only privileged systems see it.
 
     Attributes:
-        target: [C, T], or None if the target is absent, or has no reference (`recorded`).
-        interferers: [S, T], every source that is not part of the target, background included.
+        target: [C, T], as each microphone records it; None if it is absent, or has no reference (`recorded`).
+        interferers: [S, T], every source that is not part of the target, background included, at the reference channel.
         active_classes: labels of the foreground sources of the mixture.
-        parts: [T] of each source of the target by its id, for example "on" and "off" of on- and off-screen speech.
+        parts: [T] of each source of the target by its id, at the reference channel, for example "on" and "off" of on-
+            and off-screen speech.
         interferer_roles: those of the interferers, S of them; none: unknown.
         recorded: facts on a target that is in the mixture and has no reference.
     """

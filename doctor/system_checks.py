@@ -83,7 +83,7 @@ def sort_out(extraction: Extraction, batch: QueryBatch) -> list[ProbeAnswer]:
     return [
         ProbeAnswer(refusal=failures[query_id])
         if query_id in failures
-        else _judged(row[:length] if padded else row, length, batch)
+        else _judged(row[..., :length] if padded else row, length, batch)
         for query_id, row, length in rows
     ]
 
@@ -91,7 +91,7 @@ def sort_out(extraction: Extraction, batch: QueryBatch) -> list[ProbeAnswer]:
 def _breach(extraction: Extraction, batch: QueryBatch) -> str | None:
     """Fault in the answer to a batch as a whole."""
     estimate, expected = extraction.estimate, (len(batch.ids), batch.mixture.shape[-1])
-    if isinstance(estimate, Tensor) and tuple(estimate.shape) != expected:
+    if isinstance(estimate, Tensor) and tuple(estimate.shape) not in (expected, tuple(batch.mixture.shape)):
         return f"estimate has shape {tuple(estimate.shape)} instead of {expected}"
     if len(estimate) != len(batch.ids):
         return f"estimate has {len(estimate)} tensors for {len(batch.ids)} queries"
@@ -106,6 +106,8 @@ def _judged(estimate: object, length: int, batch: QueryBatch) -> ProbeAnswer:
     """The estimate of one query, brought to its length as the scorer does, or its fault."""
     if not isinstance(estimate, Tensor):
         return ProbeAnswer(problem=f"estimate is a {type(estimate).__name__} instead of a tensor")
+    if estimate.ndim == 2 and len(estimate) == batch.mixture.shape[1]:
+        estimate = estimate[batch.reference_channel]
     if estimate.ndim != 1 or not estimate.is_floating_point():
         kind = f"{estimate.dtype} {tuple(estimate.shape)}"
         return ProbeAnswer(problem=f"estimate of a query is {kind} instead of float ({length},)")

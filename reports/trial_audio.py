@@ -17,9 +17,10 @@ from ..bench.run.estimate_store import FOLDER, estimate_path, estimates_folder
 from ..bench.run.output_files import read_outputs
 from ..bench.run.record import RunRecord, read_record
 from ..core.errors import TsebenchError
+from ..datasets.batches import channel_of
 from ..datasets.dataset import Dataset, load_dataset
 from ..datasets.manifest import read_card, read_manifest
-from ..datasets.signals.audio import AudioInfo, info, read_mono
+from ..datasets.signals.audio import AudioInfo, info, read
 from ..datasets.trials import target_transcript
 from ..datasets.types import Clues, Mixture, Trial, Truth
 from ..systems.protocol import far_too_long
@@ -35,8 +36,8 @@ class TrialSignals:
     """Audio of one trial without estimates.
 
     Attributes:
-        mixture: [T], the first channel.
-        target: [T], or None if the target is absent, or has no reference.
+        mixture: [T], the reference channel.
+        target: [T], the same of it, or None if the target is absent, or has no reference.
         enrollments: [T_k] each.
         unreferenced: whether the target is in the mixture, and has no reference.
         video: [F, H, W] grey pictures of the clue, and their rate, or None.
@@ -136,8 +137,8 @@ class RunAudio:
             return None, f"trial {trial_id!r} does not fit in memory"
         return TrialSignals(
             sample_rate_hz=query.sample_rate_hz,
-            mixture=query.mixture[0].numpy(),
-            target=None if truth.target is None else truth.target[0].numpy(),
+            mixture=channel_of(query.mixture, query.reference_channel).numpy(),
+            target=None if truth.target is None else channel_of(truth.target, query.reference_channel).numpy(),
             enrollments=tuple(clip.numpy() for clip in query.clues.enrollments),
             unreferenced=truth.recorded is not None,
             video=_video(query.clues),
@@ -226,7 +227,8 @@ def _read(path: Path, mixture: Mixture | None) -> Estimate:
         header = info(path)
         if too_long := _too_long(header, mixture):
             return Estimate(samples=None, reason=too_long)
-        samples, rate = read_mono(path)
+        signals, rate = read(path)
+        samples = signals[mixture.reference_channel if mixture is not None and len(signals) > 1 else 0]
     except TsebenchError as error:
         return Estimate(samples=None, reason=str(error))
     except MemoryError:

@@ -3,14 +3,14 @@
 The program is started once for each query, or once for each batch so that a model is loaded once. Its arguments contain
 placeholders:
 
-    {mixture}      float wav of the mixture, all channels
+    {mixture}      float wav of the mixture: the reference channel, or as many as the option channels says
     {enrollment}   wav of the first enrollment; a query without one fails
     {enrollments}  all enrollments: its argument is repeated for each
     {classes}      labels of sound classes, joined by commas
     {text}         the text clue, or nothing
     {negative_text}  the text on what is not wanted, or nothing
     {seed}         a number below 2⁶³ from which a program takes its randomness, another for each query and sample
-    {output}       the mono wav to write: rate and length of the mixture
+    {output}       the wav to write: rate and length of the mixture, and one channel or as many as the mixture
     {query}        a JSON file: id, sample_rate_hz, mixture, enrollments, classes, text, negative_text, activity
                    (seconds [[start, end], ...]), direction, seed, output
     {batch}        a JSON file: the list of such objects for all queries of a batch; excludes the others
@@ -36,7 +36,9 @@ import tempfile
 from collections.abc import Sequence
 from multiprocessing.util import get_temp_dir
 from pathlib import Path
+from typing import Annotated, Literal
 
+from pydantic import Field
 from torch import Tensor
 
 from ..core.content_hash import ContentHash
@@ -57,11 +59,12 @@ _UNSEEN = "a program may read files that are not named"
 class CommandSystem:
     """Runs a program on wav files.
 
-    An exit code, the time limit, or an output that is missing, unreadable, not mono or of the wrong rate fails only its
-    own query. Length and values of the output are left to the scorer. If the program fails on a batch, the whole batch
-    is refused, and the harness runs its queries one by one. The card's hash covers the program, every file and folder
-    among its arguments, the folders of its scripts (up to 1,000 files and 1 GiB each) and `depends`. What a program
-    finds by itself cannot be known, weights above all: later runs reuse its scores only with `depends` or `cache`.
+    An exit code, the time limit, or an output that is missing, unreadable, of another number of channels or rate fails
+    only its own query. Length and values of the output are left to the scorer. If the program fails on a batch, the
+    whole batch is refused, and the harness runs its queries one by one. The card's hash covers the program, every file
+    and folder among its arguments, the folders of its scripts (up to 1,000 files and 1 GiB each) and `depends`. What a
+    program finds by itself cannot be known, weights above all: later runs reuse its scores only with `depends` or
+    `cache`.
 
     Args:
         program: command line, split as a shell would but run without a shell, or a list of arguments. Placeholders are
@@ -69,6 +72,8 @@ class CommandSystem:
             for each), {classes}, {text}, {negative_text} and {seed}, and {output}, the file to write. {query} is a
             JSON file with all of one query, {batch} one of a batch, for which the program is started once.
         time_limit_s: longest answer to one query; a batch of B gets B times as much.
+        channels: of the mixture that the program takes: 1, the reference channel; "any", all; or another number, and
+            mixtures of other numbers fail.
         sample_rate_hz: the program's own rate, which queries are resampled to and estimates from; null: any.
         clues: kinds of clue that it uses; null derives them from the placeholders, without activity and direction,
             which a JSON file alone has.
@@ -92,6 +97,7 @@ class CommandSystem:
         *,
         program: str | list[str],
         time_limit_s: float = 60.0,
+        channels: Annotated[int, Field(gt=0)] | Literal["any"] = 1,
         sample_rate_hz: int | None = None,
         clues: list[ClueKind] | None = None,
         depends: Sequence[Path] = (),
@@ -114,6 +120,7 @@ class CommandSystem:
             description=f"program {Path(self._program.argv[0]).name}",
             clues=_clue_kinds(self._program) if clues is None else frozenset(clues),
             sample_rate_hz=sample_rate_hz,
+            channels=channels,
             sha256=contents.digest,
             unseen="" if depends or cache else "; ".join(filter(None, [_UNSEEN, contents.beyond])),
             licence="unknown",
@@ -140,17 +147,19 @@ class CommandSystem:
                     self._run(self._program.fill_batch(batch_file=batch_file), queries=len(jobs))
             by_id = {job.id: job for job in jobs}
             lengths = dict(zip(batch.ids, batch.lengths.tolist(), strict=True))
-            return extract_each(
-                batch.ids, lambda name: self._answer(by_id[name], folder, length=lengths[name]), device=self._device
-            )
 
-    def _answer(self, job: Job, folder: Path, *, length: int) -> Samples:
-        """Estimate [T_b] of one query."""
+            def answer(name: str) -> Samples:
+                return self._answer(by_id[name], folder, length=lengths[name], channels=batch.mixture.shape[1])
+
+            return extract_each(batch.ids, answer, device=self._device)
+
+    def _answer(self, job: Job, folder: Path, *, length: int, channels: int) -> Samples:
+        """Estimate [T_b] or [C, T_b] of one query."""
         with without_folder(folder):
             if not self._program.batched:
                 query_file = _write_json(job.output.with_name("query.json"), job.as_json())
                 self._run(self._program.fill_query(job, query_file=query_file), queries=1)
-            return read_estimate(job.output, sample_rate_hz=job.sample_rate_hz, length=length)
+            return read_estimate(job.output, sample_rate_hz=job.sample_rate_hz, length=length, channels=channels)
 
     def _run(self, argv: Sequence[str], *, queries: int) -> None:
         run_program(argv, time_limit_s=self._time_limit_s * queries, device=self._device)

@@ -15,6 +15,7 @@ from pydantic import Field
 from torch import Tensor
 
 from ..core.errors import ConfigError
+from ..datasets.batches import channel_of
 from .protocol import Extraction, QueryBatch, SystemCard
 from .registry import register_system
 from .shared.enrolled import NO_ENROLLMENT, has_samples
@@ -104,7 +105,7 @@ class Gated:
                 failures.setdefault(query_id, NO_ENROLLMENT)
             if query_id in failures:
                 continue
-            signal = _signal(answer, row, int(batch.lengths[row]))
+            signal = _signal(answer, row, batch)
             if not self._accepts(signal, torch.cat([*clues.enrollments]), batch.sample_rate_hz):
                 silenced.append(row)
         return replace(answer, **_silenced(answer, silenced), failures=failures)
@@ -132,10 +133,12 @@ def _card(inner: SystemCard, system: str, embedder: SpeakerEmbedder, settings: M
     )
 
 
-def _signal(answer: Extraction, row: int, length: int) -> Tensor:
+def _signal(answer: Extraction, row: int, batch: QueryBatch) -> Tensor:
     """Output [T] of a query without the padding of its batch."""
     found = answer.estimate[row]
-    return found[:length] if isinstance(answer.estimate, Tensor) else found
+    if found.ndim == 2:
+        found = channel_of(found, batch.reference_channel)
+    return found[: int(batch.lengths[row])] if isinstance(answer.estimate, Tensor) else found
 
 
 def _silenced(answer: Extraction, rows: Sequence[int]) -> dict[str, Any]:

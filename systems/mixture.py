@@ -6,18 +6,19 @@ import torch
 
 from .protocol import Extraction, QueryBatch, SystemCard
 from .registry import register_system
+from .shared.batches import answer_at_all
 
 
 @register_system("mixture")
 class MixtureSystem:
-    """Returns the first channel of its input, bit for bit."""
+    """Returns its input, bit for bit, at all channels."""
 
     def __init__(self, *, device: str = "cpu") -> None:
         self._device = torch.device(device)
         self.card = SystemCard(
-            name="mixture", family="baseline", description="the unprocessed mixture, first channel", causal=True
+            name="mixture", family="baseline", description="the unprocessed mixture", channels="any", causal=True
         )
 
     def extract(self, batch: QueryBatch) -> Extraction:
         """Answer a batch with its input."""
-        return Extraction(estimate=batch.mixture[:, 0].to(self._device, copy=True))
+        return Extraction(estimate=answer_at_all(batch.mixture.to(self._device, copy=True)))

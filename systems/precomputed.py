@@ -31,7 +31,8 @@ _ID = re.compile(r"(?!\.{1,2}$)[\w.+-]+", re.ASCII)
 class PrecomputedSystem:
     """Reads estimates of another program, `<folder>/<query id>.wav`.
 
-    Clues do not matter. A file that is missing, corrupt, not mono or of the wrong rate fails only its own query. Length
+    Clues do not matter. A file has one channel, or those of the mixture. One that is missing, corrupt, or of another
+    number of channels or rate fails only its own query. Length
     and values are left to the scorer. The card's hash covers names and contents of all files, so that a changed
     estimate never reuses an old score.
 
@@ -77,6 +78,7 @@ class PrecomputedSystem:
             name=name,
             family="external",
             description="estimates read from a folder",
+            channels="any",
             sha256=digest if self._texts is None else _with_texts(digest, self._texts),
             licence="unknown",
             training_data=tuple(training_data),
@@ -100,8 +102,13 @@ class PrecomputedSystem:
                 )
             path = self._folder / self._pattern.replace("{id}", query_id)
             with without_folder(self._folder):
-                rate_hz, length = batch.sample_rate_hz, lengths[query_id]
-                return read_estimate(path, sample_rate_hz=rate_hz, length=length, resample=self._resample)
+                return read_estimate(
+                    path,
+                    sample_rate_hz=batch.sample_rate_hz,
+                    length=lengths[query_id],
+                    resample=self._resample,
+                    channels=batch.mixture.shape[1],
+                )
 
         found = extract_each(batch.ids, read, device=self._device)
         if self._texts is None:

@@ -50,6 +50,8 @@ class SystemCard:
     Attributes:
         clues: kinds of clue that it can use; empty if it ignores clues.
         sample_rate_hz: its own rate, or None for any.
+        channels: of the mixture that it takes: 1, the reference channel alone; "any", all that there are; or another
+            number, and mixtures of other numbers fail.
         padding_neutral: whether its estimates are independent of the padding of the batch.
         privileged: whether it reads the truth (an oracle); marked in every report.
         sha256: hash of its weights or of its program.
@@ -79,6 +81,7 @@ class SystemCard:
     description: str
     clues: frozenset[ClueKind] = frozenset()
     sample_rate_hz: int | None = None
+    channels: int | Literal["any"] = 1
     causal: bool | None = None
     padding_neutral: bool = True
     privileged: bool = False
@@ -106,6 +109,7 @@ class SystemCard:
         """Name, family, clues, rate and weights in one line."""
         rate = f"{self.sample_rate_hz} Hz" if self.sample_rate_hz else "any sample rate"
         facts = [self.family, f"clues: {', '.join(sorted(self.clues)) or 'none'}", rate]
+        facts += [] if self.channels == 1 else [f"{self.channels} channels"]
         facts += ["privileged"] if self.privileged else []
         facts += [f"{len(self.classes)} classes"] if self.classes else []
         facts += ["stochastic"] if self.stochastic else []
@@ -155,8 +159,10 @@ class Extraction:
     """Estimates of a batch.
 
     Attributes:
-        estimate: [B, T] float, T as in the batch's mixture; samples past a length are ignored. A system that reads
-            files of another program returns one tensor [T_b] for each query; the scorer checks T_b.
+        estimate: [B, T] float, T as in the batch's mixture; samples past a length are ignored. A system that takes
+            several channels may give the target at each of them, [B, C, T]: the reference channel is the estimate, and
+            binaural metrics take both. A system that reads files of another program returns one tensor [T_b] for each
+            query; the scorer checks T_b.
         class_probabilities: [B, K] over the card's classes, if the system classifies.
         transcripts: recognised words, if the system recognises speech.
         activity: [B, K] probability that the enrolled speaker speaks, in each 10 ms of the batch's mixture (see

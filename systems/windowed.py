@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -11,9 +11,10 @@ from pydantic import Field
 from torch import Tensor
 
 from ..core.errors import ConfigError, ExtractionError
+from ..datasets.batches import channel_of
 from .protocol import Extraction, QueryBatch, System, SystemCard
 from .registry import register_system
-from .shared.windows import Windows, clues_of, grouped, stitch
+from .shared.windows import Stitcher, Windows, clues_of, grouped
 from .shared.wrapped import open_wrapped, unseen_behind, wraps_foreign_code
 
 NAME = "windowed"
@@ -81,14 +82,16 @@ class WindowedSystem:
         probabilities: list[Tensor] = []
         failures: dict[str, str] = {}
         for row, length in enumerate(batch.lengths.tolist()):
+            written, classes = 0, None
             try:
-                signal, classes = self._row(batch, row, length, windows)
+                for piece, found in self._pieces(batch, row, length, windows):
+                    if estimate is None:
+                        estimate = piece.new_zeros(len(batch), batch.mixture.shape[-1])
+                    estimate[row, written : written + len(piece)] = piece
+                    written, classes = written + len(piece), found
             except _WindowError as error:
                 failures[batch.ids[row]] = str(error)
                 continue
-            if estimate is None:
-                estimate = signal.new_zeros(len(batch), batch.mixture.shape[-1])
-            estimate[row, :length] = signal
             probabilities += [] if classes is None else [classes]
         if estimate is None:
             estimate = batch.mixture.new_zeros(len(batch), batch.mixture.shape[-1])
@@ -97,10 +100,11 @@ class WindowedSystem:
             estimate=estimate, class_probabilities=torch.stack(probabilities) if complete else None, failures=failures
         )
 
-    def _row(self, batch: QueryBatch, row: int, length: int, windows: Windows) -> tuple[Tensor, Tensor | None]:
-        """Estimate [T] of one query, and the largest of each class probability [K] over its windows."""
-        whole, classes = None, None
-        written = 0
+    def _pieces(
+        self, batch: QueryBatch, row: int, length: int, windows: Windows
+    ) -> Iterator[tuple[Tensor, Tensor | None]]:
+        """Pieces [n] of the estimate of one query, and the largest of each class probability [K] so far."""
+        stitcher, classes = Stitcher(), None
         for starts in grouped(windows.starts(length), self._at_once):
             part = _windows_of(batch, row, starts, min(windows.window, length))
             answer = self.inner.extract(part)
@@ -110,14 +114,15 @@ class WindowedSystem:
                 found = answer.class_probabilities.amax(dim=0)
                 classes = found if classes is None else torch.maximum(classes, found)
             for start, estimate in zip(starts, answer.estimate, strict=True):
+                if estimate.ndim == 2:  # the target at all channels
+                    estimate = channel_of(estimate, batch.reference_channel)  # noqa: PLW2901
                 if estimate.shape != part.mixture.shape[-1:]:
                     raise _WindowError(f"window: estimate has shape {list(estimate.shape)}")
-                if whole is None:
-                    whole = estimate.new_zeros(length)
-                written = stitch(whole, estimate, start=start, written=written)
-        if whole is None:
+                yield stitcher.push(estimate, start=start), classes
+        rest = stitcher.finish()
+        if rest is None:
             raise _WindowError("window: no estimate")
-        return whole, classes
+        yield rest, classes
 
 
 class _WindowError(ExtractionError):
@@ -134,6 +139,7 @@ def _windows_of(batch: QueryBatch, row: int, starts: Sequence[int], size: int) -
         sample_rate_hz=rate_hz,
         clues=tuple(clues_of(batch.clues[row], start=s, frames=size, sample_rate_hz=rate_hz) for s in starts),
         seeds=tuple((batch.seeds[row] + start) % _SEEDS for start in starts),
+        reference_channel=batch.reference_channel,
     )
 
 

@@ -17,7 +17,7 @@ from ...datasets.types import Clues
 from ...systems.protocol import AnySystem, QueryBatch, SystemCard
 from ...systems.shared.probes import make_probe
 from ..inference.ask import ask
-from ..inference.batching import Item, at_rate
+from ..inference.batching import Item, as_taken_by
 
 _UNIT = 7680  # lengths are multiples of 2⁹·3·5 samples, which most hops and chunks fill exactly
 _TIMED_S = 2.0
@@ -47,10 +47,7 @@ class Counts:
 
 def cost_items(card: SystemCard, sample_rate_hz: int, example: Item | None) -> tuple[Item, ...]:
     """One query at the system's rate, cut or repeated to about 1, 2 and 5 s; the clue stays."""
-    if example is None:
-        item = _made_up(card, card.sample_rate_hz or sample_rate_hz)
-    else:
-        item = at_rate(example, card.sample_rate_hz)
+    item = _made_up(card, card.sample_rate_hz or sample_rate_hz) if example is None else as_taken_by(example, card)
     unit = _UNIT * max(1, round(item.query.sample_rate_hz / _UNIT))
     return tuple(_of_length(item, unit * factor) for factor in (1, 2, 5))
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch.nn import functional as F
 
 from ...core.errors import AudioError
-from ...datasets.signals.audio import info, read_mono, resample
+from ...datasets.batches import channel_of
+from ...datasets.signals.audio import info, read, read_mono, resample
 from ...datasets.types import Clues, ClueSpec, Condition, Query, Trial, Truth
 from ...systems.protocol import far_too_long, wrong_length
 from ..inference.ask import Answer, Inference
@@ -27,6 +29,13 @@ def read_signal(path: Path, channel: Channel, *, finite: bool = True) -> torch.T
         AudioError: the file is missing, corrupt or empty, or not finite though it must be.
     """
     return torch.from_numpy(read_mono(path, channel=_channel(path, channel), finite=finite)[0])
+
+
+def read_signals(path: Path, channel: Channel, *, finite: bool = True) -> torch.Tensor:
+    """All channels [C, T] of a file; one where it has one, or where `channel` is the mean; errors as `read_signal`."""
+    if not isinstance(_channel(path, channel), int):
+        return read_signal(path, channel, finite=finite)[None]
+    return torch.from_numpy(read(path, finite=finite)[0])
 
 
 def _channel(path: Path, channel: Channel) -> Channel:
@@ -74,13 +83,15 @@ class FileSet:
         files, key = self.files, self.files.keys[index]
         if files.unreferenced:
             return self._unreferenced(index)
-        reference = self._read("references", key, self.lost, prefix="reference:")
-        mixture = None if reference is None else self._read("mixtures", key, self.unmixed)
-        if reference is None:
-            reference = torch.zeros(1)
-        signal = (reference if mixture is None else mixture)[None]
-        return self._query(key, signal), Truth(
-            target=reference[None],
+        target = self._read("references", key, self.lost, prefix="reference:")
+        mixture = None if target is None else self._mono("mixtures", key, self.unmixed)
+        target = torch.zeros(1, 1) if target is None else target
+        reference = self._of_reference(target, "references")
+        query = self._query(key, (reference if mixture is None else mixture)[None])
+        if len(target) > 1:
+            query = replace(query, reference_channel=self._number("references"))
+        return query, Truth(
+            target=target,
             interferers=self._interferers(key, reference, mixture),
             active_classes=(),
             transcript=files.transcripts.get(key),
@@ -89,9 +100,9 @@ class FileSet:
     def _unreferenced(self, index: int) -> tuple[Query, Truth]:
         """Query and truth of a trial without reference."""
         key = self.files.keys[index]
-        signal = self._read("mixtures", key, self.unmixed)
+        signal = self._mono("mixtures", key, self.unmixed)
         if signal is None:
-            signal = self._read("estimates", key, dict(self.files.faults.estimates))
+            signal = self._mono("estimates", key, dict(self.files.faults.estimates))
         signal = torch.zeros(1) if signal is None else signal
         return self._query(key, signal[None]), Truth(
             target=None,
@@ -113,7 +124,7 @@ class FileSet:
     def _interferers(self, key: str, reference: torch.Tensor, mixture: torch.Tensor | None) -> torch.Tensor:
         """Other sources [S, T]: the other references of the mixture, and what is left of it without all references."""
         length = len(reference)
-        others = [self._read("references", other, self.lost, prefix="reference:") for other in self._others(key)]
+        others = [self._mono("references", other, self.lost, prefix="reference:") for other in self._others(key)]
         found = [_fitted(other, length) for other in others if other is not None]
         if mixture is not None:
             shorter = min(len(mixture), length)
@@ -143,13 +154,27 @@ class FileSet:
             sample=sample,
         )
 
+    def _number(self, folder: Folder) -> int:
+        """The chosen channel of files with several."""
+        channel = self.files.channels.of(folder)
+        return channel if isinstance(channel, int) else 0
+
+    def _of_reference(self, signals: torch.Tensor, folder: Folder) -> torch.Tensor:
+        """The chosen channel [T] of signals [C, T]."""
+        return channel_of(signals, self._number(folder))
+
+    def _mono(self, folder: Folder, key: str, faults: dict[str, str], *, prefix: str = "") -> torch.Tensor | None:
+        """The chosen channel [T] of a file, or None with its reason among the faults."""
+        found = self._read(folder, key, faults, prefix=prefix)
+        return None if found is None else self._of_reference(found, folder)
+
     def _read(self, folder: Folder, key: str, faults: dict[str, str], *, prefix: str = "") -> torch.Tensor | None:
-        """One signal, or None with its reason among the faults."""
+        """All channels [C, T] of a file, see `read_signals`, or None with its reason among the faults."""
         path = getattr(self.files, folder).get(key)
         if path is None or key in faults:
             return None
         try:
-            return read_signal(path, self.files.channels.of(folder))
+            return read_signals(path, self.files.channels.of(folder))
         except AudioError as error:
             faults[key] = prefix + unreadable(error, path, key)
             return None
@@ -208,7 +233,11 @@ class FileAnswers:
             frames = info(path).frames
             if far_too_long(frames, item.length, item.query.sample_rate_hz):
                 return Answer(failure=wrong_length(frames, item.length))
-            estimate = read_signal(path, self._channel, finite=False)
-            return Answer(estimate=estimate, transcript=self._recognised.get(key))
+            signals = read_signals(path, self._channel, finite=False)
+            return Answer(
+                estimate=channel_of(signals, self._channel if isinstance(self._channel, int) else 0),
+                channels=signals if len(signals) > 1 else None,
+                transcript=self._recognised.get(key),
+            )
         except AudioError as error:
             return Answer(failure=unreadable(error, path, key))

@@ -47,7 +47,7 @@ class LabelledSet(FileSet):
     def __getitem__(self, index: int) -> tuple[Query, Truth]:
         """Query and truth of one mixture."""
         files, key = self.files, self.files.keys[index]
-        mixture = self._read("mixtures", key, self.lost, prefix="mixture: ")
+        mixture = self._mono("mixtures", key, self.lost, prefix="mixture: ")
         wanted = () if mixture is None else self._wanted(key, len(mixture))
         if mixture is None or key in self.lost:
             mixture, silence = torch.zeros(1), torch.zeros(1, 1)

@@ -271,6 +271,7 @@ def _offer(mixtures: Path | None, options: ScoreOptions, *, referenced: bool) ->
         "outputs": options.labelled,
         "parts": options.labelled,
         "absence": options.labelled,
+        "channels": isinstance(channels_of(options.channel).of("references"), int),
         "transcript": options.facts.transcripts is not None,
         "enrollment": options.facts.enrollments is not None,
         "recognised": options.facts.recognised is not None,

@@ -10,13 +10,13 @@ from typing import TypeVar
 
 import torch
 
-from ...core.errors import TsebenchError
+from ...core.errors import ExtractionError, TsebenchError
 from ...core.text import error_text, safe_text
-from ...datasets.batches import collate, resampled
+from ...datasets.batches import channel_of, collate, resampled
 from ...datasets.types import Query, Truth
-from ...systems.protocol import AnySystem, Extraction, PrivilegedSystem, QueryBatch, System
+from ...systems.protocol import AnySystem, Extraction, PrivilegedSystem, QueryBatch, System, SystemCard
 from ...systems.shared.batches import full_float32
-from .batching import Item, at_rate, bucket
+from .batching import Item, as_taken_by, bucket
 from .extraction_rows import activities_of, estimates_of, failure_reasons, gpus_of, probabilities_of, transcripts_of
 from .isolation import Isolated
 from .labelled import Outputs, ended, labelled_outputs
@@ -32,6 +32,7 @@ class Answer:
 
     Attributes:
         estimate: [T] at the dataset's rate, or None.
+        channels: [C, T] the same at all channels of the mixture, if the system gives them.
         failure: why there is no estimate.
         class_probabilities: [K] over the classes of its card, if it has such a head.
         transcript: words that the system recognised, if it recognises speech.
@@ -40,6 +41,7 @@ class Answer:
     """
 
     estimate: Tensor | None = None
+    channels: Tensor | None = None
     failure: str | None = None
     class_probabilities: Tensor | None = None
     transcript: str | None = None
@@ -91,6 +93,7 @@ def ask(system: AnySystem, batch: QueryBatch, truths: Sequence[Truth]) -> Extrac
     Runs, `doctor` and the cost measurement all ask in this way; call it through `guarded`, because it raises what the
     system raises. `truths` are of the same trials, at the batch's rate; only privileged systems receive them.
     """
+    check_channels(system.card, batch)
     with state_put_back(), full_float32():
         if isinstance(system, PrivilegedSystem):
             # Copies: a system may work in place, and is scored against the truth.
@@ -104,6 +107,13 @@ def ask(system: AnySystem, batch: QueryBatch, truths: Sequence[Truth]) -> Extrac
     return extraction
 
 
+def check_channels(card: SystemCard, batch: QueryBatch) -> None:
+    """Refuse mixtures of another number of channels than the system takes."""
+    given = batch.mixture.shape[1]
+    if card.channels not in ("any", given):
+        raise ExtractionError(f"channels: system {card.name!r} takes {card.channels}, and the mixture has {given}")
+
+
 class Inference:
     """Runs one system over trials, in batches of at most `batch_size` that shrink when memory runs out."""
 
@@ -113,7 +123,7 @@ class Inference:
 
     def begin(self, items: Sequence[Item]) -> Answering:
         """Have trials answered; on a GPU the first batch is under way when this returns."""
-        return Answering(self, items, [at_rate(i, self._system.card.sample_rate_hz) for i in items])
+        return Answering(self, items, [as_taken_by(item, self._system.card) for item in items])
 
     @property
     def batches_ahead(self) -> int:
@@ -143,6 +153,7 @@ class Inference:
     def _begin_elsewhere(self, system: Isolated, items: Sequence[Item]) -> Callable[[], dict[int, Answer]]:
         """Ask a system in a process of its own, which copies what it gets and moves it to its device."""
         batch = collate([item.query for item in items], device="cpu")
+        check_channels(system.card, batch)
         reply = system.host.begin(batch, [item.truth for item in items])
 
         @torch.inference_mode()
@@ -169,7 +180,7 @@ class Inference:
                 event.synchronize()
             own: Sequence[Tensor | str] | Tensor = estimates
             if isinstance(own, Tensor):
-                own = [row[: i.length].clone() for row, i in zip(own, items, strict=True)]
+                own = [row[..., : i.length].clone() for row, i in zip(own, items, strict=True)]
             answers = {}
             every = zip(items, own, probabilities, transcripts, activities, outputs, strict=True)
             for item, estimate, given, words, activity, found in every:
@@ -177,8 +188,10 @@ class Inference:
                 if failure is not None or isinstance(estimate, str):
                     answers[item.index] = Answer(failure=failure or str(estimate))
                 else:
+                    several = estimate.ndim == 2 and len(estimate) == item.channels[0] > 1
                     answers[item.index] = Answer(
-                        estimate=estimate,
+                        estimate=channel_of(estimate, batch.reference_channel) if several else estimate,
+                        channels=estimate if several else None,
                         class_probabilities=given,
                         transcript=words,
                         activity=activity,
@@ -274,7 +287,10 @@ def _back(answer: Answer, at_own_rate: Item, item: Item) -> Answer:
     outputs = answer.outputs
     if outputs is not None:
         outputs = tuple(replace(each, signal=back(each.signal)) for each in outputs)
-    return replace(answer, estimate=back(answer.estimate), outputs=outputs)
+    channels = answer.channels
+    if channels is not None:
+        channels = torch.stack([back(signal) for signal in channels])
+    return replace(answer, estimate=back(answer.estimate), channels=channels, outputs=outputs)
 
 
 def is_signal(estimate: Tensor) -> bool:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from ...datasets.batches import query_at, resampled
+from ...datasets.batches import channel_of, query_at, query_of, resampled
 from ...datasets.types import Query, Truth
+from ...systems.protocol import SystemCard
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,20 +24,35 @@ class Item:
         """Samples of the mixture."""
         return int(self.query.mixture.shape[-1])
 
+    @property
+    def channels(self) -> tuple[int, int]:
+        """Channels of the mixture, and the reference channel."""
+        return int(self.query.mixture.shape[0]), self.query.reference_channel
+
 
 def bucket(items: Sequence[Item], *, batch_size: int, equal_lengths: bool = False) -> list[list[Item]]:
-    """Sort by length and cut into batches.
+    """Sort by length and cut into batches of one number of channels.
 
     With `equal_lengths` only items of one length are together, for systems whose answer depends on the padding.
     """
     batches: list[list[Item]] = []
-    for item in sorted(items, key=lambda item: (item.length, item.index)):
+    for item in sorted(items, key=lambda item: (*item.channels, item.length, item.index)):
         last = batches[-1] if batches else []
-        if last and len(last) < batch_size and not (equal_lengths and last[0].length != item.length):
+        alike = bool(last) and last[0].channels == item.channels
+        if alike and len(last) < batch_size and not (equal_lengths and last[0].length != item.length):
             last.append(item)
         else:
             batches.append([item])
     return batches
+
+
+def as_taken_by(item: Item, card: SystemCard) -> Item:
+    """The item as a system takes it: its channels, at its rate."""
+    query = query_of(item.query, card.channels)
+    truth, target = item.truth, item.truth.target
+    if query is not item.query and target is not None:
+        truth = replace(truth, target=channel_of(target, item.query.reference_channel)[None])
+    return at_rate(replace(item, query=query, truth=truth), card.sample_rate_hz)
 
 
 def at_rate(item: Item, rate_hz: int | None) -> Item:

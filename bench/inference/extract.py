@@ -33,6 +33,7 @@ def extract(
     video: ArrayLike | None = None,
     video_fps: float | None = None,
     activity: Iterable[tuple[float, float]] | None = None,
+    reference_channel: int = 0,
     seed: int = 0,
     device: str = "cpu",
 ) -> NDArray[np.float32]:
@@ -50,6 +51,7 @@ def extract(
         video: [F, H, W] in 0..1, grey: lips of the wanted speaker.
         video_fps: pictures per second of the video.
         activity: when the wanted speaker speaks, (start, end) in s from the beginning of the mixture.
+        reference_channel: of a mixture with several channels the one that the estimate is of, from 0.
         seed: of a system that draws its answers at random; a query of a dataset has its own.
         device: of the system: "cpu", "cuda", "auto", ...
 
@@ -82,7 +84,16 @@ def extract(
         activity=None if activity is None else joined(activity),
     )
     _check_clues(clues, opened)
-    query = Query(id="query", mixture=torch.from_numpy(samples), sample_rate_hz=rate, clues=clues, seed=seed)
+    if not 0 <= reference_channel < len(samples):
+        raise ConfigError(f"reference_channel = {reference_channel}; the mixture has channels 0 to {len(samples) - 1}")
+    query = Query(
+        id="query",
+        mixture=torch.from_numpy(samples),
+        sample_rate_hz=rate,
+        clues=clues,
+        seed=seed,
+        reference_channel=reference_channel,
+    )
     return _answer(opened, query, device)
 
 

@@ -29,15 +29,20 @@ def failure_reasons(extraction: Extraction, batch: QueryBatch) -> dict[str, str]
 
 
 def estimates_of(extraction: Extraction, batch: QueryBatch) -> Tensor | list[Tensor | str]:
-    """Estimates on their way to the CPU: one [T_b] for each query, or all [B, T], padded; a text says why not."""
-    size, _, length = batch.mixture.shape
+    """Estimates on their way to the CPU; a text says why not.
+
+    They are one [T_b] or [C, T_b] for each query, or all [B, T] or [B, C, T], padded, with the C channels of the
+    mixture where it has several.
+    """
+    size, channels, length = batch.mixture.shape
     estimate = extraction.estimate
     if not isinstance(estimate, Tensor):
         if len(estimate) != size:
             raise ValueError(f"{len(estimate)} estimates for {size} queries")
         lengths, rate_hz = batch.lengths.tolist(), batch.sample_rate_hz
         return [_to_cpu_unless_long(row, length, rate_hz) for row, length in zip(estimate, lengths, strict=True)]
-    if estimate.shape != (size, length):
+    of_all = channels > 1 and estimate.shape == (size, channels, length)
+    if estimate.shape != (size, length) and not of_all:
         raise ValueError(f"estimate has shape {list(estimate.shape)}, not {[size, length]}")
     return to_cpu(estimate)
 

@@ -65,6 +65,7 @@ def query_of(batch: QueryBatch, row: int) -> Query:
         sample_rate_hz=batch.sample_rate_hz,
         clues=batch.clues[row],
         seed=batch.seeds[row],
+        reference_channel=batch.reference_channel,
     )
 
 

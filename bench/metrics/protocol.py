@@ -46,10 +46,11 @@ Need = Literal[
     "recognised",
     "activity",
     "outputs",
+    "channels",
 ]
 """Inputs of a metric in addition to estimate and reference: the words of the target, the enrollment of the clue, the
 other sources, the classes, words, activity or labelled outputs that the system finds, the parts of a target that is a
-sum; an improvement takes the mixture."""
+sum, the target at all channels; an improvement takes the mixture."""
 
 _BEFORE_ALL = 1000
 
@@ -197,6 +198,8 @@ class Facts:
         outputs: sounds with their labels that the system found, or None if it gives none. Those of an `Answered` have
             the length of the trial.
         outputs_failure: why the outputs cannot be judged, "" if they can.
+        reference_channels: [C, T] the target at all channels, or None if there is one, or none.
+        estimate_channels: [C, T] the answer at all channels, or None if it has one.
     """
 
     interferers: Tensor | None = None
@@ -214,6 +217,8 @@ class Facts:
     part_labels: tuple[str, ...] = ()
     outputs: tuple[LabelledOutput, ...] | None = None
     outputs_failure: str = ""
+    reference_channels: Tensor | None = None
+    estimate_channels: Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,8 +11,9 @@ import torch
 
 from ...core.errors import AudioError
 from ...core.files import make_folder, write_atomic
+from ...datasets.batches import channel_of
 from ...datasets.seeding import digest
-from ...datasets.signals.audio import info, read_mono, write
+from ...datasets.signals.audio import info, read, write
 from ...systems.protocol import AnySystem, far_too_long, wrong_length
 from ..inference.ask import Answer, Inference, is_signal
 from ..inference.batching import Item
@@ -103,7 +104,8 @@ class SystemAnswers:
                     write_atomic(path.with_suffix(_WORDS), answer.transcript.encode())
                 if answer.outputs is not None:
                     write_outputs(path, answer.outputs, self._sample_rate_hz)
-                write(path, estimate.numpy(), self._sample_rate_hz)
+                signals = estimate if answer.channels is None else answer.channels
+                write(path, signals.numpy(), self._sample_rate_hz)
 
 
 def read_answer(path: Path, item: Item) -> Answer:
@@ -115,8 +117,10 @@ def read_answer(path: Path, item: Item) -> Answer:
     frames = info(path).frames
     if far_too_long(frames, item.length, item.query.sample_rate_hz):
         return Answer(failure=wrong_length(frames, item.length))
+    signals = torch.from_numpy(read(path)[0])
     return Answer(
-        estimate=torch.from_numpy(read_mono(path)[0]),
+        estimate=channel_of(signals, item.query.reference_channel),
+        channels=signals if len(signals) > 1 else None,
         class_probabilities=_read_numbers(path.with_suffix(_PROBABILITIES)),
         transcript=_read_words(path),
         activity=_read_numbers(path.with_suffix(_ACTIVITY)),

@@ -19,6 +19,7 @@ import torch
 
 from ...core.errors import TsebenchError
 from ...core.prefetch import AHEAD, ahead
+from ...datasets.batches import channel_of
 from ...datasets.seeding import digest, sample_seed
 from ...datasets.types import Query, Trial, Truth
 from ..inference.ask import Answer, Answering, Inference
@@ -307,8 +308,9 @@ def _chunks(dataset: TrialSet, chunk_trials: int) -> Iterator[range]:
 
 
 def scorable(item: Item, answer: Answer, classes: tuple[str, ...] | None) -> Scorable:
-    """One answer with the truth of its trial; the first channel of multichannel signals counts."""
+    """One answer with the truth of its trial; of several channels the reference channel counts."""
     target, enrollments, recorded = item.truth.target, item.query.clues.enrollments, item.truth.recorded
+    reference_channel = item.query.reference_channel
     facts = Facts(
         interferers=item.truth.interferers,
         interferer_roles=item.truth.interferer_roles,
@@ -324,13 +326,15 @@ def scorable(item: Item, answer: Answer, classes: tuple[str, ...] | None) -> Sco
         parts=item.truth.parts,
         part_labels=item.truth.target_labels,
         outputs=answer.outputs,
+        reference_channels=None if target is None or len(target) == 1 else target,
+        estimate_channels=answer.channels,
     )
     return Scorable(
         trial_id=item.query.id,
         estimate=answer.estimate,
         failure=answer.failure,
-        reference=None if target is None else target[0],
+        reference=None if target is None else channel_of(target, reference_channel),
         unreferenced=recorded is not None,
-        mixture=item.query.mixture[0],
+        mixture=channel_of(item.query.mixture, reference_channel),
         facts=facts,
     )

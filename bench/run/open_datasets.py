@@ -69,6 +69,7 @@ def _offer(each: OpenSet, cards: Mapping[str, SystemCard]) -> Offer:
         "enrollment": any(trial.clue.enrollments for trial in trials),
         "interferers": any(_has_interferers(trial, mixtures[trial.mixture_id]) for trial in trials),
         "parts": any(len(trial.target_ids) > 1 for trial in trials),
+        "channels": any(mixture.channels > 1 for mixture in mixtures.values()),
         "class_probabilities": any(cards[title].classes is not None for title in each.systems),
         "recognised": any(cards[title].transcribes for title in each.systems),
         "activity": any(cards[title].detects_activity for title in each.systems),

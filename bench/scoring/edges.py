@@ -75,7 +75,7 @@ def check(item: Scorable, sample_rate_hz: int) -> CheckedAnswer:
         silent=is_silent(judge),
         failure=failure,
         notes=tuple(remark for remark in (item.notes, note) if remark),
-        facts=_with_outputs(item.facts, length, sample_rate_hz),
+        facts=_with_channels(_with_outputs(item.facts, length, sample_rate_hz), length),
     )
 
 
@@ -133,6 +133,12 @@ def is_silent(signal: Tensor) -> bool:
     return signal.numel() == 0 or float(signal.max()) - float(signal.min()) <= SILENCE
 
 
+def _with_channels(facts: Facts, length: int) -> Facts:
+    """The facts with the answer at all channels, at the length of the trial."""
+    given = facts.estimate_channels
+    return facts if given is None else replace(facts, estimate_channels=_fit(given.detach(), length))
+
+
 def _with_outputs(facts: Facts, length: int, sample_rate_hz: int) -> Facts:
     """The facts with labelled outputs of the length of the trial, or why these cannot be judged."""
     if not facts.outputs:
@@ -180,4 +186,4 @@ def _no_signal(estimate: Tensor, wanted: str) -> str:
 
 
 def _fit(signal: Tensor, length: int) -> Tensor:
-    return F.pad(signal, (0, length - len(signal)))
+    return F.pad(signal, (0, length - signal.shape[-1]))

@@ -21,6 +21,7 @@ _WORDS: Mapping[Given, str] = {
     "recognised": "transcripts of a system",
     "activity": "the activity of the enrolled speaker as a system finds it",
     "outputs": "labelled outputs of a system",
+    "channels": "targets at several channels",
     "mixture": "mixtures",
     "parts": "targets that are sums of several sources",
     "target": "trials whose target is in the mixture",
@@ -39,6 +40,7 @@ OF_FILES: Mapping[Given, str] = {
     "recognises speech",
     "activity": "score it by `tsebench run` with a system that finds it, such as av_onoff",
     "outputs": "add --labelled, with files named MIXTURE_LABEL.wav",
+    "channels": "name the reference channel of files that have several with --channel",
     "mixture": "add --mixtures DIR",
     "parts": "score it by `tsebench run` on a set of on- and off-screen speech",
     "absence": _ELSEWHERE,
@@ -54,6 +56,7 @@ OF_SETS: Mapping[Given, str] = {
     "recognised": "add a system whose card says `transcribes`",
     "activity": "add a system whose card says `detects_activity`, such as av_onoff with attention",
     "outputs": "add a system whose card says `labels_outputs`",
+    "channels": "add a set of several channels, such as mini_sounds_2ears",
     "target": "add a set with such trials, or more trials of this one",
     "absence": "add a set with such trials, or more trials of this one",
 }

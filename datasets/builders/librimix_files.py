@@ -18,7 +18,7 @@ from ..types import Clip, ClueSpec, Mixture, Role, Tag, Trial
 from .shared.absent_speakers import AbsentSpeakers
 from .shared.librimix.recipes import Mix, Mode, Utterances
 from .shared.librimix.tables import EnrollmentMap, LibriMixRow, Place, ScaledFile, places_of
-from .shared.options import AbsentSpeakerCount, Limit, MeasureSnr, SpeakerTargets
+from .shared.options import AbsentSpeakerCount, AllChannels, Limit, MeasureSnr, SpeakerTargets
 from .shared.target_trials import CUT_NOTE, NO_CLUE, NOTE, target_trial
 from .shared.written_mixtures import OtherUtterances, Spoken, WrittenMixtures
 
@@ -65,6 +65,7 @@ class LibriMixOfFiles:
         leak_free: bool = False,
         limit: Limit | None = None,
         measure_snr: MeasureSnr = False,
+        all_channels: AllChannels = False,
         files: str = "librimix_files",
         speech: str | None = None,
         lists: str = "librimix",
@@ -81,6 +82,7 @@ class LibriMixOfFiles:
             mixed=f"mix_{mix}",
             signals=_signals(n_speakers, mix),
             sample_rate_hz=sample_rate_hz,
+            all_channels=all_channels,
             table=f"{folder}/../metadata/mixture_{part}_mix_{mix}.csv",
         )
         self._speech: Utterances | None = None

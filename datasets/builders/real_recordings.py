@@ -5,12 +5,13 @@ from __future__ import annotations
 from ...core.errors import AudioError, ConfigError, DatasetError
 from ..missing import MissingRecordingsError
 from ..protocols.builder import BUILDERS, BuildContext, Drawn
-from ..protocols.corpus import Listed
+from ..protocols.corpus import ChannelCorpus, Listed
 from ..protocols.recordings import RecordedTrial, RecordingCorpus, Stretch
 from ..renderers.recorded import RECORDED
 from ..signals.audio import resampled_length
 from ..types import Clip, ClueSpec, Condition, Mixture, Source, Trial
-from .shared.options import Limit, MixtureRate
+from .shared.options import AllChannels, Limit, MixtureRate
+from .shared.written_mixtures import reference_channel
 
 NOTE = (
     "real recordings without clean references: metrics that compare with a reference do not apply (SDR, SI-SDR, PESQ, "
@@ -42,6 +43,7 @@ class RealRecordings:
         languages: tuple[str, ...] | None = None,
         sources: tuple[str, ...] | None = None,
         limit: Limit | None = None,
+        all_channels: AllChannels = False,
     ) -> None:
         opened = context.corpus(corpus)
         if not (isinstance(opened, RecordingCorpus) and isinstance(opened, Listed)):
@@ -63,6 +65,7 @@ class RealRecordings:
         grouped: dict[str, list[RecordedTrial]] = {}
         for trial in chosen:
             grouped.setdefault(trial.mixture_id, []).append(trial)
+        self._reference = reference_channel(opened) if all_channels else None
         self._mixtures = list(grouped.items())[:limit]
         self.count = len(self._mixtures)
         self.notes = (NOTE,)
@@ -78,8 +81,15 @@ class RealRecordings:
             num_samples=resampled_length(clip.frames, from_hz=rate_hz, to_hz=self.sample_rate_hz),
             sources=(source,),
             renderer=RECORDED,
+            channels=self._channels(clip),
+            reference_channel=self._reference or 0,
         )
         return Drawn(mixture=mixture, trials=tuple(self._trial(trial) for trial in listed))
+
+    def _channels(self, clip: Clip) -> int:
+        if self._reference is None or not isinstance(self._corpus, ChannelCorpus):
+            return 1
+        return self._corpus.channels_of(clip.path)
 
     def _trial(self, listed: RecordedTrial) -> Trial:
         return Trial(

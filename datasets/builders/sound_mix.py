@@ -9,6 +9,7 @@ from ..protocols.builder import BUILDERS, BuildContext, Drawn, Selection, open_p
 from ..queries import ConditionList, Targets
 from ..seeding import generator
 from .shared.class_trials import CaptionChoice, ClassTrials, Clues, PoolEnrollments
+from .shared.microphones import MicrophoneOptions
 from .shared.options import (
     ClassEnrollments,
     Confusable,
@@ -50,6 +51,8 @@ class SoundMix:
         n_classes: fewest and most classes in a mixture, drawn uniformly; each has one event.
         repeat_classes: draw the class of each event by itself, so that a mixture may have several of one class;
             `n_classes` then counts events.
+        microphones: several channels, and where the sources are drawn around them; the background comes from a point,
+            too. null: one channel. Not with the renderer scaper.
     """
 
     def __init__(
@@ -80,6 +83,7 @@ class SoundMix:
         confusable: Confusable | None = None,
         quantise: Quantise = "none",
         renderer: RendererName = "standard",
+        microphones: MicrophoneOptions | None = None,
     ) -> None:
         self.count, self.sample_rate_hz = count, sample_rate_hz
         context = self._context = replace(context, name=family or context.name)
@@ -100,8 +104,10 @@ class SoundMix:
             fade_ms=fade_ms,
             quantise=quantise,
             renderer=renderer,
+            microphones=microphones,
         )
         self._scenes = SoundScenes(context, options, background)
+        self.notes = self._scenes.placement.notes
         self._trials = ClassTrials(
             context=context,
             vocabulary=self.vocabulary,

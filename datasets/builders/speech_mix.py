@@ -29,6 +29,7 @@ from ..signals.clips import clip_reader
 from ..signals.mixing import db_to_gain, overlap_onsets, power_db
 from ..types import Clip, ClueSpec, Mixture, Source, Trial
 from .shared.absent_speakers import AbsentSpeakers
+from .shared.microphones import MicrophoneOptions, Placement
 from .shared.options import (
     AbsentSpeakerCount,
     Level,
@@ -70,6 +71,8 @@ class SpeechMix:
         enrollments: enrollment utterances of each trial, of the target's voice, that the mixture does not hold.
         enrollment_s: longest enrollment; of a longer utterance its beginning is used.
         level_db: mean power of the first speaker's whole utterance re full scale, before `peak`.
+        microphones: several channels, and where the sources are drawn around them; the noise comes from a point, too.
+            null: one channel.
     """
 
     vocabulary: tuple[str, ...] = ()
@@ -96,6 +99,7 @@ class SpeechMix:
         level_db: Level = -25.0,
         peak: Peak = 0.9,
         quantise: Quantise = "none",
+        microphones: MicrophoneOptions | None = None,
     ) -> None:
         self.count, self.sample_rate_hz = count, sample_rate_hz
         context = self._context = replace(context, name=family or context.name)
@@ -110,6 +114,8 @@ class SpeechMix:
         self._absent = AbsentSpeakers(
             self._speech.by_label, self._enroll_absent, context=context, count=absent_speakers
         )
+        self._placement = Placement(context, microphones)
+        self.notes = self._placement.notes
         self._check(absent_speakers)
 
     def draw(self, index: int) -> Drawn:
@@ -134,7 +140,8 @@ class SpeechMix:
             quantise=self._quantise,
             tags={"n_speakers": self._n_speakers},
         )
-        mixture, rendered = limit_peak(mixture, self._peak, self._context.corpora, read=self._read)
+        placed = self._placement.placed(mixture)
+        mixture, rendered = limit_peak(placed, self._peak, self._context.corpora, read=self._read)
         targets = mixture.sources[: self._n_speakers if self._targets == "all" else 1]
         # In min mode, an utterance may be cut to the pause that it begins with.
         audible = audible_ids(mixture, rendered)

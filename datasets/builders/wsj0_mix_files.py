@@ -14,7 +14,7 @@ from ..protocols.builder import BUILDERS, BuildContext, Count, Drawn
 from ..renderers.wsj0_mix import MODES, Mode, part_name
 from ..types import EnrollmentClip, Mixture, Role, Source, Tag
 from .shared.absent_speakers import AbsentSpeakers
-from .shared.options import AbsentSpeakerCount, Limit, SpeakerTargets
+from .shared.options import AbsentSpeakerCount, AllChannels, Limit, SpeakerTargets
 from .shared.target_trials import CUT_NOTE
 from .shared.written_mixtures import OtherUtterances, Spoken, WrittenMixtures
 from .shared.wsj0.enrollments import (
@@ -77,6 +77,7 @@ class Wsj0MixOfFiles:
         absent_speakers: AbsentSpeakerCount = 0,
         mixture_list: str | None = None,
         limit: Limit | None = None,
+        all_channels: AllChannels = False,
         files: str = "wsj0_mix_files",
         speech: str | None = None,
         lists: str = "wsj0_mix",
@@ -95,7 +96,7 @@ class Wsj0MixOfFiles:
             if tree.files(folder, "s2"):
                 sources = {"s1": "foreground", "s2": "foreground", "aux": "auxiliary"}
         self._written = WrittenMixtures(
-            tree, folder=folder, mixed="mix", signals=sources, sample_rate_hz=sample_rate_hz
+            tree, folder=folder, mixed="mix", signals=sources, sample_rate_hz=sample_rate_hz, all_channels=all_channels
         )
         listed = context.corpus_of(Wsj0MixLists, "wsj0_mix_lists", lists) if mixture_list is not None else None
         in_order = read_mixtures(listed.file(mixture_list)) if listed is not None and mixture_list is not None else ()

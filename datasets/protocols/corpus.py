@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,6 +130,23 @@ class VideoCorpus(Corpus, Protocol):
 
     def read_video(self, path: str, start: int = 0, frames: int | None = None) -> tuple[Pictures | Features, float]:
         """Pictures [F, H, W] of a stretch of the video at `path`, and pictures per second; raises as `video_info`."""
+
+
+@runtime_checkable
+class ChannelCorpus(Protocol):
+    """A corpus whose files may have several channels.
+
+    Attributes:
+        channel: the one that `read` gives, from 0; "mean": the mean of all; None: there is one.
+    """
+
+    channel: int | Literal["mean"] | None
+
+    def channels_of(self, path: str) -> int:
+        """Number of channels of one recording; AudioError if it cannot be read."""
+
+    def read_channels(self, path: str, start: int = 0, frames: int | None = None) -> tuple[Samples, int]:
+        """All channels [C, T] of a stretch of one recording, and its rate in Hz; AudioError if it cannot be read."""
 
 
 CorpusFactory = Callable[..., Corpus]

@@ -25,12 +25,33 @@ class Rendered:
     """A mixture's signals: `sources` [S, T] in the recipe's order, and their sum `mixture` [T].
 
     Auxiliary sources are among `sources`, cut or padded to T, and not in the sum; `auxiliary` holds them with their own
-    length, by source id, if the renderer has it.
+    length, by source id, if the renderer has it. Of a recipe with several channels these are the reference channel,
+    `all_sources` [S, C, T] and `all_channels` [C, T] the whole.
     """
 
     sources: Samples
     mixture: Samples
     auxiliary: Mapping[str, Samples] = field(default_factory=dict)
+    all_sources: Samples | None = None
+    all_channels: Samples | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the signals."""
+        if self.all_sources is None or self.all_channels is None:
+            return self.sources.nbytes + self.mixture.nbytes
+        return self.all_sources.nbytes + self.all_channels.nbytes
+
+
+def of_channels(recipe: Mixture, sources: Samples, mixture: Samples, auxiliary: Mapping[str, Samples]) -> Rendered:
+    """The signals of a recipe with several channels, from `sources` [S, C, T] and `mixture` [C, T]."""
+    return Rendered(
+        sources=sources[:, recipe.reference_channel],
+        mixture=mixture[recipe.reference_channel],
+        auxiliary=auxiliary,
+        all_sources=sources,
+        all_channels=mixture,
+    )
 
 
 Renderer = Callable[[Mixture, Corpora], Rendered]

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ...core.errors import DatasetError
 from ..protocols.corpus import Corpora, Samples
-from ..protocols.renderer import RENDERERS, Rendered, in_mixture
+from ..protocols.renderer import RENDERERS, Rendered, in_mixture, of_channels
 from ..signals.audio import quantise_int16
 from ..signals.clips import render_clip
+from ..signals.image_sources import at_microphones, impulse_responses
 from ..signals.mixing import fade_ends, place
 from ..types import Mixture, Source
 
@@ -35,10 +37,30 @@ def mix(mixture: Mixture, clips: Sequence[Samples], corpora: Corpora) -> Rendere
             for source, clip in zip(mixture.sources, clips, strict=True)
         ]
     )
+    if mixture.microphones is not None:
+        sources = _recorded(sources, mixture)
     total: Samples = np.add.reduce(sources[in_mixture(mixture)], axis=0)
     if mixture.quantise == "int16":
-        return Rendered(sources=quantise_int16(sources), mixture=quantise_int16(total))
+        sources, total = quantise_int16(sources), quantise_int16(total)
+    if sources.ndim == 3:
+        return of_channels(mixture, sources, total, {})
     return Rendered(sources=sources, mixture=total)
+
+
+def _recorded(sources: Samples, mixture: Mixture) -> Samples:
+    """The sources [S, T] at all microphones, [S, C, T]."""
+    signals = []
+    for samples, source in zip(sources, mixture.sources, strict=True):
+        if mixture.microphones is None or source.position_m is None:
+            raise DatasetError(f"source {source.id!r} of mixture {mixture.id!r} has no position; build the set again")
+        responses, centre = impulse_responses(
+            mixture.microphones,
+            source.position_m,
+            reference=mixture.reference_channel,
+            sample_rate_hz=mixture.sample_rate_hz,
+        )
+        signals.append(at_microphones(samples, responses, centre))
+    return np.stack(signals)
 
 
 def _in_room(samples: Samples, source: Source, sample_rate_hz: int, corpora: Corpora) -> Samples:

@@ -9,12 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ...core.errors import AudioError, ConfigError
+from ..microphones import MOST_CHANNELS
 from .audio import Samples, read, resample
 
 Signal = ArrayLike | str | Path
 """An array or tensor [T] or [C, T] with full scale ±1, or the path of an audio file."""
-
-_MOST_CHANNELS = 64
 
 
 def samples_of(
@@ -62,8 +61,8 @@ def _array(signal: Any, what: str, *, finite: bool) -> Samples:
     shape = list(found.shape)
     if found.ndim not in {1, 2} or not found.size:
         raise ConfigError(f"{what} has shape {shape}; give samples [T] or [C, T] (C channels, T samples)")
-    if found.ndim == 2 and found.shape[0] > _MOST_CHANNELS:
-        turn = "transpose it" if found.shape[1] <= _MOST_CHANNELS else "give one signal at a time"
+    if found.ndim == 2 and found.shape[0] > MOST_CHANNELS:
+        turn = "transpose it" if found.shape[1] <= MOST_CHANNELS else "give one signal at a time"
         raise ConfigError(f"{what} has shape {shape}, which is {shape[0]} channels; give [T] or [C, T]: {turn}")
     if finite and not np.isfinite(found).all():
         raise ConfigError(f"{what} holds NaN or infinite samples; give finite ones")

@@ -8,8 +8,8 @@ from functools import lru_cache, partial
 import numpy as np
 from numpy.typing import NDArray
 
-from ...core.errors import DatasetError
-from ..protocols.corpus import Corpora
+from ...core.errors import AudioError, DatasetError
+from ..protocols.corpus import ChannelCorpus, Corpora
 from ..types import Clip
 from .audio import resample
 
@@ -31,6 +31,25 @@ def render_clip(clip: Clip, *, sample_rate_hz: int, corpora: Corpora) -> Samples
     """Mono samples [T] of a clip at the given rate; it is cut first and resampled then."""
     samples, rate = read_clip(clip, corpora)
     return resample(samples, from_hz=rate, to_hz=sample_rate_hz)
+
+
+def read_channels(clip: Clip, corpora: Corpora, *, channels: int) -> tuple[Samples, int]:
+    """All channels [C, T] of a clip at its own rate, and that rate in Hz.
+
+    Raises:
+        AudioError: the file has another number of channels.
+        DatasetError: the corpus is not open, or has one channel.
+    """
+    corpus: object = corpora.get(clip.corpus)
+    if not isinstance(corpus, ChannelCorpus):
+        raise DatasetError(f"clip {clip.path!r} is of corpus {clip.corpus!r}, which gives no channels; is it open?")
+    samples, rate = corpus.read_channels(clip.path, clip.start, clip.frames)
+    if len(samples) != channels:
+        raise AudioError(
+            f"file {clip.path!r} of corpus {clip.corpus!r} has {len(samples)} channels, and its mixture {channels}; "
+            "restore it"
+        )
+    return samples, rate
 
 
 def clip_reader(*, sample_rate_hz: int, corpora: Corpora, keep: int = 32) -> ClipReader:

@@ -27,6 +27,7 @@ _NEEDS: dict[Need, str] = {
     "activity": "a system that finds when the enrolled speaker speaks",
     "outputs": "a system that answers with labelled outputs",
     "parts": "a target that is a sum of sources",
+    "channels": "a target at several channels",
 }
 _RATES_HZ = (8000, 16000)
 

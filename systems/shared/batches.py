@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import torch
+from torch import Tensor
 
 from ...core.errors import ExtractionError
 from ...datasets.types import Query
@@ -18,6 +19,11 @@ def equal_lengths(batch: QueryBatch, rows: Iterable[int]) -> Iterator[tuple[int,
     for row in rows:
         groups.setdefault(int(batch.lengths[row]), []).append(row)
     yield from groups.items()
+
+
+def answer_at_all(signals: Tensor) -> Tensor:
+    """An estimate from signals [B, C, T] at all channels of a batch: [B, T] where there is one channel."""
+    return signals[:, 0] if signals.shape[1] == 1 else signals
 
 
 def check_rate(batch: QueryBatch | Query, card: SystemCard) -> None:

@@ -17,7 +17,7 @@ from ..protocol import Extraction, far_too_long
 
 
 def extract_each(ids: Sequence[str], read: Callable[[str], Samples], *, device: str) -> Extraction:
-    """Answer queries one by one with `read` (id to [T_b]); an ExtractionError fails only its own query."""
+    """Answer queries one by one with `read` (id to [T_b] or [C, T_b]); an ExtractionError fails only its own query."""
     estimates: list[Tensor] = []
     failures: dict[str, str] = {}
     for query_id in ids:
@@ -29,20 +29,23 @@ def extract_each(ids: Sequence[str], read: Callable[[str], Samples], *, device: 
     return Extraction(estimate=estimates, failures=failures)
 
 
-def read_estimate(path: Path, *, sample_rate_hz: int, length: int, resample: bool = False) -> Samples:
-    """Read the mono estimate of one query, at the query's rate and otherwise unchanged.
+def read_estimate(
+    path: Path, *, sample_rate_hz: int, length: int, resample: bool = False, channels: int = 1
+) -> Samples:
+    """Read the estimate of one query, at the query's rate and otherwise unchanged.
 
     Args:
         path: any file that libsndfile reads.
         length: samples of the query; a file that is far longer is not decoded.
         resample: convert a file of another rate instead of refusing it.
+        channels: of the mixture; a file has as many, or one.
 
     Returns:
-        float32 [T] of any length, which may hold NaN or inf.
+        float32 [T], or [C, T] of a file with several channels, of any length; it may hold NaN or inf.
 
     Raises:
-        ExtractionError: the file is missing, corrupt, empty, not mono, of another rate or far too long; the message
-            starts with `missing:`, `audio:`, `channels:`, `sample_rate:` or `length:`.
+        ExtractionError: the file is missing, corrupt, empty, of another rate or number of channels, or far too long;
+            the message starts with `missing:`, `audio:`, `channels:`, `sample_rate:` or `length:`.
     """
     if not path.is_file():
         raise ExtractionError(
@@ -50,8 +53,11 @@ def read_estimate(path: Path, *, sample_rate_hz: int, length: int, resample: boo
         )
     try:
         header = audio.info(path)
-        if header.channels != 1:
-            raise ExtractionError(f"channels: {str(path)!r} has {header.channels} channels; an estimate has one")
+        if header.channels not in (1, channels):
+            wanted_channels = "one" if channels == 1 else f"one, or the {channels} of its mixture"
+            raise ExtractionError(
+                f"channels: {str(path)!r} has {header.channels} channels; an estimate has {wanted_channels}"
+            )
         if header.sample_rate_hz != sample_rate_hz and not resample:
             raise ExtractionError(
                 f"sample_rate: {str(path)!r} is at {header.sample_rate_hz} Hz and the query at "
@@ -63,7 +69,8 @@ def read_estimate(path: Path, *, sample_rate_hz: int, length: int, resample: boo
                 f"length: {str(path)!r} has {header.frames} samples at {header.sample_rate_hz} Hz and the query "
                 f"{length} at {sample_rate_hz} Hz; write an estimate as long as the query"
             )
-        samples, rate = audio.read_mono(path, finite=False)
+        samples, rate = audio.read(path, finite=False)
+        samples = samples if len(samples) > 1 else samples[0]
     except AudioError as error:
         raise ExtractionError(f"audio: {error}") from None
     return audio.resample(samples, from_hz=rate, to_hz=sample_rate_hz)

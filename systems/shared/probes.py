@@ -48,7 +48,7 @@ class Probe:
 
     def without_target(self, *, suffix: str) -> Probe:
         """The interferers alone, and the same clue."""
-        mixture = self.truth.interferers.sum(dim=0, keepdim=True)
+        mixture = self.truth.interferers.sum(dim=0, keepdim=True).expand_as(self.query.mixture).clone()
         return Probe(
             query=replace(self.query, id=f"{self.query.id}-{suffix}", mixture=mixture),
             truth=replace(self.truth, target=None, active_classes=()),
@@ -57,6 +57,8 @@ class Probe:
 
 def make_probe(card: SystemCard, *, name: str, duration_s: float, sample_rate_hz: int, seed: int) -> Probe:
     """A harmonic tone in two kinds of noise, and every kind of clue that the card names.
+
+    Of a card with several channels, each further one has the same signals and a weak noise of its own.
 
     The query's id is `probe-<seed>-<name>`; its samples follow from this id alone.
     """
@@ -76,13 +78,18 @@ def make_probe(card: SystemCard, *, name: str, duration_s: float, sample_rate_hz
         activity=((0.0, 0.6 * duration_s),) if "activity" in card.clues else None,
         direction=Direction(azimuth_deg=30.0) if "direction" in card.clues else None,
     )
-    mixture = _tensor(target + interferers.sum(axis=0))[None]
+    channels = card.channels if isinstance(card.channels, int) else 1
+    own = np.stack([np.zeros(frames), *(0.02 * _noise(rng, frames, 1) for _ in range(channels - 1))])
+    mixture = _tensor(target + interferers.sum(axis=0) + own)
     return Probe(
         query=Query(
             id=query_id, mixture=mixture, sample_rate_hz=sample_rate_hz, clues=clues, seed=sample_seed("", query_id, 0)
         ),
         truth=Truth(
-            target=_tensor(target)[None], interferers=_tensor(interferers), active_classes=(label,), transcript=None
+            target=_tensor(target)[None].repeat(channels, 1),
+            interferers=_tensor(interferers),
+            active_classes=(label,),
+            transcript=None,
         ),
     )
 

@@ -27,28 +27,45 @@ class Windows:
         return [*range(0, last, self.hop), last]
 
 
-def stitch(whole: Tensor, part: Tensor, *, start: int, written: int) -> int:
-    """Write the answer to a window into that to the whole signal; the samples that both have are cross-faded.
+class Stitcher:
+    """Joins the answers to windows, in their order; it holds no more than the last one.
 
-    The first and the last quarter of these samples, where one of the windows ends, are the other window's; the fade is
-    linear between. A system whose output depends on less than this quarter of the input around it thus has the same
-    samples as on the whole: both agree wherever they are mixed.
-
-    Args:
-        whole: [T], of which the first `written` samples are there; it is changed in place.
-        part: [W], which begins at `start`, not after `written`.
-
-    Returns:
-        the samples that are written then.
+    What two windows share is cross-faded. The first and the last quarter of these samples, where one of the windows
+    ends, are the other window's; the fade is linear between. A system whose output depends on less than this quarter of
+    the input around it thus has the same samples as on the whole: both agree wherever they are mixed.
     """
-    shared, end = written - start, start + len(part)
+
+    def __init__(self) -> None:
+        self._held: Tensor | None = None
+        self._start = 0
+
+    def push(self, part: Tensor, *, start: int) -> Tensor:
+        """Samples [n], n ≥ 0, that later windows do not change, from the first that was not given yet.
+
+        Args:
+            part: [..., W] answer to a window that begins at `start`, not after the end of the last one.
+        """
+        before, self._held = self._held, part
+        first, self._start = self._start, start
+        if before is None:
+            return part[..., :0]
+        done, shared = before[..., : start - first], before[..., start - first :]
+        self._held = torch.cat([_faded(shared, part), part[..., shared.shape[-1] :]], dim=-1)
+        return done
+
+    def finish(self) -> Tensor | None:
+        """The rest of the answer; None if there was no window."""
+        return self._held
+
+
+def _faded(before: Tensor, after: Tensor) -> Tensor:
+    """The samples [..., S] that two windows share; `after` may go on."""
+    shared = before.shape[-1]
     first, last = shared // 4, shared - shared // 4
     count = last - first
-    fade = (torch.arange(count, device=whole.device, dtype=whole.dtype) + 0.5) / max(1, count)
-    mixed = whole[start + first : start + last]
-    mixed.copy_(torch.lerp(mixed, part[first:last].to(whole), fade))
-    whole[start + last : end] = part[last:].to(whole)
-    return end
+    fade = (torch.arange(count, device=before.device, dtype=before.dtype) + 0.5) / max(1, count)
+    mixed = torch.lerp(before[..., first:last], after[..., first:last].to(before), fade)
+    return torch.cat([before[..., :first], mixed, after[..., last:shared].to(before)], dim=-1)
 
 
 def clues_of(clues: Clues, *, start: int, frames: int, sample_rate_hz: int) -> Clues:

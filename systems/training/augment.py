@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ...datasets.activity import cut as activity_in
+from ...datasets.batches import channel_of
 from ...datasets.seeding import generator
 from ...datasets.signals.audio import resample
 from ...datasets.types import Clues, Query, Truth
@@ -58,11 +59,11 @@ def at_other_speeds(item: Item, speed: tuple[float, float], rng: np.random.Gener
     get the same speed. The mixture is cut to its shortest source; a target that loses samples loses its transcript.
 
     Args:
-        item: a trial; the result has its first channel only.
+        item: a trial; the result has its reference channel only.
         speed: lowest and highest factor, sampled uniformly on a logarithmic scale.
     """
     query, truth = item
-    target = [] if truth.target is None else [truth.target[0]]
+    target = [] if truth.target is None else [channel_of(truth.target, query.reference_channel)]
     sources = [*target, *truth.interferers]
     lowest, highest = np.log(speed)
     factors = np.exp(rng.uniform(lowest, highest, size=1 + len(truth.interferers)))
@@ -80,7 +81,7 @@ def at_other_speeds(item: Item, speed: tuple[float, float], rng: np.random.Gener
         clues = replace(clues, activity=activity_in(times, 0.0, shortest / rate))
     parts = {name: _played(signal, factors[0], rate)[:shortest] for name, signal in truth.parts.items()}
     return (
-        replace(query, mixture=together.sum(dim=0, keepdim=True), clues=clues),
+        replace(query, mixture=together.sum(dim=0, keepdim=True), clues=clues, reference_channel=0),
         replace(
             truth,
             target=together[:1] if target else None,

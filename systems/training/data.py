@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
 from ...core.errors import DatasetError, TsebenchError
 from ...core.prefetch import ahead
 from ...core.text import safe_text
+from ...datasets.batches import channel_of
 from ...datasets.types import Query, Truth
 from ..protocol import QueryBatch
 from ..trainable import TrainBatch
@@ -209,7 +210,7 @@ def _checked(batch: TrainBatch | _Failed) -> TrainBatch:
 
 
 def collate(items: Sequence[tuple[Query, Truth]], *, sources: bool = False) -> TrainBatch:
-    """Pad the first channel of each trial with zeros to one batch; a DatasetError if their sample rates differ."""
+    """Pad the reference channel of each trial with zeros to one batch; a DatasetError if their sample rates differ."""
     queries, truths = [query for query, _ in items], [truth for _, truth in items]
     if any(truth.recorded for truth in truths):
         raise DatasetError(
@@ -219,10 +220,10 @@ def collate(items: Sequence[tuple[Query, Truth]], *, sources: bool = False) -> T
     rates = {query.sample_rate_hz for query in queries}
     if len(rates) != 1:
         raise DatasetError(f"a training batch has the sample rates {sorted(rates)}; it needs one")
-    mixtures = [query.mixture[0] for query in queries]
+    mixtures = [channel_of(query.mixture, query.reference_channel) for query in queries]
     targets = [
-        torch.zeros_like(mixture) if truth.target is None else truth.target[0]
-        for mixture, truth in zip(mixtures, truths, strict=True)
+        torch.zeros_like(mixture) if truth.target is None else channel_of(truth.target, query.reference_channel)
+        for mixture, query, truth in zip(mixtures, queries, truths, strict=True)
     ]
     batch = QueryBatch(
         ids=tuple(query.id for query in queries),

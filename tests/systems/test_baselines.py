@@ -62,13 +62,14 @@ def snr_db(reference: Tensor, estimate: Tensor) -> float:
     return float(10 * torch.log10(reference.square().sum() / (reference - estimate).square().sum()))
 
 
-def test_mixture_is_the_first_channel_and_no_view_of_the_input() -> None:
-    batch = batch_of([noise(2, 900), noise(2, 700, seed=1)])
-    expected = batch.mixture[:, 0].clone()
+@pytest.mark.parametrize("channels", [1, 2])
+def test_mixture_is_its_input_at_all_channels_and_no_view_of_it(channels: int) -> None:
+    batch = batch_of([noise(channels, 900), noise(channels, 700, seed=1)])
+    expected = batch.mixture.clone()
     estimate = answer("mixture", batch, [])
-    assert torch.equal(estimate, expected)
+    assert torch.equal(estimate, expected[:, 0] if channels == 1 else expected)
     estimate.zero_()
-    assert torch.equal(batch.mixture[:, 0], expected)
+    assert torch.equal(batch.mixture, expected)
 
 
 def test_silence_is_zero() -> None:
@@ -76,12 +77,12 @@ def test_silence_is_zero() -> None:
     assert torch.equal(answer("silence", batch, []), torch.zeros(2, 900))
 
 
-def test_oracle_target_returns_the_first_channel_of_the_reference() -> None:
+def test_oracle_target_returns_the_reference_at_all_channels() -> None:
     target = noise(2, 700)
     truth = Truth(target=target, interferers=noise(1, 700, seed=1), active_classes=(), transcript=None)
     batch = batch_of([noise(2, 700), noise(2, 900)])
     estimate = answer("oracle_target", batch, [truth, truth_of(None, noise(900))])
-    assert torch.equal(estimate[0], F.pad(target[0], (0, 200)))
+    assert torch.equal(estimate[0], F.pad(target, (0, 200)))
     assert not estimate[1].any()
 
 

@@ -97,6 +97,14 @@ MeasureSnr = Annotated[
     ),
 ]
 
+AllChannels = Annotated[
+    bool,
+    Field(
+        description="mixtures keep all channels of their files, for systems that take several; the reference channel, "
+        "which all other systems and metrics take, is the corpus's `channel`. false: that channel alone"
+    ),
+]
+
 LevelSpan = Annotated[tuple[Level, Level], AfterValidator(_rising)]
 SecondsSpan = Annotated[tuple[Seconds, Seconds], AfterValidator(_rising)]
 ShareSpan = Annotated[tuple[Share, Share], AfterValidator(_rising)]

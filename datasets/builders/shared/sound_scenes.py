@@ -19,6 +19,7 @@ from ...signals.clips import clip_reader
 from ...signals.mixing import SILENT_DB, LevelScale, db_to_gain, level_db, power_db, round_gain
 from ...types import Clip, Mixture, Source, Tag
 from .audibility import Audibility
+from .microphones import MicrophoneOptions, Placement
 from .options import Level, LevelSpan, NotNegative, Peak, Quantise, SecondsSpan
 
 Background = Annotated[
@@ -99,6 +100,7 @@ class SceneOptions:
     fade_ms: float
     quantise: Quantise
     renderer: RendererName
+    microphones: MicrophoneOptions | None = None
 
     @property
     def num_samples(self) -> int:
@@ -142,6 +144,7 @@ class SoundScenes:
     def __init__(self, context: BuildContext, options: SceneOptions, background: Selection | None) -> None:
         _check(options)
         self._options = options
+        self.placement = Placement(context, options.microphones)
         self.levels = (ScaperLevels if options.renderer == "scaper" else StandardLevels)(context, options)
         self._background = None
         if background:
@@ -195,7 +198,7 @@ class SoundScenes:
             quantise=self._options.quantise,
             tags=tags,
         )
-        return self.levels.finish(mixture)
+        return self.levels.finish(self.placement.placed(mixture))
 
     def _clip(self, pool: Pool, label: str, seconds: float, rng: np.random.Generator) -> tuple[Clip, int]:
         """A stretch that is not silent, if a few draws find one, and the rate of its recording."""
@@ -286,6 +289,8 @@ def _check(options: SceneOptions) -> None:
         )
     if options.renderer != "scaper":
         return
+    if options.microphones is not None:
+        raise ConfigError("renderer scaper has one channel; leave out microphones, or set renderer to standard")
     if options.level != "lufs":
         raise ConfigError(f"renderer scaper has no level {options.level!r}; set level to lufs")
     if options.peak not in {None, 1.0}:

@@ -7,10 +7,11 @@ import posixpath
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ....core.errors import AudioError, CorpusError
+from ....core.errors import AudioError, ConfigError, CorpusError
 from ...corpora.disk.signal_tree import SignalTree
 from ...manifest import FileKey
 from ...missing import MissingRecordingsError
+from ...protocols.corpus import ChannelCorpus, Corpus
 from ...renderers.written import MIXED
 from ...seeding import digest
 from ...signals.audio import AudioInfo
@@ -33,6 +34,7 @@ class WrittenMixtures:
         folder: folder of the signals, relative to the tree's root.
         mixed: name of the folder of mixtures, such as `mix_clean`.
         signals: roles of the other folders.
+        all_channels: mixtures and sources keep all channels of their files; the reference channel is the corpus's.
         table: path of the script's table, whose order counts; without it, names of all signals are sorted.
     """
 
@@ -44,8 +46,10 @@ class WrittenMixtures:
         mixed: str,
         signals: Mapping[str, Role],
         sample_rate_hz: int,
+        all_channels: bool = False,
         table: str | None = None,
     ) -> None:
+        self._reference = reference_channel(tree) if all_channels else None
         self.tree = tree
         self._folder, self._mixed, self._signals, self._rate = folder, mixed, dict(signals), sample_rate_hz
         self._paths = {name: tree.files(folder, name) for name in (mixed, *signals)}
@@ -79,6 +83,8 @@ class WrittenMixtures:
                     f"file {self._path(name, signal)!r} has {header.frames} samples and its mixture {whole.frames}; "
                     "copy both again"
                 )
+            elif self._reference is not None and header and whole and role != "auxiliary":
+                self._check_channels(name, signal, header.channels, whole.channels)
         if missing or whole is None:
             raise MissingRecordingsError(missing)
         signals: dict[str, Role] = {**self._signals, self._mixed: "auxiliary"}
@@ -92,6 +98,8 @@ class WrittenMixtures:
             sources=tuple(sources),
             renderer="written",
             tags=tags,
+            channels=1 if self._reference is None else whole.channels,
+            reference_channel=self._reference or 0,
         )
 
     def clip(self, name: str, signal: str) -> Clip:
@@ -126,12 +134,38 @@ class WrittenMixtures:
         except AudioError as error:
             missing[self._key(name, signal)] = str(error)
             return None
-        if (header.sample_rate_hz, header.channels) != (self._rate, 1):
+        channel = self.tree.channel
+        usable = header.channels == 1 or channel == "mean" or (channel is not None and channel < header.channels)
+        if header.sample_rate_hz != self._rate or not usable:
+            one = "one" if channel is None else f"channel {channel}"
             raise CorpusError(
                 f"corpus {self.tree.name!r}: {self._path(name, signal)!r} is at {header.sample_rate_hz} Hz with "
-                f"{header.channels} channels, not at {self._rate} Hz with one; correct `sample_rate_hz` or the folder"
+                f"{header.channels} channels, not at {self._rate} Hz with {one}; correct `sample_rate_hz` or the "
+                "folder, or choose the reference channel of such files with the corpus's option channel"
             )
         return header
+
+    def _check_channels(self, name: str, signal: str, channels: int, wanted: int) -> None:
+        if channels != wanted:
+            raise CorpusError(
+                f"corpus {self.tree.name!r}: {self._path(name, signal)!r} has {channels} channels and its mixture "
+                f"{wanted}; restore both, or leave out all_channels"
+            )
+
+
+def reference_channel(corpus: Corpus) -> int:
+    """The reference channel of recordings with several channels: the one that the corpus reads.
+
+    Raises:
+        ConfigError: it reads the mean of all, has one channel, or says none.
+    """
+    channel = corpus.channel if isinstance(corpus, ChannelCorpus) else None
+    if not isinstance(channel, int):
+        raise ConfigError(
+            f"all_channels needs a reference channel, and corpus {corpus.name!r} has channel = {channel}; give it "
+            "`channel: 0` or another number"
+        )
+    return channel
 
 
 class OtherUtterances:

@@ -61,6 +61,23 @@ class AudioTree:
             )
         return whole[start:stop].copy(), rate
 
+    def read_channels(self, path: str, start: int = 0, frames: int | None = None) -> tuple[Samples, int]:
+        """All channels [C, T] of a stretch of one file, and its rate in Hz."""
+        try:
+            return self._read_channels(path, start, frames)
+        except AudioError as error:
+            raise MissingRecordingsError({(self._corpus, path): str(error)}) from None
+
+    def _read_channels(self, path: str, start: int, frames: int | None) -> tuple[Samples, int]:
+        file = locate(self.root, path, error=AudioError)
+        if file.suffix.lower() in _EXACT_SEEK:
+            return audio_files.read(file, start, frames)
+        whole, rate = audio_files.read(file)
+        stop = whole.shape[-1] if frames is None else start + frames
+        if not 0 <= start < stop <= whole.shape[-1]:
+            raise AudioError(f"audio file {str(file)!r} has {whole.shape[-1]} frames, not {stop}; is it cut?")
+        return whole[:, start:stop], rate
+
     def digest(self, path: str) -> str:
         """SHA-256 (hex) of the bytes of a file."""
         file = locate(self.root, path, error=AudioError)

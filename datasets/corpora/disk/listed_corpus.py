@@ -113,6 +113,14 @@ class ListedCorpus(ABC):
         """Mono samples [T] of a stretch of one file, and its rate in Hz; raises as `AudioTree.read`."""
         return self._files.read(path, start, frames)
 
+    def read_channels(self, path: str, start: int = 0, frames: int | None = None) -> tuple[Samples, int]:
+        """All channels [C, T] of a stretch of one file, and its rate in Hz; raises as `AudioTree.read`."""
+        return self._files.read_channels(path, start, frames)
+
+    def channels_of(self, path: str) -> int:
+        """Number of channels of one file; raises as `AudioTree.header`."""
+        return self._files.header(path).channels
+
     def digest(self, path: str) -> str:
         """SHA-256 (hex) of the bytes of a file; raises as `AudioTree.digest`."""
         return self._files.digest(path)

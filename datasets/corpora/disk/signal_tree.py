@@ -12,8 +12,9 @@ from ....core.errors import CorpusError
 from ....core.file_tree import as_spelt
 from ...signals.audio import AudioInfo
 from ...signals.audio_kinds import AUDIO_SUFFIXES
+from .audio_tree import Channel
 from .csv_table import CsvTable, read_table
-from .disk_corpus import DiskCorpus
+from .disk_corpus import DiskCorpus, Splits
 from .file_entries import FileEntry
 from .layout import ReleasePart
 
@@ -28,6 +29,12 @@ class SignalTree(DiskCorpus):
     The folders of rate, mode and part may be left out where there is one of them. The label of a file is its signal,
     and its group the mixture that it is a part of.
     """
+
+    def __init__(
+        self, *, name: str, root: Path, splits: Splits = None, allow_missing: bool = False, channel: Channel = None
+    ) -> None:
+        super().__init__(name=name, root=root, splits=splits, allow_missing=allow_missing)
+        self.channel = channel
 
     split_names: ClassVar[Mapping[str, str]]
     """Splits by the names of the parts' folders."""
