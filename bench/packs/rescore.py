@@ -49,6 +49,7 @@ class RescoredSet:
     """Rows of one set, by title of a system; `lacking` has the trials without an estimate."""
 
     dataset: Dataset
+    metrics: tuple[MetricSpec, ...]
     plan: MetricPlan
     rows: Mapping[str, tuple[ScoreRow, ...]] = field(repr=False)
     lacking: Mapping[str, tuple[str, ...]]
@@ -67,7 +68,8 @@ def rescore(pack: Pack, dataset: Dataset, options: RescoreOptions, *, scratch: P
     name, device = dataset.card.name, resolve_device(options.device)
     wanted = [each for each in pack.record.estimates if each.dataset == name and each.included]
     context = MetricContext(device=device, grammar=dataset.grammar())
-    plan = plan_metrics(options.metrics or claimed_metrics(pack, name), context=context, watch=True)
+    metrics = options.metrics or claimed_metrics(pack, name)
+    plan = plan_metrics(metrics, context=context, watch=True)
     rows: dict[str, tuple[ScoreRow, ...]] = {}
     with FilePool(options.jobs, notify=options.say) as pool:
         cache = ScoreCache(options.cache or default_cache_dir(), notify=options.say)
@@ -89,7 +91,7 @@ def rescore(pack: Pack, dataset: Dataset, options: RescoreOptions, *, scratch: P
         if options.baseline:
             rows[BASELINE] = tuple(row for part in scores.rows(BASELINE, mixtures, chunks) for row in part.rows)
     lacking = {each.system: _lacking(each, dataset) for each in wanted}
-    return RescoredSet(dataset=dataset, plan=plan, rows=rows, lacking=lacking)
+    return RescoredSet(dataset=dataset, metrics=metrics, plan=plan, rows=rows, lacking=lacking)
 
 
 def claimed_metrics(pack: Pack, dataset: str) -> tuple[MetricSpec, ...]:

@@ -3,25 +3,42 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from ...core.config_files import shipped_names
 from ...core.errors import ConfigError, DatasetError, OutputError, listed
 from ...core.files import make_folder
 from ...datasets.api import load_dataset
+from ...datasets.contamination import overlap
 from ...datasets.dataset import Dataset
 from ...datasets.sealed.seal_file import public_fingerprint
 from ...systems.registry import load_system
 from ..rows import ScoreRow, write_shard
 from ..run.new_record import dataset_record, system_record
-from ..run.record import RunRecord, write_record
+from ..run.record import OverlapRecord, RunRecord, write_record
 from ..run.runner import BASELINE
+from ..scoring.plan import MetricSpec
 from .differences import MetricDifference, differences
 from .pack_record import PackedEstimates
 from .read_pack import Pack, open_pack
 from .rescore import RescoredSet, RescoreOptions, rescore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnSet:
+    """A set of the verifier.
+
+    Attributes:
+        fingerprint: of the set that packs are run on: of a set that was split, its public part.
+        sealed: whether it is the sealed part of one.
+    """
+
+    dataset: Dataset
+    fingerprint: str
+    sealed: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +52,8 @@ class Verification:
         without_estimates: systems and sets whose estimates are not in the pack: claimed, and not verified.
         lacking: trials without an estimate, by system and set.
         unknown: sets of the pack that the verifier does not have.
+        metrics: that were computed.
+        signatures: of each metric by set and name.
         rows: scored again.
         record: of these rows; systems are those of the pack.
     """
@@ -45,6 +64,8 @@ class Verification:
     without_estimates: tuple[tuple[str, str], ...]
     lacking: Mapping[tuple[str, str], tuple[str, ...]]
     unknown: tuple[str, ...]
+    metrics: tuple[MetricSpec, ...]
+    signatures: Mapping[str, Mapping[str, str]]
     rows: tuple[ScoreRow, ...] = field(repr=False)
     record: RunRecord = field(repr=False)
 
@@ -77,34 +98,56 @@ def verify_pack(
     """
     how = options or RescoreOptions()
     with tempfile.TemporaryDirectory(prefix="tsebench-pack-") as folder, open_pack(path, scratch=Path(folder)) as pack:
-        sets = verifier_sets(pack, datasets, corpora)
-        found = [rescore(pack, each, how, scratch=Path(folder)) for each in sets.values()]
-        return _result(pack, found)
+        return verify_opened(pack, verifier_sets(pack, datasets, corpora), how, scratch=Path(folder))
 
 
-def verifier_sets(pack: Pack, datasets: Sequence[str], corpora: Mapping[str, Path] | None) -> dict[str, Dataset]:
-    """The verifier's sets that a pack has rows of, by name; raises as `verify_pack`."""
+def verify_opened(pack: Pack, own: Mapping[str, OwnSet], options: RescoreOptions, *, scratch: Path) -> Verification:
+    """The same for an open pack and open sets; `scratch` takes its estimates."""
+    return _result(pack, [rescore(pack, each.dataset, options, scratch=scratch) for each in own.values()])
+
+
+def verifier_sets(
+    pack: Pack,
+    datasets: Sequence[str],
+    corpora: Mapping[str, Path] | None,
+    *,
+    expected: Mapping[str, str] = MappingProxyType({}),
+) -> dict[str, OwnSet]:
+    """The verifier's sets that a pack has rows of, by name; raises as `verify_pack`.
+
+    Args:
+        expected: fingerprints that they must have by name, if these are settled: then the pack has rows of all.
+    """
     claimed = {str(name) for name in pack.rows["dataset"].unique()}
-    given = [(name, load_dataset(name, corpora=corpora)) for name in datasets]
-    found = {each.card.name: (each, name) for name, each in given if each.card.name in claimed}
-    for name in sorted((claimed - found.keys()) & {*shipped_names("datasets")}):
-        found[name] = (load_dataset(name, corpora=corpora), name)
-    if not found:
-        own = f"those given are {listed(each.card.name for _, each in given)}" if given else "none is shipped"
+    found = {each.dataset.card.name: each for each in (_own_set(name, corpora) for name in datasets)}
+    others = sorted((claimed - found.keys()) & {*shipped_names("datasets")})
+    found = {name: each for name, each in found.items() if name in claimed}
+    found |= {name: _own_set(name, corpora) for name in others if not expected or name in expected}
+    where = f"pack {str(pack.path)!r}"
+    if lacking := sorted(expected.keys() - claimed):
+        raise ConfigError(f"{where} has rows of {listed(sorted(claimed))}, and none of set {lacking[0]!r}")
+    unknown = sorted((expected.keys() or claimed) - found.keys())
+    if unknown and (expected or not found):
         raise ConfigError(
-            f"pack {str(pack.path)!r} has sets {listed(sorted(claimed))}, and {own}; give their folders or configs "
-            "with --dataset"
+            f"{where}: give the folder or config of your set {unknown[0]!r} with --dataset; none is shipped"
         )
-    for name, (each, reference) in found.items():
-        wanted = public_fingerprint(Path(reference)) or each.card.fingerprint
+    for name, each in found.items():
         facts = pack.run.datasets.get(name)
-        if facts is None or facts.fingerprint != wanted:
-            theirs = facts.fingerprint[:12] if facts else "no set"
+        theirs = facts.fingerprint if facts else ""
+        settled = expected.get(name, each.fingerprint)
+        yours = settled if theirs != settled else each.fingerprint
+        if theirs != yours:
             raise DatasetError(
-                f"pack {str(pack.path)!r}: its set {name!r} has fingerprint {theirs!r}, and yours {wanted[:12]!r}: "
-                "these are different trials; give the set that it was run on with --dataset"
+                f"{where}: its set {name!r} has fingerprint {theirs[:12]!r}, and yours {yours[:12]!r}: these are "
+                "different trials; give the set that it was run on with --dataset"
             )
-    return {name: each for name, (each, _) in found.items()}
+    return found
+
+
+def _own_set(reference: str, corpora: Mapping[str, Path] | None) -> OwnSet:
+    dataset = load_dataset(reference, corpora=corpora)
+    public = public_fingerprint(Path(reference))
+    return OwnSet(dataset=dataset, fingerprint=public or dataset.card.fingerprint, sealed=bool(public))
 
 
 def write_verified(found: Verification, out: Path) -> None:
@@ -140,9 +183,26 @@ def _result(pack: Pack, found: Sequence[RescoredSet]) -> Verification:
         without_estimates=tuple((e.system, e.dataset) for e in pack.record.estimates if _unverified(e, names)),
         lacking=lacking,
         unknown=tuple(sorted({str(name) for name in pack.rows["dataset"].unique()} - names)),
+        metrics=tuple({spec.name: spec for each in found for spec in each.metrics}.values()),
+        signatures={each.dataset.card.name: _signatures(each.rows.values()) for each in found},
         rows=tuple(rows),
         record=_verified_record(pack, found),
     )
+
+
+def _overlaps(pack: Pack, each: RescoredSet) -> dict[str, OverlapRecord]:
+    """Overlap of a set with the training data that each system declares, by title."""
+    declared = {title: pack.run.systems[title].card.get("training_data") for title in each.lacking}
+    found = {
+        title: overlap(each.dataset, training_data=tuple(map(str, names)), trained_on=None)
+        for title, names in declared.items()
+        if isinstance(names, list | tuple) and names
+    }
+    return {title: OverlapRecord(**asdict(shared)) for title, shared in found.items() if shared}
+
+
+def _signatures(rows: Iterable[Sequence[ScoreRow]]) -> dict[str, str]:
+    return {row.metric: row.signature for own in rows for row in own}
 
 
 def _unverified(each: PackedEstimates, names: set[str]) -> bool:
@@ -162,7 +222,7 @@ def _verified_record(pack: Pack, found: Sequence[RescoredSet]) -> RunRecord:
     infos = {info.name: info for each in found for info in each.plan.infos}
     datasets = {
         each.dataset.card.name: dataset_record(each.dataset, systems={}, skipped={}).model_copy(
-            update={"systems": tuple(each.rows)}
+            update={"systems": tuple(each.rows), "overlaps": _overlaps(pack, each)}
         )
         for each in found
     }

@@ -60,6 +60,8 @@ def changed(pack: Path, out: Path, edit: Callable[[dict[str, bytes]], None], *, 
         record = json.loads(contents["pack.json"])
         record["files"] = {name: _sha256(contents[name]) for name in record["files"]}
         for each in record["estimates"]:
+            if not each["included"]:
+                continue
             each["files"] = {name: _sha256(contents[f"{each['folder']}/{name}"]) for name in each["files"]}
         contents["pack.json"] = json.dumps(record).encode()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
