@@ -19,6 +19,8 @@ TOO_SHORT = "too_short"
 """Begins the reason of a value that a signal is too short for."""
 NO_REFERENCE = "no_reference"
 """Reason of a metric that does not apply to a trial, because it compares with a clean reference and there is none."""
+NOT_HEARD = "not_heard"
+"""Reason of a rating of a trial that no listener heard."""
 MAX_REASON = 500
 MAX_DETAIL = 1_000_000
 Status = Literal["ok", "undefined", "failed"]

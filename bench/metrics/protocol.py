@@ -30,11 +30,13 @@ PoolingName = Literal[
     "micro_recall",
     "micro_f1",
     "permuted_rate",
+    "listeners",
 ]
 """Function from the values of a set to one number: their mean over trials; their mean weighted by
 `Outcome.weight` (a word error rate: by words); a score of all class decisions together, which
-`Outcome.detail` holds as `bench.statistics.pooling.decisions` writes them; or all word errors under the best assignment
-of answers to speakers in each recording, whose texts `Outcome.detail` holds."""
+`Outcome.detail` holds as `bench.statistics.pooling.decisions` writes them; all word errors under the best assignment of
+answers to speakers in each recording, whose texts `Outcome.detail` holds; or the mean of all ratings of listeners,
+whose interval resamples listeners too."""
 
 Need = Literal[
     "transcript",

@@ -19,15 +19,16 @@ from pydantic import with_config
 from ...core.errors import ConfigError
 from ...core.json_fields import CLOSED, Number, Placed
 from ...datasets.builders.shared.av.shown import Shown
-from ..outcome import NO_REFERENCE
+from ..outcome import NO_REFERENCE, NOT_HEARD
 from ..rows import TAG_PREFIX
 from . import MOST_RESAMPLES
-from .pooling import MEAN, Pooling, pooling_of
+from .listeners import listener_interval
+from .pooling import LISTENERS, MEAN, Pooling, pooling_of
 from .resampling import FloatArray, cluster_sums, expanded_intervals, resampled_sums, stratum_generator
 from .samples import SAMPLES, VALUES, one_per_trial, seed_spread
 from .studentised import moments, studentised_interval
 
-INAPPLICABLE = ("absent_target", "present_target", NO_REFERENCE)
+INAPPLICABLE = ("absent_target", "present_target", NO_REFERENCE, NOT_HEARD)
 FLOORED = r"(?:^|;)floored(?:;|$)"  # one of the notes; not "mixture:floored"
 _KINDS = ("FMQ", "PMQ", "FUQ")
 VIDEO = "video"
@@ -50,7 +51,8 @@ class Aggregate:
             several videos for each mixture; "" without a query.
         n: trials with a value; the mean is over these.
         n_undefined: trials for which the metric has no value for a reason of their own.
-        n_inapplicable: trials that the metric does not apply to (target absent or present, or no clean reference).
+        n_inapplicable: trials that the metric does not apply to (target absent or present, no clean reference, or no
+            listener).
         n_floored: trials of `n` whose value is the metric's value of silence, or its floor.
         mean: in the metric's unit; NaN if n is 0. Of a pooled metric, the value of all trials together (all errors over
             all words).
@@ -155,7 +157,12 @@ def _cells(rows: pd.DataFrame, key: tuple[Any, ...], *, level: float, resamples:
     groups = [(str(system), group) for system, group in rows.groupby("system")]
     scored = [group[group["status"] == "ok"] for _, group in groups]
     sums = [_sums(pooling, group[pooling.counted(group)]) for _, group in groups]
-    ends = intervals(sums, pooling, (seed, *key), level=level, resamples=resamples)
+    if pooling is LISTENERS:  # listeners are drawn too
+        draws = [stratum_generator("listeners", (seed, *key)) for _ in scored]
+        pairs = zip(scored, draws, strict=True)
+        ends = [listener_interval(ok, level=level, resamples=resamples, rng=rng) for ok, rng in pairs]
+    else:
+        ends = intervals(sums, pooling, (seed, *key), level=level, resamples=resamples)
     return [
         _cell(system, key, group, ok=ok, mean=sums[i].mean(pooling), ends=ends[i], pooling=pooling)
         for i, ((system, group), ok) in enumerate(zip(groups, scored, strict=True))

@@ -20,6 +20,7 @@ from ...core.errors import DatasetError, UnknownNameError, shortened
 from ...core.json_text import parse_json
 from ..metrics.protocol import PoolingName
 from ..metrics.registry import metric_info
+from .listeners import ListenerMean
 from .permuted import PermutedRate
 from .resampling import FloatArray
 from .sum_ratio import SumRatio
@@ -105,6 +106,7 @@ class Classification:
 
 MEAN = WeightedMean()
 PERMUTED = PermutedRate()
+LISTENERS = ListenerMean()
 
 CLASS_SCORES: Mapping[PoolingName, Pooling] = {
     "macro_precision": Classification(quantity="precision", macro=True),
@@ -139,7 +141,8 @@ def pooling_named(name: str) -> Pooling:
     """
     if name not in get_args(PoolingName):
         raise UnknownNameError("pooling", name, get_args(PoolingName))
-    return PERMUTED if name == "permuted_rate" else CLASS_SCORES.get(cast(PoolingName, name), MEAN)
+    others: Mapping[str, Pooling] = {"permuted_rate": PERMUTED, "listeners": LISTENERS}
+    return others.get(name) or CLASS_SCORES.get(cast(PoolingName, name), MEAN)
 
 
 def decisions(classes: Sequence[str], probabilities: Sequence[float], active: Sequence[str], threshold: float) -> str:

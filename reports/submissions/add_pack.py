@@ -227,8 +227,8 @@ def _shown(row: ScoreRow, entry: BoardEntry, run_id: str, own: OwnSet) -> ScoreR
     if not own.sealed:
         return named
     key = own.dataset.card.fingerprint  # of the sealed part, which participants do not have
-    hidden = {name: digest(key, getattr(row, name))[:12] for name in ("trial_id", "mixture_id", "cluster")}
-    return replace(named, **hidden)
+    trial, mixture, cluster = (digest(key, name)[:12] for name in (row.trial_id, row.mixture_id, row.cluster))
+    return replace(named, trial_id=trial, mixture_id=mixture, cluster=cluster)
 
 
 def _record(run: RunRecord, entry: BoardEntry, run_id: str, own: Mapping[str, OwnSet]) -> RunRecord:
@@ -252,7 +252,7 @@ def _record(run: RunRecord, entry: BoardEntry, run_id: str, own: Mapping[str, Ow
         for name, facts in run.datasets.items()
         if name in own
     }
-    changes = {"run_id": run_id, "name": entry.team, "config": None, "tracking": {}}
+    changes: dict[str, object] = {"run_id": run_id, "name": entry.team, "config": None, "tracking": {}}
     return run.model_copy(update={**changes, "systems": systems, "datasets": datasets})
 
 

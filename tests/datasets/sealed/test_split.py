@@ -155,6 +155,7 @@ def most_alike(public: Path, references: Sequence[np.ndarray]) -> float:
     return found
 
 
+@pytest.mark.long
 def test_an_enrollment_that_is_a_reference_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The attack that the check prevents: comparing public files finds a clean source of a mixture."""
     shared, apart = speech(enrolled_by_source=True), speech(enrolled_by_source=False)

@@ -191,6 +191,7 @@ def test_a_board_needs_the_organisers_set(board: Path, lab: Path) -> None:
         add_pack(board, other, Admission(rescore=AGAIN))
 
 
+@pytest.mark.long
 def test_a_sealed_set_has_verified_values_alone_and_other_names_of_trials(lab: Path, tmp_path: Path) -> None:
     parts = seal(load_dataset(lab / "tiny_sounds"), tmp_path / "challenge")
     run = finished_run(tmp_path, dataset=parts.public, metrics=["si_sdri"])

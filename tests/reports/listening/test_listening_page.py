@@ -1,0 +1,51 @@
+"""The page of a listening test in a browser: answered by script, and what it saves is imported."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from helpers.browser import chromium, console, needs_chromium
+
+from tsebench.reports.listening.export_test import ExportedTest
+from tsebench.reports.listening.import_answers import import_answers
+
+pytestmark = [needs_chromium, pytest.mark.long]
+
+ANSWER = """
+const done = arguments[arguments.length - 1], key = arguments[0];
+const wait = (ms) => new Promise((go) => setTimeout(go, ms));
+(async () => {
+  while (document.getElementById("end").hidden) {
+    if (!document.getElementById("next").disabled) return done("a page can be left before it is rated");
+    for (const button of document.querySelectorAll("#controls button")) { button.click(); await wait(30); }
+    for (let n = 0; n < 100 && /heard/.test(document.getElementById("note").textContent); n += 1) await wait(50);
+    for (const input of document.querySelectorAll("[data-rating]")) {
+      input.value = key[input.dataset.rating];
+      input.dispatchEvent(new Event("input"));
+    }
+    if (document.getElementById("next").disabled) return done(document.getElementById("note").textContent);
+    document.getElementById("next").click();
+  }
+  done("");
+})();
+"""
+RATINGS = {"mine": 55, "mixture": 30, "hidden_reference": 100, "anchor_3500_hz": 20}
+
+
+def test_a_listener_answers_and_the_answers_are_imported(heard: Path, mushra: ExportedTest, tmp_path: Path) -> None:
+    given = {s: RATINGS[name] for page in mushra.key.pages.values() for s, name in page.stimuli.items()}
+    files = []
+    with chromium(tmp_path / "profile", flags=("--autoplay-policy=no-user-gesture-required",)) as driver:
+        driver.set_script_timeout(120)
+        for listener in (1, 2):
+            driver.get(f"{mushra.page.as_uri()}?listener={listener}")
+            driver.find_element("css selector", "#begin button").click()
+            assert driver.execute_async_script(ANSWER, given) == ""
+            files.append(tmp_path / f"answers-{listener}.csv")
+            files[-1].write_text(driver.execute_script("return document.getElementById('answers').textContent"))
+            assert driver.execute_script("return document.getElementById('save').download") == files[-1].name
+        assert console(driver) == []
+    found = import_answers(heard, mushra.page.parent, files, tmp_path / "out")
+    assert found.listeners == ("1", "2")
+    assert {row.system: row.value for row in found.rows if row.status == "ok"} == RATINGS
