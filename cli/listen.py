@@ -28,7 +28,6 @@ Key = Annotated[Path | None, Option(metavar="DIR", help="Of import: folder of th
 EXAMPLES = """
 \b
 Examples:
-  tsebench run quickstart --out runs/quickstart
   tsebench listen export runs/quickstart --design mushra --out test
   tsebench listen import runs/quickstart answers-1.csv answers-2.csv \\
       --key test --out runs/listened

@@ -24,8 +24,10 @@ Estimates = Annotated[
 EXAMPLES = """
 \b
 Examples:
-  tsebench run my_run.yaml --set keep_estimates=true --out runs/mine
   tsebench pack runs/mine --out team.zip --team my_lab
+  tsebench pack runs/mine --out claims.zip --no-estimates
+
+The run must keep its estimates: `--set keep_estimates=true`.
 """
 
 

@@ -20,8 +20,7 @@ EXAMPLES = """
 \b
 Examples:
   tsebench seal my_secret_set.yaml --corpus mine=/data/unpublished --out challenge
-  tsebench run --set datasets=[challenge/public] my_run.yaml
-  tsebench verify team.zip --dataset challenge/sealed --metrics si_sdri
+  tsebench seal data/my_secret_set --out challenge --name challenge_2025
 """
 
 
