@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import base64
-import io
+import tempfile
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
-import soundfile
 from scipy import signal
 
 from ...core.errors import ConfigError
-from ...datasets.signals.audio import resample
+from ...datasets.signals.audio import resample, write
 from ..trial_audio import RunAudio, Samples
 from .designs import ANCHOR, ANCHOR_HZ, REFERENCE
 
@@ -69,6 +69,7 @@ def _rms(samples: Samples) -> float:
 
 def as_text(samples: Samples, rate_hz: int) -> str:
     """A 16-bit wav file in base64."""
-    file = io.BytesIO()
-    soundfile.write(file, samples, rate_hz, subtype="PCM_16", format="WAV")
-    return base64.b64encode(file.getvalue()).decode()
+    with tempfile.TemporaryDirectory(prefix="tsebench-sound-") as folder:
+        path = Path(folder) / "sound.wav"
+        write(path, samples, rate_hz, subtype="PCM_16")
+        return base64.b64encode(path.read_bytes()).decode()
