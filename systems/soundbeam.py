@@ -48,12 +48,17 @@ class SoundBeamTask:
         return SoundBeamNet(config, classes=classes)
 
     def prepare(self, net: SoundBeamNet, first_items: FirstItems, *, seed: int, progress: ProgressFactory) -> str:  # noqa: ARG002
-        """Give the variant "text" the words of the captions of training.
+        """Open the model of features, if there is one, and give the variant "text" the words of the captions.
 
         Raises:
-            ConfigError: a query has no caption, or there are too many words.
+            ConfigError: the model cannot be used, a query has no caption, or there are too many words.
         """
-        return "" if net.text is None else learn_words(net.text, first_items)
+        fitted: list[str] = []
+        if net.foundation is not None:
+            fitted += [net.foundation.learn(batch.queries.sample_rate_hz) for batch in first_items(1)]
+        if net.text is not None:
+            fitted.append(learn_words(net.text, first_items))
+        return "; ".join(fitted)
 
     def loss(self, net: SoundBeamNet, batch: TrainBatch, criterion: ExtractionLoss) -> Tensor:
         """Losses [B]."""
@@ -118,6 +123,8 @@ class SoundBeam:
         negative_text: use what a query says that it does not want; null: if the network was trained with it. Alone, it
             is no query.
         known_words: refuse texts with an unknown word.
+        features: ONNX file of the foundation model whose features the network takes; "": where it was in training.
+            It must be the same file.
         stream_frames: that a stream answers at once; more of them mean more latency and less computation.
 
     Raises:
@@ -132,6 +139,7 @@ class SoundBeam:
         per_class: bool = False,
         negative_text: bool | None = None,
         known_words: bool = False,
+        features: str = "",
         stream_frames: StreamFrames = 1,
         device: str = "cpu",
     ) -> None:
@@ -140,6 +148,12 @@ class SoundBeam:
         self._device, self._per_class = device, per_class
         self._classes = self._net.classes if config.takes_classes else ()
         self._kinds = kinds = _kinds(config, query, checkpoint)
+        if self._net.foundation is not None:
+            self._net.foundation.open(features)
+        elif features:
+            raise ConfigError(
+                f"features = {features!r}, but checkpoint {checkpoint!r} takes none; leave the option out"
+            )
         self._reader = _text_reader(self._net, negative_text, known_words, checkpoint)
         options: dict[str, str | bool] = {"query": query} if config.takes_enrollments else {}
         options |= {"per_class": True} if per_class else {}

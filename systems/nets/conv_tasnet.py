@@ -187,6 +187,10 @@ class Extractor(nn.Module):
 
     def _mask_logits(self, encoded: Tensor, embedding: Tensor, mask: Tensor | None, past: Past | None = None) -> Tensor:
         features = apply_mask(self.bottleneck(self.norm(encoded, mask, past)), mask)
+        return self._logits_of(features, embedding, mask, past)
+
+    def _logits_of(self, features: Tensor, embedding: Tensor, mask: Tensor | None, past: Past | None = None) -> Tensor:
+        """Logits of the mask for features [B, B', K] after the bottleneck."""
         skips: list[Tensor] = []
         for stack in self.before:
             features, skipped = stack(features, mask, past)

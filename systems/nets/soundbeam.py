@@ -10,9 +10,10 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from .conv_tasnet import Extractor, ExtractorConfig
+from .conv_tasnet import Extractor
 from .enrollment import StackEmbedder, join_enrollments
 from .filterbank import Encoder
+from .foundation import Foundation, FoundationEmbedder, FoundationExtractor, FoundationExtractorConfig
 from .label_embedding import embed, fresh_columns
 from .spelled_words import words_of
 from .text_encoder import TextConfig, TextEncoder
@@ -25,13 +26,13 @@ Clips = Sequence[Tensor]
 """Recordings [T_k] of one class."""
 
 
-class SoundBeamConfig(ExtractorConfig, TextConfig):
+class SoundBeamConfig(FoundationExtractorConfig, TextConfig):
     """Hyper-parameters of the extraction network and of the clues.
 
     Attributes:
         variant: "1hot" has class embeddings, "enrl" an enrollment encoder, "mixed" both, trained together; "mixed_el"
             adds a loss on the distance of the two embeddings of a query; "text" has an encoder of texts, for which the
-            hyper-parameters `text_...` are.
+            hyper-parameters `text_...` are. All of them take features of a foundation model (`features...`).
         enrollment_blocks: X of the enrollment encoder, which is one stack; null: `blocks`.
         embedding_weight: α, weight of the embeddings' distance in the training loss (eq. 5), for "mixed_el".
     """
@@ -65,11 +66,15 @@ class SoundBeamNet(nn.Module):
         super().__init__()
         self.classes = classes
         self.config = c = config
-        self.extractor = Extractor(c)
+        self.foundation = foundation = Foundation(c) if c.features else None
+        if foundation is not None and c.features_of_mixture:
+            self.extractor: Extractor = FoundationExtractor(c, foundation.__call__)
+        else:
+            self.extractor = Extractor(c)
         # Rows are the columns of the paper's W.
         columns = nn.Parameter(fresh_columns(len(classes), c.embedding_dim))
         self.register_parameter("embedding", columns if c.takes_classes else None)
-        self.enrollment = _enrollment_encoder(c) if c.takes_enrollments else None
+        self.enrollment = _enrollment_encoder(c, foundation) if c.takes_enrollments else None
         # Until there are captions, the words are those of the labels.
         words = [word for label in classes for word in words_of(label)]
         self.text = TextEncoder(c, dim=c.embedding_dim, words=words) if c.takes_texts else None
@@ -135,8 +140,10 @@ def by_class(clips: Clips, *, num_classes: int) -> list[Clips]:
     return [clips[start : start + size] for start in range(0, len(clips), size)]
 
 
-def _enrollment_encoder(config: SoundBeamConfig) -> StackEmbedder:
+def _enrollment_encoder(config: SoundBeamConfig, foundation: Foundation | None) -> StackEmbedder | FoundationEmbedder:
     c = config
+    if foundation is not None and c.features_of_clue:
+        return FoundationEmbedder(c, foundation.__call__)
     encoder = StackEmbedder(
         Encoder(num_filters=c.num_filters, filter_length=c.filter_length, stride=c.hop),
         # Not causal in any case, since the whole enrollment is given.

@@ -121,7 +121,6 @@ class AdaptedExtractor(Extractor):
         return self._logits_of(features, embedding, mask, past)
 
     def _logits_of(self, features: Tensor, embedding: Tensor, mask: Tensor | None, past: Past | None = None) -> Tensor:
-        """Logits of the mask for features [B, B', K] after the bottleneck."""
         total: Tensor | None = None
         for index, block in enumerate(self._blocks()):
             residual, skipped = block.paths(block.widen(features), mask, past)
