@@ -14,6 +14,7 @@ from ..core.constraint_words import LABEL
 from ..core.errors import ConfigError, suggest
 from ..core.text import names_of
 from ..core.validation import StrictModel, parse
+from ..datasets.sweep_spec import SweepSpec
 from ..systems.checkpoints.adaptation_card import AdaptOptions
 from .scoring.plan import MetricSpec
 from .statistics import MOST_RESAMPLES
@@ -108,12 +109,14 @@ class DatasetSpec(StrictModel):
         role: name of the set in a paper's table, see `paper_tables`.
         metrics: metrics on this set, instead of the run's.
         systems: titles (label, else name) of the systems that run on it, instead of all that can.
+        sweep: sweeps over this set, instead of the run's.
     """
 
     dataset: str
     role: str = ""
     metrics: Metrics | None = None
     systems: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    sweep: tuple[SweepSpec, ...] | None = None
 
 
 Systems = Annotated[
@@ -169,6 +172,8 @@ class RunConfig(StrictModel):
         datasets: sets to run on; a bare name or path stands for `{dataset: NAME}`.
         systems: systems to run; a bare name stands for `{name: NAME}`.
         metrics: metrics on every set, improvements (`si_sdri`) included; a bare name stands for `{name: NAME}`.
+        sweep: degradations, each at several levels, over every set: each level is a set of its own with the same trials,
+            and reports show curves over the levels, with the plain set as their first point.
         batch_size: most queries in one batch; when memory runs out, it is halved for the rest of the system's trials on
             that set.
         keep_estimates: write every estimate as wav into the run's folder, so that a metric added later needs no
@@ -198,6 +203,7 @@ class RunConfig(StrictModel):
     datasets: Datasets
     systems: Systems
     metrics: Metrics = (MetricSpec(name="sdri"), MetricSpec(name="si_sdri"))
+    sweep: tuple[SweepSpec, ...] = ()
     batch_size: int = Field(default=8, ge=1)
     keep_estimates: bool = False
     measure_cost: bool = True

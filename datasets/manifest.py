@@ -18,6 +18,7 @@ from ..core.files import make_folder, write_atomic
 from ..core.validation import first_problem
 from .config import CorpusConfig, DatasetConfig
 from .microphones import channels_problem
+from .protocols.degradation import LevelCard
 from .types import Clip, Mixture, MixtureClip, Spans, Trial
 
 T = TypeVar("T")
@@ -55,6 +56,7 @@ class DatasetCard:
         mixtures_of: earlier version with the same mixtures.
         parts: `corpus:split` of every recording, sorted; empty in sets of older releases.
         vocabulary: sound classes of the set, sorted; empty for speech.
+        level: its place in a sweep; None for a plain set.
     """
 
     name: str
@@ -76,6 +78,7 @@ class DatasetCard:
     parts: tuple[str, ...] = ()
     mixtures_of: str | None = None
     fingerprint: str = ""
+    level: LevelCard | None = None
 
     def matches(self, config: DatasetConfig) -> bool:
         """Whether this card was made from that config."""
@@ -194,6 +197,8 @@ def clips_of(mixtures: Iterable[Mixture], trials: Iterable[Trial]) -> Iterable[C
             video = trial.clue.video
             # Of a black video the first picture is read, for its size.
             yield Clip(corpus=video.corpus, path=video.path, start=video.start, frames=max(1, video.frames))
+        for degraded in trial.degraded:
+            yield from degraded.clips
 
 
 def files_of(mixtures: Iterable[Mixture], trials: Iterable[Trial]) -> set[FileKey]:
@@ -217,7 +222,8 @@ def _mixture_line(mixture: Mixture) -> bytes:
 
 def _trial_line(trial: Trial) -> bytes:
     """One line; sets without the younger fields keep the lines, and so the fingerprints, that they had before."""
-    exclude: dict[str, bool | set[str]] = {"recorded": True} if trial.recorded is None else {}
+    empty = [name for name in ("recorded", "degraded") if not getattr(trial, name)]
+    exclude: dict[str, bool | set[str]] = dict.fromkeys(empty, True)
     exclude["clue"] = {name for name in _YOUNGER_CLUES if getattr(trial.clue, name) is None}
     return _TRIAL.dump_json(trial, exclude=exclude) + b"\n"
 

@@ -9,6 +9,7 @@ import torch
 
 from ..core.errors import DatasetError
 from .protocols.corpus import Corpora, Samples, VideoCorpus
+from .protocols.degradation import Rendering, make_degradation
 from .protocols.renderer import Rendered, in_mixture
 from .render import render
 from .seeding import sample_seed
@@ -33,6 +34,8 @@ def render_trial(
     Args:
         separated: renders enrollments that are sources of other mixtures.
         fingerprint: of the data set; the query's seed is that of its first sample.
+
+    A degraded trial has a degraded query; of its truth, the target stays.
     """
     signals = rendered or render(mixture, corpora)
     rate = mixture.sample_rate_hz
@@ -70,7 +73,13 @@ def render_trial(
         seed=sample_seed(fingerprint, trial.id, 0),
         reference_channel=mixture.reference_channel,
     )
-    return query, _truth(trial, mixture, signals)
+    truth = _truth(trial, mixture, signals)
+    for each in trial.degraded:
+        clips = tuple(render_clip(clip, sample_rate_hz=rate, corpora=corpora) for clip in each.clips)
+        degradation = make_degradation(each.name, each.settings, where=f"trial {trial.id!r}")
+        of = Rendering(mixture=mixture, signals=signals, clips=clips, seed=each.seed)
+        query, truth = degradation.apply(query, truth, of)
+    return query, truth
 
 
 def source_signal(source_id: str, mixture: Mixture, signals: Rendered) -> Samples:

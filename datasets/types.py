@@ -183,6 +183,23 @@ class RecordedTarget:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Degraded:
+    """A degradation of the signals of a trial, applied when they are rendered; see `protocols.degradation`.
+
+    Attributes:
+        name: registered name of the degradation.
+        settings: its level and options.
+        seed: of its draws, 0 ≤ seed < 2⁶³.
+        clips: recordings that it needs: noise, responses of rooms, further enrollments.
+    """
+
+    name: str
+    settings: Mapping[str, Tag]
+    seed: int
+    clips: tuple[Clip, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
     """A mixture, a clue, and the target sources.
 
@@ -190,6 +207,7 @@ class Trial:
         target_ids: sources whose sum is the reference; empty if the target is absent, or has no reference.
         cluster: trials of one cluster are resampled together (the mixture's id).
         recorded: facts on a target that is in the mixture and has no reference; None: it has one, or is absent.
+        degraded: degradations of the query, in the order in which they are applied; the reference stays.
     """
 
     id: str
@@ -200,6 +218,7 @@ class Trial:
     cluster: str
     tags: Mapping[str, Tag] = field(default_factory=dict)
     recorded: RecordedTarget | None = None
+    degraded: tuple[Degraded, ...] = ()
 
     @property
     def present(self) -> bool:

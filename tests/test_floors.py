@@ -40,9 +40,9 @@ def test_no_import_cycle() -> None:
         pytest.fail(f"import cycle: {' -> '.join(error.args[1])}")
 
 
-def test_only_the_audio_module_touches_files_and_rates() -> None:
+def test_only_the_audio_modules_touch_files_and_rates() -> None:
     for module, path in modules().items():
-        if module != "datasets.signals.audio":
+        if module not in {"datasets.signals.audio", "datasets.signals.codecs"}:
             text = path.read_text(encoding="utf-8")
             assert "import soundfile" not in text, module
             assert "import soxr" not in text, module

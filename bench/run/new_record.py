@@ -61,7 +61,7 @@ def new_record(
 
 
 def _what_determines_rows(config: RunConfig) -> str:
-    """The config without what changes no row, and without paths.
+    """The config without what changes no row, and without paths and sweeps, whose sets have fingerprints.
 
     The number of samples changes no row either: more of them are more rows.
 
@@ -77,9 +77,10 @@ def _what_determines_rows(config: RunConfig) -> str:
         "scales",
         "paper_tables",
         "rank_by",
+        "sweep",
     )
     exclude: dict[str, Any] = dict.fromkeys([*whole, "isolation", "time_limit_s", "samples"], True)
-    exclude["datasets"] = {"__all__": {"dataset", "role"}}
+    exclude["datasets"] = {"__all__": {"dataset", "role", "sweep"}}
     # A streamed system has another identity.
     of_systems = {"options", "adapt", "depends", "cache", "isolation", "time_limit_s", "samples", "streaming"}
     exclude["systems"] = {"__all__": of_systems}
@@ -116,7 +117,7 @@ def dataset_record(
         for title, system in systems.items()
     }
     return DatasetRecord(
-        **{key: getattr(card, key) for key in ("fingerprint", "version", "builder", "sample_rate_hz")},
+        **{key: getattr(card, key) for key in ("fingerprint", "version", "builder", "sample_rate_hz", "level")},
         licences=tuple(f"{corpus}: {licence}" for corpus, licence in card.licences.items()),
         trials=Counter(
             condition_label(t.condition.kind, t.condition.n_active, t.condition.n_inactive, t.tags.get(VIDEO))

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from ...core.errors import ConfigError
 from ...datasets.build import build
+from ...datasets.config import open_corpora
 from ...datasets.dataset import Dataset, load_dataset
+from ...datasets.degrade import degraded
 from ...datasets.manifest import Manifest, read_card, write_manifest
 from ...datasets.trials import target_transcript
 from ...datasets.types import Mixture, Trial
@@ -45,8 +47,8 @@ def open_sets(run: PlannedRun) -> list[OpenSet]:
 
 def _opened(run: PlannedRun) -> Iterator[OpenSet]:
     seen: set[str] = set()
-    for planned in run.sets:
-        dataset, plan = _dataset(planned, run), planned.plan
+    for planned, dataset in _with_levels(run):
+        plan = planned.plan
         if dataset.card.name in seen:
             raise ConfigError(f"{run.config.name}: two datasets are called {dataset.card.name!r}; rename one")
         seen.add(dataset.card.name)
@@ -55,7 +57,21 @@ def _opened(run: PlannedRun) -> Iterator[OpenSet]:
         titles = planned.spec.systems or tuple(run.systems)
         skipped = _unfit(dataset, {title: run.systems[title].card for title in titles})
         fit = tuple(title for title in titles if title not in skipped)
-        yield OpenSet(dataset=dataset, plan=plan, systems=fit, skipped=skipped, role=planned.spec.role)
+        role = planned.spec.role if dataset.card.level is None else ""
+        yield OpenSet(dataset=dataset, plan=plan, systems=fit, skipped=skipped, role=role)
+
+
+def _with_levels(run: PlannedRun) -> Iterator[tuple[PlannedSet, Dataset]]:
+    """Each plain set, and behind it the sets of all levels of its sweeps, which are written into the run."""
+    for planned in run.sets:
+        plain = _dataset(planned, run)
+        yield planned, plain
+        for sweep in planned.sweeps:
+            corpora = open_corpora(sweep.corpora, run.corpus_dirs)
+            for level in sweep.levels:
+                found = degraded(plain, sweep, level, corpora=corpora)
+                _keep(found.manifest, run.options.out / "datasets" / found.card.name)
+                yield planned, found
 
 
 def _offer(each: OpenSet, cards: Mapping[str, SystemCard]) -> Offer:

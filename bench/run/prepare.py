@@ -22,8 +22,10 @@ from ...datasets.config import (
     open_builder,
 )
 from ...datasets.dataset import Dataset
+from ...datasets.degrade import checked_sweeps
 from ...datasets.manifest import read_card
 from ...datasets.seeding import digest
+from ...datasets.sweep_spec import SweepSpec
 from ...systems.protocol import AnySystem
 from ...systems.registry import SYSTEMS
 from ..config import DatasetSpec, RunConfig, SystemSpec, check_titles
@@ -120,7 +122,7 @@ class RunOptions:
 class PlannedSet:
     """A dataset of a run with its metrics, before it is opened, or built from a recipe.
 
-    Without a recipe it is a dataset folder, or `opened`.
+    Without a recipe it is a dataset folder, or `opened`. Each level of its `sweeps` is a further set over it.
     """
 
     spec: DatasetSpec
@@ -129,13 +131,15 @@ class PlannedSet:
     recipe: DatasetConfig | None
     builder: OpenedBuilder | None = None
     opened: Dataset | None = None
+    sweeps: tuple[SweepSpec, ...] = ()
 
     @property
     def corpora(self) -> Mapping[str, CorpusConfig]:
-        """Corpora of the dataset."""
+        """Corpora of the dataset and of its sweeps."""
+        further = {name: config for sweep in self.sweeps for name, config in sweep.corpora.items()}
         if self.opened is not None:
-            return self.opened.card.corpora
-        return self.recipe.corpora if self.recipe else read_card(Path(self.spec.dataset)).corpora
+            return {**further, **self.opened.card.corpora}
+        return {**further, **(self.recipe.corpora if self.recipe else read_card(Path(self.spec.dataset)).corpora)}
 
     @property
     def name(self) -> str:
@@ -214,15 +218,16 @@ def plan_sets(config: RunConfig, *, device: str = "cpu", given: Given | None = N
     objects = given.datasets if given else {}
     for spec in config.datasets:
         metrics = spec.metrics or config.metrics
+        sweeps = checked_sweeps(config.sweep if spec.sweep is None else spec.sweep, where=config.name)
         plan = plan_metrics(metrics, context=MetricContext(device=device), watch=True)
         if (found := objects.get(spec.dataset)) is not None:
             for one in found if isinstance(found, tuple) else (found,):
                 opened, recipe = (one, None) if isinstance(one, Dataset) else (None, one)
-                yield PlannedSet(spec=spec, metrics=metrics, plan=plan, recipe=recipe, opened=opened)
+                yield PlannedSet(spec=spec, metrics=metrics, plan=plan, recipe=recipe, opened=opened, sweeps=sweeps)
             continue
         is_folder = (Path(spec.dataset) / "card.json").is_file()
         for recipe in [None] if is_folder else load_dataset_configs(spec.dataset):
-            yield PlannedSet(spec=spec, metrics=metrics, plan=plan, recipe=recipe)
+            yield PlannedSet(spec=spec, metrics=metrics, plan=plan, recipe=recipe, sweeps=sweeps)
 
 
 def _corpora_to_adapt(config: RunConfig) -> list[Mapping[str, CorpusConfig]]:

@@ -17,6 +17,7 @@ from ...core.errors import ConfigError, DatasetError, listed
 from ...core.files import write_atomic
 from ...core.json_text import read_json
 from ...core.validation import first_problem, parse
+from ...datasets.protocols.degradation import LevelCard
 from ..metrics.protocol import MetricInfo
 from ..shards.shard_record import ShardRecord
 from ..statistics import MOST_RESAMPLES
@@ -90,6 +91,7 @@ class DatasetFacts(FrozenFacts):
         role: name of the set in a paper's table, or "".
         missing: recordings that were missing when it was built, as text; "" if none.
         channels: of scored folders whose files have several: channel (a number, or "mean") by folder.
+        level: its place in a sweep; None for a plain set.
     """
 
     fingerprint: str = ""
@@ -104,6 +106,7 @@ class DatasetFacts(FrozenFacts):
     missing: str = ""
     channels: Mapping[str, str] = {}
     sample_rate_hz: int = 0
+    level: LevelCard | None = None
 
     def expected_trials(self) -> dict[str, int]:
         """Number of trials by condition; empty if unknown."""

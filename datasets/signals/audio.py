@@ -1,4 +1,4 @@
-"""Audio files in and out, and resampling. No other module decodes, writes or resamples."""
+"""Audio files in and out, and resampling; only `codecs`, in memory, also codes and decodes."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""Degradations of queries, one registered module for each; `shared` has their common code."""

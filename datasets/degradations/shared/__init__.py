@@ -1,0 +1,1 @@
+"""Code of several degradations: `SignalDegradation`, `CodecDegradation`, and `other_recordings` of a voice."""
