@@ -172,8 +172,8 @@ class RunConfig(StrictModel):
         datasets: sets to run on; a bare name or path stands for `{dataset: NAME}`.
         systems: systems to run; a bare name stands for `{name: NAME}`.
         metrics: metrics on every set, improvements (`si_sdri`) included; a bare name stands for `{name: NAME}`.
-        sweep: degradations, each at several levels, over every set: each level is a set of its own with the same trials,
-            and reports show curves over the levels, with the plain set as their first point.
+        sweep: degradations, each at several levels, over every set. A level is a set of its own with the same trials;
+            reports show curves over the levels, with the plain set as their first point.
         batch_size: most queries in one batch; when memory runs out, it is halved for the rest of the system's trials on
             that set.
         keep_estimates: write every estimate as wav into the run's folder, so that a metric added later needs no

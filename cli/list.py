@@ -19,8 +19,8 @@ Kind = Annotated[
     str,
     Argument(
         metavar="KIND",
-        help="systems, datasets, metrics, corpora, builders, reports, figures, recognisers, "
-        "or plugins: what other packages add.",
+        help="systems, datasets, metrics, corpora, builders, degradations, reports, figures, "
+        "recognisers, or plugins: what other packages add.",
     ),
 ]
 Lines = Iterator[tuple[str, str]]
@@ -41,7 +41,7 @@ def list_names(what: Kind) -> None:
 
 def _listings() -> Mapping[str, Callable[[], Lines]]:
     registries = registries_of_plug_ins()
-    documented = ("systems", "builders", "corpora", "reports", "figures", "recognisers")
+    documented = ("systems", "builders", "corpora", "degradations", "reports", "figures", "recognisers")
     return {
         "datasets": _datasets,
         "metrics": _metrics,
@@ -57,6 +57,7 @@ def registries_of_plug_ins() -> Mapping[str, Registry[Any]]:
     from ..datasets.protocols import renderer
     from ..datasets.protocols.builder import BUILDERS
     from ..datasets.protocols.corpus import CORPORA
+    from ..datasets.protocols.degradation import DEGRADATIONS
     from ..reports.figures.registry import FIGURES
     from ..reports.formats.registry import REPORTS
     from ..reports.papers.table_files import PAPER_TABLES
@@ -68,6 +69,7 @@ def registries_of_plug_ins() -> Mapping[str, Registry[Any]]:
         "tasks": TASKS,
         "corpora": CORPORA,
         "builders": BUILDERS,
+        "degradations": DEGRADATIONS,
         "renderers": renderer.RENDERERS,
         "source_renderers": renderer.SOURCE_RENDERERS,
         "trees": renderer.TREES,

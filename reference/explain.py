@@ -15,6 +15,7 @@ _MODULES = {
     "dataset": "builders",
     "builder": "builders",
     "corpus": "builders",
+    "degradation": "builders",
     "train": "configs",
     "adapt": "configs",
     "system": "systems",

@@ -1,9 +1,9 @@
 """A run: every system of a config on every dataset, into one folder that can be resumed.
 
-The folder holds `run.json`, `rows/part-*.parquet`, `datasets/` (sets that the run built itself, and levels of sweeps), `adapted/`
-(checkpoints that it adapted to new classes) and `estimates/` if the config keeps them. A shard's name says which chunk
-of which (system, dataset, metrics) it holds, and a shard appears whole or not at all; so a run that was killed goes on
-with the shards that are missing, and its rows are those of an undisturbed run.
+The folder holds `run.json`, `rows/part-*.parquet`, `datasets/` (sets that the run built itself, and levels of sweeps),
+`adapted/` (checkpoints that it adapted to new classes) and `estimates/` if the config keeps them. A shard's name says
+which chunk of which (system, dataset, metrics) it holds, and a shard appears whole or not at all; so a run that was
+killed goes on with the shards that are missing, and its rows are those of an undisturbed run.
 """
 
 from __future__ import annotations

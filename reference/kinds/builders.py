@@ -1,4 +1,4 @@
-"""Topics of dataset configs, builders and corpora."""
+"""Topics of dataset configs, builders, corpora and degradations."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from inspect import signature
 from ...datasets.config import DatasetConfig
 from ...datasets.protocols.builder import BUILDERS
 from ...datasets.protocols.corpus import CORPORA
+from ...datasets.protocols.degradation import DEGRADATIONS
 from ..topic import Kind, Topic, topic_of
 from .shipped import examples
 
@@ -40,6 +41,17 @@ def _corpus(name: str) -> Topic:
     return topic_of(f"corpus {name}", factory, place=place, given=["name", "root"], facts=facts)
 
 
+def _degradation(name: str) -> Topic:
+    factory = DEGRADATIONS.get(name)
+    unit = getattr(factory, "unit", "")
+    facts = [("Level", f"{getattr(factory, 'title', 'level')}{f', {unit}' if unit else ''}")]
+    place = f"`options` of a sweep of a run config with `degradation: {name}`; `level` is one of its `levels`"
+    return topic_of(f"degradation {name}", factory, place=place, facts=facts)
+
+
 DATASET = Kind(name="dataset", about="keys of a dataset config", general=_dataset)
 BUILDER = Kind(name="builder", about="parameters of a builder of data sets", names=BUILDERS.names, named=_builder)
 CORPUS = Kind(name="corpus", about="options of a kind of corpus", names=CORPORA.names, named=_corpus)
+DEGRADATION = Kind(
+    name="degradation", about="level and options of a degradation", names=DEGRADATIONS.names, named=_degradation
+)

@@ -10,6 +10,7 @@ from ..tables.board_tables import print_costs, print_table
 from ..tables.detection import detection_tables
 from ..tables.latex_floats import to_latex
 from ..tables.steps import step_tables
+from ..tables.sweep_tables import all_sweep_tables
 from .registry import REPORTS
 
 _PER_PAGE = 6  # tables on one page; TeX can only hold so many back
@@ -39,7 +40,13 @@ def write_latex(board: Leaderboard, out: Path, *, intervals: bool = True) -> lis
     costs = print_costs(board)
     paths = []
     absent = [printed for group in detection_tables(board).values() for printed in group]
-    for table in [*tables, *step_tables(board).values(), *absent, *([costs] if costs else [])]:
+    for table in [
+        *tables,
+        *step_tables(board).values(),
+        *absent,
+        *all_sweep_tables(board),
+        *([costs] if costs else []),
+    ]:
         paths.append(folder / f"table_{table.name}.tex")
         write_atomic(paths[-1], to_latex(table))
     inputs = [f"\\input{{{path.name}}}" for path in paths]

@@ -15,6 +15,7 @@ from ..tables.detection import detection_tables
 from ..tables.escapes import markdown, markdown_code
 from ..tables.markdown_table import markdown_lines, to_markdown
 from ..tables.steps import step_tables
+from ..tables.sweep_tables import all_sweep_tables
 from .registry import REPORTS
 
 
@@ -34,6 +35,7 @@ def board_markdown(board: Leaderboard) -> str:
         blocks += [f"## {markdown(wording.title(table))}", *_table(table)]
     blocks += [to_markdown(printed).strip() for printed in step_tables(board).values()]
     blocks += [to_markdown(printed).strip() for group in detection_tables(board).values() for printed in group]
+    blocks += [to_markdown(printed).strip() for printed in all_sweep_tables(board)]
     costs = [[*line.cells, "; ".join(line.notes)] for line in cost_lines(board)]
     blocks += ["## Cost", _plain_table([*HEADINGS, "remarks"], costs), EXPLANATION] if costs else []
     blocks += ["## Contaminated, failed, missing, undefined and flagged trials", _issues(board)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypedDict
@@ -19,6 +19,7 @@ from ...bench.run.system_facts import SystemFacts
 from ...bench.statistics.aggregate import Aggregate, aggregate, check_arguments, condition_key, with_condition_labels
 from ...bench.statistics.samples import one_per_trial
 from ...bench.statistics.studentised import INTERVAL_METHOD
+from ...datasets.protocols.degradation import LevelCard
 from .board import Entry, Leaderboard, Table
 from .columns import Column
 from .doubts import doubt, doubts
@@ -101,21 +102,40 @@ def rank_rows(
         table = builder.build(dataset, condition, fingerprints.get(dataset, ""))
         table = with_reference_gaps(table, builder.rows, **bootstrap)
         tables.append(with_warnings(ranked(table, builder.rows, **bootstrap), overlaps))
+    tables = sorted(tables, key=lambda t: (t.dataset, condition_key(t.condition)))
+    levels = levels_of(runs, {table.dataset for table in tables})
+    shown = [table for table in tables if table.dataset not in levels]
+    plain = merged[~merged["dataset"].isin(levels)]
+    contaminated = [issue for issue in contamination_issues(overlaps) if issue.dataset not in levels]
     return Leaderboard(
         interval_method=INTERVAL_METHOD,
-        tables=tuple(sorted(tables, key=lambda t: (t.dataset, condition_key(t.condition)))),
-        issues=(*contamination_issues(overlaps), *find_issues(labelled, counts, runs)),
+        tables=tuple(shown),
+        level_tables=tuple(table for table in tables if table.dataset in levels),
+        issues=(*contaminated, *find_issues(labelled, counts, runs)),
         runs=tuple(runs),
         remarks=(
-            *doubts(tables),
-            *cautions(tables),
-            *wrong_source_remarks(merged, runs),
+            *doubts(shown),
+            *cautions(shown),
+            *wrong_source_remarks(plain, runs),
             *run_remarks(rows, runs),
             *name_remarks(merged, apart),
         ),
         rows=labelled,
         **bootstrap,
     )
+
+
+def levels_of(runs: Sequence[RunFacts], datasets: Collection[str]) -> dict[str, LevelCard]:
+    """Levels of sweeps by dataset, as far as the plain set is there."""
+    facts = {name: facts for run in reversed(runs) for name, facts in run.datasets.items()}
+    return {
+        name: each.level
+        for name, each in facts.items()
+        if each.level is not None
+        and name in datasets
+        and each.level.plain in datasets
+        and facts[each.level.plain].fingerprint == each.level.fingerprint
+    }
 
 
 class _Bootstrap(TypedDict):

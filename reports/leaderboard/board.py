@@ -24,7 +24,7 @@ from ...core.errors import ConfigError, listed
 from ...core.json_fields import CLOSED
 from .columns import Column
 
-SCHEMA_VERSION: Literal["2.3"] = "2.3"
+SCHEMA_VERSION: Literal["2.4"] = "2.4"
 """First number: a reader of the older version would be wrong; second: it would lack something."""
 
 ORACLE, BASELINE = "oracle: reads the truth", "baseline: not ranked"
@@ -178,6 +178,8 @@ class Leaderboard:
     """All tables, issues, and where the numbers come from.
 
     Attributes:
+        tables: of all sets but levels of sweeps.
+        level_tables: of levels of sweeps over sets that are in `tables`; the facts of a run's datasets have the level.
         generator: program and version, for example "tsebench 0.1.0".
         level: coverage of the intervals.
         resamples: number of bootstrap draws; `seed` is theirs.
@@ -192,7 +194,7 @@ class Leaderboard:
         folders: run folders, if known; the players look there for audio.
     """
 
-    schema_version: Literal["2.3"] = SCHEMA_VERSION
+    schema_version: Literal["2.4"] = SCHEMA_VERSION
     generator: str = f"tsebench {__version__}"
     level: float = 0.95
     resamples: int = 1000
@@ -200,6 +202,7 @@ class Leaderboard:
     interval_method: str = "percentile|clusters|tsebench:1"
     remarks: tuple[str, ...] = ()
     tables: tuple[Table, ...]
+    level_tables: tuple[Table, ...] = ()
     metrics: Mapping[str, MetricInfo] = field(default_factory=dict)
     system_facts: Annotated[Mapping[str, SystemFacts], Field(alias="systems")] = field(default_factory=dict)
     issues: tuple[Issue, ...]
@@ -208,8 +211,9 @@ class Leaderboard:
     folders: Annotated[tuple[Path, ...], Field(exclude=True)] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
-        columns = [c for table in self.tables for c in (*table.columns, *table.parts)]
-        facts = {entry.system: entry.facts for table in self.tables for entry in table.entries}
+        every = (*self.tables, *self.level_tables)
+        columns = [c for table in every for c in (*table.columns, *table.parts)]
+        facts = {entry.system: entry.facts for table in every for entry in table.entries}
         object.__setattr__(self, "metrics", {column.facts.name: column.facts for column in columns})
         object.__setattr__(self, "system_facts", dict(sorted(facts.items())))
 
@@ -219,7 +223,7 @@ class Leaderboard:
 
     @property
     def datasets(self) -> tuple[str, ...]:
-        """Names of the datasets, in the order of the tables."""
+        """Names of the datasets, levels of sweeps left out, in the order of the tables."""
         return tuple(dict.fromkeys(table.dataset for table in self.tables))
 
     @property
@@ -255,7 +259,7 @@ class Leaderboard:
         """
         lines = [
             _line(table, entry, index, column, cell)
-            for table in self.tables
+            for table in (*self.tables, *self.level_tables)
             for entry in table.entries
             for index, (column, cell) in enumerate(_columns(table, entry))
             if cell is not None

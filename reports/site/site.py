@@ -27,6 +27,7 @@ from .pages import render_page, system_page, trial_page, write_page
 from .players import Player, write_player
 from .slice_tables import Sliced, slice_json, sliced
 from .sounds import sounds_of
+from .sweeps_page import SWEEPS, write_sweeps
 from .trial_facts import TrialFacts, facts_of
 
 INDEX = "report.html"
@@ -52,7 +53,7 @@ def write_site(
     chosen: Sequence[str] = (),
     corpus_dirs: Mapping[str, Path] | None = None,
 ) -> list[Path]:
-    """Write `report.html`, `systems/`, `trials/`, and the sounds and pictures of the players, listed in this order.
+    """Write `report.html`, `sweeps.html`, `systems/`, `trials/`, and sounds and pictures of players, in this order.
 
     Args:
         trials: most trials that get a page, in addition to those that are chosen.
@@ -67,7 +68,7 @@ def write_site(
     for facts in facts_of(board, pairs, audio):
         pages.append(_trial_page(facts, audio, out))
     slices = sliced(board)
-    written = [write_page(out, INDEX, _index(board, slices, pages))]
+    written = [write_page(out, INDEX, _index(board, slices, pages)), *write_sweeps(board, out)]
     for system in board.systems:
         page = _system(board, system, slices, order, set(pairs))
         written.append(write_page(out, system_page(system), page))
@@ -125,6 +126,7 @@ def _index(board: Leaderboard, slices: Sliced, pages: Sequence[TrialPage]) -> st
         costs=cost_lines(board),
         cost_headings=HEADINGS,
         cost_explanation=EXPLANATION,
+        sweeps=SWEEPS if board.level_tables else "",
         data={"tables": tables},
     )
 

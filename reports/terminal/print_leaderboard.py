@@ -12,6 +12,7 @@ from ..leaderboard import wording
 from ..leaderboard.board import Entry, Leaderboard, Table
 from ..leaderboard.doubts import doubt
 from ..leaderboard.reference_gaps import caution
+from ..tables.sweeps import by_sweep, sweeps
 
 _NAME = 24  # characters of a system's name that are never wrapped
 Faults = frozenset[tuple[str, str, str, str]]
@@ -28,6 +29,7 @@ def print_leaderboard(board: Leaderboard, console: Console) -> None:
         for table in board.of(dataset):
             _print_verdict(table, console)
         console.print()
+    _print_sweeps(board, console)
     print_remarks(board, console)
     if wording.draws(board):
         console.print(Text(f"note: {wording.draws(board)}", style="dim"))
@@ -39,6 +41,18 @@ def print_leaderboard(board: Leaderboard, console: Console) -> None:
             style="dim",
         )
     )
+
+
+def _print_sweeps(board: Leaderboard, console: Console) -> None:
+    """Print a line for each sweep and system: the means of the primary metric over the levels."""
+    for group in by_sweep(sweeps(board)):
+        shown = group[0]
+        for curve in shown.curves:
+            unit = shown.column.facts.unit
+            means = [wording.NOTHING if cell is None else wording.number(cell.mean, unit) for cell in curve.cells]
+            levels = ", ".join(f"{level}: {mean}" for level, mean in zip(shown.levels, means, strict=True))
+            line = Text(f"{wording.stratum_name(shown.dataset, shown.condition)}, {shown.name}: ", style="dim")
+            console.print(line.append(curve.system, style="bold").append(f" {shown.column.key} {levels}"))
 
 
 def print_remarks(board: Leaderboard, console: Console) -> None:
