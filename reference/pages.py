@@ -15,6 +15,7 @@ _TITLES = {
     "dataset": "Dataset configs",
     "builder": "Builders",
     "corpus": "Corpora",
+    "degradation": "Degradations",
     "train": "Training configs",
     "adapt": "Adaptation",
     "system": "Systems",

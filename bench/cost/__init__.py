@@ -1,4 +1,4 @@
-"""Cost of systems: parameters, multiply-accumulates, real-time factor, peak memory.
+"""Cost of systems: parameters, multiply-accumulates, real-time factor, energy, peak memory.
 
 `measure.measure_cost` measures a system.
 """

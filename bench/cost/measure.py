@@ -1,4 +1,4 @@
-"""Cost of a system: parameters, operations, time and memory.
+"""Cost of a system: parameters, operations, time, energy and memory.
 
 Every pass asks one query at the system's own rate (the harness's resampling is left out), under `torch.inference_mode`
 as in a run.
@@ -84,6 +84,7 @@ def _cost(
         rtf=timing.rtf if timing else None,
         rtf_low=timing.rtf_low if timing else None,
         rtf_high=timing.rtf_high if timing else None,
+        joules_per_s=timing.joules_per_s if timing else None,
         peak_memory_mb=(size.num_bytes + peaks[0]) / 1e6 if size and peaks else None,
         device=device,
         notes=tuple(dict.fromkeys([*said, *notes])),

@@ -18,6 +18,7 @@ from ...systems.protocol import AnySystem, QueryBatch, SystemCard
 from ...systems.shared.probes import make_probe
 from ..inference.ask import ask
 from ..inference.batching import Item, as_taken_by
+from .energy_meter import open_meter
 
 _UNIT = 7680  # lengths are multiples of 2⁹·3·5 samples, which most hops and chunks fill exactly
 _TIMED_S = 2.0
@@ -26,12 +27,16 @@ _FEWEST, _MOST_S = 3, 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
-    """Real-time factor: median, shortest and longest pass; and peak memory of the tensors from the allocator (CUDA)."""
+    """Real-time factor: median, shortest and longest pass; and peak memory of the tensors from the allocator (CUDA).
+
+    `joules_per_s` is the energy of all timed passes over their audio, in J for each second; None: not measured.
+    """
 
     rtf: float
     rtf_low: float
     rtf_high: float
     peak_bytes: int | None
+    joules_per_s: float | None
     note: str
 
 
@@ -68,8 +73,10 @@ class Passes:
         item = self.items[-1]
         self._timed(item)
         passes: list[tuple[float, int]] = []
+        meter = open_meter(self.device)
         while len(passes) < repeats and sum(s for s, _ in passes) < (_TIMED_S if len(passes) >= _FEWEST else _MOST_S):
             passes.append(self._timed(item))
+        joules = meter.joules() if meter else None
         duration_s = _duration_s(item)
         factors = sorted(seconds / duration_s for seconds, _ in passes)
         threads = torch.get_num_threads()
@@ -79,7 +86,9 @@ class Passes:
             rtf_low=factors[0],
             rtf_high=factors[-1],
             peak_bytes=max(peak for _, peak in passes) if self._cuda else None,
-            note=f"timed {len(passes)}× with {duration_s:.3g} s{where}",
+            joules_per_s=None if joules is None else joules / (len(passes) * duration_s),
+            note=f"timed {len(passes)}× with {duration_s:.3g} s{where}"
+            + (f"; energy by {meter.source}" if meter and joules is not None else ""),
         )
 
     def count(self) -> Counts:

@@ -33,6 +33,8 @@ class CostFacts(FrozenFacts):
         rtf: real-time factor: median wall time of the timed passes over duration, one mixture of about 5 s.
         rtf_low: the same of the shortest pass.
         rtf_high: the same of the longest pass; equal to `rtf` if there was only one.
+        joules_per_s: energy for each second of that mixture, over all timed passes: that of all processor packages
+            (RAPL) or of the GPU (NVML), with whatever else they did; None where the machine does not let it be read.
         peak_memory_mb: for that mixture, in 10⁶ bytes: parameters, buffers, and the most that tensors took while it was
             answered. On a CPU without what a kernel frees before it returns, and with compiled networks run uncompiled;
             never with what is not torch's.
@@ -46,6 +48,7 @@ class CostFacts(FrozenFacts):
     rtf: float | None = None
     rtf_low: float | None = None
     rtf_high: float | None = None
+    joules_per_s: float | None = None
     peak_memory_mb: float | None = None
     device: str = ""
     notes: tuple[str, ...] = ()

@@ -29,6 +29,7 @@ class BandLimit(SignalDegradation):
     """
 
     title = "upper edge of the band"
+    examples = (3400, 2000)
     unit = "Hz"
 
     def __init__(

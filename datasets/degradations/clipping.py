@@ -22,6 +22,7 @@ class Clipping(SignalDegradation):
     """
 
     title = "limit below the peak"
+    examples = (6, 20)
     unit = "dB"
 
     def __init__(self, *, level: Annotated[float, Field(ge=0, le=120)], to: To = "mixture") -> None:

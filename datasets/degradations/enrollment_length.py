@@ -32,6 +32,7 @@ class EnrollmentLength(Degradation):
     """
 
     title = "length of the enrollment"
+    examples = (1, 4)
     unit = "s"
     to = "enrollment"
 

@@ -27,6 +27,7 @@ class InputSnr(Degradation):
     """
 
     title = "input SNR"
+    examples = (5, -5)
     unit = "dB"
 
     def __init__(self, *, level: Level) -> None:

@@ -20,4 +20,5 @@ class Mp3(CodecDegradation):
 
     codec = "mp3"
     title = "MP3 bit rate"
+    examples = (16, 8)
     unit = "kbit/s"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @DEGRADATIONS.register("noise")
-class Noise(SignalDegradation):
+class AddedNoise(SignalDegradation):
     """Additional noise, with the same samples at every level but for their gain.
 
     Args:
@@ -33,6 +33,7 @@ class Noise(SignalDegradation):
     """
 
     title = "signal-to-noise ratio"
+    examples = (20, 0)
     unit = "dB"
 
     def __init__(

@@ -19,4 +19,5 @@ class Opus(CodecDegradation):
 
     codec = "opus"
     title = "Opus bit rate"
+    examples = (24, 6)
     unit = "kbit/s"

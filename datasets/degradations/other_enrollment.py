@@ -30,6 +30,7 @@ class OtherEnrollment(Degradation):
     """
 
     title = "other enrollment"
+    examples = (1, 2)
     to = "enrollment"
     renders = False
 

@@ -45,6 +45,7 @@ class Reverberation(Degradation):
     """
 
     title = "reverberation time"
+    examples = (0.2, 0.6)
     unit = "s"
 
     def __init__(

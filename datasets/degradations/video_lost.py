@@ -27,6 +27,7 @@ class VideoLost(Degradation):
     """
 
     title = "lost video"
+    examples = (50, 100)
     unit = "%"
     renders = False
 

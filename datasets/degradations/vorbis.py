@@ -17,3 +17,4 @@ class Vorbis(CodecDegradation):
 
     codec = "vorbis"
     title = "Vorbis quality"
+    examples = (3, 0)

@@ -29,6 +29,7 @@ class WrongEnrollment(Degradation):
     """
 
     title = "wrong enrollment"
+    examples = ("interferer", "absent")
     to = "enrollment"
     renders = False
 

@@ -2,6 +2,9 @@
 
 A degradation has one level, the place of a set in a sweep. It changes the clue of a trial when the set is made
 (`clue`), or the signals of a query when they are rendered (`apply`), and never the reference.
+
+A class takes `level` and its options as keyword arguments. A smaller degradation with the same seed is part of a larger
+one wherever that has a meaning: noise is the same but for its gain.
 """
 
 from __future__ import annotations
@@ -86,22 +89,22 @@ class Rendering:
 
 
 class Degradation:
-    """Changes queries by one level; each subclass overrides what it changes.
-
-    A subclass takes `level` and its options as keyword arguments. A smaller degradation with the same seed is part of a
-    larger one wherever that has a meaning: noise is the same but for its gain.
-
-    Attributes:
-        title: quantity of the level, for example "MP3 bit rate".
-        unit: of the level; "" without one.
-        to: signal that is changed; draws of a mixture are common to all its trials.
-        renders: whether `apply` does anything.
-    """
+    """Changes queries by one level; a subclass overrides what it changes."""
 
     title: ClassVar[str]
+    """Quantity of the level, for example "MP3 bit rate"."""
+
     unit: ClassVar[str] = ""
+    """Unit of the level; "" without one."""
+
+    examples: ClassVar[tuple[float | str, ...]] = ()
+    """Levels that fit any set, from the mildest on."""
+
     to: To = "mixture"
+    """Signal that is changed; draws of a mixture are common to all its trials."""
+
     renders: ClassVar[bool] = True
+    """Whether `apply` does anything."""
 
     def clue(self, trial: Trial, of: Dataset, seed: int) -> Trial:
         """The trial with another clue or other tags.

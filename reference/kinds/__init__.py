@@ -1,4 +1,5 @@
-"""Topics by kind: `configs` (run, train, adapt), `builders` (dataset, corpus, degradation), `metrics`, `systems` and `reports`.
+"""Topics by kind: `configs`, `builders`, `metrics`, `systems` and `reports`.
 
+`configs` has those of run, train and adapt, and `builders` those of dataset, corpus and degradation.
 `shipped` finds the shipped configs that are examples of one.
 """

@@ -45,6 +45,8 @@ def _degradation(name: str) -> Topic:
     factory = DEGRADATIONS.get(name)
     unit = getattr(factory, "unit", "")
     facts = [("Level", f"{getattr(factory, 'title', 'level')}{f', {unit}' if unit else ''}")]
+    if levels := getattr(factory, "examples", ()):
+        facts.append(("For example", ", ".join(map(str, levels))))
     place = f"`options` of a sweep of a run config with `degradation: {name}`; `level` is one of its `levels`"
     return topic_of(f"degradation {name}", factory, place=place, facts=facts)
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from ..leaderboard.board import Leaderboard
 from ..leaderboard.wording import stratum_name
-from ..tables.sweeps import NONE, Sweep, sweeps
+from ..tables.sweeps import NONE, SweepCurves, sweeps
 from .registry import FIGURES, LeftOut, Plot
 from .shared.columns import PlotColumn, lone_remark, record, remarks
 from .shared.lines import RING, draw_lines
@@ -26,7 +26,7 @@ def sweep(board: Leaderboard) -> Iterator[Plot | LeftOut]:
         yield LeftOut("all", "no run has a `sweep`")
 
 
-def _plot(board: Leaderboard, shown: Sweep) -> Plot:
+def _plot(board: Leaderboard, shown: SweepCurves) -> Plot:
     plain = shown.tables[0]
     column = PlotColumn(board=board, table=plain, index=plain.columns.index(shown.column), looks=looks(board))
     data = pd.DataFrame([line for curve in shown.curves for line in _lines(shown, curve.system)])
@@ -48,7 +48,7 @@ def _plot(board: Leaderboard, shown: Sweep) -> Plot:
     return Plot(column.name(shown.name, shown.column.key), caption, data, draw)
 
 
-def _lines(shown: Sweep, system: str) -> Iterator[dict[str, object]]:
+def _lines(shown: SweepCurves, system: str) -> Iterator[dict[str, object]]:
     """Means and paired differences of a system, one line for each level."""
     curve = next(each for each in shown.curves if each.system == system)
     for place, (cell, difference) in enumerate(zip(curve.cells, curve.differences, strict=True)):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..leaderboard.board import Leaderboard
 from ..tables.sweep_tables import sweep_tables
-from ..tables.sweeps import Sweep, by_sweep, sweeps
+from ..tables.sweeps import SweepCurves, by_sweep, sweeps
 from ..tables.table import PrintedTable
 from .charts.conditions import Panel
 from .charts.sweeps import sweep_panel
@@ -40,7 +40,7 @@ def write_sweeps(board: Leaderboard, out: Path) -> list[Path]:
     return [write_page(out, SWEEPS, page)]
 
 
-def _shown(board: Leaderboard, group: Sequence[Sweep]) -> ShownSweep:
+def _shown(board: Leaderboard, group: Sequence[SweepCurves]) -> ShownSweep:
     first = group[0]
     return ShownSweep(
         name=first.name,

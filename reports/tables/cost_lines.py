@@ -15,6 +15,7 @@ HEADINGS = (
     "MACs per s of audio",
     "MACs per query",
     "real-time factor",
+    "energy, J per s of audio",
     "peak memory, MB",
     "device",
 )
@@ -22,8 +23,10 @@ EXPLANATION = (
     "MACs are multiply-accumulate operations of convolutions, matrix products, attention and recurrent layers; those "
     "per query do not grow with the mixture (the clue). The real-time factor is the wall time of one query over its "
     "duration, without resampling: the median of the timed passes, and in brackets the shortest and the longest; "
-    "without brackets it was timed once. Peak memory holds weights and tensors."
+    "without brackets it was timed once. Energy is that of all processor packages (RAPL), or of the GPU (NVML), while "
+    "the passes were timed, with whatever else ran. Peak memory holds weights and tensors."
 )
+NOT_MEASURED = "not measured"
 _PREFIXES = ((1e9, " G"), (1e6, " M"), (1e3, " k"))
 
 
@@ -44,9 +47,10 @@ def cost_lines(board: Leaderboard) -> list[CostLine]:
 
 
 def _line(system: str, cost: CostFacts) -> CostLine:
-    numbers = (cost.params, cost.macs_per_s, cost.macs_per_query, cost.rtf, cost.peak_memory_mb)
+    numbers = (cost.params, cost.macs_per_s, cost.macs_per_query, cost.rtf, cost.joules_per_s, cost.peak_memory_mb)
     memory = NOTHING if cost.peak_memory_mb is None else f"{cost.peak_memory_mb:.3g}"
-    shown = (*map(_large, numbers[:3]), rtf_text(cost), memory)
+    energy = NOT_MEASURED if cost.joules_per_s is None else f"{cost.joules_per_s:.3g}"
+    shown = (*map(_large, numbers[:3]), rtf_text(cost), energy, memory)
     values = (math.nan if value is None else float(value) for value in numbers)
     return CostLine(cells=(system, *shown, cost.device), values=(system, *values, cost.device), notes=cost.notes)
 

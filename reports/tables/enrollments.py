@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from ...bench.statistics.enrollments import EnrollmentSpread, Estimated, enrollment_spread
 from ..leaderboard.board import Leaderboard
 from ..leaderboard.wording import interval, number, stratum_name
-from .sweeps import Sweep
+from .sweeps import SweepCurves
 from .table import Cell, Head, Note, PrintedTable, Row, file_stem
 
 OTHER_ENROLLMENT = "other_enrollment"
@@ -22,7 +22,7 @@ _EXPLANATION = (
 )
 
 
-def enrollment_table(board: Leaderboard, group: Sequence[Sweep]) -> PrintedTable | None:
+def enrollment_table(board: Leaderboard, group: Sequence[SweepCurves]) -> PrintedTable | None:
     """A line for each metric and system of a sweep over enrollments; None of other sweeps.
 
     Args:
@@ -43,7 +43,7 @@ def enrollment_table(board: Leaderboard, group: Sequence[Sweep]) -> PrintedTable
     )
 
 
-def _rows(board: Leaderboard, group: Sequence[Sweep]) -> Iterator[Row]:
+def _rows(board: Leaderboard, group: Sequence[SweepCurves]) -> Iterator[Row]:
     for shown in group:
         unit = shown.column.facts.unit
         for curve in shown.curves:
@@ -52,7 +52,7 @@ def _rows(board: Leaderboard, group: Sequence[Sweep]) -> Iterator[Row]:
                 yield Row(cells=(Cell(text=shown.column.title), Cell(text=curve.system), *_cells(spread, unit)))
 
 
-def spread_of(board: Leaderboard, shown: Sweep, system: str) -> EnrollmentSpread | None:
+def spread_of(board: Leaderboard, shown: SweepCurves, system: str) -> EnrollmentSpread | None:
     """The spread of a system over the levels of a sweep; None without two enrollments."""
     rows = board.rows
     datasets = [table.dataset for table in shown.tables]

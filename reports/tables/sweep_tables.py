@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ..leaderboard.board import Leaderboard
 from ..leaderboard.wording import NOTHING, interval, number, p_value, stratum_name
 from .enrollments import enrollment_table
-from .sweeps import NONE, Sweep, by_sweep, sweeps
+from .sweeps import NONE, SweepCurves, by_sweep, sweeps
 from .table import Cell, Head, Note, PrintedTable, Row, file_stem
 
 _EXPLANATION = (
@@ -23,13 +23,13 @@ def all_sweep_tables(board: Leaderboard) -> list[PrintedTable]:
     return [table for group in by_sweep(sweeps(board)) for table in sweep_tables(board, group)]
 
 
-def sweep_tables(board: Leaderboard, group: Sequence[Sweep]) -> list[PrintedTable]:
+def sweep_tables(board: Leaderboard, group: Sequence[SweepCurves]) -> list[PrintedTable]:
     """The tables of one sweep, given by its metrics: the spread over enrollments, if it has any, and the levels."""
     spread = enrollment_table(board, group)
     return [*([spread] if spread else []), *(_level_table(board, each) for each in group)]
 
 
-def _level_table(board: Leaderboard, shown: Sweep) -> PrintedTable:
+def _level_table(board: Leaderboard, shown: SweepCurves) -> PrintedTable:
     """A line for each level; of each system its mean, and the difference to the plain set."""
     unit = shown.column.facts.unit
     heads = [Head(text=shown.axis, align="l"), Head(text="trials")]
@@ -44,7 +44,7 @@ def _level_table(board: Leaderboard, shown: Sweep) -> PrintedTable:
     )
 
 
-def _row(shown: Sweep, place: int, unit: str) -> Row:
+def _row(shown: SweepCurves, place: int, unit: str) -> Row:
     cells = [Cell(text=shown.levels[place]), Cell(text=str(shown.tables[place].n_trials))]
     for curve in shown.curves:
         cell, difference = curve.cells[place], curve.differences[place]

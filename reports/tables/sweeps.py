@@ -28,7 +28,7 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sweep:
+class SweepCurves:
     """Curves of all systems by one metric in one stratum.
 
     Attributes:
@@ -63,13 +63,13 @@ class Sweep:
         return f"{card.title} [{card.unit}]" if card.unit else card.title
 
 
-def sweeps(board: Leaderboard) -> list[Sweep]:
+def sweeps(board: Leaderboard) -> list[SweepCurves]:
     """The sweeps of a board, by dataset, stratum, sweep and metric; the primary metric first."""
     found = levels_of(board.runs, {t.dataset for t in (*board.tables, *board.level_tables)})
     groups: dict[tuple[str, str], list[tuple[LevelCard, str]]] = {}
     for dataset, card in found.items():
         groups.setdefault((card.plain, card.sweep), []).append((card, dataset))
-    ordered: list[Sweep] = []
+    ordered: list[SweepCurves] = []
     for plain in board.tables:
         for (dataset, _), members in groups.items():
             if dataset == plain.dataset:
@@ -77,15 +77,15 @@ def sweeps(board: Leaderboard) -> list[Sweep]:
     return ordered
 
 
-def by_sweep(found: Sequence[Sweep]) -> list[list[Sweep]]:
+def by_sweep(found: Sequence[SweepCurves]) -> list[list[SweepCurves]]:
     """The metrics of each sweep and stratum together."""
-    groups: dict[tuple[str, str, str], list[Sweep]] = {}
+    groups: dict[tuple[str, str, str], list[SweepCurves]] = {}
     for each in found:
         groups.setdefault((each.dataset, each.condition, each.name), []).append(each)
     return list(groups.values())
 
 
-def _of_stratum(board: Leaderboard, plain: Table, members: Sequence[tuple[LevelCard, str]]) -> Iterator[Sweep]:
+def _of_stratum(board: Leaderboard, plain: Table, members: Sequence[tuple[LevelCard, str]]) -> Iterator[SweepCurves]:
     """The sweep of one stratum, once for each metric with a direction."""
     tables = {(t.dataset, t.condition): t for t in board.level_tables}
     there = [(card, tables[name, plain.condition]) for card, name in members if (name, plain.condition) in tables]
@@ -98,7 +98,7 @@ def _of_stratum(board: Leaderboard, plain: Table, members: Sequence[tuple[LevelC
     columns = [c for c in plain.columns if c.facts.higher_is_better is not None]
     for column in sorted(columns, key=lambda c: c.key != plain.primary_key):
         curves = [_curve(board, column, entry.system, (plain, *levels), rows) for entry in plain.entries]
-        yield Sweep(
+        yield SweepCurves(
             dataset=plain.dataset,
             condition=plain.condition,
             column=column,

@@ -1,1 +1,1 @@
-"""Code of several degradations: `SignalDegradation`, `CodecDegradation`, and `other_recordings` of a voice."""
+"""Code of several degradations: `SignalDegradation`, `CodecDegradation`, `drawn_recordings`, and `Voices` of a set."""

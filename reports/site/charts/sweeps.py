@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from ....bench.statistics.aggregate import Aggregate
 from ...leaderboard.board import Leaderboard
 from ...leaderboard.wording import number
-from ...tables.sweeps import Curve, Sweep
+from ...tables.sweeps import Curve, SweepCurves
 from .axes import ticks
 from .conditions import COLOURS, MOST, Line, Panel, dot_of
 
@@ -17,7 +17,7 @@ _SPREAD = 14.0  # systems at one level are set side by side over this width
 _FAR = 5.0  # an oracle this many times beyond all others is off the scale
 
 
-def sweep_panel(board: Leaderboard, shown: Sweep) -> Panel:
+def sweep_panel(board: Leaderboard, shown: SweepCurves) -> Panel:
     """The curves of one metric; the first ten systems of the plain table."""
     curves = [curve for curve in shown.curves[:MOST] if any(curve.cells)]
     off = [curve for curve in curves if _is_far(board, curve, curves)]
@@ -42,7 +42,7 @@ def sweep_panel(board: Leaderboard, shown: Sweep) -> Panel:
 
 
 def _line(
-    board: Leaderboard, shown: Sweep, curve: Curve, middles: Sequence[float], y: Callable[[float], float]
+    board: Leaderboard, shown: SweepCurves, curve: Curve, middles: Sequence[float], y: Callable[[float], float]
 ) -> Line:
     """A curve whose points lie at `middles`, beside those of the other systems."""
     place = sorted(board.systems).index(curve.system)

@@ -195,11 +195,11 @@ def test_what_is_written_follows_the_schema(board: Leaderboard) -> None:
     ("text", "match"),
     [
         ("{", "file is not JSON"),
-        ("[]", "schema_version None, and this release reads '2.3'"),
-        ('{"schema_version": "9.0"}', "schema_version '9.0', and this release reads '2.3'"),
-        ('{"schema_version": "2.3"}', "is missing"),
-        ('{"schema_version": "2.3", "systems": {"a": {"options": {"b": 1e999}}}}', "a number is not finite"),
-        ('{"schema_version": "2.3", "tablse": []}', "unknown key 'tablse'; did you mean 'tables'"),
+        ("[]", "schema_version None, and this release reads '2.4'"),
+        ('{"schema_version": "9.0"}', "schema_version '9.0', and this release reads '2.4'"),
+        ('{"schema_version": "2.4"}', "is missing"),
+        ('{"schema_version": "2.4", "systems": {"a": {"options": {"b": 1e999}}}}', "a number is not finite"),
+        ('{"schema_version": "2.4", "tablse": []}', "unknown key 'tablse'; did you mean 'tables'"),
     ],
 )
 def test_errors_of_other_documents(text: str, match: str) -> None:
