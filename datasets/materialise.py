@@ -47,6 +47,11 @@ def materialise(dataset: Dataset, folder: Path, *, jobs: int = 1, progress: Prog
     `mixture/<mixture>.wav` and `<source>/<mixture>.wav`; enrollments to `enrollment/<trial>_<k>.wav`. A set of Scaper's
     has its JAMS files too. Signals have 16 bits if the recipe says so, and are float otherwise.
     """
+    if any(trial.degraded for trial in dataset.trials):
+        raise DatasetError(
+            f"dataset {dataset.card.name!r} is a level of a sweep, whose queries are degraded as they are read; "
+            "materialise the plain set"
+        )
     root = folder / AUDIO
     _claim(dataset, folder)
 

@@ -184,14 +184,7 @@ class RecordedTarget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Degraded:
-    """A degradation of the signals of a trial, applied when they are rendered; see `protocols.degradation`.
-
-    Attributes:
-        name: registered name of the degradation.
-        settings: its level and options.
-        seed: of its draws, 0 ≤ seed < 2⁶³.
-        clips: recordings that it needs: noise, responses of rooms, further enrollments.
-    """
+    """A degradation of a query by name, level and options, seed of draws (0 ≤ seed < 2⁶³), and recordings it needs."""
 
     name: str
     settings: Mapping[str, Tag]
@@ -227,10 +220,9 @@ class Trial:
 
     def __repr__(self) -> str:
         unnamed = "absent" if self.recorded is None else f"{self.recorded.speaker}, without reference"
-        target = ", ".join(self.target_ids) or unnamed
-        kinds = ", ".join(sorted(self.clue.kinds())) or "none"
-        stratum = f"{self.condition.kind} {self.condition}"
-        return f"<Trial {self.id}: {stratum}, mixture {self.mixture_id}, target {target}; clue: {kinds}>"
+        target, clue = ", ".join(self.target_ids) or unnamed, ", ".join(sorted(self.clue.kinds())) or "none"
+        asked = f"{self.condition.kind} {self.condition}, mixture {self.mixture_id}"
+        return f"<Trial {self.id}: {asked}, target {target}; clue: {clue}>"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -313,8 +305,7 @@ class Truth:
         target = unnamed if self.target is None else extent(self.target)
         labels = f" ({', '.join(self.target_labels)})" if self.target_labels else ""
         words = "" if self.transcript is None else f", transcript of {len(self.transcript.split())} words"
-        count = (*getattr(self.interferers, "shape", ()), 0)[0]
-        return f"<Truth: target {target}{labels}, {count} interferers{words}>"
+        return f"<Truth: target {target}{labels}, {[*getattr(self.interferers, 'shape', ()), 0][0]} interferers{words}>"
 
 
 def extent(signal: object, sample_rate_hz: int | None = None) -> str:
@@ -322,8 +313,7 @@ def extent(signal: object, sample_rate_hz: int | None = None) -> str:
     shape = tuple(getattr(signal, "shape", ()))
     if not shape:
         return "no signal"
-    seconds = f"{shape[-1] / sample_rate_hz:.2f} s at {sample_rate_hz} Hz" if sample_rate_hz else ""
-    length = seconds or f"{shape[-1]} samples"
+    length = f"{shape[-1] / sample_rate_hz:.2f} s at {sample_rate_hz} Hz" if sample_rate_hz else f"{shape[-1]} samples"
     return length if len(shape) < 2 or shape[-2] == 1 else f"{length}, {shape[-2]} channels"
 
 
@@ -342,7 +332,7 @@ def _kinds(clue: ClueSpec | Clues) -> frozenset[ClueKind]:
 def _described(clues: Clues, sample_rate_hz: int | None = None) -> Iterator[str]:
     """Each kind of clue with its size, in words."""
     if clues.enrollments:
-        lengths = [(*getattr(signal, "shape", ()), 0)[0] for signal in clues.enrollments]
+        lengths = ((*getattr(signal, "shape", ()), 0)[0] for signal in clues.enrollments)
         unit = [f"{n / sample_rate_hz:.2f} s" if sample_rate_hz else f"{n} samples" for n in lengths]
         yield f"enrollment of {' + '.join(unit[:3])}{' + ...' if len(unit) > 3 else ''}"
     if clues.classes:

@@ -34,7 +34,8 @@ class Reverberation(Degradation):
     The reference is the dry target of the plain set: every response begins with the direct sound, at the first sample
     and with gain 1, so that the reference is the direct sound of the target in the mixture, to the sample. What a
     response adds is the tail; an answer without any reverberation is perfect. Where a mixture has no sources (real
-    recordings), one response is applied to all of it. Mixtures and enrollments keep their length.
+    recordings), one response is applied to all of it, and all channels have the same. Mixtures and enrollments keep
+    their length.
 
     Args:
         level: reverberation time T60 of synthetic responses: Gaussian noise that decays by 60 dB in that time, from 2.5
@@ -81,8 +82,8 @@ class Reverberation(Degradation):
             dry = [each.numpy() for each in query.clues.enrollments]
             wet = [each + self._tail(each, rate, of, place) for place, each in enumerate(dry)]
             return with_enrollments(query, tuple(map(torch.from_numpy, wet))), truth
-        there = np.flatnonzero(in_mixture(of.mixture))
-        sources = [(place, of.signals.sources[place]) for place in map(int, there)]
+        every = of.signals.sources if of.signals.all_sources is None else of.signals.all_sources
+        sources = [(place, every[place]) for place in map(int, np.flatnonzero(in_mixture(of.mixture)))]
         if not sources:
             sources = [(0, query.mixture.numpy())]
         tails = sum((self._tail(each, rate, of, place) for place, each in sources), np.float32(0))
