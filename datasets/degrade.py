@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from inspect import signature
 
 from ..core.errors import ConfigError, DatasetError, listed
 from .contents import parts_of
 from .dataset import Dataset
 from .manifest import FileHash, Manifest, check_manifest, files_of, fingerprint
 from .protocols.corpus import Corpora
-from .protocols.degradation import Degradation, LevelCard, UnfitTrialError, make_degradation
+from .protocols.degradation import DEGRADATIONS, Degradation, LevelCard, UnfitTrialError, make_degradation
 from .seeding import digest
 from .sweep_spec import Level, SweepSpec, level_text
 from .types import Degraded, MixtureClip, Tag, Trial
@@ -66,10 +67,12 @@ def degraded(dataset: Dataset, spec: SweepSpec, level: Level, *, corpora: Corpor
 
 
 def _degradation(spec: SweepSpec, level: Level, *, where: str) -> tuple[Degradation, dict[str, Tag]]:
-    """The degradation of a level, and all its settings."""
+    """The degradation of a level, and all its settings, defaults included: they count in the fingerprint."""
     settings = {**spec.options, "level": level}
     made = make_degradation(spec.degradation, settings, where=where)
-    return made, {**settings, **getattr(made, "settings", {})}
+    parameters = signature(DEGRADATIONS.get(spec.degradation)).parameters.values()
+    defaults = {each.name: each.default for each in parameters if each.default not in (each.empty, None)}
+    return made, {**defaults, **settings}
 
 
 def _trials(
@@ -80,7 +83,8 @@ def _trials(
     trials: list[Trial] = []
     for trial in of.trials:
         drawn_for = trial.mixture_id if degradation.to == "mixture" else trial.id
-        seed = int(digest("degraded", of.card.fingerprint, name, drawn_for), 16) >> 193
+        version = () if degradation.version == "1" else (degradation.version,)
+        seed = int(digest("degraded", of.card.fingerprint, name, *version, drawn_for), 16) >> 193
         try:
             changed = degradation.clue(trial, of, seed)
             clips = degradation.clips(trial, of, seed)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 MEASURED = "measured"
 _GAP_S = 0.0025  # between the direct sound and the first reflection
+_AT_T60_S = 0.5  # for which the energy of the tail is given
 _DECAY = 3.0 * np.log(10.0)  # of the amplitude, to -60 dB
 
 
@@ -40,7 +41,8 @@ class Reverberation(Degradation):
     Args:
         level: reverberation time T60 of synthetic responses: Gaussian noise that decays by 60 dB in that time, from 2.5
             ms after the direct sound on, with the same draws at every level; or "measured", for those of `responses`.
-        direct_to_reverberant_db: energy of the direct sound over that of the tail of synthetic responses.
+        direct_to_reverberant_db: energy of the direct sound over that of the tail of synthetic responses at a T60 of
+            0.5 s. It falls by 3 dB with each doubling of T60, as in a room of one size: the tail begins at one level.
         responses: name of a corpus of measured responses, one recording for each; each is cut before its largest
             magnitude, which is taken for the direct sound, and divided by it.
     """
@@ -107,10 +109,11 @@ class Reverberation(Degradation):
             direct = measured[first]
             return measured[first:] / direct if direct else np.ones(1, np.float32)
         times_s = np.arange(max(2, round(self._level * rate_hz))) / rate_hz
-        response = of.generator("room", place).standard_normal(len(times_s)) * np.exp(-_DECAY * times_s / self._level)
+        # Mean energy of a tail that begins with 1: the sum of exp(-2 decay t / T60) from the gap on.
+        energy = rate_hz * _AT_T60_S / (2 * _DECAY) * np.exp(-2 * _DECAY * _GAP_S / _AT_T60_S)
+        envelope = db_to_gain(-self._drr_db) / np.sqrt(energy) * np.exp(-_DECAY * times_s / self._level)
+        response = of.generator("room", place).standard_normal(len(times_s)) * envelope
         response[times_s < _GAP_S] = 0.0
-        energy = float(np.sum(np.square(response)))
-        response *= db_to_gain(-self._drr_db) / np.sqrt(energy) if energy > 0 else 0.0
         response[0] = 1.0
         rounded: Samples = response.astype(np.float32)
         return rounded

@@ -103,6 +103,9 @@ class Degradation:
     to: To = "mixture"
     """Signal that is changed; draws of a mixture are common to all its trials."""
 
+    version: ClassVar[str] = "1"
+    """Raised when the same settings give other samples: another version makes sets with another fingerprint."""
+
     renders: ClassVar[bool] = True
     """Whether `apply` does anything."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ..leaderboard.board import Leaderboard
 from ..leaderboard.wording import NOTHING, interval, number, p_value, stratum_name
@@ -26,7 +27,8 @@ def all_sweep_tables(board: Leaderboard) -> list[PrintedTable]:
 def sweep_tables(board: Leaderboard, group: Sequence[SweepCurves]) -> list[PrintedTable]:
     """The tables of one sweep, given by its metrics: the spread over enrollments, if it has any, and the levels."""
     spread = enrollment_table(board, group)
-    return [*([spread] if spread else []), *(_level_table(board, each) for each in group)]
+    levels = [_level_table(board, each) for each in group]
+    return [*([spread] if spread else []), *(replace(table, notes=()) for table in levels[:-1]), levels[-1]]
 
 
 def _level_table(board: Leaderboard, shown: SweepCurves) -> PrintedTable:

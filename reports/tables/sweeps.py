@@ -104,8 +104,18 @@ def _of_stratum(board: Leaderboard, plain: Table, members: Sequence[tuple[LevelC
             column=column,
             cards=cards,
             tables=(plain, *levels),
-            curves=tuple(curve for curve in curves if any(curve.cells)),
+            curves=tuple(_telling([curve for curve in curves if any(curve.cells)])),
         )
+
+
+def _telling(curves: Sequence[Curve]) -> Sequence[Curve]:
+    """The curves without those that are 0 by definition, as improvements of the mixture over itself; all if none is."""
+
+    def is_zero(cell: Aggregate | None) -> bool:
+        return cell is None or cell.mean == cell.ci_low == cell.ci_high == 0.0
+
+    kept = [curve for curve in curves if not all(map(is_zero, curve.cells))]
+    return kept or curves
 
 
 def _curve(board: Leaderboard, column: Column, system: str, tables: Sequence[Table], rows: pd.DataFrame) -> Curve:

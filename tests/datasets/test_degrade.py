@@ -94,7 +94,7 @@ def test_a_band_passes_aligned_and_stops_what_is_outside() -> None:
 @pytest.mark.parametrize("to", ["mixture", "enrollment"])
 def test_reverberation_keeps_the_direct_sound(to: str) -> None:
     """A response is 1 at the first sample; what is added has the energy that was asked for."""
-    found, own = level_of("reverberation", 0.3, direct_to_reverberant_db=6.0, to=to)[0], plain()[0]
+    found, own = level_of("reverberation", 0.5, direct_to_reverberant_db=6.0, to=to)[0], plain()[0]
     wet, dry = (each[0].mixture[0] if to == "mixture" else each[0].clues.enrollments[0] for each in (found, own))
     tail = wet - dry
     first = int(dry.abs().gt(1e-4).nonzero()[0])
@@ -112,7 +112,9 @@ def test_a_response_decays_by_60_db_in_its_time() -> None:
     of = Rendering(mixture=None, signals=None, clips=(), seed=1)  # type: ignore[arg-type]
     response = Reverberation(level=0.5)._response(48_000, of, 0).astype(np.float64)
     assert response[0] == 1.0
-    assert np.sum(response[1:] ** 2) == pytest.approx(1.0, rel=1e-3)
+    assert 10 * np.log10(np.sum(response[1:] ** 2)) == pytest.approx(0.0, abs=0.2)
+    twice = Reverberation(level=1.0)._response(48_000, of, 0).astype(np.float64)
+    assert 10 * np.log10(np.sum(twice[1:] ** 2)) == pytest.approx(3.0, abs=0.2)
     decay_db = 10 * np.log10(np.cumsum(response[:0:-1] ** 2)[::-1])
     times_s = np.arange(1, len(response)) / 48_000
     part = (decay_db < -5) & (decay_db > -35)

@@ -29,7 +29,6 @@ class CodecDegradation(SignalDegradation):
         if library != LIBRARY:
             raise DatasetError(f"the set was coded by {library}, and here is {LIBRARY}; install that, or sweep again")
         self._level = level
-        self.settings = {"library": library}
 
     def clue(self, trial: Trial, of: Dataset, seed: int) -> Trial:
         """The trial, if the codec has the level at the rate of the set."""

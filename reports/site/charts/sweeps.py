@@ -36,25 +36,30 @@ def sweep_panel(board: Leaderboard, shown: SweepCurves) -> Panel:
         height=_TOP + _HEIGHT + 26.0,
         ticks=tuple((y(value), value) for value in ticks(low, high)),
         labels=tuple(zip(middles, (level.replace("-", "−") for level in shown.levels), strict=True)),
-        lines=tuple(_line(board, shown, curve, middles, y) for curve in drawn),
+        lines=tuple(line for curve in drawn for line in _lines(board, shown, curve, middles, y)),
         off_scale=tuple(f"{curve.system} ({number(_largest(curve), unit)})" for curve in off),
     )
 
 
-def _line(
+def _lines(
     board: Leaderboard, shown: SweepCurves, curve: Curve, middles: Sequence[float], y: Callable[[float], float]
-) -> Line:
-    """A curve whose points lie at `middles`, beside those of the other systems."""
+) -> tuple[Line, Line]:
+    """The point of the plain set, which is no level of the axis, and the curve; beside those of other systems."""
     place = sorted(board.systems).index(curve.system)
     shift = _SPREAD * (place / max(1, len(board.systems) - 1) - 0.5)
     unit = shown.column.facts.unit
-    dots = tuple(
+    dots = [
         dot_of(x + shift, cell, y, f"{curve.system}, {level}", unit)
-        for x, level, cell in zip(middles, shown.levels, curve.cells, strict=True)
         if cell is not None and math.isfinite(cell.mean)
+        else None
+        for x, level, cell in zip(middles, shown.levels, curve.cells, strict=True)
+    ]
+    colour, privileged = place % COLOURS, board.system_facts[curve.system].privileged
+    plain, levels = (
+        Line(system=curve.system, colour=colour, privileged=privileged, dots=tuple(dot for dot in part if dot))
+        for part in (dots[:1], dots[1:])
     )
-    privileged = board.system_facts[curve.system].privileged
-    return Line(system=curve.system, colour=place % COLOURS, privileged=privileged, dots=dots)
+    return plain, levels
 
 
 def _limits(curves: Sequence[Curve]) -> tuple[float, float]:

@@ -58,8 +58,9 @@ def board(tmp_path_factory: pytest.TempPathFactory) -> Leaderboard:
     for name, values in {"set": base, **{name: found for name, (found, _) in levels.items()}}.items():
         kept = values[:-2] if name == "set.opus.6" else values
         rows += rows_of([float(value) for value in kept], "net", dataset=name)
-        rows += rows_of([0.0] * len(kept), EVIL, dataset=name)
-    facts = facts_of(["net", EVIL])
+        rows += rows_of([1.0] * len(kept), EVIL, dataset=name)
+        rows += rows_of([0.0] * len(kept), "mixture", dataset=name)
+    facts = facts_of(["net", EVIL, "mixture"])
     sets = {"set": {"fingerprint": "f1", "systems": ["net", EVIL]}}
     for name, (_, place) in levels.items():
         sets[name] = {"fingerprint": name, "systems": ["net", EVIL], "level": asdict(place)}  # type: ignore[dict-item]
@@ -131,7 +132,7 @@ def test_tables_page_and_figures(board: Leaderboard, tmp_path: Path) -> None:
     content = page.read_text(encoding="utf-8")
     assert EVIL not in content
     assert "&lt;b&gt;evil" in content
-    assert content.count("<polyline") == 4
+    assert content.count("<polyline") == 2 * 4, "the plain set is a point of its own"
     plots = list(figure(board))
     assert [type(plot).__name__ for plot in plots] == ["Plot", "Plot"]
     assert list(plots[0].data["level"]) == ["none", "24", "6"] * 2  # type: ignore[union-attr]
