@@ -7,7 +7,9 @@ in the same folder, flushed to the disk and renamed.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import reduce
 from pathlib import Path
@@ -18,6 +20,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from ..core.errors import ConfigError, DatasetError, OutputError, listed, shortened
 from ..core.files import make_folder, write_atomic
@@ -50,6 +53,8 @@ _OF_TRIAL = [
 ]
 _OF_VALUE = ["metric", "signature", "value", "status", "reason", "weight", "detail"]
 SCHEMA = pa.schema([pa.field(name, _NUMBERS.get(name, pa.string()), nullable=False) for name in _OF_TRIAL + _OF_VALUE])
+_MOST_PLACES = 2**62
+_THREADS = min(8, len(os.sched_getaffinity(0)))  # that read files
 _ORDER = ["system", "dataset", "trial_id", SAMPLE, "metric", "signature", "run_id"]
 
 
@@ -159,11 +164,32 @@ def read_rows(run_dirs: str | Path | Sequence[str | Path]) -> pd.DataFrame:
     table = pa.concat_tables(runs, promote_options="default")
     if not table.num_rows:
         raise ConfigError(f"run folder {str(folders[0])!r} holds no score rows; run or score something into it first")
-    rows: pd.DataFrame = table.select([*SCHEMA.names, *sorted({*table.column_names} - {*SCHEMA.names})]).to_pandas()
-    if rows.duplicated(_ORDER).any():  # whole rows take long to compare, and seldom need it
-        rows = rows.drop_duplicates()
+    table = table.select([*SCHEMA.names, *sorted({*table.column_names} - {*SCHEMA.names})])
+    places = _places(table)
+    order = np.argsort(places, kind="stable")
+    if (np.diff(places[order]) == 0).any():  # whole rows take long to compare, and seldom need it
+        rows: pd.DataFrame = table.to_pandas().drop_duplicates()
         _check_unique(rows)
-    return rows.sort_values(_ORDER, kind="stable", ignore_index=True)
+        return rows.sort_values(_ORDER, kind="stable", ignore_index=True)
+    if (np.diff(places) < 0).any():
+        table = table.take(order)
+    sorted_rows: pd.DataFrame = table.to_pandas()
+    return sorted_rows
+
+
+def _places(table: pa.Table) -> NDArray[np.int64]:
+    """Numbers [N] that order rows as the columns of `_ORDER` do, and are equal where these are."""
+    places = np.zeros(table.num_rows, np.int64)
+    for name in _ORDER:
+        column = table[name].combine_chunks()
+        encoded = column.dictionary_encode()
+        ranks = np.empty(len(encoded.dictionary), np.int64)
+        ranks[pc.array_sort_indices(encoded.dictionary).to_numpy()] = np.arange(len(ranks))
+        codes = ranks[encoded.indices.to_numpy()]
+        if (int(places.max(initial=0)) + 1) * (len(ranks) + 1) > _MOST_PLACES:
+            places = np.unique(places, return_inverse=True)[1].astype(np.int64)
+        places = places * len(ranks) + codes
+    return places
 
 
 def run_folders(run_dirs: str | Path | Sequence[str | Path]) -> list[Path]:
@@ -191,14 +217,26 @@ def _read_run(folder: Path) -> pa.Table:
     if not shards:
         found = f"run folder {str(folder)!r} holds no score rows (rows/part-*.parquet)"
         raise ConfigError(f"{found}; run or score something into it first")
-    return pa.concat_tables([read_shard_table(path) for path in shards], promote_options="default")
+    with ThreadPoolExecutor(_THREADS) as pool:
+        table = pa.concat_tables(list(pool.map(_raw_table, shards)), promote_options="default")
+    try:
+        return _checked(folder, table)  # all at once: thousands of small files take longer to check than to read
+    except DatasetError:
+        for path in shards:
+            read_shard_table(path)  # names the file
+        raise
 
 
 def read_shard_table(path: Path) -> pa.Table:
     """The rows of one shard as an Arrow table; otherwise as `read_shard`."""
+    return _checked(path, _raw_table(path))
+
+
+def _raw_table(path: Path) -> pa.Table:
+    """The columns of a shard, without a look at the values."""
     try:
         with pq.ParquetFile(path) as file:
-            table = file.read()
+            table = file.read(use_threads=False)
         tags = [name for name in table.column_names if name.startswith(TAG_PREFIX)]
         if SAMPLE not in table.column_names:
             table = table.append_column(SCHEMA.field(SAMPLE), pa.array(np.zeros(table.num_rows, np.int32)))
@@ -206,11 +244,19 @@ def read_shard_table(path: Path) -> pa.Table:
         missing = sorted(set(wanted.names) - set(table.column_names))
         if not missing:
             table = table.select(wanted.names).cast(wanted)
-            table.validate(full=True)  # text that is not UTF-8 fails only when it is read
     except (OSError, ValueError, LookupError, MemoryError, pa.ArrowException) as error:
         raise _damaged(path, str(error)) from None
     if missing:
         raise DatasetError(f"shard {str(path)!r} is not a file of score rows: columns {listed(missing)} are missing")
+    return table
+
+
+def _checked(path: Path, table: pa.Table) -> pa.Table:
+    """The rows of a shard after all checks of their values."""
+    try:
+        table.validate(full=True)  # text that is not UTF-8 fails only when it is read
+    except pa.ArrowException as error:
+        raise _damaged(path, str(error)) from None
     _check_values(path, table)
     return _without_query(table)
 

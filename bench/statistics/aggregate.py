@@ -40,6 +40,12 @@ _COLUMNS = (
     *("cluster", "metric", "value", "status", "reason", "weight", "detail"),
 )
 
+TEXTS = (
+    *("system", "dataset", "trial_id", "condition", "cluster", "metric", "status", "reason", "detail"),
+    *(_VIDEO_COLUMN, "base_metric", "pooling"),
+)
+"""Columns of text that an aggregate reads."""
+
 
 @with_config(CLOSED)
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,10 +118,15 @@ def condition_key(label: str) -> tuple[int, int, int, int, str]:
 def with_condition_labels(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows with `condition` replaced by the label of their stratum."""
     columns = ["condition", "n_active", "n_inactive", *([_VIDEO_COLUMN] if _VIDEO_COLUMN in rows else [])]
-    labels = [condition_label(*part) for part in rows[columns].drop_duplicates().itertuples(index=False)]
-    # Groups are numbered as they appear, which is the order that drop_duplicates keeps.
-    codes = rows.groupby(columns, sort=False, dropna=False).ngroup().to_numpy()
-    return rows.assign(condition=np.asarray(labels, object)[codes])
+    parts = np.zeros(len(rows), np.int64)
+    for name in columns:
+        codes, values = pd.factorize(rows[name], use_na_sentinel=False)
+        # Numbered anew each time: there are few strata, and products of all that might be would overflow.
+        parts = pd.factorize(parts * len(values) + codes)[0]
+    # Parts are numbered as they appear.
+    first = np.flatnonzero(np.diff(np.maximum.accumulate(parts), prepend=-1))
+    labels = [condition_label(*part) for part in rows[columns].iloc[first].itertuples(index=False)]
+    return rows.assign(condition=np.asarray(labels, object)[parts])
 
 
 def own_columns(rows: pd.DataFrame) -> pd.DataFrame:
@@ -123,6 +134,16 @@ def own_columns(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[
         [name for name in (*_COLUMNS, _VIDEO_COLUMN, "base_metric", "pooling", SAMPLES, VALUES) if name in rows]
     ]
+
+
+def coded(rows: pd.DataFrame, names: Sequence[str] = TEXTS) -> pd.DataFrame:
+    """The rows with texts as categories in alphabetical order: to sort, group and take numbers is far quicker."""
+    found = {}
+    for name in names:
+        if name in rows and not isinstance(rows[name].dtype, pd.CategoricalDtype):
+            codes, values = pd.factorize(rows[name], sort=True)
+            found[name] = pd.Categorical.from_codes(codes, pd.Index(values))
+    return rows.assign(**found)
 
 
 def aggregate(rows: pd.DataFrame, *, level: float = 0.95, resamples: int = 1000, seed: int = 0) -> list[Aggregate]:
@@ -141,11 +162,11 @@ def aggregate(rows: pd.DataFrame, *, level: float = 0.95, resamples: int = 1000,
         ConfigError: `level`, `resamples` or a column is wrong.
     """
     check_arguments(rows, level=level, resamples=resamples)
-    ordered = with_condition_labels(own_columns(one_per_trial(rows)))
+    ordered = coded(with_condition_labels(own_columns(one_per_trial(rows))))
     ordered = ordered.sort_values(["trial_id", "value"], kind="stable")
     cells = [
         cell
-        for key, group in ordered.groupby(["dataset", "condition", "metric"])
+        for key, group in ordered.groupby(["dataset", "condition", "metric"], observed=True)
         for cell in _cells(group, tuple(key), level=level, resamples=resamples, seed=seed)
     ]
     return sorted(cells, key=lambda c: (c.dataset, condition_key(c.condition), c.system, c.metric))
@@ -154,7 +175,7 @@ def aggregate(rows: pd.DataFrame, *, level: float = 0.95, resamples: int = 1000,
 def _cells(rows: pd.DataFrame, key: tuple[Any, ...], *, level: float, resamples: int, seed: int) -> list[Aggregate]:
     """The aggregates of all systems in one (dataset, stratum, metric)."""
     pooling = pooling_of(rows, key[2])
-    groups = [(str(system), group) for system, group in rows.groupby("system")]
+    groups = [(str(system), group) for system, group in rows.groupby("system", observed=True)]
     scored = [group[group["status"] == "ok"] for _, group in groups]
     sums = [_sums(pooling, group[pooling.counted(group)]) for _, group in groups]
     if pooling is LISTENERS:  # listeners are drawn too

@@ -20,6 +20,7 @@ from .aggregate import (
     ClusterSums,
     aggregate,
     check_arguments,
+    coded,
     intervals,
     own_columns,
     with_condition_labels,
@@ -50,10 +51,10 @@ def aggregate_parts(
     """
     check_arguments(rows, level=level, resamples=resamples)
     found: list[list[Aggregate]] = [[] for _ in masks]
-    rows = own_columns(rows)
-    ordered = with_condition_labels(rows).reset_index(drop=True)
+    rows = coded(own_columns(rows))
+    ordered = coded(with_condition_labels(rows)).reset_index(drop=True)
     ordered = ordered.sort_values(["trial_id", "value"], kind="stable")
-    for key, group in ordered.groupby(["dataset", "condition", "metric"]):
+    for key, group in ordered.groupby(["dataset", "condition", "metric"], observed=True):
         dataset, condition, metric = (str(part) for part in key)
         places = group.index.to_numpy()
         own = [mask[places] for mask in masks]
@@ -88,10 +89,9 @@ class _Stratum:
         group, self._system = group.iloc[self._order], codes[self._order]
         codes, clusters = pd.factorize(group["cluster"], sort=True)
         self._cluster, self._clusters = codes, np.asarray(clusters, object)
-        status = group["status"].to_numpy(np.str_)
-        self._ok = status == "ok"
-        self._failed = status == "failed"
-        undefined = status == "undefined"
+        self._ok = (group["status"] == "ok").to_numpy(np.bool_)
+        self._failed = (group["status"] == "failed").to_numpy(np.bool_)
+        undefined = (group["status"] == "undefined").to_numpy(np.bool_)
         self._inapplicable = undefined & group["reason"].isin(INAPPLICABLE).to_numpy(np.bool_)
         self._undefined = undefined & ~self._inapplicable
         self._floored = self._ok & group["reason"].str.contains(FLOORED).to_numpy(np.bool_)

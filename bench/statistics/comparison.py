@@ -16,7 +16,7 @@ from pydantic import with_config
 
 from ...core.errors import ConfigError
 from ...core.json_fields import CLOSED, Number, Placed
-from .aggregate import check_arguments, with_condition_labels
+from .aggregate import check_arguments, coded, own_columns, with_condition_labels
 from .paired import Draws, mean_differences, pooled_difference
 from .pooling import MEAN, pooling_of
 from .resampling import FLIPS, FloatArray
@@ -114,8 +114,9 @@ def compare_pairs(
         ConfigError: an argument or a column is wrong, or a system has two values for a trial.
     """
     check_arguments(rows, level=level, resamples=resamples)
-    rows = one_per_trial(rows)
-    of = rows[(rows["dataset"] == dataset) & (rows["metric"] == metric)]
+    rows = own_columns(one_per_trial(rows))
+    of = rows[((rows["dataset"] == dataset) & (rows["metric"] == metric)).to_numpy(np.bool_)]
+    of = coded(of, ("dataset", "condition", "metric", "status", "reason", "detail"))
     pooling = pooling_of(of, metric)
     ok = _scored(of[pooling.counted(of)], condition, metric)
     # Many comparisons need small p-values, and the smallest is 1 / (1 + flips).

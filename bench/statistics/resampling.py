@@ -18,7 +18,10 @@ systems differ on a fifth of the mixtures only.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +36,7 @@ _WITHOUT_QUERY = "FMQ 1:0"  # as which trials without a query were stored before
 FLIPS = 9999  # random sign assignments where 2^K are too many
 _EXACT = 14  # clusters up to which all are tried: 2^13, since a sign common to all is no matter
 _BLOCK = 2**18  # numbers held in memory at once: few enough for the cache
+_THREADS = min(4, len(os.sched_getaffinity(0)))  # that weigh columns
 _MANY = 200  # comparisons from which a factorisation pays
 _SPARE = 8  # columns of a sketch beyond the rank that is looked for
 _NEGLIGIBLE = 0.01  # of the tolerance below
@@ -95,19 +99,45 @@ def resampled_sums(sums: FloatArray, *, resamples: int, rng: np.random.Generator
         [R, P].
     """
     n_clusters = len(sums)
-    drawn_sums = np.empty((resamples, sums.shape[1]))
-    # Column by column: a product of matrices rounds otherwise with another number of columns.
-    columns = list(np.ascontiguousarray(sums.T))
+    columns, places, scales = _different(sums)
+    drawn_sums = np.empty((resamples, len(columns)))
     step = max(1, _BLOCK // n_clusters)
-    for start in range(0, resamples, step):
-        block = drawn_sums[start : start + step]
-        drawn = rng.integers(n_clusters, size=(len(block), n_clusters))
-        drawn += n_clusters * np.arange(len(block))[:, None]
-        times = np.bincount(drawn.ravel(), minlength=len(block) * n_clusters)
-        weights = times.reshape(len(block), n_clusters).astype(np.float64)
-        for i, column in enumerate(columns):
-            block[:, i] = weights @ column
-    return drawn_sums
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for start in range(0, resamples, step):
+            block = drawn_sums[start : start + step]
+            drawn = rng.integers(n_clusters, size=(len(block), n_clusters))
+            drawn += n_clusters * np.arange(len(block))[:, None]
+            times = np.bincount(drawn.ravel(), minlength=len(block) * n_clusters)
+            weights = times.reshape(len(block), n_clusters).astype(np.float64)
+            # Column by column: a product of matrices rounds otherwise with another number of columns.
+            work = partial(_weigh, weights, columns, block)
+            list(pool.map(work, (range(k, len(columns), _THREADS) for k in range(_THREADS))))
+    return np.ldexp(drawn_sums[:, places], scales)
+
+
+def _weigh(weights: FloatArray, columns: Sequence[FloatArray], block: FloatArray, own: range) -> None:
+    """Products of weights [R, K] with some columns [K], in a thread: they leave the interpreter alone."""
+    for i in own:
+        block[:, i] = weights @ columns[i]
+
+
+def _different(sums: FloatArray) -> tuple[list[FloatArray], NDArray[np.int64], NDArray[np.int64]]:
+    """Columns [K] without those that are others times a power of two, for each its place there, and the exponent.
+
+    Systems that answered the same trials have the same numbers of trials in each cluster, and where these are 1 or 2
+    in all of them, their products with the values are the values again. Products with powers of two are exact.
+    """
+    columns = np.ascontiguousarray(sums.T)
+    largest = np.abs(columns).max(axis=1, initial=0.0)
+    exponents = np.frexp(np.where(np.isfinite(largest), largest, 0.0))[1].astype(np.int64)
+    known: dict[bytes, int] = {}
+    kept: list[FloatArray] = []
+    places = np.empty(len(columns), np.int64)
+    for i, column in enumerate(np.ldexp(columns, -exponents[:, None])):
+        places[i] = known.setdefault(column.tobytes(), len(kept))
+        if places[i] == len(kept):
+            kept.append(column)
+    return kept, places, exponents
 
 
 def resampled_ratios(totals: FloatArray, sizes: FloatArray, *, resamples: int, rng: np.random.Generator) -> FloatArray:

@@ -160,7 +160,13 @@ class _TableBuilder:
         columns = [column for column in every if column.facts.part_of is None]
         parts = [column for column in every if column.facts.part_of is not None]
         primary = self._primary(columns, dataset)
-        entries = [self._entry(name, columns, parts, primary) for name in sorted(self.rows["system"].unique())]
+        rows = self.rows[["system", "metric", "status", "reason", "trial_id"]]
+        ranking = rows if primary is None else rows[rows["metric"] == columns[primary].key]
+        of_system = {str(name): own for name, own in ranking.groupby("system", observed=True)}
+        entries = [
+            self._entry(name, of_system.get(name, ranking.iloc[:0]), columns, parts, primary)
+            for name in sorted(self.rows["system"].unique())
+        ]
         entries = _sorted(entries, columns, primary)
         table = Table(
             dataset=dataset,
@@ -211,11 +217,11 @@ class _TableBuilder:
         fair = [info for info in ranking if any(not phase_lacking(facts, info) for facts in competing)]
         return fair or ranking
 
-    def _entry(self, system: str, columns: Sequence[Column], parts: Sequence[Column], primary: int | None) -> Entry:
+    def _entry(
+        self, system: str, trials: pd.DataFrame, columns: Sequence[Column], parts: Sequence[Column], primary: int | None
+    ) -> Entry:
+        """The entry of a system; `trials` are its rows of the primary metric, or all if there is none."""
         own = {cell.metric: cell for cell in self.cells if cell.system == system}
-        trials = self.rows[self.rows["system"] == system]
-        if primary is not None:
-            trials = trials[trials["metric"] == columns[primary].key]
         facts = self.facts[system]
         failed = trials[trials["status"] == "failed"]
         promised = failed["reason"].map(facts.expects).astype(bool)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import pandas as pd
 
 from ...bench.run.record import RunFacts
-from ...bench.statistics.aggregate import INAPPLICABLE, condition_key
+from ...bench.statistics.aggregate import INAPPLICABLE, coded, condition_key
 from .board import Issue
 
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
@@ -92,8 +92,9 @@ def _missing(rows: pd.DataFrame, expected: Mapping[tuple[str, str], int]) -> Ite
     """
     found: dict[tuple[tuple[str, ...], tuple[str, ...], int], list[str]] = {}
     rows = rows[[*_PLACE, "metric", "trial_id"]]
+    rows = coded(rows, rows.columns)
     for (dataset, condition), part in _groups(rows, ["dataset", "condition"]):
-        trials = set(part["trial_id"])
+        trials = set(part["trial_id"].unique())
         unseen = max(0, expected.get((dataset, condition), 0) - len(trials))
         for (system, metric), own in _groups(part, ["system", "metric"]):
             complete = own["trial_id"].nunique() == len(trials)
@@ -106,5 +107,5 @@ def _missing(rows: pd.DataFrame, expected: Mapping[tuple[str, str], int]) -> Ite
 
 def _groups(rows: pd.DataFrame, keys: list[str]) -> Iterator[tuple[tuple[str, ...], pd.DataFrame]]:
     """`groupby` with keys that are known to be text."""
-    for key, group in rows.groupby(keys):
+    for key, group in rows.groupby(keys, observed=True):
         yield tuple(str(part) for part in key), group

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from ...bench.statistics.aggregate import Aggregate
 from ..leaderboard.board import Leaderboard, Table
@@ -17,14 +18,14 @@ _DIGITS = 4  # after the point, in the data of the page; more than any cell show
 Numbers = list[float | int | None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class SlicedTable:
     """One slice of one table, with cells by system and metric."""
 
     slice: Slice
     cells: dict[tuple[str, str], Aggregate]
 
-    @property
+    @cached_property
     def n_trials(self) -> int:
         """Trials of the slice that any system has."""
         return max(c.n + c.n_failed + c.n_undefined + c.n_inapplicable for c in self.cells.values())

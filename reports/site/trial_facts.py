@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -11,6 +12,8 @@ from ...bench.rows import ANSWER_TAGS, TAG_PREFIX
 from ..leaderboard.board import Entry, Leaderboard, Table
 from ..trial_audio import RunAudio, TrialRecipe
 from .transcripts import OF_ESTIMATES, OF_REFERENCES, Transcript, transcript_of
+
+_Row = dict[Hashable, Any]
 
 _OF_ANSWERS = {TAG_PREFIX + name for name in ANSWER_TAGS}
 
@@ -115,9 +118,13 @@ def facts_of(
 def _facts(
     board: Leaderboard, dataset: str, trial_id: str, rows: pd.DataFrame, audio: Mapping[str, RunAudio]
 ) -> TrialFacts:
-    first = rows.iloc[0]
+    records: list[_Row] = rows.to_dict("records")  # a few hundred: pandas takes far longer for each look at them
+    first = records[0]
+    of_system: dict[str, list[_Row]] = {}
+    for row in records:
+        of_system.setdefault(str(row["system"]), []).append(row)
     table = next(t for t in board.tables if (t.dataset, t.condition) == (dataset, first["condition"]))
-    runs = [audio[run] for run in rows["run_id"].unique() if run in audio]
+    runs = [audio[run] for run in dict.fromkeys(str(row["run_id"]) for row in records) if run in audio]
     recipe = next((found for run in runs if (found := run.recipe(dataset, trial_id))), None)
     reference = (recipe.transcript or "") if recipe else ""
     return TrialFacts(
@@ -130,17 +137,16 @@ def _facts(
             for name, value in first.items()
             if str(name).startswith(TAG_PREFIX) and isinstance(value, str) and name not in _OF_ANSWERS
         },
-        results=tuple(_result(entry, table, rows, reference) for entry in table.entries),
+        results=tuple(_result(entry, table, of_system.get(entry.system, []), reference) for entry in table.entries),
         recipe=recipe,
-        target_transcript=_transcript(rows, OF_REFERENCES, reference),
+        target_transcript=_transcript(records, OF_REFERENCES, reference),
     )
 
 
-def _result(entry: Entry, table: Table, rows: pd.DataFrame, reference: str) -> TrialResult:
-    own = rows[rows["system"] == entry.system]
-    by_metric = {str(row["metric"]): row for _, row in own.iterrows()}
+def _result(entry: Entry, table: Table, own: Sequence[_Row], reference: str) -> TrialResult:
+    by_metric = {str(row["metric"]): row for row in own}
     found = [by_metric.get(column.key) for column in table.columns]
-    first = own.iloc[0] if len(own) else None
+    first = own[0] if own else None
     return TrialResult(
         entry=entry,
         scores=tuple(
@@ -155,10 +161,9 @@ def _result(entry: Entry, table: Table, rows: pd.DataFrame, reference: str) -> T
     )
 
 
-def _transcript(rows: pd.DataFrame, metric: str, reference: str) -> Transcript | None:
+def _transcript(rows: Sequence[_Row], metric: str, reference: str) -> Transcript | None:
     """The transcript, which may be empty; None if there is no row of the metric."""
-    spoken = rows[(rows["base_metric"] == metric) & (rows["status"] == "ok")]
-    if spoken.empty:
+    row = next((row for row in rows if row["base_metric"] == metric and row["status"] == "ok"), None)
+    if row is None:
         return None
-    row = spoken.iloc[0]
     return transcript_of(str(row["detail"]), reference, str(row["signature"]))

@@ -98,9 +98,10 @@ def aggregate_slices(
     chosen = dimensions_of(rows) if dimensions is None else dimensions
     parts: list[SliceMask] = []
     masks: list[NDArray[np.bool_]] = []
+    strata = with_condition_labels(rows).groupby(["dataset", "condition"], sort=False).ngroup().to_numpy()
     for dimension in chosen:
         own = list(parts_of(rows, dimension))
-        cut = _strata_that_are_cut(rows, own)
+        cut = _strata_that_are_cut(strata, own)
         parts += own
         masks += [part.mask & cut for part in own]
     # All masks at once: the rows are sorted and grouped a single time.
@@ -116,9 +117,8 @@ def aggregate_slices(
     return tuple(SliceCell(slice=part, cell=cell) for _, _, part, cell in found)
 
 
-def _strata_that_are_cut(rows: pd.DataFrame, parts: Sequence[SliceMask]) -> NDArray[np.bool_]:
-    """[N]: whether the row's stratum holds two slices or more."""
-    codes = with_condition_labels(rows).groupby(["dataset", "condition"], sort=False).ngroup().to_numpy()
+def _strata_that_are_cut(codes: NDArray[np.int64], parts: Sequence[SliceMask]) -> NDArray[np.bool_]:
+    """[N]: whether the row's stratum, by number, holds two slices or more."""
     counts = np.zeros(codes.max(initial=-1) + 1, np.int64)
     for part in parts:
         counts[np.unique(codes[part.mask])] += 1

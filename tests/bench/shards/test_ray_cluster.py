@@ -30,7 +30,8 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
     # Nodes that die are noticed within seconds.
-    system = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 500, "health_check_failure_threshold": 4}
+    system = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 1000, "health_check_failure_threshold": 5}
+    system["worker_niceness"] = 0  # 15 otherwise, which starves on a busy machine
     head = {"num_cpus": 0, "include_dashboard": False, "_system_config": system, "object_store_memory": 80_000_000}
     made = Cluster(initialize_head=True, head_node_args=head)
     made.workers = [made.add_node(num_cpus=1, object_store_memory=80_000_000) for _ in range(2)]
