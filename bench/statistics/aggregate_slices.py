@@ -126,7 +126,7 @@ class _Stratum:
         values = np.split(self._values[mask & self._ok], np.cumsum(ok)[:-1])
         for place, own, (low, high) in zip(systems, sums, ends, strict=True):
             some = values[place]
-            n_samples, seed_sd = self._spread(mask & self._ok & (self._system == place))
+            n_samples, seed_sd = self._spread(mask, place)
             yield Aggregate(
                 system=self._systems[place],
                 dataset=dataset,
@@ -143,8 +143,11 @@ class _Stratum:
                 **{name: int(count[place]) for name, count in counts.items()},
             )
 
-    def _spread(self, mask: Mask) -> tuple[int, float]:
-        return (1, math.nan) if self._rows is None else seed_spread(self._rows[mask], MEAN)
+    def _spread(self, mask: Mask, place: int) -> tuple[int, float]:
+        """Number of samples of a system, and the spread of their means."""
+        if self._rows is None:
+            return 1, math.nan
+        return seed_spread(self._rows[mask & self._ok & (self._system == place)], MEAN)
 
     def _count(self, mask: Mask) -> NDArray[np.int64]:
         """Rows of each system."""

@@ -11,6 +11,7 @@ import pandas as pd
 from ...bench.statistics.comparison import Difference, holm
 from ..slices.dimensions import Slice
 from ..slices.slices import dimensions_of, parts_of
+from .measured_together import measure_together
 from .paired_strata import Mask, MeasuredDifference, PairedStratum, Resampling
 from .result import Change
 
@@ -31,7 +32,7 @@ def changes_of(selections: Sequence[ComparedTrials], settings: Resampling) -> li
     """
     same = [one.cell.unchanged(one.mask) for one in selections]
     family = same.count(False)
-    measured = [one.cell.measure(one.mask, settings, family=family) for one in selections]
+    measured = measure_together([(one.cell, one.mask) for one in selections], settings, family=family)
     adjusted = holm([math.nan if i else m.found.p_value for i, m in zip(same, measured, strict=True)])
     return [
         _change(one, m, m.found.p_value if i else float(p), n_compared=family)

@@ -42,7 +42,7 @@ def looked_at(gate: Gate, cells: Sequence[PairedStratum]) -> list[ComparedTrials
     found = [
         ComparedTrials(cell, masks[id(cell)], _joined(slices))
         for cell in own
-        if (masks[id(cell)] & ~cell.inapplicable()).any()
+        if (masks[id(cell)] & ~cell.inapplicable).any()
     ]
     if not found:
         raise ConfigError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from ...bench.statistics.aggregate import INAPPLICABLE, condition_key, with_cond
 from ...bench.statistics.comparison import ALPHA
 from ...bench.statistics.paired import Draws, Found, pooled_difference, summed_differences
 from ...bench.statistics.pooling import MEAN, Pooling, pooling_named
-from ...bench.statistics.resampling import FLIPS, cluster_sums
+from ...bench.statistics.resampling import FLIPS, FloatArray, cluster_sums
 from ..leaderboard.metric_facts import metric_facts
 from ..leaderboard.ranking import phase_lacking
 from .matched_runs import Matched, SystemPair
@@ -51,6 +52,16 @@ class MeasuredDifference:
     found: Found
     coverage: Coverage
     n_changed: int
+
+
+@dataclass(frozen=True, slots=True)
+class MeanSums:
+    """Means of both systems over their n paired trials, and sums over clusters [K, 2] of differences and weights."""
+
+    base: float
+    candidate: float
+    sums: FloatArray
+    n: int
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -90,8 +101,13 @@ class PairedStratum:
 
     def counted(self) -> tuple[Mask, Mask]:
         """[N] each: trials with a value in the base, and in the candidate."""
+        return self._counts
+
+    @cached_property
+    def _counts(self) -> tuple[Mask, Mask]:
         return self._counted(self.base), self._counted(self.candidate)
 
+    @cached_property
     def inapplicable(self) -> Mask:
         """[N]: trials that the metric does not apply to, in all runs that have them."""
         aside = [_aside(side) | side["status"].isna().to_numpy() for side in self._sides]
@@ -100,7 +116,7 @@ class PairedStratum:
 
     def coverage(self, mask: Mask) -> Coverage:
         """Numbers of trials of a part by the runs that have a value."""
-        mask = mask & ~self.inapplicable()
+        mask = mask & ~self.inapplicable
         ours, theirs = self.counted()
         lone = mask & (ours != theirs)
         return Coverage(
@@ -113,8 +129,16 @@ class PairedStratum:
 
     def unchanged(self, mask: Mask) -> bool:
         """Whether values, statuses and decisions of a part are all equal."""
-        ours, theirs = (side.loc[mask, ["value", "status", "detail"]] for side in self._sides)
-        return bool(ours.equals(theirs))
+        return bool(self._same[mask].all())
+
+    @cached_property
+    def _same(self) -> Mask:
+        """[N]: trials with the same value, status and decisions; none where a system has no rows at all."""
+        same = np.ones(len(self.trials), np.bool_)
+        for name in ("value", "status", "detail"):
+            ours, theirs = (side[name] for side in self._sides)
+            same &= ours.dtype == theirs.dtype and ~_differ(ours, theirs)
+        return same
 
     def measure(self, mask: Mask, settings: Resampling, *, family: int = 1) -> MeasuredDifference:
         """Values of both on the paired trials of a part, and their difference.
@@ -136,18 +160,38 @@ class PairedStratum:
         both = mask & ours & theirs
         measure = self._means if self.pooling is MEAN else self._pooled
         base, candidate, found = measure(both, draws)
+        return self.measured(mask, base, candidate, found)
+
+    def measured(self, mask: Mask, base: float, candidate: float, found: Found) -> MeasuredDifference:
+        """The difference of a part with the counts that belong to it."""
+        ours, theirs = self.counted()
+        n_changed = len(np.unique(self._clusters[mask & ours & theirs & self._other]))
         return MeasuredDifference(
-            base=base, candidate=candidate, found=found, coverage=self.coverage(mask), n_changed=self._n_changed(both)
+            base=base, candidate=candidate, found=found, coverage=self.coverage(mask), n_changed=n_changed
         )
 
-    def _n_changed(self, both: Mask) -> int:
-        """Clusters in which any value, or any decision on a class, is another."""
+    @cached_property
+    def _other(self) -> Mask:
+        """[N]: trials of which the value, or a decision on a class, is another."""
         compared = ["value", "detail"] if self.pooling is not MEAN else ["value"]
         other = np.zeros(len(self.trials), np.bool_)
         for name in compared:
-            ours, theirs = (side[name] for side in self._sides)
-            other |= (ours.ne(theirs) & ~(ours.isna() & theirs.isna())).to_numpy(np.bool_)
-        return int(self.trials["cluster"][both & other].nunique())
+            other |= _differ(*(side[name] for side in self._sides))
+        return other
+
+    @cached_property
+    def _clusters(self) -> NDArray[np.int64]:
+        """[N]: numbers of the clusters, in the order of their names."""
+        return pd.factorize(self.trials["cluster"].to_numpy(), sort=True)[0].astype(np.int64)
+
+    @cached_property
+    def _numbers(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """[N] each: values of the base and the candidate, and weights.
+
+        A weight belongs to the trial (the words of its reference): both runs have the same.
+        """
+        base, candidate = (side["value"].to_numpy(np.float64) for side in self._sides)
+        return base, candidate, self.base["weight"].to_numpy(np.float64)
 
     @property
     def _sides(self) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -159,18 +203,24 @@ class PairedStratum:
         counted[there] = self.pooling.counted(side[there])
         return counted
 
-    def _means(self, both: Mask, draws: Draws) -> tuple[float, float, Found]:
-        base, candidate = (side["value"].to_numpy(np.float64)[both] for side in self._sides)
-        # A weight belongs to the trial (the words of its reference): both runs have the same.
-        weights = self.base["weight"].to_numpy(np.float64)[both]
-        codes, names = pd.factorize(self.trials["cluster"].to_numpy()[both], sort=True)
+    def mean_sums(self, mask: Mask) -> MeanSums:
+        """Sums over the clusters of the paired trials of a part, of a metric whose values are averaged."""
+        ours, theirs = self.counted()
+        both = mask & ours & theirs
+        base, candidate, weights = (numbers[both] for numbers in self._numbers)
+        own = self._clusters[both]
+        present = np.bincount(own) > 0
+        codes = (np.cumsum(present) - 1)[own]
         with np.errstate(invalid="ignore"):  # two infinite values have no difference
             summands = np.stack([(candidate - base) * weights, weights], axis=1)
             values = [_ratio(side, weights) for side in (base, candidate)]
-        sums = cluster_sums(summands, codes.astype(np.int64), len(names))
-        counts = np.array([float(both.sum())])
-        (found,) = summed_differences(sums[:, :1], sums[:, 1:], counts, draws)
-        return values[0], values[1], found
+        sums = cluster_sums(summands, codes, int(present.sum()))
+        return MeanSums(values[0], values[1], sums, int(both.sum()))
+
+    def _means(self, both: Mask, draws: Draws) -> tuple[float, float, Found]:
+        own = self.mean_sums(both)
+        (found,) = summed_differences(own.sums[:, :1], own.sums[:, 1:], np.array([float(own.n)]), draws)
+        return own.base, own.candidate, found
 
     def _pooled(self, both: Mask, draws: Draws) -> tuple[float, float, Found]:
         parts = [
@@ -216,7 +266,7 @@ def cells_of(matched: Matched) -> Iterator[PairedStratum]:
                     base=_aligned(found[0], trials),
                     candidate=_aligned(found[1], trials),
                 )
-                if not cell.inapplicable().all() and any(part is not None for part in found):
+                if not cell.inapplicable.all() and any(part is not None for part in found):
                     yield cell
 
 
@@ -248,6 +298,11 @@ def _aligned(rows: pd.DataFrame | None, trials: pd.DataFrame) -> pd.DataFrame:
 def _aside(side: pd.DataFrame) -> Mask:
     aside = (side["status"] == "undefined") & side["reason"].isin(INAPPLICABLE)
     return aside.fillna(False).to_numpy(np.bool_)
+
+
+def _differ(ours: pd.Series, theirs: pd.Series) -> Mask:
+    """[N]: whether two columns differ; two missing values are equal."""
+    return np.asarray((ours.ne(theirs) & ~(ours.isna() & theirs.isna())).to_numpy(np.bool_), np.bool_)
 
 
 def _ratio(values: NDArray[np.float64], weights: NDArray[np.float64]) -> float:

@@ -45,7 +45,7 @@ def _worst(cell: PairedStratum, count: int) -> Iterator[ChangedTrial]:
     )
     with np.errstate(invalid="ignore"):  # two infinite values have no difference
         gain = (candidate - base) * (1.0 if facts.higher_is_better else -1.0)
-    gain[ours & ~theirs & ~cell.inapplicable()] = -math.inf
+    gain[ours & ~theirs & ~cell.inapplicable] = -math.inf
     order = np.argsort(np.where(np.isnan(gain), math.inf, gain), kind="stable")
     for place in order[:count]:
         if not gain[place] < 0:
