@@ -137,7 +137,9 @@ class PairedStratum:
         same = np.ones(len(self.trials), np.bool_)
         for name in ("value", "status", "detail"):
             ours, theirs = (side[name] for side in self._sides)
-            same &= ours.dtype == theirs.dtype and ~_differ(ours, theirs)
+            if ours.dtype != theirs.dtype:
+                return np.zeros(len(same), np.bool_)
+            same &= ~_differ(ours, theirs)
         return same
 
     def measure(self, mask: Mask, settings: Resampling, *, family: int = 1) -> MeasuredDifference:

@@ -91,8 +91,8 @@ def _missing(rows: pd.DataFrame, expected: Mapping[tuple[str, str], int]) -> Ite
     Trials without a row of any system can be counted, not named.
     """
     found: dict[tuple[tuple[str, ...], tuple[str, ...], int], list[str]] = {}
-    rows = rows[[*_PLACE, "metric", "trial_id"]]
-    rows = coded(rows, rows.columns)
+    names = [*_PLACE, "metric", "trial_id"]
+    rows = coded(rows[names], names)
     for (dataset, condition), part in _groups(rows, ["dataset", "condition"]):
         trials = set(part["trial_id"].unique())
         unseen = max(0, expected.get((dataset, condition), 0) - len(trials))

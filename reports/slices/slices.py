@@ -98,7 +98,8 @@ def aggregate_slices(
     chosen = dimensions_of(rows) if dimensions is None else dimensions
     parts: list[SliceMask] = []
     masks: list[NDArray[np.bool_]] = []
-    strata = with_condition_labels(rows).groupby(["dataset", "condition"], sort=False).ngroup().to_numpy()
+    groups = with_condition_labels(rows).groupby(["dataset", "condition"], sort=False)
+    strata = groups.ngroup().to_numpy(np.int64)
     for dimension in chosen:
         own = list(parts_of(rows, dimension))
         cut = _strata_that_are_cut(strata, own)
