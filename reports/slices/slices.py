@@ -99,7 +99,7 @@ def aggregate_slices(
     parts: list[SliceMask] = []
     masks: list[NDArray[np.bool_]] = []
     groups = with_condition_labels(rows).groupby(["dataset", "condition"], sort=False)
-    strata = groups.ngroup().to_numpy(np.int64)
+    strata: NDArray[np.int64] = np.asarray(groups.ngroup(), np.int64)
     for dimension in chosen:
         own = list(parts_of(rows, dimension))
         cut = _strata_that_are_cut(strata, own)
