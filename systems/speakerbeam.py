@@ -2,8 +2,8 @@
 
 Žmolíková et al., "Speaker-aware neural network based beamformer for speaker extraction in speech mixtures", Interspeech
 2017, and "SpeakerBeam", IEEE JSTSP 13(4), 2019, the network for one microphone. The auxiliary network learns an
-embedding of the enrollment together with the mask network, or gets an i-vector; speaker posteriors are not implemented.
-Sizes that the papers leave open are parameters.
+embedding of the enrollment together with the mask network, or gets an i-vector, or the posterior of the training
+speakers. Sizes that the papers leave open are parameters.
 """
 
 from __future__ import annotations
@@ -17,17 +17,30 @@ from ..core.progress import ProgressFactory
 from .nets.i_vector.fit import fit_extractor
 from .nets.speakerbeam import SpeakerBeamConfig, SpeakerBeamNet
 from .registry import register_system
-from .shared.enrolled import EnrolledSystem, EnrolledTask, enrollments_of
-from .trainable import TASKS, FirstItems
+from .shared.enrolled import EnrolledSystem, EnrolledTask, enrollments_of, speakers_of
+from .trainable import TASKS, ExtractionLoss, FirstItems, TrainBatch
 
 NAME = "speakerbeam"
 
 
 class SpeakerBeamTask(EnrolledTask[SpeakerBeamConfig, SpeakerBeamNet]):
-    """Loss of the estimates; i-vectors are fitted before training."""
+    """Loss of the estimates; i-vectors are fitted before training, and posteriors are learned with it."""
 
     net_config = SpeakerBeamConfig
     net_class = SpeakerBeamNet
+
+    def loss(self, net: SpeakerBeamNet, batch: TrainBatch, criterion: ExtractionLoss) -> Tensor:
+        """Losses [B]; with posteriors, the extraction is trained on the 1-hot vector of the speaker.
+
+        The posterior of the enrollment is learned at the same time, and takes its place outside of training.
+        """
+        if net.posterior is None or not net.training:
+            return super().loss(net, batch, criterion)
+        speakers = speakers_of(batch)
+        summaries = net.posterior.summaries(*enrollments_of(batch))
+        embedding = net.embed_vector(net.posterior.one_hot(speakers).to(summaries))
+        losses = self.estimate_losses(net, embedding, batch, criterion)
+        return losses + net.config.speaker_loss * net.posterior.head.loss(summaries, speakers)
 
     def prepare(self, net: SpeakerBeamNet, first_items: FirstItems, *, seed: int, progress: ProgressFactory) -> str:
         """Fit the extractor of i-vectors to the enrollments of the first trials.

@@ -6,6 +6,7 @@ Sources: Žmolíková et al., Interspeech 2017, and "SpeakerBeam", IEEE JSTSP 13
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Annotated, Literal
 
@@ -21,6 +22,7 @@ from .conv_tasnet import Positive
 from .enrollment import EnrolledNet, mean_over_frames
 from .filterbank import rms
 from .i_vector.extractor import IVectorConfig, IVectorExtractor
+from .speaker_head import SpeakerHead
 from .tcn import GlobalLayerNorm, apply_mask, frame_mask
 
 _FLOOR = 1e-3  # of amplitudes at unit RMS: the logarithm of silence
@@ -47,7 +49,12 @@ class SpeakerBeamConfig(IVectorConfig):
         conditioning: how the clue comes in: as a bias of the input features ("input_bias"), at the first fully
             connected layer (any other), or there by "attention" to the frames of the enrollment.
         representation: input of the auxiliary network: "jointly_learned" are the frames of the enrollment, of which it
-            learns an embedding; "i_vector" is an i-vector, fitted before training.
+            learns an embedding; "i_vector" is an i-vector, fitted before training; "posterior" are the probabilities of
+            the training speakers, in training the 1-hot vector of the target.
+        speakers: training speakers, for posteriors.
+        posterior_hidden: width of the classifier of speakers.
+        posterior_layers: layers with ReLU of the classifier, on each frame; the mean over frames goes to its last one.
+        speaker_loss: weight of the classifier's cross-entropy in the training loss.
     """
 
     window: Annotated[int, Field(gt=1)] = 256
@@ -60,7 +67,11 @@ class SpeakerBeamConfig(IVectorConfig):
     aux_layers: Annotated[int, Field(ge=0)] = 2
     embedding_dim: Positive = 30
     conditioning: Conditioning = "factorised"
-    representation: Literal["jointly_learned", "i_vector"] = "jointly_learned"
+    representation: Literal["jointly_learned", "i_vector", "posterior"] = "jointly_learned"
+    speakers: Annotated[int, Field(ge=0, le=100_000)] = 0
+    posterior_hidden: Positive = 128
+    posterior_layers: Positive = 2
+    speaker_loss: Annotated[float, Field(ge=0)] = 1.0
 
     @model_validator(mode="after")
     def _check(self) -> SpeakerBeamConfig:
@@ -69,10 +80,15 @@ class SpeakerBeamConfig(IVectorConfig):
                 f"stride {self.stride} is more than half of window {self.window}; "
                 "the samples would not be covered evenly"
             )
-        if self.representation == "i_vector" and self.conditioning == "attention":
+        if self.representation != "jointly_learned" and self.conditioning == "attention":
             raise ValueError(
                 "conditioning attention looks at the frames of the enrollment, and representation "
-                "i_vector has none; set representation: jointly_learned, or another conditioning"
+                f"{self.representation} has none; set representation: jointly_learned, or another conditioning"
+            )
+        if (self.representation == "posterior") != (self.speakers > 0):
+            raise ValueError(
+                f"speakers = {self.speakers} with representation {self.representation}; posteriors need the number of "
+                "training speakers, and other representations have speakers: 0"
             )
         return self
 
@@ -87,12 +103,16 @@ class SpeakerBeamNet(EnrolledNet[SpeakerBeamConfig, FrameVectors]):
         bins = self.stft.num_bins
         self.features = LogAmplitude(bins)
         self.i_vectors: IVectorExtractor | None = None
+        self.posterior: SpeakerPosterior | None = None
+        inputs = {"jointly_learned": bins, "i_vector": c.i_vector_dim, "posterior": c.speakers}
         if c.representation == "i_vector":
             self.i_vectors = IVectorExtractor(c)
+        elif c.representation == "posterior":
+            self.posterior = SpeakerPosterior(c)
         else:
             self.aux_features = LogAmplitude(bins)
         self.summary = FrameSummary(
-            num_features=bins if self.i_vectors is None else c.i_vector_dim,
+            num_features=inputs[c.representation],
             hidden=c.aux_hidden,
             num_layers=c.aux_layers,
             embedding_dim=c.embedding_dim,
@@ -112,13 +132,19 @@ class SpeakerBeamNet(EnrolledNet[SpeakerBeamConfig, FrameVectors]):
         self.output = nn.Conv1d(c.hidden, bins, 1)
 
     def embed(self, enrollment: Tensor, lengths: Tensor) -> FrameVectors:
-        """Vectors of the frames of enrollments [B, T'], or one i-vector of each, and their mask."""
+        """Vectors of the frames of enrollments [B, T'], or one of an i-vector or posterior, and their mask."""
         if self.i_vectors is not None:
-            return self.summary(self.i_vectors(enrollment, lengths)[:, :, None]), None
+            return self.embed_vector(self.i_vectors(enrollment, lengths))
+        if self.posterior is not None:
+            return self.embed_vector(self.posterior(enrollment, lengths))
         spectra = self.stft.analyse(enrollment / rms(enrollment, lengths))
         counts = self.stft.frame_counts(lengths)
         mask = frame_mask(counts, num_frames=spectra.shape[-1])
         return self.summary(self.aux_features(spectra, mask)), mask
+
+    def embed_vector(self, vectors: Tensor) -> FrameVectors:
+        """One vector [B, N] of each speaker, an i-vector or probabilities, as a single frame."""
+        return self.summary(vectors[:, :, None]), None
 
     def extract(self, mixture: Tensor, lengths: Tensor, embedding: FrameVectors) -> Tensor:
         """Estimates [B, T]."""
@@ -153,6 +179,43 @@ class LogAmplitude(nn.Module):
         features = torch.log(spectra.abs() + _FLOOR)
         normed: Tensor = self.norm(apply_mask(features, mask), mask)
         return normed
+
+
+class SpeakerPosterior(nn.Module):
+    """Probabilities of the training speakers for an enrollment.
+
+    A representation of the tutorial "Neural Target Speech and Sound Extraction" (Delcroix, 2025), trained with 1-hot
+    vectors. The classifier is not described there: here it is a network on the frames, whose mean is classified.
+    """
+
+    def __init__(self, config: SpeakerBeamConfig) -> None:
+        super().__init__()
+        c = config
+        self.stft = NormalisedStft(window=c.window, stride=c.stride)
+        self.features = LogAmplitude(self.stft.num_bins)
+        self.frames = FrameSummary(
+            num_features=self.stft.num_bins,
+            hidden=c.posterior_hidden,
+            num_layers=c.posterior_layers,
+            embedding_dim=c.posterior_hidden,
+        )
+        self.head = SpeakerHead(embedding_dim=c.posterior_hidden, num_speakers=c.speakers)
+
+    def forward(self, enrollment: Tensor, lengths: Tensor) -> Tensor:
+        """Probabilities [B, S] of enrollments [B, T'], zeros past the lengths [B]."""
+        probabilities: Tensor = self.head(self.summaries(enrollment, lengths)).softmax(dim=-1)
+        return probabilities
+
+    def summaries(self, enrollment: Tensor, lengths: Tensor) -> Tensor:
+        """Means [B, N] over the frames of enrollments, which are classified."""
+        spectra = self.stft.analyse(enrollment / rms(enrollment, lengths))
+        mask = frame_mask(self.stft.frame_counts(lengths), num_frames=spectra.shape[-1])
+        return mean_over_frames(self.frames(self.features(spectra, mask)), mask)
+
+    def one_hot(self, speakers: Sequence[str]) -> Tensor:
+        """Vectors [B, S] of training speakers by name."""
+        outputs = torch.tensor([self.head.output_of(name) for name in speakers])
+        return F.one_hot(outputs, len(self.head.keys)).float()
 
 
 class Blstm(nn.Module):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import torch
 from torch import Tensor
@@ -44,8 +44,8 @@ class EnrolledTask(Generic[Config, Net]):
         speaker_losses = net.speakers.loss(embedding, speakers_of(batch))
         return losses + float(net.config.speaker_loss) * speaker_losses
 
-    def estimate_losses(self, net: Net, embedding: Tensor, batch: TrainBatch, criterion: ExtractionLoss) -> Tensor:
-        """Losses [B] of the estimates for given embeddings."""
+    def estimate_losses(self, net: Net, embedding: Any, batch: TrainBatch, criterion: ExtractionLoss) -> Tensor:
+        """Losses [B] of the estimates for given embeddings, of the kind that the network takes."""
         estimate: Tensor = net.extract(batch.mixture, batch.queries.lengths, embedding)
         return criterion(estimate=estimate, reference=batch.target, mixture=batch.mixture, present=batch.present)
 
