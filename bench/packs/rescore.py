@@ -67,6 +67,10 @@ def rescore(pack: Pack, dataset: Dataset, options: RescoreOptions, *, scratch: P
     """
     name, device = dataset.card.name, resolve_device(options.device)
     wanted = [each for each in pack.record.estimates if each.dataset == name and each.included]
+    if BASELINE in {each.system for each in wanted}:
+        raise ConfigError(
+            f"{str(pack.path)!r}: a system is called {BASELINE!r}, which is the unprocessed mixture; rename it"
+        )
     context = MetricContext(device=device, grammar=dataset.grammar())
     metrics = options.metrics or claimed_metrics(pack, name)
     plan = plan_metrics(metrics, context=context, watch=True)

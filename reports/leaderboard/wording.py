@@ -20,7 +20,7 @@ PHASE = (
     "the phase of the output, which then does not follow the target's however good it sounds:"
 )
 _SMALLEST_SD = 0.001
-_DECIMALS = {"dB": 2, "%": 1, "MOS-LQO": 2, "MOS": 2}
+_DECIMALS = {"dB": 2, "%": 1, "MOS-LQO": 2, "MOS": 2, "points": 1}
 _SMALLEST_P = 0.001  # smaller ones are given as "< 0.001"
 
 

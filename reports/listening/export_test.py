@@ -79,8 +79,10 @@ def export_test(run: Path, out: Path, options: ExportOptions) -> ExportedTest:
     heard = [(d, t, *trial_stimuli(audio, d, t, _on(record, d, systems))) for d, t in chosen]
     if design.name == "mushra" and (lacking := [t for _, t, sounds, _ in heard if REFERENCE not in sounds]):
         raise ConfigError(f"MUSHRA needs references, and trial {lacking[0]!r} has none; use --design p808 or ab")
-    pages, sounds = _pages(design, heard, seed=options.seed)
-    drawn = orders([(p, [*page.stimuli]) for p, page in pages.items()], listeners=options.listeners, seed=options.seed)
+    pages, sounds = _pages(design, heard)
+    # All that the page shows follows from ids, which are random: whoever knows the seed learns nothing.
+    named = [(name, sorted(pages[name].stimuli)) for name in sorted(pages)]
+    drawn = orders(named, listeners=options.listeners, seed=options.seed)
     key = ListeningKey(
         design=design.name,
         run_id=record.run_id,
@@ -94,8 +96,8 @@ def export_test(run: Path, out: Path, options: ExportOptions) -> ExportedTest:
     data = {
         "design": design.name,
         "orders": [[asdict(each) for each in order] for order in drawn],
-        "sounds": sounds,
         "references": _open_references(pages, sounds, key) if design.name != "p808" else {},
+        "sounds": dict(sorted(sounds.items())),
     }
     if (size := sum(map(len, sounds.values()))) > _MOST_BYTES:
         raise ConfigError(f"the page would have {size / 1e6:.0f} MB; take fewer --trials")
@@ -157,7 +159,7 @@ def _kinds(systems: Sequence[str], heard: Heard) -> dict[str, Kind]:
     return kinds
 
 
-def _pages(design: Design, heard: Heard, *, seed: int) -> tuple[dict[str, ListeningPage], dict[str, str]]:
+def _pages(design: Design, heard: Heard) -> tuple[dict[str, ListeningPage], dict[str, str]]:
     """Pages by id, and sounds in base64 by the ids of stimuli; ids are random and tell nothing."""
     pages: dict[str, ListeningPage] = {}
     sounds: dict[str, str] = {}
@@ -167,9 +169,7 @@ def _pages(design: Design, heard: Heard, *, seed: int) -> tuple[dict[str, Listen
             ids = {_fresh_id(): name for name in names}
             pages[_fresh_id()] = ListeningPage(dataset=dataset, trial_id=trial, stimuli=ids, check=check)
             sounds |= {each: texts[name] for each, name in ids.items()}
-    order = generator("ids", seed).permutation(len(sounds))  # the order of the file says nothing
-    names = [*sounds]
-    return pages, {names[i]: sounds[names[i]] for i in order}
+    return pages, sounds
 
 
 def _shown(design: Design, names: list[str], number: int) -> Iterator[tuple[list[str], bool]]:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pandas as pd
+
 from ...bench.packs.pack_record import PackedEstimates
 from ...bench.packs.read_pack import Pack, open_pack
 from ...bench.packs.rescore import RescoreOptions
@@ -17,6 +19,7 @@ from ...bench.packs.verify import OwnSet, Verification, verifier_sets, verify_op
 from ...bench.packs.write_pack import packed_rows
 from ...bench.rows import ScoreRow, write_shard
 from ...bench.run.record import RunRecord, write_record
+from ...bench.run.runner import BASELINE
 from ...core.content_hash import file_sha256
 from ...core.errors import TsebenchError, listed
 from ...core.files import make_folder, write_atomic
@@ -128,6 +131,7 @@ def _refuse_missing(pack: Pack, own: Mapping[str, OwnSet]) -> None:
             wanted = {trial.id for trial in each.dataset.trials}
             if others := sorted({*rows["trial_id"]} - wanted):
                 raise RefusedError(f"{title!r} has rows of trials that set {name!r} lacks, the first of {others[0]!r}")
+            _refuse_other_strata(rows, each, title)
             by_metric = rows.groupby("metric")["trial_id"].nunique()
             short = by_metric[by_metric < len(wanted)]
             if rows.empty or len(short):
@@ -136,6 +140,18 @@ def _refuse_missing(pack: Pack, own: Mapping[str, OwnSet]) -> None:
                 raise RefusedError(
                     f"{title!r} lacks {many} of {len(wanted)} trials of set {name!r} ({listed(lacking, length=60)})"
                 )
+
+
+def _refuse_other_strata(rows: pd.DataFrame, own: OwnSet, title: str) -> None:
+    """Refuse rows that put trials into other strata or clusters than those of the set; a sealed set's are not known."""
+    trials = {} if own.sealed else {trial.id: trial for trial in own.dataset.trials}
+    columns = ["trial_id", "condition", "n_active", "n_inactive", "cluster"]
+    for name, *claimed in rows[columns].drop_duplicates().itertuples(index=False):
+        trial = trials.get(str(name))
+        if trial is not None:
+            query = trial.condition
+            if claimed != [query.kind, query.n_active, query.n_inactive, trial.cluster]:
+                raise RefusedError(f"{title!r} has rows of trial {name!r} in another stratum or cluster than the set's")
 
 
 def _with_signatures(board: BoardRecord, own: Mapping[str, OwnSet], found: Verification) -> dict[str, BoardSet]:
@@ -208,10 +224,13 @@ def _store(folder: Path, pack: Pack, entry: BoardEntry, found: Verification, own
     make_folder(out / "rows")
     run_id = digest("board", entry.team, entry.sha256)[:16]
     if entry.status == "verified":
-        rows = [_shown(row, entry, run_id, own[row.dataset]) for row in found.rows]
+        wanted = {*entry.titles, BASELINE}
+        rows = [_shown(row, entry, run_id, own[row.dataset]) for row in found.rows if row.system in wanted]
         write_shard(out / "rows" / "part-00000.parquet", rows)
     else:
-        claimed = pack.rows[pack.rows["system"].isin(entry.titles) & pack.rows["dataset"].isin(own)]
+        known = {metric for signatures in found.signatures.values() for metric in signatures}
+        ours = pack.rows["system"].isin(entry.titles) & pack.rows["dataset"].isin(own)
+        claimed = pack.rows[ours & pack.rows["metric"].isin(known)]
         renamed = claimed.assign(system=claimed["system"].map(entry.titles), run_id=run_id)
         write_atomic(out / "rows" / "part-00000.parquet", packed_rows(renamed))
     write_record(out, _record(found.record if entry.status == "verified" else pack.run, entry, run_id, own))
@@ -237,7 +256,7 @@ def _record(run: RunRecord, entry: BoardEntry, run_id: str, own: Mapping[str, Ow
     systems = {
         names.get(title, title): facts
         for title, facts in run.systems.items()
-        if title in names or (not facts.competes and entry.status == "verified")
+        if title in names or (title == BASELINE and entry.status == "verified")
     }
     datasets = {
         name: facts.model_copy(

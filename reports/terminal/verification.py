@@ -16,12 +16,13 @@ from ...core.errors import listed, shortened
 
 def print_verification(found: Verification, console: Console) -> None:
     """Print each metric with its largest difference, and the verdict."""
-    grid = Grid(title=Text(f"{found.team}: claimed against scored again", style="bold"), box=box.SIMPLE_HEAD)
-    for heading in ("set", "system", "metric", "values", "claimed", "again", "largest difference", "tolerance", ""):
-        grid.add_column(heading, overflow="fold")
-    for each in found.compared:
-        grid.add_row(*(Text(cell) for cell in _cells(each)))
-    if found.compared:
+    for system, dataset in dict.fromkeys((each.system, each.dataset) for each in found.compared):
+        own = [each for each in found.compared if (each.system, each.dataset) == (system, dataset)]
+        grid = Grid(title=Text(f"{system} on {dataset}", style="bold"), box=box.SIMPLE_HEAD, title_justify="left")
+        for heading in ("metric", "values", "claimed", "again", "largest difference", "tolerance", ""):
+            grid.add_column(heading, overflow="fold")
+        for each in own:
+            grid.add_row(*(Text(cell) for cell in _cells(each)))
         console.print(grid)
     for line in remarks(found):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -60,4 +61,4 @@ def _cells(each: MetricDifference) -> list[str]:
     largest = "–" if math.isnan(each.largest) else f"{each.largest:.2g}{unit}"
     counted = f"{each.n}" + (f" + {each.unclaimed} not claimed" if each.unclaimed else "")
     verdict = ("same" if each.n else "not claimed") if each.same else "DIFFERS"
-    return [each.dataset, each.system, each.metric, counted, *means, largest, f"{each.tolerance:g}{unit}", verdict]
+    return [each.metric, counted, *means, largest, f"{each.tolerance:g}{unit}", verdict]

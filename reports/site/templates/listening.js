@@ -54,7 +54,7 @@
     const row = add(parent, "p", { class: "version" });
     player(row, id, label);
     const name = `rating-${id}`;
-    add(row, "label", { for: name }, ` Rating of ${label} `);
+    add(row, "label", { for: name, class: "sr" }, `Rating of ${label}`);
     const input = add(row, "input", { type: "range", id: name, min: 0, max: 100, step: 1, value: 0, "data-rating": id });
     const output = add(row, "output", { for: name }, "not rated");
     const rate = () => {
@@ -85,6 +85,9 @@
     const open = data.references[page];
     if (open) player(add(controls, "p"), open, "Reference");
     if (data.design === "mushra") {
+      const scale = add(add(controls, "p", { class: "scale soft", "aria-hidden": "true" }), "span");
+      scale.style.gridColumn = 2;
+      words.mushra.forEach((word) => add(scale, "span", {}, word));
       stimuli.forEach((id, number) => slider(controls, id, `Version ${number + 1}`));
     } else if (data.design === "p808") {
       player(add(controls, "p"), stimuli[0], "Sound");

@@ -158,6 +158,16 @@ def test_a_pack_holds_no_folder_of_the_machine(team: Path, tmp_path: Path) -> No
     assert {"mine"} == {each["system"] for each in json.loads(seen["pack.json"])["estimates"]}
 
 
+def test_no_system_takes_the_name_of_the_mixture(team: Path, dataset: Path, tmp_path: Path) -> None:
+    def as_mixture(contents: dict[str, bytes]) -> None:
+        record = json.loads(contents["pack.json"])
+        record["estimates"][0]["system"] = "mixture"
+        contents["pack.json"] = json.dumps(record).encode()
+
+    with pytest.raises(ConfigError, match="a system is called 'mixture'"):
+        verified(changed(team, tmp_path / "a.zip", as_mixture), dataset)
+
+
 def test_a_pack_names_no_file_that_is_opened(team: Path, dataset: Path, tmp_path: Path) -> None:
     def with_path(contents: dict[str, bytes]) -> None:
         record = json.loads(contents["run.json"])

@@ -19,6 +19,7 @@ from tsebench.reports.listening.designs import ANCHOR, REFERENCE
 from tsebench.reports.listening.export_test import ExportedTest, ExportOptions, export_test
 from tsebench.reports.listening.import_answers import ImportedTest, import_answers
 from tsebench.reports.listening.listening_key import read_key
+from tsebench.reports.listening.orders import orders
 from tsebench.reports.listening.stimuli import low_passed
 from tsebench.reports.listening.write_result import result_board, result_correlations, write_result
 
@@ -62,7 +63,7 @@ def test_rows_cover_every_trial_and_say_which_nobody_heard(heard: Path, found: I
     assert heard_rows["value"].iloc[0] == pytest.approx(np.mean([*ratings.values()]))
 
 
-def test_correlations_and_files_of_the_result(heard: Path, found: ImportedTest, tmp_path: Path) -> None:
+def test_correlations_are_those_of_answers_with_both_values(heard: Path, found: ImportedTest) -> None:
     correlated = {each.metric: each for each in result_correlations(heard, found)}
     snr = correlated["snri"]
     assert snr.n == 6  # two systems, three trials: `mine` is better in SNR and in ratings
@@ -71,7 +72,11 @@ def test_correlations_and_files_of_the_result(heard: Path, found: ImportedTest, 
         read_rows(found.out).query("status == 'ok'"), on=["system", "trial_id"]
     )
     assert snr.pearson == pytest.approx(np.corrcoef(both.value_x, both.value_y)[0, 1])
-    written = write_result(result_board(heard, found), [*correlated.values()], tmp_path)
+
+
+@pytest.mark.long
+def test_the_report_names_who_is_left_out(heard: Path, found: ImportedTest, tmp_path: Path) -> None:
+    written = write_result(result_board(heard, found), result_correlations(heard, found), tmp_path)
     assert {"report.html", "correlations.csv"} <= {path.name for path in written}
     page = (tmp_path / "report.html").read_text()
     assert "MUSHRA" in page
@@ -95,6 +100,11 @@ def test_the_page_does_not_tell_which_sound_is_which(mushra: ExportedTest) -> No
     hidden = {s for page in mushra.key.pages.values() for s, name in page.stimuli.items() if name == REFERENCE}
     assert hidden <= sounds.keys()
     assert not hidden & {*opened.values()}
+    assert [*sounds] == sorted(sounds)
+    drawn = orders(
+        [(name, sorted(mushra.key.pages[name].stimuli)) for name in sorted(mushra.key.pages)], listeners=10, seed=0
+    )
+    assert data["orders"] == [[{"page": o.page, "stimuli": [*o.stimuli]} for o in order] for order in drawn]
     assert "http" not in text.replace("http-equiv", "").replace("http://www.w3.org", "")
 
 

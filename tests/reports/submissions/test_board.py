@@ -133,6 +133,11 @@ REFUSALS = {
         ),
         "lacks 1 of 6 trials",
     ),
+    "another stratum": (
+        "other.zip",
+        lambda c: edit(c, lambda rows: rows.assign(condition="FMQ", n_active=1, n_inactive=0)),
+        "in another stratum or cluster",
+    ),
     "unknown trials": (
         "other.zip",
         lambda c: edit(c, lambda rows: rows.assign(trial_id="x" + rows["trial_id"])),
