@@ -87,8 +87,10 @@ class AdenetNet(nn.Module):
 def active_frames(activity: Sequence[Spans], mixture: Tensor, encoder: Encoder, *, sample_rate_hz: int) -> Tensor:
     """Which frames [B, 1, K] of an encoder have their middle in the times of speech: 1, and others 0."""
     middles = encoder.frame_middles(mixture.shape[-1]) / sample_rate_hz
-    rows = torch.zeros(len(activity), len(middles), dtype=mixture.dtype)
-    for row, spans in zip(rows, activity, strict=True):
+    rows = []
+    for spans in activity:
+        inside = torch.zeros(len(middles), dtype=torch.bool)
         for start, end in spans:
-            row[(middles >= start) & (middles < end)] = 1.0
-    return rows[:, None].to(mixture.device)
+            inside = inside | ((middles >= start) & (middles < end))
+        rows.append(inside)
+    return torch.stack(rows)[:, None].to(mixture)

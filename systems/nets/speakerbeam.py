@@ -215,7 +215,7 @@ class SpeakerPosterior(nn.Module):
     def one_hot(self, speakers: Sequence[str]) -> Tensor:
         """Vectors [B, S] of training speakers by name."""
         outputs = torch.tensor([self.head.output_of(name) for name in speakers])
-        return F.one_hot(outputs, len(self.head.keys)).float()
+        return (outputs[:, None] == torch.arange(len(self.head.keys))).float()
 
 
 class Blstm(nn.Module):

@@ -90,8 +90,8 @@ class TextEncoder(nn.Module):
         """States [B, L, 2H] of the words of texts, and which of them are inside [B, L]."""
         numbers = self.vocabulary.numbers()
         rows = [[numbers.get(word, 0) for word in words_of(text)] or [0] for text in texts]
-        lengths = torch.tensor([len(row) for row in rows])
-        longest = int(lengths.max())
+        counts = [len(row) for row in rows]
+        lengths, longest = torch.tensor(counts), max(counts)
         words = torch.tensor([row + [0] * (longest - len(row)) for row in rows])
         if self.training and self.config.text_unknown:
             words = words.masked_fill(torch.rand(words.shape) < self.config.text_unknown, 0)

@@ -37,7 +37,7 @@ from torch.utils.backend_registration import _setup_privateuseone_for_python_bac
 from tsebench.core.validation import parse
 from tsebench.datasets.batches import collate
 from tsebench.datasets.types import Clues, Query, Truth
-from tsebench.systems.nets import class_head, recurrent_embedder, speakerbeam, spex_plus
+from tsebench.systems.nets import class_head, recurrent_embedder, speakerbeam, spelled_words, spex_plus, text_encoder
 from tsebench.systems.protocol import PrivilegedSystem
 from tsebench.systems.registry import SYSTEMS, load_system
 from tsebench.systems.trainable import TASKS, InitialTask
@@ -100,7 +100,8 @@ def items() -> list[tuple[Query, Truth]]:
         sources = torch.rand(2, frames)
         video = torch.rand(6 - row, 24, 24)
         clues = Clues(
-            enrollments=(torch.rand(900 + 100 * row),), classes=(CLASSES[row],), video=video, video_fps=25.0
+            enrollments=(torch.rand(900 + 100 * row),), classes=(CLASSES[row],), video=video, video_fps=25.0,
+            text=("bell", "some rain")[row], negative_text=CLASSES[2], activity=((0.0, 0.1 + 0.05 * row),),
         )  # fmt: skip
         query = Query(id=f"q{row}", mixture=sources.sum(0, keepdim=True), sample_rate_hz=RATE_HZ, clues=clues)
         truth = Truth(
@@ -189,7 +190,9 @@ def without_values() -> None:
     # Torch itself makes a list of indices a tensor on the device, which holds nothing.
     Tensor.__getitem__ = lambda signal, key: get(signal, indexed(key, signal.device))
     Tensor.__setitem__ = lambda signal, key, value: put(signal, indexed(key, signal.device), value)
-    for module in (class_head, recurrent_embedder, speakerbeam):
+    # Words are read from the weights, which hold nothing.
+    spelled_words.SpelledWords.words = property(lambda _: CLASSES)
+    for module in (class_head, recurrent_embedder, speakerbeam, text_encoder):
         without_packing(module)
 
     def first_order(losses: Tensor) -> Tensor:
