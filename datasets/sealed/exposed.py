@@ -31,14 +31,29 @@ def check_exposed(dataset: Dataset) -> None:
             f"dataset {name!r}: {len(filmed)} trials have videos, the first is {filmed[0]!r}; only sets whose clues "
             "are recordings, classes or text can be sealed"
         )
-    used = _used(dataset)
-    exposed = [trial_id for trial_id, clip in _enrollments(dataset) if _sounds(dataset, clip, used)]
-    if exposed:
+    if exposed := _exposed(dataset):
         raise DatasetError(
-            f"dataset {name!r}: {len(set(exposed))} of {len(dataset)} trials enroll with a recording that also sounds "
-            f"in a mixture of the set, the first is {exposed[0]!r}: its enrollment is a clean reference; draw "
-            "enrollments from recordings that no mixture uses"
+            f"dataset {name!r}: {len(exposed)} of {len(dataset)} trials enroll with a recording that also sounds in a "
+            f"mixture of the set, the first is {exposed[0]!r}: its enrollment is a clean reference; leave these trials "
+            "out with --leave-out-exposed, or draw enrollments from recordings that no mixture uses"
         )
+
+
+def without_exposed(dataset: Dataset) -> Dataset:
+    """The set without trials whose enrollment sounds in any of its mixtures.
+
+    Raises:
+        DatasetError: no trial is left.
+    """
+    exposed = {*_exposed(dataset)}
+    return dataset.select([trial for trial in dataset.trials if trial.id not in exposed]) if exposed else dataset
+
+
+def _exposed(dataset: Dataset) -> list[str]:
+    """Ids of trials whose enrollment sounds in a mixture of the set."""
+    used = _used(dataset)
+    found = (trial_id for trial_id, clip in _enrollments(dataset) if _sounds(dataset, clip, used))
+    return [*dict.fromkeys(found)]
 
 
 def _enrollments(dataset: Dataset) -> Iterator[tuple[str, EnrollmentClip]]:

@@ -37,6 +37,7 @@ def test_intervals_over_listeners_and_trials_cover_the_truth() -> None:
     assert alone / repeats < 0.8
 
 
+@pytest.mark.long
 def test_the_width_is_that_of_both_variances() -> None:
     """Closed form: variance of the mean is 36/T + 144/L + 25/(TL)."""
     rng = np.random.default_rng(1)

@@ -16,6 +16,7 @@ from tsebench.datasets import api
 from tsebench.datasets.dataset import Dataset, load_dataset
 from tsebench.datasets.manifest import Manifest, fingerprint
 from tsebench.datasets.sealed import split
+from tsebench.datasets.sealed.exposed import without_exposed
 from tsebench.datasets.sealed.seal_file import public_fingerprint, public_name
 from tsebench.datasets.types import Clip, Condition, MixtureClip, RecordedTarget, Trial
 
@@ -182,6 +183,16 @@ def test_a_stretch_of_a_recording_that_sounds_elsewhere_is_no_exposure(dataset: 
                 split.check_exposed(found)
         else:
             split.check_exposed(found)
+
+
+def test_exposed_trials_can_be_left_out(dataset: Dataset) -> None:
+    clip = dataset.manifest.mixtures[0].sources[0].clip
+    first, *others = dataset.manifest.trials
+    shown = replace(first, clue=replace(first.clue, enrollments=(clip,)))
+    found = without_exposed(changed_set(dataset, trials=[shown, *others]))
+    assert [trial.id for trial in found.trials] == [trial.id for trial in others]
+    split.check_exposed(found)
+    assert without_exposed(dataset) is dataset
 
 
 def test_what_cannot_be_sealed(dataset: Dataset, parts: split.SplitSet, tmp_path: Path) -> None:
