@@ -1,1 +1,1 @@
-"""One of each: systems, network, corpus, builder, metric, report and figure of another package."""
+"""One of each: systems, network, corpus, builder, degradation, metric, report and figure of another package."""
