@@ -18,7 +18,8 @@ The way of the data, from Python:
     results.rows                                          # one line for each system, trial and metric
 
 Data: `load_dataset` opens or draws a dataset, `build` writes one to disk, `collate` makes a batch of queries.
-Systems: `load_system` builds one by name, `register_system` adds one, `extract` runs one on plain arrays.
+Systems: `load_system` builds one by name, `register_system` adds one, `extract` runs one on plain arrays,
+`extract_all` gives its labelled outputs, words and classes too, and `extract_file` takes recordings of any length.
 Judging: `evaluate` runs systems on datasets, `score` scores signals and folders, `register_metric` adds a metric.
 Results: `read_rows` and `leaderboard` read run folders, `find_runs` searches a tracking store of MLflow.
 
@@ -36,7 +37,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .bench.config import RunConfig
-    from .bench.inference.extract import extract
+    from .bench.inference.extract import ExtractedSignal, extract, extract_all
+    from .bench.inference.long_files import extract_file
     from .bench.metrics.registry import register_metric
     from .bench.rows import read_rows
     from .bench.tracking.search import find_runs
@@ -68,7 +70,8 @@ __version__ = "0.1.0"
 
 _PLACES = {
     ".bench.config": "RunConfig",
-    ".bench.inference.extract": "extract",
+    ".bench.inference.extract": "ExtractedSignal extract extract_all",
+    ".bench.inference.long_files": "extract_file",
     ".bench.metrics.registry": "register_metric",
     ".bench.rows": "read_rows",
     ".bench.tracking.search": "find_runs",
@@ -98,6 +101,7 @@ __all__ = [
     "Dataset",
     "DatasetConfig",
     "DatasetError",
+    "ExtractedSignal",
     "Extraction",
     "ExtractionError",
     "Leaderboard",
@@ -119,6 +123,8 @@ __all__ = [
     "collate",
     "evaluate",
     "extract",
+    "extract_all",
+    "extract_file",
     "find_runs",
     "leaderboard",
     "load_dataset",

@@ -72,12 +72,14 @@ class Estimate:
 
     Attributes:
         outputs: label and samples [T] of each labelled output that was kept with it.
+        outputs_reason: why outputs that were kept are not here; "" if they are.
     """
 
     samples: Samples | None
     sample_rate_hz: int = 0
     reason: str = ""
     outputs: tuple[tuple[str, Samples], ...] = ()
+    outputs_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +170,7 @@ class RunAudio:
             return Estimate(samples=None, reason=reason)
         recipe = opened.recipes.get(trial_id)
         found = _read(path, recipe[1] if recipe else None)
-        return found if found.samples is None else replace(found, outputs=_outputs(path))
+        return found if found.samples is None else _with_outputs(found, path)
 
     def _set(self, name: str) -> _Set:
         if name not in self._sets:
@@ -236,12 +238,15 @@ def _read(path: Path, mixture: Mixture | None) -> Estimate:
     return Estimate(samples=samples, sample_rate_hz=rate)
 
 
-def _outputs(path: Path) -> tuple[tuple[str, Samples], ...]:
-    """Labelled outputs that were kept with an estimate; those that are not whole are left out."""
+def _with_outputs(found: Estimate, path: Path) -> Estimate:
+    """An estimate with the labelled outputs that were kept with it; damaged ones cost themselves alone."""
     try:
-        return tuple((each.label, each.signal.numpy()) for each in read_outputs(path) or ())
-    except TsebenchError:
-        return ()
+        outputs = tuple((each.label, each.signal.numpy()) for each in read_outputs(path) or ())
+    except TsebenchError as error:
+        return replace(found, outputs_reason=str(error))
+    except MemoryError:
+        return replace(found, outputs_reason="they do not fit in memory")
+    return replace(found, outputs=outputs)
 
 
 def _parts(truth: Truth) -> tuple[tuple[str, Samples], ...]:

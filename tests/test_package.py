@@ -23,10 +23,10 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 EXPORTED = """
-    AudioError CheckpointError Clues ConfigError CorpusError Dataset DatasetConfig DatasetError Extraction
-    ExtractionError Leaderboard OutputError PrivilegedSystem Query QueryBatch Results RunConfig Scores System SystemCard
-    Trial Truth TsebenchError UnknownNameError __version__ build collate evaluate extract find_runs leaderboard
-    load_dataset load_system read_rows register_metric register_system score
+    AudioError CheckpointError Clues ConfigError CorpusError Dataset DatasetConfig DatasetError ExtractedSignal
+    Extraction ExtractionError Leaderboard OutputError PrivilegedSystem Query QueryBatch Results RunConfig Scores System
+    SystemCard Trial Truth TsebenchError UnknownNameError __version__ build collate evaluate extract extract_all
+    extract_file find_runs leaderboard load_dataset load_system read_rows register_metric register_system score
 """
 
 

@@ -60,38 +60,53 @@ class KnownFacts:
         yield from (f"activity\0{key}\0{spans}" for key, spans in self.activity.items())
 
 
-def names_in(files: FactFiles) -> list[str]:
-    """Trials that transcripts or activity name, sorted: those that are wanted where nothing else says so."""
-    found: set[str] = set()
-    if files.transcripts is not None:
-        found |= set(_texts(files.transcripts, "--transcripts"))
-    if files.activity is not None:
-        found |= set(_activity(files.activity))
-    return sorted(found)
+@dataclass(frozen=True, slots=True)
+class FactTables:
+    """Contents of files of facts, read once; trials are those that the files name."""
+
+    files: FactFiles
+    texts: Mapping[str, tuple[str | None, str]]
+    activity: Mapping[str, Spans]
+    recognised: Mapping[str, str]
+
+    @property
+    def names(self) -> list[str]:
+        """Trials that transcripts or activity name, sorted: those that are wanted where nothing else says so."""
+        return sorted({*self.texts, *self.activity})
+
+    def of(self, keys: Sequence[str]) -> KnownFacts:
+        """Facts on these trials.
+
+        Raises:
+            ConfigError: a file names none of them.
+        """
+        said = {key: text for key, (text, _) in self.texts.items() if text}
+        for option, path, named in (
+            ("--transcripts", self.files.transcripts, said),
+            ("--activity", self.files.activity, self.activity),
+            ("--recognised", self.files.recognised, self.recognised),
+        ):
+            if path is not None:
+                _check_names(path, keys, named, option)
+        return KnownFacts(
+            transcripts={key: said[key] for key in keys if key in said},
+            languages={key: self.texts[key][1] for key in keys if key in self.texts and self.texts[key][1]},
+            activity={key: self.activity[key] for key in keys if key in self.activity},
+            recognised={key: self.recognised[key] for key in keys if key in self.recognised},
+        )
 
 
-def read_facts(files: FactFiles, keys: Sequence[str]) -> KnownFacts:
-    """Facts on these trials.
+def read_facts(files: FactFiles) -> FactTables:
+    """Contents of the files.
 
     Raises:
-        ConfigError: a file is missing, lacks a column, or names a trial twice or none of them.
+        ConfigError: a file is missing, lacks a column, or names a trial twice.
     """
-    texts = _texts(files.transcripts, "--transcripts") if files.transcripts else {}
-    activity = _activity(files.activity) if files.activity else {}
-    recognised = _recognised(files.recognised) if files.recognised else {}
-    said = {key: text for key, (text, _) in texts.items() if text}
-    for option, path, named in (
-        ("--transcripts", files.transcripts, said),
-        ("--activity", files.activity, activity),
-        ("--recognised", files.recognised, recognised),
-    ):
-        if path is not None:
-            _check_names(path, keys, named, option)
-    return KnownFacts(
-        transcripts={key: said[key] for key in keys if key in said},
-        languages={key: texts[key][1] for key in keys if key in texts and texts[key][1]},
-        activity={key: activity[key] for key in keys if key in activity},
-        recognised={key: recognised[key] for key in keys if key in recognised},
+    return FactTables(
+        files,
+        _texts(files.transcripts, "--transcripts") if files.transcripts else {},
+        _activity(files.activity) if files.activity else {},
+        _recognised(files.recognised) if files.recognised else {},
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ...core.errors import ConfigError, UnknownNameError, listed
 from .audio_folder import AudioFolder, list_audio, unlike_names
-from .known_facts import NO_FACTS, FactFiles
+from .known_facts import NO_FACTS, FactTables, read_facts
 from .paired_files import ListedFiles, list_folders, list_unreferenced
 
 PERMUTATIONS = ("si_sdr", "none")
@@ -19,7 +19,12 @@ _SAMPLE = re.compile(r"sample_(\d+)")
 
 
 def list_files(
-    estimates: Paths, references: Paths, mixtures: Path | None, *, permutation: str | None, facts: FactFiles = NO_FACTS
+    estimates: Paths,
+    references: Paths,
+    mixtures: Path | None,
+    *,
+    permutation: str | None,
+    facts: FactTables | None = None,
 ) -> ListedFiles:
     """Files of one folder each, or of several folders of outputs and references; none of these: `list_unreferenced`.
 
@@ -32,7 +37,7 @@ def list_files(
     outputs, targets = ([x] if isinstance(x, Path) else list(x) for x in (estimates, references))
     if permutation is None:
         if not targets and len(outputs) == 1:
-            return list_unreferenced(outputs[0], mixtures, facts)
+            return list_unreferenced(outputs[0], mixtures, facts or read_facts(NO_FACTS))
         for option, folders in (("--estimates", outputs), ("--references", targets)):
             if len(folders) != 1:
                 raise ConfigError(

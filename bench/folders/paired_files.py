@@ -15,7 +15,7 @@ from ..rows import FILES
 from .audio_folder import AudioFolder, list_audio, unlike_names
 from .channels import Channel, Channels, Folder
 from .file_faults import FileFaults, Headers, check_headers, common_rate_hz, length_faults, read_headers
-from .known_facts import FactFiles, KnownFacts, names_in, read_facts
+from .known_facts import FactTables, KnownFacts
 
 DATASET = FILES  # name of the set in rows and run.json
 
@@ -126,7 +126,7 @@ def list_folders(estimates: Path, references: Path, mixtures: Path | None) -> Li
     )
 
 
-def list_unreferenced(estimates: Path, mixtures: Path | None, facts: FactFiles) -> ListedFiles:
+def list_unreferenced(estimates: Path, mixtures: Path | None, facts: FactTables) -> ListedFiles:
     """Files of trials without references: the mixtures say which are wanted, or else the transcripts and activity.
 
     Raises:
@@ -134,7 +134,7 @@ def list_unreferenced(estimates: Path, mixtures: Path | None, facts: FactFiles) 
     """
     answers = list_audio(estimates, "estimates", complete=False)
     inputs = list_audio(mixtures, "mixtures", complete=True) if mixtures else None
-    wanted = {*inputs.files, *inputs.faults} if inputs else set(names_in(facts)) or {*answers.files, *answers.faults}
+    wanted = {*inputs.files, *inputs.faults} if inputs else set(facts.names) or {*answers.files, *answers.faults}
     keys = tuple(sorted(wanted))
     if not wanted & {*answers.files, *answers.faults}:
         where = f"mixture in {str(mixtures)!r}" if mixtures else "trial in the transcripts or activity"
@@ -152,7 +152,7 @@ def list_unreferenced(estimates: Path, mixtures: Path | None, facts: FactFiles) 
     )
 
 
-def paired(files: ListedFiles, *, channels: Channels, facts: FactFiles) -> PairedFiles:
+def paired(files: ListedFiles, *, channels: Channels, facts: FactTables) -> PairedFiles:
     """Compare the headers of listed files, and read the facts on the trials.
 
     Raises:
@@ -169,9 +169,9 @@ def paired(files: ListedFiles, *, channels: Channels, facts: FactFiles) -> Paire
     wanted, given, mixed = (
         check_headers(found, folder=name, channels=channels, rate_hz=rate_hz) for name, found in headers.items()
     )
-    voices = _enrollments(facts.enrollments, files.keys)
+    voices = _enrollments(facts.files.enrollments, files.keys)
     enrolled = check_headers(read_headers(voices.files), folder="enrollments", channels=channels, rate_hz=None)
-    known = read_facts(facts, files.keys)
+    known = facts.of(files.keys)
     folders: tuple[tuple[Folder, Headers], ...] = (
         ("references", wanted),
         ("mixtures", mixed),

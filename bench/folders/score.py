@@ -9,6 +9,8 @@ from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 
+import pandas as pd
+
 from ...core.allocator import give_back_freed_memory
 from ...core.errors import ConfigError
 from ...core.files import make_folder
@@ -18,10 +20,11 @@ from ...core.provenance import resolve_device
 from ...datasets.seeding import digest
 from ..metrics.registry import MetricContext
 from ..metrics.shared.batches import spared_threads
-from ..rows import OUTPUT, ROWS, ScoreRow, write_shard
+from ..rows import OUTPUT, ROWS, SAMPLE, ScoreRow, write_shard
 from ..run.evaluation import CHUNK_TRIALS, Evaluation
 from ..run.record import RunRecord, write_record
 from ..run.set_scores import SetScores
+from ..run.trial_counts import trials_by_system
 from ..scoring.cache import ScoreCache, default_cache_dir
 from ..scoring.needs import OF_FILES, Given, Offer, check_needs
 from ..scoring.plan import MetricPlan, MetricSpec, plan_metrics
@@ -30,7 +33,7 @@ from ..shards.shard import Shard, Share, Whole
 from .assignment import assign
 from .channels import Channel, Channels, channels_of
 from .file_set import FileSet
-from .known_facts import NO_FACTS, FactFiles
+from .known_facts import NO_FACTS, FactFiles, FactTables, read_facts
 from .labelled_files import LabelledFiles, labelled_files
 from .labelled_set import LabelledSet
 from .outputs import Paths, list_files, sample_folders
@@ -137,7 +140,7 @@ def score_folders(*, estimates: Paths, references: Paths, mixtures: Path | None,
         )
         rows, mixture_rows = _score(trials, samples[1:], evaluation, record, options)
     give_back_freed_memory()
-    failed = _failed(rows, plan, trials)
+    failed = _failed(rows, record, trials)
     count = len(files.keys) if options.shard is None else len({row.trial_id for row in rows})
     count *= len(samples)
     with folder_lock(options.out, wait_s=_WAIT_S):
@@ -204,14 +207,17 @@ def _samples(
     """The files of each sample, most often of one."""
     one = options.permutation is None and not options.labelled
     folders: Sequence[Paths] = sample_folders(estimates) if one else []
-    return tuple(_paired(folder, references, mixtures, options) for folder in folders or (estimates,))
+    facts = read_facts(options.facts)
+    return tuple(_paired(folder, references, mixtures, facts, options) for folder in folders or (estimates,))
 
 
-def _paired(estimates: Paths, references: Paths, mixtures: Path | None, options: ScoreOptions) -> PairedFiles:
+def _paired(
+    estimates: Paths, references: Paths, mixtures: Path | None, facts: FactTables, options: ScoreOptions
+) -> PairedFiles:
     if options.labelled:
         return _labelled(estimates, references, mixtures, options)
-    listed = list_files(estimates, references, mixtures, permutation=options.permutation, facts=options.facts)
-    files = paired(listed, channels=channels_of(options.channel), facts=options.facts)
+    listed = list_files(estimates, references, mixtures, permutation=options.permutation, facts=facts)
+    files = paired(listed, channels=channels_of(options.channel), facts=facts)
     return assign(files, progress=options.progress) if options.permutation == "si_sdr" else files
 
 
@@ -307,12 +313,11 @@ def _write_mixture(out: Path, rows: Sequence[ScoreRow]) -> None:
         _write(out, f"{MIXTURE}|{signature}", list(same))
 
 
-def _failed(rows: Sequence[ScoreRow], plan: MetricPlan, trials: FileSet) -> int:
-    """Estimates of which no metric has a value, and those to a mixture that cannot be used."""
-    of_references = {value.info.name for value in plan.reference_values}
-    of_estimates = [row for row in rows if row.metric not in of_references]
-    failed, ok = (
-        {(row.trial_id, row.sample) for row in of_estimates if row.status == status} for status in ("failed", "ok")
-    )
-    unmixed = {(row.trial_id, row.sample) for row in of_estimates if row.trial_id in trials.unmixed}
-    return len((failed - ok) | unmixed)
+def _failed(rows: Sequence[ScoreRow], record: RunRecord, trials: FileSet) -> int:
+    """Estimates that failed, by the rule of all runs, and those to a mixture that cannot be used."""
+    columns = ("system", "dataset", "trial_id", "metric", "status", "reason", SAMPLE)
+    table = pd.DataFrame([{name: getattr(row, name) for name in columns} for row in rows], columns=list(columns))
+    counted = trials_by_system(table, record.systems, record.metrics).values()
+    lost = {(trial, sample) for each in counted for _, trial, sample in each.lost}
+    unmixed = {(row.trial_id, row.sample) for row in rows if row.trial_id in trials.unmixed}
+    return len(lost | unmixed)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -63,13 +64,74 @@ def extract(
         AudioError: a file cannot be read.
         ExtractionError: the system cannot answer, or gave no signal of the mixture's length.
     """
+    return extract_all(
+        system,
+        mixture,
+        sample_rate_hz,
+        enrollment=enrollment,
+        classes=classes,
+        text=text,
+        negative_text=negative_text,
+        video=video,
+        video_fps=video_fps,
+        activity=activity,
+        reference_channel=reference_channel,
+        seed=seed,
+        device=device,
+    ).estimate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtractedSignal:
+    """All that a system answers to one mixture.
+
+    Attributes:
+        estimate: [T] float32 at the mixture's rate.
+        channels: [C, T] the same at all channels of the mixture, of systems that give them.
+        outputs: label and samples [T] of each sound, of systems that give labelled outputs; () if there is none.
+        transcript: recognised words, of systems that recognise speech.
+        activity: [K] probability that the enrolled speaker speaks in each 10 ms, of systems that find it.
+        class_probabilities: by class, of systems that classify.
+    """
+
+    estimate: NDArray[np.float32]
+    channels: NDArray[np.float32] | None = None
+    outputs: tuple[tuple[str, NDArray[np.float32]], ...] = ()
+    transcript: str | None = None
+    activity: NDArray[np.float32] | None = None
+    class_probabilities: Mapping[str, float] | None = None
+
+
+def extract_all(
+    system: str | AnySystem | Any,
+    mixture: Signal | Query,
+    sample_rate_hz: int | None = None,
+    *,
+    enrollment: Signal | Sequence[Signal] | None = None,
+    classes: str | Iterable[str] = (),
+    text: str | None = None,
+    negative_text: str | None = None,
+    video: ArrayLike | None = None,
+    video_fps: float | None = None,
+    activity: Iterable[tuple[float, float]] | None = None,
+    reference_channel: int = 0,
+    seed: int = 0,
+    device: str = "cpu",
+) -> ExtractedSignal:
+    """Extract one signal from a mixture, with all else that the system answers to it.
+
+    Arguments are those of `extract`, which gives the estimate alone.
+
+    Returns:
+        The estimate, labelled outputs, words, activity, classes and channels, as far as the system gives them.
+
+    Raises:
+        ConfigError: something is no system or no signal, or the clue that the system uses is missing.
+        AudioError: a file cannot be read.
+        ExtractionError: the system cannot answer, or gave no signal of the mixture's length.
+    """
     device = resolve_device(device)
-    opened = load_system(system, device=device) if isinstance(system, str) else system_of(system)
-    card = opened.card
-    if isinstance(opened, PrivilegedSystem):
-        raise ConfigError(
-            f"system {card.name!r} reads the truth, and a mixture alone has none; evaluate it on a dataset"
-        )
+    opened = opened_system(system, device)
     if isinstance(mixture, Query):
         _check_clues(mixture.clues, opened)
         return _answer(opened, mixture, device)
@@ -97,7 +159,21 @@ def extract(
     return _answer(opened, query, device)
 
 
-def _answer(system: AnySystem, query: Query, device: str) -> NDArray[np.float32]:
+def opened_system(system: str | AnySystem | Any, device: str) -> AnySystem:
+    """The system, built if a name is given.
+
+    Raises:
+        ConfigError: it is no system, or an oracle.
+    """
+    opened = load_system(system, device=device) if isinstance(system, str) else system_of(system)
+    if isinstance(opened, PrivilegedSystem):
+        raise ConfigError(
+            f"system {opened.card.name!r} reads the truth, and a mixture alone has none; evaluate it on a dataset"
+        )
+    return opened
+
+
+def _answer(system: AnySystem, query: Query, device: str) -> ExtractedSignal:
     no_truth = Truth(
         target=None, interferers=torch.zeros(0, query.mixture.shape[-1]), active_classes=(), transcript=None
     )
@@ -113,8 +189,25 @@ def _answer(system: AnySystem, query: Query, device: str) -> NDArray[np.float32]
     length = item.length
     if abs(len(estimate) - length) >= LENGTH_TOLERANCE_S * query.sample_rate_hz:
         raise ExtractionError(f"system {name!r} gives {len(estimate)} samples for a mixture of {length}")
-    fitted = np.zeros(length, dtype=np.float32)
-    fitted[: len(estimate)] = estimate[:length].numpy()
+    classes = dict(zip(system.card.classes or (), _numbers(answer.class_probabilities), strict=False))
+    return ExtractedSignal(
+        estimate=_fitted(estimate, length),
+        channels=None if answer.channels is None else _fitted(answer.channels, length),
+        outputs=tuple((each.label, _fitted(each.signal, length)) for each in answer.outputs or ()),
+        transcript=answer.transcript,
+        activity=None if answer.activity is None else answer.activity.float().numpy(),
+        class_probabilities=classes or None,
+    )
+
+
+def _numbers(values: torch.Tensor | None) -> list[float]:
+    return [] if values is None else [float(value) for value in values]
+
+
+def _fitted(signal: torch.Tensor, length: int) -> NDArray[np.float32]:
+    """A signal [..., T] cut or padded with zeros to a length."""
+    fitted = np.zeros((*signal.shape[:-1], length), dtype=np.float32)
+    fitted[..., : signal.shape[-1]] = signal[..., :length].numpy()
     return fitted
 
 

@@ -86,7 +86,9 @@ def _carried_out(planned: PlannedRun) -> RunResult:
         record = _write_rows(planned, work, record)
     give_back_freed_memory()
     trials = sum(sum(each.trials_by_title.values()) for each in work)
-    found = (trials_by_system(read_shard(path), record.systems) for each in work for path in each.shards)
+    found = (
+        trials_by_system(read_shard(path), record.systems, record.metrics) for each in work for path in each.shards
+    )
     failed = sum(each.failed for systems in found for each in systems.values())
     record = record.model_copy(update={"trials": trials, "failed_trials": failed})
     write_record(options.out, record)

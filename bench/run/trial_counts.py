@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from ..metrics.protocol import MetricInfo
 from ..rows import SAMPLE
 from .system_facts import SystemFacts
 
@@ -32,16 +33,29 @@ class TrialSets:
     faulty: frozenset[TrialKey] = frozenset()
 
     @property
+    def lost(self) -> frozenset[TrialKey]:
+        """Trials of which no metric has a value, and at least one failed."""
+        return self.faulty - self.valued
+
+    @property
     def failed(self) -> int:
-        """Number of trials of which no metric has a value, and at least one failed."""
-        return len(self.faulty - self.valued)
+        """Number of these trials."""
+        return len(self.lost)
 
     def __or__(self, other: TrialSets) -> TrialSets:
         return TrialSets(self.seen | other.seen, self.valued | other.valued, self.faulty | other.faulty)
 
 
-def trials_by_system(rows: pd.DataFrame, systems: Mapping[str, SystemFacts]) -> dict[str, TrialSets]:
-    """Trials of each system that has rows."""
+def trials_by_system(
+    rows: pd.DataFrame, systems: Mapping[str, SystemFacts], metrics: Mapping[str, MetricInfo]
+) -> dict[str, TrialSets]:
+    """Trials of each system that has rows.
+
+    Args:
+        metrics: facts of the metrics in the rows; values of the references, which every system has, do not count.
+    """
+    of_references = {info.reference_value for info in metrics.values()}
+    rows = rows[~rows["metric"].isin(of_references)] if "metric" in rows else rows
     return {
         str(system): TrialSets(
             _keys(own), _keys(own[own["status"] == "ok"]), _keys(_unexpected(own, systems.get(str(system))))

@@ -226,7 +226,7 @@ def log_results(client: MlflowClient, runs: Mapping[str, str], record: RunRecord
     """Log facts, means, costs, tables, rows and report."""
     log_facts(client, runs, record)
     rows, parent = read_rows(run_dir), runs[PARENT]
-    cells, done = _cells(record, rows), trials_by_system(rows, record.systems)
+    cells, done = _cells(record, rows), trials_by_system(rows, record.systems, record.metrics)
     means = {(c.system, (c.dataset, c.condition, c.metric)): c.mean for c in cells if c.n}
     for system in record.systems:
         trials = len(done[system].seen) if system in done else 0

@@ -45,7 +45,7 @@ class ShardMeans:
     def __init__(
         self, folder: Path, *, run_id: str, metrics: Mapping[str, MetricInfo], systems: Mapping[str, SystemFacts]
     ) -> None:
-        self._rows, self._run_id, self._facts = folder / "rows", run_id, systems
+        self._rows, self._run_id, self._facts, self._metrics = folder / "rows", run_id, systems, metrics
         self._pooling = {name: info.pooling for name, info in metrics.items()}
         self._shards: dict[Path, _Shard] = {}
 
@@ -80,7 +80,7 @@ class ShardMeans:
         rows = read_shard(path)
         if rows["run_id"].iloc[0] != self._run_id:
             return None
-        ((system, trials),) = trials_by_system(rows, self._facts).items()
+        ((system, trials),) = trials_by_system(rows, self._facts, self._metrics).items()
         shard = _Shard(state, system, trials)
         running = {name for name in rows["metric"].unique() if self._pooling.get(name, "mean") in _RUNNING}
         valued = with_condition_labels(rows[(rows["status"] == "ok") & rows["metric"].isin(running)])

@@ -28,6 +28,9 @@ from .results import Scores
 
 __all__ = ["score"]
 
+Times = Sequence[tuple[float, float]]
+"""Stretches of speech (start, end) in s."""
+
 
 def score(
     *,
@@ -35,10 +38,14 @@ def score(
     reference: Signal | None = None,
     mixture: Signal | None = None,
     transcript: str | None = None,
+    enrollment: Signal | None = None,
     estimates: Signals | None = None,
     references: Signals | None = None,
     mixtures: Signals | None = None,
     transcripts: str | Path | Mapping[str, str] | None = None,
+    enrollments: Signals | None = None,
+    activity: str | Path | Mapping[str, Times] | None = None,
+    recognised: str | Path | Mapping[str, str] | None = None,
     sample_rate_hz: int | None = None,
     metrics: MetricsLike | None = None,
     options: Mapping[str, Mapping[str, Any]] | Sequence[str] = (),
@@ -56,13 +63,20 @@ def score(
 
     Args:
         estimate: output of a system for one mixture: samples [T] or [C, T] with full scale ±1, or an audio file.
-        reference: the target.
+        reference: the target; without one, metrics that compare with it say `no_reference`, and the default metrics are
+            those that `transcript`, `activity` and `enrollment` allow.
         mixture: input of the system; needed for improvements.
-        transcript: words of the reference, for `wer`.
+        transcript: words of the target, for `wer` and `ter`.
+        enrollment: a recording of the target's voice, for `speaker_similarity`.
         estimates: several outputs: a folder, or signals by name, or a list of signals.
         references: the targets; folders are paired by name without suffix, lists by place.
         mixtures: inputs of the system.
         transcripts: CSV file with the columns `name` and `text`, or texts by name.
+        enrollments: recordings of the targets' voices.
+        activity: when targets speak, for `timing_f1`: a CSV file with the columns `name` and `activity`, an RTTM file,
+            or pairs (start, end) in s by name; of one signal the name is "signal".
+        recognised: words that were recognised in the estimates elsewhere: a CSV file as `transcripts`, or texts by
+            name.
         sample_rate_hz: of all arrays; files have their own.
         metrics: "si_sdr,pesq", or a list of names and specs with options; by default sdr, si_sdr and snr, or their
             improvements where there are mixtures.
@@ -83,7 +97,8 @@ def score(
         `values` (means by metric), rows, leaderboard, variants and claims; a notebook shows the leaderboard.
 
     Raises:
-        ConfigError: roles are missing or do not fit each other, or a metric or option is wrong.
+        ConfigError: roles are missing or do not fit each other, no metric can be computed from them, or a metric or
+            option is wrong.
         AudioError: a reference or mixture cannot be read.
         OutputError: the run folder holds scores against other references, or cannot be written.
     """
@@ -91,9 +106,23 @@ def score(
     specs = with_options(metrics_of(metrics), options)
     with python_words():
         channels = _channels(channel)
-    one = {"estimate": estimate, "reference": reference, "mixture": mixture, "transcript": transcript}
-    many = {"estimates": estimates, "references": references, "mixtures": mixtures, "transcripts": transcripts}
+    one = {
+        "estimate": estimate,
+        "reference": reference,
+        "mixture": mixture,
+        "transcript": transcript,
+        "enrollment": enrollment,
+    }
+    many = {
+        "estimates": estimates,
+        "references": references,
+        "mixtures": mixtures,
+        "transcripts": transcripts,
+        "enrollments": enrollments,
+    }
     roles = _roles(one, many)
+    if "references" not in roles and (labelled or variants or claimed is not None or permutation is not None):
+        raise ConfigError("labelled, variants, claimed and permutation compare with references; add references=")
     with python_words():
         claims = _claims(claimed, roles)
     if labelled and (variants or claims):
@@ -106,7 +135,12 @@ def score(
         how = ScoreOptions(
             out=folder,
             metrics=specs,
-            facts=FactFiles(transcripts=_table(roles.get("transcripts"), temporary / "transcripts.csv")),
+            facts=FactFiles(
+                transcripts=_table(roles.get("transcripts"), temporary / "transcripts.csv", "transcripts"),
+                enrollments=given.folder("enrollments") if "enrollments" in roles else None,
+                activity=_table(_spans(activity), temporary / "activity.csv", "activity", column="activity"),
+                recognised=_table(recognised, temporary / "recognised.csv", "recognised"),
+            ),
             system=system,
             channel=channels,
             permutation=permutation,
@@ -119,7 +153,9 @@ def score(
         with python_words(str(temporary)):
             done = score_folders(
                 estimates=given.folders("estimates", outputs=permutation is not None),
-                references=given.folders("references", outputs=permutation is not None),
+                references=given.folders("references", outputs=permutation is not None)
+                if "references" in roles
+                else [],
                 mixtures=given.folder("mixtures") if "mixtures" in roles else None,
                 options=how,
             )
@@ -172,13 +208,11 @@ def _roles(one: Mapping[str, Any], many: Mapping[str, Any]) -> dict[str, Any]:
             if roles != "transcripts" and _is(several, "is_file"):
                 raise ConfigError(f"{roles} = {str(several)!r} is a file; give {role}={str(several)!r}")
             given[roles] = several
-    for roles in ("estimates", "references"):
-        if roles not in given:
-            role = roles.removesuffix("s")
-            raise ConfigError(
-                f"{role}= is missing; write score(estimate=array, reference=array, sample_rate_hz=16000), or "
-                "score(estimates=DIR, references=DIR)"
-            )
+    if "estimates" not in given:
+        raise ConfigError(
+            "estimate= is missing; write score(estimate=array, reference=array, sample_rate_hz=16000), or "
+            "score(estimates=DIR, references=DIR)"
+        )
     return given
 
 
@@ -187,19 +221,32 @@ def _is(value: object, kind: Literal["is_dir", "is_file"]) -> bool:
     return isinstance(value, str | Path) and bool(getattr(Path(value).expanduser(), kind)())
 
 
-def _table(transcripts: object, path: Path) -> Path | None:
-    """The CSV file of transcripts; texts by name are written to `path`."""
-    if transcripts is None:
+def _table(texts: object, path: Path, what: str, *, column: str = "text") -> Path | None:
+    """The CSV file of texts; texts by name are written to `path`."""
+    if texts is None:
         return None
-    if isinstance(transcripts, str | Path):
-        return Path(transcripts).expanduser()
-    if not isinstance(transcripts, Mapping) or not all(isinstance(text, str) for text in transcripts.values()):
-        raise ConfigError("transcripts is neither a CSV file nor a mapping from names to texts")
+    if isinstance(texts, str | Path):
+        return Path(texts).expanduser()
+    if not isinstance(texts, Mapping) or not all(isinstance(text, str) for text in texts.values()):
+        raise ConfigError(f"{what} is neither a CSV file nor a mapping from names to texts")
     with path.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file)
-        table.writerow(["name", "text"])
-        table.writerows(transcripts.items())
+        table.writerow(["name", column])
+        table.writerows(texts.items())
     return path
+
+
+def _spans(activity: str | Path | Mapping[str, Times] | None) -> str | Path | dict[str, str] | None:
+    """Times by name as the texts of a table: "0.5-1.2; 2-3"."""
+    if not isinstance(activity, Mapping):
+        return activity
+    try:
+        return {
+            name: "; ".join(f"{float(start)!r}-{float(end)!r}" for start, end in spans)
+            for name, spans in activity.items()
+        }
+    except (TypeError, ValueError):
+        raise ConfigError("activity by name is a list of pairs (start, end) in s for each") from None
 
 
 def _channels(channel: Channel | str | Mapping[str, Channel]) -> Channels:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -99,8 +100,10 @@ def _check_estimates(board: Leaderboard, audio: Mapping[str, RunAudio]) -> None:
 
 
 def _in_columns(sounds: Sequence[Sound]) -> list[Sound]:
-    """Sounds that have a column: all but the parts of a target, and the labelled outputs of a system."""
-    return [sound for sound in sounds if sound.role not in {"part", "output"}]
+    """Sounds that have a column; a target or an estimate that is one labelled sound alone is not shown twice."""
+    counts = Counter((sound.role, sound.system) for sound in sounds)
+    lone = {(role, system) for (role, system), count in counts.items() if role == "part" and count == 1}
+    return [sound for sound in sounds if (sound.role, sound.system) not in lone]
 
 
 def _table(
@@ -132,14 +135,20 @@ def _cells(tracks: Sequence[Track], clues: Sequence[str], systems: Sequence[str]
     def of(role: str, system: str = "") -> tuple[Track, ...]:
         return tuple(track for track in tracks if (track.role, track.system) == (role, system))
 
-    columns = (of("mixture"), *(of("estimate", name) for name in systems), of("target"))
+    estimates = ((*of("estimate", name), *of("output", name)) for name in systems)
+    columns = (of("mixture"), *estimates, (*of("target"), *of("part")))
     # A column has one key in all rows; enrollments, whose number differs, come after these.
-    mixture, *rest = (_with_key(cell, KEYS[place : place + 1]) for place, cell in enumerate(columns))
-    return (mixture, *(with_keys(of("enrollment"), KEYS[len(columns) :]) for _ in clues), *rest)
+    keys = iter(KEYS[len(columns) :])
+    mixture, *rest = (_with_key(cell, KEYS[place : place + 1], keys) for place, cell in enumerate(columns))
+    return (mixture, *(with_keys(of("enrollment"), "".join(keys)) for _ in clues), *rest)
 
 
-def _with_key(cell: Sequence[Track], key: str) -> tuple[Track, ...]:
-    return tuple(replace(track, key=key if track.sound else "") for track in cell)
+def _with_key(cell: Sequence[Track], key: str, others: Iterator[str]) -> tuple[Track, ...]:
+    """The tracks of a column: the first has the column's key, labelled sounds below it one of the others."""
+    return tuple(
+        replace(track, key="" if not track.sound else next(others, "") if place else key)
+        for place, track in enumerate(cell)
+    )
 
 
 def _scores(facts: TrialFacts) -> dict[str, str]:

@@ -112,6 +112,9 @@ def _estimate(facts: TrialFacts, result: TrialResult, audio: Mapping[str, RunAud
         return
     found = run.estimate(facts.dataset, result.title, facts.trial_id)
     yield _sound(found, title=name, system=name)
+    if found.outputs_reason:
+        title = f"{name}: labelled outputs"
+        yield Sound(role="output", title=title, system=name, samples=None, reason=found.outputs_reason)
     for label, samples in found.outputs:
         title = f"{name}: {label}"
         yield Sound(role="output", title=title, system=name, samples=samples, sample_rate_hz=found.sample_rate_hz)

@@ -37,7 +37,7 @@ class MicrophoneOptions(StrictModel):
             this order.
         reference: channel, from 0, that systems and metrics of one channel take; levels of sources are those there.
         distance_m: nearest and farthest source from the middle of the array, drawn uniformly.
-        azimuth_deg: leftmost and rightmost direction of a source, drawn uniformly: 0 is in front, 90 to the right.
+        azimuth_deg: rightmost and leftmost direction of a source, drawn uniformly: 0 is in front, 90 to the left.
         apart_deg: least angle between two sources of a mixture.
         room_m: size [right, front, up] of a room in metres; null: in the open, where sound comes on the direct path
             alone. The array is at 45 %, 40 % and 50 % of it.
@@ -166,7 +166,7 @@ def _middle(options: MicrophoneOptions) -> Position:
 def _at(middle: Position, azimuth_deg: float, distance_m: float) -> Position:
     """A place at the height of the array, in micrometres."""
     angle = math.radians(azimuth_deg)
-    return _moved(middle, (distance_m * math.sin(angle), distance_m * math.cos(angle), 0.0))
+    return _moved(middle, (-distance_m * math.sin(angle), distance_m * math.cos(angle), 0.0))
 
 
 def _moved(place: Position, by: Position) -> Position:

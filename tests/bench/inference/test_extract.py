@@ -11,6 +11,7 @@ import torch
 
 import tsebench
 from tsebench.datasets.signals.audio import resample, write
+from tsebench.systems.protocol import LabelledOutput
 
 RATE = 8000
 SIGNAL = (0.1 * np.random.default_rng(0).standard_normal(4000)).astype(np.float32)
@@ -125,3 +126,46 @@ def test_classes_that_a_system_does_not_know_are_refused() -> None:
     with pytest.raises(tsebench.ConfigError, match=r"does not know class 'cow' \(known: cat, dog\)"):
         tsebench.extract(system, SIGNAL, RATE, classes=["cat", "cow"])
     assert tsebench.extract(system, SIGNAL, RATE, classes="dog").shape == SIGNAL.shape
+
+
+class Labelling:
+    """Answers with two labelled outputs, words, activity and classes."""
+
+    def __init__(self) -> None:
+        self.card = tsebench.SystemCard(
+            name="labelling",
+            family="external",
+            description="x",
+            classes=("Dog", "Cat"),
+            labels_outputs=True,
+            transcribes=True,
+            detects_activity=True,
+        )
+
+    def extract(self, batch: tsebench.QueryBatch) -> tsebench.Extraction:
+        mixture = batch.mixture[:, 0]
+        outputs = [(LabelledOutput("Dog", 0.5 * row), LabelledOutput("Cat", 0.25 * row)) for row in mixture]
+        return tsebench.Extraction(
+            estimate=0.75 * mixture,
+            outputs=outputs,
+            transcripts=("good dog",) * len(batch),
+            activity=torch.full((len(batch), 50), 0.5),
+            class_probabilities=torch.tensor([[0.9, 0.1]] * len(batch)),
+        )
+
+
+def test_all_that_a_system_answers() -> None:
+    found = tsebench.extract_all(Labelling(), SIGNAL, RATE)
+    assert np.array_equal(found.estimate, tsebench.extract(Labelling(), SIGNAL, RATE))
+    assert [label for label, _ in found.outputs] == ["Dog", "Cat"]
+    np.testing.assert_allclose(found.outputs[1][1], 0.25 * SIGNAL, rtol=1e-6)
+    assert found.transcript == "good dog"
+    assert found.activity is not None
+    assert found.activity.shape == (50,)
+    assert found.class_probabilities == pytest.approx({"Dog": 0.9, "Cat": 0.1})
+    plain = tsebench.extract_all("mixture", np.stack([SIGNAL, -SIGNAL]), RATE, reference_channel=1)
+    assert (plain.outputs, plain.transcript, plain.class_probabilities) == ((), None, None)
+    assert plain.channels is not None
+    assert np.array_equal(plain.estimate, plain.channels[1])
+    with pytest.raises(tsebench.ConfigError, match="reference_channel = 2"):
+        tsebench.extract("mixture", np.stack([SIGNAL, -SIGNAL]), RATE, reference_channel=2)

@@ -216,7 +216,7 @@ def _read_tables(folder: Path) -> None:
     for name in ("a.csv", "b.csv"):
         path = folder / name
         _clean(lambda path=path: read_table(path))  # type: ignore[misc]
-        _clean(lambda path=path: read_facts(FactFiles(transcripts=path), ["u1", "u2"]))  # type: ignore[misc]
+        _clean(lambda path=path: read_facts(FactFiles(transcripts=path)).of(["u1", "u2"]))  # type: ignore[misc]
 
 
 def _seed_run(folder: Path) -> None:

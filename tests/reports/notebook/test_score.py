@@ -186,7 +186,9 @@ def test_an_estimate_that_is_not_finite_is_a_failed_row() -> None:
     ("given", "line"),
     [
         ({}, r"estimate= is missing; write score\(estimate=array"),
-        ({"estimate": ESTIMATE}, "reference= is missing"),
+        ({"estimate": ESTIMATE}, "no references are given: add references="),
+        ({"estimate": ESTIMATE, "variants": True}, "compare with references"),
+        ({"estimate": ESTIMATE, "activity": {"signal": 3}}, "a list of pairs"),
         ({"estimate": ESTIMATE, "estimates": "est", "reference": REFERENCE}, "both estimate= and estimates= are given"),
         ({"estimates": ESTIMATE, "references": REFERENCE}, r"array of shape \[8000\]; give estimate= for one signal"),
         ({"estimates": 3, "references": REFERENCE}, "neither a folder nor signals"),
@@ -229,3 +231,18 @@ def test_a_claim_that_cannot_be_checked_is_refused_before_any_work() -> None:
     signal = np.sin(np.arange(8000) * 0.1)
     with pytest.raises(tsebench.ConfigError, match=r"needs mixtures"):
         tsebench.score(estimate=signal, reference=signal, sample_rate_hz=8000, claimed={"si_sdri": 15})
+
+
+def test_without_references_metrics_that_need_none_have_values() -> None:
+    scores = tsebench.score(
+        estimates={"a": ESTIMATE, "b": ESTIMATE},
+        transcripts={"a": "good dog", "b": "good cat"},
+        recognised={"a": "good dog", "b": "bad cat"},
+        metrics=[{"name": "ter", "options": {"backend": "given"}}, "si_sdr"],
+        sample_rate_hz=RATE,
+        jobs=1,
+    )
+    assert scores.values["ter"] == pytest.approx(25.0)
+    (reason,) = scores.rows[scores.rows["metric"] == "si_sdr"]["reason"].unique()
+    assert reason == "no_reference"
+    assert scores.failed_trials == 0

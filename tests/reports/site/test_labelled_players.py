@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -63,5 +64,16 @@ def test_parts_of_the_target_and_outputs_have_tracks(tmp_path: Path) -> None:
     page = next(path for path in write_site(board, tmp_path / "site") if path.parent.name == "trials").read_text()
     assert f"oracle_outputs: {one}" in page.replace("<wbr>", "")
     files = write_demo(board, tmp_path / "demo", choice=DemoChoice(count=1))
-    # Without a background the mixture, the target and the sum of the outputs are one file.
-    assert len([path for path in files if path.suffix == ".wav"]) == 1
+    # Without a background the mixture, the target and the sum of the outputs are one file; each sound has another.
+    assert len([path for path in files if path.suffix == ".wav"]) == 3
+    demo = files[0].read_text().replace("<wbr>", "")
+    assert demo.count(f"oracle_outputs: {one}</span>") == demo.count(f"Target: {one}</span>") == 1
+    keys = re.findall(r'data-track="(.)"', demo)
+    assert len(keys) == len(set(keys)) == 7  # mixture, estimate, two outputs, the target and its parts
+    next(folder.rglob("labels.json")).unlink()
+    (sound,) = [each for each in sounds_of(facts, open_audio([folder]))[0] if each.role == "output"]
+    assert (sound.title, sound.samples) == ("oracle_outputs: labelled outputs", None)
+    assert "have no list of labels" in sound.reason
+    assert [each.samples is None for each in sounds_of(facts, open_audio([folder]))[0] if each.role == "estimate"] == [
+        False
+    ] * 2
