@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import soundfile
 import torch
 
-from ...core.errors import ConfigError, OutputError
-from ...core.files import draft_of, make_folder
+from ...core.errors import ConfigError
+from ...core.files import make_folder
 from ...core.provenance import resolve_device
 from ...datasets.activity import cut
-from ...datasets.signals.audio import info, read
+from ...datasets.signals.audio import info, read, written_in_pieces
 from ...systems.protocol import AnySystem
 from ...systems.shared.windows import Stitcher, Windows
 from .extract import extract, opened_system
@@ -85,16 +83,17 @@ def extract_file(
     windows = Windows(window=round(window_s * rate_hz), hop=round(hop_s * rate_hz))
     starts = windows.starts(header.frames)
     size = min(windows.window, header.frames)
-    with _written(path, rate_hz) as file:
+    make_folder(path.parent)
+    with written_in_pieces(path, rate_hz) as write:
         stitcher = Stitcher()
         for start in starts:
             samples, _ = read(source, start, size)
             own = _at(clues, start, rate_hz=rate_hz, size=size)
             estimate = extract(opened, samples, rate_hz, device=device, **own)
-            file.write(stitcher.push(torch.from_numpy(estimate), start=start).numpy())
+            write(stitcher.push(torch.from_numpy(estimate), start=start).numpy())
         rest = stitcher.finish()
         if rest is not None:
-            file.write(rest.numpy())
+            write(rest.numpy())
     return LongExtraction(path=path, duration_s=header.frames / rate_hz, windows=len(starts))
 
 
@@ -104,20 +103,3 @@ def _at(clues: Mapping[str, Any], start: int, *, rate_hz: int, size: int) -> dic
     if own.get("activity") is not None:
         own["activity"] = cut(own["activity"], start / rate_hz, (start + size) / rate_hz)
     return own
-
-
-@contextmanager
-def _written(path: Path, sample_rate_hz: int) -> Iterator[soundfile.SoundFile]:
-    """A wav file that takes its name once it is whole."""
-    make_folder(path.parent)
-    draft = draft_of(path)
-    try:
-        with soundfile.SoundFile(draft, "w", sample_rate_hz, 1, subtype="FLOAT", format="WAV") as file:
-            yield file
-        draft.replace(path)
-    except (soundfile.LibsndfileError, OSError) as error:
-        problem = f"cannot write {str(path)!r}: {error}"
-        raise OutputError(f"{problem}; free the disk or choose another folder") from None
-    finally:
-        with suppress(OSError):
-            draft.unlink()

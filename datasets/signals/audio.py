@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 import stat
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -193,9 +194,33 @@ def write(path: Path, samples: Samples, sample_rate_hz: int, *, subtype: str = "
     except (soundfile.LibsndfileError, OSError) as error:
         with suppress(OSError):
             draft.unlink(missing_ok=True)
-        # libsndfile keeps no errno: a full disk is a "System error".
-        reason = _reason(error).replace("System error", "no space left on the disk, or it is gone")
-        raise OutputError(f"cannot write {str(path)!r}: {reason}; free the disk or choose another folder") from None
+        raise _unwritable(path, error) from None
+
+
+@contextmanager
+def written_in_pieces(path: Path, sample_rate_hz: int) -> Iterator[Callable[[Samples], None]]:
+    """A function that appends [n] samples to a float wav file, which takes its name once it is whole.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    draft = draft_of(path)
+    try:
+        with soundfile.SoundFile(os.fsencode(draft), "w", sample_rate_hz, 1, subtype="FLOAT", format="WAV") as file:
+            yield file.write
+        _clear_time(draft)
+        draft.replace(path)
+    except (soundfile.LibsndfileError, OSError) as error:
+        raise _unwritable(path, error) from None
+    finally:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+
+
+def _unwritable(path: Path, error: Exception) -> OutputError:
+    # libsndfile keeps no errno: a full disk is a "System error".
+    reason = _reason(error).replace("System error", "no space left on the disk, or it is gone")
+    return OutputError(f"cannot write {str(path)!r}: {reason}; free the disk or choose another folder")
 
 
 def _clear_time(path: Path) -> None:
