@@ -1,7 +1,7 @@
 """Concatenated minimum-permutation word error rate (cpWER): errors under the best assignment of outputs to speakers.
 
 Source: Watanabe et al., "CHiME-6 challenge", CHiME 2020, section 4.2.2. A test compares it with MeetEval's
-`cp_word_error_rate` (von Neumann et al. 2023), for as many outputs as speakers, where that package is installed.
+`cp_word_error_rate` (von Neumann et al. 2023), for as many outputs as speakers, where the extra `meetings` is there.
 """
 
 from __future__ import annotations

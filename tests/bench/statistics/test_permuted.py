@@ -38,7 +38,7 @@ def test_no_permutation_has_fewer_errors(seed: int, speakers: int) -> None:
 
 @pytest.mark.parametrize("seed", range(6))
 def test_meeteval_counts_the_same(seed: int) -> None:
-    cp = pytest.importorskip("meeteval.wer.wer.cp", reason="MeetEval is not installed")
+    cp = pytest.importorskip("meeteval.wer.wer.cp", reason="MeetEval is not installed: pip install tsebench[meetings]")
     said, found = _drawn(seed, 3)
     theirs = cp.cp_word_error_rate(dict(enumerate(said)), dict(enumerate(found)))
     ours = assigned_errors(said, found)
