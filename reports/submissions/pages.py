@@ -11,6 +11,7 @@ from ...core.errors import listed
 from ..formats.registry import write_board
 from ..leaderboard.assemble import open_board
 from ..leaderboard.board import Leaderboard
+from ..leaderboard.wording import plural
 from .board_record import BoardEntry, BoardRecord, Status, read_board
 
 REPORT, CLAIMED = "report", "claimed"
@@ -47,11 +48,15 @@ def _remarks(record: BoardRecord, entries: Sequence[BoardEntry], status: Status)
     named = listed(f"{each.team} ({each.sha256[:12]}, {each.added[:10]})" for each in entries)
     others = [each.team for each in record.entries if each.status != status]
     if status == "verified":
-        lines = [f"verified: the values of {len(entries)} packs were scored again from their estimates: {named}"]
+        lines = [
+            f"verified: the values of {plural(len(entries), 'pack')} were scored again from their estimates: {named}"
+        ]
         lines += [f"claimed alone, on a page of their own in claimed/: {listed(others)}"] if others else []
     else:
-        lines = [f"claimed: nobody has scored the values of {len(entries)} packs again: {named}"]
+        lines = [f"claimed: nobody has scored the values of {plural(len(entries), 'pack')} again: {named}"]
         lines += [f"verified, on a page of their own: {listed(others)}"] if others else []
     if record.refused:
-        lines.append(f"refused: {len(record.refused)} packs, the last for this reason: {record.refused[-1].reason}")
+        lines.append(
+            f"refused: {plural(len(record.refused), 'pack')}, the last for this reason: {record.refused[-1].reason}"
+        )
     return lines
