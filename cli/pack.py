@@ -31,7 +31,7 @@ The run must keep its estimates: `--set keep_estimates=true`.
 """
 
 
-@command("pack", place=110, summary="Pack a run as one file that others can verify.", examples=EXAMPLES)
+@command("pack", place=115, summary="Pack a run as one file that others can verify.", examples=EXAMPLES)
 def pack(run: Run, out: Out, team: Team = "", estimates: Estimates = True) -> None:
     """Write rows, configs, versions, system cards, hashes of the estimates, and the estimates of a run into a zip file.
 

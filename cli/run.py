@@ -48,7 +48,7 @@ Examples:
   tsebench run my_run.yaml --corpus esc10=/data/ESC-10
   tsebench run paper/query_refinement_table1 --set scale=mini
   tsebench run my_run.yaml --shard 2/8
-  tsebench run my_run.yaml --executor ray --ray-address auto --set gpus_per_worker=0.5
+  tsebench run my_run.yaml --executor ray --ray-address auto
 """
 
 

@@ -29,7 +29,7 @@ Examples:
 """
 
 
-@command("seal", place=40, summary="Split a set into mixtures and clues, and sealed references.", examples=EXAMPLES)
+@command("seal", place=35, summary="Split a set into mixtures and clues, and sealed references.", examples=EXAMPLES)
 def seal(
     source: Source,
     out: Out,

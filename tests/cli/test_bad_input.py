@@ -261,7 +261,7 @@ def test_a_process_ends_without_a_traceback(place: Path) -> None:
         ("sounds", "siren]", "syren]", ("'syren'", "'siren'?")),
         ("sounds", "corpus: sounds", "corpus: sound", ("'sound'", "'sounds'?")),
         ("sounds", '"1:0"', '"1-0"', ("'1-0'", "FMQ")),
-        ("sounds", "[classes]", "[clases]", ("'clases'", "'classes' or 'enrollment'")),
+        ("sounds", "[classes]", "[clases]", ("'clases'", "'classes', 'enrollment' or 'text'")),
         ("sounds", "sample_rate_hz: 8000", "sample_rate_hz: 0", ("sample_rate_hz", "0")),
         ("sounds", "duration_s: 1.0", "duration_s: .nan", ("duration_s", "nan")),
         ("sounds", "[0.0, 5.0]", "[5.0, 0.0]", ("snr_db", "[5.0, 0.0]")),
