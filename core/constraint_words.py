@@ -16,7 +16,14 @@ LABEL = r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$"
 """Names that are parts of paths and tables: of datasets, runs and systems."""
 
 _LABEL_WORDS = "a name of letters, digits and _ . + - that begins with a letter or digit"
-_PATTERNS: Mapping[str, str] = {LABEL: _LABEL_WORDS, f"{LABEL}|^$": f"{_LABEL_WORDS}, or empty"}
+PACKED_FOLDER = r"^estimates/[0-9]{1,4}$"
+"""Folders of estimates in packs of runs."""
+
+_PATTERNS: Mapping[str, str] = {
+    LABEL: _LABEL_WORDS,
+    f"{LABEL}|^$": f"{_LABEL_WORDS}, or empty",
+    PACKED_FOLDER: "estimates/NUMBER, such as estimates/0",
+}
 
 _LIST, _SECTION = "a list, such as [a, b]", "keys with values, such as {key: value}"
 _WHOLE, _NUMBER, _TEXT = "a whole number", "a number", "text (in quotes where it looks like a number)"
@@ -101,7 +108,7 @@ def _hint(problems: Sequence[ErrorDetails]) -> str:
         if problem["type"] in {"literal_error", "enum"}:
             near = nearest_of(value, re.findall(r"'([^']*)'", str(context["expected"])))
             return f"; did you mean {near!r}?" if near else ""
-        if context.get("pattern") in _PATTERNS:
+        if context.get("pattern") in (LABEL, f"{LABEL}|^$"):
             repaired = re.sub(r"[^A-Za-z0-9_.+-]+", "_", value).lstrip("_.+-")
             return f"; write for example {shortened(repaired, 60)!r}" if repaired else ""
     return ""

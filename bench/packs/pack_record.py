@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from ...core.constraint_words import LABEL
+from ...core.constraint_words import LABEL, PACKED_FOLDER
 from ...core.validation import StrictModel
 
 PACK, RUN, ROWS = "pack.json", "run.json", "rows.parquet"
@@ -28,7 +28,7 @@ class PackedEstimates(StrictModel):
 
     dataset: str = Field(pattern=LABEL)
     system: str = Field(min_length=1, max_length=200)
-    folder: str = Field(pattern=rf"^{ESTIMATES}/[0-9]{{1,4}}$")
+    folder: str = Field(pattern=PACKED_FOLDER)
     files: Mapping[str, Sha256]
     included: bool
 

@@ -15,6 +15,7 @@ from ...core.text import visible
 from ..formats.registry import write_board
 from ..leaderboard.assemble import open_board
 from ..leaderboard.board import Leaderboard
+from ..tables.csv_text import to_csv
 from .correlations import Correlation, correlations
 from .designs import ANCHOR, ANCHOR_RULE, REFERENCE
 from .import_answers import ImportedTest
@@ -38,7 +39,7 @@ def write_result(board: Leaderboard, found: Sequence[Correlation], out: Path) ->
     """Write the leaderboard and `correlations.csv`."""
     written = write_board(board, out, _FORMATS, {"html": {"trials": 0}})
     table = pd.DataFrame([asdict(each) for each in found])
-    write_atomic(out / CORRELATIONS, table.to_csv(index=False, float_format="%.6g"))
+    write_atomic(out / CORRELATIONS, to_csv(table))
     return [*written, out / CORRELATIONS]
 
 

@@ -140,8 +140,8 @@ def test_breaches_of_one_tensor_for_each_query_are_reported() -> None:
         (lambda b: cut(b, 80), "0.3 s: estimate has 2480 samples and its query 2400"),
         (lambda b: [row / 0.0 for row in cut(b, 0)], "0.3 s: estimate holds NaN or inf"),
         (lambda b: [], "0.3 s: estimate has 0 tensors for 1 queries"),
-        (lambda b: [row[None] for row in cut(b, 0)],
-         "0.3 s: estimate of a query is torch.float32 (1, 2400) instead of float (2400,)"),
+        (lambda b: [row.expand(2, -1) for row in cut(b, 0)],
+         "0.3 s: estimate of a query is torch.float32 (2, 2400) instead of float (2400,)"),
         (lambda b: [row.numpy() for row in cut(b, 0)],
          "0.3 s: estimate is a ndarray instead of a tensor"),
     ]  # fmt: skip

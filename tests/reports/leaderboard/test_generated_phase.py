@@ -22,6 +22,9 @@ from tsebench.reports.tables.board_tables import print_table
 from tsebench.reports.terminal.print_leaderboard import print_leaderboard
 
 EXACT = ["snr", "snri", "si_sdr", "si_sdri", "sdr", "sdri", "sd_sdr", "sd_sdri", "wrong_target_rate"]
+EXACT += [
+    f"binaural_{ratio}{side}" for ratio in ("snr", "snri", "si_sdr", "si_sdri") for side in ("", "_left", "_right")
+]
 EXACT += ["ca_sdri", "capi_sdri", "casa_sdr", "casa_sdri", "log_wmse"]
 VALUES = {  # si_sdri, estoi
     "mixture": (0.0, 1.5),

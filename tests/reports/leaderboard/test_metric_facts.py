@@ -36,14 +36,19 @@ def test_order_in_tables() -> None:
         (info for info in known_metrics() if info.order is not None), key=lambda info: (table_order(info), info.name)
     )
     assert [info.name for info in ordered] == [
-        *("snri", "si_sdri", "sdri", "ca_sdri", "capi_sdri", "casa_sdri", "pesqi", "stoii", "estoii"),
-        *("snr", "si_sdr", "sdr", "casa_sdr", "log_wmse", "pesq", "stoi", "estoi", "wer", "wer_reference"),
+        *("snri", "binaural_snri", "binaural_snri_left", "binaural_snri_right"),
+        *("si_sdri", "binaural_si_sdri", "binaural_si_sdri_left", "binaural_si_sdri_right"),
+        *("sdri", "ca_sdri", "capi_sdri", "casa_sdri", "pesqi", "stoii", "estoii"),
+        *("snr", "binaural_snr", "binaural_snr_left", "binaural_snr_right"),
+        *("si_sdr", "binaural_si_sdr", "binaural_si_sdr_left", "binaural_si_sdr_right"),
+        *("sdr", "casa_sdr", "log_wmse", "pesq", "stoi", "estoi", "wer", "wer_reference"),
         *("cer", "cer_reference", "ter", "ter_reference", "dwer", "ts_asr_wer", "cpwer", "attenuation"),
         *("false_extraction_rate", "output_level", "verification_score"),
         *("macro_f1", "micro_f1", "label_accuracy", "label_accuracy_sources"),
         *("wrong_target_rate", "wrong_speaker_rate", "speech_in_silence", "timing_f1"),
         *("on_screen_gain", "off_screen_gain"),
         *("off_screen_activity_f1", "off_screen_average_precision", "off_screen_false_alarms"),
+        *("ild_error", "itd_error"),
     ]
 
 
