@@ -19,9 +19,13 @@ _LABEL_WORDS = "a name of letters, digits and _ . + - that begins with a letter 
 PACKED_FOLDER = r"^estimates/[0-9]{1,4}$"
 """Folders of estimates in packs of runs."""
 
+HEX_KEY = r"^[0-9a-f]{64}$"
+"""32 bytes in hexadecimal digits."""
+
 _PATTERNS: Mapping[str, str] = {
     LABEL: _LABEL_WORDS,
     f"{LABEL}|^$": f"{_LABEL_WORDS}, or empty",
+    HEX_KEY: "64 hexadecimal digits in lower case",
     PACKED_FOLDER: "estimates/NUMBER, such as estimates/0",
 }
 

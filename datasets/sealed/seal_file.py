@@ -10,6 +10,7 @@ from typing import Literal
 
 from pydantic import Field, ValidationError
 
+from ...core.constraint_words import HEX_KEY
 from ...core.errors import DatasetError
 from ...core.files import write_atomic
 from ...core.json_text import read_json
@@ -30,8 +31,8 @@ class Seal(StrictModel):
     """
 
     version: Literal[1] = 1
-    key: str = Field(pattern=r"^[0-9a-f]{64}$")
-    public_fingerprint: str = Field(pattern=r"^[0-9a-f]{64}$")
+    key: str = Field(pattern=HEX_KEY)
+    public_fingerprint: str = Field(pattern=HEX_KEY)
     trials: Mapping[str, str]
     mixtures: Mapping[str, str]
 
