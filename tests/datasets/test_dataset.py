@@ -138,7 +138,8 @@ def test_a_query_does_not_tell_the_active_class(tmp_path: Path) -> None:
     assert min(places[place] for place in range(4)) > 15  # 30 expected, deviation 4.7
     assert min(suffixes[kind, end] for kind in ("PMQ", "FUQ") for end in ("q0", "q1")) > 35
     seen = {field.name for field in fields(opened[0][0])}
-    assert seen == {"id", "mixture", "sample_rate_hz", "clues", "seed"}  # the seed is a hash of the id
+    # The seed is a hash of the id, and the reference channel is that of all trials of a set.
+    assert seen == {"id", "mixture", "reference_channel", "sample_rate_hz", "clues", "seed"}
 
 
 def test_truth_names_the_events_of_the_mixture(sounds: Dataset) -> None:

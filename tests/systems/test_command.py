@@ -124,7 +124,9 @@ def test_query_file_says_everything(script: Script, tmp_path: Path) -> None:
     batch = make_batch(clues)
     assert_copied(ask(python(path, "{query}"), batch), batch)
     seen = json.loads((tmp_path / "seen.json").read_text())
-    assert set(seen) == {*("id", "sample_rate_hz", "mixture", "enrollments", "classes", "text", "seed", "output")}
+    clue_keys = {*("enrollments", "classes", "text", "negative_text", "activity", "direction")}
+    assert set(seen) == {*("id", "sample_rate_hz", "mixture", "seed", "output"), *clue_keys}
+    assert seen["negative_text"] is seen["activity"] is seen["direction"] is None
     assert (seen["id"], seen["sample_rate_hz"]) == ("q0", RATE_HZ)
     assert (seen["classes"], seen["text"]) == (["cat", "dog"], "ein Hörbeispiel")
     assert len(seen["enrollments"]) == 1

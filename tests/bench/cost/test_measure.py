@@ -374,7 +374,7 @@ def test_an_example_gives_its_signals_and_clue() -> None:
     assert example.query.clues.enrollments[0].equal(before)
     for batch in system.batches:
         length, clues = batch.mixture.shape[-1], batch.clues[0]
-        assert batch.mixture.shape[:2] == (1, 2)
+        assert batch.mixture.shape[:2] == (1, 1)
         assert clues.enrollments[0].shape == (8000,)
         assert clues.classes == ("bell",)
         assert clues.video is not None

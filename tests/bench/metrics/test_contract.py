@@ -84,6 +84,7 @@ def item(name: str, signal: torch.Tensor, quality_db: float, *, trial: str = "t"
     mixture = degraded(signal, 0.0)
     found = LabelledOutput("dog", degraded(late(signal), quality_db))
     outputs = (found,) if quality_db > 0.0 else (replace(found, label="rain"),)
+    ears = torch.stack([signal, 0.5 * signal.roll(3)])
     facts = Facts(
         interferers=(mixture - signal)[None],
         transcript=SAID[len(signal)],
@@ -96,6 +97,8 @@ def item(name: str, signal: torch.Tensor, quality_db: float, *, trial: str = "t"
         part_labels=("dog",),
         activity=activity(late(signal), quality_db),
         outputs=outputs,
+        reference_channels=ears,
+        estimate_channels=ears + (degraded(signal, quality_db) - signal),
     )
     return Scorable(
         trial_id=trial, estimate=degraded(signal, quality_db), reference=signal, mixture=mixture, facts=facts
