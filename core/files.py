@@ -40,8 +40,10 @@ def make_folder(path: Path) -> Path:
     try:
         path.mkdir(parents=True, exist_ok=True)
         probe = path / f".probe-{os.getpid()}"
-        probe.touch()
-        probe.unlink()
+        try:
+            probe.touch()
+        finally:
+            probe.unlink(missing_ok=True)
     except OSError as error:
         reason = "it is a file" if path.is_file() else error.strerror
         raise OutputError(f"cannot write to folder {str(path)!r}: {reason}; choose another with --out") from None
