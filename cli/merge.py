@@ -20,7 +20,7 @@ EXAMPLES = """
 Examples:
   tsebench merge runs/my_run-shard-* --out runs/my_run
 
-The rows are those of a run that was not divided; a shard that is missing, there twice, unfinished or of
+The rows are those of a run that was not divided; a shard that is missing, doubled, unfinished or of
 another run is refused. The folders of the shards are not changed.
 """
 

@@ -67,7 +67,7 @@ class PackedAnswers:
             return Answer(failure=f"unreadable: {error_text(error)}".replace(str(self._folder), "."))
 
     def _fault_beside(self, path: Path) -> str:
-        """What is wrong with files that are stored with an estimate; "" if they can be read."""
+        """Fault of the files that are stored with an estimate, in one line; "" if they can be read."""
         outputs = path.parent / "outputs" / path.stem / "labels.json"
         checks = (
             (path.with_suffix(".classes.json"), lambda value: _are_numbers(value, len(self.classes or ()))),

@@ -41,7 +41,7 @@ def checked_shards(folders: Sequence[Path], *, say: Notify) -> list[ShardFolder]
         say: takes a line on shards that ran with other versions of packages.
 
     Raises:
-        ConfigError: shards are missing, there twice, unfinished, or not of one run.
+        ConfigError: shards are missing, doubled, unfinished, or not of one run.
     """
     found = [_opened(folder) for folder in folders]
     if not found:
@@ -80,15 +80,16 @@ def _opened(folder: Path) -> ShardFolder:
 
 def _check_numbers(found: Sequence[ShardFolder]) -> None:
     """Check that each shard is there once."""
-    first, seen = found[0], dict[int, Path]()
+    first, seen = found[0], dict[int, ShardFolder]()
     for each in found:
         if each.shard.count != first.shard.count:
             raise ConfigError(
                 f"{str(each.folder)!r} is shard {each.shard} and {str(first.folder)!r} is shard {first.shard}: these "
                 "divisions differ; merge the shards of one"
             )
-        if (twice := seen.setdefault(each.shard.number, each.folder)) != each.folder:
-            raise ConfigError(f"shard {each.shard} is there twice, {str(twice)!r} and {str(each.folder)!r}; give one")
+        if (twice := seen.setdefault(each.shard.number, each)) is not each:
+            where = f"{str(twice.folder)!r} and {str(each.folder)!r}"
+            raise ConfigError(f"shard {each.shard} is given twice, {where}; give it once")
     missing = sorted({*range(1, first.shard.count + 1)} - seen.keys())
     if missing:
         names = listed([f"{number}/{first.shard.count}" for number in missing])
@@ -96,8 +97,6 @@ def _check_numbers(found: Sequence[ShardFolder]) -> None:
             f"{len(missing)} of {first.shard.count} shards {'is' if len(missing) == 1 else 'are'} missing: {names}; "
             "run what is missing, and give all folders"
         )
-    if len(found) > len(seen):
-        raise ConfigError(f"{str(found[0].folder)!r} or another folder is given twice; give each once")
 
 
 def _check_same_run(first: ShardFolder, other: ShardFolder) -> None:

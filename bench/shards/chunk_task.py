@@ -1,4 +1,4 @@
-"""The work of one task of a cluster: rows of some chunks of trials, from nothing but what is given.
+"""The work of one task of a cluster: rows of some chunks of trials, from its inputs alone.
 
 A task writes into a temporary folder and gives whole files back, so that a task that is lost with its machine is done
 again elsewhere, and nothing is there twice. No process keeps anything for the next task.
@@ -27,7 +27,7 @@ from .shard import Chosen
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharedInput:
-    """What all tasks of a run are given.
+    """Inputs that all tasks of a run share.
 
     Attributes:
         config: of the run, as JSON.
@@ -54,7 +54,12 @@ class SharedInput:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskInput:
-    """What one task is given: files to make, and whether it also measures the costs of the systems."""
+    """Inputs of one task.
+
+    Attributes:
+        chosen: files of rows that it makes.
+        costs: whether it also measures the costs of the systems.
+    """
 
     chosen: Chosen
     costs: bool = False
@@ -62,12 +67,12 @@ class TaskInput:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskOutput:
-    """What a task gives back.
+    """Results of a task.
 
     Attributes:
         files: rows and kept estimates, by path in the run folder.
         scores: new files of the cache, by path in it, if the worker does not see the cache.
-        identities: of systems by title, and fingerprints of sets by name, as the worker found them.
+        identities: of systems by title, as the worker found them.
         problem: why it could not be done, in one line; "" if it was.
     """
 
@@ -120,10 +125,7 @@ def _carried_out(shared: SharedInput, task: TaskInput, place: Path) -> TaskOutpu
         files=files | {f"{ROWS}/{name}": data for name, data in rows.items()},
         scores={name: data for name, data in scores.items() if name not in shared.known},
         costs={title: facts.cost for title, facts in record.systems.items() if facts.cost},
-        identities={
-            **{f"system {title!r}": facts.identity for title, facts in record.systems.items()},
-            **{f"dataset {name!r}": facts.fingerprint for name, facts in record.datasets.items()},
-        },
+        identities={title: facts.identity for title, facts in record.systems.items()},
         device=str(record.device),
     )
 

@@ -12,13 +12,14 @@ from ...core.files import draft_of, make_folder
 from ...core.folder_lock import folder_lock
 from ...core.progress import Notify, ProgressFactory, quiet, silent
 from ..rows import ROWS
+from ..run.estimate_store import FOLDER
 from ..run.record import RunRecord, read_record, write_record
 from .check_shards import ShardFolder, checked_shards
 from .scored_shards import merge_scores
+from .summed_facts import summed_facts
 
 _WAIT_S = 60.0  # for another process that writes into the folder
 _OF_FIRST = ("datasets", "adapted")
-_ESTIMATES = "estimates"
 
 
 def merge_shards(
@@ -31,7 +32,7 @@ def merge_shards(
     again.
 
     Raises:
-        ConfigError: shards are missing, there twice, unfinished, or not of one run.
+        ConfigError: shards are missing, doubled, unfinished, or not of one run.
         OutputError: `out` is the folder of a shard, holds another run, or cannot be written.
     """
     shards = checked_shards(folders, say=say)
@@ -84,18 +85,7 @@ def _record(shards: Sequence[ShardFolder]) -> RunRecord:
     costs = {title: facts.cost for record in records for title, facts in record.systems.items() if facts.cost}
     first = records[0]
     systems = {title: facts.model_copy(update={"cost": costs.get(title)}) for title, facts in first.systems.items()}
-    devices = dict.fromkeys(str(record.device) for record in records)
-    return first.model_copy(
-        update={
-            "systems": systems,
-            "device": first.device if len(devices) == 1 else "; ".join(devices),
-            "created": min(record.created for record in records),
-            "trials": sum(record.trials or 0 for record in records),
-            "failed_trials": sum(record.failed_trials or 0 for record in records),
-            "shard": None,
-            "tracking": {},
-        }
-    )
+    return first.model_copy(update={"systems": systems, "tracking": {}, **summed_facts(records)})
 
 
 def _take_along(shards: Sequence[ShardFolder], out: Path) -> None:
@@ -105,10 +95,10 @@ def _take_along(shards: Sequence[ShardFolder], out: Path) -> None:
         if found is not None:
             shutil.copytree(found, out / name, dirs_exist_ok=True)
     for each in shards:
-        place = each.folder / _ESTIMATES
+        place = each.folder / FOLDER
         for path in sorted(place.rglob("*")) if place.is_dir() else ():
             if path.is_file() and not path.name.startswith("."):
-                _place(path, out / _ESTIMATES / path.relative_to(place))
+                _place(path, out / FOLDER / path.relative_to(place))
 
 
 def _place(source: Path, target: Path) -> None:
@@ -121,7 +111,6 @@ def _place(source: Path, target: Path) -> None:
             draft.hardlink_to(source)
         if not draft.exists():
             shutil.copyfile(source, draft)
-        target.unlink(missing_ok=True)  # to rename a file to another name of the same does nothing
         draft.replace(target)
     except OSError as error:
         raise OutputError(

@@ -186,10 +186,11 @@ def _write(result: TaskOutput, task: TaskInput, planned: PlannedRun) -> None:
         raise ConfigError(f"on a worker: {result.problem}; workers need the same files, see --ray-send")
     lacking = task.chosen.names - {Path(name).name for name in result.files}
     if lacking:
-        known = {f"system {title!r}": identity.digest for title, identity in planned.identities.items()}
-        unlike = [name for name, found in result.identities.items() if known.get(name, found) != found]
+        known = planned.identities
+        unlike = [title for title, found in result.identities.items() if known[title].digest != found]
+        what = f"system {unlike[0]!r}" if unlike else "metrics"
         raise ConfigError(
-            f"a worker found {unlike[0] if unlike else 'metrics'} with other code, weights or package versions than "
+            f"a worker found {what} with other code, weights or package versions than "
             "this process; install the same on all nodes"
         )
     out, cache = planned.options.out, planned.options.cache or default_cache_dir()
@@ -205,7 +206,7 @@ def _put(path: Path, data: bytes) -> None:
 
 
 def _shared(planned: PlannedRun, gpus: float, *, send: bool) -> SharedInput:
-    """What all tasks are given."""
+    """The inputs of all tasks."""
     options, cache = planned.options, planned.options.cache or default_cache_dir()
     wanted = {name for each in planned.sets for name in each.corpora}
     dirs = {name: folder for name, folder in planned.corpus_dirs.items() if name in wanted}

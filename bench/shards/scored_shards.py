@@ -14,6 +14,7 @@ from ..rows import FILES, ROWS, SAMPLE, SCHEMA, read_shard_table, write_shard_ta
 from ..run.new_record import new_record
 from ..run.record import RunRecord, write_record
 from .check_shards import ShardFolder
+from .summed_facts import summed_facts
 
 
 def merge_scores(shards: Sequence[ShardFolder], out: Path, *, before: RunRecord | None) -> RunRecord:
@@ -65,11 +66,8 @@ def _record(records: Sequence[RunRecord], out: Path, before: RunRecord | None) -
             "systems": systems,
             "metrics": metrics,
             "datasets": datasets,
-            "created": min(record.created for record in records),
-            "trials": sum(record.trials or 0 for record in records),
-            "failed_trials": sum(record.failed_trials or 0 for record in records),
             "tracking": before.tracking if before else {},
-            "shard": None,
+            **summed_facts(records),
         }
     )
 

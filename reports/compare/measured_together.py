@@ -22,7 +22,7 @@ Part = tuple[PairedStratum, Mask]
 
 
 def measure_together(parts: Sequence[Part], settings: Resampling, *, family: int) -> list[MeasuredDifference]:
-    """What `PairedStratum.measure` gives for each part; the p-values will be corrected for `family` comparisons."""
+    """Results of `PairedStratum.measure` for each part; the p-values will be corrected for `family` comparisons."""
     found = [None if cell.pooling is MEAN else cell.measure(mask, settings, family=family) for cell, mask in parts]
     own = {place: parts[place][0].mean_sums(parts[place][1]) for place, known in enumerate(found) if known is None}
     differences = _differences(parts, own, settings, FLIPS)
