@@ -40,8 +40,9 @@ def merge(
 
     names = formats_of(formats)
     corpora = options.corpora_of(corpus)
-    with tracked_run(out, uri=options.tracking_uri_of(tracking_uri, out.absolute()), say=say) as live:
-        record = merge_shards(shards, out, progress=on_console(console), say=say)
+    uri = options.tracking_uri_of(tracking_uri, out.absolute())
+    record = merge_shards(shards, out, progress=on_console(console), say=say)
+    with tracked_run(out, uri=uri, say=say) as live:  # opens its store, which shards that are refused need not
         report_run(out, names, corpora, track=live.finish)
     if record.failed_trials:
         say(f"{record.failed_trials} of {record.trials} trials failed; the report says why")

@@ -108,7 +108,8 @@ def run(
         else:
             report_run(folder, names, corpora, track=live.finish)
     if result.failed_trials:
-        say(f"{result.failed_trials} of {result.trials} trials failed; the report says why, --retry-failed tries again")
+        where = "the report of the merged run" if part else "the report"
+        say(f"{result.failed_trials} of {result.trials} trials failed; {where} says why, --retry-failed tries again")
         raise typer.Exit(3)
 
 

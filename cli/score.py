@@ -229,5 +229,6 @@ def score(
         )
         say(f"variants: {report_variants(scores, claims, out, console)}")
     if result.failed_trials:
-        say(f"{result.failed_trials} of {result.trials} files failed; the report says why")
+        where = "the report of the merged run" if part else "the report"
+        say(f"{result.failed_trials} of {result.trials} files failed; {where} says why")
         raise typer.Exit(3)

@@ -135,3 +135,4 @@ def test_the_commands(folders: Path, capsys: pytest.CaptureFixture[str]) -> None
         capsys.readouterr().err
         == "tsebench: 1 of 2 shards is missing: 2/2; run what is missing, and give all folders\n"
     )
+    assert not (folders / "mlflow.db").exists()  # refused before anything is written
