@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,6 +75,8 @@ def extract_file(
         )
     if clues.get("video") is not None:
         raise ConfigError("extract_file takes no video, whose pictures belong to the whole; use the system `windowed`")
+    # Every window reads them again, which an iterator allows once.
+    clues |= {name: tuple(clues[name]) for name in ("classes", "activity") if isinstance(clues.get(name), Iterator)}
     source, path = Path(mixture).expanduser(), Path(out).expanduser()
     header = info(source)
     device = resolve_device(device)
