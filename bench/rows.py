@@ -7,7 +7,6 @@ in the same folder, flushed to the disk and renamed.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -24,6 +23,7 @@ from numpy.typing import NDArray
 
 from ..core.errors import ConfigError, DatasetError, OutputError, listed, shortened
 from ..core.files import make_folder, write_atomic
+from ..core.processors import usable_processors
 from ..core.text import visible
 from ..datasets.types import ConditionKind, Tag
 from .outcome import CRASHED, Score, Status
@@ -54,7 +54,7 @@ _OF_TRIAL = [
 _OF_VALUE = ["metric", "signature", "value", "status", "reason", "weight", "detail"]
 SCHEMA = pa.schema([pa.field(name, _NUMBERS.get(name, pa.string()), nullable=False) for name in _OF_TRIAL + _OF_VALUE])
 _MOST_PLACES = 2**62
-_THREADS = min(8, len(os.sched_getaffinity(0)))  # that read files
+_THREADS = min(8, usable_processors())  # that read files
 _ORDER = ["system", "dataset", "trial_id", SAMPLE, "metric", "signature", "run_id"]
 
 

@@ -230,6 +230,9 @@ def _read(path: Path, mixture: Mixture | None) -> Estimate:
         if too_long := _too_long(header, mixture):
             return Estimate(samples=None, reason=too_long)
         signals, rate = read(path)
+        if mixture is not None and len(signals) not in (1, mixture.channels):
+            why = f"the estimate has {len(signals)} channels, and its mixture has {mixture.channels}"
+            return Estimate(samples=None, reason=why)
         samples = signals[mixture.reference_channel if mixture is not None and len(signals) > 1 else 0]
     except TsebenchError as error:
         return Estimate(samples=None, reason=str(error))

@@ -112,12 +112,14 @@ def read_answer(path: Path, item: Item) -> Answer:
     """A stored answer: the estimate, and what is stored with it.
 
     Raises:
-        AudioError: the estimate is not there, or not whole.
+        AudioError: the estimate is not there, not whole, or has other channels than the mixture.
     """
     frames = info(path).frames
     if far_too_long(frames, item.length, item.query.sample_rate_hz):
         return Answer(failure=wrong_length(frames, item.length))
     signals = torch.from_numpy(read(path)[0])
+    if len(signals) not in (1, item.channels[0]):
+        raise AudioError(f"{str(path)!r} has {len(signals)} channels, and its mixture has {item.channels[0]}")
     return Answer(
         estimate=channel_of(signals, item.query.reference_channel),
         channels=signals if len(signals) > 1 else None,

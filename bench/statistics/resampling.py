@@ -18,7 +18,6 @@ systems differ on a fifth of the mixtures only.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -27,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from ...core.processors import usable_processors
 from ...datasets.seeding import generator
 
 FloatArray = NDArray[np.float64]
@@ -36,7 +36,7 @@ _WITHOUT_QUERY = "FMQ 1:0"  # as which trials without a query were stored before
 FLIPS = 9999  # random sign assignments where 2^K are too many
 _EXACT = 14  # clusters up to which all are tried: 2^13, since a sign common to all is no matter
 _BLOCK = 2**18  # numbers held in memory at once: few enough for the cache
-_THREADS = min(4, len(os.sched_getaffinity(0)))  # that weigh columns
+_THREADS = min(4, usable_processors())  # that weigh columns
 _MANY = 200  # comparisons from which a factorisation pays
 _SPARE = 8  # columns of a sketch beyond the rank that is looked for
 _NEGLIGIBLE = 0.01  # of the tolerance below

@@ -134,6 +134,7 @@ def levels_of(runs: Sequence[RunFacts], datasets: Collection[str]) -> dict[str, 
         if each.level is not None
         and name in datasets
         and each.level.plain in datasets
+        and each.level.plain in facts
         and facts[each.level.plain].fingerprint == each.level.fingerprint
     }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -100,10 +99,9 @@ def _check_estimates(board: Leaderboard, audio: Mapping[str, RunAudio]) -> None:
 
 
 def _in_columns(sounds: Sequence[Sound]) -> list[Sound]:
-    """Sounds that have a column; a target or an estimate that is one labelled sound alone is not shown twice."""
-    counts = Counter((sound.role, sound.system) for sound in sounds)
-    lone = {(role, system) for (role, system), count in counts.items() if role == "part" and count == 1}
-    return [sound for sound in sounds if (sound.role, sound.system) not in lone]
+    """Sounds that have a column; a target that is one labelled sound alone is not shown twice."""
+    several = sum(sound.role == "part" for sound in sounds) > 1
+    return [sound for sound in sounds if several or sound.role != "part"]
 
 
 def _table(

@@ -11,7 +11,8 @@ import torch
 from tsebench.bench.folders.score import ScoreOptions, score_folders
 from tsebench.bench.inference.ask import Inference
 from tsebench.bench.inference.batching import Item, bucket
-from tsebench.bench.run.estimate_store import SystemAnswers
+from tsebench.bench.run.estimate_store import SystemAnswers, read_answer
+from tsebench.core.errors import AudioError
 from tsebench.datasets.signals.audio import write
 from tsebench.datasets.types import Clues, Query, Truth
 from tsebench.systems.protocol import AnySystem, Extraction, QueryBatch, SystemCard
@@ -103,6 +104,13 @@ def test_all_channels_are_stored_with_an_estimate(tmp_path: Path) -> None:
     assert read.channels.equal(given[0].channels)
     assert read.estimate is not None
     assert read.estimate.equal(given[0].estimate)
+
+
+@pytest.mark.parametrize("channels", [1, 4])
+def test_a_stored_estimate_of_other_channels_than_the_mixture_is_refused(tmp_path: Path, channels: int) -> None:
+    write(tmp_path / "q.wav", np.zeros((2, 800), np.float32), RATE_HZ)
+    with pytest.raises(AudioError, match=f"has 2 channels, and its mixture has {channels}"):
+        read_answer(tmp_path / "q.wav", item(channels=channels, reference=channels - 1))
 
 
 @pytest.mark.parametrize("channel", [0, 1])

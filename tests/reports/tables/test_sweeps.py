@@ -108,6 +108,9 @@ def test_a_level_without_its_plain_set_is_a_table(board: Leaderboard, tmp_path: 
     assert not sweeps(alone)
     assert not write_sweeps(alone, tmp_path)
     assert [type(each) for each in figure(alone)] == [LeftOut]
+    rows = [*rows_of([1.0, 2.0], "net", dataset="set.opus.6"), *rows_of([3.0, 4.0], "net", dataset="set")]
+    without_facts = open_board([make_run(tmp_path / "both", rows, facts)])
+    assert without_facts.datasets == ("set", "set.opus.6")
 
 
 def test_spread_over_enrollments(board: Leaderboard) -> None:
