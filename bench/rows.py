@@ -7,7 +7,7 @@ in the same folder, flushed to the disk and renamed.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import reduce
@@ -27,6 +27,7 @@ from ..core.processors import usable_processors
 from ..core.text import visible
 from ..datasets.types import ConditionKind, Tag
 from .outcome import CRASHED, Score, Status
+from .run_folders import run_folders
 
 TAG_PREFIX = "tag_"
 NEAREST = "nearest"
@@ -190,24 +191,6 @@ def _places(table: pa.Table) -> NDArray[np.int64]:
             places = np.unique(places, return_inverse=True)[1].astype(np.int64)
         places = places * len(ranks) + codes
     return places
-
-
-def run_folders(run_dirs: str | Path | Sequence[str | Path]) -> list[Path]:
-    """One run folder or several, as a list.
-
-    Raises:
-        ConfigError: there is none, or one is no path.
-    """
-    given: object = run_dirs
-    several = list(given) if isinstance(given, Iterable) and not isinstance(given, str | Path) else [given]
-    for folder in several:
-        if not isinstance(folder, str | Path):
-            raise ConfigError(
-                f"a run folder is a path, not {type(folder).__name__}; write for example 'runs/quickstart'"
-            )
-    if not several:
-        raise ConfigError("no run folder given; name at least one")
-    return [Path(folder).expanduser() for folder in several if isinstance(folder, str | Path)]
 
 
 def _read_run(folder: Path) -> pa.Table:

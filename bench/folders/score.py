@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from itertools import groupby
-from operator import attrgetter
 from pathlib import Path
 
 import pandas as pd
@@ -20,7 +18,7 @@ from ...core.provenance import resolve_device
 from ...datasets.seeding import digest
 from ..metrics.registry import MetricContext
 from ..metrics.shared.batches import spared_threads
-from ..rows import OUTPUT, ROWS, SAMPLE, ScoreRow, write_shard
+from ..rows import ROWS, SAMPLE, ScoreRow
 from ..run.evaluation import CHUNK_TRIALS, Evaluation
 from ..run.record import RunRecord, write_record
 from ..run.set_scores import SetScores
@@ -39,6 +37,7 @@ from .labelled_set import LabelledSet
 from .outputs import Paths, list_files, sample_folders
 from .paired_files import PairedFiles, paired
 from .score_record import MIXTURE, record_of
+from .score_rows import told_apart, write_mixture_rows, write_rows
 
 _DEVICE_CHUNK = 256  # trials that are scored at once on a GPU: enough to keep it busy
 _WAIT_S = 60.0  # for another process that writes its rows
@@ -147,8 +146,8 @@ def score_folders(*, estimates: Paths, references: Paths, mixtures: Path | None,
         # Read again: another system may have been scored into the folder meanwhile.
         record = _record(samples, options, plan, device)
         record = record.model_copy(update={"trials": count, "failed_trials": failed})
-        _write_mixture(options.out, _of_run(record, mixture_rows))
-        _write(options.out, options.system, _of_run(record, rows))
+        write_mixture_rows(options.out, record, mixture_rows)
+        write_rows(options.out, record, options.system, rows)
         write_record(options.out, record)
     return FolderScores(
         record=record,
@@ -184,21 +183,12 @@ def _score(
     # Not cached: `score` has no --fresh, which the author of a metric would need.
     sources = [trials.answers("estimates", files=files, sample=k) for k, files in enumerate((trials.files, *others))]
     parts = (part for source in sources for part in scores.rows(options.system, source, chunks))
-    rows = [_told_apart(row, trials.files) for part in parts for row in part.rows]
+    rows = [told_apart(row, trials.files) for part in parts for row in part.rows]
     if not trials.files.mixtures:
         return rows, []
     # A mixture is one output for all references, so that every assignment gives the same values.
     of_mixtures = scores.rows(MIXTURE, mixtures, chunks)
     return rows, [replace(row, signature=row.signature + end) for part in of_mixtures for row in part.rows]
-
-
-def _told_apart(row: ScoreRow, files: PairedFiles) -> ScoreRow:
-    """The row with the permutation in its signature, and the assigned output as a tag."""
-    if not files.permutation:
-        return row
-    output = files.outputs.get(row.trial_id)
-    tags = {**row.tags, OUTPUT: output} if output else row.tags
-    return replace(row, signature=row.signature + files.signature_end, tags=tags)
 
 
 def _samples(
@@ -290,27 +280,6 @@ def _check_title(title: str, mixtures: Path | None) -> None:
         raise ConfigError(f"--system {title!r} is empty; give the system a name")
     if title == MIXTURE and mixtures is not None:
         raise ConfigError(f"--system {title!r} is the name of the mixtures themselves; choose another")
-
-
-def _of_run(record: RunRecord, rows: Sequence[ScoreRow]) -> list[ScoreRow]:
-    """The rows with the id of the run that they join."""
-    return [row if row.run_id == record.run_id else replace(row, run_id=record.run_id) for row in rows]
-
-
-def _write(out: Path, key: str, rows: Sequence[ScoreRow]) -> None:
-    if rows:  # a shard may have no trials
-        write_shard(out / ROWS / f"part-{digest(key)[:12]}.parquet", rows)
-
-
-def _write_mixture(out: Path, rows: Sequence[ScoreRow]) -> None:
-    """One shard for each metric, so that scoring with other metrics leaves these rows there.
-
-    They hold for all that is scored into the folder. Those of a system do not, because its files may be others the next
-    time: they are replaced.
-    """
-    by_signature = attrgetter("signature")
-    for signature, same in groupby(sorted(rows, key=by_signature), key=by_signature):
-        _write(out, f"{MIXTURE}|{signature}", list(same))
 
 
 def _failed(rows: Sequence[ScoreRow], record: RunRecord, trials: FileSet) -> int:

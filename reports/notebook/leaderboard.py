@@ -9,9 +9,9 @@ from typing import TypedDict, Unpack
 
 import pandas as pd
 
-from ...bench.rows import run_folders
 from ...bench.run.rank_by import RankBy
 from ...bench.run.record import RunFacts
+from ...bench.run_folders import run_folders
 from ...core.errors import ConfigError
 from ..leaderboard.assemble import open_board, rank_rows
 from ..leaderboard.board import Leaderboard
