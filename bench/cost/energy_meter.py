@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 POWERCAP = Path("/sys/class/powercap")
+_UNREADABLE = (OSError, ValueError)  # no permission or no longer there; another text than a number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +25,7 @@ class EnergyCounter:
 
     Attributes:
         name: source, for a note.
-        joules: reads it.
+        joules: reads it; OSError or ValueError if it cannot be read.
         wraps_at: value at which it begins again from 0, in J; None: never.
     """
 
@@ -55,7 +56,7 @@ class EnergyMeter:
         for counter, start in zip(self._counters, self._start, strict=True):
             try:
                 used = counter.joules() - start
-            except (OSError, ValueError, RuntimeError):
+            except _UNREADABLE:
                 return None
             total += used if used >= 0 else used + (counter.wraps_at or 0.0)
         return total if total > 0 else None
@@ -64,9 +65,9 @@ class EnergyMeter:
 def open_meter(device: str, *, powercap: Path = POWERCAP) -> EnergyMeter | None:
     """A meter of the device that begins now: of its GPU ("cuda"), else of all processor packages; None without one."""
     try:
-        counters = [_nvml(device)] if device.startswith("cuda") else _rapl(powercap)
+        counters = _nvml(device) if device.startswith("cuda") else _rapl(powercap)
         return EnergyMeter(counters) if counters else None
-    except Exception:  # noqa: BLE001 - no driver, no permission, another layout: it is not measured
+    except _UNREADABLE:
         return None
 
 
@@ -85,10 +86,27 @@ def _reader(path: Path) -> Callable[[], float]:
     return lambda: float(path.read_text(encoding="ascii")) / 1e6
 
 
-def _nvml(device: str) -> EnergyCounter:
+def _nvml(device: str) -> list[EnergyCounter]:
     """The GPU of a torch device, by its UUID: NVML and CUDA number devices differently."""
-    nvml: Any = importlib.import_module("pynvml")
-    nvml.nvmlInit()
-    uuid = f"GPU-{torch.cuda.get_device_properties(device).uuid}"
-    handle = nvml.nvmlDeviceGetHandleByUUID(uuid)
-    return EnergyCounter(name="NVML", joules=lambda: float(nvml.nvmlDeviceGetTotalEnergyConsumption(handle)) / 1000.0)
+    try:
+        nvml: Any = importlib.import_module("pynvml")
+    except ImportError:
+        return []
+    # Old releases of torch and of pynvml lack one of them.
+    uuid = getattr(torch.cuda.get_device_properties(device), "uuid", None)
+    read = getattr(nvml, "nvmlDeviceGetTotalEnergyConsumption", None)
+    if uuid is None or read is None:
+        return []
+
+    def joules() -> float:
+        try:
+            return float(read(handle)) / 1000.0
+        except nvml.NVMLError as error:  # a GPU that does not count it
+            raise OSError(f"NVML: {error}") from None
+
+    try:
+        nvml.nvmlInit()
+        handle = nvml.nvmlDeviceGetHandleByUUID(f"GPU-{uuid}")
+    except nvml.NVMLError:  # no driver, no permission, a part of a GPU
+        return []
+    return [EnergyCounter(name="NVML", joules=joules)]

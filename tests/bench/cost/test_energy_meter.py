@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -38,6 +39,8 @@ def test_packages_add_up_and_their_parts_do_not_count(tmp_path: Path) -> None:
     inner.write_text("77000000")
     whole.write_text("77000000")
     assert meter.joules() == pytest.approx(3.0 + 2.5)
+    first.write_text("none\n")
+    assert meter.joules() is None
     first.unlink()
     assert meter.joules() is None
 
@@ -48,22 +51,63 @@ def test_without_a_readable_counter_there_is_no_meter(tmp_path: Path) -> None:
     assert open_meter("cpu", powercap=tmp_path) is None
 
 
-def test_a_gpu_is_found_by_its_uuid(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
-    counter = iter([2_000, 9_500])
+class NVMLError(Exception):
+    """The base of all errors of pynvml: no OSError or RuntimeError."""
+
+
+def made_up_gpu(monkeypatch: pytest.MonkeyPatch, **functions: Callable[..., object]) -> SimpleNamespace:
+    """A module pynvml of a GPU that has taken 2 J."""
     nvml = SimpleNamespace(
+        NVMLError=NVMLError,
         nvmlInit=lambda: None,
-        nvmlDeviceGetHandleByUUID=lambda uuid: asked.append(uuid) or "handle",
-        nvmlDeviceGetTotalEnergyConsumption=lambda handle: next(counter) if handle == "handle" else 0,
+        nvmlDeviceGetHandleByUUID=lambda uuid: f"handle of {uuid}",
+        nvmlDeviceGetTotalEnergyConsumption=lambda _: 2_000,
     )
+    vars(nvml).update(functions)
     monkeypatch.setitem(sys.modules, "pynvml", nvml)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: SimpleNamespace(uuid="1-2"))
+    return nvml
+
+
+def raises(error: Exception) -> Callable[..., object]:
+    def function(*_: object) -> object:
+        raise error
+
+    return function
+
+
+def test_a_gpu_is_found_by_its_uuid(monkeypatch: pytest.MonkeyPatch) -> None:
+    counter = iter([2_000, 9_500])
+    read = lambda handle: next(counter) if handle == "handle of GPU-1-2" else 0  # noqa: E731
+    made_up_gpu(monkeypatch, nvmlDeviceGetTotalEnergyConsumption=read)
     meter = open_meter("cuda:0")
     assert meter is not None
-    assert asked == ["GPU-1-2"]
     assert meter.joules() == pytest.approx(7.5)
+
+
+def test_a_gpu_without_a_counter_has_no_meter(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ("nvmlInit", "nvmlDeviceGetHandleByUUID", "nvmlDeviceGetTotalEnergyConsumption")
+    for name in names:
+        made_up_gpu(monkeypatch, **{name: raises(NVMLError("not supported"))})
+        assert open_meter("cuda:0") is None
+        made_up_gpu(monkeypatch, **{name: raises(TypeError("a mistake of the program"))})
+        with pytest.raises(TypeError, match="a mistake"):
+            open_meter("cuda:0")
+    del made_up_gpu(monkeypatch).nvmlDeviceGetTotalEnergyConsumption
+    assert open_meter("cuda:0") is None
+    made_up_gpu(monkeypatch)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: SimpleNamespace())
+    assert open_meter("cuda:0") is None
     monkeypatch.setitem(sys.modules, "pynvml", None)
     assert open_meter("cuda:0") is None
+
+
+def test_a_gpu_that_is_lost_has_no_energy(monkeypatch: pytest.MonkeyPatch) -> None:
+    readings: Iterator[Callable[[], object]] = iter([lambda: 2_000, raises(NVMLError("GPU is lost"))])
+    made_up_gpu(monkeypatch, nvmlDeviceGetTotalEnergyConsumption=lambda _: next(readings)())
+    meter = open_meter("cuda:0")
+    assert meter is not None
+    assert meter.joules() is None
 
 
 def test_the_cost_of_a_system_has_its_energy(monkeypatch: pytest.MonkeyPatch) -> None:
