@@ -51,10 +51,16 @@ def degraded(dataset: Dataset, spec: SweepSpec, level: Level, *, corpora: Corpor
         corpora: open corpora of `spec.corpora`.
 
     Raises:
-        ConfigError: the degradation, the level or an option is wrong.
+        ConfigError: the degradation, the level or an option is wrong, or a corpus of the sweep has the name of another
+            one of the set.
         DatasetError: no trial has such a level.
     """
     where = f"dataset {dataset.card.name!r}"
+    for name, config in spec.corpora.items():
+        if dataset.card.corpora.get(name, config) != config:
+            raise ConfigError(
+                f"{where} has another corpus {name!r} than sweep {spec.title!r}; rename that of the sweep"
+            )
     degradation, settings = _degradation(spec, level, where=where)
     plain = Dataset(dataset.manifest, {**(corpora or {}), **dataset.corpora})
     trials, left_out = _trials(plain, degradation, spec.degradation, settings)
@@ -67,12 +73,17 @@ def degraded(dataset: Dataset, spec: SweepSpec, level: Level, *, corpora: Corpor
 
 
 def _degradation(spec: SweepSpec, level: Level, *, where: str) -> tuple[Degradation, dict[str, Tag]]:
-    """The degradation of a level, and all its settings, defaults included: they count in the fingerprint."""
-    settings = {**spec.options, "level": level}
+    """The degradation of a level, and all its settings, defaults included: they count in the fingerprint.
+
+    So that equal settings make equal fingerprints, a whole number has no point, and a default is written as it is in
+    the code, or left out where it is None.
+    """
+    settings = {**spec.options, "level": int(level) if isinstance(level, float) and level.is_integer() else level}
     made = make_degradation(spec.degradation, settings, where=where)
     parameters = signature(DEGRADATIONS.get(spec.degradation)).parameters.values()
-    defaults = {each.name: each.default for each in parameters if each.default not in (each.empty, None)}
-    return made, {**defaults, **settings}
+    defaults = {each.name: each.default for each in parameters if each.default is not each.empty}
+    chosen = {name: value for name, value in settings.items() if name not in defaults or value != defaults[name]}
+    return made, {name: value for name, value in {**defaults, **chosen}.items() if value is not None}
 
 
 def _trials(

@@ -38,10 +38,6 @@ class SweepSpec(StrictModel):
             return self.label
         return f"enrollment_{self.degradation}" if self.options.get("to") == "enrollment" else self.degradation
 
-    def level_name(self, plain: str, level: Level) -> str:
-        """Name of the set of a level."""
-        return f"{plain}.{self.title}.{level_text(level)}"
-
 
 def level_text(level: Level) -> str:
     """A level as part of a name: 16, 0.5, -5 or a word."""

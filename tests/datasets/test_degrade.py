@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tsebench.core.errors import DatasetError, TsebenchError
+from tsebench.core.errors import ConfigError, DatasetError, TsebenchError
 from tsebench.datasets.api import load_dataset
 from tsebench.datasets.config import CorpusConfig, open_corpora
 from tsebench.datasets.dataset import Dataset
@@ -179,7 +179,7 @@ def test_trials_with_too_few_recordings_are_left_out_and_counted() -> None:
 
 
 @pytest.mark.parametrize("level", ["interferer", "absent"])
-def test_a_wrong_enrollment_is_of_somebody_else(level: str) -> None:
+def test_a_wrong_enrollment_is_of_another_speaker(level: str) -> None:
     found = level_of("wrong_enrollment", level)
     labels = {each.path: each.label for each in plain().corpora["speech"].recordings()}
     for trial in found.trials:
@@ -222,6 +222,24 @@ def test_a_level_over_a_level_adds_up() -> None:
     assert both.card.name == "mini_speech.clipping.12.noise.0"
     noise = both[0][0].mixture - clipped[0][0].mixture
     assert power_db(clipped[0][0].mixture) - power_db(noise) == pytest.approx(0.0, abs=0.01)
+
+
+def test_equal_settings_have_equal_fingerprints() -> None:
+    def of(level: Level, **options: Any) -> str:
+        return level_of("band_limit", level, **options).card.fingerprint
+
+    assert of(2000) == of(2000.0) == of(2000, low_hz=300) == of(2000, low_hz=300.0, to="mixture")
+    assert len({of(2000), of(2000.5), of(2000, low_hz=200), of(2000, to="enrollment")}) == 4
+    assert level_of("noise", 3).card.fingerprint == level_of("noise", 3, recordings=None).card.fingerprint
+
+
+def test_a_corpus_of_the_sweep_is_no_other_one_of_the_set() -> None:
+    other = {"speech": CorpusConfig(kind="folder")}
+    spec = SweepSpec(degradation="noise", levels=(0,), corpora=other)
+    with pytest.raises(ConfigError, match=r"has another corpus 'speech' than sweep 'noise'; rename"):
+        degraded(plain(), spec, 0)
+    same = SweepSpec(degradation="noise", levels=(0,), corpora=dict(plain().card.corpora))
+    assert degraded(plain(), same, 0).card.fingerprint == level_of("noise", 0).card.fingerprint
 
 
 @pytest.mark.parametrize(
