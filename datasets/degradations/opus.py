@@ -10,7 +10,7 @@ from .shared.codec import CodecDegradation
 class Opus(CodecDegradation):
     """Opus (RFC 6716) at a mean bit rate, coded and decoded by libopus.
 
-    The delay, of up to 4 samples at 48 kHz, is taken out to the sample.
+    The delay, of a few samples, is taken out to the sample.
 
     Args:
         level: mean bit rate of one channel, 6 to 256 kbit/s.

@@ -24,7 +24,7 @@ LIBRARY = f"libsndfile {soundfile.__libsndfile_version__}"
 """The coder; another release may give other samples."""
 
 _MP3_DELAY = 576 + 529  # of LAME's coder and of the decoder: at low bit rates no header says so, and it stays
-_SEARCH_S = 0.001  # longest other delay: Opus has up to 4 samples at 48 kHz below 64 kbit/s
+_SEARCH_S = 0.001  # longest other delay: that of Opus is a few samples, either way, below 64 kbit/s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
