@@ -10,17 +10,17 @@ import numpy as np
 import torch
 
 from ..builders.shared.options import Seconds
-from ..protocols.degradation import DEGRADATIONS, Degradation, Rendering, UnfitTrialError
+from ..protocols.degradation import DEGRADATIONS, Rendering, UnfitTrialError
 from ..types import Clip, EnrollmentClip, Query, Trial, Truth
 from .shared.signals import needs_enrollment, with_enrollments
-from .shared.voices import Voices
+from .shared.voices import VoiceDegradation, Voices
 
 if TYPE_CHECKING:
     from ..dataset import Dataset
 
 
 @DEGRADATIONS.register("enrollment_length")
-class EnrollmentLength(Degradation):
+class EnrollmentLength(VoiceDegradation):
     """Enrollments of exactly one length; a shorter one is the beginning of a longer one.
 
     A given enrollment that is longer is cut. One that is shorter is continued without a pause by other recordings of
@@ -34,23 +34,20 @@ class EnrollmentLength(Degradation):
     title = "length of the enrollment"
     examples = (1, 4)
     unit = "s"
-    to = "enrollment"
 
     def __init__(self, *, level: Seconds) -> None:
+        super().__init__()
         self._length_s = level
-        self._voices: Voices | None = None
 
     def clue(self, trial: Trial, of: Dataset, seed: int) -> Trial:
         """The trial with the length among its tags."""
-        del seed
-        if self._voices is None or self._voices.of is not of:
-            self._voices = Voices(of)
+        del of, seed
         count = len(needs_enrollment(trial).clue.enrollments)
         return replace(trial, tags={**trial.tags, "enrollment_s": round(count * self._length_s, 3)})
 
     def clips(self, trial: Trial, of: Dataset, seed: int) -> tuple[Clip, ...]:
         """Recordings that continue the enrollment, as many as it takes."""
-        voices = self._voices or Voices(of)
+        voices = self.voices(of)
         enrollments = trial.clue.enrollments
         missing_s = self._length_s - min(voices.seconds(clip) for clip in enrollments)
         if missing_s <= 0:

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from ..protocols.degradation import DEGRADATIONS, Degradation, UnfitTrialError
+from ..protocols.degradation import DEGRADATIONS, UnfitTrialError
 from ..types import EnrollmentClip, Trial
 from .shared.signals import needs_enrollment
-from .shared.voices import Voices
+from .shared.voices import VoiceDegradation
 
 if TYPE_CHECKING:
     from ..dataset import Dataset
 
 
 @DEGRADATIONS.register("other_enrollment")
-class OtherEnrollment(Degradation):
+class OtherEnrollment(VoiceDegradation):
     """The same query by another enrollment of the same voice: how much a system depends on the one that it is given.
 
     Levels 1 to K − 1 and the plain set ask every mixture by K different enrollments; the first is that of the plain
@@ -31,24 +31,22 @@ class OtherEnrollment(Degradation):
 
     title = "other enrollment"
     examples = (1, 2)
-    to = "enrollment"
     renders = False
 
     def __init__(self, *, level: Annotated[int, Field(ge=1)]) -> None:
+        super().__init__()
         self._number = level
-        self._voices: Voices | None = None
 
     def clue(self, trial: Trial, of: Dataset, seed: int) -> Trial:
         """The trial with other enrollments."""
-        if self._voices is None or self._voices.of is not of:
-            self._voices = Voices(of)
+        voices = self.voices(of)
         given = needs_enrollment(trial).clue.enrollments
-        labels = [self._voices.label(clip) for clip in given]
+        labels = [voices.label(clip) for clip in given]
         found: list[EnrollmentClip] = []
         for place, (clip, label) in enumerate(zip(given, labels, strict=True)):
             # Several enrollments of one label get different recordings.
             index = (self._number - 1) * labels.count(label) + labels[:place].count(label)
-            other = next(islice(self._voices.others(clip, label, trial, seed), index, None), None)
+            other = next(islice(voices.others(clip, label, trial, seed), index, None), None)
             if other is None:
                 raise UnfitTrialError("too few recordings of the voice")
             found.append(other)

@@ -74,7 +74,7 @@ class Reverberation(Degradation):
         if self._responses is None:
             return ()
         sources = len(of.mixtures[trial.mixture_id].sources)
-        count = sources if self.to == "mixture" else len(trial.clue.enrollments)
+        count = max(1, sources) if self.to == "mixture" else len(trial.clue.enrollments)
         return drawn_recordings(self._responses, of, seed=seed, count=count)
 
     def apply(self, query: Query, truth: Truth, of: Rendering) -> tuple[Query, Truth]:

@@ -7,20 +7,20 @@ from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
 from ..builders.shared.absent_speakers import ranked
-from ..protocols.degradation import DEGRADATIONS, Degradation, UnfitTrialError
+from ..protocols.degradation import DEGRADATIONS, UnfitTrialError
 from ..types import Trial
 from .shared.signals import needs_enrollment
-from .shared.voices import Voices
+from .shared.voices import VoiceDegradation
 
 if TYPE_CHECKING:
     from ..dataset import Dataset
 
 
 @DEGRADATIONS.register("wrong_enrollment")
-class WrongEnrollment(Degradation):
-    """An enrollment of somebody else, while the reference stays that of the speaker who was meant.
+class WrongEnrollment(VoiceDegradation):
+    """An enrollment of another speaker, while the reference stays that of the target.
 
-    A system that follows its clue must fail here; one that does not lose anything does not listen to it. Trials that
+    A system that follows its clue must fail here; one that loses nothing does not use its clue. Trials that
     also name classes are left out.
 
     Args:
@@ -30,17 +30,15 @@ class WrongEnrollment(Degradation):
 
     title = "wrong enrollment"
     examples = ("interferer", "absent")
-    to = "enrollment"
     renders = False
 
     def __init__(self, *, level: Literal["interferer", "absent"]) -> None:
+        super().__init__()
         self._level = level
-        self._voices: Voices | None = None
 
     def clue(self, trial: Trial, of: Dataset, seed: int) -> Trial:
         """The trial with the enrollment of another speaker."""
-        if self._voices is None or self._voices.of is not of:
-            self._voices = Voices(of)
+        voices = self.voices(of)
         first = needs_enrollment(trial).clue.enrollments[0]
         if trial.clue.classes:
             raise UnfitTrialError("the clue names classes")
@@ -49,13 +47,13 @@ class WrongEnrollment(Degradation):
         mixture = of.mixtures[trial.mixture_id]
         there = {source.label for source in mixture.sources if source.role == "foreground"}
         meant = {source.label for source in mixture.sources if source.id in trial.target_ids}
-        known = self._voices.labels(first)
+        known = voices.labels(first)
         others = there - meant if self._level == "interferer" else known - there
-        # An absent target's own voice is nobody's mistake.
-        wrong = (others & known) - {self._voices.label(first)}
+        # For an absent target, its own enrollment would be the right one.
+        wrong = (others & known) - {voices.label(first)}
         count = len(trial.clue.enrollments)
         for label in ranked(wrong, (seed, "wrong enrollment")):
-            clips = tuple(islice(self._voices.others(first, label, trial, seed), count))
+            clips = tuple(islice(voices.others(first, label, trial, seed), count))
             if len(clips) == count:
                 return replace(trial, clue=replace(trial.clue, enrollments=clips))
         raise UnfitTrialError(f"no enrollment of an {self._level} speaker")

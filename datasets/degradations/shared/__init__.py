@@ -1,1 +1,4 @@
-"""Code of several degradations: `SignalDegradation`, `CodecDegradation`, `drawn_recordings`, and `Voices` of a set."""
+"""Code of several degradations.
+
+`SignalDegradation`, `CodecDegradation`, `VoiceDegradation` with the `Voices` of a set, and `drawn_recordings`.
+"""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ...builders.shared.absent_speakers import ranked
 from ...protocols.corpus import Placed, entries_of
-from ...protocols.degradation import UnfitTrialError
+from ...protocols.degradation import Degradation, To, UnfitTrialError
 from ...types import Clip, EnrollmentClip, MixtureClip, Trial
 from .recorded import clip_of, recording_of
 
@@ -29,6 +29,7 @@ class Voices:
     def __init__(self, of: Dataset) -> None:
         self.of = of
         self._entries: dict[str, Mapping[str, Placed]] = {}
+        self._labelled: dict[tuple[str, str | None], Mapping[str, Sequence[Placed]]] = {}
 
     def label(self, clip: EnrollmentClip) -> str:
         """The voice or class of an enrollment; UnfitTrialError if it is unknown."""
@@ -43,7 +44,7 @@ class Voices:
         """All voices or classes that an enrollment in place of this one could have."""
         if isinstance(clip, MixtureClip):
             return {s.label for m in self.of.mixtures.values() for s in m.sources if s.role == "foreground"}
-        return {entry.label for entry in self._near(clip)} - {""}
+        return self._near(clip).keys() - {""}
 
     def others(self, clip: EnrollmentClip, label: str, trial: Trial, seed: int) -> Iterator[EnrollmentClip]:
         """Enrollments of a label that could stand in place of one of a trial."""
@@ -52,7 +53,7 @@ class Voices:
             return
         used = self._used_groups(trial, clip.corpus)
         corpus = self.of.corpora[clip.corpus]
-        free = {e.path: e for e in self._near(clip) if e.label == label and e.group not in used}
+        free = {e.path: e for e in self._near(clip).get(label, ()) if e.group not in used}
         for path in ranked(free.keys(), (seed, "other enrollment", label)):
             yield clip_of(clip.corpus, recording_of(corpus, free[path]), longest_s=LONGEST_S)
 
@@ -69,11 +70,17 @@ class Voices:
             self._entries[name] = {entry.path: entry for entry in entries_of(self.of.corpora[name])}
         return self._entries[name]
 
-    def _near(self, clip: Clip) -> Iterator[Placed]:
-        """The recordings of the part of the corpus that a clip is of."""
+    def _near(self, clip: Clip) -> Mapping[str, Sequence[Placed]]:
+        """The recordings, by label, of the part of the corpus that a clip is of."""
         entries = self._of_corpus(clip.corpus)
         split = entries[clip.path].split if clip.path in entries else None
-        return (entry for entry in entries.values() if entry.split == split)
+        if (clip.corpus, split) not in self._labelled:
+            found: dict[str, list[Placed]] = {}
+            for entry in entries.values():
+                if entry.split == split:
+                    found.setdefault(entry.label, []).append(entry)
+            self._labelled[clip.corpus, split] = found
+        return self._labelled[clip.corpus, split]
 
     def _used_groups(self, trial: Trial, corpus: str) -> set[str]:
         entries = self._of_corpus(corpus)
@@ -88,11 +95,26 @@ class Voices:
         places: dict[str, MixtureClip] = {}
         for mixture in self.of.mixtures.values():
             for source in mixture.sources:
-                clip = MixtureClip(mixture_id=mixture.id, source_id=source.id)
                 if source.role != "foreground" or source.label != label:
                     continue
+                clip = MixtureClip(mixture_id=mixture.id, source_id=source.id)
                 if clip in given:
                     used.add(source.clip.path)
                 elif mixture is not own:
                     places.setdefault(source.clip.path, clip)
         yield from (places[path] for path in ranked(places.keys() - used, (seed, "other enrollment", label)))
+
+
+class VoiceDegradation(Degradation):
+    """Base of degradations that enroll with other recordings; it keeps the voices of the set that it changes."""
+
+    to: To = "enrollment"
+
+    def __init__(self) -> None:
+        self._voices: Voices | None = None
+
+    def voices(self, of: Dataset) -> Voices:
+        """The voices of a set."""
+        if self._voices is None or self._voices.of is not of:
+            self._voices = Voices(of)
+        return self._voices
