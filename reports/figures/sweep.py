@@ -9,7 +9,7 @@ import pandas as pd
 
 from ..leaderboard.board import Leaderboard
 from ..leaderboard.wording import stratum_name
-from ..tables.sweeps import NONE, SweepCurves, sweeps
+from ..tables.sweeps import NONE, Curve, SweepCurves, sweeps
 from .registry import FIGURES, LeftOut, Plot
 from .shared.columns import PlotColumn, lone_remark, record, remarks
 from .shared.lines import RING, draw_lines
@@ -29,7 +29,7 @@ def sweep(board: Leaderboard) -> Iterator[Plot | LeftOut]:
 def _plot(board: Leaderboard, shown: SweepCurves) -> Plot:
     plain = shown.tables[0]
     column = PlotColumn(board=board, table=plain, index=plain.columns.index(shown.column), looks=looks(board))
-    data = pd.DataFrame([line for curve in shown.curves for line in _lines(shown, curve.system)])
+    data = pd.DataFrame([line for curve in shown.curves for line in _lines(shown, curve)])
     data = data.sort_values(["system", "place"], ignore_index=True)
     missing = remarks(
         (f"{curve.system} at {level}", cell, table.n_trials)
@@ -44,13 +44,12 @@ def _plot(board: Leaderboard, shown: SweepCurves) -> Plot:
         f"{lone_remark(data, RING)}{missing}"
     )
     places = list(range(len(shown.levels)))
-    draw = partial(draw_lines, column, data, places=places, names=shown.levels, xlabel=shown.axis)
+    draw = partial(draw_lines, column, data, places=places, names=shown.levels, xlabel=shown.axis, apart=0)
     return Plot(column.name(shown.name, shown.column.key), caption, data, draw)
 
 
-def _lines(shown: SweepCurves, system: str) -> Iterator[dict[str, object]]:
+def _lines(shown: SweepCurves, curve: Curve) -> Iterator[dict[str, object]]:
     """Means and paired differences of a system, one line for each level."""
-    curve = next(each for each in shown.curves if each.system == system)
     for place, (cell, difference) in enumerate(zip(curve.cells, curve.differences, strict=True)):
         if cell is None:
             continue

@@ -53,8 +53,10 @@ def _rows(board: Leaderboard, group: Sequence[SweepCurves]) -> Iterator[Row]:
 
 
 def spread_of(board: Leaderboard, shown: SweepCurves, system: str) -> EnrollmentSpread | None:
-    """The spread of a system over the levels of a sweep; None without two enrollments."""
+    """The spread of a system over the levels of a sweep; None without two enrollments, or without the board's rows."""
     rows = board.rows
+    if rows.empty:
+        return None
     datasets = [table.dataset for table in shown.tables]
     own = rows[
         (rows["system"] == system)

@@ -20,7 +20,10 @@ NONE = "none"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Curve:
-    """One system through the levels: cells, and differences to the plain set (None of that itself), or None."""
+    """One system through the levels: cells, and differences to the plain set (None of that itself), or None.
+
+    A board without its rows, as one of a JSON file, has no differences.
+    """
 
     system: str
     cells: tuple[Aggregate | None, ...]
@@ -93,8 +96,8 @@ def _of_stratum(board: Leaderboard, plain: Table, members: Sequence[tuple[LevelC
         return
     cards, levels = (tuple(part) for part in zip(*there, strict=True))
     rows = board.score_rows
-    names = [plain.dataset, *(table.dataset for table in levels)]
-    rows = rows[rows["dataset"].isin(names)]
+    if not rows.empty:
+        rows = rows[rows["dataset"].isin([plain.dataset, *(table.dataset for table in levels)])]
     columns = [c for c in plain.columns if c.facts.higher_is_better is not None]
     for column in sorted(columns, key=lambda c: c.key != plain.primary_key):
         curves = [_curve(board, column, entry.system, (plain, *levels), rows) for entry in plain.entries]
@@ -120,6 +123,8 @@ def _telling(curves: Sequence[Curve]) -> Sequence[Curve]:
 
 def _curve(board: Leaderboard, column: Column, system: str, tables: Sequence[Table], rows: pd.DataFrame) -> Curve:
     cells = tuple(_cell(table, system, column.key) for table in tables)
+    if rows.empty:
+        return Curve(system=system, cells=cells, differences=(None,) * len(tables))
     own = rows[(rows["system"] == system) & (rows["metric"] == column.key)]
     labels = {table.dataset: str(place) for place, table in enumerate(tables)}
     own = own.assign(system=own["dataset"].map(labels), dataset=tables[0].dataset)

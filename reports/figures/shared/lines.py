@@ -40,11 +40,21 @@ def ring_handle(*data: pd.DataFrame) -> tuple[list[Any], list[str]]:
 
 
 def draw_lines(
-    shown: PlotColumn, data: pd.DataFrame, *, places: Sequence[float], names: Sequence[str], xlabel: str
+    shown: PlotColumn,
+    data: pd.DataFrame,
+    *,
+    places: Sequence[float],
+    names: Sequence[str],
+    xlabel: str,
+    apart: float | None = None,
 ) -> Figure:
-    """Draw one line for each system: `data` has columns place and `COLUMNS`, sorted by system and place.
+    """Draw one line for each system.
 
-    Ticks at `places`, one apart, have the `names`.
+    Args:
+        data: columns place and `COLUMNS`, sorted by system and place.
+        places: of the ticks, one apart.
+        names: of the ticks.
+        apart: place whose mark the line does not reach, since it is none of the scale.
     """
     fig, axes = one_axes()
     scale = shown.scale(data)
@@ -53,8 +63,12 @@ def draw_lines(
     for index, system in enumerate(systems):
         own, look = data[data["system"] == system], shown.looks[system]
         shift = _SPREAD * (index / max(1, len(systems) - 1) - 0.5)
-        style = {"label": look.label, "linestyle": look.dash, "markersize": None, "capsize": 1.2}
-        handles.append(draw_point(axes, own["place"] + shift, own, look, **style))
+        style = {"label": look.label, "markersize": None, "capsize": 1.2}
+        alone = own["place"] == apart
+        if alone.any():
+            draw_point(axes, own["place"][alone] + shift, own[alone], look, **style)
+        line = own[~alone]
+        handles.append(draw_point(axes, line["place"] + shift, line, look, **style, linestyle=look.dash))
     axes.set_xticks(list(places), list(names))
     axes.set(xlim=(min(places) - 0.4, max(places) + 0.4), ylim=(scale.low, scale.high))
     axes.set(xlabel=xlabel, ylabel=shown.label)

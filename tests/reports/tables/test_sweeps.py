@@ -12,7 +12,8 @@ from helpers.runs import facts_of, make_run, rows_of
 
 from tsebench.bench.rows import ScoreRow
 from tsebench.datasets.protocols.degradation import LevelCard
-from tsebench.reports.figures.registry import LeftOut
+from tsebench.reports.figures.registry import LeftOut, Plot
+from tsebench.reports.figures.shared.style import styled
 from tsebench.reports.figures.sweep import sweep as figure
 from tsebench.reports.formats.md import board_markdown
 from tsebench.reports.leaderboard.assemble import open_board
@@ -138,4 +139,19 @@ def test_tables_page_and_figures(board: Leaderboard, tmp_path: Path) -> None:
     assert content.count("<polyline") == 2 * 4, "the plain set is a point of its own"
     plots = list(figure(board))
     assert [type(plot).__name__ for plot in plots] == ["Plot", "Plot"]
-    assert list(plots[0].data["level"]) == ["none", "24", "6"] * 2  # type: ignore[union-attr]
+    assert isinstance(plots[0], Plot)
+    assert list(plots[0].data["level"]) == ["none", "24", "6"] * 2
+    with styled():
+        marks = plots[0].draw().axes[0].containers
+    assert [[round(x) for x in each[0].get_xdata()] for each in marks] == [[0], [1, 2]] * 2, "as on the page"
+
+
+def test_a_board_of_a_file_has_curves_without_differences(board: Leaderboard) -> None:
+    read = from_json(to_json(board), where="board")
+    (found, expected) = (next(each for each in sweeps(of) if each.name == "opus") for of in (read, board))
+    assert [curve.cells for curve in found.curves] == [curve.cells for curve in expected.curves]
+    assert not any(any(curve.differences) for curve in found.curves)
+    assert [table.name for table in all_sweep_tables(read)] == [
+        *("set_FMQ-1-0_opus_si_sdri", "set_FMQ-1-0_other_si_sdri")
+    ]
+    assert "opus: " in board_markdown(read)
