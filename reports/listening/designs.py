@@ -69,8 +69,8 @@ DESIGNS: Mapping[str, Design] = {
         reference_least=90.0,
         anchor_most=90.0,
         rules=(
-            "a listener who rates the hidden reference below 90 on more than 15 % of the pages is left out (ITU-R "
-            "BS.1534-3, 4.1.2)",
+            "a listener who rates the hidden reference below 90 on more than 15 % of the pages is left out "
+            "(ITU-R BS.1534-3)",
             f"{ANCHOR_RULE} above 90 on more than 15 % of the pages (the same, whose rule is on the "
             "anchor of 7 kHz; here it is the one of 3.5 kHz)",
             _SPREAD,
