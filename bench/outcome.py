@@ -20,7 +20,7 @@ TOO_SHORT = "too_short"
 NO_REFERENCE = "no_reference"
 """Reason of a metric that does not apply to a trial, because it compares with a clean reference and there is none."""
 NOT_HEARD = "not_heard"
-"""Reason of a rating of a trial that no listener heard."""
+"""Reason why a trial has no rating: it was not in the listening test."""
 MAX_REASON = 500
 MAX_DETAIL = 1_000_000
 Status = Literal["ok", "undefined", "failed"]

@@ -55,4 +55,4 @@ def seal(
             "challenge seal a set of your own, of recordings that nobody has"
         )
     say(f"{found.public}: {found.n_trials} trials of {found.n_mixtures} mixtures; give this folder to everybody")
-    say(f"{found.sealed}: the same with references; keep this folder and its {'sealed.json'} to yourself")
+    say(f"{found.sealed}: the same with references; keep this folder and its sealed.json to yourself")

@@ -58,8 +58,8 @@ def write_pack(run: Path, out: Path, *, team: str = "", estimates: bool = True) 
     found = list(_estimates_of(run, record, included=estimates))
     if estimates and not any(each.files for _, each in found):
         raise ConfigError(
-            f"run folder {str(run)!r} keeps no estimates, so that nobody could score them again: run it with "
-            "--set keep_estimates=true, or pack claimed scores alone with --no-estimates"
+            f"run folder {str(run)!r} keeps no estimates, and without them its scores cannot be verified: run it "
+            "with --set keep_estimates=true, or pack the scores alone with --no-estimates"
         )
     if out.exists():
         raise OutputError(f"{str(out)!r} exists; remove it, or choose another --out")
