@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from ...core.content_hash import file_sha256
 from ...core.errors import ConfigError, DatasetError, shortened
@@ -22,6 +23,7 @@ from ..run.record import RunRecord
 from .archive import Archive, open_archive
 from .pack_record import PACK, ROWS, RUN, PackedEstimates, PackRecord
 
+_Model = TypeVar("_Model", bound=BaseModel)
 _MOST_ROWS = 20_000_000
 _MOST_ROW_BYTES = 1 << 32
 _PLAIN = {"PLAIN", "RLE", "BIT_PACKED"}  # other encodings of Parquet unpack without bounds
@@ -63,13 +65,13 @@ def open_pack(path: Path, *, scratch: Path) -> Iterator[Pack]:
         ConfigError: it is no pack, a file in it is not the one that `pack.json` lists, or its parts do not fit.
     """
     with open_archive(path) as archive:
-        record = _record(archive)
+        record = _parsed(archive, PACK, PackRecord)
         for name in (RUN, ROWS):
             if hashlib.sha256(archive.read(name, MAX_BYTES if name == RUN else _MOST_ROW_BYTES)).hexdigest() != (
                 record.files.get(name)
             ):
                 raise _changed(path, name)
-        run = _run(archive)
+        run = _parsed(archive, RUN, RunRecord)
         _check_members(archive, record, run)
         rows = _rows(archive, scratch)
         if others := sorted({*rows["run_id"].unique()} - {run.run_id}):
@@ -77,22 +79,14 @@ def open_pack(path: Path, *, scratch: Path) -> Iterator[Pack]:
         yield Pack(path=path, sha256=file_sha256(path), record=record, run=run, rows=rows, archive=archive)
 
 
-def _record(archive: Archive) -> PackRecord:
+def _parsed(archive: Archive, name: str, kind: type[_Model]) -> _Model:
+    """A JSON file of a pack."""
     try:
-        return PackRecord.model_validate(parse_json(archive.read(PACK, MAX_BYTES)), strict=False)
+        return kind.model_validate(parse_json(archive.read(name, MAX_BYTES)), strict=False)
     except ValidationError as error:
-        raise ConfigError(f"{str(archive.path)!r}: {PACK} is wrong: {first_problem(error, PackRecord)}") from None
+        raise ConfigError(f"{str(archive.path)!r}: {name} is wrong: {first_problem(error, kind)}") from None
     except ValueError as error:
-        raise ConfigError(f"{str(archive.path)!r}: {PACK} is no JSON ({shortened(str(error), 80)})") from None
-
-
-def _run(archive: Archive) -> RunRecord:
-    try:
-        return RunRecord.model_validate(parse_json(archive.read(RUN, MAX_BYTES)), strict=False)
-    except ValidationError as error:
-        raise ConfigError(f"{str(archive.path)!r}: {RUN} is wrong: {first_problem(error, RunRecord)}") from None
-    except ValueError as error:
-        raise ConfigError(f"{str(archive.path)!r}: {RUN} is no JSON ({shortened(str(error), 80)})") from None
+        raise ConfigError(f"{str(archive.path)!r}: {name} is no JSON ({shortened(str(error), 80)})") from None
 
 
 def _check_members(archive: Archive, record: PackRecord, run: RunRecord) -> None:
