@@ -57,8 +57,11 @@ def verify(
     from ..bench.packs.verify import verify_pack, write_verified
     from ..bench.scoring.plan import parse_metrics
     from ..core.allocator import keep_freed_memory
+    from ..core.files import check_empty
     from ..reports.terminal.verification import print_verification
 
+    if out is not None:
+        check_empty(out)
     keep_freed_memory()
     how = RescoreOptions(
         metrics=parse_metrics(names_of(metrics), option or []) if metrics else (),

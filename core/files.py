@@ -31,6 +31,19 @@ def read_limited(path: Path, limit: int) -> bytes:
         return file.read(limit)
 
 
+def check_empty(folder: Path) -> None:
+    """Check that a folder for new files holds none; it may be missing.
+
+    Raises:
+        OutputError: it holds something, or cannot be listed.
+    """
+    try:
+        if folder.is_dir() and any(folder.iterdir()):
+            raise OutputError(f"folder {str(folder)!r} is not empty; choose another with --out")
+    except OSError as error:
+        raise OutputError(f"cannot list folder {str(folder)!r}: {error.strerror}; choose another with --out") from None
+
+
 def make_folder(path: Path) -> Path:
     """Create a folder and check that it can be written to.
 

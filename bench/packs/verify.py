@@ -9,8 +9,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 from ...core.config_files import shipped_names
-from ...core.errors import ConfigError, DatasetError, OutputError, listed
-from ...core.files import make_folder
+from ...core.errors import ConfigError, DatasetError, listed
+from ...core.files import check_empty, make_folder
 from ...datasets.api import load_dataset
 from ...datasets.contamination import overlap
 from ...datasets.dataset import Dataset
@@ -156,8 +156,7 @@ def write_verified(found: Verification, out: Path) -> None:
     Raises:
         OutputError: the folder holds something, or cannot be written.
     """
-    if out.is_dir() and any(out.iterdir()):
-        raise OutputError(f"folder {str(out)!r} is not empty; choose another with --out")
+    check_empty(out)
     make_folder(out / "rows")
     for place, dataset in enumerate(dict.fromkeys(row.dataset for row in found.rows)):
         write_shard(out / "rows" / f"part-{place:05d}.parquet", [row for row in found.rows if row.dataset == dataset])

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from ... import __version__
 from ...core.content_hash import file_sha256
-from ...core.errors import DatasetError, OutputError
-from ...core.files import make_folder
+from ...core.errors import DatasetError
+from ...core.files import check_empty, make_folder
 from ...core.progress import ProgressFactory, quiet
 from ..config import CorpusConfig
 from ..dataset import OWN_AUDIO, Dataset
@@ -72,8 +72,7 @@ def seal(
         OutputError: the folder is not empty, or cannot be written.
     """
     check_exposed(dataset)
-    if out.is_dir() and any(out.iterdir()):
-        raise OutputError(f"folder {str(out)!r} is not empty; choose another with --out")
+    check_empty(out)
     secret = secrets.token_bytes(32) if key is None else key
     make_folder(out)
     names = _Names(secret, dataset)

@@ -13,8 +13,8 @@ import pandas as pd
 
 from ...bench.rows import read_rows
 from ...bench.run.record import RunRecord, read_record
-from ...core.errors import ConfigError, OutputError, listed
-from ...core.files import make_folder
+from ...core.errors import ConfigError, listed
+from ...core.files import check_empty, make_folder
 from ...datasets.seeding import generator
 from ..site.pages import render_page, write_page
 from ..trial_audio import RunAudio, Samples
@@ -67,8 +67,7 @@ def export_test(run: Path, out: Path, options: ExportOptions) -> ExportedTest:
     design = design_named(options.design)
     if not 1 <= options.listeners <= _MOST_LISTENERS:
         raise ConfigError(f"--listeners {options.listeners}: write 1 to {_MOST_LISTENERS}")
-    if out.is_dir() and any(out.iterdir()):
-        raise OutputError(f"folder {str(out)!r} is not empty; choose another with --out")
+    check_empty(out)
     record = read_record(run)
     audio = RunAudio(run, corpus_dirs=options.corpora)
     if record is None or not audio.keeps_estimates:

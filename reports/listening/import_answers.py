@@ -15,8 +15,8 @@ from ...bench.outcome import NOT_HEARD
 from ...bench.rows import TAG_PREFIX, ScoreRow, read_rows, write_shard
 from ...bench.run.record import RunRecord, SystemRecord, read_record, write_record
 from ...bench.statistics.listeners import ratings_text
-from ...core.errors import ConfigError, OutputError
-from ...core.files import make_folder
+from ...core.errors import ConfigError
+from ...core.files import check_empty, make_folder
 from ...datasets.seeding import digest
 from .answers import Rating, read_answers
 from .designs import ANCHOR, DESIGNS, REFERENCE, Design
@@ -63,8 +63,7 @@ def import_answers(run: Path, key_path: Path, answers: Sequence[Path], out: Path
         raise ConfigError(
             f"the key is of run {key.run_id!r}, and {str(run)!r} holds {named!r}; give the run that was heard"
         )
-    if out.is_dir() and any(out.iterdir()):
-        raise OutputError(f"folder {str(out)!r} is not empty; choose another with --out")
+    check_empty(out)
     design = DESIGNS[key.design]
     ratings = read_answers(answers, key)
     left_out = screened(ratings, key, design)
