@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ...core.errors import shortened
 from ..metrics.protocol import MetricInfo
-from ..outcome import NO_REFERENCE
 from ..rows import SAMPLE, ScoreRow
 
 TOLERANCES = {"dB": 0.01, "%": 0.01, "MOS": 0.005, "MOS-LQO": 0.005, "s": 0.001}
@@ -31,7 +31,7 @@ class MetricDifference:
 
     Attributes:
         n: values that were compared.
-        unclaimed: values that were scored again and are not in the pack, or said to have no reference there.
+        unclaimed: values that were scored again and are not claimed.
         beyond: values that differ by more than `tolerance`, or are of another status.
         first: ids of the first trials of these.
         largest: largest difference of two values; NaN where none is there on both sides.
@@ -54,23 +54,47 @@ class MetricDifference:
 
     @property
     def same(self) -> bool:
-        """Whether nothing differs."""
-        return not self.beyond and self.signatures is None
+        """Whether nothing differs, and all values are claimed or none."""
+        return not self.problem
+
+    @property
+    def problem(self) -> str:
+        """What differs, in words; "" if nothing does."""
+        if self.signatures is not None:
+            claimed, own = (shortened(name, 100) for name in self.signatures)
+            return f"claimed as {claimed!r} and scored here as {own!r}: these are not the same metric"
+        if self.beyond:
+            return f"{self.beyond} of {self.n} values differ, the first of trial {', '.join(self.first)}"
+        if self.n and self.unclaimed:
+            return f"claimed for {self.n} of {self.n + self.unclaimed} answers, so that the means are not the same"
+        return ""
 
 
 def differences(
-    claimed: pd.DataFrame, rows: Sequence[ScoreRow], infos: Iterable[MetricInfo], *, system: str, dataset: str
+    claimed: pd.DataFrame,
+    rows: Sequence[ScoreRow],
+    infos: Iterable[MetricInfo],
+    *,
+    system: str,
+    dataset: str,
+    sealed: bool,
 ) -> Iterator[MetricDifference]:
-    """Compare the claimed rows of a system on a set with those scored again; a metric of one side only is given too."""
+    """Compare the claimed rows of a system on a set with those scored again; a metric of one side only is given too.
+
+    Args:
+        sealed: the system ran on the public part of a set that was split: what had no value there claims nothing.
+    """
     units = {info.name: info.unit for info in infos}
     again = pd.DataFrame(
-        [(r.trial_id, r.sample, r.metric, r.signature, r.value, r.status, r.reason) for r in rows],
-        columns=[*_KEY, "signature", "value", "status", "reason"],
+        [(r.trial_id, r.sample, r.metric, r.signature, r.value, r.status) for r in rows],
+        columns=[*_KEY, "signature", "value", "status"],
     )
     ours = claimed[(claimed["system"] == system) & (claimed["dataset"] == dataset)]
     ours = ours.assign(**{SAMPLE: ours.get(SAMPLE, 0)})[again.columns]
-    ours = ours[~((ours["status"] == "undefined") & (ours["reason"] == NO_REFERENCE))]
-    for metric in sorted({*again["metric"], *ours["metric"]} & units.keys()):
+    metrics = {*again["metric"], *ours["metric"]} & units.keys()
+    if sealed:
+        ours = ours[ours["status"] != "undefined"]
+    for metric in sorted(metrics):
         found = ours[ours["metric"] == metric], again[again["metric"] == metric]
         yield _difference(*found, system=system, dataset=dataset, metric=metric, unit=units[metric])
 
@@ -93,7 +117,7 @@ def _difference(
         metric=metric,
         unit=unit,
         n=len(told),
-        unclaimed=len(both) - len(told),
+        unclaimed=int(((both["_merge"] == "right_only") & (both["status_again"] != "undefined")).sum()),
         beyond=int(off.sum()),
         first=tuple(map(str, told.loc[off, "trial_id"].unique()[:_FIRST])),
         largest=float(known.max()) if len(known) else math.nan,

@@ -22,7 +22,6 @@ from ..run.record import OverlapRecord, RunRecord, write_record
 from ..run.runner import BASELINE
 from ..scoring.plan import MetricSpec
 from .differences import MetricDifference, differences
-from .pack_record import PackedEstimates
 from .read_pack import Pack, open_pack
 from .rescore import RescoredSet, RescoreOptions, rescore
 
@@ -103,7 +102,8 @@ def verify_pack(
 
 def verify_opened(pack: Pack, own: Mapping[str, OwnSet], options: RescoreOptions, *, scratch: Path) -> Verification:
     """The same for an open pack and open sets; `scratch` takes its estimates."""
-    return _result(pack, [rescore(pack, each.dataset, options, scratch=scratch) for each in own.values()])
+    found = [rescore(pack, each.dataset, options, scratch=scratch) for each in own.values()]
+    return _result(pack, found, sealed={name for name, each in own.items() if each.sealed})
 
 
 def verifier_sets(
@@ -163,7 +163,7 @@ def write_verified(found: Verification, out: Path) -> None:
     write_record(out, found.record)
 
 
-def _result(pack: Pack, found: Sequence[RescoredSet]) -> Verification:
+def _result(pack: Pack, found: Sequence[RescoredSet], *, sealed: set[str]) -> Verification:
     names = {each.dataset.card.name for each in found}
     compared: list[MetricDifference] = []
     rows: list[ScoreRow] = []
@@ -173,13 +173,15 @@ def _result(pack: Pack, found: Sequence[RescoredSet]) -> Verification:
         for system, own in each.rows.items():
             rows += own
             if system in each.lacking:
-                compared += differences(pack.rows, own, each.plan.infos, system=system, dataset=name)
+                compared += differences(
+                    pack.rows, own, each.plan.infos, system=system, dataset=name, sealed=name in sealed
+                )
                 lacking[system, name] = _unanswered(pack, each.lacking[system], system, name)
     return Verification(
         team=pack.record.team,
         sha256=pack.sha256,
         compared=tuple(compared),
-        without_estimates=tuple((e.system, e.dataset) for e in pack.record.estimates if _unverified(e, names)),
+        without_estimates=tuple(pair for pair in _claimed(pack) if pair[1] in names and pair not in lacking),
         lacking=lacking,
         unknown=tuple(sorted({str(name) for name in pack.rows["dataset"].unique()} - names)),
         metrics=tuple({spec.name: spec for each in found for spec in each.metrics}.values()),
@@ -204,8 +206,11 @@ def _signatures(rows: Iterable[Sequence[ScoreRow]]) -> dict[str, str]:
     return {row.metric: row.signature for own in rows for row in own}
 
 
-def _unverified(each: PackedEstimates, names: set[str]) -> bool:
-    return each.dataset in names and not each.included
+def _claimed(pack: Pack) -> list[tuple[str, str]]:
+    """Systems that compete, and the sets that the pack has rows of them for."""
+    pairs = pack.rows[["system", "dataset"]].drop_duplicates().itertuples(index=False)
+    others = {title for title, facts in pack.run.systems.items() if not facts.competes}
+    return sorted((str(system), str(dataset)) for system, dataset in pairs if system not in others)
 
 
 def _unanswered(pack: Pack, lacking: Sequence[str], system: str, dataset: str) -> tuple[str, ...]:

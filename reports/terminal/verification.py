@@ -11,7 +11,7 @@ from rich.text import Text
 
 from ...bench.packs.differences import MetricDifference
 from ...bench.packs.verify import Verification
-from ...core.errors import listed, shortened
+from ...core.errors import listed
 
 
 def print_verification(found: Verification, console: Console) -> None:
@@ -30,7 +30,7 @@ def print_verification(found: Verification, console: Console) -> None:
 
 def remarks(found: Verification) -> list[str]:
     """What was not verified, what differs, and the verdict."""
-    lines = [f"{_name(each)}: {problem}" for each in found.compared if (problem := problem_of(each))]
+    lines = [f"{_name(each)}: {each.problem}" for each in found.compared if each.problem]
     for (system, dataset), names in found.lacking.items():
         if names:
             lines.append(f"{system} on {dataset}: no estimate of {len(names)} trials ({listed(names, length=60)})")
@@ -38,17 +38,6 @@ def remarks(found: Verification) -> list[str]:
         lines.append(f"{system} on {dataset}: no estimates in the pack: claimed alone")
     lines += [f"set {name}: not at hand, so its values are claimed alone" for name in found.unknown]
     return [*lines, f"{found.team}: {'VERIFIED' if found.verified else 'NOT VERIFIED'} (pack {found.sha256[:12]})"]
-
-
-def problem_of(each: MetricDifference) -> str:
-    """What differs in a metric, in words; "" if nothing does."""
-    if each.signatures is not None:
-        claimed, own = (shortened(name, 100) for name in each.signatures)
-        return f"claimed as {claimed!r} and scored here as {own!r}: these are not the same metric"
-    if each.beyond:
-        many = f"{each.beyond} of {each.n} values differ"
-        return f"{many}, the first of trial {', '.join(each.first)}"
-    return ""
 
 
 def _name(each: MetricDifference) -> str:

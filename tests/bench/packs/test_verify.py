@@ -16,6 +16,7 @@ from tsebench.bench.packs.verify import Verification, verify_pack, write_verifie
 from tsebench.bench.packs.write_pack import packed_rows, write_pack
 from tsebench.bench.rows import read_rows
 from tsebench.core.errors import ConfigError, DatasetError, OutputError
+from tsebench.reports.terminal.verification import remarks
 
 HOW = RescoreOptions(device="cpu", jobs=0)
 
@@ -177,3 +178,33 @@ def test_a_pack_names_no_file_that_is_opened(team: Path, dataset: Path, tmp_path
     pack = changed(team, tmp_path / "a.zip", with_path, rehash=True)
     with pytest.raises(ConfigError, match="nothing that a pack names is opened"):
         verified(pack, dataset)
+
+
+def test_rows_of_chosen_trials_alone_are_not_verified(team: Path, dataset: Path, tmp_path: Path) -> None:
+    """Each value that is left is right, but their mean is not that of the set."""
+
+    def chosen(contents: dict[str, bytes]) -> None:
+        rows = pd.read_parquet(io.BytesIO(contents["rows.parquet"]))
+        left_out = (rows.trial_id == read_trial(dataset)) & (rows.metric == "si_sdri")
+        contents["rows.parquet"] = packed_rows(rows[~left_out])
+
+    found = verified(changed(team, tmp_path / "a.zip", chosen, rehash=True), dataset)
+    assert [(each.metric, each.n, each.unclaimed) for each in found.compared if not each.same] == [("si_sdri", 5, 1)]
+    assert not found.verified
+    assert "mine on tiny_sounds, si_sdri: claimed for 5 of 6 answers, so that the means are not the same" in remarks(
+        found
+    )
+
+
+def test_rows_without_a_list_of_estimates_are_not_verified(team: Path, dataset: Path, tmp_path: Path) -> None:
+    def second_system(contents: dict[str, bytes]) -> None:
+        rows = pd.read_parquet(io.BytesIO(contents["rows.parquet"]))
+        second = rows[rows.system == "mine"].assign(system="second")
+        contents["rows.parquet"] = packed_rows(pd.concat([rows, second], ignore_index=True))
+        record = json.loads(contents["run.json"])
+        record["systems"]["second"] = record["systems"]["mine"]
+        contents["run.json"] = json.dumps(record).encode()
+
+    found = verified(changed(team, tmp_path / "a.zip", second_system, rehash=True), dataset)
+    assert found.without_estimates == (("second", "tiny_sounds"),)
+    assert not found.verified
