@@ -25,10 +25,9 @@ from ...core.errors import TsebenchError, listed
 from ...core.files import make_folder, write_atomic
 from ...core.folder_lock import folder_lock
 from ...datasets.seeding import digest
-from .board_record import BoardEntry, BoardRecord, BoardSet, RefusedPack, read_board, write_board_record
+from .board_record import BoardEntry, BoardRecord, BoardSet, RefusedPack, Status, read_board, write_board_record
 
 _WAIT_S = 60.0
-_DIFFERENT = 3
 
 
 class RefusedError(TsebenchError):
@@ -90,7 +89,7 @@ def _admitted(folder: Path, path: Path, board: BoardRecord, how: Admission) -> B
         entry = BoardEntry(
             team=pack.record.team,
             sha256=pack.sha256,
-            status="verified" if status == "verified" else "claimed",
+            status=status,
             added=_now(),
             titles=_titles(pack),
             estimates=tuple(_digest_of(each) for each in pack.record.estimates),
@@ -106,6 +105,8 @@ def _admitted(folder: Path, path: Path, board: BoardRecord, how: Admission) -> B
 def _refuse_repeated(pack: Pack, board: BoardRecord, *, replacing: bool) -> BoardEntry | None:
     """The earlier entry of the team, which the pack replaces, if there is one."""
     team = pack.record.team
+    if team == BASELINE:
+        raise RefusedError(f"a team is called {team!r}, which is the unprocessed mixture; pack it under another --team")
     before = board.entry(team)
     for each in board.entries:
         if each.sha256 == pack.sha256:
@@ -162,28 +163,22 @@ def _with_signatures(board: BoardRecord, own: Mapping[str, OwnSet], found: Verif
     }
 
 
-def _status(found: Verification, own: Mapping[str, OwnSet]) -> str:
-    """Whether values are verified or claimed.
+def _status(found: Verification, own: Mapping[str, OwnSet]) -> Status:
+    """Whether the values on the sets of the board are verified or claimed; other sets of a pack are not shown.
 
     Raises:
         RefusedError: what was scored again is not what is claimed, or values of a sealed set are claimed alone.
     """
-    wrong = [each for each in found.compared if not each.same]
-    if wrong:
-        first = wrong[0]
-        raise RefusedError(
-            f"the rows are not those of the estimates: {first.system!r} on {first.dataset!r}, {first.metric}: "
-            + (
-                f"claimed as {first.signatures[0]!r} and scored as {first.signatures[1]!r}"
-                if first.signatures
-                else f"{first.beyond} of {first.n} values differ by more than {first.tolerance:g} (trials "
-                f"{', '.join(first.first[:_DIFFERENT])}); claimed {first.claimed_mean:.3f}, scored {first.mean:.3f}"
+    for each in found.compared:
+        if each.problem:
+            raise RefusedError(
+                f"the rows are not those of the estimates: {each.system!r} on {each.dataset!r}, {each.metric}: "
+                f"{each.problem}; claimed mean {each.claimed_mean:.3f}, scored {each.mean:.3f}"
             )
-        )
     for (system, dataset), names in found.lacking.items():
         if names:
             raise RefusedError(f"{system!r} lacks the estimates of {len(names)} trials of {dataset!r}")
-    if found.verified:
+    if found.compared and not found.without_estimates:
         return "verified"
     if any(each.sealed for each in own.values()):
         raise RefusedError("it has no estimates, and only these can be scored: the references of the set are sealed")

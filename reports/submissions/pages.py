@@ -27,8 +27,9 @@ def write_pages(folder: Path) -> list[Path]:
     out = folder / REPORT
     shutil.rmtree(out, ignore_errors=True)
     written: list[Path] = []
-    for status, place in (("verified", out), ("claimed", out / CLAIMED)):
-        board = board_of_packs(folder, record, "verified" if status == "verified" else "claimed")
+    places: dict[Status, Path] = {"verified": out, "claimed": out / CLAIMED}
+    for status, place in places.items():
+        board = board_of_packs(folder, record, status)
         if board is not None:
             written += write_board(board, place, _FORMATS, {"html": {"trials": 0}})
     return written

@@ -145,6 +145,7 @@ REFUSALS = {
     ),
     "changed rows": ("lab.zip", lambda c: claims(c, 1.0), "the rows are not those of the estimates.*values differ"),
     "another team's estimates": ("lab.zip", lambda c: as_team(c, "thief"), "have the very estimates of team 'lab'"),
+    "the mixture's name": ("lab.zip", lambda c: as_team(c, "mixture"), "a team is called 'mixture'"),
     "a second pack": ("lab.zip", lambda c: c.update(), "team 'lab' has a pack on the board already; --replace"),
 }
 
@@ -188,6 +189,15 @@ def test_the_very_pack_is_refused_and_a_new_one_replaces_the_old(board: Path, la
     again = changed(lab / "lab.zip", board.parent / "again.zip", lambda contents: None)
     entry = add_pack(board, again, Admission(datasets=how.datasets, rescore=AGAIN, replace=True))
     assert [each.sha256 for each in read_board(board).entries] == [entry.sha256]
+
+
+def test_sets_that_the_board_lacks_do_not_make_a_pack_claimed(lab: Path, how: Admission, tmp_path: Path) -> None:
+    def with_own_set(rows: pd.DataFrame) -> pd.DataFrame:
+        return pd.concat([rows, rows.assign(dataset="elsewhere")], ignore_index=True)
+
+    more = changed(lab / "lab.zip", tmp_path / "more.zip", lambda contents: edit(contents, with_own_set), rehash=True)
+    assert add_pack(tmp_path / "board", more, how).status == "verified"
+    assert {*read_rows(tmp_path / "board" / "verified" / "lab")["dataset"]} == {"tiny_sounds"}
 
 
 def test_a_board_needs_the_organisers_set(board: Path, lab: Path) -> None:
