@@ -29,7 +29,7 @@ def check_exposed(dataset: Dataset) -> None:
     if filmed := [trial.id for trial in dataset.trials if trial.clue.video is not None]:
         raise DatasetError(
             f"dataset {name!r}: {len(filmed)} trials have videos, the first is {filmed[0]!r}; only sets whose clues "
-            "are recordings, classes or text can be sealed"
+            "are no pictures can be sealed"
         )
     if exposed := _exposed(dataset):
         raise DatasetError(

@@ -169,7 +169,14 @@ def _public_trial(name: str, mixture: str, query: Query, folder: Path) -> Trial:
     return Trial(
         id=name,
         mixture_id=mixture,
-        clue=ClueSpec(enrollments=enrollments, classes=query.clues.classes, text=query.clues.text),
+        clue=ClueSpec(
+            enrollments=enrollments,
+            classes=query.clues.classes,
+            text=query.clues.text,
+            negative_text=query.clues.negative_text,
+            activity=query.clues.activity,
+            direction=query.clues.direction,
+        ),
         target_ids=(),
         condition=_UNKNOWN,
         cluster=mixture,

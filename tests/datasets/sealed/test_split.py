@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ from tsebench.datasets.manifest import Manifest, fingerprint
 from tsebench.datasets.sealed import split
 from tsebench.datasets.sealed.exposed import without_exposed
 from tsebench.datasets.sealed.seal_file import public_fingerprint, public_name
-from tsebench.datasets.types import Clip, Condition, MixtureClip, RecordedTarget, Trial
+from tsebench.datasets.types import Clip, Clues, ClueSpec, Condition, Direction, MixtureClip, RecordedTarget, Trial
 
 KEY = bytes(range(32))
 
@@ -57,6 +57,26 @@ def test_both_parts_hold_the_queries_and_only_one_the_truth(dataset: Dataset, pa
         assert len(no_truth.interferers) == 0
         assert (truth.target is None) == (whole_truth.target is None)
         assert truth.target is None or np.array_equal(truth.target, whole_truth.target)  # type: ignore[arg-type]
+
+
+def test_every_kind_of_clue_is_in_the_public_part(dataset: Dataset, tmp_path: Path) -> None:
+    enrollment = next(source.clip for source in dataset.manifest.mixtures[0].sources if source.role == "background")
+    own = ClueSpec(
+        enrollments=(replace(enrollment, start=enrollment.start + enrollment.frames, frames=800),),
+        classes=("bell",),
+        text="a bell",
+        negative_text="a dog",
+        activity=((0.1, 0.2),),
+        direction=Direction(azimuth_deg=30.0),
+    )
+    mixed = changed_set(dataset, trials=[replace(dataset.manifest.trials[0], clue=own)])
+    public = load_dataset(split.seal(mixed, tmp_path / "challenge", key=KEY).public)
+    (query, _), (shown, _) = mixed[0], public[0]
+    for each in fields(Clues):
+        if each.name == "enrollments":
+            assert np.array_equal(query.clues.enrollments[0], shown.clues.enrollments[0])
+        else:
+            assert getattr(query.clues, each.name) == getattr(shown.clues, each.name), each.name
 
 
 def content(folder: Path) -> dict[str, tuple[bytes, float]]:
