@@ -114,11 +114,10 @@ def choose_trials(rows: pd.DataFrame, systems: Sequence[str], *, count: int, see
         ConfigError: there are fewer.
     """
     own = rows[rows["system"].isin(systems) & (rows["n_active"] > 0)]
-    bad = own[own["status"] == "failed"]
-    own = own[~own["trial_id"].isin(bad["trial_id"])]
     queues = []
-    for dataset, part in own.groupby("dataset"):
-        wanted = part["system"].nunique()
+    for dataset, every in own.groupby("dataset"):
+        part = every[~every["trial_id"].isin(every.loc[every["status"] == "failed", "trial_id"])]
+        wanted = every["system"].nunique()
         answered = part.groupby("trial_id")["system"].nunique()
         facts = part.drop_duplicates("trial_id").set_index("trial_id")
         names = sorted(str(name) for name, n in answered.items() if n == wanted)

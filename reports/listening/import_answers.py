@@ -69,7 +69,9 @@ def import_answers(run: Path, key_path: Path, answers: Sequence[Path], out: Path
     left_out = screened(ratings, key, design)
     counted = [r for r in ratings if r.listener not in left_out and not key.pages[r.page].check]
     if not counted:
-        first = next(iter(left_out.values()), "there are checks alone")
+        if not left_out:
+            raise ConfigError("the answers rate pages that check listeners, and no other page; give the other answers")
+        first = next(iter(left_out.values()))
         raise ConfigError(f"none of {len(left_out)} listeners is left after screening; of the first, {first}")
     facts = sorted(f"{r.listener} {r.page} {r.condition} {r.value!r}" for r in counted)
     run_id = digest("listening", key.run_id, *facts)[:16]

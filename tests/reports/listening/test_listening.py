@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
 from helpers.panel import answers
@@ -16,7 +17,7 @@ from helpers.panel import answers
 from tsebench.bench.rows import read_rows
 from tsebench.core.errors import ConfigError, OutputError
 from tsebench.reports.listening.designs import ANCHOR, REFERENCE
-from tsebench.reports.listening.export_test import ExportedTest, ExportOptions, export_test
+from tsebench.reports.listening.export_test import ExportedTest, ExportOptions, choose_trials, export_test
 from tsebench.reports.listening.import_answers import ImportedTest, import_answers
 from tsebench.reports.listening.listening_key import read_key
 from tsebench.reports.listening.orders import orders
@@ -176,6 +177,15 @@ def test_an_anchor_that_cannot_be_told_screens_nobody(heard: Path, mushra: Expor
     (tmp_path / "key.json").write_text(anchored.model_dump_json())
     with pytest.raises(ConfigError, match=r"none of 2 listeners is left.*the anchor is above 90 on 100 %"):
         import_answers(heard, tmp_path / "key.json", files, tmp_path / "b")
+
+
+def test_a_trial_that_failed_is_left_out_of_its_own_set_alone() -> None:
+    facts = [(d, t, s) for d in ("one", "two") for t in ("t0", "t1") for s in ("a", "b")]
+    rows = pd.DataFrame(facts, columns=["dataset", "trial_id", "system"]).assign(n_active=1, status="ok")
+    rows = rows.assign(mixture_id=rows["trial_id"])
+    rows.loc[(rows.dataset == "one") & (rows.trial_id == "t0") & (rows.system == "b"), "status"] = "failed"
+    chosen = choose_trials(rows, ["a", "b"], count=3, seed=0)
+    assert {*chosen} == {("one", "t1"), ("two", "t0"), ("two", "t1")}
 
 
 def test_wrong_use_is_one_line(heard: Path, mushra: ExportedTest, tmp_path: Path) -> None:

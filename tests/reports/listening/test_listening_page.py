@@ -30,6 +30,7 @@ const wait = (ms) => new Promise((go) => setTimeout(go, ms));
   done("");
 })();
 """
+NAMED = "const i = document.getElementById('listener'); i.value = arguments[0]; return i.checkValidity();"
 RATINGS = {"mine": 55, "mixture": 30, "hidden_reference": 100, "anchor_3500_hz": 20}
 
 
@@ -40,6 +41,9 @@ def test_a_listener_answers_and_the_answers_are_imported(heard: Path, mushra: Ex
         driver.set_script_timeout(120)
         for listener in (1, 2):
             driver.get(f"{mushra.page.as_uri()}?listener={listener}")
+            assert driver.find_element("id", "listener").get_property("value") == str(listener)
+            names = ("Åsa 3", "O'Brien", " ", str(listener))  # the import refuses the second and the third
+            assert [driver.execute_script(NAMED, name) for name in names] == [True, False, False, True]
             driver.find_element("css selector", "#begin button").click()
             assert driver.execute_async_script(ANSWER, given) == ""
             files.append(tmp_path / f"answers-{listener}.csv")
