@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import soundfile
+from helpers import scripted
 
 from tsebench.bench.config import RunConfig
 from tsebench.bench.run.runner import RunOptions, run
@@ -17,20 +18,11 @@ from tsebench.datasets.build import build
 from tsebench.datasets.config import DatasetConfig
 from tsebench.datasets.dataset import load_dataset
 
+_SMALL = {"count": 3, "duration_s": 0.5, "event_s": [0.3, 0.4], "conditions": ["1:0", "0:1"]}
 SOUNDS: Mapping[str, Any] = {
+    **scripted.SOUNDS,
     "name": "tiny_sounds",
-    "builder": "sound_mix",
-    "corpora": {"sounds": {"kind": "synthetic_sounds"}},
-    "params": {
-        "count": 3,
-        "sample_rate_hz": 8000,
-        "duration_s": 0.5,
-        "event_s": [0.3, 0.4],
-        "events": {"corpus": "sounds", "labels": ["bell", "dog_bark", "flute", "siren"]},
-        "background": {"corpus": "sounds", "labels": ["background"]},
-        "conditions": ["1:0", "0:1"],
-        "clues": ["classes"],
-    },
+    "params": {**scripted.SOUNDS["params"], **_SMALL},
 }
 
 
