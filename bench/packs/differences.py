@@ -17,8 +17,8 @@ TOLERANCES = {"dB": 0.01, "%": 0.01, "MOS": 0.005, "MOS-LQO": 0.005, "s": 0.001}
 """Largest difference by unit that machines may have; of any other unit it is `TOLERANCE`.
 
 Estimates in a pack are the samples that were scored (32-bit float), so that on one machine the differences are 0.
-Between machines, sums in another order move energy ratios by less than 1e-6 dB, and 32-bit networks (DNSMOS, on a GPU)
-by up to about 1e-3; a limit of about ten times that still finds every change that a table would show.
+Other processors sum in another order and run networks (DNSMOS) with other roundings. The limits are chosen, not
+measured: at most one of the last digit that a table shows.
 """
 TOLERANCE = 0.001
 _KEY = ["trial_id", SAMPLE, "metric"]

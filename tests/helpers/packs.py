@@ -19,11 +19,7 @@ from tsebench.datasets.config import DatasetConfig
 from tsebench.datasets.dataset import load_dataset
 
 _SMALL = {"count": 3, "duration_s": 0.5, "event_s": [0.3, 0.4], "conditions": ["1:0", "0:1"]}
-SOUNDS: Mapping[str, Any] = {
-    **scripted.SOUNDS,
-    "name": "tiny_sounds",
-    "params": {**scripted.SOUNDS["params"], **_SMALL},
-}
+SOUNDS: Mapping[str, Any] = scripted.SOUNDS | {"name": "tiny_sounds", "params": scripted.SOUNDS["params"] | _SMALL}
 
 
 def finished_run(folder: Path, *, dataset: Path | None = None, gain: float = 0.5, **more: Any) -> Path:
