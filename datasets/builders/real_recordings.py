@@ -75,14 +75,15 @@ class RealRecordings:
         name, listed = self._mixtures[index % self.count]
         clip, rate_hz = self._clip(listed[0].mixture)
         source = Source(id="mix", label="recording", role="auxiliary", clip=clip, gain=1.0)
+        channels = self._channels(clip)
         mixture = Mixture(
             id=name,
             sample_rate_hz=self.sample_rate_hz,
             num_samples=resampled_length(clip.frames, from_hz=rate_hz, to_hz=self.sample_rate_hz),
             sources=(source,),
             renderer=RECORDED,
-            channels=self._channels(clip),
-            reference_channel=self._reference or 0,
+            channels=channels,
+            reference_channel=(self._reference or 0) if channels > 1 else 0,
         )
         return Drawn(mixture=mixture, trials=tuple(self._trial(trial) for trial in listed))
 

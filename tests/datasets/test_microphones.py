@@ -145,20 +145,26 @@ def test_mixtures_that_lie_there_as_files_of_several_channels(tmp_path: Path) ->
         draw_dataset(DatasetConfig.model_validate({**recipe, "params": {"all_channels": True}}), corpus_dirs=files_at)
 
 
-def test_real_recordings_of_several_channels(tmp_path: Path) -> None:
+@pytest.mark.parametrize("channel", [0, 1])
+def test_real_recordings_of_several_channels_and_of_one(tmp_path: Path, channel: int) -> None:
     noise(tmp_path, "meeting", channels=3, rate_hz=16000)
-    noise(tmp_path, "voice", channels=1, rate_hz=16000)
-    (tmp_path / "recordings.csv").write_text("mixture,speaker,enrollment\nmeeting.wav,ann,voice.wav\n")
+    noise(tmp_path, "voice", "mono", channels=1, rate_hz=16000)
+    table = "mixture,speaker,enrollment\nmeeting.wav,ann,voice.wav\nmono.wav,ann,voice.wav\n"
+    (tmp_path / "recordings.csv").write_text(table)
     recipe = DatasetConfig.model_validate(
         {
             "name": "real",
             "builder": "real_recordings",
             "split": "test",
-            "corpora": {"rec": {"kind": "real_folder", "options": {"channel": 0}}},
+            "corpora": {"rec": {"kind": "real_folder", "options": {"channel": channel}}},
             "params": {"corpus": "rec", "sample_rate_hz": 8000, "all_channels": True},
         }
     )
-    query, truth = draw_dataset(recipe, corpus_dirs={"rec": tmp_path})[0]
+    dataset = draw_dataset(recipe, corpus_dirs={"rec": tmp_path})
+    query, truth = dataset[0]
     assert query.mixture.shape == (3, 800)
-    assert query.reference_channel == 0
+    assert query.reference_channel == channel
+    assert [len(clip) for clip in query.clues.enrollments] == [800]
     assert truth.target is None
+    mono = dataset[1][0]
+    assert (mono.mixture.shape, mono.reference_channel) == ((1, 800), 0)

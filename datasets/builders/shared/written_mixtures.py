@@ -87,6 +87,7 @@ class WrittenMixtures:
                 self._check_channels(name, signal, header.channels, whole.channels)
         if missing or whole is None:
             raise MissingRecordingsError(missing)
+        reference = self._reference if whole.channels > 1 else None
         signals: dict[str, Role] = {**self._signals, self._mixed: "auxiliary"}
         sources = [
             self._source(name, signal, role, headers[signal], spoken.get(signal)) for signal, role in signals.items()
@@ -98,8 +99,8 @@ class WrittenMixtures:
             sources=tuple(sources),
             renderer="written",
             tags=tags,
-            channels=1 if self._reference is None else whole.channels,
-            reference_channel=self._reference or 0,
+            channels=1 if reference is None else whole.channels,
+            reference_channel=reference or 0,
         )
 
     def clip(self, name: str, signal: str) -> Clip:

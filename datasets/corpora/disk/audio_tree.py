@@ -50,9 +50,9 @@ class AudioTree:
     def _read(self, path: str, start: int, frames: int | None) -> tuple[Samples, int]:
         file = locate(self.root, path, error=AudioError)
         if file.suffix.lower() in _EXACT_SEEK:
-            return audio_files.read_mono(file, start, frames, channel=self._channel)
+            return audio_files.read_mono(file, start, frames, channel=self._channel_of(file))
         rate = audio_files.info(file).sample_rate_hz
-        whole = self._cache.get_or_make(path, lambda: audio_files.read_mono(file, channel=self._channel)[0])
+        whole = self._cache.get_or_make(path, lambda: audio_files.read_mono(file, channel=self._channel_of(file))[0])
         stop = len(whole) if frames is None else start + frames
         if not 0 <= start < stop <= len(whole):
             raise AudioError(
@@ -60,6 +60,11 @@ class AudioTree:
                 "are asked for; is it cut, or of another version of the corpus?"
             )
         return whole[start:stop].copy(), rate
+
+    def _channel_of(self, file: Path) -> Channel:
+        """The channel to read of a file, such as a mono enrollment among recordings of an array."""
+        further = isinstance(self._channel, int) and self._channel > 0
+        return None if further and audio_files.info(file).channels == 1 else self._channel
 
     def read_channels(self, path: str, start: int = 0, frames: int | None = None) -> tuple[Samples, int]:
         """All channels [C, T] of a stretch of one file, and its rate in Hz."""
@@ -125,5 +130,7 @@ class AudioTree:
             return error
 
     def _makes_one(self, channels: int) -> bool:
-        """Whether `channel` reduces this many channels to one."""
-        return channels == 1 if self._channel is None else self._channel == "mean" or 0 <= self._channel < channels
+        """Whether `channel` reduces this many channels to one; one is one, whatever the number."""
+        if self._channel is None or self._channel == "mean":
+            return channels == 1 or self._channel == "mean"
+        return self._channel >= 0 and (channels == 1 or self._channel < channels)
