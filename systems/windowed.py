@@ -11,7 +11,6 @@ from pydantic import Field
 from torch import Tensor
 
 from ..core.errors import ConfigError, ExtractionError
-from ..datasets.batches import channel_of
 from .protocol import Extraction, QueryBatch, System, SystemCard
 from .registry import register_system
 from .shared.windows import Stitcher, Windows, clues_of, grouped
@@ -86,9 +85,9 @@ class WindowedSystem:
             try:
                 for piece, found in self._pieces(batch, row, length, windows):
                     if estimate is None:
-                        estimate = piece.new_zeros(len(batch), batch.mixture.shape[-1])
-                    estimate[row, written : written + len(piece)] = piece
-                    written, classes = written + len(piece), found
+                        estimate = piece.new_zeros(len(batch), *piece.shape[:-1], batch.mixture.shape[-1])
+                    estimate[row, ..., written : written + piece.shape[-1]] = piece
+                    written, classes = written + piece.shape[-1], found
             except _WindowError as error:
                 failures[batch.ids[row]] = str(error)
                 continue
@@ -103,7 +102,7 @@ class WindowedSystem:
     def _pieces(
         self, batch: QueryBatch, row: int, length: int, windows: Windows
     ) -> Iterator[tuple[Tensor, Tensor | None]]:
-        """Pieces [n] of the estimate of one query, and the largest of each class probability [K] so far."""
+        """Pieces [n] or [C, n] of the estimate of one query, and the largest of each class probability [K] so far."""
         stitcher, classes = Stitcher(), None
         for starts in grouped(windows.starts(length), self._at_once):
             part = _windows_of(batch, row, starts, min(windows.window, length))
@@ -114,9 +113,7 @@ class WindowedSystem:
                 found = answer.class_probabilities.amax(dim=0)
                 classes = found if classes is None else torch.maximum(classes, found)
             for start, estimate in zip(starts, answer.estimate, strict=True):
-                if estimate.ndim == 2:  # the target at all channels
-                    estimate = channel_of(estimate, batch.reference_channel)  # noqa: PLW2901
-                if estimate.shape != part.mixture.shape[-1:]:
+                if estimate.shape not in (part.mixture.shape[-1:], part.mixture.shape[1:]):
                     raise _WindowError(f"window: estimate has shape {list(estimate.shape)}")
                 yield stitcher.push(estimate, start=start), classes
         rest = stitcher.finish()

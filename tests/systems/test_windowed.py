@@ -142,3 +142,13 @@ def test_a_class_of_the_running_program_stays_in_its_process(monkeypatch: pytest
     register_system(name)(Local)
     assert not WindowedSystem.runs_foreign_code({"system": name})
     assert name in WindowedSystem(system=name).card.unseen
+
+
+def test_a_target_at_all_channels_keeps_them_in_any_batch() -> None:
+    mixture = torch.randn(2, 2, 2700, generator=torch.Generator().manual_seed(1))
+    mixture[0, :, 900:] = 0.0
+    both = replace(_batch(900, 2700), mixture=mixture)
+    system = _windowed(window_s=1.0, hop_s=0.8)
+    torch.testing.assert_close(system.extract(both).estimate, mixture, rtol=0.0, atol=1e-6)
+    short = replace(_batch(900), mixture=mixture[:1, :, :900])
+    assert torch.equal(system.extract(short).estimate, short.mixture)
