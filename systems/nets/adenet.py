@@ -42,12 +42,7 @@ class ActiveExtractor(AdaptedExtractor):
 
     def extract(self, mixture: Tensor, lengths: Tensor, embedding: Tensor, activity: Tensor) -> Tensor:
         """Estimates [B, T] from mixtures [B, T], for embeddings [B, D] and the activity [B, 1, K] of frames."""
-
-        def logits(encoded: Tensor, mask: Tensor | None) -> Tensor:
-            features = self.bottleneck(self.norm(encoded, mask)) + self.active(activity)
-            return self._logits_of(apply_mask(features, mask), embedding, mask)
-
-        return self.masked(mixture, lengths, logits)
+        return self.with_added(mixture, lengths, embedding, self.active(activity))
 
 
 class AdenetNet(nn.Module):

@@ -130,9 +130,6 @@ def _as_it_is(logits: Tensor) -> Tensor:
     return logits
 
 
-MaskLogits = Callable[[Tensor, Tensor | None], Tensor]
-"""Logits [B, N, K] of a mask for features [B, N, K] and the mask of frames [B, 1, K]."""
-
 _LEVEL_EPS = 1e-16  # far below the variance of any sound, so that the first norm takes the level away
 
 _ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {"relu": F.relu, "sigmoid": torch.sigmoid, "linear": _as_it_is}
@@ -166,13 +163,13 @@ class Extractor(nn.Module):
 
     def forward(self, mixture: Tensor, lengths: Tensor, embedding: Tensor) -> Tensor:
         """Estimates [B, T] from mixtures [B, T], zeros past the lengths [B], for embeddings [B, D]."""
-        return self.masked(mixture, lengths, lambda encoded, mask: self._mask_logits(encoded, embedding, mask))
+        return self.with_added(mixture, lengths, embedding, None)
 
-    def masked(self, mixture: Tensor, lengths: Tensor, logits: MaskLogits) -> Tensor:
-        """Estimates [B, T] from mixtures [B, T], for logits of a mask that follow from their encoder's features."""
+    def with_added(self, mixture: Tensor, lengths: Tensor, embedding: Tensor, added: Tensor | None) -> Tensor:
+        """As `forward`, with something [B, B', K] added to the features of each frame after the bottleneck."""
         level = rms(mixture, lengths) if self.normalises else mixture.new_ones(len(mixture), 1)
         encoded, mask = self.encoder.with_mask(mixture / level, lengths)
-        gain = self.activation(logits(encoded, mask))
+        gain = self.activation(self._mask_logits(encoded, embedding, mask, added=added))
         estimate: Tensor = self.decoder(apply_mask(encoded * gain, mask), num_samples=mixture.shape[-1])
         return estimate * level
 
@@ -185,8 +182,16 @@ class Extractor(nn.Module):
         gain = self.activation(self._mask_logits(encoded, embedding, None, past))
         return self.decoder.part(encoded * gain, past)
 
-    def _mask_logits(self, encoded: Tensor, embedding: Tensor, mask: Tensor | None, past: Past | None = None) -> Tensor:
-        features = apply_mask(self.bottleneck(self.norm(encoded, mask, past)), mask)
+    def _mask_logits(
+        self,
+        encoded: Tensor,
+        embedding: Tensor,
+        mask: Tensor | None,
+        past: Past | None = None,
+        added: Tensor | None = None,
+    ) -> Tensor:
+        features = self.bottleneck(self.norm(encoded, mask, past))
+        features = apply_mask(features if added is None else features + added, mask)
         return self._logits_of(features, embedding, mask, past)
 
     def _logits_of(self, features: Tensor, embedding: Tensor, mask: Tensor | None, past: Past | None = None) -> Tensor:

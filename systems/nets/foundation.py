@@ -25,7 +25,6 @@ from ...core.validation import StrictModel
 from ...datasets.signals.audio import resample
 from .conv_tasnet import Extractor, ExtractorConfig
 from .filterbank import rms
-from .tcn import apply_mask
 
 LEVEL = 0.1
 """RMS of the signals that a model gets, full scale being 1."""
@@ -192,13 +191,7 @@ class FoundationExtractor(Extractor):
 
     def forward(self, mixture: Tensor, lengths: Tensor, embedding: Tensor) -> Tensor:
         """Estimates [B, T] from mixtures [B, T], zeros past the lengths [B], for embeddings [B, D]."""
-        added = self._added(mixture, lengths)
-
-        def logits(encoded: Tensor, mask: Tensor | None) -> Tensor:
-            features = self.bottleneck(self.norm(encoded, mask)) + added
-            return self._logits_of(apply_mask(features, mask), embedding, mask)
-
-        return self.masked(mixture, lengths, logits)
+        return self.with_added(mixture, lengths, embedding, self._added(mixture, lengths))
 
     def _added(self, mixture: Tensor, lengths: Tensor) -> Tensor:
         """What the features add [B, B', K] to each frame of the encoder, zeros past the length."""

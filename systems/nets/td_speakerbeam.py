@@ -116,10 +116,6 @@ class AdaptedExtractor(Extractor):
                 config.conditioning, num_channels=config.skip, embedding_dim=config.embedding_dim
             )
 
-    def _mask_logits(self, encoded: Tensor, embedding: Tensor, mask: Tensor | None, past: Past | None = None) -> Tensor:
-        features = apply_mask(self.bottleneck(self.norm(encoded, mask, past)), mask)
-        return self._logits_of(features, embedding, mask, past)
-
     def _logits_of(self, features: Tensor, embedding: Tensor, mask: Tensor | None, past: Past | None = None) -> Tensor:
         total: Tensor | None = None
         for index, block in enumerate(self._blocks()):
