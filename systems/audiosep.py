@@ -25,6 +25,7 @@ from .protocol import Extraction, QueryBatch, SystemCard
 from .registry import register_system
 from .shared.batches import check_rate
 from .shared.clue_embeddings import read_clue_embeddings
+from .shared.wrapped import joined_sha256
 
 NAME = "audiosep"
 RATE_HZ = 32_000
@@ -40,7 +41,6 @@ class AudioSep:
     """Sound extraction by text with the public network of AudioSep, at 32 kHz.
 
     A query is answered by its text, or, without one, by its class, or by several one by one, whose answers are added.
-    Of several channels the first is used.
 
     Args:
         model: the checkpoint, such as audiosep_base_4M_steps.ckpt.
@@ -63,7 +63,7 @@ class AudioSep:
             clues=frozenset({"classes", "text"}),
             sample_rate_hz=RATE_HZ,
             checkpoint=model,
-            sha256=hashlib.sha256(f"{sha256} {self._texts.sha256}".encode()).hexdigest(),
+            sha256=joined_sha256(sha256, self._texts.sha256),
             licence="as the model's makers say",
             classes=self._texts.labels,
             options={"embeddings": embeddings},

@@ -26,7 +26,7 @@ from ..core.errors import ConfigError
 from ..datasets.types import Truth
 from .protocol import Extraction, QueryBatch, SystemCard
 from .registry import register_system
-from .shared.batches import answer_at_all, equal_lengths
+from .shared.batches import answer_at_all
 from .shared.masks import Stft, safe_ratio
 
 
@@ -67,22 +67,19 @@ class MvdrOracle:
         """Answer a batch; `truths` are at the batch's rate, unpadded."""
         mixture = batch.mixture.to(self._device)
         estimate = torch.zeros_like(mixture)
-        present = [row for row, truth in enumerate(truths) if truth.target is not None]
-        for length, rows in equal_lengths(batch, present):
-            for row in rows:
-                signals = self._beamformed(mixture[row, :, :length], truths[row], batch)
+        for row, (length, truth) in enumerate(zip(batch.lengths.tolist(), truths, strict=True)):
+            if truth.target is not None:
+                signals = self._beamformed(mixture[row, :, :length], truth.target, truth.interferers, batch)
                 estimate[row, :, :length] = signals.to(estimate.dtype)
         return Extraction(estimate=answer_at_all(estimate))
 
-    def _beamformed(self, mixture: Tensor, truth: Truth, batch: QueryBatch) -> Tensor:
-        """The target [C, T] at every channel of a mixture [C, T]."""
-        rate, target = batch.sample_rate_hz, truth.target
-        if target is None:
-            return torch.zeros_like(mixture)
+    def _beamformed(self, mixture: Tensor, target: Tensor, interferers: Tensor, batch: QueryBatch) -> Tensor:
+        """The target [C, T] at every channel of a mixture [C, T], by the true one and the interferers [S, T]."""
+        rate = batch.sample_rate_hz
         spectra = self._stft.analyse(mixture, rate)  # [C, F, N]
         wanted, other = (
             self._stft.analyse(signal[None].to(self._device), rate)[0].abs().square()
-            for signal in (target[batch.reference_channel], truth.interferers.sum(dim=0))
+            for signal in (target[batch.reference_channel], interferers.sum(dim=0))
         )
         mask = safe_ratio(wanted, wanted + other)  # [F, N]
         filters = self._filters(spectra, mask)  # [F, C, C]

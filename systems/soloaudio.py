@@ -7,7 +7,6 @@ networks: the user gives the first as two ONNX files, and embeddings of the text
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -31,6 +30,7 @@ from .shared.batches import check_rate, full_float32
 from .shared.clue_embeddings import read_clue_embeddings
 from .shared.latent_codec import LatentCodec
 from .shared.public_weights import read_public_weights
+from .shared.wrapped import joined_sha256
 
 NAME = "soloaudio"
 RATE_HZ = 24_000
@@ -83,7 +83,6 @@ class SoloAudio:
         self._guidance = guidance
         self._path = VariancePreserving(beta_first=0.00085, beta_last=0.012, schedule="scaled_linear")
         self._sampler = Ddim(steps=steps, eta=eta)
-        parts = (sha256, *self._codec.sha256s, self._clues.sha256)
         self.card = SystemCard(
             name=NAME,
             family="generative",
@@ -91,7 +90,7 @@ class SoloAudio:
             clues=frozenset({"classes", "text"}),
             sample_rate_hz=RATE_HZ,
             checkpoint=model,
-            sha256=hashlib.sha256(" ".join(parts).encode()).hexdigest(),
+            sha256=joined_sha256(sha256, *self._codec.sha256s, self._clues.sha256),
             licence="as the model's makers say",
             classes=self._clues.labels,
             stochastic=True,
