@@ -8,10 +8,11 @@ from typing import Any
 
 import torch
 from pydantic import BaseModel
+from torch import nn
 
 import tsebench
 from tsebench.core.validation import parse
-from tsebench.systems.checkpoints.checkpoint import CheckpointCard, save_checkpoint, shipped_checkpoints
+from tsebench.systems.checkpoints.checkpoint import CheckpointCard, Initial, save_checkpoint, shipped_checkpoints
 from tsebench.systems.registry import SYSTEMS
 from tsebench.systems.trainable import TASKS, InitialTask
 from tsebench.systems.training.config import load_train_config
@@ -52,6 +53,28 @@ def with_whisper(net: dict[str, Any], folder: Path) -> dict[str, Any]:
     return {**net, "whisper_checkpoint": random_checkpoint(net["whisper_checkpoint"], folder)}
 
 
+def save_net(
+    folder: Path,
+    architecture: str,
+    net: nn.Module,
+    config: BaseModel,
+    *,
+    classes: tuple[str, ...] = CLASSES,
+    initial: Initial | None = None,
+) -> str:
+    """A checkpoint of a network with these hyper-parameters."""
+    card = CheckpointCard(
+        architecture=architecture,
+        net=config.model_dump(mode="json"),
+        classes=classes,
+        sample_rate_hz=RATE_HZ,
+        sha256="",
+        initial=initial,
+    )
+    save_checkpoint(folder, state=net.state_dict(), card=card)
+    return str(folder)
+
+
 def random_checkpoint(config_name: str, folder: Path, *, deep: bool = True) -> str:
     """A checkpoint of the network of a training config (or a `shallow` one), with weights drawn from seed 1."""
     config = load_train_config(config_name)
@@ -63,13 +86,4 @@ def random_checkpoint(config_name: str, folder: Path, *, deep: bool = True) -> s
         torch.manual_seed(1)
         net = task.build(net_config, classes=CLASSES)
     attached = task.attach(net, sample_rate_hz=RATE_HZ) if isinstance(task, InitialTask) else None
-    card = CheckpointCard(
-        architecture=config.system,
-        net=net_config.model_dump(mode="json"),
-        classes=CLASSES,
-        sample_rate_hz=RATE_HZ,
-        sha256="",
-        initial=attached[0] if attached else None,
-    )
-    save_checkpoint(folder, state=net.state_dict(), card=card)
-    return str(folder)
+    return save_net(folder, config.system, net, net_config, initial=attached[0] if attached else None)

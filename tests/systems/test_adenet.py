@@ -7,20 +7,19 @@ from typing import Any
 
 import pytest
 import torch
+from helpers.queries import batch, noise
+from helpers.small_nets import RATE_HZ, save_net
 
 from tsebench.core.errors import ConfigError
 from tsebench.datasets.types import Clues
 from tsebench.doctor.system_checks import check_system
 from tsebench.systems.adenet import AdenetTask
-from tsebench.systems.checkpoints.checkpoint import CheckpointCard, save_checkpoint
 from tsebench.systems.nets.adenet import AdenetConfig, AdenetNet, active_frames
 from tsebench.systems.nets.filterbank import Encoder
-from tsebench.systems.protocol import QueryBatch
 from tsebench.systems.registry import load_system
 from tsebench.systems.trainable import TrainBatch
 from tsebench.systems.training.losses import LossConfig, build_loss
 
-RATE_HZ = 8000
 NET = AdenetConfig(
     num_filters=12, filter_length=16, bottleneck=8, hidden=10, skip=6, blocks=2, stacks=2, embedding_dim=8,
 )  # fmt: skip
@@ -35,25 +34,7 @@ def network(activity: str, **changes: Any) -> AdenetNet:
 
 def saved(folder: Path, activity: str) -> str:
     net = network(activity)
-    card = CheckpointCard(
-        architecture="adenet", net=net.config.model_dump(mode="json"), classes=(), sample_rate_hz=RATE_HZ, sha256=""
-    )
-    save_checkpoint(folder, state=net.state_dict(), card=card)
-    return str(folder)
-
-
-def noise(seed: int, *shape: int) -> torch.Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
-
-
-def batch(*clues: Clues, num_samples: int = 2000) -> QueryBatch:
-    return QueryBatch(
-        ids=tuple(f"q{i}" for i in range(len(clues))),
-        mixture=noise(99, num_samples)[None, None].repeat(len(clues), 1, 1),
-        lengths=torch.full((len(clues),), num_samples),
-        sample_rate_hz=RATE_HZ,
-        clues=clues,
-    )
+    return save_net(folder, "adenet", net, net.config, classes=())
 
 
 @pytest.mark.parametrize("activity", WAYS)
@@ -94,25 +75,25 @@ def test_the_embedding_is_the_mean_over_the_times_of_speech() -> None:
 def test_other_times_give_other_answers_and_none_gives_silence(tmp_path: Path, activity: str) -> None:
     system = load_system("adenet", checkpoint=saved(tmp_path, activity))
     first, second, never = Clues(activity=((0.0, 0.1),)), Clues(activity=((0.1, 0.25),)), Clues(activity=())
-    answer = system.extract(batch(first, second, never, Clues()))
+    answer = system.extract(batch(first, second, never, Clues(), num_samples=2000))
     early, late, silent = answer.estimate[:3]
     assert (early - late).abs().max() > 1e-5
     assert not silent.any()
     assert list(answer.failures) == ["q3"]
     assert "no activity of the target" in answer.failures["q3"]
-    torch.testing.assert_close(system.extract(batch(second)).estimate[0], late)
+    torch.testing.assert_close(system.extract(batch(second, num_samples=2000)).estimate[0], late)
 
 
 def test_a_loss_reaches_both_parts_and_needs_the_times() -> None:
     net = network("both").train()
-    queries = batch(Clues(activity=((0.0, 0.1),)), Clues(activity=()))
+    queries = batch(Clues(activity=((0.0, 0.1),)), Clues(activity=()), num_samples=2000)
     given = TrainBatch(queries=queries, target=noise(5, 2, 2000), present=torch.ones(2).bool())
     criterion = build_loss(LossConfig())
     AdenetTask().loss(net, given, criterion).sum().backward()
     for weight in (net.extractor.active.weight, net.auxiliary.output.weight):
         assert weight.grad is not None
         assert float(weight.grad.abs().sum()) > 0
-    without = TrainBatch(queries=batch(Clues()), target=noise(5, 1, 2000), present=torch.ones(1).bool())
+    without = TrainBatch(queries=batch(Clues()), target=noise(5, 1, 900), present=torch.ones(1).bool())
     with pytest.raises(ConfigError, match=r"trial 'q0' of the training data has no activity.*clues: \[activity\]"):
         AdenetTask().loss(net, without, criterion)
 

@@ -9,23 +9,21 @@ import numpy as np
 import pytest
 import torch
 from helpers.feature_models import DIM, SIZE, feature_model, matrix
+from helpers.queries import batch, noise
+from helpers.small_nets import CLASSES, RATE_HZ, save_net
 from torch.nn import functional as F
 
 from tsebench.core.errors import ConfigError
 from tsebench.core.progress import quiet
 from tsebench.datasets.types import Clues
 from tsebench.doctor.system_checks import check_system
-from tsebench.systems.checkpoints.checkpoint import CheckpointCard, save_checkpoint
 from tsebench.systems.nets.foundation import LEVEL, Foundation
 from tsebench.systems.nets.soundbeam import SoundBeamConfig, SoundBeamNet
-from tsebench.systems.protocol import QueryBatch
 from tsebench.systems.registry import load_system
 from tsebench.systems.soundbeam import SoundBeamTask
 from tsebench.systems.trainable import TrainBatch
 from tsebench.systems.training.losses import LossConfig, build_loss
 
-RATE_HZ = 8000
-CLASSES = ("bell", "dog_bark", "rain")
 NET = SoundBeamConfig(
     variant="mixed", num_filters=12, filter_length=16, bottleneck=8, hidden=10, blocks=2, stacks=2, embedding_dim=8,
     features_rate_hz=RATE_HZ, features_dim=DIM, features_heads=2,
@@ -39,26 +37,7 @@ def network(model: str, **changes: Any) -> SoundBeamNet:
 
 
 def saved(folder: Path, net: SoundBeamNet) -> str:
-    card = CheckpointCard(
-        architecture="soundbeam", net=net.config.model_dump(mode="json"), classes=CLASSES,
-        sample_rate_hz=RATE_HZ, sha256="",
-    )  # fmt: skip
-    save_checkpoint(folder, state=net.state_dict(), card=card)
-    return str(folder)
-
-
-def noise(seed: int, *shape: int) -> torch.Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
-
-
-def batch(*clues: Clues, num_samples: int = 900) -> QueryBatch:
-    return QueryBatch(
-        ids=tuple(f"q{i}" for i in range(len(clues))),
-        mixture=noise(99, num_samples)[None, None].repeat(len(clues), 1, 1),
-        lengths=torch.full((len(clues),), num_samples),
-        sample_rate_hz=RATE_HZ,
-        clues=clues,
-    )
+    return save_net(folder, "soundbeam", net, net.config)
 
 
 @pytest.fixture

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 import torch
+from helpers.queries import batch, noise
+from helpers.small_nets import CLASSES, save_net
 
 from tsebench.core.errors import ConfigError
 from tsebench.core.progress import quiet
 from tsebench.datasets.types import Clues
-from tsebench.systems.checkpoints.checkpoint import CheckpointCard, save_checkpoint
 from tsebench.systems.nets.soundbeam import SoundBeamConfig, SoundBeamNet
-from tsebench.systems.protocol import QueryBatch
 from tsebench.systems.registry import load_system
 from tsebench.systems.soundbeam import SoundBeamTask
 from tsebench.systems.trainable import TrainBatch
@@ -30,31 +30,12 @@ NET = SoundBeamConfig(
 def network(**changes: Any) -> SoundBeamNet:
     torch.manual_seed(1)
     config = SoundBeamConfig.model_validate(NET.model_dump() | changes)
-    return SoundBeamNet(config, classes=("bell", "dog_bark", "rain")).eval()
+    return SoundBeamNet(config, classes=CLASSES).eval()
 
 
 def saved(folder: Path, **changes: Any) -> str:
     net = network(**changes)
-    card = CheckpointCard(
-        architecture="soundbeam", net=net.config.model_dump(mode="json"), classes=net.classes,
-        sample_rate_hz=8000, sha256="",
-    )  # fmt: skip
-    save_checkpoint(folder, state=net.state_dict(), card=card)
-    return str(folder)
-
-
-def noise(seed: int, *shape: int) -> torch.Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
-
-
-def batch(*clues: Clues, num_samples: int = 900) -> QueryBatch:
-    return QueryBatch(
-        ids=tuple(f"q{i}" for i in range(len(clues))),
-        mixture=noise(99, num_samples)[None, None].repeat(len(clues), 1, 1),
-        lengths=torch.full((len(clues),), num_samples),
-        sample_rate_hz=8000,
-        clues=clues,
-    )
+    return save_net(folder, "soundbeam", net, net.config)
 
 
 def training(*clues: Clues) -> TrainBatch:

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 import torch
+from helpers.queries import noise
+from helpers.small_nets import save_net
 
 from tsebench.core.errors import ConfigError
 from tsebench.datasets.types import Clues
 from tsebench.doctor.system_checks import check_system
-from tsebench.systems.checkpoints.checkpoint import CheckpointCard, save_checkpoint
 from tsebench.systems.nets.speakerbeam import SpeakerBeamConfig, SpeakerBeamNet
 from tsebench.systems.protocol import QueryBatch
 from tsebench.systems.registry import load_system
@@ -28,10 +29,6 @@ NET = SpeakerBeamConfig(
 def network(**changes: Any) -> SpeakerBeamNet:
     torch.manual_seed(1)
     return SpeakerBeamNet(SpeakerBeamConfig.model_validate(NET.model_dump() | changes)).eval()
-
-
-def noise(seed: int, *shape: int) -> torch.Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
 def voice(pitch: int) -> torch.Tensor:
@@ -56,12 +53,9 @@ def batch(*speakers: int) -> TrainBatch:
 
 def test_contract(tmp_path: Path) -> None:
     net = network()
-    card = CheckpointCard(
-        architecture="speakerbeam", net=net.config.model_dump(mode="json"), classes=(), sample_rate_hz=8000, sha256=""
-    )
-    save_checkpoint(tmp_path, state=net.state_dict(), card=card)
+    checkpoint = save_net(tmp_path, "speakerbeam", net, net.config, classes=())
     results = check_system(
-        load_system("speakerbeam", checkpoint=str(tmp_path)), sample_rate_hz=16000, lengths_s=(0.3, 1.0)
+        load_system("speakerbeam", checkpoint=checkpoint), sample_rate_hz=16000, lengths_s=(0.3, 1.0)
     )
     assert [result for result in results if not result.passed] == []
 

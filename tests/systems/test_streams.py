@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
+from helpers.small_nets import CLASSES, save_net
 from torch import Tensor
 
 from tsebench.core.errors import ConfigError, ExtractionError
 from tsebench.core.validation import parse
 from tsebench.datasets.types import Clues, Query
-from tsebench.systems.checkpoints.checkpoint import CheckpointCard, save_checkpoint
 from tsebench.systems.nets.past import Past
 from tsebench.systems.nets.tcn import BlockSizes, Stack
 from tsebench.systems.protocol import QueryBatch, StreamingSystem, why_not_streaming
@@ -19,7 +20,6 @@ from tsebench.systems.registry import load_system
 from tsebench.systems.shared.streams import BlockStream
 from tsebench.systems.trainable import TASKS
 
-CLASSES = ("bell", "dog_bark", "rain")
 TCN = {"num_filters": 12, "filter_length": 16, "bottleneck": 8, "hidden": 10, "blocks": 3, "stacks": 2}
 TCN |= {"embedding_dim": 8, "norm": "cumulative", "causal": True}
 SMALL = {"frame": 8, "encoder_dim": 32, "encoder_layers": 3, "decoder_dim": 16, "chunk": 4, "context": 3, "overlap": 2}
@@ -33,16 +33,12 @@ NETS = [
 ]
 
 
-def opened(name: str, net: dict[str, object], folder: object, **options: object) -> StreamingSystem:
+def opened(name: str, net: dict[str, object], folder: Path, **options: object) -> StreamingSystem:
     task = TASKS.get(name)
     config = parse(task.net_config, net, where="net")
     torch.manual_seed(2)
     built = task.build(config, classes=CLASSES)
-    card = CheckpointCard(
-        architecture=name, net=config.model_dump(mode="json"), classes=CLASSES, sample_rate_hz=8000, sha256=""
-    )
-    save_checkpoint(folder, state=built.state_dict(), card=card)
-    system = load_system(name, checkpoint=str(folder), **options)
+    system = load_system(name, checkpoint=save_net(folder, name, built, config), **options)
     assert isinstance(system, StreamingSystem)
     return system
 
