@@ -51,7 +51,7 @@ class MicrophoneOptions(StrictModel):
     distance_m: SecondsSpan = (0.8, 1.5)
     azimuth_deg: Annotated[tuple[float, float], AfterValidator(_angles)] = (-90.0, 90.0)
     apart_deg: NotNegative = 20.0
-    room_m: Annotated[tuple[Seconds, Seconds, Seconds] | None, Field()] = None
+    room_m: tuple[Seconds, Seconds, Seconds] | None = None
     rt60_s: Seconds | None = None
     order: Annotated[int, Field(ge=0, le=MOST_REFLECTIONS)] = 6
 
