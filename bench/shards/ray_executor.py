@@ -52,7 +52,8 @@ class RayExecutor:
         """Write the files that are missing; see `Executor`.
 
         Raises:
-            ConfigError: there is no cluster, it has no room for a worker, or workers do not see what the run needs.
+            ConfigError: there is no cluster, it has no room for a worker or no GPU for --device, or workers do not see
+                what the run needs.
             OutputError: tasks were lost again and again; what they gave before is there.
         """
         if not missing:
@@ -127,6 +128,11 @@ def _room(ray: Any, planned: PlannedRun) -> _Room:
     if wanted is None:
         has_gpus = any(node.get("GPU", 0) for node in nodes)
         wanted = float(planned.options.device != "cpu" and has_gpus)
+    if not wanted and planned.options.device not in ("auto", "cpu"):
+        raise ConfigError(
+            f"--device {planned.options.device}, and workers have no GPUs; leave out --device, or start Ray on nodes "
+            "with GPUs and give gpus_per_worker by --set"
+        )
     cpus = max(1, planned.options.jobs)
     workers = sum(
         int(min(node.get("CPU", 0) / cpus, node.get("GPU", 0) / wanted if wanted else float("inf"))) for node in nodes

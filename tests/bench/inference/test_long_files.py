@@ -36,6 +36,20 @@ class Seen:
         return tsebench.Extraction(estimate=0.5 * batch.mixture[:, 0])
 
 
+class EndsAfter(Seen):
+    """Answers some windows, and no more."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.count = count
+
+    def extract(self, batch: tsebench.QueryBatch) -> tsebench.Extraction:
+        answer = super().extract(batch)
+        if len(self.lengths) > self.count:
+            raise ValueError("the third window")
+        return answer
+
+
 @pytest.mark.parametrize("seconds", [0.7, 1.0, 4.321])
 def test_a_file_is_answered_in_windows(tmp_path: Path, seconds: float) -> None:
     samples, system = recording(tmp_path / "in.wav", seconds), Seen()
@@ -74,6 +88,10 @@ def test_a_window_that_fails_leaves_no_file(tmp_path: Path) -> None:
     recording(tmp_path / "in.wav", 2.0)
     with pytest.raises(tsebench.ConfigError, match="needs a clue"):
         tsebench.extract_file(Seen(), tmp_path / "in.wav", tmp_path / "est.wav", window_s=0.5, hop_s=0.4)
+    ends = EndsAfter(2)
+    with pytest.raises(tsebench.ExtractionError, match="the third window"):
+        tsebench.extract_file(ends, tmp_path / "in.wav", tmp_path / "est.wav", window_s=0.5, hop_s=0.4, activity=[])
+    assert len(ends.lengths) == 3
     assert [path.name for path in tmp_path.iterdir()] == ["in.wav"]
 
 

@@ -159,6 +159,11 @@ def test_what_a_worker_cannot_do_is_one_line(
     with pytest.raises(ConfigError, match=r"no node of the Ray cluster has 1 CPUs and 0.5 GPUs"):
         go(tmp_path / "gpus", sets[1], executor=RayExecutor(), gpus_per_worker=0.5)
 
+    options = SimpleNamespace(device="cuda", jobs=1)
+    planned: Any = SimpleNamespace(options=options, config=SimpleNamespace(gpus_per_worker=None))
+    with pytest.raises(ConfigError, match=r"--device cuda, and workers have no GPUs; leave out --device, or .*"):
+        ray_executor._room(fake, planned)
+
     def refused(*_: object) -> None:
         raise ConfigError("corpus 'x' needs its folder")
 
