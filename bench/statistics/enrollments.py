@@ -54,7 +54,8 @@ def enrollment_spread(
 ) -> EnrollmentSpread | None:
     """The spread of a table of scores; None if no trial has all of them, or there is only one enrollment.
 
-    Intervals draw whole clusters with replacement (expanded percentile bootstrap, see `resampling`).
+    Intervals draw whole clusters with replacement (expanded percentile bootstrap, see `resampling`); with an infinite
+    value there is none.
 
     Args:
         values: one line for each trial, one column for each enrollment; NaN where there is no value.
@@ -69,18 +70,18 @@ def enrollment_spread(
         return None
     scores = whole.to_numpy(np.float64)
     codes, found = pd.factorize(clusters.loc[whole.index], sort=True)
-    low, high = scores.min(axis=1), scores.max(axis=1)
-    worst, best = (low, high) if higher_is_better else (high, low)
-    means, within = scores.mean(axis=1), scores.std(axis=1, ddof=1)
-    # The first means centre the squares, so that none of a large number is taken from another.
-    centred = means - means.mean()
-    summands = np.stack([np.ones(len(scores)), centred, centred**2, worst, best, within], axis=1)
-    sums = cluster_sums(summands, codes.astype(np.int64), len(found))
-    drawn = resampled_sums(sums, resamples=resamples, rng=stratum_generator("enrollments", names))
-    values_drawn = _values(drawn)
-    ends = expanded_intervals(values_drawn, n_clusters=len(found), level=level)
-    point = _values(sums.sum(axis=0)[None])[0]
-    point[0], ends[:, 0] = point[0] + means.mean(), ends[:, 0] + means.mean()
+    finite = bool(np.isfinite(scores).all())
+    # The mean centres the squares, so that none of a large number is taken from another.
+    middle = float(scores.mean(axis=1).mean()) if finite else 0.0
+    with np.errstate(invalid="ignore"):  # infinite scores have a mean, but no spread
+        summands = _summands(scores, middle, higher_is_better=higher_is_better)
+        sums = cluster_sums(summands, codes.astype(np.int64), len(found))
+        point = _values(sums.sum(axis=0)[None])[0]
+    ends = np.full((2, len(point)), np.nan)
+    if finite:
+        drawn = resampled_sums(sums, resamples=resamples, rng=stratum_generator("enrollments", names))
+        ends = expanded_intervals(_values(drawn), n_clusters=len(found), level=level)
+    point[0], ends[:, 0] = point[0] + middle, ends[:, 0] + middle
     mean, worst_of, best_of, within_sd, between_sd = (
         Estimated(value=float(v), low=float(a), high=float(b)) for v, a, b in zip(point, *ends, strict=True)
     )
@@ -93,6 +94,15 @@ def enrollment_spread(
         within_sd=within_sd,
         between_sd=between_sd,
     )
+
+
+def _summands(scores: FloatArray, middle: float, *, higher_is_better: bool) -> FloatArray:
+    """Of trials [N, K]: one, mean without `middle`, its square, worst, best and spread within: [N, 6]."""
+    low, high = scores.min(axis=1), scores.max(axis=1)
+    worst, best = (low, high) if higher_is_better else (high, low)
+    centred = scores.mean(axis=1) - middle
+    within = scores.std(axis=1, ddof=1)
+    return np.stack([np.ones(len(scores)), centred, centred**2, worst, best, within], axis=1)
 
 
 def _values(sums: FloatArray) -> FloatArray:

@@ -65,3 +65,13 @@ def test_trials_without_all_values_do_not_count() -> None:
     assert found.within_sd.value == pytest.approx((np.sqrt(0.5) + np.sqrt(2.0)) / 2)
     assert spread(values[:, :1]) is None
     assert spread(np.full((3, 2), np.nan)) is None
+
+
+def test_an_infinite_score_has_a_mean_and_no_interval() -> None:
+    """The perfect answer to one trial by one of its enrollments."""
+    found = spread(np.array([[np.inf, 1.0], [2.0, 3.0], [4.0, 5.0], [1.0, 2.0]]))
+    assert found is not None
+    assert (found.mean.value, found.best.value) == (np.inf, np.inf)
+    assert found.worst.value == pytest.approx(2.0)
+    assert np.isnan([found.within_sd.value, found.between_sd.value]).all()
+    assert np.isnan([found.mean.low, found.mean.high, found.worst.low, found.best.high]).all()
