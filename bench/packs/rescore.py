@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from ...core.errors import ConfigError, shortened
 from ...core.progress import Notify, ProgressFactory, quiet, silent
 from ...core.provenance import resolve_device
@@ -108,8 +110,13 @@ def claimed_metrics(pack: Pack, dataset: str) -> tuple[MetricSpec, ...]:
     data = config.model_dump(mode="json") if config is not None else {}
     there = {*pack.rows.loc[pack.rows["dataset"] == dataset, "metric"]}
     every = [data.get("metrics") or (), *(spec.get("metrics") or () for spec in data.get("datasets", ()))]
-    named = {str(each["name"]): each.get("options") or {} for part in every for each in part}
-    specs = tuple(MetricSpec(name=name, options=dict(options)) for name, options in named.items() if name in there)
+    try:
+        named = [MetricSpec.model_validate(each, strict=False) for part in every for each in part]
+    except (TypeError, ValidationError):
+        raise ConfigError(
+            f"{str(pack.path)!r}: the metrics of its config are no list of names and options; name them with --metrics"
+        ) from None
+    specs = tuple({spec.name: spec for spec in named if spec.name in there}.values())
     if not specs:
         raise ConfigError(f"{str(pack.path)!r} does not say which metrics {dataset!r} has; name them with --metrics")
     for spec in specs:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -11,7 +12,8 @@ import pytest
 import soundfile
 from helpers.packs import changed
 
-from tsebench.bench.packs.rescore import RescoreOptions
+from tsebench.bench.packs.read_pack import open_pack
+from tsebench.bench.packs.rescore import RescoreOptions, claimed_metrics
 from tsebench.bench.packs.verify import Verification, verify_pack, write_verified
 from tsebench.bench.packs.write_pack import packed_rows, write_pack
 from tsebench.bench.rows import read_rows
@@ -167,6 +169,17 @@ def test_no_system_takes_the_name_of_the_mixture(team: Path, dataset: Path, tmp_
 
     with pytest.raises(ConfigError, match="a system is called 'mixture'"):
         verified(changed(team, tmp_path / "a.zip", as_mixture), dataset)
+
+
+@pytest.mark.parametrize("metrics", [7, "x", {"a": 1}, [5], [{"options": {}}], [{"name": "snri", "options": [1]}]])
+def test_metrics_that_are_no_list_of_names_are_one_line(metrics: object, team: Path, tmp_path: Path) -> None:
+    with open_pack(team, scratch=tmp_path) as pack:
+        assert {spec.name for spec in claimed_metrics(pack, "tiny_sounds")} == {"si_sdri", "snri", "attenuation"}
+        config = pack.run.config
+        assert config is not None
+        wrong = pack.run.model_copy(update={"config": config.model_copy(update={"metrics": metrics})})
+        with pytest.raises(ConfigError, match="are no list of names and options; name them with --metrics"):
+            claimed_metrics(replace(pack, run=wrong), "tiny_sounds")
 
 
 def test_a_pack_names_no_file_that_is_opened(team: Path, dataset: Path, tmp_path: Path) -> None:
