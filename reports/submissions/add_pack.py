@@ -67,7 +67,8 @@ def add_pack(folder: Path, path: Path, how: Admission) -> BoardEntry:
         try:
             return _admitted(folder, path, board, how)
         except TsebenchError as error:
-            refused = RefusedPack(file=path.name, when=_now(), reason=str(error))
+            reason = str(error).replace(str(path), path.name)  # the report shows it, and is for everybody
+            refused = RefusedPack(file=path.name, when=_now(), reason=reason)
             write_board_record(folder, board.model_copy(update={"refused": (*board.refused, refused)}))
             raise
 

@@ -168,6 +168,7 @@ def test_a_pack_is_refused_with_the_reason(name: str, board: Path, lab: Path, ho
     after = read_board(board)
     assert after.entries == before.entries
     assert [each.file for each in after.refused] == ["a.zip"]
+    assert str(path.parent) not in after.refused[0].reason
     assert not (board / "claimed").exists()
 
 
