@@ -37,10 +37,10 @@ from .shared.options import (
     MixtureCount,
     MixtureRate,
     Peak,
+    PlacedSpeakerClues,
     Quantise,
     Seconds,
     ShareSpan,
-    SpeakerClues,
     SpeakerTargets,
 )
 from .shared.target_trials import target_trial
@@ -93,7 +93,7 @@ class SpeechMix:
         overlap: ShareSpan | None = None,
         targets: SpeakerTargets = "all",
         absent_speakers: AbsentSpeakerCount = 0,
-        clues: SpeakerClues = ("enrollment",),
+        clues: PlacedSpeakerClues = ("enrollment",),
         enrollments: Count = 1,
         enrollment_s: Seconds = 10.0,
         level_db: Level = -25.0,
@@ -160,6 +160,11 @@ class SpeechMix:
         if "activity" in self._clues and absent_speakers:
             raise ConfigError(
                 "a speaker who is not there has no times of speech; set absent_speakers: 0, or clues: [enrollment]"
+            )
+        if "direction" in self._clues and (absent_speakers or not self._placement.places):
+            why = "a speaker who is not there has no direction" if absent_speakers else "one microphone hears none"
+            raise ConfigError(
+                f"clues: {list(self._clues)}: {why}; add microphones with absent_speakers: 0, or leave out direction"
             )
         if self._overlap and self._mode == "min":
             raise ConfigError("overlap needs `mode: max`; in min mode all speakers start together")
@@ -230,5 +235,7 @@ class SpeechMix:
         if "activity" in self._clues:
             samples = rendered.sources[mixture.sources.index(target)]
             clue = replace(clue, activity=joined(speech_times(samples, sample_rate_hz=mixture.sample_rate_hz)))
+        if "direction" in self._clues:
+            clue = replace(clue, direction=self._placement.direction(target))
         tags = {"target": target.label, **mixture.tags, **input_snr(mixture, rendered, (target.id,))}
         return target_trial(mixture, target.id, clue=clue, tags=tags)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,36 @@ def test_times_are_those_of_the_clean_target_and_change_nothing_else() -> None:
     assert alone.clue.kinds() == {"activity"}
     with pytest.raises(ConfigError, match="a speaker who is not there has no times of speech"):
         builder(clues=["activity"], absent_speakers=1)
+
+
+def test_directions_are_those_of_the_drawn_places_and_change_nothing_else() -> None:
+    microphones = {"positions_m": [[-0.05, 0, 0], [0.05, 0, 0]], "azimuth_deg": [-180.0, 180.0]}
+    drawn = builder(clues=["enrollment", "direction"], microphones=microphones).draw(0)
+    plain = builder(microphones=microphones).draw(0)
+    assert drawn.mixture == plain.mixture
+    sources = {source.id: source for source in drawn.mixture.sources}
+    found = set()
+    for trial, same in zip(drawn.trials, plain.trials, strict=True):
+        place, direction = sources[trial.target_ids[0]].position_m, trial.clue.direction
+        assert place is not None
+        assert direction is not None
+        distance, azimuth = math.hypot(*place), math.radians(direction.azimuth_deg)
+        # To the left of the array is −x.
+        expected = (-distance * math.sin(azimuth), distance * math.cos(azimuth), 0.0)
+        np.testing.assert_allclose(place, expected, atol=1e-4)
+        assert replace(trial, clue=same.clue) == same
+        found.add(direction)
+    assert len(found) == 2
+
+
+@pytest.mark.parametrize(
+    ("params", "why"),
+    [({"absent_speakers": 1}, "a speaker who is not there has no direction"), ({}, "one microphone hears none")],
+)
+def test_directions_that_nothing_has_are_refused(params: dict[str, Any], why: str) -> None:
+    microphones = {"positions_m": [[-0.05, 0, 0], [0.05, 0, 0]]} if params else None
+    with pytest.raises(ConfigError, match=why):
+        builder(clues=["direction"], microphones=microphones, **params)
 
 
 @pytest.fixture(scope="module")

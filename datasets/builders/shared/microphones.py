@@ -15,7 +15,7 @@ from ....core.validation import StrictModel
 from ...microphones import CLOSEST_M, MOST_CHANNELS, MOST_REFLECTIONS, Microphones, Position
 from ...protocols.builder import BuildContext
 from ...seeding import generator
-from ...types import Mixture
+from ...types import Direction, Mixture, Source
 from .options import NotNegative, Seconds, SecondsSpan
 
 _TRIES = 100
@@ -72,12 +72,26 @@ class Placement:
         )
 
     @property
+    def places(self) -> bool:
+        """Whether there are several microphones, so that sources have places."""
+        return self._options is not None
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """A remark on the channels, if there are several."""
         if self._options is None:
             return ()
         count, reference = len(self._options.positions_m), self._options.reference
         return (f"mixtures have {count} channels; the reference channel is {reference}",)
+
+    def direction(self, source: Source) -> Direction | None:
+        """Direction from the middle of the array to a placed source, to 0.001°; None for one without a place."""
+        if self._options is None or source.position_m is None:
+            return None
+        right, front, up = (a - b for a, b in zip(source.position_m, _middle(self._options), strict=True))
+        azimuth = round(math.degrees(math.atan2(-right, front)), 3)
+        elevation = round(math.degrees(math.atan2(up, math.hypot(right, front))), 3)
+        return Direction(azimuth_deg=180.0 if azimuth == -180 else azimuth, elevation_deg=elevation)
 
     def placed(self, mixture: Mixture) -> Mixture:
         """The recipe with microphones; itself without any."""

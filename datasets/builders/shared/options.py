@@ -88,6 +88,14 @@ SpeakerClues = Annotated[
         '("activity", from the clean signal: within 40 dB of its loudest 10 ms, pauses under 0.2 s included), or both',
     ),
 ]
+PlacedSpeakerClues = Annotated[
+    tuple[Literal["enrollment", "activity", "direction"], ...],
+    Field(
+        min_length=1,
+        description="what a query gives of its speaker: as for other speech mixtures, and where the speaker is, seen "
+        'from the middle of the `microphones` ("direction"); in any combination',
+    ),
+]
 Limit = Annotated[int, Field(gt=0, description="only so many mixtures, the first of the list; null: all")]
 MeasureSnr = Annotated[
     bool,
